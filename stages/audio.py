@@ -1,0 +1,189 @@
+"""Reading, resampling and writing audio: the only module that imports the audio libraries.
+
+soundfile reads WAV, FLAC, MP3, Ogg, Opus and AIFF; PyAV reads what it can't (M4A, AAC, WMA, WebM, video files).
+Everything comes out mono, float32 in [-1, 1], at the file's own rate; the files themselves are never changed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stages.errors import AudioError
+from stages.records import Wave
+
+if TYPE_CHECKING:
+    import soundfile
+
+SUFFIXES = frozenset(
+    ".wav .flac .mp3 .ogg .oga .opus .aif .aiff .aifc .au .caf .w64 .rf64"
+    " .m4a .aac .mp4 .m4b .webm .mka .mkv .mov .wma .amr .3gp .ac3 .mp2 .wv .ape .tta".split()
+)
+"""Suffixes, in lower case, that a scan takes for recordings."""
+
+_EXACT_SEEK = frozenset({"WAV", "WAVEX", "FLAC", "AIFF", "AU", "CAF", "W64", "RF64"})
+"""Containers in which soundfile seeks to the very sample; in the others a cut is taken from the whole decode."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInfo:
+    """What a file's header says of its audio."""
+
+    sample_rate: int
+    """Hz."""
+    samples: int
+    """Length, per channel; decoding may give a few samples fewer in lossy formats."""
+    channels: int
+
+
+def probe(path: Path) -> AudioInfo:
+    """Reads the header of an audio file.
+
+    Raises:
+        AudioError: if the file is missing, unreadable or no audio.
+    """
+    import soundfile
+
+    _check_file(path)
+    try:
+        with soundfile.SoundFile(path) as file:
+            return AudioInfo(file.samplerate, file.frames, file.channels)
+    except soundfile.LibsndfileError:
+        wave, rate = _decode_with_av(path)
+        return AudioInfo(rate, len(wave), 1)
+
+
+def read(path: Path, start_samples: int = 0, end_samples: int | None = None) -> tuple[Wave, int]:
+    """Reads a recording, or a cut of it, mixed down to mono.
+
+    Args:
+        path: An audio file in any common format.
+        start_samples: First sample, at the file's own rate.
+        end_samples: One past the last sample; None for the end of the file.
+
+    Returns:
+        The wave, `[samples]` float32 in [-1, 1], and its rate in Hz.
+
+    Raises:
+        AudioError: if the file is missing, unreadable or no audio, holds nothing or values that are not finite, or
+            ends before the cut does.
+    """
+    import soundfile
+
+    _check_file(path)
+    try:
+        with soundfile.SoundFile(path) as file:
+            if file.format in _EXACT_SEEK and (start_samples or end_samples is not None):
+                wave, rate = _read_cut(file, start_samples, end_samples), file.samplerate
+            else:
+                wave, rate = _whole(path, *_stamp(path))
+                wave = wave[start_samples:end_samples]
+    except soundfile.LibsndfileError:
+        wave, rate = _whole(path, *_stamp(path))
+        wave = wave[start_samples:end_samples]
+    wanted = None if end_samples is None else end_samples - start_samples
+    if wanted is not None and len(wave) != wanted:
+        raise AudioError(
+            f"`{path}` must hold samples {start_samples} to {end_samples}, but ends after {start_samples + len(wave)}."
+            " It is truncated or has changed since it was transcribed: run `valle-prep transcribe` again."
+        )
+    if not len(wave):
+        raise AudioError(f"`{path}` must hold audio, but holds no samples. Remove it or record it again.")
+    if not np.isfinite(wave).all():
+        raise AudioError(f"`{path}` must hold finite samples, but holds NaN or infinity. Export it again.")
+    return wave, rate
+
+
+def resample(wave: Wave, from_rate: int, to_rate: int) -> Wave:
+    """Returns the wave at another rate (soxr, high quality); the same array where the rates are equal."""
+    if from_rate == to_rate:
+        return wave
+    import soxr
+
+    return np.asarray(soxr.resample(wave, from_rate, to_rate), dtype=np.float32)
+
+
+def read_at(path: Path, sample_rate: int) -> Wave:
+    """Returns a whole recording, mono, at `sample_rate` Hz; raises as `read` does."""
+    wave, rate = read(path)
+    return resample(wave, rate, sample_rate)
+
+
+def write_wav(path: Path, wave: Wave, sample_rate: int) -> None:
+    """Writes mono 16-bit WAV; what lies outside [-1, 1] is clipped."""
+    import soundfile
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.clip(wave, -1.0, 1.0), sample_rate, subtype="PCM_16", format="WAV")
+
+
+def _check_file(path: Path) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise AudioError(f"`{path}` can't be read: {error.strerror}. Check the path and its permissions.") from error
+    if not path.is_file():
+        raise AudioError(f"`{path}` must be an audio file, but is not a file.")
+    if not size:
+        raise AudioError(f"`{path}` must hold audio, but is empty (0 bytes). Remove it or copy it again.")
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
+@lru_cache(maxsize=1)
+def _whole(path: Path, size: int, mtime_ns: int) -> tuple[Wave, int]:
+    """Decodes a whole file; the last one is kept, so that the cuts of one recording decode it once."""
+    import soundfile
+
+    try:
+        data, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError:
+        wave, rate = _decode_with_av(path)
+    else:
+        wave = _mono(data)
+    wave.flags.writeable = False
+    return wave, rate
+
+
+def _read_cut(file: "soundfile.SoundFile", start_samples: int, end_samples: int | None) -> Wave:
+    if start_samples > file.frames:
+        return np.zeros(0, np.float32)
+    file.seek(start_samples)
+    count = -1 if end_samples is None else end_samples - start_samples
+    return _mono(file.read(count, dtype="float32", always_2d=True))
+
+
+def _mono(data: "np.ndarray[tuple[int, int], np.dtype[np.float32]]") -> Wave:
+    return np.ascontiguousarray(data[:, 0] if data.shape[1] == 1 else data.mean(axis=1, dtype=np.float32))
+
+
+@contextmanager
+def _av_errors(path: Path) -> Iterator[None]:
+    import av
+
+    try:
+        yield
+    except (av.FFmpegError, IndexError) as error:
+        raise AudioError(f"`{path}` can't be read as audio: {error}. Convert it or remove it.") from error
+
+
+def _decode_with_av(path: Path) -> tuple[Wave, int]:
+    import av
+
+    with _av_errors(path), av.open(str(path)) as container:
+        stream = container.streams.audio[0]
+        rate = stream.codec_context.sample_rate
+        resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
+        frames = [out for frame in container.decode(stream) for out in resampler.resample(frame)]
+        frames += resampler.resample(None)
+        planes = [frame.to_ndarray() for frame in frames]
+    if not planes:
+        raise AudioError(f"`{path}` must hold audio, but its audio track is empty. Convert it or remove it.")
+    return _mono(np.concatenate(planes, axis=1).T), rate

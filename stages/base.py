@@ -1,0 +1,106 @@
+"""What a stage is: `setup` once per worker, then `process` batches of items.
+
+A stage is pure: the same items give the same outcomes, in order, whatever the batch; a bad item rejects itself and
+never its neighbours. It knows nothing of files, shards or Dask: those belong to `pipeline.runner`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from stages.config import Config
+from stages.records import Record
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+Conf = TypeVar("Conf", bound=Config)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject(Record):
+    """An item, or a piece of one, that can't be used: something is wrong with it."""
+
+    id: str
+    reason: str
+    """A short name in CamelCase, the same for the same cause: rejects are counted by it."""
+    detail: str
+    """What was found, in a line."""
+    hint: str = ""
+    """What to do about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered(Record):
+    """A sound item, or a piece of one, that the configuration leaves out."""
+
+    id: str
+    reason: str
+    """The name of the rule, such as `TooShort`."""
+    detail: str
+    """The value found and the bound it crossed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a stage may know of the world around it."""
+
+    voices: Path
+    """The folder of recordings; never written to."""
+    device: str = "cpu"
+    """`cpu`, `cuda` or `cuda:N`."""
+
+
+class Stage(Generic[Conf, In, Out]):
+    """Base of the stages. A subclass sets the class variables and writes `process`; `setup` where it needs one.
+
+    The module of a stage is named as its command, its config section, its output folder and its test file, and holds
+    one class named `STAGE`.
+    """
+
+    name: ClassVar[str]
+    needs: ClassVar[str]
+    """The stage whose output this one takes; `recordings` for the first."""
+    version: ClassVar[int]
+    """Raised when the same inputs and parameters would give other outputs; part of every fingerprint."""
+    one_to_one: ClassVar[bool] = True
+    """Whether every item gives exactly one outcome."""
+
+    def __init__(self, config: Conf, context: Context) -> None:
+        self.config = config
+        self.context = context
+
+    @property
+    def batch_size(self) -> int:
+        """Items for one call of `process`."""
+        return 16
+
+    def revision(self) -> str:
+        """Returns the identity of the weights or tables the stage depends on beyond its parameters ("" for none).
+
+        Part of every fingerprint; must be cheap and must not load the weights into memory.
+        """
+        return ""
+
+    def check(self) -> list[str]:
+        """Returns every problem that would stop the stage (missing weights, no device), one line each."""
+        return []
+
+    def setup(self) -> None:
+        """Imports and loads what `process` needs; called once per worker, before the first batch."""
+
+    def process(self, items: Sequence[In]) -> list[list[Out | Filtered | Reject]]:
+        """Turns items into outcomes.
+
+        Args:
+            items: What `needs` gave.
+
+        Returns:
+            For each item, in order, a non-empty list of outcomes: exactly one where `one_to_one`.
+        """
+        raise NotImplementedError
+
+
+def single(outcomes: Sequence[Any]) -> list[list[Any]]:
+    """Wraps one outcome per item in the lists that `process` returns."""
+    return [[outcome] for outcome in outcomes]

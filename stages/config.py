@@ -1,0 +1,200 @@
+"""Configuration: the base class of every section, and the one strict YAML loader.
+
+A section is a frozen pydantic model with a docstring under each field. A field marked with `runtime()` says how the
+work is done (device, batch size) and not what comes out, so it stays out of the fingerprints.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from stages.errors import ConfigError
+
+C = TypeVar("C", bound="Config")
+
+RUNTIME = {"runtime": True}
+
+
+def runtime(default: Any, **constraints: Any) -> Any:
+    """Returns a field that changes how the work is done but never what comes out of it."""
+    return Field(default, json_schema_extra=dict(RUNTIME), **constraints)
+
+
+class Config(BaseModel):
+    """Base of every section: frozen, no unknown keys, no silent conversions of text to number."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+    def identity(self) -> dict[str, Any]:
+        """Returns the parameters that decide what comes out, as plain JSON values."""
+        dump = self.model_dump(mode="json")
+        return {name: dump[name] for name, field in type(self).model_fields.items() if not _is_runtime(field)}
+
+
+def _is_runtime(field: FieldInfo) -> bool:
+    extra = field.json_schema_extra
+    return isinstance(extra, Mapping) and bool(extra.get("runtime"))
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML 1.2 scalars (`no` is text, `3e-4` is a number) and an error for a key that is given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                mark = key_node.start_mark
+                raise ConfigError(f"`{key}` is given twice ({mark.name}, line {mark.line + 1}). Keep one of the two.")
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_StrictLoader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in resolvers if tag.rsplit(":", 1)[1] not in {"bool", "float", "int", "timestamp"}]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_StrictLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"), list("tTfF"))
+_StrictLoader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$|^[-+]?\.inf$|^\.nan$"),
+    list("-+.0123456789"),
+)
+
+
+def _parse(text: str, name: str) -> Any:
+    loader = _StrictLoader(text)
+    loader.name = name
+    try:
+        return loader.get_single_data()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{name}, line {mark.line + 1}" if mark else name
+        raise ConfigError(f"{where}: not valid YAML: {error.problem}. Mend the line.") from error
+    finally:
+        loader.dispose()
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """Reads one YAML file as nested dictionaries.
+
+    Raises:
+        ConfigError: if the file is missing, isn't YAML, isn't a mapping, or gives a key twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"`{path}` can't be read as a configuration: {error}. Give the path of a YAML file.") from error
+    data = _parse(text, str(path))
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"`{path}` must hold `section: …` keys, but holds a {type(data).__name__}.")
+    return data
+
+
+def apply_sets(data: dict[str, Any], sets: Sequence[str]) -> dict[str, Any]:
+    """Returns `data` with every `section.key=value` of `sets` laid over it; values are read as YAML.
+
+    Raises:
+        ConfigError: if an item has no `=`, or its path leads through a value that isn't a section.
+    """
+    merged = _copy(data)
+    for item in sets:
+        path, equals, value = item.partition("=")
+        if not equals or not path.strip():
+            raise ConfigError(f"`--set {item}` must read `section.key=value`.")
+        *parents, last = path.strip().split(".")
+        level = merged
+        for parent in parents:
+            level = level.setdefault(parent, {})
+            if not isinstance(level, dict):
+                raise ConfigError(f"`--set {item}`: `{parent}` is a value, not a section.")
+        level[last] = _parse(value, f"--set {item}")
+    return merged
+
+
+def _copy(data: dict[str, Any]) -> dict[str, Any]:
+    return {key: _copy(value) if isinstance(value, dict) else value for key, value in data.items()}
+
+
+def load_config(kind: type[C], path: Path | None = None, sets: Sequence[str] = ()) -> C:
+    """Returns the configuration `kind` from a YAML file (all defaults without one), with `sets` laid over it.
+
+    Args:
+        kind: The model to build.
+        path: A YAML file; None for the defaults.
+        sets: `section.key=value` items from the command line; they win over the file.
+
+    Raises:
+        ConfigError: with one line for each problem: the key's path, what is wrong, the value and the file.
+    """
+    data = apply_sets(load_yaml(path) if path else {}, sets)
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        problems = [_describe(kind, problem, sets, path) for problem in error.errors()]
+        raise ConfigError("\n".join(problems)) from error
+
+
+def _describe(kind: type[Config], problem: Mapping[str, Any], sets: Sequence[str], path: Path | None) -> str:
+    keys = [str(part) for part in problem["loc"]]
+    dotted = ".".join(keys) or kind.__name__
+    source = _source(dotted, sets, path)
+    if problem["type"] == "extra_forbidden":
+        return f"`{dotted}` is not a known key{_nearest(kind, keys)} ({source})."
+    value = problem["input"]
+    shown = "a section" if isinstance(value, dict) else repr(value)
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if problem["type"] == "value_error":
+        return f"`{dotted}`: {message} ({source})."
+    if problem["type"] == "missing":
+        return f"`{dotted}` must be given, but is missing ({source})."
+    return f"`{dotted}` must be {message}, but is {shown} ({source})."
+
+
+def _source(dotted: str, sets: Sequence[str], path: Path | None) -> str:
+    if any(item.partition("=")[0].strip() == dotted for item in sets):
+        return f"--set {dotted}"
+    if path is None:
+        return "defaults"
+    line = _line_of(path, dotted.split("."))
+    return f"{path}, line {line}" if line else str(path)
+
+
+def _line_of(path: Path, keys: Sequence[str]) -> int | None:
+    """Returns the line on which the deepest key of `keys` that the file holds stands."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    line = None
+    for key in keys:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        found = next(((k, v) for k, v in node.value if getattr(k, "value", None) == key), None)
+        if found is None:
+            break
+        line, node = found[0].start_mark.line + 1, found[1]
+    return line
+
+
+def _nearest(kind: type[Config], keys: Sequence[str]) -> str:
+    """Returns a hint with the known name nearest to the last key, at the depth where it was given."""
+    section: Any = kind
+    for key in keys[:-1]:
+        field = getattr(section, "model_fields", {}).get(key)
+        section = field.annotation if field else None
+    known = list(getattr(section, "model_fields", {}))
+    close = difflib.get_close_matches(keys[-1], known, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean `{'.'.join([*keys[:-1], close[0]])}`?"
+    return f"; known here: {', '.join(known)}" if known else ""
+
+

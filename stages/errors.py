@@ -1,0 +1,57 @@
+"""The errors a user can cause. Each is shown as one line; anything else is our bug and shows its traceback."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a command tells the shell."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    SOME_REJECTED = 3
+    INTERRUPTED = 130
+
+
+class ValleError(Exception):
+    """A mistake the user can mend. The message says what, the rule, the value, the file and what to do."""
+
+    exit_code = ExitCode.FAILED
+
+
+class UsageError(ValleError):
+    """The command line asks for something that isn't there or makes no sense."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ConfigError(ValleError):
+    """A configuration file or a `--set` holds an unknown key, a wrong type or a value out of range."""
+
+    exit_code = ExitCode.USAGE
+
+
+class AudioError(ValleError):
+    """A file can't be read as audio, or what it holds can't be used."""
+
+
+class TextError(ValleError):
+    """A text is empty, or is in a language that the table doesn't hold."""
+
+
+class MissingInputError(ValleError):
+    """A stage's input isn't there yet; the message names the command that makes it."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ArtefactError(ValleError):
+    """A file that this project wrote is truncated, altered, or from an incompatible version."""
+
+
+class WeightsError(ValleError):
+    """Weights are missing or don't fit; the message names every way to get them."""
+
+
+class CodecError(ValleError):
+    """Codes don't fit the codec they are given to."""

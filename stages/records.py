@@ -1,0 +1,152 @@
+"""What flows between the stages: plain frozen records that turn into one JSON line each and back.
+
+A record never holds an absolute path: audio is named relative to the voices folder, so that a dataset can be moved.
+Positions in audio are whole samples at the recording's own rate.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Wave = npt.NDArray[np.float32]
+"""Mono audio, `[samples]`, in [-1, 1]."""
+
+Codes = npt.NDArray[np.unsignedinteger[Any]]
+"""Codec codes, `[K, T]`, in the smallest unsigned type that holds the codebook."""
+
+
+class Record:
+    """Base of the records: to and from plain JSON values."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields as plain JSON values, in order; tuples become lists."""
+        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self) if f.init}  # type: ignore[arg-type]
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Builds the record from what `to_json` gave; raises `TypeError` on an unknown or missing field."""
+        return cls(**data)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Record):
+        return value.to_json()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def to_line(data: dict[str, Any]) -> str:
+    """Returns one JSON line (without its end), the same bytes for the same values."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording(Record):
+    """A source file: what the scan of a voices folder finds."""
+
+    id: str
+    """Path below the voices folder, `/`-separated, with its suffix."""
+    group: str
+    """The folder above the speaker; empty when there is none."""
+    speaker: str
+    digest: str
+    """SHA-256 of the file."""
+    transcript: str = ""
+    """Path of the transcript beside it, below the voices folder; empty when there is none."""
+    transcript_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Word(Record):
+    """A word and where it is spoken."""
+
+    text: str
+    start_samples: int
+    end_samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment(Record):
+    """A timed piece of a transcript."""
+
+    start_samples: int
+    end_samples: int
+    text: str
+    language: str
+    words: tuple[Word, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Builds the segment and its words."""
+        return cls(**{**data, "words": tuple(Word.from_json(word) for word in data["words"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript(Record):
+    """A recording with the text of what is said in it."""
+
+    id: str
+    """The recording's id."""
+    group: str
+    speaker: str
+    sample_rate: int
+    """Hz, of the recording itself; all positions count in it."""
+    samples: int
+    """Length of the recording."""
+    language: str
+    """ISO 639-1 code."""
+    source: str
+    """Where the text comes from: `txt`, `lab`, `json` or `whisperx`."""
+    timed: bool
+    """Whether the segments' borders were heard; False where one untimed text covers the whole recording."""
+    segments: tuple[Segment, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Builds the transcript and its segments."""
+        return cls(**{**data, "segments": tuple(Segment.from_json(segment) for segment in data["segments"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance(Record):
+    """One cut with text: a row of the dataset. Later stages fill the later fields."""
+
+    id: str
+    """The recording's id for a whole file, else `recording#start-end` in samples."""
+    recording: str
+    """The recording's id: the audio's path below the voices folder."""
+    group: str
+    speaker: str
+    language: str
+    start_samples: int
+    end_samples: int
+    sample_rate: int
+    """Hz, of the recording; `start_samples` and `end_samples` count in it."""
+    text: str
+    phonemes: str = ""
+    """Filled by `g2p`."""
+    frames: int = 0
+    """Filled by `encode`: T of the codes."""
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of audio."""
+        return (self.end_samples - self.start_samples) / self.sample_rate
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded(Record):
+    """An utterance with its codes; the codes travel beside the row, not in it."""
+
+    utterance: Utterance
+    codes_KT: Codes = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """The utterance's id."""
+        return self.utterance.id
