@@ -4,17 +4,31 @@ A stage is pure: the same items give the same outcomes, in order, whatever the b
 never its neighbours. It knows nothing of files, shards or Dask: those belong to `pipeline.runner`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from stages.config import Config
+from stages.errors import AudioError, TextError, ValleError
 from stages.records import Record
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 Conf = TypeVar("Conf", bound=Config)
+
+
+class Identified(Protocol):
+    """What has an id: every item of a stage."""
+
+    @property
+    def id(self) -> str:
+        """The item's id."""
+
+
+Item = TypeVar("Item", bound=Identified)
+
+_REASONS = {AudioError: "UnreadableAudio", TextError: "UnusableText"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +118,32 @@ class Stage(Generic[Conf, In, Out]):
 def single(outcomes: Sequence[Any]) -> list[list[Any]]:
     """Wraps one outcome per item in the lists that `process` returns."""
     return [[outcome] for outcome in outcomes]
+
+
+def guarded(
+    items: Sequence[Item], work: Callable[[Item], list[Out | Filtered | Reject]], *, root: Path | None = None
+) -> list[list[Out | Filtered | Reject]]:
+    """Applies `work` to each item; an item whose work raises a `ValleError` becomes one `Reject`.
+
+    Args:
+        items: What the stage was given.
+        work: Turns one item into its outcomes.
+        root: The voices folder, if the items are recordings: paths in a message are shown relative to it, so that what a dataset says of its
+            rejects doesn't depend on where the recordings lie.
+
+    Returns:
+        The outcomes of each item, in order. The reason is `UnreadableAudio` for an `AudioError`, `UnusableText` for a
+        `TextError`, and otherwise the error's name without `Error`.
+    """
+    return [_outcomes(item, work, root) for item in items]
+
+
+def _outcomes(
+    item: Item, work: Callable[[Item], list[Out | Filtered | Reject]], root: Path | None
+) -> list[Out | Filtered | Reject]:
+    try:
+        return work(item)
+    except ValleError as error:
+        detail = str(error).replace(f"{root}/", "") if root else str(error)
+        reason = _REASONS.get(type(error)) or type(error).__name__.removesuffix("Error")
+        return [Reject(item.id, reason, detail, getattr(error, "hint", ""))]

@@ -12,6 +12,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from stages.errors import CodecError
+
 Wave = npt.NDArray[np.float32]
 """Mono audio, `[samples]`, in [-1, 1]."""
 
@@ -137,6 +139,47 @@ class Utterance(Record):
     def duration_s(self) -> float:
         """Seconds of audio."""
         return (self.end_samples - self.start_samples) / self.sample_rate
+
+
+@dataclass(frozen=True, slots=True)
+class CodecIdentity(Record):
+    """Which codec made some codes; stored beside them and in every model that speaks them."""
+
+    name: str
+    """The codec's row in the table: what `load_codec` takes to decode the codes."""
+    sample_rate: int
+    """Hz, of the waves."""
+    frame_rate: float
+    """Frames per second: T = ceil(samples * frame_rate / sample_rate)."""
+    num_codebooks: int
+    codebook_size: int
+    revision: str
+    """Short SHA-256 of the weights that turn waves into codes."""
+
+    def describe(self) -> str:
+        """Returns the identity in a line, for tables and messages."""
+        shape = f"{self.num_codebooks} x {self.codebook_size}"
+        return f"{self.name}, {self.sample_rate} Hz, {shape} at {self.frame_rate:g} Hz, weights {self.revision}"
+
+    def require(self, found: "CodecIdentity", where: str) -> None:
+        """Checks that the codes of `found`, which `where` holds, mean the same here.
+
+        The name isn't compared: `vocos` decodes what `encodec` encoded, and `revision` tells all else apart.
+
+        Raises:
+            CodecError: naming each part that differs.
+        """
+        parts = ("sample_rate", "frame_rate", "num_codebooks", "codebook_size", "revision")
+        differing = [
+            f"`{part}` must be {getattr(self, part)!r}, but is {getattr(found, part)!r}"
+            for part in parts
+            if getattr(self, part) != getattr(found, part)
+        ]
+        if differing:
+            raise CodecError(
+                f"`{where}` holds codes of another codec ({found.describe()}): {'; '.join(differing)}."
+                f" Encode it again with `encode.codec={self.name}` and the same weights, or use what was made with it."
+            )
 
 
 @dataclass(frozen=True, slots=True)
