@@ -1,0 +1,1 @@
+"""The network, and everything that trains, samples or scores it: `valle`."""

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     import soundfile
 
 SUFFIXES = frozenset(
-    ".wav .flac .mp3 .ogg .oga .opus .aif .aiff .aifc .au .caf .w64 .rf64"
-    " .m4a .aac .mp4 .m4b .webm .mka .mkv .mov .wma .amr .3gp .ac3 .mp2 .wv .ape .tta".split()
+    {".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64", ".rf64"}
+    | {".m4a", ".aac", ".mp4", ".m4b", ".webm", ".mka", ".mkv", ".mov", ".wma", ".amr", ".3gp", ".ac3", ".mp2"}
+    | {".wv", ".ape", ".tta"}
 )
 """Suffixes, in lower case, that a scan takes for recordings."""
 
@@ -138,8 +139,11 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=1)
-def _whole(path: Path, size: int, mtime_ns: int) -> tuple[Wave, int]:
-    """Decodes a whole file; the last one is kept, so that the cuts of one recording decode it once."""
+def _whole(path: Path, _size: int, _mtime_ns: int) -> tuple[Wave, int]:
+    """Decodes a whole file; the last one is kept, so that the cuts of one recording decode it once.
+
+    Size and time are there for the cache alone: a file that has changed is decoded again.
+    """
     import soundfile
 
     try:

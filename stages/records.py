@@ -5,9 +5,10 @@ Positions in audio are whole samples at the recording's own rate.
 """
 
 import dataclasses
+import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,10 @@ class Record:
         """Builds the record from what `to_json` gave; raises `TypeError` on an unknown or missing field."""
         return cls(**data)
 
+    def content(self) -> bytes:
+        """Returns bytes that are equal exactly when the records are; fingerprints are made of them."""
+        return to_line(self.to_json()).encode()
+
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Record):
@@ -45,6 +50,23 @@ def _plain(value: Any) -> Any:
 def to_line(data: dict[str, Any]) -> str:
     """Returns one JSON line (without its end), the same bytes for the same values."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+Split = Literal["train", "validation", "test"]
+
+
+def split_of(key: str, validation: float, test: float = 0.0) -> Split:
+    """Returns the split that a speaker or an utterance belongs to, by hash: it never depends on the other rows.
+
+    Args:
+        key: The id of what must not be torn apart: a speaker's or an utterance's.
+        validation: Share of the keys in validation, 0 to 1.
+        test: Share of the keys in test, 0 to 1.
+    """
+    position = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
+    if position < test:
+        return "test"
+    return "validation" if position < test + validation else "train"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +215,7 @@ class Encoded(Record):
     def id(self) -> str:
         """The utterance's id."""
         return self.utterance.id
+
+    def content(self) -> bytes:
+        """Returns the row's bytes and the codes'."""
+        return Record.content(self.utterance) + self.codes_KT.tobytes()

@@ -1,0 +1,268 @@
+"""Artefacts: what a stage writes, and how one knows that it is whole.
+
+A stage's output is a set of shards below `<dataset>/<stage>/`. A shard is one file or a few (its parts), the rows that
+were left out, and a receipt: what it was made from, the counts, and the length and checksum of every file. The receipt
+is written last and renamed into place: that rename is the commit, and a shard without a matching receipt isn't there.
+
+    00003-of-00016.rows.jsonl   a part: the outputs
+    00003-of-00016.out.jsonl    what was filtered or rejected, and why
+    00003-of-00016.items.jsonl  the fingerprint of each input item, so that a finished row can be carried over
+    00003-of-00016.json         the receipt
+"""
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+import numpy as np
+
+from stages.errors import ArtefactError
+from stages.records import Encoded, Record, Utterance, to_line
+
+LAYOUT = 1
+"""Version of the layout on disk; part of every fingerprint."""
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Record)
+
+
+class Format(Protocol[T]):
+    """How the outputs of a stage lie on disk."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Suffixes of the files, without the leading dot."""
+
+    def write(self, paths: Mapping[str, Path], outputs: Sequence[T]) -> None:
+        """Writes the outputs, in order, to one path a part; the same outputs give the same bytes."""
+
+    def read(self, paths: Mapping[str, Path]) -> list[T]:
+        """Returns what `write` was given."""
+
+
+class Rows(Generic[R]):
+    """One JSON line a record."""
+
+    parts = ("rows.jsonl",)
+
+    def __init__(self, kind: type[R]) -> None:
+        self.kind = kind
+
+    def write(self, paths: Mapping[str, Path], outputs: Sequence[R]) -> None:
+        """Writes one line a record."""
+        write_lines(paths["rows.jsonl"], (record.to_json() for record in outputs))
+
+    def read(self, paths: Mapping[str, Path]) -> list[R]:
+        """Returns the records."""
+        return [self.kind.from_json(row) for row in read_lines(paths["rows.jsonl"])]
+
+
+class CodeRows:
+    """Utterances as JSON lines and their codes as one flat array, `[sum of T, K]`, in the same order."""
+
+    parts = ("rows.jsonl", "codes.npy")
+
+    def write(self, paths: Mapping[str, Path], outputs: Sequence[Encoded]) -> None:
+        """Writes the rows and the codes."""
+        write_lines(paths["rows.jsonl"], (item.utterance.to_json() for item in outputs))
+        codes = [item.codes_KT.T for item in outputs]
+        flat = np.concatenate(codes) if codes else np.zeros((0, 0), np.uint16)
+        with paths["codes.npy"].open("wb") as file:
+            np.save(file, np.ascontiguousarray(flat), allow_pickle=False)
+
+    def read(self, paths: Mapping[str, Path]) -> list[Encoded]:
+        """Returns the utterances with their codes; the codes are views of the memory-mapped file."""
+        rows = [Utterance.from_json(row) for row in read_lines(paths["rows.jsonl"])]
+        if not rows:
+            return []
+        flat = np.load(paths["codes.npy"], mmap_mode="r", allow_pickle=False)
+        ends = np.cumsum([row.frames for row in rows])
+        return [Encoded(row, flat[end - row.frames : end].T) for row, end in zip(rows, ends, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class FileSeal(Record):
+    """Length and checksum of a file."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt(Record):
+    """The commit record of a shard."""
+
+    stage: str
+    shard: str
+    fingerprint: str
+    """Hash of the inputs' content, the parameters that matter, the stage's version and its weights' revision."""
+    inputs: int
+    """Items taken."""
+    pieces: int
+    """Outcomes: `outputs` + all of `filtered` + all of `rejected`; equal to `inputs` in one-to-one stages."""
+    outputs: int
+    filtered: dict[str, int]
+    """Counts by reason."""
+    rejected: dict[str, int]
+    audio_s: float
+    """Seconds of audio in the outputs; 0 where they hold none."""
+    files: dict[str, FileSeal]
+    """By suffix."""
+
+    @property
+    def digest(self) -> str:
+        """Hash of the outputs' content: what the next stage's fingerprint is made of."""
+        parts = sorted((name, seal.sha256) for name, seal in self.files.items() if name not in _ASIDE)
+        return digest_of(parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields as plain JSON values."""
+        data = Record.to_json(self)
+        return {**data, "files": {name: seal.to_json() for name, seal in self.files.items()}}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Builds the receipt and its seals."""
+        files = {name: FileSeal.from_json(seal) for name, seal in data["files"].items()}
+        return cls(**{**data, "files": files})
+
+
+OUT, ITEMS = "out.jsonl", "items.jsonl"
+_ASIDE = frozenset({OUT, ITEMS})
+
+
+def digest_of(value: Any) -> str:
+    """Returns the SHA-256 of a JSON value."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Returns the SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seal(path: Path) -> FileSeal:
+    """Returns a file's length and checksum."""
+    return FileSeal(path.stat().st_size, file_digest(path))
+
+
+def shard_index(key: str, total: int) -> int:
+    """Returns the shard, of a power of two, that a recording belongs to: by hash, whatever the other recordings are."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") * total >> 64
+
+
+def shard_count(recordings: int) -> int:
+    """Returns how many shards a dataset has: a power of two, 32 to 64 recordings each, and 16 at least."""
+    return max(16, 1 << max(0, (recordings - 1) // 64).bit_length())
+
+
+def shard_name(index: int, total: int) -> str:
+    """Returns the name of a shard."""
+    return f"{index:05d}-of-{total:05d}"
+
+
+def part_paths(folder: Path, shard: str, parts: Iterable[str]) -> dict[str, Path]:
+    """Returns where a shard's files lie, by suffix."""
+    return {part: folder / f"{shard}.{part}" for part in parts}
+
+
+def read_receipt(folder: Path, shard: str) -> Receipt | None:
+    """Returns a shard's receipt, or None where there is none or it can't be read (then the shard isn't there)."""
+    try:
+        return Receipt.from_json(json.loads((folder / f"{shard}.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def list_shards(folder: Path) -> list[str]:
+    """Returns the names of the shards that have a receipt, sorted."""
+    return sorted(path.stem for path in folder.glob("[0-9]*-of-[0-9]*.json"))
+
+
+def write_shard(folder: Path, receipt: Receipt, parts: Mapping[str, Path]) -> Receipt:
+    """Commits a shard: seals the files that lie under temporary names, moves them into place, then the receipt.
+
+    The old receipt goes first, so that a kill in between leaves a shard that isn't there, never one that is wrong.
+
+    Args:
+        folder: The stage's folder.
+        receipt: The receipt, its `files` still empty.
+        parts: The temporary path of each file, by suffix.
+    """
+    files = {name: seal(path) for name, path in sorted(parts.items())}
+    receipt = Receipt.from_json({**receipt.to_json(), "files": {n: s.to_json() for n, s in files.items()}})
+    for path in parts.values():
+        sync(path)
+    target = folder / f"{receipt.shard}.json"
+    target.unlink(missing_ok=True)
+    sync(folder)
+    for name, path in parts.items():
+        path.replace(folder / f"{receipt.shard}.{name}")
+    sync(folder)
+    write_text(target, json.dumps(receipt.to_json(), ensure_ascii=False, indent=1) + "\n")
+    return receipt
+
+
+def remove_shard(folder: Path, shard: str) -> None:
+    """Removes a shard, its receipt first."""
+    (folder / f"{shard}.json").unlink(missing_ok=True)
+    for path in folder.glob(f"{shard}.*"):
+        path.unlink(missing_ok=True)
+
+
+def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Writes one JSON line a row."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(to_line(row) + "\n" for row in rows)
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a JSON-lines file.
+
+    Raises:
+        ArtefactError: if the file is missing or a line is torn.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                yield json.loads(line)
+    except (OSError, ValueError) as error:
+        raise ArtefactError(
+            f"`{path}` can't be read: {error}. Run the command again: it rebuilds the shard."
+        ) from error
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Gives a temporary path beside `path`, which takes its place, synced, when the block ends well."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        yield temporary
+        sync(temporary)
+        temporary.replace(path)
+        sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file in one atomic step."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def sync(path: Path) -> None:
+    """Waits until a file's bytes, or a folder's entries, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
