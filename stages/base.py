@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from stages.config import Config
 from stages.errors import AudioError, TextError, ValleError
+from stages.manifest import Format
 from stages.records import Record
 
 In = TypeVar("In")
@@ -61,6 +62,8 @@ class Context:
 
     voices: Path
     """The folder of recordings; never written to."""
+    dataset: Path
+    """The folder of the dataset; a stage reads the finished output of earlier stages from it."""
     device: str = "cpu"
     """`cpu`, `cuda` or `cuda:N`."""
 
@@ -77,8 +80,12 @@ class Stage(Generic[Conf, In, Out]):
     """The stage whose output this one takes; `recordings` for the first."""
     version: ClassVar[int]
     """Raised when the same inputs and parameters would give other outputs; part of every fingerprint."""
+    format: ClassVar[Format[Any]]
+    """How the outputs lie on disk."""
     one_to_one: ClassVar[bool] = True
     """Whether every item gives exactly one outcome."""
+    joins: ClassVar[tuple[str, ...]] = ()
+    """Other stages whose finished output `finish` reads."""
 
     def __init__(self, config: Conf, context: Context) -> None:
         self.config = config
@@ -95,6 +102,10 @@ class Stage(Generic[Conf, In, Out]):
         Part of every fingerprint; must be cheap and must not load the weights into memory.
         """
         return ""
+
+    def item_parameters(self, item: In) -> Any:  # noqa: ARG002
+        """Returns what beyond the item decides its outcomes, as plain JSON values; part of the row's fingerprint."""
+        return [self.config.identity(), self.revision()]
 
     def check(self) -> list[str]:
         """Returns every problem that would stop the stage (missing weights, no device), one line each."""
@@ -113,6 +124,18 @@ class Stage(Generic[Conf, In, Out]):
             For each item, in order, a non-empty list of outcomes: exactly one where `one_to_one`.
         """
         raise NotImplementedError
+
+    def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:  # noqa: ARG002
+        """Makes what needs all of the shards (an index, a summary), once they are sealed.
+
+        Args:
+            folder: The stage's folder; files are written into it in one atomic step each.
+            shards: The names of the sealed shards, in order.
+
+        Returns:
+            The names of the files written.
+        """
+        return []
 
 
 def single(outcomes: Sequence[Any]) -> list[list[Any]]:

@@ -59,11 +59,15 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 _StrictLoader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in resolvers if tag.rsplit(":", 1)[1] not in {"bool", "float", "int", "timestamp"}]
+    first: [
+        (tag, regexp) for tag, regexp in resolvers if tag.rsplit(":", 1)[1] not in {"bool", "float", "int", "timestamp"}
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _StrictLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"), list("tTfF"))
-_StrictLoader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789")
+)
 _StrictLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$|^[-+]?\.inf$|^\.nan$"),
@@ -93,7 +97,9 @@ def load_yaml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"`{path}` can't be read as a configuration: {error}. Give the path of a YAML file.") from error
+        raise ConfigError(
+            f"`{path}` can't be read as a configuration: {error}. Give the path of a YAML file."
+        ) from error
     data = _parse(text, str(path))
     if data is None:
         return {}
@@ -196,5 +202,3 @@ def _nearest(kind: type[Config], keys: Sequence[str]) -> str:
     if close:
         return f"; did you mean `{'.'.join([*keys[:-1], close[0]])}`?"
     return f"; known here: {', '.join(known)}" if known else ""
-
-

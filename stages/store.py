@@ -1,0 +1,298 @@
+"""The dataset as HDF5, and the reader that memory-maps it: the only importer of h5py.
+
+A shard of the store is one sealed file, written once by one writer, contiguous and uncompressed:
+
+    codes            [sum of T, K], smallest unsigned type that holds the codebook
+    offsets          [N + 1] int64: row n's codes are codes[offsets[n]:offsets[n + 1]]
+    <column>/bytes   UTF-8 of all the rows, for id, recording, group, speaker, language, text and phonemes
+    <column>/offsets [N + 1] int64
+    start_samples, end_samples, sample_rate   [N] int64
+
+`index.h5` repeats the small columns over all shards and says where in each file the codes lie, so that opening a
+dataset of any size reads one file. It holds nothing that the shards don't: `valle-prep hdf5` rebuilds it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.errors import ArtefactError, MissingInputError
+from stages.manifest import atomic, digest_of
+from stages.records import CodecIdentity, Codes, Encoded, Utterance
+
+if TYPE_CHECKING:
+    import h5py
+
+TEXT_COLUMNS = ("id", "recording", "group", "speaker", "language", "text", "phonemes")
+NUMBER_COLUMNS = ("start_samples", "end_samples", "sample_rate")
+_INDEXED = ("id", "group", "speaker", "language")
+INDEX = "index.h5"
+NEIGHBOURS = "neighbours.npz"
+LAYOUT = 1
+
+Int64s = npt.NDArray[np.int64]
+
+
+class StoreShards:
+    """How the stage `hdf5` lays its outputs out: one HDF5 file a shard."""
+
+    parts = ("h5",)
+
+    def write(self, paths: Mapping[str, Path], outputs: Sequence[Encoded]) -> None:
+        """Writes one shard; the same rows give the same bytes."""
+        with _create(paths["h5"]) as file:
+            codes = [item.codes_KT.T for item in outputs]
+            flat = np.concatenate(codes) if codes else np.zeros((0, 1), np.uint16)
+            _put(file, "codes", flat)
+            _put(file, "offsets", _offsets([len(code) for code in codes]))
+            for column in TEXT_COLUMNS:
+                _put_texts(file, column, [getattr(item.utterance, column) for item in outputs])
+            for column in NUMBER_COLUMNS:
+                _put(file, column, np.array([getattr(item.utterance, column) for item in outputs], np.int64))
+
+    def read(self, paths: Mapping[str, Path]) -> list[Encoded]:
+        """Returns the rows of a shard with their codes."""
+        with _open(paths["h5"]) as file:
+            codes, offsets = file["codes"][:], file["offsets"][:]
+            texts = {column: list(Texts.read(file, column)) for column in TEXT_COLUMNS}
+            numbers = {column: file[column][:].tolist() for column in NUMBER_COLUMNS}
+        columns = {**texts, **numbers, "frames": np.diff(offsets).tolist()}
+        rows = [Utterance(**dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
+        return [Encoded(row, codes[offsets[n] : offsets[n + 1]].T) for n, row in enumerate(rows)]
+
+
+class Texts(Sequence[str]):
+    """A column of text over one block of UTF-8 bytes: a row is decoded when it is asked for."""
+
+    def __init__(self, data: npt.NDArray[np.uint8], offsets: Int64s) -> None:
+        self.data = data
+        self.offsets = offsets
+
+    @classmethod
+    def read(cls, file: "h5py.File", column: str) -> "Texts":
+        """Reads a column of an open file into memory."""
+        return cls(file[f"{column}/bytes"][:], file[f"{column}/offsets"][:])
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.offsets) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        """Returns one row's text, or a list of them."""
+        if isinstance(index, slice):
+            return [self[n] for n in range(*index.indices(len(self)))]
+        n = range(len(self))[index]
+        return bytes(self.data[self.offsets[n] : self.offsets[n + 1]]).decode()
+
+
+class Store:
+    """A dataset, opened: rows by number, codes as views of the memory-mapped files.
+
+    Use `open_store`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        with _open(folder / INDEX) as file:
+            self._check_layout(file)
+            self.codec = CodecIdentity.from_json(json.loads(file.attrs["codec"]))
+            """What made the codes."""
+            self.fingerprint = str(file.attrs["fingerprint"])
+            """Digest of the dataset's content."""
+            self.symbols: list[str] = json.loads(file.attrs["symbols"])
+            """Every symbol of the phonemes, sorted."""
+            self.ids: Sequence[str] = Texts.read(file, "id")
+            self._groups, self._speakers, self._languages = (Texts.read(file, name) for name in _INDEXED[1:])
+            self.frames: Int64s = file["frames"][:]
+            """T of each row."""
+            self._shards: list[str] = json.loads(file.attrs["shards"])
+            self._shard_of: Int64s = file["shard"][:]
+            self._first_row: Int64s = file["first_row"][:]
+            self._codes_at: Int64s = file["codes_at"][:]
+            self._shape: Int64s = file["codes_shape"][:]
+            self._dtype = np.dtype(str(file.attrs["dtype"]))
+        starts = np.cumsum(self.frames) - self.frames
+        self._start: Int64s = starts - starts[self._first_row[self._shard_of]] if len(starts) else starts
+        self._maps: dict[int, npt.NDArray[np.unsignedinteger[Any]]] = {}
+        self._rows: dict[int, dict[str, Texts | Int64s]] = {}
+
+    def _check_layout(self, file: "h5py.File") -> None:
+        found = file.attrs.get("layout")
+        if found != LAYOUT:
+            raise ArtefactError(
+                f"`{self._folder / INDEX}` must have layout {LAYOUT}, but has {found}. Run `valle-prep hdf5` again."
+            )
+
+    def __len__(self) -> int:
+        """Number of utterances."""
+        return len(self.frames)
+
+    @cached_property
+    def speakers(self) -> list[str]:
+        """Each row's `group/speaker`; the bare speaker where there is no group."""
+        return [f"{group}/{name}" if group else name for group, name in zip(self._groups, self._speakers, strict=True)]
+
+    @cached_property
+    def languages(self) -> list[str]:
+        """Each row's language code."""
+        return list(self._languages)
+
+    def codes(self, index: int) -> Codes:
+        """Returns a row's codes, `[K, T]` unsigned: a read-only view of the memory-mapped file."""
+        shard = int(self._shard_of[index])
+        flat = self._maps.get(shard)
+        if flat is None:
+            flat = self._map(shard)
+        start = int(self._start[index])
+        return flat[start : start + int(self.frames[index])].T
+
+    def _map(self, shard: int) -> npt.NDArray[np.unsignedinteger[Any]]:
+        path = self._folder / self._shards[shard]
+        try:
+            flat = np.memmap(path, self._dtype, "r", int(self._codes_at[shard]), tuple(self._shape[shard].tolist()))
+        except (OSError, ValueError) as error:
+            raise ArtefactError(f"`{path}` can't be read: {error}. Run `valle-prep hdf5` again.") from error
+        # A plain view: slicing a memmap object costs ten times as much.
+        self._maps[shard] = view = flat.view(np.ndarray)
+        return view
+
+    def _columns(self, shard: int) -> dict[str, Texts | Int64s]:
+        if shard not in self._rows:
+            with _open(self._folder / self._shards[shard]) as file:
+                columns: dict[str, Texts | Int64s] = {name: Texts.read(file, name) for name in TEXT_COLUMNS}
+                columns |= {name: file[name][:] for name in NUMBER_COLUMNS}
+            self._rows[shard] = columns
+        return self._rows[shard]
+
+    def row(self, index: int) -> Utterance:
+        """Returns all of a row but its codes."""
+        shard = int(self._shard_of[index])
+        within = index - int(self._first_row[shard])
+        columns = self._columns(shard)
+        values: dict[str, Any] = {name: columns[name][within] for name in TEXT_COLUMNS}
+        values |= {name: int(columns[name][within]) for name in NUMBER_COLUMNS}
+        return Utterance(**values, frames=int(self.frames[index]))
+
+    def phonemes(self, index: int) -> str:
+        """Returns a row's phonemes."""
+        shard = int(self._shard_of[index])
+        return str(self._columns(shard)["phonemes"][index - int(self._first_row[shard])])
+
+    @cached_property
+    def _neighbours(self) -> npt.NDArray[np.int64] | None:
+        path = self._folder.parent / "similar" / NEIGHBOURS
+        if not path.is_file():
+            return None
+        with np.load(path, allow_pickle=False) as file:
+            if str(file["rows"]) != rows_digest(self.ids):
+                raise ArtefactError(f"`{path}` was made from other rows. Run `valle-prep similar` again.")
+            return np.asarray(file["neighbours"], np.int64)
+
+    def similar(self, index: int) -> tuple[int, ...]:
+        """Returns the row numbers of a row's neighbours, nearest first; () where `similar` hasn't run.
+
+        Raises:
+            ArtefactError: if the neighbours were computed for other rows.
+        """
+        if self._neighbours is None:
+            return ()
+        return tuple(int(n) for n in self._neighbours[index] if n >= 0)
+
+
+def open_store(path: Path | str) -> Store:
+    """Opens a dataset for reading.
+
+    Args:
+        path: The dataset's folder (what `--out` named), or its `hdf5` folder.
+
+    Raises:
+        MissingInputError: if there is no store; says which command makes it.
+        ArtefactError: if the index is damaged or of another layout.
+    """
+    path = Path(path)
+    for folder in (path / "hdf5", path):
+        if (folder / INDEX).is_file():
+            return Store(folder)
+    raise MissingInputError(
+        f"`{path}` must hold a store, but has no `hdf5/{INDEX}`. Run `valle-prep hdf5 --out {path}`."
+    )
+
+
+def rows_digest(ids: Sequence[str]) -> str:
+    """Returns a hash of the rows' ids in order: what an array by row number belongs to."""
+    return digest_of(list(ids))
+
+
+def write_index(folder: Path, shards: Sequence[str], codec: CodecIdentity, fingerprint: str) -> None:
+    """Writes `index.h5` over sealed shards.
+
+    Args:
+        folder: Where the shards lie.
+        shards: Their file names, in order.
+        codec: What made the codes.
+        fingerprint: Digest of the dataset's content.
+    """
+    columns: dict[str, list[str]] = {name: [] for name in _INDEXED}
+    numbers: dict[str, list[int]] = {name: [] for name in ("frames", "shard", "first_row", "codes_at")}
+    shapes: list[tuple[int, int]] = []
+    symbols: set[str] = set()
+    dtype = np.dtype(np.uint16)
+    for number, name in enumerate(shards):
+        with _open(folder / name) as file:
+            codes, rows = file["codes"], len(file["offsets"]) - 1
+            numbers["first_row"].append(len(numbers["shard"]))
+            numbers["shard"] += [number] * rows
+            numbers["frames"] += np.diff(file["offsets"][:]).tolist()
+            numbers["codes_at"].append(codes.id.get_offset() if codes.size else 0)
+            shapes.append(codes.shape)
+            dtype = codes.dtype if codes.size else dtype
+            for column, texts in columns.items():
+                texts.extend(Texts.read(file, column))
+            symbols.update("".join(Texts.read(file, "phonemes")))
+    with atomic(folder / INDEX) as path, _create(path) as file:
+        attributes = {"layout": LAYOUT, "fingerprint": fingerprint, "dtype": dtype.str}
+        lists = {"codec": codec.to_json(), "symbols": sorted(symbols), "shards": list(shards)}
+        file.attrs.update(attributes | {key: json.dumps(value, ensure_ascii=False) for key, value in lists.items()})
+        for column, values in columns.items():
+            _put_texts(file, column, values)
+        for column, integers in numbers.items():
+            _put(file, column, np.array(integers, np.int64))
+        _put(file, "codes_shape", np.array(shapes, np.int64).reshape(-1, 2))
+
+
+def _create(path: Path) -> "h5py.File":
+    import h5py
+
+    return h5py.File(path, "w", libver=("v110", "v110"))
+
+
+def _open(path: Path) -> "h5py.File":
+    import h5py
+
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise ArtefactError(f"`{path}` can't be read as HDF5: {error}. Run `valle-prep hdf5` again.") from error
+
+
+def _put(file: "h5py.File", name: str, data: npt.NDArray[Any]) -> None:
+    file.create_dataset(name, data=data, track_times=False)
+
+
+def _put_texts(file: "h5py.File", column: str, values: Sequence[str]) -> None:
+    blocks = [value.encode() for value in values]
+    _put(file, f"{column}/bytes", np.frombuffer(b"".join(blocks), np.uint8))
+    _put(file, f"{column}/offsets", _offsets([len(block) for block in blocks]))
+
+
+def _offsets(lengths: Sequence[int]) -> Int64s:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
