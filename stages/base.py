@@ -62,7 +62,7 @@ class Context:
 
     voices: Path
     """The folder of recordings; never written to."""
-    dataset: Path
+    dataset: Path = Path("dataset")
     """The folder of the dataset; a stage reads the finished output of earlier stages from it."""
     device: str = "cpu"
     """`cpu`, `cuda` or `cuda:N`."""
@@ -151,8 +151,8 @@ def guarded(
     Args:
         items: What the stage was given.
         work: Turns one item into its outcomes.
-        root: The voices folder, if the items are recordings: paths in a message are shown relative to it, so that what a dataset says of its
-            rejects doesn't depend on where the recordings lie.
+        root: The voices folder, for work that reads recordings: paths in a message are shown relative to it, so that
+            what a dataset says of its rejects doesn't depend on where the recordings lie.
 
     Returns:
         The outcomes of each item, in order. The reason is `UnreadableAudio` for an `AudioError`, `UnusableText` for a
