@@ -50,7 +50,7 @@ SPEAKERS = (
     Speaker("esche", "de", "de+m8", 34, 50, 158),
     Speaker("linde", "de", "de+Annie", 55, 60, 165),
     Speaker("cedre", "fr", "fr+Nguyen", 50, 45, 165),
-    Speaker("olive", "fr", "fr+shelby", 50, 65, 172),
+    Speaker("olive", "fr", "fr+grandma", 38, 65, 172),
     Speaker("matsu", "ja", "ja+max", 58, 50, 160),
     Speaker("sakura", "ja", "ja+steph", 74, 60, 170),
 )
