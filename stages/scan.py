@@ -1,0 +1,154 @@
+"""Finding the recordings of a voices folder and the transcripts beside them.
+
+A file's depth says whose it is: `VOICES/<group>/<speaker>/…/file`, `VOICES/<speaker>/file` (no group), or
+`VOICES/file` (one speaker, named as the folder). Nothing is opened or changed.
+"""
+
+import hashlib
+import logging
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.audio import SUFFIXES
+from stages.errors import UsageError
+from stages.records import Recording
+from stages.transcripts import READERS
+
+_log = logging.getLogger(__name__)
+
+_RANK = {suffix: rank for rank, suffix in enumerate(READERS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a voices folder holds."""
+
+    recordings: tuple[Recording, ...]
+    """Sorted by id; their digests are empty until `file_digest` fills them."""
+    ignored: dict[str, int]
+    """Files that are neither recordings nor their transcripts, by lower-case suffix, most frequent first."""
+
+
+def scan(voices: Path) -> Scan:
+    """Lists the recordings below a folder; hidden files and folders are left out, symbolic links followed.
+
+    A transcript is a file of the same stem in the same folder, with a suffix of `transcripts.READERS`; recordings of
+    one stem share it.
+
+    Args:
+        voices: The folder of recordings.
+
+    Raises:
+        UsageError: if the folder is missing, can't be listed or holds no recording.
+    """
+    if not voices.is_dir():
+        found = "a file" if voices.exists() else "not there"
+        raise UsageError(f"`{voices}` must be a folder of recordings, but is {found}. Give the path of one.")
+    recordings: list[Recording] = []
+    ignored: Counter[str] = Counter()
+    only_speaker = voices.resolve().name
+    for folder, names in _folders(voices, ignored):
+        group, speaker = _owner(folder, only_speaker)
+        prefix = f"{folder}/" if folder else ""
+        audio, transcripts = _sort_out(names, ignored)
+        for name in audio:
+            transcript = transcripts.get(_split(name)[0])
+            recordings.append(
+                Recording(f"{prefix}{name}", group, speaker, "", f"{prefix}{transcript}" if transcript else "")
+            )
+    if not recordings:
+        kinds = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in ignored.most_common(5))
+        raise UsageError(
+            f"`{voices}` must hold recordings ({' '.join(sorted(SUFFIXES))}), but holds {kinds or 'no files'}."
+            " Give the folder above the groups or speakers."
+        )
+    recordings.sort(key=lambda recording: recording.id)
+    return Scan(tuple(recordings), dict(ignored.most_common()))
+
+
+def file_digest(path: Path) -> str:
+    """Returns the SHA-256 of a file in hex; "" for one that can't be read, which its stage will reject."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return ""
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _owner(folder: str, only_speaker: str) -> tuple[str, str]:
+    """Returns group and speaker of the files in a folder, given below the voices folder."""
+    parts = folder.split("/", 2)
+    if len(parts) > 1:
+        return parts[0], parts[1]
+    return "", folder or only_speaker
+
+
+def _split(name: str) -> tuple[str, str]:
+    stem, _, suffix = name.rpartition(".")
+    return (stem, f".{suffix.lower()}") if stem else (name, "")
+
+
+def _sort_out(names: list[str], ignored: Counter[str]) -> tuple[list[str], dict[str, str]]:
+    """Parts a folder's names into recordings and the best transcript per stem, counting the rest in `ignored`."""
+    audio = []
+    transcripts: dict[str, str] = {}
+    rest = []
+    for name in sorted(names):
+        stem, suffix = _split(name)
+        if suffix in SUFFIXES:
+            audio.append(name)
+        elif suffix in _RANK:
+            rest.append((stem, suffix))
+            best = transcripts.setdefault(stem, name)
+            if _RANK[suffix] < _RANK[_split(best)[1]]:
+                transcripts[stem] = name
+        else:
+            ignored[suffix] += 1
+    stems = {_split(name)[0] for name in audio}
+    ignored.update(suffix for stem, suffix in rest if stem not in stems)
+    return audio, transcripts
+
+
+def _folders(voices: Path, ignored: Counter[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yields each folder below `voices`, "" for itself, with the names of its files.
+
+    A link to a folder is followed unless it leads back to one of the folders above it.
+    """
+    open_folders: list[tuple[str, tuple[str, ...]]] = [("", (os.path.realpath(voices),))]
+    while open_folders:
+        folder, above = open_folders.pop()
+        names = []
+        for entry in _entries(voices / folder):
+            below = f"{folder}/{entry.name}" if folder else entry.name
+            if not _is_utf8(entry.name):
+                _log.warning("%r is left out: its name is not UTF-8. Rename it.", below)
+                ignored["name not UTF-8"] += 1
+            elif not entry.is_dir():
+                names.append(entry.name)
+            else:
+                real = os.path.realpath(entry.path) if entry.is_symlink() else f"{above[-1]}/{entry.name}"
+                if real not in above:
+                    open_folders.append((below, (*above, real)))
+        yield folder, names
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:
+        raise UsageError(f"`{folder}` can't be listed: {error.strerror}. Make it readable or move it away.") from error
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
