@@ -4,6 +4,7 @@ soundfile reads WAV, FLAC, MP3, Ogg, Opus and AIFF; PyAV reads what it can't (M4
 Everything comes out mono, float32 in [-1, 1], at the file's own rate; the files themselves are never changed.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ SUFFIXES = frozenset(
 
 _EXACT_SEEK = frozenset({"WAV", "WAVEX", "FLAC", "AIFF", "AU", "CAF", "W64", "RF64"})
 """Containers in which soundfile seeks to the very sample; in the others a cut is taken from the whole decode."""
+
+_SHORT_CHUNK = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_STREAMED = 0x7FFF0000
+"""Programs that write to a pipe announce such a length, or a longer one, because they don't know it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,22 @@ def read(path: Path, start_samples: int = 0, end_samples: int | None = None) -> 
     return wave, rate
 
 
+def read_complete(path: Path) -> tuple[Wave, int]:
+    """Reads a whole recording as `read` does, and makes sure that it holds all that its header announces.
+
+    Raises:
+        AudioError: as `read`, and if the file breaks off more than 0.1 s before its announced end.
+    """
+    wave, rate = read(path)
+    announced = _announced_samples(path)
+    if announced - len(wave) > rate // 10:
+        raise AudioError(
+            f"`{path}` must hold the {announced / rate:.2f} s that its header announces, but breaks off after"
+            f" {len(wave) / rate:.2f} s. Copy it again."
+        )
+    return wave, rate
+
+
 def resample(wave: Wave, from_rate: int, to_rate: int) -> Wave:
     """Returns the wave at another rate (soxr, high quality); the same array where the rates are equal."""
     if from_rate == to_rate:
@@ -154,6 +175,24 @@ def _whole(path: Path, _size: int, _mtime_ns: int) -> tuple[Wave, int]:
         wave = _mono(data)
     wave.flags.writeable = False
     return wave, rate
+
+
+def _announced_samples(path: Path) -> int:
+    """Returns the length that a header announces; 0 where soundfile can't tell.
+
+    Of a chunk longer than its file, libsndfile counts what is there and notes the difference in its log only.
+    """
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            frames, log = int(file.frames), file.extra_info
+    except soundfile.LibsndfileError:
+        return 0
+    short = _SHORT_CHUNK.search(log)
+    if not short or int(short[1]) >= _STREAMED:
+        return frames
+    return frames * int(short[1]) // max(int(short[2]), 1)
 
 
 def _read_cut(file: "soundfile.SoundFile", start_samples: int, end_samples: int | None) -> Wave:
