@@ -1,0 +1,210 @@
+"""Makes `.venv` with everything that the project needs in it: what `make setup` runs.
+
+Needs nothing but Python and a package registry. uv does the installing, because it is many times faster; pip does it
+where uv can't. Both take the indexes, find-links and certificates that pip is configured with. A second call does
+nothing until pyproject.toml's dependencies, the lists beside this file, or the Python version change.
+"""
+
+import ast
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / ".setup-key"
+CONSTRAINTS = HERE / "constraints.txt"
+NODEPS = HERE / "nodeps.txt"
+
+UV_OPTIONS = {
+    "index-url": "--default-index",
+    "extra-index-url": "--index",
+    "find-links": "--find-links",
+    "trusted-host": "--allow-insecure-host",
+}
+UV_ENVIRONMENT = {
+    "cert": "SSL_CERT_FILE",
+    "proxy": "ALL_PROXY",
+    "default-timeout": "UV_HTTP_TIMEOUT",
+    "timeout": "UV_HTTP_TIMEOUT",
+}
+
+
+class SetupError(Exception):
+    """Something the user has to mend; shown as one line."""
+
+
+def main() -> None:
+    """Brings `.venv` up to date, or says that it is."""
+    extras = sys.argv[1] if len(sys.argv) > 1 else "dev"
+    with only_one():
+        key = setup_key(extras)
+        if STAMP.is_file() and STAMP.read_text() == key:
+            return
+        start = time.monotonic()
+        STAMP.unlink(missing_ok=True)
+        make_venv()
+        install(extras)
+        mend_torchaudio()
+        missing = [name for name in script_names() if not (VENV / "bin" / name).is_file()]
+        if missing:
+            raise SetupError(f"`.venv/bin` must hold {', '.join(missing)}, but doesn't. Remove .venv and try again.")
+        STAMP.write_text(key)
+        say(f"ready in {time.monotonic() - start:.0f} s: .venv/bin/{' and .venv/bin/'.join(script_names())}")
+
+
+def say(line: str) -> None:
+    """Prints a line at once, so that it stands above what the next command prints."""
+    print(f"setup: {line}", flush=True)
+
+
+@contextmanager
+def only_one() -> Iterator[None]:
+    """Waits until no other call is at work in this checkout."""
+    folder = os.open(HERE, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def project() -> dict[str, object]:
+    """Returns the part of pyproject.toml that decides what is installed."""
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return {"build": data["build-system"], "project": data["project"], "setuptools": data["tool"]["setuptools"]}
+
+
+def script_names() -> list[str]:
+    """Returns the names of the console scripts."""
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return list(data["project"]["scripts"])
+
+
+def setup_key(extras: str) -> str:
+    """Returns the hash of everything that decides what `.venv` holds."""
+    parts = [json.dumps(project(), sort_keys=True), extras, sys.version, str(VENV)]
+    parts += [path.read_text(encoding="utf-8") for path in (CONSTRAINTS, NODEPS, Path(__file__))]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def make_venv() -> None:
+    """Makes `.venv`, or keeps the one that is there if it works, is of this Python and was made at this place."""
+    version = "{}.{}.{}".format(*sys.version_info)
+    if usable(version):
+        say(f"keeping .venv (Python {version})")
+        return
+    say(f"making .venv (Python {version})")
+    if importlib.util.find_spec("ensurepip") is None:
+        package = "python{}.{}-venv".format(*sys.version_info)
+        raise SetupError(f"this Python can't make virtual environments. Run `apt-get install {package}` and try again.")
+    run([sys.executable, "-m", "venv", "--clear", str(VENV)], "the virtual environment could not be made")
+
+
+def usable(version: str) -> bool:
+    """Tells whether `.venv` can be kept; one that was moved can't, since its scripts hold their old path."""
+    probe = "import platform, pip; print(platform.python_version())"
+    try:
+        found = subprocess.run([PYTHON, "-c", probe], capture_output=True, text=True, check=True).stdout.strip()
+        return found == version and str(VENV) in (VENV / "pyvenv.cfg").read_text(encoding="utf-8")
+    except (OSError, subprocess.CalledProcessError):
+        return False
+
+
+def install(extras: str) -> None:
+    """Installs the project (editable) with its dependencies, then the packages whose own pins exclude each other."""
+    project_with_extras = f"{ROOT}[{extras}]" if extras else str(ROOT)
+    steps = [["-c", str(CONSTRAINTS), "-e", project_with_extras], ["--no-deps", "-r", str(NODEPS)]]
+    if install_with_uv(steps):
+        return
+    say("installing with pip instead: some minutes")
+    for step in steps:
+        run([str(PYTHON), "-m", "pip", "install", "-q", *step], "pip could not install the packages")
+
+
+def install_with_uv(steps: list[list[str]]) -> bool:
+    """Returns whether uv could be installed and did all the steps."""
+    uv = [str(PYTHON), "-m", "uv"]
+    try:
+        subprocess.run(
+            [PYTHON, "-m", "pip", "install", "-q", "--only-binary", ":all:", "-c", CONSTRAINTS, "uv"], check=True
+        )
+        say("installing with uv")
+        options, environment = uv_settings(pip_settings())
+        for step in steps:
+            subprocess.run([*uv, "pip", "install", "-p", str(PYTHON), *options, *step], check=True, env=environment)
+    except subprocess.CalledProcessError:
+        say("uv could not do it")
+        return False
+    return True
+
+
+def pip_settings() -> dict[str, list[str]]:
+    """Returns what pip is configured with, by file and by environment, the latter before the former."""
+    lines = subprocess.run(
+        [PYTHON, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    settings: dict[str, list[str]] = {}
+    for section in ("global.", "install.", ":env:."):
+        for line in lines:
+            name, _, value = line.partition("=")
+            if name.startswith(section):
+                settings[name.removeprefix(section)] = str(ast.literal_eval(value)).split()
+    return settings
+
+
+def uv_settings(settings: dict[str, list[str]]) -> tuple[list[str], dict[str, str]]:
+    """Returns the options and the environment that make uv look where pip does.
+
+    pip takes the best version of all its indexes; uv, unless told so, that of the first index which has the name.
+    """
+    options = ["--index-strategy", "unsafe-best-match"]
+    if not sys.stdout.isatty():
+        options.append("--quiet")
+    if settings.get("no-index") in (["true"], ["1"], ["yes"]):
+        options.append("--no-index")
+    for name, option in UV_OPTIONS.items():
+        options += [word for value in settings.get(name, []) for word in (option, value)]
+    from_pip = {variable: settings[name][0] for name, variable in UV_ENVIRONMENT.items() if settings.get(name)}
+    return options, from_pip | dict(os.environ)
+
+
+def mend_torchaudio() -> None:
+    """Switches torchaudio's extension off if it can't be loaded.
+
+    The registry's torchaudio is built for CUDA and its extension doesn't load beside a CPU build of torch. It is
+    optional: without it, everything but forced alignment and the RNN-T loss works.
+    """
+    probe = [str(PYTHON), "-c", "import torchaudio"]
+    if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+        return
+    for library in VENV.glob("lib/python*/site-packages/torchaudio/lib/*.so"):
+        library.rename(f"{library}.disabled")
+    run(probe, "torchaudio can't be imported")
+    say("switched torchaudio's extension off: it is built for CUDA, and the torch here is not")
+
+
+def run(command: list[str], problem: str) -> None:
+    """Runs a command; what it prints stays visible."""
+    if subprocess.run(command, check=False).returncode:
+        raise SetupError(f"{problem}; what went wrong stands above. Mend it and try again.")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except SetupError as error:
+        sys.exit(f"setup: {error}")
+    except KeyboardInterrupt:
+        sys.exit("setup: interrupted; the next call goes on from here")
