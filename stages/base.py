@@ -103,9 +103,16 @@ class Stage(Generic[Conf, In, Out]):
         """
         return ""
 
-    def item_parameters(self, item: In) -> Any:  # noqa: ARG002
-        """Returns what beyond the item decides its outcomes, as plain JSON values; part of the row's fingerprint."""
+    def parameters(self) -> Any:
+        """Returns what beyond the items decides the outcomes, as plain JSON values; part of a shard's fingerprint."""
         return [self.config.identity(), self.revision()]
+
+    def item_parameters(self, item: In) -> Any:  # noqa: ARG002
+        """Returns what beyond the item decides its own outcomes, as plain JSON values; part of a row's fingerprint.
+
+        Narrower than `parameters` where some items don't depend on all of them: those are carried over.
+        """
+        return self.parameters()
 
     def check(self) -> list[str]:
         """Returns every problem that would stop the stage (missing weights, no device), one line each."""

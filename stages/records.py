@@ -34,6 +34,11 @@ class Record:
         """Builds the record from what `to_json` gave; raises `TypeError` on an unknown or missing field."""
         return cls(**data)
 
+    @property
+    def duration_s(self) -> float:
+        """Seconds of audio; 0 where a record holds none."""
+        return 0.0
+
     def content(self) -> bytes:
         """Returns bytes that are equal exactly when the records are; fingerprints are made of them."""
         return to_line(self.to_json()).encode()
@@ -130,6 +135,11 @@ class Transcript(Record):
     """Whether the segments' borders were heard; False where one untimed text covers the whole recording."""
     segments: tuple[Segment, ...] = ()
 
+    @property
+    def duration_s(self) -> float:
+        """Seconds of audio."""
+        return self.samples / self.sample_rate
+
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Builds the transcript and its segments."""
@@ -215,6 +225,11 @@ class Encoded(Record):
     def id(self) -> str:
         """The utterance's id."""
         return self.utterance.id
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of audio."""
+        return self.utterance.duration_s
 
     def content(self) -> bytes:
         """Returns the row's bytes and the codes'."""

@@ -1,0 +1,37 @@
+"""The configuration of `valle-prep`: one section a stage, in the order in which they run."""
+
+from importlib import import_module
+from typing import Any
+
+from stages.encode import EncodeConfig
+from stages.g2p import G2pConfig
+from stages.slice import SliceConfig
+from stages.transcribe import TranscribeConfig
+
+from stages.base import Context, Stage
+from stages.config import Config
+from stages.hdf5 import Hdf5Config
+from stages.metadata import MetadataConfig
+from stages.similar import SimilarConfig
+
+
+class PrepConfig(Config):
+    """A field a stage: its name is the stage's module, command and folder; the order is the plan's."""
+
+    transcribe: TranscribeConfig = TranscribeConfig()
+    slice: SliceConfig = SliceConfig()
+    g2p: G2pConfig = G2pConfig()
+    encode: EncodeConfig = EncodeConfig()
+    hdf5: Hdf5Config = Hdf5Config()
+    metadata: MetadataConfig = MetadataConfig()
+    similar: SimilarConfig = SimilarConfig()
+
+
+STAGES: tuple[str, ...] = tuple(PrepConfig.model_fields)
+"""The stages' names, in order."""
+
+
+def build_stage(name: str, config: PrepConfig, context: Context) -> Stage[Any, Any, Any]:
+    """Returns the stage of that name with its section of the configuration; nothing heavy is loaded yet."""
+    stage: Stage[Any, Any, Any] = import_module(f"stages.{name}").STAGE(getattr(config, name), context)
+    return stage

@@ -1,0 +1,131 @@
+"""The folder of a dataset: where everything lies, and which recordings it is made of."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.digests import DigestCache
+from stages.errors import ArtefactError, MissingInputError, UsageError
+from stages.manifest import (
+    Receipt,
+    Rows,
+    digest_of,
+    list_shards,
+    part_paths,
+    read_receipt,
+    remove_shard,
+    shard_count,
+    shard_index,
+    shard_name,
+    write_shard,
+    write_text,
+)
+from stages.records import Recording
+from stages.scan import scan
+
+RECORDINGS = "recordings"
+"""The folder of what the scan found: the input of the first stage."""
+
+_ROWS = Rows(Recording)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A dataset's folder and the voices it is made from."""
+
+    folder: Path
+    voices: Path
+    recordings: Path | None = None
+    """Where the scan's result lies if not in `folder`: a dry run writes nothing there."""
+
+    def stage(self, name: str) -> Path:
+        """Returns the folder of a stage."""
+        return self.recordings if self.recordings and name == RECORDINGS else self.folder / name
+
+
+def open_dataset(folder: Path) -> Dataset:
+    """Returns the dataset that `transcribe` began.
+
+    Raises:
+        MissingInputError: if there is none; says which command makes it.
+    """
+    path = folder / "dataset.json"
+    try:
+        voices = Path(json.loads(path.read_text(encoding="utf-8"))["voices"])
+    except FileNotFoundError as error:
+        raise MissingInputError(
+            f"`{folder}` must be a dataset, but has no `dataset.json`."
+            f" Run `valle-prep transcribe VOICES --out {folder}` first."
+        ) from error
+    except (ValueError, KeyError) as error:
+        raise ArtefactError(
+            f"`{path}` can't be read: {error}. Run `valle-prep transcribe VOICES --out {folder}`."
+        ) from error
+    return Dataset(folder, voices)
+
+
+def create_dataset(folder: Path, voices: Path) -> Dataset:
+    """Makes the dataset's folder, or opens it again for the same or moved voices.
+
+    Raises:
+        UsageError: if `folder` is a file, or lies where the recordings do.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"`--out {folder}` must be a folder, but is a file.")
+    if folder.resolve() == voices.resolve():
+        raise UsageError(f"`--out {folder}` must not be the folder of the recordings: they are never written to.")
+    folder.mkdir(parents=True, exist_ok=True)
+    dataset = Dataset(folder, voices.resolve())
+    write_text(folder / "dataset.json", json.dumps({"voices": str(dataset.voices)}, ensure_ascii=False) + "\n")
+    return dataset
+
+
+def find_recordings(dataset: Dataset, cache: DigestCache, *, limit: int | None, threads: int) -> list[Recording]:
+    """Scans the voices folder, takes the digests, and writes the recordings down, shard by shard.
+
+    Args:
+        dataset: Where.
+        cache: Digests known from before.
+        limit: Take the first so many by id; None for all.
+        threads: Files read at a time.
+    """
+    recordings = scan(dataset.voices).recordings[:limit]
+    voices = str(dataset.voices)
+    paths = [f"{voices}/{recording.id}" for recording in recordings]
+    texts = [f"{voices}/{recording.transcript}" if recording.transcript else "" for recording in recordings]
+    digests = cache.digests([*paths, *texts], threads)
+    recordings = [
+        replace(recording, digest=digest, transcript_digest=text)
+        for recording, digest, text in zip(recordings, digests[: len(paths)], digests[len(paths) :], strict=True)
+    ]
+    _write_recordings(dataset.stage(RECORDINGS), recordings)
+    return recordings
+
+
+def _write_recordings(folder: Path, recordings: list[Recording]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    total = shard_count(len(recordings))
+    shards: dict[str, list[Recording]] = {shard_name(index, total): [] for index in range(total)}
+    for recording in recordings:
+        shards[shard_name(shard_index(recording.id, total), total)].append(recording)
+    for name in set(list_shards(folder)) - set(shards):
+        remove_shard(folder, name)
+    for name, rows in shards.items():
+        fingerprint = digest_of([row.to_json() for row in rows])
+        old = read_receipt(folder, name)
+        if old is None or old.fingerprint != fingerprint:
+            paths = part_paths(folder, f".{name}", _ROWS.parts)
+            _ROWS.write(paths, rows)
+            counts = {"inputs": len(rows), "pieces": len(rows), "outputs": len(rows), "filtered": {}, "rejected": {}}
+            write_shard(folder, Receipt(RECORDINGS, name, fingerprint, **counts, audio_s=0.0, files={}), paths)  # type: ignore[arg-type]
+
+
+def read_recordings(folder: Path, shard: str) -> list[Recording]:
+    """Returns the recordings of one shard."""
+    return _ROWS.read(part_paths(folder, shard, _ROWS.parts))
+
+
+def recording_ids(dataset: Dataset) -> list[str]:
+    """Returns the ids of all recordings, sorted."""
+    folder = dataset.stage(RECORDINGS)
+    return sorted(recording.id for shard in list_shards(folder) for recording in read_recordings(folder, shard))

@@ -1,0 +1,74 @@
+"""The stage `hdf5`: utterances and codes into the store that the trainer reads."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.base import Filtered, Reject, Stage, single
+from stages.config import Config
+from stages.manifest import atomic, digest_of, read_receipt
+from stages.records import CodecIdentity, Encoded
+from stages.store import INDEX, StoreShards, open_store, write_index
+
+CODEC = "codec.json"
+"""What the stage `encode` leaves beside its shards: the identity of the codec."""
+
+
+class Hdf5Config(Config):
+    """How the store is written."""
+
+    npy: bool = False
+    """Whether to write every utterance's codes as `hdf5/npy/<id>.npy` too, `[K, T]`."""
+
+
+class Hdf5(Stage[Hdf5Config, Encoded, Encoded]):
+    """Seals one HDF5 file a shard, then writes the index over them."""
+
+    name = "hdf5"
+    needs = "encode"
+    version = 1
+    format = StoreShards()
+    joins = ("encode",)
+
+    def parameters(self) -> Any:
+        """Returns what decides a shard: nothing; the `.npy` files are made at the end."""
+        return []
+
+    def process(self, items: Sequence[Encoded]) -> list[list[Encoded | Filtered | Reject]]:
+        """Passes the utterances on; one whose codes don't match its row is rejected."""
+        return single([self._checked(item) for item in items])
+
+    def _checked(self, item: Encoded) -> Encoded | Reject:
+        frames = item.codes_KT.shape[1]
+        if frames == item.utterance.frames and frames:
+            return item
+        detail = f"the row says {item.utterance.frames} frames, the codes have {frames}"
+        return Reject(item.id, "BadCodes", detail, "run `valle-prep encode` again")
+
+    def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
+        """Writes the index, and the `.npy` files where they are wanted."""
+        codec = CodecIdentity.from_json(json.loads((self.context.dataset / "encode" / CODEC).read_text()))
+        receipts = [read_receipt(folder, shard) for shard in shards]
+        fingerprint = digest_of([codec.to_json(), [receipt.digest for receipt in receipts if receipt]])
+        write_index(folder, [f"{shard}.h5" for shard in shards], codec, fingerprint)
+        return [INDEX, *(_write_npy(folder) if self.config.npy else [])]
+
+
+def _write_npy(folder: Path) -> list[str]:
+    """Writes one `.npy` an utterance and removes those of utterances that are gone."""
+    store = open_store(folder)
+    names = [f"npy/{uid}.npy" for uid in store.ids]
+    for index, name in enumerate(names):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(path) as temporary, temporary.open("wb") as file:
+            np.save(file, np.ascontiguousarray(store.codes(index)), allow_pickle=False)
+    for path in set((folder / "npy").rglob("*.npy")) - {folder / name for name in names}:
+        path.unlink()
+    return names
+
+
+STAGE = Hdf5

@@ -1,0 +1,145 @@
+"""The stage `metadata`: one row an utterance as Parquet, and what the dataset holds in numbers."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from stages.base import Filtered, Reject, Stage, single
+from stages.config import Config
+from stages.manifest import Rows, atomic, part_paths, write_text
+from stages.records import Encoded, Record, split_of
+from stages.tables import write_records
+
+TABLE = "metadata.parquet"
+SUMMARY = "summary.json"
+
+_EDGES = {
+    "seconds": (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30),
+    "characters_per_second": (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 25, 30),
+    "phonemes_per_second": (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 25, 30),
+}
+"""Lower edges of the histograms' bins; the last bin is open."""
+
+
+class MetadataConfig(Config):
+    """How the dataset is split."""
+
+    split_by: Literal["utterance", "speaker"] = "utterance"
+    """What is never torn apart by the split: an utterance, or all of a speaker's."""
+    validation: float = Field(default=0.02, ge=0, le=1)
+    """Share of the keys whose rows go to validation."""
+    test: float = Field(default=0.0, ge=0, le=1)
+    """Share of the keys whose rows go to test."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataRow(Record):
+    """A row of the table."""
+
+    id: str
+    recording: str
+    group: str
+    speaker: str
+    language: str
+    text: str
+    phonemes: str
+    start_s: float
+    seconds: float
+    frames: int
+    split: str
+
+
+class Metadata(Stage[MetadataConfig, Encoded, MetadataRow]):
+    """Describes every utterance in a row, and all of them in a summary."""
+
+    name = "metadata"
+    needs = "encode"
+    version = 1
+    format = Rows(MetadataRow)
+
+    def process(self, items: Sequence[Encoded]) -> list[list[MetadataRow | Filtered | Reject]]:
+        """Turns utterances into rows."""
+        return single([self._row(item) for item in items])
+
+    def _row(self, item: Encoded) -> MetadataRow:
+        utterance, config = item.utterance, self.config
+        speaker = f"{utterance.group}/{utterance.speaker}"
+        key = utterance.id if config.split_by == "utterance" else speaker
+        return MetadataRow(
+            id=utterance.id,
+            recording=utterance.recording,
+            group=utterance.group,
+            speaker=utterance.speaker,
+            language=utterance.language,
+            text=utterance.text,
+            phonemes=utterance.phonemes,
+            start_s=utterance.start_samples / utterance.sample_rate,
+            seconds=utterance.duration_s,
+            frames=utterance.frames,
+            split=split_of(key, config.validation, config.test),
+        )
+
+    def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
+        """Writes the table and the summary."""
+        summary = Summary()
+        with atomic(folder / TABLE) as path:
+            write_records(path, MetadataRow, (self._counted(folder, shard, summary) for shard in shards))
+        write_text(folder / SUMMARY, json.dumps(summary.to_json(), ensure_ascii=False, indent=1) + "\n")
+        return [TABLE, SUMMARY]
+
+    def _counted(self, folder: Path, shard: str, summary: "Summary") -> list[MetadataRow]:
+        rows = self.format.read(part_paths(folder, shard, self.format.parts))
+        for row in rows:
+            summary.add(row)
+        return rows
+
+
+class Summary:
+    """Counts over the rows: hours, splits, symbols, histograms."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, Counter[str]] = {name: Counter() for name in ("language", "speaker", "split")}
+        self.utterances: dict[str, Counter[str]] = {name: Counter() for name in self.seconds}
+        self.symbols: Counter[str] = Counter()
+        self.histograms = {name: [0] * len(edges) for name, edges in _EDGES.items()}
+
+    def add(self, row: MetadataRow) -> None:
+        """Counts a row."""
+        speaker = f"{row.group}/{row.speaker}" if row.group else row.speaker
+        for name, key in (("language", row.language), ("speaker", speaker), ("split", row.split)):
+            self.seconds[name][key] += row.seconds  # type: ignore[assignment]
+            self.utterances[name][key] += 1
+        self.symbols.update(row.phonemes)
+        values = {
+            "seconds": row.seconds,
+            "characters_per_second": len(row.text) / row.seconds,
+            "phonemes_per_second": sum(map(str.isalpha, row.phonemes)) / row.seconds,
+        }
+        for name, value in values.items():
+            self.histograms[name][sum(value >= edge for edge in _EDGES[name]) - 1] += 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the summary as plain JSON values."""
+        by = {
+            f"by_{name}": {
+                key: {"utterances": self.utterances[name][key], "hours": round(seconds[key] / 3600, 6)}
+                for key in sorted(seconds)
+            }
+            for name, seconds in self.seconds.items()
+        }
+        return {
+            "utterances": sum(self.utterances["split"].values()),
+            "hours": round(sum(self.seconds["split"].values()) / 3600, 6),
+            "speakers": len(self.seconds["speaker"]),
+            **by,
+            "symbols": dict(sorted(self.symbols.items())),
+            "histograms": {name: {"edges": list(_EDGES[name]), "counts": c} for name, c in self.histograms.items()},
+        }
+
+
+STAGE = Metadata

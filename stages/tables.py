@@ -1,0 +1,64 @@
+"""Parquet tables of records: the only importer of pyarrow."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stages.errors import ArtefactError
+from stages.records import Record
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+def write_records(path: Path, kind: type[Record], blocks: Iterable[Sequence[Record]]) -> None:
+    """Writes records as one Parquet file, a row group a block; the same records give the same bytes.
+
+    Args:
+        path: The file.
+        kind: The records' class; its fields, of type `str`, `int` or `float`, are the columns.
+        blocks: The records, in order; empty blocks are left out.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    kinds = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
+    schema = pyarrow.schema([(field.name, kinds[field.type]) for field in fields(kind)])  # type: ignore[arg-type,index]
+    with pyarrow.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        for block in blocks:
+            if block:
+                writer.write_table(pyarrow.Table.from_pylist([record.to_json() for record in block], schema))
+
+
+def append_columns(source: Path, target: Path, columns: Mapping[str, Mapping[str, Any]]) -> None:
+    """Writes the table at `source` with further columns, joined by its column `id`, to `target`.
+
+    Args:
+        source: A Parquet file.
+        target: Where to write.
+        columns: The values of each new column by id; a row without one gets null.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    table = read_table(source)
+    ids = table.column("id").to_pylist()
+    for name, values in columns.items():
+        table = table.append_column(name, pyarrow.array([values.get(uid) for uid in ids]))
+    pyarrow.parquet.write_table(table, target, compression="zstd")
+
+
+def read_table(path: Path) -> "pyarrow.Table":
+    """Returns a Parquet file's table.
+
+    Raises:
+        ArtefactError: if it isn't there or is damaged.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        return pyarrow.parquet.read_table(path)
+    except (OSError, pyarrow.ArrowInvalid) as error:
+        raise ArtefactError(f"`{path}` can't be read as Parquet: {error}. Run `valle-prep metadata` again.") from error
