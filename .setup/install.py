@@ -5,6 +5,8 @@ where uv can't. Both take the indexes, find-links and certificates that pip is c
 nothing until pyproject.toml's dependencies, the lists beside this file, or the Python version change.
 """
 
+from __future__ import annotations
+
 import ast
 import fcntl
 import hashlib
@@ -14,16 +16,17 @@ import os
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".setup-key"
+"""Written last, so that an interrupted call is taken up again."""
 CONSTRAINTS = HERE / "constraints.txt"
 NODEPS = HERE / "nodeps.txt"
 
@@ -47,26 +50,38 @@ class SetupError(Exception):
 
 def main() -> None:
     """Brings `.venv` up to date, or says that it is."""
+    check_python()
     extras = sys.argv[1] if len(sys.argv) > 1 else "dev"
+    scripts = [VENV / "bin" / name for name in project()["project"]["scripts"]]
     with only_one():
         key = setup_key(extras)
         if STAMP.is_file() and STAMP.read_text() == key:
+            say(".venv is up to date")
             return
         start = time.monotonic()
         STAMP.unlink(missing_ok=True)
         make_venv()
         install(extras)
         mend_torchaudio()
-        missing = [name for name in script_names() if not (VENV / "bin" / name).is_file()]
+        missing = [script.name for script in scripts if not script.is_file()]
         if missing:
             raise SetupError(f"`.venv/bin` must hold {', '.join(missing)}, but doesn't. Remove .venv and try again.")
         STAMP.write_text(key)
-        say(f"ready in {time.monotonic() - start:.0f} s: .venv/bin/{' and .venv/bin/'.join(script_names())}")
+        say(f"done in {time.monotonic() - start:.0f} s: {', '.join(str(path.relative_to(ROOT)) for path in scripts)}")
 
 
 def say(line: str) -> None:
     """Prints a line at once, so that it stands above what the next command prints."""
     print(f"setup: {line}", flush=True)
+
+
+def check_python() -> None:
+    """Refuses a Python for which the packages aren't made."""
+    if not (3, 11) <= sys.version_info < (3, 14):
+        found = "{}.{}".format(*sys.version_info)
+        raise SetupError(
+            f"Python must be 3.11, 3.12 or 3.13, but is {found}. Name another: `make setup PYTHON=python3.11`."
+        )
 
 
 @contextmanager
@@ -80,16 +95,12 @@ def only_one() -> Iterator[None]:
         os.close(folder)
 
 
-def project() -> dict[str, object]:
-    """Returns the part of pyproject.toml that decides what is installed."""
-    data = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    return {"build": data["build-system"], "project": data["project"], "setuptools": data["tool"]["setuptools"]}
+def project() -> dict[str, Any]:
+    """Returns the tables of pyproject.toml that decide what is installed."""
+    import tomllib  # not at the top, so that an older Python gets as far as `check_python`
 
-
-def script_names() -> list[str]:
-    """Returns the names of the console scripts."""
     data = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    return list(data["project"]["scripts"])
+    return {"build-system": data["build-system"], "project": data["project"], "setuptools": data["tool"]["setuptools"]}
 
 
 def setup_key(extras: str) -> str:

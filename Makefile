@@ -1,0 +1,45 @@
+# `make demo` is the place to begin. Every target first makes .venv, from nothing but Python and a package registry.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+EXTRAS ?= dev
+OUT ?= dataset
+ARGS ?=
+BIN := .venv/bin
+
+.PHONY: help setup demo test check format hdf5 bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make .venv with both programs in it (PYTHON=python3.12, EXTRAS=dev,cuda)
+	@$(PYTHON) .setup/install.py $(EXTRAS)
+
+demo: setup ## recordings, dataset, a small model and a spoken sentence, in minutes on two cores
+	@.setup/demo.sh
+
+test: setup ## run the tests (ARGS="-k store" for some of them)
+	$(BIN)/pytest -n 2 $(ARGS)
+
+check: setup ## format, lint, types and tests: what must pass before a change goes in
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2 $(ARGS)
+
+format: setup ## format the code and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+hdf5: setup ## write the store of an encoded dataset (OUT=dataset)
+	$(BIN)/valle-prep hdf5 --out $(OUT) $(ARGS)
+
+bench: setup ## measure the trainer and the decoder on this machine
+	$(BIN)/valle bench $(ARGS)
+
+clean: ## remove .venv, caches and build products; recordings, datasets and models stay
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find pipeline stages model tests -name __pycache__ -type d -prune -exec rm -rf {} +
