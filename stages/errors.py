@@ -55,3 +55,13 @@ class WeightsError(ValleError):
 
 class CodecError(ValleError):
     """Codes don't fit the codec they are given to."""
+
+
+class TrainingError(ValleError):
+    """Training can't go on: the loss is no longer a number, or the device's memory is full."""
+
+
+class Interrupted(ValleError):
+    """A signal stopped the work; what was done is kept, and the same command goes on from there."""
+
+    exit_code = ExitCode.INTERRUPTED
