@@ -1,0 +1,130 @@
+"""The stage `encode`: utterances into codec codes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from stages import audio
+from stages.base import Filtered, Reject, Stage, guarded, single
+from stages.codecs import Codec, codec_identity, identity_of, load_codec
+from stages.config import Config, runtime
+from stages.errors import AudioError, WeightsError
+from stages.manifest import CodeRows, atomic, write_text
+from stages.records import CodecIdentity, Encoded, Utterance, to_line
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CODEC = "codec.json"
+"""Beside the shards: the identity of the codec."""
+EMBEDDINGS = "embeddings.npy"
+"""Beside the shards: the codebooks' vectors, `[K, V, D]` float32."""
+
+_DAC_RATES = {"44khz": 44_100, "24khz": 24_000, "16khz": 16_000}
+
+
+class EncodeConfig(Config):
+    """Which codec, and where its weights are."""
+
+    codec: Literal["encodec", "vocos", "dac", "embedded"] = "encodec"
+    """`encodec`: 24 kHz, 8 codebooks at 75 Hz; `vocos`: the same codes, decoded by Vocos; `dac`: `dac_model`, 9 to 32
+    codebooks; `embedded`: 24 kHz, 8 codebooks at 75 Hz, without a download."""
+    weights: str | None = runtime(None)
+    """The codec's weights: a file, or for `vocos` a folder. Without it: the codec's environment variable, the cache of
+    its library, or a download. Their content, not their place, is part of the fingerprint."""
+    dac_model: Literal["44khz", "24khz", "16khz"] = "44khz"
+    """Which published model `dac` fetches where `weights` isn't given."""
+    batch_size: int = runtime(16, ge=1)
+    """Utterances that share one call of the codec. On the CPU it changes nothing; on CUDA rounding may."""
+
+
+class Encode(Stage[EncodeConfig, Utterance, Encoded]):
+    """Cuts each utterance out of its recording and encodes it."""
+
+    name = "encode"
+    needs = "g2p"
+    version = 1
+    format = CodeRows()
+
+    _codec: Codec
+
+    @property
+    def batch_size(self) -> int:
+        """Utterances for one call of `process`."""
+        return self.config.batch_size
+
+    @cached_property
+    def identity(self) -> CodecIdentity:
+        """Which codec makes the codes, known without loading it; fetches weights that are nowhere at hand.
+
+        Raises:
+            WeightsError: if they can't be fetched.
+        """
+        return codec_identity(self.config.codec, self.config.weights, sample_rate=self._sample_rate)
+
+    @property
+    def _sample_rate(self) -> int | None:
+        return _DAC_RATES[self.config.dac_model] if self.config.codec == "dac" else None
+
+    def _load(self, device: str) -> Codec:
+        return load_codec(self.config.codec, self.config.weights, device, sample_rate=self._sample_rate)
+
+    def revision(self) -> str:
+        """Returns the short hash of the weights."""
+        return self.identity.revision
+
+    def check(self) -> list[str]:
+        """Returns what is wrong with the weights."""
+        try:
+            self.revision()
+        except WeightsError as error:
+            return [str(error)]
+        return []
+
+    def setup(self) -> None:
+        """Loads the codec."""
+        self._codec = self._load(self.context.device)
+
+    def process(self, items: Sequence[Utterance]) -> list[list[Encoded | Filtered | Reject]]:
+        """Encodes the utterances; one whose cut can't be read is rejected as `UnreadableAudio`."""
+        cuts = [cut for [cut] in guarded(items, self._cut, root=self.context.voices)]
+        codes = iter(self._codec.encode([cut for cut in cuts if not isinstance(cut, Filtered | Reject)]))
+        return single(
+            [
+                cut if isinstance(cut, Filtered | Reject) else self._encoded(item, next(codes))
+                for item, cut in zip(items, cuts, strict=True)
+            ]
+        )
+
+    def _cut(self, item: Utterance) -> "list[Tensor | Filtered | Reject]":
+        """Reads an utterance at the codec's rate."""
+        import torch
+
+        path = self.context.voices / item.recording
+        wave, rate = audio.read(path, item.start_samples, item.end_samples)
+        wave = audio.resample(wave, rate, self._codec.sample_rate)
+        if not len(wave) or not np.isfinite(wave).all():
+            raise AudioError(
+                f"`{path}` must hold at least one finite sample at {self._codec.sample_rate} Hz, but its cut from"
+                f" {item.start_samples} to {item.end_samples} holds {len(wave)} samples, or too large ones."
+            )
+        return [torch.tensor(wave)]
+
+    def _encoded(self, item: Utterance, codes_KT: "Tensor") -> Encoded:
+        smallest = np.min_scalar_type(self._codec.codebook_size - 1)
+        return Encoded(replace(item, frames=codes_KT.shape[1]), codes_KT.numpy().astype(smallest))
+
+    def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:  # noqa: ARG002
+        """Writes the identity and the embeddings of the codec."""
+        codec = self._load("cpu")
+        write_text(folder / CODEC, to_line(identity_of(codec).to_json()) + "\n")
+        with atomic(folder / EMBEDDINGS) as path, path.open("wb") as file:
+            np.save(file, codec.embeddings().numpy(), allow_pickle=False)
+        return [CODEC, EMBEDDINGS]
+
+
+STAGE = Encode
