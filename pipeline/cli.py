@@ -75,9 +75,11 @@ def _stages() -> dict[str, str]:
     return {name: head.partition(": ")[2].capitalize() or head for name, head in heads.items()}
 
 
+_OWN: "dict[str, Callable[..., None]]" = {"transcribe": _transcribe, "similar": _similar}
+"""The stages whose commands take more than the shared options."""
+
 for _name, _help in _stages().items():
-    _own = {"transcribe": _transcribe, "similar": _similar}.get(_name) or _plain(_name)
-    app.command(_name, help=_help)(with_options(_own))
+    app.command(_name, help=_help)(with_options(_OWN.get(_name) or _plain(_name)))
 
 
 @app.command()

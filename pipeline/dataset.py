@@ -89,14 +89,14 @@ def find_recordings(dataset: Dataset, cache: DigestCache, *, limit: int | None, 
         limit: Take the first so many by id; None for all.
         threads: Files read at a time.
     """
-    recordings = scan(dataset.voices).recordings[:limit]
+    found = scan(dataset.voices).recordings[:limit]
     voices = str(dataset.voices)
-    paths = [f"{voices}/{recording.id}" for recording in recordings]
-    texts = [f"{voices}/{recording.transcript}" if recording.transcript else "" for recording in recordings]
+    paths = [f"{voices}/{recording.id}" for recording in found]
+    texts = [f"{voices}/{recording.transcript}" if recording.transcript else "" for recording in found]
     digests = cache.digests([*paths, *texts], threads)
     recordings = [
         replace(recording, digest=digest, transcript_digest=text)
-        for recording, digest, text in zip(recordings, digests[: len(paths)], digests[len(paths) :], strict=True)
+        for recording, digest, text in zip(found, digests[: len(paths)], digests[len(paths) :], strict=True)
     ]
     _write_recordings(dataset.stage(RECORDINGS), recordings)
     return recordings

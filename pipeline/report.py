@@ -129,7 +129,7 @@ class Reporter:
 
     def show_plan(self, plans: "Mapping[str, StagePlan | None]") -> None:
         """Shows what each stage would do: the shards to make, those kept, and why."""
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"stage": name, "to_do": len(plan.jobs), "kept": len(plan.done), "why": dict(plan.why)}
             if plan
             else {"stage": name, "to_do": None, "kept": None, "why": {"its inputs are yet to be made": 1}}

@@ -26,11 +26,16 @@ TABLE = "similar.parquet"
 EMBEDDINGS = "embeddings.npy"
 """What the stage `encode` leaves beside its shards: the codec's embeddings, `[K, codebook_size, D]`."""
 
+_DEVIATION_WEIGHT = 0.3
+"""Of the deviations, beside the means at 1. Same speaker among the 3 nearest of 803 three-second pieces of LibriSpeech
+by 20 MFCCs: 0.70 with 0, 0.72 with 0.3, 0.64 with 1."""
 _MFCC_RATE = 16_000
 _BLOCK = 1024
 """Queries compared at a time."""
 _ROUNDING = 1e-5
 """Far more than a float32 product of unit vectors can be off: what lies this near the cut is compared in float64."""
+_DECIMALS = 6
+"""Cosines are rounded so, that equal ones are ties on every machine."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -41,7 +46,7 @@ class SimilarConfig(Config):
     top_k: int = Field(default=4, ge=1)
     """Neighbours an utterance; fewer where the scope holds fewer."""
     feature: Literal["mfcc", "codec"] = "mfcc"
-    """`mfcc`: 20 MFCCs and their deltas from the audio; `codec`: the summed codec embeddings of the codes."""
+    """`mfcc`: 20 MFCCs of the audio; `codec`: the summed codec embeddings of the codes."""
     scope: Literal["speaker", "dataset"] = "speaker"
     """Whose utterances may be neighbours: the same speaker's, or all."""
     same_recording: bool = False
@@ -178,7 +183,7 @@ def codes_vector(codes_KT: npt.NDArray[Any], embeddings_KVD: Floats) -> Floats:
 
 
 def mfcc_vector(wave: npt.NDArray[np.float32]) -> Floats:
-    """Returns the mean and the deviation over time of 20 MFCCs and of their deltas, `[80]`.
+    """Returns the mean and the deviation over time of 20 MFCCs, `[40]`.
 
     Args:
         wave: `[samples]`, at 16 kHz.
@@ -186,17 +191,19 @@ def mfcc_vector(wave: npt.NDArray[np.float32]) -> Floats:
     import librosa
 
     mfcc_CT = librosa.feature.mfcc(y=wave, sr=_MFCC_RATE, n_mfcc=20, n_fft=400, hop_length=160)
-    width = min(9, mfcc_CT.shape[1] - (mfcc_CT.shape[1] + 1) % 2)
-    delta_CT = librosa.feature.delta(mfcc_CT, width=width) if width >= 3 else np.zeros_like(mfcc_CT)
-    both_CT = np.concatenate([mfcc_CT, delta_CT])
-    return np.concatenate([both_CT.mean(axis=1), both_CT.std(axis=1)]).astype(np.float32)
+    return np.concatenate([mfcc_CT.mean(axis=1), mfcc_CT.std(axis=1)]).astype(np.float32)
 
 
 def standardise(vectors_ND: Floats) -> Floats:
-    """Returns the vectors with mean 0 and deviation 1 in every coefficient; a constant one becomes 0."""
+    """Returns the vectors with mean 0 in every coefficient, and deviation 1 in the first half, the means over time.
+
+    The second half, the deviations over time, gets `_DEVIATION_WEIGHT`; a constant coefficient becomes 0.
+    """
     centred_ND = vectors_ND - vectors_ND.mean(axis=0, dtype=np.float64)
     deviation_D = centred_ND.std(axis=0)
-    return np.divide(centred_ND, deviation_D, out=np.zeros_like(centred_ND), where=deviation_D > 0).astype(np.float32)
+    weight_D = np.repeat([1.0, _DEVIATION_WEIGHT], vectors_ND.shape[1] // 2)
+    standard_ND: Floats = (centred_ND * weight_D / np.where(deviation_D > 0, deviation_D, 1.0)).astype(np.float32)
+    return standard_ND
 
 
 def nearest(
@@ -222,8 +229,9 @@ def nearest(
     Returns:
         Row numbers `[N, top_k]`, -1 where there are fewer, and the cosines `[N, top_k]`, NaN there.
     """
-    norms_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
-    unit_ND = np.divide(vectors_ND, norms_N1, out=np.zeros_like(vectors_ND), where=norms_N1 > 0)
+    norms_N1 = np.linalg.norm(vectors_ND.astype(np.float64), axis=1, keepdims=True)
+    exact_ND = vectors_ND / np.where(norms_N1 > 0, norms_N1, 1.0)
+    unit_ND = exact_ND.astype(np.float32)
     rank_N = np.empty(len(ids), np.int64)
     rank_N[np.argsort(np.array(ids, dtype=object), kind="stable")] = np.arange(len(ids))
     apart_N = np.arange(len(ids)) if apart is None else np.unique(np.array(apart), return_inverse=True)[1]
@@ -233,7 +241,7 @@ def nearest(
         for start in range(0, len(members_M), _BLOCK):
             queries_Q = members_M[start : start + _BLOCK]
             pairs = _candidates(unit_ND, queries_Q, members_M, apart_N, top_k)
-            _rank(unit_ND, pairs, rank_N, neighbours_NK, scores_NK)
+            _rank(exact_ND, pairs, rank_N, neighbours_NK, scores_NK)
     return neighbours_NK, scores_NK
 
 
@@ -265,7 +273,7 @@ def _candidates(
 
 
 def _rank(
-    unit_ND: Floats,
+    exact_ND: npt.NDArray[np.float64],
     pairs: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
     rank_N: npt.NDArray[np.int64],
     neighbours_NK: npt.NDArray[np.int64],
@@ -273,8 +281,7 @@ def _rank(
 ) -> None:
     """Writes the best of the pairs, compared in float64, into the rows of their queries."""
     query_P, member_P = pairs
-    score_P = np.einsum("pd,pd->p", unit_ND[query_P].astype(np.float64), unit_ND[member_P].astype(np.float64))
-    score_P = score_P.astype(np.float32)
+    score_P = np.round(np.einsum("pd,pd->p", exact_ND[query_P], exact_ND[member_P]), _DECIMALS)
     order_P = np.lexsort((rank_N[member_P], -score_P, query_P))
     query_P, member_P, score_P = query_P[order_P], member_P[order_P], score_P[order_P]
     first_P = np.r_[True, query_P[1:] != query_P[:-1]]

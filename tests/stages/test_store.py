@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages.errors import ArtefactError, MissingInputError
+from stages.records import CodecIdentity, Encoded, Utterance
+from stages.store import INDEX, StoreShards, open_store, write_index
+
+CODEC = CodecIdentity("embedded", 24_000, 75.0, 8, 1024, "abc")
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+
+
+def item(name: str, frames: int, *, text: str = "hello", phonemes: str = "həlˈoʊ", books: int = 8) -> Encoded:
+    codes = np.random.default_rng(frames).integers(0, 1024, (books, frames)).astype(np.uint16)
+    row = Utterance(name, "a.wav", "g", "s", "en", 5, 1605, 16_000, text, phonemes, frames)
+    return Encoded(row, codes)
+
+
+def write(folder: Path, shards: list[list[Encoded]]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, items in enumerate(shards):
+        StoreShards().write({"h5": folder / f"{number}.h5"}, items)
+    write_index(folder, [f"{number}.h5" for number in range(len(shards))], CODEC, "fingerprint")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(st.tuples(st.integers(1, 40), TEXTS, TEXTS), max_size=4), max_size=4))
+def test_what_goes_in_comes_out(tmp_path_factory: pytest.TempPathFactory, shapes: list) -> None:
+    dataset = tmp_path_factory.mktemp("dataset")
+    shards = [
+        [item(f"{s}/{n}é", t, text=text, phonemes=ph) for n, (t, text, ph) in enumerate(rows)]
+        for s, rows in enumerate(shapes)
+    ]
+    write(dataset / "hdf5", shards)
+    store = open_store(dataset)
+    items = [one for shard in shards for one in shard]
+    assert list(store.ids) == [one.id for one in items]
+    assert store.codec == CODEC
+    assert store.frames.tolist() == [one.utterance.frames for one in items]
+    assert store.symbols == sorted({symbol for one in items for symbol in one.utterance.phonemes})
+    for index, one in enumerate(items):
+        assert store.row(index) == one.utterance
+        assert store.phonemes(index) == one.utterance.phonemes
+        np.testing.assert_array_equal(store.codes(index), one.codes_KT)
+    for number, shard in enumerate(shards):
+        back = StoreShards().read({"h5": dataset / "hdf5" / f"{number}.h5"})
+        assert [one.utterance for one in back] == [one.utterance for one in shard]
+
+
+def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path / name, [[item("x", 30), item("y", 7)]])
+    for file in ("0.h5", INDEX):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_codes_are_read_only_views_of_the_file(tmp_path: Path) -> None:
+    write(tmp_path / "hdf5", [[item("x", 30)]])
+    codes = open_store(tmp_path).codes(0)
+    assert codes.base is not None
+    assert codes.dtype == np.uint16
+    with pytest.raises(ValueError, match="read-only"):
+        codes[0, 0] = 1
+
+
+def test_a_missing_or_damaged_store_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match="Run `valle-prep hdf5"):
+        open_store(tmp_path)
+    write(tmp_path / "hdf5", [[item("x", 30)]])
+    (tmp_path / "hdf5" / "0.h5").write_bytes(b"torn")
+    with pytest.raises(ArtefactError, match="valle-prep hdf5"):
+        open_store(tmp_path).codes(0)
+    (tmp_path / "hdf5" / INDEX).write_bytes(b"torn")
+    with pytest.raises(ArtefactError, match="valle-prep hdf5"):
+        open_store(tmp_path)
+
+
+def test_neighbours_of_other_rows_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "hdf5", [[item("x", 30)]])
+    assert open_store(tmp_path).similar(0) == ()
+    (tmp_path / "similar").mkdir()
+    np.savez(tmp_path / "similar" / "neighbours.npz", neighbours=np.zeros((1, 2), np.int64), rows=np.array("other"))
+    with pytest.raises(ArtefactError, match="valle-prep similar"):
+        open_store(tmp_path).similar(0)
