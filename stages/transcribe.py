@@ -1,0 +1,221 @@
+"""The stage `transcribe`: every recording with the text of what is said in it.
+
+The text comes from the transcript beside the recording where there is one, else from whisperX. The recording is
+decoded once as a whole, so that a broken one is known before anything is made of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from stages import whisper
+from stages.audio import AudioInfo, read_complete, resample
+from stages.base import Filtered, Reject, Stage, guarded
+from stages.config import Config, runtime
+from stages.errors import TextError, WeightsError
+from stages.languages import detect, normalise_code
+from stages.manifest import Rows
+from stages.records import Recording, Transcript, Wave
+from stages.transcripts import Script, from_whisperx, read_transcript
+from stages.whisper import ComputeType, VadName
+
+Outcome = Transcript | Filtered | Reject
+
+
+class TranscribeConfig(Config):
+    """Where the text comes from, and how whisperX hears."""
+
+    transcripts: Literal["auto", "require", "ignore"] = "auto"
+    """`auto`: the file beside the recording, else whisperX; `require`: only such files; `ignore`: only whisperX."""
+    languages: dict[str, str] = Field(default_factory=dict)
+    """Languages by `group/speaker`, speaker or group, with `*` and `?`: `{"*": en, "kerstin-*": de, "mixed/anna": fr}`.
+
+    For what names no language itself. A plain name goes before a pattern; of plain names the narrowest; of patterns
+    the one with more letters.
+    """
+    language: str | None = None
+    """What whisperX shall hear everywhere; none: what `languages` says, else what it detects in each recording."""
+    model: str = "large-v3"
+    """The whisper model: a size, a repository of the Hugging Face hub, or a folder in CTranslate2's format."""
+    compute_type: ComputeType = "auto"
+    """What whisper computes in; `auto` is float16 on CUDA and float32 on the CPU."""
+    beam_size: int = Field(5, ge=1)
+    """Hypotheses that whisper keeps while decoding."""
+    vad: VadName = "pyannote"
+    """What finds the speech for whisper; the weights of both are inside the packages."""
+    chunk_s: float = Field(30.0, gt=0, le=30)
+    """The longest stretch of speech that whisper hears at once, in seconds."""
+    align: bool = True
+    """Whether whisperX places every word in time."""
+    align_models: dict[str, str] = Field(default_factory=dict)
+    """wav2vec2 models that place the words, by language: a folder or a name; the others are whisperX's choice."""
+    batch_size: int = runtime(8, ge=1)
+    """Stretches of one recording that whisper hears together."""
+
+    @field_validator("language")
+    @classmethod
+    def _known(cls, code: str | None) -> str | None:
+        return None if code is None else _code(code)
+
+    @field_validator("languages")
+    @classmethod
+    def _known_values(cls, value: dict[str, str]) -> dict[str, str]:
+        return {name: _code(code) for name, code in value.items()}
+
+    @field_validator("align_models")
+    @classmethod
+    def _known_keys(cls, value: dict[str, str]) -> dict[str, str]:
+        return {_code(code): model for code, model in value.items()}
+
+    def language_of(self, group: str, speaker: str) -> str | None:
+        """Returns the language that `languages` gives a speaker, or None."""
+        ranks = {pattern: _rank(pattern, group, speaker) for pattern in sorted(self.languages)}
+        best = max(ranks, key=lambda pattern: ranks[pattern], default="")
+        return self.languages[best] if any(ranks.get(best, ())) else None
+
+
+def _code(code: str) -> str:
+    try:
+        return normalise_code(code)
+    except TextError as error:
+        raise ValueError(str(error)) from error
+
+
+def _rank(pattern: str, group: str, speaker: str) -> tuple[int, int, int]:
+    """Returns how narrowly a pattern names a speaker: larger is narrower, zeros where it doesn't."""
+    names = [f"{group}/{speaker}"] if "/" in pattern else [group, speaker]
+    if pattern in names:
+        return 2, len(names) == 1, names.index(pattern)
+    if any(fnmatchcase(name, pattern) for name in names):
+        return 1, sum(letter not in "*?[]" for letter in pattern), 0
+    return 0, 0, 0
+
+
+class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
+    """Recordings to transcripts, one for one.
+
+    whisper is looked for when the first recording needs it, and only on this machine: `check` downloads it beforehand,
+    once, in the process that starts the work. Call `check` where `hears` is true of any recording.
+    """
+
+    name = "transcribe"
+    needs = "recordings"
+    version = 1
+    format = Rows(Transcript)
+
+    _whisperx: whisper.WhisperX | None = None
+    _missing = ""
+    """Why whisperX isn't to be had."""
+
+    def hears(self, recording: Recording) -> bool:
+        """Whether the recording's text must come from whisperX."""
+        return self.config.transcripts == "ignore" or (self.config.transcripts == "auto" and not recording.transcript)
+
+    def check(self) -> list[str]:
+        """Returns why whisperX can't hear, after one attempt to download its model; nothing where it isn't allowed."""
+        if self.config.transcripts == "require":
+            return []
+        problem = whisper.weights_problem(self.config.model)
+        return [problem] if problem else []
+
+    def revision(self) -> str:
+        """Returns the identity of the whisper model; "" where there is none on this machine, or none is allowed.
+
+        Rows with a transcript of their own don't depend on it: see `item_parameters`.
+        """
+        if self.config.transcripts == "require":
+            return ""
+        try:
+            return whisper.revision(whisper.find_model(self.config.model, download=False))
+        except WeightsError:
+            return ""
+
+    def item_parameters(self, item: Recording) -> Any:
+        """Returns what decides a recording's transcript: nothing of whisper where it has one of its own."""
+        mapped = self.config.language_of(item.group, item.speaker)
+        if not self.hears(item):
+            return [mapped]
+        hearing = self.config.identity()
+        del hearing["languages"], hearing["transcripts"]
+        return [mapped, hearing, self._revision]
+
+    def process(self, items: Sequence[Recording]) -> list[list[Outcome]]:
+        """Turns recordings into transcripts; raises `WeightsError` if the whisper model is there but can't be used."""
+        if any(self.hears(item) for item in items):
+            self._load()
+        return guarded(items, self._transcribe, root=self.context.voices)
+
+    def _load(self) -> None:
+        if self._whisperx or self._missing:
+            return
+        config = self.config
+        try:
+            folder = whisper.find_model(config.model, download=False)
+        except WeightsError as error:
+            self._missing = str(error).removesuffix(f" {whisper.WAYS_OUT}")
+            return
+        self._whisperx = whisper.WhisperX(
+            folder,
+            device=self.context.device,
+            compute_type=config.compute_type,
+            beam_size=config.beam_size,
+            vad=config.vad,
+            chunk_s=config.chunk_s,
+            batch_size=config.batch_size,
+            aligners=config.align_models if config.align else None,
+        )
+
+    @cached_property
+    def _revision(self) -> str:
+        return self.revision()
+
+    def _transcribe(self, recording: Recording) -> list[Outcome]:
+        wave, rate = read_complete(self.context.voices / recording.id)
+        audio = AudioInfo(rate, len(wave), 1)
+        if self.hears(recording):
+            return [self._heard(recording, wave, audio)]
+        if not recording.transcript:
+            detail = "no transcript lies beside it, and `transcribe.transcripts` is `require`."
+            return [Reject(recording.id, "NoTranscript", detail, whisper.WAYS_OUT)]
+        path = self.context.voices / recording.transcript
+        return [self._transcript(recording, audio, read_transcript(path, audio), path.suffix[1:].lower())]
+
+    def _heard(self, recording: Recording, wave: Wave, audio: AudioInfo) -> Outcome:
+        if self._whisperx is None:
+            detail = f"no transcript lies beside it, and {self._missing}"
+            return Reject(recording.id, "NoTranscript", detail, whisper.WAYS_OUT)
+        wanted = self.config.language or self.config.language_of(recording.group, recording.speaker)
+        result = self._whisperx.transcribe(resample(wave, audio.sample_rate, whisper.SAMPLE_RATE), wanted)
+        if not result["segments"]:
+            return Reject(recording.id, "NoSpeech", "whisperX hears nobody speak in it.", "Remove it if that is so.")
+        return self._transcript(recording, audio, from_whisperx(result, audio), "whisperx")
+
+    def _transcript(self, recording: Recording, audio: AudioInfo, script: Script, source: str) -> Transcript:
+        language = (
+            normalise_code(script.language)
+            if script.language
+            else self.config.language_of(recording.group, recording.speaker)
+            or detect(" ".join(segment.text for segment in script.segments))
+        )
+        segments = tuple(
+            replace(segment, language=normalise_code(segment.language) if segment.language else language)
+            for segment in script.segments
+        )
+        return Transcript(
+            id=recording.id,
+            group=recording.group,
+            speaker=recording.speaker,
+            sample_rate=audio.sample_rate,
+            samples=audio.samples,
+            language=language,
+            source=source,
+            timed=script.timed,
+            segments=segments,
+        )
+
+
+STAGE = Transcribe
