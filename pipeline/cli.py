@@ -101,7 +101,7 @@ def voices(
     """Write a small set of recordings with transcripts, spoken by espeak-ng: a demo without data."""
     from stages.voices import write_voices
 
-    count = write_voices(folder)
+    count = len(write_voices(folder))
     if not quiet:
         typer.echo(f"{count} recordings with transcripts in {folder}. Next: valle-prep run {folder}", err=True)
 
@@ -146,7 +146,7 @@ def _open(voices: Path | None, options: Options, stack: ExitStack) -> "tuple[Dat
         The dataset, its cache of checksums, and the last recording to take (None for all).
     """
     from pipeline.cluster import cores
-    from pipeline.dataset import Dataset, create_dataset, find_recordings, open_dataset, recording_ids
+    from pipeline.dataset import Dataset, create_dataset, find_recordings, open_dataset, read_all_recordings
     from pipeline.digests import DigestCache
 
     if voices is None:
@@ -163,7 +163,7 @@ def _open(voices: Path | None, options: Options, stack: ExitStack) -> "tuple[Dat
         return dataset, cache, None
     if options.limit is None:
         return dataset, cache, None
-    return dataset, cache, recording_ids(dataset)[: options.limit][-1]
+    return dataset, cache, read_all_recordings(dataset)[: options.limit][-1].id
 
 
 def _device(name: str) -> str:

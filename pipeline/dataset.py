@@ -125,7 +125,8 @@ def read_recordings(folder: Path, shard: str) -> list[Recording]:
     return _ROWS.read(part_paths(folder, shard, _ROWS.parts))
 
 
-def recording_ids(dataset: Dataset) -> list[str]:
-    """Returns the ids of all recordings, sorted."""
+def read_all_recordings(dataset: Dataset) -> list[Recording]:
+    """Returns all recordings, sorted by id."""
     folder = dataset.stage(RECORDINGS)
-    return sorted(recording.id for shard in list_shards(folder) for recording in read_recordings(folder, shard))
+    found = [recording for shard in list_shards(folder) for recording in read_recordings(folder, shard)]
+    return sorted(found, key=lambda recording: recording.id)

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.cluster import Cluster, WorkerDiedError
 from pipeline.config import STAGES, PrepConfig, build_stage
-from pipeline.dataset import Dataset
+from pipeline.dataset import RECORDINGS, Dataset, read_all_recordings
 from pipeline.digests import DigestCache
 from pipeline.plan import ShardJob, StagePlan, plan_stage
 from pipeline.report import Reporter, StageReport
@@ -55,7 +55,11 @@ def check_stages(run: Run, names: Sequence[str]) -> None:
     Raises:
         WeightsError: with all of the problems, a line each.
     """
-    problems = [f"`{name}`: {problem}" for name in names for problem in run.stage(name).check()]
+    problems = []
+    for name in names:
+        stage = run.stage(name)
+        items = read_all_recordings(run.dataset) if stage.needs == RECORDINGS else []
+        problems += [f"`{name}`: {problem}" for problem in stage.check(items)]
     if problems:
         raise WeightsError("\n".join(problems))
 

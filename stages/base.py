@@ -114,8 +114,15 @@ class Stage(Generic[Conf, In, Out]):
         """
         return self.parameters()
 
-    def check(self) -> list[str]:
-        """Returns every problem that would stop the stage (missing weights, no device), one line each."""
+    def check(self, items: Sequence[In]) -> list[str]:  # noqa: ARG002
+        """Looks for what would stop the stage as a whole (missing weights); may download them, once for all workers.
+
+        Args:
+            items: All items, where they are known before the work begins: those of the first stage; else none.
+
+        Returns:
+            One line a problem. What stops some of the items only is no problem here: those will be rejected.
+        """
         return []
 
     def setup(self) -> None:

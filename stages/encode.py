@@ -77,7 +77,7 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
         """Returns the short hash of the weights."""
         return self.identity.revision
 
-    def check(self) -> list[str]:
+    def check(self, items: Sequence[Utterance]) -> list[str]:  # noqa: ARG002
         """Returns what is wrong with the weights."""
         try:
             self.revision()

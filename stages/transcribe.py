@@ -99,7 +99,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     """Recordings to transcripts, one for one.
 
     whisper is looked for when the first recording needs it, and only on this machine: `check` downloads it beforehand,
-    once, in the process that starts the work. Call `check` where `hears` is true of any recording.
+    once, in the process that starts the work.
     """
 
     name = "transcribe"
@@ -115,12 +115,11 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         """Whether the recording's text must come from whisperX."""
         return self.config.transcripts == "ignore" or (self.config.transcripts == "auto" and not recording.transcript)
 
-    def check(self) -> list[str]:
-        """Returns why whisperX can't hear, after one attempt to download its model; nothing where it isn't allowed."""
-        if self.config.transcripts == "require":
-            return []
-        problem = whisper.weights_problem(self.config.model)
-        return [problem] if problem else []
+    def check(self, items: Sequence[Recording]) -> list[str]:
+        """Returns why whisperX can't hear, after one attempt to download its model, where no recording has a text."""
+        heard = [item for item in items if self.hears(item)]
+        problem = whisper.weights_problem(self.config.model) if heard else None
+        return [problem] if problem and len(heard) == len(items) else []
 
     def revision(self) -> str:
         """Returns the identity of the whisper model; "" where there is none on this machine, or none is allowed.
