@@ -31,8 +31,6 @@ CONSTRAINTS = HERE / "constraints.txt"
 NODEPS = HERE / "nodeps.txt"
 
 UV_OPTIONS = {
-    "index-url": "--default-index",
-    "extra-index-url": "--index",
     "find-links": "--find-links",
     "trusted-host": "--allow-insecure-host",
 }
@@ -178,17 +176,27 @@ def pip_settings() -> dict[str, list[str]]:
 def uv_settings(settings: dict[str, list[str]]) -> tuple[list[str], dict[str, str]]:
     """Returns the options and the environment that make uv look where pip does.
 
-    pip takes the best version of all its indexes; uv, unless told so, that of the first index which has the name.
+    Among all indexes pip takes the best version and, of that, the most specific wheel. uv can take the best version
+    too, but of equal ones that of the first index: so the main index goes first (uv puts its `default` last).
     """
     options = ["--index-strategy", "unsafe-best-match"]
     if not sys.stdout.isatty():
         options.append("--quiet")
     if settings.get("no-index") in (["true"], ["1"], ["yes"]):
         options.append("--no-index")
+    elif settings.get("index-url") or settings.get("extra-index-url"):
+        *indexes, last = [*settings.get("index-url", [pip_default_index()]), *settings.get("extra-index-url", [])]
+        options += [word for index in indexes for word in ("--index", index)] + ["--default-index", last]
     for name, option in UV_OPTIONS.items():
         options += [word for value in settings.get(name, []) for word in (option, value)]
     from_pip = {variable: settings[name][0] for name, variable in UV_ENVIRONMENT.items() if settings.get(name)}
     return options, from_pip | dict(os.environ)
+
+
+def pip_default_index() -> str:
+    """Returns the index that pip uses when it isn't told of another."""
+    probe = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
+    return subprocess.run([PYTHON, "-c", probe], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def mend_torchaudio() -> None:
