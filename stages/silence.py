@@ -1,0 +1,55 @@
+"""Where a recording is quiet: power in frames of 10 ms, measured against the recording's own loudness."""
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.records import Wave
+
+FRAME_S = 0.01
+SPEECH_FLOOR_DB = -65.0
+"""dB of full scale; a recording that is nowhere louder holds no speech."""
+
+_QUIET_FRAMES = 5
+_TINY = 1e-12
+
+
+def sound_edges(wave: Wave, sample_rate: int, *, silence_db: float) -> tuple[int, int] | None:
+    """Finds where sound begins and ends.
+
+    A frame is sound where it is less than `silence_db` below the recording's level: the mean of the frames' powers,
+    weighted by themselves, so that silence doesn't lower it, however long it is. Noise above that counts as sound: in
+    doubt nothing is taken for silence.
+
+    Args:
+        wave: Mono, `[samples]`, not empty.
+        sample_rate: Hz.
+        silence_db: How far below the level silence begins.
+
+    Returns:
+        The first sample of sound and one past the last; None where the level is under `SPEECH_FLOOR_DB`.
+    """
+    power, frame = _frame_power(wave, sample_rate)
+    level = np.square(power).sum() / power.sum()
+    if 10 * np.log10(level) < SPEECH_FLOOR_DB:
+        return None
+    sound = np.flatnonzero(power > level * 10 ** (-silence_db / 10))
+    # The rest of a frame at the end is too short to judge: it stays with its neighbour.
+    end = len(wave) if sound[-1] == len(power) - 1 else int(sound[-1] + 1) * frame
+    return int(sound[0]) * frame, end
+
+
+def quietest(wave: Wave, sample_rate: int) -> int:
+    """Returns the middle of the quietest 50 ms, in samples; of equals, the one nearest to the middle of the wave."""
+    power, frame = _frame_power(wave, sample_rate)
+    width = min(_QUIET_FRAMES, len(power))
+    windows = np.lib.stride_tricks.sliding_window_view(power, width).max(axis=1)
+    distance = np.abs(2 * np.arange(len(windows)) - (len(windows) - 1))
+    best = int(np.lexsort((distance, windows))[0])
+    return (2 * best + width) * frame // 2
+
+
+def _frame_power(wave: Wave, sample_rate: int) -> tuple[npt.NDArray[np.float64], int]:
+    """Returns the mean square of each whole frame, `[frames]`, and the samples in a frame."""
+    frame = min(max(1, round(FRAME_S * sample_rate)), len(wave))
+    frames = np.asarray(wave[: len(wave) // frame * frame], np.float64).reshape(-1, frame)
+    return np.asarray(np.square(frames).mean(axis=1) + _TINY), frame
