@@ -1,0 +1,62 @@
+"""A small real dataset, and what the tests of the pipeline do to it."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import app
+from stages.console import run_app
+from stages.voices import write_voices
+
+EMBEDDED = ("--set", "encode.codec=embedded")
+
+
+def prep(*arguments: object) -> int:
+    """Runs `valle-prep` here and returns its exit code."""
+    return run_app(lambda: app([str(argument) for argument in arguments]))
+
+
+def digests(dataset: Path) -> dict[str, str]:
+    """Returns the checksum of every file of a dataset that must not depend on how it was made."""
+    return {
+        str(path.relative_to(dataset)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(dataset.rglob("*"))
+        if path.is_file() and path.name not in {"dataset.json", ".digests.sqlite"}
+    }
+
+
+@pytest.fixture(scope="session")
+def all_voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `valle-prep voices` writes."""
+    folder = tmp_path_factory.mktemp("all") / "voices"
+    write_voices(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def voices(all_voices: Path) -> Path:
+    """Two clips of every speaker."""
+    folder = all_voices.parent / "some"
+    for speaker in sorted({path.parent for path in all_voices.rglob("*.wav")}):
+        target = folder / speaker.relative_to(all_voices)
+        target.mkdir(parents=True)
+        for clip in sorted(speaker.glob("*.wav"))[:2]:
+            for path in (clip, clip.with_suffix(".txt")):
+                shutil.copy(path, target)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dataset(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All seven stages, run without Dask. Read only: a test that changes it takes a copy."""
+    folder = tmp_path_factory.mktemp("reference") / "dataset"
+    assert prep("run", voices, "--out", folder, "--scheduler", "sync", "--quiet", *EMBEDDED) == 0
+    return folder
+
+
+@pytest.fixture
+def copy(dataset: Path, tmp_path: Path) -> Path:
+    """A copy of the dataset, to be changed."""
+    return Path(shutil.copytree(dataset, tmp_path / "dataset"))

@@ -1,0 +1,184 @@
+"""The guarantees of the runner, on real stages: what is done is never done again, what is broken is made again."""
+
+import json
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import STAGES
+from pipeline.shard import journal_path
+from stages.manifest import list_shards, read_lines, read_receipt
+from tests.pipeline.conftest import EMBEDDED, digests, prep
+
+
+def made(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, int]:
+    """Runs a command with `--json`; returns how many shards each stage made."""
+    capsys.readouterr()
+    prep(*arguments, "--json", "--scheduler", "sync")
+    return {stage["stage"]: stage["shards_made"] for stage in json.loads(capsys.readouterr().out)["stages"]}
+
+
+NOTHING = dict.fromkeys(STAGES, 0)
+
+
+def test_nothing_is_done_twice(voices: Path, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = digests(copy)
+    assert made(capsys, "run", voices, "--out", copy, *EMBEDDED) == NOTHING
+    assert digests(copy) == before
+
+
+def test_neither_touching_nor_moving_redoes_anything(
+    voices: Path, copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved = Path(shutil.copytree(voices, tmp_path / "moved"))
+    for path in moved.rglob("*"):
+        path.touch()
+    renamed = copy.rename(tmp_path / "renamed")
+    batches = ("--set", "encode.batch_size=3", "--set", "transcribe.batch_size=1")
+    assert made(capsys, "run", moved, "--out", renamed, *EMBEDDED, *batches) == NOTHING
+
+
+def test_one_process_and_four_give_the_same_bytes(voices: Path, dataset: Path, tmp_path: Path) -> None:
+    parallel = tmp_path / "parallel"
+    assert prep("run", voices, "--out", parallel, "--jobs", 4, "--quiet", *EMBEDDED) == 0
+    assert digests(parallel) == digests(dataset)
+
+
+def test_stage_by_stage_gives_the_same_bytes(voices: Path, dataset: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "by-stage"
+    shared = ("--out", folder, "--scheduler", "sync", "--quiet", *EMBEDDED)
+    assert prep("transcribe", voices, *shared) == 0
+    for stage in STAGES[1:]:
+        assert prep(stage, *shared) == 0
+    assert digests(folder) == digests(dataset)
+
+
+def test_a_parameter_redoes_its_stage_and_what_follows(
+    voices: Path, copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shards = len(list_shards(copy / "slice"))
+    changed = made(capsys, "run", voices, "--out", copy, *EMBEDDED, "--set", "g2p.stress=false")
+    assert [changed[name] for name in ("transcribe", "slice")] == [0, 0]
+    assert changed["g2p"] == shards
+    assert changed["encode"] > 0
+
+
+def test_a_parameter_of_the_end_redoes_the_end_alone(
+    voices: Path, copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (copy / "similar" / "neighbours.npz").read_bytes()
+    assert made(capsys, "run", voices, "--out", copy, *EMBEDDED, "--top-k", 2) == NOTHING
+    assert (copy / "similar" / "neighbours.npz").read_bytes() != before
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "append", "delete", "receipt"])
+def test_a_damaged_artefact_is_noticed_and_only_it_is_made_again(
+    voices: Path, copy: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    before = digests(copy)
+    path = max((copy / "encode").glob("*.npy"), key=lambda path: (path.name != "embeddings.npy", path.stat().st_size))
+    data = bytearray(path.read_bytes())
+    match damage:
+        case "flip":
+            data[-1] ^= 1
+            path.write_bytes(data)
+        case "truncate":
+            path.write_bytes(data[:-2])
+        case "append":
+            path.write_bytes(data + b"\0\0")
+        case "delete":
+            path.unlink()
+        case "receipt":
+            path.with_name(f"{path.name.partition('.')[0]}.json").write_text("{")
+    assert made(capsys, "run", voices, "--out", copy, *EMBEDDED) == {**NOTHING, "encode": 1}
+    assert digests(copy) == before
+
+
+def test_a_damaged_index_is_made_again(voices: Path, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = digests(copy)
+    (copy / "hdf5" / "index.h5").unlink()
+    (copy / "metadata" / "summary.json").write_text("{}")
+    assert made(capsys, "run", voices, "--out", copy, *EMBEDDED) == NOTHING
+    assert digests(copy) == before
+
+
+def test_adding_and_removing_a_recording_touches_its_row_alone(
+    voices: Path, copy: Path, tmp_path: Path, dataset: Path
+) -> None:
+    grown = Path(shutil.copytree(voices, tmp_path / "grown"))
+    clip = next(grown.rglob("*.wav"))
+    for path in (clip, clip.with_suffix(".txt")):
+        shutil.copy(path, path.with_stem("added"))
+    run = ("--out", copy, "--scheduler", "sync", "--quiet", *EMBEDDED)
+    assert prep("run", grown, *run) == 0
+    scratch = tmp_path / "scratch"
+    assert prep("run", grown, "--out", scratch, "--scheduler", "sync", "--quiet", *EMBEDDED) == 0
+    assert digests(copy) == digests(scratch)
+    assert prep("run", voices, *run) == 0
+    assert digests(copy) == digests(dataset)
+
+
+def test_what_a_killed_run_leaves_is_swept_away(voices: Path, copy: Path) -> None:
+    before = digests(copy)
+    shard = list_shards(copy / "g2p")[0]
+    journal_path(copy / "g2p", shard).write_text("an id")
+    (copy / "g2p" / f".{shard}.0123.tmp.rows.jsonl").write_text("half a li")
+    (copy / "g2p" / f"{shard}.json").unlink()
+    assert prep("run", voices, "--out", copy, "--scheduler", "sync", "--quiet", *EMBEDDED) == 0
+    assert digests(copy) == before
+
+
+def test_every_item_is_accounted_for(voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mixed = Path(shutil.copytree(voices, tmp_path / "mixed"))
+    speaker = next(mixed.rglob("*.wav")).parent
+    (speaker / "empty.wav").touch()
+    (speaker / "text.wav").write_text("no audio")
+    (speaker / "dangling.wav").symlink_to("nowhere.wav")
+    shutil.copy(next(speaker.glob("*.flac"), next(speaker.glob("*.wav"))), speaker / "untold.wav")
+    (speaker / "untold.txt").unlink(missing_ok=True)
+    out = tmp_path / "dataset"
+    code = prep("run", mixed, "--out", out, "--scheduler", "sync", "--json", *EMBEDDED, "--set", "slice.min_s=3")
+    assert code == 3
+    stages = {stage["stage"]: stage for stage in json.loads(capsys.readouterr().out)["stages"]}
+    assert stages["transcribe"]["inputs"] == len(list(mixed.rglob("*.wav")))
+    assert sum(stages["transcribe"]["rejected"].values()) == 4
+    assert stages["slice"]["filtered"]["TooShort"] > 0
+    for name, after in pairwise(STAGES):
+        stage = stages[name]
+        assert stage["pieces"] == stage["outputs"] + sum(stage["filtered"].values()) + sum(stage["rejected"].values())
+        if after in {"slice", "g2p", "encode", "hdf5"}:
+            assert stages[after]["inputs"] == stage["outputs"]
+    rows = [row for path in (out / "transcribe").glob("*.out.jsonl") for row in read_lines(path)]
+    assert {row["item"].rpartition("/")[2] for row in rows} == {"empty.wav", "text.wav", "dangling.wav", "untold.wav"}
+    assert all(row["reason"] and row["detail"] and row["stage"] == "transcribe" for row in rows)
+
+
+def test_a_dry_run_writes_nothing(voices: Path, tmp_path: Path, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert prep("run", voices, "--out", tmp_path / "none", "--dry-run", "--json", *EMBEDDED) == 0
+    assert not (tmp_path / "none").exists()
+    plan = json.loads(capsys.readouterr().out)["plan"]
+    assert plan[0]["to_do"] == len(list_shards(copy / "transcribe"))
+    before = digests(copy)
+    assert prep("run", voices, "--out", copy, "--dry-run", "--json", *EMBEDDED, "--set", "g2p.stress=false") == 0
+    plan = {row["stage"]: row for row in json.loads(capsys.readouterr().out)["plan"]}
+    assert plan["slice"]["to_do"] == 0
+    assert plan["g2p"]["why"].keys() == {"inputs or parameters changed"}
+    assert plan["encode"]["to_do"] is None
+    assert digests(copy) == before
+
+
+def test_a_limit_takes_the_first_recordings(voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = ("--out", tmp_path / "dataset", "--scheduler", "sync")
+    assert prep("transcribe", voices, *out, "--json", "--limit", 5) == 0
+    assert json.loads(capsys.readouterr().out)["stages"][0]["inputs"] == 5
+    assert prep("slice", *out, "--json", "--limit", 2) == 0
+    assert json.loads(capsys.readouterr().out)["stages"][0]["inputs"] == 2
+
+
+def test_receipts_tell_the_audio(dataset: Path) -> None:
+    receipts = [read_receipt(dataset / "slice", shard) for shard in list_shards(dataset / "slice")]
+    rows = [row for path in (dataset / "slice").glob("*.rows.jsonl") for row in read_lines(path)]
+    seconds = sum((row["end_samples"] - row["start_samples"]) / row["sample_rate"] for row in rows)
+    assert sum(receipt.audio_s for receipt in receipts if receipt) == pytest.approx(seconds, abs=1e-3)
