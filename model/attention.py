@@ -1,0 +1,102 @@
+"""Who may look at whom: the three forms of attention, each an argument of the network.
+
+`Packed` for documents laid end to end (training, NAR), `Padded` for a batch with padding at its end (the baseline that
+packing is checked and measured against), and `Cached` in `model.cache` for decoding step by step.
+
+Axes: B batch, L positions, N heads, H head width.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (its usual name)
+from torch import Tensor
+
+
+class Attend(Protocol):
+    """Attention within one layer."""
+
+    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attends.
+
+        Args:
+            layer: The layer's number.
+            q: `[..., L, N, H]`.
+            k: `[..., L, M, H]`, N a multiple of M.
+            v: Like `k`.
+
+        Returns:
+            The heads' outputs, like `q`.
+        """
+
+
+def sdpa(q_BLNH: Tensor, k_BLMH: Tensor, v_BLMH: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
+    """Scaled dot-product attention over the `[B, L, N, H]` layout; `mask` is True where one may look."""
+    q, k, v = (x.transpose(1, 2) for x in (q_BLNH, k_BLMH, v_BLMH))
+    grouped = q.shape[1] != k.shape[1]
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=grouped)
+    return out.transpose(1, 2)
+
+
+class Packed:
+    """Attention within each of several documents laid end to end: the first `causal` ones causal, the others full.
+
+    On CUDA in half precision each kind is one call of PyTorch's variable-length flash attention; elsewhere one SDPA
+    call per document.
+
+    Args:
+        lengths: Positions of each document; they add up to L.
+        causal: Number of documents that are causal.
+        device: Where the tensors are.
+    """
+
+    def __init__(self, lengths: Sequence[int], causal: int, device: torch.device) -> None:
+        self.documents = tuple((length, number < causal) for number, length in enumerate(lengths))
+        self.parts = [
+            (sum(part), max(part), torch.tensor([0, *part], device=device).cumsum(0).int(), is_causal)
+            for part, is_causal in ((lengths[:causal], True), (lengths[causal:], False))
+            if part
+        ]
+
+    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002 (stateless)
+        """Attends over `[L, N, H]` tensors."""
+        if q.is_cuda and q.dtype in (torch.bfloat16, torch.float16):
+            return self._varlen(q, k, v)
+        sizes = [length for length, _ in self.documents]
+        split = zip(self.documents, *(torch.split(x, sizes) for x in (q, k, v)), strict=True)
+        return torch.cat([sdpa(q[None], k[None], v[None], causal=causal)[0] for (_, causal), q, k, v in split])
+
+    def _varlen(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        from torch.nn.attention.varlen import varlen_attn
+
+        groups = q.shape[1] // k.shape[1]
+        if groups > 1:  # `enable_gqa` is newer than the oldest PyTorch this runs on.
+            k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
+        sizes = [size for size, *_ in self.parts]
+        split = zip(self.parts, *(torch.split(x, sizes) for x in (q, k, v)), strict=True)
+        out = []
+        for (_, longest, bounds, causal), q, k, v in split:
+            window = (-1, 0) if causal else (-1, -1)
+            out.append(varlen_attn(q, k, v, bounds, bounds, longest, longest, window_size=window))
+        return torch.cat(cast("list[Tensor]", out))
+
+
+class Padded:
+    """Attention within each row of a batch whose rows end in padding.
+
+    Args:
+        lengths_B: Positions of each row that aren't padding.
+        causal_B: Which rows are causal.
+        length: L, with padding.
+    """
+
+    def __init__(self, lengths_B: Tensor, causal_B: Tensor, length: int) -> None:
+        at = torch.arange(length, device=lengths_B.device)
+        inside_B11L = (at < lengths_B[:, None])[:, None, None]
+        behind_LL = at <= at[:, None]
+        self.mask_B1LL = inside_B11L & (behind_LL | ~causal_B[:, None, None])[:, None]
+
+    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002 (stateless)
+        """Attends over `[B, L, N, H]` tensors."""
+        return sdpa(q, k, v, mask=self.mask_B1LL)

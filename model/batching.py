@@ -1,0 +1,163 @@
+"""Documents packed into batches of a fixed budget of positions: nothing is padded, so nothing is computed in vain.
+
+The batches form one endless stream that no rank owns: batch n goes to rank n mod world. So the ranks see disjoint
+parts, together all of the data, once per epoch; one rank that accumulates over W batches sees what W ranks see; and
+the stream's place is two numbers, whatever the number of ranks.
+
+Axes: L positions of all documents, one after the other, K codebooks.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.dataset import Draw, Examples
+from model.documents import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the stream the next batch begins."""
+
+    epoch: int = 0
+    offset: int = 0
+    """Utterances of the epoch that are behind."""
+
+
+START = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Packed documents: the causal ones (level 0) first, then the bidirectional ones."""
+
+    tokens_L: Tensor
+    codes_LK: Tensor
+    positions_L: Tensor
+    lengths: tuple[int, ...]
+    """Of the documents."""
+    causal: int
+    """Number of documents that are causal."""
+    rows: tuple[Tensor, ...]
+    """For each codebook the positions at which it is predicted."""
+    targets: tuple[Tensor, ...]
+    """For each codebook the codes to predict there."""
+    place: Place = START
+    """Where the stream goes on after this batch."""
+
+    @property
+    def num_targets(self) -> int:
+        """Codes to predict."""
+        return sum(len(target) for target in self.targets)
+
+    def to(self, device: torch.device) -> "Batch":
+        """Returns the batch on a device."""
+
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+        return replace(
+            self,
+            tokens_L=move(self.tokens_L),
+            codes_LK=move(self.codes_LK),
+            positions_L=move(self.positions_L),
+            rows=tuple(map(move, self.rows)),
+            targets=tuple(map(move, self.targets)),
+        )
+
+
+def collate(documents: Sequence[Document], num_codebooks: int, place: Place = START) -> Batch:
+    """Packs documents into a batch; those of level 0 come first, else the order is kept."""
+    ordered = sorted(documents, key=lambda document: document.level > 0)
+    starts = np.cumsum([0, *map(len, ordered)])
+    rows: list[list[np.ndarray]] = [[] for _ in range(num_codebooks)]
+    targets: list[list[np.ndarray]] = [[] for _ in range(num_codebooks)]
+    for start, item in zip(starts, ordered, strict=False):
+        rows[item.level].append(np.arange(item.rows.start, item.rows.stop) + start)
+        targets[item.level].append(item.targets)
+    return Batch(
+        _joined([item.tokens_L for item in ordered]),
+        _joined([item.codes_LK for item in ordered]),
+        _joined([item.positions_L for item in ordered]),
+        tuple(map(len, ordered)),
+        sum(item.level == 0 for item in ordered),
+        tuple(map(_joined, rows)),
+        tuple(map(_joined, targets)),
+        place,
+    )
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.concatenate(arrays)) if arrays else torch.zeros(0, dtype=torch.int64)
+
+
+class BatchStream:
+    """An endless stream of packed batches, shuffled anew in each epoch.
+
+    Args:
+        examples: The utterances.
+        batch_tokens: Most positions in a batch; a longer document makes a batch of its own.
+        seed: Of the shuffling and of all draws.
+        rank: Which of the `world` parts to give.
+        world: Number of parts.
+    """
+
+    def __init__(self, examples: Examples, batch_tokens: int, *, seed: int, rank: int = 0, world: int = 1) -> None:
+        self.examples = examples
+        self.batch_tokens = batch_tokens
+        self.seed = seed
+        self.rank = rank
+        self.world = world
+
+    def batches(self, place: Place = START) -> Iterator[Batch]:
+        """Yields this rank's batches from a place on; `Batch.place` leads to the batch after it.
+
+        A place must be one that rank 0 of any world would start at: the place of the last rank's last batch.
+        """
+        num_codebooks = self.examples.store.codec.num_codebooks
+        for number, (draws, after) in enumerate(self._plans(place)):
+            if number % self.world == self.rank:
+                yield collate([self.examples.document(draw) for draw in draws], num_codebooks, after)
+
+    def epoch(self) -> Iterator[Batch]:
+        """Yields all batches of the first epoch: a fixed set to validate on."""
+        for batch in self.batches():
+            yield batch
+            if batch.place.epoch:
+                return
+
+    def _plans(self, place: Place) -> Iterator[tuple[list[Draw], Place]]:
+        epoch, offset = place.epoch, place.offset
+        while True:
+            order = np.random.default_rng((self.seed, epoch)).permutation(self.examples.rows)
+            while offset < len(order):
+                draws = self._plan(order, epoch, offset)
+                offset += len(draws)
+                at_end = offset == len(order)
+                yield draws, Place(epoch + 1, 0) if at_end else Place(epoch, offset)
+            epoch, offset = epoch + 1, 0
+
+    def _plan(self, order: np.ndarray, epoch: int, offset: int) -> list[Draw]:
+        """Takes utterances until the next one wouldn't fit."""
+        draws: list[Draw] = []
+        left = self.batch_tokens
+        for number in range(offset, len(order)):
+            draw = self.examples.draw(int(order[number]), np.random.default_rng((self.seed, epoch, number)))
+            left -= draw.length
+            if left < 0 and draws:
+                break
+            draws.append(draw)
+        return draws
+
+
+def prefetched(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Yields the same batches, each read while the one before is being worked on."""
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as reader:
+        ahead = reader.submit(next, batches, None)
+        while (batch := ahead.result()) is not None:
+            ahead = reader.submit(next, batches, None)
+            yield batch

@@ -1,0 +1,233 @@
+"""Measures training and decoding beside a baseline of the same network in the same run.
+
+Utterances are drawn as long as read speech is; their codes and phonemes are random, which costs the same as real ones.
+
+Axes: B batch, L positions, K codebooks.
+"""
+
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.attention import Attend, Packed, Padded
+from model.batching import Batch, collate
+from model.cache import Cached, KVCache
+from model.checkpoint import build
+from model.config import TrainConfig
+from model.device import make_fabric, resolve_device
+from model.documents import ABSENT, Condition, Document, document
+from model.loss import score
+from model.network import Decoder
+from model.optimizer import make_optimizer
+from model.samplers import Sampling, sample
+from model.tokenizer import Tokenizer
+from stages.records import CodecIdentity
+
+Values = dict[str, float | int | str]
+
+CODEC = CodecIdentity("encodec", 24_000, 75.0, 8, 1024, "")
+_PHONEMES_PER_S = 14
+_SEED = 0
+
+
+def training(config: TrainConfig, *, device: str, seconds: float) -> Values:
+    """Measures updates on packed documents against updates on the same documents padded to the longest.
+
+    Returns:
+        Positions that aren't padding per second on each side, their ratio, and the padding's share.
+    """
+    config = config.model_copy(update={"trainer": config.trainer.model_copy(update={"device": device})})
+    fabric = make_fabric(config)
+    tokenizer = Tokenizer.default(CODEC.num_codebooks)
+    raw = build(config, tokenizer, CODEC)
+    raw.initialise(torch.Generator().manual_seed(_SEED))
+    network, optimizer = fabric.setup(raw, make_optimizer(raw, config.optimizer))
+    documents = random_documents(tokenizer, config.data.batch_tokens)
+    batch = collate(documents, CODEC.num_codebooks).to(fabric.device)
+    wide, lengths_B, causal_B = padded(batch)
+
+    def update(inputs: Batch, attend: Attend) -> None:
+        logits = network(inputs.tokens_L, inputs.codes_LK, inputs.positions_L, attend, inputs.rows)
+        fabric.backward(score(logits, inputs.targets).loss_K.sum() / inputs.num_targets)
+        fabric.clip_gradients(network, optimizer, max_norm=config.optimizer.clip_norm)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    sides = {
+        "packed": lambda: update(batch, Packed(batch.lengths, batch.causal, fabric.device)),
+        "padded": lambda: update(wide, Padded(lengths_B, causal_B, wide.tokens_L.shape[1])),
+    }
+    useful = sum(batch.lengths)
+    rates = {name: useful * rate for name, rate in _rates(sides, seconds, fabric.device).items()}
+    return {
+        "hardware": hardware(fabric.device),
+        "parameters": raw.num_parameters(),
+        "documents": len(documents),
+        "positions": useful,
+        "padding_share": round(1 - useful / wide.tokens_L.numel(), 3),
+        "packed_tokens_per_s": round(rates["packed"], 1),
+        "padded_tokens_per_s": round(rates["padded"], 1),
+        "ratio": round(rates["packed"] / rates["padded"], 2),
+    }
+
+
+def decoding(config: TrainConfig, *, device: str, seconds: float) -> Values:
+    """Measures AR steps with the cache against steps that read the whole prefix again.
+
+    Returns:
+        Frames per second on each side, up to 5 s of speech after a prompt of 3 s, and their ratio.
+    """
+    where = resolve_device(device)
+    tokenizer = Tokenizer.default(CODEC.num_codebooks)
+    network = build(config, tokenizer, CODEC).to(where).eval()
+    if where.type == "cuda":
+        network.to(torch.bfloat16)
+    rng = np.random.default_rng(_SEED)
+    condition = _random_condition(rng, frames=375)
+    runs = {
+        "cached": lambda: _decode(network, tokenizer, condition, where, cached=True, frames=375),
+        "uncached": lambda: _decode(network, tokenizer, condition, where, cached=False, frames=12, start=188),
+    }
+    rates = _rates(runs, seconds, where)
+    cached, uncached = rates["cached"] * 375, rates["uncached"] * 12
+    return {
+        "hardware": hardware(where),
+        "parameters": network.num_parameters(),
+        "prefix_positions": len(document(tokenizer, condition, _nothing(), 0, CODEC.codebook_size)),
+        "cached_frames_per_s": round(cached, 1),
+        "uncached_frames_per_s": round(uncached, 1),
+        "ratio": round(cached / uncached, 1),
+        "real_time": round(cached / CODEC.frame_rate, 3),
+    }
+
+
+@torch.inference_mode()
+def _decode(
+    network: Decoder,
+    tokenizer: Tokenizer,
+    condition: Condition,
+    device: torch.device,
+    *,
+    cached: bool,
+    frames: int,
+    start: int = 0,
+) -> None:
+    """Draws frames after `start` frames; uncached, that is the middle of the utterance, for a fair mean."""
+    codes = np.random.default_rng(_SEED).integers(0, CODEC.codebook_size, (CODEC.num_codebooks, start))
+    item = document(tokenizer, condition, codes.astype(np.uint16), 0, CODEC.codebook_size)
+    tokens, positions, known = (
+        torch.from_numpy(x).to(device)[None] for x in (item.tokens_L, item.positions_L, item.codes_LK)
+    )
+    capacity = len(item) + frames
+    cache = KVCache.allocate(network.config, 1, capacity, device=device, dtype=network.token_embedding.weight.dtype)
+    new = tokens.shape[1]
+    for frame in range(start, start + frames):
+        attend = Cached(cache, new) if cached else Packed([tokens.shape[1]], 1, device)
+        if cached:
+            last = network.hidden(tokens[:, -new:], known[:, -new:], positions[:, -new:], attend)[:, -1]
+            cache.advance(new, new)
+            new = 1
+        else:
+            last = network.hidden(tokens[0], known[0], positions[0], attend)[-1:]
+        code = sample(network.logits(last, 0), Sampling(0.0))
+        row = torch.full((1, 1, CODEC.num_codebooks), ABSENT, device=device)
+        row[0, 0, 0] = code[0] % CODEC.codebook_size
+        known = torch.cat([known, row], 1)
+        tokens = torch.cat([tokens, tokens[:, -1:]], 1)
+        positions = torch.cat([positions, torch.full((1, 1), frame + 1, device=device)], 1)
+
+
+def _nothing() -> np.ndarray:
+    return np.zeros((CODEC.num_codebooks, 0), np.uint16)
+
+
+def _random_condition(rng: np.random.Generator, frames: int) -> Condition:
+    phonemes = rng.choice(list("abdefhijklmnopstuvwzæðŋɐɑɔəɛɜɡɪɹʃʊʌʒθˈˌː "), round(frames * _PHONEMES_PER_S / 75))
+    prompt = rng.integers(0, CODEC.codebook_size, (CODEC.num_codebooks, 225)).astype(np.uint16)
+    return Condition("".join(phonemes), "en", prompt)
+
+
+def random_documents(tokenizer: Tokenizer, positions: int, seed: int = _SEED) -> list[Document]:
+    """Returns documents of up to so many positions in all (at least 2), as long as read speech: 1 s to 16 s.
+
+    Lengths are log-normal around 6 s; half of the documents are AR, the others NAR of any level.
+    """
+    rng = np.random.default_rng(seed)
+    documents: list[Document] = []
+    while len(documents) < 2 or sum(map(len, documents)) < positions:
+        frames = int(np.clip(rng.lognormal(np.log(6 * 75), 0.6), 75, 16 * 75))
+        response = rng.integers(0, CODEC.codebook_size, (CODEC.num_codebooks, frames)).astype(np.uint16)
+        level = 0 if len(documents) % 2 == 0 else int(rng.integers(1, CODEC.num_codebooks))
+        condition = _random_condition(rng, frames)
+        documents.append(document(tokenizer, condition, response, level, CODEC.codebook_size))
+    fits = sum(map(len, documents)) <= positions or len(documents) <= 2
+    return documents if fits else documents[:-1]
+
+
+def padded(batch: Batch) -> tuple[Batch, Tensor, Tensor]:
+    """Returns the same batch with one row per document, padded to the longest: the baseline of packing.
+
+    Returns:
+        The batch with `[B, L]` instead of `[L]`, its rows numbered accordingly; the lengths `[B]`; which are causal.
+    """
+    device = batch.tokens_L.device
+    lengths_B = torch.tensor(batch.lengths, device=device)
+    longest = max(batch.lengths)
+    starts_B = lengths_B.cumsum(0) - lengths_B
+    document_L = torch.arange(len(batch.lengths), device=device).repeat_interleave(lengths_B)
+    slot_L = torch.arange(len(document_L), device=device) - starts_B[document_L] + document_L * longest
+
+    def spread(packed: Tensor, fill: int) -> Tensor:
+        wide = packed.new_full((len(batch.lengths) * longest, *packed.shape[1:]), fill)
+        wide[slot_L] = packed
+        return wide.view(-1, longest, *packed.shape[1:])
+
+    wide = replace(
+        batch,
+        tokens_L=spread(batch.tokens_L, 0),
+        codes_LK=spread(batch.codes_LK, ABSENT),
+        positions_L=spread(batch.positions_L, 0),
+        rows=tuple(slot_L[rows] for rows in batch.rows),
+    )
+    return wide, lengths_B, torch.arange(len(batch.lengths), device=device) < batch.causal
+
+
+def _rates(sides: dict[str, Callable[[], None]], seconds: float, device: torch.device) -> dict[str, float]:
+    """Returns calls per second of each side; they take turns, so that a busy machine slows all alike."""
+
+    def timed(call: Callable[[], None]) -> float:
+        started = time.perf_counter()
+        call()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - started
+
+    taken: dict[str, list[float]] = {name: [] for name in sides}
+    for call in sides.values():
+        timed(call)
+    while sum(map(sum, taken.values())) < seconds * len(sides):
+        for name, call in sides.items():
+            taken[name].append(timed(call))
+    return {name: len(times) / sum(times) for name, times in taken.items()}
+
+
+def hardware(device: torch.device) -> str:
+    """Returns what the measurement ran on, in a line."""
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
+    return f"{_cpu_name()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+def _cpu_name() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123 (not a file of ours)
+            names: Sequence[str] = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()

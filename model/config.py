@@ -1,0 +1,145 @@
+"""What `valle train` is told: the sections `model`, `data`, `trainer` and `optimizer` of one YAML file."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from stages.config import Config, runtime
+
+
+class ModelConfig(Config):
+    """The network's shape."""
+
+    width: int = Field(default=1024, ge=8)
+    """Features per position."""
+    layers: int = Field(default=12, ge=1)
+    """Number of blocks."""
+    heads: int = Field(default=16, ge=1)
+    """Attention heads; `width / heads` is a head's width and must be even."""
+    kv_heads: int | None = Field(default=None, ge=1)
+    """Heads of keys and values, for grouped-query attention; as many as `heads` if not given."""
+    feedforward: int = Field(default=4096, ge=8)
+    """Inner features of the SwiGLU."""
+    rope_theta: float = Field(default=10_000.0, gt=0)
+    """Base of the rotary positions' wavelengths, in positions."""
+    norm_eps: float = Field(default=1e-6, gt=0)
+    """Added to the mean square in RMSNorm."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of features dropped after attention and after the feed-forward while training."""
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> Self:
+        if self.width % (2 * self.heads):
+            raise ValueError(f"`width` ({self.width}) must be an even multiple of `heads` ({self.heads})")
+        if self.heads % self.num_kv_heads:
+            raise ValueError(f"`heads` ({self.heads}) must be a multiple of `kv_heads` ({self.kv_heads})")
+        return self
+
+    @property
+    def num_kv_heads(self) -> int:
+        """Heads of keys and values."""
+        return self.kv_heads or self.heads
+
+    @property
+    def head_width(self) -> int:
+        """Features of one head."""
+        return self.width // self.heads
+
+
+class DataConfig(Config):
+    """Which utterances are trained on, and how they become documents and batches."""
+
+    store: str = runtime("dataset")
+    """Folder of the dataset, as `valle-prep --out` named it; a run knows its dataset by fingerprint, not by path."""
+    min_s: float = Field(default=0.5, gt=0)
+    """Shortest utterance used, in seconds."""
+    max_s: float = Field(default=16.0, gt=0)
+    """Longest utterance used, in seconds."""
+    validation: float = Field(default=0.02, ge=0, lt=1)
+    """Share kept for validation, chosen by hash, so that it never depends on the other rows."""
+    split_by: Literal["utterance", "speaker"] = "utterance"
+    """What the hash is taken of: with `speaker`, validation speakers are never heard in training."""
+    prompt_s: float = Field(default=3.0, gt=0)
+    """Longest prompt, in seconds; taken at a random place of another utterance of the speaker."""
+    similar_probability: float = Field(default=0.5, ge=0, le=1)
+    """How often the prompt comes from one of the utterance's neighbours, where `valle-prep similar` has run."""
+    continuation_probability: float = Field(default=0.1, ge=0, le=1)
+    """How often the prompt is the utterance's own beginning (task `tts-c`, what a prompt with its text uses); the
+    only kind for a speaker of one utterance."""
+    ar_probability: float = Field(default=0.5, gt=0, lt=1)
+    """How often a document is learnt in codebook 0; else codebook k is drawn with weight K - k (k = 1 ... K-1)."""
+    batch_tokens: int = Field(default=16_384, ge=64)
+    """Most positions (phonemes, frames and markers) in a packed batch."""
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        if self.max_s <= self.min_s:
+            raise ValueError(f"`max_s` ({self.max_s}) must be greater than `min_s` ({self.min_s})")
+        return self
+
+
+class OptimizerConfig(Config):
+    """AdamW, with a linear warm-up and a cosine decay."""
+
+    lr: float = Field(default=1e-4, gt=0)
+    """Highest learning rate, reached after the warm-up."""
+    min_lr_ratio: float = Field(default=0.1, ge=0, le=1)
+    """Learning rate at the last step, as a share of `lr`."""
+    warmup_steps: int = Field(default=2000, ge=0)
+    """Steps of linear warm-up."""
+    betas: tuple[float, float] = Field(default=(0.9, 0.98), strict=False)
+    """Decay of AdamW's first and second moment per step."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    """Of the matrices; gains and embeddings aren't decayed."""
+    clip_norm: float = Field(default=1.0, gt=0)
+    """The gradient's norm is scaled down to this."""
+
+
+class TrainerConfig(Config):
+    """How long, how and where to train."""
+
+    out: str = runtime("runs/base")
+    """Folder of the run: logs and checkpoints."""
+    max_steps: int = Field(default=200_000, ge=1)
+    """Updates in all; the cosine ends here."""
+    seed: int = Field(default=0, ge=0)
+    """Of the weights, the order of the data and every draw."""
+    accumulate: int = Field(default=1, ge=1)
+    """Packed batches per update and device."""
+    precision: Literal["auto", "32-true", "bf16-mixed", "bf16-true"] = "auto"
+    """`auto` is bf16-mixed on CUDA and 32-true on CPU."""
+    device: str = runtime("auto")
+    """`auto`, `cpu`, `cuda` or `cuda:N`."""
+    threads: int | None = runtime(None, ge=1)
+    """CPU threads of PyTorch; as many as there are cores if not given."""
+    validate_every: int = runtime(1000, ge=1)
+    """Steps between two validations."""
+    validate_batches: int = runtime(20, ge=1)
+    """Most batches of one validation."""
+    save_every: int = runtime(1000, ge=1)
+    """Steps between two checkpoints."""
+    keep: int = runtime(3, ge=1)
+    """Checkpoints kept: the newest."""
+    log_every: int = runtime(20, ge=1)
+    """Steps between two lines of the log."""
+
+
+class TrainConfig(Config):
+    """All sections."""
+
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    trainer: TrainerConfig = TrainerConfig()
+
+    def differences(self, other: "TrainConfig") -> list[str]:
+        """Returns `section.key: here -> other` for each parameter that decides the result and isn't the same."""
+        found = []
+        for section in type(self).model_fields:
+            mine, theirs = getattr(self, section).identity(), getattr(other, section).identity()
+            found += [
+                f"`{section}.{key}`: {value!r} -> {theirs[key]!r}"
+                for key, value in mine.items()
+                if value != theirs[key]
+            ]
+        return found

@@ -1,0 +1,49 @@
+"""Where the network runs, and in which precision."""
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from model.config import TrainConfig
+from stages.errors import UsageError
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+
+def make_fabric(config: TrainConfig) -> "Fabric":
+    """Returns Lightning Fabric for the device and precision that the configuration asks for.
+
+    Raises:
+        UsageError: if the device isn't there.
+    """
+    from lightning.fabric import Fabric
+
+    trainer = config.trainer
+    device = resolve_device(trainer.device)
+    if device.type == "cpu" and trainer.threads:
+        torch.set_num_threads(trainer.threads)
+    precision = trainer.precision
+    if precision == "auto":
+        precision = "bf16-mixed" if device.type == "cuda" else "32-true"
+    devices = [device.index or 0] if device.type == "cuda" else 1
+    return Fabric(accelerator=device.type, devices=devices, precision=precision)
+
+
+def resolve_device(name: str) -> torch.device:
+    """Returns the device that `auto`, `cpu`, `cuda` or `cuda:N` names.
+
+    Raises:
+        UsageError: if there is no such device.
+    """
+    available = torch.cuda.device_count()
+    if name == "auto":
+        return torch.device("cuda" if available else "cpu")
+    kind, _, index = name.partition(":")
+    if kind == "cpu" and not index:
+        return torch.device("cpu")
+    if kind != "cuda" or (index and not index.isdigit()):
+        raise UsageError(f"`device` must be auto, cpu, cuda or cuda:N, but is {name!r}.")
+    if int(index or 0) >= available:
+        raise UsageError(f"`device` is {name!r}, but {available} CUDA devices are here. Use `--device cpu`.")
+    return torch.device(name)

@@ -1,0 +1,153 @@
+"""From conditions to codes: ids in, ids out. Codebook 0 step by step with a cache, the others one pass each.
+
+Axes: B batch, L positions, K codebooks, P prompt frames, T response frames, V codes.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.attention import Packed
+from model.batching import collate
+from model.cache import Cached, KVCache
+from model.documents import ABSENT, Condition, document
+from model.network import Decoder
+from model.samplers import GREEDY, PLAIN, Sampling, sample
+from model.tokenizer import Tokenizer
+from stages.records import Codes
+
+_CHECK_EVERY = {"cpu": 1}
+"""Steps between two looks at whether all rows have ended; on a device, looking makes the host wait for it."""
+
+
+@torch.inference_mode()
+def generate(
+    network: Decoder,
+    tokenizer: Tokenizer,
+    conditions: Sequence[Condition],
+    *,
+    max_frames: int,
+    ar: Sampling = PLAIN,
+    nar: Sampling = GREEDY,
+    generator: torch.Generator | None = None,
+) -> list[Codes]:
+    """Speaks each condition.
+
+    Args:
+        network: In evaluation mode.
+        tokenizer: The vocabulary it was trained with.
+        conditions: What to say, and in whose voice.
+        max_frames: Most frames of a response.
+        ar: How codebook 0 is drawn.
+        nar: How the other codebooks are drawn.
+        generator: Of the network's device.
+
+    Returns:
+        One `[K, T]` array of uint16 per condition, 1 <= T <= `max_frames`.
+    """
+    first_codes = generate_first(
+        network, tokenizer, conditions, max_frames=max_frames, sampling=ar, generator=generator
+    )
+    return generate_rest(network, tokenizer, conditions, first_codes, sampling=nar, generator=generator)
+
+
+@torch.inference_mode()
+def generate_first(
+    network: Decoder,
+    tokenizer: Tokenizer,
+    conditions: Sequence[Condition],
+    *,
+    max_frames: int,
+    sampling: Sampling,
+    generator: torch.Generator | None = None,
+) -> list[Codes]:
+    """Draws codebook 0 frame by frame until each row's stop code; `[1, T]` for each condition.
+
+    A response has at least one frame: the stop code is ruled out for the first.
+    """
+    device = network.token_embedding.weight.device
+    batch, stop = len(conditions), network.codebook_size
+    tokens_BL, codes_BLK, positions_BL, lengths_B = _prefixes(network, tokenizer, conditions)
+    length = tokens_BL.shape[1]
+    cache = KVCache.allocate(
+        network.config, batch, length + max_frames, device=device, dtype=network.token_embedding.weight.dtype
+    )
+    hidden_BLD = network.hidden(tokens_BL, codes_BLK, positions_BL, Cached(cache, length))
+    cache.advance(lengths_B, length)
+    last_BD = hidden_BLD[torch.arange(batch, device=device), lengths_B - 1]
+
+    level_B1 = torch.full((batch, 1), tokenizer.level(0), device=device)
+    codes_B1K = torch.full((batch, 1, network.num_codebooks), ABSENT, device=device)
+    drawn: list[Tensor] = []
+    ended_B = torch.zeros(batch, dtype=torch.bool, device=device)
+    check_every = _CHECK_EVERY.get(device.type, 16)
+    for frame in range(max_frames):
+        logits_BV = network.logits(last_BD, 0)
+        if frame == 0:
+            logits_BV[:, stop] = -torch.inf
+        code_B = sample(logits_BV, sampling, generator)
+        drawn.append(code_B)
+        ended_B |= code_B == stop
+        if frame + 1 == max_frames or (frame % check_every == 0 and bool(ended_B.all())):
+            break
+        codes_B1K[:, 0, 0] = code_B.where(code_B != stop, ABSENT)
+        position_B1 = torch.full((batch, 1), frame + 1, device=device)
+        last_BD = network.hidden(level_B1, codes_B1K, position_B1, Cached(cache, 1))[:, 0]
+        cache.advance(1, 1)
+    return [_until_stop(row, stop) for row in torch.stack(drawn, dim=1).cpu().numpy()]
+
+
+def _until_stop(codes_T: np.ndarray, stop: int) -> Codes:
+    ends = np.flatnonzero(codes_T == stop)
+    kept = codes_T[None, : ends[0] if len(ends) else None]
+    return kept.astype(np.uint16)
+
+
+def _prefixes(
+    network: Decoder, tokenizer: Tokenizer, conditions: Sequence[Condition]
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Lays out the conditions up to the response's marker, padded at the end, and their lengths."""
+    device = network.token_embedding.weight.device
+    nothing = np.zeros((network.num_codebooks, 0), np.uint16)
+    documents = [document(tokenizer, condition, nothing, 0, network.codebook_size) for condition in conditions]
+    lengths_B = torch.tensor([len(item) for item in documents])
+    shape = len(documents), int(lengths_B.max())
+    tokens_BL = torch.full(shape, tokenizer.unknown)
+    codes_BLK = torch.full((*shape, network.num_codebooks), ABSENT)
+    positions_BL = torch.zeros(shape, dtype=torch.int64)
+    for row, item in enumerate(documents):
+        tokens_BL[row, : len(item)] = torch.from_numpy(item.tokens_L)
+        codes_BLK[row, : len(item)] = torch.from_numpy(item.codes_LK)
+        positions_BL[row, : len(item)] = torch.from_numpy(item.positions_L)
+    return tokens_BL.to(device), codes_BLK.to(device), positions_BL.to(device), lengths_B.to(device)
+
+
+@torch.inference_mode()
+def generate_rest(
+    network: Decoder,
+    tokenizer: Tokenizer,
+    conditions: Sequence[Condition],
+    first_codes: Sequence[Codes],
+    *,
+    sampling: Sampling = GREEDY,
+    generator: torch.Generator | None = None,
+) -> list[Codes]:
+    """Draws codebooks 1 ... K-1, one pass each, packed; `first_codes` are the `[1, T]` of codebook 0."""
+    device = network.token_embedding.weight.device
+    num_codebooks, stop = network.num_codebooks, network.codebook_size
+    responses: list[Codes] = [np.zeros((num_codebooks, codes.shape[1]), np.uint16) for codes in first_codes]
+    for response_KT, codes in zip(responses, first_codes, strict=True):
+        response_KT[0] = codes[0]
+    for level in range(1, num_codebooks):
+        pairs = zip(conditions, responses, strict=True)
+        documents = [document(tokenizer, condition, response_KT, level, stop) for condition, response_KT in pairs]
+        batch = collate(documents, num_codebooks).to(device)
+        attend = Packed(batch.lengths, batch.causal, device)
+        hidden_LD = network.hidden(batch.tokens_L, batch.codes_LK, batch.positions_L, attend)
+        drawn = sample(network.logits(hidden_LD[batch.rows[level]], level), sampling, generator).cpu().numpy()
+        ends = np.cumsum([response_KT.shape[1] for response_KT in responses])
+        for response_KT, part in zip(responses, np.split(drawn, ends[:-1]), strict=True):
+            response_KT[level] = part
+    return responses

@@ -1,0 +1,185 @@
+"""From text and a voice to speech: text and audio are treated here as they were in preparation.
+
+Axes: K codebooks, P prompt frames, T response frames.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy.typing as npt
+import torch
+
+from model.checkpoint import Checkpoint, load
+from model.device import resolve_device
+from model.documents import Condition
+from model.generate import generate
+from model.samplers import GREEDY, PLAIN, Sampling
+from stages.errors import CodecError, TextError, UsageError
+from stages.records import Codes, Wave
+
+if TYPE_CHECKING:
+    from stages.codecs import Codec
+
+Prompt = str | Path | npt.NDArray[Any] | torch.Tensor
+"""A recording's path; a mono wave, `[samples]` float at the codec's rate; or codes, `[K, P]` integers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What was spoken."""
+
+    samples: Wave
+    """Mono, float32 in [-1, 1]."""
+    sample_rate: int
+    """Hz."""
+    codes: Codes
+    """`[K, T]`."""
+    language: str
+    phonemes: str
+    compute_s: float
+    """Seconds it took, codec and phonemes included."""
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of audio."""
+        return len(self.samples) / self.sample_rate
+
+
+class Synthesizer:
+    """A trained model with its codec, ready to speak.
+
+    Example:
+        >>> voice = Synthesizer.load("runs/base")
+        >>> speech = voice.speak("Hello there.", prompt="reference.wav", seed=1)
+    """
+
+    def __init__(self, checkpoint: Checkpoint, codec: "Codec") -> None:
+        from stages.codecs import identity_of
+
+        identity_of(codec).require(checkpoint.meta.codec, str(checkpoint.folder))
+        self.checkpoint = checkpoint
+        self.codec = codec
+        self.network = checkpoint.network.eval()
+        self.device = self.network.token_embedding.weight.device
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path | str,
+        device: str = "cpu",
+        *,
+        codec: str | None = None,
+        codec_weights: Path | str | None = None,
+    ) -> Self:
+        """Opens a model.
+
+        Args:
+            folder: A run (its newest checkpoint is taken) or a checkpoint.
+            device: `auto`, `cpu`, `cuda` or `cuda:N`; on CUDA the network runs in bfloat16.
+            codec: Another decoder of the same codes, such as `vocos` for a model of `encodec`.
+            codec_weights: As `stages.codecs.load_codec` takes them.
+
+        Raises:
+            MissingInputError: if there is no model.
+            ArtefactError: if a part of it is damaged.
+            WeightsError: if the codec's weights are missing.
+            CodecError: if the codec doesn't fit the model; says in which part.
+            UsageError: if there is no such codec or device.
+        """
+        from stages.codecs import load_codec
+
+        where = resolve_device(device)
+        checkpoint = load(Path(folder), str(where))
+        if where.type == "cuda":
+            checkpoint.network.to(torch.bfloat16)
+        identity = checkpoint.meta.codec
+        name = codec or identity.name
+        rate = identity.sample_rate if name == identity.name and codec_weights is None else None
+        return cls(checkpoint, load_codec(name, codec_weights, str(where), sample_rate=rate))
+
+    def speak(
+        self,
+        text: str,
+        *,
+        prompt: Prompt,
+        prompt_text: str | None = None,
+        language: str | None = None,
+        seed: int = 0,
+        max_s: float | None = None,
+        ar: Sampling = PLAIN,
+        nar: Sampling = GREEDY,
+    ) -> Speech:
+        """Speaks a text in the voice of the prompt.
+
+        Args:
+            text: What to say.
+            prompt: The voice. Without `prompt_text`, as much of its beginning is used as prompts had in training.
+            prompt_text: What the prompt says, if known: the response then continues it (task `tts-c`).
+            language: ISO 639-1 code of the text; told from the text if not given.
+            seed: Of all draws: the same seed gives the same speech on the same device.
+            max_s: Longest response, in seconds; the longest utterance of the training set if not given.
+            ar: How codebook 0 is drawn.
+            nar: How the other codebooks are drawn.
+
+        Raises:
+            TextError: if the text is empty or its language isn't known.
+            AudioError: if the prompt can't be read.
+            CodecError: if the prompt's codes don't fit the model.
+            UsageError: if `max_s` leaves no frame.
+        """
+        started = time.perf_counter()
+        identity = self.checkpoint.meta.codec
+        max_frames = int((max_s or self.checkpoint.config.data.max_s) * identity.frame_rate)
+        if max_frames < 1:
+            raise UsageError(f"`max_s` must be at least one frame ({1 / identity.frame_rate:.3f} s), but is {max_s}.")
+        condition = self.condition(text, prompt, prompt_text=prompt_text, language=language)
+        generator = torch.Generator(self.device).manual_seed(seed)
+        network, tokenizer = self.network, self.checkpoint.tokenizer
+        codes_KT = generate(
+            network, tokenizer, [condition], max_frames=max_frames, ar=ar, nar=nar, generator=generator
+        )[0]
+        wave = self.codec.decode(torch.from_numpy(codes_KT)).numpy()
+        taken_s = time.perf_counter() - started
+        return Speech(wave, identity.sample_rate, codes_KT, condition.language, condition.phonemes, taken_s)
+
+    def condition(
+        self, text: str, prompt: Prompt, *, prompt_text: str | None = None, language: str | None = None
+    ) -> Condition:
+        """Returns what the network is given for a text and a prompt; raises as `speak` does."""
+        from stages.g2p import phonemize
+
+        from stages.languages import detect, normalise_code
+
+        if not text.strip():
+            raise TextError("`text` must hold something to say, but is empty.")
+        code = normalise_code(language) if language else detect(text)
+        prompt_KP = self.prompt_codes(prompt)
+        if prompt_text is None:
+            config, identity = self.checkpoint.config, self.checkpoint.meta.codec
+            prompt_KP = prompt_KP[:, : max(1, round(config.data.prompt_s * identity.frame_rate))]
+            return Condition(phonemize([text], language=code)[0], code, prompt_KP)
+        return Condition(phonemize([f"{prompt_text.strip()} {text}"], language=code)[0], code, prompt_KP, "tts-c")
+
+    def prompt_codes(self, prompt: Prompt) -> Codes:
+        """Returns the prompt as `[K, P]` codes; raises as `speak` does."""
+        if isinstance(prompt, str | Path):
+            from stages.audio import read_at
+
+            prompt = read_at(Path(prompt), self.codec.sample_rate)
+        tensor = torch.as_tensor(prompt)
+        if tensor.is_floating_point():
+            tensor = self.codec.encode([tensor])[0]
+        codes_KP: Codes = tensor.cpu().numpy()
+        self._check_codes(codes_KP)
+        return codes_KP
+
+    def _check_codes(self, codes_KP: Codes) -> None:
+        identity = self.checkpoint.meta.codec
+        fits = codes_KP.ndim == 2 and codes_KP.shape[0] == identity.num_codebooks
+        if not fits or codes_KP.min(initial=0) < 0 or codes_KP.max(initial=0) >= identity.codebook_size:
+            raise CodecError(
+                f"`prompt` must be [{identity.num_codebooks}, P] codes from 0 to {identity.codebook_size - 1}, but is"
+                f" {list(codes_KP.shape)} up to {codes_KP.max(initial=0)}. Encode it with the codec of the model."
+            )

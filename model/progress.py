@@ -1,0 +1,127 @@
+"""What a run tells: a line of JSON per report, TensorBoard, and a progress bar or plain lines.
+
+Standard input is never read, so a run lives without a terminal.
+"""
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from model.batching import Batch
+from model.loss import Scores
+
+
+class RunLog:
+    """Writes a run's reports to `log.jsonl` and `tensorboard/` in its folder, and shows them.
+
+    Args:
+        run: The run's folder.
+        step: Where the run starts; reports of later steps, from before an interruption, are dropped.
+        max_steps: Where it ends.
+        quiet: Show nothing.
+    """
+
+    def __init__(self, run: Path, *, step: int, max_steps: int, quiet: bool) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        run.mkdir(parents=True, exist_ok=True)
+        self._path = run / "log.jsonl"
+        self._drop_after(step)
+        self._file = self._path.open("a", encoding="utf-8")
+        self._tensorboard = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
+        self._console = Console(stderr=True, quiet=quiet)
+        self._bar: Progress | None = None
+        if self._console.is_terminal and not quiet:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, TextColumn("{task.fields[note]}"), console=self._console)
+            self._task = self._bar.add_task("steps", total=max_steps, completed=step, note="")
+            self._bar.start()
+        self._max_steps = max_steps
+
+    def _drop_after(self, step: int) -> None:
+        if not self._path.is_file():
+            return
+        lines = self._path.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
+        if len(kept) < len(lines):
+            temporary = self._path.with_suffix(f".{os.getpid()}")
+            temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            temporary.replace(self._path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+        self._file.close()
+        self._tensorboard.close()
+
+    def step(self, step: int) -> None:
+        """Moves the bar."""
+        if self._bar:
+            self._bar.update(self._task, completed=step)
+
+    def report(self, step: int, values: Mapping[str, float], remaining_s: float) -> None:
+        """Logs values at a step and shows the first few."""
+        record = {"step": step, **values}
+        self._file.write(json.dumps(record) + "\n")
+        self._file.flush()
+        for name, value in values.items():
+            self._tensorboard.add_scalar(name, value, step)
+        shown = [name for name in values if name.endswith(("/loss", "/accuracy", "tokens_per_s"))]
+        note = "  ".join(f"{name} {values[name]:.4g}" for name in shown)
+        if self._bar:
+            self._bar.update(self._task, completed=step, note=note)
+        else:
+            self.say(f"step {step}/{self._max_steps}  {note}  {_clock(remaining_s)} left")
+
+    def say(self, line: str) -> None:
+        """Shows a line."""
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+class Meter:
+    """Sums scores and time between two reports."""
+
+    def __init__(self) -> None:
+        self.step_s = 0.0
+        """Seconds of a step, over the last reported stretch."""
+        self._reset()
+
+    def _reset(self) -> None:
+        self._scores: Scores | None = None
+        self._norms: list[float] = []
+        self._positions = 0
+        self._since = time.perf_counter()
+
+    def add(self, scores: Scores, norm: float, batches: Sequence[Batch]) -> None:
+        """Counts one step."""
+        self._scores = scores if self._scores is None else self._scores + scores
+        self._norms.append(norm)
+        self._positions += sum(len(batch.tokens_L) for batch in batches)
+
+    def report(self) -> dict[str, float]:
+        """Returns losses and accuracies, the mean gradient norm and positions per second since the last report."""
+        assert self._scores is not None
+        seconds = time.perf_counter() - self._since
+        self.step_s = seconds / len(self._norms)
+        values = self._scores.report("train")
+        values |= {"grad_norm": sum(self._norms) / len(self._norms), "tokens_per_s": self._positions / seconds}
+        self._reset()
+        return values
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"

@@ -1,0 +1,262 @@
+"""The training loop. It reads codes, never audio, and a run that was stopped goes on as if it never had been."""
+
+import math
+from dataclasses import asdict, dataclass
+from functools import reduce
+from itertools import islice
+from operator import add
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from model.attention import Packed
+from model.batching import START, Batch, BatchStream, Place, prefetched
+from model.checkpoint import Meta, build, load_trainer_state, load_weights, newest, read_config, read_meta, save
+from model.config import TrainConfig
+from model.dataset import Examples, Store
+from model.device import make_fabric
+from model.interrupt import stop_signals
+from model.loss import Scores, score
+from model.optimizer import learning_rate, make_optimizer
+from model.progress import Meter, RunLog
+from model.tokenizer import Tokenizer
+from stages.errors import Interrupted, TrainingError, UsageError
+
+VALIDATION_SEED = 1234
+"""Of the draws of validation documents: the same in every run, so that runs can be compared."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run is."""
+
+    step: int = 0
+    place: Place = START
+
+
+class Trainer:
+    """A run: network, optimiser, data and the place in it.
+
+    Args:
+        config: All sections.
+        store: The dataset.
+        quiet: Show nothing while training.
+
+    Raises:
+        UsageError: if the dataset has nothing to train on, or the device isn't there.
+    """
+
+    def __init__(self, config: TrainConfig, store: Store, *, quiet: bool = False) -> None:
+        self.config = config
+        self.store = store
+        self.quiet = quiet
+        self.run = Path(config.trainer.out)
+        self.tokenizer = Tokenizer.default(store.codec.num_codebooks)
+        self.stream = self._stream("train")
+        self.fabric = make_fabric(config)
+        torch.manual_seed(config.trainer.seed)
+        network = build(config, self.tokenizer, store.codec)
+        network.initialise(torch.Generator().manual_seed(config.trainer.seed))
+        self.raw_network = network
+        self.network, self.optimizer = self.fabric.setup(network, make_optimizer(network, config.optimizer))
+        self.progress = Progress()
+
+    def _stream(self, split: Literal["train", "validation"]) -> BatchStream:
+        seed = self.config.trainer.seed if split == "train" else VALIDATION_SEED
+        examples = Examples(self.store, self.tokenizer, self.config.data, split)
+        return BatchStream(examples, self.config.data.batch_tokens, seed=seed)
+
+    # ------------------------------------------------------------------------------------------ single training step
+
+    def train_step(self, batches: list[Batch]) -> tuple[Scores, float]:
+        """Updates the weights once.
+
+        Args:
+            batches: What to accumulate over; every target weighs the same, whatever batch it is in.
+
+        Returns:
+            The scores before the update and the norm of the gradient before clipping.
+
+        Raises:
+            TrainingError: if the gradient isn't finite; the weights are left as they were.
+        """
+        optimizer, config = self.optimizer, self.config.optimizer
+        rate = learning_rate(config, self.progress.step, self.config.trainer.max_steps)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        num_targets = sum(batch.num_targets for batch in batches)
+        parts = []
+        for batch in batches:
+            scores = self.score(batch.to(self.fabric.device))
+            self.fabric.backward(scores.loss_K.sum() / num_targets)
+            parts.append(scores.detach())
+        norm = self.fabric.clip_gradients(self.network, optimizer, max_norm=config.clip_norm, error_if_nonfinite=False)
+        assert norm is not None
+        if not math.isfinite(norm):
+            raise TrainingError(self._not_finite(float(norm)))
+        optimizer.step()
+        optimizer.zero_grad()
+        return reduce(add, parts), float(norm)
+
+    # ----------------------------------------------------------------------------------------------------------------
+
+    def score(self, batch: Batch) -> Scores:
+        """Runs the network on a packed batch."""
+        attend = Packed(batch.lengths, batch.causal, self.fabric.device)
+        logits = self.network(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)
+        return score(logits, batch.targets)
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Scores the validation utterances with prompts and levels that never change; {} where there are none."""
+        stream = self._stream("validation")
+        if not len(stream.examples):
+            return {}
+        self.network.eval()
+        batches = islice(stream.epoch(), self.config.trainer.validate_batches)
+        scores = reduce(add, [self.score(batch.to(self.fabric.device)) for batch in batches])
+        self.network.train()
+        return scores.report("validation")
+
+    def fit(self) -> Path:
+        """Trains until `trainer.max_steps`.
+
+        Returns:
+            The last checkpoint's folder.
+
+        Raises:
+            Interrupted: on SIGTERM or Ctrl-C, after saving.
+            TrainingError: if the gradient is no longer finite; the last checkpoint stands.
+        """
+        trainer, progress = self.config.trainer, self.progress
+        batches = prefetched(self.stream.batches(progress.place))
+        log = RunLog(self.run, step=progress.step, max_steps=trainer.max_steps, quiet=self.quiet)
+        meter = Meter()
+        self.network.train()
+        with log, stop_signals() as received:
+            self._announce(log)
+            while progress.step < trainer.max_steps:
+                group = [next(batches) for _ in range(trainer.accumulate)]
+                scores, norm = self.train_step(group)
+                progress.step, progress.place = progress.step + 1, group[-1].place
+                meter.add(scores, norm, group)
+                log.step(progress.step)
+                at_end = progress.step == trainer.max_steps or bool(received)
+                if progress.step % trainer.log_every == 0 or at_end:
+                    rate = self.optimizer.param_groups[0]["lr"]
+                    values = meter.report() | {"lr": rate, "epoch": progress.place.epoch}
+                    log.report(progress.step, values, meter.step_s * (trainer.max_steps - progress.step))
+                if progress.step % trainer.validate_every == 0 or progress.step == trainer.max_steps:
+                    values = self.validate()
+                    log.report(progress.step, values, meter.step_s * (trainer.max_steps - progress.step))
+                if progress.step % trainer.save_every == 0 or at_end:
+                    folder = self.save()
+                if received:
+                    raise Interrupted(
+                        f"stopped by {received[0].name} after step {progress.step}, saved in `{folder}`."
+                        " Give the same command to go on."
+                    )
+        return folder
+
+    def _announce(self, log: RunLog) -> None:
+        unknown = self.tokenizer.unknown_symbols(self.store.symbols)
+        if unknown:
+            log.say(f"{len(unknown)} symbols outside the vocabulary are learnt as <unk>: {' '.join(unknown)}")
+        log.say(
+            f"{self.raw_network.num_parameters():,} parameters on {self.fabric.device},"
+            f" {len(self.stream.examples):,} utterances; steps {self.progress.step} to {self.config.trainer.max_steps}"
+        )
+
+    def _not_finite(self, norm: float) -> str:
+        kept = newest(self.run)
+        where = f"The last checkpoint is `{kept}`" if kept else "No checkpoint was written yet"
+        return (
+            f"the gradient's norm must be finite, but is {norm} at step {self.progress.step + 1}. {where}."
+            " Lower `optimizer.lr` or `optimizer.clip_norm`, or lengthen `optimizer.warmup_steps`."
+        )
+
+    # --------------------------------------------------------------------------------------------- save and resume
+
+    def save(self) -> Path:
+        """Writes a checkpoint."""
+        state = {
+            "optimizer": self.optimizer.state_dict(),
+            "place": asdict(self.progress.place),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all(),
+        }
+        return save(
+            self.run,
+            self.raw_network,
+            state,
+            config=self.config,
+            tokenizer=self.tokenizer,
+            meta=Meta(self.progress.step, self.store.codec, self.store.fingerprint),
+            keep=self.config.trainer.keep,
+        )
+
+    def restore(self, folder: Path) -> None:
+        """Takes over weights, optimiser, place in the data and generators from a checkpoint."""
+        load_weights(self.raw_network, folder)
+        state = load_trainer_state(folder)
+        self.optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"])
+        if state["random_cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(state["random_cuda"])
+        self.progress = Progress(read_meta(folder).step, Place(**state["place"]))
+
+
+def train(config: TrainConfig, store: Store, *, fresh: bool = False, resume: bool = False, quiet: bool = False) -> Path:
+    """Trains, or goes on with what `trainer.out` holds.
+
+    Args:
+        config: All sections.
+        store: The dataset.
+        fresh: Refuse to go on with an earlier run.
+        resume: Go on with an earlier run even where the configuration (but not the model) has changed.
+        quiet: Show nothing.
+
+    Returns:
+        The last checkpoint's folder.
+
+    Raises:
+        UsageError: if the folder holds a run that must not be, or can't be, gone on with.
+        CodecError: if the dataset's codes are of another codec than the run's.
+        Interrupted: on SIGTERM or Ctrl-C, after saving.
+        TrainingError: if the gradient is no longer finite.
+    """
+    found = resumable(config, store, fresh=fresh, resume=resume)
+    trainer = Trainer(config, store, quiet=quiet)
+    if found:
+        trainer.restore(found)
+        if trainer.progress.step >= config.trainer.max_steps:
+            return found
+    return trainer.fit()
+
+
+def resumable(config: TrainConfig, store: Store, *, fresh: bool, resume: bool) -> Path | None:
+    """Returns the checkpoint to go on from, None to begin; raises as `train` does."""
+    run = Path(config.trainer.out)
+    found = newest(run)
+    if found is None:
+        if resume:
+            raise UsageError(f"`trainer.out` must hold a run to resume, but `{run}` has none. Leave `--resume` out.")
+        return None
+    if fresh:
+        raise UsageError(
+            f"`trainer.out` must be a new or empty folder with `--fresh`, but `{run}` holds a run up to {found.name}."
+            f" Name another folder with `--set trainer.out=…`, or remove `{run}`."
+        )
+    meta = read_meta(found)
+    meta.codec.require(store.codec, config.data.store)
+    differing = read_config(found).differences(config)
+    if meta.dataset != store.fingerprint:
+        differing.append("the dataset's content")
+    if any(item.startswith("`model.") for item in differing) or (differing and not resume):
+        raise UsageError(
+            f"`{found}` must come from the same configuration to go on with it, but these differ:"
+            f" {'; '.join(differing)}. Undo that, name another `trainer.out`, or accept it with `--resume`"
+            " (the model's shape must stay)."
+        )
+    return found
