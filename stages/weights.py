@@ -100,11 +100,12 @@ def encodec_model(path: Path) -> "torch.nn.Module":
     Raises:
         WeightsError: if the file is something else; so do the others.
     """
+    state = _read_state(path)
     with _no_deprecations():
         from encodec import EncodecModel
 
         model: torch.nn.Module = EncodecModel.encodec_model_24khz(pretrained=False)
-    _load_state(model, _read_state(path), path)
+    _load_state(model, state, path)
     model.set_target_bandwidth(6.0)  # type: ignore[operator]
     return model
 

@@ -1,0 +1,81 @@
+"""Random weights of the codecs, saved in each library's own format, so that the genuine code runs offline."""
+
+from pathlib import Path
+
+import torch
+import yaml
+
+
+def save_all(folder: Path) -> dict[str, Path]:
+    """Writes the weights of every codec that doesn't come with its own; returns their paths by the codec's name."""
+    encodec = save_encodec(folder)
+    return {"encodec": encodec, "vocos": save_vocos(folder / "vocos", encodec), "dac": save_dac(folder)}
+
+
+def save_encodec(folder: Path, seed: int = 0) -> Path:
+    """Writes a state dict of EnCodec's 24 kHz model at full size; its codebooks fit what its encoder gives."""
+    from encodec import EncodecModel
+
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        model = EncodecModel.encodec_model_24khz(pretrained=False)
+        volume = 0.5 * torch.rand(1, 1, 512).repeat_interleave(640, dim=2)
+        residual_TD = model.encoder(volume * torch.randn(1, 1, 1024 * 320))[0].T
+        for layer in model.quantizer.vq.layers:
+            codebook = layer._codebook
+            codebook.embed.copy_(residual_TD[torch.randperm(1024)] * torch.rand(1024, 1))
+            codebook.inited.fill_(1)
+            residual_TD = residual_TD - codebook(residual_TD[None])[0][0]
+    path = folder / "encodec.th"
+    torch.save(model.state_dict(), path)
+    return path
+
+
+def save_vocos(folder: Path, encodec: Path, seed: int = 0) -> Path:
+    """Writes a folder with a small Vocos, as the hub has it, and a link to EnCodec's state dict beside it."""
+    from vocos.heads import ISTFTHead
+    from vocos.models import VocosBackbone
+
+    folder.mkdir()
+    (folder / "encodec.th").symlink_to(encodec)
+    state = torch.load(encodec, weights_only=True)
+    features = {"encodec_model": "encodec_24khz", "bandwidths": [1.5, 3.0, 6.0, 12.0]}
+    backbone = {"input_channels": 128, "dim": 32, "intermediate_dim": 64, "num_layers": 2, "adanorm_num_embeddings": 4}
+    head = {"dim": 32, "n_fft": 1280, "hop_length": 320, "padding": "same"}
+    config = {
+        "feature_extractor": {"class_path": "vocos.feature_extractors.EncodecFeatures", "init_args": features},
+        "backbone": {"class_path": "vocos.models.VocosBackbone", "init_args": backbone},
+        "head": {"class_path": "vocos.heads.ISTFTHead", "init_args": head},
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        parts = {"backbone": VocosBackbone(**backbone), "head": ISTFTHead(**head)}
+    for embedding in parts["backbone"].modules():
+        if isinstance(embedding, torch.nn.Embedding):
+            embedding.weight.data += torch.arange(4)[:, None]  # so that each bandwidth sounds different
+    vectors = [state[f"quantizer.vq.layers.{k}._codebook.embed"] for k in range(16)]
+    weights = {f"{name}.{key}": value for name, part in parts.items() for key, value in part.state_dict().items()}
+    weights["feature_extractor.codebook_weights"] = torch.cat(vectors) + 0.01
+    torch.save(weights, folder / "pytorch_model.bin")
+    return folder
+
+
+def save_dac(folder: Path, seed: int = 0) -> Path:
+    """Writes a small DAC with the strides of the published 24 kHz model, of which one is odd."""
+    from dac import DAC
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = DAC(
+            encoder_dim=4,
+            encoder_rates=[2, 4, 5, 8],
+            decoder_dim=32,
+            decoder_rates=[8, 5, 4, 2],
+            n_codebooks=3,
+            codebook_size=256,
+            sample_rate=24_000,
+        )
+    path = folder / "dac.pth"
+    model.save(path, package=False)
+    return path
