@@ -61,8 +61,6 @@ def test_a_stage_without_its_input_names_the_command(capsys: pytest.CaptureFixtu
 def test_a_stage_out_of_order_names_the_command(
     capsys: pytest.CaptureFixture[str], voices: Path, tmp_path: Path
 ) -> None:
-    capsys: pytest.CaptureFixture[str], voices: Path, tmp_path: Path
-) -> None:
     out = ("--out", tmp_path / "d", "--scheduler", "sync")
     assert prep("transcribe", voices, *out, "--quiet") == 0
     assert "Run `valle-prep slice" in error_of(capsys, "g2p", *out)
