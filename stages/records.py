@@ -209,8 +209,8 @@ class CodecIdentity(Record):
         ]
         if differing:
             raise CodecError(
-                f"`{where}` holds codes of another codec ({found.describe()}): {'; '.join(differing)}."
-                f" Encode it again with `encode.codec={self.name}` and the same weights, or use what was made with it."
+                f"`{where}` must agree with the codec {self.describe()}, but was made with {found.describe()}:"
+                f" {'; '.join(differing)}. Give the codec and weights that it was made with, or make it again."
             )
 
 

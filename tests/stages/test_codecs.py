@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from genuine_codecs import save_all
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stages import audio, weights
 from stages.codecs import CODECS, Codec, codec_identity, identity_of, load_codec
 from stages.errors import AudioError, CodecError, UsageError, WeightsError
+from tests.stages.genuine_codecs import save_all
 
 VARIABLES = ("VALLE_ENCODEC_WEIGHTS", "VALLE_VOCOS_WEIGHTS", "VALLE_DAC_WEIGHTS")
 

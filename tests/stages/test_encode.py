@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from genuine_codecs import save_dac
 
 from stages import audio
 from stages.base import Context, Reject
@@ -14,6 +13,7 @@ from stages.codecs import load_codec
 from stages.encode import CODEC, EMBEDDINGS, Encode, EncodeConfig
 from stages.errors import WeightsError
 from stages.records import CodecIdentity, Encoded, Utterance
+from tests.stages.genuine_codecs import save_dac
 
 RATES = {"anna/low.wav": 16_000, "anna/high.wav": 44_100, "bert/same.wav": 24_000}
 
@@ -120,12 +120,12 @@ def test_where_the_weights_lie_does_not_matter_but_what_they_are_does(
     assert moved.parameters() == stage.parameters()
     other = Encode(EncodeConfig(codec="dac", weights=str(save_dac(tmp_path, seed=1))), stage.context)
     assert other.parameters() != stage.parameters()
-    assert moved.check() == []
+    assert moved.check([]) == []
 
 
 def test_missing_weights_are_one_problem(stage: Encode, tmp_path: Path) -> None:
     missing = Encode(EncodeConfig(codec="encodec", weights=str(tmp_path / "gone.th")), stage.context)
-    [problem] = missing.check()
+    [problem] = missing.check([])
     assert "gone.th" in problem
     assert "\n" not in problem
     with pytest.raises(WeightsError):
