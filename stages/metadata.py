@@ -12,7 +12,7 @@ from pydantic import Field
 from stages.base import Filtered, Reject, Stage, single
 from stages.config import Config
 from stages.manifest import Rows, atomic, part_paths, write_text
-from stages.records import Encoded, Record, split_of
+from stages.records import Encoded, Record, speaker_key, split_of
 from stages.tables import write_records
 
 TABLE = "metadata.parquet"
@@ -68,8 +68,8 @@ class Metadata(Stage[MetadataConfig, Encoded, MetadataRow]):
 
     def _row(self, item: Encoded) -> MetadataRow:
         utterance, config = item.utterance, self.config
-        speaker = f"{utterance.group}/{utterance.speaker}"
-        key = utterance.id if config.split_by == "utterance" else speaker
+        by_utterance = config.split_by == "utterance"
+        key = utterance.id if by_utterance else speaker_key(utterance.group, utterance.speaker)
         return MetadataRow(
             id=utterance.id,
             recording=utterance.recording,
@@ -110,7 +110,7 @@ class Summary:
 
     def add(self, row: MetadataRow) -> None:
         """Counts a row."""
-        speaker = f"{row.group}/{row.speaker}" if row.group else row.speaker
+        speaker = speaker_key(row.group, row.speaker)
         for name, key in (("language", row.language), ("speaker", speaker), ("split", row.split)):
             self.seconds[name][key] += row.seconds  # type: ignore[assignment]
             self.utterances[name][key] += 1

@@ -57,6 +57,11 @@ def to_line(data: dict[str, Any]) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
+def speaker_key(group: str, speaker: str) -> str:
+    """Returns the name that tells a speaker from those of other groups: `group/speaker`, or the bare speaker."""
+    return f"{group}/{speaker}" if group else speaker
+
+
 Split = Literal["train", "validation", "test"]
 
 

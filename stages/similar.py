@@ -18,7 +18,7 @@ from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import Config
 from stages.errors import MissingInputError
 from stages.manifest import atomic, part_paths, read_lines, write_lines
-from stages.records import Encoded, Record
+from stages.records import Encoded, Record, speaker_key
 from stages.store import NEIGHBOURS, Store, open_store, rows_digest
 from stages.tables import append_columns
 
@@ -119,7 +119,7 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
             path = self.context.voices / utterance.recording
             wave, rate = audio.read(path, utterance.start_samples, utterance.end_samples)
             vector = mfcc_vector(audio.resample(wave, rate, _MFCC_RATE))
-        speaker = f"{utterance.group}/{utterance.speaker}"
+        speaker = speaker_key(utterance.group, utterance.speaker)
         return [Feature(utterance.id, utterance.recording, speaker, vector)]
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:

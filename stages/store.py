@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from stages.errors import ArtefactError, MissingInputError
 from stages.manifest import atomic, digest_of
-from stages.records import CodecIdentity, Codes, Encoded, Utterance
+from stages.records import CodecIdentity, Codes, Encoded, Utterance, speaker_key
 
 if TYPE_CHECKING:
     import h5py
@@ -139,7 +139,7 @@ class Store:
     @cached_property
     def speakers(self) -> list[str]:
         """Each row's `group/speaker`; the bare speaker where there is no group."""
-        return [f"{group}/{name}" if group else name for group, name in zip(self._groups, self._speakers, strict=True)]
+        return list(map(speaker_key, self._groups, self._speakers))
 
     @cached_property
     def languages(self) -> list[str]:
