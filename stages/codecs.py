@@ -162,6 +162,7 @@ class _Network(ABC):
         self.revision = identity.revision
         self._hop = round(identity.sample_rate / identity.frame_rate)
         self._device = torch.device(device)
+        self._batched = self._device.type != "cpu"
         self._model: Any = model.to(self._device).eval()
 
     def encode(self, waves: "Sequence[Tensor]") -> "list[Tensor]":
@@ -171,27 +172,23 @@ class _Network(ABC):
         waves = check_waves(waves)
         codes: dict[int, Tensor] = {}
         with torch.no_grad():
-            for batch in self._batches([self._frames(wave) for wave in waves]):
+            for batch in self._split([self._frames(wave) for wave in waves]):
                 codes.update(zip(batch, self._encode([waves[index] for index in batch]), strict=True))
         return [codes[index] for index in range(len(waves))]
 
     def _frames(self, wave: "Tensor") -> int:
         return -(-len(wave) // self._hop)
 
-    def _batches(self, frames: list[int]) -> list[list[int]]:
-        """Returns which waves, by their number of frames, are encoded together."""
-        if self._device.type == "cpu":
-            return [[index] for index in range(len(frames))]
-        return self._cuda_batches(frames)
+    def _split(self, frames: list[int]) -> list[list[int]]:
+        """Returns which waves, by their numbers of frames, are encoded together."""
+        return self._batches(frames) if self._batched else [[index] for index in range(len(frames))]
 
     def _encode(self, waves: "list[Tensor]") -> "list[Tensor]":
-        """Encodes one batch; a wave alone goes to the model as it is, on CUDA all are padded to whole frames."""
+        """Encodes one batch, padded with zeros to whole frames; where there are no batches, the wave as it is."""
         import torch
 
-        length = max(len(wave) for wave in waves)
-        if self._device.type != "cpu":
-            length = -(-length // self._hop) * self._hop
-        wave_B1L = torch.zeros(len(waves), 1, length)
+        samples = max(self._frames(wave) for wave in waves) * self._hop if self._batched else len(waves[0])
+        wave_B1L = torch.zeros(len(waves), 1, samples)
         for row_1L, wave in zip(wave_B1L, waves, strict=True):
             row_1L[0, : len(wave)] = wave
         codes_BKT = self._codes(wave_B1L.to(self._device)).cpu()
@@ -212,7 +209,7 @@ class _Network(ABC):
         """As `Codec.embeddings`."""
 
     @abstractmethod
-    def _cuda_batches(self, frames: list[int]) -> list[list[int]]: ...
+    def _batches(self, frames: list[int]) -> list[list[int]]: ...
 
     @abstractmethod
     def _codes(self, wave_B1L: "Tensor") -> "Tensor": ...
@@ -247,7 +244,7 @@ class EncodecCodec(_Network):
         layers = self._model.quantizer.vq.layers[: self.num_codebooks]
         return torch.stack([layer.codebook for layer in layers]).detach().float().cpu()
 
-    def _cuda_batches(self, frames: list[int]) -> list[list[int]]:
+    def _batches(self, frames: list[int]) -> list[list[int]]:
         """Returns waves of similar lengths together, in batches that fit into memory."""
         batches: list[list[int]] = []
         for index in sorted(range(len(frames)), key=lambda index: (frames[index], index)):
@@ -330,7 +327,7 @@ class DacCodec(_Network):
             tables = [layer.out_proj(layer.codebook.weight.T[None])[0].T for layer in self._model.quantizer.quantizers]
         return torch.stack(tables).float().cpu()
 
-    def _cuda_batches(self, frames: list[int]) -> list[list[int]]:
+    def _batches(self, frames: list[int]) -> list[list[int]]:
         batches: dict[int, list[int]] = defaultdict(list)
         for index, count in enumerate(frames):
             batches[count].append(index)

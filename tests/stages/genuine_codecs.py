@@ -19,11 +19,11 @@ def save_encodec(folder: Path, seed: int = 0) -> Path:
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         model = EncodecModel.encodec_model_24khz(pretrained=False)
-        volume = 0.5 * torch.rand(1, 1, 512).repeat_interleave(640, dim=2)
-        residual_TD = model.encoder(volume * torch.randn(1, 1, 1024 * 320))[0].T
+        volume = 0.5 * torch.rand(1, 1, 256).repeat_interleave(320, dim=2)
+        residual_TD = model.encoder(volume * torch.randn(1, 1, 256 * 320))[0].T
         for layer in model.quantizer.vq.layers:
             codebook = layer._codebook
-            codebook.embed.copy_(residual_TD[torch.randperm(1024)] * torch.rand(1024, 1))
+            codebook.embed.copy_(residual_TD[torch.randint(256, (1024,))] * torch.rand(1024, 1))
             codebook.inited.fill_(1)
             residual_TD = residual_TD - codebook(residual_TD[None])[0][0]
     path = folder / "encodec.th"

@@ -4,7 +4,6 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -125,7 +124,7 @@ def test_embeddings_sum_to_the_quantised_frame(loaded: dict[str, Codec]) -> None
                 latent_1DT = quantizer.decode(codes_KT[:, None])
             else:
                 latent_1DT, _, _ = quantizer.from_codes(codes_KT[None])
-        torch.testing.assert_close(sum_TD.T, latent_1DT[0], rtol=1e-5, atol=1e-5)
+        assert torch.allclose(sum_TD.T, latent_1DT[0], rtol=1e-5, atol=1e-5)
 
 
 def test_encodec_is_the_library(loaded: dict[str, Codec], saved: dict[str, Path], clip: torch.Tensor) -> None:
@@ -301,22 +300,26 @@ def test_a_codec_a_rate_or_a_device_that_is_not_there_is_a_usage_error(nowhere: 
 
 
 @given(frames=st.lists(st.integers(1, 20_000), max_size=40))
-def test_batches_for_cuda_hold_each_wave_once(loaded: dict[str, Codec], frames: list[int]) -> None:
+def test_batches_hold_each_wave_once(loaded: dict[str, Codec], frames: list[int]) -> None:
     for name in ("encodec", "dac"):
-        batches = loaded[name]._cuda_batches(frames)
+        batches = loaded[name]._batches(frames)
         assert sorted(index for batch in batches for index in batch) == list(range(len(frames)))
         for batch in batches:
             lengths = {frames[index] for index in batch}
             assert len(lengths) == 1 if name == "dac" else len(batch) == 1 or max(lengths) * len(batch) <= 18_000
 
 
-@pytest.mark.gpu
-def test_cuda_gives_nearly_the_codes_of_the_cpu(saved: dict[str, Path], loaded: dict[str, Codec]) -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    waves = [sweep(samples, seed) for seed, samples in enumerate((24_000, 16_000, 24_000, 9_000))]
-    for name in ("encodec", "dac"):
-        codec = load_codec(name, saved[name], "cuda")
-        pairs = zip(codec.encode(waves), loaded[name].encode(waves), strict=True)
-        agreement = np.mean([(ours == theirs).float().mean().item() for ours, theirs in pairs])
-        assert agreement > 0.98
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("name", ["encodec", "dac"])
+def test_batches_give_nearly_the_codes_of_singles(
+    saved: dict[str, Path], loaded: dict[str, Codec], name: str, device: str
+) -> None:
+    """The path of CUDA, tried on the CPU too: rounding may flip a code, and whole frames may change the last one."""
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    codec = load_codec(name, saved[name], device)
+    codec._batched = True
+    waves = [sweep(samples, seed) for seed, samples in enumerate((16_000, 9_001, 16_000, 15_900))]
+    for ours_KT, theirs_KT in zip(codec.encode(waves), loaded[name].encode(waves), strict=True):
+        assert ours_KT.shape == theirs_KT.shape
+        assert (ours_KT == theirs_KT)[:, :-1].float().mean() > 0.98
