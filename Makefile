@@ -16,7 +16,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## make .venv with both programs in it (PYTHON=python3.12, EXTRAS=dev,cuda)
-	@$(PYTHON) .setup/install.py $(EXTRAS)
+	@$(PYTHON) .setup/install.py "$(EXTRAS)"
 
 demo: setup ## recordings, dataset, a small model and a spoken sentence, in minutes on two cores
 	@.setup/demo.sh

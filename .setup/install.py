@@ -26,7 +26,7 @@ ROOT = HERE.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".setup-key"
-"""Written last, so that an interrupted call is taken up again."""
+"""Written last: a `.venv` without it may hold half a package, and is made anew."""
 CONSTRAINTS = HERE / "constraints.txt"
 NODEPS = HERE / "nodeps.txt"
 
@@ -52,13 +52,15 @@ def main() -> None:
     extras = sys.argv[1] if len(sys.argv) > 1 else "dev"
     scripts = [VENV / "bin" / name for name in project()["project"]["scripts"]]
     with only_one():
-        key = setup_key(extras)
-        if STAMP.is_file() and STAMP.read_text() == key:
+        key, found = setup_key(extras), STAMP.read_text() if STAMP.is_file() else None
+        if found == key:
             say(".venv is up to date")
             return
         start = time.monotonic()
+        keep = found is not None and usable()
         STAMP.unlink(missing_ok=True)
-        make_venv()
+        if not keep:
+            make_venv()
         install(extras)
         mend_torchaudio()
         missing = [script.name for script in scripts if not script.is_file()]
@@ -108,27 +110,23 @@ def setup_key(extras: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
+def usable() -> bool:
+    """Tells whether `.venv` works, is of this Python and lies where it was made: its scripts hold its path."""
+    probe = "import sys, pip; print(sys.version)"
+    try:
+        found = subprocess.run([PYTHON, "-c", probe], capture_output=True, text=True, check=True).stdout.strip()
+        return found == sys.version.strip() and str(VENV) in (VENV / "pyvenv.cfg").read_text(encoding="utf-8")
+    except (OSError, subprocess.CalledProcessError):
+        return False
+
+
 def make_venv() -> None:
-    """Makes `.venv`, or keeps the one that is there if it works, is of this Python and was made at this place."""
-    version = "{}.{}.{}".format(*sys.version_info)
-    if usable(version):
-        say(f"keeping .venv (Python {version})")
-        return
-    say(f"making .venv (Python {version})")
+    """Makes an empty `.venv` in place of what is there."""
+    say("making .venv with Python {}.{}.{}".format(*sys.version_info))
     if importlib.util.find_spec("ensurepip") is None:
         package = "python{}.{}-venv".format(*sys.version_info)
         raise SetupError(f"this Python can't make virtual environments. Run `apt-get install {package}` and try again.")
     run([sys.executable, "-m", "venv", "--clear", str(VENV)], "the virtual environment could not be made")
-
-
-def usable(version: str) -> bool:
-    """Tells whether `.venv` can be kept; one that was moved can't, since its scripts hold their old path."""
-    probe = "import platform, pip; print(platform.python_version())"
-    try:
-        found = subprocess.run([PYTHON, "-c", probe], capture_output=True, text=True, check=True).stdout.strip()
-        return found == version and str(VENV) in (VENV / "pyvenv.cfg").read_text(encoding="utf-8")
-    except (OSError, subprocess.CalledProcessError):
-        return False
 
 
 def install(extras: str) -> None:
@@ -226,4 +224,4 @@ if __name__ == "__main__":
     except SetupError as error:
         sys.exit(f"setup: {error}")
     except KeyboardInterrupt:
-        sys.exit("setup: interrupted; the next call goes on from here")
+        sys.exit("setup: interrupted; call it again")
