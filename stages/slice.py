@@ -15,6 +15,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from stages import audio, cuts
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import Config
+from stages.manifest import Rows
 from stages.records import Segment, Transcript, Utterance, Word
 from stages.silence import quietest, sound_edges
 
@@ -64,6 +65,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
     name: ClassVar[str] = "slice"
     needs: ClassVar[str] = "transcribe"
     version: ClassVar[int] = 1
+    format = Rows(Utterance)
     one_to_one: ClassVar[bool] = False
 
     def process(self, items: Sequence[Transcript]) -> list[list[Outcome]]:
