@@ -60,6 +60,10 @@ def _plain(stage: str) -> "Callable[..., None]":
     return command
 
 
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _stages() -> dict[str, str]:
     """Returns the stages' names, in order, and what they do, from the sources.
 
@@ -72,7 +76,7 @@ def _stages() -> dict[str, str]:
     names = [field.target.id for field in sections.body if isinstance(field, ast.AnnAssign)]  # type: ignore[union-attr]
     sources = {name: (here.parent / "stages" / f"{name}.py").read_text(encoding="utf-8") for name in names}
     heads = {name: (ast.get_docstring(ast.parse(source)) or name).splitlines()[0] for name, source in sources.items()}
-    return {name: head.partition(": ")[2].capitalize() or head for name, head in heads.items()}
+    return {name: _sentence(head.partition(": ")[2] or head) for name, head in heads.items()}
 
 
 _OWN: "dict[str, Callable[..., None]]" = {"transcribe": _transcribe, "similar": _similar}
@@ -118,7 +122,7 @@ def _prepare(stage: str | None, options: Options, *, voices: Path | None = None,
     from pipeline.runner import Run, check_stages, run_stages
     from stages.config import load_config
 
-    logging.basicConfig(level=logging.INFO if options.verbose else logging.ERROR)
+    _set_logging(logging.INFO if options.verbose else logging.ERROR)
     config = load_config(PrepConfig, options.config, [*(options.sets or []), *sets])
     reporter = Reporter(quiet=options.quiet, as_json=options.as_json)
     if options.verbose:
@@ -164,6 +168,13 @@ def _open(voices: Path | None, options: Options, stack: ExitStack) -> "tuple[Dat
     if options.limit is None:
         return dataset, cache, None
     return dataset, cache, read_all_recordings(dataset)[: options.limit][-1].id
+
+
+def _set_logging(level: int) -> None:
+    """Shows what libraries log from a level on; some set the levels of their own loggers, so the handler decides."""
+    handler = logging.StreamHandler()
+    handler.setLevel(level)
+    logging.basicConfig(level=level, handlers=[handler])
 
 
 def _device(name: str) -> str:

@@ -3,16 +3,15 @@
 from importlib import import_module
 from typing import Any
 
-from stages.encode import EncodeConfig
-from stages.g2p import G2pConfig
-from stages.slice import SliceConfig
-from stages.transcribe import TranscribeConfig
-
 from stages.base import Context, Stage
 from stages.config import Config
+from stages.encode import EncodeConfig
+from stages.g2p import G2pConfig
 from stages.hdf5 import Hdf5Config
 from stages.metadata import MetadataConfig
 from stages.similar import SimilarConfig
+from stages.slice import SliceConfig
+from stages.transcribe import TranscribeConfig
 
 
 class PrepConfig(Config):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _PLAIN_EVERY_S = 10.0
 """Seconds between two progress lines when the output is no terminal."""
+_PLAIN_WIDTH = 120
+"""Characters a line when the output is no terminal."""
 
 
 @dataclass(slots=True)
@@ -158,14 +160,16 @@ def table(reports: Sequence[StageReport]) -> Any:
     """Returns the closing table, in which pieces = outputs + filtered + rejected."""
     from rich.table import Table
 
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    shown.add_column("stage")
-    for column in ("inputs", "pieces", "=  outputs", "+ filtered", "+ rejected", "hours", "shards", "seconds"):
-        shown.add_column(column, justify="right")
+    shown = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    shown.add_column("stage", no_wrap=True)
+    for column in ("inputs", "pieces", "= outputs", "+ filtered", "+ rejected", "hours", "made", "kept", "seconds"):
+        shown.add_column(column, justify="right", no_wrap=True)
     for r in reports:
         counts = (r.inputs, r.pieces, r.outputs, r.filtered.total(), r.rejected.total())
-        shards = f"{r.shards_made} made, {r.shards_kept} kept"
-        shown.add_row(r.stage, *(f"{n:,}" for n in counts), f"{r.audio_s / 3600:.3f}", shards, f"{r.seconds:.1f}")
+        shards = (r.shards_made, r.shards_kept)
+        shown.add_row(
+            r.stage, *map("{:,}".format, counts), f"{r.audio_s / 3600:.2f}", *map(str, shards), f"{r.seconds:.1f}"
+        )
     return shown
 
 
@@ -181,7 +185,8 @@ def _reasons(reports: Sequence[StageReport]) -> list[str]:
 def _console() -> "Console":
     from rich.console import Console
 
-    return Console(stderr=True)
+    console = Console(stderr=True)
+    return console if console.is_terminal else Console(stderr=True, width=_PLAIN_WIDTH)
 
 
 def _bar() -> "Progress":
