@@ -299,8 +299,8 @@ class VocosCodec(EncodecCodec):
 class DacCodec(_Network):
     """Descript Audio Codec of any size; the published 44.1 kHz model has 9 codebooks of 1024 at 86 Hz.
 
-    The codes are exactly the library's: waves padded with zeros to whole frames, loudness left as it is. The model
-    looks ahead, so on CUDA only waves of equally many frames share a batch.
+    On the CPU the codes are exactly the library's: waves padded with zeros to whole frames, loudness left as it is. The
+    model looks ahead, so on CUDA only waves of equally many frames share a batch.
 
     Source: High-Fidelity Audio Compression with Improved RVQGAN, section 3, https://arxiv.org/abs/2306.06546.
     """

@@ -29,10 +29,8 @@ DAC_RELEASES = {
     16_000: ("0.0.5", "weights_16khz.pth"),
 }
 """Sample rate in Hz -> release and its file."""
-_DAC_SIZES = (
-    *("encoder_dim", "encoder_rates", "latent_dim", "decoder_dim", "decoder_rates"),
-    *("n_codebooks", "codebook_size", "codebook_dim", "sample_rate"),
-)
+_DAC_SIZES = ("encoder_rates", "n_codebooks", "codebook_size", "sample_rate")
+_DAC_WIDTHS = ("encoder_dim", "latent_dim", "decoder_dim", "decoder_rates", "codebook_dim")
 
 
 def find_encodec(weights: str | Path | None) -> Path:
@@ -132,11 +130,11 @@ def vocos_model(folder: Path, vectors: int) -> "torch.nn.Module":
         config = yaml.safe_load(config_path.read_text(encoding="utf-8"))
         model.backbone = _build(models, config["backbone"])
         model.head = _build(heads, config["head"])
-        bandwidths = config["feature_extractor"]["init_args"]["bandwidths"]
+        bandwidths = config["feature_extractor"]["init_args"].get("bandwidths", [1.5, 3.0, 6.0, 12.0])
         codebooks_VD = state["feature_extractor.codebook_weights"]
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(
-            f"`{folder}` must hold a Vocos model over EnCodec's codes, but {type(error).__name__} {error} came up."
+            f"`{folder}` must hold a Vocos model over EnCodec's codes, but doesn't ({_reason(error)})."
             " Fetch its two files again."
         ) from error
     if 6.0 not in bandwidths or len(codebooks_VD) < vectors:
@@ -154,7 +152,8 @@ def dac_sizes(path: Path) -> dict[str, Any]:
     """Returns the arguments of `dac.DAC` that a weights file holds beside its tensors, without loading those."""
     try:
         sizes = _read_state(path, tensors=False)["metadata"]["kwargs"]
-        return {name: sizes[name] for name in _DAC_SIZES}
+        widths = {name: sizes[name] for name in _DAC_WIDTHS if name in sizes}
+        return {name: sizes[name] for name in _DAC_SIZES} | widths
     except (KeyError, TypeError) as error:
         raise WeightsError(
             f"`{path}` must be weights of `dac` with their sizes beside them, but has no {error}."
@@ -270,12 +269,16 @@ def _downloading(codec: str, variable: str, cached: Path, url: str) -> Iterator[
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise WeightsError(
-            f"`{codec}` needs its weights, but `encode.weights` and `{variable}` are not set, `{cached}` doesn't hold"
-            f" them, and {url} can't be fetched ({reason}). Fetch it on another machine and set `encode.weights` or"
-            f" `{variable}` to its path, or use `encode.codec=embedded`, which needs no download."
+            f"`{codec}` needs its weights, but neither `encode.weights` nor `{variable}` names them, `{cached}` doesn't"
+            f" hold them, and {url} can't be fetched ({_reason(error)}). Fetch it on another machine and set"
+            f" `encode.weights` or `{variable}` to its path, or use `encode.codec=embedded`, which needs no download."
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Returns the error's kind and the first line of what it says."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:100]}"
 
 
 @lru_cache(maxsize=16)

@@ -284,6 +284,7 @@ def test_vocos_of_something_else_is_refused(tmp_path: Path, saved: dict[str, Pat
         (tmp_path / "config.yaml").write_text(text)
         with pytest.raises(WeightsError, match=problem) as error:
             weights.vocos_model(tmp_path, 8 * 1024)
+        assert "\n" not in str(error.value)
         assert str(tmp_path) in str(error.value)
 
 
