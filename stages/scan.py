@@ -4,10 +4,8 @@ A file's depth says whose it is: `VOICES/<group>/<speaker>/…/file`, `VOICES/<s
 `VOICES/file` (one speaker, named as the folder). Nothing is opened or changed.
 """
 
-import hashlib
 import logging
 import os
-import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +26,7 @@ class Scan:
     """What a voices folder holds."""
 
     recordings: tuple[Recording, ...]
-    """Sorted by id; their digests are empty until `file_digest` fills them."""
+    """Sorted by id; their digests are still empty."""
     ignored: dict[str, int]
     """Files that are neither recordings nor their transcripts, by lower-case suffix, most frequent first."""
 
@@ -68,17 +66,6 @@ def scan(voices: Path) -> Scan:
         )
     recordings.sort(key=lambda recording: recording.id)
     return Scan(tuple(recordings), dict(ignored.most_common()))
-
-
-def file_digest(path: Path) -> str:
-    """Returns the SHA-256 of a file in hex; "" for one that can't be read, which its stage will reject."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return ""
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
 
 
 def _owner(folder: str, only_speaker: str) -> tuple[str, str]:
@@ -129,8 +116,10 @@ def _folders(voices: Path, ignored: Counter[str]) -> Iterator[tuple[str, list[st
             if not _is_utf8(entry.name):
                 _log.warning("%r is left out: its name is not UTF-8. Rename it.", below)
                 ignored["name not UTF-8"] += 1
-            elif not entry.is_dir():
+            elif _is_file(entry):
                 names.append(entry.name)
+            elif not entry.is_dir():
+                ignored["no file"] += 1
             else:
                 real = os.path.realpath(entry.path) if entry.is_symlink() else f"{above[-1]}/{entry.name}"
                 if real not in above:
@@ -144,6 +133,11 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return [entry for entry in entries if not entry.name.startswith(".")]
     except OSError as error:
         raise UsageError(f"`{folder}` can't be listed: {error.strerror}. Make it readable or move it away.") from error
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file, or a link that leads nowhere: a recording that will be rejected."""
+    return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))  # noqa: PTH110
 
 
 def _is_utf8(name: str) -> bool:

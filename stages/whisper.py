@@ -8,11 +8,12 @@ the log says once a language.
 import hashlib
 import logging
 import os
-import sys
 import tempfile
-from collections.abc import Mapping
-from contextlib import redirect_stdout
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -163,9 +164,6 @@ class WhisperX:
         Raises:
             WeightsError: if the model can't be loaded, or not with this device and compute type.
         """
-        _quieten()
-        import whisperx
-
         self._device = device
         self._chunk_s = chunk_s
         self._batch_size = batch_size
@@ -174,7 +172,9 @@ class WhisperX:
         self._sentences = tempfile.TemporaryDirectory(prefix="punkt-")
         kind, _, index = device.partition(":")
         try:
-            with redirect_stdout(sys.stderr):
+            with _quiet():
+                import whisperx
+
                 self._pipeline = whisperx.load_model(
                     str(folder),
                     kind,
@@ -218,9 +218,8 @@ class WhisperX:
         import whisperx
 
         aligned: list[dict[str, Any]] = whisperx.align(segments, *aligner, wave, self._device)["segments"]
-        # whisperX drops a sentence for which it finds no time at all.
-        if _letters(aligned) != _letters(segments):
-            _log.warning("a recording's words have no times: the aligner for `%s` lost some of them", language)
+        if _letters(aligned) != _letters(segments):  # it drops a sentence for which it finds no time at all
+            _log.warning("a recording's words in `%s` have no times: the aligner lost some of them", language)
             return segments
         return aligned
 
@@ -246,7 +245,7 @@ class WhisperX:
         if name is None:
             _refuse_download(language)
         _provide_sentences(language, Path(self._sentences.name))
-        with redirect_stdout(sys.stderr):
+        with _quiet():
             model, metadata = whisperx.load_align_model(language, self._device, model_name=name)
         return model.eval(), metadata
 
@@ -255,13 +254,20 @@ def _letters(segments: list[dict[str, Any]]) -> str:
     return "".join("".join(segment["text"].split()) for segment in segments)
 
 
-def _quieten() -> None:
-    """Keeps pyannote from phoning home and whisperX from logging to the standard output."""
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps whisperX and what it loads from writing to the terminal, and pyannote from phoning home."""
     os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")
-    logger = logging.getLogger("whisperx")
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
+    for name in ("whisperx", "lightning.pytorch.utilities.migration"):
+        logger = logging.getLogger(name)
+        logger.addHandler(logging.NullHandler())  # whisperX gives itself one on the standard output if it has none
         logger.setLevel(logging.ERROR)
+    with redirect_stdout(StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()
+        yield
 
 
 def _offline() -> bool:
