@@ -37,15 +37,29 @@ _BATCH_FRAMES = 240 * 75
 class Codec(Protocol):
     """Turns waves into codes and back. Tensors are given and returned on the CPU, whatever the device."""
 
-    name: str
-    sample_rate: int
-    """Hz."""
-    frame_rate: float
-    """Frames per second."""
-    num_codebooks: int
-    codebook_size: int
-    revision: str
-    """Short SHA-256 of the weights that turn waves into codes."""
+    @property
+    def name(self) -> str:
+        """The codec's row in `CODECS`."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second."""
+
+    @property
+    def num_codebooks(self) -> int:
+        """K."""
+
+    @property
+    def codebook_size(self) -> int:
+        """V."""
+
+    @property
+    def revision(self) -> str:
+        """Short SHA-256 of the weights that turn waves into codes."""
 
     def encode(self, waves: "Sequence[Tensor]") -> "list[Tensor]":
         """Turns waves into codes.
@@ -170,18 +184,15 @@ class _Network(ABC):
         import torch
 
         waves = check_waves(waves)
+        frames = [self._frames(wave) for wave in waves]
         codes: dict[int, Tensor] = {}
         with torch.no_grad():
-            for batch in self._split([self._frames(wave) for wave in waves]):
+            for batch in self._batches(frames) if self._batched else [[index] for index in range(len(waves))]:
                 codes.update(zip(batch, self._encode([waves[index] for index in batch]), strict=True))
         return [codes[index] for index in range(len(waves))]
 
     def _frames(self, wave: "Tensor") -> int:
         return -(-len(wave) // self._hop)
-
-    def _split(self, frames: list[int]) -> list[list[int]]:
-        """Returns which waves, by their numbers of frames, are encoded together."""
-        return self._batches(frames) if self._batched else [[index] for index in range(len(frames))]
 
     def _encode(self, waves: "list[Tensor]") -> "list[Tensor]":
         """Encodes one batch, padded with zeros to whole frames; where there are no batches, the wave as it is."""
@@ -209,7 +220,8 @@ class _Network(ABC):
         """As `Codec.embeddings`."""
 
     @abstractmethod
-    def _batches(self, frames: list[int]) -> list[list[int]]: ...
+    def _batches(self, frames: list[int]) -> list[list[int]]:
+        """Returns which waves, by their numbers of frames, are encoded together."""
 
     @abstractmethod
     def _codes(self, wave_B1L: "Tensor") -> "Tensor": ...
