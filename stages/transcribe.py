@@ -185,8 +185,8 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
 
     def _heard(self, recording: Recording, wave: Wave, audio: AudioInfo) -> Outcome:
         if self._whisperx is None:
-            detail = f"no transcript lies beside it, and {self._missing}"
-            return Reject(recording.id, "NoTranscript", detail, whisper.WAYS_OUT)
+            found = "its transcript is to be ignored" if recording.transcript else "no transcript lies beside it"
+            return Reject(recording.id, "NoTranscript", f"{found}, and {self._missing}", whisper.WAYS_OUT)
         wanted = self.config.language or self.config.language_of(recording.group, recording.speaker)
         result = self._whisperx.transcribe(resample(wave, audio.sample_rate, whisper.SAMPLE_RATE), wanted)
         if not result["segments"]:

@@ -17,8 +17,10 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from stages.errors import WeightsError
-from stages.languages import LANGUAGES
+import numpy as np
+
+from stages.errors import TextError, WeightsError
+from stages.languages import normalise_code
 from stages.records import Wave
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ WAYS_OUT = (
     "Put a transcript (.txt, .lab or .json) beside the recording, or give whisper's weights:"
     " `--set transcribe.model=FOLDER`."
 )
+"""What to do where there is nothing to hear with."""
 
 
 def find_model(model: str, *, download: bool) -> Path:
@@ -79,14 +82,13 @@ def _from_hub(model: str, *, download: bool) -> Path:
             raise WeightsError(
                 f"the whisper model `{model}` is neither a folder nor in the Hugging Face cache. {WAYS_OUT}"
             ) from error
-    _log.warning("downloading the whisper model `%s` from the Hugging Face hub, once", model)
+    _log.warning("fetching the whisper model `%s` from the Hugging Face hub, once", model)
     try:
         return _snapshot(model, local_files_only=False)
     except (OSError, ValueError, httpx.HTTPError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
         raise WeightsError(
             f"the whisper model `{model}` is neither a folder nor in the Hugging Face cache, and can't be downloaded"
-            f" ({reason}). {WAYS_OUT}"
+            f" ({_reason(error)}). {WAYS_OUT}"
         ) from error
 
 
@@ -121,7 +123,7 @@ def weights_problem(model: str) -> str:
 
 @cache
 def revision(folder: Path) -> str:
-    """Returns an identity of a model's content: of its small files whole, of `model.bin` the size, head and tail."""
+    """Returns an identity of a model's content, from the size and the first and last MiB of each of its files."""
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.iterdir() if path.name in {*_FILES, *_VOCABULARIES, _FEATURES}):
         size = path.stat().st_size
@@ -189,7 +191,7 @@ class WhisperX:
         except (RuntimeError, ValueError) as error:
             raise WeightsError(
                 f"`transcribe.model` can't be loaded from `{folder}` on `{device}` with `transcribe.compute_type`"
-                f" {compute_type}: {error}. Give a sound model, or another compute type."
+                f" {compute_type}: {_reason(error)}. Give a sound model, or another compute type."
             ) from error
 
     def transcribe(self, wave: Wave, language: str | None = None) -> dict[str, Any]:
@@ -202,17 +204,27 @@ class WhisperX:
         Returns:
             whisperX's result, `{"language": …, "segments": [{"start", "end", "text", "words"}]}`, times in seconds;
             without segments where nobody speaks. No `words` where the language's aligner isn't to be had.
+
+        Raises:
+            TextError: if whisper detects a language that the table doesn't hold.
         """
-        if language is None and not self._pipeline.model.model.is_multilingual:
+        if not self._pipeline.model.model.is_multilingual:
             language = "en"
+        wave = np.array(wave)  # torch takes no read-only arrays
         result = self._pipeline.transcribe(
             wave, batch_size=self._batch_size, language=language, chunk_size=self._chunk_s
         )
         segments = [segment for segment in result["segments"] if segment["text"].strip()]
-        return {"language": result["language"], "segments": self._align(segments, result["language"], wave)}
+        if not segments:
+            return {"language": result["language"], "segments": []}
+        try:
+            language = normalise_code(result["language"])
+        except TextError as error:
+            raise TextError(f"whisper detects {error} Name the language: `--set transcribe.language=CODE`.") from error
+        return {"language": language, "segments": self._align(segments, language, wave)}
 
     def _align(self, segments: list[dict[str, Any]], language: str, wave: Wave) -> list[dict[str, Any]]:
-        aligner = self._aligner(language) if segments and language in LANGUAGES else None
+        aligner = self._aligner(language)
         if aligner is None:
             return segments
         import whisperx
@@ -221,6 +233,8 @@ class WhisperX:
         if _letters(aligned) != _letters(segments):  # it drops a sentence for which it finds no time at all
             _log.warning("a recording's words in `%s` have no times: the aligner lost some of them", language)
             return segments
+        if unplaced := sum(not segment["words"] for segment in aligned):
+            _log.info("the words of %d segments in `%s` have no times: too short for their text", unplaced, language)
         return aligned
 
     def _aligner(self, language: str) -> tuple[Any, Any] | None:
@@ -234,7 +248,7 @@ class WhisperX:
                 _log.warning(
                     "words in `%s` have no times, no aligner: %s. Give one: `--set transcribe.align_models.%s=FOLDER`.",
                     language,
-                    str(error).splitlines()[0].rstrip("."),
+                    _reason(error),
                     language,
                 )
         return self._aligners[language]
@@ -248,6 +262,10 @@ class WhisperX:
         with _quiet():
             model, metadata = whisperx.load_align_model(language, self._device, model_name=name)
         return model.eval(), metadata
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def _letters(segments: list[dict[str, Any]]) -> str:

@@ -1,0 +1,272 @@
+"""The stage `transcribe`; whisperX really runs, on tiny models and without a network."""
+
+import json
+import logging
+import shutil
+import socket
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from tiny_whisper import build_aligner, build_whisper
+
+from stages import whisper
+from stages.base import Context, Reject
+from stages.config import load_config
+from stages.errors import ConfigError, WeightsError
+from stages.records import Recording, Transcript
+from stages.scan import scan
+from stages.transcribe import STAGE, Transcribe, TranscribeConfig
+from stages.voices import write_voices
+
+SAYINGS = {
+    "en": ("Good morning, everyone.", "Nice to see you."),
+    "de": ("Guten Morgen, alle zusammen.", "Schön, Sie zu sehen."),
+}
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    """Fails a test that looks up any host but this one."""
+    sought = []
+    look_up = socket.getaddrinfo
+
+    def guarded(host, *args, **kwargs):
+        if host in (None, "localhost", "127.0.0.1", "::1"):
+            return look_up(host, *args, **kwargs)
+        sought.append(host)
+        raise socket.gaierror(f"no network in tests: {host}")
+
+    monkeypatch.setattr(socket, "getaddrinfo", guarded)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    whisper.weights_problem.cache_clear()
+    yield
+    assert not sought
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory) -> dict[str, str]:
+    """Folders of two tiny whispers, by language, and of an aligner for both."""
+    folder = tmp_path_factory.mktemp("models")
+    whispers = {code: build_whisper(folder / code, language=code, says=" ".join(SAYINGS[code])) for code in SAYINGS}
+    return {code: str(path) for code, path in (whispers | {"aligner": build_aligner(folder / "aligner")}).items()}
+
+
+@pytest.fixture(scope="session")
+def talk(tmp_path_factory) -> tuple[Path, list[Recording]]:
+    """A folder with two recordings of speech, English at 44.1 kHz and German at 48 kHz: real ones where they are."""
+    speech = Path(__file__).resolve().parents[3] / "shared" / "speech"
+    wanted = ["kerstin-de/kerstin/de_rhasspy-0004.flac", "longform/jfk/jfk.flac"]
+    if not speech.is_dir():
+        speech = tmp_path_factory.mktemp("voices")
+        write_voices(speech)
+        wanted = [min(str(path.relative_to(speech)) for path in speech.glob(f"{code}/*/*.wav")) for code in SAYINGS]
+    return speech, [recording for recording in scan(speech).recordings if recording.id in wanted]
+
+
+def stage(voices: Path, **config) -> Transcribe:
+    made = STAGE(TranscribeConfig(**config), Context(voices))
+    made.setup()
+    return made
+
+
+def run(voices: Path, recordings=None, **config):
+    return [
+        outcome
+        for outcomes in stage(voices, **config).process(scan(voices).recordings if recordings is None else recordings)
+        for outcome in outcomes
+    ]
+
+
+def tone(path: Path, seconds: float = 1.0, rate: int = 16_000) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, 0.1 * np.sin(np.arange(round(seconds * rate)) / 10), rate)
+    return path
+
+
+@pytest.mark.parametrize(("code", "vad"), [("en", "pyannote"), ("de", "silero")])
+def test_whisperx_hears_detects_and_aligns(models, talk, code, vad, capsys):
+    voices, recordings = talk
+    aligners = dict.fromkeys(SAYINGS, models["aligner"])
+    outcomes = run(voices, recordings, transcripts="ignore", model=models[code], vad=vad, align_models=aligners)
+    for recording, found in zip(recordings, outcomes, strict=True):
+        info = soundfile.info(voices / recording.id)
+        assert (found.id, found.language, found.source, found.timed) == (recording.id, code, "whisperx", True)
+        assert (found.sample_rate, found.samples) == (info.samplerate, info.frames)
+        assert tuple(segment.text for segment in found.segments) == SAYINGS[code]
+        borders = []
+        for segment in found.segments:
+            assert " ".join(word.text for word in segment.words) == segment.text
+            borders += [segment.start_samples]
+            borders += [border for word in segment.words for border in (word.start_samples, word.end_samples)]
+            borders += [segment.end_samples]
+        assert borders == sorted(borders)
+        assert 0 <= borders[0] < borders[-1] <= info.frames
+    assert capsys.readouterr().out == "", "the standard output belongs to --json"
+    singles = [
+        run(voices, [recording], transcripts="ignore", model=models[code], vad=vad, align_models=aligners)[0]
+        for recording in reversed(recordings)
+    ]
+    assert singles[::-1] == outcomes
+
+
+def test_without_an_aligner_the_log_says_that_words_have_no_times(models, talk, caplog):
+    voices, recordings = talk
+    outcomes = run(voices, recordings, transcripts="ignore", model=models["de"])
+    assert [segment.words for found in outcomes for segment in found.segments] == [(), ()]
+    warnings = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(warnings) == 1
+    assert "`--set transcribe.align_models.de=FOLDER`" in warnings[0]
+
+
+def test_a_fixed_language_is_heard_and_silence_is_not(models, talk, tmp_path):
+    voices, recordings = talk
+    config = {"transcripts": "ignore", "model": models["de"], "align": False, "vad": "silero"}
+    assert {found.language for found in run(voices, recordings, language="fr", **config)} == {"fr"}
+    mapped = {recordings[0].group: "sv", recordings[1].speaker: "it"}
+    assert [found.language for found in run(voices, recordings, languages=mapped, **config)] == ["sv", "it"]
+    soundfile.write(tmp_path / "silence.wav", np.zeros(16_000), 16_000)
+    for vad in ("silero", "pyannote"):
+        (rejected,) = run(tmp_path, **config | {"vad": vad})
+        assert rejected.reason == "NoSpeech"
+
+
+def test_a_language_outside_the_table_is_rejected(models, talk, monkeypatch):
+    voices, recordings = talk
+    monkeypatch.setattr("whisperx.asr.FasterWhisperPipeline.detect_language", lambda *_: "haw")
+    (rejected,) = run(voices, recordings[:1], transcripts="ignore", model=models["en"])
+    assert rejected.reason == "UnusableText"
+    assert "`haw` must be a language of the table" in rejected.detail
+    assert rejected.detail.endswith("`--set transcribe.language=CODE`.")
+
+
+def test_without_weights_both_ways_out_are_named(tmp_path):
+    tone(tmp_path / "a.wav")
+    tone(tmp_path / "b.wav").with_suffix(".txt").write_text("Hello there.")
+    recordings = scan(tmp_path).recordings
+    lost, kept = run(tmp_path, model="nobody/nothing")
+    assert isinstance(kept, Transcript)
+    assert (lost.reason, lost.hint) == ("NoTranscript", whisper.WAYS_OUT)
+    assert "`nobody/nothing` is neither a folder nor in the Hugging Face cache" in lost.detail
+    wanting = stage(tmp_path, model="nobody/nothing")
+    assert wanting.check(recordings) == []
+    (problem,) = wanting.check(recordings[:1])
+    assert "can't be downloaded" in problem
+    assert problem.endswith(whisper.WAYS_OUT)
+    assert wanting.revision() == ""
+
+
+def test_models_that_are_not_what_they_should_be(models, tmp_path):
+    tone(tmp_path / "voices" / "a.wav")
+    (problem,) = stage(tmp_path, model="large-v9").check(scan(tmp_path / "voices").recordings)
+    assert "must be a folder or one of tiny.en" in problem
+    broken = tmp_path / "broken"
+    shutil.copytree(models["en"], broken)
+    (broken / "model.bin").write_bytes((broken / "model.bin").read_bytes()[:1000])
+    with pytest.raises(WeightsError, match="can't be loaded from"):
+        run(tmp_path / "voices", model=str(broken))
+    (broken / "tokenizer.json").unlink()
+    with pytest.raises(WeightsError, match=r"lacks tokenizer\.json"):
+        whisper.find_model(str(broken), download=False)
+
+
+def test_the_language_is_the_files_own_then_the_maps_then_the_texts(tmp_path):
+    for name in ("g/anna/own", "g/anna/map", "h/bob/text"):
+        tone(tmp_path / f"{name}.wav").with_suffix(".txt").write_text("Guten Morgen, meine Damen und Herren.")
+    segment = {"start": 0.25, "end": 0.75, "text": "Guten Morgen."}
+    (tmp_path / "g/anna/own.json").write_text(json.dumps({"language": "Swedish", "segments": [segment]}))
+    outcomes = run(tmp_path, languages={"g": "it"})
+    found = {outcome.id: (outcome.language, outcome.source, outcome.timed) for outcome in outcomes}
+    assert found == {
+        "g/anna/map.wav": ("it", "txt", False),
+        "g/anna/own.wav": ("sv", "json", True),
+        "h/bob/text.wav": ("de", "txt", False),
+    }
+    assert {segment.language for outcome in outcomes for segment in outcome.segments} == {"it", "sv", "de"}
+
+
+@pytest.mark.parametrize(
+    ("languages", "expected"),
+    [
+        ({}, None),
+        ({"*": "en"}, "en"),
+        ({"*": "en", "mixed": "de"}, "de"),
+        ({"mixed": "de", "anna": "fr"}, "fr"),
+        ({"mixed": "de", "anna": "fr", "mixed/anna": "it"}, "it"),
+        ({"mix*": "de", "*": "en", "mixed/*": "es"}, "es"),
+        ({"an*": "de", "anna?": "en", "m*/a*": "fr", "other": "es"}, "fr"),
+        ({"mixed/bob": "de", "other/anna": "fr"}, None),
+    ],
+)
+def test_the_narrowest_name_in_the_map_wins(languages, expected):
+    for order in (languages, dict(reversed(languages.items()))):
+        assert TranscribeConfig(languages=order).language_of("mixed", "anna") == expected
+
+
+def test_languages_of_the_config_are_checked():
+    assert load_config(TranscribeConfig, sets=["language=en-US"]).language == "en"
+    with pytest.raises(ConfigError, match=r"`languages`.*`klingon`.*\(--set languages"):
+        load_config(TranscribeConfig, sets=["languages={vctk: klingon}"])
+
+
+def test_only_what_matters_enters_a_rows_fingerprint(models, tmp_path):
+    tone(tmp_path / "bob" / "heard.wav")
+    tone(tmp_path / "bob" / "read.wav").with_suffix(".txt").write_text("Hello.")
+    heard, read = scan(tmp_path).recordings
+
+    def parameters(recording, **config):
+        return json.dumps(stage(tmp_path, **({"model": models["en"]} | config)).item_parameters(recording))
+
+    for change in ({"model": models["de"]}, {"beam_size": 1}, {"language": "de"}, {"vad": "silero"}):
+        assert parameters(read) == parameters(read, **change)
+        assert parameters(heard) != parameters(heard, **change)
+    for recording in (heard, read):
+        assert parameters(recording) == parameters(recording, batch_size=1, languages={"anna": "de"})
+        assert parameters(recording) != parameters(recording, languages={"b*": "de"})
+    assert parameters(read) != parameters(read, transcripts="ignore")
+
+
+def test_bad_items_reject_themselves_only(tmp_path):
+    samples = tone(tmp_path / "good.wav").with_suffix(".txt")
+    samples.write_text("All is well here.")
+    whole = (tmp_path / "good.wav").read_bytes()
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "words.wav").write_text("this is no audio")
+    soundfile.write(tmp_path / "nan.wav", np.full(800, np.nan, np.float32), 8_000, subtype="FLOAT")
+    (tmp_path / "gone.wav").symlink_to(tmp_path / "nowhere")
+    tone(tmp_path / "latin.wav").with_suffix(".txt").write_bytes(b"caf\xe9")
+    tone(tmp_path / "number.wav").with_suffix(".txt").write_text("1984")
+    tone(tmp_path / "textless.wav")
+    outcomes = run(tmp_path, transcripts="require")
+    assert {o.id: getattr(o, "reason", "") for o in outcomes} == {
+        "cut.wav": "UnreadableAudio",
+        "empty.wav": "UnreadableAudio",
+        "gone.wav": "UnreadableAudio",
+        "good.wav": "",
+        "latin.wav": "UnusableText",
+        "nan.wav": "UnreadableAudio",
+        "number.wav": "UnusableText",
+        "textless.wav": "NoTranscript",
+        "words.wav": "UnreadableAudio",
+    }
+    assert not any(str(tmp_path) in outcome.detail for outcome in outcomes if isinstance(outcome, Reject))
+    assert run(tmp_path, scan(tmp_path).recordings[::-1], transcripts="require") == outcomes[::-1]
+    assert all(Transcript.from_json(o.to_json()) == o for o in outcomes if isinstance(o, Transcript))
+
+
+def test_every_real_recording_is_accounted_for(speech):
+    recordings = scan(speech).recordings
+    outcomes = run(speech, recordings, model="nobody/nothing")
+    assert [outcome.id for outcome in outcomes] == [recording.id for recording in recordings]
+    untold = [outcome for outcome in outcomes if isinstance(outcome, Reject)]
+    assert {outcome.reason for outcome in untold} == {"NoTranscript"}
+    assert len(untold) == sum(not recording.transcript for recording in recordings)
+    languages = Counter((o.group, o.language) for o in outcomes if isinstance(o, Transcript))
+    assert languages["fsdd", "en"] == 2_700
+    assert languages["kerstin-de", "de"] == 172
+    assert {group for group, code in languages if group == f"multilingual-{code}"} == {
+        f"multilingual-{code}" for code in ("de", "en", "es", "fr", "it", "ja", "ko", "pt", "sv", "zh")
+    }
