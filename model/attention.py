@@ -65,7 +65,9 @@ class Packed:
             return self._varlen(q, k, v)
         sizes = [length for length, _ in self.documents]
         split = zip(self.documents, *(torch.split(x, sizes) for x in (q, k, v)), strict=True)
-        return torch.cat([sdpa(q[None], k[None], v[None], causal=causal)[0] for (_, causal), q, k, v in split])
+        return torch.cat(
+            [sdpa(q_i[None], k_i[None], v_i[None], causal=causal)[0] for (_, causal), q_i, k_i, v_i in split]
+        )
 
     def _varlen(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         from torch.nn.attention.varlen import varlen_attn
@@ -76,9 +78,9 @@ class Packed:
         sizes = [size for size, *_ in self.parts]
         split = zip(self.parts, *(torch.split(x, sizes) for x in (q, k, v)), strict=True)
         out = []
-        for (_, longest, bounds, causal), q, k, v in split:
+        for (_, longest, bounds, causal), q_i, k_i, v_i in split:
             window = (-1, 0) if causal else (-1, -1)
-            out.append(varlen_attn(q, k, v, bounds, bounds, longest, longest, window_size=window))
+            out.append(varlen_attn(q_i, k_i, v_i, bounds, bounds, longest, longest, window_size=window))
         return torch.cat(cast("list[Tensor]", out))
 
 

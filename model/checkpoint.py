@@ -4,7 +4,7 @@
     model.safetensors   weights
     config.json         all sections of the configuration
     tokenizer.json      the vocabulary
-    meta.json           step, codec identity, dataset fingerprint
+    meta.json           step, codec identity, dataset fingerprint and symbols
     trainer.pt          optimiser, place in the data, generators (read with `weights_only`)
 """
 
@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ class Meta:
     """What made the codes it learnt, and must turn its codes into sound."""
     dataset: str
     """Fingerprint of the dataset it learnt from."""
+    symbols: tuple[str, ...]
+    """Every symbol of that dataset's phonemes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def save(
     torch.save(trainer_state, temporary / "trainer.pt")
     (temporary / "config.json").write_text(config.model_dump_json(indent=1), encoding="utf-8")
     tokenizer.save(temporary / "tokenizer.json")
-    about = {"format": FORMAT, "step": meta.step, "codec": meta.codec.to_json(), "dataset": meta.dataset}
+    about = {"format": FORMAT, **asdict(meta), "codec": meta.codec.to_json()}
     (temporary / "meta.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
     for path in [*temporary.iterdir(), temporary]:
         _sync(path)
@@ -157,7 +159,8 @@ def read_meta(folder: Path) -> Meta:
     path = folder / "meta.json"
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
-        meta = Meta(about["step"], CodecIdentity.from_json(about["codec"]), about["dataset"])
+        codec = CodecIdentity.from_json(about["codec"])
+        meta = Meta(about["step"], codec, about["dataset"], tuple(about["symbols"]))
         found = about["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(path, "a checkpoint's description", error) from error

@@ -92,6 +92,8 @@ def synth(
         text, prompt=reference, prompt_text=ref_text, language=language, seed=seed, max_s=max_s, ar=sampling
     )
     write_wav(out, speech.samples, speech.sample_rate)
+    if speech.unseen and not quiet:
+        typer.echo(f"note: the model was never taught {' '.join(speech.unseen)} and guesses at it", err=True)
     about: dict[str, float | int | str] = {
         "out": str(out),
         "seconds": round(speech.duration_s, 3),

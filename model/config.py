@@ -107,7 +107,7 @@ class TrainerConfig(Config):
     accumulate: int = Field(default=1, ge=1)
     """Packed batches per update and device."""
     precision: Literal["auto", "32-true", "bf16-mixed", "bf16-true"] = "auto"
-    """`auto` is bf16-mixed on CUDA and 32-true on CPU."""
+    """`auto` is bf16-mixed on CUDA and on CPUs that multiply in bfloat16, else 32-true."""
     device: str = runtime("auto")
     """`auto`, `cpu`, `cuda` or `cuda:N`."""
     threads: int | None = runtime(None, ge=1)

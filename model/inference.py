@@ -22,6 +22,9 @@ from stages.records import Codes, Wave
 if TYPE_CHECKING:
     from stages.codecs import Codec
 
+_STRESS = frozenset("ˈˌ")
+_PUNCTUATION = frozenset(",.;:!?…—¿¡")
+
 Prompt = str | Path | npt.NDArray[Any] | torch.Tensor
 """A recording's path; a mono wave, `[samples]` float at the codec's rate; or codes, `[K, P]` integers."""
 
@@ -38,6 +41,8 @@ class Speech:
     """`[K, T]`."""
     language: str
     phonemes: str
+    unseen: str
+    """Symbols of the phonemes that the training set didn't hold: the model guesses them."""
     compute_s: float
     """Seconds it took, codec and phonemes included."""
 
@@ -142,14 +147,14 @@ class Synthesizer:
         )[0]
         wave = self.codec.decode(torch.from_numpy(codes_KT)).numpy()
         taken_s = time.perf_counter() - started
-        return Speech(wave, identity.sample_rate, codes_KT, condition.language, condition.phonemes, taken_s)
+        unseen = "".join(sorted(set(condition.phonemes) - set(self.checkpoint.meta.symbols)))
+        return Speech(wave, identity.sample_rate, codes_KT, condition.language, condition.phonemes, unseen, taken_s)
 
     def condition(
         self, text: str, prompt: Prompt, *, prompt_text: str | None = None, language: str | None = None
     ) -> Condition:
         """Returns what the network is given for a text and a prompt; raises as `speak` does."""
         from stages.g2p import phonemize
-
         from stages.languages import detect, normalise_code
 
         if not text.strip():
@@ -159,8 +164,12 @@ class Synthesizer:
         if prompt_text is None:
             config, identity = self.checkpoint.config, self.checkpoint.meta.codec
             prompt_KP = prompt_KP[:, : max(1, round(config.data.prompt_s * identity.frame_rate))]
-            return Condition(phonemize([text], language=code)[0], code, prompt_KP)
-        return Condition(phonemize([f"{prompt_text.strip()} {text}"], language=code)[0], code, prompt_KP, "tts-c")
+        else:
+            text = f"{prompt_text.strip()} {text}"
+        # Marks that the training set was prepared without, or never held, would only be noise.
+        known = set(self.checkpoint.meta.symbols)
+        (phonemes,) = phonemize([text], code, stress=bool(known & _STRESS), punctuation=bool(known & _PUNCTUATION))
+        return Condition(phonemes, code, prompt_KP, "tts" if prompt_text is None else "tts-c")
 
     def prompt_codes(self, prompt: Prompt) -> Codes:
         """Returns the prompt as `[K, P]` codes; raises as `speak` does."""

@@ -192,7 +192,7 @@ class Trainer:
             state,
             config=self.config,
             tokenizer=self.tokenizer,
-            meta=Meta(self.progress.step, self.store.codec, self.store.fingerprint),
+            meta=Meta(self.progress.step, self.store.codec, self.store.fingerprint, tuple(self.store.symbols)),
             keep=self.config.trainer.keep,
         )
 

@@ -1,11 +1,13 @@
-"""A small dataset in memory, with the interface of `stages.store.Store`."""
+"""A small dataset in memory with the interface of `stages.store.Store`, and small configurations."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from model.config import TrainConfig
 from stages.records import CodecIdentity, Codes
 
 CODEC = CodecIdentity("embedded", 24_000, 75.0, 8, 64, "0" * 12)
@@ -13,8 +15,6 @@ CODEC = CodecIdentity("embedded", 24_000, 75.0, 8, 64, "0" * 12)
 
 @dataclass
 class MemoryStore:
-    """Rows held as arrays; speakers take turns, the last one has a single utterance."""
-
     all_codes: list[Codes]
     all_phonemes: list[str]
     speakers: Sequence[str]
@@ -28,9 +28,6 @@ class MemoryStore:
         self.ids = [f"{speaker}/{row}" for row, speaker in enumerate(self.speakers)]
         self.symbols = sorted(set("".join(self.all_phonemes)))
 
-    def __len__(self) -> int:
-        return len(self.all_codes)
-
     def codes(self, index: int) -> Codes:
         return self.all_codes[index]
 
@@ -41,15 +38,41 @@ class MemoryStore:
         return self.neighbours.get(index, ())
 
 
-def memory_store(rows: int = 24, speakers: int = 4, codec: CodecIdentity = CODEC, seed: int = 0) -> MemoryStore:
-    rng = np.random.default_rng(seed)
+def make_store(rows: int = 24, speakers: int = 4, codec: CodecIdentity = CODEC) -> MemoryStore:
+    """Rows of 40 to 120 random frames; the last speaker has one utterance, the others share the rest."""
+    rng = np.random.default_rng(0)
     frames = rng.integers(40, 120, rows)
     codes = [rng.integers(0, codec.codebook_size, (codec.num_codebooks, t)).astype(np.uint16) for t in frames]
     phonemes = ["".join(rng.choice(list("həlˈoʊ wɜːld.,"), int(n))) for n in rng.integers(5, 20, rows)]
     names = [f"g/s{row % (speakers - 1)}" for row in range(rows - 1)] + [f"g/s{speakers - 1}"]
-    return MemoryStore(codes, phonemes, names, ["en"] * rows)
+    return MemoryStore(codes, phonemes, names, ["en"] * rows, codec)
 
 
 @pytest.fixture
 def store() -> MemoryStore:
-    return memory_store()
+    return make_store()
+
+
+Configure = Callable[..., TrainConfig]
+
+
+@pytest.fixture
+def configure(tmp_path: Path) -> Configure:
+    """Returns a function that makes a tiny configuration, with `section__key=value` laid over it."""
+
+    def make(**values: object) -> TrainConfig:
+        data: dict[str, dict[str, object]] = {
+            "model": {"width": 32, "layers": 2, "heads": 4, "kv_heads": 2, "feedforward": 64},
+            "data": {"min_s": 0.2, "validation": 0.2, "prompt_s": 0.5, "batch_tokens": 600},
+            "optimizer": {"lr": 3e-3, "warmup_steps": 3},
+            "trainer": {
+                **{"out": str(tmp_path / "run"), "max_steps": 12, "precision": "32-true", "device": "cpu"},
+                **{"threads": 1, "validate_every": 1000, "save_every": 1000, "log_every": 4},
+            },
+        }
+        for name, value in values.items():
+            section, _, key = name.partition("__")
+            data[section][key] = value
+        return TrainConfig.model_validate(data)
+
+    return make

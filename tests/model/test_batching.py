@@ -1,0 +1,79 @@
+from itertools import islice
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.batching import Batch, BatchStream, Place, prefetched
+from model.config import DataConfig
+from model.dataset import Examples
+from model.tokenizer import Tokenizer
+from tests.model.conftest import make_store
+
+CONFIG = DataConfig(min_s=0.2, validation=0.0, prompt_s=0.5)
+EXAMPLES = Examples(make_store(), Tokenizer.default(8), CONFIG, "train")
+
+
+def stream(budget: int = 600, rank: int = 0, world: int = 1) -> BatchStream:
+    return BatchStream(EXAMPLES, budget, seed=7, rank=rank, world=world)
+
+
+def same(one: Batch, two: Batch) -> bool:
+    pairs = [*zip(one.rows, two.rows, strict=True), *zip(one.targets, two.targets, strict=True)]
+    pairs += [(one.tokens_L, two.tokens_L), (one.codes_LK, two.codes_LK), (one.positions_L, two.positions_L)]
+    return all(torch.equal(a, b) for a, b in pairs) and (one.lengths, one.causal) == (two.lengths, two.causal)
+
+
+@given(st.integers(64, 2000))
+@settings(max_examples=15, deadline=None)
+def test_an_epoch_holds_each_utterance_once_within_the_budget(budget: int) -> None:
+    batches = list(stream(budget).epoch())
+    frames = sorted(len(targets) for batch in batches for targets in batch.targets)
+    assert sum(len(batch.lengths) for batch in batches) == len(EXAMPLES)
+    assert frames
+    for batch in batches:
+        assert sum(batch.lengths) == len(batch.tokens_L)
+        assert sum(batch.lengths) <= budget or len(batch.lengths) == 1
+    assert batches[-1].place == Place(1, 0)
+
+
+def test_epochs_differ_and_seeds_repeat() -> None:
+    one, two = (list(islice(stream().batches(), 20)) for _ in range(2))
+    assert all(map(same, one, two))
+    assert not same(one[0], next(stream().batches(Place(1, 0))))
+
+
+@given(st.integers(0, 15), st.sampled_from([1, 2, 3]))
+@settings(max_examples=15, deadline=None)
+def test_a_stream_goes_on_from_any_place(at: int, world: int) -> None:
+    whole = list(islice(stream().batches(), at + 7))
+    place = whole[at - 1].place if at else Place()
+    ranks = [stream(rank=rank, world=world).batches(place) for rank in range(world)]
+    resumed = [next(ranks[number % world]) for number in range(7)]
+    assert all(map(same, whole[at:], resumed)), "ranks take turns, so together they see what one alone sees"
+
+
+def test_rows_point_at_what_is_predicted() -> None:
+    for batch in islice(stream().batches(), 5):
+        starts = torch.tensor([0, *batch.lengths]).cumsum(0)
+        for level, rows in enumerate(batch.rows):
+            owners = torch.bucketize(rows, starts, right=True) - 1
+            assert ((owners < batch.causal) == (level == 0)).all()
+            if level:
+                known = batch.codes_LK[rows]
+                assert (known[:, :level] >= 0).all()
+                assert (known[:, level:] < 0).all()
+
+
+def test_prefetching_changes_nothing_and_passes_errors_on() -> None:
+    assert all(map(same, islice(stream().batches(), 9), prefetched(islice(stream().batches(), 9))))
+
+    def broken():
+        yield from islice(stream().batches(), 1)
+        raise OSError("gone")
+
+    batches = prefetched(broken())
+    next(batches)
+    with pytest.raises(OSError, match="gone"):
+        next(batches)

@@ -1,0 +1,93 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from model.config import DataConfig
+from model.dataset import Draw, Examples
+from model.tokenizer import Tokenizer
+from stages.errors import UsageError
+from tests.model.conftest import MemoryStore
+
+TOKENIZER = Tokenizer.default(8)
+
+
+def draws(store: MemoryStore, config: DataConfig, times: int = 40) -> list[Draw]:
+    examples = Examples(store, TOKENIZER, config, "train")
+    rng = np.random.default_rng(0)
+    return [examples.draw(int(row), rng) for row in examples.rows for _ in range(times)]
+
+
+PLAIN = DataConfig(min_s=0.2, validation=0.0, prompt_s=0.5, continuation_probability=0.0)
+
+
+def test_prompts_are_other_utterances_of_the_speaker(store: MemoryStore) -> None:
+    found = draws(store, PLAIN)
+    single = len(store.frames) - 1
+    for draw in found:
+        length = draw.prompt.stop - draw.prompt.start
+        assert store.speakers[draw.prompt_row] == store.speakers[draw.row]
+        assert 0 < length <= round(0.5 * 75)
+        assert draw.prompt.stop <= store.frames[draw.prompt_row]
+        assert (draw.prompt_row == draw.row) == (draw.task == "tts-c") == (draw.row == single)
+    others = {draw.prompt_row for draw in found if draw.row == 0}
+    assert others == {row for row in range(len(store.frames)) if store.speakers[row] == store.speakers[0]} - {0}
+
+
+def test_continuations_cover_the_utterance_once(store: MemoryStore) -> None:
+    for draw in draws(store, PLAIN.model_copy(update={"continuation_probability": 1.0}), times=2):
+        assert draw.task == "tts-c"
+        assert draw.prompt_row == draw.row
+        assert (draw.prompt.start, draw.prompt.stop, draw.response.stop) == (
+            0,
+            draw.response.start,
+            store.frames[draw.row],
+        )
+
+
+def test_neighbours_are_preferred_as_often_as_asked(store: MemoryStore) -> None:
+    store.neighbours = {0: (1, 3, 6)}  # row 1 is another speaker's
+    config = PLAIN.model_copy(update={"similar_probability": 0.8})
+    counts = Counter(draw.prompt_row for draw in draws(store, config, times=1000) if draw.row == 0)
+    assert 1 not in counts
+    assert (counts[3] + counts[6]) / 1000 == pytest.approx(0.8 + 0.2 * 2 / 7, abs=0.04)
+
+
+def test_levels_are_drawn_as_weighted(store: MemoryStore) -> None:
+    counts = Counter(draw.level for draw in draws(store, PLAIN, times=400))
+    total = counts.total()
+    assert counts[0] / total == pytest.approx(0.5, abs=0.02)
+    for level in range(1, 8):
+        assert counts[level] / total == pytest.approx(0.5 * (8 - level) / 28, abs=0.01)
+
+
+def test_splits_share_nothing_and_training_prompts_stay_in_training(store: MemoryStore) -> None:
+    config = PLAIN.model_copy(update={"validation": 0.3})
+    train, validation = (Examples(store, TOKENIZER, config, split) for split in ("train", "validation"))
+    assert sorted([*train.rows, *validation.rows]) == list(range(len(store.frames)))
+    assert len(validation)
+    assert {draw.prompt_row for draw in draws(store, config)} <= set(train.rows)
+
+
+def test_whole_speakers_can_be_kept_for_validation(store: MemoryStore) -> None:
+    config = PLAIN.model_copy(update={"validation": 0.5, "split_by": "speaker"})
+    train, validation = (Examples(store, TOKENIZER, config, split) for split in ("train", "validation"))
+    assert {store.speakers[row] for row in train.rows}.isdisjoint({store.speakers[row] for row in validation.rows})
+
+
+def test_the_range_of_durations_holds(store: MemoryStore) -> None:
+    config = PLAIN.model_copy(update={"min_s": 0.8, "max_s": 1.2})
+    for draw in draws(store, config):
+        assert 60 <= store.frames[draw.row] <= 90
+        assert 60 <= store.frames[draw.prompt_row] <= 90
+
+
+def test_an_empty_selection_is_an_error(store: MemoryStore) -> None:
+    with pytest.raises(UsageError, match="must leave utterances to train on"):
+        Examples(store, TOKENIZER, PLAIN.model_copy(update={"min_s": 30.0, "max_s": 40.0}), "train")
+
+
+def test_a_document_is_as_long_as_its_draw_says(store: MemoryStore) -> None:
+    examples = Examples(store, TOKENIZER, PLAIN, "train")
+    for draw in draws(store, PLAIN, times=2):
+        assert len(examples.document(draw)) == draw.length

@@ -1,0 +1,127 @@
+"""Decoding: the cache, batches, stops and seeds."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from model.attention import Packed
+from model.cache import Cached, KVCache
+from model.documents import Condition, document
+from model.generate import generate, generate_first
+from model.network import Decoder
+from model.samplers import GREEDY, PLAIN, Sampling
+from stages.records import Codes
+from tests.model.test_network import CPU, TOKENIZER, network
+
+RNG = np.random.default_rng(0)
+CONDITIONS = [
+    Condition(text, "en", RNG.integers(0, 64, (8, frames)).astype(np.uint16))
+    for text, frames in (("həlˈoʊ", 20), ("h", 37), ("wɜːld əlˈoʊ", 0))
+]
+
+
+def decisive(kv_heads: int = 4) -> Decoder:
+    """A network whose logits are far apart, so that rounding can't turn a choice."""
+    net = network(kv_heads=kv_heads)
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight.mul_(4 if weight.dim() > 1 else 1)
+    return net.eval()
+
+
+def without_cache(net: Decoder, condition: Condition, codes_T: Sequence[int]) -> Tensor:
+    """Returns the logits after each frame, from one pass over everything."""
+    response = np.zeros((8, len(codes_T)), np.uint16)
+    response[0] = codes_T
+    item = document(TOKENIZER, condition, response, 0, 64)
+    tensors = (torch.from_numpy(x) for x in (item.tokens_L, item.codes_LK, item.positions_L))
+    with torch.inference_mode():
+        return net.logits(net.hidden(*tensors, Packed([len(item)], 1, CPU))[item.rows], 0)
+
+
+@pytest.mark.parametrize("kv_heads", [4, 2])
+def test_cached_logits_equal_uncached(kv_heads: int) -> None:
+    net = decisive(kv_heads)
+    condition = CONDITIONS[0]
+    codes = RNG.integers(0, 64, 30)
+    wanted = without_cache(net, condition, codes)
+    response = np.zeros((8, 30), np.uint16)
+    response[0] = codes
+    item = document(TOKENIZER, condition, response, 0, 64)
+    inputs = [torch.from_numpy(x)[None] for x in (item.tokens_L, item.codes_LK, item.positions_L)]
+    cache = KVCache.allocate(net.config, 1, len(item), device=CPU, dtype=torch.float32)
+    found, at = [], 0
+    with torch.inference_mode():
+        for step in (item.rows.start + 1, 1, 1, 5, 1, 22):  # the prefix, single frames, several at once
+            part = [x[:, at : at + step] for x in inputs]
+            found.append(net.hidden(*part, Cached(cache, step))[0])
+            cache.advance(step, step)
+            at += step
+        logits = net.logits(torch.cat(found)[item.rows], 0)
+    torch.testing.assert_close(logits, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_greedy_decoding_is_what_full_passes_choose() -> None:
+    net = decisive()
+    for condition in CONDITIONS:
+        (codes,) = generate_first(net, TOKENIZER, [condition], max_frames=25, sampling=GREEDY)
+        logits = without_cache(net, condition, codes[0])
+        chosen = [int(logits[0, :64].argmax()), *logits[1:].argmax(-1).tolist()]
+        assert chosen[: codes.shape[1]] == codes[0].tolist()
+        assert codes.shape[1] == 25 or chosen[-1] == 64
+
+
+def test_a_batch_gives_what_its_singles_give() -> None:
+    net = decisive()
+    together = generate(net, TOKENIZER, CONDITIONS, max_frames=25, ar=GREEDY)
+    for condition, codes in zip(CONDITIONS, together, strict=True):
+        (alone,) = generate(net, TOKENIZER, [condition], max_frames=25, ar=GREEDY)
+        assert np.array_equal(alone, codes)
+
+
+def with_stop_logit(value: float) -> Decoder:
+    """A network that says the same of the stop code wherever it is."""
+    net = network().eval()
+
+    def head(hidden: Tensor) -> Tensor:
+        logits = torch.zeros(*hidden.shape[:-1], 65)
+        logits[..., 64] = value
+        return logits
+
+    net.heads[0].forward = head  # type: ignore[method-assign]
+    return net
+
+
+def test_stop_and_limit() -> None:
+    def lengths(net: Decoder) -> list[int]:
+        return [codes.shape[1] for codes in generate(net, TOKENIZER, CONDITIONS, max_frames=20)]
+
+    assert lengths(with_stop_logit(1e9)) == [1, 1, 1], "a response has at least one frame"
+    assert lengths(with_stop_logit(-1e9)) == [20, 20, 20]
+    ragged = lengths(with_stop_logit(2.0))
+    assert len(set(ragged)) > 1
+    assert all(1 <= length <= 20 for length in ragged)
+
+
+@pytest.mark.parametrize("nar", [GREEDY, Sampling(0.8, top_k=10)])
+def test_one_seed_gives_one_outcome(nar: Sampling) -> None:
+    def spoken(seed: int) -> list[Codes]:
+        generator = torch.Generator().manual_seed(seed)
+        return generate(net, TOKENIZER, CONDITIONS, max_frames=20, ar=PLAIN, nar=nar, generator=generator)
+
+    net = network().eval()
+    assert all(map(np.array_equal, spoken(5), spoken(5)))
+    assert not all(map(np.array_equal, spoken(5), spoken(6)))
+    for codes in spoken(5):
+        assert codes.shape[0] == 8
+        assert codes.dtype == np.uint16
+        assert codes.max() < 64
+
+
+def test_a_full_cache_is_refused() -> None:
+    cache = KVCache.allocate(network().config, 1, 4, device=CPU, dtype=torch.float32)
+    with pytest.raises(ValueError, match="must hold 5 positions"):
+        Cached(cache, 5)

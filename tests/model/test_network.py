@@ -1,0 +1,140 @@
+"""The network's invariances: packing, causality, what each level may see."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from model.attention import Packed, Padded
+from model.batching import Batch, collate
+from model.bench import padded
+from model.config import ModelConfig
+from model.documents import Document
+from model.loss import score
+from model.network import Decoder
+from model.tokenizer import Tokenizer
+from tests.model.test_batching import EXAMPLES
+
+CPU = torch.device("cpu")
+TOKENIZER = Tokenizer.default(8)
+
+
+def network(**shape: int) -> Decoder:
+    config = ModelConfig(**{"width": 32, "layers": 2, "heads": 4, "feedforward": 64, **shape})
+    made = Decoder(config, len(TOKENIZER), 8, 64)
+    made.initialise(torch.Generator().manual_seed(0))
+    return made
+
+
+def documents() -> list[Document]:
+    """Five documents of different lengths, two of them of level 0."""
+    found = []
+    for row, level in enumerate((0, 3, 7, 0, 1)):
+        draw = EXAMPLES.draw(row, np.random.default_rng(row))
+        found.append(EXAMPLES.document(replace(draw, level=level)))
+    return found
+
+
+def run(net: Decoder, batch: Batch) -> list[Tensor]:
+    attend = Packed(batch.lengths, batch.causal, CPU)
+    return net(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)
+
+
+@pytest.mark.parametrize("kv_heads", [4, 2, 1])
+def test_packed_equals_padded_in_loss_and_gradient(kv_heads: int) -> None:
+    net = network(kv_heads=kv_heads)
+    batch = collate(documents(), 8)
+    gradients = []
+    for packed in (True, False):
+        net.zero_grad()
+        if packed:
+            logits = run(net, batch)
+        else:
+            wide, lengths_B, causal_B = padded(batch)
+            attend = Padded(lengths_B, causal_B, wide.tokens_L.shape[1])
+            logits = net(wide.tokens_L, wide.codes_LK, wide.positions_L, attend, wide.rows)
+        scores = score(logits, batch.targets)
+        scores.loss_K.sum().backward()
+        gradients.append((scores.loss_K.detach(), {name: p.grad.clone() for name, p in net.named_parameters()}))
+    (loss_one, grad_one), (loss_two, grad_two) = gradients
+    torch.testing.assert_close(loss_one, loss_two, rtol=1e-5, atol=1e-5)
+    for name, gradient in grad_one.items():
+        torch.testing.assert_close(gradient, grad_two[name], rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_documents_of_a_pack_do_not_see_each_other() -> None:
+    net = network()
+    together = run(net, collate(documents(), 8))
+    alone = [(item.level, run(net, collate([item], 8))[item.level]) for item in documents()]
+    for level, found in enumerate(together):
+        wanted = [logits for of_level, logits in alone if of_level == level]
+        torch.testing.assert_close(found, torch.cat(wanted) if wanted else found, rtol=1e-4, atol=1e-5)
+
+
+def test_level_zero_sees_only_what_came_before() -> None:
+    net = network()
+    item = documents()[0]
+    before = run(net, collate([item], 8))[0]
+    codes = item.codes_LK.copy()
+    codes[-10:, 0] = (codes[-10:, 0] + 1) % 64
+    after = run(net, collate([replace(item, codes_LK=codes)], 8))[0]
+    assert torch.equal(before[:-10], after[:-10])
+    assert not torch.allclose(before[-10:], after[-10:])
+
+
+def test_higher_levels_see_the_whole_document() -> None:
+    net = network()
+    item = documents()[1]
+    before = run(net, collate([item], 8))[3]
+    codes = item.codes_LK.copy()
+    codes[-1, 0] = (codes[-1, 0] + 1) % 64
+    after = run(net, collate([replace(item, codes_LK=codes)], 8))[3]
+    assert (before != after).any(-1).all()
+
+
+def test_absent_codes_add_nothing_and_learn_nothing() -> None:
+    net = network()
+    batch = collate(documents(), 8)
+    score(run(net, batch), batch.targets).loss_K.sum().backward()
+    assert (net.code_embedding.weight[net.absent] == 0).all()
+    assert (net.code_embedding.weight.grad[net.absent] == 0).all()
+    tokens, codes = torch.tensor([3, 4]), torch.full((2, 8), -1)
+    assert torch.equal(net.embed(tokens, codes), net.token_embedding(tokens))
+    codes[0, 2], codes[0, 5] = 7, 9
+    table = net.code_embedding.weight
+    torch.testing.assert_close(net.embed(tokens, codes)[0], net.token_embedding.weight[3] + table[135] + table[329])
+
+
+def test_every_weight_learns() -> None:
+    net = network()
+    batch = collate([*documents(), *documents()], 8)
+    logits = run(net, batch)
+    assert [tuple(x.shape)[1] for x in logits] == [65, *[64] * 7]
+    levels = {0, 1, 3, 7}
+    score(logits, batch.targets).loss_K.sum().backward()
+    still = {name for name, p in net.named_parameters() if not p.grad.abs().sum()}
+    assert still == {f"heads.{level}.weight" for level in set(range(8)) - levels}
+
+
+def test_a_new_network_knows_nothing() -> None:
+    batch = collate(documents(), 8)
+    report = score(run(network(), batch), batch.targets).report("new")
+    assert report["new/loss"] == pytest.approx(torch.tensor(64.0).log().item(), rel=0.05)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("kv_heads", [4, 2])
+def test_variable_length_attention_equals_sdpa(kv_heads: int) -> None:
+    cuda = torch.device("cuda")
+    net = network(width=256, kv_heads=kv_heads).to(cuda)
+    batch = collate(documents(), 8).to(cuda)
+    attend = Packed(batch.lengths, batch.causal, cuda)
+    inputs = batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows
+    exact = net(*inputs)
+    with torch.autocast("cuda", torch.bfloat16):
+        fast = net(*inputs)
+    for one, two in zip(exact, fast, strict=True):
+        torch.testing.assert_close(one, two, rtol=0.05, atol=0.05)

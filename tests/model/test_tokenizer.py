@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.tokenizer import Tokenizer
+from stages.errors import ArtefactError
+from stages.g2p import phonemize
+from stages.languages import LANGUAGES
+
+TOKENIZER = Tokenizer.default(8)
+
+SENTENCES = {
+    "en": "Wait, isn't that the judge's 2nd measure? Yes: \"thirty-five\"!",
+    "de": "Schöne Grüße aus Köln, zwölf Äpfel; das Mädchen fährt weg.",
+    "fr": "Où est l'œuf, garçon ? Un bon vin blanc, évidemment…",
+    "es": "¿Dónde está el niño? ¡Aquí, con la guitarra vieja!",
+    "it": "Perché gli gnocchi sono così buoni? Ciao, zio!",
+    "pt": "Não são só três irmãos; amanhã vêm à reunião.",
+    "ja": "今日は、東京でラーメンを食べました。きっと大丈夫！",
+    "zh": "你好，我们去北京吃饭吧？二十三个人。",
+    "ko": "안녕하세요, 오늘 날씨가 정말 좋네요.",
+}
+
+
+@pytest.mark.parametrize("language", SENTENCES)
+def test_what_espeak_says_is_known(language: str) -> None:
+    (phonemes,) = phonemize([SENTENCES[language]], language)
+    assert phonemes
+    assert TOKENIZER.unknown not in TOKENIZER.encode(phonemes), phonemes
+
+
+@given(st.text())
+def test_no_text_fails_and_symbols_stand_for_themselves(text: str) -> None:
+    ids = TOKENIZER.encode(text)
+    assert len(ids) >= len(text)
+    assert all(TOKENIZER.tokens[number] != "<unk>" or char for number, char in zip(ids, text, strict=False))
+    known = "".join(char for char in text if char in TOKENIZER.tokens)
+    assert "".join(TOKENIZER.tokens[number] for number in TOKENIZER.encode(known)) == known
+
+
+def test_an_unknown_symbol_is_taken_apart_or_becomes_unk() -> None:
+    assert [TOKENIZER.tokens[number] for number in TOKENIZER.encode("ṍ")] == ["o", "\u0303", "\u0301"]
+    assert TOKENIZER.encode("語") == [TOKENIZER.unknown]
+    assert TOKENIZER.unknown_symbols("aˈ語ṍ") == ["語"]
+
+
+def test_every_language_and_marker_has_its_own_id() -> None:
+    ids = [TOKENIZER.language(code) for code in LANGUAGES] + [TOKENIZER.level(level) for level in range(8)]
+    ids += [TOKENIZER.task("tts"), TOKENIZER.task("tts-c"), TOKENIZER.end, TOKENIZER.prompt, TOKENIZER.unknown]
+    assert len(set(ids)) == len(ids)
+    assert TOKENIZER.language("xx") == TOKENIZER.unknown
+    assert len(set(TOKENIZER.tokens)) == len(TOKENIZER)
+
+
+def test_it_is_saved_as_it_is(tmp_path: Path) -> None:
+    TOKENIZER.save(tmp_path / "tokenizer.json")
+    assert Tokenizer.load(tmp_path / "tokenizer.json").tokens == TOKENIZER.tokens
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(ArtefactError, match="must be a vocabulary"):
+        Tokenizer.load(tmp_path / "tokenizer.json")
