@@ -11,7 +11,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
 from io import StringIO
 from pathlib import Path
@@ -313,7 +313,12 @@ def _provide_sentences(language: str, folder: Path) -> None:
     from whisperx.utils import PUNKT_LANGUAGES
 
     name = f"tokenizers/punkt_tab/{PUNKT_LANGUAGES.get(language, 'english')}"
-    if _has_nltk_data(name) or (not _offline() and nltk.download("punkt_tab", quiet=True) and _has_nltk_data(name)):
+    if _has_nltk_data(name):
+        return
+    if not _offline():
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            nltk.download("punkt_tab", quiet=True)
+    if _has_nltk_data(name):
         return
     _log.warning(
         "sentences in `%s` are split at every full stop, abbreviations included: NLTK's data is missing."
