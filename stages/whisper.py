@@ -11,7 +11,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from functools import cache
 from io import StringIO
 from pathlib import Path
@@ -316,8 +316,7 @@ def _provide_sentences(language: str, folder: Path) -> None:
     if _has_nltk_data(name):
         return
     if not _offline():
-        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-            nltk.download("punkt_tab", quiet=True)
+        nltk.download("punkt_tab", quiet=True, print_error_to=StringIO())
     if _has_nltk_data(name):
         return
     _log.warning(
