@@ -38,7 +38,8 @@ hdf5: setup ## write the store of an encoded dataset (OUT=dataset)
 	$(BIN)/valle-prep hdf5 --out $(OUT) $(ARGS)
 
 bench: setup ## measure the trainer and the decoder on this machine
-	$(BIN)/valle bench $(ARGS)
+	$(BIN)/valle bench train $(ARGS)
+	$(BIN)/valle bench decode $(ARGS)
 
 clean: ## remove .venv, caches and build products; recordings, datasets and models stay
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

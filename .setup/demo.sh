@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# The main job, small: recordings, dataset, model, speech. Run by `make demo`.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export PATH="$PWD/.venv/bin:$PATH"
+
+readonly TEXT="The sun is warm, and the wind is very light today."
+readonly SPEAKER="voices/en" # any recording in the language of the text will do
+times=()
+
+step() { # step NAME COMMAND...: shows the command, runs it and notes how long it takes
+  local name=$1 start=$SECONDS status=0
+  shift
+  printf '\n== %s\n$ %s\n' "$name" "${*@Q}"
+  "$@" || status=$?
+  [[ $status == 0 || $status == 3 ]] || exit "$status" # 3: done, but some recordings were rejected
+  times+=("$(printf '%-12s %4d s' "$name" $((SECONDS - start)))")
+}
+
+[[ -d voices ]] || step recordings valle-prep voices voices
+step dataset valle-prep run voices --out dataset --set encode.codec=embedded
+step training valle train configs/demo.yaml
+reference=$(find "$SPEAKER" voices -name '*.wav' 2>/dev/null | head -n 1)
+step speech valle synth "$TEXT" "$reference" demo/out.wav --model demo/model --language en
+
+cat <<EOF
+
+$(printf '%s\n' "${times[@]}")
+total        $(printf '%4d' "$SECONDS") s
+
+voices/        the recordings, with what is said in them
+dataset/       codes, text, phonemes and neighbours; dataset/metadata for tables
+demo/model/    the model; tensorboard --logdir demo/model shows how it learnt
+demo/out.wav   "$TEXT", in the voice of $reference
+
+The model is tiny and has heard minutes of synthetic speech: it babbles in the right voice. For the real thing, put
+your own recordings into a folder, as <speaker>/<file>, and run, on a GPU:
+  .venv/bin/valle-prep run FOLDER --out my-dataset
+  .venv/bin/valle train configs/base.yaml --set data.store=my-dataset
+EOF
