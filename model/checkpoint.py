@@ -10,6 +10,7 @@
 
 import json
 import os
+import pickle
 import re
 import shutil
 from dataclasses import asdict, dataclass
@@ -208,7 +209,7 @@ def load_trainer_state(folder: Path) -> dict[str, Any]:
     path = folder / "trainer.pt"
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError) as error:
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise _damaged(path, "the trainer's state", error) from error
     return state
 

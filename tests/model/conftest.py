@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -53,26 +54,27 @@ def store() -> MemoryStore:
     return make_store()
 
 
+def make_config(**values: object) -> TrainConfig:
+    """A tiny configuration, with `section__key=value` laid over it."""
+    data: dict[str, dict[str, object]] = {
+        "model": {"width": 32, "layers": 2, "heads": 4, "kv_heads": 2, "feedforward": 64},
+        "data": {"min_s": 0.2, "validation": 0.2, "prompt_s": 0.5, "batch_tokens": 600},
+        "optimizer": {"lr": 3e-3, "warmup_steps": 3},
+        "trainer": {
+            **{"max_steps": 12, "precision": "32-true", "device": "cpu", "threads": 1},
+            **{"validate_every": 1000, "save_every": 1000, "log_every": 4},
+        },
+    }
+    for name, value in values.items():
+        section, _, key = name.partition("__")
+        data[section][key] = value
+    return TrainConfig.model_validate(data)
+
+
 Configure = Callable[..., TrainConfig]
 
 
 @pytest.fixture
 def configure(tmp_path: Path) -> Configure:
-    """Returns a function that makes a tiny configuration, with `section__key=value` laid over it."""
-
-    def make(**values: object) -> TrainConfig:
-        data: dict[str, dict[str, object]] = {
-            "model": {"width": 32, "layers": 2, "heads": 4, "kv_heads": 2, "feedforward": 64},
-            "data": {"min_s": 0.2, "validation": 0.2, "prompt_s": 0.5, "batch_tokens": 600},
-            "optimizer": {"lr": 3e-3, "warmup_steps": 3},
-            "trainer": {
-                **{"out": str(tmp_path / "run"), "max_steps": 12, "precision": "32-true", "device": "cpu"},
-                **{"threads": 1, "validate_every": 1000, "save_every": 1000, "log_every": 4},
-            },
-        }
-        for name, value in values.items():
-            section, _, key = name.partition("__")
-            data[section][key] = value
-        return TrainConfig.model_validate(data)
-
-    return make
+    """`make_config` for a run in the test's own folder, `run`."""
+    return partial(make_config, trainer__out=str(tmp_path / "run"))

@@ -1,0 +1,136 @@
+"""From text and a recording to a wave, with the embedded codec and an untaught model."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.cli import main
+from model.inference import Synthesizer
+from model.samplers import GREEDY
+from model.trainer import train
+from stages.audio import read, write_wav
+from stages.codecs import codec_identity
+from stages.errors import AudioError, CodecError, MissingInputError, TextError, UsageError
+from tests.model.conftest import make_config, make_store
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inference") / "run"
+    config = make_config(trainer__out=str(folder), trainer__max_steps=2, data__max_s=2.0)
+    train(config, make_store(codec=codec_identity("embedded")), quiet=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def voice(run: Path) -> Synthesizer:
+    return Synthesizer.load(run)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of a falling tone, at another rate than the codec's."""
+    time_s = np.arange(32_000) / 16_000
+    path = tmp_path_factory.mktemp("reference") / "ref.wav"
+    write_wav(path, (0.5 * np.sin(2 * np.pi * (300 - 40 * time_s) * time_s)).astype(np.float32), 16_000)
+    return path
+
+
+def test_it_speaks_from_a_path_a_wave_or_codes(voice: Synthesizer, reference: Path) -> None:
+    codes_KP = voice.prompt_codes(reference)
+    assert codes_KP.shape == (8, 150)
+    wave = np.sin(np.arange(24_000) / 20).astype(np.float32)
+    for prompt in (reference, str(reference), wave, codes_KP, torch.from_numpy(codes_KP)):
+        speech = voice.speak("Hello there.", prompt=prompt, max_s=0.5)
+        assert speech.sample_rate == 24_000
+        assert speech.samples.dtype == np.float32
+        assert np.isfinite(speech.samples).all()
+        assert speech.codes.shape[0] == 8
+        assert 1 <= speech.codes.shape[1] <= 37
+        assert speech.duration_s == pytest.approx(speech.codes.shape[1] / 75)
+        assert speech.language == "en"
+
+
+def test_one_seed_one_wave(voice: Synthesizer, reference: Path) -> None:
+    one, two, other = (voice.speak("Hello.", prompt=reference, seed=seed, max_s=0.5) for seed in (1, 1, 2))
+    assert np.array_equal(one.samples, two.samples)
+    assert not np.array_equal(one.codes, other.codes)
+    greedy = [voice.speak("Hello.", prompt=reference, seed=seed, max_s=0.5, ar=GREEDY).codes for seed in (1, 2)]
+    assert np.array_equal(*greedy)
+
+
+def test_text_is_read_as_it_was_in_preparation(voice: Synthesizer, reference: Path) -> None:
+    condition = voice.condition("Hello, world!", reference)
+    assert condition.task == "tts"
+    assert condition.prompt_KP.shape[1] == 37, "as long as prompts were in training (0.5 s)"
+    assert "ˈ" in condition.phonemes
+    assert "," in condition.phonemes
+    continued = voice.condition("world!", reference, prompt_text="Hello,")
+    assert continued.task == "tts-c"
+    assert continued.phonemes == condition.phonemes
+    assert continued.prompt_KP.shape[1] == 150
+    assert voice.condition("Guten Tag, schöne Welt.", reference).language == "de"
+    assert voice.condition("six", reference, language="de").language == "de"
+    assert voice.speak("zoo", prompt=reference, max_s=0.1).unseen == "uzː"
+
+
+def test_wrong_requests_are_told(voice: Synthesizer, reference: Path, tmp_path: Path) -> None:
+    with pytest.raises(TextError, match="`text` must hold something to say"):
+        voice.speak("  ", prompt=reference)
+    with pytest.raises(TextError, match="must be a language of the table"):
+        voice.speak("Hello", prompt=reference, language="klingon")
+    with pytest.raises(AudioError, match="can't be read"):
+        voice.speak("Hello", prompt=tmp_path / "none.wav")
+    with pytest.raises(CodecError, match=r"must be \[8, P\] codes"):
+        voice.speak("Hello", prompt=np.zeros((4, 10), np.int64))
+    with pytest.raises(CodecError, match="up to 5000"):
+        voice.speak("Hello", prompt=np.full((8, 10), 5000))
+    with pytest.raises(UsageError, match="at least one frame"):
+        voice.speak("Hello", prompt=reference, max_s=0.001)
+    with pytest.raises(MissingInputError, match="valle train"):
+        Synthesizer.load(tmp_path)
+
+
+def valle(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["valle", *map(str, arguments)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(end.value.code or 0)
+
+
+def test_synth_writes_the_same_file_for_the_same_seed(
+    run: Path, reference: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = "synth", "Hello there.", reference
+    options = "--model", run, "--device", "cpu", "--max-s", "0.4", "--top-k", "20", "--json"
+    for name in ("a.wav", "b.wav"):
+        assert valle(monkeypatch, *command, tmp_path / name, *options) == 0
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+    about = json.loads(capsys.readouterr().out.splitlines()[-1])
+    wave, rate = read(tmp_path / "b.wav")
+    assert rate == 24_000
+    assert about["seconds"] == pytest.approx(len(wave) / rate, abs=1e-3)
+    assert valle(monkeypatch, *command, tmp_path / "c.wav", *options, "--temperature", "-1") == 2
+    assert "`temperature` must be 0 or more" in capsys.readouterr().err
+
+
+def test_a_model_that_does_not_fit_the_codec_is_one_clear_line(
+    run: Path, reference: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Synthesizer.load(run).checkpoint.folder
+    other = tmp_path / "model"
+    other.mkdir()
+    for path in folder.iterdir():
+        (other / path.name).write_bytes(path.read_bytes())
+    meta = json.loads((other / "meta.json").read_text())
+    meta["codec"]["revision"] = "123456789abc"
+    (other / "meta.json").write_text(json.dumps(meta))
+    assert valle(monkeypatch, "synth", "Hello.", reference, tmp_path / "x.wav", "--model", other) == 1
+    told = capsys.readouterr().err.strip()
+    assert told.count("\n") == 0
+    assert "`revision` must be" in told
+    assert not (tmp_path / "x.wav").exists()

@@ -1,0 +1,172 @@
+"""The loop: it learns, and a run that was stopped anywhere goes on as if it never had been."""
+
+import json
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from model import checkpoint
+from model.config import OptimizerConfig
+from model.optimizer import learning_rate
+from model.trainer import Trainer, train
+from stages.errors import CodecError, Interrupted, TrainingError, UsageError
+from tests.model.conftest import Configure, MemoryStore, make_config
+
+
+def weights(folder: Path) -> dict[str, Tensor]:
+    return checkpoint.load(folder).network.state_dict()
+
+
+def log_of(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def after_step(monkeypatch: pytest.MonkeyPatch, step: int, act) -> None:
+    original = Trainer.train_step
+
+    def wrapped(self, batches):
+        result = original(self, batches)
+        if self.progress.step + 1 == step:
+            act()
+        return result
+
+    monkeypatch.setattr(Trainer, "train_step", wrapped)
+
+
+@pytest.mark.parametrize(("stop_at", "signal_number"), [(5, signal.SIGTERM), (8, signal.SIGINT)])
+def test_a_stopped_run_equals_an_uninterrupted_one(
+    tmp_path: Path, store: MemoryStore, monkeypatch, stop_at: int, signal_number: signal.Signals
+) -> None:
+    dropout = {"model__dropout": 0.1, "trainer__accumulate": 2}
+    whole = train(make_config(**dropout, trainer__out=str(tmp_path / "whole")), store, quiet=True)
+
+    config = make_config(**dropout, trainer__out=str(tmp_path / "stopped"))
+    with monkeypatch.context() as patch:
+        after_step(patch, stop_at, lambda: os.kill(os.getpid(), signal_number))
+        with pytest.raises(Interrupted, match=f"{signal_number.name} after step {stop_at}") as raised:
+            train(config, store, quiet=True)
+    assert raised.value.exit_code == 130
+    assert checkpoint.find(tmp_path / "stopped").name == f"step-{stop_at:08d}"
+    torch.manual_seed(999)  # what the process drew meanwhile must not matter
+    resumed = train(config, store, quiet=True)
+
+    for name, weight in weights(whole).items():
+        assert torch.equal(weight, weights(resumed)[name]), name
+    one, two = (checkpoint.load_trainer_state(folder) for folder in (whole, resumed))
+    assert one["place"] == two["place"]
+    assert torch.equal(one["random"], two["random"])
+    assert log_of(tmp_path / "whole")[-1]["step"] == log_of(tmp_path / "stopped")[-1]["step"] == 12
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(
+    tmp_path: Path, configure: Configure, store: MemoryStore, monkeypatch
+) -> None:
+    def killed() -> None:
+        raise MemoryError
+
+    settings = {"trainer__save_every": 4, "trainer__log_every": 2}
+    whole = train(configure(**settings, trainer__out=str(tmp_path / "whole")), store, quiet=True)
+    config = configure(**settings)
+    with monkeypatch.context() as patch:
+        after_step(patch, 7, killed)
+        with pytest.raises(MemoryError):
+            train(config, store, quiet=True)
+    assert [line["step"] for line in log_of(tmp_path / "run")] == [2, 4, 6]
+    resumed = train(config, store, quiet=True)
+    assert [line["step"] for line in log_of(tmp_path / "run")] == [2, 4, 6, 8, 10, 12, 12]
+    for name, weight in weights(whole).items():
+        assert torch.equal(weight, weights(resumed)[name]), name
+
+
+def test_it_learns_and_logs(tmp_path: Path, configure: Configure, store: MemoryStore) -> None:
+    train(configure(trainer__max_steps=80, trainer__validate_every=40, model__width=64), store, quiet=True)
+    log = log_of(tmp_path / "run")
+    training = [line for line in log if "train/loss" in line]
+    assert training[-1]["train/loss"] < 0.95 * training[0]["train/loss"]
+    assert {"grad_norm", "tokens_per_s", "lr", "epoch", "train/loss_0", "train/accuracy_0"} <= training[-1].keys()
+    validations = [line for line in log if "validation/loss" in line]
+    assert [line["step"] for line in validations] == [40, 80]
+    assert "validation/accuracy_0" in validations[0]
+    assert list((tmp_path / "run" / "tensorboard").iterdir())
+
+
+def test_accumulation_weighs_every_target_alike(configure: Configure, store: MemoryStore) -> None:
+    norms = []
+    for batch_tokens, accumulate in ((100_000, 1), (300, 30)):
+        config = configure(
+            data__batch_tokens=batch_tokens, data__continuation_probability=0.0, trainer__accumulate=accumulate
+        )
+        trainer = Trainer(config, store, quiet=True)
+        batches = list(trainer.stream.epoch())
+        scores, norm = trainer.train_step(batches)
+        norms.append((scores.loss_K.sum().item(), norm))
+    assert norms[0] == pytest.approx(norms[1], rel=1e-5)
+
+
+def test_a_gradient_that_is_no_number_stops_the_run(
+    tmp_path: Path, configure: Configure, store: MemoryStore, monkeypatch
+) -> None:
+    config = configure(trainer__save_every=3)
+    trainer = Trainer(config, store, quiet=True)
+    original = Trainer.score
+
+    def poisoned(self, batch):
+        scores = original(self, batch)
+        return replace(scores, loss_K=scores.loss_K * float("nan")) if self.progress.step == 4 else scores
+
+    monkeypatch.setattr(Trainer, "score", poisoned)
+    with pytest.raises(TrainingError, match=r"norm must be finite, but is nan at step 5.*step-00000003.*optimizer\.lr"):
+        trainer.fit()
+    kept = weights(tmp_path / "run")
+    assert all(weight.isfinite().all() for weight in kept.values())
+
+
+def test_a_changed_run_is_not_gone_on_with_unasked(configure: Configure, store: MemoryStore) -> None:
+    train(configure(trainer__max_steps=2), store, quiet=True)
+    longer = configure(trainer__max_steps=3, optimizer__lr=1e-3)
+    with pytest.raises(UsageError, match=r"`optimizer.lr`: 0.003 -> 0.001; `trainer.max_steps`: 2 -> 3"):
+        train(longer, store, quiet=True)
+    assert train(longer, store, resume=True, quiet=True).name == "step-00000003"
+    with pytest.raises(UsageError, match=r"`model.width`: 32 -> 64"):
+        train(configure(trainer__max_steps=3, model__width=64), store, resume=True, quiet=True)
+    with pytest.raises(UsageError, match="the dataset's content"):
+        train(longer, replace(store, fingerprint="other"), quiet=True)
+    with pytest.raises(CodecError, match="`revision` must be"):
+        train(longer, replace(store, codec=replace(store.codec, revision="other")), quiet=True)
+    with pytest.raises(UsageError, match="new or empty folder with `--fresh`"):
+        train(longer, store, fresh=True, quiet=True)
+
+
+def test_what_is_done_is_not_done_again(configure: Configure, store: MemoryStore) -> None:
+    config = configure(trainer__max_steps=2)
+    folder = train(config, store, quiet=True)
+    written = folder.stat().st_mtime_ns
+    assert train(config, store, quiet=True) == folder
+    assert folder.stat().st_mtime_ns == written
+
+
+def test_nothing_to_resume_is_said(configure: Configure, store: MemoryStore) -> None:
+    with pytest.raises(UsageError, match="must hold a run to resume"):
+        train(configure(), store, resume=True, quiet=True)
+
+
+def test_a_missing_device_is_said(configure: Configure, store: MemoryStore) -> None:
+    with pytest.raises(UsageError, match="CUDA devices are here"):
+        train(configure(trainer__device="cuda:99"), store, quiet=True)
+    with pytest.raises(UsageError, match="must be auto, cpu, cuda or cuda:N"):
+        train(configure(trainer__device="tpu"), store, quiet=True)
+
+
+def test_the_rate_rises_and_falls() -> None:
+    config = OptimizerConfig(lr=1.0, warmup_steps=10, min_lr_ratio=0.1)
+    rates = [learning_rate(config, step, 110) for step in range(110)]
+    assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert rates[10] == max(rates) == 1.0
+    assert rates[60] == pytest.approx(0.55)
+    assert 0.1 <= rates[-1] < 0.101
+    assert learning_rate(OptimizerConfig(lr=1.0, warmup_steps=0), 0, 5) == 1.0
