@@ -29,8 +29,6 @@ def loaded(saved: dict[str, Path]) -> dict[str, Codec]:
 
 @pytest.fixture(scope="session", params=CODECS)
 def codec(request: pytest.FixtureRequest, loaded: dict[str, Codec]) -> Codec:
-    if request.param == "embedded":
-        pytest.importorskip("stages.embedded")
     return loaded.get(request.param) or load_codec(request.param)
 
 
