@@ -4,7 +4,9 @@ A cluster takes small jobs and gives back small results, through a bounded windo
 """
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
@@ -12,15 +14,19 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 from stages.errors import UsageError, ValleError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 _WINDOW = 3
 """Jobs in flight for each worker: enough that none waits, few enough that memory stays flat."""
+_CONNECT_S = 15
+"""How long to try to reach a scheduler."""
 _NO_WORKERS_S = 60
-"""How long to wait for the first worker of a cluster that is already there."""
+"""How long to wait for a worker when the cluster has none."""
+_WATCH_S = 5
+"""How often to look whether there are workers while nothing gets done."""
 
 
 class WorkerDiedError(ValleError):
@@ -156,35 +162,48 @@ class DaskCluster:
         first = next(waiting, None)
         if first is None:
             return
-        from distributed import KilledWorker, as_completed
+        from distributed import KilledWorker
 
         client = self._connect()
-        running: dict[Any, Job] = {}
-        done = as_completed()
-
-        def submit(job: Job) -> None:
-            future = client.submit(function, job, pure=False)
-            running[future] = job
-            done.add(future)
-
-        submit(first)
-        for _ in range(_WINDOW * max(1, len(client.nthreads())) - 1):
-            if (job := next(waiting, None)) is not None:
-                submit(job)
+        window = _WINDOW * max(1, len(client.nthreads()))
+        running = {client.submit(function, job, pure=False): job for job in [first, *islice(waiting, window - 1)]}
         try:
-            for future in done:
-                job = running.pop(future)
-                error = future.exception()
-                if isinstance(error, KilledWorker):
-                    submit(on_death(job))
-                    continue
-                if error is not None:
-                    raise error
-                yield future.result()
-                if (following := next(waiting, None)) is not None:
-                    submit(following)
+            while running:
+                for future in self._next_done(client, list(running)):
+                    job = running.pop(future)
+                    error = future.exception()
+                    if isinstance(error, KilledWorker):
+                        retried = on_death(job)
+                        running[client.submit(function, retried, pure=False)] = retried
+                        continue
+                    if error is not None:
+                        raise error
+                    yield future.result()
+                    for following in islice(waiting, 1):
+                        running[client.submit(function, following, pure=False)] = following
         finally:
             client.cancel(list(running))
+
+    def _next_done(self, client: "Client", futures: "list[Future]") -> "list[Future]":
+        """Waits until at least one future is done, and sees to it that somebody is working on them.
+
+        Raises:
+            WorkerDiedError: if the cluster has had no worker for `_NO_WORKERS_S`: Dask itself would wait for ever.
+        """
+        from distributed import wait
+
+        alive = time.monotonic()
+        while True:
+            try:
+                return list(wait(futures, timeout=_WATCH_S, return_when="FIRST_COMPLETED").done)
+            except TimeoutError:
+                if client.nthreads():
+                    alive = time.monotonic()
+                elif time.monotonic() - alive > _NO_WORKERS_S:
+                    raise WorkerDiedError(
+                        f"`--scheduler {self._scheduler}` has had no worker for {_NO_WORKERS_S} s."
+                        " What is done is kept: start workers and run the same command again."
+                    ) from None
 
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cluster import Cluster, SyncCluster, open_cluster
+from pipeline import cluster as cluster_module
+from pipeline.cluster import Cluster, SyncCluster, WorkerDiedError, open_cluster
 from pipeline.plan import ShardJob
 from pipeline.report import Reporter
 from pipeline.runner import _Deaths
@@ -64,7 +65,8 @@ def test_a_bug_on_a_worker_is_raised_here(local: Cluster) -> None:
         list(local.run((1).__truediv__, [0], lambda job: job))
 
 
-def test_an_unknown_scheduler_is_refused() -> None:
+def test_an_unknown_scheduler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "_CONNECT_S", 1)
     assert isinstance(open_cluster("sync", None), SyncCluster)
     with pytest.raises(UsageError, match="`--scheduler` must be"):
         open_cluster("lokal", None)
@@ -76,3 +78,13 @@ def test_a_job_is_never_changed_without_a_suspect(tmp_path: Path) -> None:
     (tmp_path / "slice").mkdir()
     one = job(tmp_path, "0")
     assert _Deaths(Reporter(quiet=True)).next_job(one) == replace(one)
+
+
+def test_a_cluster_that_has_lost_its_workers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "_NO_WORKERS_S", 1)
+    monkeypatch.setattr(cluster_module, "_WATCH_S", 0.2)
+    with open_cluster("local", 1) as cluster:
+        assert list(cluster.run(abs, [-1], lambda job: job)) == [1]
+        cluster._local.scale(0)  # type: ignore[attr-defined]
+        with pytest.raises(WorkerDiedError, match="no worker for 1 s"):
+            list(cluster.run(abs, [-1], lambda job: job))
