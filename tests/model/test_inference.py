@@ -66,7 +66,7 @@ def test_one_seed_one_wave(voice: Synthesizer, reference: Path) -> None:
 def test_text_is_read_as_it_was_in_preparation(voice: Synthesizer, reference: Path) -> None:
     condition = voice.condition("Hello, world!", reference)
     assert condition.task == "tts"
-    assert condition.prompt_KP.shape[1] == 37, "as long as prompts were in training (0.5 s)"
+    assert condition.prompt_KP.shape[1] == 38, "as long as prompts were in training (0.5 s)"
     assert "ˈ" in condition.phonemes
     assert "," in condition.phonemes
     continued = voice.condition("world!", reference, prompt_text="Hello,")
