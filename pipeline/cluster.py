@@ -141,11 +141,9 @@ class DaskCluster:
     def _join(self) -> "Client":
         from distributed import Client
 
-        is_file = "://" not in self._scheduler
+        where = {"address": self._scheduler} if "://" in self._scheduler else {"scheduler_file": self._scheduler}
         try:
-            client = Client(
-                **({"scheduler_file": self._scheduler} if is_file else {"address": self._scheduler}), timeout=15
-            )
+            client = Client(**where, timeout=_CONNECT_S)
             client.wait_for_workers(1, timeout=_NO_WORKERS_S)
         except (OSError, TimeoutError) as error:
             raise UsageError(

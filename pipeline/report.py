@@ -168,7 +168,11 @@ def table(reports: Sequence[StageReport]) -> Any:
         counts = (r.inputs, r.pieces, r.outputs, r.filtered.total(), r.rejected.total())
         shards = (r.shards_made, r.shards_kept)
         shown.add_row(
-            r.stage, *map("{:,}".format, counts), f"{r.audio_s / 3600:.2f}", *map(str, shards), f"{r.seconds:.1f}"
+            r.stage,
+            *map("{:,}".format, counts),
+            f"{r.audio_s / 3600:.2f}" if r.audio_s else "",
+            *map(str, shards),
+            f"{r.seconds:.1f}",
         )
     return shown
 

@@ -112,17 +112,18 @@ def _from_row(row: dict[str, Any]) -> Filtered | Reject:
     return Reject(row["id"], row["reason"], row["detail"], row["hint"])
 
 
-def _process_all(stage: Stage[Any, Any, Any], folder: Path, job: ShardJob, items: list[Any]) -> Iterator[Outcomes]:
-    """Yields the outcomes of each item, batch by batch; what is under way is written down in case the worker dies."""
+def _process_all(stage: Stage[Any, Any, Any], folder: Path, job: ShardJob, items: list[Any]) -> list[Outcomes]:
+    """Returns the outcomes of each item; the batch under way is written down in case the worker dies."""
     size = 1 if job.alone else stage.batch_size
     journal = journal_path(folder, job.shard)
+    done: list[Outcomes] = []
     for batch in _batches(items, size):
         journal.write_text("\n".join(item.id for item in batch), encoding="utf-8")
         well = [item for item in batch if item.id not in job.poisoned]
         outcomes = iter(_guarded(stage, well) if well else [])
-        for item in batch:
-            yield [_killed(item.id)] if item.id in job.poisoned else next(outcomes)
+        done += [[_killed(item.id)] if item.id in job.poisoned else next(outcomes) for item in batch]
     journal.unlink(missing_ok=True)
+    return done
 
 
 def journal_path(folder: Path, shard: str) -> Path:

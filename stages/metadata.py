@@ -53,6 +53,11 @@ class MetadataRow(Record):
     frames: int
     split: str
 
+    @property
+    def duration_s(self) -> float:
+        """Seconds of audio."""
+        return self.seconds
+
 
 class Metadata(Stage[MetadataConfig, Encoded, MetadataRow]):
     """Describes every utterance in a row, and all of them in a summary."""
