@@ -122,7 +122,7 @@ def _prepare(stage: str | None, options: Options, *, voices: Path | None = None,
     from pipeline.runner import Run, check_stages, run_stages
     from stages.config import load_config
 
-    _set_logging(logging.INFO if options.verbose else logging.ERROR)
+    _set_logging(verbose=options.verbose)
     config = load_config(PrepConfig, options.config, [*(options.sets or []), *sets])
     reporter = Reporter(quiet=options.quiet, as_json=options.as_json)
     if options.verbose:
@@ -130,7 +130,7 @@ def _prepare(stage: str | None, options: Options, *, voices: Path | None = None,
     names = [stage] if stage else list(STAGES)
     with ExitStack() as stack:
         cluster = stack.enter_context(open_cluster(options.scheduler, options.jobs))
-        dataset, cache, last_recording = _open(voices, options, stack)
+        dataset, cache, last_recording = _open(voices, options, reporter, stack)
         job = Run(dataset, config, _device(options.device), cluster, cache, reporter, last_recording)
         check_stages(job, names)
         if options.dry_run:
@@ -143,7 +143,9 @@ def _prepare(stage: str | None, options: Options, *, voices: Path | None = None,
     raise typer.Exit(exit_code(reports))
 
 
-def _open(voices: Path | None, options: Options, stack: ExitStack) -> "tuple[Dataset, DigestCache, str | None]":
+def _open(
+    voices: Path | None, options: Options, reporter: "Reporter", stack: ExitStack
+) -> "tuple[Dataset, DigestCache, str | None]":
     """Opens the dataset; scans the recordings first where they are named.
 
     Returns:
@@ -163,18 +165,23 @@ def _open(voices: Path | None, options: Options, stack: ExitStack) -> "tuple[Dat
     path = dataset.folder / ".digests.sqlite"
     cache = stack.enter_context(DigestCache(path, read_only=options.dry_run))
     if voices is not None:
-        find_recordings(dataset, cache, limit=options.limit, threads=options.jobs or cores())
+        found = find_recordings(dataset, cache, limit=options.limit, threads=options.jobs or cores())
+        reporter.say_found(found)
         return dataset, cache, None
     if options.limit is None:
         return dataset, cache, None
     return dataset, cache, read_all_recordings(dataset)[: options.limit][-1].id
 
 
-def _set_logging(level: int) -> None:
-    """Shows what libraries log from a level on; some set the levels of their own loggers, so the handler decides."""
+def _set_logging(*, verbose: bool) -> None:
+    """Shows our own warnings, and the libraries' errors; all there is when verbose.
+
+    Some libraries set the levels of their own loggers, so it is the handler that decides.
+    """
     handler = logging.StreamHandler()
-    handler.setLevel(level)
-    logging.basicConfig(level=level, handlers=[handler])
+    if not verbose:
+        handler.addFilter(lambda record: record.levelno >= logging.ERROR or record.name.startswith("stages."))
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
 
 
 def _device(name: str) -> str:

@@ -21,7 +21,7 @@ from stages.manifest import (
     write_text,
 )
 from stages.records import Recording
-from stages.scan import scan
+from stages.scan import Scan, scan
 
 RECORDINGS = "recordings"
 """The folder of what the scan found: the input of the first stage."""
@@ -80,7 +80,7 @@ def create_dataset(folder: Path, voices: Path) -> Dataset:
     return dataset
 
 
-def find_recordings(dataset: Dataset, cache: DigestCache, *, limit: int | None, threads: int) -> list[Recording]:
+def find_recordings(dataset: Dataset, cache: DigestCache, *, limit: int | None, threads: int) -> Scan:
     """Scans the voices folder, takes the digests, and writes the recordings down, shard by shard.
 
     Args:
@@ -88,8 +88,12 @@ def find_recordings(dataset: Dataset, cache: DigestCache, *, limit: int | None, 
         cache: Digests known from before.
         limit: Take the first so many by id; None for all.
         threads: Files read at a time.
+
+    Returns:
+        What was found, with the digests.
     """
-    found = scan(dataset.voices).recordings[:limit]
+    everything = scan(dataset.voices)
+    found = everything.recordings[:limit]
     voices = str(dataset.voices)
     paths = [f"{voices}/{recording.id}" for recording in found]
     texts = [f"{voices}/{recording.transcript}" if recording.transcript else "" for recording in found]
@@ -99,7 +103,7 @@ def find_recordings(dataset: Dataset, cache: DigestCache, *, limit: int | None, 
         for recording, digest, text in zip(found, digests[: len(paths)], digests[len(paths) :], strict=True)
     ]
     _write_recordings(dataset.stage(RECORDINGS), recordings)
-    return recordings
+    return Scan(tuple(recordings), everything.ignored)
 
 
 def _write_recordings(folder: Path, recordings: list[Recording]) -> None:

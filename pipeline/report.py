@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages.errors import ExitCode
 from stages.manifest import Receipt
+from stages.scan import Scan
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,6 +92,13 @@ class Reporter:
         """Shows a line, on standard error."""
         if not self.quiet:
             (self._progress.console if self._progress else _console()).print(line, highlight=False, soft_wrap=True)
+
+    def say_found(self, scan: Scan) -> None:
+        """Says how many recordings there are, how many have a transcript, and what else lies in the folder."""
+        told = sum(bool(recording.transcript) for recording in scan.recordings)
+        ignored = ", ".join(f"{count:,} {suffix or 'without suffix'}" for suffix, count in scan.ignored.items())
+        also = f"; not taken for recordings: {ignored}" if ignored else ""
+        self.say(f"{len(scan.recordings):,} recordings, {told:,} with a transcript{also}")
 
     def begin(self, stage: str, to_do: int, kept: int) -> None:
         """Says that a stage starts with so many shards to make."""
