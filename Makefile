@@ -9,6 +9,7 @@ EXTRAS ?= dev
 OUT ?= dataset
 ARGS ?=
 BIN := .venv/bin
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup demo test check format hdf5 bench clean
 
@@ -22,13 +23,14 @@ demo: setup ## recordings, dataset, a small model and a spoken sentence, in minu
 	@.setup/demo.sh
 
 test: setup ## run the tests (ARGS="-k store" for some of them)
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(PYTEST) $(ARGS)
 
 check: setup ## format, lint, types and tests: what must pass before a change goes in
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/mypy .setup/install.py
+	$(PYTEST)
 
 format: setup ## format the code and mend what the linter can mend
 	$(BIN)/ruff format .

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # The main job, small: recordings, dataset, model, speech. Run by `make demo`.
 set -euo pipefail
+shopt -s globstar nullglob
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 
 readonly TEXT="The sun is warm, and the wind is very light today."
-readonly SPEAKER="voices/en" # any recording in the language of the text will do
 times=()
 
 step() { # step NAME COMMAND...: shows the command, runs it and notes how long it takes
   local name=$1 start=$SECONDS status=0
   shift
-  printf '\n== %s\n$ %s\n' "$name" "${*@Q}"
+  printf '\n== %s\n$%s\n' "$name" "$(printf ' %q' "$@")"
   "$@" || status=$?
   [[ $status == 0 || $status == 3 ]] || exit "$status" # 3: done, but some recordings were rejected
   times+=("$(printf '%-12s %4d s' "$name" $((SECONDS - start)))")
@@ -20,8 +20,8 @@ step() { # step NAME COMMAND...: shows the command, runs it and notes how long i
 [[ -d voices ]] || step recordings valle-prep voices voices
 step dataset valle-prep run voices --out dataset --set encode.codec=embedded
 step training valle train configs/demo.yaml
-reference=$(find "$SPEAKER" voices -name '*.wav' 2>/dev/null | head -n 1)
-step speech valle synth "$TEXT" "$reference" demo/out.wav --model demo/model --language en
+references=(voices/en/**/*.wav voices/**/*.{wav,flac,mp3,ogg,opus,m4a})
+step speech valle synth "$TEXT" "${references[0]}" demo/out.wav --model demo/model --language en
 
 cat <<EOF
 
@@ -31,7 +31,7 @@ total        $(printf '%4d' "$SECONDS") s
 voices/        the recordings, with what is said in them
 dataset/       codes, text, phonemes and neighbours; dataset/metadata for tables
 demo/model/    the model; tensorboard --logdir demo/model shows how it learnt
-demo/out.wav   "$TEXT", in the voice of $reference
+demo/out.wav   "$TEXT", in the voice of ${references[0]}
 
 The model is tiny and has heard minutes of synthetic speech: it babbles in the right voice. For the real thing, put
 your own recordings into a folder, as <speaker>/<file>, and run, on a GPU:
