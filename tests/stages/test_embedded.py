@@ -1,0 +1,140 @@
+import math
+from statistics import fmean
+
+import librosa
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pystoi import stoi
+from safetensors.torch import save_file
+
+from stages import fit_embedded
+from stages.audio import read_at
+from stages.embedded import HOP, NUM_MELS, SAMPLE_RATE, WEIGHTS, WINDOW, EmbeddedCodec, mel_filters, quantise
+from stages.errors import AudioError, CodecError, WeightsError
+from stages.scan import scan
+
+
+@pytest.fixture(scope="module")
+def codec():
+    return EmbeddedCodec.load()
+
+
+def noise(samples: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(samples, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def test_sizes(codec):
+    assert (codec.name, codec.sample_rate, codec.frame_rate) == ("embedded", 24_000, 75.0)
+    assert codec.embeddings().shape == (codec.num_codebooks, codec.codebook_size, NUM_MELS) == (8, 1024, NUM_MELS)
+    assert len(codec.revision) == 16
+    assert WEIGHTS.stat().st_size <= 8_000_000
+
+
+def test_mel_filters_are_librosas():
+    expected = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=WINDOW, n_mels=NUM_MELS)
+    torch.testing.assert_close(mel_filters(), torch.from_numpy(expected), atol=1e-7, rtol=1e-5)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    samples=st.lists(st.integers(1, 3 * WINDOW), min_size=1, max_size=4), gain=st.sampled_from([0.0, 1e-6, 0.1, 1.0])
+)
+def test_encode_gives_the_frames_and_a_batch_equals_its_singles(codec, samples, gain):
+    waves = [gain * noise(count, seed) for seed, count in enumerate(samples)]
+    batch = codec.encode(waves)
+    for wave, codes_KT in zip(waves, batch, strict=True):
+        assert codes_KT.shape == (8, math.ceil(len(wave) * codec.frame_rate / codec.sample_rate))
+        assert codes_KT.dtype == torch.int64
+        assert 0 <= codes_KT.min() <= codes_KT.max() < 1024
+        assert torch.equal(codes_KT, codec.encode([wave])[0])
+
+
+@settings(deadline=None, max_examples=25)
+@given(codebooks=st.integers(1, 8), frames=st.integers(1, 20), seed=st.integers(0, 99))
+def test_decode_gives_whole_frames_and_the_same_ones_again(codec, codebooks, frames, seed):
+    codes_KT = torch.randint(0, 1024, (codebooks, frames), generator=torch.Generator().manual_seed(seed))
+    before = torch.random.get_rng_state()
+    wave = codec.decode(codes_KT)
+    assert wave.shape == (frames * HOP,)
+    assert wave.dtype == torch.float32
+    assert wave.isfinite().all()
+    assert torch.equal(wave, codec.decode(codes_KT))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_a_wider_beam_is_no_worse_than_the_greedy_choice(codec):
+    tables = codec.embeddings()
+    frames_TM = tables[:, torch.arange(60)].sum(dim=0) + noise(60 * NUM_MELS).reshape(60, NUM_MELS)
+    rest_TM = frames_TM
+    for codebook_VM in tables:
+        rest_TM = rest_TM - codebook_VM[torch.cdist(rest_TM, codebook_VM).argmin(dim=1)]
+    codes_KT = quantise(frames_TM, tables)
+    found_TM = frames_TM - tables[torch.arange(8)[:, None], codes_KT].sum(dim=0)
+    assert found_TM.square().mean() < rest_TM.square().mean()
+
+
+HELD_OUT = ("vctk", "ljspeech", "librispeech-test-other", "multilingual-de", "multilingual-ja")
+
+
+@pytest.fixture(scope="module")
+def clips(speech):
+    """The first six seconds of some recordings that the weights were not fitted on."""
+    found = [recording for recording in scan(speech).recordings if recording.group in HELD_OUT]
+    assert all(fit_embedded.is_held_out(recording) for recording in found)
+    return [torch.from_numpy(read_at(speech / one.id, SAMPLE_RATE)[: 6 * SAMPLE_RATE]) for one in found[::9]]
+
+
+def test_real_speech_comes_back_intelligible_and_every_codebook_helps(codec, clips):
+    codes = codec.encode(clips)
+
+    def mean_stoi(codebooks: int) -> float:
+        pairs = [
+            (wave, codec.decode(codes_KT[:codebooks])[: len(wave)]) for wave, codes_KT in zip(clips, codes, strict=True)
+        ]
+        return fmean(stoi(wave.numpy(), decoded.numpy(), SAMPLE_RATE) for wave, decoded in pairs)
+
+    coarse, middle, fine = (mean_stoi(codebooks) for codebooks in (1, 4, 8))
+    assert len(clips) >= 10
+    assert coarse + 0.05 < middle < fine - 0.02
+    assert fine >= 0.87
+
+
+def test_silence_is_one_code_and_stays_silent(codec):
+    [codes_KT] = codec.encode([torch.zeros(SAMPLE_RATE)])
+    assert (codes_KT == codes_KT[:, :1]).all()
+    assert codec.decode(codes_KT).abs().max() < 1e-4
+    hiss_KT = codec.encode([1e-6 * noise(SAMPLE_RATE)])[0]
+    assert torch.equal(hiss_KT, codes_KT)
+
+
+def test_clipped_and_overdriven_input_is_coded(codec, clips):
+    for wave in ((8 * clips[0]).clamp(-1, 1), 100 * clips[0], torch.ones(SAMPLE_RATE)):
+        [codes_KT] = codec.encode([wave])
+        assert codec.decode(codes_KT).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "wave", [torch.zeros(0), torch.zeros(2, 9), torch.tensor([0.0, math.nan]), torch.tensor([math.inf])]
+)
+def test_bad_waves_are_refused(codec, wave):
+    with pytest.raises(AudioError, match=r"waves\[1\]"):
+        codec.encode([noise(400), wave])
+
+
+@pytest.mark.parametrize("shape_or_value", [(9, 4), (0, 4), (8, 0), (8,), -1, 1024])
+def test_bad_codes_are_refused(codec, shape_or_value):
+    is_value = isinstance(shape_or_value, int)
+    codes = torch.full((8, 4), shape_or_value) if is_value else torch.zeros(shape_or_value, dtype=torch.long)
+    with pytest.raises(CodecError, match="embedded"):
+        codec.decode(codes)
+
+
+def test_bad_weights_are_refused(tmp_path):
+    missing, garbage, foreign = (tmp_path / name for name in ("missing", "garbage", "foreign"))
+    garbage.write_bytes(b"not safetensors")
+    save_file({"weight": torch.zeros(3)}, foreign)
+    for path in (missing, garbage, foreign):
+        with pytest.raises(WeightsError, match=rf"{path.name}.*stages\.fit_embedded"):
+            EmbeddedCodec.load(path)
