@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from stages.codecs import check_codes, check_waves
 from stages.errors import WeightsError
+from stages.records import CodecIdentity
 from stages.weights import revision_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ WINDOW = 1024
 """Samples in a frame's Hann window; frame t is centred on sample HOP * t + HOP / 2."""
 NUM_MELS = 100
 FLOOR = 1e-4
-"""Added to the mel magnitudes, about -95 dB of a full-scale tone: what lies below it is silence and gets steady codes."""
+"""Added to the mel magnitudes, about -95 dB of a full-scale tone: what lies below it is silence, with steady codes."""
 _BEAM = 4
 _NNLS_STEPS = 10
 _GRIFFIN_LIM_STEPS = 32
@@ -110,6 +111,23 @@ class EmbeddedCodec:
         self._inverse_FM = torch.linalg.pinv(filters_MF.double()).float().to(device)
 
     @classmethod
+    def identify(cls, weights: Path | None = None) -> CodecIdentity:
+        """Returns the identity of the packaged weights, or of a file of the same kind, without loading its tensors.
+
+        Raises:
+            WeightsError: if the file is missing or isn't such weights.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        path = weights or WEIGHTS
+        try:
+            with safe_open(path, framework="numpy") as file:
+                num_codebooks, size, _ = file.get_slice("codebooks_KVM").get_shape()
+        except (OSError, SafetensorError, ValueError) as error:
+            raise WeightsError(_unreadable(path, error)) from error
+        return CodecIdentity(cls.name, SAMPLE_RATE, cls.frame_rate, num_codebooks, size, revision_of(path))
+
+    @classmethod
     def load(cls, weights: Path | None = None, device: str = "cpu") -> Self:
         """Loads the packaged weights, or a file of the same kind.
 
@@ -183,17 +201,20 @@ def read_tables(path: Path) -> Tables:
         tensors = load_file(path)
         tables = Tables(**tensors)
     except (OSError, SafetensorError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise WeightsError(
-            f"`{path}` must be the embedded codec's weights, but can't be read: {reason}."
-            " Install the package again, or make them with `python -m stages.fit_embedded`."
-        ) from error
+        raise WeightsError(_unreadable(path, error)) from error
     if tables.codebooks_KVM.ndim != 3 or tables.codebooks_KVM.shape[2] != NUM_MELS:
         raise WeightsError(
             f"`{path}` must hold codebooks of {NUM_MELS} mel bands, but holds {list(tables.codebooks_KVM.shape)}."
             " Make them with `python -m stages.fit_embedded`."
         )
     return tables
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    return (
+        f"`{path}` must be the embedded codec's weights, but can't be read: {str(error).splitlines()[0]}."
+        " Install the package again, or make them with `python -m stages.fit_embedded`."
+    )
 
 
 def _window(device: "torch.device") -> "Tensor":
