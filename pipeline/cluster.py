@@ -132,7 +132,7 @@ class DaskCluster:
                 n_workers=self._jobs,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                dashboard_address=":0",
                 host="127.0.0.1",
                 silence_logs="CRITICAL",
             )

@@ -43,13 +43,17 @@ def run_shard(job: ShardJob) -> Receipt:
     Raises:
         ArtefactError: if an input shard is damaged, or if the stage loses or invents an item.
     """
+    from threadpoolctl import threadpool_limits
+
     stage = _ready_stage(job.stage, job.config, job.context)
     folder = job.context.dataset / job.stage
     items = _read_items(stage, job)
     fingerprints = [_item_fingerprint(stage, item) for item in items]
     carried = _carried_over(stage, folder, job.previous)
     fresh = [item for item, fingerprint in zip(items, fingerprints, strict=True) if fingerprint not in carried]
-    made = iter(_process_all(stage, folder, job, fresh))
+    # The last digits of a matrix product depend on the number of threads, and the bytes of a dataset must not.
+    with threadpool_limits(1):
+        made = iter(_process_all(stage, folder, job, fresh))
     outcomes = [carried[f] if f in carried else next(made) for f in fingerprints]
     _check_conservation(stage, job, items, outcomes)
     ids = [item.id for item in items]

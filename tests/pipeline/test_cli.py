@@ -14,10 +14,12 @@ from tests.pipeline.conftest import EMBEDDED, prep
 
 
 def error_of(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 2) -> str:
-    """Runs a command that must fail with `code` and one line; returns the line."""
+    """Runs a command that must fail with `code` and one line of error, the last; returns it."""
     capsys.readouterr()
     assert prep(*arguments) == code
-    [line] = capsys.readouterr().err.strip().splitlines()
+    *before, line = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: ")
+    assert not [other for other in before if other.startswith(("error", "Traceback"))]
     return line
 
 
