@@ -31,7 +31,7 @@ class Language:
     words: frozenset[str] = frozenset()
     """Words that stand alone in recordings (digits, yes, no), too short for letter statistics."""
     prepare: str = ""
-    """What `g2p` turns the text into before espeak-ng reads it: `kana`, or nothing."""
+    """What `g2p` does beside espeak-ng's reading: `kana` before it, Mandarin's `tones` after it, or nothing."""
 
 
 def _row(code: str, name: str, espeak: str = "", words: str = "", prepare: str = "") -> Language:
@@ -47,7 +47,7 @@ _ROWS = (
     # Brazilian: nine in ten speakers, and nearly all of the open Portuguese corpora.
     _row("pt", "Portuguese", "pt-br", "zero um dois três quatro cinco seis sete oito nove dez sim não olá obrigado"),
     _row("ja", "Japanese", prepare="kana"),
-    _row("zh", "Chinese", "cmn"),
+    _row("zh", "Chinese", "cmn", prepare="tones"),
     _row("ko", "Korean"),
     _row("sv", "Swedish", words="noll ett två tre fyra fem sex sju åtta nio tio ja nej hej tack"),
     _row("nl", "Dutch", words="nul één twee drie vier vijf zes zeven acht negen tien ja nee hallo dank"),

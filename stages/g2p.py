@@ -1,0 +1,177 @@
+"""g2p: text to phonemes, in IPA, by espeak-ng through phonemizer.
+
+The strings are phonemizer's own (punctuation and stress kept, the flags of language switches removed), save where
+espeak-ng would read a text wrongly: Japanese is turned into kana first, Mandarin gets its tones back.
+"""
+
+import logging
+import re
+import threading
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import ClassVar
+
+from stages import espeak
+from stages.base import Filtered, Reject, Stage, guarded
+from stages.config import Config
+from stages.errors import WeightsError
+from stages.kana import to_kana
+from stages.languages import LANGUAGES, normalise_code
+from stages.mandarin import Mandarin
+from stages.manifest import Rows
+from stages.records import Utterance
+
+_PACKAGES = ("espeakng-loader", "phonemizer", "pykakasi")
+
+# espeak-ng keeps its state in global variables: one text at a time.
+_LOCK = threading.Lock()
+
+_UNSPOKEN = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]+")
+"""Soft hyphens, marks of direction, lone surrogates."""
+_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+_WIDE_MARKS = str.maketrans(
+    {chr(wide): chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)}
+    | dict(zip("、。「」『』〈〉《》【】・", ",.“”“”“”“”“” ", strict=True))
+)
+"""East Asian marks that phonemizer doesn't know as punctuation, as those that it does."""
+_WIDE = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+_MISSING_SPACE = re.compile(f"(?<=[”),.!?;:])(?=[“({_WIDE}])|(?<=[{_WIDE}])(?=[“(])")
+_HAS_WIDE = re.compile(f"[{_WIDE}]")
+"""Where text without spaces needs one, so that marks stand in the phonemes as they do elsewhere."""
+
+_PREPARE: dict[str, Callable[[str], str]] = {"": str, "kana": to_kana}
+"""What the column `prepare` of the table of languages asks for."""
+
+
+class G2pConfig(Config):
+    """What the phonemes keep of the text."""
+
+    stress: bool = True
+    """Whether the marks of primary and secondary stress are kept."""
+    punctuation: bool = True
+    """Whether punctuation is kept; without it a pause leaves no trace."""
+
+
+class G2p(Stage[G2pConfig, Utterance, Utterance]):
+    """Fills the phonemes of each utterance."""
+
+    name: ClassVar[str] = "g2p"
+    needs: ClassVar[str] = "slice"
+    version: ClassVar[int] = 1
+    format = Rows(Utterance)
+
+    @property
+    def batch_size(self) -> int:
+        """A batch takes about 100 ms."""
+        return 256
+
+    def revision(self) -> str:
+        """Returns the versions of the packages that the phonemes come from."""
+        return ", ".join(f"{package} {_version(package)}" for package in _PACKAGES)
+
+    def check(self, items: Sequence[Utterance]) -> list[str]:  # noqa: ARG002
+        """Returns the packages that are missing."""
+        try:
+            _check_packages()
+        except WeightsError as error:
+            return [str(error)]
+        return []
+
+    def process(self, items: Sequence[Utterance]) -> list[list[Utterance | Filtered | Reject]]:
+        """Returns the utterances with their phonemes.
+
+        Rejected: `NoPhonemes` where nothing in the text can be spoken, `UnusableText` where the language isn't in the
+        table.
+        """
+        return guarded(items, self._phonemized)
+
+    def _phonemized(self, item: Utterance) -> list[Utterance | Filtered | Reject]:
+        config = self.config
+        (phonemes,) = phonemize([item.text], item.language, stress=config.stress, punctuation=config.punctuation)
+        if not any(map(str.isalpha, phonemes)):
+            detail = f"`{item.text[:40]}` must hold something to say in `{item.language}`, but holds nothing."
+            return [Reject(item.id, "NoPhonemes", detail, "mend the transcript or its language")]
+        return [replace(item, phonemes=phonemes)]
+
+
+STAGE = G2p
+
+
+def phonemize(texts: Sequence[str], language: str, *, stress: bool = True, punctuation: bool = True) -> list[str]:
+    """Turns texts into phonemes.
+
+    Args:
+        texts: Anything that people write; line breaks count as spaces.
+        language: A code or name of the table, such as `en`, `en-GB` or `English`.
+        stress: Whether stress marks are kept.
+        punctuation: Whether punctuation is kept.
+
+    Returns:
+        One string of IPA for each text, words set apart by single spaces; without any letter where there is nothing to
+        speak. The same whatever the other texts, the process and the thread.
+
+    Raises:
+        TextError: if the table doesn't hold the language.
+        WeightsError: if espeak-ng is missing.
+
+    Example:
+        >>> phonemize(["Hello."], language="en")
+        ['həlˈoʊ.']
+    """
+    if isinstance(texts, str):
+        raise TypeError("`texts` must be a sequence of texts, but is one text: give `[text]`.")
+    code = normalise_code(language)
+    with _LOCK:
+        read = _reader(code, stress, punctuation)
+        return [" ".join(read(_clean(text)).split()) for text in texts]
+
+
+def _clean(text: str) -> str:
+    """Returns the text in one line, composed, with marks that phonemizer knows."""
+    plain = unicodedata.normalize("NFC", _SPACE.sub(" ", _UNSPOKEN.sub("", text))).strip().translate(_WIDE_MARKS)
+    return _MISSING_SPACE.sub(" ", plain) if _HAS_WIDE.search(plain) else plain
+
+
+@cache
+def _reader(code: str, stress: bool, punctuation: bool) -> Callable[[str], str]:
+    """Returns what reads a language; kept, since each backend costs 100 ms and leaks 5 MB."""
+    _check_packages()
+    espeak.configure()
+    language = LANGUAGES[code]
+    if language.prepare == "tones":
+        return Mandarin(language.espeak, stress=stress, punctuation=punctuation).phonemize
+
+    from phonemizer.backend import EspeakBackend
+
+    logger = logging.getLogger("phonemizer.quiet")
+    logger.setLevel(logging.ERROR)
+    backend = EspeakBackend(
+        language.espeak,
+        preserve_punctuation=punctuation,
+        with_stress=stress,
+        language_switch="remove-flags",
+        logger=logger,
+    )
+    prepare = _PREPARE[language.prepare]
+    # One text a call: in a batch phonemizer moves the marks of a text that gives no phonemes to its neighbour.
+    return lambda text: " ".join(backend.phonemize([prepare(text)], strip=True))
+
+
+def _check_packages() -> None:
+    missing = [package for package in _PACKAGES if not _version(package)]
+    if missing:
+        raise WeightsError(
+            f"`g2p` must have {', '.join(_PACKAGES)}, but can't find {', '.join(missing)}."
+            f" Run `pip install {' '.join(missing)}`."
+        )
+    espeak.locate()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
