@@ -104,11 +104,9 @@ def load_codec(
         name: A row of `CODECS`.
         weights: A file or folder. Without it: the environment variable (`VALLE_ENCODEC_WEIGHTS`,
             `VALLE_VOCOS_WEIGHTS`, `VALLE_DAC_WEIGHTS`), the cache of the codec's library, its download.
-
-            * `encodec`: the state dict of the 24 kHz model, `encodec_24khz-d7cc33bc.th`.
-            * `vocos`: a folder with `config.yaml`, `pytorch_model.bin` and EnCodec's `.th` file; without the latter,
-              that is looked for as for `encodec`.
-            * `dac`: a file that `DAC.save(path, package=False)` wrote; the model's sizes are in it.
+            `encodec`: the state dict of the 24 kHz model, `encodec_24khz-d7cc33bc.th`. `vocos`: a folder with
+            `config.yaml`, `pytorch_model.bin` and EnCodec's `.th` file; without the latter, that is looked for as for
+            `encodec`. `dac`: a file that `DAC.save(path, package=False)` wrote; the model's sizes are in it.
         device: `cpu`, `cuda` or `cuda:N`.
         sample_rate: Hz; which published model to fetch where there are several (`dac`: 44100, which is the default,
             24000 or 16000). Not used where `weights` are given.
@@ -225,7 +223,6 @@ class _Network(ABC):
 
     @abstractmethod
     def _codes(self, wave_B1L: "Tensor") -> "Tensor": ...
-
     @abstractmethod
     def _wave(self, codes_KT: "Tensor") -> "Tensor": ...
 
