@@ -29,8 +29,9 @@ HOP = 320
 WINDOW = 1024
 """Samples in a frame's Hann window; frame t is centred on sample HOP * t + HOP / 2."""
 NUM_MELS = 100
-FLOOR = 1e-4
-"""Added to the mel magnitudes, about -95 dB of a full-scale tone: what lies below it is silence, with steady codes."""
+FLOOR = 5e-4
+"""Added to the mel magnitudes: hiss well below it counts as silence and gets steady codes (a sine that fills the range
+reaches about 7)."""
 _BEAM = 4
 _NNLS_STEPS = 10
 _GRIFFIN_LIM_STEPS = 32

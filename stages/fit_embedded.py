@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from stages.audio import read_at, resample
 from stages.console import run_app
-from stages.embedded import FLOOR, NUM_MELS, SAMPLE_RATE, WEIGHTS, EmbeddedCodec, Tables, log_mel, mel_filters
+from stages.embedded import FLOOR, NUM_MELS, SAMPLE_RATE, WEIGHTS, EmbeddedCodec, Tables, log_mel, mel_filters, quantise
 from stages.errors import UsageError
 from stages.manifest import atomic
 from stages.records import Recording, Wave
@@ -39,6 +39,8 @@ SOURCES = {
 NUM_CODEBOOKS = 8
 CODEBOOK_SIZE = 1024
 _ITERATIONS = 12
+_REFINEMENTS = 2
+_LEAST_FRAMES = 4
 _LEAST_SCALE = 1.6
 """In log magnitude: keeps a band that is nearly always silent from dominating the distance once it isn't."""
 _HIGH_BAND = 88
@@ -67,24 +69,20 @@ def fit(voices: Path, *, seed: int = 0) -> Tables:
     import torch
 
     recordings = [recording for recording in scan(voices).recordings if not is_held_out(recording)]
-    missing = SOURCES.keys() - {recording.group for recording in recordings}
+    missing = sorted(SOURCES.keys() - {recording.group for recording in recordings})
     if missing:
         raise UsageError(f"`{voices}` must hold the groups {', '.join(SOURCES)}, but has no {', '.join(missing)}.")
     filters_MF = mel_filters()
-    mels = [log_mel(torch.from_numpy(wave), filters_MF) for wave in _training_waves(voices, recordings)]
+    mels = [log_mel(torch.tensor(wave), filters_MF) for wave in _training_waves(voices, recordings)]
     frames_TM = torch.cat(mels)
     mean_M, scale_M = frames_TM.mean(dim=0), frames_TM.std(dim=0).clamp_min(_LEAST_SCALE)
     scale_M[_HIGH_BAND:] *= 2  # high bands are heard less, and few recordings here have them
     silence_TM = torch.full((round(len(frames_TM) * _SILENCE), NUM_MELS), math.log(FLOOR))
     frames_TM = (torch.cat([frames_TM, silence_TM]) - mean_M) / scale_M
-    generator = torch.Generator().manual_seed(seed)
-    codebooks = []
-    for k in range(NUM_CODEBOOKS):
-        codebook_VM = _k_means(frames_TM, generator).half().float()
-        frames_TM = frames_TM - codebook_VM[_nearest(frames_TM, codebook_VM)]
-        codebooks.append(codebook_VM)
-        _say(f"codebook {k}: {float(frames_TM.square().mean()):.4f} of the variance left")
-    return Tables(mean_M, scale_M, torch.stack(codebooks))
+    codebooks_KVM = _residual_k_means(frames_TM, torch.Generator().manual_seed(seed))
+    for _ in range(_REFINEMENTS):
+        codebooks_KVM = _refine(frames_TM, codebooks_KVM)
+    return Tables(mean_M, scale_M, codebooks_KVM)
 
 
 def _training_waves(voices: Path, recordings: Sequence[Recording]) -> Iterator[Wave]:
@@ -102,8 +100,52 @@ def _training_waves(voices: Path, recordings: Sequence[Recording]) -> Iterator[W
             yield resample(wave, round(SAMPLE_RATE * 1.35), SAMPLE_RATE)
 
 
+def _residual_k_means(frames_TM: "Tensor", generator: "torch.Generator") -> "Tensor":
+    """Returns `[K, V, M]` codebooks, each fitted to what those before it leave."""
+    import torch
+
+    codebooks = []
+    for k in range(NUM_CODEBOOKS):
+        codebook_VM = _k_means(frames_TM, generator)
+        frames_TM = frames_TM - codebook_VM[_nearest(frames_TM, codebook_VM)]
+        codebooks.append(codebook_VM)
+        _say(f"codebook {k}: mean squared error {float(frames_TM.square().mean()):.4f}")
+    return torch.stack(codebooks)
+
+
+def _refine(frames_TM: "Tensor", codebooks_KVM: "Tensor") -> "Tensor":
+    """Returns codebooks that fit the codes which the beam, unlike the greedy choice, gives to the frames.
+
+    Each codebook in turn gets the vectors of least squared error, the others being fixed. What counts is the error of
+    all codebooks together and, as much in sum, those of the first 1, 2, … alone, which must go on making sense.
+    """
+    import torch
+
+    codebooks_KVM = codebooks_KVM.clone()
+    codes_KT = torch.cat([quantise(chunk_TM, codebooks_KVM) for chunk_TM in torch.split(frames_TM, 2048)], dim=1)
+    weight_K = torch.tensor([1.0] * (NUM_CODEBOOKS - 1) + [NUM_CODEBOOKS - 1.0])  # of the error of the first k + 1
+    for k, code_T in enumerate(codes_KT):
+        wanted_TM = frames_TM.clone()
+        for other in set(range(NUM_CODEBOOKS)) - {k}:
+            share = weight_K[max(k, other) :].sum() / weight_K[k:].sum()  # of the errors with k that `other` is in
+            wanted_TM -= share * codebooks_KVM[other, codes_KT[other]]
+        codebooks_KVM[k] = _means(wanted_TM, code_T, codebooks_KVM[k])
+    rest_TM = frames_TM - sum(codebook_VM[code_T] for codebook_VM, code_T in zip(codebooks_KVM, codes_KT, strict=True))
+    _say(f"refined: mean squared error {float(rest_TM.square().mean()):.4f}")
+    return codebooks_KVM
+
+
+def _means(frames_TM: "Tensor", code_T: "Tensor", unused_VM: "Tensor") -> "Tensor":
+    """Returns `[V, M]`: the mean of the frames of each code, and the row of `unused_VM` where it has none."""
+    import torch
+
+    count_V1 = code_T.bincount(minlength=len(unused_VM))[:, None]
+    sum_VM = torch.zeros_like(unused_VM).index_add_(0, code_T, frames_TM)
+    return torch.where(count_V1 > 0, sum_VM / count_V1.clamp_min(1), unused_VM)
+
+
 def _k_means(frames_TM: "Tensor", generator: "torch.Generator") -> "Tensor":
-    """Returns `[V, M]` centres by Lloyd's algorithm; a centre that loses its frames starts again at a random one."""
+    """Returns `[V, M]` centres by Lloyd's algorithm; one that loses its frames starts again at a random frame."""
     import torch
 
     def random_frames(count: int) -> "Tensor":
@@ -112,10 +154,8 @@ def _k_means(frames_TM: "Tensor", generator: "torch.Generator") -> "Tensor":
     centres_VM = random_frames(CODEBOOK_SIZE)
     for _ in range(_ITERATIONS):
         nearest_T = _nearest(frames_TM, centres_VM)
-        count_V = nearest_T.bincount(minlength=CODEBOOK_SIZE)
-        sum_VM = torch.zeros_like(centres_VM).index_add_(0, nearest_T, frames_TM)
-        centres_VM = sum_VM / count_V.clamp_min(1)[:, None]
-        lost_V = count_V < 4
+        centres_VM = _means(frames_TM, nearest_T, centres_VM)
+        lost_V = nearest_T.bincount(minlength=CODEBOOK_SIZE) < _LEAST_FRAMES
         centres_VM[lost_V] = random_frames(int(lost_V.sum()))
     return centres_VM
 
@@ -181,7 +221,7 @@ def evaluate(voices: Path, codec: EmbeddedCodec, *, clips_per_speaker: int = 3, 
         done = values.setdefault((recording.group, recording.speaker), [])
         if not is_held_out(recording) or len(done) == clips_per_speaker:
             continue
-        wave = torch.from_numpy(read_at(voices / recording.id, SAMPLE_RATE)[: round(seconds * SAMPLE_RATE)])
+        wave = torch.tensor(read_at(voices / recording.id, SAMPLE_RATE)[: round(seconds * SAMPLE_RATE)])
         if len(wave) < 2 * SAMPLE_RATE:
             continue
         started = time.perf_counter()

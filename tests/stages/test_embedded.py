@@ -1,3 +1,4 @@
+import json
 import math
 from statistics import fmean
 
@@ -10,9 +11,11 @@ from pystoi import stoi
 from safetensors.torch import save_file
 
 from stages import fit_embedded
-from stages.audio import read_at
+from stages.audio import read_at, write_wav
+from stages.codecs import identity_of
 from stages.embedded import HOP, NUM_MELS, SAMPLE_RATE, WEIGHTS, WINDOW, EmbeddedCodec, mel_filters, quantise
-from stages.errors import AudioError, CodecError, WeightsError
+from stages.errors import AudioError, CodecError, UsageError, WeightsError
+from stages.records import Recording
 from stages.scan import scan
 
 
@@ -28,7 +31,7 @@ def noise(samples: int, seed: int = 0) -> torch.Tensor:
 def test_sizes(codec):
     assert (codec.name, codec.sample_rate, codec.frame_rate) == ("embedded", 24_000, 75.0)
     assert codec.embeddings().shape == (codec.num_codebooks, codec.codebook_size, NUM_MELS) == (8, 1024, NUM_MELS)
-    assert len(codec.revision) == 16
+    assert EmbeddedCodec.identify() == identity_of(codec)
     assert WEIGHTS.stat().st_size <= 8_000_000
 
 
@@ -138,3 +141,54 @@ def test_bad_weights_are_refused(tmp_path):
     for path in (missing, garbage, foreign):
         with pytest.raises(WeightsError, match=rf"{path.name}.*stages\.fit_embedded"):
             EmbeddedCodec.load(path)
+
+
+@pytest.fixture
+def small_fit(tmp_path, monkeypatch):
+    """A folder with a little noise for each group that is fitted on, and a fit of 3 codebooks of 16."""
+    for constant, value in (("NUM_CODEBOOKS", 3), ("CODEBOOK_SIZE", 16), ("_ITERATIONS", 3)):
+        monkeypatch.setattr(fit_embedded, constant, value)
+    for group in fit_embedded.SOURCES:
+        for seed in range(3):
+            write_wav(
+                tmp_path / group / "103" / f"{seed}.wav",
+                0.1 * (seed + 1) * noise(SAMPLE_RATE, seed).numpy(),
+                SAMPLE_RATE,
+            )
+    return tmp_path
+
+
+def test_a_fit_gives_the_same_file_again_and_improves_with_every_codebook(small_fit, capsys):
+    files = [small_fit / "first.safetensors", small_fit / "second.safetensors"]
+    for file in files:
+        fit_embedded.save(fit_embedded.fit(small_fit), file)
+    assert files[0].read_bytes() == files[1].read_bytes()
+    errors = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()[:4]]
+    assert errors == sorted(errors, reverse=True)
+    codec = EmbeddedCodec.load(files[0])
+    assert codec.encode([noise(SAMPLE_RATE)])[0].shape == (3, 75)
+
+
+def test_a_fit_needs_all_its_groups(small_fit):
+    for file in (small_fit / "kerstin-de").rglob("*.wav"):
+        file.unlink()
+    with pytest.raises(UsageError, match="has no kerstin-de"):
+        fit_embedded.fit(small_fit)
+
+
+def test_evaluation_measures_held_out_clips_alone(tmp_path, speech, monkeypatch, capsys):
+    (tmp_path / "vctk").symlink_to(speech / "vctk")
+    (tmp_path / "kerstin-de").symlink_to(speech / "kerstin-de")
+    monkeypatch.setattr("sys.argv", ["fit_embedded", str(tmp_path), "--evaluate", "--json"])
+    fit_embedded.main()
+    result = json.loads(capsys.readouterr().out)
+    vctk, everything = result["scores"]
+    assert (vctk["group"], vctk["clips"], vctk["speakers"]) == ("vctk", 6, 2)
+    assert everything["stoi"] == vctk["stoi"]
+    assert vctk["stoi"]["8"] > 0.88
+
+
+def test_a_tenth_of_the_speakers_is_held_out(speech):
+    recordings = scan(speech / "librispeech-train-clean-100").recordings
+    speakers = {Recording("", "librispeech-train-clean-100", one.speaker, "") for one in recordings}
+    assert 15 <= sum(map(fit_embedded.is_held_out, speakers)) <= 30
