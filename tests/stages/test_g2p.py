@@ -1,0 +1,130 @@
+"""The stage `g2p`: phonemizer's own strings where espeak-ng reads a language rightly, mended ones where it doesn't."""
+
+import json
+import os
+import subprocess
+import sys
+import unicodedata
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages import espeak
+from stages.base import Context, Reject
+from stages.errors import TextError
+from stages.g2p import G2p, G2pConfig, phonemize
+from stages.languages import LANGUAGES
+from stages.records import Utterance
+
+PLAIN = ("en", "de", "fr", "es", "it", "pt", "sv", "ko")
+HELLO = {
+    "en": "Good morning, my friend.",
+    "de": "Guten Morgen, mein Freund.",
+    "fr": "Bonjour, mon ami.",
+    "es": "Buenos días, amigo.",
+    "it": "Buongiorno, amico mio.",
+    "pt": "Bom dia, meu amigo.",
+    "ja": "おはよう、友達。",
+    "zh": "早上好，朋友。",
+    "ko": "안녕하세요, 친구.",
+    "sv": "God morgon, min vän.",
+}
+PRINTED = (
+    "import json, sys; from stages.g2p import phonemize; print(json.dumps(phonemize(json.loads(sys.argv[1]), 'en')))"
+)
+
+
+def utterance(text: str, language: str = "en") -> Utterance:
+    return Utterance("a.wav", "a.wav", "g", "s", language, 0, 16_000, 16_000, text)
+
+
+def stage(**config: bool) -> G2p:
+    return G2p(G2pConfig(**config), Context(Path()))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_of_the_table_is_spoken(language: str) -> None:
+    [phonemes] = phonemize([HELLO.get(language, "1 2 3.")], language)
+    assert any(map(str.isalpha, phonemes))
+    assert not set("()0123456789_") & set(phonemes)
+    if language in HELLO:
+        assert phonemes.endswith(".")
+        assert "," in phonemes
+        assert not any(unicodedata.name(letter).startswith(("CJK", "HIRAGANA", "HANGUL")) for letter in phonemes)
+
+
+@pytest.mark.parametrize("language", PLAIN)
+def test_the_strings_are_phonemizers_own(speech: Path, language: str) -> None:
+    from phonemizer.backend import EspeakBackend
+
+    folders = {"en": ("librispeech-test-other", "vctk", "ljspeech"), "de": ("kerstin-de",)}
+    paths = [path for name in folders.get(language, ()) for path in sorted((speech / name).rglob("*.txt"))]
+    paths += sorted((speech / f"multilingual-{language}").rglob("*.txt"))
+    texts = [" ".join(path.read_text(encoding="utf-8-sig").split()) for path in paths][:150]
+    assert texts
+    espeak.configure()
+    backend = EspeakBackend(
+        LANGUAGES[language].espeak, preserve_punctuation=True, with_stress=True, language_switch="remove-flags"
+    )
+    expected = [" ".join(backend.phonemize([text], strip=True)[0].split()) for text in texts]
+    assert phonemize(texts, language) == expected
+
+
+def test_known_readings() -> None:
+    assert phonemize(["Hello."], language="en") == ["həlˈoʊ."]
+    assert phonemize(["Hello."], language="en-GB") == ["həlˈoʊ."]
+    tones = phonemize(["妈", "麻", "马", "骂"], language="zh")
+    assert [tone.lstrip("mˈɑa") for tone in tones] == ["˥", "˧˥", "˨˩˦", "˥˩"]
+    [kanji], [kana] = phonemize(["東京に行きます。"], "ja"), phonemize(["とうきょうに いきます。"], "ja")
+    assert kanji.replace(" ", "") == kana.replace(" ", "")
+
+
+def test_what_the_options_take_away() -> None:
+    [full] = phonemize(["Hello, world!"], "en")
+    [bare] = phonemize(["Hello, world!"], "en", stress=False, punctuation=False)
+    assert set("ˈ,!") <= set(full)
+    assert not set("ˈˌ,!") & set(bare)
+    assert "".join(letter for letter in full if letter not in "ˈˌ,!") == bare
+    [[out]] = stage(stress=False).process([utterance("Hello, world!")])
+    assert isinstance(out, Utterance)
+    assert "ˈ" not in out.phonemes
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(max_size=60), min_size=1, max_size=4), st.sampled_from(["en", "ja", "zh", "ko"]))
+def test_a_text_never_disturbs_its_neighbours(texts: list[str], language: str) -> None:
+    together = phonemize(texts, language)
+    assert together == [phonemize([text], language)[0] for text in texts]
+    assert all("\n" not in phonemes and phonemes == phonemes.strip() for phonemes in together)
+
+
+def test_what_can_t_be_spoken_rejects_itself_alone() -> None:
+    items = [utterance("One."), utterance("…!?"), utterance("Two.", "xx"), utterance("Drei.", "de")]
+    [[one], [marks], [unknown], [three]] = stage().process(items)
+    assert isinstance(one, Utterance)
+    assert isinstance(three, Utterance)
+    assert isinstance(marks, Reject)
+    assert marks.reason == "NoPhonemes"
+    assert isinstance(unknown, Reject)
+    assert unknown.reason == "UnusableText"
+    with pytest.raises(TextError, match="xx"):
+        phonemize(["Two."], "xx")
+
+
+def test_another_process_reads_the_same() -> None:
+    texts = ["The 3 cats' whiskers, re-read: naïve?", "Dr. Smith paid $5.50."]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PHONEMIZER")}
+    command = [sys.executable, "-c", PRINTED, json.dumps(texts)]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+    assert json.loads(found) == phonemize(texts, "en")
+
+
+def test_symbols_are_few_enough_to_learn(speech: Path) -> None:
+    counts: defaultdict[str, set[str]] = defaultdict(set)
+    for language in PLAIN:
+        for path in sorted((speech / f"multilingual-{language}").rglob("*.txt")):
+            counts[language].update(phonemize([path.read_text(encoding="utf-8-sig")], language)[0])
+    assert all(len(symbols) < 80 for symbols in counts.values())
