@@ -123,13 +123,6 @@ class BatchStream:
             if number % self.world == self.rank:
                 yield collate([self.examples.document(draw) for draw in draws], num_codebooks, after)
 
-    def epoch(self) -> Iterator[Batch]:
-        """Yields all batches of the first epoch: a fixed set to validate on."""
-        for batch in self.batches():
-            yield batch
-            if batch.place.epoch:
-                return
-
     def _plans(self, place: Place) -> Iterator[tuple[list[Draw], Place]]:
         epoch, offset = place.epoch, place.offset
         while True:
@@ -152,6 +145,24 @@ class BatchStream:
                 break
             draws.append(draw)
         return draws
+
+
+def every_level(examples: Examples, batch_tokens: int, *, seed: int) -> Iterator[Batch]:
+    """Yields each utterance once at every level, in the order of the store: a fixed set to validate on."""
+    num_codebooks = examples.store.codec.num_codebooks
+    documents: list[Document] = []
+    left = batch_tokens
+    for row in examples.rows.tolist():
+        draw = examples.draw(row, np.random.default_rng((seed, row)))
+        for level in range(num_codebooks):
+            item = examples.document(replace(draw, level=level))
+            left -= len(item)
+            if left < 0 and documents:
+                yield collate(documents, num_codebooks)
+                documents, left = [], batch_tokens - len(item)
+            documents.append(item)
+    if documents:
+        yield collate(documents, num_codebooks)
 
 
 def prefetched(batches: Iterator[Batch]) -> Iterator[Batch]:

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 
 from model.attention import Packed
-from model.batching import START, Batch, BatchStream, Place, prefetched
+from model.batching import START, Batch, BatchStream, Place, every_level, prefetched
 from model.checkpoint import Meta, build, load_trainer_state, load_weights, newest, read_config, read_meta, save
 from model.config import TrainConfig
 from model.dataset import Examples, Store
@@ -53,7 +53,8 @@ class Trainer:
         self.quiet = quiet
         self.run = Path(config.trainer.out)
         self.tokenizer = Tokenizer.default(store.codec.num_codebooks)
-        self.stream = self._stream("train")
+        budget = config.data.batch_tokens
+        self.stream = BatchStream(self._examples("train"), budget, seed=config.trainer.seed)
         self.fabric = make_fabric(config)
         torch.manual_seed(config.trainer.seed)
         network = build(config, self.tokenizer, store.codec)
@@ -62,10 +63,8 @@ class Trainer:
         self.network, self.optimizer = self.fabric.setup(network, make_optimizer(network, config.optimizer))
         self.progress = Progress()
 
-    def _stream(self, split: Literal["train", "validation"]) -> BatchStream:
-        seed = self.config.trainer.seed if split == "train" else VALIDATION_SEED
-        examples = Examples(self.store, self.tokenizer, self.config.data, split)
-        return BatchStream(examples, self.config.data.batch_tokens, seed=seed)
+    def _examples(self, split: Literal["train", "validation"]) -> Examples:
+        return Examples(self.store, self.tokenizer, self.config.data, split)
 
     # ------------------------------------------------------------------------------------------ single training step
 
@@ -109,13 +108,14 @@ class Trainer:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Scores the validation utterances with prompts and levels that never change; {} where there are none."""
-        stream = self._stream("validation")
-        if not len(stream.examples):
+        """Scores the validation utterances at every level, with prompts that never change; {} where there are none."""
+        examples = self._examples("validation")
+        if not len(examples):
             return {}
         self.network.eval()
-        batches = islice(stream.epoch(), self.config.trainer.validate_batches)
-        scores = reduce(add, [self.score(batch.to(self.fabric.device)) for batch in batches])
+        batches = every_level(examples, self.config.data.batch_tokens, seed=VALIDATION_SEED)
+        few = islice(batches, self.config.trainer.validate_batches)
+        scores = reduce(add, [self.score(batch.to(self.fabric.device)) for batch in few])
         self.network.train()
         return scores.report("validation")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.batching import Batch, BatchStream
 from model.config import TrainConfig
 from stages.records import CodecIdentity, Codes
 
@@ -37,6 +38,16 @@ class MemoryStore:
 
     def similar(self, index: int) -> tuple[int, ...]:
         return self.neighbours.get(index, ())
+
+
+def first_epoch(stream: BatchStream) -> list[Batch]:
+    """Returns the batches of a stream's first epoch."""
+    batches = []
+    for batch in stream.batches():
+        batches.append(batch)
+        if batch.place.epoch:
+            break
+    return batches
 
 
 def make_store(rows: int = 24, speakers: int = 4, codec: CodecIdentity = CODEC) -> MemoryStore:

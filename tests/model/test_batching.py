@@ -5,11 +5,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.batching import Batch, BatchStream, Place, prefetched
+from model.batching import Batch, BatchStream, Place, every_level, prefetched
 from model.config import DataConfig
 from model.dataset import Examples
 from model.tokenizer import Tokenizer
-from tests.model.conftest import make_store
+from tests.model.conftest import first_epoch, make_store
 
 CONFIG = DataConfig(min_s=0.2, validation=0.0, prompt_s=0.5)
 EXAMPLES = Examples(make_store(), Tokenizer.default(8), CONFIG, "train")
@@ -28,7 +28,7 @@ def same(one: Batch, two: Batch) -> bool:
 @given(st.integers(64, 2000))
 @settings(max_examples=15, deadline=None)
 def test_an_epoch_holds_each_utterance_once_within_the_budget(budget: int) -> None:
-    batches = list(stream(budget).epoch())
+    batches = first_epoch(stream(budget))
     frames = sorted(len(targets) for batch in batches for targets in batch.targets)
     assert sum(len(batch.lengths) for batch in batches) == len(EXAMPLES)
     assert frames
@@ -52,6 +52,15 @@ def test_a_stream_goes_on_from_any_place(at: int, world: int) -> None:
     ranks = [stream(rank=rank, world=world).batches(place) for rank in range(world)]
     resumed = [next(ranks[number % world]) for number in range(7)]
     assert all(map(same, whole[at:], resumed)), "ranks take turns, so together they see what one alone sees"
+
+
+def test_validation_asks_for_every_level_of_every_utterance() -> None:
+    one, two = (list(every_level(EXAMPLES, 600, seed=3)) for _ in range(2))
+    assert all(map(same, one, two))
+    counts = [sum(len(batch.targets[level]) for batch in one) for level in range(8)]
+    assert counts[0] == counts[1] + len(EXAMPLES), "the stop codes"
+    assert set(counts[1:]) == {counts[1]}
+    assert sum(len(batch.lengths) for batch in one) == 8 * len(EXAMPLES)
 
 
 def test_rows_point_at_what_is_predicted() -> None:

@@ -15,7 +15,7 @@ from model.config import OptimizerConfig
 from model.optimizer import learning_rate
 from model.trainer import Trainer, train
 from stages.errors import CodecError, Interrupted, TrainingError, UsageError
-from tests.model.conftest import Configure, MemoryStore, make_config
+from tests.model.conftest import Configure, MemoryStore, first_epoch, make_config
 
 
 def weights(folder: Path) -> dict[str, Tensor]:
@@ -102,8 +102,7 @@ def test_accumulation_weighs_every_target_alike(configure: Configure, store: Mem
             data__batch_tokens=batch_tokens, data__continuation_probability=0.0, trainer__accumulate=accumulate
         )
         trainer = Trainer(config, store, quiet=True)
-        batches = list(trainer.stream.epoch())
-        scores, norm = trainer.train_step(batches)
+        scores, norm = trainer.train_step(first_epoch(trainer.stream))
         norms.append((scores.loss_K.sum().item(), norm))
     assert norms[0] == pytest.approx(norms[1], rel=1e-5)
 
