@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
 
 from model.attention import Attend, Packed, Padded
 from model.batching import Batch, collate
@@ -24,7 +25,7 @@ from model.device import make_fabric, resolve_device
 from model.documents import ABSENT, Condition, Document, document
 from model.loss import score
 from model.network import Decoder
-from model.optimizer import make_optimizer
+from model.optimizer import make_optimizers
 from model.samplers import Sampling, sample
 from model.tokenizer import Tokenizer
 from stages.records import CodecIdentity
@@ -47,7 +48,7 @@ def training(config: TrainConfig, *, device: str, seconds: float) -> Values:
     tokenizer = Tokenizer.default(CODEC.num_codebooks)
     raw = build(config, tokenizer, CODEC)
     raw.initialise(torch.Generator().manual_seed(_SEED))
-    network, optimizer = fabric.setup(raw, make_optimizer(raw, config.optimizer))
+    network, *optimizers = fabric.setup(raw, *make_optimizers(raw, config.optimizer))
     documents = random_documents(tokenizer, config.data.batch_tokens)
     batch = collate(documents, CODEC.num_codebooks).to(fabric.device)
     wide, lengths_B, causal_B = padded(batch)
@@ -55,9 +56,10 @@ def training(config: TrainConfig, *, device: str, seconds: float) -> Values:
     def update(inputs: Batch, attend: Attend) -> None:
         logits = network(inputs.tokens_L, inputs.codes_LK, inputs.positions_L, attend, inputs.rows)
         fabric.backward(score(logits, inputs.targets).loss_K.sum() / inputs.num_targets)
-        fabric.clip_gradients(network, optimizer, max_norm=config.optimizer.clip_norm)
-        optimizer.step()
-        optimizer.zero_grad()
+        clip_grad_norm_(raw.parameters(), config.optimizer.clip_norm)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
 
     sides = {
         "packed": lambda: update(batch, Packed(batch.lengths, batch.causal, fabric.device)),

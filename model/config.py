@@ -55,6 +55,8 @@ class DataConfig(Config):
     """Shortest utterance used, in seconds."""
     max_s: float = Field(default=16.0, gt=0)
     """Longest utterance used, in seconds."""
+    languages: list[str] | None = None
+    """Codes of the languages used; all of them if not given."""
     validation: float = Field(default=0.02, ge=0, lt=1)
     """Share kept for validation, chosen by hash, so that it never depends on the other rows."""
     split_by: Literal["utterance", "speaker"] = "utterance"
@@ -79,12 +81,16 @@ class DataConfig(Config):
 
 
 class OptimizerConfig(Config):
-    """AdamW, with a linear warm-up and a cosine decay."""
+    """AdamW or Muon, with a linear warm-up and a cosine decay."""
 
+    matrices: Literal["adamw", "muon"] = "adamw"
+    """What updates the matrices of the blocks; AdamW always updates embeddings, heads and gains."""
     lr: float = Field(default=1e-4, gt=0)
-    """Highest learning rate, reached after the warm-up."""
+    """AdamW's highest learning rate, reached after the warm-up."""
+    muon_lr: float = Field(default=5e-3, gt=0)
+    """Muon's highest learning rate, scaled so that its updates are as large as AdamW's at the same rate."""
     min_lr_ratio: float = Field(default=0.1, ge=0, le=1)
-    """Learning rate at the last step, as a share of `lr`."""
+    """Learning rate at the last step, as a share of the highest."""
     warmup_steps: int = Field(default=2000, ge=0)
     """Steps of linear warm-up."""
     betas: tuple[float, float] = Field(default=(0.9, 0.98), strict=False)

@@ -91,13 +91,16 @@ class Examples:
         self.stop = store.codec.codebook_size
         seconds = store.frames / store.codec.frame_rate
         in_range = (seconds >= config.min_s) & (seconds <= config.max_s)
+        if config.languages is not None:
+            in_range &= np.isin(np.asarray(store.languages), config.languages)
         keys = store.ids if config.split_by == "utterance" else store.speakers
         is_train = np.array([split_of(key, config.validation) == "train" for key in keys], dtype=bool)
         self.rows: Int64s = np.flatnonzero(in_range & (is_train if split == "train" else ~is_train))
         if split == "train" and not len(self.rows):
             raise UsageError(
                 f"`data.min_s` = {config.min_s} to `data.max_s` = {config.max_s} must leave utterances to train on,"
-                f" but of the {len(seconds)} in the dataset none is left. Widen the range, or lower `data.validation`."
+                f" but of the {len(seconds)} in the dataset none is left. Widen the range or `data.languages`, or lower"
+                " `data.validation`."
             )
         self._usable = in_range & is_train if split == "train" else in_range
         self._index_speakers()

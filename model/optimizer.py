@@ -1,27 +1,50 @@
-"""The optimiser and its learning rate."""
+"""The optimisers and their learning rate."""
 
 import math
 
-import torch
+from torch.optim import AdamW, Muon, Optimizer
 
 from model.config import OptimizerConfig
 from model.network import Decoder
 
 
-def learning_rate(config: OptimizerConfig, step: int, max_steps: int) -> float:
-    """Returns the rate for the update after `step` updates: linear warm-up, then a cosine down to `min_lr_ratio`."""
+def rate_factor(config: OptimizerConfig, step: int, max_steps: int) -> float:
+    """Returns the share of the highest rate for the update after `step` updates.
+
+    It rises linearly during the warm-up, then falls along a cosine to `min_lr_ratio`.
+    """
     if step < config.warmup_steps:
-        return config.lr * (step + 1) / config.warmup_steps
+        return (step + 1) / config.warmup_steps
     done = (step - config.warmup_steps) / max(max_steps - config.warmup_steps, 1)
-    return config.lr * (config.min_lr_ratio + (1 - config.min_lr_ratio) * 0.5 * (1 + math.cos(math.pi * min(done, 1))))
+    return config.min_lr_ratio + (1 - config.min_lr_ratio) * 0.5 * (1 + math.cos(math.pi * min(done, 1)))
 
 
-def make_optimizer(network: Decoder, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """Returns AdamW; only the matrices of blocks and heads decay."""
-    decays = {id(m.weight) for m in network.modules() if isinstance(m, torch.nn.Linear)}
-    weights = list(network.parameters())
+def set_rate(optimizers: list[Optimizer], factor: float) -> None:
+    """Sets every learning rate to that share of its highest."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["highest_lr"] * factor
+
+
+def make_optimizers(network: Decoder, config: OptimizerConfig) -> list[Optimizer]:
+    """Returns the optimisers that together update every weight once.
+
+    Only matrices decay: those of the blocks and the heads. Muon, where it is asked for, takes the blocks' matrices.
+
+    Sources: AdamW, https://arxiv.org/abs/1711.05101; Muon, https://kellerjordan.github.io/posts/muon, its updates
+    scaled as in section 2.2 of https://arxiv.org/abs/2502.16982.
+    """
+    matrices = [weight for weight in network.blocks.parameters() if weight.dim() == 2]
+    heads = list(network.heads.parameters())
+    decayed = {id(weight) for weight in [*matrices, *heads]}
+    plain = [weight for weight in network.parameters() if id(weight) not in decayed]
     groups = [
-        {"params": [w for w in weights if id(w) in decays], "weight_decay": config.weight_decay},
-        {"params": [w for w in weights if id(w) not in decays], "weight_decay": 0.0},
+        {"params": heads, "weight_decay": config.weight_decay, "highest_lr": config.lr},
+        {"params": plain, "weight_decay": 0.0, "highest_lr": config.lr},
     ]
-    return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, fused=True)
+    if config.matrices == "adamw":
+        groups[0]["params"] = [*matrices, *heads]
+        return [AdamW(groups, lr=config.lr, betas=config.betas, fused=True)]
+    group = {"params": matrices, "highest_lr": config.muon_lr}
+    muon = Muon([group], lr=config.muon_lr, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw")
+    return [AdamW(groups, lr=config.lr, betas=config.betas, fused=True), muon]

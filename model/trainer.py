@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch.nn.utils import clip_grad_norm_
 
 from model.attention import Packed
 from model.batching import START, Batch, BatchStream, Place, every_level, prefetched
@@ -18,10 +19,10 @@ from model.dataset import Examples, Store
 from model.device import make_fabric
 from model.interrupt import stop_signals
 from model.loss import Scores, score
-from model.optimizer import learning_rate, make_optimizer
+from model.optimizer import make_optimizers, rate_factor, set_rate
 from model.progress import Meter, RunLog
 from model.tokenizer import Tokenizer
-from stages.errors import Interrupted, TrainingError, UsageError
+from stages.errors import StoppedError, TrainingError, UsageError
 
 VALIDATION_SEED = 1234
 """Of the draws of validation documents: the same in every run, so that runs can be compared."""
@@ -60,7 +61,7 @@ class Trainer:
         network = build(config, self.tokenizer, store.codec)
         network.initialise(torch.Generator().manual_seed(config.trainer.seed))
         self.raw_network = network
-        self.network, self.optimizer = self.fabric.setup(network, make_optimizer(network, config.optimizer))
+        self.network, *self.optimizers = self.fabric.setup(network, *make_optimizers(network, config.optimizer))
         self.progress = Progress()
 
     def _examples(self, split: Literal["train", "validation"]) -> Examples:
@@ -80,23 +81,21 @@ class Trainer:
         Raises:
             TrainingError: if the gradient isn't finite; the weights are left as they were.
         """
-        optimizer, config = self.optimizer, self.config.optimizer
-        rate = learning_rate(config, self.progress.step, self.config.trainer.max_steps)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        config = self.config.optimizer
+        set_rate(self.optimizers, rate_factor(config, self.progress.step, self.config.trainer.max_steps))
         num_targets = sum(batch.num_targets for batch in batches)
         parts = []
         for batch in batches:
             scores = self.score(batch.to(self.fabric.device))
             self.fabric.backward(scores.loss_K.sum() / num_targets)
             parts.append(scores.detach())
-        norm = self.fabric.clip_gradients(self.network, optimizer, max_norm=config.clip_norm, error_if_nonfinite=False)
-        assert norm is not None
+        norm = float(clip_grad_norm_(self.raw_network.parameters(), config.clip_norm))
         if not math.isfinite(norm):
-            raise TrainingError(self._not_finite(float(norm)))
-        optimizer.step()
-        optimizer.zero_grad()
-        return reduce(add, parts), float(norm)
+            raise TrainingError(self._not_finite(norm))
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        return reduce(add, parts), norm
 
     # ----------------------------------------------------------------------------------------------------------------
 
@@ -126,7 +125,7 @@ class Trainer:
             The last checkpoint's folder.
 
         Raises:
-            Interrupted: on SIGTERM or Ctrl-C, after saving.
+            StoppedError: on SIGTERM or Ctrl-C, after saving.
             TrainingError: if the gradient is no longer finite; the last checkpoint stands.
         """
         trainer, progress = self.config.trainer, self.progress
@@ -144,7 +143,7 @@ class Trainer:
                 log.step(progress.step)
                 at_end = progress.step == trainer.max_steps or bool(received)
                 if progress.step % trainer.log_every == 0 or at_end:
-                    rate = self.optimizer.param_groups[0]["lr"]
+                    rate = self.optimizers[0].param_groups[0]["lr"]
                     values = meter.report() | {"lr": rate, "epoch": progress.place.epoch}
                     log.report(progress.step, values, meter.step_s * (trainer.max_steps - progress.step))
                 if progress.step % trainer.validate_every == 0 or progress.step == trainer.max_steps:
@@ -153,7 +152,7 @@ class Trainer:
                 if progress.step % trainer.save_every == 0 or at_end:
                     folder = self.save()
                 if received:
-                    raise Interrupted(
+                    raise StoppedError(
                         f"stopped by {received[0].name} after step {progress.step}, saved in `{folder}`."
                         " Give the same command to go on."
                     )
@@ -181,7 +180,7 @@ class Trainer:
     def save(self) -> Path:
         """Writes a checkpoint."""
         state = {
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "place": asdict(self.progress.place),
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state_all(),
@@ -200,7 +199,8 @@ class Trainer:
         """Takes over weights, optimiser, place in the data and generators from a checkpoint."""
         load_weights(self.raw_network, folder)
         state = load_trainer_state(folder)
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, values in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(values)
         torch.set_rng_state(state["random"])
         if state["random_cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(state["random_cuda"])
@@ -223,7 +223,7 @@ def train(config: TrainConfig, store: Store, *, fresh: bool = False, resume: boo
     Raises:
         UsageError: if the folder holds a run that must not be, or can't be, gone on with.
         CodecError: if the dataset's codes are of another codec than the run's.
-        Interrupted: on SIGTERM or Ctrl-C, after saving.
+        StoppedError: on SIGTERM or Ctrl-C, after saving.
         TrainingError: if the gradient is no longer finite.
     """
     found = resumable(config, store, fresh=fresh, resume=resume)

@@ -91,10 +91,12 @@ for _name, _help in _stages().items():
 def status(options: Options) -> None:
     """Show what each stage holds."""
     from pipeline.dataset import open_dataset
-    from pipeline.report import Reporter
+    from pipeline.report import Reporter, exit_code
     from pipeline.runner import read_status
 
-    Reporter(quiet=options.quiet, as_json=options.as_json).close(read_status(open_dataset(options.out)))
+    reports = read_status(open_dataset(options.out))
+    Reporter(quiet=options.quiet, as_json=options.as_json).close(reports)
+    raise typer.Exit(exit_code(reports))
 
 
 @app.command()
@@ -138,7 +140,7 @@ def _prepare(stage: str | None, options: Options, *, voices: Path | None = None,
             return
         reports = run_stages(job, names)
     reporter.close(reports)
-    if not any(report.shards_made for report in reports):
+    if not any(report.shards_made or report.finished for report in reports):
         reporter.say("nothing to do: everything is up to date")
     raise typer.Exit(exit_code(reports))
 
@@ -152,16 +154,15 @@ def _open(
         The dataset, its cache of checksums, and the last recording to take (None for all).
     """
     from pipeline.cluster import cores
-    from pipeline.dataset import Dataset, create_dataset, find_recordings, open_dataset, read_all_recordings
+    from pipeline.dataset import check_voices, find_recordings, new_dataset, open_dataset, read_all_recordings
     from pipeline.digests import DigestCache
 
     if voices is None:
         dataset = open_dataset(options.out)
-    elif options.dry_run:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        dataset = Dataset(options.out, voices.resolve(), recordings=scratch)
+        check_voices(dataset)
     else:
-        dataset = create_dataset(options.out, voices)
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory())) if options.dry_run else None
+        dataset = new_dataset(options.out, voices, recordings=scratch)
     path = dataset.folder / ".digests.sqlite"
     cache = stack.enter_context(DigestCache(path, read_only=options.dry_run))
     if voices is not None:
@@ -170,7 +171,8 @@ def _open(
         return dataset, cache, None
     if options.limit is None:
         return dataset, cache, None
-    return dataset, cache, read_all_recordings(dataset)[: options.limit][-1].id
+    first = read_all_recordings(dataset)[: options.limit]
+    return dataset, cache, first[-1].id if first else None
 
 
 def _set_logging(*, verbose: bool) -> None:

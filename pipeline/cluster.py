@@ -44,10 +44,6 @@ class Cluster(Protocol):
     ) -> None:
         """Stops what was started."""
 
-    @property
-    def dashboard(self) -> str:
-        """The address of the live view, or ""."""
-
     def run(
         self, function: Callable[[Job], Result], jobs: Iterable[Job], on_death: Callable[[Job], Job]
     ) -> Iterator[Result]:
@@ -62,8 +58,6 @@ class Cluster(Protocol):
 
 class SyncCluster:
     """No cluster: everything runs here, one job after the other. For a debugger and for tests."""
-
-    dashboard = ""
 
     def __enter__(self) -> Self:
         """Gives the cluster itself."""
@@ -81,7 +75,8 @@ class SyncCluster:
         on_death: Callable[[Job], Job],  # noqa: ARG002 (a death here is the death of all)
     ) -> Iterator[Result]:
         """Yields the results in order."""
-        yield from map(function, jobs)
+        for job in jobs:
+            yield function(job)
 
 
 class DaskCluster:
@@ -106,11 +101,6 @@ class DaskCluster:
         if self._local:
             self._local.close()
         self._client = self._local = None
-
-    @property
-    def dashboard(self) -> str:
-        """The address of the live view, or ""."""
-        return str(self._client.dashboard_link) if self._client and self._scheduler != "local" else ""
 
     def _connect(self) -> "Client":
         if self._client is None:

@@ -8,6 +8,7 @@ import os
 import sqlite3
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,7 +22,7 @@ class DigestCache:
     """SHA-256 of files, kept in a small SQLite file between runs; a context manager.
 
     Args:
-        path: The SQLite file; made if it isn't there.
+        path: The SQLite file; made, once its folder is there, if it isn't.
         read_only: Whether nothing may be written.
     """
 
@@ -60,34 +61,33 @@ class DigestCache:
             return list(pool.map(self.digest, paths))
 
     def save(self) -> None:
-        """Writes down what was learnt since the last time."""
-        if self._new and not self._read_only:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with sqlite3.connect(self._path) as database:
-                rows = [(*stamp, digest) for stamp, digest in self._new.items()]
-                database.executemany("INSERT INTO digests VALUES (?, ?, ?, ?, ?)", rows)
-            database.close()
-            self._new = {}
+        """Writes down what was learnt since the last time; another run that holds the cache may keep it from that."""
+        if not self._new or self._read_only or not self._path.parent.is_dir():
+            return
+        rows = [(*stamp, digest) for stamp, digest in self._new.items()]
+        try:
+            with closing(sqlite3.connect(self._path)) as database, database:
+                database.execute(_TABLE)
+                database.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)", rows)
+        except sqlite3.OperationalError:
+            return
+        self._new = {}
+
+
+_TABLE = """CREATE TABLE IF NOT EXISTS digests
+    (inode INT, size INT, mtime INT, ctime INT, digest TEXT, PRIMARY KEY (inode, size, mtime, ctime))"""
 
 
 def _load(path: Path, read_only: bool) -> list[tuple[int, int, int, int, str]]:
-    """Reads the cache; a missing or damaged one is made anew."""
+    """Reads the cache; nothing where it is missing or in use, and a damaged one is removed."""
     if not path.exists():
-        if read_only:
-            return []
-        path.parent.mkdir(parents=True, exist_ok=True)
-    for _ in range(2):
-        try:
-            with sqlite3.connect(path) as database:
-                database.execute(
-                    "CREATE TABLE IF NOT EXISTS digests (inode INT, size INT, mtime INT, ctime INT, digest TEXT)"
-                )
-                rows = database.execute("SELECT inode, size, mtime, ctime, digest FROM digests").fetchall()
-            database.close()
-        except sqlite3.DatabaseError:
-            if read_only:
-                return []
+        return []
+    try:
+        with closing(sqlite3.connect(path)) as database:
+            return database.execute("SELECT inode, size, mtime, ctime, digest FROM digests").fetchall()
+    except sqlite3.OperationalError:
+        return []
+    except sqlite3.DatabaseError:
+        if not read_only:
             path.unlink()
-        else:
-            return rows
-    return []
+        return []

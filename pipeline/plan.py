@@ -7,6 +7,7 @@ checksums that the receipt names. Times, names, worker counts and batch sizes pl
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ class ShardJob:
     context: Context
     shard: str
     fingerprint: str
+    upstream: str
+    """Digest of the shard that the items come from."""
+    revision: str
+    """Of the stage's weights."""
     last_recording: str | None
     """Recordings after this id are left out; None for none."""
     previous: tuple[str, ...]
@@ -68,7 +73,7 @@ def plan_stage(
     """
     folder = dataset.stage(stage.name)
     parameters = digest_of([LAYOUT, stage.name, stage.version, stage.parameters(), last_recording])
-    present = list_shards(folder)
+    present, revision = list_shards(folder), stage.revision()
     plan = StagePlan([], [])
     for upstream in input_receipts(stage.needs, dataset, cache):
         fingerprint = digest_of([parameters, upstream.digest])
@@ -80,8 +85,19 @@ def plan_stage(
         plan.why[why] += 1
         previous = tuple(_overlapping(upstream.shard, present)) if why != _DAMAGED else ()
         config = stage.config.model_dump_json()
-        job = ShardJob(stage.name, config, stage.context, upstream.shard, fingerprint, last_recording, previous)
-        plan.jobs.append(job)
+        plan.jobs.append(
+            ShardJob(
+                stage=stage.name,
+                config=config,
+                context=stage.context,
+                shard=upstream.shard,
+                fingerprint=fingerprint,
+                upstream=upstream.digest,
+                revision=revision,
+                last_recording=last_recording,
+                previous=previous,
+            )
+        )
     return plan
 
 
@@ -125,7 +141,25 @@ def input_receipts(needs: str, dataset: Dataset, cache: DigestCache) -> Iterator
                 f"Shard {shard} of `{needs}` in `{dataset.folder}` is damaged."
                 f" Run `valle-prep {command} --out {dataset.folder}`: it makes that shard again."
             )
+        check_fresh(receipt, needs, dataset)
         yield receipt
+
+
+def check_fresh(receipt: Receipt, name: str, dataset: Dataset) -> None:
+    """Checks that a shard was made from what the stages before it hold now.
+
+    Raises:
+        MissingInputError: if one of them has changed since; names the command that follows it up.
+    """
+    while name != RECORDINGS:
+        before = import_module(f"stages.{name}").STAGE.needs
+        upstream = read_receipt(dataset.stage(before), receipt.shard)
+        if upstream is None or upstream.digest != receipt.upstream:
+            raise MissingInputError(
+                f"The output of `{name}` in `{dataset.folder}` is older than that of `{before}`."
+                f" Run `valle-prep {name} --out {dataset.folder}` first, or `valle-prep run`."
+            )
+        name, receipt = before, upstream
 
 
 def _overlapping(shard: str, present: Iterable[str]) -> Iterator[str]:

@@ -38,10 +38,15 @@ class StageReport:
     rejected: Counter[str] = field(default_factory=Counter)
     audio_s: float = 0.0
     seconds: float = 0.0
+    shards_seen: int = 0
+    """Shards counted in."""
+    finished: bool = False
+    """Whether what needs all shards was made anew."""
 
     def add(self, receipts: Iterable[Receipt]) -> None:
         """Counts shards in."""
         for receipt in receipts:
+            self.shards_seen += 1
             self.inputs += receipt.inputs
             self.pieces += receipt.pieces
             self.outputs += receipt.outputs
@@ -91,7 +96,9 @@ class Reporter:
     def say(self, line: str) -> None:
         """Shows a line, on standard error."""
         if not self.quiet:
-            (self._progress.console if self._progress else _console()).print(line, highlight=False, soft_wrap=True)
+            (self._progress.console if self._progress else _console()).print(
+                line, highlight=False, markup=False, soft_wrap=True
+            )
 
     def say_found(self, scan: Scan) -> None:
         """Says how many recordings there are, how many have a transcript, and what else lies in the folder."""

@@ -15,7 +15,7 @@ from pipeline.cluster import Cluster, WorkerDiedError
 from pipeline.config import STAGES, PrepConfig, build_stage
 from pipeline.dataset import RECORDINGS, Dataset, read_all_recordings
 from pipeline.digests import DigestCache
-from pipeline.plan import ShardJob, StagePlan, plan_stage
+from pipeline.plan import ShardJob, StagePlan, check_fresh, plan_stage
 from pipeline.report import Reporter, StageReport
 from pipeline.shard import journal_path, run_shard
 from stages.base import Context, Stage
@@ -42,7 +42,7 @@ class Run:
 
     def stage(self, name: str) -> Stage[Any, Any, Any]:
         """Returns a stage, not yet set up."""
-        return build_stage(name, self.config, Context(self.dataset.voices, self.dataset.folder, self.device))
+        return build_stage(name, self.config, Context(self.dataset.voices, self.dataset.folder.resolve(), self.device))
 
     def plan(self, stage: Stage[Any, Any, Any]) -> StagePlan:
         """Returns what a stage has to do."""
@@ -99,6 +99,8 @@ def _run_stage(run: Run, stage: Stage[Any, Any, Any]) -> StageReport:
     plan = run.plan(stage)
     report = StageReport(stage.name, shards_made=len(plan.jobs), shards_kept=len(plan.done))
     report.add(plan.done)
+    if plan.jobs:
+        _withdraw(folder)
     run.reporter.begin(stage.name, len(plan.jobs), len(plan.done))
     deaths = _Deaths(run.reporter)
     try:
@@ -110,21 +112,44 @@ def _run_stage(run: Run, stage: Stage[Any, Any, Any]) -> StageReport:
         run.cache.save()
     for shard in set(list_shards(folder)) - set(plan.shards):
         remove_shard(folder, shard)
-    if not report.conserved:
-        raise ArtefactError(f"`{stage.name}`: {report.pieces} pieces, but outputs, filtered and rejected don't add up.")
-    _finish(run, stage, folder, plan.shards, report)
+    _check_conservation(run, stage, plan, report)
+    report.finished = _finish(run, stage, folder, plan.shards, report)
     report.seconds = time.monotonic() - started
     return report
 
 
+def _check_conservation(run: Run, stage: Stage[Any, Any, Any], plan: StagePlan, report: StageReport) -> None:
+    """Checks that every item of the stage before is an output, filtered or rejected, before the stage is complete.
+
+    Raises:
+        ArtefactError: if one is missing.
+    """
+    receipts = [read_receipt(run.dataset.stage(stage.needs), shard) for shard in plan.shards]
+    given = sum(receipt.outputs for receipt in receipts if receipt)
+    taken = given if run.last_recording is not None else report.inputs
+    if taken != given or not report.conserved or report.shards_seen != len(plan.shards):
+        raise ArtefactError(
+            f"`{stage.name}` was given {given} items and took {report.inputs}, in {report.shards_seen} of"
+            f" {len(plan.shards)} shards: {report.pieces} pieces = {report.outputs} outputs"
+            f" + {report.filtered.total()} filtered + {report.rejected.total()} rejected doesn't add up."
+        )
+
+
+def _withdraw(folder: Path) -> None:
+    """Removes what `finish` made, its record last: it doesn't describe the shards that are about to be made."""
+    for name in _read_completion(folder).get("files", {}):
+        (folder / name).unlink(missing_ok=True)
+    (folder / _COMPLETE).unlink(missing_ok=True)
+
+
 def _sweep(folder: Path) -> None:
     """Removes what a killed run left half written."""
-    for path in folder.glob(".*.tmp*"):
+    for path in folder.rglob(".*.tmp*"):
         path.unlink(missing_ok=True)
 
 
-def _finish(run: Run, stage: Stage[Any, Any, Any], folder: Path, shards: Sequence[str], report: StageReport) -> None:
-    """Lets the stage make what needs all shards, unless it is there already, and commits the stage."""
+def _finish(run: Run, stage: Stage[Any, Any, Any], folder: Path, shards: Sequence[str], report: StageReport) -> bool:
+    """Lets the stage make what needs all shards and commits the stage; returns False where that was done already."""
     digests = [receipt.digest for shard in shards if (receipt := read_receipt(folder, shard))]
     joined = [completion_digest(run.dataset, name) for name in stage.joins]
     fingerprint = digest_of([stage.name, stage.version, stage.config.identity(), stage.revision(), digests, joined])
@@ -132,7 +157,7 @@ def _finish(run: Run, stage: Stage[Any, Any, Any], folder: Path, shards: Sequenc
     files = record.get("files", {})
     whole = all(run.cache.digest(folder / name) == file["sha256"] for name, file in files.items())
     if record.get("fingerprint") == fingerprint and whole:
-        return
+        return False
     (folder / _COMPLETE).unlink(missing_ok=True)
     made = {name: seal(folder / name).to_json() for name in stage.finish(folder, shards)}
     for name in set(files) - set(made):
@@ -140,19 +165,23 @@ def _finish(run: Run, stage: Stage[Any, Any, Any], folder: Path, shards: Sequenc
     totals = {key: value for key, value in report.to_json().items() if not key.startswith(("shards", "seconds"))}
     complete = {"fingerprint": fingerprint, "totals": totals, "files": made}
     write_text(folder / _COMPLETE, json.dumps(complete, ensure_ascii=False, indent=1) + "\n")
+    return True
 
 
 def completion_digest(dataset: Dataset, name: str) -> str:
     """Returns a hash of what a finished stage holds.
 
     Raises:
-        MissingInputError: if it isn't finished; names its command.
+        MissingInputError: if it isn't finished, or older than what it was made from; names its command.
     """
     fingerprint = _read_completion(dataset.stage(name)).get("fingerprint")
     if fingerprint is None:
         raise MissingInputError(
             f"`{dataset.stage(name)}` isn't finished. Run `valle-prep {name} --out {dataset.folder}` first."
         )
+    for shard in list_shards(dataset.stage(name)):
+        if receipt := read_receipt(dataset.stage(name), shard):
+            check_fresh(receipt, name, dataset)
     return str(fingerprint)
 
 

@@ -17,7 +17,7 @@ from pipeline.config import PrepConfig, build_stage
 from pipeline.dataset import RECORDINGS, read_recordings
 from pipeline.plan import ShardJob
 from stages.base import Context, Filtered, Reject, Stage
-from stages.errors import ArtefactError
+from stages.errors import ArtefactError, WeightsError
 from stages.manifest import (
     ITEMS,
     OUT,
@@ -45,7 +45,7 @@ def run_shard(job: ShardJob) -> Receipt:
     """
     from threadpoolctl import threadpool_limits
 
-    stage = _ready_stage(job.stage, job.config, job.context)
+    stage = _ready_stage(job.stage, job.config, job.context, job.revision)
     folder = job.context.dataset / job.stage
     items = _read_items(stage, job)
     fingerprints = [_item_fingerprint(stage, item) for item in items]
@@ -61,8 +61,8 @@ def run_shard(job: ShardJob) -> Receipt:
 
 
 @lru_cache(maxsize=1)
-def _ready_stage(name: str, config: str, context: Context) -> Stage[Any, Any, Any]:
-    """Builds a stage and loads its weights; kept, so that a worker does it once."""
+def _ready_stage(name: str, config: str, context: Context, _revision: str) -> Stage[Any, Any, Any]:
+    """Builds a stage and loads its weights; kept while these are the same, so that a worker does it once."""
     stage = build_stage(name, PrepConfig.model_validate_json(f'{{"{name}": {config}}}'), context)
     stage.setup()
     return stage
@@ -144,11 +144,16 @@ def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 def _guarded(stage: Stage[Any, Any, Any], batch: list[Any]) -> list[Outcomes]:
     """Processes a batch; where that raises, its items one by one, so that only the bad one is rejected."""
     try:
-        return list(stage.process(batch))
+        outcomes = list(stage.process(batch))
+    except WeightsError:
+        raise  # every item would fail alike
     except Exception as error:  # the item boundary: whatever one item does, the others go on
         if len(batch) == 1:
             return [[_raised(batch[0].id, error)]]
         return [outcome for item in batch for outcome in _guarded(stage, [item])]
+    if len(outcomes) != len(batch):
+        raise ArtefactError(f"`{stage.name}` was given {len(batch)} items, but told of {len(outcomes)}: a bug in it.")
+    return outcomes
 
 
 def _raised(item_id: str, error: Exception) -> Reject:
@@ -195,6 +200,7 @@ def _commit(
         stage=stage.name,
         shard=job.shard,
         fingerprint=job.fingerprint,
+        upstream=job.upstream,
         inputs=len(done),
         pieces=len(outputs) + len(aside),
         outputs=len(outputs),

@@ -183,4 +183,4 @@ def _outcomes(
     except ValleError as error:
         detail = str(error).replace(f"{root}/", "") if root else str(error)
         reason = _REASONS.get(type(error)) or type(error).__name__.removesuffix("Error")
-        return [Reject(item.id, reason, detail, getattr(error, "hint", ""))]
+        return [Reject(item.id, reason, detail)]

@@ -6,7 +6,7 @@ work is done (device, batch size) and not what comes out, so it stays out of the
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,6 +51,8 @@ class _StrictLoader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise ConfigError(f"`{key}` can't be a key ({key_node.start_mark.name}). Name it by a word.")
             if key in seen:
                 mark = key_node.start_mark
                 raise ConfigError(f"`{key}` is given twice ({mark.name}, line {mark.line + 1}). Keep one of the two.")
@@ -76,16 +78,16 @@ _StrictLoader.add_implicit_resolver(
 
 
 def _parse(text: str, name: str) -> Any:
-    loader = _StrictLoader(text)
-    loader.name = name
     try:
+        loader = _StrictLoader(text)
+        loader.name = name
         return loader.get_single_data()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{name}, line {mark.line + 1}" if mark else name
         raise ConfigError(f"{where}: not valid YAML: {error.problem}. Mend the line.") from error
-    finally:
-        loader.dispose()
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{name}: not valid YAML: {' '.join(str(error).split())}. Mend the file.") from error
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
@@ -144,7 +146,8 @@ def load_config(kind: type[C], path: Path | None = None, sets: Sequence[str] = (
     Raises:
         ConfigError: with one line for each problem: the key's path, what is wrong, the value and the file.
     """
-    data = apply_sets(load_yaml(path) if path else {}, sets)
+    read = load_yaml(path) if path else {}
+    data = apply_sets({key: {} if value is None else value for key, value in read.items()}, sets)
     try:
         return kind.model_validate(data)
     except ValidationError as error:

@@ -13,16 +13,11 @@ from stages.base import Filtered, Reject, Stage, guarded, single
 from stages.codecs import Codec, codec_identity, identity_of, load_codec
 from stages.config import Config, runtime
 from stages.errors import AudioError, WeightsError
-from stages.manifest import CodeRows, atomic, write_text
+from stages.manifest import CODEC, EMBEDDINGS, CodeRows, atomic, write_text
 from stages.records import CodecIdentity, Encoded, Utterance, to_line
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-CODEC = "codec.json"
-"""Beside the shards: the identity of the codec."""
-EMBEDDINGS = "embeddings.npy"
-"""Beside the shards: the codebooks' vectors, `[K, V, D]` float32."""
 
 _DAC_RATES = {"44khz": 44_100, "24khz": 24_000, "16khz": 16_000}
 

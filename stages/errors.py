@@ -61,7 +61,7 @@ class TrainingError(ValleError):
     """Training can't go on: the loss is no longer a number, or the device's memory is full."""
 
 
-class Interrupted(ValleError):
+class StoppedError(ValleError):
     """A signal stopped the work; what was done is kept, and the same command goes on from there."""
 
     exit_code = ExitCode.INTERRUPTED

@@ -9,12 +9,9 @@ import numpy as np
 
 from stages.base import Filtered, Reject, Stage, single
 from stages.config import Config
-from stages.manifest import atomic, digest_of, read_receipt
+from stages.manifest import CODEC, atomic, digest_of, read_receipt
 from stages.records import CodecIdentity, Encoded
 from stages.store import INDEX, StoreShards, open_store, write_index
-
-CODEC = "codec.json"
-"""What the stage `encode` leaves beside its shards: the identity of the codec."""
 
 
 class Hdf5Config(Config):

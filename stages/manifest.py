@@ -102,6 +102,8 @@ class Receipt(Record):
     shard: str
     fingerprint: str
     """Hash of the inputs' content, the parameters that matter, the stage's version and its weights' revision."""
+    upstream: str
+    """Digest of the shard that the items came from; "" where they came from outside."""
     inputs: int
     """Items taken."""
     pieces: int
@@ -133,6 +135,12 @@ class Receipt(Record):
         return cls(**{**data, "files": files})
 
 
+CODEC = "codec.json"
+"""Beside the shards of `encode`: the identity of the codec."""
+EMBEDDINGS = "embeddings.npy"
+"""Beside the shards of `encode`: the codebooks' vectors, `[K, V, D]` float32."""
+METADATA = "metadata.parquet"
+"""Beside the shards of `metadata`: the table."""
 OUT, ITEMS = "out.jsonl", "items.jsonl"
 _ASIDE = frozenset({OUT, ITEMS})
 
@@ -243,7 +251,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside `path`, which takes its place, synced, when the block ends well."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         yield temporary
         sync(temporary)

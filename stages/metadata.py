@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from stages.base import Filtered, Reject, Stage, single
 from stages.config import Config
-from stages.manifest import Rows, atomic, part_paths, write_text
+from stages.manifest import METADATA, Rows, atomic, part_paths, write_text
 from stages.records import Encoded, Record, speaker_key, split_of
 from stages.tables import write_records
 
-TABLE = "metadata.parquet"
 SUMMARY = "summary.json"
 
 _EDGES = {
@@ -35,6 +34,14 @@ class MetadataConfig(Config):
     """Share of the keys whose rows go to validation."""
     test: float = Field(default=0.0, ge=0, le=1)
     """Share of the keys whose rows go to test."""
+
+    @field_validator("test")
+    @classmethod
+    def _leaves_some(cls, test: float, info: ValidationInfo) -> float:
+        validation = info.data.get("validation", 0.0)
+        if validation + test > 1:
+            raise ValueError(f"must leave room beside `metadata.validation` ({validation:g}), but is {test:g}")
+        return test
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +99,10 @@ class Metadata(Stage[MetadataConfig, Encoded, MetadataRow]):
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
         """Writes the table and the summary."""
         summary = Summary()
-        with atomic(folder / TABLE) as path:
+        with atomic(folder / METADATA) as path:
             write_records(path, MetadataRow, (self._counted(folder, shard, summary) for shard in shards))
         write_text(folder / SUMMARY, json.dumps(summary.to_json(), ensure_ascii=False, indent=1) + "\n")
-        return [TABLE, SUMMARY]
+        return [METADATA, SUMMARY]
 
     def _counted(self, folder: Path, shard: str, summary: "Summary") -> list[MetadataRow]:
         rows = self.format.read(part_paths(folder, shard, self.format.parts))

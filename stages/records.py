@@ -139,6 +139,8 @@ class Transcript(Record):
     timed: bool
     """Whether the segments' borders were heard; False where one untimed text covers the whole recording."""
     segments: tuple[Segment, ...] = ()
+    digest: str = ""
+    """SHA-256 of the recording, so that what is made of its audio follows it."""
 
     @property
     def duration_s(self) -> float:
@@ -171,6 +173,8 @@ class Utterance(Record):
     """Filled by `g2p`."""
     frames: int = 0
     """Filled by `encode`: T of the codes."""
+    digest: str = ""
+    """SHA-256 of the recording; not kept in the store."""
 
     @property
     def duration_s(self) -> float:

@@ -17,14 +17,12 @@ from stages import audio
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import Config
 from stages.errors import MissingInputError
-from stages.manifest import atomic, part_paths, read_lines, write_lines
+from stages.manifest import EMBEDDINGS, METADATA, atomic, part_paths, read_lines, write_lines
 from stages.records import Encoded, Record, speaker_key
 from stages.store import NEIGHBOURS, Store, open_store, rows_digest
 from stages.tables import append_columns
 
 TABLE = "similar.parquet"
-EMBEDDINGS = "embeddings.npy"
-"""What the stage `encode` leaves beside its shards: the codec's embeddings, `[K, codebook_size, D]`."""
 
 _DEVIATION_WEIGHT = 0.3
 """Of the deviations, beside the means at 1. Same speaker among the 3 nearest of 803 three-second pieces of LibriSpeech
@@ -139,7 +137,7 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
             },
         }
         with atomic(folder / TABLE) as path:
-            append_columns(self.context.dataset / "metadata" / "metadata.parquet", path, columns)
+            append_columns(self.context.dataset / "metadata" / METADATA, path, columns)
         return [NEIGHBOURS, TABLE]
 
     def _neighbours_by_row(self, features: Sequence[Feature], store: Store) -> tuple[npt.NDArray[np.int64], Floats]:

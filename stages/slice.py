@@ -146,6 +146,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
             end_samples=end,
             sample_rate=transcript.sample_rate,
             text=piece.text,
+            digest=transcript.digest,
         )
 
     def _at_quiet_points(self, transcript: Transcript, pieces: Sequence[Segment], limits: cuts.Limits) -> list[Segment]:

@@ -37,7 +37,8 @@ def append_columns(source: Path, target: Path, columns: Mapping[str, Mapping[str
     Args:
         source: A Parquet file.
         target: Where to write.
-        columns: The values of each new column by id; a row without one gets null.
+        columns: The lists of each new column by id, of numbers where its name ends in `_score`, else of text; a row
+            without one gets null.
     """
     import pyarrow
     import pyarrow.parquet
@@ -45,7 +46,8 @@ def append_columns(source: Path, target: Path, columns: Mapping[str, Mapping[str
     table = read_table(source)
     ids = table.column("id").to_pylist()
     for name, values in columns.items():
-        table = table.append_column(name, pyarrow.array([values.get(uid) for uid in ids]))
+        kind = pyarrow.list_(pyarrow.float32() if name.endswith("_score") else pyarrow.string())
+        table = table.append_column(name, pyarrow.array([values.get(uid) for uid in ids], kind))
     pyarrow.parquet.write_table(table, target, compression="zstd")
 
 

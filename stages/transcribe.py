@@ -214,6 +214,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             source=source,
             timed=script.timed,
             segments=segments,
+            digest=recording.digest,
         )
 
 

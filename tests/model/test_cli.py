@@ -9,7 +9,7 @@ import pytest
 
 from model import trainer
 from model.cli import main
-from stages.errors import Interrupted
+from stages.errors import StoppedError
 from stages.records import CodecIdentity, Encoded, Utterance
 from stages.store import StoreShards, write_index
 
@@ -84,7 +84,7 @@ def _header(folder: Path) -> dict:
 
 def test_interruption_ends_with_130(dataset: Path, config: Path, monkeypatch, capsys) -> None:
     def stopped(*_: object, **__: object) -> None:
-        raise Interrupted("stopped by SIGTERM after step 3")
+        raise StoppedError("stopped by SIGTERM after step 3")
 
     monkeypatch.setattr(trainer, "train", stopped)
     assert valle(monkeypatch, "train", config, "--set", f"data.store={dataset}") == 130

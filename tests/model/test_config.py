@@ -46,4 +46,4 @@ def test_a_wrong_value_is_named(item: str, told: str) -> None:
 def test_differences_leave_out_what_does_not_change_the_result() -> None:
     one = load_config(TrainConfig, CONFIGS / "demo.yaml")
     two = load_config(TrainConfig, CONFIGS / "demo.yaml", ["trainer.out=x", "data.store=y", "optimizer.lr=1e-3"])
-    assert one.differences(two) == ["`optimizer.lr`: 0.0015 -> 0.001"]
+    assert one.differences(two) == ["`optimizer.lr`: 0.005 -> 0.001"]

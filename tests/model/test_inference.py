@@ -75,7 +75,9 @@ def test_text_is_read_as_it_was_in_preparation(voice: Synthesizer, reference: Pa
     assert continued.prompt_KP.shape[1] == 150
     assert voice.condition("Guten Tag, schöne Welt.", reference).language == "de"
     assert voice.condition("six", reference, language="de").language == "de"
-    assert voice.speak("zoo", prompt=reference, language="en", max_s=0.1).unseen == "uzː"
+    zoo = voice.speak("zoo", prompt=reference, language="en", max_s=0.1)
+    assert zoo.unseen == "".join(sorted(set(zoo.phonemes) - set(voice.checkpoint.meta.symbols)))
+    assert "z" in zoo.unseen
 
 
 def test_wrong_requests_are_told(voice: Synthesizer, reference: Path, tmp_path: Path) -> None:

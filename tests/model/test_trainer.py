@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from model import checkpoint
-from model.config import OptimizerConfig
-from model.optimizer import learning_rate
+from model.config import ModelConfig, OptimizerConfig
+from model.network import Decoder
+from model.optimizer import make_optimizers, rate_factor, set_rate
 from model.trainer import Trainer, train
-from stages.errors import CodecError, Interrupted, TrainingError, UsageError
+from stages.errors import CodecError, StoppedError, TrainingError, UsageError
 from tests.model.conftest import Configure, MemoryStore, first_epoch, make_config
 
 
@@ -42,13 +43,13 @@ def after_step(monkeypatch: pytest.MonkeyPatch, step: int, act) -> None:
 def test_a_stopped_run_equals_an_uninterrupted_one(
     tmp_path: Path, store: MemoryStore, monkeypatch, stop_at: int, signal_number: signal.Signals
 ) -> None:
-    dropout = {"model__dropout": 0.1, "trainer__accumulate": 2}
+    dropout = {"model__dropout": 0.1, "trainer__accumulate": 2, "optimizer__matrices": "muon"}
     whole = train(make_config(**dropout, trainer__out=str(tmp_path / "whole")), store, quiet=True)
 
     config = make_config(**dropout, trainer__out=str(tmp_path / "stopped"))
     with monkeypatch.context() as patch:
         after_step(patch, stop_at, lambda: os.kill(os.getpid(), signal_number))
-        with pytest.raises(Interrupted, match=f"{signal_number.name} after step {stop_at}") as raised:
+        with pytest.raises(StoppedError, match=f"{signal_number.name} after step {stop_at}") as raised:
             train(config, store, quiet=True)
     assert raised.value.exit_code == 130
     assert checkpoint.find(tmp_path / "stopped").name == f"step-{stop_at:08d}"
@@ -162,10 +163,21 @@ def test_a_missing_device_is_said(configure: Configure, store: MemoryStore) -> N
 
 
 def test_the_rate_rises_and_falls() -> None:
-    config = OptimizerConfig(lr=1.0, warmup_steps=10, min_lr_ratio=0.1)
-    rates = [learning_rate(config, step, 110) for step in range(110)]
-    assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
-    assert rates[10] == max(rates) == 1.0
-    assert rates[60] == pytest.approx(0.55)
-    assert 0.1 <= rates[-1] < 0.101
-    assert learning_rate(OptimizerConfig(lr=1.0, warmup_steps=0), 0, 5) == 1.0
+    config = OptimizerConfig(warmup_steps=10, min_lr_ratio=0.1)
+    factors = [rate_factor(config, step, 110) for step in range(110)]
+    assert factors[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert factors[10] == max(factors) == 1.0
+    assert factors[60] == pytest.approx(0.55)
+    assert 0.1 <= factors[-1] < 0.101
+    assert rate_factor(OptimizerConfig(warmup_steps=0), 0, 5) == 1.0
+
+
+@pytest.mark.parametrize("matrices", ["adamw", "muon"])
+def test_every_weight_is_updated_once(matrices: str) -> None:
+    net = Decoder(ModelConfig(width=16, layers=2, heads=2, feedforward=24), 9, 4, 8)
+    optimizers = make_optimizers(net, OptimizerConfig(matrices=matrices, lr=1e-3, muon_lr=2e-3))
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    weights = [id(weight) for group in groups for weight in group["params"]]
+    assert sorted(weights) == sorted(map(id, net.parameters()))
+    set_rate(optimizers, 0.5)
+    assert {group["lr"] for group in groups} == ({5e-4} if matrices == "adamw" else {5e-4, 1e-3})

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,7 +10,12 @@ import pytest
 
 from pipeline.config import STAGES
 from pipeline.shard import journal_path
+from stages import audio
+from stages.errors import MissingInputError
+from stages.g2p import G2p
+from stages.hdf5 import Hdf5
 from stages.manifest import list_shards, read_lines, read_receipt
+from stages.store import open_store
 from tests.pipeline.conftest import EMBEDDED, digests, prep
 
 
@@ -182,3 +188,76 @@ def test_receipts_tell_the_audio(dataset: Path) -> None:
     rows = [row for path in (dataset / "slice").glob("*.rows.jsonl") for row in read_lines(path)]
     seconds = sum((row["end_samples"] - row["start_samples"]) / row["sample_rate"] for row in rows)
     assert sum(receipt.audio_s for receipt in receipts if receipt) == pytest.approx(seconds, abs=1e-3)
+
+
+def test_changed_audio_of_the_same_length_is_encoded_again(voices: Path, copy: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(voices, tmp_path / "other"))
+    clip = next(other.rglob("*.wav"))
+    wave, rate = audio.read(clip)
+    audio.write_wav(clip, wave[::-1], rate)
+    run = ("--scheduler", "sync", "--quiet", *EMBEDDED)
+    assert prep("run", other, "--out", copy, *run) == 0
+    scratch = tmp_path / "scratch"
+    assert prep("run", other, "--out", scratch, *run) == 0
+    assert digests(copy) == digests(scratch)
+
+
+def test_a_stage_refuses_what_is_older_than_its_source(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shared = ("--out", copy, "--scheduler", "sync", "--quiet", *EMBEDDED)
+    assert prep("g2p", *shared, "--set", "g2p.stress=false") == 0
+    for stage in ("hdf5", "similar"):
+        assert prep(stage, *shared) == 2
+        assert "older than that of `g2p`. Run `valle-prep encode" in capsys.readouterr().err
+    assert prep("encode", *shared) == 0
+    assert prep("similar", *shared) == 2
+    assert "Run `valle-prep hdf5" in capsys.readouterr().err
+
+
+def test_no_index_describes_shards_that_are_gone(
+    voices: Path, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fewer = Path(shutil.copytree(voices, tmp_path / "fewer"))
+    for clip in sorted(fewer.rglob("*.wav"))[:3]:
+        clip.unlink()
+    monkeypatch.setattr(Hdf5, "finish", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        prep("run", fewer, "--out", copy, "--scheduler", "sync", "--quiet", *EMBEDDED)
+    with pytest.raises(MissingInputError, match="valle-prep hdf5"):
+        open_store(copy)
+
+
+@pytest.mark.parametrize("lose", [lambda outcomes: outcomes[:-1], lambda outcomes: outcomes + outcomes[:1]])
+def test_a_stage_that_loses_or_doubles_items_never_completes(
+    copy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, lose: Callable[[list], list]
+) -> None:
+    honest = G2p.process
+    monkeypatch.setattr(G2p, "process", lambda stage, items: lose(honest(stage, items)))
+    changed = ("--set", "g2p.punctuation=false")
+    assert prep("g2p", "--out", copy, "--scheduler", "sync", "--quiet", *EMBEDDED, *changed) == 1
+    assert "items, but told of" in capsys.readouterr().err
+    assert not (copy / "g2p" / "stage.json").exists()
+
+
+def test_a_mistaken_folder_or_limit_leaves_the_dataset_alone(
+    voices: Path, copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = digests(copy), (copy / "dataset.json").read_bytes()
+    other = tmp_path / "other" / "someone"
+    other.mkdir(parents=True)
+    shutil.copy(next(voices.rglob("*.wav")), other / "else.wav")
+    for arguments in ((tmp_path / "typo",), (other.parent,), (voices, "--limit", 2)):
+        assert prep("run", *arguments, "--out", copy, "--quiet", *EMBEDDED) == 2
+    assert (digests(copy), (copy / "dataset.json").read_bytes()) == before
+
+
+def test_recordings_that_are_gone_are_no_reason_to_reject_them_all(
+    voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved = Path(shutil.copytree(voices, tmp_path / "voices"))
+    shared = ("--out", tmp_path / "dataset", "--scheduler", "sync", "--quiet")
+    assert prep("transcribe", moved, *shared) == 0
+    moved.rename(tmp_path / "elsewhere")
+    assert prep("slice", *shared) == 2
+    assert "isn't there. Bring it back" in capsys.readouterr().err
+    assert prep("transcribe", tmp_path / "elsewhere", *shared) == 0
+    assert prep("slice", *shared) == 0

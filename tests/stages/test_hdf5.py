@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from stages.base import Context, Reject
-from stages.hdf5 import CODEC, Hdf5, Hdf5Config
+from stages.hdf5 import Hdf5, Hdf5Config
+from stages.manifest import CODEC
 from stages.records import Encoded
 from stages.store import INDEX, open_store
 from tests.stages.test_store import CODEC as IDENTITY

@@ -23,7 +23,7 @@ from stages.manifest import (
 from stages.records import Segment, Transcript, Utterance, Word
 
 ROWS = Rows(Utterance)
-RECEIPT = Receipt("slice", "00000-of-00016", "fp", 1, 1, 1, {}, {}, 0.1, {})
+RECEIPT = Receipt("slice", "00000-of-00016", "fp", "up", 1, 1, 1, {}, {}, 0.1, {})
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 SAMPLES = st.integers(0, 10**9)

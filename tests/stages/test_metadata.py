@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.base import Context
-from stages.manifest import part_paths
-from stages.metadata import SUMMARY, TABLE, Metadata, MetadataConfig
+from stages.manifest import METADATA, part_paths
+from stages.metadata import SUMMARY, Metadata, MetadataConfig
 from stages.records import Encoded, Utterance, split_of
 
 ROW = Utterance("a.wav", "a.wav", "vctk", "p225", "en", 8_000, 40_000, 16_000, "Ask her.", "ˈæsk hɜː.", 150)
@@ -31,13 +31,13 @@ def finish(folder: Path, *shards: list[Encoded], **config: object) -> dict:
     for name, items in zip(names, shards, strict=True):
         rows = [row for [row] in made.process(items)]
         made.format.write(part_paths(folder, name, made.format.parts), rows)
-    assert made.finish(folder, names) == [TABLE, SUMMARY]
+    assert made.finish(folder, names) == [METADATA, SUMMARY]
     return json.loads((folder / SUMMARY).read_text())
 
 
 def test_a_row_says_what_the_utterance_is(tmp_path: Path) -> None:
     finish(tmp_path, [encoded()], [], [encoded(id="b.wav", language="de")])
-    table = pd.read_parquet(tmp_path / TABLE)
+    table = pd.read_parquet(tmp_path / METADATA)
     assert list(table.id) == ["a.wav", "b.wav"]
     first = table.iloc[0]
     assert (first.group, first.speaker, first.language, first.text) == ("vctk", "p225", "en", "Ask her.")
@@ -61,14 +61,14 @@ def test_the_summary_adds_up(tmp_path: Path) -> None:
 
 def test_an_empty_dataset_has_an_empty_table(tmp_path: Path) -> None:
     assert finish(tmp_path, [])["utterances"] == 0
-    assert pd.read_parquet(tmp_path / TABLE).empty
+    assert pd.read_parquet(tmp_path / METADATA).empty
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         finish(tmp_path / name, [encoded(), encoded(id="b")])
-    for file in (TABLE, SUMMARY):
+    for file in (METADATA, SUMMARY):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
