@@ -5,7 +5,7 @@ shopt -s globstar nullglob
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 
-readonly TEXT="The sun is warm, and the wind is very light today."
+readonly TEXT="A good question is often worth more than a quick and easy answer."
 times=()
 
 step() { # step NAME COMMAND...: shows the command, runs it and notes how long it takes
@@ -33,7 +33,7 @@ dataset/       codes, text, phonemes and neighbours; dataset/metadata for tables
 demo/model/    the model; tensorboard --logdir demo/model shows how it learnt
 demo/out.wav   "$TEXT", in the voice of ${references[0]}
 
-The model is tiny and has heard minutes of synthetic speech: it babbles in the right voice. For the real thing, put
+The model is tiny: it has learnt the few English sentences of two synthetic voices by heart. For the real thing, put
 your own recordings into a folder, as <speaker>/<file>, and run, on a GPU:
   .venv/bin/valle-prep run FOLDER --out my-dataset
   .venv/bin/valle train configs/base.yaml --set data.store=my-dataset
