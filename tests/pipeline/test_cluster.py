@@ -21,7 +21,7 @@ POISON = "item-5"
 
 
 def job(folder: Path, shard: str) -> ShardJob:
-    return ShardJob("slice", "{}", Context(folder, folder), shard, "fp", None, ())
+    return ShardJob("slice", "{}", Context(folder, folder), shard, "fp", "up", "", None, ())
 
 
 def work(job: ShardJob) -> tuple[str, list[str]]:
