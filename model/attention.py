@@ -7,6 +7,7 @@ Axes: B batch, L positions, N heads, H head width.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Protocol, cast
 
 import torch
@@ -70,11 +71,13 @@ class Packed:
 
     def __init__(self, lengths: Sequence[int], causal: int, device: torch.device) -> None:
         self.documents = tuple((length, number < causal) for number, length in enumerate(lengths))
-        self.parts = [
-            (sum(part), max(part), torch.tensor([0, *part], device=device).cumsum(0).int(), is_causal)
-            for part, is_causal in ((lengths[:causal], True), (lengths[causal:], False))
-            if part
-        ]
+        self.device = device
+        self.kinds = [(part, kind) for part, kind in ((lengths[:causal], True), (lengths[causal:], False)) if part]
+
+    @cached_property
+    def _bounds(self) -> list[Tensor]:
+        """Where the documents of each kind begin and end, `[documents + 1]` int32."""
+        return [torch.tensor([0, *part], device=self.device).cumsum(0).int() for part, _ in self.kinds]
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002 (stateless)
         """Attends over `[L, N, H]` tensors."""
@@ -92,12 +95,12 @@ class Packed:
         groups = q.shape[1] // k.shape[1]
         if groups > 1:  # `enable_gqa` is newer than the oldest PyTorch this runs on.
             k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
-        sizes = [size for size, *_ in self.parts]
-        split = zip(self.parts, *(torch.split(x, sizes) for x in (q, k, v)), strict=True)
+        sizes = [sum(part) for part, _ in self.kinds]
+        split = zip(self.kinds, self._bounds, *(torch.split(x, sizes) for x in (q, k, v)), strict=True)
         out = []
-        for (_, longest, bounds, causal), q_i, k_i, v_i in split:
+        for (part, causal), bounds, q_i, k_i, v_i in split:
             window = (-1, 0) if causal else (-1, -1)
-            out.append(varlen_attn(q_i, k_i, v_i, bounds, bounds, longest, longest, window_size=window))
+            out.append(varlen_attn(q_i, k_i, v_i, bounds, bounds, max(part), max(part), window_size=window))
         return torch.cat(cast("list[Tensor]", out))
 
 

@@ -21,7 +21,7 @@ from model.batching import Batch, collate
 from model.cache import Cached, KVCache
 from model.checkpoint import build
 from model.config import TrainConfig
-from model.device import make_fabric, resolve_device
+from model.device import make_fabric, resolve_device, resolve_precision
 from model.documents import ABSENT, Condition, Document, document
 from model.loss import score
 from model.network import Decoder
@@ -69,6 +69,7 @@ def training(config: TrainConfig, *, device: str, seconds: float) -> Values:
     rates = {name: useful * rate for name, rate in _rates(sides, seconds, fabric.device).items()}
     return {
         "hardware": hardware(fabric.device),
+        "precision": resolve_precision(config.trainer.precision, fabric.device),
         "parameters": raw.num_parameters(),
         "documents": len(documents),
         "positions": useful,

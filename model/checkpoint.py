@@ -88,8 +88,9 @@ def save(
     parent = run / "checkpoints"
     parent.mkdir(parents=True, exist_ok=True)
     final = parent / f"step-{meta.step:08d}"
-    temporary = parent / f".{final.name}.{os.getpid()}"
-    shutil.rmtree(temporary, ignore_errors=True)
+    for unfinished in parent.glob(".step-*"):
+        shutil.rmtree(unfinished)
+    temporary = parent / f".{final.name}"
     temporary.mkdir()
     weights = {name: weight.detach().cpu().contiguous() for name, weight in network.state_dict().items()}
     save_file(weights, temporary / "model.safetensors", {"format": "pt"})
@@ -100,8 +101,6 @@ def save(
     (temporary / "meta.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
     for path in [*temporary.iterdir(), temporary]:
         _sync(path)
-    if final.exists():
-        shutil.rmtree(final)
     temporary.rename(final)
     _sync(parent)
     for _, old in _steps(run)[:-keep]:

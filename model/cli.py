@@ -117,9 +117,7 @@ class Bench(StrEnum):
 def bench(
     what: Annotated[Bench, typer.Argument(help="train: packed against padded; decode: cached against uncached.")],
     *,
-    config: Annotated[
-        Path | None, typer.Option(help="Whose model to measure; configs/peer52m.yaml for the peer's.")
-    ] = None,
+    config: Annotated[Path, typer.Option(help="Whose model and batch to measure.")] = Path("configs/peer52m.yaml"),
     sets: Sets = None,
     seconds: Annotated[float, typer.Option(help="How long each side is measured.")] = 20.0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",

@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from stages.config import Config, runtime
 
+Precision = Literal["auto", "32-true", "bf16-mixed", "bf16-true"]
+
 
 class ModelConfig(Config):
     """The network's shape."""
@@ -112,7 +114,7 @@ class TrainerConfig(Config):
     """Of the weights, the order of the data and every draw."""
     accumulate: int = Field(default=1, ge=1)
     """Packed batches per update and device."""
-    precision: Literal["auto", "32-true", "bf16-mixed", "bf16-true"] = "auto"
+    precision: Precision = "auto"
     """`auto` is bf16-mixed on CUDA and on CPUs that multiply in bfloat16, else 32-true."""
     device: str = runtime("auto")
     """`auto`, `cpu`, `cuda` or `cuda:N`."""

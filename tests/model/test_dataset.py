@@ -82,6 +82,14 @@ def test_the_range_of_durations_holds(store: MemoryStore) -> None:
         assert 60 <= store.frames[draw.prompt_row] <= 90
 
 
+def test_only_the_languages_asked_for(store: MemoryStore) -> None:
+    store.languages = ["de" if row % 2 else "en" for row in range(len(store.frames))]
+    found = draws(store, PLAIN.model_copy(update={"languages": ["de"]}), times=3)
+    assert (
+        {store.languages[draw.row] for draw in found} == {store.languages[draw.prompt_row] for draw in found} == {"de"}
+    )
+
+
 def test_an_empty_selection_is_an_error(store: MemoryStore) -> None:
     with pytest.raises(UsageError, match="must leave utterances to train on"):
         Examples(store, TOKENIZER, PLAIN.model_copy(update={"min_s": 30.0, "max_s": 40.0}), "train")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.attention import Packed, Padded
+from model.attention import Packed, Padded, sdpa
 from model.batching import Batch, collate
 from model.bench import padded
 from model.config import ModelConfig
@@ -122,6 +122,15 @@ def test_a_new_network_knows_nothing() -> None:
     batch = collate(documents(), 8)
     report = score(run(network(), batch), batch.targets).report("new")
     assert report["new/loss"] == pytest.approx(torch.tensor(64.0).log().item(), rel=0.05)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_in_bfloat16_equals_that_in_float32(causal: bool, masked: bool) -> None:
+    q, k, v = torch.randn(3, 2, 30, 4, 16, generator=torch.Generator().manual_seed(0)).bfloat16()
+    mask = (torch.arange(30) < 20).expand(30, 30) if masked and not causal else None
+    exact = sdpa(q.float(), k.float(), v.float(), mask=mask, causal=causal)
+    torch.testing.assert_close(sdpa(q, k, v, mask=mask, causal=causal).float(), exact, rtol=0.02, atol=0.02)
 
 
 @pytest.mark.gpu
