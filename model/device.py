@@ -1,7 +1,7 @@
 """Where the network runs, and in which precision."""
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -20,7 +20,8 @@ def make_fabric(config: TrainConfig) -> "Fabric":
     """
     from lightning.fabric import Fabric
 
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    for name in ("lightning.fabric", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     trainer = config.trainer
     device = resolve_device(trainer.device)
     if device.type == "cpu" and trainer.threads:
@@ -29,7 +30,7 @@ def make_fabric(config: TrainConfig) -> "Fabric":
     return Fabric(accelerator=device.type, devices=devices, precision=resolve_precision(trainer.precision, device))
 
 
-def resolve_precision(name: Precision, device: torch.device) -> Precision:
+def resolve_precision(name: Precision, device: torch.device) -> Literal["32-true", "bf16-mixed", "bf16-true"]:
     """Returns what `auto` stands for on a device: bf16-mixed on CUDA and on CPUs that multiply in bfloat16.
 
     On those training is about three times as fast with it, on other CPUs slower.
