@@ -39,8 +39,8 @@ _WIDE_MARKS = str.maketrans(
 """East Asian marks that phonemizer doesn't know as punctuation, as those that it does."""
 _WIDE = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _MISSING_SPACE = re.compile(f"(?<=[”),.!?;:])(?=[“({_WIDE}])|(?<=[{_WIDE}])(?=[“(])")
-_HAS_WIDE = re.compile(f"[{_WIDE}]")
 """Where text without spaces needs one, so that marks stand in the phonemes as they do elsewhere."""
+_HAS_WIDE = re.compile(f"[{_WIDE}]")
 
 _PREPARE: dict[str, Callable[[str], str]] = {"": str, "kana": to_kana}
 """What the column `prepare` of the table of languages asks for."""

@@ -9,6 +9,9 @@ _JAPANESE = re.compile(r"[ぁ-ゖァ-ヺー々〆\u3400-\u4dbf\u4e00-\u9fff\uf90
 _HIRAGANA = re.compile(r"[ぁ-ゖー]+")
 _TOPIC = re.compile(r"(?:に|と|から|まで)は$|(?:で|これ|それ|あれ|ここ|そこ|どこ)は")
 """Where は is the particle although other hiragana stand with it."""
+_SPOKEN = {"は": "わ", "へ": "え", "こんにちは": "こんにちわ", "こんばんは": "こんばんわ"}
+_WRITTEN = {"今日は": "きょうわ"}
+"""Readings that pykakasi gets wrong: in a sentence it is `today`, since the greeting is written in kana."""
 
 
 def to_kana(text: str) -> str:
@@ -29,17 +32,17 @@ def _spoken(run: re.Match[str]) -> str:
 def _phrases(run: str) -> str:
     phrases: list[str] = []
     for token in _kakasi().convert(run):
-        kana = token["hira"]
-        if not _HIRAGANA.fullmatch(token["orig"]):
-            phrases.append(kana)
+        written, kana = token["orig"], token["hira"]
+        if not _HIRAGANA.fullmatch(written):
+            phrases.append(_WRITTEN.get(written, kana))
             continue
         topic = _TOPIC.match(kana)
         if topic:
             kana = f"{topic[0][:-1]}わ{kana[topic.end() :]}"
         if phrases:
-            phrases[-1] += {"は": "わ", "へ": "え"}.get(kana, kana)
+            phrases[-1] += _SPOKEN.get(kana, kana)
         else:
-            phrases.append(kana)
+            phrases.append(kana if len(kana) == 1 else _SPOKEN.get(kana, kana))
     return " ".join(phrases)
 
 

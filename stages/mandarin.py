@@ -13,15 +13,16 @@ from stages import espeak
 
 _UTF8 = 1
 _IPA, _MNEMONICS = ord("_") << 8 | 0x02, ord("_") << 8
-_TONE_IN_IPA = re.compile(r"-?[125ɜ](?=_)")
-_TONE_IN_MNEMONICS = re.compile(r"-?(55|35|214|51|11)(?=_)")
+_TONE_IN_IPA = re.compile(r"[1245ɜ](?=_)")
+_TONE_IN_MNEMONICS = re.compile(r"(55|35|214|51|11)(?=_)")
 _TONES = {"55": "˥", "35": "˧˥", "214": "˨˩˦", "51": "˥˩", "11": "˩"}
 _SOUNDS = {
     **{"ts.h": "ʈʂʰ", "ts.": "ʈʂ", "s.": "ʂ", "tɕh": "tɕʰ", "tsh": "tsʰ", "ph": "pʰ", "th": "tʰ", "kh": "kʰ"},
-    **{"i.": "ɨ", "onɡ": "ʊŋ", "o-": "ɤ-"},
+    **{"i.": "ɨ", "onɡ": "ʊŋ", "o-": "ɤ"},
 }
 """What espeak-ng writes in IPA and what it means, the longest first."""
 _SOUND = re.compile("|".join(map(re.escape, _SOUNDS)))
+_CHINESE = re.compile("([\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]+)")
 _FLAG = re.compile(r"\([^()]*\)")
 _STRESS = re.compile("[ˈˌ]")
 
@@ -51,9 +52,16 @@ class Mandarin:
         return phonemes if self._stress else _STRESS.sub("", phonemes)
 
     def _speak(self, text: str) -> str:
-        tones = (_TONES[tone] for tone in _TONE_IN_MNEMONICS.findall(self._read(text, _MNEMONICS)))
-        sounds = _SOUND.sub(lambda sound: _SOUNDS[sound[0]], self._read(text, _IPA))
-        return _FLAG.sub("", _TONE_IN_IPA.sub(lambda _: next(tones), sounds)).replace("_", "")
+        tones, sounds = _TONE_IN_MNEMONICS.findall(self._read(text, _MNEMONICS)), self._read(text, _IPA)
+        if len(tones) != len(_TONE_IN_IPA.findall(sounds)):
+            # Letters of other scripts are named in their own languages, whose digits aren't Mandarin's.
+            runs = [run for run in _CHINESE.split(text) if run.strip()]
+            if len(runs) > 1:
+                return " ".join(map(self._speak, runs))
+            tones = []
+        letters = map(_TONES.get, tones)
+        toned = _TONE_IN_IPA.sub(lambda _: next(letters, None) or "", sounds)
+        return _FLAG.sub("", _SOUND.sub(lambda sound: _SOUNDS[sound[0]], toned)).replace("_", "")
 
     def _read(self, text: str, mode: int) -> str:
         pointer = ctypes.pointer(ctypes.c_char_p(text.encode()))

@@ -16,8 +16,10 @@ from stages import espeak
 from stages.base import Context, Reject
 from stages.errors import TextError
 from stages.g2p import G2p, G2pConfig, phonemize
+from stages.kana import to_kana
 from stages.languages import LANGUAGES
 from stages.records import Utterance
+from stages.voices import READINGS
 
 PLAIN = ("en", "de", "fr", "es", "it", "pt", "sv", "ko")
 HELLO = {
@@ -80,6 +82,25 @@ def test_known_readings() -> None:
     assert [tone.lstrip("mˈɑa") for tone in tones] == ["˥", "˧˥", "˨˩˦", "˥˩"]
     [kanji], [kana] = phonemize(["東京に行きます。"], "ja"), phonemize(["とうきょうに いきます。"], "ja")
     assert kanji.replace(" ", "") == kana.replace(" ", "")
+
+
+def test_japanese_particles_are_written_as_they_are_spoken() -> None:
+    assert (
+        to_kana("私は学校へ行きました。今日は、母のははです。")
+        == "わたしわ がっこうえ いきました。きょうわ、ははのははです。"
+    )
+    assert to_kana("ｺﾝﾋﾟｭｰﾀを3台、Apple社では") == "こんぴゅーたを 3 だい、Apple しゃでわ"
+    for text, reading in READINGS.items():
+        assert to_kana(text).replace(" ", "") == reading.replace(" ", "")
+
+
+def test_foreign_letters_take_no_tone_from_their_neighbours() -> None:
+    [alone] = phonemize(["你好"], "zh")
+    for stranger in ("ABC 3.5", "мир", "øे", "안녕", "😀", "兄"):
+        [mixed] = phonemize([f"{stranger} 你好，{stranger}"], "zh")
+        assert alone in mixed
+        assert not set("()0123456789_") & set(mixed)
+        assert "ɜ" not in mixed
 
 
 def test_what_the_options_take_away() -> None:
