@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stages import espeak
@@ -116,6 +116,7 @@ def test_what_the_options_take_away() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=4), st.sampled_from(["en", "ja", "zh", "ko"]))
+@example(["ᇀ"], "zh")
 def test_a_text_never_disturbs_its_neighbours(texts: list[str], language: str) -> None:
     together = phonemize(texts, language)
     assert together == [phonemize([text], language)[0] for text in texts]
