@@ -94,6 +94,8 @@ def synth(
     write_wav(out, speech.samples, speech.sample_rate)
     if speech.unseen and not quiet:
         typer.echo(f"note: the model was never taught {' '.join(speech.unseen)} and guesses at it", err=True)
+    if speech.cut and not quiet:
+        typer.echo(f"note: cut after {speech.duration_s:.2f} s: the model hadn't ended; raise --max-s", err=True)
     about: dict[str, float | int | str] = {
         "out": str(out),
         "seconds": round(speech.duration_s, 3),

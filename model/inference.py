@@ -43,6 +43,8 @@ class Speech:
     phonemes: str
     unseen: str
     """Symbols of the phonemes that the training set didn't hold: the model guesses them."""
+    cut: bool
+    """Whether it came to the longest length allowed before it came to an end."""
     compute_s: float
     """Seconds it took, codec and phonemes included."""
 
@@ -148,7 +150,16 @@ class Synthesizer:
         wave = self.codec.decode(torch.from_numpy(codes_KT)).numpy()
         taken_s = time.perf_counter() - started
         unseen = "".join(sorted(set(condition.phonemes) - set(self.checkpoint.meta.symbols)))
-        return Speech(wave, identity.sample_rate, codes_KT, condition.language, condition.phonemes, unseen, taken_s)
+        return Speech(
+            wave,
+            identity.sample_rate,
+            codes_KT,
+            language=condition.language,
+            phonemes=condition.phonemes,
+            unseen=unseen,
+            cut=codes_KT.shape[1] == max_frames,
+            compute_s=taken_s,
+        )
 
     def condition(
         self, text: str, prompt: Prompt, *, prompt_text: str | None = None, language: str | None = None

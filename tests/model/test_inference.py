@@ -52,6 +52,7 @@ def test_it_speaks_from_a_path_a_wave_or_codes(voice: Synthesizer, reference: Pa
         assert speech.codes.shape[0] == 8
         assert 1 <= speech.codes.shape[1] <= 37
         assert speech.duration_s == pytest.approx(speech.codes.shape[1] / 75)
+        assert speech.cut == (speech.codes.shape[1] == 37)
         assert speech.language == "en"
 
 
