@@ -1,7 +1,7 @@
 """The codecs' weights: finding them, and reading them into their libraries' models without running code from them.
 
 They are looked for in the same order for all: the path that is given, the environment variable, the cache of the
-codec's library, and that library's own download.
+codec's library, and that library's own download, which `download=False` forbids.
 """
 
 import os
@@ -33,7 +33,7 @@ _DAC_SIZES = ("encoder_rates", "n_codebooks", "codebook_size", "sample_rate")
 _DAC_WIDTHS = ("encoder_dim", "latent_dim", "decoder_dim", "decoder_rates", "codebook_dim")
 
 
-def find_encodec(weights: str | Path | None) -> Path:
+def find_encodec(weights: str | Path | None, *, download: bool = True) -> Path:
     """Returns EnCodec's state dict; a folder that holds one `.th` file will do.
 
     Raises:
@@ -42,30 +42,30 @@ def find_encodec(weights: str | Path | None) -> Path:
     given = _given(weights, "VALLE_ENCODEC_WEIGHTS")
     if given:
         return _single_file(given, "*.th", "encodec")
-    cached = _torch_hub() / "checkpoints" / ENCODEC_FILE
+    cached = torch_hub() / "checkpoints" / ENCODEC_FILE
     if not cached.is_file():
         url = f"https://dl.fbaipublicfiles.com/encodec/v0/{ENCODEC_FILE}"
-        with _downloading("encodec", "VALLE_ENCODEC_WEIGHTS", cached, url), _no_deprecations():
+        with _downloading("encodec", "VALLE_ENCODEC_WEIGHTS", cached, url, download), _no_deprecations():
             from encodec import EncodecModel
 
             EncodecModel.encodec_model_24khz(pretrained=True)
     return cached
 
 
-def find_vocos(weights: str | Path | None) -> tuple[Path, Path]:
+def find_vocos(weights: str | Path | None, *, download: bool = True) -> tuple[Path, Path]:
     """Returns Vocos' folder, and EnCodec's state dict: the `.th` file in the folder, or else as `find_encodec`."""
     given = _given(weights, "VALLE_VOCOS_WEIGHTS")
-    folder = given or _vocos_from_hub()
+    folder = given or _vocos_from_hub(download)
     missing = [name for name in VOCOS_FILES if not (folder / name).is_file()]
     if missing:
         raise WeightsError(
             f"`{folder}` must be a folder with Vocos' `config.yaml` and `pytorch_model.bin`, but has no `{missing[0]}`."
             f" Put the files of {VOCOS_REPOSITORY} (Hugging Face hub) into it."
         )
-    return folder, find_encodec(folder if any(folder.glob("*.th")) else None)
+    return folder, find_encodec(folder if any(folder.glob("*.th")) else None, download=download)
 
 
-def find_dac(weights: str | Path | None, sample_rate: int | None) -> Path:
+def find_dac(weights: str | Path | None, sample_rate: int | None, *, download: bool = True) -> Path:
     """Returns a file that `DAC.save(path, package=False)` wrote; `sample_rate` says which one to fetch, in Hz."""
     given = _given(weights, "VALLE_DAC_WEIGHTS")
     if given:
@@ -79,10 +79,10 @@ def find_dac(weights: str | Path | None, sample_rate: int | None) -> Path:
     cached = Path.home() / ".cache" / "descript" / "dac" / f"weights_{model}_8kbps_{release}.pth"
     if not cached.is_file():
         url = f"https://github.com/descriptinc/descript-audio-codec/releases/download/{release}/{file}"
-        with _downloading("dac", "VALLE_DAC_WEIGHTS", cached, url), _no_deprecations():
-            from dac.utils import download
+        with _downloading("dac", "VALLE_DAC_WEIGHTS", cached, url, download), _no_deprecations():
+            from dac.utils import download as fetch
 
-            download(model_type=model)
+            fetch(model_type=model)
     return cached
 
 
@@ -237,19 +237,19 @@ def _single_file(path: Path, pattern: str, codec: str) -> Path:
     return found[0]
 
 
-def _torch_hub() -> Path:
+def torch_hub() -> Path:
     """Returns where torch.hub keeps what it fetched, without importing torch."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(os.environ.get("TORCH_HOME") or f"{cache}/torch").expanduser() / "hub"
 
 
-def _vocos_from_hub() -> Path:
+def _vocos_from_hub(download: bool) -> Path:
     from huggingface_hub import constants, hf_hub_download, hf_hub_url, try_to_load_from_cache
 
     paths = [try_to_load_from_cache(VOCOS_REPOSITORY, name) for name in VOCOS_FILES]
     if not all(isinstance(path, str) for path in paths):
         url = hf_hub_url(VOCOS_REPOSITORY, VOCOS_FILES[0])
-        with _downloading("vocos", "VALLE_VOCOS_WEIGHTS", Path(constants.HF_HUB_CACHE), url):
+        with _downloading("vocos", "VALLE_VOCOS_WEIGHTS", Path(constants.HF_HUB_CACHE), url, download):
             if not constants.HF_HUB_OFFLINE:
                 _reach(url)
             paths = [hf_hub_download(VOCOS_REPOSITORY, name) for name in VOCOS_FILES]
@@ -264,16 +264,22 @@ def _reach(url: str) -> None:
 
 
 @contextmanager
-def _downloading(codec: str, variable: str, cached: Path, url: str) -> Iterator[None]:
-    """Turns whatever a library's download raises into one line with every way to get the weights."""
+def _downloading(codec: str, variable: str, cached: Path, url: str, allowed: bool) -> Iterator[None]:
+    """Turns whatever a library's download raises, or that it isn't allowed, into a line with every way to weights."""
+    nowhere = (
+        f"`{codec}` needs its weights, but neither `encode.weights` nor `{variable}` names them, `{cached}` doesn't"
+        " hold them, and"
+    )
+    ways_out = (
+        f"Fetch it on another machine and set `encode.weights` or `{variable}` to its path, or use"
+        " `encode.codec=embedded`, which needs no download."
+    )
+    if not allowed:
+        raise WeightsError(f"{nowhere} {url} isn't fetched yet: `valle-prep encode` does that. {ways_out}")
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        raise WeightsError(
-            f"`{codec}` needs its weights, but neither `encode.weights` nor `{variable}` names them, `{cached}` doesn't"
-            f" hold them, and {url} can't be fetched ({_reason(error)}). Fetch it on another machine and set"
-            f" `encode.weights` or `{variable}` to its path, or use `encode.codec=embedded`, which needs no download."
-        ) from error
+        raise WeightsError(f"{nowhere} {url} can't be fetched ({_reason(error)}). {ways_out}") from error
 
 
 def _reason(error: Exception) -> str:
