@@ -1,6 +1,6 @@
 """Parquet tables of records: the only importer of pyarrow."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,3 +64,33 @@ def read_table(path: Path) -> "pyarrow.Table":
         return pyarrow.parquet.read_table(path)
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise ArtefactError(f"`{path}` can't be read as Parquet: {error}. Run `valle-prep metadata` again.") from error
+
+
+def find_rows(path: Path, ids: Collection[str], columns: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
+    """Returns the rows with these ids; of all others only the ids are read.
+
+    Args:
+        path: A Parquet file with the column `id`.
+        ids: Whose rows; those that the table doesn't hold are left out.
+        columns: The columns to read, `id` among them; None for all.
+
+    Raises:
+        ArtefactError: if it isn't there or is damaged.
+    """
+    import pyarrow
+    import pyarrow.compute
+    import pyarrow.parquet
+
+    found: dict[str, dict[str, Any]] = {}
+    wanted = pyarrow.array(sorted(ids), pyarrow.string())
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                held = file.read_row_group(group, columns=["id"]).column("id")
+                mask = pyarrow.compute.is_in(held, value_set=wanted)
+                if pyarrow.compute.any(mask).as_py():
+                    rows = file.read_row_group(group, columns=columns).filter(mask).to_pylist()
+                    found.update({row["id"]: row for row in rows})
+    except (OSError, pyarrow.ArrowInvalid) as error:
+        raise ArtefactError(f"`{path}` can't be read as Parquet: {error}. Run the command that made it.") from error
+    return found
