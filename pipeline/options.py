@@ -20,9 +20,10 @@ class Options:
         list[str] | None,
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Lays one value over the configuration."),
     ] = None
-    scheduler: Annotated[str, typer.Option("--scheduler", help="sync, local, tcp://HOST:PORT or a scheduler file.")] = (
-        "local"
-    )
+    scheduler: Annotated[
+        str,
+        typer.Option("--scheduler", help="sync, local, cuda, tcp://HOST:PORT, a scheduler file or slurm:FILE."),
+    ] = "local"
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Local workers; one a core by default.")] = None
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto"
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N recordings, by id.")] = None

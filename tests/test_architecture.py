@@ -17,8 +17,10 @@ LEAVES_FOR_MODEL = {"errors", "config", "records", "console", "audio", "codecs",
 
 HOMES = {
     "typer": {"pipeline/cli.py", "pipeline/options.py", "model/cli.py"},
-    "dask": {"pipeline/cluster.py", "pipeline/runner.py"},
-    "distributed": {"pipeline/cluster.py", "pipeline/runner.py"},
+    "dask": {"pipeline/cluster.py", "pipeline/schedulers.py"},
+    "distributed": {"pipeline/cluster.py", "pipeline/schedulers.py", "pipeline/slurm.py"},
+    "dask_cuda": {"pipeline/schedulers.py"},
+    "dask_jobqueue": {"pipeline/slurm.py"},
     "h5py": {"stages/store.py"},
     "soundfile": {"stages/audio.py"},
     "av": {"stages/audio.py"},
@@ -27,7 +29,7 @@ HOMES = {
 HEAVY = {
     *("torch", "torchaudio", "lightning", "transformers", "whisperx", "faster_whisper", "encodec", "dac", "vocos"),
     *("phonemizer", "pykakasi", "librosa", "soundfile", "av", "soxr", "scipy", "pandas"),
-    *("dask", "distributed", "pyarrow", "h5py"),
+    *("dask", "distributed", "dask_cuda", "dask_jobqueue", "pyarrow", "h5py"),
 }
 ITEM_BOUNDARY = "pipeline/shard.py"
 """The one place that may catch everything: whatever error one item causes becomes its reject."""

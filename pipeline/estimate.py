@@ -1,0 +1,122 @@
+"""How long the rest will take and how much room it needs, from what earlier shards took here.
+
+Times are learnt: a stage that has never run on this dataset has none. Room is what the sealed shards take for an item;
+before there are any, it is what they took on real recordings.
+"""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.dataset import RECORDINGS, Dataset
+from pipeline.plan import MISSING, StagePlan, Todo
+from pipeline.recordings import read_recordings
+from stages import audio
+from stages.errors import AudioError
+from stages.manifest import list_shards, read_receipt, write_text
+from stages.records import path_of
+
+_RATES = ".rates.json"
+_BYTES_PER_ITEM = {
+    "transcribe": 700,
+    "slice": 800,
+    "g2p": 950,
+    "encode": 9_000,
+    "hdf5": 9_000,
+    "metadata": 900,
+    "similar": 600,
+}
+"""Of a stage's shards and what `finish` makes of them, over the 3,006 clips of ten corpora; several seconds each."""
+_PROBED = 64
+"""Recordings whose header is read to estimate the hours of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a stage has before it; None where nobody knows."""
+
+    items: int
+    hours: float | None
+    """Of audio."""
+    seconds: float | None
+    bytes: int
+
+
+class Estimate:
+    """Seconds an item of each stage took here; kept in the dataset's folder between runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / _RATES
+        try:
+            rates = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            rates = {}
+        self._rates: dict[str, float] = rates if isinstance(rates, dict) else {}
+
+    def learn(self, stage: str, todo: Sequence[Todo], seconds: float) -> None:
+        """Notes what it took to make shards from nothing."""
+        items = sum(one.inputs for one in todo)
+        if items and all(one.why == MISSING and not one.previous for one in todo):
+            self._rates[stage] = round(seconds / items, 6)
+            with suppress(OSError):  # what isn't learnt is only not known next time
+                write_text(self._path, json.dumps(self._rates, indent=1) + "\n")
+
+    def cost(self, dataset: Dataset, name: str, plan: StagePlan | None, items: int, audio_s: float | None) -> Cost:
+        """Returns what is before a stage.
+
+        Args:
+            dataset: The dataset.
+            name: The stage.
+            plan: What it has to do; None where all of it follows from a stage before.
+            items: How many items it will take, where the plan doesn't know.
+            audio_s: Seconds of audio in them, likewise; None for unknown.
+        """
+        if plan is not None:
+            items = sum(todo.inputs for todo in plan.todo)
+            known = sum(todo.audio_s for todo in plan.todo)
+            audio_s = known if known or not items else audio_s
+        hours = None if audio_s is None else audio_s / 3600
+        rate = self._rates.get(name)
+        seconds = 0.0 if not items else None if rate is None else rate * items
+        return Cost(items, hours if items else 0.0, seconds, items * bytes_per_item(dataset.stage(name), name))
+
+
+def bytes_per_item(folder: Path, name: str) -> int:
+    """Returns what an item takes in a stage's shards."""
+    taken = items = 0
+    for shard in list_shards(folder)[:_PROBED]:
+        if receipt := read_receipt(folder, shard):
+            taken += sum(file.bytes for file in receipt.files.values())
+            items += receipt.inputs
+    return taken // items if items else _BYTES_PER_ITEM.get(name, 1000)
+
+
+def room_needed(folder: Path, shards: Sequence[str]) -> str:
+    """Returns a sentence on how much room the shards that aren't sealed yet will need."""
+    made = [receipt for shard in shards if (receipt := read_receipt(folder, shard))]
+    left = len(shards) - len(made)
+    if made:
+        each = sum(file.bytes for receipt in made for file in receipt.files.values()) / len(made)
+    else:
+        each = 64 * _BYTES_PER_ITEM.get(folder.name, 1000)
+    return f" The {left} shards left of `{folder.name}` need about {max(left * each / 2**20, 0.1):,.1f} MiB."
+
+
+def probe_audio_s(dataset: Dataset) -> float | None:
+    """Returns about how much audio the recordings hold, in seconds, from the headers of some; None where none tells."""
+    folder = dataset.stage(RECORDINGS)
+    shards = list_shards(folder)
+    counts = {shard: receipt.outputs for shard in shards if (receipt := read_receipt(folder, shard))}
+    seconds: list[float] = []
+    for shard in shards:
+        if len(seconds) >= _PROBED:
+            break
+        for recording in read_recordings(folder, shard)[: max(1, _PROBED // len(shards))]:
+            try:
+                info = audio.probe(dataset.voices / path_of(recording.id))
+            except AudioError:
+                continue
+            seconds.append(info.samples / info.sample_rate)
+    return sum(counts.values()) * sum(seconds) / len(seconds) if seconds else None

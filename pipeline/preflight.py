@@ -1,0 +1,168 @@
+"""Before anything long runs: all that would stop it, at once.
+
+The configuration's weights, the workers and their GPUs, the room on the disk; then every stage that has something to do
+processes a sample of two seconds, on a worker, so that a missing package is known now and not after a night's work.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.config import PrepConfig, build_stage
+from pipeline.dataset import RECORDINGS
+from pipeline.estimate import bytes_per_item
+from pipeline.plan import StagePlan
+from pipeline.recordings import all_recordings, count_recordings
+from pipeline.runner import Run, plan_all
+from stages import audio
+from stages.base import Context
+from stages.errors import MachineError, MissingInputError, ValleError
+from stages.records import Encoded, Recording, Segment, Transcript, Utterance
+
+_SPARE = 1.2
+"""Times the room that the estimate says."""
+
+
+class PreflightError(ValleError):
+    """The work can't be done as it stands; the message has a line a problem."""
+
+
+def check(run: Run, names: Sequence[str]) -> dict[str, StagePlan | None]:
+    """Looks for everything that would stop the stages.
+
+    Returns:
+        What each stage has to do; None for one whose inputs are yet to be made.
+
+    Raises:
+        PreflightError: with all of it, a line each.
+    """
+    problems = []
+    for name in names:
+        stage = run.stage(name)
+        items = all_recordings(run.dataset.stage(RECORDINGS)) if stage.needs == RECORDINGS else ()
+        problems += [f"`{name}`: {problem}" for problem in stage.check(items)]
+    if problems:
+        raise PreflightError("\n".join(problems))
+    plans = dict(plan_all(run, names))
+    busy = [name for name, plan in plans.items() if plan is None or plan.todo]
+    if not busy:
+        return plans
+    problems += _room(run, busy)
+    cannot_work = run.cluster.problems(gpu=any(run.stage(name).on_gpu for name in busy))
+    problems += cannot_work or _samples(run, busy)
+    if problems:
+        raise PreflightError("\n".join(problems))
+    return plans
+
+
+def _room(run: Run, names: Sequence[str]) -> list[str]:
+    folder = run.dataset.folder
+    items = count_recordings(run.dataset.stage(RECORDINGS))
+    need = _SPARE * items * sum(bytes_per_item(run.dataset.stage(name), name) for name in names)
+    free = shutil.disk_usage(folder).free
+    if need <= free:
+        return []
+    return [
+        f"`{folder}` needs about {need / 2**20:,.0f} MiB for {items:,} recordings, but its disk has"
+        f" {free / 2**20:,.0f} MiB free. Make room, or name another `--out`."
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A stage to be tried."""
+
+    stage: str
+    config: str
+    context: Context
+
+
+def _samples(run: Run, names: Sequence[str]) -> list[str]:
+    """Tries the stages on workers; returns what went wrong."""
+    samples = []
+    for name in names:
+        stage = run.stage(name)
+        samples.append(Sample(name, stage.config.model_dump_json(), stage.context))
+    run.reporter.say("trying each stage on a two-second sample")
+    gpu = any(run.stage(name).on_gpu for name in names)
+    return [problem for found in run.cluster.run(try_sample, samples, _died, gpu=gpu) for problem in found]
+
+
+def _died(sample: Sample) -> Sample:
+    raise PreflightError(f"`{sample.stage}` kills its worker on a sample of two seconds. Look at its installation.")
+
+
+def try_sample(sample: Sample) -> list[str]:
+    """Runs a stage, on a worker, on a sample of two seconds.
+
+    Returns:
+        Why it can't run; nothing if it can. What it makes of the sample isn't looked at: a configuration may well
+        leave it out.
+
+    Raises:
+        MachineError: if the machine fails.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        voices = Path(folder)
+        audio.write_wav(voices / _ID, _wave(), _RATE)
+        (voices / _TEXT).write_text(_WORDS, encoding="utf-8")
+        context = Context(voices, sample.context.dataset, sample.context.device)
+        stage = build_stage(
+            sample.stage, PrepConfig.model_validate_json(f'{{"{sample.stage}": {sample.config}}}'), context
+        )
+        try:
+            stage.setup()
+            stage.process([_ITEMS[stage.needs]()])
+        except MachineError:
+            raise
+        except MissingInputError:
+            return []  # what it reads of another stage isn't there yet
+        except ValleError as error:
+            return [f"`{sample.stage}`: {error}"]
+        except ImportError as error:
+            return [f"`{sample.stage}` needs a package that can't be imported: {error}. Run `make setup`."]
+    return []
+
+
+_ID, _TEXT, _RATE, _WORDS = "sample/speaker/clip.wav", "sample/speaker/clip.txt", 16_000, "one two three"
+
+
+def _wave() -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """Two seconds of a buzz with pauses, such as a voice makes."""
+    time_s = np.arange(2 * _RATE) / _RATE
+    buzz = sum(np.sin(2 * np.pi * 120 * harmonic * time_s) / harmonic for harmonic in range(1, 20))
+    return np.asarray(0.1 * buzz * (np.sin(2 * np.pi * 3 * time_s) > 0), np.float32)
+
+
+def _recording() -> Recording:
+    return Recording(_ID, "sample", "speaker", "0" * 64, _TEXT, "0" * 64)
+
+
+def _transcript() -> Transcript:
+    segment = Segment(0, 2 * _RATE, _WORDS, "en")
+    return Transcript(_ID, "sample", "speaker", _RATE, 2 * _RATE, "en", "txt", timed=False, segments=(segment,))
+
+
+def _utterance() -> Utterance:
+    return Utterance(_ID, _ID, "sample", "speaker", "en", 0, 2 * _RATE, _RATE, _WORDS, phonemes="wʌn tuː θɹiː")
+
+
+def _encoded() -> Encoded:
+    codes: Any = np.zeros((8, 150), np.uint16)
+    utterance = _utterance()
+    return Encoded(Utterance(**{**utterance.to_json(), "frames": 150}), codes)
+
+
+_ITEMS = {
+    "recordings": _recording,
+    "transcribe": _transcript,
+    "slice": _utterance,
+    "g2p": _utterance,
+    "encode": _encoded,
+}
+"""What a stage takes, by the stage it needs."""

@@ -1,0 +1,205 @@
+"""Which recordings a dataset is made of: the scan of the voices folder, written down shard by shard.
+
+The scan goes through a temporary SQLite database, so that a million recordings take no more memory than a thousand.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from pipeline.dataset import RECORDINGS, Dataset
+from pipeline.digests import DigestCache, Stamp, stamp_of
+from stages.errors import UsageError
+from stages.manifest import (
+    Receipt,
+    Rows,
+    digest_of,
+    list_shards,
+    part_paths,
+    read_receipt,
+    remove_shard,
+    shard_count,
+    shard_name,
+    write_shard,
+)
+from stages.records import Recording, path_of
+from stages.scan import walk
+
+_ROWS = Rows(Recording)
+_BITS = 32
+"""Of an id's hash: as many as tell any number of shards apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a scan came to."""
+
+    recordings: int
+    with_transcript: int
+    ignored: dict[str, int]
+    """Files that are neither recordings nor their transcripts, by lower-case suffix, most frequent first."""
+
+
+def find_recordings(
+    dataset: Dataset,
+    cache: DigestCache,
+    *,
+    limit: int | None,
+    threads: int,
+    progress: Callable[[int, int], None],
+) -> Found:
+    """Scans the voices folder, takes the digests, and writes the recordings down, shard by shard.
+
+    Args:
+        dataset: Where.
+        cache: Digests known from before.
+        limit: Take the first so many by id; None for all.
+        threads: Files read at a time.
+        progress: Told how many recordings are done, and how many there are.
+
+    Raises:
+        UsageError: if the voices folder isn't there or holds no recording, or if the dataset was made from others.
+    """
+    ignored: Counter[str] = Counter()
+    with closing(sqlite3.connect("")) as found, found:
+        found.execute(_FOUND)
+        found.executemany(f"INSERT INTO found VALUES ({','.join('?' * 13)})", _rows(dataset.voices, ignored))
+        _check_same_voices(dataset, found, limit)
+        if limit is not None:
+            found.execute("DELETE FROM found WHERE id NOT IN (SELECT id FROM found ORDER BY id LIMIT ?)", [limit])
+        count, told = found.execute("SELECT count(*), count(nullif(transcript, '')) FROM found").fetchone()
+        folder = dataset.stage(RECORDINGS)
+        folder.mkdir(parents=True, exist_ok=True)
+        total = shard_count(count)
+        names = {shard_name(index, total) for index in range(total)}
+        for name in set(list_shards(folder)) - names:
+            remove_shard(folder, name)
+        done = 0
+        for name, rows in _shards(found, total):
+            names.discard(name)
+            _write(folder, name, _with_digests(dataset.voices, rows, cache, threads), cache)
+            progress(done := done + len(rows), count)
+        for name in sorted(names):
+            _write(folder, name, [], cache)
+    cache.save()
+    return Found(count, told, dict(ignored.most_common()))
+
+
+_FOUND = """CREATE TABLE found (bits INT, id TEXT, owner TEXT, speaker TEXT, transcript TEXT,
+    inode INT, size INT, mtime INT, ctime INT, t_inode INT, t_size INT, t_mtime INT, t_ctime INT)"""
+
+_Row = tuple[Any, ...]
+
+
+def _rows(voices: Path, ignored: Counter[str]) -> Iterator[_Row]:
+    absent = (None,) * 4
+    for recording in walk(voices, ignored):
+        bits = int.from_bytes(sha256(recording.id.encode()).digest()[: _BITS // 8], "big")
+        stamp = stamp_of(f"{voices}/{path_of(recording.id)}") or absent
+        beside = recording.transcript
+        other = (stamp_of(f"{voices}/{path_of(beside)}") if beside else None) or absent
+        yield bits, recording.id, recording.group, recording.speaker, beside, *stamp, *other
+
+
+def _check_same_voices(dataset: Dataset, found: sqlite3.Connection, limit: int | None) -> None:
+    """Refuses to replace what was made from other recordings, or to throw away what a limit leaves out."""
+    old = common = kept = 0
+    taken = "SELECT id FROM found ORDER BY id LIMIT ?"
+    last = found.execute(f"SELECT max(id) FROM ({taken})", [-1 if limit is None else limit]).fetchone()[0]
+    found.execute("CREATE INDEX by_id ON found (id)")
+    for recording in all_recordings(dataset.folder / RECORDINGS):
+        old += 1
+        common += found.execute("SELECT count(*) FROM found WHERE id = ?", [recording.id]).fetchone()[0]
+        kept += recording.id <= last
+        if limit is None and common:
+            return
+    if old and not common:
+        raise UsageError(
+            f"`{dataset.voices}` holds none of the {old:,} recordings that `{dataset.folder}` was made from."
+            " Name another folder with `--out`, or remove that one."
+        )
+    if limit is not None and old > kept:
+        raise UsageError(
+            f"`--limit {limit}` would throw away {old - kept:,} recordings that `{dataset.folder}` holds."
+            " Name another folder with `--out`."
+        )
+
+
+def _shards(found: sqlite3.Connection, total: int) -> Iterator[tuple[str, list[_Row]]]:
+    rows = found.execute("SELECT * FROM found ORDER BY bits, id")
+    for index, group in groupby(rows, key=lambda row: row[0] * total >> _BITS):
+        yield shard_name(index, total), sorted(group, key=lambda row: row[1])
+
+
+def _with_digests(voices: Path, rows: list[_Row], cache: DigestCache, threads: int) -> list[tuple[str, ...]]:
+    """Returns the fields of each recording, digests included."""
+    files = [(f"{voices}/{path_of(row[1])}", _stamp(row[5:9])) for row in rows]
+    files += [(f"{voices}/{path_of(row[4])}", _stamp(row[9:])) for row in rows]
+    digests = cache.digests(files, threads=threads)
+    audio, texts = digests[: len(rows)], digests[len(rows) :]
+    return [
+        (row[1], row[2], row[3], digest, row[4], text) for row, digest, text in zip(rows, audio, texts, strict=True)
+    ]
+
+
+def _stamp(numbers: tuple[int | None, ...]) -> Stamp | None:
+    return None if numbers[0] is None else numbers  # type: ignore[return-value]
+
+
+def _write(folder: Path, name: str, fields: list[tuple[str, ...]], cache: DigestCache) -> None:
+    """Writes a shard unless it is there and whole."""
+    fingerprint = digest_of(fields)
+    old = read_receipt(folder, name)
+    if old and old.fingerprint == fingerprint:
+        paths = part_paths(folder, name, old.files)
+        if all(cache.holds(path, old.files[part].sha256) for part, path in paths.items()):
+            return
+    paths = part_paths(folder, f".{name}.tmp", _ROWS.parts)
+    _ROWS.write(paths, [Recording(*values) for values in fields])
+    write_shard(folder, _receipt(name, fingerprint, len(fields)), paths)
+
+
+def _receipt(shard: str, fingerprint: str, count: int) -> Receipt:
+    return Receipt(
+        stage=RECORDINGS,
+        shard=shard,
+        fingerprint=fingerprint,
+        upstream="",
+        inputs=count,
+        pieces=count,
+        outputs=count,
+        filtered={},
+        rejected={},
+        audio_s=0.0,
+        files={},
+    )
+
+
+def read_recordings(folder: Path, shard: str) -> list[Recording]:
+    """Returns the recordings of one shard, sorted by id."""
+    return _ROWS.read(part_paths(folder, shard, _ROWS.parts))
+
+
+def all_recordings(folder: Path) -> Iterator[Recording]:
+    """Yields all recordings, shard by shard."""
+    for shard in list_shards(folder):
+        yield from read_recordings(folder, shard)
+
+
+def count_recordings(folder: Path) -> int:
+    """Returns how many recordings there are."""
+    return sum(receipt.outputs for shard in list_shards(folder) if (receipt := read_receipt(folder, shard)))
+
+
+def nth_recording(folder: Path, count: int) -> str | None:
+    """Returns the id of the last of the first so many recordings by id; None where there are none."""
+    from heapq import nsmallest
+
+    first = nsmallest(count, (recording.id for recording in all_recordings(folder)))
+    return first[-1] if first else None

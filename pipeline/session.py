@@ -1,0 +1,249 @@
+"""What a command of `valle-prep` does from its options to its exit code: one dataset, one lock, one cluster.
+
+All problems that can be known beforehand are told at once; nothing is written before that, nor by a dry run.
+"""
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import lock
+from pipeline.cluster import STOPPED, open_cluster
+from pipeline.config import STAGES, PrepConfig, build_stage
+from pipeline.dataset import DIGESTS, HEAD, RECORDINGS, Dataset, make_folder, new_dataset, open_dataset, write_head
+from pipeline.digests import DigestCache
+from pipeline.estimate import Estimate, probe_audio_s
+from pipeline.interrupt import Interrupt
+from pipeline.preflight import PreflightError, check
+from pipeline.recordings import count_recordings, find_recordings, nth_recording
+from pipeline.report import Reporter
+from pipeline.runner import Run, plan_all, read_status, run_stages
+from pipeline.schedulers import Scheduler, cores, parse_scheduler
+from pipeline.tally import exit_code
+from stages.base import Context
+from stages.config import load_config
+from stages.errors import ExitCode, StoppedError, UsageError, ValleError
+from stages.manifest import list_shards
+from stages.scan import check_folder
+
+if TYPE_CHECKING:
+    from pipeline.options import Options
+
+
+class Problems:
+    """Collects what is wrong, to tell it all at once."""
+
+    def __init__(self) -> None:
+        self._found: list[ValleError] = []
+
+    @contextmanager
+    def collect(self) -> Iterator[None]:
+        """Notes a problem instead of raising it."""
+        try:
+            yield
+        except ValleError as error:
+            self._found.append(error)
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def tell(self) -> None:
+        """Raises what was found: a single problem as it is, several as one error with a line each."""
+        if len(self._found) == 1:
+            raise self._found[0]
+        if self._found:
+            error = PreflightError("\n".join(map(str, self._found)))
+            error.exit_code = max(problem.exit_code for problem in self._found)
+            raise error
+
+
+def prepare(
+    options: "Options",
+    names: Sequence[str],
+    *,
+    voices: Path | None = None,
+    sets: Sequence[str] = (),
+    retry: Sequence[str] = (),
+) -> ExitCode:
+    """Runs stages, or shows what they would do.
+
+    Args:
+        options: The command's options.
+        names: The stages, in order.
+        voices: The folder of recordings; None for the one that the dataset was made from.
+        sets: More `section.key=value` items, from the command's own options.
+        retry: Reasons of rejects to process again, `*` for all; the configuration is then what the stages were last
+            run with.
+
+    Returns:
+        What the shell is told.
+    """
+    set_logging(verbose=options.verbose)
+    reporter = Reporter(quiet=options.quiet, as_json=options.as_json)
+    stored = open_dataset(options.out).sections if retry else {}
+    config = load_config(PrepConfig, options.config, [*(options.sets or []), *sets], base=stored)
+    if options.verbose:
+        reporter.say(config.model_dump_json(indent=1))
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory())) if options.dry_run and voices else None
+        scheduler, dataset = _resolve(options, names, config, voices, scratch)
+        token, stop = "", None
+        if not options.dry_run:
+            make_folder(dataset.folder)
+            token = stack.enter_context(lock.hold(dataset.folder, reporter.say))
+            stop = stack.enter_context(Interrupt(dataset.folder, reporter.say))
+        cache = stack.enter_context(DigestCache(dataset.folder / DIGESTS, read_only=options.dry_run))
+        cluster = stack.enter_context(open_cluster(scheduler, lambda: stop is not None and stop.asked))
+        if voices is not None:
+            _find(options, dataset, cache, reporter, stop)
+        last = nth_recording(dataset.stage(RECORDINGS), options.limit) if options.limit and voices is None else None
+        run = Run(
+            dataset=dataset,
+            config=config,
+            device=scheduler.worker_device,
+            cluster=cluster,
+            cache=cache,
+            reporter=reporter,
+            token=token,
+            scanned=voices is not None,
+            last_recording=last,
+            retry=tuple(retry),
+        )
+        if options.dry_run:
+            reporter.show_plan(_plan_rows(run, names), explain=options.explain)
+            return ExitCode.DONE
+        plans = check(run, names)
+        write_head(dataset, config, names)
+        tallies = run_stages(run, names, plans)
+    reporter.close(tallies)
+    if not any(tally.shards_made or tally.finished for tally in tallies):
+        reporter.say("nothing to do: everything is up to date")
+    return exit_code(tallies)
+
+
+def _resolve(
+    options: "Options", names: Sequence[str], config: PrepConfig, voices: Path | None, scratch: Path | None
+) -> tuple[Scheduler, Dataset]:
+    """Makes sense of what the command was given; looks into everything before it complains."""
+    problems = Problems()
+    with problems.collect():
+        device = device_of(options.device)
+        scheduler = parse_scheduler(options.scheduler, jobs=options.jobs, device=device)
+    with problems.collect():
+        dataset = open_dataset(options.out) if voices is None else new_dataset(options.out, voices, recordings=scratch)
+    if voices is not None or not problems:
+        with problems.collect():
+            check_folder(voices if voices is not None else dataset.voices)
+    if problems:
+        for name in names:
+            with problems.collect():
+                context = Context(voices or options.out, options.out)
+                if found := build_stage(name, config, context).check([]):
+                    raise PreflightError("\n".join(f"`{name}`: {problem}" for problem in found))
+    problems.tell()
+    return scheduler, dataset
+
+
+def _find(options: "Options", dataset: Dataset, cache: DigestCache, reporter: Reporter, stop: Interrupt | None) -> None:
+    def progress(done: int, total: int) -> None:
+        if stop and stop.asked:
+            raise StoppedError(STOPPED)
+        reporter.reading(done, total)
+
+    threads = options.jobs or cores()
+    reporter.say_found(find_recordings(dataset, cache, limit=options.limit, threads=threads, progress=progress))
+
+
+_FOLLOWS = "a stage before changes"
+
+
+def _plan_rows(run: Run, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Returns what each stage would do.
+
+    Returns:
+        A row a stage with the keys
+            `stage`;
+            `to_do`, `kept`: shards to make (None: all, since a stage before changes) and shards that stay;
+            `items`, `hours`: what the shards to make hold, at most (finished items of them are carried over); None
+                where nobody knows;
+            `seconds`: how long that takes by what it took here before; None where it never ran here;
+            `bytes`: the room it needs;
+            `why`: how many shards for which reason;
+            `shards`: each shard to make, with `shard`, `why` and `items`.
+    """
+    estimate = Estimate(run.dataset.folder)
+    items, audio_s = count_recordings(run.dataset.stage(RECORDINGS)), probe_audio_s(run.dataset)
+    rows = []
+    for name, plan in plan_all(run, names):
+        cost = estimate.cost(run.dataset, name, plan, items, audio_s)
+        todo = plan.todo if plan else []
+        rows.append(
+            {
+                "stage": name,
+                "to_do": len(todo) if plan else None,
+                "kept": len(plan.done) if plan else 0,
+                "items": cost.items,
+                "hours": cost.hours,
+                "seconds": cost.seconds,
+                "bytes": cost.bytes,
+                "why": dict(plan.why) if plan else {_FOLLOWS: len(list_shards(run.dataset.stage(name)))},
+                "shards": [{"shard": one.shard, "why": one.why, "items": one.inputs} for one in todo],
+            }
+        )
+    return rows
+
+
+def retry(options: "Options", reasons: Sequence[str]) -> ExitCode:
+    """Processes rejected items again, and what follows from them.
+
+    Args:
+        options: The command's options.
+        reasons: Only rejects for these; none for all.
+
+    Raises:
+        UsageError: if nothing was rejected for one of the reasons.
+    """
+    dataset = open_dataset(options.out)
+    tallies = read_status(dataset)
+    rejected = {reason for tally in tallies for reason in tally.rejected}
+    unknown = sorted(set(reasons) - rejected)
+    if unknown:
+        there = ", ".join(f"`{reason}`" for reason in sorted(rejected)) or "nothing"
+        raise UsageError(f"Nothing was rejected for `{unknown[0]}` in `{options.out}`; there is {there}.")
+    names = [name for name in STAGES if list_shards(dataset.stage(name))]
+    return prepare(options, names, retry=tuple(reasons) or ("*",))
+
+
+def configuration(options: "Options") -> PrepConfig:
+    """Returns what a dataset that exists was last run with; what the options say goes before it."""
+    base = open_dataset(options.out).sections if (options.out / HEAD).is_file() else {}
+    return load_config(PrepConfig, options.config, options.sets or [], base=base)
+
+
+def device_of(name: str) -> str:
+    """Returns the device to compute on; `auto` takes a GPU where there is one.
+
+    Raises:
+        UsageError: if there is no such device.
+    """
+    if name == "auto":
+        return "cuda" if shutil.which("nvidia-smi") else "cpu"
+    kind, _, number = name.partition(":")
+    if kind not in {"cpu", "cuda"} or (number and not number.isdigit()):
+        raise UsageError(f"`--device` must be auto, cpu, cuda or cuda:N, but is `{name}`.")
+    return name
+
+
+def set_logging(*, verbose: bool) -> None:
+    """Shows our own warnings, and the libraries' errors; all there is when verbose.
+
+    Some libraries set the levels of their own loggers, so it is the handler that decides.
+    """
+    handler = logging.StreamHandler()
+    if not verbose:
+        handler.addFilter(lambda record: record.levelno >= logging.ERROR or record.name.startswith("stages."))
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])

@@ -1,0 +1,170 @@
+"""Slurm as a place to run: what `--scheduler slurm:FILE` holds, and the Dask cluster whose workers are Slurm jobs."""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from stages.config import Config
+from stages.errors import UsageError
+
+
+class SlurmConfig(Config):
+    """The file of `--scheduler slurm:FILE`: what each Slurm job asks for, and how workers start in it."""
+
+    jobs: int = Field(1, ge=1)
+    """How many Slurm jobs to submit; `--jobs` wins over it."""
+    cores: int = Field(1, ge=1)
+    """Cores of each job: each runs one worker with one thread."""
+    memory: str
+    """Memory of each job with its unit, such as `16GB`; its workers share it evenly."""
+    walltime: str
+    """The longest that each job may run, as Slurm writes it: `08:00:00`, `2-00:00:00`, or minutes in quotes."""
+    gpus: int = Field(0, ge=0)
+    """GPUs of each job (`--gres=gpu:N`). As many of its workers have one each; the others do what needs none."""
+    queue: str | None = None
+    """The partition (`-p`); the cluster's default without it."""
+    account: str | None = None
+    """The account that pays (`-A`)."""
+    directives: list[str] = Field(default=[])
+    """More options for `#SBATCH` lines, such as `--qos=long` or `--constraint=a100`."""
+    prologue: list[str] = Field(default=[])
+    """Shell lines to run before the workers, such as `module load cuda` or `export HF_HOME=/scratch/models`."""
+    python: str | None = None
+    """The Python that starts the workers, with this package installed; the one that runs this command without it."""
+    interface: str | None = None
+    """The network interface between scheduler and workers, such as `ib0`; the default route's without it."""
+    port: int = Field(0, ge=0, le=65535)
+    """The port on which workers reach the scheduler, for a firewall; 0 for any that is free."""
+    local_directory: str | None = None
+    """Where workers keep scratch files: a fast disk of the node."""
+    log_directory: str | None = None
+    """Where Slurm writes what the jobs print; the folder of the command without it."""
+    name: str = "valle-prep"
+    """The name of the jobs in the queue."""
+    wait_s: float = Field(3600.0, gt=0)
+    """How long to wait, in seconds, for a worker when there is none: queues may be slow."""
+
+    @field_validator("memory")
+    @classmethod
+    def _check_memory(cls, value: str) -> str:
+        if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT](i?B)?", value):
+            raise ValueError(f"must be a number with a unit, such as 16GB, but is `{value}`")
+        return value
+
+    @field_validator("walltime")
+    @classmethod
+    def _check_walltime(cls, value: str) -> str:
+        if not re.fullmatch(r"(\d+-)?\d+(:\d+){0,2}", value):
+            raise ValueError(f"must be a time as Slurm writes it, such as 08:00:00, but is `{value}`")
+        return value
+
+    @field_validator("gpus")
+    @classmethod
+    def _check_gpus(cls, value: int, info: ValidationInfo) -> int:
+        cores = info.data.get("cores", value)
+        if value > cores:
+            raise ValueError(f"must be at most `cores` ({cores}), a worker a GPU, but is {value}")
+        return value
+
+    @field_validator("directives")
+    @classmethod
+    def _check_directives(cls, value: list[str]) -> list[str]:
+        if wrong := [one for one in value if not one.startswith("-")]:
+            raise ValueError(f"must be options such as `--qos=long`, without `#SBATCH`, but one is `{wrong[0]}`")
+        return value
+
+
+def slurm_cluster(config: SlurmConfig, environment: Mapping[str, int]) -> Any:
+    """Returns a `SLURMCluster` whose scheduler runs here and which has submitted no job yet.
+
+    Args:
+        config: What the jobs ask for.
+        environment: Variables that every worker gets.
+
+    Raises:
+        UsageError: if dask-jobqueue is missing, or the scheduler can't listen where the file says.
+    """
+    try:
+        from dask_jobqueue import SLURMCluster
+    except ImportError as error:
+        raise UsageError(
+            f"`--scheduler slurm:FILE` needs dask-jobqueue, but: {error}."
+            " Install it with `make setup EXTRAS=dev,slurm`."
+        ) from error
+    try:
+        return SLURMCluster(**_options(config, environment))
+    except (RuntimeError, ValueError, OSError) as error:
+        raise UsageError(
+            f"`--scheduler slurm:FILE`: the Dask scheduler can't start: {error}. Mend `interface` or `port`."
+        ) from error
+
+
+async def submit(cluster: Any, jobs: int) -> None:
+    """Submits the jobs; to be run in the cluster's own loop, as `cluster.sync` does.
+
+    Args:
+        cluster: What `slurm_cluster` returned.
+        jobs: How many.
+
+    Raises:
+        RuntimeError: with what `sbatch` printed, if it failed.
+    """
+    from distributed import Status
+
+    cluster.scale(jobs=jobs)
+    try:
+        # `scale` submits in the background, where a failure is only logged; awaited here, it is raised.
+        await cluster._correct_state()
+    except (RuntimeError, ValueError, OSError):
+        for job in cluster.workers.values():
+            if job.job_id is None:
+                job.status = Status.failed  # else the cluster refuses to close
+        raise
+
+
+def _options(config: SlurmConfig, environment: Mapping[str, int]) -> dict[str, Any]:
+    directives, prologue, worker = [*config.directives], [*config.prologue], []
+    prologue += [f"export {name}={value}" for name, value in environment.items()]
+    if config.gpus:
+        directives.append(f"--gres=gpu:{config.gpus}")
+        worker += ["--resources", "GPU=1"]
+    if config.gpus and config.cores > 1:
+        numbers = ",".join(str(number) for number in range(config.gpus))
+        prologue.append(f'export CUDA_VISIBLE_DEVICES="${{CUDA_VISIBLE_DEVICES:-{numbers}}}"')
+        worker += ["--preload-nanny", __name__]
+    return {
+        "cores": config.cores,
+        "processes": config.cores,
+        "memory": config.memory,
+        "walltime": config.walltime,
+        "queue": config.queue,
+        "account": config.account,
+        "job_extra_directives": directives,
+        "job_script_prologue": prologue,
+        "worker_extra_args": worker,
+        "python": config.python,
+        "interface": config.interface,
+        "local_directory": config.local_directory,
+        "log_directory": config.log_directory,
+        "job_name": config.name,
+        "scheduler_options": {"dashboard_address": ":0", "port": config.port},
+        "silence_logs": "CRITICAL",
+    }
+
+
+def dask_setup(nanny: Any) -> None:
+    """Gives one of the workers of a Slurm job its GPU, or none: Dask calls it where each worker is started.
+
+    The first workers get one GPU each; those beyond no longer offer one, so that models aren't loaded twice on it.
+
+    Args:
+        nanny: The `distributed.Nanny`, named `<job>-<number>`, before it starts its worker.
+    """
+    number = int(str(nanny.name).rpartition("-")[2])
+    gpus = os.environ["CUDA_VISIBLE_DEVICES"].split(",")
+    nanny.env["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[number : number + 1])
+    if number >= len(gpus):
+        nanny.resources = None
