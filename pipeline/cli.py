@@ -4,11 +4,8 @@ Nothing heavy is imported here: each command loads what it needs when it runs.
 """
 
 import ast
-import logging
-import shutil
+import json
 import sys
-import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,15 +13,10 @@ import typer
 
 from pipeline.options import Options, with_options
 from stages.console import run_app
-from stages.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pipeline.dataset import Dataset
-    from pipeline.digests import DigestCache
-    from pipeline.report import Reporter
-    from pipeline.runner import Run
 
 app = typer.Typer(
     help="From a folder of recordings to a dataset for codec language models, stage by stage.",
@@ -91,12 +83,63 @@ for _name, _help in _stages().items():
 def status(options: Options) -> None:
     """Show what each stage holds."""
     from pipeline.dataset import open_dataset
-    from pipeline.report import Reporter, exit_code
+    from pipeline.report import Reporter
     from pipeline.runner import read_status
+    from pipeline.tally import exit_code
 
     reports = read_status(open_dataset(options.out))
     Reporter(quiet=options.quiet, as_json=options.as_json).close(reports)
     raise typer.Exit(exit_code(reports))
+
+
+Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only what was rejected for this; repeatable.")]
+
+
+@app.command()
+@with_options
+def retry(options: Options, reason: Reasons = None) -> None:
+    """Process rejected items again, with the configuration of the last run."""
+    from pipeline.session import retry
+
+    raise typer.Exit(retry(options, reason or ()))
+
+
+@app.command()
+@with_options
+def doctor(options: Options) -> None:
+    """Show what this machine has of what the configured pipeline needs, and how to get the rest."""
+    from pipeline.doctor import examine, result, show
+    from pipeline.doctor_checks import Setup
+    from pipeline.session import configuration, device_of, set_logging
+
+    set_logging(verbose=options.verbose)
+    device, write = device_of(options.device), not options.dry_run
+    setup = Setup(configuration(options), options.out, device, options.scheduler, options.jobs, write)
+    checks = examine(setup)
+    found = result(checks)
+    if options.as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
+    elif not options.quiet:
+        show(checks)
+    raise typer.Exit(found["exit_code"])
+
+
+@app.command()
+@with_options
+def inspect(
+    name: Annotated[str, typer.Argument(metavar="ID", help="A recording's or an utterance's id, or a part of one.")],
+    options: Options,
+) -> None:
+    """Show the way of one recording or utterance from its source file to its neighbours."""
+    from pipeline.dataset import open_dataset
+    from pipeline.inspect import inspect, lines
+    from pipeline.session import configuration
+
+    found = inspect(open_dataset(options.out), configuration(options), name)
+    if options.as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
+    elif not options.quiet:
+        typer.echo("\n".join(lines(found)), err=True)
 
 
 @app.command()
@@ -117,90 +160,11 @@ def _top_k(top_k: int | None) -> list[str]:
 
 
 def _prepare(stage: str | None, options: Options, *, voices: Path | None = None, sets: "Sequence[str]" = ()) -> None:
-    """Runs one stage, or all of them, and says what came of it."""
-    from pipeline.cluster import open_cluster
-    from pipeline.config import STAGES, PrepConfig
-    from pipeline.report import Reporter, exit_code
-    from pipeline.runner import Run, check_stages, run_stages
-    from stages.config import load_config
+    """Runs one stage, or all of them."""
+    from pipeline.config import STAGES
+    from pipeline.session import prepare
 
-    _set_logging(verbose=options.verbose)
-    config = load_config(PrepConfig, options.config, [*(options.sets or []), *sets])
-    reporter = Reporter(quiet=options.quiet, as_json=options.as_json)
-    if options.verbose:
-        reporter.say(config.model_dump_json(indent=1))
-    names = [stage] if stage else list(STAGES)
-    with ExitStack() as stack:
-        cluster = stack.enter_context(open_cluster(options.scheduler, options.jobs))
-        dataset, cache, last_recording = _open(voices, options, reporter, stack)
-        job = Run(dataset, config, _device(options.device), cluster, cache, reporter, last_recording)
-        check_stages(job, names)
-        if options.dry_run:
-            _show_plan(job, names, reporter)
-            return
-        reports = run_stages(job, names)
-    reporter.close(reports)
-    if not any(report.shards_made or report.finished for report in reports):
-        reporter.say("nothing to do: everything is up to date")
-    raise typer.Exit(exit_code(reports))
-
-
-def _open(
-    voices: Path | None, options: Options, reporter: "Reporter", stack: ExitStack
-) -> "tuple[Dataset, DigestCache, str | None]":
-    """Opens the dataset; scans the recordings first where they are named.
-
-    Returns:
-        The dataset, its cache of checksums, and the last recording to take (None for all).
-    """
-    from pipeline.cluster import cores
-    from pipeline.dataset import check_voices, find_recordings, new_dataset, open_dataset, read_all_recordings
-    from pipeline.digests import DigestCache
-
-    if voices is None:
-        dataset = open_dataset(options.out)
-        check_voices(dataset)
-    else:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory())) if options.dry_run else None
-        dataset = new_dataset(options.out, voices, recordings=scratch)
-    path = dataset.folder / ".digests.sqlite"
-    cache = stack.enter_context(DigestCache(path, read_only=options.dry_run))
-    if voices is not None:
-        found = find_recordings(dataset, cache, limit=options.limit, threads=options.jobs or cores())
-        reporter.say_found(found)
-        return dataset, cache, None
-    if options.limit is None:
-        return dataset, cache, None
-    first = read_all_recordings(dataset)[: options.limit]
-    return dataset, cache, first[-1].id if first else None
-
-
-def _set_logging(*, verbose: bool) -> None:
-    """Shows our own warnings, and the libraries' errors; all there is when verbose.
-
-    Some libraries set the levels of their own loggers, so it is the handler that decides.
-    """
-    handler = logging.StreamHandler()
-    if not verbose:
-        handler.addFilter(lambda record: record.levelno >= logging.ERROR or record.name.startswith("stages."))
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
-
-
-def _device(name: str) -> str:
-    """Returns the device to compute on; `auto` takes a GPU where there is one."""
-    if name == "auto":
-        return "cuda" if shutil.which("nvidia-smi") else "cpu"
-    kind, _, number = name.partition(":")
-    if kind not in {"cpu", "cuda"} or (number and not number.isdigit()):
-        raise UsageError(f"`--device` must be auto, cpu, cuda or cuda:N, but is `{name}`.")
-    return name
-
-
-def _show_plan(job: "Run", names: "Sequence[str]", reporter: "Reporter") -> None:
-    from pipeline.runner import plan_all
-
-    plans = dict(plan_all(job, names))
-    reporter.show_plan(plans)
+    raise typer.Exit(prepare(options, [stage] if stage else STAGES, voices=voices, sets=sets))
 
 
 def main() -> None:

@@ -1,17 +1,18 @@
-"""Where the work runs: in this process, on a local Dask cluster, or on one that is already there.
+"""Handing out the work: in this process, or on a Dask cluster, through a bounded window.
 
-A cluster takes small jobs and gives back small results, through a bounded window: never the whole corpus at once.
+A cluster takes small jobs and gives back small results: never the whole corpus at once.
 """
 
-import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from stages.errors import UsageError, ValleError
+from pipeline.schedulers import Scheduler, gpu_problem, start
+from stages.errors import StoppedError, UsageError, ValleError
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -21,16 +22,18 @@ Result = TypeVar("Result")
 
 _WINDOW = 3
 """Jobs in flight for each worker: enough that none waits, few enough that memory stays flat."""
-_CONNECT_S = 15
-"""How long to try to reach a scheduler."""
-_NO_WORKERS_S = 60
-"""How long to wait for a worker when the cluster has none."""
-_WATCH_S = 5
+_TICK_S = 0.5
+"""How often to look up while nothing gets done: has the user had enough?"""
+_WATCH_S = 5.0
 """How often to look whether there are workers while nothing gets done."""
+_CLOSE_S = 10.0
+"""How long a cluster may take to close."""
+_LET_GO_S = 10.0
+"""How long workers may take to save what they have when the run is stopped."""
 
 
 class WorkerDiedError(ValleError):
-    """A worker died too often on one job."""
+    """A worker died too often on one job, or all of them are gone."""
 
 
 class Cluster(Protocol):
@@ -44,8 +47,23 @@ class Cluster(Protocol):
     ) -> None:
         """Stops what was started."""
 
+    def problems(self, *, gpu: bool) -> list[str]:
+        """Starts or joins the cluster and returns what keeps it from working.
+
+        Args:
+            gpu: Whether there is work for a GPU.
+        """
+
+    def describe(self) -> str:
+        """Returns how many workers there are, and the dashboard's address; "" where there is none."""
+
     def run(
-        self, function: Callable[[Job], Result], jobs: Iterable[Job], on_death: Callable[[Job], Job]
+        self,
+        function: Callable[[Job], Result],
+        jobs: Iterable[Job],
+        on_death: Callable[[Job], Job],
+        *,
+        gpu: bool = False,
     ) -> Iterator[Result]:
         """Yields the results as they come.
 
@@ -53,11 +71,18 @@ class Cluster(Protocol):
             function: What a worker calls with a job; may be called more than once for the same job.
             jobs: The jobs.
             on_death: Gives the job to try next when the worker that had this one died.
+            gpu: Whether only a worker with a GPU may take them.
+
+        Raises:
+            StoppedError: if the user has had enough; workers have saved what they had.
         """
 
 
 class SyncCluster:
     """No cluster: everything runs here, one job after the other. For a debugger and for tests."""
+
+    def __init__(self, stop: Callable[[], bool] = lambda: False) -> None:
+        self._stop = stop
 
     def __enter__(self) -> Self:
         """Gives the cluster itself."""
@@ -68,25 +93,43 @@ class SyncCluster:
     ) -> None:
         """Has nothing to stop."""
 
+    def problems(self, *, gpu: bool) -> list[str]:  # noqa: ARG002 (a stage that finds no GPU says so itself)
+        """Returns none."""
+        return []
+
+    def describe(self) -> str:
+        """Returns nothing."""
+        return ""
+
     def run(
         self,
         function: Callable[[Job], Result],
         jobs: Iterable[Job],
         on_death: Callable[[Job], Job],  # noqa: ARG002 (a death here is the death of all)
+        *,
+        gpu: bool = False,  # noqa: ARG002
     ) -> Iterator[Result]:
         """Yields the results in order."""
         for job in jobs:
+            if self._stop():
+                raise StoppedError(STOPPED)
             yield function(job)
 
 
 class DaskCluster:
-    """A Dask cluster: `local`, or the address or scheduler file of one that is already there."""
+    """A Dask cluster, ours or one that is already there.
 
-    def __init__(self, scheduler: str, jobs: int) -> None:
+    Args:
+        scheduler: What to start or to join.
+        stop: Tells whether the user has had enough.
+    """
+
+    def __init__(self, scheduler: Scheduler, stop: Callable[[], bool] = lambda: False) -> None:
         self._scheduler = scheduler
-        self._jobs = jobs
+        self._stop = stop
         self._client: Client | None = None
-        self._local: Any = None
+        self._ours: Any = None
+        self._workers, self._counted = 0, -_WATCH_S
 
     def __enter__(self) -> Self:
         """Gives the cluster itself; workers start with the first job."""
@@ -97,53 +140,45 @@ class DaskCluster:
     ) -> None:
         """Leaves the cluster, and stops it if it is ours."""
         if self._client:
-            self._client.close()
-        if self._local:
-            self._local.close()
-        self._client = self._local = None
+            _close(self._client)
+        if self._ours:
+            _close(self._ours)
+        self._client = self._ours = None
 
     def _connect(self) -> "Client":
         if self._client is None:
-            self._client = self._start_local() if self._scheduler == "local" else self._join()
+            # Ctrl-C reaches every process of the terminal. The workers shall hear of it from us, and save what they
+            # have: they inherit the mask, also those that replace a dead one.
+            ours = self._scheduler.kind in {"local", "cuda"}
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT} if ours else set())
+            try:
+                self._client, self._ours = start(self._scheduler)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return self._client
 
-    def _start_local(self) -> "Client":
-        import dask
-        from distributed import Client, LocalCluster
-
-        settings = {
-            # Every death is reported at once: the runner finds the item that caused it, and spares its neighbours.
-            "distributed.scheduler.allowed-failures": 0,
-            "distributed.worker.daemon": False,
-            **{f"distributed.nanny.pre-spawn-environ.{name}": 1 for name in _THREAD_VARIABLES},
-        }
-        with dask.config.set(settings):
-            self._local = LocalCluster(
-                n_workers=self._jobs,
-                threads_per_worker=1,
-                processes=True,
-                dashboard_address=":0",
-                host="127.0.0.1",
-                silence_logs="CRITICAL",
-            )
-            return Client(self._local)
-
-    def _join(self) -> "Client":
-        from distributed import Client
-
-        where = {"address": self._scheduler} if "://" in self._scheduler else {"scheduler_file": self._scheduler}
+    def problems(self, *, gpu: bool) -> list[str]:
+        """Starts or joins the cluster; returns why it can't work."""
         try:
-            client = Client(**where, timeout=_CONNECT_S)
-            client.wait_for_workers(1, timeout=_NO_WORKERS_S)
-        except (OSError, TimeoutError) as error:
-            raise UsageError(
-                f"`--scheduler {self._scheduler}` must name a running Dask scheduler with a worker, but: {error}."
-                f" Start them with `dask scheduler` and `dask worker {self._scheduler}`."
-            ) from error
-        return client
+            client = self._connect()
+        except UsageError as error:
+            return [str(error)]
+        problem = gpu_problem(client, self._scheduler) if gpu else ""
+        return [problem] if problem else []
+
+    def describe(self) -> str:
+        """Returns how many workers there are, and the dashboard's address."""
+        client = self._connect()
+        workers = len(client.nthreads())
+        return f"{workers} worker{'s' * (workers != 1)}, {client.dashboard_link}"
 
     def run(
-        self, function: Callable[[Job], Result], jobs: Iterable[Job], on_death: Callable[[Job], Job]
+        self,
+        function: Callable[[Job], Result],
+        jobs: Iterable[Job],
+        on_death: Callable[[Job], Job],
+        *,
+        gpu: bool = False,
     ) -> Iterator[Result]:
         """Yields the results as they come."""
         waiting = iter(jobs)
@@ -153,72 +188,99 @@ class DaskCluster:
         from distributed import KilledWorker
 
         client = self._connect()
-        window = _WINDOW * max(1, len(client.nthreads()))
-        running = {client.submit(function, job, pure=False): job for job in [first, *islice(waiting, window - 1)]}
+        resources = {"GPU": 1} if gpu else None
+        running: dict[Future, Job] = {}
+
+        def submit(job: Job) -> None:
+            running[client.submit(function, job, pure=False, resources=resources)] = job
+
         try:
+            submit(first)
             while running:
+                for job in islice(waiting, self._window(client) - len(running)):
+                    submit(job)
                 for future in self._next_done(client, list(running)):
                     job = running.pop(future)
                     error = future.exception()
+                    if error is None:
+                        result: Result = future.result()
+                    future.release()  # or the death of the worker that holds the result would have it made again
                     if isinstance(error, KilledWorker):
-                        retried = on_death(job)
-                        running[client.submit(function, retried, pure=False)] = retried
+                        submit(on_death(job))
                         continue
                     if error is not None:
                         raise error
-                    yield future.result()
-                    for following in islice(waiting, 1):
-                        running[client.submit(function, following, pure=False)] = following
+                    yield result
         finally:
             client.cancel(list(running))
+
+    def _window(self, client: "Client") -> int:
+        """Returns how many jobs to have in flight; workers may come late and go."""
+        now = time.monotonic()
+        if now - self._counted >= _WATCH_S:
+            self._counted, self._workers = now, len(client.nthreads())
+        return _WINDOW * max(1, self._workers)
 
     def _next_done(self, client: "Client", futures: "list[Future]") -> "list[Future]":
         """Waits until at least one future is done, and sees to it that somebody is working on them.
 
         Raises:
-            WorkerDiedError: if the cluster has had no worker for `_NO_WORKERS_S`: Dask itself would wait for ever.
+            StoppedError: if the user has had enough, once the workers have let go.
+            WorkerDiedError: if the cluster has had no worker for so long: Dask itself would wait for ever.
         """
         from distributed import wait
 
-        alive = time.monotonic()
+        alive = looked = time.monotonic()
         while True:
+            if self._stop():
+                self._drain(futures)
             try:
-                return list(wait(futures, timeout=_WATCH_S, return_when="FIRST_COMPLETED").done)
+                return list(wait(futures, timeout=_TICK_S, return_when="FIRST_COMPLETED").done)
             except TimeoutError:
+                now = time.monotonic()
+                if now - looked < _WATCH_S:
+                    continue
+                looked = now
                 if client.nthreads():
-                    alive = time.monotonic()
-                elif time.monotonic() - alive > _NO_WORKERS_S:
+                    alive = now
+                elif now - alive > self._scheduler.wait_s:
                     raise WorkerDiedError(
-                        f"`--scheduler {self._scheduler}` has had no worker for {_NO_WORKERS_S} s."
+                        f"`{self._scheduler.option}` has had no worker for {self._scheduler.wait_s:g} s."
                         " What is done is kept: start workers and run the same command again."
                     ) from None
 
+    def _drain(self, futures: "list[Future]") -> None:
+        """Waits until the workers have saved what they have: they have been asked to stop."""
+        from distributed import wait
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+        try:
+            wait(futures, timeout=_LET_GO_S)
+        except TimeoutError as error:
+            raise StoppedError(STOPPED) from error
+        raise StoppedError(STOPPED)
 
 
-def open_cluster(scheduler: str, jobs: int | None) -> Cluster:
-    """Returns the cluster that `--scheduler` names; nothing is started yet.
+def _close(what: Any) -> None:
+    """Closes a client or a cluster; what doesn't close, since a worker has died in the wrong moment, is killed."""
+    import psutil
+
+    closing = threading.Thread(target=what.close, daemon=True)
+    closing.start()
+    closing.join(_CLOSE_S)
+    if closing.is_alive():
+        for child in psutil.Process().children(recursive=True):
+            child.kill()
+        closing.join(_CLOSE_S)
+
+
+STOPPED = "stopped: what is done is kept. Run the same command to go on."
+
+
+def open_cluster(scheduler: Scheduler, stop: Callable[[], bool] = lambda: False) -> Cluster:
+    """Returns the cluster that a scheduler stands for; nothing is started yet.
 
     Args:
-        scheduler: `sync`, `local`, an address such as `tcp://host:8786`, or the path of a scheduler file.
-        jobs: Workers of a local cluster; None for one a core.
-
-    Raises:
-        UsageError: if the name is none of these.
+        scheduler: What `--scheduler` names.
+        stop: Tells whether the user has had enough.
     """
-    if scheduler == "sync":
-        return SyncCluster()
-    if scheduler == "local":
-        return DaskCluster(scheduler, jobs or cores())
-    if "://" in scheduler or Path(scheduler).is_file():
-        return DaskCluster(scheduler, 0)
-    raise UsageError(
-        f"`--scheduler` must be `sync`, `local`, an address such as `tcp://host:8786` or a scheduler file,"
-        f" but is `{scheduler}`."
-    )
-
-
-def cores() -> int:
-    """Returns how many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return SyncCluster(stop) if scheduler.kind == "sync" else DaskCluster(scheduler, stop)

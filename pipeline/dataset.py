@@ -1,33 +1,27 @@
-"""The folder of a dataset: where everything lies, and which recordings it is made of."""
+"""The folder of a dataset: where everything lies, and what it was made with."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from pipeline.digests import DigestCache
+from pydantic import ValidationError
+
+from pipeline.config import PrepConfig
 from stages.errors import ArtefactError, MissingInputError, UsageError
-from stages.manifest import (
-    Receipt,
-    Rows,
-    digest_of,
-    list_shards,
-    part_paths,
-    read_receipt,
-    remove_shard,
-    shard_count,
-    shard_index,
-    shard_name,
-    write_shard,
-    write_text,
-)
-from stages.records import Recording
-from stages.scan import Scan, scan
+from stages.manifest import read_sealed, write_sealed
+from stages.records import id_of, path_of
 
 RECORDINGS = "recordings"
 """The folder of what the scan found: the input of the first stage."""
-
-_ROWS = Rows(Recording)
+HEAD = "dataset.json"
+"""Where the voices lie, and each stage's section as it was last used."""
+COMPLETE = "stage.json"
+"""The commit record of a whole stage: totals, and the checksums of what `finish` made."""
+REJECTS = "rejects.jsonl"
+"""All rejects of a finished stage: `id, path, stage, reason, message, hint`, a line each."""
+DIGESTS = ".digests.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +32,8 @@ class Dataset:
     voices: Path
     recordings: Path | None = None
     """Where the scan's result lies if not in `folder`: a dry run writes nothing there."""
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    """Each stage's section of the configuration as it was last used."""
 
     def stage(self, name: str) -> Path:
         """Returns the folder of a stage."""
@@ -49,20 +45,69 @@ def open_dataset(folder: Path) -> Dataset:
 
     Raises:
         MissingInputError: if there is none; says which command makes it.
+        ArtefactError: if its head is damaged.
     """
-    path = folder / "dataset.json"
-    try:
-        voices = Path(json.loads(path.read_text(encoding="utf-8"))["voices"])
-    except OSError as error:
+    path = folder / HEAD
+    if not path.exists():
         raise MissingInputError(
-            f"`{folder}` must be a dataset, but has no `dataset.json`."
+            f"`{folder}` must be a dataset, but has no `{HEAD}`."
             f" Run `valle-prep transcribe VOICES --out {folder}` first."
-        ) from error
-    except (ValueError, KeyError) as error:
+        )
+    head = read_sealed(path)
+    if not head:
+        raise ArtefactError(f"`{path}` is damaged. Run `valle-prep transcribe VOICES --out {folder}`: it mends it.")
+    return Dataset(folder, Path(path_of(head["voices"])), sections=head["config"])
+
+
+def new_dataset(folder: Path, voices: Path, *, recordings: Path | None = None) -> Dataset:
+    """Names a dataset to be made, or made again, from a folder of voices; nothing is written yet.
+
+    Raises:
+        UsageError: if `folder` is a file, or lies among the recordings.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"`--out {folder}` must be a folder, but is a file.")
+    if voices.resolve() in (folder.resolve(), *folder.resolve().parents):
+        raise UsageError(f"`--out {folder}` must not lie in the folder of the recordings: that is never written to.")
+    return Dataset(folder, voices.resolve(), recordings, read_sealed(folder / HEAD).get("config", {}))
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a dataset's folder.
+
+    Raises:
+        UsageError: if it can't be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable.tmp"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UsageError(f"`--out {folder}` can't be written to: {error.strerror}. Name another.") from error
+
+
+def write_head(dataset: Dataset, config: PrepConfig, names: Sequence[str]) -> None:
+    """Writes down where the voices lie and the sections that some stages are run with; the others stay."""
+    sections = {**dataset.sections, **{name: getattr(config, name).model_dump(mode="json") for name in names}}
+    head = {"voices": id_of(str(dataset.voices)), "config": sections}
+    if read_sealed(dataset.folder / HEAD) != head:
+        write_sealed(dataset.folder / HEAD, head)
+
+
+def stored_config(dataset: Dataset) -> PrepConfig:
+    """Returns the configuration that each stage was last run with; defaults for those that haven't run.
+
+    Raises:
+        ArtefactError: if it is of another version of this program.
+    """
+    try:
+        return PrepConfig.model_validate_json(json.dumps(dataset.sections))
+    except ValidationError as error:
         raise ArtefactError(
-            f"`{path}` can't be read: {error}. Run `valle-prep transcribe VOICES --out {folder}`."
+            f"`{dataset.folder / HEAD}` must hold a configuration of this version, but: {error}."
+            " Run `valle-prep run VOICES` with the configuration you want."
         ) from error
-    return Dataset(folder, voices)
 
 
 def check_voices(dataset: Dataset) -> None:
@@ -76,119 +121,3 @@ def check_voices(dataset: Dataset) -> None:
             f"`{dataset.voices}`, the folder of the recordings, isn't there. Bring it back, or say where it is now:"
             f" `valle-prep transcribe VOICES --out {dataset.folder}`."
         )
-
-
-def new_dataset(folder: Path, voices: Path, *, recordings: Path | None = None) -> Dataset:
-    """Names a dataset to be made, or made again, from a folder of voices; nothing is written yet.
-
-    Raises:
-        UsageError: if `folder` is a file, or lies among the recordings.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"`--out {folder}` must be a folder, but is a file.")
-    if voices.resolve() in (folder.resolve(), *folder.resolve().parents):
-        raise UsageError(f"`--out {folder}` must not lie in the folder of the recordings: that is never written to.")
-    return Dataset(folder, voices.resolve(), recordings)
-
-
-def find_recordings(dataset: Dataset, cache: DigestCache, *, limit: int | None, threads: int) -> Scan:
-    """Scans the voices folder, takes the digests, and writes the recordings down, shard by shard.
-
-    Args:
-        dataset: Where.
-        cache: Digests known from before.
-        limit: Take the first so many by id; None for all.
-        threads: Files read at a time.
-
-    Returns:
-        What was found, with the digests.
-
-    Raises:
-        UsageError: if the voices folder isn't there or holds no recording, or if the dataset was made from others.
-    """
-    everything = scan(dataset.voices)
-    found = everything.recordings[:limit]
-    _check_same_voices(dataset, found, limited=limit is not None)
-    voices = str(dataset.voices)
-    paths = [f"{voices}/{recording.id}" for recording in found]
-    texts = [f"{voices}/{recording.transcript}" if recording.transcript else "" for recording in found]
-    digests = cache.digests([*paths, *texts], threads)
-    recordings = [
-        replace(recording, digest=digest, transcript_digest=text)
-        for recording, digest, text in zip(found, digests[: len(paths)], digests[len(paths) :], strict=True)
-    ]
-    if dataset.recordings is None:
-        _write_head(dataset)
-    _write_recordings(dataset.stage(RECORDINGS), recordings)
-    return Scan(tuple(recordings), everything.ignored)
-
-
-def _check_same_voices(dataset: Dataset, found: Sequence[Recording], *, limited: bool) -> None:
-    """Refuses to replace what was made from other recordings, or to throw away what a limit leaves out."""
-    folder = dataset.folder / RECORDINGS
-    old = {recording.id for shard in list_shards(folder) for recording in read_recordings(folder, shard)}
-    new = {recording.id for recording in found}
-    if old and not old & new:
-        raise UsageError(
-            f"`{dataset.voices}` holds none of the {len(old):,} recordings that `{dataset.folder}` was made from."
-            " Name another folder with `--out`, or remove that one."
-        )
-    if limited and old - new:
-        raise UsageError(
-            f"`--limit {len(new)}` would throw away {len(old - new):,} recordings that `{dataset.folder}` holds."
-            " Name another folder with `--out`."
-        )
-
-
-def _write_head(dataset: Dataset) -> None:
-    try:
-        dataset.folder.mkdir(parents=True, exist_ok=True)
-        head = json.dumps({"voices": str(dataset.voices)}, ensure_ascii=False)
-        write_text(dataset.folder / "dataset.json", head + "\n")
-    except OSError as error:
-        raise UsageError(f"`--out {dataset.folder}` can't be written to: {error.strerror}. Name another.") from error
-
-
-def _write_recordings(folder: Path, recordings: Sequence[Recording]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    total = shard_count(len(recordings))
-    shards: dict[str, list[Recording]] = {shard_name(index, total): [] for index in range(total)}
-    for recording in recordings:
-        shards[shard_name(shard_index(recording.id, total), total)].append(recording)
-    for name in set(list_shards(folder)) - set(shards):
-        remove_shard(folder, name)
-    for name, rows in shards.items():
-        fingerprint = digest_of([row.to_json() for row in rows])
-        old = read_receipt(folder, name)
-        if old is None or old.fingerprint != fingerprint:
-            paths = part_paths(folder, f".{name}.tmp", _ROWS.parts)
-            _ROWS.write(paths, rows)
-            write_shard(folder, _receipt(name, fingerprint, len(rows)), paths)
-
-
-def _receipt(shard: str, fingerprint: str, count: int) -> Receipt:
-    return Receipt(
-        stage=RECORDINGS,
-        shard=shard,
-        fingerprint=fingerprint,
-        upstream="",
-        inputs=count,
-        pieces=count,
-        outputs=count,
-        filtered={},
-        rejected={},
-        audio_s=0.0,
-        files={},
-    )
-
-
-def read_recordings(folder: Path, shard: str) -> list[Recording]:
-    """Returns the recordings of one shard."""
-    return _ROWS.read(part_paths(folder, shard, _ROWS.parts))
-
-
-def read_all_recordings(dataset: Dataset) -> list[Recording]:
-    """Returns all recordings, sorted by id."""
-    folder = dataset.stage(RECORDINGS)
-    found = [recording for shard in list_shards(folder) for recording in read_recordings(folder, shard)]
-    return sorted(found, key=lambda recording: recording.id)

@@ -1,21 +1,30 @@
 """Checksums of files, remembered: a file whose inode, size and times are unchanged isn't read again.
 
 The path isn't part of the key, so that a folder may be renamed. The cache is for speed alone: deleting it costs one
-read of everything.
+read of everything, and what it says is believed only where it agrees with a receipt.
 """
 
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from stages.manifest import file_digest
 
-_Stamp = tuple[int, int, int, int]
+Stamp = tuple[int, int, int, int]
+"""Inode, size, time of change and of change of status in ns."""
+
+
+def stamp_of(path: Path | str) -> Stamp | None:
+    """Returns what tells that a file hasn't changed; None where it isn't there."""
+    try:
+        stat = os.stat(path)  # noqa: PTH116 (a Path for each of a million files is what would cost here)
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 class DigestCache:
@@ -24,15 +33,15 @@ class DigestCache:
     Args:
         path: The SQLite file; made, once its folder is there, if it isn't.
         read_only: Whether nothing may be written.
+        trust: Whether what the file holds is believed; False reads every file again.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, trust: bool = True) -> None:
         self._path = path
         self._read_only = read_only
-        self._known = {
-            (inode, size, mtime, ctime): digest for inode, size, mtime, ctime, digest in _load(path, read_only)
-        }
-        self._new: dict[_Stamp, str] = {}
+        self._trust = trust
+        self._file: sqlite3.Connection | None = None
+        self._new: dict[str, tuple[Stamp, str]] = {}
 
     def __enter__(self) -> Self:
         """Gives the cache itself."""
@@ -43,51 +52,107 @@ class DigestCache:
     ) -> None:
         """Writes down what was learnt."""
         self.save()
+        if self._file:
+            self._file.close()
+            self._file = None
 
     def digest(self, path: Path | str) -> str:
         """Returns a file's SHA-256, or "" where it can't be read."""
+        return self.digests([(str(path), stamp_of(path))], threads=1)[0]
+
+    def holds(self, path: Path, sha256: str) -> bool:
+        """Tells whether a file has a checksum; it is read again before the answer is no."""
+        file = str(path), stamp_of(path)
+        if self.digests([file], threads=1)[0] == sha256:
+            return True
+        just_read = file[0] in self._new and self._new[file[0]][0] == file[1]
+        return not just_read and self._read(*file) == sha256
+
+    def digests(self, files: Sequence[tuple[str, Stamp | None]], *, threads: int) -> list[str]:
+        """Returns the digests of many files; those that aren't known are read, in parallel.
+
+        Args:
+            files: Path and stamp of each; a stamp of None gives "".
+            threads: Files read at a time (hashing lets go of the interpreter lock).
+        """
+        found = self._known([stamp for _, stamp in files if stamp])
+        digests = [found.get(stamp, "") if stamp else "" for _, stamp in files]
+        missing = [n for n, (_, stamp) in enumerate(files) if stamp and not digests[n]]
+        if len(missing) == 1 or threads == 1:
+            read = [self._read(*files[n]) for n in missing]
+        elif missing:
+            with ThreadPoolExecutor(threads) as pool:
+                read = list(pool.map(lambda n: self._read(*files[n]), missing))
+        else:
+            read = []
+        for n, digest in zip(missing, read, strict=True):
+            digests[n] = digest
+        return digests
+
+    def _read(self, path: str, stamp: Stamp | None) -> str:
+        if stamp is None:
+            return ""
         try:
-            stat = os.stat(path)  # noqa: PTH116 (a Path for each of a million files is what would cost here)
-            stamp = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
-            if stamp not in self._known:
-                self._known[stamp] = self._new[stamp] = file_digest(Path(path))
-            return self._known[stamp]
+            digest = file_digest(Path(path))
         except OSError:
             return ""
+        self._new[path] = stamp, digest
+        return digest
 
-    def digests(self, paths: Iterable[str], threads: int) -> list[str]:
-        """Returns the digests of many files, read in parallel (hashing lets go of the interpreter lock)."""
-        with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(self.digest, paths))
+    def _known(self, stamps: Sequence[Stamp]) -> dict[Stamp, str]:
+        """Looks stamps up: those learnt in this run, and those of the file."""
+        known = dict(self._new.values()) if self._new else {}
+        if not self._trust or not self._open():
+            return known
+        for start in range(0, len(stamps), _LOOKUP):
+            inodes = [stamp[0] for stamp in stamps[start : start + _LOOKUP]]
+            marks = ",".join("?" * len(inodes))
+            try:
+                rows = self._file.execute(f"SELECT * FROM digests WHERE inode IN ({marks})", inodes)  # type: ignore[union-attr]
+                known |= {(inode, size, mtime, ctime): digest for inode, size, mtime, ctime, digest in rows}
+            except sqlite3.DatabaseError:
+                self._drop()
+                break
+        return known
+
+    def _open(self) -> bool:
+        if self._file is None and self._path.is_file():
+            mode = "ro" if self._read_only else "rw"
+            try:
+                self._file = sqlite3.connect(f"{self._path.resolve().as_uri()}?mode={mode}", uri=True)
+            except sqlite3.Error:
+                self._drop()
+        return self._file is not None
+
+    def _drop(self) -> None:
+        """Removes a damaged file: it is made again."""
+        if self._file:
+            self._file.close()
+            self._file = None
+        self._trust = False
+        if not self._read_only:
+            self._path.unlink(missing_ok=True)
 
     def save(self) -> None:
-        """Writes down what was learnt since the last time; another run that holds the cache may keep it from that."""
+        """Writes down what was learnt since the last time; a full disk may keep it from that."""
         if not self._new or self._read_only or not self._path.parent.is_dir():
             return
-        rows = [(*stamp, digest) for stamp, digest in self._new.items()]
         try:
-            with closing(sqlite3.connect(self._path)) as database, database:
-                database.execute(_TABLE)
-                database.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)", rows)
+            if self._file is None:
+                self._file = sqlite3.connect(self._path)
+            with self._file:
+                self._file.execute(_TABLE)
+                rows = ((*stamp, digest) for stamp, digest in self._new.values())
+                self._file.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)", rows)
         except sqlite3.OperationalError:
+            return
+        except sqlite3.DatabaseError:
+            self._drop()
             return
         self._new = {}
 
 
 _TABLE = """CREATE TABLE IF NOT EXISTS digests
-    (inode INT, size INT, mtime INT, ctime INT, digest TEXT, PRIMARY KEY (inode, size, mtime, ctime))"""
-
-
-def _load(path: Path, read_only: bool) -> list[tuple[int, int, int, int, str]]:
-    """Reads the cache; nothing where it is missing or in use, and a damaged one is removed."""
-    if not path.exists():
-        return []
-    try:
-        with closing(sqlite3.connect(path)) as database:
-            return database.execute("SELECT inode, size, mtime, ctime, digest FROM digests").fetchall()
-    except sqlite3.OperationalError:
-        return []
-    except sqlite3.DatabaseError:
-        if not read_only:
-            path.unlink()
-        return []
+    (inode INT, size INT, mtime INT, ctime INT, digest TEXT, PRIMARY KEY (inode, size)) WITHOUT ROWID"""
+_LOOKUP = 500
+"""Stamps looked up at a time: SQLite takes no more than a thousand in one question."""

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from typing import Any
 
-from pipeline import at_hand, machine
-from pipeline.checks import (
+from pipeline import doctor_machine, doctor_weights
+from pipeline.doctor_checks import (
     ALWAYS,
     CODEC_PACKAGES,
     GROUPS,
@@ -161,16 +161,16 @@ def _kakasi(setup: Setup) -> list[Check]:  # noqa: ARG001 (Japanese may turn up 
 CHECKS: tuple[Callable[[Setup], list[Check]], ...] = (
     _packages,
     _torchaudio,
-    at_hand.aligners,
-    at_hand.codecs,
-    at_hand.hearing,
+    doctor_weights.aligners,
+    doctor_weights.codecs,
+    doctor_weights.hearing,
     _espeak,
     _kakasi,
-    lambda _: machine.processor(),
-    lambda setup: machine.cuda(setup.device),
-    lambda setup: machine.disk(setup.out, write=setup.write),
-    lambda _: machine.scratch(),
-    lambda setup: machine.open_files(setup.scheduler, setup.jobs),
-    lambda setup: machine.scheduler(setup.scheduler, jobs=setup.jobs, device=setup.device),
+    lambda _: doctor_machine.processor(),
+    lambda setup: doctor_machine.cuda(setup.device),
+    lambda setup: doctor_machine.disk(setup.out, write=setup.write),
+    lambda _: doctor_machine.scratch(),
+    lambda setup: doctor_machine.open_files(setup.scheduler, setup.jobs),
+    lambda setup: doctor_machine.scheduler(setup.scheduler, jobs=setup.jobs, device=setup.device),
 )
 """Each by itself; none raises."""

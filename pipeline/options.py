@@ -28,6 +28,7 @@ class Options:
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto"
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N recordings, by id.")] = None
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and why; write nothing.")] = False
+    explain: Annotated[bool, typer.Option("--explain", help="With --dry-run: shard by shard.")] = False
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", help="Show neither progress nor tables.")] = False
     verbose: Annotated[bool, typer.Option("--verbose", help="Show what the libraries log, and the configuration.")] = (

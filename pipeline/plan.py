@@ -5,17 +5,19 @@ checksums that the receipt names. Times, names, worker counts and batch sizes pl
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pipeline.dataset import RECORDINGS, Dataset
 from pipeline.digests import DigestCache
+from pipeline.tally import Tally
 from stages.base import Context, Stage
 from stages.errors import MissingInputError
-from stages.manifest import LAYOUT, Receipt, digest_of, list_shards, part_paths, read_receipt
+from stages.manifest import LAYOUT, Receipt, digest_of, list_shards, part_paths, read_receipt, shard_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +38,80 @@ class ShardJob:
     """Recordings after this id are left out; None for none."""
     previous: tuple[str, ...]
     """Older shards whose finished rows may be carried over."""
-    alone: bool = False
-    """Whether items are processed one by one, to find one that kills its worker."""
-    poisoned: tuple[str, ...] = ()
-    """Items known to kill their worker: rejected unseen."""
+    run: str
+    """The run's token: a worker of another run may not write."""
+    retry: tuple[str, ...] = ()
+    """Reasons of rejects that are to be processed again; `*` for all."""
 
 
 @dataclass(frozen=True, slots=True)
+class Todo:
+    """A shard to be made."""
+
+    shard: str
+    why: str
+    fingerprint: str
+    upstream: str
+    previous: tuple[str, ...]
+    inputs: int
+    """Items to take; most of them may be carried over."""
+    audio_s: float
+    """Of the items, as far as it is known."""
+
+
+@dataclass(frozen=True)
 class StagePlan:
     """What a stage has to do."""
 
-    jobs: list[ShardJob]
-    done: list[Receipt]
-    why: Counter[str] = field(default_factory=Counter)
-    """How many shards are to do for which reason."""
+    stage: Stage[Any, Any, Any]
+    todo: list[Todo]
+    done: list[str]
+    kept: Tally
+    """The counts of what is done."""
+    last_recording: str | None
 
     @property
     def shards(self) -> list[str]:
         """All of the stage's shards, sorted."""
-        return sorted([job.shard for job in self.jobs] + [receipt.shard for receipt in self.done])
+        return sorted([todo.shard for todo in self.todo] + self.done)
+
+    @property
+    def why(self) -> Counter[str]:
+        """How many shards are to do for which reason."""
+        return Counter(todo.why for todo in self.todo)
+
+    @cached_property
+    def _config(self) -> str:
+        config: str = self.stage.config.model_dump_json()
+        return config
+
+    def jobs(self, run: str, retry: Sequence[str] = ()) -> Iterator[ShardJob]:
+        """Yields the work, a job a shard, made as it is asked for."""
+        revision = self.stage.revision()
+        for todo in self.todo:
+            yield ShardJob(
+                stage=self.stage.name,
+                config=self._config,
+                context=self.stage.context,
+                shard=todo.shard,
+                fingerprint=todo.fingerprint,
+                upstream=todo.upstream,
+                revision=revision,
+                last_recording=self.last_recording,
+                previous=todo.previous,
+                run=run,
+                retry=tuple(retry),
+            )
 
 
 def plan_stage(
-    stage: Stage[Any, Any, Any], dataset: Dataset, cache: DigestCache, *, last_recording: str | None = None
+    stage: Stage[Any, Any, Any],
+    dataset: Dataset,
+    cache: DigestCache,
+    *,
+    last_recording: str | None = None,
+    retry: Sequence[str] = (),
+    sure: bool = False,
 ) -> StagePlan:
     """Compares what a stage's shards should be with what is there.
 
@@ -67,59 +120,56 @@ def plan_stage(
         dataset: Where its inputs and outputs lie.
         cache: Checksums known from before.
         last_recording: Recordings after this id are left out; None for none.
+        retry: Shards with rejects for these reasons (`*` for any) are to be made again.
+        sure: Whether the stages before have just been found up to date.
 
     Raises:
         MissingInputError: if the stage before hasn't run, or not to its end; names its command.
     """
     folder = dataset.stage(stage.name)
     parameters = digest_of([LAYOUT, stage.name, stage.version, stage.parameters(), last_recording])
-    present, revision = list_shards(folder), stage.revision()
-    plan = StagePlan([], [])
-    for upstream in input_receipts(stage.needs, dataset, cache):
+    present = set(list_shards(folder))
+    totals = {_place(name)[1] for name in present}
+    plan = StagePlan(stage, [], [], Tally(stage.name), last_recording)
+    for upstream in input_receipts(stage.needs, dataset, cache, sure=sure):
         fingerprint = digest_of([parameters, upstream.digest])
         receipt = read_receipt(folder, upstream.shard)
         why = _why_stale(folder, receipt, fingerprint, cache)
+        if receipt and not why and _to_retry(receipt, retry):
+            why = RETRY
         if receipt and not why:
-            plan.done.append(receipt)
+            plan.done.append(receipt.shard)
+            plan.kept.add([receipt])
             continue
-        plan.why[why] += 1
-        previous = tuple(_overlapping(upstream.shard, present)) if why != _DAMAGED else ()
-        config = stage.config.model_dump_json()
-        plan.jobs.append(
-            ShardJob(
-                stage=stage.name,
-                config=config,
-                context=stage.context,
-                shard=upstream.shard,
-                fingerprint=fingerprint,
-                upstream=upstream.digest,
-                revision=revision,
-                last_recording=last_recording,
-                previous=previous,
-            )
-        )
+        previous = tuple(_overlapping(upstream.shard, present, totals))
+        items = upstream.outputs, upstream.audio_s
+        plan.todo.append(Todo(upstream.shard, why, fingerprint, upstream.digest, previous, *items))
     return plan
 
 
-_DAMAGED = "damaged"
+MISSING, DAMAGED, CHANGED, RETRY = "missing", "damaged", "inputs or parameters changed", "to be retried"
 
 
 def _why_stale(folder: Path, receipt: Receipt | None, fingerprint: str, cache: DigestCache) -> str:
     """Returns why a shard must be made, or "" where it is whole."""
     if receipt is None:
-        return "missing"
+        return MISSING
     if not is_whole(folder, receipt, cache):
-        return _DAMAGED
-    return "" if receipt.fingerprint == fingerprint else "inputs or parameters changed"
+        return DAMAGED
+    return "" if receipt.fingerprint == fingerprint else CHANGED
+
+
+def _to_retry(receipt: Receipt, retry: Sequence[str]) -> bool:
+    return any("*" in retry or reason in retry for reason in receipt.rejected)
 
 
 def is_whole(folder: Path, receipt: Receipt, cache: DigestCache) -> bool:
     """Tells whether a shard's files are those that its receipt names."""
     paths = part_paths(folder, receipt.shard, receipt.files)
-    return all(cache.digest(path) == receipt.files[name].sha256 for name, path in paths.items())
+    return all(cache.holds(path, receipt.files[name].sha256) for name, path in paths.items())
 
 
-def input_receipts(needs: str, dataset: Dataset, cache: DigestCache) -> Iterator[Receipt]:
+def input_receipts(needs: str, dataset: Dataset, cache: DigestCache, *, sure: bool = False) -> Iterator[Receipt]:
     """Yields the receipts of the shards that a stage takes.
 
     Raises:
@@ -136,12 +186,13 @@ def input_receipts(needs: str, dataset: Dataset, cache: DigestCache) -> Iterator
         )
     for shard in found:
         receipt = read_receipt(dataset.stage(needs), shard)
-        if receipt is None or not is_whole(dataset.stage(needs), receipt, cache):
+        if receipt is None or not (sure or is_whole(dataset.stage(needs), receipt, cache)):
             raise MissingInputError(
                 f"Shard {shard} of `{needs}` in `{dataset.folder}` is damaged."
                 f" Run `valle-prep {command} --out {dataset.folder}`: it makes that shard again."
             )
-        check_fresh(receipt, needs, dataset)
+        if not sure:
+            check_fresh(receipt, needs, dataset)
         yield receipt
 
 
@@ -162,13 +213,14 @@ def check_fresh(receipt: Receipt, name: str, dataset: Dataset) -> None:
         name, receipt = before, upstream
 
 
-def _overlapping(shard: str, present: Iterable[str]) -> Iterator[str]:
+def _overlapping(shard: str, present: Set[str], totals: Set[int]) -> Iterator[str]:
     """Yields the shards, of this or another total, whose recordings may be in this one."""
     index, total = _place(shard)
-    for name in present:
-        other, others = _place(name)
-        if other * total < (index + 1) * others and index * others < (other + 1) * total:
-            yield name
+    for others in sorted(totals):
+        first, last = index * others // total, ((index + 1) * others - 1) // total
+        for other in range(first, last + 1):
+            if (name := shard_name(other, others)) in present:
+                yield name
 
 
 def _place(shard: str) -> tuple[int, int]:

@@ -3,81 +3,24 @@
 import json
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from stages.errors import ExitCode
+from pipeline.tally import Tally, exit_code
 from stages.manifest import Receipt
-from stages.scan import Scan
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
+    from pipeline.cluster import Cluster
     from pipeline.plan import StagePlan
+    from pipeline.recordings import Found
 
 _PLAIN_EVERY_S = 10.0
 """Seconds between two progress lines when the output is no terminal."""
 _PLAIN_WIDTH = 120
 """Characters a line when the output is no terminal."""
-
-
-@dataclass(slots=True)
-class StageReport:
-    """What came of a stage."""
-
-    stage: str
-    shards_made: int = 0
-    shards_kept: int = 0
-    inputs: int = 0
-    pieces: int = 0
-    outputs: int = 0
-    filtered: Counter[str] = field(default_factory=Counter)
-    rejected: Counter[str] = field(default_factory=Counter)
-    audio_s: float = 0.0
-    seconds: float = 0.0
-    shards_seen: int = 0
-    """Shards counted in."""
-    finished: bool = False
-    """Whether what needs all shards was made anew."""
-
-    def add(self, receipts: Iterable[Receipt]) -> None:
-        """Counts shards in."""
-        for receipt in receipts:
-            self.shards_seen += 1
-            self.inputs += receipt.inputs
-            self.pieces += receipt.pieces
-            self.outputs += receipt.outputs
-            self.filtered.update(receipt.filtered)
-            self.rejected.update(receipt.rejected)
-            self.audio_s += receipt.audio_s
-
-    @property
-    def conserved(self) -> bool:
-        """Whether every piece is an output, filtered or rejected."""
-        return self.pieces == self.outputs + self.filtered.total() + self.rejected.total()
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the report as plain JSON values."""
-        return {
-            "stage": self.stage,
-            "inputs": self.inputs,
-            "pieces": self.pieces,
-            "outputs": self.outputs,
-            "filtered": dict(sorted(self.filtered.items())),
-            "rejected": dict(sorted(self.rejected.items())),
-            "audio_hours": round(self.audio_s / 3600, 6),
-            "shards_made": self.shards_made,
-            "shards_kept": self.shards_kept,
-            "seconds": round(self.seconds, 2),
-        }
-
-
-def exit_code(reports: Sequence[StageReport]) -> ExitCode:
-    """Returns what a run that came to its end tells the shell."""
-    return ExitCode.SOME_REJECTED if any(report.rejected.total() for report in reports) else ExitCode.DONE
 
 
 class Reporter:
@@ -88,7 +31,7 @@ class Reporter:
         self.as_json = as_json
         self._progress: Progress | None = None
         self._task: TaskID | None = None
-        self._stage = ""
+        self._stage = self._workers = ""
         self._total = self._done = self._rejected = 0
         self._audio_s = 0.0
         self._started = self._shown = 0.0
@@ -100,78 +43,103 @@ class Reporter:
                 line, highlight=False, markup=False, soft_wrap=True
             )
 
-    def say_found(self, scan: Scan) -> None:
+    def say_found(self, found: "Found") -> None:
         """Says how many recordings there are, how many have a transcript, and what else lies in the folder."""
-        told = sum(bool(recording.transcript) for recording in scan.recordings)
-        ignored = ", ".join(f"{count:,} {suffix or 'without suffix'}" for suffix, count in scan.ignored.items())
+        ignored = ", ".join(f"{count:,} {suffix or 'without suffix'}" for suffix, count in found.ignored.items())
         also = f"; not taken for recordings: {ignored}" if ignored else ""
-        self.say(f"{len(scan.recordings):,} recordings, {told:,} with a transcript{also}")
+        self.say(f"{found.recordings:,} recordings, {found.with_transcript:,} with a transcript{also}")
 
-    def begin(self, stage: str, to_do: int, kept: int) -> None:
-        """Says that a stage starts with so many shards to make."""
-        self._stage, self._total, self._done, self._rejected, self._audio_s = stage, to_do, 0, 0, 0.0
+    def reading(self, done: int, total: int) -> None:
+        """Says how many of the recordings have been read for their checksums; a line now and then."""
+        now = time.monotonic()
+        self._shown = self._shown or now
+        if now - self._shown >= _PLAIN_EVERY_S:
+            self._shown = now
+            self.say(f"checksums: {done:,}/{total:,} recordings")
+
+    def begin(self, stage: str, plan: "StagePlan", cluster: "Cluster") -> None:
+        """Says that a stage starts, with what it has to do, and where."""
+        self._stage, self._total = stage, sum(todo.inputs for todo in plan.todo)
+        self._done, self._rejected, self._audio_s = 0, 0, 0.0
         self._started = self._shown = time.monotonic()
-        if self.quiet or not to_do:
+        if self.quiet:
             return
+        workers, before, self._workers = cluster.describe(), self._workers, cluster.describe()
+        if workers != before:
+            self.say(workers)
+        kept = f", {len(plan.done)} shards kept" if plan.done else ""
         if _console().is_terminal:
             self._progress = _bar()
             self._progress.start()
-            self._task = self._progress.add_task(stage, total=to_do, note=f"{kept} shards kept" if kept else "")
+            self._task = self._progress.add_task(stage, total=self._total, note=kept.removeprefix(", "))
         else:
-            self.say(f"{stage}: {to_do} shards to make" + (f", {kept} kept" if kept else ""))
+            self.say(f"{stage}: {self._total:,} items in {len(plan.todo)} shards to make{kept}")
 
     def advance(self, receipt: Receipt) -> None:
         """Counts a shard that is done."""
-        self._done += 1
+        self._done += receipt.inputs
         self._rejected += sum(receipt.rejected.values())
         self._audio_s += receipt.audio_s
         now = time.monotonic()
         if self._progress and self._task is not None:
-            self._progress.update(self._task, advance=1, note=self._note(now))
+            self._progress.update(self._task, completed=self._done, note=self._note(now))
         elif not self.quiet and now - self._shown >= _PLAIN_EVERY_S:
             self._shown = now
-            left = (now - self._started) / self._done * (self._total - self._done)
-            self.say(f"{self._stage}: {self._done}/{self._total} shards, {self._note(now)}, {left:.0f} s left")
+            left = (now - self._started) / max(self._done, 1) * (self._total - self._done)
+            self.say(f"{self._stage}: {self._done:,}/{self._total:,} items, {self._note(now)}, {_time(left)} left")
 
     def _note(self, now: float) -> str:
         rate = self._audio_s / max(now - self._started, 1e-6)
-        rejected = f", {self._rejected} rejected" if self._rejected else ""
+        rejected = f", {self._rejected:,} rejected" if self._rejected else ""
         return f"{rate:.0f} h of audio an hour{rejected}"
 
     def end(self) -> None:
-        """Ends the stage's bar."""
+        """Takes the bar away."""
         if self._progress:
             self._progress.stop()
         self._progress = self._task = None
 
-    def show_plan(self, plans: "Mapping[str, StagePlan | None]") -> None:
-        """Shows what each stage would do: the shards to make, those kept, and why."""
-        rows: list[dict[str, Any]] = [
-            {"stage": name, "to_do": len(plan.jobs), "kept": len(plan.done), "why": dict(plan.why)}
-            if plan
-            else {"stage": name, "to_do": None, "kept": None, "why": {"its inputs are yet to be made": 1}}
-            for name, plan in plans.items()
-        ]
+    def done(self, tally: Tally) -> None:
+        """Says that a stage is done, where it had something to do."""
+        if tally.shards_made:
+            rejected = f", {tally.rejected.total():,} rejected" if tally.rejected else ""
+            self.say(f"{tally.stage}: done, {tally.outputs:,} outputs{rejected}, {_time(tally.seconds)}")
+
+    def show_plan(self, rows: Sequence[Mapping[str, Any]], *, explain: bool) -> None:
+        """Shows what each stage would do; with `explain` shard by shard."""
         if self.as_json:
             sys.stdout.write(json.dumps({"plan": rows}, ensure_ascii=False, indent=1) + "\n")
             return
-        for row in rows:
-            why = ", ".join(f"{reason} ({count})" for reason, count in row["why"].items())
-            counts = "to do" if row["to_do"] is None else f"{row['to_do']} shards to make, {row['kept']} kept"
-            self.say(f"{row['stage']:<10} {counts}" + (f": {why}" if why else ""))
+        from rich.table import Table
 
-    def close(self, reports: Sequence[StageReport]) -> None:
+        shown = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        for column in ("stage", "shards to do", "done", "items", "hours", "time", "disk", "why"):
+            shown.add_column(column, justify="left" if column in {"stage", "why"} else "right", no_wrap=column != "why")
+        for row in rows:
+            to_do = "all" if row["to_do"] is None else str(row["to_do"])
+            hours = "?" if row["hours"] is None else f"{row['hours']:.2f}"
+            taken = "?" if row["seconds"] is None else _time(row["seconds"])
+            disk = f"{row['bytes'] / 2**20:,.1f} MiB"
+            why = ", ".join(f"{reason} ({count})" for reason, count in row["why"].items())
+            shown.add_row(row["stage"], to_do, str(row["kept"]), f"{row['items']:,}", hours, taken, disk, why)
+        if not self.quiet:
+            _console().print(shown)
+        for row in rows if explain else ():
+            for shard in row["shards"]:
+                self.say(f"{row['stage']} {shard['shard']}: {shard['why']}, {shard['items']} items")
+
+    def close(self, tallies: Sequence[Tally]) -> None:
         """Shows the closing table, or the JSON on standard output."""
         if self.as_json:
-            result = {"stages": [report.to_json() for report in reports], "exit_code": int(exit_code(reports))}
+            result = {"stages": [tally.to_json() for tally in tallies], "exit_code": int(exit_code(tallies))}
             sys.stdout.write(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
         elif not self.quiet:
-            _console().print(table(reports))
-            for line in _reasons(reports):
+            _console().print(table(tallies))
+            for line in _reasons(tallies):
                 self.say(line)
 
 
-def table(reports: Sequence[StageReport]) -> Any:
+def table(tallies: Sequence[Tally]) -> Any:
     """Returns the closing table, in which pieces = outputs + filtered + rejected."""
     from rich.table import Table
 
@@ -179,26 +147,32 @@ def table(reports: Sequence[StageReport]) -> Any:
     shown.add_column("stage", no_wrap=True)
     for column in ("inputs", "pieces", "= outputs", "+ filtered", "+ rejected", "hours", "made", "kept", "seconds"):
         shown.add_column(column, justify="right", no_wrap=True)
-    for r in reports:
-        counts = (r.inputs, r.pieces, r.outputs, r.filtered.total(), r.rejected.total())
-        shards = (r.shards_made, r.shards_kept)
+    for t in tallies:
+        counts = (t.inputs, t.pieces, t.outputs, t.filtered.total(), t.rejected.total())
+        shards = (t.shards_made, t.shards_kept)
         shown.add_row(
-            r.stage,
+            t.stage,
             *map("{:,}".format, counts),
-            f"{r.audio_s / 3600:.2f}" if r.audio_s else "",
+            f"{t.audio_s / 3600:.2f}" if t.audio_s else "",
             *map(str, shards),
-            f"{r.seconds:.1f}",
+            f"{t.seconds:.1f}",
         )
     return shown
 
 
-def _reasons(reports: Sequence[StageReport]) -> list[str]:
+def _reasons(tallies: Sequence[Tally]) -> list[str]:
     return [
-        f"{report.stage} {kind}: " + ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
-        for report in reports
-        for kind, reasons in (("filtered", report.filtered), ("rejected", report.rejected))
+        f"{tally.stage} {kind}: " + ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
+        for tally in tallies
+        for kind, reasons in (("filtered", tally.filtered), ("rejected", tally.rejected))
         if reasons
     ]
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _console() -> "Console":

@@ -4,28 +4,39 @@ The only place that knows how work is shared out. Whatever is killed, the next r
 what is done is what has a receipt.
 """
 
-import json
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.cluster import Cluster, WorkerDiedError
 from pipeline.config import STAGES, PrepConfig, build_stage
-from pipeline.dataset import RECORDINGS, Dataset, read_all_recordings
+from pipeline.dataset import COMPLETE, RECORDINGS, REJECTS, Dataset
 from pipeline.digests import DigestCache
+from pipeline.estimate import Estimate, room_needed
 from pipeline.plan import ShardJob, StagePlan, check_fresh, plan_stage
-from pipeline.report import Reporter, StageReport
-from pipeline.shard import journal_path, run_shard
+from pipeline.report import Reporter
+from pipeline.shard import run_shard
+from pipeline.tally import Tally
 from stages.base import Context, Stage
-from stages.errors import ArtefactError, MissingInputError, WeightsError
-from stages.manifest import digest_of, list_shards, read_receipt, remove_shard, seal, write_text
+from stages.errors import ArtefactError, MachineError, MissingInputError
+from stages.manifest import (
+    OUT,
+    atomic,
+    digest_of,
+    list_shards,
+    read_lines,
+    read_receipt,
+    read_sealed,
+    remove_shard,
+    seal,
+    write_lines,
+    write_sealed,
+)
 
-_COMPLETE = "stage.json"
-"""The commit record of a whole stage: totals, and the checksums of what `finish` made."""
-_MOST_DEATHS = 20
-"""Deaths after which a job is given up: the machine is at fault, not an item."""
+_MOST_DEATHS = 100
+"""Deaths without one shard made in between after which the work is given up: the machine is at fault, not an item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,197 +49,214 @@ class Run:
     cluster: Cluster
     cache: DigestCache
     reporter: Reporter
+    token: str = ""
+    """Proves to the workers that the dataset is this run's."""
+    scanned: bool = False
+    """Whether this command has just found the recordings."""
     last_recording: str | None = None
+    retry: tuple[str, ...] = ()
+    """Reasons of rejects to be processed again; `*` for all."""
 
     def stage(self, name: str) -> Stage[Any, Any, Any]:
         """Returns a stage, not yet set up."""
         return build_stage(name, self.config, Context(self.dataset.voices, self.dataset.folder.resolve(), self.device))
 
-    def plan(self, stage: Stage[Any, Any, Any]) -> StagePlan:
-        """Returns what a stage has to do."""
-        return plan_stage(stage, self.dataset, self.cache, last_recording=self.last_recording)
+    def sure(self, before: Sequence[str]) -> list[str]:
+        """Returns what has been found up to date by this command once it has gone through these stages."""
+        return [*before, *([RECORDINGS] if self.scanned else [])]
 
-
-def check_stages(run: Run, names: Sequence[str]) -> None:
-    """Asks every stage what would stop it, before any work begins.
-
-    Raises:
-        WeightsError: with all of the problems, a line each.
-    """
-    problems = []
-    for name in names:
-        stage = run.stage(name)
-        items = read_all_recordings(run.dataset) if stage.needs == RECORDINGS else []
-        problems += [f"`{name}`: {problem}" for problem in stage.check(items)]
-    if problems:
-        raise WeightsError("\n".join(problems))
+    def plan(self, name: str, *, sure: Sequence[str] = ()) -> StagePlan:
+        """Returns what a stage has to do; `sure` names the stages that have just been found up to date."""
+        last, stage = self.last_recording, self.stage(name)
+        known = stage.needs in sure
+        return plan_stage(stage, self.dataset, self.cache, last_recording=last, retry=self.retry, sure=known)
 
 
 def plan_all(run: Run, names: Sequence[str]) -> Iterator[tuple[str, StagePlan | None]]:
     """Yields each stage's plan; None for a stage whose inputs are yet to be made."""
     changed = False
-    for name in names:
+    for index, name in enumerate(names):
         try:
-            plan = (
-                None
-                if changed
-                else plan_stage(run.stage(name), run.dataset, run.cache, last_recording=run.last_recording)
-            )
+            plan = None if changed else run.plan(name, sure=run.sure(names[:index]))
         except MissingInputError:
             if name == names[0]:
                 raise
             plan = None
-        changed = changed or plan is None or bool(plan.jobs)
+        changed = changed or plan is None or bool(plan.todo)
         yield name, plan
 
 
-def run_stages(run: Run, names: Sequence[str]) -> list[StageReport]:
+def run_stages(run: Run, names: Sequence[str], plans: Mapping[str, StagePlan | None]) -> list[Tally]:
     """Runs stages one after the other, each to its end.
 
+    Args:
+        run: What they share.
+        names: The stages, in order.
+        plans: What each has to do, as `plan_all` found it; a stage after one that changes something is planned anew.
+
     Returns:
-        A report a stage; in each, inputs = outputs + filtered + rejected.
+        A tally a stage; in each, inputs = outputs + filtered + rejected.
+
+    Raises:
+        MachineError: if the disk is full; what is done is kept.
+        StoppedError: if the user stops it; what is done is kept.
     """
-    return [_run_stage(run, run.stage(name)) for name in names]
+    tallies: list[Tally] = []
+    for index, name in enumerate(names):
+        started = time.monotonic()
+        sure = run.sure(names[:index])
+        plan = plans[name] or run.plan(name, sure=sure)
+        tally = _run_stage(run, plan, sure)
+        tally.seconds = time.monotonic() - started
+        run.reporter.done(tally)
+        tallies.append(tally)
+    return tallies
 
 
-def _run_stage(run: Run, stage: Stage[Any, Any, Any]) -> StageReport:
-    started = time.monotonic()
-    folder = run.dataset.stage(stage.name)
+def _run_stage(run: Run, plan: StagePlan, sure: Sequence[str]) -> Tally:
+    folder = run.dataset.stage(plan.stage.name)
     folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
-    plan = run.plan(stage)
-    report = StageReport(stage.name, shards_made=len(plan.jobs), shards_kept=len(plan.done))
-    report.add(plan.done)
-    if plan.jobs:
+    sweep(folder)
+    tally = plan.kept
+    tally.shards_made, tally.shards_kept = len(plan.todo), len(plan.done)
+    if plan.todo:
         _withdraw(folder)
-    run.reporter.begin(stage.name, len(plan.jobs), len(plan.done))
+        _make(run, plan, tally, folder)
+    for shard in set(list_shards(folder)) - set(plan.shards):
+        remove_shard(folder, shard)
+    sweep(folder, parts=True)
+    _check_conservation(run, plan, tally)
+    tally.finished = _finish(run, plan, folder, tally, sure)
+    return tally
+
+
+def _make(run: Run, plan: StagePlan, tally: Tally, folder: Path) -> None:
+    """Has the shards made that are to be made, and counts them in."""
+    stage = plan.stage
     deaths = _Deaths(run.reporter)
+    run.reporter.begin(stage.name, plan, run.cluster)
+    began = time.monotonic()
     try:
-        for receipt in run.cluster.run(run_shard, plan.jobs, deaths.next_job):
-            report.add([receipt])
+        for receipt in run.cluster.run(run_shard, plan.jobs(run.token, run.retry), deaths.again, gpu=stage.on_gpu):
+            deaths.in_a_row = 0
+            tally.add([receipt])
             run.reporter.advance(receipt)
+        Estimate(run.dataset.folder).learn(stage.name, plan.todo, time.monotonic() - began)
+    except MachineError as error:
+        left = room_needed(folder, [todo.shard for todo in plan.todo])
+        raise MachineError(f"{error}{left} What is done is kept: make room and run the same command.") from error
     finally:
         run.reporter.end()
         run.cache.save()
-    for shard in set(list_shards(folder)) - set(plan.shards):
-        remove_shard(folder, shard)
-    _check_conservation(run, stage, plan, report)
-    report.finished = _finish(run, stage, folder, plan.shards, report)
-    report.seconds = time.monotonic() - started
-    return report
 
 
-def _check_conservation(run: Run, stage: Stage[Any, Any, Any], plan: StagePlan, report: StageReport) -> None:
+def _check_conservation(run: Run, plan: StagePlan, tally: Tally) -> None:
     """Checks that every item of the stage before is an output, filtered or rejected, before the stage is complete.
 
     Raises:
         ArtefactError: if one is missing.
     """
-    receipts = [read_receipt(run.dataset.stage(stage.needs), shard) for shard in plan.shards]
+    stage = plan.stage
+    receipts = (read_receipt(run.dataset.stage(stage.needs), shard) for shard in plan.shards)
     given = sum(receipt.outputs for receipt in receipts if receipt)
-    taken = given if run.last_recording is not None else report.inputs
-    if taken != given or not report.conserved or report.shards_seen != len(plan.shards):
+    taken = given if run.last_recording is not None else tally.inputs
+    if taken != given or not tally.conserved or tally.shards_seen != len(plan.shards):
         raise ArtefactError(
-            f"`{stage.name}` was given {given} items and took {report.inputs}, in {report.shards_seen} of"
-            f" {len(plan.shards)} shards: {report.pieces} pieces = {report.outputs} outputs"
-            f" + {report.filtered.total()} filtered + {report.rejected.total()} rejected doesn't add up."
+            f"`{stage.name}` was given {given} items and took {tally.inputs}, in {tally.shards_seen} of"
+            f" {len(plan.shards)} shards: {tally.pieces} pieces = {tally.outputs} outputs"
+            f" + {tally.filtered.total()} filtered + {tally.rejected.total()} rejected doesn't add up."
         )
 
 
 def _withdraw(folder: Path) -> None:
     """Removes what `finish` made, its record last: it doesn't describe the shards that are about to be made."""
-    for name in _read_completion(folder).get("files", {}):
+    for name in read_sealed(folder / COMPLETE).get("files", {}):
         (folder / name).unlink(missing_ok=True)
-    (folder / _COMPLETE).unlink(missing_ok=True)
+    (folder / COMPLETE).unlink(missing_ok=True)
 
 
-def _sweep(folder: Path) -> None:
-    """Removes what a killed run left half written."""
-    for path in folder.rglob(".*.tmp*"):
-        path.unlink(missing_ok=True)
+def sweep(folder: Path, *, parts: bool = False) -> None:
+    """Removes what a killed run left half written; with `parts` also the sealed parts of shards that are whole now."""
+    for path in folder.rglob(".*"):
+        if ".tmp" in path.name or (parts and ".part" in path.name):
+            path.unlink(missing_ok=True)
 
 
-def _finish(run: Run, stage: Stage[Any, Any, Any], folder: Path, shards: Sequence[str], report: StageReport) -> bool:
+def _finish(run: Run, plan: StagePlan, folder: Path, tally: Tally, sure: Sequence[str]) -> bool:
     """Lets the stage make what needs all shards and commits the stage; returns False where that was done already."""
-    digests = [receipt.digest for shard in shards if (receipt := read_receipt(folder, shard))]
-    joined = [completion_digest(run.dataset, name) for name in stage.joins]
+    stage, shards = plan.stage, plan.shards
+    receipts = [receipt for shard in shards if (receipt := read_receipt(folder, shard))]
+    digests = [[receipt.digest, receipt.files[OUT].sha256] for receipt in receipts]
+    joined = [completion_digest(run.dataset, name, sure=name in sure) for name in stage.joins]
     fingerprint = digest_of([stage.name, stage.version, stage.config.identity(), stage.revision(), digests, joined])
-    record = _read_completion(folder)
-    files = record.get("files", {})
-    whole = all(run.cache.digest(folder / name) == file["sha256"] for name, file in files.items())
+    record = read_sealed(folder / COMPLETE)
+    whole = all(run.cache.holds(folder / name, file["sha256"]) for name, file in record.get("files", {}).items())
     if record.get("fingerprint") == fingerprint and whole:
         return False
-    (folder / _COMPLETE).unlink(missing_ok=True)
-    made = {name: seal(folder / name).to_json() for name in stage.finish(folder, shards)}
-    for name in set(files) - set(made):
-        (folder / name).unlink(missing_ok=True)
-    totals = {key: value for key, value in report.to_json().items() if not key.startswith(("shards", "seconds"))}
-    complete = {"fingerprint": fingerprint, "totals": totals, "files": made}
-    write_text(folder / _COMPLETE, json.dumps(complete, ensure_ascii=False, indent=1) + "\n")
+    _withdraw(folder)
+    _gather_rejects(folder, shards)
+    made = {name: seal(folder / name).to_json() for name in [*stage.finish(folder, shards), REJECTS]}
+    identity = {"version": stage.version, "parameters": stage.config.identity(), "revision": stage.revision()}
+    complete = {"fingerprint": fingerprint, **identity, "totals": tally.totals(), "files": made}
+    write_sealed(folder / COMPLETE, complete)
     return True
 
 
-def completion_digest(dataset: Dataset, name: str) -> str:
-    """Returns a hash of what a finished stage holds.
+def _gather_rejects(folder: Path, shards: Sequence[str]) -> None:
+    """Writes the rejects of all shards into one file for people to read."""
+    keys = ("id", "path", "stage", "reason", "message", "hint")
+    rows = (row for shard in shards for row in read_lines(folder / f"{shard}.{OUT}") if row["kind"] == "rejected")
+    with atomic(folder / REJECTS) as path:
+        write_lines(path, ({key: row[key] for key in keys} for row in rows))
+
+
+def completion_digest(dataset: Dataset, name: str, *, sure: bool = False) -> str:
+    """Returns a hash of what a finished stage holds; `sure` where it has just been found up to date.
 
     Raises:
         MissingInputError: if it isn't finished, or older than what it was made from; names its command.
     """
-    fingerprint = _read_completion(dataset.stage(name)).get("fingerprint")
+    fingerprint = read_sealed(dataset.stage(name) / COMPLETE).get("fingerprint")
     if fingerprint is None:
         raise MissingInputError(
             f"`{dataset.stage(name)}` isn't finished. Run `valle-prep {name} --out {dataset.folder}` first."
         )
-    for shard in list_shards(dataset.stage(name)):
+    for shard in [] if sure else list_shards(dataset.stage(name)):
         if receipt := read_receipt(dataset.stage(name), shard):
             check_fresh(receipt, name, dataset)
     return str(fingerprint)
 
 
-def _read_completion(folder: Path) -> dict[str, Any]:
-    try:
-        record = json.loads((folder / _COMPLETE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def read_status(dataset: Dataset) -> list[StageReport]:
+def read_status(dataset: Dataset) -> list[Tally]:
     """Returns what each stage holds now, without checking a byte of it."""
-    reports = []
+    tallies = []
     for name in STAGES:
         folder = dataset.stage(name)
-        report = StageReport(name, shards_kept=len(list_shards(folder)))
-        report.add(receipt for shard in list_shards(folder) if (receipt := read_receipt(folder, shard)))
-        reports.append(report)
-    return reports
+        shards = list_shards(folder)
+        tally = Tally(name, shards_kept=len(shards))
+        tally.add(receipt for shard in shards if (receipt := read_receipt(folder, shard)))
+        tallies.append(tally)
+    return tallies
 
 
 class _Deaths:
-    """Decides what to do when a worker dies: try again, then item by item, then without the item that kills."""
+    """Tries a shard again when its worker died: the worker finds out which item is to blame."""
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
-        self._count: dict[str, int] = {}
-        self._suspects: dict[str, str] = {}
+        self.in_a_row = 0
 
-    def next_job(self, job: ShardJob) -> ShardJob:
-        """Returns the job to try next, given what the dead worker had in hand."""
-        journal = journal_path(job.context.dataset / job.stage, job.shard)
-        in_hand = journal.read_text(encoding="utf-8").splitlines() if journal.exists() else []
-        journal.unlink(missing_ok=True)
-        self._count[job.shard] = self._count.get(job.shard, 0) + 1
-        if self._count[job.shard] > _MOST_DEATHS:
+    def again(self, job: ShardJob) -> ShardJob:
+        """Returns the job to try next.
+
+        Raises:
+            WorkerDiedError: if workers do nothing but die.
+        """
+        self.in_a_row += 1
+        if self.in_a_row > _MOST_DEATHS:
             raise WorkerDiedError(
-                f"`{job.stage}`, shard {job.shard}: its worker died {_MOST_DEATHS} times. Look at memory."
+                f"`{job.stage}`: workers died {_MOST_DEATHS} times and made nothing. Look at memory (`--jobs`)."
+                " What is done is kept: run the same command again."
             )
-        if not in_hand:
-            return job
-        if not job.alone:
-            self._reporter.say(f"{job.stage}: a worker died; trying its {len(in_hand)} items one by one")
-            return replace(job, alone=True)
-        if self._suspects.get(job.shard) == in_hand[0]:
-            self._reporter.say(f"{job.stage}: `{in_hand[0]}` kills its worker: rejected")
-            return replace(job, poisoned=(*job.poisoned, in_hand[0]))
-        self._suspects[job.shard] = in_hand[0]
+        self._reporter.say(f"{job.stage}: a worker died; shard {job.shard} is tried again")
         return job

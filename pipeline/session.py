@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 from pipeline import lock
 from pipeline.cluster import STOPPED, open_cluster
 from pipeline.config import STAGES, PrepConfig, build_stage
-from pipeline.dataset import DIGESTS, HEAD, RECORDINGS, Dataset, make_folder, new_dataset, open_dataset, write_head
+from pipeline.dataset import (
+    DIGESTS,
+    HEAD,
+    RECORDINGS,
+    Dataset,
+    check_voices,
+    make_folder,
+    new_dataset,
+    open_dataset,
+    write_head,
+)
 from pipeline.digests import DigestCache
 from pipeline.estimate import Estimate, probe_audio_s
 from pipeline.interrupt import Interrupt
@@ -135,9 +145,11 @@ def _resolve(
         scheduler = parse_scheduler(options.scheduler, jobs=options.jobs, device=device)
     with problems.collect():
         dataset = open_dataset(options.out) if voices is None else new_dataset(options.out, voices, recordings=scratch)
-    if voices is not None or not problems:
-        with problems.collect():
-            check_folder(voices if voices is not None else dataset.voices)
+    with problems.collect():
+        if voices is not None:
+            check_folder(voices)
+        elif not problems:
+            check_voices(dataset)
     if problems:
         for name in names:
             with problems.collect():

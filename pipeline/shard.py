@@ -1,37 +1,36 @@
 """Making one shard, on a worker: read the inputs, carry over what holds, process the rest, seal.
 
-Knows nothing of Dask; may be killed at any moment and called any number of times.
+Knows nothing of Dask; may be killed at any moment and called any number of times. What takes long is sealed in parts
+along the way, so that a kill loses seconds of work and not hours.
 """
 
+import time
 import traceback
-import uuid
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
+from pipeline.attempt import Attempt, TimeLimitError, asked_to_stop, open_attempt
+from pipeline.commit import Done, Outcomes, commit, parts_of, read_done, recording_of, remove_parts
 from pipeline.config import PrepConfig, build_stage
-from pipeline.dataset import RECORDINGS, read_recordings
+from pipeline.dataset import RECORDINGS
+from pipeline.lock import work
 from pipeline.plan import ShardJob
-from stages.base import Context, Filtered, Reject, Stage
-from stages.errors import ArtefactError, WeightsError
-from stages.manifest import (
-    ITEMS,
-    OUT,
-    Receipt,
-    digest_of,
-    part_paths,
-    read_lines,
-    read_receipt,
-    write_lines,
-    write_shard,
-)
+from pipeline.recordings import read_recordings
+from stages.base import Context, Reject, Stage
+from stages.errors import ArtefactError, MachineError, StoppedError, WeightsError, blame_machine
+from stages.manifest import Receipt, digest_of, part_paths
 
-Outcomes = list[Any]
-"""Of one item: outputs, `Filtered` and `Reject`."""
+_SAVE_EVERY_S = 20.0
+"""How much work a kill may cost."""
+_SAVE_EVERY_AFTER_DEATH_S = 1.0
+"""The same, once a worker has died on the shard: it will be begun again a few times."""
+_one_at_a_time = Lock()
+"""espeak and the codecs aren't made for threads; a worker with several of them takes one shard at a time."""
 
 
 def run_shard(job: ShardJob) -> Receipt:
@@ -42,22 +41,29 @@ def run_shard(job: ShardJob) -> Receipt:
 
     Raises:
         ArtefactError: if an input shard is damaged, or if the stage loses or invents an item.
+        MachineError: if the disk is full, or the machine fails otherwise.
+        StoppedError: if the run was asked to stop; what is done is saved.
     """
     from threadpoolctl import threadpool_limits
 
-    stage = _ready_stage(job.stage, job.config, job.context, job.revision)
     folder = job.context.dataset / job.stage
-    items = _read_items(stage, job)
-    fingerprints = [_item_fingerprint(stage, item) for item in items]
-    carried = _carried_over(stage, folder, job.previous)
-    fresh = [item for item, fingerprint in zip(items, fingerprints, strict=True) if fingerprint not in carried]
-    # The last digits of a matrix product depend on the number of threads, and the bytes of a dataset must not.
-    with threadpool_limits(1):
-        made = iter(_process_all(stage, folder, job, fresh))
-    outcomes = [carried[f] if f in carried else next(made) for f in fingerprints]
-    _check_conservation(stage, job, items, outcomes)
-    ids = [item.id for item in items]
-    return _commit(stage, folder, job, list(zip(ids, fingerprints, outcomes, strict=True)))
+    with _one_at_a_time, work(job.context.dataset, job.run):
+        stage = _ready_stage(job.stage, job.config, job.context, job.revision)
+        items = _read_items(stage, job)
+        fingerprints = [_item_fingerprint(stage, item) for item in items]
+        attempt = open_attempt(folder, job.shard, job.run)
+        carried = read_done(stage, folder, [*job.previous, *parts_of(folder, job.shard)], job.retry)
+        fresh = [(item, f) for item, f in zip(items, fingerprints, strict=True) if f not in carried]
+        # The last digits of a matrix product depend on the number of threads, and the bytes of a dataset must not.
+        with threadpool_limits(1):
+            made = iter(_process_all(stage, folder, job, attempt, fresh))
+        outcomes = [carried[f] if f in carried else next(made).outcomes for f in fingerprints]
+        _check_conservation(stage, job, items, outcomes)
+        done = [Done(item, f, got) for item, f, got in zip(items, fingerprints, outcomes, strict=True)]
+        receipt = commit(stage, folder, job.shard, job, done)
+        attempt.end()
+        remove_parts(folder, job.shard)
+    return receipt
 
 
 @lru_cache(maxsize=1)
@@ -77,12 +83,7 @@ def _read_items(stage: Stage[Any, Any, Any], job: ShardJob) -> list[Any]:
         upstream = import_module(f"stages.{stage.needs}").STAGE
         items = upstream.format.read(part_paths(folder, job.shard, upstream.format.parts))
     last = job.last_recording
-    return items if last is None else [item for item in items if _recording_of(item) <= last]
-
-
-def _recording_of(item: Any) -> str:
-    row = getattr(item, "utterance", item)
-    return str(getattr(row, "recording", row.id))
+    return items if last is None else [item for item in items if recording_of(item) <= last]
 
 
 def _item_fingerprint(stage: Stage[Any, Any, Any], item: Any) -> str:
@@ -90,80 +91,83 @@ def _item_fingerprint(stage: Stage[Any, Any, Any], item: Any) -> str:
     return digest_of([stage.version, stage.item_parameters(item), content])[:32]
 
 
-def _carried_over(stage: Stage[Any, Any, Any], folder: Path, shards: Sequence[str]) -> dict[str, Outcomes]:
-    """Returns the outcomes of finished items by their fingerprint, from older shards that can be read."""
-    carried: dict[str, Outcomes] = {}
-    for shard in shards:
-        if read_receipt(folder, shard) is None:
-            continue
-        paths = part_paths(folder, shard, [*stage.format.parts, OUT, ITEMS])
-        try:
-            outputs = iter(stage.format.read(paths))
-            left_out: dict[str, Outcomes] = {}
-            for row in read_lines(paths[OUT]):
-                left_out.setdefault(row["item"], []).append(_from_row(row))
-            for row in read_lines(paths[ITEMS]):
-                carried[row["fingerprint"]] = [*islice(outputs, row["outputs"]), *left_out.get(row["item"], [])]
-        except (ArtefactError, OSError, ValueError, KeyError, TypeError):
-            # Only speed is lost: what can't be carried over is made again.
-            continue
-    return carried
-
-
-def _from_row(row: dict[str, Any]) -> Filtered | Reject:
-    if row["kind"] == "filtered":
-        return Filtered(row["id"], row["reason"], row["detail"])
-    return Reject(row["id"], row["reason"], row["detail"], row["hint"])
-
-
-def _process_all(stage: Stage[Any, Any, Any], folder: Path, job: ShardJob, items: list[Any]) -> list[Outcomes]:
-    """Returns the outcomes of each item; the batch under way is written down in case the worker dies."""
-    size = 1 if job.alone else stage.batch_size
-    journal = journal_path(folder, job.shard)
-    done: list[Outcomes] = []
-    for batch in _batches(items, size):
-        journal.write_text("\n".join(item.id for item in batch), encoding="utf-8")
-        well = [item for item in batch if item.id not in job.poisoned]
-        outcomes = iter(_guarded(stage, well) if well else [])
-        done += [[_killed(item.id)] if item.id in job.poisoned else next(outcomes) for item in batch]
-    journal.unlink(missing_ok=True)
+def _process_all(
+    stage: Stage[Any, Any, Any], folder: Path, job: ShardJob, attempt: Attempt, items: list[tuple[Any, str]]
+) -> list[Done]:
+    """Processes items, given with their fingerprints; what is done is sealed now and then."""
+    done: list[Done] = []
+    saved, saved_at = 0, time.monotonic()
+    for batch in _batches(items, stage.batch_size, set(attempt.alone)):
+        stop = asked_to_stop(job.context.dataset)
+        every = _SAVE_EVERY_AFTER_DEATH_S if attempt.alone else _SAVE_EVERY_S
+        if len(done) > saved and (stop or time.monotonic() - saved_at >= every):
+            name = f".{job.shard}.part{len(parts_of(folder, job.shard))}"
+            commit(stage, folder, name, job, done[saved:])
+            saved, saved_at = len(done), time.monotonic()
+        if stop:
+            raise StoppedError(f"`{stage.name}`, shard {job.shard}: stopped after {len(done)} items, which are kept.")
+        attempt.begin([item.id for item, _ in batch])
+        outcomes = iter(_guarded(stage, attempt, [item for item, _ in batch if item.id not in attempt.condemned]))
+        done += [
+            Done(item, f, [_condemned(item.id, attempt, stage)] if item.id in attempt.condemned else next(outcomes))
+            for item, f in batch
+        ]
     return done
 
 
-def journal_path(folder: Path, shard: str) -> Path:
-    """Returns where a worker writes down the items that it has in hand."""
-    return folder / f".{shard}.in-hand.tmp"
-
-
-def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+def _batches(items: Iterable[tuple[Any, str]], size: int, alone: set[str]) -> Iterator[list[tuple[Any, str]]]:
+    """Yields batches, in order; the items that may have killed a worker one by one."""
     rest = iter(items)
     while batch := list(islice(rest, size)):
-        yield batch
+        if any(item.id in alone for item, _ in batch):
+            yield from ([pair] for pair in batch)
+        else:
+            yield batch
 
 
-def _guarded(stage: Stage[Any, Any, Any], batch: list[Any]) -> list[Outcomes]:
+def _guarded(stage: Stage[Any, Any, Any], attempt: Attempt, batch: list[Any]) -> list[Outcomes]:
     """Processes a batch; where that raises, its items one by one, so that only the bad one is rejected."""
+    if not batch:
+        return []
     try:
-        outcomes = list(stage.process(batch))
-    except WeightsError:
+        with attempt.limit(stage.config.item_timeout_s):
+            outcomes = list(stage.process(batch))
+    except (WeightsError, MachineError):
         raise  # every item would fail alike
     except Exception as error:  # the item boundary: whatever one item does, the others go on
+        if isinstance(error, OSError):
+            blame_machine(error)
         if len(batch) == 1:
-            return [[_raised(batch[0].id, error)]]
-        return [outcome for item in batch for outcome in _guarded(stage, [item])]
+            return [[_raised(stage, batch[0].id, error)]]
+        return [outcome for item in batch for outcome in _guarded(stage, attempt, [item])]
     if len(outcomes) != len(batch):
         raise ArtefactError(f"`{stage.name}` was given {len(batch)} items, but told of {len(outcomes)}: a bug in it.")
     return outcomes
 
 
-def _raised(item_id: str, error: Exception) -> Reject:
+def _raised(stage: Stage[Any, Any, Any], item_id: str, error: Exception) -> Reject:
+    match error:
+        case TimeLimitError():
+            return _timed_out(stage, item_id)
+        case MemoryError():
+            hint = "give it more memory (fewer `--jobs`), then `valle-prep retry --reason OutOfMemory`"
+            return Reject(item_id, "OutOfMemory", "there was not enough memory to process it alone", hint)
     where = traceback.extract_tb(error.__traceback__)[-1]
-    detail = f"{str(error).strip() or 'no message'} (at {Path(where.filename).name}:{where.lineno})"
-    return Reject(item_id, type(error).__name__, " ".join(detail.split()), "this is a bug in the stage: report it")
+    message = f"{str(error).strip() or 'no message'} (at {Path(where.filename).name}:{where.lineno})"
+    return Reject(item_id, type(error).__name__, " ".join(message.split()), "this is a bug in the stage: report it")
 
 
-def _killed(item_id: str) -> Reject:
-    return Reject(item_id, "WorkerKilled", "the worker that processed this item died each time", "look at the file")
+def _timed_out(stage: Stage[Any, Any, Any], item_id: str) -> Reject:
+    limit = f"{stage.config.item_timeout_s:g}"
+    hint = f"look at the file, or raise `{stage.name}.item_timeout_s`; then `valle-prep retry --reason TimedOut`"
+    return Reject(item_id, "TimedOut", f"it took longer than {limit} s", hint)
+
+
+def _condemned(item_id: str, attempt: Attempt, stage: Stage[Any, Any, Any]) -> Reject:
+    if attempt.condemned[item_id] == "TimedOut":
+        return _timed_out(stage, item_id)
+    hint = "look at the file and at memory; then `valle-prep retry --reason WorkerKilled`"
+    return Reject(item_id, "WorkerKilled", "the worker that processed it died each time", hint)
 
 
 def _check_conservation(
@@ -177,44 +181,3 @@ def _check_conservation(
         raise ArtefactError(
             f"`{stage.name}`, shard {job.shard}: {len(wrong)} items lost or doubled, first `{wrong[0]}`."
         )
-
-
-def _commit(
-    stage: Stage[Any, Any, Any], folder: Path, job: ShardJob, done: Sequence[tuple[str, str, Outcomes]]
-) -> Receipt:
-    """Writes and seals the shard from each item's id, fingerprint and outcomes."""
-    outputs: list[Any] = []
-    aside: list[dict[str, Any]] = []
-    rows: list[dict[str, Any]] = []
-    counts: dict[str, Counter[str]] = {"filtered": Counter(), "rejected": Counter()}
-    for item_id, fingerprint, outcomes in done:
-        left_out = [outcome for outcome in outcomes if isinstance(outcome, Filtered | Reject)]
-        good = [outcome for outcome in outcomes if not isinstance(outcome, Filtered | Reject)]
-        outputs += good
-        rows.append({"item": item_id, "fingerprint": fingerprint, "outputs": len(good)})
-        for outcome in left_out:
-            kind = "filtered" if isinstance(outcome, Filtered) else "rejected"
-            counts[kind][outcome.reason] += 1
-            aside.append({"item": item_id, "kind": kind, "stage": stage.name, **outcome.to_json()})
-    receipt = Receipt(
-        stage=stage.name,
-        shard=job.shard,
-        fingerprint=job.fingerprint,
-        upstream=job.upstream,
-        inputs=len(done),
-        pieces=len(outputs) + len(aside),
-        outputs=len(outputs),
-        filtered=dict(sorted(counts["filtered"].items())),
-        rejected=dict(sorted(counts["rejected"].items())),
-        audio_s=round(sum(output.duration_s for output in outputs), 6),
-        files={},
-    )
-    paths = part_paths(folder, f".{job.shard}.{uuid.uuid4().hex}.tmp", [*stage.format.parts, OUT, ITEMS])
-    try:
-        stage.format.write(paths, outputs)
-        write_lines(paths[OUT], aside)
-        write_lines(paths[ITEMS], rows)
-        return write_shard(folder, receipt, paths)
-    finally:
-        for path in paths.values():
-            path.unlink(missing_ok=True)

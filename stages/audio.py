@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stages.errors import AudioError
+from stages.errors import AudioError, blame_machine
 from stages.records import Wave
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ _EXACT_SEEK = frozenset({"WAV", "WAVEX", "FLAC", "AIFF", "AU", "CAF", "W64", "RF
 _SHORT_CHUNK = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
 _STREAMED = 0x7FFF0000
 """Programs that write to a pipe announce such a length, or a longer one, because they don't know it."""
+
+
+_OPENING = {FileNotFoundError: "NotThere", PermissionError: "NoPermission", IsADirectoryError: "NoFile"}
+"""Why a file that can't be opened is rejected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +99,13 @@ def read(path: Path, start_samples: int = 0, end_samples: int | None = None) -> 
     if wanted is not None and len(wave) != wanted:
         raise AudioError(
             f"`{path}` must hold samples {start_samples} to {end_samples}, but ends after {start_samples + len(wave)}."
-            " It is truncated or has changed since it was transcribed: run `valle-prep transcribe` again."
+            " It is truncated or has changed since it was transcribed: run `valle-prep transcribe` again.",
+            "Truncated",
         )
     if not len(wave):
-        raise AudioError(f"`{path}` must hold audio, but holds no samples. Remove it or record it again.")
+        raise AudioError(f"`{path}` must hold audio, but holds no samples. Remove it or record it again.", "NoAudio")
     if not np.isfinite(wave).all():
-        raise AudioError(f"`{path}` must hold finite samples, but holds NaN or infinity. Export it again.")
+        raise AudioError(f"`{path}` must hold finite samples, but holds NaN or infinity. Export it again.", "NotFinite")
     return wave, rate
 
 
@@ -115,7 +120,8 @@ def read_complete(path: Path) -> tuple[Wave, int]:
     if announced - len(wave) > rate // 10:
         raise AudioError(
             f"`{path}` must hold the {announced / rate:.2f} s that its header announces, but breaks off after"
-            f" {len(wave) / rate:.2f} s. Copy it again."
+            f" {len(wave) / rate:.2f} s. Copy it again.",
+            "Truncated",
         )
     return wave, rate
 
@@ -145,13 +151,15 @@ def write_wav(path: Path, wave: Wave, sample_rate: int) -> None:
 
 def _check_file(path: Path) -> None:
     try:
-        size = path.stat().st_size
+        with path.open("rb") as file:
+            empty = not file.read(1)
     except OSError as error:
-        raise AudioError(f"`{path}` can't be read: {error.strerror}. Check the path and its permissions.") from error
-    if not path.is_file():
-        raise AudioError(f"`{path}` must be an audio file, but is not a file.")
-    if not size:
-        raise AudioError(f"`{path}` must hold audio, but is empty (0 bytes). Remove it or copy it again.")
+        blame_machine(error)
+        reason = _OPENING.get(type(error), "UnreadableAudio")
+        hint = "Check the path and its permissions."
+        raise AudioError(f"`{path}` can't be read: {error.strerror}. {hint}", reason) from error
+    if empty:
+        raise AudioError(f"`{path}` must hold audio, but is empty (0 bytes). Remove it or copy it again.", "EmptyFile")
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -214,7 +222,7 @@ def _av_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (av.FFmpegError, IndexError) as error:
-        raise AudioError(f"`{path}` can't be read as audio: {error}. Convert it or remove it.") from error
+        raise AudioError(f"`{path}` can't be read as audio: {error}. Convert it or remove it.", "NotAudio") from error
 
 
 def _decode_with_av(path: Path) -> tuple[Wave, int]:
@@ -228,5 +236,5 @@ def _decode_with_av(path: Path) -> tuple[Wave, int]:
         frames += resampler.resample(None)
         planes = [frame.to_ndarray() for frame in frames]
     if not planes:
-        raise AudioError(f"`{path}` must hold audio, but its audio track is empty. Convert it or remove it.")
+        raise AudioError(f"`{path}` must hold audio, but its audio track is empty. Convert it or remove it.", "NoAudio")
     return _mono(np.concatenate(planes, axis=1).T), rate

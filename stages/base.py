@@ -4,19 +4,19 @@ A stage is pure: the same items give the same outcomes, in order, whatever the b
 never its neighbours. It knows nothing of files, shards or Dask: those belong to `pipeline.runner`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from stages.config import Config
-from stages.errors import AudioError, TextError, ValleError
+from stages.config import StageConfig
+from stages.errors import AudioError, MachineError, TextError, ValleError
 from stages.manifest import Format
-from stages.records import Record
+from stages.records import Record, path_of
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-Conf = TypeVar("Conf", bound=Config)
+Conf = TypeVar("Conf", bound=StageConfig)
 
 
 class Identified(Protocol):
@@ -29,8 +29,6 @@ class Identified(Protocol):
 
 Item = TypeVar("Item", bound=Identified)
 
-_REASONS = {AudioError: "UnreadableAudio", TextError: "UnusableText"}
-
 
 @dataclass(frozen=True, slots=True)
 class Reject(Record):
@@ -39,7 +37,7 @@ class Reject(Record):
     id: str
     reason: str
     """A short name in CamelCase, the same for the same cause: rejects are counted by it."""
-    detail: str
+    message: str
     """What was found, in a line."""
     hint: str = ""
     """What to do about it."""
@@ -52,7 +50,7 @@ class Filtered(Record):
     id: str
     reason: str
     """The name of the rule, such as `TooShort`."""
-    detail: str
+    message: str
     """The value found and the bound it crossed."""
 
 
@@ -66,6 +64,10 @@ class Context:
     """The folder of the dataset; a stage reads the finished output of earlier stages from it."""
     device: str = "cpu"
     """`cpu`, `cuda` or `cuda:N`."""
+
+    def source(self, item_id: str) -> Path:
+        """Returns where a recording or a transcript lies."""
+        return self.voices / path_of(item_id)
 
 
 class Stage(Generic[Conf, In, Out]):
@@ -84,6 +86,8 @@ class Stage(Generic[Conf, In, Out]):
     """How the outputs lie on disk."""
     one_to_one: ClassVar[bool] = True
     """Whether every item gives exactly one outcome."""
+    computes: ClassVar[bool] = False
+    """Whether `process` runs a network, on the device that the context names."""
     joins: ClassVar[tuple[str, ...]] = ()
     """Other stages whose finished output `finish` reads."""
 
@@ -95,6 +99,11 @@ class Stage(Generic[Conf, In, Out]):
     def batch_size(self) -> int:
         """Items for one call of `process`."""
         return 16
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether `process` computes on a GPU: it then runs only on a worker that has one."""
+        return self.computes and self.context.device.startswith("cuda")
 
     def revision(self) -> str:
         """Returns the identity of the weights or tables the stage depends on beyond its parameters ("" for none).
@@ -114,7 +123,7 @@ class Stage(Generic[Conf, In, Out]):
         """
         return self.parameters()
 
-    def check(self, items: Sequence[In]) -> list[str]:  # noqa: ARG002
+    def check(self, items: Iterable[In]) -> list[str]:  # noqa: ARG002
         """Looks for what would stop the stage as a whole (missing weights); may download them, once for all workers.
 
         Args:
@@ -169,8 +178,11 @@ def guarded(
             what a dataset says of its rejects doesn't depend on where the recordings lie.
 
     Returns:
-        The outcomes of each item, in order. The reason is `UnreadableAudio` for an `AudioError`, `UnusableText` for a
-        `TextError`, and otherwise the error's name without `Error`.
+        The outcomes of each item, in order. The reason is that of an `AudioError`, `UnusableText` for a `TextError`,
+        and otherwise the error's name without `Error`.
+
+    Raises:
+        MachineError: if the machine is at fault and not the item.
     """
     return [_outcomes(item, work, root) for item in items]
 
@@ -180,7 +192,18 @@ def _outcomes(
 ) -> list[Out | Filtered | Reject]:
     try:
         return work(item)
+    except MachineError:
+        raise  # the item is as sound as it was
     except ValleError as error:
-        detail = str(error).replace(f"{root}/", "") if root else str(error)
-        reason = _REASONS.get(type(error)) or type(error).__name__.removesuffix("Error")
-        return [Reject(item.id, reason, detail)]
+        message = str(error).replace(f"{root}/", "") if root else str(error)
+        message = message.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return [Reject(item.id, _reason(error), message)]
+
+
+def _reason(error: ValleError) -> str:
+    match error:
+        case AudioError():
+            return error.reason
+        case TextError():
+            return "UnusableText"
+    return type(error).__name__.removesuffix("Error")

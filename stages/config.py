@@ -39,6 +39,13 @@ class Config(BaseModel):
         return {name: dump[name] for name, field in type(self).model_fields.items() if not _is_runtime(field)}
 
 
+class StageConfig(Config):
+    """Base of the stages' sections."""
+
+    item_timeout_s: float = runtime(600.0, ge=0)
+    """How long one item may take, in seconds; what takes longer is rejected as `TimedOut`. 0 for no limit."""
+
+
 def _is_runtime(field: FieldInfo) -> bool:
     extra = field.json_schema_extra
     return isinstance(extra, Mapping) and bool(extra.get("runtime"))
@@ -131,23 +138,33 @@ def apply_sets(data: dict[str, Any], sets: Sequence[str]) -> dict[str, Any]:
     return merged
 
 
+def _laid_over(base: Mapping[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """Returns the sections of `base` with those of `data` laid over them, key by key."""
+    both = {key: {**base.get(key, {}), **value} if isinstance(value, dict) else value for key, value in data.items()}
+    return {**{key: dict(value) for key, value in base.items()}, **both}
+
+
 def _copy(data: dict[str, Any]) -> dict[str, Any]:
     return {key: _copy(value) if isinstance(value, dict) else value for key, value in data.items()}
 
 
-def load_config(kind: type[C], path: Path | None = None, sets: Sequence[str] = ()) -> C:
+def load_config(
+    kind: type[C], path: Path | None = None, sets: Sequence[str] = (), *, base: Mapping[str, Any] | None = None
+) -> C:
     """Returns the configuration `kind` from a YAML file (all defaults without one), with `sets` laid over it.
 
     Args:
         kind: The model to build.
         path: A YAML file; None for the defaults.
         sets: `section.key=value` items from the command line; they win over the file.
+        base: What holds where neither says anything, as plain JSON values; None for the defaults.
 
     Raises:
         ConfigError: with one line for each problem: the key's path, what is wrong, the value and the file.
     """
     read = load_yaml(path) if path else {}
-    data = apply_sets({key: {} if value is None else value for key, value in read.items()}, sets)
+    file = {key: {} if value is None else value for key, value in read.items()}
+    data = apply_sets(_laid_over(base or {}, file), sets)
     try:
         return kind.model_validate(data)
     except ValidationError as error:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from stages.errors import ExitCode, ValleError
+from stages.errors import ExitCode, StoppedError, ValleError
 
 
 def run_app(app: Callable[[], object]) -> int:
@@ -23,6 +23,9 @@ def run_app(app: Callable[[], object]) -> int:
         if end.code == ExitCode.INTERRUPTED:
             sys.stderr.write("interrupted: what is done is kept. Run the same command to go on.\n")
         return end.code if isinstance(end.code, int) else ExitCode.FAILED
+    except StoppedError as stopped:
+        sys.stderr.write(f"{stopped}\n")
+        return stopped.exit_code
     except ValleError as error:
         sys.stderr.write("".join(f"error: {line}\n" for line in str(error).splitlines()))
         return error.exit_code

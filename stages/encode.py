@@ -1,6 +1,6 @@
 """The stage `encode`: utterances into codec codes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 from stages import audio
 from stages.base import Filtered, Reject, Stage, guarded, single
 from stages.codecs import Codec, codec_identity, identity_of, load_codec
-from stages.config import Config, runtime
+from stages.config import StageConfig, runtime
 from stages.errors import AudioError, WeightsError
 from stages.manifest import CODEC, EMBEDDINGS, CodeRows, atomic, write_text
 from stages.records import CodecIdentity, Encoded, Utterance, to_line
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _DAC_RATES = {"44khz": 44_100, "24khz": 24_000, "16khz": 16_000}
 
 
-class EncodeConfig(Config):
+class EncodeConfig(StageConfig):
     """Which codec, and where its weights are."""
 
     codec: Literal["encodec", "vocos", "dac", "embedded"] = "encodec"
@@ -43,6 +43,7 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
     name = "encode"
     needs = "g2p"
     version = 1
+    computes = True
     format = CodeRows()
 
     _codec: Codec
@@ -72,7 +73,7 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
         """Returns the short hash of the weights."""
         return self.identity.revision
 
-    def check(self, items: Sequence[Utterance]) -> list[str]:  # noqa: ARG002
+    def check(self, items: Iterable[Utterance]) -> list[str]:  # noqa: ARG002
         """Returns what is wrong with the weights."""
         try:
             self.revision()
@@ -99,7 +100,7 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
         """Reads an utterance at the codec's rate."""
         import torch
 
-        path = self.context.voices / item.recording
+        path = self.context.source(item.recording)
         wave, rate = audio.read(path, item.start_samples, item.end_samples)
         wave = audio.resample(wave, rate, self._codec.sample_rate)
         if not len(wave) or not np.isfinite(wave).all():

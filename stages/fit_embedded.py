@@ -24,7 +24,7 @@ from stages.console import run_app
 from stages.embedded import FLOOR, NUM_MELS, SAMPLE_RATE, WEIGHTS, EmbeddedCodec, Tables, log_mel, mel_filters, quantise
 from stages.errors import UsageError
 from stages.manifest import atomic
-from stages.records import Recording, Wave
+from stages.records import Recording, Wave, path_of
 from stages.scan import scan
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _training_waves(voices: Path, recordings: Sequence[Recording]) -> Iterator[W
     Speech above 8 kHz comes from the one German speaker otherwise; LibriSpeech ends there.
     """
     for index, recording in enumerate(recordings):
-        wave = read_at(voices / recording.id, SAMPLE_RATE)
+        wave = read_at(voices / path_of(recording.id), SAMPLE_RATE)
         yield wave
         if recording.group == "kerstin-de" and index % 2:
             speed = (0.8, 0.9, 1.12, 1.25)[index // 2 % 4]
@@ -221,7 +221,7 @@ def evaluate(voices: Path, codec: EmbeddedCodec, *, clips_per_speaker: int = 3, 
         done = values.setdefault((recording.group, recording.speaker), [])
         if not is_held_out(recording) or len(done) == clips_per_speaker:
             continue
-        wave = torch.tensor(read_at(voices / recording.id, SAMPLE_RATE)[: round(seconds * SAMPLE_RATE)])
+        wave = torch.tensor(read_at(voices / path_of(recording.id), SAMPLE_RATE)[: round(seconds * SAMPLE_RATE)])
         if len(wave) < 2 * SAMPLE_RATE:
             continue
         started = time.perf_counter()

@@ -8,7 +8,7 @@ import logging
 import re
 import threading
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from stages import espeak
 from stages.base import Filtered, Reject, Stage, guarded
-from stages.config import Config
+from stages.config import StageConfig
 from stages.errors import WeightsError
 from stages.kana import to_kana
 from stages.languages import LANGUAGES, normalise_code
@@ -46,7 +46,7 @@ _PREPARE: dict[str, Callable[[str], str]] = {"": str, "kana": to_kana}
 """What the column `prepare` of the table of languages asks for."""
 
 
-class G2pConfig(Config):
+class G2pConfig(StageConfig):
     """What the phonemes keep of the text."""
 
     stress: bool = True
@@ -72,7 +72,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
         """Returns the versions of the packages that the phonemes come from."""
         return ", ".join(f"{package} {_version(package)}" for package in _PACKAGES)
 
-    def check(self, items: Sequence[Utterance]) -> list[str]:  # noqa: ARG002
+    def check(self, items: Iterable[Utterance]) -> list[str]:  # noqa: ARG002
         """Returns the packages that are missing."""
         try:
             _check_packages()

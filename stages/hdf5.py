@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from stages.base import Filtered, Reject, Stage, single
-from stages.config import Config
+from stages.config import StageConfig
 from stages.manifest import CODEC, atomic, digest_of, read_receipt
 from stages.records import CodecIdentity, Encoded
 from stages.store import INDEX, StoreShards, open_store, write_index
 
 
-class Hdf5Config(Config):
+class Hdf5Config(StageConfig):
     """How the store is written."""
 
     npy: bool = False

@@ -13,6 +13,7 @@ is written last and renamed into place: that rename is the commit, and a shard w
 import hashlib
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,8 +26,10 @@ import numpy as np
 from stages.errors import ArtefactError
 from stages.records import Encoded, Record, Utterance, to_line
 
-LAYOUT = 1
+LAYOUT = 2
 """Version of the layout on disk; part of every fingerprint."""
+_CHECK = "check"
+"""The key of a sealed record's own checksum."""
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Record)
@@ -168,8 +171,12 @@ def shard_index(key: str, total: int) -> int:
 
 
 def shard_count(recordings: int) -> int:
-    """Returns how many shards a dataset has: a power of two, 32 to 64 recordings each, and 16 at least."""
-    return max(16, 1 << max(0, (recordings - 1) // 64).bit_length())
+    """Returns how many shards a dataset has, a power of two.
+
+    16 at least, 256 once they hold 64 recordings each; from there they grow to 256 recordings before there are more.
+    """
+    fine, coarse = (1 << max(0, (recordings - 1) // size).bit_length() for size in (64, 256))
+    return max(16, min(fine, max(256, coarse)))
 
 
 def shard_name(index: int, total: int) -> str:
@@ -182,17 +189,40 @@ def part_paths(folder: Path, shard: str, parts: Iterable[str]) -> dict[str, Path
     return {part: folder / f"{shard}.{part}" for part in parts}
 
 
+_RECEIPT = re.compile(r"\d+-of-\d+\.json")
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """Returns what `write_sealed` wrote; {} where it is missing, torn or altered: then it isn't there."""
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    whole = isinstance(data, dict) and data.pop(_CHECK, None) == digest_of(data)
+    return data if whole else {}
+
+
+def write_sealed(path: Path, data: dict[str, Any]) -> None:
+    """Writes a JSON object with its own checksum, in one atomic step."""
+    write_text(path, json.dumps({**data, _CHECK: digest_of(data)}, ensure_ascii=False, indent=1) + "\n")
+
+
 def read_receipt(folder: Path, shard: str) -> Receipt | None:
     """Returns a shard's receipt, or None where there is none or it can't be read (then the shard isn't there)."""
     try:
-        return Receipt.from_json(json.loads((folder / f"{shard}.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        receipt = Receipt.from_json(read_sealed(folder / f"{shard}.json"))
+    except (TypeError, KeyError, AttributeError):
         return None
+    return receipt if receipt.shard == shard else None
 
 
 def list_shards(folder: Path) -> list[str]:
     """Returns the names of the shards that have a receipt, sorted."""
-    return sorted(path.stem for path in folder.glob("[0-9]*-of-[0-9]*.json"))
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 (a Path for each of a million files is what would cost here)
+    except FileNotFoundError:
+        return []
+    return sorted(name[:-5] for name in names if _RECEIPT.fullmatch(name))
 
 
 def write_shard(folder: Path, receipt: Receipt, parts: Mapping[str, Path]) -> Receipt:
@@ -215,7 +245,7 @@ def write_shard(folder: Path, receipt: Receipt, parts: Mapping[str, Path]) -> Re
     for name, path in parts.items():
         path.replace(folder / f"{receipt.shard}.{name}")
     sync(folder)
-    write_text(target, json.dumps(receipt.to_json(), ensure_ascii=False, indent=1) + "\n")
+    write_sealed(target, receipt.to_json())
     return receipt
 
 

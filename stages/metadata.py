@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from stages.base import Filtered, Reject, Stage, single
-from stages.config import Config
+from stages.config import StageConfig
 from stages.manifest import METADATA, Rows, atomic, part_paths, write_text
 from stages.records import Encoded, Record, speaker_key, split_of
 from stages.tables import write_records
@@ -25,7 +25,7 @@ _EDGES = {
 """Lower edges of the histograms' bins; the last bin is open."""
 
 
-class MetadataConfig(Config):
+class MetadataConfig(StageConfig):
     """How the dataset is split."""
 
     split_by: Literal["utterance", "speaker"] = "utterance"

@@ -7,6 +7,8 @@ Positions in audio are whole samples at the recording's own rate.
 import dataclasses
 import hashlib
 import json
+import os
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -60,6 +62,40 @@ def to_line(data: dict[str, Any]) -> str:
 def speaker_key(group: str, speaker: str) -> str:
     """Returns the name that tells a speaker from those of other groups: `group/speaker`, or the bare speaker."""
     return f"{group}/{speaker}" if group else speaker
+
+
+def id_of(path: str) -> str:
+    r"""Returns the id of a file: its path as text, in which a byte that is no UTF-8 reads `\xE9`, and `\` reads `\\`.
+
+    Args:
+        path: Below the voices folder, as the file system gave it.
+    """
+    if "\\" not in path and _is_utf8(path):
+        return path
+    raw = os.fsencode(path.replace("\\", "\\\\"))
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def path_of(item_id: str) -> str:
+    """Returns the path that an id stands for: the inverse of `id_of`."""
+    if "\\" not in item_id:
+        return item_id
+    return os.fsdecode(_ESCAPE.sub(_byte, item_id.encode()))
+
+
+_ESCAPE = re.compile(rb"\\(?:\\|x([0-9a-f]{2}))")
+
+
+def _byte(found: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(found[1].decode()) if found[1] else b"\\"
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 Split = Literal["train", "validation", "test"]

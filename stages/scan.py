@@ -4,7 +4,6 @@ A file's depth says whose it is: `VOICES/<group>/<speaker>/…/file`, `VOICES/<s
 `VOICES/file` (one speaker, named as the folder). Nothing is opened or changed.
 """
 
-import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -13,10 +12,8 @@ from pathlib import Path
 
 from stages.audio import SUFFIXES
 from stages.errors import UsageError
-from stages.records import Recording
+from stages.records import Recording, id_of
 from stages.transcripts import READERS
-
-_log = logging.getLogger(__name__)
 
 _RANK = {suffix: rank for rank, suffix in enumerate(READERS)}
 
@@ -43,29 +40,54 @@ def scan(voices: Path) -> Scan:
     Raises:
         UsageError: if the folder is missing, can't be listed or holds no recording.
     """
+    ignored: Counter[str] = Counter()
+    recordings = sorted(walk(voices, ignored), key=lambda recording: recording.id)
+    return Scan(tuple(recordings), dict(ignored.most_common()))
+
+
+def check_folder(voices: Path) -> None:
+    """Checks that there is a folder of recordings.
+
+    Raises:
+        UsageError: if it is missing, a file, or can't be listed.
+    """
     if not voices.is_dir():
         found = "a file" if voices.exists() else "not there"
         raise UsageError(f"`{voices}` must be a folder of recordings, but is {found}. Give the path of one.")
-    recordings: list[Recording] = []
-    ignored: Counter[str] = Counter()
-    only_speaker = voices.resolve().name
+    try:
+        os.scandir(voices).close()
+    except OSError as error:
+        raise UsageError(f"`{voices}` can't be listed: {error.strerror}. Make it readable or move it away.") from error
+
+
+def walk(voices: Path, ignored: Counter[str]) -> Iterator[Recording]:
+    """Yields what `scan` lists, one folder after the other, so that no more than a folder is held in memory.
+
+    Args:
+        voices: The folder of recordings.
+        ignored: Counts what is neither a recording nor its transcript, by lower-case suffix.
+
+    Raises:
+        UsageError: as `scan`; at the end, if there was no recording.
+    """
+    check_folder(voices)
+    only_speaker = id_of(voices.resolve().name)
+    found_any = False
     for folder, names in _folders(voices, ignored):
-        group, speaker = _owner(folder, only_speaker)
+        group, speaker = _owner(id_of(folder), only_speaker)
         prefix = f"{folder}/" if folder else ""
         audio, transcripts = _sort_out(names, ignored)
         for name in audio:
+            found_any = True
             transcript = transcripts.get(_split(name)[0])
-            recordings.append(
-                Recording(f"{prefix}{name}", group, speaker, "", f"{prefix}{transcript}" if transcript else "")
-            )
-    if not recordings:
+            beside = id_of(f"{prefix}{transcript}") if transcript else ""
+            yield Recording(id_of(f"{prefix}{name}"), group, speaker, "", beside)
+    if not found_any:
         kinds = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in ignored.most_common(5))
         raise UsageError(
             f"`{voices}` must hold recordings ({' '.join(sorted(SUFFIXES))}), but holds {kinds or 'no files'}."
             " Give the folder above the groups or speakers."
         )
-    recordings.sort(key=lambda recording: recording.id)
-    return Scan(tuple(recordings), dict(ignored.most_common()))
 
 
 def _owner(folder: str, only_speaker: str) -> tuple[str, str]:
@@ -113,10 +135,7 @@ def _folders(voices: Path, ignored: Counter[str]) -> Iterator[tuple[str, list[st
         names = []
         for entry in _entries(voices / folder):
             below = f"{folder}/{entry.name}" if folder else entry.name
-            if not _is_utf8(entry.name):
-                _log.warning("%r is left out: its name is not UTF-8. Rename it.", below)
-                ignored["name not UTF-8"] += 1
-            elif _is_file(entry):
+            if _is_file(entry):
                 names.append(entry.name)
             elif not entry.is_dir():
                 ignored["no file"] += 1
@@ -138,11 +157,3 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 def _is_file(entry: os.DirEntry[str]) -> bool:
     """Whether an entry is a file, or a link that leads nowhere: a recording that will be rejected."""
     return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))  # noqa: PTH110
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from stages import audio
 from stages.base import Filtered, Reject, Stage, guarded
-from stages.config import Config
+from stages.config import StageConfig
 from stages.errors import MissingInputError
 from stages.manifest import EMBEDDINGS, METADATA, atomic, part_paths, read_lines, write_lines
 from stages.records import Encoded, Record, speaker_key
@@ -38,7 +38,7 @@ _DECIMALS = 6
 Floats = npt.NDArray[np.float32]
 
 
-class SimilarConfig(Config):
+class SimilarConfig(StageConfig):
     """What is compared with what."""
 
     top_k: int = Field(default=4, ge=1)
@@ -114,7 +114,7 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
         if self.config.feature == "codec":
             vector = codes_vector(item.codes_KT, self._embeddings_KVD)
         else:
-            path = self.context.voices / utterance.recording
+            path = self.context.source(utterance.recording)
             wave, rate = audio.read(path, utterance.start_samples, utterance.end_samples)
             vector = mfcc_vector(audio.resample(wave, rate, _MFCC_RATE))
         speaker = speaker_key(utterance.group, utterance.speaker)

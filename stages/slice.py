@@ -14,7 +14,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from stages import audio, cuts
 from stages.base import Filtered, Reject, Stage, guarded
-from stages.config import Config
+from stages.config import StageConfig
 from stages.manifest import Rows
 from stages.records import Segment, Transcript, Utterance, Word
 from stages.silence import quietest, sound_edges
@@ -25,7 +25,7 @@ _TOUCHING_S = 0.02
 """Segments nearer than this have a border that was set by rounding, not by a pause."""
 
 
-class SliceConfig(Config):
+class SliceConfig(StageConfig):
     """How recordings are cut into utterances."""
 
     mode: Literal["auto", "segments", "file"] = "auto"
@@ -114,7 +114,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         outcome = self._judged(transcript, piece, (0, transcript.samples), whole=True)
         if isinstance(outcome, Filtered):
             return outcome
-        wave, rate = audio.read(self.context.voices / transcript.id)
+        wave, rate = audio.read(self.context.source(transcript.id))
         edges = sound_edges(wave, rate, silence_db=self.config.silence_db)
         if edges is None:
             return Filtered(transcript.id, "NoSpeech", "the recording is silent")
@@ -162,7 +162,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
             first = max(left.end_samples - reach, right.end_samples - limits.longest)
             last = min(right.start_samples + reach, left.start_samples + limits.longest)
             if reach and first < last:
-                wave, rate = audio.read(self.context.voices / transcript.id, first, last)
+                wave, rate = audio.read(self.context.source(transcript.id), first, last)
                 border = first + quietest(wave, rate)
                 moved[i : i + 2] = replace(left, end_samples=border), replace(right, start_samples=border)
         return moved

@@ -4,10 +4,11 @@ The text comes from the transcript beside the recording where there is one, else
 decoded once as a whole, so that a broken one is known before anything is made of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -15,8 +16,8 @@ from pydantic import Field, field_validator
 from stages import whisper
 from stages.audio import AudioInfo, read_complete, resample
 from stages.base import Filtered, Reject, Stage, guarded
-from stages.config import Config, runtime
-from stages.errors import TextError, WeightsError
+from stages.config import StageConfig, runtime
+from stages.errors import AudioError, TextError, WeightsError
 from stages.languages import detect, normalise_code
 from stages.manifest import Rows
 from stages.records import Recording, Transcript, Wave
@@ -26,7 +27,7 @@ from stages.whisper import ComputeType, VadName
 Outcome = Transcript | Filtered | Reject
 
 
-class TranscribeConfig(Config):
+class TranscribeConfig(StageConfig):
     """Where the text comes from, and how whisperX hears."""
 
     transcripts: Literal["auto", "require", "ignore"] = "auto"
@@ -55,6 +56,8 @@ class TranscribeConfig(Config):
     """wav2vec2 models that place the words, by language: a folder or a name; the others are whisperX's choice."""
     batch_size: int = runtime(8, ge=1)
     """Stretches of one recording that whisper hears together."""
+    item_timeout_s: float = runtime(3600.0, ge=0)
+    """How long one recording may take, in seconds: a large whisper model on a CPU is slower than speech."""
 
     @field_validator("language")
     @classmethod
@@ -95,6 +98,19 @@ def _rank(pattern: str, group: str, speaker: str) -> tuple[int, int, int]:
     return 0, 0, 0
 
 
+_SHORTEST_S = 0.1
+"""No word is shorter."""
+
+
+def _check_speakable(path: Path, wave: Wave, rate: int) -> None:
+    """Raises `AudioError` where nobody can speak: too short a file, or one that is silent to the last bit."""
+    if len(wave) < _SHORTEST_S * rate:
+        found = f"{len(wave) / rate:.3f} s"
+        raise AudioError(f"`{path}` must hold at least {_SHORTEST_S} s, but holds {found}. Remove it.", "TooShort")
+    if not wave.any():
+        raise AudioError(f"`{path}` must hold sound, but every sample is 0. Remove it or record it again.", "Silent")
+
+
 class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     """Recordings to transcripts, one for one.
 
@@ -105,6 +121,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     name = "transcribe"
     needs = "recordings"
     version = 1
+    computes = True
     format = Rows(Transcript)
 
     _whisperx: whisper.WhisperX | None = None
@@ -115,11 +132,15 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         """Whether the recording's text must come from whisperX."""
         return self.config.transcripts == "ignore" or (self.config.transcripts == "auto" and not recording.transcript)
 
-    def check(self, items: Sequence[Recording]) -> list[str]:
+    def check(self, items: Iterable[Recording]) -> list[str]:
         """Returns why whisperX can't hear, after one attempt to download its model, where no recording has a text."""
-        heard = [item for item in items if self.hears(item)]
-        problem = whisper.weights_problem(self.config.model) if heard else None
-        return [problem] if problem and len(heard) == len(items) else []
+        some_heard = some_read = False
+        for item in items:
+            some_heard, some_read = some_heard or self.hears(item), some_read or not self.hears(item)
+            if some_heard and some_read:
+                break
+        problem = whisper.weights_problem(self.config.model) if some_heard else None
+        return [problem] if problem and not some_read else []
 
     def revision(self) -> str:
         """Returns the identity of the whisper model; "" where there is none on this machine, or none is allowed.
@@ -173,14 +194,16 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         return self.revision()
 
     def _transcribe(self, recording: Recording) -> list[Outcome]:
-        wave, rate = read_complete(self.context.voices / recording.id)
+        path = self.context.source(recording.id)
+        wave, rate = read_complete(path)
+        _check_speakable(path, wave, rate)
         audio = AudioInfo(rate, len(wave), 1)
         if self.hears(recording):
             return [self._heard(recording, wave, audio)]
         if not recording.transcript:
             detail = "no transcript lies beside it, and `transcribe.transcripts` is `require`."
             return [Reject(recording.id, "NoTranscript", detail, whisper.WAYS_OUT)]
-        path = self.context.voices / recording.transcript
+        path = self.context.source(recording.transcript)
         return [self._transcript(recording, audio, read_transcript(path, audio), path.suffix[1:].lower())]
 
     def _heard(self, recording: Recording, wave: Wave, audio: AudioInfo) -> Outcome:

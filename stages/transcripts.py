@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.audio import AudioInfo
-from stages.errors import TextError
+from stages.errors import TextError, blame_machine
 from stages.records import Segment, Word
 
 
@@ -45,6 +45,7 @@ def read_transcript(path: Path, audio: AudioInfo) -> Script:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
+        blame_machine(error)
         raise TextError(f"`{path}` can't be read: {error.strerror}. Check the path and its permissions.") from error
     except UnicodeDecodeError as error:
         byte = error.object[error.start]

@@ -23,7 +23,7 @@ def digests(dataset: Path) -> dict[str, str]:
     return {
         str(path.relative_to(dataset)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(dataset.rglob("*"))
-        if path.is_file() and path.name not in {"dataset.json", ".digests.sqlite"}
+        if path.is_file() and path.name not in {"dataset.json", ".digests.sqlite", ".rates.json"}
     }
 
 

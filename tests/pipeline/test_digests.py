@@ -1,11 +1,13 @@
 import hashlib
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from pipeline import digests
-from pipeline.digests import DigestCache
+from pipeline.digests import DigestCache, stamp_of
 
 
 def test_an_unchanged_file_is_read_once_even_in_a_renamed_folder(
@@ -35,15 +37,17 @@ def test_a_change_that_keeps_size_and_time_is_noticed(tmp_path: Path) -> None:
 
 def test_what_can_t_be_read_has_no_digest(tmp_path: Path) -> None:
     with DigestCache(tmp_path / "cache") as cache:
-        assert cache.digests([str(tmp_path / "none"), str(tmp_path)], threads=2) == ["", ""]
+        files = [(str(path), stamp_of(path)) for path in (tmp_path / "none", tmp_path)]
+        assert cache.digests(files, threads=2) == ["", ""]
 
 
-def test_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
+def test_a_damaged_cache_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cache").write_bytes(b"not sqlite" * 100)
     (tmp_path / "a").write_bytes(b"one")
     with DigestCache(tmp_path / "cache") as cache:
         assert cache.digest(tmp_path / "a")
-    assert DigestCache(tmp_path / "cache")._known
+    monkeypatch.setattr(digests, "file_digest", lambda path: pytest.fail("read again"))
+    assert DigestCache(tmp_path / "cache").digest(tmp_path / "a")
 
 
 def test_read_only_writes_nothing(tmp_path: Path) -> None:
@@ -51,3 +55,26 @@ def test_read_only_writes_nothing(tmp_path: Path) -> None:
     with DigestCache(tmp_path / "cache", read_only=True) as cache:
         assert cache.digest(tmp_path / "a")
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_wrong_memory_is_no_reason_to_call_a_file_damaged(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    file.write_bytes(b"one")
+    with DigestCache(tmp_path / "cache") as cache:
+        cache.digest(file)
+    with closing(sqlite3.connect(tmp_path / "cache")) as database, database:
+        database.execute("UPDATE digests SET digest = ?", ["0" * 64])
+    with DigestCache(tmp_path / "cache") as cache:
+        assert cache.holds(file, hashlib.sha256(b"one").hexdigest())
+        assert not cache.holds(file, hashlib.sha256(b"two").hexdigest())
+
+
+def test_a_cache_that_isn_t_trusted_reads_again(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    file.write_bytes(b"one")
+    with DigestCache(tmp_path / "cache") as cache:
+        cache.digest(file)
+    with closing(sqlite3.connect(tmp_path / "cache")) as database, database:
+        database.execute("UPDATE digests SET digest = ?", ["0" * 64])
+    with DigestCache(tmp_path / "cache", trust=False) as cache:
+        assert cache.digest(file) == hashlib.sha256(b"one").hexdigest()

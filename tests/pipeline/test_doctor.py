@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import at_hand, checks, doctor, machine
-from pipeline.checks import GROUPS, Check, Setup, probe
+from pipeline import doctor, doctor_checks, doctor_machine, doctor_weights
 from pipeline.config import PrepConfig
+from pipeline.doctor_checks import GROUPS, Check, Setup, probe
 from stages.codecs import CODECS
 from stages.config import load_config
 from tests.pipeline.conftest import EMBEDDED, prep
@@ -84,24 +84,24 @@ def test_a_dataset_is_examined_with_the_configuration_that_made_it(
 def test_quiet_says_nothing(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "CHECKS", (at_hand.codecs,))
+    monkeypatch.setattr(doctor, "CHECKS", (doctor_weights.codecs,))
     assert prep("doctor", "--out", tmp_path / "d", "--quiet") == 1
     assert capsys.readouterr() == ("", "")
 
 
 def test_every_codec_of_the_table_has_its_row(tmp_path: Path) -> None:
-    rows = at_hand.codecs(setup(tmp_path, "encode.codec=dac"))
+    rows = doctor_weights.codecs(setup(tmp_path, "encode.codec=dac"))
     assert [check.name for check in rows] == [f"codec {name}" for name in CODECS]
     assert [check.status for check in rows] == ["note", "note", "problem", "ok"]
     assert "weights_44khz_8kbps" in row(rows, "codec dac").hint
-    rows = at_hand.codecs(setup(tmp_path, "encode.codec=dac", "encode.dac_model=24khz"))
+    rows = doctor_weights.codecs(setup(tmp_path, "encode.codec=dac", "encode.dac_model=24khz"))
     assert "weights_24khz" in row(rows, "codec dac").hint
 
 
 def test_weights_at_the_wrong_place(tmp_path: Path) -> None:
     for codec in CODECS:
         sets = (f"encode.codec={codec}", f"encode.weights={tmp_path / 'gone'}")
-        check = row(at_hand.codecs(setup(tmp_path, *sets)), f"codec {codec}")
+        check = row(doctor_weights.codecs(setup(tmp_path, *sets)), f"codec {codec}")
         assert (check.status, check.value) == ("problem", "missing")
         assert "gone" in check.hint
 
@@ -120,41 +120,41 @@ def test_whisper_is_needed_where_a_recording_has_no_text(
     (mixed / "told.txt").write_text("The old lighthouse keeper.\n")
     assert prep("transcribe", mixed.parent, "--out", tmp_path / "dataset", "--scheduler", "sync", "--quiet") == 3
     assert setup(tmp_path).hears is True
-    check = row(at_hand.hearing(setup(tmp_path)), "whisper")
+    check = row(doctor_weights.hearing(setup(tmp_path)), "whisper")
     assert check.status == "problem"
     assert "transcribe.model=FOLDER" in check.hint
     (mixed / "untold.wav").unlink()
     assert prep("transcribe", mixed.parent, "--out", tmp_path / "dataset", "--scheduler", "sync", "--quiet") == 0
     assert setup(tmp_path).hears is False
-    assert row(at_hand.hearing(setup(tmp_path)), "whisper").status == "note"
+    assert row(doctor_weights.hearing(setup(tmp_path)), "whisper").status == "note"
 
 
 def test_both_voice_activity_detectors_lie_in_their_packages(tmp_path: Path) -> None:
-    rows = at_hand.hearing(setup(tmp_path, "transcribe.transcripts=ignore"))
+    rows = doctor_weights.hearing(setup(tmp_path, "transcribe.transcripts=ignore"))
     assert row(rows, "vad pyannote").status == row(rows, "vad silero").status == "ok"
 
 
 def test_aligners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tables = [{"en": "wav2vec2.pth"}, {"ja": "someone/wav2vec2-japanese"}]
-    monkeypatch.setattr(at_hand, "probe", lambda script: (tables, ""))
-    check = row(at_hand.aligners(setup(tmp_path)), "aligners")
+    monkeypatch.setattr(doctor_weights, "probe", lambda script: (tables, ""))
+    check = row(doctor_weights.aligners(setup(tmp_path)), "aligners")
     assert (check.status, check.value) == ("note", "at hand: none; missing: en, ja")
     (tmp_path / "empty/hub/checkpoints").mkdir(parents=True)
     (tmp_path / "empty/hub/checkpoints/wav2vec2.pth").touch()
-    check = row(at_hand.aligners(setup(tmp_path, "transcribe.language=en")), "aligners")
+    check = row(doctor_weights.aligners(setup(tmp_path, "transcribe.language=en")), "aligners")
     assert check.status == "ok"
     assert "wav2vec2.pth" in check.value
     chosen = (f"transcribe.align_models={{de: {tmp_path / 'none'}}}", "transcribe.transcripts=ignore")
-    check = row(at_hand.aligners(setup(tmp_path, *chosen)), "aligners")
+    check = row(doctor_weights.aligners(setup(tmp_path, *chosen)), "aligners")
     assert check.status == "problem"
     assert "transcribe.align_models.de=FOLDER" in check.hint
-    monkeypatch.setattr(at_hand, "probe", lambda script: (None, "OSError: broken"))
-    [check] = at_hand.aligners(setup(tmp_path, "transcribe.transcripts=ignore"))
+    monkeypatch.setattr(doctor_weights, "probe", lambda script: (None, "OSError: broken"))
+    [check] = doctor_weights.aligners(setup(tmp_path, "transcribe.transcripts=ignore"))
     assert (check.name, check.status, check.value) == ("import whisperx", "problem", "OSError: broken")
 
 
 def test_what_whisperx_would_align_with_is_read_from_it(tmp_path: Path) -> None:
-    check = row(at_hand.aligners(setup(tmp_path, "transcribe.languages={anna: en, ken: ja}")), "aligners")
+    check = row(doctor_weights.aligners(setup(tmp_path, "transcribe.languages={anna: en, ken: ja}")), "aligners")
     assert check.value == "at hand: none; missing: en, ja"
 
 
@@ -192,25 +192,25 @@ def test_a_probe_that_fails_hangs_or_dies(monkeypatch: pytest.MonkeyPatch) -> No
         "ModuleNotFoundError: No module named 'nothing_of_this_name'",
     )
     assert probe("import os; os._exit(7)") == (None, "its process ended with 7")
-    monkeypatch.setattr(checks, "_PROBE_S", 0.2)
+    monkeypatch.setattr(doctor_checks, "_PROBE_S", 0.2)
     assert "TimeoutExpired" in probe("import time; time.sleep(60)")[1]
 
 
 def test_a_device_that_isn_t_there() -> None:
     import torch
 
-    check = machine.cuda("cuda:99")[-1]
+    check = doctor_machine.cuda("cuda:99")[-1]
     assert (check.name, check.status) == ("cuda:99", "problem")
     assert "--device cpu" in check.hint
-    assert {check.status for check in machine.cuda("cpu")} == {"ok"}
-    assert len(machine.cuda("cpu")) == max(1, torch.cuda.device_count())
+    assert {check.status for check in doctor_machine.cuda("cpu")} == {"ok"}
+    assert len(doctor_machine.cuda("cpu")) == max(1, torch.cuda.device_count())
 
 
 def test_a_folder_that_can_t_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = machine.disk(tmp_path / "not" / "yet", write=True)
+    rows = doctor_machine.disk(tmp_path / "not" / "yet", write=True)
     assert [check.status for check in rows] == ["ok", "ok"]
     assert str(tmp_path) in rows[0].value
-    [check] = machine.disk(Path("/proc/self/dataset"), write=True)[1:]
+    [check] = doctor_machine.disk(Path("/proc/self/dataset"), write=True)[1:]
     assert check.status == "problem"
     assert "--out" in check.hint
 
@@ -218,30 +218,32 @@ def test_a_folder_that_can_t_be_written_to(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    [check] = machine.disk(tmp_path, write=True)[1:]
+    [check] = doctor_machine.disk(tmp_path, write=True)[1:]
     assert check.status == "problem"
     assert "locking" in check.value
-    assert row(machine.disk(tmp_path, write=False), "writing").status == "note"
+    assert row(doctor_machine.disk(tmp_path, write=False), "writing").status == "note"
 
 
 def test_a_disk_that_is_nearly_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for free, status in ((1 << 20, "problem"), (1 << 31, "note"), (1 << 40, "ok")):
-        monkeypatch.setattr(machine.shutil, "disk_usage", lambda path, free=free: type("Usage", (), {"free": free}))
-        assert machine.disk(tmp_path, write=False)[0].status == status
+        monkeypatch.setattr(
+            doctor_machine.shutil, "disk_usage", lambda path, free=free: type("Usage", (), {"free": free})
+        )
+        assert doctor_machine.disk(tmp_path, write=False)[0].status == status
 
 
 def test_few_open_files_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("resource.getrlimit", lambda kind: (600, 4096))
-    [check] = machine.open_files("local", 8)
+    [check] = doctor_machine.open_files("local", 8)
     assert check.status == "note"
     assert "ulimit -n 1024" in check.hint
-    assert machine.open_files("sync", 8)[0].status == "ok"
+    assert doctor_machine.open_files("sync", 8)[0].status == "ok"
 
 
 def test_schedulers(tmp_path: Path) -> None:
-    assert machine.scheduler("sync", jobs=None, device="cpu")[0].status == "ok"
-    assert "3 workers" in machine.scheduler("local", jobs=3, device="cpu")[0].value
-    [check] = machine.scheduler("locl", jobs=None, device="cpu")
+    assert doctor_machine.scheduler("sync", jobs=None, device="cpu")[0].status == "ok"
+    assert "3 workers" in doctor_machine.scheduler("local", jobs=3, device="cpu")[0].value
+    [check] = doctor_machine.scheduler("locl", jobs=None, device="cpu")
     assert check.status == "problem"
     assert "`local`" in check.value
 
@@ -258,7 +260,7 @@ def test_a_cluster_that_is_there_is_asked(workers: int) -> None:
         dashboard_address=":0",
         host="127.0.0.1",
     ) as cluster:
-        [check] = machine.scheduler(cluster.scheduler_address, jobs=None, device="cpu")
+        [check] = doctor_machine.scheduler(cluster.scheduler_address, jobs=None, device="cpu")
     assert check.status == ("ok" if workers else "problem")
     assert f"{workers} workers, {3 * workers} threads" in check.value
     if not workers:
@@ -267,6 +269,6 @@ def test_a_cluster_that_is_there_is_asked(workers: int) -> None:
 
 def test_a_cluster_that_isn_t_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.schedulers._CONNECT_S", 1)
-    [check] = machine.scheduler("tcp://127.0.0.1:9", jobs=None, device="cpu")
+    [check] = doctor_machine.scheduler("tcp://127.0.0.1:9", jobs=None, device="cpu")
     assert check.status == "problem"
     assert "tcp://127.0.0.1:9" in check.value

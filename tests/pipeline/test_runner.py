@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import STAGES
-from pipeline.shard import journal_path
 from stages import audio
 from stages.errors import MissingInputError
 from stages.g2p import G2p
@@ -129,7 +128,7 @@ def test_adding_and_removing_a_recording_touches_its_row_alone(
 def test_what_a_killed_run_leaves_is_swept_away(voices: Path, copy: Path) -> None:
     before = digests(copy)
     shard = list_shards(copy / "g2p")[0]
-    journal_path(copy / "g2p", shard).write_text("an id")
+    (copy / "g2p" / f".{shard}.attempt.tmp").write_text("{")
     (copy / "g2p" / f".{shard}.0123.tmp.rows.jsonl").write_text("half a li")
     (copy / "g2p" / f"{shard}.json").unlink()
     assert prep("run", voices, "--out", copy, "--scheduler", "sync", "--quiet", *EMBEDDED) == 0
@@ -158,7 +157,7 @@ def test_every_item_is_accounted_for(voices: Path, tmp_path: Path, capsys: pytes
             assert stages[after]["inputs"] == stage["outputs"]
     rows = [row for path in (out / "transcribe").glob("*.out.jsonl") for row in read_lines(path)]
     assert {row["item"].rpartition("/")[2] for row in rows} == {"empty.wav", "text.wav", "dangling.wav", "untold.wav"}
-    assert all(row["reason"] and row["detail"] and row["stage"] == "transcribe" for row in rows)
+    assert all(row["reason"] and row["message"] and row["stage"] == "transcribe" for row in rows)
 
 
 def test_a_dry_run_writes_nothing(voices: Path, tmp_path: Path, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:

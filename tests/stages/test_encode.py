@@ -90,8 +90,8 @@ def test_a_bad_item_rejects_itself_alone_and_a_batch_gives_its_singles(stage: En
         else:
             assert found == alone
             assert found.reason == "UnreadableAudio"
-            assert str(voices) not in found.detail, "what a dataset says doesn't depend on where the recordings lie"
-            assert item.recording in found.detail
+            assert str(voices) not in found.message, "what a dataset says doesn't depend on where the recordings lie"
+            assert item.recording in found.message
     assert [isinstance(found, Reject) for found in outcomes] == [False, True, False, True, True, False]
 
 

@@ -56,13 +56,16 @@ def test_links_are_followed_but_not_round_and_round(tmp_path):
     assert list(by_id(voices)) == ["linked/p1/a.wav", "q/b.wav", "q/c.wav", "q/gone.wav"]
 
 
-def test_a_name_that_is_not_utf8_is_left_out(tmp_path, caplog):
+def test_a_name_that_is_not_utf8_has_an_id_that_is(tmp_path):
     tree(tmp_path, "a.wav")
-    os.close(os.open(os.fsencode(tmp_path) + b"/\xff.wav", os.O_CREAT))
-    found = scan(tmp_path)
-    assert [recording.id for recording in found.recordings] == ["a.wav"]
-    assert found.ignored == {"name not UTF-8": 1}
-    assert "Rename it" in caplog.text
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    for name in (b"\xff.wav", b"\xff.txt"):
+        (folder / os.fsdecode(name)).touch()
+    assert by_id(tmp_path) == {
+        "a.wav": ("", tmp_path.name, ""),
+        r"caf\xe9/\xff.wav": ("", r"caf\xe9", r"caf\xe9/\xff.txt"),
+    }
 
 
 @pytest.mark.parametrize(

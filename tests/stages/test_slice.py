@@ -157,7 +157,7 @@ def test_short_segments_join_the_nearer_neighbour():
 def test_reasons():
     def outcome(source, **config):
         (only,) = slicer(**config).process([source])[0]
-        return type(only), only.reason, only.detail
+        return type(only), only.reason, only.message
 
     long = transcript([Segment(0, 3000, "a b", "en")], 3000, timed=False)
     assert outcome(long)[:2] == (Filtered, "TooLong")
@@ -203,7 +203,7 @@ def test_whole_recordings_lose_only_long_silence(tmp_path):
     assert slicer(tmp_path).process([whole])[0][0].reason == "NoSpeech"
     (gone,) = slicer(tmp_path).process([replace(whole, id="b.wav")])[0]
     assert (type(gone), gone.reason) == (Reject, "UnreadableAudio")
-    assert str(tmp_path) not in gone.detail
+    assert str(tmp_path) not in gone.message
 
 
 @given(st.integers(1, 4000), st.sampled_from([100, 8000, 44_100]), st.integers(0, 2**32 - 1))

@@ -138,8 +138,8 @@ def test_a_language_outside_the_table_is_rejected(models, talk, monkeypatch):
     monkeypatch.setattr("whisperx.asr.FasterWhisperPipeline.detect_language", lambda *_: "haw")
     (rejected,) = run(voices, recordings[:1], transcripts="ignore", model=models["en"])
     assert rejected.reason == "UnusableText"
-    assert "`haw` must be a language of the table" in rejected.detail
-    assert rejected.detail.endswith("`--set transcribe.language=CODE`.")
+    assert "`haw` must be a language of the table" in rejected.message
+    assert rejected.message.endswith("`--set transcribe.language=CODE`.")
 
 
 def test_without_weights_both_ways_out_are_named(tmp_path):
@@ -149,7 +149,7 @@ def test_without_weights_both_ways_out_are_named(tmp_path):
     lost, kept = run(tmp_path, model="nobody/nothing")
     assert isinstance(kept, Transcript)
     assert (lost.reason, lost.hint) == ("NoTranscript", whisper.WAYS_OUT)
-    assert "`nobody/nothing` is neither a folder nor in the Hugging Face cache" in lost.detail
+    assert "`nobody/nothing` is neither a folder nor in the Hugging Face cache" in lost.message
     wanting = stage(tmp_path, model="nobody/nothing")
     assert wanting.check(recordings) == []
     (problem,) = wanting.check(recordings[:1])
@@ -252,7 +252,7 @@ def test_bad_items_reject_themselves_only(tmp_path):
         "textless.wav": "NoTranscript",
         "words.wav": "UnreadableAudio",
     }
-    assert not any(str(tmp_path) in outcome.detail for outcome in outcomes if isinstance(outcome, Reject))
+    assert not any(str(tmp_path) in outcome.message for outcome in outcomes if isinstance(outcome, Reject))
     assert run(tmp_path, scan(tmp_path).recordings[::-1], transcripts="require") == outcomes[::-1]
     assert all(Transcript.from_json(o.to_json()) == o for o in outcomes if isinstance(o, Transcript))
 

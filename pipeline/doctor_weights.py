@@ -4,7 +4,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipeline.checks import SETUP, Check, Setup, Status, gib, probe, reason
+from pipeline.doctor_checks import SETUP, Check, Setup, Status, gib, probe, reason
 from stages import weights, whisper
 from stages.codecs import CODECS, codec_identity
 from stages.embedded import WEIGHTS

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from pipeline.checks import GIB, Check, Status, gib, reason
+from pipeline.doctor_checks import GIB, Check, Status, gib, reason
 from pipeline.schedulers import Scheduler, cores, parse_scheduler, survey
 from stages.errors import ValleError
 
