@@ -92,6 +92,18 @@ def status(options: Options) -> None:
     raise typer.Exit(exit_code(reports))
 
 
+Deep = Annotated[bool, typer.Option("--deep", help="Read every byte and row again, and the recordings too.")]
+
+
+@app.command()
+@with_options
+def validate(options: Options, deep: Deep = False) -> None:
+    """Check that every artefact is whole and made from what is there now."""
+    from pipeline.session import validate
+
+    raise typer.Exit(validate(options, deep=deep))
+
+
 Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only what was rejected for this; repeatable.")]
 
 

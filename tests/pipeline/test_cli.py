@@ -28,11 +28,11 @@ def test_every_stage_has_its_command_and_every_command_the_shared_options() -> N
 
     commands = get_command(app).commands  # type: ignore[attr-defined]
     assert [name for name in commands if name in STAGES] == list(STAGES)
-    for name in ("run", *STAGES, "status"):
+    for name in ("run", *STAGES, "status", "retry", "doctor", "inspect", "validate"):
         flags = {flag for option in commands[name].params for flag in option.opts}
         assert flags >= {"--out", "--config", "--set", "--scheduler", "--jobs", "--device", "--limit", "--dry-run"}
-        assert flags >= {"--json", "--quiet", "--verbose"}
-        assert len(Options.__dataclass_fields__) == 11
+        assert flags >= {"--json", "--quiet", "--verbose", "--explain"}
+        assert len(Options.__dataclass_fields__) == 12
 
 
 def test_a_key_that_isn_t_there(capsys: pytest.CaptureFixture[str], voices: Path, tmp_path: Path) -> None:

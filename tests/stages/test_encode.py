@@ -89,7 +89,7 @@ def test_a_bad_item_rejects_itself_alone_and_a_batch_gives_its_singles(stage: En
             np.testing.assert_array_equal(found.codes_KT, alone.codes_KT)
         else:
             assert found == alone
-            assert found.reason == "UnreadableAudio"
+            assert found.reason in {"NotThere", "Truncated", "NotAudio"}
             assert str(voices) not in found.message, "what a dataset says doesn't depend on where the recordings lie"
             assert item.recording in found.message
     assert [isinstance(found, Reject) for found in outcomes] == [False, True, False, True, True, False]

@@ -202,7 +202,7 @@ def test_whole_recordings_lose_only_long_silence(tmp_path):
     write_wav(tmp_path / "a.wav", np.zeros(7 * rate, np.float32), rate)
     assert slicer(tmp_path).process([whole])[0][0].reason == "NoSpeech"
     (gone,) = slicer(tmp_path).process([replace(whole, id="b.wav")])[0]
-    assert (type(gone), gone.reason) == (Reject, "UnreadableAudio")
+    assert (type(gone), gone.reason) == (Reject, "NotThere")
     assert str(tmp_path) not in gone.message
 
 

@@ -127,10 +127,11 @@ def test_a_fixed_language_is_heard_and_silence_is_not(models, talk, tmp_path):
     assert {found.language for found in run(voices, recordings, language="fr", **config)} == {"fr"}
     mapped = {recordings[0].group: "sv", recordings[1].speaker: "it"}
     assert [found.language for found in run(voices, recordings, languages=mapped, **config)] == ["sv", "it"]
-    soundfile.write(tmp_path / "silence.wav", np.zeros(16_000), 16_000)
+    for name, samples in (("hush", np.full(16_000, 1e-4)), ("click", np.ones(799)), ("zeros", np.zeros(16_000))):
+        soundfile.write(tmp_path / f"{name}.wav", samples, 16_000)
     for vad in ("silero", "pyannote"):
-        (rejected,) = run(tmp_path, **config | {"vad": vad})
-        assert rejected.reason == "NoSpeech"
+        reasons = {rejected.id: rejected.reason for rejected in run(tmp_path, **config | {"vad": vad})}
+        assert reasons == {"hush.wav": "NoSpeech", "click.wav": "TooShort", "zeros.wav": "Silent"}
 
 
 def test_a_language_outside_the_table_is_rejected(models, talk, monkeypatch):
@@ -242,15 +243,15 @@ def test_bad_items_reject_themselves_only(tmp_path):
     tone(tmp_path / "textless.wav")
     outcomes = run(tmp_path, transcripts="require")
     assert {o.id: getattr(o, "reason", "") for o in outcomes} == {
-        "cut.wav": "UnreadableAudio",
-        "empty.wav": "UnreadableAudio",
-        "gone.wav": "UnreadableAudio",
+        "cut.wav": "Truncated",
+        "empty.wav": "EmptyFile",
+        "gone.wav": "NotThere",
         "good.wav": "",
         "latin.wav": "UnusableText",
-        "nan.wav": "UnreadableAudio",
+        "nan.wav": "NotFinite",
         "number.wav": "UnusableText",
         "textless.wav": "NoTranscript",
-        "words.wav": "UnreadableAudio",
+        "words.wav": "NotAudio",
     }
     assert not any(str(tmp_path) in outcome.message for outcome in outcomes if isinstance(outcome, Reject))
     assert run(tmp_path, scan(tmp_path).recordings[::-1], transcripts="require") == outcomes[::-1]
