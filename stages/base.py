@@ -6,6 +6,7 @@ never its neighbours. It knows nothing of files, shards or Dask: those belong to
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -121,6 +122,10 @@ class Stage(Generic[Conf, In, Out]):
 
         Narrower than `parameters` where some items don't depend on all of them: those are carried over.
         """
+        return self._parameters
+
+    @cached_property
+    def _parameters(self) -> Any:
         return self.parameters()
 
     def check(self, items: Iterable[In]) -> list[str]:  # noqa: ARG002

@@ -170,6 +170,7 @@ def _check_packages() -> None:
     espeak.locate()
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return version(package)
