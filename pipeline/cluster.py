@@ -172,6 +172,10 @@ class DaskCluster:
         workers = len(client.nthreads())
         return f"{workers} worker{'s' * (workers != 1)}, {client.dashboard_link}"
 
+    def on_workers(self, function: Callable[[], None]) -> None:
+        """Calls a function once on every worker."""
+        self._connect().run(function)
+
     def run(
         self,
         function: Callable[[Job], Result],
