@@ -6,7 +6,7 @@ read of everything, and what it says is believed only where it agrees with a rec
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -62,11 +62,25 @@ class DigestCache:
 
     def holds(self, path: Path, sha256: str) -> bool:
         """Tells whether a file has a checksum; it is read again before the answer is no."""
-        file = str(path), stamp_of(path)
-        if self.digests([file], threads=1)[0] == sha256:
-            return True
-        just_read = file[0] in self._new and self._new[file[0]][0] == file[1]
-        return not just_read and self._read(*file) == sha256
+        return self.hold({str(path): sha256})
+
+    def hold(self, expected: Mapping[str, str]) -> bool:
+        """Tells whether all of these files have their checksums; one is read again before the answer is no."""
+        files = [(path, stamp_of(path)) for path in expected]
+        for file, found in zip(files, self.digests(files, threads=1), strict=True):
+            path, stamp = file
+            if found == expected[path]:
+                continue
+            just_read = path in self._new and self._new[path][0] == stamp
+            if just_read or self._read(path, stamp) != expected[path]:
+                return False
+        return True
+
+    def learn(self, known: Mapping[str, str]) -> None:
+        """Notes the checksums of files that have just been written."""
+        for path, digest in known.items():
+            if stamp := stamp_of(path):
+                self._new[path] = stamp, digest
 
     def digests(self, files: Sequence[tuple[str, Stamp | None]], *, threads: int) -> list[str]:
         """Returns the digests of many files; those that aren't known are read, in parallel.
@@ -88,6 +102,14 @@ class DigestCache:
         for n, digest in zip(missing, read, strict=True):
             digests[n] = digest
         return digests
+
+    def attach(self, database: sqlite3.Connection) -> None:
+        """Gives another database the table `known.digests`, as it was when the file was last written."""
+        there = self._trust and self._open()
+        where = f"{self._path.resolve().as_uri()}?mode=ro" if there else "file:none?mode=memory"
+        database.execute("ATTACH ? AS known", [where])
+        if not there:
+            database.execute(_TABLE.replace("digests", "known.digests"))
 
     def _read(self, path: str, stamp: Stamp | None) -> str:
         if stamp is None:
@@ -111,7 +133,7 @@ class DigestCache:
                 rows = self._file.execute(f"SELECT * FROM digests WHERE inode IN ({marks})", inodes)  # type: ignore[union-attr]
                 known |= {(inode, size, mtime, ctime): digest for inode, size, mtime, ctime, digest in rows}
             except sqlite3.DatabaseError:
-                self._drop()
+                self.forget()
                 break
         return known
 
@@ -121,11 +143,11 @@ class DigestCache:
             try:
                 self._file = sqlite3.connect(f"{self._path.resolve().as_uri()}?mode={mode}", uri=True)
             except sqlite3.Error:
-                self._drop()
+                self.forget()
         return self._file is not None
 
-    def _drop(self) -> None:
-        """Removes a damaged file: it is made again."""
+    def forget(self) -> None:
+        """Removes a file that is damaged: it is made again."""
         if self._file:
             self._file.close()
             self._file = None
@@ -147,7 +169,7 @@ class DigestCache:
         except sqlite3.OperationalError:
             return
         except sqlite3.DatabaseError:
-            self._drop()
+            self.forget()
             return
         self._new = {}
 

@@ -5,8 +5,8 @@ checksums that the receipt names. Times, names, worker counts and batch sizes pl
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +17,7 @@ from pipeline.digests import DigestCache
 from pipeline.tally import Tally
 from stages.base import Context, Stage
 from stages.errors import MissingInputError
-from stages.manifest import LAYOUT, Receipt, digest_of, list_shards, part_paths, read_receipt, shard_name
+from stages.manifest import LAYOUT, OUT, Receipt, digest_of, list_shards, read_receipt, shard_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +59,42 @@ class Todo:
     """Of the items, as far as it is known."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What others need to know of a shard that is made."""
+
+    digest: str
+    """Of its outputs."""
+    aside: str
+    """Of what it filtered and rejected."""
+    outputs: int
+    audio_s: float
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> "Sealed":
+        """Takes it from the receipt."""
+        aside = receipt.files[OUT].sha256 if OUT in receipt.files else ""
+        return cls(receipt.digest, aside, receipt.outputs, receipt.audio_s)
+
+
 @dataclass(frozen=True)
 class StagePlan:
     """What a stage has to do."""
 
     stage: Stage[Any, Any, Any]
-    todo: list[Todo]
-    done: list[str]
+    last_recording: str | None
     kept: Tally
     """The counts of what is done."""
-    last_recording: str | None
+    todo: list[Todo] = field(default_factory=list)
+    sealed: dict[str, Sealed] = field(default_factory=dict)
+    """The shards that are made; the runner adds those that it makes."""
+    given: int = 0
+    """Items to be taken in all."""
 
     @property
     def shards(self) -> list[str]:
         """All of the stage's shards, sorted."""
-        return sorted([todo.shard for todo in self.todo] + self.done)
+        return sorted({todo.shard for todo in self.todo} | self.sealed.keys())
 
     @property
     def why(self) -> Counter[str]:
@@ -112,6 +133,7 @@ def plan_stage(
     last_recording: str | None = None,
     retry: Sequence[str] = (),
     sure: bool = False,
+    before: Mapping[str, Sealed] | None = None,
 ) -> StagePlan:
     """Compares what a stage's shards should be with what is there.
 
@@ -122,6 +144,7 @@ def plan_stage(
         last_recording: Recordings after this id are left out; None for none.
         retry: Shards with rejects for these reasons (`*` for any) are to be made again.
         sure: Whether the stages before have just been found up to date.
+        before: The shards of the stage before, where they are known.
 
     Raises:
         MissingInputError: if the stage before hasn't run, or not to its end; names its command.
@@ -130,21 +153,23 @@ def plan_stage(
     parameters = digest_of([LAYOUT, stage.name, stage.version, stage.parameters(), last_recording])
     present = set(list_shards(folder))
     totals = {_place(name)[1] for name in present}
-    plan = StagePlan(stage, [], [], Tally(stage.name), last_recording)
-    for upstream in input_receipts(stage.needs, dataset, cache, sure=sure):
-        fingerprint = digest_of([parameters, upstream.digest])
-        receipt = read_receipt(folder, upstream.shard)
+    plan = StagePlan(stage, last_recording, Tally(stage.name))
+    upstream = before or {
+        receipt.shard: Sealed.of(receipt) for receipt in input_receipts(stage.needs, dataset, cache, sure=sure)
+    }
+    for shard, taken in upstream.items():
+        fingerprint = digest_of([parameters, taken.digest])
+        receipt = read_receipt(folder, shard)
         why = _why_stale(folder, receipt, fingerprint, cache)
         if receipt and not why and _to_retry(receipt, retry):
             why = RETRY
         if receipt and not why:
-            plan.done.append(receipt.shard)
+            plan.sealed[shard] = Sealed.of(receipt)
             plan.kept.add([receipt])
             continue
-        previous = tuple(_overlapping(upstream.shard, present, totals))
-        items = upstream.outputs, upstream.audio_s
-        plan.todo.append(Todo(upstream.shard, why, fingerprint, upstream.digest, previous, *items))
-    return plan
+        previous = tuple(_overlapping(shard, present, totals))
+        plan.todo.append(Todo(shard, why, fingerprint, taken.digest, previous, taken.outputs, taken.audio_s))
+    return replace(plan, given=sum(taken.outputs for taken in upstream.values()))
 
 
 MISSING, DAMAGED, CHANGED, RETRY = "missing", "damaged", "inputs or parameters changed", "to be retried"
@@ -165,8 +190,7 @@ def _to_retry(receipt: Receipt, retry: Sequence[str]) -> bool:
 
 def is_whole(folder: Path, receipt: Receipt, cache: DigestCache) -> bool:
     """Tells whether a shard's files are those that its receipt names."""
-    paths = part_paths(folder, receipt.shard, receipt.files)
-    return all(cache.holds(path, receipt.files[name].sha256) for name, path in paths.items())
+    return cache.hold({f"{folder}/{receipt.shard}.{part}": seal.sha256 for part, seal in receipt.files.items()})
 
 
 def input_receipts(needs: str, dataset: Dataset, cache: DigestCache, *, sure: bool = False) -> Iterator[Receipt]:

@@ -16,9 +16,8 @@ import numpy as np
 from pipeline.config import PrepConfig, build_stage
 from pipeline.dataset import RECORDINGS
 from pipeline.estimate import bytes_per_item
-from pipeline.plan import StagePlan
 from pipeline.recordings import all_recordings, count_recordings
-from pipeline.runner import Run, plan_all
+from pipeline.runner import Plans, Run, plan_all
 from stages import audio
 from stages.base import Context
 from stages.errors import MachineError, MissingInputError, ValleError
@@ -32,7 +31,7 @@ class PreflightError(ValleError):
     """The work can't be done as it stands; the message has a line a problem."""
 
 
-def check(run: Run, names: Sequence[str]) -> dict[str, StagePlan | None]:
+def check(run: Run, names: Sequence[str]) -> Plans:
     """Looks for everything that would stop the stages.
 
     Returns:
@@ -48,7 +47,7 @@ def check(run: Run, names: Sequence[str]) -> dict[str, StagePlan | None]:
         problems += [f"`{name}`: {problem}" for problem in stage.check(items)]
     if problems:
         raise PreflightError("\n".join(problems))
-    plans = dict(plan_all(run, names))
+    plans = plan_all(run, names)
     busy = [name for name, plan in plans.items() if plan is None or plan.todo]
     if not busy:
         return plans

@@ -66,8 +66,19 @@ def find_recordings(
     Raises:
         UsageError: if the voices folder isn't there or holds no recording, or if the dataset was made from others.
     """
+    try:
+        return _find(dataset, cache, limit, threads, progress)
+    except sqlite3.DatabaseError:
+        cache.forget()
+        return _find(dataset, cache, limit, threads, progress)
+
+
+def _find(
+    dataset: Dataset, cache: DigestCache, limit: int | None, threads: int, progress: Callable[[int, int], None]
+) -> Found:
     ignored: Counter[str] = Counter()
-    with closing(sqlite3.connect("")) as found, found:
+    with closing(sqlite3.connect("file:?mode=rwc", uri=True)) as found, found:
+        cache.attach(found)
         found.execute(_FOUND)
         found.executemany(f"INSERT INTO found VALUES ({','.join('?' * 13)})", _rows(dataset.voices, ignored))
         _check_same_voices(dataset, found, limit)
@@ -98,58 +109,69 @@ _Row = tuple[Any, ...]
 
 
 def _rows(voices: Path, ignored: Counter[str]) -> Iterator[_Row]:
-    absent = (None,) * 4
+    root = str(voices)
     for recording in walk(voices, ignored):
-        bits = int.from_bytes(sha256(recording.id.encode()).digest()[: _BITS // 8], "big")
-        stamp = stamp_of(f"{voices}/{path_of(recording.id)}") or absent
-        beside = recording.transcript
-        other = (stamp_of(f"{voices}/{path_of(beside)}") if beside else None) or absent
-        yield bits, recording.id, recording.group, recording.speaker, beside, *stamp, *other
+        item_id, beside = recording.id, recording.transcript
+        bits = int.from_bytes(sha256(item_id.encode()).digest()[: _BITS // 8], "big")
+        stamp = stamp_of(f"{root}/{path_of(item_id)}") or _ABSENT
+        other = (stamp_of(f"{root}/{path_of(beside)}") if beside else None) or _ABSENT
+        yield bits, item_id, recording.group, recording.speaker, beside, *stamp, *other
+
+
+_ABSENT = (None,) * 4
 
 
 def _check_same_voices(dataset: Dataset, found: sqlite3.Connection, limit: int | None) -> None:
     """Refuses to replace what was made from other recordings, or to throw away what a limit leaves out."""
-    old = common = kept = 0
+    folder = dataset.folder / RECORDINGS
     taken = "SELECT id FROM found ORDER BY id LIMIT ?"
-    last = found.execute(f"SELECT max(id) FROM ({taken})", [-1 if limit is None else limit]).fetchone()[0]
-    found.execute("CREATE INDEX by_id ON found (id)")
-    for recording in all_recordings(dataset.folder / RECORDINGS):
-        old += 1
-        common += found.execute("SELECT count(*) FROM found WHERE id = ?", [recording.id]).fetchone()[0]
-        kept += recording.id <= last
-        if limit is None and common:
+    last = None if limit is None else found.execute(f"SELECT max(id) FROM ({taken})", [limit]).fetchone()[0]
+    old = common = kept = 0
+    for shard in list_shards(folder):
+        ids = [recording.id for recording in read_recordings(folder, shard)]
+        old += len(ids)
+        kept += len(ids) if last is None else sum(item_id <= last for item_id in ids)
+        if ids and not common:
+            marks = ",".join("?" * len(ids))
+            common = found.execute(f"SELECT count(*) FROM found WHERE id IN ({marks})", ids).fetchone()[0]
+        if last is None and common:
             return
     if old and not common:
         raise UsageError(
             f"`{dataset.voices}` holds none of the {old:,} recordings that `{dataset.folder}` was made from."
             " Name another folder with `--out`, or remove that one."
         )
-    if limit is not None and old > kept:
+    if old > kept:
         raise UsageError(
             f"`--limit {limit}` would throw away {old - kept:,} recordings that `{dataset.folder}` holds."
             " Name another folder with `--out`."
         )
 
 
+_JOINED = """SELECT found.*, audio.digest, beside.digest FROM found
+    LEFT JOIN known.digests AS audio ON audio.inode = found.inode AND audio.size = found.size
+        AND audio.mtime = found.mtime AND audio.ctime = found.ctime
+    LEFT JOIN known.digests AS beside ON beside.inode = found.t_inode AND beside.size = found.t_size
+        AND beside.mtime = found.t_mtime AND beside.ctime = found.t_ctime
+    ORDER BY bits, id"""
+
+
 def _shards(found: sqlite3.Connection, total: int) -> Iterator[tuple[str, list[_Row]]]:
-    rows = found.execute("SELECT * FROM found ORDER BY bits, id")
+    rows = found.execute(_JOINED)
     for index, group in groupby(rows, key=lambda row: row[0] * total >> _BITS):
         yield shard_name(index, total), sorted(group, key=lambda row: row[1])
 
 
 def _with_digests(voices: Path, rows: list[_Row], cache: DigestCache, threads: int) -> list[tuple[str, ...]]:
     """Returns the fields of each recording, digests included."""
-    files = [(f"{voices}/{path_of(row[1])}", _stamp(row[5:9])) for row in rows]
-    files += [(f"{voices}/{path_of(row[4])}", _stamp(row[9:])) for row in rows]
-    digests = cache.digests(files, threads=threads)
-    audio, texts = digests[: len(rows)], digests[len(rows) :]
+    new = [(row[1], row[5:9]) for row in rows if row[13] is None and row[5] is not None]
+    new += [(row[4], row[9:13]) for row in rows if row[14] is None and row[9] is not None]
+    files: list[tuple[str, Stamp | None]] = [(f"{voices}/{path_of(item_id)}", stamp) for item_id, stamp in new]
+    read = dict(zip((item_id for item_id, _ in new), cache.digests(files, threads=threads), strict=True))
     return [
-        (row[1], row[2], row[3], digest, row[4], text) for row, digest, text in zip(rows, audio, texts, strict=True)
+        (row[1], row[2], row[3], row[13] or read.get(row[1], ""), row[4], row[14] or read.get(row[4], ""))
+        for row in rows
     ]
-
-
-def _stamp(numbers: tuple[int | None, ...]) -> Stamp | None:
-    return None if numbers[0] is None else numbers  # type: ignore[return-value]
 
 
 def _write(folder: Path, name: str, fields: list[tuple[str, ...]], cache: DigestCache) -> None:

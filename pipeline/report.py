@@ -67,7 +67,7 @@ class Reporter:
         workers, before, self._workers = cluster.describe(), self._workers, cluster.describe()
         if workers != before:
             self.say(workers)
-        kept = f", {len(plan.done)} shards kept" if plan.done else ""
+        kept = f", {len(plan.sealed)} shards kept" if plan.sealed else ""
         if _console().is_terminal:
             self._progress = _bar()
             self._progress.start()

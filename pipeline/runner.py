@@ -5,7 +5,7 @@ what is done is what has a receipt.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from pipeline.config import STAGES, PrepConfig, build_stage
 from pipeline.dataset import COMPLETE, RECORDINGS, REJECTS, Dataset
 from pipeline.digests import DigestCache
 from pipeline.estimate import Estimate, room_needed
-from pipeline.plan import ShardJob, StagePlan, check_fresh, plan_stage
+from pipeline.plan import Sealed, ShardJob, StagePlan, check_fresh, plan_stage
 from pipeline.report import Reporter
 from pipeline.shard import run_shard
 from pipeline.tally import Tally
@@ -65,28 +65,48 @@ class Run:
         """Returns what has been found up to date by this command once it has gone through these stages."""
         return [*before, *([RECORDINGS] if self.scanned else [])]
 
-    def plan(self, name: str, *, sure: Sequence[str] = ()) -> StagePlan:
-        """Returns what a stage has to do; `sure` names the stages that have just been found up to date."""
-        last, stage = self.last_recording, self.stage(name)
-        known = stage.needs in sure
-        return plan_stage(stage, self.dataset, self.cache, last_recording=last, retry=self.retry, sure=known)
+    def plan(self, name: str, *, sure: Sequence[str] = (), before: "Plans | None" = None) -> StagePlan:
+        """Returns what a stage has to do.
+
+        Args:
+            name: The stage.
+            sure: The stages that have just been found up to date.
+            before: What is known of them.
+        """
+        stage = self.stage(name)
+        known = before.get(stage.needs) if before else None
+        return plan_stage(
+            stage,
+            self.dataset,
+            self.cache,
+            last_recording=self.last_recording,
+            retry=self.retry,
+            sure=stage.needs in sure,
+            before=known.sealed if known and stage.needs in sure else None,
+        )
 
 
-def plan_all(run: Run, names: Sequence[str]) -> Iterator[tuple[str, StagePlan | None]]:
-    """Yields each stage's plan; None for a stage whose inputs are yet to be made."""
+Plans = dict[str, StagePlan | None]
+"""What each stage has to do; None for one whose inputs are yet to be made."""
+
+
+def plan_all(run: Run, names: Sequence[str]) -> Plans:
+    """Returns each stage's plan."""
     changed = False
+    plans: Plans = {}
     for index, name in enumerate(names):
         try:
-            plan = None if changed else run.plan(name, sure=run.sure(names[:index]))
+            plan = None if changed else run.plan(name, sure=run.sure(names[:index]), before=plans)
         except MissingInputError:
             if name == names[0]:
                 raise
             plan = None
         changed = changed or plan is None or bool(plan.todo)
-        yield name, plan
+        plans[name] = plan
+    return plans
 
 
-def run_stages(run: Run, names: Sequence[str], plans: Mapping[str, StagePlan | None]) -> list[Tally]:
+def run_stages(run: Run, names: Sequence[str], plans: Plans) -> list[Tally]:
     """Runs stages one after the other, each to its end.
 
     Args:
@@ -105,7 +125,7 @@ def run_stages(run: Run, names: Sequence[str], plans: Mapping[str, StagePlan | N
     for index, name in enumerate(names):
         started = time.monotonic()
         sure = run.sure(names[:index])
-        plan = plans[name] or run.plan(name, sure=sure)
+        plans[name] = plan = plans[name] or run.plan(name, sure=sure, before=plans)
         tally = _run_stage(run, plan, sure)
         tally.seconds = time.monotonic() - started
         run.reporter.done(tally)
@@ -118,14 +138,14 @@ def _run_stage(run: Run, plan: StagePlan, sure: Sequence[str]) -> Tally:
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)
     tally = plan.kept
-    tally.shards_made, tally.shards_kept = len(plan.todo), len(plan.done)
+    tally.shards_made, tally.shards_kept = len(plan.todo), len(plan.sealed)
     if plan.todo:
         _withdraw(folder)
         _make(run, plan, tally, folder)
     for shard in set(list_shards(folder)) - set(plan.shards):
         remove_shard(folder, shard)
     sweep(folder, parts=True)
-    _check_conservation(run, plan, tally)
+    _check_conservation(plan, tally)
     tally.finished = _finish(run, plan, folder, tally, sure)
     return tally
 
@@ -140,6 +160,8 @@ def _make(run: Run, plan: StagePlan, tally: Tally, folder: Path) -> None:
         for receipt in run.cluster.run(run_shard, plan.jobs(run.token, run.retry), deaths.again, gpu=stage.on_gpu):
             deaths.in_a_row = 0
             tally.add([receipt])
+            plan.sealed[receipt.shard] = Sealed.of(receipt)
+            run.cache.learn({f"{folder}/{receipt.shard}.{part}": s.sha256 for part, s in receipt.files.items()})
             run.reporter.advance(receipt)
         Estimate(run.dataset.folder).learn(stage.name, plan.todo, time.monotonic() - began)
     except MachineError as error:
@@ -150,16 +172,14 @@ def _make(run: Run, plan: StagePlan, tally: Tally, folder: Path) -> None:
         run.cache.save()
 
 
-def _check_conservation(run: Run, plan: StagePlan, tally: Tally) -> None:
+def _check_conservation(plan: StagePlan, tally: Tally) -> None:
     """Checks that every item of the stage before is an output, filtered or rejected, before the stage is complete.
 
     Raises:
         ArtefactError: if one is missing.
     """
-    stage = plan.stage
-    receipts = (read_receipt(run.dataset.stage(stage.needs), shard) for shard in plan.shards)
-    given = sum(receipt.outputs for receipt in receipts if receipt)
-    taken = given if run.last_recording is not None else tally.inputs
+    stage, given = plan.stage, plan.given
+    taken = given if plan.last_recording is not None else tally.inputs
     if taken != given or not tally.conserved or tally.shards_seen != len(plan.shards):
         raise ArtefactError(
             f"`{stage.name}` was given {given} items and took {tally.inputs}, in {tally.shards_seen} of"
@@ -185,8 +205,7 @@ def sweep(folder: Path, *, parts: bool = False) -> None:
 def _finish(run: Run, plan: StagePlan, folder: Path, tally: Tally, sure: Sequence[str]) -> bool:
     """Lets the stage make what needs all shards and commits the stage; returns False where that was done already."""
     stage, shards = plan.stage, plan.shards
-    receipts = [receipt for shard in shards if (receipt := read_receipt(folder, shard))]
-    digests = [[receipt.digest, receipt.files[OUT].sha256] for receipt in receipts]
+    digests = [[sealed.digest, sealed.aside] for _, sealed in sorted(plan.sealed.items())]
     joined = [completion_digest(run.dataset, name, sure=name in sure) for name in stage.joins]
     fingerprint = digest_of([stage.name, stage.version, stage.config.identity(), stage.revision(), digests, joined])
     record = read_sealed(folder / COMPLETE)

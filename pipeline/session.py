@@ -193,14 +193,14 @@ def _plan_rows(run: Run, names: Sequence[str]) -> list[dict[str, Any]]:
     estimate = Estimate(run.dataset.folder)
     items, audio_s = count_recordings(run.dataset.stage(RECORDINGS)), probe_audio_s(run.dataset)
     rows = []
-    for name, plan in plan_all(run, names):
+    for name, plan in plan_all(run, names).items():
         cost = estimate.cost(run.dataset, name, plan, items, audio_s)
         todo = plan.todo if plan else []
         rows.append(
             {
                 "stage": name,
                 "to_do": len(todo) if plan else None,
-                "kept": len(plan.done) if plan else 0,
+                "kept": len(plan.sealed) if plan else 0,
                 "items": cost.items,
                 "hours": cost.hours,
                 "seconds": cost.seconds,

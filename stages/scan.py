@@ -77,9 +77,9 @@ def walk(voices: Path, ignored: Counter[str]) -> Iterator[Recording]:
         group, speaker = _owner(id_of(folder), only_speaker)
         prefix = f"{folder}/" if folder else ""
         audio, transcripts = _sort_out(names, ignored)
-        for name in audio:
+        for name, stem in audio:
             found_any = True
-            transcript = transcripts.get(_split(name)[0])
+            transcript = transcripts.get(stem)
             beside = id_of(f"{prefix}{transcript}") if transcript else ""
             yield Recording(id_of(f"{prefix}{name}"), group, speaker, "", beside)
     if not found_any:
@@ -103,25 +103,28 @@ def _split(name: str) -> tuple[str, str]:
     return (stem, f".{suffix.lower()}") if stem else (name, "")
 
 
-def _sort_out(names: list[str], ignored: Counter[str]) -> tuple[list[str], dict[str, str]]:
-    """Parts a folder's names into recordings and the best transcript per stem, counting the rest in `ignored`."""
+def _sort_out(names: list[str], ignored: Counter[str]) -> tuple[list[tuple[str, str]], dict[str, str]]:
+    """Parts a folder's names into recordings and the best transcript per stem, counting the rest in `ignored`.
+
+    Returns:
+        Name and stem of each recording, and the name of the transcript by stem.
+    """
     audio = []
-    transcripts: dict[str, str] = {}
+    ranked: dict[str, tuple[int, str]] = {}
     rest = []
     for name in sorted(names):
         stem, suffix = _split(name)
         if suffix in SUFFIXES:
-            audio.append(name)
+            audio.append((name, stem))
         elif suffix in _RANK:
             rest.append((stem, suffix))
-            best = transcripts.setdefault(stem, name)
-            if _RANK[suffix] < _RANK[_split(best)[1]]:
-                transcripts[stem] = name
+            candidate = (_RANK[suffix], name)
+            ranked[stem] = min(ranked.get(stem, candidate), candidate)
         else:
             ignored[suffix] += 1
-    stems = {_split(name)[0] for name in audio}
+    stems = {stem for _, stem in audio}
     ignored.update(suffix for stem, suffix in rest if stem not in stems)
-    return audio, transcripts
+    return audio, {stem: name for stem, (_, name) in ranked.items()}
 
 
 def _folders(voices: Path, ignored: Counter[str]) -> Iterator[tuple[str, list[str]]]:

@@ -134,13 +134,13 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
 
     def check(self, items: Iterable[Recording]) -> list[str]:
         """Returns why whisperX can't hear, after one attempt to download its model, where no recording has a text."""
-        some_heard = some_read = False
+        some = False
         for item in items:
-            some_heard, some_read = some_heard or self.hears(item), some_read or not self.hears(item)
-            if some_heard and some_read:
-                break
-        problem = whisper.weights_problem(self.config.model) if some_heard else None
-        return [problem] if problem and not some_read else []
+            if not self.hears(item):
+                return []
+            some = True
+        problem = whisper.weights_problem(self.config.model) if some else ""
+        return [problem] if problem else []
 
     def revision(self) -> str:
         """Returns the identity of the whisper model; "" where there is none on this machine, or none is allowed.

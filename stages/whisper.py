@@ -67,6 +67,8 @@ def find_model(model: str, *, download: bool) -> Path:
 
 
 def _from_hub(model: str, *, download: bool) -> Path:
+    if not download and not _perhaps_cached(model):
+        raise WeightsError(f"the whisper model `{model}` is neither a folder nor in the Hugging Face cache. {WAYS_OUT}")
     from faster_whisper.utils import available_models
     from huggingface_hub.utils import httpx
 
@@ -90,6 +92,15 @@ def _from_hub(model: str, *, download: bool) -> Path:
             f"the whisper model `{model}` is neither a folder nor in the Hugging Face cache, and can't be downloaded"
             f" ({_reason(error)}). {WAYS_OUT}"
         ) from error
+
+
+def _perhaps_cached(model: str) -> bool:
+    """Whether the hub's cache has something of that name; a no is sure, and spares the import of heavy libraries."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    name = model.rpartition("/")[2].lower()
+    folder = Path(HF_HUB_CACHE)
+    return folder.is_dir() and any(name in entry.name.lower() for entry in folder.iterdir())
 
 
 def _snapshot(model: str, *, local_files_only: bool) -> Path:
