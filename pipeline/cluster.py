@@ -201,7 +201,7 @@ class DaskCluster:
         try:
             submit(first)
             while running:
-                for job in islice(waiting, self._window(client) - len(running)):
+                for job in islice(waiting, max(0, self._window(client) - len(running))):  # workers may have gone
                     submit(job)
                 for future in self._next_done(client, list(running)):
                     job = running.pop(future)

@@ -1,0 +1,162 @@
+"""What the tests of faults share: `valle-prep` as a user runs it, and what it leaves lying about."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from stages.voices import write_voices
+from tests.pipeline.conftest import EMBEDDED, digests, prep
+
+PROGRAM = Path(sys.executable).with_name("valle-prep")
+POISON = Path(__file__).parent / "poison"
+"""On PYTHONPATH, its `sitecustomize` makes g2p slow or deadly: see there."""
+NOT_COMPARED = {".digests.sqlite", ".rates.json"}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What came of a command."""
+
+    code: int
+    err: str
+    seconds: float
+
+
+class Command:
+    """`valle-prep` in a process group of its own, as a terminal starts it."""
+
+    def __init__(self, err: Path, *arguments: object, **environment: object) -> None:
+        self._err = err
+        self._started = time.monotonic()
+        with err.open("w") as file:
+            self.process = subprocess.Popen(
+                [PROGRAM, *map(str, arguments)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+                start_new_session=True,
+                env={**os.environ, "OMP_NUM_THREADS": "1", **{key: str(value) for key, value in environment.items()}},
+            )
+
+    @property
+    def err(self) -> str:
+        """What it has written to standard error so far."""
+        return self._err.read_text(errors="backslashreplace")
+
+    @property
+    def seconds(self) -> float:
+        """How long ago it was started."""
+        return time.monotonic() - self._started
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal to the whole group, as a terminal does."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+    def until(self, what: str, within_s: float = 60) -> None:
+        """Waits until standard error holds something."""
+        give_up = time.monotonic() + within_s
+        while what not in self.err:
+            assert self.process.poll() is None, f"ended before `{what}`: {self.err}"
+            assert time.monotonic() < give_up, f"no `{what}` after {within_s} s: {self.err}"
+            time.sleep(0.02)
+
+    def end(self, within_s: float = 60) -> Ended:
+        """Waits for the end; one that doesn't come is a failure."""
+        try:
+            code = self.process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"still running after another {within_s:.0f} s: {self.err}")
+        return Ended(code, self.err, self.seconds)
+
+
+@contextmanager
+def command(folder: Path, *arguments: object, **environment: object) -> Iterator[Command]:
+    """Starts `valle-prep`; whatever of its group is left at the end is killed. Standard error goes below `folder`."""
+    started = Command(folder / f"{time.monotonic_ns()}.err", *arguments, **environment)
+    try:
+        yield started
+    finally:
+        started.signal(signal.SIGKILL)
+        started.process.wait()
+
+
+def poison(**settings: object) -> dict[str, object]:
+    """Returns the environment that makes g2p slow or deadly; see `poison/sitecustomize.py`."""
+    return {"PYTHONPATH": POISON, **{f"POISON_{name}": value for name, value in settings.items()}}
+
+
+def sync(*arguments: object) -> int:
+    """Runs `valle-prep` in this process, without Dask, with the embedded codec."""
+    return prep(*arguments, "--scheduler", "sync", "--quiet", *EMBEDDED)
+
+
+def leftovers(dataset: Path) -> list[str]:
+    """Returns the temporary files and locks that a run has left in a dataset; there should be none."""
+    return [str(path) for path in dataset.rglob(".*") if path.name not in NOT_COMPARED]
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int, str]]:
+    """Returns mode, time of change and content of all that lies in a folder, links not followed."""
+    taken = {}
+    for path in sorted(folder.rglob("*")):
+        stat = path.lstat()
+        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        taken[str(path)] = (stat.st_mode, stat.st_mtime_ns, content)
+    return taken
+
+
+def without_privileges() -> None:
+    """Takes from a process that is about to start what makes root read and write everything (Linux; else nothing)."""
+    import ctypes
+
+    drop, dac_override, dac_read_search = 24, 1, 2
+    libc = ctypes.CDLL(None)
+    for capability in (dac_override, dac_read_search):
+        libc.prctl(drop, capability, 0, 0, 0)
+
+
+@pytest.fixture(scope="session")
+def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip of every speaker of `valle-prep voices`, and two of the first. Read only."""
+    root = tmp_path_factory.mktemp("faults")
+    everything, some = root / "all", root / "voices"
+    write_voices(everything)
+    for number, speaker in enumerate(sorted({path.parent for path in everything.rglob("*.wav")})):
+        target = some / speaker.relative_to(everything)
+        target.mkdir(parents=True)
+        for clip in sorted(speaker.glob("*.wav"))[: 1 if number else 2]:
+            for path in (clip, clip.with_suffix(".txt")):
+                shutil.copy(path, target)
+    return some
+
+
+@pytest.fixture(scope="session")
+def dataset(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All seven stages, made in one go. Read only: a test that changes it takes a copy."""
+    folder = tmp_path_factory.mktemp("reference") / "dataset"
+    assert sync("run", voices, "--out", folder) == 0
+    assert not leftovers(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reference(dataset: Path) -> dict[str, str]:
+    """The checksums of `dataset`."""
+    return digests(dataset)
+
+
+@pytest.fixture
+def copy(dataset: Path, tmp_path: Path) -> Path:
+    """A copy of the dataset, to be changed."""
+    return Path(shutil.copytree(dataset, tmp_path / "dataset"))
