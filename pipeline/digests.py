@@ -41,6 +41,7 @@ class DigestCache:
         self._read_only = read_only
         self._trust = trust
         self._file: sqlite3.Connection | None = None
+        self._damaged = False
         self._new: dict[str, tuple[Stamp, str]] = {}
 
     def __enter__(self) -> Self:
@@ -101,15 +102,9 @@ class DigestCache:
             read = []
         for n, digest in zip(missing, read, strict=True):
             digests[n] = digest
+        if len(self._new) > _HELD:
+            self.save()
         return digests
-
-    def attach(self, database: sqlite3.Connection) -> None:
-        """Gives another database the table `known.digests`, as it was when the file was last written."""
-        there = self._trust and self._open()
-        where = f"{self._path.resolve().as_uri()}?mode=ro" if there else "file:none?mode=memory"
-        database.execute("ATTACH ? AS known", [where])
-        if not there:
-            database.execute(_TABLE.replace("digests", "known.digests"))
 
     def _read(self, path: str, stamp: Stamp | None) -> str:
         if stamp is None:
@@ -124,48 +119,55 @@ class DigestCache:
     def _known(self, stamps: Sequence[Stamp]) -> dict[Stamp, str]:
         """Looks stamps up: those learnt in this run, and those of the file."""
         known = dict(self._new.values()) if self._new else {}
-        if not self._trust or not self._open():
+        if not self._trust:
             return known
         for start in range(0, len(stamps), _LOOKUP):
             inodes = [stamp[0] for stamp in stamps[start : start + _LOOKUP]]
-            marks = ",".join("?" * len(inodes))
+            question = f"SELECT * FROM digests WHERE inode IN ({','.join('?' * len(inodes))})"
             try:
-                rows = self._file.execute(f"SELECT * FROM digests WHERE inode IN ({marks})", inodes)  # type: ignore[union-attr]
+                rows = self.database().execute(question, inodes)
                 known |= {(inode, size, mtime, ctime): digest for inode, size, mtime, ctime, digest in rows}
             except sqlite3.DatabaseError:
                 self.forget()
                 break
         return known
 
-    def _open(self) -> bool:
-        if self._file is None and self._path.is_file():
-            mode = "ro" if self._read_only else "rw"
-            try:
-                self._file = sqlite3.connect(f"{self._path.resolve().as_uri()}?mode={mode}", uri=True)
-            except sqlite3.Error:
-                self.forget()
-        return self._file is not None
+    def database(self) -> sqlite3.Connection:
+        """Returns the connection to the file, with its table `digests (inode, size, mtime, ctime, digest)`.
+
+        It may be given temporary tables to compare with. Where nothing may be written, changes aren't kept.
+
+        Raises:
+            sqlite3.DatabaseError: if the file is damaged: then `forget` it.
+        """
+        if self._file is None:
+            self._file = sqlite3.connect(self._where(), uri=True)
+            self._file.execute(_TABLE)
+        return self._file
+
+    def _where(self) -> str:
+        if self._read_only and self._path.is_file() and not self._damaged:
+            return f"{self._path.resolve().as_uri()}?mode=ro"
+        kept = self._path.parent.is_dir() and not self._read_only
+        return self._path.resolve().as_uri() if kept else "file:"
 
     def forget(self) -> None:
         """Removes a file that is damaged: it is made again."""
         if self._file:
             self._file.close()
             self._file = None
-        self._trust = False
+        self._damaged = True
         if not self._read_only:
             self._path.unlink(missing_ok=True)
 
     def save(self) -> None:
         """Writes down what was learnt since the last time; a full disk may keep it from that."""
-        if not self._new or self._read_only or not self._path.parent.is_dir():
+        if not self._new or self._read_only:
             return
+        rows = ((*stamp, digest) for stamp, digest in self._new.values())
         try:
-            if self._file is None:
-                self._file = sqlite3.connect(self._path)
-            with self._file:
-                self._file.execute(_TABLE)
-                rows = ((*stamp, digest) for stamp, digest in self._new.values())
-                self._file.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)", rows)
+            with self.database() as database:
+                database.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)", rows)
         except sqlite3.OperationalError:
             return
         except sqlite3.DatabaseError:
@@ -176,5 +178,7 @@ class DigestCache:
 
 _TABLE = """CREATE TABLE IF NOT EXISTS digests
     (inode INT, size INT, mtime INT, ctime INT, digest TEXT, PRIMARY KEY (inode, size)) WITHOUT ROWID"""
+_HELD = 10_000
+"""Digests held in memory before they are written down."""
 _LOOKUP = 500
 """Stamps looked up at a time: SQLite takes no more than a thousand in one question."""

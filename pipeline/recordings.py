@@ -77,8 +77,8 @@ def _find(
     dataset: Dataset, cache: DigestCache, limit: int | None, threads: int, progress: Callable[[int, int], None]
 ) -> Found:
     ignored: Counter[str] = Counter()
-    with closing(sqlite3.connect("file:?mode=rwc", uri=True)) as found, found:
-        cache.attach(found)
+    with closing(found := cache.database().cursor()):
+        found.execute("DROP TABLE IF EXISTS found")
         found.execute(_FOUND)
         found.executemany(f"INSERT INTO found VALUES ({','.join('?' * 13)})", _rows(dataset.voices, ignored))
         _check_same_voices(dataset, found, limit)
@@ -102,7 +102,7 @@ def _find(
     return Found(count, told, dict(ignored.most_common()))
 
 
-_FOUND = """CREATE TABLE found (bits INT, id TEXT, owner TEXT, speaker TEXT, transcript TEXT,
+_FOUND = """CREATE TEMPORARY TABLE found (bits INT, id TEXT, owner TEXT, speaker TEXT, transcript TEXT,
     inode INT, size INT, mtime INT, ctime INT, t_inode INT, t_size INT, t_mtime INT, t_ctime INT)"""
 
 _Row = tuple[Any, ...]
@@ -121,7 +121,7 @@ def _rows(voices: Path, ignored: Counter[str]) -> Iterator[_Row]:
 _ABSENT = (None,) * 4
 
 
-def _check_same_voices(dataset: Dataset, found: sqlite3.Connection, limit: int | None) -> None:
+def _check_same_voices(dataset: Dataset, found: sqlite3.Cursor, limit: int | None) -> None:
     """Refuses to replace what was made from other recordings, or to throw away what a limit leaves out."""
     folder = dataset.folder / RECORDINGS
     taken = "SELECT id FROM found ORDER BY id LIMIT ?"
@@ -149,14 +149,14 @@ def _check_same_voices(dataset: Dataset, found: sqlite3.Connection, limit: int |
 
 
 _JOINED = """SELECT found.*, audio.digest, beside.digest FROM found
-    LEFT JOIN known.digests AS audio ON audio.inode = found.inode AND audio.size = found.size
+    LEFT JOIN digests AS audio ON audio.inode = found.inode AND audio.size = found.size
         AND audio.mtime = found.mtime AND audio.ctime = found.ctime
-    LEFT JOIN known.digests AS beside ON beside.inode = found.t_inode AND beside.size = found.t_size
+    LEFT JOIN digests AS beside ON beside.inode = found.t_inode AND beside.size = found.t_size
         AND beside.mtime = found.t_mtime AND beside.ctime = found.t_ctime
     ORDER BY bits, id"""
 
 
-def _shards(found: sqlite3.Connection, total: int) -> Iterator[tuple[str, list[_Row]]]:
+def _shards(found: sqlite3.Cursor, total: int) -> Iterator[tuple[str, list[_Row]]]:
     rows = found.execute(_JOINED)
     for index, group in groupby(rows, key=lambda row: row[0] * total >> _BITS):
         yield shard_name(index, total), sorted(group, key=lambda row: row[1])

@@ -64,6 +64,7 @@ def rows(dataset: Path, stage: str) -> list[dict[str, object]]:
 def test_the_poisoned_items_are_named_and_no_others(poisoned: tuple[Path, Ended, Counter[str]]) -> None:
     out, ended, _ = poisoned
     assert ended.code == 3, ended.err
+    assert not leftovers(out)
     rejects = list(read_lines(out / "g2p" / "rejects.jsonl"))
     assert {row["path"].removesuffix(".wav"): row["reason"] for row in rejects} == REASONS
     texts = {row["id"]: row["text"] for row in rows(out, "slice")}
