@@ -120,7 +120,7 @@ class Reporter:
             hours = "?" if row["hours"] is None else f"{row['hours']:.2f}"
             taken = "?" if row["seconds"] is None else _time(row["seconds"])
             disk = f"{row['bytes'] / 2**20:,.1f} MiB"
-            why = ", ".join(f"{reason} ({count})" for reason, count in row["why"].items())
+            why = ", ".join(f"{reason} ({count})" if count else reason for reason, count in row["why"].items())
             shown.add_row(row["stage"], to_do, str(row["kept"]), f"{row['items']:,}", hours, taken, disk, why)
         if not self.quiet:
             _console().print(shown)

@@ -1,0 +1,133 @@
+"""What a command tells before it begins, what it remembers, and what it tries again."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import STAGES
+from pipeline.dataset import open_dataset, stored_config
+from pipeline.estimate import Estimate, bytes_per_item, probe_audio_s
+from stages.manifest import read_lines, read_sealed, write_sealed
+from tests.pipeline.conftest import EMBEDDED, digests, prep
+
+PLAN_KEYS = {"stage", "to_do", "kept", "items", "hours", "seconds", "bytes", "why", "shards"}
+
+
+def errors(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+
+
+def test_all_problems_are_told_at_once_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    out = tmp_path / "file"
+    out.touch()
+    weights = ("--set", "encode.codec=dac", "--set", f"encode.weights={tmp_path / 'none.pth'}")
+    assert prep("run", tmp_path / "none", "--out", out, "--scheduler", "lokal", *weights) == 2
+    found = errors(capsys)
+    for part in ("--scheduler", "--out", "must be a folder of recordings", "none.pth"):
+        assert sum(part in line for line in found) == 1, part
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_single_problem_keeps_its_own_exit_code(
+    voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = ("--set", "encode.codec=dac", "--set", f"encode.weights={tmp_path / 'none.pth'}")
+    assert prep("run", voices, "--out", tmp_path / "d", "--scheduler", "sync", "--quiet", *weights) == 1
+    assert "none.pth" in errors(capsys)[0]
+
+
+def test_a_dry_run_shows_each_stage_with_documented_keys(
+    voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert prep("run", voices, "--out", tmp_path / "d", "--dry-run", "--json", *EMBEDDED) == 0
+    plan = json.loads(capsys.readouterr().out)["plan"]
+    assert [row["stage"] for row in plan] == list(STAGES)
+    assert all(row.keys() == PLAN_KEYS for row in plan)
+    recordings = len(list(voices.rglob("*.wav")))
+    assert [row["items"] for row in plan] == [recordings] * len(STAGES)
+    assert plan[0]["seconds"] is None, "it never ran here"
+    assert 0 < plan[0]["hours"] < 1
+    assert sum(shard["items"] for shard in plan[0]["shards"]) == recordings
+
+
+def test_what_a_run_took_is_what_the_next_will_take(voices: Path, copy: Path) -> None:
+    (copy / ".rates.json").write_text(json.dumps({"encode": 2.0}))
+    cost = Estimate(copy).cost(open_dataset(copy), "encode", None, 10, 36.0)
+    assert (cost.items, cost.hours, cost.seconds) == (10, 0.01, 20.0)
+    size = sum(path.stat().st_size for path in (copy / "encode").glob("*-of-*.*") if path.suffix != ".json")
+    assert bytes_per_item(copy / "encode", "encode") == pytest.approx(size / len(list(voices.rglob("*.wav"))), abs=1)
+    clips = [row for path in (copy / "transcribe").glob("*.rows.jsonl") for row in read_lines(path)]
+    seconds = sum(row["samples"] / row["sample_rate"] for row in clips)
+    assert probe_audio_s(open_dataset(copy)) == pytest.approx(seconds, rel=0.01)
+
+
+def test_the_configuration_is_remembered_stage_by_stage(copy: Path) -> None:
+    assert stored_config(open_dataset(copy)).encode.codec == "embedded"
+    shared = ("--out", copy, "--scheduler", "sync", "--quiet")
+    assert prep("similar", *shared, "--top-k", 2) == 0
+    config = stored_config(open_dataset(copy))
+    assert (config.encode.codec, config.similar.top_k) == ("embedded", 2)
+
+
+def test_only_what_was_rejected_is_tried_again(
+    voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stages.g2p import G2p
+
+    mixed = Path(shutil.copytree(voices, tmp_path / "voices"))
+    clip = next(mixed.rglob("*.wav"))
+    out = ("--out", tmp_path / "dataset", "--scheduler", "sync", "--quiet")
+    honest = G2p.process
+    seen: list[str] = []
+
+    def moody(stage: G2p, items: list) -> list:
+        seen.extend(item.id for item in items)
+        if any(item.id.endswith(clip.name) and len(seen) < 10**6 and angry for item in items):
+            raise MemoryError
+        return honest(stage, items)
+
+    angry = True
+    monkeypatch.setattr(G2p, "process", moody)
+    assert prep("run", mixed, *out, *EMBEDDED, "--set", "g2p.stress=false") == 3
+    [reject] = read_lines(tmp_path / "dataset" / "g2p" / "rejects.jsonl")
+    assert reject.keys() == {"id", "path", "stage", "reason", "message", "hint"}
+    assert (reject["reason"], reject["stage"], reject["path"]) == ("OutOfMemory", "g2p", reject["id"])
+    assert "valle-prep retry --reason OutOfMemory" in reject["hint"]
+
+    angry = False
+    assert prep("run", mixed, *out, *EMBEDDED, "--set", "g2p.stress=false") == 3, "a reject isn't tried again unasked"
+    seen.clear()
+    capsys.readouterr()
+    assert prep("retry", *out, "--reason", "NoTranscript") == 2
+    assert "`OutOfMemory`" in capsys.readouterr().err
+    assert prep("retry", *out) == 0
+    assert [name for name in seen if not name.startswith("sample/")] == [reject["id"]]
+    monkeypatch.setattr(G2p, "process", honest)
+    whole = tmp_path / "whole"
+    assert prep("run", mixed, "--out", whole, *out[2:], *EMBEDDED, "--set", "g2p.stress=false") == 0
+    assert digests(tmp_path / "dataset") == digests(whole)
+
+
+def test_a_head_that_was_altered_is_noticed(voices: Path, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head = copy / "dataset.json"
+    sound = head.read_bytes()
+    head.write_bytes(sound.replace(b"embedded", b"encodec"))
+    assert prep("slice", "--out", copy, "--quiet") == 1
+    assert "dataset.json` is damaged" in errors(capsys)[0]
+    assert prep("run", voices, "--out", copy, "--scheduler", "sync", "--quiet", *EMBEDDED) == 0
+    assert head.read_bytes() == sound
+
+
+def test_sealed_records_hold_what_they_were_given(tmp_path: Path) -> None:
+    write_sealed(tmp_path / "a.json", {"b": [1, "ü"]})
+    assert read_sealed(tmp_path / "a.json") == {"b": [1, "ü"]}
+    text = (tmp_path / "a.json").read_text()
+    for broken in (text.replace("1", "2"), text[:-3], "[]", ""):
+        (tmp_path / "a.json").write_text(broken)
+        assert read_sealed(tmp_path / "a.json") == {}
+    assert read_sealed(tmp_path / "none.json") == {}
