@@ -107,7 +107,7 @@ def _stage(dataset: Dataset, name: str, cache: DigestCache, findings: Findings, 
         found = _SHARD_FILE.fullmatch(path.name)
         if path.name.startswith("."):
             yield Problem(name, f"{name}/{path.name}", UNFINISHED, "a run was stopped while it wrote this")
-        elif path.name not in known | _KNOWN and not (found and found[1] in expected):
+        elif complete and path.name not in known | _KNOWN and not (found and found[1] in expected):
             yield Problem(name, f"{name}/{path.name}", STALE, "nothing made from these recordings has this file")
 
 
