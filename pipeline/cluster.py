@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from multiprocessing import resource_tracker
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
@@ -148,7 +149,9 @@ class DaskCluster:
     def _connect(self) -> "Client":
         if self._client is None:
             # Ctrl-C reaches every process of the terminal. The workers shall hear of it from us, and save what they
-            # have: they inherit the mask, also those that replace a dead one.
+            # have: they inherit the mask, also those that replace a dead one. Python's resource tracker lifts it in the
+            # thread that starts it, which must not be one that starts workers.
+            resource_tracker.ensure_running()
             ours = self._scheduler.kind in {"local", "cuda"}
             before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT} if ours else set())
             try:

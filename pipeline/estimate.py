@@ -5,16 +5,18 @@ before there are any, it is what they took on real recordings.
 """
 
 import json
-from collections.abc import Sequence
-from contextlib import suppress
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.dataset import RECORDINGS, Dataset
 from pipeline.plan import MISSING, StagePlan, Todo
-from pipeline.recordings import read_recordings
+from pipeline.recordings import count_recordings, read_recordings
 from stages import audio
-from stages.errors import AudioError
+from stages.errors import FULL, AudioError, MachineError
 from stages.manifest import list_shards, read_receipt, write_text
 from stages.records import path_of
 
@@ -102,6 +104,39 @@ def room_needed(folder: Path, shards: Sequence[str]) -> str:
     else:
         each = 64 * _BYTES_PER_ITEM.get(folder.name, 1000)
     return f" The {left} shards left of `{folder.name}` need about {max(left * each / 2**20, 0.1):,.1f} MiB."
+
+
+def room_in_all(dataset: Dataset, names: Sequence[str]) -> int:
+    """Returns about how many bytes stages need for all the recordings."""
+    items = count_recordings(dataset.stage(RECORDINGS))
+    return items * sum(bytes_per_item(dataset.stage(name), name) for name in names)
+
+
+@contextmanager
+def full_disk_told(dataset: Dataset, names: Sequence[str]) -> Iterator[None]:
+    """Says in a line that the disk is full, wherever it was that something couldn't be written.
+
+    Raises:
+        MachineError: with the room that there is, and that the stages need in all.
+    """
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        if not _is_full(error):
+            raise
+        folder = Path(getattr(error, "filename", None) or dataset.folder / "any").parent
+        free = shutil.disk_usage(folder if folder.is_dir() else dataset.folder).free / 2**20
+        raise MachineError(
+            f"`{dataset.folder}` can't be written on: {' '.join(str(error).split())}. There are {free:,.1f} MiB free;"
+            f" {', '.join(names)} need about {max(room_in_all(dataset, names) / 2**20, 0.1):,.1f} MiB in all."
+            " What is done is kept: make room and run the same command."
+        ) from error
+
+
+def _is_full(error: OSError | sqlite3.OperationalError) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in FULL or "requested and" in str(error)  # NumPy gives no number
+    return error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 
 
 def probe_audio_s(dataset: Dataset) -> float | None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.config import PrepConfig, build_stage
 from pipeline.dataset import RECORDINGS
-from pipeline.estimate import bytes_per_item
+from pipeline.estimate import room_in_all
 from pipeline.recordings import all_recordings, count_recordings
 from pipeline.runner import Plans, Run, plan_all
 from stages import audio
@@ -62,7 +62,7 @@ def check(run: Run, names: Sequence[str]) -> Plans:
 def _room(run: Run, names: Sequence[str]) -> list[str]:
     folder = run.dataset.folder
     items = count_recordings(run.dataset.stage(RECORDINGS))
-    need = _SPARE * items * sum(bytes_per_item(run.dataset.stage(name), name) for name in names)
+    need = _SPARE * room_in_all(run.dataset, names)
     free = shutil.disk_usage(folder).free
     if need <= free:
         return []

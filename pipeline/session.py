@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,12 @@ from pipeline.dataset import (
     write_head,
 )
 from pipeline.digests import DigestCache
-from pipeline.estimate import Estimate, probe_audio_s
+from pipeline.estimate import Estimate, full_disk_told, probe_audio_s
 from pipeline.interrupt import Interrupt
 from pipeline.preflight import PreflightError, check
 from pipeline.recordings import count_recordings, find_recordings, nth_recording
 from pipeline.report import Reporter
-from pipeline.runner import Run, plan_all, read_status, run_stages
+from pipeline.runner import Run, plan_all, read_status, run_stages, sweep
 from pipeline.schedulers import Scheduler, cores, parse_scheduler
 from pipeline.tally import exit_code
 from pipeline.validate import validate as check_artefacts
@@ -109,6 +110,8 @@ def prepare(
             make_folder(dataset.folder)
             token = stack.enter_context(lock.hold(dataset.folder, reporter.say))
             stop = stack.enter_context(Interrupt(dataset.folder, reporter.say))
+            stack.enter_context(full_disk_told(dataset, names))
+            stack.push(partial(_tidy_up, dataset.folder))
         cache = stack.enter_context(DigestCache(dataset.folder / DIGESTS, read_only=options.dry_run))
         cluster = stack.enter_context(open_cluster(scheduler, lambda: stop is not None and stop.asked))
         if voices is not None:
@@ -161,6 +164,12 @@ def _resolve(
                     raise PreflightError("\n".join(f"`{name}`: {problem}" for problem in found))
     problems.tell()
     return scheduler, dataset
+
+
+def _tidy_up(folder: Path, kind: type[BaseException] | None, *_: object) -> None:
+    """Removes what was being written when the work stopped: the workers are gone by now."""
+    for stage in (RECORDINGS, *STAGES) if kind else ():
+        sweep(folder / stage)
 
 
 def _find(options: "Options", dataset: Dataset, cache: DigestCache, reporter: Reporter, stop: Interrupt | None) -> None:

@@ -4,6 +4,7 @@ soundfile reads WAV, FLAC, MP3, Ogg, Opus and AIFF; PyAV reads what it can't (M4
 Everything comes out mono, float32 in [-1, 1], at the file's own rate; the files themselves are never changed.
 """
 
+import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -146,7 +147,9 @@ def write_wav(path: Path, wave: Wave, sample_rate: int) -> None:
     import soundfile
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, np.clip(wave, -1.0, 1.0), sample_rate, subtype="PCM_16", format="WAV")
+    file = io.BytesIO()  # libsndfile doesn't say that a disk is full
+    soundfile.write(file, np.clip(wave, -1.0, 1.0), sample_rate, subtype="PCM_16", format="WAV")
+    path.write_bytes(file.getvalue())
 
 
 def _check_file(path: Path) -> None:

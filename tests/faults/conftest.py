@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +33,11 @@ class Ended:
 
 
 class Command:
-    """`valle-prep` in a process group of its own, as a terminal starts it."""
+    """`valle-prep` in a process group of its own, as a terminal starts it; `before` is called in it beforehand."""
 
-    def __init__(self, err: Path, *arguments: object, **environment: object) -> None:
+    def __init__(
+        self, err: Path, *arguments: object, before: Callable[[], None] | None = None, **environment: object
+    ) -> None:
         self._err = err
         self._started = time.monotonic()
         with err.open("w") as file:
@@ -45,6 +47,7 @@ class Command:
                 stdout=subprocess.DEVNULL,
                 stderr=file,
                 start_new_session=True,
+                preexec_fn=before,  # noqa: PLW1509 (limits and privileges of the child alone)
                 env={**os.environ, "OMP_NUM_THREADS": "1", **{key: str(value) for key, value in environment.items()}},
             )
 
@@ -81,9 +84,11 @@ class Command:
 
 
 @contextmanager
-def command(folder: Path, *arguments: object, **environment: object) -> Iterator[Command]:
+def command(
+    folder: Path, *arguments: object, before: Callable[[], None] | None = None, **environment: object
+) -> Iterator[Command]:
     """Starts `valle-prep`; whatever of its group is left at the end is killed. Standard error goes below `folder`."""
-    started = Command(folder / f"{time.monotonic_ns()}.err", *arguments, **environment)
+    started = Command(folder / f"{time.monotonic_ns()}.err", *arguments, before=before, **environment)
     try:
         yield started
     finally:

@@ -3,7 +3,7 @@
 The product has no hook for it: the class is patched as it is imported. What happens is chosen by the environment,
 
     POISON_LOG     a file that gets a line `<pid> <word>` each time that a poison takes effect
-    POISON_SLOW_S  seconds that each item takes longer
+    POISON_SLOW_S  seconds that each item takes longer, save the sample that is tried before a run
 
 and by words in the text of an item: `xkill` kills the process, `xnull` reads address 0, `xhang` never comes back from
 C, `xmemory` raises a `MemoryError`.
@@ -35,7 +35,8 @@ def _patch(module):
 
     def poisoned(stage, items):
         for item in items:
-            time.sleep(float(os.environ.get("POISON_SLOW_S", "0")))
+            if not item.id.startswith("sample/"):
+                time.sleep(float(os.environ.get("POISON_SLOW_S", "0")))
             for word, poison in _POISONS.items():
                 if "POISON_LOG" in os.environ and word in item.text:
                     with open(os.environ["POISON_LOG"], "a") as log:  # noqa: PTH123 (imported at every start)

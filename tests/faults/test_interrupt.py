@@ -1,0 +1,153 @@
+"""Ctrl-C, SIGTERM and the lock: a run stops when it is told to, says how to go on, and is alone on its dataset."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stages.manifest import list_shards
+from tests.faults.conftest import Command, command, digests, leftovers, poison, sync
+
+LOCAL, SYNC = ("--jobs", 2), ("--scheduler", "sync")
+GO_ON = "Run the same command to go on."
+
+
+@pytest.fixture
+def unspoken(copy: Path) -> Path:
+    """A dataset without phonemes."""
+    shutil.rmtree(copy / "g2p")
+    return copy
+
+
+@contextmanager
+def slow_g2p(dataset: Path, scheduler: tuple[object, ...], *, item_s: float) -> Iterator[Command]:
+    """Begins g2p, each item of which takes so many seconds; gives it in the middle of the stage."""
+    with command(dataset.parent, "g2p", "--out", dataset, *scheduler, **poison(SLOW_S=item_s)) as run:
+        run.until("to make")
+        time.sleep(1 if item_s > 1 else 0)
+        yield run
+
+
+def wait_for_shard(dataset: Path) -> None:
+    give_up = time.monotonic() + 30
+    while not list_shards(dataset / "g2p"):
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+
+
+def group_of(pid: int) -> list[int]:
+    """Returns the living processes of a process group."""
+    members = []
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        try:
+            if os.getpgid(process.pid) == pid and process.status() != psutil.STATUS_ZOMBIE:
+                members.append(process.pid)
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            continue
+    return members
+
+
+def assert_goes_on(dataset: Path, reference: dict[str, str]) -> None:
+    """Has the rest done and checks that the bytes are those of a run that nobody stopped."""
+    assert not leftovers(dataset) or all(".part" in name for name in leftovers(dataset))
+    assert sync("g2p", "--out", dataset) == 0
+    assert digests(dataset) == reference
+    assert not leftovers(dataset)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("scheduler", [LOCAL, SYNC], ids=["local", "sync"])
+def test_once_saves_what_is_in_flight(
+    unspoken: Path, reference: dict[str, str], scheduler: tuple[object, ...], number: signal.Signals
+) -> None:
+    with slow_g2p(unspoken, scheduler, item_s=0.5) as run:
+        wait_for_shard(unspoken)
+        asked = run.seconds
+        if number == signal.SIGINT:
+            run.signal(number)
+        else:
+            run.process.terminate()
+        ended = run.end()
+        assert ended.code == 130, ended.err
+        assert ended.seconds - asked < 15
+        assert GO_ON in ended.err
+        assert "Traceback" not in ended.err
+        assert not group_of(run.process.pid)
+    made = len(list_shards(unspoken / "g2p"))
+    assert 0 < made < len(list_shards(unspoken / "slice"))
+    assert_goes_on(unspoken, reference)
+
+
+@pytest.mark.parametrize("scheduler", [LOCAL, SYNC], ids=["local", "sync"])
+def test_twice_stops_at_once(unspoken: Path, reference: dict[str, str], scheduler: tuple[object, ...]) -> None:
+    with slow_g2p(unspoken, scheduler, item_s=60) as run:
+        run.signal(signal.SIGINT)
+        run.until("stopping")
+        asked = run.seconds
+        run.signal(signal.SIGINT)
+        ended = run.end()
+        assert ended.code == 130, ended.err
+        assert ended.seconds - asked < 3
+        assert GO_ON in ended.err
+        assert "Traceback" not in ended.err
+        assert not group_of(run.process.pid)
+    assert sync("g2p", "--out", unspoken) == 0
+    assert digests(unspoken) == reference
+    assert not leftovers(unspoken)
+
+
+def test_what_never_comes_back_is_left_at_the_deadline(unspoken: Path) -> None:
+    with slow_g2p(unspoken, LOCAL, item_s=60) as run:
+        asked = run.seconds
+        run.signal(signal.SIGINT)
+        ended = run.end()
+        assert ended.code == 130, ended.err
+        assert ended.seconds - asked < 15
+        assert GO_ON in ended.err
+        assert not group_of(run.process.pid)
+
+
+@pytest.mark.parametrize("after_s", [0.4, 0.8, 1.5, 2.5])
+def test_it_may_come_at_any_time(voices: Path, tmp_path: Path, reference: dict[str, str], after_s: float) -> None:
+    with command(tmp_path, "transcribe", voices, "--out", tmp_path / "dataset", *LOCAL) as run:
+        time.sleep(after_s)
+        run.signal(signal.SIGINT)
+        ended = run.end(15)
+        assert ended.code == 130, ended.err
+        assert not group_of(run.process.pid)
+    assert sync("run", voices, "--out", tmp_path / "dataset") == 0
+    assert digests(tmp_path / "dataset") == reference
+
+
+def test_the_second_of_two_runs_refuses(
+    unspoken: Path, reference: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with slow_g2p(unspoken, SYNC, item_s=0.5) as first:
+        started = time.monotonic()
+        assert sync("g2p", "--out", unspoken) == 1
+        assert time.monotonic() - started < 5
+        err = capsys.readouterr().err
+        assert f"process {first.process.pid} " in err
+        assert f"`valle-prep g2p --out {unspoken}" in err
+        assert first.end().code == 0
+    assert digests(unspoken) == reference
+
+
+@pytest.mark.parametrize("scheduler", [LOCAL, SYNC], ids=["local", "sync"])
+def test_the_lock_of_a_killed_run_is_taken_over(
+    unspoken: Path, reference: dict[str, str], scheduler: tuple[object, ...]
+) -> None:
+    with slow_g2p(unspoken, scheduler, item_s=0.5) as run:
+        wait_for_shard(unspoken)
+        run.process.kill()
+        run.end()
+        assert (unspoken / ".run.lock").exists()
+        assert sync("g2p", "--out", unspoken) == 0
+    assert digests(unspoken) == reference
+    assert not leftovers(unspoken)

@@ -1,0 +1,139 @@
+"""SIGKILL at any moment, to any process: the next run goes on, and nothing shows in the dataset.
+
+`FAULTS_KILLS=50` (what `make faults` sets) for more kills, and a table of them; `FAULTS_SEED` for others.
+"""
+
+import os
+import re
+import shutil
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import psutil
+import pytest
+
+from tests.faults.conftest import EMBEDDED, Command, command, digests, leftovers, snapshot
+
+KILLS = int(os.environ.get("FAULTS_KILLS", "10"))
+SEED = int(os.environ.get("FAULTS_SEED", "7"))
+VICTIMS = ("client", "group", "worker")
+HANG_S = 60.0
+"""No run may take longer; on a slow machine, three times as long as one that nobody disturbs."""
+
+
+@pytest.fixture(scope="session")
+def clips(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shortest real recordings with transcripts of three corpora, 40 in all."""
+    folder = tmp_path_factory.mktemp("clips")
+    for group, count in (("vctk", 20), ("ljspeech", 6), ("librispeech-test-other", 14)):
+        told = [path for path in (speech / group).rglob("*.*") if path.suffix in {".wav", ".flac"}]
+        for clip in sorted(told, key=lambda path: (path.stat().st_size, path.name))[:count]:
+            target = folder / clip.relative_to(speech)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            for path in (clip, clip.with_suffix(".txt")):
+                shutil.copy(path, target.parent)
+    return folder
+
+
+def workers(client: int) -> list[psutil.Process]:
+    """Returns a client's Dask workers."""
+    try:
+        children = psutil.Process(client).children(recursive=True)
+        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def strike(run: Command, victim: str, random: Random) -> str:
+    """Kills the client, all of its group, or a worker (the client where there is none yet); returns who it was."""
+    if victim == "worker" and (targets := workers(run.process.pid)):
+        with suppress(psutil.NoSuchProcess):
+            random.choice(targets).kill()
+        return "worker"
+    if victim == "group":
+        run.signal(signal.SIGKILL)
+        return "group"
+    run.process.kill()
+    return "client"
+
+
+def to_make(err: str) -> str:
+    """Returns the shards that a run found missing."""
+    found = re.findall(r"^(\w+): [\d,]+ items in (\d+) shards? to make", err, re.MULTILINE)
+    return " ".join(f"{stage} {shards}" for stage, shards in found) or "nothing"
+
+
+@dataclass
+class Kill:
+    """A row of the table."""
+
+    at_s: float
+    """Seconds after the start of the run that it hits."""
+    victim: str
+    made: str = ""
+    """What the next run had to make; of a worker, what its own run said."""
+    next_s: float = 0.0
+    """How long that run went on, until its end or the next kill."""
+
+
+def plan(whole_s: float, random: Random) -> list[Kill]:
+    """Draws a moment out of each slice of an undisturbed run, from the scan to the last `finish`, in any order."""
+    kills = [Kill(whole_s * (n + random.random()) / KILLS, VICTIMS[n % len(VICTIMS)]) for n in range(KILLS)]
+    random.shuffle(kills)
+    return kills
+
+
+def disturb(run: Command, waiting: list[Kill], done: list[Kill], random: Random) -> bool:
+    """Kills as planned until the client dies, which returns True, or the run comes to its end."""
+    while waiting:
+        kill = waiting[0]
+        while run.seconds < kill.at_s and run.process.poll() is None:
+            time.sleep(0.005)
+        if run.process.poll() is not None:
+            return False
+        kill.at_s = run.seconds
+        kill.victim = strike(run, kill.victim, random)
+        done.append(waiting.pop(0))
+        if kill.victim != "worker":
+            return True
+        # what is too early for this run waits for another
+        waiting.sort(key=lambda one: one.at_s < run.seconds)
+    return False
+
+
+def test_kills(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    random, out, sources = Random(SEED), tmp_path / "dataset", snapshot(clips)
+    shared = ("run", clips, "--jobs", 2, *EMBEDDED, "--out")
+    with command(tmp_path, *shared, tmp_path / "whole") as run:
+        whole = run.end(300)
+    assert whole.code == 0, whole.err
+    expected = digests(tmp_path / "whole")
+    waiting, done, ends = plan(whole.seconds, random), [], 0
+    while waiting or ends == 0 or out.exists():
+        fresh, before = not out.exists(), len(done)
+        with command(tmp_path, *shared, out) as run:
+            killed = disturb(run, waiting, done, random)
+            ended = run.end(max(HANG_S, 3 * whole.seconds))
+        for kill in done[max(before - 1, 0) : len(done) - killed]:
+            kill.made, kill.next_s = to_make(ended.err), ended.seconds
+        if killed:
+            assert ended.code == -signal.SIGKILL, ended.err
+            continue
+        assert ended.code == 0, ended.err
+        assert digests(out) == expected
+        assert not leftovers(out)
+        shutil.rmtree(out)
+        ends += 1
+        if fresh and waiting and len(done) == before:
+            waiting[0].at_s *= 0.9  # this machine has become faster: the moment would never come
+    assert snapshot(clips) == sources
+    if "FAULTS_KILLS" in os.environ:
+        with capsys.disabled():
+            print(f"\nan undisturbed run takes {whole.seconds:.1f} s; {ends} runs came to their end, all bytes equal")
+            print(f"{'kill':>4}  {'at s':>5}  {'victim':<7} {'next s':>6}  the next run had to make (shards)")
+            for number, kill in enumerate(done, start=1):
+                print(f"{number:>4}  {kill.at_s:5.1f}  {kill.victim:<7} {kill.next_s:6.1f}  {kill.made}")
