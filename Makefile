@@ -39,7 +39,8 @@ format: setup ## format the code and mend what the linter can mend
 hdf5: setup ## write the store of an encoded dataset (OUT=dataset)
 	$(BIN)/valle-prep hdf5 --out $(OUT) $(ARGS)
 
-bench: setup ## measure the trainer and the decoder on this machine
+bench: setup ## measure the runner, the trainer and the decoder on this machine
+	$(BIN)/python -m pipeline.bench
 	$(BIN)/valle bench train $(ARGS)
 	$(BIN)/valle bench decode $(ARGS)
 
