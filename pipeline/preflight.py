@@ -6,6 +6,7 @@ processes a sample of two seconds, on a worker, so that a missing package is kno
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from stages.records import Encoded, Recording, Segment, Transcript, Utterance
 
 _SPARE = 1.2
 """Times the room that the estimate says."""
+_MOST_DEATHS = 3
+"""Of workers on one sample: one may die of something else."""
 
 
 class PreflightError(ValleError):
@@ -89,11 +92,17 @@ def _samples(run: Run, names: Sequence[str]) -> list[str]:
         samples.append(Sample(name, stage.config.model_dump_json(), stage.context))
     run.reporter.say("trying each stage on a two-second sample")
     gpu = any(run.stage(name).on_gpu for name in names)
-    return [problem for found in run.cluster.run(try_sample, samples, _died, gpu=gpu) for problem in found]
+    deaths: Counter[str] = Counter()
 
+    def again(sample: Sample) -> Sample:
+        deaths[sample.stage] += 1
+        if deaths[sample.stage] == _MOST_DEATHS:
+            raise PreflightError(
+                f"`{sample.stage}` killed {_MOST_DEATHS} workers on a sample of two seconds. Look at its installation."
+            )
+        return sample
 
-def _died(sample: Sample) -> Sample:
-    raise PreflightError(f"`{sample.stage}` kills its worker on a sample of two seconds. Look at its installation.")
+    return [problem for found in run.cluster.run(try_sample, samples, again, gpu=gpu) for problem in found]
 
 
 def try_sample(sample: Sample) -> list[str]:

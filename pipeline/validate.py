@@ -18,7 +18,17 @@ from pipeline.dataset import COMPLETE, HEAD, RECORDINGS, Dataset
 from pipeline.digests import DigestCache, stamp_of
 from pipeline.recordings import read_recordings
 from stages.errors import ArtefactError
-from stages.manifest import ITEMS, FileSeal, Receipt, list_shards, part_paths, read_lines, read_receipt, read_sealed
+from stages.manifest import (
+    ITEMS,
+    FileSeal,
+    Receipt,
+    list_shards,
+    part_paths,
+    read_lines,
+    read_receipt,
+    read_sealed,
+    shard_name,
+)
 from stages.records import Encoded, path_of
 from stages.store import open_store
 
@@ -82,7 +92,7 @@ def validate(dataset: Dataset, cache: DigestCache, *, deep: bool) -> Findings:
 
 def _stage(dataset: Dataset, name: str, cache: DigestCache, findings: Findings, *, deep: bool) -> Iterator[Problem]:
     folder = dataset.folder / name
-    expected = list_shards(dataset.folder / RECORDINGS)
+    expected = _all_shards(dataset)
     present = set(list_shards(folder))
     complete = read_sealed(folder / COMPLETE)
     known = {COMPLETE, *complete.get("files", {})}
@@ -109,6 +119,12 @@ def _stage(dataset: Dataset, name: str, cache: DigestCache, findings: Findings, 
             yield Problem(name, f"{name}/{path.name}", UNFINISHED, "a run was stopped while it wrote this")
         elif complete and path.name not in known | _KNOWN and not (found and found[1] in expected):
             yield Problem(name, f"{name}/{path.name}", STALE, "nothing made from these recordings has this file")
+
+
+def _all_shards(dataset: Dataset) -> list[str]:
+    """Returns the names of all shards, also of those that aren't there: each name tells how many there are."""
+    totals = {int(name.partition("-of-")[2]) for name in list_shards(dataset.folder / RECORDINGS)}
+    return [shard_name(index, total) for total in sorted(totals) for index in range(total)]
 
 
 def _files(
