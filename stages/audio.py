@@ -5,6 +5,7 @@ Everything comes out mono, float32 in [-1, 1], at the file's own rate; the files
 """
 
 import io
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,7 +62,7 @@ def probe(path: Path) -> AudioInfo:
 
     _check_file(path)
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             return AudioInfo(file.samplerate, file.frames, file.channels)
     except soundfile.LibsndfileError:
         wave, rate = _decode_with_av(path)
@@ -87,7 +88,7 @@ def read(path: Path, start_samples: int = 0, end_samples: int | None = None) -> 
 
     _check_file(path)
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             if file.format in _EXACT_SEEK and (start_samples or end_samples is not None):
                 wave, rate = _read_cut(file, start_samples, end_samples), file.samplerate
             else:
@@ -179,7 +180,7 @@ def _whole(path: Path, _size: int, _mtime_ns: int) -> tuple[Wave, int]:
     import soundfile
 
     try:
-        data, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        data, rate = soundfile.read(os.fsencode(path), dtype="float32", always_2d=True)
     except soundfile.LibsndfileError:
         wave, rate = _decode_with_av(path)
     else:
@@ -196,7 +197,7 @@ def _announced_samples(path: Path) -> int:
     import soundfile
 
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             frames, log = int(file.frames), file.extra_info
     except soundfile.LibsndfileError:
         return 0
