@@ -33,7 +33,7 @@ START = Place()
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Packed documents: the causal ones (level 0) first, then the bidirectional ones."""
+    """Packed documents: the causal ones first, then the bidirectional ones."""
 
     tokens_L: Tensor
     codes_LK: Tensor
@@ -43,9 +43,9 @@ class Batch:
     causal: int
     """Number of documents that are causal."""
     rows: tuple[Tensor, ...]
-    """For each codebook the positions at which it is predicted."""
+    """For each head (see `Document.head`) the positions at which it predicts."""
     targets: tuple[Tensor, ...]
-    """For each codebook the codes to predict there."""
+    """For each head what to predict there."""
     place: Place = START
     """Where the stream goes on after this batch."""
 
@@ -71,20 +71,20 @@ class Batch:
 
 
 def collate(documents: Sequence[Document], num_codebooks: int, place: Place = START) -> Batch:
-    """Packs documents into a batch; those of level 0 come first, else the order is kept."""
-    ordered = sorted(documents, key=lambda document: document.level > 0)
+    """Packs documents into a batch; the causal ones come first, else the order is kept."""
+    ordered = sorted(documents, key=lambda document: not document.causal)
     starts = np.cumsum([0, *map(len, ordered)])
-    rows: list[list[np.ndarray]] = [[] for _ in range(num_codebooks)]
-    targets: list[list[np.ndarray]] = [[] for _ in range(num_codebooks)]
+    rows: list[list[np.ndarray]] = [[] for _ in range(num_codebooks + 2)]
+    targets: list[list[np.ndarray]] = [[] for _ in range(num_codebooks + 2)]
     for start, item in zip(starts, ordered, strict=False):
-        rows[item.level].append(np.arange(item.rows.start, item.rows.stop) + start)
-        targets[item.level].append(item.targets)
+        rows[item.head].append(item.rows_M + start)
+        targets[item.head].append(item.targets_M)
     return Batch(
         _joined([item.tokens_L for item in ordered]),
         _joined([item.codes_LK for item in ordered]),
         _joined([item.positions_L for item in ordered]),
         tuple(map(len, ordered)),
-        sum(item.level == 0 for item in ordered),
+        sum(item.causal for item in ordered),
         tuple(map(_joined, rows)),
         tuple(map(_joined, targets)),
         place,
@@ -147,15 +147,15 @@ class BatchStream:
         return draws
 
 
-def every_level(examples: Examples, batch_tokens: int, *, seed: int) -> Iterator[Batch]:
-    """Yields each utterance once at every level, in the order of the store: a fixed set to validate on."""
+def every_mode(examples: Examples, batch_tokens: int, *, seed: int) -> Iterator[Batch]:
+    """Yields each utterance once in every mode that is trained, at every level: a fixed set to validate on."""
     num_codebooks = examples.store.codec.num_codebooks
     documents: list[Document] = []
     left = batch_tokens
     for row in examples.rows.tolist():
-        draw = examples.draw(row, np.random.default_rng((seed, row)))
-        for level in range(num_codebooks):
-            item = examples.document(replace(draw, level=level))
+        for mode, level in examples.kinds:
+            draw = examples.draw(row, np.random.default_rng((seed, row)))
+            item = examples.document(examples.recast(draw, mode, level))
             left -= len(item)
             if left < 0 and documents:
                 yield collate(documents, num_codebooks)

@@ -55,7 +55,7 @@ def training(config: TrainConfig, *, device: str, seconds: float) -> Values:
 
     def update(inputs: Batch, attend: Attend) -> None:
         logits = network(inputs.tokens_L, inputs.codes_LK, inputs.positions_L, attend, inputs.rows)
-        fabric.backward(score(logits, inputs.targets).loss_K.sum() / inputs.num_targets)
+        fabric.backward(score(logits, inputs.targets).loss_H.sum() / inputs.num_targets)
         clip_grad_norm_(raw.parameters(), config.optimizer.clip_norm)
         for optimizer in optimizers:
             optimizer.step()

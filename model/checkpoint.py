@@ -6,6 +6,8 @@
     tokenizer.json      the vocabulary
     meta.json           step, codec identity, dataset fingerprint and symbols
     trainer.pt          optimiser, place in the data, generators (read with `weights_only`)
+
+What `valle export` writes holds the same but `trainer.pt`: one file, with the three JSON files in its metadata.
 """
 
 import json
@@ -18,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from model.config import TrainConfig
 from model.network import Decoder
@@ -29,7 +31,12 @@ from stages.errors import ArtefactError, MissingInputError
 from stages.records import CodecIdentity
 
 _STEP = re.compile(r"step-(\d{8,})")
-FORMAT = 1
+FORMAT = 2
+PARTS = ("config", "tokenizer", "meta")
+"""What a checkpoint holds as JSON."""
+EXPORTED = "valle"
+"""Where `valle export` keeps them together: a safetensors file's metadata under this key, or this JSON file."""
+_UNREADABLE = (OSError, SafetensorError, ValueError, KeyError, TypeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ class Checkpoint:
     """A checkpoint, opened; the weights are in `network`."""
 
     folder: Path
+    """Or the one file that `valle export` wrote."""
     config: TrainConfig
     tokenizer: Tokenizer
     meta: Meta
@@ -129,12 +137,17 @@ def newest(run: Path) -> Path | None:
 
 
 def find(path: Path) -> Path:
-    """Returns the checkpoint that `path` names: itself, or the newest of a run.
+    """Returns the checkpoint that `path` names: itself, the newest of a run, or one file of `valle export`.
 
     Raises:
         MissingInputError: if there is none.
     """
-    if (path / "model.safetensors").is_file():
+    if (path / f"{EXPORTED}.json").is_file():
+        raise MissingInputError(
+            f"`{path}` must be a checkpoint or a run's folder, but is a model for `transformers`."
+            f" Turn it back with `valle export {path} model.safetensors` and give that file."
+        )
+    if path.is_file() or (path / "model.safetensors").is_file():
         return path
     found = newest(path)
     if found is None:
@@ -145,77 +158,106 @@ def find(path: Path) -> Path:
     return found
 
 
-def read_config(folder: Path) -> TrainConfig:
+def read_part(source: Path, part: str) -> str:
+    """Returns the JSON of one of `PARTS`, from a checkpoint or from a file that `valle export` wrote."""
+    if not source.is_file():
+        return (source / f"{part}.json").read_text(encoding="utf-8")
+    if source.suffix == ".json":
+        together = source.read_text(encoding="utf-8")
+    else:
+        with safe_open(source, "pt") as file:
+            together = (file.metadata() or {}).get(EXPORTED, "")
+        if not together:
+            raise ValueError("`valle export` didn't write it")
+    return json.dumps(json.loads(together)[part])
+
+
+def read_config(source: Path) -> TrainConfig:
     """Reads a checkpoint's configuration; raises `ArtefactError` if it doesn't fit this version."""
-    path = folder / "config.json"
     try:
-        return TrainConfig.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
-        raise _damaged(path, "a configuration of this version", error) from error
+        return TrainConfig.model_validate_json(read_part(source, "config"))
+    except _UNREADABLE as error:
+        raise _damaged(source, "config.json", "a configuration of this version", error) from error
 
 
-def read_meta(folder: Path) -> Meta:
+def read_tokenizer(source: Path) -> Tokenizer:
+    """Reads a checkpoint's vocabulary; raises `ArtefactError` if it is damaged."""
+    if not source.is_file():
+        return Tokenizer.load(source / "tokenizer.json")
+    try:
+        return Tokenizer(json.loads(read_part(source, "tokenizer"))["tokens"])
+    except _UNREADABLE as error:
+        raise _damaged(source, "tokenizer.json", "a vocabulary", error) from error
+
+
+def read_meta(source: Path) -> Meta:
     """Reads what a checkpoint is; raises `ArtefactError` if it is damaged or of another format."""
-    path = folder / "meta.json"
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = json.loads(read_part(source, "meta"))
         codec = CodecIdentity.from_json(about["codec"])
         meta = Meta(about["step"], codec, about["dataset"], tuple(about["symbols"]))
         found = about["format"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, "a checkpoint's description", error) from error
+    except _UNREADABLE as error:
+        raise _damaged(source, "meta.json", "a checkpoint's description", error) from error
     if found != FORMAT:
-        raise ArtefactError(f"`{path}` must be of format {FORMAT}, but is {found}. Use the version that wrote it.")
+        raise ArtefactError(f"`{source}` must be of format {FORMAT}, but is {found}. Use the version that wrote it.")
     return meta
 
 
 def load(path: Path, device: str = "cpu") -> Checkpoint:
-    """Opens a checkpoint, or the newest of a run.
+    """Opens a checkpoint, the newest of a run, or one file of `valle export`.
 
     Raises:
         MissingInputError: if there is none.
         ArtefactError: if a part is damaged or doesn't fit the others; says which.
     """
-    folder = find(path)
-    config, meta = read_config(folder), read_meta(folder)
-    tokenizer = Tokenizer.load(folder / "tokenizer.json")
+    source = find(path)
+    config, meta, tokenizer = read_config(source), read_meta(source), read_tokenizer(source)
     network = build(config, tokenizer, meta.codec)
-    load_weights(network, folder)
-    return Checkpoint(folder, config, tokenizer, meta, network.to(device))
+    load_weights(network, source)
+    return Checkpoint(source, config, tokenizer, meta, network.to(device))
 
 
-def load_weights(network: Decoder, folder: Path) -> None:
+def load_weights(network: Decoder, source: Path) -> None:
     """Reads a checkpoint's weights into a network; raises `ArtefactError` naming the first that doesn't fit."""
-    path = folder / "model.safetensors"
+    weights = read_weights(source)
+    check_weights(network, weights, source)
+    network.load_state_dict(weights)
+
+
+def read_weights(source: Path, name: str = "model.safetensors") -> dict[str, Tensor]:
+    """Reads the tensors of a file in a folder, or of one file; raises `ArtefactError` if it is damaged."""
     try:
-        weights = load_file(path)
+        return load_file(source if source.is_file() else source / name)
     except (OSError, SafetensorError) as error:
-        raise _damaged(path, "the weights", error) from error
+        raise _damaged(source, name, "the weights", error) from error
+
+
+def check_weights(network: Decoder, weights: dict[str, Tensor], source: Path) -> None:
+    """Checks that weights fit a network; raises `ArtefactError` naming the first that doesn't."""
     wanted = network.state_dict()
     for name in sorted(wanted.keys() | weights.keys()):
         here = tuple(wanted[name].shape) if name in wanted else "absent"
         there = tuple(weights[name].shape) if name in weights else "absent"
         if here != there:
             raise ArtefactError(
-                f"`{path}` must fit the configuration beside it, but `{name}` is {there} instead of {here}."
+                f"`{source}` must hold weights that fit its configuration, but `{name}` is {there} instead of {here}."
                 " Take the weights and config.json from the same checkpoint."
             )
-    network.load_state_dict(weights)
 
 
 def load_trainer_state(folder: Path) -> dict[str, Any]:
     """Reads what a trainer needs to go on; raises `ArtefactError` if it is damaged."""
-    path = folder / "trainer.pt"
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = torch.load(folder / "trainer.pt", map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise _damaged(path, "the trainer's state", error) from error
+        raise _damaged(folder, "trainer.pt", "the trainer's state", error) from error
     return state
 
 
-def _damaged(path: Path, what: str, error: Exception) -> ArtefactError:
+def _damaged(source: Path, name: str, what: str, error: Exception) -> ArtefactError:
     reason = str(error).splitlines()[0] if str(error) else repr(error)
-    return ArtefactError(
-        f"`{path}` must hold {what}, but can't be read as that: {reason}."
-        f" Remove `{path.parent}` to use the checkpoint before it."
-    )
+    path, rest = source / name, f"Remove `{source}` to use the checkpoint before it"
+    if source.is_file():
+        path, rest = source, "Make it again with `valle export`"
+    return ArtefactError(f"`{path}` must hold {what}, but can't be read as that: {reason}. {rest}.")

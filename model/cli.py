@@ -61,6 +61,13 @@ def train(
         typer.echo(f"{folder}\nNext: valle synth TEXT REFERENCE.wav OUT.wav --model {settings.trainer.out}")
 
 
+class Mode(StrEnum):
+    """How codebook 0 is made."""
+
+    AR = "ar"
+    NAR_LEN = "nar-len"
+
+
 @app.command()
 def synth(
     text: Annotated[str, typer.Argument(help="What to say.")],
@@ -68,6 +75,9 @@ def synth(
     out: Annotated[Path, typer.Argument(help="The WAV file to write.")],
     *,
     model: Annotated[Path, typer.Option(help="A run's folder or a checkpoint.")],
+    mode: Annotated[Mode, typer.Option(help="ar: frame by frame; nar-len: its length, then all at once.")] = Mode.AR,
+    steps: Annotated[int, typer.Option(help="With nar-len: passes of the network.")] = 25,
+    guidance: Annotated[float, typer.Option(help="With nar-len: how strictly text and voice hold; 1 is off.")] = 2.5,
     temperature: Annotated[float, typer.Option(help="0 is greedy, 1 the model's own spread.")] = 1.0,
     top_k: Annotated[int, typer.Option(help="Only the k likeliest codes; 0 for all.")] = 0,
     top_p: Annotated[float, typer.Option(help="Only the likeliest codes of this probability.")] = 1.0,
@@ -83,13 +93,22 @@ def synth(
 ) -> None:
     """Speak a text in the voice of a recording."""
     from model.inference import Synthesizer
+    from model.masked import Unmasking
     from model.samplers import Sampling
     from stages.audio import write_wav
 
     sampling = Sampling(temperature, top_k, top_p)
     voice = Synthesizer.load(model, device, codec=codec, codec_weights=codec_weights)
     speech = voice.speak(
-        text, prompt=reference, prompt_text=ref_text, language=language, seed=seed, max_s=max_s, ar=sampling
+        text,
+        prompt=reference,
+        prompt_text=ref_text,
+        language=language,
+        seed=seed,
+        max_s=max_s,
+        mode=mode.value,
+        ar=sampling,
+        unmasking=Unmasking(steps, guidance, sampling=sampling),
     )
     write_wav(out, speech.samples, speech.sample_rate)
     if speech.unseen and not quiet:
@@ -106,6 +125,82 @@ def synth(
     }
     if as_json or not quiet:
         _show(about, as_json)
+
+
+@app.command()
+def transcribe(
+    audio: Annotated[Path, typer.Argument(help="A recording of speech.")],
+    *,
+    model: Annotated[Path, typer.Option(help="A run's folder or a checkpoint.")],
+    language: Annotated[str | None, typer.Option(help="Code such as en; heard too if not given.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    codec_weights: Annotated[Path | None, typer.Option(help="The codec's weights.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the phonemes of what is said in a recording."""
+    from model.inference import Synthesizer
+
+    heard = Synthesizer.load(model, device, codec_weights=codec_weights).hear(audio, language=language)
+    _show({"language": heard.language, "phonemes": heard.phonemes, "ended": str(heard.ended).lower()}, as_json)
+
+
+@app.command("eval")
+def evaluate(
+    *,
+    listed: Annotated[Path, typer.Option("--list", help="What to say, in the format of the protocol's authors.")],
+    protocol: Annotated[str, typer.Option(help="ls-valle, ls-valle-continual, ls-pc or seed-tts.")],
+    model: Annotated[Path, typer.Option(help="A run's folder or a checkpoint.")],
+    root: Annotated[
+        Path | None, typer.Option(help="Where the list's recordings lie; its own folder if not given.")
+    ] = None,
+    asr: Annotated[str, typer.Option(help="A whisper: folder or name in the cache; none.")] = "large-v3",
+    speaker: Annotated[
+        str, typer.Option(help="A WavLM for speaker verification: its path; resemblyzer; none.")
+    ] = "none",
+    dnsmos: Annotated[Path | None, typer.Option(help="DNSMOS P.835's sig_bak_ovr.onnx.")] = None,
+    limit: Annotated[int | None, typer.Option(help="So many utterances, spread over the list.")] = None,
+    seed: Annotated[int, typer.Option(help="Of prompts, speech and intervals.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="A folder for the waves and rows.jsonl.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Score a model by a published protocol, beside real speech and the codec alone."""
+    from model import evaluate as evaluation
+    from model.inference import Synthesizer
+    from model.judges import load_judges
+    from model.protocols import read_trials
+
+    trials = read_trials(protocol, listed, root=root, limit=limit, seed=seed)
+    judges = load_judges(asr=asr, speaker=speaker, dnsmos=dnsmos, device=device)
+    voice = Synthesizer.load(model, device)
+    report = evaluation.evaluate(voice, protocol, trials, judges, seed=seed, out=out, quiet=quiet or as_json)
+    typer.echo(json.dumps(report, ensure_ascii=False) if as_json else evaluation.table(report))
+
+
+class Format(StrEnum):
+    """What a model can be exported to."""
+
+    SAFETENSORS = "safetensors"
+    HF = "hf"
+
+
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="A run's folder, a checkpoint, or what was exported.")],
+    out: Annotated[Path, typer.Argument(help="The file (safetensors) or folder (hf) to write.")],
+    *,
+    form: Annotated[
+        Format, typer.Option("--format", help="safetensors: one file that speaks; hf: Llama for transformers.")
+    ] = Format.SAFETENSORS,
+    as_json: Json = False,
+) -> None:
+    """Write a model as one file, or as a folder that transformers opens as Llama; or either back."""
+    from model.export import export as write
+
+    written = write(model, out, form.value)
+    numbers = {"step": written.meta.step, "parameters": written.num_parameters}
+    _show({"out": str(out), "format": form.value, **numbers}, as_json)
 
 
 class Bench(StrEnum):

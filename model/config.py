@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from model.documents import Mode
 from stages.config import Config, runtime
 
 Precision = Literal["auto", "32-true", "bf16-mixed", "bf16-true"]
@@ -70,8 +71,17 @@ class DataConfig(Config):
     continuation_probability: float = Field(default=0.1, ge=0, le=1)
     """How often the prompt is the utterance's own beginning (task `tts-c`, what a prompt with its text uses); the
     only kind for a speaker of one utterance."""
-    ar_probability: float = Field(default=0.5, gt=0, lt=1)
-    """How often a document is learnt in codebook 0; else codebook k is drawn with weight K - k (k = 1 ... K-1)."""
+    modes: dict[Mode, float] = Field(default={"ar": 0.5, "nar": 0.5})
+    """How often, relative to each other, an utterance is learnt as `ar` (codebook 0, frame by frame), `nar` (codebook
+    k, drawn with weight K - k), `nar-len` (codebook 0, all at once), `len` (number of frames), `stt` (phonemes)."""
+    unconditional_probability: float = Field(default=0.0, ge=0, le=1)
+    """How often text and prompt are left out in `ar` and `nar-len`, for classifier-free guidance."""
+    mask_schedule: Literal["cosine", "fixed"] = "cosine"
+    """Share of frames masked in `nar-len`: cos(u pi/2) with u uniform, or always `mask_ratio`."""
+    mask_ratio: float = Field(default=0.8, gt=0, le=1)
+    """Share of frames masked with the schedule `fixed`."""
+    corrupt: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the codes shown in `nar` that are replaced by random ones, since the codes of `ar` aren't perfect."""
     batch_tokens: int = Field(default=16_384, ge=64)
     """Most positions (phonemes, frames and markers) in a packed batch."""
 
@@ -79,6 +89,8 @@ class DataConfig(Config):
     def _check_range(self) -> Self:
         if self.max_s <= self.min_s:
             raise ValueError(f"`max_s` ({self.max_s}) must be greater than `min_s` ({self.min_s})")
+        if min(self.modes.values(), default=0) < 0 or not sum(self.modes.values()):
+            raise ValueError(f"`modes` must hold weights of 0 or more, one of them above 0, but holds {self.modes}")
         return self
 
 

@@ -5,13 +5,25 @@ a run can be continued from two numbers.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from model.config import DataConfig
-from model.documents import MARKERS, Condition, Document, Int64s, document
+from model.documents import (
+    MARKERS,
+    MODES,
+    Condition,
+    Document,
+    Int64s,
+    Mode,
+    canvas,
+    document,
+    length_document,
+    text_document,
+)
 from model.tokenizer import Task, Tokenizer
 from stages.errors import UsageError
 from stages.records import CodecIdentity, Codes, split_of
@@ -47,6 +59,10 @@ class Store(Protocol):
         """Returns the rows of a row's neighbours, nearest first; () where there are none."""
 
 
+_GUIDED = frozenset({"ar", "nar-len"})
+"""Modes that can be spoken with guidance."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draw:
     """What was drawn for one utterance, before any codes are read."""
@@ -58,14 +74,27 @@ class Draw:
     """Frames of `prompt_row` that are the prompt."""
     response: slice
     """Frames of `row` that are the response."""
+    mode: Mode
     level: int
     phonemes: str
+    noise: int
+    """Seed of what is masked or corrupted."""
+
+    @property
+    def frames(self) -> int:
+        """Frames of the response."""
+        return int(self.response.stop - self.response.start)
 
     @property
     def length(self) -> int:
         """Positions of the document, short of symbols that decompose into several."""
-        frames = self.prompt.stop - self.prompt.start + self.response.stop - self.response.start
-        return MARKERS + len(self.phonemes) + int(frames)
+        prompt = int(self.prompt.stop - self.prompt.start)
+        match self.mode:
+            case "len":
+                return MARKERS + len(self.phonemes) + prompt + len(str(self.frames))
+            case "stt":
+                return MARKERS - 1 + len(self.phonemes) + self.frames
+        return MARKERS + len(self.phonemes) + prompt + self.frames
 
 
 class Examples:
@@ -103,11 +132,17 @@ class Examples:
                 " `data.validation`."
             )
         self._usable = in_range & is_train if split == "train" else in_range
+        self._unconditional = config.unconditional_probability if split == "train" else 0.0
         self._index_speakers()
         self._prompt_frames = max(1, round(config.prompt_s * store.codec.frame_rate))
         num_codebooks = store.codec.num_codebooks
         weights = np.arange(num_codebooks - 1, 0, -1, dtype=np.float64)
         self._level_bounds = np.cumsum(weights / weights.sum()) if num_codebooks > 1 else weights
+        used = {mode: config.modes.get(mode, 0.0) for mode in MODES if mode != "nar" or num_codebooks > 1}
+        self._modes = [mode for mode, weight in used.items() if weight]
+        if not self._modes:
+            raise UsageError("`data.modes` must leave something to learn, but `nar` needs more than one codebook.")
+        self._mode_bounds = np.cumsum([used[mode] for mode in self._modes]) / sum(used.values())
 
     def _index_speakers(self) -> None:
         """Sorts the usable rows by speaker, so that a speaker's rows are one slice."""
@@ -121,25 +156,48 @@ class Examples:
         """Number of utterances."""
         return len(self.rows)
 
+    @property
+    def kinds(self) -> list[tuple[Mode, int]]:
+        """All modes that are trained, those of `nar` with each level."""
+        levels = range(1, self.store.codec.num_codebooks)
+        return [
+            kind for mode in self._modes for kind in ([(mode, k) for k in levels] if mode == "nar" else [(mode, 0)])
+        ]
+
     def draw(self, row: int, rng: np.random.Generator) -> Draw:
-        """Draws prompt, task and level for a row of the store."""
+        """Draws mode, level, prompt and task for a row of the store."""
         frames = int(self.store.frames[row])
-        level = self._draw_level(rng)
+        mode, level = self._draw_mode(rng)
         prompt_row = self._draw_prompt_row(row, rng)
         continuation = rng.random() < self.config.continuation_probability
+        unconditional = rng.random() < self._unconditional
+        noise = int(rng.integers(2**63))
         phonemes = self.store.phonemes(row)
         if continuation or prompt_row == row:
             length = min(self._prompt_frames, frames // 2)
-            return Draw(row, "tts-c", row, slice(0, length), slice(length, frames), level, phonemes)
-        available = int(self.store.frames[prompt_row])
-        length = min(self._prompt_frames, available)
-        start = int(rng.integers(available - length + 1))
-        return Draw(row, "tts", prompt_row, slice(start, start + length), slice(0, frames), level, phonemes)
+            draw = Draw(row, "tts-c", row, slice(0, length), slice(length, frames), mode, level, phonemes, noise)
+        else:
+            available = int(self.store.frames[prompt_row])
+            length = min(self._prompt_frames, available)
+            start = int(rng.integers(available - length + 1))
+            prompt = slice(start, start + length)
+            draw = Draw(row, "tts", prompt_row, prompt, slice(0, frames), mode, level, phonemes, noise)
+        draw = replace(draw, phonemes="", prompt=slice(0, 0)) if unconditional and mode in _GUIDED else draw
+        return self.recast(draw, mode, level)
 
-    def _draw_level(self, rng: np.random.Generator) -> int:
-        if rng.random() < self.config.ar_probability or not len(self._level_bounds):
-            return 0
-        return 1 + int(np.searchsorted(self._level_bounds[:-1], rng.random(), side="right"))
+    def recast(self, draw: Draw, mode: Mode, level: int) -> Draw:
+        """Returns the same draw in another mode."""
+        if mode == "stt":  # all of the utterance, since nobody knows which phonemes belong to which frames
+            whole = slice(0, int(self.store.frames[draw.row]))
+            phonemes = self.store.phonemes(draw.row)
+            return replace(draw, mode=mode, level=0, response=whole, prompt=slice(0, 0), phonemes=phonemes)
+        return replace(draw, mode=mode, level=level)
+
+    def _draw_mode(self, rng: np.random.Generator) -> tuple[Mode, int]:
+        mode = self._modes[int(np.searchsorted(self._mode_bounds[:-1], rng.random(), side="right"))]
+        if mode != "nar":
+            return mode, 0
+        return mode, 1 + int(np.searchsorted(self._level_bounds[:-1], rng.random(), side="right"))
 
     def _draw_prompt_row(self, row: int, rng: np.random.Generator) -> int:
         """Returns another usable row of the speaker, or `row` where there is none."""
@@ -160,7 +218,34 @@ class Examples:
 
     def document(self, draw: Draw) -> Document:
         """Reads the codes of a draw and lays them out."""
-        prompt_KP = self.store.codes(draw.prompt_row)[:, draw.prompt]
         response_KT = self.store.codes(draw.row)[:, draw.response]
-        condition = Condition(draw.phonemes, self.store.languages[draw.row], prompt_KP, draw.task)
-        return document(self.tokenizer, condition, response_KT, draw.level, self.stop)
+        tokenizer, language = self.tokenizer, self.store.languages[draw.row]
+        if draw.mode == "stt":
+            spoken = [tokenizer.language(language), *tokenizer.encode(draw.phonemes)]
+            return text_document(tokenizer, response_KT, spoken, ended=True)
+        prompt_KP = self.store.codes(draw.prompt_row)[:, draw.prompt]
+        condition = Condition(draw.phonemes, language, prompt_KP, draw.task)
+        rng = np.random.default_rng(draw.noise)
+        match draw.mode:
+            case "len":
+                return length_document(tokenizer, condition, tokenizer.encode(str(draw.frames)), ended=True)
+            case "nar-len":
+                return canvas(tokenizer, condition, response_KT[0], self._masked(draw.frames, rng))
+            case "nar" if self.config.corrupt:
+                response_KT = self._corrupted(response_KT, draw.level, rng)
+        return document(tokenizer, condition, response_KT, draw.level, self.stop)
+
+    def _masked(self, frames: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+        """Draws which frames are masked: at least one."""
+        cosine = self.config.mask_schedule == "cosine"
+        share = np.cos(rng.random() * np.pi / 2) if cosine else self.config.mask_ratio
+        masked_T = np.zeros(frames, bool)
+        masked_T[rng.permutation(frames)[: max(1, round(share * frames))]] = True
+        return masked_T
+
+    def _corrupted(self, response_KT: Codes, level: int, rng: np.random.Generator) -> Codes:
+        """Replaces some of the codes below a level by random ones."""
+        changed_KT = rng.random(response_KT.shape) < self.config.corrupt
+        changed_KT[level:] = False
+        others_KT = rng.integers(0, self.stop, response_KT.shape).astype(response_KT.dtype)
+        return np.where(changed_KT, others_KT, response_KT)

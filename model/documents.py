@@ -1,23 +1,31 @@
 """How an utterance becomes the sequence that the network reads: the same for training, scoring and speaking.
 
-Three segments, each opened by markers; every code frame carries its segment's marker as its token, so that the
-network's input at a position is one token embedding plus the sum of the codes that are known there:
+Segments, each opened by markers; every code frame carries its segment's marker as its token, so that the network's
+input at a position is one token embedding plus the sum of the codes that are known there:
 
-    <task> <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <level k> response frames ...
+    ar, nar   <task> <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <level k> response frames ...
+    nar-len   <task> <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <canvas> response frames ...
+    len       <len>  <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <length> digits
+    stt       <stt>  |  <speech> frames ...  |  <text> <language> phonemes ...
 
 * The prompt shows all K codebooks summed, in AR and NAR documents alike (VALL-E, arXiv 2301.02111, section 4.2).
-* Level 0 (AR): the response shows codebook 0; position i predicts frame i + 1 from the frames before it, the marker
-  the first frame and the last frame the stop code, whose id is `codebook_size`.
-* Level k > 0 (NAR): the response shows codebooks 0 ... k-1 summed; each frame's codebook k is predicted at its own
+* ar (level 0): the response shows codebook 0; position i predicts frame i + 1 from the frames before it, the marker
+  the first frame and the last frame the stop code, whose id is `codebook_size`. Causal.
+* nar (level k > 0): the response shows codebooks 0 ... k-1 summed; each frame's codebook k is predicted at its own
   position, all at once.
+* nar-len: some frames show codebook 0, the others the token <mask> instead, and are predicted all at once (MaskGIT,
+  arXiv 2202.04200; for codes MaskGCT, arXiv 2409.00750). The number of frames is known beforehand, by `len`.
+* len and stt: tokens are predicted one after the other, the marker predicts the first, the last one <end>. Causal.
 
 Positions restart at each segment. So how far a response frame stands from a phoneme doesn't depend on the length of
 the prompt, and no position is larger than the longest segment seen in training, whatever the prompt given later.
 
-Axes: L positions of a document, K codebooks, P prompt frames, T response frames.
+Axes: L positions of a document, M of them predicted, K codebooks, P prompt frames, T response frames.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +41,9 @@ ABSENT = -1
 MARKERS = 5
 """Positions of a document besides phonemes and frames: task, language, end, prompt and level."""
 
+Mode = Literal["ar", "nar", "nar-len", "len", "stt"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -46,18 +57,24 @@ class Condition:
     """Codes of the enrolled audio; P may be 0."""
     task: Task = "tts"
 
+    def dropped(self) -> "Condition":
+        """Returns the condition that says nothing: neither text nor prompt, for classifier-free guidance."""
+        return replace(self, phonemes="", prompt_KP=self.prompt_KP[:, :0])
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One sequence; `targets` are the codes of `level` that are predicted at the positions `rows`."""
+    """One sequence; `targets` are what is predicted at the positions `rows`."""
 
     tokens_L: Int64s
     codes_LK: Int64s
     """`ABSENT` where a codebook isn't known."""
     positions_L: Int64s
-    level: int
-    rows: slice
-    targets: Int64s
+    causal: bool
+    head: int
+    """What is predicted: codebook 0 ... K-1; K: tokens; K + 1: codebook 0 on a canvas."""
+    rows_M: Int64s
+    targets_M: Int64s
 
     def __len__(self) -> int:
         """Number of positions."""
@@ -65,7 +82,7 @@ class Document:
 
 
 def document(tokenizer: Tokenizer, condition: Condition, response_KT: Codes, level: int, stop: int) -> Document:
-    """Lays out one document.
+    """Lays out a document of the modes ar (level 0) or nar.
 
     Args:
         tokenizer: The vocabulary.
@@ -74,27 +91,105 @@ def document(tokenizer: Tokenizer, condition: Condition, response_KT: Codes, lev
         level: The codebook that is predicted.
         stop: The code that ends a response: `codebook_size`.
     """
-    num_codebooks, prompt_frames = condition.prompt_KP.shape
-    frames = response_KT.shape[1]
-    markers = [tokenizer.task(condition.task), tokenizer.language(condition.language)]
-    head = [*markers, *tokenizer.encode(condition.phonemes), tokenizer.end]
-    text = len(head)
-    prompt_end = text + 1 + prompt_frames
-    length = prompt_end + 1 + frames
-
-    tokens_L = np.empty(length, np.int64)
-    tokens_L[:text] = head
-    tokens_L[text:prompt_end] = tokenizer.prompt
-    tokens_L[prompt_end:] = tokenizer.level(level)
-
     shown = max(level, 1)
-    codes_LK = np.full((length, num_codebooks), ABSENT, np.int64)
-    codes_LK[text + 1 : prompt_end] = condition.prompt_KP.T
-    codes_LK[prompt_end + 1 :, :shown] = response_KT[:shown].T
-
-    positions_L = np.concatenate([np.arange(text), np.arange(1 + prompt_frames), np.arange(1 + frames)])
+    draft = _Draft(condition.prompt_KP.shape[0])
+    _conditions(draft, tokenizer, condition, condition.task)
+    at = draft.segment(tokenizer.level(level), response_KT[:shown])
     if level:
-        rows, targets = slice(prompt_end + 1, length), response_KT[level].astype(np.int64)
-    else:
-        rows, targets = slice(prompt_end, length), np.append(response_KT[0], stop).astype(np.int64)
-    return Document(tokens_L, codes_LK, positions_L, level, rows, targets)
+        return draft.document(at[1:], response_KT[level], level, causal=False)
+    return draft.document(at, np.append(response_KT[0], stop), level, causal=True)
+
+
+def canvas(
+    tokenizer: Tokenizer, condition: Condition, first_T: npt.NDArray[np.integer[Any]], masked_T: npt.NDArray[np.bool_]
+) -> Document:
+    """Lays out a document of the mode nar-len.
+
+    Args:
+        tokenizer: The vocabulary.
+        condition: Text and prompt.
+        first_T: Codebook 0 of the response; what is masked isn't shown.
+        masked_T: Which frames are predicted.
+    """
+    num_codebooks = condition.prompt_KP.shape[0]
+    draft = _Draft(num_codebooks)
+    _conditions(draft, tokenizer, condition, condition.task)
+    at = draft.segment(tokenizer.canvas, np.where(masked_T, ABSENT, first_T.astype(np.int64))[None])[1:]
+    draft.tokens[-1][1:][masked_T] = tokenizer.mask
+    return draft.document(at[masked_T], first_T[masked_T], num_codebooks + 1, causal=False)
+
+
+def length_document(tokenizer: Tokenizer, condition: Condition, digits: Sequence[int], *, ended: bool) -> Document:
+    """Lays out a document of the mode len.
+
+    Args:
+        tokenizer: The vocabulary.
+        condition: Text and prompt.
+        digits: Ids of the digits of the number of frames, or of those known so far.
+        ended: Whether these are all, so that the last one predicts the end.
+    """
+    draft = _Draft(condition.prompt_KP.shape[0])
+    _conditions(draft, tokenizer, condition, "len")
+    return _spelled(draft, tokenizer, tokenizer.length, digits, ended=ended)
+
+
+def text_document(tokenizer: Tokenizer, speech_KT: Codes, spoken: Sequence[int], *, ended: bool) -> Document:
+    """Lays out a document of the mode stt.
+
+    Args:
+        tokenizer: The vocabulary.
+        speech_KT: The speech.
+        spoken: Ids of its language and phonemes, or of those known so far.
+        ended: Whether these are all, so that the last one predicts the end.
+    """
+    draft = _Draft(speech_KT.shape[0])
+    draft.add([tokenizer.task("stt")])
+    draft.segment(tokenizer.speech, speech_KT)
+    return _spelled(draft, tokenizer, tokenizer.text, spoken, ended=ended)
+
+
+def _conditions(draft: "_Draft", tokenizer: Tokenizer, condition: Condition, task: Task) -> None:
+    markers = [tokenizer.task(task), tokenizer.language(condition.language)]
+    draft.add([*markers, *tokenizer.encode(condition.phonemes), tokenizer.end])
+    draft.segment(tokenizer.prompt, condition.prompt_KP)
+
+
+def _spelled(draft: "_Draft", tokenizer: Tokenizer, marker: int, ids: Sequence[int], *, ended: bool) -> Document:
+    """Adds a segment of tokens that are predicted one after the other."""
+    at = draft.add([marker, *ids])
+    targets = [*ids, tokenizer.end] if ended else [*ids]
+    return draft.document(at[: len(targets)], np.array(targets), draft.num_codebooks, causal=True)
+
+
+class _Draft:
+    """A document under way, segment by segment."""
+
+    def __init__(self, num_codebooks: int) -> None:
+        self.num_codebooks = num_codebooks
+        self.tokens: list[Int64s] = []
+        self._codes: list[Int64s] = []
+        self._length = 0
+
+    def add(self, tokens: Sequence[int]) -> Int64s:
+        """Adds a segment of tokens alone; returns its positions in the document."""
+        codes_LK = np.full((len(tokens), self.num_codebooks), ABSENT, np.int64)
+        return self._append(np.array(tokens, np.int64), codes_LK)
+
+    def segment(self, marker: int, codes_JT: npt.NDArray[Any]) -> Int64s:
+        """Adds a marker and frames that show their first J codebooks; returns their positions in the document."""
+        shown, frames = codes_JT.shape
+        codes_LK = np.full((1 + frames, self.num_codebooks), ABSENT, np.int64)
+        codes_LK[1:, :shown] = codes_JT.T
+        return self._append(np.full(1 + frames, marker, np.int64), codes_LK)
+
+    def _append(self, tokens_L: Int64s, codes_LK: Int64s) -> Int64s:
+        self.tokens.append(tokens_L)
+        self._codes.append(codes_LK)
+        self._length += len(tokens_L)
+        return np.arange(self._length - len(tokens_L), self._length)
+
+    def document(self, rows_M: Int64s, targets_M: npt.NDArray[Any], head: int, *, causal: bool) -> Document:
+        """Returns the document."""
+        positions_L = np.concatenate([np.arange(len(tokens)) for tokens in self.tokens])
+        tokens_L, codes_LK = np.concatenate(self.tokens), np.concatenate(self._codes)
+        return Document(tokens_L, codes_LK, positions_L, causal, head, rows_M, targets_M.astype(np.int64))

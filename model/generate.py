@@ -12,7 +12,7 @@ from torch import Tensor
 from model.attention import Packed
 from model.batching import collate
 from model.cache import Cached, KVCache
-from model.documents import ABSENT, Condition, document
+from model.documents import ABSENT, Condition, Document, document
 from model.network import Decoder
 from model.samplers import GREEDY, PLAIN, Sampling, sample
 from model.tokenizer import Tokenizer
@@ -69,7 +69,9 @@ def generate_first(
     """
     device = network.token_embedding.weight.device
     batch, stop = len(conditions), network.codebook_size
-    tokens_BL, codes_BLK, positions_BL, lengths_B = _prefixes(network, tokenizer, conditions)
+    nothing = np.zeros((network.num_codebooks, 0), np.uint16)
+    documents = [document(tokenizer, condition, nothing, 0, stop) for condition in conditions]
+    tokens_BL, codes_BLK, positions_BL, lengths_B = padded(network, tokenizer, documents)
     length = tokens_BL.shape[1]
     cache = KVCache.allocate(
         network.config, batch, length + max_frames, device=device, dtype=network.token_embedding.weight.dtype
@@ -96,22 +98,18 @@ def generate_first(
         position_B1 = torch.full((batch, 1), frame + 1, device=device)
         last_BD = network.hidden(level_B1, codes_B1K, position_B1, Cached(cache, 1))[:, 0]
         cache.advance(1, 1)
-    return [_until_stop(row, stop) for row in torch.stack(drawn, dim=1).cpu().numpy()]
+    return [until(row, stop)[None].astype(np.uint16) for row in torch.stack(drawn, dim=1).cpu().numpy()]
 
 
-def _until_stop(codes_T: np.ndarray, stop: int) -> Codes:
-    ends = np.flatnonzero(codes_T == stop)
-    kept = codes_T[None, : ends[0] if len(ends) else None]
-    return kept.astype(np.uint16)
+def until(ids_T: np.ndarray, stop: int) -> np.ndarray:
+    """Returns what comes before the first `stop`."""
+    ends = np.flatnonzero(ids_T == stop)
+    return ids_T[: ends[0] if len(ends) else None]
 
 
-def _prefixes(
-    network: Decoder, tokenizer: Tokenizer, conditions: Sequence[Condition]
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Lays out the conditions up to the response's marker, padded at the end, and their lengths."""
+def padded(network: Decoder, tokenizer: Tokenizer, documents: Sequence[Document]) -> tuple[Tensor, ...]:
+    """Returns the documents as a batch, padded at the end: tokens, codes, positions, and their lengths."""
     device = network.token_embedding.weight.device
-    nothing = np.zeros((network.num_codebooks, 0), np.uint16)
-    documents = [document(tokenizer, condition, nothing, 0, network.codebook_size) for condition in conditions]
     lengths_B = torch.tensor([len(item) for item in documents])
     shape = len(documents), int(lengths_B.max())
     tokens_BL = torch.full(shape, tokenizer.unknown)

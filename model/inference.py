@@ -6,15 +6,17 @@ Axes: K codebooks, P prompt frames, T response frames.
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy.typing as npt
 import torch
 
 from model.checkpoint import Checkpoint, load
 from model.device import resolve_device
-from model.documents import Condition
-from model.generate import generate
+from model.documents import Condition, Mode
+from model.generate import generate_first, generate_rest
+from model.hearing import Heard, hear
+from model.masked import Unmasking, generate_masked, predict_frames
 from model.samplers import GREEDY, PLAIN, Sampling
 from stages.errors import CodecError, TextError, UsageError
 from stages.records import Codes, Wave
@@ -22,6 +24,8 @@ from stages.records import Codes, Wave
 if TYPE_CHECKING:
     from stages.codecs import Codec
 
+DEFAULT = Unmasking()
+"""What `valle synth --mode nar-len` does unless told otherwise."""
 _STRESS = frozenset("ˈˌ")
 _PUNCTUATION = frozenset(",.;:!?…—¿¡")
 
@@ -115,8 +119,10 @@ class Synthesizer:
         language: str | None = None,
         seed: int = 0,
         max_s: float | None = None,
+        mode: Literal["ar", "nar-len"] = "ar",
         ar: Sampling = PLAIN,
         nar: Sampling = GREEDY,
+        unmasking: Unmasking = DEFAULT,
     ) -> Speech:
         """Speaks a text in the voice of the prompt.
 
@@ -127,15 +133,19 @@ class Synthesizer:
             language: ISO 639-1 code of the text; told from the text if not given.
             seed: Of all draws: the same seed gives the same speech on the same device.
             max_s: Longest response, in seconds; the longest utterance of the training set if not given.
-            ar: How codebook 0 is drawn.
+            mode: How codebook 0 is made: frame by frame, or all at once after its length.
+            ar: How codebook 0 is drawn frame by frame.
             nar: How the other codebooks are drawn.
+            unmasking: How codebook 0 is made all at once.
 
         Raises:
             TextError: if the text is empty or its language isn't known.
             AudioError: if the prompt can't be read.
             CodecError: if the prompt's codes don't fit the model.
-            UsageError: if `max_s` leaves no frame.
+            UsageError: if `max_s` leaves no frame, or if the model wasn't trained in the mode.
         """
+        needed: tuple[Mode, ...] = ("ar",) if mode == "ar" else ("nar-len", "len")
+        self._check_trained(*needed)
         started = time.perf_counter()
         identity = self.checkpoint.meta.codec
         max_frames = int((max_s or self.checkpoint.config.data.max_s) * identity.frame_rate)
@@ -144,9 +154,14 @@ class Synthesizer:
         condition = self.condition(text, prompt, prompt_text=prompt_text, language=language)
         generator = torch.Generator(self.device).manual_seed(seed)
         network, tokenizer = self.network, self.checkpoint.tokenizer
-        codes_KT = generate(
-            network, tokenizer, [condition], max_frames=max_frames, ar=ar, nar=nar, generator=generator
-        )[0]
+        if mode == "ar":
+            first = generate_first(
+                network, tokenizer, [condition], max_frames=max_frames, sampling=ar, generator=generator
+            )
+        else:
+            frames = predict_frames(network, tokenizer, [condition], max_frames=max_frames)
+            first = generate_masked(network, tokenizer, [condition], frames, unmasking=unmasking, generator=generator)
+        codes_KT = generate_rest(network, tokenizer, [condition], first, sampling=nar, generator=generator)[0]
         wave = self.codec.decode(torch.from_numpy(codes_KT)).numpy()
         taken_s = time.perf_counter() - started
         unseen = "".join(sorted(set(condition.phonemes) - set(self.checkpoint.meta.symbols)))
@@ -160,6 +175,36 @@ class Synthesizer:
             cut=codes_KT.shape[1] == max_frames,
             compute_s=taken_s,
         )
+
+    def hear(self, speech: Prompt, *, language: str | None = None, max_tokens: int = 500) -> Heard:
+        """Returns the phonemes of what is said.
+
+        Args:
+            speech: A recording's path, a wave or codes.
+            language: ISO 639-1 code; heard too if not given.
+            max_tokens: Most phonemes.
+
+        Raises:
+            UsageError: if the model wasn't trained in the mode `stt`.
+            TextError: if it doesn't know the language.
+            AudioError: if the recording can't be read.
+            CodecError: if the codes don't fit the model.
+        """
+        from stages.languages import normalise_code
+
+        self._check_trained("stt")
+        code = normalise_code(language) if language else None
+        codes_KT = self.prompt_codes(speech)
+        return hear(self.network, self.checkpoint.tokenizer, [codes_KT], max_tokens=max_tokens, language=code)[0]
+
+    def _check_trained(self, *modes: Mode) -> None:
+        trained = self.checkpoint.config.data.modes
+        if missing := [mode for mode in modes if not trained.get(mode)]:
+            learnt = ", ".join(f"`{mode}`" for mode, weight in trained.items() if weight)
+            raise UsageError(
+                f"`{self.checkpoint.folder}` was never trained in the mode `{missing[0]}`, only in {learnt}."
+                " Train it with a weight above 0 in `data.modes`."
+            )
 
     def condition(
         self, text: str, prompt: Prompt, *, prompt_text: str | None = None, language: str | None = None

@@ -1,4 +1,4 @@
-"""The loss: cross-entropy of each codebook where it is predicted, and how often the likeliest code is right."""
+"""The loss: cross-entropy of each head where it predicts, and how often its likeliest choice is right."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,43 +10,44 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Sums per codebook; they add up over batches without weighing them."""
+    """Sums per head (see `Document.head`), H of them; they add up over batches without weighing them."""
 
-    loss_K: Tensor
+    loss_H: Tensor
     """Summed cross-entropy, in nats."""
-    correct_K: Tensor
-    """Predictions whose likeliest code was the right one."""
-    count_K: Tensor
+    correct_H: Tensor
+    """Predictions whose likeliest choice was the right one."""
+    count_H: Tensor
     """Predictions."""
 
     def __add__(self, other: "Scores") -> "Scores":
-        return Scores(self.loss_K + other.loss_K, self.correct_K + other.correct_K, self.count_K + other.count_K)
+        return Scores(self.loss_H + other.loss_H, self.correct_H + other.correct_H, self.count_H + other.count_H)
 
     def detach(self) -> "Scores":
         """Returns the scores without the graph that led to them."""
-        return Scores(self.loss_K.detach(), self.correct_K, self.count_K)
+        return Scores(self.loss_H.detach(), self.correct_H, self.count_H)
 
     def report(self, prefix: str) -> dict[str, float]:
-        """Returns mean loss and accuracy, over all codebooks and of each one that was predicted at all."""
-        losses, correct, counts = (x.tolist() for x in (self.loss_K, self.correct_K, self.count_K))
+        """Returns mean loss and accuracy, over all heads and of each one that predicted at all."""
+        losses, correct, counts = (x.tolist() for x in (self.loss_H, self.correct_H, self.count_H))
         total = max(sum(counts), 1)
         report = {f"{prefix}/loss": sum(losses) / total, f"{prefix}/accuracy": sum(correct) / total}
-        for level, count in enumerate(counts):
+        names = [*map(str, range(len(counts) - 2)), "tokens", "canvas"]
+        for name, loss, right, count in zip(names, losses, correct, counts, strict=True):
             if count:
-                report[f"{prefix}/loss_{level}"] = losses[level] / count
-                report[f"{prefix}/accuracy_{level}"] = correct[level] / count
+                report[f"{prefix}/loss_{name}"] = loss / count
+                report[f"{prefix}/accuracy_{name}"] = right / count
         return report
 
 
 def score(logits: Sequence[Tensor], targets: Sequence[Tensor]) -> Scores:
-    """Scores the logits of each codebook.
+    """Scores the logits of each head.
 
     Args:
-        logits: K tensors `[M, V]`, float32; M may be 0 and differ.
-        targets: K tensors `[M]` of codes.
+        logits: H tensors `[M, V]`, float32; M may be 0 and differ.
+        targets: H tensors `[M]`.
     """
-    loss_K = torch.stack([F.cross_entropy(x, y, reduction="sum") for x, y in zip(logits, targets, strict=True)])
+    loss_H = torch.stack([F.cross_entropy(x, y, reduction="sum") for x, y in zip(logits, targets, strict=True)])
     with torch.no_grad():
-        correct_K = torch.stack([(x.argmax(-1) == y).sum() for x, y in zip(logits, targets, strict=True)])
-        count_K = torch.tensor([len(y) for y in targets], device=loss_K.device)
-    return Scores(loss_K, correct_K, count_K)
+        correct_H = torch.stack([(x.argmax(-1) == y).sum() for x, y in zip(logits, targets, strict=True)])
+        count_H = torch.tensor([len(y) for y in targets], device=loss_H.device)
+    return Scores(loss_H, correct_H, count_H)

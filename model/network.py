@@ -25,7 +25,7 @@ INIT_STD = 0.02
 
 
 class Decoder(nn.Module):
-    """Token and code embeddings, blocks, and a head for each codebook.
+    """Token and code embeddings, blocks, a head for each codebook and one for tokens.
 
     Args:
         config: Section `model`.
@@ -45,9 +45,8 @@ class Decoder(nn.Module):
         self.code_embedding = nn.EmbeddingBag(self.absent + 1, config.width, mode="sum", padding_idx=self.absent)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = RMSNorm(config.width, config.norm_eps)
-        self.heads = nn.ModuleList(
-            nn.Linear(config.width, codebook_size + (level == 0), bias=False) for level in range(num_codebooks)
-        )
+        sizes = [codebook_size + 1, *([codebook_size] * (num_codebooks - 1)), num_tokens]
+        self.heads = nn.ModuleList(nn.Linear(config.width, size, bias=False) for size in sizes)
         self.rows_before_K: Tensor
         self.register_buffer("rows_before_K", torch.arange(num_codebooks) * codebook_size, persistent=False)
 
@@ -89,28 +88,32 @@ class Decoder(nn.Module):
         out: Tensor = self.norm(x)
         return out
 
-    def logits(self, hidden: Tensor, level: int) -> Tensor:
-        """Returns float32 logits `[..., V]` of a codebook (`[..., V + 1]` with the stop code for codebook 0)."""
-        logits: Tensor = self.heads[level](hidden)
+    def logits(self, hidden: Tensor, head: int) -> Tensor:
+        """Returns float32 logits `[..., V]` of a head (see `Document.head`).
+
+        V is the codebook's size, with the stop code one more for codebook 0, and for tokens that of the vocabulary.
+        """
+        on_canvas = head == self.num_codebooks + 1
+        logits: Tensor = self.heads[0 if on_canvas else head](hidden)
         return logits.float()
 
     def forward(
         self, tokens: Tensor, codes: Tensor, positions: Tensor, attend: Attend, rows: Sequence[Tensor]
     ) -> list[Tensor]:
-        """Returns for each codebook the logits at the positions where it is predicted.
+        """Returns for each head the logits at the positions where it predicts.
 
         Args:
             tokens: As in `hidden`.
             codes: As in `hidden`.
             positions: As in `hidden`.
             attend: As in `hidden`.
-            rows: For each codebook the positions it is predicted at, `[M]`, numbers into the flattened leading axes.
+            rows: For each head the positions it predicts at, `[M]`, numbers into the flattened leading axes.
 
         Returns:
-            K tensors `[M, V]` (`[M, V + 1]` for codebook 0), float32; M may be 0.
+            K + 2 tensors `[M, V]`, float32; M may be 0.
         """
         flat = self.hidden(tokens, codes, positions, attend).flatten(0, -2)
-        return [self.logits(flat[at], level) for level, at in enumerate(rows)]
+        return [self.logits(flat[at], head) for head, at in enumerate(rows)]
 
     def num_parameters(self) -> int:
         """Returns how many numbers are learnt."""

@@ -3,7 +3,7 @@
 temperature, then top-k, then top-p, then the draw. A code that is ruled out has the logit -inf.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -21,6 +21,10 @@ class Sampling:
     """Only the k likeliest codes; 0 for all."""
     top_p: float = 1.0
     """Only the likeliest codes that together have this probability."""
+
+    def cooled(self, factor: float) -> "Sampling":
+        """Returns the same with the temperature multiplied."""
+        return replace(self, temperature=self.temperature * factor)
 
     def __post_init__(self) -> None:
         """Refuses values out of range."""

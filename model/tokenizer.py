@@ -8,17 +8,20 @@ checkpoint, and a symbol outside it has a defined way: its canonical decompositi
 import json
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal
 
 from stages.errors import ArtefactError
 from stages.languages import LANGUAGES
 
-Task = Literal["tts", "tts-c"]
+Task = Literal["tts", "tts-c", "len", "stt"]
 """`tts`: the text is that of the response, the prompt is another utterance of the speaker.
-`tts-c`: the text covers prompt and response, which continues the prompt."""
+`tts-c`: the text covers prompt and response, which continues the prompt.
+`len`: how many frames the response to a text and a prompt has, in decimal digits.
+`stt`: the language and the phonemes of what is said."""
 
-TASKS: Final[tuple[Task, ...]] = ("tts", "tts-c")
+TASKS: Final[tuple[Task, ...]] = ("tts", "tts-c", "len", "stt")
 
 _RANGES = (
     (0x20, 0x7E),  # ASCII: Latin letters, digits (espeak's tone numbers), punctuation
@@ -57,11 +60,16 @@ class Tokenizer:
         self.unknown = self._ids["<unk>"]
         self.end = self._ids["<end>"]
         self.prompt = self._ids["<prompt>"]
+        self.canvas = self._ids["<canvas>"]
+        self.mask = self._ids["<mask>"]
+        self.speech = self._ids["<speech>"]
+        self.text = self._ids["<text>"]
+        self.length = self._ids["<length>"]
 
     @classmethod
     def default(cls, num_codebooks: int) -> "Tokenizer":
         """Returns the vocabulary of a new model for codes of `num_codebooks` codebooks."""
-        markers = ["<unk>", "<end>", "<prompt>"]
+        markers = ["<unk>", "<end>", "<prompt>", "<canvas>", "<mask>", "<speech>", "<text>", "<length>"]
         tasks = [f"<{task}>" for task in TASKS]
         levels = [f"<level {level}>" for level in range(num_codebooks)]
         return cls([*markers, *tasks, *levels, *(f"<{code}>" for code in LANGUAGES), *_symbols()])
@@ -81,6 +89,20 @@ class Tokenizer:
     def language(self, code: str) -> int:
         """Returns the id of a language's marker, `<unk>` for a language that the model doesn't know."""
         return self._ids.get(f"<{code}>", self.unknown)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Returns the symbols of ids; markers are left out."""
+        return "".join(self.tokens[number] for number in ids if len(self.tokens[number]) == 1)
+
+    @cached_property
+    def languages(self) -> dict[int, str]:
+        """The language codes by the ids of their markers."""
+        return {self._ids[f"<{code}>"]: code for code in LANGUAGES if f"<{code}>" in self._ids}
+
+    @cached_property
+    def digits(self) -> list[int]:
+        """The ids of 0 to 9."""
+        return [self._ids[str(digit)] for digit in range(10)]
 
     def encode(self, phonemes: str) -> list[int]:
         """Returns the ids of a phoneme string; every string has some, and none raises.

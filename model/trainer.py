@@ -12,7 +12,7 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 
 from model.attention import Packed
-from model.batching import START, Batch, BatchStream, Place, every_level, prefetched
+from model.batching import START, Batch, BatchStream, Place, every_mode, prefetched
 from model.checkpoint import Meta, build, load_trainer_state, load_weights, newest, read_config, read_meta, save
 from model.config import TrainConfig
 from model.dataset import Examples, Store
@@ -87,7 +87,7 @@ class Trainer:
         parts = []
         for batch in batches:
             scores = self.score(batch.to(self.fabric.device))
-            self.fabric.backward(scores.loss_K.sum() / num_targets)
+            self.fabric.backward(scores.loss_H.sum() / num_targets)
             parts.append(scores.detach())
         norm = float(clip_grad_norm_(self.raw_network.parameters(), config.clip_norm))
         if not math.isfinite(norm):
@@ -107,12 +107,12 @@ class Trainer:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Scores the validation utterances at every level, with prompts that never change; {} where there are none."""
+        """Scores the validation utterances in every mode, with prompts that never change; {} where there are none."""
         examples = self._examples("validation")
         if not len(examples):
             return {}
         self.network.eval()
-        batches = every_level(examples, self.config.data.batch_tokens, seed=VALIDATION_SEED)
+        batches = every_mode(examples, self.config.data.batch_tokens, seed=VALIDATION_SEED)
         few = islice(batches, self.config.trainer.validate_batches)
         scores = reduce(add, [self.score(batch.to(self.fabric.device)) for batch in few])
         self.network.train()

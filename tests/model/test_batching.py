@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.batching import Batch, BatchStream, Place, every_level, prefetched
+from model.batching import Batch, BatchStream, Place, every_mode, prefetched
 from model.config import DataConfig
 from model.dataset import Examples
 from model.tokenizer import Tokenizer
@@ -54,8 +54,8 @@ def test_a_stream_goes_on_from_any_place(at: int, world: int) -> None:
     assert all(map(same, whole[at:], resumed)), "ranks take turns, so together they see what one alone sees"
 
 
-def test_validation_asks_for_every_level_of_every_utterance() -> None:
-    one, two = (list(every_level(EXAMPLES, 600, seed=3)) for _ in range(2))
+def test_validation_asks_for_every_mode_of_every_utterance() -> None:
+    one, two = (list(every_mode(EXAMPLES, 600, seed=3)) for _ in range(2))
     assert all(map(same, one, two))
     counts = [sum(len(batch.targets[level]) for batch in one) for level in range(8)]
     assert counts[0] == counts[1] + len(EXAMPLES), "the stop codes"

@@ -88,7 +88,7 @@ def test_interruption_ends_with_130(dataset: Path, config: Path, monkeypatch, ca
 
     monkeypatch.setattr(trainer, "train", stopped)
     assert valle(monkeypatch, "train", config, "--set", f"data.store={dataset}") == 130
-    assert capsys.readouterr().err == "error: stopped by SIGTERM after step 3\n"
+    assert capsys.readouterr().err == "stopped by SIGTERM after step 3\n"
 
 
 @pytest.mark.parametrize(

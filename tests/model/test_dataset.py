@@ -97,3 +97,57 @@ def test_a_document_is_as_long_as_its_draw_says(store: MemoryStore) -> None:
     examples = Examples(store, TOKENIZER, PLAIN, "train")
     for draw in draws(store, PLAIN, times=2):
         assert len(examples.document(draw)) == draw.length
+
+
+ALL = dict.fromkeys(("ar", "nar", "nar-len", "len", "stt"), 1.0)
+
+
+def test_every_mode_is_drawn_as_weighted_and_makes_a_document(store: MemoryStore) -> None:
+    config = PLAIN.model_copy(update={"modes": {**ALL, "stt": 3.0}, "continuation_probability": 0.3, "corrupt": 0.5})
+    examples = Examples(store, TOKENIZER, config, "train")
+    found = draws(store, config, times=60)
+    counts = Counter(draw.mode for draw in found)
+    for mode in ALL:
+        assert counts[mode] / counts.total() == pytest.approx((3 if mode == "stt" else 1) / 7, abs=0.03)
+    for draw in found[:200]:
+        item = examples.document(draw)
+        assert len(item) == draw.length
+        assert item.head == {"ar": 0, "nar": draw.level, "nar-len": 9, "len": 8, "stt": 8}[draw.mode]
+        assert len(item.rows_M) == len(item.targets_M) > 0
+        if draw.mode == "len":
+            assert item.targets_M.tolist() == [*TOKENIZER.encode(str(draw.frames)), TOKENIZER.end]
+
+
+def test_text_and_prompt_are_dropped_as_often_as_asked_but_never_in_validation(store: MemoryStore) -> None:
+    config = PLAIN.model_copy(update={"modes": ALL, "unconditional_probability": 0.4, "validation": 0.3})
+    for split, share in (("train", 0.4), ("validation", 0.0)):
+        examples = Examples(store, TOKENIZER, config, split)
+        found = [examples.draw(int(row), np.random.default_rng((row, n))) for row in examples.rows for n in range(100)]
+        for mode in ALL:
+            dropped = [not draw.phonemes and draw.prompt == slice(0, 0) for draw in found if draw.mode == mode]
+            expected = share if mode in {"ar", "nar-len"} else 0.0
+            assert sum(dropped) / len(dropped) == pytest.approx(expected, abs=0.08)
+
+
+def test_frames_are_masked_by_the_schedule(store: MemoryStore) -> None:
+    fixed = PLAIN.model_copy(update={"modes": {"nar-len": 1.0}, "mask_schedule": "fixed", "mask_ratio": 0.5})
+    for config, mean in ((fixed, 0.5), (fixed.model_copy(update={"mask_schedule": "cosine"}), 2 / np.pi)):
+        examples = Examples(store, TOKENIZER, config, "train")
+        found = draws(store, config, times=30)
+        shares = [len(examples.document(draw).rows_M) / draw.frames for draw in found]
+        assert np.mean(shares) == pytest.approx(mean, abs=0.04)
+
+
+def test_corrupted_codes_are_shown_and_never_asked_for(store: MemoryStore) -> None:
+    config = PLAIN.model_copy(update={"modes": {"nar": 1.0}, "corrupt": 0.5})
+    plain = config.model_copy(update={"corrupt": 0.0})
+    examples, clean = (Examples(store, TOKENIZER, each, "train") for each in (config, plain))
+    changed = total = 0
+    for draw in draws(store, config, times=5):
+        one, two = examples.document(draw), clean.document(draw)
+        assert (one.targets_M == two.targets_M).all()
+        response = slice(len(one) - draw.frames, None)
+        assert (one.codes_LK[: -draw.frames] == two.codes_LK[: -draw.frames]).all()
+        changed += (one.codes_LK[response, : draw.level] != two.codes_LK[response, : draw.level]).sum()
+        total += draw.level * draw.frames
+    assert changed / total == pytest.approx(0.5 * 63 / 64, abs=0.03)

@@ -2,7 +2,16 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.documents import ABSENT, MARKERS, Condition, document
+from model.documents import (
+    ABSENT,
+    MARKERS,
+    Condition,
+    Document,
+    canvas,
+    document,
+    length_document,
+    text_document,
+)
 from model.tokenizer import Tokenizer
 
 K, V = 4, 50
@@ -30,10 +39,56 @@ def test_layout(level: int, prompt_frames: int, frames: int, phonemes: str) -> N
     assert (item.codes_LK[response + 1 :, shown:] == ABSENT).all(), "a codebook that is predicted must not be shown"
     assert (item.codes_LK[[*range(text + 1), response]] == ABSENT).all()
 
-    at = np.arange(len(item))[item.rows]
+    at = item.rows_M
+    assert (item.head, item.causal) == (level, level == 0)
     if level == 0:
         assert at.tolist() == list(range(response, len(item)))
-        assert item.targets.tolist() == [*response_KT[0], V]
+        assert item.targets_M.tolist() == [*response_KT[0], V]
     else:
         assert at.tolist() == list(range(response + 1, len(item)))
-        assert item.targets.tolist() == response_KT[level].tolist()
+        assert item.targets_M.tolist() == response_KT[level].tolist()
+
+
+def names(item: Document) -> list[str]:
+    return [TOKENIZER.tokens[number] for number in item.tokens_L]
+
+
+def test_a_canvas_shows_what_is_known_and_asks_for_the_rest() -> None:
+    first_T = np.arange(5) + 10
+    masked_T = np.array([True, False, True, True, False])
+    item = canvas(TOKENIZER, Condition("ab", "de", np.ones((K, 2), np.uint8)), first_T, masked_T)
+    assert names(item)[-6:] == ["<canvas>", "<mask>", "<canvas>", "<mask>", "<mask>", "<canvas>"]
+    assert item.codes_LK[-5:, 0].tolist() == [ABSENT, 11, ABSENT, ABSENT, 14]
+    assert (item.codes_LK[-6:, 1:] == ABSENT).all()
+    assert (item.head, item.causal) == (K + 1, False)
+    assert item.rows_M.tolist() == [len(item) - 5, len(item) - 3, len(item) - 2]
+    assert item.targets_M.tolist() == [10, 12, 13]
+
+
+def test_a_length_is_spelled_digit_by_digit_to_its_end() -> None:
+    condition = Condition("ab", "de", np.ones((K, 2), np.uint8))
+    digits = TOKENIZER.encode("307")
+    item = length_document(TOKENIZER, condition, digits, ended=True)
+    assert names(item) == ["<len>", "<de>", "a", "b", "<end>", *["<prompt>"] * 3, "<length>", "3", "0", "7"]
+    assert (item.head, item.causal) == (K, True)
+    assert item.rows_M.tolist() == [8, 9, 10, 11]
+    assert item.targets_M.tolist() == [*digits, TOKENIZER.end]
+    assert item.positions_L.tolist() == [*range(5), *range(3), *range(4)]
+    assert len(length_document(TOKENIZER, condition, digits, ended=False).targets_M) == 3
+
+
+def test_speech_comes_before_its_language_and_phonemes() -> None:
+    speech_KT = np.arange(K * 3).reshape(K, 3).astype(np.uint8)
+    spoken = [TOKENIZER.language("de"), *TOKENIZER.encode("ab")]
+    item = text_document(TOKENIZER, speech_KT, spoken, ended=True)
+    assert names(item) == ["<stt>", *["<speech>"] * 4, "<text>", "<de>", "a", "b"]
+    assert (item.codes_LK[2:5] == speech_KT.T).all()
+    assert (item.codes_LK[[0, 1, 5, 6, 7, 8]] == ABSENT).all()
+    assert item.rows_M.tolist() == [5, 6, 7, 8]
+    assert item.targets_M.tolist() == [*spoken, TOKENIZER.end]
+
+
+def test_nothing_is_said_without_text_and_prompt() -> None:
+    dropped = Condition("ab", "de", np.ones((K, 2), np.uint8)).dropped()
+    item = document(TOKENIZER, dropped, np.zeros((K, 1), np.uint8), 0, V)
+    assert names(item) == ["<tts>", "<de>", "<end>", "<prompt>", "<level 0>", "<level 0>"]

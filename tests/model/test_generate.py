@@ -39,7 +39,7 @@ def without_cache(net: Decoder, condition: Condition, codes_T: Sequence[int]) ->
     item = document(TOKENIZER, condition, response, 0, 64)
     tensors = (torch.from_numpy(x) for x in (item.tokens_L, item.codes_LK, item.positions_L))
     with torch.inference_mode():
-        return net.logits(net.hidden(*tensors, Packed([len(item)], 1, CPU))[item.rows], 0)
+        return net.logits(net.hidden(*tensors, Packed([len(item)], 1, CPU))[item.rows_M], 0)
 
 
 @pytest.mark.parametrize("kv_heads", [4, 2])
@@ -55,12 +55,12 @@ def test_cached_logits_equal_uncached(kv_heads: int) -> None:
     cache = KVCache.allocate(net.config, 1, len(item), device=CPU, dtype=torch.float32)
     found, at = [], 0
     with torch.inference_mode():
-        for step in (item.rows.start + 1, 1, 1, 5, 1, 22):  # the prefix, single frames, several at once
+        for step in (item.rows_M[0] + 1, 1, 1, 5, 1, 22):  # the prefix, single frames, several at once
             part = [x[:, at : at + step] for x in inputs]
             found.append(net.hidden(*part, Cached(cache, step))[0])
             cache.advance(step, step)
             at += step
-        logits = net.logits(torch.cat(found)[item.rows], 0)
+        logits = net.logits(torch.cat(found)[item.rows_M], 0)
     torch.testing.assert_close(logits, wanted, rtol=1e-4, atol=1e-4)
 
 

@@ -29,11 +29,12 @@ def network(**shape: int) -> Decoder:
 
 
 def documents() -> list[Document]:
-    """Five documents of different lengths, two of them of level 0."""
+    """Documents of different lengths and of every mode."""
+    kinds = (("ar", 0), ("nar", 3), ("nar", 7), ("ar", 0), ("nar", 1), ("nar-len", 0), ("stt", 0), ("len", 0))
     found = []
-    for row, level in enumerate((0, 3, 7, 0, 1)):
+    for row, (mode, level) in enumerate(kinds):
         draw = EXAMPLES.draw(row, np.random.default_rng(row))
-        found.append(EXAMPLES.document(replace(draw, level=level)))
+        found.append(EXAMPLES.document(EXAMPLES.recast(draw, mode, level)))
     return found
 
 
@@ -56,8 +57,8 @@ def test_packed_equals_padded_in_loss_and_gradient(kv_heads: int) -> None:
             attend = Padded(lengths_B, causal_B, wide.tokens_L.shape[1])
             logits = net(wide.tokens_L, wide.codes_LK, wide.positions_L, attend, wide.rows)
         scores = score(logits, batch.targets)
-        scores.loss_K.sum().backward()
-        gradients.append((scores.loss_K.detach(), {name: p.grad.clone() for name, p in net.named_parameters()}))
+        scores.loss_H.sum().backward()
+        gradients.append((scores.loss_H.detach(), {name: p.grad.clone() for name, p in net.named_parameters()}))
     (loss_one, grad_one), (loss_two, grad_two) = gradients
     torch.testing.assert_close(loss_one, loss_two, rtol=1e-5, atol=1e-5)
     for name, gradient in grad_one.items():
@@ -67,7 +68,7 @@ def test_packed_equals_padded_in_loss_and_gradient(kv_heads: int) -> None:
 def test_documents_of_a_pack_do_not_see_each_other() -> None:
     net = network()
     together = run(net, collate(documents(), 8))
-    alone = [(item.level, run(net, collate([item], 8))[item.level]) for item in documents()]
+    alone = [(item.head, run(net, collate([item], 8))[item.head]) for item in documents()]
     for level, found in enumerate(together):
         wanted = [logits for of_level, logits in alone if of_level == level]
         torch.testing.assert_close(found, torch.cat(wanted) if wanted else found, rtol=1e-4, atol=1e-5)
@@ -97,7 +98,7 @@ def test_higher_levels_see_the_whole_document() -> None:
 def test_absent_codes_add_nothing_and_learn_nothing() -> None:
     net = network()
     batch = collate(documents(), 8)
-    score(run(net, batch), batch.targets).loss_K.sum().backward()
+    score(run(net, batch), batch.targets).loss_H.sum().backward()
     assert (net.code_embedding.weight[net.absent] == 0).all()
     assert (net.code_embedding.weight.grad[net.absent] == 0).all()
     tokens, codes = torch.tensor([3, 4]), torch.full((2, 8), -1)
@@ -111,9 +112,9 @@ def test_every_weight_learns() -> None:
     net = network()
     batch = collate([*documents(), *documents()], 8)
     logits = run(net, batch)
-    assert [tuple(x.shape)[1] for x in logits] == [65, *[64] * 7]
+    assert [tuple(x.shape)[1] for x in logits] == [65, *[64] * 7, len(TOKENIZER), 65]
     levels = {0, 1, 3, 7}
-    score(logits, batch.targets).loss_K.sum().backward()
+    score(logits, batch.targets).loss_H.sum().backward()
     still = {name for name, p in net.named_parameters() if not p.grad.abs().sum()}
     assert still == {f"heads.{level}.weight" for level in set(range(8)) - levels}
 

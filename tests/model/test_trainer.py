@@ -104,7 +104,7 @@ def test_accumulation_weighs_every_target_alike(configure: Configure, store: Mem
         )
         trainer = Trainer(config, store, quiet=True)
         scores, norm = trainer.train_step(first_epoch(trainer.stream))
-        norms.append((scores.loss_K.sum().item(), norm))
+        norms.append((scores.loss_H.sum().item(), norm))
     assert norms[0] == pytest.approx(norms[1], rel=1e-5)
 
 
@@ -117,7 +117,7 @@ def test_a_gradient_that_is_no_number_stops_the_run(
 
     def poisoned(self, batch):
         scores = original(self, batch)
-        return replace(scores, loss_K=scores.loss_K * float("nan")) if self.progress.step == 4 else scores
+        return replace(scores, loss_H=scores.loss_H * float("nan")) if self.progress.step == 4 else scores
 
     monkeypatch.setattr(Trainer, "score", poisoned)
     with pytest.raises(TrainingError, match=r"norm must be finite, but is nan at step 5.*step-00000003.*optimizer\.lr"):
