@@ -1,0 +1,302 @@
+"""What `valle eval` measures: each trial spoken by its speaker, through the codec alone, and by the model.
+
+The ground truth says what the judges make of real speech, the resynthesis what the codec costs: only between them and
+the model's own row do its numbers mean something.
+"""
+
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+import torch
+
+from model.judges import SAMPLE_RATE, Judges, Vector, similarity
+from model.metrics import Interval, bootstrap, characters, distance, error_rate, phones
+from model.protocols import PROTOCOLS, Clip, Trial
+from stages.errors import UsageError
+from stages.records import Codes, Wave
+
+if TYPE_CHECKING:
+    from model.inference import Speech, Synthesizer
+
+TRUTH, RESYNTHESIS, MODEL = "ground-truth", "resynthesis", "model"
+SYSTEMS = TRUTH, RESYNTHESIS, MODEL
+
+COLUMNS = {
+    "wer": ("WER %", 100),
+    "cer": ("CER %", 100),
+    "per": ("PER %", 100),
+    "sim_o": ("SIM-o", 1),
+    "sim_r": ("SIM-r", 1),
+    "sig": ("SIG", 1),
+    "bak": ("BAK", 1),
+    "ovrl": ("OVRL", 1),
+}
+"""What is averaged over the utterances: its heading in the table, and the factor that it is shown with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A wave with its rate, so that each judge gets it resampled once."""
+
+    wave: Wave
+    """`[samples]`."""
+    rate: int
+    """Hz."""
+
+    @classmethod
+    def read(cls, clip: Clip) -> "Sound":
+        """Reads a recording; raises `AudioError` if it can't be read."""
+        from stages.audio import read
+
+        wave, rate = read(clip.path)
+        return cls(wave, rate).cut(clip.start_s, clip.length_s)
+
+    def cut(self, start_s: float, length_s: float | None = None) -> "Sound":
+        """Returns a part."""
+        start = round(start_s * self.rate)
+        return Sound(self.wave[start : None if length_s is None else start + round(length_s * self.rate)], self.rate)
+
+    def at(self, rate: int) -> Wave:
+        """Returns the wave at another rate."""
+        from stages.audio import resample
+
+        return resample(self.wave, self.rate, rate)
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """An utterance of one system."""
+
+    whole: Sound
+    """All that the trial's text says."""
+    own: Sound
+    """The part in which the voice is judged: without the prompt, where that is the beginning."""
+    speech: "Speech | None" = None
+
+
+def evaluate(
+    voice: "Synthesizer",
+    protocol: str,
+    trials: Sequence[Trial],
+    judges: Judges,
+    *,
+    seed: int = 0,
+    out: Path | None = None,
+    quiet: bool = True,
+) -> dict[str, Any]:
+    """Lets the model speak every trial and scores it beside the ground truth and the codec's resynthesis.
+
+    WER, CER and PER are counted on the recognised text, normalised as the protocol's authors do; PER on the phonemes
+    that espeak-ng reads it as, so that spelling doesn't count. SIM-o compares with the prompt as it was recorded, SIM-r
+    with the prompt as the codec returns it (https://arxiv.org/abs/2306.15687, section 5.1). In a continuation the words
+    of prompt and response count together, and the voice of the response alone, as with `wav2_cut_wav1` of UniSpeech's
+    verification script.
+
+    Args:
+        voice: The model with its codec.
+        protocol: A row of `PROTOCOLS`.
+        trials: As `read_trials` returns them.
+        judges: Who scores.
+        seed: Of the model's draws, a different one for each utterance, and of the bootstrap.
+        out: Where to write `rows.jsonl` and `<system>/<utterance>.wav`; nothing is written if not given.
+        quiet: Show no progress.
+
+    Returns:
+        Plain values: `protocol`, `model`, `utterances`, `seed`, `judges` (by role), `systems` (for each system its
+        means with intervals, `wer_corpus`, and for the model `rtf` and `cut`) and `notes`.
+
+    Raises:
+        UsageError: if `out` holds an evaluation, or a text has no words.
+        AudioError: if a recording can't be read.
+    """
+    systems = SYSTEMS if all(trial.truth for trial in trials) else (MODEL,)
+    if judges.recogniser:
+        _check_texts(trials, protocol)
+    rows: list[dict[str, Any]] = []
+    with ExitStack() as stack:
+        file = stack.enter_context(_open_rows(out)) if out else None
+        for trial in _progress(trials, quiet=quiet):
+            for row in _score(voice, protocol, trial, judges, systems, seed=seed, out=out):
+                rows.append(row)
+                if file:
+                    file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                    file.flush()
+    report = {
+        "protocol": protocol,
+        "model": str(voice.checkpoint.folder),
+        "utterances": len(trials),
+        "seed": seed,
+        "judges": {role: judge.name for role, judge in _named(judges).items() if judge},
+        "systems": {system: summarise([row for row in rows if row["system"] == system], seed) for system in systems},
+        "notes": _notes(judges, trials),
+    }
+    if out:
+        (out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    return report
+
+
+def summarise(rows: Sequence[dict[str, Any]], seed: int = 0) -> dict[str, Any]:
+    """Returns the means of one system's rows with their intervals; what wasn't measured isn't there."""
+    summary: dict[str, Any] = {
+        name: asdict(bootstrap([row[name] for row in rows], seed=seed)) for name in COLUMNS if name in rows[0]
+    }
+    if "wer" in rows[0]:
+        summary["wer_corpus"] = sum(row["word_errors"] for row in rows) / sum(row["words"] for row in rows)
+    if "compute_s" in rows[0]:
+        summary["rtf"] = sum(row["compute_s"] for row in rows) / sum(row["duration_s"] for row in rows)
+        summary["cut"] = sum(row["cut"] for row in rows)
+    return summary
+
+
+def table(report: dict[str, Any]) -> str:
+    """Returns the report for people: a row a system, means with their 95 % intervals, and who judged."""
+    measured = [name for name in COLUMNS if any(name in summary for summary in report["systems"].values())]
+    lines = [["", *(COLUMNS[name][0] for name in measured), "RTF"]]
+    for system, summary in report["systems"].items():
+        cells = [_cell(Interval(**summary[name]), COLUMNS[name][1]) for name in measured]
+        lines.append([system, *cells, f"{summary['rtf']:.2f}" if "rtf" in summary else "-"])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    shown = [f"{report['protocol']}: {report['utterances']} utterances, seed {report['seed']}, {report['model']}"]
+    shown += ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    shown.append("Means over utterances [95 % bootstrap interval]; RTF: seconds of computing per second of speech.")
+    shown += [f"{role}: {name}" for role, name in report["judges"].items()]
+    shown += [f"note: {note}" for note in report["notes"]]
+    return "\n".join(shown)
+
+
+def _score(
+    voice: "Synthesizer",
+    protocol: str,
+    trial: Trial,
+    judges: Judges,
+    systems: Sequence[str],
+    *,
+    seed: int,
+    out: Path | None,
+) -> Iterator[dict[str, Any]]:
+    from stages.audio import write_wav
+
+    prompt = Sound.read(trial.prompt)
+    codes_KP = voice.prompt_codes(prompt.at(voice.codec.sample_rate))
+    original, resynthesised = (_embed(judges, sound) for sound in (prompt, _decode(voice, codes_KP)))
+    for system in systems:
+        spoken = _speak(voice, trial, system, codes_KP, seed)
+        row: dict[str, Any] = {"system": system, "id": trial.id}
+        heard = spoken.whole.at(SAMPLE_RATE)
+        if judges.recogniser:
+            row |= _errors(trial, judges.recogniser.hear(heard, trial.language), protocol)
+        own = _embed(judges, spoken.own)
+        if own is not None and original is not None and resynthesised is not None:
+            row |= {"sim_o": similarity(own, original), "sim_r": similarity(own, resynthesised)}
+        if judges.quality:
+            row |= judges.quality.score(heard)
+        if said := spoken.speech:
+            row |= {"compute_s": said.compute_s, "duration_s": said.duration_s, "cut": said.cut}
+        if out:
+            write_wav(out / system / f"{trial.id.replace('/', '_')}.wav", spoken.whole.wave, spoken.whole.rate)
+        yield row
+
+
+def _speak(voice: "Synthesizer", trial: Trial, system: str, codes_KP: Codes, seed: int) -> Spoken:
+    """Returns the trial as a system speaks it."""
+    start_s = trial.prompt.length_s if trial.continues and trial.prompt.length_s else 0.0
+    if system == MODEL:
+        speech = voice.speak(
+            trial.text,
+            prompt=codes_KP,
+            prompt_text=trial.prompt_text,
+            language=trial.language,
+            seed=zlib.crc32(f"{seed} {trial.id}".encode()),
+        )
+        own = Sound(speech.samples, speech.sample_rate)
+        if not trial.continues:
+            return Spoken(own, own, speech)
+        # Decoded in one piece, so that there is no seam for the recogniser to stumble over.
+        codes_KT = np.concatenate([codes_KP, speech.codes.astype(codes_KP.dtype)], axis=1)
+        return Spoken(_decode(voice, codes_KT), own, speech)
+    assert trial.truth is not None
+    whole = Sound.read(Clip(trial.truth))
+    if system == RESYNTHESIS:
+        whole = _decode(voice, voice.prompt_codes(whole.at(voice.codec.sample_rate)))
+    return Spoken(whole, whole.cut(start_s))
+
+
+def _check_texts(trials: Sequence[Trial], protocol: str) -> None:
+    """Raises `UsageError` for a text in which nothing could be counted, before any is spoken."""
+    for trial in trials:
+        words, _, read = _symbols(trial.text, trial.language, protocol)
+        if not words or not read:
+            raise UsageError(f"`{trial.id}` must have words to be recognised, but its text is `{trial.text}`.")
+
+
+def _errors(trial: Trial, heard: str, protocol: str) -> dict[str, Any]:
+    wanted, found = (_symbols(text, trial.language, protocol) for text in (trial.text, heard))
+    wrong = distance(wanted[0], found[0])
+    rates = {name: error_rate(*pair) for name, *pair in zip(("wer", "cer", "per"), wanted, found, strict=True)}
+    return {"text": trial.text, "heard": heard, "words": len(wanted[0]), "word_errors": wrong, **rates}
+
+
+def _symbols(text: str, language: str, protocol: str) -> tuple[list[str], list[str], list[str]]:
+    """Returns the words, characters and phones that are counted."""
+    from stages.g2p import phonemize
+
+    words = PROTOCOLS[protocol].words(text, language)
+    letters = characters(words, language)
+    (read,) = phonemize(["".join(letters)], language, stress=False, punctuation=False)
+    return words, letters, phones(read)
+
+
+def _decode(voice: "Synthesizer", codes_KT: Codes) -> Sound:
+    return Sound(voice.codec.decode(torch.from_numpy(codes_KT)).numpy(), voice.codec.sample_rate)
+
+
+def _embed(judges: Judges, sound: Sound) -> Vector | None:
+    return judges.speaker.embed(sound.at(SAMPLE_RATE)) if judges.speaker else None
+
+
+def _open_rows(out: Path) -> TextIO:
+    path = out / "rows.jsonl"
+    if path.exists():
+        raise UsageError(f"`--out` must be a folder without an evaluation, but `{path}` is there. Name another.")
+    out.mkdir(parents=True, exist_ok=True)
+    return path.open("w", encoding="utf-8")
+
+
+def _progress(trials: Sequence[Trial], *, quiet: bool) -> Iterator[Trial]:
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True, quiet=quiet)
+    yield from track(trials, "utterances", console=console, disable=quiet or not console.is_terminal)
+
+
+def _named(judges: Judges) -> dict[str, Any]:
+    return {"recogniser": judges.recogniser, "speaker": judges.speaker, "quality": judges.quality}
+
+
+def _notes(judges: Judges, trials: Sequence[Trial]) -> list[str]:
+    options = {
+        "recogniser": "error rates (--asr)",
+        "speaker": "speaker similarity (--speaker)",
+        "quality": "DNSMOS (--dnsmos)",
+    }
+    left_out = [options[role] for role, judge in _named(judges).items() if judge is None]
+    notes = [f"not measured: {', '.join(left_out)}"] if left_out else []
+    if missing := [trial.id for trial in trials if not trial.truth]:
+        notes.append(
+            f"no rows for ground truth and resynthesis: {len(missing)} of {len(trials)} recordings are not there"
+            f" ({missing[0]}, …)"
+        )
+    return notes
+
+
+def _cell(value: Interval, factor: int) -> str:
+    digits = 1 if factor == 100 else 2 if value.mean > 1 else 3
+    mean, low, high = (factor * one for one in (value.mean, value.low, value.high))
+    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

@@ -1,0 +1,319 @@
+"""What scores speech: a recogniser, a speaker verifier, and a predictor of listeners' opinions.
+
+All of them hear mono waves at 16 kHz and read their weights from a path or a cache; none of them downloads anything.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.errors import WeightsError
+from stages.records import Wave
+
+if TYPE_CHECKING:
+    import torch
+
+SAMPLE_RATE = 16_000
+"""Hz, of what every judge hears."""
+
+Vector = npt.NDArray[np.float32]
+
+
+class Recogniser(Protocol):
+    """Writes down what it hears."""
+
+    name: str
+    """What a table says of it."""
+
+    def hear(self, wave: Wave, language: str) -> str:
+        """Returns the text of a wave, "" where it hears nothing."""
+
+
+class Speaker(Protocol):
+    """Turns a voice into a vector."""
+
+    name: str
+
+    def embed(self, wave: Wave) -> Vector:
+        """Returns a vector of length 1: the product of two is their similarity, from -1 to 1."""
+
+
+class Quality(Protocol):
+    """Predicts what listeners would say."""
+
+    name: str
+
+    def score(self, wave: Wave) -> dict[str, float]:
+        """Returns mean opinion scores, 1 to 5, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Who scores; None leaves the scores out."""
+
+    recogniser: Recogniser | None = None
+    speaker: Speaker | None = None
+    quality: Quality | None = None
+
+
+def load_judges(*, asr: str, speaker: str, dnsmos: Path | None, device: str = "cpu") -> Judges:
+    """Loads the judges.
+
+    Args:
+        asr: A whisper in CTranslate2's format, as a folder or as a name in the Hugging Face cache; `none`.
+        speaker: A folder or file for `WavLM`, `resemblyzer`, or `none`.
+        dnsmos: DNSMOS P.835's `sig_bak_ovr.onnx`.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`; DNSMOS always computes on the CPU.
+
+    Raises:
+        WeightsError: if weights are missing or aren't what they should be.
+        UsageError: if there is no such device.
+    """
+    from model.device import resolve_device
+
+    where = str(resolve_device(device))
+    voices = {"none": lambda: None, "resemblyzer": lambda: Resemblyzer(where)}
+    return Judges(
+        None if asr == "none" else Whisper(asr, where),
+        voices.get(speaker, lambda: WavLM(Path(speaker).expanduser(), where))(),
+        Dnsmos(dnsmos.expanduser()) if dnsmos else None,
+    )
+
+
+class Whisper:
+    """Whisper by faster-whisper, with a beam of 5 and the language given, as F5-TTS has it.
+
+    The published numbers are made with `large-v3` (Chinese ones with Paraformer, which isn't here).
+    """
+
+    _FILES = ("config.json", "model.bin", "tokenizer.json")
+
+    def __init__(self, model: str, device: str = "cpu") -> None:
+        """Loads a folder in CTranslate2's format, or a name such as `large-v3` that is in the Hugging Face cache.
+
+        Raises:
+            WeightsError: if it isn't there, or can't be loaded.
+        """
+        folder = Path(model).expanduser()
+        if not folder.is_dir():
+            folder = self._cached(model)
+        if missing := [name for name in self._FILES if not (folder / name).is_file()]:
+            raise WeightsError(
+                f"`--asr` must be a folder in CTranslate2's format, but `{folder}` lacks {', '.join(missing)}."
+                " Convert it: `ct2-transformers-converter --copy_files tokenizer.json preprocessor_config.json`."
+            )
+        from faster_whisper import WhisperModel
+
+        kind, _, index = device.partition(":")
+        try:
+            self._model = WhisperModel(str(folder), kind, device_index=int(index or 0), local_files_only=True)
+        except (RuntimeError, ValueError) as error:
+            raise WeightsError(f"`--asr` can't be loaded from `{folder}` on `{device}`: {error}") from error
+        self.name = f"faster-whisper {model}"
+
+    @staticmethod
+    def _cached(model: str) -> Path:
+        from faster_whisper.utils import download_model
+
+        try:
+            return Path(download_model(model, local_files_only=True))
+        except (OSError, ValueError) as error:
+            raise WeightsError(
+                "`--asr` must be a folder in CTranslate2's format or a whisper in the Hugging Face cache, but"
+                f" `{model}` is neither. Fetch it where there is a network (`hf download"
+                f" Systran/faster-whisper-{model}`) and give its folder, or leave error rates out: `--asr none`."
+            ) from error
+
+    def hear(self, wave: Wave, language: str) -> str:
+        """Returns what is said."""
+        segments, _ = self._model.transcribe(np.ascontiguousarray(wave), language=language, beam_size=5)
+        return " ".join(segment.text.strip() for segment in segments)
+
+
+class WavLM:
+    """A WavLM for speaker verification, in transformers' format (`WavLMForXVector`)."""
+
+    _SHORTEST = SAMPLE_RATE // 2
+    """Samples: its last layers look at 15 frames at once, so shorter waves are followed by silence."""
+
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
+        """Loads the folder.
+
+        Raises:
+            WeightsError: if it isn't there, or doesn't hold such a model.
+        """
+        if not (folder / "config.json").is_file() or not (folder / "preprocessor_config.json").is_file():
+            raise WeightsError(
+                "`--speaker` must be `resemblyzer`, `none` or a folder with a `WavLMForXVector` of transformers"
+                f" (config.json, preprocessor_config.json, weights), but is `{folder}`. Give that folder."
+            )
+        import torch
+        from transformers import AutoConfig, AutoFeatureExtractor, WavLMForXVector
+
+        named = AutoConfig.from_pretrained(folder, local_files_only=True).architectures or []
+        if "WavLMForXVector" not in named:
+            raise WeightsError(
+                f"`--speaker` must hold a `WavLMForXVector`, but `{folder}` holds {' '.join(named) or 'none'}: its"
+                " speaker vectors would be noise. Give a checkpoint for speaker verification."
+            )
+        try:
+            self._extract: Any = AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
+            self._model: Any = WavLMForXVector.from_pretrained(folder, local_files_only=True).to(device).eval()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise WeightsError(f"`--speaker` can't be loaded from `{folder}`: {error}") from error
+        self._device = torch.device(device)
+        self.name = f"WavLM x-vector {folder.name}"
+
+    def embed(self, wave: Wave) -> Vector:
+        """Returns the x-vector, `[D]`, of length 1."""
+        import torch
+
+        wave = np.pad(wave, (0, max(0, self._SHORTEST - len(wave))))
+        inputs = self._extract(wave, sampling_rate=SAMPLE_RATE, return_tensors="pt").to(self._device)
+        with torch.inference_mode():
+            return _unit(self._model(**inputs).embeddings[0])
+
+
+class Resemblyzer:
+    """The GE2E speaker encoder whose weights come inside the package `resemblyzer`: a stand-in where WavLM isn't.
+
+    It hears who speaks, but its numbers can't be compared with published ones, which lie on WavLM's scale; and long
+    silences stay in, which the package cuts out by a voice activity detector that has to be compiled.
+
+    Source: https://github.com/resemble-ai/Resemblyzer, `voice_encoder.py`; https://arxiv.org/abs/1710.10467.
+    """
+
+    name = "resemblyzer (a stand-in: not comparable with published WavLM numbers)"
+    _FRAMES = 160
+    """Frames of 10 ms in a part."""
+    _STEP = 77
+    """Frames from part to part: 1.3 parts a second."""
+    _HOP = 160
+    _LOUDNESS = 10 ** (-30 / 20)
+    """Root mean square to which quieter waves are raised."""
+
+    def __init__(self, device: str = "cpu") -> None:
+        """Loads the weights out of the package, which itself isn't imported.
+
+        Raises:
+            WeightsError: if the package isn't installed.
+        """
+        import importlib.util
+
+        import torch
+
+        spec = importlib.util.find_spec("resemblyzer")
+        if spec is None or not spec.submodule_search_locations:
+            raise WeightsError(
+                "`--speaker resemblyzer` must find the package of that name, but can't."
+                " Run `pip install --no-deps resemblyzer==0.1.4`."
+            )
+        state = torch.load(
+            Path(spec.submodule_search_locations[0]) / "pretrained.pt", map_location=device, weights_only=True
+        )["model_state"]
+        self._lstm = torch.nn.LSTM(40, 256, 3, batch_first=True).to(device).eval()
+        self._linear = torch.nn.Linear(256, 256).to(device)
+        for name, module in {"lstm.": self._lstm, "linear.": self._linear}.items():
+            module.load_state_dict(
+                {key.removeprefix(name): value for key, value in state.items() if key.startswith(name)}
+            )
+        self._device = device
+
+    def embed(self, wave: Wave) -> Vector:
+        """Returns the mean vector of parts of 1.6 s, `[256]`, of length 1."""
+        import librosa
+        import torch
+
+        loudness = float(np.sqrt(np.mean(np.square(wave, dtype=np.float64))))
+        if 0 < loudness < self._LOUDNESS:
+            wave = wave * np.float32(self._LOUDNESS / loudness)
+        starts = self._starts(len(wave))
+        wave = np.pad(wave, (0, max(0, (starts[-1] + self._FRAMES) * self._HOP - len(wave))))
+        mel_TM = librosa.feature.melspectrogram(y=wave, sr=SAMPLE_RATE, n_fft=400, hop_length=self._HOP, n_mels=40).T
+        parts = np.stack([mel_TM[start : start + self._FRAMES] for start in starts]).astype(np.float32)
+        with torch.inference_mode():
+            hidden = self._lstm(torch.from_numpy(parts).to(self._device))[1][0][-1]
+            vectors = torch.nn.functional.normalize(self._linear(hidden).relu(), dim=1)
+        return _unit(vectors.mean(0))
+
+    def _starts(self, samples: int) -> list[int]:
+        """Returns the first frame of each part; the last part counts if it is three quarters full."""
+        frames = -(-(samples + 1) // self._HOP)
+        starts = list(range(0, max(1, frames - self._FRAMES + self._STEP + 1), self._STEP))
+        filled = (samples - starts[-1] * self._HOP) / (self._FRAMES * self._HOP)
+        return starts[:-1] if filled < 0.75 and len(starts) > 1 else starts
+
+
+class Dnsmos:
+    """DNSMOS P.835: predicted opinions of the speech, of the background, and of the whole.
+
+    Source: https://arxiv.org/abs/2110.01763; `dnsmos_local.py` in https://github.com/microsoft/DNS-Challenge.
+    """
+
+    _SAMPLES = 144_160
+    """9.01 s."""
+    _SCALES: ClassVar[dict[str, tuple[float, ...]]] = {
+        "sig": (-0.08397278, 1.22083953, 0.0052439),
+        "bak": (-0.13166888, 1.60915514, -0.39604546),
+        "ovrl": (-0.06766283, 1.11546468, 0.04602535),
+    }
+    """Polynomials from what the network says to the scale of the listeners, in the order of its outputs."""
+
+    def __init__(self, path: Path) -> None:
+        """Loads `sig_bak_ovr.onnx`.
+
+        Raises:
+            WeightsError: if it isn't there, or is another network.
+        """
+        if not path.is_file():
+            raise WeightsError(
+                f"`--dnsmos` must be DNSMOS P.835's `sig_bak_ovr.onnx` (microsoft/DNS-Challenge), but `{path}` isn't"
+                " there. Check the path, or leave the option out."
+            )
+        import onnxruntime
+
+        errors = onnxruntime.capi.onnxruntime_pybind11_state
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except (errors.InvalidProtobuf, errors.InvalidGraph, errors.Fail) as error:
+            raise WeightsError(f"`--dnsmos` can't be loaded from `{path}`: it is no sound ONNX file.") from error
+        shapes = [list(one.shape)[1:] for one in (*self._session.get_inputs(), *self._session.get_outputs())]
+        if shapes != [[self._SAMPLES], [len(self._SCALES)]]:
+            raise WeightsError(
+                f"`--dnsmos` must be a network from {self._SAMPLES} samples to 3 scores, but `{path}` has the shapes"
+                f" {shapes}. Give `sig_bak_ovr.onnx` of P.835 (`model_v8.onnx` is P.808)."
+            )
+        self.name = "DNSMOS P.835"
+
+    def score(self, wave: Wave) -> dict[str, float]:
+        """Returns `sig`, `bak` and `ovrl`: means over windows of 9.01 s, a second apart; short waves are repeated."""
+        while len(wave) < self._SAMPLES:
+            wave = np.concatenate([wave, wave])
+        hops = int(len(wave) // SAMPLE_RATE - self._SAMPLES / SAMPLE_RATE) + 1
+        starts = [hop * SAMPLE_RATE for hop in range(hops)]
+        windows = [wave[start : start + self._SAMPLES] for start in starts if start + self._SAMPLES <= len(wave)]
+        name = self._session.get_inputs()[0].name
+        raw = np.concatenate(
+            [self._session.run(None, {name: window[None].astype(np.float32)})[0] for window in windows]
+        )
+        return {
+            key: float(np.polyval(scale, raw[:, column]).mean())
+            for column, (key, scale) in enumerate(self._SCALES.items())
+        }
+
+
+def similarity(one: Vector, other: Vector) -> float:
+    """Returns the cosine of two vectors of length 1."""
+    return float(np.dot(one, other))
+
+
+def _unit(vector: "torch.Tensor | Sequence[float]") -> Vector:
+    array = np.asarray(vector.cpu() if hasattr(vector, "cpu") else vector, np.float32)
+    norm = float(np.linalg.norm(array))
+    return array / norm if norm > 0 else array
