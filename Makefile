@@ -8,10 +8,11 @@ PYTHON ?= python3
 EXTRAS ?= dev
 OUT ?= dataset
 ARGS ?=
+KILLS ?= 50
 BIN := .venv/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup demo test check format hdf5 bench clean
+.PHONY: help setup demo test faults check format hdf5 bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +25,9 @@ demo: setup ## recordings, dataset, a small model and a spoken sentence, in minu
 
 test: setup ## run the tests (ARGS="-k store" for some of them)
 	$(PYTEST) $(ARGS)
+
+faults: setup ## kill, fill, damage and interrupt the pipeline: the table of 50 kills (KILLS=50, ARGS="-k disk")
+	FAULTS_KILLS=$(KILLS) OMP_NUM_THREADS=1 $(BIN)/pytest tests/faults $(ARGS)
 
 check: setup ## format, lint, types and tests: what must pass before a change goes in
 	$(BIN)/ruff format --check .

@@ -67,7 +67,7 @@ def to_make(err: str) -> str:
     return " ".join(f"{stage} {shards}" for stage, shards in found) or "nothing"
 
 
-@dataclass
+@dataclass(eq=False)
 class Kill:
     """A row of the table."""
 
@@ -80,29 +80,37 @@ class Kill:
     """How long that run went on, until its end or the next kill."""
 
 
-def plan(whole_s: float, random: Random) -> list[Kill]:
-    """Draws a moment out of each slice of an undisturbed run, from the scan to the last `finish`, in any order."""
-    kills = [Kill(whole_s * (n + random.random()) / KILLS, VICTIMS[n % len(VICTIMS)]) for n in range(KILLS)]
-    random.shuffle(kills)
-    return kills
+def draw(whole_s: float, random: Random) -> list[Kill]:
+    """Draws a moment out of each slice of an undisturbed run, from the scan to the last `finish`, and who is hit."""
+    victims = [VICTIMS[number % len(VICTIMS)] for number in range(KILLS)]
+    random.shuffle(victims)
+    return [Kill(whole_s * (n + random.random()) / KILLS, victim) for n, victim in enumerate(victims)]
 
 
-def disturb(run: Command, waiting: list[Kill], done: list[Kill], random: Random) -> bool:
-    """Kills as planned until the client dies, which returns True, or the run comes to its end."""
-    while waiting:
-        kill = waiting[0]
+def choose(waiting: list[Kill], *, fresh: bool) -> list[Kill]:
+    """Returns the kills for one run, in order: the workers', then one that ends it.
+
+    That is the latest for a run that begins at the beginning, and the earliest for one that goes on and will be short.
+    """
+    fatal = sorted((kill for kill in waiting if kill.victim != "worker"), key=lambda kill: kill.at_s)
+    last = fatal[-1:] if fresh else fatal[:1]
+    before = [kill for kill in waiting if kill.victim == "worker" and all(kill.at_s < one.at_s for one in last)]
+    return sorted(before, key=lambda kill: kill.at_s) + last
+
+
+def disturb(run: Command, chosen: list[Kill], random: Random) -> list[Kill]:
+    """Kills at the moments that were chosen, until the client is dead or has come to its end; returns what was done."""
+    done: list[Kill] = []
+    for kill in chosen:
         while run.seconds < kill.at_s and run.process.poll() is None:
             time.sleep(0.005)
         if run.process.poll() is not None:
-            return False
-        kill.at_s = run.seconds
-        kill.victim = strike(run, kill.victim, random)
-        done.append(waiting.pop(0))
+            break
+        kill.at_s, kill.victim = run.seconds, strike(run, kill.victim, random)
+        done.append(kill)
         if kill.victim != "worker":
-            return True
-        # what is too early for this run waits for another
-        waiting.sort(key=lambda one: one.at_s < run.seconds)
-    return False
+            break
+    return done
 
 
 def test_kills(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,14 +120,17 @@ def test_kills(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         whole = run.end(300)
     assert whole.code == 0, whole.err
     expected = digests(tmp_path / "whole")
-    waiting, done, ends = plan(whole.seconds, random), [], 0
-    while waiting or ends == 0 or out.exists():
-        fresh, before = not out.exists(), len(done)
+    waiting, table, ends = draw(whole.seconds, random), [], 0
+    while waiting or out.exists():
+        fresh = not out.exists()
         with command(tmp_path, *shared, out) as run:
-            killed = disturb(run, waiting, done, random)
+            done = disturb(run, choose(waiting, fresh=fresh), random)
+            killed = bool(done) and done[-1].victim != "worker"
             ended = run.end(max(HANG_S, 3 * whole.seconds))
-        for kill in done[max(before - 1, 0) : len(done) - killed]:
+        waiting = [kill for kill in waiting if kill not in done]
+        for kill in [*([] if fresh else table[-1:]), *(kill for kill in done if kill.victim == "worker")]:
             kill.made, kill.next_s = to_make(ended.err), ended.seconds
+        table += done
         if killed:
             assert ended.code == -signal.SIGKILL, ended.err
             continue
@@ -128,12 +139,18 @@ def test_kills(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         assert not leftovers(out)
         shutil.rmtree(out)
         ends += 1
-        if fresh and waiting and len(done) == before:
-            waiting[0].at_s *= 0.9  # this machine has become faster: the moment would never come
+        if fresh and not done:  # faster than the one that was measured: the moments would never come
+            for kill in waiting:
+                kill.at_s *= 0.97 * min(1.0, ended.seconds / whole.seconds)
     assert snapshot(clips) == sources
     if "FAULTS_KILLS" in os.environ:
         with capsys.disabled():
-            print(f"\nan undisturbed run takes {whole.seconds:.1f} s; {ends} runs came to their end, all bytes equal")
-            print(f"{'kill':>4}  {'at s':>5}  {'victim':<7} {'next s':>6}  the next run had to make (shards)")
-            for number, kill in enumerate(done, start=1):
-                print(f"{number:>4}  {kill.at_s:5.1f}  {kill.victim:<7} {kill.next_s:6.1f}  {kill.made}")
+            show(
+                table, f"an undisturbed run takes {whole.seconds:.1f} s; {ends} runs came to their end, all bytes equal"
+            )
+
+
+def show(table: list[Kill], title: str) -> None:
+    print(f"\n{title}\n{'kill':>4}  {'at s':>5}  {'victim':<7} {'next s':>6}  the next run had to make (shards)")
+    for number, kill in enumerate(table, start=1):
+        print(f"{number:>4}  {kill.at_s:5.1f}  {kill.victim:<7} {kill.next_s:6.1f}  {kill.made}")

@@ -45,12 +45,6 @@ def test_neither_touching_nor_moving_redoes_anything(
     assert made(capsys, "run", moved, "--out", renamed, *EMBEDDED, *batches) == NOTHING
 
 
-def test_one_process_and_four_give_the_same_bytes(voices: Path, dataset: Path, tmp_path: Path) -> None:
-    parallel = tmp_path / "parallel"
-    assert prep("run", voices, "--out", parallel, "--jobs", 4, "--quiet", *EMBEDDED) == 0
-    assert digests(parallel) == digests(dataset)
-
-
 def test_stage_by_stage_gives_the_same_bytes(voices: Path, dataset: Path, tmp_path: Path) -> None:
     folder = tmp_path / "by-stage"
     shared = ("--out", folder, "--scheduler", "sync", "--quiet", *EMBEDDED)
