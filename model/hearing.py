@@ -57,7 +57,7 @@ def hear(
     tokens_BL, codes_BLK, positions_BL, lengths_B = padded(network, tokenizer, documents)
     batch, length = tokens_BL.shape
     cache = KVCache.allocate(
-        network.config, batch, length + max_tokens, device=device, dtype=network.token_embedding.weight.dtype
+        network.config, batch, length + max_tokens + 1, device=device, dtype=network.token_embedding.weight.dtype
     )
     hidden_BLD = network.hidden(tokens_BL, codes_BLK, positions_BL, Cached(cache, length))
     cache.advance(lengths_B, length)

@@ -6,8 +6,10 @@ import numpy as np
 import torch
 
 from model.batching import collate
-from model.documents import Condition, document
+from model.documents import Condition, canvas, document, length_document, text_document
 from model.generate import generate
+from model.hearing import hear
+from model.masked import Unmasking, generate_masked, predict_frames
 from model.samplers import GREEDY
 from model.trainer import Trainer
 from stages.audio import read_at
@@ -43,3 +45,33 @@ def test_a_learnt_sentence_is_given_back(speech: Path, configure: Configure) -> 
     right = (spoken == codes_KT).mean(axis=1)
     assert right[0] >= 0.99
     assert right[1:].min() >= 0.95
+
+
+def test_lengths_canvases_and_phonemes_are_learnt_too(configure: Configure) -> None:
+    rng = np.random.default_rng(0)
+    codes_KT = rng.integers(0, 64, (8, 37)).astype(np.uint16)
+    condition = Condition("həlˈoʊ wɜːld", "en", rng.integers(0, 64, (8, 10)).astype(np.uint16))
+    frames, steps = codes_KT.shape[1], 150
+    rate = {"optimizer__lr": 3e-3, "optimizer__warmup_steps": 10, "trainer__max_steps": steps, "data__validation": 0.0}
+    store = MemoryStore([codes_KT], [condition.phonemes], ["reader"], ["en"])
+    trainer = Trainer(configure(model__width=96, **rate), store, quiet=True)
+    tokenizer = trainer.tokenizer
+    spelled = [tokenizer.language("en"), *tokenizer.encode(condition.phonemes)]
+    documents = [
+        length_document(tokenizer, condition, tokenizer.encode(str(frames)), ended=True),
+        text_document(tokenizer, codes_KT, spelled, ended=True),
+    ]
+    for step in range(steps):
+        masked_T = rng.random(frames) < np.cos(rng.random() * np.pi / 2)
+        masked_T[rng.integers(frames)] = True
+        blank = [canvas(tokenizer, condition, codes_KT[0], masked) for masked in (masked_T, np.ones_like(masked_T))]
+        trainer.progress.step = step
+        trainer.train_step([collate([*documents, *blank], 8)])
+
+    network = trainer.raw_network.eval()
+    assert predict_frames(network, tokenizer, [condition], max_frames=900) == [frames]
+    unmasking = Unmasking(steps=8, guidance=1.0, sampling=GREEDY)
+    (filled,) = generate_masked(network, tokenizer, [condition], [frames], unmasking=unmasking)
+    assert (filled[0] == codes_KT[0]).all()
+    (heard,) = hear(network, tokenizer, [codes_KT], max_tokens=40)
+    assert (heard.language, heard.phonemes, heard.ended) == ("en", condition.phonemes, True)

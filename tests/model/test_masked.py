@@ -1,0 +1,62 @@
+"""Filling a canvas: every frame is decided, guidance is the formula, a batch gives its singles."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from model.documents import Condition
+from model.masked import Unmasking, generate_masked, guide, predict_frames
+from model.samplers import GREEDY, Sampling
+from stages.errors import UsageError
+from tests.model.test_generate import CONDITIONS, TOKENIZER, decisive
+
+FRAMES = [12, 1, 30]
+
+
+def fill(conditions: list[Condition], frames: list[int], *, seed: int = 0, **how: Any) -> list[np.ndarray]:
+    unmasking = Unmasking(**{"steps": 6, **how})
+    generator = torch.Generator().manual_seed(seed)
+    return generate_masked(decisive(), TOKENIZER, conditions, frames, unmasking=unmasking, generator=generator)
+
+
+def test_every_frame_gets_a_code_of_the_codebook_and_none_is_the_stop() -> None:
+    for how in ({}, {"guidance": 1.0}, {"steps": 1}, {"sampling": Sampling(top_k=5)}):
+        found = fill(CONDITIONS, FRAMES, **how)
+        assert [codes.shape for codes in found] == [(1, frames) for frames in FRAMES]
+        assert all(codes.dtype == np.uint16 and codes.max() < 64 for codes in found)
+
+
+def test_a_batch_gives_what_its_singles_give() -> None:
+    together = fill(CONDITIONS, FRAMES, sampling=GREEDY)
+    for condition, frames, wanted in zip(CONDITIONS, FRAMES, together, strict=True):
+        np.testing.assert_array_equal(fill([condition], [frames], sampling=GREEDY)[0], wanted)
+
+
+def test_a_seed_repeats_and_another_differs() -> None:
+    one, same, other = (fill(CONDITIONS[:1], [30], seed=seed)[0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
+
+
+def test_guidance_is_the_formula() -> None:
+    with_MV, without_MV = torch.randn(2, 4, 9, generator=torch.Generator().manual_seed(0)).unbind(0)
+    torch.testing.assert_close(guide(with_MV, without_MV, 1.0, 0.75), with_MV)
+    guided = without_MV + 3 * (with_MV - without_MV)
+    torch.testing.assert_close(guide(with_MV, without_MV, 3.0, 0.0), guided)
+    torch.testing.assert_close(guide(with_MV, without_MV, 3.0, 1.0).std(-1), with_MV.std(-1))
+
+
+def test_lengths_are_numbers_in_range() -> None:
+    for most in (1, 9, 75, 1200):
+        lengths = predict_frames(decisive(), TOKENIZER, CONDITIONS, max_frames=most)
+        assert all(1 <= frames <= most for frames in lengths)
+        alone = [predict_frames(decisive(), TOKENIZER, [one], max_frames=most)[0] for one in CONDITIONS]
+        assert lengths == alone
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"guidance": 0.5}])
+def test_values_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        Unmasking(**wrong)
