@@ -1,0 +1,308 @@
+"""A model in other forms: one file, or a folder that `transformers` opens as Llama; and back from either.
+
+Both hold all the weights and the JSON of a checkpoint (`model.checkpoint.PARTS`), and not what training goes on with.
+
+One file (`safetensors`) is a model wherever one is asked for (`valle synth --model model.safetensors`). Its tensors
+have the network's names; its metadata holds the JSON under the key `valle`. The embedding tables among them:
+
+    token_embedding.weight  [tokens, D]           a row a token, in the order of the vocabulary
+    code_embedding.weight   [K * codebook + 1, D] row k * codebook + c: code c of codebook k; the last row is zero
+
+A folder (`hf`) holds `config.json` and `model.safetensors` as `transformers.LlamaModel` reads them, the other tensors
+in `valle.safetensors`, the JSON in `valle.json`, and in `README.md` the inputs for which its hidden states are those of
+the network. The network's blocks are Llama's (https://arxiv.org/abs/2302.13971): the same norms, the same pairs
+(i, i + H/2) in the rotary positions, no biases; only are q, k and v one matrix here, and so are gate and up.
+
+Axes: L positions, K codebooks, D width, H head width.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from model.checkpoint import (
+    EXPORTED,
+    PARTS,
+    Meta,
+    build,
+    check_weights,
+    find,
+    read_config,
+    read_meta,
+    read_part,
+    read_tokenizer,
+    read_weights,
+)
+from model.config import ModelConfig, TrainConfig
+from stages.errors import ArtefactError, MachineError, MissingInputError, UsageError
+
+Format = Literal["safetensors", "hf"]
+
+_OUTSIDE = {"token_embedding.weight": "embed_tokens.weight", "norm.gain": "norm.weight"}
+_BLOCK = {
+    "attention_norm.gain": ("input_layernorm.weight",),
+    "attention.qkv.weight": ("self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight"),
+    "attention.out.weight": ("self_attn.o_proj.weight",),
+    "feedforward_norm.gain": ("post_attention_layernorm.weight",),
+    "feedforward.gate_up.weight": ("mlp.gate_proj.weight", "mlp.up_proj.weight"),
+    "feedforward.down.weight": ("mlp.down_proj.weight",),
+}
+"""Llama's names of each tensor of a block; several where Llama keeps apart what is one matrix here."""
+_BESIDE = ("code_embedding.", "heads.")
+"""Tensors that work outside the decoder: Llama has no place for them and needs none."""
+
+_CARD = '''---
+library_name: transformers
+tags: [text-to-speech]
+---
+# A `valle` model as Llama
+
+`config.json` and `model.safetensors` are a decoder that `transformers` opens as `LlamaModel`. `valle.safetensors` holds
+what stands before and behind it, the embeddings of the codes and the heads; `valle.json` the configuration, the
+vocabulary, and which codec and dataset it belongs to. `valle export FOLDER model.safetensors` turns the folder back
+into a model that speaks.
+
+The input at a position is the embedding of its token plus those of the codes known there, and the positions restart at
+each segment (text, prompt, response). For such inputs the hidden states are those of `valle`, in evaluation mode:
+
+```python
+import torch
+from safetensors.torch import load_file
+from transformers import LlamaModel
+
+NUM_CODEBOOKS, CODEBOOK_SIZE = {num_codebooks}, {codebook_size}
+
+
+def hidden_states(folder, tokens_L, codes_LK, positions_L, causal):
+    """Returns `[L, D]`; `codes_LK` is negative where a code isn't known; `causal` is for codebook 0 and for tokens."""
+    llama = LlamaModel.from_pretrained(folder)
+    table = load_file(f"{{folder}}/valle.safetensors")["code_embedding.weight"]
+    rows_LK = codes_LK + torch.arange(NUM_CODEBOOKS) * CODEBOOK_SIZE
+    rows_LK = torch.where(codes_LK < 0, NUM_CODEBOOKS * CODEBOOK_SIZE, rows_LK)
+    inputs_LD = llama.embed_tokens(tokens_L) + table[rows_LK].sum(-2)
+    length = len(tokens_L)
+    # Without a mask, restarting positions would be taken for several documents that don't see each other.
+    mask = torch.ones(1, length) if causal else torch.zeros(1, 1, length, length, dtype=inputs_LD.dtype)
+    with torch.no_grad():
+        return llama(inputs_embeds=inputs_LD[None], position_ids=positions_L[None], attention_mask=mask)[0][0]
+```
+
+The logits of head k are `hidden_states @ heads.k.weight.T`. `valle.safetensors` holds:
+
+{tensors}
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model, apart from the files it came in."""
+
+    parts: dict[str, Any]
+    """The values of `PARTS`."""
+    config: TrainConfig
+    meta: Meta
+    weights: dict[str, Tensor]
+    """By the network's names, as they were stored."""
+
+    @property
+    def num_parameters(self) -> int:
+        """Numbers in all tensors."""
+        return sum(weight.numel() for weight in self.weights.values())
+
+
+def export(source: Path, out: Path, form: Format) -> Model:
+    """Writes a model in another form; what was there stays as it is.
+
+    Args:
+        source: A run (its newest checkpoint is taken), a checkpoint, or what `export` wrote.
+        out: The file (`safetensors`) or folder (`hf`) to write; must not exist.
+        form: Which form.
+
+    Returns:
+        What was written.
+
+    Raises:
+        MissingInputError: if there is no model.
+        ArtefactError: if a part of it is damaged, or doesn't fit the others.
+        UsageError: if `out` exists or has the wrong suffix, or if Llama has no place for a part of the network.
+        MachineError: if `out` can't be written.
+    """
+    _check_out(out, form)
+    model = read_model(source)
+    write = {"safetensors": _write_file, "hf": _write_folder}[form]
+    _appear(out, lambda temporary: write(model, temporary))
+    return model
+
+
+def _check_out(out: Path, form: Format) -> None:
+    if out.exists() or out.is_symlink():
+        raise UsageError(f"`{out}` must be new, but is there already. Name another, or remove it.")
+    if form == "safetensors" and out.suffix != ".safetensors":
+        raise UsageError(f"`OUT` must end in `.safetensors`, but is `{out}`. For a folder, give `--format hf`.")
+
+
+def read_model(source: Path) -> Model:
+    """Reads a model from a run, a checkpoint, or what `export` wrote; raises as `export` does."""
+    about = source / f"{EXPORTED}.json"
+    as_llama = about.is_file()
+    if not as_llama:
+        _refuse_foreign(source)
+        about = find(source)
+    config, tokenizer, meta = read_config(about), read_tokenizer(about), read_meta(about)
+    weights = _read_folder(source, config, len(tokenizer)) if as_llama else read_weights(about)
+    with torch.device("meta"):
+        network = build(config, tokenizer, meta.codec)
+    check_weights(network, weights, source if as_llama else about)
+    return Model({part: json.loads(read_part(about, part)) for part in PARTS}, config, meta, weights)
+
+
+def _refuse_foreign(source: Path) -> None:
+    """Tells a model of `transformers` that isn't ours from a damaged checkpoint."""
+    if (source / "config.json").is_file() and not (source / "meta.json").is_file():
+        raise MissingInputError(
+            f"`{source}` must be a run's folder, a checkpoint or what `valle export` wrote, but lacks"
+            f" `{EXPORTED}.json` and `meta.json`. Take them over from where the model came from."
+        )
+
+
+def _write_file(model: Model, path: Path) -> None:
+    save_file(model.weights, path, {EXPORTED: json.dumps(model.parts, ensure_ascii=False)})
+
+
+# ------------------------------------------------------------------------------------------------------------- Llama
+
+
+def _write_folder(model: Model, folder: Path) -> None:
+    llama, beside = to_llama(model.weights, model.config.model)
+    dtype = str(llama["norm.weight"].dtype).removeprefix("torch.")
+    about = {**_llama_config(model.config, len(llama["embed_tokens.weight"])), "torch_dtype": dtype}
+    codec = model.meta.codec
+    tensors = "\n".join(f"* `{name}` {list(weight.shape)}" for name, weight in beside.items())
+    card = _CARD.format(num_codebooks=codec.num_codebooks, codebook_size=codec.codebook_size, tensors=tensors)
+    folder.mkdir()
+    save_file(llama, folder / "model.safetensors", {"format": "pt"})
+    save_file(beside, folder / f"{EXPORTED}.safetensors", {"format": "pt"})
+    (folder / "config.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+    (folder / f"{EXPORTED}.json").write_text(json.dumps(model.parts, ensure_ascii=False), encoding="utf-8")
+    (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def _llama_config(config: TrainConfig, num_tokens: int) -> dict[str, Any]:
+    """Returns what `transformers.LlamaConfig` is made of; rotary positions in the words of its versions 4 and 5."""
+    model = config.model
+    return {
+        "architectures": ["LlamaModel"],
+        "model_type": "llama",
+        "vocab_size": num_tokens,
+        "hidden_size": model.width,
+        "intermediate_size": model.feedforward,
+        "num_hidden_layers": model.layers,
+        "num_attention_heads": model.heads,
+        "num_key_value_heads": model.num_kv_heads,
+        "head_dim": model.head_width,
+        "hidden_act": "silu",
+        "rms_norm_eps": model.norm_eps,
+        "rope_theta": model.rope_theta,
+        "rope_parameters": {"rope_type": "default", "rope_theta": model.rope_theta},
+        "max_position_embeddings": config.data.batch_tokens,
+        "attention_bias": False,
+        "mlp_bias": False,
+        "tie_word_embeddings": False,
+        "bos_token_id": None,
+        "eos_token_id": None,
+    }
+
+
+def to_llama(weights: dict[str, Tensor], config: ModelConfig) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Sorts a network's weights into those of a `transformers.LlamaModel`, by its names, and those beside it.
+
+    Raises:
+        UsageError: if Llama has no place for one.
+    """
+    llama: dict[str, Tensor] = {}
+    taken = {name for name in weights if name.startswith(_BESIDE)}
+    for name, theirs, sizes in _pairs(config):
+        pieces = torch.split(weights[name], sizes) if len(theirs) > 1 else (weights[name],)
+        llama |= {their: piece.clone() for their, piece in zip(theirs, pieces, strict=True)}
+        taken.add(name)
+    if left := sorted(weights.keys() - taken):
+        raise UsageError(f"`--format hf` can't hold `{left[0]}`: Llama has no place for it. Use the other format.")
+    return llama, {name: weight for name, weight in weights.items() if name.startswith(_BESIDE)}
+
+
+def from_llama(llama: dict[str, Tensor], beside: dict[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
+    """Puts the weights together again: the inverse of `to_llama`."""
+    fused = {name: torch.cat([llama[their] for their in theirs]) for name, theirs, _ in _pairs(config)}
+    return fused | beside
+
+
+def _pairs(config: ModelConfig) -> Iterator[tuple[str, tuple[str, ...], list[int]]]:
+    """Yields each tensor's name, Llama's names of its pieces, and the rows of each piece where there are several."""
+    queries, keys = config.heads * config.head_width, config.num_kv_heads * config.head_width
+    rows = {
+        "attention.qkv.weight": [queries, keys, keys],
+        "feedforward.gate_up.weight": [config.feedforward, config.feedforward],
+    }
+    for name, their in _OUTSIDE.items():
+        yield name, (their,), []
+    for layer in range(config.layers):
+        for name, theirs in _BLOCK.items():
+            yield f"blocks.{layer}.{name}", tuple(f"layers.{layer}.{their}" for their in theirs), rows.get(name, [])
+
+
+def _read_folder(folder: Path, config: TrainConfig, num_tokens: int) -> dict[str, Tensor]:
+    """Reads the weights of a folder for `transformers`, which may have been trained on there."""
+    _check_llama_config(folder / "config.json", _llama_config(config, num_tokens))
+    llama = read_weights(folder)
+    known = {their for _, theirs, _ in _pairs(config.model) for their in theirs}
+    if odd := sorted(known - llama.keys()) or sorted(llama.keys() - known):
+        state = "lacks" if odd[0] in known else "has no place for"
+        raise ArtefactError(
+            f"`{folder / 'model.safetensors'}` must hold the weights of the LlamaModel that `valle.json` describes, but"
+            f" {state} `{odd[0]}`. Save the LlamaModel alone, without adapters, as one file."
+        )
+    return from_llama(llama, read_weights(folder, f"{EXPORTED}.safetensors"), config.model)
+
+
+def _check_llama_config(path: Path, wanted: dict[str, Any]) -> None:
+    """Checks what changes the hidden states without changing the weights' shapes."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        rope = found.get("rope_parameters") or found
+        found["rope_theta"] = rope["rope_theta"]
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise ArtefactError(f"`{path}` must be a Llama configuration, but can't be read as one: {error!r}.") from error
+    keys = ("model_type", "num_attention_heads", "num_key_value_heads", "hidden_act", "rms_norm_eps", "rope_theta")
+    for key in keys:
+        if found.get(key) != wanted[key]:
+            raise ArtefactError(
+                f"`{path}` must agree with `{EXPORTED}.json` beside it, but `{key}` is {found.get(key)!r} instead of"
+                f" {wanted[key]!r}. The network of `valle` computes with the latter: undo the change."
+            )
+
+
+# ----------------------------------------------------------------------------------------------------------- writing
+
+
+def _appear(out: Path, write: Callable[[Path], None]) -> None:
+    """Lets a file or folder appear whole or not at all."""
+    temporary = out.with_name(f".{os.getpid()}.{out.name}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        temporary.rename(out)
+    except (OSError, SafetensorError) as error:
+        raise MachineError(f"`{out}` can't be written: {error}. Make room (`df`), or name another place.") from error
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        temporary.unlink(missing_ok=True)
