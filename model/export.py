@@ -96,7 +96,7 @@ def hidden_states(folder, tokens_L, codes_LK, positions_L, causal):
         return llama(inputs_embeds=inputs_LD[None], position_ids=positions_L[None], attention_mask=mask)[0][0]
 ```
 
-The logits of head k are `hidden_states @ heads.k.weight.T`: those of codebook k, for k = 0 with the stop code at the end;
+The logits of head k are `hidden_states @ heads.k.weight.T`: those of codebook k, for k = 0 with the stop code last;
 and for k = {num_codebooks} those of the tokens. `valle.safetensors` holds:
 
 {tensors}
