@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import STAGES
+from pipeline.plan import _overlapping
 from stages import audio
 from stages.errors import MissingInputError
 from stages.g2p import G2p
 from stages.hdf5 import Hdf5
-from stages.manifest import list_shards, read_lines, read_receipt
+from stages.manifest import list_shards, read_lines, read_receipt, shard_count, shard_name
 from stages.store import open_store
 from tests.pipeline.conftest import EMBEDDED, digests, prep
 
@@ -117,6 +118,28 @@ def test_adding_and_removing_a_recording_touches_its_row_alone(
     assert digests(copy) == digests(scratch)
     assert prep("run", voices, *run) == 0
     assert digests(copy) == digests(dataset)
+
+
+def test_what_is_added_is_all_that_is_processed(
+    voices: Path, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown = Path(shutil.copytree(voices, tmp_path / "grown"))
+    clip = next(grown.rglob("*.wav"))
+    for path in (clip, clip.with_suffix(".txt")):
+        shutil.copy(path, path.with_stem("added"))
+    honest, seen = G2p.process, []
+    monkeypatch.setattr(G2p, "process", lambda stage, items: seen.extend(items) or honest(stage, items))
+    assert prep("run", grown, "--out", copy, "--scheduler", "sync", "--quiet", *EMBEDDED) == 0
+    assert [Path(item.id).name for item in seen if not item.id.startswith("sample/")] == ["added.wav"]
+
+
+@pytest.mark.parametrize("more", [64 * 16, 64 * 16 + 1])
+def test_finished_rows_are_carried_over_to_another_number_of_shards(more: int, copy: Path) -> None:
+    shard = list_shards(copy / "g2p")[0]
+    total = shard_count(more)
+    names = {shard_name(index, total) for index in range(total)}
+    found = set(_overlapping(shard, names, {total}))
+    assert found == {name for name in names if int(name[:5]) * 16 // total == 0}
 
 
 def test_what_a_killed_run_leaves_is_swept_away(voices: Path, copy: Path) -> None:
