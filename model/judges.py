@@ -153,7 +153,9 @@ class WavLM:
             )
         import torch
         from transformers import AutoConfig, AutoFeatureExtractor, WavLMForXVector
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()
         named = AutoConfig.from_pretrained(folder, local_files_only=True).architectures or []
         if "WavLMForXVector" not in named:
             raise WeightsError(
