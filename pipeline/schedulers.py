@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.slurm import SlurmConfig, slurm_cluster, submit
 from stages.config import load_config
-from stages.errors import UsageError
+from stages.errors import MachineError, UsageError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -27,6 +27,8 @@ _WAIT_S = 60.0
 _ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), 1)
 """One thread a worker, also in the libraries."""
 _GPU = {"GPU": 1}
+_STARTS = 3
+"""How often a local cluster is started: Dask gives up when one of its workers dies as it starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ def start(scheduler: Scheduler) -> "tuple[Client, Any | None]":
     Raises:
         UsageError: with what to do: no scheduler or no worker is there, a package is missing, no GPU is seen, Slurm
             takes no job.
+        MachineError: if local workers do nothing but die.
     """
     match scheduler.kind:
         case "local":
@@ -173,17 +176,26 @@ def _start_local(scheduler: Scheduler) -> "tuple[Client, Any]":
     import dask
     from distributed import Client, LocalCluster
 
+    options = {
+        "n_workers": scheduler.jobs or cores(),
+        "threads_per_worker": 1,
+        "processes": True,
+        "resources": _GPU if scheduler.on_gpu else None,
+        "dashboard_address": ":0",
+        "host": "127.0.0.1",
+        "silence_logs": "CRITICAL",
+    }
     with ExitStack() as opened, dask.config.set(_settings()):
-        cluster = LocalCluster(
-            n_workers=scheduler.jobs or cores(),
-            threads_per_worker=1,
-            processes=True,
-            resources=_GPU if scheduler.on_gpu else None,
-            dashboard_address=":0",
-            host="127.0.0.1",
-            silence_logs="CRITICAL",
-        )
-        opened.enter_context(closing(cluster))
+        for left in reversed(range(_STARTS)):
+            try:
+                cluster = opened.enter_context(closing(LocalCluster(**options)))
+                break
+            except RuntimeError as error:
+                if not left:
+                    raise MachineError(
+                        f"`{scheduler.option}`: workers died as they started, {_STARTS} times."
+                        " Look at memory (`--jobs`)."
+                    ) from error
         client = Client(cluster)
         opened.pop_all()
         return client, cluster
