@@ -10,6 +10,7 @@ Axes: L positions of all documents, one after the other, K codebooks.
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 import torch
@@ -114,14 +115,17 @@ class BatchStream:
         self.world = world
 
     def batches(self, place: Place = START) -> Iterator[Batch]:
-        """Yields this rank's batches from a place on; `Batch.place` leads to the batch after it.
+        """Yields this rank's batches from a place on.
 
-        A place must be one that rank 0 of any world would start at: the place of the last rank's last batch.
+        `Batch.place` is where the stream goes on once every rank has had its batch of the round: the same on all of
+        them, and a place from which any number of ranks can go on.
         """
         num_codebooks = self.examples.store.codec.num_codebooks
-        for number, (draws, after) in enumerate(self._plans(place)):
-            if number % self.world == self.rank:
-                yield collate([self.examples.document(draw) for draw in draws], num_codebooks, after)
+        plans = self._plans(place)
+        while True:
+            turns = list(islice(plans, self.world))
+            draws, (_, after) = turns[self.rank][0], turns[-1]
+            yield collate([self.examples.document(draw) for draw in draws], num_codebooks, after)
 
     def _plans(self, place: Place) -> Iterator[tuple[list[Draw], Place]]:
         epoch, offset = place.epoch, place.offset

@@ -5,7 +5,7 @@
     config.json         all sections of the configuration
     tokenizer.json      the vocabulary
     meta.json           step, codec identity, dataset fingerprint and symbols
-    trainer.pt          optimiser, place in the data, generators (read with `weights_only`)
+    trainer.pt          optimiser and place in the data (read with `weights_only`)
 
 What `valle export` writes holds the same but `trainer.pt`: one file, with the three JSON files in its metadata.
 """
@@ -69,6 +69,11 @@ def build(config: TrainConfig, tokenizer: Tokenizer, codec: CodecIdentity) -> De
     return Decoder(config.model, len(tokenizer), codec.num_codebooks, codec.codebook_size)
 
 
+def checkpoint_folder(run: Path, step: int) -> Path:
+    """Returns where a run's checkpoint of a step lies."""
+    return run / "checkpoints" / f"step-{step:08d}"
+
+
 def save(
     run: Path,
     network: Decoder,
@@ -95,7 +100,7 @@ def save(
     """
     parent = run / "checkpoints"
     parent.mkdir(parents=True, exist_ok=True)
-    final = parent / f"step-{meta.step:08d}"
+    final = checkpoint_folder(run, meta.step)
     for unfinished in parent.glob(".step-*"):
         shutil.rmtree(unfinished)
     temporary = parent / f".{final.name}"

@@ -95,7 +95,7 @@ class DataConfig(Config):
 
 
 class OptimizerConfig(Config):
-    """AdamW or Muon, with a linear warm-up and a cosine decay."""
+    """AdamW or Muon, with a linear warm-up and a schedule."""
 
     matrices: Literal["adamw", "muon"] = "adamw"
     """What updates the matrices of the blocks; AdamW always updates embeddings, heads and gains."""
@@ -103,8 +103,13 @@ class OptimizerConfig(Config):
     """AdamW's highest learning rate, reached after the warm-up."""
     muon_lr: float = Field(default=5e-3, gt=0)
     """Muon's highest learning rate, scaled so that its updates are as large as AdamW's at the same rate."""
+    schedule: Literal["cosine", "constant", "wsd"] = "cosine"
+    """After the warm-up: down along a cosine; constant; or constant and in the last `decay_share` of the steps straight
+    down (warm-up, stable, decay)."""
+    decay_share: float = Field(default=0.2, gt=0, le=1)
+    """Share of the steps in which `wsd` decays."""
     min_lr_ratio: float = Field(default=0.1, ge=0, le=1)
-    """Learning rate at the last step, as a share of the highest."""
+    """Learning rate at the last step, as a share of the highest; unless constant."""
     warmup_steps: int = Field(default=2000, ge=0)
     """Steps of linear warm-up."""
     betas: tuple[float, float] = Field(default=(0.9, 0.98), strict=False)
@@ -126,6 +131,9 @@ class TrainerConfig(Config):
     """Of the weights, the order of the data and every draw."""
     accumulate: int = Field(default=1, ge=1)
     """Packed batches per update and device."""
+    devices: int = runtime(1, ge=1)
+    """Processes that train together by `ddp`, one a GPU or, on the CPU, one a few cores; each has its own batches. Half
+    the devices with twice the `accumulate` give the same run. Under `torchrun`, as many as it starts."""
     precision: Precision = "auto"
     """`auto` is bf16-mixed on CUDA and on CPUs that multiply in bfloat16, else 32-true."""
     device: str = runtime("auto")

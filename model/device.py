@@ -1,6 +1,7 @@
 """Where the network runs, and in which precision."""
 
 import logging
+import os
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def make_fabric(config: TrainConfig) -> "Fabric":
-    """Returns Lightning Fabric for the device and precision that the configuration asks for.
+    """Returns Lightning Fabric for the devices and the precision that the configuration asks for, launched.
 
     Raises:
         UsageError: if the device isn't there.
@@ -26,8 +27,19 @@ def make_fabric(config: TrainConfig) -> "Fabric":
     device = resolve_device(trainer.device)
     if device.type == "cpu" and trainer.threads:
         torch.set_num_threads(trainer.threads)
-    devices = [device.index or 0] if device.type == "cuda" else 1
-    return Fabric(accelerator=device.type, devices=devices, precision=resolve_precision(trainer.precision, device))
+    together = trainer.devices > 1 or "TORCHELASTIC_RUN_ID" in os.environ
+    devices = trainer.devices if together or device.type == "cpu" else [device.index or 0]
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        devices = int(os.environ["LOCAL_WORLD_SIZE"])
+    fabric = Fabric(
+        accelerator=device.type,
+        devices=devices,
+        num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
+        strategy="ddp" if together else "auto",
+        precision=resolve_precision(trainer.precision, device),
+    )
+    fabric.launch()
+    return fabric
 
 
 def resolve_precision(name: Precision, device: torch.device) -> Literal["32-true", "bf16-mixed", "bf16-true"]:

@@ -11,12 +11,20 @@ from model.network import Decoder
 def rate_factor(config: OptimizerConfig, step: int, max_steps: int) -> float:
     """Returns the share of the highest rate for the update after `step` updates.
 
-    It rises linearly during the warm-up, then falls along a cosine to `min_lr_ratio`.
+    It rises linearly during the warm-up, then follows `schedule`. `wsd`: https://arxiv.org/abs/2404.06395, section 4.
     """
     if step < config.warmup_steps:
         return (step + 1) / config.warmup_steps
-    done = (step - config.warmup_steps) / max(max_steps - config.warmup_steps, 1)
-    return config.min_lr_ratio + (1 - config.min_lr_ratio) * 0.5 * (1 + math.cos(math.pi * min(done, 1)))
+    match config.schedule:
+        case "constant":
+            return 1.0
+        case "wsd":
+            start = max(config.warmup_steps, max_steps - round(config.decay_share * max_steps))
+            done = (step - start) / max(max_steps - start, 1)
+            return 1 - (1 - config.min_lr_ratio) * min(max(done, 0), 1)
+        case "cosine":
+            done = (step - config.warmup_steps) / max(max_steps - config.warmup_steps, 1)
+            return config.min_lr_ratio + (1 - config.min_lr_ratio) * 0.5 * (1 + math.cos(math.pi * min(done, 1)))
 
 
 def set_rate(optimizers: list[Optimizer], factor: float) -> None:

@@ -90,6 +90,25 @@ class RunLog:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
+class MuteLog(RunLog):
+    """The log of a process that leaves the talking to another."""
+
+    def __init__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    def step(self, step: int) -> None:
+        """Does nothing."""
+
+    def report(self, step: int, values: Mapping[str, float], remaining_s: float) -> None:
+        """Does nothing."""
+
+    def say(self, line: str) -> None:
+        """Does nothing."""
+
+
 class Meter:
     """Sums scores and time between two reports."""
 

@@ -8,19 +8,31 @@ from operator import add
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
+from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from model.attention import Packed
 from model.batching import START, Batch, BatchStream, Place, every_mode, prefetched
-from model.checkpoint import Meta, build, load_trainer_state, load_weights, newest, read_config, read_meta, save
+from model.checkpoint import (
+    Meta,
+    build,
+    checkpoint_folder,
+    load_trainer_state,
+    load_weights,
+    newest,
+    read_config,
+    read_meta,
+    save,
+)
 from model.config import TrainConfig
 from model.dataset import Examples, Store
 from model.device import make_fabric
 from model.interrupt import stop_signals
 from model.loss import Scores, score
 from model.optimizer import make_optimizers, rate_factor, set_rate
-from model.progress import Meter, RunLog
+from model.progress import Meter, MuteLog, RunLog
 from model.tokenizer import Tokenizer
 from stages.errors import StoppedError, TrainingError, UsageError
 
@@ -54,10 +66,9 @@ class Trainer:
         self.quiet = quiet
         self.run = Path(config.trainer.out)
         self.tokenizer = Tokenizer.default(store.codec.num_codebooks)
-        budget = config.data.batch_tokens
-        self.stream = BatchStream(self._examples("train"), budget, seed=config.trainer.seed)
         self.fabric = make_fabric(config)
-        torch.manual_seed(config.trainer.seed)
+        part = {"rank": self.fabric.global_rank, "world": self.fabric.world_size}
+        self.stream = BatchStream(self._examples("train"), config.data.batch_tokens, seed=config.trainer.seed, **part)
         network = build(config, self.tokenizer, store.codec)
         network.initialise(torch.Generator().manual_seed(config.trainer.seed))
         self.raw_network = network
@@ -83,11 +94,14 @@ class Trainer:
         """
         config = self.config.optimizer
         set_rate(self.optimizers, rate_factor(config, self.progress.step, self.config.trainer.max_steps))
-        num_targets = sum(batch.num_targets for batch in batches)
+        self._seed_dropout()
+        num_targets = self._sum(torch.tensor(sum(batch.num_targets for batch in batches)))
         parts = []
         for batch in batches:
-            scores = self.score(batch.to(self.fabric.device))
-            self.fabric.backward(scores.loss_H.sum() / num_targets)
+            with self.fabric.no_backward_sync(self.network, enabled=batch is not batches[-1]):
+                scores = self.score(batch.to(self.fabric.device))
+                # ddp takes the mean of the gradients over the devices; every target shall weigh the same.
+                self.fabric.backward(scores.loss_H.sum() * (self.fabric.world_size / num_targets))
             parts.append(scores.detach())
         norm = float(clip_grad_norm_(self.raw_network.parameters(), config.clip_norm))
         if not math.isfinite(norm):
@@ -95,15 +109,30 @@ class Trainer:
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        return reduce(add, parts), norm
+        scores = reduce(add, parts)
+        return Scores(self._sum(scores.loss_H), self._sum(scores.correct_H), self._sum(scores.count_H)), norm
 
     # ----------------------------------------------------------------------------------------------------------------
 
-    def score(self, batch: Batch) -> Scores:
-        """Runs the network on a packed batch."""
+    def score(self, batch: Batch, *, alone: bool = False) -> Scores:
+        """Runs the network on a packed batch; `alone` without the other devices."""
         attend = Packed(batch.lengths, batch.causal, self.fabric.device)
-        logits = self.network(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)
+        network = self.raw_network if alone else self.network
+        with self.fabric.autocast():
+            logits = network(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)
         return score(logits, batch.targets)
+
+    def _sum(self, values: Tensor) -> Tensor:
+        """Returns the sum over all devices."""
+        if self.fabric.world_size == 1:
+            return values
+        summed: Tensor = self.fabric.all_reduce(values.to(self.fabric.device), reduce_op="sum")  # type: ignore[assignment]
+        return summed
+
+    def _seed_dropout(self) -> None:
+        """Draws of a step depend on nothing but the step and the device: a resumed run repeats them."""
+        place = (self.config.trainer.seed, self.progress.step, self.fabric.global_rank)
+        torch.manual_seed(int(np.random.default_rng(place).integers(2**63)))
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
@@ -114,7 +143,7 @@ class Trainer:
         self.network.eval()
         batches = every_mode(examples, self.config.data.batch_tokens, seed=VALIDATION_SEED)
         few = islice(batches, self.config.trainer.validate_batches)
-        scores = reduce(add, [self.score(batch.to(self.fabric.device)) for batch in few])
+        scores = reduce(add, [self.score(batch.to(self.fabric.device), alone=True) for batch in few])
         self.network.train()
         return scores.report("validation")
 
@@ -130,7 +159,9 @@ class Trainer:
         """
         trainer, progress = self.config.trainer, self.progress
         batches = prefetched(self.stream.batches(progress.place))
-        log = RunLog(self.run, step=progress.step, max_steps=trainer.max_steps, quiet=self.quiet)
+        log: RunLog = MuteLog()
+        if self.fabric.is_global_zero:
+            log = RunLog(self.run, step=progress.step, max_steps=trainer.max_steps, quiet=self.quiet)
         meter = Meter()
         self.network.train()
         with log, stop_signals() as received:
@@ -141,7 +172,8 @@ class Trainer:
                 progress.step, progress.place = progress.step + 1, group[-1].place
                 meter.add(scores, norm, group)
                 log.step(progress.step)
-                at_end = progress.step == trainer.max_steps or bool(received)
+                stopped = bool(self._sum(torch.tensor(len(received))))
+                at_end = progress.step == trainer.max_steps or stopped
                 if progress.step % trainer.log_every == 0 or at_end:
                     rate = self.optimizers[0].param_groups[0]["lr"]
                     values = meter.report() | {"lr": rate, "epoch": progress.place.epoch}
@@ -151,9 +183,10 @@ class Trainer:
                     log.report(progress.step, values, meter.step_s * (trainer.max_steps - progress.step))
                 if progress.step % trainer.save_every == 0 or at_end:
                     folder = self.save()
-                if received:
+                if stopped:
+                    by = received[0].name if received else "another process"
                     raise StoppedError(
-                        f"stopped by {received[0].name} after step {progress.step}, saved in `{folder}`."
+                        f"stopped by {by} after step {progress.step}, saved in `{folder}`."
                         " Give the same command to go on."
                     )
         return folder
@@ -178,32 +211,31 @@ class Trainer:
     # --------------------------------------------------------------------------------------------- save and resume
 
     def save(self) -> Path:
-        """Writes a checkpoint."""
+        """Writes a checkpoint, on one of the devices; returns its folder."""
         state = {
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "place": asdict(self.progress.place),
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all(),
         }
-        return save(
-            self.run,
-            self.raw_network,
-            state,
-            config=self.config,
-            tokenizer=self.tokenizer,
-            meta=Meta(self.progress.step, self.store.codec, self.store.fingerprint, tuple(self.store.symbols)),
-            keep=self.config.trainer.keep,
-        )
+        meta = Meta(self.progress.step, self.store.codec, self.store.fingerprint, tuple(self.store.symbols))
+        if self.fabric.is_global_zero:
+            save(
+                self.run,
+                self.raw_network,
+                state,
+                config=self.config,
+                tokenizer=self.tokenizer,
+                meta=meta,
+                keep=self.config.trainer.keep,
+            )
+        self.fabric.barrier()
+        return checkpoint_folder(self.run, self.progress.step)
 
     def restore(self, folder: Path) -> None:
-        """Takes over weights, optimiser, place in the data and generators from a checkpoint."""
+        """Takes over weights, optimiser and place in the data from a checkpoint."""
         load_weights(self.raw_network, folder)
         state = load_trainer_state(folder)
         for optimizer, values in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(values)
-        torch.set_rng_state(state["random"])
-        if state["random_cuda"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(state["random_cuda"])
         self.progress = Progress(read_meta(folder).step, Place(**state["place"]))
 
 

@@ -47,11 +47,14 @@ def test_epochs_differ_and_seeds_repeat() -> None:
 @given(st.integers(0, 15), st.sampled_from([1, 2, 3]))
 @settings(max_examples=15, deadline=None)
 def test_a_stream_goes_on_from_any_place(at: int, world: int) -> None:
-    whole = list(islice(stream().batches(), at + 7))
+    whole = list(islice(stream().batches(), at + 9))
     place = whole[at - 1].place if at else Place()
     ranks = [stream(rank=rank, world=world).batches(place) for rank in range(world)]
-    resumed = [next(ranks[number % world]) for number in range(7)]
-    assert all(map(same, whole[at:], resumed)), "ranks take turns, so together they see what one alone sees"
+    resumed = [next(ranks[number % world]) for number in range(6)]
+    assert all(map(same, whole[at : at + 6], resumed)), "ranks take turns, so together they see what one alone sees"
+    for round_ in range(6 // world):
+        places = {batch.place for batch in resumed[round_ * world : (round_ + 1) * world]}
+        assert places == {whole[at + (round_ + 1) * world - 1].place}, "all ranks go on from the same place"
 
 
 def test_validation_asks_for_every_mode_of_every_utterance() -> None:
