@@ -3,7 +3,6 @@
 All of them hear mono waves at 16 kHz and read their weights from a path or a cache; none of them downloads anything.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -65,7 +64,7 @@ def load_judges(*, asr: str, speaker: str, dnsmos: Path | None, device: str = "c
 
     Args:
         asr: A whisper in CTranslate2's format, as a folder or as a name in the Hugging Face cache; `none`.
-        speaker: A folder or file for `WavLM`, `resemblyzer`, or `none`.
+        speaker: UniSpeech's `wavlm_large_finetune.pth`, a folder with a `WavLMForXVector`, `resemblyzer`, or `none`.
         dnsmos: DNSMOS P.835's `sig_bak_ovr.onnx`.
         device: `auto`, `cpu`, `cuda` or `cuda:N`; DNSMOS always computes on the CPU.
 
@@ -76,10 +75,11 @@ def load_judges(*, asr: str, speaker: str, dnsmos: Path | None, device: str = "c
     from model.device import resolve_device
 
     where = str(resolve_device(device))
+    path = Path(speaker).expanduser()
     voices = {"none": lambda: None, "resemblyzer": lambda: Resemblyzer(where)}
     return Judges(
         None if asr == "none" else Whisper(asr, where),
-        voices.get(speaker, lambda: WavLM(Path(speaker).expanduser(), where))(),
+        voices.get(speaker, lambda: (WavLMLarge if path.is_file() else WavLMXVector)(path, where))(),
         Dnsmos(dnsmos.expanduser()) if dnsmos else None,
     )
 
@@ -134,11 +134,31 @@ class Whisper:
         return " ".join(segment.text.strip() for segment in segments)
 
 
-class WavLM:
-    """A WavLM for speaker verification, in transformers' format (`WavLMForXVector`)."""
+class WavLMLarge:
+    """The speaker verifier of the published numbers: UniSpeech's fine-tuned WavLM-large with an ECAPA-TDNN head."""
 
-    _SHORTEST = SAMPLE_RATE // 2
-    """Samples: its last layers look at 15 frames at once, so shorter waves are followed by silence."""
+    def __init__(self, path: Path, device: str = "cpu") -> None:
+        """Loads `wavlm_large_finetune.pth`.
+
+        Raises:
+            WeightsError: if the file holds anything else.
+        """
+        from model.wavlm_sv import WavLMEcapa
+
+        self._model = WavLMEcapa.load(path, device)
+        self._device = device
+        self.name = f"WavLM ECAPA-TDNN {path.name}"
+
+    def embed(self, wave: Wave) -> Vector:
+        """Returns the speaker vector, `[E]`, of length 1."""
+        import torch
+
+        with torch.inference_mode():
+            return _unit(self._model(torch.from_numpy(_lengthened(wave))[None].to(self._device))[0])
+
+
+class WavLMXVector:
+    """A WavLM for speaker verification in transformers' format (`WavLMForXVector`), such as `wavlm-base-plus-sv`."""
 
     def __init__(self, folder: Path, device: str = "cpu") -> None:
         """Loads the folder.
@@ -148,8 +168,9 @@ class WavLM:
         """
         if not (folder / "config.json").is_file() or not (folder / "preprocessor_config.json").is_file():
             raise WeightsError(
-                "`--speaker` must be `resemblyzer`, `none` or a folder with a `WavLMForXVector` of transformers"
-                f" (config.json, preprocessor_config.json, weights), but is `{folder}`. Give that folder."
+                "`--speaker` must be UniSpeech's `wavlm_large_finetune.pth`, a folder with a `WavLMForXVector` of"
+                " transformers (config.json, preprocessor_config.json, weights), `resemblyzer` or `none`, but is"
+                f" `{folder}`. Check the path."
             )
         import torch
         from transformers import AutoConfig, AutoFeatureExtractor, WavLMForXVector
@@ -168,14 +189,13 @@ class WavLM:
         except (OSError, ValueError, RuntimeError) as error:
             raise WeightsError(f"`--speaker` can't be loaded from `{folder}`: {error}") from error
         self._device = torch.device(device)
-        self.name = f"WavLM x-vector {folder.name}"
+        self.name = f"WavLM x-vector {folder.name} (not the published verifier: another scale)"
 
     def embed(self, wave: Wave) -> Vector:
         """Returns the x-vector, `[D]`, of length 1."""
         import torch
 
-        wave = np.pad(wave, (0, max(0, self._SHORTEST - len(wave))))
-        inputs = self._extract(wave, sampling_rate=SAMPLE_RATE, return_tensors="pt").to(self._device)
+        inputs = self._extract(_lengthened(wave), sampling_rate=SAMPLE_RATE, return_tensors="pt").to(self._device)
         with torch.inference_mode():
             return _unit(self._model(**inputs).embeddings[0])
 
@@ -315,7 +335,12 @@ def similarity(one: Vector, other: Vector) -> float:
     return float(np.dot(one, other))
 
 
-def _unit(vector: "torch.Tensor | Sequence[float]") -> Vector:
-    array = np.asarray(vector.cpu() if hasattr(vector, "cpu") else vector, np.float32)
+def _lengthened(wave: Wave) -> Wave:
+    """Returns the wave, followed by silence up to half a second: the last layers look at 15 frames at once."""
+    return np.pad(wave, (0, max(0, SAMPLE_RATE // 2 - len(wave)))).astype(np.float32)
+
+
+def _unit(vector: "torch.Tensor") -> Vector:
+    array: Vector = vector.float().cpu().numpy()
     norm = float(np.linalg.norm(array))
     return array / norm if norm > 0 else array

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tiny_whisper import build_whisper
 
-from model.judges import SAMPLE_RATE, Dnsmos, Resemblyzer, WavLM, Whisper, load_judges, similarity
+from model.judges import SAMPLE_RATE, Dnsmos, Resemblyzer, WavLMXVector, Whisper, load_judges, similarity
 from stages.audio import read_at
 from stages.errors import UsageError, WeightsError
 from stages.records import Wave
@@ -100,24 +100,24 @@ def test_wavlm_gives_the_vectors_of_its_transformers_model(xvector: Path) -> Non
     assert similarity(judge.embed(wave), judge.embed(wave)) == pytest.approx(1)
     assert similarity(judge.embed(wave), judge.embed(noise(2.0, seed=1))) < 1
     assert np.isfinite(judge.embed(noise(0.01))).all(), "shorter than what the last layers look at"
-    assert judge.name == "WavLM x-vector wavlm-sv"
+    assert judge.name.startswith("WavLM x-vector wavlm-sv (not the published verifier")
 
 
 def test_wavlm_says_what_it_needs(xvector: Path, tmp_path: Path) -> None:
     from transformers import WavLMConfig, WavLMModel
 
     with pytest.raises(WeightsError, match="`--speaker` must be"):
-        WavLM(tmp_path / "none")
+        WavLMXVector(tmp_path / "none")
     config = WavLMConfig.from_pretrained(xvector)
     WavLMModel(config).save_pretrained(tmp_path)
     (tmp_path / "preprocessor_config.json").write_bytes((xvector / "preprocessor_config.json").read_bytes())
     with pytest.raises(WeightsError, match="holds WavLMModel: its speaker vectors would be noise"):
-        WavLM(tmp_path)
+        WavLMXVector(tmp_path)
     for path in xvector.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(WeightsError, match="`--speaker` can't be loaded from"):
-        WavLM(tmp_path)
+        WavLMXVector(tmp_path)
 
 
 @pytest.mark.parametrize("seconds", [0.4, 1.6, 2.5, 2.9, 3.3, 7.0])
