@@ -74,7 +74,7 @@ def synth(
     reference: Annotated[Path, typer.Argument(metavar="REF", help="A recording of the voice, 3 s or more.")],
     out: Annotated[Path, typer.Argument(help="The WAV file to write.")],
     *,
-    model: Annotated[Path, typer.Option(help="A run's folder or a checkpoint.")],
+    model: Annotated[Path, typer.Option(help="A run's folder, a checkpoint or an exported file.")],
     mode: Annotated[Mode, typer.Option(help="ar: frame by frame; nar-len: its length, then all at once.")] = Mode.AR,
     steps: Annotated[int, typer.Option(help="With nar-len: passes of the network.")] = 25,
     guidance: Annotated[float, typer.Option(help="With nar-len: how strictly text and voice hold; 1 is off.")] = 2.5,
@@ -131,7 +131,7 @@ def synth(
 def transcribe(
     audio: Annotated[Path, typer.Argument(help="A recording of speech.")],
     *,
-    model: Annotated[Path, typer.Option(help="A run's folder or a checkpoint.")],
+    model: Annotated[Path, typer.Option(help="A run's folder, a checkpoint or an exported file.")],
     language: Annotated[str | None, typer.Option(help="Code such as en; heard too if not given.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     codec_weights: Annotated[Path | None, typer.Option(help="The codec's weights.")] = None,
@@ -149,7 +149,7 @@ def evaluate(
     *,
     listed: Annotated[Path, typer.Option("--list", help="What to say, in the format of the protocol's authors.")],
     protocol: Annotated[str, typer.Option(help="ls-valle, ls-valle-continual, ls-pc or seed-tts.")],
-    model: Annotated[Path, typer.Option(help="A run's folder or a checkpoint.")],
+    model: Annotated[Path, typer.Option(help="A run's folder, a checkpoint or an exported file.")],
     root: Annotated[
         Path | None, typer.Option(help="Where the list's recordings lie; its own folder if not given.")
     ] = None,

@@ -87,7 +87,7 @@ class Synthesizer:
         """Opens a model.
 
         Args:
-            folder: A run (its newest checkpoint is taken) or a checkpoint.
+            folder: A run (its newest checkpoint is taken), a checkpoint, or a file of `valle export`.
             device: `auto`, `cpu`, `cuda` or `cuda:N`; on CUDA the network runs in bfloat16.
             codec: Another decoder of the same codes, such as `vocos` for a model of `encodec`.
             codec_weights: As `stages.codecs.load_codec` takes them.
