@@ -28,16 +28,16 @@ TRUTH, RESYNTHESIS, MODEL = "ground-truth", "resynthesis", "model"
 SYSTEMS = TRUTH, RESYNTHESIS, MODEL
 
 COLUMNS = {
-    "wer": ("WER %", 100),
-    "cer": ("CER %", 100),
-    "per": ("PER %", 100),
-    "sim_o": ("SIM-o", 1),
-    "sim_r": ("SIM-r", 1),
-    "sig": ("SIG", 1),
-    "bak": ("BAK", 1),
-    "ovrl": ("OVRL", 1),
+    "wer": ("WER %", 100, 1),
+    "cer": ("CER %", 100, 1),
+    "per": ("PER %", 100, 1),
+    "sim_o": ("SIM-o", 1, 3),
+    "sim_r": ("SIM-r", 1, 3),
+    "sig": ("SIG", 1, 2),
+    "bak": ("BAK", 1, 2),
+    "ovrl": ("OVRL", 1, 2),
 }
-"""What is averaged over the utterances: its heading in the table, and the factor that it is shown with."""
+"""What is averaged over the utterances: its heading in the table, and the factor and decimals that it is shown with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def table(report: dict[str, Any]) -> str:
     measured = [name for name in COLUMNS if any(name in summary for summary in report["systems"].values())]
     lines = [["", *(COLUMNS[name][0] for name in measured), "RTF"]]
     for system, summary in report["systems"].items():
-        cells = [_cell(Interval(**summary[name]), COLUMNS[name][1]) for name in measured]
+        cells = [_cell(Interval(**summary[name]), *COLUMNS[name][1:]) for name in measured]
         lines.append([system, *cells, f"{summary['rtf']:.2f}" if "rtf" in summary else "-"])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     shown = [f"{report['protocol']}: {report['utterances']} utterances, seed {report['seed']}, {report['model']}"]
@@ -296,7 +296,6 @@ def _notes(judges: Judges, trials: Sequence[Trial]) -> list[str]:
     return notes
 
 
-def _cell(value: Interval, factor: int) -> str:
-    digits = 1 if factor == 100 else 2 if value.mean > 1 else 3
+def _cell(value: Interval, factor: int, digits: int) -> str:
     mean, low, high = (factor * one for one in (value.mean, value.low, value.high))
     return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

@@ -61,6 +61,16 @@ def test_whisper_hears_what_is_said(tmp_path: Path) -> None:
         Whisper(str(folder))
 
 
+def test_a_whisper_in_the_cache_goes_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    cached = tmp_path / "hub" / "models--Systran--faster-whisper-tiny"
+    (cached / "refs").mkdir(parents=True)
+    (cached / "refs" / "main").write_text("0" * 40)
+    (cached / "snapshots").mkdir()
+    build_whisper(tmp_path, language="en", says="Hello").rename(cached / "snapshots" / ("0" * 40))
+    assert "Hello" in Whisper("tiny").hear(noise(1.0), "en")
+
+
 def test_a_whisper_that_is_not_there_is_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     for name in ("large-v3", "no-such-size", "somebody/whisper"):
