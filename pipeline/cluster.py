@@ -226,7 +226,13 @@ class DaskCluster:
         now = time.monotonic()
         if now - self._counted >= _WATCH_S:
             self._counted, self._workers = now, len(client.nthreads())
+            self._replace_lost(self._workers)
         return _WINDOW * max(1, self._workers)
+
+    def _replace_lost(self, workers: int) -> None:
+        """Has Dask start anew what it gives up: workers that die as they start, or are long in coming back."""
+        if self._ours and self._scheduler.kind in {"local", "cuda"} and workers < len(self._ours.worker_spec):
+            self._ours.scale(len(self._ours.worker_spec))
 
     def _next_done(self, client: "Client", futures: "list[Future]") -> "list[Future]":
         """Waits until at least one future is done, and sees to it that somebody is working on them.
@@ -248,7 +254,9 @@ class DaskCluster:
                 if now - looked < _WATCH_S:
                     continue
                 looked = now
-                if client.nthreads():
+                workers = len(client.nthreads())
+                self._replace_lost(workers)
+                if workers:
                     alive = now
                 elif now - alive > self._scheduler.wait_s:
                     raise WorkerDiedError(

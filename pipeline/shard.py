@@ -105,7 +105,10 @@ def _process_all(
             commit(stage, folder, name, job, done[saved:])
             saved, saved_at = len(done), time.monotonic()
         if stop:
-            raise StoppedError(f"`{stage.name}`, shard {job.shard}: stopped after {len(done)} items, which are kept.")
+            raise StoppedError(
+                f"`{stage.name}`, shard {job.shard}: stopped after {len(done)} items, which are kept."
+                " Run the same command to go on."
+            )
         attempt.begin([item.id for item, _ in batch])
         outcomes = iter(_guarded(stage, attempt, [item for item, _ in batch if item.id not in attempt.condemned]))
         done += [

@@ -16,7 +16,7 @@ from random import Random
 import psutil
 import pytest
 
-from tests.faults.conftest import EMBEDDED, Command, command, digests, leftovers, snapshot
+from tests.faults.conftest import EMBEDDED, Command, command, digests, leftovers, poison, snapshot
 
 KILLS = int(os.environ.get("FAULTS_KILLS", "10"))
 SEED = int(os.environ.get("FAULTS_SEED", "7"))
@@ -156,3 +156,16 @@ def show(table: list[Kill], title: str) -> None:
     print(f"\n{title}\n{'kill':>4}  {'at s':>5}  {'victim':<7} {'next s':>6}  the next run had to make (shards)")
     for number, kill in enumerate(table, start=1):
         print(f"{number:>4}  {kill.at_s:5.1f}  {kill.victim:<7} {kill.next_s:6.1f}  {kill.made}")
+
+
+def test_a_worker_that_dask_has_given_up_is_replaced(copy: Path, reference: dict[str, str]) -> None:
+    shutil.rmtree(copy / "g2p")
+    hasty = {"DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT": "1 ms", **poison(SLOW_S=0.5)}
+    with command(copy.parent, "g2p", "--out", copy, "--jobs", 1, **hasty) as run:
+        run.until("to make")
+        strike(run, "worker", Random(SEED))
+        ended = run.end(45)
+    assert ended.code == 0, ended.err
+    assert "a worker died" in ended.err
+    assert digests(copy) == reference
+    assert not leftovers(copy)
