@@ -66,7 +66,7 @@ def test_problems_of_stages_that_have_something_to_do_stop_the_run(
 def test_too_little_room_is_told_before(
     voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = namedtuple("usage", "total used free")  # noqa: PYI024
+    usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(2**30, 2**30 - 2**16, 2**16))
     monkeypatch.setattr(preflight, "bytes_per_item", lambda *_: 2**20)
     assert prep("run", voices, "--out", tmp_path / "new", "--scheduler", "sync", "--quiet", *EMBEDDED) == 1
