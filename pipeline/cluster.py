@@ -208,15 +208,13 @@ class DaskCluster:
                     submit(job)
                 for future in self._next_done(client, list(running)):
                     job = running.pop(future)
-                    error = future.exception()
-                    if error is None:
+                    try:
                         result: Result = future.result()
-                    future.release()  # or the death of the worker that holds the result would have it made again
-                    if isinstance(error, KilledWorker):
+                    except KilledWorker:
                         submit(on_death(job))
                         continue
-                    if error is not None:
-                        raise error
+                    finally:
+                        future.release()  # or the death of the worker that holds the result would have it made again
                     yield result
         finally:
             client.cancel(list(running))

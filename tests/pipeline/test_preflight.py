@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import preflight
+from pipeline import estimate
 from pipeline.config import STAGES, PrepConfig, build_stage
 from pipeline.preflight import Sample, try_sample
 from stages.base import Context
@@ -68,7 +68,7 @@ def test_too_little_room_is_told_before(
 ) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(2**30, 2**30 - 2**16, 2**16))
-    monkeypatch.setattr(preflight, "bytes_per_item", lambda *_: 2**20)
+    monkeypatch.setattr(estimate, "bytes_per_item", lambda *_: 2**20)
     assert prep("run", voices, "--out", tmp_path / "new", "--scheduler", "sync", "--quiet", *EMBEDDED) == 1
     line = capsys.readouterr().err
     assert "needs about 134 MiB for 16 recordings, but its disk has 0 MiB free" in line
