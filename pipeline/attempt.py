@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -42,6 +42,8 @@ class Attempt:
     """Workers that died with this item alone in hand."""
     condemned: dict[str, str] = field(default_factory=dict)
     """Items not to be processed again in this run, and the reason of their rejection."""
+    sealed: bool = False
+    """Whether this run has made the shard: Dask asks again when the worker that holds the result dies."""
 
     def begin(self, ids: Sequence[str]) -> None:
         """Notes what is in hand now."""
@@ -49,9 +51,11 @@ class Attempt:
         self._write()
 
     def end(self) -> None:
-        """Removes the note: the shard is made."""
-        for path in (self.path, self.path.with_suffix(_HANG)):
-            path.unlink(missing_ok=True)
+        """Notes that the shard is made; the note is swept away with the stage's last shard."""
+        self.in_hand, self.sealed = [], True
+        with suppress(OSError):  # a full disk: it would only be made again
+            self._write()
+        self.path.with_suffix(_HANG).unlink(missing_ok=True)
 
     @contextmanager
     def limit(self, seconds: float) -> Iterator[None]:

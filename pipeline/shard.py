@@ -23,7 +23,7 @@ from pipeline.plan import ShardJob
 from pipeline.recordings import read_recordings
 from stages.base import Context, Reject, Stage
 from stages.errors import ArtefactError, MachineError, StoppedError, WeightsError, blame_machine
-from stages.manifest import Receipt, digest_of, part_paths
+from stages.manifest import Receipt, digest_of, part_paths, read_receipt
 
 _SAVE_EVERY_S = 20.0
 """How much work a kill may cost."""
@@ -48,10 +48,12 @@ def run_shard(job: ShardJob) -> Receipt:
 
     folder = job.context.dataset / job.stage
     with _one_at_a_time, work(job.context.dataset, job.run):
+        attempt = open_attempt(folder, job.shard, job.run)
+        if attempt.sealed and (receipt := read_receipt(folder, job.shard)):
+            return receipt
         stage = _ready_stage(job.stage, job.config, job.context, job.revision)
         items = _read_items(stage, job)
         fingerprints = [_item_fingerprint(stage, item) for item in items]
-        attempt = open_attempt(folder, job.shard, job.run)
         carried = read_done(stage, folder, [*job.previous, *parts_of(folder, job.shard)], job.retry)
         fresh = [(item, f) for item, f in zip(items, fingerprints, strict=True) if f not in carried]
         # The last digits of a matrix product depend on the number of threads, and the bytes of a dataset must not.

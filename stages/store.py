@@ -13,7 +13,10 @@ dataset of any size reads one file. It holds nothing that the shards don't: `val
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -269,10 +272,18 @@ def write_index(folder: Path, shards: Sequence[str], codec: CodecIdentity, finge
         _put(file, "codes_shape", np.array(shapes, np.int64).reshape(-1, 2))
 
 
-def _create(path: Path) -> "h5py.File":
+@contextmanager
+def _create(path: Path) -> Iterator["h5py.File"]:
     import h5py
 
-    return h5py.File(path, "w", libver=("v110", "v110"))
+    try:
+        with h5py.File(path, "w", libver=("v110", "v110")) as file:
+            yield file
+    except RuntimeError as error:  # what HDF5 makes of a disk that is full when it closes a file
+        number = re.search(r"errno = (\d+)", str(error))
+        if not number:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
 def _open(path: Path) -> "h5py.File":

@@ -8,7 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.config import PrepConfig, build_stage
+from pipeline.dataset import Dataset
+from pipeline.digests import DigestCache
+from pipeline.lock import hold
+from pipeline.plan import plan_stage
+from pipeline.shard import run_shard
 from stages import audio
+from stages.base import Context
 from stages.manifest import read_lines, shard_index
 from tests.faults.conftest import EMBEDDED, Ended, command, digests, leftovers, poison, sync
 
@@ -93,3 +100,17 @@ def test_a_retry_without_the_poison_makes_good_for_it(
     assert {row["reason"] for row in read_lines(mended / "g2p" / "rejects.jsonl")} == {"TimedOut", "OutOfMemory"}
     assert sync("retry", "--out", mended) == 0
     assert digests(mended) == digests(honest)
+
+
+def test_what_is_sealed_is_not_made_again_when_its_result_is_lost(sliced: Path, tmp_path: Path) -> None:
+    dataset = tmp_path / "dataset"
+    shutil.copytree(sliced, dataset)
+    with hold(dataset, print) as token:
+        stage = build_stage("g2p", PrepConfig(), Context(tmp_path, dataset))
+        plan = plan_stage(stage, Dataset(dataset, tmp_path), DigestCache(dataset / ".digests.sqlite"))
+        (dataset / "g2p").mkdir()
+        job = next(plan.jobs(token))
+        receipt = run_shard(job)
+        sealed = (dataset / "g2p" / f"{job.shard}.json").stat()
+        assert run_shard(job) == receipt
+        assert (dataset / "g2p" / f"{job.shard}.json").stat() == sealed
