@@ -290,11 +290,17 @@ def device_of(name: str) -> str:
 
 
 def set_logging(*, verbose: bool) -> None:
-    """Shows our own warnings, and the libraries' errors; all there is when verbose.
+    """Shows our own warnings, and the libraries' errors but for Dask's; all there is when verbose.
 
     Some libraries set the levels of their own loggers, so it is the handler that decides.
     """
     handler = logging.StreamHandler()
     if not verbose:
-        handler.addFilter(lambda record: record.levelno >= logging.ERROR or record.name.startswith("stages."))
+        handler.addFilter(_is_for_users)
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
+
+
+def _is_for_users(record: logging.LogRecord) -> bool:
+    """Whether a log record is shown: of a worker's death, for one, Dask says more than anybody wants to know."""
+    library_error = record.levelno >= logging.ERROR and not record.name.startswith("distributed")
+    return library_error or record.name.startswith("stages.")

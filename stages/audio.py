@@ -37,6 +37,10 @@ _STREAMED = 0x7FFF0000
 """Programs that write to a pipe announce such a length, or a longer one, because they don't know it."""
 
 
+_MAGIC = frozenset({b"fLaC", b"OggS", b"ID3\x03", b"ID3\x04", b"FORM", b"caff", b"wvpk", b"MAC "})
+"""The first four bytes of audio files."""
+_RIFF = frozenset({b"RIFF", b"RF64"})
+"""Those of WAV files, whose bytes 8 to 12 are `WAVE`."""
 _OPENING = {FileNotFoundError: "NotThere", PermissionError: "NoPermission", IsADirectoryError: "NoFile"}
 """Why a file that can't be opened is rejected."""
 
@@ -226,6 +230,12 @@ def _av_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (av.FFmpegError, IndexError) as error:
+        with path.open("rb") as file:
+            head = file.read(12)
+        if head[:4] in _MAGIC or (head[:4] in _RIFF and head[8:] == b"WAVE"):
+            raise AudioError(
+                f"`{path}` begins as audio does, but can't be read: {error}. Copy it again.", "BrokenHeader"
+            ) from error
         raise AudioError(f"`{path}` can't be read as audio: {error}. Convert it or remove it.", "NotAudio") from error
 
 

@@ -16,7 +16,7 @@ from tests.faults.conftest import command, leftovers, sync, without_privileges
 RECORDINGS = 2_000
 REASONS = {
     "empty.wav": "EmptyFile",
-    "half-a-header.wav": "NotAudio",
+    "half-a-header.wav": "BrokenHeader",
     "breaks-off.wav": "Truncated",
     "text.wav": "NotAudio",
     "nan.wav": "NotFinite",
@@ -88,9 +88,7 @@ def test_the_planted_faults_are_found_and_nothing_else(mixed: Path, tmp_path: Pa
     rejects = list(read_lines(out / "transcribe" / "rejects.jsonl"))
     assert {Path(row["path"]).name: row["reason"] for row in rejects} == REASONS
     assert all(row["stage"] == "transcribe" and row["path"] in row["message"] for row in rejects)
-    # A text and half a header are the same to a reader: no audio.
-    messages = {row["message"].replace(row["path"], "") for row in rejects}
-    assert len(messages) == len({row["reason"] for row in rejects}) == len(REASONS) - 1
+    assert len({row["reason"] for row in rejects}) == len(REASONS), "each has a reason of its own"
     assert sync("slice", "--out", out, "--set", "slice.min_s=0.1") == 0
     made = [row for path in (out / "slice").glob("*.rows.jsonl") for row in read_lines(path)]
     recordings = {row["recording"] for row in made}
