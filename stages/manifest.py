@@ -173,10 +173,20 @@ def shard_index(key: str, total: int) -> int:
 def shard_count(recordings: int) -> int:
     """Returns how many shards a dataset has, a power of two.
 
-    16 at least, 256 once they hold 64 recordings each; from there they grow to 256 recordings before there are more.
+    16 at least; up to 256 they hold up to 64 recordings each, up to 1024 up to 256, and beyond that up to 1024.
     """
-    fine, coarse = (1 << max(0, (recordings - 1) // size).bit_length() for size in (64, 256))
-    return max(16, min(fine, max(256, coarse)))
+    least = 16
+    for size, most in ((64, 256), (256, 1024)):
+        count = _power_of_two(recordings, size)
+        if count <= most:
+            return max(least, count)
+        least = most
+    return max(least, _power_of_two(recordings, 1024))
+
+
+def _power_of_two(recordings: int, size: int) -> int:
+    """Returns how many shards of at most `size` recordings are enough, as a power of two."""
+    return 1 << max(0, (recordings - 1) // size).bit_length()
 
 
 def shard_name(index: int, total: int) -> str:

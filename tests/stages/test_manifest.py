@@ -92,8 +92,9 @@ def test_shards_are_many_for_a_small_dataset_and_full_for_a_large_one(recordings
     total = shard_count(recordings)
     assert total & (total - 1) == 0
     assert total >= 16
-    assert recordings / total <= (64 if total < 256 else 256)
-    assert total == 16 or recordings / total > (32 if total <= 256 else 128)
+    assert recordings / total <= (64 if total < 256 else 256 if total < 1024 else 1024)
+    assert total in {16, 256, 1024} or recordings / total > (32 if total < 256 else 128 if total < 1024 else 512)
+    assert shard_count(recordings + 1) >= total, "more recordings never make fewer shards"
 
 
 def test_shards_sort_by_number() -> None:
