@@ -32,5 +32,15 @@ STAGES: tuple[str, ...] = tuple(PrepConfig.model_fields)
 
 def build_stage(name: str, config: PrepConfig, context: Context) -> Stage[Any, Any, Any]:
     """Returns the stage of that name with its section of the configuration; nothing heavy is loaded yet."""
-    stage: Stage[Any, Any, Any] = import_module(f"stages.{name}").STAGE(getattr(config, name), context)
-    return stage
+    return stage_class(name)(getattr(config, name), context)
+
+
+def stage_class(name: str) -> type[Stage[Any, Any, Any]]:
+    """Returns the class of the stage of that name."""
+    found: type[Stage[Any, Any, Any]] = import_module(f"stages.{name}").STAGE
+    return found
+
+
+def stage_from_json(name: str, section: str, context: Context) -> Stage[Any, Any, Any]:
+    """Returns the stage of that name with its section given as JSON: as it travels to a worker."""
+    return build_stage(name, PrepConfig.model_validate_json(f'{{"{name}": {section}}}'), context)

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from stages.manifest import file_digest
+from stages.manifest import Receipt, file_digest
 
 Stamp = tuple[int, int, int, int]
 """Inode, size, time of change and of change of status in ns."""
@@ -42,7 +42,8 @@ class DigestCache:
         self._trust = trust
         self._file: sqlite3.Connection | None = None
         self._damaged = False
-        self._new: dict[str, tuple[Stamp, str]] = {}
+        self._new: dict[Stamp, str] = {}
+        """What was read or written in this run and isn't in the file yet."""
 
     def __enter__(self) -> Self:
         """Gives the cache itself."""
@@ -70,10 +71,7 @@ class DigestCache:
         files = [(path, stamp_of(path)) for path in expected]
         for file, found in zip(files, self.digests(files, threads=1), strict=True):
             path, stamp = file
-            if found == expected[path]:
-                continue
-            just_read = path in self._new and self._new[path][0] == stamp
-            if just_read or self._read(path, stamp) != expected[path]:
+            if found != expected[path] and (stamp in self._new or self._read(path, stamp) != expected[path]):
                 return False
         return True
 
@@ -81,7 +79,7 @@ class DigestCache:
         """Notes the checksums of files that have just been written."""
         for path, digest in known.items():
             if stamp := stamp_of(path):
-                self._new[path] = stamp, digest
+                self._new[stamp] = digest
 
     def digests(self, files: Sequence[tuple[str, Stamp | None]], *, threads: int) -> list[str]:
         """Returns the digests of many files; those that aren't known are read, in parallel.
@@ -113,15 +111,13 @@ class DigestCache:
             digest = file_digest(Path(path))
         except OSError:
             return ""
-        self._new[path] = stamp, digest
+        self._new[stamp] = digest
         return digest
 
     def _known(self, stamps: Sequence[Stamp]) -> dict[Stamp, str]:
         """Looks stamps up: those learnt in this run, and those of the file."""
-        known = dict(self._new.values()) if self._new else {}
-        if not self._trust:
-            return known
-        for start in range(0, len(stamps), _LOOKUP):
+        known: dict[Stamp, str] = {}
+        for start in range(0, len(stamps) if self._trust else 0, _LOOKUP):
             inodes = [stamp[0] for stamp in stamps[start : start + _LOOKUP]]
             question = f"SELECT * FROM digests WHERE inode IN ({','.join('?' * len(inodes))})"
             try:
@@ -130,7 +126,8 @@ class DigestCache:
             except sqlite3.DatabaseError:
                 self.forget()
                 break
-        return known
+        # What was just read is right where the file is wrong.
+        return known | {stamp: self._new[stamp] for stamp in stamps if stamp in self._new}
 
     def database(self) -> sqlite3.Connection:
         """Returns the connection to the file, with its table `digests (inode, size, mtime, ctime, digest)`.
@@ -164,7 +161,7 @@ class DigestCache:
         """Writes down what was learnt since the last time; a full disk may keep it from that."""
         if not self._new or self._read_only:
             return
-        rows = ((*stamp, digest) for stamp, digest in self._new.values())
+        rows = ((*stamp, digest) for stamp, digest in self._new.items())
         try:
             with self.database() as database:
                 database.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)", rows)
@@ -182,3 +179,8 @@ _HELD = 10_000
 """Digests held in memory before they are written down."""
 _LOOKUP = 500
 """Stamps looked up at a time: SQLite takes no more than a thousand in one question."""
+
+
+def is_whole(folder: Path, receipt: Receipt, cache: DigestCache) -> bool:
+    """Tells whether a shard's files are those that its receipt names."""
+    return cache.hold({f"{folder}/{receipt.shard}.{part}": seal.sha256 for part, seal in receipt.files.items()})

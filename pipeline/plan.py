@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pipeline.config import stage_class
 from pipeline.dataset import RECORDINGS, Dataset
-from pipeline.digests import DigestCache
+from pipeline.digests import DigestCache, is_whole
 from pipeline.tally import Tally
 from stages.base import Context, Stage
 from stages.errors import MissingInputError
@@ -188,11 +188,6 @@ def _to_retry(receipt: Receipt, retry: Sequence[str]) -> bool:
     return any("*" in retry or reason in retry for reason in receipt.rejected)
 
 
-def is_whole(folder: Path, receipt: Receipt, cache: DigestCache) -> bool:
-    """Tells whether a shard's files are those that its receipt names."""
-    return cache.hold({f"{folder}/{receipt.shard}.{part}": seal.sha256 for part, seal in receipt.files.items()})
-
-
 def input_receipts(needs: str, dataset: Dataset, cache: DigestCache, *, sure: bool = False) -> Iterator[Receipt]:
     """Yields the receipts of the shards that a stage takes.
 
@@ -227,7 +222,7 @@ def check_fresh(receipt: Receipt, name: str, dataset: Dataset) -> None:
         MissingInputError: if one of them has changed since; names the command that follows it up.
     """
     while name != RECORDINGS:
-        before = import_module(f"stages.{name}").STAGE.needs
+        before = stage_class(name).needs
         upstream = read_receipt(dataset.stage(before), receipt.shard)
         if upstream is None or upstream.digest != receipt.upstream:
             raise MissingInputError(

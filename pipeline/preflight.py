@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.config import PrepConfig, build_stage
+from pipeline.config import stage_from_json
 from pipeline.dataset import RECORDINGS
 from pipeline.estimate import room_in_all
 from pipeline.recordings import all_recordings, count_recordings
@@ -120,9 +120,7 @@ def try_sample(sample: Sample) -> list[str]:
         audio.write_wav(voices / _ID, _wave(), _RATE)
         (voices / _TEXT).write_text(_WORDS, encoding="utf-8")
         context = Context(voices, sample.context.dataset, sample.context.device)
-        stage = build_stage(
-            sample.stage, PrepConfig.model_validate_json(f'{{"{sample.stage}": {sample.config}}}'), context
-        )
+        stage = stage_from_json(sample.stage, sample.config, context)
         try:
             stage.setup()
             stage.process([_ITEMS[stage.needs]()])

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.dataset import RECORDINGS, Dataset
-from pipeline.digests import DigestCache, Stamp, stamp_of
+from pipeline.digests import DigestCache, Stamp, is_whole, stamp_of
 from stages.errors import UsageError
 from stages.manifest import (
     Receipt,
@@ -178,10 +178,8 @@ def _write(folder: Path, name: str, fields: list[tuple[str, ...]], cache: Digest
     """Writes a shard unless it is there and whole."""
     fingerprint = digest_of(fields)
     old = read_receipt(folder, name)
-    if old and old.fingerprint == fingerprint:
-        paths = part_paths(folder, name, old.files)
-        if all(cache.holds(path, old.files[part].sha256) for part, path in paths.items()):
-            return
+    if old and old.fingerprint == fingerprint and is_whole(folder, old, cache):
+        return
     paths = part_paths(folder, f".{name}.tmp", _ROWS.parts)
     _ROWS.write(paths, [Recording(*values) for values in fields])
     write_shard(folder, _receipt(name, fingerprint, len(fields)), paths)

@@ -209,7 +209,7 @@ def _finish(run: Run, plan: StagePlan, folder: Path, tally: Tally, sure: Sequenc
     joined = [completion_digest(run.dataset, name, sure=name in sure) for name in stage.joins]
     fingerprint = digest_of([stage.name, stage.version, stage.config.identity(), stage.revision(), digests, joined])
     record = read_sealed(folder / COMPLETE)
-    whole = all(run.cache.holds(folder / name, file["sha256"]) for name, file in record.get("files", {}).items())
+    whole = run.cache.hold({f"{folder}/{name}": file["sha256"] for name, file in record.get("files", {}).items()})
     if record.get("fingerprint") == fingerprint and whole:
         return False
     _withdraw(folder)

@@ -8,7 +8,6 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -16,7 +15,7 @@ from typing import Any
 
 from pipeline.attempt import Attempt, TimeLimitError, asked_to_stop, open_attempt
 from pipeline.commit import Done, Outcomes, commit, parts_of, read_done, recording_of, remove_parts
-from pipeline.config import PrepConfig, build_stage
+from pipeline.config import stage_class, stage_from_json
 from pipeline.dataset import RECORDINGS
 from pipeline.lock import work
 from pipeline.plan import ShardJob
@@ -71,7 +70,7 @@ def run_shard(job: ShardJob) -> Receipt:
 @lru_cache(maxsize=1)
 def _ready_stage(name: str, config: str, context: Context, _revision: str) -> Stage[Any, Any, Any]:
     """Builds a stage and loads its weights; kept while these are the same, so that a worker does it once."""
-    stage = build_stage(name, PrepConfig.model_validate_json(f'{{"{name}": {config}}}'), context)
+    stage = stage_from_json(name, config, context)
     stage.setup()
     return stage
 
@@ -82,7 +81,7 @@ def _read_items(stage: Stage[Any, Any, Any], job: ShardJob) -> list[Any]:
     if stage.needs == RECORDINGS:
         items = list(read_recordings(folder, job.shard))
     else:
-        upstream = import_module(f"stages.{stage.needs}").STAGE
+        upstream = stage_class(stage.needs)
         items = upstream.format.read(part_paths(folder, job.shard, upstream.format.parts))
     last = job.last_recording
     return items if last is None else [item for item in items if recording_of(item) <= last]

@@ -7,13 +7,12 @@ byte is read again, every row is parsed, and the recordings are compared with th
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.config import STAGES
+from pipeline.config import STAGES, stage_class
 from pipeline.dataset import COMPLETE, HEAD, RECORDINGS, Dataset
 from pipeline.digests import DigestCache, stamp_of
 from pipeline.recordings import read_recordings
@@ -149,7 +148,7 @@ def _files(
 def _fresh(dataset: Dataset, name: str, receipt: Receipt) -> Iterator[Problem]:
     if name == RECORDINGS:
         return
-    before = import_module(f"stages.{name}").STAGE.needs
+    before = stage_class(name).needs
     upstream = read_receipt(dataset.folder / before, receipt.shard)
     if upstream and upstream.digest != receipt.upstream:
         yield Problem(name, f"{name}/{receipt.shard}.json", STALE, f"`{before}` has changed since it was made")
@@ -179,7 +178,7 @@ def _contents(dataset: Dataset, name: str, receipt: Receipt) -> Iterator[Problem
     if name == RECORDINGS:
         yield from _sources(dataset, receipt.shard)
         return
-    stage = import_module(f"stages.{name}").STAGE
+    stage = stage_class(name)
     try:
         outputs = stage.format.read(part_paths(folder, receipt.shard, stage.format.parts))
         items = list(read_lines(folder / f"{receipt.shard}.{ITEMS}"))

@@ -66,6 +66,7 @@ def test_a_wrong_memory_is_no_reason_to_call_a_file_damaged(tmp_path: Path) -> N
         database.execute("UPDATE digests SET digest = ?", ["0" * 64])
     with DigestCache(tmp_path / "cache") as cache:
         assert cache.holds(file, hashlib.sha256(b"one").hexdigest())
+        assert cache.holds(file, hashlib.sha256(b"one").hexdigest()), "what was just read goes before the memory"
         assert not cache.holds(file, hashlib.sha256(b"two").hexdigest())
 
 
