@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from model.attention import Packed
-from model.batching import collate
+from model.batching import Batch, collate
 from model.cache import Cached, KVCache
 from model.documents import ABSENT, Condition, Document, document
 from model.network import Decoder
@@ -71,15 +71,7 @@ def generate_first(
     batch, stop = len(conditions), network.codebook_size
     nothing = np.zeros((network.num_codebooks, 0), np.uint16)
     documents = [document(tokenizer, condition, nothing, 0, stop) for condition in conditions]
-    tokens_BL, codes_BLK, positions_BL, lengths_B = padded(network, tokenizer, documents)
-    length = tokens_BL.shape[1]
-    cache = KVCache.allocate(
-        network.config, batch, length + max_frames, device=device, dtype=network.token_embedding.weight.dtype
-    )
-    hidden_BLD = network.hidden(tokens_BL, codes_BLK, positions_BL, Cached(cache, length))
-    cache.advance(lengths_B, length)
-    last_BD = hidden_BLD[torch.arange(batch, device=device), lengths_B - 1]
-
+    cache, last_BD = prefill(network, tokenizer, documents, room=max_frames)
     level_B1 = torch.full((batch, 1), tokenizer.level(0), device=device)
     codes_B1K = torch.full((batch, 1, network.num_codebooks), ABSENT, device=device)
     drawn: list[Tensor] = []
@@ -107,7 +99,32 @@ def until(ids_T: np.ndarray, stop: int) -> np.ndarray:
     return ids_T[: ends[0] if len(ends) else None]
 
 
-def padded(network: Decoder, tokenizer: Tokenizer, documents: Sequence[Document]) -> tuple[Tensor, ...]:
+def prefill(
+    network: Decoder, tokenizer: Tokenizer, documents: Sequence[Document], *, room: int
+) -> tuple[KVCache, Tensor]:
+    """Reads the documents into a cache with room for so many more positions.
+
+    Returns:
+        The cache, and what the network makes of each document's last position, `[B, D]`.
+    """
+    tokens_BL, codes_BLK, positions_BL, lengths_B = _padded(network, tokenizer, documents)
+    batch, length = tokens_BL.shape
+    weight = network.token_embedding.weight
+    cache = KVCache.allocate(network.config, batch, length + room, device=weight.device, dtype=weight.dtype)
+    hidden_BLD = network.hidden(tokens_BL, codes_BLK, positions_BL, Cached(cache, length))
+    cache.advance(lengths_B, length)
+    return cache, hidden_BLD[torch.arange(batch, device=weight.device), lengths_B - 1]
+
+
+def read_packed(network: Decoder, documents: Sequence[Document]) -> tuple[Batch, Tensor]:
+    """Reads the documents in one packed pass; returns the batch and what the network makes of it, `[L, D]`."""
+    device = network.token_embedding.weight.device
+    batch = collate(documents, network.num_codebooks).to(device)
+    attend = Packed(batch.lengths, batch.causal, device)
+    return batch, network.hidden(batch.tokens_L, batch.codes_LK, batch.positions_L, attend)
+
+
+def _padded(network: Decoder, tokenizer: Tokenizer, documents: Sequence[Document]) -> tuple[Tensor, ...]:
     """Returns the documents as a batch, padded at the end: tokens, codes, positions, and their lengths."""
     device = network.token_embedding.weight.device
     lengths_B = torch.tensor([len(item) for item in documents])
@@ -133,7 +150,6 @@ def generate_rest(
     generator: torch.Generator | None = None,
 ) -> list[Codes]:
     """Draws codebooks 1 ... K-1, one pass each, packed; `first_codes` are the `[1, T]` of codebook 0."""
-    device = network.token_embedding.weight.device
     num_codebooks, stop = network.num_codebooks, network.codebook_size
     responses: list[Codes] = [np.zeros((num_codebooks, codes.shape[1]), np.uint16) for codes in first_codes]
     for response_KT, codes in zip(responses, first_codes, strict=True):
@@ -141,9 +157,7 @@ def generate_rest(
     for level in range(1, num_codebooks):
         pairs = zip(conditions, responses, strict=True)
         documents = [document(tokenizer, condition, response_KT, level, stop) for condition, response_KT in pairs]
-        batch = collate(documents, num_codebooks).to(device)
-        attend = Packed(batch.lengths, batch.causal, device)
-        hidden_LD = network.hidden(batch.tokens_L, batch.codes_LK, batch.positions_L, attend)
+        batch, hidden_LD = read_packed(network, documents)
         drawn = sample(network.logits(hidden_LD[batch.rows[level]], level), sampling, generator).cpu().numpy()
         ends = np.cumsum([response_KT.shape[1] for response_KT in responses])
         for response_KT, part in zip(responses, np.split(drawn, ends[:-1]), strict=True):

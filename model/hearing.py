@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from model.cache import Cached, KVCache
+from model.cache import Cached
 from model.documents import ABSENT, text_document
-from model.generate import padded, until
+from model.generate import prefill, until
 from model.network import Decoder
 from model.samplers import GREEDY, Sampling, sample
 from model.tokenizer import Tokenizer
@@ -54,14 +54,8 @@ def hear(
     device = network.token_embedding.weight.device
     given = [] if language is None else [tokenizer.language(language)]
     documents = [text_document(tokenizer, codes_KT, given, ended=True) for codes_KT in speech]
-    tokens_BL, codes_BLK, positions_BL, lengths_B = padded(network, tokenizer, documents)
-    batch, length = tokens_BL.shape
-    cache = KVCache.allocate(
-        network.config, batch, length + max_tokens + 1, device=device, dtype=network.token_embedding.weight.dtype
-    )
-    hidden_BLD = network.hidden(tokens_BL, codes_BLK, positions_BL, Cached(cache, length))
-    cache.advance(lengths_B, length)
-    last_BD = hidden_BLD[torch.arange(batch, device=device), lengths_B - 1]
+    cache, last_BD = prefill(network, tokenizer, documents, room=max_tokens + 1)
+    batch = len(speech)
 
     languages = torch.tensor(list(tokenizer.languages), device=device)
     nothing_B1K = torch.full((batch, 1, network.num_codebooks), ABSENT, device=device)

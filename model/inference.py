@@ -14,7 +14,7 @@ import torch
 from model.checkpoint import Checkpoint, load
 from model.device import resolve_device
 from model.documents import Condition, Mode
-from model.generate import generate_first, generate_rest
+from model.generate import generate, generate_rest
 from model.hearing import Heard, hear
 from model.masked import Unmasking, generate_masked, predict_frames
 from model.samplers import GREEDY, PLAIN, Sampling
@@ -155,13 +155,13 @@ class Synthesizer:
         generator = torch.Generator(self.device).manual_seed(seed)
         network, tokenizer = self.network, self.checkpoint.tokenizer
         if mode == "ar":
-            first = generate_first(
-                network, tokenizer, [condition], max_frames=max_frames, sampling=ar, generator=generator
+            (codes_KT,) = generate(
+                network, tokenizer, [condition], max_frames=max_frames, ar=ar, nar=nar, generator=generator
             )
         else:
             frames = predict_frames(network, tokenizer, [condition], max_frames=max_frames)
             first = generate_masked(network, tokenizer, [condition], frames, unmasking=unmasking, generator=generator)
-        codes_KT = generate_rest(network, tokenizer, [condition], first, sampling=nar, generator=generator)[0]
+            (codes_KT,) = generate_rest(network, tokenizer, [condition], first, sampling=nar, generator=generator)
         wave = self.codec.decode(torch.from_numpy(codes_KT)).numpy()
         taken_s = time.perf_counter() - started
         unseen = "".join(sorted(set(condition.phonemes) - set(self.checkpoint.meta.symbols)))

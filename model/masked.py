@@ -17,9 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.attention import Packed
-from model.batching import collate
 from model.documents import Condition, Document, canvas, length_document
+from model.generate import read_packed
 from model.network import Decoder
 from model.samplers import Sampling, sample
 from model.tokenizer import Tokenizer
@@ -70,9 +69,7 @@ def predict_frames(
 
 def _last_logits(network: Decoder, documents: Sequence[Document]) -> Tensor:
     """Returns what each document's last position predicts of the tokens."""
-    batch = collate(documents, network.num_codebooks).to(network.token_embedding.weight.device)
-    attend = Packed(batch.lengths, batch.causal, network.token_embedding.weight.device)
-    hidden_LD = network.hidden(batch.tokens_L, batch.codes_LK, batch.positions_L, attend)
+    batch, hidden_LD = read_packed(network, documents)
     ends = torch.tensor(batch.lengths, device=hidden_LD.device).cumsum(0) - 1
     return network.logits(hidden_LD[ends], network.num_codebooks)
 
@@ -130,10 +127,7 @@ def generate_masked(
 
 def _canvas_logits(network: Decoder, documents: Sequence[Document]) -> Tensor:
     """Returns the logits of all masked frames, canvas after canvas."""
-    device = network.token_embedding.weight.device
-    batch = collate(documents, network.num_codebooks).to(device)
-    attend = Packed(batch.lengths, batch.causal, device)
-    hidden_LD = network.hidden(batch.tokens_L, batch.codes_LK, batch.positions_L, attend)
+    batch, hidden_LD = read_packed(network, documents)
     on_canvas = network.num_codebooks + 1
     return network.logits(hidden_LD[batch.rows[on_canvas]], on_canvas)
 
