@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from multiprocessing import resource_tracker
 from types import TracebackType
@@ -204,7 +205,8 @@ class DaskCluster:
         try:
             submit(first)
             while running:
-                for job in islice(waiting, max(0, self._window(client) - len(running))):  # workers may have gone
+                window = _WINDOW * max(1, self._count(client))
+                for job in islice(waiting, max(0, window - len(running))):  # workers may have gone
                     submit(job)
                 for future in self._next_done(client, list(running)):
                     job = running.pop(future)
@@ -219,18 +221,18 @@ class DaskCluster:
         finally:
             client.cancel(list(running))
 
-    def _window(self, client: "Client") -> int:
-        """Returns how many jobs to have in flight; workers may come late and go."""
+    def _count(self, client: "Client") -> int:
+        """Returns how many workers there are, looked up now and then: they may come late and go.
+
+        Has Dask start anew what it gives up: workers that die as they start, or are long in coming back.
+        """
         now = time.monotonic()
         if now - self._counted >= _WATCH_S:
             self._counted, self._workers = now, len(client.nthreads())
-            self._replace_lost(self._workers)
-        return _WINDOW * max(1, self._workers)
-
-    def _replace_lost(self, workers: int) -> None:
-        """Has Dask start anew what it gives up: workers that die as they start, or are long in coming back."""
-        if self._ours and self._scheduler.kind in {"local", "cuda"} and workers < len(self._ours.worker_spec):
-            self._ours.scale(len(self._ours.worker_spec))
+            wanted = len(self._ours.worker_spec) if self._scheduler.kind in {"local", "cuda"} else 0
+            if self._workers < wanted:
+                self._ours.scale(wanted)
+        return self._workers
 
     def _next_done(self, client: "Client", futures: "list[Future]") -> "list[Future]":
         """Waits until at least one future is done, and sees to it that somebody is working on them.
@@ -241,7 +243,7 @@ class DaskCluster:
         """
         from distributed import wait
 
-        alive = looked = time.monotonic()
+        alive = time.monotonic()
         while True:
             if self._stop():
                 self._drain(futures)
@@ -249,12 +251,7 @@ class DaskCluster:
                 return list(wait(futures, timeout=_TICK_S, return_when="FIRST_COMPLETED").done)
             except TimeoutError:
                 now = time.monotonic()
-                if now - looked < _WATCH_S:
-                    continue
-                looked = now
-                workers = len(client.nthreads())
-                self._replace_lost(workers)
-                if workers:
+                if self._count(client):
                     alive = now
                 elif now - alive > self._scheduler.wait_s:
                     raise WorkerDiedError(
@@ -266,10 +263,8 @@ class DaskCluster:
         """Waits until the workers have saved what they have: they have been asked to stop."""
         from distributed import wait
 
-        try:
+        with suppress(TimeoutError):
             wait(futures, timeout=_LET_GO_S)
-        except TimeoutError as error:
-            raise StoppedError(STOPPED) from error
         raise StoppedError(STOPPED)
 
 

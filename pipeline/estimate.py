@@ -143,7 +143,6 @@ def probe_audio_s(dataset: Dataset) -> float | None:
     """Returns about how much audio the recordings hold, in seconds, from the headers of some; None where none tells."""
     folder = dataset.stage(RECORDINGS)
     shards = list_shards(folder)
-    counts = {shard: receipt.outputs for shard in shards if (receipt := read_receipt(folder, shard))}
     seconds: list[float] = []
     for shard in shards:
         if len(seconds) >= _PROBED:
@@ -154,4 +153,4 @@ def probe_audio_s(dataset: Dataset) -> float | None:
             except AudioError:
                 continue
             seconds.append(info.samples / info.sample_rate)
-    return sum(counts.values()) * sum(seconds) / len(seconds) if seconds else None
+    return count_recordings(folder) * sum(seconds) / len(seconds) if seconds else None

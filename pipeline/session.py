@@ -26,6 +26,7 @@ from pipeline.dataset import (
     make_folder,
     new_dataset,
     open_dataset,
+    stored_config,
     write_head,
 )
 from pipeline.digests import DigestCache
@@ -98,7 +99,7 @@ def prepare(
     """
     set_logging(verbose=options.verbose)
     reporter = Reporter(quiet=options.quiet, as_json=options.as_json)
-    stored = open_dataset(options.out).sections if retry else {}
+    stored = stored_config(open_dataset(options.out)).model_dump(mode="json") if retry else {}
     config = load_config(PrepConfig, options.config, [*(options.sets or []), *sets], base=stored)
     if options.verbose:
         reporter.say(config.model_dump_json(indent=1))
@@ -271,7 +272,8 @@ def validate(options: "Options", *, deep: bool) -> ExitCode:
 
 def configuration(options: "Options") -> PrepConfig:
     """Returns what a dataset that exists was last run with; what the options say goes before it."""
-    base = open_dataset(options.out).sections if (options.out / HEAD).is_file() else {}
+    there = (options.out / HEAD).is_file()
+    base = stored_config(open_dataset(options.out)).model_dump(mode="json") if there else {}
     return load_config(PrepConfig, options.config, options.sets or [], base=base)
 
 

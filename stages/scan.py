@@ -57,7 +57,7 @@ def check_folder(voices: Path) -> None:
     try:
         os.scandir(voices).close()
     except OSError as error:
-        raise UsageError(f"`{voices}` can't be listed: {error.strerror}. Make it readable or move it away.") from error
+        raise _unlistable(voices, error) from error
 
 
 def walk(voices: Path, ignored: Counter[str]) -> Iterator[Recording]:
@@ -154,7 +154,11 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return [entry for entry in entries if not entry.name.startswith(".")]
     except OSError as error:
-        raise UsageError(f"`{folder}` can't be listed: {error.strerror}. Make it readable or move it away.") from error
+        raise _unlistable(folder, error) from error
+
+
+def _unlistable(folder: Path, error: OSError) -> UsageError:
+    return UsageError(f"`{folder}` can't be listed: {error.strerror}. Make it readable or move it away.")
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
