@@ -130,7 +130,7 @@ class BatchStream:
     def _plans(self, place: Place) -> Iterator[tuple[list[Draw], Place]]:
         epoch, offset = place.epoch, place.offset
         while True:
-            order = np.random.default_rng((self.seed, epoch)).permutation(self.examples.rows)
+            order = self.examples.epoch(self.seed, epoch)
             while offset < len(order):
                 draws = self._plan(order, epoch, offset)
                 offset += len(draws)

@@ -66,11 +66,23 @@ class DataConfig(Config):
     """What the hash is taken of: with `speaker`, validation speakers are never heard in training."""
     prompt_s: float = Field(default=3.0, gt=0)
     """Longest prompt, in seconds; taken at a random place of another utterance of the speaker."""
+    prompt_utterances: int = Field(default=1, ge=1)
+    """Most utterances that are joined to a prompt where one is shorter than `prompt_s`."""
     similar_probability: float = Field(default=0.5, ge=0, le=1)
     """How often the prompt comes from one of the utterance's neighbours, where `valle-prep similar` has run."""
     continuation_probability: float = Field(default=0.1, ge=0, le=1)
     """How often the prompt is the utterance's own beginning (task `tts-c`, what a prompt with its text uses); the
     only kind for a speaker of one utterance."""
+    join_probability: float = Field(default=0.0, ge=0, lt=1)
+    """How often another utterance of the speaker and language follows in the response, and another after that, as long
+    as they fit `max_s` together: long speech from short utterances."""
+    sample_by: Literal["utterance", "speaker", "group"] = "utterance"
+    """The classes of `temperature` and `order`."""
+    temperature: float = Field(default=1.0, ge=1)
+    """How much the classes' shares of an epoch are evened out: in proportion to `utterances ** (1 / temperature)`. At 1
+    each utterance comes once an epoch."""
+    order: Literal["shuffled", "interleaved"] = "shuffled"
+    """`interleaved` spreads each class evenly over the epoch."""
     modes: dict[Mode, float] = Field(default={"ar": 0.5, "nar": 0.5})
     """How often, relative to each other, an utterance is learnt as `ar` (codebook 0, frame by frame), `nar` (codebook
     k, drawn with weight K - k), `nar-len` (codebook 0, all at once), `len` (number of frames), `stt` (phonemes)."""
@@ -91,6 +103,8 @@ class DataConfig(Config):
             raise ValueError(f"`max_s` ({self.max_s}) must be greater than `min_s` ({self.min_s})")
         if min(self.modes.values(), default=0) < 0 or not sum(self.modes.values()):
             raise ValueError(f"`modes` must hold weights of 0 or more, one of them above 0, but holds {self.modes}")
+        if self.sample_by == "utterance" and (self.temperature != 1 or self.order == "interleaved"):
+            raise ValueError("`temperature` and `order: interleaved` need classes: set `sample_by` to speaker or group")
         return self
 
 

@@ -24,6 +24,7 @@ from model.documents import (
     length_document,
     text_document,
 )
+from model.order import epoch_order
 from model.tokenizer import Task, Tokenizer
 from stages.errors import UsageError
 from stages.records import CodecIdentity, Codes, split_of
@@ -64,16 +65,28 @@ _GUIDED = frozenset({"ar", "nar-len"})
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Frames `start` to `stop` of a row."""
+
+    row: int
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True)
 class Draw:
     """What was drawn for one utterance, before any codes are read."""
 
     row: int
     task: Task
-    prompt_row: int
-    prompt: slice
-    """Frames of `prompt_row` that are the prompt."""
-    response: slice
-    """Frames of `row` that are the response."""
+    prompt: tuple[Span, ...]
+    """Joined they are the prompt."""
+    response: tuple[Span, ...]
+    """Joined they are the response; the first one is of `row`."""
     mode: Mode
     level: int
     phonemes: str
@@ -83,12 +96,12 @@ class Draw:
     @property
     def frames(self) -> int:
         """Frames of the response."""
-        return int(self.response.stop - self.response.start)
+        return sum(map(len, self.response))
 
     @property
     def length(self) -> int:
         """Positions of the document, short of symbols that decompose into several."""
-        prompt = int(self.prompt.stop - self.prompt.start)
+        prompt = sum(map(len, self.prompt))
         match self.mode:
             case "len":
                 return MARKERS + len(self.phonemes) + prompt + len(str(self.frames))
@@ -133,6 +146,7 @@ class Examples:
             )
         self._usable = in_range & is_train if split == "train" else in_range
         self._unconditional = config.unconditional_probability if split == "train" else 0.0
+        self._join = config.join_probability if split == "train" else 0.0
         self._index_speakers()
         self._prompt_frames = max(1, round(config.prompt_s * store.codec.frame_rate))
         num_codebooks = store.codec.num_codebooks
@@ -146,7 +160,11 @@ class Examples:
 
     def _index_speakers(self) -> None:
         """Sorts the usable rows by speaker, so that a speaker's rows are one slice."""
-        _, self._speaker_of = np.unique(np.asarray(self.store.speakers), return_inverse=True)
+        names, self._speaker_of = np.unique(np.asarray(self.store.speakers), return_inverse=True)
+        self._classes = self._speaker_of
+        if self.config.sample_by == "group":
+            groups = [name.rpartition("/")[0] for name in names.tolist()]
+            self._classes = np.unique(groups, return_inverse=True)[1][self._speaker_of]
         usable = np.flatnonzero(self._usable)
         self._by_speaker = usable[np.argsort(self._speaker_of[usable], kind="stable")]
         counts = np.bincount(self._speaker_of[usable], minlength=int(self._speaker_of.max(initial=-1)) + 1)
@@ -164,6 +182,13 @@ class Examples:
             kind for mode in self._modes for kind in ([(mode, k) for k in levels] if mode == "nar" else [(mode, 0)])
         ]
 
+    def epoch(self, seed: int, epoch: int) -> Int64s:
+        """Returns the rows of an epoch in their order."""
+        classes = self._classes[self.rows]
+        config, rng = self.config, np.random.default_rng((seed, epoch))
+        interleaved = config.order == "interleaved"
+        return epoch_order(self.rows, classes, rng, temperature=config.temperature, interleaved=interleaved)
+
     def draw(self, row: int, rng: np.random.Generator) -> Draw:
         """Draws mode, level, prompt and task for a row of the store."""
         frames = int(self.store.frames[row])
@@ -175,22 +200,23 @@ class Examples:
         phonemes = self.store.phonemes(row)
         if continuation or prompt_row == row:
             length = min(self._prompt_frames, frames // 2)
-            draw = Draw(row, "tts-c", row, slice(0, length), slice(length, frames), mode, level, phonemes, noise)
+            parts = (Span(row, 0, length),), (Span(row, length, frames),)
+            draw = Draw(row, "tts-c", *parts, mode, level, phonemes, noise)
         else:
-            available = int(self.store.frames[prompt_row])
-            length = min(self._prompt_frames, available)
-            start = int(rng.integers(available - length + 1))
-            prompt = slice(start, start + length)
-            draw = Draw(row, "tts", prompt_row, prompt, slice(0, frames), mode, level, phonemes, noise)
-        draw = replace(draw, phonemes="", prompt=slice(0, 0)) if unconditional and mode in _GUIDED else draw
+            prompt = self._draw_prompt(row, prompt_row, rng)
+            joined = self._draw_joined(row, {row, *(span.row for span in prompt)}, rng)
+            phonemes = " ".join([phonemes, *(self.store.phonemes(span.row) for span in joined)])
+            draw = Draw(row, "tts", prompt, (Span(row, 0, frames), *joined), mode, level, phonemes, noise)
+        draw = replace(draw, phonemes="", prompt=()) if unconditional and mode in _GUIDED else draw
         return self.recast(draw, mode, level)
 
     def recast(self, draw: Draw, mode: Mode, level: int) -> Draw:
         """Returns the same draw in another mode."""
         if mode == "stt":  # all of the utterance, since nobody knows which phonemes belong to which frames
-            whole = slice(0, int(self.store.frames[draw.row]))
-            phonemes = self.store.phonemes(draw.row)
-            return replace(draw, mode=mode, level=0, response=whole, prompt=slice(0, 0), phonemes=phonemes)
+            rows = [span.row for span in draw.response]
+            whole = tuple(Span(row, 0, int(self.store.frames[row])) for row in rows)
+            phonemes = " ".join(map(self.store.phonemes, rows))
+            return replace(draw, mode=mode, level=0, response=whole, prompt=(), phonemes=phonemes)
         return replace(draw, mode=mode, level=level)
 
     def _draw_mode(self, rng: np.random.Generator) -> tuple[Mode, int]:
@@ -207,6 +233,11 @@ class Examples:
             near = tuple(n for n in near if n != row and self._usable[n] and self._speaker_of[n] == speaker)
             if near:
                 return near[int(rng.integers(len(near)))]
+        return self._draw_other(row, rng)
+
+    def _draw_other(self, row: int, rng: np.random.Generator) -> int:
+        """Returns any other usable row of the speaker, or `row` where there is none."""
+        speaker = self._speaker_of[row]
         own = self._by_speaker[self._first[speaker] : self._first[speaker + 1]]
         at = int(np.searchsorted(own, row))
         has_row = at < len(own) and own[at] == row
@@ -216,14 +247,46 @@ class Examples:
         pick = int(rng.integers(others))
         return int(own[pick + (has_row and pick >= at)])
 
+    def _draw_prompt(self, row: int, prompt_row: int, rng: np.random.Generator) -> tuple[Span, ...]:
+        """Draws the stretches that are joined to the prompt, the first one of `prompt_row`."""
+        spans: list[Span] = []
+        left = self._prompt_frames
+        while len(spans) < self.config.prompt_utterances and left > 0:
+            if prompt_row == row or prompt_row in {span.row for span in spans}:
+                break  # the speaker has no more, or the draw says so
+            available = int(self.store.frames[prompt_row])
+            length = min(left, available)
+            start = int(rng.integers(available - length + 1))
+            spans.append(Span(prompt_row, start, start + length))
+            left -= length
+            if len(spans) < self.config.prompt_utterances:
+                prompt_row = self._draw_prompt_row(row, rng)
+        return tuple(spans)
+
+    def _draw_joined(self, row: int, taken: set[int], rng: np.random.Generator) -> tuple[Span, ...]:
+        """Draws which utterances of the speaker follow in the response."""
+        if not self._join:
+            return ()
+        spans: list[Span] = []
+        left = self.config.max_s * self.store.codec.frame_rate - int(self.store.frames[row])
+        while rng.random() < self._join:
+            other = self._draw_other(row, rng)
+            frames = int(self.store.frames[other])
+            if other in taken or frames > left or self.store.languages[other] != self.store.languages[row]:
+                break
+            spans.append(Span(other, 0, frames))
+            taken.add(other)
+            left -= frames
+        return tuple(spans)
+
     def document(self, draw: Draw) -> Document:
         """Reads the codes of a draw and lays them out."""
-        response_KT = self.store.codes(draw.row)[:, draw.response]
+        response_KT = self._codes(draw.response)
         tokenizer, language = self.tokenizer, self.store.languages[draw.row]
         if draw.mode == "stt":
             spoken = [tokenizer.language(language), *tokenizer.encode(draw.phonemes)]
             return text_document(tokenizer, response_KT, spoken, ended=True)
-        prompt_KP = self.store.codes(draw.prompt_row)[:, draw.prompt]
+        prompt_KP = self._codes(draw.prompt)
         condition = Condition(draw.phonemes, language, prompt_KP, draw.task)
         rng = np.random.default_rng(draw.noise)
         match draw.mode:
@@ -234,6 +297,13 @@ class Examples:
             case "nar" if self.config.corrupt:
                 response_KT = self._corrupted(response_KT, draw.level, rng)
         return document(tokenizer, condition, response_KT, draw.level, self.stop)
+
+    def _codes(self, spans: Sequence[Span]) -> Codes:
+        """Reads stretches, joined."""
+        parts = [self.store.codes(span.row)[:, span.start : span.stop] for span in spans]
+        if len(parts) == 1:
+            return parts[0]
+        return np.concatenate(parts, 1) if parts else np.zeros((self.store.codec.num_codebooks, 0), np.uint16)
 
     def _masked(self, frames: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
         """Draws which frames are masked: at least one."""

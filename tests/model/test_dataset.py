@@ -25,30 +25,27 @@ def test_prompts_are_other_utterances_of_the_speaker(store: MemoryStore) -> None
     found = draws(store, PLAIN)
     single = len(store.frames) - 1
     for draw in found:
-        length = draw.prompt.stop - draw.prompt.start
-        assert store.speakers[draw.prompt_row] == store.speakers[draw.row]
-        assert 0 < length <= round(0.5 * 75)
-        assert draw.prompt.stop <= store.frames[draw.prompt_row]
-        assert (draw.prompt_row == draw.row) == (draw.task == "tts-c") == (draw.row == single)
-    others = {draw.prompt_row for draw in found if draw.row == 0}
+        (prompt,) = draw.prompt
+        assert store.speakers[prompt.row] == store.speakers[draw.row]
+        assert 0 < len(prompt) <= round(0.5 * 75)
+        assert prompt.stop <= store.frames[prompt.row]
+        assert (prompt.row == draw.row) == (draw.task == "tts-c") == (draw.row == single)
+    others = {draw.prompt[0].row for draw in found if draw.row == 0}
     assert others == {row for row in range(len(store.frames)) if store.speakers[row] == store.speakers[0]} - {0}
 
 
 def test_continuations_cover_the_utterance_once(store: MemoryStore) -> None:
     for draw in draws(store, PLAIN.model_copy(update={"continuation_probability": 1.0}), times=2):
         assert draw.task == "tts-c"
-        assert draw.prompt_row == draw.row
-        assert (draw.prompt.start, draw.prompt.stop, draw.response.stop) == (
-            0,
-            draw.response.start,
-            store.frames[draw.row],
-        )
+        (prompt,), (response,) = draw.prompt, draw.response
+        assert prompt.row == response.row == draw.row
+        assert (prompt.start, prompt.stop, response.stop) == (0, response.start, store.frames[draw.row])
 
 
 def test_neighbours_are_preferred_as_often_as_asked(store: MemoryStore) -> None:
     store.neighbours = {0: (1, 3, 6)}  # row 1 is another speaker's
     config = PLAIN.model_copy(update={"similar_probability": 0.8})
-    counts = Counter(draw.prompt_row for draw in draws(store, config, times=1000) if draw.row == 0)
+    counts = Counter(draw.prompt[0].row for draw in draws(store, config, times=1000) if draw.row == 0)
     assert 1 not in counts
     assert (counts[3] + counts[6]) / 1000 == pytest.approx(0.8 + 0.2 * 2 / 7, abs=0.04)
 
@@ -66,7 +63,7 @@ def test_splits_share_nothing_and_training_prompts_stay_in_training(store: Memor
     train, validation = (Examples(store, TOKENIZER, config, split) for split in ("train", "validation"))
     assert sorted([*train.rows, *validation.rows]) == list(range(len(store.frames)))
     assert len(validation)
-    assert {draw.prompt_row for draw in draws(store, config)} <= set(train.rows)
+    assert {draw.prompt[0].row for draw in draws(store, config)} <= set(train.rows)
 
 
 def test_whole_speakers_can_be_kept_for_validation(store: MemoryStore) -> None:
@@ -79,13 +76,13 @@ def test_the_range_of_durations_holds(store: MemoryStore) -> None:
     config = PLAIN.model_copy(update={"min_s": 0.8, "max_s": 1.2})
     for draw in draws(store, config):
         assert 60 <= store.frames[draw.row] <= 90
-        assert 60 <= store.frames[draw.prompt_row] <= 90
+        assert 60 <= store.frames[draw.prompt[0].row] <= 90
 
 
 def test_only_the_languages_asked_for(store: MemoryStore) -> None:
     store.languages = ["de" if row % 2 else "en" for row in range(len(store.frames))]
     found = draws(store, PLAIN.model_copy(update={"languages": ["de"]}), times=3)
-    assert {store.languages[row] for draw in found for row in (draw.row, draw.prompt_row)} == {"de"}
+    assert {store.languages[row] for draw in found for row in (draw.row, draw.prompt[0].row)} == {"de"}
 
 
 def test_an_empty_selection_is_an_error(store: MemoryStore) -> None:
@@ -124,7 +121,7 @@ def test_text_and_prompt_are_dropped_as_often_as_asked_but_never_in_validation(s
         examples = Examples(store, TOKENIZER, config, split)
         found = [examples.draw(int(row), np.random.default_rng((row, n))) for row in examples.rows for n in range(100)]
         for mode in ALL:
-            dropped = [not draw.phonemes and draw.prompt == slice(0, 0) for draw in found if draw.mode == mode]
+            dropped = [not draw.phonemes and not draw.prompt for draw in found if draw.mode == mode]
             expected = share if mode in {"ar", "nar-len"} else 0.0
             assert sum(dropped) / len(dropped) == pytest.approx(expected, abs=0.08)
 
@@ -151,3 +148,53 @@ def test_corrupted_codes_are_shown_and_never_asked_for(store: MemoryStore) -> No
         changed += (one.codes_LK[response, : draw.level] != two.codes_LK[response, : draw.level]).sum()
         total += draw.level * draw.frames
     assert changed / total == pytest.approx(0.5 * 63 / 64, abs=0.03)
+
+
+def test_a_prompt_is_joined_of_several_utterances_where_one_is_too_short(store: MemoryStore) -> None:
+    config = PLAIN.model_copy(update={"prompt_s": 3.0, "prompt_utterances": 3})
+    examples = Examples(store, TOKENIZER, config, "train")
+    counts = Counter[int]()
+    for draw in draws(store, config, times=10):
+        rows = [span.row for span in draw.prompt]
+        counts[len(rows)] += 1
+        assert len(set(rows)) == len(rows)
+        assert {store.speakers[row] for row in rows} == {store.speakers[draw.row]}
+        if draw.task == "tts":
+            assert draw.row not in rows
+            assert sum(map(len, draw.prompt)) <= 225
+            assert all(len(span) == store.frames[span.row] for span in draw.prompt[:-1])
+            shown = examples.document(examples.recast(draw, "ar", 0)).codes_LK
+            joined_PK = np.concatenate([store.codes(span.row)[:, span.start : span.stop].T for span in draw.prompt])
+            start = 3 + len(TOKENIZER.encode(draw.phonemes)) + 1
+            assert (shown[start : start + len(joined_PK)] == joined_PK).all()
+    assert counts[3] > counts[2] > 0
+
+
+def test_utterances_are_joined_to_long_ones(store: MemoryStore) -> None:
+    config = PLAIN.model_copy(update={"join_probability": 0.7, "max_s": 4.0, "modes": ALL})
+    examples = Examples(store, TOKENIZER, config, "train")
+    found = draws(store, config, times=20)
+    joined = [draw for draw in found if len(draw.response) > 1]
+    assert len(joined) > len(found) / 4
+    for draw in joined:
+        rows = [span.row for span in draw.response]
+        assert len({*rows, *(span.row for span in draw.prompt)}) == len(rows) + len(draw.prompt)
+        assert draw.phonemes == " ".join(map(store.phonemes, rows))
+        assert draw.frames == sum(store.frames[row] for row in rows) <= 4.0 * 75
+        assert len(examples.document(draw)) == draw.length
+    validation = Examples(store, TOKENIZER, config.model_copy(update={"validation": 0.3}), "validation")
+    assert all(len(validation.draw(int(row), np.random.default_rng(row)).response) == 1 for row in validation.rows)
+
+
+def test_an_epoch_can_even_out_speakers_or_groups(store: MemoryStore) -> None:
+    store.speakers = [f"{'a' if row < 18 else 'b'}/{row % 3}" for row in range(24)]
+    for by, expected in (("speaker", [4] * 6), ("group", [12, 12])):
+        config = PLAIN.model_copy(update={"sample_by": by, "temperature": 1e9})
+        rows = Examples(store, TOKENIZER, config, "train").epoch(0, 0)
+        names = [store.speakers[row] if by == "speaker" else store.speakers[row][0] for row in rows]
+        assert sorted(Counter(names).values()) == expected
+
+
+def test_temperature_needs_classes() -> None:
+    with pytest.raises(ValueError, match="set `sample_by` to speaker or group"):
+        DataConfig(temperature=2.0)
