@@ -10,7 +10,8 @@ OUT ?= dataset
 ARGS ?=
 KILLS ?= 50
 BIN := .venv/bin
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+# In the order of their names the longest files (tests/faults) come first: none is left to run alone at the end.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo test faults check format hdf5 bench clean
 

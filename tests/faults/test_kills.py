@@ -27,12 +27,12 @@ HANG_S = 60.0
 
 @pytest.fixture(scope="session")
 def clips(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shortest real recordings with transcripts of three corpora: 40, or 20 where there are few kills."""
+    """The shortest real recordings with transcripts of three corpora: 40, or 13 where there are few kills."""
     folder = tmp_path_factory.mktemp("clips")
     for group, count in (("vctk", 20), ("ljspeech", 6), ("librispeech-test-other", 14)):
         told = [path for path in (speech / group).rglob("*.*") if path.suffix in {".wav", ".flac"}]
         for clip in sorted(told, key=lambda path: (path.stat().st_size, path.name))[
-            : count if KILLS > 10 else count // 2
+            : count if KILLS > 10 else count // 3
         ]:
             target = folder / clip.relative_to(speech)
             target.parent.mkdir(parents=True, exist_ok=True)
