@@ -51,7 +51,7 @@ def shares(sizes: npt.NDArray[np.integer], temperature: float) -> Int64s:
     """
     weights = np.where(sizes > 0, sizes ** (1 / temperature), 0)
     wanted = weights / weights.sum() * sizes.sum()
-    given = wanted.astype(np.int64)
+    given: Int64s = wanted.astype(np.int64)
     # What rounding down left over goes to the largest remainders.
     left = int(sizes.sum() - given.sum())
     given[np.argsort(given - wanted, kind="stable")[:left]] += 1
