@@ -24,7 +24,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from model.config import TrainConfig
+from model.config import LoraConfig, TrainConfig
+from model.lora import add_adapters, merge_adapters
 from model.network import Decoder
 from model.tokenizer import Tokenizer
 from stages.errors import ArtefactError, MissingInputError
@@ -65,8 +66,11 @@ class Checkpoint:
 
 
 def build(config: TrainConfig, tokenizer: Tokenizer, codec: CodecIdentity) -> Decoder:
-    """Returns the network of a configuration, its weights not yet drawn or loaded."""
-    return Decoder(config.model, len(tokenizer), codec.num_codebooks, codec.codebook_size)
+    """Returns the network of a configuration, its adapters on, its weights not yet drawn or loaded."""
+    network = Decoder(config.model, len(tokenizer), codec.num_codebooks, codec.codebook_size)
+    if config.lora.rank:
+        add_adapters(network, config.lora)
+    return network
 
 
 def checkpoint_folder(run: Path, step: int) -> Path:
@@ -210,7 +214,7 @@ def read_meta(source: Path) -> Meta:
 
 
 def load(path: Path, device: str = "cpu") -> Checkpoint:
-    """Opens a checkpoint, the newest of a run, or one file of `valle export`.
+    """Opens a checkpoint, the newest of a run, or one file of `valle export`; adapters are merged into the network.
 
     Raises:
         MissingInputError: if there is none.
@@ -220,6 +224,9 @@ def load(path: Path, device: str = "cpu") -> Checkpoint:
     config, meta, tokenizer = read_config(source), read_meta(source), read_tokenizer(source)
     network = build(config, tokenizer, meta.codec)
     load_weights(network, source)
+    if config.lora.rank:
+        merge_adapters(network)
+        config = config.model_copy(update={"lora": LoraConfig()})
     return Checkpoint(source, config, tokenizer, meta, network.to(device))
 
 

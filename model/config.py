@@ -1,4 +1,4 @@
-"""What `valle train` is told: the sections `model`, `data`, `trainer` and `optimizer` of one YAML file."""
+"""What `valle train` is told: the sections `model`, `data`, `optimizer`, `lora` and `trainer` of one YAML file."""
 
 from typing import Literal, Self
 
@@ -134,11 +134,27 @@ class OptimizerConfig(Config):
     """The gradient's norm is scaled down to this."""
 
 
+class LoraConfig(Config):
+    """Low-rank adapters: what is trained when the network itself stays as it is (needs `trainer.start_from`)."""
+
+    rank: int = Field(default=0, ge=0)
+    """Of the adapters on all linear maps of the blocks; 0 trains the network itself."""
+    alpha: int | None = Field(default=None, gt=0)
+    """The adapters' output is scaled by `alpha / rank`; as large as `rank` if not given."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the adapters' inputs dropped while training."""
+    embeddings: bool = False
+    """Whether the tables of tokens and codes and the heads are trained too: for a new language."""
+
+
 class TrainerConfig(Config):
     """How long, how and where to train."""
 
     out: str = runtime("runs/base")
     """Folder of the run: logs and checkpoints."""
+    start_from: str | None = runtime(None)
+    """For fine-tuning: the run, checkpoint or exported file whose weights and vocabulary a new run takes over. Symbols
+    and languages that it doesn't know are added. The section `model` must be the same."""
     max_steps: int = Field(default=200_000, ge=1)
     """Updates in all; the cosine ends here."""
     seed: int = Field(default=0, ge=0)
@@ -172,7 +188,14 @@ class TrainConfig(Config):
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
+    lora: LoraConfig = LoraConfig()
     trainer: TrainerConfig = TrainerConfig()
+
+    @model_validator(mode="after")
+    def _check_start(self) -> Self:
+        if self.lora.rank and self.trainer.start_from is None:
+            raise ValueError("`lora.rank` needs a model to adapt: set `trainer.start_from` to a run or checkpoint")
+        return self
 
     def differences(self, other: "TrainConfig") -> list[str]:
         """Returns `section.key: here -> other` for each parameter that decides the result and isn't the same."""

@@ -1,6 +1,7 @@
 """A model in other forms: one file, or a folder that `transformers` opens as Llama; and back from either.
 
 Both hold all the weights and the JSON of a checkpoint (`model.checkpoint.PARTS`), and not what training goes on with.
+Adapters (`lora`) are merged into the network first.
 
 One file (`safetensors`) is a model wherever one is asked for (`valle synth --model model.safetensors`). Its tensors
 have the network's names; its metadata holds the JSON under the key `valle`. The embedding tables among them:
@@ -36,6 +37,7 @@ from model.checkpoint import (
     build,
     check_weights,
     find,
+    load,
     read_config,
     read_meta,
     read_part,
@@ -159,11 +161,16 @@ def read_model(source: Path) -> Model:
         _refuse_foreign(source)
         about = find(source)
     config, tokenizer, meta = read_config(about), read_tokenizer(about), read_meta(about)
+    parts = {part: json.loads(read_part(about, part)) for part in PARTS}
+    if config.lora.rank:
+        merged = load(about)
+        parts["config"]["lora"] = merged.config.lora.model_dump(mode="json")
+        return Model(parts, merged.config, meta, dict(merged.network.state_dict()))
     weights = _read_folder(source, config, len(tokenizer)) if as_llama else read_weights(about)
     with torch.device("meta"):
         network = build(config, tokenizer, meta.codec)
     check_weights(network, weights, source if as_llama else about)
-    return Model({part: json.loads(read_part(about, part)) for part in PARTS}, config, meta, weights)
+    return Model(parts, config, meta, weights)
 
 
 def _refuse_foreign(source: Path) -> None:

@@ -35,17 +35,17 @@ def set_rate(optimizers: list[Optimizer], factor: float) -> None:
 
 
 def make_optimizers(network: Decoder, config: OptimizerConfig) -> list[Optimizer]:
-    """Returns the optimisers that together update every weight once.
+    """Returns the optimisers that together update every weight that is trained once.
 
     Only matrices decay: those of the blocks and the heads. Muon, where it is asked for, takes the blocks' matrices.
 
     Sources: AdamW, https://arxiv.org/abs/1711.05101; Muon, https://kellerjordan.github.io/posts/muon, its updates
     scaled as in section 2.2 of https://arxiv.org/abs/2502.16982.
     """
-    matrices = [weight for weight in network.blocks.parameters() if weight.dim() == 2]
-    heads = list(network.heads.parameters())
+    matrices = [weight for weight in network.blocks.parameters() if weight.dim() == 2 and weight.requires_grad]
+    heads = [weight for weight in network.heads.parameters() if weight.requires_grad]
     decayed = {id(weight) for weight in [*matrices, *heads]}
-    plain = [weight for weight in network.parameters() if id(weight) not in decayed]
+    plain = [weight for weight in network.parameters() if weight.requires_grad and id(weight) not in decayed]
     groups = [
         {"params": heads, "weight_decay": config.weight_decay, "highest_lr": config.lr},
         {"params": plain, "weight_decay": 0.0, "highest_lr": config.lr},

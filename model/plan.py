@@ -7,7 +7,7 @@ from model.checkpoint import build
 from model.config import TrainConfig
 from model.dataset import Examples, Store
 from model.device import resolve_device
-from model.tokenizer import Tokenizer
+from model.start import vocabulary
 
 _SAMPLED = 2000
 """Utterances that the length of an epoch is estimated from."""
@@ -16,13 +16,14 @@ _SAMPLED = 2000
 def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
     """Returns a run's sizes: parameters, utterances, hours, positions per epoch, steps, memory.
 
-    Memory counts weights, gradients and AdamW's two moments in float32, and activations by the rule of thumb of 34
-    bytes per position, layer and width (https://arxiv.org/abs/2205.05198, section 4.1) for the largest batch.
+    Memory counts the weights, the gradients and AdamW's two moments of those trained, all in float32, and activations
+    by the rule of thumb of 34 bytes per position, layer and width (https://arxiv.org/abs/2205.05198, section 4.1) for
+    the largest batch.
 
     Raises:
         UsageError: as `model.trainer.train` does.
     """
-    tokenizer = Tokenizer.default(store.codec.num_codebooks)
+    tokenizer = vocabulary(config, store)
     train, validation = (Examples(store, tokenizer, config.data, split) for split in ("train", "validation"))
     with torch.device("meta"):
         network = build(config, tokenizer, store.codec)
@@ -32,10 +33,12 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
     device = resolve_device(config.trainer.device)
     per_step = config.data.batch_tokens * config.trainer.accumulate
     model = config.model
+    trained = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
     activations = 34 * config.data.batch_tokens * model.layers * model.width
     return {
         "device": str(device),
         "parameters": network.num_parameters(),
+        "trained_parameters": trained,
         "utterances": len(train),
         "validation_utterances": len(validation),
         "hours": round(float(store.frames[train.rows].sum() / store.codec.frame_rate / 3600), 3),
@@ -44,5 +47,5 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
         "steps_per_epoch": max(1, round(epoch / per_step)),
         "steps": config.trainer.max_steps,
         "epochs": round(config.trainer.max_steps * per_step / epoch, 1),
-        "memory_gb": round((16 * network.num_parameters() + activations) / 1e9, 2),
+        "memory_gb": round((4 * network.num_parameters() + 12 * trained + activations) / 1e9, 2),
     }

@@ -74,6 +74,11 @@ class Tokenizer:
         levels = [f"<level {level}>" for level in range(num_codebooks)]
         return cls([*markers, *tasks, *levels, *(f"<{code}>" for code in LANGUAGES), *_symbols()])
 
+    def extended(self, num_codebooks: int, symbols: Iterable[str]) -> "Tokenizer":
+        """Returns this vocabulary with what it lacks of a new model's, and of a dataset's symbols, added behind."""
+        wanted = [*self.default(num_codebooks).tokens, *self.unknown_symbols(symbols)]
+        return Tokenizer([*self.tokens, *(token for token in wanted if token not in self._ids)])
+
     def __len__(self) -> int:
         """Number of tokens."""
         return len(self.tokens)

@@ -24,6 +24,7 @@ from model.checkpoint import (
     newest,
     read_config,
     read_meta,
+    read_tokenizer,
     save,
 )
 from model.config import TrainConfig
@@ -31,8 +32,10 @@ from model.dataset import Examples, Store
 from model.device import make_fabric
 from model.interrupt import stop_signals
 from model.loss import Scores, score
+from model.network import Decoder
 from model.optimizer import make_optimizers, rate_factor, set_rate
 from model.progress import Meter, MuteLog, RunLog
+from model.start import begin
 from model.tokenizer import Tokenizer
 from stages.errors import StoppedError, TrainingError, UsageError
 
@@ -54,26 +57,30 @@ class Trainer:
     Args:
         config: All sections.
         store: The dataset.
+        resumed: The checkpoint that is gone on from, if any: its vocabulary holds.
         quiet: Show nothing while training.
 
     Raises:
         UsageError: if the dataset has nothing to train on, or the device isn't there.
     """
 
-    def __init__(self, config: TrainConfig, store: Store, *, quiet: bool = False) -> None:
+    def __init__(self, config: TrainConfig, store: Store, *, resumed: Path | None = None, quiet: bool = False) -> None:
         self.config = config
         self.store = store
         self.quiet = quiet
         self.run = Path(config.trainer.out)
-        self.tokenizer = Tokenizer.default(store.codec.num_codebooks)
         self.fabric = make_fabric(config)
+        self.tokenizer, network = begin(config, store) if resumed is None else self._rebuild(resumed)
         part = {"rank": self.fabric.global_rank, "world": self.fabric.world_size}
         self.stream = BatchStream(self._examples("train"), config.data.batch_tokens, seed=config.trainer.seed, **part)
-        network = build(config, self.tokenizer, store.codec)
-        network.initialise(torch.Generator().manual_seed(config.trainer.seed))
         self.raw_network = network
         self.network, *self.optimizers = self.fabric.setup(network, *make_optimizers(network, config.optimizer))
         self.progress = Progress()
+
+    def _rebuild(self, resumed: Path) -> tuple[Tokenizer, Decoder]:
+        """Returns a checkpoint's vocabulary and its network; `restore` brings the weights."""
+        tokenizer = read_tokenizer(resumed)
+        return tokenizer, build(self.config, tokenizer, self.store.codec)
 
     def _examples(self, split: Literal["train", "validation"]) -> Examples:
         return Examples(self.store, self.tokenizer, self.config.data, split)
@@ -196,9 +203,14 @@ class Trainer:
         if unknown:
             log.say(f"{len(unknown)} symbols outside the vocabulary are learnt as <unk>: {' '.join(unknown)}")
         log.say(
-            f"{self.raw_network.num_parameters():,} parameters on {self.fabric.device},"
+            f"{self._sizes()} parameters on {self.fabric.device},"
             f" {len(self.stream.examples):,} utterances; steps {self.progress.step} to {self.config.trainer.max_steps}"
         )
+
+    def _sizes(self) -> str:
+        trained = sum(weight.numel() for weight in self.raw_network.parameters() if weight.requires_grad)
+        whole = self.raw_network.num_parameters()
+        return f"{whole:,}" if trained == whole else f"{trained:,} of {whole:,}"
 
     def _not_finite(self, norm: float) -> str:
         kept = newest(self.run)
@@ -259,7 +271,7 @@ def train(config: TrainConfig, store: Store, *, fresh: bool = False, resume: boo
         TrainingError: if the gradient is no longer finite.
     """
     found = resumable(config, store, fresh=fresh, resume=resume)
-    trainer = Trainer(config, store, quiet=quiet)
+    trainer = Trainer(config, store, resumed=found, quiet=quiet)
     if found:
         trainer.restore(found)
         if trainer.progress.step >= config.trainer.max_steps:

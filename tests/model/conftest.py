@@ -78,7 +78,7 @@ def make_config(**values: object) -> TrainConfig:
     }
     for name, value in values.items():
         section, _, key = name.partition("__")
-        data[section][key] = value
+        data.setdefault(section, {})[key] = value
     return TrainConfig.model_validate(data)
 
 
