@@ -48,6 +48,7 @@ bench: setup ## measure the runner, the trainer and the decoder on this machine
 	$(BIN)/python -m pipeline.bench
 	$(BIN)/valle bench train $(ARGS)
 	$(BIN)/valle bench decode $(ARGS)
+	$(BIN)/valle bench load $(ARGS)
 
 clean: ## remove .venv, caches and build products; recordings, datasets and models stay
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

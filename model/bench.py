@@ -28,7 +28,7 @@ from model.network import Decoder
 from model.optimizer import make_optimizers
 from model.samplers import Sampling, sample
 from model.tokenizer import Tokenizer
-from stages.records import CodecIdentity
+from stages.records import CodecIdentity, Codes
 
 Values = dict[str, float | int | str]
 
@@ -66,7 +66,7 @@ def training(config: TrainConfig, *, device: str, seconds: float) -> Values:
         "padded": lambda: update(wide, Padded(lengths_B, causal_B, wide.tokens_L.shape[1])),
     }
     useful = sum(batch.lengths)
-    rates = {name: useful * rate for name, rate in _rates(sides, seconds, fabric.device).items()}
+    speeds = {name: useful * rate for name, rate in rates(sides, seconds, fabric.device).items()}
     return {
         "hardware": hardware(fabric.device),
         "precision": resolve_precision(config.trainer.precision, fabric.device),
@@ -74,9 +74,9 @@ def training(config: TrainConfig, *, device: str, seconds: float) -> Values:
         "documents": len(documents),
         "positions": useful,
         "padding_share": round(1 - useful / wide.tokens_L.numel(), 3),
-        "packed_tokens_per_s": round(rates["packed"], 1),
-        "padded_tokens_per_s": round(rates["padded"], 1),
-        "ratio": round(rates["packed"] / rates["padded"], 2),
+        "packed_tokens_per_s": round(speeds["packed"], 1),
+        "padded_tokens_per_s": round(speeds["padded"], 1),
+        "ratio": round(speeds["packed"] / speeds["padded"], 2),
     }
 
 
@@ -97,8 +97,8 @@ def decoding(config: TrainConfig, *, device: str, seconds: float) -> Values:
         "cached": lambda: _decode(network, tokenizer, condition, where, cached=True, frames=375),
         "uncached": lambda: _decode(network, tokenizer, condition, where, cached=False, frames=12, start=188),
     }
-    rates = _rates(runs, seconds, where)
-    cached, uncached = rates["cached"] * 375, rates["uncached"] * 12
+    found = rates(runs, seconds, where)
+    cached, uncached = found["cached"] * 375, found["uncached"] * 12
     return {
         "hardware": hardware(where),
         "parameters": network.num_parameters(),
@@ -150,22 +150,35 @@ def _nothing() -> np.ndarray:
     return np.zeros((CODEC.num_codebooks, 0), np.uint16)
 
 
+def random_frames(rng: np.random.Generator) -> int:
+    """Returns how many frames an utterance of read speech has: log-normal around 6 s, 1 s to 16 s."""
+    return int(np.clip(rng.lognormal(np.log(6 * 75), 0.6), 75, 16 * 75))
+
+
+def random_codes(rng: np.random.Generator, frames: int) -> Codes:
+    """Returns codes `[K, T]`."""
+    return rng.integers(0, CODEC.codebook_size, (CODEC.num_codebooks, frames)).astype(np.uint16)
+
+
+def random_phonemes(rng: np.random.Generator, frames: int) -> str:
+    """Returns as many phonemes as are said in so many frames."""
+    return "".join(rng.choice(list("abdefhijklmnopstuvwzæðŋɐɑɔəɛɜɡɪɹʃʊʌʒθˈˌː "), round(frames * _PHONEMES_PER_S / 75)))
+
+
 def _random_condition(rng: np.random.Generator, frames: int) -> Condition:
-    phonemes = rng.choice(list("abdefhijklmnopstuvwzæðŋɐɑɔəɛɜɡɪɹʃʊʌʒθˈˌː "), round(frames * _PHONEMES_PER_S / 75))
-    prompt = rng.integers(0, CODEC.codebook_size, (CODEC.num_codebooks, 225)).astype(np.uint16)
-    return Condition("".join(phonemes), "en", prompt)
+    return Condition(random_phonemes(rng, frames), "en", random_codes(rng, 225))
 
 
 def random_documents(tokenizer: Tokenizer, positions: int, seed: int = _SEED) -> list[Document]:
     """Returns documents of up to so many positions in all (at least 2), as long as read speech: 1 s to 16 s.
 
-    Lengths are log-normal around 6 s; half of the documents are AR, the others NAR of any level.
+    Half of the documents are AR, the others NAR of any level.
     """
     rng = np.random.default_rng(seed)
     documents: list[Document] = []
     while len(documents) < 2 or sum(map(len, documents)) < positions:
-        frames = int(np.clip(rng.lognormal(np.log(6 * 75), 0.6), 75, 16 * 75))
-        response = rng.integers(0, CODEC.codebook_size, (CODEC.num_codebooks, frames)).astype(np.uint16)
+        frames = random_frames(rng)
+        response = random_codes(rng, frames)
         level = 0 if len(documents) % 2 == 0 else int(rng.integers(1, CODEC.num_codebooks))
         condition = _random_condition(rng, frames)
         documents.append(document(tokenizer, condition, response, level, CODEC.codebook_size))
@@ -201,7 +214,7 @@ def padded(batch: Batch) -> tuple[Batch, Tensor, Tensor]:
     return wide, lengths_B, torch.arange(len(batch.lengths), device=device) < batch.causal
 
 
-def _rates(sides: dict[str, Callable[[], None]], seconds: float, device: torch.device) -> dict[str, float]:
+def rates(sides: dict[str, Callable[[], None]], seconds: float, device: torch.device) -> dict[str, float]:
     """Returns calls per second of each side; they take turns, so that a busy machine slows all alike."""
 
     def timed(call: Callable[[], None]) -> float:

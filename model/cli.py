@@ -208,11 +208,14 @@ class Bench(StrEnum):
 
     TRAIN = "train"
     DECODE = "decode"
+    LOAD = "load"
 
 
 @app.command()
 def bench(
-    what: Annotated[Bench, typer.Argument(help="train: packed against padded; decode: cached against uncached.")],
+    what: Annotated[
+        Bench, typer.Argument(help="train: packed against padded; decode: cached against uncached; load: the data.")
+    ],
     *,
     config: Annotated[Path, typer.Option(help="Whose model and batch to measure.")] = Path("configs/peer52m.yaml"),
     sets: Sets = None,
@@ -220,13 +223,14 @@ def bench(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     as_json: Json = False,
 ) -> None:
-    """Measure training or decoding beside a baseline of the same network in the same run."""
+    """Measure training, decoding or loading beside a baseline in the same run."""
     from model import bench as benches
+    from model.bench_loader import loading
     from model.config import TrainConfig
     from stages.config import load_config
 
     settings = load_config(TrainConfig, config, sets or [])
-    measure = {Bench.TRAIN: benches.training, Bench.DECODE: benches.decoding}[what]
+    measure = {Bench.TRAIN: benches.training, Bench.DECODE: benches.decoding, Bench.LOAD: loading}[what]
     _show(measure(settings, device=device, seconds=seconds), as_json)
 
 

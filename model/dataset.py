@@ -288,14 +288,13 @@ class Examples:
             return text_document(tokenizer, response_KT, spoken, ended=True)
         prompt_KP = self._codes(draw.prompt)
         condition = Condition(draw.phonemes, language, prompt_KP, draw.task)
-        rng = np.random.default_rng(draw.noise)
         match draw.mode:
             case "len":
                 return length_document(tokenizer, condition, tokenizer.encode(str(draw.frames)), ended=True)
             case "nar-len":
-                return canvas(tokenizer, condition, response_KT[0], self._masked(draw.frames, rng))
+                return canvas(tokenizer, condition, response_KT[0], self._masked(draw))
             case "nar" if self.config.corrupt:
-                response_KT = self._corrupted(response_KT, draw.level, rng)
+                response_KT = self._corrupted(response_KT, draw)
         return document(tokenizer, condition, response_KT, draw.level, self.stop)
 
     def _codes(self, spans: Sequence[Span]) -> Codes:
@@ -305,17 +304,19 @@ class Examples:
             return parts[0]
         return np.concatenate(parts, 1) if parts else np.zeros((self.store.codec.num_codebooks, 0), np.uint16)
 
-    def _masked(self, frames: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    def _masked(self, draw: Draw) -> npt.NDArray[np.bool_]:
         """Draws which frames are masked: at least one."""
+        rng, frames = np.random.default_rng(draw.noise), draw.frames
         cosine = self.config.mask_schedule == "cosine"
         share = np.cos(rng.random() * np.pi / 2) if cosine else self.config.mask_ratio
         masked_T = np.zeros(frames, bool)
         masked_T[rng.permutation(frames)[: max(1, round(share * frames))]] = True
         return masked_T
 
-    def _corrupted(self, response_KT: Codes, level: int, rng: np.random.Generator) -> Codes:
-        """Replaces some of the codes below a level by random ones."""
+    def _corrupted(self, response_KT: Codes, draw: Draw) -> Codes:
+        """Replaces some of the codes below the level by random ones."""
+        rng = np.random.default_rng(draw.noise)
         changed_KT = rng.random(response_KT.shape) < self.config.corrupt
-        changed_KT[level:] = False
+        changed_KT[draw.level :] = False
         others_KT = rng.integers(0, self.stop, response_KT.shape).astype(response_KT.dtype)
         return np.where(changed_KT, others_KT, response_KT)

@@ -115,7 +115,10 @@ class Tokenizer:
         A character outside the vocabulary is replaced by the known parts of its canonical decomposition (NFD), one
         without any by `<unk>`.
         """
-        return [number for char in phonemes for number in self._char(char)]
+        try:
+            return [self._ids[char] for char in phonemes]
+        except KeyError:
+            return [number for char in phonemes for number in self._char(char)]
 
     def _char(self, char: str) -> Iterable[int]:
         if char in self._ids:

@@ -114,7 +114,7 @@ def test_mistakes_are_one_line_and_exit_code_2(  # noqa: PLR0917 (fixtures)
     assert shown.count("\n") == 1
 
 
-@pytest.mark.parametrize("what", ["train", "decode"])
+@pytest.mark.parametrize("what", ["train", "decode", "load"])
 def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str) -> None:
     settings = "--set", "data.batch_tokens=1500", "--seconds", "0.1", "--device", "cpu", "--json"
     assert valle(monkeypatch, "bench", what, "--config", config, *settings) == 0
@@ -122,6 +122,7 @@ def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str) ->
     names = {
         "train": ("packed_tokens_per_s", "padded_tokens_per_s"),
         "decode": ("cached_frames_per_s", "uncached_frames_per_s"),
+        "load": ("packed_samples_per_s", "padded_samples_per_s"),
     }
     better, base = (shown[name] for name in names[what])
     assert shown["ratio"] == pytest.approx(better / base, rel=0.1)
