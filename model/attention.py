@@ -1,4 +1,4 @@
-"""Who may look at whom: the three forms of attention, each an argument of the network.
+"""Who may look at whom: the three forms of attention and of retention, each an argument of the network.
 
 `Packed` for documents laid end to end (training, NAR), `Padded` for a batch with padding at its end (the baseline that
 packing is checked and measured against), and `Cached` in `model.cache` for decoding step by step.
@@ -14,12 +14,14 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
 
+from model.retention import chunkwise, parallel
+
 _PRODUCTS_UP_TO = 1024
 """Most positions for which the weights of all pairs are kept."""
 
 
 class Attend(Protocol):
-    """Attention within one layer."""
+    """Attention, or retention, within one layer."""
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attends.
@@ -33,6 +35,9 @@ class Attend(Protocol):
         Returns:
             The heads' outputs, like `q`.
         """
+
+    def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Retains (`model.retention`): takes and returns what `__call__` does, with as many key heads as others."""
 
 
 def sdpa(q_BLNH: Tensor, k_BLMH: Tensor, v_BLMH: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
@@ -58,10 +63,10 @@ def _products(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool
 
 
 class Packed:
-    """Attention within each of several documents laid end to end: the first `causal` ones causal, the others full.
+    """Each of several documents laid end to end sees itself: the first `causal` ones causally, the others in full.
 
     On CUDA in half precision each kind is one call of PyTorch's variable-length flash attention; elsewhere one SDPA
-    call per document.
+    call per document. Retention goes over each kind in chunks.
 
     Args:
         lengths: Positions of each document; they add up to L.
@@ -103,9 +108,15 @@ class Packed:
             out.append(varlen_attn(q_i, k_i, v_i, bounds, bounds, max(part), max(part), window_size=window))
         return torch.cat(cast("list[Tensor]", out))
 
+    def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002 (stateless)
+        """Retains over `[L, N, H]` tensors."""
+        sizes = [sum(part) for part, _ in self.kinds]
+        split = zip(self.kinds, self._bounds, *(torch.split(x, sizes) for x in (q, k, v)), strict=True)
+        return torch.cat([chunkwise(q_i, k_i, v_i, bounds, causal=kind) for (_, kind), bounds, q_i, k_i, v_i in split])
+
 
 class Padded:
-    """Attention within each row of a batch whose rows end in padding.
+    """Each row of a batch whose rows end in padding sees itself.
 
     Args:
         lengths_B: Positions of each row that aren't padding.
@@ -122,3 +133,7 @@ class Padded:
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002 (stateless)
         """Attends over `[B, L, N, H]` tensors."""
         return sdpa(q, k, v, mask=self.mask_B1LL)
+
+    def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002 (stateless)
+        """Retains over `[B, L, N, H]` tensors."""
+        return parallel(q, k, v, self.mask_B1LL)

@@ -1,18 +1,23 @@
 """What `valle train` is told: the sections `model`, `data`, `optimizer`, `lora` and `trainer` of one YAML file."""
 
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from model.documents import Mode
 from stages.config import Config, runtime
 
+Arch = Literal["llama", "retnet"]
+ARCHS: tuple[Arch, ...] = get_args(Arch)
 Precision = Literal["auto", "32-true", "bf16-mixed", "bf16-true"]
 
 
 class ModelConfig(Config):
     """The network's shape."""
 
+    arch: Arch = "llama"
+    """What mixes the positions: softmax attention, or RetNet's retention, which decodes at a cost and from a memory
+    that don't grow with the length."""
     width: int = Field(default=1024, ge=8)
     """Features per position."""
     layers: int = Field(default=12, ge=1)
@@ -20,7 +25,7 @@ class ModelConfig(Config):
     heads: int = Field(default=16, ge=1)
     """Attention heads; `width / heads` is a head's width and must be even."""
     kv_heads: int | None = Field(default=None, ge=1)
-    """Heads of keys and values, for grouped-query attention; as many as `heads` if not given."""
+    """Heads of keys and values, for grouped-query attention; as many as `heads` if not given, and with `retnet`."""
     feedforward: int = Field(default=4096, ge=8)
     """Inner features of the SwiGLU."""
     rope_theta: float = Field(default=10_000.0, gt=0)
@@ -36,6 +41,8 @@ class ModelConfig(Config):
             raise ValueError(f"`width` ({self.width}) must be an even multiple of `heads` ({self.heads})")
         if self.heads % self.num_kv_heads:
             raise ValueError(f"`heads` ({self.heads}) must be a multiple of `kv_heads` ({self.kv_heads})")
+        if self.arch == "retnet" and self.num_kv_heads != self.heads:
+            raise ValueError(f"`kv_heads` must be left out where `arch` is `retnet`, but is {self.kv_heads}")
         return self
 
     @property

@@ -11,8 +11,8 @@ have the network's names; its metadata holds the JSON under the key `valle`. The
 
 A folder (`hf`) holds `config.json` and `model.safetensors` as `transformers.LlamaModel` reads them, the other tensors
 in `valle.safetensors`, the JSON in `valle.json`, and in `README.md` the inputs for which its hidden states are those of
-the network. The network's blocks are Llama's (https://arxiv.org/abs/2302.13971): the same norms, the same pairs
-(i, i + H/2) in the rotary positions, no biases; only are q, k and v one matrix here, and so are gate and up.
+the network. The blocks of `model.arch: llama` are Llama's (https://arxiv.org/abs/2302.13971): the same norms, the same
+pairs (i, i + H/2) in the rotary positions, no biases; only are q, k and v one matrix here, and so are gate and up.
 
 Axes: L positions, K codebooks, D width, H head width.
 """
@@ -234,8 +234,13 @@ def to_llama(weights: dict[str, Tensor], config: ModelConfig) -> tuple[dict[str,
     """Sorts a network's weights into those of a `transformers.LlamaModel`, by its names, and those beside it.
 
     Raises:
-        UsageError: if Llama has no place for one.
+        UsageError: if the network isn't of Llama's kind, or Llama has no place for a weight.
     """
+    if config.arch != "llama":
+        raise UsageError(
+            f"`--format hf` needs a model with `model.arch: llama`, but this one is `{config.arch}`, which Llama can't"
+            " hold. Use `--format safetensors`."
+        )
     llama: dict[str, Tensor] = {}
     taken = {name for name in weights if name.startswith(_BESIDE)}
     for name, theirs, sizes in _pairs(config):

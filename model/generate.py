@@ -111,7 +111,7 @@ def prefill(
     batch, length = tokens_BL.shape
     weight = network.token_embedding.weight
     cache = KVCache.allocate(network.config, batch, length + room, device=weight.device, dtype=weight.dtype)
-    hidden_BLD = network.hidden(tokens_BL, codes_BLK, positions_BL, Cached(cache, length))
+    hidden_BLD = network.hidden(tokens_BL, codes_BLK, positions_BL, Cached(cache, length, lengths_B))
     cache.advance(lengths_B, length)
     return cache, hidden_BLD[torch.arange(batch, device=weight.device), lengths_B - 1]
 

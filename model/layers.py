@@ -1,4 +1,4 @@
-"""The parts of a block: RMSNorm, rotary positions, attention, SwiGLU.
+"""The parts of a block: RMSNorm, rotary positions, attention or retention, SwiGLU.
 
 Axes: ... any leading axes, L positions, D width, N heads, H head width.
 """
@@ -8,7 +8,7 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
 from model.attention import Attend
-from model.config import ModelConfig
+from model.config import Arch, ModelConfig
 
 
 class RMSNorm(nn.Module):
@@ -64,6 +64,34 @@ class Attention(nn.Module):
         return out
 
 
+class Retention(nn.Module):
+    """Gated retention over several scales, one a head (`model.retention`).
+
+    The paper rotates keys against queries, as rotary positions do, normalises each head by itself and multiplies by a
+    gate. Its values and gate are twice as wide and its feed-forward narrower; here both are as in Attention.
+
+    Source: RetNet, sections 2.1 and 2.2, https://arxiv.org/abs/2307.08621.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.heads, self.head_width, self.eps = config.heads, config.head_width, config.norm_eps
+        self.qkvg = nn.Linear(config.width, 4 * config.width, bias=False)
+        self.out = nn.Linear(config.width, config.width, bias=False)
+
+    def forward(self, x: Tensor, angles: tuple[Tensor, Tensor], layer: int, attend: Attend) -> Tensor:
+        """Mixes the positions of `[..., L, D]` as `attend` allows."""
+        q, k, v, gate = self.qkvg(x).unflatten(-1, (4, self.heads, self.head_width)).unbind(-3)
+        mixed = attend.retain(layer, rotate(q, *angles), rotate(k, *angles) * self.head_width**-0.5, v)
+        normed = F.layer_norm(mixed.float(), (self.head_width,), eps=self.eps).to(gate.dtype)
+        out: Tensor = self.out((F.silu(gate) * normed).flatten(-2))
+        return out
+
+
+MIXERS: dict[Arch, type[Attention] | type[Retention]] = {"llama": Attention, "retnet": Retention}
+"""What mixes the positions, by `model.arch`."""
+
+
 class SwiGLU(nn.Module):
     """The gated feed-forward. Source: Shazeer, https://arxiv.org/abs/2002.05202."""
 
@@ -80,12 +108,12 @@ class SwiGLU(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then feed-forward, each on the normalised input and added to it."""
+    """Attention (or what stands for it), then feed-forward, each on the normalised input and added to it."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.attention_norm = RMSNorm(config.width, config.norm_eps)
-        self.attention = Attention(config)
+        self.attention = MIXERS[config.arch](config)
         self.feedforward_norm = RMSNorm(config.width, config.norm_eps)
         self.feedforward = SwiGLU(config)
         self.dropout = nn.Dropout(config.dropout)

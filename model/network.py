@@ -7,7 +7,7 @@ Sources: VALL-E (Wang et al., 2023), section 4, https://arxiv.org/abs/2301.02111
 model of the others on phonemes and an acoustic prompt whose codebooks are summed. It gives each its own network and
 tells the NAR stages apart by adaptive layer norm; here one network does both and is told the level by a token, since
 the two tasks share what they know of text and voice. Pre-norm blocks with RMSNorm, RoPE and SwiGLU as in Llama
-(https://arxiv.org/abs/2302.13971).
+(https://arxiv.org/abs/2302.13971), or with RetNet's retention in place of attention (`model.layers`).
 
 Axes: ... any leading axes, L positions, K codebooks, M positions that are predicted, D width, V codes.
 """

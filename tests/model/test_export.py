@@ -127,7 +127,7 @@ def test_transformers_takes_every_tensor_and_lacks_none(hf: Path) -> None:
 
 
 def test_every_setting_of_the_network_is_known_to_the_export() -> None:
-    known = {"width", "layers", "heads", "kv_heads", "feedforward", "rope_theta", "norm_eps", "dropout"}
+    known = {"arch", "width", "layers", "heads", "kv_heads", "feedforward", "rope_theta", "norm_eps", "dropout"}
     assert set(ModelConfig.model_fields) == known, "does Llama have it? Map it in model/export.py, or refuse it there"
 
 
@@ -205,6 +205,17 @@ def test_what_llama_has_no_place_for_is_refused(run: Path) -> None:
     weights = {**weights_of(run), "blocks.0.attention.q_norm.gain": torch.ones(8)}
     with pytest.raises(UsageError, match=r"`blocks.0.attention.q_norm.gain`: Llama has no place for it"):
         to_llama(weights, config)
+
+
+def test_retention_is_refused_as_llama_and_comes_through_as_one_file(tmp_path: Path) -> None:
+    model = write_random(tmp_path / "run", arch="retnet", kv_heads=None)
+    with pytest.raises(UsageError, match=r"`model.arch: llama`, but this one is `retnet`") as raised:
+        export(model, tmp_path / "hf", "hf")
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "hf").exists()
+    export(model, tmp_path / "voice.safetensors", "safetensors")
+    assert_same(weights_of(model), weights_of(tmp_path / "voice.safetensors"))
+    assert checkpoint.load(tmp_path / "voice.safetensors").config.model.arch == "retnet"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Decoding: the cache, batches, stops and seeds."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from model.attention import Packed
 from model.cache import Cached, KVCache
+from model.config import ARCHS
 from model.documents import Condition, document
 from model.generate import generate, generate_first
 from model.network import Decoder
@@ -23,9 +25,12 @@ CONDITIONS = [
 ]
 
 
-def decisive(kv_heads: int = 4) -> Decoder:
+SHAPES = pytest.mark.parametrize("shape", [*({"arch": arch} for arch in ARCHS), {"kv_heads": 2}], ids=str)
+
+
+def decisive(**shape: Any) -> Decoder:
     """A network whose logits are far apart, so that rounding can't turn a choice."""
-    net = network(kv_heads=kv_heads)
+    net = network(**shape)
     with torch.no_grad():
         for weight in net.parameters():
             weight.mul_(4 if weight.dim() > 1 else 1)
@@ -42,9 +47,9 @@ def without_cache(net: Decoder, condition: Condition, codes_T: Sequence[int]) ->
         return net.logits(net.hidden(*tensors, Packed([len(item)], 1, CPU))[item.rows_M], 0)
 
 
-@pytest.mark.parametrize("kv_heads", [4, 2])
-def test_cached_logits_equal_uncached(kv_heads: int) -> None:
-    net = decisive(kv_heads)
+@SHAPES
+def test_cached_logits_equal_uncached(shape: dict[str, Any]) -> None:
+    net = decisive(**shape)
     condition = CONDITIONS[0]
     codes = RNG.integers(0, 64, 30)
     wanted = without_cache(net, condition, codes)
@@ -64,8 +69,9 @@ def test_cached_logits_equal_uncached(kv_heads: int) -> None:
     torch.testing.assert_close(logits, wanted, rtol=1e-4, atol=1e-4)
 
 
-def test_greedy_decoding_is_what_full_passes_choose() -> None:
-    net = decisive()
+@SHAPES
+def test_greedy_decoding_is_what_full_passes_choose(shape: dict[str, Any]) -> None:
+    net = decisive(**shape)
     for condition in CONDITIONS:
         (codes,) = generate_first(net, TOKENIZER, [condition], max_frames=25, sampling=GREEDY)
         logits = without_cache(net, condition, codes[0])
@@ -74,8 +80,9 @@ def test_greedy_decoding_is_what_full_passes_choose() -> None:
         assert codes.shape[1] == 25 or chosen[-1] == 64
 
 
-def test_a_batch_gives_what_its_singles_give() -> None:
-    net = decisive()
+@SHAPES
+def test_a_batch_gives_what_its_singles_give(shape: dict[str, Any]) -> None:
+    net = decisive(**shape)
     together = generate(net, TOKENIZER, CONDITIONS, max_frames=25, ar=GREEDY)
     for condition, codes in zip(CONDITIONS, together, strict=True):
         (alone,) = generate(net, TOKENIZER, [condition], max_frames=25, ar=GREEDY)

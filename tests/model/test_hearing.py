@@ -5,17 +5,20 @@ import pytest
 import torch
 
 from model.attention import Packed
+from model.config import Arch
 from model.documents import text_document
 from model.hearing import hear
 from tests.model.test_generate import CPU, TOKENIZER, decisive
+from tests.model.test_network import EVERY_ARCH
 
 RNG = np.random.default_rng(5)
 SPEECH = [RNG.integers(0, 64, (8, frames)).astype(np.uint16) for frames in (20, 3, 41)]
 
 
 @pytest.mark.parametrize("language", [None, "de"])
-def test_it_is_what_the_uncached_network_says(language: str | None) -> None:
-    net = decisive()
+@EVERY_ARCH
+def test_it_is_what_the_uncached_network_says(arch: Arch, language: str | None) -> None:
+    net = decisive(arch=arch)
     together = hear(net, TOKENIZER, SPEECH, max_tokens=12, language=language)
     for codes_KT, heard in zip(SPEECH, together, strict=True):
         assert hear(net, TOKENIZER, [codes_KT], max_tokens=12, language=language) == [heard]

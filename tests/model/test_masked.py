@@ -6,19 +6,23 @@ import numpy as np
 import pytest
 import torch
 
+from model.config import Arch
 from model.documents import Condition
 from model.masked import Unmasking, generate_masked, guide, predict_frames
 from model.samplers import GREEDY, Sampling
 from stages.errors import UsageError
 from tests.model.test_generate import CONDITIONS, TOKENIZER, decisive
+from tests.model.test_network import EVERY_ARCH
 
 FRAMES = [12, 1, 30]
 
 
-def fill(conditions: list[Condition], frames: list[int], *, seed: int = 0, **how: Any) -> list[np.ndarray]:
+def fill(
+    conditions: list[Condition], frames: list[int], *, seed: int = 0, arch: Arch = "llama", **how: Any
+) -> list[np.ndarray]:
     unmasking = Unmasking(**{"steps": 6, **how})
     generator = torch.Generator().manual_seed(seed)
-    return generate_masked(decisive(), TOKENIZER, conditions, frames, unmasking=unmasking, generator=generator)
+    return generate_masked(decisive(arch=arch), TOKENIZER, conditions, frames, unmasking=unmasking, generator=generator)
 
 
 def test_every_frame_gets_a_code_of_the_codebook_and_none_is_the_stop() -> None:
@@ -28,10 +32,11 @@ def test_every_frame_gets_a_code_of_the_codebook_and_none_is_the_stop() -> None:
         assert all(codes.dtype == np.uint16 and codes.max() < 64 for codes in found)
 
 
-def test_a_batch_gives_what_its_singles_give() -> None:
-    together = fill(CONDITIONS, FRAMES, sampling=GREEDY)
+@EVERY_ARCH
+def test_a_batch_gives_what_its_singles_give(arch: Arch) -> None:
+    together = fill(CONDITIONS, FRAMES, arch=arch, sampling=GREEDY)
     for condition, frames, wanted in zip(CONDITIONS, FRAMES, together, strict=True):
-        np.testing.assert_array_equal(fill([condition], [frames], sampling=GREEDY)[0], wanted)
+        np.testing.assert_array_equal(fill([condition], [frames], arch=arch, sampling=GREEDY)[0], wanted)
 
 
 def test_a_seed_repeats_and_another_differs() -> None:
@@ -48,11 +53,13 @@ def test_guidance_is_the_formula() -> None:
     torch.testing.assert_close(guide(with_MV, without_MV, 3.0, 1.0).std(-1), with_MV.std(-1))
 
 
-def test_lengths_are_numbers_in_range() -> None:
+@EVERY_ARCH
+def test_lengths_are_numbers_in_range(arch: Arch) -> None:
+    net = decisive(arch=arch)
     for most in (1, 9, 75, 1200):
-        lengths = predict_frames(decisive(), TOKENIZER, CONDITIONS, max_frames=most)
+        lengths = predict_frames(net, TOKENIZER, CONDITIONS, max_frames=most)
         assert all(1 <= frames <= most for frames in lengths)
-        alone = [predict_frames(decisive(), TOKENIZER, [one], max_frames=most)[0] for one in CONDITIONS]
+        alone = [predict_frames(net, TOKENIZER, [one], max_frames=most)[0] for one in CONDITIONS]
         assert lengths == alone
 
 

@@ -1,6 +1,7 @@
 """The network's invariances: packing, causality, what each level may see."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from torch import Tensor
 from model.attention import Packed, Padded, sdpa
 from model.batching import Batch, collate
 from model.bench import padded
-from model.config import ModelConfig
+from model.config import ARCHS, Arch, ModelConfig
 from model.documents import Document
 from model.loss import score
 from model.network import Decoder
@@ -19,9 +20,10 @@ from tests.model.test_batching import EXAMPLES
 
 CPU = torch.device("cpu")
 TOKENIZER = Tokenizer.default(8)
+EVERY_ARCH = pytest.mark.parametrize("arch", ARCHS)
 
 
-def network(**shape: int) -> Decoder:
+def network(**shape: Any) -> Decoder:
     config = ModelConfig(**{"width": 32, "layers": 2, "heads": 4, "feedforward": 64, **shape})
     made = Decoder(config, len(TOKENIZER), 8, 64)
     made.initialise(torch.Generator().manual_seed(0))
@@ -43,9 +45,9 @@ def run(net: Decoder, batch: Batch) -> list[Tensor]:
     return net(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)
 
 
-@pytest.mark.parametrize("kv_heads", [4, 2, 1])
-def test_packed_equals_padded_in_loss_and_gradient(kv_heads: int) -> None:
-    net = network(kv_heads=kv_heads)
+@pytest.mark.parametrize("shape", [*({"arch": arch} for arch in ARCHS), {"kv_heads": 2}, {"kv_heads": 1}], ids=str)
+def test_packed_equals_padded_in_loss_and_gradient(shape: dict[str, Any]) -> None:
+    net = network(**shape)
     batch = collate(documents(), 8)
     gradients = []
     for packed in (True, False):
@@ -65,8 +67,9 @@ def test_packed_equals_padded_in_loss_and_gradient(kv_heads: int) -> None:
         torch.testing.assert_close(gradient, grad_two[name], rtol=1e-4, atol=1e-5, msg=name)
 
 
-def test_documents_of_a_pack_do_not_see_each_other() -> None:
-    net = network()
+@EVERY_ARCH
+def test_documents_of_a_pack_do_not_see_each_other(arch: Arch) -> None:
+    net = network(arch=arch)
     together = run(net, collate(documents(), 8))
     alone = [(item.head, run(net, collate([item], 8))[item.head]) for item in documents()]
     for level, found in enumerate(together):
@@ -74,8 +77,9 @@ def test_documents_of_a_pack_do_not_see_each_other() -> None:
         torch.testing.assert_close(found, torch.cat(wanted) if wanted else found, rtol=1e-4, atol=1e-5)
 
 
-def test_level_zero_sees_only_what_came_before() -> None:
-    net = network()
+@EVERY_ARCH
+def test_level_zero_sees_only_what_came_before(arch: Arch) -> None:
+    net = network(arch=arch)
     item = documents()[0]
     before = run(net, collate([item], 8))[0]
     codes = item.codes_LK.copy()
@@ -85,8 +89,9 @@ def test_level_zero_sees_only_what_came_before() -> None:
     assert not torch.allclose(before[-10:], after[-10:])
 
 
-def test_higher_levels_see_the_whole_document() -> None:
-    net = network()
+@EVERY_ARCH
+def test_higher_levels_see_the_whole_document(arch: Arch) -> None:
+    net = network(arch=arch)
     item = documents()[1]
     before = run(net, collate([item], 8))[3]
     codes = item.codes_LK.copy()
@@ -108,8 +113,9 @@ def test_absent_codes_add_nothing_and_learn_nothing() -> None:
     torch.testing.assert_close(net.embed(tokens, codes)[0], net.token_embedding.weight[3] + table[135] + table[329])
 
 
-def test_every_weight_learns() -> None:
-    net = network()
+@EVERY_ARCH
+def test_every_weight_learns(arch: Arch) -> None:
+    net = network(arch=arch)
     batch = collate([*documents(), *documents()], 8)
     logits = run(net, batch)
     assert [tuple(x.shape)[1] for x in logits] == [65, *[64] * 7, len(TOKENIZER), 65]
@@ -119,9 +125,10 @@ def test_every_weight_learns() -> None:
     assert still == {f"heads.{level}.weight" for level in set(range(8)) - levels}
 
 
-def test_a_new_network_knows_nothing() -> None:
+@EVERY_ARCH
+def test_a_new_network_knows_nothing(arch: Arch) -> None:
     batch = collate(documents(), 8)
-    report = score(run(network(), batch), batch.targets).report("new")
+    report = score(run(network(arch=arch), batch), batch.targets).report("new")
     assert report["new/loss"] == pytest.approx(torch.tensor(64.0).log().item(), rel=0.05)
 
 
@@ -136,10 +143,10 @@ def test_attention_in_bfloat16_equals_that_in_float32(causal: bool, masked: bool
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("kv_heads", [4, 2])
-def test_variable_length_attention_equals_sdpa(kv_heads: int) -> None:
+@pytest.mark.parametrize("shape", [{}, {"kv_heads": 2}, {"arch": "retnet"}], ids=str)
+def test_half_precision_equals_single_precision(shape: dict[str, Any]) -> None:
     cuda = torch.device("cuda")
-    net = network(width=256, kv_heads=kv_heads).to(cuda)
+    net = network(width=256, **shape).to(cuda)
     batch = collate(documents(), 8).to(cuda)
     attend = Packed(batch.lengths, batch.causal, cuda)
     inputs = batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows
