@@ -97,5 +97,6 @@ class Cached:
 
     def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Retains over `[B, L, N, H]` tensors."""
-        out, self.cache.kv[layer] = recurrent(q, k, v, self.cache.kv[layer], self.cache.lengths_B, self.lengths_B)
+        state_BNHH, read_B = self.cache.kv[layer], self.cache.lengths_B
+        out, self.cache.kv[layer] = recurrent(q, k, v, state_BNHH, read_B=read_B, new_B=self.lengths_B)
         return out

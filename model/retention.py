@@ -82,7 +82,7 @@ def _behind(q_LNH: Tensor, k_LNH: Tensor, v_LNH: Tensor, document_L: Tensor, *, 
     length, heads, _ = q_LNH.shape
     missing = -length % CHUNK
     q, k, v = (
-        F.pad(x, (0, 0, 0, 0, 0, missing)).unflatten(0, (-1, CHUNK)).transpose(1, 2) for x in (q_LNH, k_LNH, v_LNH)
+        F.pad(x, (0, 0, 0, 0, 0, missing)).view(-1, CHUNK, *x.shape[1:]).transpose(1, 2) for x in (q_LNH, k_LNH, v_LNH)
     )
     document_JC = F.pad(document_L, (0, missing), value=-1).view(-1, CHUNK)
     at_C = torch.arange(CHUNK, device=q.device)
@@ -105,11 +105,12 @@ def _behind(q_LNH: Tensor, k_LNH: Tensor, v_LNH: Tensor, document_L: Tensor, *, 
     state_JNHH = torch.einsum("nij,jnkv->inkv", carried_NJJ.to(v.dtype), left_JNHH)
     entering_JNC = (log_N1 * (at_C + 1)).exp() * (document_JC[1:] == last_J[:-1, None])[:, None]
     across = (q[1:] * entering_JNC[..., None]).to(v.dtype) @ state_JNHH[:-1]
-    return (within + F.pad(across, (0, 0, 0, 0, 0, 0, 1, 0))).transpose(1, 2).flatten(0, 1)[:length]
+    sums_JNCH: Tensor = within + F.pad(across, (0, 0, 0, 0, 0, 0, 1, 0))
+    return sums_JNCH.transpose(1, 2).flatten(0, 1)[:length]
 
 
 def recurrent(
-    q_BLNH: Tensor, k_BLNH: Tensor, v_BLNH: Tensor, state_BNHH: Tensor, read_B: Tensor, new_B: Tensor
+    q_BLNH: Tensor, k_BLNH: Tensor, v_BLNH: Tensor, state_BNHH: Tensor, *, read_B: Tensor, new_B: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Sums over what a state holds and over new positions behind it.
 

@@ -114,9 +114,12 @@ def test_mistakes_are_one_line_and_exit_code_2(  # noqa: PLR0917 (fixtures)
     assert shown.count("\n") == 1
 
 
-@pytest.mark.parametrize("what", ["train", "decode", "load"])
-def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str) -> None:
-    settings = "--set", "data.batch_tokens=1500", "--seconds", "0.1", "--device", "cpu", "--json"
+@pytest.mark.parametrize(
+    ("what", "arch"), [("train", "llama"), ("train", "retnet"), ("decode", "llama"), ("load", "llama")]
+)
+def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, arch: str) -> None:
+    sets = "--set", "data.batch_tokens=1500", "--set", f"model.arch={arch}"
+    settings = *sets, "--seconds", "0.1", "--device", "cpu", "--json"
     assert valle(monkeypatch, "bench", what, "--config", config, *settings) == 0
     shown = json.loads(capsys.readouterr().out)
     names = {

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from model.batching import collate
+from model.config import Arch
 from model.documents import Condition, canvas, document, length_document, text_document
 from model.generate import generate
 from model.hearing import hear
@@ -16,6 +17,7 @@ from stages.audio import read_at
 from stages.codecs import identity_of, load_codec
 from stages.g2p import phonemize
 from tests.model.conftest import Configure, MemoryStore
+from tests.model.test_network import EVERY_ARCH
 
 STEPS = 60
 
@@ -47,14 +49,16 @@ def test_a_learnt_sentence_is_given_back(speech: Path, configure: Configure) -> 
     assert right[1:].min() >= 0.95
 
 
-def test_lengths_canvases_and_phonemes_are_learnt_too(configure: Configure) -> None:
+@EVERY_ARCH
+def test_lengths_canvases_and_phonemes_are_learnt_too(configure: Configure, arch: Arch) -> None:
     rng = np.random.default_rng(0)
     codes_KT = rng.integers(0, 64, (8, 37)).astype(np.uint16)
     condition = Condition("həlˈoʊ wɜːld", "en", rng.integers(0, 64, (8, 10)).astype(np.uint16))
     frames, steps = codes_KT.shape[1], 150
     rate = {"optimizer__lr": 3e-3, "optimizer__warmup_steps": 10, "trainer__max_steps": steps, "data__validation": 0.0}
     store = MemoryStore([codes_KT], [condition.phonemes], ["reader"], ["en"])
-    trainer = Trainer(configure(model__width=96, **rate), store, quiet=True)
+    shape = {"model__arch": arch, "model__width": 96, "model__kv_heads": None}
+    trainer = Trainer(configure(**shape, **rate), store, quiet=True)
     tokenizer = trainer.tokenizer
     spelled = [tokenizer.language("en"), *tokenizer.encode(condition.phonemes)]
     documents = [

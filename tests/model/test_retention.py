@@ -1,5 +1,7 @@
 """Retention: the paper's equations, and the same from all three forms."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -76,7 +78,7 @@ def test_chunks_of_packed_documents_give_what_all_pairs_give(lengths: list[int],
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(retention, "CHUNK", 8)
         found = chunkwise(q, k, v, bounds, causal=causal)
-    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, end in pairwise(bounds.tolist()):
         seen = torch.ones(1, 1, end - start, end - start, dtype=torch.bool)
         seen = seen.tril() if causal else seen
         close(found[start:end], parallel(*(x[None, start:end] for x in (q, k, v)), seen)[0])
@@ -105,7 +107,7 @@ def test_step_by_step_gives_what_all_pairs_give() -> None:
     found = []
     for place in range(300):
         parts = (x[:, place : place + 1] for x in (q, k, v))
-        out, state = recurrent(*parts, state, read_B, torch.ones_like(read_B))
+        out, state = recurrent(*parts, state, read_B=read_B, new_B=torch.ones_like(read_B))
         found.append(out)
         read_B = read_B + 1
     close(torch.cat(found, 1), parallel(q, k, v, torch.ones(1, 1, 300, 300, dtype=torch.bool).tril()))
@@ -117,11 +119,8 @@ def test_rows_of_different_lengths_are_read_into_the_state_without_their_padding
     q, k, v = random(3, 3, 30 + more, HEADS, WIDTH)
     cache = KVCache.allocate(config, 3, 0, device=CPU, dtype=torch.float32)
     size = cache.kv.numel()
-    prefix = []
-    for x in (q, k, v):
-        wide = x[:, :30].clone()
-        wide[torch.arange(30) >= lengths_B[:, None]] = torch.nan  # a look at padding would be seen
-        prefix.append(wide.nan_to_num(1e6))
+    padding_BL11 = (torch.arange(30) >= lengths_B[:, None])[..., None, None]
+    prefix = (x[:, :30].masked_fill(padding_BL11, 1e6) for x in (q, k, v))  # a look at padding would be seen
     found = [Cached(cache, 30, lengths_B).retain(0, *prefix)]
     cache.advance(lengths_B, 30)
     for step in range(more):

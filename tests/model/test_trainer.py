@@ -13,12 +13,13 @@ import torch
 from torch import Tensor
 
 from model import checkpoint
-from model.config import ModelConfig, OptimizerConfig
+from model.config import Arch, ModelConfig, OptimizerConfig
 from model.network import Decoder
 from model.optimizer import make_optimizers, rate_factor, set_rate
 from model.trainer import Trainer, train
 from stages.errors import CodecError, StoppedError, TrainingError, UsageError
 from tests.model.conftest import Configure, MemoryStore, first_epoch, make_config
+from tests.model.test_network import EVERY_ARCH
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,8 +88,10 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(
         assert torch.equal(weight, weights(resumed)[name]), name
 
 
-def test_it_learns_and_logs(tmp_path: Path, configure: Configure, store: MemoryStore) -> None:
-    train(configure(trainer__max_steps=80, trainer__validate_every=40, model__width=64), store, quiet=True)
+@EVERY_ARCH
+def test_it_learns_and_logs(tmp_path: Path, configure: Configure, store: MemoryStore, arch: Arch) -> None:
+    shape = {"model__arch": arch, "model__width": 64, "model__kv_heads": None}
+    train(configure(**shape, trainer__max_steps=80, trainer__validate_every=40), store, quiet=True)
     log = log_of(tmp_path / "run")
     training = [line for line in log if "train/loss" in line]
     assert training[-1]["train/loss"] < 0.95 * training[0]["train/loss"]
