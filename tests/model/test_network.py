@@ -141,17 +141,28 @@ def test_attention_in_bfloat16_equals_that_in_float32(causal: bool, masked: bool
     torch.testing.assert_close(sdpa(q, k, v, mask=mask, causal=causal).float(), exact, rtol=0.02, atol=0.02)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(
+    "device",
+    [
+        "cpu",
+        pytest.param(
+            "cuda",
+            marks=[
+                pytest.mark.gpu,
+                pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+            ],
+        ),
+    ],
+)
 @pytest.mark.parametrize("shape", [{}, {"kv_heads": 2}, {"arch": "retnet"}], ids=str)
-def test_half_precision_equals_single_precision(shape: dict[str, Any]) -> None:
-    cuda = torch.device("cuda")
-    net = network(width=256, **shape).to(cuda)
-    batch = collate(documents(), 8).to(cuda)
-    attend = Packed(batch.lengths, batch.causal, cuda)
+def test_half_precision_equals_single_precision(device: str, shape: dict[str, Any]) -> None:
+    where = torch.device(device)
+    net = network(width=256, **shape).to(where)
+    batch = collate(documents(), 8).to(where)
+    attend = Packed(batch.lengths, batch.causal, where)
     inputs = batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows
     exact = net(*inputs)
-    with torch.autocast("cuda", torch.bfloat16):
+    with torch.autocast(device, torch.bfloat16):
         fast = net(*inputs)
     for one, two in zip(exact, fast, strict=True):
         torch.testing.assert_close(one, two, rtol=0.05, atol=0.05)
