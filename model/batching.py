@@ -152,14 +152,16 @@ class BatchStream:
 
 
 def every_mode(examples: Examples, batch_tokens: int, *, seed: int) -> Iterator[Batch]:
-    """Yields each utterance once in every mode that is trained, at every level: a fixed set to validate on."""
+    """Yields each utterance once in every mode that is trained, at every level: a fixed set to validate on.
+
+    The task of an utterance is drawn once, for all modes, as the tasks are weighed.
+    """
     num_codebooks = examples.store.codec.num_codebooks
     documents: list[Document] = []
     left = batch_tokens
     for row in examples.rows.tolist():
-        for mode, level in examples.kinds:
-            draw = examples.draw(row, np.random.default_rng((seed, row)))
-            item = examples.document(examples.recast(draw, mode, level))
+        for kind in examples.kinds:
+            item = examples.document(examples.draw(row, np.random.default_rng((seed, row)), kind))
             left -= len(item)
             if left < 0 and documents:
                 yield collate(documents, num_codebooks)

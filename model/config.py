@@ -5,6 +5,7 @@ from typing import Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from model.documents import Mode
+from model.tasks import Drawn
 from stages.config import Config, runtime
 
 Arch = Literal["llama", "retnet"]
@@ -90,11 +91,18 @@ class DataConfig(Config):
     each utterance comes once an epoch."""
     order: Literal["shuffled", "interleaved"] = "shuffled"
     """`interleaved` spreads each class evenly over the epoch."""
+    tasks: dict[Drawn, float] = Field(default={"tts": 1.0})
+    """How often, relative to each other, speech is made of: text (`tts`), noisy speech (`ns`; `sr` asks for the noise),
+    speech under that of another speaker (`tse`), speech of which a part is to be replaced (`cse`; `nse` under noise),
+    the same words in another voice (`vc`). Those but `tts` and `cse` need what `valle-prep mix` makes; an utterance
+    that a task can't be made of is drawn for another."""
+    text_dropout: float = Field(default=0.5, ge=0, le=1)
+    """How often `ns`, `sr`, `tse` and `vc` go without the text."""
     modes: dict[Mode, float] = Field(default={"ar": 0.5, "nar": 0.5})
     """How often, relative to each other, an utterance is learnt as `ar` (codebook 0, frame by frame), `nar` (codebook
     k, drawn with weight K - k), `nar-len` (codebook 0, all at once), `len` (number of frames), `stt` (phonemes)."""
     unconditional_probability: float = Field(default=0.0, ge=0, le=1)
-    """How often text and prompt are left out in `ar` and `nar-len`, for classifier-free guidance."""
+    """How often text, prompt and input are left out in `ar` and `nar-len`, for classifier-free guidance."""
     mask_schedule: Literal["cosine", "fixed"] = "cosine"
     """Share of frames masked in `nar-len`: cos(u pi/2) with u uniform, or always `mask_ratio`."""
     mask_ratio: float = Field(default=0.8, gt=0, le=1)
@@ -108,8 +116,9 @@ class DataConfig(Config):
     def _check_range(self) -> Self:
         if self.max_s <= self.min_s:
             raise ValueError(f"`max_s` ({self.max_s}) must be greater than `min_s` ({self.min_s})")
-        if min(self.modes.values(), default=0) < 0 or not sum(self.modes.values()):
-            raise ValueError(f"`modes` must hold weights of 0 or more, one of them above 0, but holds {self.modes}")
+        for name, weights in (("tasks", self.tasks), ("modes", self.modes)):
+            if min(weights.values(), default=0) < 0 or not sum(weights.values()):
+                raise ValueError(f"`{name}` must hold weights of 0 or more, one of them above 0, but holds {weights}")
         if self.sample_by == "utterance" and (self.temperature != 1 or self.order == "interleaved"):
             raise ValueError("`temperature` and `order: interleaved` need classes: set `sample_by` to speaker or group")
         return self

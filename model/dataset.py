@@ -25,9 +25,11 @@ from model.documents import (
     text_document,
 )
 from model.order import epoch_order
+from model.spans import Bools, Span, read_spans, replaced
+from model.tasks import TRANSFORMS, Material, TaskDraw
 from model.tokenizer import Task, Tokenizer
 from stages.errors import UsageError
-from stages.records import CodecIdentity, Codes, split_of
+from stages.records import CodecIdentity, Codes, Mixture, split_of
 
 
 class Store(Protocol):
@@ -59,22 +61,15 @@ class Store(Protocol):
     def similar(self, index: int) -> tuple[int, ...]:
         """Returns the rows of a row's neighbours, nearest first; () where there are none."""
 
+    def has_mixture(self, kind: Mixture) -> Bools:
+        """Returns for which rows `valle-prep mix` has made one, `[N]`."""
+
+    def mixture(self, kind: Mixture, index: int) -> Codes:
+        """Returns the codes of what was made of a row, `[K, T]`; as long as the row."""
+
 
 _GUIDED = frozenset({"ar", "nar-len"})
 """Modes that can be spoken with guidance."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Frames `start` to `stop` of a row."""
-
-    row: int
-    start: int
-    stop: int
-
-    def __len__(self) -> int:
-        """Number of frames."""
-        return self.stop - self.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +87,8 @@ class Draw:
     phonemes: str
     noise: int
     """Seed of what is masked or corrupted."""
+    input: tuple[Span, ...] | None = None
+    """Joined they are the speech of which the response is made; None for tasks without."""
 
     @property
     def frames(self) -> int:
@@ -101,13 +98,11 @@ class Draw:
     @property
     def length(self) -> int:
         """Positions of the document, short of symbols that decompose into several."""
-        prompt = sum(map(len, self.prompt))
-        match self.mode:
-            case "len":
-                return MARKERS + len(self.phonemes) + prompt + len(str(self.frames))
-            case "stt":
-                return MARKERS - 1 + len(self.phonemes) + self.frames
-        return MARKERS + len(self.phonemes) + prompt + self.frames
+        if self.mode == "stt":
+            return MARKERS - 1 + len(self.phonemes) + self.frames
+        given = sum(map(len, self.prompt))
+        given += 0 if self.input is None else 1 + sum(map(len, self.input))
+        return MARKERS + len(self.phonemes) + given + (len(str(self.frames)) if self.mode == "len" else self.frames)
 
 
 class Examples:
@@ -121,7 +116,7 @@ class Examples:
             other way round.
 
     Raises:
-        UsageError: if no utterance is left.
+        UsageError: if no utterance is left, or none that a task of `data.tasks` can be made of.
     """
 
     def __init__(
@@ -148,6 +143,7 @@ class Examples:
         self._unconditional = config.unconditional_probability if split == "train" else 0.0
         self._join = config.join_probability if split == "train" else 0.0
         self._index_speakers()
+        self._tasks = self._task_draw(required=split == "train")
         self._prompt_frames = max(1, round(config.prompt_s * store.codec.frame_rate))
         num_codebooks = store.codec.num_codebooks
         weights = np.arange(num_codebooks - 1, 0, -1, dtype=np.float64)
@@ -170,6 +166,15 @@ class Examples:
         counts = np.bincount(self._speaker_of[usable], minlength=int(self._speaker_of.max(initial=-1)) + 1)
         self._first = np.concatenate([[0], np.cumsum(counts)])
 
+    def _task_draw(self, *, required: bool) -> TaskDraw | None:
+        """Returns what draws the tasks; None where there is `tts` alone."""
+        weights = self.config.tasks
+        if not any(weights.get(task) for task in TRANSFORMS):
+            return None
+        material = Material(self.store, self._usable, self._speaker_of, self._draw_other)
+        dropout = self.config.text_dropout
+        return TaskDraw(weights, material, text_dropout=dropout, required=self.rows if required else None)
+
     def __len__(self) -> int:
         """Number of utterances."""
         return len(self.rows)
@@ -189,16 +194,23 @@ class Examples:
         interleaved = config.order == "interleaved"
         return epoch_order(self.rows, classes, rng, temperature=config.temperature, interleaved=interleaved)
 
-    def draw(self, row: int, rng: np.random.Generator) -> Draw:
-        """Draws mode, level, prompt and task for a row of the store."""
+    def draw(self, row: int, rng: np.random.Generator, kind: tuple[Mode, int] | None = None) -> Draw:
+        """Draws mode, level, task, prompt and input for a row of the store; mode and level unless they are given."""
         frames = int(self.store.frames[row])
-        mode, level = self._draw_mode(rng)
+        drawn = self._draw_mode(rng)
+        mode, level = kind or drawn
+        given = self._tasks.draw(row, rng) if self._tasks else None
         prompt_row = self._draw_prompt_row(row, rng)
         continuation = rng.random() < self.config.continuation_probability
         unconditional = rng.random() < self._unconditional
         noise = int(rng.integers(2**63))
         phonemes = self.store.phonemes(row)
-        if continuation or prompt_row == row:
+        if given:
+            prompt = self._draw_prompt(row, prompt_row, rng) if given.prompted else ()
+            phonemes = phonemes if given.with_text else ""
+            response = (Span(row, 0, frames, given.target),)
+            draw = Draw(row, given.task, prompt, response, mode, level, phonemes, noise, given.input)
+        elif continuation or prompt_row == row:
             length = min(self._prompt_frames, frames // 2)
             parts = (Span(row, 0, length),), (Span(row, length, frames),)
             draw = Draw(row, "tts-c", *parts, mode, level, phonemes, noise)
@@ -207,17 +219,16 @@ class Examples:
             joined = self._draw_joined(row, {row, *(span.row for span in prompt)}, rng)
             phonemes = " ".join([phonemes, *(self.store.phonemes(span.row) for span in joined)])
             draw = Draw(row, "tts", prompt, (Span(row, 0, frames), *joined), mode, level, phonemes, noise)
-        draw = replace(draw, phonemes="", prompt=()) if unconditional and mode in _GUIDED else draw
-        return self.recast(draw, mode, level)
+        if unconditional and mode in _GUIDED:
+            draw = replace(draw, phonemes="", prompt=(), input=None if draw.input is None else ())
+        return self._to_be_heard(draw) if mode == "stt" else draw
 
-    def recast(self, draw: Draw, mode: Mode, level: int) -> Draw:
-        """Returns the same draw in another mode."""
-        if mode == "stt":  # all of the utterance, since nobody knows which phonemes belong to which frames
-            rows = [span.row for span in draw.response]
-            whole = tuple(Span(row, 0, int(self.store.frames[row])) for row in rows)
-            phonemes = " ".join(map(self.store.phonemes, rows))
-            return replace(draw, mode=mode, level=0, response=whole, prompt=(), phonemes=phonemes)
-        return replace(draw, mode=mode, level=level)
+    def _to_be_heard(self, draw: Draw) -> Draw:
+        """Returns the draw with all of its utterances, since nobody knows which phonemes belong to which frames."""
+        rows = [span.row for span in draw.response]
+        whole = tuple(Span(row, 0, int(self.store.frames[row])) for row in rows)
+        phonemes = " ".join(map(self.store.phonemes, rows))
+        return replace(draw, level=0, response=whole, prompt=(), phonemes=phonemes, input=None)
 
     def _draw_mode(self, rng: np.random.Generator) -> tuple[Mode, int]:
         mode = self._modes[int(np.searchsorted(self._mode_bounds[:-1], rng.random(), side="right"))]
@@ -281,13 +292,14 @@ class Examples:
 
     def document(self, draw: Draw) -> Document:
         """Reads the codes of a draw and lays them out."""
-        response_KT = self._codes(draw.response)
+        response_KT = read_spans(self.store, draw.response)
         tokenizer, language = self.tokenizer, self.store.languages[draw.row]
         if draw.mode == "stt":
             spoken = [tokenizer.language(language), *tokenizer.encode(draw.phonemes)]
             return text_document(tokenizer, response_KT, spoken, ended=True)
-        prompt_KP = self._codes(draw.prompt)
-        condition = Condition(draw.phonemes, language, prompt_KP, draw.task)
+        condition = Condition(draw.phonemes, language, read_spans(self.store, draw.prompt), draw.task)
+        if draw.input is not None:
+            condition = replace(condition, input_KS=read_spans(self.store, draw.input), replaced_S=replaced(draw.input))
         match draw.mode:
             case "len":
                 return length_document(tokenizer, condition, tokenizer.encode(str(draw.frames)), ended=True)
@@ -296,13 +308,6 @@ class Examples:
             case "nar" if self.config.corrupt:
                 response_KT = self._corrupted(response_KT, draw)
         return document(tokenizer, condition, response_KT, draw.level, self.stop)
-
-    def _codes(self, spans: Sequence[Span]) -> Codes:
-        """Reads stretches, joined."""
-        parts = [self.store.codes(span.row)[:, span.start : span.stop] for span in spans]
-        if len(parts) == 1:
-            return parts[0]
-        return np.concatenate(parts, 1) if parts else np.zeros((self.store.codec.num_codebooks, 0), np.uint16)
 
     def _masked(self, draw: Draw) -> npt.NDArray[np.bool_]:
         """Draws which frames are masked: at least one."""

@@ -8,6 +8,10 @@ input at a position is one token embedding plus the sum of the codes that are kn
     len       <len>  <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <length> digits
     stt       <stt>  |  <speech> frames ...  |  <text> <language> phonemes ...
 
+Tasks that make speech of speech (`model.tasks`) have the speech that is given before the last segment:
+
+    …         <task> <language> phonemes ... <end>  |  <prompt> …  |  <input> input frames ...  |  …
+
 * The prompt shows all K codebooks summed, in AR and NAR documents alike (VALL-E, arXiv 2301.02111, section 4.2).
 * ar (level 0): the response shows codebook 0; position i predicts frame i + 1 from the frames before it, the marker
   the first frame and the last frame the stop code, whose id is `codebook_size`. Causal.
@@ -15,12 +19,15 @@ input at a position is one token embedding plus the sum of the codes that are kn
   position, all at once.
 * nar-len: some frames show codebook 0, the others the token <mask> instead, and are predicted all at once (MaskGIT,
   arXiv 2202.04200; for codes MaskGCT, arXiv 2409.00750). The number of frames is known beforehand, by `len`.
+* The input shows all K codebooks summed, in every mode; frames that are to be replaced have <replace> as their token.
+  Where it comes without a text, <unk> stands in place of the language. Its length is asked for under the task's own
+  marker, not under <len>: the same condition in every mode.
 * len and stt: tokens are predicted one after the other, the marker predicts the first, the last one <end>. Causal.
 
 Positions restart at each segment. So how far a response frame stands from a phoneme doesn't depend on the length of
 the prompt, and no position is larger than the longest segment seen in training, whatever the prompt given later.
 
-Axes: L positions of a document, M of them predicted, K codebooks, P prompt frames, T response frames.
+Axes: L positions of a document, M of them predicted, K codebooks, P prompt frames, S input frames, T response frames.
 """
 
 from collections.abc import Sequence
@@ -39,7 +46,7 @@ ABSENT = -1
 """In place of a code that isn't known at a position."""
 
 MARKERS = 5
-"""Positions of a document besides phonemes and frames: task, language, end, prompt and level."""
+"""Positions of a document besides phonemes and frames: task, language, end, prompt and level; one more for an input."""
 
 Mode = Literal["ar", "nar", "nar-len", "len", "stt"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -47,7 +54,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is to be said, and in whose voice."""
+    """What is to be said, in whose voice, and of what."""
 
     phonemes: str
     """As `stages.g2p` writes them."""
@@ -56,10 +63,15 @@ class Condition:
     prompt_KP: Codes
     """Codes of the enrolled audio; P may be 0."""
     task: Task = "tts"
+    input_KS: Codes | None = None
+    """The speech of which other speech is to be made; None for tasks without."""
+    replaced_S: npt.NDArray[np.bool_] | None = None
+    """Which frames of the input are to be replaced; None for none."""
 
     def dropped(self) -> "Condition":
-        """Returns the condition that says nothing: neither text nor prompt, for classifier-free guidance."""
-        return replace(self, phonemes="", prompt_KP=self.prompt_KP[:, :0])
+        """Returns the condition that says nothing: neither text nor prompt nor input, for classifier-free guidance."""
+        input_KS = None if self.input_KS is None else self.input_KS[:, :0]
+        return replace(self, phonemes="", prompt_KP=self.prompt_KP[:, :0], input_KS=input_KS, replaced_S=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +87,8 @@ class Document:
     """What is predicted: codebook 0 ... K-1; K: tokens; K + 1: codebook 0 on a canvas."""
     rows_M: Int64s
     targets_M: Int64s
+    task: Task
+    """`len` or `stt` where that is the mode."""
 
     def __len__(self) -> int:
         """Number of positions."""
@@ -86,14 +100,13 @@ def document(tokenizer: Tokenizer, condition: Condition, response_KT: Codes, lev
 
     Args:
         tokenizer: The vocabulary.
-        condition: Text and prompt.
+        condition: Text, prompt and input.
         response_KT: The frames to learn, or (with the codebooks below `level` filled in) to predict; T may be 0.
         level: The codebook that is predicted.
         stop: The code that ends a response: `codebook_size`.
     """
     shown = max(level, 1)
-    draft = _Draft(condition.prompt_KP.shape[0])
-    _conditions(draft, tokenizer, condition, condition.task)
+    draft = _conditions(tokenizer, condition, condition.task)
     at = draft.segment(tokenizer.level(level), response_KT[:shown])
     if level:
         return draft.document(at[1:], response_KT[level], level, causal=False)
@@ -107,16 +120,14 @@ def canvas(
 
     Args:
         tokenizer: The vocabulary.
-        condition: Text and prompt.
+        condition: Text, prompt and input.
         first_T: Codebook 0 of the response; what is masked isn't shown.
         masked_T: Which frames are predicted.
     """
-    num_codebooks = condition.prompt_KP.shape[0]
-    draft = _Draft(num_codebooks)
-    _conditions(draft, tokenizer, condition, condition.task)
+    draft = _conditions(tokenizer, condition, condition.task)
     at = draft.segment(tokenizer.canvas, np.where(masked_T, ABSENT, first_T.astype(np.int64))[None])[1:]
     draft.tokens[-1][1:][masked_T] = tokenizer.mask
-    return draft.document(at[masked_T], first_T[masked_T], num_codebooks + 1, causal=False)
+    return draft.document(at[masked_T], first_T[masked_T], draft.num_codebooks + 1, causal=False)
 
 
 def length_document(tokenizer: Tokenizer, condition: Condition, digits: Sequence[int], *, ended: bool) -> Document:
@@ -124,12 +135,11 @@ def length_document(tokenizer: Tokenizer, condition: Condition, digits: Sequence
 
     Args:
         tokenizer: The vocabulary.
-        condition: Text and prompt.
+        condition: Text, prompt and input.
         digits: Ids of the digits of the number of frames, or of those known so far.
         ended: Whether these are all, so that the last one predicts the end.
     """
-    draft = _Draft(condition.prompt_KP.shape[0])
-    _conditions(draft, tokenizer, condition, "len")
+    draft = _conditions(tokenizer, condition, "len")
     return _spelled(draft, tokenizer, tokenizer.length, digits, ended=ended)
 
 
@@ -142,16 +152,26 @@ def text_document(tokenizer: Tokenizer, speech_KT: Codes, spoken: Sequence[int],
         spoken: Ids of its language and phonemes, or of those known so far.
         ended: Whether these are all, so that the last one predicts the end.
     """
-    draft = _Draft(speech_KT.shape[0])
+    draft = _Draft(speech_KT.shape[0], "stt")
     draft.add([tokenizer.task("stt")])
     draft.segment(tokenizer.speech, speech_KT)
     return _spelled(draft, tokenizer, tokenizer.text, spoken, ended=ended)
 
 
-def _conditions(draft: "_Draft", tokenizer: Tokenizer, condition: Condition, task: Task) -> None:
-    markers = [tokenizer.task(task), tokenizer.language(condition.language)]
-    draft.add([*markers, *tokenizer.encode(condition.phonemes), tokenizer.end])
+def _conditions(tokenizer: Tokenizer, condition: Condition, task: Task) -> "_Draft":
+    """Begins a document with what it is made of."""
+    draft = _Draft(condition.prompt_KP.shape[0], task)
+    given_KS = condition.input_KS
+    marker = tokenizer.task(task if given_KS is None else condition.task)
+    named = bool(condition.phonemes) or given_KS is None
+    language = tokenizer.language(condition.language) if named else tokenizer.unknown
+    draft.add([marker, language, *tokenizer.encode(condition.phonemes), tokenizer.end])
     draft.segment(tokenizer.prompt, condition.prompt_KP)
+    if given_KS is not None:
+        draft.segment(tokenizer.input, given_KS)
+        if condition.replaced_S is not None:
+            draft.tokens[-1][1:][condition.replaced_S] = tokenizer.replace
+    return draft
 
 
 def _spelled(draft: "_Draft", tokenizer: Tokenizer, marker: int, ids: Sequence[int], *, ended: bool) -> Document:
@@ -164,8 +184,9 @@ def _spelled(draft: "_Draft", tokenizer: Tokenizer, marker: int, ids: Sequence[i
 class _Draft:
     """A document under way, segment by segment."""
 
-    def __init__(self, num_codebooks: int) -> None:
+    def __init__(self, num_codebooks: int, task: Task) -> None:
         self.num_codebooks = num_codebooks
+        self.task = task
         self.tokens: list[Int64s] = []
         self._codes: list[Int64s] = []
         self._length = 0
@@ -192,4 +213,4 @@ class _Draft:
         """Returns the document."""
         positions_L = np.concatenate([np.arange(len(tokens)) for tokens in self.tokens])
         tokens_L, codes_LK = np.concatenate(self.tokens), np.concatenate(self._codes)
-        return Document(tokens_L, codes_LK, positions_L, causal, head, rows_M, targets_M.astype(np.int64))
+        return Document(tokens_L, codes_LK, positions_L, causal, head, rows_M, targets_M.astype(np.int64), self.task)

@@ -12,16 +12,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal
 
-from stages.errors import ArtefactError
+from stages.errors import ArtefactError, UsageError
 from stages.languages import LANGUAGES
 
-Task = Literal["tts", "tts-c", "len", "stt"]
+Task = Literal["tts", "tts-c", "len", "stt", "ns", "sr", "tse", "cse", "nse", "vc"]
 """`tts`: the text is that of the response, the prompt is another utterance of the speaker.
 `tts-c`: the text covers prompt and response, which continues the prompt.
 `len`: how many frames the response to a text and a prompt has, in decimal digits.
-`stt`: the language and the phonemes of what is said."""
+`stt`: the language and the phonemes of what is said.
+The others make speech of speech: see `model.tasks`."""
 
-TASKS: Final[tuple[Task, ...]] = ("tts", "tts-c", "len", "stt")
+_FIRST: Final[tuple[Task, ...]] = ("tts", "tts-c", "len", "stt")
+_LATER: Final[tuple[Task, ...]] = ("ns", "sr", "tse", "cse", "nse", "vc")
+"""Their markers come last, so that the ids of all others stay what they were before these tasks were there."""
+TASKS: Final[tuple[Task, ...]] = (*_FIRST, *_LATER)
 
 _RANGES = (
     (0x20, 0x7E),  # ASCII: Latin letters, digits (espeak's tone numbers), punctuation
@@ -65,14 +69,17 @@ class Tokenizer:
         self.speech = self._ids["<speech>"]
         self.text = self._ids["<text>"]
         self.length = self._ids["<length>"]
+        self.input = self._ids.get("<input>", self.unknown)
+        self.replace = self._ids.get("<replace>", self.unknown)
 
     @classmethod
     def default(cls, num_codebooks: int) -> "Tokenizer":
         """Returns the vocabulary of a new model for codes of `num_codebooks` codebooks."""
         markers = ["<unk>", "<end>", "<prompt>", "<canvas>", "<mask>", "<speech>", "<text>", "<length>"]
-        tasks = [f"<{task}>" for task in TASKS]
+        first, later = ([f"<{task}>" for task in tasks] for tasks in (_FIRST, _LATER))
         levels = [f"<level {level}>" for level in range(num_codebooks)]
-        return cls([*markers, *tasks, *levels, *(f"<{code}>" for code in LANGUAGES), *_symbols()])
+        languages = [f"<{code}>" for code in LANGUAGES]
+        return cls([*markers, *first, *levels, *languages, *_symbols(), "<input>", "<replace>", *later])
 
     def extended(self, num_codebooks: int, symbols: Iterable[str]) -> "Tokenizer":
         """Returns this vocabulary with what it lacks of a new model's, and of a dataset's symbols, added behind."""
@@ -84,7 +91,16 @@ class Tokenizer:
         return len(self.tokens)
 
     def task(self, task: Task) -> int:
-        """Returns the id of a task's marker."""
+        """Returns the id of a task's marker.
+
+        Raises:
+            UsageError: if the vocabulary, of an older model, has none.
+        """
+        if f"<{task}>" not in self._ids:
+            raise UsageError(
+                f"The model must know the task `{task}`, but its vocabulary has no marker for it: it was made before"
+                " there was one. Train it on (`trainer.start_from`), or a new one."
+            )
         return self._ids[f"<{task}>"]
 
     def level(self, level: int) -> int:

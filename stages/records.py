@@ -10,7 +10,7 @@ import json
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,11 @@ Wave = npt.NDArray[np.float32]
 
 Codes = npt.NDArray[np.unsignedinteger[Any]]
 """Codec codes, `[K, T]`, in the smallest unsigned type that holds the codebook."""
+
+Mixture = Literal["noisy", "noise", "overlaid", "shifted"]
+"""What `valle-prep mix` makes of an utterance, each as long as it: the speech with noise; that noise alone, as loud as
+there; the speech with another speaker's over it; the speech with another pitch."""
+MIXTURES: tuple[Mixture, ...] = get_args(Mixture)
 
 
 class Record:
@@ -62,6 +67,11 @@ def to_line(data: dict[str, Any]) -> str:
 def speaker_key(group: str, speaker: str) -> str:
     """Returns the name that tells a speaker from those of other groups: `group/speaker`, or the bare speaker."""
     return f"{group}/{speaker}" if group else speaker
+
+
+def mixture_id(utterance: str, kind: Mixture) -> str:
+    """Returns the id of what was made of an utterance."""
+    return f"{utterance}@{kind}"
 
 
 def id_of(path: str) -> str:

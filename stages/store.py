@@ -26,7 +26,16 @@ import numpy.typing as npt
 
 from stages.errors import ArtefactError, MissingInputError
 from stages.manifest import atomic, digest_of
-from stages.records import CodecIdentity, Codes, Encoded, Utterance, speaker_key
+from stages.records import (
+    MIXTURES,
+    CodecIdentity,
+    Codes,
+    Encoded,
+    Mixture,
+    Utterance,
+    mixture_id,
+    speaker_key,
+)
 
 if TYPE_CHECKING:
     import h5py
@@ -209,6 +218,54 @@ class Store:
         if self._neighbours is None:
             return ()
         return tuple(int(n) for n in self._neighbours[index] if n >= 0)
+
+    @cached_property
+    def _mixtures(self) -> "Store | None":
+        folder = self._folder.parent / "mix"
+        if not (folder / INDEX).is_file():
+            return None
+        mixtures = Store(folder)
+        self.codec.require(mixtures.codec, str(folder))
+        return mixtures
+
+    @cached_property
+    def _mixture_rows(self) -> dict[Mixture, npt.NDArray[np.int64]]:
+        """For each kind, which row of the mixtures was made of which row here; -1 where none was."""
+        mixtures = self._mixtures
+        if mixtures is None:
+            return {kind: np.full(len(self), -1) for kind in MIXTURES}
+        numbers = {uid: number for number, uid in enumerate(mixtures.ids)}
+        found = {}
+        for kind in MIXTURES:
+            rows = np.array([numbers.get(mixture_id(uid, kind), -1) for uid in self.ids], np.int64)
+            if (mixtures.frames[rows[rows >= 0]] != self.frames[rows >= 0]).any():
+                raise ArtefactError(
+                    f"`{mixtures._folder}` must be made from the utterances of `{self._folder}`, but some of these have"
+                    " another length now. Run `valle-prep mix` again."
+                )
+            found[kind] = rows
+        return found
+
+    def has_mixture(self, kind: Mixture) -> npt.NDArray[np.bool_]:
+        """Returns for which rows `valle-prep mix` has made one, `[N]`; for none where it hasn't run.
+
+        Raises:
+            ArtefactError: if the mixtures were made from other utterances.
+            CodecError: if their codes are of another codec.
+        """
+        has: npt.NDArray[np.bool_] = self._mixture_rows[kind] >= 0
+        return has
+
+    def mixture(self, kind: Mixture, index: int) -> Codes:
+        """Returns the codes of what was made of a row, `[K, T]`; as long as the row.
+
+        Raises:
+            KeyError: if there is none.
+        """
+        row = int(self._mixture_rows[kind][index])
+        if self._mixtures is None or row < 0:
+            raise KeyError(mixture_id(self.ids[index], kind))
+        return self._mixtures.codes(row)
 
 
 def open_store(path: Path | str) -> Store:

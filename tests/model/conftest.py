@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from model.batching import Batch, BatchStream
 from model.config import TrainConfig
-from stages.records import CodecIdentity, Codes
+from stages.records import CodecIdentity, Codes, Mixture
 
 CODEC = CodecIdentity("embedded", 24_000, 75.0, 8, 64, "0" * 12)
 
@@ -24,6 +25,7 @@ class MemoryStore:
     codec: CodecIdentity = CODEC
     fingerprint: str = "memory"
     neighbours: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    mixtures: dict[tuple[Mixture, int], Codes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.frames = np.array([codes.shape[1] for codes in self.all_codes], np.int64)
@@ -38,6 +40,19 @@ class MemoryStore:
 
     def similar(self, index: int) -> tuple[int, ...]:
         return self.neighbours.get(index, ())
+
+    def has_mixture(self, kind: Mixture) -> npt.NDArray[np.bool_]:
+        return np.array([(kind, row) in self.mixtures for row in range(len(self.frames))])
+
+    def mixture(self, kind: Mixture, index: int) -> Codes:
+        return self.mixtures[kind, index]
+
+    def mix(self, *kinds: Mixture) -> None:
+        """Makes random mixtures of these kinds of every row."""
+        rng = np.random.default_rng(1)
+        for kind in kinds:
+            for row, codes in enumerate(self.all_codes):
+                self.mixtures[kind, row] = rng.integers(0, self.codec.codebook_size, codes.shape).astype(codes.dtype)
 
 
 def first_epoch(stream: BatchStream) -> list[Batch]:

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -163,7 +164,7 @@ def test_a_prompt_is_joined_of_several_utterances_where_one_is_too_short(store: 
             assert draw.row not in rows
             assert sum(map(len, draw.prompt)) <= 225
             assert all(len(span) == store.frames[span.row] for span in draw.prompt[:-1])
-            shown = examples.document(examples.recast(draw, "ar", 0)).codes_LK
+            shown = examples.document(replace(draw, mode="ar", level=0)).codes_LK
             joined_PK = np.concatenate([store.codes(span.row)[:, span.start : span.stop].T for span in draw.prompt])
             start = 3 + len(TOKENIZER.encode(draw.phonemes)) + 1
             assert (shown[start : start + len(joined_PK)] == joined_PK).all()

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from model.documents import (
     text_document,
 )
 from model.tokenizer import Tokenizer
+from stages.errors import UsageError
 
 K, V = 4, 50
 TOKENIZER = Tokenizer.default(K)
@@ -92,3 +94,31 @@ def test_nothing_is_said_without_text_and_prompt() -> None:
     dropped = Condition("ab", "de", np.ones((K, 2), np.uint8)).dropped()
     item = document(TOKENIZER, dropped, np.zeros((K, 1), np.uint8), 0, V)
     assert names(item) == ["<tts>", "<de>", "<end>", "<prompt>", "<level 0>", "<level 0>"]
+
+
+def test_an_input_stands_before_the_response_and_marks_what_is_replaced() -> None:
+    prompt_KP, input_KS = np.ones((K, 2), np.uint8), np.arange(K * 3).reshape(K, 3).astype(np.uint8)
+    edit = Condition("ab", "de", prompt_KP[:, :0], "cse", input_KS, np.array([False, True, True]))
+    item = document(TOKENIZER, edit, np.zeros((K, 2), np.uint8), 2, V)
+    text = ["<cse>", "<de>", "a", "b", "<end>", "<prompt>"]
+    assert names(item) == [*text, "<input>", "<input>", "<replace>", "<replace>", *["<level 2>"] * 3]
+    assert (item.codes_LK[7:10] == input_KS.T).all()
+    assert (item.codes_LK[6] == ABSENT).all()
+    assert item.positions_L.tolist() == [*range(5), 0, *range(4), *range(3)]
+
+    wordless = Condition("", "de", prompt_KP, "tse", input_KS)
+    item = canvas(TOKENIZER, wordless, np.zeros(1, np.int64), np.ones(1, bool))
+    assert names(item) == ["<tse>", "<unk>", "<end>", *["<prompt>"] * 3, *["<input>"] * 4, "<canvas>", "<mask>"]
+    item = length_document(TOKENIZER, wordless, TOKENIZER.encode("3"), ended=True)
+    assert names(item) == ["<tse>", "<unk>", "<end>", *["<prompt>"] * 3, *["<input>"] * 4, "<length>", "3"]
+    assert item.task == "len"
+    item = document(TOKENIZER, wordless.dropped(), np.zeros((K, 0), np.uint8), 0, V)
+    assert names(item) == ["<tse>", "<unk>", "<end>", "<prompt>", "<input>", "<level 0>"]
+
+
+def test_a_model_made_before_a_task_says_so() -> None:
+    older = Tokenizer([token for token in TOKENIZER.tokens if token not in {"<ns>", "<input>", "<replace>"}])
+    speech_KT = np.zeros((K, 2), np.uint8)
+    assert len(document(older, Condition("ab", "de", speech_KT), speech_KT, 0, V)) == 11
+    with pytest.raises(UsageError, match="`ns`, but its vocabulary has no marker"):
+        document(older, Condition("ab", "de", speech_KT, "ns", speech_KT), speech_KT, 0, V)

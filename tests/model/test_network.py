@@ -34,9 +34,8 @@ def documents() -> list[Document]:
     """Documents of different lengths and of every mode."""
     kinds = (("ar", 0), ("nar", 3), ("nar", 7), ("ar", 0), ("nar", 1), ("nar-len", 0), ("stt", 0), ("len", 0))
     found = []
-    for row, (mode, level) in enumerate(kinds):
-        draw = EXAMPLES.draw(row, np.random.default_rng(row))
-        found.append(EXAMPLES.document(EXAMPLES.recast(draw, mode, level)))
+    for row, kind in enumerate(kinds):
+        found.append(EXAMPLES.document(EXAMPLES.draw(row, np.random.default_rng(row), kind)))
     return found
 
 

@@ -60,3 +60,9 @@ def test_it_is_saved_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(ArtefactError, match="must be a vocabulary"):
         Tokenizer.load(tmp_path / "tokenizer.json")
+
+
+def test_later_markers_leave_the_ids_of_earlier_ones_as_they_were() -> None:
+    later = ("<input>", "<replace>", "<ns>", "<sr>", "<tse>", "<cse>", "<nse>", "<vc>")
+    assert TOKENIZER.tokens[-len(later) :] == later
+    assert TOKENIZER.tokens[8:13] == ("<tts>", "<tts-c>", "<len>", "<stt>", "<level 0>")

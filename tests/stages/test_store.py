@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.errors import ArtefactError, MissingInputError
+from stages.errors import ArtefactError, CodecError, MissingInputError
 from stages.records import CodecIdentity, Encoded, Utterance
 from stages.store import INDEX, StoreShards, open_store, write_index
 
@@ -86,3 +87,28 @@ def test_neighbours_of_other_rows_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "similar" / "neighbours.npz", neighbours=np.zeros((1, 2), np.int64), rows=np.array("other"))
     with pytest.raises(ArtefactError, match="valle-prep similar"):
         open_store(tmp_path).similar(0)
+
+
+def test_mixtures_are_found_beside_the_store(tmp_path: Path) -> None:
+    write(tmp_path / "hdf5", [[item("a", 5), item("b", 7)], [item("c", 9)]])
+    assert not open_store(tmp_path).has_mixture("noisy").any(), "none where `mix` hasn't run"
+    write(tmp_path / "mix", [[item("c@noisy", 9), item("c@noise", 9)], [item("a@noisy", 5), item("gone@noisy", 3)]])
+    store = open_store(tmp_path)
+    assert store.has_mixture("noisy").tolist() == [True, False, True]
+    assert store.has_mixture("noise").tolist() == [False, False, True]
+    assert not store.has_mixture("shifted").any()
+    np.testing.assert_array_equal(store.mixture("noisy", 0), item("a@noisy", 5).codes_KT)
+    np.testing.assert_array_equal(store.mixture("noisy", 2), item("c@noisy", 9).codes_KT)
+    with pytest.raises(KeyError, match="b@noisy"):
+        store.mixture("noisy", 1)
+
+
+def test_mixtures_of_other_utterances_or_codecs_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "hdf5", [[item("a", 5)]])
+    write(tmp_path / "mix", [[item("a@noisy", 6)]])
+    with pytest.raises(ArtefactError, match="Run `valle-prep mix` again"):
+        open_store(tmp_path).has_mixture("noisy")
+    StoreShards().write({"h5": tmp_path / "mix" / "0.h5"}, [item("a@noisy", 5)])
+    write_index(tmp_path / "mix", ["0.h5"], replace(CODEC, revision="other"), "fingerprint")
+    with pytest.raises(CodecError, match="`revision` must be 'abc', but is 'other'"):
+        open_store(tmp_path).has_mixture("noisy")
