@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.cluster import Cluster, DaskCluster, SyncCluster
-from pipeline.config import STAGES, PrepConfig
+from pipeline.config import PrepConfig, wanted_stages
 from pipeline.dataset import DIGESTS, new_dataset, write_head
 from pipeline.digests import DigestCache
 from pipeline.lock import hold
@@ -159,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_voices(voices, options.items)
         _row("a stage that does nothing, an item", scheduling(voices, folder / "a"), "ms", 0.15)
         idle()
-        run_idle(voices, folder / "b", STAGES, SyncCluster())
+        run_idle(voices, folder / "b", wanted_stages(PrepConfig()), SyncCluster())
         _row(f"a run with nothing to do, {options.items:,} recordings", second_run(voices, folder / "b"), "s", 3.0)
         if options.large:
             sizes = {}

@@ -172,11 +172,10 @@ def _top_k(top_k: int | None) -> list[str]:
 
 
 def _prepare(stage: str | None, options: Options, *, voices: Path | None = None, sets: "Sequence[str]" = ()) -> None:
-    """Runs one stage, or all of them."""
-    from pipeline.config import STAGES
+    """Runs one stage, or all that the configuration asks for."""
     from pipeline.session import prepare
 
-    raise typer.Exit(prepare(options, [stage] if stage else STAGES, voices=voices, sets=sets))
+    raise typer.Exit(prepare(options, [stage] if stage else None, voices=voices, sets=sets))
 
 
 def main() -> None:

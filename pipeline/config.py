@@ -1,6 +1,7 @@
 """The configuration of `valle-prep`: one section a stage, in the order in which they run."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from stages.base import Context, Stage
@@ -9,6 +10,7 @@ from stages.encode import EncodeConfig
 from stages.g2p import G2pConfig
 from stages.hdf5 import Hdf5Config
 from stages.metadata import MetadataConfig
+from stages.mix import MixConfig
 from stages.similar import SimilarConfig
 from stages.slice import SliceConfig
 from stages.transcribe import TranscribeConfig
@@ -24,6 +26,7 @@ class PrepConfig(Config):
     hdf5: Hdf5Config = Hdf5Config()
     metadata: MetadataConfig = MetadataConfig()
     similar: SimilarConfig = SimilarConfig()
+    mix: MixConfig = MixConfig()
 
 
 STAGES: tuple[str, ...] = tuple(PrepConfig.model_fields)
@@ -33,6 +36,11 @@ STAGES: tuple[str, ...] = tuple(PrepConfig.model_fields)
 def build_stage(name: str, config: PrepConfig, context: Context) -> Stage[Any, Any, Any]:
     """Returns the stage of that name with its section of the configuration; nothing heavy is loaded yet."""
     return stage_class(name)(getattr(config, name), context)
+
+
+def wanted_stages(config: PrepConfig) -> tuple[str, ...]:
+    """Returns the names of the stages that a configuration asks for: all but optional ones that it doesn't mention."""
+    return tuple(name for name in STAGES if build_stage(name, config, Context(Path())).wanted())
 
 
 def stage_class(name: str) -> type[Stage[Any, Any, Any]]:

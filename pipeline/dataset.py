@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config import PrepConfig
+from pipeline.config import STAGES, PrepConfig, stage_class
 from stages.errors import ArtefactError, MissingInputError, UsageError
-from stages.manifest import read_sealed, write_sealed
+from stages.manifest import list_shards, read_sealed, write_sealed
 from stages.records import id_of, path_of
 
 RECORDINGS = "recordings"
@@ -38,6 +38,11 @@ class Dataset:
     def stage(self, name: str) -> Path:
         """Returns the folder of a stage."""
         return self.recordings if self.recordings and name == RECORDINGS else self.folder / name
+
+
+def stages_of(dataset: Dataset) -> list[str]:
+    """Returns the names of the stages, in order, but for optional ones that the dataset does without."""
+    return [name for name in STAGES if not stage_class(name).optional or list_shards(dataset.stage(name))]
 
 
 def open_dataset(folder: Path) -> Dataset:

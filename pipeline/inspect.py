@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Generic
 
 from pipeline.config import STAGES, PrepConfig, build_stage
-from pipeline.dataset import COMPLETE, RECORDINGS, Dataset
+from pipeline.dataset import COMPLETE, RECORDINGS, Dataset, stages_of
 from pipeline.lookup import Found, find
 from stages.base import Context, Out, Stage
 from stages.errors import ArtefactError, MissingInputError
@@ -22,6 +22,7 @@ from stages.manifest import (
     part_paths,
     read_lines,
     read_receipt,
+    read_sealed,
 )
 from stages.records import Codes, Encoded, Recording, Transcript, Utterance, path_of
 from stages.similar import TABLE
@@ -59,7 +60,8 @@ def inspect(dataset: Dataset, config: PrepConfig, text: str) -> dict[str, Any]:
             the codes' bytes, T before K), `codec` (its identity);
             `hdf5`: `file`, `row_in_file`, `row` (in the store, null where it isn't finished), `sha256`;
             `metadata`: `row`, as in the Parquet table (null where the stage isn't finished);
-            `similar`: `neighbours`, a list of `id` and `score` (null where the stage isn't finished).
+            `similar`: `neighbours`, a list of `id` and `score` (null where the stage isn't finished);
+            `mix`, where the dataset has it: `codebooks`, `frames`, `dtype`, `first_codes` and `sha256` of each mixture.
             Where it is `filtered` or `rejected`: `reason`, `message`, `hint`.
 
         A stage's state: `done`; `out of date` (made from what the stage before held earlier); `left out` (all that it
@@ -72,7 +74,7 @@ def inspect(dataset: Dataset, config: PrepConfig, text: str) -> dict[str, Any]:
     """
     found = find(dataset, text)
     stages: dict[str, Any] = {}
-    for name in STAGES:
+    for name in stages_of(dataset):
         stages[name] = _stage(dataset, config, found, name, stages)
     return {
         "id": found.id,
@@ -193,6 +195,8 @@ def _revision(stage: Stage[Any, Any, Any], folder: Path, items: Sequence[Item]) 
             return str(_codec(folder)["revision"]) if _codec(folder) else None
         case "transcribe":
             return stage.revision() if any(item.get("source") == "whisperx" for item in items) else None
+        case "mix":  # the folders that were mixed in may be gone
+            return read_sealed(folder / COMPLETE).get("revision") or None
     return stage.revision() or None
 
 
@@ -233,6 +237,10 @@ def _phonemes(made: _Made[Utterance]) -> list[Item]:
 
 def _codes(made: _Made[Encoded]) -> list[Item]:
     codec = _codec(made.dataset.stage("encode")) or None
+    return [one | {"codec": codec} for one in _mixtures(made)]
+
+
+def _mixtures(made: _Made[Encoded]) -> list[Item]:
     return [
         {
             "codebooks": item.codes_KT.shape[0],
@@ -240,7 +248,6 @@ def _codes(made: _Made[Encoded]) -> list[Item]:
             "dtype": str(item.codes_KT.dtype),
             "first_codes": item.codes_KT.T[:_FIRST_FRAMES].tolist(),
             "sha256": _sha256(item.codes_KT),
-            "codec": codec,
         }
         for item in made.outputs.values()
     ]
@@ -295,6 +302,7 @@ _DETAILS: dict[str, Callable[[_Made[Any]], list[Item]]] = {
     "hdf5": _stored,
     "metadata": _described,
     "similar": _neighbours,
+    "mix": _mixtures,
 }
 """What is shown of a stage's outputs, a row a stage; of a stage without one, all there is."""
 

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from pipeline.dataset import RECORDINGS, Dataset
 from stages.errors import MissingInputError, UsageError
 from stages.manifest import OUT, Rows, list_shards, part_paths, read_lines, read_receipt, shard_index, shard_name
-from stages.records import Recording
+from stages.records import Recording, utterance_of
 
 _ROWS = Rows(Recording)
 _CUT = re.compile(r"#\d+-\d+$")
@@ -29,7 +29,8 @@ class Found:
     shard: str
 
     def holds(self, item_id: str) -> bool:
-        """Whether an item is it, or was cut out of it."""
+        """Whether an item is it, or was cut out of it, or made of one of these."""
+        item_id = utterance_of(item_id)
         if self.id != self.recording.id:
             return item_id == self.id
         return item_id == self.id or (item_id.startswith(f"{self.id}#") and _CUT.search(item_id) is not None)

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,7 @@ def try_sample(sample: Sample) -> list[str]:
         voices = Path(folder)
         audio.write_wav(voices / _ID, _wave(), _RATE)
         (voices / _TEXT).write_text(_WORDS, encoding="utf-8")
-        context = Context(voices, sample.context.dataset, sample.context.device)
+        context = replace(sample.context, voices=voices)
         stage = stage_from_json(sample.stage, sample.config, context)
         try:
             stage.setup()

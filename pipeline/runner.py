@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cluster import Cluster, WorkerDiedError
-from pipeline.config import STAGES, PrepConfig, build_stage
-from pipeline.dataset import COMPLETE, RECORDINGS, REJECTS, Dataset
+from pipeline.config import PrepConfig, build_stage
+from pipeline.dataset import COMPLETE, RECORDINGS, REJECTS, Dataset, stages_of
 from pipeline.digests import DigestCache
 from pipeline.estimate import Estimate, room_needed
 from pipeline.plan import Sealed, ShardJob, StagePlan, check_fresh, plan_stage
@@ -59,7 +59,8 @@ class Run:
 
     def stage(self, name: str) -> Stage[Any, Any, Any]:
         """Returns a stage, not yet set up."""
-        return build_stage(name, self.config, Context(self.dataset.voices, self.dataset.folder.resolve(), self.device))
+        folder, weights = self.dataset.folder.resolve(), self.config.encode.weights
+        return build_stage(name, self.config, Context(self.dataset.voices, folder, self.device, weights))
 
     def sure(self, before: Sequence[str]) -> list[str]:
         """Returns what has been found up to date by this command once it has gone through these stages."""
@@ -249,7 +250,7 @@ def completion_digest(dataset: Dataset, name: str, *, sure: bool = False) -> str
 def read_status(dataset: Dataset) -> list[Tally]:
     """Returns what each stage holds now, without checking a byte of it."""
     tallies = []
-    for name in STAGES:
+    for name in stages_of(dataset):
         folder = dataset.stage(name)
         shards = list_shards(folder)
         tally = Tally(name, shards_kept=len(shards))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import lock
 from pipeline.cluster import STOPPED, open_cluster
-from pipeline.config import STAGES, PrepConfig, build_stage
+from pipeline.config import STAGES, PrepConfig, build_stage, wanted_stages
 from pipeline.dataset import (
     DIGESTS,
     HEAD,
@@ -78,7 +78,7 @@ class Problems:
 
 def prepare(
     options: "Options",
-    names: Sequence[str],
+    names: Sequence[str] | None,
     *,
     voices: Path | None = None,
     sets: Sequence[str] = (),
@@ -88,7 +88,7 @@ def prepare(
 
     Args:
         options: The command's options.
-        names: The stages, in order.
+        names: The stages, in order; None for all that the configuration asks for.
         voices: The folder of recordings; None for the one that the dataset was made from.
         sets: More `section.key=value` items, from the command's own options.
         retry: Reasons of rejects to process again, `*` for all; the configuration is then what the stages were last
@@ -101,6 +101,7 @@ def prepare(
     reporter = Reporter(quiet=options.quiet, as_json=options.as_json)
     stored = stored_config(open_dataset(options.out)).model_dump(mode="json") if retry else {}
     config = load_config(PrepConfig, options.config, [*(options.sets or []), *sets], base=stored)
+    names = wanted_stages(config) if names is None else names
     if options.verbose:
         reporter.say(config.model_dump_json(indent=1))
     with ExitStack() as stack:
@@ -160,7 +161,7 @@ def _resolve(
     if problems:
         for name in names:
             with problems.collect():
-                context = Context(voices or options.out, options.out)
+                context = Context(voices or options.out, options.out, weights=config.encode.weights)
                 if found := build_stage(name, config, context).check([]):
                     raise PreflightError("\n".join(f"`{name}`: {problem}" for problem in found))
     problems.tell()

@@ -147,6 +147,22 @@ def read_at(path: Path, sample_rate: int) -> Wave:
     return resample(wave, rate, sample_rate)
 
 
+def read_cut(path: Path, start_samples: int, end_samples: int, sample_rate: int) -> Wave:
+    """Returns a cut of a recording, mono, at `sample_rate` Hz.
+
+    Raises:
+        AudioError: as `read`, and if nothing is left of it at that rate.
+    """
+    wave, rate = read(path, start_samples, end_samples)
+    wave = resample(wave, rate, sample_rate)
+    if not len(wave) or not np.isfinite(wave).all():
+        raise AudioError(
+            f"`{path}` must hold at least one finite sample at {sample_rate} Hz, but its cut from {start_samples} to"
+            f" {end_samples} holds {len(wave)} samples, or too large ones."
+        )
+    return wave
+
+
 def write_wav(path: Path, wave: Wave, sample_rate: int) -> None:
     """Writes mono 16-bit WAV; what lies outside [-1, 1] is clipped."""
     import soundfile

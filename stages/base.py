@@ -65,6 +65,8 @@ class Context:
     """The folder of the dataset; a stage reads the finished output of earlier stages from it."""
     device: str = "cpu"
     """`cpu`, `cuda` or `cuda:N`."""
+    weights: str | None = None
+    """The codec's weights, where `encode.weights` names them."""
 
     def source(self, item_id: str) -> Path:
         """Returns where a recording or a transcript lies."""
@@ -91,6 +93,8 @@ class Stage(Generic[Conf, In, Out]):
     """Whether `process` runs a network, on the device that the context names."""
     joins: ClassVar[tuple[str, ...]] = ()
     """Other stages whose finished output `finish` reads."""
+    optional: ClassVar[bool] = False
+    """Whether a dataset may do without it: `valle-prep run` leaves it out unless it is `wanted`."""
 
     def __init__(self, config: Conf, context: Context) -> None:
         self.config = config
@@ -105,6 +109,10 @@ class Stage(Generic[Conf, In, Out]):
     def on_gpu(self) -> bool:
         """Whether `process` computes on a GPU: it then runs only on a worker that has one."""
         return self.computes and self.context.device.startswith("cuda")
+
+    def wanted(self) -> bool:
+        """Returns whether the configuration asks for it."""
+        return True
 
     def revision(self) -> str:
         """Returns the identity of the weights or tables the stage depends on beyond its parameters ("" for none).

@@ -12,7 +12,7 @@ from stages import audio
 from stages.base import Filtered, Reject, Stage, guarded, single
 from stages.codecs import Codec, codec_identity, identity_of, load_codec
 from stages.config import StageConfig, runtime
-from stages.errors import AudioError, WeightsError
+from stages.errors import WeightsError
 from stages.manifest import CODEC, EMBEDDINGS, CodeRows, atomic, write_text
 from stages.records import CodecIdentity, Encoded, Utterance, to_line
 
@@ -101,13 +101,7 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
         import torch
 
         path = self.context.source(item.recording)
-        wave, rate = audio.read(path, item.start_samples, item.end_samples)
-        wave = audio.resample(wave, rate, self._codec.sample_rate)
-        if not len(wave) or not np.isfinite(wave).all():
-            raise AudioError(
-                f"`{path}` must hold at least one finite sample at {self._codec.sample_rate} Hz, but its cut from"
-                f" {item.start_samples} to {item.end_samples} holds {len(wave)} samples, or too large ones."
-            )
+        wave = audio.read_cut(path, item.start_samples, item.end_samples, self._codec.sample_rate)
         return [torch.tensor(wave)]
 
     def _encoded(self, item: Utterance, codes_KT: "Tensor") -> Encoded:

@@ -1,6 +1,5 @@
 """The stage `hdf5`: utterances and codes into the store that the trainer reads."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,9 @@ import numpy as np
 
 from stages.base import Filtered, Reject, Stage, single
 from stages.config import StageConfig
-from stages.manifest import CODEC, atomic, digest_of, read_receipt
-from stages.records import CodecIdentity, Encoded
-from stages.store import INDEX, StoreShards, open_store, write_index
+from stages.manifest import atomic, read_codec
+from stages.records import Encoded
+from stages.store import StoreShards, index_shards, open_store
 
 
 class Hdf5Config(StageConfig):
@@ -47,11 +46,8 @@ class Hdf5(Stage[Hdf5Config, Encoded, Encoded]):
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
         """Writes the index, and the `.npy` files where they are wanted."""
-        codec = CodecIdentity.from_json(json.loads((self.context.dataset / "encode" / CODEC).read_text()))
-        receipts = [read_receipt(folder, shard) for shard in shards]
-        fingerprint = digest_of([codec.to_json(), [receipt.digest for receipt in receipts if receipt]])
-        write_index(folder, [f"{shard}.h5" for shard in shards], codec, fingerprint)
-        return [INDEX, *(_write_npy(folder) if self.config.npy else [])]
+        index = index_shards(folder, shards, read_codec(self.context.dataset))
+        return [index, *(_write_npy(folder) if self.config.npy else [])]
 
 
 def _write_npy(folder: Path) -> list[str]:

@@ -23,8 +23,8 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
-from stages.errors import ArtefactError
-from stages.records import Encoded, Record, Utterance, to_line
+from stages.errors import ArtefactError, MissingInputError
+from stages.records import CodecIdentity, Encoded, Record, Utterance, to_line
 
 LAYOUT = 2
 """Version of the layout on disk; part of every fingerprint."""
@@ -146,6 +146,21 @@ METADATA = "metadata.parquet"
 """Beside the shards of `metadata`: the table."""
 OUT, ITEMS = "out.jsonl", "items.jsonl"
 _ASIDE = frozenset({OUT, ITEMS})
+
+
+def read_codec(dataset: Path) -> CodecIdentity:
+    """Returns the identity of the codec that made a dataset's codes.
+
+    Raises:
+        MissingInputError: if there is none yet; says which command makes it.
+    """
+    path = dataset / "encode" / CODEC
+    try:
+        return CodecIdentity.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise MissingInputError(
+            f"`{path}` can't be read: {error.strerror}. Run `valle-prep encode --out {dataset}` first."
+        ) from error
 
 
 def digest_of(value: Any) -> str:

@@ -74,6 +74,12 @@ def mixture_id(utterance: str, kind: Mixture) -> str:
     return f"{utterance}@{kind}"
 
 
+def utterance_of(item_id: str) -> str:
+    """Returns the id of the utterance that something was made of, or that it is: the inverse of `mixture_id`."""
+    uid, _, kind = item_id.rpartition("@")
+    return uid if kind in MIXTURES else item_id
+
+
 def id_of(path: str) -> str:
     r"""Returns the id of a file: its path as text, in which a byte that is no UTF-8 reads `\xE9`, and `\` reads `\\`.
 

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.errors import ArtefactError, MissingInputError
-from stages.manifest import atomic, digest_of
+from stages.manifest import atomic, digest_of, read_receipt
 from stages.records import (
     MIXTURES,
     CodecIdentity,
@@ -290,6 +290,14 @@ def open_store(path: Path | str) -> Store:
 def rows_digest(ids: Sequence[str]) -> str:
     """Returns a hash of the rows' ids in order: what an array by row number belongs to."""
     return digest_of(list(ids))
+
+
+def index_shards(folder: Path, shards: Sequence[str], codec: CodecIdentity) -> str:
+    """Writes `index.h5` over a stage's sealed shards, given by name; returns its name."""
+    receipts = [read_receipt(folder, shard) for shard in shards]
+    fingerprint = digest_of([codec.to_json(), [receipt.digest for receipt in receipts if receipt]])
+    write_index(folder, [f"{shard}.h5" for shard in shards], codec, fingerprint)
+    return INDEX
 
 
 def write_index(folder: Path, shards: Sequence[str], codec: CodecIdentity, fingerprint: str) -> None:

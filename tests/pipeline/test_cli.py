@@ -115,3 +115,20 @@ def test_the_similar_table_joins_the_metadata(dataset: Path) -> None:
 
 def test_the_configuration_round_trips() -> None:
     assert load_config(PrepConfig) == PrepConfig()
+
+
+def test_optional_stages_are_left_out_until_they_are_asked_for(
+    capsys: pytest.CaptureFixture[str], voices: Path, tmp_path: Path
+) -> None:
+    out = ("--out", tmp_path / "d", "--scheduler", "sync")
+    assert prep("run", voices, *out, *EMBEDDED[:2], "--dry-run", "--json") == 0
+    planned = [row["stage"] for row in json.loads(capsys.readouterr().out)["plan"]]
+    assert planned == [name for name in STAGES if name != "mix"]
+    assert prep("transcribe", voices, *out, "--quiet") == 0
+    capsys.readouterr()
+    assert prep("status", *out, "--json") == 0
+    assert "mix" not in [row["stage"] for row in json.loads(capsys.readouterr().out)["stages"]]
+    line = error_of(capsys, "mix", "--out", tmp_path / "d", "--scheduler", "sync")
+    assert line == "error: `mix`: nothing to mix: set `mix.noise`, `mix.speech` or `mix.shift`"
+    line = error_of(capsys, "mix", "--out", tmp_path / "d", "--set", "mix.noise=nowhere")
+    assert "`nowhere` must be a folder of recordings, but is not there" in line

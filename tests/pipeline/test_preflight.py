@@ -10,9 +10,12 @@ from pipeline import estimate
 from pipeline.config import STAGES, PrepConfig, build_stage
 from pipeline.preflight import Sample, try_sample
 from stages.base import Context
+from stages.codecs import codec_identity
 from stages.config import load_config
 from stages.errors import WeightsError
 from stages.g2p import G2p
+from stages.manifest import CODEC
+from stages.records import to_line
 from tests.pipeline.conftest import EMBEDDED, prep
 
 
@@ -27,7 +30,9 @@ def test_every_stage_takes_the_sample(name: str, tmp_path: Path, monkeypatch: py
     stage = type(build_stage(name, PrepConfig(), Context(tmp_path)))
     honest, outcomes = stage.process, []
     monkeypatch.setattr(stage, "process", lambda self, items: outcomes.extend(found := honest(self, items)) or found)
-    assert try_sample(sample(name, tmp_path, "slice.min_s=0.5")) == []
+    (tmp_path / "encode").mkdir()
+    (tmp_path / "encode" / CODEC).write_text(to_line(codec_identity("embedded").to_json()))
+    assert try_sample(sample(name, tmp_path, "slice.min_s=0.5", "mix.shift=true")) == []
     assert len(outcomes) == 1
     assert not hasattr(outcomes[0][0], "reason"), "the sample is a sound one"
 
@@ -71,4 +76,4 @@ def test_too_little_room_is_told_before(
     monkeypatch.setattr(estimate, "bytes_per_item", lambda *_: 2**20)
     assert prep("run", voices, "--out", tmp_path / "new", "--scheduler", "sync", "--quiet", *EMBEDDED) == 1
     line = capsys.readouterr().err
-    assert "needs about 134 MiB for 16 recordings, but its disk has 0 MiB free" in line
+    assert "needs about 154 MiB for 16 recordings, but its disk has 0 MiB free" in line

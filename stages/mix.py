@@ -1,0 +1,308 @@
+"""The stage `mix`: noise, other speakers and other pitches, mixed beforehand for the tasks that need them.
+
+Which noise and which interfering speaker an utterance gets depends on its id, `mix.seed` and the files there are,
+and on nothing else. It makes nothing unless it is told of what: `valle-prep run` leaves it out until then.
+"""
+
+import hashlib
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from stages import audio
+from stages.base import Filtered, Reject, Stage, guarded
+from stages.codecs import Codec, codec_identity, identity_of, load_codec
+from stages.config import StageConfig, runtime
+from stages.errors import AudioError, MissingInputError, UsageError, WeightsError
+from stages.manifest import digest_of, read_codec
+from stages.records import Encoded, Mixture, Recording, Wave, mixture_id, path_of
+from stages.scan import walk
+from stages.store import StoreShards, index_shards
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MOST_CANDIDATES = 1000
+_TRIED = 8
+"""Files that are tried for an utterance, where one can't be read or holds only silence."""
+
+Range = tuple[float, float]
+
+
+class MixConfig(StageConfig):
+    """What is mixed, and how loudly."""
+
+    noise: str | None = runtime(None)
+    """A folder of recordings of noise (at most 1,000 of its files are used): makes `noisy` and `noise`, for the tasks
+    `ns`, `sr` and `nse`. Its files' names and lengths in bytes, not its place, are part of the fingerprint."""
+    speech: str | None = runtime(None)
+    """A folder of speech as `<group>/<speaker>/<file>` or `<speaker>/<file>`, such as the voices themselves, likewise:
+    makes `overlaid`, for the task `tse`."""
+    shift: bool = False
+    """Whether to make `shifted`, for the task `vc`."""
+    snr_db: Range = Field(default=(-5.0, 20.0), strict=False)
+    """How much louder than the noise the speech is, in dB: lowest and highest, all equally likely."""
+    gain: Range = Field(default=(0.5, 0.75), strict=False)
+    """How loud the other speaker is in `overlaid`: least and most, as a multiple of the speech's root mean square."""
+    semitones: Range = Field(default=(2.0, 6.0), strict=False)
+    """How far the pitch is shifted, up or down: least and most."""
+    seed: int = 0
+    """Of all choices."""
+    batch_size: int = runtime(8, ge=1)
+    """Utterances whose mixtures share one call of the codec. On the CPU it changes nothing; on CUDA rounding may."""
+
+    @model_validator(mode="after")
+    def _check_ranges(self) -> Self:
+        for name in ("snr_db", "gain", "semitones"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"`{name}` must go from the lower to the higher, but is [{low}, {high}]")
+        if min(*self.gain, *self.semitones) <= 0:
+            raise ValueError("`gain` and `semitones` must be greater than 0")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that may be mixed in."""
+
+    path: str
+    """Below its folder."""
+    speaker: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Clip:
+    """A wave to be encoded."""
+
+    kind: Mixture
+    wave: Wave
+
+
+class Mix(Stage[MixConfig, Encoded, Encoded]):
+    """Mixes each utterance with noise and other speech, shifts its pitch, and encodes what comes out."""
+
+    name = "mix"
+    needs = "encode"
+    version = 1
+    one_to_one = False
+    computes = True
+    optional = True
+    format = StoreShards()
+    joins = ("encode",)
+
+    _codec: Codec
+
+    @property
+    def batch_size(self) -> int:
+        """Utterances for one call of `process`."""
+        return self.config.batch_size
+
+    def wanted(self) -> bool:
+        """Returns whether there is anything to mix."""
+        return bool(self.config.noise or self.config.speech or self.config.shift)
+
+    @cached_property
+    def noises(self) -> list[Candidate]:
+        """The files of `mix.noise`."""
+        return candidates(Path(self.config.noise)) if self.config.noise else []
+
+    @cached_property
+    def speeches(self) -> list[Candidate]:
+        """The files of `mix.speech`."""
+        return candidates(Path(self.config.speech)) if self.config.speech else []
+
+    def revision(self) -> str:
+        """Returns a short hash of the names and lengths of the files that may be mixed in."""
+        files = [[[one.path, one.bytes] for one in some] for some in (self.noises, self.speeches)]
+        return digest_of(files)[:12] if any(files) else ""
+
+    def check(self, items: Iterable[Encoded]) -> list[str]:  # noqa: ARG002
+        """Returns what is wrong with the folders and with the codec's weights."""
+        if not self.wanted():
+            return ["nothing to mix: set `mix.noise`, `mix.speech` or `mix.shift`"]
+        problems = []
+        for folder in filter(None, (self.config.noise, self.config.speech)):
+            try:
+                candidates(Path(folder), most=1)
+            except UsageError as error:
+                problems.append(str(error))
+        try:
+            codec = read_codec(self.context.dataset)
+            codec_identity(codec.name, self.context.weights, sample_rate=codec.sample_rate)
+        except MissingInputError:
+            pass  # `encode` is yet to run, and looks after its weights itself
+        except WeightsError as error:
+            problems.append(str(error))
+        return problems
+
+    def setup(self) -> None:
+        """Loads the codec that made the utterances' codes.
+
+        Raises:
+            MissingInputError: if `encode` hasn't run.
+            CodecError: if the weights aren't those that it used.
+        """
+        codec = read_codec(self.context.dataset)
+        device, rate = self.context.device, codec.sample_rate
+        self._codec = load_codec(codec.name, self.context.weights, device, sample_rate=rate)
+        codec.require(identity_of(self._codec), str(self.context.weights or codec.name))
+
+    def process(self, items: Sequence[Encoded]) -> list[list[Encoded | Filtered | Reject]]:
+        """Mixes and encodes; what can't be made of an utterance is left out, and the rest of it stays."""
+        import torch
+
+        mixed = guarded(items, self._mix, root=self.context.voices)
+        clips = [one for outcomes in mixed for one in outcomes if isinstance(one, _Clip)]
+        codes = iter(self._codec.encode([torch.tensor(clip.wave) for clip in clips]) if clips else [])
+        return [
+            [self._encoded(item, one.kind, next(codes)) if isinstance(one, _Clip) else one for one in outcomes]
+            for item, outcomes in zip(items, mixed, strict=True)
+        ]
+
+    def _encoded(self, item: Encoded, kind: Mixture, codes_KT: "Tensor") -> Encoded:
+        smallest = np.min_scalar_type(self._codec.codebook_size - 1)
+        row = replace(item.utterance, id=mixture_id(item.id, kind), frames=codes_KT.shape[1])
+        return Encoded(row, codes_KT.numpy().astype(smallest))
+
+    def _mix(self, item: Encoded) -> list[_Clip | Filtered | Reject]:
+        row = item.utterance
+        path = self.context.source(row.recording)
+        speech = audio.read_cut(path, row.start_samples, row.end_samples, self._codec.sample_rate)
+        if not np.any(speech):
+            return [Filtered(item.id, "Silent", "there is nothing but silence, so nothing is louder or softer than it")]
+        made: list[_Clip | Filtered | Reject] = []
+        if self.config.noise:
+            made += self._with_noise(item.id, speech)
+        if self.config.speech:
+            made += self._with_speaker(item, speech)
+        if self.config.shift:
+            sign = 1 if self._draw(item.id, "direction") < 0.5 else -1
+            semitones = sign * self._between(self.config.semitones, item.id, "semitones")
+            made.append(_Clip("shifted", limited(shifted(speech, self._codec.sample_rate, semitones))[0]))
+        return made
+
+    def _with_noise(self, uid: str, speech: Wave) -> list[_Clip | Filtered | Reject]:
+        assert self.config.noise
+        noise = self._stretch(Path(self.config.noise), self.noises, uid, "noise", len(speech))
+        if noise is None:
+            return [_unusable(mixture_id(uid, "noisy"), "noise")]
+        noise = at_snr(speech, noise, self._between(self.config.snr_db, uid, "snr"))
+        noisy, noise = limited(speech + noise, noise)
+        return [_Clip("noisy", noisy), _Clip("noise", noise)]
+
+    def _with_speaker(self, item: Encoded, speech: Wave) -> list[_Clip | Filtered | Reject]:
+        assert self.config.speech
+        own, uid = item.utterance.speaker, mixture_id(item.id, "overlaid")
+        others = [one for one in self.speeches if one.speaker != own]
+        if not others:
+            return [Filtered(uid, "NoOtherSpeaker", f"all files of `mix.speech` are of a speaker named `{own}`")]
+        other = self._stretch(Path(self.config.speech), others, item.id, "speech", len(speech))
+        if other is None:
+            return [_unusable(uid, "speech")]
+        gain = self._between(self.config.gain, item.id, "gain")
+        return [_Clip("overlaid", limited(speech + at_snr(speech, other, -20 * np.log10(gain)))[0])]
+
+    def _stretch(
+        self, folder: Path, files: Sequence[Candidate], uid: str, what: Literal["noise", "speech"], samples: int
+    ) -> Wave | None:
+        """Returns so many samples of the first file, in an order by hash, that can be read and isn't silent."""
+        order = heapq.nsmallest(_TRIED, files, key=lambda one: (self._draw(uid, what, one.path), one.path))
+        for one in order:
+            try:
+                wave = stretch(
+                    folder / path_of(one.path), samples, self._codec.sample_rate, self._draw(uid, what, "place")
+                )
+            except AudioError:
+                continue  # the file is at fault, not the utterance
+            if np.any(wave):
+                return wave
+        return None
+
+    def _draw(self, *what: str) -> float:
+        """Returns a number from 0 to 1, always the same for the same."""
+        text = "\n".join([str(self.config.seed), *what])
+        digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+        return int.from_bytes(digest[:8], "big") / 2**64
+
+    def _between(self, bounds: Range, *what: str) -> float:
+        low, high = bounds
+        return low + (high - low) * self._draw(*what)
+
+    def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
+        """Writes the index: the mixtures are a store of their own."""
+        return [index_shards(folder, shards, read_codec(self.context.dataset))]
+
+
+def _unusable(uid: str, what: str) -> Reject:
+    message = f"none of {_TRIED} files of `mix.{what}` that were tried can be read and holds sound"
+    return Reject(uid, "NothingToMix", message, f"look at `mix.{what}`; then `valle-prep retry --reason NothingToMix`")
+
+
+def candidates(folder: Path, most: int = MOST_CANDIDATES) -> list[Candidate]:
+    """Returns the audio files below a folder whose paths have the smallest hashes, so that adding one changes little.
+
+    Raises:
+        UsageError: if the folder is missing, can't be listed or holds none.
+    """
+
+    def order(recording: Recording) -> tuple[bytes, str]:
+        return hashlib.sha256(recording.id.encode()).digest(), recording.id
+
+    files: Iterator[Recording] = walk(folder, Counter())
+    chosen = heapq.nsmallest(most, files, key=order)
+    paths = [folder / path_of(one.id) for one in chosen]
+    pairs = zip(chosen, paths, strict=True)
+    return [Candidate(one.id, one.speaker, path.stat().st_size) for one, path in pairs if path.is_file()]
+
+
+def stretch(path: Path, samples: int, sample_rate: int, place: float) -> Wave:
+    """Returns a stretch of a recording; a shorter recording is repeated.
+
+    Args:
+        path: The recording.
+        samples: Length, at `sample_rate`.
+        sample_rate: Hz.
+        place: Where it begins: 0 at the recording's beginning, 1 as late as it may.
+
+    Raises:
+        AudioError: if the recording can't be read.
+    """
+    info = audio.probe(path)
+    wanted = -(-samples * info.sample_rate // sample_rate)
+    start = int(place * max(info.samples - wanted, 0))
+    end = start + wanted if info.samples > wanted else None
+    wave, rate = audio.read(path, start, end)
+    return np.resize(audio.resample(wave, rate, sample_rate), samples)
+
+
+def at_snr(speech: Wave, noise: Wave, snr_db: float) -> Wave:
+    """Returns noise scaled so that the speech's mean power is `snr_db` above it; neither may be silent."""
+    power, noise_power = (float(np.mean(np.square(wave, dtype=np.float64))) for wave in (speech, noise))
+    return noise * np.float32(np.sqrt(power / noise_power / 10 ** (snr_db / 10)))
+
+
+def limited(*waves: Wave) -> list[Wave]:
+    """Returns waves made softer, all alike, where one of them leaves [-1, 1]."""
+    peak = max(float(np.abs(wave).max()) for wave in waves)
+    return [wave / np.float32(peak) for wave in waves] if peak > 1 else list(waves)
+
+
+def shifted(wave: Wave, sample_rate: int, semitones: float) -> Wave:
+    """Returns a wave of the same length at another pitch (phase vocoder, librosa)."""
+    from librosa.effects import pitch_shift
+
+    n_fft = min(2048, len(wave))
+    made: Any = pitch_shift(wave, sr=sample_rate, n_steps=semitones, n_fft=n_fft)
+    return np.asarray(made, np.float32)
+
+
+STAGE = Mix
