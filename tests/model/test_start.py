@@ -36,9 +36,8 @@ def says(network: Decoder, tokenizer: Tokenizer, store: MemoryStore, configure: 
     """Returns the logits of every head for an AR and a NAR document of the first utterance."""
     examples = Examples(store, tokenizer, configure(data__validation=0.0).data, "train")
     logits = []
-    for mode, level in (("ar", 0), ("nar", 3), ("stt", 0)):
-        draw = examples.draw(0, np.random.default_rng(0))
-        item = examples.document(examples.recast(draw, mode, level))
+    for kind in (("ar", 0), ("nar", 3), ("stt", 0)):
+        item = examples.document(examples.draw(0, np.random.default_rng(0), kind))
         parts = (torch.from_numpy(x) for x in (item.tokens_L, item.codes_LK, item.positions_L))
         hidden_LD = network.eval().hidden(*parts, Packed([len(item)], int(item.causal), torch.device("cpu")))
         logits.append(network.logits(hidden_LD, item.head))

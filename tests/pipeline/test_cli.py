@@ -128,7 +128,7 @@ def test_optional_stages_are_left_out_until_they_are_asked_for(
     capsys.readouterr()
     assert prep("status", *out, "--json") == 0
     assert "mix" not in [row["stage"] for row in json.loads(capsys.readouterr().out)["stages"]]
-    line = error_of(capsys, "mix", "--out", tmp_path / "d", "--scheduler", "sync")
+    line = error_of(capsys, "mix", "--out", tmp_path / "d", "--scheduler", "sync", code=1)
     assert line == "error: `mix`: nothing to mix: set `mix.noise`, `mix.speech` or `mix.shift`"
-    line = error_of(capsys, "mix", "--out", tmp_path / "d", "--set", "mix.noise=nowhere")
+    line = error_of(capsys, "mix", "--out", tmp_path / "d", "--set", "mix.noise=nowhere", code=1)
     assert "`nowhere` must be a folder of recordings, but is not there" in line
