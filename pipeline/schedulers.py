@@ -168,6 +168,9 @@ def _settings() -> dict[str, Any]:
         # Every death is reported at once: the runner finds the item that caused it, and spares its neighbours.
         "distributed.scheduler.allowed-failures": 0,
         "distributed.worker.daemon": False,
+        "distributed.worker.preload": ["pipeline.preload"],
+        # Samples of the last minute: of an hour they would be most of what the client's memory grows by.
+        "distributed.admin.system-monitor.log-length": 120,
         **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in _ENVIRONMENT.items()},
     }
 

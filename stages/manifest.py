@@ -152,14 +152,15 @@ def read_codec(dataset: Path) -> CodecIdentity:
     """Returns the identity of the codec that made a dataset's codes.
 
     Raises:
-        MissingInputError: if there is none yet; says which command makes it.
+        MissingInputError: if there is none yet, or it is damaged; says which command makes it.
     """
     path = dataset / "encode" / CODEC
     try:
         return CodecIdentity.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is damaged"
         raise MissingInputError(
-            f"`{path}` can't be read: {error.strerror}. Run `valle-prep encode --out {dataset}` first."
+            f"`{path}` can't be read: {why}. Run `valle-prep encode --out {dataset}` first."
         ) from error
 
 

@@ -18,7 +18,7 @@ LEAVES_FOR_MODEL = {"errors", "config", "records", "console", "audio", "codecs",
 HOMES = {
     "typer": {"pipeline/cli.py", "pipeline/options.py", "model/cli.py"},
     "dask": {"pipeline/cluster.py", "pipeline/schedulers.py"},
-    "distributed": {"pipeline/cluster.py", "pipeline/schedulers.py", "pipeline/slurm.py"},
+    "distributed": {"pipeline/cluster.py", "pipeline/schedulers.py", "pipeline/slurm.py", "pipeline/preload.py"},
     "dask_cuda": {"pipeline/schedulers.py"},
     "dask_jobqueue": {"pipeline/slurm.py"},
     "h5py": {"stages/store.py"},

@@ -15,7 +15,7 @@ import pytest
 from stages.manifest import list_shards
 from tests.faults.conftest import EMBEDDED, PROGRAM, command, digests, leftovers, poison, prep, sync
 
-OTHER_BATCHES = ("--set", "encode.batch_size=3", "--set", "transcribe.batch_size=1")
+OTHER_BATCHES = ("--set", "encode.batch_size=3", "--set", "transcribe.batch_size=1", "--set", "mix.batch_size=5")
 
 
 def test_four_workers(voices: Path, reference: dict[str, str], tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_killed_under_one_and_resumed_by_a_cluster_of_two(
 def test_stage_by_stage_in_odd_batches(voices: Path, reference: dict[str, str], tmp_path: Path) -> None:
     out = tmp_path / "dataset"
     assert sync("transcribe", voices, "--out", out, *OTHER_BATCHES) == 0
-    for stage in ("slice", "g2p", "encode", "hdf5", "metadata", "similar"):
+    for stage in ("slice", "g2p", "encode", "hdf5", "metadata", "similar", "mix"):
         assert sync(stage, "--out", out, *OTHER_BATCHES) == 0
     assert digests(out) == reference
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -125,6 +126,13 @@ class TestLocal:
             threads = client.run(lambda: [os.environ[name] for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")])
             assert list(threads.values()) == [["1", "1"]] * 2
             assert client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.allowed_failures) == 0
+
+    def test_what_a_killed_worker_leaves_is_removed(self) -> None:
+        with started(parse("local", jobs=1)) as client:
+            ((folder, worker),) = client.run(lambda: (tempfile.mkdtemp(), os.getpid())).values()
+            assert Path(folder).is_dir()
+            os.kill(worker, signal.SIGKILL)
+        assert not Path(folder).exists()
 
     def test_without_a_gpu_device_none_is_offered(self) -> None:
         scheduler = parse("local", jobs=1)
