@@ -7,11 +7,14 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stages.console import run_app
+
+if TYPE_CHECKING:
+    from model.inference import Speech
 
 app = typer.Typer(
     help="Trains a codec language model on a dataset that valle-prep made, and speaks with it.",
@@ -111,6 +114,82 @@ def synth(
         unmasking=Unmasking(steps, guidance, sampling=sampling),
     )
     write_wav(out, speech.samples, speech.sample_rate)
+    _tell(speech, out, voice.checkpoint.folder, as_json=as_json, quiet=quiet)
+
+
+class Task(StrEnum):
+    """What can be made of speech; the keys of `model.tasks.TRANSFORMS`."""
+
+    NS = "ns"
+    SR = "sr"
+    TSE = "tse"
+    CSE = "cse"
+    NSE = "nse"
+    VC = "vc"
+
+
+@app.command()
+def transform(
+    task: Annotated[
+        Task,
+        typer.Argument(
+            help="ns: take the noise away; sr: the speech; tse: all but one speaker; cse, nse: replace a part of"
+            " clean or noisy speech; vc: change the voice."
+        ),
+    ],
+    audio: Annotated[Path, typer.Argument(metavar="INPUT", help="A recording.")],
+    out: Annotated[Path, typer.Argument(help="The WAV file to write.")],
+    *,
+    model: Annotated[Path, typer.Option(help="A run's folder, a checkpoint or an exported file.")],
+    text: Annotated[str | None, typer.Option(help="All that is said in OUT; needed for cse and nse.")] = None,
+    prompt: Annotated[Path | None, typer.Option(metavar="REF", help="With tse and vc: the voice.")] = None,
+    replace: Annotated[
+        str | None, typer.Option(metavar="START-END", help="With cse and nse: what to replace, in seconds: 1.2-1.8.")
+    ] = None,
+    mode: Annotated[Mode, typer.Option(help="ar: frame by frame; nar-len: its length, then all at once.")] = Mode.AR,
+    steps: Annotated[int, typer.Option(help="With nar-len: passes of the network.")] = 25,
+    guidance: Annotated[float, typer.Option(help="With nar-len: how strictly input and text hold; 1 is off.")] = 2.5,
+    temperature: Annotated[float, typer.Option(help="0 is greedy, 1 the model's own spread.")] = 1.0,
+    top_k: Annotated[int, typer.Option(help="Only the k likeliest codes; 0 for all.")] = 0,
+    top_p: Annotated[float, typer.Option(help="Only the likeliest codes of this probability.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same speech.")] = 0,
+    language: Annotated[str | None, typer.Option(help="Code such as en; told from the text if not given.")] = None,
+    max_s: Annotated[float | None, typer.Option(help="Longest input and output, in seconds.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    codec: Annotated[str | None, typer.Option(help="Another decoder of the same codes, such as vocos.")] = None,
+    codec_weights: Annotated[Path | None, typer.Option(help="The codec's weights.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make speech of speech: without noise, of one speaker of two, edited, in another voice."""
+    from model.inference import Synthesizer
+    from model.masked import Unmasking
+    from model.samplers import Sampling
+    from model.transform import parse_stretch
+    from stages.audio import write_wav
+
+    sampling = Sampling(temperature, top_k, top_p)
+    replace_s = parse_stretch(replace) if replace else None
+    voice = Synthesizer.load(model, device, codec=codec, codec_weights=codec_weights)
+    speech = voice.transform(
+        task.value,
+        audio,
+        text=text,
+        prompt=prompt,
+        replace_s=replace_s,
+        language=language,
+        seed=seed,
+        max_s=max_s,
+        mode=mode.value,
+        ar=sampling,
+        unmasking=Unmasking(steps, guidance, sampling=sampling),
+    )
+    write_wav(out, speech.samples, speech.sample_rate)
+    _tell(speech, out, voice.checkpoint.folder, as_json=as_json, quiet=quiet)
+
+
+def _tell(speech: "Speech", out: Path, model: Path, *, as_json: bool, quiet: bool) -> None:
+    """Says what came of it."""
     if speech.unseen and not quiet:
         typer.echo(f"note: the model was never taught {' '.join(speech.unseen)} and guesses at it", err=True)
     if speech.cut and not quiet:
@@ -121,7 +200,7 @@ def synth(
         "language": speech.language,
         "phonemes": speech.phonemes,
         "compute_s": round(speech.compute_s, 3),
-        "model": str(voice.checkpoint.folder),
+        "model": str(model),
     }
     if as_json or not quiet:
         _show(about, as_json)

@@ -29,6 +29,7 @@ def generate(
     conditions: Sequence[Condition],
     *,
     max_frames: int,
+    min_frames: int = 1,
     ar: Sampling = PLAIN,
     nar: Sampling = GREEDY,
     generator: torch.Generator | None = None,
@@ -40,16 +41,16 @@ def generate(
         tokenizer: The vocabulary it was trained with.
         conditions: What to say, and in whose voice.
         max_frames: Most frames of a response.
+        min_frames: Fewest, at least 1.
         ar: How codebook 0 is drawn.
         nar: How the other codebooks are drawn.
         generator: Of the network's device.
 
     Returns:
-        One `[K, T]` array of uint16 per condition, 1 <= T <= `max_frames`.
+        One `[K, T]` array of uint16 per condition, `min_frames` <= T <= `max_frames`.
     """
-    first_codes = generate_first(
-        network, tokenizer, conditions, max_frames=max_frames, sampling=ar, generator=generator
-    )
+    lengths = {"max_frames": max_frames, "min_frames": min_frames}
+    first_codes = generate_first(network, tokenizer, conditions, **lengths, sampling=ar, generator=generator)
     return generate_rest(network, tokenizer, conditions, first_codes, sampling=nar, generator=generator)
 
 
@@ -60,12 +61,13 @@ def generate_first(
     conditions: Sequence[Condition],
     *,
     max_frames: int,
+    min_frames: int = 1,
     sampling: Sampling,
     generator: torch.Generator | None = None,
 ) -> list[Codes]:
     """Draws codebook 0 frame by frame until each row's stop code; `[1, T]` for each condition.
 
-    A response has at least one frame: the stop code is ruled out for the first.
+    The stop code is ruled out for the first `min_frames` frames.
     """
     device = network.token_embedding.weight.device
     batch, stop = len(conditions), network.codebook_size
@@ -79,7 +81,7 @@ def generate_first(
     check_every = _CHECK_EVERY.get(device.type, 16)
     for frame in range(max_frames):
         logits_BV = network.logits(last_BD, 0)
-        if frame == 0:
+        if frame < min_frames:
             logits_BV[:, stop] = -torch.inf
         code_B = sample(logits_BV, sampling, generator)
         drawn.append(code_B)

@@ -18,6 +18,8 @@ from model.generate import generate, generate_rest
 from model.hearing import Heard, hear
 from model.masked import Unmasking, generate_masked, predict_frames
 from model.samplers import GREEDY, PLAIN, Sampling
+from model.tasks import TRANSFORMS, Transform
+from model.transform import check_task, replaced_frames
 from stages.errors import CodecError, TextError, UsageError
 from stages.records import Codes, Wave
 
@@ -44,6 +46,7 @@ class Speech:
     codes: Codes
     """`[K, T]`."""
     language: str
+    """ISO 639-1 code; "" where there is no text."""
     phonemes: str
     unseen: str
     """Symbols of the phonemes that the training set didn't hold: the model guesses them."""
@@ -56,6 +59,17 @@ class Speech:
     def duration_s(self) -> float:
         """Seconds of audio."""
         return len(self.samples) / self.sample_rate
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How a response is made; see `Synthesizer.speak`."""
+
+    mode: Literal["ar", "nar-len"]
+    seed: int
+    ar: Sampling
+    nar: Sampling
+    unmasking: Unmasking
 
 
 class Synthesizer:
@@ -144,24 +158,88 @@ class Synthesizer:
             CodecError: if the prompt's codes don't fit the model.
             UsageError: if `max_s` leaves no frame, or if the model wasn't trained in the mode.
         """
-        needed: tuple[Mode, ...] = ("ar",) if mode == "ar" else ("nar-len", "len")
-        self._check_trained(*needed)
+        self._check_trained(*(("ar",) if mode == "ar" else ("nar-len", "len")))
         started = time.perf_counter()
-        identity = self.checkpoint.meta.codec
-        max_frames = int((max_s or self.checkpoint.config.data.max_s) * identity.frame_rate)
-        if max_frames < 1:
-            raise UsageError(f"`max_s` must be at least one frame ({1 / identity.frame_rate:.3f} s), but is {max_s}.")
+        max_frames = self._max_frames(max_s)
         condition = self.condition(text, prompt, prompt_text=prompt_text, language=language)
-        generator = torch.Generator(self.device).manual_seed(seed)
-        network, tokenizer = self.network, self.checkpoint.tokenizer
-        if mode == "ar":
+        decoding = Decoding(mode, seed, ar, nar, unmasking)
+        return self._say(condition, 1, max_frames, decoding, started=started)
+
+    def transform(
+        self,
+        task: Transform,
+        audio: Prompt,
+        *,
+        text: str | None = None,
+        prompt: Prompt | None = None,
+        replace_s: tuple[float, float] | None = None,
+        language: str | None = None,
+        seed: int = 0,
+        max_s: float | None = None,
+        mode: Literal["ar", "nar-len"] = "ar",
+        ar: Sampling = PLAIN,
+        nar: Sampling = GREEDY,
+        unmasking: Unmasking = DEFAULT,
+    ) -> Speech:
+        """Makes speech of speech: without noise, of one speaker of two, edited, in another voice (`model.tasks`).
+
+        What comes out is as long as the input where noise or a speaker is taken away (`ns`, `sr`, `tse`); else the
+        model says how long it is.
+
+        Args:
+            task: What to do.
+            audio: The speech.
+            text: What is said in what comes out, all of it; `cse` and `nse` must have it, the others may.
+            prompt: The voice, for `tse` and `vc`.
+            replace_s: From when to when the speech is to be replaced, in seconds, for `cse` and `nse`.
+            language: ISO 639-1 code of the text; told from the text if not given.
+            seed: Of all draws, as in `speak`.
+            max_s: Longest input and response, in seconds; the longest utterance of the training set if not given.
+            mode: As in `speak`; so are the rest.
+            ar: How codebook 0 is drawn frame by frame.
+            nar: How the other codebooks are drawn.
+            unmasking: How codebook 0 is made all at once.
+
+        Raises:
+            UsageError: if the model wasn't trained on the task or in the mode, or the task needs what isn't given,
+                or can't do with what is.
+            TextError: if the text's language isn't known.
+            AudioError: if a recording can't be read.
+            CodecError: if codes don't fit the model.
+        """
+        trained = self.checkpoint.config.data
+        check_task(task, trained, self.checkpoint.folder, text=text, prompted=prompt is not None, edits=bool(replace_s))
+        same_length = TRANSFORMS[task].same_length
+        self._check_trained(*(("ar",) if mode == "ar" else ("nar-len",) if same_length else ("nar-len", "len")))
+        started = time.perf_counter()
+        max_frames = self._max_frames(max_s)
+        input_KS = self.prompt_codes(audio, "audio")
+        frames, rate = input_KS.shape[1], self.checkpoint.meta.codec.frame_rate
+        if not 0 < frames <= max_frames:
+            raise UsageError(
+                f"`audio` must be at most {max_frames / rate:g} s long, as the model has learnt it, but is"
+                f" {frames / rate:g} s. Cut it, or raise `max_s`."
+            )
+        phonemes, code = self._spoken(text, language) if text and text.strip() else ("", "")
+        prompt_KP = input_KS[:, :0] if prompt is None else self._cut_prompt(self.prompt_codes(prompt))
+        replaced_S = None if replace_s is None else replaced_frames(frames, rate, *replace_s)
+        condition = Condition(phonemes, code, prompt_KP, task, input_KS, replaced_S)
+        least, most = (frames, frames) if same_length else (1, max_frames)
+        return self._say(condition, least, most, Decoding(mode, seed, ar, nar, unmasking), started=started)
+
+    def _say(self, condition: Condition, least: int, most: int, decoding: Decoding, *, started: float) -> Speech:
+        """Returns a response of `least` to `most` frames."""
+        identity, how = self.checkpoint.meta.codec, decoding
+        generator = torch.Generator(self.device).manual_seed(how.seed)
+        said = self.network, self.checkpoint.tokenizer, [condition]
+        if how.mode == "ar":
             (codes_KT,) = generate(
-                network, tokenizer, [condition], max_frames=max_frames, ar=ar, nar=nar, generator=generator
+                *said, max_frames=most, min_frames=least, ar=how.ar, nar=how.nar, generator=generator
             )
         else:
-            frames = predict_frames(network, tokenizer, [condition], max_frames=max_frames)
-            first = generate_masked(network, tokenizer, [condition], frames, unmasking=unmasking, generator=generator)
-            (codes_KT,) = generate_rest(network, tokenizer, [condition], first, sampling=nar, generator=generator)
+            frames = [most] if least == most else predict_frames(*said, max_frames=most)
+            first = generate_masked(*said, frames, unmasking=how.unmasking, generator=generator)
+            (codes_KT,) = generate_rest(*said, first, sampling=how.nar, generator=generator)
         wave = self.codec.decode(torch.from_numpy(codes_KT)).numpy()
         taken_s = time.perf_counter() - started
         unseen = "".join(sorted(set(condition.phonemes) - set(self.checkpoint.meta.symbols)))
@@ -172,7 +250,7 @@ class Synthesizer:
             language=condition.language,
             phonemes=condition.phonemes,
             unseen=unseen,
-            cut=codes_KT.shape[1] == max_frames,
+            cut=least < most == codes_KT.shape[1],
             compute_s=taken_s,
         )
 
@@ -206,29 +284,45 @@ class Synthesizer:
                 " Train it with a weight above 0 in `data.modes`."
             )
 
+    def _max_frames(self, max_s: float | None) -> int:
+        rate = self.checkpoint.meta.codec.frame_rate
+        max_frames = int((max_s or self.checkpoint.config.data.max_s) * rate)
+        if max_frames < 1:
+            raise UsageError(f"`max_s` must be at least one frame ({1 / rate:.3f} s), but is {max_s}.")
+        return max_frames
+
     def condition(
         self, text: str, prompt: Prompt, *, prompt_text: str | None = None, language: str | None = None
     ) -> Condition:
         """Returns what the network is given for a text and a prompt; raises as `speak` does."""
-        from stages.g2p import phonemize
-        from stages.languages import detect, normalise_code
+        from stages.languages import detect
 
         if not text.strip():
             raise TextError("`text` must hold something to say, but is empty.")
-        code = normalise_code(language) if language else detect(text)
         prompt_KP = self.prompt_codes(prompt)
         if prompt_text is None:
-            config, identity = self.checkpoint.config, self.checkpoint.meta.codec
-            prompt_KP = prompt_KP[:, : max(1, round(config.data.prompt_s * identity.frame_rate))]
-        else:
-            text = f"{prompt_text.strip()} {text}"
+            return Condition(*self._spoken(text, language), self._cut_prompt(prompt_KP), "tts")
+        spoken = self._spoken(f"{prompt_text.strip()} {text}", language or detect(text))
+        return Condition(*spoken, prompt_KP, "tts-c")
+
+    def _cut_prompt(self, prompt_KP: Codes) -> Codes:
+        """Returns as much of a prompt's beginning as prompts had in training."""
+        frames = round(self.checkpoint.config.data.prompt_s * self.checkpoint.meta.codec.frame_rate)
+        return prompt_KP[:, : max(1, frames)]
+
+    def _spoken(self, text: str, language: str | None) -> tuple[str, str]:
+        """Returns the phonemes of a text and its language's code, told from the text if not given."""
+        from stages.g2p import phonemize
+        from stages.languages import detect, normalise_code
+
+        code = normalise_code(language) if language else detect(text)
         # Marks that the training set was prepared without, or never held, would only be noise.
         known = set(self.checkpoint.meta.symbols)
         (phonemes,) = phonemize([text], code, stress=bool(known & _STRESS), punctuation=bool(known & _PUNCTUATION))
-        return Condition(phonemes, code, prompt_KP, "tts" if prompt_text is None else "tts-c")
+        return phonemes, code
 
-    def prompt_codes(self, prompt: Prompt) -> Codes:
-        """Returns the prompt as `[K, P]` codes; raises as `speak` does."""
+    def prompt_codes(self, prompt: Prompt, name: str = "prompt") -> Codes:
+        """Returns the prompt, called `name` in errors, as `[K, P]` codes; raises as `speak` does."""
         if isinstance(prompt, str | Path):
             from stages.audio import read_at
 
@@ -237,14 +331,14 @@ class Synthesizer:
         if tensor.is_floating_point():
             tensor = self.codec.encode([tensor])[0]
         codes_KP: Codes = tensor.cpu().numpy()
-        self._check_codes(codes_KP)
+        self._check_codes(codes_KP, name)
         return codes_KP
 
-    def _check_codes(self, codes_KP: Codes) -> None:
+    def _check_codes(self, codes_KP: Codes, name: str) -> None:
         identity = self.checkpoint.meta.codec
         fits = codes_KP.ndim == 2 and codes_KP.shape[0] == identity.num_codebooks
         if not fits or codes_KP.min(initial=0) < 0 or codes_KP.max(initial=0) >= identity.codebook_size:
             raise CodecError(
-                f"`prompt` must be [{identity.num_codebooks}, P] codes from 0 to {identity.codebook_size - 1}, but is"
+                f"`{name}` must be [{identity.num_codebooks}, P] codes from 0 to {identity.codebook_size - 1}, but is"
                 f" {list(codes_KP.shape)} up to {codes_KP.max(initial=0)}. Encode it with the codec of the model."
             )
