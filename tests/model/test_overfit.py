@@ -8,7 +8,7 @@ import torch
 from model.batching import collate
 from model.config import Arch
 from model.documents import Condition, canvas, document, length_document, text_document
-from model.generate import generate
+from model.generate import generate, generate_first
 from model.hearing import hear
 from model.masked import Unmasking, generate_masked, predict_frames
 from model.samplers import GREEDY
@@ -79,3 +79,46 @@ def test_lengths_canvases_and_phonemes_are_learnt_too(configure: Configure, arch
     assert (filled[0] == codes_KT[0]).all()
     (heard,) = hear(network, tokenizer, [codes_KT], max_tokens=40)
     assert (heard.language, heard.phonemes, heard.ended) == ("en", condition.phonemes, True)
+
+
+def test_what_is_made_of_the_same_input_is_told_by_task_text_and_prompt(configure: Configure) -> None:
+    rng = np.random.default_rng(0)
+    speech, noise, noisy, *voices = (rng.integers(0, 64, (8, 16)).astype(np.uint16) for _ in range(5))
+    words = np.concatenate([speech[:, :4], noisy[:, :7], speech[:, 9:]], axis=1)
+    marked = np.arange(words.shape[1]) // 4 == 1
+    taught = [
+        (Condition("", "en", speech[:, :0], "ns", noisy), speech),
+        (Condition("", "en", speech[:, :0], "sr", noisy), noise),
+        (Condition("", "en", voices[0], "tse", noisy), voices[1]),
+        (Condition("", "en", voices[1], "tse", noisy), voices[0]),
+        (Condition("ab", "en", speech[:, :0], "cse", words, marked), speech),
+        (Condition("ba", "en", speech[:, :0], "cse", words, marked), noisy[:, :9]),
+        (Condition("ab", "en", speech[:, :0], "nse", words, marked), noisy),
+        (Condition("", "en", voices[0], "vc", noisy), noise[:, :11]),
+    ]
+    conditions, responses = zip(*taught, strict=True)
+    steps = 120
+    rate = {"optimizer__lr": 3e-3, "optimizer__warmup_steps": 10, "trainer__max_steps": steps, "data__validation": 0.0}
+    store = MemoryStore([speech], ["ab"], ["reader"], ["en"])
+    trainer = Trainer(configure(model__width=96, **rate), store, quiet=True)
+    tokenizer = trainer.tokenizer
+    documents = [document(tokenizer, condition, codes_KT, 0, 64) for condition, codes_KT in taught]
+    for condition, codes_KT in taught:
+        spelled = tokenizer.encode(str(codes_KT.shape[1]))
+        documents.append(length_document(tokenizer, condition, spelled, ended=True))
+        documents.append(canvas(tokenizer, condition, codes_KT[0], np.ones(codes_KT.shape[1], bool)))
+    for step in range(steps):
+        trainer.progress.step = step
+        trainer.train_step([collate(documents, 8)])
+
+    network = trainer.raw_network.eval()
+    asked = network, tokenizer, conditions
+    spoken = generate_first(*asked, max_frames=30, sampling=GREEDY)
+    assert [codes_1T[0].tolist() for codes_1T in spoken] == [codes_KT[0].tolist() for codes_KT in responses]
+    frames = predict_frames(*asked, max_frames=900)
+    assert frames == [codes_KT.shape[1] for codes_KT in responses]
+    once = Unmasking(steps=1, guidance=1.0, sampling=GREEDY)
+    filled = generate_masked(*asked, frames, unmasking=once)
+    assert [codes_1T[0].tolist() for codes_1T in filled] == [codes_KT[0].tolist() for codes_KT in responses]
+    held = generate_first(network, tokenizer, conditions[:1], max_frames=20, min_frames=20, sampling=GREEDY)
+    assert held[0].shape == (1, 20), "as long as asked, whatever the network thinks"
