@@ -61,6 +61,10 @@ class Store(Protocol):
     def similar(self, index: int) -> tuple[int, ...]:
         """Returns the rows of a row's neighbours, nearest first; () where there are none."""
 
+    @property
+    def mixtures_fingerprint(self) -> str:
+        """Digest of what `valle-prep mix` made; "" where it hasn't run."""
+
     def has_mixture(self, kind: Mixture) -> Bools:
         """Returns for which rows `valle-prep mix` has made one, `[N]`."""
 
@@ -70,6 +74,13 @@ class Store(Protocol):
 
 _GUIDED = frozenset({"ar", "nar-len"})
 """Modes that can be spoken with guidance."""
+
+
+def content_of(store: Store, config: DataConfig) -> str:
+    """Returns the identity of what a run reads: of the dataset, and of its mixtures where a task may need them."""
+    if not any(config.tasks.get(task) for task in TRANSFORMS):
+        return store.fingerprint
+    return f"{store.fingerprint} {store.mixtures_fingerprint}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

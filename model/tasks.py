@@ -8,8 +8,8 @@
     nse    the same, all of it with noise                the noisy speech    no       of the response
     vc     the same words in another voice               the speech          yes      may be left out
 
-A new task is a function that makes its input, a row in `TRANSFORMS`, and its name in `Transform` and in
-`model.tokenizer.Task`. What is mixed was mixed and encoded beforehand, by `valle-prep mix`: nothing here reads audio.
+A new task is a function that makes its input, a row in `TRANSFORMS`, and its name in `Transform`. What is mixed was
+mixed and encoded beforehand, by `valle-prep mix`: nothing here reads audio.
 
 Source: SpeechX, section III, https://arxiv.org/abs/2308.06873: noise suppression, speech removal, target speaker
 extraction, and speech editing, which keeps the noise where there is some. Here one stretch of an utterance is
@@ -30,6 +30,7 @@ from stages.errors import UsageError
 from stages.records import Mixture
 
 Transform = Literal["ns", "sr", "tse", "cse", "nse", "vc"]
+"""New ones go to the end: the vocabulary holds their markers in this order."""
 Drawn = Literal["tts", Transform]
 """What `data.tasks` weighs; `tts` is `tts-c` as often as `data.continuation_probability` says."""
 DRAWN: tuple[Drawn, ...] = get_args(Drawn)

@@ -10,12 +10,13 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
+from model.tasks import Transform
 from stages.errors import ArtefactError, UsageError
 from stages.languages import LANGUAGES
 
-Task = Literal["tts", "tts-c", "len", "stt", "ns", "sr", "tse", "cse", "nse", "vc"]
+Task = Literal["tts", "tts-c", "len", "stt", Transform]
 """`tts`: the text is that of the response, the prompt is another utterance of the speaker.
 `tts-c`: the text covers prompt and response, which continues the prompt.
 `len`: how many frames the response to a text and a prompt has, in decimal digits.
@@ -23,9 +24,8 @@ Task = Literal["tts", "tts-c", "len", "stt", "ns", "sr", "tse", "cse", "nse", "v
 The others make speech of speech: see `model.tasks`."""
 
 _FIRST: Final[tuple[Task, ...]] = ("tts", "tts-c", "len", "stt")
-_LATER: Final[tuple[Task, ...]] = ("ns", "sr", "tse", "cse", "nse", "vc")
+_LATER: Final[tuple[Task, ...]] = get_args(Transform)
 """Their markers come last, so that the ids of all others stay what they were before these tasks were there."""
-TASKS: Final[tuple[Task, ...]] = (*_FIRST, *_LATER)
 
 _RANGES = (
     (0x20, 0x7E),  # ASCII: Latin letters, digits (espeak's tone numbers), punctuation

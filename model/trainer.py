@@ -28,7 +28,7 @@ from model.checkpoint import (
     save,
 )
 from model.config import TrainConfig
-from model.dataset import Examples, Store
+from model.dataset import Examples, Store, content_of
 from model.device import make_fabric
 from model.interrupt import stop_signals
 from model.loss import Scores, score
@@ -228,7 +228,8 @@ class Trainer:
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "place": asdict(self.progress.place),
         }
-        meta = Meta(self.progress.step, self.store.codec, self.store.fingerprint, tuple(self.store.symbols))
+        content = content_of(self.store, self.config.data)
+        meta = Meta(self.progress.step, self.store.codec, content, tuple(self.store.symbols))
         if self.fabric.is_global_zero:
             save(
                 self.run,
@@ -295,7 +296,7 @@ def resumable(config: TrainConfig, store: Store, *, fresh: bool, resume: bool) -
     meta = read_meta(found)
     meta.codec.require(store.codec, config.data.store)
     differing = read_config(found).differences(config)
-    if meta.dataset != store.fingerprint:
+    if meta.dataset != content_of(store, config.data):
         differing.append("the dataset's content")
     if any(item.startswith("`model.") for item in differing) or (differing and not resume):
         raise UsageError(

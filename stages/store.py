@@ -228,6 +228,11 @@ class Store:
         self.codec.require(mixtures.codec, str(folder))
         return mixtures
 
+    @property
+    def mixtures_fingerprint(self) -> str:
+        """Digest of what `valle-prep mix` made; "" where it hasn't run."""
+        return self._mixtures.fingerprint if self._mixtures else ""
+
     @cached_property
     def _mixture_rows(self) -> dict[Mixture, npt.NDArray[np.int64]]:
         """For each kind, which row of the mixtures was made of which row here; -1 where none was."""

@@ -24,6 +24,7 @@ class MemoryStore:
     languages: Sequence[str]
     codec: CodecIdentity = CODEC
     fingerprint: str = "memory"
+    mixtures_fingerprint: str = ""
     neighbours: dict[int, tuple[int, ...]] = field(default_factory=dict)
     mixtures: dict[tuple[Mixture, int], Codes] = field(default_factory=dict)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,14 +14,14 @@ from model.attention import Packed, Padded
 from model.batching import collate, every_mode
 from model.bench import padded
 from model.config import DataConfig, ModelConfig
-from model.dataset import Draw, Examples
+from model.dataset import Draw, Examples, content_of
 from model.documents import Mode
 from model.loss import score
 from model.network import Decoder
 from model.spans import Span, read_spans
 from model.tasks import DRAWN, TRANSFORMS, Drawn, Transform
 from model.tokenizer import Tokenizer
-from model.trainer import Trainer
+from model.trainer import Trainer, train
 from stages.errors import ConfigError, UsageError
 from stages.records import MIXTURES, Mixture
 from tests.model.conftest import Configure, MemoryStore, make_store
@@ -332,3 +333,15 @@ def test_steps_lower_the_loss_of_each_task(configure: Configure, task: Transform
         scores, _ = trainer.train_step([collate(documents, 8)])
         losses.append(scores.loss_H.sum().item())
     assert losses[-1] < 0.9 * losses[0]
+
+
+def test_a_run_knows_its_mixtures_where_a_task_may_need_them(store: MemoryStore, configure: Configure) -> None:
+    """A run that is gone on with must find the same ones."""
+    store.mix("noisy")
+    with_noise = configure(data__tasks={"tts": 1.0, "ns": 1.0}, trainer__max_steps=1)
+    train(with_noise, replace(store, mixtures_fingerprint="a"), quiet=True)
+    again = with_noise.model_copy(update={"trainer": with_noise.trainer.model_copy(update={"max_steps": 2})})
+    with pytest.raises(UsageError, match="the dataset's content"):
+        train(again, replace(store, mixtures_fingerprint="b"), quiet=True)
+    plain = configure().data
+    assert content_of(store, plain) == content_of(replace(store, mixtures_fingerprint="a"), plain) == "memory"

@@ -91,12 +91,15 @@ def test_neighbours_of_other_rows_are_refused(tmp_path: Path) -> None:
 
 def test_mixtures_are_found_beside_the_store(tmp_path: Path) -> None:
     write(tmp_path / "hdf5", [[item("a", 5), item("b", 7)], [item("c", 9)]])
-    assert not open_store(tmp_path).has_mixture("noisy").any(), "none where `mix` hasn't run"
+    bare = open_store(tmp_path)
+    assert not bare.has_mixture("noisy").any(), "none where `mix` hasn't run"
+    assert bare.mixtures_fingerprint == ""
     write(tmp_path / "mix", [[item("c@noisy", 9), item("c@noise", 9)], [item("a@noisy", 5), item("gone@noisy", 3)]])
     store = open_store(tmp_path)
     assert store.has_mixture("noisy").tolist() == [True, False, True]
     assert store.has_mixture("noise").tolist() == [False, False, True]
     assert not store.has_mixture("shifted").any()
+    assert store.mixtures_fingerprint == "fingerprint"
     np.testing.assert_array_equal(store.mixture("noisy", 0), item("a@noisy", 5).codes_KT)
     np.testing.assert_array_equal(store.mixture("noisy", 2), item("c@noisy", 9).codes_KT)
     with pytest.raises(KeyError, match="b@noisy"):
