@@ -10,6 +10,8 @@ OUT ?= dataset
 ARGS ?=
 KILLS ?= 50
 BIN := .venv/bin
+# Hundreds of processes begin in the tests: each would compile what it imports, which more than doubles its start.
+unexport PYTHONDONTWRITEBYTECODE
 # In the order of their names the longest files (tests/faults) come first: none is left to run alone at the end.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
