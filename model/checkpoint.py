@@ -7,21 +7,21 @@
     meta.json           step, codec identity, dataset fingerprint and symbols
     trainer.pt          optimiser and place in the data (read with `weights_only`)
 
-What `valle export` writes holds the same but `trainer.pt`: one file, with the three JSON files in its metadata.
+`model.saving` writes them. What `valle export` writes holds the same but `trainer.pt`: one file, with the three JSON
+files in its metadata.
 """
 
 import json
-import os
 import pickle
 import re
-import shutil
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from model.config import LoraConfig, TrainConfig
@@ -37,6 +37,8 @@ PARTS = ("config", "tokenizer", "meta")
 """What a checkpoint holds as JSON."""
 EXPORTED = "valle"
 """Where `valle export` keeps them together: a safetensors file's metadata under this key, or this JSON file."""
+BEST = "best"
+"""Below a run's folder, names the checkpoint that validated best."""
 _UNREADABLE = (OSError, SafetensorError, ValueError, KeyError, TypeError)
 
 
@@ -51,6 +53,8 @@ class Meta:
     """Fingerprint of the dataset it learnt from."""
     symbols: tuple[str, ...]
     """Every symbol of that dataset's phonemes."""
+    validation_loss: float | None = None
+    """Mean over the validation set, where it was validated at this very step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,75 +82,33 @@ def checkpoint_folder(run: Path, step: int) -> Path:
     return run / "checkpoints" / f"step-{step:08d}"
 
 
-def save(
-    run: Path,
-    network: Decoder,
-    trainer_state: dict[str, Any],
-    *,
-    config: TrainConfig,
-    tokenizer: Tokenizer,
-    meta: Meta,
-    keep: int,
-) -> Path:
-    """Writes a checkpoint, then removes all but the newest `keep`.
-
-    Args:
-        run: The run's folder.
-        network: The weights.
-        trainer_state: Tensors and plain values in dictionaries and lists.
-        config: All sections.
-        tokenizer: The vocabulary.
-        meta: What the checkpoint is.
-        keep: How many to keep.
-
-    Returns:
-        The checkpoint's folder.
-    """
-    parent = run / "checkpoints"
-    parent.mkdir(parents=True, exist_ok=True)
-    final = checkpoint_folder(run, meta.step)
-    for unfinished in parent.glob(".step-*"):
-        shutil.rmtree(unfinished)
-    temporary = parent / f".{final.name}"
-    temporary.mkdir()
-    weights = {name: weight.detach().cpu().contiguous() for name, weight in network.state_dict().items()}
-    save_file(weights, temporary / "model.safetensors", {"format": "pt"})
-    torch.save(trainer_state, temporary / "trainer.pt")
-    (temporary / "config.json").write_text(config.model_dump_json(indent=1), encoding="utf-8")
-    tokenizer.save(temporary / "tokenizer.json")
-    about = {"format": FORMAT, **asdict(meta), "codec": meta.codec.to_json()}
-    (temporary / "meta.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
-    for path in [*temporary.iterdir(), temporary]:
-        _sync(path)
-    temporary.rename(final)
-    _sync(parent)
-    for _, old in _steps(run)[:-keep]:
-        shutil.rmtree(old)
-    return final
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _steps(run: Path) -> list[tuple[int, Path]]:
-    """Returns the run's checkpoints, oldest first."""
+def steps(run: Path) -> list[tuple[int, Path]]:
+    """Returns a run's checkpoints with their steps, oldest first."""
     folders = (run / "checkpoints").glob("step-*")
     return sorted((int(match[1]), path) for path in folders if (match := _STEP.fullmatch(path.name)))
 
 
 def newest(run: Path) -> Path | None:
     """Returns the run's newest checkpoint, None where there is none."""
-    steps = _steps(run)
-    return steps[-1][1] if steps else None
+    found = steps(run)
+    return found[-1][1] if found else None
+
+
+def ranked(run: Path) -> list[tuple[float, Path]]:
+    """Returns a run's checkpoints with their validation losses, best first; those without one are left out."""
+    losses = []
+    for _, folder in steps(run):
+        with suppress(ArtefactError):  # a damaged one says so to whoever opens it
+            losses.append((read_meta(folder).validation_loss, folder))
+    return sorted((loss, folder) for loss, folder in losses if loss is not None)
 
 
 def find(path: Path) -> Path:
-    """Returns the checkpoint that `path` names: itself, the newest of a run, or one file of `valle export`.
+    """Returns the checkpoint that `path` names.
+
+    Args:
+        path: A checkpoint, one file of `valle export`, a run's folder (its newest checkpoint), or `best` in it (the
+            one that validated best).
 
     Raises:
         MissingInputError: if there is none.
@@ -158,6 +120,14 @@ def find(path: Path) -> Path:
         )
     if path.is_file() or (path / "model.safetensors").is_file():
         return path
+    if path.name == BEST and not path.exists() and newest(path.parent):
+        best = ranked(path.parent)
+        if not best:
+            raise MissingInputError(
+                f"`{path}` must name a checkpoint that was validated, but none in `{path.parent}` was."
+                f" Give `{path.parent}` for the newest."
+            )
+        return best[0][1]
     found = newest(path)
     if found is None:
         raise MissingInputError(
@@ -204,7 +174,8 @@ def read_meta(source: Path) -> Meta:
     try:
         about = json.loads(read_part(source, "meta"))
         codec = CodecIdentity.from_json(about["codec"])
-        meta = Meta(about["step"], codec, about["dataset"], tuple(about["symbols"]))
+        symbols, loss = tuple(about["symbols"]), about.get("validation_loss")
+        meta = Meta(about["step"], codec, about["dataset"], symbols, loss)
         found = about["format"]
     except _UNREADABLE as error:
         raise _damaged(source, "meta.json", "a checkpoint's description", error) from error

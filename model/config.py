@@ -10,6 +10,7 @@ from stages.config import Config, runtime
 
 Arch = Literal["llama", "retnet"]
 ARCHS: tuple[Arch, ...] = get_args(Arch)
+Strategy = Literal["auto", "ddp", "fsdp"]
 Precision = Literal["auto", "32-true", "bf16-mixed", "bf16-true"]
 
 
@@ -178,8 +179,14 @@ class TrainerConfig(Config):
     accumulate: int = Field(default=1, ge=1)
     """Packed batches per update and device."""
     devices: int = runtime(1, ge=1)
-    """Processes that train together by `ddp`, one a GPU or, on the CPU, one a few cores; each has its own batches. Half
-    the devices with twice the `accumulate` give the same run. Under `torchrun`, as many as it starts."""
+    """Processes that train together, one a GPU or, on the CPU, one a few cores; each has its own batches. Half the
+    devices with twice the `accumulate` give the same run. Under `torchrun`, as many as it starts."""
+    strategy: Strategy = runtime("auto")
+    """How they do: `ddp` (each holds all weights; what `auto` takes for more than one) or `fsdp` (each holds a part of
+    the weights, gradients and moments; for what doesn't fit one GPU). A checkpoint opens under all of them."""
+    ema_decay: float = Field(default=0.0, ge=0, lt=1)
+    """Of the moving average of the weights, per step; 0 for none. With it, validation, `valle synth` and `valle export`
+    take the average; the weights themselves are kept beside, for going on."""
     precision: Precision = "auto"
     """`auto` is bf16-mixed on CUDA and on CPUs that multiply in bfloat16, else 32-true."""
     device: str = runtime("auto")
@@ -194,6 +201,11 @@ class TrainerConfig(Config):
     """Steps between two checkpoints."""
     keep: int = runtime(3, ge=1)
     """Checkpoints kept: the newest."""
+    keep_best: int = runtime(1, ge=0)
+    """Checkpoints kept beside these: those that validated best. One that validates better than they is saved at once;
+    the best is `<out>/best` for `valle synth --model`."""
+    max_skips: int = runtime(3, ge=0)
+    """Steps in a row that may be skipped because the gradient isn't finite; one more ends the run."""
     log_every: int = runtime(20, ge=1)
     """Steps between two lines of the log."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from model.config import Precision, TrainConfig
+from model.strategy import make_strategy
 from stages.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,15 +28,15 @@ def make_fabric(config: TrainConfig) -> "Fabric":
     device = resolve_device(trainer.device)
     if device.type == "cpu" and trainer.threads:
         torch.set_num_threads(trainer.threads)
-    together = trainer.devices > 1 or "TORCHELASTIC_RUN_ID" in os.environ
-    devices = trainer.devices if together or device.type == "cpu" else [device.index or 0]
-    if "TORCHELASTIC_RUN_ID" in os.environ:
-        devices = int(os.environ["LOCAL_WORLD_SIZE"])
+    launched = "TORCHELASTIC_RUN_ID" in os.environ
+    here = int(os.environ["LOCAL_WORLD_SIZE"]) if launched else trainer.devices
+    nodes = int(os.environ["GROUP_WORLD_SIZE"]) if launched else 1
+    alone = here == 1 and not launched
     fabric = Fabric(
         accelerator=device.type,
-        devices=devices,
-        num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
-        strategy="ddp" if together else "auto",
+        devices=[device.index or 0] if alone and device.type == "cuda" else here,
+        num_nodes=nodes,
+        strategy=make_strategy("ddp" if launched and trainer.strategy == "auto" else trainer.strategy, here * nodes),
         precision=resolve_precision(trainer.precision, device),
     )
     fabric.launch()

@@ -4,6 +4,7 @@ Standard input is never read, so a run lives without a terminal.
 """
 
 import json
+import math
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -120,22 +121,26 @@ class Meter:
     def _reset(self) -> None:
         self._scores: Scores | None = None
         self._norms: list[float] = []
+        self._steps = 0
         self._positions = 0
         self._since = time.perf_counter()
 
     def add(self, scores: Scores, norm: float, batches: Sequence[Batch]) -> None:
-        """Counts one step."""
-        self._scores = scores if self._scores is None else self._scores + scores
-        self._norms.append(norm)
+        """Counts one step; of one whose norm isn't finite, no more than its time."""
+        self._steps += 1
         self._positions += sum(len(batch.tokens_L) for batch in batches)
+        if math.isfinite(norm):
+            self._scores = scores if self._scores is None else self._scores + scores
+            self._norms.append(norm)
 
     def report(self) -> dict[str, float]:
         """Returns losses and accuracies, the mean gradient norm and positions per second since the last report."""
-        assert self._scores is not None
         seconds = time.perf_counter() - self._since
-        self.step_s = seconds / len(self._norms)
-        values = self._scores.report("train")
-        values |= {"grad_norm": sum(self._norms) / len(self._norms), "tokens_per_s": self._positions / seconds}
+        self.step_s = seconds / max(self._steps, 1)
+        values = self._scores.report("train") if self._scores else {}
+        if self._norms:
+            values["grad_norm"] = sum(self._norms) / len(self._norms)
+        values["tokens_per_s"] = self._positions / seconds
         self._reset()
         return values
 

@@ -1,6 +1,7 @@
 """The training loop. It reads codes, never audio, and a run that was stopped goes on as if it never had been."""
 
 import math
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import reduce
 from itertools import islice
@@ -18,26 +19,32 @@ from model.batching import START, Batch, BatchStream, Place, every_mode, prefetc
 from model.checkpoint import (
     Meta,
     build,
+    check_weights,
     checkpoint_folder,
     load_trainer_state,
-    load_weights,
     newest,
     read_config,
     read_meta,
     read_tokenizer,
-    save,
+    read_weights,
 )
 from model.config import TrainConfig
 from model.dataset import Examples, Store, content_of
 from model.device import make_fabric
+from model.ema import Average
+from model.failures import is_out_of_memory, not_finite, out_of_memory
 from model.interrupt import stop_signals
+from model.lock import hold
 from model.loss import Scores, score
 from model.network import Decoder
-from model.optimizer import make_optimizers, rate_factor, set_rate
+from model.optimizer import rate_factor, set_rate
 from model.progress import Meter, MuteLog, RunLog
+from model.saving import Saver, Snapshot
 from model.start import begin
+from model.state import put, put_optimizer, whole
+from model.strategy import set_up
 from model.tokenizer import Tokenizer
-from stages.errors import StoppedError, TrainingError, UsageError
+from stages.errors import MachineError, StoppedError, TrainingError, UsageError
 
 VALIDATION_SEED = 1234
 """Of the draws of validation documents: the same in every run, so that runs can be compared."""
@@ -49,6 +56,16 @@ class Progress:
 
     step: int = 0
     place: Place = START
+    skipped: int = 0
+    """Steps whose gradient wasn't finite."""
+    skipped_last: int = 0
+    """Those of them since the last good one."""
+
+    def count(self, place: Place, *, good: bool) -> None:
+        """Counts a step."""
+        self.step, self.place = self.step + 1, place
+        self.skipped += not good
+        self.skipped_last = 0 if good else self.skipped_last + 1
 
 
 class Trainer:
@@ -74,8 +91,11 @@ class Trainer:
         part = {"rank": self.fabric.global_rank, "world": self.fabric.world_size}
         self.stream = BatchStream(self._examples("train"), config.data.batch_tokens, seed=config.trainer.seed, **part)
         self.raw_network = network
-        self.network, *self.optimizers = self.fabric.setup(network, *make_optimizers(network, config.optimizer))
+        self.network, self.optimizers = set_up(self.fabric, self.raw_network, config.optimizer)
+        decay = config.trainer.ema_decay
+        self.average = Average(self.raw_network, decay) if decay else None
         self.progress = Progress()
+        self._updating = False
 
     def _rebuild(self, resumed: Path) -> tuple[Tokenizer, Decoder]:
         """Returns a checkpoint's vocabulary and its network; `restore` brings the weights."""
@@ -88,16 +108,13 @@ class Trainer:
     # ------------------------------------------------------------------------------------------ single training step
 
     def train_step(self, batches: list[Batch]) -> tuple[Scores, float]:
-        """Updates the weights once.
+        """Updates the weights once; if the gradient isn't finite, they and the optimisers stay as they were.
 
         Args:
             batches: What to accumulate over; every target weighs the same, whatever batch it is in.
 
         Returns:
             The scores before the update and the norm of the gradient before clipping.
-
-        Raises:
-            TrainingError: if the gradient isn't finite; the weights are left as they were.
         """
         config = self.config.optimizer
         set_rate(self.optimizers, rate_factor(config, self.progress.step, self.config.trainer.max_steps))
@@ -107,14 +124,18 @@ class Trainer:
         for batch in batches:
             with self.fabric.no_backward_sync(self.network, enabled=batch is not batches[-1]):
                 scores = self.score(batch.to(self.fabric.device))
-                # ddp takes the mean of the gradients over the devices; every target shall weigh the same.
+                # All strategies take the mean of the gradients over the devices; every target shall weigh the same.
                 self.fabric.backward(scores.loss_H.sum() * (self.fabric.world_size / num_targets))
             parts.append(scores.detach())
-        norm = float(clip_grad_norm_(self.raw_network.parameters(), config.clip_norm))
-        if not math.isfinite(norm):
-            raise TrainingError(self._not_finite(norm))
+        norm = float(whole(clip_grad_norm_(self.raw_network.parameters(), config.clip_norm)))
+        if math.isfinite(norm):  # of the summed gradients, so all devices see the same
+            self._updating = True
+            for optimizer in self.optimizers:
+                optimizer.step()
+            if self.average:
+                self.average.update(self.progress.step + 1)
+            self._updating = False
         for optimizer in self.optimizers:
-            optimizer.step()
             optimizer.zero_grad()
         scores = reduce(add, parts)
         return Scores(self._sum(scores.loss_H), self._sum(scores.correct_H), self._sum(scores.count_H)), norm
@@ -150,7 +171,8 @@ class Trainer:
         self.network.eval()
         batches = every_mode(examples, self.config.data.batch_tokens, seed=VALIDATION_SEED)
         few = islice(batches, self.config.trainer.validate_batches)
-        scores = reduce(add, [self.score(batch.to(self.fabric.device), alone=True) for batch in few])
+        with self.average.applied() if self.average else nullcontext():
+            scores = reduce(add, [self.score(batch.to(self.fabric.device), alone=True) for batch in few])
         self.network.train()
         return scores.report("validation")
 
@@ -162,7 +184,8 @@ class Trainer:
 
         Raises:
             StoppedError: on SIGTERM or Ctrl-C, after saving.
-            TrainingError: if the gradient is no longer finite; the last checkpoint stands.
+            TrainingError: if the gradient is no longer finite or the memory is full; says what is saved.
+            MachineError: if a checkpoint can't be written; the one before stands.
         """
         trainer, progress = self.config.trainer, self.progress
         batches = prefetched(self.stream.batches(progress.place))
@@ -171,32 +194,72 @@ class Trainer:
             log = RunLog(self.run, step=progress.step, max_steps=trainer.max_steps, quiet=self.quiet)
         meter = Meter()
         self.network.train()
-        with log, stop_signals() as received:
+        with log, Saver(self.run, keep=trainer.keep, keep_best=trainer.keep_best) as saver, stop_signals() as received:
             self._announce(log)
             while progress.step < trainer.max_steps:
                 group = [next(batches) for _ in range(trainer.accumulate)]
-                scores, norm = self.train_step(group)
-                progress.step, progress.place = progress.step + 1, group[-1].place
+                scores, norm = self._step(group, saver)
+                progress.count(group[-1].place, good=math.isfinite(norm))
+                if progress.skipped_last > trainer.max_skips:
+                    saver.wait()
+                    raise TrainingError(not_finite(norm, progress.step, trainer.max_skips, self.run))
                 meter.add(scores, norm, group)
                 log.step(progress.step)
-                stopped = bool(self._sum(torch.tensor(len(received))))
+                stopped = self._any(received)
                 at_end = progress.step == trainer.max_steps or stopped
+                left_s = meter.step_s * (trainer.max_steps - progress.step)
                 if progress.step % trainer.log_every == 0 or at_end:
                     rate = self.optimizers[0].param_groups[0]["lr"]
-                    values = meter.report() | {"lr": rate, "epoch": progress.place.epoch}
-                    log.report(progress.step, values, meter.step_s * (trainer.max_steps - progress.step))
+                    values = {"lr": rate, "epoch": progress.place.epoch, "skipped": progress.skipped}
+                    log.report(progress.step, meter.report() | values, left_s)
+                loss = None
                 if progress.step % trainer.validate_every == 0 or progress.step == trainer.max_steps:
                     values = self.validate()
-                    log.report(progress.step, values, meter.step_s * (trainer.max_steps - progress.step))
-                if progress.step % trainer.save_every == 0 or at_end:
-                    folder = self.save()
+                    loss = values.get("validation/loss")
+                    log.report(progress.step, values, left_s)
+                best = loss is not None and self._any(self.fabric.is_global_zero and saver.is_best(loss))
+                if progress.step % trainer.save_every == 0 or at_end or best:
+                    self.save(saver, loss)
+                if stopped or self._any(saver.failed):
+                    self._settle(saver)
                 if stopped:
                     by = received[0].name if received else "another process"
                     raise StoppedError(
-                        f"stopped by {by} after step {progress.step}, saved in `{folder}`."
+                        f"stopped by {by} after step {progress.step}, saved in `{self._folder}`."
                         " Give the same command to go on."
                     )
-        return folder
+        return self._folder
+
+    @property
+    def _folder(self) -> Path:
+        return checkpoint_folder(self.run, self.progress.step)
+
+    def _settle(self, saver: Saver) -> None:
+        """Waits until the last checkpoint is written; all devices end if it couldn't be."""
+        saver.settle()
+        if self._any(saver.failed):
+            saver.wait()
+            raise MachineError("another process couldn't write a checkpoint, and says why.")
+
+    def _any(self, here: object) -> bool:
+        """Returns whether something holds on any of the devices."""
+        return bool(self._sum(torch.tensor(int(bool(here)))))
+
+    def _step(self, batches: list[Batch], saver: Saver) -> tuple[Scores, float]:
+        """Does `train_step`; saves what is there where the memory is too small for it."""
+        try:
+            return self.train_step(batches)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # Here nothing holds the step's activations any more. Other devices are still in the middle of the step.
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        if self.fabric.world_size == 1 and self.progress.step and not self._updating:
+            self.save(saver)
+        saver.wait()
+        positions = max(len(batch.tokens_L) for batch in batches)
+        raise TrainingError(out_of_memory(self.fabric.device, self.progress.step + 1, positions, self.run))
 
     def _announce(self, log: RunLog) -> None:
         unknown = self.tokenizer.unknown_symbols(self.store.symbols)
@@ -212,44 +275,35 @@ class Trainer:
         whole = self.raw_network.num_parameters()
         return f"{whole:,}" if trained == whole else f"{trained:,} of {whole:,}"
 
-    def _not_finite(self, norm: float) -> str:
-        kept = newest(self.run)
-        where = f"The last checkpoint is `{kept}`" if kept else "No checkpoint was written yet"
-        return (
-            f"the gradient's norm must be finite, but is {norm} at step {self.progress.step + 1}. {where}."
-            " Lower `optimizer.lr` or `optimizer.clip_norm`, or lengthen `optimizer.warmup_steps`."
-        )
-
     # --------------------------------------------------------------------------------------------- save and resume
 
-    def save(self) -> Path:
-        """Writes a checkpoint, on one of the devices; returns its folder."""
+    def save(self, saver: Saver, validation_loss: float | None = None) -> None:
+        """Begins to write a checkpoint, on one of the devices, once the one before is written."""
+        self._settle(saver)
+        here = self.fabric.is_global_zero
+        weights: dict[str, Tensor] = dict(self.raw_network.named_parameters())
         state = {
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "place": asdict(self.progress.place),
+            "optimizers": [whole(optimizer.state_dict(), keep=here) for optimizer in self.optimizers],
+            **asdict(self.progress),
         }
-        content = content_of(self.store, self.config.data)
-        meta = Meta(self.progress.step, self.store.codec, content, tuple(self.store.symbols))
-        if self.fabric.is_global_zero:
-            save(
-                self.run,
-                self.raw_network,
-                state,
-                config=self.config,
-                tokenizer=self.tokenizer,
-                meta=meta,
-                keep=self.config.trainer.keep,
-            )
-        self.fabric.barrier()
-        return checkpoint_folder(self.run, self.progress.step)
+        if self.average:
+            state["weights"], weights = whole(weights, keep=here), self.average.weights
+        spoken = whole(weights, keep=here)
+        if here:
+            content, symbols = content_of(self.store, self.config.data), tuple(self.store.symbols)
+            meta = Meta(self.progress.step, self.store.codec, content, symbols, validation_loss)
+            saver.save(Snapshot(spoken, state, self.config, self.tokenizer, meta))
 
     def restore(self, folder: Path) -> None:
         """Takes over weights, optimiser and place in the data from a checkpoint."""
-        load_weights(self.raw_network, folder)
-        state = load_trainer_state(folder)
-        for optimizer, values in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(values)
-        self.progress = Progress(read_meta(folder).step, Place(**state["place"]))
+        spoken, state = read_weights(folder), load_trainer_state(folder)
+        check_weights(self.raw_network, spoken, folder)
+        put(dict(self.raw_network.named_parameters()), state.pop("weights", spoken))
+        if self.average:
+            put(self.average.weights, spoken)
+        for optimizer, values in zip(self.optimizers, state.pop("optimizers"), strict=True):
+            put_optimizer(optimizer, values)
+        self.progress = Progress(**{**state, "step": read_meta(folder).step, "place": Place(**state["place"])})
 
 
 def train(config: TrainConfig, store: Store, *, fresh: bool = False, resume: bool = False, quiet: bool = False) -> Path:
@@ -268,16 +322,19 @@ def train(config: TrainConfig, store: Store, *, fresh: bool = False, resume: boo
     Raises:
         UsageError: if the folder holds a run that must not be, or can't be, gone on with.
         CodecError: if the dataset's codes are of another codec than the run's.
+        LockedError: if another training holds the folder.
         StoppedError: on SIGTERM or Ctrl-C, after saving.
-        TrainingError: if the gradient is no longer finite.
+        TrainingError: if the gradient is no longer finite or the memory is full; says what is saved.
+        MachineError: if a checkpoint can't be written; the one before stands.
     """
-    found = resumable(config, store, fresh=fresh, resume=resume)
-    trainer = Trainer(config, store, resumed=found, quiet=quiet)
-    if found:
-        trainer.restore(found)
-        if trainer.progress.step >= config.trainer.max_steps:
-            return found
-    return trainer.fit()
+    with hold(Path(config.trainer.out)):
+        found = resumable(config, store, fresh=fresh, resume=resume)
+        trainer = Trainer(config, store, resumed=found, quiet=quiet)
+        if found:
+            trainer.restore(found)
+            if trainer.progress.step >= config.trainer.max_steps:
+                return found
+        return trainer.fit()
 
 
 def resumable(config: TrainConfig, store: Store, *, fresh: bool, resume: bool) -> Path | None:

@@ -8,9 +8,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 
 from model.batching import Batch, BatchStream
+from model.checkpoint import Meta, build
 from model.config import TrainConfig
+from model.saving import Snapshot
+from model.tokenizer import Tokenizer
 from stages.records import CodecIdentity, Codes, Mixture
 
 CODEC = CodecIdentity("embedded", 24_000, 75.0, 8, 64, "0" * 12)
@@ -96,6 +100,18 @@ def make_config(**values: object) -> TrainConfig:
         section, _, key = name.partition("__")
         data.setdefault(section, {})[key] = value
     return TrainConfig.model_validate(data)
+
+
+TOKENIZER = Tokenizer.default(CODEC.num_codebooks)
+
+
+def make_snapshot(config: TrainConfig, step: int, validation_loss: float | None = None) -> Snapshot:
+    """What a checkpoint of a small network is written from."""
+    network = build(config, TOKENIZER, CODEC)
+    network.initialise(torch.Generator().manual_seed(0))
+    state = {"optimizer": {"lr": 0.1}, "random": torch.arange(3)}
+    meta = Meta(step, CODEC, "fingerprint", ("a", "ˈ"), validation_loss)
+    return Snapshot(network.state_dict(), state, config, TOKENIZER, meta)
 
 
 Configure = Callable[..., TrainConfig]

@@ -4,24 +4,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from model import checkpoint
+from model import checkpoint, saving
 from model.checkpoint import Meta
 from model.config import TrainConfig
-from model.tokenizer import Tokenizer
 from stages.errors import ArtefactError, MissingInputError
-from tests.model.conftest import CODEC, Configure
-
-TOKENIZER = Tokenizer.default(8)
+from tests.model.conftest import CODEC, TOKENIZER, Configure, make_snapshot
 
 
-def write(run: Path, config: TrainConfig, steps: list[int], keep: int = 3) -> list[Path]:
-    network = checkpoint.build(config, TOKENIZER, CODEC)
-    network.initialise(torch.Generator().manual_seed(0))
-    state = {"optimizer": {"lr": 0.1}, "random": torch.arange(3)}
-    metas = [Meta(step, CODEC, "fingerprint", ("a", "ˈ")) for step in steps]
-    return [
-        checkpoint.save(run, network, state, config=config, tokenizer=TOKENIZER, meta=meta, keep=keep) for meta in metas
-    ]
+def write(run: Path, config: TrainConfig, steps: list[int]) -> list[Path]:
+    return [saving.write(run, make_snapshot(config, step)) for step in steps]
 
 
 def test_what_is_saved_comes_back(tmp_path: Path, configure: Configure) -> None:
@@ -38,27 +29,19 @@ def test_what_is_saved_comes_back(tmp_path: Path, configure: Configure) -> None:
     assert torch.equal(checkpoint.load_trainer_state(folder)["random"], torch.arange(3))
 
 
-def test_the_newest_are_kept_and_found(tmp_path: Path, configure: Configure) -> None:
-    write(tmp_path, configure(), [1, 2, 10], keep=2)
-    folders = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
-    assert folders == ["step-00000002", "step-00000010"], "no temporary folder stays"
+def test_a_run_gives_its_newest_and_its_best(tmp_path: Path, configure: Configure) -> None:
+    for step, loss in ((1, None), (2, 0.5), (9, 0.7), (10, None)):
+        saving.write(tmp_path, make_snapshot(configure(), step, loss))
     assert checkpoint.find(tmp_path).name == "step-00000010"
-    assert checkpoint.find(tmp_path / "checkpoints" / "step-00000002").name == "step-00000002"
+    assert checkpoint.find(tmp_path / "best").name == "step-00000002"
+    assert checkpoint.load(tmp_path / "best").meta.validation_loss == 0.5
+    assert checkpoint.find(tmp_path / "checkpoints" / "step-00000009").name == "step-00000009"
 
 
-def test_an_unfinished_checkpoint_is_not_found(tmp_path: Path, configure: Configure, monkeypatch) -> None:
+def test_no_best_is_said(tmp_path: Path, configure: Configure) -> None:
     write(tmp_path, configure(), [1])
-
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(checkpoint.torch, "save", killed)
-    with pytest.raises(KeyboardInterrupt):
-        write(tmp_path, configure(), [2])
-    monkeypatch.undo()
-    assert checkpoint.find(tmp_path).name == "step-00000001"
-    write(tmp_path, configure(), [2])
-    assert checkpoint.find(tmp_path).name == "step-00000002"
+    with pytest.raises(MissingInputError, match=r"none in .* was"):
+        checkpoint.find(tmp_path / "best")
 
 
 def test_no_checkpoint_says_how_to_make_one(tmp_path: Path) -> None:

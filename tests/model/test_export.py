@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from model import checkpoint
+from model import checkpoint, saving
 from model.attention import Packed
 from model.checkpoint import Meta
 from model.cli import main
@@ -65,7 +65,7 @@ def write_random(run: Path, **shape: object) -> Path:
             weight.normal_(1.0 if weight.dim() == 1 else 0.0, 0.3, generator=generator)
         network.code_embedding.weight[-1] = 0
     meta = Meta(7, CODEC, "fingerprint", ("a", "ˈ"))
-    return checkpoint.save(run, network, {}, config=config, tokenizer=TOKENIZER, meta=meta, keep=1)
+    return saving.write(run, saving.Snapshot(network.state_dict(), {}, config, TOKENIZER, meta))
 
 
 def weights_of(path: Path) -> dict[str, torch.Tensor]:

@@ -1,6 +1,8 @@
 """The loop: it learns, and a run that was stopped anywhere goes on as if it never had been."""
 
+import errno
 import json
+import math
 import os
 import signal
 import subprocess
@@ -12,12 +14,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from model import checkpoint
+from model import checkpoint, saving
 from model.config import Arch, ModelConfig, OptimizerConfig
+from model.lock import hold
 from model.network import Decoder
 from model.optimizer import make_optimizers, rate_factor, set_rate
+from model.state import whole
 from model.trainer import Trainer, train
-from stages.errors import CodecError, StoppedError, TrainingError, UsageError
+from stages.errors import CodecError, LockedError, MachineError, StoppedError, TrainingError, UsageError
 from tests.model.conftest import Configure, MemoryStore, first_epoch, make_config
 from tests.model.test_network import EVERY_ARCH
 
@@ -30,6 +34,21 @@ def weights(folder: Path) -> dict[str, Tensor]:
 
 def log_of(run: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def assert_same(one: object, other: object) -> None:
+    """Compares nested dictionaries and lists of tensors and plain values, bit for bit."""
+    if isinstance(one, Tensor):
+        assert torch.equal(one, other)
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for name, value in one.items():
+            assert_same(value, other[name])
+    elif isinstance(one, list | tuple):
+        for value, its in zip(one, other, strict=True):
+            assert_same(value, its)
+    else:
+        assert one == other
 
 
 def after_step(monkeypatch: pytest.MonkeyPatch, step: int, act) -> None:
@@ -48,10 +67,11 @@ def after_step(monkeypatch: pytest.MonkeyPatch, step: int, act) -> None:
 def test_a_stopped_run_equals_an_uninterrupted_one(
     tmp_path: Path, store: MemoryStore, monkeypatch, stop_at: int, signal_number: signal.Signals
 ) -> None:
-    dropout = {"model__dropout": 0.1, "trainer__accumulate": 2, "optimizer__matrices": "muon"}
-    whole = train(make_config(**dropout, trainer__out=str(tmp_path / "whole")), store, quiet=True)
+    settings = {"model__dropout": 0.1, "optimizer__matrices": "muon"}
+    settings |= {"trainer__accumulate": 2, "trainer__ema_decay": 0.9}
+    whole = train(make_config(**settings, trainer__out=str(tmp_path / "whole")), store, quiet=True)
 
-    config = make_config(**dropout, trainer__out=str(tmp_path / "stopped"))
+    config = make_config(**settings, trainer__out=str(tmp_path / "stopped"))
     with monkeypatch.context() as patch:
         after_step(patch, stop_at, lambda: os.kill(os.getpid(), signal_number))
         with pytest.raises(StoppedError, match=f"{signal_number.name} after step {stop_at}") as raised:
@@ -61,10 +81,8 @@ def test_a_stopped_run_equals_an_uninterrupted_one(
     torch.manual_seed(999)  # what the process drew meanwhile must not matter
     resumed = train(config, store, quiet=True)
 
-    for name, weight in weights(whole).items():
-        assert torch.equal(weight, weights(resumed)[name]), name
-    one, two = (checkpoint.load_trainer_state(folder) for folder in (whole, resumed))
-    assert one["place"] == two["place"]
+    assert_same(weights(whole), weights(resumed))
+    assert_same(*(checkpoint.load_trainer_state(folder) for folder in (whole, resumed)))
     assert log_of(tmp_path / "whole")[-1]["step"] == log_of(tmp_path / "stopped")[-1]["step"] == 12
 
 
@@ -72,14 +90,14 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(
     tmp_path: Path, configure: Configure, store: MemoryStore, monkeypatch
 ) -> None:
     def killed() -> None:
-        raise MemoryError
+        raise KeyboardInterrupt
 
     settings = {"trainer__save_every": 4, "trainer__log_every": 2}
     whole = train(configure(**settings, trainer__out=str(tmp_path / "whole")), store, quiet=True)
     config = configure(**settings)
     with monkeypatch.context() as patch:
         after_step(patch, 7, killed)
-        with pytest.raises(MemoryError):
+        with pytest.raises(KeyboardInterrupt):
             train(config, store, quiet=True)
     assert [line["step"] for line in log_of(tmp_path / "run")] == [2, 4, 6]
     resumed = train(config, store, quiet=True)
@@ -148,22 +166,57 @@ def test_two_devices_train_what_one_trains_with_twice_the_batches(tmp_path: Path
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
-def test_a_gradient_that_is_no_number_stops_the_run(
-    tmp_path: Path, configure: Configure, store: MemoryStore, monkeypatch
-) -> None:
-    config = configure(trainer__save_every=3)
-    trainer = Trainer(config, store, quiet=True)
+def poison(monkeypatch: pytest.MonkeyPatch, steps: range) -> None:
+    """Makes the losses of some steps no numbers."""
     original = Trainer.score
 
-    def poisoned(self, batch):
-        scores = original(self, batch)
-        return replace(scores, loss_H=scores.loss_H * float("nan")) if self.progress.step == 4 else scores
+    def poisoned(self, batch, *, alone=False):
+        scores = original(self, batch, alone=alone)
+        return replace(scores, loss_H=scores.loss_H * float("nan")) if self.progress.step + 1 in steps else scores
 
     monkeypatch.setattr(Trainer, "score", poisoned)
-    with pytest.raises(TrainingError, match=r"norm must be finite, but is nan at step 5.*step-00000003.*optimizer\.lr"):
-        trainer.fit()
+
+
+def test_a_gradient_that_is_no_number_changes_nothing(configure: Configure, store: MemoryStore, monkeypatch) -> None:
+    trainer = Trainer(configure(trainer__ema_decay=0.9), store, quiet=True)
+    batches = first_epoch(trainer.stream)
+    trainer.train_step(batches[:1])
+    before = whole([trainer.raw_network.state_dict(), trainer.average.weights, trainer.optimizers[0].state_dict()])
+    with monkeypatch.context() as patch:
+        poison(patch, range(99))
+        _, norm = trainer.train_step(batches[1:2])
+    after = whole([trainer.raw_network.state_dict(), trainer.average.weights, trainer.optimizers[0].state_dict()])
+    assert math.isnan(norm)
+    assert_same(before, after)
+    _, norm = trainer.train_step(batches[1:2])
+    assert math.isfinite(norm), "nothing of the bad gradient stays"
+
+
+def test_skipped_steps_are_counted_and_left_out_of_the_means(
+    tmp_path: Path, configure: Configure, store: MemoryStore, monkeypatch
+) -> None:
+    poison(monkeypatch, range(5, 8))
+    train(configure(trainer__log_every=2), store, quiet=True)
+    lines = {line["step"]: line for line in log_of(tmp_path / "run") if "skipped" in line}
+    assert {step: line["skipped"] for step, line in lines.items()} == {2: 0, 4: 0, 6: 2, 8: 3, 10: 3, 12: 3}
+    assert "train/loss" not in lines[6]
+    assert all(math.isfinite(value) for line in lines.values() for value in line.values())
+
+
+def test_a_gradient_that_stays_no_number_stops_the_run(
+    tmp_path: Path, configure: Configure, store: MemoryStore, monkeypatch
+) -> None:
+    poison(monkeypatch, range(5, 99))
+    config = configure(trainer__save_every=3, trainer__max_skips=2)
+    told = r"norm must be finite, but is nan at step 7, after 2 steps skipped.*step-00000006.*optimizer\.lr"
+    with pytest.raises(TrainingError, match=told):
+        train(config, store, quiet=True)
     kept = weights(tmp_path / "run")
     assert all(weight.isfinite().all() for weight in kept.values())
+    with pytest.raises(TrainingError, match="at step 7"):
+        train(config, store, quiet=True)  # how many were skipped is known after a new start, too
+    monkeypatch.undo()
+    assert train(config, store, quiet=True).name == "step-00000012"
 
 
 def test_a_changed_run_is_not_gone_on_with_unasked(configure: Configure, store: MemoryStore) -> None:
@@ -180,6 +233,109 @@ def test_a_changed_run_is_not_gone_on_with_unasked(configure: Configure, store: 
         train(longer, replace(store, codec=replace(store.codec, revision="other")), quiet=True)
     with pytest.raises(UsageError, match="new or empty folder with `--fresh`"):
         train(longer, store, fresh=True, quiet=True)
+
+
+def test_the_average_is_what_is_validated_and_spoken_with(
+    tmp_path: Path, configure: Configure, store: MemoryStore
+) -> None:
+    plain = train(configure(trainer__out=str(tmp_path / "plain")), store, quiet=True)
+    config = configure(trainer__ema_decay=0.9)
+    averaged = train(config, store, quiet=True)
+    state = checkpoint.load_trainer_state(averaged)
+    assert_same(weights(plain), state["weights"])
+    assert not torch.equal(weights(averaged)["norm.gain"], state["weights"]["norm.gain"])
+
+    trainer = Trainer(config, store, quiet=True)
+    trainer.restore(averaged)
+    assert_same(state["weights"], trainer.raw_network.state_dict())
+    assert_same(weights(averaged), trainer.average.weights)
+    spoken = Trainer(configure(), store, quiet=True)
+    spoken.raw_network.load_state_dict(weights(averaged))
+    assert trainer.validate() == spoken.validate()
+    assert_same(state["weights"], trainer.raw_network.state_dict())
+    told = [line["validation/loss"] for line in log_of(tmp_path / "run") if "validation/loss" in line]
+    assert told == [trainer.validate()["validation/loss"]]
+
+
+def test_an_average_may_begin_later(tmp_path: Path, configure: Configure, store: MemoryStore) -> None:
+    folder = train(configure(trainer__max_steps=2), store, quiet=True)
+    trainer = Trainer(configure(trainer__ema_decay=0.9), store, quiet=True)
+    trainer.restore(folder)
+    assert_same(weights(folder), trainer.average.weights)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("you tried: can't allocate memory: 9")],
+)
+def test_a_full_memory_is_told_after_saving(
+    tmp_path: Path, configure: Configure, store: MemoryStore, monkeypatch, error: Exception
+) -> None:
+    config = configure()
+    whole_run = train(configure(trainer__out=str(tmp_path / "whole")), store, quiet=True)
+    original = Trainer.score
+
+    def full(self, batch, *, alone=False):
+        if self.progress.step == 5:
+            raise error
+        return original(self, batch, alone=alone)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "score", full)
+        told = r"memory of `cpu` is full at step 6.*step-00000005.*batch_tokens.*accumulate.*activation_checkpointing"
+        with pytest.raises(TrainingError, match=told):
+            train(config, store, quiet=True)
+    assert_same(weights(whole_run), weights(train(config, store, quiet=True)))
+
+
+def test_a_memory_that_fills_up_in_an_update_is_told_without_saving_half_of_it(
+    tmp_path: Path, configure: Configure, store: MemoryStore, monkeypatch
+) -> None:
+    trainer = Trainer(configure(trainer__save_every=2), store, quiet=True)
+
+    def full() -> None:
+        raise MemoryError
+
+    after_step(monkeypatch, 3, lambda: monkeypatch.setattr(trainer.optimizers[0], "step", full))
+    with pytest.raises(TrainingError, match=r"at step 4.*step-00000002"):
+        trainer.fit()
+
+
+def test_other_errors_are_not_taken_for_a_full_memory(configure: Configure, store: MemoryStore, monkeypatch) -> None:
+    def wrong(*_: object, **__: object) -> None:
+        raise RuntimeError("sizes don't fit")
+
+    monkeypatch.setattr(Trainer, "score", wrong)
+    with pytest.raises(RuntimeError, match="sizes don't fit"):
+        train(configure(), store, quiet=True)
+
+
+def test_a_run_in_use_is_left_alone(tmp_path: Path, configure: Configure, store: MemoryStore) -> None:
+    with hold(tmp_path / "run"), pytest.raises(LockedError, match=f"process {os.getpid()} on"):
+        train(configure(), store, quiet=True)
+    assert not (tmp_path / "run" / "log.jsonl").exists()
+
+
+def test_a_full_disk_ends_the_run_with_the_checkpoint_before(
+    tmp_path: Path, configure: Configure, store: MemoryStore, monkeypatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    after_step(monkeypatch, 5, lambda: monkeypatch.setattr(saving.torch, "save", full))
+    with pytest.raises(MachineError, match=r"No space left on device.*step-00000004"):
+        train(configure(trainer__save_every=4), store, quiet=True)
+    assert checkpoint.find(tmp_path / "run").name == "step-00000004"
+
+
+def test_the_best_is_saved_at_once_and_kept(
+    tmp_path: Path, configure: Configure, store: MemoryStore, monkeypatch
+) -> None:
+    losses = {2: 3.0, 4: 1.0, 6: 2.0, 8: 2.5, 10: 4.0, 12: 5.0}
+    monkeypatch.setattr(Trainer, "validate", lambda self: {"validation/loss": losses[self.progress.step]})
+    train(configure(trainer__validate_every=2, trainer__save_every=5, trainer__keep=2), store, quiet=True)
+    assert [folder.name[-2:] for _, folder in checkpoint.steps(tmp_path / "run")] == ["04", "10", "12"]
+    assert checkpoint.load(tmp_path / "run" / "best").meta.step == 4
 
 
 def test_what_is_done_is_not_done_again(configure: Configure, store: MemoryStore) -> None:
