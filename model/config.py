@@ -184,6 +184,12 @@ class TrainerConfig(Config):
     strategy: Strategy = runtime("auto")
     """How they do: `ddp` (each holds all weights; what `auto` takes for more than one) or `fsdp` (each holds a part of
     the weights, gradients and moments; for what doesn't fit one GPU). A checkpoint opens under all of them."""
+    activation_checkpointing: bool = runtime(False)
+    """Keep only what goes into each block and compute the rest again for the gradient: a fraction of the memory for a
+    third more time; the gradients stay the same."""
+    compile: bool = runtime(False)
+    """Compile the blocks with `torch.compile`, around attention, for all lengths at once. It pays on a GPU, from some
+    hundreds of steps on; the first ones take a minute. Needs a C++ compiler on the CPU."""
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
     """Of the moving average of the weights, per step; 0 for none. With it, validation, `valle synth` and `valle export`
     take the average; the weights themselves are kept beside, for going on."""

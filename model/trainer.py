@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from model.attention import Packed
+from model.attention import Attend, Packed
 from model.batching import START, Batch, BatchStream, Place, every_mode, prefetched
 from model.checkpoint import (
     Meta,
@@ -91,7 +91,7 @@ class Trainer:
         part = {"rank": self.fabric.global_rank, "world": self.fabric.world_size}
         self.stream = BatchStream(self._examples("train"), config.data.batch_tokens, seed=config.trainer.seed, **part)
         self.raw_network = network
-        self.network, self.optimizers = set_up(self.fabric, self.raw_network, config.optimizer)
+        self.network, self.optimizers = set_up(self.fabric, self.raw_network, config)
         decay = config.trainer.ema_decay
         self.average = Average(self.raw_network, decay) if decay else None
         self.progress = Progress()
@@ -144,7 +144,9 @@ class Trainer:
 
     def score(self, batch: Batch, *, alone: bool = False) -> Scores:
         """Runs the network on a packed batch; `alone` without the other devices."""
-        attend = Packed(batch.lengths, batch.causal, self.fabric.device)
+        attend: Attend = Packed(batch.lengths, batch.causal, self.fabric.device)
+        if self.config.trainer.compile:  # its lists of lengths would be compiled anew for each batch
+            attend = torch.compiler.disable(attend)
         network = self.raw_network if alone else self.network
         with self.fabric.autocast():
             logits = network(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)

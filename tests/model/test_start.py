@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from model import checkpoint
+from model import checkpoint, saving
 from model.attention import Packed
 from model.checkpoint import Checkpoint, Meta
 from model.dataset import Examples
@@ -28,7 +28,7 @@ def older(tmp_path: Path, configure: Configure) -> Checkpoint:
     network = checkpoint.build(config, SMALLER, CODEC)
     network.initialise(torch.Generator().manual_seed(5))
     meta = Meta(3, CODEC, "other", ("a",))
-    checkpoint.save(tmp_path / "older", network, {}, config=config, tokenizer=SMALLER, meta=meta, keep=1)
+    saving.write(tmp_path / "older", saving.Snapshot(network.state_dict(), {}, config, SMALLER, meta))
     return checkpoint.load(tmp_path / "older")
 
 

@@ -139,7 +139,9 @@ from model.trainer import train
 from tests.model.conftest import make_config, make_store
 from tests.model.test_trainer import _MODES, stop_after
 stop_after(5)
-train(make_config(data__modes=_MODES, trainer__out=sys.argv[1], trainer__devices=2), make_store(), quiet=True)
+settings = {"data__modes": _MODES, "trainer__ema_decay": 0.5, "optimizer__matrices": sys.argv[3]}
+config = make_config(**settings, trainer__out=sys.argv[1], trainer__devices=2, trainer__strategy=sys.argv[2])
+train(config, make_store(), quiet=True)
 """
 
 
@@ -148,16 +150,24 @@ def stop_after(step: int) -> None:
     after_step(pytest.MonkeyPatch(), step, lambda: os.kill(os.getpid(), signal.SIGTERM))
 
 
-def test_two_devices_train_what_one_trains_with_twice_the_batches(tmp_path: Path, store: MemoryStore) -> None:
+@pytest.mark.parametrize(("strategy", "matrices"), [("ddp", "muon"), ("fsdp", "adamw")])
+def test_two_devices_train_what_one_trains_with_twice_the_batches(
+    tmp_path: Path, store: MemoryStore, strategy: str, matrices: str
+) -> None:
     script, out = tmp_path / "two.py", tmp_path / "two"
     script.write_text(_ON_TWO_DEVICES)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command = [sys.executable, *launch, str(script), str(out)]
+    command = [sys.executable, *launch, str(script), str(out), strategy, matrices]
     subprocess.run(command, env=environment, timeout=200, check=False, capture_output=True)
     assert checkpoint.find(out).name == "step-00000005", "a signal to each is one stop of both"
 
-    alone = {"data__modes": _MODES, "trainer__accumulate": 2}
+    alone = {
+        "data__modes": _MODES,
+        "trainer__accumulate": 2,
+        "trainer__ema_decay": 0.5,
+        "optimizer__matrices": matrices,
+    }
     found = weights(train(make_config(**alone, trainer__out=str(out)), store, resume=True, quiet=True))
     wanted = weights(train(make_config(**alone, trainer__out=str(tmp_path / "one")), store, quiet=True))
     for name, weight in wanted.items():

@@ -1,0 +1,61 @@
+"""What changes how a step is computed never changes what comes out of it."""
+
+import shutil
+
+import pytest
+import torch
+from torch import Tensor
+
+from model.strategy import recompute
+from model.trainer import Trainer
+from tests.model.conftest import MemoryStore, first_epoch, make_config
+
+
+def gradients(store: MemoryStore, tmp_path, **settings: object) -> tuple[float, dict[str, Tensor]]:
+    """Returns loss and gradients of the first batch."""
+    config = make_config(trainer__out=str(tmp_path), model__dropout=0.1, model__layers=3, **settings)
+    trainer = Trainer(config, store, quiet=True)
+    trainer.network.train()
+    torch.manual_seed(3)
+    loss_H = trainer.score(first_epoch(trainer.stream)[0]).loss_H
+    loss_H.sum().backward()
+    return loss_H.sum().item(), {name: weight.grad for name, weight in trainer.raw_network.named_parameters()}
+
+
+def test_activation_checkpointing_changes_no_gradient(store: MemoryStore, tmp_path) -> None:
+    loss, wanted = gradients(store, tmp_path)
+    recomputed_loss, found = gradients(store, tmp_path, trainer__activation_checkpointing=True)
+    assert recomputed_loss == loss
+    for name, gradient in wanted.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-6, atol=1e-6, msg=name)
+
+
+def test_a_recomputed_block_keeps_only_its_input() -> None:
+    kept: list[int] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept.append(tensor.numel())
+        return tensor
+
+    block = torch.nn.Sequential(torch.nn.Linear(4, 400), torch.nn.ReLU(), torch.nn.Linear(400, 4))
+    x = torch.randn(10, 4, requires_grad=True)
+    sums = []
+    for _ in range(2):
+        kept.clear()
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            block(x).sum().backward()
+        sums.append(sum(kept))
+        recompute(block)
+    assert sums[1] < sums[0] / 10
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile on the CPU needs g++")
+def test_compiled_blocks_give_the_same_losses(store: MemoryStore, tmp_path) -> None:
+    runs = []
+    for compiled in (False, True):
+        config = make_config(trainer__out=str(tmp_path), trainer__compile=compiled, model__layers=2)
+        trainer = Trainer(config, store, quiet=True)
+        batches = first_epoch(trainer.stream)
+        runs.append([trainer.train_step([batch])[0].loss_H.sum().item() for batch in batches[:4]])
+    assert len({batch.lengths for batch in batches[:4]}) > 1, "of several lengths"
+    assert runs[1] == pytest.approx(runs[0], rel=1e-5)
