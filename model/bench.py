@@ -23,6 +23,7 @@ from model.checkpoint import build
 from model.config import TrainConfig
 from model.device import make_fabric, resolve_device, resolve_precision
 from model.documents import ABSENT, Condition, Document, document
+from model.flops import datasheet_rate, measured_rate, training_flops
 from model.loss import score
 from model.network import Decoder
 from model.optimizer import make_optimizers
@@ -43,7 +44,8 @@ def training(config: TrainConfig, *, device: str, seconds: float) -> Values:
     """Measures updates on packed documents against updates on the same documents padded to the longest.
 
     Returns:
-        Positions that aren't padding per second on each side, their ratio, and the padding's share.
+        Positions that aren't padding per second on each side, their ratio, and the padding's share; and which share
+        the packed side reaches of the machine's matrix rate (MFU), as its datasheet has it and as measured here.
     """
     config = config.model_copy(update={"trainer": config.trainer.model_copy(update={"device": device})})
     fabric = make_fabric(config)
@@ -68,10 +70,13 @@ def training(config: TrainConfig, *, device: str, seconds: float) -> Values:
         "padded": lambda: update(wide, Padded(lengths_B, causal_B, wide.tokens_L.shape[1])),
     }
     useful = sum(batch.lengths)
-    speeds = {name: useful * rate for name, rate in rates(sides, seconds, fabric.device).items()}
+    steps_per_s = rates(sides, seconds, fabric.device)
+    speeds = {name: useful * rate for name, rate in steps_per_s.items()}
+    flops = training_flops(raw, batch.lengths, batch.causal, [len(rows) for rows in batch.rows])
+    precision = resolve_precision(config.trainer.precision, fabric.device)
     return {
         "hardware": hardware(fabric.device),
-        "precision": resolve_precision(config.trainer.precision, fabric.device),
+        "precision": precision,
         "parameters": raw.num_parameters(),
         "documents": len(documents),
         "positions": useful,
@@ -79,7 +84,20 @@ def training(config: TrainConfig, *, device: str, seconds: float) -> Values:
         "packed_tokens_per_s": round(speeds["packed"], 1),
         "padded_tokens_per_s": round(speeds["padded"], 1),
         "ratio": round(speeds["packed"] / speeds["padded"], 2),
+        **_shares(flops * steps_per_s["packed"], fabric.device, precision),
     }
+
+
+def _shares(flops_per_s: float, device: torch.device, precision: str) -> Values:
+    """Returns which share of the datasheet's (if it is known) and of the measured matrix rate the model reaches."""
+    half = precision != "32-true"
+    measured = measured_rate(device, torch.bfloat16 if half else torch.float32)
+    promised = datasheet_rate(torch.cuda.get_device_name(device)) if device.type == "cuda" and half else None
+    shares: Values = {"model_tflops_per_s": round(flops_per_s / 1e12, 4)}
+    for name, rate in {"datasheet": promised, "measured": measured}.items():
+        if rate:
+            shares |= {f"{name}_tflops_per_s": round(rate / 1e12, 4), f"mfu_of_{name}": round(flops_per_s / rate, 3)}
+    return shares
 
 
 def decoding(config: TrainConfig, *, device: str, seconds: float) -> Values:

@@ -7,13 +7,15 @@ import json
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
 
 from model.batching import Batch
 from model.loss import Scores
@@ -111,36 +113,63 @@ class MuteLog(RunLog):
 
 
 class Meter:
-    """Sums scores and time between two reports."""
+    """Sums scores, work and time between two reports.
 
-    def __init__(self) -> None:
+    Args:
+        budget: Positions that a batch has room for.
+        flops: Operations of a training step on a batch (see `model.flops`).
+        peak: Operations per second that all devices could do.
+        total: Sums values over the devices.
+    """
+
+    def __init__(
+        self, *, budget: int, flops: Callable[[Batch], float], peak: float, total: Callable[[Tensor], Tensor]
+    ) -> None:
         self.step_s = 0.0
         """Seconds of a step, over the last reported stretch."""
+        self._budget, self._flops, self._peak, self._total = budget, flops, peak, total
         self._reset()
 
     def _reset(self) -> None:
         self._scores: Scores | None = None
         self._norms: list[float] = []
         self._steps = 0
-        self._positions = 0
+        self._work = torch.zeros(4, dtype=torch.float64)
         self._since = time.perf_counter()
 
     def add(self, scores: Scores, norm: float, batches: Sequence[Batch]) -> None:
-        """Counts one step; of one whose norm isn't finite, no more than its time."""
+        """Counts one step; of one whose norm isn't finite, no more than its time and work."""
         self._steps += 1
-        self._positions += sum(len(batch.tokens_L) for batch in batches)
+        for batch in batches:
+            computed = len(batch.tokens_L)
+            work = sum(batch.lengths), computed, max(computed, self._budget), self._flops(batch)
+            self._work += torch.tensor(work, dtype=torch.float64)
         if math.isfinite(norm):
             self._scores = scores if self._scores is None else self._scores + scores
             self._norms.append(norm)
 
     def report(self) -> dict[str, float]:
-        """Returns losses and accuracies, the mean gradient norm and positions per second since the last report."""
+        """Returns what there is to tell since the last report, of all devices together.
+
+        Returns:
+            Losses and accuracies; the mean gradient norm; `tokens_per_s`, positions of documents per second;
+            `padding_share`, the share of the computed positions that belong to no document (0 as long as documents are
+            packed); `budget_unused`, the share of the batches' room that stayed empty, for which nothing is computed;
+            `tflops_per_s`, 10^12 operations per second; and `mfu`, their share of what the devices could do.
+        """
+        useful, computed, room, flops = self._total(self._work).tolist()
         seconds = time.perf_counter() - self._since
         self.step_s = seconds / max(self._steps, 1)
         values = self._scores.report("train") if self._scores else {}
         if self._norms:
             values["grad_norm"] = sum(self._norms) / len(self._norms)
-        values["tokens_per_s"] = self._positions / seconds
+        values |= {
+            "tokens_per_s": useful / seconds,
+            "padding_share": 1 - useful / computed,
+            "budget_unused": 1 - computed / room,
+            "tflops_per_s": flops / seconds / 1e12,
+            "mfu": flops / seconds / self._peak,
+        }
         self._reset()
         return values
 

@@ -1,15 +1,21 @@
 """How several processes train together, by name; what that means for network and optimisers."""
 
+import os
+import shutil
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.checkpoint import checkpoint
 
+from model.attention import Attend
 from model.config import Strategy, TrainConfig
 from model.network import Decoder
 from model.optimizer import make_optimizers
+from stages.errors import UsageError
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -47,14 +53,16 @@ def set_up(fabric: "Fabric", network: Decoder, config: TrainConfig) -> tuple["_F
     Returns:
         The network to call, which keeps the processes together, and the optimisers.
     """
+    if config.trainer.compile:
+        _check_compiler()
     for block in network.blocks:
+        if config.trainer.compile:
+            block.forward = torch.compile(block.forward, dynamic=True)
         if config.trainer.activation_checkpointing:
             recompute(block)
-        if config.trainer.compile:
-            block.compile(dynamic=True)
     wrapped = fabric.setup_module(network)
-    # One by one, since Fabric gives several as a tuple and one as itself; and now, since `fsdp` replaced the weights.
-    return wrapped, [cast("Optimizer", fabric.setup_optimizers(one)) for one in make_optimizers(network, config.optimizer)]
+    made = make_optimizers(network, config.optimizer)  # not before, since `fsdp` replaces the weights
+    return wrapped, [cast("Optimizer", fabric.setup_optimizers(one)) for one in made]
 
 
 def recompute(block: nn.Module) -> None:
@@ -62,4 +70,30 @@ def recompute(block: nn.Module) -> None:
 
     Source: https://arxiv.org/abs/1604.06174, section 4, with a segment a block.
     """
-    block.forward = partial(checkpoint, block.forward, use_reentrant=False)  # type: ignore[method-assign]
+    block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+
+
+def _check_compiler() -> None:
+    compiler = os.environ.get("CXX", "g++")
+    if shutil.which(compiler) is None:
+        raise UsageError(
+            f"`trainer.compile` needs a C++ compiler, but there is no `{compiler}`."
+            " Install one (`apt install g++`), name it in CXX, or leave `trainer.compile` out."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Uncompiled:
+    """Attention that compiled blocks call as it is: its lists of lengths would be compiled anew for each batch."""
+
+    attend: Attend
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attends."""
+        return self.attend(layer, q, k, v)
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Retains."""
+        return self.attend.retain(layer, q, k, v)

@@ -30,9 +30,10 @@ from model.checkpoint import (
 )
 from model.config import TrainConfig
 from model.dataset import Examples, Store, content_of
-from model.device import make_fabric
+from model.device import make_fabric, resolve_precision
 from model.ema import Average
 from model.failures import is_out_of_memory, not_finite, out_of_memory
+from model.flops import peak_rate, training_flops
 from model.interrupt import stop_signals
 from model.lock import hold
 from model.loss import Scores, score
@@ -42,7 +43,7 @@ from model.progress import Meter, MuteLog, RunLog
 from model.saving import Saver, Snapshot
 from model.start import begin
 from model.state import put, put_optimizer, whole
-from model.strategy import set_up
+from model.strategy import Uncompiled, set_up
 from model.tokenizer import Tokenizer
 from stages.errors import MachineError, StoppedError, TrainingError, UsageError
 
@@ -145,8 +146,8 @@ class Trainer:
     def score(self, batch: Batch, *, alone: bool = False) -> Scores:
         """Runs the network on a packed batch; `alone` without the other devices."""
         attend: Attend = Packed(batch.lengths, batch.causal, self.fabric.device)
-        if self.config.trainer.compile:  # its lists of lengths would be compiled anew for each batch
-            attend = torch.compiler.disable(attend)
+        if self.config.trainer.compile:
+            attend = Uncompiled(attend)
         network = self.raw_network if alone else self.network
         with self.fabric.autocast():
             logits = network(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)
@@ -194,10 +195,12 @@ class Trainer:
         log: RunLog = MuteLog()
         if self.fabric.is_global_zero:
             log = RunLog(self.run, step=progress.step, max_steps=trainer.max_steps, quiet=self.quiet)
-        meter = Meter()
+        peak, source = peak_rate(self.fabric.device, self._dtype)
+        budget, count = self.config.data.batch_tokens, self._flops
+        meter = Meter(budget=budget, flops=count, peak=peak * self.fabric.world_size, total=self._sum)
         self.network.train()
         with log, Saver(self.run, keep=trainer.keep, keep_best=trainer.keep_best) as saver, stop_signals() as received:
-            self._announce(log)
+            self._announce(log, f"{peak / 1e12:.3g} TFLOP/s ({source})")
             while progress.step < trainer.max_steps:
                 group = [next(batches) for _ in range(trainer.accumulate)]
                 scores, norm = self._step(group, saver)
@@ -263,12 +266,21 @@ class Trainer:
         positions = max(len(batch.tokens_L) for batch in batches)
         raise TrainingError(out_of_memory(self.fabric.device, self.progress.step + 1, positions, self.run))
 
-    def _announce(self, log: RunLog) -> None:
+    @property
+    def _dtype(self) -> torch.dtype:
+        """Of the products of matrices."""
+        full = resolve_precision(self.config.trainer.precision, self.fabric.device) == "32-true"
+        return torch.float32 if full else torch.bfloat16
+
+    def _flops(self, batch: Batch) -> float:
+        return training_flops(self.raw_network, batch.lengths, batch.causal, [len(rows) for rows in batch.rows])
+
+    def _announce(self, log: RunLog, rate: str) -> None:
         unknown = self.tokenizer.unknown_symbols(self.store.symbols)
         if unknown:
             log.say(f"{len(unknown)} symbols outside the vocabulary are learnt as <unk>: {' '.join(unknown)}")
         log.say(
-            f"{self._sizes()} parameters on {self.fabric.device},"
+            f"{self._sizes()} parameters on {self.fabric.device} of {rate},"
             f" {len(self.stream.examples):,} utterances; steps {self.progress.step} to {self.config.trainer.max_steps}"
         )
 

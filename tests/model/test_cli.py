@@ -130,3 +130,6 @@ def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, ar
     better, base = (shown[name] for name in names[what])
     assert shown["ratio"] == pytest.approx(better / base, rel=0.1)
     assert "threads" in shown["hardware"]
+    if what == "train":
+        assert shown["mfu_of_measured"] > 0
+        assert "mfu_of_datasheet" not in shown, "no datasheet has the rate of a CPU"

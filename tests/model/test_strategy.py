@@ -8,6 +8,7 @@ from torch import Tensor
 
 from model.strategy import recompute
 from model.trainer import Trainer
+from stages.errors import UsageError
 from tests.model.conftest import MemoryStore, first_epoch, make_config
 
 
@@ -53,9 +54,16 @@ def test_a_recomputed_block_keeps_only_its_input() -> None:
 def test_compiled_blocks_give_the_same_losses(store: MemoryStore, tmp_path) -> None:
     runs = []
     for compiled in (False, True):
-        config = make_config(trainer__out=str(tmp_path), trainer__compile=compiled, model__layers=2)
+        both = {"trainer__compile": compiled, "trainer__activation_checkpointing": compiled}
+        config = make_config(trainer__out=str(tmp_path), **both)
         trainer = Trainer(config, store, quiet=True)
         batches = first_epoch(trainer.stream)
         runs.append([trainer.train_step([batch])[0].loss_H.sum().item() for batch in batches[:4]])
     assert len({batch.lengths for batch in batches[:4]}) > 1, "of several lengths"
     assert runs[1] == pytest.approx(runs[0], rel=1e-5)
+
+
+def test_a_missing_compiler_is_told(store: MemoryStore, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(UsageError, match="there is no `no-such-compiler`"):
+        Trainer(make_config(trainer__out=str(tmp_path), trainer__compile=True), store, quiet=True)
