@@ -18,6 +18,7 @@ from torch import Tensor
 
 from model.dataset import Draw, Examples
 from model.documents import Document
+from model.tokenizer import TASKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Batch:
     """For each head (see `Document.head`) the positions at which it predicts."""
     targets: tuple[Tensor, ...]
     """For each head what to predict there."""
+    tasks: tuple[Tensor, ...]
+    """For each head the number in `TASKS` of the task of what is predicted there."""
     place: Place = START
     """Where the stream goes on after this batch."""
 
@@ -68,6 +71,7 @@ class Batch:
             positions_L=move(self.positions_L),
             rows=tuple(map(move, self.rows)),
             targets=tuple(map(move, self.targets)),
+            tasks=tuple(map(move, self.tasks)),
         )
 
 
@@ -77,9 +81,11 @@ def collate(documents: Sequence[Document], num_codebooks: int, place: Place = ST
     starts = np.cumsum([0, *map(len, ordered)])
     rows: list[list[np.ndarray]] = [[] for _ in range(num_codebooks + 2)]
     targets: list[list[np.ndarray]] = [[] for _ in range(num_codebooks + 2)]
+    tasks: list[list[np.ndarray]] = [[] for _ in range(num_codebooks + 2)]
     for start, item in zip(starts, ordered, strict=False):
         rows[item.head].append(item.rows_M + start)
         targets[item.head].append(item.targets_M)
+        tasks[item.head].append(np.full(len(item.targets_M), TASKS.index(item.task)))
     return Batch(
         _joined([item.tokens_L for item in ordered]),
         _joined([item.codes_LK for item in ordered]),
@@ -88,6 +94,7 @@ def collate(documents: Sequence[Document], num_codebooks: int, place: Place = ST
         sum(item.causal for item in ordered),
         tuple(map(_joined, rows)),
         tuple(map(_joined, targets)),
+        tuple(map(_joined, tasks)),
         place,
     )
 

@@ -1,16 +1,21 @@
-"""The loss: cross-entropy of each head where it predicts, and how often its likeliest choice is right."""
+"""The loss: cross-entropy of each head where it predicts, and how often its likeliest choice is right.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+Axes: H heads (see `Document.head`), J tasks (`model.tokenizer.TASKS`), M predictions of a head, V codes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
 
+from model.tokenizer import TASKS
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Sums per head (see `Document.head`), H of them; they add up over batches without weighing them."""
+    """Sums per head and per task; they add up over batches without weighing them."""
 
     loss_H: Tensor
     """Summed cross-entropy, in nats."""
@@ -18,36 +23,63 @@ class Scores:
     """Predictions whose likeliest choice was the right one."""
     count_H: Tensor
     """Predictions."""
+    tasks_3J: Tensor
+    """The same three sums by task, without a gradient."""
 
     def __add__(self, other: "Scores") -> "Scores":
-        return Scores(self.loss_H + other.loss_H, self.correct_H + other.correct_H, self.count_H + other.count_H)
+        return Scores(
+            self.loss_H + other.loss_H,
+            self.correct_H + other.correct_H,
+            self.count_H + other.count_H,
+            self.tasks_3J + other.tasks_3J,
+        )
 
     def detach(self) -> "Scores":
         """Returns the scores without the graph that led to them."""
-        return Scores(self.loss_H.detach(), self.correct_H, self.count_H)
+        return replace(self, loss_H=self.loss_H.detach())
+
+    def over_devices(self, total: Callable[[Tensor], Tensor]) -> "Scores":
+        """Returns the scores of all devices, given what sums a tensor over them."""
+        return Scores(total(self.loss_H), total(self.correct_H), total(self.count_H), total(self.tasks_3J))
 
     def report(self, prefix: str) -> dict[str, float]:
-        """Returns mean loss and accuracy, over all heads and of each one that predicted at all."""
-        losses, correct, counts = (x.tolist() for x in (self.loss_H, self.correct_H, self.count_H))
-        total = max(sum(counts), 1)
-        report = {f"{prefix}/loss": sum(losses) / total, f"{prefix}/accuracy": sum(correct) / total}
-        names = [*map(str, range(len(counts) - 2)), "tokens", "canvas"]
-        for name, loss, right, count in zip(names, losses, correct, counts, strict=True):
-            if count:
-                report[f"{prefix}/loss_{name}"] = loss / count
-                report[f"{prefix}/accuracy_{name}"] = right / count
+        """Returns mean loss and accuracy: over all predictions, and of each part that predicted at all.
+
+        Parts are the codebooks, `0` (mode ar), `1`, … (the levels of nar); `nar`, its levels together; `canvas`
+        (nar-len); `tokens` (len and stt); and the tasks by name.
+        """
+        heads = torch.stack([self.loss_H.double(), self.correct_H.double(), self.count_H.double()]).cpu()
+        codebooks = heads.shape[1] - 2
+        names = ["", *map(str, range(codebooks)), "tokens", "canvas", "nar", *TASKS]
+        nar = heads[:, 1:codebooks].sum(1, keepdim=True)
+        sums = torch.cat([heads.sum(1, keepdim=True), heads, nar, self.tasks_3J.double().cpu()], 1)
+        report = {}
+        for name, (loss, correct, count) in zip(names, sums.T.tolist(), strict=True):
+            if count or not name:
+                part = f"_{name}" if name else ""
+                report[f"{prefix}/loss{part}"] = loss / max(count, 1)
+                report[f"{prefix}/accuracy{part}"] = correct / max(count, 1)
         return report
 
 
-def score(logits: Sequence[Tensor], targets: Sequence[Tensor]) -> Scores:
+def score(logits: Sequence[Tensor], targets: Sequence[Tensor], tasks: Sequence[Tensor] = ()) -> Scores:
     """Scores the logits of each head.
 
     Args:
         logits: H tensors `[M, V]`, float32; M may be 0 and differ.
         targets: H tensors `[M]`.
+        tasks: H tensors `[M]`, the number of each prediction's task in `TASKS`; without them nothing is told by task.
     """
-    loss_H = torch.stack([F.cross_entropy(x, y, reduction="sum") for x, y in zip(logits, targets, strict=True)])
+    losses = [F.cross_entropy(x, y, reduction="none") for x, y in zip(logits, targets, strict=True)]
+    loss_H = torch.stack([loss.sum() for loss in losses])
     with torch.no_grad():
-        correct_H = torch.stack([(x.argmax(-1) == y).sum() for x, y in zip(logits, targets, strict=True)])
+        right = [x.argmax(-1) == y for x, y in zip(logits, targets, strict=True)]
+        correct_H = torch.stack([x.sum() for x in right])
         count_H = torch.tensor([len(y) for y in targets], device=loss_H.device)
-    return Scores(loss_H, correct_H, count_H)
+        tasks_3J = loss_H.new_zeros(3, len(TASKS))
+        if tasks:
+            all_losses, all_right = torch.cat(losses), torch.cat(right).float()
+            tasks_3J.index_add_(
+                1, torch.cat(list(tasks)), torch.stack([all_losses, all_right, torch.ones_like(all_right)])
+            )
+    return Scores(loss_H, correct_H, count_H, tasks_3J)

@@ -138,8 +138,7 @@ class Trainer:
             self._updating = False
         for optimizer in self.optimizers:
             optimizer.zero_grad()
-        scores = reduce(add, parts)
-        return Scores(self._sum(scores.loss_H), self._sum(scores.correct_H), self._sum(scores.count_H)), norm
+        return reduce(add, parts).over_devices(self._sum), norm
 
     # ----------------------------------------------------------------------------------------------------------------
 
@@ -151,7 +150,7 @@ class Trainer:
         network = self.raw_network if alone else self.network
         with self.fabric.autocast():
             logits = network(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)
-        return score(logits, batch.targets)
+        return score(logits, batch.targets, batch.tasks)
 
     def _sum(self, values: Tensor) -> Tensor:
         """Returns the sum over all devices."""
