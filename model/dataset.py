@@ -301,16 +301,25 @@ class Examples:
             left -= frames
         return tuple(spans)
 
+    def response(self, draw: Draw) -> Codes:
+        """Reads the codes that are to be made, `[K, T]`."""
+        return read_spans(self.store, draw.response)
+
+    def condition(self, draw: Draw) -> Condition:
+        """Reads what a draw is made of; not for the mode stt."""
+        prompt_KP = read_spans(self.store, draw.prompt)
+        condition = Condition(draw.phonemes, self.store.languages[draw.row], prompt_KP, draw.task)
+        if draw.input is None:
+            return condition
+        return replace(condition, input_KS=read_spans(self.store, draw.input), replaced_S=replaced(draw.input))
+
     def document(self, draw: Draw) -> Document:
         """Reads the codes of a draw and lays them out."""
-        response_KT = read_spans(self.store, draw.response)
-        tokenizer, language = self.tokenizer, self.store.languages[draw.row]
+        response_KT, tokenizer = self.response(draw), self.tokenizer
         if draw.mode == "stt":
-            spoken = [tokenizer.language(language), *tokenizer.encode(draw.phonemes)]
+            spoken = [tokenizer.language(self.store.languages[draw.row]), *tokenizer.encode(draw.phonemes)]
             return text_document(tokenizer, response_KT, spoken, ended=True)
-        condition = Condition(draw.phonemes, language, read_spans(self.store, draw.prompt), draw.task)
-        if draw.input is not None:
-            condition = replace(condition, input_KS=read_spans(self.store, draw.input), replaced_S=replaced(draw.input))
+        condition = self.condition(draw)
         match draw.mode:
             case "len":
                 return length_document(tokenizer, condition, tokenizer.encode(str(draw.frames)), ended=True)

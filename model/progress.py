@@ -19,6 +19,7 @@ from torch import Tensor
 
 from model.batching import Batch
 from model.loss import Scores
+from stages.records import Wave
 
 
 class RunLog:
@@ -87,6 +88,10 @@ class RunLog:
             self._bar.update(self._task, completed=step, note=note)
         else:
             self.say(f"step {step}/{self._max_steps}  {note}  {_clock(remaining_s)} left")
+
+    def audio(self, name: str, wave: Wave, sample_rate: int, step: int) -> None:
+        """Gives TensorBoard a mono wave to hear."""
+        self._tensorboard.add_audio(name, torch.from_numpy(wave)[None], step, sample_rate)
 
     def say(self, line: str) -> None:
         """Shows a line."""

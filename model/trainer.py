@@ -22,8 +22,6 @@ from model.checkpoint import (
     check_weights,
     checkpoint_folder,
     load_trainer_state,
-    newest,
-    read_config,
     read_meta,
     read_tokenizer,
     read_weights,
@@ -39,13 +37,15 @@ from model.lock import hold
 from model.loss import Scores, score
 from model.network import Decoder
 from model.optimizer import rate_factor, set_rate
+from model.previews import Previews
 from model.progress import Meter, MuteLog, RunLog
+from model.resume import resumable
 from model.saving import Saver, Snapshot
 from model.start import begin
 from model.state import put, put_optimizer, whole
 from model.strategy import Uncompiled, set_up
 from model.tokenizer import Tokenizer
-from stages.errors import MachineError, StoppedError, TrainingError, UsageError
+from stages.errors import MachineError, StoppedError, TrainingError
 
 VALIDATION_SEED = 1234
 """Of the draws of validation documents: the same in every run, so that runs can be compared."""
@@ -95,6 +95,8 @@ class Trainer:
         self.network, self.optimizers = set_up(self.fabric, self.raw_network, config)
         decay = config.trainer.ema_decay
         self.average = Average(self.raw_network, decay) if decay else None
+        validation = self._examples("validation")
+        self.previews = Previews(config, validation, self.fabric.device) if config.trainer.samples else None
         self.progress = Progress()
         self._updating = False
 
@@ -178,6 +180,19 @@ class Trainer:
         self.network.train()
         return scores.report("validation")
 
+    def _preview(self, log: RunLog) -> None:
+        """Speaks a few validation utterances, on one of the devices."""
+        if not self.previews:
+            return
+        weights = whole(self._spoken_weights, keep=self.fabric.is_global_zero)
+        if self.fabric.is_global_zero:
+            self.previews.speak(weights, self.progress.step, log)
+
+    @property
+    def _spoken_weights(self) -> dict[str, Tensor]:
+        """What the model speaks with: the averages, or the weights themselves."""
+        return self.average.weights if self.average else dict(self.raw_network.named_parameters())
+
     def fit(self) -> Path:
         """Trains until `trainer.max_steps`.
 
@@ -221,6 +236,7 @@ class Trainer:
                     values = self.validate()
                     loss = values.get("validation/loss")
                     log.report(progress.step, values, left_s)
+                    self._preview(log)
                 best = loss is not None and self._any(self.fabric.is_global_zero and saver.is_best(loss))
                 if progress.step % trainer.save_every == 0 or at_end or best:
                     self.save(saver, loss)
@@ -294,14 +310,13 @@ class Trainer:
         """Begins to write a checkpoint, on one of the devices, once the one before is written."""
         self._settle(saver)
         here = self.fabric.is_global_zero
-        weights: dict[str, Tensor] = dict(self.raw_network.named_parameters())
         state = {
             "optimizers": [whole(optimizer.state_dict(), keep=here) for optimizer in self.optimizers],
             **asdict(self.progress),
         }
         if self.average:
-            state["weights"], weights = whole(weights, keep=here), self.average.weights
-        spoken = whole(weights, keep=here)
+            state["weights"] = whole(dict(self.raw_network.named_parameters()), keep=here)
+        spoken = whole(self._spoken_weights, keep=here)
         if here:
             content, symbols = content_of(self.store, self.config.data), tuple(self.store.symbols)
             meta = Meta(self.progress.step, self.store.codec, content, symbols, validation_loss)
@@ -348,30 +363,3 @@ def train(config: TrainConfig, store: Store, *, fresh: bool = False, resume: boo
             if trainer.progress.step >= config.trainer.max_steps:
                 return found
         return trainer.fit()
-
-
-def resumable(config: TrainConfig, store: Store, *, fresh: bool, resume: bool) -> Path | None:
-    """Returns the checkpoint to go on from, None to begin; raises as `train` does."""
-    run = Path(config.trainer.out)
-    found = newest(run)
-    if found is None:
-        if resume:
-            raise UsageError(f"`trainer.out` must hold a run to resume, but `{run}` has none. Leave `--resume` out.")
-        return None
-    if fresh:
-        raise UsageError(
-            f"`trainer.out` must be a new or empty folder with `--fresh`, but `{run}` holds a run up to {found.name}."
-            f" Name another folder with `--set trainer.out=…`, or remove `{run}`."
-        )
-    meta = read_meta(found)
-    meta.codec.require(store.codec, config.data.store)
-    differing = read_config(found).differences(config)
-    if meta.dataset != content_of(store, config.data):
-        differing.append("the dataset's content")
-    if any(item.startswith("`model.") for item in differing) or (differing and not resume):
-        raise UsageError(
-            f"`{found}` must come from the same configuration to go on with it, but these differ:"
-            f" {'; '.join(differing)}. Undo that, name another `trainer.out`, or accept it with `--resume`"
-            " (the model's shape must stay)."
-        )
-    return found
