@@ -204,7 +204,7 @@ class TrainerConfig(Config):
     validate_batches: int = runtime(20, ge=1)
     """Most batches of one validation."""
     samples: int = runtime(0, ge=0)
-    """Validation utterances spoken at each validation, to `<out>/samples` and TensorBoard; needs the codec's weights."""
+    """Utterances that each validation speaks, to `<out>/samples` and TensorBoard; needs the codec's weights."""
     save_every: int = runtime(1000, ge=1)
     """Steps between two checkpoints."""
     keep: int = runtime(3, ge=1)

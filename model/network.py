@@ -115,6 +115,6 @@ class Decoder(nn.Module):
         flat = self.hidden(tokens, codes, positions, attend).flatten(0, -2)
         return [self.logits(flat[at], head) for head, at in enumerate(rows)]
 
-    def num_parameters(self) -> int:
-        """Returns how many numbers are learnt."""
-        return sum(weight.numel() for weight in self.parameters())
+    def num_parameters(self, *, trained: bool = False) -> int:
+        """Returns how many numbers it is made of, or how many of them are `trained`: with adapters, few."""
+        return sum(weight.numel() for weight in self.parameters() if weight.requires_grad or not trained)

@@ -33,7 +33,7 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
     device = resolve_device(config.trainer.device)
     per_step = config.data.batch_tokens * config.trainer.accumulate
     model = config.model
-    trained = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
+    trained = network.num_parameters(trained=True)
     activations = 34 * config.data.batch_tokens * model.layers * model.width
     return {
         "device": str(device),

@@ -7,19 +7,24 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import Tensor
 
 from model.batching import Batch
+from model.flops import peak_rate, training_flops
 from model.loss import Scores
+from model.network import Decoder
+from model.strategy import total
 from stages.records import Wave
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
 
 
 class RunLog:
@@ -121,18 +126,20 @@ class Meter:
     """Sums scores, work and time between two reports.
 
     Args:
+        fabric: The devices.
+        network: The network that learns, whose operations are counted (see `model.flops`).
         budget: Positions that a batch has room for.
-        flops: Operations of a training step on a batch (see `model.flops`).
-        peak: Operations per second that all devices could do.
-        total: Sums values over the devices.
     """
 
-    def __init__(
-        self, *, budget: int, flops: Callable[[Batch], float], peak: float, total: Callable[[Tensor], Tensor]
-    ) -> None:
+    def __init__(self, fabric: "Fabric", network: Decoder, *, budget: int) -> None:
         self.step_s = 0.0
         """Seconds of a step, over the last reported stretch."""
-        self._budget, self._flops, self._peak, self._total = budget, flops, peak, total
+        full = fabric.strategy.precision.precision == "32-true"
+        rate, source = peak_rate(fabric.device, torch.float32 if full else torch.bfloat16)
+        self.peak = f"{rate / 1e12:.3g} TFLOP/s ({source})"
+        """What a device could do, in words."""
+        self._peak = rate * fabric.world_size
+        self._fabric, self._network, self._budget = fabric, network, budget
         self._reset()
 
     def _reset(self) -> None:
@@ -147,7 +154,8 @@ class Meter:
         self._steps += 1
         for batch in batches:
             computed = len(batch.tokens_L)
-            work = sum(batch.lengths), computed, max(computed, self._budget), self._flops(batch)
+            flops = training_flops(self._network, batch.lengths, batch.causal, [len(rows) for rows in batch.rows])
+            work = sum(batch.lengths), computed, max(computed, self._budget), flops
             self._work += torch.tensor(work, dtype=torch.float64)
         if math.isfinite(norm):
             self._scores = scores if self._scores is None else self._scores + scores
@@ -162,7 +170,7 @@ class Meter:
             packed); `budget_unused`, the share of the batches' room that stayed empty, for which nothing is computed;
             `tflops_per_s`, 10^12 operations per second; and `mfu`, their share of what the devices could do.
         """
-        useful, computed, room, flops = self._total(self._work).tolist()
+        useful, computed, room, flops = total(self._fabric, self._work).tolist()
         seconds = time.perf_counter() - self._since
         self.step_s = seconds / max(self._steps, 1)
         values = self._scores.report("train") if self._scores else {}

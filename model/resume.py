@@ -1,11 +1,31 @@
-"""Whether and from where a run goes on with what its folder holds."""
+"""How far a run is; whether and from where it goes on with what its folder holds."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from model.batching import START, Place
 from model.checkpoint import newest, read_config, read_meta
 from model.config import TrainConfig
 from model.dataset import Store, content_of
 from stages.errors import UsageError
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run is."""
+
+    step: int = 0
+    place: Place = START
+    skipped: int = 0
+    """Steps whose gradient wasn't finite."""
+    skipped_last: int = 0
+    """Those of them since the last good one."""
+
+    def count(self, place: Place, *, good: bool) -> None:
+        """Counts a step."""
+        self.step, self.place = self.step + 1, place
+        self.skipped += not good
+        self.skipped_last = 0 if good else self.skipped_last + 1
 
 
 def resumable(config: TrainConfig, store: Store, *, fresh: bool, resume: bool) -> Path | None:

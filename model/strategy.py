@@ -65,6 +65,18 @@ def set_up(fabric: "Fabric", network: Decoder, config: TrainConfig) -> tuple["_F
     return wrapped, [cast("Optimizer", fabric.setup_optimizers(one)) for one in made]
 
 
+def total(fabric: "Fabric", values: Tensor) -> Tensor:
+    """Returns the sum of a tensor over all processes."""
+    if fabric.world_size == 1:
+        return values
+    return cast("Tensor", fabric.all_reduce(values.to(fabric.device), reduce_op="sum"))
+
+
+def anywhere(fabric: "Fabric", here: object) -> bool:
+    """Returns whether something holds in any of the processes; all must ask."""
+    return bool(total(fabric, torch.tensor(int(bool(here)))))
+
+
 def recompute(block: nn.Module) -> None:
     """Has a block keep its inputs only, and compute the rest again for its gradient.
 

@@ -26,6 +26,7 @@ The others make speech of speech: see `model.tasks`."""
 _FIRST: Final[tuple[Task, ...]] = ("tts", "tts-c", "len", "stt")
 _LATER: Final[tuple[Task, ...]] = get_args(Transform)
 """Their markers come last, so that the ids of all others stay what they were before these tasks were there."""
+TASKS: Final[tuple[Task, ...]] = (*_FIRST, *_LATER)
 
 _RANGES = (
     (0x20, 0x7E),  # ASCII: Latin letters, digits (espeak's tone numbers), punctuation

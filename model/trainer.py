@@ -2,8 +2,8 @@
 
 import math
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
-from functools import reduce
+from dataclasses import asdict
+from functools import partial, reduce
 from itertools import islice
 from operator import add
 from pathlib import Path
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from model.attention import Attend, Packed
-from model.batching import START, Batch, BatchStream, Place, every_mode, prefetched
+from model.batching import Batch, BatchStream, Place, every_mode, prefetched
 from model.checkpoint import (
     Meta,
     build,
@@ -28,10 +28,9 @@ from model.checkpoint import (
 )
 from model.config import TrainConfig
 from model.dataset import Examples, Store, content_of
-from model.device import make_fabric, resolve_precision
+from model.device import make_fabric
 from model.ema import Average
 from model.failures import is_out_of_memory, not_finite, out_of_memory
-from model.flops import peak_rate, training_flops
 from model.interrupt import stop_signals
 from model.lock import hold
 from model.loss import Scores, score
@@ -39,34 +38,16 @@ from model.network import Decoder
 from model.optimizer import rate_factor, set_rate
 from model.previews import Previews
 from model.progress import Meter, MuteLog, RunLog
-from model.resume import resumable
+from model.resume import Progress, resumable
 from model.saving import Saver, Snapshot
 from model.start import begin
 from model.state import put, put_optimizer, whole
-from model.strategy import Uncompiled, set_up
+from model.strategy import Uncompiled, anywhere, set_up, total
 from model.tokenizer import Tokenizer
 from stages.errors import MachineError, StoppedError, TrainingError
 
 VALIDATION_SEED = 1234
 """Of the draws of validation documents: the same in every run, so that runs can be compared."""
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a run is."""
-
-    step: int = 0
-    place: Place = START
-    skipped: int = 0
-    """Steps whose gradient wasn't finite."""
-    skipped_last: int = 0
-    """Those of them since the last good one."""
-
-    def count(self, place: Place, *, good: bool) -> None:
-        """Counts a step."""
-        self.step, self.place = self.step + 1, place
-        self.skipped += not good
-        self.skipped_last = 0 if good else self.skipped_last + 1
 
 
 class Trainer:
@@ -122,7 +103,7 @@ class Trainer:
         config = self.config.optimizer
         set_rate(self.optimizers, rate_factor(config, self.progress.step, self.config.trainer.max_steps))
         self._seed_dropout()
-        num_targets = self._sum(torch.tensor(sum(batch.num_targets for batch in batches)))
+        num_targets = total(self.fabric, torch.tensor(sum(batch.num_targets for batch in batches)))
         parts = []
         for batch in batches:
             with self.fabric.no_backward_sync(self.network, enabled=batch is not batches[-1]):
@@ -140,7 +121,7 @@ class Trainer:
             self._updating = False
         for optimizer in self.optimizers:
             optimizer.zero_grad()
-        return reduce(add, parts).over_devices(self._sum), norm
+        return reduce(add, parts).over_devices(partial(total, self.fabric)), norm
 
     # ----------------------------------------------------------------------------------------------------------------
 
@@ -153,13 +134,6 @@ class Trainer:
         with self.fabric.autocast():
             logits = network(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)
         return score(logits, batch.targets, batch.tasks)
-
-    def _sum(self, values: Tensor) -> Tensor:
-        """Returns the sum over all devices."""
-        if self.fabric.world_size == 1:
-            return values
-        summed: Tensor = self.fabric.all_reduce(values.to(self.fabric.device), reduce_op="sum")  # type: ignore[assignment]
-        return summed
 
     def _seed_dropout(self) -> None:
         """Draws of a step depend on nothing but the step and the device: a resumed run repeats them."""
@@ -209,12 +183,10 @@ class Trainer:
         log: RunLog = MuteLog()
         if self.fabric.is_global_zero:
             log = RunLog(self.run, step=progress.step, max_steps=trainer.max_steps, quiet=self.quiet)
-        peak, source = peak_rate(self.fabric.device, self._dtype)
-        budget, count = self.config.data.batch_tokens, self._flops
-        meter = Meter(budget=budget, flops=count, peak=peak * self.fabric.world_size, total=self._sum)
+        meter = Meter(self.fabric, self.raw_network, budget=self.config.data.batch_tokens)
         self.network.train()
         with log, Saver(self.run, keep=trainer.keep, keep_best=trainer.keep_best) as saver, stop_signals() as received:
-            self._announce(log, f"{peak / 1e12:.3g} TFLOP/s ({source})")
+            self._announce(log, meter.peak)
             while progress.step < trainer.max_steps:
                 group = [next(batches) for _ in range(trainer.accumulate)]
                 scores, norm = self._step(group, saver)
@@ -224,7 +196,7 @@ class Trainer:
                     raise TrainingError(not_finite(norm, progress.step, trainer.max_skips, self.run))
                 meter.add(scores, norm, group)
                 log.step(progress.step)
-                stopped = self._any(received)
+                stopped = anywhere(self.fabric, received)
                 at_end = progress.step == trainer.max_steps or stopped
                 left_s = meter.step_s * (trainer.max_steps - progress.step)
                 if progress.step % trainer.log_every == 0 or at_end:
@@ -237,10 +209,10 @@ class Trainer:
                     loss = values.get("validation/loss")
                     log.report(progress.step, values, left_s)
                     self._preview(log)
-                best = loss is not None and self._any(self.fabric.is_global_zero and saver.is_best(loss))
+                best = loss is not None and anywhere(self.fabric, self.fabric.is_global_zero and saver.is_best(loss))
                 if progress.step % trainer.save_every == 0 or at_end or best:
                     self.save(saver, loss)
-                if stopped or self._any(saver.failed):
+                if stopped or anywhere(self.fabric, saver.failed):
                     self._settle(saver)
                 if stopped:
                     by = received[0].name if received else "another process"
@@ -257,13 +229,9 @@ class Trainer:
     def _settle(self, saver: Saver) -> None:
         """Waits until the last checkpoint is written; all devices end if it couldn't be."""
         saver.settle()
-        if self._any(saver.failed):
+        if anywhere(self.fabric, saver.failed):
             saver.wait()
             raise MachineError("another process couldn't write a checkpoint, and says why.")
-
-    def _any(self, here: object) -> bool:
-        """Returns whether something holds on any of the devices."""
-        return bool(self._sum(torch.tensor(int(bool(here)))))
 
     def _step(self, batches: list[Batch], saver: Saver) -> tuple[Scores, float]:
         """Does `train_step`; saves what is there where the memory is too small for it."""
@@ -281,28 +249,15 @@ class Trainer:
         positions = max(len(batch.tokens_L) for batch in batches)
         raise TrainingError(out_of_memory(self.fabric.device, self.progress.step + 1, positions, self.run))
 
-    @property
-    def _dtype(self) -> torch.dtype:
-        """Of the products of matrices."""
-        full = resolve_precision(self.config.trainer.precision, self.fabric.device) == "32-true"
-        return torch.float32 if full else torch.bfloat16
-
-    def _flops(self, batch: Batch) -> float:
-        return training_flops(self.raw_network, batch.lengths, batch.causal, [len(rows) for rows in batch.rows])
-
     def _announce(self, log: RunLog, rate: str) -> None:
         unknown = self.tokenizer.unknown_symbols(self.store.symbols)
         if unknown:
             log.say(f"{len(unknown)} symbols outside the vocabulary are learnt as <unk>: {' '.join(unknown)}")
+        trained, in_all = (self.raw_network.num_parameters(trained=trained) for trained in (True, False))
         log.say(
-            f"{self._sizes()} parameters on {self.fabric.device} of {rate},"
+            f"{trained:,}{f' of {in_all:,}' if trained < in_all else ''} parameters on {self.fabric.device} of {rate},"
             f" {len(self.stream.examples):,} utterances; steps {self.progress.step} to {self.config.trainer.max_steps}"
         )
-
-    def _sizes(self) -> str:
-        trained = sum(weight.numel() for weight in self.raw_network.parameters() if weight.requires_grad)
-        whole = self.raw_network.num_parameters()
-        return f"{whole:,}" if trained == whole else f"{trained:,} of {whole:,}"
 
     # --------------------------------------------------------------------------------------------- save and resume
 
