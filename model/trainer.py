@@ -154,13 +154,15 @@ class Trainer:
         self.network.train()
         return scores.report("validation")
 
-    def _preview(self, log: RunLog) -> None:
-        """Speaks a few validation utterances, on one of the devices."""
-        if not self.previews:
-            return
-        weights = whole(self._spoken_weights, keep=self.fabric.is_global_zero)
-        if self.fabric.is_global_zero:
-            self.previews.speak(weights, self.progress.step, log)
+    def _evaluate(self, log: RunLog, left_s: float) -> float | None:
+        """Validates, speaks a few utterances on one of the devices, and returns the loss."""
+        values = self.validate()
+        log.report(self.progress.step, values, left_s)
+        if self.previews:
+            weights = whole(self._spoken_weights, keep=self.fabric.is_global_zero)
+            if self.fabric.is_global_zero:
+                self.previews.speak(weights, self.progress.step, log)
+        return values.get("validation/loss")
 
     @property
     def _spoken_weights(self) -> dict[str, Tensor]:
@@ -203,12 +205,8 @@ class Trainer:
                     rate = self.optimizers[0].param_groups[0]["lr"]
                     values = {"lr": rate, "epoch": progress.place.epoch, "skipped": progress.skipped}
                     log.report(progress.step, meter.report() | values, left_s)
-                loss = None
-                if progress.step % trainer.validate_every == 0 or progress.step == trainer.max_steps:
-                    values = self.validate()
-                    loss = values.get("validation/loss")
-                    log.report(progress.step, values, left_s)
-                    self._preview(log)
+                validates = progress.step % trainer.validate_every == 0 or progress.step == trainer.max_steps
+                loss = self._evaluate(log, left_s) if validates else None
                 best = loss is not None and anywhere(self.fabric, self.fabric.is_global_zero and saver.is_best(loss))
                 if progress.step % trainer.save_every == 0 or at_end or best:
                     self.save(saver, loss)

@@ -1,9 +1,10 @@
 """A small dataset in memory with the interface of `stages.store.Store`, and small configurations."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from model.checkpoint import Meta, build
 from model.config import TrainConfig
 from model.saving import Snapshot
 from model.tokenizer import Tokenizer
-from stages.records import CodecIdentity, Codes, Mixture
+from stages.records import MIXTURES, CodecIdentity, Codes, Mixture
 
 CODEC = CodecIdentity("embedded", 24_000, 75.0, 8, 64, "0" * 12)
 
@@ -78,6 +79,31 @@ def make_store(rows: int = 24, speakers: int = 4, codec: CodecIdentity = CODEC) 
     phonemes = ["".join(rng.choice(list("həlˈoʊ wɜːld.,"), int(n))) for n in rng.integers(5, 20, rows)]
     names = [f"g/s{row % (speakers - 1)}" for row in range(rows - 1)] + [f"g/s{speakers - 1}"]
     return MemoryStore(codes, phonemes, names, ["en"] * rows, codec)
+
+
+REAL_CODES = Path(__file__).resolve().parents[3] / "shared" / "encodec_codes"
+
+
+def task_store(kind: Literal["uneven", "real"] = "uneven") -> MemoryStore:
+    """Utterances of 16 speakers in fours, with every mixture: half of an utterance's codes changed.
+
+    The codes are drawn, some much more often than others, or `real`: EnCodec's of less than a second of speech each.
+    """
+    rng = np.random.default_rng(0)
+    size = 1024 if kind == "real" else CODEC.codebook_size
+    if kind == "real":
+        paths = sorted(REAL_CODES.glob("vallex_*.npz"))
+        codes = [np.load(path)["audio_tokens"][0, 40 : 100 - n, :].T.astype(np.uint16) for n, path in enumerate(paths)]
+    else:
+        weights = 1 / np.arange(1, size + 1)
+        codes = [rng.choice(size, (8, 60 - n), p=weights / weights.sum()).astype(np.uint16) for n in range(16)]
+    phonemes = ["".join(rng.choice(list("həlˈoʊ wɜːld.,"), 8)) for _ in codes]
+    speakers = [f"g/s{row // 4}" for row in range(len(codes))]
+    store = MemoryStore(codes, phonemes, speakers, ["en"] * len(codes), replace(CODEC, codebook_size=size))
+    for mixture in MIXTURES:
+        for row, clean in enumerate(codes):
+            store.mixtures[mixture, row] = np.where(rng.random(clean.shape) < 0.5, clean, clean[:, ::-1])
+    return store
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 from itertools import islice
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -55,6 +56,22 @@ def test_a_stream_goes_on_from_any_place(at: int, world: int) -> None:
     for round_ in range(6 // world):
         places = {batch.place for batch in resumed[round_ * world : (round_ + 1) * world]}
         assert places == {whole[at + (round_ + 1) * world - 1].place}, "all ranks go on from the same place"
+
+
+@given(st.integers(64, 900), st.sampled_from([2, 3]))
+@settings(max_examples=15, deadline=None)
+def test_ranks_share_nothing_and_miss_nothing(budget: int, world: int) -> None:
+    store = make_store()
+    store.all_codes = [np.full_like(codes, row) for row, codes in enumerate(store.all_codes)]
+    told = Examples(store, Tokenizer.default(8), CONFIG.model_copy(update={"modes": {"ar": 1.0}}), "train")
+    ranks = [BatchStream(told, budget, seed=7, rank=rank, world=world).batches() for rank in range(world)]
+    seen: list[int] = []
+    while len(seen) < 3 * len(told):
+        for batches in ranks:
+            codes = next(batches).targets[0]  # each utterance's number, and its stop
+            seen += [number for number, stop in zip(codes[:-1].tolist(), codes[1:].tolist(), strict=True) if stop == 64]
+    for epoch in range(3):
+        assert sorted(seen[epoch * len(told) : (epoch + 1) * len(told)]) == told.rows.tolist()
 
 
 def test_validation_asks_for_every_mode_of_every_utterance() -> None:

@@ -70,18 +70,6 @@ def test_a_merged_model_is_the_adapted_one(
         assert torch.allclose(merged.score(batch).loss_H, expected, rtol=1e-5)
 
 
-def test_an_adapted_run_resumes(tmp_path: Path, base: Path, configure: Configure, store: MemoryStore) -> None:
-    ends = []
-    for name, stops in (("whole", [8]), ("parts", [3, 8])):
-        for steps in stops:
-            out = str(tmp_path / name)
-            settings = {"trainer__start_from": str(base), "trainer__out": out, "optimizer__schedule": "constant"}
-            config = configure(**LORA, **settings, trainer__max_steps=steps)
-            folder = train(config, store, quiet=True, resume=steps == 8 and name == "parts")
-        ends.append(checkpoint.read_weights(folder))
-    assert all(torch.equal(weight, ends[1][name]) for name, weight in ends[0].items())
-
-
 def test_adapters_need_a_model(configure: Configure) -> None:
     with pytest.raises(ValidationError, match="needs a model to adapt"):
         configure(lora__rank=4)

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from model import previews
 from model.progress import RunLog
 from model.trainer import train
 from stages.audio import read
@@ -60,3 +62,17 @@ def test_to_listen_changes_no_weight(tmp_path: Path, configure: Configure) -> No
     folders = [train(config, store, quiet=True) for config in runs.values()]
     one, two = ((folder / "model.safetensors").read_bytes() for folder in folders)
     assert one == two
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), torch.OutOfMemoryError("memory is full")])
+def test_a_machine_that_is_full_is_said_and_ends_nothing(
+    tmp_path: Path, configure: Configure, monkeypatch, capsys, error: Exception
+) -> None:
+    def full(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(previews, "write_wav", full)
+    train(configure(**_FEW), make_store(codec=codec_identity("embedded")))
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note:")]
+    assert [line.partition(" are written")[0][-6:] for line in told] == ["step 1", "step 2"]
+    assert str(error) in told[0]

@@ -6,24 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.attention import Packed, Padded
-from model.batching import collate, every_mode
-from model.bench import padded
-from model.config import DataConfig, ModelConfig
+from model.batching import every_mode
+from model.config import DataConfig
 from model.dataset import Draw, Examples, content_of
 from model.documents import Mode
-from model.loss import score
-from model.network import Decoder
 from model.spans import Span, read_spans
 from model.tasks import DRAWN, TRANSFORMS, Drawn, Transform
 from model.tokenizer import Tokenizer
-from model.trainer import Trainer, train
+from model.trainer import train
 from stages.errors import ConfigError, UsageError
-from stages.records import MIXTURES, Mixture
+from stages.records import MIXTURES
 from tests.model.conftest import Configure, MemoryStore, make_store
 
 TOKENIZER = Tokenizer.default(8)
@@ -287,52 +282,6 @@ def test_validation_holds_tasks_as_they_are_weighed(store: MemoryStore) -> None:
     assert len(seen) >= 4
     batches = list(every_mode(found, 600, seed=7))
     assert sum(len(batch.lengths) for batch in batches) == len(found) * 11
-
-
-def test_packing_equals_padding_with_every_task() -> None:
-    found = examples(mixed_store(), tasks=EVERY, modes=MODES)
-    kinds: list[tuple[Mode, int]] = [("ar", 0), ("nar", 3), ("nar-len", 0), ("len", 0)]
-    drawings = [drawn(found, task, kind=kinds[number % 4], times=4)[0] for number, task in enumerate(DRAWN)]
-    batch = collate([found.document(draw) for draw in drawings], 8)
-    network = Decoder(ModelConfig(width=32, layers=2, heads=4, feedforward=64), len(TOKENIZER), 8, 64)
-    network.initialise(torch.Generator().manual_seed(0))
-    wide, lengths_B, causal_B = padded(batch)
-    attends = Packed(batch.lengths, batch.causal, torch.device("cpu")), Padded(lengths_B, causal_B, max(batch.lengths))
-    results = []
-    for one, attend in zip((batch, wide), attends, strict=True):
-        network.zero_grad()
-        loss = score(network(one.tokens_L, one.codes_LK, one.positions_L, attend, one.rows), batch.targets).loss_H.sum()
-        loss.backward()
-        results.append((loss.detach(), [weight.grad.clone() for weight in network.parameters()]))
-    torch.testing.assert_close(results[0][0], results[1][0], rtol=1e-5, atol=1e-5)
-    for packed_one, padded_one in zip(results[0][1], results[1][1], strict=True):
-        torch.testing.assert_close(packed_one, padded_one, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("task", TRANSFORMS)
-def test_steps_lower_the_loss_of_each_task(configure: Configure, task: Transform) -> None:
-    """On codes as uneven as real ones, with noise and overlay that change them in part."""
-    rng = np.random.default_rng(0)
-    weights = 1 / np.arange(1, 65)
-    codes = [rng.choice(64, (8, 50), p=weights / weights.sum()).astype(np.uint16) for _ in range(8)]
-    store = MemoryStore(codes, ["ab"] * 8, [f"s{row % 2}" for row in range(8)], ["en"] * 8)
-    kinds: tuple[Mixture, ...] = MIXTURES
-    for kind in kinds:
-        for row, clean in enumerate(codes):
-            store.mixtures[kind, row] = np.where(rng.random(clean.shape) < 0.5, clean, (clean + 1) % 64).astype(
-                np.uint16
-            )
-    modes = {"ar": 1.0, "nar": 1.0, "nar-len": 1.0, "len": 0.5}
-    rate = {"optimizer__lr": 1e-2, "optimizer__warmup_steps": 1, "trainer__max_steps": 12}
-    config = configure(data__tasks={task: 1.0}, data__modes=modes, data__validation=0.0, **rate)
-    trainer = Trainer(config, store, quiet=True)
-    documents = [trainer.stream.examples.document(draw) for draw in drawn(trainer.stream.examples, task, times=1)]
-    losses = []
-    for step in range(8):
-        trainer.progress.step = step
-        scores, _ = trainer.train_step([collate(documents, 8)])
-        losses.append(scores.loss_H.sum().item())
-    assert losses[-1] < 0.9 * losses[0]
 
 
 def test_a_run_knows_its_mixtures_where_a_task_may_need_them(store: MemoryStore, configure: Configure) -> None:

@@ -4,9 +4,6 @@ import errno
 import json
 import math
 import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +18,8 @@ from model.network import Decoder
 from model.optimizer import make_optimizers, rate_factor, set_rate
 from model.state import whole
 from model.trainer import Trainer, train
-from stages.errors import CodecError, LockedError, MachineError, StoppedError, TrainingError, UsageError
-from tests.model.conftest import Configure, MemoryStore, first_epoch, make_config
+from stages.errors import CodecError, LockedError, MachineError, TrainingError, UsageError
+from tests.model.conftest import Configure, MemoryStore, first_epoch
 from tests.model.test_network import EVERY_ARCH
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,29 +58,6 @@ def after_step(monkeypatch: pytest.MonkeyPatch, step: int, act) -> None:
         return result
 
     monkeypatch.setattr(Trainer, "train_step", wrapped)
-
-
-@pytest.mark.parametrize(("stop_at", "signal_number"), [(5, signal.SIGTERM), (8, signal.SIGINT)])
-def test_a_stopped_run_equals_an_uninterrupted_one(
-    tmp_path: Path, store: MemoryStore, monkeypatch, stop_at: int, signal_number: signal.Signals
-) -> None:
-    settings = {"model__dropout": 0.1, "optimizer__matrices": "muon"}
-    settings |= {"trainer__accumulate": 2, "trainer__ema_decay": 0.9}
-    whole = train(make_config(**settings, trainer__out=str(tmp_path / "whole")), store, quiet=True)
-
-    config = make_config(**settings, trainer__out=str(tmp_path / "stopped"))
-    with monkeypatch.context() as patch:
-        after_step(patch, stop_at, lambda: os.kill(os.getpid(), signal_number))
-        with pytest.raises(StoppedError, match=f"{signal_number.name} after step {stop_at}") as raised:
-            train(config, store, quiet=True)
-    assert raised.value.exit_code == 130
-    assert checkpoint.find(tmp_path / "stopped").name == f"step-{stop_at:08d}"
-    torch.manual_seed(999)  # what the process drew meanwhile must not matter
-    resumed = train(config, store, quiet=True)
-
-    assert_same(weights(whole), weights(resumed))
-    assert_same(*(checkpoint.load_trainer_state(folder) for folder in (whole, resumed)))
-    assert log_of(tmp_path / "whole")[-1]["step"] == log_of(tmp_path / "stopped")[-1]["step"] == 12
 
 
 def test_a_killed_run_goes_on_from_its_last_checkpoint(
@@ -133,50 +107,6 @@ def test_accumulation_weighs_every_target_alike(configure: Configure, store: Mem
         scores, norm = trainer.train_step(first_epoch(trainer.stream))
         norms.append((scores.loss_H.sum().item(), norm))
     assert norms[0] == pytest.approx(norms[1], rel=1e-5)
-
-
-_MODES = dict.fromkeys(("ar", "nar", "nar-len", "len", "stt"), 1.0)
-_ON_TWO_DEVICES = """
-import sys
-from model.trainer import train
-from tests.model.conftest import make_config, make_store
-from tests.model.test_trainer import _MODES, stop_after
-stop_after(5)
-settings = {"data__modes": _MODES, "trainer__ema_decay": 0.5, "optimizer__matrices": sys.argv[3]}
-config = make_config(**settings, trainer__out=sys.argv[1], trainer__devices=2, trainer__strategy=sys.argv[2])
-train(config, make_store(), quiet=True)
-"""
-
-
-def stop_after(step: int) -> None:
-    """Has this process ask for an end after a step."""
-    after_step(pytest.MonkeyPatch(), step, lambda: os.kill(os.getpid(), signal.SIGTERM))
-
-
-@pytest.mark.parametrize(("strategy", "matrices"), [("ddp", "muon"), ("fsdp", "adamw")])
-def test_two_devices_train_what_one_trains_with_twice_the_batches(
-    tmp_path: Path, store: MemoryStore, strategy: str, matrices: str
-) -> None:
-    script, out = tmp_path / "two.py", tmp_path / "two"
-    script.write_text(_ON_TWO_DEVICES)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command = [sys.executable, *launch, str(script), str(out), strategy, matrices]
-    subprocess.run(command, env=environment, timeout=200, check=False, capture_output=True)
-    assert checkpoint.find(out).name == "step-00000005", "a signal to each is one stop of both"
-
-    alone = {
-        "data__modes": _MODES,
-        "trainer__accumulate": 2,
-        "trainer__ema_decay": 0.5,
-        "optimizer__matrices": matrices,
-    }
-    found = weights(train(make_config(**alone, trainer__out=str(out)), store, resume=True, quiet=True))
-    wanted = weights(train(make_config(**alone, trainer__out=str(tmp_path / "one")), store, quiet=True))
-    for name, weight in wanted.items():
-        torch.testing.assert_close(found[name], weight, rtol=1e-3, atol=1e-5, msg=name)
-    losses = [[row["train/loss"] for row in log_of(run) if "train/loss" in row][-1] for run in (out, tmp_path / "one")]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
 def poison(monkeypatch: pytest.MonkeyPatch, steps: range) -> None:
