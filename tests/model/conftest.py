@@ -87,16 +87,16 @@ REAL_CODES = Path(__file__).resolve().parents[3] / "shared" / "encodec_codes"
 def task_store(kind: Literal["uneven", "real"] = "uneven") -> MemoryStore:
     """Utterances of 16 speakers in fours, with every mixture: half of an utterance's codes changed.
 
-    The codes are drawn, some much more often than others, or `real`: EnCodec's of less than a second of speech each.
+    The codes are drawn, some much more often than others, or `real`: EnCodec's of half a second of speech each.
     """
     rng = np.random.default_rng(0)
     size = 1024 if kind == "real" else CODEC.codebook_size
     if kind == "real":
         paths = sorted(REAL_CODES.glob("vallex_*.npz"))
-        codes = [np.load(path)["audio_tokens"][0, 40 : 100 - n, :].T.astype(np.uint16) for n, path in enumerate(paths)]
+        codes = [np.load(path)["audio_tokens"][0, 40 : 80 - n, :].T.astype(np.uint16) for n, path in enumerate(paths)]
     else:
         weights = 1 / np.arange(1, size + 1)
-        codes = [rng.choice(size, (8, 60 - n), p=weights / weights.sum()).astype(np.uint16) for n in range(16)]
+        codes = [rng.choice(size, (8, 40 - n), p=weights / weights.sum()).astype(np.uint16) for n in range(16)]
     phonemes = ["".join(rng.choice(list("həlˈoʊ wɜːld.,"), 8)) for _ in codes]
     speakers = [f"g/s{row // 4}" for row in range(len(codes))]
     store = MemoryStore(codes, phonemes, speakers, ["en"] * len(codes), replace(CODEC, codebook_size=size))
