@@ -96,7 +96,9 @@ def run_idle(voices: Path, out: Path, names: Sequence[str], cluster: Cluster) ->
     config = load_config(PrepConfig, None, _EMBEDDED)
     reporter = Reporter(quiet=True)
     with hold(out, reporter.say) as token, DigestCache(out / DIGESTS) as cache:
-        find_recordings(dataset, cache, limit=None, threads=cores(), progress=lambda _done, _total: None)
+        find_recordings(
+            dataset, cache, layout="voices", limit=None, threads=cores(), progress=lambda _done, _total: None
+        )
         run = Run(dataset, config, "cpu", cluster, cache, reporter, token, scanned=True)
         tallies = run_stages(run, names, plan_all(run, names))
         write_head(dataset, config, names)

@@ -48,7 +48,7 @@ def inspect(dataset: Dataset, config: PrepConfig, text: str) -> dict[str, Any]:
         `id`: the id in full; `kind`: `recording` or `utterance`;
         `recording`: `id`, `path`, `bytes` (null where it is gone), `digest` (SHA-256 when it was scanned), `state`
             (`unchanged`, `changed` or `gone`), `group`, `speaker`, `transcript` (path, null for none),
-            `transcript_state`;
+            `transcript_state` (null for a table);
         `stages`: for each stage, in order, `stage`, `state` (see below), `note` (what to do, or what is wrong),
             `shard`, `fingerprint` (of the shard's receipt, null where there is none), `version`, `parameters`,
             `revision` (of the weights or packages, null where none matter) and `items`, a list with what the stage
@@ -96,7 +96,7 @@ def _recording(dataset: Dataset, recording: Recording) -> dict[str, Any]:
         "group": recording.group,
         "speaker": recording.speaker,
         "transcript": str(beside) if beside else None,
-        "transcript_state": _state(beside, recording.transcript_digest) if beside else None,
+        "transcript_state": _state(beside, recording.transcript_digest) if beside and not recording.told else None,
     }
 
 

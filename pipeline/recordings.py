@@ -50,6 +50,7 @@ def find_recordings(
     dataset: Dataset,
     cache: DigestCache,
     *,
+    layout: str,
     limit: int | None,
     threads: int,
     progress: Callable[[int, int], None],
@@ -59,6 +60,7 @@ def find_recordings(
     Args:
         dataset: Where.
         cache: Digests known from before.
+        layout: As `transcribe.layout` names it.
         limit: Take the first so many by id; None for all.
         threads: Files read at a time.
         progress: Told how many recordings are done, and how many there are.
@@ -67,20 +69,26 @@ def find_recordings(
         UsageError: if the voices folder isn't there or holds no recording, or if the dataset was made from others.
     """
     try:
-        return _find(dataset, cache, limit, threads, progress)
+        return _find(dataset, cache, layout, limit, threads=threads, progress=progress)
     except sqlite3.DatabaseError:
         cache.forget()
-        return _find(dataset, cache, limit, threads, progress)
+        return _find(dataset, cache, layout, limit, threads=threads, progress=progress)
 
 
 def _find(
-    dataset: Dataset, cache: DigestCache, limit: int | None, threads: int, progress: Callable[[int, int], None]
+    dataset: Dataset,
+    cache: DigestCache,
+    layout: str,
+    limit: int | None,
+    *,
+    threads: int,
+    progress: Callable[[int, int], None],
 ) -> Found:
     ignored: Counter[str] = Counter()
     with closing(found := cache.database().cursor()):
         found.execute("DROP TABLE IF EXISTS found")
         found.execute(_FOUND)
-        found.executemany(f"INSERT INTO found VALUES ({','.join('?' * 13)})", _rows(dataset.voices, ignored))
+        found.executemany(f"INSERT INTO found VALUES ({','.join('?' * 14)})", _rows(dataset.voices, ignored, layout))
         _check_same_voices(dataset, found, limit)
         if limit is not None:
             found.execute("DELETE FROM found WHERE id NOT IN (SELECT id FROM found ORDER BY id LIMIT ?)", [limit])
@@ -103,19 +111,20 @@ def _find(
 
 
 _FOUND = """CREATE TEMPORARY TABLE found (bits INT, id TEXT, owner TEXT, speaker TEXT, transcript TEXT,
-    inode INT, size INT, mtime INT, ctime INT, t_inode INT, t_size INT, t_mtime INT, t_ctime INT)"""
+    inode INT, size INT, mtime INT, ctime INT, t_inode INT, t_size INT, t_mtime INT, t_ctime INT, told TEXT)"""
 
 _Row = tuple[Any, ...]
 
 
-def _rows(voices: Path, ignored: Counter[str]) -> Iterator[_Row]:
+def _rows(voices: Path, ignored: Counter[str], layout: str) -> Iterator[_Row]:
     root = str(voices)
-    for recording in walk(voices, ignored):
+    for recording in walk(voices, ignored, layout):
         item_id, beside = recording.id, recording.transcript
         bits = int.from_bytes(sha256(item_id.encode()).digest()[: _BITS // 8], "big")
         stamp = stamp_of(f"{root}/{path_of(item_id)}") or _ABSENT
-        other = (stamp_of(f"{root}/{path_of(beside)}") if beside else None) or _ABSENT
-        yield bits, item_id, recording.group, recording.speaker, beside, *stamp, *other
+        own = beside and not recording.told  # of a table only what it tells of this recording counts
+        other = (stamp_of(f"{root}/{path_of(beside)}") if own else None) or _ABSENT
+        yield bits, item_id, recording.group, recording.speaker, beside, *stamp, *other, recording.told
 
 
 _ABSENT = (None,) * 4
@@ -164,12 +173,12 @@ def _shards(found: sqlite3.Cursor, total: int) -> Iterator[tuple[str, list[_Row]
 
 def _with_digests(voices: Path, rows: list[_Row], cache: DigestCache, threads: int) -> list[tuple[str, ...]]:
     """Returns the fields of each recording, digests included."""
-    new = [(row[1], row[5:9]) for row in rows if row[13] is None and row[5] is not None]
-    new += [(row[4], row[9:13]) for row in rows if row[14] is None and row[9] is not None]
+    new = [(row[1], row[5:9]) for row in rows if row[14] is None and row[5] is not None]
+    new += [(row[4], row[9:13]) for row in rows if row[15] is None and row[9] is not None]
     files: list[tuple[str, Stamp | None]] = [(f"{voices}/{path_of(item_id)}", stamp) for item_id, stamp in new]
     read = dict(zip((item_id for item_id, _ in new), cache.digests(files, threads=threads), strict=True))
     return [
-        (row[1], row[2], row[3], row[13] or read.get(row[1], ""), row[4], row[14] or read.get(row[4], ""))
+        (row[1], row[2], row[3], row[14] or read.get(row[1], ""), row[4], row[15] or read.get(row[4], ""), row[13])
         for row in rows
     ]
 

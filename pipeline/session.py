@@ -117,7 +117,7 @@ def prepare(
         cache = stack.enter_context(DigestCache(dataset.folder / DIGESTS, read_only=options.dry_run))
         cluster = stack.enter_context(open_cluster(scheduler, lambda: stop is not None and stop.asked))
         if voices is not None:
-            _find(options, dataset, cache, reporter, stop)
+            _find(options, dataset, cache, reporter, stop, layout=config.transcribe.layout)
         last = nth_recording(dataset.stage(RECORDINGS), options.limit) if options.limit and voices is None else None
         run = Run(
             dataset=dataset,
@@ -174,14 +174,17 @@ def _tidy_up(folder: Path, kind: type[BaseException] | None, *_: object) -> None
         sweep(folder / stage)
 
 
-def _find(options: "Options", dataset: Dataset, cache: DigestCache, reporter: Reporter, stop: Interrupt | None) -> None:
+def _find(
+    options: "Options", dataset: Dataset, cache: DigestCache, reporter: Reporter, stop: Interrupt | None, *, layout: str
+) -> None:
     def progress(done: int, total: int) -> None:
         if stop and stop.asked:
             raise StoppedError(STOPPED)
         reporter.reading(done, total)
 
     threads = options.jobs or cores()
-    reporter.say_found(find_recordings(dataset, cache, limit=options.limit, threads=threads, progress=progress))
+    found = find_recordings(dataset, cache, layout=layout, limit=options.limit, threads=threads, progress=progress)
+    reporter.say_found(found)
 
 
 _FOLLOWS = "a stage before changes"

@@ -197,7 +197,8 @@ def _contents(dataset: Dataset, name: str, receipt: Receipt) -> Iterator[Problem
 def _sources(dataset: Dataset, shard: str) -> Iterator[Problem]:
     reader = DigestCache(dataset.folder / "none", read_only=True)
     for recording in read_recordings(dataset.folder / RECORDINGS, shard):
-        pairs = [(recording.id, recording.digest), (recording.transcript, recording.transcript_digest)]
+        own = "" if recording.told else recording.transcript
+        pairs = [(recording.id, recording.digest), (own, recording.transcript_digest)]
         for item_id, digest in pairs:
             if item_id and reader.digest(dataset.voices / path_of(item_id)) != digest:
                 yield Problem(RECORDINGS, item_id, CHANGED, "it isn't the file that the dataset was made from")

@@ -38,9 +38,10 @@ def length(segment: Segment) -> int:
 def merged(segments: Sequence[Segment]) -> Segment:
     """Returns one segment that says all of them, in order.
 
-    Its language is "" where theirs differ; it has words only where each of them has.
+    Its language is "" where theirs differ, its speaker None; it has words only where each of them has.
     """
     languages = {segment.language for segment in segments}
+    speakers = {segment.speaker for segment in segments}
     language = languages.pop() if len(languages) == 1 else ""
     return Segment(
         min(segment.start_samples for segment in segments),
@@ -48,6 +49,7 @@ def merged(segments: Sequence[Segment]) -> Segment:
         ("" if language in _UNSPACED else " ").join(segment.text.strip() for segment in segments),
         language,
         tuple(word for segment in segments for word in segment.words) if all(s.words for s in segments) else (),
+        speakers.pop() if len(speakers) == 1 else None,
     )
 
 
@@ -154,11 +156,15 @@ def _borders(segment: Segment) -> list[tuple[int, int]]:
 
 
 def join(pieces: Sequence[Segment], limits: Limits) -> list[Segment]:
-    """Joins short pieces to each other, else to the nearer neighbour, where language, pause and length allow it."""
+    """Joins short pieces to each other, else to the nearer neighbour.
+
+    Language, speaker, pause and length must allow it.
+    """
 
     def fits(left: Segment, right: Segment) -> bool:
         return (
             left.language == right.language != ""
+            and left.speaker == right.speaker is not None
             and right.start_samples - left.end_samples <= limits.gap
             and right.end_samples - left.start_samples <= limits.longest
             and min(length(left), length(right)) < limits.join

@@ -257,7 +257,7 @@ def candidates(folder: Path, most: int = MOST_CANDIDATES) -> list[Candidate]:
     def order(recording: Recording) -> tuple[bytes, str]:
         return hashlib.sha256(recording.id.encode()).digest(), recording.id
 
-    files: Iterator[Recording] = walk(folder, Counter())
+    files: Iterator[Recording] = walk(folder, Counter(), "voices")
     chosen = heapq.nsmallest(most, files, key=order)
     paths = [folder / path_of(one.id) for one in chosen]
     pairs = zip(chosen, paths, strict=True)

@@ -143,8 +143,12 @@ class Recording(Record):
     digest: str
     """SHA-256 of the file."""
     transcript: str = ""
-    """Path of the transcript beside it, below the voices folder; empty when there is none."""
+    """Path of the transcript beside it, or of the table that tells of it, below the voices folder; empty when there is
+    none."""
     transcript_digest: str = ""
+    """SHA-256 of the transcript beside it; empty for a table, of which only `told` counts."""
+    told: str = ""
+    """What its corpus's table tells of it, as JSON (`transcripts.read_told`); empty when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,8 @@ class Segment(Record):
     text: str
     language: str
     words: tuple[Word, ...] = ()
+    speaker: str | None = ""
+    """Who speaks; empty for the recording's own speaker, None where several do at once."""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
@@ -187,7 +193,8 @@ class Transcript(Record):
     language: str
     """ISO 639-1 code."""
     source: str
-    """Where the text comes from: `txt`, `lab`, `json` or `whisperx`."""
+    """Where the text comes from: the suffix of the transcript (`txt`, `json`, …), the layout (`ljspeech`, …), or
+    `whisperx`."""
     timed: bool
     """Whether the segments' borders were heard; False where one untimed text covers the whole recording."""
     segments: tuple[Segment, ...] = ()

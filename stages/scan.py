@@ -1,16 +1,17 @@
-"""Finding the recordings of a voices folder and the transcripts beside them.
+"""Finding the recordings of a voices folder, and what tells of them: a transcript beside each, or a corpus's tables.
 
-A file's depth says whose it is: `VOICES/<group>/<speaker>/…/file`, `VOICES/<speaker>/file` (no group), or
-`VOICES/file` (one speaker, named as the folder). Nothing is opened or changed.
+Where no table says whose a recording is, its depth does: `VOICES/<group>/<speaker>/…/file`, `VOICES/<speaker>/file` (no
+group), or `VOICES/file` (one speaker, named as the folder). Nothing is changed, and nothing but the tables opened.
 """
 
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stages.audio import SUFFIXES
+from stages.corpus import NOTHING, Corpus, Entry
 from stages.errors import UsageError
 from stages.records import Recording, id_of
 from stages.transcripts import READERS
@@ -28,20 +29,22 @@ class Scan:
     """Files that are neither recordings nor their transcripts, by lower-case suffix, most frequent first."""
 
 
-def scan(voices: Path) -> Scan:
+def scan(voices: Path, layout: str = "auto") -> Scan:
     """Lists the recordings below a folder; hidden files and folders are left out, symbolic links followed.
 
     A transcript is a file of the same stem in the same folder, with a suffix of `transcripts.READERS`; recordings of
-    one stem share it.
+    one stem share it. It goes before what a table tells.
 
     Args:
         voices: The folder of recordings.
+        layout: A row of `layouts.LAYOUTS`; `auto` for whichever are there.
 
     Raises:
-        UsageError: if the folder is missing, can't be listed or holds no recording.
+        UsageError: if the folder is missing, can't be listed or holds no recording, if a table can't be read, or if
+            there is none of the layout that is named.
     """
     ignored: Counter[str] = Counter()
-    recordings = sorted(walk(voices, ignored), key=lambda recording: recording.id)
+    recordings = sorted(walk(voices, ignored, layout), key=lambda recording: recording.id)
     return Scan(tuple(recordings), dict(ignored.most_common()))
 
 
@@ -60,34 +63,61 @@ def check_folder(voices: Path) -> None:
         raise _unlistable(voices, error) from error
 
 
-def walk(voices: Path, ignored: Counter[str]) -> Iterator[Recording]:
+def walk(voices: Path, ignored: Counter[str], layout: str = "auto") -> Iterator[Recording]:
     """Yields what `scan` lists, one folder after the other, so that no more than a folder is held in memory.
 
     Args:
         voices: The folder of recordings.
         ignored: Counts what is neither a recording nor its transcript, by lower-case suffix.
+        layout: As for `scan`.
 
     Raises:
         UsageError: as `scan`; at the end, if there was no recording.
     """
     check_folder(voices)
-    only_speaker = id_of(voices.resolve().name)
-    found_any = False
-    for folder, names in _folders(voices, ignored):
-        group, speaker = _owner(id_of(folder), only_speaker)
-        prefix = f"{folder}/" if folder else ""
-        audio, transcripts = _sort_out(names, ignored)
-        for name, stem in audio:
-            found_any = True
-            transcript = transcripts.get(stem)
-            beside = id_of(f"{prefix}{transcript}") if transcript else ""
-            yield Recording(id_of(f"{prefix}{name}"), group, speaker, "", beside)
-    if not found_any:
+    with Corpus(voices, layout) as corpus:
+        if layout != "voices":
+            corpus.gather(_folders(voices, Counter()))
+        found = False
+        for recording in _walk(voices, ignored, corpus):
+            found = True
+            yield recording
+    if not found:
         kinds = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in ignored.most_common(5))
         raise UsageError(
             f"`{voices}` must hold recordings ({' '.join(sorted(SUFFIXES))}), but holds {kinds or 'no files'}."
             " Give the folder above the groups or speakers."
         )
+
+
+def _walk(voices: Path, ignored: Counter[str], corpus: Corpus) -> Iterator[Recording]:
+    only_speaker = id_of(voices.resolve().name)
+    for path, names in _folders(voices, ignored):
+        folder = id_of(path)
+        prefix = f"{path}/" if path else ""
+        audio, transcripts, rest = _sort_out(names)
+        ignored.update(suffix for name, suffix in rest if not corpus.knows(id_of(f"{prefix}{name}")))
+        for name, stem in audio:
+            recording = id_of(f"{prefix}{name}")
+            entry = corpus.entry(recording)
+            if stem in transcripts:
+                beside = id_of(f"{prefix}{transcripts[stem]}")
+                yield _recording(recording, folder, only_speaker, replace(entry or NOTHING, transcript=beside, told=""))
+            elif entry is None and corpus.left_out(recording):
+                ignored[f"{_split(name)[1]} that no table names"] += 1
+            else:
+                yield _recording(recording, folder, only_speaker, entry or NOTHING)
+    for recording in corpus.missing():
+        if entry := corpus.entry(recording):
+            yield _recording(recording, recording.rpartition("/")[0], only_speaker, entry)
+
+
+def _recording(recording: str, folder: str, only_speaker: str, entry: Entry) -> Recording:
+    home = folder if entry.home is None else entry.home
+    group, speaker = _owner(home, only_speaker)
+    if entry.group is not None:
+        group = entry.group
+    return Recording(recording, group, entry.speaker or speaker, "", entry.transcript, told=entry.told)
 
 
 def _owner(folder: str, only_speaker: str) -> tuple[str, str]:
@@ -103,28 +133,29 @@ def _split(name: str) -> tuple[str, str]:
     return (stem, f".{suffix.lower()}") if stem else (name, "")
 
 
-def _sort_out(names: list[str], ignored: Counter[str]) -> tuple[list[tuple[str, str]], dict[str, str]]:
-    """Parts a folder's names into recordings and the best transcript per stem, counting the rest in `ignored`.
+def _sort_out(names: list[str]) -> tuple[list[tuple[str, str]], dict[str, str], list[tuple[str, str]]]:
+    """Parts a folder's names into recordings, the best transcript per stem, and the rest.
 
     Returns:
-        Name and stem of each recording, and the name of the transcript by stem.
+        Name and stem of each recording, the name of the transcript by stem, and name and suffix of each other file.
     """
-    audio = []
+    audio: list[tuple[str, str]] = []
     ranked: dict[str, tuple[int, str]] = {}
-    rest = []
+    texts: list[tuple[str, str, str]] = []
+    rest: list[tuple[str, str]] = []
     for name in sorted(names):
         stem, suffix = _split(name)
         if suffix in SUFFIXES:
             audio.append((name, stem))
         elif suffix in _RANK:
-            rest.append((stem, suffix))
+            texts.append((name, stem, suffix))
             candidate = (_RANK[suffix], name)
             ranked[stem] = min(ranked.get(stem, candidate), candidate)
         else:
-            ignored[suffix] += 1
+            rest.append((name, suffix))
     stems = {stem for _, stem in audio}
-    ignored.update(suffix for stem, suffix in rest if stem not in stems)
-    return audio, {stem: name for stem, (_, name) in ranked.items()}
+    rest += [(name, suffix) for name, stem, suffix in texts if stem not in stems]
+    return audio, {stem: name for stem, (_, name) in ranked.items()}, rest
 
 
 def _folders(voices: Path, ignored: Counter[str]) -> Iterator[tuple[str, list[str]]]:

@@ -72,8 +72,8 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         """Returns the utterances of each recording in the order of time, and what was filtered of it.
 
         Every segment that holds text is in exactly one outcome. Filtered: `NoSpeech`, `TooShort`, `TooLong`, and
-        `MixedLanguages` where segments in several languages overlap. Rejected: `BadTimes` where a segment lies outside
-        its recording, `UnreadableAudio`.
+        `MixedLanguages` and `MixedSpeakers` where segments in several languages or of several speakers overlap.
+        Rejected: `BadTimes` where a segment lies outside its recording, `UnreadableAudio`.
         """
         return guarded(items, self._outcomes, root=self.context.voices)
 
@@ -131,6 +131,8 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         limits, seconds = self._limits(transcript.sample_rate), f"{(end - start) / transcript.sample_rate:.2f} s"
         if not piece.language:
             return Filtered(id_, "MixedLanguages", "segments in several languages overlap, so that none can be cut out")
+        if piece.speaker is None:
+            return Filtered(id_, "MixedSpeakers", "several speak at once, or in a recording that is taken whole")
         if end - start < limits.shortest:
             return Filtered(id_, "TooShort", f"{seconds}, under `slice.min_s` ({self.config.min_s:g})")
         if end - start > limits.longest:
@@ -140,7 +142,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
             id=id_,
             recording=transcript.id,
             group=transcript.group,
-            speaker=transcript.speaker,
+            speaker=piece.speaker or transcript.speaker,
             language=piece.language,
             start_samples=start,
             end_samples=end,

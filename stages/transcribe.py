@@ -1,9 +1,10 @@
 """The stage `transcribe`: every recording with the text of what is said in it.
 
-The text comes from the transcript beside the recording where there is one, else from whisperX. The recording is
+The text comes from the transcript beside the recording or from its corpus's table, else from whisperX. The recording is
 decoded once as a whole, so that a broken one is known before anything is made of it.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -19,9 +20,10 @@ from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig, runtime
 from stages.errors import AudioError, TextError, WeightsError
 from stages.languages import detect, normalise_code
+from stages.layouts import LAYOUTS
 from stages.manifest import Rows
 from stages.records import Recording, Transcript, Wave
-from stages.transcripts import Script, from_whisperx, read_transcript
+from stages.transcripts import Script, from_whisperx, read_told, read_transcript, script_of
 from stages.whisper import ComputeType, VadName
 
 Outcome = Transcript | Filtered | Reject
@@ -31,7 +33,12 @@ class TranscribeConfig(StageConfig):
     """Where the text comes from, and how whisperX hears."""
 
     transcripts: Literal["auto", "require", "ignore"] = "auto"
-    """`auto`: the file beside the recording, else whisperX; `require`: only such files; `ignore`: only whisperX."""
+    """`auto`: the file beside the recording or the corpus's table, else whisperX; `require`: only these; `ignore`: only
+    whisperX."""
+    layout: str = runtime("auto")
+    """Whose tables tell who says what: a row of `LAYOUTS` in `stages/layouts.py` (`ljspeech`, `librispeech`,
+    `libritts`, `vctk`, `commonvoice`, `kaldi`, `lhotse`); `voices`: folders and files beside the recordings alone;
+    `auto`: whichever tables are there."""
     languages: dict[str, str] = Field(default_factory=dict)
     """Languages by `group/speaker`, speaker or group, with `*` and `?`: `{"*": en, "kerstin-*": de, "mixed/anna": fr}`.
 
@@ -58,6 +65,13 @@ class TranscribeConfig(StageConfig):
     """Stretches of one recording that whisper hears together."""
     item_timeout_s: float = runtime(3600.0, ge=0)
     """How long one recording may take, in seconds: a large whisper model on a CPU is slower than speech."""
+
+    @field_validator("layout")
+    @classmethod
+    def _in_the_table(cls, name: str) -> str:
+        if name not in {"auto", *LAYOUTS}:
+            raise ValueError(f"must be auto, {', '.join(LAYOUTS)}, but is {name}")
+        return name
 
     @field_validator("language")
     @classmethod
@@ -96,6 +110,17 @@ def _rank(pattern: str, group: str, speaker: str) -> tuple[int, int, int]:
     if any(fnmatchcase(name, pattern) for name in names):
         return 1, sum(letter not in "*?[]" for letter in pattern), 0
     return 0, 0, 0
+
+
+_LABEL = re.compile(r"speaker[_ -]?\w{1,3}", re.IGNORECASE)
+"""What diarisation calls the speakers of a recording, such as `SPEAKER_00`: in the next one that is somebody else."""
+
+
+def _speakers(recording: Recording, script: Script) -> dict[str, str]:
+    """Returns the speakers of the names in a script; none where it names fewer than two: the recording has its own."""
+    names = sorted({segment.speaker for segment in script.segments if segment.speaker})
+    stem = recording.id.rpartition(".")[0]
+    return {name: f"{stem}:{name}" if _LABEL.fullmatch(name) else name for name in names} if len(names) > 1 else {}
 
 
 _SHORTEST_S = 0.1
@@ -203,6 +228,9 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         if not recording.transcript:
             detail = "no transcript lies beside it, and `transcribe.transcripts` is `require`."
             return [Reject(recording.id, "NoTranscript", detail, whisper.WAYS_OUT)]
+        if recording.told:
+            told = read_told(recording.told)
+            return [self._transcript(recording, audio, script_of(told, audio), told.layout)]
         path = self.context.source(recording.transcript)
         return [self._transcript(recording, audio, read_transcript(path, audio), path.suffix[1:].lower())]
 
@@ -223,8 +251,13 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             else self.config.language_of(recording.group, recording.speaker)
             or detect(" ".join(segment.text for segment in script.segments))
         )
+        speakers = _speakers(recording, script)
         segments = tuple(
-            replace(segment, language=normalise_code(segment.language) if segment.language else language)
+            replace(
+                segment,
+                language=normalise_code(segment.language) if segment.language else language,
+                speaker=speakers.get(segment.speaker or "", ""),
+            )
             for segment in script.segments
         )
         return Transcript(

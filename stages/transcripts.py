@@ -1,9 +1,11 @@
 """Reading transcripts that lie beside the recordings: one reader per suffix.
 
-A new layout is a function and a row of `READERS`. What comes out counts in whole samples of the recording, lies within
+A new format is a function and a row of `READERS`. What comes out counts in whole samples of the recording, lies within
 it, and is in order; the text itself is never changed but for runs of white space.
 """
 
+import codecs
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.audio import AudioInfo
 from stages.errors import TextError, blame_machine
-from stages.records import Segment, Word
+from stages.records import Segment, Word, to_line
+from stages.subtitles import parse_srt, parse_vtt
+from stages.textgrid import parse_textgrid
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +40,19 @@ def read_transcript(path: Path, audio: AudioInfo) -> Script:
     """Reads the transcript of a recording by the reader of its suffix.
 
     Args:
-        path: A transcript, UTF-8 with or without a byte order mark.
+        path: A transcript, in UTF-8 with or without a byte order mark, or in UTF-16 with one.
         audio: The recording it belongs to.
 
     Raises:
         TextError: if the file can't be read, isn't UTF-8, holds no text, or has times that make no sense.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        content = path.read_bytes()
     except OSError as error:
         blame_machine(error)
         raise TextError(f"`{path}` can't be read: {error.strerror}. Check the path and its permissions.") from error
+    try:
+        text = decode(content)
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise TextError(
@@ -56,6 +62,16 @@ def read_transcript(path: Path, audio: AudioInfo) -> Script:
         return READERS[path.suffix.lower()](text, audio)
     except TextError as error:
         raise TextError(f"`{path}`: {error}") from error
+
+
+def decode(content: bytes) -> str:
+    """Returns a text that is UTF-8, or UTF-16 with a byte order mark, as Praat and subtitle editors write it.
+
+    Raises:
+        UnicodeDecodeError: if it is neither.
+    """
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if wide else "utf-8-sig")
 
 
 def read_plain(text: str, audio: AudioInfo) -> Script:
@@ -88,6 +104,7 @@ class _Segment(_Model):
     end: Seconds
     text: str
     language: str | None = None
+    speaker: str | None = None
     words: list[_Word] | None = None
 
 
@@ -116,8 +133,69 @@ def from_whisperx(result: Mapping[str, Any], audio: AudioInfo) -> Script:
         raise TextError(_describe(error)) from error
 
 
-READERS: Mapping[str, Reader] = {".json": read_json, ".txt": read_plain, ".lab": read_plain}
+def _timed(parse: Callable[[str], list[dict[str, Any]]]) -> Reader:
+    """Turns a function from a file's text to its segments into a reader."""
+
+    def read(text: str, audio: AudioInfo) -> Script:
+        return from_whisperx({"segments": parse(text)}, audio)
+
+    return read
+
+
+READERS: Mapping[str, Reader] = {
+    ".json": read_json,
+    ".textgrid": _timed(parse_textgrid),
+    ".vtt": _timed(parse_vtt),
+    ".srt": _timed(parse_srt),
+    ".txt": read_plain,
+    ".lab": read_plain,
+}
 """The readers by suffix; where a recording has several transcripts, the first of these is taken (timed before not)."""
+
+UNTIMED = {".txt", ".lab"}
+"""Of these, those whose text has no times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a corpus's table tells of one recording."""
+
+    layout: str
+    """Its row in `layouts.LAYOUTS`."""
+    table: str
+    """Where the table lies, for messages."""
+    content: Mapping[str, Any]
+    """As `read_json` takes it."""
+    problem: str = ""
+    """Why it can't be used; empty where it can."""
+
+    def to_json(self) -> str:
+        """Returns it as it travels in a `Recording`."""
+        return to_line({"layout": self.layout, "table": self.table, "content": self.content, "problem": self.problem})
+
+    @property
+    def timed(self) -> bool:
+        """Whether the text may have times."""
+        return "segments" in self.content
+
+
+def read_told(line: str) -> Told:
+    """Returns what the scan wrote down: the inverse of `Told.to_json`."""
+    return Told(**json.loads(line))
+
+
+def script_of(told: Told, audio: AudioInfo) -> Script:
+    """Turns what a table tells of a recording into its script.
+
+    Raises:
+        TextError: if it holds no text, or times that make no sense.
+    """
+    if told.problem:
+        raise TextError(f"`{told.table}`: {told.problem}")
+    try:
+        return from_whisperx(told.content, audio)
+    except TextError as error:
+        raise TextError(f"`{told.table}`: {error}") from error
 
 
 def _describe(error: ValidationError) -> str:
@@ -134,7 +212,7 @@ def _describe(error: ValidationError) -> str:
 
 def _script(data: _Json, audio: AudioInfo) -> Script:
     language = data.language or ""
-    if data.segments is None and data.text:
+    if data.segments is None and data.text is not None:
         return Script(language, read_plain(data.text, audio).segments, timed=False)
     segments = [
         _segment(f"segments[{index}]", segment, audio)
@@ -161,7 +239,8 @@ def _segment(name: str, segment: _Segment, audio: AudioInfo) -> Segment:
     words = [word for word in segment.words or () if word.word.strip()]
     if "".join("".join(word.word.split()) for word in words) != text.replace(" ", ""):
         words = []
-    return Segment(start, end, text, segment.language or "", _place(words, start, end, audio.sample_rate))
+    placed = _place(words, start, end, audio.sample_rate)
+    return Segment(start, end, text, segment.language or "", placed, (segment.speaker or "").strip())
 
 
 def _place(words: Sequence[_Word], start: int, end: int, sample_rate: int) -> tuple[Word, ...]:

@@ -39,7 +39,7 @@ _VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
 _FEATURES = "preprocessor_config.json"
 _MEBIBYTE = 1 << 20
 WAYS_OUT = (
-    "Put a transcript (.txt, .lab or .json) beside the recording, or give whisper's weights:"
+    "Put a transcript (.txt, .json, .srt, …) beside the recording, or give whisper's weights:"
     " `--set transcribe.model=FOLDER`."
 )
 """What to do where there is nothing to hear with."""

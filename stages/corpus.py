@@ -1,0 +1,270 @@
+"""What the tables below a voices folder tell, gathered by recording.
+
+It goes through a temporary SQLite database, so that a table of a million rows takes no more memory than one of a
+thousand.
+"""
+
+import dataclasses
+import json
+import logging
+import os
+import posixpath
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from stages.audio import SUFFIXES
+from stages.errors import UsageError
+from stages.layouts import LAYOUTS, BadRow, Piece
+from stages.records import id_of
+from stages.transcripts import Told
+
+_log = logging.getLogger(__name__)
+
+_RANK = {name: rank for rank, name in enumerate(LAYOUTS)}
+_SUFFIXES = {pattern.rpartition(".")[2] for layout in LAYOUTS.values() for pattern in layout.tables}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is told of one recording; an empty field is not told."""
+
+    speaker: str
+    group: str | None
+    home: str | None
+    """The folder whose depth tells the owner, if it isn't the recording's own."""
+    transcript: str
+    told: str
+
+
+NOTHING = Entry("", None, None, "", "")
+
+
+def stem_of(path: str) -> str:
+    """Returns a path without the suffix of a recording."""
+    stem, dot, suffix = path.rpartition(".")
+    return stem if dot and f".{suffix.lower()}" in SUFFIXES else path
+
+
+class Corpus:
+    """The tables of a voices folder; a context manager.
+
+    Args:
+        voices: The folder.
+        layout: A row of `LAYOUTS`, or `auto` for whichever are there.
+    """
+
+    def __init__(self, voices: Path, layout: str) -> None:
+        self._voices = voices
+        self._layouts = LAYOUTS if layout == "auto" else {layout: LAYOUTS[layout]}
+        self._wanted = layout
+        self._db = sqlite3.connect("", isolation_level=None)  # a file that vanishes with the connection
+        self._complete: dict[str, str] = {}
+        """For each complete table, the folder above all that it tells of."""
+        self._ends: dict[str, tuple[str, str]] = {}
+        """For each table, how the last path began there, and what that is here."""
+        self.tables = 0
+
+    def __enter__(self) -> "Corpus":
+        """Gives the corpus itself."""
+        self._db.execute("CREATE TABLE told (stem TEXT, rank INT, place INTEGER PRIMARY KEY, source TEXT, piece TEXT)")
+        self._db.execute("CREATE TABLE met (stem TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._db.execute("CREATE TABLE read (path TEXT PRIMARY KEY) WITHOUT ROWID")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Forgets everything."""
+        self._db.close()
+
+    def gather(self, folders: Iterable[tuple[str, Sequence[str]]]) -> None:
+        """Reads all tables.
+
+        Args:
+            folders: Each folder below `voices`, with the names of its files.
+
+        Raises:
+            UsageError: if a table can't be read, or if the layout that is wanted isn't there.
+        """
+        self._db.execute("BEGIN")
+        for folder, names in folders:
+            for name in sorted(names):
+                if name.rpartition(".")[2] in _SUFFIXES:
+                    self._consider(posixpath.join(folder, name))
+        self._db.execute("CREATE INDEX by_stem ON told (stem, rank, place)")
+        self._db.execute("COMMIT")
+        patterns = ", ".join(pattern for layout in self._layouts.values() for pattern in layout.tables)
+        if not self.tables and patterns and self._wanted != "auto":
+            raise UsageError(
+                f"`transcribe.layout` is `{self._wanted}`, but `{self._voices}` holds no table of that kind"
+                f" ({patterns}). Give the folder above it, or `--set transcribe.layout=auto`."
+            )
+
+    def _consider(self, path: str) -> None:
+        for name, layout in self._layouts.items():
+            if any(_matches(path, pattern) for pattern in layout.tables):
+                self._read(path, name)
+
+    def _read(self, path: str, name: str) -> None:
+        layout, table, rows = LAYOUTS[name], id_of(path), 0
+        bad: list[BadRow] = []
+        for row in layout.read(self._voices / path):
+            rows += 1
+            if isinstance(row, BadRow):
+                bad.append(row)
+                continue
+            audio = self._place(path, row.audio, layout.anywhere)
+            if audio is None:
+                bad.append(
+                    BadRow(rows, f"`{row.audio}` doesn't lie below `{self._voices}`: give the folder above both")
+                )
+                continue
+            self._add(path, name, dataclasses.replace(row, audio=audio), complete=layout.complete)
+        if rows:
+            self.tables += 1
+            self._db.execute("INSERT OR IGNORE INTO read VALUES (?)", [table])
+        if bad:
+            _log.warning(
+                "`%s`: %d of %d rows can't be used; row %d: %s", table, len(bad), rows, bad[0].row, bad[0].message
+            )
+
+    def _add(self, path: str, name: str, piece: Piece, *, complete: bool) -> None:
+        folder = posixpath.dirname(path)
+
+        def below(relative: str) -> str:
+            return _normal(posixpath.join(folder, relative))
+
+        piece = dataclasses.replace(
+            piece,
+            group=None if piece.group is None else posixpath.basename(id_of(below(piece.group))),
+            home=id_of(below(piece.home)) if piece.home else "",
+            beside=id_of(below(piece.beside)) if piece.beside else "",
+        )
+        place = [id_of(stem_of(piece.audio)), _RANK[name], id_of(path), json.dumps(dataclasses.asdict(piece))]
+        self._db.execute("INSERT INTO told (stem, rank, source, piece) VALUES (?, ?, ?, ?)", place)
+        if piece.beside:
+            self._db.execute("INSERT OR IGNORE INTO read VALUES (?)", [piece.beside])
+        if complete:
+            above = posixpath.dirname(piece.audio)
+            if piece.beside:  # many tables of a row each: they have the folder of all speakers in common
+                key = above = posixpath.dirname(above)
+            else:
+                key = path
+            self._complete[key] = _common(self._complete.get(key, above), above)
+
+    def _place(self, path: str, audio: str, anywhere: bool) -> str | None:
+        """Returns where a recording lies below the voices folder; None where it doesn't."""
+        folder = posixpath.dirname(path)
+        if not anywhere:
+            inside = _normal(posixpath.join(folder, audio))
+            return None if inside == ".." or inside.startswith(("../", "/")) else inside
+        if known := self._ends.get(path):
+            before, here = known
+            if audio.startswith(before) and self._is_file(found := here + audio[len(before) :]):
+                return found
+        parts = [part for part in audio.split("/") if part not in {"", "."}]
+        shortest = 2 if len(parts) > 1 else 1  # the bare name of a file may be another's
+        for first in range(len(parts) - shortest + 1):
+            end = "/".join(parts[first:])
+            for base in _upwards(folder):
+                if self._is_file(found := _normal(posixpath.join(base, end))):
+                    self._ends[path] = audio.removesuffix(end), found.removesuffix(end)
+                    return found
+        inside = os.path.relpath(audio, self._voices.resolve()) if audio.startswith("/") else _normal(audio)
+        return None if inside.startswith("..") else inside
+
+    def _is_file(self, path: str) -> bool:
+        return not path.startswith("..") and (self._voices / path).is_file()
+
+    def entry(self, recording: str) -> Entry | None:
+        """Returns what is told of a recording, by its id; None where nothing is."""
+        if not self.tables:
+            return None
+        stem = stem_of(recording)
+        question = "SELECT source, rank, piece FROM told WHERE stem = ? ORDER BY rank, place"
+        rows = self._db.execute(question, [stem]).fetchall()
+        if not rows:
+            return None
+        self._db.execute("INSERT OR IGNORE INTO met VALUES (?)", [stem])
+        best = rows[0][1]
+        pieces = [Piece(**json.loads(piece)) for _, rank, piece in rows if rank == best]
+        return _entry(list(LAYOUTS)[best], rows[0][0], pieces)
+
+    def missing(self) -> Iterator[str]:
+        """Yields the ids of recordings that tables tell of, but that no call of `entry` asked for."""
+        question = "SELECT piece FROM told WHERE stem NOT IN (SELECT stem FROM met) GROUP BY stem ORDER BY min(place)"
+        for (piece,) in self._db.execute(question).fetchall() if self.tables else ():
+            yield id_of(json.loads(piece)["audio"])
+
+    def left_out(self, path: str) -> bool:
+        """Tells whether a recording lies among those of a complete table, given that no table names it."""
+        return any(folder in {"", path[: len(folder)]} for folder in map(_with_slash, self._complete.values()))
+
+    def knows(self, path: str) -> bool:
+        """Tells whether a file, by its id, is a table or a transcript that one led to."""
+        found = self._db.execute("SELECT 1 FROM read WHERE path = ?", [path]).fetchone() if self.tables else None
+        return found is not None
+
+
+def _with_slash(folder: str) -> str:
+    return f"{folder}/" if folder else ""
+
+
+def _common(one: str, other: str) -> str:
+    return posixpath.commonpath([f"/{one}", f"/{other}"])[1:]
+
+
+def _normal(path: str) -> str:
+    """Returns a path without `.` and `..`; "" for the voices folder itself."""
+    normal = posixpath.normpath(path)
+    return "" if normal == "." else normal
+
+
+def _upwards(folder: str) -> Iterator[str]:
+    """Yields the voices folder, then the table's folder and those above it."""
+    yield ""
+    while folder:
+        yield folder
+        folder = posixpath.dirname(folder)
+
+
+def _matches(path: str, pattern: str) -> bool:
+    names, wanted = path.split("/"), pattern.split("/")
+    return len(names) >= len(wanted) and all(map(fnmatchcase, names[-len(wanted) :], wanted))
+
+
+def _entry(layout: str, table: str, pieces: Sequence[Piece]) -> Entry:
+    """Makes one entry of all that a layout tells of a recording."""
+    first = pieces[0]
+    speakers = {piece.speaker for piece in pieces}
+    several = len(speakers) > 1
+    transcript = first.beside or table
+    told = "" if first.beside else _told(layout, table, pieces, several=several).to_json()
+    return Entry("" if several else first.speaker, first.group, first.home or None, transcript, told)
+
+
+def _told(layout: str, table: str, pieces: Sequence[Piece], *, several: bool) -> Told:
+    problem = next((piece.problem for piece in pieces if piece.problem), "")
+    languages = {piece.language for piece in pieces}
+    language = languages.pop() if len(languages) == 1 else ""
+    texts = {piece.text for piece in pieces}
+    content: dict[str, Any] = {"language": language} if language else {}
+    if problem or pieces[0].start_s is None:
+        if not problem and len(texts) > 1:
+            problem = f"must tell one text of it, but tells {len(texts)}. Keep one."
+        return Told(layout, table, content | {"text": pieces[0].text}, problem)
+    content["segments"] = [_segment(piece, several=several, language=not language) for piece in pieces]
+    return Told(layout, table, content)
+
+
+def _segment(piece: Piece, *, several: bool, language: bool) -> dict[str, Any]:
+    segment: dict[str, Any] = {"start": piece.start_s, "end": piece.end_s, "text": piece.text}
+    if several and piece.speaker:
+        segment["speaker"] = piece.speaker
+    if language and piece.language:
+        segment["language"] = piece.language
+    if piece.words:
+        segment["words"] = [{"word": word, "start": start, "end": end} for word, start, end in piece.words]
+    return segment

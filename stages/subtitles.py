@@ -1,0 +1,77 @@
+"""Reading subtitles: SubRip (`.srt`) and WebVTT (`.vtt`), as whisperX, editors and video sites write them.
+
+What comes out are whisperX-shaped segments, times in seconds; markup and positions are left out.
+"""
+
+import html
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from stages.errors import TextError
+
+_TIME = r"(?:(\d+):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
+_TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
+_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
+_MARKUP = re.compile(r"</?[a-zA-Z][^>]*>|<[\d:.]+>|\{\\[^}]*\}")
+_LABEL = re.compile(r"\[([^\]\n]+)\]:\s*")
+_NOT_CUES = ("WEBVTT", "NOTE", "STYLE", "REGION")
+
+
+def parse_srt(text: str) -> list[dict[str, Any]]:
+    """Reads SubRip: blocks of a number, `HH:MM:SS,mmm --> HH:MM:SS,mmm` and lines of text.
+
+    A cue that begins with `[SPEAKER]:`, as whisperX writes it, names its speaker.
+
+    Returns:
+        Segments with `start` and `end` in seconds, `text` and `speaker` (None where none is named).
+
+    Raises:
+        TextError: if a block has no times.
+    """
+    return list(_cues(text))
+
+
+def parse_vtt(text: str) -> list[dict[str, Any]]:
+    """Reads WebVTT; as `parse_srt`. `<v NAME>` names the speaker; notes, styles and regions are left out.
+
+    Raises:
+        TextError: if it doesn't begin with `WEBVTT`, or a block has no times.
+
+    Source: https://www.w3.org/TR/webvtt1/, section 4.
+    """
+    if not text.startswith("WEBVTT"):
+        raise TextError("must begin with `WEBVTT`, but doesn't. Save it as WebVTT, or name it `.srt`.")
+    return list(_cues(text))
+
+
+def _cues(text: str) -> Iterator[dict[str, Any]]:
+    at = 1
+    for block in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n").replace("\r", "\n")):
+        lines = block.split("\n")
+        first = next((number for number, line in enumerate(lines) if "-->" in line), None)
+        said = [line for line in lines if line.strip()]
+        if first is not None:
+            yield _cue(lines[first], "\n".join(lines[first + 1 :]), at + first)
+        elif said and not said[0].startswith(_NOT_CUES) and not (len(said) == 1 and said[0].strip().isdigit()):
+            raise TextError(f"line {at} must begin a cue with its times, but is `{said[0][:40]}`. Export it again.")
+        at += len(lines) + 1
+
+
+def _cue(times: str, body: str, line: int) -> dict[str, Any]:
+    found = _TIMES.fullmatch(times)
+    if not found:
+        raise TextError(f"line {line} must hold `start --> end`, but is `{times.strip()[:60]}`. Export it again.")
+    start, end = _seconds(found.groups()[:4]), _seconds(found.groups()[4:])
+    voice = _VOICE.search(body)
+    plain = html.unescape(_MARKUP.sub("", body)).strip()
+    label = _LABEL.match(plain)
+    if label:
+        plain = plain[label.end() :]
+    named = voice or label
+    return {"start": start, "end": end, "text": plain, "speaker": html.unescape(named[1]).strip() if named else None}
+
+
+def _seconds(parts: tuple[str | None, ...]) -> float:
+    hours, minutes, seconds, fraction = (part or "0" for part in parts)
+    return int(hours) * 3600 + int(minutes) * 60 + float(f"{seconds}.{fraction}")
