@@ -8,6 +8,7 @@ PYTHON ?= python3
 EXTRAS ?= dev
 OUT ?= dataset
 ARGS ?=
+SPEECH ?= ../shared/speech
 KILLS ?= 50
 BIN := .venv/bin
 # Hundreds of processes begin in the tests: each would compile what it imports, which more than doubles its start.
@@ -46,7 +47,8 @@ format: setup ## format the code and mend what the linter can mend
 hdf5: setup ## write the store of an encoded dataset (OUT=dataset)
 	$(BIN)/valle-prep hdf5 --out $(OUT) $(ARGS)
 
-bench: setup ## measure the runner, the trainer and the decoder on this machine
+bench: setup ## measure the stages, the runner, the trainer and the decoder (SPEECH=recordings)
+	$(BIN)/python -m pipeline.bench_stages --speech $(SPEECH)
 	$(BIN)/python -m pipeline.bench
 	$(BIN)/valle bench train $(ARGS)
 	$(BIN)/valle bench decode $(ARGS)

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from stages.config import load_config
 from stages.encode import Encode
 from stages.g2p import G2p
 from stages.records import Encoded, Recording, Segment, Transcript, Utterance
+from stages.scan import walk
 from stages.similar import Feature, Similar
 from stages.slice import Slice
 from stages.transcribe import Transcribe
@@ -96,9 +98,8 @@ def run_idle(voices: Path, out: Path, names: Sequence[str], cluster: Cluster) ->
     config = load_config(PrepConfig, None, _EMBEDDED)
     reporter = Reporter(quiet=True)
     with hold(out, reporter.say) as token, DigestCache(out / DIGESTS) as cache:
-        find_recordings(
-            dataset, cache, layout="voices", limit=None, threads=cores(), progress=lambda _done, _total: None
-        )
+        scan = partial(walk, layout="voices")
+        find_recordings(dataset, cache, walk=scan, limit=None, threads=cores(), progress=lambda _done, _total: None)
         run = Run(dataset, config, "cpu", cluster, cache, reporter, token, scanned=True)
         tallies = run_stages(run, names, plan_all(run, names))
         write_head(dataset, config, names)

@@ -154,6 +154,70 @@ def inspect(
         typer.echo("\n".join(lines(found)), err=True)
 
 
+@app.command("import")
+@with_options
+def import_(
+    folder: Annotated[Path, typer.Argument(help="Files of codes, as <group>/<speaker>/<file>.enc or .dac.")],
+    options: Options,
+    keep_phonemes: Annotated[
+        bool, typer.Option("--keep-phonemes", help="Keep the files' phonemes where there is text to make them of.")
+    ] = False,
+) -> None:
+    """Make a dataset of codes that another VALL-E pickled."""
+    from pipeline.importing import import_codes
+    from pipeline.session import set_logging
+
+    set_logging(verbose=options.verbose)
+    raise typer.Exit(import_codes(options, folder, keep_phonemes=keep_phonemes))
+
+
+@app.command()
+@with_options
+def decode(
+    name: Annotated[
+        str, typer.Argument(metavar="ID|FILE", help="An id or a part of one, a row's number, or codes.npy.")
+    ],
+    target: Annotated[Path, typer.Argument(metavar="OUT.wav", help="Where to write.")],
+    options: Options,
+) -> None:
+    """Turn codes back into sound, to listen to them."""
+    from pipeline.decode import decode
+    from pipeline.session import set_logging
+
+    set_logging(verbose=options.verbose)
+    made = decode(options, name, target)
+    if options.as_json:
+        typer.echo(json.dumps(made.to_json(), ensure_ascii=False, indent=1))
+    elif not options.quiet:
+        typer.echo(made.describe(), err=True)
+
+
+@app.command()
+@with_options
+def export(
+    kind: Annotated[str, typer.Argument(metavar="FORMAT", help="lhotse, parquet (Hugging Face datasets), webdataset.")],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="A new folder.")],
+    options: Options,
+    audio: Annotated[
+        bool, typer.Option("--audio/--no-audio", help="With the recordings, or their codes alone.")
+    ] = True,
+) -> None:
+    """Write a dataset in the format of others."""
+    from pipeline.dataset import check_audio, open_dataset
+    from pipeline.session import set_logging
+    from stages.export import Source, export
+
+    set_logging(verbose=options.verbose)
+    dataset = open_dataset(options.out)
+    if audio:
+        check_audio(dataset)
+    count = export(kind, Source(options.out, dataset.voices if audio else None), target)
+    if options.as_json:
+        typer.echo(json.dumps({"format": kind, "utterances": count, "folder": str(target)}, indent=1))
+    elif not options.quiet:
+        typer.echo(f"{count:,} utterances in {target}", err=True)
+
+
 @app.command()
 def voices(
     folder: Annotated[Path, typer.Argument(help="Where to write; made if it isn't there.")],

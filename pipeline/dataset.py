@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from pipeline.config import STAGES, PrepConfig, stage_class
 from stages.errors import ArtefactError, MissingInputError, UsageError
-from stages.manifest import list_shards, read_sealed, write_sealed
+from stages.manifest import list_shards, read_receipt, read_sealed, write_sealed
 from stages.records import id_of, path_of
 
 RECORDINGS = "recordings"
@@ -113,6 +113,19 @@ def stored_config(dataset: Dataset) -> PrepConfig:
             f"`{dataset.folder / HEAD}` must hold a configuration of this version, but: {error}."
             " Run `valle-prep run VOICES` with the configuration you want."
         ) from error
+
+
+def check_audio(dataset: Dataset) -> None:
+    """Checks that a dataset has recordings to be exported.
+
+    Raises:
+        UsageError: if they are gone, or if it was imported, and so has none.
+    """
+    check_voices(dataset)
+    folder = dataset.stage("encode")
+    receipts = (read_receipt(folder, shard) for shard in list_shards(folder))
+    if any(receipt and not receipt.upstream for receipt in receipts):
+        raise UsageError(f"`{dataset.folder}` was imported and has codes but no recordings. Add `--no-audio`.")
 
 
 def check_voices(dataset: Dataset) -> None:

@@ -145,7 +145,7 @@ def _verdict(
 ) -> dict[str, str]:
     """Returns the state of a stage whose shard is there, and what to do about it."""
     upstream = read_receipt(dataset.stage(stage.needs), receipt.shard)
-    if upstream is None or upstream.digest != receipt.upstream:
+    if receipt.upstream and (upstream is None or upstream.digest != receipt.upstream):
         return {"state": "out of date", "note": f"`{stage.needs}` has changed since: {again}"}
     if not items:
         return {"state": "not finished", "note": f"the stage was run without it: {again} without `--limit`"}

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from pipeline.dataset import RECORDINGS, Dataset
 from stages.errors import MissingInputError, UsageError
@@ -53,13 +53,13 @@ def find(dataset: Dataset, text: str) -> Found:
     if whole:
         return whole
     ids = [recording.id for shard in shards for recording in _recordings(dataset, shard)]
-    matches = _matching(text, ids)
+    matches = matching(text, ids)
     if not matches:
         ids += _cut_ids(dataset)
-        matches = _matching(text, ids)
+        matches = matching(text, ids)
     only = _find_exact(dataset, matches[0], total=total) if len(matches) == 1 else None
     if only is None:
-        raise UsageError(_which(text, matches, ids, dataset))
+        raise UsageError(ambiguous(text, matches, ids, dataset.folder))
     return only
 
 
@@ -90,14 +90,15 @@ def _cut_ids(dataset: Dataset) -> Iterator[str]:
         yield from (item_id for item_id in _cut_ids_of(dataset, shard) if _CUT.search(item_id))
 
 
-def _matching(text: str, ids: Sequence[str]) -> list[str]:
+def matching(text: str, ids: Sequence[str]) -> list[str]:
     """Returns the ids that hold the text; where it is the whole name of just one file, that one alone."""
     matches = sorted({item_id for item_id in ids if text in item_id})
     named = [one for one in matches if text in {PurePosixPath(one).name, PurePosixPath(one).stem}]
     return named if len(named) == 1 else matches
 
 
-def _which(text: str, matches: Sequence[str], ids: Sequence[str], dataset: Dataset) -> str:
+def ambiguous(text: str, matches: Sequence[str], ids: Sequence[str], folder: Path) -> str:
+    """Returns the line for a text that names none or several of a dataset's ids: those that have it, or are near."""
     if matches:
         listed = ", ".join(f"`{one}`" for one in matches[:_SHOWN])
         more = f" and {len(matches) - _SHOWN:,} more" if len(matches) > _SHOWN else ""
@@ -105,4 +106,4 @@ def _which(text: str, matches: Sequence[str], ids: Sequence[str], dataset: Datas
     names = {PurePosixPath(one).name: one for one in ids} | {one: one for one in ids}
     near = dict.fromkeys(names[name] for name in get_close_matches(text, names, n=5, cutoff=0.5))
     hint = f" Near it: {', '.join(f'`{one}`' for one in near)}." if near else ""
-    return f"`{text}` must be the id of a recording or an utterance in `{dataset.folder}`, but nothing has it.{hint}"
+    return f"`{text}` must be the id of a recording or an utterance in `{folder}`, but nothing has it.{hint}"

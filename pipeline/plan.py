@@ -216,12 +216,12 @@ def input_receipts(needs: str, dataset: Dataset, cache: DigestCache, *, sure: bo
 
 
 def check_fresh(receipt: Receipt, name: str, dataset: Dataset) -> None:
-    """Checks that a shard was made from what the stages before it hold now.
+    """Checks that a shard was made from what the stages before it hold now, as far as it was made from any.
 
     Raises:
         MissingInputError: if one of them has changed since; names the command that follows it up.
     """
-    while name != RECORDINGS:
+    while name != RECORDINGS and receipt.upstream:
         before = stage_class(name).needs
         upstream = read_receipt(dataset.stage(before), receipt.shard)
         if upstream is None or upstream.digest != receipt.upstream:

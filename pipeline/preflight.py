@@ -22,6 +22,7 @@ from pipeline.runner import Plans, Run, plan_all
 from stages import audio
 from stages.base import Context
 from stages.errors import MachineError, MissingInputError, ValleError
+from stages.manifest import read_codec
 from stages.records import Encoded, Recording, Segment, Transcript, Utterance
 
 _SPARE = 1.2
@@ -123,7 +124,7 @@ def try_sample(sample: Sample) -> list[str]:
         stage = stage_from_json(sample.stage, sample.config, context)
         try:
             stage.setup()
-            stage.process([_ITEMS[stage.needs]()])
+            stage.process([_ITEMS[stage.needs](context.dataset)])
         except MachineError:
             raise
         except MissingInputError:
@@ -145,23 +146,26 @@ def _wave() -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     return np.asarray(0.1 * buzz * (np.sin(2 * np.pi * 3 * time_s) > 0), np.float32)
 
 
-def _recording() -> Recording:
+def _recording(_: Path) -> Recording:
     return Recording(_ID, "sample", "speaker", "0" * 64, _TEXT, "0" * 64)
 
 
-def _transcript() -> Transcript:
+def _transcript(_: Path) -> Transcript:
     segment = Segment(0, 2 * _RATE, _WORDS, "en")
     return Transcript(_ID, "sample", "speaker", _RATE, 2 * _RATE, "en", "txt", timed=False, segments=(segment,))
 
 
-def _utterance() -> Utterance:
+def _utterance(_: Path) -> Utterance:
     return Utterance(_ID, _ID, "sample", "speaker", "en", 0, 2 * _RATE, _RATE, _WORDS, phonemes="wʌn tuː θɹiː")
 
 
-def _encoded() -> Encoded:
-    codes: Any = np.zeros((8, 150), np.uint16)
-    utterance = _utterance()
-    return Encoded(Utterance(**{**utterance.to_json(), "frames": 150}), codes)
+def _encoded(dataset: Path) -> Encoded:
+    try:
+        codebooks = read_codec(dataset).num_codebooks
+    except MissingInputError:
+        codebooks = 8  # whoever needs to know how many there are will miss `encode` too
+    codes: Any = np.zeros((codebooks, 150), np.uint16)
+    return Encoded(replace(_utterance(dataset), frames=150), codes)
 
 
 _ITEMS = {

@@ -29,8 +29,9 @@ from stages.manifest import (
     write_shard,
 )
 from stages.records import Recording, path_of
-from stages.scan import walk
 
+Walk = Callable[[Path, Counter[str]], Iterator[Recording]]
+"""Yields the recordings of a folder, their digests still empty, and counts by suffix what else is there."""
 _ROWS = Rows(Recording)
 _BITS = 32
 """Of an id's hash: as many as tell any number of shards apart."""
@@ -50,7 +51,7 @@ def find_recordings(
     dataset: Dataset,
     cache: DigestCache,
     *,
-    layout: str,
+    walk: Walk,
     limit: int | None,
     threads: int,
     progress: Callable[[int, int], None],
@@ -60,7 +61,7 @@ def find_recordings(
     Args:
         dataset: Where.
         cache: Digests known from before.
-        layout: As `transcribe.layout` names it.
+        walk: Lists the recordings.
         limit: Take the first so many by id; None for all.
         threads: Files read at a time.
         progress: Told how many recordings are done, and how many there are.
@@ -69,16 +70,16 @@ def find_recordings(
         UsageError: if the voices folder isn't there or holds no recording, or if the dataset was made from others.
     """
     try:
-        return _find(dataset, cache, layout, limit, threads=threads, progress=progress)
+        return _find(dataset, cache, walk, limit, threads=threads, progress=progress)
     except sqlite3.DatabaseError:
         cache.forget()
-        return _find(dataset, cache, layout, limit, threads=threads, progress=progress)
+        return _find(dataset, cache, walk, limit, threads=threads, progress=progress)
 
 
 def _find(
     dataset: Dataset,
     cache: DigestCache,
-    layout: str,
+    walk: Walk,
     limit: int | None,
     *,
     threads: int,
@@ -88,7 +89,8 @@ def _find(
     with closing(found := cache.database().cursor()):
         found.execute("DROP TABLE IF EXISTS found")
         found.execute(_FOUND)
-        found.executemany(f"INSERT INTO found VALUES ({','.join('?' * 14)})", _rows(dataset.voices, ignored, layout))
+        rows = _rows(dataset.voices, walk(dataset.voices, ignored))
+        found.executemany(f"INSERT INTO found VALUES ({','.join('?' * 14)})", rows)
         _check_same_voices(dataset, found, limit)
         if limit is not None:
             found.execute("DELETE FROM found WHERE id NOT IN (SELECT id FROM found ORDER BY id LIMIT ?)", [limit])
@@ -116,9 +118,9 @@ _FOUND = """CREATE TEMPORARY TABLE found (bits INT, id TEXT, owner TEXT, speaker
 _Row = tuple[Any, ...]
 
 
-def _rows(voices: Path, ignored: Counter[str], layout: str) -> Iterator[_Row]:
+def _rows(voices: Path, recordings: Iterator[Recording]) -> Iterator[_Row]:
     root = str(voices)
-    for recording in walk(voices, ignored, layout):
+    for recording in recordings:
         item_id, beside = recording.id, recording.transcript
         bits = int.from_bytes(sha256(item_id.encode()).digest()[: _BITS // 8], "big")
         stamp = stamp_of(f"{root}/{path_of(item_id)}") or _ABSENT

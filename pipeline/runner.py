@@ -127,14 +127,21 @@ def run_stages(run: Run, names: Sequence[str], plans: Plans) -> list[Tally]:
         started = time.monotonic()
         sure = run.sure(names[:index])
         plans[name] = plan = plans[name] or run.plan(name, sure=sure, before=plans)
-        tally = _run_stage(run, plan, sure)
+        tally = run_stage(run, plan, sure)
         tally.seconds = time.monotonic() - started
         run.reporter.done(tally)
         tallies.append(tally)
     return tallies
 
 
-def _run_stage(run: Run, plan: StagePlan, sure: Sequence[str]) -> Tally:
+def run_stage(run: Run, plan: StagePlan, sure: Sequence[str]) -> Tally:
+    """Runs a stage to its end; arguments, result and errors as in `run_stages`.
+
+    Args:
+        run: What the stages share.
+        plan: What the stage has to do.
+        sure: The stages that have just been found up to date.
+    """
     folder = run.dataset.stage(plan.stage.name)
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)

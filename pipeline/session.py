@@ -43,7 +43,7 @@ from stages.base import Context
 from stages.config import load_config
 from stages.errors import ExitCode, StoppedError, UsageError, ValleError
 from stages.manifest import list_shards
-from stages.scan import check_folder
+from stages.scan import check_folder, walk
 
 if TYPE_CHECKING:
     from pipeline.options import Options
@@ -183,7 +183,8 @@ def _find(
         reporter.reading(done, total)
 
     threads = options.jobs or cores()
-    found = find_recordings(dataset, cache, layout=layout, limit=options.limit, threads=threads, progress=progress)
+    scan = partial(walk, layout=layout)
+    found = find_recordings(dataset, cache, walk=scan, limit=options.limit, threads=threads, progress=progress)
     reporter.say_found(found)
 
 

@@ -6,7 +6,7 @@ along the way, so that a kill loses seconds of work and not hours.
 
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -43,6 +43,11 @@ def run_shard(job: ShardJob) -> Receipt:
         MachineError: if the disk is full, or the machine fails otherwise.
         StoppedError: if the run was asked to stop; what is done is saved.
     """
+    return make_shard(job, lambda: _ready_stage(job.stage, job.config, job.context, job.revision))
+
+
+def make_shard(job: ShardJob, ready: Callable[[], Stage[Any, Any, Any]]) -> Receipt:
+    """Makes and commits one shard with the stage that `ready` gives, set up; else as `run_shard`."""
     from threadpoolctl import threadpool_limits
 
     folder = job.context.dataset / job.stage
@@ -50,7 +55,7 @@ def run_shard(job: ShardJob) -> Receipt:
         attempt = open_attempt(folder, job.shard, job.run)
         if attempt.sealed and (receipt := read_receipt(folder, job.shard)):
             return receipt
-        stage = _ready_stage(job.stage, job.config, job.context, job.revision)
+        stage = ready()
         items = _read_items(stage, job)
         fingerprints = [_item_fingerprint(stage, item) for item in items]
         carried = read_done(stage, folder, [*job.previous, *parts_of(folder, job.shard)], job.retry)

@@ -165,12 +165,21 @@ def read_cut(path: Path, start_samples: int, end_samples: int, sample_rate: int)
 
 def write_wav(path: Path, wave: Wave, sample_rate: int) -> None:
     """Writes mono 16-bit WAV; what lies outside [-1, 1] is clipped."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_file_of(wave, sample_rate, "WAV"))  # libsndfile itself doesn't say that a disk is full
+
+
+def flac_of(wave: Wave, sample_rate: int) -> bytes:
+    """Returns a file of mono 16-bit FLAC; what lies outside [-1, 1] is clipped."""
+    return _file_of(wave, sample_rate, "FLAC")
+
+
+def _file_of(wave: Wave, sample_rate: int, kind: str) -> bytes:
     import soundfile
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = io.BytesIO()  # libsndfile doesn't say that a disk is full
-    soundfile.write(file, np.clip(wave, -1.0, 1.0), sample_rate, subtype="PCM_16", format="WAV")
-    path.write_bytes(file.getvalue())
+    file = io.BytesIO()
+    soundfile.write(file, np.clip(wave, -1.0, 1.0), sample_rate, subtype="PCM_16", format=kind)
+    return file.getvalue()
 
 
 def _check_file(path: Path) -> None:

@@ -6,14 +6,14 @@ Axes: B batch, K codebooks, T frames, L samples, V codebook size, D width of a c
 """
 
 import math
-from abc import ABC, abstractmethod
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from stages.errors import AudioError, CodecError, UsageError
+from stages.codec import Codec, identity_of
+from stages.errors import UsageError
+from stages.network_codec import Batch, NetworkCodec, Precision, causal_batches, equal_batches
 from stages.records import CodecIdentity
 from stages.weights import (
     dac_model,
@@ -27,76 +27,18 @@ from stages.weights import (
 )
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
-_BATCH_FRAMES = 240 * 75
-"""Most frames, padding included, that EnCodec takes at once on CUDA."""
-
-
-class Codec(Protocol):
-    """Turns waves into codes and back. Tensors are given and returned on the CPU, whatever the device."""
-
-    @property
-    def name(self) -> str:
-        """The codec's row in `CODECS`."""
-
-    @property
-    def sample_rate(self) -> int:
-        """Hz."""
-
-    @property
-    def frame_rate(self) -> float:
-        """Frames per second."""
-
-    @property
-    def num_codebooks(self) -> int:
-        """K."""
-
-    @property
-    def codebook_size(self) -> int:
-        """V."""
-
-    @property
-    def revision(self) -> str:
-        """Short SHA-256 of the weights that turn waves into codes."""
-
-    def encode(self, waves: "Sequence[Tensor]") -> "list[Tensor]":
-        """Turns waves into codes.
-
-        On the CPU waves are encoded one by one, which is the fastest there, and a batch gives exactly the codes of its
-        singles. On CUDA they share batches, whose rounding depends on their shapes: the same batch gives the same
-        codes, another one may flip a few between vectors that are equally near.
-
-        Args:
-            waves: Mono, `[samples]`, float in [-1, 1], at `sample_rate`; lengths may differ.
-
-        Returns:
-            One `[K, T]` int64 tensor per wave, T = ceil(samples * frame_rate / sample_rate).
-
-        Raises:
-            AudioError: if a wave is empty, not mono or not finite.
-        """
-
-    def decode(self, codes_KT: "Tensor") -> "Tensor":
-        """Turns codes into a wave.
-
-        Args:
-            codes_KT: Integers in [0, codebook_size); the first codebooks alone give a rougher wave.
-
-        Returns:
-            `[samples]` float32, samples = T * sample_rate / frame_rate.
-
-        Raises:
-            CodecError: if the codes are not `[K, T]`, have too many codebooks or are out of range.
-        """
-
-    def embeddings(self) -> "Tensor":
-        """Returns the codebooks' vectors, `[K, V, D]` float32: their sum over K is the quantised frame."""
+__all__ = ["CODECS", "Codec", "codec_identity", "identity_of", "load_codec"]
 
 
 def load_codec(
-    name: str, weights: str | Path | None = None, device: str = "cpu", *, sample_rate: int | None = None
+    name: str,
+    weights: str | Path | None = None,
+    device: str = "cpu",
+    *,
+    sample_rate: int | None = None,
+    precision: Precision = "float32",
 ) -> Codec:
     """Loads a codec.
 
@@ -110,14 +52,21 @@ def load_codec(
         device: `cpu`, `cuda` or `cuda:N`.
         sample_rate: Hz; which published model to fetch where there are several (`dac`: 44100, which is the default,
             24000 or 16000). Not used where `weights` are given.
+        precision: In what the encoder computes: half of it is faster on CUDA and flips some codes.
 
     Raises:
-        UsageError: if there is no such codec, sample rate or device.
+        UsageError: if there is no such codec, sample rate or device, or if it can't compute in this precision.
         WeightsError: if the weights are missing or don't fit; the line names every way to get them.
     """
     row = _row(name)
     _check_device(device)
-    return row.load(weights, device, sample_rate)
+    codec = row.load(weights, device, sample_rate)
+    if precision == "float32":
+        return codec
+    if not isinstance(codec, NetworkCodec):
+        raise UsageError(f"`{name}` must compute in float32, but {precision} is asked for.")
+    codec.precision = precision
+    return codec
 
 
 def codec_identity(name: str, weights: str | Path | None = None, *, sample_rate: int | None = None) -> CodecIdentity:
@@ -125,113 +74,12 @@ def codec_identity(name: str, weights: str | Path | None = None, *, sample_rate:
     return _row(name).identify(weights, sample_rate)
 
 
-def identity_of(codec: Codec) -> CodecIdentity:
-    """Returns what is stored beside the codes that `codec` makes."""
-    sizes = (codec.sample_rate, codec.frame_rate, codec.num_codebooks, codec.codebook_size)
-    return CodecIdentity(codec.name, *sizes, codec.revision)
-
-
-def check_waves(waves: "Sequence[Tensor]") -> "list[Tensor]":
-    """Returns the waves as float32; raises as `Codec.encode` does."""
-    import torch
-
-    for index, wave in enumerate(waves):
-        if wave.ndim != 1 or not wave.numel():
-            raise AudioError(f"`waves[{index}]` must be mono `[samples]` and not empty, but is {list(wave.shape)}.")
-        if not torch.isfinite(wave).all():
-            raise AudioError(f"`waves[{index}]` must hold finite samples, but holds NaN or infinity.")
-    return [wave.detach().cpu().float() for wave in waves]
-
-
-def check_codes(codec: Codec, codes_KT: "Tensor") -> "Tensor":
-    """Returns the codes as int64; raises as `Codec.decode` does."""
-    most, size = codec.num_codebooks, codec.codebook_size
-    if codes_KT.ndim != 2 or not 1 <= codes_KT.shape[0] <= most or not codes_KT.shape[1]:
-        raise CodecError(
-            f"`codes_KT` must be [K, T] with 1 to {most} codebooks for `{codec.name}`, but is {list(codes_KT.shape)}."
-        )
-    codes_KT = codes_KT.long()
-    low, high = int(codes_KT.min()), int(codes_KT.max())
-    if low < 0 or high >= size:
-        raise CodecError(
-            f"`codes_KT` must lie in 0 to {size - 1} for `{codec.name}`, but holds {low if low < 0 else high}."
-            " Use the codec that made the codes, and cut stop tokens off."
-        )
-    return codes_KT
-
-
-class _Network(ABC):
-    """What the codecs that are torch modules share."""
-
-    def __init__(self, model: "torch.nn.Module", identity: CodecIdentity, device: str) -> None:
-        import torch
-
-        self.name = identity.name
-        self.sample_rate = identity.sample_rate
-        self.frame_rate = identity.frame_rate
-        self.num_codebooks = identity.num_codebooks
-        self.codebook_size = identity.codebook_size
-        self.revision = identity.revision
-        self._hop = round(identity.sample_rate / identity.frame_rate)
-        self._device = torch.device(device)
-        self._batched = self._device.type != "cpu"
-        self._model: Any = model.to(self._device).eval()
-
-    def encode(self, waves: "Sequence[Tensor]") -> "list[Tensor]":
-        """As `Codec.encode`."""
-        import torch
-
-        waves = check_waves(waves)
-        frames = [self._frames(wave) for wave in waves]
-        codes: dict[int, Tensor] = {}
-        with torch.no_grad():
-            for batch in self._batches(frames) if self._batched else [[index] for index in range(len(waves))]:
-                codes.update(zip(batch, self._encode([waves[index] for index in batch]), strict=True))
-        return [codes[index] for index in range(len(waves))]
-
-    def _frames(self, wave: "Tensor") -> int:
-        return -(-len(wave) // self._hop)
-
-    def _encode(self, waves: "list[Tensor]") -> "list[Tensor]":
-        """Encodes one batch, padded with zeros to whole frames; where there are no batches, the wave as it is."""
-        import torch
-
-        samples = max(self._frames(wave) for wave in waves) * self._hop if self._batched else len(waves[0])
-        wave_B1L = torch.zeros(len(waves), 1, samples)
-        for row_1L, wave in zip(wave_B1L, waves, strict=True):
-            row_1L[0, : len(wave)] = wave
-        codes_BKT = self._codes(wave_B1L.to(self._device)).cpu()
-        return [codes_KT[:, : self._frames(wave)] for codes_KT, wave in zip(codes_BKT, waves, strict=True)]
-
-    def decode(self, codes_KT: "Tensor") -> "Tensor":
-        """As `Codec.decode`."""
-        import torch
-
-        codes_KT = check_codes(self, codes_KT).to(self._device)
-        with torch.no_grad():
-            wave = self._wave(codes_KT).flatten().float().cpu()
-        samples = codes_KT.shape[1] * self._hop
-        return torch.nn.functional.pad(wave, (0, max(0, samples - len(wave))))[:samples]
-
-    @abstractmethod
-    def embeddings(self) -> "Tensor":
-        """As `Codec.embeddings`."""
-
-    @abstractmethod
-    def _batches(self, frames: list[int]) -> list[list[int]]:
-        """Returns which waves, by their numbers of frames, are encoded together."""
-
-    @abstractmethod
-    def _codes(self, wave_B1L: "Tensor") -> "Tensor": ...
-    @abstractmethod
-    def _wave(self, codes_KT: "Tensor") -> "Tensor": ...
-
-
-class EncodecCodec(_Network):
+class EncodecCodec(NetworkCodec):
     """EnCodec, the causal 24 kHz model at 6 kbps: 8 codebooks of 1024 at 75 Hz.
 
-    On the CPU the codes are exactly the library's. On CUDA waves of any length share a batch, as the model is causal;
-    padding with zeros to whole frames may then change the last frame of a wave.
+    On the CPU the codes are exactly the library's. On CUDA waves of nearby lengths share a batch, as the model is
+    causal; padding with zeros to whole frames may then change the last frame of a wave. What else is in the batch
+    changes nothing.
 
     Source: High Fidelity Neural Audio Compression, section 3, https://arxiv.org/abs/2210.13438.
     """
@@ -253,19 +101,13 @@ class EncodecCodec(_Network):
         layers = self._model.quantizer.vq.layers[: self.num_codebooks]
         return torch.stack([layer.codebook for layer in layers]).detach().float().cpu()
 
-    def _batches(self, frames: list[int]) -> list[list[int]]:
-        """Returns waves of similar lengths together, in batches that fit into memory."""
-        batches: list[list[int]] = []
-        for index in sorted(range(len(frames)), key=lambda index: (frames[index], index)):
-            if batches and (len(batches[-1]) + 1) * frames[index] <= _BATCH_FRAMES:
-                batches[-1].append(index)
-            else:
-                batches.append([index])
-        return batches
+    def _batches(self, frames: Sequence[int]) -> list[Batch]:
+        return causal_batches(frames)
 
     def _codes(self, wave_B1L: "Tensor") -> "Tensor":
-        [(codes_BKT, _scale)] = self._model.encode(wave_B1L)
-        return codes_BKT  # type: ignore[no-any-return]
+        model = self._model
+        codes_KBT = model.quantizer.encode(self._latent(wave_B1L), model.frame_rate, model.bandwidth)
+        return codes_KBT.transpose(0, 1)  # type: ignore[no-any-return]
 
     def _wave(self, codes_KT: "Tensor") -> "Tensor":
         return self._model.decode([(codes_KT[None], None)])  # type: ignore[no-any-return]
@@ -305,11 +147,11 @@ class VocosCodec(EncodecCodec):
         return self._vocos.head(hidden_1TD)  # type: ignore[no-any-return]
 
 
-class DacCodec(_Network):
+class DacCodec(NetworkCodec):
     """Descript Audio Codec of any size; the published 44.1 kHz model has 9 codebooks of 1024 at 86 Hz.
 
     On the CPU the codes are exactly the library's: waves padded with zeros to whole frames, loudness left as it is. The
-    model looks ahead, so on CUDA only waves of equally many frames share a batch.
+    model looks ahead, so on CUDA only waves of equally many frames share a batch, whose size may flip a few codes.
 
     Source: High-Fidelity Audio Compression with Improved RVQGAN, section 3, https://arxiv.org/abs/2306.06546.
     """
@@ -336,14 +178,12 @@ class DacCodec(_Network):
             tables = [layer.out_proj(layer.codebook.weight.T[None])[0].T for layer in self._model.quantizer.quantizers]
         return torch.stack(tables).float().cpu()
 
-    def _batches(self, frames: list[int]) -> list[list[int]]:
-        batches: dict[int, list[int]] = defaultdict(list)
-        for index, count in enumerate(frames):
-            batches[count].append(index)
-        return list(batches.values())
+    def _batches(self, frames: Sequence[int]) -> list[Batch]:
+        return equal_batches(frames)
 
     def _codes(self, wave_B1L: "Tensor") -> "Tensor":
-        _, codes_BKT, *_ = self._model.encode(self._model.preprocess(wave_B1L, self.sample_rate))
+        whole_B1L = self._model.preprocess(wave_B1L, self.sample_rate)
+        _, codes_BKT, *_ = self._model.quantizer(self._latent(whole_B1L))
         return codes_BKT  # type: ignore[no-any-return]
 
     def _wave(self, codes_KT: "Tensor") -> "Tensor":

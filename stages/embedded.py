@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from stages.codecs import check_codes, check_waves
+from stages.codec import check_codes, check_waves
 from stages.errors import WeightsError
 from stages.records import CodecIdentity
 from stages.weights import revision_of

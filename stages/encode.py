@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from pydantic import ValidationInfo, field_validator
 
 from stages import audio
 from stages.base import Filtered, Reject, Stage, guarded, single
@@ -14,12 +15,16 @@ from stages.codecs import Codec, codec_identity, identity_of, load_codec
 from stages.config import StageConfig, runtime
 from stages.errors import WeightsError
 from stages.manifest import CODEC, EMBEDDINGS, CodeRows, atomic, write_text
+from stages.network_codec import Precision
 from stages.records import CodecIdentity, Encoded, Utterance, to_line
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_DAC_RATES = {"44khz": 44_100, "24khz": 24_000, "16khz": 16_000}
+DAC_RATES = {"44khz": 44_100, "24khz": 24_000, "16khz": 16_000}
+"""The published models of `dac` and their rates in Hz."""
+_CUDA_CALL = 512
+"""Utterances for one call on CUDA: as many as fill batches of a few lengths, whatever the configuration."""
 
 
 class EncodeConfig(StageConfig):
@@ -33,8 +38,19 @@ class EncodeConfig(StageConfig):
     its library, or a download. Their content, not their place, is part of the fingerprint."""
     dac_model: Literal["44khz", "24khz", "16khz"] = "44khz"
     """Which published model `dac` fetches where `weights` isn't given."""
+    precision: Precision = "float32"
+    """In what the network computes before it looks codes up: `bfloat16` and `float16` are faster on CUDA and flip some
+    codes. `embedded` has `float32` only."""
     batch_size: int = runtime(16, ge=1)
-    """Utterances that share one call of the codec. On the CPU it changes nothing; on CUDA rounding may."""
+    """Utterances cut out before the codec is called, on the CPU; it changes no code. On CUDA there are always 512 of
+    them, in the order of their ids in the shard, so that neither workers nor settings decide which share a batch."""
+
+    @field_validator("precision")
+    @classmethod
+    def _has_network(cls, precision: Precision, info: ValidationInfo) -> Precision:
+        if precision != "float32" and info.data.get("codec") == "embedded":
+            raise ValueError(f"must be float32 for `embedded`, but is {precision}")
+        return precision
 
 
 class Encode(Stage[EncodeConfig, Utterance, Encoded]):
@@ -51,7 +67,7 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
     @property
     def batch_size(self) -> int:
         """Utterances for one call of `process`."""
-        return self.config.batch_size
+        return _CUDA_CALL if self.on_gpu else self.config.batch_size
 
     @cached_property
     def identity(self) -> CodecIdentity:
@@ -64,10 +80,12 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
 
     @property
     def _sample_rate(self) -> int | None:
-        return _DAC_RATES[self.config.dac_model] if self.config.codec == "dac" else None
+        return DAC_RATES[self.config.dac_model] if self.config.codec == "dac" else None
 
     def _load(self, device: str) -> Codec:
-        return load_codec(self.config.codec, self.config.weights, device, sample_rate=self._sample_rate)
+        config = self.config
+        rate = self._sample_rate
+        return load_codec(config.codec, config.weights, device, sample_rate=rate, precision=config.precision)
 
     def revision(self) -> str:
         """Returns the short hash of the weights."""

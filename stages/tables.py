@@ -51,8 +51,36 @@ def append_columns(source: Path, target: Path, columns: Mapping[str, Mapping[str
     pyarrow.parquet.write_table(table, target, compression="zstd")
 
 
-def read_table(path: Path) -> "pyarrow.Table":
-    """Returns a Parquet file's table.
+def write_blocks(
+    path: Path, kinds: Mapping[str, str], blocks: Iterable[Sequence[dict[str, Any]]], metadata: Mapping[str, str]
+) -> None:
+    """Writes rows as one Parquet file, a row group a block; the same rows give the same bytes.
+
+    Args:
+        path: The file.
+        kinds: The columns, and of each its type: `string`, `int64`, `float64`, `codes` (lists of lists of unsigned
+            16-bit numbers) or `file` (an object with `bytes` and `path`).
+        blocks: The rows, in order.
+        metadata: What the file says of itself.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    types = {
+        "string": pyarrow.string(),
+        "int64": pyarrow.int64(),
+        "float64": pyarrow.float64(),
+        "codes": pyarrow.list_(pyarrow.list_(pyarrow.uint16())),
+        "file": pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())]),
+    }
+    schema = pyarrow.schema([(name, types[kind]) for name, kind in kinds.items()], metadata=dict(metadata))
+    with pyarrow.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        for block in blocks:
+            writer.write_table(pyarrow.Table.from_pylist(block, schema))
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> "pyarrow.Table":
+    """Returns a Parquet file's table, of all columns or some.
 
     Raises:
         ArtefactError: if it isn't there or is damaged.
@@ -61,7 +89,7 @@ def read_table(path: Path) -> "pyarrow.Table":
     import pyarrow.parquet
 
     try:
-        return pyarrow.parquet.read_table(path)
+        return pyarrow.parquet.read_table(path, columns=columns)
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise ArtefactError(f"`{path}` can't be read as Parquet: {error}. Run `valle-prep metadata` again.") from error
 

@@ -21,7 +21,7 @@ HOMES = {
     "distributed": {"pipeline/cluster.py", "pipeline/schedulers.py", "pipeline/slurm.py", "pipeline/preload.py"},
     "dask_cuda": {"pipeline/schedulers.py"},
     "dask_jobqueue": {"pipeline/slurm.py"},
-    "h5py": {"stages/store.py"},
+    "h5py": {"stages/store.py", "pipeline/bench_store.py"},
     "soundfile": {"stages/audio.py"},
     "av": {"stages/audio.py"},
     "soxr": {"stages/audio.py"},

@@ -97,7 +97,10 @@ def test_the_cache_of_checksums(
         assert digests(copy) == reference
 
 
-def test_workers_that_can_not_write_stop_the_run_clearly(copy: Path, reference: dict[str, str]) -> None:
+def test_workers_that_can_not_write_stop_the_run_clearly(
+    copy: Path, reference: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # a cut .pyc would break every Python after this one
     size = max(path.stat().st_size for path in (copy / "encode").glob("*.codes.npy"))
     shutil.rmtree(copy / "encode")
     limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (size - 1, size - 1))

@@ -9,9 +9,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages import audio, weights
+from stages import audio, network_codec, weights
 from stages.codecs import CODECS, Codec, codec_identity, identity_of, load_codec
 from stages.errors import AudioError, CodecError, UsageError, WeightsError
+from stages.network_codec import Precision, causal_batches, equal_batches
 from tests.stages.genuine_codecs import save_all
 
 VARIABLES = ("VALLE_ENCODEC_WEIGHTS", "VALLE_VOCOS_WEIGHTS", "VALLE_DAC_WEIGHTS")
@@ -299,15 +300,65 @@ def test_a_codec_a_rate_or_a_device_that_is_not_there_is_a_usage_error(nowhere: 
 
 
 @given(frames=st.lists(st.integers(1, 20_000), max_size=40))
-def test_batches_hold_each_wave_once(loaded: dict[str, Codec], frames: list[int]) -> None:
-    for name in ("encodec", "dac"):
-        batches = loaded[name]._batches(frames)
-        assert sorted(index for batch in batches for index in batch) == list(range(len(frames)))
+def test_batches_hold_each_wave_once_and_fit_into_memory(frames: list[int]) -> None:
+    for batches, causal in ((causal_batches(frames), True), (equal_batches(frames), False)):
+        assert sorted(index for batch in batches for index in batch.waves) == list(range(len(frames)))
         for batch in batches:
-            lengths = {frames[index] for index in batch}
-            assert len(lengths) == 1 if name == "dac" else len(batch) == 1 or max(lengths) * len(batch) <= 18_000
+            lengths = {frames[index] for index in batch.waves}
+            assert len(batch.waves) <= batch.rows
+            assert batch.rows == 1 or batch.rows * batch.frames <= 18_000
+            if causal:
+                assert all(length <= batch.frames <= 1.25 * length + 1 for length in lengths)
+            else:
+                assert lengths == {batch.frames}
 
 
+@given(frames=st.lists(st.integers(1, 3000), min_size=1, max_size=40), data=st.data())
+def test_the_shape_of_a_causal_batch_follows_from_a_wave_alone(frames: list[int], data: st.DataObject) -> None:
+    index = data.draw(st.integers(0, len(frames) - 1))
+    [alone] = causal_batches([frames[index]])
+    [shared] = [batch for batch in causal_batches(frames) if index in batch.waves]
+    assert (shared.rows, shared.frames) == (alone.rows, alone.frames)
+
+
+@pytest.fixture
+def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of at most three rows: what is right of them is right of 32, and the CPU can do it."""
+    monkeypatch.setattr(network_codec, "_BATCH_ROWS", 3)
+
+
+@pytest.mark.usefixtures("few_rows")
+def test_what_else_is_in_a_batch_changes_no_code_of_a_causal_codec(saved: dict[str, Path]) -> None:
+    """The path of CUDA, tried on the CPU: the order and the company of the waves don't matter, to the last code."""
+    codec = load_codec("encodec", saved["encodec"])
+    codec._batched = True
+    waves = [sweep(samples, seed) for seed, samples in enumerate((5_000, 5_001, 4_900, 2_000))]
+    together = codec.encode(waves)
+    for index in (0, 1, 3):
+        assert torch.equal(codec.encode([waves[index]])[0], together[index])
+    for codes_KT, again_KT in zip(together, reversed(codec.encode(waves[::-1])), strict=True):
+        assert torch.equal(codes_KT, again_KT)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_gives_nearly_the_same_codes(
+    saved: dict[str, Path], loaded: dict[str, Codec], precision: Precision
+) -> None:
+    wave = sweep(12_000)
+    for name in ("encodec", "dac"):
+        half = load_codec(name, saved[name], precision=precision)
+        [codes_KT], [expected_KT] = half.encode([wave]), loaded[name].encode([wave])
+        assert codes_KT.shape == expected_KT.shape
+        assert (codes_KT == expected_KT)[0].float().mean() > 0.8, name
+        with torch.no_grad():
+            latent, expected = (codec._latent(wave[None, None, :9600]) for codec in (half, loaded[name]))
+        assert latent.dtype == torch.float32
+        assert not torch.equal(latent, expected), "it must compute in another precision"
+    with pytest.raises(UsageError, match="`embedded` must compute in float32"):
+        load_codec("embedded", precision=precision)
+
+
+@pytest.mark.usefixtures("few_rows")
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize("name", ["encodec", "dac"])
 def test_batches_give_nearly_the_codes_of_singles(

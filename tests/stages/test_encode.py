@@ -123,6 +123,17 @@ def test_where_the_weights_lie_does_not_matter_but_what_they_are_does(
     assert moved.check([]) == []
 
 
+def test_on_cuda_no_setting_decides_which_utterances_share_a_batch(stage: Encode, voices: Path) -> None:
+    cuda = Context(voices=voices, device="cuda")
+    assert {Encode(EncodeConfig(batch_size=size), cuda).batch_size for size in (1, 16, 600)} == {512}
+    assert Encode(EncodeConfig(batch_size=3), stage.context).batch_size == 3
+
+
+def test_the_embedded_codec_has_no_half_precision() -> None:
+    with pytest.raises(ValueError, match="must be float32 for `embedded`, but is bfloat16"):
+        EncodeConfig(codec="embedded", precision="bfloat16")
+
+
 def test_missing_weights_are_one_problem(stage: Encode, tmp_path: Path) -> None:
     missing = Encode(EncodeConfig(codec="encodec", weights=str(tmp_path / "gone.th")), stage.context)
     [problem] = missing.check([])

@@ -1,0 +1,248 @@
+"""`valle-prep import FOLDER`: a dataset out of the codes that another program made.
+
+`FOLDER/<group>/<speaker>/<name>.enc` (EnCodec) or `.dac` (Descript Audio Codec), as e-c-k-e-r/vall-e has them. Each
+file becomes a recording and an utterance. What `encode` would have made of it is written as `encode` writes it, and the
+stages after it run as on any other dataset.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline import lock
+from pipeline.cluster import STOPPED, SyncCluster
+from pipeline.config import PrepConfig
+from pipeline.dataset import DIGESTS, RECORDINGS, Dataset, make_folder, new_dataset, write_head
+from pipeline.digests import DigestCache
+from pipeline.interrupt import Interrupt
+from pipeline.plan import ShardJob, plan_stage
+from pipeline.recordings import find_recordings
+from pipeline.report import Reporter
+from pipeline.runner import Run, read_status, run_stage
+from pipeline.schedulers import cores
+from pipeline.session import prepare
+from pipeline.shard import make_shard
+from pipeline.tally import exit_code
+from stages.base import Context, Filtered, Reject, Stage, guarded
+from stages.config import load_config
+from stages.encode import Encode, EncodeConfig
+from stages.errors import ExitCode, StoppedError, TextError, UsageError
+from stages.g2p import G2p
+from stages.languages import detect, normalise_code
+from stages.manifest import CodeRows, Receipt
+from stages.pickled import Artefact, read_artefact
+from stages.records import Codes, Encoded, Recording, Utterance, id_of
+
+if TYPE_CHECKING:
+    from pipeline.options import Options
+
+SUFFIXES = {".enc": "encodec", ".dac": "dac"}
+"""The files that are taken, and which codec made them."""
+_FLAG = re.compile(r"\([a-z-]+\)")
+"""What espeak leaves in its phonemes where the language changes."""
+_OFF_FRAMES = 2
+"""How far the length that a file names may be off that of its codes."""
+
+
+class Importer(Stage[EncodeConfig, Recording, Encoded]):
+    """Reads files of codes; its outputs are those of `encode`."""
+
+    name = "encode"
+    needs = RECORDINGS
+    version = 1
+    format = CodeRows()
+
+    def __init__(self, config: PrepConfig, context: Context, *, keep_phonemes: bool) -> None:
+        super().__init__(config.encode, context)
+        self._encode = Encode(config.encode, context)
+        self._g2p = G2p(config.g2p, context)
+        self._keep = keep_phonemes
+
+    def revision(self) -> str:
+        """Returns the short hash of the codec's weights."""
+        return self._encode.revision()
+
+    def parameters(self) -> Any:
+        """Returns what beside the files decides what becomes of them."""
+        return ["import", self._encode.identity.to_json(), self._keep, self._g2p.parameters()]
+
+    def process(self, items: Sequence[Recording]) -> list[list[Encoded | Filtered | Reject]]:
+        """Reads files; one that holds no usable codes or text is rejected."""
+        return guarded(items, self._imported, root=self.context.voices)
+
+    def _imported(self, item: Recording) -> list[Encoded | Filtered | Reject]:
+        artefact = read_artefact(self.context.source(item.id))
+        if wrong := self._misfit(artefact.codes_KT):
+            hint = "name the codec that made them: `encode.codec`, `encode.dac_model`, `encode.weights`"
+            return [Reject(item.id, "BadCodes", wrong, hint)]
+        said = self._said(self._utterance(item, artefact), artefact)
+        if isinstance(said, Reject):
+            return [said]
+        smallest = np.min_scalar_type(self._encode.identity.codebook_size - 1)
+        return [Encoded(said, artefact.codes_KT.astype(smallest))]
+
+    def _misfit(self, codes_KT: Codes) -> str:
+        """Returns in which way codes aren't the codec's."""
+        codec = self._encode.identity
+        low, high = int(codes_KT.min()), int(codes_KT.max())
+        if len(codes_KT) == codec.num_codebooks and low >= 0 and high < codec.codebook_size:
+            return ""
+        return (
+            f"it has {len(codes_KT)} codebooks of codes from {low} to {high}, which aren't those of {codec.describe()}"
+        )
+
+    def _utterance(self, item: Recording, artefact: Artefact) -> Utterance:
+        """Returns the row, without text."""
+        codec, frames = self._encode.identity, artefact.codes_KT.shape[1]
+        rate, samples = codec.sample_rate, round(frames * codec.sample_rate / codec.frame_rate)
+        named = artefact.metadata.get("sample_rate"), artefact.metadata.get("original_length")
+        match named:
+            case (int(theirs), int(length)) if theirs > 0 < length:
+                if abs(length / theirs - frames / codec.frame_rate) <= _OFF_FRAMES / codec.frame_rate:
+                    rate, samples = theirs, length
+        who = item.group, item.speaker
+        return Utterance(item.id, item.id, *who, "", 0, samples, rate, "", frames=frames, digest=item.digest)
+
+    def _said(self, row: Utterance, artefact: Artefact) -> Utterance | Reject:
+        """Returns the row with text, phonemes and language."""
+        text, phonemes = (_text(artefact.metadata.get(name)) for name in ("text", "phonemes"))
+        language = _text(artefact.metadata.get("language"))
+        if not text and not phonemes:
+            return Reject(row.id, "NoTranscript", "it has neither text nor phonemes", "add them to its metadata")
+        if not text and not language:
+            raise TextError("The file must name its language, but has none, and no text to tell it from.")
+        code = normalise_code(language) if language else detect(text)
+        row = replace(row, text=text, phonemes=_FLAG.sub("", phonemes), language=code)
+        if phonemes and (self._keep or not text):
+            return row
+        [[read]] = self._g2p.process([row])
+        assert not isinstance(read, Filtered)
+        return read
+
+    def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
+        """Writes the identity and the embeddings of the codec."""
+        return self._encode.finish(folder, shards)
+
+
+def _text(value: object) -> str:
+    """Returns a text, or the symbols of a list joined."""
+    if isinstance(value, list):
+        value = "".join(map(str, value))
+    return " ".join(value.split()) if isinstance(value, str) else ""
+
+
+class _Here(SyncCluster):
+    """Makes the shards in this process, with a stage that no configuration names."""
+
+    def __init__(self, stage: Importer, stop: Callable[[], bool]) -> None:
+        super().__init__(stop)
+        self._stage = stage
+
+    def run(
+        self,
+        function: Callable[[Any], Any],  # noqa: ARG002 (it would build the stage of that name)
+        jobs: Iterable[Any],
+        on_death: Callable[[Any], Any],
+        *,
+        gpu: bool = False,
+    ) -> Iterator[Any]:
+        """Yields the shards' receipts as they are made."""
+        return super().run(self._make, jobs, on_death, gpu=gpu)
+
+    def _make(self, job: ShardJob) -> Receipt:
+        # The codes come from outside: no earlier stage made them.
+        return make_shard(replace(job, upstream=""), lambda: self._stage)
+
+
+def import_codes(options: "Options", folder: Path, *, keep_phonemes: bool) -> ExitCode:
+    """Makes a dataset of files of codes, store, metadata and neighbours included.
+
+    Args:
+        options: The command's options.
+        folder: What holds the files; never written to.
+        keep_phonemes: Whether phonemes in the files are kept where there is text too, instead of those that
+            `valle synth` would make of it.
+
+    Returns:
+        What the shell is told.
+
+    Raises:
+        UsageError: if the folder holds no such files, or of both codecs, or if the dataset was made from others.
+        WeightsError: if the weights of the codec aren't at hand: they tell which codec made the codes.
+    """
+    codec = _codec_of(folder)
+    dataset = new_dataset(options.out, folder)
+    config = load_config(PrepConfig, options.config, options.sets or [], base={"encode": {"codec": codec}})
+    if config.encode.codec not in {codec, "vocos" if codec == "encodec" else codec}:
+        raise UsageError(
+            f"`encode.codec` must be `{codec}` for the files in `{folder}`, but is `{config.encode.codec}`."
+        )
+    reporter = Reporter(quiet=options.quiet, as_json=options.as_json)
+    importer = Importer(config, Context(dataset.voices, options.out.resolve()), keep_phonemes=keep_phonemes)
+    importer.revision()
+    make_folder(options.out)
+    with (
+        lock.hold(options.out, reporter.say) as token,
+        Interrupt(options.out, reporter.say) as stop,
+        DigestCache(options.out / DIGESTS) as cache,
+    ):
+        _find(dataset, cache, reporter, stop, options)
+        cluster = _Here(importer, lambda: stop.asked)
+        run = Run(dataset, config, "cpu", cluster, cache, reporter, token, scanned=True)
+        run_stage(run, plan_stage(importer, dataset, cache), [RECORDINGS])
+        write_head(dataset, config, ["g2p", "encode"])
+    # Without audio, only what the codes say can be compared.
+    sets = ["similar.feature=codec", *(options.sets or [])]
+    quiet = replace(options, quiet=True, as_json=False, sets=sets, limit=None)
+    prepare(quiet, ["hdf5", "metadata", "similar"])
+    tallies = [tally for tally in read_status(dataset) if tally.shards_seen]
+    reporter.close(tallies)
+    return exit_code(tallies)
+
+
+def _codec_of(folder: Path) -> str:
+    """Returns the codec that made a folder's files."""
+    found = {recording.id[-4:].lower() for recording in walk(folder, Counter())}
+    if len(found) > 1:
+        raise UsageError(f"`{folder}` must hold files of one codec, but holds .enc and .dac. Import them one by one.")
+    return SUFFIXES[found.pop()]
+
+
+def _find(dataset: Dataset, cache: DigestCache, reporter: Reporter, stop: Interrupt, options: "Options") -> None:
+    def progress(done: int, total: int) -> None:
+        if stop.asked:
+            raise StoppedError(STOPPED)
+        reporter.reading(done, total)
+
+    threads = options.jobs or cores()
+    found = find_recordings(dataset, cache, limit=options.limit, threads=threads, progress=progress, walk=walk)
+    reporter.say(f"{found.recordings:,} files of codes")
+
+
+def walk(folder: Path, ignored: Counter[str]) -> Iterator[Recording]:
+    """Yields the files of codes below a folder, as `stages.scan.walk` yields recordings.
+
+    Raises:
+        UsageError: if the folder is missing; at the end, if there was none.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"`{folder}` must be a folder of `.enc` or `.dac` files, but isn't one.")
+    found_any = False
+    for path in folder.rglob("*"):
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            found_any = True
+            *above, _ = path.relative_to(folder).parts
+            group, speaker = (
+                (above[0], above[1]) if len(above) > 1 else ("", above[0] if above else folder.resolve().name)
+            )
+            yield Recording(id_of(str(path.relative_to(folder))), id_of(group), id_of(speaker), "")
+        elif path.is_file():
+            ignored[path.suffix.lower()] += 1
+    if not found_any:
+        kinds = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in ignored.most_common(5))
+        raise UsageError(f"`{folder}` must hold `.enc` or `.dac` files, but holds {kinds or 'no files'}.")
