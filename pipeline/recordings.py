@@ -89,8 +89,8 @@ def _find(
     with closing(found := cache.database().cursor()):
         found.execute("DROP TABLE IF EXISTS found")
         found.execute(_FOUND)
-        rows = _rows(dataset.voices, walk(dataset.voices, ignored))
-        found.executemany(f"INSERT INTO found VALUES ({','.join('?' * 14)})", rows)
+        listed = _rows(dataset.voices, walk(dataset.voices, ignored))
+        found.executemany(f"INSERT INTO found VALUES ({','.join('?' * 14)})", listed)
         _check_same_voices(dataset, found, limit)
         if limit is not None:
             found.execute("DELETE FROM found WHERE id NOT IN (SELECT id FROM found ORDER BY id LIMIT ?)", [limit])
