@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from model.dataset import Draw, Examples
-from model.documents import Document
+from model.documents import Document, widened
 from model.tokenizer import TASKS
 
 
@@ -47,9 +47,9 @@ class Batch:
     rows: tuple[Tensor, ...]
     """For each head (see `Document.head`) the positions at which it predicts."""
     targets: tuple[Tensor, ...]
-    """For each head what to predict there."""
+    """For each head what to predict there (see `Document.targets_M`)."""
     tasks: tuple[Tensor, ...]
-    """For each head the number in `TASKS` of the task of what is predicted there."""
+    """For each head the number in `TASKS` of the task of each of its targets."""
     place: Place = START
     """Where the stream goes on after this batch."""
 
@@ -79,6 +79,7 @@ def collate(documents: Sequence[Document], num_codebooks: int, place: Place = ST
     """Packs documents into a batch; the causal ones come first, else the order is kept."""
     ordered = sorted(documents, key=lambda document: not document.causal)
     starts = np.cumsum([0, *map(len, ordered)])
+    columns = max(item.codes_LK.shape[1] for item in documents)
     rows: list[list[np.ndarray]] = [[] for _ in range(num_codebooks + 2)]
     targets: list[list[np.ndarray]] = [[] for _ in range(num_codebooks + 2)]
     tasks: list[list[np.ndarray]] = [[] for _ in range(num_codebooks + 2)]
@@ -88,7 +89,7 @@ def collate(documents: Sequence[Document], num_codebooks: int, place: Place = ST
         tasks[item.head].append(np.full(len(item.targets_M), TASKS.index(item.task)))
     return Batch(
         _joined([item.tokens_L for item in ordered]),
-        _joined([item.codes_LK for item in ordered]),
+        _joined([widened(item.codes_LK, columns) for item in ordered]),
         _joined([item.positions_L for item in ordered]),
         tuple(map(len, ordered)),
         sum(item.causal for item in ordered),

@@ -22,7 +22,7 @@ from model.cache import Cached, KVCache
 from model.checkpoint import build
 from model.config import TrainConfig
 from model.device import make_fabric, resolve_device, resolve_precision
-from model.documents import ABSENT, Condition, Document, document
+from model.documents import ABSENT, Condition, Document, document, group_columns
 from model.flops import datasheet_rate, measured_rate, training_flops
 from model.loss import score
 from model.network import Decoder
@@ -53,7 +53,7 @@ def training(config: TrainConfig, *, device: str, seconds: float) -> Values:
     raw = build(config, tokenizer, CODEC)
     raw.initialise(torch.Generator().manual_seed(_SEED))
     network, *optimizers = fabric.setup(raw, *make_optimizers(raw, config.optimizer))
-    documents = random_documents(tokenizer, config.data.batch_tokens)
+    documents = random_documents(tokenizer, config.data.batch_tokens, group=config.model.group)
     batch = collate(documents, CODEC.num_codebooks).to(fabric.device)
     wide, lengths_B, causal_B = padded(batch)
 
@@ -113,12 +113,14 @@ def decoding(config: TrainConfig, *, device: str, seconds: float) -> Values:
         network.to(torch.bfloat16)
     rng = np.random.default_rng(_SEED)
     condition = _random_condition(rng, frames=375)
+    group = config.model.group
+    all_steps, few_steps, middle = 375 // group, 12, 188 // group
     runs = {
-        "cached": lambda: _decode(network, tokenizer, condition, where, cached=True, frames=375),
-        "uncached": lambda: _decode(network, tokenizer, condition, where, cached=False, frames=12, start=188),
+        "cached": lambda: _decode(network, tokenizer, condition, where, cached=True, steps=all_steps),
+        "uncached": lambda: _decode(network, tokenizer, condition, where, cached=False, steps=few_steps, start=middle),
     }
     found = rates(runs, seconds, where)
-    cached, uncached = found["cached"] * 375, found["uncached"] * 12
+    cached, uncached = found["cached"] * all_steps * group, found["uncached"] * few_steps * group
     return {
         "hardware": hardware(where),
         "parameters": network.num_parameters(),
@@ -138,19 +140,20 @@ def _decode(
     device: torch.device,
     *,
     cached: bool,
-    frames: int,
+    steps: int,
     start: int = 0,
 ) -> None:
-    """Draws frames after `start` frames; uncached, that is the middle of the utterance, for a fair mean."""
-    codes = np.random.default_rng(_SEED).integers(0, CODEC.codebook_size, (CODEC.num_codebooks, start))
-    item = document(tokenizer, condition, codes.astype(np.uint16), 0, CODEC.codebook_size)
+    """Draws after `start` steps; uncached, that is the middle of the utterance, for a fair mean."""
+    group = network.config.group
+    codes = np.random.default_rng(_SEED).integers(0, CODEC.codebook_size, (CODEC.num_codebooks, start * group))
+    item = document(tokenizer, condition, codes.astype(np.uint16), 0, CODEC.codebook_size, group=group)
     tokens, positions, known = (
         torch.from_numpy(x).to(device)[None] for x in (item.tokens_L, item.positions_L, item.codes_LK)
     )
-    capacity = len(item) + frames
+    capacity = len(item) + steps
     cache = KVCache.allocate(network.config, 1, capacity, device=device, dtype=network.token_embedding.weight.dtype)
     new = tokens.shape[1]
-    for frame in range(start, start + frames):
+    for step in range(start, start + steps):
         attend = Cached(cache, new) if cached else Packed([tokens.shape[1]], 1, device)
         if cached:
             last = network.hidden(tokens[:, -new:], known[:, -new:], positions[:, -new:], attend)[:, -1]
@@ -158,12 +161,12 @@ def _decode(
             new = 1
         else:
             last = network.hidden(tokens[0], known[0], positions[0], attend)[-1:]
-        code = sample(network.logits(last, 0), Sampling(0.0))
-        row = torch.full((1, 1, CODEC.num_codebooks), ABSENT, device=device)
-        row[0, 0, 0] = code[0] % CODEC.codebook_size
+        codes_G = sample(network.logits(last, 0), Sampling(0.0))
+        row = torch.full_like(known[:, :1], ABSENT)
+        row[0, 0, group_columns(CODEC.num_codebooks, group)] = codes_G % CODEC.codebook_size
         known = torch.cat([known, row], 1)
         tokens = torch.cat([tokens, tokens[:, -1:]], 1)
-        positions = torch.cat([positions, torch.full((1, 1), frame + 1, device=device)], 1)
+        positions = torch.cat([positions, torch.full((1, 1), step + 1, device=device)], 1)
 
 
 def _nothing() -> np.ndarray:
@@ -190,19 +193,19 @@ def _random_condition(rng: np.random.Generator, frames: int) -> Condition:
     return Condition(random_phonemes(rng, frames), "en", random_codes(rng, 225))
 
 
-def random_documents(tokenizer: Tokenizer, positions: int, seed: int = _SEED) -> list[Document]:
+def random_documents(tokenizer: Tokenizer, positions: int, *, group: int = 1) -> list[Document]:
     """Returns documents of up to so many positions in all (at least 2), as long as read speech: 1 s to 16 s.
 
     Half of the documents are AR, the others NAR of any level.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_SEED)
     documents: list[Document] = []
     while len(documents) < 2 or sum(map(len, documents)) < positions:
         frames = random_frames(rng)
         response = random_codes(rng, frames)
         level = 0 if len(documents) % 2 == 0 else int(rng.integers(1, CODEC.num_codebooks))
         condition = _random_condition(rng, frames)
-        documents.append(document(tokenizer, condition, response, level, CODEC.codebook_size))
+        documents.append(document(tokenizer, condition, response, level, CODEC.codebook_size, group=group))
     fits = sum(map(len, documents)) <= positions or len(documents) <= 2
     return documents if fits else documents[:-1]
 

@@ -41,7 +41,8 @@ def loading(config: TrainConfig, *, device: str, seconds: float) -> Values:  # n
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         _write(folder)
-        examples = Examples(open_store(folder), Tokenizer.default(CODEC.num_codebooks), config.data, "train")
+        tokenizer = Tokenizer.default(CODEC.num_codebooks)
+        examples = Examples(open_store(folder), tokenizer, config.data, "train", group=config.model.group)
         sides = {"packed": _packed(examples, config), "padded": _padded(folder)}
         speeds = _speeds(sides, seconds)
     return {

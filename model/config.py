@@ -28,6 +28,8 @@ class ModelConfig(Config):
     """Attention heads; `width / heads` is a head's width and must be even."""
     kv_heads: int | None = Field(default=None, ge=1)
     """Heads of keys and values, for grouped-query attention; as many as `heads` if not given, and with `retnet`."""
+    group: Literal[1, 2, 4] = 1
+    """Frames that the mode `ar` reads and predicts at a time (grouped codes): with 2 it speaks in half the steps."""
     feedforward: int = Field(default=4096, ge=8)
     """Inner features of the SwiGLU."""
     rope_theta: float = Field(default=10_000.0, gt=0)

@@ -100,6 +100,8 @@ class Draw:
     """Seed of what is masked or corrupted."""
     input: tuple[Span, ...] | None = None
     """Joined they are the speech of which the response is made; None for tasks without."""
+    group: int = 1
+    """Frames that the mode `ar` has at a position."""
 
     @property
     def frames(self) -> int:
@@ -113,7 +115,14 @@ class Draw:
             return MARKERS - 1 + len(self.phonemes) + self.frames
         given = sum(map(len, self.prompt))
         given += 0 if self.input is None else 1 + sum(map(len, self.input))
-        return MARKERS + len(self.phonemes) + given + (len(str(self.frames)) if self.mode == "len" else self.frames)
+        match self.mode:
+            case "ar":
+                own = self.frames // self.group
+            case "len":
+                own = len(str(self.frames))
+            case _:
+                own = self.frames
+        return MARKERS + len(self.phonemes) + given + own
 
 
 class Examples:
@@ -125,17 +134,25 @@ class Examples:
         config: Section `data`.
         split: Which part. Prompts of validation utterances may come from training rows of the speaker, not the
             other way round.
+        group: `model.group`.
 
     Raises:
         UsageError: if no utterance is left, or none that a task of `data.tasks` can be made of.
     """
 
     def __init__(
-        self, store: Store, tokenizer: Tokenizer, config: DataConfig, split: Literal["train", "validation"]
+        self,
+        store: Store,
+        tokenizer: Tokenizer,
+        config: DataConfig,
+        split: Literal["train", "validation"],
+        *,
+        group: int = 1,
     ) -> None:
         self.store = store
         self.tokenizer = tokenizer
         self.config = config
+        self.group = group
         self.stop = store.codec.codebook_size
         seconds = store.frames / store.codec.frame_rate
         in_range = (seconds >= config.min_s) & (seconds <= config.max_s)
@@ -232,7 +249,7 @@ class Examples:
             draw = Draw(row, "tts", prompt, (Span(row, 0, frames), *joined), mode, level, phonemes, noise)
         if unconditional and mode in _GUIDED:
             draw = replace(draw, phonemes="", prompt=(), input=None if draw.input is None else ())
-        return self._to_be_heard(draw) if mode == "stt" else draw
+        return replace(self._to_be_heard(draw) if mode == "stt" else draw, group=self.group)
 
     def _to_be_heard(self, draw: Draw) -> Draw:
         """Returns the draw with all of its utterances, since nobody knows which phonemes belong to which frames."""
@@ -327,7 +344,7 @@ class Examples:
                 return canvas(tokenizer, condition, response_KT[0], self._masked(draw))
             case "nar" if self.config.corrupt:
                 response_KT = self._corrupted(response_KT, draw)
-        return document(tokenizer, condition, response_KT, draw.level, self.stop)
+        return document(tokenizer, condition, response_KT, draw.level, self.stop, group=draw.group)
 
     def _masked(self, draw: Draw) -> npt.NDArray[np.bool_]:
         """Draws which frames are masked: at least one."""

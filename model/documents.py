@@ -15,6 +15,11 @@ Tasks that make speech of speech (`model.tasks`) have the speech that is given b
 * The prompt shows all K codebooks summed, in AR and NAR documents alike (VALL-E, arXiv 2301.02111, section 4.2).
 * ar (level 0): the response shows codebook 0; position i predicts frame i + 1 from the frames before it, the marker
   the first frame and the last frame the stop code, whose id is `codebook_size`. Causal.
+  Grouped codes (VALL-E 2, arXiv 2406.05370, section 3.2): with `group` G the response shows G frames at a position, the
+  first of them as codebook 0, the others as columns K ... K + G - 2 of the codes, so the network learns an embedding
+  for each place in the group. Each position predicts the G codes of the next group, independently of each other. The
+  last group that is predicted is filled up with stop codes; where T is a multiple of G, it is all stop codes. The
+  prompt is shown frame by frame.
 * nar (level k > 0): the response shows codebooks 0 ... k-1 summed; each frame's codebook k is predicted at its own
   position, all at once.
 * nar-len: some frames show codebook 0, the others the token <mask> instead, and are predicted all at once (MaskGIT,
@@ -27,7 +32,8 @@ Tasks that make speech of speech (`model.tasks`) have the speech that is given b
 Positions restart at each segment. So how far a response frame stands from a phoneme doesn't depend on the length of
 the prompt, and no position is larger than the longest segment seen in training, whatever the prompt given later.
 
-Axes: L positions of a document, M of them predicted, K codebooks, P prompt frames, S input frames, T response frames.
+Axes: L positions of a document, M of them predicted, K codebooks (with grouped codes K + G - 1 columns), P prompt
+frames, S input frames, T response frames.
 """
 
 from collections.abc import Sequence
@@ -80,13 +86,14 @@ class Document:
 
     tokens_L: Int64s
     codes_LK: Int64s
-    """`ABSENT` where a codebook isn't known."""
+    """`ABSENT` where a codebook isn't known; with grouped codes `[L, K + G - 1]`."""
     positions_L: Int64s
     causal: bool
     head: int
     """What is predicted: codebook 0 ... K-1; K: tokens; K + 1: codebook 0 on a canvas."""
     rows_M: Int64s
     targets_M: Int64s
+    """One for each of `rows_M`; with grouped codes G for each, row after row."""
     task: Task
     """`len` or `stt` where that is the mode."""
 
@@ -95,7 +102,20 @@ class Document:
         return len(self.tokens_L)
 
 
-def document(tokenizer: Tokenizer, condition: Condition, response_KT: Codes, level: int, stop: int) -> Document:
+def group_columns(num_codebooks: int, group: int) -> list[int]:
+    """Returns the columns of the codes that show the frames of a group."""
+    return [0, *range(num_codebooks, num_codebooks + group - 1)]
+
+
+def widened(codes_LK: Int64s, columns: int) -> Int64s:
+    """Returns the codes with as many columns; those that are added hold `ABSENT`."""
+    missing = columns - codes_LK.shape[1]
+    return np.pad(codes_LK, ((0, 0), (0, missing)), constant_values=ABSENT) if missing else codes_LK
+
+
+def document(
+    tokenizer: Tokenizer, condition: Condition, response_KT: Codes, level: int, stop: int, *, group: int = 1
+) -> Document:
     """Lays out a document of the modes ar (level 0) or nar.
 
     Args:
@@ -104,13 +124,18 @@ def document(tokenizer: Tokenizer, condition: Condition, response_KT: Codes, lev
         response_KT: The frames to learn, or (with the codebooks below `level` filled in) to predict; T may be 0.
         level: The codebook that is predicted.
         stop: The code that ends a response: `codebook_size`.
+        group: G, frames at a position; only level 0 has groups.
     """
-    shown = max(level, 1)
     draft = _conditions(tokenizer, condition, condition.task)
-    at = draft.segment(tokenizer.level(level), response_KT[:shown])
     if level:
+        at = draft.segment(tokenizer.level(level), response_KT[:level])
         return draft.document(at[1:], response_KT[level], level, causal=False)
-    return draft.document(at, np.append(response_KT[0], stop), level, causal=True)
+    num_codebooks, frames = response_KT.shape
+    targets_M = np.append(response_KT[0], np.full(group - frames % group, stop))
+    shown_JT = np.full((num_codebooks + group - 1, frames // group), ABSENT, np.int64)
+    shown_JT[group_columns(num_codebooks, group)] = targets_M[:-group].reshape(-1, group).T
+    at = draft.segment(tokenizer.level(0), shown_JT)
+    return draft.document(at, targets_M, 0, causal=True)
 
 
 def canvas(
@@ -197,9 +222,9 @@ class _Draft:
         return self._append(np.array(tokens, np.int64), codes_LK)
 
     def segment(self, marker: int, codes_JT: npt.NDArray[Any]) -> Int64s:
-        """Adds a marker and frames that show their first J codebooks; returns their positions in the document."""
+        """Adds a marker and frames that show their first J columns; returns their positions in the document."""
         shown, frames = codes_JT.shape
-        codes_LK = np.full((1 + frames, self.num_codebooks), ABSENT, np.int64)
+        codes_LK = np.full((1 + frames, max(shown, self.num_codebooks)), ABSENT, np.int64)
         codes_LK[1:, :shown] = codes_JT.T
         return self._append(np.full(1 + frames, marker, np.int64), codes_LK)
 
@@ -212,5 +237,7 @@ class _Draft:
     def document(self, rows_M: Int64s, targets_M: npt.NDArray[Any], head: int, *, causal: bool) -> Document:
         """Returns the document."""
         positions_L = np.concatenate([np.arange(len(tokens)) for tokens in self.tokens])
-        tokens_L, codes_LK = np.concatenate(self.tokens), np.concatenate(self._codes)
+        columns = max(codes_LK.shape[1] for codes_LK in self._codes)
+        tokens_L = np.concatenate(self.tokens)
+        codes_LK = np.concatenate([widened(codes_LK, columns) for codes_LK in self._codes])
         return Document(tokens_L, codes_LK, positions_L, causal, head, rows_M, targets_M.astype(np.int64), self.task)

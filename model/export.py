@@ -7,7 +7,8 @@ One file (`safetensors`) is a model wherever one is asked for (`valle synth --mo
 have the network's names; its metadata holds the JSON under the key `valle`. The embedding tables among them:
 
     token_embedding.weight  [tokens, D]           a row a token, in the order of the vocabulary
-    code_embedding.weight   [K * codebook + 1, D] row k * codebook + c: code c of codebook k; the last row is zero
+    code_embedding.weight   [K * codebook + 1, D] row k * codebook + c: code c of codebook k; the last row is zero;
+                            with `model.group` G before it G - 1 more times a codebook of rows: frames 1 ... of a group
 
 A folder (`hf`) holds `config.json` and `model.safetensors` as `transformers.LlamaModel` reads them, the other tensors
 in `valle.safetensors`, the JSON in `valle.json`, and in `README.md` the inputs for which its hidden states are those of
@@ -81,15 +82,15 @@ import torch
 from safetensors.torch import load_file
 from transformers import LlamaModel
 
-NUM_CODEBOOKS, CODEBOOK_SIZE = {num_codebooks}, {codebook_size}
+CODEBOOK_SIZE = {codebook_size}
 
 
 def hidden_states(folder, tokens_L, codes_LK, positions_L, causal):
     """Returns `[L, D]`; `codes_LK` is negative where a code isn't known; `causal` is for codebook 0 and for tokens."""
     llama = LlamaModel.from_pretrained(folder)
     table = load_file(f"{{folder}}/valle.safetensors")["code_embedding.weight"]
-    rows_LK = codes_LK + torch.arange(NUM_CODEBOOKS) * CODEBOOK_SIZE
-    rows_LK = torch.where(codes_LK < 0, NUM_CODEBOOKS * CODEBOOK_SIZE, rows_LK)
+    rows_LK = codes_LK + torch.arange(codes_LK.shape[1]) * CODEBOOK_SIZE
+    rows_LK = torch.where(codes_LK < 0, len(table) - 1, rows_LK)
     inputs_LD = llama.embed_tokens(tokens_L) + table[rows_LK].sum(-2)
     length = len(tokens_L)
     # Without a mask, restarting positions would be taken for several documents that don't see each other.
@@ -99,7 +100,8 @@ def hidden_states(folder, tokens_L, codes_LK, positions_L, causal):
 ```
 
 The logits of head k are `hidden_states @ heads.k.weight.T`: those of codebook k, for k = 0 with the stop code last;
-and for k = {num_codebooks} those of the tokens. `valle.safetensors` holds:
+and for k = {num_codebooks} those of the tokens. With grouped codes head 0 gives those of each frame of the group, one
+after the other. `valle.safetensors` holds:
 
 {tensors}
 '''

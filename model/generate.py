@@ -1,6 +1,7 @@
 """From conditions to codes: ids in, ids out. Codebook 0 step by step with a cache, the others one pass each.
 
-Axes: B batch, L positions, K codebooks, P prompt frames, T response frames, V codes.
+Axes: B batch, L positions, K codebooks, C columns of codes, G frames of a group, M = B * G drawn at a time, P prompt
+frames, T response frames, V codes.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from torch import Tensor
 from model.attention import Packed
 from model.batching import Batch, collate
 from model.cache import Cached, KVCache
-from model.documents import ABSENT, Condition, Document, document
+from model.documents import ABSENT, Condition, Document, document, group_columns
 from model.network import Decoder
 from model.samplers import GREEDY, PLAIN, Sampling, sample
 from model.tokenizer import Tokenizer
@@ -65,34 +66,40 @@ def generate_first(
     sampling: Sampling,
     generator: torch.Generator | None = None,
 ) -> list[Codes]:
-    """Draws codebook 0 frame by frame until each row's stop code; `[1, T]` for each condition.
+    """Draws codebook 0 group by group (frame by frame, with a group of 1) until each row's first stop code.
 
     The stop code is ruled out for the first `min_frames` frames.
+
+    Returns:
+        `[1, T]` for each condition.
     """
     device = network.token_embedding.weight.device
-    batch, stop = len(conditions), network.codebook_size
+    batch, stop, group = len(conditions), network.codebook_size, network.config.group
     nothing = np.zeros((network.num_codebooks, 0), np.uint16)
-    documents = [document(tokenizer, condition, nothing, 0, stop) for condition in conditions]
-    cache, last_BD = prefill(network, tokenizer, documents, room=max_frames)
+    documents = [document(tokenizer, condition, nothing, 0, stop, group=group) for condition in conditions]
+    steps = -(-max_frames // group)
+    cache, last_BD = prefill(network, tokenizer, documents, room=steps)
     level_B1 = torch.full((batch, 1), tokenizer.level(0), device=device)
-    codes_B1K = torch.full((batch, 1, network.num_codebooks), ABSENT, device=device)
+    columns = group_columns(network.num_codebooks, group)
+    codes_B1C = torch.full((batch, 1, network.num_codebooks + group - 1), ABSENT, device=device)
     drawn: list[Tensor] = []
     ended_B = torch.zeros(batch, dtype=torch.bool, device=device)
     check_every = _CHECK_EVERY.get(device.type, 16)
-    for frame in range(max_frames):
-        logits_BV = network.logits(last_BD, 0)
-        if frame < min_frames:
-            logits_BV[:, stop] = -torch.inf
-        code_B = sample(logits_BV, sampling, generator)
-        drawn.append(code_B)
-        ended_B |= code_B == stop
-        if frame + 1 == max_frames or (frame % check_every == 0 and bool(ended_B.all())):
+    for step in range(steps):
+        logits_MV = network.logits(last_BD, 0)
+        may_not_end = max(0, min_frames - step * group)
+        logits_MV.view(batch, group, -1)[:, :may_not_end, stop] = -torch.inf
+        code_BG = sample(logits_MV, sampling, generator).view(batch, group)
+        drawn.append(code_BG)
+        ended_B |= (code_BG == stop).any(1)
+        if step + 1 == steps or (step % check_every == 0 and bool(ended_B.all())):
             break
-        codes_B1K[:, 0, 0] = code_B.where(code_B != stop, ABSENT)
-        position_B1 = torch.full((batch, 1), frame + 1, device=device)
-        last_BD = network.hidden(level_B1, codes_B1K, position_B1, Cached(cache, 1))[:, 0]
+        codes_B1C[:, 0, columns] = code_BG.where(code_BG != stop, ABSENT)
+        position_B1 = torch.full((batch, 1), step + 1, device=device)
+        last_BD = network.hidden(level_B1, codes_B1C, position_B1, Cached(cache, 1))[:, 0]
         cache.advance(1, 1)
-    return [until(row, stop)[None].astype(np.uint16) for row in torch.stack(drawn, dim=1).cpu().numpy()]
+    codes_BT = torch.cat(drawn, dim=1)[:, :max_frames].cpu().numpy()
+    return [until(row, stop)[None].astype(np.uint16) for row in codes_BT]
 
 
 def until(ids_T: np.ndarray, stop: int) -> np.ndarray:
@@ -132,7 +139,7 @@ def _padded(network: Decoder, tokenizer: Tokenizer, documents: Sequence[Document
     lengths_B = torch.tensor([len(item) for item in documents])
     shape = len(documents), int(lengths_B.max())
     tokens_BL = torch.full(shape, tokenizer.unknown)
-    codes_BLK = torch.full((*shape, network.num_codebooks), ABSENT)
+    codes_BLK = torch.full((*shape, documents[0].codes_LK.shape[1]), ABSENT)
     positions_BL = torch.zeros(shape, dtype=torch.int64)
     for row, item in enumerate(documents):
         tokens_BL[row, : len(item)] = torch.from_numpy(item.tokens_L)

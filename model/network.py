@@ -9,7 +9,8 @@ tells the NAR stages apart by adaptive layer norm; here one network does both an
 the two tasks share what they know of text and voice. Pre-norm blocks with RMSNorm, RoPE and SwiGLU as in Llama
 (https://arxiv.org/abs/2302.13971), or with RetNet's retention in place of attention (`model.layers`).
 
-Axes: ... any leading axes, L positions, K codebooks, M positions that are predicted, D width, V codes.
+Axes: ... any leading axes, L positions, K codebooks, G frames of a group, C = K + G - 1 columns of codes, M positions
+that are predicted, D width, V codes.
 """
 
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ class Decoder(nn.Module):
         config: Section `model`.
         num_tokens: Length of the tokenizer's vocabulary.
         num_codebooks: K of the codec.
-        codebook_size: V of the codec; head 0 has one more output, the stop code.
+        codebook_size: V of the codec; head 0 has one more output, the stop code, and all that for each of a group.
     """
 
     def __init__(self, config: ModelConfig, num_tokens: int, num_codebooks: int, codebook_size: int) -> None:
@@ -40,15 +41,18 @@ class Decoder(nn.Module):
         self.codebook_size = codebook_size
         self.num_codebooks = num_codebooks
         self.token_embedding = nn.Embedding(num_tokens, config.width)
-        # All codebooks in one table, summed in one pass; its last row stands for an absent code and adds nothing.
-        self.absent = num_codebooks * codebook_size
+        # All codebooks, and codebook 0 again for each further frame of a group, in one table, summed in one pass; its
+        # last row stands for an absent code and adds nothing. VALL-E 2 concatenates a group's embeddings and projects
+        # them: also a sum of a vector for each code and place in the group.
+        columns = num_codebooks + config.group - 1
+        self.absent = columns * codebook_size
         self.code_embedding = nn.EmbeddingBag(self.absent + 1, config.width, mode="sum", padding_idx=self.absent)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = RMSNorm(config.width, config.norm_eps)
-        sizes = [codebook_size + 1, *([codebook_size] * (num_codebooks - 1)), num_tokens]
+        sizes = [config.group * (codebook_size + 1), *([codebook_size] * (num_codebooks - 1)), num_tokens]
         self.heads = nn.ModuleList(nn.Linear(config.width, size, bias=False) for size in sizes)
-        self.rows_before_K: Tensor
-        self.register_buffer("rows_before_K", torch.arange(num_codebooks) * codebook_size, persistent=False)
+        self.rows_before_C: Tensor
+        self.register_buffer("rows_before_C", torch.arange(columns) * codebook_size, persistent=False)
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draws new weights: normal, those that write to the residual stream scaled down by the depth (GPT-2)."""
@@ -65,9 +69,9 @@ class Decoder(nn.Module):
 
         Args:
             tokens: `[..., L]` ids.
-            codes: `[..., L, K]`, negative where a codebook isn't known.
+            codes: `[..., L, K]`, or `[..., L, C]` with grouped codes; negative where a code isn't known.
         """
-        rows = torch.where(codes < 0, self.absent, codes + self.rows_before_K)
+        rows = torch.where(codes < 0, self.absent, codes + self.rows_before_C[: codes.shape[-1]])
         summed = self.code_embedding(rows.flatten(0, -2)).unflatten(0, tokens.shape)
         embedded: Tensor = self.token_embedding(tokens) + summed
         return embedded
@@ -77,7 +81,7 @@ class Decoder(nn.Module):
 
         Args:
             tokens: `[..., L]` ids.
-            codes: `[..., L, K]`, negative where a codebook isn't known.
+            codes: As in `embed`.
             positions: `[..., L]`, for the rotary embedding.
             attend: Who may look at whom.
         """
@@ -89,13 +93,23 @@ class Decoder(nn.Module):
         return out
 
     def logits(self, hidden: Tensor, head: int) -> Tensor:
-        """Returns float32 logits `[..., V]` of a head (see `Document.head`).
+        """Returns float32 logits of a head (see `Document.head`).
 
-        V is the codebook's size, with the stop code one more for codebook 0, and for tokens that of the vocabulary.
+        Args:
+            hidden: `[..., D]`.
+            head: Which.
+
+        Returns:
+            `[..., V]`, where V is the codebook's size, with the stop code one more for codebook 0, and for tokens that
+            of the vocabulary. From `[M, D]` grouped codes give `[M * G, V]`, group after group.
         """
         on_canvas = head == self.num_codebooks + 1
-        logits: Tensor = self.heads[0 if on_canvas else head](hidden)
-        return logits.float()
+        logits: Tensor = self.heads[0 if on_canvas else head](hidden).float()
+        if on_canvas:
+            return logits[..., : self.codebook_size + 1]
+        if head == 0 and self.config.group > 1:
+            return logits.view(*hidden.shape[:-2], -1, self.codebook_size + 1)
+        return logits
 
     def forward(
         self, tokens: Tensor, codes: Tensor, positions: Tensor, attend: Attend, rows: Sequence[Tensor]
@@ -110,7 +124,7 @@ class Decoder(nn.Module):
             rows: For each head the positions it predicts at, `[M]`, numbers into the flattened leading axes.
 
         Returns:
-            K + 2 tensors `[M, V]`, float32; M may be 0.
+            K + 2 tensors `[M, V]`, float32; M may be 0. With grouped codes head 0 has `[M * G, V]`.
         """
         flat = self.hidden(tokens, codes, positions, attend).flatten(0, -2)
         return [self.logits(flat[at], head) for head, at in enumerate(rows)]

@@ -24,7 +24,10 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
         UsageError: as `model.trainer.train` does.
     """
     tokenizer = vocabulary(config, store)
-    train, validation = (Examples(store, tokenizer, config.data, split) for split in ("train", "validation"))
+    group = config.model.group
+    train, validation = (
+        Examples(store, tokenizer, config.data, split, group=group) for split in ("train", "validation")
+    )
     with torch.device("meta"):
         network = build(config, tokenizer, store.codec)
     rng = np.random.default_rng(config.trainer.seed)

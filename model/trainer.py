@@ -87,7 +87,7 @@ class Trainer:
         return tokenizer, build(self.config, tokenizer, self.store.codec)
 
     def _examples(self, split: Literal["train", "validation"]) -> Examples:
-        return Examples(self.store, self.tokenizer, self.config.data, split)
+        return Examples(self.store, self.tokenizer, self.config.data, split, group=self.config.model.group)
 
     # ------------------------------------------------------------------------------------------ single training step
 

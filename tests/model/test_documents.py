@@ -10,6 +10,7 @@ from model.documents import (
     Document,
     canvas,
     document,
+    group_columns,
     length_document,
     text_document,
 )
@@ -122,3 +123,37 @@ def test_a_model_made_before_a_task_says_so() -> None:
     assert len(document(older, Condition("ab", "de", speech_KT), speech_KT, 0, V)) == 11
     with pytest.raises(UsageError, match="`ns`, but its vocabulary has no marker"):
         document(older, Condition("ab", "de", speech_KT, "ns", speech_KT), speech_KT, 0, V)
+
+
+@given(st.sampled_from([2, 4]), st.integers(0, 13))
+def test_frames_in_groups(group: int, frames: int) -> None:
+    rng = np.random.default_rng(frames)
+    response_KT = rng.integers(0, V, (K, frames)).astype(np.uint8)
+    condition = Condition("ab", "de", rng.integers(0, V, (K, 3)).astype(np.uint8))
+    single, item = (document(TOKENIZER, condition, response_KT, 0, V, group=g) for g in (1, group))
+    before, whole = len(single) - frames, frames // group
+    assert len(item) == before + whole
+    assert (item.tokens_L == single.tokens_L[: len(item)]).all()
+    assert (item.positions_L == single.positions_L[: len(item)]).all()
+    assert (item.codes_LK[:before, :K] == single.codes_LK[:before]).all(), "the prompt is shown frame by frame"
+    assert (item.codes_LK[:before, K:] == ABSENT).all()
+
+    columns = group_columns(K, group)
+    assert columns == {2: [0, K], 4: [0, K, K + 1, K + 2]}[group]
+    shown = item.codes_LK[before:]
+    assert shown[:, columns].reshape(-1).tolist() == response_KT[0, : whole * group].tolist()
+    assert (np.delete(shown, columns, axis=1) == ABSENT).all()
+
+    assert item.rows_M.tolist() == [*range(before - 1, len(item))], "the marker predicts the first group"
+    asked = item.targets_M.reshape(-1, group)
+    assert len(asked) == len(item.rows_M) == -(-(frames + 1) // group)
+    assert item.targets_M[:frames].tolist() == response_KT[0].tolist()
+    assert (item.targets_M[frames:] == V).all()
+    assert 1 <= len(item.targets_M) - frames <= group
+
+
+def test_only_codebook_0_comes_in_groups() -> None:
+    codes_KT = np.ones((K, 5), np.uint8)
+    one, two = (document(TOKENIZER, Condition("ab", "de", codes_KT), codes_KT, 2, V, group=group) for group in (1, 4))
+    assert np.array_equal(one.codes_LK, two.codes_LK)
+    assert np.array_equal(one.targets_M, two.targets_M)

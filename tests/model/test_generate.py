@@ -11,7 +11,7 @@ from torch import Tensor
 from model.attention import Packed
 from model.cache import Cached, KVCache
 from model.config import ARCHS
-from model.documents import Condition, document
+from model.documents import Condition, document, group_columns
 from model.generate import generate, generate_first
 from model.network import Decoder
 from model.samplers import GREEDY, PLAIN, Sampling
@@ -25,7 +25,11 @@ CONDITIONS = [
 ]
 
 
-SHAPES = pytest.mark.parametrize("shape", [*({"arch": arch} for arch in ARCHS), {"kv_heads": 2}], ids=str)
+SHAPES = pytest.mark.parametrize(
+    "shape",
+    [*({"arch": arch} for arch in ARCHS), {"kv_heads": 2}, {"group": 2}, {"group": 4, "arch": "retnet"}],
+    ids=str,
+)
 
 
 def decisive(**shape: Any) -> Decoder:
@@ -38,10 +42,10 @@ def decisive(**shape: Any) -> Decoder:
 
 
 def without_cache(net: Decoder, condition: Condition, codes_T: Sequence[int]) -> Tensor:
-    """Returns the logits after each frame, from one pass over everything."""
+    """Returns the logits of each frame and of what follows the last whole group, from one pass over everything."""
     response = np.zeros((8, len(codes_T)), np.uint16)
     response[0] = codes_T
-    item = document(TOKENIZER, condition, response, 0, 64)
+    item = document(TOKENIZER, condition, response, 0, 64, group=net.config.group)
     tensors = (torch.from_numpy(x) for x in (item.tokens_L, item.codes_LK, item.positions_L))
     with torch.inference_mode():
         return net.logits(net.hidden(*tensors, Packed([len(item)], 1, CPU))[item.rows_M], 0)
@@ -55,12 +59,13 @@ def test_cached_logits_equal_uncached(shape: dict[str, Any]) -> None:
     wanted = without_cache(net, condition, codes)
     response = np.zeros((8, 30), np.uint16)
     response[0] = codes
-    item = document(TOKENIZER, condition, response, 0, 64)
+    item = document(TOKENIZER, condition, response, 0, 64, group=net.config.group)
     inputs = [torch.from_numpy(x)[None] for x in (item.tokens_L, item.codes_LK, item.positions_L)]
     cache = KVCache.allocate(net.config, 1, len(item), device=CPU, dtype=torch.float32)
     found, at = [], 0
     with torch.inference_mode():
-        for step in (item.rows_M[0] + 1, 1, 1, 5, 1, 22):  # the prefix, single frames, several at once
+        steps = (item.rows_M[0] + 1, 1, 1, 3, 1)  # the prefix, single frames or groups, several at once
+        for step in (*steps, len(item) - sum(steps)):
             part = [x[:, at : at + step] for x in inputs]
             found.append(net.hidden(*part, Cached(cache, step))[0])
             cache.advance(step, step)
@@ -76,8 +81,9 @@ def test_greedy_decoding_is_what_full_passes_choose(shape: dict[str, Any]) -> No
         (codes,) = generate_first(net, TOKENIZER, [condition], max_frames=25, sampling=GREEDY)
         logits = without_cache(net, condition, codes[0])
         chosen = [int(logits[0, :64].argmax()), *logits[1:].argmax(-1).tolist()]
-        assert chosen[: codes.shape[1]] == codes[0].tolist()
-        assert codes.shape[1] == 25 or chosen[-1] == 64
+        frames = codes.shape[1]
+        assert chosen[:frames] == codes[0].tolist()
+        assert frames == 25 or chosen[frames] == 64
 
 
 @SHAPES
@@ -111,6 +117,48 @@ def test_stop_and_limit() -> None:
     ragged = lengths(with_stop_logit(2.0))
     assert len(set(ragged)) > 1
     assert all(1 <= length <= 20 for length in ragged)
+
+
+def with_stop_in_place(group: int, place: int, after: int) -> tuple[Decoder, list[Tensor]]:
+    """A network that stops in a place of a group after so many groups; and what it is shown, step by step."""
+    net = network(group=group).eval()
+    shown: list[Tensor] = []
+    hidden = net.hidden
+
+    def head(last_BD: Tensor) -> Tensor:
+        logits = torch.zeros(len(last_BD), group, 65)
+        logits[..., 7] = 1
+        if len(shown) == 1 + after:
+            logits[:, place, 64] = 2
+        return logits.flatten(1)
+
+    def watched(tokens: Tensor, codes: Tensor, positions: Tensor, attend: Cached) -> Tensor:
+        shown.append(torch.cat([positions[:, -1:], codes[:, -1]], 1))
+        return hidden(tokens, codes, positions, attend)
+
+    net.heads[0].forward = head  # type: ignore[method-assign]
+    net.hidden = watched  # type: ignore[method-assign]
+    return net, shown
+
+
+@pytest.mark.parametrize("group", [1, 2, 4])
+def test_groups_stop_at_the_first_stop_code(group: int) -> None:
+    for place in range(group):
+        net, shown = with_stop_in_place(group, place, after=3)
+        (codes,) = generate_first(net, TOKENIZER, CONDITIONS[:1], max_frames=50, sampling=GREEDY)
+        assert codes.tolist() == [[7] * (3 * group + place)]
+        assert len(shown) == 1 + 3
+        assert [int(step[0, 0]) for step in shown[1:]] == [1, 2, 3], "a group is one position"
+        for step in shown[1:]:
+            assert (step[0, 1:] == 7).nonzero()[:, 0].tolist() == group_columns(8, group)
+
+
+@pytest.mark.parametrize(("group", "frames"), [(2, 7), (2, 8), (4, 7), (4, 8), (4, 9), (4, 1)])
+def test_groups_take_no_more_steps_than_the_limit_asks_for(group: int, frames: int) -> None:
+    net, shown = with_stop_in_place(group, 0, after=100)
+    (codes,) = generate_first(net, TOKENIZER, CONDITIONS[:1], max_frames=frames, sampling=GREEDY)
+    assert codes.shape == (1, frames)
+    assert len(shown) == -(-frames // group)
 
 
 @pytest.mark.parametrize("nar", [GREEDY, Sampling(0.8, top_k=10)])

@@ -12,7 +12,7 @@ from model.attention import Packed, Padded, sdpa
 from model.batching import Batch, collate
 from model.bench import padded
 from model.config import ARCHS, Arch, ModelConfig
-from model.documents import Document
+from model.documents import Document, group_columns
 from model.loss import score
 from model.network import Decoder
 from model.tokenizer import Tokenizer
@@ -30,12 +30,13 @@ def network(**shape: Any) -> Decoder:
     return made
 
 
-def documents() -> list[Document]:
+def documents(group: int = 1) -> list[Document]:
     """Documents of different lengths and of every mode."""
     kinds = (("ar", 0), ("nar", 3), ("nar", 7), ("ar", 0), ("nar", 1), ("nar-len", 0), ("stt", 0), ("len", 0))
     found = []
     for row, kind in enumerate(kinds):
-        found.append(EXAMPLES.document(EXAMPLES.draw(row, np.random.default_rng(row), kind)))
+        draw = EXAMPLES.draw(row, np.random.default_rng(row), kind)
+        found.append(EXAMPLES.document(replace(draw, group=group)))
     return found
 
 
@@ -44,10 +45,10 @@ def run(net: Decoder, batch: Batch) -> list[Tensor]:
     return net(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)
 
 
-@pytest.mark.parametrize("shape", [*({"arch": arch} for arch in ARCHS), {"kv_heads": 2}, {"kv_heads": 1}], ids=str)
+@pytest.mark.parametrize("shape", [*({"arch": arch} for arch in ARCHS), {"kv_heads": 2}, {"kv_heads": 1}, {"group": 2}, {"group": 4}], ids=str)
 def test_packed_equals_padded_in_loss_and_gradient(shape: dict[str, Any]) -> None:
     net = network(**shape)
-    batch = collate(documents(), 8)
+    batch = collate(documents(net.config.group), 8)
     gradients = []
     for packed in (True, False):
         net.zero_grad()
@@ -88,6 +89,20 @@ def test_level_zero_sees_only_what_came_before(arch: Arch) -> None:
     assert not torch.allclose(before[-10:], after[-10:])
 
 
+@pytest.mark.parametrize("group", [2, 4])
+def test_a_group_sees_only_the_groups_before(group: int) -> None:
+    net = network(group=group)
+    item = documents(group)[0]
+    before = run(net, collate([item], 8))[0]
+    assert before.shape == (group * len(item.rows_M), 65)
+    for column in group_columns(8, group):
+        codes = item.codes_LK.copy()
+        codes[-3, column] = (codes[-3, column] + 1) % 64
+        after = run(net, collate([replace(item, codes_LK=codes)], 8))[0]
+        assert torch.equal(before[: -3 * group], after[: -3 * group])
+        assert (before[-3 * group :] != after[-3 * group :]).any(-1).all(), "what is shown in any place matters"
+
+
 @EVERY_ARCH
 def test_higher_levels_see_the_whole_document(arch: Arch) -> None:
     net = network(arch=arch)
@@ -122,6 +137,25 @@ def test_every_weight_learns(arch: Arch) -> None:
     score(logits, batch.targets).loss_H.sum().backward()
     still = {name for name, p in net.named_parameters() if not p.grad.abs().sum()}
     assert still == {f"heads.{level}.weight" for level in set(range(8)) - levels}
+
+
+def test_every_place_of_a_group_learns_apart() -> None:
+    net = network(group=4)
+    batch = collate(documents(4), 8)
+    score(run(net, batch), batch.targets).loss_H.sum().backward()
+    head_GVD = net.heads[0].weight.grad.view(4, 65, 32)
+    table_CVD = net.code_embedding.weight.grad[:-1].view(11, 64, 32)
+    for gradients in (head_GVD, table_CVD[[0, 8, 9, 10]]):
+        assert gradients.abs().sum((1, 2)).min() > 0
+        assert not torch.equal(gradients[1], gradients[2])
+    canvas = net.logits(torch.ones(3, 32), 9)
+    assert torch.equal(canvas, net.logits(torch.ones(3, 32), 0)[::4]), "the canvas is codebook 0, a frame at a time"
+
+
+def test_a_group_of_one_adds_no_weight() -> None:
+    assert sum(weight.numel() for weight in network(group=1).parameters()) == network().num_parameters()
+    more = network(group=4).num_parameters() - network().num_parameters()
+    assert more == 3 * 32 * (64 + 65)
 
 
 @EVERY_ARCH
