@@ -115,10 +115,11 @@ def test_mistakes_are_one_line_and_exit_code_2(  # noqa: PLR0917 (fixtures)
 
 
 @pytest.mark.parametrize(
-    ("what", "arch"), [("train", "llama"), ("train", "retnet"), ("decode", "llama"), ("load", "llama")]
+    ("what", "shape"),
+    [("train", "arch=retnet"), ("train", "group=2"), ("decode", "group=1"), ("decode", "group=4"), ("load", "group=2")],
 )
-def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, arch: str) -> None:
-    sets = "--set", "data.batch_tokens=1500", "--set", f"model.arch={arch}"
+def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, shape: str) -> None:
+    sets = "--set", "data.batch_tokens=1500", "--set", f"model.{shape}"
     settings = *sets, "--seconds", "0.1", "--device", "cpu", "--json"
     assert valle(monkeypatch, "bench", what, "--config", config, *settings) == 0
     shown = json.loads(capsys.readouterr().out)

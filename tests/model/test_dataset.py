@@ -116,6 +116,16 @@ def test_every_mode_is_drawn_as_weighted_and_makes_a_document(store: MemoryStore
             assert item.targets_M.tolist() == [*TOKENIZER.encode(str(draw.frames)), TOKENIZER.end]
 
 
+def test_groups_shorten_what_is_read_frame_by_frame_and_nothing_else(store: MemoryStore) -> None:
+    config = PLAIN.model_copy(update={"modes": ALL, "continuation_probability": 0.3})
+    single, grouped = (Examples(store, TOKENIZER, config, "train", group=group) for group in (1, 4))
+    for row in single.rows.tolist() * 4:
+        one, other = (examples.draw(row, np.random.default_rng(row)) for examples in (single, grouped))
+        assert replace(other, group=1) == one
+        assert len(grouped.document(other)) == other.length
+        assert one.length - other.length == (one.frames - one.frames // 4 if one.mode == "ar" else 0)
+
+
 def test_text_and_prompt_are_dropped_as_often_as_asked_but_never_in_validation(store: MemoryStore) -> None:
     config = PLAIN.model_copy(update={"modes": ALL, "unconditional_probability": 0.4, "validation": 0.3})
     for split, share in (("train", 0.4), ("validation", 0.0)):

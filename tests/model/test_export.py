@@ -87,7 +87,8 @@ def assert_same_hidden_states(model: Path, folder: Path, level: int) -> None:
     prompt_KP, response_KT = (
         rng.integers(0, codec.codebook_size, (codec.num_codebooks, frames)).astype(np.uint16) for frames in (11, 17)
     )
-    item = document(loaded.tokenizer, Condition("həlˈoʊ.", "en", prompt_KP), response_KT, level, codec.codebook_size)
+    condition, group = Condition("həlˈoʊ.", "en", prompt_KP), network.config.group
+    item = document(loaded.tokenizer, condition, response_KT, level, codec.codebook_size, group=group)
     tokens, codes, positions = map(torch.from_numpy, (item.tokens_L, item.codes_LK, item.positions_L))
     causal = level == 0
     with torch.no_grad():
@@ -108,9 +109,9 @@ def test_a_trained_model_has_the_same_hidden_states_in_transformers(run: Path, h
     assert_same_hidden_states(run, hf, level)
 
 
-@pytest.mark.parametrize("kv_heads", [None, 1])
-def test_random_weights_have_the_same_hidden_states_in_transformers(tmp_path: Path, kv_heads: int | None) -> None:
-    model = write_random(tmp_path / "run", kv_heads=kv_heads, rope_theta=100.0, norm_eps=1e-2)
+@pytest.mark.parametrize("shape", [{"kv_heads": None}, {"kv_heads": 1}, {"group": 2}], ids=str)
+def test_random_weights_have_the_same_hidden_states_in_transformers(tmp_path: Path, shape: dict[str, object]) -> None:
+    model = write_random(tmp_path / "run", **shape, rope_theta=100.0, norm_eps=1e-2)
     export(model, tmp_path / "hf", "hf")
     assert_same_hidden_states(model, tmp_path / "hf", 0)
     assert_same_hidden_states(model, tmp_path / "hf", 1)

@@ -45,7 +45,11 @@ def run(net: Decoder, batch: Batch) -> list[Tensor]:
     return net(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)
 
 
-@pytest.mark.parametrize("shape", [*({"arch": arch} for arch in ARCHS), {"kv_heads": 2}, {"kv_heads": 1}, {"group": 2}, {"group": 4}], ids=str)
+@pytest.mark.parametrize(
+    "shape",
+    [*({"arch": arch} for arch in ARCHS), {"kv_heads": 2}, {"kv_heads": 1}, {"group": 2}, {"group": 4}],
+    ids=str,
+)
 def test_packed_equals_padded_in_loss_and_gradient(shape: dict[str, Any]) -> None:
     net = network(**shape)
     batch = collate(documents(net.config.group), 8)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from model.batching import collate
@@ -122,3 +123,21 @@ def test_what_is_made_of_the_same_input_is_told_by_task_text_and_prompt(configur
     assert [codes_1T[0].tolist() for codes_1T in filled] == [codes_KT[0].tolist() for codes_KT in responses]
     held = generate_first(network, tokenizer, conditions[:1], max_frames=20, min_frames=20, sampling=GREEDY)
     assert held[0].shape == (1, 20), "as long as asked, whatever the network thinks"
+
+
+@pytest.mark.parametrize(("arch", "group", "frames"), [("llama", 2, 37), ("llama", 4, 40), ("retnet", 2, 36)])
+def test_groups_are_learnt_to_their_end(configure: Configure, arch: Arch, group: int, frames: int) -> None:
+    rng = np.random.default_rng(0)
+    codes_KT = rng.integers(0, 64, (8, frames)).astype(np.uint16)
+    condition = Condition("həlˈoʊ wɜːld", "en", rng.integers(0, 64, (8, 10)).astype(np.uint16))
+    rate = {"optimizer__lr": 3e-3, "optimizer__warmup_steps": 10, "trainer__max_steps": 80, "data__validation": 0.0}
+    shape = {"model__arch": arch, "model__group": group, "model__width": 96, "model__kv_heads": None}
+    store = MemoryStore([codes_KT], [condition.phonemes], ["reader"], ["en"])
+    trainer = Trainer(configure(**shape, **rate), store, quiet=True)
+    documents = [document(trainer.tokenizer, condition, codes_KT, level, 64, group=group) for level in range(8)]
+    for step in range(80):
+        trainer.progress.step = step
+        trainer.train_step([collate(documents, 8)])
+    (spoken,) = generate(trainer.raw_network.eval(), trainer.tokenizer, [condition], max_frames=90, ar=GREEDY)
+    assert spoken.shape == codes_KT.shape, "the stop code comes where the sentence ends"
+    assert (spoken == codes_KT).mean() >= 0.98

@@ -20,7 +20,6 @@ from model.state import whole
 from model.trainer import Trainer, train
 from stages.errors import CodecError, LockedError, MachineError, TrainingError, UsageError
 from tests.model.conftest import Configure, MemoryStore, first_epoch
-from tests.model.test_network import EVERY_ARCH
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -80,9 +79,9 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(
         assert torch.equal(weight, weights(resumed)[name]), name
 
 
-@EVERY_ARCH
-def test_it_learns_and_logs(tmp_path: Path, configure: Configure, store: MemoryStore, arch: Arch) -> None:
-    shape = {"model__arch": arch, "model__width": 64, "model__kv_heads": None}
+@pytest.mark.parametrize(("arch", "group"), [("llama", 1), ("retnet", 1), ("llama", 2)])
+def test_it_learns_and_logs(tmp_path: Path, configure: Configure, store: MemoryStore, arch: Arch, group: int) -> None:
+    shape = {"model__arch": arch, "model__group": group, "model__width": 64, "model__kv_heads": None}
     train(configure(**shape, trainer__max_steps=80, trainer__validate_every=40), store, quiet=True)
     log = log_of(tmp_path / "run")
     training = [line for line in log if "train/loss" in line]
