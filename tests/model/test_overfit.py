@@ -82,7 +82,8 @@ def test_lengths_canvases_and_phonemes_are_learnt_too(configure: Configure, arch
     assert (heard.language, heard.phonemes, heard.ended) == ("en", condition.phonemes, True)
 
 
-def test_what_is_made_of_the_same_input_is_told_by_task_text_and_prompt(configure: Configure) -> None:
+@pytest.mark.parametrize("group", [1, 2])
+def test_what_is_made_of_the_same_input_is_told_by_task_text_and_prompt(configure: Configure, group: int) -> None:
     rng = np.random.default_rng(0)
     speech, noise, noisy, *voices = (rng.integers(0, 64, (8, 16)).astype(np.uint16) for _ in range(5))
     words = np.concatenate([speech[:, :4], noisy[:, :7], speech[:, 9:]], axis=1)
@@ -101,9 +102,9 @@ def test_what_is_made_of_the_same_input_is_told_by_task_text_and_prompt(configur
     steps = 120
     rate = {"optimizer__lr": 3e-3, "optimizer__warmup_steps": 10, "trainer__max_steps": steps, "data__validation": 0.0}
     store = MemoryStore([speech], ["ab"], ["reader"], ["en"])
-    trainer = Trainer(configure(model__width=96, **rate), store, quiet=True)
+    trainer = Trainer(configure(model__width=96, model__group=group, **rate), store, quiet=True)
     tokenizer = trainer.tokenizer
-    documents = [document(tokenizer, condition, codes_KT, 0, 64) for condition, codes_KT in taught]
+    documents = [document(tokenizer, condition, codes_KT, 0, 64, group=group) for condition, codes_KT in taught]
     for condition, codes_KT in taught:
         spelled = tokenizer.encode(str(codes_KT.shape[1]))
         documents.append(length_document(tokenizer, condition, spelled, ended=True))
@@ -123,6 +124,8 @@ def test_what_is_made_of_the_same_input_is_told_by_task_text_and_prompt(configur
     assert [codes_1T[0].tolist() for codes_1T in filled] == [codes_KT[0].tolist() for codes_KT in responses]
     held = generate_first(network, tokenizer, conditions[:1], max_frames=20, min_frames=20, sampling=GREEDY)
     assert held[0].shape == (1, 20), "as long as asked, whatever the network thinks"
+    held = generate_first(network, tokenizer, conditions[:1], max_frames=30, min_frames=17, sampling=GREEDY)
+    assert held[0].shape[1] >= 17, "also where that isn't a whole number of groups"
 
 
 @pytest.mark.parametrize(("arch", "group", "frames"), [("llama", 2, 37), ("llama", 4, 40), ("retnet", 2, 36)])
@@ -134,10 +137,15 @@ def test_groups_are_learnt_to_their_end(configure: Configure, arch: Arch, group:
     shape = {"model__arch": arch, "model__group": group, "model__width": 96, "model__kv_heads": None}
     store = MemoryStore([codes_KT], [condition.phonemes], ["reader"], ["en"])
     trainer = Trainer(configure(**shape, **rate), store, quiet=True)
-    documents = [document(trainer.tokenizer, condition, codes_KT, level, 64, group=group) for level in range(8)]
+    tokenizer = trainer.tokenizer
+    documents = [document(tokenizer, condition, codes_KT, level, 64, group=group) for level in range(8)]
+    spelled = [tokenizer.language("en"), *tokenizer.encode(condition.phonemes)]
+    documents.append(text_document(tokenizer, codes_KT, spelled, ended=True))
     for step in range(80):
         trainer.progress.step = step
         trainer.train_step([collate(documents, 8)])
-    (spoken,) = generate(trainer.raw_network.eval(), trainer.tokenizer, [condition], max_frames=90, ar=GREEDY)
+    network = trainer.raw_network.eval()
+    (spoken,) = generate(network, tokenizer, [condition], max_frames=90, ar=GREEDY)
     assert spoken.shape == codes_KT.shape, "the stop code comes where the sentence ends"
     assert (spoken == codes_KT).mean() >= 0.98
+    assert hear(network, tokenizer, [codes_KT], max_tokens=40)[0].phonemes == condition.phonemes

@@ -27,8 +27,8 @@ EVERY: dict[Drawn, float] = dict.fromkeys(DRAWN, 1.0)
 PLAIN = DataConfig(min_s=0.2, validation=0.0, prompt_s=0.5)
 
 
-def examples(store: MemoryStore, **values: object) -> Examples:
-    return Examples(store, TOKENIZER, PLAIN.model_copy(update=values), "train")
+def examples(store: MemoryStore, group: int = 1, **values: object) -> Examples:
+    return Examples(store, TOKENIZER, PLAIN.model_copy(update=values), "train", group=group)
 
 
 def mixed_store() -> MemoryStore:
@@ -248,9 +248,10 @@ def test_no_draw_ever_fails(data: st.DataObject) -> None:
         modes=MODES,
         unconditional_probability=0.2,
     )
+    group = data.draw(st.sampled_from([1, 2, 4]))
     for split in ("train", "validation"):
         try:
-            found = Examples(store, TOKENIZER, config, split)  # type: ignore[arg-type]
+            found = Examples(store, TOKENIZER, config, split, group=group)  # type: ignore[arg-type]
         except UsageError:
             continue
         for row in found.rows.tolist():
@@ -258,7 +259,7 @@ def test_no_draw_ever_fails(data: st.DataObject) -> None:
                 draw = found.draw(row, np.random.default_rng((row, n)))
                 item = found.document(draw)
                 assert len(item) == draw.length
-                assert len(item.rows_M) == len(item.targets_M) > 0
+                assert len(item.targets_M) == len(item.rows_M) * (group if draw.mode == "ar" else 1) > 0
                 assert {span.row for span in draw.input or ()} <= set(np.flatnonzero(found._usable).tolist())
 
 

@@ -33,12 +33,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(folder: Path) -> Path:
+    """A model of grouped codes: a response's length needn't be a whole number of groups."""
     store = make_store(codec=codec_identity("embedded"))
     store.mix(*MIXTURES)
     weights = dict.fromkeys(DRAWN, 1.0)
     config = make_config(
         **{"data__tasks": weights, "data__modes": MODES, "data__max_s": 2.0, "data__validation": 0.3},
         **{"trainer__out": str(folder / "run"), "trainer__max_steps": 3, "trainer__validate_every": 3},
+        model__group=4,
     )
     train(config, store, quiet=True)
     assert "validation/loss" in (folder / "run" / "log.jsonl").read_text()
