@@ -101,11 +101,16 @@ class DataConfig(Config):
     that a task can't be made of is drawn for another."""
     text_dropout: float = Field(default=0.5, ge=0, le=1)
     """How often `ns`, `sr`, `tse` and `vc` go without the text."""
+    tones: bool = False
+    """Whether a token tells the speaker's group, the folder above: a way of speaking, a kind of recording. The groups'
+    names become a part of the model's vocabulary; `valle synth --tone NAME` asks for one."""
+    tone_dropout: float = Field(default=0.2, ge=0, le=1)
+    """With `tones`: how often it isn't told, so that `--tone` may be left out."""
     modes: dict[Mode, float] = Field(default={"ar": 0.5, "nar": 0.5})
     """How often, relative to each other, an utterance is learnt as `ar` (codebook 0, frame by frame), `nar` (codebook
     k, drawn with weight K - k), `nar-len` (codebook 0, all at once), `len` (number of frames), `stt` (phonemes)."""
     unconditional_probability: float = Field(default=0.0, ge=0, le=1)
-    """How often text, prompt and input are left out in `ar` and `nar-len`, for classifier-free guidance."""
+    """How often text, prompt, input and tone are left out in `ar` and `nar-len`, for classifier-free guidance."""
     mask_schedule: Literal["cosine", "fixed"] = "cosine"
     """Share of frames masked in `nar-len`: cos(u pi/2) with u uniform, or always `mask_ratio`."""
     mask_ratio: float = Field(default=0.8, gt=0, le=1)
@@ -172,8 +177,8 @@ class TrainerConfig(Config):
     out: str = runtime("runs/base")
     """Folder of the run: logs and checkpoints."""
     start_from: str | None = runtime(None)
-    """For fine-tuning: the run, checkpoint or exported file whose weights and vocabulary a new run takes over. Symbols
-    and languages that it doesn't know are added. The section `model` must be the same."""
+    """For fine-tuning: the run, checkpoint or exported file whose weights and vocabulary a new run takes over. Symbols,
+    languages and tones that it doesn't know are added. The section `model` must be the same."""
     max_steps: int = Field(default=200_000, ge=1)
     """Updates in all; the cosine ends here."""
     seed: int = Field(default=0, ge=0)

@@ -29,7 +29,7 @@ from model.spans import Bools, Span, read_spans, replaced
 from model.tasks import TRANSFORMS, Material, TaskDraw
 from model.tokenizer import Task, Tokenizer
 from stages.errors import UsageError
-from stages.records import CodecIdentity, Codes, Mixture, split_of
+from stages.records import CodecIdentity, Codes, Mixture, group_of, split_of
 
 
 class Store(Protocol):
@@ -83,6 +83,11 @@ def content_of(store: Store, config: DataConfig) -> str:
     return f"{store.fingerprint} {store.mixtures_fingerprint}".rstrip()
 
 
+def tones_of(store: Store) -> list[str]:
+    """Returns the names of the speakers' groups, sorted; [] where there are none."""
+    return sorted({group_of(speaker) for speaker in store.speakers} - {""})
+
+
 @dataclass(frozen=True, slots=True)
 class Draw:
     """What was drawn for one utterance, before any codes are read."""
@@ -102,6 +107,8 @@ class Draw:
     """Joined they are the speech of which the response is made; None for tasks without."""
     group: int = 1
     """Frames that the mode `ar` has at a position."""
+    tone: str = ""
+    """The speaker's group, where it is told."""
 
     @property
     def frames(self) -> int:
@@ -122,7 +129,7 @@ class Draw:
                 own = len(str(self.frames))
             case _:
                 own = self.frames
-        return MARKERS + len(self.phonemes) + given + own
+        return MARKERS + bool(self.tone) + len(self.phonemes) + given + own
 
 
 class Examples:
@@ -137,7 +144,8 @@ class Examples:
         group: `model.group`.
 
     Raises:
-        UsageError: if no utterance is left, or none that a task of `data.tasks` can be made of.
+        UsageError: if no utterance is left, or none that a task of `data.tasks` can be made of; with `data.tones` if no
+            speaker has a group, or the vocabulary lacks one.
     """
 
     def __init__(
@@ -171,6 +179,8 @@ class Examples:
         self._unconditional = config.unconditional_probability if split == "train" else 0.0
         self._join = config.join_probability if split == "train" else 0.0
         self._index_speakers()
+        if config.tones:
+            self._check_tones()
         self._tasks = self._task_draw(required=split == "train")
         self._prompt_frames = max(1, round(config.prompt_s * store.codec.frame_rate))
         num_codebooks = store.codec.num_codebooks
@@ -187,12 +197,24 @@ class Examples:
         names, self._speaker_of = np.unique(np.asarray(self.store.speakers), return_inverse=True)
         self._classes = self._speaker_of
         if self.config.sample_by == "group":
-            groups = [name.rpartition("/")[0] for name in names.tolist()]
-            self._classes = np.unique(groups, return_inverse=True)[1][self._speaker_of]
+            self._classes = np.unique(list(map(group_of, names.tolist())), return_inverse=True)[1][self._speaker_of]
         usable = np.flatnonzero(self._usable)
         self._by_speaker = usable[np.argsort(self._speaker_of[usable], kind="stable")]
         counts = np.bincount(self._speaker_of[usable], minlength=int(self._speaker_of.max(initial=-1)) + 1)
         self._first = np.concatenate([[0], np.cumsum(counts)])
+
+    def _check_tones(self) -> None:
+        groups = tones_of(self.store)
+        if not groups:
+            raise UsageError(
+                "`data.tones` must find groups, the folders above those of the speakers, but the dataset has none. Set"
+                " it to false, or make a dataset of `VOICES/<group>/<speaker>/`."
+            )
+        if missing := [name for name in groups if name not in self.tokenizer.tones]:
+            raise UsageError(
+                f"`data.tones` must find each group in the model's vocabulary, but it has no `{missing[0]}`. Begin a"
+                " new run with it as `trainer.start_from`, which adds what is missing."
+            )
 
     def _task_draw(self, *, required: bool) -> TaskDraw | None:
         """Returns what draws the tasks; None where there is `tts` alone."""
@@ -249,6 +271,8 @@ class Examples:
             draw = Draw(row, "tts", prompt, (Span(row, 0, frames), *joined), mode, level, phonemes, noise)
         if unconditional and mode in _GUIDED:
             draw = replace(draw, phonemes="", prompt=(), input=None if draw.input is None else ())
+        elif self.config.tones and rng.random() >= self.config.tone_dropout:
+            draw = replace(draw, tone=group_of(self.store.speakers[row]))
         return replace(self._to_be_heard(draw) if mode == "stt" else draw, group=self.group)
 
     def _to_be_heard(self, draw: Draw) -> Draw:
@@ -256,7 +280,7 @@ class Examples:
         rows = [span.row for span in draw.response]
         whole = tuple(Span(row, 0, int(self.store.frames[row])) for row in rows)
         phonemes = " ".join(map(self.store.phonemes, rows))
-        return replace(draw, level=0, response=whole, prompt=(), phonemes=phonemes, input=None)
+        return replace(draw, level=0, response=whole, prompt=(), phonemes=phonemes, input=None, tone="")
 
     def _draw_mode(self, rng: np.random.Generator) -> tuple[Mode, int]:
         mode = self._modes[int(np.searchsorted(self._mode_bounds[:-1], rng.random(), side="right"))]
@@ -325,7 +349,8 @@ class Examples:
     def condition(self, draw: Draw) -> Condition:
         """Reads what a draw is made of; not for the mode stt."""
         prompt_KP = read_spans(self.store, draw.prompt)
-        condition = Condition(draw.phonemes, self.store.languages[draw.row], prompt_KP, draw.task)
+        language = self.store.languages[draw.row]
+        condition = Condition(draw.phonemes, language, prompt_KP, draw.task, tone=draw.tone)
         if draw.input is None:
             return condition
         return replace(condition, input_KS=read_spans(self.store, draw.input), replaced_S=replaced(draw.input))

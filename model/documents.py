@@ -13,6 +13,7 @@ Tasks that make speech of speech (`model.tasks`) have the speech that is given b
     …         <task> <language> phonemes ... <end>  |  <prompt> …  |  <input> input frames ...  |  …
 
 * The prompt shows all K codebooks summed, in AR and NAR documents alike (VALL-E, arXiv 2301.02111, section 4.2).
+* With a tone (`data.tones`) <tone NAME> follows the language.
 * ar (level 0): the response shows codebook 0; position i predicts frame i + 1 from the frames before it, the marker
   the first frame and the last frame the stop code, whose id is `codebook_size`. Causal.
   Grouped codes (VALL-E 2, arXiv 2406.05370, section 3.2): with `group` G the response shows G frames at a position, the
@@ -52,7 +53,8 @@ ABSENT = -1
 """In place of a code that isn't known at a position."""
 
 MARKERS = 5
-"""Positions of a document besides phonemes and frames: task, language, end, prompt and level; one more for an input."""
+"""Positions of a document besides phonemes and frames: task, language, end, prompt and level; one more each for
+an input and for a tone."""
 
 Mode = Literal["ar", "nar", "nar-len", "len", "stt"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -73,11 +75,13 @@ class Condition:
     """The speech of which other speech is to be made; None for tasks without."""
     replaced_S: npt.NDArray[np.bool_] | None = None
     """Which frames of the input are to be replaced; None for none."""
+    tone: str = ""
+    """The group of speakers as one of whom it is said; "" leaves that open."""
 
     def dropped(self) -> "Condition":
-        """Returns the condition that says nothing: neither text nor prompt nor input, for classifier-free guidance."""
+        """Returns the condition that says nothing, for classifier-free guidance: no text, prompt, input or tone."""
         input_KS = None if self.input_KS is None else self.input_KS[:, :0]
-        return replace(self, phonemes="", prompt_KP=self.prompt_KP[:, :0], input_KS=input_KS, replaced_S=None)
+        return replace(self, phonemes="", prompt_KP=self.prompt_KP[:, :0], input_KS=input_KS, replaced_S=None, tone="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +194,8 @@ def _conditions(tokenizer: Tokenizer, condition: Condition, task: Task) -> "_Dra
     marker = tokenizer.task(task if given_KS is None else condition.task)
     named = bool(condition.phonemes) or given_KS is None
     language = tokenizer.language(condition.language) if named else tokenizer.unknown
-    draft.add([marker, language, *tokenizer.encode(condition.phonemes), tokenizer.end])
+    tone = [tokenizer.tone(condition.tone)] if condition.tone else []
+    draft.add([marker, language, *tone, *tokenizer.encode(condition.phonemes), tokenizer.end])
     draft.segment(tokenizer.prompt, condition.prompt_KP)
     if given_KS is not None:
         draft.segment(tokenizer.input, given_KS)

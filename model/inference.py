@@ -131,6 +131,7 @@ class Synthesizer:
         prompt: Prompt,
         prompt_text: str | None = None,
         language: str | None = None,
+        tone: str | None = None,
         seed: int = 0,
         max_s: float | None = None,
         mode: Literal["ar", "nar-len"] = "ar",
@@ -145,6 +146,7 @@ class Synthesizer:
             prompt: The voice. Without `prompt_text`, as much of its beginning is used as prompts had in training.
             prompt_text: What the prompt says, if known: the response then continues it (task `tts-c`).
             language: ISO 639-1 code of the text; told from the text if not given.
+            tone: The group of the training set as one of whom to speak, for a model trained with `data.tones`.
             seed: Of all draws: the same seed gives the same speech on the same device.
             max_s: Longest response, in seconds; the longest utterance of the training set if not given.
             mode: How codebook 0 is made: frame by frame, or all at once after its length.
@@ -156,12 +158,12 @@ class Synthesizer:
             TextError: if the text is empty or its language isn't known.
             AudioError: if the prompt can't be read.
             CodecError: if the prompt's codes don't fit the model.
-            UsageError: if `max_s` leaves no frame, or if the model wasn't trained in the mode.
+            UsageError: if `max_s` leaves no frame, or if the model wasn't trained in the mode or doesn't know the tone.
         """
         self._check_trained(*(("ar",) if mode == "ar" else ("nar-len", "len")))
         started = time.perf_counter()
         max_frames = self._max_frames(max_s)
-        condition = self.condition(text, prompt, prompt_text=prompt_text, language=language)
+        condition = self.condition(text, prompt, prompt_text=prompt_text, language=language, tone=tone)
         decoding = Decoding(mode, seed, ar, nar, unmasking)
         return self._say(condition, 1, max_frames, decoding, started=started)
 
@@ -174,6 +176,7 @@ class Synthesizer:
         prompt: Prompt | None = None,
         replace_s: tuple[float, float] | None = None,
         language: str | None = None,
+        tone: str | None = None,
         seed: int = 0,
         max_s: float | None = None,
         mode: Literal["ar", "nar-len"] = "ar",
@@ -193,6 +196,7 @@ class Synthesizer:
             prompt: The voice, for `tse` and `vc`.
             replace_s: From when to when the speech is to be replaced, in seconds, for `cse` and `nse`.
             language: ISO 639-1 code of the text; told from the text if not given.
+            tone: As in `speak`.
             seed: Of all draws, as in `speak`.
             max_s: Longest input and response, in seconds; the longest utterance of the training set if not given.
             mode: As in `speak`; so are the rest.
@@ -201,8 +205,8 @@ class Synthesizer:
             unmasking: How codebook 0 is made all at once.
 
         Raises:
-            UsageError: if the model wasn't trained on the task or in the mode, or the task needs what isn't given,
-                or can't do with what is.
+            UsageError: if the model wasn't trained on the task or in the mode or doesn't know the tone, or if the task
+                needs what isn't given, or can't do with what is.
             TextError: if the text's language isn't known.
             AudioError: if a recording can't be read.
             CodecError: if codes don't fit the model.
@@ -223,7 +227,7 @@ class Synthesizer:
         phonemes, code = self._spoken(text, language) if text and text.strip() else ("", "")
         prompt_KP = input_KS[:, :0] if prompt is None else self._cut_prompt(self.prompt_codes(prompt))
         replaced_S = None if replace_s is None else replaced_frames(frames, rate, *replace_s)
-        condition = Condition(phonemes, code, prompt_KP, task, input_KS, replaced_S)
+        condition = Condition(phonemes, code, prompt_KP, task, input_KS, replaced_S, self._tone(tone))
         least, most = (frames, frames) if same_length else (1, max_frames)
         return self._say(condition, least, most, Decoding(mode, seed, ar, nar, unmasking), started=started)
 
@@ -292,18 +296,31 @@ class Synthesizer:
         return max_frames
 
     def condition(
-        self, text: str, prompt: Prompt, *, prompt_text: str | None = None, language: str | None = None
+        self,
+        text: str,
+        prompt: Prompt,
+        *,
+        prompt_text: str | None = None,
+        language: str | None = None,
+        tone: str | None = None,
     ) -> Condition:
         """Returns what the network is given for a text and a prompt; raises as `speak` does."""
         from stages.languages import detect
 
         if not text.strip():
             raise TextError("`text` must hold something to say, but is empty.")
+        name = self._tone(tone)
         prompt_KP = self.prompt_codes(prompt)
         if prompt_text is None:
-            return Condition(*self._spoken(text, language), self._cut_prompt(prompt_KP), "tts")
+            return Condition(*self._spoken(text, language), self._cut_prompt(prompt_KP), "tts", tone=name)
         spoken = self._spoken(f"{prompt_text.strip()} {text}", language or detect(text))
-        return Condition(*spoken, prompt_KP, "tts-c")
+        return Condition(*spoken, prompt_KP, "tts-c", tone=name)
+
+    def _tone(self, tone: str | None) -> str:
+        """Returns the tone, "" for none; raises `UsageError` if the model doesn't know it."""
+        if tone is not None:
+            self.checkpoint.tokenizer.tone(tone)
+        return tone or ""
 
     def _cut_prompt(self, prompt_KP: Codes) -> Codes:
         """Returns as much of a prompt's beginning as prompts had in training."""

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from model.checkpoint import Checkpoint, build, find, load, read_config, read_meta, read_tokenizer
 from model.config import LoraConfig, TrainConfig
-from model.dataset import Store
+from model.dataset import Store, tones_of
 from model.lora import add_adapters, initialise_adapters
 from model.network import INIT_STD, Decoder
 from model.tokenizer import Tokenizer
@@ -18,8 +18,8 @@ def begin(config: TrainConfig, store: Store) -> tuple[Tokenizer, Decoder]:
     """Returns the vocabulary and the network of a new run, its weights drawn or, for fine-tuning, taken over.
 
     A model that is fine-tuned keeps its tokens in their places; those that this version or the dataset has more are
-    added behind. A new language begins as the mean of the known languages, any other new token as the mean of all
-    (https://nlp.stanford.edu/~johnhew/vocab-expansion.html), with a little noise.
+    added behind. A new language begins as the mean of the known languages, a new tone as that of the known tones, any
+    other new token as the mean of all (https://nlp.stanford.edu/~johnhew/vocab-expansion.html), with a little noise.
 
     Raises:
         UsageError: if the model that `trainer.start_from` names has another shape.
@@ -44,8 +44,10 @@ def begin(config: TrainConfig, store: Store) -> tuple[Tokenizer, Decoder]:
 def vocabulary(config: TrainConfig, store: Store) -> Tokenizer:
     """Returns the vocabulary of a new run; raises as `begin` does."""
     if config.trainer.start_from is None:
-        return Tokenizer.default(store.codec.num_codebooks)
-    return read_tokenizer(_source(config, store)).extended(store.codec.num_codebooks, store.symbols)
+        tokenizer = Tokenizer.default(store.codec.num_codebooks)
+    else:
+        tokenizer = read_tokenizer(_source(config, store)).extended(store.codec.num_codebooks, store.symbols)
+    return tokenizer.with_tones(tones_of(store) if config.data.tones else ())
 
 
 def _source(config: TrainConfig, store: Store) -> Path:
@@ -65,12 +67,13 @@ def _source(config: TrainConfig, store: Store) -> Path:
 def _grown(known: Checkpoint, network: Decoder, tokenizer: Tokenizer, generator: torch.Generator) -> dict[str, Tensor]:
     """Returns the weights with a row for each new token in the table of tokens and in the head that predicts them."""
     weights = dict(known.network.state_dict())
-    languages = torch.tensor(sorted(known.tokenizer.languages))
     before = len(known.tokenizer)
+    kinds = [set(tokenizer.languages), set(tokenizer.tones.values())]
     for name in ("token_embedding.weight", f"heads.{network.num_codebooks}.weight"):
         old = weights[name]
         new = torch.normal(0.0, INIT_STD / 10, (len(tokenizer) - before, old.shape[1]), generator=generator)
         for number in range(before, len(tokenizer)):
-            new[number - before] += (old[languages] if number in tokenizer.languages else old).mean(0)
+            alike = [other for kind in kinds if number in kind for other in sorted(kind) if other < before]
+            new[number - before] += (old[alike] if alike else old).mean(0)
         weights[name] = torch.cat([old, new.to(old.dtype)])
     return weights

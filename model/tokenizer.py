@@ -1,4 +1,4 @@
-"""The fixed vocabulary: markers, tasks, languages and every symbol a phoneme string may hold.
+"""The fixed vocabulary: markers, tasks, languages and every symbol a phoneme string may hold; and a model's tones.
 
 The symbols are whole Unicode ranges (IPA, its modifiers, tones and diacritics, Latin and Greek letters that IPA
 borrows, digits, punctuation of all scripts in use), so the vocabulary depends on no dataset. It is stored in each
@@ -27,6 +27,8 @@ _FIRST: Final[tuple[Task, ...]] = ("tts", "tts-c", "len", "stt")
 _LATER: Final[tuple[Task, ...]] = get_args(Transform)
 """Their markers come last, so that the ids of all others stay what they were before these tasks were there."""
 TASKS: Final[tuple[Task, ...]] = (*_FIRST, *_LATER)
+
+_TONE: Final = "<tone {}>"
 
 _RANGES = (
     (0x20, 0x7E),  # ASCII: Latin letters, digits (espeak's tone numbers), punctuation
@@ -84,7 +86,13 @@ class Tokenizer:
 
     def extended(self, num_codebooks: int, symbols: Iterable[str]) -> "Tokenizer":
         """Returns this vocabulary with what it lacks of a new model's, and of a dataset's symbols, added behind."""
-        wanted = [*self.default(num_codebooks).tokens, *self.unknown_symbols(symbols)]
+        return self._with([*self.default(num_codebooks).tokens, *self.unknown_symbols(symbols)])
+
+    def with_tones(self, names: Iterable[str]) -> "Tokenizer":
+        """Returns this vocabulary with those of the tones that it lacks added behind, in their order."""
+        return self._with([_TONE.format(name) for name in names])
+
+    def _with(self, wanted: Iterable[str]) -> "Tokenizer":
         return Tokenizer([*self.tokens, *(token for token in wanted if token not in self._ids)])
 
     def __len__(self) -> int:
@@ -111,6 +119,30 @@ class Tokenizer:
     def language(self, code: str) -> int:
         """Returns the id of a language's marker, `<unk>` for a language that the model doesn't know."""
         return self._ids.get(f"<{code}>", self.unknown)
+
+    def tone(self, name: str) -> int:
+        """Returns the id of a tone's marker.
+
+        Raises:
+            UsageError: if the model knows no such tone.
+        """
+        if name in self.tones:
+            return self.tones[name]
+        if self.tones:
+            raise UsageError(f"`tone` must be one that the model knows ({', '.join(self.tones)}), but is `{name}`.")
+        raise UsageError(
+            f"`tone` must be left out, but is `{name}`: the model knows none. Train one with `data.tones=true`."
+        )
+
+    @cached_property
+    def tones(self) -> dict[str, int]:
+        """The ids of the tones' markers by their names."""
+        before, after = _TONE.split("{}")
+        return {
+            token.removeprefix(before).removesuffix(after): number
+            for number, token in enumerate(self.tokens)
+            if token.startswith(before)
+        }
 
     def decode(self, ids: Iterable[int]) -> str:
         """Returns the symbols of ids; markers are left out."""

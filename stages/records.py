@@ -69,6 +69,11 @@ def speaker_key(group: str, speaker: str) -> str:
     return f"{group}/{speaker}" if group else speaker
 
 
+def group_of(key: str) -> str:
+    """Returns the group of a speaker named by `speaker_key`; "" where there is none."""
+    return key.rpartition("/")[0]
+
+
 def mixture_id(utterance: str, kind: Mixture) -> str:
     """Returns the id of what was made of an utterance."""
     return f"{utterance}@{kind}"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from model.config import DataConfig
-from model.dataset import Draw, Examples
+from model.dataset import Draw, Examples, tones_of
 from model.tokenizer import Tokenizer
 from stages.errors import UsageError
 from tests.model.conftest import MemoryStore
@@ -124,6 +124,43 @@ def test_groups_shorten_what_is_read_frame_by_frame_and_nothing_else(store: Memo
         assert replace(other, group=1) == one
         assert len(grouped.document(other)) == other.length
         assert one.length - other.length == (one.frames - one.frames // 4 if one.mode == "ar" else 0)
+
+
+def test_the_tone_of_a_group_is_told_but_for_some(store: MemoryStore) -> None:
+    store.speakers = [f"{'calm' if row < 12 else 'loud'}/{row % 3}" for row in range(23)] + ["nobody"]
+    told = {"modes": ALL, "tones": True, "tone_dropout": 0.3, "unconditional_probability": 0.4}
+    tokenizer = TOKENIZER.with_tones(tones_of(store))
+    plain = Examples(store, TOKENIZER, PLAIN.model_copy(update={**told, "tones": False}), "train")
+    examples = Examples(store, tokenizer, PLAIN.model_copy(update=told), "train")
+    shares: dict[str, list[bool]] = {}
+    for row in examples.rows.tolist():
+        for n in range(60):
+            one, other = (each.draw(row, np.random.default_rng((row, n))) for each in (plain, examples))
+            assert replace(other, tone="") == one, "nothing else is drawn otherwise"
+            item = examples.document(other)
+            names = [tokenizer.tokens[number] for number in item.tokens_L]
+            assert len(item) == other.length
+            assert [name for name in names if "tone" in name] == ([f"<tone {other.tone}>"] if other.tone else [])
+            if other.tone:
+                assert names.index(f"<tone {other.tone}>") == 2
+                assert store.speakers[row].startswith(other.tone)
+            dropped = other.mode in {"ar", "nar-len"} and not other.phonemes
+            if dropped or other.mode == "stt" or store.speakers[row] == "nobody":
+                assert not other.tone
+            else:
+                shares.setdefault(other.mode, []).append(bool(other.tone))
+    assert shares.keys() == ALL.keys() - {"stt"}
+    for found in shares.values():
+        assert np.mean(found) == pytest.approx(0.7, abs=0.07)
+
+
+def test_tones_need_groups_that_the_vocabulary_holds(store: MemoryStore) -> None:
+    config = PLAIN.model_copy(update={"tones": True})
+    with pytest.raises(UsageError, match=r"in the model's vocabulary, but it has no `g`. Begin a new run with it as"):
+        Examples(store, TOKENIZER, config, "train")
+    store.speakers = [name.removeprefix("g/") for name in store.speakers]
+    with pytest.raises(UsageError, match=r"`data.tones` must find groups, .* but the dataset has none"):
+        Examples(store, TOKENIZER, config, "train")
 
 
 def test_text_and_prompt_are_dropped_as_often_as_asked_but_never_in_validation(store: MemoryStore) -> None:

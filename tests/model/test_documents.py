@@ -91,10 +91,12 @@ def test_speech_comes_before_its_language_and_phonemes() -> None:
     assert item.targets_M.tolist() == [*spoken, TOKENIZER.end]
 
 
-def test_nothing_is_said_without_text_and_prompt() -> None:
-    dropped = Condition("ab", "de", np.ones((K, 2), np.uint8)).dropped()
-    item = document(TOKENIZER, dropped, np.zeros((K, 1), np.uint8), 0, V)
+def test_nothing_is_said_without_text_prompt_and_tone() -> None:
+    condition = Condition("ab", "de", np.ones((K, 2), np.uint8), tone="calm")
+    item = document(TOKENIZER, condition.dropped(), np.zeros((K, 1), np.uint8), 0, V)
     assert names(item) == ["<tts>", "<de>", "<end>", "<prompt>", "<level 0>", "<level 0>"]
+    with pytest.raises(UsageError, match="the model knows none"):
+        document(TOKENIZER, condition, np.zeros((K, 1), np.uint8), 0, V)
 
 
 def test_an_input_stands_before_the_response_and_marks_what_is_replaced() -> None:

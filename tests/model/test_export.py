@@ -36,7 +36,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("export") / "run"
     shape = {"width": 48, "heads": 6, "kv_heads": 2, "rope_theta": 500.0, "norm_eps": 1e-3, "dropout": 0.1}
     values = {f"model__{key}": value for key, value in shape.items()}
-    config = make_config(trainer__out=str(folder), trainer__max_steps=4, data__max_s=2.0, **values)
+    run = {"trainer__out": str(folder), "trainer__max_steps": 4, "data__max_s": 2.0, "data__tones": True}
+    config = make_config(**run, **values)
     train(config, make_store(codec=codec_identity("embedded")), quiet=True)
     return folder
 
@@ -178,7 +179,7 @@ def test_what_transformers_has_saved_again_comes_back(hf: Path, run: Path, tmp_p
 def test_the_one_file_speaks_as_the_folder_does(run: Path, one_file: Path) -> None:
     codes_KP = np.random.default_rng(0).integers(0, 64, (8, 20)).astype(np.uint16)
     speeches = [
-        Synthesizer.load(path).speak("Hello.", prompt=codes_KP, seed=5, max_s=0.3, language="en")
+        Synthesizer.load(path).speak("Hello.", prompt=codes_KP, seed=5, max_s=0.3, language="en", tone="g")
         for path in (run, one_file)
     ]
     assert np.array_equal(*(speech.codes for speech in speeches))

@@ -94,6 +94,8 @@ def test_wrong_requests_are_told(voice: Synthesizer, reference: Path, tmp_path: 
         voice.speak("Hello", prompt=np.full((8, 10), 5000))
     with pytest.raises(UsageError, match="at least one frame"):
         voice.speak("Hello", prompt=reference, max_s=0.001)
+    with pytest.raises(UsageError, match="`tone` must be left out, but is `calm`: the model knows none"):
+        voice.speak("Hello", prompt=reference, tone="calm")
     with pytest.raises(MissingInputError, match="valle train"):
         Synthesizer.load(tmp_path)
 

@@ -83,7 +83,7 @@ def test_lengths_canvases_and_phonemes_are_learnt_too(configure: Configure, arch
 
 
 @pytest.mark.parametrize("group", [1, 2])
-def test_what_is_made_of_the_same_input_is_told_by_task_text_and_prompt(configure: Configure, group: int) -> None:
+def test_what_is_made_of_the_same_input_is_told_by_task_text_prompt_and_tone(configure: Configure, group: int) -> None:
     rng = np.random.default_rng(0)
     speech, noise, noisy, *voices = (rng.integers(0, 64, (8, 16)).astype(np.uint16) for _ in range(5))
     words = np.concatenate([speech[:, :4], noisy[:, :7], speech[:, 9:]], axis=1)
@@ -97,12 +97,15 @@ def test_what_is_made_of_the_same_input_is_told_by_task_text_and_prompt(configur
         (Condition("ba", "en", speech[:, :0], "cse", words, marked), noisy[:, :9]),
         (Condition("ab", "en", speech[:, :0], "nse", words, marked), noisy),
         (Condition("", "en", voices[0], "vc", noisy), noise[:, :11]),
+        (Condition("ab", "en", voices[0], tone="calm"), noise),
+        (Condition("ab", "en", voices[0], tone="loud"), speech[:, :12]),
+        (Condition("ab", "en", voices[0]), speech),
     ]
     conditions, responses = zip(*taught, strict=True)
     steps = 120
     rate = {"optimizer__lr": 3e-3, "optimizer__warmup_steps": 10, "trainer__max_steps": steps, "data__validation": 0.0}
-    store = MemoryStore([speech], ["ab"], ["reader"], ["en"])
-    trainer = Trainer(configure(model__width=96, model__group=group, **rate), store, quiet=True)
+    store = MemoryStore([speech, noise], ["ab", "ab"], ["calm/reader", "loud/reader"], ["en", "en"])
+    trainer = Trainer(configure(model__width=96, model__group=group, data__tones=True, **rate), store, quiet=True)
     tokenizer = trainer.tokenizer
     documents = [document(tokenizer, condition, codes_KT, 0, 64, group=group) for condition, codes_KT in taught]
     for condition, codes_KT in taught:

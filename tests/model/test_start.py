@@ -68,6 +68,24 @@ def test_symbols_of_the_dataset_are_added(older: Checkpoint, store: MemoryStore,
     assert "字" not in vocabulary(configure(), store).tokens, "a new model's vocabulary depends on no dataset"
 
 
+def test_tones_of_the_dataset_are_added_and_begin_as_the_known_ones(
+    tmp_path: Path, store: MemoryStore, configure: Configure
+) -> None:
+    told = configure(data__tones=True, trainer__out=str(tmp_path / "first"), trainer__max_steps=1)
+    store.speakers = [f"{'calm' if row % 2 else 'loud'}/s" for row in range(len(store.frames))]
+    first = checkpoint.load(train(told, store, quiet=True))
+    assert list(first.tokenizer.tones) == ["calm", "loud"]
+
+    store.speakers = [f"{'loud' if row % 2 else 'new'}/s" for row in range(len(store.frames))]
+    config = configure(data__tones=True, trainer__start_from=str(first.folder))
+    tokenizer, network = begin(config, store)
+    assert tokenizer.tones == {**first.tokenizer.tones, "new": len(first.tokenizer)}
+    weight, before = network.token_embedding.weight, first.network.token_embedding.weight
+    mean = before[list(first.tokenizer.tones.values())].mean(0)
+    assert torch.dist(weight[-1], mean) < 0.5 * torch.dist(weight[-1], before.mean(0))
+    assert vocabulary(configure(trainer__start_from=str(first.folder)), store).tones == first.tokenizer.tones
+
+
 def test_a_fine_tuned_run_stopped_and_resumed_equals_an_uninterrupted_one(
     tmp_path: Path, older: Checkpoint, store: MemoryStore, configure: Configure
 ) -> None:

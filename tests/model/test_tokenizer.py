@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.tokenizer import Tokenizer
-from stages.errors import ArtefactError
+from stages.errors import ArtefactError, UsageError
 from stages.g2p import phonemize
 from stages.languages import LANGUAGES
 
@@ -54,9 +54,23 @@ def test_every_language_and_marker_has_its_own_id() -> None:
     assert len(set(TOKENIZER.tokens)) == len(TOKENIZER)
 
 
+def test_tones_come_last_once_and_are_never_spoken() -> None:
+    one = TOKENIZER.with_tones(["loud", "<x>"])
+    two = one.extended(8, "語").with_tones(["calm", "loud"])
+    assert two.tokens[len(TOKENIZER) :] == ("<tone loud>", "<tone <x>>", "語", "<tone calm>")
+    assert list(two.tones) == ["loud", "<x>", "calm"]
+    assert [two.tokens[two.tone(name)] for name in two.tones] == ["<tone loud>", "<tone <x>>", "<tone calm>"]
+    assert two.decode([two.tone("calm"), *two.encode("a")]) == "a"
+    with pytest.raises(UsageError, match=r"^`tone` must be one that the model knows \(loud, <x>\), but is `calm`.$"):
+        one.tone("calm")
+    with pytest.raises(UsageError, match=r"^`tone` must be left out, but is `calm`: the model knows none."):
+        TOKENIZER.tone("calm")
+
+
 def test_it_is_saved_as_it_is(tmp_path: Path) -> None:
-    TOKENIZER.save(tmp_path / "tokenizer.json")
-    assert Tokenizer.load(tmp_path / "tokenizer.json").tokens == TOKENIZER.tokens
+    tokenizer = TOKENIZER.with_tones(['ruhig "ä"'])
+    tokenizer.save(tmp_path / "tokenizer.json")
+    assert Tokenizer.load(tmp_path / "tokenizer.json").tokens == tokenizer.tokens
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(ArtefactError, match="must be a vocabulary"):
         Tokenizer.load(tmp_path / "tokenizer.json")

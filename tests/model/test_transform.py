@@ -40,7 +40,7 @@ def run(folder: Path) -> Path:
     config = make_config(
         **{"data__tasks": weights, "data__modes": MODES, "data__max_s": 2.0, "data__validation": 0.3},
         **{"trainer__out": str(folder / "run"), "trainer__max_steps": 3, "trainer__validate_every": 3},
-        model__group=4,
+        **{"model__group": 4, "data__tones": True},
     )
     train(config, store, quiet=True)
     assert "validation/loss" in (folder / "run" / "log.jsonl").read_text()
@@ -92,8 +92,9 @@ def test_the_network_is_asked_as_it_was_taught(
     monkeypatch.setattr(voice, "_say", lambda condition, *_, **__: conditions.append(condition))
     voice.transform("cse", recording, text="Hello.", replace_s=(0.4, 0.8))
     voice.transform("tse", recording, prompt=recording)
-    voice.transform("ns", recording, text="Hello.", language="de")
+    voice.transform("ns", recording, text="Hello.", language="de", tone="g")
     edit, wordless, spoken = conditions
+    assert (edit.tone, spoken.tone) == ("", "g")
     assert edit.input_KS.shape == (8, 90)
     assert np.flatnonzero(edit.replaced_S).tolist() == list(range(30, 60))
     assert (edit.language, edit.prompt_KP.shape, edit.task) == ("en", (8, 0), "cse")
@@ -185,11 +186,16 @@ def test_the_command(run: Path, recording: Path, tmp_path: Path, monkeypatch, ca
     told = json.loads(capsys.readouterr().out)
     assert told["phonemes"]
     assert probe(out).samples / 24_000 == pytest.approx(told["seconds"], abs=1e-3)
-    assert valle(monkeypatch, "transform", "ns", recording, out, *shared) == 0
+    assert valle(monkeypatch, "transform", "ns", recording, out, "--tone", "g", *shared) == 0
     assert probe(out).samples == 28_800
     capsys.readouterr()
     assert valle(monkeypatch, "transform", "vc", recording, out, *shared) == 2
     assert capsys.readouterr().err.strip() == "error: The task `vc` needs a `prompt`: a recording of the voice."
+    assert valle(monkeypatch, "transform", "ns", recording, out, "--tone", "calm", *shared) == 2
+    told = "error: `tone` must be one that the model knows (g), but is `calm`.\n"
+    assert capsys.readouterr().err == told
+    assert valle(monkeypatch, "synth", "Hello.", recording, out, "--tone", "calm", *shared) == 2
+    assert capsys.readouterr().err == told
     assert valle(monkeypatch, "transform", "cse", recording, out, "--replace", "soon", *shared) == 2
     assert "must read `START-END`" in capsys.readouterr().err
 
