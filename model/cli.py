@@ -14,6 +14,7 @@ import typer
 from stages.console import run_app
 
 if TYPE_CHECKING:
+    from model.decoding import Decoding
     from model.inference import Speech
 
 app = typer.Typer(
@@ -65,10 +66,28 @@ def train(
 
 
 class Mode(StrEnum):
-    """How codebook 0 is made."""
+    """How codebook 0 is made; the values of `model.decoding.FirstMode`."""
 
     AR = "ar"
     NAR_LEN = "nar-len"
+
+
+ModeOption = Annotated[Mode, typer.Option(help="ar: frame by frame; nar-len: its length, then all at once.")]
+Steps = Annotated[int, typer.Option(help="With nar-len: passes of the network.")]
+Guidance = Annotated[float, typer.Option(help="With nar-len: how strictly what is given holds; 1 is off.")]
+Temperature = Annotated[float, typer.Option(help="0 is greedy, 1 the model's own spread.")]
+TopK = Annotated[int, typer.Option(help="Only the k likeliest codes; 0 for all.")]
+TopP = Annotated[float, typer.Option(help="Only the likeliest codes of this probability.")]
+
+
+def _decoding(mode: Mode, sampling: tuple[float, int, float], unmasking: tuple[int, float]) -> "Decoding":
+    """Returns what the options ask for: temperature, top-k and top-p; steps and guidance."""
+    from model.decoding import Decoding
+    from model.masked import Unmasking
+    from model.samplers import Sampling
+
+    drawn = Sampling(*sampling)
+    return Decoding(mode.value, drawn, Unmasking(*unmasking, sampling=drawn))
 
 
 @app.command()
@@ -78,12 +97,12 @@ def synth(
     out: Annotated[Path, typer.Argument(help="The WAV file to write.")],
     *,
     model: Annotated[Path, typer.Option(help="A run's folder, a checkpoint or an exported file.")],
-    mode: Annotated[Mode, typer.Option(help="ar: frame by frame; nar-len: its length, then all at once.")] = Mode.AR,
-    steps: Annotated[int, typer.Option(help="With nar-len: passes of the network.")] = 25,
-    guidance: Annotated[float, typer.Option(help="With nar-len: how strictly text and voice hold; 1 is off.")] = 2.5,
-    temperature: Annotated[float, typer.Option(help="0 is greedy, 1 the model's own spread.")] = 1.0,
-    top_k: Annotated[int, typer.Option(help="Only the k likeliest codes; 0 for all.")] = 0,
-    top_p: Annotated[float, typer.Option(help="Only the likeliest codes of this probability.")] = 1.0,
+    mode: ModeOption = Mode.AR,
+    steps: Steps = 25,
+    guidance: Guidance = 2.5,
+    temperature: Temperature = 1.0,
+    top_k: TopK = 0,
+    top_p: TopP = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same speech.")] = 0,
     language: Annotated[str | None, typer.Option(help="Code such as en; told from the text if not given.")] = None,
     tone: Annotated[str | None, typer.Option(help="A group of the training set, as one of whom to speak.")] = None,
@@ -97,11 +116,9 @@ def synth(
 ) -> None:
     """Speak a text in the voice of a recording."""
     from model.inference import Synthesizer
-    from model.masked import Unmasking
-    from model.samplers import Sampling
     from stages.audio import write_wav
 
-    sampling = Sampling(temperature, top_k, top_p)
+    decoding = _decoding(mode, (temperature, top_k, top_p), (steps, guidance))
     voice = Synthesizer.load(model, device, codec=codec, codec_weights=codec_weights)
     speech = voice.speak(
         text,
@@ -111,9 +128,7 @@ def synth(
         tone=tone,
         seed=seed,
         max_s=max_s,
-        mode=mode.value,
-        ar=sampling,
-        unmasking=Unmasking(steps, guidance, sampling=sampling),
+        decoding=decoding,
     )
     write_wav(out, speech.samples, speech.sample_rate)
     _tell(speech, out, voice.checkpoint.folder, as_json=as_json, quiet=quiet)
@@ -148,12 +163,12 @@ def transform(
     replace: Annotated[
         str | None, typer.Option(metavar="START-END", help="With cse and nse: what to replace, in seconds: 1.2-1.8.")
     ] = None,
-    mode: Annotated[Mode, typer.Option(help="ar: frame by frame; nar-len: its length, then all at once.")] = Mode.AR,
-    steps: Annotated[int, typer.Option(help="With nar-len: passes of the network.")] = 25,
-    guidance: Annotated[float, typer.Option(help="With nar-len: how strictly input and text hold; 1 is off.")] = 2.5,
-    temperature: Annotated[float, typer.Option(help="0 is greedy, 1 the model's own spread.")] = 1.0,
-    top_k: Annotated[int, typer.Option(help="Only the k likeliest codes; 0 for all.")] = 0,
-    top_p: Annotated[float, typer.Option(help="Only the likeliest codes of this probability.")] = 1.0,
+    mode: ModeOption = Mode.AR,
+    steps: Steps = 25,
+    guidance: Guidance = 2.5,
+    temperature: Temperature = 1.0,
+    top_k: TopK = 0,
+    top_p: TopP = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same speech.")] = 0,
     language: Annotated[str | None, typer.Option(help="Code such as en; told from the text if not given.")] = None,
     tone: Annotated[str | None, typer.Option(help="A group of the training set, as one of whom to speak.")] = None,
@@ -166,12 +181,10 @@ def transform(
 ) -> None:
     """Make speech of speech: without noise, of one speaker of two, edited, in another voice."""
     from model.inference import Synthesizer
-    from model.masked import Unmasking
-    from model.samplers import Sampling
     from model.transform import parse_stretch
     from stages.audio import write_wav
 
-    sampling = Sampling(temperature, top_k, top_p)
+    decoding = _decoding(mode, (temperature, top_k, top_p), (steps, guidance))
     replace_s = parse_stretch(replace) if replace else None
     voice = Synthesizer.load(model, device, codec=codec, codec_weights=codec_weights)
     speech = voice.transform(
@@ -184,9 +197,7 @@ def transform(
         tone=tone,
         seed=seed,
         max_s=max_s,
-        mode=mode.value,
-        ar=sampling,
-        unmasking=Unmasking(steps, guidance, sampling=sampling),
+        decoding=decoding,
     )
     write_wav(out, speech.samples, speech.sample_rate)
     _tell(speech, out, voice.checkpoint.folder, as_json=as_json, quiet=quiet)
@@ -242,6 +253,12 @@ def evaluate(
     ] = "none",
     dnsmos: Annotated[Path | None, typer.Option(help="DNSMOS P.835's sig_bak_ovr.onnx.")] = None,
     limit: Annotated[int | None, typer.Option(help="So many utterances, spread over the list.")] = None,
+    mode: ModeOption = Mode.AR,
+    steps: Steps = 25,
+    guidance: Guidance = 2.5,
+    temperature: Temperature = 1.0,
+    top_k: TopK = 0,
+    top_p: TopP = 1.0,
     seed: Annotated[int, typer.Option(help="Of prompts, speech and intervals.")] = 0,
     out: Annotated[Path | None, typer.Option(help="A folder for the waves and rows.jsonl.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -254,10 +271,13 @@ def evaluate(
     from model.judges import load_judges
     from model.protocols import read_trials
 
+    decoding = _decoding(mode, (temperature, top_k, top_p), (steps, guidance))
     trials = read_trials(protocol, listed, root=root, limit=limit, seed=seed)
     judges = load_judges(asr=asr, speaker=speaker, dnsmos=dnsmos, device=device)
     voice = Synthesizer.load(model, device)
-    report = evaluation.evaluate(voice, protocol, trials, judges, seed=seed, out=out, quiet=quiet or as_json)
+    report = evaluation.evaluate(
+        voice, protocol, trials, judges, decoding=decoding, seed=seed, out=out, quiet=quiet or as_json
+    )
     typer.echo(json.dumps(report, ensure_ascii=False) if as_json else evaluation.table(report))
 
 

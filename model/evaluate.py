@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 import torch
 
+from model.decoding import Decoding
 from model.judges import SAMPLE_RATE, Judges, Vector, similarity
 from model.metrics import Interval, bootstrap, characters, distance, error_rate, phones
 from model.protocols import PROTOCOLS, Clip, Trial
@@ -86,6 +87,7 @@ def evaluate(
     trials: Sequence[Trial],
     judges: Judges,
     *,
+    decoding: Decoding = Decoding(),  # noqa: B008 (frozen)
     seed: int = 0,
     out: Path | None = None,
     quiet: bool = True,
@@ -103,18 +105,20 @@ def evaluate(
         protocol: A row of `PROTOCOLS`.
         trials: As `read_trials` returns them.
         judges: Who scores.
+        decoding: How the model speaks.
         seed: Of the model's draws, a different one for each utterance, and of the bootstrap.
         out: Where to write `rows.jsonl` and `<system>/<utterance>.wav`; nothing is written if not given.
         quiet: Show no progress.
 
     Returns:
-        Plain values: `protocol`, `model`, `utterances`, `seed`, `judges` (by role), `systems` (for each system its
-        means with intervals, `wer_corpus`, and for the model `rtf` and `cut`) and `notes`.
+        Plain values: `protocol`, `model`, `utterances`, `decoding` (in words), `seed`, `judges` (by role), `systems`
+        (for each system its means with intervals, `wer_corpus`, and for the model `rtf` and `cut`) and `notes`.
 
     Raises:
-        UsageError: if `out` holds an evaluation, or a text has no words.
+        UsageError: if `out` holds an evaluation, a text has no words, or the model wasn't trained in the mode.
         AudioError: if a recording can't be read.
     """
+    voice.check_trained(*decoding.modes)
     systems = SYSTEMS if all(trial.truth for trial in trials) else (MODEL,)
     if judges.recogniser:
         _check_texts(trials, protocol)
@@ -122,7 +126,7 @@ def evaluate(
     with ExitStack() as stack:
         file = stack.enter_context(_open_rows(out)) if out else None
         for trial in _progress(trials, quiet=quiet):
-            for row in _score(voice, protocol, trial, judges, systems, seed=seed, out=out):
+            for row in _score(voice, protocol, trial, judges, systems, decoding=decoding, seed=seed, out=out):
                 rows.append(row)
                 if file:
                     file.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -131,6 +135,7 @@ def evaluate(
         "protocol": protocol,
         "model": str(voice.checkpoint.folder),
         "utterances": len(trials),
+        "decoding": str(decoding),
         "seed": seed,
         "judges": {role: judge.name for role, judge in _named(judges).items() if judge},
         "systems": {system: summarise([row for row in rows if row["system"] == system], seed) for system in systems},
@@ -162,7 +167,8 @@ def table(report: dict[str, Any]) -> str:
         cells = [_cell(Interval(**summary[name]), *COLUMNS[name][1:]) for name in measured]
         lines.append([system, *cells, f"{summary['rtf']:.2f}" if "rtf" in summary else "-"])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    shown = [f"{report['protocol']}: {report['utterances']} utterances, seed {report['seed']}, {report['model']}"]
+    about = f"{report['utterances']} utterances, {report['decoding']}, seed {report['seed']}"
+    shown = [f"{report['protocol']}: {about}, {report['model']}"]
     shown += ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     shown.append("Means over utterances [95 % bootstrap interval]; RTF: seconds of computing per second of speech.")
     shown += [f"{role}: {name}" for role, name in report["judges"].items()]
@@ -177,6 +183,7 @@ def _score(
     judges: Judges,
     systems: Sequence[str],
     *,
+    decoding: Decoding,
     seed: int,
     out: Path | None,
 ) -> Iterator[dict[str, Any]]:
@@ -186,7 +193,7 @@ def _score(
     codes_KP = voice.prompt_codes(prompt.at(voice.codec.sample_rate))
     original, resynthesised = (_embed(judges, sound) for sound in (prompt, _decode(voice, codes_KP)))
     for system in systems:
-        spoken = _speak(voice, trial, system, codes_KP, seed)
+        spoken = _speak(voice, trial, system, codes_KP, decoding=decoding, seed=seed)
         row: dict[str, Any] = {"system": system, "id": trial.id}
         heard = spoken.whole.at(SAMPLE_RATE)
         if judges.recogniser:
@@ -203,7 +210,9 @@ def _score(
         yield row
 
 
-def _speak(voice: "Synthesizer", trial: Trial, system: str, codes_KP: Codes, seed: int) -> Spoken:
+def _speak(
+    voice: "Synthesizer", trial: Trial, system: str, codes_KP: Codes, *, decoding: Decoding, seed: int
+) -> Spoken:
     """Returns the trial as a system speaks it."""
     start_s = trial.prompt.length_s if trial.continues and trial.prompt.length_s else 0.0
     if system == MODEL:
@@ -213,6 +222,7 @@ def _speak(voice: "Synthesizer", trial: Trial, system: str, codes_KP: Codes, see
             prompt_text=trial.prompt_text,
             language=trial.language,
             seed=zlib.crc32(f"{seed} {trial.id}".encode()),
+            decoding=decoding,
         )
         own = Sound(speech.samples, speech.sample_rate)
         if not trial.continues:

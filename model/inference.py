@@ -6,18 +6,18 @@ Axes: K codebooks, P prompt frames, T response frames.
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy.typing as npt
 import torch
 
 from model.checkpoint import Checkpoint, load
+from model.decoding import Decoding
 from model.device import resolve_device
 from model.documents import Condition, Mode
 from model.generate import generate, generate_rest
 from model.hearing import Heard, hear
-from model.masked import Unmasking, generate_masked, predict_frames
-from model.samplers import GREEDY, PLAIN, Sampling
+from model.masked import generate_masked, predict_frames
 from model.tasks import TRANSFORMS, Transform
 from model.transform import check_task, replaced_frames
 from stages.errors import CodecError, TextError, UsageError
@@ -26,8 +26,6 @@ from stages.records import Codes, Wave
 if TYPE_CHECKING:
     from stages.codecs import Codec
 
-DEFAULT = Unmasking()
-"""What `valle synth --mode nar-len` does unless told otherwise."""
 _STRESS = frozenset("ˈˌ")
 _PUNCTUATION = frozenset(",.;:!?…—¿¡")
 
@@ -59,17 +57,6 @@ class Speech:
     def duration_s(self) -> float:
         """Seconds of audio."""
         return len(self.samples) / self.sample_rate
-
-
-@dataclass(frozen=True, slots=True)
-class Decoding:
-    """How a response is made; see `Synthesizer.speak`."""
-
-    mode: Literal["ar", "nar-len"]
-    seed: int
-    ar: Sampling
-    nar: Sampling
-    unmasking: Unmasking
 
 
 class Synthesizer:
@@ -134,10 +121,7 @@ class Synthesizer:
         tone: str | None = None,
         seed: int = 0,
         max_s: float | None = None,
-        mode: Literal["ar", "nar-len"] = "ar",
-        ar: Sampling = PLAIN,
-        nar: Sampling = GREEDY,
-        unmasking: Unmasking = DEFAULT,
+        decoding: Decoding = Decoding(),  # noqa: B008 (frozen)
     ) -> Speech:
         """Speaks a text in the voice of the prompt.
 
@@ -149,10 +133,7 @@ class Synthesizer:
             tone: The group of the training set as one of whom to speak, for a model trained with `data.tones`.
             seed: Of all draws: the same seed gives the same speech on the same device.
             max_s: Longest response, in seconds; the longest utterance of the training set if not given.
-            mode: How codebook 0 is made: frame by frame, or all at once after its length.
-            ar: How codebook 0 is drawn frame by frame.
-            nar: How the other codebooks are drawn.
-            unmasking: How codebook 0 is made all at once.
+            decoding: How its codes are chosen.
 
         Raises:
             TextError: if the text is empty or its language isn't known.
@@ -160,12 +141,11 @@ class Synthesizer:
             CodecError: if the prompt's codes don't fit the model.
             UsageError: if `max_s` leaves no frame, or if the model wasn't trained in the mode or doesn't know the tone.
         """
-        self._check_trained(*(("ar",) if mode == "ar" else ("nar-len", "len")))
+        self.check_trained(*decoding.modes)
         started = time.perf_counter()
         max_frames = self._max_frames(max_s)
         condition = self.condition(text, prompt, prompt_text=prompt_text, language=language, tone=tone)
-        decoding = Decoding(mode, seed, ar, nar, unmasking)
-        return self._say(condition, 1, max_frames, decoding, started=started)
+        return self._say(condition, 1, max_frames, decoding, seed=seed, started=started)
 
     def transform(
         self,
@@ -179,10 +159,7 @@ class Synthesizer:
         tone: str | None = None,
         seed: int = 0,
         max_s: float | None = None,
-        mode: Literal["ar", "nar-len"] = "ar",
-        ar: Sampling = PLAIN,
-        nar: Sampling = GREEDY,
-        unmasking: Unmasking = DEFAULT,
+        decoding: Decoding = Decoding(),  # noqa: B008 (frozen)
     ) -> Speech:
         """Makes speech of speech: without noise, of one speaker of two, edited, in another voice (`model.tasks`).
 
@@ -199,10 +176,7 @@ class Synthesizer:
             tone: As in `speak`.
             seed: Of all draws, as in `speak`.
             max_s: Longest input and response, in seconds; the longest utterance of the training set if not given.
-            mode: As in `speak`; so are the rest.
-            ar: How codebook 0 is drawn frame by frame.
-            nar: How the other codebooks are drawn.
-            unmasking: How codebook 0 is made all at once.
+            decoding: As in `speak`.
 
         Raises:
             UsageError: if the model wasn't trained on the task or in the mode or doesn't know the tone, or if the task
@@ -214,7 +188,7 @@ class Synthesizer:
         trained = self.checkpoint.config.data
         check_task(task, trained, self.checkpoint.folder, text=text, prompted=prompt is not None, edits=bool(replace_s))
         same_length = TRANSFORMS[task].same_length
-        self._check_trained(*(("ar",) if mode == "ar" else ("nar-len",) if same_length else ("nar-len", "len")))
+        self.check_trained(*(decoding.modes[:1] if same_length else decoding.modes))
         started = time.perf_counter()
         max_frames = self._max_frames(max_s)
         input_KS = self.prompt_codes(audio, "audio")
@@ -229,12 +203,12 @@ class Synthesizer:
         replaced_S = None if replace_s is None else replaced_frames(frames, rate, *replace_s)
         condition = Condition(phonemes, code, prompt_KP, task, input_KS, replaced_S, self._tone(tone))
         least, most = (frames, frames) if same_length else (1, max_frames)
-        return self._say(condition, least, most, Decoding(mode, seed, ar, nar, unmasking), started=started)
+        return self._say(condition, least, most, decoding, seed=seed, started=started)
 
-    def _say(self, condition: Condition, least: int, most: int, decoding: Decoding, *, started: float) -> Speech:
+    def _say(self, condition: Condition, least: int, most: int, how: Decoding, *, seed: int, started: float) -> Speech:
         """Returns a response of `least` to `most` frames."""
-        identity, how = self.checkpoint.meta.codec, decoding
-        generator = torch.Generator(self.device).manual_seed(how.seed)
+        identity = self.checkpoint.meta.codec
+        generator = torch.Generator(self.device).manual_seed(seed)
         said = self.network, self.checkpoint.tokenizer, [condition]
         if how.mode == "ar":
             (codes_KT,) = generate(
@@ -274,12 +248,13 @@ class Synthesizer:
         """
         from stages.languages import normalise_code
 
-        self._check_trained("stt")
+        self.check_trained("stt")
         code = normalise_code(language) if language else None
         codes_KT = self.prompt_codes(speech)
         return hear(self.network, self.checkpoint.tokenizer, [codes_KT], max_tokens=max_tokens, language=code)[0]
 
-    def _check_trained(self, *modes: Mode) -> None:
+    def check_trained(self, *modes: Mode) -> None:
+        """Raises `UsageError` if the model wasn't trained in one of the modes."""
         trained = self.checkpoint.config.data.modes
         if missing := [mode for mode in modes if not trained.get(mode)]:
             learnt = ", ".join(f"`{mode}`" for mode, weight in trained.items() if weight)

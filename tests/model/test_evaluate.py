@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from model.cli import main
+from model.decoding import Decoding
 from model.evaluate import RESYNTHESIS, SYSTEMS, TRUTH, evaluate, summarise, table
 from model.inference import Synthesizer
 from model.judges import SAMPLE_RATE, Judges, Resemblyzer
 from model.metrics import Interval
 from model.protocols import Trial, read_trials
+from model.samplers import GREEDY
 from model.trainer import train
 from stages.audio import probe, read, read_at, write_wav
 from stages.codecs import codec_identity
@@ -34,7 +36,8 @@ SENTENCES = {
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("evaluate") / "run"
-    config = make_config(trainer__out=str(folder), trainer__max_steps=2, data__max_s=0.8)
+    modes = dict.fromkeys(("ar", "nar", "nar-len", "len"), 1.0)
+    config = make_config(trainer__out=str(folder), trainer__max_steps=2, data__max_s=0.8, data__modes=modes)
     train(config, make_store(codec=codec_identity("embedded")), quiet=True)
     return folder
 
@@ -138,6 +141,12 @@ def test_one_seed_one_report(voice: Synthesizer, corpus: Path, tmp_path: Path) -
         evaluate(voice, "ls-pc", trials, Judges(), seed=seed, out=tmp_path / name)
     waves = {name: (tmp_path / name / "model/1-1-0000.wav").read_bytes() for name in "abc"}
     assert waves["a"] == waves["b"] != waves["c"]
+    for seed in (1, 2):
+        evaluate(
+            voice, "ls-pc", trials[:1], Judges(), seed=seed, decoding=Decoding(ar=GREEDY), out=tmp_path / str(seed)
+        )
+    greedy = [next((tmp_path / name / "model").iterdir()).read_bytes() for name in "12"]
+    assert greedy[0] == greedy[1], "speaks as it is told to"
     evaluate(voice, "ls-pc", trials[1:], Judges(), seed=1, out=tmp_path / "d")
     again = (tmp_path / "d/model/1-1-0002.wav").read_bytes()
     assert again == (tmp_path / "a/model/1-1-0002.wav").read_bytes(), "whatever stands before it"
@@ -196,11 +205,12 @@ def test_numbers_and_table_are_those_of_the_rows() -> None:
     assert Interval(**summary["cer"]) == Interval(*[pytest.approx(0.1)] * 3)
     report = {
         **{"protocol": "ls-pc", "utterances": 2, "seed": 0, "model": "run", "notes": ["all is well"]},
+        "decoding": str(Decoding()),
         "judges": {"recogniser": "ears"},
         "systems": {"model": summary},
     }
     lines = table(report).splitlines()
-    assert lines[0] == "ls-pc: 2 utterances, seed 0, run"
+    assert lines[0] == "ls-pc: 2 utterances, ar, temperature 1, top-k 0, top-p 1, seed 0, run"
     assert lines[1].split("  ")[-1] == "RTF"
     assert lines[2].startswith("model  25.0 [0.0, 50.0]  10.0 [10.0, 10.0]  20.0 [20.0, 20.0]  2.00")
     assert lines[-2:] == ["recogniser: ears", "note: all is well"]
@@ -221,8 +231,10 @@ def test_the_command_shows_a_table_or_json(
     valle: Callable[..., int], run: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = "eval", "--list", corpus / "ls-pc.lst", "--protocol", "ls-pc", "--model", run, "--device", "cpu"
-    assert valle(*words, "--asr", "none", "--speaker", "resemblyzer", "--limit", 2, "--json") == 0
+    how = "--mode", "nar-len", "--steps", 2, "--guidance", 1.5, "--temperature", 0.5, "--top-k", 9, "--top-p", 0.9
+    assert valle(*words, "--asr", "none", "--speaker", "resemblyzer", "--limit", 2, *how, "--json") == 0
     report = json.loads(capsys.readouterr().out)
+    assert report["decoding"] == "nar-len, 2 steps, guidance 1.5, temperature 0.5, top-k 9, top-p 0.9"
     assert report["utterances"] == 2
     assert "stand-in" in report["judges"]["speaker"]
     (tmp_path / "list").write_bytes((corpus / "ls-pc.lst").read_bytes())

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from model.cli import main
+from model.decoding import Decoding
 from model.inference import Synthesizer
 from model.samplers import GREEDY
 from model.trainer import train
@@ -60,7 +61,10 @@ def test_one_seed_one_wave(voice: Synthesizer, reference: Path) -> None:
     one, two, other = (voice.speak("Hello.", prompt=reference, seed=seed, max_s=0.5) for seed in (1, 1, 2))
     assert np.array_equal(one.samples, two.samples)
     assert not np.array_equal(one.codes, other.codes)
-    greedy = [voice.speak("Hello.", prompt=reference, seed=seed, max_s=0.5, ar=GREEDY).codes for seed in (1, 2)]
+    greedy = [
+        voice.speak("Hello.", prompt=reference, seed=seed, max_s=0.5, decoding=Decoding(ar=GREEDY)).codes
+        for seed in (1, 2)
+    ]
     assert np.array_equal(*greedy)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from model.cli import Task, main
 from model.dataset import Examples
+from model.decoding import Decoding, FirstMode
 from model.inference import Synthesizer
 from model.masked import Unmasking
 from model.tasks import DRAWN, TRANSFORMS, Transform
@@ -24,6 +25,7 @@ from tests.model.conftest import make_config, make_store
 
 MODES = dict.fromkeys(("ar", "nar", "nar-len", "len"), 1.0)
 QUICK = Unmasking(steps=2, guidance=2.0)
+ALL_AT_ONCE = Decoding("nar-len", unmasking=QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +71,9 @@ def asked(task: Transform, recording: Path) -> dict[str, object]:
 
 @pytest.mark.parametrize("mode", ["ar", "nar-len"])
 @pytest.mark.parametrize("task", TRANSFORMS)
-def test_every_task_speaks(voice: Synthesizer, recording: Path, task: Transform, mode) -> None:
-    speech = voice.transform(task, recording, **asked(task, recording), mode=mode, unmasking=QUICK, max_s=1.5)  # type: ignore[arg-type]
+def test_every_task_speaks(voice: Synthesizer, recording: Path, task: Transform, mode: FirstMode) -> None:
+    decoding = Decoding(mode, unmasking=QUICK)
+    speech = voice.transform(task, recording, **asked(task, recording), decoding=decoding, max_s=1.5)  # type: ignore[arg-type]
     frames = speech.codes.shape[1]
     assert speech.codes.shape[0] == 8
     assert speech.duration_s == pytest.approx(frames / 75)
@@ -81,7 +84,7 @@ def test_every_task_speaks(voice: Synthesizer, recording: Path, task: Transform,
     else:
         assert 1 <= frames <= 112
         assert speech.cut == (frames == 112)
-    again = voice.transform(task, recording, **asked(task, recording), mode=mode, unmasking=QUICK, max_s=1.5)  # type: ignore[arg-type]
+    again = voice.transform(task, recording, **asked(task, recording), decoding=decoding, max_s=1.5)  # type: ignore[arg-type]
     assert (again.codes == speech.codes).all()
 
 
@@ -139,7 +142,7 @@ def test_a_task_or_mode_that_was_never_trained_is_refused(folder: Path, recordin
     with pytest.raises(UsageError, match="never trained on the task `ns`, only on `tts`, `cse`"):
         voice.transform("ns", recording)
     with pytest.raises(UsageError, match="never trained in the mode `nar-len`"):
-        voice.transform("cse", recording, text="Hello.", replace_s=(0.1, 0.2), mode="nar-len")
+        voice.transform("cse", recording, text="Hello.", replace_s=(0.1, 0.2), decoding=ALL_AT_ONCE)
 
 
 def test_a_task_of_known_length_needs_no_mode_len(voice: Synthesizer, recording: Path, monkeypatch) -> None:
@@ -156,9 +159,9 @@ def test_a_task_of_known_length_needs_no_mode_len(voice: Synthesizer, recording:
             }
         ),
     )
-    assert voice.transform("ns", recording, mode="nar-len", unmasking=QUICK).codes.shape == (8, 90)
+    assert voice.transform("ns", recording, decoding=ALL_AT_ONCE).codes.shape == (8, 90)
     with pytest.raises(UsageError, match="mode `len`"):
-        voice.transform("vc", recording, prompt=recording, mode="nar-len")
+        voice.transform("vc", recording, prompt=recording, decoding=ALL_AT_ONCE)
 
 
 def test_a_stretch_is_read_and_marked() -> None:
