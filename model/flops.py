@@ -51,11 +51,12 @@ def training_flops(network: Decoder, lengths: Sequence[int], causal: int, predic
     """
     pairs = sum(length**2 / (2 if number < causal else 1) for number, length in enumerate(lengths))
     attention = 3 * 4 * pairs * network.config.width * network.config.layers  # q k, and the weights times v
-    heads = [*network.heads, network.heads[0]]
+    heads = list(map(_per_position, network.heads))
+    heads.append(heads[0] / network.config.group)  # a canvas asks head 0 for one frame of a group
     return (
         attention
         + sum(lengths) * _per_position(network.blocks)
-        + sum(rows * _per_position(head) for rows, head in zip(predicted, heads, strict=True))
+        + sum(rows * head for rows, head in zip(predicted, heads, strict=True))
     )
 
 

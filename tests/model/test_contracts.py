@@ -30,7 +30,7 @@ from tests.model.conftest import REAL_CODES, make_config, task_store
 from tests.model.test_trainer import after_step, assert_same, log_of, weights
 
 ROOT = Path(__file__).resolve().parents[2]
-EVERY_ARCH = pytest.mark.parametrize("arch", ARCHS)
+SHAPES = pytest.mark.parametrize("shape", [*({"model__arch": arch} for arch in ARCHS), {"model__group": 2}], ids=str)
 
 
 def config_of(arch: Arch, out: Path, **settings: object) -> TrainConfig:
@@ -59,14 +59,14 @@ def documents(examples: Examples) -> list[Document]:
     return [examples.document(draw) for draw in found.values()]
 
 
-@EVERY_ARCH
+@SHAPES
 @pytest.mark.parametrize("kind", ["uneven", "real"])
 def test_steps_lower_the_loss_of_every_task_and_every_head(
-    tmp_path: Path, kind: Literal["uneven", "real"], arch: Arch
+    tmp_path: Path, kind: Literal["uneven", "real"], shape: dict[str, object]
 ) -> None:
     if kind == "real" and not REAL_CODES.is_dir():
         pytest.skip(f"no real codes at {REAL_CODES.name}: put them beside the checkout to run this test")
-    trainer = Trainer(config_of(arch, tmp_path, trainer__max_steps=100), task_store(kind), quiet=True)
+    trainer = Trainer(config_of("llama", tmp_path, **shape, trainer__max_steps=100), task_store(kind), quiet=True)
     batch = collate(documents(trainer.stream.examples), 8)
     reports = []
     for step in range(9):
@@ -78,9 +78,9 @@ def test_steps_lower_the_loss_of_every_task_and_every_head(
         assert reports[-1][name] < 0.97 * loss, name
 
 
-@EVERY_ARCH
-def test_packing_is_padding(tmp_path: Path, arch: Arch) -> None:
-    trainer = Trainer(config_of(arch, tmp_path), task_store(), quiet=True)
+@SHAPES
+def test_packing_is_padding(tmp_path: Path, shape: dict[str, object]) -> None:
+    trainer = Trainer(config_of("llama", tmp_path, **shape), task_store(), quiet=True)
     network, batch = trainer.raw_network, collate(documents(trainer.stream.examples), 8)
     wide, lengths_B, causal_B = padded(batch)
     attends = Packed(batch.lengths, batch.causal, torch.device("cpu")), Padded(lengths_B, causal_B, max(batch.lengths))

@@ -13,11 +13,14 @@ from model.tokenizer import Tokenizer
 
 def test_a_hand_count() -> None:
     network = Decoder(ModelConfig(width=8, layers=1, heads=2, feedforward=12), 5, 2, 3)
+    grouped = Decoder(ModelConfig(width=8, layers=1, heads=2, feedforward=12, group=4), 5, 2, 3)
     blocks = 8 * 24 + 8 * 8 + 8 * 24 + 12 * 8  # qkv, out, gate and up, down
     heads = 2 * (8 * 4) + 4 * (8 * 3) + 1 * (8 * 5) + 3 * (8 * 4)  # the canvas uses head 0
     causal, full = 4 * (10**2 / 2) * 8, 4 * 6**2 * 8
     wanted = 3 * (2 * 16 * blocks + 2 * heads + causal + full)
     assert training_flops(network, [10, 6], 1, [2, 4, 1, 3]) == wanted
+    more = 3 * 2 * 2 * (8 * 4 * 3)  # at the two positions of mode ar
+    assert training_flops(grouped, [10, 6], 1, [2, 4, 1, 3]) == wanted + more
 
 
 @pytest.mark.parametrize("kv_heads", [None, 2])
