@@ -3,6 +3,7 @@
 import re
 import resource
 import shutil
+import sys
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,13 +36,15 @@ KINDS = (
 
 @contextmanager
 def files_of_at_most(size: int) -> Iterator[None]:
-    """Limits the files that this process writes, as `ulimit -f` does."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    """Limits the files that this process writes, as `ulimit -f` does; no `.pyc` is written, which might be cut."""
+    before, keep = resource.getrlimit(resource.RLIMIT_FSIZE), sys.dont_write_bytecode
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    sys.dont_write_bytecode = True
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        sys.dont_write_bytecode = keep
 
 
 def assert_clear(err: str) -> None:

@@ -285,7 +285,10 @@ def test_a_llama_from_elsewhere_is_refused(hf: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("form", "name"), [("hf", "hf"), ("safetensors", "model.safetensors")])
-def test_nothing_half_written_stays_where_the_disk_is_full(run: Path, tmp_path: Path, form: Format, name: str) -> None:
+def test_nothing_half_written_stays_where_the_disk_is_full(
+    run: Path, tmp_path: Path, form: Format, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.dont_write_bytecode", True)  # a cut .pyc would break every Python after this one
     limit, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, most))
     try:
