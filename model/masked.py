@@ -102,6 +102,8 @@ def generate_masked(
     guided = unmasking.guidance > 1
     asked = [*conditions, *(condition.dropped() for condition in conditions)] if guided else conditions
     for step in range(unmasking.steps):
+        if not any(masked_T.any() for masked_T in masked):  # a short canvas is full before the last step
+            break
         shown = zip(asked, canvases * (1 + guided), masked * (1 + guided), strict=True)
         logits_MV = _canvas_logits(network, [canvas(tokenizer, *one) for one in shown])
         if guided:

@@ -1,5 +1,6 @@
 """Filling a canvas: every frame is decided, guidance is the formula, a batch gives its singles."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 import torch
 
 from model.config import Arch
-from model.documents import Condition
-from model.masked import Unmasking, generate_masked, guide, predict_frames
+from model.documents import Condition, Document
+from model.masked import Unmasking, _canvas_logits, generate_masked, guide, predict_frames
+from model.network import Decoder
 from model.samplers import GREEDY, Sampling
 from stages.errors import UsageError
 from tests.model.test_generate import CONDITIONS, TOKENIZER, decisive
@@ -37,6 +39,20 @@ def test_a_batch_gives_what_its_singles_give(arch: Arch) -> None:
     together = fill(CONDITIONS, FRAMES, arch=arch, sampling=GREEDY)
     for condition, frames, wanted in zip(CONDITIONS, FRAMES, together, strict=True):
         np.testing.assert_array_equal(fill([condition], [frames], arch=arch, sampling=GREEDY)[0], wanted)
+
+
+def test_a_canvas_that_is_full_early_takes_no_more_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def counted(network: Decoder, documents: Sequence[Document]) -> torch.Tensor:
+        asked.append(sum(len(item.rows_M) for item in documents))
+        return _canvas_logits(network, documents)
+
+    monkeypatch.setattr("model.masked._canvas_logits", counted)
+    (codes,) = fill(CONDITIONS[:1], [3], steps=25)
+    assert codes.shape == (1, 3)
+    assert 0 not in asked
+    assert len(asked) < 25, "cos(20 / 25 * pi / 2) of 3 frames is less than one"
 
 
 def test_a_seed_repeats_and_another_differs() -> None:

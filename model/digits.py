@@ -1,0 +1,327 @@
+"""The proof on real speech: a model of spoken digits says each digit in each voice, and judges name what they hear.
+
+    valle-prep run RECORDINGS --out digits/dataset --set encode.codec=embedded --set slice.min_s=0.1
+    valle train configs/digits.yaml
+    python -m model.digits RECORDINGS
+
+`make digits` is these three. RECORDINGS is the Free Spoken Digit Dataset as `<speaker>/<clip>.wav` with its texts.
+
+* Spoken: every digit by every speaker, as `valle synth` does it. The prompt is a recording of the speaker that says
+  another digit and was held out from training (the validation split).
+* The digit's judge is taught by the recordings of the training split and by what the codec makes of them, so that it
+  judges what was said and not the codec's colour. It never hears synthesised speech while it learns.
+* The voice is that of the prompt's speaker if its vector is nearer to the mean vector of that speaker's recordings
+  than to those of all the others. The means are of recordings of the training split.
+* The rows above the model's are the judges' own ceiling: held-out recordings, and what the codec makes of them.
+"""
+
+import argparse
+import json
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+
+from model.digit_judge import SAMPLE_RATE, DigitJudge
+from model.evaluate import Sound
+from model.judges import SAMPLE_RATE as VOICE_RATE
+from model.judges import Resemblyzer, Vector, similarity
+from model.masked import Unmasking
+from model.samplers import Sampling
+from stages.console import run_app
+from stages.errors import UsageError
+from stages.records import Utterance, path_of, split_of
+
+if TYPE_CHECKING:
+    from model.inference import Synthesizer
+    from stages.store import Store
+
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+MODES: dict[str, Literal["ar", "nar-len"]] = {"AR+NAR": "ar", "NAR-len": "nar-len"}
+RECORDINGS, CODEC = "recordings", "codec"
+
+Decode = Callable[[torch.Tensor], Sound]
+"""From codes `[K, T]` to what they sound like."""
+
+_ENROLLED = 60
+"""Recordings of a speaker whose mean is the speaker's voice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the model speaks."""
+
+    ar: Sampling = Sampling(temperature=0.8, top_p=0.9)  # noqa: RUF009 (frozen)
+    unmasking: Unmasking = Unmasking()  # noqa: RUF009 (frozen)
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One digit, and what the judges made of it."""
+
+    row: str
+    """Who spoke: the recordings, the codec or a mode of the model."""
+    speaker: str
+    digit: str
+    heard: str
+    own: float
+    """Similarity to the speaker."""
+    other: float
+    """Similarity to the nearest of the other speakers."""
+    prompt: str = ""
+    """Id of the recording that was the prompt."""
+    seconds: float = 0.0
+    """Length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Who names the digit, and the voices to choose among."""
+
+    digit: DigitJudge
+    voice: Resemblyzer
+    means: dict[str, Vector]
+    """Of each speaker, of length 1."""
+
+    def judge(self, row: str, speaker: str, digit: str, sound: Sound, prompt: str = "") -> Judged:
+        """Judges what a row of the table says."""
+        vector = self.voice.embed(sound.at(VOICE_RATE))
+        near = {name: similarity(vector, mean) for name, mean in self.means.items()}
+        own = near.pop(speaker)
+        heard = self.digit.hear(sound.at(SAMPLE_RATE))
+        return Judged(row, speaker, digit, heard, own, max(near.values()), prompt, len(sound.wave) / sound.rate)
+
+
+class Corpus:
+    """The recordings of a dataset of digits, in two splits.
+
+    Args:
+        recordings: The folder that the dataset was made from.
+        store: The dataset.
+        validation: Share that training held out (`data.validation`).
+
+    Raises:
+        UsageError: if it isn't a dataset of digits by two speakers or more, each with held-out recordings.
+    """
+
+    def __init__(self, recordings: Path, store: "Store", validation: float) -> None:
+        self._folder = recordings
+        self._store = store
+        self.rows = [store.row(index) for index in range(len(store))]
+        if wrong := [row for row in self.rows if row.text not in DIGITS]:
+            raise UsageError(
+                f"each recording must say one of {', '.join(DIGITS)}, but `{wrong[0].id}` says `{wrong[0].text}`."
+                " Prepare a dataset of the Free Spoken Digit Dataset alone."
+            )
+        held_out = [split_of(row.id, validation) == "validation" for row in self.rows]
+        self.training = [index for index, held in enumerate(held_out) if not held]
+        self.held_out = [index for index, held in enumerate(held_out) if held]
+        self.speakers = sorted({row.speaker for row in self.rows})
+        lonely = set(self.speakers) - {self.rows[index].speaker for index in self.held_out}
+        if len(self.speakers) < 2 or lonely:
+            raise UsageError(
+                "the dataset must hold two speakers or more, each with recordings in the validation split, but"
+                f" {f'`{min(lonely)}` has none' if lonely else 'has one speaker'}. Take the whole Free Spoken Digit"
+                " Dataset, and a `data.validation` above 0."
+            )
+
+    def sound(self, index: int) -> Sound:
+        """Returns a recording."""
+        from stages.audio import read
+
+        row = self.rows[index]
+        return Sound(*read(self.path(row), row.start_samples, row.end_samples))
+
+    def path(self, row: Utterance) -> Path:
+        """Returns the file of a recording."""
+        return self._folder / path_of(row.recording)
+
+    def codes(self, index: int) -> torch.Tensor:
+        """Returns a recording's codes, `[K, T]`."""
+        return torch.from_numpy(self._store.codes(index).astype(np.int64))
+
+    def prompt(self, speaker: str, digit: str, rng: np.random.Generator) -> Utterance:
+        """Draws a held-out recording of a speaker that says another digit."""
+        rows = [self.rows[index] for index in self.held_out]
+        others = [row for row in rows if row.speaker == speaker and row.text != digit]
+        if not others:
+            raise UsageError(f"`{speaker}` must have held-out recordings of digits besides `{digit}`, but has none.")
+        return others[int(rng.integers(len(others)))]
+
+
+def teach(corpus: Corpus, decode: Decode) -> Judges:
+    """Teaches the judges with the training split.
+
+    Raises:
+        WeightsError: if the package that holds the speaker encoder isn't installed.
+    """
+    voice = Resemblyzer()
+    waves, said = [], []
+    vectors: dict[str, list[Vector]] = {speaker: [] for speaker in corpus.speakers}
+    for index in np.random.default_rng(0).permutation(corpus.training).tolist():
+        row, sound = corpus.rows[index], corpus.sound(index)
+        waves += [sound.at(SAMPLE_RATE), decode(corpus.codes(index)).at(SAMPLE_RATE)]
+        said += [row.text] * 2
+        if len(vectors[row.speaker]) < _ENROLLED:
+            vectors[row.speaker].append(voice.embed(sound.at(VOICE_RATE)))
+    means = {speaker: np.mean(found, axis=0) for speaker, found in vectors.items()}
+    means = {speaker: mean / np.linalg.norm(mean) for speaker, mean in means.items()}
+    return Judges(DigitJudge.fit(waves, said), voice, means)
+
+
+def real_rows(corpus: Corpus, judges: Judges, decode: Decode) -> list[Judged]:
+    """Judges the held-out recordings, and what the codec makes of them: the ceiling."""
+    rows = []
+    for index in corpus.held_out:
+        row = corpus.rows[index]
+        sounds = {RECORDINGS: corpus.sound(index), CODEC: decode(corpus.codes(index))}
+        rows += [judges.judge(name, row.speaker, row.text, sound) for name, sound in sounds.items()]
+    return rows
+
+
+def spoken_rows(corpus: Corpus, judges: Judges, voice: "Synthesizer", settings: Settings, out: Path) -> list[Judged]:
+    """Lets the model say every digit in every voice, in each mode; writes `<out>/<mode>/<speaker>-<digit>.wav`."""
+    from stages.audio import write_wav
+
+    rows = []
+    for (name, mode), speaker, digit in product(MODES.items(), corpus.speakers, DIGITS):
+        # The same prompt in all modes.
+        seed = zlib.crc32(f"{settings.seed} {speaker} {digit}".encode())
+        prompt = corpus.prompt(speaker, digit, np.random.default_rng(seed))
+        speech = voice.speak(
+            digit, prompt=corpus.path(prompt), seed=seed, mode=mode, ar=settings.ar, unmasking=settings.unmasking
+        )
+        write_wav(out / mode / f"{speaker}-{digit}.wav", speech.samples, speech.sample_rate)
+        rows.append(judges.judge(name, speaker, digit, Sound(speech.samples, speech.sample_rate), prompt.id))
+    return rows
+
+
+def summarise(rows: Sequence[Judged]) -> dict[str, Any]:
+    """Returns shares of one row's digits: recognised in all, by digit and by speaker, and whose voice it is."""
+
+    def share(right: Iterable[bool]) -> float:
+        return float(np.mean(list(right)))
+
+    def recognised(key: str, value: str) -> float:
+        return share(one.heard == one.digit for one in rows if getattr(one, key) == value)
+
+    return {
+        "spoken": len(rows),
+        "recognised": share(one.heard == one.digit for one in rows),
+        "by_digit": {digit: recognised("digit", digit) for digit in DIGITS if any(one.digit == digit for one in rows)},
+        "by_speaker": {name: recognised("speaker", name) for name in sorted({one.speaker for one in rows})},
+        "own_voice": share(one.own > one.other for one in rows),
+        "similarity_own": float(np.mean([one.own for one in rows])),
+        "similarity_nearest_other": float(np.mean([one.other for one in rows])),
+        "seconds": float(np.mean([one.seconds for one in rows])),
+    }
+
+
+def table(report: dict[str, Any]) -> str:
+    """Returns the report for people."""
+    rows = report["rows"]
+    digits, speakers = (list(next(iter(rows.values()))[key]) for key in ("by_digit", "by_speaker"))
+
+    def grid(heads: Sequence[str], cells: Callable[[dict[str, Any]], Iterable[str]]) -> list[str]:
+        lines = [["", *heads], *([name, *cells(row)] for name, row in rows.items())]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        shown = [[line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines]
+        return ["  ".join(line).rstrip() for line in shown]
+
+    def percent(share: float) -> str:
+        return f"{100 * share:.1f}"
+
+    heads = ["spoken", "mean s", "digit %", "voice %", "similarity", "to the next"]
+    all_in_all = grid(
+        heads,
+        lambda row: [
+            *(str(row["spoken"]), f"{row['seconds']:.2f}", percent(row["recognised"]), percent(row["own_voice"])),
+            *(f"{row['similarity_own']:.3f}", f"{row['similarity_nearest_other']:.3f}"),
+        ],
+    )
+    by_digit = grid(digits, lambda row: [f"{100 * row['by_digit'][digit]:.0f}" for digit in digits])
+    by_speaker = grid(speakers, lambda row: [f"{100 * row['by_speaker'][name]:.0f}" for name in speakers])
+    notes = [f"{key}: {value}" for key, value in report.items() if key not in ("rows", "judged")]
+    sections = [all_in_all, ["digit %, by digit", *by_digit], ["digit %, by speaker", *by_speaker], notes]
+    return "\n\n".join("\n".join(section) for section in sections)
+
+
+def prove(
+    recordings: Path, dataset: Path, model: Path, out: Path, *, settings: Settings, device: str = "cpu"
+) -> dict[str, Any]:
+    """Lets a trained model speak, judges it, and writes the waves and `report.json` to a folder.
+
+    Returns:
+        Plain values: how it was made, `rows` (what `summarise` returns, for each row) and `judged` (each digit).
+
+    Raises:
+        MissingInputError: if there is no dataset or no model.
+        UsageError: if they aren't of digits, or the model wasn't trained in a mode.
+        AudioError: if a recording can't be read.
+        WeightsError: if the speaker encoder isn't installed.
+    """
+    from model.bench import hardware
+    from model.inference import Synthesizer
+    from stages.store import open_store
+
+    voice = Synthesizer.load(model, device)
+    corpus = Corpus(recordings, open_store(dataset), voice.checkpoint.config.data.validation)
+
+    def decode(codes_KT: torch.Tensor) -> Sound:
+        return Sound(voice.codec.decode(codes_KT).numpy(), voice.codec.sample_rate)
+
+    _say(f"teaching the judges with {len(corpus.training):,} recordings")
+    judges = teach(corpus, decode)
+    _say(f"judging {len(corpus.held_out)} held-out recordings")
+    judged = real_rows(corpus, judges, decode)
+    _say(f"speaking {len(corpus.speakers) * len(DIGITS) * len(MODES)} digits")
+    judged += spoken_rows(corpus, judges, voice, settings, out)
+    ar, masked = settings.ar, settings.unmasking
+    report: dict[str, Any] = {
+        "model": f"{voice.checkpoint.folder.name}, {voice.checkpoint.network.num_parameters():,} parameters",
+        "AR": f"temperature {ar.temperature}, top-k {ar.top_k}, top-p {ar.top_p}; NAR greedy",
+        "NAR-len": f"{masked.steps} steps, guidance {masked.guidance}, temperature {masked.sampling.temperature}",
+        "seed": settings.seed,
+        "digit": judges.digit.name,
+        "voice": judges.voice.name,
+        "hardware": hardware(voice.device),
+        "rows": {name: summarise([one for one in judged if one.row == name]) for name in (RECORDINGS, CODEC, *MODES)},
+        "judged": [asdict(one) for one in judged],
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return report
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def main() -> None:
+    """Reads the command line and prints the table."""
+    parser = argparse.ArgumentParser("python -m model.digits", description="Judges a model of spoken digits.")
+    parser.add_argument("recordings", type=Path, metavar="RECORDINGS", help="what the dataset was made from")
+    parser.add_argument("--dataset", type=Path, default=Path("digits/dataset"), help="what valle-prep made of it")
+    parser.add_argument("--model", type=Path, default=Path("digits/model"), help="what valle train made of that")
+    parser.add_argument("--out", type=Path, default=Path("digits/spoken"), help="the folder for waves and report.json")
+    parser.add_argument("--seed", type=int, default=0, help="of the prompts and of all draws")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    options = parser.parse_args()
+    report = prove(
+        *(options.recordings, options.dataset, options.model, options.out),
+        settings=Settings(seed=options.seed),
+        device=options.device,
+    )
+    sys.stdout.write(f"{json.dumps(report) if options.json else table(report)}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(run_app(main))
