@@ -7,6 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 EXTRAS ?= dev
 OUT ?= dataset
+FSDD ?= ../shared/speech/fsdd
 ARGS ?=
 SPEECH ?= ../shared/speech
 KILLS ?= 50
@@ -16,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # In the order of their names the longest files (tests/faults) come first: none is left to run alone at the end.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo test faults check format hdf5 bench clean
+.PHONY: help setup demo digits test faults check format hdf5 bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +27,11 @@ setup: ## make .venv with both programs in it (PYTHON=python3.12, EXTRAS=dev,cud
 
 demo: setup ## recordings, dataset, a small model and a spoken sentence, in minutes on two cores
 	@.setup/demo.sh
+
+digits: setup ## the proof on real speech: learn spoken digits, say them, judge them (FSDD=folder; about an hour)
+	$(BIN)/valle-prep run $(FSDD) --out digits/dataset --set encode.codec=embedded --set slice.min_s=0.1
+	$(BIN)/valle train configs/digits.yaml
+	$(BIN)/python -m model.digits $(FSDD) $(ARGS)
 
 test: setup ## run the tests (ARGS="-k store" for some of them)
 	$(PYTEST) $(ARGS)
