@@ -8,8 +8,8 @@
 
 * Spoken: every digit by every speaker, as `valle synth` does it. The prompt is a recording of the speaker that says
   another digit and was held out from training (the validation split).
-* The digit's judge is taught by the recordings of the training split and by what the codec makes of them, so that it
-  judges what was said and not the codec's colour. It never hears synthesised speech while it learns.
+* The digit's judge is taught by the recordings of the training split alone: it never hears the codec or synthesised
+  speech while it learns.
 * The voice is that of the prompt's speaker if its vector is nearer to the mean vector of that speaker's recordings
   than to those of all the others. The means are of recordings of the training split.
 * The rows above the model's are the judges' own ceiling: held-out recordings, and what the codec makes of them.
@@ -156,7 +156,7 @@ class Corpus:
         return others[int(rng.integers(len(others)))]
 
 
-def teach(corpus: Corpus, decode: Decode) -> Judges:
+def teach(corpus: Corpus) -> Judges:
     """Teaches the judges with the training split.
 
     Raises:
@@ -167,8 +167,8 @@ def teach(corpus: Corpus, decode: Decode) -> Judges:
     vectors: dict[str, list[Vector]] = {speaker: [] for speaker in corpus.speakers}
     for index in np.random.default_rng(0).permutation(corpus.training).tolist():
         row, sound = corpus.rows[index], corpus.sound(index)
-        waves += [sound.at(SAMPLE_RATE), decode(corpus.codes(index)).at(SAMPLE_RATE)]
-        said += [row.text] * 2
+        waves.append(sound.at(SAMPLE_RATE))
+        said.append(row.text)
         if len(vectors[row.speaker]) < _ENROLLED:
             vectors[row.speaker].append(voice.embed(sound.at(VOICE_RATE)))
     means = {speaker: np.mean(found, axis=0) for speaker, found in vectors.items()}
@@ -278,7 +278,7 @@ def prove(
         return Sound(voice.codec.decode(codes_KT).numpy(), voice.codec.sample_rate)
 
     _say(f"teaching the judges with {len(corpus.training):,} recordings")
-    judges = teach(corpus, decode)
+    judges = teach(corpus)
     _say(f"judging {len(corpus.held_out)} held-out recordings")
     judged = real_rows(corpus, judges, decode)
     _say(f"speaking {len(corpus.speakers) * len(DIGITS) * len(MODES)} digits")

@@ -190,7 +190,7 @@ def test_a_mimic_passes_and_one_that_says_always_the_same_fails(
     corpus: Corpus, decode: Decode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("model.digits.Resemblyzer", Pitches)
-    judges = teach(corpus, decode)
+    judges = teach(corpus)
     ceiling = real_rows(corpus, judges, decode)
     for name in (RECORDINGS, CODEC):
         found = summarise([one for one in ceiling if one.row == name])
