@@ -23,11 +23,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from model.decoding import Decoding
 from model.digit_judge import SAMPLE_RATE, DigitJudge
 from model.evaluate import Sound
 from model.judges import SAMPLE_RATE as VOICE_RATE
@@ -43,7 +44,11 @@ if TYPE_CHECKING:
     from stages.store import Store
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-MODES: dict[str, Literal["ar", "nar-len"]] = {"AR+NAR": "ar", "NAR-len": "nar-len"}
+DECODINGS = {
+    "AR+NAR": Decoding("ar", ar=Sampling(temperature=0.9, top_p=0.9)),
+    "NAR-len": Decoding("nar-len", unmasking=Unmasking(guidance=2.0, sampling=Sampling(top_p=0.9))),
+}
+"""How the model speaks, as tried on earlier checkpoints with the prompts and draws of another seed."""
 RECORDINGS, CODEC = "recordings", "codec"
 
 Decode = Callable[[torch.Tensor], Sound]
@@ -51,15 +56,6 @@ Decode = Callable[[torch.Tensor], Sound]
 
 _ENROLLED = 60
 """Recordings of a speaker whose mean is the speaker's voice."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How the model speaks, as tried on an earlier checkpoint with the prompts and draws of another seed."""
-
-    ar: Sampling = Sampling(temperature=0.9, top_p=0.9)  # noqa: RUF009 (frozen)
-    unmasking: Unmasking = Unmasking(guidance=2.0, sampling=Sampling(top_p=0.9))  # noqa: RUF009 (frozen)
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,19 +182,17 @@ def real_rows(corpus: Corpus, judges: Judges, decode: Decode) -> list[Judged]:
     return rows
 
 
-def spoken_rows(corpus: Corpus, judges: Judges, voice: "Synthesizer", settings: Settings, out: Path) -> list[Judged]:
+def spoken_rows(corpus: Corpus, judges: Judges, voice: "Synthesizer", seed: int, out: Path) -> list[Judged]:
     """Lets the model say every digit in every voice, in each mode; writes `<out>/<mode>/<speaker>-<digit>.wav`."""
     from stages.audio import write_wav
 
     rows = []
-    for (name, mode), speaker, digit in product(MODES.items(), corpus.speakers, DIGITS):
+    for (name, decoding), speaker, digit in product(DECODINGS.items(), corpus.speakers, DIGITS):
         # The same prompt in all modes.
-        seed = zlib.crc32(f"{settings.seed} {speaker} {digit}".encode())
-        prompt = corpus.prompt(speaker, digit, np.random.default_rng(seed))
-        speech = voice.speak(
-            digit, prompt=corpus.path(prompt), seed=seed, mode=mode, ar=settings.ar, unmasking=settings.unmasking
-        )
-        write_wav(out / mode / f"{speaker}-{digit}.wav", speech.samples, speech.sample_rate)
+        drawn = zlib.crc32(f"{seed} {speaker} {digit}".encode())
+        prompt = corpus.prompt(speaker, digit, np.random.default_rng(drawn))
+        speech = voice.speak(digit, prompt=corpus.path(prompt), language="en", seed=drawn, decoding=decoding)
+        write_wav(out / decoding.mode / f"{speaker}-{digit}.wav", speech.samples, speech.sample_rate)
         rows.append(judges.judge(name, speaker, digit, Sound(speech.samples, speech.sample_rate), prompt.id))
     return rows
 
@@ -254,7 +248,7 @@ def table(report: dict[str, Any]) -> str:
 
 
 def prove(
-    recordings: Path, dataset: Path, model: Path, out: Path, *, settings: Settings, device: str = "cpu"
+    recordings: Path, dataset: Path, model: Path, out: Path, *, seed: int = 0, device: str = "cpu"
 ) -> dict[str, Any]:
     """Lets a trained model speak, judges it, and writes the waves and `report.json` to a folder.
 
@@ -281,19 +275,18 @@ def prove(
     judges = teach(corpus)
     _say(f"judging {len(corpus.held_out)} held-out recordings")
     judged = real_rows(corpus, judges, decode)
-    _say(f"speaking {len(corpus.speakers) * len(DIGITS) * len(MODES)} digits")
-    judged += spoken_rows(corpus, judges, voice, settings, out)
-    ar, masked = settings.ar, settings.unmasking
+    _say(f"speaking {len(corpus.speakers) * len(DIGITS) * len(DECODINGS)} digits")
+    judged += spoken_rows(corpus, judges, voice, seed, out)
     report: dict[str, Any] = {
         "model": f"{voice.checkpoint.folder.name}, {voice.checkpoint.network.num_parameters():,} parameters",
-        "AR": f"temperature {ar.temperature}, top-k {ar.top_k}, top-p {ar.top_p}; NAR greedy",
-        "NAR-len": f"{masked.steps} steps, guidance {masked.guidance}, temperature {masked.sampling.temperature},"
-        f" top-p {masked.sampling.top_p}; NAR greedy",
-        "seed": settings.seed,
+        **{name: str(decoding) for name, decoding in DECODINGS.items()},
+        "seed": seed,
         "digit": judges.digit.name,
         "voice": judges.voice.name,
         "hardware": hardware(voice.device),
-        "rows": {name: summarise([one for one in judged if one.row == name]) for name in (RECORDINGS, CODEC, *MODES)},
+        "rows": {
+            name: summarise([one for one in judged if one.row == name]) for name in (RECORDINGS, CODEC, *DECODINGS)
+        },
         "judged": [asdict(one) for one in judged],
     }
     out.mkdir(parents=True, exist_ok=True)
@@ -318,7 +311,7 @@ def main() -> None:
     options = parser.parse_args()
     report = prove(
         *(options.recordings, options.dataset, options.model, options.out),
-        settings=Settings(seed=options.seed),
+        seed=options.seed,
         device=options.device,
     )
     sys.stdout.write(f"{json.dumps(report) if options.json else table(report)}\n")
