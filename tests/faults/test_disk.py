@@ -3,8 +3,8 @@
 import re
 import resource
 import shutil
-import sys
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
