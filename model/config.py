@@ -1,4 +1,4 @@
-"""What `valle train` is told: the sections `model`, `data`, `optimizer`, `lora` and `trainer` of one YAML file."""
+"""What `valle train` is told, by sections: `model`, `data`, `optimizer`, `lora`, `distill`, `trainer`."""
 
 from typing import Literal, Self, get_args
 
@@ -171,6 +171,18 @@ class LoraConfig(Config):
     """Whether the tables of tokens and codes and the heads are trained too: for a new language."""
 
 
+class DistillConfig(Config):
+    """A trained model, the teacher, that the run learns from beside the dataset's codes (knowledge distillation)."""
+
+    teacher: str | None = None
+    """Its run, checkpoint or exported file; none if not given. It must have the same codec, vocabulary and
+    `model.group`; all else may differ, as its size."""
+    weight: float = Field(default=0.5, gt=0, le=1)
+    """Of what the teacher says in the loss; that of the codes is the rest."""
+    temperature: float = Field(default=2.0, gt=0)
+    """Divides the logits of both, so that what the teacher holds for unlikely counts too."""
+
+
 class TrainerConfig(Config):
     """How long, how and where to train."""
 
@@ -232,6 +244,7 @@ class TrainConfig(Config):
     data: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     lora: LoraConfig = LoraConfig()
+    distill: DistillConfig = DistillConfig()
     trainer: TrainerConfig = TrainerConfig()
 
     @model_validator(mode="after")

@@ -144,8 +144,8 @@ class Examples:
         group: `model.group`.
 
     Raises:
-        UsageError: if no utterance is left, or none that a task of `data.tasks` can be made of; with `data.tones` if no
-            speaker has a group, or the vocabulary lacks one.
+        UsageError: if no utterance is left, or none that a task of `data.tasks` can be made of; if one has no speaker;
+            with `data.tones` if no speaker has a group, or the vocabulary lacks one.
     """
 
     def __init__(
@@ -195,6 +195,12 @@ class Examples:
     def _index_speakers(self) -> None:
         """Sorts the usable rows by speaker, so that a speaker's rows are one slice."""
         names, self._speaker_of = np.unique(np.asarray(self.store.speakers), return_inverse=True)
+        if nameless := [number for number, name in enumerate(names.tolist()) if not name.rpartition("/")[2]]:
+            first = self.store.ids[np.flatnonzero(np.isin(self._speaker_of, nameless))[0]]
+            raise UsageError(
+                f"`data.store` = `{self.config.store}` must tell the speaker of each utterance, whose other utterances"
+                f" are the prompts, but doesn't for `{first}`. Prepare it from folders, one a speaker."
+            )
         self._classes = self._speaker_of
         if self.config.sample_by == "group":
             self._classes = np.unique(list(map(group_of, names.tolist())), return_inverse=True)[1][self._speaker_of]

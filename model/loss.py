@@ -25,6 +25,8 @@ class Scores:
     """Predictions."""
     tasks_3J: Tensor
     """The same three sums by task, without a gradient."""
+    taught: Tensor | None = None
+    """What `model.distill.Teacher` says of the predictions, summed; None without a teacher."""
 
     def __add__(self, other: "Scores") -> "Scores":
         return Scores(
@@ -32,21 +34,29 @@ class Scores:
             self.correct_H + other.correct_H,
             self.count_H + other.count_H,
             self.tasks_3J + other.tasks_3J,
+            None if self.taught is None or other.taught is None else self.taught + other.taught,
         )
+
+    def objective(self, taught_weight: float) -> Tensor:
+        """Returns what is minimised: the summed loss or, with a teacher, its mean with `taught` as weighed."""
+        loss = self.loss_H.sum()
+        return loss if self.taught is None else (1 - taught_weight) * loss + taught_weight * self.taught
 
     def detach(self) -> "Scores":
         """Returns the scores without the graph that led to them."""
-        return replace(self, loss_H=self.loss_H.detach())
+        taught = None if self.taught is None else self.taught.detach()
+        return replace(self, loss_H=self.loss_H.detach(), taught=taught)
 
     def over_devices(self, total: Callable[[Tensor], Tensor]) -> "Scores":
         """Returns the scores of all devices, given what sums a tensor over them."""
-        return Scores(total(self.loss_H), total(self.correct_H), total(self.count_H), total(self.tasks_3J))
+        taught = None if self.taught is None else total(self.taught)
+        return Scores(total(self.loss_H), total(self.correct_H), total(self.count_H), total(self.tasks_3J), taught)
 
     def report(self, prefix: str) -> dict[str, float]:
         """Returns mean loss and accuracy: over all predictions, and of each part that predicted at all.
 
         Parts are the codebooks, `0` (mode ar), `1`, … (the levels of nar); `nar`, its levels together; `canvas`
-        (nar-len); `tokens` (len and stt); and the tasks by name.
+        (nar-len); `tokens` (len and stt); and the tasks by name. With a teacher also `distill`, the mean of `taught`.
         """
         heads = torch.stack([self.loss_H.double(), self.correct_H.double(), self.count_H.double()]).cpu()
         codebooks = heads.shape[1] - 2
@@ -59,6 +69,8 @@ class Scores:
                 part = f"_{name}" if name else ""
                 report[f"{prefix}/loss{part}"] = loss / max(count, 1)
                 report[f"{prefix}/accuracy{part}"] = correct / max(count, 1)
+        if self.taught is not None:
+            report[f"{prefix}/distill"] = float(self.taught) / max(float(self.count_H.sum()), 1)
         return report
 
 

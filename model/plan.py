@@ -1,13 +1,18 @@
 """What a run would be, before it is begun: `valle train --dry-run`."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 
-from model.checkpoint import build
-from model.config import TrainConfig
+from model.checkpoint import build, read_config
+from model.config import LoraConfig, TrainConfig
 from model.dataset import Examples, Store
 from model.device import resolve_device
+from model.distill import find_teacher
 from model.start import vocabulary
+from model.tokenizer import Tokenizer
+from stages.records import CodecIdentity
 
 _SAMPLED = 2000
 """Utterances that the length of an epoch is estimated from."""
@@ -18,7 +23,7 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
 
     Memory counts the weights, the gradients and AdamW's two moments of those trained, all in float32, and activations
     by the rule of thumb of 34 bytes per position, layer and width (https://arxiv.org/abs/2205.05198, section 4.1) for
-    the largest batch.
+    the largest batch; and a teacher's weights (`distill`), of which place and size are told.
 
     Raises:
         UsageError: as `model.trainer.train` does.
@@ -37,6 +42,8 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
     per_step = config.data.batch_tokens * config.trainer.accumulate
     model = config.model
     trained = network.num_parameters(trained=True)
+    teacher = find_teacher(config, tokenizer, store.codec) if config.distill.teacher else None
+    taught = _size(teacher, tokenizer, store.codec) if teacher else 0
     activations = 34 * config.data.batch_tokens * model.layers * model.width
     return {
         "device": str(device),
@@ -50,5 +57,13 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
         "steps_per_epoch": max(1, round(epoch / per_step)),
         "steps": config.trainer.max_steps,
         "epochs": round(config.trainer.max_steps * per_step / epoch, 1),
-        "memory_gb": round((4 * network.num_parameters() + 12 * trained + activations) / 1e9, 2),
+        "memory_gb": round((4 * (network.num_parameters() + taught) + 12 * trained + activations) / 1e9, 2),
+        **({"teacher": str(teacher), "teacher_parameters": taught} if teacher else {}),
     }
+
+
+def _size(teacher: Path, tokenizer: Tokenizer, codec: CodecIdentity) -> int:
+    """Returns how many numbers a teacher is made of, its adapters merged."""
+    with torch.device("meta"):
+        plain = read_config(teacher).model_copy(update={"lora": LoraConfig()})
+        return build(plain, tokenizer, codec).num_parameters()

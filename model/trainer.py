@@ -2,7 +2,7 @@
 
 import math
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial, reduce
 from itertools import islice
 from operator import add
@@ -29,6 +29,7 @@ from model.checkpoint import (
 from model.config import TrainConfig
 from model.dataset import Examples, Store, content_of
 from model.device import make_fabric
+from model.distill import Teacher
 from model.ema import Average
 from model.failures import is_out_of_memory, not_finite, out_of_memory
 from model.interrupt import stop_signals
@@ -60,7 +61,7 @@ class Trainer:
         quiet: Show nothing while training.
 
     Raises:
-        UsageError: if the dataset has nothing to train on, or the device isn't there.
+        UsageError: if the dataset has nothing to train on, the device isn't there, or a teacher doesn't fit.
     """
 
     def __init__(self, config: TrainConfig, store: Store, *, resumed: Path | None = None, quiet: bool = False) -> None:
@@ -72,11 +73,15 @@ class Trainer:
         self.tokenizer, network = begin(config, store) if resumed is None else self._rebuild(resumed)
         part = {"rank": self.fabric.global_rank, "world": self.fabric.world_size}
         self.stream = BatchStream(self._examples("train"), config.data.batch_tokens, seed=config.trainer.seed, **part)
+        self.teacher = (
+            Teacher(config, self.tokenizer, store.codec, self.fabric.device) if config.distill.teacher else None
+        )
         self.raw_network = network
         self.network, self.optimizers = set_up(self.fabric, self.raw_network, config)
         decay = config.trainer.ema_decay
         self.average = Average(self.raw_network, decay) if decay else None
         validation = self._examples("validation")
+        self._has_validation = bool(len(validation))
         self.previews = Previews(config, validation, self.fabric.device) if config.trainer.samples else None
         self.progress = Progress()
         self._updating = False
@@ -109,7 +114,8 @@ class Trainer:
             with self.fabric.no_backward_sync(self.network, enabled=batch is not batches[-1]):
                 scores = self.score(batch.to(self.fabric.device))
                 # All strategies take the mean of the gradients over the devices; every target shall weigh the same.
-                self.fabric.backward(scores.loss_H.sum() * (self.fabric.world_size / num_targets))
+                objective = scores.objective(self.config.distill.weight)
+                self.fabric.backward(objective * (self.fabric.world_size / num_targets))
             parts.append(scores.detach())
         norm = float(whole(clip_grad_norm_(self.raw_network.parameters(), config.clip_norm)))
         if math.isfinite(norm):  # of the summed gradients, so all devices see the same
@@ -126,14 +132,15 @@ class Trainer:
     # ----------------------------------------------------------------------------------------------------------------
 
     def score(self, batch: Batch, *, alone: bool = False) -> Scores:
-        """Runs the network on a packed batch; `alone` without the other devices."""
+        """Runs the network on a packed batch; `alone` without the other devices and the teacher."""
         attend: Attend = Packed(batch.lengths, batch.causal, self.fabric.device)
         if self.config.trainer.compile:
             attend = Uncompiled(attend)
         network = self.raw_network if alone else self.network
         with self.fabric.autocast():
             logits = network(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)
-        return score(logits, batch.targets, batch.tasks)
+            taught = self.teacher.divergence(batch, attend, logits) if self.teacher and not alone else None
+        return replace(score(logits, batch.targets, batch.tasks), taught=taught)
 
     def _seed_dropout(self) -> None:
         """Draws of a step depend on nothing but the step and the device: a resumed run repeats them."""
@@ -252,6 +259,10 @@ class Trainer:
         if unknown:
             log.say(f"{len(unknown)} symbols outside the vocabulary are learnt as <unk>: {' '.join(unknown)}")
         trained, in_all = (self.raw_network.num_parameters(trained=trained) for trained in (True, False))
+        if self.config.data.validation and not self._has_validation:
+            log.say(
+                "note: no utterance falls to validation, so nothing is validated. Raise `data.validation` for some."
+            )
         log.say(
             f"{trained:,}{f' of {in_all:,}' if trained < in_all else ''} parameters on {self.fabric.device} of {rate},"
             f" {len(self.stream.examples):,} utterances; steps {self.progress.step} to {self.config.trainer.max_steps}"
@@ -301,8 +312,8 @@ def train(config: TrainConfig, store: Store, *, fresh: bool = False, resume: boo
         The last checkpoint's folder.
 
     Raises:
-        UsageError: if the folder holds a run that must not be, or can't be, gone on with.
-        CodecError: if the dataset's codes are of another codec than the run's.
+        UsageError: if the folder holds a run that must not be, or can't be, gone on with; or a teacher doesn't fit.
+        CodecError: if the dataset's codes are of another codec than the run's, or a teacher's.
         LockedError: if another training holds the folder.
         StoppedError: on SIGTERM or Ctrl-C, after saving.
         TrainingError: if the gradient is no longer finite or the memory is full; says what is saved.

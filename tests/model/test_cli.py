@@ -1,7 +1,9 @@
 """`valle train` on a real store, and its mistakes: one line, the right exit code."""
 
 import json
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,12 @@ import pytest
 
 from model import trainer
 from model.cli import main
+from model.config import DataConfig
+from model.dataset import Examples
+from model.tokenizer import Tokenizer
 from stages.errors import StoppedError
 from stages.records import CodecIdentity, Encoded, Utterance
-from stages.store import StoreShards, write_index
+from stages.store import StoreShards, open_store, write_index
 
 CONFIG = """
 model: {width: 32, layers: 1, heads: 2, feedforward: 48}
@@ -21,22 +26,29 @@ trainer: {max_steps: 3, device: cpu, threads: 1}
 """
 
 
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dataset")
-    (folder / "hdf5").mkdir()
+DAC = CodecIdentity("dac", 44_100, 75.0, 4, 256, "abc")
+
+
+def write_dataset(
+    folder: Path, speaker: str = "s{half}", codec: CodecIdentity = DAC, fingerprint: str = "print"
+) -> Path:
+    """Twelve utterances; the speaker's name may tell the `row` or its `half`."""
+    (folder / "hdf5").mkdir(parents=True)
     rng = np.random.default_rng(0)
     items = []
     for row in range(12):
-        codes = rng.integers(0, 256, (4, 40 + row)).astype(np.uint8)
-        speaker = f"s{row % 2}"
-        items.append(
-            Encoded(Utterance(f"{speaker}/{row}.wav", "", "", speaker, "de", 0, 1, 1, "ja", "jˈaː", 40 + row), codes)
-        )
+        codes = rng.integers(0, 256, (codec.num_codebooks, 40 + row)).astype(np.uint8)
+        name = speaker.format(half=row % 2, row=row)
+        items.append(Encoded(Utterance(f"{row}.wav", "", "", name, "de", 0, 1, 1, "ja", "jˈaː", 40 + row), codes))
     for number in range(2):
         StoreShards().write({"h5": folder / "hdf5" / f"{number}.h5"}, items[number::2])
-    write_index(folder / "hdf5", ["0.h5", "1.h5"], CodecIdentity("dac", 44_100, 75.0, 4, 256, "abc"), "print")
+    write_index(folder / "hdf5", ["0.h5", "1.h5"], codec, fingerprint)
     return folder
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("cli") / "dataset")
 
 
 @pytest.fixture
@@ -134,3 +146,133 @@ def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, sh
     if what == "train":
         assert shown["mfu_of_measured"] > 0
         assert "mfu_of_datasheet" not in shown, "no datasheet has the rate of a CPU"
+
+
+# ------------------------------------------------------------------------------- what doesn't fit what is there already
+
+
+@pytest.fixture(scope="module")
+def folder(dataset: Path) -> Path:
+    """Beside the dataset `run`, a run on it, and datasets that fit it less."""
+    root = dataset.parent
+    (root / "config.yaml").write_text(CONFIG)
+    begun = {"data.store": dataset, "trainer.out": root / "run"}
+    sets = [part for key, value in begun.items() for part in ("--set", f"{key}={value}")]
+    with pytest.MonkeyPatch.context() as patch:
+        assert valle(patch, "train", root / "config.yaml", *sets, "--quiet") == 0
+    write_dataset(root / "wide", codec=replace(DAC, num_codebooks=8, revision="def"))
+    write_dataset(root / "newer", fingerprint="other")
+    write_dataset(root / "nameless", speaker="")
+    write_dataset(root / "single", speaker="s{row}")
+    shutil.copytree(dataset, root / "torn")
+    index = root / "torn" / "hdf5" / "index.h5"
+    index.write_bytes(index.read_bytes()[:1000])
+    shutil.copytree(root / "run", root / "damaged")
+    weights = next((root / "damaged").rglob("model.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:1000])
+    return root
+
+
+OTHER_CODEC = (
+    "`{root}/wide` must agree with the codec dac, 44100 Hz, 4 x 256 at 75 Hz, weights abc, but was made with dac, 44100"
+    " Hz, 8 x 256 at 75 Hz, weights def: `num_codebooks` must be 4, but is 8; `revision` must be 'abc', but is 'def'."
+    " Give the codec and weights that it was made with, or make it again."
+)
+GO_ON = (
+    "`{root}/run/checkpoints/step-00000003` must come from the same configuration to go on with it, but these differ:"
+    " %s. Undo that, name another `trainer.out`, or accept it with `--resume` (the model's shape must stay)."
+)
+
+
+@pytest.mark.parametrize(
+    ("sets", "code", "told"),
+    [
+        ({"data.store": "{root}/wide", "trainer.out": "{root}/run"}, 1, OTHER_CODEC),
+        ({"data.store": "{root}/wide", "trainer.start_from": "{root}/run"}, 1, OTHER_CODEC),
+        ({"data.store": "{root}/newer", "trainer.out": "{root}/run"}, 2, GO_ON % "the dataset's content"),
+        ({"trainer.out": "{root}/run", "model.layers": "2"}, 2, GO_ON % "`model.layers`: 1 -> 2"),
+        (
+            {"trainer.start_from": "{root}/run", "model.layers": "2"},
+            2,
+            "`trainer.start_from` = `{root}/run/checkpoints/step-00000003` must have the shape that the section `model`"
+            " asks for, but these differ: `model.layers`: 1 -> 2. Set them to that model's values, the first ones.",
+        ),
+        (
+            {"trainer.start_from": "{root}/none"},
+            2,
+            "`{root}/none` must be a checkpoint or a run's folder, but holds neither. Make one with `valle train CONFIG"
+            " --set trainer.out={root}/none`.",
+        ),
+        (
+            {"data.store": "{root}/nameless"},
+            2,
+            "`data.store` = `{root}/nameless` must tell the speaker of each utterance, whose other utterances are the"
+            " prompts, but doesn't for `0.wav`. Prepare it from folders, one a speaker.",
+        ),
+        (
+            {"data.max_s": "0.3", "data.min_s": "0.2"},
+            2,
+            "`data.min_s` = 0.2 to `data.max_s` = 0.3 must leave utterances to train on, but of the 12 in the dataset"
+            " none is left. Widen the range or `data.languages`, or lower `data.validation`.",
+        ),
+        (
+            {"data.store": "{root}/single", "data.tasks": "{{cse: 1}}"},
+            2,
+            "`data.tasks.cse` must be possible for some utterance, but there is none that it can be made of: it takes"
+            " speakers of two utterances or more. Make that, or set the weight to 0.",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_one_line_and_its_exit_code(  # noqa: PLR0917 (fixtures)
+    folder: Path, tmp_path: Path, monkeypatch, capsys, sets: dict[str, str], code: int, told: str
+) -> None:
+    given = {"data.store": "{root}/dataset", "trainer.out": str(tmp_path / "new"), **sets}
+    options = [part for key, value in given.items() for part in ("--set", f"{key}={value.format(root=folder)}")]
+    before = sorted((folder / "run").rglob("*"))
+    assert valle(monkeypatch, "train", folder / "config.yaml", *options) == code
+    assert capsys.readouterr().err == f"error: {told.format(root=folder)}\n"
+    assert sorted((folder / "run").rglob("*")) == before
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("sets", "begins", "ends"),
+    [
+        (
+            {"trainer.start_from": "{root}/damaged"},
+            "`{root}/damaged/checkpoints/step-00000003/model.safetensors` must hold the weights, but can't be read as",
+            ". Remove `{root}/damaged/checkpoints/step-00000003` to use the checkpoint before it.",
+        ),
+        (
+            {"data.store": "{root}/torn"},
+            "`{root}/torn/hdf5/index.h5` can't be read as HDF5: ",
+            ". Run `valle-prep hdf5` again.",
+        ),
+    ],
+)
+def test_what_is_damaged_is_one_line_around_what_the_reader_says(  # noqa: PLR0917 (fixtures)
+    folder: Path, tmp_path: Path, monkeypatch, capsys, sets: dict[str, str], begins: str, ends: str
+) -> None:
+    given = {"data.store": "{root}/dataset", "trainer.out": str(tmp_path / "new"), **sets}
+    options = [part for key, value in given.items() for part in ("--set", f"{key}={value.format(root=folder)}")]
+    assert valle(monkeypatch, "train", folder / "config.yaml", *options) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: {begins.format(root=folder)}")
+    assert told.endswith(f"{ends.format(root=folder)}\n")
+    assert told.count("\n") == 1
+
+
+def test_speakers_of_one_utterance_continue_themselves(folder: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    options = "--set", f"data.store={folder / 'single'}", "--set", f"trainer.out={tmp_path}", "--json"
+    assert valle(monkeypatch, "train", folder / "config.yaml", *options) == 0
+    losses = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert any("train/loss" in line for line in losses)
+    examples = Examples(open_store(folder / "single"), Tokenizer.default(4), DataConfig(min_s=0.2), "train")
+    assert {examples.draw(int(row), np.random.default_rng(row)).task for row in examples.rows} == {"tts-c"}
+
+
+def test_an_empty_validation_split_is_said(folder: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    options = "--set", f"data.store={folder / 'dataset'}", "--set", f"trainer.out={tmp_path}"
+    assert valle(monkeypatch, "train", folder / "config.yaml", *options, "--set", "data.validation=0.001") == 0
+    told = capsys.readouterr().err
+    assert "no utterance falls to validation" in told
