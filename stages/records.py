@@ -199,7 +199,7 @@ class Transcript(Record):
     """ISO 639-1 code."""
     source: str
     """Where the text comes from: the suffix of the transcript (`txt`, `json`, …), the layout (`ljspeech`, …), or
-    `whisperx`."""
+    `whisperx`; `+pocketsphinx` and `+wav2vec2` say what placed its words in time."""
     timed: bool
     """Whether the segments' borders were heard; False where one untimed text covers the whole recording."""
     segments: tuple[Segment, ...] = ()

@@ -195,7 +195,7 @@ def _why_unsplit(transcript: Transcript, piece: Segment) -> str:
     if piece.words:
         return "and has no pause between two words to split it at"
     what = "its words have no times" if transcript.timed else "its text has no times"
-    return f"and {what} to split it by: get them by forced alignment (whisperX)"
+    return f"and {what} to split it by: give an aligner (`transcribe.align_models`; for English the extra `align`)"
 
 
 STAGE = Slice

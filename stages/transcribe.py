@@ -5,7 +5,7 @@ decoded once as a whole, so that a broken one is known before anything is made o
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -18,11 +18,13 @@ from stages import whisper
 from stages.audio import AudioInfo, read_complete, resample
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig, runtime
+from stages.diarise import MODEL, Diariser
 from stages.errors import AudioError, TextError, WeightsError
 from stages.languages import detect, normalise_code
 from stages.layouts import LAYOUTS
 from stages.manifest import Rows
 from stages.records import Recording, Transcript, Wave
+from stages.timing import Times, Timing
 from stages.transcripts import Script, from_whisperx, read_told, read_transcript, script_of
 from stages.whisper import ComputeType, VadName
 
@@ -61,8 +63,22 @@ class TranscribeConfig(StageConfig):
     """Whether whisperX places every word in time."""
     align_models: dict[str, str] = Field(default_factory=dict)
     """wav2vec2 models that place the words, by language: a folder or a name; the others are whisperX's choice."""
+    times: Times = "auto"
+    """What gives a long text its times where it has none, so that `slice` can cut its recording: `wav2vec2`, by
+    `align_models` or whisperX's choice; `pocketsphinx`, for English, by the extra `align`; `auto`: a model of
+    `align_models`, else pocketsphinx where it is installed."""
+    times_over_s: float = Field(20.0, ge=0)
+    """Seconds; a shorter recording needs no times. 0 for all."""
+    diarize: bool = False
+    """Whether to find out who speaks, by pyannote, in what whisperX hears: a speaker a segment."""
+    diarize_model: str = MODEL
+    """pyannote's pipeline: a repository of the Hugging Face hub (it asks for `HF_TOKEN`), or a folder."""
+    min_speakers: int | None = Field(None, ge=1)
+    """The fewest in a recording; none: as many as are heard."""
+    max_speakers: int | None = Field(None, ge=1)
+    """The most in a recording."""
     batch_size: int = runtime(8, ge=1)
-    """Stretches of one recording that whisper hears together."""
+    """Stretches of speech that whisper hears together, of whichever recordings."""
     item_timeout_s: float = runtime(3600.0, ge=0)
     """How long one recording may take, in seconds: a large whisper model on a CPU is slower than speech."""
 
@@ -136,6 +152,33 @@ def _check_speakable(path: Path, wave: Wave, rate: int) -> None:
         raise AudioError(f"`{path}` must hold sound, but every sample is 0. Remove it or record it again.", "Silent")
 
 
+_TOGETHER_S = 1800.0
+"""Seconds of audio held in memory to be heard together."""
+
+
+class _Hearing:
+    """Gathers recordings until there are enough to be heard together."""
+
+    def __init__(self, hear: Callable[[Sequence[tuple[Recording, AudioInfo, Wave]]], list[list[Outcome]]]) -> None:
+        self._hear = hear
+        self._waiting: list[tuple[Recording, AudioInfo, Wave]] = []
+        self.outcomes: dict[str, list[Outcome]] = {}
+        """Of those heard, by id."""
+
+    def add(self, recording: Recording, audio: AudioInfo, wave: Wave) -> None:
+        """Takes a recording, `[samples]` at 16 kHz."""
+        self._waiting.append((recording, audio, wave))
+        if sum(len(one) for _, _, one in self._waiting) >= _TOGETHER_S * whisper.SAMPLE_RATE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hears what waits."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            ids = [recording.id for recording, _, _ in waiting]
+            self.outcomes |= dict(zip(ids, self._hear(waiting), strict=True))
+
+
 class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     """Recordings to transcripts, one for one.
 
@@ -150,6 +193,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     format = Rows(Transcript)
 
     _whisperx: whisper.WhisperX | None = None
+    _diariser: Diariser | None = None
     _missing = ""
     """Why whisperX isn't to be had."""
 
@@ -158,7 +202,12 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         return self.config.transcripts == "ignore" or (self.config.transcripts == "auto" and not recording.transcript)
 
     def check(self, items: Iterable[Recording]) -> list[str]:
-        """Returns why whisperX can't hear, after one attempt to download its model, where no recording has a text."""
+        """Returns why whisperX can't hear, after one attempt to download its model, where no recording has a text.
+
+        And what else the configuration asks for that isn't there.
+        """
+        if problem := self._timing.problem():
+            return [problem]
         some = False
         for item in items:
             if not self.hears(item):
@@ -183,16 +232,29 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         """Returns what decides a recording's transcript: nothing of whisper where it has one of its own."""
         mapped = self.config.language_of(item.group, item.speaker)
         if not self.hears(item):
-            return [mapped]
+            return [mapped, self._timing.identity]
         hearing = self.config.identity()
-        del hearing["languages"], hearing["transcripts"]
-        return [mapped, hearing, self._revision]
+        for name in ("languages", "transcripts", "times", "times_over_s"):
+            del hearing[name]
+        return [mapped, hearing, self._revision, self._diarisation]
+
+    @property
+    def batch_size(self) -> int:
+        """Recordings for one call of `process`: more where a GPU is to be kept busy."""
+        return 64 if self.on_gpu else 16
 
     def process(self, items: Sequence[Recording]) -> list[list[Outcome]]:
-        """Turns recordings into transcripts; raises `WeightsError` if the whisper model is there but can't be used."""
+        """Turns recordings into transcripts.
+
+        Raises:
+            WeightsError: if the whisper model or the diarisation is there but can't be used.
+        """
         if any(self.hears(item) for item in items):
             self._load()
-        return guarded(items, self._transcribe, root=self.context.voices)
+        hearing = _Hearing(self._hear)
+        outcomes = guarded(items, lambda item: self._transcribe(item, hearing), root=self.context.voices)
+        hearing.flush()
+        return [hearing.outcomes.get(item.id, got) for item, got in zip(items, outcomes, strict=True)]
 
     def _load(self) -> None:
         if self._whisperx or self._missing:
@@ -213,44 +275,84 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             batch_size=config.batch_size,
             aligners=config.align_models if config.align else None,
         )
+        if config.diarize:
+            speakers = config.min_speakers, config.max_speakers
+            self._diariser = Diariser(config.diarize_model, self.context.device, speakers)
 
     @cached_property
     def _revision(self) -> str:
         return self.revision()
 
-    def _transcribe(self, recording: Recording) -> list[Outcome]:
+    @cached_property
+    def _diarisation(self) -> str:
+        """The content of the diarisation, where it lies in a folder."""
+        folder = Path(self.config.diarize_model).expanduser()
+        return whisper.content_of(folder) if self.config.diarize and folder.is_dir() else ""
+
+    @cached_property
+    def _timing(self) -> Timing:
+        config = self.config
+        return Timing(config.times, config.times_over_s, config.align_models, self.context.device)
+
+    def _transcribe(self, recording: Recording, hearing: "_Hearing") -> list[Outcome]:
         path = self.context.source(recording.id)
         wave, rate = read_complete(path)
         _check_speakable(path, wave, rate)
         audio = AudioInfo(rate, len(wave), 1)
         if self.hears(recording):
-            return [self._heard(recording, wave, audio)]
+            if self._whisperx is None:
+                found = "its transcript is to be ignored" if recording.transcript else "no transcript lies beside it"
+                return [Reject(recording.id, "NoTranscript", f"{found}, and {self._missing}", whisper.WAYS_OUT)]
+            hearing.add(recording, audio, resample(wave, rate, whisper.SAMPLE_RATE))
+            return []
         if not recording.transcript:
             detail = "no transcript lies beside it, and `transcribe.transcripts` is `require`."
             return [Reject(recording.id, "NoTranscript", detail, whisper.WAYS_OUT)]
         if recording.told:
             told = read_told(recording.told)
-            return [self._transcript(recording, audio, script_of(told, audio), told.layout)]
+            return [self._written(recording, audio, script_of(told, audio), told.layout, wave)]
         path = self.context.source(recording.transcript)
-        return [self._transcript(recording, audio, read_transcript(path, audio), path.suffix[1:].lower())]
+        return [self._written(recording, audio, read_transcript(path, audio), path.suffix[1:].lower(), wave)]
 
-    def _heard(self, recording: Recording, wave: Wave, audio: AudioInfo) -> Outcome:
-        if self._whisperx is None:
-            found = "its transcript is to be ignored" if recording.transcript else "no transcript lies beside it"
-            return Reject(recording.id, "NoTranscript", f"{found}, and {self._missing}", whisper.WAYS_OUT)
-        wanted = self.config.language or self.config.language_of(recording.group, recording.speaker)
-        result = self._whisperx.transcribe(resample(wave, audio.sample_rate, whisper.SAMPLE_RATE), wanted)
-        if not result["segments"]:
-            return Reject(recording.id, "NoSpeech", "whisperX hears nobody speak in it.", "Remove it if that is so.")
-        return self._transcript(recording, audio, from_whisperx(result, audio), "whisperx")
+    def _hear(self, heard: Sequence[tuple[Recording, AudioInfo, Wave]]) -> list[list[Outcome]]:
+        """Turns recordings into what whisperX hears in them, all together."""
+        assert self._whisperx is not None
+        wanted = [self.config.language or self.config.language_of(r.group, r.speaker) for r, _, _ in heard]
+        results = self._whisperx.transcribe([wave for _, _, wave in heard], wanted)
+        found = {
+            recording.id: (audio, wave, result) for (recording, audio, wave), result in zip(heard, results, strict=True)
+        }
 
-    def _transcript(self, recording: Recording, audio: AudioInfo, script: Script, source: str) -> Transcript:
-        language = (
-            normalise_code(script.language)
-            if script.language
-            else self.config.language_of(recording.group, recording.speaker)
-            or detect(" ".join(segment.text for segment in script.segments))
-        )
+        def transcript(recording: Recording) -> list[Outcome]:
+            audio, wave, result = found[recording.id]
+            if isinstance(result, TextError):
+                raise result
+            if not result["segments"]:
+                return [
+                    Reject(recording.id, "NoSpeech", "whisperX hears nobody speak in it.", "Remove it if that is so.")
+                ]
+            if self._diariser:
+                result = self._diariser.label(result, wave)
+            script = from_whisperx(result, audio)
+            return [self._transcript(recording, audio, script, self._language(recording, script), "whisperx")]
+
+        return guarded([recording for recording, _, _ in heard], transcript, root=self.context.voices)
+
+    def _written(self, recording: Recording, audio: AudioInfo, script: Script, source: str, wave: Wave) -> Outcome:
+        """Returns what a text says, with times where it is long and has none."""
+        language = self._language(recording, script)
+        script, by = self._timing.place(recording.id, script, language, wave, audio)
+        return self._transcript(recording, audio, script, language, f"{source}+{by}" if by else source)
+
+    def _language(self, recording: Recording, script: Script) -> str:
+        if script.language:
+            return normalise_code(script.language)
+        mapped = self.config.language_of(recording.group, recording.speaker)
+        return mapped or detect(" ".join(segment.text for segment in script.segments))
+
+    def _transcript(
+        self, recording: Recording, audio: AudioInfo, script: Script, language: str, source: str
+    ) -> Transcript:
         speakers = _speakers(recording, script)
         segments = tuple(
             replace(

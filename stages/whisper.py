@@ -1,19 +1,14 @@
-"""Speech to text by whisperX: finding the weights, hearing, and placing the words. The only importer of whisperx.
+"""Speech to text by whisperX: finding the weights, and hearing.
 
 Three kinds of weights are involved: whisper (`find_model`), voice activity detection (inside the packages) and one
-wav2vec2 aligner a language. Without whisper nothing can be heard; without an aligner the words have no times, which
-the log says once a language.
+wav2vec2 aligner a language (`wav2vec`). Without whisper nothing can be heard; without an aligner the words have no
+times, which the log says once a language.
 """
 
 import hashlib
 import logging
-import os
-import tempfile
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +17,7 @@ import numpy as np
 from stages.errors import TextError, WeightsError
 from stages.languages import normalise_code
 from stages.records import Wave
+from stages.wav2vec import Aligners, quiet, reason_of
 
 if TYPE_CHECKING:
     from whisperx.vads import Vad
@@ -90,7 +86,7 @@ def _from_hub(model: str, *, download: bool) -> Path:
     except (OSError, ValueError, httpx.HTTPError) as error:
         raise WeightsError(
             f"the whisper model `{model}` is neither a folder nor in the Hugging Face cache, and can't be downloaded"
-            f" ({_reason(error)}). {WAYS_OUT}"
+            f" ({reason_of(error)}). {WAYS_OUT}"
         ) from error
 
 
@@ -132,11 +128,23 @@ def weights_problem(model: str) -> str:
     return ""
 
 
-@cache
 def revision(folder: Path) -> str:
-    """Returns an identity of a model's content, from the size and the first and last MiB of each of its files."""
+    """Returns an identity of a whisper model's content; as `content_of`."""
+    return content_of(folder, (*_FILES, *_VOCABULARIES, _FEATURES))
+
+
+@cache
+def content_of(folder: Path, names: tuple[str, ...] = ()) -> str:
+    """Returns an identity of a folder's files, from the size and the first and last MiB of each.
+
+    Args:
+        folder: Where they lie.
+        names: Of the files that count; none for all.
+    """
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.iterdir() if path.name in {*_FILES, *_VOCABULARIES, _FEATURES}):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        if names and path.name not in names:
+            continue
         size = path.stat().st_size
         digest.update(f"{path.name} {size}\n".encode())
         with path.open("rb") as file:
@@ -170,22 +178,19 @@ class WhisperX:
             beam_size: Hypotheses kept while decoding.
             vad: What finds the speech: pyannote's model from the whisperx package, or silero's from faster-whisper.
             chunk_s: The longest stretch of speech heard at once, in seconds, 30 at most.
-            batch_size: Stretches of one recording decoded together.
+            batch_size: Stretches of speech decoded together, of whichever recordings.
             aligners: wav2vec2 models by language, as folders or names; other languages take whisperX's own choice.
                 None leaves all words without times.
 
         Raises:
             WeightsError: if the model can't be loaded, or not with this device and compute type.
         """
-        self._device = device
         self._chunk_s = chunk_s
         self._batch_size = batch_size
-        self._choices = aligners
-        self._aligners: dict[str, tuple[Any, Any] | None] = {}
-        self._sentences = tempfile.TemporaryDirectory(prefix="punkt-")
+        self._aligners = None if aligners is None else Aligners(aligners, device)
         kind, _, index = device.partition(":")
         try:
-            with _quiet():
+            with quiet():
                 import whisperx
 
                 self._pipeline = whisperx.load_model(
@@ -202,154 +207,95 @@ class WhisperX:
         except (RuntimeError, ValueError) as error:
             raise WeightsError(
                 f"`transcribe.model` can't be loaded from `{folder}` on `{device}` with `transcribe.compute_type`"
-                f" {compute_type}: {_reason(error)}. Give a sound model, or another compute type."
+                f" {compute_type}: {reason_of(error)}. Give a sound model, or another compute type."
             ) from error
 
-    def transcribe(self, wave: Wave, language: str | None = None) -> dict[str, Any]:
+    def transcribe(self, waves: Sequence[Wave], languages: Sequence[str | None]) -> list[dict[str, Any] | TextError]:
         """Writes down what is said.
 
+        The stretches of speech of all the recordings are heard together, `batch_size` at a time: each is as long as
+        the others to whisper, so that what is heard doesn't depend on the company, but for rounding on a GPU.
+
         Args:
-            wave: `[samples]` at 16 kHz.
-            language: ISO 639-1; None to let whisper detect it.
+            waves: `[samples]` at 16 kHz each.
+            languages: ISO 639-1 for each; None to let whisper detect it.
 
         Returns:
-            whisperX's result, `{"language": …, "segments": [{"start", "end", "text", "words"}]}`, times in seconds;
-            without segments where nobody speaks. No `words` where the language's aligner isn't to be had.
-
-        Raises:
-            TextError: if whisper detects a language that the table doesn't hold.
+            For each whisperX's result, `{"language": …, "segments": [{"start", "end", "text", "words"}]}`, times in
+            seconds; without segments where nobody speaks. No `words` where the language's aligner isn't to be had. A
+            `TextError` where whisper detects a language that the table doesn't hold.
         """
         if not self._pipeline.model.model.is_multilingual:
-            language = "en"
-        wave = np.array(wave)  # torch takes no read-only arrays
-        result = self._pipeline.transcribe(
-            wave, batch_size=self._batch_size, language=language, chunk_size=self._chunk_s
+            languages = ["en"] * len(waves)
+        waves = [np.array(wave) for wave in waves]  # torch takes no read-only arrays
+        stretches = [(index, span) for index, wave in enumerate(waves) for span in self._speech(wave)]
+        spoken = sorted({index for index, _ in stretches})
+        known = self._detected(waves, {index: languages[index] for index in spoken})
+        heard: dict[int, list[dict[str, Any]]] = {index: [] for index in spoken}
+        for language in sorted(set(known.values())):
+            for index, segment in self._heard([one for one in stretches if known[one[0]] == language], waves, language):
+                heard[index].append(segment)
+        return [self._result(wave, known.get(index), heard.get(index, [])) for index, wave in enumerate(waves)]
+
+    def _speech(self, wave: Wave) -> list[dict[str, Any]]:
+        """Returns the stretches of speech, `chunk_s` at most, with `start` and `end` in seconds."""
+        from whisperx.vads import Pyannote, Vad
+
+        vad, options = self._pipeline.vad_model, self._pipeline._vad_params
+        kind = vad if isinstance(vad, Vad) else Pyannote
+        found = vad({"waveform": kind.preprocess_audio(wave), "sample_rate": SAMPLE_RATE})
+        merged: list[dict[str, Any]] = kind.merge_chunks(
+            found, self._chunk_s, onset=options["vad_onset"], offset=options["vad_offset"]
         )
-        segments = [segment for segment in result["segments"] if segment["text"].strip()]
-        if not segments:
-            return {"language": result["language"], "segments": []}
+        return merged
+
+    def _detected(self, waves: Sequence[Wave], languages: Mapping[int, str | None]) -> dict[int, str]:
+        """Returns each recording's language, detected in its first 30 s where none is given."""
+        known = {index: language for index, language in languages.items() if language}
+        unknown = [index for index in languages if index not in known]
+        for batch in _batches(unknown, self._batch_size):
+            features = self._features([waves[index][: 30 * SAMPLE_RATE] for index in batch])
+            found = self._pipeline.model.model.detect_language(self._pipeline.model.encode(features))
+            known |= {index: ranked[0][0].strip("<|>") for index, ranked in zip(batch, found, strict=True)}
+        return known
+
+    def _heard(
+        self, stretches: Sequence[tuple[int, dict[str, Any]]], waves: Sequence[Wave], language: str
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yields what is said in each stretch, in order."""
+        from faster_whisper.tokenizer import Tokenizer
+
+        model = self._pipeline.model
+        tokenizer = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
+        for batch in _batches(stretches, self._batch_size):
+            sounds = [
+                waves[index][int(span["start"] * SAMPLE_RATE) : int(span["end"] * SAMPLE_RATE)] for index, span in batch
+            ]
+            found = model.generate_segment_batched(self._features(sounds), tokenizer, self._pipeline.options)
+            for (index, span), text, score in zip(batch, found["text"], found["avg_logprob"], strict=True):
+                if text.strip():
+                    times = {"start": round(span["start"], 3), "end": round(span["end"], 3)}
+                    yield index, {"text": text, **times, "avg_logprob": score}
+
+    def _features(self, sounds: Sequence[Wave]) -> Any:
+        """Returns what whisper hears, each padded to 30 s."""
+        import torch
+
+        return torch.stack([self._pipeline.preprocess({"inputs": sound})["inputs"] for sound in sounds]).numpy()
+
+    def _result(self, wave: Wave, language: str | None, segments: list[dict[str, Any]]) -> dict[str, Any] | TextError:
+        if not segments or language is None:
+            return {"language": language, "segments": []}
         try:
-            language = normalise_code(result["language"])
+            language = normalise_code(language)
         except TextError as error:
-            raise TextError(f"whisper detects {error} Name the language: `--set transcribe.language=CODE`.") from error
-        return {"language": language, "segments": self._align(segments, language, wave)}
-
-    def _align(self, segments: list[dict[str, Any]], language: str, wave: Wave) -> list[dict[str, Any]]:
-        aligner = self._aligner(language)
-        if aligner is None:
-            return segments
-        import whisperx
-
-        aligned: list[dict[str, Any]] = whisperx.align(segments, *aligner, wave, self._device)["segments"]
-        if _letters(aligned) != _letters(segments):  # it drops a sentence for which it finds no time at all
-            _log.warning("a recording's words in `%s` have no times: the aligner lost some of them", language)
-            return segments
-        if unplaced := sum(not segment["words"] for segment in aligned):
-            _log.info("the words of %d segments in `%s` have no times: too short for their text", unplaced, language)
-        return aligned
-
-    def _aligner(self, language: str) -> tuple[Any, Any] | None:
-        if self._choices is None:
-            return None
-        if language not in self._aligners:
-            try:
-                self._aligners[language] = self._load_aligner(language, self._choices.get(language))
-            except (OSError, ValueError) as error:
-                self._aligners[language] = None
-                _log.warning(
-                    "words in `%s` have no times, no aligner: %s. Give one: `--set transcribe.align_models.%s=FOLDER`.",
-                    language,
-                    _reason(error),
-                    language,
-                )
-        return self._aligners[language]
-
-    def _load_aligner(self, language: str, name: str | None) -> tuple[Any, Any]:
-        import whisperx
-
-        if name is None:
-            _refuse_download(language)
-        _provide_sentences(language, Path(self._sentences.name))
-        with _quiet():
-            model, metadata = whisperx.load_align_model(language, self._device, model_name=name)
-        return model.eval(), metadata
+            return TextError(f"whisper detects {error} Name the language: `--set transcribe.language=CODE`.")
+        aligned = self._aligners.align_heard(segments, language, wave) if self._aligners else segments
+        return {"language": language, "segments": aligned}
 
 
-def _reason(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-
-
-def _letters(segments: list[dict[str, Any]]) -> str:
-    return "".join("".join(segment["text"].split()) for segment in segments)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps whisperX and what it loads from writing to the terminal, and pyannote from phoning home."""
-    os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")
-    for name in ("whisperx", "lightning.pytorch.utilities.migration"):
-        logger = logging.getLogger(name)
-        logger.addHandler(logging.NullHandler())  # whisperX gives itself one on the standard output if it has none
-        logger.setLevel(logging.ERROR)
-    with redirect_stdout(StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from transformers.utils import logging as transformers_logging
-
-        transformers_logging.disable_progress_bar()
-        yield
-
-
-def _offline() -> bool:
-    from huggingface_hub import constants
-
-    return bool(constants.HF_HUB_OFFLINE)
-
-
-def _refuse_download(language: str) -> None:
-    """Raises `OSError` where whisperX would fetch torchaudio's aligner although `HF_HUB_OFFLINE` is set."""
-    import torch
-    import torchaudio
-    from whisperx.alignment import DEFAULT_ALIGN_MODELS_TORCH
-
-    if not _offline() or language not in DEFAULT_ALIGN_MODELS_TORCH:
-        return
-    weights = getattr(torchaudio.pipelines, DEFAULT_ALIGN_MODELS_TORCH[language])._path
-    if not (Path(torch.hub.get_dir()) / "checkpoints" / weights).is_file():
-        raise OSError(f"`{weights}` is not in torch's cache and HF_HUB_OFFLINE is set")
-
-
-def _provide_sentences(language: str, folder: Path) -> None:
-    """Makes sure that NLTK can split sentences in a language: by its own data, else by punctuation alone."""
-    import nltk
-    from whisperx.utils import PUNKT_LANGUAGES
-
-    name = f"tokenizers/punkt_tab/{PUNKT_LANGUAGES.get(language, 'english')}"
-    if _has_nltk_data(name):
-        return
-    if not _offline():
-        nltk.download("punkt_tab", quiet=True, print_error_to=StringIO())
-    if _has_nltk_data(name):
-        return
-    _log.warning(
-        "sentences in `%s` are split at every full stop, abbreviations included: NLTK's data is missing."
-        " Get it with `python -m nltk.downloader punkt_tab`.",
-        language,
-    )
-    (folder / name).mkdir(parents=True, exist_ok=True)
-    for table in ("abbrev_types.txt", "collocations.tab", "ortho_context.tab", "sent_starters.txt"):
-        (folder / name / table).touch()
-    if str(folder) not in nltk.data.path:
-        nltk.data.path.append(str(folder))
-
-
-def _has_nltk_data(name: str) -> bool:
-    import nltk
-
-    try:
-        nltk.data.find(f"{name}/")
-    except LookupError:
-        return False
-    return True
+def _batches(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    return (items[at : at + size] for at in range(0, len(items), size))
 
 
 def _bundled_silero(chunk_s: float) -> "Vad":

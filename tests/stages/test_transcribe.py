@@ -8,11 +8,13 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 import soundfile
 from tiny_whisper import build_aligner, build_whisper
 
 from stages import whisper
+from stages.alignment import align
 from stages.base import Context, Reject
 from stages.config import load_config
 from stages.errors import ConfigError, WeightsError
@@ -20,6 +22,7 @@ from stages.records import Recording, Transcript
 from stages.scan import scan
 from stages.transcribe import STAGE, Transcribe, TranscribeConfig
 from stages.voices import write_voices
+from stages.wav2vec import Aligners
 
 SAYINGS = {
     "en": ("Good morning, everyone.", "Nice to see you."),
@@ -136,11 +139,83 @@ def test_a_fixed_language_is_heard_and_silence_is_not(models, talk, tmp_path):
 
 def test_a_language_outside_the_table_is_rejected(models, talk, monkeypatch):
     voices, recordings = talk
-    monkeypatch.setattr("whisperx.asr.FasterWhisperPipeline.detect_language", lambda *_: "haw")
+    monkeypatch.setattr(whisper.WhisperX, "_detected", lambda *_: {0: "haw"})
     (rejected,) = run(voices, recordings[:1], transcripts="ignore", model=models["en"])
     assert rejected.reason == "UnusableText"
     assert "`haw` must be a language of the table" in rejected.message
     assert rejected.message.endswith("`--set transcribe.language=CODE`.")
+
+
+def test_wav2vec2_places_a_known_text(models):
+    aligner = Aligners({"de": models["aligner"]}).known("de")
+    assert aligner is not None
+    wave = np.random.default_rng(0).normal(0, 0.1, 40 * whisper.SAMPLE_RATE).astype(np.float32)
+    text = "Guten Morgen , alle zusammen; um 12 Uhr. " * 8
+    words = [word for segment in align(wave, text, "de", aligner)["segments"] for word in segment["words"]]
+    assert [word["word"] for word in words] == text.split()
+    times = [time for word in words if "start" in word for time in (word["start"], word["end"])]
+    assert times == sorted(times)
+    assert times[-1] <= 40
+    assert {word["word"] for word in words if "start" not in word} == {",", "12"}
+
+
+def test_stretches_of_many_recordings_are_heard_together(models, talk, monkeypatch, tmp_path):
+    voices, recordings = talk
+    sizes = []
+
+    def what_is_heard(_model, features, tokenizer, _options):
+        sizes.append(len(features))
+        heard = [f"{tokenizer.language_code} {np.abs(one).sum():.0f}." for one in features]
+        return {"text": heard, "avg_logprob": [0.0] * len(heard)}
+
+    monkeypatch.setattr("whisperx.asr.WhisperModel.generate_segment_batched", what_is_heard)
+    for group in ("a", "b"):
+        for number, one in enumerate(recordings):
+            path = tmp_path / group / "x" / f"{number}.flac"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.symlink_to(voices / one.id)
+    many = scan(tmp_path).recordings
+    config = {"transcripts": "ignore", "model": models["en"], "align": False, "vad": "silero", "chunk_s": 4.0}
+    made = stage(tmp_path, batch_size=3, languages={"b": "fr"}, **config)
+    together = made.process(many)
+    stretches, batches = sum(sizes), len(sizes)
+    alone = [made.process([one])[0] for one in many]
+    assert together == alone
+    assert stretches == sum(len(found.segments) for (found,) in together) > 4
+    assert batches <= -(-stretches // 3) + 1 < len(sizes) - batches
+
+
+def test_who_speaks(models, talk, monkeypatch):
+    voices, recordings = talk
+    turns = []
+
+    class Pipeline:
+        def __init__(self, name, device):
+            turns.append((name, device))
+
+        def __call__(self, wave, min_speakers, max_speakers):
+            middle = len(wave) / whisper.SAMPLE_RATE / 2
+            turns.append((min_speakers, max_speakers))
+            table = {"start": [0.0, middle], "end": [middle, 2 * middle], "speaker": ["SPEAKER_00", "SPEAKER_01"]}
+            return pandas.DataFrame(table)
+
+    monkeypatch.setattr("whisperx.diarize.DiarizationPipeline", Pipeline)
+    config = {"transcripts": "ignore", "model": models["en"], "vad": "silero", "diarize": True, "max_speakers": 2}
+    config |= {"align_models": {"en": models["aligner"]}}
+    found = run(voices, recordings, chunk_s=2.0, **config)
+    for one in found:
+        stem = one.id.rpartition(".")[0]
+        for segment in one.segments:
+            second = segment.start_samples + segment.end_samples > one.samples
+            assert segment.speaker == f"{stem}:SPEAKER_0{int(second)}"
+        assert len({segment.speaker for segment in one.segments}) == 2
+    assert turns[:2] == [("pyannote/speaker-diarization-community-1", "cpu"), (None, 2)]
+
+
+def test_without_the_diarisation_its_name_and_the_token_are_told(models, talk):
+    voices, recordings = talk
+    with pytest.raises(WeightsError, match=r"`pyannote/speaker-diarization-community-1`.*set `HF_TOKEN` to a token"):
+        run(voices, recordings, transcripts="ignore", model=models["en"], diarize=True)
 
 
 def test_without_weights_both_ways_out_are_named(tmp_path):
@@ -260,7 +335,7 @@ def test_bad_items_reject_themselves_only(tmp_path):
 
 def test_every_real_recording_is_accounted_for(speech):
     recordings = scan(speech).recordings
-    outcomes = run(speech, recordings, model="nobody/nothing")
+    outcomes = run(speech, recordings, model="nobody/nothing", times="none")
     assert [outcome.id for outcome in outcomes] == [recording.id for recording in recordings]
     untold = [outcome for outcome in outcomes if isinstance(outcome, Reject)]
     assert {outcome.reason for outcome in untold} == {"NoTranscript"}

@@ -1,0 +1,148 @@
+"""Times for words that are known: long recordings with their text and nothing else, so that they can be cut.
+
+The recording is gone through in windows: each is given the words that follow, and says where as many of them are as it
+holds. What comes near a window's end is left to the next. So memory doesn't grow with the recording.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from stages.errors import TextError
+from stages.records import Wave
+
+SAMPLE_RATE = 16_000
+"""Hz, of what the aligners hear."""
+
+_WINDOW_S = 30.0
+_UNSURE_S = 3.0
+"""Words so near a window's end are placed by the next window."""
+_WORDS_PER_S = 6
+"""More than anybody says."""
+_CROWDED = 10
+_CROWDED_S = 1.2
+"""So many words in so short a time were not said: their text is missing from the recording."""
+_LOST_AT_THE_END = 3
+"""Words at the end of a text that need not be found."""
+_PAUSE_S = 0.5
+"""A pause that ends a segment."""
+_STOP_S = 0.15
+"""A pause that ends a segment after a sentence."""
+_STOPS = (".", "!", "?", "。", "！", "？", "…")
+_CLOSING = "\"'”’»)]"
+_UNSPACED = frozenset({"ja", "zh"})
+
+Span = tuple[float, float]
+
+
+class Aligner(Protocol):
+    """What places the words of one language."""
+
+    name: str
+
+    def prefix(self, wave: Wave, words: Sequence[str], *, whole: bool) -> Sequence[Span | None] | None:
+        """Places as many of the words as are said in a stretch of speech at 16 kHz, all of them where `whole`.
+
+        Returns:
+            Start and end in seconds for each of the first words, None for one that isn't spoken; None if they don't
+            fit the speech.
+        """
+
+
+def tokens_of(text: str, language: str) -> list[str]:
+    """Returns the words of a text; its characters in languages that are written without spaces."""
+    return [letter for letter in text if not letter.isspace()] if language in _UNSPACED else text.split()
+
+
+def align(wave: Wave, text: str, language: str, aligner: Aligner) -> dict[str, Any]:
+    """Gives a known text its times.
+
+    Args:
+        wave: The whole recording, `[samples]` at 16 kHz.
+        text: All that is said in it, in order.
+        language: ISO 639-1.
+        aligner: What places the words.
+
+    Returns:
+        A whisperX-shaped transcript: segments that end at pauses, each with its words; times in seconds.
+
+    Raises:
+        TextError: if the text doesn't fit what is said.
+    """
+    words = tokens_of(text, language)
+    spans = _place(wave, words, aligner)
+    _check(words, spans)
+    space = "" if language in _UNSPACED else " "
+    segments = [_segment(run, space) for run in _runs(words, spans)]
+    if spans[-1] is None:
+        segments[-1]["end"] = len(wave) / SAMPLE_RATE
+    return {"segments": segments}
+
+
+def _place(wave: Wave, words: Sequence[str], aligner: Aligner) -> list[Span | None]:
+    window, unsure = round(_WINDOW_S * SAMPLE_RATE), round(_UNSURE_S * SAMPLE_RATE)
+    reach = round(_WINDOW_S * _WORDS_PER_S)
+    spans: list[Span | None] = []
+    position = 0
+    while len(spans) < len(words):
+        rest = words[len(spans) :]
+        last = position + window >= len(wave)
+        found = aligner.prefix(wave[position : position + window], rest if last else rest[:reach], whole=last)
+        if last:
+            if found is None:  # the last words may be cut off, or never said: the last segment then ends with the sound
+                found = aligner.prefix(wave[position:], rest, whole=False) or ()
+                if len(rest) - len(found) > _LOST_AT_THE_END:
+                    raise _misfit(words, len(spans) + len(found))
+            spans += [_moved(span, position) for span in found]
+            return spans + [None] * (len(words) - len(spans))
+        sure = (window - unsure) / SAMPLE_RATE
+        kept = next((n for n, span in enumerate(found or ()) if span and span[1] > sure), len(found or ()))
+        placed = [_moved(span, position) for span in (found or ())[:kept]]
+        ends = [span[1] for span in placed if span]
+        spans += placed
+        position = round(ends[-1] * SAMPLE_RATE) if ends else position + window - unsure
+    return spans
+
+
+def _moved(span: Span | None, samples: int) -> Span | None:
+    return span and (span[0] + samples / SAMPLE_RATE, span[1] + samples / SAMPLE_RATE)
+
+
+def _check(words: Sequence[str], spans: Sequence[Span | None]) -> None:
+    placed = [(n, span) for n, span in enumerate(spans) if span]
+    if not placed:
+        raise _misfit(words, 0)
+    for (n, first), (_, last) in zip(placed, placed[_CROWDED - 1 :], strict=False):
+        if last[1] - first[0] < _CROWDED_S:
+            raise _misfit(words, n)
+
+
+def _misfit(words: Sequence[str], at: int) -> TextError:
+    near = " ".join(words[at : at + 6])
+    return TextError(f"its text must be all that is said in it, but doesn't fit from `{near}` on (word {at + 1})")
+
+
+def _runs(words: Sequence[str], spans: Sequence[Span | None]) -> Iterator[list[tuple[str, Span | None]]]:
+    """Yields the words of each segment."""
+    run: list[tuple[str, Span | None]] = []
+    end: float | None = None
+    for word, span in zip(words, spans, strict=True):
+        if run and span and end is not None:
+            pause = span[0] - end
+            stops = run[-1][0].rstrip(_CLOSING).endswith(_STOPS)
+            if pause >= (_STOP_S if stops else _PAUSE_S):
+                yield run
+                run = []
+        run.append((word, span))
+        end = span[1] if span else end
+    if run:
+        yield run
+
+
+def _segment(run: Sequence[tuple[str, Span | None]], space: str) -> dict[str, Any]:
+    times = [span for _, span in run if span]
+    return {
+        "start": times[0][0],
+        "end": times[-1][1],
+        "text": space.join(word for word, _ in run),
+        "words": [{"word": word} | ({"start": span[0], "end": span[1]} if span else {}) for word, span in run],
+    }

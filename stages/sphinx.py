@@ -1,0 +1,142 @@
+"""Placing known English words in time by pocketsphinx, whose acoustic model and dictionary come inside its wheel.
+
+As a recogniser it is weak; where the words are known it finds them well. Words that its dictionary lacks, and numbers,
+are said as espeak-ng says them.
+
+Source: Huggins-Daines et al. 2006, PocketSphinx, https://doi.org/10.1109/ICASSP.2006.1659988.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from stages import espeak
+from stages.records import Wave
+
+_FRAME_RATE = 100
+_BEAMS = {"beam": 1e-80, "pbeam": 1e-80, "wbeam": 1e-60}
+"""How improbable a path may be and yet be followed: much more so than in recognising, since the words are given."""
+_SPELT = re.compile(r"[a-z]+(?:'[a-z]+)*")
+
+_PHONES = {
+    **{"tʃ": "CH", "dʒ": "JH", "aɪ": "AY", "aʊ": "AW", "eɪ": "EY", "oʊ": "OW", "ɔɪ": "OY", "əl": "AH L", "n̩": "AH N"},
+    **{"iː": "IY", "uː": "UW", "ɑː": "AA", "ɔː": "AO", "oː": "AO", "ɜː": "ER", "i": "IY", "u": "UW", "ɑ": "AA"},
+    **{"ɔ": "AO", "ɚ": "ER", "ɝ": "ER", "ɜ": "ER", "ɪ": "IH", "ᵻ": "IH", "ʊ": "UH", "ɛ": "EH", "æ": "AE", "a": "AA"},
+    **{"ʌ": "AH", "ə": "AH", "ɐ": "AH", "o": "OW", "e": "EY", "ɒ": "AA", "θ": "TH", "ð": "DH", "ʃ": "SH", "ʒ": "ZH"},
+    **{"ŋ": "NG", "ɹ": "R", "r": "R", "ɾ": "D", "j": "Y", "w": "W", "ʔ": "T", "x": "K", "ɡ": "G", "g": "G", "ɬ": "L"},
+    **{letter: letter.upper() for letter in "bdfklmnpstvz"},
+    "h": "HH",
+}
+"""espeak-ng's American English phonemes in the phones of the CMU dictionary."""
+_PHONE = re.compile("|".join(sorted(map(re.escape, _PHONES), key=len, reverse=True)))
+
+
+def version() -> str:
+    """Returns the version of pocketsphinx; "" where it isn't installed."""
+    try:
+        return metadata.version("pocketsphinx")
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+class SphinxAligner:
+    """A pocketsphinx decoder that is given the words, held for the life of a worker."""
+
+    name = "pocketsphinx"
+
+    def __init__(self) -> None:
+        from pocketsphinx import Decoder
+
+        self._decoder = Decoder(lm=None, loglevel="FATAL", **_BEAMS)
+
+    def prefix(self, wave: Wave, words: Sequence[str], *, whole: bool) -> list[tuple[float, float] | None] | None:
+        """Places as many of the words as are said in a stretch of speech, from the first on.
+
+        Args:
+            wave: `[samples]` at 16 kHz; the words begin in it, with any silence before them.
+            words: As they are written.
+            whole: Whether all of them are said in it.
+
+        Returns:
+            Start and end in seconds of each of the first words, None for one that is only punctuation; None if the
+            words don't fit the speech at all.
+        """
+        spelt = [self._spelling(word) for word in words]
+        chain = [(index, part) for index, parts in enumerate(spelt) for part in parts]
+        if not chain:
+            return [None] * len(words)
+        self._decoder.add_fsg("words", self._grammar([part for _, part in chain], whole=whole))
+        self._decoder.activate_search("words")
+        said = self._said(wave)
+        if len(said) < (len(chain) if whole else 1):
+            return None
+        spans: list[tuple[float, float] | None] = [None] * (len(words) if whole else chain[len(said) - 1][0] + 1)
+        for (index, _), (start, end) in zip(chain, said, strict=False):
+            first = spans[index]
+            spans[index] = (first[0] if first else start / _FRAME_RATE, end / _FRAME_RATE)
+        if not whole and len(said) < len(chain) and chain[len(said)][0] == chain[len(said) - 1][0]:
+            spans.pop()  # its last part isn't said any more
+        return spans
+
+    def _said(self, wave: Wave) -> list[tuple[int, int]]:
+        """Returns the first and the one-past-last frame of each word on the best path; none where there is no path."""
+        decoder = self._decoder
+        decoder.start_utt()
+        decoder.process_raw((np.clip(wave, -1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
+        decoder.end_utt()
+        if decoder.hyp() is None:
+            return []
+        return [(part.start_frame, part.end_frame + 1) for part in decoder.seg() if part.word[0] not in "<[("]
+
+    def _grammar(self, parts: Sequence[str], *, whole: bool) -> Any:
+        """Returns the grammar of the words one after the other; where not all are said, it may end after any."""
+        from pocketsphinx import FsgModel
+
+        end = len(parts) + 1
+        grammar = FsgModel("words", self._decoder.get_logmath(), 1.0, end + 1)
+        for state, part in enumerate(parts):
+            grammar.trans_add(state, state + 1, 0, grammar.word_add(part))
+        for state in (end - 1,) if whole else range(end):
+            grammar.null_trans_add(state, end, 0)
+        grammar.set_start_state(0)
+        grammar.set_final_state(end)
+        return grammar
+
+    def _spelling(self, word: str) -> list[str]:
+        """Returns the entries of the dictionary that say a word; adds what it lacks."""
+        lower = word.lower().replace("’", "'")
+        parts = _SPELT.findall(lower)
+        if any(letter.isdigit() for letter in lower):
+            parts = [lower.strip(".,;:!?\"'()[]")]  # a number, perhaps with a unit: said as a whole
+        return [entry for part in parts if (entry := self._entry(part))]
+
+    def _entry(self, part: str) -> str:
+        if self._decoder.lookup_word(part) is not None:
+            return part
+        entry = f"said_{part.encode().hex()}"
+        if self._decoder.lookup_word(entry) is None:
+            phones = " ".join(_PHONES[phone] for phone in _PHONE.findall(_spoken(part)))
+            if not phones:
+                return ""
+            self._decoder.add_word(entry, phones, update=False)
+        return entry
+
+
+@cache
+def _backend() -> Any:
+    espeak.configure()
+    os.environ.setdefault("PHONEMIZER_LOG_LEVEL", "ERROR")
+    from phonemizer.backend import EspeakBackend
+
+    return EspeakBackend("en-us", with_stress=False)
+
+
+def _spoken(part: str) -> str:
+    """Returns the phonemes of a word or a number."""
+    said: list[str] = _backend().phonemize([part], strip=True)
+    return said[0]

@@ -1,0 +1,101 @@
+"""Which aligner gives a long text its times where it has none: chosen by the configuration and the language."""
+
+import logging
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from stages import sphinx
+from stages.alignment import SAMPLE_RATE, Aligner, align
+from stages.audio import AudioInfo, resample
+from stages.errors import TextError, WeightsError
+from stages.records import Wave
+from stages.transcripts import Script, from_whisperx
+from stages.wav2vec import Aligners
+from stages.whisper import content_of
+
+_log = logging.getLogger(__name__)
+
+Times = Literal["auto", "wav2vec2", "pocketsphinx", "none"]
+INSTALL_SPHINX = "Run `make setup EXTRAS=dev,align`."
+
+
+class Timing:
+    """Places the words of texts without times; its models are loaded when they are first needed.
+
+    Args:
+        times: What may place them; `auto`: what is there.
+        over_s: Texts of shorter recordings, in seconds, stay without times.
+        models: wav2vec2 models by language.
+        device: `cpu`, `cuda` or `cuda:N`.
+    """
+
+    def __init__(self, times: Times, over_s: float, models: Mapping[str, str], device: str) -> None:
+        self._times = times
+        self._over_s = over_s
+        self._models = models
+        self._device = device
+
+    def problem(self) -> str:
+        """Returns what is missing of what the configuration names; "" for nothing."""
+        if self._times == "pocketsphinx" and not sphinx.version():
+            return f"`transcribe.times` is pocketsphinx, which isn't installed. {INSTALL_SPHINX}"
+        return ""
+
+    @cached_property
+    def identity(self) -> Any:
+        """What decides the times, as plain JSON values: the models' contents too."""
+        if self._times == "none":
+            return None
+        folders = {code: Path(model).expanduser() for code, model in sorted(self._models.items())}
+        models = {code: content_of(path) if path.is_dir() else self._models[code] for code, path in folders.items()}
+        return [self._times, self._over_s, models, sphinx.version()]
+
+    def place(self, name: str, script: Script, language: str, wave: Wave, audio: AudioInfo) -> tuple[Script, str]:
+        """Gives a script its times where it is long and has none.
+
+        Args:
+            name: The recording, for the log.
+            script: What is said in it.
+            language: ISO 639-1.
+            wave: `[samples]` at the recording's own rate.
+            audio: The recording.
+
+        Returns:
+            The script, and what placed its words: "" where nothing did, which the log tells the reason of.
+
+        Raises:
+            WeightsError: if what the configuration names can't place words in the language.
+        """
+        if script.timed or self._times == "none" or audio.samples <= self._over_s * audio.sample_rate:
+            return script, ""
+        aligner = self._aligner(language)
+        if aligner is None and self._times != "auto":
+            raise WeightsError(
+                f"`transcribe.times` is {self._times}, which can't place words in `{language}` here. Give a model"
+                f" (`--set transcribe.align_models.{language}=FOLDER`), or let it be: `--set transcribe.times=auto`."
+            )
+        if aligner is None:
+            _log.info("`%s` has a text without times, and nothing to place it in `%s`", name, language)
+            return script, ""
+        try:
+            text = script.segments[0].text
+            result = align(resample(wave, audio.sample_rate, SAMPLE_RATE), text, language, aligner)
+        except TextError as error:
+            _log.warning("`%s`: %s; it stays without times", name, error)
+            return script, ""
+        return from_whisperx({"language": script.language, **result}, audio), aligner.name
+
+    def _aligner(self, language: str) -> Aligner | None:
+        if self._times == "wav2vec2" or (self._times == "auto" and language in self._models):
+            return self._aligners.known(language)
+        return self._sphinx if language == "en" and sphinx.version() else None
+
+    @cached_property
+    def _aligners(self) -> Aligners:
+        return Aligners(self._models, self._device)
+
+    @cached_property
+    def _sphinx(self) -> sphinx.SphinxAligner:
+        return sphinx.SphinxAligner()

@@ -1,0 +1,263 @@
+"""Placing words in time by wav2vec2, in every language that has a model: whisperX's aligners.
+
+Of what whisper heard, each stretch is placed by whisperX itself. A known text of any length is placed here, by the same
+models, a window at a time.
+"""
+
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.records import Wave
+
+_log = logging.getLogger(__name__)
+
+Scores = npt.NDArray[np.float32]
+
+
+class Aligners:
+    """wav2vec2 models by language, each loaded when it is first needed, held for the life of a worker.
+
+    Args:
+        choices: Folders or names by language; other languages take whisperX's own choice.
+        device: `cpu`, `cuda` or `cuda:N`.
+    """
+
+    def __init__(self, choices: Mapping[str, str], device: str = "cpu") -> None:
+        self._choices = choices
+        self._device = device
+        self._loaded: dict[str, tuple[Any, Any] | None] = {}
+        self._sentences = tempfile.TemporaryDirectory(prefix="punkt-")
+        self._split: set[str] = set()
+        """Languages whose sentences can be split."""
+
+    def align_heard(self, segments: list[dict[str, Any]], language: str, wave: Wave) -> list[dict[str, Any]]:
+        """Places the words of what whisper heard.
+
+        Args:
+            segments: whisperX's, with `start`, `end` and `text`.
+            language: ISO 639-1.
+            wave: The recording, `[samples]` at 16 kHz.
+
+        Returns:
+            whisperX's aligned segments, one a sentence, with `words`; those given where the language has no aligner.
+        """
+        loaded = self._get(language)
+        if loaded is None:
+            return segments
+        import whisperx
+
+        if language not in self._split:
+            _provide_sentences(language, Path(self._sentences.name))
+            self._split.add(language)
+        aligned: list[dict[str, Any]] = whisperx.align(segments, *loaded, wave, self._device)["segments"]
+        if _letters(aligned) != _letters(segments):  # it drops a sentence for which it finds no time at all
+            _log.warning("a recording's words in `%s` have no times: the aligner lost some of them", language)
+            return segments
+        if unplaced := sum(not segment["words"] for segment in aligned):
+            _log.info("the words of %d segments in `%s` have no times: too short for their text", unplaced, language)
+        return aligned
+
+    def known(self, language: str) -> "Wav2Vec2Aligner | None":
+        """Returns what places a known text in a language; None where there is no model to be had."""
+        loaded = self._get(language)
+        return None if loaded is None else Wav2Vec2Aligner(*loaded, self._device)
+
+    def _get(self, language: str) -> tuple[Any, Any] | None:
+        if language not in self._loaded:
+            try:
+                self._loaded[language] = self._load(language, self._choices.get(language))
+            except (OSError, ValueError) as error:
+                self._loaded[language] = None
+                _log.warning(
+                    "words in `%s` have no times, no aligner: %s. Give one: `--set transcribe.align_models.%s=FOLDER`.",
+                    language,
+                    reason_of(error),
+                    language,
+                )
+        return self._loaded[language]
+
+    def _load(self, language: str, name: str | None) -> tuple[Any, Any]:
+        with quiet():
+            import whisperx
+
+            if name is None:
+                _refuse_download(language)
+            model, metadata = whisperx.load_align_model(language, self._device, model_name=name)
+        return model.eval(), metadata
+
+
+class Wav2Vec2Aligner:
+    """A wav2vec2 model that is given the words: connectionist temporal classification, the best path.
+
+    Source: Graves et al. 2006, https://doi.org/10.1145/1143844.1143891, section 4; Kürzinger et al. 2020,
+    https://arxiv.org/abs/2007.09127, for windows of long recordings.
+    """
+
+    name = "wav2vec2"
+
+    def __init__(self, model: Any, metadata: Mapping[str, Any], device: str) -> None:
+        self._model = model
+        self._symbols: Mapping[str, int] = metadata["dictionary"]
+        self._torchaudio = metadata["type"] == "torchaudio"
+        self._device = device
+        self._blank = next((self._symbols[name] for name in ("<pad>", "[pad]") if name in self._symbols), 0)
+
+    def prefix(self, wave: Wave, words: Sequence[str], *, whole: bool) -> list[tuple[float, float] | None] | None:
+        """Places the first of the words; as `alignment.Aligner` says. A word without a known letter has no times."""
+        letters = [
+            (index, self._symbols[letter])
+            for index, word in enumerate(words)
+            for letter in (*("|" if index and "|" in self._symbols else ""), *word.lower())
+            if letter in self._symbols
+        ]
+        scores_TV = self._scores(wave)
+        if not letters:
+            return [None] * len(words)
+        path = best_path(scores_TV, [symbol for _, symbol in letters], self._blank, whole=whole)
+        if path is None:
+            return None
+        frame_s = len(wave) / len(scores_TV) / 16_000
+        bar = self._symbols.get("|")
+        spans: list[tuple[float, float] | None] = [None] * len(words)
+        for (index, symbol), (start, end) in zip(letters, path, strict=False):
+            if symbol != bar:
+                first = spans[index]
+                spans[index] = (first[0] if first else start * frame_s, end * frame_s)
+        if whole or len(path) == len(letters):
+            return spans
+        last, following = letters[len(path) - 1][0], letters[len(path)]
+        return spans[: last if following[0] == last and following[1] != bar else last + 1]
+
+    def _scores(self, wave: Wave) -> Scores:
+        """Returns the logarithms of the symbols' probabilities, `[T, V]`."""
+        import torch
+
+        samples_BL = torch.from_numpy(np.pad(wave, (0, max(0, 400 - len(wave)))))[None].to(self._device)
+        with torch.inference_mode():
+            found = self._model(samples_BL)
+            logits_BTV = found[0] if self._torchaudio else found.logits
+            scores_TV: Scores = torch.log_softmax(logits_BTV[0].float(), dim=-1).cpu().numpy()
+        return scores_TV
+
+
+def best_path(scores_TV: Scores, symbols: Sequence[int], blank: int, *, whole: bool) -> list[tuple[int, int]] | None:
+    """Returns the first and the one-past-last frame of each symbol on the best path.
+
+    Args:
+        scores_TV: Logarithms of probabilities, `[T, V]`.
+        symbols: In order.
+        blank: The symbol for none.
+        whole: Whether all the symbols are to be passed; else the path may end with any, and only those are returned.
+
+    Returns:
+        None if there are fewer frames than the symbols need.
+    """
+    states = np.full(2 * len(symbols) + 1, blank)
+    states[1::2] = symbols
+    skips = np.zeros(len(states), bool)  # a symbol may follow another without a blank, but not itself
+    skips[3::2] = states[3::2] != states[1:-2:2]
+    best = np.full(len(states) + 2, -np.inf, np.float32)  # two that are never reached stand before the first
+    best[2:4] = scores_TV[0, states[:2]]
+    steps = np.zeros((len(scores_TV), len(states)), np.uint8)
+    for frame in range(1, len(scores_TV)):
+        ways = np.stack([best[2:], best[1:-1], np.where(skips, best[:-2], -np.inf)])
+        steps[frame] = ways.argmax(0)
+        best[2:] = ways.max(0) + scores_TV[frame, states]
+    reached = best[2:]
+    state = int(len(states) - 2 + reached[-2:].argmax() if whole else reached.argmax())
+    if not np.isfinite(reached[state]):
+        return None
+    frames: dict[int, tuple[int, int]] = {}
+    for frame in range(len(scores_TV) - 1, -1, -1):
+        if state % 2:
+            frames[state // 2] = frame, frames.get(state // 2, (0, frame + 1))[1]
+        state -= int(steps[frame, state])
+    return [frames[index] for index in range(len(frames))]
+
+
+def reason_of(error: Exception) -> str:
+    """Returns the first line of an error, for a sentence."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+def _letters(segments: list[dict[str, Any]]) -> str:
+    return "".join("".join(segment["text"].split()) for segment in segments)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps whisperX and what it loads from writing to the terminal, and pyannote from phoning home."""
+    os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")
+    for name in ("whisperx", "lightning.pytorch.utilities.migration"):
+        logger = logging.getLogger(name)
+        logger.addHandler(logging.NullHandler())  # whisperX gives itself one on the standard output if it has none
+        logger.setLevel(logging.ERROR)
+    with redirect_stdout(StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()
+        yield
+
+
+def _offline() -> bool:
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def _refuse_download(language: str) -> None:
+    """Raises `OSError` where whisperX would fetch torchaudio's aligner although `HF_HUB_OFFLINE` is set."""
+    import torch
+    import torchaudio
+    from whisperx.alignment import DEFAULT_ALIGN_MODELS_TORCH
+
+    if not _offline() or language not in DEFAULT_ALIGN_MODELS_TORCH:
+        return
+    weights = getattr(torchaudio.pipelines, DEFAULT_ALIGN_MODELS_TORCH[language])._path
+    if not (Path(torch.hub.get_dir()) / "checkpoints" / weights).is_file():
+        raise OSError(f"`{weights}` is not in torch's cache and HF_HUB_OFFLINE is set")
+
+
+def _provide_sentences(language: str, folder: Path) -> None:
+    """Makes sure that NLTK can split sentences in a language: by its own data, else by punctuation alone."""
+    import nltk
+    from whisperx.utils import PUNKT_LANGUAGES
+
+    name = f"tokenizers/punkt_tab/{PUNKT_LANGUAGES.get(language, 'english')}"
+    if _has_nltk_data(name):
+        return
+    if not _offline():
+        nltk.download("punkt_tab", quiet=True, print_error_to=StringIO())
+    if _has_nltk_data(name):
+        return
+    _log.warning(
+        "sentences in `%s` are split at every full stop, abbreviations included: NLTK's data is missing."
+        " Get it with `python -m nltk.downloader punkt_tab`.",
+        language,
+    )
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    for table in ("abbrev_types.txt", "collocations.tab", "ortho_context.tab", "sent_starters.txt"):
+        (folder / name / table).touch()
+    if str(folder) not in nltk.data.path:
+        nltk.data.path.append(str(folder))
+
+
+def _has_nltk_data(name: str) -> bool:
+    import nltk
+
+    try:
+        nltk.data.find(f"{name}/")
+    except LookupError:
+        return False
+    return True

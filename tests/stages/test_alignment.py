@@ -1,0 +1,133 @@
+"""Times for known words: windows by an aligner that knows, the best path by trying all, pocketsphinx on real clips."""
+
+import itertools
+import socket
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages import sphinx
+from stages.alignment import SAMPLE_RATE, align
+from stages.audio import read_complete, resample, write_wav
+from stages.base import Context, Reject
+from stages.errors import TextError
+from stages.records import Utterance
+from stages.scan import scan
+from stages.slice import Slice, SliceConfig
+from stages.timing import Timing
+from stages.transcribe import STAGE, TranscribeConfig
+from stages.wav2vec import best_path
+
+
+class Knowing:
+    """An aligner that reads the times off the wave: in every word's samples stands its number, from 1."""
+
+    name = "knowing"
+
+    def prefix(self, wave, words, *, whole):
+        said = [number for number in np.unique(wave[np.r_[np.diff(wave) != 0, True]]) if number]
+        found = [np.flatnonzero(wave == number) for number in said]
+        spans = [(where[0] / SAMPLE_RATE, (where[-1] + 1) / SAMPLE_RATE) for where in found]
+        if whole and len(spans) < len(words):
+            return None
+        return spans[: len(words)]
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.data())
+def test_windows_find_every_word_once(data):
+    count = data.draw(st.integers(1, 60))
+    pauses = data.draw(
+        st.lists(
+            st.sampled_from([0, 800, 800, 4_000, 4_000, 16_000, 16_000, 70 * SAMPLE_RATE]),
+            min_size=count,
+            max_size=count,
+        )
+    )
+    lengths = data.draw(st.lists(st.integers(2_400, 12_000), min_size=count, max_size=count))
+    parts = [
+        (pause, np.full(length, number + 1.0))
+        for number, (pause, length) in enumerate(zip(pauses, lengths, strict=True))
+    ]
+    wave = np.concatenate([part for pause, word in parts for part in (np.zeros(pause), word)]).astype(np.float32)
+    words = [f"w{number}{'.' if number % 7 == 0 else ''}" for number in range(count)]
+    segments = align(wave, " ".join(words), "en", Knowing())["segments"]
+    placed = [word for segment in segments for word in segment["words"]]
+    assert [word["word"] for word in placed] == words
+    ends = np.cumsum([pause + length for pause, length in zip(pauses, lengths, strict=True)])
+    assert [round(word["end"] * SAMPLE_RATE) for word in placed] == ends.tolist()
+    assert [round(word["start"] * SAMPLE_RATE) for word in placed] == (ends - lengths).tolist()
+    breaks = sum(pause >= (2_400 if words[n].endswith(".") else 8_000) for n, pause in enumerate(pauses[1:]))
+    assert len(segments) == breaks + 1
+
+
+def test_a_text_that_is_not_what_is_said():
+    wave = np.repeat(np.arange(1.0, 31.0, dtype=np.float32), 8_000)
+    with pytest.raises(TextError, match=r"doesn't fit from `w30 w31 w32 w33 w34 w35` on \(word 31\)"):
+        align(wave, " ".join(f"w{n}" for n in range(40)), "en", Knowing())
+    assert align(wave, " ".join(f"w{n}" for n in range(32)), "en", Knowing())["segments"][-1]["end"] == 15.0
+    hurried = np.repeat(np.arange(1.0, 31.0, dtype=np.float32), 800)
+    with pytest.raises(TextError, match=r"doesn't fit from `w0 "):
+        align(hurried, " ".join(f"w{n}" for n in range(30)), "en", Knowing())
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("symbols", [[1], [1, 2], [1, 1], [2, 2, 1]])
+def test_the_best_path_is_the_best_of_all(symbols, whole):
+    scores_TV = np.log(np.random.default_rng(len(symbols)).dirichlet(np.ones(3), 7)).astype(np.float32)
+    wanted = [tuple(symbols[:n]) for n in ([len(symbols)] if whole else range(len(symbols) + 1))]
+    _, frames = max(
+        (sum(scores_TV[t, s] for t, s in enumerate(path)), path)
+        for path in itertools.product(range(3), repeat=7)
+        if tuple(s for s, _ in itertools.groupby(path) if s) in wanted
+    )
+    runs = [list(run) for symbol, run in itertools.groupby(range(7), key=lambda t: frames[t]) if symbol]
+    expected = [(run[0], run[-1] + 1) for run in runs]
+    assert best_path(scores_TV, symbols, 0, whole=whole) == expected
+    assert best_path(scores_TV[:1], [1, 1], 0, whole=True) is None
+
+
+def test_what_can_place_words_where(monkeypatch, tmp_path):
+    assert Timing("none", 20, {}, "cpu").identity is None
+    assert Timing("auto", 20, {}, "cpu").identity != Timing("auto", 10, {}, "cpu").identity
+    monkeypatch.setattr(sphinx, "version", lambda: "")
+    assert "which isn't installed. Run `make setup EXTRAS=dev,align`" in Timing("pocketsphinx", 20, {}, "cpu").problem()
+    monkeypatch.setattr(socket, "getaddrinfo", None)
+    path = tmp_path / "anna" / "long.wav"
+    path.parent.mkdir()
+    write_wav(path, np.random.default_rng(0).normal(0, 0.1, 25 * 8_000).astype(np.float32), 8_000)
+    path.with_suffix(".txt").write_text("Dieser Text hat keine Zeiten.")
+    for times, found in (("auto", "txt"), ("pocketsphinx", "can't place words in `de` here. Give a model")):
+        stage = STAGE(TranscribeConfig(times=times), Context(tmp_path))
+        ((outcome,),) = stage.process(scan(tmp_path).recordings)
+        assert found in (outcome.message if isinstance(outcome, Reject) else outcome.source)
+
+
+def test_no_word_of_joined_clips_is_cut(speech, tmp_path):
+    """The whole of it is in the README; here are six clips of LJ Speech."""
+    pytest.importorskip("pocketsphinx")
+    clips = sorted((speech / "ljspeech" / "LJ").glob("*.wav"))[:6]
+    waves, texts = [], [clip.with_suffix(".txt").read_text().strip() for clip in clips]
+    for clip in clips:
+        wave, rate = read_complete(clip)
+        waves.append(resample(wave, rate, SAMPLE_RATE))
+    joins = np.cumsum([0, *map(len, waves)]) / SAMPLE_RATE
+    long = tmp_path / "LJ" / "long.wav"
+    long.parent.mkdir()
+    write_wav(long, np.concatenate(waves), SAMPLE_RATE)
+    long.with_suffix(".txt").write_text(" ".join(texts))
+    ((told,),) = STAGE(TranscribeConfig(languages={"*": "en"}), Context(tmp_path)).process(scan(tmp_path).recordings)
+    assert told.source == "txt+pocketsphinx"
+    words = [word for segment in told.segments for word in segment.words]
+    owners = [number for number, text in enumerate(texts) for _ in text.split()]
+    assert [word.text for word in words] == " ".join(texts).split()
+    for word, owner in zip(words, owners, strict=True):
+        assert joins[owner] - 0.1 <= word.start_samples / SAMPLE_RATE
+        assert word.end_samples / SAMPLE_RATE <= joins[owner + 1] + 0.05
+    (cuts,) = Slice(SliceConfig(max_s=12), Context(tmp_path)).process([told])
+    assert " ".join(cut.text for cut in cuts) == " ".join(texts)
+    assert all(isinstance(cut, Utterance) for cut in cuts)
+    for border in {border for cut in cuts for border in (cut.start_samples, cut.end_samples)}:
+        assert not any(word.start_samples < border < word.end_samples for word in words)
