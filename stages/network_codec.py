@@ -98,7 +98,7 @@ class NetworkCodec(ABC):
         self._hop = round(identity.sample_rate / identity.frame_rate)
         self._device = torch.device(device)
         self._batched = self._device.type != "cpu"
-        self._model: Any = model.to(self._device).eval()
+        self._model: Any = _folded(model).to(self._device).eval()
 
     def encode(self, waves: "Sequence[Tensor]") -> "list[Tensor]":
         """As `Codec.encode`."""
@@ -158,6 +158,17 @@ class NetworkCodec(ABC):
     def _codes(self, wave_B1L: "Tensor") -> "Tensor": ...
     @abstractmethod
     def _wave(self, codes_KT: "Tensor") -> "Tensor": ...
+
+
+def _folded(model: "torch.nn.Module") -> "torch.nn.Module":
+    """Has weights that the library would normalise anew at every call normalised once: to the last bit the same."""
+    from torch.nn.utils import remove_weight_norm
+    from torch.nn.utils.weight_norm import WeightNorm
+
+    for module in model.modules():
+        if any(isinstance(hook, WeightNorm) for hook in module._forward_pre_hooks.values()):
+            remove_weight_norm(module)
+    return model
 
 
 @contextmanager
