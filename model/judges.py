@@ -5,11 +5,12 @@ All of them hear mono waves at 16 kHz and read their weights from a path or a ca
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from stages.dnsmos import Dnsmos
 from stages.errors import WeightsError
 from stages.records import Wave
 
@@ -268,66 +269,6 @@ class Resemblyzer:
         starts = list(range(0, max(1, frames - self._FRAMES + self._STEP + 1), self._STEP))
         filled = (samples - starts[-1] * self._HOP) / (self._FRAMES * self._HOP)
         return starts[:-1] if filled < 0.75 and len(starts) > 1 else starts
-
-
-class Dnsmos:
-    """DNSMOS P.835: predicted opinions of the speech, of the background, and of the whole.
-
-    Source: https://arxiv.org/abs/2110.01763; `dnsmos_local.py` in https://github.com/microsoft/DNS-Challenge.
-    """
-
-    _SAMPLES = 144_160
-    """9.01 s."""
-    _SCALES: ClassVar[dict[str, tuple[float, ...]]] = {
-        "sig": (-0.08397278, 1.22083953, 0.0052439),
-        "bak": (-0.13166888, 1.60915514, -0.39604546),
-        "ovrl": (-0.06766283, 1.11546468, 0.04602535),
-    }
-    """Polynomials from what the network says to the scale of the listeners, in the order of its outputs."""
-
-    def __init__(self, path: Path) -> None:
-        """Loads `sig_bak_ovr.onnx`.
-
-        Raises:
-            WeightsError: if it isn't there, or is another network.
-        """
-        if not path.is_file():
-            raise WeightsError(
-                f"`--dnsmos` must be DNSMOS P.835's `sig_bak_ovr.onnx` (microsoft/DNS-Challenge), but `{path}` isn't"
-                " there. Check the path, or leave the option out."
-            )
-        import onnxruntime
-
-        errors = onnxruntime.capi.onnxruntime_pybind11_state
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except (errors.InvalidProtobuf, errors.InvalidGraph, errors.Fail) as error:
-            raise WeightsError(f"`--dnsmos` can't be loaded from `{path}`: it is no sound ONNX file.") from error
-        shapes = [list(one.shape)[1:] for one in (*self._session.get_inputs(), *self._session.get_outputs())]
-        if shapes != [[self._SAMPLES], [len(self._SCALES)]]:
-            raise WeightsError(
-                f"`--dnsmos` must be a network from {self._SAMPLES} samples to 3 scores, but `{path}` has the shapes"
-                f" {shapes}. Give `sig_bak_ovr.onnx` of P.835 (`model_v8.onnx` is P.808)."
-            )
-        self.name = "DNSMOS P.835"
-
-    def score(self, wave: Wave) -> dict[str, float]:
-        """Returns `sig`, `bak` and `ovrl`: means over windows of 9.01 s, a second apart; short waves are repeated."""
-        while len(wave) < self._SAMPLES:
-            wave = np.concatenate([wave, wave])
-        hops = int(len(wave) // SAMPLE_RATE - self._SAMPLES / SAMPLE_RATE) + 1
-        starts = [hop * SAMPLE_RATE for hop in range(hops)]
-        windows = [wave[start : start + self._SAMPLES] for start in starts if start + self._SAMPLES <= len(wave)]
-        name = self._session.get_inputs()[0].name
-        raw = np.concatenate(
-            [self._session.run(None, {name: window[None].astype(np.float32)})[0] for window in windows]
-        )
-        return {
-            key: float(np.polyval(scale, raw[:, column]).mean())
-            for column, (key, scale) in enumerate(self._SCALES.items())
-        }
 
 
 def similarity(one: Vector, other: Vector) -> float:

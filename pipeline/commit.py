@@ -37,6 +37,8 @@ class Done:
     fingerprint: str
     """Of the item's content and all that decides its outcomes."""
     outcomes: Outcomes
+    basis: str = ""
+    """Of the item's content and what decides the costly part; "" where the stage can't revise outcomes."""
 
 
 def commit(stage: Stage[Any, Any, Any], folder: Path, name: str, job: ShardJob, done: Sequence[Done]) -> Receipt:
@@ -53,7 +55,8 @@ def commit(stage: Stage[Any, Any, Any], folder: Path, name: str, job: ShardJob, 
         left_out = [outcome for outcome in one.outcomes if isinstance(outcome, Filtered | Reject)]
         good = [outcome for outcome in one.outcomes if not isinstance(outcome, Filtered | Reject)]
         outputs += good
-        rows.append({"item": one.item.id, "fingerprint": one.fingerprint, "outputs": len(good)})
+        row = {"item": one.item.id, "fingerprint": one.fingerprint, "outputs": len(good)}
+        rows.append(row | ({"basis": one.basis} if one.basis else {}))
         for outcome in left_out:
             kind = "filtered" if isinstance(outcome, Filtered) else "rejected"
             counts[kind][outcome.reason] += 1
@@ -97,7 +100,7 @@ def recording_of(item: Any) -> str:
 def read_done(
     stage: Stage[Any, Any, Any], folder: Path, names: Iterable[str], retry: Sequence[str] = ()
 ) -> dict[str, Outcomes]:
-    """Returns the outcomes of finished items by their fingerprint.
+    """Returns the outcomes of finished items by their fingerprint, and by their basis where they have one.
 
     Args:
         stage: The stage.
@@ -119,7 +122,8 @@ def read_done(
             for row in read_lines(paths[OUT]):
                 left_out.setdefault(row["item"], []).append(_from_row(row))
             for row in read_lines(paths[ITEMS]):
-                found[row["fingerprint"]] = [*islice(outputs, row["outputs"]), *left_out.get(row["item"], [])]
+                outcomes = [*islice(outputs, row["outputs"]), *left_out.get(row["item"], [])]
+                found |= {key: outcomes for key in (row["fingerprint"], row.get("basis")) if key}
         except (ArtefactError, OSError, ValueError, KeyError, TypeError):
             # Only speed is lost: what can't be carried over is made again.
             continue
@@ -128,7 +132,7 @@ def read_done(
 
 def _from_row(row: dict[str, Any]) -> Filtered | Reject:
     if row["kind"] == "filtered":
-        return Filtered(row["id"], row["reason"], row["message"])
+        return Filtered.from_json({key: row[key] for key in ("id", "reason", "message", "cut") if key in row})
     return Reject(row["id"], row["reason"], row["message"], row["hint"])
 
 

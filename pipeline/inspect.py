@@ -54,7 +54,9 @@ def inspect(dataset: Dataset, config: PrepConfig, text: str) -> dict[str, Any]:
             `revision` (of the weights or packages, null where none matter) and `items`, a list with what the stage
             made of it. An item has `id` and `state` and, where that is `done`:
             `transcribe`: `language`, `source`, `samples`, `sample_rate`, `timed`, `segments`, `text`;
-            `slice`: `start_samples`, `end_samples`, `seconds`, `language`, `text`;
+            `slice`: `start_samples`, `end_samples`, `seconds`, `language`, `text`, `gain_db`, `measures` (of the audio:
+                `snr_db`, `clipped`, `silence`, `peak`, `hash`, `loudness_lufs`, DNSMOS's `sig`, `bak`, `ovrl`; null
+                where it wasn't measured);
             `g2p`: `phonemes`;
             `encode`: `codebooks`, `frames`, `dtype`, `first_codes` (the first frames, each a list of K), `sha256` (of
             the codes' bytes, T before K), `codec` (its identity);
@@ -226,6 +228,8 @@ def _cuts(made: _Made[Utterance]) -> list[Item]:
             "seconds": round(row.duration_s, 3),
             "language": row.language,
             "text": row.text,
+            "gain_db": row.gain_db,
+            "measures": row.measures.to_json() if row.measures else None,
         }
         for row in made.outputs.values()
     ]

@@ -6,7 +6,8 @@ along the way, so that a kill loses seconds of work and not hours.
 
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -57,15 +58,14 @@ def make_shard(job: ShardJob, ready: Callable[[], Stage[Any, Any, Any]]) -> Rece
             return receipt
         stage = ready()
         items = _read_items(stage, job)
-        fingerprints = [_item_fingerprint(stage, item) for item in items]
+        tasks = [_Task.of(stage, item) for item in items]
         carried = read_done(stage, folder, [*job.previous, *parts_of(folder, job.shard)], job.retry)
-        fresh = [(item, f) for item, f in zip(items, fingerprints, strict=True) if f not in carried]
+        fresh = [task for task in tasks if task.fingerprint not in carried and task.basis not in carried]
         # The last digits of a matrix product depend on the number of threads, and the bytes of a dataset must not.
         with threadpool_limits(1):
             made = iter(_process_all(stage, folder, job, attempt, fresh))
-        outcomes = [carried[f] if f in carried else next(made).outcomes for f in fingerprints]
-        _check_conservation(stage, job, items, outcomes)
-        done = [Done(item, f, got) for item, f, got in zip(items, fingerprints, outcomes, strict=True)]
+        done = [_carried_over(stage, task, carried) or next(made) for task in tasks]
+        _check_conservation(stage, job, done)
         receipt = commit(stage, folder, job.shard, job, done)
         attempt.end()
         remove_parts(folder, job.shard)
@@ -92,18 +92,38 @@ def _read_items(stage: Stage[Any, Any, Any], job: ShardJob) -> list[Any]:
     return items if last is None else [item for item in items if recording_of(item) <= last]
 
 
-def _item_fingerprint(stage: Stage[Any, Any, Any], item: Any) -> str:
-    content = item.content().hex()
-    return digest_of([stage.version, stage.item_parameters(item), content])[:32]
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """An item, and what its outcomes are known by."""
+
+    item: Any
+    fingerprint: str
+    basis: str
+
+    @classmethod
+    def of(cls, stage: Stage[Any, Any, Any], item: Any) -> "_Task":
+        content, basis = item.content().hex(), stage.basis(item)
+        fingerprint = digest_of([stage.version, stage.item_parameters(item), content])[:32]
+        return cls(item, fingerprint, "" if basis is None else digest_of([stage.version, "basis", basis, content])[:32])
+
+    def done(self, outcomes: Outcomes) -> Done:
+        return Done(self.item, self.fingerprint, outcomes, self.basis)
+
+
+def _carried_over(stage: Stage[Any, Any, Any], task: _Task, carried: Mapping[str, Outcomes]) -> Done | None:
+    """Returns what was made of an item before, looked at anew where only the cheap parameters have changed."""
+    if task.fingerprint in carried:
+        return task.done(carried[task.fingerprint])
+    return task.done(stage.revise(task.item, carried[task.basis])) if task.basis in carried else None
 
 
 def _process_all(
-    stage: Stage[Any, Any, Any], folder: Path, job: ShardJob, attempt: Attempt, items: list[tuple[Any, str]]
+    stage: Stage[Any, Any, Any], folder: Path, job: ShardJob, attempt: Attempt, tasks: list[_Task]
 ) -> list[Done]:
-    """Processes items, given with their fingerprints; what is done is sealed now and then."""
+    """Processes items; what is done is sealed now and then."""
     done: list[Done] = []
     saved, saved_at = 0, time.monotonic()
-    for batch in _batches(items, stage.batch_size, set(attempt.alone)):
+    for batch in _batches(tasks, stage.batch_size, set(attempt.alone)):
         stop = asked_to_stop(job.context.dataset)
         every = _SAVE_EVERY_AFTER_DEATH_S if attempt.alone else _SAVE_EVERY_S
         if len(done) > saved and (stop or time.monotonic() - saved_at >= every):
@@ -115,21 +135,20 @@ def _process_all(
                 f"`{stage.name}`, shard {job.shard}: stopped after {len(done)} items, which are kept."
                 " Run the same command to go on."
             )
-        attempt.begin([item.id for item, _ in batch])
-        outcomes = iter(_guarded(stage, attempt, [item for item, _ in batch if item.id not in attempt.condemned]))
-        done += [
-            Done(item, f, [_condemned(item.id, attempt, stage)] if item.id in attempt.condemned else next(outcomes))
-            for item, f in batch
-        ]
+        attempt.begin([task.item.id for task in batch])
+        outcomes = iter(_guarded(stage, attempt, [t.item for t in batch if t.item.id not in attempt.condemned]))
+        for task in batch:
+            condemned = task.item.id in attempt.condemned
+            done.append(task.done([_condemned(task.item.id, attempt, stage)] if condemned else next(outcomes)))
     return done
 
 
-def _batches(items: Iterable[tuple[Any, str]], size: int, alone: set[str]) -> Iterator[list[tuple[Any, str]]]:
+def _batches(tasks: Iterable[_Task], size: int, alone: set[str]) -> Iterator[list[_Task]]:
     """Yields batches, in order; the items that may have killed a worker one by one."""
-    rest = iter(items)
+    rest = iter(tasks)
     while batch := list(islice(rest, size)):
-        if any(item.id in alone for item, _ in batch):
-            yield from ([pair] for pair in batch)
+        if any(task.item.id in alone for task in batch):
+            yield from ([task] for task in batch)
         else:
             yield batch
 
@@ -179,13 +198,9 @@ def _condemned(item_id: str, attempt: Attempt, stage: Stage[Any, Any, Any]) -> R
     return Reject(item_id, "WorkerKilled", "the worker that processed it died each time", hint)
 
 
-def _check_conservation(
-    stage: Stage[Any, Any, Any], job: ShardJob, items: Sequence[Any], outcomes: Sequence[Outcomes]
-) -> None:
+def _check_conservation(stage: Stage[Any, Any, Any], job: ShardJob, done: Sequence[Done]) -> None:
     """Checks that no item is lost: each has an outcome, and exactly one where the stage is one-to-one."""
-    wrong = [
-        item.id for item, got in zip(items, outcomes, strict=True) if not got or (stage.one_to_one and len(got) > 1)
-    ]
+    wrong = [one.item.id for one in done if not one.outcomes or (stage.one_to_one and len(one.outcomes) > 1)]
     if wrong:
         raise ArtefactError(
             f"`{stage.name}`, shard {job.shard}: {len(wrong)} items lost or doubled, first `{wrong[0]}`."

@@ -147,14 +147,19 @@ def read_at(path: Path, sample_rate: int) -> Wave:
     return resample(wave, rate, sample_rate)
 
 
-def read_cut(path: Path, start_samples: int, end_samples: int, sample_rate: int) -> Wave:
-    """Returns a cut of a recording, mono, at `sample_rate` Hz.
+def amplified(wave: Wave, gain_db: float) -> Wave:
+    """Returns the wave, louder by so many dB; the same array for 0."""
+    return wave * np.float32(10 ** (gain_db / 20)) if gain_db else wave
+
+
+def read_cut(path: Path, start_samples: int, end_samples: int, sample_rate: int, *, gain_db: float = 0.0) -> Wave:
+    """Returns a cut of a recording, mono, at `sample_rate` Hz, made louder by `gain_db`.
 
     Raises:
         AudioError: as `read`, and if nothing is left of it at that rate.
     """
     wave, rate = read(path, start_samples, end_samples)
-    wave = resample(wave, rate, sample_rate)
+    wave = resample(amplified(wave, gain_db), rate, sample_rate)
     if not len(wave) or not np.isfinite(wave).all():
         raise AudioError(
             f"`{path}` must hold at least one finite sample at {sample_rate} Hz, but its cut from {start_samples} to"

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from stages.config import StageConfig
 from stages.errors import AudioError, MachineError, TextError, ValleError
 from stages.manifest import Format
-from stages.records import Record, path_of
+from stages.records import Record, Utterance, path_of
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -53,6 +53,14 @@ class Filtered(Record):
     """The name of the rule, such as `TooShort`."""
     message: str
     """The value found and the bound it crossed."""
+    cut: Utterance | None = None
+    """The row as it would be, with what was measured of it, where there is one: another threshold may let it in."""
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Builds the record and its row."""
+        cut = data.get("cut")
+        return cls(**(data if cut is None else {**data, "cut": Utterance.from_json(cut)}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +143,23 @@ class Stage(Generic[Conf, In, Out]):
     @cached_property
     def _parameters(self) -> Any:
         return self.parameters()
+
+    def basis(self, item: In) -> Any:  # noqa: ARG002
+        """Returns what of `item_parameters` decides the costly part of the work, as plain JSON values.
+
+        Outcomes that have the item and its basis in common are given to `revise` and not made anew; None, where there
+        is nothing to gain, never is.
+        """
+        return None
+
+    def revise(self, item: In, earlier: Sequence[Out | Filtered | Reject]) -> list[Out | Filtered | Reject]:
+        """Returns what `process` would give, from outcomes of the item that have the same basis.
+
+        Args:
+            item: The item.
+            earlier: Its outcomes under other parameters: the outputs in order, then what was left out in order.
+        """
+        raise NotImplementedError
 
     def check(self, items: Iterable[In]) -> list[str]:  # noqa: ARG002
         """Looks for what would stop the stage as a whole (missing weights); may download them, once for all workers.

@@ -119,7 +119,7 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
         import torch
 
         path = self.context.source(item.recording)
-        wave = audio.read_cut(path, item.start_samples, item.end_samples, self._codec.sample_rate)
+        wave = audio.read_cut(path, item.start_samples, item.end_samples, self._codec.sample_rate, gain_db=item.gain_db)
         return [torch.tensor(wave)]
 
     def _encoded(self, item: Utterance, codes_KT: "Tensor") -> Encoded:

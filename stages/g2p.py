@@ -8,20 +8,25 @@ import logging
 import re
 import threading
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
-from typing import ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from pydantic import Field
 
 from stages import espeak
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig
+from stages.duplicates import DUPLICATES, read_duplicates
 from stages.errors import WeightsError
+from stages.filters import G2P_RULES, broken
 from stages.kana import to_kana
 from stages.languages import LANGUAGES, normalise_code
 from stages.mandarin import Mandarin
-from stages.manifest import Rows
+from stages.manifest import Rows, file_digest
 from stages.records import Utterance
 
 _PACKAGES = ("espeakng-loader", "phonemizer", "pykakasi")
@@ -46,6 +51,9 @@ _PREPARE: dict[str, Callable[[str], str]] = {"": str, "kana": to_kana}
 """What the column `prepare` of the table of languages asks for."""
 
 
+Outcome = Utterance | Filtered | Reject
+
+
 class G2pConfig(StageConfig):
     """What the phonemes keep of the text."""
 
@@ -53,6 +61,16 @@ class G2pConfig(StageConfig):
     """Whether the marks of primary and secondary stress are kept."""
     punctuation: bool = True
     """Whether punctuation is kept; without it a pause leaves no trace."""
+    min_phonemes_per_s: float | None = Field(None, ge=0)
+    """Utterances with fewer phonemes a second are filtered: something is missing in the text."""
+    max_phonemes_per_s: float | None = Field(None, ge=0)
+    """Those with more: something is missing in the audio."""
+    unique: bool = False
+    """Whether of utterances with the same audio only the first by id stays; needs `slice.measure`."""
+
+
+_CHEAP = frozenset({"unique", *(rule.key for rule in G2P_RULES)})
+"""Keys that don't change any phonemes."""
 
 
 class G2p(Stage[G2pConfig, Utterance, Utterance]):
@@ -60,8 +78,10 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
 
     name: ClassVar[str] = "g2p"
     needs: ClassVar[str] = "slice"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     format = Rows(Utterance)
+
+    _copies: Mapping[str, str] = MappingProxyType({})
 
     @property
     def batch_size(self) -> int:
@@ -69,8 +89,22 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
         return 256
 
     def revision(self) -> str:
-        """Returns the versions of the packages that the phonemes come from."""
-        return ", ".join(f"{package} {_version(package)}" for package in _PACKAGES)
+        """Returns the versions of the packages that the phonemes come from, and which audio is known to be a copy."""
+        packages = _packages()
+        copies = self.context.dataset / "slice" / DUPLICATES
+        return f"{packages}, copies {file_digest(copies)[:12]}" if self.config.unique and copies.is_file() else packages
+
+    def item_parameters(self, item: Utterance) -> Any:
+        """Returns what decides an utterance's outcome: of the copies only whether it is one."""
+        return [self._identity, _packages(), self._copies.get(item.id, "")]
+
+    def basis(self, item: Utterance) -> Any:  # noqa: ARG002
+        """Returns what decides the phonemes."""
+        return [{key: value for key, value in self._identity.items() if key not in _CHEAP}, _packages()]
+
+    @cached_property
+    def _identity(self) -> dict[str, Any]:
+        return self.config.identity()
 
     def check(self, items: Iterable[Utterance]) -> list[str]:  # noqa: ARG002
         """Returns the packages that are missing."""
@@ -80,21 +114,42 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
             return [str(error)]
         return []
 
-    def process(self, items: Sequence[Utterance]) -> list[list[Utterance | Filtered | Reject]]:
+    def setup(self) -> None:
+        """Reads which utterances are copies, where those are left out.
+
+        Raises:
+            MissingInputError: if `slice` isn't finished.
+        """
+        if self.config.unique:
+            self._copies = read_duplicates(self.context.dataset / "slice")
+
+    def revise(self, item: Utterance, earlier: Sequence[Outcome]) -> list[Outcome]:  # noqa: ARG002
+        """Judges an utterance anew by the phonemes that it has."""
+        rows = [outcome.cut if isinstance(outcome, Filtered) else outcome for outcome in earlier]
+        return [self._admitted(row) if isinstance(row, Utterance) else row for row in rows if row is not None]
+
+    def process(self, items: Sequence[Utterance]) -> list[list[Outcome]]:
         """Returns the utterances with their phonemes.
 
-        Rejected: `NoPhonemes` where nothing in the text can be spoken, `UnusableText` where the language isn't in the
-        table.
+        Filtered: `FewPhonemes`, `ManyPhonemes` by the thresholds, `Duplicate` where another utterance has the same
+        audio. Rejected: `NoPhonemes` where nothing in the text can be spoken, `UnusableText` where the language isn't
+        in the table.
         """
         return guarded(items, self._phonemized)
 
-    def _phonemized(self, item: Utterance) -> list[Utterance | Filtered | Reject]:
+    def _phonemized(self, item: Utterance) -> list[Outcome]:
         config = self.config
         (phonemes,) = phonemize([item.text], item.language, stress=config.stress, punctuation=config.punctuation)
         if not any(map(str.isalpha, phonemes)):
             detail = f"`{item.text[:40]}` must hold something to say in `{item.language}`, but holds nothing."
             return [Reject(item.id, "NoPhonemes", detail, "mend the transcript or its language")]
-        return [replace(item, phonemes=phonemes)]
+        return [self._admitted(replace(item, phonemes=phonemes, measures=None))]
+
+    def _admitted(self, row: Utterance) -> Outcome:
+        """Returns the utterance, or what a threshold or its being a copy makes of it."""
+        if first := self._copies.get(row.id):
+            return Filtered(row.id, "Duplicate", f"the same audio as `{first}`", row)
+        return broken(row, G2P_RULES, self.config, self.name) or row
 
 
 STAGE = G2p
@@ -158,6 +213,11 @@ def _reader(code: str, stress: bool, punctuation: bool) -> Callable[[str], str]:
     prepare = _PREPARE[language.prepare]
     # One text a call: in a batch phonemizer moves the marks of a text that gives no phonemes to its neighbour.
     return lambda text: " ".join(backend.phonemize([prepare(text)], strip=True))
+
+
+@cache
+def _packages() -> str:
+    return ", ".join(f"{package} {_version(package)}" for package in _PACKAGES)
 
 
 def _check_packages() -> None:

@@ -176,7 +176,8 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
     def _mix(self, item: Encoded) -> list[_Clip | Filtered | Reject]:
         row = item.utterance
         path = self.context.source(row.recording)
-        speech = audio.read_cut(path, row.start_samples, row.end_samples, self._codec.sample_rate)
+        rate, gain_db = self._codec.sample_rate, row.gain_db
+        speech = audio.read_cut(path, row.start_samples, row.end_samples, rate, gain_db=gain_db)
         if not np.any(speech):
             return [Filtered(item.id, "Silent", "there is nothing but silence, so nothing is louder or softer than it")]
         made: list[_Clip | Filtered | Reject] = []

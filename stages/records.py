@@ -33,8 +33,9 @@ class Record:
     """Base of the records: to and from plain JSON values."""
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the fields as plain JSON values, in order; tuples become lists."""
-        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self) if f.init}  # type: ignore[arg-type]
+        """Returns the fields as plain JSON values, in order; tuples become lists, and what is None is left out."""
+        values = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self) if f.init)  # type: ignore[arg-type]
+        return {name: _plain(value) for name, value in values if value is not None}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
@@ -218,6 +219,30 @@ class Transcript(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Measures(Record):
+    """What was measured of a cut's audio as the recording holds it, before any gain; see `stages.measures`."""
+
+    snr_db: float
+    """Speech over noise, -20 to 100 dB, estimated without knowing either."""
+    clipped: float
+    """Share of the samples at full scale."""
+    silence: float
+    """Share of the frames of 10 ms that are 40 dB and more under the cut's level."""
+    peak: float
+    """The largest absolute sample; 1 is full scale."""
+    hash: str
+    """Of the samples: equal cuts have equal ones, whatever the lossless format that they came from."""
+    loudness_lufs: float | None = None
+    """Integrated loudness, ITU-R BS.1770-4; None where nothing is louder than its gate (-70 LUFS)."""
+    sig: float | None = None
+    """DNSMOS P.835 of the speech, 1 to 5; None where it wasn't asked for."""
+    bak: float | None = None
+    """DNSMOS P.835 of the background."""
+    ovrl: float | None = None
+    """DNSMOS P.835 of the whole."""
+
+
+@dataclass(frozen=True, slots=True)
 class Utterance(Record):
     """One cut with text: a row of the dataset. Later stages fill the later fields."""
 
@@ -239,11 +264,38 @@ class Utterance(Record):
     """Filled by `encode`: T of the codes."""
     digest: str = ""
     """SHA-256 of the recording; not kept in the store."""
+    gain_db: float = 0.0
+    """By which the cut is made louder wherever it is read (`slice.loudness_lufs`); not kept in the store."""
+    measures: Measures | None = None
+    """In the rows of `slice` alone, and in what it filtered: thresholds look at them, and reports."""
 
     @property
     def duration_s(self) -> float:
         """Seconds of audio."""
         return (self.end_samples - self.start_samples) / self.sample_rate
+
+    @property
+    def characters_per_s(self) -> float:
+        """Characters of the text a second."""
+        return len(self.text) / self.duration_s
+
+    @property
+    def phonemes_per_s(self) -> float:
+        """Phonemes a second, stress and punctuation not counted."""
+        return sum(map(str.isalpha, self.phonemes)) / self.duration_s
+
+    def content(self) -> bytes:
+        """Returns bytes that are equal exactly when the utterances are, whatever was measured of them.
+
+        What a later stage makes of an utterance doesn't depend on that, and so isn't made again when more is measured.
+        """
+        return Record.content(dataclasses.replace(self, measures=None))
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Builds the utterance and its measures."""
+        measures = data.get("measures")
+        return cls(**(data if measures is None else {**data, "measures": Measures.from_json(measures)}))
 
 
 @dataclass(frozen=True, slots=True)

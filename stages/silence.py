@@ -29,13 +29,22 @@ def sound_edges(wave: Wave, sample_rate: int, *, silence_db: float) -> tuple[int
         The first sample of sound and one past the last; None where the level is under `SPEECH_FLOOR_DB`.
     """
     power, frame = _frame_power(wave, sample_rate)
-    level = np.square(power).sum() / power.sum()
+    level = _level(power)
     if 10 * np.log10(level) < SPEECH_FLOOR_DB:
         return None
     sound = np.flatnonzero(power > level * 10 ** (-silence_db / 10))
     # The rest of a frame at the end is too short to judge: it stays with its neighbour.
     end = len(wave) if sound[-1] == len(power) - 1 else int(sound[-1] + 1) * frame
     return int(sound[0]) * frame, end
+
+
+def silent_share(wave: Wave, sample_rate: int, *, silence_db: float) -> float:
+    """Returns the share of the frames, 0 to 1, that are silence as `sound_edges` has it; 1 where there is no speech."""
+    power, _ = _frame_power(wave, sample_rate)
+    level = _level(power)
+    if 10 * np.log10(level) < SPEECH_FLOOR_DB:
+        return 1.0
+    return float(np.mean(power <= level * 10 ** (-silence_db / 10)))
 
 
 def quietest(wave: Wave, sample_rate: int) -> int:
@@ -46,6 +55,10 @@ def quietest(wave: Wave, sample_rate: int) -> int:
     distance = np.abs(2 * np.arange(len(windows)) - (len(windows) - 1))
     best = int(np.lexsort((distance, windows))[0])
     return (2 * best + width) * frame // 2
+
+
+def _level(power: npt.NDArray[np.float64]) -> float:
+    return float(np.square(power).sum() / power.sum())
 
 
 def _frame_power(wave: Wave, sample_rate: int) -> tuple[npt.NDArray[np.float64], int]:

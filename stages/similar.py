@@ -116,7 +116,7 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
         else:
             path = self.context.source(utterance.recording)
             wave, rate = audio.read(path, utterance.start_samples, utterance.end_samples)
-            vector = mfcc_vector(audio.resample(wave, rate, _MFCC_RATE))
+            vector = mfcc_vector(audio.resample(audio.amplified(wave, utterance.gain_db), rate, _MFCC_RATE))
         speaker = speaker_key(utterance.group, utterance.speaker)
         return [Feature(utterance.id, utterance.recording, speaker, vector)]
 

@@ -4,22 +4,37 @@ A recording that is itself an utterance stays whole, less what silence it has to
 at the borders of its segments: short ones are joined to a neighbour, long ones are split between words. No cut overlaps
 another or reaches into what a neighbour says, and a text never gets audio that isn't its own: what can't be cut so is
 filtered, with the reason.
+
+Each cut is then measured (`stages.measures`), and the thresholds that are set leave out what is noisy, clipped or read
+too fast (`stages.filters`). What was measured is kept with the row, also of what is left out, and where only
+thresholds or the loudness are changed, the cuts are judged anew without reading any audio (`basis`, `revise`).
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import ClassVar, Literal
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from stages import audio, cuts
 from stages.base import Filtered, Reject, Stage, guarded
-from stages.config import StageConfig
-from stages.manifest import Rows
-from stages.records import Segment, Transcript, Utterance, Word
+from stages.config import StageConfig, runtime
+from stages.dnsmos import Dnsmos
+from stages.duplicates import DUPLICATES, write_duplicates
+from stages.errors import WeightsError
+from stages.filters import NEED_AUDIO, SLICE_RULES, THRESHOLD_REASONS, broken, in_other_language
+from stages.manifest import Rows, file_digest
+from stages.measures import measure
+from stages.records import Segment, Transcript, Utterance, Wave, Word
 from stages.silence import quietest, sound_edges
 
 Outcome = Utterance | Filtered | Reject
+
+_CHEAP = frozenset({"loudness_lufs", "same_language", *(rule.key for rule in SLICE_RULES)})
+"""Keys that decide nothing but what is made of measures."""
 
 _TOUCHING_S = 0.02
 """Segments nearer than this have a border that was set by rounding, not by a pause."""
@@ -47,6 +62,30 @@ class SliceConfig(StageConfig):
     """Seconds of silence kept at both ends of a whole recording; what is longer is left out."""
     silence_db: float = Field(40.0, gt=0)
     """dB under the recording's level at which that silence begins."""
+    measure: bool = True
+    """Whether noise, clipping, silence and loudness of each cut are measured: the report shows them, thresholds and
+    the loudness need them. It costs one more reading of the audio."""
+    dnsmos: str | None = runtime(None)
+    """DNSMOS P.835's `sig_bak_ovr.onnx`, to predict what listeners would say (needs onnxruntime). Its content, not its
+    place, is part of the fingerprint."""
+    loudness_lufs: float | None = Field(None, ge=-70, le=0, validate_default=True)
+    """The integrated loudness (ITU-R BS.1770-4) that each cut is brought to wherever it is read, as far as its peak
+    stays within full scale; the recordings stay as they are. None to leave them so. -23 is EBU R 128's."""
+    min_characters_per_s: float | None = Field(None, ge=0)
+    """Utterances with fewer characters of text a second are filtered: something is missing in the text."""
+    max_characters_per_s: float | None = Field(None, ge=0)
+    """Those with more: something is missing in the audio."""
+    max_clipped: float | None = Field(None, ge=0, le=1, validate_default=True)
+    """Those with a larger share of the samples at full scale."""
+    max_silence: float | None = Field(None, ge=0, le=1, validate_default=True)
+    """Those with a larger share of silent frames."""
+    min_snr_db: float | None = Field(None, validate_default=True)
+    """Those whose speech is less than so many dB over the noise."""
+    min_dnsmos: float | None = Field(None, ge=1, le=5, validate_default=True)
+    """Those for which DNSMOS P.835 predicts a lower overall opinion."""
+    same_language: bool = False
+    """Whether those whose text is in another language than they are said to be are filtered; texts of under 20 letters
+    are too short to tell."""
 
     @field_validator("max_s")
     @classmethod
@@ -58,24 +97,74 @@ class SliceConfig(StageConfig):
             )
         return max_s
 
+    @field_validator("loudness_lufs", *sorted(NEED_AUDIO))
+    @classmethod
+    def _is_measured(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is not None and not info.data.get("measure", True):
+            raise ValueError("needs what is measured of the audio; leave `slice.measure` at true")
+        if value is not None and info.field_name == "min_dnsmos" and not info.data.get("dnsmos"):
+            raise ValueError("needs `slice.dnsmos`, the path of `sig_bak_ovr.onnx`; give it, or leave the bound out")
+        return value
+
 
 class Slice(Stage[SliceConfig, Transcript, Utterance]):
     """Cuts recordings into utterances."""
 
     name: ClassVar[str] = "slice"
     needs: ClassVar[str] = "transcribe"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     format = Rows(Utterance)
     one_to_one: ClassVar[bool] = False
+
+    _dnsmos: Dnsmos | None = None
+
+    def revision(self) -> str:
+        """Returns the short hash of DNSMOS's weights, where they are asked for."""
+        if self.config.dnsmos is None:
+            return ""
+        path = Path(self.config.dnsmos).expanduser()
+        return file_digest(path)[:12] if path.is_file() else "missing"
+
+    def check(self, items: Iterable[Transcript]) -> list[str]:  # noqa: ARG002
+        """Returns what is wrong with DNSMOS's weights."""
+        try:
+            self.setup()
+        except WeightsError as error:
+            return [str(error)]
+        return []
+
+    def setup(self) -> None:
+        """Loads DNSMOS, where it is asked for."""
+        if self.config.dnsmos is not None:
+            self._dnsmos = Dnsmos(Path(self.config.dnsmos).expanduser(), "slice.dnsmos")
+
+    @cached_property
+    def _basis(self) -> Any:
+        return [{key: value for key, value in self.config.identity().items() if key not in _CHEAP}, self.revision()]
+
+    def basis(self, item: Transcript) -> Any:  # noqa: ARG002
+        """Returns what decides the cuts and what is measured of them."""
+        return self._basis
+
+    def revise(self, item: Transcript, earlier: Sequence[Outcome]) -> list[Outcome]:  # noqa: ARG002
+        """Judges cuts anew by what was measured of them."""
+        judged = [outcome if (row := _measured_row(outcome)) is None else self._admitted(row) for outcome in earlier]
+        return sorted(judged, key=_place)
 
     def process(self, items: Sequence[Transcript]) -> list[list[Outcome]]:
         """Returns the utterances of each recording in the order of time, and what was filtered of it.
 
-        Every segment that holds text is in exactly one outcome. Filtered: `NoSpeech`, `TooShort`, `TooLong`, and
-        `MixedLanguages` and `MixedSpeakers` where segments in several languages or of several speakers overlap.
-        Rejected: `BadTimes` where a segment lies outside its recording, `UnreadableAudio`.
+        Every segment is in exactly one outcome. Filtered: `NoSpeech`, `NoText` (a segment without any, apart from those
+        with), `TooShort`, `TooLong`, `MixedLanguages` and `MixedSpeakers` where segments in several languages or of
+        several speakers overlap, and what a threshold leaves out: see `stages.filters`. Rejected: `BadTimes` where a
+        segment lies outside its recording, `UnreadableAudio`.
         """
         return guarded(items, self._outcomes, root=self.context.voices)
+
+    def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
+        """Writes down which utterances have the same audio."""
+        write_duplicates(folder, shards)
+        return [DUPLICATES]
 
     def _outcomes(self, transcript: Transcript) -> list[Outcome]:
         spoken = [segment for segment in transcript.segments if segment.text.strip()]
@@ -88,7 +177,8 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         pieces = [piece for segment in cuts.without_overlap(inside) for piece in cuts.split(segment, limits)]
         pieces = self._at_quiet_points(transcript, cuts.join(pieces, limits), limits)
         borders = cuts.widened(pieces, transcript.samples, limits)
-        return [*map(self._judged, [transcript] * len(pieces), pieces, borders), *outside]
+        judged = [self._piece(transcript, piece, cut) for piece, cut in zip(pieces, borders, strict=True)]
+        return [*judged, *outside, *_textless(transcript, spoken)]
 
     def _limits(self, rate: int) -> cuts.Limits:
         return cuts.Limits(
@@ -109,61 +199,79 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         return not transcript.timed or (len(spoken) == 1 and start <= room and end >= transcript.samples - room)
 
     def _whole(self, transcript: Transcript, spoken: Sequence[Segment]) -> Outcome:
-        piece = replace(cuts.merged(spoken), start_samples=0, end_samples=transcript.samples)
+        piece = cuts.merged(spoken)
         piece = replace(piece, language=piece.language or transcript.language)
-        outcome = self._judged(transcript, piece, (0, transcript.samples), whole=True)
-        if isinstance(outcome, Filtered):
-            return outcome
+        row = _row(transcript, piece, (0, transcript.samples), transcript.id)
+        if refused := self._refused(row, piece):
+            return refused
         wave, rate = audio.read(self.context.source(transcript.id))
         edges = sound_edges(wave, rate, silence_db=self.config.silence_db)
         if edges is None:
-            return Filtered(transcript.id, "NoSpeech", "the recording is silent")
+            return Filtered(transcript.id, "NoSpeech", "the recording is silent", row)
         room = round(self.config.edge_s * rate)
-        borders = max(0, edges[0] - room), min(len(wave), edges[1] + room)
-        return self._judged(transcript, piece, borders, whole=True)
+        row = replace(row, start_samples=max(0, edges[0] - room), end_samples=min(len(wave), edges[1] + room))
+        return self._refused(row, piece) or self._judged(row, wave[row.start_samples : row.end_samples])
 
-    def _judged(
-        self, transcript: Transcript, piece: Segment, borders: tuple[int, int], *, whole: bool = False
-    ) -> Outcome:
-        """Returns the utterance, or what its length or its language makes of it."""
-        start, end = borders
-        id_ = transcript.id if whole else f"{transcript.id}#{start}-{end}"
-        limits, seconds = self._limits(transcript.sample_rate), f"{(end - start) / transcript.sample_rate:.2f} s"
-        if not piece.language:
-            return Filtered(id_, "MixedLanguages", "segments in several languages overlap, so that none can be cut out")
+    def _piece(self, transcript: Transcript, piece: Segment, borders: tuple[int, int]) -> Outcome:
+        row = _row(transcript, piece, borders, f"{transcript.id}#{borders[0]}-{borders[1]}")
+        return self._refused(row, piece, f", {_why_unsplit(transcript, piece)}") or self._judged(row)
+
+    def _refused(self, row: Utterance, piece: Segment, why_long: str = "") -> Filtered | None:
+        """Returns what a cut's length, language or speaker makes of it, before anything is measured."""
+        limits, samples = self._limits(row.sample_rate), row.end_samples - row.start_samples
+        if not row.language:
+            why = "segments in several languages overlap, so that none can be cut out"
+            return Filtered(row.id, "MixedLanguages", why, row)
         if piece.speaker is None:
-            return Filtered(id_, "MixedSpeakers", "several speak at once, or in a recording that is taken whole")
-        if end - start < limits.shortest:
-            return Filtered(id_, "TooShort", f"{seconds}, under `slice.min_s` ({self.config.min_s:g})")
-        if end - start > limits.longest:
-            why = "" if whole else f", {_why_unsplit(transcript, piece)}"
-            return Filtered(id_, "TooLong", f"{seconds}, over `slice.max_s` ({self.config.max_s:g}){why}")
-        return Utterance(
-            id=id_,
-            recording=transcript.id,
-            group=transcript.group,
-            speaker=piece.speaker or transcript.speaker,
-            language=piece.language,
-            start_samples=start,
-            end_samples=end,
-            sample_rate=transcript.sample_rate,
-            text=piece.text,
-            digest=transcript.digest,
-        )
+            why = "several speak at once, or in a recording that is taken whole"
+            return Filtered(row.id, "MixedSpeakers", why, row)
+        if samples < limits.shortest:
+            why = f"{row.duration_s:.2f} s, under `slice.min_s` ({self.config.min_s:g})"
+            return Filtered(row.id, "TooShort", why, row)
+        if samples > limits.longest:
+            why = f"{row.duration_s:.2f} s, over `slice.max_s` ({self.config.max_s:g}){why_long}"
+            return Filtered(row.id, "TooLong", why, row)
+        return None
+
+    def _judged(self, row: Utterance, wave: Wave | None = None) -> Outcome:
+        """Measures a cut, whose wave may be at hand, and lets it in or not."""
+        if self.config.measure:
+            if wave is None:
+                wave, _ = audio.read(self.context.source(row.recording), row.start_samples, row.end_samples)
+            row = replace(row, measures=measure(wave, row.sample_rate, self._dnsmos))
+        return self._admitted(row)
+
+    def _admitted(self, row: Utterance) -> Outcome:
+        """Returns the utterance as loud as it should be, or what the first threshold that it breaks makes of it."""
+        left_out = broken(row, SLICE_RULES, self.config, self.name)
+        if left_out is None and self.config.same_language:
+            left_out = in_other_language(row)
+        return left_out or replace(row, gain_db=self._gain_db(row))
+
+    def _gain_db(self, row: Utterance) -> float:
+        target, measures = self.config.loudness_lufs, row.measures
+        if target is None or measures is None or measures.loudness_lufs is None:
+            return 0.0
+        room_db = math.floor(-20_000 * math.log10(measures.peak)) / 1000
+        return min(round(target - measures.loudness_lufs, 3), room_db)
 
     def _at_quiet_points(self, transcript: Transcript, pieces: Sequence[Segment], limits: cuts.Limits) -> list[Segment]:
-        """Moves borders that only touch, and have no words to be sure of, to where the recording is quietest."""
+        """Moves borders that are near each other, and have no words to be sure of, to where the recording is quietest.
+
+        That is looked for between them, and around them where they touch.
+        """
         moved = list(pieces)
         search = round(self.config.search_s * transcript.sample_rate)
         touching = _TOUCHING_S * transcript.sample_rate
         for i in range(len(moved) - 1):
             left, right = moved[i : i + 2]
-            if left.words or right.words or right.start_samples - left.end_samples > touching:
+            pause = right.start_samples - left.end_samples
+            if not search or left.words or right.words or pause >= 2 * limits.margin:
                 continue
-            reach = min(search, cuts.length(left) // 2, cuts.length(right) // 2)
+            reach = min(search, cuts.length(left) // 2, cuts.length(right) // 2) if pause <= touching else 0
             first = max(left.end_samples - reach, right.end_samples - limits.longest)
             last = min(right.start_samples + reach, left.start_samples + limits.longest)
-            if reach and first < last:
+            if first < last:
                 wave, rate = audio.read(self.context.source(transcript.id), first, last)
                 border = first + quietest(wave, rate)
                 moved[i : i + 2] = replace(left, end_samples=border), replace(right, start_samples=border)
@@ -184,6 +292,44 @@ def _within(transcript: Transcript, segments: Sequence[Segment]) -> tuple[list[S
             detail = f"the segment must lie in the recording's {transcript.samples} samples, but doesn't"
             outside.append(Reject(id_, "BadTimes", detail, "mend the times in the transcript"))
     return inside, outside
+
+
+def _textless(transcript: Transcript, spoken: Sequence[Segment]) -> list[Outcome]:
+    """Returns a line for each segment without text that lies apart from all that have some."""
+    return [
+        Filtered(f"{transcript.id}#{one.start_samples}-{one.end_samples}", "NoText", "the segment holds no text")
+        for one in transcript.segments
+        if not one.text.strip()
+        and all(one.end_samples <= s.start_samples or one.start_samples >= s.end_samples for s in spoken)
+    ]
+
+
+def _row(transcript: Transcript, piece: Segment, borders: tuple[int, int], id_: str) -> Utterance:
+    return Utterance(
+        id=id_,
+        recording=transcript.id,
+        group=transcript.group,
+        speaker=piece.speaker or transcript.speaker,
+        language=piece.language,
+        start_samples=borders[0],
+        end_samples=borders[1],
+        sample_rate=transcript.sample_rate,
+        text=piece.text,
+        digest=transcript.digest,
+    )
+
+
+def _measured_row(outcome: Outcome) -> Utterance | None:
+    """Returns the row of a cut that thresholds have looked at, as it was before; None for what was left out earlier."""
+    if isinstance(outcome, Utterance):
+        return replace(outcome, gain_db=0.0)
+    return outcome.cut if isinstance(outcome, Filtered) and outcome.reason in THRESHOLD_REASONS else None
+
+
+def _place(outcome: Outcome) -> tuple[bool, int]:
+    """Returns what outcomes are in order by: the start of the cut, and last what has none."""
+    row = outcome if isinstance(outcome, Utterance) else getattr(outcome, "cut", None)
+    return (row is None, row.start_samples if row else 0)
 
 
 def _words_within(transcript: Transcript, segment: Segment) -> tuple[Word, ...]:

@@ -12,7 +12,9 @@ PACKAGES = ("pipeline", "stages", "model")
 SOURCES = {str(path.relative_to(ROOT)): path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))}
 
 ARROWS = {"stages": {"stages"}, "pipeline": {"pipeline", "stages"}, "model": {"model", "stages"}}
-LEAVES_FOR_MODEL = {"errors", "config", "records", "console", "audio", "codecs", "g2p", "languages", "lock", "store"}
+LEAVES_FOR_MODEL = {
+    *("errors", "config", "records", "console", "audio", "codecs", "dnsmos", "g2p", "languages", "lock", "store")
+}
 """Of `stages`, what the model may import: speech and text are treated at synthesis as they were in preparation."""
 
 HOMES = {

@@ -11,8 +11,9 @@ import pytest
 import torch
 from tiny_whisper import build_whisper
 
-from model.judges import SAMPLE_RATE, Dnsmos, Resemblyzer, WavLMXVector, Whisper, load_judges, similarity
+from model.judges import SAMPLE_RATE, Resemblyzer, WavLMXVector, Whisper, load_judges, similarity
 from stages.audio import read_at
+from stages.dnsmos import Dnsmos
 from stages.errors import UsageError, WeightsError
 from stages.records import Wave
 

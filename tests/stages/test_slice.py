@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.audio import probe, read, write_wav
+from stages.audio import probe, read, read_cut, write_wav
 from stages.base import Context, Filtered, Reject
 from stages.config import Config, load_config
 from stages.errors import ConfigError
@@ -19,8 +19,12 @@ RATE = 100
 """Hz; the arithmetic is the same at any rate, and a sample is 10 ms."""
 
 
-def slicer(voices: Path = Path("nowhere"), **config) -> Slice:
-    return Slice(SliceConfig(**config), Context(voices))
+NOWHERE = Path("nowhere")
+
+
+def slicer(voices: Path = NOWHERE, **config) -> Slice:
+    """Without audio there is nothing to measure."""
+    return Slice(SliceConfig(**({"measure": voices != NOWHERE} | config)), Context(voices))
 
 
 def transcript(segments, samples, *, rate=RATE, timed=True, id_="a/b.wav") -> Transcript:
@@ -48,7 +52,14 @@ def worded_transcripts(draw):
 
 configs = st.builds(
     lambda min_s, span_s, join_s, margin_s, gap_s: SliceConfig(
-        mode="segments", min_s=min_s, max_s=min_s + span_s, join_s=join_s, margin_s=margin_s, max_gap_s=gap_s
+        mode="segments",
+        min_s=min_s,
+        max_s=min_s + span_s,
+        join_s=join_s,
+        margin_s=margin_s,
+        max_gap_s=gap_s,
+        search_s=0.0,
+        measure=False,
     ),
     *(st.floats(low, high) for low, high in [(0.5, 3), (0.5, 20), (0, 6), (0, 1), (0, 4)]),
 )
@@ -56,7 +67,7 @@ configs = st.builds(
 
 @given(worded_transcripts(), configs)
 def test_cuts_keep_every_word_in_bounds_and_apart(source, config):
-    outcomes = Slice(config, Context(Path("nowhere"))).process([source])[0]
+    outcomes = Slice(config, Context(NOWHERE)).process([source])[0]
     cuts = [outcome for outcome in outcomes if isinstance(outcome, Utterance)]
     assert all(isinstance(outcome, Utterance | Filtered) for outcome in outcomes)
     spans = [tuple(map(int, outcome.id.rpartition("#")[2].split("-"))) for outcome in outcomes]
@@ -104,13 +115,36 @@ broken_segments = st.builds(
 
 
 @given(st.lists(broken_segments, max_size=6), st.integers(1, 2500))
-def test_hostile_times_neither_crash_nor_overlap(segments, samples):
+def test_no_second_of_speech_is_lost_or_used_twice(segments, samples):
+    """Whatever the times are: each spoken sample is in exactly one outcome, and cuts lie apart in the recording."""
     source = transcript(segments, samples)
     outcomes = slicer(mode="segments", search_s=0.0, max_s=5.0).process([source])[0]
     assert outcomes
     cuts = [outcome for outcome in outcomes if isinstance(outcome, Utterance)]
     assert all(0 <= cut.start_samples < cut.end_samples <= samples and cut.text.strip() for cut in cuts)
     assert all(left.end_samples <= right.start_samples for left, right in pairwise(cuts))
+
+    rows = [one if isinstance(one, Utterance) else one.cut for one in outcomes if not isinstance(one, Reject)]
+    owners = np.zeros(samples, int)
+    for row in filter(None, rows):
+        owners[row.start_samples : row.end_samples] += 1
+    assert owners.max(initial=0) <= 1
+    spoken = [one for one in segments if one.text.strip()]
+    for one in spoken:
+        start, end = max(0, one.start_samples), min(samples, one.end_samples)
+        if start >= end:
+            assert any(isinstance(left, Reject) and left.reason == "BadTimes" for left in outcomes)
+        elif not one.words:
+            assert owners[start:end].all(), "each second of a segment is in an outcome"
+    said, told = (
+        sorted("".join(texts).replace(" ", ""))
+        for texts in ([one.text for one in spoken if _inside(one, samples)], [row.text for row in rows if row])
+    )
+    assert told == said
+
+
+def _inside(segment: Segment, samples: int) -> bool:
+    return max(0, segment.start_samples) < min(samples, segment.end_samples)
 
 
 def words(*timed: tuple[str, float, float]) -> tuple[Word, ...]:
@@ -167,6 +201,8 @@ def test_reasons():
     assert "25.00 s" in detail
     assert "whisperX" in detail
     assert outcome(transcript([Segment(0, 50, "a", "en")], 60))[1] == "TooShort"
+    *_, empty = slicer().process([transcript([Segment(0, 200, "a", "en"), Segment(300, 500, " ", "en")], 600)])[0]
+    assert (empty.id, empty.reason) == ("a/b.wav#300-500", "NoText")
     assert outcome(transcript([], 60))[1] == "NoSpeech"
     assert outcome(transcript([Segment(0, 50, "\n", "en")], 60))[1] == "NoSpeech"
     assert outcome(transcript([Segment(300, 200, "a", "en")], 400))[:2] == (Reject, "BadTimes")
@@ -214,6 +250,30 @@ def test_silence_stays_inside_the_wave(samples, rate, seed):
     start, end = sound_edges(wave, rate, silence_db=40.0)
     assert 0 <= start < end <= samples
     assert sound_edges(np.zeros_like(wave), rate, silence_db=40.0) is None
+
+
+def test_each_cut_is_brought_to_the_loudness_as_far_as_its_peak_allows(tmp_path, speech):
+    from pyloudnorm import Meter
+    from pyloudnorm.normalize import loudness
+
+    wave, rate = read(sorted((speech / "vctk/p225").glob("*.wav"))[0])
+    write_wav(tmp_path / "a.wav", wave, rate)
+    whole = transcript([Segment(0, len(wave), "a", "en")], len(wave), rate=rate, timed=False, id_="a.wav")
+
+    def heard(target):
+        (cut,) = slicer(tmp_path, loudness_lufs=target).process([whole])[0]
+        bare, _ = read(tmp_path / "a.wav", cut.start_samples, cut.end_samples)
+        found = read_cut(tmp_path / "a.wav", cut.start_samples, cut.end_samples, rate, gain_db=cut.gain_db)
+        return cut, bare.astype(float), found
+
+    cut, bare, found = heard(-30.0)
+    before = Meter(rate).integrated_loudness(bare)
+    assert Meter(rate).integrated_loudness(found.astype(float)) == pytest.approx(-30.0, abs=0.01)
+    np.testing.assert_allclose(found, loudness(bare, before, -30.0), atol=1e-4)
+    assert cut.content() != replace(cut, gain_db=0.0).content(), "the gain is part of what later stages follow"
+    cut, bare, found = heard(-3.0)
+    assert 0.995 < np.abs(found).max() <= 1.0
+    assert Meter(rate).integrated_loudness(found.astype(float)) < -3.0
 
 
 def columbia(speech: Path) -> Transcript:

@@ -1,0 +1,57 @@
+"""Thresholds and copies, through the runner: what is measured once is kept, and the bytes are those of a fresh run."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stages import audio
+from stages.manifest import OUT, list_shards, read_lines
+from tests.pipeline.conftest import digests, prep
+
+
+def to_g2p(voices: Path, out: Path, *sets: str) -> dict[str, str]:
+    """Runs the stages up to `g2p` and returns their digests."""
+    shared = ("--out", out, "--scheduler", "sync", "--quiet", *(word for one in sets for word in ("--set", one)))
+    assert [prep(*command, *shared) for command in (("transcribe", voices), ("slice",), ("g2p",))] == [0, 0, 0]
+    return digests(out)
+
+
+def left_out(dataset: Path, stage: str) -> list[dict[str, object]]:
+    folder = dataset / stage
+    return [row for shard in list_shards(folder) for row in read_lines(folder / f"{shard}.{OUT}")]
+
+
+def test_a_threshold_is_changed_without_measuring_again(
+    voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thresholds = ("slice.max_silence=0.2", "slice.loudness_lufs=-23.0", "g2p.max_phonemes_per_s=14.0")
+    plain = to_g2p(voices, tmp_path / "a")
+    fresh = to_g2p(voices, tmp_path / "b", *thresholds)
+    rows = left_out(tmp_path / "b", "slice")
+    assert rows
+    assert {row["reason"] for row in rows} == {"Silence"}
+    assert all(row["cut"]["measures"]["silence"] > 0.2 for row in rows)  # type: ignore[index]
+    assert {row["reason"] for row in left_out(tmp_path / "b", "g2p")} == {"ManyPhonemes"}
+
+    monkeypatch.setattr(audio, "read", None)
+    assert to_g2p(voices, tmp_path / "a", *thresholds) == fresh
+    assert to_g2p(voices, tmp_path / "a") == plain
+
+
+def test_of_copies_the_first_by_id_stays(voices: Path, tmp_path: Path) -> None:
+    doubled = Path(shutil.copytree(voices, tmp_path / "voices"))
+    clip = min(doubled.rglob("*.wav"))
+    for path in (clip, clip.with_suffix(".txt")):
+        shutil.copy(path, path.with_stem("zz-copy"))
+    first = to_g2p(doubled, tmp_path / "a")
+    assert left_out(tmp_path / "a", "g2p") == []
+    unique = to_g2p(doubled, tmp_path / "a", "g2p.unique=true")
+    (copy,) = left_out(tmp_path / "a", "g2p")
+    assert copy["reason"] == "Duplicate"
+    assert (copy["id"], copy["message"]) == (
+        str(clip.with_stem("zz-copy").relative_to(doubled)),
+        f"the same audio as `{clip.relative_to(doubled)}`",
+    )
+    assert unique == to_g2p(doubled, tmp_path / "b", "g2p.unique=true")
+    assert first == to_g2p(doubled, tmp_path / "a")

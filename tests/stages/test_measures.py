@@ -1,0 +1,66 @@
+"""What is measured of a cut, against what is known of it and against others' programs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from stages.audio import amplified, read
+from stages.measures import loudness_lufs, measure, snr_db
+from stages.records import Wave
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def clips(speech: Path) -> list[Wave]:
+    paths = sorted((speech / "librispeech-test-other").rglob("*.flac"))[::10]
+    return [read(path)[0] for path in paths]
+
+
+def tone(seconds: float, level: float = 0.5) -> Wave:
+    return (level * np.sin(2 * np.pi * 220.3 * np.arange(round(seconds * RATE)) / RATE)).astype(np.float32)
+
+
+def test_clipping_and_silence_are_shares() -> None:
+    overdriven = np.clip(tone(2, level=1.5), -1, 1)
+    found = measure(overdriven, RATE)
+    assert found.clipped == pytest.approx(1 - 2 / np.pi * np.arcsin(1 / 1.5), abs=0.003)
+    assert (found.peak, found.silence) == (1.0, 0.0)
+    quiet = measure(np.concatenate([tone(1), np.zeros(RATE, np.float32), tone(2)]), RATE)
+    assert (quiet.clipped, quiet.peak) == (0.0, pytest.approx(0.5, abs=1e-3))
+    assert quiet.silence == pytest.approx(0.25, abs=0.01)
+    assert measure(np.zeros(RATE, np.float32), RATE).silence == 1.0
+
+
+def test_loudness_is_pyloudnorms(clips: list[Wave]) -> None:
+    from pyloudnorm import Meter
+
+    for wave in clips:
+        assert loudness_lufs(wave, RATE) == pytest.approx(Meter(RATE).integrated_loudness(wave.astype(float)), abs=1e-3)
+        assert loudness_lufs(amplified(wave, -6.0), RATE) == pytest.approx(loudness_lufs(wave, RATE) - 6.0, abs=0.05)
+    assert loudness_lufs(np.zeros(RATE, np.float32), RATE) is None
+    assert loudness_lufs(tone(1, level=1e-4), RATE) is None
+    assert loudness_lufs(tone(0.1), RATE) == pytest.approx(loudness_lufs(tone(2), RATE), abs=0.5)
+
+
+@pytest.mark.parametrize("known_db", [0, 5, 10, 15, 20])
+def test_the_noise_of_known_mixtures_is_found(clips: list[Wave], known_db: float) -> None:
+    errors = []
+    for number, wave in enumerate(clips):
+        noise = np.random.default_rng(number).normal(0, 1, len(wave))
+        noise *= np.sqrt(np.mean(np.square(wave, dtype=float)) / np.mean(np.square(noise)) / 10 ** (known_db / 10))
+        errors.append(snr_db((wave + noise).astype(np.float32)) - known_db)
+    print(f"{known_db} dB: {np.mean(errors):+.1f} ± {np.std(errors):.1f} dB")
+    assert abs(np.mean(errors)) < 2
+    assert np.abs(errors).max() < 5
+
+
+def test_copies_have_one_hash(tmp_path: Path, clips: list[Wave]) -> None:
+    hashes = set()
+    for suffix in ("wav", "flac", "aiff"):
+        soundfile.write(tmp_path / f"a.{suffix}", clips[0][:RATE], RATE, subtype="PCM_16")
+        hashes.add(measure(*read(tmp_path / f"a.{suffix}")).hash)
+    assert len(hashes) == 1
+    assert measure(clips[0][1 : RATE + 1], RATE).hash not in hashes
