@@ -4,7 +4,6 @@ The strings are phonemizer's own (punctuation and stress kept, the flags of lang
 espeak-ng would read a text wrongly: Japanese is turned into kana first, Mandarin gets its tones back.
 """
 
-import logging
 import re
 import threading
 import unicodedata
@@ -23,6 +22,7 @@ from stages.config import StageConfig
 from stages.duplicates import DUPLICATES, read_duplicates
 from stages.errors import WeightsError
 from stages.filters import G2P_RULES, broken
+from stages.ipa import Reader
 from stages.kana import to_kana
 from stages.languages import LANGUAGES, normalise_code
 from stages.mandarin import Mandarin
@@ -47,8 +47,8 @@ _MISSING_SPACE = re.compile(f"(?<=[”),.!?;:])(?=[“({_WIDE}])|(?<=[{_WIDE}])(
 """Where text without spaces needs one, so that marks stand in the phonemes as they do elsewhere."""
 _HAS_WIDE = re.compile(f"[{_WIDE}]")
 
-_PREPARE: dict[str, Callable[[str], str]] = {"": str, "kana": to_kana}
-"""What the column `prepare` of the table of languages asks for."""
+_PREPARE: dict[str, Callable[[str], str]] = {"kana": to_kana}
+"""What the column `prepare` of the table of languages asks for before espeak-ng."""
 
 
 Outcome = Utterance | Filtered | Reject
@@ -181,11 +181,20 @@ def phonemize(texts: Sequence[str], language: str, *, stress: bool = True, punct
     code = normalise_code(language)
     with _LOCK:
         read = _reader(code, stress, punctuation)
-        return [" ".join(read(_clean(text)).split()) for text in texts]
+        return [" ".join(read(prepared(text, code)).split()) for text in texts]
+
+
+def prepared(text: str, code: str) -> str:
+    """Returns a text as espeak-ng is given it: cleaned, and Japanese in kana."""
+    plain = _clean(text)
+    prepare = _PREPARE.get(LANGUAGES[code].prepare)
+    return prepare(plain) if prepare else plain
 
 
 def _clean(text: str) -> str:
     """Returns the text in one line, composed, with marks that phonemizer knows."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     plain = unicodedata.normalize("NFC", _SPACE.sub(" ", _UNSPOKEN.sub("", text))).strip().translate(_WIDE_MARKS)
     return _MISSING_SPACE.sub(" ", plain) if _HAS_WIDE.search(plain) else plain
 
@@ -198,21 +207,7 @@ def _reader(code: str, stress: bool, punctuation: bool) -> Callable[[str], str]:
     language = LANGUAGES[code]
     if language.prepare == "tones":
         return Mandarin(language.espeak, stress=stress, punctuation=punctuation).phonemize
-
-    from phonemizer.backend import EspeakBackend
-
-    logger = logging.getLogger("phonemizer.quiet")
-    logger.setLevel(logging.ERROR)
-    backend = EspeakBackend(
-        language.espeak,
-        preserve_punctuation=punctuation,
-        with_stress=stress,
-        language_switch="remove-flags",
-        logger=logger,
-    )
-    prepare = _PREPARE[language.prepare]
-    # One text a call: in a batch phonemizer moves the marks of a text that gives no phonemes to its neighbour.
-    return lambda text: " ".join(backend.phonemize([prepare(text)], strip=True))
+    return Reader(language.espeak, stress=stress, punctuation=punctuation).read
 
 
 @cache

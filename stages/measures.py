@@ -8,7 +8,7 @@ import numpy as np
 from stages import audio
 from stages.dnsmos import SAMPLE_RATE
 from stages.records import Measures, Wave
-from stages.silence import silent_share
+from stages.silence import silent_share, snr_db
 
 if TYPE_CHECKING:
     from stages.dnsmos import Dnsmos
@@ -35,7 +35,7 @@ def measure(wave: Wave, sample_rate: int, dnsmos: "Dnsmos | None" = None) -> Mea
     loudness = loudness_lufs(wave, sample_rate)
     scores = dnsmos.score(audio.resample(wave, sample_rate, SAMPLE_RATE)) if dnsmos else {}
     return Measures(
-        snr_db=round(snr_db(wave), 2),
+        snr_db=round(snr_db(wave, sample_rate), 2),
         clipped=round(float(np.mean(np.abs(wave) >= _FULL_SCALE)), 6),
         silence=round(silent_share(wave, sample_rate, silence_db=SILENCE_DB), 4),
         peak=round(float(np.abs(wave).max()), 6),
@@ -56,5 +56,5 @@ def loudness_lufs(wave: Wave, sample_rate: int) -> float | None:
         return None
     block_s = min(_BLOCK_S, len(wave) / sample_rate)
     with np.errstate(divide="ignore", invalid="ignore"):
-        loudness = float(Meter(sample_rate, block_size=block_s).integrated_loudness(wave))
+        loudness = float(Meter(sample_rate, block_size=block_s).integrated_loudness(wave.astype(np.float64)))
     return loudness if np.isfinite(loudness) and loudness > _GATE_LUFS else None

@@ -78,7 +78,9 @@ def voices(tmp_path: Path) -> Path:
 
 def test_thresholds_are_changed_without_reading_audio(voices: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spans = [(0.5, 1.5), (2.0, 3.0), (3.5, 4.5)]
-    segments = tuple(Segment(round(a * 16_000), round(b * 16_000), text, "en") for (a, b), text in zip(spans, "abc"))
+    segments = tuple(
+        Segment(round(a * 16_000), round(b * 16_000), text, "en") for (a, b), text in zip(spans, "abc", strict=True)
+    )
     source = Transcript("a.wav", "", "s", 16_000, 80_000, "en", "json", timed=True, segments=segments)
     shared = {"mode": "segments", "join_s": 0.0}
     configs = [
