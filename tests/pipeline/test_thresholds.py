@@ -1,12 +1,16 @@
 """Thresholds and copies, through the runner: what is measured once is kept, and the bytes are those of a fresh run."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import pytest
 
 from stages import audio
 from stages.manifest import OUT, list_shards, read_lines
+from stages.records import Utterance
 from tests.pipeline.conftest import digests, prep
 
 
@@ -17,7 +21,12 @@ def to_g2p(voices: Path, out: Path, *sets: str) -> dict[str, str]:
     return digests(out)
 
 
-def left_out(dataset: Path, stage: str) -> list[dict[str, object]]:
+def kept(dataset: Path, stage: str) -> list[dict[str, Any]]:
+    folder = dataset / stage
+    return [row for shard in list_shards(folder) for row in read_lines(folder / f"{shard}.rows.jsonl")]
+
+
+def left_out(dataset: Path, stage: str) -> list[dict[str, Any]]:
     folder = dataset / stage
     return [row for shard in list_shards(folder) for row in read_lines(folder / f"{shard}.{OUT}")]
 
@@ -25,16 +34,22 @@ def left_out(dataset: Path, stage: str) -> list[dict[str, object]]:
 def test_a_threshold_is_changed_without_measuring_again(
     voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    thresholds = ("slice.max_silence=0.2", "slice.loudness_lufs=-23.0", "g2p.max_phonemes_per_s=14.0")
     plain = to_g2p(voices, tmp_path / "a")
+    quiet = median(row["measures"]["silence"] for row in kept(tmp_path / "a", "slice"))
+    fast = median(Utterance.from_json(row).phonemes_per_s for row in kept(tmp_path / "a", "g2p"))
+    thresholds = f"slice.max_silence={quiet}", "slice.loudness_lufs=-23.0", f"g2p.max_phonemes_per_s={fast}"
     fresh = to_g2p(voices, tmp_path / "b", *thresholds)
     rows = left_out(tmp_path / "b", "slice")
     assert rows
     assert {row["reason"] for row in rows} == {"Silence"}
-    assert all(row["cut"]["measures"]["silence"] > 0.2 for row in rows)  # type: ignore[index]
+    assert all(row["cut"]["measures"]["silence"] > quiet for row in rows)
     assert {row["reason"] for row in left_out(tmp_path / "b", "g2p")} == {"ManyPhonemes"}
 
-    monkeypatch.setattr(audio, "read", None)
+    def read(path: Path, *span: int, read: Callable[..., Any] = audio.read) -> Any:
+        assert not path.is_relative_to(voices), "a recording was read again"
+        return read(path, *span)
+
+    monkeypatch.setattr(audio, "read", read)
     assert to_g2p(voices, tmp_path / "a", *thresholds) == fresh
     assert to_g2p(voices, tmp_path / "a") == plain
 

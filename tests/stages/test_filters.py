@@ -85,7 +85,7 @@ def test_thresholds_are_changed_without_reading_audio(voices: Path, monkeypatch:
     shared = {"mode": "segments", "join_s": 0.0}
     configs = [
         SliceConfig(**shared),
-        SliceConfig(**shared, min_snr_db=20.0),
+        SliceConfig(**shared, min_snr_db=8.0),
         SliceConfig(**shared, max_clipped=0.1, loudness_lufs=-23.0),
         SliceConfig(**shared, min_characters_per_s=5.0),
     ]
