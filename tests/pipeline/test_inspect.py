@@ -20,7 +20,7 @@ CLIP = "en/alder/alder_01.wav"
 STAGE_KEYS = ["stage", "state", "note", "shard", "fingerprint", "version", "parameters", "revision", "items"]
 ITEM_KEYS = {
     "transcribe": {"language", "source", "samples", "sample_rate", "timed", "segments", "text"},
-    "slice": {"start_samples", "end_samples", "seconds", "language", "text"},
+    "slice": {"start_samples", "end_samples", "seconds", "language", "text", "gain_db", "measures"},
     "g2p": {"phonemes"},
     "encode": {"codebooks", "frames", "dtype", "first_codes", "sha256", "codec"},
     "hdf5": {"file", "row_in_file", "row", "sha256"},

@@ -9,6 +9,7 @@ import pytest
 from stages import audio
 from stages.base import Context, Filtered
 from stages.config import Config, load_config
+from stages.dnsmos import Dnsmos
 from stages.errors import ConfigError
 from stages.filters import G2P_RULES, SLICE_RULES, Rule, broken, in_other_language
 from stages.g2p import G2p, G2pConfig
@@ -119,3 +120,25 @@ def test_g2p_judges_by_phonemes_and_leaves_no_measures(tmp_path: Path) -> None:
     assert stage.revise(row, [slow]) == [full]
     assert strict.revise(row, [full]) == [slow]
     assert row.content() == replace(row, measures=None).content()
+
+
+def test_dnsmos_is_measured_where_its_weights_are_given(voices: Path, speech: Path) -> None:
+    weights = speech.parent / "dnsmos" / "sig_bak_ovr.onnx"
+    if not weights.is_file():
+        pytest.skip("no DNSMOS weights beside the checkout")
+    source = Transcript(
+        "a.wav", "", "s", 16_000, 80_000, "en", "txt", timed=False, segments=(Segment(0, 80_000, "buzz", "en"),)
+    )
+    stage = Slice(SliceConfig(dnsmos=str(weights), min_dnsmos=4.9), Context(voices))
+    assert stage.revision()
+    assert stage.check([]) == []
+    stage.setup()
+    [[left_out]] = stage.process([source])
+    assert isinstance(left_out, Filtered)
+    assert left_out.reason == "PoorQuality"
+    assert left_out.cut
+    wave, _ = audio.read(voices / "a.wav", left_out.cut.start_samples, left_out.cut.end_samples)
+    scores = Dnsmos(weights).score(wave)
+    assert {name: getattr(left_out.cut.measures, name) for name in scores} == pytest.approx(scores, abs=1e-3)
+    missing = Slice(SliceConfig(dnsmos="none.onnx"), Context(voices))
+    assert "`slice.dnsmos` must be DNSMOS" in missing.check([])[0]
