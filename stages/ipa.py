@@ -1,19 +1,22 @@
-"""Text to IPA in one voice of espeak-ng: the strings of phonemizer's `EspeakBackend`, in less than half its time.
+"""Text to IPA in one voice of espeak-ng: phonemizer's own strings, with little done beside espeak-ng's own work.
 
 phonemizer sets punctuation aside, has espeak-ng read what is between, and puts the marks back. So does this, with
-phonemizer's own pattern and in its order, oddities included, but for one text at a time: what its general way costs for
-each (logging, word counts, separators, a fresh binding at each call) is more than espeak-ng's own work.
+phonemizer's own pattern and in its order, oddities included, but for one text at a time and without what its general
+way costs for each: logging, word counts, separators, a fresh binding at each call. What was read before is remembered.
 """
 
 import ctypes
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 _UTF8 = 1
 _IPA = 0x02
 _FLAG = re.compile(r"\(.+?\)")
 """Where espeak-ng changes to another language and back: `(en)…(de)`."""
 _STRESS = re.compile("[ˈˌ'-]+")
+_KEPT = 1 << 14
+"""Parts whose IPA is remembered: in most corpora many speakers read the same sentences."""
 
 
 class Reader:
@@ -35,15 +38,17 @@ class Reader:
         self._pointer = ctypes.addressof(self._text)
         self._punctuation = Punctuation()
         self._marks = self._punctuation._marks_re
+        self._mark = re.compile(f"[{re.escape(self._punctuation.marks)}]")
         self._stress, self._keep_marks = stress, punctuation
+        self._spoken = lru_cache(_KEPT)(self._speak)
 
     def read(self, text: str) -> str:
         """Returns the IPA of a text in one line; spaces may be doubled."""
         if not self._keep_marks:
-            return self._speak(self._punctuation.remove(text))
-        marks = [found[0] for found in self._marks.finditer(text)]
+            return self._spoken(self._punctuation.remove(text))
+        marks = self._find_marks(text)
         if not marks:
-            return self._speak(text)
+            return self._spoken(text)
         if marks[0] == text:
             return text
         begins, ends = text.startswith(marks[0]), text.endswith(marks[-1])
@@ -51,8 +56,23 @@ class Reader:
         for mark in marks:
             part, _, rest = rest.partition(mark)
             parts.append(part)
-        spoken = [self._speak(part) for part in [*parts, rest] if part]
+        spoken = [self._spoken(part) for part in [*parts, rest] if part]
         return _restored(spoken, marks, begins=begins, ends=ends and (len(marks) > 1 or not begins))
+
+    def _find_marks(self, text: str) -> list[str]:
+        """Returns what phonemizer's pattern finds, tried only where a mark stands: elsewhere it is slow to fail."""
+        marks: list[str] = []
+        at = 0
+        for one in self._mark.finditer(text):
+            start = one.start()
+            if start < at:
+                continue
+            while start > at and text[start - 1].isspace():
+                start -= 1
+            if found := self._marks.match(text, start):
+                marks.append(found[0])
+                at = found.end()
+        return marks
 
     def _speak(self, part: str) -> str:
         """Returns the IPA of what stands between two marks."""

@@ -2,16 +2,19 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import unicodedata
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from model.tokenizer import Tokenizer
 from stages import espeak
 from stages.base import Context, Reject
 from stages.errors import TextError
@@ -58,20 +61,28 @@ def test_every_language_of_the_table_is_spoken(language: str) -> None:
         assert not any(unicodedata.name(letter).startswith(("CJK", "HIRAGANA", "HANGUL")) for letter in phonemes)
 
 
-@pytest.mark.parametrize("language", PLAIN)
-def test_the_strings_are_phonemizers_own(speech: Path, language: str) -> None:
+def backend_of(language: str) -> Any:
     from phonemizer.backend import EspeakBackend
 
+    espeak.configure()
+    return EspeakBackend(
+        LANGUAGES[language].espeak, preserve_punctuation=True, with_stress=True, language_switch="remove-flags"
+    )
+
+
+def joined(backend: Any, text: str) -> str:
+    return " ".join(" ".join(backend.phonemize([text], strip=True)).split())
+
+
+@pytest.mark.parametrize("language", PLAIN)
+def test_the_strings_are_phonemizers_own(speech: Path, language: str) -> None:
     folders = {"en": ("librispeech-test-other", "vctk", "ljspeech"), "de": ("kerstin-de",)}
     paths = [path for name in folders.get(language, ()) for path in sorted((speech / name).rglob("*.txt"))]
     paths += sorted((speech / f"multilingual-{language}").rglob("*.txt"))
     texts = [" ".join(path.read_text(encoding="utf-8-sig").split()) for path in paths][:150]
     assert texts
-    espeak.configure()
-    backend = EspeakBackend(
-        LANGUAGES[language].espeak, preserve_punctuation=True, with_stress=True, language_switch="remove-flags"
-    )
-    expected = [" ".join(backend.phonemize([text], strip=True)[0].split()) for text in texts]
+    backend = backend_of(language)
+    expected = [joined(backend, text) for text in texts]
     assert phonemize(texts, language) == expected
 
 
@@ -142,6 +153,33 @@ def test_another_process_reads_the_same() -> None:
     command = [sys.executable, "-c", PRINTED, json.dumps(texts)]
     found = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
     assert json.loads(found) == phonemize(texts, "en")
+
+
+@pytest.mark.parametrize("language", [*PLAIN, "ja", "zh"])
+def test_real_words_come_out_as_phonemes_of_the_inventory(speech: Path, language: str) -> None:
+    paths = sorted((speech / f"multilingual-{language}").rglob("*.txt"))
+    texts = [path.read_text(encoding="utf-8-sig") for path in paths]
+    for phonemes in phonemize(texts, language):
+        assert not Tokenizer.default(8).unknown_symbols(set(phonemes))
+        assert not re.search(r"\([a-z]{2,3}(-[a-z]+)*\)|_|[0-9]", phonemes), "a flag, a separator or a tone's number"
+        scripts = {unicodedata.name(symbol).partition(" ")[0] for symbol in phonemes if symbol.isalpha()}
+        assert scripts <= {"LATIN", "GREEK", "MODIFIER"}
+
+
+def test_marks_stay_where_phonemizer_puts_them() -> None:
+    backend = backend_of("en")
+    texts = [
+        "3.5. Yes",
+        "Well . . . no",
+        "... and, (so) on",
+        '"It\'s 1,5!" he said;',
+        "¿Sí?",
+        "a.b.c",
+        "— ?",
+        "No 3.",
+        "x ,y",
+    ]
+    assert phonemize(texts, "en") == [joined(backend, text) for text in texts]
 
 
 def test_symbols_are_few_enough_to_learn(speech: Path) -> None:

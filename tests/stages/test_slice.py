@@ -12,7 +12,7 @@ from stages.base import Context, Filtered, Reject
 from stages.config import Config, load_config
 from stages.errors import ConfigError
 from stages.records import Segment, Transcript, Utterance, Word
-from stages.silence import quietest, sound_edges
+from stages.silence import quietest, silent_share, snr_db, sound_edges
 from stages.slice import Slice, SliceConfig
 
 RATE = 100
@@ -246,7 +246,10 @@ def test_whole_recordings_lose_only_long_silence(tmp_path):
 @settings(max_examples=50)
 def test_silence_stays_inside_the_wave(samples, rate, seed):
     wave = np.random.default_rng(seed).normal(0, 0.1, samples).astype(np.float32)
+    wave[0] = 0.5
     assert 0 <= quietest(wave, rate) <= samples
+    assert 0 <= silent_share(wave, rate, silence_db=40.0) <= 1
+    assert -20 <= snr_db(wave, rate) <= 100
     start, end = sound_edges(wave, rate, silence_db=40.0)
     assert 0 <= start < end <= samples
     assert sound_edges(np.zeros_like(wave), rate, silence_db=40.0) is None
