@@ -199,7 +199,7 @@ def test_reasons():
     kind, reason, detail = outcome(timed)
     assert (kind, reason) == (Filtered, "TooLong")
     assert "25.00 s" in detail
-    assert "whisperX" in detail
+    assert "transcribe.align_models" in detail
     assert outcome(transcript([Segment(0, 50, "a", "en")], 60))[1] == "TooShort"
     *_, empty = slicer().process([transcript([Segment(0, 200, "a", "en"), Segment(300, 500, " ", "en")], 600)])[0]
     assert (empty.id, empty.reason) == ("a/b.wav#300-500", "NoText")
