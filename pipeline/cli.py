@@ -211,7 +211,7 @@ def export(
     dataset = open_dataset(options.out)
     if audio:
         check_audio(dataset)
-    count = export(kind, Source(options.out, dataset.voices if audio else None), target)
+    count = export(kind, Source(options.out, dataset.voices if audio else None), target, dry_run=options.dry_run)
     if options.as_json:
         typer.echo(json.dumps({"format": kind, "utterances": count, "folder": str(target)}, indent=1))
     elif not options.quiet:

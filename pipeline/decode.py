@@ -58,7 +58,8 @@ def decode(options: "Options", name: str, target: Path) -> Decoded:
     """Decodes an utterance of a dataset, or a file of codes, and writes 16-bit WAV.
 
     Args:
-        options: The command's options: the dataset, the device, and where the codec's weights are.
+        options: The command's options: the dataset, the device, and where the codec's weights are. A dry run writes
+            nothing.
         name: A `.npy` file of codes, `[K, T]`; or the number of a row of the store, an id (also that of a mixture), or
             a part that only one id has.
         target: A `.wav` file.
@@ -76,7 +77,8 @@ def decode(options: "Options", name: str, target: Path) -> Decoded:
     codec = _load(options, found)
     wave = codec.decode(torch.from_numpy(found.codes_KT.astype(np.int64))).numpy()
     try:
-        audio.write_wav(target, wave, codec.sample_rate)
+        if not options.dry_run:
+            audio.write_wav(target, wave, codec.sample_rate)
     except OSError as error:
         raise UsageError(f"`{target}` can't be written: {error.strerror}. Name another file.") from error
     seconds = round(len(wave) / codec.sample_rate, 6)

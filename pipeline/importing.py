@@ -185,6 +185,9 @@ def import_codes(options: "Options", folder: Path, *, keep_phonemes: bool) -> Ex
     reporter = Reporter(quiet=options.quiet, as_json=options.as_json)
     importer = Importer(config, Context(dataset.voices, options.out.resolve()), keep_phonemes=keep_phonemes)
     importer.revision()
+    if options.dry_run:
+        reporter.say(f"{sum(1 for _ in walk(folder, Counter())):,} files of codes would be imported")
+        return ExitCode.DONE
     make_folder(options.out)
     with (
         lock.hold(options.out, reporter.say) as token,

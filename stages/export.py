@@ -98,8 +98,8 @@ def lhotse(source: Source, folder: Path, final: Path) -> None:
 
     The recordings stay where they are and are named by their absolute paths, the codes by theirs in `final`. A cut has
     its supervision, the custom fields `subset` (the split) and `group`, and `codes`, an array over time `[T, K]`
-    (`cut.load_codes()`).
-    Without audio there are no recordings, and the cuts name none.
+    (`cut.load_codes()`). It is of the first channel, where the other formats mix all of them. Without audio there are
+    no recordings, and the cuts name none.
     """
     store = source.store
     (folder / "codes").mkdir()
@@ -221,13 +221,14 @@ EXPORTS: dict[str, Exporter] = {"lhotse": lhotse, "parquet": parquet, "webdatase
 """The formats by name."""
 
 
-def export(kind: str, source: Source, target: Path) -> int:
+def export(kind: str, source: Source, target: Path, *, dry_run: bool = False) -> int:
     """Writes a dataset in another format.
 
     Args:
         kind: A row of `EXPORTS`.
         source: The dataset.
         target: A folder that isn't there yet, or is empty; it appears when all is written.
+        dry_run: Whether to look at what is given only.
 
     Returns:
         The number of utterances.
@@ -242,6 +243,8 @@ def export(kind: str, source: Source, target: Path) -> int:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"`{target}` must be a new or empty folder, but holds something. Name another.")
     utterances = len(source.splits)
+    if dry_run:
+        return utterances
     temporary = target.absolute().with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         temporary.mkdir(parents=True)

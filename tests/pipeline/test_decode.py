@@ -43,6 +43,8 @@ def test_a_mixture_has_an_id_too(dataset: Path, tmp_path: Path, capsys: pytest.C
 def test_a_file_needs_no_dataset_and_few_codebooks_will_do(tmp_path: Path) -> None:
     np.save(tmp_path / "codes.npy", np.full((2, 30), 7, np.int32))
     nowhere = ("--out", tmp_path / "none", *EMBEDDED)
+    assert prep("decode", tmp_path / "codes.npy", tmp_path / "a.wav", *nowhere, "--dry-run") == 0
+    assert not (tmp_path / "a.wav").exists()
     assert prep("decode", tmp_path / "codes.npy", tmp_path / "a.wav", *nowhere) == 0
     assert audio.probe(tmp_path / "a.wav").samples == 30 * 320
 

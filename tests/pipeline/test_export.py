@@ -11,6 +11,9 @@ from tests.pipeline.conftest import prep
 
 def test_it_says_what_it_wrote(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     count = len(open_store(dataset))
+    assert prep("export", "webdataset", tmp_path / "out", "--out", dataset, "--dry-run") == 0
+    assert not (tmp_path / "out").exists()
+    capsys.readouterr()
     assert prep("export", "webdataset", tmp_path / "out", "--out", dataset, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert told == {"format": "webdataset", "utterances": count, "folder": str(tmp_path / "out")}

@@ -150,6 +150,8 @@ def test_dac_with_its_own_phonemes(tmp_path: Path) -> None:
         phonemes=["h", "(en)ə"],
     )
     common = ("--out", tmp_path / "dataset", "--scheduler", "sync", "--quiet", "--set", f"encode.weights={weights}")
+    assert prep("import", tmp_path / "in", *common, "--dry-run") == 0
+    assert not (tmp_path / "dataset").exists()
     assert prep("import", tmp_path / "in", "--keep-phonemes", *common) == 0
     store = open_store(tmp_path / "dataset")
     assert store.row(0).phonemes == "hə"
