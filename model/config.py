@@ -10,7 +10,7 @@ from stages.config import Config, runtime
 
 Arch = Literal["llama", "retnet"]
 ARCHS: tuple[Arch, ...] = get_args(Arch)
-Strategy = Literal["auto", "ddp", "fsdp"]
+Strategy = Literal["auto", "ddp", "fsdp", "deepspeed"]
 Precision = Literal["auto", "32-true", "bf16-mixed", "bf16-true"]
 
 
@@ -201,8 +201,9 @@ class TrainerConfig(Config):
     """Processes that train together, one a GPU or, on the CPU, one a few cores; each has its own batches. Half the
     devices with twice the `accumulate` give the same run. Under `torchrun`, as many as it starts."""
     strategy: Strategy = runtime("auto")
-    """How they do: `ddp` (each holds all weights; what `auto` takes for more than one) or `fsdp` (each holds a part of
-    the weights, gradients and moments; for what doesn't fit one GPU). A checkpoint opens under all of them."""
+    """How they do: `ddp` (each holds all weights; what `auto` takes for more than one), `fsdp` (each holds a part of
+    the weights, gradients and moments; for what doesn't fit one GPU) or `deepspeed` (each holds a part of the gradients
+    and moments: ZeRO's stage 2; needs that package, and CUDA). A checkpoint opens under all of them."""
     activation_checkpointing: bool = runtime(False)
     """Keep only what goes into each block and compute the rest again for the gradient: a fraction of the memory for a
     third more time; the gradients stay the same."""
@@ -248,10 +249,22 @@ class TrainConfig(Config):
     trainer: TrainerConfig = TrainerConfig()
 
     @model_validator(mode="after")
-    def _check_start(self) -> Self:
+    def _check_together(self) -> Self:
         if self.lora.rank and self.trainer.start_from is None:
             raise ValueError("`lora.rank` needs a model to adapt: set `trainer.start_from` to a run or checkpoint")
+        if self.trainer.strategy == "deepspeed":
+            self._check_deepspeed()
         return self
+
+    def _check_deepspeed(self) -> None:
+        refused = {
+            "`optimizer.matrices` = muon": self.optimizer.matrices == "muon",
+            "`trainer.precision` = bf16-true": self.trainer.precision == "bf16-true",
+            "`lora.rank`": self.lora.rank > 0,
+        }
+        for what, asked in refused.items():
+            if asked:
+                raise ValueError(f"`trainer.strategy` = deepspeed doesn't go with {what}: take `ddp` or `fsdp`")
 
     def differences(self, other: "TrainConfig") -> list[str]:
         """Returns `section.key: here -> other` for each parameter that decides the result and isn't the same."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from model.config import Precision, TrainConfig
-from model.strategy import make_strategy
+from model.strategy import make_strategy, under_torchrun
 from stages.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def make_fabric(config: TrainConfig) -> "Fabric":
     """Returns Lightning Fabric for the devices and the precision that the configuration asks for, launched.
 
     Raises:
-        UsageError: if the device isn't there.
+        UsageError: if the device isn't there, or not what the strategy needs.
     """
     from lightning.fabric import Fabric
 
@@ -28,16 +28,17 @@ def make_fabric(config: TrainConfig) -> "Fabric":
     device = resolve_device(trainer.device)
     if device.type == "cpu" and trainer.threads:
         torch.set_num_threads(trainer.threads)
-    launched = "TORCHELASTIC_RUN_ID" in os.environ
+    launched = under_torchrun()
     here = int(os.environ["LOCAL_WORLD_SIZE"]) if launched else trainer.devices
     nodes = int(os.environ["GROUP_WORLD_SIZE"]) if launched else 1
     alone = here == 1 and not launched
+    precision = resolve_precision(trainer.precision, device)
     fabric = Fabric(
         accelerator=device.type,
         devices=[device.index or 0] if alone and device.type == "cuda" else here,
         num_nodes=nodes,
-        strategy=make_strategy("ddp" if launched and trainer.strategy == "auto" else trainer.strategy, here * nodes),
-        precision=resolve_precision(trainer.precision, device),
+        strategy=make_strategy(config, device, here * nodes, precision),
+        precision=precision,
     )
     fabric.launch()
     return fabric

@@ -4,7 +4,8 @@ import os
 import shutil
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +13,10 @@ from torch.optim import Optimizer
 from torch.utils.checkpoint import checkpoint
 
 from model.attention import Attend
-from model.config import Strategy, TrainConfig
+from model.config import OptimizerConfig, TrainConfig
 from model.network import Decoder
 from model.optimizer import make_optimizers
+from model.updates import Updates, ZeroUpdates
 from stages.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,17 +26,51 @@ if TYPE_CHECKING:
     from torch.distributed.device_mesh import DeviceMesh
 
 
-def make_strategy(name: Strategy, processes: int) -> "FabricStrategy | str":
-    """Returns what Fabric is given for a strategy and a number of processes."""
+def make_strategy(config: TrainConfig, device: torch.device, processes: int, precision: str) -> "FabricStrategy | str":
+    """Returns what Fabric is given for a strategy, on devices of a kind, a number of processes and a precision.
+
+    Raises:
+        UsageError: if the strategy needs other devices or a package that isn't installed.
+    """
+    from lightning.fabric.strategies.deepspeed import DeepSpeedStrategy
     from lightning.fabric.strategies.model_parallel import ModelParallelStrategy
 
-    match name:
+    match config.trainer.strategy:
         case "auto":
-            return "ddp" if processes > 1 else "auto"
+            return "ddp" if processes > 1 or under_torchrun() else "auto"
         case "ddp":
             return "ddp"
         case "fsdp":
             return ModelParallelStrategy(_shard, data_parallel_size=processes, tensor_parallel_size=1)
+        case "deepspeed":
+            _check_deepspeed(device)
+            return DeepSpeedStrategy(config=zero_config(config.optimizer, precision))
+
+
+def under_torchrun() -> bool:
+    """Tells whether `torchrun` started this process."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
+def _check_deepspeed(device: torch.device) -> None:
+    if find_spec("deepspeed") is None:
+        raise UsageError(
+            "`trainer.strategy` = deepspeed needs the package deepspeed, 0.19 or later, which isn't installed."
+            " Install it (`pip install 'deepspeed>=0.19'`), or take `fsdp`, which needs none."
+        )
+    if device.type != "cuda":
+        raise UsageError(f"`trainer.strategy` = deepspeed needs CUDA, but the device is `{device}`. Take ddp or fsdp.")
+
+
+def zero_config(optimizer: OptimizerConfig, precision: str) -> dict[str, Any]:
+    """Returns DeepSpeed's configuration: ZeRO's stage 2, weights and sums in float32, as under every strategy."""
+    return {
+        "zero_optimization": {"stage": 2},
+        "zero_allow_untested_optimizer": True,  # PyTorch's AdamW, for which DeepSpeed has one of its own
+        "gradient_clipping": optimizer.clip_norm,
+        "bf16": {"enabled": False},
+        "torch_autocast": {"enabled": precision == "bf16-mixed", "dtype": "bfloat16"},
+    }
 
 
 def _shard(network: nn.Module, mesh: "DeviceMesh") -> nn.Module:
@@ -47,11 +83,11 @@ def _shard(network: nn.Module, mesh: "DeviceMesh") -> nn.Module:
     return network
 
 
-def set_up(fabric: "Fabric", network: Decoder, config: TrainConfig) -> tuple["_FabricModule", list[Optimizer]]:
+def set_up(fabric: "Fabric", network: Decoder, config: TrainConfig) -> tuple["_FabricModule", Updates]:
     """Brings a network to its device and its strategy, and makes its optimisers.
 
     Returns:
-        The network to call, which keeps the processes together, and the optimisers.
+        The network to call, which keeps the processes together, and what updates it.
     """
     if config.trainer.compile:
         _check_compiler()
@@ -60,9 +96,15 @@ def set_up(fabric: "Fabric", network: Decoder, config: TrainConfig) -> tuple["_F
             block.forward = torch.compile(block.forward, dynamic=True)
         if config.trainer.activation_checkpointing:
             recompute(block)
+    if config.trainer.strategy == "deepspeed":
+        (adamw,) = make_optimizers(network, config.optimizer)
+        groups = [list(group["params"]) for group in adamw.param_groups]
+        wrapped, optimizer = fabric.setup(network, adamw)
+        return wrapped, ZeroUpdates(fabric, wrapped, cast("Optimizer", optimizer), groups)
     wrapped = fabric.setup_module(network)
     made = make_optimizers(network, config.optimizer)  # not before, since `fsdp` replaces the weights
-    return wrapped, [cast("Optimizer", fabric.setup_optimizers(one)) for one in made]
+    optimizers = [cast("Optimizer", fabric.setup_optimizers(one)) for one in made]
+    return wrapped, Updates(fabric, wrapped, optimizers, clip_norm=config.optimizer.clip_norm)
 
 
 def total(fabric: "Fabric", values: Tensor) -> Tensor:

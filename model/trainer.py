@@ -12,7 +12,6 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils import clip_grad_norm_
 
 from model.attention import Attend, Packed
 from model.batching import Batch, BatchStream, Place, every_mode, prefetched
@@ -42,7 +41,7 @@ from model.progress import Meter, MuteLog, RunLog
 from model.resume import Progress, resumable
 from model.saving import Saver, Snapshot
 from model.start import begin
-from model.state import put, put_optimizer, whole
+from model.state import put, whole
 from model.strategy import Uncompiled, anywhere, set_up, total
 from model.tokenizer import Tokenizer
 from stages.errors import MachineError, StoppedError, TrainingError
@@ -77,7 +76,7 @@ class Trainer:
             Teacher(config, self.tokenizer, store.codec, self.fabric.device) if config.distill.teacher else None
         )
         self.raw_network = network
-        self.network, self.optimizers = set_up(self.fabric, self.raw_network, config)
+        self.network, self.updates = set_up(self.fabric, self.raw_network, config)
         decay = config.trainer.ema_decay
         self.average = Average(self.raw_network, decay) if decay else None
         validation = self._examples("validation")
@@ -106,27 +105,22 @@ class Trainer:
             The scores before the update and the norm of the gradient before clipping.
         """
         config = self.config.optimizer
-        set_rate(self.optimizers, rate_factor(config, self.progress.step, self.config.trainer.max_steps))
+        set_rate(self.updates.optimizers, rate_factor(config, self.progress.step, self.config.trainer.max_steps))
         self._seed_dropout()
         num_targets = total(self.fabric, torch.tensor(sum(batch.num_targets for batch in batches)))
         parts = []
         for batch in batches:
-            with self.fabric.no_backward_sync(self.network, enabled=batch is not batches[-1]):
+            with self.updates.gather(last=batch is batches[-1]):
                 scores = self.score(batch.to(self.fabric.device))
                 # All strategies take the mean of the gradients over the devices; every target shall weigh the same.
                 objective = scores.objective(self.config.distill.weight)
                 self.fabric.backward(objective * (self.fabric.world_size / num_targets))
             parts.append(scores.detach())
-        norm = float(whole(clip_grad_norm_(self.raw_network.parameters(), config.clip_norm)))
-        if math.isfinite(norm):  # of the summed gradients, so all devices see the same
-            self._updating = True
-            for optimizer in self.optimizers:
-                optimizer.step()
-            if self.average:
-                self.average.update(self.progress.step + 1)
-            self._updating = False
-        for optimizer in self.optimizers:
-            optimizer.zero_grad()
+        self._updating = True
+        norm = self.updates.apply()
+        if self.average and math.isfinite(norm):
+            self.average.update(self.progress.step + 1)
+        self._updating = False
         return reduce(add, parts).over_devices(partial(total, self.fabric)), norm
 
     # ----------------------------------------------------------------------------------------------------------------
@@ -209,7 +203,7 @@ class Trainer:
                 at_end = progress.step == trainer.max_steps or stopped
                 left_s = meter.step_s * (trainer.max_steps - progress.step)
                 if progress.step % trainer.log_every == 0 or at_end:
-                    rate = self.optimizers[0].param_groups[0]["lr"]
+                    rate = self.updates.optimizers[0].param_groups[0]["lr"]
                     values = {"lr": rate, "epoch": progress.place.epoch, "skipped": progress.skipped}
                     log.report(progress.step, meter.report() | values, left_s)
                 validates = progress.step % trainer.validate_every == 0 or progress.step == trainer.max_steps
@@ -246,8 +240,7 @@ class Trainer:
             if not is_out_of_memory(error):
                 raise
         # Here nothing holds the step's activations any more. Other devices are still in the middle of the step.
-        for optimizer in self.optimizers:
-            optimizer.zero_grad()
+        self.updates.drop()
         if self.fabric.world_size == 1 and self.progress.step and not self._updating:
             self.save(saver)
         saver.wait()
@@ -274,10 +267,7 @@ class Trainer:
         """Begins to write a checkpoint, on one of the devices, once the one before is written."""
         self._settle(saver)
         here = self.fabric.is_global_zero
-        state = {
-            "optimizers": [whole(optimizer.state_dict(), keep=here) for optimizer in self.optimizers],
-            **asdict(self.progress),
-        }
+        state = {"optimizers": self.updates.states(keep=here), **asdict(self.progress)}
         if self.average:
             state["weights"] = whole(dict(self.raw_network.named_parameters()), keep=here)
         spoken = whole(self._spoken_weights, keep=here)
@@ -293,8 +283,7 @@ class Trainer:
         put(dict(self.raw_network.named_parameters()), state.pop("weights", spoken))
         if self.average:
             put(self.average.weights, spoken)
-        for optimizer, values in zip(self.optimizers, state.pop("optimizers"), strict=True):
-            put_optimizer(optimizer, values)
+        self.updates.put(state.pop("optimizers"))
         self.progress = Progress(**{**state, "step": read_meta(folder).step, "place": Place(**state["place"])})
 
 

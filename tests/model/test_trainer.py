@@ -123,11 +123,15 @@ def test_a_gradient_that_is_no_number_changes_nothing(configure: Configure, stor
     trainer = Trainer(configure(trainer__ema_decay=0.9), store, quiet=True)
     batches = first_epoch(trainer.stream)
     trainer.train_step(batches[:1])
-    before = whole([trainer.raw_network.state_dict(), trainer.average.weights, trainer.optimizers[0].state_dict()])
+    before = whole(
+        [trainer.raw_network.state_dict(), trainer.average.weights, trainer.updates.optimizers[0].state_dict()]
+    )
     with monkeypatch.context() as patch:
         poison(patch, range(99))
         _, norm = trainer.train_step(batches[1:2])
-    after = whole([trainer.raw_network.state_dict(), trainer.average.weights, trainer.optimizers[0].state_dict()])
+    after = whole(
+        [trainer.raw_network.state_dict(), trainer.average.weights, trainer.updates.optimizers[0].state_dict()]
+    )
     assert math.isnan(norm)
     assert_same(before, after)
     _, norm = trainer.train_step(batches[1:2])
@@ -238,7 +242,7 @@ def test_a_memory_that_fills_up_in_an_update_is_told_without_saving_half_of_it(
     def full() -> None:
         raise MemoryError
 
-    after_step(monkeypatch, 3, lambda: monkeypatch.setattr(trainer.optimizers[0], "step", full))
+    after_step(monkeypatch, 3, lambda: monkeypatch.setattr(trainer.updates.optimizers[0], "step", full))
     with pytest.raises(TrainingError, match=r"at step 4.*step-00000002"):
         trainer.fit()
 
