@@ -57,7 +57,9 @@ def test_every_import_is_declared() -> None:
     declared = {
         canonicalize_name(Requirement(line).name) for line in [*PROJECT["dependencies"], *EXTRAS["dev"]]
     } | NODEPS
-    optional = {Requirement(line).name.replace("-", "_") for extra in ("cuda", "slurm") for line in EXTRAS[extra]}
+    optional = {
+        Requirement(line).name.replace("-", "_") for extra in ("cuda", "deepspeed", "slurm") for line in EXTRAS[extra]
+    }
     folders = ("pipeline", "stages", "model", "tests")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     known = {*sys.stdlib_module_names, *folders, *optional, *(path.stem for path in (ROOT / "tests").rglob("*.py"))}
