@@ -56,9 +56,12 @@ def train(
 
         _show(describe(settings, store), as_json)
         return
+    from model.lock import is_first_process
     from model.trainer import train as run
 
     folder = run(settings, store, fresh=fresh, resume=resume, quiet=quiet)
+    if not is_first_process():
+        return
     if as_json:
         _show({"checkpoint": str(folder)}, as_json)
     elif not quiet:

@@ -20,7 +20,7 @@ def hold(run: Path) -> Iterator[None]:
         LockedError: if another training holds it; says which.
         UsageError: if the folder can't be made or written to.
     """
-    if not _is_first_process():
+    if not is_first_process():
         yield
         return
     path = run / LOCK
@@ -42,7 +42,7 @@ def hold(run: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _is_first_process() -> bool:
+def is_first_process() -> bool:
     """Returns whether this is the first of the processes that train together, or the only one; before any launch."""
     names = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
     return int(next((os.environ[name] for name in names if name in os.environ), "0")) == 0

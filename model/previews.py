@@ -79,7 +79,7 @@ class Previews:
         for number, (draw, condition, spoken_KT) in enumerate(zip(self._draws, conditions, spoken, strict=True)):
             codes = {f"{number:02d}": spoken_KT, f"{number:02d}.reference": examples.response(draw)}
             for name, codes_KT in codes.items():
-                wave = codec.decode(torch.from_numpy(codes_KT)).numpy()
+                wave = codec.decode(torch.from_numpy(codes_KT.copy())).numpy()
                 write_wav(folder / f"{name}.wav", wave, codec.sample_rate)
                 log.audio(f"samples/{name}", wave, codec.sample_rate, step)
             about = (examples.store.ids[draw.row], condition.language, condition.phonemes)

@@ -7,7 +7,8 @@ import json
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -95,8 +96,8 @@ class RunLog:
             self.say(f"step {step}/{self._max_steps}  {note}  {_clock(remaining_s)} left")
 
     def audio(self, name: str, wave: Wave, sample_rate: int, step: int) -> None:
-        """Gives TensorBoard a mono wave to hear."""
-        self._tensorboard.add_audio(name, torch.from_numpy(wave)[None], step, sample_rate)
+        """Gives TensorBoard a mono wave to hear; what lies outside [-1, 1] is clipped."""
+        self._tensorboard.add_audio(name, torch.from_numpy(wave)[None].clamp(-1, 1), step, sample_rate)
 
     def say(self, line: str) -> None:
         """Shows a line."""
@@ -132,8 +133,7 @@ class Meter:
     """
 
     def __init__(self, fabric: "Fabric", network: Decoder, *, budget: int) -> None:
-        self.step_s = 0.0
-        """Seconds of a step, over the last reported stretch."""
+        self._step_s = 0.0
         full = fabric.strategy.precision.precision == "32-true"
         rate, source = peak_rate(fabric.device, torch.float32 if full else torch.bfloat16)
         self.peak = f"{rate / 1e12:.3g} TFLOP/s ({source})"
@@ -148,6 +148,18 @@ class Meter:
         self._steps = 0
         self._work = torch.zeros(4, dtype=torch.float64)
         self._since = time.perf_counter()
+        self._paused_s = 0.0
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leaves what is done meanwhile out of the rates."""
+        started = time.perf_counter()
+        yield
+        self._paused_s += time.perf_counter() - started
+
+    def seconds(self, steps: int) -> float:
+        """Returns how long so many steps take, with all that is done between them, by the last reported stretch."""
+        return self._step_s * steps
 
     def add(self, scores: Scores, norm: float, batches: Sequence[Batch]) -> None:
         """Counts one step; of one whose norm isn't finite, no more than its time and work."""
@@ -171,8 +183,8 @@ class Meter:
             `tflops_per_s`, 10^12 operations per second; and `mfu`, their share of what the devices could do.
         """
         useful, computed, room, flops = total(self._fabric, self._work).tolist()
-        seconds = time.perf_counter() - self._since
-        self.step_s = seconds / max(self._steps, 1)
+        elapsed = time.perf_counter() - self._since
+        self._step_s, seconds = elapsed / max(self._steps, 1), elapsed - self._paused_s
         values = self._scores.report("train") if self._scores else {}
         if self._norms:
             values["grad_norm"] = sum(self._norms) / len(self._norms)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import warnings
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -78,6 +79,7 @@ def _shard(network: nn.Module, mesh: "DeviceMesh") -> nn.Module:
     from torch.distributed.fsdp import fully_shard
 
     assert isinstance(network, Decoder)
+    warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view")  # nothing is done in place
     for part in (*network.blocks, network):
         fully_shard(part, mesh=mesh["data_parallel"])
     return network

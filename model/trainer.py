@@ -155,14 +155,15 @@ class Trainer:
         self.network.train()
         return scores.report("validation")
 
-    def _evaluate(self, log: RunLog, left_s: float) -> float | None:
+    def _evaluate(self, log: RunLog, meter: Meter) -> float | None:
         """Validates, speaks a few utterances on one of the devices, and returns the loss."""
-        values = self.validate()
-        log.report(self.progress.step, values, left_s)
-        if self.previews:
-            weights = whole(self._spoken_weights, keep=self.fabric.is_global_zero)
-            if self.fabric.is_global_zero:
-                self.previews.speak(weights, self.progress.step, log)
+        with meter.paused():
+            values = self.validate()
+            log.report(self.progress.step, values, meter.seconds(self.config.trainer.max_steps - self.progress.step))
+            if self.previews:
+                weights = whole(self._spoken_weights, keep=self.fabric.is_global_zero)
+                if self.fabric.is_global_zero:
+                    self.previews.speak(weights, self.progress.step, log)
         return values.get("validation/loss")
 
     @property
@@ -201,13 +202,13 @@ class Trainer:
                 log.step(progress.step)
                 stopped = anywhere(self.fabric, received)
                 at_end = progress.step == trainer.max_steps or stopped
-                left_s = meter.step_s * (trainer.max_steps - progress.step)
                 if progress.step % trainer.log_every == 0 or at_end:
                     rate = self.updates.optimizers[0].param_groups[0]["lr"]
                     values = {"lr": rate, "epoch": progress.place.epoch, "skipped": progress.skipped}
-                    log.report(progress.step, meter.report() | values, left_s)
+                    told = meter.report() | values
+                    log.report(progress.step, told, meter.seconds(trainer.max_steps - progress.step))
                 validates = progress.step % trainer.validate_every == 0 or progress.step == trainer.max_steps
-                loss = self._evaluate(log, left_s) if validates else None
+                loss = self._evaluate(log, meter) if validates else None
                 best = loss is not None and anywhere(self.fabric, self.fabric.is_global_zero and saver.is_best(loss))
                 if progress.step % trainer.save_every == 0 or at_end or best:
                     self.save(saver, loss)
