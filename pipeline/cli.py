@@ -195,7 +195,9 @@ def decode(
 @app.command()
 @with_options
 def export(
-    kind: Annotated[str, typer.Argument(metavar="FORMAT", help="lhotse, parquet (Hugging Face datasets), webdataset.")],
+    kind: Annotated[
+        str, typer.Argument(metavar="FORMAT", help="lhotse, parquet (Hugging Face datasets), webdataset, whisperx.")
+    ],
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="A new folder.")],
     options: Options,
     audio: Annotated[

@@ -142,7 +142,7 @@ class Corpus:
             home=id_of(below(piece.home)) if piece.home else "",
             beside=id_of(below(piece.beside)) if piece.beside else "",
         )
-        place = [id_of(stem_of(piece.audio)), _RANK[name], id_of(path), json.dumps(dataclasses.asdict(piece))]
+        place = [id_of(stem_of(piece.audio)), _RANK[name], id_of(path), json.dumps(_set_fields(piece))]
         self._db.execute("INSERT INTO told (stem, rank, source, piece) VALUES (?, ?, ?, ?)", place)
         if piece.beside:
             self._db.execute("INSERT OR IGNORE INTO read VALUES (?)", [piece.beside])
@@ -206,6 +206,14 @@ class Corpus:
         """Tells whether a file, by its id, is a table or a transcript that one led to."""
         found = self._db.execute("SELECT 1 FROM read WHERE path = ?", [path]).fetchone() if self.tables else None
         return found is not None
+
+
+def _set_fields(piece: Piece) -> dict[str, Any]:
+    """Returns the fields that aren't as they are by default."""
+    return {name: value for name, default in _DEFAULTS.items() if (value := getattr(piece, name)) != default}
+
+
+_DEFAULTS = {field.name: field.default for field in dataclasses.fields(Piece)}
 
 
 def _with_slash(folder: str) -> str:

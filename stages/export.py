@@ -1,4 +1,4 @@
-"""Datasets in the formats of others: lhotse manifests, Hugging Face `datasets`, WebDataset.
+"""Datasets in the formats of others: lhotse manifests, Hugging Face `datasets`, WebDataset, whisperX's transcripts.
 
 To add a format: a function that writes it into an empty folder, and a row in `EXPORTS`. None of the formats' libraries
 is needed to write them.
@@ -21,6 +21,7 @@ import numpy as np
 
 from stages import audio
 from stages.errors import ArtefactError, MissingInputError, UsageError
+from stages.export_whisperx import count_segments, write_transcripts
 from stages.manifest import METADATA
 from stages.records import Split, Utterance, path_of, speaker_key, to_line
 from stages.store import Store, open_store
@@ -214,10 +215,20 @@ def webdataset(source: Source, folder: Path, final: Path) -> None:  # noqa: ARG0
                     tar.addfile(member, io.BytesIO(content))
 
 
+def whisperx(source: Source, folder: Path, final: Path) -> None:  # noqa: ARG001
+    """Writes the transcripts of the recordings, as `export_whisperx.write_transcripts` says; needs no store."""
+    write_transcripts(source.dataset, folder)
+
+
 Exporter = Callable[[Source, Path, Path], None]
 """Writes a dataset into an empty folder, which will be renamed to the path given last."""
 
-EXPORTS: dict[str, Exporter] = {"lhotse": lhotse, "parquet": parquet, "webdataset": webdataset}
+EXPORTS: dict[str, Exporter] = {
+    "lhotse": lhotse,
+    "parquet": parquet,
+    "webdataset": webdataset,
+    "whisperx": whisperx,
+}
 """The formats by name."""
 
 
@@ -231,7 +242,7 @@ def export(kind: str, source: Source, target: Path, *, dry_run: bool = False) ->
         dry_run: Whether to look at what is given only.
 
     Returns:
-        The number of utterances.
+        The number of utterances; of segments for `whisperx`.
 
     Raises:
         UsageError: if there is no such format, or if the target holds something or can't be written.
@@ -242,7 +253,7 @@ def export(kind: str, source: Source, target: Path, *, dry_run: bool = False) ->
         raise UsageError(f"`{kind}` must be one of the formats {', '.join(EXPORTS)}.")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"`{target}` must be a new or empty folder, but holds something. Name another.")
-    utterances = len(source.splits)
+    utterances = count_segments(source.dataset) if kind == "whisperx" else len(source.splits)
     if dry_run:
         return utterances
     temporary = target.absolute().with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
