@@ -6,7 +6,6 @@ are said as espeak-ng says them.
 Source: Huggins-Daines et al. 2006, PocketSphinx, https://doi.org/10.1109/ICASSP.2006.1659988.
 """
 
-import os
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -130,7 +129,6 @@ class SphinxAligner:
 @cache
 def _backend() -> Any:
     espeak.configure()
-    os.environ.setdefault("PHONEMIZER_LOG_LEVEL", "ERROR")
     from phonemizer.backend import EspeakBackend
 
     return EspeakBackend("en-us", with_stress=False)
