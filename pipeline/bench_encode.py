@@ -3,6 +3,7 @@
 The networks are of the published sizes with random weights, which take as long as trained ones.
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -103,7 +104,7 @@ def _cpu_s(work: Callable[[], object]) -> float:
 def _clips(folder: Path, audio_s: float) -> list[Utterance]:
     """Returns recordings of some seconds each, from all over the folder, as utterances."""
     items, total_s = [], 0.0
-    recordings = sorted(scan(folder).recordings, key=lambda one: (hash_of(one.id), one.id))
+    recordings = sorted(scan(folder).recordings, key=lambda one: (_hash_of(one.id), one.id))
     for one in recordings:
         info = audio.probe(folder / path_of(one.id))
         seconds = info.samples / info.sample_rate
@@ -116,10 +117,8 @@ def _clips(folder: Path, audio_s: float) -> list[Utterance]:
     return items
 
 
-def hash_of(text: str) -> str:
+def _hash_of(text: str) -> str:
     """Returns a digest by which things are put into an order that has nothing to do with their names."""
-    import hashlib
-
     return hashlib.sha256(text.encode()).hexdigest()
 
 
