@@ -2,16 +2,18 @@
 
     valle-prep run RECORDINGS --out digits/dataset --set encode.codec=embedded --set slice.min_s=0.1
     valle train configs/digits.yaml
-    python -m model.digits RECORDINGS
+    python -m model.digits RECORDINGS --model digits/model
 
-`make digits` is these three. RECORDINGS is the Free Spoken Digit Dataset as `<speaker>/<clip>.wav` with its texts.
+`make digits` is these three, with a last part of the training that is mostly of the NAR. RECORDINGS is the Free Spoken
+Digit Dataset as `<speaker>/<clip>.wav` with its texts.
 
-* Spoken: every digit by every speaker, as `valle synth` does it. The prompt is a recording of the speaker that says
-  another digit and was held out from training (the validation split).
+* Spoken: every digit by every speaker, as `valle synth` does it. The prompt is two recordings of the speaker, joined,
+  that say other digits and were held out from training (the validation split).
 * The digit's judge is taught by the recordings of the training split alone: it never hears the codec or synthesised
   speech while it learns.
 * The voice is that of the prompt's speaker if its vector is nearer to the mean vector of that speaker's recordings
-  than to those of all the others. The means are of recordings of the training split.
+  than to those of all the others. The means are of recordings of the training split; a second share is by the means of
+  what the codec makes of the same recordings, as SIM-r is beside SIM-o.
 * The rows above the model's are the judges' own ceiling: held-out recordings, and what the codec makes of them.
 """
 
@@ -56,6 +58,8 @@ Decode = Callable[[torch.Tensor], Sound]
 
 _ENROLLED = 60
 """Recordings of a speaker whose mean is the speaker's voice."""
+_PROMPTS = 2
+"""Recordings that make a prompt: one digit is shorter than what the model may be given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,14 @@ class Judged:
     """Similarity to the speaker."""
     other: float
     """Similarity to the nearest of the other speakers."""
-    prompt: str = ""
-    """Id of the recording that was the prompt."""
-    seconds: float = 0.0
+    seconds: float
     """Length."""
+    nearest: str
+    """Whose recordings it is nearest to."""
+    nearest_codec: str
+    """To whose recordings, as the codec gives them back."""
+    prompt: tuple[str, ...] = ()
+    """Ids of the recordings that were the prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +92,24 @@ class Judges:
     digit: DigitJudge
     voice: Resemblyzer
     means: dict[str, Vector]
-    """Of each speaker, of length 1."""
+    """Of each speaker's recordings, of length 1."""
+    codec_means: dict[str, Vector]
+    """Of the same recordings, as the codec gives them back."""
 
-    def judge(self, row: str, speaker: str, digit: str, sound: Sound, prompt: str = "") -> Judged:
+    def judge(self, row: str, speaker: str, digit: str, sound: Sound, prompt: tuple[str, ...] = ()) -> Judged:
         """Judges what a row of the table says."""
         vector = self.voice.embed(sound.at(VOICE_RATE))
-        near = {name: similarity(vector, mean) for name, mean in self.means.items()}
-        own = near.pop(speaker)
-        heard = self.digit.hear(sound.at(SAMPLE_RATE))
-        return Judged(row, speaker, digit, heard, own, max(near.values()), prompt, len(sound.wave) / sound.rate)
+        near, near_codec = (
+            {name: similarity(vector, mean) for name, mean in means.items()} for means in (self.means, self.codec_means)
+        )
+        return Judged(
+            *(row, speaker, digit, self.digit.hear(sound.at(SAMPLE_RATE)), near[speaker]),
+            other=max(value for name, value in near.items() if name != speaker),
+            seconds=len(sound.wave) / sound.rate,
+            nearest=max(near, key=near.__getitem__),
+            nearest_codec=max(near_codec, key=near_codec.__getitem__),
+            prompt=prompt,
+        )
 
 
 class Corpus:
@@ -143,16 +160,19 @@ class Corpus:
         """Returns a recording's codes, `[K, T]`."""
         return torch.from_numpy(self._store.codes(index).astype(np.int64))
 
-    def prompt(self, speaker: str, digit: str, rng: np.random.Generator) -> Utterance:
-        """Draws a held-out recording of a speaker that says another digit."""
-        rows = [self.rows[index] for index in self.held_out]
-        others = [row for row in rows if row.speaker == speaker and row.text != digit]
-        if not others:
-            raise UsageError(f"`{speaker}` must have held-out recordings of digits besides `{digit}`, but has none.")
-        return others[int(rng.integers(len(others)))]
+    def prompt(self, speaker: str, digit: str, rng: np.random.Generator) -> list[int]:
+        """Draws two held-out recordings of a speaker that say other digits."""
+        rows = [(index, self.rows[index]) for index in self.held_out]
+        others = [index for index, row in rows if row.speaker == speaker and row.text != digit]
+        if len(others) < _PROMPTS:
+            raise UsageError(
+                f"`{speaker}` must have {_PROMPTS} held-out recordings of digits besides `{digit}` or more, but has"
+                f" {len(others)}. Take the whole Free Spoken Digit Dataset."
+            )
+        return rng.permutation(others)[:_PROMPTS].tolist()
 
 
-def teach(corpus: Corpus) -> Judges:
+def teach(corpus: Corpus, decode: Decode) -> Judges:
     """Teaches the judges with the training split.
 
     Raises:
@@ -160,16 +180,22 @@ def teach(corpus: Corpus) -> Judges:
     """
     voice = Resemblyzer()
     waves, said = [], []
-    vectors: dict[str, list[Vector]] = {speaker: [] for speaker in corpus.speakers}
+    plain: dict[str, list[Vector]] = {speaker: [] for speaker in corpus.speakers}
+    coded: dict[str, list[Vector]] = {speaker: [] for speaker in corpus.speakers}
     for index in np.random.default_rng(0).permutation(corpus.training).tolist():
         row, sound = corpus.rows[index], corpus.sound(index)
         waves.append(sound.at(SAMPLE_RATE))
         said.append(row.text)
-        if len(vectors[row.speaker]) < _ENROLLED:
-            vectors[row.speaker].append(voice.embed(sound.at(VOICE_RATE)))
+        if len(plain[row.speaker]) < _ENROLLED:
+            plain[row.speaker].append(voice.embed(sound.at(VOICE_RATE)))
+            coded[row.speaker].append(voice.embed(decode(corpus.codes(index)).at(VOICE_RATE)))
+    return Judges(DigitJudge.fit(waves, said), voice, _means(plain), _means(coded))
+
+
+def _means(vectors: dict[str, list[Vector]]) -> dict[str, Vector]:
+    """Returns each speaker's mean vector, of length 1."""
     means = {speaker: np.mean(found, axis=0) for speaker, found in vectors.items()}
-    means = {speaker: mean / np.linalg.norm(mean) for speaker, mean in means.items()}
-    return Judges(DigitJudge.fit(waves, said), voice, means)
+    return {speaker: mean / np.linalg.norm(mean) for speaker, mean in means.items()}
 
 
 def real_rows(corpus: Corpus, judges: Judges, decode: Decode) -> list[Judged]:
@@ -191,9 +217,11 @@ def spoken_rows(corpus: Corpus, judges: Judges, voice: "Synthesizer", seed: int,
         # The same prompt in all modes.
         drawn = zlib.crc32(f"{seed} {speaker} {digit}".encode())
         prompt = corpus.prompt(speaker, digit, np.random.default_rng(drawn))
-        speech = voice.speak(digit, prompt=corpus.path(prompt), language="en", seed=drawn, decoding=decoding)
+        prompt_KP = torch.cat([corpus.codes(index) for index in prompt], dim=1)
+        speech = voice.speak(digit, prompt=prompt_KP, language="en", seed=drawn, decoding=decoding)
         write_wav(out / decoding.mode / f"{speaker}-{digit}.wav", speech.samples, speech.sample_rate)
-        rows.append(judges.judge(name, speaker, digit, Sound(speech.samples, speech.sample_rate), prompt.id))
+        sound, ids = Sound(speech.samples, speech.sample_rate), tuple(corpus.rows[index].id for index in prompt)
+        rows.append(judges.judge(name, speaker, digit, sound, ids))
     return rows
 
 
@@ -211,7 +239,8 @@ def summarise(rows: Sequence[Judged]) -> dict[str, Any]:
         "recognised": share(one.heard == one.digit for one in rows),
         "by_digit": {digit: recognised("digit", digit) for digit in DIGITS if any(one.digit == digit for one in rows)},
         "by_speaker": {name: recognised("speaker", name) for name in sorted({one.speaker for one in rows})},
-        "own_voice": share(one.own > one.other for one in rows),
+        "own_voice": share(one.nearest == one.speaker for one in rows),
+        "own_voice_codec": share(one.nearest_codec == one.speaker for one in rows),
         "similarity_own": float(np.mean([one.own for one in rows])),
         "similarity_nearest_other": float(np.mean([one.other for one in rows])),
         "seconds": float(np.mean([one.seconds for one in rows])),
@@ -232,11 +261,12 @@ def table(report: dict[str, Any]) -> str:
     def percent(share: float) -> str:
         return f"{100 * share:.1f}"
 
-    heads = ["spoken", "mean s", "digit %", "voice %", "similarity", "to the next"]
+    heads = ["spoken", "mean s", "digit %", "voice %", "by codec", "similarity", "to the next"]
     all_in_all = grid(
         heads,
         lambda row: [
             *(str(row["spoken"]), f"{row['seconds']:.2f}", percent(row["recognised"]), percent(row["own_voice"])),
+            percent(row["own_voice_codec"]),
             *(f"{row['similarity_own']:.3f}", f"{row['similarity_nearest_other']:.3f}"),
         ],
     )
@@ -272,7 +302,7 @@ def prove(
         return Sound(voice.codec.decode(codes_KT).numpy(), voice.codec.sample_rate)
 
     _say(f"teaching the judges with {len(corpus.training):,} recordings")
-    judges = teach(corpus)
+    judges = teach(corpus, decode)
     _say(f"judging {len(corpus.held_out)} held-out recordings")
     judged = real_rows(corpus, judges, decode)
     _say(f"speaking {len(corpus.speakers) * len(DIGITS) * len(DECODINGS)} digits")
@@ -303,7 +333,7 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m model.digits", description="Judges a model of spoken digits.")
     parser.add_argument("recordings", type=Path, metavar="RECORDINGS", help="what the dataset was made from")
     parser.add_argument("--dataset", type=Path, default=Path("digits/dataset"), help="what valle-prep made of it")
-    parser.add_argument("--model", type=Path, default=Path("digits/model"), help="what valle train made of that")
+    parser.add_argument("--model", type=Path, default=Path("digits/voice"), help="what valle train made of that")
     parser.add_argument("--out", type=Path, default=Path("digits/spoken"), help="the folder for waves and report.json")
     parser.add_argument("--seed", type=int, default=0, help="of the prompts and of all draws")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
