@@ -169,7 +169,7 @@ class Corpus:
                 f"`{speaker}` must have {_PROMPTS} held-out recordings of digits besides `{digit}` or more, but has"
                 f" {len(others)}. Take the whole Free Spoken Digit Dataset."
             )
-        return rng.permutation(others)[:_PROMPTS].tolist()
+        return [int(index) for index in rng.permutation(others)[:_PROMPTS]]
 
 
 def teach(corpus: Corpus, decode: Decode) -> Judges:
