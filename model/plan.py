@@ -21,9 +21,8 @@ _SAMPLED = 2000
 def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
     """Returns a run's sizes: parameters, utterances, hours, positions per epoch, steps, memory.
 
-    Memory counts the weights, the gradients and AdamW's two moments of those trained, all in float32, and activations
-    by the rule of thumb of 34 bytes per position, layer and width (https://arxiv.org/abs/2205.05198, section 4.1) for
-    the largest batch; and a teacher's weights (`distill`), of which place and size are told.
+    All but the memory, which is that of one device, is for all devices together (see `memory`). Of a teacher
+    (`distill`) place and size are told.
 
     Raises:
         UsageError: as `model.trainer.train` does.
@@ -39,12 +38,10 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
     sampled = rng.permutation(train.rows)[:_SAMPLED]
     epoch = int(np.mean([train.draw(int(row), rng).length for row in sampled]) * len(train))
     device = resolve_device(config.trainer.device)
-    per_step = config.data.batch_tokens * config.trainer.accumulate
-    model = config.model
+    per_step = config.data.batch_tokens * config.trainer.accumulate * config.trainer.devices
     trained = network.num_parameters(trained=True)
     teacher = find_teacher(config, tokenizer, store.codec) if config.distill.teacher else None
     taught = _size(teacher, tokenizer, store.codec) if teacher else 0
-    activations = 34 * config.data.batch_tokens * model.layers * model.width
     return {
         "device": str(device),
         "parameters": network.num_parameters(),
@@ -57,9 +54,30 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
         "steps_per_epoch": max(1, round(epoch / per_step)),
         "steps": config.trainer.max_steps,
         "epochs": round(config.trainer.max_steps * per_step / epoch, 1),
-        "memory_gb": round((4 * (network.num_parameters() + taught) + 12 * trained + activations) / 1e9, 2),
+        "memory_gb": round(memory(config, network.num_parameters(), trained=trained, taught=taught) / 1e9, 2),
         **({"teacher": str(teacher), "teacher_parameters": taught} if teacher else {}),
     }
+
+
+def memory(config: TrainConfig, parameters: int, *, trained: int, taught: int = 0) -> float:
+    """Returns the bytes that training takes on each device, roughly.
+
+    They are the weights and their average where there is one, the gradients and AdamW's two moments of those trained,
+    all in float32, as far as the strategy doesn't spread them; a teacher's weights; and what the largest batch leaves
+    for its gradient: 34 bytes per position, layer and width (https://arxiv.org/abs/2205.05198, section 4.1), or with
+    activation checkpointing what goes into each block and one block's.
+    """
+    trainer, model = config.trainer, config.model
+    weights, updates = 4.0 * parameters * (2 if trainer.ema_decay else 1), 12.0 * trained
+    match trainer.strategy:
+        case "fsdp":
+            weights, updates = weights / trainer.devices, updates / trainer.devices
+        case "deepspeed":  # which updates a copy of its part of the weights
+            updates = (updates + 4 * trained) / trainer.devices
+    per_layer = 34 * model.layers
+    if trainer.activation_checkpointing:
+        per_layer = 4 * model.layers + 34
+    return weights + updates + 4 * taught + per_layer * config.data.batch_tokens * model.width
 
 
 def _size(teacher: Path, tokenizer: Tokenizer, codec: CodecIdentity) -> int:
