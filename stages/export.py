@@ -80,11 +80,11 @@ class Source:
         }
 
     def flac(self, index: int) -> bytes:
-        """Returns an utterance's audio, cut out, mixed down to mono, 16 bits, at the recording's rate."""
+        """Returns an utterance's audio as it was encoded, mono, in 16 bits, at the recording's rate."""
         row = self.store.row(index)
         assert self.voices is not None
         wave, rate = audio.read(self.voices / path_of(row.recording), row.start_samples, row.end_samples)
-        return audio.flac_of(wave, rate)
+        return audio.flac_of(audio.amplified(wave, row.gain_db), rate)
 
     def shards(self) -> Iterator[tuple[Split, int, int, list[int]]]:
         """Yields each split's rows in parts: the split, the part's number, how many there are, and the rows."""

@@ -40,7 +40,7 @@ class Reader:
         self._marks = self._punctuation._marks_re
         self._mark = re.compile(f"[{re.escape(self._punctuation.marks)}]")
         self._stress, self._keep_marks = stress, punctuation
-        self._spoken = lru_cache(_KEPT)(self._speak)
+        self._spoken = lru_cache(_KEPT)(self.speak)
 
     def read(self, text: str) -> str:
         """Returns the IPA of a text in one line; spaces may be doubled."""
@@ -74,7 +74,7 @@ class Reader:
                 at = found.end()
         return marks
 
-    def _speak(self, part: str) -> str:
+    def speak(self, part: str) -> str:
         """Returns the IPA of what stands between two marks."""
         self._text.value = part.encode()
         clauses = []

@@ -265,7 +265,7 @@ class Utterance(Record):
     digest: str = ""
     """SHA-256 of the recording; not kept in the store."""
     gain_db: float = 0.0
-    """By which the cut is made louder wherever it is read (`slice.loudness_lufs`); not kept in the store."""
+    """By which the cut is made louder wherever it is read (`slice.loudness_lufs`)."""
     measures: Measures | None = None
     """In the rows of `slice` alone, and in what it filtered: thresholds look at them, and reports."""
 

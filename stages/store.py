@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 TEXT_COLUMNS = ("id", "recording", "group", "speaker", "language", "text", "phonemes")
 NUMBER_COLUMNS = ("start_samples", "end_samples", "sample_rate")
+_GAIN = "gain_db"
+"""A column that is there only where some cut is made louder or softer."""
 _INDEXED = ("id", "group", "speaker", "language")
 INDEX = "index.h5"
 NEIGHBOURS = "neighbours.npz"
@@ -66,6 +68,9 @@ class StoreShards:
                 _put_texts(file, column, [getattr(item.utterance, column) for item in outputs])
             for column in NUMBER_COLUMNS:
                 _put(file, column, np.array([getattr(item.utterance, column) for item in outputs], np.int64))
+            gains_db = np.array([item.utterance.gain_db for item in outputs])
+            if gains_db.any():
+                _put(file, _GAIN, gains_db)
 
     def read(self, paths: Mapping[str, Path]) -> list[Encoded]:
         """Returns the rows of a shard with their codes."""
@@ -73,9 +78,14 @@ class StoreShards:
             codes, offsets = file["codes"][:], file["offsets"][:]
             texts = {column: list(Texts.read(file, column)) for column in TEXT_COLUMNS}
             numbers = {column: file[column][:].tolist() for column in NUMBER_COLUMNS}
-        columns = {**texts, **numbers, "frames": np.diff(offsets).tolist()}
+            gains_db = _gains_db(file, len(offsets) - 1).tolist()
+        columns = {**texts, **numbers, "frames": np.diff(offsets).tolist(), _GAIN: gains_db}
         rows = [Utterance(**dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
         return [Encoded(row, codes[offsets[n] : offsets[n + 1]].T) for n, row in enumerate(rows)]
+
+
+def _gains_db(file: "h5py.File", rows: int) -> npt.NDArray[np.float64]:
+    return np.asarray(file[_GAIN][:] if _GAIN in file else np.zeros(rows), np.float64)
 
 
 class Texts(Sequence[str]):
@@ -104,6 +114,9 @@ class Texts(Sequence[str]):
             return [self[n] for n in range(*index.indices(len(self)))]
         n = range(len(self))[index]
         return bytes(self.data[self.offsets[n] : self.offsets[n + 1]]).decode()
+
+
+_Columns = dict[str, Texts | Int64s | npt.NDArray[np.float64]]
 
 
 class Store:
@@ -135,7 +148,7 @@ class Store:
         starts = np.cumsum(self.frames) - self.frames
         self._start: Int64s = starts - starts[self._first_row[self._shard_of]] if len(starts) else starts
         self._maps: dict[int, npt.NDArray[np.unsignedinteger[Any]]] = {}
-        self._rows: dict[int, dict[str, Texts | Int64s]] = {}
+        self._rows: dict[int, _Columns] = {}
 
     def _check_layout(self, file: "h5py.File") -> None:
         found = file.attrs.get("layout")
@@ -177,11 +190,12 @@ class Store:
         self._maps[shard] = view = flat.view(np.ndarray)
         return view
 
-    def _columns(self, shard: int) -> dict[str, Texts | Int64s]:
+    def _columns(self, shard: int) -> "_Columns":
         if shard not in self._rows:
             with _open(self._folder / self._shards[shard]) as file:
-                columns: dict[str, Texts | Int64s] = {name: Texts.read(file, name) for name in TEXT_COLUMNS}
+                columns: _Columns = {name: Texts.read(file, name) for name in TEXT_COLUMNS}
                 columns |= {name: file[name][:] for name in NUMBER_COLUMNS}
+                columns[_GAIN] = _gains_db(file, len(columns["id"]))
             self._rows[shard] = columns
         return self._rows[shard]
 
@@ -192,7 +206,7 @@ class Store:
         columns = self._columns(shard)
         values: dict[str, Any] = {name: columns[name][within] for name in TEXT_COLUMNS}
         values |= {name: int(columns[name][within]) for name in NUMBER_COLUMNS}
-        return Utterance(**values, frames=int(self.frames[index]))
+        return Utterance(**values, frames=int(self.frames[index]), gain_db=float(columns[_GAIN][within]))
 
     def phonemes(self, index: int) -> str:
         """Returns a row's phonemes."""

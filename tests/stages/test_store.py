@@ -59,6 +59,15 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
+def test_gains_are_kept_where_there_are_some(tmp_path: Path) -> None:
+    louder = item("b", 4)
+    louder = replace(louder, utterance=replace(louder.utterance, gain_db=-2.125))
+    write(tmp_path / "hdf5", [[item("a", 3)], [item("a2", 3), louder]])
+    store = open_store(tmp_path)
+    assert [store.row(n).gain_db for n in range(3)] == [0.0, 0.0, -2.125]
+    assert StoreShards().read({"h5": tmp_path / "hdf5" / "1.h5"})[1].utterance == louder.utterance
+
+
 def test_codes_are_read_only_views_of_the_file(tmp_path: Path) -> None:
     write(tmp_path / "hdf5", [[item("x", 30)]])
     codes = open_store(tmp_path).codes(0)
