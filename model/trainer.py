@@ -1,13 +1,14 @@
 """The training loop. It reads codes, never audio, and a run that was stopped goes on as if it never had been."""
 
 import math
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial, reduce
 from itertools import islice
 from operator import add
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -45,6 +46,8 @@ from model.state import put, whole
 from model.strategy import Uncompiled, anywhere, set_up, total
 from model.tokenizer import Tokenizer
 from stages.errors import MachineError, StoppedError, TrainingError
+
+_Result = TypeVar("_Result")
 
 VALIDATION_SEED = 1234
 """Of the draws of validation documents: the same in every run, so that runs can be compared."""
@@ -193,7 +196,7 @@ class Trainer:
             self._announce(log, meter.peak)
             while progress.step < trainer.max_steps:
                 group = [next(batches) for _ in range(trainer.accumulate)]
-                scores, norm = self._step(group, saver)
+                scores, norm = self._in_memory(partial(self.train_step, group), group, progress.step + 1, saver)
                 progress.count(group[-1].place, good=math.isfinite(norm))
                 if progress.skipped_last > trainer.max_skips:
                     saver.wait()
@@ -208,7 +211,8 @@ class Trainer:
                     told = meter.report() | values
                     log.report(progress.step, told, meter.seconds(trainer.max_steps - progress.step))
                 validates = progress.step % trainer.validate_every == 0 or progress.step == trainer.max_steps
-                loss = self._evaluate(log, meter) if validates else None
+                evaluate = partial(self._evaluate, log, meter)
+                loss = self._in_memory(evaluate, group, progress.step, saver) if validates else None
                 best = loss is not None and anywhere(self.fabric, self.fabric.is_global_zero and saver.is_best(loss))
                 if progress.step % trainer.save_every == 0 or at_end or best:
                     self.save(saver, loss)
@@ -233,20 +237,20 @@ class Trainer:
             saver.wait()
             raise MachineError("another process couldn't write a checkpoint, and says why.")
 
-    def _step(self, batches: list[Batch], saver: Saver) -> tuple[Scores, float]:
-        """Does `train_step`; saves what is there where the memory is too small for it."""
+    def _in_memory(self, act: Callable[[], _Result], batches: list[Batch], step: int, saver: Saver) -> _Result:
+        """Does a part of a step; saves what is there where the memory is too small for it, and says so."""
         try:
-            return self.train_step(batches)
+            return act()
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-        # Here nothing holds the step's activations any more. Other devices are still in the middle of the step.
+        # Here nothing holds the activations any more. Other devices are still in the middle of the step.
         self.updates.drop()
         if self.fabric.world_size == 1 and self.progress.step and not self._updating:
             self.save(saver)
         saver.wait()
         positions = max(len(batch.tokens_L) for batch in batches)
-        raise TrainingError(out_of_memory(self.fabric.device, self.progress.step + 1, positions, self.run))
+        raise TrainingError(out_of_memory(self.fabric.device, step, positions, self.run))
 
     def _announce(self, log: RunLog, rate: str) -> None:
         unknown = self.tokenizer.unknown_symbols(self.store.symbols)

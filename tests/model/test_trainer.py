@@ -234,6 +234,17 @@ def test_a_full_memory_is_told_after_saving(
     assert_same(weights(whole_run), weights(train(config, store, quiet=True)))
 
 
+def test_a_memory_that_is_full_in_validation_is_told_after_saving(
+    configure: Configure, store: MemoryStore, monkeypatch
+) -> None:
+    def full(_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Trainer, "validate", full)
+    with pytest.raises(TrainingError, match=r"is full at step 4, .*step-00000004"):
+        train(configure(trainer__validate_every=4), store, quiet=True)
+
+
 def test_a_memory_that_fills_up_in_an_update_is_told_without_saving_half_of_it(
     tmp_path: Path, configure: Configure, store: MemoryStore, monkeypatch
 ) -> None:
