@@ -34,12 +34,13 @@ from model.decoding import Decoding
 from model.digit_judge import SAMPLE_RATE, DigitJudge
 from model.evaluate import Sound
 from model.judges import SAMPLE_RATE as VOICE_RATE
-from model.judges import Resemblyzer, Vector, similarity
+from model.judges import Vector, similarity
 from model.masked import Unmasking
 from model.samplers import Sampling
 from stages.console import run_app
 from stages.errors import UsageError
 from stages.records import Utterance, path_of, split_of
+from stages.resemblyzer import Resemblyzer
 
 if TYPE_CHECKING:
     from model.inference import Synthesizer

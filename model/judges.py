@@ -13,6 +13,7 @@ import numpy.typing as npt
 from stages.dnsmos import Dnsmos
 from stages.errors import WeightsError
 from stages.records import Wave
+from stages.resemblyzer import Resemblyzer
 
 if TYPE_CHECKING:
     import torch
@@ -199,76 +200,6 @@ class WavLMXVector:
         inputs = self._extract(_lengthened(wave), sampling_rate=SAMPLE_RATE, return_tensors="pt").to(self._device)
         with torch.inference_mode():
             return _unit(self._model(**inputs).embeddings[0])
-
-
-class Resemblyzer:
-    """The GE2E speaker encoder whose weights come inside the package `resemblyzer`: a stand-in where WavLM isn't.
-
-    It hears who speaks, but its numbers can't be compared with published ones, which lie on WavLM's scale; and long
-    silences stay in, which the package cuts out by a voice activity detector that has to be compiled.
-
-    Source: https://github.com/resemble-ai/Resemblyzer, `voice_encoder.py`; https://arxiv.org/abs/1710.10467.
-    """
-
-    name = "resemblyzer (a stand-in: not comparable with published WavLM numbers)"
-    _FRAMES = 160
-    """Frames of 10 ms in a part."""
-    _STEP = 77
-    """Frames from part to part: 1.3 parts a second."""
-    _HOP = 160
-    _LOUDNESS = 10 ** (-30 / 20)
-    """Root mean square to which quieter waves are raised."""
-
-    def __init__(self, device: str = "cpu") -> None:
-        """Loads the weights out of the package, which itself isn't imported.
-
-        Raises:
-            WeightsError: if the package isn't installed.
-        """
-        import importlib.util
-
-        import torch
-
-        spec = importlib.util.find_spec("resemblyzer")
-        if spec is None or not spec.submodule_search_locations:
-            raise WeightsError(
-                "`--speaker resemblyzer` must find the package of that name, but can't."
-                " Run `pip install --no-deps resemblyzer==0.1.4`."
-            )
-        state = torch.load(
-            Path(spec.submodule_search_locations[0]) / "pretrained.pt", map_location=device, weights_only=True
-        )["model_state"]
-        self._lstm = torch.nn.LSTM(40, 256, 3, batch_first=True).to(device).eval()
-        self._linear = torch.nn.Linear(256, 256).to(device)
-        for name, module in {"lstm.": self._lstm, "linear.": self._linear}.items():
-            module.load_state_dict(
-                {key.removeprefix(name): value for key, value in state.items() if key.startswith(name)}
-            )
-        self._device = device
-
-    def embed(self, wave: Wave) -> Vector:
-        """Returns the mean vector of parts of 1.6 s, `[256]`, of length 1."""
-        import librosa
-        import torch
-
-        loudness = float(np.sqrt(np.mean(np.square(wave, dtype=np.float64))))
-        if 0 < loudness < self._LOUDNESS:
-            wave = wave * np.float32(self._LOUDNESS / loudness)
-        starts = self._starts(len(wave))
-        wave = np.pad(wave, (0, max(0, (starts[-1] + self._FRAMES) * self._HOP - len(wave))))
-        mel_TM = librosa.feature.melspectrogram(y=wave, sr=SAMPLE_RATE, n_fft=400, hop_length=self._HOP, n_mels=40).T
-        parts = np.stack([mel_TM[start : start + self._FRAMES] for start in starts]).astype(np.float32)
-        with torch.inference_mode():
-            hidden = self._lstm(torch.from_numpy(parts).to(self._device))[1][0][-1]
-            vectors = torch.nn.functional.normalize(self._linear(hidden).relu(), dim=1)
-        return _unit(vectors.mean(0))
-
-    def _starts(self, samples: int) -> list[int]:
-        """Returns the first frame of each part; the last part counts if it is three quarters full."""
-        frames = -(-(samples + 1) // self._HOP)
-        starts = list(range(0, max(1, frames - self._FRAMES + self._STEP + 1), self._STEP))
-        filled = (samples - starts[-1] * self._HOP) / (self._FRAMES * self._HOP)
-        return starts[:-1] if filled < 0.75 and len(starts) > 1 else starts
 
 
 def similarity(one: Vector, other: Vector) -> float:

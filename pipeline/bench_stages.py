@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import bench_alignment, bench_encode, bench_g2p, bench_store
+from pipeline import bench_alignment, bench_encode, bench_g2p, bench_similar, bench_store
 from pipeline.bench_figures import Bench, Figure
 from pipeline.schedulers import cores
 
@@ -32,6 +32,8 @@ BENCHES: dict[str, _Row] = {
     "g2p": _Row(bench_g2p.g2p, needs_speech=True),
     "encode": _Row(bench_encode.encode, needs_speech=True),
     "store": _Row(bench_store.store),
+    "features": _Row(bench_similar.features, needs_speech=True),
+    "search": _Row(bench_similar.search),
 }
 """The benchmarks by name, in the order in which `make bench` runs them."""
 

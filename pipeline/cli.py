@@ -220,6 +220,29 @@ def export(
         typer.echo(f"{count:,} utterances in {target}", err=True)
 
 
+Utterances = Annotated[int, typer.Option("--utterances", min=1, help="How many of them the page lets one listen to.")]
+Embed = Annotated[int, typer.Option("--embed", min=0, help="So many with their audio in the page, not beside it.")]
+
+
+@app.command()
+@with_options
+def report(options: Options, utterances: Utterances = 200, embed: Embed = 0) -> None:
+    """Write a page to look at: hours, distributions, phonemes, what was left out, and utterances to listen to."""
+    from pipeline.dataset import open_dataset
+    from pipeline.page import PAGE, write_page
+    from pipeline.report import Reporter
+
+    reporter, shown = Reporter(quiet=options.quiet, as_json=options.as_json), max(utterances, embed)
+    dataset = open_dataset(options.out)
+    if options.dry_run:
+        reporter.say(f"`{dataset.folder / PAGE}` would be written, with up to {shown:,} utterances")
+        return
+    written = write_page(dataset, shown=shown, embed=embed)
+    if options.as_json:
+        typer.echo(json.dumps(written.to_json(), ensure_ascii=False, indent=1))
+    reporter.say(written.describe())
+
+
 @app.command()
 def voices(
     folder: Annotated[Path, typer.Argument(help="Where to write; made if it isn't there.")],

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pipeline.config import PrepConfig
 from stages.errors import ValleError
+from stages.features import FEATURES
 from stages.manifest import Rows, list_shards, part_paths
 from stages.records import Record, Recording
 
@@ -91,7 +92,8 @@ class Setup:
         config = self.config
         names = {*ALWAYS, *PHONEMES, *CODEC_PACKAGES.get(config.encode.codec, ())}
         names |= {*WHISPER, "torchaudio"} if self.hears else set()
-        names |= {"librosa"} if config.similar.feature == "mfcc" else set()
+        names |= {*FEATURES[config.similar.feature].packages}
+        names |= set() if config.similar.approximate_above is None else {"faiss-cpu"}
         names |= {"dask", "distributed"} if self.scheduler != "sync" else set()
         names |= {"dask-cuda"} if self.scheduler == "cuda" else set()
         return names | ({"dask-jobqueue"} if self.scheduler.startswith("slurm:") else set())

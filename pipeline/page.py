@@ -1,0 +1,372 @@
+"""`valle-prep report`: a dataset as one HTML page that needs nothing else, and its audio in a folder beside it.
+
+Everything a dataset holds is text of strangers: names, ids and transcripts are escaped, and the page's own policy lets
+no script run but its own.
+"""
+
+import base64
+import hashlib
+import html
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from pipeline.dataset import Dataset
+from pipeline.survey import LeftOut, Row, Share, Survey, histogram, opened, survey
+from pipeline.tally import Tally
+from stages import audio
+from stages.errors import AudioError, UsageError
+from stages.manifest import write_text
+from stages.records import Wave, path_of, speaker_key
+
+PAGE, AUDIO = "report.html", "report.audio"
+
+_DATA = Path(__file__).parent / "data"
+_FIRST = 20
+"""Rows of a table that are shown; the others are unfolded."""
+_MOST = 1000
+"""Rows of a table at all."""
+_LEVELS = 240
+"""Bars of a waveform."""
+_RARE = 5
+"""Symbols seen less often are marked: many of them are mistakes."""
+
+_NAMES = {
+    "seconds": ("duration", "s"),
+    "snr_db": ("SNR", "dB"),
+    "ovrl": ("DNSMOS overall", ""),
+    "sig": ("DNSMOS speech", ""),
+    "bak": ("DNSMOS background", ""),
+    "characters_per_second": ("characters per second", ""),
+    "phonemes_per_second": ("phonemes per second", ""),
+    "loudness_lufs": ("loudness", "LUFS"),
+    "silence": ("share of silence", ""),
+    "clipped": ("share of clipped samples", ""),
+    "peak": ("peak", ""),
+}
+"""What a measured value is called, and its unit, in the order in which the distributions stand; others follow."""
+
+_escaped = partial(html.escape, quote=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What `write_page` made."""
+
+    page: Path
+    bytes: int
+    utterances: int
+    """All of the dataset."""
+    shown: int
+    """Those that can be looked at one by one."""
+    embedded: int
+    """Those whose audio is in the page."""
+    files: int
+    """Audio files beside it."""
+
+    def describe(self) -> str:
+        """Returns a line for people."""
+        beside = f", the audio of {self.files:,} beside it in {AUDIO}/" if self.files else ""
+        return f"{self.page} ({self.bytes / 2**20:.1f} MiB): {self.shown:,} of {self.utterances:,} utterances{beside}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields as plain JSON values."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"page": str(self.page)}
+
+
+def write_page(dataset: Dataset, *, shown: int, embed: int) -> Written:
+    """Writes the page, and the audio of the utterances that it shows.
+
+    Args:
+        dataset: The dataset, finished or not.
+        shown: How many utterances to show one by one.
+        embed: How many of these to put into the page itself with their audio; the others' lies beside it.
+
+    Raises:
+        MissingInputError: if there is nothing to show yet.
+        UsageError: if it can't be written.
+    """
+    found = survey(dataset, shown=shown)
+    folder = dataset.folder / AUDIO
+    try:
+        folder.mkdir(exist_ok=True)
+        for path in folder.glob("*.flac"):
+            path.unlink()
+        rows = list(_utterances(dataset, found.shown, folder, embed))
+        files = sum(1 for _ in folder.iterdir())
+        if not files:
+            folder.rmdir()
+        page = render(found, rows, title=dataset.folder.resolve().name, codebook_size=_codebook_size(dataset))
+        write_text(dataset.folder / PAGE, page)
+    except OSError as error:
+        raise UsageError(
+            f"`{dataset.folder / PAGE}` can't be written: {error}. Make room, or mend its rights."
+        ) from error
+    embedded = sum(row["audio"].startswith("data:") for row in rows)
+    size = len(page.encode())
+    return Written(dataset.folder / PAGE, size, found.utterances, len(rows), embedded, files)
+
+
+def _codebook_size(dataset: Dataset) -> int:
+    store, _ = opened(dataset)
+    return store.codec.codebook_size if store else 1
+
+
+# -------------------------------------------------------------------------------------------------------- utterances
+
+
+def _utterances(dataset: Dataset, rows: Sequence[Row], folder: Path, embed: int) -> Iterator[Row]:
+    """Yields what the page's script is given of each utterance; writes the audio that doesn't go into the page."""
+    store, row_of = opened(dataset)
+    for place, row in enumerate(rows):
+        codes_KT = store.codes(row_of[row["id"]]) if store and row["id"] in row_of else None
+        wave, rate, why = _wave(dataset, row)
+        source = ""
+        if wave is not None and place < embed:
+            source = "data:audio/flac;base64," + _base64(audio.to_flac(wave, rate))
+        elif wave is not None:
+            name = hashlib.sha256(row["id"].encode("utf-8", "replace")).hexdigest()[:16] + ".flac"
+            (folder / name).write_bytes(audio.to_flac(wave, rate))
+            source = f"{folder.name}/{name}"
+        yield {
+            "id": row["id"],
+            "speaker": speaker_key(row["group"], row["speaker"]),
+            "language": row["language"],
+            "text": row["text"],
+            "phonemes": row.get("phonemes", ""),
+            "seconds": row["values"]["seconds"],
+            "values": {name: row["values"][name] for name in _ordered(row["values"])},
+            "audio": source,
+            "silent": why,
+            "wave": "" if wave is None else _base64(_levels(wave)),
+            "codes": "" if codes_KT is None else _base64(np.ascontiguousarray(codes_KT, "<u2").tobytes()),
+            "codebooks": 0 if codes_KT is None else codes_KT.shape[0],
+            "frames": 0 if codes_KT is None else codes_KT.shape[1],
+            "neighbours": row["neighbours"],
+        }
+
+
+def _wave(dataset: Dataset, row: Row) -> tuple[Wave | None, int, str]:
+    """Returns an utterance's audio and its rate; None where it can't be read, and why."""
+    path = dataset.voices / path_of(row["recording"])
+    try:
+        wave, rate = audio.read(path, row["start_samples"], row["end_samples"])
+    except AudioError as error:
+        return None, 0, f"There is nothing to hear: the recording is gone or has changed ({error.reason})."
+    return audio.amplified(wave, row.get("gain_db", 0.0)), rate, ""
+
+
+def _levels(wave: Wave) -> bytes:
+    """Returns the peak of each of some equal parts of a wave, 0 to 255, the loudest 255."""
+    edges = np.linspace(0, len(wave), min(_LEVELS, len(wave)) + 1).astype(int)[:-1]
+    peaks = np.maximum.reduceat(np.abs(wave), edges)
+    return bytes(np.round(255 * peaks / max(float(peaks.max()), 1e-9)).astype(np.uint8))
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _ordered(names: Mapping[str, Any]) -> list[str]:
+    """Returns the names of values, those that are known first."""
+    return [*(name for name in _NAMES if name in names), *sorted(set(names) - set(_NAMES))]
+
+
+# -------------------------------------------------------------------------------------------------------------- page
+
+
+def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_size: int) -> str:
+    """Returns the page.
+
+    Args:
+        found: The dataset in numbers.
+        utterances: What `_utterances` yields.
+        title: The dataset's name.
+        codebook_size: Entries of a codebook: the codes' colours are spread over them.
+    """
+    sections = {
+        "stages": ("Stages", _stages(found.tallies)),
+        "languages": ("Languages", _shares(found.languages, "language", "speakers", found.seconds)),
+        "speakers": ("Speakers", _shares(found.speakers, "speaker", "languages", found.seconds)),
+        "distributions": ("Distributions", _distributions(found.values)),
+        "phonemes": ("Phonemes", _phonemes(found.symbols)),
+        "left-out": ("Left out", _left_out(list(found.left_out.values()), found.tallies)),
+    }
+    body = [_figures(found)]
+    body += [f'<section id="{key}"><h2>{name}</h2>{content}</section>' for key, (name, content) in sections.items()]
+    nav = [f'<a href="#{key}">{name}</a>' for key, (name, _) in sections.items()]
+    names = {name: _NAMES.get(name, (name, "")) for name in _ordered(found.values)}
+    data = {"names": names, "codebookSize": max(codebook_size, 1), "utterances": list(utterances)}
+    script = (_DATA / "page.js").read_text(encoding="utf-8")
+    note = f"{len(utterances):,} of {found.utterances:,}, of all speakers in turn, with their neighbours"
+    return Template((_DATA / "page.html").read_text(encoding="utf-8")).substitute(
+        title=_escaped(title),
+        style=(_DATA / "page.css").read_text(encoding="utf-8"),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode("ascii"),
+        nav=" ".join([*nav, '<a href="#utterances">Utterances</a>']),
+        body="\n".join(body),
+        shown_note=note,
+        data=_for_script(data),
+    )
+
+
+def _for_script(data: Any) -> str:
+    """Returns JSON that can't end the element it stands in, and that is sound Unicode."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return text.encode("utf-8", "replace").decode()
+
+
+def _figures(found: Survey) -> str:
+    """Returns the few numbers at the head of the page."""
+    hours = found.seconds / 3600
+    left_out = sum(one.count for one in found.left_out.values())
+    figures = {
+        **({"hours": f"{hours:,.1f}"} if hours >= 1 else {"minutes": f"{60 * hours:.1f}"}),
+        "utterances": f"{found.utterances:,}",
+        "speakers": f"{len(found.speakers):,}",
+        "languages": f"{len(found.languages):,}",
+        "seconds on average": f"{found.seconds / max(found.utterances, 1):.2f}",
+        "symbols of phonemes": f"{len(set().union(*found.symbols.values())):,}",
+        "left out": f"{left_out:,}",
+    }
+    items = "".join(f"<li><b>{value}</b><span>{name}</span></li>" for name, value in figures.items())
+    codec = f"Codes: {_escaped(found.codec)}. " if found.codec else ""
+    note = f"{codec}Utterances as <code>{found.stage}</code> left them."
+    return f'<ul class="figures">{items}</ul><p class="note">{note}</p>'
+
+
+def _stages(tallies: Sequence[Tally]) -> str:
+    head = "".join(f'<th class="n">{name}</th>' for name in ("pieces", "outputs", "filtered", "rejected", "hours"))
+    rows = []
+    for one in tallies:
+        counts = {"outputs": one.outputs, "filtered": one.filtered.total(), "rejected": one.rejected.total()}
+        parts = "".join(_part(name, count, one.pieces) for name, count in counts.items() if count)
+        cells = "".join(f'<td class="n">{count:,}</td>' for count in (one.pieces, *counts.values()))
+        hours = f"{one.audio_s / 3600:,.2f}" if one.audio_s else ""
+        bar = f'<td class="grow"><div class="track">{parts}</div></td>'
+        rows.append(f'<tr><td>{one.stage}</td>{bar}{cells}<td class="n">{hours}</td></tr>')
+    key = (
+        '<p class="note key">Nothing is lost: pieces = <i></i>outputs + <i class="filtered"></i>filtered'
+        ' + <i class="rejected"></i>rejected</p>'
+    )
+    return f'<div class="card scroll">{key}<table><tr><th>stage</th><th></th>{head}</tr>{"".join(rows)}</table></div>'
+
+
+def _part(kind: str, count: float, whole: float) -> str:
+    return f'<i class="{kind}" style="width:{100 * count / max(whole, 1e-9):.3f}%" title="{kind}: {count:,}"></i>'
+
+
+def _shares(shares: Mapping[str, Share], what: str, among: str, seconds: float) -> str:
+    """Returns a table of speakers or languages, the longest first."""
+    largest = max((share.seconds for share in shares.values()), default=0.0)
+    rows = []
+    for name, share in sorted(shares.items(), key=lambda item: (-item[1].seconds, item[0])):
+        width = 100 * share.seconds / max(largest, 1e-9)
+        others = str(len(share.among)) if among == "speakers" else ", ".join(sorted(share.among))
+        rows.append(
+            f'<tr><td class="name">{_escaped(name)}</td><td class="grow"><div class="track">'
+            f'<i style="width:{width:.3f}%"></i></div></td><td class="n">{_length(share.seconds)}</td>'
+            f'<td class="n">{100 * share.seconds / max(seconds, 1e-9):.1f} %</td>'
+            f'<td class="n">{share.utterances:,}</td><td class="n">{_escaped(others)}</td></tr>'
+        )
+    columns = ("hours", "share", "utterances", among)
+    head = f"<tr><th>{what}</th><th></th>" + "".join(f'<th class="n">{name}</th>' for name in columns) + "</tr>"
+    return f'<div class="card scroll">{_folded(head, rows)}</div>'
+
+
+def _length(seconds: float) -> str:
+    """Returns a length as hours, minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def _folded(head: str, rows: Sequence[str]) -> str:
+    """Returns a table whose first rows are seen, and the others once they are unfolded."""
+    table = f"<table>{head}{''.join(rows[:_FIRST])}</table>"
+    rest, beyond = rows[_FIRST:_MOST], len(rows) - _MOST
+    if not rest:
+        return table
+    more = f'<p class="note">and {beyond:,} more</p>' if beyond > 0 else ""
+    return f"{table}<details><summary>{len(rest):,} more</summary><table>{head}{''.join(rest)}</table>{more}</details>"
+
+
+def _distributions(values: Mapping[str, Sequence[float]]) -> str:
+    figures = "".join(_histogram(*_NAMES.get(name, (name, "")), values[name]) for name in _ordered(values))
+    return f'<div class="grid">{figures}</div>'
+
+
+def _histogram(name: str, unit: str, values: Sequence[float]) -> str:
+    edges, counts = histogram(values)
+    low, median, high = np.quantile(values, (0.05, 0.5, 0.95))
+    top, behind = max(counts), f" {unit}" if unit else ""
+    bars = "".join(
+        f'<i style="height:{100 * count / top:.2f}%" title="{left:g} to {right:g}{behind}: {count:,}"></i>'
+        for left, right, count in zip(edges, edges[1:], counts, strict=False)
+    )
+    at = 100 * (min(max(median, edges[0]), edges[-1]) - edges[0]) / (edges[-1] - edges[0])
+    said = f"median {median:.4g}{behind}; 90 % lie between {low:.3g} and {high:.3g}"
+    axis = "".join(f"<span>{edge:g}</span>" for edge in np.linspace(edges[0], edges[-1], 5).round(6))
+    return (
+        f'<figure class="card"><figcaption><b>{_escaped(name)}</b><span>{said}</span></figcaption>'
+        f'<div class="bins" role="img" aria-label="Histogram of {_escaped(name)}, {len(values):,} values: {said}">'
+        f'{bars}<i class="median" style="left:{at:.2f}%" title="median"></i></div>'
+        f'<div class="axis">{axis}</div></figure>'
+    )
+
+
+def _phonemes(symbols: Mapping[str, Counter[str]]) -> str:
+    """Returns the inventory, the most frequent first; what can't be seen is named."""
+    total: Counter[str] = sum(symbols.values(), Counter())
+    if not total:
+        return '<p class="note">None yet: <code>valle-prep g2p</code> makes them.</p>'
+    largest = max(total.values())
+    items = []
+    for symbol, count in sorted(total.items(), key=lambda item: (-item[1], item[0])):
+        where = ", ".join(f"{language} {of[symbol]:,}" for language, of in sorted(symbols.items()) if of[symbol])
+        named = f"U+{ord(symbol):04X} {unicodedata.name(symbol, 'without a name')}: {count:,} ({where})"
+        share = 100 * np.log1p(count) / np.log1p(largest)
+        rare = ' class="rare"' if count < _RARE else ""
+        items.append(
+            f'<li{rare} style="--share:{share:.0f}%" title="{_escaped(named)}"><b>{_glyph(symbol)}</b>'
+            f"<span>{count:,}</span></li>"
+        )
+    note = f"{len(total)} symbols, {total.total():,} in all. Dashed: seen less than {_RARE} times."
+    return f'<p class="note">{note}</p><ul class="symbols">{"".join(items)}</ul>'
+
+
+def _glyph(symbol: str) -> str:
+    if symbol.isspace():
+        return "␣"
+    return ("◌" if unicodedata.combining(symbol) else "") + _escaped(symbol)
+
+
+def _left_out(found: Sequence[LeftOut], tallies: Sequence[Tally]) -> str:
+    if not found:
+        return '<p class="note">Nothing: every piece of every recording came through.</p>'
+    order = {tally.stage: place for place, tally in enumerate(tallies)}
+    largest = max(one.count for one in found)
+    items = []
+    for one in sorted(found, key=lambda one: (order[one.stage], one.kind, -one.count, one.reason)):
+        examples = "".join(
+            f"<tr><td><code>{_escaped(row['id'])}</code></td><td>{_escaped(row['message'])}</td>"
+            f"<td>{_escaped(row['hint'])}</td></tr>"
+            for row in one.examples
+        )
+        of = "all" if one.count == len(one.examples) else f"the first {len(one.examples)} of {one.count:,}"
+        items.append(
+            f'<li><div class="reason"><span><b>{_escaped(one.reason)}</b><br><span class="note">{one.stage},'
+            f' {one.kind}</span></span><span class="n">{one.count:,}</span>'
+            f'<div class="track">{_part(one.kind, one.count, largest)}</div></div>'
+            f'<details><summary>{of}</summary><div class="scroll"><table class="examples">'
+            f"<tr><th>id</th><th>why</th><th>what to do</th></tr>{examples}</table></div></details></li>"
+        )
+    return f'<ul class="reasons card">{"".join(items)}</ul>'
