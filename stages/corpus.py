@@ -9,10 +9,12 @@ import json
 import logging
 import os
 import posixpath
+import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,6 @@ from stages.transcripts import Told
 _log = logging.getLogger(__name__)
 
 _RANK = {name: rank for rank, name in enumerate(LAYOUTS)}
-_SUFFIXES = {pattern.rpartition(".")[2] for layout in LAYOUTS.values() for pattern in layout.tables}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,6 @@ class Entry:
     """The folder whose depth tells the owner, if it isn't the recording's own."""
     transcript: str
     told: str
-
-
-NOTHING = Entry("", None, None, "", "")
 
 
 def stem_of(path: str) -> str:
@@ -90,9 +88,9 @@ class Corpus:
         """
         self._db.execute("BEGIN")
         for folder, names in folders:
-            for name in sorted(names):
-                if name.rpartition(".")[2] in _SUFFIXES:
-                    self._consider(posixpath.join(folder, name))
+            is_table = self._tables_of(folder)
+            for name in sorted(filter(is_table, names)):
+                self._consider(posixpath.join(folder, name))
         self._db.execute("CREATE INDEX by_stem ON told (stem, rank, place)")
         self._db.execute("COMMIT")
         patterns = ", ".join(pattern for layout in self._layouts.values() for pattern in layout.tables)
@@ -101,6 +99,11 @@ class Corpus:
                 f"`transcribe.layout` is `{self._wanted}`, but `{self._voices}` holds no table of that kind"
                 f" ({patterns}). Give the folder above it, or `--set transcribe.layout=auto`."
             )
+
+    def _tables_of(self, folder: str) -> Callable[[str], object]:
+        """Returns what tells whether a file of a folder, by its name, may be a table."""
+        patterns = (pattern.rpartition("/") for layout in self._layouts.values() for pattern in layout.tables)
+        return _one_of(tuple(name for above, _, name in patterns if not above or _matches(folder, above)))
 
     def _consider(self, path: str) -> None:
         for name, layout in self._layouts.items():
@@ -236,6 +239,12 @@ def _upwards(folder: str) -> Iterator[str]:
     while folder:
         yield folder
         folder = posixpath.dirname(folder)
+
+
+@cache
+def _one_of(patterns: tuple[str, ...]) -> Callable[[str], object]:
+    """Returns what tells whether a name matches one of the patterns: a million names are asked for."""
+    return re.compile("|".join(map(translate, patterns)) or r"(?!)").match
 
 
 def _matches(path: str, pattern: str) -> bool:

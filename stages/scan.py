@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stages.audio import SUFFIXES
-from stages.corpus import NOTHING, Corpus, Entry
+from stages.corpus import Corpus, Entry
 from stages.errors import UsageError
 from stages.records import Recording, id_of
 from stages.transcripts import READERS
@@ -93,28 +93,29 @@ def walk(voices: Path, ignored: Counter[str], layout: str = "auto") -> Iterator[
 def _walk(voices: Path, ignored: Counter[str], corpus: Corpus) -> Iterator[Recording]:
     only_speaker = id_of(voices.resolve().name)
     for path, names in _folders(voices, ignored):
-        folder = id_of(path)
+        owner = _owner(id_of(path), only_speaker)
         prefix = f"{path}/" if path else ""
         audio, transcripts, rest = _sort_out(names)
         ignored.update(suffix for name, suffix in rest if not corpus.knows(id_of(f"{prefix}{name}")))
         for name, stem in audio:
             recording = id_of(f"{prefix}{name}")
             entry = corpus.entry(recording)
-            if stem in transcripts:
-                beside = id_of(f"{prefix}{transcripts[stem]}")
-                yield _recording(recording, folder, only_speaker, replace(entry or NOTHING, transcript=beside, told=""))
-            elif entry is None and corpus.left_out(recording):
+            beside = id_of(f"{prefix}{transcripts[stem]}") if stem in transcripts else ""
+            if entry is not None:
+                own = replace(entry, transcript=beside, told="") if beside else entry
+                yield _told(recording, own, owner, only_speaker)
+            elif not beside and corpus.left_out(recording):
                 ignored[f"{_split(name)[1]} that no table names"] += 1
             else:
-                yield _recording(recording, folder, only_speaker, entry or NOTHING)
+                yield Recording(recording, *owner, "", beside)
     for recording in corpus.missing():
         if entry := corpus.entry(recording):
-            yield _recording(recording, recording.rpartition("/")[0], only_speaker, entry)
+            yield _told(recording, entry, _owner(recording.rpartition("/")[0], only_speaker), only_speaker)
 
 
-def _recording(recording: str, folder: str, only_speaker: str, entry: Entry) -> Recording:
-    home = folder if entry.home is None else entry.home
-    group, speaker = _owner(home, only_speaker)
+def _told(recording: str, entry: Entry, owner: tuple[str, str], only_speaker: str) -> Recording:
+    """Returns a recording that a table tells of; `owner` is whose it is by its folder."""
+    group, speaker = owner if entry.home is None else _owner(entry.home, only_speaker)
     if entry.group is not None:
         group = entry.group
     return Recording(recording, group, entry.speaker or speaker, "", entry.transcript, told=entry.told)
