@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import bench_alignment, bench_encode, bench_g2p, bench_similar, bench_store
+from pipeline import bench_alignment, bench_encode, bench_g2p, bench_similar, bench_slice, bench_store
 from pipeline.bench_figures import Bench, Figure
 from pipeline.schedulers import cores
 
@@ -29,6 +29,7 @@ class _Row:
 
 BENCHES: dict[str, _Row] = {
     "alignment": _Row(bench_alignment.alignment, needs_speech=True),
+    "slice": _Row(bench_slice.slices, needs_speech=True),
     "g2p": _Row(bench_g2p.g2p, needs_speech=True),
     "encode": _Row(bench_encode.encode, needs_speech=True),
     "store": _Row(bench_store.store),
