@@ -1,6 +1,7 @@
 """What can be told of a cut's audio without a network: noise, clipping, silence, loudness, and whether it is a copy."""
 
 import hashlib
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,6 +56,8 @@ def loudness_lufs(wave: Wave, sample_rate: int) -> float | None:
     if not np.any(wave):
         return None
     block_s = min(_BLOCK_S, len(wave) / sample_rate)
+    if block_s * sample_rate > len(wave):  # by a rounding, and the wave would count as too short
+        block_s = math.nextafter(block_s, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         loudness = float(Meter(sample_rate, block_size=block_s).integrated_loudness(wave.astype(np.float64)))
     return loudness if np.isfinite(loudness) and loudness > _GATE_LUFS else None
