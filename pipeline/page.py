@@ -305,6 +305,9 @@ def _distributions(values: Mapping[str, Sequence[float]]) -> str:
 
 
 def _histogram(name: str, unit: str, values: Sequence[float]) -> str:
+    if min(values) == max(values):
+        said = f"<b>{_escaped(name)}</b><span>always {values[0]:g} {unit}</span>"
+        return f'<figure class="card"><figcaption>{said}</figcaption></figure>'
     edges, counts = histogram(values)
     low, median, high = np.quantile(values, (0.05, 0.5, 0.95))
     top, behind = max(counts), f" {unit}" if unit else ""
@@ -313,7 +316,7 @@ def _histogram(name: str, unit: str, values: Sequence[float]) -> str:
         for left, right, count in zip(edges, edges[1:], counts, strict=False)
     )
     at = 100 * (min(max(median, edges[0]), edges[-1]) - edges[0]) / (edges[-1] - edges[0])
-    said = f"median {median:.4g}{behind}; 90 % lie between {low:.3g} and {high:.3g}"
+    said = f"median {median:.4g}{behind}; 90 %: {low:.3g} to {high:.3g}"
     axis = "".join(f"<span>{edge:g}</span>" for edge in np.linspace(edges[0], edges[-1], 5).round(6))
     return (
         f'<figure class="card"><figcaption><b>{_escaped(name)}</b><span>{said}</span></figcaption>'
