@@ -249,7 +249,9 @@ def test_the_mixtures_are_a_store_of_their_own(world: Path, tmp_path: Path) -> N
 def test_a_source_is_read_no_further_than_its_cut(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made, asked = stage(world, shift=True), []
     honest = audio.read_cut
-    monkeypatch.setattr(mix.audio, "read_cut", lambda *given: asked.append(given[1:3]) or honest(*given))
+    monkeypatch.setattr(
+        mix.audio, "read_cut", lambda *given, **rest: asked.append(given[1:3]) or honest(*given, **rest)
+    )
     cut = item(world, "anna")
     row = Utterance(**{**cut.utterance.to_json(), "start_samples": 800, "end_samples": 2400})
     [[found]] = made.process([Encoded(row, cut.codes_KT)])
