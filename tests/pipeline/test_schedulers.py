@@ -132,6 +132,15 @@ class TestLocal:
             ((folder, worker),) = client.run(lambda: (tempfile.mkdtemp(), os.getpid())).values()
             assert Path(folder).is_dir()
             os.kill(worker, signal.SIGKILL)
+            give_up = time.monotonic() + 30
+            while Path(folder).exists():  # until the worker in its place has begun
+                assert time.monotonic() < give_up
+                time.sleep(0.1)
+
+    def test_what_a_worker_leaves_is_removed(self) -> None:
+        with started(parse("local", jobs=1)) as client:
+            ((folder,),) = [client.run(tempfile.mkdtemp).values()]
+            assert Path(folder).is_dir()
         assert not Path(folder).exists()
 
     def test_without_a_gpu_device_none_is_offered(self) -> None:
