@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from stages.manifest import list_shards
-from tests.faults.conftest import Command, command, digests, leftovers, poison, sync
+from tests.faults.conftest import EMBEDDED, Command, command, digests, leftovers, poison, sync
 
 LOCAL, SYNC = ("--jobs", 2), ("--scheduler", "sync")
 GO_ON = "Run the same command to go on."
@@ -123,7 +123,7 @@ def test_what_never_comes_back_is_left_at_the_deadline(unspoken: Path) -> None:
 
 @pytest.mark.parametrize("after_s", [0.4, 0.8, 1.5, 2.5])
 def test_it_may_come_at_any_time(voices: Path, tmp_path: Path, reference: dict[str, str], after_s: float) -> None:
-    with command(tmp_path, "transcribe", voices, "--out", tmp_path / "dataset", *LOCAL) as run:
+    with command(tmp_path, "run", voices, "--out", tmp_path / "dataset", *LOCAL, *EMBEDDED) as run:
         time.sleep(after_s)
         run.signal(signal.SIGINT)
         ended = run.end(15)
