@@ -31,6 +31,8 @@ _PROSE = re.compile(r"[A-Z][\w ,;:'’()\"“”?!.-]{30,250}[.!?]")
 _SHORTEST = 12
 """Characters of a transcript that is more than a word."""
 
+_BETWEEN = "\0"
+
 Sentences = list[tuple[str, str]]
 """Language and text."""
 Work = Callable[[Sentences], list[str]]
@@ -46,7 +48,7 @@ def g2p(bench: Bench) -> Iterator[Figure]:
     yield Figure("sentences compared with phonemizer's", len(plain), least=5000)
     yield Figure("of them in languages", len({language for language, _ in plain}))
     yield Figure("strings that differ", sum(a != b for a, b in zip(ours, theirs, strict=True)), most=0)
-    pairs = (_read, plain), (_phonemizer, given), (_espeak_alone, given)
+    pairs = (_read, plain), (_phonemizer, given), (_espeak_alone, _apart(given))
     rates = [[_rate(*pair) for pair in pairs] for _ in range(_ROUNDS)]
     fast, slow, most = (max(one) for one in zip(*rates, strict=True))
     beside = "phonemizer, a kept backend, a call a sentence"
@@ -93,15 +95,20 @@ def _texts(topics: Sequence[str]) -> Iterator[str]:
                 yield ast.get_docstring(node) or ""
 
 
-def _espeak_alone(sentences: Sentences) -> list[str]:
-    """Returns what espeak-ng makes of the parts between the marks, without anything done before or after."""
+def _apart(sentences: Sentences) -> Sentences:
+    """Returns sentences of which what stands between the marks is told apart by `_BETWEEN`."""
     from phonemizer.punctuation import Punctuation
 
     marks = Punctuation()
+    return [(language, _BETWEEN.join(marks.preserve([text])[0])) for language, text in sentences]
+
+
+def _espeak_alone(sentences: Sentences) -> list[str]:
+    """Returns what espeak-ng makes of the parts between the marks, without anything done before or after."""
     made: list[str] = []
     for language, text in sentences:
         speak = _reader(LANGUAGES[language].espeak)
-        made.append(" ".join(map(speak, marks.preserve([text])[0])))
+        made.append(" ".join(map(speak, text.split(_BETWEEN))))
     return made
 
 
@@ -112,10 +119,10 @@ def _reader(voice: str) -> Callable[[str], str]:
 
 
 def _rate(work: Work, sentences: Sentences) -> float:
-    """Returns how many sentences a second two new processes read, which remember none of them."""
+    """Returns how many sentences a second two new processes read, which have read one of each language before."""
     context = get_context("spawn")
-    languages = sorted({language for language, _ in sentences})
-    start = work, languages, context.Barrier(_PROCESSES)
+    one_each = sorted({language: (language, text) for language, text in sentences}.values())
+    start = work, one_each, context.Barrier(_PROCESSES)
     parts = [sentences[n::_PROCESSES] for n in range(_PROCESSES)]
     with ProcessPoolExecutor(_PROCESSES, context, _ready, start) as pool:
         list(pool.map(len, parts))
@@ -124,9 +131,9 @@ def _rate(work: Work, sentences: Sentences) -> float:
         return done / (time.perf_counter() - started)
 
 
-def _ready(work: Work, languages: Sequence[str], all_are: Barrier) -> None:
-    """Has a process load its voices, and wait for the others."""
-    work([(language, "1") for language in languages])
+def _ready(work: Work, one_each: Sentences, all_are: Barrier) -> None:
+    """Has a process load its voices and what prepares their texts, and wait for the others."""
+    work(one_each)
     all_are.wait()
 
 
