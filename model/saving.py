@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +20,7 @@ from torch import Tensor
 from model.checkpoint import FORMAT, Meta, checkpoint_folder, newest, ranked, steps
 from model.config import TrainConfig
 from model.tokenizer import Tokenizer
+from stages.disk import sync
 from stages.errors import MachineError
 
 _MIB = 2**20
@@ -79,7 +79,7 @@ def write(run: Path, snapshot: Snapshot) -> Path:
         temporary.mkdir()
         _fill(temporary, snapshot)
         temporary.rename(final)
-        _sync(final.parent)
+        sync(final.parent)
     except _REFUSED as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise MachineError(_refused(run, final, snapshot.num_bytes, error)) from error
@@ -94,15 +94,7 @@ def _fill(folder: Path, snapshot: Snapshot) -> None:
     about = {"format": FORMAT, **asdict(snapshot.meta), "codec": snapshot.meta.codec.to_json()}
     (folder / "meta.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
     for path in [*folder.iterdir(), folder]:
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(path)
 
 
 def _refused(run: Path, folder: Path, needed: int, error: Exception) -> str:

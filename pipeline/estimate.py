@@ -16,8 +16,9 @@ from pipeline.dataset import RECORDINGS, Dataset
 from pipeline.plan import MISSING, StagePlan, Todo
 from pipeline.recordings import count_recordings, read_recordings
 from stages import audio
+from stages.disk import write_text
 from stages.errors import FULL, AudioError, MachineError
-from stages.manifest import list_shards, read_receipt, write_text
+from stages.manifest import list_shards, read_receipt
 from stages.records import path_of
 
 _RATES = ".rates.json"

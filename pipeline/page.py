@@ -23,8 +23,8 @@ from pipeline.dataset import Dataset
 from pipeline.survey import LeftOut, Row, Share, Survey, histogram, opened, survey
 from pipeline.tally import Tally
 from stages import audio
+from stages.disk import write_text
 from stages.errors import AudioError, UsageError
-from stages.manifest import write_text
 from stages.records import Wave, path_of, speaker_key
 
 PAGE, AUDIO = "report.html", "report.audio"

@@ -20,10 +20,10 @@ from pipeline.report import Reporter
 from pipeline.shard import run_shard
 from pipeline.tally import Tally
 from stages.base import Context, Stage
+from stages.disk import atomic
 from stages.errors import ArtefactError, MachineError, MissingInputError
 from stages.manifest import (
     OUT,
-    atomic,
     digest_of,
     list_shards,
     read_lines,

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from stages.disk import write_text
 from stages.errors import MissingInputError
-from stages.manifest import part_paths, read_lines, write_text
+from stages.manifest import part_paths, read_lines
 
 DUPLICATES = "duplicates.json"
 """Beside the shards of `slice`: the id of each copy, with that of the first that has its audio."""

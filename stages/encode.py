@@ -13,8 +13,9 @@ from stages import audio
 from stages.base import Filtered, Reject, Stage, guarded, single
 from stages.codecs import Codec, codec_identity, identity_of, load_codec
 from stages.config import StageConfig, runtime
+from stages.disk import atomic, write_text
 from stages.errors import WeightsError
-from stages.manifest import CODEC, EMBEDDINGS, CodeRows, atomic, write_text
+from stages.manifest import CODEC, EMBEDDINGS, CodeRows
 from stages.network_codec import Precision
 from stages.records import CodecIdentity, Encoded, Utterance, to_line
 

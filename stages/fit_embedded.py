@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 
 from stages.audio import read_at, resample
 from stages.console import run_app
+from stages.disk import atomic
 from stages.embedded import FLOOR, NUM_MELS, SAMPLE_RATE, WEIGHTS, EmbeddedCodec, Tables, log_mel, mel_filters, quantise
 from stages.errors import UsageError
-from stages.manifest import atomic
 from stages.records import Recording, Wave, path_of
 from stages.scan import scan
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from stages.base import Filtered, Reject, Stage, single
 from stages.config import StageConfig
-from stages.manifest import atomic, read_codec
+from stages.disk import atomic
+from stages.manifest import read_codec
 from stages.records import Encoded
 from stages.store import StoreShards, index_shards, open_store
 

@@ -14,15 +14,14 @@ import hashlib
 import json
 import os
 import re
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
+from stages.disk import sync, write_text
 from stages.errors import ArtefactError, MissingInputError
 from stages.records import CodecIdentity, Encoded, Record, Utterance, to_line
 
@@ -302,31 +301,3 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         raise ArtefactError(
             f"`{path}` can't be read: {error}. Run the command again: it rebuilds the shard."
         ) from error
-
-
-@contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside `path`, which takes its place, synced, when the block ends well."""
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        yield temporary
-        sync(temporary)
-        temporary.replace(path)
-        sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a text file in one atomic step."""
-    with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def sync(path: Path) -> None:
-    """Waits until a file's bytes, or a folder's entries, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

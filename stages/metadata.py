@@ -11,7 +11,8 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from stages.base import Filtered, Reject, Stage, single
 from stages.config import StageConfig
-from stages.manifest import METADATA, Rows, atomic, part_paths, write_text
+from stages.disk import atomic, write_text
+from stages.manifest import METADATA, Rows, part_paths
 from stages.records import Encoded, Record, speaker_key, split_of
 from stages.tables import write_records
 

@@ -17,9 +17,10 @@ from pydantic import Field, field_validator
 from stages import audio
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig, runtime
+from stages.disk import atomic
 from stages.errors import ValleError
 from stages.features import FEATURES, Floats, Kind, Source
-from stages.manifest import METADATA, atomic, part_paths, read_lines, write_lines
+from stages.manifest import METADATA, part_paths, read_lines, write_lines
 from stages.nearest import NO_FAISS, nearest
 from stages.records import Encoded, Record, speaker_key
 from stages.resemblyzer import SAMPLE_RATE

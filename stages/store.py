@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from stages.disk import atomic
 from stages.errors import ArtefactError, MissingInputError
-from stages.manifest import atomic, digest_of, read_receipt
+from stages.manifest import digest_of, read_receipt
 from stages.records import (
     MIXTURES,
     CodecIdentity,

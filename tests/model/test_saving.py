@@ -52,9 +52,9 @@ def test_a_damaged_checkpoint_is_no_best_one(tmp_path: Path, configure: Configur
 @pytest.mark.parametrize(
     ("name", "error"),
     [
-        ("torch.save", KeyboardInterrupt()),
-        ("torch.save", OSError(errno.ENOSPC, "No space left on device")),
-        ("save_file", OSError(errno.EIO, "Input/output error")),
+        ("model.saving.torch.save", KeyboardInterrupt()),
+        ("model.saving.torch.save", OSError(errno.ENOSPC, "No space left on device")),
+        ("model.saving.save_file", OSError(errno.EIO, "Input/output error")),
         ("os.fsync", OSError(errno.EDQUOT, "Disk quota exceeded")),
     ],
 )
@@ -67,7 +67,7 @@ def test_what_dies_half_way_leaves_no_checkpoint(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"model.saving.{name}", dies)
+        patch.setattr(name, dies)
         told = MachineError if isinstance(error, OSError) else KeyboardInterrupt
         with pytest.raises(told):
             write(tmp_path, make_snapshot(configure(), 2))
