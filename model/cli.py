@@ -30,6 +30,13 @@ Sets = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
+ModelPath = Annotated[Path, typer.Option(help="A run's folder, a checkpoint or an exported file.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same speech.")]
+Language = Annotated[str | None, typer.Option(help="Code such as en; told from the text if not given.")]
+Tone = Annotated[str | None, typer.Option(help="A group of the training set, as one of whom to speak.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+OtherCodec = Annotated[str | None, typer.Option(help="Another decoder of the same codes, such as vocos.")]
+CodecWeights = Annotated[Path | None, typer.Option(help="The codec's weights.")]
 
 
 @app.command()
@@ -99,27 +106,26 @@ def synth(
     reference: Annotated[Path, typer.Argument(metavar="REF", help="A recording of the voice, 3 s or more.")],
     out: Annotated[Path, typer.Argument(help="The WAV file to write.")],
     *,
-    model: Annotated[Path, typer.Option(help="A run's folder, a checkpoint or an exported file.")],
+    model: ModelPath,
     mode: ModeOption = Mode.AR,
     steps: Steps = 25,
     guidance: Guidance = 2.5,
     temperature: Temperature = 1.0,
     top_k: TopK = 0,
     top_p: TopP = 1.0,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same speech.")] = 0,
-    language: Annotated[str | None, typer.Option(help="Code such as en; told from the text if not given.")] = None,
-    tone: Annotated[str | None, typer.Option(help="A group of the training set, as one of whom to speak.")] = None,
+    seed: Seed = 0,
+    language: Language = None,
+    tone: Tone = None,
     max_s: Annotated[float | None, typer.Option(help="Longest speech, in seconds.")] = None,
     ref_text: Annotated[str | None, typer.Option(help="What the reference says: continue it.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    codec: Annotated[str | None, typer.Option(help="Another decoder of the same codes, such as vocos.")] = None,
-    codec_weights: Annotated[Path | None, typer.Option(help="The codec's weights.")] = None,
+    device: Device = "auto",
+    codec: OtherCodec = None,
+    codec_weights: CodecWeights = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Speak a text in the voice of a recording."""
     from model.inference import Synthesizer
-    from stages.audio import write_wav
 
     decoding = _decoding(mode, (temperature, top_k, top_p), (steps, guidance))
     voice = Synthesizer.load(model, device, codec=codec, codec_weights=codec_weights)
@@ -133,8 +139,7 @@ def synth(
         max_s=max_s,
         decoding=decoding,
     )
-    write_wav(out, speech.samples, speech.sample_rate)
-    _tell(speech, out, voice.checkpoint.folder, as_json=as_json, quiet=quiet)
+    _write(speech, out, voice.checkpoint.folder, as_json=as_json, quiet=quiet)
 
 
 class Task(StrEnum):
@@ -160,7 +165,7 @@ def transform(
     audio: Annotated[Path, typer.Argument(metavar="INPUT", help="A recording.")],
     out: Annotated[Path, typer.Argument(help="The WAV file to write.")],
     *,
-    model: Annotated[Path, typer.Option(help="A run's folder, a checkpoint or an exported file.")],
+    model: ModelPath,
     text: Annotated[str | None, typer.Option(help="All that is said in OUT; needed for cse and nse.")] = None,
     prompt: Annotated[Path | None, typer.Option(metavar="REF", help="With tse and vc: the voice.")] = None,
     replace: Annotated[
@@ -172,20 +177,19 @@ def transform(
     temperature: Temperature = 1.0,
     top_k: TopK = 0,
     top_p: TopP = 1.0,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same speech.")] = 0,
-    language: Annotated[str | None, typer.Option(help="Code such as en; told from the text if not given.")] = None,
-    tone: Annotated[str | None, typer.Option(help="A group of the training set, as one of whom to speak.")] = None,
+    seed: Seed = 0,
+    language: Language = None,
+    tone: Tone = None,
     max_s: Annotated[float | None, typer.Option(help="Longest input and output, in seconds.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    codec: Annotated[str | None, typer.Option(help="Another decoder of the same codes, such as vocos.")] = None,
-    codec_weights: Annotated[Path | None, typer.Option(help="The codec's weights.")] = None,
+    device: Device = "auto",
+    codec: OtherCodec = None,
+    codec_weights: CodecWeights = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Make speech of speech: without noise, of one speaker of two, edited, in another voice."""
     from model.inference import Synthesizer
     from model.transform import parse_stretch
-    from stages.audio import write_wav
 
     decoding = _decoding(mode, (temperature, top_k, top_p), (steps, guidance))
     replace_s = parse_stretch(replace) if replace else None
@@ -202,12 +206,14 @@ def transform(
         max_s=max_s,
         decoding=decoding,
     )
+    _write(speech, out, voice.checkpoint.folder, as_json=as_json, quiet=quiet)
+
+
+def _write(speech: "Speech", out: Path, model: Path, *, as_json: bool, quiet: bool) -> None:
+    """Writes a WAV file, and says what came of it."""
+    from stages.audio import write_wav
+
     write_wav(out, speech.samples, speech.sample_rate)
-    _tell(speech, out, voice.checkpoint.folder, as_json=as_json, quiet=quiet)
-
-
-def _tell(speech: "Speech", out: Path, model: Path, *, as_json: bool, quiet: bool) -> None:
-    """Says what came of it."""
     if speech.unseen and not quiet:
         typer.echo(f"note: the model was never taught {' '.join(speech.unseen)} and guesses at it", err=True)
     if speech.cut and not quiet:
@@ -228,10 +234,10 @@ def _tell(speech: "Speech", out: Path, model: Path, *, as_json: bool, quiet: boo
 def transcribe(
     audio: Annotated[Path, typer.Argument(help="A recording of speech.")],
     *,
-    model: Annotated[Path, typer.Option(help="A run's folder, a checkpoint or an exported file.")],
+    model: ModelPath,
     language: Annotated[str | None, typer.Option(help="Code such as en; heard too if not given.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    codec_weights: Annotated[Path | None, typer.Option(help="The codec's weights.")] = None,
+    device: Device = "auto",
+    codec_weights: CodecWeights = None,
     as_json: Json = False,
 ) -> None:
     """Show the phonemes of what is said in a recording."""
@@ -246,7 +252,7 @@ def evaluate(
     *,
     listed: Annotated[Path, typer.Option("--list", help="What to say, in the format of the protocol's authors.")],
     protocol: Annotated[str, typer.Option(help="ls-valle, ls-valle-continual, ls-pc or seed-tts.")],
-    model: Annotated[Path, typer.Option(help="A run's folder, a checkpoint or an exported file.")],
+    model: ModelPath,
     root: Annotated[
         Path | None, typer.Option(help="Where the list's recordings lie; its own folder if not given.")
     ] = None,
@@ -264,7 +270,7 @@ def evaluate(
     top_p: TopP = 1.0,
     seed: Annotated[int, typer.Option(help="Of prompts, speech and intervals.")] = 0,
     out: Annotated[Path | None, typer.Option(help="A folder for the waves and rows.jsonl.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -326,7 +332,7 @@ def bench(
     config: Annotated[Path, typer.Option(help="Whose model and batch to measure.")] = Path("configs/peer52m.yaml"),
     sets: Sets = None,
     seconds: Annotated[float, typer.Option(help="How long each side is measured.")] = 20.0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Measure training, decoding or loading beside a baseline in the same run."""
