@@ -7,7 +7,7 @@ import ast
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -148,10 +148,7 @@ def inspect(
     from pipeline.session import configuration
 
     found = inspect(open_dataset(options.out), configuration(options), name)
-    if options.as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
-    elif not options.quiet:
-        typer.echo("\n".join(lines(found)), err=True)
+    _show(options, found, "\n".join(lines(found)))
 
 
 @app.command("import")
@@ -186,10 +183,7 @@ def decode(
 
     set_logging(verbose=options.verbose)
     made = decode(options, name, target)
-    if options.as_json:
-        typer.echo(json.dumps(made.to_json(), ensure_ascii=False, indent=1))
-    elif not options.quiet:
-        typer.echo(made.describe(), err=True)
+    _show(options, made.to_json(), made.describe())
 
 
 @app.command()
@@ -214,10 +208,8 @@ def export(
     if audio:
         check_audio(dataset)
     count = export(kind, Source(options.out, dataset.voices if audio else None), target, dry_run=options.dry_run)
-    if options.as_json:
-        typer.echo(json.dumps({"format": kind, "utterances": count, "folder": str(target)}, indent=1))
-    elif not options.quiet:
-        typer.echo(f"{count:,} utterances in {target}", err=True)
+    found = {"format": kind, "utterances": count, "folder": str(target)}
+    _show(options, found, f"{count:,} utterances in {target}")
 
 
 Utterances = Annotated[int, typer.Option("--utterances", min=1, help="How many of them the page lets one listen to.")]
@@ -232,15 +224,13 @@ def report(options: Options, utterances: Utterances = 200, embed: Embed = 0) -> 
     from pipeline.page import PAGE, write_page
     from pipeline.report import Reporter
 
-    reporter, shown = Reporter(quiet=options.quiet, as_json=options.as_json), max(utterances, embed)
-    dataset = open_dataset(options.out)
+    dataset, shown = open_dataset(options.out), max(utterances, embed)
     if options.dry_run:
-        reporter.say(f"`{dataset.folder / PAGE}` would be written, with up to {shown:,} utterances")
+        line = f"`{dataset.folder / PAGE}` would be written, with up to {shown:,} utterances"
+        Reporter(quiet=options.quiet, as_json=options.as_json).say(line)
         return
     written = write_page(dataset, shown=shown, embed=embed)
-    if options.as_json:
-        typer.echo(json.dumps(written.to_json(), ensure_ascii=False, indent=1))
-    reporter.say(written.describe())
+    _show(options, written.to_json(), written.describe())
 
 
 @app.command()
@@ -254,6 +244,15 @@ def voices(
     count = len(write_voices(folder))
     if not quiet:
         typer.echo(f"{count} recordings with transcripts in {folder}. Next: valle-prep run {folder}", err=True)
+
+
+def _show(options: Options, found: Any, told: str) -> None:
+    """Prints what a command found: as JSON, or in words."""
+    if options.as_json:
+        # The bytes of a path that are no UTF-8 become JSON's own escapes.
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace").decode())
+    elif not options.quiet:
+        typer.echo(told, err=True)
 
 
 def _top_k(top_k: int | None) -> list[str]:
