@@ -184,6 +184,13 @@ GO_ON = (
 )
 
 
+def train(monkeypatch, root: Path, out: Path, sets: dict[str, str]) -> int:
+    """Trains on the dataset below `root` into `out` unless `sets`, in which `{root}` stands for it, says otherwise."""
+    given = {"data.store": "{root}/dataset", "trainer.out": str(out), **sets}
+    options = [part for key, value in given.items() for part in ("--set", f"{key}={value.format(root=root)}")]
+    return valle(monkeypatch, "train", root / "config.yaml", *options)
+
+
 @pytest.mark.parametrize(
     ("sets", "code", "told"),
     [
@@ -226,10 +233,8 @@ GO_ON = (
 def test_what_does_not_fit_is_one_line_and_its_exit_code(  # noqa: PLR0917 (fixtures)
     folder: Path, tmp_path: Path, monkeypatch, capsys, sets: dict[str, str], code: int, told: str
 ) -> None:
-    given = {"data.store": "{root}/dataset", "trainer.out": str(tmp_path / "new"), **sets}
-    options = [part for key, value in given.items() for part in ("--set", f"{key}={value.format(root=folder)}")]
     before = sorted((folder / "run").rglob("*"))
-    assert valle(monkeypatch, "train", folder / "config.yaml", *options) == code
+    assert train(monkeypatch, folder, tmp_path / "new", sets) == code
     assert capsys.readouterr().err == f"error: {told.format(root=folder)}\n"
     assert sorted((folder / "run").rglob("*")) == before
     assert not list(tmp_path.rglob("*.safetensors"))
@@ -253,9 +258,7 @@ def test_what_does_not_fit_is_one_line_and_its_exit_code(  # noqa: PLR0917 (fixt
 def test_what_is_damaged_is_one_line_around_what_the_reader_says(  # noqa: PLR0917 (fixtures)
     folder: Path, tmp_path: Path, monkeypatch, capsys, sets: dict[str, str], begins: str, ends: str
 ) -> None:
-    given = {"data.store": "{root}/dataset", "trainer.out": str(tmp_path / "new"), **sets}
-    options = [part for key, value in given.items() for part in ("--set", f"{key}={value.format(root=folder)}")]
-    assert valle(monkeypatch, "train", folder / "config.yaml", *options) == 1
+    assert train(monkeypatch, folder, tmp_path / "new", sets) == 1
     told = capsys.readouterr().err
     assert told.startswith(f"error: {begins.format(root=folder)}")
     assert told.endswith(f"{ends.format(root=folder)}\n")
