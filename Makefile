@@ -12,10 +12,6 @@ ARGS ?=
 SPEECH ?= ../shared/speech
 KILLS ?= 50
 BIN := .venv/bin
-# The last 500 steps of the digits, mostly of the NAR, which makes the voice and learns slowest.
-DIGITS_TAIL := --set trainer.out=digits/voice --set trainer.max_steps=2700 --set optimizer.schedule=wsd \
-  --set optimizer.decay_share=0.185 --set optimizer.lr=1.5e-3 --set optimizer.muon_lr=2.5e-3 \
-  --set "data.modes={ar: 0.15, nar: 0.65, nar-len: 0.15, len: 0.05}"
 # Hundreds of processes begin in the tests: each would compile what it imports, which more than doubles its start.
 unexport PYTHONDONTWRITEBYTECODE
 # In the order of their names the longest files (tests/faults) come first: none is left to run alone at the end.
@@ -35,8 +31,6 @@ demo: setup ## recordings, dataset, a small model and a spoken sentence, in minu
 digits: setup ## the proof on real speech: learn spoken digits, say them, judge them (FSDD=folder; one to two hours)
 	$(BIN)/valle-prep run $(FSDD) --out digits/dataset --set encode.codec=embedded --set slice.min_s=0.1
 	$(BIN)/valle train configs/digits.yaml
-	[[ -d digits/voice ]] || { rm -rf digits/part && cp -r digits/model digits/part && mv digits/part digits/voice; }
-	$(BIN)/valle train configs/digits.yaml --resume $(DIGITS_TAIL)
 	$(BIN)/python -m model.digits $(FSDD) $(ARGS)
 
 test: setup ## run the tests (ARGS="-k store" for some of them)

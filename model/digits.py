@@ -4,8 +4,7 @@
     valle train configs/digits.yaml
     python -m model.digits RECORDINGS --model digits/model
 
-`make digits` is these three, with a last part of the training that is mostly of the NAR. RECORDINGS is the Free Spoken
-Digit Dataset as `<speaker>/<clip>.wav` with its texts.
+`make digits` is these three. RECORDINGS is the Free Spoken Digit Dataset as `<speaker>/<clip>.wav` with its texts.
 
 * Spoken: every digit by every speaker, as `valle synth` does it. The prompt is two recordings of the speaker, joined,
   that say other digits and were held out from training (the validation split).
@@ -334,7 +333,7 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m model.digits", description="Judges a model of spoken digits.")
     parser.add_argument("recordings", type=Path, metavar="RECORDINGS", help="what the dataset was made from")
     parser.add_argument("--dataset", type=Path, default=Path("digits/dataset"), help="what valle-prep made of it")
-    parser.add_argument("--model", type=Path, default=Path("digits/voice"), help="what valle train made of that")
+    parser.add_argument("--model", type=Path, default=Path("digits/model"), help="what valle train made of that")
     parser.add_argument("--out", type=Path, default=Path("digits/spoken"), help="the folder for waves and report.json")
     parser.add_argument("--seed", type=int, default=0, help="of the prompts and of all draws")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
