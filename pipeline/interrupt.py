@@ -1,6 +1,7 @@
 """Ctrl-C: once to save what is in flight and stop, twice to stop at once. SIGTERM counts as once."""
 
 import os
+import select
 import signal
 import sys
 import threading
@@ -29,6 +30,8 @@ class Interrupt:
         self._flag = folder / STOP
         self._say = say
         self._before: dict[int, Any] = {}
+        self._attendant: threading.Thread | None = None
+        self._heard = self._hears = -1
         self.asked = False
         """Whether to stop."""
 
@@ -36,6 +39,9 @@ class Interrupt:
         """Begins to listen; nothing outside the main thread."""
         self._flag.unlink(missing_ok=True)
         if threading.current_thread() is threading.main_thread():
+            self._heard, self._hears = os.pipe()
+            self._attendant = threading.Thread(target=self._attend, daemon=True)
+            self._attendant.start()
             self._before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
@@ -45,18 +51,28 @@ class Interrupt:
         """Stops listening."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self._attendant:
+            os.close(self._hears)
+            self._attendant.join()
+            os.close(self._heard)
         self._flag.unlink(missing_ok=True)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        if self.asked:
-            self._stop_at_once()
+        # A signal may come in the middle of anything, an import too: what is done about it is done by a thread.
         self.asked = True
+        os.write(self._hears, b"!")
+
+    def _attend(self) -> None:
+        if not os.read(self._heard, 1):
+            return
         with suppress(OSError):  # on a full disk the workers are stopped at the deadline
             self._flag.touch()
-        self._say("stopping: what is in flight is saved first; Ctrl-C again stops at once")
-        timer = threading.Timer(_DEADLINE_S, self._stop_at_once)
-        timer.daemon = True
-        timer.start()
+        try:
+            self._say("stopping: what is in flight is saved first; Ctrl-C again stops at once")
+        finally:
+            heard, _, _ = select.select([self._heard], [], [], _DEADLINE_S)
+            if not heard or os.read(self._heard, 1):
+                self._stop_at_once()
 
     def _stop_at_once(self) -> None:
         """Ends this process and its workers; what they had in hand is made again next time."""
