@@ -4,6 +4,7 @@ The path isn't part of the key, so that a folder may be renamed. The cache is fo
 read of everything, and what it says is believed only where it agrees with a receipt.
 """
 
+import json
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -108,7 +109,7 @@ class DigestCache:
         if stamp is None:
             return ""
         try:
-            digest = file_digest(Path(path))
+            digest = file_digest(path)
         except OSError:
             return ""
         self._new[stamp] = digest
@@ -117,15 +118,13 @@ class DigestCache:
     def _known(self, stamps: Sequence[Stamp]) -> dict[Stamp, str]:
         """Looks stamps up: those learnt in this run, and those of the file."""
         known: dict[Stamp, str] = {}
-        for start in range(0, len(stamps) if self._trust else 0, _LOOKUP):
-            inodes = [stamp[0] for stamp in stamps[start : start + _LOOKUP]]
-            question = f"SELECT * FROM digests WHERE inode IN ({','.join('?' * len(inodes))})"
+        if self._trust and stamps:
+            inodes = json.dumps([stamp[0] for stamp in stamps])
             try:
-                rows = self.database().execute(question, inodes)
-                known |= {(inode, size, mtime, ctime): digest for inode, size, mtime, ctime, digest in rows}
+                rows = self.database().execute(_KNOWN, [inodes])
+                known = {(inode, size, mtime, ctime): digest for inode, size, mtime, ctime, digest in rows}
             except sqlite3.DatabaseError:
                 self.forget()
-                break
         # What was just read is right where the file is wrong.
         return known | {stamp: self._new[stamp] for stamp in stamps if stamp in self._new}
 
@@ -139,6 +138,8 @@ class DigestCache:
         """
         if self._file is None:
             self._file = sqlite3.connect(self._where(), uri=True)
+            for kept in ("main", "temp"):
+                self._file.execute(f"PRAGMA {kept}.cache_size = -{_PAGES_KIB}")
             self._file.execute(_TABLE)
         return self._file
 
@@ -175,10 +176,12 @@ class DigestCache:
 
 _TABLE = """CREATE TABLE IF NOT EXISTS digests
     (inode INT, size INT, mtime INT, ctime INT, digest TEXT, PRIMARY KEY (inode, size)) WITHOUT ROWID"""
-_HELD = 10_000
+_KNOWN = "SELECT * FROM digests WHERE inode IN (SELECT value FROM json_each(?))"
+_HELD = 2000
 """Digests held in memory before they are written down."""
-_LOOKUP = 500
-"""Stamps looked up at a time: SQLite takes no more than a thousand in one question."""
+_PAGES_KIB = 256
+"""Of a table that SQLite keeps in memory. Tables are gone through in order: more would only be more memory, the more
+the more recordings there are."""
 
 
 def is_whole(folder: Path, receipt: Receipt, cache: DigestCache) -> bool:

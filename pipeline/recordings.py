@@ -3,6 +3,7 @@
 The scan goes through a temporary SQLite database, so that a million recordings take no more memory than a thousand.
 """
 
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -143,8 +144,8 @@ def _check_same_voices(dataset: Dataset, found: sqlite3.Cursor, limit: int | Non
         old += len(ids)
         kept += len(ids) if last is None else sum(item_id <= last for item_id in ids)
         if ids and not common:
-            marks = ",".join("?" * len(ids))
-            common = found.execute(f"SELECT count(*) FROM found WHERE id IN ({marks})", ids).fetchone()[0]
+            among = "SELECT value FROM json_each(?)"
+            common = found.execute(f"SELECT count(*) FROM found WHERE id IN ({among})", [json.dumps(ids)]).fetchone()[0]
         if last is None and common:
             return
     if old and not common:

@@ -169,8 +169,9 @@ def _settings() -> dict[str, Any]:
         "distributed.scheduler.allowed-failures": 0,
         "distributed.worker.daemon": False,
         "distributed.worker.preload": ["pipeline.preload"],
-        # Samples of the last minute: of an hour they would be most of what the client's memory grows by.
+        # Samples of the last minute and a few transitions: more would be most of what the client's memory grows by.
         "distributed.admin.system-monitor.log-length": 120,
+        "distributed.admin.low-level-log-length": 100,
         **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in _ENVIRONMENT.items()},
     }
 

@@ -169,9 +169,9 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def file_digest(path: Path) -> str:
+def file_digest(path: Path | str) -> str:
     """Returns the SHA-256 of a file's content."""
-    with path.open("rb") as file:
+    with open(path, "rb") as file:  # noqa: PTH123 (the interpreter keeps the names that a Path is made of)
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
