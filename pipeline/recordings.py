@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +105,11 @@ def _find(
         done = 0
         for name, rows in _shards(found, total):
             names.discard(name)
-            _write(folder, name, _with_digests(dataset.voices, rows, cache, threads), cache)
-            progress(done := done + len(rows), count)
+            fields: list[_Fields] = []
+            while some := list(islice(rows, _AT_A_TIME)):
+                fields += _with_digests(dataset.voices, some, cache, threads)
+            _write(folder, name, fields, cache)
+            progress(done := done + len(fields), count)
         for name in sorted(names):
             _write(folder, name, [], cache)
     cache.save()
@@ -117,6 +120,8 @@ _FOUND = """CREATE TEMPORARY TABLE found (bits INT, id TEXT, owner TEXT, speaker
     inode INT, size INT, mtime INT, ctime INT, t_inode INT, t_size INT, t_mtime INT, t_ctime INT, told TEXT)"""
 
 _Row = tuple[Any, ...]
+_Fields = tuple[str, ...]
+"""Of a recording, digests included."""
 
 
 def _rows(voices: Path, recordings: Iterator[Recording]) -> Iterator[_Row]:
@@ -160,21 +165,23 @@ def _check_same_voices(dataset: Dataset, found: sqlite3.Cursor, limit: int | Non
         )
 
 
-_JOINED = """SELECT found.*, audio.digest, beside.digest FROM found
+_JOINED = f"""SELECT found.*, audio.digest, beside.digest FROM found
     LEFT JOIN digests AS audio ON audio.inode = found.inode AND audio.size = found.size
         AND audio.mtime = found.mtime AND audio.ctime = found.ctime
     LEFT JOIN digests AS beside ON beside.inode = found.t_inode AND beside.size = found.t_size
         AND beside.mtime = found.t_mtime AND beside.ctime = found.t_ctime
-    ORDER BY bits, id"""
+    ORDER BY bits * ? >> {_BITS}, id"""
+_AT_A_TIME = 128
+"""Recordings whose digests are taken at a time: all that is at hand while they are is ten times what is kept."""
 
 
-def _shards(found: sqlite3.Cursor, total: int) -> Iterator[tuple[str, list[_Row]]]:
-    rows = found.execute(_JOINED)
+def _shards(found: sqlite3.Cursor, total: int) -> Iterator[tuple[str, Iterator[_Row]]]:
+    rows = found.execute(_JOINED, [total])
     for index, group in groupby(rows, key=lambda row: row[0] * total >> _BITS):
-        yield shard_name(index, total), sorted(group, key=lambda row: row[1])
+        yield shard_name(index, total), group
 
 
-def _with_digests(voices: Path, rows: list[_Row], cache: DigestCache, threads: int) -> list[tuple[str, ...]]:
+def _with_digests(voices: Path, rows: list[_Row], cache: DigestCache, threads: int) -> list[_Fields]:
     """Returns the fields of each recording, digests included."""
     new = [(row[1], row[5:9]) for row in rows if row[14] is None and row[5] is not None]
     new += [(row[4], row[9:13]) for row in rows if row[15] is None and row[9] is not None]
@@ -186,7 +193,7 @@ def _with_digests(voices: Path, rows: list[_Row], cache: DigestCache, threads: i
     ]
 
 
-def _write(folder: Path, name: str, fields: list[tuple[str, ...]], cache: DigestCache) -> None:
+def _write(folder: Path, name: str, fields: list[_Fields], cache: DigestCache) -> None:
     """Writes a shard unless it is there and whole."""
     fingerprint = digest_of(fields)
     old = read_receipt(folder, name)
