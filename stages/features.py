@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +31,8 @@ _BLOCK = 1 << 14
 """Rows of the corpus computed with in float64 at a time."""
 _DIRECTIONS = 30
 """Kept of those in which utterances differ most from each other, measured by how they vary within themselves."""
+_VOICE_DIRECTIONS = 50
+"""The same of what the speaker encoder hears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,22 @@ def mfcc_vector(wave: Wave) -> Floats:
 
 
 def load_speaker(source: Source) -> Callable[[Wave], Floats]:
-    """Returns what makes the vector of who speaks, `[256]`, of length 1."""
-    return Resemblyzer(source.device).embed
+    """Returns what makes the mean of what a speaker encoder hears and how the halves differ, `[512]`."""
+    return partial(speaker_vector, Resemblyzer(source.device))
+
+
+def speaker_vector(encoder: Resemblyzer, wave: Wave) -> Floats:
+    """Returns the mean of what a speaker encoder hears in parts of a wave, and how the halves differ: see `pooled`.
+
+    Of the 3 nearest of 746 pieces of LibriSpeech 0.88 were of the same speaker, and 0.83 by the encoder's own vectors:
+    0.92 is all that there was to find.
+
+    Args:
+        encoder: What hears.
+        wave: `[samples]`, at 16 kHz.
+    """
+    heard_PD = encoder.parts(wave)
+    return pooled(heard_PD, np.ones(len(heard_PD), bool))
 
 
 # -------------------------------------------------------------------------------------------------------------- codes
@@ -174,7 +191,7 @@ def pooled(frames_TD: Floats, counts_T: npt.NDArray[np.bool_]) -> Floats:
     return np.concatenate([counted_TD.mean(axis=0), difference_D]).astype(np.float32)
 
 
-def whitened(vectors_ND: Floats) -> Floats:
+def whitened(vectors_ND: Floats, *, directions: int = _DIRECTIONS) -> Floats:
     """Returns what `pooled` gave, such that utterances vary within themselves as much in one direction as in another.
 
     What is said makes the halves of an utterance differ; who says it, and where, doesn't. So the means are centred,
@@ -198,7 +215,7 @@ def whitened(vectors_ND: Floats) -> Floats:
         to_white_DD = scale_D[:, None] * np.linalg.inv(np.linalg.cholesky(within_DD)).T
         between_DD = _covariance(vectors_ND[:, :width], centre_D, np.ones(width))
         _, directions_DD = np.linalg.eigh(to_white_DD.T @ between_DD @ to_white_DD)
-        to_white_DD = to_white_DD @ directions_DD[:, -_DIRECTIONS:]
+        to_white_DD = to_white_DD @ directions_DD[:, -directions:]
         starts = range(0, count, _BLOCK)
         blocks = (vectors_ND[at : at + _BLOCK, :width] - centre_D for at in starts)
         return np.concatenate([(block_BD @ to_white_DD).astype(np.float32) for block_BD in blocks])
@@ -220,7 +237,7 @@ FEATURES: dict[str, Kind] = {
     "speaker": Kind(
         "wave",
         load_speaker,
-        lambda vectors_ND: vectors_ND,
+        partial(whitened, directions=_VOICE_DIRECTIONS),
         lambda _: file_digest(find_weights())[:16],
         on_device=True,
         packages=("librosa", "resemblyzer"),

@@ -2,12 +2,16 @@
 
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from stages.errors import WeightsError
 from stages.records import Wave
+
+if TYPE_CHECKING:
+    import torch
 
 SAMPLE_RATE = 16_000
 """Hz, of what it hears."""
@@ -50,21 +54,36 @@ class Resemblyzer:
 
     def embed(self, wave: Wave) -> npt.NDArray[np.float32]:
         """Returns the mean vector of parts of 1.6 s, `[256]`, of length 1."""
+        import torch
+
+        vectors = torch.nn.functional.normalize(self._hear(wave, self._starts(len(wave))).relu(), dim=1)
+        vector: npt.NDArray[np.float32] = torch.nn.functional.normalize(vectors.mean(0), dim=0).cpu().numpy()
+        return vector
+
+    def parts(self, wave: Wave) -> npt.NDArray[np.float32]:
+        """Returns the last layer's outputs for as few parts of 1.6 s, evenly spaced, as cover the wave, `[parts, 256]`.
+
+        They are what `embed` cuts off at 0.
+        """
+        frames = len(wave) // self._HOP + 1
+        starts = np.linspace(0, max(0, frames - self._FRAMES), -(-frames // self._FRAMES)).round().astype(int)
+        heard: npt.NDArray[np.float32] = self._hear(wave, starts.tolist()).cpu().numpy()
+        return heard
+
+    def _hear(self, wave: Wave, starts: list[int]) -> "torch.Tensor":
+        """Returns the last layer's outputs for parts that begin at these frames, `[parts, 256]`."""
         import librosa
         import torch
 
         loudness = float(np.sqrt(np.mean(np.square(wave, dtype=np.float64))))
         if 0 < loudness < self._LOUDNESS:
             wave = wave * np.float32(self._LOUDNESS / loudness)
-        starts = self._starts(len(wave))
         wave = np.pad(wave, (0, max(0, (starts[-1] + self._FRAMES) * self._HOP - len(wave))))
         mel_TM = librosa.feature.melspectrogram(y=wave, sr=SAMPLE_RATE, n_fft=400, hop_length=self._HOP, n_mels=40).T
         parts = np.stack([mel_TM[start : start + self._FRAMES] for start in starts]).astype(np.float32)
         with torch.inference_mode():
             hidden = self._lstm(torch.from_numpy(parts).to(self._device))[1][0][-1]
-            vectors = torch.nn.functional.normalize(self._linear(hidden).relu(), dim=1)
-            vector: npt.NDArray[np.float32] = torch.nn.functional.normalize(vectors.mean(0), dim=0).cpu().numpy()
-        return vector
+            return self._linear(hidden)
 
     def _starts(self, samples: int) -> list[int]:
         """Returns the first frame of each part; the last part counts if it is three quarters full."""

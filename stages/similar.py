@@ -100,7 +100,7 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
 
     name = "similar"
     needs = "encode"
-    version = 2
+    version = 3
     format = FeatureRows()
     joins = ("hdf5", "metadata")
 
