@@ -83,7 +83,8 @@ class Resemblyzer:
         parts = np.stack([mel_TM[start : start + self._FRAMES] for start in starts]).astype(np.float32)
         with torch.inference_mode():
             hidden = self._lstm(torch.from_numpy(parts).to(self._device))[1][0][-1]
-            return self._linear(hidden)
+            heard: torch.Tensor = self._linear(hidden)
+        return heard
 
     def _starts(self, samples: int) -> list[int]:
         """Returns the first frame of each part; the last part counts if it is three quarters full."""
