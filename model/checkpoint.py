@@ -55,6 +55,8 @@ class Meta:
     """Every symbol of that dataset's phonemes."""
     validation_loss: float | None = None
     """Mean over the validation set, where it was validated at this very step."""
+    loudness_lufs: float | None = None
+    """What the utterances it learnt from were brought to; None where they were as recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ def read_meta(source: Path) -> Meta:
         about = json.loads(read_part(source, "meta"))
         codec = CodecIdentity.from_json(about["codec"])
         symbols, loss = tuple(about["symbols"]), about.get("validation_loss")
-        meta = Meta(about["step"], codec, about["dataset"], symbols, loss)
+        meta = Meta(about["step"], codec, about["dataset"], symbols, loss, about.get("loudness_lufs"))
         found = about["format"]
     except _UNREADABLE as error:
         raise _damaged(source, "meta.json", "a checkpoint's description", error) from error

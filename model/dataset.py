@@ -37,6 +37,7 @@ class Store(Protocol):
 
     codec: CodecIdentity
     fingerprint: str
+    loudness_lufs: float | None
     frames: Int64s
     ids: Sequence[str]
 

@@ -233,7 +233,8 @@ def _speak(
     assert trial.truth is not None
     whole = Sound.read(Clip(trial.truth))
     if system == RESYNTHESIS:
-        whole = _decode(voice, voice.prompt_codes(whole.at(voice.codec.sample_rate)))
+        [codes] = voice.codec.encode([torch.from_numpy(whole.at(voice.codec.sample_rate))])
+        whole = _decode(voice, codes.cpu().numpy())
     return Spoken(whole, whole.cut(start_s))
 
 

@@ -314,17 +314,28 @@ class Synthesizer:
         return phonemes, code
 
     def prompt_codes(self, prompt: Prompt, name: str = "prompt") -> Codes:
-        """Returns the prompt, called `name` in errors, as `[K, P]` codes; raises as `speak` does."""
+        """Returns the prompt, called `name` in errors, as `[K, P]` codes; raises as `speak` does.
+
+        Sound becomes as loud as what the model learnt from was made; codes stay as they are.
+        """
         if isinstance(prompt, str | Path):
             from stages.audio import read_at
 
             prompt = read_at(Path(prompt), self.codec.sample_rate)
         tensor = torch.as_tensor(prompt)
         if tensor.is_floating_point():
-            tensor = self.codec.encode([tensor])[0]
+            tensor = self.codec.encode([self._levelled(tensor)])[0]
         codes_KP: Codes = tensor.cpu().numpy()
         self._check_codes(codes_KP, name)
         return codes_KP
+
+    def _levelled(self, wave: torch.Tensor) -> torch.Tensor:
+        loudness = self.checkpoint.meta.loudness_lufs
+        if loudness is None:
+            return wave
+        from stages.measures import levelled
+
+        return torch.from_numpy(levelled(wave.cpu().numpy(), self.codec.sample_rate, loudness))
 
     def _check_codes(self, codes_KP: Codes, name: str) -> None:
         identity = self.checkpoint.meta.codec

@@ -278,7 +278,8 @@ class Trainer:
         spoken = whole(self._spoken_weights, keep=here)
         if here:
             content, symbols = content_of(self.store, self.config.data), tuple(self.store.symbols)
-            meta = Meta(self.progress.step, self.store.codec, content, symbols, validation_loss)
+            loudness = self.store.loudness_lufs
+            meta = Meta(self.progress.step, self.store.codec, content, symbols, validation_loss, loudness)
             saver.save(Snapshot(spoken, state, self.config, self.tokenizer, meta))
 
     def restore(self, folder: Path) -> None:

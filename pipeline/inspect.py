@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Generic
 
 from pipeline.config import STAGES, PrepConfig, build_stage
-from pipeline.dataset import COMPLETE, RECORDINGS, Dataset, stages_of
+from pipeline.dataset import RECORDINGS, Dataset, stages_of
 from pipeline.lookup import Found, find
 from stages.base import Context, Out, Stage
 from stages.errors import ArtefactError, MissingInputError
 from stages.manifest import (
     CODEC,
+    COMPLETE,
     METADATA,
     OUT,
     Receipt,

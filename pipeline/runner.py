@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.cluster import Cluster, WorkerDiedError
 from pipeline.config import PrepConfig, build_stage
-from pipeline.dataset import COMPLETE, RECORDINGS, REJECTS, Dataset, stages_of
+from pipeline.dataset import RECORDINGS, REJECTS, Dataset, stages_of
 from pipeline.digests import DigestCache
 from pipeline.estimate import Estimate, room_needed
 from pipeline.plan import Sealed, ShardJob, StagePlan, check_fresh, plan_stage
@@ -23,6 +23,7 @@ from stages.base import Context, Stage
 from stages.disk import atomic
 from stages.errors import ArtefactError, MachineError, MissingInputError
 from stages.manifest import (
+    COMPLETE,
     OUT,
     digest_of,
     list_shards,

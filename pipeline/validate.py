@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from pipeline.config import STAGES, stage_class
-from pipeline.dataset import COMPLETE, HEAD, RECORDINGS, Dataset
+from pipeline.dataset import HEAD, RECORDINGS, Dataset
 from pipeline.digests import DigestCache, stamp_of
 from pipeline.recordings import read_recordings
 from stages.errors import ArtefactError
 from stages.manifest import (
+    COMPLETE,
     ITEMS,
     FileSeal,
     Receipt,

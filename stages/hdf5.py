@@ -9,7 +9,7 @@ import numpy as np
 from stages.base import Filtered, Reject, Stage, single
 from stages.config import StageConfig
 from stages.disk import atomic
-from stages.manifest import read_codec
+from stages.manifest import COMPLETE, read_codec, read_sealed
 from stages.records import Encoded
 from stages.store import StoreShards, index_shards, open_store
 
@@ -47,7 +47,9 @@ class Hdf5(Stage[Hdf5Config, Encoded, Encoded]):
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
         """Writes the index, and the `.npy` files where they are wanted."""
-        index = index_shards(folder, shards, read_codec(self.context.dataset))
+        dataset = self.context.dataset
+        cut = read_sealed(dataset / "slice" / COMPLETE).get("parameters", {})  # imported codes were never cut
+        index = index_shards(folder, shards, read_codec(dataset), cut.get("loudness_lufs"))
         return [index, *(_write_npy(folder) if self.config.npy else [])]
 
 

@@ -10,7 +10,6 @@ too fast (`stages.filters`). What was measured is kept with the row, also of wha
 thresholds or the loudness are changed, the cuts are judged anew without reading any audio (`basis`, `revise`).
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -27,7 +26,7 @@ from stages.duplicates import DUPLICATES, write_duplicates
 from stages.errors import WeightsError
 from stages.filters import NEED_AUDIO, SLICE_RULES, THRESHOLD_REASONS, broken, in_other_language
 from stages.manifest import Rows, file_digest
-from stages.measures import measure
+from stages.measures import gain_db, measure
 from stages.records import Segment, Transcript, Utterance, Wave, Word
 from stages.silence import quietest, sound_edges
 
@@ -252,8 +251,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         target, measures = self.config.loudness_lufs, row.measures
         if target is None or measures is None or measures.loudness_lufs is None:
             return 0.0
-        room_db = math.floor(-20_000 * math.log10(measures.peak)) / 1000
-        return min(round(target - measures.loudness_lufs, 3), room_db)
+        return gain_db(measures.loudness_lufs, measures.peak, target)
 
     def _at_quiet_points(self, transcript: Transcript, pieces: Sequence[Segment], limits: cuts.Limits) -> list[Segment]:
         """Moves borders that are near each other, and have no words to be sure of, to where the recording is quietest.

@@ -45,6 +45,7 @@ TEXT_COLUMNS = ("id", "recording", "group", "speaker", "language", "text", "phon
 NUMBER_COLUMNS = ("start_samples", "end_samples", "sample_rate")
 _GAIN = "gain_db"
 """A column that is there only where some cut is made louder or softer."""
+_LOUDNESS = "loudness_lufs"
 _INDEXED = ("id", "group", "speaker", "language")
 INDEX = "index.h5"
 NEIGHBOURS = "neighbours.npz"
@@ -136,6 +137,8 @@ class Store:
             """Digest of the dataset's content."""
             self.symbols: list[str] = json.loads(file.attrs["symbols"])
             """Every symbol of the phonemes, sorted."""
+            self.loudness_lufs: float | None = json.loads(file.attrs.get(_LOUDNESS, "null"))
+            """What the utterances were brought to; None where they are as they were recorded."""
             self.ids: Sequence[str] = Texts.read(file, "id")
             self._groups, self._speakers, self._languages = (Texts.read(file, name) for name in _INDEXED[1:])
             self.frames: Int64s = file["frames"][:]
@@ -312,15 +315,17 @@ def rows_digest(ids: Sequence[str]) -> str:
     return digest_of(list(ids))
 
 
-def index_shards(folder: Path, shards: Sequence[str], codec: CodecIdentity) -> str:
+def index_shards(folder: Path, shards: Sequence[str], codec: CodecIdentity, loudness_lufs: float | None = None) -> str:
     """Writes `index.h5` over a stage's sealed shards, given by name; returns its name."""
     receipts = [read_receipt(folder, shard) for shard in shards]
     fingerprint = digest_of([codec.to_json(), [receipt.digest for receipt in receipts if receipt]])
-    write_index(folder, [f"{shard}.h5" for shard in shards], codec, fingerprint)
+    write_index(folder, [f"{shard}.h5" for shard in shards], codec, fingerprint, loudness_lufs)
     return INDEX
 
 
-def write_index(folder: Path, shards: Sequence[str], codec: CodecIdentity, fingerprint: str) -> None:
+def write_index(
+    folder: Path, shards: Sequence[str], codec: CodecIdentity, fingerprint: str, loudness_lufs: float | None = None
+) -> None:
     """Writes `index.h5` over sealed shards.
 
     Args:
@@ -328,6 +333,7 @@ def write_index(folder: Path, shards: Sequence[str], codec: CodecIdentity, finge
         shards: Their file names, in order.
         codec: What made the codes.
         fingerprint: Digest of the dataset's content.
+        loudness_lufs: What the utterances were brought to; None where they are as they were recorded.
     """
     columns: dict[str, list[str]] = {name: [] for name in _INDEXED}
     numbers: dict[str, list[int]] = {name: [] for name in ("frames", "shard", "first_row", "codes_at")}
@@ -348,8 +354,8 @@ def write_index(folder: Path, shards: Sequence[str], codec: CodecIdentity, finge
             symbols.update("".join(Texts.read(file, "phonemes")))
     with atomic(folder / INDEX) as path, _create(path) as file:
         attributes = {"layout": LAYOUT, "fingerprint": fingerprint, "dtype": dtype.str}
-        lists = {"codec": codec.to_json(), "symbols": sorted(symbols), "shards": list(shards)}
-        file.attrs.update(attributes | {key: json.dumps(value, ensure_ascii=False) for key, value in lists.items()})
+        told = {"codec": codec.to_json(), "symbols": sorted(symbols), "shards": list(shards), _LOUDNESS: loudness_lufs}
+        file.attrs.update(attributes | {key: json.dumps(value, ensure_ascii=False) for key, value in told.items()})
         for column, values in columns.items():
             _put_texts(file, column, values)
         for column, integers in numbers.items():

@@ -14,7 +14,7 @@ SOURCES = {str(path.relative_to(ROOT)): path for package in PACKAGES for path in
 ARROWS = {"stages": {"stages"}, "pipeline": {"pipeline", "stages"}, "model": {"model", "stages"}}
 LEAVES_FOR_MODEL = {
     *("errors", "config", "records", "console", "audio", "codecs", "disk", "dnsmos", "g2p", "languages"),
-    *("lock", "resemblyzer", "store"),
+    *("lock", "measures", "resemblyzer", "store"),
 }
 """Of `stages`, what the model may import: speech and text are treated at synthesis as they were in preparation."""
 

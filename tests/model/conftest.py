@@ -29,6 +29,7 @@ class MemoryStore:
     languages: Sequence[str]
     codec: CodecIdentity = CODEC
     fingerprint: str = "memory"
+    loudness_lufs: float | None = None
     mixtures_fingerprint: str = ""
     neighbours: dict[int, tuple[int, ...]] = field(default_factory=dict)
     mixtures: dict[tuple[Mixture, int], Codes] = field(default_factory=dict)

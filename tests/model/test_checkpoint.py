@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,12 @@ def write(run: Path, config: TrainConfig, steps: list[int]) -> list[Path]:
 
 
 def test_what_is_saved_comes_back(tmp_path: Path, configure: Configure) -> None:
-    (folder,) = write(tmp_path, configure(), [5])
+    snapshot = make_snapshot(configure(), 5)
+    folder = saving.write(tmp_path, replace(snapshot, meta=replace(snapshot.meta, loudness_lufs=-23.0)))
     loaded = checkpoint.load(tmp_path)
     assert loaded.folder == folder
     assert loaded.config == configure()
-    assert loaded.meta == Meta(5, CODEC, "fingerprint", ("a", "ˈ"))
+    assert loaded.meta == Meta(5, CODEC, "fingerprint", ("a", "ˈ"), loudness_lufs=-23.0)
     assert loaded.tokenizer.tokens == TOKENIZER.tokens
     fresh = checkpoint.build(configure(), TOKENIZER, CODEC)
     fresh.initialise(torch.Generator().manual_seed(0))

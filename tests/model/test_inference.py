@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from model.decoding import Decoding
 from model.inference import Synthesizer
 from model.samplers import GREEDY
 from model.trainer import train
-from stages.audio import read, write_wav
+from stages.audio import read, read_at, write_wav
 from stages.codecs import codec_identity
 from stages.errors import AudioError, CodecError, MissingInputError, TextError, UsageError
+from stages.measures import loudness_lufs
 from tests.model.conftest import make_config, make_store
 
 
@@ -55,6 +57,19 @@ def test_it_speaks_from_a_path_a_wave_or_codes(voice: Synthesizer, reference: Pa
         assert speech.duration_s == pytest.approx(speech.codes.shape[1] / 75)
         assert speech.cut == (speech.codes.shape[1] == 37)
         assert speech.language == "en"
+
+
+def test_sound_becomes_as_loud_as_what_was_learnt(voice: Synthesizer, reference: Path) -> None:
+    meta = replace(voice.checkpoint.meta, loudness_lufs=-30.0)
+    levelled = Synthesizer(replace(voice.checkpoint, meta=meta), voice.codec)
+    wave = read_at(reference, 24_000)
+    gain = 10 ** ((-30.0 - loudness_lufs(wave, 24_000)) / 20)
+    expected = voice.prompt_codes(wave * np.float32(gain))
+    assert np.mean(levelled.prompt_codes(reference) == expected) > 0.99
+    assert np.mean(levelled.prompt_codes(wave / 8) == expected) > 0.99
+    assert np.mean(voice.prompt_codes(reference) == expected) < 0.9
+    assert np.array_equal(levelled.prompt_codes(expected), expected)
+    assert levelled.prompt_codes(np.zeros(24_000, np.float32)).shape == (8, 75)
 
 
 def test_one_seed_one_wave(voice: Synthesizer, reference: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from stages import audio
 from stages.manifest import OUT, list_shards, read_lines
 from stages.records import Utterance
+from stages.store import open_store
 from tests.pipeline.conftest import digests, prep
 
 
@@ -70,3 +71,11 @@ def test_of_copies_the_first_by_id_stays(voices: Path, tmp_path: Path) -> None:
     )
     assert unique == to_g2p(doubled, tmp_path / "b", "g2p.unique=true")
     assert first == to_g2p(doubled, tmp_path / "a")
+
+
+def test_the_store_knows_how_loud_its_utterances_were_made(voices: Path, tmp_path: Path) -> None:
+    shared = ("--out", tmp_path, "--scheduler", "sync", "--quiet")
+    assert prep("run", voices, *shared, "--set", "encode.codec=embedded", "--set", "slice.loudness_lufs=-23") == 0
+    assert open_store(tmp_path).loudness_lufs == -23.0
+    assert prep("run", voices, *shared, "--set", "encode.codec=embedded") == 0
+    assert open_store(tmp_path).loudness_lufs is None
