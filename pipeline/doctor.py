@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline import doctor_machine, doctor_weights
 from pipeline.doctor_checks import (
@@ -25,6 +25,9 @@ from pipeline.doctor_checks import (
 from pipeline.schedulers import cores
 from stages import espeak
 from stages.errors import ExitCode, ValleError
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 _TORCHAUDIO = "import torchaudio; print(torchaudio.__version__)"
 _ESPEAK = """
@@ -101,22 +104,36 @@ def _packages(setup: Setup) -> list[Check]:
     return rows + [_package(setup, name, ranges.get(name)) for name in dict.fromkeys(["valle-prep", *names])]
 
 
-def _ranges() -> dict[str, Any]:
-    """Returns the versions that this package asks for, by package."""
+def _asked() -> "list[Requirement]":
+    """Returns what this package asks for, its extras' packages among them."""
     try:
         from packaging.requirements import Requirement
 
-        asked = map(Requirement, metadata.requires("valle-prep") or [])
+        return [Requirement(one) for one in metadata.requires("valle-prep") or []]
     except (ImportError, metadata.PackageNotFoundError):
-        return {}
-    return {one.name: one.specifier for one in asked if not one.marker}
+        return []
+
+
+def _ranges() -> dict[str, Any]:
+    """Returns the versions that this package asks for, by package."""
+    return {one.name: one.specifier for one in _asked() if not one.marker}
+
+
+def _extra_of(name: str) -> str:
+    """Returns the extra that brings a package; "" where none needs to."""
+    markers = [one.marker for one in _asked() if one.name == name and one.marker]
+    extras = metadata.metadata("valle-prep").get_all("Provides-Extra") or [] if markers else []
+    found = (extra for extra in extras if extra != "dev" and any(one.evaluate({"extra": extra}) for one in markers))
+    return next(found, "")
 
 
 def _package(setup: Setup, name: str, wanted: Any) -> Check:
     try:
         found = metadata.version(name)
     except metadata.PackageNotFoundError:
-        return Check(name, "packages", setup.missing(name), "missing", SETUP)
+        extra = _extra_of(name)
+        hint = f"Run `make setup EXTRAS=dev,{extra}`." if extra else SETUP
+        return Check(name, "packages", setup.missing(name), "missing", hint)
     if wanted is not None and not wanted.contains(found, prereleases=True):
         hint = f"It must be {wanted}. {SETUP}"
         return Check(name, "packages", setup.missing(name), found, hint)

@@ -92,6 +92,8 @@ class Setup:
         config = self.config
         names = {*ALWAYS, *PHONEMES, *CODEC_PACKAGES.get(config.encode.codec, ())}
         names |= {*WHISPER, "torchaudio"} if self.hears else set()
+        names |= {"pocketsphinx"} if config.transcribe.times == "pocketsphinx" else set()
+        names |= {"onnxruntime"} if config.slice.dnsmos else set()
         names |= {*FEATURES[config.similar.feature].packages}
         names |= set() if config.similar.approximate_above is None else {"faiss-cpu"}
         names |= {"dask", "distributed"} if self.scheduler != "sync" else set()

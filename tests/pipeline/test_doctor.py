@@ -2,6 +2,7 @@
 
 import json
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,22 @@ def test_a_version_outside_of_what_is_asked_for(tmp_path: Path, monkeypatch: pyt
     [check] = [one for one in doctor.examine(setup(tmp_path)) if one.name == "librosa"]
     assert (check.status, check.value) == ("problem", "0.1")
     assert "0.11" in check.hint
+
+
+def test_a_package_that_an_extra_brings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str, real: Callable[[str], str] = doctor.metadata.version) -> str:
+        if name in {"pocketsphinx", "faiss-cpu", "onnxruntime", "soxr"}:
+            raise doctor.metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(doctor.metadata, "version", version)
+    wanted = ("transcribe.times=pocketsphinx", "similar.approximate_above=1000", "slice.dnsmos=x.onnx")
+    rows = doctor._packages(setup(tmp_path, *wanted))
+    extras = {"pocketsphinx": "dev,align", "faiss-cpu": "dev,faiss", "onnxruntime": "dev,eval"}
+    for name, extra in extras.items():
+        assert row(rows, name) == Check(name, "packages", "problem", "missing", f"Run `make setup EXTRAS={extra}`.")
+    assert row(rows, "soxr").hint == "Run `make setup`."
+    assert not {*extras} & {check.name for check in doctor._packages(setup(tmp_path))}
 
 
 def test_a_probe_that_fails_hangs_or_dies(monkeypatch: pytest.MonkeyPatch) -> None:
