@@ -53,8 +53,8 @@ format: setup ## format the code and mend what the linter can mend
 hdf5: setup ## write the store of an encoded dataset (OUT=dataset)
 	$(BIN)/valle-prep hdf5 --out $(OUT) $(ARGS)
 
-bench: setup ## measure the stages, the runner, the trainer and the decoder (SPEECH=recordings)
-	$(BIN)/python -m pipeline.bench_stages --speech $(SPEECH)
+bench: setup ## measure the stages, the runner, the trainer and the decoder (SPEECH=recordings, MODEL=exported)
+	$(BIN)/python -m pipeline.bench_stages --speech $(SPEECH) $(if $(MODEL),--model $(MODEL))
 	$(BIN)/python -m pipeline.bench
 	$(BIN)/valle bench train $(ARGS)
 	$(BIN)/valle bench decode $(ARGS)

@@ -14,6 +14,8 @@ class Bench:
     """An empty folder, removed afterwards."""
     speech: Path | None
     """A folder of recordings with transcripts; never None for a benchmark that needs it."""
+    model: Path | None = None
+    """What `valle export` wrote, of a model of the embedded codec's codes."""
 
     @property
     def recordings(self) -> Path:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from pipeline.bench_figures import Bench, Figure
 from pipeline.schedulers import cores
 from stages import audio
 from stages.codecs import load_codec
-from stages.features import FEATURES, Source, codes_vector
+from stages.features import FEATURES, Source, codes_vector, read_model
 from stages.nearest import nearest
 from stages.records import Wave
 from stages.resemblyzer import SAMPLE_RATE
@@ -34,8 +35,8 @@ _SQUARE = 4096
 def features(bench: Bench) -> Iterator[Figure]:
     """Yields how many of the three nearest are of the same speaker, by each feature, beside what others use.
 
-    All pieces of a speaker are of one recording here, so that they are let be neighbours; `model` isn't measured, since
-    it needs one.
+    All pieces of a speaker are of one recording here, so that they are let be neighbours. `model` is measured where
+    there is one.
     """
     pieces, speakers = _cut(bench.recordings, _PIECES_OF, most=4)
     raw_ND = np.stack([_raw_mfcc(piece) for piece in pieces])
@@ -44,7 +45,10 @@ def features(bench: Bench) -> Iterator[Figure]:
     yield Figure("  at best: some have less than 4 pieces", best)
     means_ND = (raw_ND - raw_ND.mean(axis=0)) / raw_ND.std(axis=0)
     yield Figure("  standardised means of MFCCs", _precision(means_ND, speakers), "", raw, "raw")
-    for name, load, least in (("mfcc", _of_waves, 0.68), ("codec", _of_codes, None), ("speaker", _of_waves, None)):
+    for name, least in (("mfcc", 0.68), ("codec", None), ("model", None), ("speaker", None)):
+        if name == "model" and bench.model is None:
+            continue
+        load = _of_waves if FEATURES[name].reads == "wave" else partial(_of_codes, model=bench.model)
         found = _precision(load(name, pieces), speakers)
         yield Figure(f"  similar.feature={name}", found, least=least)
         yield Figure("    of what there is to find", found / best, least=0.9 if name == "speaker" else None)
@@ -89,11 +93,11 @@ def _of_waves(name: str, waves: Sequence[Wave]) -> Floats:
     return kind.prepare(np.stack([vector(wave) for wave in waves]))
 
 
-def _of_codes(name: str, waves: Sequence[Wave]) -> Floats:
+def _of_codes(name: str, waves: Sequence[Wave], *, model: Path | None) -> Floats:
     import torch
 
     codec = load_codec("embedded")
-    embeddings_KVD = codec.embeddings().numpy()
+    embeddings_KVD = read_model(Source(Path(), model))[1] if name == "model" else codec.embeddings().numpy()
     vectors = []
     for wave in waves:
         [codes_KT] = codec.encode([torch.from_numpy(audio.resample(wave, SAMPLE_RATE, codec.sample_rate))])

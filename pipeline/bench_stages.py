@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m pipeline.bench_stages", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)}; all of them by default")
     parser.add_argument("--speech", type=Path, help="a folder of recordings with transcripts")
+    parser.add_argument("--model", type=Path, help="what valle export wrote, to measure similar.feature=model")
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.names) - BENCHES.keys())
     if unknown:
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print("  not measured: it needs recordings (--speech FOLDER)", flush=True)
             continue
         with tempfile.TemporaryDirectory() as scratch:
-            for figure in row.measure(Bench(Path(scratch), speech)):
+            for figure in row.measure(Bench(Path(scratch), speech, options.model)):
                 print(f"  {figure.line()}", flush=True)
 
 
