@@ -19,9 +19,7 @@ Axes: L positions, K codebooks, D width, H head width.
 """
 
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -46,6 +44,7 @@ from model.checkpoint import (
     read_weights,
 )
 from model.config import ModelConfig, TrainConfig
+from stages.disk import atomic
 from stages.errors import ArtefactError, MachineError, MissingInputError, UsageError
 
 Format = Literal["safetensors", "hf"]
@@ -144,7 +143,12 @@ def export(source: Path, out: Path, form: Format) -> Model:
     _check_out(out, form)
     model = read_model(source)
     write = {"safetensors": _write_file, "hf": _write_folder}[form]
-    _appear(out, lambda temporary: write(model, temporary))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(out) as temporary:
+            write(model, temporary)
+    except (OSError, SafetensorError) as error:
+        raise MachineError(f"`{out}` can't be written: {error}. Make room (`df`), or name another place.") from error
     return model
 
 
@@ -303,21 +307,3 @@ def _check_llama_config(path: Path, wanted: dict[str, Any]) -> None:
                 f"`{path}` must agree with `{EXPORTED}.json` beside it, but `{key}` is {found.get(key)!r} instead of"
                 f" {wanted[key]!r}. The network of `valle` computes with the latter: undo the change."
             )
-
-
-# ----------------------------------------------------------------------------------------------------------- writing
-
-
-def _appear(out: Path, write: Callable[[Path], None]) -> None:
-    """Lets a file or folder appear whole or not at all."""
-    temporary = out.with_name(f".{os.getpid()}.{out.name}")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        temporary.rename(out)
-    except (OSError, SafetensorError) as error:
-        raise MachineError(f"`{out}` can't be written: {error}. Make room (`df`), or name another place.") from error
-    finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        temporary.unlink(missing_ok=True)

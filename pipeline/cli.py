@@ -122,9 +122,8 @@ def doctor(options: Options) -> None:
     """Show what this machine has of what the configured pipeline needs, and how to get the rest."""
     from pipeline.doctor import examine, result, show
     from pipeline.doctor_checks import Setup
-    from pipeline.session import configuration, device_of, set_logging
+    from pipeline.session import configuration, device_of
 
-    set_logging(verbose=options.verbose)
     device, write = device_of(options.device), not options.dry_run
     setup = Setup(configuration(options), options.out, device, options.scheduler, options.jobs, write)
     checks = examine(setup)
@@ -162,9 +161,7 @@ def import_(
 ) -> None:
     """Make a dataset of codes that another VALL-E pickled."""
     from pipeline.importing import import_codes
-    from pipeline.session import set_logging
 
-    set_logging(verbose=options.verbose)
     raise typer.Exit(import_codes(options, folder, keep_phonemes=keep_phonemes))
 
 
@@ -179,9 +176,7 @@ def decode(
 ) -> None:
     """Turn codes back into sound, to listen to them."""
     from pipeline.decode import decode
-    from pipeline.session import set_logging
 
-    set_logging(verbose=options.verbose)
     made = decode(options, name, target)
     _show(options, made.to_json(), made.describe())
 
@@ -200,10 +195,8 @@ def export(
 ) -> None:
     """Write a dataset in the format of others."""
     from pipeline.dataset import check_audio, open_dataset
-    from pipeline.session import set_logging
     from stages.export import Source, export
 
-    set_logging(verbose=options.verbose)
     dataset = open_dataset(options.out)
     if audio:
         check_audio(dataset)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +41,9 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a command, whose last parameter is `options: Options`, a keyword parameter for each of them."""
 
     def wrapper(*args: Any, **kwargs: Any) -> None:
-        given = {field.name: kwargs.pop(field.name) for field in dataclasses.fields(Options)}
-        command(*args, **kwargs, options=Options(**given))
+        options = Options(**{field.name: kwargs.pop(field.name) for field in dataclasses.fields(Options)})
+        _set_logging(verbose=options.verbose)
+        command(*args, **kwargs, options=options)
 
     hints = get_type_hints(command, include_extras=True)
     own = [p.replace(annotation=hints[p.name]) for p in inspect.signature(command).parameters.values()]
@@ -55,3 +57,20 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
     return wrapper
+
+
+def _set_logging(*, verbose: bool) -> None:
+    """Shows our own warnings, and the libraries' errors but for Dask's; all there is when verbose.
+
+    Some libraries set the levels of their own loggers, so it is the handler that decides.
+    """
+    handler = logging.StreamHandler()
+    if not verbose:
+        handler.addFilter(_is_for_users)
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
+
+
+def _is_for_users(record: logging.LogRecord) -> bool:
+    """Whether a log record is shown: of a worker's death, for one, Dask says more than anybody wants to know."""
+    library_error = record.levelno >= logging.ERROR and not record.name.startswith("distributed")
+    return library_error or record.name.startswith("stages.")

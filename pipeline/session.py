@@ -4,7 +4,6 @@ All problems that can be known beforehand are told at once; nothing is written b
 """
 
 import json
-import logging
 import shutil
 import sys
 import tempfile
@@ -97,7 +96,6 @@ def prepare(
     Returns:
         What the shell is told.
     """
-    set_logging(verbose=options.verbose)
     reporter = Reporter(quiet=options.quiet, as_json=options.as_json)
     stored = stored_config(open_dataset(options.out)).model_dump(mode="json") if retry else {}
     config = load_config(PrepConfig, options.config, [*(options.sets or []), *sets], base=stored)
@@ -294,20 +292,3 @@ def device_of(name: str) -> str:
     if kind not in {"cpu", "cuda"} or (number and not number.isdigit()):
         raise UsageError(f"`--device` must be auto, cpu, cuda or cuda:N, but is `{name}`.")
     return name
-
-
-def set_logging(*, verbose: bool) -> None:
-    """Shows our own warnings, and the libraries' errors but for Dask's; all there is when verbose.
-
-    Some libraries set the levels of their own loggers, so it is the handler that decides.
-    """
-    handler = logging.StreamHandler()
-    if not verbose:
-        handler.addFilter(_is_for_users)
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
-
-
-def _is_for_users(record: logging.LogRecord) -> bool:
-    """Whether a log record is shown: of a worker's death, for one, Dask says more than anybody wants to know."""
-    library_error = record.levelno >= logging.ERROR and not record.name.startswith("distributed")
-    return library_error or record.name.startswith("stages.")

@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, and stay though the power goes."""
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,15 +10,24 @@ from pathlib import Path
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside `path`, which takes its place, synced, when the block ends well."""
+    """Gives a temporary path beside `path`, which takes its place, synced, when the block ends well.
+
+    The block makes a file there, or a folder; a folder takes the place only of an empty one, or of none.
+    """
     temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         yield temporary
-        sync(temporary)
+        if temporary.is_dir():
+            os.sync()  # one call for all the files of it
+        else:
+            sync(temporary)
         temporary.replace(path)
         sync(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        else:
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

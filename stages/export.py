@@ -7,9 +7,7 @@ is needed to write them.
 import gzip
 import io
 import json
-import shutil
 import tarfile
-import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from typing import Any, get_args
 import numpy as np
 
 from stages import audio
+from stages.disk import atomic
 from stages.errors import ArtefactError, MissingInputError, UsageError
 from stages.export_whisperx import count_segments, write_transcripts
 from stages.manifest import METADATA
@@ -256,13 +255,8 @@ def export(kind: str, source: Source, target: Path, *, dry_run: bool = False) ->
     utterances = count_segments(source.dataset) if kind == "whisperx" else len(source.splits)
     if dry_run:
         return utterances
-    temporary = target.absolute().with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        temporary.mkdir(parents=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(target.absolute()) as temporary:
+        temporary.mkdir()
         EXPORTS[kind](source, temporary, target.absolute())
-        if target.exists():
-            target.rmdir()
-        temporary.rename(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return utterances
