@@ -14,7 +14,7 @@ from typing import Any, Self
 from pipeline.attempt import STOP
 from stages.errors import ExitCode
 
-_DEADLINE_S = 13.0
+_DEADLINE_S = 12.0
 """How long what is in flight may take to be saved; then it is left as it is."""
 
 

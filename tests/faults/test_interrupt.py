@@ -105,7 +105,7 @@ def test_twice_stops_at_once(unspoken: Path, reference: dict[str, str], schedule
         run.signal(signal.SIGINT)
         ended = run.end()
         assert ended.code == 130, ended.err
-        assert ended.seconds - asked < 3
+        assert ended.seconds - asked < 8
         assert GO_ON in ended.err
         assert "Traceback" not in ended.err
         assert_alone(run.process.pid)
