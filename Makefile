@@ -15,7 +15,9 @@ BIN := .venv/bin
 # Hundreds of processes begin in the tests: each would compile what it imports, which more than doubles its start.
 unexport PYTHONDONTWRITEBYTECODE
 # In the order of their names the longest files (tests/faults) come first: none is left to run alone at the end.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# One worker more than there are cores, four at most: many tests wait, for a disk, a deadline or another process.
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(shell echo $$(($(CORES) < 3 ? $(CORES) + 1 : 4))) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo digits test faults check format hdf5 bench clean
 

@@ -4,6 +4,7 @@ Knows nothing of Dask; may be killed at any moment and called any number of time
 along the way, so that a kill loses seconds of work and not hours.
 """
 
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -49,8 +50,6 @@ def run_shard(job: ShardJob) -> Receipt:
 
 def make_shard(job: ShardJob, ready: Callable[[], Stage[Any, Any, Any]]) -> Receipt:
     """Makes and commits one shard with the stage that `ready` gives, set up; else as `run_shard`."""
-    from threadpoolctl import threadpool_limits
-
     folder = job.context.dataset / job.stage
     with _one_at_a_time, work(job.context.dataset, job.run):
         attempt = open_attempt(folder, job.shard, job.run)
@@ -62,7 +61,7 @@ def make_shard(job: ShardJob, ready: Callable[[], Stage[Any, Any, Any]]) -> Rece
         carried = read_done(stage, folder, [*job.previous, *parts_of(folder, job.shard)], job.retry)
         fresh = [task for task in tasks if task.fingerprint not in carried and task.basis not in carried]
         # The last digits of a matrix product depend on the number of threads, and the bytes of a dataset must not.
-        with threadpool_limits(1):
+        with _thread_pools(len(sys.modules)).limit(limits=1):
             made = iter(_process_all(stage, folder, job, attempt, fresh))
         done = [_carried_over(stage, task, carried) or next(made) for task in tasks]
         _check_conservation(stage, job, done)
@@ -78,6 +77,14 @@ def _ready_stage(name: str, config: str, context: Context, _revision: str) -> St
     stage = stage_from_json(name, config, context)
     stage.setup()
     return stage
+
+
+@lru_cache(maxsize=1)
+def _thread_pools(_modules: int) -> Any:
+    """Returns what sets the libraries' number of threads; they are looked for again when a module has come since."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _read_items(stage: Stage[Any, Any, Any], job: ShardJob) -> list[Any]:

@@ -98,7 +98,8 @@ def command(
 
 def poison(**settings: object) -> dict[str, object]:
     """Returns the environment that makes g2p slow or deadly; see `poison/sitecustomize.py`."""
-    return {"PYTHONPATH": POISON, **{f"POISON_{name}": value for name, value in settings.items()}}
+    path = os.pathsep.join(filter(None, [str(POISON), os.environ.get("PYTHONPATH")]))
+    return {"PYTHONPATH": path, **{f"POISON_{name}": value for name, value in settings.items()}}
 
 
 def sync(*arguments: object) -> int:

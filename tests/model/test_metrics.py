@@ -3,10 +3,8 @@
 import jiwer
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
-from torchmetrics.functional.text import char_error_rate, word_error_rate
 
 from model.metrics import (
     bootstrap,
@@ -23,8 +21,11 @@ from stages.g2p import phonemize
 WORDS = st.lists(st.sampled_from(["the", "a", "cat", "sat", "on", "mat", "hat", "that"]), min_size=1, max_size=12)
 
 
+@settings(deadline=None)
 @given(WORDS, WORDS)
 def test_rates_are_those_of_jiwer_and_torchmetrics(wanted: list[str], heard: list[str]) -> None:
+    from torchmetrics.functional.text import char_error_rate, word_error_rate
+
     reference, hypothesis = " ".join(wanted), " ".join(heard)
     assert error_rate(wanted, heard) == pytest.approx(jiwer.wer(reference, hypothesis))
     assert error_rate(wanted, heard) == pytest.approx(float(word_error_rate(hypothesis, reference)))
@@ -42,6 +43,8 @@ def test_what_is_not_heard_and_what_is_heard_too_much() -> None:
 
 
 def test_the_interval_is_scipys_and_its_seed_decides() -> None:
+    from scipy import stats
+
     values = np.random.default_rng(1).beta(0.3, 4, 200)
     mine = bootstrap(list(values), seed=3, resamples=4000)
     theirs = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=4000, rng=5).confidence_interval

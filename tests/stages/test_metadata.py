@@ -3,7 +3,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +35,8 @@ def finish(folder: Path, *shards: list[Encoded], **config: object) -> dict:
 
 
 def test_a_row_says_what_the_utterance_is(tmp_path: Path) -> None:
+    import pandas as pd
+
     finish(tmp_path, [encoded()], [], [encoded(id="b.wav", language="de")])
     table = pd.read_parquet(tmp_path / METADATA)
     assert list(table.id) == ["a.wav", "b.wav"]
@@ -60,6 +61,8 @@ def test_the_summary_adds_up(tmp_path: Path) -> None:
 
 
 def test_an_empty_dataset_has_an_empty_table(tmp_path: Path) -> None:
+    import pandas as pd
+
     assert finish(tmp_path, [])["utterances"] == 0
     assert pd.read_parquet(tmp_path / METADATA).empty
 

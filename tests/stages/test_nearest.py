@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics.pairwise import cosine_similarity
 
 from stages import nearest as search
 from stages.errors import UsageError
@@ -16,6 +15,8 @@ def brute_force(
     vectors: np.ndarray, ids: list[str], k: int, scopes: list[str] | None, apart: list[str]
 ) -> list[list[int]]:
     """By sorting all pairs: the reference."""
+    from sklearn.metrics.pairwise import cosine_similarity
+
     cosines = np.round(cosine_similarity(vectors.astype(np.float64)), 6)
     found = []
     for query in range(len(ids)):

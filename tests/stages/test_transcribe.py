@@ -8,7 +8,6 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import pandas
 import pytest
 import soundfile
 from tiny_whisper import build_aligner, build_whisper
@@ -186,6 +185,8 @@ def test_stretches_of_many_recordings_are_heard_together(models, talk, monkeypat
 
 
 def test_who_speaks(models, talk, monkeypatch):
+    import pandas
+
     voices, recordings = talk
     turns = []
 
