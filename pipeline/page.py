@@ -200,6 +200,8 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
         "phonemes": ("Phonemes", _phonemes(found.symbols)),
         "left-out": ("Left out", _left_out(list(found.left_out.values()), found.tallies)),
     }
+    if not found.utterances:
+        sections = {key: sections[key] for key in ("stages", "left-out")}
     body = [_figures(found)]
     body += [f'<section id="{key}"><h2>{name}</h2>{content}</section>' for key, (name, content) in sections.items()]
     nav = [f'<a href="#{key}">{name}</a>' for key, (name, _) in sections.items()]
@@ -207,6 +209,8 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
     data = {"names": names, "codebookSize": max(codebook_size, 1), "utterances": list(utterances)}
     script = (_DATA / "page.js").read_text(encoding="utf-8")
     note = f"{len(utterances):,} of {found.utterances:,}, of all speakers in turn, with their neighbours"
+    if not found.utterances:
+        note = "None: nothing came through, as told above."
     return Template((_DATA / "page.html").read_text(encoding="utf-8")).substitute(
         title=_escaped(title),
         style=(_DATA / "page.css").read_text(encoding="utf-8"),
@@ -255,10 +259,11 @@ def _stages(tallies: Sequence[Tally]) -> str:
         bar = f'<td class="grow"><div class="track">{parts}</div></td>'
         rows.append(f'<tr><td>{one.stage}</td>{bar}{cells}<td class="n">{hours}</td></tr>')
     key = (
-        '<p class="note key">Nothing is lost: pieces = <i></i>outputs + <i class="filtered"></i>filtered'
-        ' + <i class="rejected"></i>rejected</p>'
+        '<p class="note key">Nothing is lost: pieces = <span><i></i>outputs</span> +'
+        ' <span><i class="filtered"></i>filtered</span> + <span><i class="rejected"></i>rejected</span></p>'
     )
-    return f'<div class="card scroll">{key}<table><tr><th>stage</th><th></th>{head}</tr>{"".join(rows)}</table></div>'
+    head = f'<tr><th>stage</th><th class="grow"></th>{head}</tr>'
+    return f'<div class="card scroll">{key}<table>{head}{"".join(rows)}</table></div>'
 
 
 def _part(kind: str, count: float, whole: float) -> str:
@@ -276,10 +281,14 @@ def _shares(shares: Mapping[str, Share], what: str, among: str, seconds: float) 
             f'<tr><td class="name">{_escaped(name)}</td><td class="grow"><div class="track">'
             f'<i style="width:{width:.3f}%"></i></div></td><td class="n">{_length(share.seconds)}</td>'
             f'<td class="n">{100 * share.seconds / max(seconds, 1e-9):.1f} %</td>'
-            f'<td class="n">{share.utterances:,}</td><td class="n">{_escaped(others)}</td></tr>'
+            f'<td class="n">{share.utterances:,}</td><td class="among">{_escaped(others)}</td></tr>'
         )
     columns = ("hours", "share", "utterances", among)
-    head = f"<tr><th>{what}</th><th></th>" + "".join(f'<th class="n">{name}</th>' for name in columns) + "</tr>"
+    head = (
+        f'<tr><th>{what}</th><th class="grow"></th>'
+        + "".join(f'<th class="n">{name}</th>' for name in columns)
+        + "</tr>"
+    )
     return f'<div class="card scroll">{_folded(head, rows)}</div>'
 
 
@@ -305,8 +314,8 @@ def _distributions(values: Mapping[str, Sequence[float]]) -> str:
 
 
 def _histogram(name: str, unit: str, values: Sequence[float]) -> str:
-    if min(values) == max(values):
-        said = f"<b>{_escaped(name)}</b><span>always {values[0]:g} {unit}</span>"
+    if (only := f"{min(values):.4g}") == f"{max(values):.4g}":
+        said = f"<b>{_escaped(name)}</b><span>always {only} {unit}</span>"
         return f'<figure class="card"><figcaption>{said}</figcaption></figure>'
     edges, counts = histogram(values)
     low, median, high = np.quantile(values, (0.05, 0.5, 0.95))
@@ -359,17 +368,20 @@ def _left_out(found: Sequence[LeftOut], tallies: Sequence[Tally]) -> str:
     largest = max(one.count for one in found)
     items = []
     for one in sorted(found, key=lambda one: (order[one.stage], one.kind, -one.count, one.reason)):
+        columns = {"id": "id", "message": "why", "hint": "what to do"}
+        if not any(row["hint"] for row in one.examples):
+            del columns["hint"]
+        head = "".join(f"<th>{name}</th>" for name in columns.values())
         examples = "".join(
-            f"<tr><td><code>{_escaped(row['id'])}</code></td><td>{_escaped(row['message'])}</td>"
-            f"<td>{_escaped(row['hint'])}</td></tr>"
-            for row in one.examples
+            f"<tr>{''.join(f'<td>{_escaped(row[key])}</td>' for key in columns)}</tr>" for row in one.examples
         )
-        of = "all" if one.count == len(one.examples) else f"the first {len(one.examples)} of {one.count:,}"
+        every = one.count == len(one.examples)
+        of = f"all {one.count:,}" if every else f"the first {len(one.examples)} of {one.count:,}"
         items.append(
             f'<li><div class="reason"><span><b>{_escaped(one.reason)}</b><br><span class="note">{one.stage},'
             f' {one.kind}</span></span><span class="n">{one.count:,}</span>'
             f'<div class="track">{_part(one.kind, one.count, largest)}</div></div>'
             f'<details><summary>{of}</summary><div class="scroll"><table class="examples">'
-            f"<tr><th>id</th><th>why</th><th>what to do</th></tr>{examples}</table></div></details></li>"
+            f"<tr>{head}</tr>{examples}</table></div></details></li>"
         )
     return f'<ul class="reasons card">{"".join(items)}</ul>'

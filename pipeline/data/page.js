@@ -20,7 +20,7 @@
   const seconds = (value) => `${value.toFixed(value < 10 ? 2 : 1)} s`;
 
   // Light, dark, or as the system has it.
-  const themes = ["auto", "light", "dark"];
+  const system = matchMedia("(prefers-color-scheme: dark)");
   const remembered = { get: () => { try { return localStorage.getItem("theme"); } catch { return null; } },
     set: (name) => { try { localStorage.setItem("theme", name); } catch { /* a file may not keep anything */ } } };
   const setTheme = (name) => {
@@ -29,15 +29,18 @@
     remembered.set(name);
     if (shown >= 0) draw();
   };
+  // The first step is one that shows: away from what the system has.
+  const themes = () => (system.matches ? ["auto", "light", "dark"] : ["auto", "dark", "light"]);
   const nextTheme = () => {
     const now = document.documentElement.dataset.theme || "auto";
-    setTheme(themes[(themes.indexOf(now) + 1) % themes.length]);
+    setTheme(themes()[(themes().indexOf(now) + 1) % 3]);
   };
 
   // The list.
   let listed = [];
   let shown = -1;
   const before = [];
+  const narrow = matchMedia("(max-width: 52rem)");
   const folded = (text) => text.normalize("NFKC").toLowerCase();
   const haystacks = all.map((one) => folded(`${one.text}\n${one.phonemes}\n${one.id}`));
 
@@ -69,21 +72,43 @@
         make("div", { class: "who" }, make("span", {}, `${one.speaker} · ${one.language}`), make("span", {}, seconds(one.seconds))));
     }));
     $("count").textContent = `${listed.length.toLocaleString("en")} of ${all.length.toLocaleString("en")} utterances`;
+    $("list").scrollTop = 0;
+    if (listed.includes(shown)) reveal($(`u${shown}`));
   };
 
-  // One utterance.
-  let audio = null, head = null, frame = 0;
+  // One utterance; `other` plays a neighbour. One of them is heard at a time.
+  let audio = null, box = null, here = 0, frame = 0;
   const other = new Audio();
+  const mark = (at) => {
+    const length = all[shown].seconds;
+    here = at;
+    box.querySelector(".head").style.left = `${100 * Math.min(at / length, 1)}%`;
+    box.setAttribute("aria-valuenow", at);
+    box.setAttribute("aria-valuetext", `${seconds(at)} of ${seconds(length)}`);
+  };
   const tick = () => {
-    if (!audio || !head) return;
-    head.style.left = `${100 * Math.min(audio.currentTime / all[shown].seconds, 1)}%`;
+    if (!audio || !box) return;
+    mark(audio.currentTime);
     if (!audio.paused) frame = requestAnimationFrame(tick);
   };
   const play = () => {
     if (!audio) return;
-    other.pause();
     if (audio.paused) audio.play().catch(() => {}); else audio.pause();
   };
+  const complain = (event) => {
+    const source = event.target.getAttribute("src");
+    $("complaint").textContent = source.startsWith("data:") ? "This browser can't play it." : `It can't be played: does ${source} still lie beside this page?`;
+  };
+  const label = () => {
+    for (const button of document.querySelectorAll(".neighbours button")) {
+      const plays = !other.paused && other.dataset.id === button.dataset.id;
+      button.textContent = plays ? "■" : "▶";
+      button.title = plays ? "Stop" : "Listen";
+      button.setAttribute("aria-label", `${button.title}: ${button.dataset.id}`);
+    }
+  };
+  for (const name of ["play", "pause", "ended", "error"]) other.addEventListener(name, label);
+  other.addEventListener("error", complain);
 
   const colours = Array.from({ length: 256 }, (_, level) => {
     // Between five points of the map viridis.
@@ -126,39 +151,56 @@
 
   const picture = (one) => {
     if (!one.codes && !one.wave) return [];
-    const idle = one.codes ? `${one.codebooks} codebooks × ${one.frames} frames; point at one to read it, click to go there` : "";
+    const idle = one.codes ? `${one.codebooks} codebooks × ${one.frames} frames; point at one to read it, click or ← → to go there` : "";
     const reading = make("p", { class: "reading" }, idle);
-    head = make("div", { class: "head", style: "left:0" });
     const codes = one.codes ? make("canvas", { class: "codes", role: "img", "aria-label": `Codes: ${one.codebooks} codebooks by ${one.frames} frames` }) : null;
-    const box = make("div", { class: "picture" }, one.wave ? make("canvas", { class: "wave", role: "img", "aria-label": "Waveform" }) : null, codes, head);
+    box = make("div", { class: "picture", role: "slider", tabindex: 0, "aria-label": "Position", "aria-valuemin": 0, "aria-valuemax": one.seconds },
+      one.wave ? make("canvas", { class: "wave", role: "img", "aria-label": "Waveform" }) : null, codes, make("div", { class: "head" }));
     const values = one.codes ? codesOf(one) : null;
-    box.addEventListener("pointermove", (event) => {
-      if (!codes) return;
-      const area = codes.getBoundingClientRect();
-      const x = (event.clientX - area.left) / area.width, y = (event.clientY - area.top) / area.height;
-      if (x < 0 || x >= 1) return;
+    const read = (x, y) => {
+      if (!codes || x < 0 || x >= 1) return;
       const time = Math.floor(x * one.frames), codebook = Math.floor(y * one.codebooks);
       const column = Array.from({ length: one.codebooks }, (_, k) => values[k * one.frames + time]);
       reading.textContent = y < 0 ? `${seconds(x * one.seconds)} · frame ${time}: ${column.join(" ")}`
         : `${seconds(x * one.seconds)} · frame ${time}, codebook ${codebook}: ${column[codebook]}`;
+    };
+    const go = (at) => {
+      if (audio) audio.currentTime = at;
+      mark(at);
+    };
+    const idly = () => { reading.textContent = idle; };
+    box.addEventListener("pointermove", (event) => {
+      const area = (codes || box).getBoundingClientRect();
+      read((event.clientX - area.left) / area.width, (event.clientY - area.top) / area.height);
     });
-    box.addEventListener("pointerleave", () => { reading.textContent = idle; });
+    box.addEventListener("pointerleave", idly);
+    box.addEventListener("blur", idly);
     box.addEventListener("click", (event) => {
       const area = box.getBoundingClientRect();
-      if (audio) { audio.currentTime = ((event.clientX - area.left) / area.width) * one.seconds; tick(); }
+      go(((event.clientX - area.left) / area.width) * one.seconds);
     });
+    box.addEventListener("keydown", (event) => {
+      const step = one.codes ? one.seconds / one.frames : 0.01, last = one.seconds - step;
+      const to = { ArrowLeft: here - step, ArrowRight: here + step, PageDown: here - 1, PageUp: here + 1, Home: 0, End: last }[event.key];
+      if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      const at = Math.min(Math.max(to, 0), last);
+      go(at);
+      read((at + step / 2) / one.seconds, -1);
+    });
+    mark(0);
     return [box, reading];
   };
 
   const neighbour = ([id, score], place) => {
     const index = byId.get(id), one = all[index];
     const track = make("div", { class: "track", title: "cosine" }, make("i", { style: `width:${Math.max(score, 0) * 100}%` }));
-    const listen = one && one.audio ? make("button", { type: "button", title: "Listen", "aria-label": `Listen to ${id}`,
+    const listen = one && one.audio ? make("button", { type: "button", title: "Listen", "aria-label": `Listen: ${id}`, "data-id": id,
       onclick: () => { if (audio) audio.pause(); if (!other.paused && other.dataset.id === id) { other.pause(); return; }
         other.dataset.id = id; other.src = one.audio; other.play().catch(() => {}); } }, "▶") : "";
-    const name = one ? make("a", { href: `#u=${encodeURIComponent(id)}`, title: id }, `${one.speaker} · ${one.text}`)
+    const name = one ? make("a", { href: `#u=${encodeURIComponent(id)}`, title: id }, one.speaker === all[shown].speaker ? one.text : `${one.speaker} · ${one.text}`)
       : make("span", { class: "else id", title: "not on this page" }, id);
-    return make("li", {}, listen || make("span", {}, place < 9 ? String(place + 1) : ""), make("span", { class: "n" }, score.toFixed(3)), track, name);
+    return make("li", {}, make("span", { class: "place" }, place < 9 ? String(place + 1) : ""), listen || make("span"), make("span", { class: "n" }, score.toFixed(3)), track, name);
   };
 
   const reveal = (item) => {
@@ -167,7 +209,7 @@
     else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight;
   };
 
-  const show = (index, { remember = true, scroll = false } = {}) => {
+  const show = (index, { remember = true, named = true, scroll = false } = {}) => {
     if (audio) audio.pause();
     other.pause();
     cancelAnimationFrame(frame);
@@ -179,7 +221,7 @@
     if (item) { item.setAttribute("aria-selected", "true"); reveal(item); }
     $("list").setAttribute("aria-activedescendant", `u${index}`);
     audio = one.audio ? make("audio", { controls: true, preload: "none", src: one.audio }) : null;
-    head = null;
+    box = null;
     const values = Object.entries(one.values).map(([key, value]) => {
       const [label, unit] = data.names[key] || [key, ""];
       return make("div", {}, make("dt", {}, label), make("dd", {}, `${number(value)}${unit ? ` ${unit}` : ""}`));
@@ -187,24 +229,35 @@
     const facts = [["speaker", one.speaker], ["language", one.language]].map(([label, value]) =>
       make("div", {}, make("dt", {}, label), make("dd", {}, value)));
     const near = one.neighbours.map(neighbour);
+    // Each word by itself, as a stress mark would be taken for a place to break the line.
+    const words = one.phonemes.split(" ").flatMap((word) => [make("span", {}, word), " "]);
+    const held = $("detail").contains(document.activeElement);
     $("detail").replaceChildren(
-      make("h3", {}, one.id),
+      make("h3", { class: "id" }, one.id),
       make("p", { class: "text", lang: one.language, dir: "auto" }, one.text),
-      ...(one.phonemes ? [make("p", { class: "phonemes", title: "phonemes" }, one.phonemes)] : []),
+      ...(one.phonemes ? [make("p", { class: "phonemes", title: "phonemes" }, ...words)] : []),
       audio || make("p", { class: "gone" }, one.silent),
+      make("p", { class: "gone", id: "complaint", role: "alert" }),
       ...picture(one),
       make("dl", { class: "values" }, ...facts, ...values),
       ...(near.length ? [make("h3", {}, "sounds most like"), make("ol", { class: "neighbours" }, ...near)] : []));
     $("detail").scrollTop = 0;
-    if (audio) for (const name of ["play", "seeked", "timeupdate"]) audio.addEventListener(name, tick);
+    if (held) $("detail").focus({ preventScroll: true });
+    if (audio) {
+      for (const name of ["play", "seeked", "timeupdate"]) audio.addEventListener(name, tick);
+      audio.addEventListener("play", () => other.pause());
+      audio.addEventListener("error", complain);
+    }
     draw();
     const hash = `#u=${encodeURIComponent(one.id)}`;
-    if (location.hash !== hash && (remember || scroll)) history.replaceState(null, "", hash);
-    if (scroll) $("utterances").scrollIntoView({ behavior: "instant" });
+    if (named && location.hash !== hash) history.replaceState(null, "", hash);
+    if (scroll) $(narrow.matches ? "detail" : "utterances").scrollIntoView();
   };
   const move = (by) => {
-    const at = listed.indexOf(shown), next = at < 0 ? 0 : Math.min(Math.max(at + by, 0), listed.length - 1);
-    if (listed.length) show(listed[next]);
+    const at = listed.indexOf(shown), next = at < 0 && by < Infinity ? 0 : Math.min(Math.max(at + by, 0), listed.length - 1);
+    if (!listed.length) return;
+    show(listed[next]);
+    if (document.activeElement === $("list")) $(`u${shown}`).scrollIntoView({ block: "nearest" });
   };
   const fromHash = () => {
     if (!location.hash.startsWith("#u=")) return false;
@@ -224,11 +277,17 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || $("help").open) return;
     const field = event.target.closest("input, select, textarea");
-    if (field) { if (event.key === "Escape" || (event.key === "Enter" && field === $("search"))) { field.blur(); $("list").focus(); } return; }
+    if (field) {
+      const sought = event.key === "Enter" && field === $("search");
+      if (sought || event.key === "Escape") $("list").focus();
+      if (sought && !listed.includes(shown)) move(0);
+      return;
+    }
     if (event.key === " " && event.target.closest("button, summary, a, audio")) return;
-    if (event.target.id === "list" && event.key.startsWith("Arrow")) {
-      const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-      if (by) { event.preventDefault(); move(by); }
+    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 5, PageUp: -5, End: Infinity, Home: -Infinity }[event.key];
+    if (event.target.id === "list" && (by || event.key === "Enter")) {
+      event.preventDefault();
+      if (by) move(by); else play();
       return;
     }
     if (/^[1-9]$/.test(event.key) && shown >= 0) {
@@ -242,7 +301,7 @@
   $("theme").addEventListener("click", nextTheme);
   $("keys").addEventListener("click", () => $("help").showModal());
   const kept = remembered.get();
-  if (themes.includes(kept)) setTheme(kept);
+  if (themes().includes(kept)) setTheme(kept);
   if (all.length) {
     $("browser").hidden = false;
     fill($("language"), "all languages", tally("language"));
@@ -253,7 +312,8 @@
     $("search").addEventListener("input", refresh);
     window.addEventListener("hashchange", fromHash);
     window.addEventListener("resize", () => { if (shown >= 0) draw(); });
+    system.addEventListener("change", () => { if (shown >= 0) draw(); });
     refresh();
-    if (!fromHash()) show(listed[0], { remember: false });
+    if (!fromHash()) show(listed[0], { remember: false, named: false });
   }
 })();

@@ -4,7 +4,6 @@ import base64
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,10 +16,13 @@ import soundfile
 from pipeline.page import render
 from pipeline.survey import LeftOut, Share, Survey, histogram
 from pipeline.tally import Tally
+from stages import audio
 from stages.store import open_store
+from tests.pipeline.chromium import Chromium
 from tests.pipeline.conftest import prep
 
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">'\"&lt;\u2028"
+TONE = audio.to_flac(np.sin(np.arange(16000, dtype=np.float32)) / 99, 16000)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -60,7 +62,10 @@ def hostile() -> str:
     found.symbols[HOSTILE].update("<&'\"\n\u0303")
     example = {"id": HOSTILE, "message": HOSTILE, "hint": HOSTILE}
     found.left_out["slice", "filtered", HOSTILE] = LeftOut("slice", "filtered", HOSTILE, 1, [example])
-    return render(found, [row], title=HOSTILE, codebook_size=1024)
+    rows = [row, row | {"id": "embedded", "audio": "data:audio/flac;base64," + base64.b64encode(TONE).decode()}]
+    rows += [row | {"id": uid, "audio": f"{uid}.flac", "text": "x" * 400} for uid in ("beside", "lost")]
+    rows[1]["neighbours"], rows[2]["neighbours"] = [["beside", 0.9]], [["embedded", 0.9]]
+    return render(found, rows, title=HOSTILE, codebook_size=1024)
 
 
 def test_nothing_in_a_dataset_becomes_a_part_of_the_page(hostile: str) -> None:
@@ -127,40 +132,119 @@ def test_histograms_count_everything_on_round_edges() -> None:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[str]:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         pytest.skip("no Chromium to look at the page with (`apt-get install chromium`)")
-    yield program
+    browser = Chromium(program, tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
 
 
-def test_a_browser_shows_it(browser: str, hostile: str, tmp_path: Path) -> None:
-    """Whole, in both themes' colours, with an utterance open, and without a complaint."""
-    (tmp_path / "page.html").write_text(hostile, encoding="utf-8")
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
-    options = [*quiet, f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1200,2400", "--hide-scrollbars"]
-    shot = tmp_path / "shot.png"
-    seen = subprocess.run(
-        [
-            browser,
-            "--headless",
-            *options,
-            "--enable-logging=stderr",
-            "--dump-dom",
-            f"--screenshot={shot}",
-            "--virtual-time-budget=2000",
-            f"file://{tmp_path}/page.html",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    assert not [line for line in seen.stderr.splitlines() if "CONSOLE" in line]
-    shown = Elements(seen.stdout)
+@pytest.fixture(scope="module")
+def page(hostile: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The hostile page, and beside it the audio of one utterance, but not that of another."""
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "page.html").write_text(hostile, encoding="utf-8")
+    (folder / "beside.flac").write_bytes(TONE)
+    return folder / "page.html"
+
+
+SHOWN = "document.querySelector('#detail h3').textContent"
+PLAYER = "document.querySelector('#detail audio')"
+
+
+def test_a_browser_shows_it(chromium: Chromium, page: Path) -> None:
+    """Whole, with an utterance open, in the colours of the system as it changes, and without a complaint."""
+    chromium.open(page, width=1200, height=2400)
+    shown = Elements(chromium.evaluate("document.documentElement.outerHTML"))
     assert shown.texts["title"].strip() == HOSTILE.strip(), "and not `taken`"
-    assert "1 of 1 utterances" in seen.stdout
+    assert shown.texts["count"].strip() == "4 of 4 utterances"
     tags = [tag for tag, _ in shown.found]
     assert tags.count("canvas") == 2
     assert tags.count("script") == 2
-    assert shot.stat().st_size > 20_000, "an empty page is smaller"
+    assert len(chromium.picture()) > 20_000, "an empty page is smaller"
+    wave = "document.querySelector('.wave').toDataURL()"
+    light = chromium.evaluate(wave)
+    chromium.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    chromium.wait(f"{wave} !== {light!r}")
+    chromium.call("Emulation.setEmulatedMedia", features=[])
+    assert not chromium.complaints
+
+
+def test_a_browser_plays_what_is_embedded_and_what_lies_beside(chromium: Chromium, page: Path) -> None:
+    chromium.open(page, width=1200)
+    assert chromium.evaluate(f"{PLAYER}") is None, "there is nothing to hear of the first"
+    for uid in ("embedded", "beside"):
+        chromium.press("j")
+        assert chromium.evaluate(SHOWN) == uid
+        chromium.press(" ")
+        chromium.wait(f"{PLAYER}.currentTime > 0.1 || {PLAYER}.error")
+        assert chromium.evaluate(f"[{PLAYER}.error, {PLAYER}.duration]") == [None, 1]
+        assert chromium.evaluate("parseFloat(document.querySelector('.head').style.left)") > 5, "its line moves along"
+        chromium.press(" ")
+        assert chromium.evaluate(f"{PLAYER}.paused")
+    assert not chromium.complaints
+    chromium.press("j", " ")
+    chromium.wait("document.querySelector('#complaint').textContent.includes('lost.flac')")
+
+
+def test_a_browser_needs_no_mouse(chromium: Chromium, page: Path) -> None:
+    chromium.open(page, width=1200)
+    chromium.press("j")
+    reached = []
+    # Of the element with the focus: what it is, and whether both it and a line around it are seen.
+    focus = """(() => {
+      const at = document.activeElement, style = getComputedStyle(at), box = at.getBoundingClientRect();
+      const y = Math.min(box.top + Math.min(box.height / 2, 20), innerHeight - 1);
+      const ring = at.matches("audio") || (style.outlineStyle === "solid" && parseFloat(style.outlineWidth) >= 2);
+      const over = document.elementFromPoint(box.left + box.width / 2, y);
+      return [at.id || at.className || at.tagName, ring && at.contains(over)];
+    })()"""
+    chromium.evaluate("getSelection().setBaseAndExtent(document.body, 0, document.body, 0)")
+    while True:
+        chromium.press("Tab")
+        name, seen = chromium.evaluate(focus)
+        if name == "BODY":
+            break
+        assert seen, f"{name} has the focus, and that isn't seen"
+        reached.append(name)
+        assert len(reached) < 99
+    sections = ["A"] * 7
+    choice = ["search", "language", "speaker", "order", "list"]
+    player = ["AUDIO"] * reached.count("AUDIO")
+    neighbours = ["BUTTON", "A"]
+    assert player
+    assert reached == ["skip", *sections, "theme", "keys", "SUMMARY", *choice, *player, "picture", *neighbours]
+    for keys, shown in {
+        ("/", *"beside", "Enter"): "beside",
+        ("Home",): "beside",
+        ("/", *["Backspace"] * 6, "Escape", "Home"): HOSTILE.strip(),
+        ("End",): "lost",
+        ("ArrowUp",): "beside",
+        ("1",): "embedded",
+        ("b",): "beside",
+    }.items():
+        chromium.press(*keys)
+        assert chromium.evaluate(SHOWN).strip() == shown, keys
+    chromium.evaluate("document.querySelector('.neighbours a').focus()")
+    chromium.press("Enter")
+    chromium.wait(f"{SHOWN} === 'embedded'")
+    assert chromium.evaluate("document.activeElement.id") == "detail", "and not at the top of the page again"
+    chromium.evaluate("document.querySelector('.picture').focus()")
+    chromium.press("ArrowRight", "ArrowRight")
+    assert chromium.evaluate("document.querySelector('.reading').textContent") == "0.03 s · frame 2: 2 77"
+    chromium.press("?", "Escape")
+    assert chromium.evaluate("document.activeElement.className") == "picture"
+    assert not chromium.complaints
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_a_narrow_window_scrolls_down_alone(chromium: Chromium, page: Path, width: int) -> None:
+    chromium.open(page, width=width)
+    chromium.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    for _ in range(4):
+        assert chromium.evaluate("document.documentElement.scrollWidth") == width
+        chromium.press("j")
+    assert chromium.evaluate("document.querySelector('.examples td').offsetWidth") > width / 2, "an id can be read"
+    assert chromium.evaluate("document.querySelector('nav').offsetHeight") > 0
