@@ -71,7 +71,7 @@ class Chromium:
         """Waits until an expression is true."""
         end = time.monotonic() + _PATIENCE_S
         while not self.evaluate(script):
-            assert time.monotonic() < end, f"never true: {script}"
+            assert time.monotonic() < end, f"never true: {script[:200]}"
             time.sleep(0.01)
 
     def open(self, page: Path, *, width: int, height: int = 800) -> None:

@@ -22,7 +22,7 @@ from tests.pipeline.chromium import Chromium
 from tests.pipeline.conftest import prep
 
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">'\"&lt;\u2028"
-TONE = audio.to_flac(np.sin(np.arange(16000, dtype=np.float32)) / 99, 16000)
+TONE = audio.to_flac(np.sin(np.arange(32000, dtype=np.float32)) / 99, 8000)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -52,7 +52,7 @@ def data_of(page: str) -> dict[str, Any]:
 def hostile() -> str:
     """The page of a dataset in which every name and text is an attack."""
     codes = base64.b64encode(np.arange(150, dtype="<u2").tobytes()).decode()
-    row = {"id": HOSTILE, "speaker": HOSTILE, "language": HOSTILE, "text": HOSTILE, "phonemes": HOSTILE, "seconds": 1.0}
+    row = {"id": HOSTILE, "speaker": HOSTILE, "language": HOSTILE, "text": HOSTILE, "phonemes": HOSTILE, "seconds": 4.0}
     row |= {"values": {"seconds": 1.0, HOSTILE: 2.0}, "audio": "", "silent": HOSTILE, "neighbours": [[HOSTILE, 0.5]]}
     row |= {"wave": base64.b64encode(bytes(range(240))).decode(), "codes": codes, "codebooks": 2, "frames": 75}
     found = Survey("encode", HOSTILE, [Tally("slice", inputs=2, pieces=2, outputs=1)])
@@ -180,8 +180,8 @@ def test_a_browser_plays_what_is_embedded_and_what_lies_beside(chromium: Chromiu
         assert chromium.evaluate(SHOWN) == uid
         chromium.press(" ")
         chromium.wait(f"{PLAYER}.currentTime > 0.1 || {PLAYER}.error")
-        assert chromium.evaluate(f"[{PLAYER}.error, {PLAYER}.duration]") == [None, 1]
-        assert chromium.evaluate("parseFloat(document.querySelector('.head').style.left)") > 5, "its line moves along"
+        assert chromium.evaluate(f"[{PLAYER}.error, {PLAYER}.duration]") == [None, 4]
+        chromium.wait("parseFloat(document.querySelector('.head').style.left) > 2")
         chromium.press(" ")
         assert chromium.evaluate(f"{PLAYER}.paused")
     assert not chromium.complaints
@@ -233,7 +233,7 @@ def test_a_browser_needs_no_mouse(chromium: Chromium, page: Path) -> None:
     assert chromium.evaluate("document.activeElement.id") == "detail", "and not at the top of the page again"
     chromium.evaluate("document.querySelector('.picture').focus()")
     chromium.press("ArrowRight", "ArrowRight")
-    assert chromium.evaluate("document.querySelector('.reading').textContent") == "0.03 s · frame 2: 2 77"
+    assert chromium.evaluate("document.querySelector('.reading').textContent") == "0.13 s · frame 2: 2 77"
     chromium.press("?", "Escape")
     assert chromium.evaluate("document.activeElement.className") == "picture"
     assert not chromium.complaints
