@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -120,6 +121,15 @@ def test_an_unfinished_dataset_and_lost_recordings_have_a_page_too(
     [*shown] = data_of((copy / "report.html").read_text(encoding="utf-8"))["utterances"]
     assert {(one["audio"], one["codes"]) for one in shown} == {("", "")}
     assert "gone or has changed" in shown[0]["silent"]
+
+
+def test_a_dataset_that_left_everything_out_says_so_and_no_more() -> None:
+    found = Survey("encode", "", [Tally("slice", inputs=1, pieces=1, filtered=Counter(TooShort=1))])
+    found.left_out["slice", "filtered", "TooShort"] = LeftOut("slice", "filtered", "TooShort", 1)
+    page = Elements(render(found, [], title="empty", codebook_size=1))
+    sections = [attributes["id"] for tag, attributes in page.found if tag == "section"]
+    assert sections == ["stages", "left-out", "utterances"]
+    assert [attributes["href"] for tag, attributes in page.found if tag == "a"][1:] == [f"#{key}" for key in sections]
 
 
 def test_histograms_count_everything_on_round_edges() -> None:
