@@ -1,6 +1,7 @@
 """Neural audio codecs: the protocol and the table.
 
-To add a codec: write a class with `identify` and `load` beside the methods of `Codec`, and give it a row in `CODECS`.
+To add a codec: write a class with `identify`, `load` and `tables` beside the methods of `Codec`, and give it a row in
+`CODECS`.
 
 Axes: B batch, K codebooks, T frames, L samples, V codebook size, D width of a codebook's vectors.
 """
@@ -10,6 +11,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
 
 from stages.codec import Codec, identity_of
 from stages.errors import UsageError
@@ -29,7 +33,9 @@ from stages.weights import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["CODECS", "Codec", "codec_identity", "identity_of", "load_codec"]
+__all__ = ["CODECS", "Codec", "codec_embeddings", "codec_identity", "identity_of", "load_codec"]
+
+Floats = npt.NDArray[np.float32]
 
 
 def load_codec(
@@ -74,6 +80,14 @@ def codec_identity(name: str, weights: str | Path | None = None, *, sample_rate:
     return _row(name).identify(weights, sample_rate)
 
 
+def codec_embeddings(name: str, weights: str | Path | None = None, *, sample_rate: int | None = None) -> Floats:
+    """Returns the embeddings of what `load_codec` would load, `[K, codebook_size, D]`; arguments and errors as there.
+
+    Those of `embedded` are read without PyTorch, which a client that only hands out the work has no other need of.
+    """
+    return _row(name).tables(weights, sample_rate)
+
+
 class EncodecCodec(NetworkCodec):
     """EnCodec, the causal 24 kHz model at 6 kbps: 8 codebooks of 1024 at 75 Hz.
 
@@ -93,6 +107,11 @@ class EncodecCodec(NetworkCodec):
     def load(cls, weights: str | Path | None, device: str, sample_rate: int | None) -> Self:
         """Loads the model from its state dict."""
         return cls(encodec_model(find_encodec(weights)), cls.identify(weights, sample_rate), device)
+
+    @classmethod
+    def tables(cls, weights: str | Path | None, sample_rate: int | None) -> Floats:
+        """Returns the embeddings of the model that `load` loads."""
+        return cls.load(weights, "cpu", sample_rate).embeddings().numpy()
 
     def embeddings(self) -> "Tensor":
         """As `Codec.embeddings`; D = 128."""
@@ -170,6 +189,11 @@ class DacCodec(NetworkCodec):
         model = dac_model(find_dac(weights, sample_rate))
         return cls(model, cls.identify(weights, sample_rate), device)
 
+    @classmethod
+    def tables(cls, weights: str | Path | None, sample_rate: int | None) -> Floats:
+        """Returns the embeddings of the model that `load` loads."""
+        return cls.load(weights, "cpu", sample_rate).embeddings().numpy()
+
     def embeddings(self) -> "Tensor":
         """As `Codec.embeddings`; D is the width of the decoder's input (1024 in the published models)."""
         import torch
@@ -208,15 +232,25 @@ class _Embedded:
 
         return EmbeddedCodec.load(Path(weights) if weights else None, device)
 
+    @staticmethod
+    def tables(weights: str | Path | None, sample_rate: int | None) -> Floats:  # noqa: ARG004
+        """Returns the embeddings of the packaged weights, or of others of the same kind."""
+        from stages.embedded import EmbeddedCodec
+
+        return EmbeddedCodec.tables(Path(weights) if weights else None)
+
 
 class _Row(Protocol):
-    """What the table holds: how to identify and to load a codec. Arguments as in `load_codec`."""
+    """What the table holds: how to identify and to load a codec or its embeddings. Arguments as in `load_codec`."""
 
     def identify(self, weights: str | Path | None, sample_rate: int | None) -> CodecIdentity:
         """Returns the codec's identity without loading the weights."""
 
     def load(self, weights: str | Path | None, device: str, sample_rate: int | None) -> Codec:
         """Loads the codec."""
+
+    def tables(self, weights: str | Path | None, sample_rate: int | None) -> Floats:
+        """Returns the codec's embeddings."""
 
 
 CODECS: dict[str, _Row] = {"encodec": EncodecCodec, "vocos": VocosCodec, "dac": DacCodec, "embedded": _Embedded}

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
+import numpy as np
+import numpy.typing as npt
+
 from stages.codec import check_codes, check_waves
 from stages.errors import WeightsError
 from stages.records import CodecIdentity
@@ -127,6 +130,22 @@ class EmbeddedCodec:
         except (OSError, SafetensorError, ValueError) as error:
             raise WeightsError(_unreadable(path, error)) from error
         return CodecIdentity(cls.name, SAMPLE_RATE, cls.frame_rate, num_codebooks, size, revision_of(path))
+
+    @staticmethod
+    def tables(weights: Path | None = None) -> npt.NDArray[np.float32]:
+        """Returns what `embeddings` of the packaged weights, or of others of the same kind, gives, without PyTorch.
+
+        Raises:
+            WeightsError: if the file is missing or isn't such weights.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        path = weights or WEIGHTS
+        try:
+            with safe_open(path, framework="numpy") as file:
+                return np.asarray(file.get_tensor("codebooks_KVM"), np.float32)
+        except (OSError, SafetensorError, ValueError) as error:
+            raise WeightsError(_unreadable(path, error)) from error
 
     @classmethod
     def load(cls, weights: Path | None = None, device: str = "cpu") -> Self:

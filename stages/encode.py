@@ -11,7 +11,7 @@ from pydantic import ValidationInfo, field_validator
 
 from stages import audio
 from stages.base import Filtered, Reject, Stage, guarded, single
-from stages.codecs import Codec, codec_identity, identity_of, load_codec
+from stages.codecs import Codec, codec_embeddings, codec_identity, load_codec
 from stages.config import StageConfig, runtime
 from stages.disk import atomic, write_text
 from stages.errors import WeightsError
@@ -83,11 +83,6 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
     def _sample_rate(self) -> int | None:
         return DAC_RATES[self.config.dac_model] if self.config.codec == "dac" else None
 
-    def _load(self, device: str) -> Codec:
-        config = self.config
-        rate = self._sample_rate
-        return load_codec(config.codec, config.weights, device, sample_rate=rate, precision=config.precision)
-
     def revision(self) -> str:
         """Returns the short hash of the weights."""
         return self.identity.revision
@@ -102,7 +97,9 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
 
     def setup(self) -> None:
         """Loads the codec."""
-        self._codec = self._load(self.context.device)
+        config, rate = self.config, self._sample_rate
+        device, precision = self.context.device, config.precision
+        self._codec = load_codec(config.codec, config.weights, device, sample_rate=rate, precision=precision)
 
     def process(self, items: Sequence[Utterance]) -> list[list[Encoded | Filtered | Reject]]:
         """Encodes the utterances; one whose cut can't be read is rejected as `UnreadableAudio`."""
@@ -129,10 +126,11 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:  # noqa: ARG002
         """Writes the identity and the embeddings of the codec."""
-        codec = self._load("cpu")
-        write_text(folder / CODEC, to_line(identity_of(codec).to_json()) + "\n")
+        config = self.config
+        write_text(folder / CODEC, to_line(self.identity.to_json()) + "\n")
+        embeddings_KVD = codec_embeddings(config.codec, config.weights, sample_rate=self._sample_rate)
         with atomic(folder / EMBEDDINGS) as path, path.open("wb") as file:
-            np.save(file, codec.embeddings().numpy(), allow_pickle=False)
+            np.save(file, embeddings_KVD, allow_pickle=False)
         return [CODEC, EMBEDDINGS]
 
 

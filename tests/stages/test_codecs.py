@@ -4,13 +4,14 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stages import audio, network_codec, weights
-from stages.codecs import CODECS, Codec, codec_identity, identity_of, load_codec
+from stages.codecs import CODECS, Codec, codec_embeddings, codec_identity, identity_of, load_codec
 from stages.errors import AudioError, CodecError, UsageError, WeightsError
 from stages.network_codec import Precision, causal_batches, equal_batches
 from tests.stages.genuine_codecs import save_all
@@ -108,6 +109,12 @@ def test_the_identity_is_known_without_loading(codec: Codec, saved: dict[str, Pa
     identity.require(replace(identity, name="another decoder"), "dataset")
     with pytest.raises(CodecError, match=r"`dataset`.*`codebook_size` must be .*`revision` must be"):
         identity.require(replace(identity, codebook_size=7, revision="0"), "dataset")
+
+
+def test_the_embeddings_are_read_alone(codec: Codec, saved: dict[str, Path]) -> None:
+    tables_KVD = codec_embeddings(codec.name, saved.get(codec.name))
+    assert tables_KVD.dtype == np.float32
+    assert (tables_KVD == codec.embeddings().numpy()).all()
 
 
 def test_embeddings_sum_to_the_quantised_frame(loaded: dict[str, Codec]) -> None:

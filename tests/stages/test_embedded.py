@@ -1,8 +1,10 @@
 import json
 import math
+import subprocess
+import sys
+from pathlib import Path
 from statistics import fmean
 
-import librosa
 import pytest
 import torch
 from hypothesis import given, settings
@@ -34,7 +36,17 @@ def test_sizes(codec):
     assert WEIGHTS.stat().st_size <= 8_000_000
 
 
+def test_sizes_and_embeddings_need_no_torch():
+    """Of all that a client does while workers encode."""
+    asked = 'codec_identity("embedded"); codec_embeddings("embedded"); print("torch" in sys.modules)'
+    line = [sys.executable, "-c", f"import sys; from stages.codecs import codec_embeddings, codec_identity; {asked}"]
+    root = Path(__file__).parents[2]
+    assert subprocess.run(line, capture_output=True, check=True, text=True, cwd=root).stdout == "False\n"
+
+
 def test_mel_filters_are_librosas():
+    import librosa
+
     expected = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=WINDOW, n_mels=NUM_MELS)
     torch.testing.assert_close(mel_filters(), torch.from_numpy(expected), atol=1e-7, rtol=1e-5)
 
