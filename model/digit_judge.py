@@ -1,11 +1,12 @@
-"""Names the spoken digit in a recording: the judge of `model.digits`, taught by real recordings alone."""
+"""The judges of `model.digits`, taught by real recordings alone: what digit is said, and in whose voice."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from model.judges import Vector, similarity
 from stages.records import Wave
 
 SAMPLE_RATE = 8000
@@ -71,3 +72,35 @@ class DigitJudge:
     def hear(self, wave: Wave) -> str:
         """Returns the digit that is said in a wave at 8 kHz."""
         return str(self._machine.predict(features(wave)[None])[0])
+
+
+class VoiceJudge:
+    """Tells whose voice a speaker encoder's vector is nearest to, among the speakers that it was taught.
+
+    A speaker's vectors differ by what is said: the directions in which they do count for less.
+
+    Source: within-class covariance normalisation (Hatch, Kajarekar, Stolcke, "Within-class covariance normalization for
+    SVM-based speaker recognition", Interspeech 2006), each speaker a class. The covariance is drawn towards a multiple
+    of the unit matrix by D / (D + N), as few vectors don't tell it.
+    """
+
+    def __init__(self, to_white_DD: Vector, means: dict[str, Vector]) -> None:
+        self._to_white_DD = to_white_DD
+        self._means = means
+
+    @classmethod
+    def fit(cls, vectors: Mapping[str, Sequence[Vector]]) -> Self:
+        """Learns from each speaker's vectors, `[D]` of length 1; two or more of each."""
+        classes = {speaker: np.stack(found).astype(np.float64) for speaker, found in vectors.items()}
+        within_DD = np.mean([np.cov(found_ND.T) for found_ND in classes.values()], axis=0)
+        width, count = len(within_DD), sum(map(len, classes.values()))
+        drawn, level = width / (width + count), np.trace(within_DD) / width or 1.0
+        within_DD = (1 - drawn) * within_DD + drawn * level * np.eye(width)
+        to_white_DD = np.linalg.inv(np.linalg.cholesky(within_DD)).T
+        means = {speaker: found_ND.mean(axis=0) @ to_white_DD for speaker, found_ND in classes.items()}
+        return cls(to_white_DD, {speaker: mean_D / np.linalg.norm(mean_D) for speaker, mean_D in means.items()})
+
+    def hear(self, vector: Vector) -> str:
+        """Returns whose voice a vector is of."""
+        white_D = vector @ self._to_white_DD
+        return max(self._means, key=lambda speaker: similarity(white_D, self._means[speaker]))

@@ -11,8 +11,8 @@
 * The digit's judge is taught by the recordings of the training split alone: it never hears the codec or synthesised
   speech while it learns.
 * The voice is that of the prompt's speaker if its vector is nearer to the mean vector of that speaker's recordings
-  than to those of all the others. The means are of recordings of the training split; a second share is by the means of
-  what the codec makes of the same recordings, as SIM-r is beside SIM-o.
+  than to those of all the others. The means are of recordings of the training split, which also tell the judge in which
+  directions the vectors of one speaker differ; a second share, `plain`, does without that.
 * The rows above the model's are the judges' own ceiling: held-out recordings, and what the codec makes of them.
 """
 
@@ -30,7 +30,7 @@ import numpy as np
 import torch
 
 from model.decoding import Decoding
-from model.digit_judge import SAMPLE_RATE, DigitJudge
+from model.digit_judge import SAMPLE_RATE, DigitJudge, VoiceJudge
 from model.evaluate import Sound
 from model.judges import SAMPLE_RATE as VOICE_RATE
 from model.judges import Vector, similarity
@@ -57,7 +57,7 @@ Decode = Callable[[torch.Tensor], Sound]
 """From codes `[K, T]` to what they sound like."""
 
 _ENROLLED = 60
-"""Recordings of a speaker whose mean is the speaker's voice."""
+"""Recordings of a speaker that teach the judge the speaker's voice."""
 _PROMPTS = 2
 """Recordings that make a prompt: one digit is shorter than what the model may be given."""
 
@@ -78,36 +78,34 @@ class Judged:
     seconds: float
     """Length."""
     nearest: str
-    """Whose recordings it is nearest to."""
-    nearest_codec: str
-    """To whose recordings, as the codec gives them back."""
+    """Whose recordings it is nearest to, as the judge of voices hears them."""
+    nearest_plain: str
+    """To whose, by the speaker encoder's vectors as they are."""
     prompt: tuple[str, ...] = ()
     """Ids of the recordings that were the prompt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """Who names the digit, and the voices to choose among."""
+    """Who names the digit and the voice."""
 
     digit: DigitJudge
-    voice: Resemblyzer
+    encoder: Resemblyzer
+    """Makes a voice's vector."""
+    voice: VoiceJudge
     means: dict[str, Vector]
-    """Of each speaker's recordings, of length 1."""
-    codec_means: dict[str, Vector]
-    """Of the same recordings, as the codec gives them back."""
+    """Of each speaker's vectors, of length 1."""
 
     def judge(self, row: str, speaker: str, digit: str, sound: Sound, prompt: tuple[str, ...] = ()) -> Judged:
         """Judges what a row of the table says."""
-        vector = self.voice.embed(sound.at(VOICE_RATE))
-        near, near_codec = (
-            {name: similarity(vector, mean) for name, mean in means.items()} for means in (self.means, self.codec_means)
-        )
+        vector = self.encoder.embed(sound.at(VOICE_RATE))
+        near = {name: similarity(vector, mean) for name, mean in self.means.items()}
         return Judged(
             *(row, speaker, digit, self.digit.hear(sound.at(SAMPLE_RATE)), near[speaker]),
             other=max(value for name, value in near.items() if name != speaker),
             seconds=len(sound.wave) / sound.rate,
-            nearest=max(near, key=near.__getitem__),
-            nearest_codec=max(near_codec, key=near_codec.__getitem__),
+            nearest=self.voice.hear(vector),
+            nearest_plain=max(near, key=near.__getitem__),
             prompt=prompt,
         )
 
@@ -172,30 +170,24 @@ class Corpus:
         return [int(index) for index in rng.permutation(others)[:_PROMPTS]]
 
 
-def teach(corpus: Corpus, decode: Decode) -> Judges:
+def teach(corpus: Corpus) -> Judges:
     """Teaches the judges with the training split.
 
     Raises:
         WeightsError: if the package that holds the speaker encoder isn't installed.
     """
-    voice = Resemblyzer()
+    encoder = Resemblyzer()
     waves, said = [], []
-    plain: dict[str, list[Vector]] = {speaker: [] for speaker in corpus.speakers}
-    coded: dict[str, list[Vector]] = {speaker: [] for speaker in corpus.speakers}
+    vectors: dict[str, list[Vector]] = {speaker: [] for speaker in corpus.speakers}
     for index in np.random.default_rng(0).permutation(corpus.training).tolist():
         row, sound = corpus.rows[index], corpus.sound(index)
         waves.append(sound.at(SAMPLE_RATE))
         said.append(row.text)
-        if len(plain[row.speaker]) < _ENROLLED:
-            plain[row.speaker].append(voice.embed(sound.at(VOICE_RATE)))
-            coded[row.speaker].append(voice.embed(decode(corpus.codes(index)).at(VOICE_RATE)))
-    return Judges(DigitJudge.fit(waves, said), voice, _means(plain), _means(coded))
-
-
-def _means(vectors: dict[str, list[Vector]]) -> dict[str, Vector]:
-    """Returns each speaker's mean vector, of length 1."""
+        if len(vectors[row.speaker]) < _ENROLLED:
+            vectors[row.speaker].append(encoder.embed(sound.at(VOICE_RATE)))
     means = {speaker: np.mean(found, axis=0) for speaker, found in vectors.items()}
-    return {speaker: mean / np.linalg.norm(mean) for speaker, mean in means.items()}
+    means = {speaker: mean / np.linalg.norm(mean) for speaker, mean in means.items()}
+    return Judges(DigitJudge.fit(waves, said), encoder, VoiceJudge.fit(vectors), means)
 
 
 def real_rows(corpus: Corpus, judges: Judges, decode: Decode) -> list[Judged]:
@@ -240,7 +232,7 @@ def summarise(rows: Sequence[Judged]) -> dict[str, Any]:
         "by_digit": {digit: recognised("digit", digit) for digit in DIGITS if any(one.digit == digit for one in rows)},
         "by_speaker": {name: recognised("speaker", name) for name in sorted({one.speaker for one in rows})},
         "own_voice": share(one.nearest == one.speaker for one in rows),
-        "own_voice_codec": share(one.nearest_codec == one.speaker for one in rows),
+        "own_voice_plain": share(one.nearest_plain == one.speaker for one in rows),
         "similarity_own": float(np.mean([one.own for one in rows])),
         "similarity_nearest_other": float(np.mean([one.other for one in rows])),
         "seconds": float(np.mean([one.seconds for one in rows])),
@@ -261,12 +253,12 @@ def table(report: dict[str, Any]) -> str:
     def percent(share: float) -> str:
         return f"{100 * share:.1f}"
 
-    heads = ["spoken", "mean s", "digit %", "voice %", "by codec", "similarity", "to the next"]
+    heads = ["spoken", "mean s", "digit %", "voice %", "plain %", "similarity", "to the next"]
     all_in_all = grid(
         heads,
         lambda row: [
             *(str(row["spoken"]), f"{row['seconds']:.2f}", percent(row["recognised"]), percent(row["own_voice"])),
-            percent(row["own_voice_codec"]),
+            percent(row["own_voice_plain"]),
             *(f"{row['similarity_own']:.3f}", f"{row['similarity_nearest_other']:.3f}"),
         ],
     )
@@ -302,7 +294,7 @@ def prove(
         return Sound(voice.codec.decode(codes_KT).numpy(), voice.codec.sample_rate)
 
     _say(f"teaching the judges with {len(corpus.training):,} recordings")
-    judges = teach(corpus, decode)
+    judges = teach(corpus)
     _say(f"judging {len(corpus.held_out)} held-out recordings")
     judged = real_rows(corpus, judges, decode)
     _say(f"speaking {len(corpus.speakers) * len(DIGITS) * len(DECODINGS)} digits")
@@ -312,7 +304,7 @@ def prove(
         **{name: str(decoding) for name, decoding in DECODINGS.items()},
         "seed": seed,
         "digit": judges.digit.name,
-        "voice": judges.voice.name,
+        "voice": judges.encoder.name,
         "hardware": hardware(voice.device),
         "rows": {
             name: summarise([one for one in judged if one.row == name]) for name in (RECORDINGS, CODEC, *DECODINGS)
