@@ -62,6 +62,7 @@ def test_killed_under_one_and_resumed_by_a_cluster_of_two(
         run.until("g2p: ")
         while len(list_shards(out / "g2p")) < 3:
             assert run.process.poll() is None
+            time.sleep(0.02)
         run.signal(signal.SIGKILL)
         run.end()
     with cluster(tmp_path, 2) as address:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stages import audio
 from stages.records import path_of
 from stages.store import open_store
 from tests.faults.conftest import leftovers, prep, sync
@@ -29,7 +30,10 @@ SPEAKERS = (b"plain", b"-- r\xfcck\n\\sprecher 'x'")
 @pytest.fixture
 def hostile(voices: Path, tmp_path: Path) -> list[Path]:
     """Recordings under hostile names, with their transcripts; some with the suffix in capitals."""
-    clip = min(voices.rglob("en/*/*.wav"))
+    spoken = min(voices.rglob("en/*/*.wav"))
+    wave, rate = audio.read(spoken)
+    clip = tmp_path / "clip.wav"
+    audio.write_wav(clip, wave[: round(1.2 * rate)], rate)
     made = []
     for speaker in SPEAKERS:
         folder = tmp_path / "voices \n😀" / "group" / os.fsdecode(speaker)
@@ -37,7 +41,7 @@ def hostile(voices: Path, tmp_path: Path) -> list[Path]:
         for number, stem in enumerate(STEMS):
             target = folder / os.fsdecode(stem + (b".WAV" if number % 2 else b".wav"))
             shutil.copy(clip, target)
-            shutil.copy(clip.with_suffix(".txt"), folder / os.fsdecode(stem + b".txt"))
+            shutil.copy(spoken.with_suffix(".txt"), folder / os.fsdecode(stem + b".txt"))
             made.append(target)
     return made
 

@@ -94,10 +94,10 @@ HELD_OUT = ("vctk", "ljspeech", "librispeech-test-other", "multilingual-de", "mu
 
 @pytest.fixture(scope="module")
 def clips(speech):
-    """The first six seconds of some recordings that the weights were not fitted on."""
+    """The first three seconds of some recordings that the weights were not fitted on."""
     found = [recording for recording in scan(speech).recordings if recording.group in HELD_OUT]
     assert all(fit_embedded.is_held_out(recording) for recording in found)
-    return [torch.from_numpy(read_at(speech / one.id, SAMPLE_RATE)[: 6 * SAMPLE_RATE]) for one in found[::9]]
+    return [torch.from_numpy(read_at(speech / one.id, SAMPLE_RATE)[: 3 * SAMPLE_RATE]) for one in found[::9]]
 
 
 def test_real_speech_comes_back_intelligible_and_every_codebook_helps(codec, clips):
