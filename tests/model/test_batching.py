@@ -27,7 +27,7 @@ def same(one: Batch, two: Batch) -> bool:
 
 
 @given(st.integers(64, 2000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_an_epoch_holds_each_utterance_once_within_the_budget(budget: int) -> None:
     batches = first_epoch(stream(budget))
     frames = sorted(len(targets) for batch in batches for targets in batch.targets)
@@ -46,7 +46,7 @@ def test_epochs_differ_and_seeds_repeat() -> None:
 
 
 @given(st.integers(0, 15), st.sampled_from([1, 2, 3]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_stream_goes_on_from_any_place(at: int, world: int) -> None:
     whole = list(islice(stream().batches(), at + 9))
     place = whole[at - 1].place if at else Place()
@@ -59,7 +59,7 @@ def test_a_stream_goes_on_from_any_place(at: int, world: int) -> None:
 
 
 @given(st.integers(64, 900), st.sampled_from([2, 3]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_ranks_share_nothing_and_miss_nothing(budget: int, world: int) -> None:
     store = make_store()
     store.all_codes = [np.full_like(codes, row) for row, codes in enumerate(store.all_codes)]

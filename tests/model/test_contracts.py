@@ -113,7 +113,7 @@ def uninterrupted(folder: Path, arch: Arch, *, adapted: bool) -> tuple[dict[str,
 
 
 @given(st.data())
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, suppress_health_check=list(HealthCheck))
 def test_a_run_stopped_anywhere_equals_an_uninterrupted_one(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

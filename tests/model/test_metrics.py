@@ -3,7 +3,7 @@
 import jiwer
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from model.metrics import (
@@ -21,7 +21,6 @@ from stages.g2p import phonemize
 WORDS = st.lists(st.sampled_from(["the", "a", "cat", "sat", "on", "mat", "hat", "that"]), min_size=1, max_size=12)
 
 
-@settings(deadline=None)
 @given(WORDS, WORDS)
 def test_rates_are_those_of_jiwer_and_torchmetrics(wanted: list[str], heard: list[str]) -> None:
     from torchmetrics.functional.text import char_error_rate, word_error_rate

@@ -19,14 +19,14 @@ def drawn(sizes: list[int], temperature: float, *, interleaved: bool, seed: int 
 
 
 @given(SIZES, st.booleans(), st.integers(0, 3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_without_temperature_each_row_comes_once(sizes: list[int], interleaved: bool, seed: int) -> None:
     found, _ = drawn(sizes, 1.0, interleaved=interleaved, seed=seed)
     assert sorted(found) == list(range(100, 100 + sum(sizes)))
 
 
 @given(SIZES, st.floats(1.0, 100.0), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_an_epoch_is_as_long_as_before_and_no_row_comes_again_before_all_of_its_class(
     sizes: list[int], temperature: float, interleaved: bool
 ) -> None:

@@ -71,7 +71,7 @@ def test_it_is_what_the_paper_says(causal: bool) -> None:
 
 
 @given(st.lists(st.sampled_from([1, 2, 3, 7, 8, 9, 16, 17, 40]), min_size=1, max_size=6), st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_chunks_of_packed_documents_give_what_all_pairs_give(lengths: list[int], causal: bool) -> None:
     q, k, v = random(3, sum(lengths), HEADS, WIDTH)
     bounds = torch.tensor([0, *lengths]).cumsum(0)

@@ -225,7 +225,7 @@ def test_unknown_tasks_and_empty_weights_are_refused() -> None:
             DataConfig(tasks=weights)  # type: ignore[arg-type]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_no_draw_ever_fails(data: st.DataObject) -> None:
     """Random small datasets, some of whose mixtures and speakers' other utterances are missing."""

@@ -35,7 +35,7 @@ class Knowing:
         return spans[: len(words)]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.data())
 def test_windows_find_every_word_once(data):
     count = data.draw(st.integers(1, 60))

@@ -43,7 +43,7 @@ def test_channels_are_mixed_down(tmp_path: Path) -> None:
     np.testing.assert_allclose(wave, 0, atol=1e-6)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 5000), st.sampled_from([8_000, 16_000, 22_050, 44_100, 48_000]))
 def test_resampling_keeps_the_length_in_seconds(samples: int, rate: int) -> None:
     resampled = audio.resample(tone(samples, rate), rate, 24_000)

@@ -51,7 +51,7 @@ def test_mel_filters_are_librosas():
     torch.testing.assert_close(mel_filters(), torch.from_numpy(expected), atol=1e-7, rtol=1e-5)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     samples=st.lists(st.integers(1, 3 * WINDOW), min_size=1, max_size=4), gain=st.sampled_from([0.0, 1e-6, 0.1, 1.0])
 )
@@ -65,7 +65,7 @@ def test_encode_gives_the_frames_and_a_batch_equals_its_singles(codec, samples, 
         assert torch.equal(codes_KT, codec.encode([wave])[0])
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(codebooks=st.integers(1, 8), frames=st.integers(1, 20), seed=st.integers(0, 99))
 def test_decode_gives_whole_frames_and_the_same_ones_again(codec, codebooks, frames, seed):
     codes_KT = torch.randint(0, 1024, (codebooks, frames), generator=torch.Generator().manual_seed(seed))

@@ -63,7 +63,7 @@ def test_a_models_identity_is_its_embeddings_not_its_place(source: Source) -> No
     assert before != revision(Source(source.dataset, source.dataset / "other.safetensors"))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 60), st.integers(1, 50), st.integers(0, 1000))
 def test_whitening_is_blind_to_scales_and_to_what_is_constant(count: int, width: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

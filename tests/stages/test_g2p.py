@@ -125,7 +125,7 @@ def test_what_the_options_take_away() -> None:
     assert "ˈ" not in out.phonemes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=4), st.sampled_from(["en", "ja", "zh", "ko"]))
 @example(["ᇀ"], "zh")
 def test_a_text_never_disturbs_its_neighbours(texts: list[str], language: str) -> None:

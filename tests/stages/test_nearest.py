@@ -29,7 +29,7 @@ def brute_force(
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     count=st.integers(1, 90),
     k=st.integers(1, 6),

@@ -58,7 +58,7 @@ def test_what_the_library_of_dac_saves_is_read(tmp_path: Path) -> None:
     assert read_artefact(path).metadata["sample_rate"] == 24_000
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     protocol=st.integers(0, 4),
     dtype=st.sampled_from(["<u2", ">u2", "<i8", "|u1"]),
@@ -136,7 +136,7 @@ def test_no_trick_of_the_format_gets_through(tmp_path: Path, name: str) -> None:
     assert "\n" not in str(error.value)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(at=st.integers(0, 10_000), byte=st.integers(0, 255), cut=st.booleans())
 def test_a_damaged_file_is_told_in_a_line(
     tmp_path_factory: pytest.TempPathFactory, at: int, byte: int, cut: bool

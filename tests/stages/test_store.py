@@ -28,7 +28,7 @@ def write(folder: Path, shards: list[list[Encoded]]) -> None:
     write_index(folder, [f"{number}.h5" for number in range(len(shards))], CODEC, "fingerprint")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.lists(st.tuples(st.integers(1, 40), TEXTS, TEXTS), max_size=4), max_size=4))
 def test_what_goes_in_comes_out(tmp_path_factory: pytest.TempPathFactory, shapes: list) -> None:
     dataset = tmp_path_factory.mktemp("dataset")
