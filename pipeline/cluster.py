@@ -202,12 +202,16 @@ class DaskCluster:
         def submit(job: Job) -> None:
             running[client.submit(function, job, pure=False, resources=resources)] = job
 
+        def hand_out() -> bool:
+            """Keeps the workers busy; returns whether any job is out: all of them may have come back at once."""
+            window = _WINDOW * max(1, self._count(client))
+            for job in islice(waiting, max(0, window - len(running))):  # workers may have gone
+                submit(job)
+            return bool(running)
+
         try:
             submit(first)
-            while running:
-                window = _WINDOW * max(1, self._count(client))
-                for job in islice(waiting, max(0, window - len(running))):  # workers may have gone
-                    submit(job)
+            while hand_out():
                 for future in self._next_done(client, list(running)):
                     job = running.pop(future)
                     try:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from distributed import wait
 
 from pipeline import cluster as cluster_module
 from pipeline import schedulers
@@ -66,6 +67,11 @@ def test_items_that_kill_or_hang_are_found_and_their_neighbours_spared(local: Cl
 def test_results_come_from_every_job_once(local: Cluster) -> None:
     assert sorted(local.run(abs, range(-200, 0), lambda job: job)) == list(range(1, 201))
     assert list(local.run(abs, [], lambda job: job)) == []
+
+
+def test_all_that_is_out_may_come_back_at_once(local: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_next_done", lambda _client, futures: list(wait(futures).done))
+    assert sorted(local.run(abs, range(-50, 0), lambda job: job)) == list(range(1, 51))
 
 
 def test_a_bug_on_a_worker_is_raised_here(local: Cluster) -> None:
