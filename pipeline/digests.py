@@ -143,6 +143,27 @@ class DigestCache:
             self._file.execute(_TABLE)
         return self._file
 
+    def note(self, name: str) -> str:
+        """Returns what was noted under a name; "" for nothing."""
+        if not self._trust:
+            return ""
+        try:
+            found = self.database().execute("SELECT value FROM notes WHERE name = ?", [name]).fetchone()
+        except sqlite3.OperationalError:  # a file from before there were notes
+            return ""
+        return str(found[0]) if found else ""
+
+    def take_note(self, name: str, value: str) -> None:
+        """Notes a value under a name; a full disk may keep it from that."""
+        if self._read_only:
+            return
+        try:
+            with self.database() as database:
+                database.execute("CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT)")
+                database.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", [name, value])
+        except sqlite3.OperationalError:
+            return
+
     def _where(self) -> str:
         if self._read_only and self._path.is_file() and not self._damaged:
             return f"{self._path.resolve().as_uri()}?mode=ro"

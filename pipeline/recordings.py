@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.dataset import RECORDINGS, Dataset
 from pipeline.digests import DigestCache, Stamp, is_whole, stamp_of
@@ -30,6 +30,9 @@ from stages.manifest import (
     write_shard,
 )
 from stages.records import Recording, path_of
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
 
 Walk = Callable[[Path, Counter[str]], Iterator[Recording]]
 """Yields the recordings of a folder, their digests still empty, and counts by suffix what else is there."""
@@ -87,10 +90,11 @@ def _find(
     progress: Callable[[int, int], None],
 ) -> Found:
     ignored: Counter[str] = Counter()
+    seen = sha256()
     with closing(found := cache.database().cursor()):
         found.execute("DROP TABLE IF EXISTS found")
         found.execute(_FOUND)
-        listed = _rows(dataset.voices, walk(dataset.voices, ignored))
+        listed = _rows(dataset.voices, walk(dataset.voices, ignored), seen)
         found.executemany(f"INSERT INTO found VALUES ({','.join('?' * 14)})", listed)
         _check_same_voices(dataset, found, limit)
         if limit is not None:
@@ -98,22 +102,41 @@ def _find(
         count, told = found.execute("SELECT count(*), count(nullif(transcript, '')) FROM found").fetchone()
         folder = dataset.stage(RECORDINGS)
         folder.mkdir(parents=True, exist_ok=True)
+        outcome = Found(count, told, dict(ignored.most_common()))
+        listing = f"{seen.hexdigest()} {limit}"
+        if (state := _state(folder, cache)) and cache.note(_SCANNED) == f"{listing} {state}":
+            return outcome
         total = shard_count(count)
         names = {shard_name(index, total) for index in range(total)}
         for name in set(list_shards(folder)) - names:
             remove_shard(folder, name)
-        done = 0
+        done, all_read = 0, True
         for name, rows in _shards(found, total):
             names.discard(name)
             fields: list[_Fields] = []
             while some := list(islice(rows, _AT_A_TIME)):
                 fields += _with_digests(dataset.voices, some, cache, threads)
             _write(folder, name, fields, cache)
+            all_read = all_read and all(map(_is_read, fields))
             progress(done := done + len(fields), count)
         for name in sorted(names):
             _write(folder, name, [], cache)
     cache.save()
-    return Found(count, told, dict(ignored.most_common()))
+    if all_read:  # what couldn't be read is tried again
+        cache.take_note(_SCANNED, f"{listing} {_state(folder, cache)}")
+    return outcome
+
+
+_SCANNED = "scanned"
+"""What the last scan saw, and what it made of it: while both are the same there is nothing to do."""
+
+
+def _state(folder: Path, cache: DigestCache) -> str:
+    """Returns a hash of the recordings as they are written down; "" where something is missing or damaged."""
+    receipts = [read_receipt(folder, shard) for shard in list_shards(folder)]
+    if not all(receipt and is_whole(folder, receipt, cache) for receipt in receipts):
+        return ""
+    return digest_of([[receipt.shard, receipt.fingerprint] for receipt in receipts if receipt])
 
 
 _FOUND = """CREATE TEMPORARY TABLE found (bits INT, id TEXT, owner TEXT, speaker TEXT, transcript TEXT,
@@ -124,7 +147,8 @@ _Fields = tuple[str, ...]
 """Of a recording, digests included."""
 
 
-def _rows(voices: Path, recordings: Iterator[Recording]) -> Iterator[_Row]:
+def _rows(voices: Path, recordings: Iterator[Recording], seen: "Hash") -> Iterator[_Row]:
+    """Yields what is found, with what would tell that it has changed; `seen` hashes all of it."""
     root = str(voices)
     for recording in recordings:
         item_id, beside = recording.id, recording.transcript
@@ -132,7 +156,9 @@ def _rows(voices: Path, recordings: Iterator[Recording]) -> Iterator[_Row]:
         stamp = stamp_of(f"{root}/{path_of(item_id)}") or _ABSENT
         own = beside and not recording.told  # of a table only what it tells of this recording counts
         other = (stamp_of(f"{root}/{path_of(beside)}") if own else None) or _ABSENT
-        yield bits, item_id, recording.group, recording.speaker, beside, *stamp, *other, recording.told
+        row = bits, item_id, recording.group, recording.speaker, beside, *stamp, *other, recording.told
+        seen.update(repr(row).encode())
+        yield row
 
 
 _ABSENT = (None,) * 4
@@ -191,6 +217,11 @@ def _with_digests(voices: Path, rows: list[_Row], cache: DigestCache, threads: i
         (row[1], row[2], row[3], row[14] or read.get(row[1], ""), row[4], row[15] or read.get(row[4], ""), row[13])
         for row in rows
     ]
+
+
+def _is_read(fields: _Fields) -> bool:
+    _, _, _, digest, beside, digest_beside, told = fields
+    return bool(digest and (digest_beside or told or not beside))
 
 
 def _write(folder: Path, name: str, fields: list[_Fields], cache: DigestCache) -> None:
