@@ -159,7 +159,7 @@ class DigestCache:
             return
         try:
             with self.database() as database:
-                database.execute("CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT)")
+                database.execute("CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
                 database.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", [name, value])
         except sqlite3.OperationalError:
             return

@@ -56,6 +56,15 @@ def assert_clear(err: str) -> None:
     assert re.search(r"[\d,.]+ MiB free", err), err
 
 
+def left_behind(dataset: Path) -> list[str]:
+    """Returns what a stopped run has left and shouldn't have.
+
+    The limit also forbids SQLite to write old pages back that lie beyond it, as no full disk does: then its journal
+    stays, and the next run ends that.
+    """
+    return [path for path in leftovers(dataset) if not path.endswith(".digests.sqlite-journal")]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_that_can_not_be_written_stops_the_run_clearly(
     voices: Path, copy: Path, reference: dict[str, str], kind: str, capsys: pytest.CaptureFixture[str]
@@ -66,8 +75,9 @@ def test_a_file_that_can_not_be_written_stops_the_run_clearly(
     with files_of_at_most(size - 1):
         assert sync("run", voices, "--out", copy) == 1
     assert_clear(capsys.readouterr().err)
-    assert not leftovers(copy)
+    assert not left_behind(copy)
     assert sync("run", voices, "--out", copy) == 0
+    assert not leftovers(copy)
     assert digests(copy) == reference
 
 
@@ -79,8 +89,9 @@ def test_a_limit_from_the_start(
     with files_of_at_most(limit):
         assert sync("run", voices, "--out", out) == 1
     assert_clear(capsys.readouterr().err)
-    assert not leftovers(out)
+    assert not left_behind(out)
     assert sync("run", voices, "--out", out) == 0
+    assert not leftovers(out)
     assert digests(out) == reference
 
 
@@ -96,7 +107,7 @@ def test_the_cache_of_checksums(
         assert code in {0, 1}
         if code:
             assert_clear(err)
-        assert not leftovers(copy)
+        assert not left_behind(copy)
         assert digests(copy) == reference
 
 
