@@ -18,6 +18,7 @@ from pipeline.dataset import RECORDINGS, Dataset
 from pipeline.digests import DigestCache, Stamp, is_whole, stamp_of
 from stages.errors import UsageError
 from stages.manifest import (
+    LAYOUT,
     Receipt,
     Rows,
     digest_of,
@@ -103,7 +104,7 @@ def _find(
         folder = dataset.stage(RECORDINGS)
         folder.mkdir(parents=True, exist_ok=True)
         outcome = Found(count, told, dict(ignored.most_common()))
-        listing = f"{seen.hexdigest()} {limit}"
+        listing = f"{_WRITTEN} {seen.hexdigest()} {limit}"
         if (state := _state(folder, cache)) and cache.note(_SCANNED) == f"{listing} {state}":
             return outcome
         total = shard_count(count)
@@ -129,6 +130,8 @@ def _find(
 
 _SCANNED = "scanned"
 """What the last scan saw, and what it made of it: while both are the same there is nothing to do."""
+_WRITTEN = digest_of([LAYOUT, *Recording.__dataclass_fields__])
+"""Tells what is written down from what another version of this program would write."""
 
 
 def _state(folder: Path, cache: DigestCache) -> str:
