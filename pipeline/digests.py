@@ -205,6 +205,11 @@ _PAGES_KIB = 256
 the more recordings there are."""
 
 
+def sealed_files(folder: Path, receipt: Receipt) -> dict[str, str]:
+    """Returns the paths of a shard's files, and the checksums that its receipt gives them."""
+    return {f"{folder}/{receipt.shard}.{part}": seal.sha256 for part, seal in receipt.files.items()}
+
+
 def is_whole(folder: Path, receipt: Receipt, cache: DigestCache) -> bool:
     """Tells whether a shard's files are those that its receipt names."""
-    return cache.hold({f"{folder}/{receipt.shard}.{part}": seal.sha256 for part, seal in receipt.files.items()})
+    return cache.hold(sealed_files(folder, receipt))

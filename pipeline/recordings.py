@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.dataset import RECORDINGS, Dataset
-from pipeline.digests import DigestCache, Stamp, is_whole, stamp_of
+from pipeline.digests import DigestCache, Stamp, is_whole, sealed_files, stamp_of
 from stages.errors import UsageError
 from stages.manifest import (
     LAYOUT,
@@ -105,7 +105,8 @@ def _find(
         folder.mkdir(parents=True, exist_ok=True)
         outcome = Found(count, told, dict(ignored.most_common()))
         listing = f"{_WRITTEN} {seen.hexdigest()} {limit}"
-        if (state := _state(folder, cache)) and cache.note(_SCANNED) == f"{listing} {state}":
+        seen_before, _, state = cache.note(_SCANNED).rpartition(" ")
+        if seen_before == listing and state == _state(folder, cache):
             return outcome
         total = shard_count(count)
         names = {shard_name(index, total) for index in range(total)}
@@ -134,12 +135,15 @@ _WRITTEN = digest_of([LAYOUT, *Recording.__dataclass_fields__])
 """Tells what is written down from what another version of this program would write."""
 
 
-def _state(folder: Path, cache: DigestCache) -> str:
-    """Returns a hash of the recordings as they are written down; "" where something is missing or damaged."""
-    receipts = [read_receipt(folder, shard) for shard in list_shards(folder)]
-    if not all(receipt and is_whole(folder, receipt, cache) for receipt in receipts):
-        return ""
-    return digest_of([[receipt.shard, receipt.fingerprint] for receipt in receipts if receipt])
+def _state(folder: Path, cache: DigestCache) -> str | None:
+    """Returns a hash of the recordings as they are written down, None where something is missing or damaged."""
+    written = sha256()
+    for shard in list_shards(folder):
+        receipt = read_receipt(folder, shard)
+        if receipt is None or not is_whole(folder, receipt, cache):
+            return None
+        written.update(f"{shard} {receipt.fingerprint}\n".encode())
+    return written.hexdigest()
 
 
 _FOUND = """CREATE TEMPORARY TABLE found (bits INT, id TEXT, owner TEXT, speaker TEXT, transcript TEXT,
@@ -235,7 +239,7 @@ def _write(folder: Path, name: str, fields: list[_Fields], cache: DigestCache) -
         return
     paths = part_paths(folder, f".{name}.tmp", _ROWS.parts)
     _ROWS.write(paths, [Recording(*values) for values in fields])
-    write_shard(folder, _receipt(name, fingerprint, len(fields)), paths)
+    cache.learn(sealed_files(folder, write_shard(folder, _receipt(name, fingerprint, len(fields)), paths)))
 
 
 def _receipt(shard: str, fingerprint: str, count: int) -> Receipt:

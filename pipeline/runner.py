@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.cluster import Cluster, WorkerDiedError
 from pipeline.config import PrepConfig, build_stage
 from pipeline.dataset import RECORDINGS, REJECTS, Dataset, stages_of
-from pipeline.digests import DigestCache
+from pipeline.digests import DigestCache, sealed_files
 from pipeline.estimate import Estimate, room_needed
 from pipeline.plan import Sealed, ShardJob, StagePlan, check_fresh, plan_stage
 from pipeline.report import Reporter
@@ -170,7 +170,7 @@ def _make(run: Run, plan: StagePlan, tally: Tally, folder: Path) -> None:
             deaths.in_a_row = 0
             tally.add([receipt])
             plan.sealed[receipt.shard] = Sealed.of(receipt)
-            run.cache.learn({f"{folder}/{receipt.shard}.{part}": s.sha256 for part, s in receipt.files.items()})
+            run.cache.learn(sealed_files(folder, receipt))
             run.reporter.advance(receipt)
         Estimate(run.dataset.folder).learn(stage.name, plan.todo, time.monotonic() - began)
     except MachineError as error:
