@@ -1,7 +1,7 @@
 """Neural audio codecs: the protocol and the table.
 
-To add a codec: write a class with `identify`, `load` and `tables` beside the methods of `Codec`, and give it a row in
-`CODECS`.
+To add a codec: write a class with `identify`, `load` and `tables` (which `NetworkCodec` has) beside the methods of
+`Codec`, and give it a row in `CODECS`.
 
 Axes: B batch, K codebooks, T frames, L samples, V codebook size, D width of a codebook's vectors.
 """
@@ -108,11 +108,6 @@ class EncodecCodec(NetworkCodec):
         """Loads the model from its state dict."""
         return cls(encodec_model(find_encodec(weights)), cls.identify(weights, sample_rate), device)
 
-    @classmethod
-    def tables(cls, weights: str | Path | None, sample_rate: int | None) -> Floats:
-        """Returns the embeddings of the model that `load` loads."""
-        return cls.load(weights, "cpu", sample_rate).embeddings().numpy()
-
     def embeddings(self) -> "Tensor":
         """As `Codec.embeddings`; D = 128."""
         import torch
@@ -188,11 +183,6 @@ class DacCodec(NetworkCodec):
         """Loads what `DAC.load` loads, but a missing tensor is an error and no pickled code is run."""
         model = dac_model(find_dac(weights, sample_rate))
         return cls(model, cls.identify(weights, sample_rate), device)
-
-    @classmethod
-    def tables(cls, weights: str | Path | None, sample_rate: int | None) -> Floats:
-        """Returns the embeddings of the model that `load` loads."""
-        return cls.load(weights, "cpu", sample_rate).embeddings().numpy()
 
     def embeddings(self) -> "Tensor":
         """As `Codec.embeddings`; D is the width of the decoder's input (1024 in the published models)."""

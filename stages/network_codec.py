@@ -8,7 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
 
 from stages.codec import check_codes, check_waves
 from stages.records import CodecIdentity
@@ -85,6 +89,17 @@ class NetworkCodec(ABC):
 
     precision: Precision = "float32"
     """In what the encoder computes; what follows it, the search in the codebooks, is always float32."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, weights: str | Path | None, device: str, sample_rate: int | None) -> Self:
+        """Loads the codec."""
+
+    @classmethod
+    def tables(cls, weights: str | Path | None, sample_rate: int | None) -> npt.NDArray[np.float32]:
+        """Returns the embeddings of the codec that `load` loads."""
+        found: npt.NDArray[np.float32] = cls.load(weights, "cpu", sample_rate).embeddings().numpy()
+        return found
 
     def __init__(self, model: "torch.nn.Module", identity: CodecIdentity, device: str) -> None:
         import torch
