@@ -6,7 +6,7 @@ The features are the rows of the table in `stages.features`; the search is that 
 import importlib.util
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -21,7 +21,7 @@ from stages.disk import atomic
 from stages.errors import ValleError
 from stages.features import FEATURES, Floats, Kind, Source
 from stages.manifest import METADATA, part_paths, read_lines, write_lines
-from stages.nearest import NO_FAISS, nearest
+from stages.nearest import NO_FAISS, augmented, nearest
 from stages.records import Encoded, Record, speaker_key
 from stages.resemblyzer import SAMPLE_RATE
 from stages.store import NEIGHBOURS, Store, open_store, rows_digest
@@ -47,6 +47,9 @@ class SimilarConfig(StageConfig):
     """Whose utterances may be neighbours: the same speaker's, or all."""
     same_recording: bool = False
     """Whether two cuts of one recording may be neighbours."""
+    augment: int = Field(default=2, ge=0)
+    """Nearest utterances whose vectors are added to an utterance's own before its neighbours are sought, 0 for none:
+    that finds more of the same voice, and takes a second search."""
     approximate_above: int | None = Field(default=None, ge=100)
     """Utterances of a scope above which its search is approximate, by faiss; its recall is measured and shown. Without
     it every search is exact."""
@@ -188,15 +191,18 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
             return neighbours_NK, scores_NK
         row_of = {uid: row for row, uid in enumerate(store.ids)}
         rows_M = np.array([row_of[f.id] for f in features])
-        found_MK, found_scores_MK = nearest(
-            self._kind.prepare(np.stack([f.vector_D for f in features])),
-            [f.id for f in features],
-            top_k=config.top_k,
+        search = partial(
+            nearest,
+            ids=[f.id for f in features],
             scopes=[f.speaker for f in features] if config.scope == "speaker" else None,
             apart=None if config.same_recording else [f.recording for f in features],
             approximate_above=config.approximate_above,
             device=self._device_here(),
         )
+        vectors_MD = self._kind.prepare(np.stack([f.vector_D for f in features]))
+        if config.augment:
+            vectors_MD = augmented(vectors_MD, *search(vectors_MD, top_k=config.augment))
+        found_MK, found_scores_MK = search(vectors_MD, top_k=config.top_k)
         neighbours_NK[rows_M] = np.where(found_MK >= 0, rows_M[found_MK], -1)
         scores_NK[rows_M] = found_scores_MK
         return neighbours_NK, scores_NK

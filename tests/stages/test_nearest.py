@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stages import nearest as search
 from stages.errors import UsageError
-from stages.nearest import nearest
+from stages.nearest import augmented, nearest
 
 
 def brute_force(
@@ -94,3 +94,21 @@ def test_without_faiss_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) ->
     vectors = np.random.default_rng(0).normal(size=(101, 4)).astype(np.float32)
     with pytest.raises(UsageError, match="make setup EXTRAS=dev,faiss"):
         nearest(vectors, [f"{n:03d}" for n in range(101)], top_k=1, approximate_above=100)
+
+
+def test_what_is_near_averages_chance_out() -> None:
+    """Noisy points around 100 centres: more of the nearest are of a point's own centre."""
+    rng = np.random.default_rng(0)
+    kinds = np.repeat(np.arange(100), 5)
+    vectors = (rng.normal(size=(100, 16))[kinds] + 0.7 * rng.normal(size=(500, 16))).astype(np.float32)
+    ids = [f"{n:03d}" for n in range(500)]
+    near = nearest(vectors, ids, top_k=2)
+    alone, _ = nearest(vectors, ids, top_k=3)
+    together, _ = nearest(augmented(vectors, *near), ids, top_k=3)
+    assert np.mean(kinds[together] == kinds[:, None]) > np.mean(kinds[alone] == kinds[:, None]) + 0.05
+
+
+def test_a_row_with_nothing_near_stays_as_it_is() -> None:
+    vectors = np.array([[3, 4], [0, 0], [0, -2]], np.float32)
+    near, scores = np.array([[-1, -1], [0, -1], [0, 1]]), np.array([[np.nan, np.nan], [0, np.nan], [-0.8, 0]])
+    np.testing.assert_allclose(augmented(vectors, near, scores.astype(np.float32)), [[0.6, 0.8], [0, 0], [0, -1]])

@@ -10,8 +10,12 @@ from stages.base import Context
 from stages.config import load_config
 from stages.errors import ConfigError
 from stages.features import FEATURES
+from stages.manifest import METADATA, part_paths
 from stages.records import Encoded, Utterance
-from stages.similar import Similar, SimilarConfig
+from stages.similar import TABLE, Feature, Similar, SimilarConfig
+from stages.store import open_store
+from tests.stages.test_store import item as encoded
+from tests.stages.test_store import write as write_store
 
 RATE = 16_000
 
@@ -56,3 +60,47 @@ def test_what_a_feature_lacks_is_told_before_the_work(item: tuple[Path, Encoded]
     (tmp_path / "other.safetensors").write_bytes(b"no")
     [problem] = stage(item, feature="model", model=str(tmp_path / "other.safetensors")).check([])
     assert "valle export" in problem
+
+
+@pytest.mark.parametrize("augment", [0, 1, 3])
+@pytest.mark.parametrize("same_recording", [False, True])
+@pytest.mark.parametrize("scope", ["speaker", "dataset"])
+def test_the_store_names_the_nearest(scope: str, augment: int, *, same_recording: bool, tmp_path: Path) -> None:
+    """Of 40 utterances, two a recording, four recordings a speaker, against all cosines by scikit-learn."""
+    import pandas as pd
+    from sklearn.metrics.pairwise import cosine_similarity
+
+    rng = np.random.default_rng(0)
+    features = [
+        Feature(f"u{n:02d}", f"r{n // 2}", f"s{n // 8}", rng.normal(size=24).astype(np.float32)) for n in range(40)
+    ]
+    write_store(tmp_path / "hdf5", [[encoded(f.id, 5) for f in features[::-1]]])
+    (tmp_path / "metadata").mkdir()
+    pd.DataFrame({"id": [f.id for f in features]}).to_parquet(tmp_path / "metadata" / METADATA)
+    made = Similar(
+        SimilarConfig(top_k=3, scope=scope, augment=augment, same_recording=same_recording), Context(Path(), tmp_path)
+    )
+    folder, shard = tmp_path / "similar", "00000-of-00064"
+    folder.mkdir()
+    made.format.write(part_paths(folder, shard, made.format.parts), features)
+    made.finish(folder, [shard])
+
+    def allowed(one: Feature, other: Feature) -> bool:
+        apart = one is not other if same_recording else one.recording != other.recording
+        return apart and (scope == "dataset" or one.speaker == other.speaker)
+
+    may = np.array([[allowed(one, other) for other in features] for one in features])
+    vectors = FEATURES["mfcc"].prepare(np.stack([f.vector_D for f in features]))
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = np.where(may, cosine_similarity(vectors), -2)
+    near = np.argsort(-cosines, axis=1)[:, :augment]
+    weights = np.take_along_axis(cosines, near, axis=1).clip(min=0)
+    vectors = vectors + np.einsum("nk,nkd->nd", weights, vectors[near])
+    cosines = np.where(may, cosine_similarity(vectors), -2)
+    expected = np.argsort(-cosines, axis=1)[:, :3]
+    store, table = open_store(tmp_path), pd.read_parquet(folder / TABLE).set_index("id")
+    for row, uid in enumerate(store.ids):
+        query = int(uid[1:])
+        assert [store.ids[n] for n in store.similar(row)] == [f"u{n:02d}" for n in expected[query]]
+        assert list(table.loc[uid].similar) == [f"u{n:02d}" for n in expected[query]]
+        np.testing.assert_allclose(table.loc[uid].similar_score, cosines[query, expected[query]], atol=2e-6)
