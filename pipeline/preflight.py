@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.config import stage_from_json
 from pipeline.dataset import RECORDINGS
 from pipeline.estimate import room_in_all
-from pipeline.recordings import all_recordings, count_recordings
+from pipeline.recordings import count_recordings, each_kind
 from pipeline.runner import Plans, Run, plan_all
 from stages import audio
 from stages.base import Context
@@ -47,7 +47,7 @@ def check(run: Run, names: Sequence[str]) -> Plans:
     problems = []
     for name in names:
         stage = run.stage(name)
-        items = all_recordings(run.dataset.stage(RECORDINGS)) if stage.needs == RECORDINGS else ()
+        items = each_kind(run.dataset.stage(RECORDINGS)) if stage.needs == RECORDINGS else ()
         problems += [f"`{name}`: {problem}" for problem in stage.check(items)]
     if problems:
         raise PreflightError("\n".join(problems))
@@ -83,14 +83,17 @@ class Sample:
     stage: str
     config: str
     context: Context
+    textless: bool = False
+    """Whether some recording has no transcript: then it is also tried on one without."""
 
 
 def _samples(run: Run, names: Sequence[str]) -> list[str]:
     """Tries the stages on workers; returns what went wrong."""
     samples = []
+    textless = not all(recording.transcript for recording in each_kind(run.dataset.stage(RECORDINGS)))
     for name in names:
         stage = run.stage(name)
-        samples.append(Sample(name, stage.config.model_dump_json(), stage.context))
+        samples.append(Sample(name, stage.config.model_dump_json(), stage.context, textless))
     run.reporter.say("trying each stage on a two-second sample")
     gpu = any(run.stage(name).on_gpu for name in names)
     deaths: Counter[str] = Counter()
@@ -124,7 +127,10 @@ def try_sample(sample: Sample) -> list[str]:
         stage = stage_from_json(sample.stage, sample.config, context)
         try:
             stage.setup()
-            stage.process([_ITEMS[stage.needs](context.dataset)])
+            item = _ITEMS[stage.needs](context.dataset)
+            stage.process([item])
+            if sample.textless and isinstance(item, Recording):
+                stage.process([replace(item, transcript="", transcript_digest="")])
         except MachineError:
             raise
         except MissingInputError:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.dataset import RECORDINGS, Dataset
 from pipeline.digests import DigestCache, Stamp, is_whole, sealed_files, stamp_of
-from stages.errors import UsageError
+from stages.errors import ArtefactError, UsageError
 from stages.manifest import (
     LAYOUT,
     Receipt,
@@ -267,6 +267,28 @@ def all_recordings(folder: Path) -> Iterator[Recording]:
     """Yields all recordings, shard by shard."""
     for shard in list_shards(folder):
         yield from read_recordings(folder, shard)
+
+
+def each_kind(folder: Path) -> list[Recording]:
+    """Returns a recording with a transcript and one without, as far as there are such; hardly any line is parsed.
+
+    Raises:
+        ArtefactError: if what the scan wrote down can't be read.
+    """
+    found: dict[bool, Recording] = {}
+    for shard in list_shards(folder):
+        path = part_paths(folder, shard, _ROWS.parts)["rows.jsonl"]
+        try:
+            lines = path.read_bytes()
+        except OSError as error:
+            raise ArtefactError(f"`{path}` can't be read: {error}. Run `valle-prep run VOICES` again.") from error
+        without = lines.count(b'"transcript":""')  # a quotation mark inside a value has a backslash before it
+        there = {False: without > 0, True: lines.count(b"\n") > without}
+        if any(there[kind] and kind not in found for kind in there):
+            found = {bool(recording.transcript): recording for recording in read_recordings(folder, shard)} | found
+        if len(found) == len(there):
+            break
+    return list(found.values())
 
 
 def count_recordings(folder: Path) -> int:

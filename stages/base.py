@@ -165,7 +165,7 @@ class Stage(Generic[Conf, In, Out]):
         """Looks for what would stop the stage as a whole (missing weights); may download them, once for all workers.
 
         Args:
-            items: All items, where they are known before the work begins: those of the first stage; else none.
+            items: Of the first stage a recording with a transcript and one without, where there are such; else none.
 
         Returns:
             One line a problem. What stops some of the items only is no problem here: those will be rejected.

@@ -5,7 +5,7 @@ from typing import Any
 
 from stages.errors import WeightsError
 from stages.records import Wave
-from stages.wav2vec import quiet, reason_of
+from stages.wav2vec import quiet, reason_of, unusable_whisperx
 
 MODEL = "pyannote/speaker-diarization-community-1"
 
@@ -33,6 +33,8 @@ class Diariser:
                 from whisperx.diarize import DiarizationPipeline
 
                 self._pipeline = DiarizationPipeline(str(folder) if folder.exists() else model, device=device)
+        except ImportError as error:
+            raise unusable_whisperx(error) from error
         except (OSError, ValueError, AttributeError) as error:  # pyannote gives None for a repository that is locked
             reason = "it is locked" if isinstance(error, AttributeError) else reason_of(error)
             raise WeightsError(

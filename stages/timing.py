@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from stages import sphinx
@@ -12,8 +12,8 @@ from stages.audio import AudioInfo, resample
 from stages.errors import TextError, WeightsError
 from stages.records import Wave
 from stages.transcripts import Script, from_whisperx
-from stages.wav2vec import Aligners
-from stages.whisper import content_of
+from stages.wav2vec import Aligners, unusable_whisperx
+from stages.whisper import contents_of
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +41,9 @@ class Timing:
         """Returns what is missing of what the configuration names; "" for nothing."""
         if self._times == "pocketsphinx" and not sphinx.version():
             return f"`transcribe.times` is pocketsphinx, which isn't installed. {INSTALL_SPHINX}"
+        aligned = self._times == "wav2vec2" or (self._times == "auto" and self._models)
+        if aligned and find_spec("whisperx") is None:
+            return str(unusable_whisperx())
         return ""
 
     @cached_property
@@ -48,9 +51,14 @@ class Timing:
         """What decides the times, as plain JSON values: the models' contents too."""
         if self._times == "none":
             return None
-        folders = {code: Path(model).expanduser() for code, model in sorted(self._models.items())}
-        models = {code: content_of(path) if path.is_dir() else self._models[code] for code, path in folders.items()}
-        return [self._times, self._over_s, models, sphinx.version()]
+        return [self._times, self._over_s, contents_of(self._models), sphinx.version()]
+
+    def models(self) -> dict[str, str]:
+        """Returns the identities of what places the words, by name."""
+        if self._times == "none":
+            return {}
+        aligners = {f"aligner {code}": content for code, content in contents_of(self._models).items()}
+        return {**aligners, "pocketsphinx": sphinx.version()}
 
     def place(self, name: str, script: Script, language: str, wave: Wave, audio: AudioInfo) -> tuple[Script, str]:
         """Gives a script its times where it is long and has none.

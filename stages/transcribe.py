@@ -4,6 +4,7 @@ The text comes from the transcript beside the recording or from its corpus's tab
 decoded once as a whole, so that a broken one is known before anything is made of it.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -29,6 +30,8 @@ from stages.transcripts import Script, from_whisperx, read_told, read_transcript
 from stages.whisper import ComputeType, VadName
 
 Outcome = Transcript | Filtered | Reject
+
+_log = logging.getLogger(__name__)
 
 
 class TranscribeConfig(StageConfig):
@@ -202,31 +205,40 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         return self.config.transcripts == "ignore" or (self.config.transcripts == "auto" and not recording.transcript)
 
     def check(self, items: Iterable[Recording]) -> list[str]:
-        """Returns why whisperX can't hear, after one attempt to download its model, where no recording has a text.
+        """Returns what the configuration asks for that isn't there.
 
-        And what else the configuration asks for that isn't there.
+        Where a recording is to be heard there is one attempt to download whisper's model. That it fails is a problem if
+        all are to be heard; else the rest is done, and those are rejected.
         """
         if problem := self._timing.problem():
             return [problem]
-        some = False
-        for item in items:
-            if not self.hears(item):
-                return []
-            some = True
-        problem = whisper.weights_problem(self.config.model) if some else ""
-        return [problem] if problem else []
+        heard = [self.hears(item) for item in items]
+        if not any(heard) or not (problem := whisper.weights_problem(self.config.model)):
+            return []
+        if all(heard):
+            return [problem]
+        _log.warning("recordings without a transcript will be rejected: %s", problem)
+        return []
 
-    def revision(self) -> str:
-        """Returns the identity of the whisper model; "" where there is none on this machine, or none is allowed.
-
-        Rows with a transcript of their own don't depend on it: see `item_parameters`.
-        """
+    @cached_property
+    def _whisper(self) -> str:
+        """The content of the whisper model; "" where there is none on this machine, or none is allowed."""
         if self.config.transcripts == "require":
             return ""
         try:
             return whisper.revision(whisper.find_model(self.config.model, download=False))
         except WeightsError:
             return ""
+
+    def revision(self) -> str:
+        """Returns the identities of the models that any transcript may depend on, those that are on this machine.
+
+        What depends on which: see `item_parameters`.
+        """
+        models = {"whisper": self._whisper, "diarisation": self._diarisation}
+        models |= {f"aligner {code}": content for code, content in self._aligners.items()}
+        models |= self._timing.models() if self.config.transcripts != "ignore" else {}
+        return ", ".join(f"{name} {content}" for name, content in models.items() if content)
 
     def item_parameters(self, item: Recording) -> Any:
         """Returns what decides a recording's transcript: nothing of whisper where it has one of its own."""
@@ -236,7 +248,8 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         hearing = self.config.identity()
         for name in ("languages", "transcripts", "times", "times_over_s"):
             del hearing[name]
-        return [mapped, hearing, self._revision, self._diarisation]
+        hearing["align_models"] = self._aligners
+        return [mapped, hearing, self._whisper, self._diarisation]
 
     @property
     def batch_size(self) -> int:
@@ -280,14 +293,20 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             self._diariser = Diariser(config.diarize_model, self.context.device, speakers)
 
     @cached_property
-    def _revision(self) -> str:
-        return self.revision()
+    def _diarisation(self) -> str:
+        """The content of the diarisation, where it lies in a folder and something may be heard."""
+        folder = Path(self.config.diarize_model).expanduser()
+        wanted = self.config.diarize and self.config.transcripts != "require"
+        return whisper.content_of(folder) if wanted and folder.is_dir() else ""
 
     @cached_property
-    def _diarisation(self) -> str:
-        """The content of the diarisation, where it lies in a folder."""
-        folder = Path(self.config.diarize_model).expanduser()
-        return whisper.content_of(folder) if self.config.diarize and folder.is_dir() else ""
+    def _aligners(self) -> dict[str, str]:
+        """The models by which whisperX places words, by language: their contents, or names where they are no folders.
+
+        None where nothing is heard, or nothing of it placed.
+        """
+        wanted = self.config.align and self.config.transcripts != "require"
+        return whisper.contents_of(self.config.align_models) if wanted else {}
 
     @cached_property
     def _timing(self) -> Timing:

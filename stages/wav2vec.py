@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stages.errors import WeightsError
 from stages.records import Wave
 
 _log = logging.getLogger(__name__)
@@ -76,6 +77,8 @@ class Aligners:
         if language not in self._loaded:
             try:
                 self._loaded[language] = self._load(language, self._choices.get(language))
+            except ImportError as error:
+                raise unusable_whisperx(error) from error
             except (OSError, ValueError) as error:
                 self._loaded[language] = None
                 _log.warning(
@@ -188,6 +191,15 @@ def best_path(scores_TV: Scores, symbols: Sequence[int], blank: int, *, whole: b
 def reason_of(error: Exception) -> str:
     """Returns the first line of an error, for a sentence."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+def unusable_whisperx(error: Exception | None = None) -> WeightsError:
+    """Returns what to say where whisperX isn't installed, or what it imports can't be loaded: `error` says why."""
+    why = f"can't be loaded ({reason_of(error)})" if error else "isn't installed"
+    return WeightsError(
+        f"`whisperx` is needed to hear and to align, but {why}. `make setup` installs it; after a plain `pip install .`"
+        " run `pip install --no-deps -r .setup/nodeps.txt`."
+    )
 
 
 def _letters(segments: list[dict[str, Any]]) -> str:

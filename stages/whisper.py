@@ -8,7 +8,7 @@ times, which the log says once a language.
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +17,7 @@ import numpy as np
 from stages.errors import TextError, WeightsError
 from stages.languages import normalise_code
 from stages.records import Wave
-from stages.wav2vec import Aligners, quiet, reason_of
+from stages.wav2vec import Aligners, quiet, reason_of, unusable_whisperx
 
 if TYPE_CHECKING:
     from whisperx.vads import Vad
@@ -133,7 +133,6 @@ def revision(folder: Path) -> str:
     return content_of(folder, (*_FILES, *_VOCABULARIES, _FEATURES))
 
 
-@cache
 def content_of(folder: Path, names: tuple[str, ...] = ()) -> str:
     """Returns an identity of a folder's files, from the size and the first and last MiB of each.
 
@@ -141,11 +140,22 @@ def content_of(folder: Path, names: tuple[str, ...] = ()) -> str:
         folder: Where they lie.
         names: Of the files that count; none for all.
     """
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and (not names or path.name in names))
+    stats = [path.stat() for path in paths]
+    return _content(tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in zip(paths, stats, strict=True)))
+
+
+def contents_of(models: Mapping[str, str]) -> dict[str, str]:
+    """Returns the identity of each model that lies in a folder, and the name of any other."""
+    folders = {key: Path(model).expanduser() for key, model in sorted(models.items())}
+    return {key: content_of(folder) if folder.is_dir() else models[key] for key, folder in folders.items()}
+
+
+@lru_cache(maxsize=64)
+def _content(files: tuple[tuple[Path, int, int], ...]) -> str:
+    """Returns the identity of files of a path, size and time of change; kept, for a worker may live for days."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        if names and path.name not in names:
-            continue
-        size = path.stat().st_size
+    for path, size, _ in files:
         digest.update(f"{path.name} {size}\n".encode())
         with path.open("rb") as file:
             digest.update(file.read(_MEBIBYTE))
@@ -183,7 +193,8 @@ class WhisperX:
                 None leaves all words without times.
 
         Raises:
-            WeightsError: if the model can't be loaded, or not with this device and compute type.
+            WeightsError: if the model can't be loaded, or not with this device and compute type, or if whisperX isn't
+                installed.
         """
         self._chunk_s = chunk_s
         self._batch_size = batch_size
@@ -204,6 +215,8 @@ class WhisperX:
                     local_files_only=True,
                     threads=0,  # as OMP_NUM_THREADS says
                 )
+        except (ImportError, OSError) as error:
+            raise unusable_whisperx(error) from error
         except (RuntimeError, ValueError) as error:
             raise WeightsError(
                 f"`transcribe.model` can't be loaded from `{folder}` on `{device}` with `transcribe.compute_type`"

@@ -1,7 +1,9 @@
 """The two-second sample runs the real stages; what breaks there is told before anything long begins."""
 
 import shutil
+import sys
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,13 +11,15 @@ import pytest
 from pipeline import estimate
 from pipeline.config import STAGES, PrepConfig, build_stage
 from pipeline.preflight import Sample, try_sample
+from stages import whisper
 from stages.base import Context
 from stages.codecs import codec_identity
 from stages.config import load_config
 from stages.errors import WeightsError
 from stages.g2p import G2p
 from stages.manifest import CODEC
-from stages.records import to_line
+from stages.records import Recording, to_line
+from stages.transcribe import Transcribe
 from tests.pipeline.conftest import EMBEDDED, prep
 
 
@@ -52,6 +56,33 @@ def test_what_can_t_run_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.Mo
     raises(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         try_sample(sample("g2p", tmp_path))
+
+
+def test_without_whisperx_what_to_install_is_told_where_something_is_to_be_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "whisperx", None)
+    monkeypatch.setattr(whisper, "find_model", lambda *_, **__: tmp_path)
+    told = sample("transcribe", tmp_path)
+    assert try_sample(told) == []
+    [problem] = try_sample(replace(told, textless=True))
+    assert problem.startswith("`transcribe`: `whisperx` is needed to hear and to align, but can't be loaded (")
+    assert problem.endswith("run `pip install --no-deps -r .setup/nodeps.txt`.")
+
+
+def test_the_sample_is_without_text_where_a_recording_is(
+    voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def to_be_heard(stage: Transcribe, items: list[Recording]) -> list[object]:
+        if any(map(stage.hears, items)):
+            raise WeightsError("whisperX can't hear")
+        return [None for _ in items]
+
+    monkeypatch.setattr(Transcribe, "process", to_be_heard)
+    some = Path(shutil.copytree(voices, tmp_path / "voices"))
+    next(some.rglob("*.txt")).unlink()
+    assert prep("transcribe", some, "--out", tmp_path / "new", "--scheduler", "sync", "--quiet") == 1
+    assert not list((tmp_path / "new").glob("transcribe/*")), "nothing was rejected for it"
 
 
 def test_problems_of_stages_that_have_something_to_do_stop_the_run(

@@ -128,6 +128,20 @@ def test_what_could_not_be_read_is_read_the_next_time(
     assert rows(tmp_path)["g/s0/clip3.wav"][0] == file_digest(tmp_path / "voices" / "g" / "s0" / "clip3.wav")
 
 
+def test_one_of_each_kind_is_found_in_whatever_shard(tmp_path: Path, scan: Scan) -> None:
+    def kinds() -> list[bool]:
+        scan()
+        return sorted(bool(one.transcript) for one in recordings.each_kind(tmp_path / "dataset" / RECORDINGS))
+
+    assert kinds() == [True]
+    texts = sorted((tmp_path / "voices").rglob("*.txt"))
+    texts[0].unlink()
+    assert kinds() == [False, True]
+    for path in texts[1:]:
+        path.unlink()
+    assert kinds() == [False]
+
+
 def test_a_cache_without_notes_or_damaged_costs_time_only(tmp_path: Path, scan: Scan) -> None:
     first, written = scan(), rows(tmp_path)
     path = tmp_path / "dataset" / DIGESTS

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from tiny_whisper import build_aligner, build_whisper
 
-from stages import whisper
+from stages import sphinx, whisper
 from stages.alignment import align
 from stages.base import Context, Reject
 from stages.config import load_config
@@ -219,7 +219,7 @@ def test_without_the_diarisation_its_name_and_the_token_are_told(models, talk):
         run(voices, recordings, transcripts="ignore", model=models["en"], diarize=True)
 
 
-def test_without_weights_both_ways_out_are_named(tmp_path):
+def test_without_weights_both_ways_out_are_named(tmp_path, caplog):
     tone(tmp_path / "a.wav")
     tone(tmp_path / "b.wav").with_suffix(".txt").write_text("Hello there.")
     recordings = scan(tmp_path).recordings
@@ -229,10 +229,21 @@ def test_without_weights_both_ways_out_are_named(tmp_path):
     assert "`nobody/nothing` is neither a folder nor in the Hugging Face cache" in lost.message
     wanting = stage(tmp_path, model="nobody/nothing")
     assert wanting.check(recordings) == []
+    assert "will be rejected: the whisper model `nobody/nothing`" in caplog.messages[-1]
     (problem,) = wanting.check(recordings[:1])
     assert "can't be downloaded" in problem
     assert problem.endswith(whisper.WAYS_OUT)
-    assert wanting.revision() == ""
+    assert "whisper" not in wanting.revision()
+
+
+def test_whisper_is_fetched_as_soon_as_one_recording_is_to_be_heard(tmp_path, monkeypatch):
+    fetched = []
+    monkeypatch.setattr(whisper, "weights_problem", lambda model: fetched.append(model) or "")
+    tone(tmp_path / "b.wav").with_suffix(".txt").write_text("Hello there.")
+    assert stage(tmp_path).check(scan(tmp_path).recordings) == fetched == []
+    tone(tmp_path / "c.wav")
+    assert stage(tmp_path).check(scan(tmp_path).recordings) == []
+    assert fetched == ["large-v3"]
 
 
 def test_models_that_are_not_what_they_should_be(models, tmp_path):
@@ -303,6 +314,27 @@ def test_only_what_matters_enters_a_rows_fingerprint(models, tmp_path):
         assert parameters(recording) == parameters(recording, batch_size=1, languages={"anna": "de"})
         assert parameters(recording) != parameters(recording, languages={"b*": "de"})
     assert parameters(read) != parameters(read, transcripts="ignore")
+
+
+def test_what_places_the_words_enters_the_fingerprints(tmp_path, monkeypatch):
+    tone(tmp_path / "heard.wav")
+    tone(tmp_path / "read.wav").with_suffix(".txt").write_text("Hello.")
+    heard, read = scan(tmp_path).recordings
+    (aligner := tmp_path / "aligner").mkdir()
+    (aligner / "weights").write_text("one")
+
+    def fingerprints():
+        made = stage(tmp_path, align_models={"de": str(aligner)})
+        return [json.dumps(made.parameters()), *map(json.dumps, map(made.item_parameters, (read, heard)))]
+
+    monkeypatch.setattr(sphinx, "version", lambda: "")
+    without = fingerprints()
+    monkeypatch.setattr(sphinx, "version", lambda: "5.1")
+    installed = fingerprints()
+    (aligner / "weights").write_text("another")
+    exchanged = fingerprints()
+    assert [a == b for a, b in zip(without, installed, strict=True)] == [False, False, True]
+    assert [a == b for a, b in zip(installed, exchanged, strict=True)] == [False, False, False]
 
 
 def test_bad_items_reject_themselves_only(tmp_path):
