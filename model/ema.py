@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from model.state import local
+from model.state import forget_gathered, local
 
 
 class Average:
@@ -26,11 +26,12 @@ class Average:
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.network = network
         self.decay = decay
+        self._parameters = list(network.parameters())  # `fsdp` shows others between a forward pass and its backward one
         self.weights = {name: weight.detach().float().clone() for name, weight in network.named_parameters()}
         """The averages, float32, by the network's names; spread over the processes as its weights are."""
 
     def _own(self) -> list[Tensor]:
-        return [local(weight.detach()) for weight in self.network.parameters()]
+        return [local(weight.detach()) for weight in self._parameters]
 
     def _averages(self) -> list[Tensor]:
         return [local(average) for average in self.weights.values()]
@@ -55,3 +56,4 @@ class Average:
     def _set(self, weights: list[Tensor]) -> None:
         for weight, value in zip(self._own(), weights, strict=True):
             weight.copy_(value)
+        forget_gathered(self.network)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 
@@ -16,6 +17,12 @@ from torch.optim import Optimizer
 def local(tensor: Tensor) -> Tensor:
     """Returns the part of a tensor that this process holds: a view."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def forget_gathered(network: nn.Module) -> None:
+    """Has a network gather its weights anew: under `fsdp` it keeps what a forward pass without a backward one took."""
+    if isinstance(network, FSDPModule):
+        network.reshard()
 
 
 def whole(tree: Any, *, keep: bool = True) -> Any:

@@ -161,8 +161,9 @@ for strategy, arch, matrices in COMBINATIONS:
 
 
 def shared(matrices: str) -> dict[str, object]:
-    """The settings of the runs in two processes and in one."""
-    return {"trainer__ema_decay": 0.5, "optimizer__matrices": matrices, "optimizer__lr": 3e-3}
+    """The settings of the runs in two processes and in one, which validate between the steps and before saving."""
+    validation = {"data__validation": 0.2, "trainer__validate_every": 2, "trainer__validate_batches": 1}
+    return {"trainer__ema_decay": 0.5, "optimizer__matrices": matrices, "optimizer__lr": 3e-3, **validation}
 
 
 @pytest.fixture(scope="module")
