@@ -93,6 +93,8 @@ class ZeroUpdates(Updates):
             self._adamw.state[flat] = {"step": torch.zeros((), device=flat.device), **moments}
         # Else it is done in the middle of the first step, when only the first group has moments.
         self._engine.optimizer._lazy_init_hp_params_optimizer_state()
+        # Else, with float32 weights, it would update them by what is no number, and give -1 for the norm.
+        self._engine.optimizer.check_grad_overflow = True
 
     def gather(self, *, last: bool) -> AbstractContextManager[Any]:
         """As above."""
@@ -100,9 +102,9 @@ class ZeroUpdates(Updates):
         return nullcontext()
 
     def apply(self) -> float:
-        """As above: DeepSpeed clips by its own configuration, and skips what isn't finite."""
+        """As above: DeepSpeed clips by its own configuration; of a step that it skips it keeps no norm."""
         self._engine.step()
-        return float(self._engine.get_global_grad_norm())
+        return math.nan if self._engine.optimizer.overflow else float(self._engine.get_global_grad_norm())
 
     @property
     def _adamw(self) -> Optimizer:

@@ -1,5 +1,6 @@
 """Updates by DeepSpeed are those of PyTorch, and so are their checkpoints; a stand-in for the package does its part."""
 
+import math
 import os
 import signal
 import sys
@@ -23,7 +24,11 @@ CUDA = torch.device("cuda")
 
 
 class Engine(nn.Module):
-    """DeepSpeed's engine for a single process: it updates a flat copy of each group of weights."""
+    """DeepSpeed's engine for a single process: it updates a flat copy of each group of weights.
+
+    As its `DeepSpeedZeroOptimizer.step` does, it looks for what is no number only where `check_grad_overflow` says so,
+    which for float32 weights it doesn't; then it returns before there is a norm. Else such a norm comes out as -1.
+    """
 
     def __init__(self, network: nn.Module, adamw: torch.optim.AdamW, clip_norm: float) -> None:
         super().__init__()
@@ -33,7 +38,7 @@ class Engine(nn.Module):
         for group in adamw.param_groups:
             group["params"] = [torch.cat([weight.detach().flatten() for weight in group["params"]])]
         names = {"refresh_fp32_params": self.refresh, "_lazy_init_hp_params_optimizer_state": self.link}
-        self.optimizer = SimpleNamespace(optimizer=adamw, **names)
+        self.optimizer = SimpleNamespace(optimizer=adamw, check_grad_overflow=False, overflow=False, **names)
 
     def forward(self, *args: object) -> object:
         return self.network(*args)
@@ -57,14 +62,19 @@ class Engine(nn.Module):
     @torch.no_grad()
     def step(self) -> None:
         assert self.boundary, "DeepSpeed would only count this"
-        self.norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), self.clip_norm))
-        if self.norm < float("inf"):
-            for group, flat in self.pairs():
-                flat.grad = torch.cat([weight.grad.flatten() for weight in group])
-            self.adamw.step()
-            for group, flat in self.pairs():
-                for weight, values in zip(group, flat.split([weight.numel() for weight in group]), strict=True):
-                    weight.copy_(values.view_as(weight))
+        weights = list(self.network.parameters())
+        finite = all(weight.grad.isfinite().all() for weight in weights)
+        self.optimizer.overflow = self.optimizer.check_grad_overflow and not finite
+        if self.optimizer.overflow:
+            self.network.zero_grad()
+            return
+        self.norm = float(nn.utils.clip_grad_norm_(weights, self.clip_norm)) if finite else -1.0
+        for group, flat in self.pairs():
+            flat.grad = torch.cat([weight.grad.flatten() for weight in group])
+        self.adamw.step()
+        for group, flat in self.pairs():
+            for weight, values in zip(group, flat.split([weight.numel() for weight in group]), strict=True):
+                weight.copy_(values.view_as(weight))
         self.network.zero_grad()
 
     def moment(self, weight: nn.Parameter, name: str) -> Tensor:
@@ -128,11 +138,16 @@ def test_a_run_goes_on_under_another_strategy_as_if_nothing_were(tmp_path: Path,
 @pytest.mark.usefixtures("deepspeed")
 def test_what_deepspeed_skips_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = Trainer(config_of("llama", tmp_path, trainer__strategy="deepspeed"), task_store(), quiet=True)
+    batch = next(trainer.stream.batches())
+    trainer.train_step([batch])  # whose norm is kept
     before = [weight.clone() for weight in trainer.raw_network.parameters()]
-    poison(monkeypatch, range(99))
-    _, norm = trainer.train_step([next(trainer.stream.batches())])
-    assert not norm < float("inf")
+    with monkeypatch.context() as patch:
+        poison(patch, range(99))
+        _, norm = trainer.train_step([batch])
+    assert math.isnan(norm)
     assert_same(before, list(trainer.raw_network.parameters()))
+    _, norm = trainer.train_step([batch])
+    assert 0 < norm < float("inf"), "nothing of the bad gradient stays"
 
 
 def test_fabric_is_given_what_keeps_float32_weights(monkeypatch: pytest.MonkeyPatch) -> None:
