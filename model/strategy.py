@@ -3,7 +3,6 @@
 import os
 import shutil
 import warnings
-from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
@@ -91,7 +90,7 @@ def set_up(fabric: "Fabric", network: Decoder, config: TrainConfig) -> tuple["_F
     Returns:
         The network to call, which keeps the processes together, and what updates it.
     """
-    if config.trainer.compile:
+    if config.trainer.compile and fabric.device.type == "cpu":
         _check_compiler()
     for block in network.blocks:
         if config.trainer.compile:
@@ -133,16 +132,19 @@ def _check_compiler() -> None:
     compiler = os.environ.get("CXX", "g++")
     if shutil.which(compiler) is None:
         raise UsageError(
-            f"`trainer.compile` needs a C++ compiler, but there is no `{compiler}`."
+            f"`trainer.compile` needs a C++ compiler on the CPU, but there is no `{compiler}`."
             " Install one (`apt install g++`), name it in CXX, or leave `trainer.compile` out."
         )
 
 
-@dataclass(frozen=True, slots=True)
 class Uncompiled:
-    """Attention that compiled blocks call as it is: its lists of lengths would be compiled anew for each batch."""
+    """Attention that compiled blocks call as it is: its lists of lengths would be compiled anew for each batch.
 
-    attend: Attend
+    No dataclass, whose fields Fabric would look through for tensors to convert: it refuses a frozen one.
+    """
+
+    def __init__(self, attend: Attend) -> None:
+        self.attend = attend
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:

@@ -1,12 +1,14 @@
 """What changes how a step is computed never changes what comes out of it."""
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Tensor
 
-from model.strategy import recompute
+from model.network import Decoder
+from model.strategy import recompute, set_up
 from model.trainer import Trainer
 from stages.errors import UsageError
 from tests.model.conftest import MemoryStore, first_epoch, make_config
@@ -55,7 +57,7 @@ def test_compiled_blocks_give_the_same_losses(store: MemoryStore, tmp_path) -> N
     runs = []
     for compiled in (False, True):
         both = {"trainer__compile": compiled, "trainer__activation_checkpointing": compiled}
-        config = make_config(trainer__out=str(tmp_path), model__layers=1, **both)
+        config = make_config(trainer__out=str(tmp_path), model__layers=1, trainer__precision="bf16-mixed", **both)
         trainer = Trainer(config, store, quiet=True)
         batches = first_epoch(trainer.stream)
         runs.append([trainer.train_step([batch])[0].loss_H.sum().item() for batch in batches[:4]])
@@ -67,3 +69,12 @@ def test_a_missing_compiler_is_told(store: MemoryStore, tmp_path, monkeypatch) -
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(UsageError, match="there is no `no-such-compiler`"):
         Trainer(make_config(trainer__out=str(tmp_path), trainer__compile=True), store, quiet=True)
+
+
+def test_cuda_compiles_without_a_compiler_of_its_own(monkeypatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    config = make_config(trainer__compile=True)
+    asis = {"setup_module": lambda network: network, "setup_optimizers": lambda optimizer: optimizer}
+    network = Decoder(config.model, 9, 8, 64)
+    wrapped, _ = set_up(SimpleNamespace(device=torch.device("cuda"), **asis), network, config)
+    assert wrapped is network
