@@ -24,7 +24,7 @@ CHUNK = 128
 
 def log_decays(heads: int, device: torch.device) -> Tensor:
     """Returns the logarithm of each head's gamma, `[N]` float32."""
-    return torch.log1p(-(2.0 ** (-5 - torch.arange(heads, device=device))))
+    return torch.log1p(-(2.0 ** (-5 - torch.arange(heads, device=device, dtype=torch.float32))))
 
 
 def _sum_of_powers(log_decay: Tensor, last: Tensor) -> Tensor:

@@ -133,10 +133,16 @@ class Trainer:
         attend: Attend = Packed(batch.lengths, batch.causal, self.fabric.device)
         if self.config.trainer.compile:
             attend = Uncompiled(attend)
-        network = self.raw_network if alone else self.network
-        with self.fabric.autocast():
-            logits = network(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)
-            taught = self.teacher.divergence(batch, attend, logits) if self.teacher and not alone else None
+        read = batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows
+        if alone:
+            with self.fabric.autocast():
+                logits = self.raw_network(*read)
+            return score(logits, batch.targets, batch.tasks)
+        logits = self.network(*read)  # which opens `autocast` itself; within another, bf16-true would round the logits
+        taught = None
+        if self.teacher:
+            with self.fabric.autocast():
+                taught = self.teacher.divergence(batch, attend, logits)
         return replace(score(logits, batch.targets, batch.tasks), taught=taught)
 
     def _seed_dropout(self) -> None:

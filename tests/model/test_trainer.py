@@ -96,6 +96,17 @@ def test_it_learns_and_logs(tmp_path: Path, configure: Configure, store: MemoryS
     assert list((tmp_path / "run" / "tensorboard").iterdir())
 
 
+def test_weights_in_bfloat16_learn_and_are_scored_in_float32(configure: Configure, store: MemoryStore) -> None:
+    trainer = Trainer(configure(trainer__precision="bf16-true", data__batch_tokens=2000), store, quiet=True)
+    batch = next(trainer.stream.batches())
+    first, *_, last = (trainer.train_step([batch])[0] for _ in range(8))
+    assert {weight.dtype for weight in trainer.raw_network.parameters()} == {torch.bfloat16}
+    assert last.loss_H.sum() < 0.97 * first.loss_H.sum()
+    assert last.loss_H.dtype == torch.float32
+    assert last.tasks_3J[2].sum() == batch.num_targets > 256, "bfloat16 doesn't count further"
+    assert trainer.validate()["validation/loss"] < first.report("x")["x/loss"]
+
+
 def test_accumulation_weighs_every_target_alike(configure: Configure, store: MemoryStore) -> None:
     norms = []
     for batch_tokens, accumulate in ((100_000, 1), (300, 30)):
