@@ -84,20 +84,26 @@ class Mode(StrEnum):
 
 ModeOption = Annotated[Mode, typer.Option(help="ar: frame by frame; nar-len: its length, then all at once.")]
 Steps = Annotated[int, typer.Option(help="With nar-len: passes of the network.")]
-Guidance = Annotated[float, typer.Option(help="With nar-len: how strictly what is given holds; 1 is off.")]
+Guidance = Annotated[
+    float | None,
+    typer.Option(
+        help="How strictly what is given holds, for models of data.unconditional_probability > 0; 1 is off, as is"
+        " ar's default; nar-len's is 2.5."
+    ),
+]
 Temperature = Annotated[float, typer.Option(help="0 is greedy, 1 the model's own spread.")]
 TopK = Annotated[int, typer.Option(help="Only the k likeliest codes; 0 for all.")]
 TopP = Annotated[float, typer.Option(help="Only the likeliest codes of this probability.")]
 
 
-def _decoding(mode: Mode, sampling: tuple[float, int, float], unmasking: tuple[int, float]) -> "Decoding":
-    """Returns what the options ask for: temperature, top-k and top-p; steps and guidance."""
+def _decoding(mode: Mode, sampling: tuple[float, int, float], steps: int, guidance: float | None) -> "Decoding":
+    """Returns what the options ask for; `sampling` is temperature, top-k and top-p."""
     from model.decoding import Decoding
     from model.masked import Unmasking
     from model.samplers import Sampling
 
     drawn = Sampling(*sampling)
-    return Decoding(mode.value, drawn, Unmasking(*unmasking, sampling=drawn))
+    return Decoding(mode.value, drawn, Unmasking(steps, sampling=drawn), guidance=guidance)
 
 
 @app.command()
@@ -109,7 +115,7 @@ def synth(
     model: ModelPath,
     mode: ModeOption = Mode.AR,
     steps: Steps = 25,
-    guidance: Guidance = 2.5,
+    guidance: Guidance = None,
     temperature: Temperature = 1.0,
     top_k: TopK = 0,
     top_p: TopP = 1.0,
@@ -127,7 +133,7 @@ def synth(
     """Speak a text in the voice of a recording."""
     from model.inference import Synthesizer
 
-    decoding = _decoding(mode, (temperature, top_k, top_p), (steps, guidance))
+    decoding = _decoding(mode, (temperature, top_k, top_p), steps, guidance)
     voice = Synthesizer.load(model, device, codec=codec, codec_weights=codec_weights)
     speech = voice.speak(
         text,
@@ -173,7 +179,7 @@ def transform(
     ] = None,
     mode: ModeOption = Mode.AR,
     steps: Steps = 25,
-    guidance: Guidance = 2.5,
+    guidance: Guidance = None,
     temperature: Temperature = 1.0,
     top_k: TopK = 0,
     top_p: TopP = 1.0,
@@ -191,7 +197,7 @@ def transform(
     from model.inference import Synthesizer
     from model.transform import parse_stretch
 
-    decoding = _decoding(mode, (temperature, top_k, top_p), (steps, guidance))
+    decoding = _decoding(mode, (temperature, top_k, top_p), steps, guidance)
     replace_s = parse_stretch(replace) if replace else None
     voice = Synthesizer.load(model, device, codec=codec, codec_weights=codec_weights)
     speech = voice.transform(
@@ -264,7 +270,7 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(help="So many utterances, spread over the list.")] = None,
     mode: ModeOption = Mode.AR,
     steps: Steps = 25,
-    guidance: Guidance = 2.5,
+    guidance: Guidance = None,
     temperature: Temperature = 1.0,
     top_k: TopK = 0,
     top_p: TopP = 1.0,
@@ -280,7 +286,7 @@ def evaluate(
     from model.judges import load_judges
     from model.protocols import read_trials
 
-    decoding = _decoding(mode, (temperature, top_k, top_p), (steps, guidance))
+    decoding = _decoding(mode, (temperature, top_k, top_p), steps, guidance)
     trials = read_trials(protocol, listed, root=root, limit=limit, seed=seed)
     judges = load_judges(asr=asr, speaker=speaker, dnsmos=dnsmos, device=device)
     voice = Synthesizer.load(model, device)

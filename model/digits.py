@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 DECODINGS = {
     "AR+NAR": Decoding("ar", ar=Sampling(temperature=0.9, top_p=0.9)),
-    "NAR-len": Decoding("nar-len", unmasking=Unmasking(guidance=2.0, sampling=Sampling(top_p=0.9))),
+    "NAR-len": Decoding("nar-len", unmasking=Unmasking(sampling=Sampling(top_p=0.9)), guidance=2.0),
 }
 """How the model speaks, as tried on earlier checkpoints with the prompts and draws of another seed."""
 RECORDINGS, CODEC = "recordings", "codec"

@@ -115,10 +115,12 @@ def evaluate(
         (for each system its means with intervals, `wer_corpus`, and for the model `rtf` and `cut`) and `notes`.
 
     Raises:
-        UsageError: if `out` holds an evaluation, a text has no words, or the model wasn't trained in the mode.
+        UsageError: if `out` holds an evaluation, a text has no words, or the model wasn't trained for what is asked.
         AudioError: if a recording can't be read.
     """
-    voice.check_trained(*decoding.modes)
+    decoding = voice.settled(decoding)
+    for continues in {trial.prompt_text is not None for trial in trials}:
+        voice.check_speech(continues=continues)
     systems = SYSTEMS if all(trial.truth for trial in trials) else (MODEL,)
     if judges.recogniser:
         _check_texts(trials, protocol)

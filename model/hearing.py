@@ -11,7 +11,7 @@ import torch
 
 from model.cache import Cached
 from model.documents import ABSENT, text_document
-from model.generate import prefill, until
+from model.generate import all_ended, prefill, until
 from model.network import Decoder
 from model.samplers import GREEDY, Sampling, sample
 from model.tokenizer import Tokenizer
@@ -69,7 +69,7 @@ def hear(
             token_B = sample(logits_BV, sampling, generator)
         drawn.append(token_B)
         ended_B |= token_B == tokenizer.end
-        if bool(ended_B.all()):
+        if all_ended(ended_B, place):
             break
         position_B1 = torch.full((batch, 1), 1 + len(given) + place, device=device)
         last_BD = network.hidden(token_B[:, None], nothing_B1K, position_B1, Cached(cache, 1))[:, 0]

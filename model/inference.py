@@ -19,7 +19,7 @@ from model.generate import generate, generate_rest
 from model.hearing import Heard, hear
 from model.masked import generate_masked, predict_frames
 from model.tasks import TRANSFORMS, Transform
-from model.transform import check_task, replaced_frames
+from model.transform import check_speech, check_task, replaced_frames
 from stages.errors import CodecError, TextError, UsageError
 from stages.records import Codes, Wave
 
@@ -139,9 +139,11 @@ class Synthesizer:
             TextError: if the text is empty or its language isn't known.
             AudioError: if the prompt can't be read.
             CodecError: if the prompt's codes don't fit the model.
-            UsageError: if `max_s` leaves no frame, or if the model wasn't trained in the mode or doesn't know the tone.
+            UsageError: if `max_s` leaves no frame, if the model wasn't trained for what is asked (the modes, speaking
+                a text with or without `prompt_text`, guidance), or if it doesn't know the tone.
         """
-        self.check_trained(*decoding.modes)
+        decoding = self.settled(decoding)
+        self.check_speech(continues=prompt_text is not None)
         started = time.perf_counter()
         max_frames = self._max_frames(max_s)
         condition = self.condition(text, prompt, prompt_text=prompt_text, language=language, tone=tone)
@@ -179,8 +181,8 @@ class Synthesizer:
             decoding: As in `speak`.
 
         Raises:
-            UsageError: if the model wasn't trained on the task or in the mode or doesn't know the tone, or if the task
-                needs what isn't given, or can't do with what is.
+            UsageError: if the model wasn't trained on the task, in the modes or for guidance, or doesn't know the tone,
+                or if the task needs what isn't given, or can't do with what is.
             TextError: if the text's language isn't known.
             AudioError: if a recording can't be read.
             CodecError: if codes don't fit the model.
@@ -188,7 +190,7 @@ class Synthesizer:
         trained = self.checkpoint.config.data
         check_task(task, trained, self.checkpoint.folder, text=text, prompted=prompt is not None, edits=bool(replace_s))
         same_length = TRANSFORMS[task].same_length
-        self.check_trained(*(decoding.modes[:1] if same_length else decoding.modes))
+        decoding = self.settled(decoding, length_known=same_length)
         started = time.perf_counter()
         max_frames = self._max_frames(max_s)
         input_KS = self.prompt_codes(audio, "audio")
@@ -210,13 +212,20 @@ class Synthesizer:
         identity = self.checkpoint.meta.codec
         generator = torch.Generator(self.device).manual_seed(seed)
         said = self.network, self.checkpoint.tokenizer, [condition]
+        guidance = how.guidance or 1.0
         if how.mode == "ar":
             (codes_KT,) = generate(
-                *said, max_frames=most, min_frames=least, ar=how.ar, nar=how.nar, generator=generator
+                *said,
+                max_frames=most,
+                min_frames=least,
+                ar=how.ar,
+                nar=how.nar,
+                guidance=guidance,
+                generator=generator,
             )
         else:
             frames = [most] if least == most else predict_frames(*said, max_frames=most)
-            first = generate_masked(*said, frames, unmasking=how.unmasking, generator=generator)
+            first = generate_masked(*said, frames, unmasking=how.unmasking, guidance=guidance, generator=generator)
             (codes_KT,) = generate_rest(*said, first, sampling=how.nar, generator=generator)
         wave = self.codec.decode(torch.from_numpy(codes_KT)).numpy()
         taken_s = time.perf_counter() - started
@@ -252,6 +261,24 @@ class Synthesizer:
         code = normalise_code(language) if language else None
         codes_KT = self.prompt_codes(speech)
         return hear(self.network, self.checkpoint.tokenizer, [codes_KT], max_tokens=max_tokens, language=code)[0]
+
+    def settled(self, decoding: Decoding, *, length_known: bool = False) -> Decoding:
+        """Returns a decoding with the guidance that holds for this model, which must be able to decode so.
+
+        Args:
+            decoding: How the codes of a response are to be chosen.
+            length_known: Whether it is known how many there are.
+
+        Raises:
+            UsageError: if the model wasn't trained in one of the modes, or can't be guided.
+        """
+        num_codebooks = self.checkpoint.meta.codec.num_codebooks
+        self.check_trained(*decoding.modes(num_codebooks, length_known=length_known))
+        return decoding.settled(self.checkpoint.config.data, self.checkpoint.folder)
+
+    def check_speech(self, *, continues: bool) -> None:
+        """Raises `UsageError` if the model never learnt to speak a text, or to do so going on from its prompt."""
+        check_speech(self.checkpoint.config.data, self.checkpoint.folder, continues=continues)
 
     def check_trained(self, *modes: Mode) -> None:
         """Raises `UsageError` if the model wasn't trained in one of the modes."""

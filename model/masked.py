@@ -20,7 +20,7 @@ from torch import Tensor
 from model.documents import Condition, Document, canvas, length_document
 from model.generate import read_packed
 from model.network import Decoder
-from model.samplers import Sampling, sample
+from model.samplers import Sampling, guided, sample
 from model.tokenizer import Tokenizer
 from stages.errors import UsageError
 from stages.records import Codes
@@ -32,10 +32,8 @@ class Unmasking:
 
     steps: int = 25
     """Passes of the network."""
-    guidance: float = 2.5
-    """How far to go from the logits without text and prompt towards, and beyond, those with them; 1 is off."""
     rescale: float = 0.75
-    """How much of the guided logits is scaled back to the spread of the unguided ones, 0 to 1."""
+    """With guidance: how much of the guided logits is scaled back to the spread of the unguided ones, 0 to 1."""
     sampling: Sampling = Sampling()  # noqa: RUF009 (frozen)
     """How codes are drawn; the temperature falls to 0 over the steps."""
 
@@ -43,8 +41,6 @@ class Unmasking:
         """Refuses values out of range."""
         if self.steps < 1:
             raise UsageError(f"`steps` must be at least 1, but is {self.steps}.")
-        if self.guidance < 1:
-            raise UsageError(f"`guidance` must be 1 (off) or more, but is {self.guidance}.")
 
 
 @torch.inference_mode()
@@ -82,6 +78,7 @@ def generate_masked(
     frames: Sequence[int],
     *,
     unmasking: Unmasking,
+    guidance: float = 1.0,
     generator: torch.Generator | None = None,
 ) -> list[Codes]:
     """Fills a canvas for each condition.
@@ -92,6 +89,7 @@ def generate_masked(
         conditions: What to say, and in whose voice.
         frames: T of each response, at least 1.
         unmasking: How.
+        guidance: See `model.samplers.guided`; 1 is off.
         generator: Of the network's device.
 
     Returns:
@@ -99,16 +97,16 @@ def generate_masked(
     """
     canvases = [np.zeros(count, np.int64) for count in frames]
     masked = [np.ones(count, bool) for count in frames]
-    guided = unmasking.guidance > 1
-    asked = [*conditions, *(condition.dropped() for condition in conditions)] if guided else conditions
+    is_guided = guidance > 1
+    asked = [*conditions, *(condition.dropped() for condition in conditions)] if is_guided else conditions
     for step in range(unmasking.steps):
         if not any(masked_T.any() for masked_T in masked):  # a short canvas is full before the last step
             break
-        shown = zip(asked, canvases * (1 + guided), masked * (1 + guided), strict=True)
+        shown = zip(asked, canvases * (1 + is_guided), masked * (1 + is_guided), strict=True)
         logits_MV = _canvas_logits(network, [canvas(tokenizer, *one) for one in shown])
-        if guided:
+        if is_guided:
             with_MV, without_MV = logits_MV.chunk(2)
-            logits_MV = guide(with_MV, without_MV, unmasking.guidance, unmasking.rescale)
+            logits_MV = guide(with_MV, without_MV, guidance, unmasking.rescale)
         logits_MV[:, network.codebook_size] = -torch.inf
         cooled = unmasking.sampling.cooled(1 - step / unmasking.steps)
         drawn_M = sample(logits_MV, cooled, generator)
@@ -135,7 +133,7 @@ def _canvas_logits(network: Decoder, documents: Sequence[Document]) -> Tensor:
 
 
 def guide(with_MV: Tensor, without_MV: Tensor, guidance: float, rescale: float) -> Tensor:
-    """Returns guided logits: n + (p - n) g, partly scaled back to the spread of p."""
-    guided_MV = without_MV + (with_MV - without_MV) * guidance
+    """Returns guided logits, partly scaled back to the spread of those with text and prompt."""
+    guided_MV = guided(with_MV, without_MV, guidance)
     spread = with_MV.std(-1, keepdim=True) / guided_MV.std(-1, keepdim=True).clamp_min(1e-6)
     return guided_MV * (rescale * spread + 1 - rescale)

@@ -11,6 +11,7 @@ from torch import Tensor
 from model.checkpoint import build
 from model.config import TrainConfig
 from model.dataset import Examples
+from model.decoding import Decoding
 from model.failures import is_out_of_memory
 from model.generate import generate
 from model.lora import merge_adapters
@@ -46,8 +47,8 @@ class Previews:
 
         For each utterance `NN.wav` is what the network says, `NN.reference.wav` what the codec makes of the recording
         and `NN.txt` what was to be said: id, language, phonemes. Where the codec can't be had, or the network doesn't
-        learn the mode `ar`, that is said once, and there is nothing to hear. A full disk or memory is said, too, and
-        ends nothing.
+        learn the modes `ar` and `nar`, that is said once, and there is nothing to hear. A full disk or memory is said,
+        too, and ends nothing.
 
         Args:
             weights: Of the network, whole.
@@ -98,8 +99,9 @@ class Previews:
     def _load(self) -> "Codec":
         from stages.codecs import identity_of, load_codec
 
-        if not self.config.data.modes.get("ar"):
-            raise UsageError("the mode `ar` has no weight in `data.modes`.")
+        needed = Decoding().modes(self.examples.store.codec.num_codebooks)
+        if missing := [mode for mode in needed if not self.config.data.modes.get(mode)]:
+            raise UsageError(f"the mode `{missing[0]}` has no weight in `data.modes`.")
         if not self._draws:
             raise UsageError("no utterance is kept for validation (`data.validation`).")
         identity = self.examples.store.codec

@@ -1,6 +1,6 @@
 """Samplers: pure functions on `[B, V]` logits, and their fixed order.
 
-temperature, then top-k, then top-p, then the draw. A code that is ruled out has the logit -inf.
+guidance, then temperature, then top-k, then top-p, then the draw. A code that is ruled out has the logit -inf.
 """
 
 from dataclasses import dataclass, replace
@@ -41,6 +41,15 @@ PLAIN = Sampling()
 
 GREEDY = Sampling(temperature=0.0)
 """The likeliest code."""
+
+
+def guided(with_BV: Tensor, without_BV: Tensor, guidance: float) -> Tensor:
+    """Returns n + (p - n) g: logits that go from those without a condition (n) beyond those with it (p).
+
+    Source: classifier-free guidance, section 3.2 of https://arxiv.org/abs/2207.12598, where 1 + w is g; for
+    autoregressive models https://arxiv.org/abs/2306.17806, section 2.
+    """
+    return without_BV + (with_BV - without_BV) * guidance
 
 
 def temperature_scaled(logits_BV: Tensor, temperature: float) -> Tensor:

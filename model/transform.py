@@ -1,4 +1,4 @@
-"""Whether speech can be made of speech as it is asked for: what a task needs, and what a model has learnt."""
+"""Whether a model can be asked for speech of text, or of speech: what it has learnt, and what a task needs."""
 
 import re
 from pathlib import Path
@@ -25,16 +25,10 @@ def check_task(task: str, trained: DataConfig, model: Path, *, text: str | None,
     Raises:
         UsageError: if not.
     """
-    weights: dict[str, float] = dict(trained.tasks.items())
     spec = dict[str, Spec](TRANSFORMS.items()).get(task)
     if spec is None:
         raise UsageError(f"`task` must be one of {', '.join(TRANSFORMS)}, but is `{task}`.")
-    if not weights.get(task):
-        learnt = ", ".join(f"`{name}`" for name, weight in weights.items() if weight)
-        raise UsageError(
-            f"`{model}` was never trained on the task `{task}`, only on {learnt}. Train it with a weight above 0 in"
-            " `data.tasks`."
-        )
+    _check_weight(task, trained, model)
     if spec.prompted != prompted:
         needs = "needs a `prompt`: a recording of the voice" if spec.prompted else "takes no `prompt`: leave it out"
         raise UsageError(f"The task `{task}` {needs}.")
@@ -43,6 +37,41 @@ def check_task(task: str, trained: DataConfig, model: Path, *, text: str | None,
         raise UsageError(f"The task `{task}` {needs}.")
     if (spec.edits or trained.text_dropout == 0) and not (text or "").strip():
         raise UsageError(f"The task `{task}` needs a `text`: all that is said in what comes out.")
+
+
+def check_speech(trained: DataConfig, model: Path, *, continues: bool) -> None:
+    """Checks that a model has learnt to speak a text.
+
+    Args:
+        trained: What the model was trained on.
+        model: Where it lies, for messages.
+        continues: Whether the prompt's text is given, too, so that the response goes on from there (task `tts-c`).
+
+    Raises:
+        UsageError: if not.
+    """
+    _check_weight("tts", trained, model)
+    # A speaker's only utterance continues itself whatever is asked for, but these two were asked to be left out.
+    if continues and trained.continuation_probability == 0:
+        raise UsageError(
+            f"`{model}` was never trained to go on from a prompt (`data.continuation_probability` = 0), so what the"
+            " prompt says must be left out (`prompt_text`, `--ref-text`)."
+        )
+    if not continues and trained.continuation_probability == 1:
+        raise UsageError(
+            f"`{model}` was only trained to go on from a prompt (`data.continuation_probability` = 1), so what the"
+            " prompt says must be given (`prompt_text`, `--ref-text`)."
+        )
+
+
+def _check_weight(task: str, trained: DataConfig, model: Path) -> None:
+    weights: dict[str, float] = dict(trained.tasks.items())
+    if not weights.get(task):
+        learnt = ", ".join(f"`{name}`" for name, weight in weights.items() if weight)
+        raise UsageError(
+            f"`{model}` was never trained on the task `{task}`, only on {learnt}. Train it with a weight above 0 in"
+            " `data.tasks`."
+        )
 
 
 def parse_stretch(text: str) -> tuple[float, float]:

@@ -24,6 +24,7 @@ from stages.codecs import codec_identity
 from stages.errors import UsageError
 from stages.records import Wave
 from tests.model.conftest import make_config, make_store
+from tests.model.test_inference import taught
 
 SENTENCES = {
     "1-1-0000": "Good morning to you all.",
@@ -38,7 +39,8 @@ SENTENCES = {
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("evaluate") / "run"
     modes = dict.fromkeys(("ar", "nar", "nar-len", "len"), 1.0)
-    config = make_config(trainer__out=str(folder), trainer__max_steps=2, data__max_s=0.8, data__modes=modes)
+    data = {"data__max_s": 0.8, "data__modes": modes, "data__unconditional_probability": 0.1}
+    config = make_config(trainer__out=str(folder), trainer__max_steps=2, **data)
     train(config, make_store(codec=codec_identity("embedded")), quiet=True)
     return folder
 
@@ -134,6 +136,17 @@ def test_the_voice_of_a_continuation_is_judged_after_its_prompt(voice: Synthesiz
     assert len(resynthesised) == pytest.approx(3 * rate, abs=rate // 75)
     assert len(own_resynthesis) == pytest.approx(1.5 * rate, abs=rate // 75)
     assert len(own_model) <= 0.8 * rate + 1, "as long as the model may speak"
+
+
+def test_what_was_never_taught_is_refused_before_anything_is_spoken(
+    voice: Synthesizer, corpus: Path, tmp_path: Path
+) -> None:
+    trials = read_trials("ls-valle-continual", corpus / "ls-valle-continual.lst", limit=1)
+    with pytest.raises(UsageError, match="was never trained to go on from a prompt"):
+        evaluate(
+            taught(voice, continuation_probability=0.0), "ls-valle-continual", trials, Judges(), out=tmp_path / "out"
+        )
+    assert not (tmp_path / "out").exists()
 
 
 def test_one_seed_one_report(voice: Synthesizer, corpus: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from model.attention import Packed
 from model.cache import Cached, KVCache
 from model.config import ARCHS
 from model.documents import Condition, document, group_columns
-from model.generate import generate, generate_first
+from model.generate import CHECK_EVERY, generate, generate_first
 from model.network import Decoder
 from model.samplers import GREEDY, PLAIN, Sampling
 from stages.records import Codes
@@ -30,6 +30,9 @@ SHAPES = pytest.mark.parametrize(
     [*({"arch": arch} for arch in ARCHS), {"kv_heads": 2}, {"group": 2}, {"group": 4, "arch": "retnet"}],
     ids=str,
 )
+
+
+GUIDANCE = pytest.mark.parametrize("guidance", [1.0, 2.0])
 
 
 def decisive(**shape: Any) -> Decoder:
@@ -74,25 +77,48 @@ def test_cached_logits_equal_uncached(shape: dict[str, Any]) -> None:
     torch.testing.assert_close(logits, wanted, rtol=1e-4, atol=1e-4)
 
 
+@GUIDANCE
 @SHAPES
-def test_greedy_decoding_is_what_full_passes_choose(shape: dict[str, Any]) -> None:
+def test_greedy_decoding_is_what_full_passes_choose(shape: dict[str, Any], guidance: float) -> None:
     net = decisive(**shape)
     for condition in CONDITIONS:
-        (codes,) = generate_first(net, TOKENIZER, [condition], max_frames=25, sampling=GREEDY)
+        (codes,) = generate_first(net, TOKENIZER, [condition], max_frames=25, sampling=GREEDY, guidance=guidance)
         logits = without_cache(net, condition, codes[0])
+        if guidance > 1:
+            alone = without_cache(net, condition.dropped(), codes[0])
+            logits = alone + guidance * (logits - alone)
         chosen = [int(logits[0, :64].argmax()), *logits[1:].argmax(-1).tolist()]
         frames = codes.shape[1]
         assert chosen[:frames] == codes[0].tolist()
         assert frames == 25 or chosen[frames] == 64
 
 
+@GUIDANCE
 @SHAPES
-def test_a_batch_gives_what_its_singles_give(shape: dict[str, Any]) -> None:
+def test_a_batch_gives_what_its_singles_give(shape: dict[str, Any], guidance: float) -> None:
     net = decisive(**shape)
-    together = generate(net, TOKENIZER, CONDITIONS, max_frames=25, ar=GREEDY)
+    together = generate(net, TOKENIZER, CONDITIONS, max_frames=25, ar=GREEDY, guidance=guidance)
     for condition, codes in zip(CONDITIONS, together, strict=True):
-        (alone,) = generate(net, TOKENIZER, [condition], max_frames=25, ar=GREEDY)
+        (alone,) = generate(net, TOKENIZER, [condition], max_frames=25, ar=GREEDY, guidance=guidance)
         assert np.array_equal(alone, codes)
+
+
+def test_no_guidance_asks_for_no_second_row() -> None:
+    net, shown = with_stop_in_place(1, 0, after=2)
+    generate_first(net, TOKENIZER, CONDITIONS, max_frames=9, sampling=GREEDY, guidance=1.0)
+    assert [len(step_BC) for step_BC in shown] == [3, 3, 3]
+    net, shown = with_stop_in_place(1, 0, after=2)
+    generate_first(net, TOKENIZER, CONDITIONS, max_frames=9, sampling=GREEDY, guidance=1.5)
+    assert [len(step_AC) for step_AC in shown] == [6, 6, 6]
+    assert all((step_AC[:3] == step_AC[3:]).all() for step_AC in shown[1:]), "both rows see what was drawn"
+
+
+def test_a_device_is_seldom_asked_whether_all_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, shown = with_stop_in_place(1, 0, after=2)
+    monkeypatch.setitem(CHECK_EVERY, "cpu", 5)
+    (codes,) = generate_first(net, TOKENIZER, CONDITIONS[:1], max_frames=50, sampling=GREEDY)
+    assert codes.tolist() == [[7, 7]]
+    assert len(shown) == 1 + 5
 
 
 def with_stop_logit(value: float) -> Decoder:

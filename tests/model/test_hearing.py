@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from model.attention import Packed
 from model.config import Arch
 from model.documents import text_document
-from model.hearing import hear
+from model.generate import CHECK_EVERY
+from model.hearing import Heard, hear
 from tests.model.test_generate import CPU, TOKENIZER, decisive
-from tests.model.test_network import EVERY_ARCH
+from tests.model.test_network import EVERY_ARCH, network
 
 RNG = np.random.default_rng(5)
 SPEECH = [RNG.integers(0, 64, (8, frames)).astype(np.uint16) for frames in (20, 3, 41)]
@@ -37,3 +39,23 @@ def test_it_is_what_the_uncached_network_says(arch: Arch, language: str | None) 
         assert heard.language == TOKENIZER.languages[ids[0]]
         assert heard.ended == (ids[-1] == TOKENIZER.end)
         assert heard.phonemes == TOKENIZER.decode(number for number in ids[1:])
+
+
+def test_a_device_is_seldom_asked_whether_all_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = network().eval()
+    steps: list[int] = []
+
+    def head(hidden: Tensor) -> Tensor:
+        steps.append(len(hidden))
+        logits = torch.zeros(len(hidden), len(TOKENIZER))
+        logits[:, TOKENIZER.end if len(steps) == 3 else TOKENIZER.encode("a")] = 1
+        return logits
+
+    monkeypatch.setattr(net.heads[8], "forward", head)
+    asked = net, TOKENIZER, SPEECH
+    known = hear(*asked, max_tokens=30, language="de")
+    assert (len(steps), known) == (3, [Heard("de", "aa", ended=True)] * 3)
+    steps.clear()
+    monkeypatch.setitem(CHECK_EVERY, "cpu", 10)
+    assert hear(*asked, max_tokens=30, language="de") == known
+    assert len(steps) == 11

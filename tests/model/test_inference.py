@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,6 +120,51 @@ def test_wrong_requests_are_told(voice: Synthesizer, reference: Path, tmp_path: 
         Synthesizer.load(tmp_path)
 
 
+def taught(voice: Synthesizer, **data: object) -> Synthesizer:
+    """The same model, as if it had been trained on this."""
+    config = voice.checkpoint.config
+    config = config.model_copy(update={"data": config.data.model_copy(update=data)})
+    return Synthesizer(replace(voice.checkpoint, config=config), voice.codec)
+
+
+MASKED = {"nar-len": 1.0, "len": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("data", "asked", "told"),
+    [
+        ({"modes": {"ar": 1.0}}, {}, "was never trained in the mode `nar`, only in `ar`."),
+        ({"modes": MASKED}, {"decoding": Decoding("nar-len")}, "in the mode `nar`, only in `nar-len`, `len`."),
+        ({}, {"decoding": Decoding(guidance=2.0)}, "`guidance` must be 1 (off), but is 2: `"),
+        ({"tasks": {"ns": 1.0}}, {}, "was never trained on the task `tts`, only on `ns`."),
+        ({"continuation_probability": 0.0}, {"prompt_text": "Say"}, "was never trained to go on from a prompt"),
+        ({"continuation_probability": 1.0}, {}, "was only trained to go on from a prompt"),
+    ],
+)
+def test_what_it_was_never_trained_for_is_refused(
+    voice: Synthesizer, reference: Path, data: dict[str, object], asked: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        taught(voice, **data).speak("Hello", prompt=reference, max_s=0.1, **asked)
+    assert told in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_guidance_is_for_models_that_can_do_without(voice: Synthesizer, reference: Path) -> None:
+    modes = {**MASKED, "nar": 1.0, "ar": 1.0}
+    plain, able = taught(voice, modes=modes), taught(voice, modes=modes, unconditional_probability=0.1)
+    found = [model.settled(Decoding(mode)).guidance for model in (plain, able) for mode in ("ar", "nar-len")]
+    assert found == [1.0, 1.0, 1.0, 2.5]
+    assert able.settled(Decoding("nar-len", guidance=1.0)).guidance == 1.0
+    assert str(able.settled(Decoding(guidance=3))) == "ar, guidance 3, temperature 1, top-k 0, top-p 1"
+    free, off, strict = (
+        able.speak("Hello", prompt=reference, max_s=0.2, decoding=Decoding(ar=GREEDY, guidance=guidance)).codes
+        for guidance in (None, 1.0, 30.0)
+    )
+    assert np.array_equal(free, off)
+    assert not np.array_equal(free, strict)
+
+
 def valle(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     monkeypatch.setattr(sys, "argv", ["valle", *map(str, arguments)])
     with pytest.raises(SystemExit) as end:
@@ -140,6 +186,8 @@ def test_synth_writes_the_same_file_for_the_same_seed(
     assert about["seconds"] == pytest.approx(len(wave) / rate, abs=1e-3)
     assert valle(monkeypatch, *command, tmp_path / "c.wav", *options, "--temperature", "-1") == 2
     assert "`temperature` must be 0 or more" in capsys.readouterr().err
+    assert valle(monkeypatch, *command, tmp_path / "c.wav", *options, "--guidance", "2") == 2
+    assert "`guidance` must be 1 (off), but is 2" in capsys.readouterr().err
 
 
 def test_a_model_that_does_not_fit_the_codec_is_one_clear_line(

@@ -75,7 +75,7 @@ def test_lengths_canvases_and_phonemes_are_learnt_too(configure: Configure, arch
 
     network = trainer.raw_network.eval()
     assert predict_frames(network, tokenizer, [condition], max_frames=900) == [frames]
-    unmasking = Unmasking(steps=8, guidance=1.0, sampling=GREEDY)
+    unmasking = Unmasking(steps=8, sampling=GREEDY)
     (filled,) = generate_masked(network, tokenizer, [condition], [frames], unmasking=unmasking)
     assert (filled[0] == codes_KT[0]).all()
     (heard,) = hear(network, tokenizer, [codes_KT], max_tokens=40)
@@ -121,7 +121,7 @@ def test_what_is_made_of_the_same_input_is_told_by_task_text_prompt_and_tone(con
     assert [codes_1T[0].tolist() for codes_1T in spoken] == [codes_KT[0].tolist() for codes_KT in responses]
     frames = predict_frames(*asked, max_frames=900)
     assert frames == [codes_KT.shape[1] for codes_KT in responses]
-    once = Unmasking(steps=1, guidance=1.0, sampling=GREEDY)
+    once = Unmasking(steps=1, sampling=GREEDY)
     filled = generate_masked(*asked, frames, unmasking=once)
     assert [codes_1T[0].tolist() for codes_1T in filled] == [codes_KT[0].tolist() for codes_KT in responses]
     held = generate_first(network, tokenizer, conditions[:1], max_frames=20, min_frames=20, sampling=GREEDY)

@@ -43,6 +43,7 @@ def test_validation_speaks(tmp_path: Path, configure: Configure, monkeypatch, se
     [
         ({}, "`trainer.samples` are left out:.*revision"),
         ({"data__modes": {"nar": 1.0}}, "the mode `ar` has no weight"),
+        ({"data__modes": {"ar": 1.0}}, "the mode `nar` has no weight"),
         ({"data__validation": 0.0}, "no utterance is kept for validation"),
     ],
 )
