@@ -18,6 +18,8 @@ _UNSURE_S = 3.0
 """Words so near a window's end are placed by the next window."""
 _WORDS_PER_S = 6
 """More than anybody says."""
+_LETTERS_PER_S = 12
+"""The same where each character is a word, as are commas and full stops."""
 _CROWDED = 10
 _CROWDED_S = 1.2
 """So many words in so short a time were not said: their text is missing from the recording."""
@@ -43,8 +45,8 @@ class Aligner(Protocol):
         """Places as many of the words as are said in a stretch of speech at 16 kHz, all of them where `whole`.
 
         Returns:
-            Start and end in seconds for each of the first words, None for one that isn't spoken; None if they don't
-            fit the speech.
+            Start and end in seconds for each of the first words, None for one that isn't spoken; empty if none of them
+            is heard; None if they don't fit the speech.
         """
 
 
@@ -69,7 +71,8 @@ def align(wave: Wave, text: str, language: str, aligner: Aligner) -> dict[str, A
         TextError: if the text doesn't fit what is said.
     """
     words = tokens_of(text, language)
-    spans = _place(wave, words, aligner)
+    per_s = _LETTERS_PER_S if language in _UNSPACED else _WORDS_PER_S
+    spans = _place(wave, words, aligner, reach=round(_WINDOW_S * per_s))
     _check(words, spans)
     space = "" if language in _UNSPACED else " "
     segments = [_segment(run, space) for run in _runs(words, spans)]
@@ -78,25 +81,27 @@ def align(wave: Wave, text: str, language: str, aligner: Aligner) -> dict[str, A
     return {"segments": segments}
 
 
-def _place(wave: Wave, words: Sequence[str], aligner: Aligner) -> list[Span | None]:
+def _place(wave: Wave, words: Sequence[str], aligner: Aligner, *, reach: int) -> list[Span | None]:
+    """Returns the times of all words, of which a window holds no more than `reach`."""
     window, unsure = round(_WINDOW_S * SAMPLE_RATE), round(_UNSURE_S * SAMPLE_RATE)
-    reach = round(_WINDOW_S * _WORDS_PER_S)
     spans: list[Span | None] = []
     position = 0
     while len(spans) < len(words):
         rest = words[len(spans) :]
-        last = position + window >= len(wave)
-        found = aligner.prefix(wave[position : position + window], rest if last else rest[:reach], whole=last)
+        heard, last = wave[position : position + window], position + window >= len(wave)
+        whole = last and len(rest) <= reach
+        found = aligner.prefix(heard, rest[:reach], whole=whole)
+        if found is None and whole:  # the last words may be cut off, or never said: the segment ends with the sound
+            found = aligner.prefix(heard, rest, whole=False)
+        found = found or ()
         if last:
-            if found is None:  # the last words may be cut off, or never said: the last segment then ends with the sound
-                found = aligner.prefix(wave[position:], rest, whole=False) or ()
-                if len(rest) - len(found) > _LOST_AT_THE_END:
-                    raise _misfit(words, len(spans) + len(found))
+            if len(rest) - len(found) > _LOST_AT_THE_END:
+                raise _misfit(words, len(spans) + len(found))
             spans += [_moved(span, position) for span in found]
             return spans + [None] * (len(words) - len(spans))
         sure = (window - unsure) / SAMPLE_RATE
-        kept = next((n for n, span in enumerate(found or ()) if span and span[1] > sure), len(found or ()))
-        placed = [_moved(span, position) for span in (found or ())[:kept]]
+        kept = next((n for n, span in enumerate(found) if span and span[1] > sure), len(found))
+        placed = [_moved(span, position) for span in found[:kept]]
         ends = [span[1] for span in placed if span]
         spans += placed
         position = round(ends[-1] * SAMPLE_RATE) if ends else position + window - unsure

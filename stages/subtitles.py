@@ -12,6 +12,8 @@ from stages.errors import TextError
 
 _TIME = r"(?:(\d+):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
 _TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
+_BEGINS = re.compile(r"\s*-?\d[\d:.,]*\s*-->")
+"""What begins a cue within a block: an arrow alone may be part of a text."""
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
 _MARKUP = re.compile(r"</?[a-zA-Z][^>]*>|<[\d:.]+>|\{\\[^}]*\}")
 _LABEL = re.compile(r"\[([^\]\n]+)\]:\s*")
@@ -52,7 +54,13 @@ def _cues(text: str) -> Iterator[dict[str, Any]]:
         first = next((number for number, line in enumerate(lines) if "-->" in line), None)
         said = [line for line in lines if line.strip()]
         if first is not None:
-            yield _cue(lines[first], "\n".join(lines[first + 1 :]), at + first)
+            starts = [first, *(n for n in range(first + 1, len(lines)) if _BEGINS.match(lines[n]))]
+            numbered = first > 0 and lines[first - 1].strip().isdigit()
+            for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+                body = lines[start + 1 : end]
+                if numbered and end < len(lines) and body and body[-1].strip().isdigit():
+                    body.pop()  # the number of the cue that follows without a blank line
+                yield _cue(lines[start], "\n".join(body), at + start)
         elif said and not said[0].startswith(_NOT_CUES) and not (len(said) == 1 and said[0].strip().isdigit()):
             raise TextError(f"line {at} must begin a cue with its times, but is `{said[0][:40]}`. Export it again.")
         at += len(lines) + 1

@@ -13,6 +13,8 @@ _NOISE = re.compile(r"\[\d*\]|(?m:![^\n\"]*$)")
 _SILENCE = frozenset({"", "sil", "sp", "spn", "<eps>", "<p:>", "<sil>", "silence", "#", "_"})
 _WORDS = frozenset({"words", "word", "ort", "ort-mau"})
 _PHONES = frozenset({"phones", "phone", "phonemes", "phoneme", "mau", "kan", "kan-mau", "segments", "mas", "syllables"})
+_UTTERANCES = frozenset({"utterances", "utterance", "sentences", "sentence", "phrases", "transcript", "transcription"})
+"""What says nothing of who speaks."""
 _PAUSE_S = 1.0
 """Words with a longer silence between them are said in two segments."""
 
@@ -33,8 +35,9 @@ def parse_textgrid(text: str) -> list[dict[str, Any]]:
 
     Tiers of phones and points are left out. A tier named `words` (`anna - words` for the speaker Anna, as the Montreal
     Forced Aligner writes it) gives the words; every other tier gives a segment an interval, and its name the speaker
-    where there are several such tiers. Words fall into the segments of their speaker that hold them; where there are
-    words only, a segment ends at a second of silence.
+    (`anna`, `anna - utterances`) where there are several. Words fall into the segments of their speaker that hold them,
+    or into those of nobody in particular, whose speaker they tell; where several speak in such a segment, their words
+    stand in its place. Where there are words only, a segment ends at a second of silence.
 
     Returns:
         Segments with `start` and `end` in seconds, `text`, `speaker` (None where none is named) and `words`.
@@ -44,28 +47,58 @@ def parse_textgrid(text: str) -> list[dict[str, Any]]:
 
     Source: https://www.fon.hum.uva.nl/praat/manual/TextGrid_file_formats.html.
     """
-    words: dict[str | None, list[Interval]] = {}
-    said: dict[str | None, list[Interval]] = {}
-    for tier in _tiers(text):
-        owner, _, kind = tier.name.rpartition(" - ")
-        if kind.strip().lower() in _WORDS:
-            words.setdefault(owner.strip() or None, []).extend(tier.spoken())
-        elif kind.strip().lower() not in _PHONES:
-            said.setdefault(tier.name.strip(), []).extend(tier.spoken())
-    said, words = _unnamed_if_single(said), _unnamed_if_single(words)
-    segments = [
-        _segment([one], speaker, [word for word in words.get(speaker, ()) if _holds(one, word)])
-        for speaker, intervals in said.items()
-        for one in intervals
-    ]
-    for speaker, placed in words.items():
-        if not said.get(speaker):
-            segments += [_segment(run, speaker, run) for run in _runs(placed)]
+    said, words = _by_speaker(_tiers(text))
+    segments: list[dict[str, Any]] = []
+    placed: set[tuple[str, Interval]] = set()
+    for owner, intervals in said.items():
+        theirs = {speaker: those for speaker, those in words.items() if _may_be_in(owner, speaker, said, words)}
+        for one in intervals:
+            held = {name: inside for name, those in theirs.items() if (inside := [w for w in those if _holds(one, w)])}
+            placed.update((speaker, word) for speaker, inside in held.items() for word in inside)
+            if len(held) > 1:
+                segments += [_segment(run, speaker, run) for speaker in held for run in _runs(held[speaker])]
+            else:
+                speaker, inside = next(iter(held.items()), (owner, []))
+                segments.append(_segment([one], speaker or owner, inside))
+    for speaker, those in words.items():
+        if speaker not in said:
+            rest = [word for word in those if (speaker, word) not in placed]
+            segments += [_segment(run, speaker, run) for run in _runs(rest)]
     return segments
 
 
-def _unnamed_if_single(tiers: dict[str | None, list[Interval]]) -> dict[str | None, list[Interval]]:
-    return {None: next(iter(tiers.values()))} if len(tiers) == 1 else tiers
+_Spoken = dict[str, list[Interval]]
+"""Intervals by speaker; those of nobody in particular under ""."""
+
+
+def _by_speaker(tiers: Iterator[_Tier]) -> tuple[_Spoken, _Spoken]:
+    """Returns what tiers of utterances hold, and what tiers of words do."""
+    words: _Spoken = {}
+    others: list[tuple[str, str, _Tier]] = []
+    for tier in tiers:
+        owner, _, kind = (part.strip() for part in tier.name.rpartition(" - "))
+        if not tier.spoken() or kind.lower() in _PHONES:
+            continue
+        if kind.lower() in _WORDS:
+            words.setdefault(owner, []).extend(tier.spoken())
+        else:
+            others.append((owner, kind, tier))
+    said: _Spoken = {}
+    for owner, kind, tier in others:
+        owned = kind.lower() in _UTTERANCES or (owner and owner in words)
+        said.setdefault(owner if owned else tier.name.strip(), []).extend(tier.spoken())
+    if said.keys() & words.keys():
+        return said, words
+    return _unnamed_if_single(said), _unnamed_if_single(words)
+
+
+def _unnamed_if_single(tiers: _Spoken) -> _Spoken:
+    return {"": next(iter(tiers.values()))} if len(tiers) == 1 else tiers
+
+
+def _may_be_in(owner: str, speaker: str, said: _Spoken, words: _Spoken) -> bool:
+    """Tells whether a speaker's words may lie in a segment that is `owner`'s."""
+    return speaker == owner or (speaker not in said and (not owner or (not speaker and owner not in words)))
 
 
 def _holds(outer: Interval, inner: Interval) -> bool:
@@ -83,12 +116,12 @@ def _runs(words: Sequence[Interval]) -> Iterator[list[Interval]]:
         yield run
 
 
-def _segment(said: Sequence[Interval], speaker: str | None, words: Sequence[Interval]) -> dict[str, Any]:
+def _segment(said: Sequence[Interval], speaker: str, words: Sequence[Interval]) -> dict[str, Any]:
     return {
         "start": said[0][0],
         "end": said[-1][1],
         "text": " ".join(text.strip() for _, _, text in said),
-        "speaker": speaker,
+        "speaker": speaker or None,
         "words": [{"word": text.strip(), "start": start, "end": end} for start, end, text in words],
     }
 

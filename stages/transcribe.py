@@ -33,6 +33,10 @@ Outcome = Transcript | Filtered | Reject
 
 _log = logging.getLogger(__name__)
 
+_READING = 1
+"""Raised in place of the stage's version where only texts that are there are read or timed otherwise: what whisper has
+heard is then kept."""
+
 
 class TranscribeConfig(StageConfig):
     """Where the text comes from, and how whisperX hears."""
@@ -240,11 +244,15 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         models |= self._timing.models() if self.config.transcripts != "ignore" else {}
         return ", ".join(f"{name} {content}" for name, content in models.items() if content)
 
+    def parameters(self) -> Any:
+        """Returns what beyond the items decides the outcomes."""
+        return [*super().parameters(), _READING]
+
     def item_parameters(self, item: Recording) -> Any:
         """Returns what decides a recording's transcript: nothing of whisper where it has one of its own."""
         mapped = self.config.language_of(item.group, item.speaker)
         if not self.hears(item):
-            return [mapped, self._timing.identity]
+            return [mapped, self._timing.identity, _READING]
         hearing = self.config.identity()
         for name in ("languages", "transcripts", "times", "times_over_s"):
             del hearing[name]

@@ -138,6 +138,8 @@ class Wav2Vec2Aligner:
                 spans[index] = (first[0] if first else start * frame_s, end * frame_s)
         if whole or len(path) == len(letters):
             return spans
+        if not path:
+            return []
         last, following = letters[len(path) - 1][0], letters[len(path)]
         return spans[: last if following[0] == last and following[1] != bar else last + 1]
 
@@ -165,6 +167,10 @@ def best_path(scores_TV: Scores, symbols: Sequence[int], blank: int, *, whole: b
     Returns:
         None if there are fewer frames than the symbols need.
     """
+    if len(symbols) > len(scores_TV):  # no path passes more of them than there are frames
+        if whole:
+            return None
+        symbols = symbols[: len(scores_TV)]
     states = np.full(2 * len(symbols) + 1, blank)
     states[1::2] = symbols
     skips = np.zeros(len(states), bool)  # a symbol may follow another without a blank, but not itself

@@ -2,6 +2,7 @@
 
 import itertools
 import socket
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from stages.scan import scan
 from stages.slice import Slice, SliceConfig
 from stages.timing import Timing
 from stages.transcribe import STAGE, TranscribeConfig
-from stages.wav2vec import best_path
+from stages.wav2vec import Wav2Vec2Aligner, best_path
 
 
 class Knowing:
@@ -61,6 +62,57 @@ def test_windows_find_every_word_once(data):
     assert [round(word["start"] * SAMPLE_RATE) for word in placed] == (ends - lengths).tolist()
     breaks = sum(pause >= (2_400 if words[n].endswith(".") else 8_000) for n, pause in enumerate(pauses[1:]))
     assert len(segments) == breaks + 1
+
+
+class Spelling(Wav2Vec2Aligner):
+    """wav2vec2's own search, on a wave whose samples are the symbols that the network hears, 20 ms each."""
+
+    def __init__(self):
+        super().__init__(None, {"dictionary": {"<pad>": 0, "|": 1, "a": 2, "b": 3, "c": 4}, "type": "huggingface"}, "")
+
+    def _scores(self, wave):
+        return np.log(np.full((5, 5), 0.01) + 0.95 * np.eye(5)).astype(np.float32)[wave[::320].astype(int)]
+
+
+def spelt(words):
+    """Half a second a word, of which its letters take 40 ms each."""
+    frames = [
+        ([symbol for letter in word for symbol in 2 * [" |abc".index(letter)]] + [1] + 25 * [0])[:25] for word in words
+    ]
+    return np.repeat(np.concatenate(frames), 320).astype(np.float32)
+
+
+@pytest.mark.parametrize("before_s", [0, 40])
+@pytest.mark.parametrize("between_s", [0, 70])
+def test_no_word_is_lost_in_a_silence_longer_than_a_window(before_s, between_s):
+    words = [("ab", "bca", "c", "acb")[n % 4] for n in range(100)]
+    silences = [np.zeros(seconds * SAMPLE_RATE, np.float32) for seconds in (before_s, between_s)]
+    wave = np.concatenate([silences[0], spelt(words[:50]), silences[1], spelt(words[50:])])
+    placed = [word for one in align(wave, " ".join(words), "en", Spelling())["segments"] for word in one["words"]]
+    starts = [before_s + n / 2 + (between_s if n >= 50 else 0) for n in range(100)]
+    assert [word["start"] for word in placed] == pytest.approx(starts)
+    assert [word["end"] for word in placed] == pytest.approx(
+        [start + 0.04 * len(word) for start, word in zip(starts, words, strict=True)]
+    )
+
+
+def test_a_text_far_too_long_takes_no_memory():
+    words, told = ["abc"] * 30, []
+
+    class Told(Spelling):
+        def prefix(self, wave, words, *, whole):
+            told.append(len(words))
+            return super().prefix(wave, words, whole=whole)
+
+    with pytest.raises(TextError, match=r"doesn't fit from `abc abc abc abc abc abc` on \(word 31\)"):
+        align(spelt(words), " ".join(words * 1_000), "en", Told())
+    assert told == [180]
+    scores_TV = np.zeros((300, 5), np.float32)
+    tracemalloc.start()
+    assert best_path(scores_TV, [2, 3] * 50_000, 0, whole=True) is None
+    assert best_path(scores_TV, [2, 3] * 50_000, 0, whole=False) is not None
+    assert tracemalloc.get_traced_memory()[1] < 2e6
+    tracemalloc.stop()
 
 
 def test_a_text_that_is_not_what_is_said():

@@ -57,6 +57,24 @@ def test_cues_become_segments(tmp_path, name, text, encoding):
     ]
 
 
+@pytest.mark.parametrize("suffix", ["srt", "vtt"])
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_cue_ends_where_the_next_begins_also_without_a_blank_line(tmp_path, suffix, number):
+    cues = ["00:00:00,5 --> 00:00:02,0\nhello\n1984", "00:00:02,0 --> 00:00:04,0\nto --> fro", "0:4,0 --> 0:5,0\nbye"]
+    lines = "\n".join(f"{n}\n{cue}" if number else cue for n, cue in enumerate(cues, 1))
+    text = f"WEBVTT\n\n{lines}" if suffix == "vtt" else lines
+    with pytest.raises(
+        TextError, match=f"line {text[: text.index('0:4')].count(chr(10)) + 1} must hold `start --> end`"
+    ):
+        read(tmp_path, f"a.{suffix}", text)
+    script = read(tmp_path, f"a.{suffix}", text.replace("0:4,0 --> 0:5,0", "00:04,0 --> 00:05,0"))
+    assert [(s.start_samples, s.end_samples, s.text) for s in script.segments] == [
+        (500, 2_000, "hello 1984"),
+        (2_000, 4_000, "to --> fro"),
+        (4_000, 5_000, "bye"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

@@ -63,6 +63,31 @@ def test_tiers_of_utterances_are_named_for_their_speakers(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("anna", "ben"),
+    [("anna - utterances", "ben - utterances"), ("utterances", "utterances"), ("all", "all"), ("anna", "ben")],
+)
+def test_what_is_said_is_told_once_where_there_are_utterances_and_words(tmp_path, anna, ben):
+    said = {anna: [(0.0, 2.0, "good morning"), (2.0, 2.5, "hm")]}
+    said[ben] = [*(said[anna] if anna == ben else ()), (2.5, 4.0, "bye")]
+    words = {"anna - words": [(0.5, 1.0, "good"), (1.0, 1.5, "morning")], "ben - words": [(3.0, 3.5, "bye")]}
+    hm = (2_000, 2_500, "hm", "" if anna == ben else "anna", 0)
+    wanted = [(0, 2_000, "good morning", "anna", 2), hm, (2_500, 4_000, "bye", "ben", 1)]
+    assert read(tmp_path, long_format(said | words)) == wanted
+    assert read(tmp_path, long_format(words | said)) == wanted
+
+
+def test_words_tell_who_says_what_in_an_utterance_of_several(tmp_path):
+    tiers = {"utterances": [(0.0, 3.0, "good morning bye"), (3.0, 3.5, "so")], "ben - words": [(2.0, 2.5, "bye")]}
+    tiers["anna - words"] = [(0.5, 1.0, "good"), (1.0, 1.5, "morning"), (4.0, 4.5, "well")]
+    assert read(tmp_path, long_format(tiers)) == [
+        (500, 1_500, "good morning", "anna", 2),
+        (2_000, 2_500, "bye", "ben", 1),
+        (3_000, 3_500, "so", "", 0),
+        (4_000, 4_500, "well", "anna", 1),
+    ]
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("hello", "must be a TextGrid in Praat's text format"),
