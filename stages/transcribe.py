@@ -26,16 +26,12 @@ from stages.layouts import LAYOUTS
 from stages.manifest import Rows
 from stages.records import Recording, Transcript, Wave
 from stages.timing import Times, Timing
-from stages.transcripts import Script, from_whisperx, read_told, read_transcript, script_of
+from stages.transcripts import READING, Script, from_whisperx, read_told, read_transcript, script_of
 from stages.whisper import ComputeType, VadName
 
 Outcome = Transcript | Filtered | Reject
 
 _log = logging.getLogger(__name__)
-
-_READING = 1
-"""Raised in place of the stage's version where only texts that are there are read or timed otherwise: what whisper has
-heard is then kept."""
 
 
 class TranscribeConfig(StageConfig):
@@ -239,20 +235,16 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
 
         What depends on which: see `item_parameters`.
         """
-        models = {"whisper": self._whisper, "diarisation": self._diarisation}
+        models = {"whisper": self._whisper, "diarisation": self._diarisation, "reading": READING}
         models |= {f"aligner {code}": content for code, content in self._aligners.items()}
         models |= self._timing.models() if self.config.transcripts != "ignore" else {}
         return ", ".join(f"{name} {content}" for name, content in models.items() if content)
-
-    def parameters(self) -> Any:
-        """Returns what beyond the items decides the outcomes."""
-        return [*super().parameters(), _READING]
 
     def item_parameters(self, item: Recording) -> Any:
         """Returns what decides a recording's transcript: nothing of whisper where it has one of its own."""
         mapped = self.config.language_of(item.group, item.speaker)
         if not self.hears(item):
-            return [mapped, self._timing.identity, _READING]
+            return [mapped, self._timing.identity, READING]
         hearing = self.config.identity()
         for name in ("languages", "transcripts", "times", "times_over_s"):
             del hearing[name]

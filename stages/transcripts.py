@@ -20,6 +20,10 @@ from stages.records import Segment, Word, to_line
 from stages.subtitles import parse_srt, parse_vtt
 from stages.textgrid import parse_textgrid
 
+READING = "2"
+"""Raised in place of the version of `transcribe` where only texts that are there are read or timed otherwise: what
+whisper has heard is then kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Script:
@@ -152,9 +156,6 @@ READERS: Mapping[str, Reader] = {
 }
 """The readers by suffix; where a recording has several transcripts, the first of these is taken (timed before not)."""
 
-UNTIMED = {".txt", ".lab"}
-"""Of these, those whose text has no times."""
-
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -172,11 +173,6 @@ class Told:
     def to_json(self) -> str:
         """Returns it as it travels in a `Recording`."""
         return to_line({"layout": self.layout, "table": self.table, "content": self.content, "problem": self.problem})
-
-    @property
-    def timed(self) -> bool:
-        """Whether the text may have times."""
-        return "segments" in self.content
 
 
 def read_told(line: str) -> Told:
