@@ -162,12 +162,13 @@ class BatchStream:
 def every_mode(examples: Examples, batch_tokens: int, *, seed: int) -> Iterator[Batch]:
     """Yields each utterance once in every mode that is trained, at every level: a fixed set to validate on.
 
-    The task of an utterance is drawn once, for all modes, as the tasks are weighed.
+    Their order is drawn by the seed, so that the first batches hold more than the dataset's first speakers. The task of
+    an utterance is drawn once, for all modes, as the tasks are weighed.
     """
     num_codebooks = examples.store.codec.num_codebooks
     documents: list[Document] = []
     left = batch_tokens
-    for row in examples.rows.tolist():
+    for row in np.random.default_rng(seed).permutation(examples.rows).tolist():
         for kind in examples.kinds:
             item = examples.document(examples.draw(row, np.random.default_rng((seed, row)), kind))
             left -= len(item)

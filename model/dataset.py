@@ -179,6 +179,7 @@ class Examples:
         self._usable = in_range & is_train if split == "train" else in_range
         self._unconditional = config.unconditional_probability if split == "train" else 0.0
         self._join = config.join_probability if split == "train" else 0.0
+        self._corrupt = config.corrupt if split == "train" else 0.0
         self._index_speakers()
         if config.tones:
             self._check_tones()
@@ -374,7 +375,7 @@ class Examples:
                 return length_document(tokenizer, condition, tokenizer.encode(str(draw.frames)), ended=True)
             case "nar-len":
                 return canvas(tokenizer, condition, response_KT[0], self._masked(draw))
-            case "nar" if self.config.corrupt:
+            case "nar" if self._corrupt:
                 response_KT = self._corrupted(response_KT, draw)
         return document(tokenizer, condition, response_KT, draw.level, self.stop, group=draw.group)
 
@@ -390,7 +391,7 @@ class Examples:
     def _corrupted(self, response_KT: Codes, draw: Draw) -> Codes:
         """Replaces some of the codes below the level by random ones."""
         rng = np.random.default_rng(draw.noise)
-        changed_KT = rng.random(response_KT.shape) < self.config.corrupt
+        changed_KT = rng.random(response_KT.shape) < self._corrupt
         changed_KT[draw.level :] = False
         others_KT = rng.integers(0, self.stop, response_KT.shape).astype(response_KT.dtype)
         return np.where(changed_KT, others_KT, response_KT)

@@ -26,8 +26,9 @@ Tasks that make speech of speech (`model.tasks`) have the speech that is given b
 * nar-len: some frames show codebook 0, the others the token <mask> instead, and are predicted all at once (MaskGIT,
   arXiv 2202.04200; for codes MaskGCT, arXiv 2409.00750). The number of frames is known beforehand, by `len`.
 * The input shows all K codebooks summed, in every mode; frames that are to be replaced have <replace> as their token.
-  Where it comes without a text, <unk> stands in place of the language. Its length is asked for under the task's own
-  marker, not under <len>: the same condition in every mode.
+  Where it comes without a text, <unk> stands in place of the language.
+* len: <len> stands for the task tts; the length of other tasks' responses is asked for under their own marker. So the
+  text under <tts-c>, which covers prompt and response, isn't taken for that of the response alone.
 * len and stt: tokens are predicted one after the other, the marker predicts the first, the last one <end>. Causal.
 
 Positions restart at each segment. So how far a response frame stands from a phoneme doesn't depend on the length of
@@ -191,7 +192,7 @@ def _conditions(tokenizer: Tokenizer, condition: Condition, task: Task) -> "_Dra
     """Begins a document with what it is made of."""
     draft = _Draft(condition.prompt_KP.shape[0], task)
     given_KS = condition.input_KS
-    marker = tokenizer.task(task if given_KS is None else condition.task)
+    marker = tokenizer.task(task if condition.task == "tts" else condition.task)
     named = bool(condition.phonemes) or given_KS is None
     language = tokenizer.language(condition.language) if named else tokenizer.unknown
     tone = [tokenizer.tone(condition.tone)] if condition.tone else []

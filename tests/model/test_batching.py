@@ -83,6 +83,18 @@ def test_validation_asks_for_every_mode_of_every_utterance() -> None:
     assert sum(len(batch.lengths) for batch in one) == 8 * len(EXAMPLES)
 
 
+def test_the_first_validation_batches_are_of_many_speakers() -> None:
+    store = make_store(24, speakers=9)
+    store.speakers = sorted(store.speakers)
+    store.all_codes = [np.full_like(codes, row) for row, codes in enumerate(store.all_codes)]
+    told = Examples(store, Tokenizer.default(8), CONFIG.model_copy(update={"modes": {"nar": 1.0}}), "train")
+    few = islice(every_mode(told, 800, seed=3), 10)
+    rows = {int(targets[0]) for batch in few for targets in batch.targets if len(targets)}
+    assert len(rows) < 12, "not all"
+    speakers = [len({store.speakers[row] for row in some}) for some in (rows, range(len(rows)))]
+    assert speakers[0] > speakers[1] + 1
+
+
 def test_rows_point_at_what_is_predicted() -> None:
     for batch in islice(stream().batches(), 5):
         starts = torch.tensor([0, *batch.lengths]).cumsum(0)

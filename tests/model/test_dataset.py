@@ -196,6 +196,9 @@ def test_corrupted_codes_are_shown_and_never_asked_for(store: MemoryStore) -> No
         changed += (one.codes_LK[response, : draw.level] != two.codes_LK[response, : draw.level]).sum()
         total += draw.level * draw.frames
     assert changed / total == pytest.approx(0.5 * 63 / 64, abs=0.03)
+    validation, read = (Examples(store, TOKENIZER, each, "validation") for each in (config, plain))
+    for draw in draws(store, config, times=1):
+        assert (validation.document(draw).codes_LK == read.document(draw).codes_LK).all(), "scored as it is"
 
 
 def test_a_prompt_is_joined_of_several_utterances_where_one_is_too_short(store: MemoryStore) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -78,6 +80,8 @@ def test_a_length_is_spelled_digit_by_digit_to_its_end() -> None:
     assert item.targets_M.tolist() == [*digits, TOKENIZER.end]
     assert item.positions_L.tolist() == [*range(5), *range(3), *range(4)]
     assert len(length_document(TOKENIZER, condition, digits, ended=False).targets_M) == 3
+    continued = length_document(TOKENIZER, replace(condition, task="tts-c"), digits, ended=True)
+    assert names(continued) == ["<tts-c>", *names(item)[1:]], "the text covers the prompt, too: another length"
 
 
 def test_speech_comes_before_its_language_and_phonemes() -> None:
