@@ -144,9 +144,8 @@ def inspect(
     """Show the way of one recording or utterance from its source file to its neighbours."""
     from pipeline.dataset import open_dataset
     from pipeline.inspect import inspect, lines
-    from pipeline.session import configuration
 
-    found = inspect(open_dataset(options.out), configuration(options), name)
+    found = inspect(open_dataset(options.out), name)
     _show(options, found, "\n".join(lines(found)))
 
 

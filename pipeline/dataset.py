@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from pipeline.config import STAGES, PrepConfig, stage_class
 from stages.errors import ArtefactError, MissingInputError, UsageError
-from stages.manifest import list_shards, read_receipt, read_sealed, write_sealed
+from stages.manifest import COMPLETE, list_shards, read_receipt, read_sealed, write_sealed
 from stages.records import id_of, path_of
 
 RECORDINGS = "recordings"
@@ -43,8 +43,12 @@ def stages_of(dataset: Dataset) -> list[str]:
     return [name for name in STAGES if not stage_class(name).optional or list_shards(dataset.stage(name))]
 
 
-def open_dataset(folder: Path) -> Dataset:
+def open_dataset(folder: Path, *, damaged: bool = False) -> Dataset:
     """Returns the dataset that `transcribe` began.
+
+    Args:
+        folder: The dataset's.
+        damaged: Whether its head may be damaged: where its recordings lie is then not known, and `Path()` is given.
 
     Raises:
         MissingInputError: if there is none; says which command makes it.
@@ -57,8 +61,13 @@ def open_dataset(folder: Path) -> Dataset:
             f" Run `valle-prep transcribe VOICES --out {folder}` first."
         )
     head = read_sealed(path)
+    if not head and damaged:
+        return Dataset(folder, Path())
     if not head:
-        raise ArtefactError(f"`{path}` is damaged. Run `valle-prep transcribe VOICES --out {folder}`: it mends it.")
+        raise ArtefactError(
+            f"`{path}` is damaged, and with it what the dataset was made with."
+            f" Run `valle-prep run VOICES --out {folder}` with the options that it was made with: that mends it."
+        )
     return Dataset(folder, Path(path_of(head["voices"])), sections=head["config"])
 
 
@@ -72,7 +81,7 @@ def new_dataset(folder: Path, voices: Path, *, recordings: Path | None = None) -
         raise UsageError(f"`--out {folder}` must be a folder, but is a file.")
     if voices.resolve() in (folder.resolve(), *folder.resolve().parents):
         raise UsageError(f"`--out {folder}` must not lie in the folder of the recordings: that is never written to.")
-    return Dataset(folder, voices.resolve(), recordings, read_sealed(folder / HEAD).get("config", {}))
+    return Dataset(folder, voices.resolve(), recordings, _sections(folder))
 
 
 def make_folder(folder: Path) -> None:
@@ -98,18 +107,28 @@ def write_head(dataset: Dataset, config: PrepConfig, names: Sequence[str]) -> No
         write_sealed(dataset.folder / HEAD, head)
 
 
-def stored_config(dataset: Dataset) -> PrepConfig:
+def _sections(folder: Path) -> dict[str, Any]:
+    """Returns each stage's section as it was last used; where the head is damaged, as the finished stages tell it."""
+    head = read_sealed(folder / HEAD)
+    if head:
+        return dict(head["config"])
+    told = {name: read_sealed(folder / name / COMPLETE).get("parameters") for name in STAGES}
+    return {name: section for name, section in told.items() if section}
+
+
+def stored_config(folder: Path) -> PrepConfig:
     """Returns the configuration that each stage was last run with; defaults for those that haven't run.
 
     Raises:
         ArtefactError: if it is of another version of this program.
     """
+    path = folder / HEAD
     try:
-        return PrepConfig.model_validate_json(json.dumps(dataset.sections))
+        return PrepConfig.model_validate_json(json.dumps(_sections(folder)))
     except ValidationError as error:
         raise ArtefactError(
-            f"`{dataset.folder / HEAD}` must hold a configuration of this version, but: {error}."
-            " Run `valle-prep run VOICES` with the configuration you want."
+            f"`{path}` must hold a configuration of this version, but: {error}."
+            " Run the command with `--config FILE`, the configuration you want."
         ) from error
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.config import PrepConfig
-from pipeline.dataset import HEAD, open_dataset, stored_config
+from pipeline.dataset import HEAD, stored_config
 from pipeline.lookup import ambiguous, matching
 from pipeline.session import device_of
 from stages import audio
@@ -128,7 +128,7 @@ def _load(options: "Options", found: _Found) -> "Codec":
     """Loads the codec that a dataset was made with, or that the options name."""
     base = {"encode": {"codec": found.codec.name}} if found.codec else {}
     if (options.out / HEAD).is_file():
-        base = stored_config(open_dataset(options.out)).model_dump(mode="json")
+        base = stored_config(options.out).model_dump(mode="json")
     encode = load_config(PrepConfig, options.config, options.sets or [], base=base).encode
     rate = found.codec.sample_rate if found.codec else DAC_RATES[encode.dac_model]
     codec = load_codec(encode.codec, encode.weights, device_of(options.device), sample_rate=rate)

@@ -5,19 +5,20 @@ before there are any, it is what they took on real recordings.
 """
 
 import json
+import math
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.dataset import RECORDINGS, Dataset
-from pipeline.plan import MISSING, StagePlan, Todo
+from pipeline.plan import MISSING, StagePlan
 from pipeline.recordings import count_recordings, read_recordings
 from stages import audio
 from stages.disk import write_text
-from stages.errors import FULL, AudioError, MachineError
+from stages.errors import FULL, ArtefactError, AudioError, MachineError
 from stages.manifest import list_shards, read_receipt
 from stages.records import path_of
 
@@ -33,6 +34,7 @@ _BYTES_PER_ITEM = {
     "mix": 32_000,
 }
 """Of a stage's files, measured on real recordings of ten corpora: 5 s an utterance, 8 codebooks at 75 Hz."""
+_UTTERANCE_S = 5.0
 _PROBED = 64
 """Recordings whose header is read to estimate the hours of all."""
 
@@ -48,6 +50,15 @@ class Cost:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a stage has before it, as far as it can be told beforehand."""
+
+    items: int
+    audio_s: float
+    """Of audio in them; 0 where nobody knows."""
+
+
 class Estimate:
     """Seconds an item of each stage took here; kept in the dataset's folder between runs."""
 
@@ -59,32 +70,23 @@ class Estimate:
             rates = {}
         self._rates: dict[str, float] = rates if isinstance(rates, dict) else {}
 
-    def learn(self, stage: str, todo: Sequence[Todo], seconds: float) -> None:
-        """Notes what it took to make shards from nothing."""
-        items = sum(one.inputs for one in todo)
-        if items and all(one.why == MISSING and not one.previous for one in todo):
-            self._rates[stage] = round(seconds / items, 6)
+    def learn(self, plan: StagePlan, seconds: float) -> None:
+        """Notes what it took to make shards from nothing, and whole."""
+        items = sum(one.inputs for one in plan.todo)
+        anew = all(one.why == MISSING and not one.previous for one in plan.todo)
+        if items and anew and plan.last_recording is None:
+            self._rates[plan.stage.name] = round(seconds / items, 6)
             with suppress(OSError):  # what isn't learnt is only not known next time
                 write_text(self._path, json.dumps(self._rates, indent=1) + "\n")
 
-    def cost(self, dataset: Dataset, name: str, plan: StagePlan | None, items: int, audio_s: float | None) -> Cost:
-        """Returns what is before a stage.
-
-        Args:
-            dataset: The dataset.
-            name: The stage.
-            plan: What it has to do; None where all of it follows from a stage before.
-            items: How many items it will take, where the plan doesn't know.
-            audio_s: Seconds of audio in them, likewise; None for unknown.
-        """
-        if plan is not None:
-            items = sum(todo.inputs for todo in plan.todo)
-            known = sum(todo.audio_s for todo in plan.todo)
-            audio_s = known if known or not items else audio_s
-        hours = None if audio_s is None else audio_s / 3600
+    def cost(self, dataset: Dataset, name: str, before: Expected) -> Cost:
+        """Returns what it takes a stage to do what it has before it."""
+        if not before.items:
+            return Cost(0, 0.0, 0.0, 0)
+        hours = before.audio_s / 3600 or None
         rate = self._rates.get(name)
-        seconds = 0.0 if not items else None if rate is None else rate * items
-        return Cost(items, hours if items else 0.0, seconds, items * bytes_per_item(dataset.stage(name), name))
+        seconds = None if rate is None else rate * before.items
+        return Cost(before.items, hours, seconds, before.items * bytes_per_item(dataset.stage(name), name))
 
 
 def bytes_per_item(folder: Path, name: str) -> int:
@@ -108,10 +110,41 @@ def room_needed(folder: Path, shards: Sequence[str]) -> str:
     return f" The {left} shards left of `{folder.name}` need about {max(left * each / 2**20, 0.1):,.1f} MiB."
 
 
-def room_in_all(dataset: Dataset, names: Sequence[str]) -> int:
-    """Returns about how many bytes stages need for all the recordings."""
-    items = count_recordings(dataset.stage(RECORDINGS))
-    return items * sum(bytes_per_item(dataset.stage(name), name) for name in names)
+def expected(dataset: Dataset, plans: Mapping[str, StagePlan | None]) -> dict[str, Expected]:
+    """Returns about what each stage has to do.
+
+    A stage whose inputs are yet to be made takes the share of all utterances that the stage before makes anew; how many
+    there are is told by the hours of audio.
+
+    Args:
+        dataset: The dataset.
+        plans: The stages' plans, in their order; None where what a stage does follows from one before.
+    """
+    found: dict[str, Expected] = {}
+    share, whole = 1.0, None
+    for name, plan in plans.items():
+        items = None if plan is None else sum(todo.inputs for todo in plan.todo)
+        audio_s = 0.0 if plan is None else sum(todo.audio_s for todo in plan.todo)
+        if plan is not None and items is not None:
+            share = items / plan.given if items else 1.0
+        if items is None or (items and not audio_s):  # what isn't made or isn't read yet
+            whole = whole or _whole(dataset)
+            audio_s = share * whole.audio_s
+            items = math.ceil(share * whole.items) if items is None else items
+        found[name] = Expected(items, audio_s)
+    return found
+
+
+def _whole(dataset: Dataset) -> Expected:
+    """Returns about how many utterances the recordings come to, and how long they last; 0 s where nothing tells."""
+    recordings, audio_s = count_recordings(dataset.stage(RECORDINGS)), _probe_audio_s(dataset)
+    return Expected(max(recordings, math.ceil(audio_s / _UTTERANCE_S)), audio_s)
+
+
+def room_needed_by(dataset: Dataset, plans: Mapping[str, StagePlan | None]) -> int:
+    """Returns about how many bytes stages need for what they have to do."""
+    found = expected(dataset, plans)
+    return sum(one.items * bytes_per_item(dataset.stage(name), name) for name, one in found.items())
 
 
 @contextmanager
@@ -128,9 +161,10 @@ def full_disk_told(dataset: Dataset, names: Sequence[str]) -> Iterator[None]:
             raise
         folder = Path(getattr(error, "filename", None) or dataset.folder / "any").parent
         free = shutil.disk_usage(folder if folder.is_dir() else dataset.folder).free / 2**20
+        need = max(room_needed_by(dataset, dict.fromkeys(names)) / 2**20, 0.1)
         raise MachineError(
             f"`{dataset.folder}` can't be written on: {' '.join(str(error).split())}. There are {free:,.1f} MiB free;"
-            f" {', '.join(names)} need about {max(room_in_all(dataset, names) / 2**20, 0.1):,.1f} MiB in all."
+            f" {', '.join(names)} need about {need:,.1f} MiB in all."
             " What is done is kept: make room and run the same command."
         ) from error
 
@@ -141,18 +175,17 @@ def _is_full(error: OSError | sqlite3.OperationalError) -> bool:
     return error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 
 
-def probe_audio_s(dataset: Dataset) -> float | None:
-    """Returns about how much audio the recordings hold, in seconds, from the headers of some; None where none tells."""
+def _probe_audio_s(dataset: Dataset) -> float:
+    """Returns about how much audio the recordings hold, in seconds, from the headers of some; 0 where none tells."""
     folder = dataset.stage(RECORDINGS)
     shards = list_shards(folder)
     seconds: list[float] = []
     for shard in shards:
         if len(seconds) >= _PROBED:
             break
-        for recording in read_recordings(folder, shard)[: max(1, _PROBED // len(shards))]:
-            try:
-                info = audio.probe(dataset.voices / path_of(recording.id))
-            except AudioError:
-                continue
-            seconds.append(info.samples / info.sample_rate)
-    return count_recordings(folder) * sum(seconds) / len(seconds) if seconds else None
+        with suppress(ArtefactError):  # a disk that fills may have left a shard half gone
+            for recording in read_recordings(folder, shard)[: max(1, _PROBED // len(shards))]:
+                with suppress(AudioError):
+                    info = audio.probe(dataset.voices / path_of(recording.id))
+                    seconds.append(info.samples / info.sample_rate)
+    return count_recordings(folder) * sum(seconds) / len(seconds) if seconds else 0.0

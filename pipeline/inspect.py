@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
 
-from pipeline.config import STAGES, PrepConfig, build_stage
+from pipeline.config import STAGES, stage_class
 from pipeline.dataset import RECORDINGS, Dataset, stages_of
 from pipeline.lookup import Found, find
-from stages.base import Context, Out, Stage
+from stages.base import Out, Stage
 from stages.errors import ArtefactError, MissingInputError
 from stages.manifest import (
     CODEC,
@@ -37,12 +37,11 @@ _WIDTH = 100
 Item = dict[str, Any]
 
 
-def inspect(dataset: Dataset, config: PrepConfig, text: str) -> dict[str, Any]:
+def inspect(dataset: Dataset, text: str) -> dict[str, Any]:
     """Returns all that is known of a recording or an utterance, as plain JSON values.
 
     Args:
         dataset: Where.
-        config: What the stages are run with.
         text: An id, or an unambiguous part of one.
 
     Returns:
@@ -52,8 +51,9 @@ def inspect(dataset: Dataset, config: PrepConfig, text: str) -> dict[str, Any]:
             `transcript_state` (null for a table);
         `stages`: for each stage, in order, `stage`, `state` (see below), `note` (what to do, or what is wrong),
             `shard`, `fingerprint` (of the shard's receipt, null where there is none), `version`, `parameters`,
-            `revision` (of the weights or packages, null where none matter) and `items`, a list with what the stage
-            made of it. An item has `id` and `state` and, where that is `done`:
+            `revision` (of the weights or packages, null where none matter), these three as the stage was run with and
+            null where it isn't finished, and `items`, a list with what the stage made of it. An item has `id` and
+            `state` and, where that is `done`:
             `transcribe`: `language`, `source`, `samples`, `sample_rate`, `timed`, `segments`, `text`;
             `slice`: `start_samples`, `end_samples`, `seconds`, `language`, `text`, `gain_db`, `measures` (of the audio:
                 `snr_db`, `clipped`, `silence`, `peak`, `hash`, `loudness_lufs`, DNSMOS's `sig`, `bak`, `ovrl`; null
@@ -78,7 +78,7 @@ def inspect(dataset: Dataset, config: PrepConfig, text: str) -> dict[str, Any]:
     found = find(dataset, text)
     stages: dict[str, Any] = {}
     for name in stages_of(dataset):
-        stages[name] = _stage(dataset, config, found, name, stages)
+        stages[name] = _stage(dataset, found, name, stages)
     return {
         "id": found.id,
         "kind": "recording" if found.id == found.recording.id else "utterance",
@@ -111,21 +111,19 @@ def _state(path: Path, digest: str) -> str:
         return "gone"
 
 
-def _stage(
-    dataset: Dataset, config: PrepConfig, found: Found, name: str, before: Mapping[str, dict[str, Any]]
-) -> dict[str, Any]:
+def _stage(dataset: Dataset, found: Found, name: str, before: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Returns what a stage made of it; `before` holds the reports of the stages before."""
-    stage = build_stage(name, config, Context(dataset.voices, dataset.folder.resolve()))
+    stage = stage_class(name)
     folder = dataset.stage(name)
-    receipt = read_receipt(folder, found.shard)
+    receipt, made_with = read_receipt(folder, found.shard), read_sealed(folder / COMPLETE)
     report: dict[str, Any] = {
         "stage": name,
         "state": "done",
         "note": "",
         "shard": found.shard,
         "fingerprint": receipt.fingerprint if receipt else None,
-        "version": stage.version,
-        "parameters": stage.config.identity(),
+        "version": made_with.get("version"),
+        "parameters": made_with.get("parameters"),
         "revision": None,
         "items": [],
     }
@@ -137,14 +135,15 @@ def _stage(
         return report | {"state": "not finished" if list_shards(folder) else "not run", "note": again}
     try:
         report["items"] = [*_done(stage, dataset, found), *_left_out(folder, found, name)]
-        report["revision"] = _revision(stage, folder, report["items"])
+        unused = name == "transcribe" and all(item.get("source") != "whisperx" for item in report["items"])
+        report["revision"] = None if unused else made_with.get("revision") or None
     except (ArtefactError, OSError, ValueError, KeyError, TypeError) as error:
         return report | {"state": "damaged", "note": f"{' '.join(str(error).split())}; {again}"}
     return report | _verdict(stage, dataset, receipt, report["items"], again)
 
 
 def _verdict(
-    stage: Stage[Any, Any, Any], dataset: Dataset, receipt: Receipt, items: Sequence[Item], again: str
+    stage: type[Stage[Any, Any, Any]], dataset: Dataset, receipt: Receipt, items: Sequence[Item], again: str
 ) -> dict[str, str]:
     """Returns the state of a stage whose shard is there, and what to do about it."""
     upstream = read_receipt(dataset.stage(stage.needs), receipt.shard)
@@ -169,7 +168,7 @@ class _Made(Generic[Out]):
     """By their place in the shard."""
 
 
-def _done(stage: Stage[Any, Any, Any], dataset: Dataset, found: Found) -> Iterator[Item]:
+def _done(stage: type[Stage[Any, Any, Any]], dataset: Dataset, found: Found) -> Iterator[Item]:
     """Yields the outputs of a stage that belong to what was found."""
     folder = dataset.stage(stage.name)
     paths = part_paths(folder, found.shard, stage.format.parts)
@@ -189,18 +188,6 @@ def _left_out(folder: Path, found: Found, stage: str) -> Iterator[Item]:
         if _belongs(found, stage, row["id"]):
             why = {"reason": row["reason"], "message": row["message"], "hint": row.get("hint", "")}
             yield {"id": row["id"], "state": row["kind"], **why}
-
-
-def _revision(stage: Stage[Any, Any, Any], folder: Path, items: Sequence[Item]) -> str | None:
-    """Returns the identity of the weights that a stage used; of codecs the one that was written down with the codes."""
-    match stage.name:
-        case "encode":
-            return str(_codec(folder)["revision"]) if _codec(folder) else None
-        case "transcribe":
-            return stage.revision() if any(item.get("source") == "whisperx" for item in items) else None
-        case "mix":  # the folders that were mixed in may be gone
-            return read_sealed(folder / COMPLETE).get("revision") or None
-    return stage.revision() or None
 
 
 def _codec(folder: Path) -> dict[str, Any]:

@@ -16,8 +16,8 @@ import numpy as np
 
 from pipeline.config import stage_from_json
 from pipeline.dataset import RECORDINGS
-from pipeline.estimate import room_in_all
-from pipeline.recordings import count_recordings, each_kind
+from pipeline.estimate import room_needed_by
+from pipeline.recordings import each_kind
 from pipeline.runner import Plans, Run, plan_all
 from stages import audio
 from stages.base import Context
@@ -55,7 +55,7 @@ def check(run: Run, names: Sequence[str]) -> Plans:
     busy = [name for name, plan in plans.items() if plan is None or plan.todo]
     if not busy:
         return plans
-    problems += _room(run, busy)
+    problems += _room(run, plans)
     cannot_work = run.cluster.problems(gpu=any(run.stage(name).on_gpu for name in busy))
     problems += cannot_work or _samples(run, busy)
     if problems:
@@ -63,16 +63,15 @@ def check(run: Run, names: Sequence[str]) -> Plans:
     return plans
 
 
-def _room(run: Run, names: Sequence[str]) -> list[str]:
+def _room(run: Run, plans: Plans) -> list[str]:
     folder = run.dataset.folder
-    items = count_recordings(run.dataset.stage(RECORDINGS))
-    need = _SPARE * room_in_all(run.dataset, names)
+    need = _SPARE * room_needed_by(run.dataset, plans)
     free = shutil.disk_usage(folder).free
     if need <= free:
         return []
     return [
-        f"`{folder}` needs about {need / 2**20:,.0f} MiB for {items:,} recordings, but its disk has"
-        f" {free / 2**20:,.0f} MiB free. Make room, or name another `--out`."
+        f"`{folder}` needs about {need / 2**20:,.0f} MiB for what is to do, but its disk has {free / 2**20:,.0f} MiB"
+        " free. Make room, or name another `--out`."
     ]
 
 

@@ -21,7 +21,7 @@ from pipeline.shard import run_shard
 from pipeline.tally import Tally
 from stages.base import Context, Stage
 from stages.disk import atomic
-from stages.errors import ArtefactError, MachineError, MissingInputError
+from stages.errors import ArtefactError, MachineError, MissingInputError, WeightsError
 from stages.manifest import (
     COMPLETE,
     OUT,
@@ -99,7 +99,7 @@ def plan_all(run: Run, names: Sequence[str]) -> Plans:
     for index, name in enumerate(names):
         try:
             plan = None if changed else run.plan(name, sure=run.sure(names[:index]), before=plans)
-        except MissingInputError:
+        except (MissingInputError, WeightsError):  # weights are missing in a dry run only: nothing is fetched for it
             if name == names[0]:
                 raise
             plan = None
@@ -172,7 +172,7 @@ def _make(run: Run, plan: StagePlan, tally: Tally, folder: Path) -> None:
             plan.sealed[receipt.shard] = Sealed.of(receipt)
             run.cache.learn(sealed_files(folder, receipt))
             run.reporter.advance(receipt)
-        Estimate(run.dataset.folder).learn(stage.name, plan.todo, time.monotonic() - began)
+        Estimate(run.dataset.folder).learn(plan, time.monotonic() - began)
     except MachineError as error:
         left = room_needed(folder, [todo.shard for todo in plan.todo])
         raise MachineError(f"{error}{left} What is done is kept: make room and run the same command.") from error

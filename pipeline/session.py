@@ -18,7 +18,6 @@ from pipeline.cluster import STOPPED, open_cluster
 from pipeline.config import STAGES, PrepConfig, build_stage, wanted_stages
 from pipeline.dataset import (
     DIGESTS,
-    HEAD,
     RECORDINGS,
     Dataset,
     check_voices,
@@ -29,15 +28,16 @@ from pipeline.dataset import (
     write_head,
 )
 from pipeline.digests import DigestCache
-from pipeline.estimate import Estimate, full_disk_told, probe_audio_s
+from pipeline.estimate import Estimate, expected, full_disk_told
 from pipeline.interrupt import Interrupt
 from pipeline.preflight import PreflightError, check
-from pipeline.recordings import count_recordings, find_recordings, nth_recording
+from pipeline.recordings import find_recordings, nth_recording
 from pipeline.report import Reporter
 from pipeline.runner import Run, plan_all, read_status, run_stages, sweep
 from pipeline.schedulers import Scheduler, cores, parse_scheduler
 from pipeline.tally import exit_code
 from pipeline.validate import validate as check_artefacts
+from stages import weights
 from stages.base import Context
 from stages.config import load_config
 from stages.errors import ExitCode, StoppedError, UsageError, ValleError
@@ -90,16 +90,16 @@ def prepare(
         names: The stages, in order; None for all that the configuration asks for.
         voices: The folder of recordings; None for the one that the dataset was made from.
         sets: More `section.key=value` items, from the command's own options.
-        retry: Reasons of rejects to process again, `*` for all; the configuration is then what the stages were last
-            run with.
+        retry: Reasons of rejects to process again, `*` for all.
 
     Returns:
         What the shell is told.
     """
     reporter = Reporter(quiet=options.quiet, as_json=options.as_json)
-    stored = stored_config(open_dataset(options.out)).model_dump(mode="json") if retry else {}
-    config = load_config(PrepConfig, options.config, [*(options.sets or []), *sets], base=stored)
+    config = configuration(options, sets)
     names = wanted_stages(config) if names is None else names
+    if kept := _kept(options, sets, config, names):
+        reporter.say(f"as the dataset was made, unless `--set` or `--config` says otherwise: {', '.join(kept)}")
     if options.verbose:
         reporter.say(config.model_dump_json(indent=1))
     with ExitStack() as stack:
@@ -186,7 +186,7 @@ def _find(
     reporter.say_found(found)
 
 
-_FOLLOWS = "a stage before changes"
+_FOLLOWS, _NO_WEIGHTS = "a stage before changes", "its weights aren't here yet"
 
 
 def _plan_rows(run: Run, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -204,11 +204,14 @@ def _plan_rows(run: Run, names: Sequence[str]) -> list[dict[str, Any]]:
             `shards`: each shard to make, with `shard`, `why` and `items`.
     """
     estimate = Estimate(run.dataset.folder)
-    items, audio_s = count_recordings(run.dataset.stage(RECORDINGS)), probe_audio_s(run.dataset)
-    rows = []
-    for name, plan in plan_all(run, names).items():
-        cost = estimate.cost(run.dataset, name, plan, items, audio_s)
+    with weights.nothing_fetched():
+        plans = plan_all(run, names)
+    before = expected(run.dataset, plans)
+    rows: list[dict[str, Any]] = []
+    for name, plan in plans.items():
+        cost = estimate.cost(run.dataset, name, before[name])
         todo = plan.todo if plan else []
+        unknown = _FOLLOWS if any(row["to_do"] != 0 for row in rows) else _NO_WEIGHTS
         rows.append(
             {
                 "stage": name,
@@ -218,7 +221,7 @@ def _plan_rows(run: Run, names: Sequence[str]) -> list[dict[str, Any]]:
                 "hours": cost.hours,
                 "seconds": cost.seconds,
                 "bytes": cost.bytes,
-                "why": dict(plan.why) if plan else {_FOLLOWS: len(list_shards(run.dataset.stage(name)))},
+                "why": dict(plan.why) if plan else {unknown: len(list_shards(run.dataset.stage(name)))},
                 "shards": [{"shard": one.shard, "why": one.why, "items": one.inputs} for one in todo],
             }
         )
@@ -258,7 +261,7 @@ def validate(options: "Options", *, deep: bool) -> ExitCode:
     """
     reporter = Reporter(quiet=options.quiet, as_json=options.as_json)
     folder = options.out
-    dataset = open_dataset(folder)
+    dataset = open_dataset(folder, damaged=True)
     path = folder / DIGESTS
     with DigestCache(path, read_only=options.dry_run, trust=not deep) as cache:
         findings = check_artefacts(dataset, cache, deep=deep)
@@ -268,16 +271,35 @@ def validate(options: "Options", *, deep: bool) -> ExitCode:
     for problem in findings.problems:
         reporter.say(f"{problem.kind}: {problem.file}: {problem.detail}")
     size = f"{findings.shards:,} shards, {findings.files:,} files, {findings.bytes / 2**20:,.1f} MiB"
-    mend = f"; `valle-prep run {dataset.voices} --out {folder}` makes good what it can" if findings.problems else ""
+    voices = "VOICES" if dataset.voices == Path() else dataset.voices
+    mend = f"; `valle-prep run {voices} --out {folder}` makes good what it can" if findings.problems else ""
     reporter.say(f"{len(findings.problems):,} problems in {size}{mend}")
     return code
 
 
-def configuration(options: "Options") -> PrepConfig:
-    """Returns what a dataset that exists was last run with; what the options say goes before it."""
-    there = (options.out / HEAD).is_file()
-    base = stored_config(open_dataset(options.out)).model_dump(mode="json") if there else {}
-    return load_config(PrepConfig, options.config, options.sets or [], base=base)
+def configuration(options: "Options", sets: Sequence[str] = ()) -> PrepConfig:
+    """Returns what a command's options say: over what the dataset was made with, or over the defaults with `--config`.
+
+    A dataset that goes on keeps what it was made with: leaving an option out isn't to undo the work of days.
+
+    Args:
+        options: The command's options.
+        sets: More `section.key=value` items, from the command's own options.
+    """
+    base = {} if options.config else stored_config(options.out).model_dump(mode="json")
+    return load_config(PrepConfig, options.config, [*(options.sets or []), *sets], base=base)
+
+
+def _kept(options: "Options", sets: Sequence[str], config: PrepConfig, names: Sequence[str]) -> list[str]:
+    """Returns the keys that are as the dataset was made, and neither the default nor on the command line."""
+    told = {item.partition("=")[0].strip() for item in (*(options.sets or ()), *sets)}
+    default, now = PrepConfig().model_dump(mode="json"), config.model_dump(mode="json")
+    return [
+        f"{name}.{key}={json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value}"
+        for name in (() if options.config else names)
+        for key, value in now[name].items()
+        if value != default[name][key] and f"{name}.{key}" not in told
+    ]
 
 
 def device_of(name: str) -> str:

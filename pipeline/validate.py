@@ -16,7 +16,7 @@ from pipeline.config import STAGES, stage_class
 from pipeline.dataset import HEAD, RECORDINGS, Dataset
 from pipeline.digests import DigestCache, stamp_of
 from pipeline.recordings import read_recordings
-from stages.errors import ArtefactError
+from stages.errors import ArtefactError, MissingInputError
 from stages.manifest import (
     COMPLETE,
     ITEMS,
@@ -78,10 +78,10 @@ def validate(dataset: Dataset, cache: DigestCache, *, deep: bool) -> Findings:
     Args:
         dataset: The dataset.
         cache: One that trusts nothing where `deep`.
-        deep: Whether to read every row, and the recordings too.
+        deep: Whether to read every row, and the recordings too where the dataset's head tells where they lie.
     """
     findings = Findings()
-    if not read_sealed(dataset.folder / HEAD):
+    if dataset.voices == Path():
         findings.problems.append(Problem("", HEAD, DAMAGED, "it can't be read, or was altered"))
     for name in (RECORDINGS, *STAGES):
         folder = dataset.folder / name
@@ -177,7 +177,8 @@ def _contents(dataset: Dataset, name: str, receipt: Receipt) -> Iterator[Problem
     """Reads a shard's rows, and of the first stage's input the recordings themselves."""
     folder, file = dataset.folder / name, f"{name}/{receipt.shard}.json"
     if name == RECORDINGS:
-        yield from _sources(dataset, receipt.shard)
+        if dataset.voices != Path():
+            yield from _sources(dataset, receipt.shard)
         return
     stage = stage_class(name)
     try:
@@ -209,7 +210,7 @@ def _codes(dataset: Dataset, outputs: list[Encoded], file: str) -> Iterator[Prob
     """Checks that the codes fit the codec that the store names."""
     try:
         codec = open_store(dataset.folder).codec
-    except ArtefactError as error:
+    except (ArtefactError, MissingInputError) as error:
         yield Problem("hdf5", file, DAMAGED, str(error))
         return
     for item in outputs:

@@ -43,7 +43,8 @@ class StageConfig(Config):
     """Base of the stages' sections."""
 
     item_timeout_s: float = runtime(600.0, ge=0)
-    """How long one item may take, in seconds; what takes longer is rejected as `TimedOut`. 0 for no limit."""
+    """How long a batch may take, in seconds, before its items are tried one by one, and then each of them; an item that
+    takes longer alone is rejected as `TimedOut`. 0 for no limit."""
 
 
 def _is_runtime(field: FieldInfo) -> bool:

@@ -255,8 +255,11 @@ def export(kind: str, source: Source, target: Path, *, dry_run: bool = False) ->
     utterances = count_segments(source.dataset) if kind == "whisperx" else len(source.splits)
     if dry_run:
         return utterances
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(target.absolute()) as temporary:
-        temporary.mkdir()
-        EXPORTS[kind](source, temporary, target.absolute())
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(target.absolute()) as temporary:
+            temporary.mkdir()
+            EXPORTS[kind](source, temporary, target.absolute())
+    except OSError as error:
+        raise UsageError(f"`{target}` can't be written: {error}. Make room, or name another.") from error
     return utterances

@@ -83,7 +83,7 @@ class TranscribeConfig(StageConfig):
     batch_size: int = runtime(8, ge=1)
     """Stretches of speech that whisper hears together, of whichever recordings."""
     item_timeout_s: float = runtime(3600.0, ge=0)
-    """How long one recording may take, in seconds: a large whisper model on a CPU is slower than speech."""
+    """As for every stage, but longer: a large whisper model on a CPU is slower than speech."""
 
     @field_validator("layout")
     @classmethod

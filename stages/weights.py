@@ -9,6 +9,7 @@ import pickle
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -263,6 +264,19 @@ def _reach(url: str) -> None:
     urlopen(Request(url, method="HEAD"), timeout=10).close()
 
 
+_may_fetch = ContextVar("_may_fetch", default=True)
+
+
+@contextmanager
+def nothing_fetched() -> Iterator[None]:
+    """Forbids all downloads of codecs' weights for as long as it lasts."""
+    token = _may_fetch.set(False)
+    try:
+        yield
+    finally:
+        _may_fetch.reset(token)
+
+
 @contextmanager
 def _downloading(codec: str, variable: str, cached: Path, url: str, allowed: bool) -> Iterator[None]:
     """Turns whatever a library's download raises, or that it isn't allowed, into a line with every way to weights."""
@@ -274,7 +288,7 @@ def _downloading(codec: str, variable: str, cached: Path, url: str, allowed: boo
         f"Fetch it on another machine and set `encode.weights` or `{variable}` to its path, or use"
         " `encode.codec=embedded`, which needs no download."
     )
-    if not allowed:
+    if not (allowed and _may_fetch.get()):
         raise WeightsError(f"{nowhere} {url} isn't fetched yet: `valle-prep encode` does that. {ways_out}")
     try:
         yield

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.config import STAGES, PrepConfig
-from pipeline.dataset import open_dataset, stored_config
+from pipeline.config import STAGES
+from pipeline.dataset import open_dataset
 from pipeline.inspect import inspect, lines
 from stages.manifest import list_shards, part_paths, read_receipt
 from stages.store import open_store
@@ -31,8 +31,7 @@ ITEM_KEYS = {
 
 
 def told(folder: Path, text: str) -> dict[str, Any]:
-    dataset = open_dataset(folder)
-    return inspect(dataset, stored_config(dataset), text)
+    return inspect(open_dataset(folder), text)
 
 
 def stage(result: dict[str, Any], name: str) -> dict[str, Any]:
@@ -217,13 +216,21 @@ def test_a_stage_older_than_the_one_before(copy: Path) -> None:
     assert stage(result, "g2p")["parameters"]["stress"] is False
 
 
+def test_what_a_stage_was_run_with_is_told_and_not_what_is_here_now(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stages.g2p import G2p
+
+    before = stage(told(copy, CLIP), "g2p")
+    monkeypatch.setattr(G2p, "version", 99)
+    monkeypatch.setattr(G2p, "revision", lambda _: "another espeak")
+    assert stage(told(copy, CLIP), "g2p") == before
+    (copy / "g2p" / "stage.json").unlink()
+    assert [stage(told(copy, CLIP), "g2p")[key] for key in ("version", "parameters", "revision")] == [None] * 3
+
+
 def test_without_recordings(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for shard in list_shards(copy / "recordings"):
         (copy / "recordings" / f"{shard}.json").unlink()
     assert prep("inspect", CLIP, "--out", copy) == 2
     assert "valle-prep transcribe VOICES" in capsys.readouterr().err
-
-
-def test_the_defaults_are_shown_where_nothing_else_is_known(dataset: Path) -> None:
-    result = inspect(open_dataset(dataset), PrepConfig(), CLIP)
-    assert stage(result, "encode")["parameters"]["codec"] == "encodec"

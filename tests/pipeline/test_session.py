@@ -4,12 +4,14 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.config import STAGES
 from pipeline.dataset import open_dataset, stored_config
-from pipeline.estimate import Estimate, bytes_per_item, probe_audio_s
-from stages.manifest import read_lines, read_sealed, write_sealed
+from pipeline.estimate import Estimate, Expected, bytes_per_item, expected
+from stages import audio
+from stages.manifest import list_shards, read_lines, read_receipt, read_sealed, remove_shard, write_sealed
 from tests.pipeline.conftest import EMBEDDED, digests, prep
 
 PLAN_KEYS = {"stage", "to_do", "kept", "items", "hours", "seconds", "bytes", "why", "shards"}
@@ -57,21 +59,84 @@ def test_a_dry_run_shows_each_stage_with_documented_keys(
 
 def test_what_a_run_took_is_what_the_next_will_take(voices: Path, copy: Path) -> None:
     (copy / ".rates.json").write_text(json.dumps({"encode": 2.0}))
-    cost = Estimate(copy).cost(open_dataset(copy), "encode", None, 10, 36.0)
+    cost = Estimate(copy).cost(open_dataset(copy), "encode", Expected(10, 36.0))
     assert (cost.items, cost.hours, cost.seconds) == (10, 0.01, 20.0)
     size = sum(path.stat().st_size for path in (copy / "encode").glob("*-of-*.*") if path.suffix != ".json")
     assert bytes_per_item(copy / "encode", "encode") == pytest.approx(size / len(list(voices.rglob("*.wav"))), abs=1)
     clips = [row for path in (copy / "transcribe").glob("*.rows.jsonl") for row in read_lines(path)]
     seconds = sum(row["samples"] / row["sample_rate"] for row in clips)
-    assert probe_audio_s(open_dataset(copy)) == pytest.approx(seconds, rel=0.01)
+    found = expected(open_dataset(copy), {"slice": None})
+    assert found["slice"].audio_s == pytest.approx(seconds, rel=0.01)
+    assert found["slice"].items == len(clips)
+
+
+def test_room_is_asked_for_what_is_left(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def room() -> dict[str, int]:
+        capsys.readouterr()
+        assert prep("run", read_sealed(copy / "dataset.json")["voices"], "--out", copy, "--dry-run", "--json") == 0
+        return {row["stage"]: row["bytes"] for row in json.loads(capsys.readouterr().out)["plan"]}
+
+    assert set(room().values()) == {0}
+    shards = [shard for shard in list_shards(copy / "encode") if read_receipt(copy / "encode", shard).inputs]
+    remove_shard(copy / "encode", shards[0])
+    one = room()
+    assert one["slice"] == 0 < one["encode"]
+    for shard in shards[1:]:
+        remove_shard(copy / "encode", shard)
+    every = room()
+    assert every["encode"] > 2 * one["encode"]
+    assert every["similar"] > 2 * one["similar"] > 0
+
+
+def test_utterances_are_reckoned_by_the_hours_of_audio(tmp_path: Path) -> None:
+    wave = np.random.default_rng(0).normal(0, 0.1, 60 * 8000).astype(np.float32)
+    audio.write_wav(tmp_path / "voices" / "ann" / "long.wav", wave, 8000)
+    (tmp_path / "voices" / "ann" / "long.txt").write_text("A long text.")
+    assert prep("transcribe", tmp_path / "voices", "--out", tmp_path / "d", "--scheduler", "sync", "--quiet") == 0
+    assert expected(open_dataset(tmp_path / "d"), {"slice": None})["slice"] == Expected(12, 60.0)
 
 
 def test_the_configuration_is_remembered_stage_by_stage(copy: Path) -> None:
-    assert stored_config(open_dataset(copy)).encode.codec == "embedded"
+    assert stored_config(copy).encode.codec == "embedded"
     shared = ("--out", copy, "--scheduler", "sync", "--quiet")
     assert prep("similar", *shared, "--top-k", 2) == 0
-    config = stored_config(open_dataset(copy))
+    config = stored_config(copy)
     assert (config.encode.codec, config.similar.top_k) == ("embedded", 2)
+
+
+def test_a_dry_run_fetches_nothing(
+    copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from encodec import EncodecModel
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(EncodecModel, "encodec_model_24khz", lambda **_: pytest.fail("it was fetched"))
+    voices, other = read_sealed(copy / "dataset.json")["voices"], ("--set", "encode.codec=encodec")
+    assert prep("run", voices, "--out", copy, "--dry-run", "--json", *other) == 0
+    rows = {row["stage"]: row for row in json.loads(capsys.readouterr().out)["plan"]}
+    assert list(rows["encode"]["why"]) == ["its weights aren't here yet"]
+    assert list(rows["hdf5"]["why"]) == ["a stage before changes"]
+    assert rows["encode"]["items"] == len(list(Path(voices).rglob("*.wav")))
+
+
+def test_what_a_dataset_was_made_with_holds_until_something_else_is_said(
+    voices: Path, copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = digests(copy)
+    shared = ("--out", copy, "--scheduler", "sync")
+    for command in (("encode",), ("run", voices)):
+        assert prep(*command, *shared) == 0
+        told = capsys.readouterr().err
+        assert "as the dataset was made, unless `--set` or `--config` says otherwise: encode.codec=embedded" in told
+        assert "nothing to do" in told
+    (copy / "dataset.json").write_text("{}")  # then the stages tell it
+    assert prep("run", voices, *shared) == 0
+    assert "nothing to do" in capsys.readouterr().err
+    assert prep("g2p", *shared, "--set", "g2p.stress=false") == 0
+    assert "as the dataset was made" not in capsys.readouterr().err
+    (tmp_path / "prep.yaml").write_text("encode: {codec: embedded}\nmix: {shift: true}\n")
+    assert prep("run", voices, *shared, "--config", tmp_path / "prep.yaml") == 0
+    assert digests(copy) == before
 
 
 def test_only_what_was_rejected_is_tried_again(

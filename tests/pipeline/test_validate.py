@@ -95,3 +95,14 @@ def test_numbers_that_don_t_add_up_are_told(copy: Path, capsys: pytest.CaptureFi
     receipt = read_sealed(path)
     write_sealed(path, {**receipt, "pieces": receipt["pieces"] + 1})
     assert problems(capsys, copy) == [("damaged", f"slice/{path.name}")]
+
+
+@pytest.mark.parametrize("deep", [(), ("--deep",)])
+def test_the_rest_is_examined_where_the_head_or_the_index_is_gone(
+    copy: Path, capsys: pytest.CaptureFixture[str], deep: tuple[str, ...]
+) -> None:
+    (copy / "dataset.json").write_text("{}")
+    (copy / "hdf5" / "index.h5").unlink()
+    found = problems(capsys, copy, *deep)
+    assert found[0] == ("damaged", "dataset.json")
+    assert ("missing", "hdf5/index.h5") in found

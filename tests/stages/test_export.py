@@ -158,6 +158,8 @@ def test_what_cannot_be_exported_is_told_and_leaves_nothing(source: Source, tmp_
     (tmp_path / "full" / "something").mkdir(parents=True)
     with pytest.raises(UsageError, match="must be a new or empty folder"):
         export("lhotse", source, tmp_path / "full")
+    with pytest.raises(UsageError, match="can't be written"):
+        export("lhotse", source, source.dataset / "metadata" / METADATA / "out")
     bare = tmp_path / "bare"
     (bare / "metadata").mkdir(parents=True)
     (bare / "hdf5").symlink_to(source.dataset / "hdf5")
