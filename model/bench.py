@@ -7,29 +7,31 @@ Axes: B batch, L positions, K codebooks.
 
 import os
 import platform
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils import clip_grad_norm_
 
 from model.attention import Attend, Packed, Padded
 from model.batching import Batch, collate
 from model.cache import Cached, KVCache
 from model.checkpoint import build
-from model.config import TrainConfig
-from model.device import make_fabric, resolve_device, resolve_precision
+from model.config import DataConfig, TrainConfig
+from model.device import resolve_device, resolve_precision
 from model.documents import ABSENT, Condition, Document, document, group_columns
 from model.flops import datasheet_rate, measured_rate, training_flops
-from model.loss import score
 from model.network import Decoder
-from model.optimizer import make_optimizers
 from model.samplers import Sampling, sample
 from model.tokenizer import Tokenizer
-from stages.records import CodecIdentity, Codes
+from model.trainer import Trainer
+from stages.errors import UsageError
+from stages.records import CodecIdentity, Codes, Encoded, Utterance
+from stages.store import StoreShards, open_store, write_index
 
 Values = dict[str, float | int | str]
 
@@ -40,51 +42,70 @@ _DURATIONS_S = (2.0, 2.9, 3.5, 4.4, 5.3, 6.8, 7.5, 8.4, 10.5, 13.5, 16.0)
 _SEED = 0
 
 
-def training(config: TrainConfig, *, device: str, seconds: float) -> Values:
-    """Measures updates on packed documents against updates on the same documents padded to the longest.
+class _EitherWay(Trainer):
+    """A run that takes padded batches (`[B, L]`), too."""
+
+    def attention(self, batch: Batch) -> Attend:
+        """As above."""
+        if batch.tokens_L.dim() == 1:
+            return super().attention(batch)
+        lengths_B = torch.tensor(batch.lengths, device=self.fabric.device)
+        causal_B = torch.arange(len(lengths_B), device=self.fabric.device) < batch.causal
+        return Padded(lengths_B, causal_B, batch.tokens_L.shape[1])
+
+
+def training(config: TrainConfig, *, seconds: float) -> Values:
+    """Measures a run's steps on packed documents against steps on the same documents padded to the longest.
+
+    A step is all that `Trainer.train_step` does, as the configuration has it; to draw and read the documents isn't
+    measured. Of the section `data` only `batch_tokens` counts.
 
     Returns:
         Positions that aren't padding per second on each side, their ratio, and the padding's share; and which share
         the packed side reaches of the machine's matrix rate (MFU), as its datasheet has it and as measured here.
+
+    Raises:
+        UsageError: if the configuration begins from another model, or has several processes train.
     """
-    config = config.model_copy(update={"trainer": config.trainer.model_copy(update={"device": device})})
-    fabric = make_fabric(config)
-    tokenizer = Tokenizer.default(CODEC.num_codebooks)
-    raw = build(config, tokenizer, CODEC)
-    raw.initialise(torch.Generator().manual_seed(_SEED))
-    network, *optimizers = fabric.setup(raw, *make_optimizers(raw, config.optimizer))
-    documents = random_documents(tokenizer, config.data.batch_tokens, group=config.model.group)
-    batch = collate(documents, CODEC.num_codebooks).to(fabric.device)
-    wide, lengths_B, causal_B = padded(batch)
+    if config.trainer.start_from or config.trainer.devices > 1:
+        raise UsageError(
+            "`valle bench train` measures a new model in one process, so `trainer.start_from` (and `lora.rank`) must be"
+            f" left out and `trainer.devices` be 1, but they are {config.trainer.start_from} and"
+            f" {config.trainer.devices}."
+        )
+    data = DataConfig(validation=0.0, batch_tokens=config.data.batch_tokens)
+    with tempfile.TemporaryDirectory() as scratch:
+        write_store(Path(scratch), utterances=2, speakers=1)
+        trainer = _EitherWay(config.model_copy(update={"data": data}), open_store(Path(scratch)), quiet=True)
+        return _training(trainer, seconds)
 
-    def update(inputs: Batch, attend: Attend) -> None:
-        logits = network(inputs.tokens_L, inputs.codes_LK, inputs.positions_L, attend, inputs.rows)
-        fabric.backward(score(logits, inputs.targets).loss_H.sum() / inputs.num_targets)
-        clip_grad_norm_(raw.parameters(), config.optimizer.clip_norm)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
 
+def _training(trainer: Trainer, seconds: float) -> Values:
+    config, device, network = trainer.config, trainer.fabric.device, trainer.raw_network
+    documents = random_documents(trainer.tokenizer, config.data.batch_tokens, group=config.model.group)
+    batch = collate(documents, CODEC.num_codebooks)
+    wide, *_ = padded(batch)
+    times = config.trainer.accumulate
     sides = {
-        "packed": lambda: update(batch, Packed(batch.lengths, batch.causal, fabric.device)),
-        "padded": lambda: update(wide, Padded(lengths_B, causal_B, wide.tokens_L.shape[1])),
+        "packed": lambda: trainer.train_step([batch] * times),
+        "padded": lambda: trainer.train_step([wide] * times),
     }
     useful = sum(batch.lengths)
-    steps_per_s = rates(sides, seconds, fabric.device)
-    speeds = {name: useful * rate for name, rate in steps_per_s.items()}
-    flops = training_flops(raw, batch.lengths, batch.causal, [len(rows) for rows in batch.rows])
-    precision = resolve_precision(config.trainer.precision, fabric.device)
+    steps_per_s = rates(sides, seconds, device)
+    speeds = {name: useful * times * rate for name, rate in steps_per_s.items()}
+    flops = times * training_flops(network, batch.lengths, batch.causal, [len(rows) for rows in batch.rows])
+    precision = resolve_precision(config.trainer.precision, device)
     return {
-        "hardware": hardware(fabric.device),
+        "hardware": hardware(device),
         "precision": precision,
-        "parameters": raw.num_parameters(),
+        "parameters": network.num_parameters(),
         "documents": len(documents),
         "positions": useful,
         "padding_share": round(1 - useful / wide.tokens_L.numel(), 3),
         "packed_tokens_per_s": round(speeds["packed"], 1),
         "padded_tokens_per_s": round(speeds["padded"], 1),
         "ratio": round(speeds["packed"] / speeds["padded"], 2),
-        **_shares(flops * steps_per_s["packed"], fabric.device, precision),
+        **_shares(flops * steps_per_s["packed"], device, precision),
     }
 
 
@@ -100,13 +121,15 @@ def _shares(flops_per_s: float, device: torch.device, precision: str) -> Values:
     return shares
 
 
-def decoding(config: TrainConfig, *, device: str, seconds: float) -> Values:
+def decoding(config: TrainConfig, *, seconds: float) -> Values:
     """Measures AR steps with the cache against steps that read the whole prefix again.
 
     Returns:
         Frames per second on each side, up to 5 s of speech after a prompt of 3 s, and their ratio.
     """
-    where = resolve_device(device)
+    where = resolve_device(config.trainer.device)
+    if where.type == "cpu" and config.trainer.threads:
+        torch.set_num_threads(config.trainer.threads)
     tokenizer = Tokenizer.default(CODEC.num_codebooks)
     network = build(config, tokenizer, CODEC).to(where).eval()
     if where.type == "cuda":
@@ -153,6 +176,7 @@ def _decode(
     capacity = len(item) + steps
     cache = KVCache.allocate(network.config, 1, capacity, device=device, dtype=network.token_embedding.weight.dtype)
     new = tokens.shape[1]
+    columns = torch.tensor(group_columns(CODEC.num_codebooks, group), device=device)
     for step in range(start, start + steps):
         attend = Cached(cache, new) if cached else Packed([tokens.shape[1]], 1, device)
         if cached:
@@ -163,7 +187,7 @@ def _decode(
             last = network.hidden(tokens[0], known[0], positions[0], attend)[-1:]
         codes_G = sample(network.logits(last, 0), Sampling(0.0))
         row = torch.full_like(known[:, :1], ABSENT)
-        row[0, 0, group_columns(CODEC.num_codebooks, group)] = codes_G % CODEC.codebook_size
+        row[0, 0, columns] = codes_G % CODEC.codebook_size
         known = torch.cat([known, row], 1)
         tokens = torch.cat([tokens, tokens[:, -1:]], 1)
         positions = torch.cat([positions, torch.full((1, 1), step + 1, device=device)], 1)
@@ -171,6 +195,20 @@ def _decode(
 
 def _nothing() -> np.ndarray:
     return np.zeros((CODEC.num_codebooks, 0), np.uint16)
+
+
+def write_store(folder: Path, utterances: int, speakers: int) -> None:
+    """Writes random utterances as `valle-prep hdf5` does; their ids are their numbers, of five digits."""
+    rng = np.random.default_rng(_SEED)
+    rows = []
+    for number in range(utterances):
+        frames = random_frames(rng)
+        phonemes, codes_KT = random_phonemes(rng, frames), random_codes(rng, frames)
+        uid, samples = f"{number:05d}", frames * round(CODEC.sample_rate / CODEC.frame_rate)
+        about = uid, uid, "g", f"s{number % speakers}", "en", 0, samples, CODEC.sample_rate, "", phonemes, frames
+        rows.append(Encoded(Utterance(*about), codes_KT))
+    StoreShards().write({"h5": folder / "0.h5"}, rows)
+    write_index(folder, ["0.h5"], CODEC, "random")
 
 
 def random_frames(rng: np.random.Generator) -> int:
@@ -238,10 +276,10 @@ def padded(batch: Batch) -> tuple[Batch, Tensor, Tensor]:
     return wide, lengths_B, torch.arange(len(batch.lengths), device=device) < batch.causal
 
 
-def rates(sides: dict[str, Callable[[], None]], seconds: float, device: torch.device) -> dict[str, float]:
+def rates(sides: Mapping[str, Callable[[], object]], seconds: float, device: torch.device) -> dict[str, float]:
     """Returns calls per second of each side; they take turns, so that a busy machine slows all alike."""
 
-    def timed(call: Callable[[], None]) -> float:
+    def timed(call: Callable[[], object]) -> float:
         started = time.perf_counter()
         call()
         if device.type == "cuda":

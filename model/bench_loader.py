@@ -13,12 +13,11 @@ import torch
 from torch import Tensor
 
 from model.batching import BatchStream
-from model.bench import CODEC, Values, hardware, random_codes, random_frames, random_phonemes
+from model.bench import CODEC, Values, hardware, write_store
 from model.config import TrainConfig
 from model.dataset import Examples
 from model.tokenizer import Tokenizer
-from stages.records import Encoded, Utterance
-from stages.store import StoreShards, open_store, write_index
+from stages.store import Store, open_store
 
 _UTTERANCES = 3000
 _SPEAKERS = 100
@@ -28,7 +27,7 @@ _PADDED_BATCH = 16
 """Utterances of a padded batch."""
 
 
-def loading(config: TrainConfig, *, device: str, seconds: float) -> Values:  # noqa: ARG001 (reading is the CPU's work)
+def loading(config: TrainConfig, *, seconds: float) -> Values:
     """Measures the stream of packed batches against torch's `DataLoader` over a `.npy` file an utterance, padded.
 
     The utterances are as long as read speech is, with random codes and phonemes, in a store as `valle-prep hdf5` writes
@@ -40,9 +39,11 @@ def loading(config: TrainConfig, *, device: str, seconds: float) -> Values:  # n
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        _write(folder)
+        write_store(folder, _UTTERANCES, _SPEAKERS)
+        store = open_store(folder)
+        _write_files(store, folder)
         tokenizer = Tokenizer.default(CODEC.num_codebooks)
-        examples = Examples(open_store(folder), tokenizer, config.data, "train", group=config.model.group)
+        examples = Examples(store, tokenizer, config.data, "train", group=config.model.group)
         sides = {"packed": _packed(examples, config), "padded": _padded(folder)}
         speeds = _speeds(sides, seconds)
     return {
@@ -54,20 +55,10 @@ def loading(config: TrainConfig, *, device: str, seconds: float) -> Values:  # n
     }
 
 
-def _write(folder: Path) -> None:
-    """Writes random utterances as a store, and as a file each."""
-    rng = np.random.default_rng(0)
-    rows = []
+def _write_files(store: Store, folder: Path) -> None:
+    """Writes a file of codes an utterance."""
     for number in range(_UTTERANCES):
-        frames = random_frames(rng)
-        uid, speaker = f"{number:05d}", f"s{number % _SPEAKERS}"
-        phonemes, codes_KT = random_phonemes(rng, frames), random_codes(rng, frames)
-        samples = frames * round(CODEC.sample_rate / CODEC.frame_rate)
-        row = Utterance(uid, uid, "g", speaker, "en", 0, samples, CODEC.sample_rate, "", phonemes, frames)
-        rows.append(Encoded(row, codes_KT))
-        np.save(folder / f"{uid}.npy", codes_KT)
-    StoreShards().write({"h5": folder / "0.h5"}, rows)
-    write_index(folder, ["0.h5"], CODEC, "random")
+        np.save(folder / f"{number:05d}.npy", store.codes(number))
 
 
 def _packed(examples: Examples, config: TrainConfig) -> Iterator[int]:

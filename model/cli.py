@@ -35,6 +35,7 @@ Seed = Annotated[int, typer.Option(help="The same seed gives the same speech.")]
 Language = Annotated[str | None, typer.Option(help="Code such as en; told from the text if not given.")]
 Tone = Annotated[str | None, typer.Option(help="A group of the training set, as one of whom to speak.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+TrainingDevice = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N (trainer.device).")]
 OtherCodec = Annotated[str | None, typer.Option(help="Another decoder of the same codes, such as vocos.")]
 CodecWeights = Annotated[Path | None, typer.Option(help="The codec's weights.")]
 
@@ -46,7 +47,7 @@ def train(
     sets: Sets = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on though the configuration has changed.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Refuse to go on with an earlier run.")] = False,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N (trainer.device).")] = None,
+    device: TrainingDevice = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show sizes, steps and memory; train nothing.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -335,10 +336,10 @@ def bench(
         Bench, typer.Argument(help="train: packed against padded; decode: cached against uncached; load: the data.")
     ],
     *,
-    config: Annotated[Path, typer.Option(help="Whose model and batch to measure.")] = Path("configs/peer52m.yaml"),
+    config: Annotated[Path, typer.Option(help="Whose model, batch and steps.")] = Path("configs/peer52m.yaml"),
     sets: Sets = None,
     seconds: Annotated[float, typer.Option(help="How long each side is measured.")] = 20.0,
-    device: Device = "auto",
+    device: TrainingDevice = None,
     as_json: Json = False,
 ) -> None:
     """Measure training, decoding or loading beside a baseline in the same run."""
@@ -347,9 +348,9 @@ def bench(
     from model.config import TrainConfig
     from stages.config import load_config
 
-    settings = load_config(TrainConfig, config, sets or [])
+    settings = load_config(TrainConfig, config, [*(sets or []), *([f"trainer.device={device}"] if device else [])])
     measure = {Bench.TRAIN: benches.training, Bench.DECODE: benches.decoding, Bench.LOAD: loading}[what]
-    _show(measure(settings, device=device, seconds=seconds), as_json)
+    _show(measure(settings, seconds=seconds), as_json)
 
 
 def _show(values: dict[str, float | int | str], as_json: bool) -> None:

@@ -130,7 +130,7 @@ class Trainer:
 
     def score(self, batch: Batch, *, alone: bool = False) -> Scores:
         """Runs the network on a packed batch; `alone` without the other devices and the teacher."""
-        attend: Attend = Packed(batch.lengths, batch.causal, self.fabric.device)
+        attend = self.attention(batch)
         if self.config.trainer.compile:
             attend = Uncompiled(attend)
         read = batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows
@@ -144,6 +144,10 @@ class Trainer:
             with self.fabric.autocast():
                 taught = self.teacher.divergence(batch, attend, logits)
         return replace(score(logits, batch.targets, batch.tasks), taught=taught)
+
+    def attention(self, batch: Batch) -> Attend:
+        """Returns who may look at whom in a batch."""
+        return Packed(batch.lengths, batch.causal, self.fabric.device)
 
     def _seed_dropout(self) -> None:
         """Draws of a step depend on nothing but the step and the device: a resumed run repeats them."""

@@ -148,6 +148,40 @@ def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, sh
         assert "mfu_of_datasheet" not in shown, "no datasheet has the rate of a CPU"
 
 
+@pytest.mark.parametrize(
+    ("what", "sets", "told"),
+    [
+        ("train", "trainer.device=cuda:77", "CUDA devices are here"),
+        ("decode", "trainer.device=cuda:77", "CUDA devices are here"),
+        ("train", "trainer.devices=2", "`trainer.devices` be 1"),
+        ("train", "trainer.start_from=runs/base", "`trainer.start_from` (and `lora.rank`) must be left out"),
+    ],
+)
+def test_bench_obeys_or_refuses(  # noqa: PLR0917 (fixtures)
+    config: Path, monkeypatch, capsys, what: str, sets: str, told: str
+) -> None:
+    assert valle(monkeypatch, "bench", what, "--config", config, "--set", sets) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_bench_takes_the_steps_that_training_takes(config: Path, monkeypatch, capsys) -> None:
+    recomputed, threads, steps = [], [], []
+    monkeypatch.setattr("model.strategy.recompute", recomputed.append)
+    monkeypatch.setattr("torch.set_num_threads", threads.append)
+    taken = trainer.Trainer.train_step
+    monkeypatch.setattr(trainer.Trainer, "train_step", lambda self, found: steps.append(found) or taken(self, found))
+    asked = "activation_checkpointing=true", "accumulate=2", "ema_decay=0.9", "threads=3"
+    sets = [part for one in asked for part in ("--set", f"trainer.{one}")]
+    some = "--config", config, *sets, "--set", "data.batch_tokens=1500", "--seconds", "0.1", "--json"
+    assert valle(monkeypatch, "bench", "train", *some) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["packed_tokens_per_s"] > 0
+    assert len(recomputed) == 1, "the block"
+    assert {len(batches) for batches in steps} == {2}
+    assert valle(monkeypatch, "bench", "decode", *some) == 0
+    assert threads == [3, 3]
+
+
 # ------------------------------------------------------------------------------- what doesn't fit what is there already
 
 
