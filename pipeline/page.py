@@ -131,10 +131,10 @@ def _utterances(dataset: Dataset, rows: Sequence[Row], folder: Path, embed: int)
         wave, rate, why = _wave(dataset, row)
         source = ""
         if wave is not None and place < embed:
-            source = "data:audio/flac;base64," + _base64(audio.to_flac(wave, rate))
+            source = "data:audio/flac;base64," + _base64(audio.flac_of(wave, rate))
         elif wave is not None:
             name = hashlib.sha256(row["id"].encode("utf-8", "replace")).hexdigest()[:16] + ".flac"
-            (folder / name).write_bytes(audio.to_flac(wave, rate))
+            (folder / name).write_bytes(audio.flac_of(wave, rate))
             source = f"{folder.name}/{name}"
         yield {
             "id": row["id"],

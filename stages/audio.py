@@ -187,15 +187,6 @@ def _file_of(wave: Wave, sample_rate: int, kind: str) -> bytes:
     return file.getvalue()
 
 
-def to_flac(wave: Wave, sample_rate: int) -> bytes:
-    """Returns the bytes of a mono 16-bit FLAC file; what lies outside [-1, 1] is clipped."""
-    import soundfile
-
-    file = io.BytesIO()
-    soundfile.write(file, np.clip(wave, -1.0, 1.0), sample_rate, subtype="PCM_16", format="FLAC")
-    return file.getvalue()
-
-
 def _check_file(path: Path) -> None:
     try:
         with path.open("rb") as file:

@@ -21,7 +21,7 @@ from typing import Any
 from stages.audio import SUFFIXES
 from stages.errors import UsageError
 from stages.layouts import LAYOUTS, BadRow, Piece
-from stages.records import id_of
+from stages.records import id_of, to_line
 from stages.transcripts import Told
 
 _log = logging.getLogger(__name__)
@@ -118,6 +118,9 @@ class Corpus:
             if isinstance(row, BadRow):
                 bad.append(row)
                 continue
+            if not _names_file(row.audio):
+                bad.append(BadRow(rows, f"must name a file, but names {row.audio[:60]!a}"))
+                continue
             audio = self._place(path, row.audio, layout.anywhere)
             if audio is None:
                 bad.append(
@@ -145,7 +148,7 @@ class Corpus:
             home=id_of(below(piece.home)) if piece.home else "",
             beside=id_of(below(piece.beside)) if piece.beside else "",
         )
-        place = [id_of(stem_of(piece.audio)), _RANK[name], id_of(path), json.dumps(_set_fields(piece))]
+        place = [id_of(stem_of(piece.audio)), _RANK[name], id_of(path), _line(piece)]
         self._db.execute("INSERT INTO told (stem, rank, source, piece) VALUES (?, ?, ?, ?)", place)
         if piece.beside:
             self._db.execute("INSERT OR IGNORE INTO read VALUES (?)", [piece.beside])
@@ -179,7 +182,7 @@ class Corpus:
         return None if inside.startswith("..") else inside
 
     def _is_file(self, path: str) -> bool:
-        return not path.startswith("..") and (self._voices / path).is_file()
+        return not path.startswith("..") and os.path.isfile(self._voices / path)  # noqa: PTH113 a name may be too long
 
     def entry(self, recording: str) -> Entry | None:
         """Returns what is told of a recording, by its id; None where nothing is."""
@@ -209,6 +212,25 @@ class Corpus:
         """Tells whether a file, by its id, is a table or a transcript that one led to."""
         found = self._db.execute("SELECT 1 FROM read WHERE path = ?", [path]).fetchone() if self.tables else None
         return found is not None
+
+
+def _names_file(name: str) -> bool:
+    return "\0" not in name and _HALF.search(name) is None
+
+
+_HALF = re.compile(r"[\ud800-\udfff]")
+"""Half of a character, which JSON can write and UTF-8 can't."""
+
+
+def _line(piece: Piece) -> str:
+    """Returns a piece as it is put down; one that can't be comes back as a problem of its recording."""
+    try:
+        line = to_line(_set_fields(piece))
+        line.encode()
+    except ValueError:
+        problem = "a row of it must hold whole characters and finite times, but doesn't. Mend it."
+        return to_line(_set_fields(Piece(piece.audio, group=piece.group, home=piece.home, problem=problem)))
+    return line
 
 
 def _set_fields(piece: Piece) -> dict[str, Any]:

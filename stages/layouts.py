@@ -7,6 +7,7 @@ recording alone.
 import gzip
 import json
 import shlex
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -79,7 +80,7 @@ def _lines(table: Path) -> Iterator[tuple[int, str]]:
         raise UsageError(
             f"`{table}` must be UTF-8, but its byte {error.start} is {byte:#04x}. Save it as UTF-8."
         ) from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UsageError(f"`{table}` can't be read: {error}. Mend it, or move it away.") from error
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
@@ -231,9 +232,7 @@ def read_lhotse(table: Path) -> Rows:
     sources: dict[str, str] = {}
     for _, line in _lines(table):
         recording = _object(line)
-        files = recording.get("sources") or [{}]
-        sound = len(files) == 1 and files[0].get("type") == "file" and not recording.get("transforms")
-        sources[str(recording.get("id"))] = str(files[0].get("source", "")) if sound else ""
+        sources[str(recording.get("id"))] = _only_file(recording)
     for number, line in _lines(supervisions):
         one = _object(line)
         audio = sources.get(str(one.get("recording_id")), "")
@@ -245,22 +244,33 @@ def read_lhotse(table: Path) -> Rows:
         try:
             start = float(one["start"])
             end, words = start + float(one["duration"]), tuple(_words(one))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             problem = f"line {number} must hold `start` and `duration` in seconds, of its words too"
             yield replace(piece, problem=problem)
             continue
         yield replace(piece, start_s=start, end_s=end, language=str(one.get("language") or ""), words=words)
 
 
+def _only_file(recording: Mapping[str, Any]) -> str:
+    """Returns the file that a recording is; "" where it is several, or made of one."""
+    match recording.get("sources"):
+        case [{"type": "file", "source": str(source)}] if not recording.get("transforms"):
+            return source
+    return ""
+
+
 def _words(supervision: Mapping[str, Any]) -> Iterator[tuple[str, float, float]]:
-    for symbol, start, length, *_ in (supervision.get("alignment") or {}).get("word") or ():
+    alignment = supervision.get("alignment") or {}
+    if not isinstance(alignment, dict):
+        raise TypeError("alignment")
+    for symbol, start, length, *_ in alignment.get("word") or ():
         yield str(symbol), float(start), float(start) + float(length)
 
 
 def _object(line: str) -> dict[str, Any]:
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -23,7 +23,7 @@ from tests.pipeline.chromium import Chromium
 from tests.pipeline.conftest import prep
 
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">'\"&lt;\u2028"
-TONE = audio.to_flac(np.sin(np.arange(32000, dtype=np.float32)) / 99, 8000)
+TONE = audio.flac_of(np.sin(np.arange(32000, dtype=np.float32)) / 99, 8000)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 

@@ -247,6 +247,40 @@ def test_bad_rows_are_rejects_or_a_line(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
+    ("table", "bad"),
+    [
+        *(("recordings", {"sources": sources}) for sources in (["a.wav"], [1], 5, "x", {"a": 1}, [{"type": "file"}])),
+        *(("recordings", {"sources": [{"type": "file", "source": source}]}) for source in ("a\0", "\ud83d", "x" * 300)),
+        *(("supervisions", {"alignment": {"word": word}}) for word in ([5], "a", [["a", 10**400, 1]])),
+        *(("supervisions", {"alignment": alignment}) for alignment in ([1], 5, "a")),
+        *(("supervisions", {"start": start}) for start in (float("nan"), float("inf"), 10**400, None)),
+        *(("supervisions", {name: "hi \ud83d"}) for name in ("text", "speaker", "language", "recording_id")),
+    ],
+    ids=lambda value: ascii(value)[:50],
+)
+def test_a_bad_row_costs_its_own_recording_alone(tmp_path, table, bad):
+    lhotse(tmp_path, CLIPS)
+    path = tmp_path / "set" / f"x_{table}_all.jsonl.gz"
+    first, *rest = gzip.decompress(path.read_bytes()).decode().splitlines()
+    path.write_bytes(gzip.compress("\n".join([json.dumps(json.loads(first) | bad), *rest]).encode()))
+    found = transcripts(tmp_path)
+    assert sorted(one.segments[0].text for one in found if isinstance(one, Transcript)) == sorted(
+        clip.text for clip in CLIPS[1:]
+    )
+
+
+def test_a_damaged_table_is_one_line(tmp_path):
+    lhotse(tmp_path, CLIPS)
+    path = tmp_path / "set" / "x_supervisions_all.jsonl.gz"
+    told = gzip.decompress(path.read_bytes())
+    path.write_bytes(gzip.compress(b"[" * 100_000 + b"\n" + told.partition(b"\n")[2]))
+    assert len(scan(tmp_path).recordings) == 2
+    path.write_bytes(gzip.compress(told)[:10] + b"\xff" * 100)
+    with pytest.raises(UsageError, match=r"can't be read: Error -3 while decompressing.*Mend it, or move it away"):
+        scan(tmp_path)
+
+
+@pytest.mark.parametrize(
     ("source", "message"),
     [
         ("sox x.wav -t wav - speed 0.9 |", "must name the file of `u`, but holds `sox x.wav"),
