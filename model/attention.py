@@ -15,9 +15,16 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
 
 from model.retention import chunkwise, parallel
+from model.transfer import to_device
 
 _PRODUCTS_UP_TO = 1024
 """Most positions for which the weights of all pairs are kept."""
+
+AMPERE = 8, 0
+"""The compute capability from which CUDA devices multiply in bfloat16 and have flash attention."""
+
+_FLASH_UP_TO = 256
+"""The widest heads that flash attention takes."""
 
 
 class Attend(Protocol):
@@ -62,11 +69,18 @@ def _products(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool
     return out
 
 
+def flash_takes(device: torch.device, dtype: torch.dtype, head_width: int) -> bool:
+    """Tells whether PyTorch's flash attention takes heads of a width and dtype on a device."""
+    fits = dtype in (torch.bfloat16, torch.float16) and head_width % 8 == 0 and head_width <= _FLASH_UP_TO
+    return fits and device.type == "cuda" and torch.cuda.get_device_capability(device) >= AMPERE
+
+
 class Packed:
     """Each of several documents laid end to end sees itself: the first `causal` ones causally, the others in full.
 
-    On CUDA in half precision each kind is one call of PyTorch's variable-length flash attention; elsewhere one SDPA
-    call per document. Retention goes over each kind in chunks.
+    On CUDA in half precision each kind is one call of PyTorch's variable-length flash attention; elsewhere, on devices
+    before Ampere and for heads that it doesn't take, one SDPA call per document. Retention goes over each kind in
+    chunks.
 
     Args:
         lengths: Positions of each document; they add up to L.
@@ -82,11 +96,11 @@ class Packed:
     @cached_property
     def _bounds(self) -> list[Tensor]:
         """Where the documents of each kind begin and end, `[documents + 1]` int32."""
-        return [torch.tensor([0, *part], device=self.device).cumsum(0).int() for part, _ in self.kinds]
+        return [to_device(torch.tensor([0, *part]).cumsum(0).int(), self.device) for part, _ in self.kinds]
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002 (stateless)
         """Attends over `[L, N, H]` tensors."""
-        if q.is_cuda and q.dtype in (torch.bfloat16, torch.float16):
+        if flash_takes(q.device, q.dtype, q.shape[-1]):
             return self._varlen(q, k, v)
         sizes = [length for length, _ in self.documents]
         split = zip(self.documents, *(torch.split(x, sizes) for x in (q, k, v)), strict=True)

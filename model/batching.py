@@ -10,6 +10,7 @@ Axes: L positions of all documents, one after the other, K codebooks.
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch import Tensor
 from model.dataset import Draw, Examples
 from model.documents import Document, widened
 from model.tokenizer import TASKS
+from model.transfer import to_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,7 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """Returns the batch on a device."""
-
-        def move(tensor: Tensor) -> Tensor:
-            return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
-
+        move = partial(to_device, device=device)
         return replace(
             self,
             tokens_L=move(self.tokens_L),

@@ -214,9 +214,9 @@ class TrainerConfig(Config):
     """Of the moving average of the weights, per step; 0 for none. With it, validation, `valle synth` and `valle export`
     take the average; the weights themselves are kept beside, for going on."""
     precision: Precision = "auto"
-    """`auto` is bf16-mixed on CUDA and on CPUs that multiply in bfloat16, else 32-true."""
+    """`auto` is bf16-mixed on devices that multiply in bfloat16 (CUDA from Ampere on, newer CPUs), else 32-true."""
     device: str = runtime("auto")
-    """`auto`, `cpu`, `cuda` or `cuda:N`."""
+    """`auto`, `cpu`, `cuda` or, for a single device, `cuda:N`."""
     threads: int | None = runtime(None, ge=1)
     """CPU threads of PyTorch; as many as there are cores if not given."""
     validate_every: int = runtime(1000, ge=1)

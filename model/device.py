@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from model.attention import AMPERE
 from model.config import Precision, TrainConfig
 from model.strategy import make_strategy, under_torchrun
 from stages.errors import UsageError
@@ -26,12 +27,15 @@ def make_fabric(config: TrainConfig) -> "Fabric":
         logging.getLogger(name).setLevel(logging.WARNING)
     trainer = config.trainer
     device = resolve_device(trainer.device)
-    if device.type == "cpu" and trainer.threads:
+    if trainer.threads:
         torch.set_num_threads(trainer.threads)
     launched = under_torchrun()
     here = int(os.environ["LOCAL_WORLD_SIZE"]) if launched else trainer.devices
     nodes = int(os.environ["GROUP_WORLD_SIZE"]) if launched else 1
     alone = here == 1 and not launched
+    if device.index is not None and not alone:
+        how = "`torchrun` gives each process its own" if launched else f"`trainer.devices` is {here}"
+        raise UsageError(f"`trainer.device` is {trainer.device!r}, a single device, but {how}. Set it to cuda.")
     precision = resolve_precision(trainer.precision, device)
     fabric = Fabric(
         accelerator=device.type,
@@ -45,14 +49,18 @@ def make_fabric(config: TrainConfig) -> "Fabric":
 
 
 def resolve_precision(name: Precision, device: torch.device) -> Literal["32-true", "bf16-mixed", "bf16-true"]:
-    """Returns what `auto` stands for on a device: bf16-mixed on CUDA and on CPUs that multiply in bfloat16.
+    """Returns what `auto` stands for on a device: bf16-mixed where it multiplies in bfloat16.
 
-    On those training is about three times as fast with it, on other CPUs slower.
+    CUDA devices do from Ampere on, and newer CPUs. On those training is about three times as fast with it, elsewhere
+    slower.
     """
     if name != "auto":
         return name
-    found = torch.cpu.get_capabilities()
-    fast = device.type == "cuda" or found.get("avx512_bf16") or found.get("amx_bf16")
+    if device.type == "cuda":
+        fast = torch.cuda.get_device_capability(device) >= AMPERE
+    else:
+        found = torch.cpu.get_capabilities()
+        fast = bool(found.get("avx512_bf16") or found.get("amx_bf16"))
     return "bf16-mixed" if fast else "32-true"
 
 

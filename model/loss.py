@@ -11,6 +11,7 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
 
 from model.tokenizer import TASKS
+from model.transfer import to_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,13 @@ class Scores:
         return replace(self, loss_H=self.loss_H.detach(), taught=taught)
 
     def over_devices(self, total: Callable[[Tensor], Tensor]) -> "Scores":
-        """Returns the scores of all devices, given what sums a tensor over them."""
-        taught = None if self.taught is None else total(self.taught)
-        return Scores(total(self.loss_H), total(self.correct_H), total(self.count_H), total(self.tasks_3J), taught)
+        """Returns the scores of all devices, in float64, given what sums a tensor over them: it is asked once."""
+        parts = [self.loss_H, self.correct_H, self.count_H, self.tasks_3J]
+        if self.taught is not None:
+            parts.append(self.taught)
+        packed = total(torch.cat([part.double().flatten() for part in parts]))
+        sums = torch.split(packed, [part.numel() for part in parts])
+        return Scores(*(one.view_as(part) for one, part in zip(sums, parts, strict=True)))
 
     def report(self, prefix: str) -> dict[str, float]:
         """Returns mean loss and accuracy: over all predictions, and of each part that predicted at all.
@@ -87,7 +92,7 @@ def score(logits: Sequence[Tensor], targets: Sequence[Tensor], tasks: Sequence[T
     with torch.no_grad():
         right = [x.argmax(-1) == y for x, y in zip(logits, targets, strict=True)]
         correct_H = torch.stack([x.sum() for x in right])
-        count_H = torch.tensor([len(y) for y in targets], device=loss_H.device)
+        count_H = to_device(torch.tensor([len(y) for y in targets]), loss_H.device)
         tasks_3J = loss_H.new_zeros(3, len(TASKS))
         if tasks:
             all_losses, all_right = torch.cat(losses), torch.cat(right).float()
