@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -162,7 +163,7 @@ class Meter:
         return self._step_s * steps
 
     def add(self, scores: Scores, norm: float, batches: Sequence[Batch]) -> None:
-        """Counts one step; of one whose norm isn't finite, no more than its time and work."""
+        """Counts one step of this device; of one whose norm isn't finite, no more than its time and work."""
         self._steps += 1
         for batch in batches:
             computed = len(batch.tokens_L)
@@ -185,7 +186,9 @@ class Meter:
         useful, computed, room, flops = total(self._fabric, self._work).tolist()
         elapsed = time.perf_counter() - self._since
         self._step_s, seconds = elapsed / max(self._steps, 1), elapsed - self._paused_s
-        values = self._scores.report("train") if self._scores else {}
+        values = {}
+        if self._scores:
+            values = self._scores.over_devices(partial(total, self._fabric)).report("train")
         if self._norms:
             values["grad_norm"] = sum(self._norms) / len(self._norms)
         values |= {

@@ -16,6 +16,7 @@ from model.attention import Attend
 from model.config import OptimizerConfig, TrainConfig
 from model.network import Decoder
 from model.optimizer import make_optimizers
+from model.transfer import to_device
 from model.updates import Updates, ZeroUpdates
 from stages.errors import UsageError
 
@@ -112,12 +113,14 @@ def total(fabric: "Fabric", values: Tensor) -> Tensor:
     """Returns the sum of a tensor over all processes."""
     if fabric.world_size == 1:
         return values
-    return cast("Tensor", fabric.all_reduce(values.to(fabric.device), reduce_op="sum"))
+    sums = to_device(values, fabric.device).clone()
+    torch.distributed.all_reduce(sums)  # Fabric's way would wait at a barrier first, each time
+    return sums
 
 
-def anywhere(fabric: "Fabric", here: object) -> bool:
-    """Returns whether something holds in any of the processes; all must ask."""
-    return bool(total(fabric, torch.tensor(int(bool(here)))))
+def anywhere(fabric: "Fabric", *here: object) -> list[bool]:
+    """Returns whether each of several things holds in any of the processes; all must ask."""
+    return [count > 0 for count in total(fabric, torch.tensor([int(bool(one)) for one in here])).tolist()]
 
 
 def recompute(block: nn.Module) -> None:

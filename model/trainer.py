@@ -105,7 +105,7 @@ class Trainer:
             batches: What to accumulate over; every target weighs the same, whatever batch it is in.
 
         Returns:
-            The scores before the update and the norm of the gradient before clipping.
+            This device's scores before the update and the norm of all devices' gradient before clipping.
         """
         config = self.config.optimizer
         set_rate(self.updates.optimizers, rate_factor(config, self.progress.step, self.config.trainer.max_steps))
@@ -124,7 +124,7 @@ class Trainer:
         if self.average and math.isfinite(norm):
             self.average.update(self.progress.step + 1)
         self._updating = False
-        return reduce(add, parts).over_devices(partial(total, self.fabric)), norm
+        return reduce(add, parts), norm
 
     # ----------------------------------------------------------------------------------------------------------------
 
@@ -213,7 +213,7 @@ class Trainer:
                     raise TrainingError(not_finite(norm, progress.step, trainer.max_skips, self.run))
                 meter.add(scores, norm, group)
                 log.step(progress.step)
-                stopped = anywhere(self.fabric, received)
+                stopped, failed = anywhere(self.fabric, received, saver.failed)
                 at_end = progress.step == trainer.max_steps or stopped
                 if progress.step % trainer.log_every == 0 or at_end:
                     rate = self.updates.optimizers[0].param_groups[0]["lr"]
@@ -223,10 +223,11 @@ class Trainer:
                 validates = progress.step % trainer.validate_every == 0 or progress.step == trainer.max_steps
                 evaluate = partial(self._evaluate, log, meter)
                 loss = self._in_memory(evaluate, group, progress.step, saver) if validates else None
-                best = loss is not None and anywhere(self.fabric, self.fabric.is_global_zero and saver.is_best(loss))
+                first = self.fabric.is_global_zero
+                best = loss is not None and any(anywhere(self.fabric, first and saver.is_best(loss)))
                 if progress.step % trainer.save_every == 0 or at_end or best:
                     self.save(saver, loss)
-                if stopped or anywhere(self.fabric, saver.failed):
+                if stopped or failed:
                     self._settle(saver)
                 if stopped:
                     by = received[0].name if received else "another process"
@@ -243,7 +244,7 @@ class Trainer:
     def _settle(self, saver: Saver) -> None:
         """Waits until the last checkpoint is written; all devices end if it couldn't be."""
         saver.settle()
-        if anywhere(self.fabric, saver.failed):
+        if any(anywhere(self.fabric, saver.failed)):
             saver.wait()
             raise MachineError("another process couldn't write a checkpoint, and says why.")
 

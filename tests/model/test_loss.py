@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -47,6 +49,21 @@ def test_sums_by_head_and_task_are_those_of_each_document() -> None:
     }
     assert {name: value for name, value in together.items() if "loss" in name} == pytest.approx(wanted, rel=1e-5)
     assert {name.replace("accuracy", "loss") for name in together} == set(wanted)
+
+
+def test_devices_add_up_in_one_sum() -> None:
+    logits = torch.randn(3, 5, 7, generator=torch.Generator().manual_seed(0))
+    targets = [torch.arange(5)] * 3
+    scores = replace(score(logits, targets, [torch.zeros(5, dtype=torch.int64)] * 3), taught=torch.tensor(0.25))
+    sums = []
+
+    def doubled(values: torch.Tensor) -> torch.Tensor:
+        sums.append(values)
+        return 2 * values
+
+    assert scores.over_devices(doubled).report("x") == pytest.approx((scores + scores).report("x"))
+    assert int(scores.over_devices(doubled).count_H.sum()) == 30
+    assert len(sums) == 2, "one for each time"
 
 
 def test_without_tasks_only_heads_are_told() -> None:

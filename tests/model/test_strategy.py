@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from model.network import Decoder
-from model.strategy import recompute, set_up
+from model.strategy import anywhere, recompute, set_up, total
 from model.trainer import Trainer
 from stages.errors import UsageError
 from tests.model.conftest import MemoryStore, first_epoch, make_config
@@ -23,6 +23,16 @@ def gradients(store: MemoryStore, tmp_path, **settings: object) -> tuple[float, 
     loss_H = trainer.score(first_epoch(trainer.stream)[0]).loss_H
     loss_H.sum().backward()
     return loss_H.sum().item(), {name: weight.grad for name, weight in trainer.raw_network.named_parameters()}
+
+
+def test_what_is_summed_over_processes_stays_as_it_was(monkeypatch) -> None:
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda values: values.mul_(2))
+    two = SimpleNamespace(world_size=2, device=torch.device("cpu"))
+    values = torch.tensor([1.0, -3.0])
+    assert total(two, values).tolist() == [2, -6]
+    assert values.tolist() == [1, -3]
+    assert anywhere(two, [], "a", False) == [False, True, False]
+    assert total(SimpleNamespace(world_size=1), values) is values
 
 
 def test_activation_checkpointing_changes_no_gradient(store: MemoryStore, tmp_path) -> None:
