@@ -82,9 +82,8 @@ class Trainer:
         self.network, self.updates = set_up(self.fabric, self.raw_network, config)
         decay = config.trainer.ema_decay
         self.average = Average(self.raw_network, decay) if decay else None
-        validation = self._examples("validation")
-        self._has_validation = bool(len(validation))
-        self.previews = Previews(config, validation, self.fabric.device) if config.trainer.samples else None
+        self.validation = self._examples("validation")
+        self.previews = Previews(config, self.validation, self.fabric.device) if config.trainer.samples else None
         self.progress = Progress()
         self._updating = False
 
@@ -157,11 +156,10 @@ class Trainer:
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Scores the validation utterances in every mode, with prompts that never change; {} where there are none."""
-        examples = self._examples("validation")
-        if not len(examples):
+        if not len(self.validation):
             return {}
         self.network.eval()
-        batches = every_mode(examples, self.config.data.batch_tokens, seed=VALIDATION_SEED)
+        batches = every_mode(self.validation, self.config.data.batch_tokens, seed=VALIDATION_SEED)
         few = islice(batches, self.config.trainer.validate_batches)
         with self.average.applied() if self.average else nullcontext():
             scores = reduce(add, [self.score(batch.to(self.fabric.device), alone=True) for batch in few])
@@ -268,7 +266,7 @@ class Trainer:
         if unknown:
             log.say(f"{len(unknown)} symbols outside the vocabulary are learnt as <unk>: {' '.join(unknown)}")
         trained, in_all = (self.raw_network.num_parameters(trained=trained) for trained in (True, False))
-        if self.config.data.validation and not self._has_validation:
+        if self.config.data.validation and not len(self.validation):
             log.say(
                 "note: no utterance falls to validation, so nothing is validated. Raise `data.validation` for some."
             )
