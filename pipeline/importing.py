@@ -37,6 +37,7 @@ from stages.languages import detect, normalise_code
 from stages.manifest import CodeRows, Receipt
 from stages.pickled import Artefact, read_artefact
 from stages.records import Codes, Encoded, Recording, Utterance, id_of
+from stages.scan import folders, owner_of
 
 if TYPE_CHECKING:
     from pipeline.options import Options
@@ -69,7 +70,7 @@ class Importer(Stage[EncodeConfig, Recording, Encoded]):
 
     def parameters(self) -> Any:
         """Returns what beside the files decides what becomes of them."""
-        return ["import", self._encode.identity.to_json(), self._keep, self._g2p.parameters()]
+        return ["import", self._encode.identity.to_json(), self._keep, self._g2p.version, self._g2p.parameters()]
 
     def process(self, items: Sequence[Recording]) -> list[list[Encoded | Filtered | Reject]]:
         """Reads files; one that holds no usable codes or text is rejected."""
@@ -81,7 +82,7 @@ class Importer(Stage[EncodeConfig, Recording, Encoded]):
             hint = "name the codec that made them: `encode.codec`, `encode.dac_model`, `encode.weights`"
             return [Reject(item.id, "BadCodes", wrong, hint)]
         said = self._said(self._utterance(item, artefact), artefact)
-        if isinstance(said, Reject):
+        if isinstance(said, Filtered | Reject):
             return [said]
         smallest = np.min_scalar_type(self._encode.identity.codebook_size - 1)
         return [Encoded(said, artefact.codes_KT.astype(smallest))]
@@ -108,8 +109,8 @@ class Importer(Stage[EncodeConfig, Recording, Encoded]):
         who = item.group, item.speaker
         return Utterance(item.id, item.id, *who, "", 0, samples, rate, "", frames=frames, digest=item.digest)
 
-    def _said(self, row: Utterance, artefact: Artefact) -> Utterance | Reject:
-        """Returns the row with text, phonemes and language."""
+    def _said(self, row: Utterance, artefact: Artefact) -> Utterance | Filtered | Reject:
+        """Returns the row with text, phonemes and language, or what a threshold of `g2p` makes of it."""
         text, phonemes = (_text(artefact.metadata.get(name)) for name in ("text", "phonemes"))
         language = _text(artefact.metadata.get("language"))
         if not text and not phonemes:
@@ -121,7 +122,6 @@ class Importer(Stage[EncodeConfig, Recording, Encoded]):
         if phonemes and (self._keep or not text):
             return row
         [[read]] = self._g2p.process([row])
-        assert not isinstance(read, Filtered)
         return read
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
@@ -172,7 +172,8 @@ def import_codes(options: "Options", folder: Path, *, keep_phonemes: bool) -> Ex
         What the shell is told.
 
     Raises:
-        UsageError: if the folder holds no such files, or of both codecs, or if the dataset was made from others.
+        UsageError: if the folder holds no such files, or of both codecs, if the dataset was made from others, or if
+            the configuration asks for what needs audio.
         WeightsError: if the weights of the codec aren't at hand: they tell which codec made the codes.
     """
     codec = _codec_of(folder)
@@ -182,6 +183,8 @@ def import_codes(options: "Options", folder: Path, *, keep_phonemes: bool) -> Ex
         raise UsageError(
             f"`encode.codec` must be `{codec}` for the files in `{folder}`, but is `{config.encode.codec}`."
         )
+    if config.g2p.unique:
+        raise UsageError("`g2p.unique` needs audio to compare, but codes are imported without any. Leave it at false.")
     reporter = Reporter(quiet=options.quiet, as_json=options.as_json)
     importer = Importer(config, Context(dataset.voices, options.out.resolve()), keep_phonemes=keep_phonemes)
     importer.revision()
@@ -231,21 +234,20 @@ def walk(folder: Path, ignored: Counter[str]) -> Iterator[Recording]:
     """Yields the files of codes below a folder, as `stages.scan.walk` yields recordings.
 
     Raises:
-        UsageError: if the folder is missing; at the end, if there was none.
+        UsageError: if the folder is missing or can't be listed; at the end, if there was none.
     """
     if not folder.is_dir():
         raise UsageError(f"`{folder}` must be a folder of `.enc` or `.dac` files, but isn't one.")
     found_any = False
-    for path in folder.rglob("*"):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
-            found_any = True
-            *above, _ = path.relative_to(folder).parts
-            group, speaker = (
-                (above[0], above[1]) if len(above) > 1 else ("", above[0] if above else folder.resolve().name)
-            )
-            yield Recording(id_of(str(path.relative_to(folder))), id_of(group), id_of(speaker), "")
-        elif path.is_file():
-            ignored[path.suffix.lower()] += 1
+    for below, names in folders(folder, ignored):
+        owner = owner_of(id_of(below), id_of(folder.resolve().name))
+        for name in names:
+            suffix = Path(name).suffix.lower()
+            if suffix in SUFFIXES:
+                found_any = True
+                yield Recording(id_of(f"{below}/{name}" if below else name), *owner, "")
+            else:
+                ignored[suffix] += 1
     if not found_any:
         kinds = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in ignored.most_common(5))
         raise UsageError(f"`{folder}` must hold `.enc` or `.dac` files, but holds {kinds or 'no files'}.")

@@ -216,7 +216,9 @@ def _finish(run: Run, plan: StagePlan, folder: Path, tally: Tally, sure: Sequenc
     stage, shards = plan.stage, plan.shards
     digests = [[sealed.digest, sealed.aside] for _, sealed in sorted(plan.sealed.items())]
     joined = [completion_digest(run.dataset, name, sure=name in sure) for name in stage.joins]
-    fingerprint = digest_of([stage.name, stage.version, stage.config.identity(), stage.revision(), digests, joined])
+    more = [] if (told := stage.finish_parameters()) is None else [told]
+    identity = [stage.name, stage.version, stage.config.identity(), stage.revision()]
+    fingerprint = digest_of([*identity, digests, joined, *more])
     record = read_sealed(folder / COMPLETE)
     whole = run.cache.hold({f"{folder}/{name}": file["sha256"] for name, file in record.get("files", {}).items()})
     if record.get("fingerprint") == fingerprint and whole:
@@ -224,8 +226,8 @@ def _finish(run: Run, plan: StagePlan, folder: Path, tally: Tally, sure: Sequenc
     _withdraw(folder)
     _gather_rejects(folder, shards)
     made = {name: seal(folder / name).to_json() for name in [*stage.finish(folder, shards), REJECTS]}
-    identity = {"version": stage.version, "parameters": stage.config.identity(), "revision": stage.revision()}
-    complete = {"fingerprint": fingerprint, **identity, "totals": tally.totals(), "files": made}
+    run_with = {"version": stage.version, "parameters": stage.config.identity(), "revision": stage.revision()}
+    complete = {"fingerprint": fingerprint, **run_with, "totals": tally.totals(), "files": made}
     write_sealed(folder / COMPLETE, complete)
     return True
 

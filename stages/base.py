@@ -186,6 +186,17 @@ class Stage(Generic[Conf, In, Out]):
         """
         raise NotImplementedError
 
+    def finish_parameters(self) -> Any:
+        """Returns what beyond the shards, the parameters and the joined stages decides what `finish` writes.
+
+        Returns:
+            Plain JSON values; None for nothing.
+
+        Raises:
+            MissingInputError: if it can't be told yet.
+        """
+        return None
+
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:  # noqa: ARG002
         """Makes what needs all of the shards (an index, a summary), once they are sealed.
 

@@ -9,7 +9,8 @@ import numpy as np
 from stages.base import Filtered, Reject, Stage, single
 from stages.config import StageConfig
 from stages.disk import atomic
-from stages.manifest import COMPLETE, read_codec, read_sealed
+from stages.errors import MissingInputError
+from stages.manifest import COMPLETE, list_shards, read_codec, read_sealed
 from stages.records import Encoded
 from stages.store import StoreShards, index_shards, open_store
 
@@ -45,11 +46,27 @@ class Hdf5(Stage[Hdf5Config, Encoded, Encoded]):
         detail = f"the row says {item.utterance.frames} frames, the codes have {frames}"
         return Reject(item.id, "BadCodes", detail, "run `valle-prep encode` again")
 
+    def finish_parameters(self) -> float | None:
+        """Returns the loudness in LUFS that `slice` brought the cuts to; None where they are as they were recorded.
+
+        Raises:
+            MissingInputError: if `slice` isn't finished.
+        """
+        dataset = self.context.dataset
+        if not list_shards(dataset / "slice"):  # imported codes were never cut
+            return None
+        complete = read_sealed(dataset / "slice" / COMPLETE)
+        if not complete:
+            raise MissingInputError(
+                f"`{dataset / 'slice'}` isn't finished, so that nobody knows how loud its cuts are."
+                f" Run `valle-prep slice --out {dataset}` first, or `valle-prep run`."
+            )
+        loudness: float | None = complete["parameters"].get("loudness_lufs")
+        return loudness
+
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
         """Writes the index, and the `.npy` files where they are wanted."""
-        dataset = self.context.dataset
-        cut = read_sealed(dataset / "slice" / COMPLETE).get("parameters", {})  # imported codes were never cut
-        index = index_shards(folder, shards, read_codec(dataset), cut.get("loudness_lufs"))
+        index = index_shards(folder, shards, read_codec(self.context.dataset), self.finish_parameters())
         return [index, *(_write_npy(folder) if self.config.npy else [])]
 
 

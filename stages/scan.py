@@ -77,7 +77,7 @@ def walk(voices: Path, ignored: Counter[str], layout: str = "auto") -> Iterator[
     check_folder(voices)
     with Corpus(voices, layout) as corpus:
         if layout != "voices":
-            corpus.gather(_folders(voices, Counter()))
+            corpus.gather(folders(voices, Counter()))
         found = False
         for recording in _walk(voices, ignored, corpus):
             found = True
@@ -92,8 +92,8 @@ def walk(voices: Path, ignored: Counter[str], layout: str = "auto") -> Iterator[
 
 def _walk(voices: Path, ignored: Counter[str], corpus: Corpus) -> Iterator[Recording]:
     only_speaker = id_of(voices.resolve().name)
-    for path, names in _folders(voices, ignored):
-        owner = _owner(id_of(path), only_speaker)
+    for path, names in folders(voices, ignored):
+        owner = owner_of(id_of(path), only_speaker)
         prefix = f"{path}/" if path else ""
         audio, transcripts, rest = _sort_out(names)
         ignored.update(suffix for name, suffix in rest if not corpus.knows(id_of(f"{prefix}{name}")))
@@ -110,19 +110,24 @@ def _walk(voices: Path, ignored: Counter[str], corpus: Corpus) -> Iterator[Recor
                 yield Recording(recording, *owner, "", beside)
     for recording in corpus.missing():
         if entry := corpus.entry(recording):
-            yield _told(recording, entry, _owner(recording.rpartition("/")[0], only_speaker), only_speaker)
+            yield _told(recording, entry, owner_of(recording.rpartition("/")[0], only_speaker), only_speaker)
 
 
 def _told(recording: str, entry: Entry, owner: tuple[str, str], only_speaker: str) -> Recording:
     """Returns a recording that a table tells of; `owner` is whose it is by its folder."""
-    group, speaker = owner if entry.home is None else _owner(entry.home, only_speaker)
+    group, speaker = owner if entry.home is None else owner_of(entry.home, only_speaker)
     if entry.group is not None:
         group = entry.group
     return Recording(recording, group, entry.speaker or speaker, "", entry.transcript, told=entry.told)
 
 
-def _owner(folder: str, only_speaker: str) -> tuple[str, str]:
-    """Returns group and speaker of the files in a folder, given below the voices folder."""
+def owner_of(folder: str, only_speaker: str) -> tuple[str, str]:
+    """Returns group and speaker of the files in a folder, given by its id below the voices folder.
+
+    Args:
+        folder: "" for the voices folder itself.
+        only_speaker: Whose the files of that one are.
+    """
     parts = folder.split("/", 2)
     if len(parts) > 1:
         return parts[0], parts[1]
@@ -159,10 +164,13 @@ def _sort_out(names: list[str]) -> tuple[list[tuple[str, str]], dict[str, str], 
     return audio, {stem: name for stem, (_, name) in ranked.items()}, rest
 
 
-def _folders(voices: Path, ignored: Counter[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yields each folder below `voices`, "" for itself, with the names of its files.
+def folders(voices: Path, ignored: Counter[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yields each folder below `voices`, "" for itself, with the names of its files; what is hidden is left out.
 
     A link to a folder is followed unless it leads back to one of the folders above it.
+
+    Raises:
+        UsageError: if a folder can't be listed.
     """
     open_folders: list[tuple[str, tuple[str, ...]]] = [("", (os.path.realpath(voices),))]
     while open_folders:

@@ -2,13 +2,19 @@
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stages.g2p import phonemize
+from pipeline.config import PrepConfig
+from pipeline.importing import Importer, walk
+from stages.base import Context, Filtered
+from stages.config import load_config
+from stages.g2p import G2p, phonemize
 from stages.manifest import read_lines
+from stages.records import Recording
 from stages.store import open_store
 from tests.pipeline.conftest import digests, prep
 from tests.stages.genuine_codecs import save_dac, save_encodec
@@ -158,6 +164,35 @@ def test_dac_with_its_own_phonemes(tmp_path: Path) -> None:
     assert (store.row(0).speaker, store.codec.name, store.codes(0).dtype) == ("anna", "dac", np.uint8)
 
 
+def test_a_threshold_of_g2p_filters_and_its_version_counts(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sets = ["encode.codec=encodec", f"encode.weights={world / 'encodec.th'}", "g2p.max_phonemes_per_s=1"]
+    config = load_config(PrepConfig, None, sets)
+    importer = Importer(config, Context(world / "training"), keep_phonemes=False)
+    name = next(iter(GOOD))
+    [[left_out]] = importer.process([Recording(name, "LibriTTS", "84", "")])
+    assert isinstance(left_out, Filtered)
+    assert (left_out.id, left_out.reason) == (name, "ManyPhonemes")
+    before = importer.parameters()
+    monkeypatch.setattr(G2p, "version", G2p.version + 1)
+    assert Importer(config, importer.context, keep_phonemes=False).parameters() != before
+
+
+def test_files_are_found_as_recordings_are(tmp_path: Path) -> None:
+    for name in ("in/g/anna/deep/a.enc", "in/g/anna/._a.enc", "in/.trash/b.enc", "elsewhere/ben/c.ENC", "in/d.enc"):
+        write(tmp_path / name, codes_of(0, 9), text="x")
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "ben" / "back").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "g" / "notes.txt").touch()
+    ignored: Counter[str] = Counter()
+    found = {one.id: (one.group, one.speaker) for one in walk(tmp_path / "in", ignored)}
+    assert found == {
+        "d.enc": ("", "in"),
+        "g/anna/deep/a.enc": ("g", "anna"),
+        "linked/ben/c.ENC": ("linked", "ben"),
+    }
+    assert ignored == {".txt": 1}
+
+
 @pytest.mark.parametrize(
     ("files", "sets", "problem"),
     [
@@ -166,6 +201,7 @@ def test_dac_with_its_own_phonemes(tmp_path: Path) -> None:
         (("a.enc", "b.dac"), (), "must hold files of one codec"),
         (("a.enc",), ("encode.codec=embedded",), "`encode.codec` must be `encodec`"),
         (("a.enc",), ("encode.weights=gone.th",), "gone.th"),
+        (("a.enc",), ("g2p.unique=true",), "`g2p.unique` needs audio"),
     ],
 )
 def test_what_stops_it_is_told_before_anything_is_written(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stages import audio
-from stages.manifest import OUT, list_shards, read_lines
+from stages.manifest import COMPLETE, OUT, list_shards, read_lines
 from stages.records import Utterance
 from stages.store import open_store
 from tests.pipeline.conftest import digests, prep
@@ -74,9 +74,18 @@ def test_of_copies_the_first_by_id_stays(voices: Path, tmp_path: Path) -> None:
     assert first == to_g2p(doubled, tmp_path / "a", "g2p.unique=false")
 
 
-def test_the_store_knows_how_loud_its_utterances_were_made(voices: Path, tmp_path: Path) -> None:
-    shared = ("--out", tmp_path, "--scheduler", "sync", "--quiet")
-    assert prep("run", voices, *shared, "--set", "encode.codec=embedded", "--set", "slice.loudness_lufs=-23") == 0
-    assert open_store(tmp_path).loudness_lufs == -23.0
-    assert prep("run", voices, *shared, "--set", "slice.loudness_lufs=null") == 0
+def test_the_store_knows_how_loud_its_utterances_were_made(
+    voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    codec, shared = ("--set", "encode.codec=embedded"), ("--out", tmp_path, "--scheduler", "sync", "--quiet")
+    assert prep("run", voices, *shared, *codec, "--set", "slice.loudness_lufs=-1") == 0
+    assert open_store(tmp_path).loudness_lufs == -1.0
+    rows = kept(tmp_path, "slice")
+    assert prep("run", voices, *shared, *codec, "--set", "slice.loudness_lufs=0") == 0
+    assert kept(tmp_path, "slice") == rows, "their peaks let no cut be as loud"
+    assert open_store(tmp_path).loudness_lufs == 0.0
+    (tmp_path / "slice" / COMPLETE).unlink()
+    assert prep("hdf5", *shared) == 2
+    assert "isn't finished, so that nobody knows how loud its cuts are" in capsys.readouterr().err
+    assert prep("run", voices, *shared, *codec) == 0
     assert open_store(tmp_path).loudness_lufs is None
