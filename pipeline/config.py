@@ -1,5 +1,6 @@
 """The configuration of `valle-prep`: one section a stage, in the order in which they run."""
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from stages.base import Context, Stage
 from stages.config import Config
 from stages.encode import EncodeConfig
+from stages.errors import ConfigError
 from stages.g2p import G2pConfig
 from stages.hdf5 import Hdf5Config
 from stages.metadata import MetadataConfig
@@ -31,6 +33,21 @@ class PrepConfig(Config):
 
 STAGES: tuple[str, ...] = tuple(PrepConfig.model_fields)
 """The stages' names, in order."""
+
+
+def check_together(config: PrepConfig, names: Sequence[str]) -> None:
+    """Checks what the sections of stages that are about to run ask of other sections.
+
+    The model itself can't: what a dataset was last run with may be sections of different commands.
+
+    Raises:
+        ConfigError: naming both keys.
+    """
+    if "g2p" in names and config.g2p.unique and not config.slice.measure:
+        raise ConfigError(
+            "`g2p.unique` needs what is measured of the audio, but `slice.measure` is false."
+            " Leave that at true, or `g2p.unique` at false."
+        )
 
 
 def build_stage(name: str, config: PrepConfig, context: Context) -> Stage[Any, Any, Any]:

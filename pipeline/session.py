@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import lock
 from pipeline.cluster import STOPPED, open_cluster
-from pipeline.config import STAGES, PrepConfig, build_stage, wanted_stages
+from pipeline.config import STAGES, PrepConfig, build_stage, check_together, wanted_stages
 from pipeline.dataset import (
     DIGESTS,
     RECORDINGS,
@@ -98,6 +98,7 @@ def prepare(
     reporter = Reporter(quiet=options.quiet, as_json=options.as_json)
     config = configuration(options, sets)
     names = wanted_stages(config) if names is None else names
+    check_together(config, names)
     if kept := _kept(options, sets, config, names):
         reporter.say(f"as the dataset was made, unless `--set` or `--config` says otherwise: {', '.join(kept)}")
     if options.verbose:

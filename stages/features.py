@@ -112,9 +112,20 @@ def speaker_vector(encoder: Resemblyzer, wave: Wave) -> Floats:
 
 
 def load_codec(source: Source) -> Callable[[npt.NDArray[Any]], Floats]:
-    """Returns what makes the mean of the codec's summed embeddings and how the halves differ, `[2 D]`."""
+    """Returns what makes the mean of the codec's summed embeddings and how the halves differ, `[2 D]`.
+
+    Raises:
+        MissingInputError: if `encode` hasn't written them yet, or they are damaged.
+    """
     read_codec(source.dataset)
-    embeddings_KVD = np.asarray(np.load(source.dataset / "encode" / EMBEDDINGS, allow_pickle=False), np.float32)
+    path = source.dataset / "encode" / EMBEDDINGS
+    try:
+        embeddings_KVD = np.asarray(np.load(path, allow_pickle=False), np.float32)
+    except (OSError, EOFError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is damaged"
+        raise MissingInputError(
+            f"`{path}` can't be read: {why}. Run `valle-prep encode --out {source.dataset}`: it is written again."
+        ) from error
     return lambda codes_KT: codes_vector(codes_KT, embeddings_KVD)
 
 

@@ -7,11 +7,10 @@ espeak-ng would read a text wrongly: Japanese is turned into kana first, Mandari
 import re
 import threading
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -19,7 +18,7 @@ from pydantic import Field
 from stages import espeak
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig
-from stages.duplicates import DUPLICATES, read_duplicates
+from stages.duplicates import DUPLICATES, Copies, read_duplicates
 from stages.errors import WeightsError
 from stages.filters import G2P_RULES, broken
 from stages.ipa import Reader
@@ -66,7 +65,8 @@ class G2pConfig(StageConfig):
     max_phonemes_per_s: float | None = Field(None, ge=0)
     """Those with more: something is missing in the audio."""
     unique: bool = False
-    """Whether of utterances with the same audio only the first by id stays; needs `slice.measure`."""
+    """Whether of utterances with the same audio only the first by id stays of those that would stay without it; needs
+    `slice.measure`."""
 
 
 _CHEAP = frozenset({"unique", *(rule.key for rule in G2P_RULES)})
@@ -81,7 +81,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
     version: ClassVar[int] = 2
     format = Rows(Utterance)
 
-    _copies: Mapping[str, str] = MappingProxyType({})
+    _copies: Copies | None = None
 
     @property
     def batch_size(self) -> int:
@@ -96,7 +96,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
 
     def item_parameters(self, item: Utterance) -> Any:
         """Returns what decides an utterance's outcome: of the copies only whether it is one."""
-        return [self._identity, _packages(), self._copies.get(item.id, "")]
+        return [self._identity, _packages(), self._kept_instead(item)]
 
     def basis(self, item: Utterance) -> Any:  # noqa: ARG002
         """Returns what decides the phonemes."""
@@ -118,10 +118,10 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
         """Reads which utterances are copies, where those are left out.
 
         Raises:
-            MissingInputError: if `slice` isn't finished.
+            MissingInputError: if `slice` isn't finished, or measured nothing.
         """
         if self.config.unique:
-            self._copies = read_duplicates(self.context.dataset / "slice")
+            self._copies = Copies(read_duplicates(self.context.dataset / "slice"), self._lets_in)
 
     def revise(self, item: Utterance, earlier: Sequence[Outcome]) -> list[Outcome]:  # noqa: ARG002
         """Judges an utterance anew by the phonemes that it has."""
@@ -138,16 +138,28 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
         return guarded(items, self._phonemized)
 
     def _phonemized(self, item: Utterance) -> list[Outcome]:
+        row = self._spoken(item)
+        return [row if isinstance(row, Reject) else self._admitted(row)]
+
+    def _spoken(self, item: Utterance) -> Utterance | Reject:
         config = self.config
         (phonemes,) = phonemize([item.text], item.language, stress=config.stress, punctuation=config.punctuation)
         if not any(map(str.isalpha, phonemes)):
             detail = f"`{item.text[:40]}` must hold something to say in `{item.language}`, but holds nothing."
-            return [Reject(item.id, "NoPhonemes", detail, "mend the transcript or its language")]
-        return [self._admitted(replace(item, phonemes=phonemes, measures=None))]
+            return Reject(item.id, "NoPhonemes", detail, "mend the transcript or its language")
+        return replace(item, phonemes=phonemes, measures=None)
+
+    def _lets_in(self, item: Utterance) -> bool:
+        """Whether an utterance would stay if it had no copies."""
+        [[row]] = guarded([item], lambda one: [self._spoken(one)])
+        return isinstance(row, Utterance) and broken(row, G2P_RULES, self.config, self.name) is None
+
+    def _kept_instead(self, item: Utterance) -> str:
+        return self._copies.kept_instead(item.id) if self._copies else ""
 
     def _admitted(self, row: Utterance) -> Outcome:
         """Returns the utterance, or what a threshold or its being a copy makes of it."""
-        if first := self._copies.get(row.id):
+        if first := self._kept_instead(row):
             return Filtered(row.id, "Duplicate", f"the same audio as `{first}`", row)
         return broken(row, G2P_RULES, self.config, self.name) or row
 

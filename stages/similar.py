@@ -136,10 +136,14 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
     def check(self, items: Iterable[Encoded]) -> list[str]:  # noqa: ARG002
         """Returns which weights and packages are missing."""
         problems = []
-        try:
-            self.revision()
-        except ValleError as error:
-            problems.append(str(error))
+        if missing := [name for name in self._kind.packages if importlib.util.find_spec(name) is None]:
+            feature, packages = self.config.feature, " and ".join(missing)
+            problems.append(f"`similar.feature={feature}` needs {packages}, which can't be found. Run `make setup`.")
+        else:
+            try:
+                self.revision()
+            except ValleError as error:
+                problems.append(str(error))
         if self.config.approximate_above is not None and importlib.util.find_spec("faiss") is None:
             problems.append(NO_FAISS)
         return problems

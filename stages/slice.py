@@ -22,7 +22,7 @@ from stages import audio, cuts
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig, runtime
 from stages.dnsmos import Dnsmos
-from stages.duplicates import DUPLICATES, write_duplicates
+from stages.duplicates import DUPLICATES, DUPLICATES_VERSION, write_duplicates
 from stages.errors import WeightsError
 from stages.filters import NEED_AUDIO, SLICE_RULES, THRESHOLD_REASONS, broken, in_other_language
 from stages.manifest import Rows, file_digest
@@ -96,9 +96,9 @@ class SliceConfig(StageConfig):
             )
         return max_s
 
-    @field_validator("loudness_lufs", *sorted(NEED_AUDIO))
+    @field_validator("dnsmos", "loudness_lufs", *sorted(NEED_AUDIO))
     @classmethod
-    def _is_measured(cls, value: float | None, info: ValidationInfo) -> float | None:
+    def _is_measured(cls, value: Any, info: ValidationInfo) -> Any:
         if value is not None and not info.data.get("measure", True):
             raise ValueError("needs what is measured of the audio; leave `slice.measure` at true")
         if value is not None and info.field_name == "min_dnsmos" and not info.data.get("dnsmos"):
@@ -160,8 +160,14 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         """
         return guarded(items, self._outcomes, root=self.context.voices)
 
+    def finish_parameters(self) -> int | None:
+        """Returns the version of what is written down of equal audio."""
+        return DUPLICATES_VERSION if self.config.measure else None
+
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
-        """Writes down which utterances have the same audio."""
+        """Writes down which utterances have the same audio, as far as it was measured."""
+        if not self.config.measure:
+            return []
         write_duplicates(folder, shards)
         return [DUPLICATES]
 

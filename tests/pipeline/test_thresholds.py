@@ -74,18 +74,36 @@ def test_of_copies_the_first_by_id_stays(voices: Path, tmp_path: Path) -> None:
     assert first == to_g2p(doubled, tmp_path / "a", "g2p.unique=false")
 
 
+def test_what_needs_measures_says_so(voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shared = ("--out", tmp_path / "a", "--scheduler", "sync", "--quiet", "--set", "slice.measure=false")
+    assert prep("run", voices, *shared, "--set", "g2p.unique=true") == 2
+    assert "`g2p.unique` needs what is measured of the audio, but `slice.measure` is false" in capsys.readouterr().err
+    assert not (tmp_path / "a").exists()
+    assert prep("transcribe", voices, *shared) == prep("slice", *shared) == 0
+    measured = "--set", "slice.measure=true", "--set", "g2p.unique=true"
+    assert prep("g2p", *shared[:-2], *measured) == 2, "it wasn't when `slice` was run"
+    assert "Run `valle-prep slice` first, with `slice.measure` at true" in capsys.readouterr().err
+    assert prep("slice", *shared, "--set", "slice.dnsmos=sig_bak_ovr.onnx") == 2
+    assert "`slice.dnsmos`: needs what is measured of the audio" in capsys.readouterr().err
+
+
 def test_the_store_knows_how_loud_its_utterances_were_made(
     voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    codec, shared = ("--set", "encode.codec=embedded"), ("--out", tmp_path, "--scheduler", "sync", "--quiet")
-    assert prep("run", voices, *shared, *codec, "--set", "slice.loudness_lufs=-1") == 0
-    assert open_store(tmp_path).loudness_lufs == -1.0
-    rows = kept(tmp_path, "slice")
-    assert prep("run", voices, *shared, *codec, "--set", "slice.loudness_lufs=0") == 0
-    assert kept(tmp_path, "slice") == rows, "their peaks let no cut be as loud"
-    assert open_store(tmp_path).loudness_lufs == 0.0
-    (tmp_path / "slice" / COMPLETE).unlink()
+    one, made = tmp_path / "voices", tmp_path / "dataset"
+    shutil.copytree(min(voices.rglob("*.wav")).parent, one / "speaker")
+    shared = ("--out", made, "--scheduler", "sync", "--quiet", "--set", "encode.codec=embedded")
+
+    def to_store(*sets: str) -> float | None:
+        commands = (("transcribe", one), ("slice", *sets), ("g2p",), ("encode",), ("hdf5",))
+        assert [prep(*command, *shared) for command in commands] == [0] * len(commands)
+        return open_store(made).loudness_lufs
+
+    assert to_store("--set", "slice.loudness_lufs=-1") == -1.0
+    rows = kept(made, "slice")
+    assert to_store("--set", "slice.loudness_lufs=0") == 0.0
+    assert kept(made, "slice") == rows, "their peaks let no cut be as loud"
+    (made / "slice" / COMPLETE).unlink()
     assert prep("hdf5", *shared) == 2
     assert "isn't finished, so that nobody knows how loud its cuts are" in capsys.readouterr().err
-    assert prep("run", voices, *shared, *codec) == 0
-    assert open_store(tmp_path).loudness_lufs is None
+    assert to_store("--set", "slice.loudness_lufs=null") is None

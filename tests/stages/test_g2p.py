@@ -7,6 +7,7 @@ import subprocess
 import sys
 import unicodedata
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from hypothesis import strategies as st
 from model.tokenizer import Tokenizer
 from stages import espeak
 from stages.base import Context, Reject
-from stages.errors import TextError
+from stages.duplicates import DUPLICATES, write_duplicates
+from stages.errors import MissingInputError, TextError
 from stages.g2p import G2p, G2pConfig, phonemize
 from stages.kana import to_kana
 from stages.languages import LANGUAGES
-from stages.records import Utterance
+from stages.manifest import write_lines
+from stages.records import Measures, Utterance
 from stages.voices import READINGS
 
 PLAIN = ("en", "de", "fr", "es", "it", "pt", "sv", "ko")
@@ -48,6 +51,33 @@ def utterance(text: str, language: str = "en") -> Utterance:
 
 def stage(**config: bool) -> G2p:
     return G2p(G2pConfig(**config), Context(Path()))
+
+
+def test_of_equal_audio_the_first_that_is_let_in_stays(tmp_path: Path) -> None:
+    texts = {"a": "...", "b": "An endless sentence " * 9, "c": "Hello.", "d": "Hello again.", "e": "?", "f": "Other."}
+    rows = [
+        replace(utterance(text), id=uid, recording=uid, measures=Measures(9.0, 0, 0, 1.0, "ab" if uid < "f" else "cd"))
+        for uid, text in texts.items()
+    ]
+    rows += [replace(rows[0], id=uid, text="", measures=replace(rows[0].measures, hash="ef")) for uid in "gh"]
+    (folder := tmp_path / "slice").mkdir()
+    for shard, some in {"0": rows[1:4], "1": [rows[0], *rows[4:]]}.items():
+        write_lines(folder / f"{shard}.rows.jsonl", (row.to_json() for row in some))
+    write_duplicates(folder, ["0", "1"])
+    made = G2p(G2pConfig(unique=True, max_phonemes_per_s=20), Context(Path(), tmp_path))
+    made.setup()
+    outcomes = {row.id: outcome for row, [outcome] in zip(rows, made.process(rows), strict=True)}
+    reasons = {uid: getattr(outcome, "reason", "") for uid, outcome in outcomes.items()}
+    nothing = "NoPhonemes"
+    assert reasons == {
+        **{"a": nothing, "b": "ManyPhonemes", "c": "", "d": "Duplicate", "e": nothing, "f": "", "g": nothing},
+        "h": nothing,
+    }
+    assert outcomes["d"].message == "the same audio as `c`"
+    assert made.revise(rows[3], [replace(rows[3], phonemes="hə")])[0].reason == "Duplicate"
+    (folder / DUPLICATES).write_text('{"d": "c"}')
+    with pytest.raises(MissingInputError, match=r"of an older version\. Run `valle-prep slice`"):
+        made.setup()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

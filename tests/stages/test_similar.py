@@ -1,3 +1,4 @@
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,12 @@ import pytest
 
 from stages import audio
 from stages.base import Context
+from stages.codecs import codec_identity
 from stages.config import load_config
-from stages.errors import ConfigError
+from stages.errors import ConfigError, MissingInputError
 from stages.features import FEATURES
-from stages.manifest import METADATA, part_paths
-from stages.records import Encoded, Utterance
+from stages.manifest import CODEC, EMBEDDINGS, METADATA, part_paths
+from stages.records import Encoded, Utterance, to_line
 from stages.similar import TABLE, Feature, Similar, SimilarConfig
 from stages.store import open_store
 from tests.stages.test_store import item as encoded
@@ -60,6 +62,26 @@ def test_what_a_feature_lacks_is_told_before_the_work(item: tuple[Path, Encoded]
     (tmp_path / "other.safetensors").write_bytes(b"no")
     [problem] = stage(item, feature="model", model=str(tmp_path / "other.safetensors")).check([])
     assert "valle export" in problem
+
+
+@pytest.mark.parametrize(("feature", "package"), [("mfcc", "librosa"), ("speaker", "resemblyzer")])
+def test_a_missing_package_is_told_before_the_work(
+    item: tuple[Path, Encoded], monkeypatch: pytest.MonkeyPatch, feature: str, package: str
+) -> None:
+    honest = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else honest(name))
+    [problem] = stage(item, feature=feature).check([])
+    assert problem == f"`similar.feature={feature}` needs {package}, which can't be found. Run `make setup`."
+
+
+def test_embeddings_that_are_gone_or_torn_name_the_command(tmp_path: Path) -> None:
+    (tmp_path / "encode").mkdir()
+    (tmp_path / "encode" / CODEC).write_text(to_line(codec_identity("embedded").to_json()))
+    for content in (None, b"", b"\x93NUMPY torn"):
+        if content is not None:
+            (tmp_path / "encode" / EMBEDDINGS).write_bytes(content)
+        with pytest.raises(MissingInputError, match=r"embeddings\.npy` can't be read: .*Run `valle-prep encode"):
+            Similar(SimilarConfig(feature="codec"), Context(Path(), tmp_path)).setup()
 
 
 @pytest.mark.parametrize("augment", [0, 1, 3])
