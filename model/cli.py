@@ -364,4 +364,6 @@ def _show(values: dict[str, float | int | str], as_json: bool) -> None:
 
 def main() -> None:
     """Runs the command line; ends the process with its exit code."""
-    sys.exit(run_app(app))
+    from model.lock import is_first_process
+
+    sys.exit(run_app(app, alone=is_first_process()))

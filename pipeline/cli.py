@@ -214,12 +214,11 @@ def report(options: Options, utterances: Utterances = 200, embed: Embed = 0) -> 
     """Write a page to look at: hours, distributions, phonemes, what was left out, and utterances to listen to."""
     from pipeline.dataset import open_dataset
     from pipeline.page import PAGE, write_page
-    from pipeline.report import Reporter
 
     dataset, shown = open_dataset(options.out), max(utterances, embed)
     if options.dry_run:
-        line = f"`{dataset.folder / PAGE}` would be written, with up to {shown:,} utterances"
-        Reporter(quiet=options.quiet, as_json=options.as_json).say(line)
+        page = str(dataset.folder / PAGE)
+        _show(options, {"page": page, "shown": shown}, f"`{page}` would be written, with up to {shown:,} utterances")
         return
     written = write_page(dataset, shown=shown, embed=embed)
     _show(options, written.to_json(), written.describe())

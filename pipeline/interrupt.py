@@ -12,6 +12,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from pipeline.attempt import STOP
+from stages.console import asks_json, tell_end
 from stages.errors import ExitCode
 
 _DEADLINE_S = 12.0
@@ -82,6 +83,8 @@ class Interrupt:
             child.kill()
         self._flag.unlink(missing_ok=True)
         show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
-        sys.stderr.write(f"{show_cursor}stopped at once: what was sealed is kept. Run the same command to go on.\n")
+        sys.stderr.write(show_cursor)
+        told = "stopped at once: what was sealed is kept. Run the same command to go on."
+        tell_end(told, ExitCode.INTERRUPTED, as_json=asks_json(sys.argv[1:]))
         sys.stderr.flush()
         os._exit(ExitCode.INTERRUPTED)

@@ -16,7 +16,7 @@ EMBEDDED = ("--set", "encode.codec=embedded", "--set", "mix.shift=true")
 
 def prep(*arguments: object) -> int:
     """Runs `valle-prep` here and returns its exit code."""
-    return run_app(lambda: app([str(argument) for argument in arguments]))
+    return run_app(app, [str(argument) for argument in arguments])
 
 
 def digests(dataset: Path) -> dict[str, str]:
