@@ -98,8 +98,9 @@ def lhotse(source: Source, folder: Path, final: Path) -> None:
 
     The recordings stay where they are and are named by their absolute paths, the codes by theirs in `final`. A cut has
     its supervision, the custom fields `subset` (the split) and `group`, and `codes`, an array over time `[T, K]`
-    (`cut.load_codes()`). It is of the first channel, where the other formats mix all of them. Without audio there are
-    no recordings, and the cuts name none.
+    (`cut.load_codes()`). It is of the first channel, where the other formats mix all of them. A cut's own recording is
+    as loud as `slice.loudness_lufs` made the cut, by lhotse's `Volume`; those of `recordings.jsonl.gz` are as they were
+    recorded. Without audio there are no recordings, and the cuts name none.
     """
     store = source.store
     (folder / "codes").mkdir()
@@ -117,7 +118,8 @@ def lhotse(source: Source, folder: Path, final: Path) -> None:
             if source.voices is not None:
                 if utterance.recording not in recordings:
                     recordings[utterance.recording] = _recording(source.voices, utterance)
-                cut["recording"] = recordings[utterance.recording]
+                louder = {"transforms": [_volume(utterance.gain_db)]} if utterance.gain_db else {}
+                cut["recording"] = recordings[utterance.recording] | louder
             custom = {"subset": row["split"], "group": row["group"], "codes": codes}
             cuts({**cut, "custom": custom, "type": "MonoCut"})
     if recordings:
@@ -143,6 +145,11 @@ def _recording(voices: Path, utterance: Utterance) -> dict[str, Any]:
         "duration": info.samples / info.sample_rate,
         "channel_ids": list(range(info.channels)),
     }
+
+
+def _volume(gain_db: float) -> dict[str, Any]:
+    """Returns lhotse's description of a gain."""
+    return {"name": "Volume", "kwargs": {"factor": 10 ** (gain_db / 20)}}
 
 
 def _temporal(store: Store, index: int, folder: Path, key: str, start_s: float) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Exports, opened by the loaders of those whose formats they are: what goes in comes out."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,8 @@ STEREO = "group/anna/b.wav"
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
-    """Six utterances of three recordings by two speakers, in three splits; one recording is stereo."""
+    """Six utterances of three recordings by two speakers, in three splits, each louder or softer than it was recorded;
+    one recording is stereo."""
     folder = tmp_path_factory.mktemp("world")
     rng = np.random.default_rng(0)
     waves = {name: rng.uniform(-0.5, 0.5, 2 * RATE).astype(np.float32) for name in ("group/anna/a.flac", "bert/c.wav")}
@@ -39,7 +41,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
             codes = rng.integers(0, 1024, (8, 75), np.uint16)
             uid = f"{recording}#{start}-{start + RATE}"
             row = Utterance(uid, recording, group, speaker, "en", start, start + RATE, RATE, f"Ä „{uid}“", "ɐ", 75)
-            items.append(Encoded(row, codes))
+            items.append(Encoded(replace(row, gain_db=len(items) - 2.5), codes))
     dataset = folder / "dataset"
     for name in ("hdf5", "metadata"):
         (dataset / name).mkdir(parents=True)
@@ -57,7 +59,8 @@ def metadata(row: Utterance) -> MetadataRow:
 
 def wave_of(source: Source, index: int) -> np.ndarray:
     row = source.store.row(index)
-    return audio.read(source.voices / row.recording, row.start_samples, row.end_samples)[0]
+    wave, _ = audio.read(source.voices / row.recording, row.start_samples, row.end_samples)
+    return audio.amplified(wave, row.gain_db)
 
 
 def test_lhotse_opens_it(source: Source, tmp_path: Path) -> None:
