@@ -190,8 +190,10 @@ def _describe(kind: type[Config], problem: Mapping[str, Any], sets: Sequence[str
 
 
 def _source(dotted: str, sets: Sequence[str], path: Path | None) -> str:
-    if any(item.partition("=")[0].strip() == dotted for item in sets):
-        return f"--set {dotted}"
+    for item in reversed(sets):
+        key = item.partition("=")[0].strip()
+        if f"{dotted}.".startswith(f"{key}."):
+            return f"--set {key}"
     if path is None:
         return "defaults"
     line = _line_of(path, dotted.split("."))

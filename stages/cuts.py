@@ -5,7 +5,7 @@ time is spoken.
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from stages.records import Segment
@@ -51,6 +51,15 @@ def merged(segments: Sequence[Segment]) -> Segment:
         tuple(word for segment in segments for word in segment.words) if all(s.words for s in segments) else (),
         speakers.pop() if len(speakers) == 1 else None,
     )
+
+
+def without_repeats(segments: Sequence[Segment]) -> list[Segment]:
+    """Returns the segments less those that tell once more what another told of the same stretch and speaker."""
+    first: dict[Hashable, Segment] = {}
+    for segment in segments:
+        stretch = segment.start_samples, segment.end_samples
+        first.setdefault((stretch, segment.text.strip(), segment.speaker), segment)
+    return list(first.values())
 
 
 def without_overlap(segments: Sequence[Segment]) -> list[Segment]:

@@ -62,6 +62,17 @@ NEED_AUDIO = frozenset({"max_clipped", "max_silence", "min_snr_db", "min_dnsmos"
 """The keys whose values are measured of the audio."""
 
 
+def above(bound: float | None, key: str, lower: float | None) -> float | None:
+    """Returns an upper bound that leaves room above the lower bound of that key; where one is None, so is the limit.
+
+    Raises:
+        ValueError: if nothing could keep both.
+    """
+    if bound is not None and lower is not None and bound <= lower:
+        raise ValueError(f"must be greater than `{key}` ({lower:g}), but is {bound:g}; raise it or lower the other")
+    return bound
+
+
 def broken(utterance: Utterance, rules: Sequence[Rule], config: Config, section: str) -> Filtered | None:
     """Returns what the first rule that an utterance breaks makes of it; None where it keeps all of them.
 

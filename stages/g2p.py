@@ -13,14 +13,14 @@ from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from stages import espeak
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig
 from stages.duplicates import DUPLICATES, Copies, read_duplicates
 from stages.errors import WeightsError
-from stages.filters import G2P_RULES, broken
+from stages.filters import G2P_RULES, above, broken
 from stages.ipa import Reader
 from stages.kana import to_kana
 from stages.languages import LANGUAGES, normalise_code
@@ -67,6 +67,12 @@ class G2pConfig(StageConfig):
     unique: bool = False
     """Whether of utterances with the same audio only the first by id stays of those that would stay without it; needs
     `slice.measure`."""
+
+    @field_validator("max_phonemes_per_s")
+    @classmethod
+    def _above_min(cls, bound: float | None, info: ValidationInfo) -> float | None:
+        key = "min_phonemes_per_s"
+        return above(bound, f"g2p.{key}", info.data.get(key))
 
 
 _CHEAP = frozenset({"unique", *(rule.key for rule in G2P_RULES)})

@@ -24,7 +24,7 @@ from stages.config import StageConfig, runtime
 from stages.dnsmos import Dnsmos
 from stages.duplicates import DUPLICATES, DUPLICATES_VERSION, write_duplicates
 from stages.errors import WeightsError
-from stages.filters import NEED_AUDIO, SLICE_RULES, THRESHOLD_REASONS, broken, in_other_language
+from stages.filters import NEED_AUDIO, SLICE_RULES, THRESHOLD_REASONS, above, broken, in_other_language
 from stages.manifest import Rows, file_digest
 from stages.measures import gain_db, measure
 from stages.records import Segment, Transcript, Utterance, Wave, Word
@@ -88,13 +88,14 @@ class SliceConfig(StageConfig):
 
     @field_validator("max_s")
     @classmethod
-    def _above_min(cls, max_s: float, info: ValidationInfo) -> float:
-        min_s = info.data.get("min_s", 0.0)
-        if max_s <= min_s:
-            raise ValueError(
-                f"must be greater than `slice.min_s` ({min_s:g}), but is {max_s:g}; raise it or lower the other"
-            )
-        return max_s
+    def _above_min(cls, max_s: float, info: ValidationInfo) -> float | None:
+        return above(max_s, "slice.min_s", info.data.get("min_s"))
+
+    @field_validator("max_characters_per_s")
+    @classmethod
+    def _above_min_characters(cls, bound: float | None, info: ValidationInfo) -> float | None:
+        key = "min_characters_per_s"
+        return above(bound, f"slice.{key}", info.data.get(key))
 
     @field_validator("dnsmos", "loudness_lufs", *sorted(NEED_AUDIO))
     @classmethod
@@ -111,7 +112,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     name: ClassVar[str] = "slice"
     needs: ClassVar[str] = "transcribe"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     format = Rows(Utterance)
     one_to_one: ClassVar[bool] = False
 
@@ -153,10 +154,10 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
     def process(self, items: Sequence[Transcript]) -> list[list[Outcome]]:
         """Returns the utterances of each recording in the order of time, and what was filtered of it.
 
-        Every segment is in exactly one outcome. Filtered: `NoSpeech`, `NoText` (a segment without any, apart from those
-        with), `TooShort`, `TooLong`, `MixedLanguages` and `MixedSpeakers` where segments in several languages or of
-        several speakers overlap, and what a threshold leaves out: see `stages.filters`. Rejected: `BadTimes` where a
-        segment lies outside its recording, `UnreadableAudio`.
+        Every segment is in exactly one outcome; what is told twice counts once. Filtered: `NoSpeech`, `NoText` (a
+        segment without any, apart from those with), `TooShort`, `TooLong`, `MixedLanguages` and `MixedSpeakers` where
+        segments in several languages or of several speakers overlap, and what a threshold leaves out: see
+        `stages.filters`. Rejected: `BadTimes` where a segment lies outside its recording, `UnreadableAudio`.
         """
         return guarded(items, self._outcomes, root=self.context.voices)
 
@@ -172,7 +173,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         return [DUPLICATES]
 
     def _outcomes(self, transcript: Transcript) -> list[Outcome]:
-        spoken = [segment for segment in transcript.segments if segment.text.strip()]
+        spoken = cuts.without_repeats([segment for segment in transcript.segments if segment.text.strip()])
         if not spoken:
             return [Filtered(transcript.id, "NoSpeech", "the transcript holds no text")]
         if self._is_utterance(transcript, spoken):

@@ -71,6 +71,8 @@ def test_the_command_line_wins_and_is_named_in_errors(tmp_path: Path) -> None:
     assert load_config(Root, path, ["cut.min_s=4"]).cut.min_s == 4.0
     with pytest.raises(ConfigError, match=r"\(--set cut\.min_s\)"):
         load_config(Root, path, ["cut.min_s=soon"])
+    with pytest.raises(ConfigError, match=r"`cut\.min_s`.*\(--set cut\)"):
+        load_config(Root, path, ["cut={min_s: soon}"])
     with pytest.raises(ConfigError, match=r"must read `section\.key=value`"):
         load_config(Root, path, ["cut.min_s"])
 

@@ -18,7 +18,7 @@ def ending(error: BaseException) -> typer.Typer:
     program = typer.Typer(rich_markup_mode=None, add_completion=False)
 
     @program.command()
-    def end(text: str, as_json: bool = typer.Option(False, "--json")) -> None:  # noqa: ARG001
+    def end(text: str, as_json: bool = typer.Option(False, "--json")) -> None:
         raise error
 
     return program

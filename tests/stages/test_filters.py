@@ -25,6 +25,14 @@ class Root(Config):
     g2p: G2pConfig = G2pConfig()
 
 
+@pytest.mark.parametrize("key", ["slice.{}_characters_per_s", "g2p.{}_phonemes_per_s", "slice.{}_s"])
+def test_bounds_that_nothing_could_keep_are_refused(key: str) -> None:
+    low, high = key.format("min"), key.format("max")
+    with pytest.raises(ConfigError, match=rf"`{high}`: must be greater than `{low}` \(20\), but is 10; .*--set {high}"):
+        load_config(Root, sets=[f"{low}=20.0", f"{high}=10.0"])
+    assert load_config(Root, sets=[f"{low}=10.0", f"{high}=10.5"])
+
+
 @pytest.mark.parametrize("rule", [*SLICE_RULES, *G2P_RULES], ids=lambda rule: rule.key)
 def test_each_threshold_leaves_out_what_crosses_it(rule: Rule) -> None:
     section = "slice" if rule in SLICE_RULES else "g2p"

@@ -129,7 +129,8 @@ def test_no_second_of_speech_is_lost_or_used_twice(segments, samples):
     for row in filter(None, rows):
         owners[row.start_samples : row.end_samples] += 1
     assert owners.max(initial=0) <= 1
-    spoken = [one for one in segments if one.text.strip()]
+    first = {(one.start_samples, one.end_samples, one.text): one for one in reversed(segments)}
+    spoken = [one for one in first.values() if one.text.strip()]
     for one in spoken:
         start, end = max(0, one.start_samples), min(samples, one.end_samples)
         if start >= end:
@@ -208,6 +209,15 @@ def test_reasons():
     assert outcome(transcript([Segment(300, 200, "a", "en")], 400))[:2] == (Reject, "BadTimes")
     both = transcript([Segment(0, 300, "a", "en"), Segment(200, 500, "b", "de")], 600)
     assert outcome(both)[:2] == (Filtered, "MixedLanguages")
+
+
+def test_what_is_told_twice_is_said_once():
+    told, other = Segment(0, 300, "one two", "en"), Segment(400, 700, "one two", "en")
+    both = transcript([told, told, Segment(0, 300, "one two ", "en"), other], 800)
+    [rows] = slicer(join_s=0).process([both])
+    assert [row.text for row in rows] == ["one two", "one two"]
+    by_another = transcript([told, replace(told, speaker="b")], 800)
+    assert slicer().process([by_another])[0][0].reason == "MixedSpeakers"
 
 
 def test_max_s_must_be_above_min_s():
