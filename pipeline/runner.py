@@ -60,8 +60,9 @@ class Run:
 
     def stage(self, name: str) -> Stage[Any, Any, Any]:
         """Returns a stage, not yet set up."""
-        folder, weights = self.dataset.folder.resolve(), self.config.encode.weights
-        return build_stage(name, self.config, Context(self.dataset.voices, folder, self.device, weights))
+        weights, layout = self.config.encode.weights, self.config.transcribe.layout
+        context = Context(self.dataset.voices, self.dataset.folder.resolve(), self.device, weights, layout)
+        return build_stage(name, self.config, context)
 
     def sure(self, before: Sequence[str]) -> list[str]:
         """Returns what has been found up to date by this command once it has gone through these stages."""

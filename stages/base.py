@@ -75,6 +75,8 @@ class Context:
     """`cpu`, `cuda` or `cuda:N`."""
     weights: str | None = None
     """The codec's weights, where `encode.weights` names them."""
+    layout: str = "auto"
+    """`transcribe.layout`: whose tables tell who speaks in the recordings."""
 
     def source(self, item_id: str) -> Path:
         """Returns where a recording or a transcript lies."""

@@ -6,6 +6,7 @@ and on nothing else. It makes nothing unless it is told of what: `valle-prep run
 
 import hashlib
 import heapq
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,8 +23,8 @@ from stages.codecs import Codec, codec_identity, identity_of, load_codec
 from stages.config import StageConfig, runtime
 from stages.errors import AudioError, MissingInputError, UsageError, WeightsError
 from stages.manifest import digest_of, read_codec
-from stages.records import Encoded, Mixture, Recording, Wave, mixture_id, path_of
-from stages.scan import walk
+from stages.records import Encoded, Mixture, Recording, Utterance, Wave, id_of, mixture_id, path_of
+from stages.scan import owner_of, walk
 from stages.store import StoreShards, index_shards
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ class MixConfig(StageConfig):
     """A folder of recordings of noise (at most 1,000 of its files are used): makes `noisy` and `noise`, for the tasks
     `ns`, `sr` and `nse`. Its files' names and lengths in bytes, not its place, are part of the fingerprint."""
     speech: str | None = runtime(None)
-    """A folder of speech as `<group>/<speaker>/<file>` or `<speaker>/<file>`, such as the voices themselves, likewise:
-    makes `overlaid`, for the task `tse`."""
+    """A folder of speech as `<group>/<speaker>/<file>` or `<speaker>/<file>`, or a corpus with tables, such as the
+    voices themselves, likewise: makes `overlaid`, for the task `tse`."""
     shift: bool = False
     """Whether to make `shifted`, for the task `vc`."""
     snr_db: Range = Field(default=(-5.0, 20.0), strict=False)
@@ -117,13 +118,22 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
 
     @cached_property
     def speeches(self) -> list[Candidate]:
-        """The files of `mix.speech`."""
-        return candidates(Path(self.config.speech)) if self.config.speech else []
+        """The files of `mix.speech`; whose they are is told by the tables that tell it of the recordings."""
+        if not self.config.speech:
+            return []
+        folder = Path(self.config.speech)
+        return candidates(folder, layout=self.context.layout if _same(folder, self.context.voices) else "auto")
+
+    @cached_property
+    def _places(self) -> list[str]:
+        """Where the files of `mix.speech` lie, whichever links lead there."""
+        return [os.path.realpath(Path(self.config.speech or "") / path_of(one.path)) for one in self.speeches]
 
     def revision(self) -> str:
-        """Returns a short hash of the names and lengths of the files that may be mixed in."""
-        files = [[[one.path, one.bytes] for one in some] for some in (self.noises, self.speeches)]
-        return digest_of(files)[:12] if any(files) else ""
+        """Returns a short hash of the names and lengths of the files that may be mixed in, and of who speaks in it."""
+        noises = [[one.path, one.bytes] for one in self.noises]
+        speeches = [[one.path, one.bytes, one.speaker] for one in self.speeches]
+        return digest_of([noises, speeches])[:12] if noises or speeches else ""
 
     def check(self, items: Iterable[Encoded]) -> list[str]:  # noqa: ARG002
         """Returns what is wrong with the folders and with the codec's weights."""
@@ -202,15 +212,26 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
 
     def _with_speaker(self, item: Encoded, speech: Wave) -> list[_Clip | Filtered | Reject]:
         assert self.config.speech
-        own, uid = item.utterance.speaker, mixture_id(item.id, "overlaid")
-        others = [one for one in self.speeches if one.speaker != own]
+        uid, own = mixture_id(item.id, "overlaid"), self._perhaps_the_same(item.utterance)
+        itself = os.path.realpath(self.context.source(item.utterance.recording))
+        pairs = zip(self.speeches, self._places, strict=True)
+        others = [one for one, place in pairs if one.speaker not in own and place != itself]
         if not others:
-            return [Filtered(uid, "NoOtherSpeaker", f"all files of `mix.speech` are of a speaker named `{own}`")]
+            names = " or ".join(f"`{name}`" for name in sorted(own))
+            return [Filtered(uid, "NoOtherSpeaker", f"all files of `mix.speech` are of a speaker named {names}")]
         other = self._stretch(Path(self.config.speech), others, item.id, "speech", len(speech))
         if other is None:
             return [_unusable(uid, "speech")]
         gain = self._between(self.config.gain, item.id, "gain")
         return [_Clip("overlaid", limited(speech + at_snr(speech, other, -20 * np.log10(gain)))[0])]
+
+    def _perhaps_the_same(self, row: Utterance) -> set[str]:
+        """Returns under which names files may be the speaker's own.
+
+        Several names in a transcript, and diarisation, make others of an utterance than its recording has by its place.
+        """
+        only_speaker = id_of(self.context.voices.resolve().name)
+        return {row.speaker, owner_of(row.recording.rpartition("/")[0], only_speaker)[1]}
 
     def _stretch(
         self, folder: Path, files: Sequence[Candidate], uid: str, what: Literal["noise", "speech"], samples: int
@@ -248,17 +269,26 @@ def _unusable(uid: str, what: str) -> Reject:
     return Reject(uid, "NothingToMix", message, f"look at `mix.{what}`; then `valle-prep retry --reason NothingToMix`")
 
 
-def candidates(folder: Path, most: int = MOST_CANDIDATES) -> list[Candidate]:
+def _same(folder: Path, other: Path) -> bool:
+    return folder.resolve() == other.resolve()
+
+
+def candidates(folder: Path, most: int = MOST_CANDIDATES, layout: str = "voices") -> list[Candidate]:
     """Returns the audio files below a folder whose paths have the smallest hashes, so that adding one changes little.
 
+    Args:
+        folder: The folder.
+        most: How many at most.
+        layout: Whose tables tell whose they are: as for `stages.scan.walk`.
+
     Raises:
-        UsageError: if the folder is missing, can't be listed or holds none.
+        UsageError: if the folder is missing, can't be listed or holds none, or if a table can't be read.
     """
 
     def order(recording: Recording) -> tuple[bytes, str]:
         return hashlib.sha256(recording.id.encode()).digest(), recording.id
 
-    files: Iterator[Recording] = walk(folder, Counter(), "voices")
+    files: Iterator[Recording] = walk(folder, Counter(), layout)
     chosen = heapq.nsmallest(most, files, key=order)
     paths = [folder / path_of(one.id) for one in chosen]
     pairs = zip(chosen, paths, strict=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from stages.errors import CodecError, MissingInputError, UsageError
 from stages.manifest import CODEC
 from stages.mix import Mix, MixConfig, at_snr, candidates, limited, shifted, stretch
 from stages.records import Encoded, Utterance, Wave, to_line
+from stages.scan import scan
 from stages.store import open_store
 
 RATE = 24_000
@@ -180,6 +182,36 @@ def test_an_interferer_is_never_the_speaker(world: Path, tmp_path: Path) -> None
     assert isinstance(left_out, Filtered)
     assert (left_out.id, left_out.reason) == ("anna/three.wav@overlaid", "NoOtherSpeaker")
     assert other.id == "anna/three.wav@shifted"
+
+
+def test_whose_a_candidate_is_is_told_as_of_the_recordings(world: Path, tmp_path: Path) -> None:
+    librispeech, voices, others = (tmp_path / name for name in ("LibriSpeech", "voices", "others"))
+    shutil.copytree(world / "encode", tmp_path / "encode")
+    wave, rate = audio.read(world / "voices" / "anna" / "three.wav")
+    for chapter in ("103/1240", "103/1241", "84/121"):
+        name = chapter.replace("/", "-")
+        (librispeech / chapter).mkdir(parents=True)
+        soundfile.write(librispeech / chapter / f"{name}-0000.flac", wave, rate)
+        (librispeech / chapter / f"{name}.trans.txt").write_text(f"{name}-0000 THREE\n")
+    for place in ("show/one.wav", "show/two.wav", "ben/three.wav"):
+        audio.write_wav(voices / place, wave, rate)
+    (others / "a").mkdir(parents=True)
+    for name in ("one", "two"):
+        (others / "a" / f"{name}.wav").symlink_to(voices / "show" / f"{name}.wav")
+
+    def mixed_in(recordings: Path, speech: Path, uid: str, speaker: str) -> set[str]:
+        made = Mix(MixConfig(speech=str(speech)), Context(recordings, tmp_path))
+        made.setup()
+        drawn: list[str] = []
+        made._stretch = lambda _, files, *__: drawn.extend(one.path for one in files)  # type: ignore[method-assign]
+        row = Utterance(uid, uid, "", speaker, "en", 0, len(wave), rate, "three", "θɹiː", 9)
+        made.process([Encoded(row, np.zeros((8, 9), np.uint16))])
+        return set(drawn)
+
+    told = next(one for one in scan(librispeech).recordings if "1240" in one.id)
+    assert mixed_in(librispeech, librispeech, told.id, told.speaker) == {"84/121/84-121-0000.flac"}
+    assert mixed_in(voices, voices, "show/one.wav", "show/one:SPEAKER_00") == {"ben/three.wav"}
+    assert mixed_in(voices, others, "show/one.wav", "show") == {"a/two.wav"}, "never the recording itself"
 
 
 def test_what_can_t_be_used_costs_its_own_kind_alone(world: Path, tmp_path: Path) -> None:
