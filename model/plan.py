@@ -6,10 +6,12 @@ import numpy as np
 import torch
 
 from model.checkpoint import build, read_config
-from model.config import LoraConfig, TrainConfig
+from model.config import LoraConfig, ModelConfig, TrainConfig
 from model.dataset import Examples, Store
-from model.device import resolve_device
+from model.device import resolve_device, resolve_precision
 from model.distill import find_teacher
+from model.network import Decoder
+from model.retention import CHUNK
 from model.start import vocabulary
 from model.tokenizer import Tokenizer
 from stages.records import CodecIdentity
@@ -54,30 +56,57 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
         "steps_per_epoch": max(1, round(epoch / per_step)),
         "steps": config.trainer.max_steps,
         "epochs": round(config.trainer.max_steps * per_step / epoch, 1),
-        "memory_gb": round(memory(config, network.num_parameters(), trained=trained, taught=taught) / 1e9, 2),
+        "memory_gb": round(memory(config, network, device, taught=taught) / 1e9, 2),
         **({"teacher": str(teacher), "teacher_parameters": taught} if teacher else {}),
     }
 
 
-def memory(config: TrainConfig, parameters: int, *, trained: int, taught: int = 0) -> float:
+def memory(config: TrainConfig, network: Decoder, device: torch.device, *, taught: int = 0) -> float:
     """Returns the bytes that training takes on each device, roughly.
 
     They are the weights and their average where there is one, the gradients and AdamW's two moments of those trained,
-    all in float32, as far as the strategy doesn't spread them; a teacher's weights; and what the largest batch leaves
-    for its gradient: 34 bytes per position, layer and width (https://arxiv.org/abs/2205.05198, section 4.1), or with
-    activation checkpointing what goes into each block and one block's.
+    as far as the strategy doesn't spread them; a teacher's weights; the weights in bfloat16 under bf16-mixed; and what
+    the largest batch leaves for its gradient: all blocks' part or, with activation checkpointing, what goes into each
+    block and one block's, and the logits, as if every position predicted.
+
+    Args:
+        config: All sections.
+        network: What is trained; may be without memory of its own.
+        device: Where it is trained.
+        taught: How many numbers the teacher is made of.
     """
     trainer, model = config.trainer, config.model
-    weights, updates = 4.0 * parameters * (2 if trainer.ema_decay else 1), 12.0 * trained
+    precision = resolve_precision(trainer.precision, device)
+    parameters, trained = network.num_parameters(), network.num_parameters(trained=True)
+    size = 2 if precision == "bf16-true" else 4
+    weights = parameters * (size + (4.0 if trainer.ema_decay else 0.0))
+    updates = 3.0 * size * trained
     match trainer.strategy:
         case "fsdp":
             weights, updates = weights / trainer.devices, updates / trainer.devices
         case "deepspeed":  # which updates a copy of its part of the weights
             updates = (updates + 4 * trained) / trainer.devices
-    per_layer = 34 * model.layers
-    if trainer.activation_checkpointing:
-        per_layer = 4 * model.layers + 34
-    return weights + updates + 4 * taught + per_layer * config.data.batch_tokens * model.width
+    converted = 2 * parameters if precision == "bf16-mixed" else 0
+    block = kept_by_block(model, precision, fused=device.type == "cuda")
+    blocks = 4 * model.width * model.layers + block if trainer.activation_checkpointing else block * model.layers
+    logits = 3 * 4 * network.codebook_size  # themselves, their probabilities and their gradient
+    return weights + updates + converted + 4 * taught + (blocks + logits) * config.data.batch_tokens
+
+
+def kept_by_block(model: ModelConfig, precision: str, *, fused: bool) -> float:
+    """Returns the bytes that a block keeps of a position for its gradient.
+
+    They are, in float32, what goes into each norm and, where PyTorch has no kernel of its own for it (`fused`), what
+    comes out; and in the precision of products what goes into each, the keys, queries and values as they are and
+    turned, what attention gives a document and all of them, the gate, and the product with it. Retention keeps more,
+    and the weights of the pairs in a chunk, once a direction; the batch is taken to be half causal.
+    """
+    size = 4 if precision == "32-true" else 2
+    norms = (8 if fused else 16) * model.width
+    feedforward = 4 * size * model.feedforward
+    if model.arch == "retnet":
+        return norms + feedforward + (18 * size + 5) * model.width + 1.5 * (4 + size) * model.heads * CHUNK
+    return norms + feedforward + 9 * size * model.width
 
 
 def _size(teacher: Path, tokenizer: Tokenizer, codec: CodecIdentity) -> int:
