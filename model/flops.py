@@ -3,7 +3,8 @@
 Source of the count: PaLM, appendix B, https://arxiv.org/abs/2204.02311: a multiplication and an addition are two
 operations, the backward pass takes twice as many as the forward pass, and only what the model needs counts: neither
 padding nor what is computed again. Here attention is counted by the documents' real lengths, half of it where it is
-causal, and each head by the positions at which it predicts. Norms, activations and embeddings count as nothing.
+causal, retention as long documents need it, by chunks, and each head by the positions at which it predicts. Norms,
+activations and embeddings count as nothing.
 
 Axes: L positions of a document.
 """
@@ -17,6 +18,7 @@ import torch
 from torch import nn
 
 from model.network import Decoder
+from model.retention import CHUNK
 
 DATASHEET = {
     "A100": 312.0,
@@ -49,7 +51,10 @@ def training_flops(network: Decoder, lengths: Sequence[int], causal: int, predic
         causal: How many of them, from the first, are causal.
         predicted: For each head (see `Document.head`) at how many positions it predicts.
     """
-    pairs = sum(length**2 / (2 if number < causal else 1) for number, length in enumerate(lengths))
+    reach: float = max(lengths, default=0)
+    if network.config.arch == "retnet":  # half a chunk's pairs, and a state that takes and gives a product of a head
+        reach = 2 * (CHUNK / 2 + network.config.head_width)
+    pairs = sum(length * min(length, reach) / (2 if number < causal else 1) for number, length in enumerate(lengths))
     attention = 3 * 4 * pairs * network.config.width * network.config.layers  # q k, and the weights times v
     heads = list(map(_per_position, network.heads))
     heads.append(heads[0] / network.config.group)  # a canvas asks head 0 for one frame of a group

@@ -5,7 +5,8 @@ D_nm = gamma^|n - m| and gamma = 1 - 2^(-5 - h); in a causal document D_nm = 0 f
 sqrt(sum_m D_nm). Distances are those within the document, whatever its positions are. One sum in three forms:
 
     parallel    all pairs at once: the definition
-    chunkwise   pairs within chunks of 128 positions, the rest by the chunks' states: its cost grows with L, not L^2
+    chunkwise   pairs within chunks of 128 positions, the rest by the chunks' states: its cost grows with L, but for the
+                sum over pairs of chunks that carries the states on, which up to 60,000 positions is the lesser part
     recurrent   position by position: the state S_n = gamma S_n-1 + k_n^T v_n, `[H, H]` a head, is all that is kept
 
 Source: RetNet (Sun et al., 2023), section 2.1, https://arxiv.org/abs/2307.08621. Bidirectional documents aren't in the
