@@ -103,7 +103,7 @@ def generate_first(
             with_MV, without_MV = logits_MV.chunk(2)
             logits_MV = guided(with_MV, without_MV, guidance)
         may_not_end = max(0, min_frames - step * group)
-        logits_MV.view(batch, group, -1)[:, :may_not_end, stop] = -torch.inf
+        logits_MV.view(batch, group, -1)[:, :may_not_end, stop].fill_(-torch.inf)
         code_BG = sample(logits_MV, sampling, generator).view(batch, group)
         drawn.append(code_BG)
         ended_B |= (code_BG == stop).any(1)

@@ -72,7 +72,7 @@ def top_p_only(logits_BV: Tensor, p: float) -> Tensor:
     probabilities_BV = sorted_BV.softmax(-1)
     before_BV = probabilities_BV.cumsum(-1) - probabilities_BV
     kept_BV = before_BV < p
-    kept_BV[..., 0] = True
+    kept_BV[..., 0].fill_(True)
     return torch.full_like(logits_BV, -torch.inf).scatter(-1, order_BV, sorted_BV.where(kept_BV, -torch.inf))
 
 

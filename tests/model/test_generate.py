@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from model.attention import Packed
 from model.cache import Cached, KVCache
@@ -143,6 +144,36 @@ def test_stop_and_limit() -> None:
     ragged = lengths(with_stop_logit(2.0))
     assert len(set(ragged)) > 1
     assert all(1 <= length <= 20 for length in ragged)
+
+
+class Exchanges(TorchDispatchMode):
+    """Counts what would pass between host and device: Python's numbers made a tensor, and a tensor's number read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, op: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += op in {torch.ops.aten.lift_fresh.default, torch.ops.aten._local_scalar_dense.default}
+        return op(*args, **(kwargs or {}))
+
+
+@GUIDANCE
+@SHAPES
+def test_a_step_exchanges_nothing_with_the_device(
+    shape: dict[str, Any], guidance: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CHECK_EVERY, "cpu", 1000)
+    net, counts = network(**shape).eval(), []
+    for frames in (8, 24):
+        with Exchanges() as exchanges:
+            generate_first(
+                *(net, TOKENIZER, CONDITIONS),
+                **{"max_frames": frames, "min_frames": frames, "guidance": guidance},
+                sampling=Sampling(0.8, top_k=9, top_p=0.9),
+            )
+        counts.append(exchanges.count)
+    assert counts[0] == counts[1]
 
 
 def with_stop_in_place(group: int, place: int, after: int) -> tuple[Decoder, list[Tensor]]:
