@@ -139,10 +139,33 @@ def check_audio(dataset: Dataset) -> None:
         UsageError: if they are gone, or if it was imported, and so has none.
     """
     check_voices(dataset)
-    folder = dataset.stage("encode")
-    receipts = (read_receipt(folder, shard) for shard in list_shards(folder))
-    if any(receipt and not receipt.upstream for receipt in receipts):
+    if was_imported(dataset.folder):
         raise UsageError(f"`{dataset.folder}` was imported and has codes but no recordings. Add `--no-audio`.")
+
+
+def was_imported(folder: Path) -> bool:
+    """Returns whether a dataset's codes come from outside: no stage made what they are of."""
+    encoded = folder / "encode"
+    receipts = (read_receipt(encoded, shard) for shard in list_shards(encoded))
+    return any(receipt and not receipt.upstream for receipt in receipts)
+
+
+def check_made_here(dataset: Dataset, names: Sequence[str]) -> None:
+    """Checks that stages that take recordings, or what was made of them, have some.
+
+    Raises:
+        UsageError: if the dataset was imported, and so has none; names the command that takes the files again.
+    """
+    of_audio = [name for name in names if name in _OF_AUDIO]
+    if of_audio and was_imported(dataset.folder):
+        raise UsageError(
+            f"`{of_audio[0]}` can't run: `{dataset.folder}` was imported, and has codes but no recordings."
+            f" `valle-prep import {dataset.voices} --out {dataset.folder}` takes new and mended files."
+        )
+
+
+_OF_AUDIO = frozenset({"transcribe", "slice", "g2p", "encode", "mix"})
+"""The stages that need recordings, or others of these before them."""
 
 
 def check_voices(dataset: Dataset) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.config import PrepConfig
+from pipeline.dataset import was_imported
 from stages.errors import ValleError
 from stages.features import FEATURES
 from stages.manifest import Rows, list_shards, part_paths
@@ -72,6 +73,8 @@ class Setup:
     def hears(self) -> bool | None:
         """Whether whisperX has to hear some recording; None where that depends on recordings yet to come."""
         wanted = self.config.transcribe.transcripts
+        if was_imported(self.out):
+            return False
         if wanted != "auto":
             return wanted == "ignore"
         folder, rows = self.out / "recordings", Rows(Recording)

@@ -62,7 +62,7 @@ def hearing(setup: Setup) -> list[Check]:
     if transcribe.transcripts == "require":
         return [Check("whisper", "weights", "ok", "not needed: `transcribe.transcripts` is `require`")]
     status: Status = "problem" if setup.hears else "note"
-    what = {True: "needed", False: "not needed, all have a transcript", None: "needed for recordings without text"}
+    what = {True: "needed", False: "not needed, nothing is to be heard", None: "needed for recordings without text"}
     value = f"`{transcribe.model}` is missing ({what[setup.hears]})"
     try:
         folder = whisper.find_model(transcribe.model, download=False)

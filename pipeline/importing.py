@@ -23,11 +23,10 @@ from pipeline.interrupt import Interrupt
 from pipeline.plan import ShardJob, plan_stage
 from pipeline.recordings import find_recordings
 from pipeline.report import Reporter
-from pipeline.runner import Run, read_status, run_stage
+from pipeline.runner import Run, run_stages
 from pipeline.schedulers import cores
 from pipeline.session import prepare
 from pipeline.shard import make_shard
-from pipeline.tally import exit_code
 from stages.base import Context, Filtered, Reject, Stage, guarded
 from stages.config import load_config
 from stages.encode import Encode, EncodeConfig
@@ -189,7 +188,7 @@ def import_codes(options: "Options", folder: Path, *, keep_phonemes: bool) -> Ex
     importer = Importer(config, Context(dataset.voices, options.out.resolve()), keep_phonemes=keep_phonemes)
     importer.revision()
     if options.dry_run:
-        reporter.say(f"{sum(1 for _ in walk(folder, Counter())):,} files of codes would be imported")
+        reporter.show_import(sum(1 for _ in walk(folder, Counter())), codec)
         return ExitCode.DONE
     make_folder(options.out)
     with (
@@ -200,15 +199,11 @@ def import_codes(options: "Options", folder: Path, *, keep_phonemes: bool) -> Ex
         _find(dataset, cache, reporter, stop, options)
         cluster = _Here(importer, lambda: stop.asked)
         run = Run(dataset, config, "cpu", cluster, cache, reporter, token, scanned=True)
-        run_stage(run, plan_stage(importer, dataset, cache), [RECORDINGS])
+        made = run_stages(run, [importer.name], {importer.name: plan_stage(importer, dataset, cache)})
         write_head(dataset, config, ["g2p", "encode"])
     # Without audio, only what the codes say can be compared.
     sets = ["similar.feature=codec", *(options.sets or [])]
-    quiet = replace(options, quiet=True, as_json=False, sets=sets, limit=None)
-    prepare(quiet, ["hdf5", "metadata", "similar"])
-    tallies = [tally for tally in read_status(dataset) if tally.shards_seen]
-    reporter.close(tallies)
-    return exit_code(tallies)
+    return prepare(replace(options, sets=sets, limit=None), ["hdf5", "metadata", "similar"], done=made)
 
 
 def _codec_of(folder: Path) -> str:

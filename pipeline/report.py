@@ -128,6 +128,12 @@ class Reporter:
             for shard in row["shards"]:
                 self.say(f"{row['stage']} {shard['shard']}: {shard['why']}, {shard['items']} items")
 
+    def show_import(self, files: int, codec: str) -> None:
+        """Shows how many files of codes `import` would take, and which codec made them."""
+        if self.as_json:
+            sys.stdout.write(json.dumps({"files": files, "codec": codec}) + "\n")
+        self.say(f"{files:,} files of codes would be imported ({codec})")
+
     def close(self, tallies: Sequence[Tally]) -> None:
         """Shows the closing table, or the JSON on standard output."""
         if self.as_json:

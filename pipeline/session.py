@@ -20,6 +20,7 @@ from pipeline.dataset import (
     DIGESTS,
     RECORDINGS,
     Dataset,
+    check_made_here,
     check_voices,
     make_folder,
     new_dataset,
@@ -35,7 +36,7 @@ from pipeline.recordings import find_recordings, nth_recording
 from pipeline.report import Reporter
 from pipeline.runner import Run, plan_all, read_status, run_stages, sweep
 from pipeline.schedulers import Scheduler, cores, parse_scheduler
-from pipeline.tally import exit_code
+from pipeline.tally import Tally, exit_code
 from pipeline.validate import validate as check_artefacts
 from stages import weights
 from stages.base import Context
@@ -82,6 +83,7 @@ def prepare(
     voices: Path | None = None,
     sets: Sequence[str] = (),
     retry: Sequence[str] = (),
+    done: Sequence[Tally] = (),
 ) -> ExitCode:
     """Runs stages, or shows what they would do.
 
@@ -91,6 +93,7 @@ def prepare(
         voices: The folder of recordings; None for the one that the dataset was made from.
         sets: More `section.key=value` items, from the command's own options.
         retry: Reasons of rejects to process again, `*` for all.
+        done: What the command has done before; told with the rest.
 
     Returns:
         What the shell is told.
@@ -135,7 +138,7 @@ def prepare(
             return ExitCode.DONE
         plans = check(run, names)
         write_head(dataset, config, names)
-        tallies = run_stages(run, names, plans)
+        tallies = [*done, *run_stages(run, names, plans)]
     reporter.close(tallies)
     if not any(tally.shards_made or tally.finished for tally in tallies):
         reporter.say("nothing to do: everything is up to date")
@@ -157,6 +160,7 @@ def _resolve(
             check_folder(voices)
         elif not problems:
             check_voices(dataset)
+            check_made_here(dataset, names)
     if problems:
         for name in names:
             with problems.collect():

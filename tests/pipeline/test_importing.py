@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.config import PrepConfig
+from pipeline.doctor_checks import Setup
 from pipeline.importing import Importer, walk
 from stages.base import Context, Filtered
 from stages.config import load_config
@@ -120,19 +121,30 @@ def test_other_commands_take_it(world: Path, imported: Path, tmp_path: Path, cap
     assert "Add `--no-audio`" in capsys.readouterr().err
     assert prep("decode", "b.enc", tmp_path / "b.wav", "--out", imported) == 0
     assert [n for n in open_store(imported).similar(0) if n >= 0] or len(open_store(imported).speakers) == 3
-    for stage in ("encode", "g2p"):
-        assert prep(stage, "--out", imported, "--scheduler", "sync") in {1, 2}
+    for command in ("encode", "g2p", "slice", "mix", "retry"):
+        assert prep(command, "--out", imported, "--scheduler", "sync") == 2
+        told = capsys.readouterr().err
+        assert f"`valle-prep import {world / 'training'} --out {imported}` takes new and mended files" in told
     assert len(open_store(imported)) == 3
+    assert Setup(PrepConfig(), imported).hears is False
 
 
-def test_again_changes_nothing_and_what_is_new_is_added(world: Path, imported: Path, tmp_path: Path) -> None:
+def test_again_changes_nothing_and_what_is_new_is_added(
+    world: Path, imported: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     from shutil import copytree
 
     copytree(world / "training", tmp_path / "training")
     common = ("--out", tmp_path / "dataset", "--scheduler", "sync", "--quiet")
     weights = ("--set", f"encode.weights={world / 'encodec.th'}")
     (tmp_path / "training" / "Emilia/DE_1/b.enc").rename(tmp_path / "b.enc")
-    assert prep("import", tmp_path / "training", *common, *weights) == 3
+    take = ("import", tmp_path / "training", *common, *weights, "--json")
+    assert prep(*take, "--dry-run") == 0
+    assert json.loads(capsys.readouterr().out) == {"files": 6, "codec": "encodec"}
+    assert prep(*take) == 3
+    told = json.loads(capsys.readouterr().out)
+    assert [row["stage"] for row in told["stages"]] == ["encode", "hdf5", "metadata", "similar"]
+    assert all(row["shards_made"] and not row["shards_kept"] and row["seconds"] for row in told["stages"])
     assert len(open_store(tmp_path / "dataset")) == 2
     (tmp_path / "b.enc").rename(tmp_path / "training" / "Emilia/DE_1/b.enc")
     assert prep("import", tmp_path / "training", *common, *weights) == 3
