@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from stages.base import Context
 from stages.errors import MachineError, MissingInputError, ValleError
 from stages.manifest import read_codec
 from stages.records import Encoded, Recording, Segment, Transcript, Utterance
+from stages.weights import nothing_fetched
 
 _SPARE = 1.2
 """Times the room that the estimate says."""
@@ -44,23 +46,38 @@ def check(run: Run, names: Sequence[str]) -> Plans:
     Raises:
         PreflightError: with all of it, a line each.
     """
-    problems = []
-    for name in names:
-        stage = run.stage(name)
-        items = each_kind(run.dataset.stage(RECORDINGS)) if stage.needs == RECORDINGS else ()
-        problems += [f"`{name}`: {problem}" for problem in stage.check(items)]
-    if problems:
-        raise PreflightError("\n".join(problems))
+    check_stages(run, names)
     plans = plan_all(run, names)
     busy = [name for name, plan in plans.items() if plan is None or plan.todo]
     if not busy:
         return plans
-    problems += _room(run, plans)
+    problems = _room(run, plans)
     cannot_work = run.cluster.problems(gpu=any(run.stage(name).on_gpu for name in busy))
     problems += cannot_work or _samples(run, busy)
     if problems:
         raise PreflightError("\n".join(problems))
     return plans
+
+
+def check_stages(run: Run, names: Sequence[str], *, fetch: bool = True) -> None:
+    """Looks for what the stages' configuration asks for and isn't there.
+
+    Args:
+        run: What they share.
+        names: The stages.
+        fetch: Whether weights may be fetched; else those that are yet to be are no problem.
+
+    Raises:
+        PreflightError: with all of it, a line each.
+    """
+    problems = []
+    with nullcontext() if fetch else nothing_fetched():
+        for name in names:
+            stage = run.stage(name)
+            items = each_kind(run.dataset.stage(RECORDINGS)) if fetch and stage.needs == RECORDINGS else ()
+            problems += [f"`{name}`: {problem}" for problem in stage.check(items)]
+    if problems:
+        raise PreflightError("\n".join(problems))
 
 
 def _room(run: Run, plans: Plans) -> list[str]:

@@ -31,7 +31,7 @@ from pipeline.dataset import (
 from pipeline.digests import DigestCache
 from pipeline.estimate import Estimate, expected, full_disk_told
 from pipeline.interrupt import Interrupt
-from pipeline.preflight import PreflightError, check
+from pipeline.preflight import PreflightError, check, check_stages
 from pipeline.recordings import find_recordings, nth_recording
 from pipeline.report import Reporter
 from pipeline.runner import Run, plan_all, read_status, run_stages, sweep
@@ -134,6 +134,7 @@ def prepare(
             retry=tuple(retry),
         )
         if options.dry_run:
+            check_stages(run, names, fetch=False)
             reporter.show_plan(_plan_rows(run, names), explain=options.explain)
             return ExitCode.DONE
         plans = check(run, names)

@@ -14,7 +14,7 @@ from stages.base import Filtered, Reject, Stage, guarded, single
 from stages.codecs import Codec, codec_embeddings, codec_identity, load_codec
 from stages.config import StageConfig, runtime
 from stages.disk import atomic, write_text
-from stages.errors import WeightsError
+from stages.errors import NotFetchedError, WeightsError
 from stages.manifest import CODEC, EMBEDDINGS, CodeRows
 from stages.network_codec import Precision
 from stages.records import CodecIdentity, Encoded, Utterance, to_line
@@ -91,6 +91,8 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
         """Returns what is wrong with the weights."""
         try:
             self.revision()
+        except NotFetchedError:
+            return []  # a dry run fetches nothing
         except WeightsError as error:
             return [str(error)]
         return []

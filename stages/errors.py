@@ -63,6 +63,10 @@ class WeightsError(ValleError):
     """Weights are missing or don't fit; the message names every way to get them."""
 
 
+class NotFetchedError(WeightsError):
+    """Weights aren't here yet, and nothing may be fetched now."""
+
+
 class MachineError(ValleError):
     """The machine is at fault and not an item (disk full, no more open files): the work stops, and goes on later."""
 

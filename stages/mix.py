@@ -21,7 +21,7 @@ from stages import audio
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.codecs import Codec, codec_identity, identity_of, load_codec
 from stages.config import StageConfig, runtime
-from stages.errors import AudioError, MissingInputError, UsageError, WeightsError
+from stages.errors import AudioError, MissingInputError, NotFetchedError, UsageError, WeightsError
 from stages.manifest import digest_of, read_codec
 from stages.records import Encoded, Mixture, Recording, Utterance, Wave, id_of, mixture_id, path_of
 from stages.scan import owner_of, walk
@@ -148,7 +148,7 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
         try:
             codec = read_codec(self.context.dataset)
             codec_identity(codec.name, self.context.weights, sample_rate=codec.sample_rate)
-        except MissingInputError:
+        except (MissingInputError, NotFetchedError):
             pass  # `encode` is yet to run, and looks after its weights itself
         except WeightsError as error:
             problems.append(str(error))

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from stages.errors import UsageError, WeightsError
+from stages.errors import NotFetchedError, UsageError, WeightsError
 from stages.manifest import file_digest
 
 if TYPE_CHECKING:
@@ -289,7 +289,7 @@ def _downloading(codec: str, variable: str, cached: Path, url: str, allowed: boo
         " `encode.codec=embedded`, which needs no download."
     )
     if not (allowed and _may_fetch.get()):
-        raise WeightsError(f"{nowhere} {url} isn't fetched yet: `valle-prep encode` does that. {ways_out}")
+        raise NotFetchedError(f"{nowhere} {url} isn't fetched yet: `valle-prep encode` does that. {ways_out}")
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:

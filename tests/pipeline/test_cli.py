@@ -74,6 +74,9 @@ def test_missing_weights_name_the_ways_out_before_any_work(
     weights = ("--set", f"encode.weights={tmp_path / 'none.th'}")
     line = error_of(capsys, "run", voices, "--out", tmp_path / "d", "--scheduler", "sync", *weights, code=1)
     assert "none.th" in line
+    bounds = ("--set", f"slice.dnsmos={tmp_path / 'none.onnx'}")
+    line = error_of(capsys, "run", voices, "--out", tmp_path / "d", "--dry-run", "--scheduler", "sync", *bounds, code=1)
+    assert "`slice.dnsmos` must be" in line
     assert not (tmp_path / "d" / "transcribe").exists()
 
 
