@@ -44,7 +44,7 @@ class SliceConfig(StageConfig):
 
     mode: Literal["auto", "segments", "file"] = "auto"
     """`file`: each recording is one utterance; `segments`: it is cut at its segments; `auto`: whole where it is short
-    enough and its text has no times or is a single segment, else cut."""
+    enough, less silence at its ends, and its text has no times or is a single segment, else cut."""
     min_s: float = Field(1.0, gt=0)
     """Seconds; shorter utterances are filtered."""
     max_s: float = Field(20.0, gt=0, validate_default=True)
@@ -177,7 +177,9 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         if not spoken:
             return [Filtered(transcript.id, "NoSpeech", "the transcript holds no text")]
         if self._is_utterance(transcript, spoken):
-            return [self._whole(transcript, spoken)]
+            whole = self._whole(transcript, spoken)
+            if self.config.mode == "file" or not (isinstance(whole, Filtered) and whole.reason == "TooLong"):
+                return [whole]
         inside, outside = _within(transcript, spoken)
         limits = self._limits(transcript.sample_rate)
         pieces = [piece for segment in cuts.without_overlap(inside) for piece in cuts.split(segment, limits)]
@@ -196,10 +198,9 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         )
 
     def _is_utterance(self, transcript: Transcript, spoken: Sequence[Segment]) -> bool:
+        """Tells whether a recording stays whole, provided that it isn't too long without the silence at its ends."""
         if self.config.mode != "auto":
             return self.config.mode == "file"
-        if transcript.samples > self._limits(transcript.sample_rate).longest:
-            return False
         room = self.config.edge_s * transcript.sample_rate
         start, end = spoken[0].start_samples, spoken[-1].end_samples
         return not transcript.timed or (len(spoken) == 1 and start <= room and end >= transcript.samples - room)
@@ -208,7 +209,8 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         piece = cuts.merged(spoken)
         piece = replace(piece, language=piece.language or transcript.language)
         row = _row(transcript, piece, (0, transcript.samples), transcript.id)
-        if refused := self._refused(row, piece):
+        refused = self._refused(row, piece)
+        if refused and refused.reason != "TooLong":
             return refused
         wave, rate = audio.read(self.context.source(transcript.id))
         edges = sound_edges(wave, rate, silence_db=self.config.silence_db)

@@ -98,7 +98,7 @@ def test_cuts_keep_every_word_in_bounds_and_apart(source, config):
 @given(st.lists(worded_transcripts(), max_size=3))
 @settings(max_examples=30)
 def test_a_batch_gives_what_its_singles_give(items):
-    stage = slicer(max_s=6.0)
+    stage = slicer(mode="segments", max_s=6.0)
     sources = [replace(item, id=f"{i}.wav") for i, item in enumerate(items)]
     assert stage.process(sources) == [stage.process([item])[0] for item in sources]
 
@@ -156,7 +156,10 @@ def test_long_segments_split_at_the_long_pause_near_the_middle():
     spoken = words(("“One", 0, 2), ("two”", 2.1, 4), ("(three", 4.6, 6), ("four).", 6.1, 8), ("Five", 8.2, 10))
     text = "“One two” (three four). Five"
     source = transcript([Segment(0, 1000, text, "en", spoken)], 1000)
-    assert [(cut.text, cut.start_samples, cut.end_samples) for cut in slicer(max_s=6.0).process([source])[0]] == [
+    assert [
+        (cut.text, cut.start_samples, cut.end_samples)
+        for cut in slicer(mode="segments", max_s=6.0).process([source])[0]
+    ] == [
         ("“One two”", 0, 410),
         ("(three four). Five", 450, 1000),
     ]
@@ -166,11 +169,14 @@ def test_text_without_times_is_never_split_off():
     # `1984` has no time: it is spoken somewhere between its neighbours, so no cut may fall there.
     spoken = words(("in", 0, 4), ("came", 6, 9), ("rain", 9.1, 10))
     source = transcript([Segment(0, 1000, "in 1984 came rain", "en", spoken)], 1000)
-    assert [cut.text for cut in slicer(max_s=9.5, min_s=0.5).process([source])[0]] == ["in 1984 came", "rain"]
+    assert [cut.text for cut in slicer(mode="segments", max_s=9.5, min_s=0.5).process([source])[0]] == [
+        "in 1984 came",
+        "rain",
+    ]
     japanese = replace(
         source.segments[0], text="「今日は」「雨」", language="ja", words=words(("今日は", 0, 5), ("雨", 6, 10))
     )
-    assert [cut.text for cut in slicer(max_s=8.0).process([transcript([japanese], 1000)])[0]] == [
+    assert [cut.text for cut in slicer(mode="segments", max_s=8.0).process([transcript([japanese], 1000)])[0]] == [
         "「今日は」",
         "「雨」",
     ]
@@ -194,8 +200,6 @@ def test_reasons():
         (only,) = slicer(**config).process([source])[0]
         return type(only), only.reason, only.message
 
-    long = transcript([Segment(0, 3000, "a b", "en")], 3000, timed=False)
-    assert outcome(long)[:2] == (Filtered, "TooLong")
     timed = transcript([Segment(0, 2500, "a b", "en")], 3000)
     kind, reason, detail = outcome(timed)
     assert (kind, reason) == (Filtered, "TooLong")
@@ -242,6 +246,13 @@ def test_whole_recordings_lose_only_long_silence(tmp_path):
     (cut,) = slicer(tmp_path).process([whole])[0]
     assert (cut.id, cut.text) == ("a.wav", "hum")
     assert (cut.start_samples, cut.end_samples) == (round(1.5 * rate), round(5.5 * rate))
+    timed = replace(whole, timed=True)
+    for mode, source, found in (("file", whole, "4.00 s"), ("auto", whole, "7.00 s"), ("auto", timed, "7.00 s")):
+        assert slicer(tmp_path, max_s=4.5, mode=mode).process([source]) == [[cut]], "7 s, of which 3 are silence"
+        (long,) = slicer(tmp_path, max_s=3.5, mode=mode).process([source])[0]
+        assert long.reason == "TooLong"
+        assert long.message.startswith(f"{found}, over `slice.max_s` (3.5)")
+        assert ("to split it by" in long.message) == (mode == "auto")
     (cut,) = slicer(tmp_path, edge_s=9.0).process([whole])[0]
     assert (cut.start_samples, cut.end_samples) == (0, 7 * rate)
 
