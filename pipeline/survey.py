@@ -18,7 +18,7 @@ from pipeline.runner import read_status
 from pipeline.tally import Tally
 from stages.errors import MissingInputError
 from stages.manifest import OUT, list_shards, read_codec, read_lines, read_receipt
-from stages.records import speaker_key
+from stages.records import count_phonemes, speaker_key
 from stages.similar import TABLE
 from stages.store import Store, open_store
 from stages.tables import find_rows
@@ -129,7 +129,7 @@ def _rows(dataset: Dataset, stage: str, shard: str) -> Iterator[Row]:
         seconds = (row["end_samples"] - row["start_samples"]) / row["sample_rate"]
         values = {"seconds": seconds, "characters_per_second": len(row["text"]) / seconds}
         if row.get("phonemes"):
-            values["phonemes_per_second"] = sum(map(str.isalpha, row["phonemes"])) / seconds
+            values["phonemes_per_second"] = count_phonemes(row["phonemes"]) / seconds
         numbers = measured.get(row["id"], {}).items()
         values |= {name: float(value) for name, value in numbers if isinstance(value, int | float)}
         yield {**row, "shard": shard, "values": values}

@@ -205,6 +205,10 @@ class DacCodec(NetworkCodec):
         return self._model.decode(latent_1DT)  # type: ignore[no-any-return]
 
 
+def _path(weights: str | Path | None) -> Path | None:
+    return Path(weights).expanduser() if weights else None
+
+
 class _Embedded:
     """The row of the codec that ships with the package."""
 
@@ -213,21 +217,21 @@ class _Embedded:
         """Returns the identity, with the sizes that the head of the file holds."""
         from stages.embedded import EmbeddedCodec
 
-        return EmbeddedCodec.identify(Path(weights) if weights else None)
+        return EmbeddedCodec.identify(_path(weights))
 
     @staticmethod
     def load(weights: str | Path | None, device: str, sample_rate: int | None) -> Codec:  # noqa: ARG004
         """Loads the packaged weights, or others of the same kind."""
         from stages.embedded import EmbeddedCodec
 
-        return EmbeddedCodec.load(Path(weights) if weights else None, device)
+        return EmbeddedCodec.load(_path(weights), device)
 
     @staticmethod
     def tables(weights: str | Path | None, sample_rate: int | None) -> Floats:  # noqa: ARG004
         """Returns the embeddings of the packaged weights, or of others of the same kind."""
         from stages.embedded import EmbeddedCodec
 
-        return EmbeddedCodec.tables(Path(weights) if weights else None)
+        return EmbeddedCodec.tables(_path(weights))
 
 
 class _Row(Protocol):

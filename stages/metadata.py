@@ -13,7 +13,7 @@ from stages.base import Filtered, Reject, Stage, single
 from stages.config import StageConfig
 from stages.disk import atomic, write_text
 from stages.manifest import METADATA, Rows, part_paths
-from stages.records import Encoded, Record, speaker_key, split_of
+from stages.records import Encoded, Record, count_phonemes, speaker_key, split_of
 from stages.tables import write_records
 
 SUMMARY = "summary.json"
@@ -131,7 +131,7 @@ class Summary:
         values = {
             "seconds": row.seconds,
             "characters_per_second": len(row.text) / row.seconds,
-            "phonemes_per_second": sum(map(str.isalpha, row.phonemes)) / row.seconds,
+            "phonemes_per_second": count_phonemes(row.phonemes) / row.seconds,
         }
         for name, value in values.items():
             self.histograms[name][sum(value >= edge for edge in _EDGES[name]) - 1] += 1

@@ -114,20 +114,20 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
     @cached_property
     def noises(self) -> list[Candidate]:
         """The files of `mix.noise`."""
-        return candidates(Path(self.config.noise)) if self.config.noise else []
+        return candidates(_folder(self.config.noise)) if self.config.noise else []
 
     @cached_property
     def speeches(self) -> list[Candidate]:
         """The files of `mix.speech`; whose they are is told by the tables that tell it of the recordings."""
         if not self.config.speech:
             return []
-        folder = Path(self.config.speech)
+        folder = _folder(self.config.speech)
         return candidates(folder, layout=self.context.layout if _same(folder, self.context.voices) else "auto")
 
     @cached_property
     def _places(self) -> list[str]:
         """Where the files of `mix.speech` lie, whichever links lead there."""
-        return [os.path.realpath(Path(self.config.speech or "") / path_of(one.path)) for one in self.speeches]
+        return [os.path.realpath(_folder(self.config.speech or "") / path_of(one.path)) for one in self.speeches]
 
     def revision(self) -> str:
         """Returns a short hash of the names and lengths of the files that may be mixed in, and of who speaks in it."""
@@ -142,7 +142,7 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
         problems = []
         for folder in filter(None, (self.config.noise, self.config.speech)):
             try:
-                candidates(Path(folder), most=1)
+                candidates(_folder(folder), most=1)
             except UsageError as error:
                 problems.append(str(error))
         try:
@@ -203,7 +203,7 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
 
     def _with_noise(self, uid: str, speech: Wave) -> list[_Clip | Filtered | Reject]:
         assert self.config.noise
-        noise = self._stretch(Path(self.config.noise), self.noises, uid, "noise", len(speech))
+        noise = self._stretch(_folder(self.config.noise), self.noises, uid, "noise", len(speech))
         if noise is None:
             return [_unusable(mixture_id(uid, "noisy"), "noise")]
         noise = at_snr(speech, noise, self._between(self.config.snr_db, uid, "snr"))
@@ -219,7 +219,7 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
         if not others:
             names = " or ".join(f"`{name}`" for name in sorted(own))
             return [Filtered(uid, "NoOtherSpeaker", f"all files of `mix.speech` are of a speaker named {names}")]
-        other = self._stretch(Path(self.config.speech), others, item.id, "speech", len(speech))
+        other = self._stretch(_folder(self.config.speech), others, item.id, "speech", len(speech))
         if other is None:
             return [_unusable(uid, "speech")]
         gain = self._between(self.config.gain, item.id, "gain")
@@ -267,6 +267,10 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
 def _unusable(uid: str, what: str) -> Reject:
     message = f"none of {_TRIED} files of `mix.{what}` that were tried can be read and holds sound"
     return Reject(uid, "NothingToMix", message, f"look at `mix.{what}`; then `valle-prep retry --reason NothingToMix`")
+
+
+def _folder(path: str) -> Path:
+    return Path(path).expanduser()
 
 
 def _same(folder: Path, other: Path) -> bool:

@@ -70,6 +70,11 @@ def speaker_key(group: str, speaker: str) -> str:
     return f"{group}/{speaker}" if group else speaker
 
 
+def count_phonemes(phonemes: str) -> int:
+    """Returns how many phonemes a string holds, stress and punctuation not counted."""
+    return sum(map(str.isalpha, phonemes))
+
+
 def group_of(key: str) -> str:
     """Returns the group of a speaker named by `speaker_key`; "" where there is none."""
     return key.rpartition("/")[0]
@@ -281,8 +286,8 @@ class Utterance(Record):
 
     @property
     def phonemes_per_s(self) -> float:
-        """Phonemes a second, stress and punctuation not counted."""
-        return sum(map(str.isalpha, self.phonemes)) / self.duration_s
+        """Phonemes a second."""
+        return count_phonemes(self.phonemes) / self.duration_s
 
     def content(self) -> bytes:
         """Returns bytes that are equal exactly when the utterances are, whatever was measured of them.

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from stages import audio, network_codec, weights
 from stages.codecs import CODECS, Codec, codec_embeddings, codec_identity, identity_of, load_codec
+from stages.embedded import WEIGHTS
 from stages.errors import AudioError, CodecError, UsageError, WeightsError
 from stages.network_codec import Precision, causal_batches, equal_batches
 from tests.stages.genuine_codecs import save_all
@@ -245,6 +246,12 @@ def test_weights_are_found_in_the_environment_and_in_the_cache(
         monkeypatch.setenv(f"VALLE_{name.upper()}_WEIGHTS", str(path))
         assert codec_identity(name) == identity_of(loaded[name])
     assert codec_identity("encodec", saved["vocos"]) == identity_of(loaded["encodec"]), "a folder will do"
+
+
+def test_weights_of_the_embedded_codec_may_lie_at_home(nowhere: Path) -> None:
+    (nowhere / "mine").symlink_to(WEIGHTS)
+    assert codec_identity("embedded", "~/mine") == identity_of(load_codec("embedded", "~/mine"))
+    assert codec_embeddings("embedded", "~/mine").shape[0] == 8
 
 
 def test_weights_of_something_else_are_refused(tmp_path: Path, saved: dict[str, Path]) -> None:

@@ -189,6 +189,7 @@ def test_another_process_reads_the_same() -> None:
 def test_real_words_come_out_as_phonemes_of_the_inventory(speech: Path, language: str) -> None:
     paths = sorted((speech / f"multilingual-{language}").rglob("*.txt"))
     texts = [path.read_text(encoding="utf-8-sig") for path in paths]
+    assert texts
     for phonemes in phonemize(texts, language):
         assert not Tokenizer.default(8).unknown_symbols(set(phonemes))
         assert not re.search(r"\([a-z]{2,3}(-[a-z]+)*\)|_|[0-9]", phonemes), "a flag, a separator or a tone's number"
@@ -217,4 +218,5 @@ def test_symbols_are_few_enough_to_learn(speech: Path) -> None:
     for language in PLAIN:
         for path in sorted((speech / f"multilingual-{language}").rglob("*.txt")):
             counts[language].update(phonemize([path.read_text(encoding="utf-8-sig")], language)[0])
+    assert counts.keys() == set(PLAIN)
     assert all(len(symbols) < 80 for symbols in counts.values())

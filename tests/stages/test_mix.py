@@ -252,6 +252,14 @@ def test_nothing_to_mix_and_folders_that_are_gone_are_told_before_the_work(world
     assert Mix(MixConfig(shift=True), context).check([]) == []
 
 
+def test_folders_may_begin_at_home(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(world))
+    made = Mix(MixConfig(noise="~/noise", speech="~/voices"), Context(world / "voices", world))
+    assert made.check([]) == []
+    made.setup()
+    assert len(outputs(made, item(world, "anna"))) == 3
+
+
 def test_the_codec_is_that_of_encode(world: Path, tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="Run `valle-prep encode"):
         Mix(MixConfig(shift=True), Context(world / "voices", tmp_path)).setup()
