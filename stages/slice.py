@@ -112,7 +112,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     name: ClassVar[str] = "slice"
     needs: ClassVar[str] = "transcribe"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     format = Rows(Utterance)
     one_to_one: ClassVar[bool] = False
 
