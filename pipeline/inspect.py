@@ -203,7 +203,7 @@ def _transcripts(made: _Made[Transcript]) -> list[Item]:
     names = ("language", "source", "samples", "sample_rate", "timed")
     return [
         {name: getattr(row, name) for name in names}
-        | {"segments": len(row.segments), "text": " ".join(segment.text for segment in row.segments)}
+        | {"segments": len(row.segments), "text": " ".join(one.text for one in row.segments if one.text)}
         for row in made.outputs.values()
     ]
 

@@ -5,7 +5,9 @@ holds. What comes near a window's end is left to the next. So memory doesn't gro
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
 
 from stages.errors import TextError
 from stages.records import Wave
@@ -31,6 +33,16 @@ _STOP_S = 0.15
 """A pause that ends a segment after a sentence."""
 _STOPS = (".", "!", "?", "。", "！", "？", "…")
 _CLOSING = "\"'”’»)]"
+_FRAME = 160
+"""Samples in 10 ms."""
+_LOUD_DB = 20.0
+"""Sound is less than so much under the mean level of the placed words."""
+_UNTOLD_S = 0.5
+"""So many seconds of sound apart from all words are speech that the text lacks, not a breath or a click."""
+_UNTOLD_PAUSE_S = 2.0
+"""Pauses between words that are shorter hold none: `slice` may join what is on either side of them."""
+_LOST_SOUND_S = 2.5
+"""More sound at the end than this isn't the few words that weren't found."""
 _UNSPACED = frozenset({"ja", "zh"})
 
 Span = tuple[float, float]
@@ -65,7 +77,9 @@ def align(wave: Wave, text: str, language: str, aligner: Aligner) -> dict[str, A
         aligner: What places the words.
 
     Returns:
-        A whisperX-shaped transcript: segments that end at pauses, each with its words; times in seconds.
+        A whisperX-shaped transcript: segments that end at pauses, each with its words; times in seconds. `untold` holds
+        the start and the end of each stretch of sound apart from all words: before the first, after the last, or in a
+        long pause.
 
     Raises:
         TextError: if the text doesn't fit what is said.
@@ -74,15 +88,20 @@ def align(wave: Wave, text: str, language: str, aligner: Aligner) -> dict[str, A
     per_s = _LETTERS_PER_S if language in _UNSPACED else _WORDS_PER_S
     spans = _place(wave, words, aligner, reach=round(_WINDOW_S * per_s))
     _check(words, spans)
+    found = len(spans)
+    spans += [None] * (len(words) - found)
+    sounds = list(_sounds(wave, words, spans))
+    if found < len(words) and any(sound.next == len(words) and sound.loud_s > _LOST_SOUND_S for sound in sounds):
+        raise _misfit(words, found)
     space = "" if language in _UNSPACED else " "
     segments = [_segment(run, space) for run in _runs(words, spans)]
     if spans[-1] is None:
         segments[-1]["end"] = len(wave) / SAMPLE_RATE
-    return {"segments": segments}
+    return {"segments": segments, "untold": [sound.span for sound in sounds if not sound.told]}
 
 
 def _place(wave: Wave, words: Sequence[str], aligner: Aligner, *, reach: int) -> list[Span | None]:
-    """Returns the times of all words, of which a window holds no more than `reach`."""
+    """Returns the times of the words, less a few at the end that aren't found; a window holds no more than `reach`."""
     window, unsure = round(_WINDOW_S * SAMPLE_RATE), round(_UNSURE_S * SAMPLE_RATE)
     spans: list[Span | None] = []
     position = 0
@@ -93,12 +112,13 @@ def _place(wave: Wave, words: Sequence[str], aligner: Aligner, *, reach: int) ->
         found = aligner.prefix(heard, rest[:reach], whole=whole)
         if found is None and whole:  # the last words may be cut off, or never said: the segment ends with the sound
             found = aligner.prefix(heard, rest, whole=False)
-        found = found or ()
         if last:
+            found = found or ()
             if len(rest) - len(found) > _LOST_AT_THE_END:
                 raise _misfit(words, len(spans) + len(found))
-            spans += [_moved(span, position) for span in found]
-            return spans + [None] * (len(words) - len(spans))
+            return spans + [_moved(span, position) for span in found]
+        if found is None:
+            raise _misfit(words, len(spans))
         sure = (window - unsure) / SAMPLE_RATE
         kept = next((n for n, span in enumerate(found) if span and span[1] > sure), len(found))
         placed = [_moved(span, position) for span in found[:kept]]
@@ -124,6 +144,37 @@ def _check(words: Sequence[str], spans: Sequence[Span | None]) -> None:
 def _misfit(words: Sequence[str], at: int) -> TextError:
     near = " ".join(words[at : at + 6])
     return TextError(f"its text must be all that is said in it, but doesn't fit from `{near}` on (word {at + 1})")
+
+
+class _Sound(NamedTuple):
+    """What is heard between two placed words, or before or after all."""
+
+    span: Span
+    loud_s: float
+    next: int
+    """The placed word after it; the number of words where there is none."""
+    told: bool
+    """Whether it may be words of the text that have no times."""
+
+
+def _sounds(wave: Wave, words: Sequence[str], spans: Sequence[Span | None]) -> Iterator[_Sound]:
+    """Yields the sounds apart from the placed words."""
+    placed = [(n, span) for n, span in enumerate(spans) if span]
+    pieces = [wave[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)] for _, (start, end) in placed]
+    level = sum(float(np.dot(piece, piece)) for piece in pieces) / max(1, sum(map(len, pieces)))
+    least = level * 10 ** (-_LOUD_DB / 10) * _FRAME
+    befores = [(-1, 0.0), *((n, end) for n, (_, end) in placed)]
+    afters = [*((n, start) for n, (start, _) in placed), (len(words), len(wave) / SAMPLE_RATE)]
+    for (before, start), (after, end) in zip(befores, afters, strict=True):
+        if end - start < (_UNTOLD_S if before < 0 or after == len(words) else _UNTOLD_PAUSE_S):
+            continue
+        samples = wave[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
+        frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
+        loud = np.flatnonzero(np.einsum("ij,ij->i", frames, frames) > least)
+        if len(loud) * _FRAME >= _UNTOLD_S * SAMPLE_RATE:
+            first, last = (start + at * _FRAME / SAMPLE_RATE for at in (loud[0], loud[-1] + 1))
+            told = any(letter.isalnum() for word in words[before + 1 : after] for letter in word)
+            yield _Sound((float(first), float(last)), len(loud) * _FRAME / SAMPLE_RATE, after, told)
 
 
 def _runs(words: Sequence[str], spans: Sequence[Span | None]) -> Iterator[list[tuple[str, Span | None]]]:

@@ -205,7 +205,8 @@ class Transcript(Record):
     """ISO 639-1 code."""
     source: str
     """Where the text comes from: the suffix of the transcript (`txt`, `json`, …), the layout (`ljspeech`, …), or
-    `whisperx`; `+pocketsphinx` and `+wav2vec2` say what placed its words in time."""
+    `whisperx`; `+pocketsphinx` and `+wav2vec2` say what placed its words in time, `-pocketsphinx`
+    and `-wav2vec2` what found that they aren't what is said."""
     timed: bool
     """Whether the segments' borders were heard; False where one untimed text covers the whole recording."""
     segments: tuple[Segment, ...] = ()

@@ -347,6 +347,8 @@ def _words_within(transcript: Transcript, segment: Segment) -> tuple[Word, ...]:
 def _why_unsplit(transcript: Transcript, piece: Segment) -> str:
     if piece.words:
         return "and has no pause between two words to split it at"
+    if "-" in transcript.source:
+        return "and its text isn't all that is said, so that its words have no times: mend it where `transcribe` warned"
     what = "its words have no times" if transcript.timed else "its text has no times"
     return f"and {what} to split it by: give an aligner (`transcribe.align_models`; for English the extra `align`)"
 

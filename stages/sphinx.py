@@ -10,7 +10,9 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from importlib import metadata
-from typing import Any
+from math import inf, log
+from sys import float_info
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +20,15 @@ from stages import espeak
 from stages.records import Wave
 
 _FRAME_RATE = 100
+_MISFIT_S = 3.0
+_MISFIT = -3.4
+"""Text and speech don't fit where the path's frames have a lower mean score over `_MISFIT_S`.
+
+A score is the logarithm of how probable a frame is where the path has it, against the likeliest of the sounds followed
+there (as goodness of pronunciation: Witt and Young 2000, https://doi.org/10.1016/S0167-6393(99)00044-8).
+
+MEASURED
+"""
 _BEAMS = {"beam": 1e-80, "pbeam": 1e-80, "wbeam": 1e-60}
 """How improbable a path may be and yet be followed: much more so than in recognising, since the words are given."""
 _SPELT = re.compile(r"[a-z]+(?:'[a-z]+)*")
@@ -43,6 +54,16 @@ def version() -> str:
         return ""
 
 
+class Part(NamedTuple):
+    """A word or a silence on the path, in frames."""
+
+    is_word: bool
+    start: int
+    end: int
+    score: float
+    """The logarithm of its probability: the sum over its frames."""
+
+
 class SphinxAligner:
     """A pocketsphinx decoder that is given the words, held for the life of a worker."""
 
@@ -62,8 +83,9 @@ class SphinxAligner:
             whole: Whether all of them are said in it.
 
         Returns:
-            Start and end in seconds of each of the first words, None for one that is only punctuation; None if the
-            words don't fit the speech at all.
+            Start and end in seconds of each of the first words, None for one that is only punctuation; none from where
+            words and speech don't fit (see `_MISFIT`), empty if none is heard. None if the first words don't fit, or,
+            where `whole`, not all do.
         """
         spelt = [self._spelling(word) for word in words]
         chain = [(index, part) for index, parts in enumerate(spelt) for part in parts]
@@ -71,26 +93,32 @@ class SphinxAligner:
             return [None] * len(words)
         self._decoder.add_fsg("words", self._grammar([part for _, part in chain], whole=whole))
         self._decoder.activate_search("words")
-        said = self._said(wave)
-        if len(said) < (len(chain) if whole else 1):
+        path = self._path(wave)
+        fitting = fitting_frames(path)
+        said = [(part.start, part.end) for part in path if part.is_word and part.end <= fitting]
+        if whole and len(said) < len(chain):
             return None
+        if not said:
+            return None if any(part.is_word for part in path) else []
         spans: list[tuple[float, float] | None] = [None] * (len(words) if whole else chain[len(said) - 1][0] + 1)
         for (index, _), (start, end) in zip(chain, said, strict=False):
             first = spans[index]
             spans[index] = (first[0] if first else start / _FRAME_RATE, end / _FRAME_RATE)
-        if not whole and len(said) < len(chain) and chain[len(said)][0] == chain[len(said) - 1][0]:
+        if len(said) < len(chain) and chain[len(said)][0] == chain[len(said) - 1][0]:
             spans.pop()  # its last part isn't said any more
         return spans
 
-    def _said(self, wave: Wave) -> list[tuple[int, int]]:
-        """Returns the first and the one-past-last frame of each word on the best path; none where there is no path."""
+    def _path(self, wave: Wave) -> list[Part]:
+        """Returns the words and the silences on the best path; none where there is no path."""
         decoder = self._decoder
         decoder.start_utt()
         decoder.process_raw((np.clip(wave, -1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
         decoder.end_utt()
-        if decoder.hyp() is None:
-            return []
-        return [(part.start_frame, part.end_frame + 1) for part in decoder.seg() if part.word[0] not in "<[("]
+        return [
+            Part(part.word[0] not in "<[(", part.start_frame, part.end_frame + 1, log(max(part.ascore, float_info.min)))
+            for part in decoder.seg()
+            if part.word != "</s>"
+        ]
 
     def _grammar(self, parts: Sequence[str], *, whole: bool) -> Any:
         """Returns the grammar of the words one after the other; where not all are said, it may end after any."""
@@ -124,6 +152,20 @@ class SphinxAligner:
                 return ""
             self._decoder.add_word(entry, phones, update=False)
         return entry
+
+
+def fitting_frames(path: Sequence[Part]) -> float:
+    """Returns how many frames of a path fit, before the first `_MISFIT_S` that don't; infinity where all do."""
+    if not path:
+        return inf
+    frames = [part.end - part.start for part in path]
+    scores_T = np.repeat([part.score / length for part, length in zip(path, frames, strict=True)], frames)
+    width = round(_MISFIT_S * _FRAME_RATE)
+    if len(scores_T) < width:
+        return inf
+    totals = np.cumsum(np.concatenate([[0.0], scores_T]))
+    low = np.flatnonzero(totals[width:] - totals[:-width] < _MISFIT * width)
+    return path[0].start + int(low[0]) if len(low) else inf
 
 
 @cache

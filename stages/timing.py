@@ -1,16 +1,17 @@
 """Which aligner gives a long text its times where it has none: chosen by the configuration and the language."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Any, Literal
 
 from stages import sphinx
-from stages.alignment import SAMPLE_RATE, Aligner, align
+from stages.alignment import SAMPLE_RATE, Aligner, Span, align
 from stages.audio import AudioInfo, resample
 from stages.errors import TextError, WeightsError
-from stages.records import Wave
+from stages.records import Segment, Wave
 from stages.transcripts import Script, from_whisperx
 from stages.wav2vec import Aligners, unusable_whisperx
 from stages.whisper import contents_of
@@ -18,6 +19,8 @@ from stages.whisper import contents_of
 _log = logging.getLogger(__name__)
 
 Times = Literal["auto", "wav2vec2", "pocketsphinx", "none"]
+_VERSION = 2
+"""Raised when the same text and recording would be given other times."""
 INSTALL_SPHINX = "Run `make setup EXTRAS=dev,align`."
 
 
@@ -51,14 +54,14 @@ class Timing:
         """What decides the times, as plain JSON values: the models' contents too."""
         if self._times == "none":
             return None
-        return [self._times, self._over_s, contents_of(self._models), sphinx.version()]
+        return [_VERSION, self._times, self._over_s, contents_of(self._models), sphinx.version()]
 
     def models(self) -> dict[str, str]:
         """Returns the identities of what places the words, by name."""
         if self._times == "none":
             return {}
         aligners = {f"aligner {code}": content for code, content in contents_of(self._models).items()}
-        return {**aligners, "pocketsphinx": sphinx.version()}
+        return {**aligners, "pocketsphinx": sphinx.version(), "alignment": str(_VERSION)}
 
     def place(self, name: str, script: Script, language: str, wave: Wave, audio: AudioInfo) -> tuple[Script, str]:
         """Gives a script its times where it is long and has none.
@@ -71,7 +74,8 @@ class Timing:
             audio: The recording.
 
         Returns:
-            The script, and what placed its words: "" where nothing did, which the log tells the reason of.
+            The script, and after a plus what placed its words, after a minus what found that they aren't what is said;
+            else "". The log tells the reason. Segments without text are sounds that the text lacks.
 
         Raises:
             WeightsError: if what the configuration names can't place words in the language.
@@ -91,9 +95,11 @@ class Timing:
             text = script.segments[0].text
             result = align(resample(wave, audio.sample_rate, SAMPLE_RATE), text, language, aligner)
         except TextError as error:
-            _log.warning("`%s`: %s; it stays without times", name, error)
-            return script, ""
-        return from_whisperx({"language": script.language, **result}, audio), aligner.name
+            _log.warning("`%s`: %s; it stays without times, so that it can't be cut", name, error)
+            return script, f"-{aligner.name}"
+        placed = from_whisperx({"language": script.language, "segments": result["segments"]}, audio)
+        segments = _with_untold(name, placed.segments, result["untold"], audio)
+        return replace(placed, segments=segments), f"+{aligner.name}"
 
     def _aligner(self, language: str) -> Aligner | None:
         if self._times == "wav2vec2" or (self._times == "auto" and language in self._models):
@@ -107,3 +113,17 @@ class Timing:
     @cached_property
     def _sphinx(self) -> sphinx.SphinxAligner:
         return sphinx.SphinxAligner()
+
+
+def _with_untold(
+    name: str, segments: Sequence[Segment], untold: Sequence[Span], audio: AudioInfo
+) -> tuple[Segment, ...]:
+    """Returns the segments, and one without text for each sound that the text lacks."""
+    if not untold:
+        return tuple(segments)
+    seconds = sum(end - start for start, end in untold)
+    where = ", ".join(f"{start:.1f}-{end:.1f} s" for start, end in untold[:3]) + (", …" if len(untold) > 3 else "")
+    _log.warning("`%s`: its text lacks what is heard at %s, %.1f s in all; that is left out", name, where, seconds)
+    rate = audio.sample_rate
+    extra = [Segment(round(start * rate), min(round(end * rate), audio.samples), "", "") for start, end in untold]
+    return tuple(sorted([*segments, *extra], key=lambda segment: (segment.start_samples, segment.end_samples)))

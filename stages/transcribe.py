@@ -361,7 +361,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         """Returns what a text says, with times where it is long and has none."""
         language = self._language(recording, script)
         script, by = self._timing.place(recording.id, script, language, wave, audio)
-        return self._transcript(recording, audio, script, language, f"{source}+{by}" if by else source)
+        return self._transcript(recording, audio, script, language, source + by)
 
     def _language(self, recording: Recording, script: Script) -> str:
         if script.language:

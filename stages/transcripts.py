@@ -32,7 +32,7 @@ class Script:
     language: str
     """As the file writes it: any code or name."""
     segments: tuple[Segment, ...]
-    """Sorted by start; at least one, none without text."""
+    """Sorted by start; at least one with text. Those without are sounds that an aligner found to be in no text."""
     timed: bool
     """False where one untimed text covers the whole recording."""
 
