@@ -35,7 +35,7 @@ _STOPS = (".", "!", "?", "。", "！", "？", "…")
 _CLOSING = "\"'”’»)]"
 _FRAME = 160
 """Samples in 10 ms."""
-_LOUD_DB = 20.0
+_LOUD_DB = 15.0
 """Sound is less than so much under the mean level of the placed words."""
 _UNTOLD_S = 0.5
 """So many seconds of sound apart from all words are speech that the text lacks, not a breath or a click."""

@@ -27,7 +27,10 @@ _MISFIT = -3.4
 A score is the logarithm of how probable a frame is where the path has it, against the likeliest of the sounds followed
 there (as goodness of pronunciation: Witt and Young 2000, https://doi.org/10.1016/S0167-6393(99)00044-8).
 
-MEASURED
+The lowest in texts that fit: -2.9 in 111 single clips of read English, -2.4 in the nine recordings that
+`pipeline.bench_alignment` joins of 102 of them; with the text of a clip or more left out at the beginning or in between
+it was -3.8 or less in each of 61 recordings. Of 18 texts that lack single words, no misfit is found where one is
+missing, 1 with two, 8 with three. Of ten with noise 15 dB under the speech, two seem not to fit; at 5 dB most.
 """
 _BEAMS = {"beam": 1e-80, "pbeam": 1e-80, "wbeam": 1e-60}
 """How improbable a path may be and yet be followed: much more so than in recognising, since the words are given."""

@@ -121,9 +121,9 @@ def _with_untold(
     """Returns the segments, and one without text for each sound that the text lacks."""
     if not untold:
         return tuple(segments)
-    seconds = sum(end - start for start, end in untold)
     where = ", ".join(f"{start:.1f}-{end:.1f} s" for start, end in untold[:3]) + (", …" if len(untold) > 3 else "")
-    _log.warning("`%s`: its text lacks what is heard at %s, %.1f s in all; that is left out", name, where, seconds)
+    seconds = sum(end - start for start, end in untold)
+    _log.warning("`%s`: no word of its text is heard at %s; these %.1f s of sound are left out", name, where, seconds)
     rate = audio.sample_rate
     extra = [Segment(round(start * rate), min(round(end * rate), audio.samples), "", "") for start, end in untold]
     return tuple(sorted([*segments, *extra], key=lambda segment: (segment.start_samples, segment.end_samples)))

@@ -1,6 +1,7 @@
 """Times for known words: windows by an aligner that knows, the best path by trying all, pocketsphinx on real clips."""
 
 import itertools
+import re
 import socket
 import tracemalloc
 
@@ -125,6 +126,48 @@ def test_a_text_that_is_not_what_is_said():
         align(hurried, " ".join(f"w{n}" for n in range(30)), "en", Knowing())
 
 
+def test_sound_apart_from_all_words_is_told():
+    words = ["ab", "bca", "c", "acb"] * 5
+    sound, hiss = np.full(SAMPLE_RATE, 0.9, np.float32), np.full(SAMPLE_RATE, 0.1, np.float32)  # no symbols: both are 0
+    wave = np.concatenate([hiss, sound, sound, spelt(words[:10]), *[sound] * 3, spelt(words[10:]), hiss, sound, hiss])
+    untold = align(wave, " ".join(words), "en", Spelling())["untold"]
+    assert untold == [pytest.approx(span, abs=0.011) for span in [(1, 3), (7.62, 11), (17, 18)]]
+    assert align(wave[SAMPLE_RATE * 3 : SAMPLE_RATE * 17], " ".join(words), "en", Spelling())["untold"] == [
+        pytest.approx((4.62, 8), abs=0.011)
+    ]
+    assert align(wave, " ".join([*words[:10], "1984", *words[10:], "!"]), "en", Spelling())["untold"] == [
+        untold[0],  # what lies between may be the number
+        untold[2],
+    ]
+
+
+class Deaf(Knowing):
+    """An aligner that knows no more than thirty words."""
+
+    def prefix(self, wave, words, *, whole):
+        found = super().prefix(wave, words[:30], whole=False)
+        return None if whole and len(found) < len(words) else found
+
+
+def test_words_that_are_not_found_at_the_end_are_not_long_sounds():
+    wave = np.repeat(np.arange(1.0, 41.0, dtype=np.float32), 8_000)
+    text = " ".join(f"w{n}" for n in range(32))
+    with pytest.raises(TextError, match=r"doesn't fit from `w30 w31` on \(word 31\)"):
+        align(wave, text, "en", Deaf())
+    assert align(wave[: 34 * 8_000], text, "en", Deaf())["segments"][-1]["end"] == 17.0
+
+
+def test_a_path_fits_until_its_scores_are_low():
+    def path(*seconds):  # each with a mean score a frame
+        return [sphinx.Part(n % 3 != 2, n * 100, n * 100 + 100, score * 100) for n, score in enumerate(seconds)]
+
+    assert sphinx.fitting_frames([]) == sphinx.fitting_frames(path(-9, -9)) == np.inf
+    assert sphinx.fitting_frames(path(-1, -1, -3, -4, -3, -1)) == np.inf
+    assert sphinx.fitting_frames(path(-1, -1, -4.5, -4.5, -1, -1)) == np.inf
+    assert sphinx.fitting_frames(path(-1, -1, -5, -5, -5, -1)) == 81  # then 1.19 s at -1 and 1.81 s at -5
+    assert sphinx.fitting_frames(path(-5, -5, -5, -1, -1)) == 0
+
+
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("symbols", [[1], [1, 2], [1, 1], [2, 2, 1]])
 def test_the_best_path_is_the_best_of_all(symbols, whole):
@@ -157,20 +200,23 @@ def test_what_can_place_words_where(monkeypatch, tmp_path):
         assert found in (outcome.message if isinstance(outcome, Reject) else outcome.source)
 
 
-def test_no_word_of_joined_clips_is_cut(speech, tmp_path):
-    """The whole of it is in the README; here are six clips of LJ Speech."""
+def joined(speech, count, told, folder):
+    """Joins clips with the texts of those that are `told`; returns the transcript, all texts and where clips begin."""
     pytest.importorskip("pocketsphinx")
-    clips = sorted((speech / "ljspeech" / "LJ").glob("*.wav"))[:6]
-    waves, texts = [], [clip.with_suffix(".txt").read_text().strip() for clip in clips]
-    for clip in clips:
-        wave, rate = read_complete(clip)
-        waves.append(resample(wave, rate, SAMPLE_RATE))
-    joins = np.cumsum([0, *map(len, waves)]) / SAMPLE_RATE
-    long = tmp_path / "LJ" / "long.wav"
+    clips = sorted((speech / "ljspeech" / "LJ").glob("*.wav"))[:count]
+    waves = [resample(*read_complete(clip), SAMPLE_RATE) for clip in clips]
+    texts = [clip.with_suffix(".txt").read_text().strip() for clip in clips]
+    long = folder / "LJ" / "long.wav"
     long.parent.mkdir()
     write_wav(long, np.concatenate(waves), SAMPLE_RATE)
-    long.with_suffix(".txt").write_text(" ".join(texts))
-    ((told,),) = STAGE(TranscribeConfig(languages={"*": "en"}), Context(tmp_path)).process(scan(tmp_path).recordings)
+    long.with_suffix(".txt").write_text(" ".join(texts[n] for n in told))
+    ((outcome,),) = STAGE(TranscribeConfig(languages={"*": "en"}), Context(folder)).process(scan(folder).recordings)
+    return outcome, texts, np.cumsum([0, *map(len, waves)]) / SAMPLE_RATE
+
+
+def test_no_word_of_joined_clips_is_cut(speech, tmp_path):
+    """The whole of it is in the README; here are six clips of LJ Speech."""
+    told, texts, joins = joined(speech, 6, range(6), tmp_path)
     assert told.source == "txt+pocketsphinx"
     words = [word for segment in told.segments for word in segment.words]
     owners = [number for number, text in enumerate(texts) for _ in text.split()]
@@ -183,3 +229,24 @@ def test_no_word_of_joined_clips_is_cut(speech, tmp_path):
     assert all(isinstance(cut, Utterance) for cut in cuts)
     for border in {border for cut in cuts for border in (cut.start_samples, cut.end_samples)}:
         assert not any(word.start_samples < border < word.end_samples for word in words)
+
+
+@pytest.mark.parametrize(("told", "place"), [([1, 2, 3], r"`in being .* \(word 1\)"), ([0, 2, 3], r"\(word 2\d\)")])
+def test_where_the_text_lacks_speech_nothing_is_cut(speech, tmp_path, caplog, told, place):
+    outcome, _, _ = joined(speech, 4, told, tmp_path)
+    assert (outcome.source, outcome.timed) == ("txt-pocketsphinx", False)
+    assert re.search(rf"doesn't fit from {place if told[0] else '.*' + place}", caplog.text)
+    ((cut,),) = Slice(SliceConfig(), Context(tmp_path)).process([outcome])
+    assert cut.reason == "TooLong"
+    assert "its text isn't all that is said" in cut.message
+
+
+def test_speech_after_the_last_word_is_left_out(speech, tmp_path, caplog):
+    outcome, texts, joins = joined(speech, 4, [0, 1, 2], tmp_path)
+    (rows,) = Slice(SliceConfig(), Context(tmp_path)).process([outcome])
+    *cuts, rest = rows
+    assert " ".join(cut.text for cut in cuts) == " ".join(texts[:3])
+    assert cuts[-1].end_samples / SAMPLE_RATE <= joins[3] + 0.1
+    assert rest.reason == "NoText"
+    assert [int(at) / SAMPLE_RATE for at in rest.id.partition("#")[2].split("-")] == pytest.approx(joins[3:], abs=0.3)
+    assert "no word of its text is heard at 16." in caplog.text
