@@ -43,7 +43,7 @@ class Problem:
 
     stage: str
     file: str
-    """Below the dataset's folder; of a recording: below the voices folder."""
+    """Below the dataset's folder; of a recording: below the voices folder, or that folder itself."""
     kind: str
     """`damaged`: not what its receipt says; `missing`; `stale`: made from what has changed since; `unfinished`: a run
     was stopped; `changed`: a recording isn't what it was."""
@@ -83,6 +83,9 @@ def validate(dataset: Dataset, cache: DigestCache, *, deep: bool) -> Findings:
     findings = Findings()
     if dataset.voices == Path():
         findings.problems.append(Problem("", HEAD, DAMAGED, "it can't be read, or was altered"))
+    if deep and not dataset.voices.is_dir():
+        gone = "the folder of the recordings isn't there; none of them was looked at"
+        findings.problems.append(Problem(RECORDINGS, str(dataset.voices), MISSING, gone))
     for name in (RECORDINGS, *STAGES):
         folder = dataset.folder / name
         if folder.is_dir() and (name == RECORDINGS or any(folder.iterdir())):
@@ -177,7 +180,7 @@ def _contents(dataset: Dataset, name: str, receipt: Receipt) -> Iterator[Problem
     """Reads a shard's rows, and of the first stage's input the recordings themselves."""
     folder, file = dataset.folder / name, f"{name}/{receipt.shard}.json"
     if name == RECORDINGS:
-        if dataset.voices != Path():
+        if dataset.voices != Path() and dataset.voices.is_dir():
             yield from _sources(dataset, receipt.shard)
         return
     stage = stage_class(name)
@@ -202,7 +205,10 @@ def _sources(dataset: Dataset, shard: str) -> Iterator[Problem]:
         own = "" if recording.told else recording.transcript
         pairs = [(recording.id, recording.digest), (own, recording.transcript_digest)]
         for item_id, digest in pairs:
-            if item_id and reader.digest(dataset.voices / path_of(item_id)) != digest:
+            path = dataset.voices / path_of(item_id)
+            if item_id and digest and not path.exists():
+                yield Problem(RECORDINGS, item_id, MISSING, "it isn't there any more")
+            elif item_id and reader.digest(path) != digest:
                 yield Problem(RECORDINGS, item_id, CHANGED, "it isn't the file that the dataset was made from")
 
 

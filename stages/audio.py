@@ -115,12 +115,17 @@ def read(path: Path, start_samples: int = 0, end_samples: int | None = None) -> 
     return wave, rate
 
 
-def read_complete(path: Path) -> tuple[Wave, int]:
+def read_complete(path: Path, *, named_by: str = "") -> tuple[Wave, int]:
     """Reads a whole recording as `read` does, and makes sure that it holds all that its header announces.
+
+    Args:
+        path: The recording.
+        named_by: What told of it, for the message where it isn't there.
 
     Raises:
         AudioError: as `read`, and if the file breaks off more than 0.1 s before its announced end.
     """
+    _check_file(path, named_by)
     wave, rate = read(path)
     announced = _announced_samples(path)
     if announced - len(wave) > rate // 10:
@@ -187,7 +192,7 @@ def _file_of(wave: Wave, sample_rate: int, kind: str) -> bytes:
     return file.getvalue()
 
 
-def _check_file(path: Path) -> None:
+def _check_file(path: Path, named_by: str = "") -> None:
     try:
         with path.open("rb") as file:
             empty = not file.read(1)
@@ -195,6 +200,8 @@ def _check_file(path: Path) -> None:
         blame_machine(error)
         reason = _OPENING.get(type(error), "UnreadableAudio")
         hint = "Check the path and its permissions."
+        if named_by and reason == "NotThere" and not path.is_symlink():
+            hint = f"`{named_by}` names it: bring the file, or mend the row."
         raise AudioError(f"`{path}` can't be read: {error.strerror}. {hint}", reason) from error
     if empty:
         raise AudioError(f"`{path}` must hold audio, but is empty (0 bytes). Remove it or copy it again.", "EmptyFile")

@@ -111,7 +111,7 @@ class Corpus:
                 self._read(path, name)
 
     def _read(self, path: str, name: str) -> None:
-        layout, table, rows = LAYOUTS[name], id_of(path), 0
+        layout, rows = LAYOUTS[name], 0
         bad: list[BadRow] = []
         for row in layout.read(self._voices / path):
             rows += 1
@@ -130,11 +130,11 @@ class Corpus:
             self._add(path, name, dataclasses.replace(row, audio=audio), complete=layout.complete)
         if rows:
             self.tables += 1
-            self._db.execute("INSERT OR IGNORE INTO read VALUES (?)", [table])
+            for table in (id_of(path), _rows_file(name, id_of(path))):
+                self._db.execute("INSERT OR IGNORE INTO read VALUES (?)", [table])
         if bad:
-            _log.warning(
-                "`%s`: %d of %d rows can't be used; row %d: %s", table, len(bad), rows, bad[0].row, bad[0].message
-            )
+            found = _rows_file(name, id_of(path)), len(bad), rows, bad[0].row, bad[0].message
+            _log.warning("`%s`: %d of %d rows can't be used; row %d: %s", *found)
 
     def _add(self, path: str, name: str, piece: Piece, *, complete: bool) -> None:
         folder = posixpath.dirname(path)
@@ -280,8 +280,14 @@ def _entry(layout: str, table: str, pieces: Sequence[Piece]) -> Entry:
     speakers = {piece.speaker for piece in pieces}
     several = len(speakers) > 1
     transcript = first.beside or table
-    told = "" if first.beside else _told(layout, table, pieces, several=several).to_json()
+    told = "" if first.beside else _told(layout, _rows_file(layout, table), pieces, several=several).to_json()
     return Entry("" if several else first.speaker, first.group, first.home or None, transcript, told)
+
+
+def _rows_file(layout: str, table: str) -> str:
+    """Returns where the rows lie that tell what a table's recordings hold."""
+    folder, name = posixpath.split(table)
+    return posixpath.join(folder, LAYOUTS[layout].rows_in(name))
 
 
 def _told(layout: str, table: str, pieces: Sequence[Piece], *, several: bool) -> Told:

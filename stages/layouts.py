@@ -68,6 +68,8 @@ class Layout:
     """Whether recordings among those of the table that it doesn't name are left out."""
     anywhere: bool = False
     """Whether the table's paths may start from a folder that isn't known: they are found by their ends."""
+    rows_in: Callable[[str], str] = str
+    """Which file, beside a table of that name, holds the rows that are told, if it isn't the table itself."""
 
 
 def _lines(table: Path) -> Iterator[tuple[int, str]]:
@@ -88,7 +90,7 @@ def _lines(table: Path) -> Iterator[tuple[int, str]]:
 
 
 def read_ljspeech(table: Path) -> Rows:
-    """Reads `metadata.csv`: `id|text|normalised text`, the audio in `wavs/`; the last column is what is said.
+    """Reads `metadata.csv`: `id|text|normalised text`, the audio in `wavs/`; the last column with text is what is said.
 
     Source: https://keithito.com/LJ-Speech-Dataset.
     """
@@ -99,7 +101,8 @@ def read_ljspeech(table: Path) -> Rows:
             return  # a table of another kind
         if name.strip() and texts:
             audio = Path(name.strip()).name
-            yield Piece(f"{folder}{_with_suffix(audio, '.wav')}", texts[-1], home=".")
+            text = next((text for text in reversed(texts) if text.strip()), "")
+            yield Piece(f"{folder}{_with_suffix(audio, '.wav')}", text, home=".")
         else:
             yield BadRow(number, "must hold `id|text` or `id|text|normalised text`")
 
@@ -226,7 +229,7 @@ def read_lhotse(table: Path) -> Rows:
 
     Source: https://lhotse.readthedocs.io/en/latest/corpus.html.
     """
-    supervisions = table.with_name(table.name.replace("recordings", "supervisions"))
+    supervisions = table.with_name(_supervisions(table.name))
     if not supervisions.is_file():
         return
     sources: dict[str, str] = {}
@@ -259,6 +262,10 @@ def _only_file(recording: Mapping[str, Any]) -> str:
     return ""
 
 
+def _supervisions(name: str) -> str:
+    return name.replace("recordings", "supervisions")
+
+
 def _words(supervision: Mapping[str, Any]) -> Iterator[tuple[str, float, float]]:
     alignment = supervision.get("alignment") or {}
     if not isinstance(alignment, dict):
@@ -284,8 +291,14 @@ def _nothing(_table: Path) -> Rows:
 
 
 LAYOUTS: Mapping[str, Layout] = {
-    "lhotse": Layout(("*recordings*.jsonl", "*recordings*.jsonl.gz"), read_lhotse, complete=True, anywhere=True),
-    "kaldi": Layout(("wav.scp",), read_kaldi, complete=True, anywhere=True),
+    "lhotse": Layout(
+        ("*recordings*.jsonl", "*recordings*.jsonl.gz"),
+        read_lhotse,
+        complete=True,
+        anywhere=True,
+        rows_in=_supervisions,
+    ),
+    "kaldi": Layout(("wav.scp",), read_kaldi, complete=True, anywhere=True, rows_in=lambda _: "text"),
     "commonvoice": Layout(("validated.tsv", "train.tsv", "dev.tsv", "test.tsv"), read_commonvoice, complete=True),
     "vctk": Layout(("txt/*/*.txt",), read_vctk, complete=True),
     "libritts": Layout(("*.normalized.txt",), read_libritts),

@@ -315,7 +315,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
 
     def _transcribe(self, recording: Recording, hearing: "_Hearing") -> list[Outcome]:
         path = self.context.source(recording.id)
-        wave, rate = read_complete(path)
+        wave, rate = read_complete(path, named_by=recording.transcript)
         _check_speakable(path, wave, rate)
         audio = AudioInfo(rate, len(wave), 1)
         if self.hears(recording):

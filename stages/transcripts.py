@@ -81,7 +81,9 @@ def decode(content: bytes) -> str:
 def read_plain(text: str, audio: AudioInfo) -> Script:
     """Takes the whole text for the whole recording."""
     text = " ".join(text.split())
-    if not text or "\0" in text:
+    if "\0" in text:
+        raise TextError("must hold plain text, but holds NUL bytes: it may be UTF-16 without a mark. Save it as UTF-8.")
+    if not text:
         raise TextError("must hold the text of its recording, but holds none. Write it, or remove the file.")
     if _HTK_LABELS.fullmatch(text):
         raise TextError("must hold plain text, but holds HTK labels (start, end, phone). Give the words instead.")

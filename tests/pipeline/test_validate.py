@@ -88,6 +88,10 @@ def test_only_a_deep_look_finds_what_the_clock_doesn_t_tell(
     assert ("damaged", f"transcribe/{shard}.rows.jsonl") in found
     assert ("changed", clip.relative_to(moved).as_posix()) in found
     assert ("damaged", f"transcribe/{shard}.rows.jsonl") in problems(capsys, folder), "a deep look is remembered"
+    clip.unlink()
+    assert ("missing", clip.relative_to(moved).as_posix()) in problems(capsys, folder, "--deep")
+    moved.rename(tmp_path / "elsewhere")
+    assert [file for kind, file in problems(capsys, folder, "--deep") if kind != "damaged"] == [str(moved)]
 
 
 def test_numbers_that_don_t_add_up_are_told(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:

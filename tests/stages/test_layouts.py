@@ -234,14 +234,15 @@ def test_names_in_a_transcript_are_speakers_where_there_are_several(tmp_path):
 def test_bad_rows_are_rejects_or_a_line(tmp_path, caplog):
     for name in ("a", "b", "c", "d"):
         tone(tmp_path / "wavs" / f"{name}.wav")
-    write(tmp_path / "metadata.csv", "a|yes", "b|  ", "|nobody", "c|one", "c|two", "gone|there is no such file")
+    write(tmp_path / "metadata.csv", "a|yes|", "b|  ", "|nobody", "c|one", "c|two", "gone|there is no such file")
     with caplog.at_level(logging.WARNING):
         found = texts(transcripts(tmp_path))
     assert found["a"] == "yes"
     assert "`metadata.csv`: must hold the text" in found["b"]
     assert "must tell one text of it, but tells 2" in found["c"]
     assert "no transcript lies beside it" in found["d"]
-    assert "wavs/gone.wav" in found["gone"]
+    assert "`wavs/gone.wav` can't be read: No such file" in found["gone"]
+    assert found["gone"].endswith("`metadata.csv` names it: bring the file, or mend the row.")
     (line,) = {record.getMessage() for record in caplog.records if record.name == "stages.corpus"}
     assert line == "`metadata.csv`: 1 of 6 rows can't be used; row 3: must hold `id|text` or `id|text|normalised text`"
 
@@ -269,6 +270,15 @@ def test_a_bad_row_costs_its_own_recording_alone(tmp_path, table, bad):
     )
 
 
+def test_what_is_wrong_with_a_supervision_names_its_manifest(tmp_path):
+    lhotse(tmp_path, CLIPS)
+    path = tmp_path / "set" / "x_supervisions_all.jsonl.gz"
+    *most, last = gzip.decompress(path.read_bytes()).decode().splitlines()
+    path.write_bytes(gzip.compress("\n".join([*most, json.dumps(json.loads(last) | {"start": None})]).encode()))
+    (bad,) = (one for one in transcripts(tmp_path) if isinstance(one, Reject))
+    assert bad.message.startswith(f"`set/{path.name}`: line 3 must hold `start`")
+
+
 def test_a_damaged_table_is_one_line(tmp_path):
     lhotse(tmp_path, CLIPS)
     path = tmp_path / "set" / "x_supervisions_all.jsonl.gz"
@@ -293,6 +303,7 @@ def test_audio_that_is_not_a_file_here(tmp_path, caplog, source, message):
     write(tmp_path / "data" / "text", "u hello")
     assert [recording.id for recording in scan(tmp_path).recordings] == ["plain/a.wav"]
     assert message in caplog.text
+    assert "`data/text`: 1 of 1 rows can't be used; row 1: " in caplog.text
 
 
 def test_a_transcript_beside_goes_before_the_table(tmp_path):

@@ -75,7 +75,7 @@ def one(**changes):
     [
         ("a.txt", " \n", "must hold the text"),
         ("a.txt", b"caf\xe9", "must be UTF-8, but its byte 3 is 0xe9"),
-        ("a.txt", "hello".encode("utf-16-le"), "must hold the text"),
+        ("a.txt", "hello".encode("utf-16-le"), "must hold plain text, but holds NUL bytes"),
         ("a.lab", "0 50000 sil\n50000 90000 ax\n", "HTK labels"),
         ("a.json", "{", "must be JSON, but isn't"),
         ("a.json", "[]", "`the file` must be an object"),
