@@ -177,7 +177,7 @@ def decode(
     from pipeline.decode import decode
 
     made = decode(options, name, target)
-    _show(options, made.to_json(), made.describe())
+    _show(options, made.to_json(), made.describe(), of=() if name.lower().endswith(".npy") else ("hdf5",))
 
 
 @app.command()
@@ -201,7 +201,8 @@ def export(
         check_audio(dataset)
     count = export(kind, Source(options.out, dataset.voices if audio else None), target, dry_run=options.dry_run)
     found = {"format": kind, "utterances": count, "folder": str(target)}
-    _show(options, found, f"{count:,} utterances in {target}")
+    of = ("transcribe",) if kind == "whisperx" else ("hdf5", "metadata")
+    _show(options, found, f"{count:,} utterances in {target}", of=of)
 
 
 Utterances = Annotated[int, typer.Option("--utterances", min=1, help="How many of them the page lets one listen to.")]
@@ -221,7 +222,7 @@ def report(options: Options, utterances: Utterances = 200, embed: Embed = 0) -> 
         _show(options, {"page": page, "shown": shown}, f"`{page}` would be written, with up to {shown:,} utterances")
         return
     written = write_page(dataset, shown=shown, embed=embed)
-    _show(options, written.to_json(), written.describe())
+    _show(options, written.to_json(), written.describe(), of=("slice", "g2p", "encode", "hdf5", "similar"))
 
 
 @app.command()
@@ -237,8 +238,13 @@ def voices(
         typer.echo(f"{count} recordings with transcripts in {folder}. Next: valle-prep run {folder}", err=True)
 
 
-def _show(options: Options, found: Any, told: str) -> None:
-    """Prints what a command found: as JSON, or in words."""
+def _show(options: Options, found: Any, told: str, *, of: "Sequence[str]" = ()) -> None:
+    """Prints what a command found: as JSON, or in words; and a note where a stage that it is of isn't up to date."""
+    if of and not options.quiet:
+        from pipeline.runner import note_if_stale
+
+        if note := note_if_stale(options.out, of):
+            typer.echo(note, err=True)
     if options.as_json:
         # The bytes of a path that are no UTF-8 become JSON's own escapes.
         typer.echo(json.dumps(found, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace").decode())

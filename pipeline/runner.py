@@ -258,6 +258,23 @@ def completion_digest(dataset: Dataset, name: str, *, sure: bool = False) -> str
     return str(fingerprint)
 
 
+def note_if_stale(folder: Path, names: Sequence[str]) -> str:
+    """Returns a line if one of some stages isn't finished, or older than what it was made from; "" if all is well.
+
+    Args:
+        folder: The dataset's.
+        names: The stages whose output is about to be used; one that never ran is passed over.
+    """
+    dataset = Dataset(folder, Path())
+    try:
+        for name in names:
+            if list_shards(dataset.stage(name)):
+                completion_digest(dataset, name)
+    except MissingInputError as error:
+        return f"note: this is of what `{name}` holds, which isn't up to date. {error}"
+    return ""
+
+
 def read_status(dataset: Dataset) -> list[Tally]:
     """Returns what each stage holds now, without checking a byte of it."""
     tallies = []

@@ -22,6 +22,28 @@ def test_it_says_what_it_wrote(dataset: Path, tmp_path: Path, capsys: pytest.Cap
     assert "must be a new or empty folder" in capsys.readouterr().err
 
 
+def test_what_is_made_of_an_outdated_store_says_so(copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    commands = [
+        ("hdf5", ("export", "parquet", tmp_path / "out", "--dry-run")),
+        ("hdf5", ("decode", "0", tmp_path / "0.wav")),
+        ("encode", ("report",)),
+    ]
+    for _, command in commands:
+        assert prep(*command, "--out", copy) == 0
+        assert "note" not in capsys.readouterr().err
+    filtered = ("--set", "g2p.max_phonemes_per_s=0.1", "--scheduler", "sync")
+    assert prep("g2p", "--out", copy, *filtered) == 0
+    for of, command in commands:
+        capsys.readouterr()
+        assert prep(*command, "--out", copy, "--json") == 0
+        shown = capsys.readouterr()
+        assert json.loads(shown.out)
+        assert f"note: this is of what `{of}` holds, which isn't up to date." in shown.err
+        assert "The output of `encode` " in shown.err
+        assert prep(*command, "--out", copy, "--quiet") == 0
+        assert capsys.readouterr().err == ""
+
+
 def test_recordings_that_are_gone_are_told_before_anything_is_written(
     copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
