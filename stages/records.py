@@ -218,6 +218,11 @@ class Transcript(Record):
         """Seconds of audio."""
         return self.samples / self.sample_rate
 
+    @property
+    def misfit(self) -> bool:
+        """Whether an aligner found that the text isn't all that is said."""
+        return "-" in self.source
+
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Builds the transcript and its segments."""

@@ -154,10 +154,11 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
     def process(self, items: Sequence[Transcript]) -> list[list[Outcome]]:
         """Returns the utterances of each recording in the order of time, and what was filtered of it.
 
-        Every segment is in exactly one outcome; what is told twice counts once. Filtered: `NoSpeech`, `NoText` (a
-        segment without any, apart from those with), `TooShort`, `TooLong`, `MixedLanguages` and `MixedSpeakers` where
-        segments in several languages or of several speakers overlap, and what a threshold leaves out: see
-        `stages.filters`. Rejected: `BadTimes` where a segment lies outside its recording, `UnreadableAudio`.
+        Every segment is in exactly one outcome; what is told twice counts once. Filtered: `NoSpeech`, `Misfit` (its
+        text isn't all that is said), `NoText` (a segment without any, apart from those with), `TooShort`, `TooLong`,
+        `MixedLanguages` and `MixedSpeakers` where segments in several languages or of several speakers overlap, and
+        what a threshold leaves out: see `stages.filters`. Rejected: `BadTimes` where a segment lies outside its
+        recording, `UnreadableAudio`.
         """
         return guarded(items, self._outcomes, root=self.context.voices)
 
@@ -176,6 +177,9 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         spoken = cuts.without_repeats([segment for segment in transcript.segments if segment.text.strip()])
         if not spoken:
             return [Filtered(transcript.id, "NoSpeech", "the transcript holds no text")]
+        if transcript.misfit:
+            row = _row(transcript, cuts.merged(spoken), (0, transcript.samples), transcript.id)
+            return [Filtered(transcript.id, "Misfit", "its text isn't all that is said; `transcribe` says where", row)]
         if self._is_utterance(transcript, spoken):
             whole = self._whole(transcript, spoken)
             if self.config.mode == "file" or not (isinstance(whole, Filtered) and whole.reason == "TooLong"):
@@ -185,8 +189,12 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         pieces = [piece for segment in cuts.without_overlap(inside) for piece in cuts.split(segment, limits)]
         pieces = self._at_quiet_points(transcript, cuts.join(pieces, limits), limits)
         borders = cuts.widened(pieces, transcript.samples, limits)
-        judged = [self._piece(transcript, piece, cut) for piece, cut in zip(pieces, borders, strict=True)]
-        return [*judged, *outside, *_textless(transcript, spoken)]
+        textless = [one for one in transcript.segments if not one.text.strip() and _is_apart(one, spoken)]
+        judged = [
+            self._piece(transcript, piece, _clear(cut, piece, textless))
+            for piece, cut in zip(pieces, borders, strict=True)
+        ]
+        return [*judged, *outside, *(_no_text(transcript, one) for one in textless)]
 
     def _limits(self, rate: int) -> cuts.Limits:
         return cuts.Limits(
@@ -301,14 +309,20 @@ def _within(transcript: Transcript, segments: Sequence[Segment]) -> tuple[list[S
     return inside, outside
 
 
-def _textless(transcript: Transcript, spoken: Sequence[Segment]) -> list[Outcome]:
-    """Returns a line for each segment without text that lies apart from all that have some."""
-    return [
-        Filtered(f"{transcript.id}#{one.start_samples}-{one.end_samples}", "NoText", "the segment holds no text")
-        for one in transcript.segments
-        if not one.text.strip()
-        and all(one.end_samples <= s.start_samples or one.start_samples >= s.end_samples for s in spoken)
-    ]
+def _is_apart(segment: Segment, others: Sequence[Segment]) -> bool:
+    return all(segment.end_samples <= o.start_samples or segment.start_samples >= o.end_samples for o in others)
+
+
+def _clear(cut: tuple[int, int], piece: Segment, others: Sequence[Segment]) -> tuple[int, int]:
+    """Returns the borders of a cut, without any room that would reach into others beside its piece."""
+    starts = [one.end_samples for one in others if one.end_samples <= piece.start_samples]
+    ends = [one.start_samples for one in others if one.start_samples >= piece.end_samples]
+    return max([cut[0], *starts]), min([cut[1], *ends])
+
+
+def _no_text(transcript: Transcript, segment: Segment) -> Filtered:
+    id_ = f"{transcript.id}#{segment.start_samples}-{segment.end_samples}"
+    return Filtered(id_, "NoText", "the segment holds no text")
 
 
 def _row(transcript: Transcript, piece: Segment, borders: tuple[int, int], id_: str) -> Utterance:
@@ -347,8 +361,6 @@ def _words_within(transcript: Transcript, segment: Segment) -> tuple[Word, ...]:
 def _why_unsplit(transcript: Transcript, piece: Segment) -> str:
     if piece.words:
         return "and has no pause between two words to split it at"
-    if "-" in transcript.source:
-        return "and its text isn't all that is said, so that its words have no times: mend it where `transcribe` warned"
     what = "its words have no times" if transcript.timed else "its text has no times"
     return f"and {what} to split it by: give an aligner (`transcribe.align_models`; for English the extra `align`)"
 

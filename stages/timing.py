@@ -95,7 +95,7 @@ class Timing:
             text = script.segments[0].text
             result = align(resample(wave, audio.sample_rate, SAMPLE_RATE), text, language, aligner)
         except TextError as error:
-            _log.warning("`%s`: %s; it stays without times, so that it can't be cut", name, error)
+            _log.warning("`%s`: %s; it stays without times, and is left out", name, error)
             return script, f"-{aligner.name}"
         placed = from_whisperx({"language": script.language, "segments": result["segments"]}, audio)
         segments = _with_untold(name, placed.segments, result["untold"], audio)

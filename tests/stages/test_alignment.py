@@ -237,8 +237,7 @@ def test_where_the_text_lacks_speech_nothing_is_cut(speech, tmp_path, caplog, to
     assert (outcome.source, outcome.timed) == ("txt-pocketsphinx", False)
     assert re.search(rf"doesn't fit from {place if told[0] else '.*' + place}", caplog.text)
     ((cut,),) = Slice(SliceConfig(), Context(tmp_path)).process([outcome])
-    assert cut.reason == "TooLong"
-    assert "its text isn't all that is said" in cut.message
+    assert cut.reason == "Misfit"
 
 
 def test_speech_after_the_last_word_is_left_out(speech, tmp_path, caplog):

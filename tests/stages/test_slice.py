@@ -208,11 +208,23 @@ def test_reasons():
     assert outcome(transcript([Segment(0, 50, "a", "en")], 60))[1] == "TooShort"
     *_, empty = slicer().process([transcript([Segment(0, 200, "a", "en"), Segment(300, 500, " ", "en")], 600)])[0]
     assert (empty.id, empty.reason) == ("a/b.wav#300-500", "NoText")
+    short = transcript([Segment(0, 200, "a b", "en")], 200, timed=False)
+    assert outcome(replace(short, source="txt-pocketsphinx"))[:2] == (Filtered, "Misfit")
     assert outcome(transcript([], 60))[1] == "NoSpeech"
     assert outcome(transcript([Segment(0, 50, "\n", "en")], 60))[1] == "NoSpeech"
     assert outcome(transcript([Segment(300, 200, "a", "en")], 400))[:2] == (Reject, "BadTimes")
     both = transcript([Segment(0, 300, "a", "en"), Segment(200, 500, "b", "de")], 600)
     assert outcome(both)[:2] == (Filtered, "MixedLanguages")
+
+
+def test_room_ends_before_speech_without_text():
+    def cuts_of(*silent, samples=600):
+        rows = slicer(margin_s=0.2).process([transcript([Segment(200, 400, "a", "en"), *silent], samples)])[0]
+        return [(row.start_samples, row.end_samples) for row in rows if isinstance(row, Utterance)]
+
+    assert cuts_of() == [(180, 420)]
+    assert cuts_of(Segment(100, 190, "", "en"), Segment(406, 500, "", "en")) == [(190, 406)]
+    assert cuts_of(Segment(100, 201, "", "en")) == [(180, 420)]  # told of the same time
 
 
 def test_what_is_told_twice_is_said_once():
