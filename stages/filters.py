@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from stages.base import Filtered
 from stages.config import Config
+from stages.errors import TextError
 from stages.languages import detect
 from stages.records import Measures, Utterance
 
@@ -97,7 +98,10 @@ def in_other_language(utterance: Utterance) -> Filtered | None:
     """Returns what becomes of an utterance whose text is in another language than the row says; None for the others."""
     if sum(map(str.isalpha, utterance.text)) < _LETTERS:
         return None
-    found = detect(utterance.text)
+    try:
+        found = detect(utterance.text)
+    except TextError as error:
+        return Filtered(utterance.id, _OTHER_LANGUAGE, f"it is said to be in `{utterance.language}`: {error}", utterance)
     if found == utterance.language:
         return None
     why = f"the text is in `{found}`, but is said to be in `{utterance.language}`"

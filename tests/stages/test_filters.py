@@ -70,6 +70,9 @@ def test_text_in_another_language() -> None:
     assert found is not None
     assert (found.reason, found.message) == ("OtherLanguage", "the text is in `de`, but is said to be in `en`")
     assert in_other_language(replace(ROW, text=german, language="de")) is None
+    arabic = in_other_language(replace(ROW, text="الطقس جميل اليوم ونحن نمشي"))
+    assert arabic
+    assert arabic.reason == "OtherLanguage"
     assert in_other_language(replace(ROW, text="Ja, danke.")) is None
 
 

@@ -68,6 +68,42 @@ def test_without_letters_there_is_no_language(text):
         detect(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("الطقس جميل اليوم ونحن نمشي على طول النهر.", "Arabic"),
+        ("อากาศดีมากเราจึงเดินเลียบแม่น้ำ", "Thai"),
+        ("שלום", "Hebrew"),
+        ("ამინდი კარგი იყო, OK?", "Georgian"),
+        ("আবহাওয়া ভালো ছিল", "Bengali"),
+        ("હવામાન સારું હતું", "Gujarati"),
+    ],
+)
+def test_a_script_of_no_language_of_the_table_is_named(text, script):
+    with pytest.raises(TextError, match=f"is in {script} ones.*Leave it out"):
+        detect(text)
+    assert detect(text, ["sv"]) == detect(f"{text[:3]} is the word for it, as everybody here knows", ["sv"]) == "sv"
+    assert detect(f"{text[:3]} is the word for it, as everybody here knows") == "en"
+
+
+def test_a_language_outside_the_table_is_named():
+    foreign = {
+        "vi": "Thời tiết đẹp nên chúng tôi đi bộ dọc theo bờ sông cho đến tối.",
+        "id": "Cuacanya bagus, jadi kami berjalan di sepanjang sungai.",
+        "et": "Ilm oli ilus, seega jalutasime õhtuni mööda jõge.",
+    }
+    for code, text in foreign.items():
+        with pytest.raises(TextError, match=rf"looks like `{code}`.*`transcribe\.languages`"):
+            detect(text)
+    for name in ("Nguyễn Văn An", "Kuala Lumpur"):
+        assert detect(name) in LANGUAGES
+
+
+def test_words_of_the_table_count_beside_a_stray_han_letter():
+    assert detect("你好 hello hello hello hello") == "en"
+    assert detect("ett två tre fyra fem sex sju åtta nio tio") == "sv"
+
+
 @given(text=st.text(max_size=60), candidates=st.lists(st.sampled_from(list(LANGUAGES)), min_size=1, max_size=4))
 def test_any_text_gets_one_of_the_candidates(text, candidates):
     if any(letter.isalpha() for letter in unicodedata.normalize("NFC", text)):
