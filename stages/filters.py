@@ -101,7 +101,9 @@ def in_other_language(utterance: Utterance) -> Filtered | None:
     try:
         found = detect(utterance.text)
     except TextError as error:
-        return Filtered(utterance.id, _OTHER_LANGUAGE, f"it is said to be in `{utterance.language}`: {error}", utterance)
+        return Filtered(
+            utterance.id, _OTHER_LANGUAGE, f"it is said to be in `{utterance.language}`: {error}", utterance
+        )
     if found == utterance.language:
         return None
     why = f"the text is in `{found}`, but is said to be in `{utterance.language}`"

@@ -1,7 +1,8 @@
 """g2p: text to phonemes, in IPA, by espeak-ng through phonemizer.
 
 The strings are phonemizer's own (punctuation and stress kept, the flags of language switches removed), save where
-espeak-ng would read a text wrongly: Japanese is turned into kana first, Mandarin gets its tones back.
+espeak-ng would read a text wrongly: Japanese is turned into kana first, its Latin words are read as English ones, and
+Mandarin gets its tones back.
 """
 
 import re
@@ -22,7 +23,7 @@ from stages.duplicates import DUPLICATES, Copies, read_duplicates
 from stages.errors import WeightsError
 from stages.filters import G2P_RULES, above, broken
 from stages.ipa import Reader
-from stages.kana import to_kana
+from stages.kana import Japanese, to_kana
 from stages.languages import LANGUAGES, normalise_code
 from stages.mandarin import Mandarin
 from stages.manifest import Rows, file_digest
@@ -33,15 +34,19 @@ _PACKAGES = ("espeakng-loader", "phonemizer", "pykakasi")
 # espeak-ng keeps its state in global variables: one text at a time.
 _LOCK = threading.Lock()
 
-_UNSPOKEN = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]+")
-"""Soft hyphens, marks of direction, lone surrogates."""
+_UNSPOKEN = re.compile(
+    "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff\U000e0100-\U000e01ef]+"
+)
+"""Soft hyphens, marks of direction, lone surrogates, which form of a kanji to draw."""
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 _WIDE_MARKS = str.maketrans(
     {chr(wide): chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)}
     | dict(zip("、。「」『』〈〉《》【】・", ",.“”“”“”“”“” ", strict=True))
 )
 """East Asian marks that phonemizer doesn't know as punctuation, as those that it does."""
-_WIDE = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+_SENTENCES = re.compile(r"(?<=[、。])(?=\w)|(?<=[，．：！？；）」』】》])(?!(?<=[0-9０-９][，．：])[0-9０-９])(?=\w)")
+"""Where a space follows those that are written without one; `１，０００` and `10：30` stay whole."""
+_WIDE = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 _MISSING_SPACE = re.compile(f"(?<=[”),.!?;:])(?=[“({_WIDE}])|(?<=[{_WIDE}])(?=[“(])")
 """Where text without spaces needs one, so that marks stand in the phonemes as they do elsewhere."""
 _HAS_WIDE = re.compile(f"[{_WIDE}]")
@@ -49,6 +54,9 @@ _HAS_WIDE = re.compile(f"[{_WIDE}]")
 _PREPARE: dict[str, Callable[[str], str]] = {"kana": to_kana}
 """What the column `prepare` of the table of languages asks for before espeak-ng."""
 
+
+_LATIN = "en"
+"""As what Latin words are read in Japanese."""
 
 Outcome = Utterance | Filtered | Reject
 
@@ -84,7 +92,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
 
     name: ClassVar[str] = "g2p"
     needs: ClassVar[str] = "slice"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     format = Rows(Utterance)
 
     _copies: Copies | None = None
@@ -213,7 +221,8 @@ def _clean(text: str) -> str:
     """Returns the text in one line, composed, with marks that phonemizer knows."""
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
-    plain = unicodedata.normalize("NFC", _SPACE.sub(" ", _UNSPOKEN.sub("", text))).strip().translate(_WIDE_MARKS)
+    plain = unicodedata.normalize("NFC", _SPACE.sub(" ", _UNSPOKEN.sub("", text))).strip()
+    plain = _SENTENCES.sub(" ", plain).translate(_WIDE_MARKS)
     return _MISSING_SPACE.sub(" ", plain) if _HAS_WIDE.search(plain) else plain
 
 
@@ -224,7 +233,10 @@ def _reader(code: str, stress: bool, punctuation: bool) -> Callable[[str], str]:
     espeak.configure()
     language = LANGUAGES[code]
     if language.prepare == "tones":
-        return Mandarin(language.espeak, stress=stress, punctuation=punctuation).phonemize
+        return Mandarin(language.espeak, stress=stress, punctuation=punctuation).read
+    if language.prepare == "kana":
+        latin = Reader(LANGUAGES[_LATIN].espeak, stress=stress, punctuation=punctuation)
+        return Japanese(language.espeak, stress=stress, punctuation=punctuation, latin=latin).read
     return Reader(language.espeak, stress=stress, punctuation=punctuation).read
 
 

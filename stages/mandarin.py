@@ -4,69 +4,97 @@ In IPA, espeak-ng 1.52 writes only the first digit of a tone (so that the first,
 turns that of the second, 35, into the vowel `ɜ`, and leaves some sounds in ASCII. Its mnemonics hold the whole tone: so
 each text is read in both, and the tones are put into the IPA as tone letters: 妈 `mˈɑ˥`, 麻 `mˈɑ˧˥`, 马 `mˈɑ˨˩˦`,
 骂 `mˈɑ˥˩`, 吗 `mˈɑ˩`.
+
+It looks words up as pinyin and reads that; what it can't read it takes for English, digits and all: words that end in
+儿 (哪儿 is `na3r5`: "na three r five"), and the syllables jiong, qiong and xiong (熊, 穷, 兄). Such words are read in
+parts.
 """
 
-import ctypes
 import re
 
-from stages import espeak
+from stages.ipa import Reader
+from stages.pinyin import numbered
 
-_UTF8 = 1
 _IPA, _MNEMONICS = ord("_") << 8 | 0x02, ord("_") << 8
 _TONE_IN_IPA = re.compile(r"[1245ɜ](?=_)")
 _TONE_IN_MNEMONICS = re.compile(r"(55|35|214|51|11)(?=_)")
 _TONES = {"55": "˥", "35": "˧˥", "214": "˨˩˦", "51": "˥˩", "11": "˩"}
 _SOUNDS = {
     **{"ts.h": "ʈʂʰ", "ts.": "ʈʂ", "s.": "ʂ", "tɕh": "tɕʰ", "tsh": "tsʰ", "ph": "pʰ", "th": "tʰ", "kh": "kʰ"},
-    **{"i.": "ɨ", "onɡ": "ʊŋ", "o-": "ɤ"},
+    **{"i.": "ɨ", "onɡ": "ʊŋ", "o-": "ɤ", "ŋ-": "ŋ"},
 }
 """What espeak-ng writes in IPA and what it means, the longest first."""
 _SOUND = re.compile("|".join(map(re.escape, _SOUNDS)))
-_CHINESE = re.compile("([\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]+)")
+_HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+_CHINESE = re.compile(f"([{_HAN}]+)")
+_IONG_PINYIN = re.compile("([jqx]iong[1-5])")
+_DECIMAL = re.compile(rf"(?<=[{_HAN}])(?=[0-9]+[.][0-9])")
+"""Where espeak-ng needs a space: of a decimal right after a Chinese letter it leaves the point out."""
+_UNKNOWN = re.compile("[\U00020000-\U000323af]")
+_SOME_UNKNOWN = "呣"
+"""A letter that espeak-ng says as one that it doesn't know; outside the first plane it spells their numbers."""
+_ENGLISH = "("
+"""Begins the flag of a language switch."""
+_INITIALS = {"dʒ_ɪ__": "tɕ", "k_ɪ__": "tɕʰ", "k_ʃ_": "ɕ"}
+_DIGITS = {"w_ˈɒ_n": "˥", "t_ˈuː": "˧˥", "θ_ɹ_ˈiː": "˨˩˦", "f_ˈɔː": "˥˩", "f_ˈaɪ_v": "˩"}
+_IONG = re.compile(rf"\(en\)_({'|'.join(_INITIALS)})ə_ŋ_({'|'.join(_DIGITS)})_\(cmn\)_?")
+"""`jiong1` to `xiong5` as English."""
 _FLAG = re.compile(r"\([^()]*\)")
 _STRESS = re.compile("[ˈˌ]")
 
 
-class Mandarin:
-    """Turns Chinese text into phonemes; holds a copy of espeak-ng, so one text at a time."""
+class Mandarin(Reader):
+    """Reads Chinese texts; as a `Reader` does, one at a time."""
 
-    def __init__(self, voice: str, *, stress: bool, punctuation: bool) -> None:
-        from phonemizer.backend.espeak.api import EspeakAPI
-        from phonemizer.punctuation import Punctuation
-
-        self._espeak = EspeakAPI(*espeak.locate())
-        self._espeak.set_voice_by_name(voice.encode())
-        self._marks = Punctuation()
-        self._stress, self._punctuation = stress, punctuation
-
-    def phonemize(self, text: str) -> str:
-        """Returns the IPA of a text; punctuation is set aside and put back as phonemizer does it."""
-        from phonemizer.separator import default_separator
-
-        if self._punctuation:
-            parts, marks = self._marks.preserve([text])
-            spoken = [self._speak(part).strip() for part in parts]
-            phonemes = " ".join(self._marks.restore(spoken, marks, default_separator, strip=True))
-        else:
-            phonemes = self._speak(self._marks.remove(text))
+    def speak(self, part: str) -> str:
+        """Returns the IPA of what stands between two marks, with tone letters."""
+        part = _DECIMAL.sub(" ", _UNKNOWN.sub(_SOME_UNKNOWN, numbered(part)))
+        phonemes = self._toned(part) or " ".join(map(self._speak_run, filter(str.strip, _CHINESE.split(part))))
         return phonemes if self._stress else _STRESS.sub("", phonemes)
 
-    def _speak(self, text: str) -> str:
-        tones, sounds = _TONE_IN_MNEMONICS.findall(self._read(text, _MNEMONICS)), self._read(text, _IPA)
-        if len(tones) != len(_TONE_IN_IPA.findall(sounds)):
-            # Letters of other scripts are named in their own languages, whose digits aren't Mandarin's.
-            runs = [run for run in _CHINESE.split(text) if run.strip()]
-            if len(runs) > 1:
-                return " ".join(map(self._speak, runs))
-            tones = []
-        letters = map(_TONES.get, tones)
-        toned = _TONE_IN_IPA.sub(lambda _: next(letters, None) or "", sounds)
-        return _FLAG.sub("", _SOUND.sub(lambda sound: _SOUNDS[sound[0]], toned)).replace("_", "")
+    def _speak_run(self, run: str) -> str:
+        """Returns the IPA of letters that are all Chinese, or none of them."""
+        if not _CHINESE.match(run):
+            return " ".join(
+                self._toned(word) or self._toneless(word) for word in _IONG_PINYIN.split(run) if word.strip()
+            )
+        if self._misread(run):
+            return " ".join(self._toned(part) or self._toneless(part) for part in self._parts(run))
+        return self._toned(run) or self._toneless(run)
 
-    def _read(self, text: str, mode: int) -> str:
-        pointer = ctypes.pointer(ctypes.c_char_p(text.encode()))
-        clauses = []
-        while pointer.contents.value is not None:
-            clause = self._espeak.text_to_phonemes(pointer, _UTF8, mode)
-            clauses.append((clause or b"").decode())
-        return " ".join(clauses)
+    def _toned(self, text: str) -> str:
+        """Returns the IPA of a text; "" where it can't be read in one."""
+        sounds = self._clauses(text, _IPA)
+        if iong := _IONG.fullmatch(sounds):
+            return f"{_INITIALS[iong[1]]}jˈʊŋ{_DIGITS[iong[2]]}"
+        tones = _TONE_IN_MNEMONICS.findall(self._clauses(text, _MNEMONICS))
+        # Letters of other scripts are named in their own languages, whose digits aren't Mandarin's.
+        if len(tones) != len(_TONE_IN_IPA.findall(sounds)):
+            return ""
+        if _ENGLISH in sounds and (any(map(self._misread, _CHINESE.findall(text))) or _IONG_PINYIN.search(text)):
+            return ""
+        letters = map(_TONES.__getitem__, tones)
+        return _plain(_TONE_IN_IPA.sub(lambda _: next(letters), sounds))
+
+    def _toneless(self, text: str) -> str:
+        return _plain(_TONE_IN_IPA.sub("", self._clauses(text, _IPA)))
+
+    def _misread(self, run: str) -> bool:
+        """Whether Chinese letters are taken for English."""
+        return _ENGLISH in self._clauses(run, _IPA)
+
+    def _parts(self, run: str) -> list[str]:
+        """Returns Chinese letters in parts that can be read: 儿 alone, other words whole as far as possible."""
+        parts = [""]
+        for letter in run.replace("兒", "儿"):
+            if letter == "儿" or self._misread(letter):
+                parts += [letter, ""]
+            else:
+                parts[-1] += letter
+        return [
+            piece for part in parts for piece in (part if len(part) > 1 and self._misread(part) else [part]) if piece
+        ]
+
+
+def _plain(sounds: str) -> str:
+    return _FLAG.sub("", _SOUND.sub(lambda sound: _SOUNDS[sound[0]], sounds)).replace("_", "")

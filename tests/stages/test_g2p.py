@@ -20,10 +20,11 @@ from stages import espeak
 from stages.base import Context, Reject
 from stages.duplicates import DUPLICATES, write_duplicates
 from stages.errors import MissingInputError, TextError
-from stages.g2p import G2p, G2pConfig, phonemize
+from stages.g2p import G2p, G2pConfig, phonemize, prepared
 from stages.kana import to_kana
 from stages.languages import LANGUAGES
 from stages.manifest import write_lines
+from stages.pinyin import numbered
 from stages.records import Measures, Utterance
 from stages.voices import READINGS
 
@@ -130,9 +131,74 @@ def test_japanese_particles_are_written_as_they_are_spoken() -> None:
         to_kana("私は学校へ行きました。今日は、母のははです。")
         == "わたしわ がっこうえ いきました。きょうわ、ははのははです。"
     )
+    assert (
+        to_kana("田中さんは、東京への道と鎌倉へ行くのは") == "たなかさんわ、とうきょうえの みちと かまくらえ いくのわ"
+    )
     assert to_kana("ｺﾝﾋﾟｭｰﾀを3台、Apple社では") == "こんぴゅーたを 3 だい、Apple しゃでわ"
     for text, reading in READINGS.items():
         assert to_kana(text).replace(" ", "") == reading.replace(" ", "")
+
+
+def test_a_kanji_without_a_reading_takes_nothing_else_away() -> None:
+    assert to_kana("𠮷野家の髙橋さん") == "よしのやの たかはしさん"
+    assert to_kana("さん彁です") == "さんです"
+    assert to_kana("彁") == ""
+    assert phonemize(["葛\U000e0100城"], "ja") == phonemize(["葛城"], "ja")
+    assert phonemize(["𠮷"], "zh") == phonemize(["呣"], "zh"), "one unknown letter, not its number letter by letter"
+
+
+def test_latin_words_in_japanese_are_words() -> None:
+    [mixed] = phonemize(["私はPythonが大好きです。Let us go. NHK！「はい」OK。"], "ja")
+    for words, mark in (("Python", ""), ("Let us go", "."), ("NHK", "!"), ("OK", ".")):
+        assert f" {phonemize([words], 'en')[0]}{mark}" in mixed
+    [bare] = phonemize(["Tシャツ。OK。"], "ja", stress=False, punctuation=False)
+    assert bare.split() == ["tiː", "ɕätsɯᵝ", "oʊkeɪ"]
+
+
+def test_spaces_follow_the_marks_that_are_written_without() -> None:
+    spoken = [prepared(text, "ja") for text in ("2、3。Aは", "１，０００、10：30、5.5：A", "（A）B")]
+    assert spoken == ["2, 3. A わ", "1,000, 10:30, 5.5: A", "(A) B"]
+
+
+@pytest.mark.parametrize(
+    ("text", "phonemes"),
+    [
+        ("你去哪儿？", "nˈi˨˩˦ tɕʰˈy˥˩ nˈɑ˨˩˦ ˈər˧˥?"),
+        ("一会儿", "ji˧˥χˈuei˥˩ ˈər˧˥"),
+        ("女孩儿", "nˈy˨˩˦ χˈai˧˥ ˈər˧˥"),
+        ("儿子在那儿", "ˈər˧˥ tsˈi̪˩ tsˈai˥˩ nˈɑ˥˩ ˈər˧˥"),
+        ("哪兒", "nˈɑ˨˩˦ ˈər˧˥"),
+        ("大熊猫，OK", "tˈɑ˥˩ ɕjˈʊŋ˧˥ mˈɑu˥, ˌəʊkˈeɪ"),
+        ("弟兄", "tˈi˥˩ ɕjˈʊŋ˥"),
+        ("贫穷窘", "pʰˈi˧˥n tɕʰjˈʊŋ˧˥ tɕjˈʊŋ˨˩˦"),
+        ("我说hǎo", "wˈo˨˩˦ ʂwˈo˥ χˈɑu˨˩˦"),
+        ("价格是3.5元。", "tɕˈiɑ˥˩ kˈɤ˧˥ ʂˈɨ˥˩ sa˥n tˈiɛ˧˥n wu˨˩˦ jˈyæ˧˥n."),
+    ],
+)
+def test_mandarin_is_never_read_as_english(text: str, phonemes: str) -> None:
+    assert phonemize([text], "zh") == [phonemes]
+
+
+def test_common_chinese_words_have_a_tone_in_each_syllable() -> None:
+    words = "这儿 那儿 在哪儿 玩儿 一点儿 有点儿 一块儿 花儿 画儿 歌儿 事儿 今儿 聊天儿 小孩儿 面条儿 鸟儿"
+    words += " 门儿 味儿 好好儿 哥们儿 一點兒 兄弟 凶手 胸口 英雄 汹涌 琼浆 苍穹 炯炯 囧 迥异"
+    for word in words.split():
+        [phonemes] = phonemize([word], "zh")
+        assert len(re.findall("[˥˧˨˩]+", phonemes)) == len(word), (word, phonemes)
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("Nǐ hǎo", "ni3 hao3"),
+        ("xī'ān xiān fāngàn", "xi1an1 xian1 fan1gan4"),
+        ("nǎrlǐ, lǜsè; nǚ’ér", "na3er2li3, lv4se4; nv3er2"),
+        ("māma de xióngmāo", "ma1ma5 de xiong2mao1"),
+        ("café Pokémon naïve", "café Pokémon naïve"),
+    ],
+)
+def test_pinyin_gets_the_numbers_of_its_tones(typed: str, read: str) -> None:
+    assert numbered(typed) == read
 
 
 def test_foreign_letters_take_no_tone_from_their_neighbours() -> None:
@@ -211,6 +277,19 @@ def test_marks_stay_where_phonemizer_puts_them() -> None:
         "x ,y",
     ]
     assert phonemize(texts, "en") == [joined(backend, text) for text in texts]
+
+
+def test_a_decimal_is_no_mark_although_one_looks_like_it() -> None:
+    """phonemizer 3.4 cuts at the decimal point: `θɹˈiː.`, and drops the rest."""
+    texts = ["It costs $3.50 today.", "1,5 and,so", "Of 2.5, 3.5 and 4.5.", "3.14."]
+    read = phonemize(texts, "en")
+    for text, phonemes in zip(texts, read, strict=True):
+        [[of_number], *_] = [phonemize([number], "en") for number in re.findall(r"\d[.,]\d+", text)]
+        assert of_number in phonemes
+        marks = re.findall(r"[.,](?!\d)", text)
+        assert re.findall("[.,]", phonemes) == marks
+    assert joined(backend_of("en"), texts[0]) != read[0]
+    assert read[0].endswith("tədˈeɪ.")
 
 
 def test_symbols_are_few_enough_to_learn(speech: Path) -> None:
