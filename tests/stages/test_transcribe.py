@@ -349,8 +349,10 @@ def test_bad_items_reject_themselves_only(tmp_path):
     tone(tmp_path / "latin.wav").with_suffix(".txt").write_bytes(b"caf\xe9")
     tone(tmp_path / "number.wav").with_suffix(".txt").write_text("1984")
     tone(tmp_path / "textless.wav")
+    tone(tmp_path / "arabic.wav").with_suffix(".txt").write_text("الطقس جميل اليوم")
     outcomes = run(tmp_path, transcripts="require")
     assert {o.id: getattr(o, "reason", "") for o in outcomes} == {
+        "arabic.wav": "UnusableText",
         "cut.wav": "Truncated",
         "empty.wav": "EmptyFile",
         "gone.wav": "NotThere",
@@ -363,6 +365,8 @@ def test_bad_items_reject_themselves_only(tmp_path):
     }
     assert not any(str(tmp_path) in outcome.message for outcome in outcomes if isinstance(outcome, Reject))
     assert run(tmp_path, scan(tmp_path).recordings[::-1], transcripts="require") == outcomes[::-1]
+    named = run(tmp_path, transcripts="require", languages={"*": "en"})
+    assert {o.id for o in named if isinstance(o, Transcript)} == {"arabic.wav", "good.wav", "number.wav"}
     assert all(Transcript.from_json(o.to_json()) == o for o in outcomes if isinstance(o, Transcript))
 
 
