@@ -38,6 +38,11 @@ class Command:
     def __init__(
         self, err: Path, *arguments: object, before: Callable[[], None] | None = None, **environment: object
     ) -> None:
+        def begin() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell ignores it for what it runs in the background
+            if before:
+                before()
+
         self._err = err
         self._started = time.monotonic()
         with err.open("w") as file:
@@ -47,7 +52,7 @@ class Command:
                 stdout=subprocess.DEVNULL,
                 stderr=file,
                 start_new_session=True,
-                preexec_fn=before,  # noqa: PLW1509 (limits and privileges of the child alone)
+                preexec_fn=begin,  # noqa: PLW1509 (signals, limits and privileges of the child alone)
                 env={**os.environ, "OMP_NUM_THREADS": "1", **{key: str(value) for key, value in environment.items()}},
             )
 
