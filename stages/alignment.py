@@ -5,6 +5,7 @@ holds. What comes near a window's end is left to the next. So memory doesn't gro
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -22,6 +23,16 @@ _WORDS_PER_S = 6
 """More than anybody says."""
 _LETTERS_PER_S = 12
 """The same where each character is a word, as are commas and full stops."""
+_PREAMBLE_S = 60.0
+"""What is said before the text begins is passed over if it isn't longer."""
+_STEP_S = 0.5
+_HEARD_S = 8.0
+_FITTING_S = 5.0
+"""Of `_HEARD_S` so much must fit the first words: then the text begins there, or a little later."""
+_DOUBTFUL_S = 3.0
+"""Words that begin so soon after that may lie where others are said: they are left out."""
+_CHOICE_S = 3.0
+"""So are those until the longest pause in so many seconds more."""
 _CROWDED = 10
 _CROWDED_S = 1.2
 """So many words in so short a time were not said: their text is missing from the recording."""
@@ -79,25 +90,71 @@ def align(wave: Wave, text: str, language: str, aligner: Aligner) -> dict[str, A
     Returns:
         A whisperX-shaped transcript: segments that end at pauses, each with its words; times in seconds. `untold` holds
         the start and the end of each stretch of sound apart from all words: before the first, after the last, or in a
-        long pause.
+        long pause. What is said before the text begins is passed over, and with it the first words of the text.
 
     Raises:
         TextError: if the text doesn't fit what is said.
     """
     words = tokens_of(text, language)
     per_s = _LETTERS_PER_S if language in _UNSPACED else _WORDS_PER_S
-    spans = _place(wave, words, aligner, reach=round(_WINDOW_S * per_s))
+    spans, sure_s = _place_from_start(wave, words, aligner, per_s)
     _check(words, spans)
     found = len(spans)
     spans += [None] * (len(words) - found)
     sounds = list(_sounds(wave, words, spans))
     if found < len(words) and any(sound.next == len(words) and sound.loud_s > _LOST_SOUND_S for sound in sounds):
         raise _misfit(words, found)
+    first = _first_sure(spans, sure_s)
+    if first is None:
+        raise _misfit(words, 0)
     space = "" if language in _UNSPACED else " "
-    segments = [_segment(run, space) for run in _runs(words, spans)]
+    segments = [_segment(run, space) for run in _runs(words[first:], spans[first:])]
     if spans[-1] is None:
         segments[-1]["end"] = len(wave) / SAMPLE_RATE
-    return {"segments": segments, "untold": [sound.span for sound in sounds if not sound.told]}
+    untold = [sound.span for sound in sounds if not sound.told]
+    if first:
+        begin = segments[0]["start"]
+        untold = [(0.0, max(span[1] for span in spans[:first] if span)), *(span for span in untold if span[0] > begin)]
+    return {"segments": segments, "untold": untold}
+
+
+def _first_sure(spans: Sequence[Span | None], sure_s: float) -> int | None:
+    """Returns the first word if it begins no earlier, else that after the longest pause a little later, if any."""
+    placed = [(n, span) for n, span in enumerate(spans) if span]
+    if placed[0][1][0] >= sure_s:
+        return 0
+    pauses = {
+        n: span[0] - before[1] for (_, before), (n, span) in pairwise(placed) if 0 <= span[0] - sure_s < _CHOICE_S
+    }
+    return max(pauses, key=lambda n: pauses[n], default=None)
+
+
+def _place_from_start(
+    wave: Wave, words: Sequence[str], aligner: Aligner, per_s: int
+) -> tuple[list[Span | None], float]:
+    """Returns what `_place` does, and from when on that is sure.
+
+    That is the beginning or, where the text doesn't fit there, a while after it first does.
+    """
+    reach = round(_WINDOW_S * per_s)
+    try:
+        return _place(wave, words, aligner, reach=reach), 0.0
+    except TextError:
+        start = _start(wave, words[: round(_HEARD_S * per_s)], aligner)
+        if not start:
+            raise
+        spans = _place(wave[start:], words, aligner, reach=reach)
+        return [_moved(span, start) for span in spans], start / SAMPLE_RATE + _DOUBTFUL_S
+
+
+def _start(wave: Wave, words: Sequence[str], aligner: Aligner) -> int | None:
+    """Returns the sample from which on the first words fit; None where they do nowhere in the first minute."""
+    heard = round(_HEARD_S * SAMPLE_RATE)
+    for position in range(0, min(round(_PREAMBLE_S * SAMPLE_RATE), len(wave) - heard), round(_STEP_S * SAMPLE_RATE)):
+        found = aligner.prefix(wave[position : position + heard], words, whole=False) or ()
+        if max((span[1] for span in found if span), default=0.0) > _FITTING_S:
+            return position
+    return None
 
 
 def _place(wave: Wave, words: Sequence[str], aligner: Aligner, *, reach: int) -> list[Span | None]:

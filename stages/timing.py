@@ -19,7 +19,7 @@ from stages.whisper import contents_of
 _log = logging.getLogger(__name__)
 
 Times = Literal["auto", "wav2vec2", "pocketsphinx", "none"]
-_VERSION = 2
+_VERSION = 3
 """Raised when the same text and recording would be given other times."""
 INSTALL_SPHINX = "Run `make setup EXTRAS=dev,align`."
 
@@ -123,7 +123,7 @@ def _with_untold(
         return tuple(segments)
     where = ", ".join(f"{start:.1f}-{end:.1f} s" for start, end in untold[:3]) + (", …" if len(untold) > 3 else "")
     seconds = sum(end - start for start, end in untold)
-    _log.warning("`%s`: no word of its text is heard at %s; these %.1f s of sound are left out", name, where, seconds)
+    _log.warning("`%s`: no sure word of its text is heard at %s; these %.1f s are left out", name, where, seconds)
     rate = audio.sample_rate
     extra = [Segment(round(start * rate), min(round(end * rate), audio.samples), "", "") for start, end in untold]
     return tuple(sorted([*segments, *extra], key=lambda segment: (segment.start_samples, segment.end_samples)))
