@@ -29,7 +29,7 @@ there (as goodness of pronunciation: Witt and Young 2000, https://doi.org/10.101
 
 The lowest in texts that fit: -2.9 in 111 single clips of read English, -2.4 in the nine recordings that
 `pipeline.bench_alignment` joins of 102 of them; with the text of a clip or more left out at the beginning or in between
-it was -3.8 or less in each of 61 recordings. Of 18 texts that lack single words, no misfit is found where one is
+it was -3.8 or less in each of 45 recordings. Of 18 texts that lack single words, no misfit is found where one is
 missing, 1 with two, 8 with three. Of ten with noise 15 dB under the speech, two seem not to fit; at 5 dB most.
 """
 _BEAMS = {"beam": 1e-80, "pbeam": 1e-80, "wbeam": 1e-60}
