@@ -67,6 +67,7 @@ def _set_logging(*, verbose: bool) -> None:
     handler = logging.StreamHandler()
     if not verbose:
         handler.addFilter(_is_for_users)
+        handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
 
 
