@@ -18,7 +18,7 @@ from pipeline.schedulers import cores
 from stages import audio
 from stages.codecs import load_codec
 from stages.features import FEATURES, Source, codes_vector, read_model
-from stages.nearest import augmented, nearest
+from stages.nearest import nearest
 from stages.records import Wave
 from stages.resemblyzer import SAMPLE_RATE
 from stages.similar import SimilarConfig
@@ -82,9 +82,7 @@ def _best(speakers: Sequence[str]) -> float:
 
 def _precision(vectors_ND: Floats, speakers: Sequence[str], *, augment: int = 0) -> float:
     ids = [f"{n:06d}" for n in range(len(speakers))]
-    if augment:
-        vectors_ND = augmented(vectors_ND, *nearest(vectors_ND, ids, top_k=augment))
-    found_NK, _ = nearest(vectors_ND, ids, top_k=_NEAREST)
+    found_NK, _ = nearest(vectors_ND, ids, top_k=_NEAREST, augment=augment)
     return float(np.mean([speakers[n] == speakers[query] for query, row in enumerate(found_NK) for n in row]))
 
 

@@ -127,6 +127,7 @@ def nearest(
     apart: Sequence[str] | None = None,
     approximate_above: int | None = None,
     device: str = "cpu",
+    augment: int = 0,
 ) -> tuple[Int64s, Floats]:
     """Finds each row's nearest rows by cosine, ties in the order of the ids.
 
@@ -138,6 +139,7 @@ def nearest(
         apart: A key a row: rows of the same key are never neighbours. None for no such rule.
         approximate_above: Rows of a scope above which its search is approximate, its recall logged; None: exact always.
         device: `cpu`, all of its cores, or `cuda[:N]`; the result is the same.
+        augment: Nearest rows that each takes up first: see `augmented`. That is a search of its own.
 
     Returns:
         Row numbers `[N, top_k]`, -1 where there are fewer, and the cosines `[N, top_k]`, NaN there.
@@ -145,6 +147,17 @@ def nearest(
     Raises:
         UsageError: if a search is to be approximate, and faiss isn't installed.
     """
+    if augment:
+        near_NK, scores_NK = nearest(
+            vectors_ND,
+            ids,
+            top_k=augment,
+            scopes=scopes,
+            apart=apart,
+            approximate_above=approximate_above,
+            device=device,
+        )
+        vectors_ND = augmented(vectors_ND, near_NK, scores_NK)
     rows, found = _Rows(vectors_ND, ids, scopes, apart), _Found(len(ids), top_k)
     on_gpu = device.startswith("cuda")
     scan = _gpu_scan(rows, top_k, device) if on_gpu else partial(_scan, rows, top_k)

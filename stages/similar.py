@@ -6,7 +6,7 @@ The features are the rows of the table in `stages.features`; the search is that 
 import importlib.util
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -21,7 +21,7 @@ from stages.disk import atomic
 from stages.errors import ValleError
 from stages.features import FEATURES, Floats, Kind, Source
 from stages.manifest import METADATA, part_paths, read_lines, write_lines
-from stages.nearest import NO_FAISS, augmented, nearest
+from stages.nearest import NO_FAISS, nearest
 from stages.records import Encoded, Record, speaker_key
 from stages.resemblyzer import SAMPLE_RATE
 from stages.store import NEIGHBOURS, Store, open_store, rows_digest
@@ -195,18 +195,16 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
             return neighbours_NK, scores_NK
         row_of = {uid: row for row, uid in enumerate(store.ids)}
         rows_M = np.array([row_of[f.id] for f in features])
-        search = partial(
-            nearest,
-            ids=[f.id for f in features],
+        found_MK, found_scores_MK = nearest(
+            self._kind.prepare(np.stack([f.vector_D for f in features])),
+            [f.id for f in features],
+            top_k=config.top_k,
             scopes=[f.speaker for f in features] if config.scope == "speaker" else None,
             apart=None if config.same_recording else [f.recording for f in features],
             approximate_above=config.approximate_above,
             device=self._device_here(),
+            augment=config.augment,
         )
-        vectors_MD = self._kind.prepare(np.stack([f.vector_D for f in features]))
-        if config.augment:
-            vectors_MD = augmented(vectors_MD, *search(vectors_MD, top_k=config.augment))
-        found_MK, found_scores_MK = search(vectors_MD, top_k=config.top_k)
         neighbours_NK[rows_M] = np.where(found_MK >= 0, rows_M[found_MK], -1)
         scores_NK[rows_M] = found_scores_MK
         return neighbours_NK, scores_NK
