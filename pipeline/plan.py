@@ -6,9 +6,9 @@ checksums that the receipt names. Times, names, worker counts and batch sizes pl
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pipeline.config import stage_class
@@ -77,18 +77,18 @@ class Sealed:
         return cls(receipt.digest, aside, receipt.outputs, receipt.audio_s)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StagePlan:
-    """What a stage has to do."""
+    """What a stage has to do; running it changes nothing here."""
 
     stage: Stage[Any, Any, Any]
     last_recording: str | None
     kept: Tally
-    """The counts of what is done."""
-    todo: list[Todo] = field(default_factory=list)
-    sealed: dict[str, Sealed] = field(default_factory=dict)
-    """The shards that are made; the runner adds those that it makes."""
-    given: int = 0
+    """The counts of what is done: to be copied before more is counted in."""
+    todo: tuple[Todo, ...]
+    sealed: Mapping[str, Sealed]
+    """The shards that are made."""
+    given: int
     """Items to be taken in all."""
 
     @property
@@ -101,18 +101,13 @@ class StagePlan:
         """How many shards are to do for which reason."""
         return Counter(todo.why for todo in self.todo)
 
-    @cached_property
-    def _config(self) -> str:
-        config: str = self.stage.config.model_dump_json()
-        return config
-
     def jobs(self, run: str, retry: Sequence[str] = ()) -> Iterator[ShardJob]:
         """Yields the work, a job a shard, made as it is asked for."""
-        revision = self.stage.revision()
+        config, revision = self.stage.config.model_dump_json(), self.stage.revision()
         for todo in self.todo:
             yield ShardJob(
                 stage=self.stage.name,
-                config=self._config,
+                config=config,
                 context=self.stage.context,
                 shard=todo.shard,
                 fingerprint=todo.fingerprint,
@@ -153,7 +148,7 @@ def plan_stage(
     parameters = digest_of([LAYOUT, stage.name, stage.version, stage.parameters(), last_recording])
     present = set(list_shards(folder))
     totals = {_place(name)[1] for name in present}
-    plan = StagePlan(stage, last_recording, Tally(stage.name))
+    kept, sealed, todo = Tally(stage.name), dict[str, Sealed](), list[Todo]()
     upstream = before or {
         receipt.shard: Sealed.of(receipt) for receipt in input_receipts(stage.needs, dataset, cache, sure=sure)
     }
@@ -164,12 +159,13 @@ def plan_stage(
         if receipt and not why and _to_retry(receipt, retry):
             why = RETRY
         if receipt and not why:
-            plan.sealed[shard] = Sealed.of(receipt)
-            plan.kept.add([receipt])
+            sealed[shard] = Sealed.of(receipt)
+            kept.add([receipt])
             continue
         previous = tuple(_overlapping(shard, present, totals))
-        plan.todo.append(Todo(shard, why, fingerprint, taken.digest, previous, taken.outputs, taken.audio_s))
-    return replace(plan, given=sum(taken.outputs for taken in upstream.values()))
+        todo.append(Todo(shard, why, fingerprint, taken.digest, previous, taken.outputs, taken.audio_s))
+    given = sum(taken.outputs for taken in upstream.values())
+    return StagePlan(stage, last_recording, kept, tuple(todo), MappingProxyType(sealed), given)
 
 
 MISSING, DAMAGED, CHANGED, RETRY = "missing", "damaged", "inputs or parameters changed", "to be retried"

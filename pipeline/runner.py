@@ -6,8 +6,10 @@ what is done is what has a receipt.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pipeline.cluster import Cluster, WorkerDiedError
@@ -128,41 +130,46 @@ def run_stages(run: Run, names: Sequence[str], plans: Plans) -> list[Tally]:
     for index, name in enumerate(names):
         started = time.monotonic()
         sure = run.sure(names[:index])
-        plans[name] = plan = plans[name] or run.plan(name, sure=sure, before=plans)
-        tally = run_stage(run, plan, sure)
+        plan = plans[name] or run.plan(name, sure=sure, before=plans)
+        tally, plans[name] = run_stage(run, plan, sure)
         tally.seconds = time.monotonic() - started
         run.reporter.done(tally)
         tallies.append(tally)
     return tallies
 
 
-def run_stage(run: Run, plan: StagePlan, sure: Sequence[str]) -> Tally:
-    """Runs a stage to its end; arguments, result and errors as in `run_stages`.
+def run_stage(run: Run, plan: StagePlan, sure: Sequence[str]) -> tuple[Tally, StagePlan]:
+    """Runs a stage to its end; errors as in `run_stages`.
 
     Args:
         run: What the stages share.
         plan: What the stage has to do.
         sure: The stages that have just been found up to date.
+
+    Returns:
+        The stage's tally, and the plan as it is now, with nothing left to do.
     """
     folder = run.dataset.stage(plan.stage.name)
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)
-    tally = plan.kept
+    tally = deepcopy(plan.kept)
     tally.shards_made, tally.shards_kept = len(plan.todo), len(plan.sealed)
+    sealed = dict(plan.sealed)
     if plan.todo:
         _withdraw(folder)
-        _make(run, plan, tally, folder)
+        sealed |= _make(run, plan, tally, folder)
     for shard in set(list_shards(folder)) - set(plan.shards):
         remove_shard(folder, shard)
     sweep(folder, parts=True)
     _check_conservation(plan, tally)
-    tally.finished = _finish(run, plan, folder, tally, sure)
-    return tally
+    done = replace(plan, kept=deepcopy(tally), todo=(), sealed=MappingProxyType(sealed))
+    tally.finished = _finish(run, done, folder, tally, sure)
+    return tally, done
 
 
-def _make(run: Run, plan: StagePlan, tally: Tally, folder: Path) -> None:
-    """Has the shards made that are to be made, and counts them in."""
-    stage = plan.stage
+def _make(run: Run, plan: StagePlan, tally: Tally, folder: Path) -> dict[str, Sealed]:
+    """Has the shards made that are to be made, counts them in, and returns what others need to know of them."""
+    stage, made = plan.stage, dict[str, Sealed]()
     deaths = _Deaths(run.reporter)
     run.reporter.begin(stage.name, plan, run.cluster)
     began = time.monotonic()
@@ -170,7 +177,7 @@ def _make(run: Run, plan: StagePlan, tally: Tally, folder: Path) -> None:
         for receipt in run.cluster.run(run_shard, plan.jobs(run.token, run.retry), deaths.again, gpu=stage.on_gpu):
             deaths.in_a_row = 0
             tally.add([receipt])
-            plan.sealed[receipt.shard] = Sealed.of(receipt)
+            made[receipt.shard] = Sealed.of(receipt)
             run.cache.learn(sealed_files(folder, receipt))
             run.reporter.advance(receipt)
         Estimate(run.dataset.folder).learn(plan, time.monotonic() - began)
@@ -180,6 +187,7 @@ def _make(run: Run, plan: StagePlan, tally: Tally, folder: Path) -> None:
     finally:
         run.reporter.end()
         run.cache.save()
+    return made
 
 
 def _check_conservation(plan: StagePlan, tally: Tally) -> None:
