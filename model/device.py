@@ -10,6 +10,7 @@ from model.attention import AMPERE
 from model.config import Precision, TrainConfig
 from model.strategy import make_strategy, under_torchrun
 from stages.errors import UsageError
+from stages.machine import parse_device
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -73,11 +74,7 @@ def resolve_device(name: str) -> torch.device:
     available = torch.cuda.device_count()
     if name == "auto":
         return torch.device("cuda" if available else "cpu")
-    kind, _, index = name.partition(":")
-    if kind == "cpu" and not index:
-        return torch.device("cpu")
-    if kind != "cuda" or (index and not index.isdigit()):
-        raise UsageError(f"`device` must be auto, cpu, cuda or cuda:N, but is {name!r}.")
-    if int(index or 0) >= available:
+    found = parse_device(name, option="device")
+    if found.kind == "cuda" and (found.index or 0) >= available:
         raise UsageError(f"`device` is {name!r}, but {available} CUDA devices are here. Use `--device cpu`.")
     return torch.device(name)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from model.judges import Vector, similarity
 from stages.records import Wave
+from stages.whitening import Matrix, whitening
 
 SAMPLE_RATE = 8000
 """Hz, of what the judge hears: the rate of the Free Spoken Digit Dataset."""
@@ -79,12 +80,10 @@ class VoiceJudge:
 
     A speaker's vectors differ by what is said: the directions in which they do count for less.
 
-    Source: within-class covariance normalisation (Hatch, Kajarekar, Stolcke, "Within-class covariance normalization for
-    SVM-based speaker recognition", Interspeech 2006), each speaker a class. The covariance is drawn towards a multiple
-    of the unit matrix by D / (D + N), as few vectors don't tell it.
+    Each speaker is a class of `stages.whitening`.
     """
 
-    def __init__(self, to_white_DD: Vector, means: dict[str, Vector]) -> None:
+    def __init__(self, to_white_DD: Matrix, means: dict[str, Vector]) -> None:
         self._to_white_DD = to_white_DD
         self._means = means
 
@@ -93,10 +92,7 @@ class VoiceJudge:
         """Learns from each speaker's vectors, `[D]` of length 1; two or more of each."""
         classes = {speaker: np.stack(found).astype(np.float64) for speaker, found in vectors.items()}
         within_DD = np.mean([np.cov(found_ND.T) for found_ND in classes.values()], axis=0)
-        width, count = len(within_DD), sum(map(len, classes.values()))
-        drawn, level = width / (width + count), np.trace(within_DD) / width or 1.0
-        within_DD = (1 - drawn) * within_DD + drawn * level * np.eye(width)
-        to_white_DD = np.linalg.inv(np.linalg.cholesky(within_DD)).T
+        to_white_DD = whitening(within_DD, sum(map(len, classes.values())))
         means = {speaker: found_ND.mean(axis=0) @ to_white_DD for speaker, found_ND in classes.items()}
         return cls(to_white_DD, {speaker: mean_D / np.linalg.norm(mean_D) for speaker, mean_D in means.items()})
 

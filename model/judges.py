@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from stages.dnsmos import Dnsmos
 from stages.errors import WeightsError
+from stages.machine import parse_device
 from stages.records import Wave
 from stages.resemblyzer import Resemblyzer
+from stages.whisper import find_model
 
 if TYPE_CHECKING:
     import torch
@@ -92,43 +94,26 @@ class Whisper:
     The published numbers are made with `large-v3` (Chinese ones with Paraformer, which isn't here).
     """
 
-    _FILES = ("config.json", "model.bin", "tokenizer.json")
-
     def __init__(self, model: str, device: str = "cpu") -> None:
         """Loads a folder in CTranslate2's format, or a name such as `large-v3` that is in the Hugging Face cache.
 
         Raises:
             WeightsError: if it isn't there, or can't be loaded.
         """
-        folder = Path(model).expanduser()
-        if not folder.is_dir():
-            folder = self._cached(model)
-        if missing := [name for name in self._FILES if not (folder / name).is_file()]:
-            raise WeightsError(
-                f"`--asr` must be a folder in CTranslate2's format, but `{folder}` lacks {', '.join(missing)}."
-                " Convert it: `ct2-transformers-converter --copy_files tokenizer.json preprocessor_config.json`."
-            )
+        repository = model if "/" in model else f"Systran/faster-whisper-{model}"
+        way_out = (
+            f"Fetch it where there is a network (`hf download {repository}`) and give its folder, or leave error rates"
+            " out: `--asr none`."
+        )
+        folder = find_model(model, download=False, option="--asr", way_out=way_out)
         from faster_whisper import WhisperModel
 
-        kind, _, index = device.partition(":")
+        where = parse_device(device)
         try:
-            self._model = WhisperModel(str(folder), kind, device_index=int(index or 0), local_files_only=True)
+            self._model = WhisperModel(str(folder), where.kind, device_index=where.index or 0, local_files_only=True)
         except (RuntimeError, ValueError) as error:
             raise WeightsError(f"`--asr` can't be loaded from `{folder}` on `{device}`: {error}") from error
         self.name = f"faster-whisper {model}"
-
-    @staticmethod
-    def _cached(model: str) -> Path:
-        from faster_whisper.utils import download_model
-
-        try:
-            return Path(download_model(model, local_files_only=True))
-        except (OSError, ValueError) as error:
-            raise WeightsError(
-                "`--asr` must be a folder in CTranslate2's format or a whisper in the Hugging Face cache, but"
-                f" `{model}` is neither. Fetch it where there is a network (`hf download"
-                f" Systran/faster-whisper-{model}`) and give its folder, or leave error rates out: `--asr none`."
-            ) from error
 
     def hear(self, wave: Wave, language: str) -> str:
         """Returns what is said."""

@@ -29,11 +29,12 @@ from pipeline.lock import hold
 from pipeline.recordings import find_recordings
 from pipeline.report import Reporter
 from pipeline.runner import Run, plan_all, run_stages
-from pipeline.schedulers import cores, parse_scheduler
+from pipeline.schedulers import parse_scheduler
 from pipeline.tally import Tally
 from stages.config import load_config
 from stages.encode import Encode
 from stages.g2p import G2p
+from stages.machine import cores
 from stages.records import Encoded, Recording, Segment, Transcript, Utterance
 from stages.scan import walk
 from stages.similar import Feature, Similar

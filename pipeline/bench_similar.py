@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.bench_figures import Bench, Figure
-from pipeline.schedulers import cores
 from stages import audio
 from stages.codecs import load_codec
 from stages.features import FEATURES, Source, codes_vector, read_model
+from stages.machine import cores
 from stages.nearest import nearest
 from stages.records import Wave
 from stages.resemblyzer import SAMPLE_RATE

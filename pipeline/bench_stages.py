@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pipeline import bench_alignment, bench_encode, bench_g2p, bench_similar, bench_slice, bench_store
 from pipeline.bench_figures import Bench, Figure
-from pipeline.schedulers import cores
+from stages.machine import cores
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ from pipeline.doctor_checks import (
     Status,
     probe,
 )
-from pipeline.schedulers import cores
 from stages import espeak
 from stages.errors import ExitCode, ValleError
+from stages.machine import cores
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

@@ -6,8 +6,9 @@ import tempfile
 from pathlib import Path
 
 from pipeline.doctor_checks import GIB, Check, Status, gib, reason
-from pipeline.schedulers import Scheduler, cores, parse_scheduler, survey
+from pipeline.schedulers import Scheduler, parse_scheduler, survey
 from stages.errors import ValleError
+from stages.machine import cores, parse_device
 
 _LEAST_DISK = GIB // 4
 """Bytes free under which even a small dataset fails."""
@@ -44,20 +45,20 @@ def cuda(device: str) -> list[Check]:
     Args:
         device: What is to be computed on: `cpu`, `cuda` or `cuda:N`.
     """
-    wanted = device.startswith("cuda")
+    wanted = parse_device(device)
+    on_gpu = wanted.kind == "cuda"
     try:
         import torch
 
         found = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
-        mend = "Run `make setup`" + (", or compute with `--device cpu`." if wanted else ".")
+        mend = "Run `make setup`" + (", or compute with `--device cpu`." if on_gpu else ".")
         return [Check("cuda", "devices", "problem", f"torch can't say: {reason(error)}", mend)]
     rows = [
         Check(f"cuda:{index}", "devices", "ok", f"{one.name}, {gib(one.total_memory)}")
         for index, one in enumerate(found)
     ]
-    number = int(device.partition(":")[2] or 0)
-    if wanted and number >= len(found):
+    if on_gpu and (wanted.index or 0) >= len(found):
         hint = f"Compute with `--device cpu`, or install a CUDA build of torch (this is {torch.__version__})."
         rows.append(Check(device, "devices", "problem", f"not among the {len(found)} that torch sees", hint))
     elif not found:

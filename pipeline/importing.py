@@ -24,7 +24,6 @@ from pipeline.plan import ShardJob, plan_stage
 from pipeline.recordings import find_recordings
 from pipeline.report import Reporter
 from pipeline.runner import Run, run_stages
-from pipeline.schedulers import cores
 from pipeline.session import prepare
 from pipeline.shard import make_shard
 from stages.base import Context, Filtered, Reject, Stage, guarded
@@ -33,6 +32,7 @@ from stages.encode import Encode, EncodeConfig
 from stages.errors import ExitCode, StoppedError, TextError, UsageError
 from stages.g2p import G2p
 from stages.languages import detect, normalise_code
+from stages.machine import cores
 from stages.manifest import CodeRows, Receipt
 from stages.pickled import Artefact, read_artefact
 from stages.records import Codes, Encoded, Recording, Utterance, id_of

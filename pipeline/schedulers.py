@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipeline.slurm import SlurmConfig, slurm_cluster, submit
 from stages.config import load_config
 from stages.errors import MachineError, UsageError
+from stages.machine import cores, on_gpu, parse_device
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -53,7 +54,7 @@ class Scheduler:
     @property
     def on_gpu(self) -> bool:
         """Whether the device is a GPU."""
-        return self.device != "cpu"
+        return on_gpu(self.device)
 
     @property
     def worker_device(self) -> str:
@@ -84,7 +85,7 @@ def parse_scheduler(text: str, *, jobs: int | None, device: str) -> Scheduler:
         case "sync" | "local":
             return Scheduler(text, "", jobs, device)
         case "cuda":
-            if device == "cpu":
+            if not on_gpu(device):
                 raise UsageError(
                     "`--scheduler cuda` computes on GPUs, but the device is `cpu`."
                     " Give `--device cuda`, or `--scheduler local` to compute without."
@@ -118,7 +119,7 @@ def _parse_slurm(path: str, jobs: int | None, device: str) -> Scheduler:
             f"`--device {device}` needs jobs with a GPU, but `gpus` is 0 ({path})."
             " Set it to at least 1, or give `--device cpu`."
         )
-    if device not in {"cpu", "cuda"}:
+    if parse_device(device).index is not None:
         raise UsageError(f"On Slurm the job decides which GPU it has, but `--device` is `{device}`. Give `cuda`.")
     return scheduler
 
@@ -233,8 +234,8 @@ def cuda_options(scheduler: Scheduler, visible: list[str]) -> dict[str, Any]:
     Raises:
         UsageError: if there is no such GPU.
     """
-    _, named, number = scheduler.device.partition(":")
-    chosen = visible[int(number) :][:1] if named else visible[: scheduler.jobs]
+    index = parse_device(scheduler.device).index
+    chosen = visible[: scheduler.jobs] if index is None else visible[index : index + 1]
     if not chosen:
         raise UsageError(
             f"`--scheduler cuda --device {scheduler.device}` needs a GPU that PyTorch sees, but it sees"
@@ -366,8 +367,3 @@ def gpu_problem(client: "Client", scheduler: Scheduler) -> str:
         f"`--device {scheduler.device}` needs a worker that offers a GPU, but none of the {len(workers)} of"
         f" `{scheduler.option}` does. Start workers with `{_worker_command(scheduler)}`, or give `--device cpu`."
     )
-
-
-def cores() -> int:
-    """Returns how many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -35,13 +35,14 @@ from pipeline.preflight import PreflightError, check, check_stages
 from pipeline.recordings import find_recordings, nth_recording
 from pipeline.report import Reporter
 from pipeline.runner import Run, plan_all, read_status, run_stages, sweep
-from pipeline.schedulers import Scheduler, cores, parse_scheduler
+from pipeline.schedulers import Scheduler, parse_scheduler
 from pipeline.tally import Tally, exit_code
 from pipeline.validate import validate as check_artefacts
 from stages import weights
 from stages.base import Context
 from stages.config import load_config
 from stages.errors import ExitCode, StoppedError, UsageError, ValleError
+from stages.machine import cores, parse_device
 from stages.manifest import list_shards
 from stages.scan import check_folder, walk
 
@@ -312,11 +313,9 @@ def device_of(name: str) -> str:
     """Returns the device to compute on; `auto` takes a GPU where there is one.
 
     Raises:
-        UsageError: if there is no such device.
+        UsageError: if it names no device.
     """
     if name == "auto":
         return "cuda" if shutil.which("nvidia-smi") else "cpu"
-    kind, _, number = name.partition(":")
-    if kind not in {"cpu", "cuda"} or (number and not number.isdigit()):
-        raise UsageError(f"`--device` must be auto, cpu, cuda or cuda:N, but is `{name}`.")
+    parse_device(name, option="--device")
     return name

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from stages.config import StageConfig
 from stages.errors import AudioError, MachineError, TextError, ValleError
+from stages.machine import on_gpu
 from stages.manifest import Format
 from stages.records import Record, Utterance, path_of
 
@@ -118,7 +119,7 @@ class Stage(Generic[Conf, In, Out]):
     @property
     def on_gpu(self) -> bool:
         """Whether `process` computes on a GPU: it then runs only on a worker that has one."""
-        return self.computes and self.context.device.startswith("cuda")
+        return self.computes and on_gpu(self.context.device)
 
     def wanted(self) -> bool:
         """Returns whether the configuration asks for it."""

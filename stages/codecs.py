@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from stages.codec import Codec, identity_of
 from stages.errors import UsageError
+from stages.machine import on_gpu
 from stages.network_codec import Batch, NetworkCodec, Precision, causal_batches, equal_batches
 from stages.records import CodecIdentity
 from stages.weights import (
@@ -260,9 +261,5 @@ def _row(name: str) -> _Row:
 def _check_device(device: str) -> None:
     import torch
 
-    try:
-        kind = torch.device(device).type
-    except RuntimeError as error:
-        raise UsageError(f"`{device}` must be a device: `cpu`, `cuda` or `cuda:N`.") from error
-    if kind == "cuda" and not torch.cuda.is_available():
+    if on_gpu(device) and not torch.cuda.is_available():
         raise UsageError(f"`{device}` needs a CUDA device and a CUDA build of torch, but there is none. Use `cpu`.")

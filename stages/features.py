@@ -20,6 +20,7 @@ from stages.errors import ArtefactError, MissingInputError, UsageError
 from stages.manifest import EMBEDDINGS, file_digest, read_codec
 from stages.records import CodecIdentity, Wave
 from stages.resemblyzer import SAMPLE_RATE, Resemblyzer, find_weights
+from stages.whitening import whitening
 
 Floats = npt.NDArray[np.float32]
 
@@ -209,9 +210,7 @@ def whitened(vectors_ND: Floats, *, directions: int = _DIRECTIONS) -> Floats:
     every coefficient gets deviation 1, and the covariance of the halves' differences becomes the unit matrix; kept are
     the directions in which the utterances then differ most. Nothing needs to be known of the speakers.
 
-    Source: within-class covariance normalisation (Hatch, Kajarekar, Stolcke, "Within-class covariance normalization for
-    SVM-based speaker recognition", Interspeech 2006), each utterance a class. The covariance is drawn towards the unit
-    matrix by D / (D + N): few utterances don't tell it.
+    Each utterance is a class of `stages.whitening`.
     """
     from threadpoolctl import threadpool_limits
 
@@ -221,9 +220,7 @@ def whitened(vectors_ND: Floats, *, directions: int = _DIRECTIONS) -> Floats:
     scale_D = np.divide(1.0, deviation_D, out=np.zeros(width), where=deviation_D > 0)  # what is constant says nothing
     with threadpool_limits(1, user_api="blas"):  # several threads would add up in another order
         within_DD = _covariance(vectors_ND[:, width:], np.zeros(width), scale_D)
-        drawn, level = width / (width + count), float(np.trace(within_DD)) / width or 1.0
-        within_DD = (1 - drawn) * within_DD + (drawn + 1e-6) * level * np.eye(width)
-        to_white_DD = scale_D[:, None] * np.linalg.inv(np.linalg.cholesky(within_DD)).T
+        to_white_DD = scale_D[:, None] * whitening(within_DD, count, least=1e-6)
         between_DD = _covariance(vectors_ND[:, :width], centre_D, np.ones(width))
         _, directions_DD = np.linalg.eigh(to_white_DD.T @ between_DD @ to_white_DD)
         to_white_DD = to_white_DD @ directions_DD[:, -directions:]

@@ -7,7 +7,6 @@ Axes: N rows, D coefficients, K neighbours, Q queries of a block, C columns of a
 """
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.errors import UsageError
+from stages.machine import cores, on_gpu
 
 Floats = npt.NDArray[np.float32]
 Int64s = npt.NDArray[np.int64]
@@ -159,21 +159,16 @@ def nearest(
         )
         vectors_ND = augmented(vectors_ND, near_NK, scores_NK)
     rows, found = _Rows(vectors_ND, ids, scopes, apart), _Found(len(ids), top_k)
-    on_gpu = device.startswith("cuda")
-    scan = _gpu_scan(rows, top_k, device) if on_gpu else partial(_scan, rows, top_k)
+    gpu = on_gpu(device)
+    scan = _gpu_scan(rows, top_k, device) if gpu else partial(_scan, rows, top_k)
     exact: list[_Block] = []
     for first, last in rows.scopes():
         if approximate_above is not None and last - first > approximate_above:
             exact += _approximate(rows, first, last, scan, found)
         else:
             exact += _blocks(np.arange(first, last), first, last)
-    _each(exact, lambda block: _rank(rows, scan(block), found), threads=1 if on_gpu else cores())
+    _each(exact, lambda block: _rank(rows, scan(block), found), threads=1 if gpu else cores())
     return found.rows_NK, found.scores_NK
-
-
-def cores() -> int:
-    """Returns how many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def augmented(vectors_ND: Floats, near_NK: Int64s, scores_NK: Floats) -> Floats:

@@ -20,6 +20,7 @@ from stages.config import StageConfig, runtime
 from stages.disk import atomic
 from stages.errors import ValleError
 from stages.features import FEATURES, Floats, Kind, Source
+from stages.machine import on_gpu
 from stages.manifest import METADATA, part_paths, read_lines, write_lines
 from stages.nearest import NO_FAISS, nearest
 from stages.records import Encoded, Record, speaker_key
@@ -119,7 +120,7 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
     @property
     def on_gpu(self) -> bool:
         """Whether a network makes the vectors, and does so on a GPU."""
-        return self._kind.on_device and self.context.device.startswith("cuda")
+        return self._kind.on_device and on_gpu(self.context.device)
 
     def parameters(self) -> Any:
         """Returns what decides a vector: the neighbours' number and scope don't."""
@@ -211,7 +212,7 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
 
     def _device_here(self) -> str:
         """Returns where to search: the workers' GPUs may be on other machines than this one."""
-        if not self.context.device.startswith("cuda"):
+        if not on_gpu(self.context.device):
             return "cpu"
         import torch
 

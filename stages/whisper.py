@@ -16,6 +16,7 @@ import numpy as np
 
 from stages.errors import TextError, WeightsError
 from stages.languages import normalise_code
+from stages.machine import parse_device
 from stages.records import Wave
 from stages.wav2vec import Aligners, quiet, reason_of, unusable_whisperx
 
@@ -41,53 +42,50 @@ WAYS_OUT = (
 """What to do where there is nothing to hear with."""
 
 
-def find_model(model: str, *, download: bool) -> Path:
+def find_model(model: str, *, download: bool, option: str = "transcribe.model", way_out: str = WAYS_OUT) -> Path:
     """Returns the folder of a whisper model in CTranslate2's format: the one named, else the hub's cache.
 
     Args:
         model: A folder, a size (`large-v3`, `small`, …) or a repository of the Hugging Face hub.
         download: Whether to fetch a model that isn't cached; `HF_HUB_OFFLINE=1` forbids it all the same.
+        option: What the user names it by, for messages.
+        way_out: What to do where there is none.
 
     Raises:
-        WeightsError: naming what was tried, ending with `WAYS_OUT`.
+        WeightsError: naming what was tried, ending with `way_out`.
     """
     folder = Path(model).expanduser()
     if not folder.is_dir():
-        return _from_hub(model, download=download)
+        return _from_hub(model, download=download, option=option, way_out=way_out)
     if missing := _missing(folder):
         raise WeightsError(
-            f"`transcribe.model` must be a folder in CTranslate2's format, but `{folder}` lacks {missing} (convert it:"
-            f" `ct2-transformers-converter --copy_files tokenizer.json preprocessor_config.json`). {WAYS_OUT}"
+            f"`{option}` must be a folder in CTranslate2's format, but `{folder}` lacks {missing} (convert it:"
+            f" `ct2-transformers-converter --copy_files tokenizer.json preprocessor_config.json`). {way_out}"
         )
     return folder
 
 
-def _from_hub(model: str, *, download: bool) -> Path:
+def _from_hub(model: str, *, download: bool, option: str, way_out: str) -> Path:
+    absent = f"the whisper model `{model}` is neither a folder nor in the Hugging Face cache"
     if not download and not _perhaps_cached(model):
-        raise WeightsError(f"the whisper model `{model}` is neither a folder nor in the Hugging Face cache. {WAYS_OUT}")
+        raise WeightsError(f"{absent}. {way_out}")
     from faster_whisper.utils import available_models
     from huggingface_hub.utils import httpx
 
     if "/" not in model and model not in available_models():
         raise WeightsError(
-            f"`transcribe.model` must be a folder or one of {', '.join(available_models())}, but is `{model}`."
-            f" {WAYS_OUT}"
+            f"`{option}` must be a folder or one of {', '.join(available_models())}, but is `{model}`. {way_out}"
         )
     try:
         return _snapshot(model, local_files_only=True)
     except (OSError, ValueError) as error:
         if not download:
-            raise WeightsError(
-                f"the whisper model `{model}` is neither a folder nor in the Hugging Face cache. {WAYS_OUT}"
-            ) from error
+            raise WeightsError(f"{absent}. {way_out}") from error
     _log.warning("fetching the whisper model `%s` from the Hugging Face hub, once", model)
     try:
         return _snapshot(model, local_files_only=False)
     except (OSError, ValueError, httpx.HTTPError) as error:
-        raise WeightsError(
-            f"the whisper model `{model}` is neither a folder nor in the Hugging Face cache, and can't be downloaded"
-            f" ({reason_of(error)}). {WAYS_OUT}"
-        ) from error
+        raise WeightsError(f"{absent}, and can't be downloaded ({reason_of(error)}). {way_out}") from error
 
 
 def _perhaps_cached(model: str) -> bool:
@@ -199,15 +197,15 @@ class WhisperX:
         self._chunk_s = chunk_s
         self._batch_size = batch_size
         self._aligners = None if aligners is None else Aligners(aligners, device)
-        kind, _, index = device.partition(":")
+        where = parse_device(device)
         try:
             with quiet():
                 import whisperx
 
                 self._pipeline = whisperx.load_model(
                     str(folder),
-                    kind,
-                    device_index=int(index or 0),
+                    where.kind,
+                    device_index=where.index or 0,
                     compute_type="default" if compute_type == "auto" else compute_type,
                     asr_options={"beam_size": beam_size},
                     vad_model=_bundled_silero(chunk_s) if vad == "silero" else None,

@@ -14,9 +14,12 @@ SOURCES = {str(path.relative_to(ROOT)): path for package in PACKAGES for path in
 ARROWS = {"stages": {"stages"}, "pipeline": {"pipeline", "stages"}, "model": {"model", "stages"}}
 LEAVES_FOR_MODEL = {
     *("errors", "config", "records", "console", "audio", "codecs", "disk", "dnsmos", "g2p", "languages"),
-    *("lock", "measures", "resemblyzer", "store"),
+    *("lock", "machine", "measures", "resemblyzer", "store", "whisper", "whitening"),
 }
-"""Of `stages`, what the model may import: speech and text are treated at synthesis as they were in preparation."""
+"""Of `stages`, what the model may import: speech and text are treated at synthesis as they were in preparation.
+
+What hears and what compares voices there judges here: `whisper`, `whitening`, `resemblyzer`, `dnsmos`.
+"""
 
 HOMES = {
     "typer": {"pipeline/cli.py", "pipeline/options.py", "model/cli.py"},

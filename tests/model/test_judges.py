@@ -54,7 +54,10 @@ def test_whisper_hears_what_is_said(tmp_path: Path) -> None:
     assert re.findall(r"[a-z,.]+", heard, re.IGNORECASE) == ["Good", "morning,", "everyone."]
     assert judge.name == f"faster-whisper {folder}"
     (folder / "tokenizer.json").unlink()
-    with pytest.raises(WeightsError, match=r"lacks tokenizer.json. Convert it: `ct2-transformers-converter"):
+    with pytest.raises(
+        WeightsError,
+        match=r"`--asr` must be .* lacks tokenizer.json \(convert it: `ct2-transformers-converter.*--asr none",
+    ):
         Whisper(str(folder))
     (folder / "tokenizer.json").write_text("{}")
     (folder / "model.bin").write_bytes(b"no model")

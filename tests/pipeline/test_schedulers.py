@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from pipeline import schedulers
-from pipeline.schedulers import Scheduler, cores, cuda_options, gpu_problem, parse_scheduler, start
+from pipeline.schedulers import Scheduler, cuda_options, gpu_problem, parse_scheduler, start
 from pipeline.slurm import SlurmConfig, dask_setup, slurm_cluster
 from stages.errors import ConfigError, UsageError, ValleError
 
@@ -151,9 +151,6 @@ class TestLocal:
             assert 'dask worker tcp://host:8786 --nthreads 1 --resources "GPU=1"' in problem
             assert "none of the 1" in problem
             assert "--device cpu" in problem
-
-    def test_cores_are_those_this_process_may_use(self) -> None:
-        assert 1 <= cores() <= (os.cpu_count() or 1)
 
 
 @pytest.fixture

@@ -1,0 +1,29 @@
+"""What a process may use of its machine, and what the names of devices stand for."""
+
+import os
+
+import pytest
+
+from stages.errors import UsageError
+from stages.machine import Device, cores, on_gpu, parse_device
+
+
+def test_cores_are_those_this_process_may_use() -> None:
+    assert 1 <= cores() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "device"),
+    [("cpu", Device("cpu")), ("cuda", Device("cuda")), ("cuda:0", Device("cuda", 0)), ("cuda:12", Device("cuda", 12))],
+)
+def test_a_name_stands_for_a_device(name: str, device: Device) -> None:
+    assert parse_device(name) == device
+    assert on_gpu(name) == (device.kind == "cuda")
+
+
+@pytest.mark.parametrize("name", ["", "gpu", "auto", "cpu:0", "cuda:", "cuda:-1", "cuda:²", "cuda:1:2", "cpu\n"])
+def test_what_names_no_device_is_told_so(name: str) -> None:
+    with pytest.raises(UsageError, match="must be a device: `cpu`, `cuda` or `cuda:N`"):
+        parse_device(name)
+    with pytest.raises(UsageError, match="`--device` must be auto, cpu, cuda or cuda:N, but is `"):
+        parse_device(name, option="--device")
