@@ -17,6 +17,8 @@ ASCII_MARKS = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _NO_MARKS = str.maketrans("", "", HANZI_MARKS + ASCII_MARKS)
 _ONLY_APOSTROPHES = str.maketrans("", "", (HANZI_MARKS + ASCII_MARKS).replace("'", ""))
 _MODIFIERS = frozenset({"Mn", "Lm", "Sk"})
+_BATCH = 100
+"""Sets of utterances drawn at a time."""
 _CURLY = str.maketrans("’‘", "''")
 
 
@@ -31,12 +33,9 @@ class Interval:
 
 def distance(reference: Sequence[str], heard: Sequence[str]) -> int:
     """Returns the fewest substitutions, deletions and insertions that turn one sequence into the other."""
-    row = list(range(len(heard) + 1))
-    for i, wanted in enumerate(reference, 1):
-        diagonal, row[0] = row[0], i
-        for j, found in enumerate(heard, 1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (wanted != found))
-    return row[-1]
+    from rapidfuzz.distance import Levenshtein
+
+    return Levenshtein.distance(reference, heard)
 
 
 def error_rate(reference: Sequence[str], heard: Sequence[str]) -> float:
@@ -54,17 +53,23 @@ def bootstrap(values: Sequence[float], *, seed: int = 0, resamples: int = 2000) 
     """Returns the mean with its 95 % percentile interval.
 
     Args:
-        values: One for each utterance, one at least; utterances are what is drawn, with replacement.
+        values: One for each utterance, one at least; utterances are what is drawn, with replacement. Of one alone, the
+            interval is that value.
         seed: Of the draws.
         resamples: How many sets of utterances are drawn.
 
     Source: Bisani and Ney, Bootstrap estimates for confidence intervals in ASR performance evaluation, ICASSP 2004.
     """
+    from scipy import stats
+
     sample = np.asarray(values, np.float64)
-    rng = np.random.default_rng(seed)
-    means = [float(sample[rng.integers(0, len(sample), len(sample))].mean()) for _ in range(resamples)]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Interval(float(sample.mean()), float(low), float(high))
+    mean = float(sample.mean())
+    if len(sample) == 1:  # of which scipy makes no interval
+        return Interval(mean, mean, mean)
+    found = stats.bootstrap(
+        (sample,), np.mean, method="percentile", n_resamples=resamples, batch=_BATCH, rng=np.random.default_rng(seed)
+    ).confidence_interval
+    return Interval(mean, float(found.low), float(found.high))
 
 
 def words_seed_tts(text: str, language: str) -> list[str]:
