@@ -6,15 +6,12 @@ no script run but its own.
 
 import base64
 import hashlib
-import html
 import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
@@ -53,8 +50,6 @@ _NAMES = {
     "peak": ("peak", ""),
 }
 """What a measured value is called, and its unit, in the order in which the distributions stand; others follow."""
-
-_escaped = partial(html.escape, quote=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +178,17 @@ def _ordered(names: Mapping[str, Any]) -> list[str]:
 # -------------------------------------------------------------------------------------------------------------- page
 
 
+_SECTIONS = {
+    "stages": "Stages",
+    "languages": "Languages",
+    "speakers": "Speakers",
+    "distributions": "Distributions",
+    "phonemes": "Phonemes",
+    "left-out": "Left out",
+}
+"""By the name that a link has; the utterances follow."""
+
+
 def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_size: int) -> str:
     """Returns the page.
 
@@ -192,34 +198,44 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
         title: The dataset's name.
         codebook_size: Entries of a codebook: the codes' colours are spread over them.
     """
-    sections = {
-        "stages": ("Stages", _stages(found.tallies)),
-        "languages": ("Languages", _shares(found.languages, "language", "speakers", found.seconds)),
-        "speakers": ("Speakers", _shares(found.speakers, "speaker", "languages", found.seconds)),
-        "distributions": ("Distributions", _distributions(found.values)),
-        "phonemes": ("Phonemes", _phonemes(found.symbols)),
-        "left-out": ("Left out", _left_out(list(found.left_out.values()), found.tallies)),
-    }
-    if not found.utterances:
-        sections = {key: sections[key] for key in ("stages", "left-out")}
-    body = [_figures(found)]
-    body += [f'<section id="{key}"><h2>{name}</h2>{content}</section>' for key, (name, content) in sections.items()]
-    nav = [f'<a href="#{key}">{name}</a>' for key, (name, _) in sections.items()]
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(_DATA),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["grouped"] = "{:,}".format
+    shown = _SECTIONS if found.utterances else {key: _SECTIONS[key] for key in ("stages", "left-out")}
     names = {name: _NAMES.get(name, (name, "")) for name in _ordered(found.values)}
     data = {"names": names, "codebookSize": max(codebook_size, 1), "utterances": list(utterances)}
     script = (_DATA / "page.js").read_text(encoding="utf-8")
-    note = f"{len(utterances):,} of {found.utterances:,}, of all speakers in turn, with their neighbours"
-    if not found.utterances:
-        note = "None: nothing came through, as told above."
-    return Template((_DATA / "page.html").read_text(encoding="utf-8")).substitute(
-        title=_escaped(title),
-        style=(_DATA / "page.css").read_text(encoding="utf-8"),
-        script=script,
+    return environment.get_template("page.html").render(
+        title=title,
+        # The only three that aren't escaped: two are files of ours, the third can't end its element.
+        style=Markup((_DATA / "page.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        data=Markup(_for_script(data)),
         script_hash=base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode("ascii"),
-        nav=" ".join([*nav, '<a href="#utterances">Utterances</a>']),
-        body="\n".join(body),
-        shown_note=note,
-        data=_for_script(data),
+        sections=shown,
+        figures=_figures(found),
+        codec=found.codec,
+        stage=found.stage,
+        stages=[_stage(one) for one in found.tallies],
+        languages=_shares(found.languages, "language", "speakers", found.seconds),
+        speakers=_shares(found.speakers, "speaker", "languages", found.seconds),
+        histograms=[_histogram(*_NAMES.get(name, (name, "")), found.values[name]) for name in _ordered(found.values)],
+        symbols=_symbols(found.symbols),
+        left_out=_left_out(list(found.left_out.values()), found.tallies),
+        utterances=found.utterances,
+        shown=len(utterances),
+        first=_FIRST,
+        most=_MOST,
+        rare=_RARE,
     )
 
 
@@ -229,11 +245,11 @@ def _for_script(data: Any) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _figures(found: Survey) -> str:
-    """Returns the few numbers at the head of the page."""
+def _figures(found: Survey) -> dict[str, str]:
+    """Returns the few numbers at the head of the page, by name."""
     hours = found.seconds / 3600
     left_out = sum(one.count for one in found.left_out.values())
-    figures = {
+    return {
         **({"hours": f"{hours:,.1f}"} if hours >= 1 else {"minutes": f"{60 * hours:.1f}"}),
         "utterances": f"{found.utterances:,}",
         "speakers": f"{len(found.speakers):,}",
@@ -242,54 +258,28 @@ def _figures(found: Survey) -> str:
         "symbols of phonemes": f"{len(set().union(*found.symbols.values())):,}",
         "left out": f"{left_out:,}",
     }
-    items = "".join(f"<li><b>{value}</b><span>{name}</span></li>" for name, value in figures.items())
-    codec = f"Codes: {_escaped(found.codec)}. " if found.codec else ""
-    note = f"{codec}Utterances as <code>{found.stage}</code> left them."
-    return f'<ul class="figures">{items}</ul><p class="note">{note}</p>'
 
 
-def _stages(tallies: Sequence[Tally]) -> str:
-    head = "".join(f'<th class="n">{name}</th>' for name in ("pieces", "outputs", "filtered", "rejected", "hours"))
-    rows = []
-    for one in tallies:
-        counts = {"outputs": one.outputs, "filtered": one.filtered.total(), "rejected": one.rejected.total()}
-        parts = "".join(_part(name, count, one.pieces) for name, count in counts.items() if count)
-        cells = "".join(f'<td class="n">{count:,}</td>' for count in (one.pieces, *counts.values()))
-        hours = f"{one.audio_s / 3600:,.2f}" if one.audio_s else ""
-        bar = f'<td class="grow"><div class="track">{parts}</div></td>'
-        rows.append(f'<tr><td>{one.stage}</td>{bar}{cells}<td class="n">{hours}</td></tr>')
-    key = (
-        '<p class="note key">Nothing is lost: pieces = <span><i></i>outputs</span> +'
-        ' <span><i class="filtered"></i>filtered</span> + <span><i class="rejected"></i>rejected</span></p>'
-    )
-    head = f'<tr><th>stage</th><th class="grow"></th>{head}</tr>'
-    return f'<div class="card scroll">{key}<table>{head}{"".join(rows)}</table></div>'
+def _stage(tally: Tally) -> Row:
+    counts = {"outputs": tally.outputs, "filtered": tally.filtered.total(), "rejected": tally.rejected.total()}
+    return {"stage": tally.stage, "pieces": tally.pieces, "counts": counts, "hours": tally.audio_s / 3600}
 
 
-def _part(kind: str, count: float, whole: float) -> str:
-    return f'<i class="{kind}" style="width:{100 * count / max(whole, 1e-9):.3f}%" title="{kind}: {count:,}"></i>'
-
-
-def _shares(shares: Mapping[str, Share], what: str, among: str, seconds: float) -> str:
+def _shares(shares: Mapping[str, Share], what: str, among: str, seconds: float) -> Row:
     """Returns a table of speakers or languages, the longest first."""
     largest = max((share.seconds for share in shares.values()), default=0.0)
-    rows = []
-    for name, share in sorted(shares.items(), key=lambda item: (-item[1].seconds, item[0])):
-        width = 100 * share.seconds / max(largest, 1e-9)
-        others = str(len(share.among)) if among == "speakers" else ", ".join(sorted(share.among))
-        rows.append(
-            f'<tr><td class="name">{_escaped(name)}</td><td class="grow"><div class="track">'
-            f'<i style="width:{width:.3f}%"></i></div></td><td class="n">{_length(share.seconds)}</td>'
-            f'<td class="n">{100 * share.seconds / max(seconds, 1e-9):.1f} %</td>'
-            f'<td class="n">{share.utterances:,}</td><td class="among">{_escaped(others)}</td></tr>'
-        )
-    columns = ("hours", "share", "utterances", among)
-    head = (
-        f'<tr><th>{what}</th><th class="grow"></th>'
-        + "".join(f'<th class="n">{name}</th>' for name in columns)
-        + "</tr>"
-    )
-    return f'<div class="card scroll">{_folded(head, rows)}</div>'
+    rows = [
+        {
+            "name": name,
+            "width": 100 * share.seconds / max(largest, 1e-9),
+            "length": _length(share.seconds),
+            "percent": 100 * share.seconds / max(seconds, 1e-9),
+            "utterances": share.utterances,
+            "among": str(len(share.among)) if among == "speakers" else ", ".join(sorted(share.among)),
+        }
+        for name, share in sorted(shares.items(), key=lambda item: (-item[1].seconds, item[0]))
+    ]
+    return {"what": what, "among": among, "rows": rows}
 
 
 def _length(seconds: float) -> str:
@@ -298,90 +288,60 @@ def _length(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
-def _folded(head: str, rows: Sequence[str]) -> str:
-    """Returns a table whose first rows are seen, and the others once they are unfolded."""
-    table = f"<table>{head}{''.join(rows[:_FIRST])}</table>"
-    rest, beyond = rows[_FIRST:_MOST], len(rows) - _MOST
-    if not rest:
-        return table
-    more = f'<p class="note">and {beyond:,} more</p>' if beyond > 0 else ""
-    return f"{table}<details><summary>{len(rest):,} more</summary><table>{head}{''.join(rest)}</table>{more}</details>"
-
-
-def _distributions(values: Mapping[str, Sequence[float]]) -> str:
-    figures = "".join(_histogram(*_NAMES.get(name, (name, "")), values[name]) for name in _ordered(values))
-    return f'<div class="grid">{figures}</div>'
-
-
-def _histogram(name: str, unit: str, values: Sequence[float]) -> str:
+def _histogram(name: str, unit: str, values: Sequence[float]) -> Row:
+    """Returns the bars of a histogram, or the only value that there is."""
     if (only := f"{min(values):.4g}") == f"{max(values):.4g}":
-        said = f"<b>{_escaped(name)}</b><span>always {only} {unit}</span>"
-        return f'<figure class="card"><figcaption>{said}</figcaption></figure>'
+        return {"name": name, "unit": unit, "only": only}
     edges, counts = histogram(values)
     low, median, high = np.quantile(values, (0.05, 0.5, 0.95))
     top, behind = max(counts), f" {unit}" if unit else ""
-    bars = "".join(
-        f'<i style="height:{100 * count / top:.2f}%" title="{left:g} to {right:g}{behind}: {count:,}"></i>'
+    bars = [
+        {"height": 100 * count / top, "title": f"{left:g} to {right:g}{behind}: {count:,}"}
         for left, right, count in zip(edges, edges[1:], counts, strict=False)
-    )
-    at = 100 * (min(max(median, edges[0]), edges[-1]) - edges[0]) / (edges[-1] - edges[0])
-    said = f"median {median:.4g}{behind}; 90 %: {low:.3g} to {high:.3g}"
-    axis = "".join(f"<span>{edge:g}</span>" for edge in np.linspace(edges[0], edges[-1], 5).round(6))
-    return (
-        f'<figure class="card"><figcaption><b>{_escaped(name)}</b><span>{said}</span></figcaption>'
-        f'<div class="bins" role="img" aria-label="Histogram of {_escaped(name)}, {len(values):,} values: {said}">'
-        f'{bars}<i class="median" style="left:{at:.2f}%" title="median"></i></div>'
-        f'<div class="axis">{axis}</div></figure>'
-    )
+    ]
+    return {
+        "name": name,
+        "only": "",
+        "count": len(values),
+        "said": f"median {median:.4g}{behind}; 90 %: {low:.3g} to {high:.3g}",
+        "bars": bars,
+        "median_at": 100 * (min(max(median, edges[0]), edges[-1]) - edges[0]) / (edges[-1] - edges[0]),
+        "axis": [f"{edge:g}" for edge in np.linspace(edges[0], edges[-1], 5).round(6)],
+    }
 
 
-def _phonemes(symbols: Mapping[str, Counter[str]]) -> str:
+def _symbols(symbols: Mapping[str, Counter[str]]) -> list[Row]:
     """Returns the inventory, the most frequent first; what can't be seen is named."""
     total: Counter[str] = sum(symbols.values(), Counter())
-    if not total:
-        return '<p class="note">None yet: <code>valle-prep g2p</code> makes them.</p>'
-    largest = max(total.values())
-    items = []
+    largest = max(total.values(), default=0)
+    rows = []
     for symbol, count in sorted(total.items(), key=lambda item: (-item[1], item[0])):
         where = ", ".join(f"{language} {of[symbol]:,}" for language, of in sorted(symbols.items()) if of[symbol])
-        named = f"U+{ord(symbol):04X} {unicodedata.name(symbol, 'without a name')}: {count:,} ({where})"
+        title = f"U+{ord(symbol):04X} {unicodedata.name(symbol, 'without a name')}: {count:,} ({where})"
         share = 100 * np.log1p(count) / np.log1p(largest)
-        rare = ' class="rare"' if count < _RARE else ""
-        items.append(
-            f'<li{rare} style="--share:{share:.0f}%" title="{_escaped(named)}"><b>{_glyph(symbol)}</b>'
-            f"<span>{count:,}</span></li>"
-        )
-    note = f"{len(total)} symbols, {total.total():,} in all. Dashed: seen less than {_RARE} times."
-    return f'<p class="note">{note}</p><ul class="symbols">{"".join(items)}</ul>'
+        rows.append({"glyph": _glyph(symbol), "count": count, "share": share, "title": title})
+    return rows
 
 
 def _glyph(symbol: str) -> str:
     if symbol.isspace():
         return "␣"
-    return ("◌" if unicodedata.combining(symbol) else "") + _escaped(symbol)
+    return ("◌" if unicodedata.combining(symbol) else "") + symbol
 
 
-def _left_out(found: Sequence[LeftOut], tallies: Sequence[Tally]) -> str:
-    if not found:
-        return '<p class="note">Nothing: every piece of every recording came through.</p>'
+def _left_out(found: Sequence[LeftOut], tallies: Sequence[Tally]) -> list[Row]:
+    """Returns what each stage left out and why, by stage, the most frequent first."""
     order = {tally.stage: place for place, tally in enumerate(tallies)}
-    largest = max(one.count for one in found)
-    items = []
-    for one in sorted(found, key=lambda one: (order[one.stage], one.kind, -one.count, one.reason)):
-        columns = {"id": "id", "message": "why", "hint": "what to do"}
-        if not any(row["hint"] for row in one.examples):
-            del columns["hint"]
-        head = "".join(f"<th>{name}</th>" for name in columns.values())
-        examples = "".join(
-            f"<tr>{''.join(f'<td>{_escaped(row[key])}</td>' for key in columns)}</tr>" for row in one.examples
-        )
-        every = one.count == len(one.examples)
-        of = f"all {one.count:,}" if every else f"the first {len(one.examples)} of {one.count:,}"
-        items.append(
-            f'<li><div class="reason"><span><b>{_escaped(one.reason)}</b><br><span class="note">{one.stage},'
-            f' {one.kind}</span></span><span class="n">{one.count:,}</span>'
-            f'<div class="track">{_part(one.kind, one.count, largest)}</div></div>'
-            f'<details><summary>{of}</summary><div class="scroll"><table class="examples">'
-            f"<tr>{head}</tr>{examples}</table></div></details></li>"
-        )
-    return f'<ul class="reasons card">{"".join(items)}</ul>'
+    largest = max((one.count for one in found), default=0)
+    return [
+        {
+            "stage": one.stage,
+            "kind": one.kind,
+            "reason": one.reason,
+            "count": one.count,
+            "width": 100 * one.count / largest,
+            "examples": one.examples,
+            "hinted": any(row["hint"] for row in one.examples),
+        }
+        for one in sorted(found, key=lambda one: (order[one.stage], one.kind, -one.count, one.reason))
+    ]
