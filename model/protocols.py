@@ -46,7 +46,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class TrialList:
     """A list of a protocol."""
 
     path: Path
@@ -87,7 +87,7 @@ class Source:
         )
 
 
-def _ls_valle(source: Source, *, continues: bool) -> list[Trial]:
+def _ls_valle(source: TrialList, *, continues: bool) -> list[Trial]:
     """Reads LibriSpeech's own transcripts (`UTTERANCE TEXT`, the `*.trans.txt` files joined); 4 to 10 s are tested.
 
     Cross-sentence: the prompt is 3 s, cut at random from another utterance of the same speaker, drawn by the seed; its
@@ -129,7 +129,7 @@ def _ls_valle(source: Source, *, continues: bool) -> list[Trial]:
     return trials
 
 
-def _ls_pc(source: Source) -> list[Trial]:
+def _ls_pc(source: TrialList) -> list[Trial]:
     """Reads F5-TTS's cross-sentence list of LibriSpeech-PC test-clean: the prompt is a whole utterance, with its text.
 
     A line is `ref_utt ref_dur ref_txt gen_utt gen_dur gen_txt`, tab-separated.
@@ -146,7 +146,7 @@ def _ls_pc(source: Source) -> list[Trial]:
     return trials
 
 
-def _seed_tts(source: Source) -> list[Trial]:
+def _seed_tts(source: TrialList) -> list[Trial]:
     """Reads `utt|prompt_text|prompt_wav|text[|gt_wav]`, English or Chinese; without `gt_wav` it is `wavs/utt.wav`.
 
     Relative paths start at the root. Recordings of the truth may be missing, as they are for the hard cases.
@@ -170,7 +170,7 @@ def _seed_tts(source: Source) -> list[Trial]:
 class Protocol:
     """A row of the table."""
 
-    read: Callable[[Source], list[Trial]]
+    read: Callable[[TrialList], list[Trial]]
     words: Callable[[str, str], list[str]] = field(repr=False)
     """From text and language to the words that are counted."""
 
@@ -204,7 +204,7 @@ def read_trials(
         raise UsageError(f"`--protocol` must be one of {', '.join(PROTOCOLS)}, but is `{protocol}`.")
     if limit is not None and limit < 1:
         raise UsageError(f"`--limit` must be 1 or more, but is {limit}.")
-    trials = PROTOCOLS[protocol].read(Source(path, root or path.parent, seed))
+    trials = PROTOCOLS[protocol].read(TrialList(path, root or path.parent, seed))
     if not trials:
         raise UsageError(f"`{path}` must hold something to test by `{protocol}`, but holds nothing.")
     name, times = Counter(trial.id for trial in trials).most_common(1)[0]
@@ -218,7 +218,7 @@ def _speaker(utterance: str) -> str:
     return utterance.partition("-")[0]
 
 
-def _require(path: Path, source: Source, number: int) -> None:
+def _require(path: Path, source: TrialList, number: int) -> None:
     if not path.is_file():
         raise MissingInputError(
             f"`{path}` must be there (line {number} of `{source.path}`), but isn't. Name the folder of the recordings:"

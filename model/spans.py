@@ -16,7 +16,7 @@ Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 
-class Source(Protocol):
+class CodesSource(Protocol):
     """What spans are read from."""
 
     codec: CodecIdentity
@@ -45,7 +45,7 @@ class Span:
         return self.stop - self.start
 
 
-def read_spans(source: Source, spans: Sequence[Span]) -> Codes:
+def read_spans(source: CodesSource, spans: Sequence[Span]) -> Codes:
     """Reads stretches, joined, `[K, T]`."""
     parts = [_row(source, span)[:, span.start : span.stop] for span in spans]
     if len(parts) == 1:
@@ -53,7 +53,7 @@ def read_spans(source: Source, spans: Sequence[Span]) -> Codes:
     return np.concatenate(parts, 1) if parts else np.zeros((source.codec.num_codebooks, 0), np.uint16)
 
 
-def _row(source: Source, span: Span) -> Codes:
+def _row(source: CodesSource, span: Span) -> Codes:
     return source.codes(span.row) if span.kind is None else source.mixture(span.kind, span.row)
 
 

@@ -43,7 +43,7 @@ _AT_EDGE = 0.125
 """How often nothing stands before what is edited; and how often nothing after it."""
 
 
-class Rows(Protocol):
+class TaskStore(Protocol):
     """What the tasks need of a dataset."""
 
     frames: Int64s
@@ -89,7 +89,7 @@ class Material:
     """
 
     def __init__(
-        self, store: Rows, usable_N: Bools, speaker_N: Int64s, other: Callable[[int, np.random.Generator], int]
+        self, store: TaskStore, usable_N: Bools, speaker_N: Int64s, other: Callable[[int, np.random.Generator], int]
     ) -> None:
         self.store = store
         self.frames = store.frames

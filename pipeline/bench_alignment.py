@@ -23,7 +23,7 @@ _RATE = 16_000
 
 
 @dataclass
-class _Found:
+class _AlignmentCounts:
     """What is counted over all recordings."""
 
     words: int = 0
@@ -48,7 +48,7 @@ def alignment(bench: Bench) -> Iterator[Figure]:
 
     Where speech begins and ends in a clip is silero's word, on that clip alone.
     """
-    found = _Found()
+    found = _AlignmentCounts()
     clips = [one for one in scan(bench.recordings).recordings if one.group in GROUPS and one.transcript]
     for key, group in groupby(clips, key=lambda one: speaker_key(one.group, one.speaker)):
         _measure(list(group), bench.recordings, bench.scratch / key, found)
@@ -61,7 +61,7 @@ def alignment(bench: Bench) -> Iterator[Figure]:
     yield Figure("speed", found.seconds / found.took, "× real time")
 
 
-def _measure(clips: Sequence[Recording], voices: Path, folder: Path, found: _Found) -> None:
+def _measure(clips: Sequence[Recording], voices: Path, folder: Path, found: _AlignmentCounts) -> None:
     waves, texts = [], []
     for clip in clips:
         wave, rate = read_complete(voices / path_of(clip.id))

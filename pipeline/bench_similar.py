@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pipeline.bench_figures import Bench, Figure
 from stages import audio
 from stages.codecs import load_codec
-from stages.features import FEATURES, Source, codes_vector, read_model
+from stages.features import FEATURES, FeatureInputs, codes_vector, read_model
 from stages.machine import cores
 from stages.nearest import nearest
 from stages.records import Wave
@@ -95,7 +95,7 @@ def _raw_mfcc(wave: Wave) -> Floats:
 
 def _of_waves(name: str, waves: Sequence[Wave]) -> Floats:
     kind = FEATURES[name]
-    vector = kind.load(Source(Path()))
+    vector = kind.load(FeatureInputs(Path()))
     return kind.prepare(np.stack([vector(wave) for wave in waves]))
 
 
@@ -103,7 +103,7 @@ def _of_codes(name: str, waves: Sequence[Wave], *, model: Path | None) -> Floats
     import torch
 
     codec = load_codec("embedded")
-    embeddings_KVD = read_model(Source(Path(), model))[1] if name == "model" else codec.embeddings().numpy()
+    embeddings_KVD = read_model(FeatureInputs(Path(), model))[1] if name == "model" else codec.embeddings().numpy()
     vectors = []
     for wave in waves:
         [codes_KT] = codec.encode([torch.from_numpy(audio.resample(wave, SAMPLE_RATE, codec.sample_rate))])

@@ -44,7 +44,7 @@ class Decoded(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _FoundCodes:
     """Codes, and where they come from."""
 
     id: str
@@ -86,7 +86,7 @@ def decode(options: "Options", name: str, target: Path) -> Decoded:
     return Decoded(found.id, identity_of(codec), codebooks, frames, seconds, str(target))
 
 
-def _read_file(path: Path) -> _Found:
+def _read_file(path: Path) -> _FoundCodes:
     try:
         codes = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -95,10 +95,10 @@ def _read_file(path: Path) -> _Found:
     if not isinstance(codes, np.ndarray) or codes.dtype.kind not in "iu" or codes.ndim != 2:
         shape = f"{codes.dtype} {list(codes.shape)}" if isinstance(codes, np.ndarray) else "an archive"
         raise UsageError(f"`{path}` must hold codes, integers [K, T], but holds {shape}.")
-    return _Found(str(path), codes, str(path))
+    return _FoundCodes(str(path), codes, str(path))
 
 
-def _look_up(folder: Path, name: str) -> _Found:
+def _look_up(folder: Path, name: str) -> _FoundCodes:
     store = open_store(folder)
     uid, _, kind = name.rpartition("@")
     if utterance_of(name) != name:
@@ -106,9 +106,9 @@ def _look_up(folder: Path, name: str) -> _Found:
         [mixture] = [one for one in MIXTURES if one == kind]
         if not store.has_mixture(mixture)[row]:
             raise UsageError(f"`{store.ids[row]}` has no `{kind}` mixture in `{folder}`. Run `valle-prep mix`.")
-        return _Found(f"{store.ids[row]}@{kind}", store.mixture(mixture, row), str(folder), store.codec)
+        return _FoundCodes(f"{store.ids[row]}@{kind}", store.mixture(mixture, row), str(folder), store.codec)
     row = _row(store, name, folder)
-    return _Found(store.ids[row], store.codes(row), str(folder), store.codec)
+    return _FoundCodes(store.ids[row], store.codes(row), str(folder), store.codec)
 
 
 def _row(store: Store, name: str, folder: Path) -> int:
@@ -124,7 +124,7 @@ def _row(store: Store, name: str, folder: Path) -> int:
     return ids.index(matches[0])
 
 
-def _load(options: "Options", found: _Found) -> "Codec":
+def _load(options: "Options", found: _FoundCodes) -> "Codec":
     """Loads the codec that a dataset was made with, or that the options name."""
     base = {"encode": {"codec": found.codec.name}} if found.codec else {}
     if (options.out / HEAD).is_file():

@@ -9,7 +9,7 @@ from typing import Any, Generic
 
 from pipeline.config import STAGES, stage_class
 from pipeline.dataset import RECORDINGS, Dataset, stages_of
-from pipeline.lookup import Found, find
+from pipeline.lookup import LocatedItem, find
 from stages.base import Out, Stage
 from stages.errors import ArtefactError, MissingInputError
 from stages.manifest import (
@@ -111,7 +111,7 @@ def _state(path: Path, digest: str) -> str:
         return "gone"
 
 
-def _stage(dataset: Dataset, found: Found, name: str, before: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def _stage(dataset: Dataset, found: LocatedItem, name: str, before: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Returns what a stage made of it; `before` holds the reports of the stages before."""
     stage = stage_class(name)
     folder = dataset.stage(name)
@@ -168,7 +168,7 @@ class _Made(Generic[Out]):
     """By their place in the shard."""
 
 
-def _done(stage: type[Stage[Any, Any, Any]], dataset: Dataset, found: Found) -> Iterator[Item]:
+def _done(stage: type[Stage[Any, Any, Any]], dataset: Dataset, found: LocatedItem) -> Iterator[Item]:
     """Yields the outputs of a stage that belong to what was found."""
     folder = dataset.stage(stage.name)
     paths = part_paths(folder, found.shard, stage.format.parts)
@@ -179,11 +179,11 @@ def _done(stage: type[Stage[Any, Any, Any]], dataset: Dataset, found: Found) -> 
         yield {"id": output.id, "state": "done", **detail}
 
 
-def _belongs(found: Found, stage: str, item_id: str) -> bool:
+def _belongs(found: LocatedItem, stage: str, item_id: str) -> bool:
     return item_id == found.recording.id if stage == STAGES[0] else found.holds(item_id)
 
 
-def _left_out(folder: Path, found: Found, stage: str) -> Iterator[Item]:
+def _left_out(folder: Path, found: LocatedItem, stage: str) -> Iterator[Item]:
     for row in read_lines(folder / f"{found.shard}.{OUT}"):
         if _belongs(found, stage, row["id"]):
             why = {"reason": row["reason"], "message": row["message"], "hint": row.get("hint", "")}

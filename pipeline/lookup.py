@@ -21,7 +21,7 @@ _SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LocatedItem:
     """What an id turned out to be."""
 
     id: str
@@ -36,7 +36,7 @@ class Found:
         return item_id == self.id or (item_id.startswith(f"{self.id}#") and _CUT.search(item_id) is not None)
 
 
-def find(dataset: Dataset, text: str) -> Found:
+def find(dataset: Dataset, text: str) -> LocatedItem:
     """Returns the recording or utterance that an id, or an unambiguous part of one, names.
 
     Raises:
@@ -63,12 +63,12 @@ def find(dataset: Dataset, text: str) -> Found:
     return only
 
 
-def _find_exact(dataset: Dataset, item_id: str, *, total: int) -> Found | None:
+def _find_exact(dataset: Dataset, item_id: str, *, total: int) -> LocatedItem | None:
     for recording_id in dict.fromkeys((item_id, _CUT.sub("", item_id))):
         shard = shard_name(shard_index(recording_id, total), total)
         for recording in _recordings(dataset, shard):
             if recording.id == recording_id and (item_id == recording_id or item_id in _cut_ids_of(dataset, shard)):
-                return Found(item_id, recording, shard)
+                return LocatedItem(item_id, recording, shard)
     return None
 
 

@@ -43,7 +43,7 @@ _BITS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ScanCounts:
     """What a scan came to."""
 
     recordings: int
@@ -60,7 +60,7 @@ def find_recordings(
     limit: int | None,
     threads: int,
     progress: Callable[[int, int], None],
-) -> Found:
+) -> ScanCounts:
     """Scans the voices folder, takes the digests, and writes the recordings down, shard by shard.
 
     Args:
@@ -89,7 +89,7 @@ def _find(
     *,
     threads: int,
     progress: Callable[[int, int], None],
-) -> Found:
+) -> ScanCounts:
     ignored: Counter[str] = Counter()
     seen = sha256()
     with closing(found := cache.database().cursor()):
@@ -103,7 +103,7 @@ def _find(
         count, told = found.execute("SELECT count(*), count(nullif(transcript, '')) FROM found").fetchone()
         folder = dataset.stage(RECORDINGS)
         folder.mkdir(parents=True, exist_ok=True)
-        outcome = Found(count, told, dict(ignored.most_common()))
+        outcome = ScanCounts(count, told, dict(ignored.most_common()))
         listing = f"{_WRITTEN} {seen.hexdigest()} {limit}"
         seen_before, _, state = cache.note(_SCANNED).rpartition(" ")
         if seen_before == listing and state == _state(folder, cache):

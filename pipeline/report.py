@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pipeline.cluster import Cluster
     from pipeline.plan import StagePlan
-    from pipeline.recordings import Found
+    from pipeline.recordings import ScanCounts
 
 _PLAIN_EVERY_S = 10.0
 """Seconds between two progress lines when the output is no terminal."""
@@ -43,7 +43,7 @@ class Reporter:
                 line, highlight=False, markup=False, soft_wrap=True
             )
 
-    def say_found(self, found: "Found") -> None:
+    def say_found(self, found: "ScanCounts") -> None:
         """Says how many recordings there are, how many have a transcript, and what else lies in the folder."""
         ignored = ", ".join(f"{count:,} {suffix or 'without suffix'}" for suffix, count in found.ignored.items())
         also = f"; not taken for recordings: {ignored}" if ignored else ""

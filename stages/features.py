@@ -37,7 +37,7 @@ _VOICE_DIRECTIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class FeatureInputs:
     """Where a feature may find what it needs."""
 
     dataset: Path
@@ -53,11 +53,11 @@ class Kind:
 
     reads: Literal["wave", "codes"]
     """What a vector is made of: a mono wave at 16 kHz, or codes `[K, T]`."""
-    load: Callable[[Source], Callable[[Any], Floats]]
+    load: Callable[[FeatureInputs], Callable[[Any], Floats]]
     """Returns what makes a vector, `[D]`."""
     prepare: Callable[[Floats], Floats]
     """Turns the vectors of a corpus, `[N, D]`, into those whose cosines are taken."""
-    revision: Callable[[Source], str] = lambda _: ""
+    revision: Callable[[FeatureInputs], str] = lambda _: ""
     """Returns the identity of the weights beyond the dataset's own; raises what is wrong with them."""
     on_device: bool = False
     """Whether a network makes the vector, on the device."""
@@ -68,7 +68,7 @@ class Kind:
 # -------------------------------------------------------------------------------------------------------------- sound
 
 
-def load_mfcc(_: Source) -> Callable[[Wave], Floats]:
+def load_mfcc(_: FeatureInputs) -> Callable[[Wave], Floats]:
     """Returns what makes the mean of an utterance's MFCCs and how its halves differ, `[80]`."""
     return mfcc_vector
 
@@ -90,7 +90,7 @@ def mfcc_vector(wave: Wave) -> Floats:
     return pooled(mfcc_CT.T, energy_T >= energy_T.max() * 10 ** (-_VOICED_DB / 10))
 
 
-def load_speaker(source: Source) -> Callable[[Wave], Floats]:
+def load_speaker(source: FeatureInputs) -> Callable[[Wave], Floats]:
     """Returns what makes the mean of what a speaker encoder hears and how the halves differ, `[512]`."""
     return partial(speaker_vector, Resemblyzer(source.device))
 
@@ -112,7 +112,7 @@ def speaker_vector(encoder: Resemblyzer, wave: Wave) -> Floats:
 # -------------------------------------------------------------------------------------------------------------- codes
 
 
-def load_codec(source: Source) -> Callable[[npt.NDArray[Any]], Floats]:
+def load_codec(source: FeatureInputs) -> Callable[[npt.NDArray[Any]], Floats]:
     """Returns what makes the mean of the codec's summed embeddings and how the halves differ, `[2 D]`.
 
     Raises:
@@ -130,7 +130,7 @@ def load_codec(source: Source) -> Callable[[npt.NDArray[Any]], Floats]:
     return lambda codes_KT: codes_vector(codes_KT, embeddings_KVD)
 
 
-def load_model(source: Source) -> Callable[[npt.NDArray[Any]], Floats]:
+def load_model(source: FeatureInputs) -> Callable[[npt.NDArray[Any]], Floats]:
     """Returns what makes the mean of a model's summed code embeddings and how the halves differ, `[2 D]`.
 
     Raises:
@@ -142,7 +142,7 @@ def load_model(source: Source) -> Callable[[npt.NDArray[Any]], Floats]:
     return lambda codes_KT: codes_vector(codes_KT, embeddings_KVD)
 
 
-def read_model(source: Source) -> tuple[CodecIdentity, Floats]:
+def read_model(source: FeatureInputs) -> tuple[CodecIdentity, Floats]:
     """Returns the codec of an exported model and its code embeddings, `[K, codebook_size, D]`.
 
     Raises:
@@ -175,7 +175,7 @@ def read_model(source: Source) -> tuple[CodecIdentity, Floats]:
         ) from error
 
 
-def _model_revision(source: Source) -> str:
+def _model_revision(source: FeatureInputs) -> str:
     codec, embeddings_KVD = read_model(source)
     return hashlib.sha256(json.dumps(codec.to_json()).encode() + embeddings_KVD.tobytes()).hexdigest()[:16]
 

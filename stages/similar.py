@@ -19,7 +19,7 @@ from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig, runtime
 from stages.disk import atomic
 from stages.errors import ValleError
-from stages.features import FEATURES, Floats, Kind, Source
+from stages.features import FEATURES, FeatureInputs, Floats, Kind
 from stages.machine import on_gpu
 from stages.manifest import METADATA, part_paths, read_lines, write_lines
 from stages.nearest import NO_FAISS, nearest
@@ -113,9 +113,9 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
         return FEATURES[self.config.feature]
 
     @property
-    def _source(self) -> Source:
+    def _source(self) -> FeatureInputs:
         model = self.config.model
-        return Source(self.context.dataset, Path(model).expanduser() if model else None, self.context.device)
+        return FeatureInputs(self.context.dataset, Path(model).expanduser() if model else None, self.context.device)
 
     @property
     def on_gpu(self) -> bool:

@@ -10,11 +10,11 @@ import pytest
 from pipeline import digests, recordings
 from pipeline.dataset import DIGESTS, RECORDINGS, new_dataset
 from pipeline.digests import DigestCache
-from pipeline.recordings import Found, all_recordings, find_recordings
+from pipeline.recordings import ScanCounts, all_recordings, find_recordings
 from stages.manifest import file_digest, list_shards
 from stages.scan import walk
 
-Scan = Callable[..., Found]
+Scan = Callable[..., ScanCounts]
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def scan(tmp_path: Path, clips: Path) -> Scan:
     """Finds the recordings, in a dataset of its own."""
     (tmp_path / "dataset").mkdir()
 
-    def scan(*, limit: int | None = None, layout: str = "auto") -> Found:
+    def scan(*, limit: int | None = None, layout: str = "auto") -> ScanCounts:
         dataset = new_dataset(tmp_path / "dataset", clips)
         with DigestCache(dataset.folder / DIGESTS) as cache:
             walked = partial(walk, layout=layout)
@@ -52,7 +52,7 @@ def rows(tmp_path: Path) -> dict[str, tuple[str, str]]:
 def test_what_has_not_changed_is_not_gone_through(tmp_path: Path, scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
     first, written = scan(), rows(tmp_path)
     monkeypatch.setattr(recordings, "_shards", lambda *_: pytest.fail("gone through again"))
-    assert scan() == first == Found(6, 6, {})
+    assert scan() == first == ScanCounts(6, 6, {})
     (tmp_path / "voices" / "notes.pdf").write_bytes(b"")
     assert scan().ignored == {".pdf": 1}, "what else is there is told all the same"
     assert rows(tmp_path) == written

@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from stages import audio
 from stages.errors import CodecError
-from stages.features import FEATURES, Source, codes_vector, pooled, read_model, whitened
+from stages.features import FEATURES, FeatureInputs, codes_vector, pooled, read_model, whitened
 from stages.manifest import CODEC, EMBEDDINGS
 from stages.nearest import nearest
 from stages.records import CodecIdentity, to_line
@@ -19,7 +19,7 @@ CODEC_OF_TWO = CodecIdentity("embedded", 24_000, 75.0, 2, 3, "abc")
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Source:
+def source(tmp_path: Path) -> FeatureInputs:
     """A dataset's codec and a model, both with the same embeddings."""
     embeddings = np.arange(2 * 3 * 2, dtype=np.float32).reshape(2, 3, 2)
     (tmp_path / "encode").mkdir()
@@ -28,11 +28,11 @@ def source(tmp_path: Path) -> Source:
     table = np.concatenate([embeddings.reshape(6, 2), np.zeros((1, 2), np.float32)])
     parts = json.dumps({"meta": {"codec": CODEC_OF_TWO.to_json()}})
     save_file({"code_embedding.weight": table}, tmp_path / "model.safetensors", {"valle": parts})
-    return Source(tmp_path, tmp_path / "model.safetensors")
+    return FeatureInputs(tmp_path, tmp_path / "model.safetensors")
 
 
 @pytest.mark.parametrize("name", [name for name, kind in FEATURES.items() if kind.reads == "codes"])
-def test_codes_are_summed_over_the_codebooks(name: str, source: Source) -> None:
+def test_codes_are_summed_over_the_codebooks(name: str, source: FeatureInputs) -> None:
     embeddings = np.load(source.dataset / "encode" / EMBEDDINGS)
     codes = np.array([[0, 2], [1, 1]], np.uint16)
     frames = np.stack([embeddings[0, 0] + embeddings[1, 1], embeddings[0, 2] + embeddings[1, 1]])
@@ -41,7 +41,7 @@ def test_codes_are_summed_over_the_codebooks(name: str, source: Source) -> None:
     np.testing.assert_allclose(codes_vector(codes, embeddings), expected)
 
 
-def test_a_model_of_other_codes_is_refused(source: Source) -> None:
+def test_a_model_of_other_codes_is_refused(source: FeatureInputs) -> None:
     other = {**CODEC_OF_TWO.to_json(), "revision": "def"}
     (source.dataset / "encode" / CODEC).write_text(json.dumps(other))
     with pytest.raises(CodecError, match="revision"):
@@ -49,18 +49,18 @@ def test_a_model_of_other_codes_is_refused(source: Source) -> None:
     assert read_model(source)[1].shape == (2, 3, 2)
 
 
-def test_a_models_identity_is_its_embeddings_not_its_place(source: Source) -> None:
+def test_a_models_identity_is_its_embeddings_not_its_place(source: FeatureInputs) -> None:
     assert source.model is not None
     moved = source.model.rename(source.dataset / "moved.safetensors")
     revision = FEATURES["model"].revision
-    before = revision(Source(source.dataset, moved))
+    before = revision(FeatureInputs(source.dataset, moved))
     save_file(
         {"code_embedding.weight": np.ones((7, 2), np.float32)},
         source.dataset / "other.safetensors",
         {"valle": json.dumps({"meta": {"codec": CODEC_OF_TWO.to_json()}})},
     )
-    assert before == revision(Source(source.dataset, moved))
-    assert before != revision(Source(source.dataset, source.dataset / "other.safetensors"))
+    assert before == revision(FeatureInputs(source.dataset, moved))
+    assert before != revision(FeatureInputs(source.dataset, source.dataset / "other.safetensors"))
 
 
 @settings(max_examples=20)
@@ -115,7 +115,7 @@ def test_neighbours_by_sound_are_mostly_of_the_same_speaker(speech: Path) -> Non
             speakers += [path.parent.name] * 4
     for name, least in (("mfcc", 0.85), ("speaker", 0.92)):
         kind = FEATURES[name]
-        vectors = kind.prepare(np.stack([*map(kind.load(Source(Path())), pieces)]))
+        vectors = kind.prepare(np.stack([*map(kind.load(FeatureInputs(Path())), pieces)]))
         found, _ = nearest(vectors, [f"{n:04d}" for n in range(len(vectors))], top_k=3)
         same = [speakers[n] == speakers[query] for query, row in enumerate(found) for n in row]
         assert np.mean(same) > least, name
