@@ -5,11 +5,9 @@ Utterances are as long as real ones; their codes and phonemes are random, which 
 Axes: B batch, L positions, K codebooks.
 """
 
-import os
-import platform
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +28,7 @@ from model.samplers import Sampling, sample
 from model.tokenizer import Tokenizer
 from model.trainer import Trainer
 from stages.errors import UsageError
+from stages.machine import cores, processor
 from stages.records import CodecIdentity, Codes, Encoded, Utterance
 from stages.store import StoreShards, open_store, write_index
 
@@ -299,13 +298,4 @@ def hardware(device: torch.device) -> str:
     """Returns what the measurement ran on, in a line."""
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
-    return f"{_cpu_name()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"
-
-
-def _cpu_name() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123 (not a file of ours)
-            names: Sequence[str] = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
+    return f"{processor()}, {cores()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"

@@ -34,7 +34,7 @@ from pipeline.tally import Tally
 from stages.config import load_config
 from stages.encode import Encode
 from stages.g2p import G2p
-from stages.machine import cores
+from stages.machine import cores, processor
 from stages.records import Encoded, Recording, Segment, Transcript, Utterance
 from stages.scan import walk
 from stages.similar import Feature, Similar
@@ -164,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--small", type=int, default=10_000, help="recordings of the small one for the client's memory")
     parser.add_argument("--large", type=int, default=1_000_000, help="recordings of the large one; 0 to leave it out")
     options = parser.parse_args(arguments)
-    print(f"{platform.processor() or platform.machine()}, {cores()} cores, Python {platform.python_version()}")
+    print(f"{processor()}, {cores()} cores, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         voices = folder / "voices"

@@ -4,14 +4,13 @@ The networks are of the published sizes with random weights, which take as long 
 """
 
 import hashlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.bench_figures import Bench, Figure
+from pipeline.bench_figures import Bench, Figure, cpu_seconds
 from stages import audio
 from stages.base import Context
 from stages.codecs import load_codec
@@ -86,19 +85,13 @@ def _measure(
     ):
         if (name, what) == ("vocos", "encoding"):
             continue  # that is EnCodec's
-        took = [(_cpu_s(ours), _cpu_s(theirs) if library else None) for _ in range(_ROUNDS)]
+        took = [(cpu_seconds(ours), cpu_seconds(theirs) if library else None) for _ in range(_ROUNDS)]
         speed = total_s / min(mine for mine, _ in took)
         baseline = [other for _, other in took if other is not None]
         beside = total_s / min(baseline) if baseline else None
         # The network is the same: what is left is how far two measurements of the same differ.
         least = 0.9 if baseline else None
         yield Figure(f"{name}, {what}, one core", speed, "s/s", beside, "its library clip by clip", least=least)
-
-
-def _cpu_s(work: Callable[[], object]) -> float:
-    started = time.process_time()
-    work()
-    return time.process_time() - started
 
 
 def _clips(folder: Path, audio_s: float) -> list[Utterance]:

@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.bench_figures import Bench, Figure
+from pipeline.bench_figures import Bench, Figure, seconds
 from stages import audio
 from stages.codecs import load_codec
 from stages.features import FEATURES, FeatureInputs, codes_vector, read_model
@@ -125,9 +124,7 @@ def search(_: Bench) -> Iterator[Figure]:
 def _product_rate() -> float:
     """Returns the GFLOP/s of a large square float32 product on all cores."""
     one, two = np.random.default_rng(0).random((2, _SQUARE, _SQUARE), np.float32)
-    started = time.perf_counter()
-    _ = one @ two
-    return 2e-9 * _SQUARE**3 / (time.perf_counter() - started)
+    return 2e-9 * _SQUARE**3 / seconds(lambda: one @ two)
 
 
 def _child(how: str) -> dict[str, float]:
@@ -145,8 +142,6 @@ def searched(how: str) -> None:
     vectors_ND = voices_SD[rng.integers(0, len(voices_SD), _ROWS)] + rng.standard_normal((_ROWS, _WIDTH), np.float32)
     ids, apart = [f"{n:07d}" for n in range(_ROWS)], [f"{n // 10:07d}" for n in range(_ROWS)]
     above = None if how == "exact" else _ROWS - 1
-    started = time.perf_counter()
-    nearest(vectors_ND, ids, top_k=_TOP_K, apart=apart, approximate_above=above)
-    seconds = time.perf_counter() - started
+    took_s = seconds(lambda: nearest(vectors_ND, ids, top_k=_TOP_K, apart=apart, approximate_above=above))
     peak = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"), re.MULTILINE)
-    sys.stdout.write(json.dumps({"seconds": seconds, "mib": int(peak[1]) / 1024 if peak else float("nan")}))
+    sys.stdout.write(json.dumps({"seconds": took_s, "mib": int(peak[1]) / 1024 if peak else float("nan")}))

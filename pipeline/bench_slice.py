@@ -1,12 +1,11 @@
 """What `slice` costs: cutting, measuring, and judging anew under other thresholds; and how far its measures are off."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.bench_figures import Bench, Figure
+from pipeline.bench_figures import Bench, Figure, cpu_seconds
 from stages import audio
 from stages.base import Context
 from stages.measures import loudness_lufs
@@ -27,11 +26,11 @@ def slices(bench: Bench) -> Iterator[Figure]:
     context = Context(bench.recordings)
     bare, full = Slice(SliceConfig(measure=False), context), Slice(SliceConfig(), context)
     strict = Slice(SliceConfig(min_snr_db=20.0, loudness_lufs=_TARGET_LUFS), context)
-    yield Figure("cutting, in seconds of speech a CPU second", spoken_s / _cpu_s(lambda: bare.process(items)), "s")
+    yield Figure("cutting, in seconds of speech a CPU second", spoken_s / cpu_seconds(lambda: bare.process(items)), "s")
     earlier = full.process(items)
-    measured_s = _cpu_s(lambda: full.process(items))
+    measured_s = cpu_seconds(lambda: full.process(items))
     yield Figure("cutting and measuring", spoken_s / measured_s, "s")
-    judged_s = _cpu_s(lambda: [strict.revise(one, was) for one, was in zip(items, earlier, strict=True)])
+    judged_s = cpu_seconds(lambda: [strict.revise(one, was) for one, was in zip(items, earlier, strict=True)])
     yield Figure(
         "judging anew, other thresholds", spoken_s / judged_s, "s", spoken_s / measured_s, "measuring", least=20
     )
@@ -82,9 +81,3 @@ def _is_free(row: Utterance) -> bool:
     """Tells whether the peak leaves room for the whole gain."""
     assert row.measures
     return row.measures.peak * 10 ** (row.gain_db / 20) < 0.999
-
-
-def _cpu_s(work: Callable[[], object]) -> float:
-    started = time.process_time()
-    work()
-    return time.process_time() - started

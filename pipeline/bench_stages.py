@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pipeline import bench_alignment, bench_encode, bench_g2p, bench_similar, bench_slice, bench_store
 from pipeline.bench_figures import Bench, Figure
-from stages.machine import cores
+from stages.machine import cores, processor
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     unknown = sorted(set(options.names) - BENCHES.keys())
     if unknown:
         parser.error(f"`{unknown[0]}` must be one of {', '.join(BENCHES)}")
-    print(f"{platform.processor() or platform.machine()}, {cores()} cores, Python {platform.python_version()}")
+    print(f"{processor()}, {cores()} cores, Python {platform.python_version()}")
     speech = options.speech if options.speech and options.speech.is_dir() else None
     for name in options.names or BENCHES:
         row = BENCHES[name]

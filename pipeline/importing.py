@@ -15,24 +15,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import lock
-from pipeline.cluster import STOPPED, SyncCluster
+from pipeline.cluster import SyncCluster
 from pipeline.config import PrepConfig
-from pipeline.dataset import DIGESTS, RECORDINGS, Dataset, make_folder, new_dataset, write_head
+from pipeline.dataset import DIGESTS, RECORDINGS, make_folder, new_dataset, write_head
 from pipeline.digests import DigestCache
 from pipeline.interrupt import Interrupt
 from pipeline.plan import ShardJob, plan_stage
-from pipeline.recordings import find_recordings
 from pipeline.report import Reporter
 from pipeline.runner import Run, run_stages
-from pipeline.session import prepare
+from pipeline.session import find, prepare
 from pipeline.shard import make_shard
 from stages.base import Context, Filtered, Reject, Stage, guarded
 from stages.config import load_config
 from stages.encode import Encode, EncodeConfig
-from stages.errors import ExitCode, StoppedError, TextError, UsageError
+from stages.errors import ExitCode, TextError, UsageError
 from stages.g2p import G2p
 from stages.languages import detect, normalise_code
-from stages.machine import cores
 from stages.manifest import CodeRows, Receipt
 from stages.pickled import Artefact, read_artefact
 from stages.records import Codes, Encoded, Recording, Utterance, id_of
@@ -196,7 +194,8 @@ def import_codes(options: "Options", folder: Path, *, keep_phonemes: bool) -> Ex
         Interrupt(options.out, reporter.say) as stop,
         DigestCache(options.out / DIGESTS) as cache,
     ):
-        _find(dataset, cache, reporter, stop, options)
+        found = find(options, dataset, cache, walk=walk, reporter=reporter, stop=stop)
+        reporter.say(f"{found.recordings:,} files of codes")
         cluster = _Here(importer, lambda: stop.asked)
         run = Run(dataset, config, "cpu", cluster, cache, reporter, token, scanned=True)
         made = run_stages(run, [importer.name], {importer.name: plan_stage(importer, dataset, cache)})
@@ -212,17 +211,6 @@ def _codec_of(folder: Path) -> str:
     if len(found) > 1:
         raise UsageError(f"`{folder}` must hold files of one codec, but holds .enc and .dac. Import them one by one.")
     return SUFFIXES[found.pop()]
-
-
-def _find(dataset: Dataset, cache: DigestCache, reporter: Reporter, stop: Interrupt, options: "Options") -> None:
-    def progress(done: int, total: int) -> None:
-        if stop.asked:
-            raise StoppedError(STOPPED)
-        reporter.reading(done, total)
-
-    threads = options.jobs or cores()
-    found = find_recordings(dataset, cache, limit=options.limit, threads=threads, progress=progress, walk=walk)
-    reporter.say(f"{found.recordings:,} files of codes")
 
 
 def walk(folder: Path, ignored: Counter[str]) -> Iterator[Recording]:

@@ -32,7 +32,7 @@ from pipeline.digests import DigestCache
 from pipeline.estimate import Estimate, expected, full_disk_told
 from pipeline.interrupt import Interrupt
 from pipeline.preflight import PreflightError, check, check_stages
-from pipeline.recordings import find_recordings, nth_recording
+from pipeline.recordings import ScanCounts, Walk, find_recordings, nth_recording
 from pipeline.report import Reporter
 from pipeline.runner import Run, plan_all, read_status, run_stages, sweep
 from pipeline.schedulers import Scheduler, parse_scheduler
@@ -120,7 +120,8 @@ def prepare(
         cache = stack.enter_context(DigestCache(dataset.folder / DIGESTS, read_only=options.dry_run))
         cluster = stack.enter_context(open_cluster(scheduler, lambda: stop is not None and stop.asked))
         if voices is not None:
-            _find(options, dataset, cache, reporter, stop, layout=config.transcribe.layout)
+            scan = partial(walk, layout=config.transcribe.layout)
+            reporter.say_found(find(options, dataset, cache, walk=scan, reporter=reporter, stop=stop))
         last = nth_recording(dataset.stage(RECORDINGS), options.limit) if options.limit and voices is None else None
         run = Run(
             dataset=dataset,
@@ -179,18 +180,30 @@ def _tidy_up(folder: Path, kind: type[BaseException] | None, *_: object) -> None
         sweep(folder / stage)
 
 
-def _find(
-    options: "Options", dataset: Dataset, cache: DigestCache, reporter: Reporter, stop: Interrupt | None, *, layout: str
-) -> None:
+def find(
+    options: "Options", dataset: Dataset, cache: DigestCache, *, walk: Walk, reporter: Reporter, stop: Interrupt | None
+) -> ScanCounts:
+    """Scans the voices folder as `find_recordings` does, with its progress shown, until the user stops it.
+
+    Args:
+        options: The command's options.
+        dataset: Where.
+        cache: Digests known from before.
+        walk: Lists the recordings.
+        reporter: Shows the progress.
+        stop: Whether the user has had enough; None where nothing watches.
+
+    Raises:
+        StoppedError: if the user stops it.
+    """
+
     def progress(done: int, total: int) -> None:
         if stop and stop.asked:
             raise StoppedError(STOPPED)
         reporter.reading(done, total)
 
     threads = options.jobs or cores()
-    scan = partial(walk, layout=layout)
-    found = find_recordings(dataset, cache, walk=scan, limit=options.limit, threads=threads, progress=progress)
-    reporter.say_found(found)
+    return find_recordings(dataset, cache, walk=walk, limit=options.limit, threads=threads, progress=progress)
 
 
 _FOLLOWS, _NO_WEIGHTS = "a stage before changes", "its weights aren't here yet"

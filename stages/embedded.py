@@ -8,10 +8,11 @@ bins, N samples in a window, H hypotheses of the beam.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -121,14 +122,9 @@ class EmbeddedCodec:
         Raises:
             WeightsError: if the file is missing or isn't such weights.
         """
-        from safetensors import SafetensorError, safe_open
-
         path = weights or WEIGHTS
-        try:
-            with safe_open(path, framework="numpy") as file:
-                num_codebooks, size, _ = file.get_slice("codebooks_KVM").get_shape()
-        except (OSError, SafetensorError, ValueError) as error:
-            raise WeightsError(_unreadable(path, error)) from error
+        with _opened(path) as file:
+            num_codebooks, size, _ = file.get_slice("codebooks_KVM").get_shape()
         return CodecIdentity(cls.name, SAMPLE_RATE, cls.frame_rate, num_codebooks, size, revision_of(path))
 
     @staticmethod
@@ -138,14 +134,8 @@ class EmbeddedCodec:
         Raises:
             WeightsError: if the file is missing or isn't such weights.
         """
-        from safetensors import SafetensorError, safe_open
-
-        path = weights or WEIGHTS
-        try:
-            with safe_open(path, framework="numpy") as file:
-                return np.asarray(file.get_tensor("codebooks_KVM"), np.float32)
-        except (OSError, SafetensorError, ValueError) as error:
-            raise WeightsError(_unreadable(path, error)) from error
+        with _opened(weights or WEIGHTS) as file:
+            return np.asarray(file.get_tensor("codebooks_KVM"), np.float32)
 
     @classmethod
     def load(cls, weights: Path | None = None, device: str = "cpu") -> Self:
@@ -228,6 +218,22 @@ def read_tables(path: Path) -> Tables:
             " Make them with `python -m stages.fit_embedded`."
         )
     return tables
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Opens a file of weights; whatever of it can't be read meanwhile is told.
+
+    Raises:
+        WeightsError: if the file is missing or isn't such weights.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            yield file
+    except (OSError, SafetensorError, ValueError) as error:
+        raise WeightsError(_unreadable(path, error)) from error
 
 
 def _unreadable(path: Path, error: Exception) -> str:

@@ -9,8 +9,6 @@ import argparse
 import hashlib
 import json
 import math
-import platform
-import re
 import statistics
 import sys
 import time
@@ -24,6 +22,7 @@ from stages.console import run_app
 from stages.disk import atomic
 from stages.embedded import FLOOR, NUM_MELS, SAMPLE_RATE, WEIGHTS, EmbeddedCodec, Tables, log_mel, mel_filters, quantise
 from stages.errors import UsageError
+from stages.machine import processor
 from stages.records import Recording, Wave, path_of
 from stages.scan import scan
 
@@ -251,9 +250,7 @@ def _scores(values: dict[tuple[str, str], list[list[float]]], counts: Sequence[i
 def _hardware() -> str:
     import torch
 
-    info = Path("/proc/cpuinfo")
-    names = re.findall(r"^model name\s*: (.*)$", info.read_text(), re.MULTILINE) if info.is_file() else []
-    return f"{names[0] if names else platform.machine()}, {torch.get_num_threads()} thread, torch {torch.__version__}"
+    return f"{processor()}, {torch.get_num_threads()} thread, torch {torch.__version__}"
 
 
 def _table(result: Evaluation) -> str:

@@ -1,8 +1,10 @@
 """The machine that a process runs on: its processor cores, and the devices that names stand for."""
 
 import os
+import platform
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from stages.errors import UsageError
@@ -22,6 +24,16 @@ class Device:
 def cores() -> int:
     """Returns how many processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processor() -> str:
+    """Returns what the processor is called, as measurements name it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def parse_device(name: str, *, option: str | None = None) -> Device:

@@ -5,11 +5,15 @@ import os
 import pytest
 
 from stages.errors import UsageError
-from stages.machine import Device, cores, on_gpu, parse_device
+from stages.machine import Device, cores, on_gpu, parse_device, processor
 
 
 def test_cores_are_those_this_process_may_use() -> None:
     assert 1 <= cores() <= (os.cpu_count() or 1)
+
+
+def test_the_processor_has_a_name() -> None:
+    assert processor().strip() == processor() != ""
 
 
 @pytest.mark.parametrize(
