@@ -199,7 +199,6 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
         codebook_size: Entries of a codebook: the codes' colours are spread over them.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
 
     environment = Environment(
         loader=FileSystemLoader(_DATA),
@@ -216,10 +215,10 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
     script = (_DATA / "page.js").read_text(encoding="utf-8")
     return environment.get_template("page.html").render(
         title=title,
-        # The only three that aren't escaped: two are files of ours, the third can't end its element.
-        style=Markup((_DATA / "page.css").read_text(encoding="utf-8")),
-        script=Markup(script),
-        data=Markup(_for_script(data)),
+        # The template escapes all but these three: two are files of ours, the third can't end its element.
+        style=(_DATA / "page.css").read_text(encoding="utf-8"),
+        script=script,
+        data=_for_script(data),
         script_hash=base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode("ascii"),
         sections=shown,
         figures=_figures(found),

@@ -24,6 +24,8 @@ HEAVY = (
     "h5py",
     "librosa",
     "soundfile",
+    "jinja2",
+    "rapidfuzz",
 )
 
 SHOW_HELP = """
