@@ -187,7 +187,7 @@ class WavLMXVector:
             return _unit(self._model(**inputs).embeddings[0])
 
 
-def similarity(one: Vector, other: Vector) -> float:
+def similarity(one: npt.NDArray[np.floating[Any]], other: npt.NDArray[np.floating[Any]]) -> float:
     """Returns the cosine of two vectors of length 1."""
     return float(np.dot(one, other))
 
