@@ -1,4 +1,4 @@
-"""The stage `encode`: utterances into codec codes."""
+"""The stage `encode`: turns utterances into codec codes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""g2p: text to phonemes, in IPA, by espeak-ng through phonemizer.
+"""g2p: turns text into phonemes (IPA) with espeak-ng.
 
 The strings are phonemizer's own (punctuation and stress kept, the flags of language switches removed), save where
 espeak-ng would read a text wrongly: Japanese is turned into kana first, its Latin words are read as English ones, and

@@ -1,4 +1,4 @@
-"""The stage `hdf5`: utterances and codes into the store that the trainer reads."""
+"""The stage `hdf5`: writes the store that the trainer reads."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The stage `metadata`: one row an utterance as Parquet, and what the dataset holds in numbers."""
+"""The stage `metadata`: writes a Parquet row per utterance, and a summary of the dataset."""
 
 import json
 from collections import Counter

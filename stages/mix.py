@@ -1,4 +1,4 @@
-"""The stage `mix`: noise, other speakers and other pitches, mixed beforehand for the tasks that need them.
+"""The stage `mix`: mixes in noise, other speakers and other pitches, for the tasks that need them.
 
 Which noise and which interfering speaker an utterance gets depends on its id, `mix.seed` and the files there are,
 and on nothing else. It makes nothing unless it is told of what: `valle-prep run` leaves it out until then.

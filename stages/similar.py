@@ -1,4 +1,4 @@
-"""The stage `similar`: the utterances that sound most alike, by the cosine of a feature.
+"""The stage `similar`: finds the nearest neighbours of each utterance.
 
 The features are the rows of the table in `stages.features`; the search is that of `stages.nearest`.
 """

@@ -1,4 +1,4 @@
-"""slice: recordings with their transcripts become utterances of a usable length.
+"""slice: cuts recordings into utterances of a usable length.
 
 A recording that is itself an utterance stays whole, less what silence it has too much of at its ends. Any other is cut
 at the borders of its segments: short ones are joined to a neighbour, long ones are split between words. No cut overlaps

@@ -1,4 +1,4 @@
-"""The stage `transcribe`: every recording with the text of what is said in it.
+"""The stage `transcribe`: finds the text of each recording: a transcript, or whisperX.
 
 The text comes from the transcript beside the recording or from its corpus's table, else from whisperX. The recording is
 decoded once as a whole, so that a broken one is known before anything is made of it.
