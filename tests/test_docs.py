@@ -54,6 +54,10 @@ def test_the_readme_is_short() -> None:
     assert (ROOT / "README.md").stat().st_size <= 12_000
 
 
+def test_it_counts_the_languages() -> None:
+    assert f"| {len(DOCS.LANGUAGES)}, by espeak-ng" in TEXTS["README.md"]
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_its_lines_are_short(page: str) -> None:
     assert [line for line in TEXTS[page].splitlines() if len(line) > 125 and not line.startswith("|")] == []
@@ -123,7 +127,15 @@ def test_every_command_and_option_it_shows_exists(program: str) -> None:
 
 def test_every_option_it_names_exists() -> None:
     """Options that stand alone in back-ticks, such as `--guidance`, are of some command."""
-    others = {"--help", "--nthreads", "--resources", "--qos", "--gres", "--constraint"}  # the last ones Dask's, Slurm's
+    others = {
+        "--help",
+        "--evaluate",
+        "--nthreads",
+        "--resources",
+        "--qos",
+        "--gres",
+        "--constraint",
+    }  # of Dask, Slurm …
     flags = {
         flag
         for program in DOCS.PROGRAMS
