@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(shell echo $$(($(CORES) < 3 ? $(CORES) + 1 : 4))) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo digits test faults check format hdf5 bench clean
+.PHONY: help setup demo digits test faults check format docs hdf5 bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,11 +46,15 @@ check: setup ## format, lint, types and tests: what must pass before a change go
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/mypy .setup/install.py
+	$(BIN)/mypy .setup/docs.py
 	$(PYTEST)
 
 format: setup ## format the code and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: setup ## write the generated tables of docs/ (keys, options, languages, …) from the code
+	$(BIN)/python .setup/docs.py
 
 hdf5: setup ## write the store of an encoded dataset (OUT=dataset)
 	$(BIN)/valle-prep hdf5 --out $(OUT) $(ARGS)

@@ -26,14 +26,15 @@ app = typer.Typer(
 )
 
 Sets = Annotated[
-    list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Over the file; repeatable.")
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Overrides one key of the file; repeatable."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print only errors.")]
 ModelPath = Annotated[Path, typer.Option(help="A run's folder, a checkpoint or an exported file.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same speech.")]
-Language = Annotated[str | None, typer.Option(help="Code such as en; told from the text if not given.")]
-Tone = Annotated[str | None, typer.Option(help="A group of the training set, as one of whom to speak.")]
+Language = Annotated[str | None, typer.Option(help="Code such as en; detected from the text if not given.")]
+Tone = Annotated[str | None, typer.Option(help="A group of the training set, whose way of speaking to use.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 TrainingDevice = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N (trainer.device).")]
 OtherCodec = Annotated[str | None, typer.Option(help="Another decoder of the same codes, such as vocos.")]
@@ -45,8 +46,8 @@ def train(
     config: Annotated[Path, typer.Argument(help="A YAML file, such as configs/small.yaml.")],
     *,
     sets: Sets = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on though the configuration has changed.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Refuse to go on with an earlier run.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue although the configuration has changed.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Refuse to continue an earlier run.")] = False,
     device: TrainingDevice = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show sizes, steps and memory; train nothing.")] = False,
     as_json: Json = False,
@@ -83,13 +84,15 @@ class Mode(StrEnum):
     NAR_LEN = "nar-len"
 
 
-ModeOption = Annotated[Mode, typer.Option(help="ar: frame by frame; nar-len: its length, then all at once.")]
+ModeOption = Annotated[
+    Mode, typer.Option(help="ar: frame by frame; nar-len: the length first, then all frames at once.")
+]
 Steps = Annotated[int, typer.Option(help="With nar-len: passes of the network.")]
 Guidance = Annotated[
     float | None,
     typer.Option(
-        help="How strictly what is given holds, for models of data.unconditional_probability > 0; 1 is off, as is"
-        " ar's default; nar-len's is 2.5."
+        help="Classifier-free guidance, for models trained with data.unconditional_probability > 0. 1 is off, the"
+        " default of ar; the default of nar-len is 2.5."
     ),
 ]
 Temperature = Annotated[float, typer.Option(help="0 is greedy, 1 the model's own spread.")]
@@ -124,7 +127,7 @@ def synth(
     language: Language = None,
     tone: Tone = None,
     max_s: Annotated[float | None, typer.Option(help="Longest speech, in seconds.")] = None,
-    ref_text: Annotated[str | None, typer.Option(help="What the reference says: continue it.")] = None,
+    ref_text: Annotated[str | None, typer.Option(help="What the reference says; the speech then continues it.")] = None,
     device: Device = "auto",
     codec: OtherCodec = None,
     codec_weights: CodecWeights = None,
@@ -194,7 +197,7 @@ def transform(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make speech of speech: without noise, of one speaker of two, edited, in another voice."""
+    """Make speech from speech: without noise, one speaker of two, edited, or in another voice."""
     from model.inference import Synthesizer
     from model.transform import parse_stretch
 
@@ -242,7 +245,7 @@ def transcribe(
     audio: Annotated[Path, typer.Argument(help="A recording of speech.")],
     *,
     model: ModelPath,
-    language: Annotated[str | None, typer.Option(help="Code such as en; heard too if not given.")] = None,
+    language: Annotated[str | None, typer.Option(help="Code such as en; recognised too if not given.")] = None,
     device: Device = "auto",
     codec_weights: CodecWeights = None,
     as_json: Json = False,
@@ -263,19 +266,17 @@ def evaluate(
     root: Annotated[
         Path | None, typer.Option(help="Where the list's recordings lie; its own folder if not given.")
     ] = None,
-    asr: Annotated[str, typer.Option(help="A whisper: folder or name in the cache; none.")] = "large-v3",
-    speaker: Annotated[
-        str, typer.Option(help="A WavLM for speaker verification: its path; resemblyzer; none.")
-    ] = "none",
+    asr: Annotated[str, typer.Option(help="A whisper model: a folder, a name in the cache, or none.")] = "large-v3",
+    speaker: Annotated[str, typer.Option(help="A WavLM speaker verifier (its path), resemblyzer, or none.")] = "none",
     dnsmos: Annotated[Path | None, typer.Option(help="DNSMOS P.835's sig_bak_ovr.onnx.")] = None,
-    limit: Annotated[int | None, typer.Option(help="So many utterances, spread over the list.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Number of utterances, spread over the list.")] = None,
     mode: ModeOption = Mode.AR,
     steps: Steps = 25,
     guidance: Guidance = None,
     temperature: Temperature = 1.0,
     top_k: TopK = 0,
     top_p: TopP = 1.0,
-    seed: Annotated[int, typer.Option(help="Of prompts, speech and intervals.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of prompts, speech and intervals.")] = 0,
     out: Annotated[Path | None, typer.Option(help="A folder for the waves and rows.jsonl.")] = None,
     device: Device = "auto",
     as_json: Json = False,
@@ -336,7 +337,9 @@ def bench(
         Bench, typer.Argument(help="train: packed against padded; decode: cached against uncached; load: the data.")
     ],
     *,
-    config: Annotated[Path, typer.Option(help="Whose model, batch and steps.")] = Path("configs/peer52m.yaml"),
+    config: Annotated[Path, typer.Option(help="The configuration whose model, batch and steps are measured.")] = Path(
+        "configs/peer52m.yaml"
+    ),
     sets: Sets = None,
     seconds: Annotated[float, typer.Option(help="How long each side is measured.")] = 20.0,
     device: TrainingDevice = None,

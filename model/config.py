@@ -18,26 +18,26 @@ class ModelConfig(Config):
     """The network's shape."""
 
     arch: Arch = "llama"
-    """What mixes the positions: softmax attention, or RetNet's retention, which decodes at a cost and from a memory
-    that don't grow with the length."""
+    """`llama`: softmax attention; `retnet`: RetNet's retention, whose cost and memory per decoded frame don't grow
+    with the length."""
     width: int = Field(default=1024, ge=8)
     """Features per position."""
     layers: int = Field(default=12, ge=1)
     """Number of blocks."""
     heads: int = Field(default=16, ge=1)
-    """Attention heads; `width / heads` is a head's width and must be even."""
+    """Attention heads. `width / heads` is the width of a head and must be even."""
     kv_heads: int | None = Field(default=None, ge=1)
-    """Heads of keys and values, for grouped-query attention; as many as `heads` if not given, and with `retnet`."""
+    """Key and value heads, for grouped-query attention. Not set: as many as `heads`; must not be set for `retnet`."""
     group: Literal[1, 2, 4] = 1
-    """Frames that the mode `ar` reads and predicts at a time (grouped codes): with 2 it speaks in half the steps."""
+    """Frames that the mode `ar` reads and predicts per step (grouped codes): 2 halves the steps."""
     feedforward: int = Field(default=4096, ge=8)
-    """Inner features of the SwiGLU."""
+    """Inner width of the SwiGLU."""
     rope_theta: float = Field(default=10_000.0, gt=0)
-    """Base of the rotary positions' wavelengths, in positions."""
+    """Base of the rotary position embedding."""
     norm_eps: float = Field(default=1e-6, gt=0)
-    """Added to the mean square in RMSNorm."""
+    """Epsilon of RMSNorm."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Share of features dropped after attention and after the feed-forward while training."""
+    """Dropout after attention and after the feed-forward."""
 
     @model_validator(mode="after")
     def _check_heads(self) -> Self:
@@ -64,59 +64,60 @@ class DataConfig(Config):
     """Which utterances are trained on, and how they become documents and batches."""
 
     store: str = runtime("dataset")
-    """Folder of the dataset, as `valle-prep --out` named it; a run knows its dataset by fingerprint, not by path."""
+    """The dataset's folder, as given to `valle-prep --out`. A run identifies its dataset by fingerprint, not by
+    path."""
     min_s: float = Field(default=0.5, gt=0)
     """Shortest utterance used, in seconds."""
     max_s: float = Field(default=16.0, gt=0)
     """Longest utterance used, in seconds."""
     languages: list[str] | None = None
-    """Codes of the languages used; all of them if not given."""
+    """Codes of the languages used. Not set: all."""
     validation: float = Field(default=0.02, ge=0, lt=1)
-    """Share kept for validation, chosen by hash, so that it never depends on the other rows."""
+    """Share of utterances kept for validation, chosen by hash, so that a row's split doesn't depend on other rows."""
     split_by: Literal["utterance", "speaker"] = "utterance"
-    """What the hash is taken of: with `speaker`, validation speakers are never heard in training."""
+    """What is hashed for the split. With `speaker`, validation speakers are never heard in training."""
     prompt_s: float = Field(default=3.0, gt=0)
     """Longest prompt, in seconds; taken at a random place of another utterance of the speaker."""
     prompt_utterances: int = Field(default=1, ge=1)
-    """Most utterances that are joined to a prompt where one is shorter than `prompt_s`."""
+    """Most utterances joined into a prompt when one is shorter than `prompt_s`."""
     similar_probability: float = Field(default=0.5, ge=0, le=1)
-    """How often the prompt comes from one of the utterance's neighbours, where `valle-prep similar` has run."""
+    """How often the prompt is one of the utterance's neighbours, if `valle-prep similar` has run."""
     continuation_probability: float = Field(default=0.1, ge=0, le=1)
-    """How often the prompt is the utterance's own beginning (task `tts-c`, what a prompt with its text uses); the
-    only kind for a speaker of one utterance."""
+    """How often the prompt is the beginning of the utterance itself (task `tts-c`; used by `valle synth
+    --ref-text`). Speakers with a single utterance always use it."""
     join_probability: float = Field(default=0.0, ge=0, lt=1)
-    """How often another utterance of the speaker and language follows in the response, and another after that, as long
-    as they fit `max_s` together: long speech from short utterances."""
+    """How often another utterance of the same speaker and language is appended to the response; repeated while they
+    fit `max_s` together. Makes long speech from short utterances."""
     sample_by: Literal["utterance", "speaker", "group"] = "utterance"
-    """The classes of `temperature` and `order`."""
+    """The classes that `temperature` and `order` work on."""
     temperature: float = Field(default=1.0, ge=1)
-    """How much the classes' shares of an epoch are evened out: in proportion to `utterances ** (1 / temperature)`. At 1
-    each utterance comes once an epoch."""
+    """Evens out the classes' shares of an epoch: in proportion to `utterances ** (1 / temperature)`. At 1 each
+    utterance comes once per epoch."""
     order: Literal["shuffled", "interleaved"] = "shuffled"
     """`interleaved` spreads each class evenly over the epoch."""
     tasks: dict[Drawn, float] = Field(default={"tts": 1.0})
-    """How often, relative to each other, speech is made of: text (`tts`), noisy speech (`ns`; `sr` asks for the noise),
-    speech under that of another speaker (`tse`), speech of which a part is to be replaced (`cse`; `nse` under noise),
-    the same words in another voice (`vc`). Those but `tts` and `cse` need what `valle-prep mix` makes; an utterance
-    that a task can't be made of is drawn for another."""
+    """Relative weight of each task: text to speech (`tts`), noise removal (`ns`), noise extraction (`sr`), target
+    speaker extraction (`tse`), editing of clean (`cse`) or noisy speech (`nse`), voice conversion (`vc`). All but
+    `tts` and `cse` need `valle-prep mix`. An utterance that can't serve the drawn task is drawn for another."""
     text_dropout: float = Field(default=0.5, ge=0, le=1)
-    """How often `ns`, `sr`, `tse` and `vc` go without the text."""
+    """How often `ns`, `sr`, `tse` and `vc` are trained without the text."""
     tones: bool = False
-    """Whether a token tells the speaker's group, the folder above: a way of speaking, a kind of recording. The groups'
-    names become a part of the model's vocabulary; `valle synth --tone NAME` asks for one."""
+    """Whether a token names the speaker's group (the folder above the speaker): a way of speaking, a kind of
+    recording. The groups' names join the vocabulary; `valle synth --tone NAME` asks for one."""
     tone_dropout: float = Field(default=0.2, ge=0, le=1)
-    """With `tones`: how often it isn't told, so that `--tone` may be left out."""
+    """With `tones`: how often the token is left out, so that `--tone` is optional."""
     modes: dict[Mode, float] = Field(default={"ar": 0.5, "nar": 0.5})
-    """How often, relative to each other, an utterance is learnt as `ar` (codebook 0, frame by frame), `nar` (codebook
-    k, drawn with weight K - k), `nar-len` (codebook 0, all at once), `len` (number of frames), `stt` (phonemes)."""
+    """Relative weight of each mode: `ar` (codebook 0, frame by frame), `nar` (codebook k, drawn with weight K - k),
+    `nar-len` (codebook 0, all at once), `len` (the number of frames), `stt` (phonemes)."""
     unconditional_probability: float = Field(default=0.0, ge=0, le=1)
-    """How often text, prompt, input and tone are left out in `ar` and `nar-len`, for classifier-free guidance."""
+    """How often text, prompt, input and tone are all left out in `ar` and `nar-len`, for classifier-free guidance."""
     mask_schedule: Literal["cosine", "fixed"] = "cosine"
-    """Share of frames masked in `nar-len`: cos(u pi/2) with u uniform, or always `mask_ratio`."""
+    """Share of frames masked in `nar-len`: `cosine` is cos(u pi/2) with u uniform, `fixed` is `mask_ratio`."""
     mask_ratio: float = Field(default=0.8, gt=0, le=1)
-    """Share of frames masked with the schedule `fixed`."""
+    """Share of frames masked with `mask_schedule: fixed`."""
     corrupt: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the codes shown in `nar` that are replaced by random ones, since the codes of `ar` aren't perfect."""
+    """Share of the input codes of `nar` replaced by random ones, since at synthesis these come from `ar` and aren't
+    perfect."""
     batch_tokens: int = Field(default=16_384, ge=64)
     """Most positions (phonemes, frames and markers) in a packed batch."""
 
@@ -136,51 +137,51 @@ class OptimizerConfig(Config):
     """AdamW or Muon, with a linear warm-up and a schedule."""
 
     matrices: Literal["adamw", "muon"] = "adamw"
-    """What updates the matrices of the blocks; AdamW always updates embeddings, heads and gains."""
+    """Optimiser of the blocks' matrices. Embeddings, heads and gains always use AdamW."""
     lr: float = Field(default=1e-4, gt=0)
-    """AdamW's highest learning rate, reached after the warm-up."""
+    """AdamW's peak learning rate, reached after the warm-up."""
     muon_lr: float = Field(default=5e-3, gt=0)
-    """Muon's highest learning rate, scaled so that its updates are as large as AdamW's at the same rate."""
+    """Muon's peak learning rate, scaled so that its updates are as large as AdamW's at the same rate."""
     schedule: Literal["cosine", "constant", "wsd"] = "cosine"
-    """After the warm-up: down along a cosine; constant; or constant and in the last `decay_share` of the steps straight
-    down (warm-up, stable, decay)."""
+    """After the warm-up: `cosine` decay; `constant`; or `wsd` (warm-up, stable, decay): constant, then linear decay
+    over the last `decay_share` of the steps."""
     decay_share: float = Field(default=0.2, gt=0, le=1)
     """Share of the steps in which `wsd` decays."""
     min_lr_ratio: float = Field(default=0.1, ge=0, le=1)
-    """Learning rate at the last step, as a share of the highest; unless constant."""
+    """Learning rate of the last step as a share of the peak; unused with `constant`."""
     warmup_steps: int = Field(default=2000, ge=0)
     """Steps of linear warm-up."""
     betas: tuple[float, float] = Field(default=(0.9, 0.98), strict=False)
-    """Decay of AdamW's first and second moment per step."""
+    """AdamW's betas."""
     weight_decay: float = Field(default=0.01, ge=0)
-    """Of the matrices; gains and embeddings aren't decayed."""
+    """Weight decay of the matrices; gains and embeddings have none."""
     clip_norm: float = Field(default=1.0, gt=0)
-    """The gradient's norm is scaled down to this."""
+    """Largest gradient norm; larger gradients are scaled down to it."""
 
 
 class LoraConfig(Config):
     """Low-rank adapters: what is trained when the network itself stays as it is (needs `trainer.start_from`)."""
 
     rank: int = Field(default=0, ge=0)
-    """Of the adapters on all linear maps of the blocks; 0 trains the network itself."""
+    """Rank of the adapters on all linear layers of the blocks; 0: no adapters, the network itself is trained."""
     alpha: int | None = Field(default=None, gt=0)
-    """The adapters' output is scaled by `alpha / rank`; as large as `rank` if not given."""
+    """The adapters' output is scaled by `alpha / rank`. Not set: equal to `rank`."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the adapters' inputs dropped while training."""
+    """Dropout of the adapters' inputs."""
     embeddings: bool = False
-    """Whether the tables of tokens and codes and the heads are trained too: for a new language."""
+    """Whether to also train the embeddings and the heads; needed for a new language."""
 
 
 class DistillConfig(Config):
     """A trained model, the teacher, that the run learns from beside the dataset's codes (knowledge distillation)."""
 
     teacher: str | None = None
-    """Its run, checkpoint or exported file; none if not given. It must have the same codec, vocabulary and
-    `model.group`; all else may differ, as its size."""
+    """The teacher's run, checkpoint or exported file; not set: no distillation. It must have the same codec,
+    vocabulary and `model.group`; its size may differ."""
     weight: float = Field(default=0.5, gt=0, le=1)
-    """Of what the teacher says in the loss; that of the codes is the rest."""
+    """Weight of the teacher's term in the loss; the term of the codes has the rest."""
     temperature: float = Field(default=2.0, gt=0)
-    """Divides the logits of both, so that what the teacher holds for unlikely counts too."""
+    """Divides the logits of both, so that the teacher's unlikely codes count too."""
 
 
 class TrainerConfig(Config):
@@ -189,51 +190,51 @@ class TrainerConfig(Config):
     out: str = runtime("runs/base")
     """Folder of the run: logs and checkpoints."""
     start_from: str | None = runtime(None)
-    """For fine-tuning: the run, checkpoint or exported file whose weights and vocabulary a new run takes over. Symbols,
-    languages and tones that it doesn't know are added. The section `model` must be the same."""
+    """For fine-tuning: the run, checkpoint or exported file whose weights and vocabulary a new run starts from.
+    Missing symbols, languages and tones are added. The section `model` must be the same."""
     max_steps: int = Field(default=200_000, ge=1)
-    """Updates in all; the cosine ends here."""
+    """Updates in total; the learning-rate schedule ends here."""
     seed: int = Field(default=0, ge=0)
-    """Of the weights, the order of the data and every draw."""
+    """Seed of the weights, the order of the data and every random draw."""
     accumulate: int = Field(default=1, ge=1)
     """Packed batches per update and device."""
     devices: int = runtime(1, ge=1)
-    """Processes that train together, one a GPU or, on the CPU, one a few cores; each has its own batches. Half the
-    devices with twice the `accumulate` give the same run. Under `torchrun`, as many as it starts."""
+    """Processes that train together: one per GPU, or on the CPU one per few cores. Each has its own batches. Half
+    the devices with twice the `accumulate` give the same run. Under `torchrun`: as many as it starts."""
     strategy: Strategy = runtime("auto")
-    """How they do: `ddp` (each holds all weights; what `auto` takes for more than one), `fsdp` (each holds a part of
-    the weights, gradients and moments; for what doesn't fit one GPU) or `deepspeed` (each holds a part of the gradients
-    and moments: ZeRO's stage 2; needs that package, and CUDA). A checkpoint opens under all of them."""
+    """`ddp`: every process holds all weights (`auto` takes it for more than one); `fsdp`: weights, gradients and
+    moments are sharded, for models that don't fit one GPU; `deepspeed`: ZeRO stage 2, gradients and moments are
+    sharded (needs the package and CUDA). A checkpoint opens under all of them."""
     activation_checkpointing: bool = runtime(False)
-    """Keep only what goes into each block and compute the rest again for the gradient: a fraction of the memory for a
-    third more time; the gradients stay the same."""
+    """Recompute the activations inside each block in the backward pass: a fraction of the memory for a third more
+    time; the gradients stay the same."""
     compile: bool = runtime(False)
-    """Compile the blocks with `torch.compile`, around attention, for all lengths at once. It pays on a GPU, from some
-    hundreds of steps on; the first ones take a minute. Needs a C++ compiler on the CPU."""
+    """Compile the blocks with `torch.compile` (all but attention), once for all lengths. Pays off on a GPU after
+    some hundreds of steps; the first ones take a minute. Needs a C++ compiler on the CPU."""
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
-    """Of the moving average of the weights, per step; 0 for none. With it, validation, `valle synth` and `valle export`
-    take the average; the weights themselves are kept beside, for going on."""
+    """Decay per step of the moving average of the weights; 0: none. Validation, `valle synth` and `valle export`
+    then use the average; the weights themselves are kept for resuming."""
     precision: Precision = "auto"
-    """`auto` is bf16-mixed on devices that multiply in bfloat16 (CUDA from Ampere on, newer CPUs), else 32-true."""
+    """`auto`: bf16-mixed on devices that multiply in bfloat16 (CUDA from Ampere on, newer CPUs), else 32-true."""
     device: str = runtime("auto")
     """`auto`, `cpu`, `cuda` or, for a single device, `cuda:N`."""
     threads: int | None = runtime(None, ge=1)
-    """CPU threads of PyTorch; as many as there are cores if not given."""
+    """CPU threads of PyTorch. Not set: one per core."""
     validate_every: int = runtime(1000, ge=1)
     """Steps between two validations."""
     validate_batches: int = runtime(20, ge=1)
     """Most batches of one validation."""
     samples: int = runtime(0, ge=0)
-    """Utterances that each validation speaks, to `<out>/samples` and TensorBoard; needs the codec's weights."""
+    """Utterances spoken at each validation, to `<out>/samples` and TensorBoard; needs the codec's weights."""
     save_every: int = runtime(1000, ge=1)
     """Steps between two checkpoints."""
     keep: int = runtime(3, ge=1)
-    """Checkpoints kept: the newest."""
+    """Number of newest checkpoints kept."""
     keep_best: int = runtime(1, ge=0)
-    """Checkpoints kept beside these: those that validated best. One that validates better than they is saved at once;
-    the best is `<out>/best` for `valle synth --model`."""
+    """Number of best checkpoints (by validation loss) kept beside them. A new best is saved at once; the best is
+    `<out>/best` for `valle synth --model`."""
     max_skips: int = runtime(3, ge=0)
-    """Steps in a row that may be skipped because the gradient isn't finite; one more ends the run."""
+    """Most steps in a row skipped because the gradient isn't finite; one more ends the run."""
     log_every: int = runtime(20, ge=1)
     """Steps between two lines of the log."""
 

@@ -27,7 +27,7 @@ app = typer.Typer(
 )
 
 Voices = Annotated[Path, typer.Argument(help="Recordings, as <group>/<speaker>/<file> or <speaker>/<file>.")]
-TopK = Annotated[int | None, typer.Option("--top-k", min=1, help="Neighbours an utterance (similar.top_k).")]
+TopK = Annotated[int | None, typer.Option("--top-k", min=1, help="Neighbours per utterance (similar.top_k).")]
 
 
 @app.command()
@@ -141,7 +141,7 @@ def inspect(
     name: Annotated[str, typer.Argument(metavar="ID", help="A recording's or an utterance's id, or a part of one.")],
     options: Options,
 ) -> None:
-    """Show the way of one recording or utterance from its source file to its neighbours."""
+    """Show one recording or utterance, from its source file to its neighbours."""
     from pipeline.dataset import open_dataset
     from pipeline.inspect import inspect, lines
 
@@ -155,10 +155,10 @@ def import_(
     folder: Annotated[Path, typer.Argument(help="Files of codes, as <group>/<speaker>/<file>.enc or .dac.")],
     options: Options,
     keep_phonemes: Annotated[
-        bool, typer.Option("--keep-phonemes", help="Keep the files' phonemes where there is text to make them of.")
+        bool, typer.Option("--keep-phonemes", help="Keep the files' own phonemes even where there is text.")
     ] = False,
 ) -> None:
-    """Make a dataset of codes that another VALL-E pickled."""
+    """Make a dataset from codes that another VALL-E pickled."""
     from pipeline.importing import import_codes
 
     raise typer.Exit(import_codes(options, folder, keep_phonemes=keep_phonemes))
@@ -188,11 +188,9 @@ def export(
     ],
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="A new folder.")],
     options: Options,
-    audio: Annotated[
-        bool, typer.Option("--audio/--no-audio", help="With the recordings, or their codes alone.")
-    ] = True,
+    audio: Annotated[bool, typer.Option("--audio/--no-audio", help="With the audio, or only the codes.")] = True,
 ) -> None:
-    """Write a dataset in the format of others."""
+    """Write a dataset in another format."""
     from pipeline.dataset import check_audio, open_dataset
     from stages.export import Source, export
 
@@ -205,14 +203,14 @@ def export(
     _show(options, found, f"{count:,} utterances in {target}", of=of)
 
 
-Utterances = Annotated[int, typer.Option("--utterances", min=1, help="How many of them the page lets one listen to.")]
-Embed = Annotated[int, typer.Option("--embed", min=0, help="So many with their audio in the page, not beside it.")]
+Utterances = Annotated[int, typer.Option("--utterances", min=1, help="Utterances that can be played on the page.")]
+Embed = Annotated[int, typer.Option("--embed", min=0, help="Utterances whose audio is put into the page itself.")]
 
 
 @app.command()
 @with_options
 def report(options: Options, utterances: Utterances = 200, embed: Embed = 0) -> None:
-    """Write a page to look at: hours, distributions, phonemes, what was left out, and utterances to listen to."""
+    """Write a page: hours, distributions, phonemes, what was left out, and utterances to listen to."""
     from pipeline.dataset import open_dataset
     from pipeline.page import PAGE, write_page
 
@@ -228,7 +226,7 @@ def report(options: Options, utterances: Utterances = 200, embed: Embed = 0) -> 
 @app.command()
 def voices(
     folder: Annotated[Path, typer.Argument(help="Where to write; made if it isn't there.")],
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Write a small set of recordings with transcripts, spoken by espeak-ng: a demo without data."""
     from stages.voices import write_voices

@@ -16,16 +16,16 @@ class Options:
     """What a command is told beside its own arguments."""
 
     out: Annotated[Path, typer.Option("--out", help="The dataset's folder.")] = Path("dataset")
-    config: Annotated[Path | None, typer.Option("--config", help="A YAML file with a section a stage.")] = None
+    config: Annotated[Path | None, typer.Option("--config", help="A YAML file with a section per stage.")] = None
     sets: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Lays one value over the configuration."),
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Overrides one key of the configuration; repeatable."),
     ] = None
     scheduler: Annotated[
         str,
         typer.Option("--scheduler", help="sync, local, cuda, tcp://HOST:PORT, a scheduler file or slurm:FILE."),
     ] = "local"
-    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Local workers; one a core by default.")] = None
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Local workers; default: one per core.")] = None
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto"
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N recordings, by id.")] = None
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and why; write nothing.")] = False

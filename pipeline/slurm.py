@@ -15,37 +15,37 @@ class SlurmConfig(Config):
     """The file of `--scheduler slurm:FILE`: what each Slurm job asks for, and how workers start in it."""
 
     jobs: int = Field(1, ge=1)
-    """How many Slurm jobs to submit; `--jobs` wins over it."""
+    """Slurm jobs to submit; `--jobs` overrides it."""
     cores: int = Field(1, ge=1)
-    """Cores of each job: each runs one worker with one thread."""
+    """Cores per job; each core runs one worker with one thread."""
     memory: str
-    """Memory of each job with its unit, such as `16GB`; its workers share it evenly."""
+    """Memory per job with its unit, such as `16GB`; the job's workers share it evenly."""
     walltime: str
-    """The longest that each job may run, as Slurm writes it: `08:00:00`, `2-00:00:00`, or minutes in quotes."""
+    """Time limit per job, as Slurm writes it: `08:00:00`, `2-00:00:00`, or minutes in quotes."""
     gpus: int = Field(0, ge=0)
-    """GPUs of each job (`--gres=gpu:N`). As many of its workers have one each; the others do what needs none."""
+    """GPUs per job (`--gres=gpu:N`). As many of its workers get one each; the others do the work that needs none."""
     queue: str | None = None
-    """The partition (`-p`); the cluster's default without it."""
+    """Partition (`-p`). Not set: the cluster's default."""
     account: str | None = None
-    """The account that pays (`-A`)."""
+    """Account to charge (`-A`)."""
     directives: list[str] = Field(default=[])
     """More options for `#SBATCH` lines, such as `--qos=long` or `--constraint=a100`."""
     prologue: list[str] = Field(default=[])
     """Shell lines to run before the workers, such as `module load cuda` or `export HF_HOME=/scratch/models`."""
     python: str | None = None
-    """The Python that starts the workers, with this package installed; the one that runs this command without it."""
+    """Python that starts the workers; it must have this package. Not set: the one that runs this command."""
     interface: str | None = None
-    """The network interface between scheduler and workers, such as `ib0`; the default route's without it."""
+    """Network interface between scheduler and workers, such as `ib0`. Not set: that of the default route."""
     port: int = Field(0, ge=0, le=65535)
-    """The port on which workers reach the scheduler, for a firewall; 0 for any that is free."""
+    """Port on which workers reach the scheduler, for a firewall; 0: any free port."""
     local_directory: str | None = None
-    """Where workers keep scratch files: a fast disk of the node."""
+    """Folder for the workers' scratch files: a fast disk of the node."""
     log_directory: str | None = None
-    """Where Slurm writes what the jobs print; the folder of the command without it."""
+    """Folder for the jobs' output. Not set: the current folder."""
     name: str = "valle-prep"
-    """The name of the jobs in the queue."""
+    """Name of the jobs in the queue."""
     wait_s: float = Field(3600.0, gt=0)
-    """How long to wait, in seconds, for a worker when there is none: queues may be slow."""
+    """Seconds to wait while there is no worker: queues may be slow."""
 
     @field_validator("memory")
     @classmethod

@@ -211,7 +211,7 @@ def _path(weights: str | Path | None) -> Path | None:
 
 
 class _Embedded:
-    """The row of the codec that ships with the package."""
+    """The codec that ships with the package: 24 kHz, 8 codebooks of 1024 at 75 Hz, no download."""
 
     @staticmethod
     def identify(weights: str | Path | None, sample_rate: int | None) -> CodecIdentity:  # noqa: ARG004

@@ -43,8 +43,8 @@ class StageConfig(Config):
     """Base of the stages' sections."""
 
     item_timeout_s: float = runtime(600.0, ge=0)
-    """How long a batch may take, in seconds, before its items are tried one by one, and then each of them; an item that
-    takes longer alone is rejected as `TimedOut`. 0 for no limit."""
+    """Seconds that a batch may take. A slower batch is split into its items, and an item that is too slow on its own
+    is rejected as `TimedOut`. 0: no limit."""
 
 
 def _is_runtime(field: FieldInfo) -> bool:

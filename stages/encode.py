@@ -1,4 +1,4 @@
-"""The stage `encode`: utterances into codec codes."""
+"""The stage `encode`: turns utterances into codec codes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -32,19 +32,19 @@ class EncodeConfig(StageConfig):
     """Which codec, and where its weights are."""
 
     codec: Literal["encodec", "vocos", "dac", "embedded"] = "encodec"
-    """`encodec`: 24 kHz, 8 codebooks at 75 Hz; `vocos`: the same codes, decoded by Vocos; `dac`: `dac_model`, 9 to 32
-    codebooks; `embedded`: 24 kHz, 8 codebooks at 75 Hz, without a download."""
+    """`encodec`: 24 kHz, 8 codebooks at 75 Hz; `vocos`: the same codes, decoded by Vocos; `dac`: see `dac_model`, 9
+    to 32 codebooks; `embedded`: 24 kHz, 8 codebooks at 75 Hz, no download."""
     weights: str | None = runtime(None)
-    """The codec's weights: a file, or for `vocos` a folder. Without it: the codec's environment variable, the cache of
-    its library, or a download. Their content, not their place, is part of the fingerprint."""
+    """The codec's weights: a file, or for `vocos` a folder. Not set: the codec's environment variable, then its
+    library's cache, then a download. The content, not the path, enters the fingerprint."""
     dac_model: Literal["44khz", "24khz", "16khz"] = "44khz"
-    """Which published model `dac` fetches where `weights` isn't given."""
+    """The published DAC model to download when `weights` isn't set."""
     precision: Precision = "float32"
-    """In what the network computes before it looks codes up: `bfloat16` and `float16` are faster on CUDA and flip some
-    codes. `embedded` has `float32` only."""
+    """Number format of the encoder network. `bfloat16` and `float16` are faster on CUDA but change some codes.
+    `embedded` supports `float32` only."""
     batch_size: int = runtime(16, ge=1)
-    """Utterances cut out before the codec is called, on the CPU; it changes no code. On CUDA there are always 512 of
-    them, in the order of their ids in the shard, so that neither workers nor settings decide which share a batch."""
+    """Utterances read before each call of the codec, on the CPU; doesn't change any code. On CUDA it is always 512,
+    in order of their ids in the shard, so that batches don't depend on workers or settings."""
 
     @field_validator("precision")
     @classmethod

@@ -222,7 +222,7 @@ def webdataset(source: Source, folder: Path, final: Path) -> None:  # noqa: ARG0
 
 
 def whisperx(source: Source, folder: Path, final: Path) -> None:  # noqa: ARG001
-    """Writes the transcripts of the recordings, as `export_whisperx.write_transcripts` says; needs no store."""
+    """Writes a JSON per recording as whisperX does: segments, words, speakers. Needs only the stage `transcribe`."""
     write_transcripts(source.dataset, folder)
 
 

@@ -1,4 +1,4 @@
-"""g2p: text to phonemes, in IPA, by espeak-ng through phonemizer.
+"""g2p: turns text into phonemes (IPA) with espeak-ng.
 
 The strings are phonemizer's own (punctuation and stress kept, the flags of language switches removed), save where
 espeak-ng would read a text wrongly: Japanese is turned into kana first, its Latin words are read as English ones, and
@@ -65,16 +65,16 @@ class G2pConfig(StageConfig):
     """What the phonemes keep of the text."""
 
     stress: bool = True
-    """Whether the marks of primary and secondary stress are kept."""
+    """Whether to keep the marks of primary and secondary stress."""
     punctuation: bool = True
-    """Whether punctuation is kept; without it a pause leaves no trace."""
+    """Whether to keep punctuation. Without it the phonemes don't show pauses."""
     min_phonemes_per_s: float | None = Field(None, ge=0)
-    """Utterances with fewer phonemes a second are filtered: something is missing in the text."""
+    """Utterances with fewer phonemes per second are filtered (`FewPhonemes`): text is probably missing."""
     max_phonemes_per_s: float | None = Field(None, ge=0)
-    """Those with more: something is missing in the audio."""
+    """Utterances with more are filtered (`ManyPhonemes`): audio is probably missing."""
     unique: bool = False
-    """Whether of utterances with the same audio only the first by id stays of those that would stay without it; needs
-    `slice.measure`."""
+    """Whether to keep only one of several utterances with the same audio: the first by id that no other rule
+    filters. Needs `slice.measure`."""
 
     @field_validator("max_phonemes_per_s")
     @classmethod

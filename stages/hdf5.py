@@ -1,4 +1,4 @@
-"""The stage `hdf5`: utterances and codes into the store that the trainer reads."""
+"""The stage `hdf5`: writes the store that the trainer reads."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ class Hdf5Config(StageConfig):
     """How the store is written."""
 
     npy: bool = False
-    """Whether to write every utterance's codes as `hdf5/npy/<id>.npy` too, `[K, T]`."""
+    """Whether to also write each utterance's codes to `hdf5/npy/<id>.npy`, `[K, T]`."""
 
 
 class Hdf5(Stage[Hdf5Config, Encoded, Encoded]):

@@ -1,4 +1,4 @@
-"""The stage `metadata`: one row an utterance as Parquet, and what the dataset holds in numbers."""
+"""The stage `metadata`: writes a Parquet row per utterance, and a summary of the dataset."""
 
 import json
 from collections import Counter
@@ -30,11 +30,11 @@ class MetadataConfig(StageConfig):
     """How the dataset is split."""
 
     split_by: Literal["utterance", "speaker"] = "utterance"
-    """What is never torn apart by the split: an utterance, or all of a speaker's."""
+    """What is kept together in one split: each utterance on its own, or all utterances of a speaker."""
     validation: float = Field(default=0.02, ge=0, le=1)
-    """Share of the keys whose rows go to validation."""
+    """Share of utterances (or speakers, see `split_by`) in the validation split."""
     test: float = Field(default=0.0, ge=0, le=1)
-    """Share of the keys whose rows go to test."""
+    """Share of utterances (or speakers) in the test split."""
 
     @field_validator("test")
     @classmethod

@@ -1,4 +1,4 @@
-"""The stage `mix`: noise, other speakers and other pitches, mixed beforehand for the tasks that need them.
+"""The stage `mix`: mixes in noise, other speakers and other pitches, for the tasks that need them.
 
 Which noise and which interfering speaker an utterance gets depends on its id, `mix.seed` and the files there are,
 and on nothing else. It makes nothing unless it is told of what: `valle-prep run` leaves it out until then.
@@ -41,23 +41,24 @@ class MixConfig(StageConfig):
     """What is mixed, and how loudly."""
 
     noise: str | None = runtime(None)
-    """A folder of recordings of noise (at most 1,000 of its files are used): makes `noisy` and `noise`, for the tasks
-    `ns`, `sr` and `nse`. Its files' names and lengths in bytes, not its place, are part of the fingerprint."""
+    """Folder of noise recordings (at most 1,000 files are used). Makes `noisy` and `noise`, for the tasks `ns`, `sr`
+    and `nse`. File names and sizes, not the path, enter the fingerprint."""
     speech: str | None = runtime(None)
-    """A folder of speech as `<group>/<speaker>/<file>` or `<speaker>/<file>`, or a corpus with tables, such as the
-    voices themselves, likewise: makes `overlaid`, for the task `tse`."""
+    """Folder of speech, as `<group>/<speaker>/<file>` or `<speaker>/<file>`, or a corpus with tables; may be the
+    voices folder itself. Makes `overlaid`, for the task `tse`. Fingerprint as for `noise`."""
     shift: bool = False
-    """Whether to make `shifted`, for the task `vc`."""
+    """Whether to make `shifted` (another pitch), for the task `vc`."""
     snr_db: Range = Field(default=(-5.0, 20.0), strict=False)
-    """How much louder than the noise the speech is, in dB: lowest and highest, all equally likely."""
+    """Signal-to-noise ratio in dB: lowest and highest, drawn uniformly."""
     gain: Range = Field(default=(0.5, 0.75), strict=False)
-    """How loud the other speaker is in `overlaid`: least and most, as a multiple of the speech's root mean square."""
+    """Level of the other speaker in `overlaid`: lowest and highest, as a multiple of the speech's RMS."""
     semitones: Range = Field(default=(2.0, 6.0), strict=False)
-    """How far the pitch is shifted, up or down: least and most."""
+    """Pitch shift up or down, in semitones: smallest and largest."""
     seed: int = 0
-    """Of all choices."""
+    """Seed of all random choices."""
     batch_size: int = runtime(8, ge=1)
-    """Utterances whose mixtures share one call of the codec. On the CPU it changes nothing; on CUDA rounding may."""
+    """Utterances whose mixtures share one call of the codec. Doesn't change results on the CPU; on CUDA rounding
+    may."""
 
     @model_validator(mode="after")
     def _check_ranges(self) -> Self:

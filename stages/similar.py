@@ -1,4 +1,4 @@
-"""The stage `similar`: the utterances that sound most alike, by the cosine of a feature.
+"""The stage `similar`: finds the nearest neighbours of each utterance.
 
 The features are the rows of the table in `stages.features`; the search is that of `stages.nearest`.
 """
@@ -35,25 +35,24 @@ class SimilarConfig(StageConfig):
     """What is compared with what."""
 
     top_k: int = Field(default=4, ge=1)
-    """Neighbours an utterance; fewer where the scope holds fewer."""
+    """Neighbours per utterance; fewer where the scope holds fewer."""
     feature: str = "mfcc"
-    """What utterances are compared by: a row of `stages.features`.
-
-    `mfcc`: MFCCs of the audio; `codec`: the summed codec embeddings of the codes; `model`: those that a trained model
-    has learnt; `speaker`: who speaks, by Resemblyzer."""
+    """What utterances are compared by, a row of `FEATURES`. `mfcc`: MFCCs of the audio; `codec`: the summed codec
+    embeddings of the codes; `model`: the code embeddings of a trained model; `speaker`: the speaker vector of
+    Resemblyzer."""
     model: str | None = runtime(None)
-    """For `feature=model`: what `valle export RUN model.safetensors` wrote. Its embeddings, not its place, are part of
-    the fingerprint."""
+    """For `feature=model`: the file that `valle export RUN model.safetensors` wrote. Its embeddings, not its path,
+    enter the fingerprint."""
     scope: Literal["speaker", "dataset"] = "speaker"
-    """Whose utterances may be neighbours: the same speaker's, or all."""
+    """Where neighbours may come from: utterances of the same speaker, or the whole dataset."""
     same_recording: bool = False
     """Whether two cuts of one recording may be neighbours."""
     augment: int = Field(default=2, ge=0)
-    """Nearest utterances whose vectors are added to an utterance's own before its neighbours are sought, 0 for none:
-    that finds more of the same voice, and takes a second search."""
+    """Nearest vectors added to each vector before the search (database-side augmentation); 0: none. Finds more of
+    the same voice, at the cost of a second search."""
     approximate_above: int | None = Field(default=None, ge=100)
-    """Utterances of a scope above which its search is approximate, by faiss; its recall is measured and shown. Without
-    it every search is exact."""
+    """Scopes with more utterances than this are searched approximately with faiss; the recall is measured and shown.
+    Not set: always exact."""
 
     @field_validator("feature")
     @classmethod

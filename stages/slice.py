@@ -1,4 +1,4 @@
-"""slice: recordings with their transcripts become utterances of a usable length.
+"""slice: cuts recordings into utterances of a usable length.
 
 A recording that is itself an utterance stays whole, less what silence it has too much of at its ends. Any other is cut
 at the borders of its segments: short ones are joined to a neighbour, long ones are split between words. No cut overlaps
@@ -43,48 +43,48 @@ class SliceConfig(StageConfig):
     """How recordings are cut into utterances."""
 
     mode: Literal["auto", "segments", "file"] = "auto"
-    """`file`: each recording is one utterance; `segments`: it is cut at its segments; `auto`: whole where it is short
-    enough, less silence at its ends, and its text has no times or is a single segment, else cut."""
+    """`file`: each recording is one utterance; `segments`: cut at the segments of the transcript; `auto`: keep a
+    short recording whole (silence at its ends trimmed) if its text has no times or is a single segment, else cut."""
     min_s: float = Field(1.0, gt=0)
-    """Seconds; shorter utterances are filtered."""
+    """Seconds. Shorter utterances are filtered (`TooShort`)."""
     max_s: float = Field(20.0, gt=0, validate_default=True)
-    """Seconds; longer segments are split between words, and filtered where that can't be done."""
+    """Seconds. Longer segments are split between words; those that can't be split are filtered (`TooLong`)."""
     join_s: float = Field(3.0, ge=0)
-    """Seconds; segments shorter than this are joined to a neighbour, as long as `max_s` allows."""
+    """Seconds. Shorter segments are joined to a neighbour, as long as the result stays within `max_s`."""
     max_gap_s: float = Field(1.5, ge=0)
-    """Seconds; segments with a longer pause between them aren't joined."""
+    """Seconds. Segments with a longer pause between them are never joined."""
     margin_s: float = Field(0.1, ge=0)
-    """Seconds of room kept at both ends of a cut, up to half the pause before the neighbour speaks."""
+    """Seconds of audio kept before and after a cut; at most half of the pause to the neighbouring speech."""
     search_s: float = Field(0.3, ge=0)
-    """Seconds; where segments without word times touch, the cut is made at the quietest point so near the border."""
+    """Seconds. Where segments without word times touch, the cut is moved to the quietest point within this distance."""
     edge_s: float = Field(0.5, ge=0)
-    """Seconds of silence kept at both ends of a whole recording; what is longer is left out."""
+    """Seconds of silence kept at each end of a whole recording; the rest is trimmed."""
     silence_db: float = Field(40.0, gt=0)
-    """dB under the recording's level at which that silence begins."""
+    """Audio this many dB below the recording's level counts as silence when its ends are trimmed."""
     measure: bool = True
-    """Whether noise, clipping, silence and loudness of each cut are measured: the report shows them, thresholds and
-    the loudness need them. It costs one more reading of the audio."""
+    """Whether to measure noise, clipping, silence and loudness of each cut. The report, the thresholds and
+    `loudness_lufs` need it. Costs one more read of the audio."""
     dnsmos: str | None = runtime(None)
-    """DNSMOS P.835's `sig_bak_ovr.onnx`, to predict what listeners would say (needs onnxruntime). Its content, not its
-    place, is part of the fingerprint."""
+    """Path of DNSMOS P.835's `sig_bak_ovr.onnx`, to predict listening scores (needs onnxruntime). The file's
+    content, not its path, enters the fingerprint."""
     loudness_lufs: float | None = Field(None, ge=-70, le=0, validate_default=True)
-    """The integrated loudness (ITU-R BS.1770-4) that each cut is brought to wherever it is read, as far as its peak
-    stays within full scale; the recordings stay as they are. None to leave them so. -23 is EBU R 128's."""
+    """Target loudness of each cut in LUFS (ITU-R BS.1770-4), applied whenever the cut is read, as far as its peak
+    stays within full scale. Recordings aren't changed. Not set: no gain. EBU R 128 uses -23."""
     min_characters_per_s: float | None = Field(None, ge=0)
-    """Utterances with fewer characters of text a second are filtered: something is missing in the text."""
+    """Utterances with fewer characters of text per second are filtered (`FewCharacters`): text is probably missing."""
     max_characters_per_s: float | None = Field(None, ge=0)
-    """Those with more: something is missing in the audio."""
+    """Utterances with more are filtered (`ManyCharacters`): audio is probably missing."""
     max_clipped: float | None = Field(None, ge=0, le=1, validate_default=True)
-    """Those with a larger share of the samples at full scale."""
+    """Largest share of samples at full scale; above it an utterance is filtered (`Clipped`)."""
     max_silence: float | None = Field(None, ge=0, le=1, validate_default=True)
-    """Those with a larger share of silent frames."""
+    """Largest share of silent frames; above it an utterance is filtered (`Silence`)."""
     min_snr_db: float | None = Field(None, validate_default=True)
-    """Those whose speech is less than so many dB over the noise."""
+    """Lowest signal-to-noise ratio in dB; below it an utterance is filtered (`Noisy`)."""
     min_dnsmos: float | None = Field(None, ge=1, le=5, validate_default=True)
-    """Those for which DNSMOS P.835 predicts a lower overall opinion."""
+    """Lowest overall DNSMOS P.835 score; below it an utterance is filtered (`PoorQuality`)."""
     same_language: bool = False
-    """Whether those whose text is in another language than they are said to be are filtered; texts of under 20 letters
-    are too short to tell."""
+    """Whether to filter utterances whose text is in another language than the row says (`OtherLanguage`). Texts
+    under 20 letters are too short to tell and are kept."""
 
     @field_validator("max_s")
     @classmethod

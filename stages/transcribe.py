@@ -1,4 +1,4 @@
-"""The stage `transcribe`: every recording with the text of what is said in it.
+"""The stage `transcribe`: finds the text of each recording: a transcript, or whisperX.
 
 The text comes from the transcript beside the recording or from its corpus's table, else from whisperX. The recording is
 decoded once as a whole, so that a broken one is known before anything is made of it.
@@ -38,52 +38,51 @@ class TranscribeConfig(StageConfig):
     """Where the text comes from, and how whisperX hears."""
 
     transcripts: Literal["auto", "require", "ignore"] = "auto"
-    """`auto`: the file beside the recording or the corpus's table, else whisperX; `require`: only these; `ignore`: only
-    whisperX."""
+    """`auto`: the transcript beside the recording or in the corpus's table, else whisperX; `require`: transcripts
+    only; `ignore`: whisperX only."""
     layout: str = runtime("auto")
-    """Whose tables tell who says what: a row of `LAYOUTS` in `stages/layouts.py` (`ljspeech`, `librispeech`,
-    `libritts`, `vctk`, `commonvoice`, `kaldi`, `lhotse`); `voices`: folders and files beside the recordings alone;
-    `auto`: whichever tables are there."""
+    """The corpus layout: a row of `LAYOUTS` (`ljspeech`, `librispeech`, `libritts`, `vctk`, `commonvoice`, `kaldi`,
+    `lhotse`); `voices`: folders, with transcripts beside the recordings; `auto`: all tables that are found."""
     languages: dict[str, str] = Field(default_factory=dict)
-    """Languages by `group/speaker`, speaker or group, with `*` and `?`: `{"*": en, "kerstin-*": de, "mixed/anna": fr}`.
+    """Language by `group/speaker`, speaker or group, with `*` and `?`: `{"*": en, "kerstin-*": de, "mixed/anna": fr}`.
 
-    For what names no language itself. A plain name goes before a pattern; of plain names the narrowest; of patterns
+    Used where the transcript names none. Plain names win over patterns; of plain names the narrowest wins, of patterns
     the one with more letters.
     """
     language: str | None = None
-    """What whisperX shall hear everywhere; none: what `languages` says, else what it detects in each recording."""
+    """Language that whisperX assumes for every recording. Not set: `languages`, else detected per recording."""
     model: str = "large-v3"
-    """The whisper model: a size, a repository of the Hugging Face hub, or a folder in CTranslate2's format."""
+    """The whisper model: a size, a repository of the Hugging Face hub, or a folder in CTranslate2 format."""
     compute_type: ComputeType = "auto"
-    """What whisper computes in; `auto` is float16 on CUDA and float32 on the CPU."""
+    """Number format of whisper; `auto`: float16 on CUDA, float32 on the CPU."""
     beam_size: int = Field(5, ge=1)
-    """Hypotheses that whisper keeps while decoding."""
+    """Beam width of whisper's decoding."""
     vad: VadName = "pyannote"
-    """What finds the speech for whisper; the weights of both are inside the packages."""
+    """Voice activity detector that runs before whisper. The weights of both ship with their packages."""
     chunk_s: float = Field(30.0, gt=0, le=30)
-    """The longest stretch of speech that whisper hears at once, in seconds."""
+    """Longest stretch of speech given to whisper at once, in seconds."""
     align: bool = True
-    """Whether whisperX places every word in time."""
+    """Whether whisperX computes word times."""
     align_models: dict[str, str] = Field(default_factory=dict)
-    """wav2vec2 models that place the words, by language: a folder or a name; the others are whisperX's choice."""
+    """wav2vec2 alignment models by language: a folder or a name. Other languages use whisperX's default model."""
     times: Times = "auto"
-    """What gives a long text its times where it has none, so that `slice` can cut its recording: `wav2vec2`, by
-    `align_models` or whisperX's choice; `pocketsphinx`, for English, by the extra `align`; `auto`: a model of
-    `align_models`, else pocketsphinx where it is installed."""
+    """Aligner that adds times to a long text without any, so that `slice` can cut its recording. `wav2vec2`: a model
+    of `align_models` or whisperX's default; `pocketsphinx`: English only, needs the extra `align`; `auto`: a
+    model of `align_models`, else pocketsphinx where it is installed."""
     times_over_s: float = Field(20.0, ge=0)
-    """Seconds; a shorter recording needs no times. 0 for all."""
+    """Seconds. Only longer recordings are given times; 0: all of them."""
     diarize: bool = False
-    """Whether to find out who speaks, by pyannote, in what whisperX hears: a speaker a segment."""
+    """Whether pyannote labels the speaker of each segment that whisperX hears."""
     diarize_model: str = MODEL
-    """pyannote's pipeline: a repository of the Hugging Face hub (it asks for `HF_TOKEN`), or a folder."""
+    """The pyannote pipeline: a repository of the Hugging Face hub (needs `HF_TOKEN`), or a folder."""
     min_speakers: int | None = Field(None, ge=1)
-    """The fewest in a recording; none: as many as are heard."""
+    """Fewest speakers in a recording; not set: no lower bound."""
     max_speakers: int | None = Field(None, ge=1)
-    """The most in a recording."""
+    """Most speakers in a recording; not set: no upper bound."""
     batch_size: int = runtime(8, ge=1)
-    """Stretches of speech that whisper hears together, of whichever recordings."""
+    """Stretches of speech per whisper batch; a batch may span several recordings."""
     item_timeout_s: float = runtime(3600.0, ge=0)
-    """As for every stage, but longer: a large whisper model on a CPU is slower than speech."""
+    """As in every stage, but longer: a large whisper model on a CPU is slower than real time."""
 
     @field_validator("layout")
     @classmethod

@@ -215,7 +215,7 @@ def joined(speech, count, told, folder):
 
 
 def test_no_word_of_joined_clips_is_cut(speech, tmp_path):
-    """The whole of it is in the README; here are six clips of LJ Speech."""
+    """The whole of it is in docs/figures.md; here are six clips of LJ Speech."""
     told, texts, joins = joined(speech, 6, range(6), tmp_path)
     assert told.source == "txt+pocketsphinx"
     words = [word for segment in told.segments for word in segment.words]
