@@ -27,7 +27,7 @@ from stages.kana import Japanese, to_kana
 from stages.languages import LANGUAGES, normalise_code
 from stages.mandarin import Mandarin
 from stages.manifest import Rows, file_digest
-from stages.records import Utterance
+from stages.records import Utterance, count_phonemes
 
 _PACKAGES = ("espeakng-loader", "phonemizer", "pykakasi")
 
@@ -92,7 +92,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
 
     name: ClassVar[str] = "g2p"
     needs: ClassVar[str] = "slice"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     format = Rows(Utterance)
 
     _copies: Copies | None = None
@@ -158,7 +158,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
     def _spoken(self, item: Utterance) -> Utterance | Reject:
         config = self.config
         (phonemes,) = phonemize([item.text], item.language, stress=config.stress, punctuation=config.punctuation)
-        if not any(map(str.isalpha, phonemes)):
+        if not count_phonemes(phonemes):
             detail = f"`{item.text[:40]}` must hold something to say in `{item.language}`, but holds nothing."
             return Reject(item.id, "NoPhonemes", detail, "mend the transcript or its language")
         return replace(item, phonemes=phonemes, measures=None)

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args
 
@@ -71,8 +72,12 @@ def speaker_key(group: str, speaker: str) -> str:
 
 
 def count_phonemes(phonemes: str) -> int:
-    """Returns how many phonemes a string holds, stress and punctuation not counted."""
-    return sum(map(str.isalpha, phonemes))
+    """Returns how many phonemes a string of IPA holds: its letters.
+
+    What modifies one isn't counted: stress, length, aspiration, palatalisation, ties, tones; nor is punctuation. Unicode
+    has most of these for letters too, of the category `Lm`.
+    """
+    return sum(symbol.isalpha() and unicodedata.category(symbol) != "Lm" for symbol in phonemes)
 
 
 def group_of(key: str) -> str:
