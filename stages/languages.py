@@ -88,9 +88,8 @@ RARE_HAN = "\U00020000-\U000323af"
 HAN = f"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff{RARE_HAN}"
 UNSPACED = f"\u3040-\u30ff{HAN}"
 """What is written without spaces: kana, with the marks among them, and Han letters."""
-WIDE_MARKS: Mapping[int, int | str | None] = str.maketrans(
-    {chr(wide): chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)}
-    | dict(zip("、。「」『』〈〉《》【】・", ",.“”“”“”“”“” ", strict=True))
+WIDE_MARKS: Mapping[int, str] = {wide: chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)} | dict(
+    zip(map(ord, "、。「」『』〈〉《》【】・"), ",.“”“”“”“”“” ", strict=True)
 )
 """East Asian marks as those that other languages have for them, for `str.translate`."""
 SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "…")
