@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -21,6 +22,13 @@ _DEATHS_ALONE = 3
 """Deaths of a worker with this item alone in hand that convict it; with that of its batch, 4 in all."""
 STOP = ".stop"
 """A file in the dataset's folder that asks the workers of a run to save what they have and stop."""
+
+
+class Verdict(StrEnum):
+    """Why an item isn't processed again: the reason of its rejection."""
+
+    KILLED = "WorkerKilled"
+    HUNG = "TimedOut"
 
 
 class TimeLimitError(Exception):
@@ -40,8 +48,8 @@ class Attempt:
     """Ids to be processed one by one."""
     deaths: dict[str, int] = field(default_factory=dict)
     """Workers that died with this item alone in hand."""
-    condemned: dict[str, str] = field(default_factory=dict)
-    """Items not to be processed again in this run, and the reason of their rejection."""
+    condemned: dict[str, Verdict] = field(default_factory=dict)
+    """Items not to be processed again in this run."""
     sealed: bool = False
     """Whether this run has made the shard: Dask asks again when the worker that holds the result dies."""
 
@@ -96,9 +104,9 @@ class Attempt:
             self.alone.append(item)
             self.deaths[item] = self.deaths.get(item, 0) + 1
             if hung and hung.read(1):
-                self.condemned[item] = "TimedOut"
+                self.condemned[item] = Verdict.HUNG
             elif self.deaths[item] >= _DEATHS_ALONE:
-                self.condemned[item] = "WorkerKilled"
+                self.condemned[item] = Verdict.KILLED
         self.in_hand = []
 
 
@@ -113,7 +121,8 @@ def open_attempt(folder: Path, shard: str, run: str) -> Attempt:
     try:
         note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if note.pop("run") == run:
-            attempt = Attempt(**{**note, "path": path, "run": run})
+            condemned = {item: Verdict(reason) for item, reason in note["condemned"].items()}
+            attempt = Attempt(**{**note, "path": path, "run": run, "condemned": condemned})
     except (OSError, ValueError, TypeError, KeyError):
         return attempt
     try:

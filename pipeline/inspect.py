@@ -203,6 +203,7 @@ def _transcripts(made: _Made[Transcript]) -> list[Item]:
     names = ("language", "source", "samples", "sample_rate", "timed")
     return [
         {name: getattr(row, name) for name in names}
+        | ({} if row.misfit is None else {"misfit": row.misfit})
         | {"segments": len(row.segments), "text": " ".join(one.text for one in row.segments if one.text)}
         for row in made.outputs.values()
     ]

@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pipeline.attempt import Attempt, TimeLimitError, asked_to_stop, open_attempt
+from pipeline.attempt import Attempt, TimeLimitError, Verdict, asked_to_stop, open_attempt
 from pipeline.commit import Done, Outcomes, commit, parts_of, read_done, recording_of, remove_parts
 from pipeline.config import stage_class, stage_from_json
 from pipeline.dataset import RECORDINGS
@@ -195,14 +195,14 @@ def _raised(stage: Stage[Any, Any, Any], item_id: str, error: Exception) -> Reje
 def _timed_out(stage: Stage[Any, Any, Any], item_id: str) -> Reject:
     limit = f"{stage.config.item_timeout_s:g}"
     hint = f"look at the file, or raise `{stage.name}.item_timeout_s`; then `valle-prep retry --reason TimedOut`"
-    return Reject(item_id, "TimedOut", f"it took longer than {limit} s", hint)
+    return Reject(item_id, Verdict.HUNG.value, f"it took longer than {limit} s", hint)
 
 
 def _condemned(item_id: str, attempt: Attempt, stage: Stage[Any, Any, Any]) -> Reject:
-    if attempt.condemned[item_id] == "TimedOut":
+    if attempt.condemned[item_id] is Verdict.HUNG:
         return _timed_out(stage, item_id)
     hint = "look at the file and at memory; then `valle-prep retry --reason WorkerKilled`"
-    return Reject(item_id, "WorkerKilled", "the worker that processed it died each time", hint)
+    return Reject(item_id, Verdict.KILLED.value, "the worker that processed it died each time", hint)
 
 
 def _check_conservation(stage: Stage[Any, Any, Any], job: ShardJob, done: Sequence[Done]) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from stages.errors import TextError
+from stages.languages import CLOSING_MARKS, SENTENCE_ENDS, is_spaced
 from stages.records import Wave
 
 SAMPLE_RATE = 16_000
@@ -42,8 +43,6 @@ _PAUSE_S = 0.5
 """A pause that ends a segment."""
 _STOP_S = 0.15
 """A pause that ends a segment after a sentence."""
-_STOPS = (".", "!", "?", "。", "！", "？", "…")
-_CLOSING = "\"'”’»)]"
 _FRAME = 160
 """Samples in 10 ms."""
 _LOUD_DB = 15.0
@@ -54,7 +53,6 @@ _UNTOLD_PAUSE_S = 2.0
 """Pauses between words that are shorter hold none: `slice` may join what is on either side of them."""
 _LOST_SOUND_S = 2.5
 """More sound at the end than this isn't the few words that weren't found."""
-_UNSPACED = frozenset({"ja", "zh"})
 
 Span = tuple[float, float]
 
@@ -75,7 +73,7 @@ class Aligner(Protocol):
 
 def tokens_of(text: str, language: str) -> list[str]:
     """Returns the words of a text; its characters in languages that are written without spaces."""
-    return [letter for letter in text if not letter.isspace()] if language in _UNSPACED else text.split()
+    return text.split() if is_spaced(language) else [letter for letter in text if not letter.isspace()]
 
 
 def align(wave: Wave, text: str, language: str, aligner: Aligner) -> dict[str, Any]:
@@ -96,7 +94,7 @@ def align(wave: Wave, text: str, language: str, aligner: Aligner) -> dict[str, A
         TextError: if the text doesn't fit what is said.
     """
     words = tokens_of(text, language)
-    per_s = _LETTERS_PER_S if language in _UNSPACED else _WORDS_PER_S
+    per_s = _WORDS_PER_S if is_spaced(language) else _LETTERS_PER_S
     spans, sure_s = _place_from_start(wave, words, aligner, per_s)
     _check(words, spans)
     found = len(spans)
@@ -107,7 +105,7 @@ def align(wave: Wave, text: str, language: str, aligner: Aligner) -> dict[str, A
     first = _first_sure(spans, sure_s)
     if first is None:
         raise _misfit(words, 0)
-    space = "" if language in _UNSPACED else " "
+    space = " " if is_spaced(language) else ""
     segments = [_segment(run, space) for run in _runs(words[first:], spans[first:])]
     if spans[-1] is None:
         segments[-1]["end"] = len(wave) / SAMPLE_RATE
@@ -241,7 +239,7 @@ def _runs(words: Sequence[str], spans: Sequence[Span | None]) -> Iterator[list[t
     for word, span in zip(words, spans, strict=True):
         if run and span and end is not None:
             pause = span[0] - end
-            stops = run[-1][0].rstrip(_CLOSING).endswith(_STOPS)
+            stops = run[-1][0].rstrip(CLOSING_MARKS).endswith(SENTENCE_ENDS)
             if pause >= (_STOP_S if stops else _PAUSE_S):
                 yield run
                 run = []

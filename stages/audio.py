@@ -200,7 +200,7 @@ def _check_file(path: Path, named_by: str = "") -> None:
         blame_machine(error)
         reason = _OPENING.get(type(error), "UnreadableAudio")
         hint = "Check the path and its permissions."
-        if named_by and reason == "NotThere" and not path.is_symlink():
+        if named_by and isinstance(error, FileNotFoundError) and not path.is_symlink():
             hint = f"`{named_by}` names it: bring the file, or mend the row."
         raise AudioError(f"`{path}` can't be read: {error.strerror}. {hint}", reason) from error
     if empty:

@@ -7,12 +7,12 @@ thousand.
 import dataclasses
 import json
 import logging
+import math
 import os
 import posixpath
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 from functools import cache
 from pathlib import Path
@@ -21,24 +21,15 @@ from typing import Any
 from stages.audio import SUFFIXES
 from stages.errors import UsageError
 from stages.layouts import LAYOUTS, BadRow, Piece
-from stages.records import id_of, to_line
-from stages.transcripts import Told
+from stages.records import Recording, id_of, to_line
 
 _log = logging.getLogger(__name__)
 
 _RANK = {name: rank for rank, name in enumerate(LAYOUTS)}
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What is told of one recording; an empty field is not told."""
-
-    speaker: str
-    group: str | None
-    home: str | None
-    """The folder whose depth tells the owner, if it isn't the recording's own."""
-    transcript: str
-    told: str
+Owner = Callable[[str], tuple[str, str]]
+"""Gives group and speaker of the files in a folder, given by its id below the voices folder."""
 
 
 def stem_of(path: str) -> str:
@@ -68,7 +59,7 @@ class Corpus:
 
     def __enter__(self) -> "Corpus":
         """Gives the corpus itself."""
-        self._db.execute("CREATE TABLE told (stem TEXT, rank INT, place INTEGER PRIMARY KEY, source TEXT, piece TEXT)")
+        self._db.execute(f"CREATE TABLE told (place INTEGER PRIMARY KEY, stem, rank, source, {_COLUMNS})")
         self._db.execute("CREATE TABLE met (stem TEXT PRIMARY KEY) WITHOUT ROWID")
         self._db.execute("CREATE TABLE read (path TEXT PRIMARY KEY) WITHOUT ROWID")
         return self
@@ -127,7 +118,7 @@ class Corpus:
                     BadRow(rows, f"`{row.audio}` doesn't lie below `{self._voices}`: give the folder above both")
                 )
                 continue
-            self._add(path, name, dataclasses.replace(row, audio=audio), complete=layout.complete)
+            self._add(path, name, _checked(dataclasses.replace(row, audio=id_of(audio))), complete=layout.complete)
         if rows:
             self.tables += 1
             for table in (id_of(path), _rows_file(name, id_of(path))):
@@ -148,8 +139,9 @@ class Corpus:
             home=id_of(below(piece.home)) if piece.home else "",
             beside=id_of(below(piece.beside)) if piece.beside else "",
         )
-        place = [id_of(stem_of(piece.audio)), _RANK[name], id_of(path), _line(piece)]
-        self._db.execute("INSERT INTO told (stem, rank, source, piece) VALUES (?, ?, ?, ?)", place)
+        values = [stem_of(piece.audio), _RANK[name], id_of(path), *_to_columns(piece)]
+        marks = ", ".join("?" * len(values))
+        self._db.execute(f"INSERT INTO told (stem, rank, source, {_COLUMNS}) VALUES ({marks})", values)
         if piece.beside:
             self._db.execute("INSERT OR IGNORE INTO read VALUES (?)", [piece.beside])
         if complete:
@@ -184,25 +176,35 @@ class Corpus:
     def _is_file(self, path: str) -> bool:
         return not path.startswith("..") and os.path.isfile(self._voices / path)  # noqa: PTH113 a name may be too long
 
-    def entry(self, recording: str) -> Entry | None:
-        """Returns what is told of a recording, by its id; None where nothing is."""
+    def recording(self, item_id: str, owner: Owner) -> Recording | None:
+        """Returns a recording as tables tell of it, its digests still empty; None where none does."""
         if not self.tables:
             return None
-        stem = stem_of(recording)
-        question = "SELECT source, rank, piece FROM told WHERE stem = ? ORDER BY rank, place"
+        stem = stem_of(item_id)
+        question = f"SELECT rank, source, {_COLUMNS} FROM told WHERE stem = ? ORDER BY rank, place"
         rows = self._db.execute(question, [stem]).fetchall()
         if not rows:
             return None
         self._db.execute("INSERT OR IGNORE INTO met VALUES (?)", [stem])
-        best = rows[0][1]
-        pieces = [Piece(**json.loads(piece)) for _, rank, piece in rows if rank == best]
-        return _entry(list(LAYOUTS)[best], rows[0][0], pieces)
+        best, table = rows[0][:2]
+        pieces = [_from_columns(values) for rank, _, *values in rows if rank == best]
+        first, several = pieces[0], len({piece.speaker for piece in pieces}) > 1
+        group, speaker = owner(first.home or posixpath.dirname(item_id))
+        return Recording(
+            item_id,
+            group if first.group is None else first.group,
+            speaker if several or not first.speaker else first.speaker,
+            "",
+            first.beside or table,
+            told="" if first.beside else _told(list(LAYOUTS)[best], table, pieces, several=several),
+        )
 
-    def missing(self) -> Iterator[str]:
-        """Yields the ids of recordings that tables tell of, but that no call of `entry` asked for."""
-        question = "SELECT piece FROM told WHERE stem NOT IN (SELECT stem FROM met) GROUP BY stem ORDER BY min(place)"
-        for (piece,) in self._db.execute(question).fetchall() if self.tables else ():
-            yield id_of(json.loads(piece)["audio"])
+    def missing(self, owner: Owner) -> Iterator[Recording]:
+        """Yields the recordings that tables tell of, but that `recording` wasn't asked for."""
+        question = "SELECT audio FROM told WHERE stem NOT IN (SELECT stem FROM met) GROUP BY stem ORDER BY min(place)"
+        for (item_id,) in self._db.execute(question).fetchall() if self.tables else ():
+            if found := self.recording(item_id, owner):
+                yield found
 
     def left_out(self, path: str) -> bool:
         """Tells whether a recording lies among those of a complete table, given that no table names it."""
@@ -222,23 +224,28 @@ _HALF = re.compile(r"[\ud800-\udfff]")
 """Half of a character, which JSON can write and UTF-8 can't."""
 
 
-def _line(piece: Piece) -> str:
-    """Returns a piece as it is put down; one that can't be comes back as a problem of its recording."""
-    try:
-        line = to_line(_set_fields(piece))
-        line.encode()
-    except ValueError:
+def _checked(piece: Piece) -> Piece:
+    """Returns a piece that can be written down; one that can't comes back as a problem of its recording."""
+    texts = piece.text, piece.speaker, piece.language, piece.problem, *(word for word, _, _ in piece.words)
+    times = piece.start_s, piece.end_s, *(time for _, *both in piece.words for time in both)
+    if any(map(_HALF.search, texts)) or not all(time is None or math.isfinite(time) for time in times):
         problem = "a row of it must hold whole characters and finite times, but doesn't. Mend it."
-        return to_line(_set_fields(Piece(piece.audio, group=piece.group, home=piece.home, problem=problem)))
-    return line
+        return Piece(piece.audio, group=piece.group, home=piece.home, problem=problem)
+    return piece
 
 
-def _set_fields(piece: Piece) -> dict[str, Any]:
-    """Returns the fields that aren't as they are by default."""
-    return {name: value for name, default in _DEFAULTS.items() if (value := getattr(piece, name)) != default}
+_FIELDS = tuple(field.name for field in dataclasses.fields(Piece))
+_COLUMNS = ", ".join(f'"{name}"' for name in _FIELDS)
+"""A piece lies in the database as it is: a column a field."""
 
 
-_DEFAULTS = {field.name: field.default for field in dataclasses.fields(Piece)}
+def _to_columns(piece: Piece) -> list[Any]:
+    return [json.dumps(value) if isinstance(value := getattr(piece, name), tuple) else value for name in _FIELDS]
+
+
+def _from_columns(values: Sequence[Any]) -> Piece:
+    fields = dict(zip(_FIELDS, values, strict=True))
+    return Piece(**{**fields, "words": tuple((word, *times) for word, *times in json.loads(fields["words"]))})
 
 
 def _with_slash(folder: str) -> str:
@@ -274,34 +281,25 @@ def _matches(path: str, pattern: str) -> bool:
     return len(names) >= len(wanted) and all(map(fnmatchcase, names[-len(wanted) :], wanted))
 
 
-def _entry(layout: str, table: str, pieces: Sequence[Piece]) -> Entry:
-    """Makes one entry of all that a layout tells of a recording."""
-    first = pieces[0]
-    speakers = {piece.speaker for piece in pieces}
-    several = len(speakers) > 1
-    transcript = first.beside or table
-    told = "" if first.beside else _told(layout, _rows_file(layout, table), pieces, several=several).to_json()
-    return Entry("" if several else first.speaker, first.group, first.home or None, transcript, told)
-
-
 def _rows_file(layout: str, table: str) -> str:
     """Returns where the rows lie that tell what a table's recordings hold."""
     folder, name = posixpath.split(table)
     return posixpath.join(folder, LAYOUTS[layout].rows_in(name))
 
 
-def _told(layout: str, table: str, pieces: Sequence[Piece], *, several: bool) -> Told:
+def _told(layout: str, table: str, pieces: Sequence[Piece], *, several: bool) -> str:
+    """Returns all that a table tells of a recording as `Recording.told` holds it; `several` speak in it."""
     problem = next((piece.problem for piece in pieces if piece.problem), "")
-    languages = {piece.language for piece in pieces}
+    languages, texts = {piece.language for piece in pieces}, {piece.text for piece in pieces}
     language = languages.pop() if len(languages) == 1 else ""
-    texts = {piece.text for piece in pieces}
     content: dict[str, Any] = {"language": language} if language else {}
-    if problem or pieces[0].start_s is None:
+    if not problem and pieces[0].start_s is not None:
+        content["segments"] = [_segment(piece, several=several, language=not language) for piece in pieces]
+    else:
+        content["text"] = pieces[0].text
         if not problem and len(texts) > 1:
             problem = f"must tell one text of it, but tells {len(texts)}. Keep one."
-        return Told(layout, table, content | {"text": pieces[0].text}, problem)
-    content["segments"] = [_segment(piece, several=several, language=not language) for piece in pieces]
-    return Told(layout, table, content)
+    return to_line({"layout": layout, "table": _rows_file(layout, table), "content": content, "problem": problem})
 
 
 def _segment(piece: Piece, *, several: bool, language: bool) -> dict[str, Any]:

@@ -8,10 +8,9 @@ import unicodedata
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
+from stages.languages import is_spaced
 from stages.records import Segment
 
-_UNSPACED = frozenset({"ja", "zh"})
-"""Languages written without spaces between words."""
 _OPENING = frozenset({"Ps", "Pi", "Sc"})
 """Unicode categories of what belongs to the word after it: brackets, quotes, currency signs."""
 
@@ -46,7 +45,7 @@ def merged(segments: Sequence[Segment]) -> Segment:
     return Segment(
         min(segment.start_samples for segment in segments),
         max(segment.end_samples for segment in segments),
-        ("" if language in _UNSPACED else " ").join(segment.text.strip() for segment in segments),
+        (" " if is_spaced(language) else "").join(segment.text.strip() for segment in segments),
         language,
         tuple(word for segment in segments for word in segment.words) if all(s.words for s in segments) else (),
         speakers.pop() if len(speakers) == 1 else None,

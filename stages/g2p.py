@@ -24,10 +24,10 @@ from stages.errors import WeightsError
 from stages.filters import G2P_RULES, above, broken
 from stages.ipa import Reader
 from stages.kana import Japanese, to_kana
-from stages.languages import LANGUAGES, normalise_code
+from stages.languages import LANGUAGES, UNSPACED, WIDE_MARKS, normalise_code
 from stages.mandarin import Mandarin
 from stages.manifest import Rows, file_digest
-from stages.records import Utterance
+from stages.records import Utterance, count_phonemes
 
 _PACKAGES = ("espeakng-loader", "phonemizer", "pykakasi")
 
@@ -39,24 +39,14 @@ _UNSPOKEN = re.compile(
 )
 """Soft hyphens, marks of direction, lone surrogates, which form of a kanji to draw."""
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
-_WIDE_MARKS = str.maketrans(
-    {chr(wide): chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)}
-    | dict(zip("、。「」『』〈〉《》【】・", ",.“”“”“”“”“” ", strict=True))
-)
-"""East Asian marks that phonemizer doesn't know as punctuation, as those that it does."""
 _SENTENCES = re.compile(r"(?<=[、。])(?=\w)|(?<=[，．：！？；）」』】》])(?!(?<=[0-9０-９][，．：])[0-9０-９])(?=\w)")
 """Where a space follows those that are written without one; `１，０００` and `10：30` stay whole."""
-_WIDE = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af"
-_MISSING_SPACE = re.compile(f"(?<=[”),.!?;:])(?=[“({_WIDE}])|(?<=[{_WIDE}])(?=[“(])")
+_MISSING_SPACE = re.compile(f"(?<=[”),.!?;:])(?=[“({UNSPACED}])|(?<=[{UNSPACED}])(?=[“(])")
 """Where text without spaces needs one, so that marks stand in the phonemes as they do elsewhere."""
-_HAS_WIDE = re.compile(f"[{_WIDE}]")
+_HAS_UNSPACED = re.compile(f"[{UNSPACED}]")
 
 _PREPARE: dict[str, Callable[[str], str]] = {"kana": to_kana}
 """What the column `prepare` of the table of languages asks for before espeak-ng."""
-
-
-_LATIN = "en"
-"""As what Latin words are read in Japanese."""
 
 Outcome = Utterance | Filtered | Reject
 
@@ -92,7 +82,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
 
     name: ClassVar[str] = "g2p"
     needs: ClassVar[str] = "slice"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     format = Rows(Utterance)
 
     _copies: Copies | None = None
@@ -158,7 +148,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
     def _spoken(self, item: Utterance) -> Utterance | Reject:
         config = self.config
         (phonemes,) = phonemize([item.text], item.language, stress=config.stress, punctuation=config.punctuation)
-        if not any(map(str.isalpha, phonemes)):
+        if not count_phonemes(phonemes):
             detail = f"`{item.text[:40]}` must hold something to say in `{item.language}`, but holds nothing."
             return Reject(item.id, "NoPhonemes", detail, "mend the transcript or its language")
         return replace(item, phonemes=phonemes, measures=None)
@@ -222,8 +212,8 @@ def _clean(text: str) -> str:
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
     plain = unicodedata.normalize("NFC", _SPACE.sub(" ", _UNSPOKEN.sub("", text))).strip()
-    plain = _SENTENCES.sub(" ", plain).translate(_WIDE_MARKS)
-    return _MISSING_SPACE.sub(" ", plain) if _HAS_WIDE.search(plain) else plain
+    plain = _SENTENCES.sub(" ", plain).translate(WIDE_MARKS)
+    return _MISSING_SPACE.sub(" ", plain) if _HAS_UNSPACED.search(plain) else plain
 
 
 @cache
@@ -235,7 +225,7 @@ def _reader(code: str, stress: bool, punctuation: bool) -> Callable[[str], str]:
     if language.prepare == "tones":
         return Mandarin(language.espeak, stress=stress, punctuation=punctuation).read
     if language.prepare == "kana":
-        latin = Reader(LANGUAGES[_LATIN].espeak, stress=stress, punctuation=punctuation)
+        latin = Reader(LANGUAGES[language.latin].espeak, stress=stress, punctuation=punctuation)
         return Japanese(language.espeak, stress=stress, punctuation=punctuation, latin=latin).read
     return Reader(language.espeak, stress=stress, punctuation=punctuation).read
 

@@ -7,10 +7,11 @@ from functools import cache
 from typing import Any
 
 from stages.ipa import Reader
+from stages.languages import HAN, HIRAGANA, KATAKANA
 
-_JAPANESE = re.compile(r"[ぁ-ゖァ-ヺー々〆\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]+")
+_JAPANESE = re.compile(f"[{HIRAGANA}{KATAKANA}ー々〆{HAN}]+")
 _LATIN = re.compile(r"([A-Za-zÀ-ɏ]+(?:[ '’&-]+[A-Za-zÀ-ɏ]+)*)")
-_HIRAGANA = re.compile(r"[ぁ-ゖー]+")
+_HIRAGANA = re.compile(f"[{HIRAGANA}ー]+")
 _TOPIC = re.compile(r".*[^は]は$|(?:で|これ|それ|あれ|ここ|そこ|どこ)は")
 """Where は is the particle although other hiragana stand with it."""
 _SPOKEN = {

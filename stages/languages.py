@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stages.errors import TextError
 
@@ -33,10 +33,14 @@ class Language:
     """Words that stand alone in recordings (digits, yes, no), too short for letter statistics."""
     prepare: str = ""
     """What `g2p` does beside espeak-ng's reading: `kana` before it, Mandarin's `tones` after it, or nothing."""
+    latin: str = ""
+    """As what language its words in Latin letters are read; empty for its own voice."""
+    spaced: bool = True
+    """Whether spaces stand between its words."""
 
 
-def _row(code: str, name: str, espeak: str = "", words: str = "", prepare: str = "") -> Language:
-    return Language(code, name, espeak or code, frozenset(words.split()), prepare)
+def _row(code: str, name: str, espeak: str = "", words: str = "", **rest: Any) -> Language:
+    return Language(code, name, espeak or code, frozenset(words.split()), **rest)
 
 
 _ROWS = (
@@ -47,8 +51,8 @@ _ROWS = (
     _row("it", "Italian", words="zero uno due tre quattro cinque sei sette otto nove dieci sì no ciao grazie"),
     # Brazilian: nine in ten speakers, and nearly all of the open Portuguese corpora.
     _row("pt", "Portuguese", "pt-br", "zero um dois três quatro cinco seis sete oito nove dez sim não olá obrigado"),
-    _row("ja", "Japanese", prepare="kana"),
-    _row("zh", "Chinese", "cmn", prepare="tones"),
+    _row("ja", "Japanese", prepare="kana", latin="en", spaced=False),
+    _row("zh", "Chinese", "cmn", prepare="tones", spaced=False),
     _row("ko", "Korean"),
     _row("sv", "Swedish", words="noll ett två tre fyra fem sex sju åtta nio tio ja nej hej tack"),
     _row("nl", "Dutch", words="nul één twee drie vier vijf zes zeven acht negen tien ja nee hallo dank"),
@@ -75,9 +79,25 @@ _WITHIN = LANGUAGES.keys() | _ALIASES.keys() | {"zxx"}
 """The codes that mean a language of the table, or none at all."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-_KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d]")
-_HANGUL = re.compile(r"[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
+
+# Ranges of letters, as they stand between the brackets of a pattern.
+HIRAGANA = "\u3041-\u3096"
+KATAKANA = "\u30a1-\u30fa"
+RARE_HAN = "\U00020000-\U000323af"
+"""Outside the first plane of Unicode."""
+HAN = f"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff{RARE_HAN}"
+UNSPACED = f"\u3040-\u30ff{HAN}"
+"""What is written without spaces: kana, with the marks among them, and Han letters."""
+WIDE_MARKS: Mapping[int, str] = {wide: chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)} | dict(
+    zip(map(ord, "、。「」『』〈〉《》【】・"), ",.“”“”“”“”“” ", strict=True)
+)
+"""East Asian marks as those that other languages have for them, for `str.translate`."""
+SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "…")
+CLOSING_MARKS = "\"'”’»)]"
+"""What may stand after a sentence's end."""
+_KANA = re.compile(f"[{HIRAGANA}{KATAKANA}\uff66-\uff9d]")
+_HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
+_HAN = re.compile(f"[{HAN}]")
 _EAST_ASIAN = re.compile("|".join(script.pattern for script in (_KANA, _HANGUL, _HAN)))
 
 _SCRIPTS = {"LATIN", "CYRILLIC", "GREEK", "DEVANAGARI", "CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "HANGUL"} | {
@@ -96,6 +116,11 @@ Croatian over 90 %; in near relatives of the table's languages half (Catalan, Sl
 _TELLING_WORDS = 4
 """What a text must hold for that; names alone tell nothing."""
 _REMEDY = "Leave it out, or give the table a row for its language (`stages/languages.py`)."
+
+
+def is_spaced(code: str) -> bool:
+    """Tells whether spaces stand between a language's words; so do they in one that the table doesn't hold."""
+    return code not in LANGUAGES or LANGUAGES[code].spaced
 
 
 def normalise_code(code: str) -> str:

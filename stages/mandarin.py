@@ -13,6 +13,7 @@ parts.
 import re
 
 from stages.ipa import Reader
+from stages.languages import HAN, RARE_HAN
 from stages.pinyin import numbered
 
 _IPA, _MNEMONICS = ord("_") << 8 | 0x02, ord("_") << 8
@@ -25,12 +26,11 @@ _SOUNDS = {
 }
 """What espeak-ng writes in IPA and what it means, the longest first."""
 _SOUND = re.compile("|".join(map(re.escape, _SOUNDS)))
-_HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af"
-_CHINESE = re.compile(f"([{_HAN}]+)")
+_CHINESE = re.compile(f"([{HAN}]+)")
 _IONG_PINYIN = re.compile("([jqx]iong[1-5])")
-_DECIMAL = re.compile(rf"(?<=[{_HAN}])(?=[0-9]+[.][0-9])")
+_DECIMAL = re.compile(rf"(?<=[{HAN}])(?=[0-9]+[.][0-9])")
 """Where espeak-ng needs a space: of a decimal right after a Chinese letter it leaves the point out."""
-_UNKNOWN = re.compile("[\U00020000-\U000323af]")
+_UNKNOWN = re.compile(f"[{RARE_HAN}]")
 _SOME_UNKNOWN = "呣"
 """A letter that espeak-ng says as one that it doesn't know; outside the first plane it spells their numbers."""
 _ENGLISH = "("

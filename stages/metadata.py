@@ -72,7 +72,7 @@ class Metadata(Stage[MetadataConfig, Encoded, MetadataRow]):
 
     name = "metadata"
     needs = "encode"
-    version = 1
+    version = 2
     format = Rows(MetadataRow)
 
     def process(self, items: Sequence[Encoded]) -> list[list[MetadataRow | Filtered | Reject]]:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args
 
@@ -71,8 +72,12 @@ def speaker_key(group: str, speaker: str) -> str:
 
 
 def count_phonemes(phonemes: str) -> int:
-    """Returns how many phonemes a string holds, stress and punctuation not counted."""
-    return sum(map(str.isalpha, phonemes))
+    """Returns how many phonemes a string of IPA holds: its letters.
+
+    What modifies one isn't counted: stress, length, aspiration, palatalisation, ties, tones; nor is punctuation. To
+    Unicode most of these are letters too, of the category `Lm`.
+    """
+    return sum(symbol.isalpha() and unicodedata.category(symbol) != "Lm" for symbol in phonemes)
 
 
 def group_of(key: str) -> str:
@@ -159,7 +164,11 @@ class Recording(Record):
     transcript_digest: str = ""
     """SHA-256 of the transcript beside it; empty for a table, of which only `told` counts."""
     told: str = ""
-    """What its corpus's table tells of it, as JSON (`transcripts.read_told`); empty when there is none."""
+    """What its corpus's table tells of it, as JSON; empty when there is none.
+
+    `layout` and `table` name the table, `content` is what `transcripts.read_json` takes, and `problem` is why the row
+    can't be used, else empty. The table's rows become this in `corpus`, and a script in `transcripts.read_told`.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +198,10 @@ class Segment(Record):
         return cls(**{**data, "words": tuple(Word.from_json(word) for word in data["words"])})
 
 
+_MISFIT_IN_SOURCE = re.compile("([a-z]+)-(pocketsphinx|wav2vec2)")
+"""What `source` was in datasets from before `misfit` was a field."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transcript(Record):
     """A recording with the text of what is said in it."""
@@ -205,27 +218,25 @@ class Transcript(Record):
     """ISO 639-1 code."""
     source: str
     """Where the text comes from: the suffix of the transcript (`txt`, `json`, …), the layout (`ljspeech`, …), or
-    `whisperx`; `+pocketsphinx` and `+wav2vec2` say what placed its words in time, `-pocketsphinx`
-    and `-wav2vec2` what found that they aren't what is said."""
+    `whisperx`; `+pocketsphinx` and `+wav2vec2` say what placed its words in time."""
     timed: bool
     """Whether the segments' borders were heard; False where one untimed text covers the whole recording."""
     segments: tuple[Segment, ...] = ()
     digest: str = ""
     """SHA-256 of the recording, so that what is made of its audio follows it."""
+    misfit: str | None = None
+    """The aligner that found that the text isn't all that is said; None where none did."""
 
     @property
     def duration_s(self) -> float:
         """Seconds of audio."""
         return self.samples / self.sample_rate
 
-    @property
-    def misfit(self) -> bool:
-        """Whether an aligner found that the text isn't all that is said."""
-        return "-" in self.source
-
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """Builds the transcript and its segments."""
+        """Builds the transcript and its segments; `source` once told of a misfit too."""
+        if "misfit" not in data and (told := _MISFIT_IN_SOURCE.fullmatch(data["source"])):
+            data = {**data, "source": told[1], "misfit": told[2]}
         return cls(**{**data, "segments": tuple(Segment.from_json(segment) for segment in data["segments"])})
 
 

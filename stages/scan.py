@@ -8,10 +8,11 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from stages.audio import SUFFIXES
-from stages.corpus import Corpus, Entry
+from stages.corpus import Corpus
 from stages.errors import UsageError
 from stages.records import Recording, id_of
 from stages.transcripts import READERS
@@ -91,34 +92,23 @@ def walk(voices: Path, ignored: Counter[str], layout: str = "auto") -> Iterator[
 
 
 def _walk(voices: Path, ignored: Counter[str], corpus: Corpus) -> Iterator[Recording]:
-    only_speaker = id_of(voices.resolve().name)
+    whose = partial(owner_of, only_speaker=id_of(voices.resolve().name))
     for path, names in folders(voices, ignored):
-        owner = owner_of(id_of(path), only_speaker)
+        owner = whose(id_of(path))
         prefix = f"{path}/" if path else ""
         audio, transcripts, rest = _sort_out(names)
         ignored.update(suffix for name, suffix in rest if not corpus.knows(id_of(f"{prefix}{name}")))
         for name, stem in audio:
-            recording = id_of(f"{prefix}{name}")
-            entry = corpus.entry(recording)
+            item_id = id_of(f"{prefix}{name}")
+            told = corpus.recording(item_id, whose)
             beside = id_of(f"{prefix}{transcripts[stem]}") if stem in transcripts else ""
-            if entry is not None:
-                own = replace(entry, transcript=beside, told="") if beside else entry
-                yield _told(recording, own, owner, only_speaker)
-            elif not beside and corpus.left_out(recording):
+            if told is not None:
+                yield replace(told, transcript=beside, told="") if beside else told
+            elif not beside and corpus.left_out(item_id):
                 ignored[f"{_split(name)[1]} that no table names"] += 1
             else:
-                yield Recording(recording, *owner, "", beside)
-    for recording in corpus.missing():
-        if entry := corpus.entry(recording):
-            yield _told(recording, entry, owner_of(recording.rpartition("/")[0], only_speaker), only_speaker)
-
-
-def _told(recording: str, entry: Entry, owner: tuple[str, str], only_speaker: str) -> Recording:
-    """Returns a recording that a table tells of; `owner` is whose it is by its folder."""
-    group, speaker = owner if entry.home is None else owner_of(entry.home, only_speaker)
-    if entry.group is not None:
-        group = entry.group
-    return Recording(recording, group, entry.speaker or speaker, "", entry.transcript, told=entry.told)
+                yield Recording(item_id, *owner, "", beside)
+    yield from corpus.missing(whose)
 
 
 def owner_of(folder: str, only_speaker: str) -> tuple[str, str]:

@@ -177,12 +177,12 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         spoken = cuts.without_repeats([segment for segment in transcript.segments if segment.text.strip()])
         if not spoken:
             return [Filtered(transcript.id, "NoSpeech", "the transcript holds no text")]
-        if transcript.misfit:
+        if transcript.misfit is not None:
             row = _row(transcript, cuts.merged(spoken), (0, transcript.samples), transcript.id)
             return [Filtered(transcript.id, "Misfit", "its text isn't all that is said; `transcribe` says where", row)]
         if self._is_utterance(transcript, spoken):
             whole = self._whole(transcript, spoken)
-            if self.config.mode == "file" or not (isinstance(whole, Filtered) and whole.reason == "TooLong"):
+            if whole is not None:
                 return [whole]
         inside, outside = _within(transcript, spoken)
         limits = self._limits(transcript.sample_rate)
@@ -213,12 +213,12 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         start, end = spoken[0].start_samples, spoken[-1].end_samples
         return not transcript.timed or (len(spoken) == 1 and start <= room and end >= transcript.samples - room)
 
-    def _whole(self, transcript: Transcript, spoken: Sequence[Segment]) -> Outcome:
+    def _whole(self, transcript: Transcript, spoken: Sequence[Segment]) -> Outcome | None:
+        """Returns what a whole recording is; None where it must be cut: too long without the silence at its ends."""
         piece = cuts.merged(spoken)
         piece = replace(piece, language=piece.language or transcript.language)
         row = _row(transcript, piece, (0, transcript.samples), transcript.id)
-        refused = self._refused(row, piece)
-        if refused and refused.reason != "TooLong":
+        if refused := self._refused(row, piece):
             return refused
         wave, rate = audio.read(self.context.source(transcript.id))
         edges = sound_edges(wave, rate, silence_db=self.config.silence_db)
@@ -226,27 +226,32 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
             return Filtered(transcript.id, "NoSpeech", "the recording is silent", row)
         room = round(self.config.edge_s * rate)
         row = replace(row, start_samples=max(0, edges[0] - room), end_samples=min(len(wave), edges[1] + room))
-        return self._refused(row, piece) or self._judged(row, wave[row.start_samples : row.end_samples])
+        if (too_long := self._too_long(row)) and self.config.mode != "file":
+            return None
+        return self._refused(row, piece) or too_long or self._judged(row, wave[row.start_samples : row.end_samples])
 
     def _piece(self, transcript: Transcript, piece: Segment, borders: tuple[int, int]) -> Outcome:
         row = _row(transcript, piece, borders, f"{transcript.id}#{borders[0]}-{borders[1]}")
-        return self._refused(row, piece, f", {_why_unsplit(transcript, piece)}") or self._judged(row)
+        too_long = self._too_long(row, f", {_why_unsplit(transcript, piece)}")
+        return self._refused(row, piece) or too_long or self._judged(row)
 
-    def _refused(self, row: Utterance, piece: Segment, why_long: str = "") -> Filtered | None:
-        """Returns what a cut's length, language or speaker makes of it, before anything is measured."""
-        limits, samples = self._limits(row.sample_rate), row.end_samples - row.start_samples
+    def _too_long(self, row: Utterance, why_unsplit: str = "") -> Filtered | None:
+        if row.end_samples - row.start_samples <= self._limits(row.sample_rate).longest:
+            return None
+        why = f"{row.duration_s:.2f} s, over `slice.max_s` ({self.config.max_s:g}){why_unsplit}"
+        return Filtered(row.id, "TooLong", why, row)
+
+    def _refused(self, row: Utterance, piece: Segment) -> Filtered | None:
+        """Returns what a cut's language, speaker or being too short makes of it, before anything is measured."""
         if not row.language:
             why = "segments in several languages overlap, so that none can be cut out"
             return Filtered(row.id, "MixedLanguages", why, row)
         if piece.speaker is None:
             why = "several speak at once, or in a recording that is taken whole"
             return Filtered(row.id, "MixedSpeakers", why, row)
-        if samples < limits.shortest:
+        if row.end_samples - row.start_samples < self._limits(row.sample_rate).shortest:
             why = f"{row.duration_s:.2f} s, under `slice.min_s` ({self.config.min_s:g})"
             return Filtered(row.id, "TooShort", why, row)
-        if samples > limits.longest:
-            why = f"{row.duration_s:.2f} s, over `slice.max_s` ({self.config.max_s:g}){why_long}"
-            return Filtered(row.id, "TooLong", why, row)
         return None
 
     def _judged(self, row: Utterance, wave: Wave | None = None) -> Outcome:

@@ -27,16 +27,7 @@ import numpy.typing as npt
 from stages.disk import atomic
 from stages.errors import ArtefactError, MissingInputError
 from stages.manifest import digest_of, read_receipt
-from stages.records import (
-    MIXTURES,
-    CodecIdentity,
-    Codes,
-    Encoded,
-    Mixture,
-    Utterance,
-    mixture_id,
-    speaker_key,
-)
+from stages.records import MIXTURES, CodecIdentity, Codes, Encoded, Mixture, Utterance, mixture_id, speaker_key
 
 if TYPE_CHECKING:
     import h5py
@@ -111,10 +102,12 @@ class Texts(Sequence[str]):
     @overload
     def __getitem__(self, index: slice) -> list[str]: ...
     def __getitem__(self, index: int | slice) -> str | list[str]:
-        """Returns one row's text, or a list of them."""
+        """Returns one row's text, counted from the end where the index is negative, or a list of them."""
         if isinstance(index, slice):
             return [self[n] for n in range(*index.indices(len(self)))]
-        n = range(len(self))[index]
+        n = index + len(self) if index < 0 else index
+        if not 0 <= n < len(self):
+            raise IndexError(f"the row must be one of the column's {len(self)}, but is {index}.")
         return bytes(self.data[self.offsets[n] : self.offsets[n + 1]]).decode()
 
 
@@ -124,7 +117,7 @@ _Columns = dict[str, Texts | Int64s | npt.NDArray[np.float64]]
 class Store:
     """A dataset, opened: rows by number, codes as views of the memory-mapped files.
 
-    Use `open_store`.
+    Use `open_store`. Rows count from 0; one that isn't there raises `IndexError`, and negative numbers name none.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -155,8 +148,7 @@ class Store:
         self._rows: dict[int, _Columns] = {}
 
     def _check_layout(self, file: "h5py.File") -> None:
-        found = file.attrs.get("layout")
-        if found != LAYOUT:
+        if (found := file.attrs.get("layout")) != LAYOUT:
             raise ArtefactError(
                 f"`{self._folder / INDEX}` must have layout {LAYOUT}, but has {found}. Run `valle-prep hdf5` again."
             )
@@ -175,11 +167,17 @@ class Store:
         """Each row's language code."""
         return list(self._languages)
 
+    def _find(self, index: int) -> tuple[int, int]:
+        """Returns the shard that a row lies in, and its number there; NumPy would count negative ones from the end."""
+        if not 0 <= index < len(self.frames):
+            raise IndexError(f"the row must be from 0 and under {len(self)} in `{self._folder}`, but is {index}.")
+        shard = int(self._shard_of[index])
+        return shard, index - int(self._first_row[shard])
+
     def codes(self, index: int) -> Codes:
         """Returns a row's codes, `[K, T]` unsigned: a read-only view of the memory-mapped file."""
-        shard = int(self._shard_of[index])
-        flat = self._maps.get(shard)
-        if flat is None:
+        shard, _ = self._find(index)
+        if (flat := self._maps.get(shard)) is None:
             flat = self._map(shard)
         start = int(self._start[index])
         return flat[start : start + int(self.frames[index])].T
@@ -205,8 +203,7 @@ class Store:
 
     def row(self, index: int) -> Utterance:
         """Returns all of a row but its codes."""
-        shard = int(self._shard_of[index])
-        within = index - int(self._first_row[shard])
+        shard, within = self._find(index)
         columns = self._columns(shard)
         values: dict[str, Any] = {name: columns[name][within] for name in TEXT_COLUMNS}
         values |= {name: int(columns[name][within]) for name in NUMBER_COLUMNS}
@@ -214,8 +211,8 @@ class Store:
 
     def phonemes(self, index: int) -> str:
         """Returns a row's phonemes."""
-        shard = int(self._shard_of[index])
-        return str(self._columns(shard)["phonemes"][index - int(self._first_row[shard])])
+        shard, within = self._find(index)
+        return str(self._columns(shard)["phonemes"][within])
 
     @cached_property
     def _neighbours(self) -> npt.NDArray[np.int64] | None:
@@ -233,6 +230,7 @@ class Store:
         Raises:
             ArtefactError: if the neighbours were computed for other rows.
         """
+        self._find(index)
         if self._neighbours is None:
             return ()
         return tuple(int(n) for n in self._neighbours[index] if n >= 0)
@@ -285,6 +283,7 @@ class Store:
         Raises:
             KeyError: if there is none.
         """
+        self._find(index)
         row = int(self._mixture_rows[kind][index])
         if self._mixtures is None or row < 0:
             raise KeyError(mixture_id(self.ids[index], kind))

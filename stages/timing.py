@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -19,9 +19,18 @@ from stages.whisper import contents_of
 _log = logging.getLogger(__name__)
 
 Times = Literal["auto", "wav2vec2", "pocketsphinx", "none"]
-_VERSION = 3
-"""Raised when the same text and recording would be given other times."""
 INSTALL_SPHINX = "Run `make setup EXTRAS=dev,align`."
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A script, and which aligner looked at it."""
+
+    script: Script
+    by: str = ""
+    """What placed its words; empty where nothing did."""
+    misfit: str | None = None
+    """What found that they aren't all that is said; None where nothing did."""
 
 
 class Timing:
@@ -51,19 +60,19 @@ class Timing:
 
     @cached_property
     def identity(self) -> Any:
-        """What decides the times, as plain JSON values: the models' contents too."""
+        """What decides the times, as plain JSON values: the models' contents too; None where there are to be none."""
         if self._times == "none":
             return None
-        return [_VERSION, self._times, self._over_s, contents_of(self._models), sphinx.version()]
+        return [self._times, self._over_s, contents_of(self._models), sphinx.version()]
 
     def models(self) -> dict[str, str]:
         """Returns the identities of what places the words, by name."""
         if self._times == "none":
             return {}
         aligners = {f"aligner {code}": content for code, content in contents_of(self._models).items()}
-        return {**aligners, "pocketsphinx": sphinx.version(), "alignment": str(_VERSION)}
+        return {**aligners, "pocketsphinx": sphinx.version()}
 
-    def place(self, name: str, script: Script, language: str, wave: Wave, audio: AudioInfo) -> tuple[Script, str]:
+    def place(self, name: str, script: Script, language: str, wave: Wave, audio: AudioInfo) -> Placed:
         """Gives a script its times where it is long and has none.
 
         Args:
@@ -74,14 +83,14 @@ class Timing:
             audio: The recording.
 
         Returns:
-            The script, and after a plus what placed its words, after a minus what found that they aren't what is said;
-            else "". The log tells the reason. Segments without text are sounds that the text lacks.
+            The script as it is to be used; the log tells the reason. Segments without text are sounds that the text
+            lacks.
 
         Raises:
             WeightsError: if what the configuration names can't place words in the language.
         """
         if script.timed or self._times == "none" or audio.samples <= self._over_s * audio.sample_rate:
-            return script, ""
+            return Placed(script)
         aligner = self._aligner(language)
         if aligner is None and self._times != "auto":
             raise WeightsError(
@@ -90,16 +99,16 @@ class Timing:
             )
         if aligner is None:
             _log.info("`%s` has a text without times, and nothing to place it in `%s`", name, language)
-            return script, ""
+            return Placed(script)
         try:
             text = script.segments[0].text
             result = align(resample(wave, audio.sample_rate, SAMPLE_RATE), text, language, aligner)
         except TextError as error:
             _log.warning("`%s`: %s; it stays without times, and is left out", name, error)
-            return script, f"-{aligner.name}"
+            return Placed(script, misfit=aligner.name)
         placed = from_whisperx({"language": script.language, "segments": result["segments"]}, audio)
         segments = _with_untold(name, placed.segments, result["untold"], audio)
-        return replace(placed, segments=segments), f"+{aligner.name}"
+        return Placed(replace(placed, segments=segments), by=aligner.name)
 
     def _aligner(self, language: str) -> Aligner | None:
         if self._times == "wav2vec2" or (self._times == "auto" and language in self._models):

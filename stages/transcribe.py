@@ -11,7 +11,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -26,7 +26,7 @@ from stages.layouts import LAYOUTS
 from stages.manifest import Rows
 from stages.records import Recording, Transcript, Wave
 from stages.timing import Times, Timing
-from stages.transcripts import READING, Script, from_whisperx, read_told, read_transcript, script_of
+from stages.transcripts import Script, from_whisperx, read_told, read_transcript
 from stages.whisper import ComputeType, VadName
 
 Outcome = Transcript | Filtered | Reject
@@ -177,8 +177,7 @@ class _Hearing:
         """Hears what waits."""
         if self._waiting:
             waiting, self._waiting = self._waiting, []
-            ids = [recording.id for recording, _, _ in waiting]
-            self.outcomes |= dict(zip(ids, self._hear(waiting), strict=True))
+            self.outcomes |= dict(zip([r.id for r, _, _ in waiting], self._hear(waiting), strict=True))
 
 
 class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
@@ -191,6 +190,9 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     name = "transcribe"
     needs = "recordings"
     version = 1
+    text_version: ClassVar[int] = 3
+    """Raised in place of `version` where only texts that are there would be read or timed otherwise: what whisper has
+    heard, for hours, is then kept."""
     computes = True
     format = Rows(Transcript)
 
@@ -230,25 +232,29 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             return ""
 
     def revision(self) -> str:
-        """Returns the identities of the models that any transcript may depend on, those that are on this machine.
-
-        What depends on which: see `item_parameters`.
-        """
-        models = {"whisper": self._whisper, "diarisation": self._diarisation, "reading": READING}
+        """Returns the identities of the models here that any transcript may depend on; which: see `item_parameters`."""
+        models = {"whisper": self._whisper, "diarisation": self._diarisation, "reading": self._reading}
         models |= {f"aligner {code}": content for code, content in self._aligners.items()}
-        models |= self._timing.models() if self.config.transcripts != "ignore" else {}
+        if self.config.transcripts != "ignore" and self._timing.identity:
+            models |= self._timing.models() | {"alignment": str(self.text_version)}
         return ", ".join(f"{name} {content}" for name, content in models.items() if content)
 
     def item_parameters(self, item: Recording) -> Any:
         """Returns what decides a recording's transcript: nothing of whisper where it has one of its own."""
         mapped = self.config.language_of(item.group, item.speaker)
         if not self.hears(item):
-            return [mapped, self._timing.identity, READING]
+            timing = self._timing.identity
+            return [mapped, timing and [self.text_version, *timing], self._reading]
         hearing = self.config.identity()
         for name in ("languages", "transcripts", "times", "times_over_s"):
             del hearing[name]
         hearing["align_models"] = self._aligners
         return [mapped, hearing, self._whisper, self._diarisation]
+
+    @property
+    def _reading(self) -> str:
+        """The version of how texts are read, as fingerprints hold it: it once counted apart, one behind their times."""
+        return str(self.text_version - 1)
 
     @property
     def batch_size(self) -> int:
@@ -309,12 +315,10 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
 
     @cached_property
     def _timing(self) -> Timing:
-        config = self.config
-        return Timing(config.times, config.times_over_s, config.align_models, self.context.device)
+        return Timing(self.config.times, self.config.times_over_s, self.config.align_models, self.context.device)
 
     def _transcribe(self, recording: Recording, hearing: "_Hearing") -> list[Outcome]:
-        path = self.context.source(recording.id)
-        wave, rate = read_complete(path, named_by=recording.transcript)
+        wave, rate = read_complete(path := self.context.source(recording.id), named_by=recording.transcript)
         _check_speakable(path, wave, rate)
         audio = AudioInfo(rate, len(wave), 1)
         if self.hears(recording):
@@ -327,8 +331,8 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             detail = "no transcript lies beside it, and `transcribe.transcripts` is `require`."
             return [Reject(recording.id, "NoTranscript", detail, whisper.WAYS_OUT)]
         if recording.told:
-            told = read_told(recording.told)
-            return [self._written(recording, audio, script_of(told, audio), told.layout, wave)]
+            script, layout = read_told(recording.told, audio)
+            return [self._written(recording, audio, script, layout, wave)]
         path = self.context.source(recording.transcript)
         return [self._written(recording, audio, read_transcript(path, audio), path.suffix[1:].lower(), wave)]
 
@@ -337,18 +341,15 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         assert self._whisperx is not None
         wanted = [self.config.language or self.config.language_of(r.group, r.speaker) for r, _, _ in heard]
         results = self._whisperx.transcribe([wave for _, _, wave in heard], wanted)
-        found = {
-            recording.id: (audio, wave, result) for (recording, audio, wave), result in zip(heard, results, strict=True)
-        }
+        found = {r.id: (audio, wave, result) for (r, audio, wave), result in zip(heard, results, strict=True)}
 
         def transcript(recording: Recording) -> list[Outcome]:
             audio, wave, result = found[recording.id]
             if isinstance(result, TextError):
                 raise result
             if not result["segments"]:
-                return [
-                    Reject(recording.id, "NoSpeech", "whisperX hears nobody speak in it.", "Remove it if that is so.")
-                ]
+                silent = "whisperX hears nobody speak in it."
+                return [Reject(recording.id, "NoSpeech", silent, "Remove it if that is so.")]
             if self._diariser:
                 result = self._diariser.label(result, wave)
             script = from_whisperx(result, audio)
@@ -359,8 +360,9 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     def _written(self, recording: Recording, audio: AudioInfo, script: Script, source: str, wave: Wave) -> Outcome:
         """Returns what a text says, with times where it is long and has none."""
         language = self._language(recording, script)
-        script, by = self._timing.place(recording.id, script, language, wave, audio)
-        return self._transcript(recording, audio, script, language, source + by)
+        placed = self._timing.place(recording.id, script, language, wave, audio)
+        source = f"{source}+{placed.by}" if placed.by else source
+        return replace(self._transcript(recording, audio, placed.script, language, source), misfit=placed.misfit)
 
     def _language(self, recording: Recording, script: Script) -> str:
         if script.language:

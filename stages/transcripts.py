@@ -16,13 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.audio import AudioInfo
 from stages.errors import TextError, blame_machine
-from stages.records import Segment, Word, to_line
+from stages.records import Segment, Word
 from stages.subtitles import parse_srt, parse_vtt
 from stages.textgrid import parse_textgrid
-
-READING = "2"
-"""Raised in place of the version of `transcribe` where only texts that are there are read or timed otherwise: what
-whisper has heard is then kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,41 +155,22 @@ READERS: Mapping[str, Reader] = {
 """The readers by suffix; where a recording has several transcripts, the first of these is taken (timed before not)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a corpus's table tells of one recording."""
+def read_told(told: str, audio: AudioInfo) -> tuple[Script, str]:
+    """Reads what a corpus's table tells of a recording, as it lies in `Recording.told`.
 
-    layout: str
-    """Its row in `layouts.LAYOUTS`."""
-    table: str
-    """Where the table lies, for messages."""
-    content: Mapping[str, Any]
-    """As `read_json` takes it."""
-    problem: str = ""
-    """Why it can't be used; empty where it can."""
-
-    def to_json(self) -> str:
-        """Returns it as it travels in a `Recording`."""
-        return to_line({"layout": self.layout, "table": self.table, "content": self.content, "problem": self.problem})
-
-
-def read_told(line: str) -> Told:
-    """Returns what the scan wrote down: the inverse of `Told.to_json`."""
-    return Told(**json.loads(line))
-
-
-def script_of(told: Told, audio: AudioInfo) -> Script:
-    """Turns what a table tells of a recording into its script.
+    Returns:
+        The script, and the layout of the table.
 
     Raises:
-        TextError: if it holds no text, or times that make no sense.
+        TextError: if the table's row can't be used, holds no text, or times that make no sense.
     """
-    if told.problem:
-        raise TextError(f"`{told.table}`: {told.problem}")
+    row = json.loads(told)
+    if row["problem"]:
+        raise TextError(f"`{row['table']}`: {row['problem']}")
     try:
-        return from_whisperx(told.content, audio)
+        return from_whisperx(row["content"], audio), row["layout"]
     except TextError as error:
-        raise TextError(f"`{told.table}`: {error}") from error
+        raise TextError(f"`{row['table']}`: {error}") from error
 
 
 def _describe(error: ValidationError) -> str:

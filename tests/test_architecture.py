@@ -1,6 +1,7 @@
 """The walls of the project, read from its sources: who may import whom, where each outside library lives, and sizes."""
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,3 +163,46 @@ def test_only_the_item_boundary_catches_everything() -> None:
         if isinstance(node, ast.ExceptHandler) and (ast.unparse(node.type) if node.type else "") in catch_all
     ]
     assert handlers == [ITEM_BOUNDARY]
+
+
+def constants(node: ast.AST) -> Iterator[str]:
+    yield from (one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str))
+
+
+RANGE = re.compile(
+    "[\u3000-\u9fff\uac00-\ud7a3\U00020000-\U000323af]-[\u3000-\u9fff\uac00-\ud7a3\U00020000-\U000323af]"
+)
+
+
+def test_facts_about_languages_have_one_home() -> None:
+    """Which letters a script has, and which languages do without spaces: a new row must not be told to four files."""
+    trees = {name: tree for name, tree in TREES.items() if name != "stages/languages.py"}
+    ranges = {(name, text) for name, tree in trees.items() for text in constants(tree) if RANGE.search(text)}
+    assert not ranges
+    codes = {
+        (name, node.lineno)
+        for name, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Set) and {"ja", "zh"} & set(constants(node))
+    }
+    assert not codes
+
+
+def test_no_reason_steers_the_work_by_its_name() -> None:
+    """A reason is what people count by; what is decided by it is a type, a flag or an enumeration."""
+    kinds = {"Reject", "Filtered"}
+    calls = [node for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    reasons = {
+        node.args[1].value
+        for node in calls
+        if ast.unparse(node.func) in kinds and len(node.args) > 1 and isinstance(node.args[1], ast.Constant)
+    }
+    assert reasons > {"TooLong", "Misfit", "NoSpeech", "NoPhonemes"}
+    reasons |= {"NotThere", "TimedOut", "WorkerKilled"}
+    compared = {
+        (name, node.lineno)
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare) and reasons & set(constants(node))
+    }
+    assert not compared

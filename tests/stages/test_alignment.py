@@ -233,7 +233,7 @@ def test_no_word_of_joined_clips_is_cut(speech, tmp_path):
 
 def test_where_the_text_lacks_speech_nothing_is_cut(speech, tmp_path, caplog):
     outcome, _, _ = joined(speech, 4, [0, 2, 3], tmp_path)
-    assert (outcome.source, outcome.timed) == ("txt-pocketsphinx", False)
+    assert (outcome.source, outcome.misfit, outcome.timed) == ("txt", "pocketsphinx", False)
     assert re.search(r"doesn't fit from .* \(word 2\d\)", caplog.text)
     ((cut,),) = Slice(SliceConfig(), Context(tmp_path)).process([outcome])
     assert cut.reason == "Misfit"

@@ -25,8 +25,9 @@ from stages.kana import to_kana
 from stages.languages import LANGUAGES
 from stages.manifest import write_lines
 from stages.pinyin import numbered
-from stages.records import Measures, Utterance
+from stages.records import Measures, Utterance, count_phonemes
 from stages.voices import READINGS
+from tests.stages.test_languages import SENTENCES
 
 PLAIN = ("en", "de", "fr", "es", "it", "pt", "sv", "ko")
 HELLO = {
@@ -228,6 +229,46 @@ def test_a_text_never_disturbs_its_neighbours(texts: list[str], language: str) -
     together = phonemize(texts, language)
     assert together == [phonemize([text], language)[0] for text in texts]
     assert all("\n" not in phonemes and phonemes == phonemes.strip() for phonemes in together)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_phonemes_are_counted_alike_with_stress_and_without(code: str) -> None:
+    texts = [SENTENCES[code], HELLO.get(code, ""), *READINGS, *LANGUAGES[code].words]
+    for text, full, bare in zip(texts, phonemize(texts, code), phonemize(texts, code, stress=False), strict=True):
+        assert count_phonemes(full) == count_phonemes(bare), text
+    marks = {symbol for full in phonemize(texts, code) for symbol in full if unicodedata.category(symbol) == "Lm"}
+    assert marks, "at least stress, so that something is tried"
+    assert not count_phonemes("".join(marks))
+
+
+@pytest.mark.parametrize(
+    ("phonemes", "number"),
+    [
+        ("", 0),
+        ("ˈˌː ʰʲ˞ .,!?", 0),
+        ("ˈa", 1),
+        ("kʰˈaːnaː", 4),
+        ("t͡ʃ", 2),
+        ("mʲinʲˈɑ", 4),
+        ("mˈɑ˨˩˦", 2),
+        ("ma214", 2),
+        ("tr̝̊ˈi", 3),
+        ("pˈr̩st", 4),
+        ("nˌɐ̃ʊ̃", 3),
+        ("tˌo̞ɯᵝkʲo̞ˈɯᵝe̞", 7),
+        ("hˈʔun", 4),
+        ("ðə wˈɜːld.", 6),
+    ],
+)
+def test_what_counts_as_a_phoneme(phonemes: str, number: int) -> None:
+    assert count_phonemes(phonemes) == number
+
+
+def test_marks_alone_are_nothing_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.g2p.phonemize", lambda *_args, **_options: ["ˈː."])
+    [[out]] = stage().process([utterance("One.")])
+    assert isinstance(out, Reject)
+    assert out.reason == "NoPhonemes"
 
 
 def test_what_can_t_be_spoken_rejects_itself_alone() -> None:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from stages.base import Context, Filtered, Reject
 from stages.config import load_config
 from stages.errors import ConfigError, UsageError
 from stages.layouts import LAYOUTS
-from stages.records import Transcript
+from stages.records import Transcript, Utterance
 from stages.scan import scan
 from stages.slice import Slice, SliceConfig
 from stages.transcribe import STAGE, TranscribeConfig
@@ -229,6 +230,40 @@ def test_names_in_a_transcript_are_speakers_where_there_are_several(tmp_path):
     ((cut,),) = Slice(SliceConfig(), Context(tmp_path)).process(transcripts(tmp_path))
     assert isinstance(cut, Filtered)
     assert cut.reason == "MixedSpeakers"
+
+
+def test_a_layout_with_a_hyphen_in_its_name_is_like_any_other(tmp_path, monkeypatch):
+    monkeypatch.setattr("stages.corpus.LAYOUTS", {"x-y": LAYOUTS["ljspeech"]})
+    monkeypatch.setattr("stages.corpus._RANK", {"x-y": 0})
+    ljspeech(tmp_path, CLIPS)
+    found = transcripts(tmp_path)
+    assert {one.source for one in found} == {"x-y"}
+    assert [Transcript.from_json(one.to_json()) for one in found] == found
+    rows = [row for rows in Slice(SliceConfig(), Context(tmp_path)).process(found) for row in rows]
+    assert len(rows) == len(CLIPS)
+    assert all(isinstance(row, Utterance) for row in rows)
+
+
+def test_a_table_in_a_folder_whose_name_is_no_utf8(tmp_path):
+    ljspeech(tmp_path, CLIPS)
+    (tmp_path / "set").rename(tmp_path / os.fsdecode(b"caf\xe9"))
+    found = transcripts(tmp_path)
+    assert {(one.speaker, one.segments[0].text) for one in found} == {("caf\\xe9", clip.text) for clip in CLIPS}
+
+
+def test_what_a_table_tells_is_written_down_as_ever(tmp_path):
+    """Fingerprints are made of these lines: another form would have every recording transcribed again."""
+    lhotse(tmp_path / "a", [Said("u", "s", 'A "B" é')])
+    ljspeech(tmp_path / "b", CLIPS[:1])
+    one, other = scan(tmp_path).recordings
+    assert one.told == (
+        '{"layout":"lhotse","table":"a/set/x_supervisions_all.jsonl.gz","content":{"language":"English","segments":['
+        '{"start":0.0,"end":1.0,"text":"A \\"B\\" é","words":[{"word":"A","start":0.0,"end":0.09},'
+        '{"word":"\\"B\\"","start":0.1,"end":0.19},{"word":"é","start":0.2,"end":0.29000000000000004}]}]},"problem":""}'
+    )
+    assert other.told == (
+        '{"layout":"ljspeech","table":"b/set/metadata.csv","content":{"text":"GO DO YOU HEAR"},"problem":""}'
+    )
 
 
 def test_bad_rows_are_rejects_or_a_line(tmp_path, caplog):

@@ -209,7 +209,9 @@ def test_reasons():
     *_, empty = slicer().process([transcript([Segment(0, 200, "a", "en"), Segment(300, 500, " ", "en")], 600)])[0]
     assert (empty.id, empty.reason) == ("a/b.wav#300-500", "NoText")
     short = transcript([Segment(0, 200, "a b", "en")], 200, timed=False)
-    assert outcome(replace(short, source="txt-pocketsphinx"))[:2] == (Filtered, "Misfit")
+    assert outcome(replace(short, misfit="pocketsphinx"))[:2] == (Filtered, "Misfit")
+    [[whole]] = slicer(measure=False, min_s=0.5, mode="segments").process([replace(short, source="my-layout")])
+    assert isinstance(whole, Utterance), "a hyphen in a layout's name says nothing of its texts"
     assert outcome(transcript([], 60))[1] == "NoSpeech"
     assert outcome(transcript([Segment(0, 50, "\n", "en")], 60))[1] == "NoSpeech"
     assert outcome(transcript([Segment(300, 200, "a", "en")], 400))[:2] == (Reject, "BadTimes")

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from stages.errors import ArtefactError, CodecError, MissingInputError
 from stages.records import CodecIdentity, Encoded, Utterance
-from stages.store import INDEX, StoreShards, open_store, write_index
+from stages.store import INDEX, StoreShards, open_store, rows_digest, write_index
 
 CODEC = CodecIdentity("embedded", 24_000, 75.0, 8, 1024, "abc")
 
@@ -57,6 +58,33 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
         write(tmp_path / name, [[item("x", 30), item("y", 7)]])
     for file in ("0.h5", INDEX):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+@pytest.mark.parametrize("index", [-1, -3, 3, 4, np.int64(-1)])
+@pytest.mark.parametrize("read", ["row", "phonemes", "codes", "similar", "mixture"])
+def test_a_row_that_is_not_there_is_never_another(tmp_path: Path, read: str, index: int) -> None:
+    write(tmp_path / "hdf5", [[item("a", 5), item("b", 7)], [item("c", 9)]])
+    write(tmp_path / "mix", [[item(f"{name}@noisy", frames)] for name, frames in (("a", 5), ("b", 7), ("c", 9))])
+    store = open_store(tmp_path)
+    (tmp_path / "similar").mkdir()
+    numbers = np.zeros((3, 1), np.int64)
+    np.savez(tmp_path / "similar" / "neighbours.npz", neighbours=numbers, rows=np.array(rows_digest(store.ids)))
+    reader = partial(store.mixture, "noisy") if read == "mixture" else getattr(store, read)
+    for known in range(3):
+        reader(known)
+    with pytest.raises(IndexError, match=f"^the row must be from 0 and under 3 in `[^\n]*`, but is {index}[.]$"):
+        reader(index)
+
+
+def test_a_column_counts_from_the_end_as_a_list_does(tmp_path: Path) -> None:
+    write(tmp_path / "hdf5", [[item("a", 5), item("b", 7)], [item("c", 9)]])
+    ids = open_store(tmp_path).ids
+    assert [ids[n] for n in range(-3, 3)] == ["a", "b", "c"] * 2
+    assert ids[np.int64(-1)] == "c"
+    assert ids[-2:] == ids[1:9] == ["b", "c"]
+    for index in (-4, 3):
+        with pytest.raises(IndexError, match=f"^the row must be one of the column's 3, but is {index}[.]$"):
+            ids[index]
 
 
 def test_gains_are_kept_where_there_are_some(tmp_path: Path) -> None:

@@ -316,6 +316,33 @@ def test_only_what_matters_enters_a_rows_fingerprint(models, tmp_path):
     assert parameters(read) != parameters(read, transcripts="ignore")
 
 
+def test_fingerprints_are_those_of_before(tmp_path, monkeypatch):
+    """Read and timed texts once had versions of their own, 2 and 3: a dataset of then must not be made anew."""
+    monkeypatch.setattr(sphinx, "version", lambda: "5.1")
+    tone(tmp_path / "read.wav").with_suffix(".txt").write_text("Hello.")
+    [read] = scan(tmp_path).recordings
+    made = stage(tmp_path, transcripts="require")
+    assert made.version == 1
+    assert made.revision() == "reading 2, pocketsphinx 5.1, alignment 3"
+    assert made.item_parameters(read) == [None, [3, "auto", 20.0, {}, "5.1"], "2"]
+    made = stage(tmp_path, transcripts="require", times="none")
+    assert made.revision() == "reading 2"
+    assert made.item_parameters(read) == [None, None, "2"]
+    assert stage(tmp_path, transcripts="ignore").revision() == "reading 2"
+
+
+@pytest.mark.parametrize("times", ["auto", "none"])
+def test_texts_that_are_read_anew_leave_what_was_heard(tmp_path, monkeypatch, times):
+    tone(tmp_path / "heard.wav")
+    tone(tmp_path / "read.wav").with_suffix(".txt").write_text("Hello.")
+    recordings = scan(tmp_path).recordings
+    made = stage(tmp_path, times=times)
+    before = [made.revision(), *map(made.item_parameters, recordings)]
+    monkeypatch.setattr(STAGE, "text_version", STAGE.text_version + 1)
+    after = [made.revision(), *map(made.item_parameters, recordings)]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [False, True, False]
+
+
 def test_what_places_the_words_enters_the_fingerprints(tmp_path, monkeypatch):
     tone(tmp_path / "heard.wav")
     tone(tmp_path / "read.wav").with_suffix(".txt").write_text("Hello.")

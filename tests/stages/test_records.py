@@ -1,0 +1,39 @@
+"""The form of the records on disk: what earlier versions of this program wrote is still read rightly."""
+
+import pytest
+
+from stages.layouts import LAYOUTS
+from stages.records import Segment, Transcript, to_line
+from stages.transcripts import READERS
+
+TEXT = Transcript("a.wav", "g", "s", 8_000, 800, "en", "txt", timed=False, segments=(Segment(0, 800, "Hi.", "en"),))
+LINE = (
+    '{"id":"a.wav","group":"g","speaker":"s","sample_rate":8000,"samples":800,"language":"en","source":"txt",'
+    '"timed":false,"segments":[{"start_samples":0,"end_samples":800,"text":"Hi.","language":"en","words":[],'
+    '"speaker":""}],"digest":""}'
+)
+
+
+def test_a_text_that_fits_is_written_as_it_was_before_misfits_had_a_field() -> None:
+    assert to_line(TEXT.to_json()) == LINE
+
+
+@pytest.mark.parametrize("aligner", ["pocketsphinx", "wav2vec2"])
+@pytest.mark.parametrize("source", ["txt", "textgrid", "kaldi"])
+def test_a_misfit_of_an_older_dataset_stays_one(source: str, aligner: str) -> None:
+    old = {**TEXT.to_json(), "source": f"{source}-{aligner}"}
+    read = Transcript.from_json(old)
+    assert (read.source, read.misfit) == (source, aligner)
+    assert read.to_json() == {**old, "source": source, "misfit": aligner}
+    assert Transcript.from_json(read.to_json()) == read
+
+
+@pytest.mark.parametrize("source", ["my-layout", "my-layout+pocketsphinx", "txt+wav2vec2", "a-b-c", "pocketsphinx"])
+def test_a_hyphen_in_the_source_is_no_misfit(source: str) -> None:
+    read = Transcript.from_json({**TEXT.to_json(), "source": source})
+    assert (read.source, read.misfit) == (source, None)
+
+
+def test_no_source_ends_as_a_misfit_did() -> None:
+    names = [*LAYOUTS, *(suffix[1:] for suffix in READERS)]
+    assert not [name for name in names if name.endswith(("-pocketsphinx", "-wav2vec2"))]
