@@ -5,11 +5,9 @@ Utterances are as long as real ones; their codes and phonemes are random, which 
 Axes: B batch, L positions, K codebooks.
 """
 
-import os
-import platform
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +20,7 @@ from model.batching import Batch, collate
 from model.cache import Cached, KVCache
 from model.checkpoint import build
 from model.config import DataConfig, TrainConfig
-from model.device import resolve_device, resolve_precision
+from model.device import hardware, inference_dtype, resolve_device, resolve_precision
 from model.documents import ABSENT, Condition, Document, document, group_columns
 from model.flops import datasheet_rate, measured_rate, training_flops
 from model.network import Decoder
@@ -131,9 +129,7 @@ def decoding(config: TrainConfig, *, seconds: float) -> Values:
     if where.type == "cpu" and config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     tokenizer = Tokenizer.default(CODEC.num_codebooks)
-    network = build(config, tokenizer, CODEC).to(where).eval()
-    if where.type == "cuda":
-        network.to(torch.bfloat16)
+    network = build(config, tokenizer, CODEC).to(where, inference_dtype(where)).eval()
     rng = np.random.default_rng(_SEED)
     condition = _random_condition(rng, frames=375)
     group = config.model.group
@@ -293,19 +289,3 @@ def rates(sides: Mapping[str, Callable[[], object]], seconds: float, device: tor
         for name, call in sides.items():
             taken[name].append(timed(call))
     return {name: len(times) / sum(times) for name, times in taken.items()}
-
-
-def hardware(device: torch.device) -> str:
-    """Returns what the measurement ran on, in a line."""
-    if device.type == "cuda":
-        return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
-    return f"{_cpu_name()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"
-
-
-def _cpu_name() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123 (not a file of ours)
-            names: Sequence[str] = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()

@@ -251,7 +251,7 @@ def transcribe(
     from model.inference import Synthesizer
 
     heard = Synthesizer.load(model, device, codec_weights=codec_weights).hear(audio, language=language)
-    _show({"language": heard.language, "phonemes": heard.phonemes, "ended": str(heard.ended).lower()}, as_json)
+    _show({"language": heard.language, "phonemes": heard.phonemes, "ended": heard.ended}, as_json)
 
 
 @app.command("eval")
@@ -359,7 +359,13 @@ def _show(values: dict[str, float | int | str], as_json: bool) -> None:
         return
     width = max(map(len, values))
     for name, value in values.items():
-        typer.echo(f"{name:<{width}}  {value:,}" if isinstance(value, int | float) else f"{name:<{width}}  {value}")
+        typer.echo(f"{name:<{width}}  {_in_words(value)}")
+
+
+def _in_words(value: float | str) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else f"{value:,}"
 
 
 def main() -> None:

@@ -283,7 +283,7 @@ def prove(
         AudioError: if a recording can't be read.
         WeightsError: if the speaker encoder isn't installed.
     """
-    from model.bench import hardware
+    from model.device import hardware
     from model.inference import Synthesizer
     from stages.store import open_store
 

@@ -25,6 +25,7 @@ from stages.errors import UsageError
 from stages.records import Wave
 from tests.model.conftest import make_config, make_store
 from tests.model.test_inference import taught
+from tests.typed_json import quoted
 
 SENTENCES = {
     "1-1-0000": "Good morning to you all.",
@@ -249,6 +250,7 @@ def test_the_command_shows_a_table_or_json(
     report = json.loads(capsys.readouterr().out)
     assert report["decoding"] == "nar-len, 2 steps, guidance 1.5, temperature 0.5, top-k 9, top-p 0.9"
     assert report["utterances"] == 2
+    assert not list(quoted(report))
     assert "stand-in" in report["judges"]["speaker"]
     (tmp_path / "list").write_bytes((corpus / "ls-pc.lst").read_bytes())
     moved = "eval", "--list", tmp_path / "list", *words[3:], "--asr", "none", "--limit", 1
