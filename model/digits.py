@@ -29,12 +29,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from model.decoding import Decoding
+from model.decoding import Decoding, Unmasking
 from model.digit_judge import SAMPLE_RATE, DigitJudge, VoiceJudge
 from model.evaluate import Sound
 from model.judges import SAMPLE_RATE as VOICE_RATE
 from model.judges import Vector, similarity
-from model.masked import Unmasking
 from model.samplers import Sampling
 from stages.console import run_app
 from stages.errors import UsageError

@@ -19,7 +19,7 @@ LEAVES_FOR_MODEL = {
 """Of `stages`, what the model may import: speech and text are treated at synthesis as they were in preparation."""
 
 HOMES = {
-    "typer": {"pipeline/cli.py", "pipeline/options.py", "model/cli.py"},
+    "typer": {"pipeline/cli.py", "pipeline/options.py", "model/cli.py", "model/options.py"},
     "dask": {"pipeline/cluster.py", "pipeline/schedulers.py"},
     "distributed": {"pipeline/cluster.py", "pipeline/schedulers.py", "pipeline/slurm.py", "pipeline/preload.py"},
     "dask_cuda": {"pipeline/schedulers.py"},
