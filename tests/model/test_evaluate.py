@@ -282,7 +282,7 @@ def test_damaged_rows_and_a_second_evaluation_are_told(voice: Synthesizer, corpu
     trials = read_trials("ls-pc", corpus / "ls-pc.lst")
     evaluate(voice, "ls-pc", trials, Judges(), out=tmp_path)
     rows = (tmp_path / "rows.jsonl").read_bytes()
-    first, second, *rest = rows.splitlines(keepends=True)
+    first, second = rows.splitlines(keepends=True)[:2]
     for damaged, told in ((b"{\n" + rows, "line 1 can't be read as a row"), (second + first, "line 1 is of 1-1-0000")):
         (tmp_path / "rows.jsonl").write_bytes(damaged)
         with pytest.raises(ArtefactError, match=told):
@@ -376,7 +376,7 @@ def test_the_command_shows_a_table_or_json(
     assert "`--speaker` must be" in capsys.readouterr().err
 
 
-def test_ctrl_c_ends_with_130_and_says_how_to_go_on(
+def test_ctrl_c_ends_with_130_and_says_how_to_go_on(  # noqa: PLR0917 (fixtures)
     valle: Callable[..., int], run: Path, corpus: Path, tmp_path: Path, monkeypatch, capsys
 ) -> None:
     words = "eval", "--list", corpus / "ls-pc.lst", "--protocol", "ls-pc", "--model", run, "--device", "cpu"
