@@ -105,6 +105,15 @@ def test_interruption_ends_with_130(dataset: Path, config: Path, monkeypatch, ca
     assert capsys.readouterr().err == "stopped by SIGTERM after step 3\n"
 
 
+def test_ctrl_c_promises_nothing_where_nothing_is_kept(monkeypatch, capsys) -> None:
+    def pressed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("model.inference.Synthesizer.load", pressed)
+    assert valle(monkeypatch, "synth", "Hello.", "none.wav", "out.wav", "--model", "nowhere") == 130
+    assert capsys.readouterr().err.strip() == "interrupted: run the same command again."
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
