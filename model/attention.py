@@ -14,14 +14,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
 
+from model.device import AMPERE
 from model.retention import chunkwise, parallel
 from model.transfer import to_device
 
 _PRODUCTS_UP_TO = 1024
 """Most positions for which the weights of all pairs are kept."""
-
-AMPERE = 8, 0
-"""The compute capability from which CUDA devices multiply in bfloat16 and have flash attention."""
 
 _FLASH_UP_TO = 256
 """The widest heads that flash attention takes."""

@@ -20,7 +20,7 @@ from model.batching import Batch, collate
 from model.cache import Cached, KVCache
 from model.checkpoint import build
 from model.config import DataConfig, TrainConfig
-from model.device import resolve_device, resolve_precision
+from model.device import hardware, inference_dtype, resolve_device, resolve_precision
 from model.documents import ABSENT, Condition, Document, document, group_columns
 from model.flops import datasheet_rate, measured_rate, training_flops
 from model.network import Decoder
@@ -28,7 +28,6 @@ from model.samplers import Sampling, sample
 from model.tokenizer import Tokenizer
 from model.trainer import Trainer
 from stages.errors import UsageError
-from stages.machine import cores, processor
 from stages.records import CodecIdentity, Codes, Encoded, Utterance
 from stages.store import StoreShards, open_store, write_index
 
@@ -130,9 +129,7 @@ def decoding(config: TrainConfig, *, seconds: float) -> Values:
     if where.type == "cpu" and config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     tokenizer = Tokenizer.default(CODEC.num_codebooks)
-    network = build(config, tokenizer, CODEC).to(where).eval()
-    if where.type == "cuda":
-        network.to(torch.bfloat16)
+    network = build(config, tokenizer, CODEC).to(where, inference_dtype(where)).eval()
     rng = np.random.default_rng(_SEED)
     condition = _random_condition(rng, frames=375)
     group = config.model.group
@@ -292,10 +289,3 @@ def rates(sides: Mapping[str, Callable[[], object]], seconds: float, device: tor
         for name, call in sides.items():
             taken[name].append(timed(call))
     return {name: len(times) / sum(times) for name, times in taken.items()}
-
-
-def hardware(device: torch.device) -> str:
-    """Returns what the measurement ran on, in a line."""
-    if device.type == "cuda":
-        return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
-    return f"{processor()}, {cores()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from model.batching import BatchStream
-from model.bench import CODEC, Values, hardware, write_store
+from model.bench import CODEC, Values, write_store
 from model.config import TrainConfig
 from model.dataset import Examples
+from model.device import hardware
 from model.tokenizer import Tokenizer
 from stages.store import Store, open_store
 

@@ -11,10 +11,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from model.bench_table import BENCHES, What
+from model.options import (
+    CodecWeights,
+    ConfigOptions,
+    DecodingOptions,
+    GivenOptions,
+    Json,
+    JudgeOptions,
+    ModelOptions,
+    OutputOptions,
+    SpeechOptions,
+    TrialOptions,
+    VoiceOptions,
+    with_options,
+)
+from model.tasks import TRANSFORMS, Transform
 from stages.console import run_app
 
 if TYPE_CHECKING:
-    from model.decoding import Decoding
     from model.inference import Speech
 
 app = typer.Typer(
@@ -25,208 +40,112 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Sets = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Overrides one key of the file; repeatable."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print only errors.")]
-ModelPath = Annotated[Path, typer.Option(help="A run's folder, a checkpoint or an exported file.")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same speech.")]
-Language = Annotated[str | None, typer.Option(help="Code such as en; detected from the text if not given.")]
-Tone = Annotated[str | None, typer.Option(help="A group of the training set, whose way of speaking to use.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-TrainingDevice = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N (trainer.device).")]
-OtherCodec = Annotated[str | None, typer.Option(help="Another decoder of the same codes, such as vocos.")]
-CodecWeights = Annotated[Path | None, typer.Option(help="The codec's weights.")]
-
 
 @app.command()
+@with_options
 def train(
     config: Annotated[Path, typer.Argument(help="A YAML file, such as configs/small.yaml.")],
     *,
-    sets: Sets = None,
+    over: ConfigOptions,
     resume: Annotated[bool, typer.Option("--resume", help="Continue although the configuration has changed.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Refuse to continue an earlier run.")] = False,
-    device: TrainingDevice = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show sizes, steps and memory; train nothing.")] = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    output: OutputOptions,
 ) -> None:
     """Train a model; started again in the same trainer.out, go on where it stopped."""
-    from model.config import TrainConfig
-    from stages.config import load_config
     from stages.store import open_store
 
-    settings = load_config(TrainConfig, config, [*(sets or []), *([f"trainer.device={device}"] if device else [])])
+    settings = over.load(config)
     store = open_store(settings.data.store)
     if dry_run:
         from model.plan import describe
 
-        _show(describe(settings, store), as_json)
+        _show(describe(settings, store), output.as_json)
         return
     from model.lock import is_first_process
     from model.trainer import train as run
 
-    folder = run(settings, store, fresh=fresh, resume=resume, quiet=quiet)
+    folder = run(settings, store, fresh=fresh, resume=resume, quiet=output.quiet)
     if not is_first_process():
         return
-    if as_json:
-        _show({"checkpoint": str(folder)}, as_json)
-    elif not quiet:
+    if output.as_json:
+        _show({"checkpoint": str(folder)}, output.as_json)
+    elif not output.quiet:
         typer.echo(f"{folder}\nNext: valle synth TEXT REFERENCE.wav OUT.wav --model {settings.trainer.out}")
 
 
-class Mode(StrEnum):
-    """How codebook 0 is made; the values of `model.decoding.FirstMode`."""
-
-    AR = "ar"
-    NAR_LEN = "nar-len"
-
-
-ModeOption = Annotated[
-    Mode, typer.Option(help="ar: frame by frame; nar-len: the length first, then all frames at once.")
-]
-Steps = Annotated[int, typer.Option(help="With nar-len: passes of the network.")]
-Guidance = Annotated[
-    float | None,
-    typer.Option(
-        help="Classifier-free guidance, for models trained with data.unconditional_probability > 0. 1 is off, the"
-        " default of ar; the default of nar-len is 2.5."
-    ),
-]
-Temperature = Annotated[float, typer.Option(help="0 is greedy, 1 the model's own spread.")]
-TopK = Annotated[int, typer.Option(help="Only the k likeliest codes; 0 for all.")]
-TopP = Annotated[float, typer.Option(help="Only the likeliest codes of this probability.")]
-
-
-def _decoding(mode: Mode, sampling: tuple[float, int, float], steps: int, guidance: float | None) -> "Decoding":
-    """Returns what the options ask for; `sampling` is temperature, top-k and top-p."""
-    from model.decoding import Decoding
-    from model.masked import Unmasking
-    from model.samplers import Sampling
-
-    drawn = Sampling(*sampling)
-    return Decoding(mode.value, drawn, Unmasking(steps, sampling=drawn), guidance=guidance)
-
-
 @app.command()
+@with_options
 def synth(
     text: Annotated[str, typer.Argument(help="What to say.")],
     reference: Annotated[Path, typer.Argument(metavar="REF", help="A recording of the voice, 3 s or more.")],
     out: Annotated[Path, typer.Argument(help="The WAV file to write.")],
     *,
-    model: ModelPath,
-    mode: ModeOption = Mode.AR,
-    steps: Steps = 25,
-    guidance: Guidance = None,
-    temperature: Temperature = 1.0,
-    top_k: TopK = 0,
-    top_p: TopP = 1.0,
-    seed: Seed = 0,
-    language: Language = None,
-    tone: Tone = None,
-    max_s: Annotated[float | None, typer.Option(help="Longest speech, in seconds.")] = None,
+    voice: VoiceOptions,
+    how: DecodingOptions,
+    asked: SpeechOptions,
     ref_text: Annotated[str | None, typer.Option(help="What the reference says; the speech then continues it.")] = None,
-    device: Device = "auto",
-    codec: OtherCodec = None,
-    codec_weights: CodecWeights = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    output: OutputOptions,
 ) -> None:
     """Speak a text in the voice of a recording."""
-    from model.inference import Synthesizer
-
-    decoding = _decoding(mode, (temperature, top_k, top_p), steps, guidance)
-    voice = Synthesizer.load(model, device, codec=codec, codec_weights=codec_weights)
-    speech = voice.speak(
+    synthesizer = voice.load()
+    speech = synthesizer.speak(
         text,
         prompt=reference,
         prompt_text=ref_text,
-        language=language,
-        tone=tone,
-        seed=seed,
-        max_s=max_s,
-        decoding=decoding,
+        language=asked.language,
+        tone=asked.tone,
+        seed=asked.seed,
+        max_s=asked.max_s,
+        decoding=how.decoding,
     )
-    _write(speech, out, voice.checkpoint.folder, as_json=as_json, quiet=quiet)
+    _write(speech, out, synthesizer.checkpoint.folder, output)
 
 
-class Task(StrEnum):
-    """What can be made of speech; the keys of `model.tasks.TRANSFORMS`."""
-
-    NS = "ns"
-    SR = "sr"
-    TSE = "tse"
-    CSE = "cse"
-    NSE = "nse"
-    VC = "vc"
+_TASKS = "; ".join(f"{name}: {spec.help}" for name, spec in TRANSFORMS.items())
 
 
 @app.command()
+@with_options
 def transform(
-    task: Annotated[
-        Task,
-        typer.Argument(
-            help="ns: take the noise away; sr: the speech; tse: all but one speaker; cse, nse: replace a part of"
-            " clean or noisy speech; vc: change the voice."
-        ),
-    ],
+    task: Annotated[Transform, typer.Argument(help=f"{_TASKS}.")],
     audio: Annotated[Path, typer.Argument(metavar="INPUT", help="A recording.")],
     out: Annotated[Path, typer.Argument(help="The WAV file to write.")],
     *,
-    model: ModelPath,
-    text: Annotated[str | None, typer.Option(help="All that is said in OUT; needed for cse and nse.")] = None,
-    prompt: Annotated[Path | None, typer.Option(metavar="REF", help="With tse and vc: the voice.")] = None,
-    replace: Annotated[
-        str | None, typer.Option(metavar="START-END", help="With cse and nse: what to replace, in seconds: 1.2-1.8.")
-    ] = None,
-    mode: ModeOption = Mode.AR,
-    steps: Steps = 25,
-    guidance: Guidance = None,
-    temperature: Temperature = 1.0,
-    top_k: TopK = 0,
-    top_p: TopP = 1.0,
-    seed: Seed = 0,
-    language: Language = None,
-    tone: Tone = None,
-    max_s: Annotated[float | None, typer.Option(help="Longest input and output, in seconds.")] = None,
-    device: Device = "auto",
-    codec: OtherCodec = None,
-    codec_weights: CodecWeights = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    voice: VoiceOptions,
+    given: GivenOptions,
+    how: DecodingOptions,
+    asked: SpeechOptions,
+    output: OutputOptions,
 ) -> None:
     """Make speech from speech: without noise, one speaker of two, edited, or in another voice."""
-    from model.inference import Synthesizer
     from model.transform import parse_stretch
 
-    decoding = _decoding(mode, (temperature, top_k, top_p), steps, guidance)
-    replace_s = parse_stretch(replace) if replace else None
-    voice = Synthesizer.load(model, device, codec=codec, codec_weights=codec_weights)
-    speech = voice.transform(
-        task.value,
+    replace_s = parse_stretch(given.replace) if given.replace else None
+    synthesizer = voice.load()
+    speech = synthesizer.transform(
+        task,
         audio,
-        text=text,
-        prompt=prompt,
+        text=given.text,
+        prompt=given.prompt,
         replace_s=replace_s,
-        language=language,
-        tone=tone,
-        seed=seed,
-        max_s=max_s,
-        decoding=decoding,
+        language=asked.language,
+        tone=asked.tone,
+        seed=asked.seed,
+        max_s=asked.max_s,
+        decoding=how.decoding,
     )
-    _write(speech, out, voice.checkpoint.folder, as_json=as_json, quiet=quiet)
+    _write(speech, out, synthesizer.checkpoint.folder, output)
 
 
-def _write(speech: "Speech", out: Path, model: Path, *, as_json: bool, quiet: bool) -> None:
+def _write(speech: "Speech", out: Path, model: Path, output: OutputOptions) -> None:
     """Writes a WAV file, and says what came of it."""
     from stages.audio import write_wav
 
     write_wav(out, speech.samples, speech.sample_rate)
-    if speech.unseen and not quiet:
+    if speech.unseen and not output.quiet:
         typer.echo(f"note: the model was never taught {' '.join(speech.unseen)} and guesses at it", err=True)
-    if speech.cut and not quiet:
+    if speech.cut and not output.quiet:
         typer.echo(f"note: cut after {speech.duration_s:.2f} s: the model hadn't ended; raise --max-s", err=True)
     about: dict[str, float | int | str] = {
         "out": str(out),
@@ -236,66 +155,61 @@ def _write(speech: "Speech", out: Path, model: Path, *, as_json: bool, quiet: bo
         "compute_s": round(speech.compute_s, 3),
         "model": str(model),
     }
-    if as_json or not quiet:
-        _show(about, as_json)
+    if output.as_json or not output.quiet:
+        _show(about, output.as_json)
 
 
 @app.command()
+@with_options
 def transcribe(
     audio: Annotated[Path, typer.Argument(help="A recording of speech.")],
     *,
-    model: ModelPath,
+    chosen: ModelOptions,
     language: Annotated[str | None, typer.Option(help="Code such as en; recognised too if not given.")] = None,
-    device: Device = "auto",
     codec_weights: CodecWeights = None,
     as_json: Json = False,
 ) -> None:
     """Show the phonemes of what is said in a recording."""
     from model.inference import Synthesizer
 
-    heard = Synthesizer.load(model, device, codec_weights=codec_weights).hear(audio, language=language)
-    _show({"language": heard.language, "phonemes": heard.phonemes, "ended": str(heard.ended).lower()}, as_json)
+    listener = Synthesizer.load(chosen.model, chosen.device, codec_weights=codec_weights)
+    heard = listener.hear(audio, language=language)
+    _show({"language": heard.language, "phonemes": heard.phonemes, "ended": heard.ended}, as_json)
 
 
 @app.command("eval")
+@with_options
 def evaluate(
     *,
-    listed: Annotated[Path, typer.Option("--list", help="What to say, in the format of the protocol's authors.")],
-    protocol: Annotated[str, typer.Option(help="ls-valle, ls-valle-continual, ls-pc or seed-tts.")],
-    model: ModelPath,
-    root: Annotated[
-        Path | None, typer.Option(help="Where the list's recordings lie; its own folder if not given.")
-    ] = None,
-    asr: Annotated[str, typer.Option(help="A whisper model: a folder, a name in the cache, or none.")] = "large-v3",
-    speaker: Annotated[str, typer.Option(help="A WavLM speaker verifier (its path), resemblyzer, or none.")] = "none",
-    dnsmos: Annotated[Path | None, typer.Option(help="DNSMOS P.835's sig_bak_ovr.onnx.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Number of utterances, spread over the list.")] = None,
-    mode: ModeOption = Mode.AR,
-    steps: Steps = 25,
-    guidance: Guidance = None,
-    temperature: Temperature = 1.0,
-    top_k: TopK = 0,
-    top_p: TopP = 1.0,
+    listed: TrialOptions,
+    chosen: ModelOptions,
+    scored: JudgeOptions,
+    how: DecodingOptions,
     seed: Annotated[int, typer.Option(help="Seed of prompts, speech and intervals.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="A folder for the waves and rows.jsonl.")] = None,
-    device: Device = "auto",
-    as_json: Json = False,
-    quiet: Quiet = False,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for the waves and rows.jsonl; the same command continues there.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Remove what an earlier evaluation left in OUT.")] = False,
+    output: OutputOptions,
 ) -> None:
     """Score a model by a published protocol, beside real speech and the codec alone."""
     from model import evaluate as evaluation
     from model.inference import Synthesizer
-    from model.judges import load_judges
-    from model.protocols import read_trials
 
-    decoding = _decoding(mode, (temperature, top_k, top_p), steps, guidance)
-    trials = read_trials(protocol, listed, root=root, limit=limit, seed=seed)
-    judges = load_judges(asr=asr, speaker=speaker, dnsmos=dnsmos, device=device)
-    voice = Synthesizer.load(model, device)
+    trials = listed.read(seed)
+    judges = scored.load(chosen.device)
     report = evaluation.evaluate(
-        voice, protocol, trials, judges, decoding=decoding, seed=seed, out=out, quiet=quiet or as_json
+        Synthesizer.load(chosen.model, chosen.device),
+        listed.protocol,
+        trials,
+        judges,
+        decoding=how.decoding,
+        seed=seed,
+        out=out,
+        fresh=fresh,
+        quiet=output.quiet or output.as_json,
     )
-    typer.echo(json.dumps(report, ensure_ascii=False) if as_json else evaluation.table(report))
+    typer.echo(json.dumps(report, ensure_ascii=False) if output.as_json else evaluation.table(report))
 
 
 class Format(StrEnum):
@@ -323,37 +237,23 @@ def export(
     _show({"out": str(out), "format": form.value, **numbers}, as_json)
 
 
-class Bench(StrEnum):
-    """What can be measured."""
-
-    TRAIN = "train"
-    DECODE = "decode"
-    LOAD = "load"
+_BENCHES = "; ".join(f"{name}: {row.help}" for name, row in BENCHES.items())
 
 
 @app.command()
+@with_options
 def bench(
-    what: Annotated[
-        Bench, typer.Argument(help="train: packed against padded; decode: cached against uncached; load: the data.")
-    ],
+    what: Annotated[What, typer.Argument(help=f"{_BENCHES}.")],
     *,
     config: Annotated[Path, typer.Option(help="The configuration whose model, batch and steps are measured.")] = Path(
         "configs/peer52m.yaml"
     ),
-    sets: Sets = None,
+    over: ConfigOptions,
     seconds: Annotated[float, typer.Option(help="How long each side is measured.")] = 20.0,
-    device: TrainingDevice = None,
     as_json: Json = False,
 ) -> None:
     """Measure training, decoding or loading beside a baseline in the same run."""
-    from model import bench as benches
-    from model.bench_loader import loading
-    from model.config import TrainConfig
-    from stages.config import load_config
-
-    settings = load_config(TrainConfig, config, [*(sets or []), *([f"trainer.device={device}"] if device else [])])
-    measure = {Bench.TRAIN: benches.training, Bench.DECODE: benches.decoding, Bench.LOAD: loading}[what]
-    _show(measure(settings, seconds=seconds), as_json)
+    _show(BENCHES[what].measure(over.load(config), seconds), as_json)
 
 
 def _show(values: dict[str, float | int | str], as_json: bool) -> None:
@@ -362,11 +262,17 @@ def _show(values: dict[str, float | int | str], as_json: bool) -> None:
         return
     width = max(map(len, values))
     for name, value in values.items():
-        typer.echo(f"{name:<{width}}  {value:,}" if isinstance(value, int | float) else f"{name:<{width}}  {value}")
+        typer.echo(f"{name:<{width}}  {_in_words(value)}")
+
+
+def _in_words(value: float | str) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else f"{value:,}"
 
 
 def main() -> None:
     """Runs the command line; ends the process with its exit code."""
     from model.lock import is_first_process
 
-    sys.exit(run_app(app, alone=is_first_process()))
+    sys.exit(run_app(app, alone=is_first_process(), interrupted="interrupted: run the same command again."))

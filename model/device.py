@@ -1,68 +1,45 @@
-"""Where the network runs, and in which precision."""
+"""Where the network runs, in which precision, and what the machine is called.
 
-import logging
-import os
-from typing import TYPE_CHECKING, Literal
+What only training needs (Fabric, strategies) is in `model.fabric`: to speak mustn't load it.
+"""
+
+from typing import Literal
 
 import torch
 
-from model.attention import AMPERE
-from model.config import Precision, TrainConfig
-from model.strategy import make_strategy, under_torchrun
+from model.config import Precision
 from stages.errors import UsageError
-from stages.machine import parse_device
+from stages.machine import cores, parse_device, processor
 
-if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+AMPERE = 8, 0
+"""The compute capability from which CUDA devices multiply in bfloat16 and have flash attention."""
 
 
-def make_fabric(config: TrainConfig) -> "Fabric":
-    """Returns Lightning Fabric for the devices and the precision that the configuration asks for, launched.
-
-    Raises:
-        UsageError: if the device isn't there, or not what the strategy needs.
-    """
-    from lightning.fabric import Fabric
-
-    for name in ("lightning.fabric", "lightning.pytorch"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    trainer = config.trainer
-    device = resolve_device(trainer.device)
-    if trainer.threads:
-        torch.set_num_threads(trainer.threads)
-    launched = under_torchrun()
-    here = int(os.environ["LOCAL_WORLD_SIZE"]) if launched else trainer.devices
-    nodes = int(os.environ["GROUP_WORLD_SIZE"]) if launched else 1
-    alone = here == 1 and not launched
-    if device.index is not None and not alone:
-        how = "`torchrun` gives each process its own" if launched else f"`trainer.devices` is {here}"
-        raise UsageError(f"`trainer.device` is {trainer.device!r}, a single device, but {how}. Set it to cuda.")
-    precision = resolve_precision(trainer.precision, device)
-    fabric = Fabric(
-        accelerator=device.type,
-        devices=[device.index or 0] if alone and device.type == "cuda" else here,
-        num_nodes=nodes,
-        strategy=make_strategy(config, device, here * nodes, precision),
-        precision=precision,
-    )
-    fabric.launch()
-    return fabric
+def multiplies_in_bfloat16(device: torch.device) -> bool:
+    """Tells whether a device multiplies in bfloat16: CUDA devices do from Ampere on, and newer CPUs."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= AMPERE
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def resolve_precision(name: Precision, device: torch.device) -> Literal["32-true", "bf16-mixed", "bf16-true"]:
     """Returns what `auto` stands for on a device: bf16-mixed where it multiplies in bfloat16.
 
-    CUDA devices do from Ampere on, and newer CPUs. On those training is about three times as fast with it, elsewhere
-    slower.
+    There training is about three times as fast with it, elsewhere slower.
     """
     if name != "auto":
         return name
-    if device.type == "cuda":
-        fast = torch.cuda.get_device_capability(device) >= AMPERE
-    else:
-        found = torch.cpu.get_capabilities()
-        fast = bool(found.get("avx512_bf16") or found.get("amx_bf16"))
-    return "bf16-mixed" if fast else "32-true"
+    return "bf16-mixed" if multiplies_in_bfloat16(device) else "32-true"
+
+
+def inference_dtype(device: torch.device) -> torch.dtype:
+    """Returns in what a network speaks on a device: bfloat16 on CUDA from Ampere on, else float32.
+
+    Not float16 on older ones: what a network that learnt in bfloat16 or float32 passes on may be beyond float16's
+    range (65504), and would become inf. Float32 holds the weights as they were trained, as `32-true` does there.
+    """
+    return torch.bfloat16 if device.type == "cuda" and multiplies_in_bfloat16(device) else torch.float32
 
 
 def resolve_device(name: str) -> torch.device:
@@ -78,3 +55,10 @@ def resolve_device(name: str) -> torch.device:
     if found.kind == "cuda" and (found.index or 0) >= available:
         raise UsageError(f"`device` is {name!r}, but {available} CUDA devices are here. Use `--device cpu`.")
     return torch.device(name)
+
+
+def hardware(device: torch.device) -> str:
+    """Returns what the measurement ran on, in a line."""
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
+    return f"{processor()}, {cores()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"

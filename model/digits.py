@@ -29,12 +29,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from model.decoding import Decoding
+from model.decoding import Decoding, Unmasking
 from model.digit_judge import SAMPLE_RATE, DigitJudge, VoiceJudge
 from model.evaluate import Sound
 from model.judges import SAMPLE_RATE as VOICE_RATE
 from model.judges import Vector, similarity
-from model.masked import Unmasking
 from model.samplers import Sampling
 from stages.console import run_app
 from stages.errors import UsageError
@@ -283,7 +282,7 @@ def prove(
         AudioError: if a recording can't be read.
         WeightsError: if the speaker encoder isn't installed.
     """
-    from model.bench import hardware
+    from model.device import hardware
     from model.inference import Synthesizer
     from stages.store import open_store
 

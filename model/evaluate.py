@@ -10,16 +10,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from model.decoding import Decoding
+from model.eval_rows import REPORT, Rows, identity, kept_rows, wave_path
 from model.judges import SAMPLE_RATE, Judges, Vector, similarity
 from model.metrics import Interval, bootstrap, characters, distance, error_rate, phones
 from model.protocols import PROTOCOLS, Clip, Trial
-from stages.errors import UsageError
+from stages.disk import write_text
+from stages.errors import StoppedError, UsageError
 from stages.records import Codes, Wave
 
 if TYPE_CHECKING:
@@ -90,6 +92,7 @@ def evaluate(
     decoding: Decoding = Decoding(),  # noqa: B008 (frozen)
     seed: int = 0,
     out: Path | None = None,
+    fresh: bool = False,
     quiet: bool = True,
 ) -> dict[str, Any]:
     """Lets the model speak every trial and scores it beside the ground truth and the codec's resynthesis.
@@ -107,7 +110,9 @@ def evaluate(
         judges: Who scores.
         decoding: How the model speaks.
         seed: Of the model's draws, a different one for each utterance, and of the bootstrap.
-        out: Where to write `rows.jsonl` and `<system>/<utterance>.wav`; nothing is written if not given.
+        out: Where to write `rows.jsonl` and `<system>/<utterance>.wav`; nothing is written if not given. Rows of the
+            same evaluation (`model.eval_rows.identity`) that are there already are taken as they are.
+        fresh: Remove what an earlier evaluation left in `out`.
         quiet: Show no progress.
 
     Returns:
@@ -115,8 +120,12 @@ def evaluate(
         (for each system its means with intervals, `wer_corpus`, and for the model `rtf` and `cut`) and `notes`.
 
     Raises:
-        UsageError: if `out` holds an evaluation, a text has no words, or the model wasn't trained for what is asked.
+        UsageError: if `out` holds another evaluation, a text has no words, or the model wasn't trained for what is
+            asked.
         AudioError: if a recording can't be read.
+        ArtefactError: if the rows in `out` are damaged.
+        LockedError: if another evaluation is at work in `out`.
+        StoppedError: on Ctrl-C; says whether the same command goes on from there.
     """
     decoding = voice.settled(decoding)
     for continues in {trial.prompt_text is not None for trial in trials}:
@@ -124,27 +133,34 @@ def evaluate(
     systems = SYSTEMS if all(trial.truth for trial in trials) else (MODEL,)
     if judges.recogniser:
         _check_texts(trials, protocol)
-    rows: list[dict[str, Any]] = []
     with ExitStack() as stack:
-        file = stack.enter_context(_open_rows(out)) if out else None
-        for trial in _progress(trials, quiet=quiet):
-            for row in _score(voice, protocol, trial, judges, systems, decoding=decoding, seed=seed, out=out):
-                rows.append(row)
-                if file:
-                    file.write(json.dumps(row, ensure_ascii=False) + "\n")
-                    file.flush()
+        rows = Rows()
+        if out:
+            made_with = identity(voice, protocol, trials, judges, decoding=decoding, seed=seed)
+            wanted = [(trial.id, system) for trial in trials for system in systems]
+            rows = stack.enter_context(kept_rows(out, made_with, wanted, systems=len(systems), fresh=fresh))
+        done = len(rows.all) // len(systems)
+        try:
+            for trial in _progress(trials, done, quiet=quiet):
+                for row in _score(voice, protocol, trial, judges, systems, decoding=decoding, seed=seed, out=out):
+                    rows.add(row)
+                done += 1
+        except KeyboardInterrupt as stop:
+            raise StoppedError(_interrupted(done, len(trials), out, fresh=fresh)) from stop
     report = {
         "protocol": protocol,
         "model": str(voice.checkpoint.folder),
         "utterances": len(trials),
         "decoding": str(decoding),
         "seed": seed,
-        "judges": {role: judge.name for role, judge in _named(judges).items() if judge},
-        "systems": {system: summarise([row for row in rows if row["system"] == system], seed) for system in systems},
+        "judges": {role: judge.name for role, judge in judges.named().items() if judge},
+        "systems": {
+            system: summarise([row for row in rows.all if row["system"] == system], seed) for system in systems
+        },
         "notes": _notes(judges, trials),
     }
     if out:
-        (out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        write_text(out / REPORT, json.dumps(report, ensure_ascii=False, indent=2) + "\n")
     return report
 
 
@@ -208,7 +224,7 @@ def _score(
         if said := spoken.speech:
             row |= {"compute_s": said.compute_s, "duration_s": said.duration_s, "cut": said.cut}
         if out:
-            write_wav(out / system / f"{trial.id.replace('/', '_')}.wav", spoken.whole.wave, spoken.whole.rate)
+            write_wav(wave_path(out, system, trial.id), spoken.whole.wave, spoken.whole.rate)
         yield row
 
 
@@ -273,24 +289,24 @@ def _embed(judges: Judges, sound: Sound) -> Vector | None:
     return judges.speaker.embed(sound.at(SAMPLE_RATE)) if judges.speaker else None
 
 
-def _open_rows(out: Path) -> TextIO:
-    path = out / "rows.jsonl"
-    if path.exists():
-        raise UsageError(f"`--out` must be a folder without an evaluation, but `{path}` is there. Name another.")
-    out.mkdir(parents=True, exist_ok=True)
-    return path.open("w", encoding="utf-8")
-
-
-def _progress(trials: Sequence[Trial], *, quiet: bool) -> Iterator[Trial]:
+def _progress(trials: Sequence[Trial], done: int, *, quiet: bool) -> Iterator[Trial]:
+    """Yields the trials that come after those that are done."""
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True, quiet=quiet)
-    yield from track(trials, "utterances", console=console, disable=quiet or not console.is_terminal)
+    if done:
+        console.print(f"{done:,} of {len(trials):,} utterances are there already", highlight=False)
+    hidden = quiet or not console.is_terminal
+    yield from track(trials[done:], "utterances", console=console, disable=hidden)
 
 
-def _named(judges: Judges) -> dict[str, Any]:
-    return {"recogniser": judges.recogniser, "speaker": judges.speaker, "quality": judges.quality}
+def _interrupted(done: int, total: int, out: Path | None, *, fresh: bool) -> str:
+    after = f"interrupted after {done:,} of {total:,} utterances"
+    if out is None:
+        return f"{after}: nothing of them is kept without `--out FOLDER`. With it the same command goes on later."
+    again = "the same command without `--fresh`" if fresh else "the same command"
+    return f"{after}: they are kept in `{out}`. Run {again} to go on."
 
 
 def _notes(judges: Judges, trials: Sequence[Trial]) -> list[str]:
@@ -299,7 +315,7 @@ def _notes(judges: Judges, trials: Sequence[Trial]) -> list[str]:
         "speaker": "speaker similarity (--speaker)",
         "quality": "DNSMOS (--dnsmos)",
     }
-    left_out = [options[role] for role, judge in _named(judges).items() if judge is None]
+    left_out = [options[role] for role, judge in judges.named().items() if judge is None]
     notes = [f"not measured: {', '.join(left_out)}"] if left_out else []
     if missing := [trial.id for trial in trials if not trial.truth]:
         notes.append(

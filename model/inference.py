@@ -13,7 +13,7 @@ import torch
 
 from model.checkpoint import Checkpoint, load
 from model.decoding import Decoding
-from model.device import resolve_device
+from model.device import inference_dtype, resolve_device
 from model.documents import Condition, Mode
 from model.generate import generate, generate_rest
 from model.hearing import Heard, hear
@@ -89,7 +89,8 @@ class Synthesizer:
 
         Args:
             folder: A run (its newest checkpoint is taken), a checkpoint, or a file of `valle export`.
-            device: `auto`, `cpu`, `cuda` or `cuda:N`; on CUDA the network runs in bfloat16.
+            device: `auto`, `cpu`, `cuda` or `cuda:N`; on CUDA the network runs in bfloat16 where the
+                device multiplies in it (from Ampere on), else in float32.
             codec: Another decoder of the same codes, such as `vocos` for a model of `encodec`.
             codec_weights: As `stages.codecs.load_codec` takes them.
 
@@ -104,8 +105,7 @@ class Synthesizer:
 
         where = resolve_device(device)
         checkpoint = load(Path(folder), str(where))
-        if where.type == "cuda":
-            checkpoint.network.to(torch.bfloat16)
+        checkpoint.network.to(inference_dtype(where))
         identity = checkpoint.meta.codec
         name = codec or identity.name
         rate = identity.sample_rate if name == identity.name and codec_weights is None else None

@@ -62,6 +62,10 @@ class Judges:
     speaker: Speaker | None = None
     quality: Quality | None = None
 
+    def named(self) -> "dict[str, Recogniser | Speaker | Quality | None]":
+        """Returns them by their roles."""
+        return {"recogniser": self.recogniser, "speaker": self.speaker, "quality": self.quality}
+
 
 def load_judges(*, asr: str, speaker: str, dnsmos: Path | None, device: str = "cpu") -> Judges:
     """Loads the judges.

@@ -11,36 +11,18 @@ Axes: L positions, M masked frames, T response frames, V codes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from model.decoding import Unmasking
 from model.documents import Condition, Document, canvas, length_document
 from model.generate import read_packed
 from model.network import Decoder
-from model.samplers import Sampling, guided, sample
+from model.samplers import guided, sample
 from model.tokenizer import Tokenizer
-from stages.errors import UsageError
 from stages.records import Codes
-
-
-@dataclass(frozen=True, slots=True)
-class Unmasking:
-    """How a canvas is filled."""
-
-    steps: int = 25
-    """Passes of the network."""
-    rescale: float = 0.75
-    """With guidance: how much of the guided logits is scaled back to the spread of the unguided ones, 0 to 1."""
-    sampling: Sampling = Sampling()  # noqa: RUF009 (frozen)
-    """How codes are drawn; the temperature falls to 0 over the steps."""
-
-    def __post_init__(self) -> None:
-        """Refuses values out of range."""
-        if self.steps < 1:
-            raise UsageError(f"`steps` must be at least 1, but is {self.steps}.")
 
 
 @torch.inference_mode()

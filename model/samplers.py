@@ -1,39 +1,200 @@
 """Samplers: pure functions on `[B, V]` logits, and their fixed order.
 
-guidance, then temperature, then top-k, then top-p, then the draw. A code that is ruled out has the logit -inf.
+guidance, then the rows of `SAMPLERS` from first to last (temperature, top-k, top-p), then the draw. A code that is
+ruled out has the logit -inf.
+
+A new sampler is a function and a row in `SAMPLERS`: `Sampling` takes its options, and so does the command line, which
+reads them here. For its sake nothing loads PyTorch before something is drawn.
 """
 
-from dataclasses import dataclass, replace
-
-import torch
-from torch import Tensor
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stages.errors import UsageError
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
-    """How codes are drawn from logits."""
+class Option:
+    """A number that a sampler is told."""
 
-    temperature: float = 1.0
-    """Divides the logits; 0 takes the likeliest code."""
-    top_k: int = 0
-    """Only the k likeliest codes; 0 for all."""
-    top_p: float = 1.0
-    """Only the likeliest codes that together have this probability."""
+    name: str
+    """As `Sampling` takes it; on the command line `top_k` is `--top-k`."""
+    kind: type[int] | type[float]
+    default: float
+    help: str
+    """What the command line says of it."""
+    rule: str
+    """What it must be, in words."""
+    holds: Callable[[float], bool]
+    """Whether a value is so."""
+    hint: str = ""
+    """What else to say of a value that isn't."""
+
+    def check(self, value: float) -> None:
+        """Raises `UsageError` for a value out of range."""
+        if not self.holds(value):
+            hint = f" {self.hint}" if self.hint else ""
+            raise UsageError(f"`{self.name}` must be {self.rule}, but is {value}.{hint}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """A row of the table."""
+
+    options: tuple[Option, ...]
+    """While the first one has its default, the sampler is off."""
+    apply: "Callable[..., Tensor]"
+    """From logits `[B, V]`, and the values of the options in their order, to logits."""
+
+
+def guided(with_BV: "Tensor", without_BV: "Tensor", guidance: float) -> "Tensor":
+    """Returns n + (p - n) g: logits that go from those without a condition (n) beyond those with it (p).
+
+    Source: classifier-free guidance, section 3.2 of https://arxiv.org/abs/2207.12598, where 1 + w is g; for
+    autoregressive models https://arxiv.org/abs/2306.17806, section 2.
+    """
+    return without_BV + (with_BV - without_BV) * guidance
+
+
+def temperature_scaled(logits_BV: "Tensor", temperature: float) -> "Tensor":
+    """Divides the logits; below 1 the likely codes become likelier."""
+    return logits_BV / temperature
+
+
+def top_k_only(logits_BV: "Tensor", k: int) -> "Tensor":
+    """Keeps exactly the `k` greatest logits of each row; among equals those that `topk` takes."""
+    import torch
+
+    values_BK, ids_BK = logits_BV.topk(min(k, logits_BV.shape[-1]), dim=-1)
+    return torch.full_like(logits_BV, -torch.inf).scatter(-1, ids_BK, values_BK)
+
+
+def top_p_only(logits_BV: "Tensor", p: float) -> "Tensor":
+    """Keeps the smallest set of likeliest codes whose probability reaches `p`; at least one.
+
+    Source: nucleus sampling, https://arxiv.org/abs/1904.09751.
+    """
+    import torch
+
+    sorted_BV, order_BV = logits_BV.sort(dim=-1, descending=True, stable=True)
+    probabilities_BV = sorted_BV.softmax(-1)
+    before_BV = probabilities_BV.cumsum(-1) - probabilities_BV
+    kept_BV = before_BV < p
+    kept_BV[..., 0].fill_(True)
+    return torch.full_like(logits_BV, -torch.inf).scatter(-1, order_BV, sorted_BV.where(kept_BV, -torch.inf))
+
+
+def draw(logits_BV: "Tensor", generator: "torch.Generator | None") -> "Tensor":
+    """Draws a code `[B]` for each row with the probabilities that the logits give.
+
+    By the exponential race: the argmax of p / e with e exponential is distributed as p, and needs no synchronisation.
+    """
+    import torch
+
+    noise_BV = torch.empty_like(logits_BV).exponential_(generator=generator)
+    return (logits_BV.softmax(-1) / noise_BV).argmax(-1)
+
+
+SAMPLERS = (
+    Sampler(
+        options=(
+            Option(
+                "temperature",
+                float,
+                1.0,
+                "0 is greedy, 1 the model's own spread.",
+                rule="0 or more",
+                holds=lambda value: 0 <= value < float("inf"),
+                hint="0 is greedy, 1 the model's.",
+            ),
+        ),
+        apply=temperature_scaled,
+    ),
+    Sampler(
+        options=(
+            Option(
+                "top_k",
+                int,
+                0,
+                "Only the k likeliest codes; 0 for all.",
+                rule="0 (off) or more",
+                holds=lambda value: value >= 0,
+            ),
+        ),
+        apply=top_k_only,
+    ),
+    Sampler(
+        options=(
+            Option(
+                "top_p",
+                float,
+                1.0,
+                "Only the likeliest codes of this probability.",
+                rule="above 0 and at most 1 (off)",
+                holds=lambda value: 0 < value <= 1,
+            ),
+        ),
+        apply=top_p_only,
+    ),
+)
+"""In the order in which they are applied."""
+
+OPTIONS = tuple(option for sampler in SAMPLERS for option in sampler.options)
+"""Of all samplers, in their order."""
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Sampling:
+    """How codes are drawn from logits: a value for each of `OPTIONS`, its default where none is given.
+
+    Example:
+        >>> Sampling(0.8, top_k=20)["top_k"]
+        20
+    """
+
+    values: tuple[float, ...]
+    """In the order of `OPTIONS`."""
+
+    def __init__(self, temperature: float = 1.0, **others: float) -> None:
+        """Takes the options by their names; raises `UsageError` for a value out of range."""
+        given = {"temperature": temperature, **others}
+        if unknown := given.keys() - {option.name for option in OPTIONS}:
+            raise TypeError(f"no sampler has an option `{min(unknown)}`")
+        values = tuple(given.get(option.name, option.default) for option in OPTIONS)
+        for option, value in zip(OPTIONS, values, strict=True):
+            option.check(value)
+        object.__setattr__(self, "values", values)
+
+    def __getitem__(self, name: str) -> float:
+        """Returns the value of an option."""
+        return self.named()[name]
+
+    def named(self) -> dict[str, float]:
+        """Returns the values by the options' names."""
+        return {option.name: value for option, value in zip(OPTIONS, self.values, strict=True)}
 
     def cooled(self, factor: float) -> "Sampling":
         """Returns the same with the temperature multiplied."""
-        return replace(self, temperature=self.temperature * factor)
+        values = self.named()
+        return Sampling(**{**values, "temperature": values["temperature"] * factor})
 
-    def __post_init__(self) -> None:
-        """Refuses values out of range."""
-        if not 0 <= self.temperature < float("inf"):
-            raise UsageError(f"`temperature` must be 0 or more, but is {self.temperature}. 0 is greedy, 1 the model's.")
-        if self.top_k < 0:
-            raise UsageError(f"`top_k` must be 0 (off) or more, but is {self.top_k}.")
-        if not 0 < self.top_p <= 1:
-            raise UsageError(f"`top_p` must be above 0 and at most 1 (off), but is {self.top_p}.")
+    def applied(self) -> Iterator[tuple[Sampler, tuple[float, ...]]]:
+        """Yields the samplers that are on, in their order, with the values of their options."""
+        values = iter(self.values)
+        for sampler in SAMPLERS:
+            own = tuple(next(values) for _ in sampler.options)
+            if own[0] != sampler.options[0].default:
+                yield sampler, own
+
+    def __str__(self) -> str:
+        """Returns the values in a line."""
+        shown = {name: f"{value:g}" if isinstance(value, float) else value for name, value in self.named().items()}
+        return ", ".join(f"{name.replace('_', '-')} {value}" for name, value in shown.items())
 
 
 PLAIN = Sampling()
@@ -43,49 +204,7 @@ GREEDY = Sampling(temperature=0.0)
 """The likeliest code."""
 
 
-def guided(with_BV: Tensor, without_BV: Tensor, guidance: float) -> Tensor:
-    """Returns n + (p - n) g: logits that go from those without a condition (n) beyond those with it (p).
-
-    Source: classifier-free guidance, section 3.2 of https://arxiv.org/abs/2207.12598, where 1 + w is g; for
-    autoregressive models https://arxiv.org/abs/2306.17806, section 2.
-    """
-    return without_BV + (with_BV - without_BV) * guidance
-
-
-def temperature_scaled(logits_BV: Tensor, temperature: float) -> Tensor:
-    """Divides the logits; below 1 the likely codes become likelier."""
-    return logits_BV / temperature
-
-
-def top_k_only(logits_BV: Tensor, k: int) -> Tensor:
-    """Keeps exactly the `k` greatest logits of each row; among equals those that `topk` takes."""
-    values_BK, ids_BK = logits_BV.topk(min(k, logits_BV.shape[-1]), dim=-1)
-    return torch.full_like(logits_BV, -torch.inf).scatter(-1, ids_BK, values_BK)
-
-
-def top_p_only(logits_BV: Tensor, p: float) -> Tensor:
-    """Keeps the smallest set of likeliest codes whose probability reaches `p`; at least one.
-
-    Source: nucleus sampling, https://arxiv.org/abs/1904.09751.
-    """
-    sorted_BV, order_BV = logits_BV.sort(dim=-1, descending=True, stable=True)
-    probabilities_BV = sorted_BV.softmax(-1)
-    before_BV = probabilities_BV.cumsum(-1) - probabilities_BV
-    kept_BV = before_BV < p
-    kept_BV[..., 0].fill_(True)
-    return torch.full_like(logits_BV, -torch.inf).scatter(-1, order_BV, sorted_BV.where(kept_BV, -torch.inf))
-
-
-def draw(logits_BV: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Draws a code `[B]` for each row with the probabilities that the logits give.
-
-    By the exponential race: the argmax of p / e with e exponential is distributed as p, and needs no synchronisation.
-    """
-    noise_BV = torch.empty_like(logits_BV).exponential_(generator=generator)
-    return (logits_BV.softmax(-1) / noise_BV).argmax(-1)
-
-
-def sample(logits_BV: Tensor, sampling: Sampling, generator: torch.Generator | None = None) -> Tensor:
+def sample(logits_BV: "Tensor", sampling: Sampling, generator: "torch.Generator | None" = None) -> "Tensor":
     """Returns a code `[B]` for each row.
 
     Args:
@@ -93,11 +212,8 @@ def sample(logits_BV: Tensor, sampling: Sampling, generator: torch.Generator | N
         sampling: What to apply.
         generator: Of the logits' device; needed where the temperature isn't 0 and the outcome is to be repeatable.
     """
-    if sampling.temperature == 0:
+    if sampling["temperature"] == 0:
         return logits_BV.argmax(-1)
-    logits_BV = temperature_scaled(logits_BV, sampling.temperature)
-    if sampling.top_k:
-        logits_BV = top_k_only(logits_BV, sampling.top_k)
-    if sampling.top_p < 1:
-        logits_BV = top_p_only(logits_BV, sampling.top_p)
+    for sampler, values in sampling.applied():
+        logits_BV = sampler.apply(logits_BV, *values)
     return draw(logits_BV, generator)

@@ -28,9 +28,9 @@ from model.checkpoint import (
 )
 from model.config import TrainConfig
 from model.dataset import Examples, Store, content_of
-from model.device import make_fabric
 from model.distill import Teacher
 from model.ema import Average
+from model.fabric import make_fabric
 from model.failures import is_out_of_memory, not_finite, out_of_memory
 from model.interrupt import stop_signals
 from model.lock import hold

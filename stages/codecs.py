@@ -38,6 +38,9 @@ __all__ = ["CODECS", "Codec", "codec_embeddings", "codec_identity", "identity_of
 
 Floats = npt.NDArray[np.float32]
 
+_BFLOAT16_FROM = 8, 0
+"""The compute capability from which CUDA devices convolve in bfloat16 (Ampere)."""
+
 
 def load_codec(
     name: str,
@@ -67,6 +70,7 @@ def load_codec(
     """
     row = _row(name)
     _check_device(device)
+    _check_precision(precision, device)
     codec = row.load(weights, device, sample_rate)
     if precision == "float32":
         return codec
@@ -263,3 +267,17 @@ def _check_device(device: str) -> None:
 
     if on_gpu(device) and not torch.cuda.is_available():
         raise UsageError(f"`{device}` needs a CUDA device and a CUDA build of torch, but there is none. Use `cpu`.")
+
+
+def _check_precision(precision: Precision, device: str) -> None:
+    import torch
+
+    if precision != "bfloat16" or torch.device(device).type != "cuda":
+        return
+    capability = torch.cuda.get_device_capability(device)
+    if capability < _BFLOAT16_FROM:
+        raise UsageError(
+            f"`encode.precision` must be float16 or float32 on `{device}`, which doesn't multiply in bfloat16 (compute"
+            f" capability {capability[0]}.{capability[1]}; it takes {_BFLOAT16_FROM[0]}.{_BFLOAT16_FROM[1]}), but is"
+            " bfloat16."
+        )

@@ -9,7 +9,13 @@ from stages.errors import ExitCode, StoppedError, ValleError
 _INTERRUPTED = "interrupted: what is done is kept. Run the same command to go on."
 
 
-def run_app(app: Callable[..., object], arguments: Sequence[str] | None = None, *, alone: bool = True) -> int:
+def run_app(
+    app: Callable[..., object],
+    arguments: Sequence[str] | None = None,
+    *,
+    alone: bool = True,
+    interrupted: str = _INTERRUPTED,
+) -> int:
     """Runs a Typer application.
 
     A `ValleError` is shown as its message alone; Ctrl-C ends with 130; anything else is our bug and is raised. With
@@ -18,6 +24,7 @@ def run_app(app: Callable[..., object], arguments: Sequence[str] | None = None, 
     Args:
         app: The application; it ends with `SystemExit`, or returns.
         arguments: Of the command line; None where the application reads `sys.argv`.
+        interrupted: What Ctrl-C is answered with where the command has no better answer (`StoppedError`).
         alone: Whether this process speaks for itself: of several that work together only the first prints JSON.
 
     Returns:
@@ -33,7 +40,7 @@ def run_app(app: Callable[..., object], arguments: Sequence[str] | None = None, 
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else ExitCode.FAILED
         if code == ExitCode.INTERRUPTED:
-            tell_end(_INTERRUPTED, code, as_json=as_json)
+            tell_end(interrupted, code, as_json=as_json)
         elif mistake := _mistake(end):
             tell_end(mistake, code, as_json=as_json, shown="")
         return code

@@ -23,7 +23,7 @@ What hears and what compares voices there judges here: `whisper`, `whitening`, `
 """
 
 HOMES = {
-    "typer": {"pipeline/cli.py", "pipeline/options.py", "model/cli.py"},
+    "typer": {"pipeline/cli.py", "pipeline/options.py", "model/cli.py", "model/options.py"},
     "dask": {"pipeline/cluster.py", "pipeline/schedulers.py"},
     "distributed": {"pipeline/cluster.py", "pipeline/schedulers.py", "pipeline/slurm.py", "pipeline/preload.py"},
     "dask_cuda": {"pipeline/schedulers.py"},

@@ -17,6 +17,7 @@ from model.tokenizer import Tokenizer
 from stages.errors import StoppedError
 from stages.records import CodecIdentity, Encoded, Utterance
 from stages.store import StoreShards, open_store, write_index
+from tests.typed_json import quoted
 
 CONFIG = """
 model: {width: 32, layers: 1, heads: 2, feedforward: 48}
@@ -73,6 +74,7 @@ def test_train_reads_the_store_and_writes_a_run(
     plan = json.loads(capsys.readouterr().out)
     assert plan["utterances"] + plan["validation_utterances"] == 12
     assert plan["steps"] == 3
+    assert not list(quoted(plan))
     assert not (tmp_path / "run").exists()
 
     assert valle(monkeypatch, "train", config, *sets, "--json", "--quiet") == 0
@@ -101,6 +103,15 @@ def test_interruption_ends_with_130(dataset: Path, config: Path, monkeypatch, ca
     monkeypatch.setattr(trainer, "train", stopped)
     assert valle(monkeypatch, "train", config, "--set", f"data.store={dataset}") == 130
     assert capsys.readouterr().err == "stopped by SIGTERM after step 3\n"
+
+
+def test_ctrl_c_promises_nothing_where_nothing_is_kept(monkeypatch, capsys) -> None:
+    def pressed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("model.inference.Synthesizer.load", pressed)
+    assert valle(monkeypatch, "synth", "Hello.", "none.wav", "out.wav", "--model", "nowhere") == 130
+    assert capsys.readouterr().err.strip() == "interrupted: run the same command again."
 
 
 @pytest.mark.parametrize(
@@ -143,6 +154,7 @@ def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, sh
     better, base = (shown[name] for name in names[what])
     assert shown["ratio"] == pytest.approx(better / base, rel=0.1)
     assert "threads" in shown["hardware"]
+    assert not list(quoted(shown))
     if what == "train":
         assert shown["mfu_of_measured"] > 0
         assert "mfu_of_datasheet" not in shown, "no datasheet has the rate of a CPU"

@@ -1,14 +1,22 @@
 """Where a run goes, for what is asked: with stand-ins for devices that aren't here."""
 
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import lightning.fabric
 import pytest
 import torch
 
-from model.device import make_fabric, resolve_precision
+from model.bench import decoding
+from model.device import inference_dtype, resolve_precision
+from model.fabric import make_fabric
+from model.inference import Synthesizer
+from model.network import Decoder
+from model.saving import write
 from stages.errors import UsageError
-from tests.model.conftest import make_config
+from tests.model.conftest import make_config, make_snapshot
 
 CUDA = torch.device("cuda")
 
@@ -55,3 +63,57 @@ def test_bfloat16_is_taken_where_it_is_multiplied(monkeypatch: pytest.MonkeyPatc
     assert resolve_precision("bf16-mixed", CUDA) == "bf16-mixed"
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 0))
     assert resolve_precision("auto", CUDA) == "bf16-mixed"
+
+
+@pytest.mark.usefixtures("given")
+def test_speech_is_made_in_bfloat16_only_where_it_is_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert inference_dtype(CUDA) == torch.float32
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 0))
+    assert inference_dtype(CUDA) == torch.bfloat16
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    assert inference_dtype(torch.device("cpu")) == torch.float32, "what a CPU says stays the same to the last bit"
+
+
+@pytest.mark.usefixtures("given")
+@pytest.mark.parametrize(("capability", "dtype"), [((7, 5), torch.float32), ((8, 0), torch.bfloat16)])
+def test_a_model_and_its_bench_are_brought_to_what_the_device_multiplies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], dtype: torch.dtype
+) -> None:
+    brought: list[object] = []
+
+    class StoppedError(Exception):
+        pass
+
+    def to(network: Decoder, *where: object) -> Decoder:
+        brought.extend(one for one in where if isinstance(one, torch.dtype))
+        if brought:
+            raise StoppedError
+        return network
+
+    config = make_config(trainer__device="cuda")
+    write(tmp_path, make_snapshot(config, 1))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    monkeypatch.setattr(Decoder, "to", to)
+    for speak in (lambda: Synthesizer.load(tmp_path, "cuda"), lambda: decoding(config, seconds=0.1)):
+        brought.clear()
+        with pytest.raises(StoppedError):
+            speak()
+        assert brought == [dtype]
+
+
+PRELOADED = """
+import sys
+import torch
+before = set(sys.modules)
+import model.inference
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def test_to_speak_loads_nothing_that_only_training_needs() -> None:
+    """What `import torch` brings itself is torch's own: `torch.distributed`, say, but none of these."""
+    done = subprocess.run([sys.executable, "-c", PRELOADED], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert "model.inference" in loaded
+    unwanted = "lightning", "torch.distributed.fsdp", "torch._dynamo", "torch._inductor", "peft", "transformers"
+    assert not [name for name in loaded if name.startswith(unwanted)]

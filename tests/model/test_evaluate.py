@@ -1,15 +1,19 @@
 """`valle eval` with a genuine untaught model and the embedded codec, on real recordings or tones."""
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+import model.inference
 from model.cli import main
 from model.decoding import Decoding
 from model.evaluate import RESYNTHESIS, SYSTEMS, TRUTH, evaluate, summarise, table
@@ -21,10 +25,12 @@ from model.samplers import GREEDY
 from model.trainer import train
 from stages.audio import probe, read, read_at, write_wav
 from stages.codecs import codec_identity
-from stages.errors import UsageError
+from stages.errors import ArtefactError, LockedError, StoppedError, UsageError
+from stages.lock import EXCLUSIVE, take
 from stages.records import Wave
 from tests.model.conftest import make_config, make_store
 from tests.model.test_inference import taught
+from tests.typed_json import quoted
 
 SENTENCES = {
     "1-1-0000": "Good morning to you all.",
@@ -188,6 +194,113 @@ def test_mistakes_are_told_before_anything_is_spoken(voice: Synthesizer, corpus:
     assert not (tmp_path / "other").exists()
 
 
+class Stopping(Listing):
+    """A speaker verifier at which somebody presses Ctrl-C when it is given its `after`-th wave."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.after = after
+
+    def embed(self, wave: Wave) -> Any:
+        if len(self.waves) == self.after:
+            raise KeyboardInterrupt
+        super().embed(wave)
+        return np.array([np.cos(wave.sum()), np.sin(wave.sum())], np.float32)
+
+
+WAVES = 5
+"""That the verifier is given of an utterance: two of the prompt, one a system."""
+
+
+@pytest.fixture
+def timeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All takes no time, so that two runs tell the same seconds of computing."""
+    monkeypatch.setattr(model.inference, "time", SimpleNamespace(perf_counter=lambda: 0.0))
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.usefixtures("timeless")
+def test_an_interrupted_evaluation_goes_on_and_ends_as_an_uninterrupted_one(
+    voice: Synthesizer, corpus: Path, tmp_path: Path
+) -> None:
+    trials = read_trials("ls-pc", corpus / "ls-pc.lst")
+    whole = evaluate(voice, "ls-pc", trials, Judges(speaker=Stopping(-1)), out=tmp_path / "whole")
+    out = tmp_path / "again"
+    for after, done in ((0, 0), (WAVES + 4, 1), (WAVES, 2)):
+        with pytest.raises(StoppedError) as stop:
+            evaluate(voice, "ls-pc", trials, Judges(speaker=Stopping(after)), out=out)
+        told = f"interrupted after {done} of 3 utterances: they are kept in `{out}`. Run the same command to go on."
+        assert str(stop.value) == told
+    with (out / "rows.jsonl").open("ab") as file:
+        file.write(b'{"system": "ground-truth", "id": "1-1-00')
+    judge = Stopping(-1)
+    report = evaluate(voice, "ls-pc", trials, Judges(speaker=judge), out=out)
+    assert len(judge.waves) == WAVES, "the two that are there aren't judged again"
+    assert table(report) == table(whole)
+    assert report == whole
+    assert files_of(out) == files_of(tmp_path / "whole")
+    assert evaluate(voice, "ls-pc", trials, Judges(speaker=Stopping(0)), out=out) == whole, "nothing is left to do"
+
+
+@pytest.mark.usefixtures("timeless")
+def test_rows_of_another_evaluation_are_refused_or_removed(
+    voice: Synthesizer, run: Path, corpus: Path, tmp_path: Path
+) -> None:
+    trials = read_trials("ls-pc", corpus / "ls-pc.lst")
+    out = tmp_path / "out"
+    evaluate(voice, "ls-pc", trials, Judges(), out=out)
+    before = files_of(out)
+    changed: dict[str, dict[str, Any]] = {
+        "seed: 0 -> 1": {"seed": 1},
+        "decoding: ar, temperature 1, top-k 0": {"decoding": Decoding(ar=GREEDY)},
+        "judges: none, none, none -> none, remembers, none": {"judges": Judges(speaker=Listing())},
+        "utterances: ": {"trials": trials[1:]},
+        "protocol: ls-pc -> seed-tts": {"protocol": "seed-tts"},
+    }
+    for told, other in changed.items():
+        asked = {"protocol": "ls-pc", "trials": trials, "judges": Judges(), **other}
+        with pytest.raises(UsageError, match=rf"must hold the same evaluation .*\({told}.*start over with `--fresh`"):
+            evaluate(voice, out=out, **asked)
+    shutil.copytree(run, tmp_path / "taught")
+    weights = next((tmp_path / "taught").rglob("model.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(UsageError, match=r"\(model: "):
+        evaluate(Synthesizer.load(tmp_path / "taught"), "ls-pc", trials, Judges(), out=out)
+    assert files_of(out) == before
+    (out / "mine.txt").write_text("kept")
+    evaluate(voice, "ls-pc", trials[:1], Judges(), out=out, fresh=True)
+    assert {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} == {
+        *("mine.txt", "rows.jsonl", "report.json", "identity.json"),
+        *(f"{system}/{trials[0].id}.wav" for system in SYSTEMS),
+    }
+
+
+def test_damaged_rows_and_a_second_evaluation_are_told(voice: Synthesizer, corpus: Path, tmp_path: Path) -> None:
+    trials = read_trials("ls-pc", corpus / "ls-pc.lst")
+    evaluate(voice, "ls-pc", trials, Judges(), out=tmp_path)
+    rows = (tmp_path / "rows.jsonl").read_bytes()
+    first, second = rows.splitlines(keepends=True)[:2]
+    for damaged, told in ((b"{\n" + rows, "line 1 can't be read as a row"), (second + first, "line 1 is of 1-1-0000")):
+        (tmp_path / "rows.jsonl").write_bytes(damaged)
+        with pytest.raises(ArtefactError, match=told):
+            evaluate(voice, "ls-pc", trials, Judges(), out=tmp_path)
+    (tmp_path / "rows.jsonl").write_bytes(rows)
+    (tmp_path / "identity.json").write_text("{")
+    with pytest.raises(ArtefactError, match=r"identity.json` must hold what an evaluation was made with"):
+        evaluate(voice, "ls-pc", trials, Judges(), out=tmp_path)
+    lock = take(tmp_path / ".eval.lock", EXCLUSIVE)
+    assert lock is not None
+    with pytest.raises(LockedError, match="is being written to"):
+        evaluate(voice, "ls-pc", trials, Judges(), out=tmp_path, fresh=True)
+    os.close(lock)
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="`--out` must be a folder that can be written to"):
+        evaluate(voice, "ls-pc", trials, Judges(), out=tmp_path / "file")
+
+
 def test_numbers_and_table_are_those_of_the_rows() -> None:
     rows = [
         {
@@ -249,6 +362,7 @@ def test_the_command_shows_a_table_or_json(
     report = json.loads(capsys.readouterr().out)
     assert report["decoding"] == "nar-len, 2 steps, guidance 1.5, temperature 0.5, top-k 9, top-p 0.9"
     assert report["utterances"] == 2
+    assert not list(quoted(report))
     assert "stand-in" in report["judges"]["speaker"]
     (tmp_path / "list").write_bytes((corpus / "ls-pc.lst").read_bytes())
     moved = "eval", "--list", tmp_path / "list", *words[3:], "--asr", "none", "--limit", 1
@@ -260,3 +374,36 @@ def test_the_command_shows_a_table_or_json(
     assert "--root FOLDER" in capsys.readouterr().err
     assert valle(*words, "--asr", "none", "--speaker", tmp_path) == 1
     assert "`--speaker` must be" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_with_130_and_says_how_to_go_on(  # noqa: PLR0917 (fixtures)
+    valle: Callable[..., int], run: Path, corpus: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    words = "eval", "--list", corpus / "ls-pc.lst", "--protocol", "ls-pc", "--model", run, "--device", "cpu"
+    options = *words, "--asr", "none"
+    speak, spoken = Synthesizer.speak, []
+
+    def stopped(self: Synthesizer, text: str, **given: Any) -> Any:
+        spoken.append(text)
+        if len(spoken) == 2:
+            raise KeyboardInterrupt
+        return speak(self, text, **given)
+
+    monkeypatch.setattr(Synthesizer, "speak", stopped)
+    assert valle(*options) == 130
+    told = "interrupted after 1 of 3 utterances: nothing of them is kept without `--out FOLDER`."
+    assert capsys.readouterr().err == f"{told} With it the same command goes on later.\n"
+    for more, again in (((), "the same command"), (("--fresh",), "the same command without `--fresh`")):
+        spoken.clear()
+        assert valle(*options, "--out", tmp_path, *more) == 130
+        told = f"interrupted after 1 of 3 utterances: they are kept in `{tmp_path}`. Run {again} to go on.\n"
+        assert capsys.readouterr().err == told
+        (tmp_path / "identity.json").unlink()
+        assert valle(*options, "--out", tmp_path) == 2
+        assert "is there without `identity.json`" in capsys.readouterr().err
+    spoken.append("two")
+    assert valle(*options, "--out", tmp_path, "--fresh") == 0
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 9
+    capsys.readouterr()
+    assert valle(*options, "--out", tmp_path) == 0
+    assert capsys.readouterr().err == "3 of 3 utterances are there already\n"

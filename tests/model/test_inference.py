@@ -20,6 +20,7 @@ from stages.codecs import codec_identity
 from stages.errors import AudioError, CodecError, MissingInputError, TextError, UsageError
 from stages.measures import loudness_lufs
 from tests.model.conftest import make_config, make_store
+from tests.typed_json import quoted
 
 
 @pytest.fixture(scope="module")
@@ -183,11 +184,27 @@ def test_synth_writes_the_same_file_for_the_same_seed(
     about = json.loads(capsys.readouterr().out.splitlines()[-1])
     wave, rate = read(tmp_path / "b.wav")
     assert rate == 24_000
+    assert not list(quoted(about))
     assert about["seconds"] == pytest.approx(len(wave) / rate, abs=1e-3)
     assert valle(monkeypatch, *command, tmp_path / "c.wav", *options, "--temperature", "-1") == 2
     assert "`temperature` must be 0 or more" in capsys.readouterr().err
     assert valle(monkeypatch, *command, tmp_path / "c.wav", *options, "--guidance", "2") == 2
     assert "`guidance` must be 1 (off), but is 2" in capsys.readouterr().err
+
+
+def test_transcribe_tells_in_json_and_in_words_whether_it_ended(
+    reference: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = make_config(trainer__out=str(tmp_path / "run"), trainer__max_steps=1, data__modes={"stt": 1.0})
+    train(config, make_store(codec=codec_identity("embedded")), quiet=True)
+    command = "transcribe", reference, "--model", tmp_path / "run", "--device", "cpu"
+    assert valle(monkeypatch, *command, "--json") == 0
+    heard = json.loads(capsys.readouterr().out)
+    assert heard["ended"] in {True, False}
+    assert isinstance(heard["ended"], bool)
+    assert not list(quoted({name: heard[name] for name in ("language", "ended")}))
+    assert valle(monkeypatch, *command) == 0
+    assert f"ended     {json.dumps(heard['ended'])}" in capsys.readouterr().out
 
 
 def test_a_model_that_does_not_fit_the_codec_is_one_clear_line(

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from model.config import Arch
-from model.decoding import Decoding
+from model.decoding import Decoding, Unmasking
 from model.documents import Condition, Document
-from model.masked import Unmasking, _canvas_logits, generate_masked, guide, predict_frames
+from model.masked import _canvas_logits, generate_masked, guide, predict_frames
 from model.network import Decoder
 from model.samplers import GREEDY, Sampling
 from stages.errors import UsageError

@@ -8,10 +8,11 @@ import torch
 
 from model.batching import collate
 from model.config import Arch
+from model.decoding import Unmasking
 from model.documents import Condition, canvas, document, length_document, text_document
 from model.generate import generate, generate_first
 from model.hearing import hear
-from model.masked import Unmasking, generate_masked, predict_frames
+from model.masked import generate_masked, predict_frames
 from model.samplers import GREEDY
 from model.trainer import Trainer
 from stages.audio import read_at

@@ -13,7 +13,7 @@ from lightning.fabric.strategies import SingleDeviceStrategy
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from model import checkpoint, device, strategy
+from model import checkpoint, fabric, strategy
 from model.trainer import Trainer, train
 from stages.errors import StoppedError, UsageError
 from tests.model.conftest import make_config, task_store
@@ -111,7 +111,7 @@ def deepspeed(monkeypatch: pytest.MonkeyPatch) -> None:
     def make(config, *args):
         return StandIn("cpu") if config.trainer.strategy == "deepspeed" else original(config, *args)
 
-    monkeypatch.setattr(device, "make_strategy", make)
+    monkeypatch.setattr(fabric, "make_strategy", make)
 
 
 @pytest.mark.parametrize("names", [("deepspeed", "auto"), ("auto", "deepspeed"), ("deepspeed", "deepspeed")])

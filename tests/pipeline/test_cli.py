@@ -11,6 +11,7 @@ from pipeline.config import STAGES, PrepConfig
 from pipeline.options import Options
 from stages.config import load_config
 from tests.pipeline.conftest import EMBEDDED, prep
+from tests.typed_json import quoted
 
 
 def error_of(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 2) -> str:
@@ -103,6 +104,27 @@ def test_status_counts_what_is_there(capsys: pytest.CaptureFixture[str], dataset
     stages = {stage["stage"]: stage for stage in json.loads(capsys.readouterr().out)["stages"]}
     assert list(stages) == list(STAGES)
     assert stages["encode"]["outputs"] == stages["hdf5"]["outputs"] > 0
+
+
+def test_json_holds_numbers_and_truth_as_what_they_are(
+    capsys: pytest.CaptureFixture[str], voices: Path, copy: Path, tmp_path: Path
+) -> None:
+    own = {
+        "run": [voices, "--dry-run", *EMBEDDED],
+        "status": [],
+        "validate": ["--deep"],
+        "retry": ["--scheduler", "sync"],
+        "inspect": ["alder_01"],
+        "decode": ["alder_01", tmp_path / "a.wav"],
+        "export": ["lhotse", tmp_path / "l"],
+        "report": [],
+        "doctor": ["--scheduler", "sync"],
+    }
+    for command, arguments in own.items():
+        prep(command, *arguments, "--out", copy, "--json")
+        shown = json.loads(capsys.readouterr().out)
+        assert "error" not in shown, command
+        assert not [found for found in quoted(shown) if ".shard=" not in found], command
 
 
 def test_the_similar_table_joins_the_metadata(dataset: Path) -> None:

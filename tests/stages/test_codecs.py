@@ -372,6 +372,18 @@ def test_half_precision_gives_nearly_the_same_codes(
         load_codec("embedded", precision=precision)
 
 
+def test_bfloat16_is_refused_where_a_device_does_not_compute_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
+    told = r"must be float16 or float32 on `cuda:1`.*\(compute capability 7\.5; it takes 8\.0\), but is bfloat16"
+    with pytest.raises(UsageError, match=told):
+        load_codec("encodec", "nowhere", "cuda:1", precision="bfloat16")
+    for capability, precision in (((7, 5), "float16"), ((8, 0), "bfloat16")):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, found=capability: found)
+        with pytest.raises(WeightsError):
+            load_codec("encodec", "nowhere", "cuda:1", precision=precision)
+
+
 @pytest.mark.usefixtures("few_rows")
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize("name", ["encodec", "dac"])

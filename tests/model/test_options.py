@@ -1,0 +1,89 @@
+"""The options that commands of `valle` share come from the tables of what they choose among."""
+
+import sys
+from typing import Any, get_args
+
+import pytest
+import typer
+from typer.main import get_command
+
+import model.options
+import model.samplers
+from model import cli, export
+from model.bench_table import BENCHES, What
+from model.decoding import FIRST_MODES, Decoding, FirstMode, Unmasking
+from model.options import DecodingOptions, VoiceOptions, with_options
+from model.samplers import OPTIONS, SAMPLERS, Option, Sampler, Sampling
+from model.tasks import TRANSFORMS, Transform
+
+COMMANDS = get_command(cli.app).commands  # type: ignore[attr-defined]
+DECODING = {
+    **{"mode": "ar", "steps": 25, "guidance": None},
+    **{"temperature": 1.0, "top_k": 0, "top_p": 1.0},
+}
+
+
+def options(command: str) -> dict[str, Any]:
+    return {one.name: one for one in COMMANDS[command].params}
+
+
+@pytest.mark.parametrize("command", ["synth", "transform", "eval"])
+def test_all_that_decode_take_the_same_options(command: str) -> None:
+    found = {name: one for name, one in options(command).items() if name in DECODING}
+    assert {name: one.default for name, one in found.items()} == DECODING
+    for option in OPTIONS:
+        assert found[option.name].opts == [f"--{option.name.replace('_', '-')}"]
+        assert found[option.name].help == option.help
+        assert isinstance(option.default, option.kind)
+    assert list(found["mode"].type.choices) == list(FIRST_MODES)
+    assert found["mode"].help == "ar: frame by frame; nar-len: its length, then all at once."
+
+
+def test_choices_are_the_rows_of_the_tables() -> None:
+    assert list(get_args(FirstMode)) == list(FIRST_MODES)
+    assert list(get_args(Transform)) == list(TRANSFORMS)
+    assert list(options("transform")["task"].type.choices) == list(TRANSFORMS)
+    assert all(f"{name}: {spec.help}" in options("transform")["task"].help for name, spec in TRANSFORMS.items())
+    assert list(get_args(What)) == list(BENCHES)
+    assert list(options("bench")["what"].type.choices) == list(BENCHES)
+    assert all(f"{name}: {row.help}" in options("bench")["what"].help for name, row in BENCHES.items())
+    assert [form.value for form in cli.Format] == list(get_args(export.Format))
+
+
+def test_a_new_sampler_is_an_option_without_another_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    heat = Option("extra_heat", float, 0.0, "Warms.", rule="0 or more", holds=lambda value: value >= 0)
+    rows = (*SAMPLERS, Sampler((heat,), lambda logits_BV, value: logits_BV + value))
+    for module in (model.samplers, model.options):
+        monkeypatch.setattr(module, "OPTIONS", (*OPTIONS, heat))
+    monkeypatch.setattr(model.samplers, "SAMPLERS", rows)
+    app, made = typer.Typer(), []
+
+    @app.command()
+    @with_options
+    def say(text: str, *, voice: VoiceOptions, how: DecodingOptions) -> None:
+        made.append((text, voice, how.decoding))
+
+    monkeypatch.setattr(sys, "argv", ["say", "a", "--model", "m", "--extra-heat", "2", "--top-k", "3", "--steps", "4"])
+    with pytest.raises(SystemExit) as end:
+        app()
+    assert end.value.code == 0
+    drawn = Sampling(top_k=3, extra_heat=2.0)
+    assert made[0][2] == Decoding("ar", drawn, Unmasking(4, sampling=drawn))
+    assert [sampler.options[0].name for sampler, _ in drawn.applied()] == ["top_k", "extra_heat"]
+    assert str(drawn) == "temperature 1, top-k 3, top-p 1, extra-heat 2"
+    assert (made[0][0], str(made[0][1].model), made[0][1].device) == ("a", "m", "auto")
+    with pytest.raises(TypeError, match="no sampler has an option `cold`"):
+        Sampling(cold=1.0)
+
+
+def test_commands_have_few_parameters_of_their_own() -> None:
+    import ast
+    import inspect
+
+    tree = ast.parse(inspect.getsource(cli))
+    counts = {
+        node.name: len(node.args.args) + len(node.args.kwonlyargs)
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert max(counts.values()) <= 8, counts
