@@ -33,7 +33,7 @@ demo: setup ## recordings, dataset, a small model and a spoken sentence, in minu
 digits: setup ## the proof on real speech: learn spoken digits, say them, judge them (FSDD=folder; one to two hours)
 	$(BIN)/valle-prep run $(FSDD) --out digits/dataset --set encode.codec=embedded --set slice.min_s=0.1
 	$(BIN)/valle train configs/digits.yaml
-	$(BIN)/python -m model.digits $(FSDD) $(ARGS)
+	$(BIN)/python -m model.evaluation.digits $(FSDD) $(ARGS)
 
 test: setup ## run the tests (ARGS="-k store" for some of them)
 	$(PYTEST) $(ARGS)
@@ -60,8 +60,8 @@ hdf5: setup ## write the store of an encoded dataset (OUT=dataset)
 	$(BIN)/valle-prep hdf5 --out $(OUT) $(ARGS)
 
 bench: setup ## measure the stages, the runner, the trainer and the decoder (SPEECH=recordings, MODEL=exported)
-	$(BIN)/python -m pipeline.bench_stages --speech $(SPEECH) $(if $(MODEL),--model $(MODEL))
-	$(BIN)/python -m pipeline.bench
+	$(BIN)/python -m pipeline.bench.stages --speech $(SPEECH) $(if $(MODEL),--model $(MODEL))
+	$(BIN)/python -m pipeline.bench.runner
 	$(BIN)/valle bench train $(ARGS)
 	$(BIN)/valle bench decode $(ARGS)
 	$(BIN)/valle bench load $(ARGS)

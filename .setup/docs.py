@@ -21,15 +21,15 @@ from typer.main import get_command
 import model.cli
 import pipeline.cli
 from model.config import TrainConfig
+from pipeline.cluster.slurm import SlurmConfig
 from pipeline.config import PrepConfig
 from pipeline.options import Options
-from pipeline.slurm import SlurmConfig
-from stages.codecs import CODECS
+from stages.codecs.table import CODECS
 from stages.config import Config
-from stages.export import EXPORTS
-from stages.languages import LANGUAGES
-from stages.layouts import LAYOUTS
-from stages.transcripts import READERS
+from stages.corpora.layouts.table import LAYOUTS
+from stages.exchange.table import EXPORTS
+from stages.text.languages import LANGUAGES
+from stages.transcripts.table import READERS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAMS = {"valle-prep": pipeline.cli.app, "valle": model.cli.app}

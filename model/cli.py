@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from model.bench_table import BENCHES, What
+from model.bench.table import BENCHES, What
 from model.options import (
     CodecWeights,
     ConfigOptions,
@@ -26,11 +26,11 @@ from model.options import (
     VoiceOptions,
     with_options,
 )
-from model.tasks import TRANSFORMS, Transform
-from stages.console import run_app
+from model.sequences.tasks import TRANSFORMS, Transform
+from stages.errors import run_app
 
 if TYPE_CHECKING:
-    from model.inference import Speech
+    from model.inference.synthesizer import Speech
 
 app = typer.Typer(
     help="Trains a codec language model on a dataset that valle-prep made, and speaks with it.",
@@ -53,17 +53,17 @@ def train(
     output: OutputOptions,
 ) -> None:
     """Train a model; started again in the same trainer.out, go on where it stopped."""
-    from stages.store import open_store
+    from stages.store.reader import open_store
 
     settings = over.load(config)
     store = open_store(settings.data.store)
     if dry_run:
-        from model.plan import describe
+        from model.training.plan import describe
 
         _show(describe(settings, store), output.as_json)
         return
-    from model.lock import is_first_process
-    from model.trainer import train as run
+    from model.training.run.lock import is_first_process
+    from model.training.trainer import train as run
 
     folder = run(settings, store, fresh=fresh, resume=resume, quiet=output.quiet)
     if not is_first_process():
@@ -119,7 +119,7 @@ def transform(
     output: OutputOptions,
 ) -> None:
     """Make speech from speech: without noise, one speaker of two, edited, or in another voice."""
-    from model.transform import parse_stretch
+    from model.inference.requests import parse_stretch
 
     replace_s = parse_stretch(given.replace) if given.replace else None
     synthesizer = voice.load()
@@ -140,7 +140,7 @@ def transform(
 
 def _write(speech: "Speech", out: Path, model: Path, output: OutputOptions) -> None:
     """Writes a WAV file, and says what came of it."""
-    from stages.audio import write_wav
+    from stages.audio.files import write_wav
 
     write_wav(out, speech.samples, speech.sample_rate)
     if speech.unseen and not output.quiet:
@@ -170,7 +170,7 @@ def transcribe(
     as_json: Json = False,
 ) -> None:
     """Show the phonemes of what is said in a recording."""
-    from model.inference import Synthesizer
+    from model.inference.synthesizer import Synthesizer
 
     listener = Synthesizer.load(chosen.model, chosen.device, codec_weights=codec_weights)
     heard = listener.hear(audio, language=language)
@@ -193,8 +193,8 @@ def evaluate(
     output: OutputOptions,
 ) -> None:
     """Score a model by a published protocol, beside real speech and the codec alone."""
-    from model import evaluate as evaluation
-    from model.inference import Synthesizer
+    from model.evaluation import evaluate as evaluation
+    from model.inference.synthesizer import Synthesizer
 
     trials = listed.read(seed)
     judges = scored.load(chosen.device)
@@ -230,7 +230,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a model as one file, or as a folder that transformers opens as Llama; or either back."""
-    from model.export import export as write
+    from model.checkpoints.export import export as write
 
     written = write(model, out, form.value)
     numbers = {"step": written.meta.step, "parameters": written.num_parameters}
@@ -273,6 +273,6 @@ def _in_words(value: float | str) -> str:
 
 def main() -> None:
     """Runs the command line; ends the process with its exit code."""
-    from model.lock import is_first_process
+    from model.training.run.lock import is_first_process
 
     sys.exit(run_app(app, alone=is_first_process(), interrupted="interrupted: run the same command again."))

@@ -4,8 +4,8 @@ from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from model.documents import Mode
-from model.tasks import Drawn
+from model.sequences.documents import Mode
+from model.sequences.tasks import Drawn
 from stages.config import Config, runtime
 
 Arch = Literal["llama", "retnet"]

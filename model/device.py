@@ -1,6 +1,6 @@
 """Where the network runs, in which precision, and what the machine is called.
 
-What only training needs (Fabric, strategies) is in `model.fabric`: to speak mustn't load it.
+What only training needs (Fabric, strategies) is in `model.training.parallel.fabric`: to speak mustn't load it.
 """
 
 from typing import Literal

@@ -2,7 +2,7 @@
 
 A command takes a group as one parameter, annotated with its class, and `with_options` gives it a keyword parameter for
 each option in its place. Choices, and all that is said of them, come from the tables of what they choose among: those
-of the samplers from `model.samplers.OPTIONS`. A new row there is a new option of every command that decodes.
+of the samplers from `model.decoding.samplers.chain.OPTIONS`. A new row there is a new option of every command that decodes.
 """
 
 import dataclasses
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from model.decoding import FIRST_MODES, Decoding, FirstMode, Unmasking
-from model.samplers import OPTIONS, Sampling
+from model.decoding.options import FIRST_MODES, Decoding, FirstMode, Unmasking
+from model.decoding.samplers.chain import OPTIONS, Sampling
 
 if TYPE_CHECKING:
     from model.config import TrainConfig
-    from model.inference import Synthesizer
-    from model.judges import Judges
-    from model.protocols import Trial
+    from model.evaluation.judges import Judges
+    from model.evaluation.protocols import Trial
+    from model.inference.synthesizer import Synthesizer
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")]
 CodecWeights = Annotated[Path | None, typer.Option(help="The codec's weights.")]
@@ -60,7 +60,7 @@ class VoiceOptions(ModelOptions):
 
     def load(self) -> "Synthesizer":
         """Opens the model."""
-        from model.inference import Synthesizer
+        from model.inference.synthesizer import Synthesizer
 
         return Synthesizer.load(self.model, self.device, codec=self.codec, codec_weights=self.codec_weights)
 
@@ -133,7 +133,7 @@ class TrialOptions(Options):
 
     def read(self, seed: int) -> "list[Trial]":
         """Reads the list; `seed` draws what the protocol leaves to chance."""
-        from model.protocols import read_trials
+        from model.evaluation.protocols import read_trials
 
         return read_trials(self.protocol, self.listed, root=self.root, limit=self.limit, seed=seed)
 
@@ -148,7 +148,7 @@ class JudgeOptions(Options):
 
     def load(self, device: str) -> "Judges":
         """Loads the judges."""
-        from model.judges import load_judges
+        from model.evaluation.judges import load_judges
 
         return load_judges(asr=self.asr, speaker=self.speaker, dnsmos=self.dnsmos, device=device)
 

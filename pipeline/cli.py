@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.options import Options, with_options
-from stages.console import run_app
+from stages.errors import run_app
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
 
 app = typer.Typer(
     help="From a folder of recordings to a dataset for codec language models, stage by stage.",
@@ -82,10 +81,10 @@ for _name, _help in _stages().items():
 @with_options
 def status(options: Options) -> None:
     """Show what each stage holds."""
-    from pipeline.dataset import open_dataset
-    from pipeline.report import Reporter
-    from pipeline.runner import read_status
-    from pipeline.tally import exit_code
+    from pipeline.dataset.folder import open_dataset
+    from pipeline.runner.progress import Reporter
+    from pipeline.runner.runner import read_status
+    from pipeline.runner.tally import exit_code
 
     reports = read_status(open_dataset(options.out))
     Reporter(quiet=options.quiet, as_json=options.as_json).close(reports)
@@ -120,9 +119,10 @@ def retry(options: Options, reason: Reasons = None) -> None:
 @with_options
 def doctor(options: Options) -> None:
     """Show what this machine has of what the configured pipeline needs, and how to get the rest."""
-    from pipeline.doctor import examine, result, show
-    from pipeline.doctor_checks import Setup
-    from pipeline.session import configuration, device_of
+    from pipeline.dataset.folder import configuration
+    from pipeline.doctor.check import Setup
+    from pipeline.doctor.examine import examine, result, show
+    from pipeline.options import device_of
 
     device, write = device_of(options.device), not options.dry_run
     setup = Setup(configuration(options), options.out, device, options.scheduler, options.jobs, write)
@@ -142,8 +142,8 @@ def inspect(
     options: Options,
 ) -> None:
     """Show one recording or utterance, from its source file to its neighbours."""
-    from pipeline.dataset import open_dataset
-    from pipeline.inspect import inspect, lines
+    from pipeline.dataset.folder import open_dataset
+    from pipeline.verbs.inspect import inspect, lines
 
     found = inspect(open_dataset(options.out), name)
     _show(options, found, "\n".join(lines(found)))
@@ -159,7 +159,7 @@ def import_(
     ] = False,
 ) -> None:
     """Make a dataset from codes that another VALL-E pickled."""
-    from pipeline.importing import import_codes
+    from pipeline.verbs.importing import import_codes
 
     raise typer.Exit(import_codes(options, folder, keep_phonemes=keep_phonemes))
 
@@ -174,7 +174,7 @@ def decode(
     options: Options,
 ) -> None:
     """Turn codes back into sound, to listen to them."""
-    from pipeline.decode import decode
+    from pipeline.verbs.decode import decode
 
     made = decode(options, name, target)
     _show(options, made.to_json(), made.describe(), of=() if name.lower().endswith(".npy") else ("hdf5",))
@@ -191,8 +191,9 @@ def export(
     audio: Annotated[bool, typer.Option("--audio/--no-audio", help="With the audio, or only the codes.")] = True,
 ) -> None:
     """Write a dataset in another format."""
-    from pipeline.dataset import check_audio, open_dataset
-    from stages.export import Source, export
+    from pipeline.dataset.folder import check_audio, open_dataset
+    from stages.exchange.source import Source
+    from stages.exchange.table import export
 
     dataset = open_dataset(options.out)
     if audio:
@@ -211,8 +212,8 @@ Embed = Annotated[int, typer.Option("--embed", min=0, help="Utterances whose aud
 @with_options
 def report(options: Options, utterances: Utterances = 200, embed: Embed = 0) -> None:
     """Write a page: hours, distributions, phonemes, what was left out, and utterances to listen to."""
-    from pipeline.dataset import open_dataset
-    from pipeline.page import PAGE, write_page
+    from pipeline.dataset.folder import open_dataset
+    from pipeline.report.write import PAGE, write_page
 
     dataset, shown = open_dataset(options.out), max(utterances, embed)
     if options.dry_run:
@@ -229,7 +230,7 @@ def voices(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Write a small set of recordings with transcripts, spoken by espeak-ng: a demo without data."""
-    from stages.voices import write_voices
+    from stages.corpora.voices import write_voices
 
     count = len(write_voices(folder))
     if not quiet:
@@ -239,7 +240,7 @@ def voices(
 def _show(options: Options, found: Any, told: str, *, of: "Sequence[str]" = ()) -> None:
     """Prints what a command found: as JSON, or in words; and a note where a stage that it is of isn't up to date."""
     if of and not options.quiet:
-        from pipeline.runner import note_if_stale
+        from pipeline.runner.runner import note_if_stale
 
         if note := note_if_stale(options.out, of):
             typer.echo(note, err=True)

@@ -3,12 +3,15 @@
 import dataclasses
 import inspect
 import logging
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
+
+from stages.machine import parse_device
 
 
 @dataclass(frozen=True)
@@ -75,3 +78,15 @@ def _is_for_users(record: logging.LogRecord) -> bool:
     """Whether a log record is shown: of a worker's death, for one, Dask says more than anybody wants to know."""
     library_error = record.levelno >= logging.ERROR and not record.name.startswith("distributed")
     return library_error or record.name.startswith("stages.")
+
+
+def device_of(name: str) -> str:
+    """Returns the device to compute on; `auto` takes a GPU where there is one.
+
+    Raises:
+        UsageError: if it names no device.
+    """
+    if name == "auto":
+        return "cuda" if shutil.which("nvidia-smi") else "cpu"
+    parse_device(name, option="--device")
+    return name

@@ -4,7 +4,6 @@ All problems that can be known beforehand are told at once; nothing is written b
 """
 
 import json
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -13,10 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import lock
-from pipeline.cluster import STOPPED, open_cluster
+from pipeline.cluster.cluster import STOPPED, open_cluster
+from pipeline.cluster.scheduler import Scheduler, parse_scheduler
 from pipeline.config import STAGES, PrepConfig, build_stage, check_together, wanted_stages
-from pipeline.dataset import (
+from pipeline.dataset import lock
+from pipeline.dataset.digests import DigestCache
+from pipeline.dataset.folder import (
     DIGESTS,
     RECORDINGS,
     Dataset,
@@ -25,29 +26,28 @@ from pipeline.dataset import (
     make_folder,
     new_dataset,
     open_dataset,
-    stored_config,
     write_head,
 )
-from pipeline.digests import DigestCache
-from pipeline.estimate import Estimate, expected, full_disk_told
-from pipeline.interrupt import Interrupt
-from pipeline.preflight import PreflightError, check, check_stages
-from pipeline.recordings import ScanCounts, Walk, find_recordings, nth_recording
-from pipeline.report import Reporter
-from pipeline.runner import Run, plan_all, read_status, run_stages, sweep
-from pipeline.schedulers import Scheduler, parse_scheduler
-from pipeline.tally import Tally, exit_code
-from pipeline.validate import validate as check_artefacts
-from stages import weights
+from pipeline.dataset.recordings import ScanCounts, Walk, find_recordings, nth_recording
+from pipeline.runner.estimate import Estimate, expected, full_disk_told
+from pipeline.runner.interrupt import Interrupt
+from pipeline.runner.preflight import PreflightError, check, check_stages
+from pipeline.runner.progress import Reporter
+from pipeline.runner.runner import Run, plan_all, read_status, run_stages, sweep
+from pipeline.runner.tally import Tally, exit_code
+from pipeline.verbs.validate import validate as check_artefacts
+from stages.artefacts.manifest import list_shards
 from stages.base import Context
-from stages.config import load_config
+from stages.codecs import weights
+from stages.corpora.scan import check_folder, walk
 from stages.errors import ExitCode, StoppedError, UsageError, ValleError
-from stages.machine import cores, parse_device
-from stages.manifest import list_shards
-from stages.scan import check_folder, walk
+from stages.machine import cores
 
 if TYPE_CHECKING:
     from pipeline.options import Options
+
+from pipeline.dataset.folder import configuration
+from pipeline.options import device_of
 
 
 class Problems:
@@ -297,19 +297,6 @@ def validate(options: "Options", *, deep: bool) -> ExitCode:
     return code
 
 
-def configuration(options: "Options", sets: Sequence[str] = ()) -> PrepConfig:
-    """Returns what a command's options say: over what the dataset was made with, or over the defaults with `--config`.
-
-    A dataset that goes on keeps what it was made with: leaving an option out isn't to undo the work of days.
-
-    Args:
-        options: The command's options.
-        sets: More `section.key=value` items, from the command's own options.
-    """
-    base = {} if options.config else stored_config(options.out).model_dump(mode="json")
-    return load_config(PrepConfig, options.config, [*(options.sets or []), *sets], base=base)
-
-
 def _kept(options: "Options", sets: Sequence[str], config: PrepConfig, names: Sequence[str]) -> list[str]:
     """Returns the keys that are as the dataset was made, and neither the default nor on the command line."""
     told = {item.partition("=")[0].strip() for item in (*(options.sets or ()), *sets)}
@@ -320,15 +307,3 @@ def _kept(options: "Options", sets: Sequence[str], config: PrepConfig, names: Se
         for key, value in now[name].items()
         if value != default[name][key] and f"{name}.{key}" not in told
     ]
-
-
-def device_of(name: str) -> str:
-    """Returns the device to compute on; `auto` takes a GPU where there is one.
-
-    Raises:
-        UsageError: if it names no device.
-    """
-    if name == "auto":
-        return "cuda" if shutil.which("nvidia-smi") else "cpu"
-    parse_device(name, option="--device")
-    return name

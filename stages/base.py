@@ -1,7 +1,7 @@
 """What a stage is: `setup` once per worker, then `process` batches of items.
 
 A stage is pure: the same items give the same outcomes, in order, whatever the batch; a bad item rejects itself and
-never its neighbours. It knows nothing of files, shards or Dask: those belong to `pipeline.runner`.
+never its neighbours. It knows nothing of files, shards or Dask: those belong to `pipeline.runner.runner`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -10,11 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
+from stages.artefacts.formats import Format
 from stages.config import StageConfig
 from stages.errors import AudioError, MachineError, TextError, ValleError
+from stages.ids import path_of
 from stages.machine import on_gpu
-from stages.manifest import Format
-from stages.records import Record, Utterance, path_of
+from stages.records import Record, Utterance
 
 In = TypeVar("In")
 Out = TypeVar("Out")

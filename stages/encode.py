@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import ValidationInfo, field_validator
 
-from stages import audio
+from stages.artefacts.disk import atomic, write_text
+from stages.artefacts.formats import CodeRows
+from stages.artefacts.manifest import CODEC, EMBEDDINGS
+from stages.audio import files as audio
 from stages.base import Filtered, Reject, Stage, guarded, single
-from stages.codecs import Codec, codec_embeddings, codec_identity, load_codec
+from stages.codecs.network import Precision
+from stages.codecs.table import Codec, codec_embeddings, codec_identity, load_codec
 from stages.config import StageConfig, runtime
-from stages.disk import atomic, write_text
 from stages.errors import NotFetchedError, WeightsError
-from stages.manifest import CODEC, EMBEDDINGS, CodeRows
-from stages.network_codec import Precision
 from stages.records import CodecIdentity, Encoded, Utterance, to_line
 
 if TYPE_CHECKING:

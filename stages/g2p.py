@@ -5,48 +5,22 @@ espeak-ng would read a text wrongly: Japanese is turned into kana first, its Lat
 Mandarin gets its tones back.
 """
 
-import re
-import threading
-import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import cache, cached_property
-from importlib.metadata import PackageNotFoundError, version
+from functools import cached_property
 from typing import Any, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from stages import espeak
+from stages.artefacts.formats import Rows
+from stages.artefacts.manifest import file_digest
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig
-from stages.duplicates import DUPLICATES, Copies, read_duplicates
 from stages.errors import WeightsError
-from stages.filters import G2P_RULES, above, broken
-from stages.ipa import Reader
-from stages.kana import Japanese, to_kana
-from stages.languages import LANGUAGES, UNSPACED, WIDE_MARKS, normalise_code
-from stages.mandarin import Mandarin
-from stages.manifest import Rows, file_digest
 from stages.records import Utterance, count_phonemes
-
-_PACKAGES = ("espeakng-loader", "phonemizer", "pykakasi")
-
-# espeak-ng keeps its state in global variables: one text at a time.
-_LOCK = threading.Lock()
-
-_UNSPOKEN = re.compile(
-    "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff\U000e0100-\U000e01ef]+"
-)
-"""Soft hyphens, marks of direction, lone surrogates, which form of a kanji to draw."""
-_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
-_SENTENCES = re.compile(r"(?<=[、。])(?=\w)|(?<=[，．：！？；）」』】》])(?!(?<=[0-9０-９][，．：])[0-9０-９])(?=\w)")
-"""Where a space follows those that are written without one; `１，０００` and `10：30` stay whole."""
-_MISSING_SPACE = re.compile(f"(?<=[”),.!?;:])(?=[“({UNSPACED}])|(?<=[{UNSPACED}])(?=[“(])")
-"""Where text without spaces needs one, so that marks stand in the phonemes as they do elsewhere."""
-_HAS_UNSPACED = re.compile(f"[{UNSPACED}]")
-
-_PREPARE: dict[str, Callable[[str], str]] = {"kana": to_kana}
-"""What the column `prepare` of the table of languages asks for before espeak-ng."""
+from stages.text.phonemes import check_packages, phonemize, reader_packages
+from stages.utterances.duplicates import DUPLICATES, Copies, read_duplicates
+from stages.utterances.filters import G2P_RULES, above, broken
 
 Outcome = Utterance | Filtered | Reject
 
@@ -94,17 +68,17 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
 
     def revision(self) -> str:
         """Returns the versions of the packages that the phonemes come from, and which audio is known to be a copy."""
-        packages = _packages()
+        packages = reader_packages()
         copies = self.context.dataset / "slice" / DUPLICATES
         return f"{packages}, copies {file_digest(copies)[:12]}" if self.config.unique and copies.is_file() else packages
 
     def item_parameters(self, item: Utterance) -> Any:
         """Returns what decides an utterance's outcome: of the copies only whether it is one."""
-        return [self._identity, _packages(), self._kept_instead(item)]
+        return [self._identity, reader_packages(), self._kept_instead(item)]
 
     def basis(self, item: Utterance) -> Any:  # noqa: ARG002
         """Returns what decides the phonemes."""
-        return [{key: value for key, value in self._identity.items() if key not in _CHEAP}, _packages()]
+        return [{key: value for key, value in self._identity.items() if key not in _CHEAP}, reader_packages()]
 
     @cached_property
     def _identity(self) -> dict[str, Any]:
@@ -113,7 +87,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
     def check(self, items: Iterable[Utterance]) -> list[str]:  # noqa: ARG002
         """Returns the packages that are missing."""
         try:
-            _check_packages()
+            check_packages()
         except WeightsError as error:
             return [str(error)]
         return []
@@ -169,85 +143,3 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
 
 
 STAGE = G2p
-
-
-def phonemize(texts: Sequence[str], language: str, *, stress: bool = True, punctuation: bool = True) -> list[str]:
-    """Turns texts into phonemes.
-
-    Args:
-        texts: Anything that people write; line breaks count as spaces.
-        language: A code or name of the table, such as `en`, `en-GB` or `English`.
-        stress: Whether stress marks are kept.
-        punctuation: Whether punctuation is kept.
-
-    Returns:
-        One string of IPA for each text, words set apart by single spaces; without any letter where there is nothing to
-        speak. The same whatever the other texts, the process and the thread.
-
-    Raises:
-        TextError: if the table doesn't hold the language.
-        WeightsError: if espeak-ng is missing.
-
-    Example:
-        >>> phonemize(["Hello."], language="en")
-        ['həlˈoʊ.']
-    """
-    if isinstance(texts, str):
-        raise TypeError("`texts` must be a sequence of texts, but is one text: give `[text]`.")
-    code = normalise_code(language)
-    with _LOCK:
-        read = _reader(code, stress, punctuation)
-        return [" ".join(read(prepared(text, code)).split()) for text in texts]
-
-
-def prepared(text: str, code: str) -> str:
-    """Returns a text as espeak-ng is given it: cleaned, and Japanese in kana."""
-    plain = _clean(text)
-    prepare = _PREPARE.get(LANGUAGES[code].prepare)
-    return prepare(plain) if prepare else plain
-
-
-def _clean(text: str) -> str:
-    """Returns the text in one line, composed, with marks that phonemizer knows."""
-    if text.isascii() and text.isprintable():
-        return " ".join(text.split())
-    plain = unicodedata.normalize("NFC", _SPACE.sub(" ", _UNSPOKEN.sub("", text))).strip()
-    plain = _SENTENCES.sub(" ", plain).translate(WIDE_MARKS)
-    return _MISSING_SPACE.sub(" ", plain) if _HAS_UNSPACED.search(plain) else plain
-
-
-@cache
-def _reader(code: str, stress: bool, punctuation: bool) -> Callable[[str], str]:
-    """Returns what reads a language; kept, since each backend costs 100 ms and leaks 5 MB."""
-    _check_packages()
-    espeak.configure()
-    language = LANGUAGES[code]
-    if language.prepare == "tones":
-        return Mandarin(language.espeak, stress=stress, punctuation=punctuation).read
-    if language.prepare == "kana":
-        latin = Reader(LANGUAGES[language.latin].espeak, stress=stress, punctuation=punctuation)
-        return Japanese(language.espeak, stress=stress, punctuation=punctuation, latin=latin).read
-    return Reader(language.espeak, stress=stress, punctuation=punctuation).read
-
-
-@cache
-def _packages() -> str:
-    return ", ".join(f"{package} {_version(package)}" for package in _PACKAGES)
-
-
-def _check_packages() -> None:
-    missing = [package for package in _PACKAGES if not _version(package)]
-    if missing:
-        raise WeightsError(
-            f"`g2p` must have {', '.join(_PACKAGES)}, but can't find {', '.join(missing)}."
-            f" Run `pip install {' '.join(missing)}`."
-        )
-    espeak.locate()
-
-
-@cache
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from stages.artefacts.disk import atomic
+from stages.artefacts.manifest import COMPLETE, list_shards, read_codec, read_sealed
 from stages.base import Filtered, Reject, Stage, single
 from stages.config import StageConfig
-from stages.disk import atomic
 from stages.errors import MissingInputError
-from stages.manifest import COMPLETE, list_shards, read_codec, read_sealed
 from stages.records import Encoded
-from stages.store import StoreShards, index_shards, open_store
+from stages.store.index import index_shards
+from stages.store.reader import open_store
+from stages.store.shards import StoreShards
 
 
 class Hdf5Config(StageConfig):

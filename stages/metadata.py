@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from stages.artefacts.disk import atomic, write_text
+from stages.artefacts.formats import Rows
+from stages.artefacts.manifest import METADATA, part_paths
+from stages.artefacts.parquet import write_records
 from stages.base import Filtered, Reject, Stage, single
 from stages.config import StageConfig
-from stages.disk import atomic, write_text
-from stages.manifest import METADATA, Rows, part_paths
-from stages.records import Encoded, Record, count_phonemes, speaker_key, split_of
-from stages.tables import write_records
+from stages.ids import speaker_key, split_of
+from stages.records import Encoded, Record, count_phonemes
 
 SUMMARY = "summary.json"
 

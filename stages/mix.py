@@ -12,23 +12,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from stages import audio
+from stages.artefacts.manifest import digest_of, read_codec
+from stages.audio import files as audio
 from stages.base import Filtered, Reject, Stage, guarded
-from stages.codecs import Codec, codec_identity, identity_of, load_codec
+from stages.codecs.table import Codec, codec_identity, identity_of, load_codec
 from stages.config import StageConfig, runtime
+from stages.corpora.scan import owner_of, walk
 from stages.errors import AudioError, MissingInputError, NotFetchedError, UsageError, WeightsError
-from stages.manifest import digest_of, read_codec
-from stages.records import Encoded, Mixture, Recording, Utterance, Wave, id_of, mixture_id, path_of
-from stages.scan import owner_of, walk
-from stages.store import StoreShards, index_shards
+from stages.ids import Mixture, id_of, mixture_id, path_of
+from stages.records import Encoded, Recording, Utterance, Wave
+from stages.store.index import index_shards
+from stages.store.shards import StoreShards
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+from stages.audio.mixing import at_snr, limited, shifted, stretch
 
 MOST_CANDIDATES = 1000
 _TRIED = 8
@@ -284,7 +288,7 @@ def candidates(folder: Path, most: int = MOST_CANDIDATES, layout: str = "voices"
     Args:
         folder: The folder.
         most: How many at most.
-        layout: Whose tables tell whose they are: as for `stages.scan.walk`.
+        layout: Whose tables tell whose they are: as for `stages.corpora.scan.walk`.
 
     Raises:
         UsageError: if the folder is missing, can't be listed or holds none, or if a table can't be read.
@@ -298,47 +302,6 @@ def candidates(folder: Path, most: int = MOST_CANDIDATES, layout: str = "voices"
     paths = [folder / path_of(one.id) for one in chosen]
     pairs = zip(chosen, paths, strict=True)
     return [Candidate(one.id, one.speaker, path.stat().st_size) for one, path in pairs if path.is_file()]
-
-
-def stretch(path: Path, samples: int, sample_rate: int, place: float) -> Wave:
-    """Returns a stretch of a recording; a shorter recording is repeated.
-
-    Args:
-        path: The recording.
-        samples: Length, at `sample_rate`.
-        sample_rate: Hz.
-        place: Where it begins: 0 at the recording's beginning, 1 as late as it may.
-
-    Raises:
-        AudioError: if the recording can't be read.
-    """
-    info = audio.probe(path)
-    wanted = -(-samples * info.sample_rate // sample_rate)
-    start = int(place * max(info.samples - wanted, 0))
-    end = start + wanted if info.samples > wanted else None
-    wave, rate = audio.read(path, start, end)
-    return np.resize(audio.resample(wave, rate, sample_rate), samples)
-
-
-def at_snr(speech: Wave, noise: Wave, snr_db: float) -> Wave:
-    """Returns noise scaled so that the speech's mean power is `snr_db` above it; neither may be silent."""
-    power, noise_power = (float(np.mean(np.square(wave, dtype=np.float64))) for wave in (speech, noise))
-    return noise * np.float32(np.sqrt(power / noise_power / 10 ** (snr_db / 10)))
-
-
-def limited(*waves: Wave) -> list[Wave]:
-    """Returns waves made softer, all alike, where one of them leaves [-1, 1]."""
-    peak = max(float(np.abs(wave).max()) for wave in waves)
-    return [wave / np.float32(peak) for wave in waves] if peak > 1 else list(waves)
-
-
-def shifted(wave: Wave, sample_rate: int, semitones: float) -> Wave:
-    """Returns a wave of the same length at another pitch (phase vocoder, librosa)."""
-    from librosa.effects import pitch_shift
-
-    n_fft = min(2048, len(wave))
-    made: Any = pitch_shift(wave, sr=sample_rate, n_steps=semitones, n_fft=n_fft)
-    return np.asarray(made, np.float32)
 
 
 STAGE = Mix

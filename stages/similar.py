@@ -1,6 +1,6 @@
 """The stage `similar`: finds the nearest neighbours of each utterance.
 
-The features are the rows of the table in `stages.features`; the search is that of `stages.nearest`.
+The features are the rows of the table in `stages.neighbours.features`; the search is that of `stages.neighbours.nearest`.
 """
 
 import importlib.util
@@ -14,19 +14,22 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 
-from stages import audio
+from stages.artefacts.disk import atomic
+from stages.artefacts.formats import read_lines, write_lines
+from stages.artefacts.manifest import METADATA, part_paths
+from stages.artefacts.parquet import append_columns
+from stages.audio import files as audio
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig, runtime
-from stages.disk import atomic
 from stages.errors import ValleError
-from stages.features import FEATURES, FeatureInputs, Floats, Kind
+from stages.ids import speaker_key
+from stages.listeners.resemblyzer import SAMPLE_RATE
 from stages.machine import on_gpu
-from stages.manifest import METADATA, part_paths, read_lines, write_lines
-from stages.nearest import NO_FAISS, nearest
-from stages.records import Encoded, Record, speaker_key
-from stages.resemblyzer import SAMPLE_RATE
-from stages.store import NEIGHBOURS, Store, open_store, rows_digest
-from stages.tables import append_columns
+from stages.neighbours.approximate import NO_FAISS
+from stages.neighbours.features import FEATURES, FeatureInputs, Floats, Kind
+from stages.neighbours.nearest import nearest
+from stages.records import Encoded, Record
+from stages.store.reader import NEIGHBOURS, Store, open_store, rows_digest
 
 TABLE = "similar.parquet"
 

@@ -5,8 +5,8 @@ at the borders of its segments: short ones are joined to a neighbour, long ones 
 another or reaches into what a neighbour says, and a text never gets audio that isn't its own: what can't be cut so is
 filtered, with the reason.
 
-Each cut is then measured (`stages.measures`), and the thresholds that are set leave out what is noisy, clipped or read
-too fast (`stages.filters`). What was measured is kept with the row, also of what is left out, and where only
+Each cut is then measured (`stages.utterances.measures`), and the thresholds that are set leave out what is noisy, clipped or read
+too fast (`stages.utterances.filters`). What was measured is kept with the row, also of what is left out, and where only
 thresholds or the loudness are changed, the cuts are judged anew without reading any audio (`basis`, `revise`).
 """
 
@@ -18,17 +18,20 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from stages import audio, cuts
+from stages.artefacts.formats import Rows
+from stages.artefacts.manifest import file_digest
+from stages.audio import files as audio
+from stages.audio.loudness import gain_db
+from stages.audio.silence import quietest, sound_edges
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig, runtime
-from stages.dnsmos import Dnsmos
-from stages.duplicates import DUPLICATES, DUPLICATES_VERSION, write_duplicates
 from stages.errors import WeightsError
-from stages.filters import NEED_AUDIO, SLICE_RULES, THRESHOLD_REASONS, above, broken, in_other_language
-from stages.manifest import Rows, file_digest
-from stages.measures import gain_db, measure
+from stages.listeners.dnsmos import Dnsmos
 from stages.records import Segment, Transcript, Utterance, Wave, Word
-from stages.silence import quietest, sound_edges
+from stages.utterances import cuts
+from stages.utterances.duplicates import DUPLICATES, DUPLICATES_VERSION, write_duplicates
+from stages.utterances.filters import NEED_AUDIO, SLICE_RULES, THRESHOLD_REASONS, above, broken, in_other_language
+from stages.utterances.measures import measure
 
 Outcome = Utterance | Filtered | Reject
 
@@ -157,7 +160,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         Every segment is in exactly one outcome; what is told twice counts once. Filtered: `NoSpeech`, `Misfit` (its
         text isn't all that is said), `NoText` (a segment without any, apart from those with), `TooShort`, `TooLong`,
         `MixedLanguages` and `MixedSpeakers` where segments in several languages or of several speakers overlap, and
-        what a threshold leaves out: see `stages.filters`. Rejected: `BadTimes` where a segment lies outside its
+        what a threshold leaves out: see `stages.utterances.filters`. Rejected: `BadTimes` where a segment lies outside its
         recording, `UnreadableAudio`.
         """
         return guarded(items, self._outcomes, root=self.context.voices)

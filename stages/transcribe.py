@@ -15,19 +15,21 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from stages import whisper
-from stages.audio import AudioInfo, read_complete, resample
+from stages.artefacts.formats import Rows
+from stages.audio.files import AudioInfo, read_complete, resample
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig, runtime
-from stages.diarise import MODEL, Diariser
+from stages.corpora.layouts.table import LAYOUTS
 from stages.errors import AudioError, TextError, WeightsError
-from stages.languages import detect, normalise_code
-from stages.layouts import LAYOUTS
-from stages.manifest import Rows
+from stages.hearing import whisper
+from stages.hearing.diarise import MODEL, Diariser
+from stages.hearing.timing import Times, Timing
+from stages.hearing.whisper import ComputeType, VadName
 from stages.records import Recording, Transcript, Wave
-from stages.timing import Times, Timing
-from stages.transcripts import Script, from_whisperx, read_told, read_transcript
-from stages.whisper import ComputeType, VadName
+from stages.text.languages import detect, normalise_code
+from stages.transcripts.script import Script
+from stages.transcripts.table import read_transcript
+from stages.transcripts.whisperx import from_whisperx, read_told
 
 Outcome = Transcript | Filtered | Reject
 

@@ -24,21 +24,26 @@ What hears and what compares voices there judges here: `whisper`, `whitening`, `
 
 HOMES = {
     "typer": {"pipeline/cli.py", "pipeline/options.py", "model/cli.py", "model/options.py"},
-    "dask": {"pipeline/cluster.py", "pipeline/schedulers.py"},
-    "distributed": {"pipeline/cluster.py", "pipeline/schedulers.py", "pipeline/slurm.py", "pipeline/preload.py"},
-    "dask_cuda": {"pipeline/schedulers.py"},
-    "dask_jobqueue": {"pipeline/slurm.py"},
-    "h5py": {"stages/store.py", "pipeline/bench_store.py"},
-    "soundfile": {"stages/audio.py"},
-    "av": {"stages/audio.py"},
-    "soxr": {"stages/audio.py"},
+    "dask": {"pipeline/cluster/cluster.py", "pipeline/cluster/scheduler.py"},
+    "distributed": {
+        "pipeline/cluster/cluster.py",
+        "pipeline/cluster/scheduler.py",
+        "pipeline/cluster/slurm.py",
+        "pipeline/cluster/preload.py",
+    },
+    "dask_cuda": {"pipeline/cluster/scheduler.py"},
+    "dask_jobqueue": {"pipeline/cluster/slurm.py"},
+    "h5py": {"stages/store/reader.py", "pipeline/bench/store.py"},
+    "soundfile": {"stages/audio/files.py"},
+    "av": {"stages/audio/files.py"},
+    "soxr": {"stages/audio/files.py"},
 }
 HEAVY = {
     *("torch", "torchaudio", "lightning", "transformers", "whisperx", "faster_whisper", "encodec", "dac", "vocos"),
     *("phonemizer", "pykakasi", "librosa", "soundfile", "av", "soxr", "scipy", "pandas"),
     *("dask", "distributed", "dask_cuda", "dask_jobqueue", "pyarrow", "h5py"),
 }
-ITEM_BOUNDARY = "pipeline/shard.py"
+ITEM_BOUNDARY = "pipeline/runner/shard.py"
 """The one place that may catch everything: whatever error one item causes becomes its reject."""
 
 
@@ -90,7 +95,7 @@ def package_of(module: str) -> str:
 def test_the_scan_sees_the_project() -> None:
     names = "transcribe", "slice", "g2p", "encode", "hdf5", "metadata", "similar"
     assert {f"stages/{name}.py" for name in names} <= STAGES
-    assert {one.on_load for one in IMPORTS["stages/store.py"] if one.module == "h5py"} == {False}
+    assert {one.on_load for one in IMPORTS["stages/store/reader.py"] if one.module == "h5py"} == {False}
 
 
 def test_packages_import_only_along_the_arrows() -> None:
@@ -176,7 +181,7 @@ RANGE = re.compile(
 
 def test_facts_about_languages_have_one_home() -> None:
     """Which letters a script has, and which languages do without spaces: a new row must not be told to four files."""
-    trees = {name: tree for name, tree in TREES.items() if name != "stages/languages.py"}
+    trees = {name: tree for name, tree in TREES.items() if name != "stages/text/languages.py"}
     ranges = {(name, text) for name, tree in trees.items() for text in constants(tree) if RANGE.search(text)}
     assert not ranges
     codes = {

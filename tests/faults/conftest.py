@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.voices import write_voices
+from stages.corpora.voices import write_voices
 from tests.pipeline.conftest import EMBEDDED, digests, prep
 
 PROGRAM = Path(sys.executable).with_name("valle-prep")

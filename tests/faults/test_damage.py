@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import STAGES
-from pipeline.dataset import RECORDINGS
+from pipeline.dataset.folder import RECORDINGS
 from tests.faults.conftest import NOT_COMPARED, digests, leftovers, prep, sync
 
 SHARD_FILE = re.compile(r"(\d+-of-\d+)\.(.+)")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.manifest import list_shards
+from stages.artefacts.manifest import list_shards
 from tests.faults.conftest import EMBEDDED, PROGRAM, command, digests, leftovers, poison, prep, sync
 
 OTHER_BATCHES = ("--set", "encode.batch_size=3", "--set", "transcribe.batch_size=1", "--set", "mix.batch_size=5")

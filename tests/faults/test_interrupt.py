@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stages.manifest import list_shards
+from stages.artefacts.manifest import list_shards
 from tests.faults.conftest import EMBEDDED, Command, command, digests, leftovers, poison, sync
 
 LOCAL, SYNC = ("--jobs", 2), ("--scheduler", "sync")

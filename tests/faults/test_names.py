@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import audio
-from stages.records import path_of
-from stages.store import open_store
+from stages.audio import files as audio
+from stages.ids import path_of
+from stages.store.reader import open_store
 from tests.faults.conftest import leftovers, prep, sync
 
 STEMS = (

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stages.manifest import read_lines
+from stages.artefacts.formats import read_lines
 from tests.faults.conftest import command, leftovers, sync, without_privileges
 
 RECORDINGS = 2_000

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from pipeline.config import PrepConfig, build_stage
-from pipeline.dataset import Dataset
-from pipeline.digests import DigestCache
-from pipeline.lock import hold
-from pipeline.plan import plan_stage
-from pipeline.shard import run_shard
-from stages import audio
+from pipeline.dataset.digests import DigestCache
+from pipeline.dataset.folder import Dataset
+from pipeline.dataset.lock import hold
+from pipeline.runner.plan import plan_stage
+from pipeline.runner.shard import run_shard
+from stages.artefacts.formats import read_lines
+from stages.artefacts.manifest import shard_index
+from stages.audio import files as audio
 from stages.base import Context
-from stages.manifest import read_lines, shard_index
 from tests.faults.conftest import EMBEDDED, Ended, command, digests, leftovers, poison, sync
 
 REASONS = {"xkill": "WorkerKilled", "xnull": "WorkerKilled", "xhang": "TimedOut", "xmemory": "OutOfMemory"}

@@ -1,4 +1,4 @@
-"""A small dataset in memory with the interface of `stages.store.Store`, and small configurations."""
+"""A small dataset in memory with the interface of `stages.store.reader.Store`, and small configurations."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,12 +11,14 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from model.batching import Batch, BatchStream
-from model.checkpoint import Meta, build
+from model.checkpoints.checkpoint import Meta, build
+from model.checkpoints.saving import Snapshot
 from model.config import TrainConfig
-from model.saving import Snapshot
-from model.tokenizer import Tokenizer
-from stages.records import MIXTURES, CodecIdentity, Codes, Mixture
+from model.data.stream import BatchStream
+from model.network.packing import Batch
+from model.sequences.tokenizer import Tokenizer
+from stages.ids import MIXTURES, Mixture
+from stages.records import CodecIdentity, Codes
 
 CODEC = CodecIdentity("embedded", 24_000, 75.0, 8, 64, "0" * 12)
 

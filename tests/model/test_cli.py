@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model import trainer
 from model.cli import main
 from model.config import DataConfig
-from model.dataset import Examples
-from model.tokenizer import Tokenizer
+from model.data.examples import Examples
+from model.sequences.tokenizer import Tokenizer
+from model.training import trainer
 from stages.errors import StoppedError
 from stages.records import CodecIdentity, Encoded, Utterance
-from stages.store import StoreShards, open_store, write_index
+from stages.store.index import write_index
+from stages.store.reader import open_store
+from stages.store.shards import StoreShards
 from tests.typed_json import quoted
 
 CONFIG = """
@@ -109,7 +111,7 @@ def test_ctrl_c_promises_nothing_where_nothing_is_kept(monkeypatch, capsys) -> N
     def pressed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("model.inference.Synthesizer.load", pressed)
+    monkeypatch.setattr("model.inference.synthesizer.Synthesizer.load", pressed)
     assert valle(monkeypatch, "synth", "Hello.", "none.wav", "out.wav", "--model", "nowhere") == 130
     assert capsys.readouterr().err.strip() == "interrupted: run the same command again."
 
@@ -178,7 +180,7 @@ def test_bench_obeys_or_refuses(  # noqa: PLR0917 (fixtures)
 
 def test_bench_takes_the_steps_that_training_takes(config: Path, monkeypatch, capsys) -> None:
     recomputed, threads, steps = [], [], []
-    monkeypatch.setattr("model.strategy.recompute", recomputed.append)
+    monkeypatch.setattr("model.training.parallel.strategy.recompute", recomputed.append)
     monkeypatch.setattr("torch.set_num_threads", threads.append)
     taken = trainer.Trainer.train_step
     monkeypatch.setattr(trainer.Trainer, "train_step", lambda self, found: steps.append(found) or taken(self, found))

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.checkpoint import build
+from model.checkpoints.checkpoint import build
 from model.config import TrainConfig
-from model.tokenizer import Tokenizer
+from model.sequences.tokenizer import Tokenizer
 from stages.config import load_config
 from stages.errors import ConfigError
 from stages.records import CodecIdentity

@@ -14,20 +14,21 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model import checkpoint
-from model.attention import Packed, Padded
-from model.batching import collate
-from model.bench import padded
+from model.bench.padding import Padded, padded
+from model.checkpoints import checkpoint
 from model.config import ARCHS, Arch, TrainConfig
-from model.dataset import Draw, Examples
-from model.documents import MODES, Document
-from model.loss import score
-from model.tasks import DRAWN
-from model.tokenizer import TASKS
-from model.trainer import Trainer, train
+from model.data.draw import Draw
+from model.data.examples import Examples
+from model.network.attention import Packed
+from model.network.packing import collate
+from model.sequences.documents import MODES, Document
+from model.sequences.tasks import DRAWN
+from model.sequences.tokenizer import TASKS
+from model.training.step.loss import score
+from model.training.trainer import Trainer, train
 from stages.errors import StoppedError
 from tests.model.conftest import REAL_CODES, make_config, task_store
-from tests.model.test_trainer import after_step, assert_same, log_of, weights
+from tests.model.training.test_trainer import after_step, assert_same, log_of, weights
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPES = pytest.mark.parametrize("shape", [*({"model__arch": arch} for arch in ARCHS), {"model__group": 2}], ids=str)
@@ -145,11 +146,11 @@ _IN_TWO = """
 import os, signal, sys
 from pathlib import Path
 import pytest
-from model.trainer import train
+from model.training.trainer import train
 from stages.errors import StoppedError
 from tests.model.test_contracts import COMBINATIONS, config_of, shared
 from tests.model.conftest import task_store
-from tests.model.test_trainer import after_step
+from tests.model.training.test_trainer import after_step
 after_step(pytest.MonkeyPatch(), 4, lambda: os.kill(os.getpid(), signal.SIGTERM))
 for strategy, arch, matrices in COMBINATIONS:
     settings = {**shared(matrices), "trainer__devices": 2, "trainer__strategy": strategy}

@@ -9,12 +9,12 @@ import lightning.fabric
 import pytest
 import torch
 
-from model.bench import decoding
+from model.bench.decoding import decoding
+from model.checkpoints.saving import write
 from model.device import inference_dtype, resolve_precision
-from model.fabric import make_fabric
-from model.inference import Synthesizer
-from model.network import Decoder
-from model.saving import write
+from model.inference.synthesizer import Synthesizer
+from model.network.decoder import Decoder
+from model.training.parallel.fabric import make_fabric
 from stages.errors import UsageError
 from tests.model.conftest import make_config, make_snapshot
 

@@ -3,18 +3,19 @@
 import sys
 from typing import Any, get_args
 
+import model.samplers
 import pytest
 import typer
 from typer.main import get_command
 
 import model.options
-import model.samplers
-from model import cli, export
-from model.bench_table import BENCHES, What
-from model.decoding import FIRST_MODES, Decoding, FirstMode, Unmasking
+from model import cli
+from model.bench.table import BENCHES, What
+from model.checkpoints import export
+from model.decoding.options import FIRST_MODES, Decoding, FirstMode, Unmasking
+from model.decoding.samplers.chain import OPTIONS, SAMPLERS, Option, Sampler, Sampling
 from model.options import DecodingOptions, VoiceOptions, with_options
-from model.samplers import OPTIONS, SAMPLERS, Option, Sampler, Sampling
-from model.tasks import TRANSFORMS, Transform
+from model.sequences.tasks import TRANSFORMS, Transform
 
 COMMANDS = get_command(cli.app).commands  # type: ignore[attr-defined]
 DECODING = {

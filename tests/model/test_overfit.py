@@ -6,20 +6,21 @@ import numpy as np
 import pytest
 import torch
 
-from model.batching import collate
 from model.config import Arch
-from model.decoding import Unmasking
-from model.documents import Condition, canvas, document, length_document, text_document
-from model.generate import generate, generate_first
-from model.hearing import hear
-from model.masked import generate_masked, predict_frames
-from model.samplers import GREEDY
-from model.trainer import Trainer
-from stages.audio import read_at
-from stages.codecs import identity_of, load_codec
-from stages.g2p import phonemize
+from model.decoding.autoregressive import generate_first
+from model.decoding.codes import generate
+from model.decoding.hearing import hear
+from model.decoding.masked import generate_masked, predict_frames
+from model.decoding.options import Unmasking
+from model.decoding.samplers.chain import GREEDY
+from model.network.packing import collate
+from model.sequences.documents import Condition, canvas, document, length_document, text_document
+from model.training.trainer import Trainer
+from stages.audio.files import read_at
+from stages.codecs.table import identity_of, load_codec
+from stages.text.phonemes import phonemize
 from tests.model.conftest import Configure, MemoryStore
-from tests.model.test_network import EVERY_ARCH
+from tests.model.network.test_decoder import EVERY_ARCH
 
 STEPS = 60
 

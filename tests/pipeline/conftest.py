@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import app
-from stages.console import run_app
-from stages.voices import write_voices
+from stages.corpora.voices import write_voices
+from stages.errors import run_app
 
 EMBEDDED = ("--set", "encode.codec=embedded", "--set", "mix.shift=true")
 """The codec that needs no download, and something for the optional stage to do: so all stages run."""

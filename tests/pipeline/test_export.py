@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.store import open_store
+from stages.store.reader import open_store
 from tests.pipeline.conftest import prep
 
 
@@ -47,8 +47,8 @@ def test_what_is_made_of_an_outdated_store_says_so(copy: Path, tmp_path: Path, c
 def test_recordings_that_are_gone_are_told_before_anything_is_written(
     copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    from pipeline.dataset import HEAD
-    from stages.manifest import read_sealed, write_sealed
+    from pipeline.dataset.folder import HEAD
+    from stages.artefacts.manifest import read_sealed, write_sealed
 
     write_sealed(copy / HEAD, {**read_sealed(copy / HEAD), "voices": str(tmp_path / "gone")})
     assert prep("export", "lhotse", tmp_path / "out", "--out", copy) == 2

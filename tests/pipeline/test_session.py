@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from pipeline.config import STAGES
-from pipeline.dataset import open_dataset, stored_config
-from pipeline.estimate import Estimate, Expected, bytes_per_item, expected
-from stages import audio
-from stages.manifest import list_shards, read_lines, read_receipt, read_sealed, remove_shard, write_sealed
+from pipeline.dataset.folder import open_dataset, stored_config
+from pipeline.runner.estimate import Estimate, Expected, bytes_per_item, expected
+from stages.artefacts.formats import read_lines
+from stages.artefacts.manifest import list_shards, read_receipt, read_sealed, remove_shard, write_sealed
+from stages.audio import files as audio
 from tests.pipeline.conftest import EMBEDDED, digests, prep
 
 PLAN_KEYS = {"stage", "to_do", "kept", "items", "hours", "seconds", "bytes", "why", "shards"}

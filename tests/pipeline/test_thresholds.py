@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from stages import audio
-from stages.manifest import COMPLETE, OUT, list_shards, read_lines
+from stages.artefacts.formats import read_lines
+from stages.artefacts.manifest import COMPLETE, OUT, list_shards
+from stages.audio import files as audio
 from stages.records import Utterance
-from stages.store import open_store
+from stages.store.reader import open_store
 from tests.pipeline.conftest import digests, prep
 
 

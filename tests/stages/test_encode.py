@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from stages import audio
+from stages.audio import files as audio
 from stages.base import Context, Reject
-from stages.codecs import load_codec
+from stages.codecs.table import load_codec
 from stages.encode import CODEC, EMBEDDINGS, Encode, EncodeConfig
 from stages.errors import WeightsError
 from stages.records import CodecIdentity, Encoded, Utterance

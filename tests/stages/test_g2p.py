@@ -15,19 +15,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from model.tokenizer import Tokenizer
-from stages import espeak
+from model.sequences.tokenizer import Tokenizer
+from stages.artefacts.formats import write_lines
 from stages.base import Context, Reject
-from stages.duplicates import DUPLICATES, write_duplicates
+from stages.corpora.voices import READINGS
 from stages.errors import MissingInputError, TextError
-from stages.g2p import G2p, G2pConfig, phonemize, prepared
-from stages.kana import to_kana
-from stages.languages import LANGUAGES
-from stages.manifest import write_lines
-from stages.pinyin import numbered
+from stages.g2p import G2p, G2pConfig
 from stages.records import Measures, Utterance, count_phonemes
-from stages.voices import READINGS
-from tests.stages.test_languages import SENTENCES
+from stages.text import espeak
+from stages.text.kana import to_kana
+from stages.text.languages import LANGUAGES
+from stages.text.phonemes import phonemize, prepared
+from stages.text.pinyin import numbered
+from stages.utterances.duplicates import DUPLICATES, write_duplicates
+from tests.stages.text.test_languages import SENTENCES
 
 PLAIN = ("en", "de", "fr", "es", "it", "pt", "sv", "ko")
 HELLO = {
@@ -42,9 +43,7 @@ HELLO = {
     "ko": "안녕하세요, 친구.",
     "sv": "God morgon, min vän.",
 }
-PRINTED = (
-    "import json, sys; from stages.g2p import phonemize; print(json.dumps(phonemize(json.loads(sys.argv[1]), 'en')))"
-)
+PRINTED = "import json, sys; from stages.text.phonemes import phonemize; print(json.dumps(phonemize(json.loads(sys.argv[1]), 'en')))"
 
 
 def utterance(text: str, language: str = "en") -> Utterance:
@@ -265,7 +264,7 @@ def test_what_counts_as_a_phoneme(phonemes: str, number: int) -> None:
 
 
 def test_marks_alone_are_nothing_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.g2p.phonemize", lambda *_args, **_options: ["ˈː."])
+    monkeypatch.setattr("stages.text.phonemes.phonemize", lambda *_args, **_options: ["ˈː."])
     [[out]] = stage().process([utterance("One.")])
     assert isinstance(out, Reject)
     assert out.reason == "NoPhonemes"

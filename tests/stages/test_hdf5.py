@@ -4,13 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stages.artefacts.manifest import CODEC
 from stages.base import Context, Reject
 from stages.hdf5 import Hdf5, Hdf5Config
-from stages.manifest import CODEC
 from stages.records import Encoded
-from stages.store import INDEX, open_store
-from tests.stages.test_store import CODEC as IDENTITY
-from tests.stages.test_store import item
+from stages.store.index import INDEX
+from stages.store.reader import open_store
+from tests.stages.store.test_reader import CODEC as IDENTITY
+from tests.stages.store.test_reader import item
 
 
 def stage(dataset: Path, **config: object) -> Hdf5:

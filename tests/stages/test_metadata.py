@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stages.artefacts.manifest import METADATA, part_paths
 from stages.base import Context
-from stages.manifest import METADATA, part_paths
+from stages.ids import split_of
 from stages.metadata import SUMMARY, Metadata, MetadataConfig
-from stages.records import Encoded, Utterance, split_of
+from stages.records import Encoded, Utterance
 
 ROW = Utterance("a.wav", "a.wav", "vctk", "p225", "en", 8_000, 40_000, 16_000, "Ask her.", "ˈæsk hɜː.", 150)
 

@@ -11,15 +11,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages import audio, mix
+from stages import mix
+from stages.artefacts.manifest import CODEC
+from stages.audio import files as audio
+from stages.audio.mixing import at_snr, limited, shifted, stretch
 from stages.base import Context, Filtered, Reject
-from stages.codecs import codec_identity, load_codec
+from stages.codecs.table import codec_identity, load_codec
+from stages.corpora.scan import scan
 from stages.errors import CodecError, MissingInputError, UsageError
-from stages.manifest import CODEC
-from stages.mix import Mix, MixConfig, at_snr, candidates, limited, shifted, stretch
+from stages.mix import Mix, MixConfig, candidates
 from stages.records import Encoded, Utterance, Wave, to_line
-from stages.scan import scan
-from stages.store import open_store
+from stages.store.reader import open_store
 
 RATE = 24_000
 EVERY = {"noise": "noise", "speech": "voices", "shift": True}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from stages.layouts import LAYOUTS
+from stages.corpora.layouts.table import LAYOUTS
 from stages.records import Segment, Transcript, to_line
-from stages.transcripts import READERS
+from stages.transcripts.table import READERS
 
 TEXT = Transcript("a.wav", "g", "s", 8_000, 800, "en", "txt", timed=False, segments=(Segment(0, 800, "Hi.", "en"),))
 LINE = (

@@ -6,18 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages import audio
+from stages.artefacts.manifest import CODEC, EMBEDDINGS, METADATA, part_paths
+from stages.audio import files as audio
 from stages.base import Context
-from stages.codecs import codec_identity
+from stages.codecs.table import codec_identity
 from stages.config import load_config
 from stages.errors import ConfigError, MissingInputError
-from stages.features import FEATURES
-from stages.manifest import CODEC, EMBEDDINGS, METADATA, part_paths
+from stages.neighbours.features import FEATURES
 from stages.records import Encoded, Utterance, to_line
 from stages.similar import TABLE, Feature, Similar, SimilarConfig
-from stages.store import open_store
-from tests.stages.test_store import item as encoded
-from tests.stages.test_store import write as write_store
+from stages.store.reader import open_store
+from tests.stages.store.test_reader import item as encoded
+from tests.stages.store.test_reader import write as write_store
 
 RATE = 16_000
 

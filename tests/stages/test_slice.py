@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.audio import probe, read, read_cut, write_wav
+from stages.audio.files import probe, read, read_cut, write_wav
+from stages.audio.silence import quietest, silent_share, snr_db, sound_edges
 from stages.base import Context, Filtered, Reject
 from stages.config import Config, load_config
 from stages.errors import ConfigError
 from stages.records import Segment, Transcript, Utterance, Word
-from stages.silence import quietest, silent_share, snr_db, sound_edges
 from stages.slice import Slice, SliceConfig
 
 RATE = 100

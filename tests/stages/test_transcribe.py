@@ -12,16 +12,16 @@ import pytest
 import soundfile
 from tiny_whisper import build_aligner, build_whisper
 
-from stages import sphinx, whisper
-from stages.alignment import align
 from stages.base import Context, Reject
 from stages.config import load_config
+from stages.corpora.scan import scan
+from stages.corpora.voices import write_voices
 from stages.errors import ConfigError, WeightsError
+from stages.hearing import sphinx, whisper
+from stages.hearing.alignment import align
+from stages.hearing.wav2vec import Aligners
 from stages.records import Recording, Transcript
-from stages.scan import scan
 from stages.transcribe import STAGE, Transcribe, TranscribeConfig
-from stages.voices import write_voices
-from stages.wav2vec import Aligners
 
 SAYINGS = {
     "en": ("Good morning, everyone.", "Nice to see you."),

@@ -1,0 +1,90 @@
+"""`valle bench decode`: cached decoding beside uncached."""
+
+import numpy as np
+import torch
+
+from model.bench.random_data import CODEC, SEED, random_condition
+from model.bench.rates import Values, rates
+from model.checkpoints.checkpoint import build
+from model.config import TrainConfig
+from model.decoding.samplers.chain import Sampling, sample
+from model.device import hardware, inference_dtype, resolve_device
+from model.network.attention import Packed
+from model.network.cache import Cached, KVCache
+from model.network.decoder import Decoder
+from model.sequences.documents import ABSENT, Condition, document, group_columns
+from model.sequences.tokenizer import Tokenizer
+
+
+def decoding(config: TrainConfig, *, seconds: float) -> Values:
+    """Measures AR steps with the cache against steps that read the whole prefix again.
+
+    Returns:
+        Frames per second on each side, up to 5 s of speech after a prompt of 3 s, and their ratio.
+    """
+    where = resolve_device(config.trainer.device)
+    if where.type == "cpu" and config.trainer.threads:
+        torch.set_num_threads(config.trainer.threads)
+    tokenizer = Tokenizer.default(CODEC.num_codebooks)
+    network = build(config, tokenizer, CODEC).to(where, inference_dtype(where)).eval()
+    rng = np.random.default_rng(SEED)
+    condition = random_condition(rng, frames=375)
+    group = config.model.group
+    all_steps, few_steps, middle = 375 // group, 12, 188 // group
+    runs = {
+        "cached": lambda: _decode(network, tokenizer, condition, where, cached=True, steps=all_steps),
+        "uncached": lambda: _decode(network, tokenizer, condition, where, cached=False, steps=few_steps, start=middle),
+    }
+    found = rates(runs, seconds, where)
+    cached, uncached = found["cached"] * all_steps * group, found["uncached"] * few_steps * group
+    return {
+        "hardware": hardware(where),
+        "parameters": network.num_parameters(),
+        "prefix_positions": len(document(tokenizer, condition, _nothing(), 0, CODEC.codebook_size)),
+        "cached_frames_per_s": round(cached, 1),
+        "uncached_frames_per_s": round(uncached, 1),
+        "ratio": round(cached / uncached, 1),
+        "real_time": round(cached / CODEC.frame_rate, 3),
+    }
+
+
+@torch.inference_mode()
+def _decode(
+    network: Decoder,
+    tokenizer: Tokenizer,
+    condition: Condition,
+    device: torch.device,
+    *,
+    cached: bool,
+    steps: int,
+    start: int = 0,
+) -> None:
+    """Draws after `start` steps; uncached, that is the middle of the utterance, for a fair mean."""
+    group = network.config.group
+    codes = np.random.default_rng(SEED).integers(0, CODEC.codebook_size, (CODEC.num_codebooks, start * group))
+    item = document(tokenizer, condition, codes.astype(np.uint16), 0, CODEC.codebook_size, group=group)
+    tokens, positions, known = (
+        torch.from_numpy(x).to(device)[None] for x in (item.tokens_L, item.positions_L, item.codes_LK)
+    )
+    capacity = len(item) + steps
+    cache = KVCache.allocate(network.config, 1, capacity, device=device, dtype=network.token_embedding.weight.dtype)
+    new = tokens.shape[1]
+    columns = torch.tensor(group_columns(CODEC.num_codebooks, group), device=device)
+    for step in range(start, start + steps):
+        attend = Cached(cache, new) if cached else Packed([tokens.shape[1]], 1, device)
+        if cached:
+            last = network.hidden(tokens[:, -new:], known[:, -new:], positions[:, -new:], attend)[:, -1]
+            cache.advance(new, new)
+            new = 1
+        else:
+            last = network.hidden(tokens[0], known[0], positions[0], attend)[-1:]
+        codes_G = sample(network.logits(last, 0), Sampling(0.0))
+        row = torch.full_like(known[:, :1], ABSENT)
+        row[0, 0, columns] = codes_G % CODEC.codebook_size
+        known = torch.cat([known, row], 1)
+        tokens = torch.cat([tokens, tokens[:, -1:]], 1)
+        positions = torch.cat([positions, torch.full((1, 1), step + 1, device=device)], 1)
+
+
+def _nothing() -> np.ndarray:
+    return np.zeros((CODEC.num_codebooks, 0), np.uint16)

@@ -1,0 +1,76 @@
+"""The baseline of `valle bench train`: the same network over padded batches."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from model.network.attention import Attend, sdpa
+from model.network.packing import Batch
+from model.network.retention import parallel
+from model.sequences.documents import ABSENT
+from model.training.trainer import Trainer
+
+
+class Padded:
+    """Each row of a batch whose rows end in padding sees itself.
+
+    Args:
+        lengths_B: Positions of each row that aren't padding.
+        causal_B: Which rows are causal.
+        length: L, with padding.
+    """
+
+    def __init__(self, lengths_B: Tensor, causal_B: Tensor, length: int) -> None:
+        at = torch.arange(length, device=lengths_B.device)
+        inside_B11L = (at < lengths_B[:, None])[:, None, None]
+        behind_LL = at <= at[:, None]
+        self.mask_B1LL = inside_B11L & (behind_LL | ~causal_B[:, None, None])[:, None]
+
+    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002 (stateless)
+        """Attends over `[B, L, N, H]` tensors."""
+        return sdpa(q, k, v, mask=self.mask_B1LL)
+
+    def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002 (stateless)
+        """Retains over `[B, L, N, H]` tensors."""
+        return parallel(q, k, v, self.mask_B1LL)
+
+
+class EitherWay(Trainer):
+    """A run that takes padded batches (`[B, L]`), too."""
+
+    def attention(self, batch: Batch) -> Attend:
+        """As above."""
+        if batch.tokens_L.dim() == 1:
+            return super().attention(batch)
+        lengths_B = torch.tensor(batch.lengths, device=self.fabric.device)
+        causal_B = torch.arange(len(lengths_B), device=self.fabric.device) < batch.causal
+        return Padded(lengths_B, causal_B, batch.tokens_L.shape[1])
+
+
+def padded(batch: Batch) -> tuple[Batch, Tensor, Tensor]:
+    """Returns the same batch with one row per document, padded to the longest: the baseline of packing.
+
+    Returns:
+        The batch with `[B, L]` instead of `[L]`, its rows numbered accordingly; the lengths `[B]`; which are causal.
+    """
+    device = batch.tokens_L.device
+    lengths_B = torch.tensor(batch.lengths, device=device)
+    longest = max(batch.lengths)
+    starts_B = lengths_B.cumsum(0) - lengths_B
+    document_L = torch.arange(len(batch.lengths), device=device).repeat_interleave(lengths_B)
+    slot_L = torch.arange(len(document_L), device=device) - starts_B[document_L] + document_L * longest
+
+    def spread(packed: Tensor, fill: int) -> Tensor:
+        wide = packed.new_full((len(batch.lengths) * longest, *packed.shape[1:]), fill)
+        wide[slot_L] = packed
+        return wide.view(-1, longest, *packed.shape[1:])
+
+    wide = replace(
+        batch,
+        tokens_L=spread(batch.tokens_L, 0),
+        codes_LK=spread(batch.codes_LK, ABSENT),
+        positions_L=spread(batch.positions_L, 0),
+        rows=tuple(slot_L[rows] for rows in batch.rows),
+    )
+    return wide, lengths_B, torch.arange(len(batch.lengths), device=device) < batch.causal

@@ -1,0 +1,84 @@
+"""`valle bench train`: packed training beside padded."""
+
+import tempfile
+from pathlib import Path
+
+import torch
+
+from model.bench.padding import EitherWay, padded
+from model.bench.random_data import CODEC, random_documents, write_store
+from model.bench.rates import Values, rates
+from model.config import DataConfig, TrainConfig
+from model.device import hardware, resolve_precision
+from model.network.packing import collate
+from model.training.run.flops import datasheet_rate, measured_rate, training_flops
+from model.training.trainer import Trainer
+from stages.errors import UsageError
+from stages.store.reader import open_store
+
+
+def training(config: TrainConfig, *, seconds: float) -> Values:
+    """Measures a run's steps on packed documents against steps on the same documents padded to the longest.
+
+    A step is all that `Trainer.train_step` does, as the configuration has it; to draw and read the documents isn't
+    measured. Of the section `data` only `batch_tokens` counts.
+
+    Returns:
+        Positions that aren't padding per second on each side, their ratio, and the padding's share; and which share
+        the packed side reaches of the machine's matrix rate (MFU), as its datasheet has it and as measured here.
+
+    Raises:
+        UsageError: if the configuration begins from another model, or has several processes train.
+    """
+    if config.trainer.start_from or config.trainer.devices > 1:
+        raise UsageError(
+            "`valle bench train` measures a new model in one process, so `trainer.start_from` (and `lora.rank`) must be"
+            f" left out and `trainer.devices` be 1, but they are {config.trainer.start_from} and"
+            f" {config.trainer.devices}."
+        )
+    data = DataConfig(validation=0.0, batch_tokens=config.data.batch_tokens)
+    with tempfile.TemporaryDirectory() as scratch:
+        write_store(Path(scratch), utterances=2, speakers=1)
+        trainer = EitherWay(config.model_copy(update={"data": data}), open_store(Path(scratch)), quiet=True)
+        return _training(trainer, seconds)
+
+
+def _training(trainer: Trainer, seconds: float) -> Values:
+    config, device, network = trainer.config, trainer.fabric.device, trainer.raw_network
+    documents = random_documents(trainer.tokenizer, config.data.batch_tokens, group=config.model.group)
+    batch = collate(documents, CODEC.num_codebooks)
+    wide, *_ = padded(batch)
+    times = config.trainer.accumulate
+    sides = {
+        "packed": lambda: trainer.train_step([batch] * times),
+        "padded": lambda: trainer.train_step([wide] * times),
+    }
+    useful = sum(batch.lengths)
+    steps_per_s = rates(sides, seconds, device)
+    speeds = {name: useful * times * rate for name, rate in steps_per_s.items()}
+    flops = times * training_flops(network, batch.lengths, batch.causal, [len(rows) for rows in batch.rows])
+    precision = resolve_precision(config.trainer.precision, device)
+    return {
+        "hardware": hardware(device),
+        "precision": precision,
+        "parameters": network.num_parameters(),
+        "documents": len(documents),
+        "positions": useful,
+        "padding_share": round(1 - useful / wide.tokens_L.numel(), 3),
+        "packed_tokens_per_s": round(speeds["packed"], 1),
+        "padded_tokens_per_s": round(speeds["padded"], 1),
+        "ratio": round(speeds["packed"] / speeds["padded"], 2),
+        **_shares(flops * steps_per_s["packed"], device, precision),
+    }
+
+
+def _shares(flops_per_s: float, device: torch.device, precision: str) -> Values:
+    """Returns which share of the datasheet's (if it is known) and of the measured matrix rate the model reaches."""
+    half = precision != "32-true"
+    measured = measured_rate(device, torch.bfloat16 if half else torch.float32)
+    promised = datasheet_rate(torch.cuda.get_device_name(device)) if device.type == "cuda" and half else None
+    shares: Values = {"model_tflops_per_s": round(flops_per_s / 1e12, 4)}
+    for name, rate in {"datasheet": promised, "measured": measured}.items():
+        if rate:
+            shares |= {f"{name}_tflops_per_s": round(rate / 1e12, 4), f"mfu_of_{name}": round(flops_per_s / rate, 3)}
+    return shares

@@ -1,0 +1,1 @@
+"""Everything needed to speak or to train on, on disk."""

@@ -1,0 +1,248 @@
+"""Checkpoints: everything needed to speak and to train on, in a folder that appears whole or not at all.
+
+<run>/checkpoints/step-00001000/
+    model.safetensors   weights
+    config.json         all sections of the configuration
+    tokenizer.json      the vocabulary
+    meta.json           step, codec identity, dataset fingerprint and symbols
+    trainer.pt          optimiser and place in the data (read with `weights_only`)
+
+`model.checkpoints.saving` writes them. What `valle export` writes holds the same but `trainer.pt`: one file, with the three JSON
+files in its metadata.
+"""
+
+import json
+import pickle
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from model.config import LoraConfig, TrainConfig
+from model.network.decoder import Decoder
+from model.network.lora import add_adapters, merge_adapters
+from model.sequences.tokenizer import Tokenizer
+from stages.errors import ArtefactError, MissingInputError
+from stages.records import CodecIdentity
+
+_STEP = re.compile(r"step-(\d{8,})")
+FORMAT = 2
+PARTS = ("config", "tokenizer", "meta")
+"""What a checkpoint holds as JSON."""
+EXPORTED = "valle"
+"""Where `valle export` keeps them together: a safetensors file's metadata under this key, or this JSON file."""
+BEST = "best"
+"""Below a run's folder, names the checkpoint that validated best."""
+_UNREADABLE = (OSError, SafetensorError, ValueError, KeyError, TypeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What a checkpoint is, beside its weights."""
+
+    step: int
+    codec: CodecIdentity
+    """What made the codes it learnt, and must turn its codes into sound."""
+    dataset: str
+    """Fingerprint of the dataset it learnt from."""
+    symbols: tuple[str, ...]
+    """Every symbol of that dataset's phonemes."""
+    validation_loss: float | None = None
+    """Mean over the validation set, where it was validated at this very step."""
+    loudness_lufs: float | None = None
+    """What the utterances it learnt from were brought to; None where they were as recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint, opened; the weights are in `network`."""
+
+    folder: Path
+    """Or the one file that `valle export` wrote."""
+    config: TrainConfig
+    tokenizer: Tokenizer
+    meta: Meta
+    network: Decoder
+
+
+def build(config: TrainConfig, tokenizer: Tokenizer, codec: CodecIdentity) -> Decoder:
+    """Returns the network of a configuration, its adapters on, its weights not yet drawn or loaded."""
+    network = Decoder(config.model, len(tokenizer), codec.num_codebooks, codec.codebook_size)
+    if config.lora.rank:
+        add_adapters(network, config.lora)
+    return network
+
+
+def checkpoint_folder(run: Path, step: int) -> Path:
+    """Returns where a run's checkpoint of a step lies."""
+    return run / "checkpoints" / f"step-{step:08d}"
+
+
+def steps(run: Path) -> list[tuple[int, Path]]:
+    """Returns a run's checkpoints with their steps, oldest first."""
+    folders = (run / "checkpoints").glob("step-*")
+    return sorted((int(match[1]), path) for path in folders if (match := _STEP.fullmatch(path.name)))
+
+
+def newest(run: Path) -> Path | None:
+    """Returns the run's newest checkpoint, None where there is none."""
+    found = steps(run)
+    return found[-1][1] if found else None
+
+
+def ranked(run: Path) -> list[tuple[float, Path]]:
+    """Returns a run's checkpoints with their validation losses, best first; those without one are left out."""
+    losses = []
+    for _, folder in steps(run):
+        with suppress(ArtefactError):  # a damaged one says so to whoever opens it
+            losses.append((read_meta(folder).validation_loss, folder))
+    return sorted((loss, folder) for loss, folder in losses if loss is not None)
+
+
+def find(path: Path) -> Path:
+    """Returns the checkpoint that `path` names.
+
+    Args:
+        path: A checkpoint, one file of `valle export`, a run's folder (its newest checkpoint), or `best` in it (the
+            one that validated best).
+
+    Raises:
+        MissingInputError: if there is none.
+    """
+    if (path / f"{EXPORTED}.json").is_file():
+        raise MissingInputError(
+            f"`{path}` must be a checkpoint or a run's folder, but is a model for `transformers`."
+            f" Turn it back with `valle export {path} model.safetensors` and give that file."
+        )
+    if path.is_file() or (path / "model.safetensors").is_file():
+        return path
+    if path.name == BEST and not path.exists() and newest(path.parent):
+        best = ranked(path.parent)
+        if not best:
+            raise MissingInputError(
+                f"`{path}` must name a checkpoint that was validated, but none in `{path.parent}` was."
+                f" Give `{path.parent}` for the newest."
+            )
+        return best[0][1]
+    found = newest(path)
+    if found is None:
+        raise MissingInputError(
+            f"`{path}` must be a checkpoint or a run's folder, but holds neither."
+            f" Make one with `valle train CONFIG --set trainer.out={path}`."
+        )
+    return found
+
+
+def read_part(source: Path, part: str) -> str:
+    """Returns the JSON of one of `PARTS`, from a checkpoint or from a file that `valle export` wrote."""
+    if not source.is_file():
+        return (source / f"{part}.json").read_text(encoding="utf-8")
+    if source.suffix == ".json":
+        together = source.read_text(encoding="utf-8")
+    else:
+        with safe_open(source, "pt") as file:
+            together = (file.metadata() or {}).get(EXPORTED, "")
+        if not together:
+            raise ValueError("`valle export` didn't write it")
+    return json.dumps(json.loads(together)[part])
+
+
+def read_config(source: Path) -> TrainConfig:
+    """Reads a checkpoint's configuration; raises `ArtefactError` if it doesn't fit this version."""
+    try:
+        return TrainConfig.model_validate_json(read_part(source, "config"))
+    except _UNREADABLE as error:
+        raise _damaged(source, "config.json", "a configuration of this version", error) from error
+
+
+def read_tokenizer(source: Path) -> Tokenizer:
+    """Reads a checkpoint's vocabulary; raises `ArtefactError` if it is damaged."""
+    if not source.is_file():
+        return Tokenizer.load(source / "tokenizer.json")
+    try:
+        return Tokenizer(json.loads(read_part(source, "tokenizer"))["tokens"])
+    except _UNREADABLE as error:
+        raise _damaged(source, "tokenizer.json", "a vocabulary", error) from error
+
+
+def read_meta(source: Path) -> Meta:
+    """Reads what a checkpoint is; raises `ArtefactError` if it is damaged or of another format."""
+    try:
+        about = json.loads(read_part(source, "meta"))
+        codec = CodecIdentity.from_json(about["codec"])
+        symbols, loss = tuple(about["symbols"]), about.get("validation_loss")
+        meta = Meta(about["step"], codec, about["dataset"], symbols, loss, about.get("loudness_lufs"))
+        found = about["format"]
+    except _UNREADABLE as error:
+        raise _damaged(source, "meta.json", "a checkpoint's description", error) from error
+    if found != FORMAT:
+        raise ArtefactError(f"`{source}` must be of format {FORMAT}, but is {found}. Use the version that wrote it.")
+    return meta
+
+
+def load(path: Path, device: str = "cpu") -> Checkpoint:
+    """Opens a checkpoint, the newest of a run, or one file of `valle export`; adapters are merged into the network.
+
+    Raises:
+        MissingInputError: if there is none.
+        ArtefactError: if a part is damaged or doesn't fit the others; says which.
+    """
+    source = find(path)
+    config, meta, tokenizer = read_config(source), read_meta(source), read_tokenizer(source)
+    network = build(config, tokenizer, meta.codec)
+    load_weights(network, source)
+    if config.lora.rank:
+        merge_adapters(network)
+        config = config.model_copy(update={"lora": LoraConfig()})
+    return Checkpoint(source, config, tokenizer, meta, network.to(device))
+
+
+def load_weights(network: Decoder, source: Path) -> None:
+    """Reads a checkpoint's weights into a network; raises `ArtefactError` naming the first that doesn't fit."""
+    weights = read_weights(source)
+    check_weights(network, weights, source)
+    network.load_state_dict(weights)
+
+
+def read_weights(source: Path, name: str = "model.safetensors") -> dict[str, Tensor]:
+    """Reads the tensors of a file in a folder, or of one file; raises `ArtefactError` if it is damaged."""
+    try:
+        return load_file(source if source.is_file() else source / name)
+    except (OSError, SafetensorError) as error:
+        raise _damaged(source, name, "the weights", error) from error
+
+
+def check_weights(network: Decoder, weights: dict[str, Tensor], source: Path) -> None:
+    """Checks that weights fit a network; raises `ArtefactError` naming the first that doesn't."""
+    wanted = network.state_dict()
+    for name in sorted(wanted.keys() | weights.keys()):
+        here = tuple(wanted[name].shape) if name in wanted else "absent"
+        there = tuple(weights[name].shape) if name in weights else "absent"
+        if here != there:
+            raise ArtefactError(
+                f"`{source}` must hold weights that fit its configuration, but `{name}` is {there} instead of {here}."
+                " Take the weights and config.json from the same checkpoint."
+            )
+
+
+def load_trainer_state(folder: Path) -> dict[str, Any]:
+    """Reads what a trainer needs to go on; raises `ArtefactError` if it is damaged."""
+    try:
+        state: dict[str, Any] = torch.load(folder / "trainer.pt", map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        raise _damaged(folder, "trainer.pt", "the trainer's state", error) from error
+    return state
+
+
+def _damaged(source: Path, name: str, what: str, error: Exception) -> ArtefactError:
+    reason = str(error).splitlines()[0] if str(error) else repr(error)
+    path, rest = source / name, f"Remove `{source}` to use the checkpoint before it"
+    if source.is_file():
+        path, rest = source, "Make it again with `valle export`"
+    return ArtefactError(f"`{path}` must hold {what}, but can't be read as that: {reason}. {rest}.")

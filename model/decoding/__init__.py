@@ -1,0 +1,1 @@
+"""Ids in, ids out: how the codes of a response are made."""

@@ -1,0 +1,88 @@
+"""From conditions to codes: ids in, ids out. Codebook 0 step by step with a cache, the others one pass each.
+
+Axes: B batch, A rows that the network is asked (with guidance 2 B), L positions, K codebooks, C columns of codes, G
+frames of a group, M = B * G drawn at a time, P prompt frames, T response frames, V codes.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.decoding.prefill import prefill
+from model.decoding.samplers.chain import Sampling, sample
+from model.decoding.samplers.guidance import guided
+from model.network.cache import Cached
+from model.network.decoder import Decoder
+from model.sequences.documents import ABSENT, Condition, document, group_columns
+from model.sequences.tokenizer import Tokenizer
+from stages.records import Codes
+
+CHECK_EVERY = {"cpu": 1}
+"""Steps between two looks at whether all rows have ended, on a kind of device; 16 on others."""
+
+
+@torch.inference_mode()
+def generate_first(
+    network: Decoder,
+    tokenizer: Tokenizer,
+    conditions: Sequence[Condition],
+    *,
+    max_frames: int,
+    min_frames: int = 1,
+    sampling: Sampling,
+    guidance: float = 1.0,
+    generator: torch.Generator | None = None,
+) -> list[Codes]:
+    """Draws codebook 0 group by group (frame by frame, with a group of 1) until each row's first stop code.
+
+    The stop code is ruled out for the first `min_frames` frames. With a `guidance` above 1 (`model.decoding.samplers.guidance.guided`)
+    each response has a second row in the batch, which knows only what was drawn.
+
+    Returns:
+        `[1, T]` for each condition.
+    """
+    device = network.token_embedding.weight.device
+    batch, stop, group = len(conditions), network.codebook_size, network.config.group
+    asked = [*conditions, *(condition.dropped() for condition in conditions)] if guidance > 1 else conditions
+    copies = len(asked) // batch
+    nothing = np.zeros((network.num_codebooks, 0), np.uint16)
+    documents = [document(tokenizer, condition, nothing, 0, stop, group=group) for condition in asked]
+    steps = -(-max_frames // group)
+    cache, last_AD = prefill(network, tokenizer, documents, room=steps)
+    level_A1 = torch.full((len(asked), 1), tokenizer.level(0), device=device)
+    # A tensor: a list of numbers would be brought to the device, which makes the host wait for it, in each step.
+    columns = torch.tensor(group_columns(network.num_codebooks, group), device=device)
+    codes_A1C = torch.full((len(asked), 1, network.num_codebooks + group - 1), ABSENT, device=device)
+    drawn: list[Tensor] = []
+    ended_B = torch.zeros(batch, dtype=torch.bool, device=device)
+    for step in range(steps):
+        logits_MV = network.logits(last_AD, 0)
+        if copies > 1:
+            with_MV, without_MV = logits_MV.chunk(2)
+            logits_MV = guided(with_MV, without_MV, guidance)
+        may_not_end = max(0, min_frames - step * group)
+        logits_MV.view(batch, group, -1)[:, :may_not_end, stop].fill_(-torch.inf)
+        code_BG = sample(logits_MV, sampling, generator).view(batch, group)
+        drawn.append(code_BG)
+        ended_B |= (code_BG == stop).any(1)
+        if step + 1 == steps or all_ended(ended_B, step):
+            break
+        codes_A1C[:, 0, columns] = code_BG.where(code_BG != stop, ABSENT).repeat(copies, 1)
+        position_A1 = torch.full((len(asked), 1), step + 1, device=device)
+        last_AD = network.hidden(level_A1, codes_A1C, position_A1, Cached(cache, 1))[:, 0]
+        cache.advance(1, 1)
+    codes_BT = torch.cat(drawn, dim=1)[:, :max_frames].cpu().numpy()
+    return [until(row, stop)[None].astype(np.uint16) for row in codes_BT]
+
+
+def all_ended(ended_B: Tensor, step: int) -> bool:
+    """Tells whether all rows have ended; looks only now and then, since on a device looking makes the host wait."""
+    return step % CHECK_EVERY.get(ended_B.device.type, 16) == 0 and bool(ended_B.all())
+
+
+def until(ids_T: np.ndarray, stop: int) -> np.ndarray:
+    """Returns what comes before the first `stop`."""
+    ends = np.flatnonzero(ids_T == stop)
+    return ids_T[: ends[0] if len(ends) else None]

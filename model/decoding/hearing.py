@@ -1,0 +1,86 @@
+"""Speech to text: from codes to the language and the phonemes of what is said.
+
+Axes: B batch, L positions, K codebooks, T frames, V tokens.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from model.decoding.autoregressive import all_ended, until
+from model.decoding.prefill import prefill
+from model.decoding.samplers.chain import GREEDY, Sampling, sample
+from model.network.cache import Cached
+from model.network.decoder import Decoder
+from model.sequences.documents import ABSENT, text_document
+from model.sequences.tokenizer import Tokenizer
+from stages.records import Codes
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard."""
+
+    language: str
+    """ISO 639-1 code."""
+    phonemes: str
+    ended: bool
+    """Whether it came to an end before the longest length allowed."""
+
+
+@torch.inference_mode()
+def hear(
+    network: Decoder,
+    tokenizer: Tokenizer,
+    speech: Sequence[Codes],
+    *,
+    max_tokens: int,
+    language: str | None = None,
+    sampling: Sampling = GREEDY,
+    generator: torch.Generator | None = None,
+) -> list[Heard]:
+    """Hears each of several speeches.
+
+    Args:
+        network: In evaluation mode.
+        tokenizer: The vocabulary it was trained with.
+        speech: Codes, `[K, T]` each.
+        max_tokens: Most phonemes.
+        language: ISO 639-1 code of all of them; heard too if not given.
+        sampling: How phonemes are drawn.
+        generator: Of the network's device.
+    """
+    device = network.token_embedding.weight.device
+    given = [] if language is None else [tokenizer.language(language)]
+    documents = [text_document(tokenizer, codes_KT, given, ended=True) for codes_KT in speech]
+    cache, last_BD = prefill(network, tokenizer, documents, room=max_tokens + 1)
+    batch = len(speech)
+
+    languages = torch.tensor(list(tokenizer.languages), device=device)
+    nothing_B1K = torch.full((batch, 1, network.num_codebooks), ABSENT, device=device)
+    ended_B = torch.zeros(batch, dtype=torch.bool, device=device)
+    drawn = []
+    for place in range(max_tokens + (language is None)):
+        logits_BV = network.logits(last_BD, network.num_codebooks)
+        if place == 0 and language is None:
+            token_B = languages[logits_BV[:, languages].argmax(-1)]
+        else:
+            token_B = sample(logits_BV, sampling, generator)
+        drawn.append(token_B)
+        ended_B |= token_B == tokenizer.end
+        if all_ended(ended_B, place):
+            break
+        position_B1 = torch.full((batch, 1), 1 + len(given) + place, device=device)
+        last_BD = network.hidden(token_B[:, None], nothing_B1K, position_B1, Cached(cache, 1))[:, 0]
+        cache.advance(1, 1)
+    rows = torch.stack(drawn, dim=1).cpu().numpy()
+    return [_heard(tokenizer, row, language) for row in rows]
+
+
+def _heard(tokenizer: Tokenizer, ids: np.ndarray, language: str | None) -> Heard:
+    phonemes = ids if language else ids[1:]
+    ended = bool((phonemes == tokenizer.end).any())
+    code = language or tokenizer.languages[int(ids[0])]
+    return Heard(code, tokenizer.decode(until(phonemes, tokenizer.end).tolist()), ended)

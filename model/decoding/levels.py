@@ -1,0 +1,39 @@
+"""The codebooks above the first, one pass each."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from model.decoding.prefill import read_packed
+from model.decoding.samplers.chain import GREEDY, Sampling, sample
+from model.network.decoder import Decoder
+from model.sequences.documents import Condition, document
+from model.sequences.tokenizer import Tokenizer
+from stages.records import Codes
+
+
+@torch.inference_mode()
+def generate_rest(
+    network: Decoder,
+    tokenizer: Tokenizer,
+    conditions: Sequence[Condition],
+    first_codes: Sequence[Codes],
+    *,
+    sampling: Sampling = GREEDY,
+    generator: torch.Generator | None = None,
+) -> list[Codes]:
+    """Draws codebooks 1 ... K-1, one pass each, packed; `first_codes` are the `[1, T]` of codebook 0."""
+    num_codebooks, stop = network.num_codebooks, network.codebook_size
+    responses: list[Codes] = [np.zeros((num_codebooks, codes.shape[1]), np.uint16) for codes in first_codes]
+    for response_KT, codes in zip(responses, first_codes, strict=True):
+        response_KT[0] = codes[0]
+    for level in range(1, num_codebooks):
+        pairs = zip(conditions, responses, strict=True)
+        documents = [document(tokenizer, condition, response_KT, level, stop) for condition, response_KT in pairs]
+        batch, hidden_LD = read_packed(network, documents)
+        drawn = sample(network.logits(hidden_LD[batch.rows[level]], level), sampling, generator).cpu().numpy()
+        ends = np.cumsum([response_KT.shape[1] for response_KT in responses])
+        for response_KT, part in zip(responses, np.split(drawn, ends[:-1]), strict=True):
+            response_KT[level] = part
+    return responses

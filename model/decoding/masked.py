@@ -1,0 +1,115 @@
+"""NAR-len: the number of frames first, then codebook 0 on a canvas of so many masked frames, in a few steps.
+
+In each step every masked frame is drawn at once, and those that the network is least sure of are masked again: in step
+s of S, cos((s + 1) / S * pi / 2) of the frames stay masked. Guidance runs each canvas twice in one packed batch, with
+text and prompt and without.
+
+Sources: MaskGIT, section 3.2, https://arxiv.org/abs/2202.04200; for codes MaskGCT, section 3.2,
+https://arxiv.org/abs/2409.00750; the rescaling of guided logits, section 3.4 of https://arxiv.org/abs/2305.08891.
+
+Axes: L positions, M masked frames, T response frames, V codes.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.decoding.options import Unmasking
+from model.decoding.prefill import read_packed
+from model.decoding.samplers.chain import sample
+from model.decoding.samplers.guidance import guide
+from model.network.decoder import Decoder
+from model.sequences.documents import Condition, Document, canvas, length_document
+from model.sequences.tokenizer import Tokenizer
+from stages.records import Codes
+
+
+@torch.inference_mode()
+def predict_frames(
+    network: Decoder, tokenizer: Tokenizer, conditions: Sequence[Condition], *, max_frames: int
+) -> list[int]:
+    """Returns how many frames the response to each condition has, 1 to `max_frames`: the likeliest digits."""
+    digits = torch.tensor(tokenizer.digits, device=network.token_embedding.weight.device)
+    choices = torch.cat([digits, digits.new_tensor([tokenizer.end])])
+    known: list[list[int]] = [[] for _ in conditions]
+    for place in range(len(str(max_frames))):
+        pairs = zip(conditions, known, strict=True)
+        documents = [length_document(tokenizer, condition, ids, ended=True) for condition, ids in pairs]
+        logits_BV = _last_logits(network, documents)[:, choices]
+        if place == 0:
+            logits_BV[:, -1] = -torch.inf
+        for ids, choice in zip(known, choices[logits_BV.argmax(-1)].tolist(), strict=True):
+            if len(ids) == place and choice != tokenizer.end:
+                ids.append(choice)
+    return [min(max(int("".join(tokenizer.tokens[number] for number in ids)), 1), max_frames) for ids in known]
+
+
+def _last_logits(network: Decoder, documents: Sequence[Document]) -> Tensor:
+    """Returns what each document's last position predicts of the tokens."""
+    batch, hidden_LD = read_packed(network, documents)
+    ends = torch.tensor(batch.lengths, device=hidden_LD.device).cumsum(0) - 1
+    return network.logits(hidden_LD[ends], network.num_codebooks)
+
+
+@torch.inference_mode()
+def generate_masked(
+    network: Decoder,
+    tokenizer: Tokenizer,
+    conditions: Sequence[Condition],
+    frames: Sequence[int],
+    *,
+    unmasking: Unmasking,
+    guidance: float = 1.0,
+    generator: torch.Generator | None = None,
+) -> list[Codes]:
+    """Fills a canvas for each condition.
+
+    Args:
+        network: In evaluation mode.
+        tokenizer: The vocabulary it was trained with.
+        conditions: What to say, and in whose voice.
+        frames: T of each response, at least 1.
+        unmasking: How.
+        guidance: See `model.decoding.samplers.guidance.guided`; 1 is off.
+        generator: Of the network's device.
+
+    Returns:
+        Codebook 0 of each response, `[1, T]` uint16.
+    """
+    canvases = [np.zeros(count, np.int64) for count in frames]
+    masked = [np.ones(count, bool) for count in frames]
+    is_guided = guidance > 1
+    asked = [*conditions, *(condition.dropped() for condition in conditions)] if is_guided else conditions
+    for step in range(unmasking.steps):
+        if not any(masked_T.any() for masked_T in masked):  # a short canvas is full before the last step
+            break
+        shown = zip(asked, canvases * (1 + is_guided), masked * (1 + is_guided), strict=True)
+        logits_MV = _canvas_logits(network, [canvas(tokenizer, *one) for one in shown])
+        if is_guided:
+            with_MV, without_MV = logits_MV.chunk(2)
+            logits_MV = guide(with_MV, without_MV, guidance, unmasking.rescale)
+        logits_MV[:, network.codebook_size] = -torch.inf
+        cooled = unmasking.sampling.cooled(1 - step / unmasking.steps)
+        drawn_M = sample(logits_MV, cooled, generator)
+        sure_M = logits_MV.log_softmax(-1).gather(-1, drawn_M[:, None])[:, 0]
+        bounds = np.cumsum([part.sum() for part in masked])[:-1]
+        parts = zip(
+            np.split(drawn_M.cpu().numpy(), bounds), np.split(sure_M.float().cpu().numpy(), bounds), strict=True
+        )
+        share = np.cos((step + 1) / unmasking.steps * np.pi / 2)
+        for codes_T, masked_T, (drawn, sure) in zip(canvases, masked, parts, strict=True):
+            at = np.flatnonzero(masked_T)
+            codes_T[at] = drawn
+            again = int(share * len(codes_T)) if step + 1 < unmasking.steps else 0
+            masked_T[at] = False
+            masked_T[at[np.argsort(sure, kind="stable")[:again]]] = True
+    return [codes_T[None].astype(np.uint16) for codes_T in canvases]
+
+
+def _canvas_logits(network: Decoder, documents: Sequence[Document]) -> Tensor:
+    """Returns the logits of all masked frames, canvas after canvas."""
+    batch, hidden_LD = read_packed(network, documents)
+    on_canvas = network.num_codebooks + 1
+    return network.logits(hidden_LD[batch.rows[on_canvas]], on_canvas)

@@ -1,0 +1,53 @@
+"""Reads what is given into the cache before decoding begins."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from model.network.attention import Packed
+from model.network.cache import Cached, KVCache
+from model.network.decoder import Decoder
+from model.network.packing import Batch, collate
+from model.sequences.documents import ABSENT, Document
+from model.sequences.tokenizer import Tokenizer
+
+
+def prefill(
+    network: Decoder, tokenizer: Tokenizer, documents: Sequence[Document], *, room: int
+) -> tuple[KVCache, Tensor]:
+    """Reads the documents into a cache with room for so many more positions.
+
+    Returns:
+        The cache, and what the network makes of each document's last position, `[B, D]`.
+    """
+    tokens_BL, codes_BLK, positions_BL, lengths_B = _padded(network, tokenizer, documents)
+    batch, length = tokens_BL.shape
+    weight = network.token_embedding.weight
+    cache = KVCache.allocate(network.config, batch, length + room, device=weight.device, dtype=weight.dtype)
+    hidden_BLD = network.hidden(tokens_BL, codes_BLK, positions_BL, Cached(cache, length, lengths_B))
+    cache.advance(lengths_B, length)
+    return cache, hidden_BLD[torch.arange(batch, device=weight.device), lengths_B - 1]
+
+
+def read_packed(network: Decoder, documents: Sequence[Document]) -> tuple[Batch, Tensor]:
+    """Reads the documents in one packed pass; returns the batch and what the network makes of it, `[L, D]`."""
+    device = network.token_embedding.weight.device
+    batch = collate(documents, network.num_codebooks).to(device)
+    attend = Packed(batch.lengths, batch.causal, device)
+    return batch, network.hidden(batch.tokens_L, batch.codes_LK, batch.positions_L, attend)
+
+
+def _padded(network: Decoder, tokenizer: Tokenizer, documents: Sequence[Document]) -> tuple[Tensor, ...]:
+    """Returns the documents as a batch, padded at the end: tokens, codes, positions, and their lengths."""
+    device = network.token_embedding.weight.device
+    lengths_B = torch.tensor([len(item) for item in documents])
+    shape = len(documents), int(lengths_B.max())
+    tokens_BL = torch.full(shape, tokenizer.unknown)
+    codes_BLK = torch.full((*shape, documents[0].codes_LK.shape[1]), ABSENT)
+    positions_BL = torch.zeros(shape, dtype=torch.int64)
+    for row, item in enumerate(documents):
+        tokens_BL[row, : len(item)] = torch.from_numpy(item.tokens_L)
+        codes_BLK[row, : len(item)] = torch.from_numpy(item.codes_LK)
+        positions_BL[row, : len(item)] = torch.from_numpy(item.positions_L)
+    return tokens_BL.to(device), codes_BLK.to(device), positions_BL.to(device), lengths_B.to(device)

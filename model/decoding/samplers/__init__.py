@@ -1,0 +1,1 @@
+"""Samplers: pure functions on logits."""

@@ -1,0 +1,19 @@
+"""Classifier-free guidance."""
+
+from torch import Tensor
+
+
+def guide(with_MV: Tensor, without_MV: Tensor, guidance: float, rescale: float) -> Tensor:
+    """Returns guided logits, partly scaled back to the spread of those with text and prompt."""
+    guided_MV = guided(with_MV, without_MV, guidance)
+    spread = with_MV.std(-1, keepdim=True) / guided_MV.std(-1, keepdim=True).clamp_min(1e-6)
+    return guided_MV * (rescale * spread + 1 - rescale)
+
+
+def guided(with_BV: "Tensor", without_BV: "Tensor", guidance: float) -> "Tensor":
+    """Returns n + (p - n) g: logits that go from those without a condition (n) beyond those with it (p).
+
+    Source: classifier-free guidance, section 3.2 of https://arxiv.org/abs/2207.12598, where 1 + w is g; for
+    autoregressive models https://arxiv.org/abs/2306.17806, section 2.
+    """
+    return without_BV + (with_BV - without_BV) * guidance

@@ -1,0 +1,344 @@
+"""The proof on real speech: a model of spoken digits says each digit in each voice, and judges name what they hear.
+
+    valle-prep run RECORDINGS --out digits/dataset --set encode.codec=embedded --set slice.min_s=0.1
+    valle train configs/digits.yaml
+    python -m model.evaluation.digits RECORDINGS --model digits/model
+
+`make digits` is these three. RECORDINGS is the Free Spoken Digit Dataset as `<speaker>/<clip>.wav` with its texts.
+
+* Spoken: every digit by every speaker, as `valle synth` does it. The prompt is two recordings of the speaker, joined,
+  that say other digits and were held out from training (the validation split).
+* The digit's judge is taught by the recordings of the training split alone: it never hears the codec or synthesised
+  speech while it learns.
+* The voice is that of the prompt's speaker if its vector is nearer to the mean vector of that speaker's recordings
+  than to those of all the others. The means are of recordings of the training split, which also tell the judge in which
+  directions the vectors of one speaker differ; a second share, `plain`, does without that.
+* The rows above the model's are the judges' own ceiling: held-out recordings, and what the codec makes of them.
+"""
+
+import argparse
+import json
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from model.decoding.options import Decoding, Unmasking
+from model.decoding.samplers.chain import Sampling
+from model.evaluation.digit_judge import SAMPLE_RATE, DigitJudge, VoiceJudge
+from model.evaluation.judges import SAMPLE_RATE as VOICE_RATE
+from model.evaluation.judges import Vector, similarity
+from model.evaluation.sound import Sound
+from stages.errors import UsageError, run_app
+from stages.ids import path_of, split_of
+from stages.listeners.resemblyzer import Resemblyzer
+from stages.records import Utterance
+
+if TYPE_CHECKING:
+    from model.inference.synthesizer import Synthesizer
+    from stages.store.reader import Store
+
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+DECODINGS = {
+    "AR+NAR": Decoding("ar", ar=Sampling(temperature=0.9, top_p=0.9)),
+    "NAR-len": Decoding("nar-len", unmasking=Unmasking(sampling=Sampling(top_p=0.9)), guidance=2.0),
+}
+"""How the model speaks, as tried on earlier checkpoints with the prompts and draws of another seed."""
+RECORDINGS, CODEC = "recordings", "codec"
+
+Decode = Callable[[torch.Tensor], Sound]
+"""From codes `[K, T]` to what they sound like."""
+
+_ENROLLED = 60
+"""Recordings of a speaker that teach the judge the speaker's voice."""
+_PROMPTS = 2
+"""Recordings that make a prompt: one digit is shorter than what the model may be given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One digit, and what the judges made of it."""
+
+    row: str
+    """Who spoke: the recordings, the codec or a mode of the model."""
+    speaker: str
+    digit: str
+    heard: str
+    own: float
+    """Similarity to the speaker."""
+    other: float
+    """Similarity to the nearest of the other speakers."""
+    seconds: float
+    """Length."""
+    nearest: str
+    """Whose recordings it is nearest to, as the judge of voices hears them."""
+    nearest_plain: str
+    """To whose, by the speaker encoder's vectors as they are."""
+    prompt: tuple[str, ...] = ()
+    """Ids of the recordings that were the prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Who names the digit and the voice."""
+
+    digit: DigitJudge
+    encoder: Resemblyzer
+    """Makes a voice's vector."""
+    voice: VoiceJudge
+    means: dict[str, Vector]
+    """Of each speaker's vectors, of length 1."""
+
+    def judge(self, row: str, speaker: str, digit: str, sound: Sound, prompt: tuple[str, ...] = ()) -> Judged:
+        """Judges what a row of the table says."""
+        vector = self.encoder.embed(sound.at(VOICE_RATE))
+        near = {name: similarity(vector, mean) for name, mean in self.means.items()}
+        return Judged(
+            *(row, speaker, digit, self.digit.hear(sound.at(SAMPLE_RATE)), near[speaker]),
+            other=max(value for name, value in near.items() if name != speaker),
+            seconds=len(sound.wave) / sound.rate,
+            nearest=self.voice.hear(vector),
+            nearest_plain=max(near, key=near.__getitem__),
+            prompt=prompt,
+        )
+
+
+class Corpus:
+    """The recordings of a dataset of digits, in two splits.
+
+    Args:
+        recordings: The folder that the dataset was made from.
+        store: The dataset.
+        validation: Share that training held out (`data.validation`).
+
+    Raises:
+        UsageError: if it isn't a dataset of digits by two speakers or more, each with held-out recordings.
+    """
+
+    def __init__(self, recordings: Path, store: "Store", validation: float) -> None:
+        self._folder = recordings
+        self._store = store
+        self.rows = [store.row(index) for index in range(len(store))]
+        if wrong := [row for row in self.rows if row.text not in DIGITS]:
+            raise UsageError(
+                f"each recording must say one of {', '.join(DIGITS)}, but `{wrong[0].id}` says `{wrong[0].text}`."
+                " Prepare a dataset of the Free Spoken Digit Dataset alone."
+            )
+        held_out = [split_of(row.id, validation) == "validation" for row in self.rows]
+        self.training = [index for index, held in enumerate(held_out) if not held]
+        self.held_out = [index for index, held in enumerate(held_out) if held]
+        self.speakers = sorted({row.speaker for row in self.rows})
+        lonely = set(self.speakers) - {self.rows[index].speaker for index in self.held_out}
+        if len(self.speakers) < 2 or lonely:
+            raise UsageError(
+                "the dataset must hold two speakers or more, each with recordings in the validation split, but"
+                f" {f'`{min(lonely)}` has none' if lonely else 'has one speaker'}. Take the whole Free Spoken Digit"
+                " Dataset, and a `data.validation` above 0."
+            )
+
+    def sound(self, index: int) -> Sound:
+        """Returns a recording."""
+        from stages.audio.files import read
+
+        row = self.rows[index]
+        return Sound(*read(self.path(row), row.start_samples, row.end_samples))
+
+    def path(self, row: Utterance) -> Path:
+        """Returns the file of a recording."""
+        return self._folder / path_of(row.recording)
+
+    def codes(self, index: int) -> torch.Tensor:
+        """Returns a recording's codes, `[K, T]`."""
+        return torch.from_numpy(self._store.codes(index).astype(np.int64))
+
+    def prompt(self, speaker: str, digit: str, rng: np.random.Generator) -> list[int]:
+        """Draws two held-out recordings of a speaker that say other digits."""
+        rows = [(index, self.rows[index]) for index in self.held_out]
+        others = [index for index, row in rows if row.speaker == speaker and row.text != digit]
+        if len(others) < _PROMPTS:
+            raise UsageError(
+                f"`{speaker}` must have {_PROMPTS} held-out recordings of digits besides `{digit}` or more, but has"
+                f" {len(others)}. Take the whole Free Spoken Digit Dataset."
+            )
+        return [int(index) for index in rng.permutation(others)[:_PROMPTS]]
+
+
+def teach(corpus: Corpus) -> Judges:
+    """Teaches the judges with the training split.
+
+    Raises:
+        WeightsError: if the package that holds the speaker encoder isn't installed.
+    """
+    encoder = Resemblyzer()
+    waves, said = [], []
+    vectors: dict[str, list[Vector]] = {speaker: [] for speaker in corpus.speakers}
+    for index in np.random.default_rng(0).permutation(corpus.training).tolist():
+        row, sound = corpus.rows[index], corpus.sound(index)
+        waves.append(sound.at(SAMPLE_RATE))
+        said.append(row.text)
+        if len(vectors[row.speaker]) < _ENROLLED:
+            vectors[row.speaker].append(encoder.embed(sound.at(VOICE_RATE)))
+    means = {speaker: np.mean(found, axis=0) for speaker, found in vectors.items()}
+    means = {speaker: mean / np.linalg.norm(mean) for speaker, mean in means.items()}
+    return Judges(DigitJudge.fit(waves, said), encoder, VoiceJudge.fit(vectors), means)
+
+
+def real_rows(corpus: Corpus, judges: Judges, decode: Decode) -> list[Judged]:
+    """Judges the held-out recordings, and what the codec makes of them: the ceiling."""
+    rows = []
+    for index in corpus.held_out:
+        row = corpus.rows[index]
+        sounds = {RECORDINGS: corpus.sound(index), CODEC: decode(corpus.codes(index))}
+        rows += [judges.judge(name, row.speaker, row.text, sound) for name, sound in sounds.items()]
+    return rows
+
+
+def spoken_rows(corpus: Corpus, judges: Judges, voice: "Synthesizer", seed: int, out: Path) -> list[Judged]:
+    """Lets the model say every digit in every voice, in each mode; writes `<out>/<mode>/<speaker>-<digit>.wav`."""
+    from stages.audio.files import write_wav
+
+    rows = []
+    for (name, decoding), speaker, digit in product(DECODINGS.items(), corpus.speakers, DIGITS):
+        # The same prompt in all modes.
+        drawn = zlib.crc32(f"{seed} {speaker} {digit}".encode())
+        prompt = corpus.prompt(speaker, digit, np.random.default_rng(drawn))
+        prompt_KP = torch.cat([corpus.codes(index) for index in prompt], dim=1)
+        speech = voice.speak(digit, prompt=prompt_KP, language="en", seed=drawn, decoding=decoding)
+        write_wav(out / decoding.mode / f"{speaker}-{digit}.wav", speech.samples, speech.sample_rate)
+        sound, ids = Sound(speech.samples, speech.sample_rate), tuple(corpus.rows[index].id for index in prompt)
+        rows.append(judges.judge(name, speaker, digit, sound, ids))
+    return rows
+
+
+def summarise(rows: Sequence[Judged]) -> dict[str, Any]:
+    """Returns shares of one row's digits: recognised in all, by digit and by speaker, and whose voice it is."""
+
+    def share(right: Iterable[bool]) -> float:
+        return float(np.mean(list(right)))
+
+    def recognised(key: str, value: str) -> float:
+        return share(one.heard == one.digit for one in rows if getattr(one, key) == value)
+
+    return {
+        "spoken": len(rows),
+        "recognised": share(one.heard == one.digit for one in rows),
+        "by_digit": {digit: recognised("digit", digit) for digit in DIGITS if any(one.digit == digit for one in rows)},
+        "by_speaker": {name: recognised("speaker", name) for name in sorted({one.speaker for one in rows})},
+        "own_voice": share(one.nearest == one.speaker for one in rows),
+        "own_voice_plain": share(one.nearest_plain == one.speaker for one in rows),
+        "similarity_own": float(np.mean([one.own for one in rows])),
+        "similarity_nearest_other": float(np.mean([one.other for one in rows])),
+        "seconds": float(np.mean([one.seconds for one in rows])),
+    }
+
+
+def table(report: dict[str, Any]) -> str:
+    """Returns the report for people."""
+    rows = report["rows"]
+    digits, speakers = (list(next(iter(rows.values()))[key]) for key in ("by_digit", "by_speaker"))
+
+    def grid(heads: Sequence[str], cells: Callable[[dict[str, Any]], Iterable[str]]) -> list[str]:
+        lines = [["", *heads], *([name, *cells(row)] for name, row in rows.items())]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        shown = [[line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines]
+        return ["  ".join(line).rstrip() for line in shown]
+
+    def percent(share: float) -> str:
+        return f"{100 * share:.1f}"
+
+    heads = ["spoken", "mean s", "digit %", "voice %", "plain %", "similarity", "to the next"]
+    all_in_all = grid(
+        heads,
+        lambda row: [
+            *(str(row["spoken"]), f"{row['seconds']:.2f}", percent(row["recognised"]), percent(row["own_voice"])),
+            percent(row["own_voice_plain"]),
+            *(f"{row['similarity_own']:.3f}", f"{row['similarity_nearest_other']:.3f}"),
+        ],
+    )
+    by_digit = grid(digits, lambda row: [f"{100 * row['by_digit'][digit]:.0f}" for digit in digits])
+    by_speaker = grid(speakers, lambda row: [f"{100 * row['by_speaker'][name]:.0f}" for name in speakers])
+    notes = [f"{key}: {value}" for key, value in report.items() if key not in ("rows", "judged")]
+    sections = [all_in_all, ["digit %, by digit", *by_digit], ["digit %, by speaker", *by_speaker], notes]
+    return "\n\n".join("\n".join(section) for section in sections)
+
+
+def prove(
+    recordings: Path, dataset: Path, model: Path, out: Path, *, seed: int = 0, device: str = "cpu"
+) -> dict[str, Any]:
+    """Lets a trained model speak, judges it, and writes the waves and `report.json` to a folder.
+
+    Returns:
+        Plain values: how it was made, `rows` (what `summarise` returns, for each row) and `judged` (each digit).
+
+    Raises:
+        MissingInputError: if there is no dataset or no model.
+        UsageError: if they aren't of digits, or the model wasn't trained in a mode.
+        AudioError: if a recording can't be read.
+        WeightsError: if the speaker encoder isn't installed.
+    """
+    from model.device import hardware
+    from model.inference.synthesizer import Synthesizer
+    from stages.store.reader import open_store
+
+    voice = Synthesizer.load(model, device)
+    corpus = Corpus(recordings, open_store(dataset), voice.checkpoint.config.data.validation)
+
+    def decode(codes_KT: torch.Tensor) -> Sound:
+        return Sound(voice.codec.decode(codes_KT).numpy(), voice.codec.sample_rate)
+
+    _say(f"teaching the judges with {len(corpus.training):,} recordings")
+    judges = teach(corpus)
+    _say(f"judging {len(corpus.held_out)} held-out recordings")
+    judged = real_rows(corpus, judges, decode)
+    _say(f"speaking {len(corpus.speakers) * len(DIGITS) * len(DECODINGS)} digits")
+    judged += spoken_rows(corpus, judges, voice, seed, out)
+    report: dict[str, Any] = {
+        "model": f"{voice.checkpoint.folder.name}, {voice.checkpoint.network.num_parameters():,} parameters",
+        **{name: str(decoding) for name, decoding in DECODINGS.items()},
+        "seed": seed,
+        "digit": judges.digit.name,
+        "voice": judges.encoder.name,
+        "hardware": hardware(voice.device),
+        "rows": {
+            name: summarise([one for one in judged if one.row == name]) for name in (RECORDINGS, CODEC, *DECODINGS)
+        },
+        "judged": [asdict(one) for one in judged],
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return report
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def main() -> None:
+    """Reads the command line and prints the table."""
+    parser = argparse.ArgumentParser(
+        "python -m model.evaluation.digits", description="Judges a model of spoken digits."
+    )
+    parser.add_argument("recordings", type=Path, metavar="RECORDINGS", help="what the dataset was made from")
+    parser.add_argument("--dataset", type=Path, default=Path("digits/dataset"), help="what valle-prep made of it")
+    parser.add_argument("--model", type=Path, default=Path("digits/model"), help="what valle train made of that")
+    parser.add_argument("--out", type=Path, default=Path("digits/spoken"), help="the folder for waves and report.json")
+    parser.add_argument("--seed", type=int, default=0, help="of the prompts and of all draws")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    options = parser.parse_args()
+    report = prove(
+        *(options.recordings, options.dataset, options.model, options.out),
+        seed=options.seed,
+        device=options.device,
+    )
+    sys.stdout.write(f"{json.dumps(report) if options.json else table(report)}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(run_app(main))

@@ -1,0 +1,195 @@
+"""The rows that `valle eval --out FOLDER` keeps, so that an interrupted evaluation goes on where it stopped.
+
+<folder>/
+    identity.json   what the rows were made with; an evaluation that differs in any of it doesn't go on here
+    rows.jsonl      a line a row, utterance by utterance, in the order of the list
+    <system>/       the waves
+
+An utterance counts once the rows of all its systems are there. What an interruption left of one is made again.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from model.checkpoints.checkpoint import PARTS
+from model.evaluation.judges import Judges
+from stages.artefacts.disk import write_text
+from stages.artefacts.lock import EXCLUSIVE, holder, sign, take
+from stages.codecs.table import identity_of
+from stages.errors import ArtefactError, LockedError, UsageError
+
+if TYPE_CHECKING:
+    from model.decoding.options import Decoding
+    from model.evaluation.protocols import Trial
+    from model.inference.synthesizer import Synthesizer
+
+Row = dict[str, Any]
+
+ROWS, IDENTITY, REPORT, _LOCK = "rows.jsonl", "identity.json", "report.json", ".eval.lock"
+_SHOWN = 12
+"""Digits of a checksum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of an evaluation so far."""
+
+    all: list[Row] = field(default_factory=list)
+    file: BinaryIO | None = None
+    """Where each is written, too; None where nothing is kept."""
+
+    def add(self, row: Row) -> None:
+        """Takes one more."""
+        self.all.append(row)
+        if self.file:
+            self.file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+            self.file.flush()
+
+
+def identity(
+    voice: "Synthesizer", protocol: str, trials: "Sequence[Trial]", judges: Judges, *, decoding: "Decoding", seed: int
+) -> dict[str, str]:
+    """Returns all that rows depend on, by names for people: the model by its content, the rest by what it says.
+
+    The place of a model doesn't count, the kind of device does: a GPU computes in another precision.
+    """
+    said = json.dumps([asdict(trial) for trial in trials], default=lambda path: str(Path(path).absolute()))
+    return {
+        "model": _model_digest(voice.checkpoint.folder),
+        "codec": identity_of(voice.codec).describe(),
+        "protocol": protocol,
+        "utterances": hashlib.sha256(said.encode()).hexdigest()[:_SHOWN],
+        "decoding": f"{decoding}; {decoding.unmasking.rescale:g}; {decoding.nar}",
+        "seed": str(seed),
+        "judges": ", ".join(judge.name if judge else "none" for judge in judges.named().values()),
+        "device": f"{voice.device.type}, {voice.network.token_embedding.weight.dtype}",
+    }
+
+
+def _model_digest(source: Path) -> str:
+    """Returns the checksum of what a checkpoint says and weighs; `source` is its folder, or one exported file."""
+    names = ("model.safetensors", *(f"{part}.json" for part in PARTS))
+    digest = hashlib.sha256()
+    for path in [source] if source.is_file() else [source / name for name in names]:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:_SHOWN]
+
+
+def wave_path(out: Path, system: str, utterance: str) -> Path:
+    """Returns where the wave of an utterance lies, as a system speaks it."""
+    return out / system / f"{utterance.replace('/', '_')}.wav"
+
+
+@contextmanager
+def kept_rows(
+    out: Path, made_with: Mapping[str, str], wanted: Sequence[tuple[str, str]], *, systems: int, fresh: bool
+) -> Iterator[Rows]:
+    """Holds an evaluation's folder, made if it isn't there.
+
+    Args:
+        out: The folder.
+        made_with: As `identity` returns it.
+        wanted: Utterance and system of every row, in order.
+        systems: How many of them are an utterance's.
+        fresh: Remove what an earlier evaluation left there.
+
+    Returns:
+        The rows that are there, of whole utterances; it takes those to come.
+
+    Raises:
+        UsageError: if it holds an evaluation of anything else, or can't be made or written to.
+        ArtefactError: if its rows are damaged.
+        LockedError: if another evaluation is at work there.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = take(out / _LOCK, EXCLUSIVE, lambda line: sys.stderr.write(f"{line}\n"))
+    except OSError as error:
+        raise UsageError(
+            f"`--out` must be a folder that can be written to, but `{out}` isn't: {error.strerror}. Name another."
+        ) from error
+    if lock is None:
+        raise LockedError(f"`{out}` is being written to: {holder(out / _LOCK)}. Wait for it, stop it, or name another.")
+    try:
+        sign(lock)
+        if fresh:
+            _remove(out)
+        _check(out, made_with)
+        rows, length = _read(out / ROWS, wanted, systems)
+        with (out / ROWS).open("ab") as file:
+            file.truncate(length)
+            yield Rows(rows, file)
+    finally:
+        (out / _LOCK).unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _check(out: Path, made_with: Mapping[str, str]) -> None:
+    """Checks that rows which are there were made with the same; writes with what those to come are."""
+    path = out / IDENTITY
+    if not path.exists():
+        if (out / ROWS).exists():
+            raise UsageError(
+                f"`--out` must be a folder without an evaluation, or with one that says what it was made with, but"
+                f" `{out / ROWS}` is there without `{IDENTITY}`. Name another, or remove it with `--fresh`."
+            )
+        write_text(path, json.dumps(made_with, ensure_ascii=False, indent=1) + "\n")
+        return
+    try:
+        found = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ArtefactError(
+            f"`{path}` must hold what an evaluation was made with, but can't be read as that: {error}. Name another"
+            " `--out`, or start over with `--fresh`."
+        ) from error
+    if others := [name for name in {**made_with, **found} if found.get(name) != made_with.get(name)]:
+        differences = "; ".join(f"{name}: {found.get(name)} -> {made_with.get(name)}" for name in others)
+        raise UsageError(
+            f"`--out` must hold the same evaluation to go on with it, but `{out}` differs ({differences}). Undo that,"
+            " name another, or start over with `--fresh`."
+        )
+
+
+def _read(path: Path, wanted: Sequence[tuple[str, str]], systems: int) -> tuple[list[Row], int]:
+    """Returns the rows of whole utterances, and how many bytes they take."""
+    if not path.exists():
+        return [], 0
+    *lines, _ = path.read_bytes().split(b"\n")  # what stands after the last line break was never finished
+    rows = []
+    for number, line in enumerate(lines):
+        try:
+            row = json.loads(line)
+            at = row["id"], row["system"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise _damaged(path, number, f"can't be read as a row: {error}") from error
+        if number >= len(wanted) or at != wanted[number]:
+            raise _damaged(path, number, f"is of {at[0]}, {at[1]}")
+        rows.append(row)
+    whole = len(rows) // systems * systems
+    return rows[:whole], sum(len(line) + 1 for line in lines[:whole])
+
+
+def _damaged(path: Path, number: int, what: str) -> ArtefactError:
+    return ArtefactError(
+        f"`{path}` must hold the rows of its evaluation in the order of the list, but line {number + 1} {what}. Name"
+        " another `--out`, or start over with `--fresh`."
+    )
+
+
+def _remove(out: Path) -> None:
+    """Removes an evaluation: its rows, the waves that they are of, its report and what it was made with, the last."""
+    if (out / ROWS).is_file():
+        for line in (out / ROWS).read_bytes().splitlines():
+            with suppress(ValueError, KeyError, TypeError):
+                row = json.loads(line)
+                wave_path(out, Path(row["system"]).name, row["id"]).unlink(missing_ok=True)
+    for name in (REPORT, ROWS, IDENTITY):
+        (out / name).unlink(missing_ok=True)

@@ -1,0 +1,18 @@
+"""Text and audio in, audio out."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from model.inference.synthesizer import Speech, Synthesizer
+
+__all__ = ["Speech", "Synthesizer"]
+
+
+def __getattr__(name: str) -> object:
+    """Imports what is asked for, so that importing a module of this room loads no other."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from model.inference import synthesizer
+
+    found: object = getattr(synthesizer, name)
+    return found

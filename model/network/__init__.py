@@ -1,0 +1,1 @@
+"""The decoder: tensors in, logits out."""

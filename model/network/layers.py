@@ -1,0 +1,125 @@
+"""The parts of a block: RMSNorm, rotary positions, attention or retention, SwiGLU.
+
+Axes: ... any leading axes, L positions, D width, N heads, H head width.
+"""
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (its usual name)
+from torch import Tensor, nn
+
+from model.config import Arch, ModelConfig
+from model.network.attention import Attend
+
+
+class RMSNorm(nn.Module):
+    """Divides by the root mean square over the width, then multiplies by a gain.
+
+    Source: Zhang and Sennrich, https://arxiv.org/abs/1910.07467.
+    """
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalises the last axis, in float32."""
+        return F.rms_norm(x.float(), self.gain.shape, self.gain.float(), self.eps).to(x.dtype)
+
+
+def rotary_angles(positions: Tensor, head_width: int, theta: float) -> tuple[Tensor, Tensor]:
+    """Returns cosine and sine `[..., L, 1, H/2]` (float32) of each position's rotation.
+
+    Source: RoFormer, section 3.2.2, https://arxiv.org/abs/2104.09864.
+    """
+    exponents = torch.arange(0, head_width, 2, device=positions.device, dtype=torch.float32) / head_width
+    angles = (positions[..., None].float() * theta**-exponents)[..., None, :]
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotates the pairs (i, i + H/2) of `[..., L, N, H]` by the angles of `rotary_angles`; keeps the dtype."""
+    first, second = x.float().chunk(2, dim=-1)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1).to(x.dtype)
+
+
+class Attention(nn.Module):
+    """Self-attention with rotary positions; with fewer key heads than query heads where the configuration says so.
+
+    Source: grouped queries, https://arxiv.org/abs/2305.13245.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.heads, self.kv_heads, self.head_width = config.heads, config.num_kv_heads, config.head_width
+        self.qkv = nn.Linear(config.width, (self.heads + 2 * self.kv_heads) * self.head_width, bias=False)
+        self.out = nn.Linear(config.width, config.width, bias=False)
+
+    def forward(self, x: Tensor, angles: tuple[Tensor, Tensor], layer: int, attend: Attend) -> Tensor:
+        """Mixes the positions of `[..., L, D]` as `attend` allows."""
+        heads = self.qkv(x).unflatten(-1, (-1, self.head_width))
+        q, k, v = heads.split((self.heads, self.kv_heads, self.kv_heads), dim=-2)
+        mixed = attend(layer, rotate(q, *angles), rotate(k, *angles), v)
+        out: Tensor = self.out(mixed.flatten(-2))
+        return out
+
+
+class Retention(nn.Module):
+    """Gated retention over several scales, one a head (`model.network.retention`).
+
+    The paper rotates keys against queries, as rotary positions do, normalises each head by itself and multiplies by a
+    gate. Its values and gate are twice as wide and its feed-forward narrower; here both are as in Attention.
+
+    Source: RetNet, sections 2.1 and 2.2, https://arxiv.org/abs/2307.08621.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.heads, self.head_width, self.eps = config.heads, config.head_width, config.norm_eps
+        self.qkvg = nn.Linear(config.width, 4 * config.width, bias=False)
+        self.out = nn.Linear(config.width, config.width, bias=False)
+
+    def forward(self, x: Tensor, angles: tuple[Tensor, Tensor], layer: int, attend: Attend) -> Tensor:
+        """Mixes the positions of `[..., L, D]` as `attend` allows."""
+        q, k, v, gate = self.qkvg(x).unflatten(-1, (4, self.heads, self.head_width)).unbind(-3)
+        mixed = attend.retain(layer, rotate(q, *angles), rotate(k, *angles) * self.head_width**-0.5, v)
+        normed = F.layer_norm(mixed.float(), (self.head_width,), eps=self.eps).to(gate.dtype)
+        out: Tensor = self.out((F.silu(gate) * normed).flatten(-2))
+        return out
+
+
+MIXERS: dict[Arch, type[Attention] | type[Retention]] = {"llama": Attention, "retnet": Retention}
+"""What mixes the positions, by `model.arch`."""
+
+
+class SwiGLU(nn.Module):
+    """The gated feed-forward. Source: Shazeer, https://arxiv.org/abs/2002.05202."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.gate_up = nn.Linear(config.width, 2 * config.feedforward, bias=False)
+        self.down = nn.Linear(config.feedforward, config.width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps each position of `[..., D]` by itself."""
+        gate, up = self.gate_up(x).chunk(2, dim=-1)
+        out: Tensor = self.down(F.silu(gate) * up)
+        return out
+
+
+class Block(nn.Module):
+    """Attention (or what stands for it), then feed-forward, each on the normalised input and added to it."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.attention_norm = RMSNorm(config.width, config.norm_eps)
+        self.attention = MIXERS[config.arch](config)
+        self.feedforward_norm = RMSNorm(config.width, config.norm_eps)
+        self.feedforward = SwiGLU(config)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, angles: tuple[Tensor, Tensor], layer: int, attend: Attend) -> Tensor:
+        """Maps `[..., L, D]` to the same shape."""
+        x = x + self.dropout(self.attention(self.attention_norm(x), angles, layer, attend))
+        out: Tensor = x + self.dropout(self.feedforward(self.feedforward_norm(x)))
+        return out

@@ -1,0 +1,60 @@
+"""Low-rank adapters, put on by peft: what is trained when the network itself is to stay as it is.
+
+Source: LoRA, Hu et al., https://arxiv.org/abs/2106.09685: a matrix W becomes W + (alpha / rank) B A, of which only A
+and B are trained; B begins at zero, so that training begins with the network as it was.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from model.config import LoraConfig
+from model.network.decoder import Decoder
+
+
+def add_adapters(network: Decoder, config: LoraConfig) -> None:
+    """Puts adapters on the linear maps of the blocks, in place; only they stay trainable.
+
+    With `embeddings`, the tables of tokens and codes and the heads stay trainable too: what a new language needs.
+    """
+    import peft
+
+    names = [f"blocks.{name}" for name, module in network.blocks.named_modules() if isinstance(module, nn.Linear)]
+    network.requires_grad_(False)
+    peft.inject_adapter_in_model(
+        peft.LoraConfig(
+            r=config.rank,
+            lora_alpha=config.rank if config.alpha is None else config.alpha,
+            lora_dropout=config.dropout,
+            target_modules=names,
+        ),
+        network,
+    )
+    if config.embeddings:
+        for part in (network.token_embedding, network.code_embedding, network.heads):
+            part.requires_grad_(True)
+
+
+def initialise_adapters(network: Decoder, generator: torch.Generator) -> None:
+    """Draws the adapters' A anew, as peft does but from a generator, and makes B zero."""
+    for name, weight in network.named_parameters():
+        if ".lora_A." in name:
+            nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
+        elif ".lora_B." in name:
+            nn.init.zeros_(weight)
+
+
+def merge_adapters(network: Decoder) -> None:
+    """Adds the adapters to the matrices they are on and takes them off, in place.
+
+    Raises:
+        ValueError: if a sum isn't finite.
+    """
+    from peft.tuners.lora import LoraLayer
+
+    for name, module in list(network.named_modules()):
+        if isinstance(module, LoraLayer):
+            module.merge(safe_merge=True)
+            network.set_submodule(name, module.get_base_layer())
+    network.requires_grad_(True)

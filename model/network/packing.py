@@ -1,0 +1,93 @@
+"""Documents packed into one sequence without padding."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.network.transfer import to_device
+from model.sequences.documents import Document, widened
+from model.sequences.tokenizer import TASKS
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the stream the next batch begins."""
+
+    epoch: int = 0
+    offset: int = 0
+    """Utterances of the epoch that are behind."""
+
+
+START = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Packed documents: the causal ones first, then the bidirectional ones."""
+
+    tokens_L: Tensor
+    codes_LK: Tensor
+    positions_L: Tensor
+    lengths: tuple[int, ...]
+    """Of the documents."""
+    causal: int
+    """Number of documents that are causal."""
+    rows: tuple[Tensor, ...]
+    """For each head (see `Document.head`) the positions at which it predicts."""
+    targets: tuple[Tensor, ...]
+    """For each head what to predict there (see `Document.targets_M`)."""
+    tasks: tuple[Tensor, ...]
+    """For each head the number in `TASKS` of the task of each of its targets."""
+    place: Place = START
+    """Where the stream goes on after this batch."""
+
+    @property
+    def num_targets(self) -> int:
+        """Codes to predict."""
+        return sum(len(target) for target in self.targets)
+
+    def to(self, device: torch.device) -> "Batch":
+        """Returns the batch on a device."""
+        move = partial(to_device, device=device)
+        return replace(
+            self,
+            tokens_L=move(self.tokens_L),
+            codes_LK=move(self.codes_LK),
+            positions_L=move(self.positions_L),
+            rows=tuple(map(move, self.rows)),
+            targets=tuple(map(move, self.targets)),
+            tasks=tuple(map(move, self.tasks)),
+        )
+
+
+def collate(documents: Sequence[Document], num_codebooks: int, place: Place = START) -> Batch:
+    """Packs documents into a batch; the causal ones come first, else the order is kept."""
+    ordered = sorted(documents, key=lambda document: not document.causal)
+    starts = np.cumsum([0, *map(len, ordered)])
+    columns = max(item.codes_LK.shape[1] for item in documents)
+    rows: list[list[np.ndarray]] = [[] for _ in range(num_codebooks + 2)]
+    targets: list[list[np.ndarray]] = [[] for _ in range(num_codebooks + 2)]
+    tasks: list[list[np.ndarray]] = [[] for _ in range(num_codebooks + 2)]
+    for start, item in zip(starts, ordered, strict=False):
+        rows[item.head].append(item.rows_M + start)
+        targets[item.head].append(item.targets_M)
+        tasks[item.head].append(np.full(len(item.targets_M), TASKS.index(item.task)))
+    return Batch(
+        _joined([item.tokens_L for item in ordered]),
+        _joined([widened(item.codes_LK, columns) for item in ordered]),
+        _joined([item.positions_L for item in ordered]),
+        tuple(map(len, ordered)),
+        sum(item.causal for item in ordered),
+        tuple(map(_joined, rows)),
+        tuple(map(_joined, targets)),
+        tuple(map(_joined, tasks)),
+        place,
+    )
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.concatenate(arrays)) if arrays else torch.zeros(0, dtype=torch.int64)

@@ -1,0 +1,1 @@
+"""How utterances and tasks become sequences of ids."""

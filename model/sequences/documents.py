@@ -1,0 +1,249 @@
+"""How an utterance becomes the sequence that the network reads: the same for training, scoring and speaking.
+
+Segments, each opened by markers; every code frame carries its segment's marker as its token, so that the network's
+input at a position is one token embedding plus the sum of the codes that are known there:
+
+    ar, nar   <task> <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <level k> response frames ...
+    nar-len   <task> <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <canvas> response frames ...
+    len       <len>  <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <length> digits
+    stt       <stt>  |  <speech> frames ...  |  <text> <language> phonemes ...
+
+Tasks that make speech of speech (`model.sequences.tasks`) have the speech that is given before the last segment:
+
+    …         <task> <language> phonemes ... <end>  |  <prompt> …  |  <input> input frames ...  |  …
+
+* The prompt shows all K codebooks summed, in AR and NAR documents alike (VALL-E, arXiv 2301.02111, section 4.2).
+* With a tone (`data.tones`) <tone NAME> follows the language.
+* ar (level 0): the response shows codebook 0; position i predicts frame i + 1 from the frames before it, the marker
+  the first frame and the last frame the stop code, whose id is `codebook_size`. Causal.
+  Grouped codes (VALL-E 2, arXiv 2406.05370, section 3.2): with `group` G the response shows G frames at a position, the
+  first of them as codebook 0, the others as columns K ... K + G - 2 of the codes, so the network learns an embedding
+  for each place in the group. Each position predicts the G codes of the next group, independently of each other. The
+  last group that is predicted is filled up with stop codes; where T is a multiple of G, it is all stop codes. The
+  prompt is shown frame by frame.
+* nar (level k > 0): the response shows codebooks 0 ... k-1 summed; each frame's codebook k is predicted at its own
+  position, all at once.
+* nar-len: some frames show codebook 0, the others the token <mask> instead, and are predicted all at once (MaskGIT,
+  arXiv 2202.04200; for codes MaskGCT, arXiv 2409.00750). The number of frames is known beforehand, by `len`.
+* The input shows all K codebooks summed, in every mode; frames that are to be replaced have <replace> as their token.
+  Where it comes without a text, <unk> stands in place of the language.
+* len: <len> stands for the task tts; the length of other tasks' responses is asked for under their own marker. So the
+  text under <tts-c>, which covers prompt and response, isn't taken for that of the response alone.
+* len and stt: tokens are predicted one after the other, the marker predicts the first, the last one <end>. Causal.
+
+Positions restart at each segment. So how far a response frame stands from a phoneme doesn't depend on the length of
+the prompt, and no position is larger than the longest segment seen in training, whatever the prompt given later.
+
+Axes: L positions of a document, M of them predicted, K codebooks (with grouped codes K + G - 1 columns), P prompt
+frames, S input frames, T response frames.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from model.sequences.tokenizer import Task, Tokenizer
+from stages.records import Codes
+
+Int64s = npt.NDArray[np.int64]
+
+ABSENT = -1
+"""In place of a code that isn't known at a position."""
+
+MARKERS = 5
+"""Positions of a document besides phonemes and frames: task, language, end, prompt and level; one more each for
+an input and for a tone."""
+
+Mode = Literal["ar", "nar", "nar-len", "len", "stt"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What is to be said, in whose voice, and of what."""
+
+    phonemes: str
+    """As `stages.g2p` writes them."""
+    language: str
+    """ISO 639-1 code."""
+    prompt_KP: Codes
+    """Codes of the enrolled audio; P may be 0."""
+    task: Task = "tts"
+    input_KS: Codes | None = None
+    """The speech of which other speech is to be made; None for tasks without."""
+    replaced_S: npt.NDArray[np.bool_] | None = None
+    """Which frames of the input are to be replaced; None for none."""
+    tone: str = ""
+    """The group of speakers as one of whom it is said; "" leaves that open."""
+
+    def dropped(self) -> "Condition":
+        """Returns the condition that says nothing, for classifier-free guidance: no text, prompt, input or tone."""
+        input_KS = None if self.input_KS is None else self.input_KS[:, :0]
+        return replace(self, phonemes="", prompt_KP=self.prompt_KP[:, :0], input_KS=input_KS, replaced_S=None, tone="")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One sequence; `targets` are what is predicted at the positions `rows`."""
+
+    tokens_L: Int64s
+    codes_LK: Int64s
+    """`ABSENT` where a codebook isn't known; with grouped codes `[L, K + G - 1]`."""
+    positions_L: Int64s
+    causal: bool
+    head: int
+    """What is predicted: codebook 0 ... K-1; K: tokens; K + 1: codebook 0 on a canvas."""
+    rows_M: Int64s
+    targets_M: Int64s
+    """One for each of `rows_M`; with grouped codes G for each, row after row."""
+    task: Task
+    """`len` or `stt` where that is the mode."""
+
+    def __len__(self) -> int:
+        """Number of positions."""
+        return len(self.tokens_L)
+
+
+def group_columns(num_codebooks: int, group: int) -> list[int]:
+    """Returns the columns of the codes that show the frames of a group."""
+    return [0, *range(num_codebooks, num_codebooks + group - 1)]
+
+
+def widened(codes_LK: Int64s, columns: int) -> Int64s:
+    """Returns the codes with as many columns; those that are added hold `ABSENT`."""
+    missing = columns - codes_LK.shape[1]
+    return np.pad(codes_LK, ((0, 0), (0, missing)), constant_values=ABSENT) if missing else codes_LK
+
+
+def document(
+    tokenizer: Tokenizer, condition: Condition, response_KT: Codes, level: int, stop: int, *, group: int = 1
+) -> Document:
+    """Lays out a document of the modes ar (level 0) or nar.
+
+    Args:
+        tokenizer: The vocabulary.
+        condition: Text, prompt and input.
+        response_KT: The frames to learn, or (with the codebooks below `level` filled in) to predict; T may be 0.
+        level: The codebook that is predicted.
+        stop: The code that ends a response: `codebook_size`.
+        group: G, frames at a position; only level 0 has groups.
+    """
+    draft = _conditions(tokenizer, condition, condition.task)
+    if level:
+        at = draft.segment(tokenizer.level(level), response_KT[:level])
+        return draft.document(at[1:], response_KT[level], level, causal=False)
+    num_codebooks, frames = response_KT.shape
+    targets_M = np.append(response_KT[0], np.full(group - frames % group, stop))
+    shown_JT = np.full((num_codebooks + group - 1, frames // group), ABSENT, np.int64)
+    shown_JT[group_columns(num_codebooks, group)] = targets_M[:-group].reshape(-1, group).T
+    at = draft.segment(tokenizer.level(0), shown_JT)
+    return draft.document(at, targets_M, 0, causal=True)
+
+
+def canvas(
+    tokenizer: Tokenizer, condition: Condition, first_T: npt.NDArray[np.integer[Any]], masked_T: npt.NDArray[np.bool_]
+) -> Document:
+    """Lays out a document of the mode nar-len.
+
+    Args:
+        tokenizer: The vocabulary.
+        condition: Text, prompt and input.
+        first_T: Codebook 0 of the response; what is masked isn't shown.
+        masked_T: Which frames are predicted.
+    """
+    draft = _conditions(tokenizer, condition, condition.task)
+    at = draft.segment(tokenizer.canvas, np.where(masked_T, ABSENT, first_T.astype(np.int64))[None])[1:]
+    draft.tokens[-1][1:][masked_T] = tokenizer.mask
+    return draft.document(at[masked_T], first_T[masked_T], draft.num_codebooks + 1, causal=False)
+
+
+def length_document(tokenizer: Tokenizer, condition: Condition, digits: Sequence[int], *, ended: bool) -> Document:
+    """Lays out a document of the mode len.
+
+    Args:
+        tokenizer: The vocabulary.
+        condition: Text, prompt and input.
+        digits: Ids of the digits of the number of frames, or of those known so far.
+        ended: Whether these are all, so that the last one predicts the end.
+    """
+    draft = _conditions(tokenizer, condition, "len")
+    return _spelled(draft, tokenizer, tokenizer.length, digits, ended=ended)
+
+
+def text_document(tokenizer: Tokenizer, speech_KT: Codes, spoken: Sequence[int], *, ended: bool) -> Document:
+    """Lays out a document of the mode stt.
+
+    Args:
+        tokenizer: The vocabulary.
+        speech_KT: The speech.
+        spoken: Ids of its language and phonemes, or of those known so far.
+        ended: Whether these are all, so that the last one predicts the end.
+    """
+    draft = _Draft(speech_KT.shape[0], "stt")
+    draft.add([tokenizer.task("stt")])
+    draft.segment(tokenizer.speech, speech_KT)
+    return _spelled(draft, tokenizer, tokenizer.text, spoken, ended=ended)
+
+
+def _conditions(tokenizer: Tokenizer, condition: Condition, task: Task) -> "_Draft":
+    """Begins a document with what it is made of."""
+    draft = _Draft(condition.prompt_KP.shape[0], task)
+    given_KS = condition.input_KS
+    marker = tokenizer.task(task if condition.task == "tts" else condition.task)
+    named = bool(condition.phonemes) or given_KS is None
+    language = tokenizer.language(condition.language) if named else tokenizer.unknown
+    tone = [tokenizer.tone(condition.tone)] if condition.tone else []
+    draft.add([marker, language, *tone, *tokenizer.encode(condition.phonemes), tokenizer.end])
+    draft.segment(tokenizer.prompt, condition.prompt_KP)
+    if given_KS is not None:
+        draft.segment(tokenizer.input, given_KS)
+        if condition.replaced_S is not None:
+            draft.tokens[-1][1:][condition.replaced_S] = tokenizer.replace
+    return draft
+
+
+def _spelled(draft: "_Draft", tokenizer: Tokenizer, marker: int, ids: Sequence[int], *, ended: bool) -> Document:
+    """Adds a segment of tokens that are predicted one after the other."""
+    at = draft.add([marker, *ids])
+    targets = [*ids, tokenizer.end] if ended else [*ids]
+    return draft.document(at[: len(targets)], np.array(targets), draft.num_codebooks, causal=True)
+
+
+class _Draft:
+    """A document under way, segment by segment."""
+
+    def __init__(self, num_codebooks: int, task: Task) -> None:
+        self.num_codebooks = num_codebooks
+        self.task = task
+        self.tokens: list[Int64s] = []
+        self._codes: list[Int64s] = []
+        self._length = 0
+
+    def add(self, tokens: Sequence[int]) -> Int64s:
+        """Adds a segment of tokens alone; returns its positions in the document."""
+        codes_LK = np.full((len(tokens), self.num_codebooks), ABSENT, np.int64)
+        return self._append(np.array(tokens, np.int64), codes_LK)
+
+    def segment(self, marker: int, codes_JT: npt.NDArray[Any]) -> Int64s:
+        """Adds a marker and frames that show their first J columns; returns their positions in the document."""
+        shown, frames = codes_JT.shape
+        codes_LK = np.full((1 + frames, max(shown, self.num_codebooks)), ABSENT, np.int64)
+        codes_LK[1:, :shown] = codes_JT.T
+        return self._append(np.full(1 + frames, marker, np.int64), codes_LK)
+
+    def _append(self, tokens_L: Int64s, codes_LK: Int64s) -> Int64s:
+        self.tokens.append(tokens_L)
+        self._codes.append(codes_LK)
+        self._length += len(tokens_L)
+        return np.arange(self._length - len(tokens_L), self._length)
+
+    def document(self, rows_M: Int64s, targets_M: npt.NDArray[Any], head: int, *, causal: bool) -> Document:
+        """Returns the document."""
+        positions_L = np.concatenate([np.arange(len(tokens)) for tokens in self.tokens])
+        columns = max(codes_LK.shape[1] for codes_LK in self._codes)
+        tokens_L = np.concatenate(self.tokens)
+        codes_LK = np.concatenate([widened(codes_LK, columns) for codes_LK in self._codes])
+        return Document(tokens_L, codes_LK, positions_L, causal, head, rows_M, targets_M.astype(np.int64), self.task)

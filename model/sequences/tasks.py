@@ -1,0 +1,307 @@
+"""The tasks that make speech of speech: what each is given, what it asks for, and which utterances it can be drawn for.
+
+    task   input                                         response            prompt   text
+    ns     the speech with noise                         the speech          no       may be left out
+    sr     the speech with noise                         the noise           no       may be left out
+    tse    the speech with another speaker's over it     the speech          yes      may be left out
+    cse    the speech, a stretch of it replaced          the speech          no       of the response
+    nse    the same, all of it with noise                the noisy speech    no       of the response
+    vc     the same words in another voice               the speech          yes      may be left out
+
+A new task is a function that makes its input, a row in `TRANSFORMS`, and its name in `Transform`. What is mixed was
+mixed and encoded beforehand, by `valle-prep mix`: nothing here reads audio. The command line reads the table too, so
+nothing loads NumPy before something is drawn.
+
+Source: SpeechX, section III, https://arxiv.org/abs/2308.06873: noise suppression, speech removal, target speaker
+extraction, and speech editing, which keeps the noise where there is some. Here one stretch of an utterance is
+replaced, before training, by other words of its speaker, and the text is that of the whole.
+
+Axes: N rows of the store, K codebooks, T frames.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
+
+from stages.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from model.sequences.spans import Bools, Int64s, Span
+    from stages.ids import Mixture
+
+Transform = Literal["ns", "sr", "tse", "cse", "nse", "vc"]
+"""New ones go to the end: the vocabulary holds their markers in this order."""
+Drawn = Literal["tts", Transform]
+"""What `data.tasks` weighs; `tts` is `tts-c` as often as `data.continuation_probability` says."""
+DRAWN: tuple[Drawn, ...] = get_args(Drawn)
+
+_SHARE = 0.1, 0.6
+"""Of the frames, how many are edited: least and most."""
+_OTHER_LENGTH = 0.5, 1.5
+"""What stands in place of an edited stretch, in its lengths: least and most, so that the input doesn't tell it."""
+_AT_EDGE = 0.125
+"""How often nothing stands before what is edited; and how often nothing after it."""
+
+
+class TaskStore(Protocol):
+    """What the tasks need of a dataset."""
+
+    frames: "Int64s"
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """Each row's language code."""
+
+    def phonemes(self, index: int) -> str:
+        """Returns a row's phonemes."""
+
+    def has_mixture(self, kind: "Mixture") -> "Bools":
+        """Returns for which rows there is one, `[N]`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What was drawn for a row: the task, and of what the response is made."""
+
+    task: Transform
+    input: "tuple[Span, ...]"
+    with_text: bool
+
+    @property
+    def prompted(self) -> bool:
+        """Whether a prompt says whose voice it is."""
+        return TRANSFORMS[self.task].prompted
+
+    @property
+    def target(self) -> "Mixture | None":
+        """What is asked for; None for the row itself."""
+        return TRANSFORMS[self.task].target
+
+
+class Material:
+    """What there is to draw from.
+
+    Args:
+        store: The dataset.
+        usable_N: The rows that may be used.
+        speaker_N: Whose they are.
+        other: Draws another usable row of a row's speaker; the row itself where there is none.
+    """
+
+    def __init__(
+        self,
+        store: TaskStore,
+        usable_N: "Bools",
+        speaker_N: "Int64s",
+        other: "Callable[[int, np.random.Generator], int]",
+    ) -> None:
+        self.store = store
+        self.frames = store.frames
+        self.usable_N = usable_N
+        self.speaker_N = speaker_N
+        self.other = other
+        self._has: dict[Mixture, Bools] = {}
+
+    def has(self, kind: "Mixture") -> "Bools":
+        """Returns for which rows there is a mixture, `[N]`."""
+        if kind not in self._has:
+            self._has[kind] = self.store.has_mixture(kind)
+        return self._has[kind]
+
+    @cached_property
+    def has_other(self) -> "Bools":
+        """For which rows there is another of the speaker, `[N]`."""
+        import numpy as np
+
+        counts = np.bincount(self.speaker_N[self.usable_N], minlength=int(self.speaker_N.max(initial=-1)) + 1)
+        has: Bools = counts[self.speaker_N] > self.usable_N
+        return has
+
+    @cached_property
+    def has_parallel(self) -> "Bools":
+        """For which rows there is one with the same phonemes by another speaker, `[N]`."""
+        import numpy as np
+
+        both_N = self._words * (int(self.speaker_N.max(initial=0)) + 1) + self.speaker_N
+        _, both_N = np.unique(both_N, return_inverse=True)
+        counts = [np.bincount(keys[self.usable_N], minlength=len(keys)) for keys in (self._words, both_N)]
+        has: Bools = counts[0][self._words] > counts[1][both_N]
+        return has
+
+    def parallel(self, row: int, rng: "np.random.Generator") -> int:
+        """Draws a usable row with the same phonemes by another speaker; there must be one."""
+        rows, first = self._by_words
+        words = self._words[row]
+        same = rows[first[words] : first[words + 1]]
+        others = same[self.speaker_N[same] != self.speaker_N[row]]
+        return int(others[rng.integers(len(others))])
+
+    @cached_property
+    def _words(self) -> "Int64s":
+        """Numbers the rows by what is said in them."""
+        import numpy as np
+
+        numbers: dict[tuple[str, str], int] = {}
+        said = ((language, self.store.phonemes(row)) for row, language in enumerate(self.store.languages))
+        return np.array([numbers.setdefault(words, len(numbers)) for words in said], np.int64)
+
+    @cached_property
+    def _by_words(self) -> "tuple[Int64s, Int64s]":
+        """The usable rows sorted by what is said, and where each begins."""
+        import numpy as np
+
+        usable = np.flatnonzero(self.usable_N)
+        words = self._words[usable]
+        counts = np.bincount(words, minlength=int(self._words.max(initial=-1)) + 1)
+        return usable[np.argsort(words, kind="stable")], np.concatenate([[0], np.cumsum(counts)])
+
+
+def _mixed(kind: "Mixture", material: Material, row: int, rng: "np.random.Generator") -> "list[Span]":  # noqa: ARG001
+    """Gives a mixture as it is."""
+    from model.sequences.spans import Span
+
+    return [Span(row, 0, int(material.frames[row]), kind)]
+
+
+def _edited(kind: "Mixture | None", material: Material, row: int, rng: "np.random.Generator") -> "list[Span]":
+    """Gives a row in which a stretch is replaced by one of another row of its speaker."""
+    from model.sequences.spans import Span
+
+    frames = int(material.frames[row])
+    length = max(1, round(rng.uniform(*_SHARE) * frames))
+    first, last = rng.random(2) < _AT_EDGE
+    start = 0 if first else int(rng.integers(frames - length + 1))
+    end = frames if last else start + length
+    other = material.other(row, rng)
+    available = int(material.frames[other])
+    length = min(max(1, round(rng.uniform(*_OTHER_LENGTH) * (end - start))), available)
+    at = int(rng.integers(available - length + 1))
+    noisy = kind if kind and material.has(kind)[other] else None
+    words = Span(other, at, at + length, noisy, replaced=True)
+    return [span for span in (Span(row, 0, start, kind), words, Span(row, end, frames, kind)) if len(span)]
+
+
+def _same_words(material: Material, row: int, rng: "np.random.Generator") -> "list[Span]":
+    """Gives a row with the same words by another speaker, or else the row at another pitch."""
+    from model.sequences.spans import Span
+
+    if not material.has_parallel[row]:
+        return _mixed("shifted", material, row, rng)
+    other = material.parallel(row, rng)
+    return [Span(other, 0, int(material.frames[other]))]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A row of the table."""
+
+    help: str
+    """What it does, as the command line says it."""
+    give: "Callable[[Material, int, np.random.Generator], list[Span]]"
+    """Draws the input for a row."""
+    possible: "Callable[[Material], Bools]"
+    """For which rows it can be drawn, `[N]`."""
+    needs: str
+    """What a dataset must have, and how it gets it."""
+    target: "Mixture | None" = None
+    """What is asked for; None for the row itself."""
+    prompted: bool = False
+    """Whether a prompt says whose voice it is."""
+    edits: bool = False
+    """Whether a part of the input is replaced; then a text is needed, else it may be left out."""
+    same_length: bool = False
+    """Whether the response is as long as the input."""
+
+
+_NOISE = "noise of `valle-prep mix --set mix.noise=FOLDER`"
+_OTHERS = "speakers of two utterances or more"
+
+TRANSFORMS: Mapping[Transform, Spec] = {
+    "ns": Spec("take the noise away", partial(_mixed, "noisy"), lambda m: m.has("noisy"), _NOISE, same_length=True),
+    "sr": Spec(
+        "take the speech away",
+        partial(_mixed, "noisy"),
+        lambda m: m.has("noisy") & m.has("noise"),
+        _NOISE,
+        target="noise",
+        same_length=True,
+    ),
+    "tse": Spec(
+        "take all but one speaker away",
+        partial(_mixed, "overlaid"),
+        lambda m: m.has("overlaid") & m.has_other,
+        f"the other speakers of `valle-prep mix --set mix.speech=FOLDER`, and {_OTHERS}",
+        prompted=True,
+        same_length=True,
+    ),
+    "cse": Spec("replace a part of clean speech", partial(_edited, None), lambda m: m.has_other, _OTHERS, edits=True),
+    "nse": Spec(
+        "replace a part of noisy speech",
+        partial(_edited, "noisy"),
+        lambda m: m.has("noisy") & m.has_other,
+        f"{_NOISE}, and {_OTHERS}",
+        target="noisy",
+        edits=True,
+    ),
+    "vc": Spec(
+        "change the voice",
+        _same_words,
+        lambda m: (m.has_parallel | m.has("shifted")) & m.has_other,
+        f"the same words by several speakers or `valle-prep mix --set mix.shift=true`, and {_OTHERS}",
+        prompted=True,
+    ),
+}
+
+
+class TaskDraw:
+    """Draws a task for each row.
+
+    Where a task that is drawn can't be made of a row, another of `data.tasks` is drawn in its place, as these are
+    weighed; `tts` where none of them can.
+
+    Args:
+        weights: How often, relative to each other.
+        material: What there is to draw from.
+        text_dropout: How often the text is left out where it may be.
+        required: Rows among which each task must be possible for some; None for none.
+
+    Raises:
+        UsageError: if a task isn't.
+    """
+
+    def __init__(
+        self, weights: Mapping[Drawn, float], material: Material, *, text_dropout: float, required: "Int64s | None"
+    ) -> None:
+        import numpy as np
+
+        self._text_dropout = text_dropout
+        self._material = material
+        self._tasks: list[Drawn] = [task for task in DRAWN if weights.get(task)]
+        columns = []
+        for task in self._tasks:
+            spec = None if task == "tts" else TRANSFORMS[task]
+            possible = spec.possible(material) if spec else np.ones(len(material.frames), bool)
+            if spec and required is not None and not possible[required].any():
+                raise UsageError(
+                    f"`data.tasks.{task}` must be possible for some utterance, but there is none that it can be made"
+                    f" of: it takes {spec.needs}. Make that, or set the weight to 0."
+                )
+            columns.append(possible * weights[task])
+        self._bounds = np.stack(columns, axis=1).cumsum(axis=1)
+
+    def draw(self, row: int, rng: "np.random.Generator") -> Given | None:
+        """Draws the task for a row and what it is given; None for `tts`."""
+        import numpy as np
+
+        bounds = self._bounds[row]
+        if not bounds[-1]:
+            return None
+        task = self._tasks[int(np.searchsorted(bounds, rng.random() * bounds[-1], side="right"))]
+        if task == "tts":
+            return None
+        spec = TRANSFORMS[task]
+        with_text = bool(rng.random() >= self._text_dropout) or spec.edits
+        return Given(task, tuple(spec.give(self._material, row, rng)), with_text)

@@ -1,0 +1,198 @@
+"""The fixed vocabulary: markers, tasks, languages and every symbol a phoneme string may hold; and a model's tones.
+
+The symbols are whole Unicode ranges (IPA, its modifiers, tones and diacritics, Latin and Greek letters that IPA
+borrows, digits, punctuation of all scripts in use), so the vocabulary depends on no dataset. It is stored in each
+checkpoint, and a symbol outside it has a defined way: its canonical decomposition, else `<unk>`.
+"""
+
+import json
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from model.sequences.tasks import Transform
+from stages.errors import ArtefactError, UsageError
+from stages.text.languages import LANGUAGES
+
+Task = Literal["tts", "tts-c", "len", "stt", Transform]
+"""`tts`: the text is that of the response, the prompt is another utterance of the speaker.
+`tts-c`: the text covers prompt and response, which continues the prompt.
+`len`: how many frames the response to a text and a prompt has, in decimal digits.
+`stt`: the language and the phonemes of what is said.
+The others make speech of speech: see `model.sequences.tasks`."""
+
+_FIRST: Final[tuple[Task, ...]] = ("tts", "tts-c", "len", "stt")
+_LATER: Final[tuple[Task, ...]] = get_args(Transform)
+"""Their markers come last, so that the ids of all others stay what they were before these tasks were there."""
+TASKS: Final[tuple[Task, ...]] = (*_FIRST, *_LATER)
+
+_TONE: Final = "<tone {}>"
+
+_RANGES = (
+    (0x20, 0x7E),  # ASCII: Latin letters, digits (espeak's tone numbers), punctuation
+    (0xA1, 0xFF),  # Latin-1: æ ç ð ø, ¡ ¿ « »
+    (0x100, 0x17F),  # Latin Extended-A: ħ ŋ œ
+    (0x180, 0x1C3),  # Latin Extended-B up to the clicks ǀ ǁ ǂ ǃ
+    (0x250, 0x2AF),  # IPA Extensions
+    (0x2B0, 0x2FF),  # Spacing Modifier Letters: stress ˈ ˌ, length ː ˑ, aspiration ʰ, tones ˥ … ˩
+    (0x300, 0x36F),  # Combining Diacritical Marks: nasal, syllabic, voiceless, ties
+    (0x3B1, 0x3C9),  # Greek: β θ χ
+    (0x1D00, 0x1DBF),  # Phonetic Extensions and their Supplement
+    (0x1DC4, 0x1DCF),  # contour tones
+    (0x2010, 0x203E),  # dashes, quotation marks, ellipsis, the undertie ‿
+    (0x2190, 0x2199),  # arrows: global rise and fall
+    (0x3001, 0x3003),  # 、 。
+    (0x3008, 0x3011),  # 「 」 『 』 【 】
+    (0xA700, 0xA71F),  # modifier tone letters
+    (0xA788, 0xA789),
+    (0xFF01, 0xFF0F),  # full-width ！ （ ） ，
+    (0xFF1A, 0xFF1F),  # full-width ： ； ？
+)
+
+
+def _symbols() -> list[str]:
+    """Returns the symbols in code point order, without what has no character of its own."""
+    chars = (chr(code) for first, last in _RANGES for code in range(first, last + 1))
+    return [char for char in chars if unicodedata.category(char) not in {"Cc", "Cf", "Cn", "Zl", "Zp"}]
+
+
+class Tokenizer:
+    """Turns phonemes and markers into ids; `tokens[i]` is the token of id i."""
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self.tokens = tuple(tokens)
+        self._ids = {token: number for number, token in enumerate(self.tokens)}
+        self.unknown = self._ids["<unk>"]
+        self.end = self._ids["<end>"]
+        self.prompt = self._ids["<prompt>"]
+        self.canvas = self._ids["<canvas>"]
+        self.mask = self._ids["<mask>"]
+        self.speech = self._ids["<speech>"]
+        self.text = self._ids["<text>"]
+        self.length = self._ids["<length>"]
+        self.input = self._ids.get("<input>", self.unknown)
+        self.replace = self._ids.get("<replace>", self.unknown)
+
+    @classmethod
+    def default(cls, num_codebooks: int) -> "Tokenizer":
+        """Returns the vocabulary of a new model for codes of `num_codebooks` codebooks."""
+        markers = ["<unk>", "<end>", "<prompt>", "<canvas>", "<mask>", "<speech>", "<text>", "<length>"]
+        first, later = ([f"<{task}>" for task in tasks] for tasks in (_FIRST, _LATER))
+        levels = [f"<level {level}>" for level in range(num_codebooks)]
+        languages = [f"<{code}>" for code in LANGUAGES]
+        return cls([*markers, *first, *levels, *languages, *_symbols(), "<input>", "<replace>", *later])
+
+    def extended(self, num_codebooks: int, symbols: Iterable[str]) -> "Tokenizer":
+        """Returns this vocabulary with what it lacks of a new model's, and of a dataset's symbols, added behind."""
+        return self._with([*self.default(num_codebooks).tokens, *self.unknown_symbols(symbols)])
+
+    def with_tones(self, names: Iterable[str]) -> "Tokenizer":
+        """Returns this vocabulary with those of the tones that it lacks added behind, in their order."""
+        return self._with([_TONE.format(name) for name in names])
+
+    def _with(self, wanted: Iterable[str]) -> "Tokenizer":
+        return Tokenizer([*self.tokens, *(token for token in wanted if token not in self._ids)])
+
+    def __len__(self) -> int:
+        """Number of tokens."""
+        return len(self.tokens)
+
+    def task(self, task: Task) -> int:
+        """Returns the id of a task's marker.
+
+        Raises:
+            UsageError: if the vocabulary, of an older model, has none.
+        """
+        if f"<{task}>" not in self._ids:
+            raise UsageError(
+                f"The model must know the task `{task}`, but its vocabulary has no marker for it: it was made before"
+                " there was one. Train it on (`trainer.start_from`), or a new one."
+            )
+        return self._ids[f"<{task}>"]
+
+    def level(self, level: int) -> int:
+        """Returns the id of the marker of codebook `level`."""
+        return self._ids[f"<level {level}>"]
+
+    def language(self, code: str) -> int:
+        """Returns the id of a language's marker, `<unk>` for a language that the model doesn't know."""
+        return self._ids.get(f"<{code}>", self.unknown)
+
+    def tone(self, name: str) -> int:
+        """Returns the id of a tone's marker.
+
+        Raises:
+            UsageError: if the model knows no such tone.
+        """
+        if name in self.tones:
+            return self.tones[name]
+        if self.tones:
+            raise UsageError(f"`tone` must be one that the model knows ({', '.join(self.tones)}), but is `{name}`.")
+        raise UsageError(
+            f"`tone` must be left out, but is `{name}`: the model knows none. Train one with `data.tones=true`."
+        )
+
+    @cached_property
+    def tones(self) -> dict[str, int]:
+        """The ids of the tones' markers by their names."""
+        before, after = _TONE.split("{}")
+        return {
+            token.removeprefix(before).removesuffix(after): number
+            for number, token in enumerate(self.tokens)
+            if token.startswith(before)
+        }
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Returns the symbols of ids; markers are left out."""
+        return "".join(self.tokens[number] for number in ids if len(self.tokens[number]) == 1)
+
+    @cached_property
+    def languages(self) -> dict[int, str]:
+        """The language codes by the ids of their markers."""
+        return {self._ids[f"<{code}>"]: code for code in LANGUAGES if f"<{code}>" in self._ids}
+
+    @cached_property
+    def digits(self) -> list[int]:
+        """The ids of 0 to 9."""
+        return [self._ids[str(digit)] for digit in range(10)]
+
+    def encode(self, phonemes: str) -> list[int]:
+        """Returns the ids of a phoneme string; every string has some, and none raises.
+
+        A character outside the vocabulary is replaced by the known parts of its canonical decomposition (NFD), one
+        without any by `<unk>`.
+        """
+        try:
+            return [self._ids[char] for char in phonemes]
+        except KeyError:
+            return [number for char in phonemes for number in self._char(char)]
+
+    def _char(self, char: str) -> Iterable[int]:
+        if char in self._ids:
+            return (self._ids[char],)
+        parts = [self._ids[part] for part in unicodedata.normalize("NFD", char) if part in self._ids]
+        return parts or (self.unknown,)
+
+    def unknown_symbols(self, symbols: Iterable[str]) -> list[str]:
+        """Returns those of `symbols` that would become `<unk>`."""
+        return [symbol for symbol in symbols if self.unknown in self.encode(symbol)]
+
+    def save(self, path: Path) -> None:
+        """Writes the tokens as JSON."""
+        path.write_text(json.dumps({"tokens": self.tokens}, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "Tokenizer":
+        """Reads what `save` wrote.
+
+        Raises:
+            ArtefactError: if the file can't be read or isn't a vocabulary.
+        """
+        try:
+            return cls(json.loads(path.read_text(encoding="utf-8"))["tokens"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ArtefactError(
+                f"`{path}` must be a vocabulary, but can't be read as one ({error!r}). Take another checkpoint."
+            ) from error

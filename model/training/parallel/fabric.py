@@ -1,0 +1,48 @@
+"""Lightning Fabric for a run: its devices, precision and strategy."""
+
+import logging
+import os
+from typing import TYPE_CHECKING
+
+import torch
+
+from model.config import TrainConfig
+from model.device import resolve_device, resolve_precision
+from model.training.parallel.strategy import make_strategy, under_torchrun
+from stages.errors import UsageError
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+
+def make_fabric(config: TrainConfig) -> "Fabric":
+    """Returns Lightning Fabric for the devices and the precision that the configuration asks for, launched.
+
+    Raises:
+        UsageError: if the device isn't there, or not what the strategy needs.
+    """
+    from lightning.fabric import Fabric
+
+    for name in ("lightning.fabric", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    trainer = config.trainer
+    device = resolve_device(trainer.device)
+    if trainer.threads:
+        torch.set_num_threads(trainer.threads)
+    launched = under_torchrun()
+    here = int(os.environ["LOCAL_WORLD_SIZE"]) if launched else trainer.devices
+    nodes = int(os.environ["GROUP_WORLD_SIZE"]) if launched else 1
+    alone = here == 1 and not launched
+    if device.index is not None and not alone:
+        how = "`torchrun` gives each process its own" if launched else f"`trainer.devices` is {here}"
+        raise UsageError(f"`trainer.device` is {trainer.device!r}, a single device, but {how}. Set it to cuda.")
+    precision = resolve_precision(trainer.precision, device)
+    fabric = Fabric(
+        accelerator=device.type,
+        devices=[device.index or 0] if alone and device.type == "cuda" else here,
+        num_nodes=nodes,
+        strategy=make_strategy(config, device, here * nodes, precision),
+        precision=precision,
+    )
+    fabric.launch()
+    return fabric

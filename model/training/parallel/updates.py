@@ -1,0 +1,148 @@
+"""Updates of the weights by the gradients of all batches and processes: PyTorch's, or DeepSpeed's."""
+
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
+
+from model.training.parallel.state import put_optimizer, whole
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+    from lightning.fabric.wrappers import _FabricModule
+
+_MOMENTS = "exp_avg", "exp_avg_sq"
+"""What AdamW keeps of each weight, by its names for them."""
+
+
+class Updates:
+    """Optimisers of a network whose processes each hold all gradients, or parts of them that PyTorch knows about.
+
+    Args:
+        fabric: The processes.
+        network: The network, as Fabric wrapped it.
+        optimizers: As Fabric wrapped them.
+        clip_norm: What the gradient's norm is scaled down to.
+    """
+
+    def __init__(
+        self, fabric: "Fabric", network: "_FabricModule", optimizers: Sequence[Optimizer], *, clip_norm: float
+    ) -> None:
+        self.optimizers = list(optimizers)
+        self._fabric, self._network, self._clip_norm = fabric, network, clip_norm
+
+    def gather(self, *, last: bool) -> AbstractContextManager[Any]:
+        """Within it a batch's gradient is added; with the `last` one of an update, over the processes too."""
+        return self._fabric.no_backward_sync(self._network, enabled=not last)
+
+    def apply(self) -> float:
+        """Clips the gradient and updates the weights; where its norm isn't finite, drops it, and they stay.
+
+        Returns:
+            The norm before clipping, of all processes together: the same on each.
+        """
+        norm = float(whole(clip_grad_norm_(self._network.parameters(), self._clip_norm)))
+        if math.isfinite(norm):
+            for optimizer in self.optimizers:
+                optimizer.step()
+        self.drop()
+        return norm
+
+    def drop(self) -> None:
+        """Drops the gradients."""
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+
+    def states(self, *, keep: bool) -> list[Any]:
+        """Returns the optimisers' `state_dict`s, all tensors whole and on the CPU: on all, or None unless to `keep`."""
+        return [whole(optimizer.state_dict(), keep=keep) for optimizer in self.optimizers]
+
+    def put(self, states: Sequence[dict[str, Any]]) -> None:
+        """Sets the optimisers to what `states` gave, once the weights are set."""
+        for optimizer, state in zip(self.optimizers, states, strict=True):
+            put_optimizer(optimizer, state)
+
+
+class ZeroUpdates(Updates):
+    """AdamW by DeepSpeed: each process keeps a part of the gradients and moments, and all weights.
+
+    Args:
+        fabric: The processes.
+        network: The network, as Fabric wrapped it.
+        optimizer: As Fabric wrapped it.
+        groups: The weights that it updates, by its groups.
+
+    Source: ZeRO, stage 2, section 5 of https://arxiv.org/abs/1910.02054.
+    """
+
+    def __init__(
+        self, fabric: "Fabric", network: "_FabricModule", optimizer: Optimizer, groups: Sequence[Sequence[nn.Parameter]]
+    ) -> None:
+        super().__init__(fabric, network, [optimizer], clip_norm=math.inf)
+        self._counts = list(map(len, groups))
+        self._weights = [weight for group in groups for weight in group]
+        self._engine = cast("Any", network._forward_module)
+        for flat in self._flat:
+            moments = {name: torch.zeros_like(flat) for name in _MOMENTS}
+            self._adamw.state[flat] = {"step": torch.zeros((), device=flat.device), **moments}
+        # Else it is done in the middle of the first step, when only the first group has moments.
+        self._engine.optimizer._lazy_init_hp_params_optimizer_state()
+        # Else, with float32 weights, it would update them by what is no number, and give -1 for the norm.
+        self._engine.optimizer.check_grad_overflow = True
+
+    def gather(self, *, last: bool) -> AbstractContextManager[Any]:
+        """As above."""
+        self._engine.set_gradient_accumulation_boundary(is_boundary=last)
+        return nullcontext()
+
+    def apply(self) -> float:
+        """As above: DeepSpeed clips by its own configuration; of a step that it skips it keeps no norm."""
+        self._engine.step()
+        return math.nan if self._engine.optimizer.overflow else float(self._engine.get_global_grad_norm())
+
+    @property
+    def _adamw(self) -> Optimizer:
+        """The optimiser of what this process keeps."""
+        inner: Optimizer = self._engine.optimizer.optimizer
+        return inner
+
+    @property
+    def _flat(self) -> list[Tensor]:
+        """What this process keeps: a tensor for each group."""
+        return [flat for group in self._adamw.param_groups for flat in group["params"]]
+
+    def states(self, *, keep: bool) -> list[Any]:
+        """As above: as if one process had kept all."""
+        from deepspeed.utils import safe_get_full_optimizer_state
+
+        steps = whole(self._adamw.state[self._flat[0]]["step"])
+        state = {}
+        for number, weight in enumerate(self._weights):
+            moments = {name: whole(safe_get_full_optimizer_state(weight, name), keep=keep) for name in _MOMENTS}
+            state[number] = {"step": steps.clone(), **moments}
+        numbers = iter(range(len(self._weights)))
+        groups = [
+            {**group, "params": list(islice(numbers, count))}
+            for group, count in zip(self._adamw.param_groups, self._counts, strict=True)
+        ]
+        return [{"state": state, "param_groups": groups}]
+
+    def put(self, states: Sequence[dict[str, Any]]) -> None:
+        """As above."""
+        from deepspeed.utils import safe_set_full_optimizer_state
+
+        self._engine.optimizer.refresh_fp32_params()
+        saved = states[0]["state"]
+        if not saved:  # no step was good so far
+            return
+        for flat in self._flat:
+            self._adamw.state[flat]["step"].copy_(saved[0]["step"])
+        for number, weight in enumerate(self._weights):
+            for name in _MOMENTS:
+                safe_set_full_optimizer_state(weight, saved[number][name].to(weight.device), name)

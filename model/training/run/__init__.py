@@ -1,0 +1,1 @@
+"""A run as its user sees it: progress, signals, lock, failures."""

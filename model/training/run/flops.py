@@ -1,0 +1,107 @@
+"""How many operations training takes, and how many the machine can do: the model's share of it (MFU).
+
+Source of the count: PaLM, appendix B, https://arxiv.org/abs/2204.02311: a multiplication and an addition are two
+operations, the backward pass takes twice as many as the forward pass, and only what the model needs counts: neither
+padding nor what is computed again. Here attention is counted by the documents' real lengths, half of it where it is
+causal, retention as long documents need it, by chunks, and each head by the positions at which it predicts. Norms,
+activations and embeddings count as nothing.
+
+Axes: L positions of a document.
+"""
+
+import re
+import time
+from collections.abc import Sequence
+from functools import cache
+
+import torch
+from torch import nn
+
+from model.network.decoder import Decoder
+from model.network.retention import CHUNK
+
+DATASHEET = {
+    "A100": 312.0,
+    "A800": 312.0,
+    "H100 PCIe": 756.0,
+    "H100 NVL": 835.0,
+    "H100": 989.0,
+    "H800": 989.0,
+    "H200": 989.0,
+    "GH200": 989.0,
+    "B200": 2250.0,
+    "L4": 121.0,
+    "L40": 181.0,
+    "L40S": 362.0,
+    "A10": 125.0,
+    "A40": 149.7,
+    "RTX 3090": 71.0,
+    "RTX 4090": 165.2,
+}
+"""Dense bfloat16 products with float32 sums, in 10^12 operations per second, from NVIDIA's datasheets, by words of the
+device's name; of several that fit the one with most words, so that the variants of a chip come out right."""
+
+
+def training_flops(network: Decoder, lengths: Sequence[int], causal: int, predicted: Sequence[int]) -> float:
+    """Returns the operations of a training step on packed documents, forward and backward.
+
+    Args:
+        network: The network.
+        lengths: L of each document.
+        causal: How many of them, from the first, are causal.
+        predicted: For each head (see `Document.head`) at how many positions it predicts.
+    """
+    reach: float = max(lengths, default=0)
+    if network.config.arch == "retnet":  # half a chunk's pairs, and a state that takes and gives a product of a head
+        reach = 2 * (CHUNK / 2 + network.config.head_width)
+    pairs = sum(length * min(length, reach) / (2 if number < causal else 1) for number, length in enumerate(lengths))
+    attention = 3 * 4 * pairs * network.config.width * network.config.layers  # q k, and the weights times v
+    heads = list(map(_per_position, network.heads))
+    heads.append(heads[0] / network.config.group)  # a canvas asks head 0 for one frame of a group
+    return (
+        attention
+        + sum(lengths) * _per_position(network.blocks)
+        + sum(rows * head for rows, head in zip(predicted, heads, strict=True))
+    )
+
+
+def _per_position(part: nn.Module) -> float:
+    """Returns the operations of a part's matrices at a position; frozen ones need no gradient of their own."""
+    matrices = [weight for weight in part.parameters() if weight.dim() == 2]
+    return sum(2 * weight.numel() * (3 if weight.requires_grad else 2) for weight in matrices)
+
+
+def datasheet_rate(name: str) -> float | None:
+    """Returns the operations per second in bfloat16 that a device's datasheet promises; None if it isn't known."""
+    words = set(re.split(r"\W+", name))
+    fitting = [row for row in DATASHEET if set(row.split()) <= words]
+    return 1e12 * DATASHEET[max(fitting, key=lambda row: len(row.split()))] if fitting else None
+
+
+def peak_rate(device: torch.device, dtype: torch.dtype) -> tuple[float, str]:
+    """Returns the operations per second of matrix products on a device, and where the number comes from."""
+    if device.type == "cuda" and dtype == torch.bfloat16:
+        promised = datasheet_rate(torch.cuda.get_device_name(device))
+        if promised:
+            return promised, "datasheet"
+    return measured_rate(device, dtype), "measured"
+
+
+@cache
+def measured_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """Returns the operations per second that products of large matrices reach here: in under a second, once."""
+    size, seconds = (8192, 0.3) if device.type == "cuda" else (768, 0.1)
+    left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+
+    def timed(times: int) -> float:
+        started = time.perf_counter()
+        for _ in range(times):
+            left @ right
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter() - started
+
+    timed(1)
+    once = timed(1)
+    times = max(1, round(seconds / once))
+    return 2 * size**3 * times / timed(times)

@@ -1,0 +1,79 @@
+"""With which weights and which vocabulary a run begins: new ones, or those of another model (fine-tuning)."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from model.checkpoints.checkpoint import Checkpoint, build, find, load, read_config, read_meta, read_tokenizer
+from model.config import LoraConfig, TrainConfig
+from model.data.source import Store, tones_of
+from model.network.decoder import INIT_STD, Decoder
+from model.network.lora import add_adapters, initialise_adapters
+from model.sequences.tokenizer import Tokenizer
+from stages.errors import UsageError
+
+
+def begin(config: TrainConfig, store: Store) -> tuple[Tokenizer, Decoder]:
+    """Returns the vocabulary and the network of a new run, its weights drawn or, for fine-tuning, taken over.
+
+    A model that is fine-tuned keeps its tokens in their places; those that this version or the dataset has more are
+    added behind. A new language begins as the mean of the known languages, a new tone as that of the known tones, any
+    other new token as the mean of all (https://nlp.stanford.edu/~johnhew/vocab-expansion.html), with a little noise.
+
+    Raises:
+        UsageError: if the model that `trainer.start_from` names has another shape.
+        CodecError: if it speaks another codec's codes.
+        MissingInputError: if there is none.
+        ArtefactError: if it is damaged.
+    """
+    generator = torch.Generator().manual_seed(config.trainer.seed)
+    tokenizer = vocabulary(config, store)
+    network = build(config.model_copy(update={"lora": LoraConfig()}), tokenizer, store.codec)
+    if config.trainer.start_from is None:
+        network.initialise(generator)
+        return tokenizer, network
+    known = load(_source(config, store))
+    network.load_state_dict(_grown(known, network, tokenizer, generator))
+    if config.lora.rank:
+        add_adapters(network, config.lora)
+        initialise_adapters(network, generator)
+    return tokenizer, network
+
+
+def vocabulary(config: TrainConfig, store: Store) -> Tokenizer:
+    """Returns the vocabulary of a new run; raises as `begin` does."""
+    if config.trainer.start_from is None:
+        tokenizer = Tokenizer.default(store.codec.num_codebooks)
+    else:
+        tokenizer = read_tokenizer(_source(config, store)).extended(store.codec.num_codebooks, store.symbols)
+    return tokenizer.with_tones(tones_of(store) if config.data.tones else ())
+
+
+def _source(config: TrainConfig, store: Store) -> Path:
+    """Returns the model to start from, if it fits."""
+    source = find(Path(str(config.trainer.start_from)))
+    theirs = read_config(source)
+    read_meta(source).codec.require(store.codec, config.data.store)
+    if theirs.model != config.model:
+        differing = [item for item in theirs.differences(config) if item.startswith("`model.")]
+        raise UsageError(
+            f"`trainer.start_from` = `{source}` must have the shape that the section `model` asks for, but these"
+            f" differ: {'; '.join(differing)}. Set them to that model's values, the first ones."
+        )
+    return source
+
+
+def _grown(known: Checkpoint, network: Decoder, tokenizer: Tokenizer, generator: torch.Generator) -> dict[str, Tensor]:
+    """Returns the weights with a row for each new token in the table of tokens and in the head that predicts them."""
+    weights = dict(known.network.state_dict())
+    before = len(known.tokenizer)
+    kinds = [set(tokenizer.languages), set(tokenizer.tones.values())]
+    for name in ("token_embedding.weight", f"heads.{network.num_codebooks}.weight"):
+        old = weights[name]
+        new = torch.normal(0.0, INIT_STD / 10, (len(tokenizer) - before, old.shape[1]), generator=generator)
+        for number in range(before, len(tokenizer)):
+            alike = [other for kind in kinds if number in kind for other in sorted(kind) if other < before]
+            new[number - before] += (old[alike] if alike else old).mean(0)
+        weights[name] = torch.cat([old, new.to(old.dtype)])
+    return weights

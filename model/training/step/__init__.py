@@ -1,0 +1,1 @@
+"""What one training step computes: the losses and the optimiser."""

@@ -1,0 +1,335 @@
+"""The training loop. It reads codes, never audio, and a run that was stopped goes on as if it never had been."""
+
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from functools import partial, reduce
+from itertools import islice
+from operator import add
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.checkpoints.checkpoint import (
+    Meta,
+    build,
+    check_weights,
+    checkpoint_folder,
+    load_trainer_state,
+    read_meta,
+    read_tokenizer,
+    read_weights,
+)
+from model.checkpoints.saving import Saver, Snapshot
+from model.config import TrainConfig
+from model.data.examples import Examples
+from model.data.source import Store, content_of
+from model.data.stream import BatchStream, every_mode, prefetched
+from model.network.attention import Attend, Packed
+from model.network.decoder import Decoder
+from model.network.packing import Batch, Place
+from model.sequences.tokenizer import Tokenizer
+from model.training.ema import Average
+from model.training.parallel.fabric import make_fabric
+from model.training.parallel.state import put, whole
+from model.training.parallel.strategy import Uncompiled, anywhere, set_up, total
+from model.training.previews import Previews
+from model.training.resume import Progress, resumable
+from model.training.run.failures import is_out_of_memory, not_finite, out_of_memory
+from model.training.run.interrupt import stop_signals
+from model.training.run.lock import hold
+from model.training.run.progress import Meter, MuteLog, RunLog
+from model.training.start import begin
+from model.training.step.distill import Teacher
+from model.training.step.loss import Scores, score
+from model.training.step.optimizer import rate_factor, set_rate
+from stages.errors import MachineError, StoppedError, TrainingError
+
+_Result = TypeVar("_Result")
+
+VALIDATION_SEED = 1234
+"""Of the draws of validation documents: the same in every run, so that runs can be compared."""
+
+
+class Trainer:
+    """A run: network, optimiser, data and the place in it.
+
+    Args:
+        config: All sections.
+        store: The dataset.
+        resumed: The checkpoint that is gone on from, if any: its vocabulary holds.
+        quiet: Show nothing while training.
+
+    Raises:
+        UsageError: if the dataset has nothing to train on, the device isn't there, or a teacher doesn't fit.
+    """
+
+    def __init__(self, config: TrainConfig, store: Store, *, resumed: Path | None = None, quiet: bool = False) -> None:
+        self.config = config
+        self.store = store
+        self.quiet = quiet
+        self.run = Path(config.trainer.out)
+        self.fabric = make_fabric(config)
+        self.tokenizer, network = begin(config, store) if resumed is None else self._rebuild(resumed)
+        part = {"rank": self.fabric.global_rank, "world": self.fabric.world_size}
+        self.stream = BatchStream(self._examples("train"), config.data.batch_tokens, seed=config.trainer.seed, **part)
+        self.teacher = (
+            Teacher(config, self.tokenizer, store.codec, self.fabric.device) if config.distill.teacher else None
+        )
+        self.raw_network = network
+        self.network, self.updates = set_up(self.fabric, self.raw_network, config)
+        decay = config.trainer.ema_decay
+        self.average = Average(self.raw_network, decay) if decay else None
+        self.validation = self._examples("validation")
+        self.previews = Previews(config, self.validation, self.fabric.device) if config.trainer.samples else None
+        self.progress = Progress()
+        self._updating = False
+
+    def _rebuild(self, resumed: Path) -> tuple[Tokenizer, Decoder]:
+        """Returns a checkpoint's vocabulary and its network; `restore` brings the weights."""
+        tokenizer = read_tokenizer(resumed)
+        return tokenizer, build(self.config, tokenizer, self.store.codec)
+
+    def _examples(self, split: Literal["train", "validation"]) -> Examples:
+        return Examples(self.store, self.tokenizer, self.config.data, split, group=self.config.model.group)
+
+    # ------------------------------------------------------------------------------------------ single training step
+
+    def train_step(self, batches: list[Batch]) -> tuple[Scores, float]:
+        """Updates the weights once; if the gradient isn't finite, they and the optimisers stay as they were.
+
+        Args:
+            batches: What to accumulate over; every target weighs the same, whatever batch it is in.
+
+        Returns:
+            This device's scores before the update and the norm of all devices' gradient before clipping.
+        """
+        config = self.config.optimizer
+        set_rate(self.updates.optimizers, rate_factor(config, self.progress.step, self.config.trainer.max_steps))
+        self._seed_dropout()
+        num_targets = total(self.fabric, torch.tensor(sum(batch.num_targets for batch in batches)))
+        parts = []
+        for batch in batches:
+            with self.updates.gather(last=batch is batches[-1]):
+                scores = self.score(batch.to(self.fabric.device))
+                # All strategies take the mean of the gradients over the devices; every target shall weigh the same.
+                objective = scores.objective(self.config.distill.weight)
+                self.fabric.backward(objective * (self.fabric.world_size / num_targets))
+            parts.append(scores.detach())
+        self._updating = True
+        norm = self.updates.apply()
+        if self.average and math.isfinite(norm):
+            self.average.update(self.progress.step + 1)
+        self._updating = False
+        return reduce(add, parts), norm
+
+    # ----------------------------------------------------------------------------------------------------------------
+
+    def score(self, batch: Batch, *, alone: bool = False) -> Scores:
+        """Runs the network on a packed batch; `alone` without the other devices and the teacher."""
+        attend = self.attention(batch)
+        if self.config.trainer.compile:
+            attend = Uncompiled(attend)
+        read = batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows
+        if alone:
+            with self.fabric.autocast():
+                logits = self.raw_network(*read)
+            return score(logits, batch.targets, batch.tasks)
+        logits = self.network(*read)  # which opens `autocast` itself; within another, bf16-true would round the logits
+        taught = None
+        if self.teacher:
+            with self.fabric.autocast():
+                taught = self.teacher.divergence(batch, attend, logits)
+        return replace(score(logits, batch.targets, batch.tasks), taught=taught)
+
+    def attention(self, batch: Batch) -> Attend:
+        """Returns who may look at whom in a batch."""
+        return Packed(batch.lengths, batch.causal, self.fabric.device)
+
+    def _seed_dropout(self) -> None:
+        """Draws of a step depend on nothing but the step and the device: a resumed run repeats them."""
+        place = (self.config.trainer.seed, self.progress.step, self.fabric.global_rank)
+        torch.manual_seed(int(np.random.default_rng(place).integers(2**63)))
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Scores the validation utterances in every mode, with prompts that never change; {} where there are none."""
+        if not len(self.validation):
+            return {}
+        self.network.eval()
+        batches = every_mode(self.validation, self.config.data.batch_tokens, seed=VALIDATION_SEED)
+        few = islice(batches, self.config.trainer.validate_batches)
+        with self.average.applied() if self.average else nullcontext():
+            scores = reduce(add, [self.score(batch.to(self.fabric.device), alone=True) for batch in few])
+        self.network.train()
+        return scores.report("validation")
+
+    def _evaluate(self, log: RunLog, meter: Meter) -> float | None:
+        """Validates, speaks a few utterances on one of the devices, and returns the loss."""
+        with meter.paused():
+            values = self.validate()
+            log.report(self.progress.step, values, meter.seconds(self.config.trainer.max_steps - self.progress.step))
+            if self.previews:
+                weights = whole(self._spoken_weights, keep=self.fabric.is_global_zero)
+                if self.fabric.is_global_zero:
+                    self.previews.speak(weights, self.progress.step, log)
+        return values.get("validation/loss")
+
+    @property
+    def _spoken_weights(self) -> dict[str, Tensor]:
+        """What the model speaks with: the averages, or the weights themselves."""
+        return self.average.weights if self.average else dict(self.raw_network.named_parameters())
+
+    def fit(self) -> Path:
+        """Trains until `trainer.max_steps`.
+
+        Returns:
+            The last checkpoint's folder.
+
+        Raises:
+            StoppedError: on SIGTERM or Ctrl-C, after saving.
+            TrainingError: if the gradient is no longer finite or the memory is full; says what is saved.
+            MachineError: if a checkpoint can't be written; the one before stands.
+        """
+        trainer, progress = self.config.trainer, self.progress
+        batches = prefetched(self.stream.batches(progress.place))
+        log: RunLog = MuteLog()
+        if self.fabric.is_global_zero:
+            log = RunLog(self.run, step=progress.step, max_steps=trainer.max_steps, quiet=self.quiet)
+        meter = Meter(self.fabric, self.raw_network, budget=self.config.data.batch_tokens)
+        self.network.train()
+        with log, Saver(self.run, keep=trainer.keep, keep_best=trainer.keep_best) as saver, stop_signals() as received:
+            self._announce(log, meter.peak)
+            while progress.step < trainer.max_steps:
+                group = [next(batches) for _ in range(trainer.accumulate)]
+                scores, norm = self._in_memory(partial(self.train_step, group), group, progress.step + 1, saver)
+                progress.count(group[-1].place, good=math.isfinite(norm))
+                if progress.skipped_last > trainer.max_skips:
+                    saver.wait()
+                    raise TrainingError(not_finite(norm, progress.step, trainer.max_skips, self.run))
+                meter.add(scores, norm, group)
+                log.step(progress.step)
+                stopped, failed = anywhere(self.fabric, received, saver.failed)
+                at_end = progress.step == trainer.max_steps or stopped
+                if progress.step % trainer.log_every == 0 or at_end:
+                    rate = self.updates.optimizers[0].param_groups[0]["lr"]
+                    values = {"lr": rate, "epoch": progress.place.epoch, "skipped": progress.skipped}
+                    told = meter.report() | values
+                    log.report(progress.step, told, meter.seconds(trainer.max_steps - progress.step))
+                validates = progress.step % trainer.validate_every == 0 or progress.step == trainer.max_steps
+                evaluate = partial(self._evaluate, log, meter)
+                loss = self._in_memory(evaluate, group, progress.step, saver) if validates else None
+                first = self.fabric.is_global_zero
+                best = loss is not None and any(anywhere(self.fabric, first and saver.is_best(loss)))
+                if progress.step % trainer.save_every == 0 or at_end or best:
+                    self.save(saver, loss)
+                if stopped or failed:
+                    self._settle(saver)
+                if stopped:
+                    by = received[0].name if received else "another process"
+                    raise StoppedError(
+                        f"stopped by {by} after step {progress.step}, saved in `{self._folder}`."
+                        " Give the same command to go on."
+                    )
+        return self._folder
+
+    @property
+    def _folder(self) -> Path:
+        return checkpoint_folder(self.run, self.progress.step)
+
+    def _settle(self, saver: Saver) -> None:
+        """Waits until the last checkpoint is written; all devices end if it couldn't be."""
+        saver.settle()
+        if any(anywhere(self.fabric, saver.failed)):
+            saver.wait()
+            raise MachineError("another process couldn't write a checkpoint, and says why.")
+
+    def _in_memory(self, act: Callable[[], _Result], batches: list[Batch], step: int, saver: Saver) -> _Result:
+        """Does a part of a step; saves what is there where the memory is too small for it, and says so."""
+        try:
+            return act()
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # Here nothing holds the activations any more. Other devices are still in the middle of the step.
+        self.updates.drop()
+        if self.fabric.world_size == 1 and self.progress.step and not self._updating:
+            self.save(saver)
+        saver.wait()
+        positions = max(len(batch.tokens_L) for batch in batches)
+        raise TrainingError(out_of_memory(self.fabric.device, step, positions, self.run))
+
+    def _announce(self, log: RunLog, rate: str) -> None:
+        unknown = self.tokenizer.unknown_symbols(self.store.symbols)
+        if unknown:
+            log.say(f"{len(unknown)} symbols outside the vocabulary are learnt as <unk>: {' '.join(unknown)}")
+        trained, in_all = (self.raw_network.num_parameters(trained=trained) for trained in (True, False))
+        if self.config.data.validation and not len(self.validation):
+            log.say(
+                "note: no utterance falls to validation, so nothing is validated. Raise `data.validation` for some."
+            )
+        log.say(
+            f"{trained:,}{f' of {in_all:,}' if trained < in_all else ''} parameters on {self.fabric.device} of {rate},"
+            f" {len(self.stream.examples):,} utterances; steps {self.progress.step} to {self.config.trainer.max_steps}"
+        )
+
+    # --------------------------------------------------------------------------------------------- save and resume
+
+    def save(self, saver: Saver, validation_loss: float | None = None) -> None:
+        """Begins to write a checkpoint, on one of the devices, once the one before is written."""
+        self._settle(saver)
+        here = self.fabric.is_global_zero
+        state = {"optimizers": self.updates.states(keep=here), **asdict(self.progress)}
+        if self.average:
+            state["weights"] = whole(dict(self.raw_network.named_parameters()), keep=here)
+        spoken = whole(self._spoken_weights, keep=here)
+        if here:
+            content, symbols = content_of(self.store, self.config.data), tuple(self.store.symbols)
+            loudness = self.store.loudness_lufs
+            meta = Meta(self.progress.step, self.store.codec, content, symbols, validation_loss, loudness)
+            saver.save(Snapshot(spoken, state, self.config, self.tokenizer, meta))
+
+    def restore(self, folder: Path) -> None:
+        """Takes over weights, optimiser and place in the data from a checkpoint."""
+        spoken, state = read_weights(folder), load_trainer_state(folder)
+        check_weights(self.raw_network, spoken, folder)
+        put(dict(self.raw_network.named_parameters()), state.pop("weights", spoken))
+        if self.average:
+            put(self.average.weights, spoken)
+        self.updates.put(state.pop("optimizers"))
+        self.progress = Progress(**{**state, "step": read_meta(folder).step, "place": Place(**state["place"])})
+
+
+def train(config: TrainConfig, store: Store, *, fresh: bool = False, resume: bool = False, quiet: bool = False) -> Path:
+    """Trains, or goes on with what `trainer.out` holds.
+
+    Args:
+        config: All sections.
+        store: The dataset.
+        fresh: Refuse to go on with an earlier run.
+        resume: Go on with an earlier run even where the configuration (but not the model) has changed.
+        quiet: Show nothing.
+
+    Returns:
+        The last checkpoint's folder.
+
+    Raises:
+        UsageError: if the folder holds a run that must not be, or can't be, gone on with; or a teacher doesn't fit.
+        CodecError: if the dataset's codes are of another codec than the run's, or a teacher's.
+        LockedError: if another training holds the folder.
+        StoppedError: on SIGTERM or Ctrl-C, after saving.
+        TrainingError: if the gradient is no longer finite or the memory is full; says what is saved.
+        MachineError: if a checkpoint can't be written; the one before stands.
+    """
+    with hold(Path(config.trainer.out)):
+        found = resumable(config, store, fresh=fresh, resume=resume)
+        trainer = Trainer(config, store, resumed=found, quiet=quiet)
+        if found:
+            trainer.restore(found)
+            if trainer.progress.step >= config.trainer.max_steps:
+                return found
+        return trainer.fit()

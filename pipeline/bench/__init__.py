@@ -1,0 +1,1 @@
+"""Benchmarks of the stages and of the runner."""

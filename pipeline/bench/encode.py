@@ -1,0 +1,219 @@
+"""The benchmark of `encode`: seconds of speech a second of one core, codec by codec, beside each codec's own library.
+
+The networks are of the published sizes with random weights, which take as long as trained ones.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.bench.figures import Bench, Figure, cpu_seconds
+from stages.audio import files as audio
+from stages.base import Context
+from stages.codecs.table import load_codec
+from stages.corpora.scan import scan
+from stages.encode import Encode, EncodeConfig
+from stages.ids import path_of
+from stages.records import Encoded, Utterance
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_SHORTEST_S, _LONGEST_S = 2.0, 10.0
+_ROUNDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Library:
+    """A codec as its own library's users call it, clip by clip."""
+
+    encode: "Callable[[Tensor, int], Tensor]"
+    """Takes a wave `[1, samples]` and its rate in Hz, and gives codes `[1, K, T]`."""
+    decode: "Callable[[Tensor], Tensor]"
+
+
+def encode(bench: Bench) -> Iterator[Figure]:
+    """Measures every codec's encoding, from the file on, and decoding, in seconds of speech a CPU second."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            for name, make, audio_s in (
+                ("encodec", _encodec, 30),
+                ("vocos", _vocos, 30),
+                ("dac", _dac, 6),
+                ("embedded", None, 30),
+            ):
+                yield from _measure(bench, name, make, _clips(bench.recordings, audio_s))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _measure(
+    bench: Bench, name: str, make: Callable[[Path], tuple[Path, _Library]] | None, items: Sequence[Utterance]
+) -> Iterator[Figure]:
+    import torch
+
+    weights, library = make(bench.scratch) if make else (None, None)
+    config: Any = {"codec": name, "weights": str(weights) if weights else None}
+    stage = Encode(EncodeConfig(**config), Context(bench.recordings))
+    stage.setup()
+    codec = load_codec(name, weights)
+    outcomes = [one for [one] in stage.process(items) if isinstance(one, Encoded)]
+    codes = [torch.from_numpy(one.codes_KT.astype("int64")) for one in outcomes]
+    total_s = sum(item.duration_s for item in items)
+
+    def theirs_encode() -> None:
+        assert library is not None
+        for item in items:
+            wave, rate = audio.read(bench.recordings / path_of(item.recording))
+            library.encode(torch.tensor(wave)[None], rate)
+
+    def theirs_decode() -> None:
+        assert library is not None
+        for codes_KT in codes:
+            library.decode(codes_KT[None])
+
+    for what, ours, theirs in (
+        ("encoding", lambda: stage.process(items), theirs_encode),
+        ("decoding", lambda: [codec.decode(codes_KT) for codes_KT in codes], theirs_decode),
+    ):
+        if (name, what) == ("vocos", "encoding"):
+            continue  # that is EnCodec's
+        took = [(cpu_seconds(ours), cpu_seconds(theirs) if library else None) for _ in range(_ROUNDS)]
+        speed = total_s / min(mine for mine, _ in took)
+        baseline = [other for _, other in took if other is not None]
+        beside = total_s / min(baseline) if baseline else None
+        # The network is the same: what is left is how far two measurements of the same differ.
+        least = 0.9 if baseline else None
+        yield Figure(f"{name}, {what}, one core", speed, "s/s", beside, "its library clip by clip", least=least)
+
+
+def _clips(folder: Path, audio_s: float) -> list[Utterance]:
+    """Returns recordings of some seconds each, from all over the folder, as utterances."""
+    items, total_s = [], 0.0
+    recordings = sorted(scan(folder).recordings, key=lambda one: (_hash_of(one.id), one.id))
+    for one in recordings:
+        info = audio.probe(folder / path_of(one.id))
+        seconds = info.samples / info.sample_rate
+        if _SHORTEST_S <= seconds <= _LONGEST_S and total_s + seconds <= audio_s:
+            who = one.group, one.speaker, "en"
+            items.append(Utterance(one.id, one.id, *who, 0, info.samples, info.sample_rate, ""))
+            total_s += seconds
+        if total_s > audio_s - _SHORTEST_S:
+            break
+    return items
+
+
+def _hash_of(text: str) -> str:
+    """Returns a digest by which things are put into an order that has nothing to do with their names."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextmanager
+def _seeded() -> Iterator[None]:
+    """Draws the same weights every time, and hides what the libraries warn of."""
+    import warnings
+
+    import torch
+
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.manual_seed(0)
+        yield
+
+
+def _encodec(folder: Path) -> tuple[Path, _Library]:
+    import torch
+
+    with _seeded():
+        from encodec import EncodecModel
+        from encodec.utils import convert_audio
+
+        model = EncodecModel.encodec_model_24khz(pretrained=False).eval()
+    model.set_target_bandwidth(6.0)
+    path = folder / "encodec.th"
+    torch.save(model.state_dict(), path)
+
+    def encode(wave_1L: "Tensor", rate: int) -> "Tensor":
+        with torch.no_grad():
+            [(codes_1KT, _)] = model.encode(convert_audio(wave_1L, rate, model.sample_rate, model.channels)[None])
+        return codes_1KT  # type: ignore[no-any-return]
+
+    def decode(codes_1KT: "Tensor") -> "Tensor":
+        with torch.no_grad():
+            return model.decode([(codes_1KT, None)])  # type: ignore[no-any-return]
+
+    return path, _Library(encode, decode)
+
+
+def _vocos(folder: Path) -> tuple[Path, _Library]:
+    """Makes a folder as the hub has it, of the size that is published there."""
+    import torch
+    import yaml
+
+    path, library = _encodec(folder)
+    features = {"encodec_model": "encodec_24khz", "bandwidths": [1.5, 3.0, 6.0, 12.0]}
+    backbone = {"input_channels": 128, "dim": 384, "intermediate_dim": 1152, "num_layers": 8}
+    backbone["adanorm_num_embeddings"] = 4
+    head = {"dim": 384, "n_fft": 1280, "hop_length": 320, "padding": "same"}
+    sections = {
+        "feature_extractor": ("vocos.feature_extractors.EncodecFeatures", features),
+        "backbone": ("vocos.models.VocosBackbone", backbone),
+        "head": ("vocos.heads.ISTFTHead", head),
+    }
+    config = {name: {"class_path": kind, "init_args": sizes} for name, (kind, sizes) in sections.items()}
+    with _seeded():
+        from vocos.heads import ISTFTHead
+        from vocos.models import VocosBackbone
+
+        parts: dict[str, Any] = {"backbone": VocosBackbone(**backbone).eval(), "head": ISTFTHead(**head).eval()}
+    codebooks_VD = torch.randn(16 * 1024, 128)
+    weights = {f"{name}.{key}": value for name, part in parts.items() for key, value in part.state_dict().items()}
+    weights["feature_extractor.codebook_weights"] = codebooks_VD
+    target = folder / "vocos"
+    target.mkdir()
+    (target / "config.yaml").write_text(yaml.safe_dump(config))
+    torch.save(weights, target / "pytorch_model.bin")
+    path.rename(target / "encodec.th")
+
+    def decode(codes_1KT: "Tensor") -> "Tensor":
+        # As `Vocos.codes_to_features` and `Vocos.decode`; the class itself would fetch EnCodec's weights.
+        codes_KT = codes_1KT[0]
+        first_K1 = torch.arange(0, 1024 * len(codes_KT), 1024)[:, None]
+        with torch.no_grad():
+            features_1DT = torch.nn.functional.embedding(codes_KT + first_K1, codebooks_VD).sum(dim=0).T[None]
+            hidden_1TD = parts["backbone"](features_1DT, bandwidth_id=torch.tensor([2]))
+            return parts["head"](hidden_1TD)  # type: ignore[no-any-return]
+
+    return target, _Library(library.encode, decode)
+
+
+def _dac(folder: Path) -> tuple[Path, _Library]:
+    import torch
+
+    with _seeded():
+        from audiotools import AudioSignal
+        from dac import DAC
+
+        model = DAC().eval()
+    path = folder / "dac.pth"
+    model.save(path, package=False)
+
+    def encode(wave_1L: "Tensor", rate: int) -> "Tensor":
+        signal = AudioSignal(wave_1L[None], rate).resample(model.sample_rate)
+        with torch.no_grad():
+            _, codes_1KT, *_ = model.encode(model.preprocess(signal.audio_data, model.sample_rate))
+        return codes_1KT  # type: ignore[no-any-return]
+
+    def decode(codes_1KT: "Tensor") -> "Tensor":
+        with torch.no_grad():
+            return model.decode(model.quantizer.from_codes(codes_1KT)[0])  # type: ignore[no-any-return]
+
+    return path, _Library(encode, decode)

@@ -1,0 +1,84 @@
+"""What `slice` costs: cutting, measuring, and judging anew under other thresholds; and how far its measures are off."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.bench.figures import Bench, Figure, cpu_seconds
+from stages.audio import files as audio
+from stages.audio.loudness import loudness_lufs
+from stages.audio.silence import snr_db
+from stages.base import Context
+from stages.ids import id_of
+from stages.records import Segment, Transcript, Utterance
+from stages.slice import Slice, SliceConfig
+
+_CLIPS = 60
+_SHORTEST_S = 2.0
+_KNOWN_DB = (0.0, 5.0, 10.0, 15.0)
+_TARGET_LUFS = -23.0
+
+
+def slices(bench: Bench) -> Iterator[Figure]:
+    """Measures the work on real clips with their texts, then the errors of noise and loudness."""
+    items = clips(bench.recordings)
+    spoken_s = sum(item.duration_s for item in items)
+    context = Context(bench.recordings)
+    bare, full = Slice(SliceConfig(measure=False), context), Slice(SliceConfig(), context)
+    strict = Slice(SliceConfig(min_snr_db=20.0, loudness_lufs=_TARGET_LUFS), context)
+    yield Figure("cutting, in seconds of speech a CPU second", spoken_s / cpu_seconds(lambda: bare.process(items)), "s")
+    earlier = full.process(items)
+    measured_s = cpu_seconds(lambda: full.process(items))
+    yield Figure("cutting and measuring", spoken_s / measured_s, "s")
+    judged_s = cpu_seconds(lambda: [strict.revise(one, was) for one, was in zip(items, earlier, strict=True)])
+    yield Figure(
+        "judging anew, other thresholds", spoken_s / judged_s, "s", spoken_s / measured_s, "measuring", least=20
+    )
+    for known_db in _KNOWN_DB:
+        errors = noise_errors(bench.recordings, items[:: max(1, len(items) // 20)], known_db)
+        yield Figure(f"white noise at {known_db:g} dB: mean error", float(np.mean(np.abs(errors))), "dB", most=3)
+    rows = [one for [one] in strict.process(items) if isinstance(one, Utterance)]
+    off = max(abs(_heard_lufs(bench.recordings, row) - _TARGET_LUFS) for row in rows if _is_free(row))
+    # In cuts under -40 LUFS the standard's gate at -70 LUFS counts other blocks once they are louder.
+    yield Figure(f"loudness of a cut off {_TARGET_LUFS:g} LUFS, the worst of {len(rows)}", off, "LU", most=1.0)
+
+
+def clips(speech: Path) -> list[Transcript]:
+    """Returns clips that hold a sentence, with its text, of all the groups in turn."""
+    by_group: dict[str, list[Transcript]] = {}
+    for path in sorted(speech.rglob("*.txt")):
+        beside = [path.with_suffix(suffix) for suffix in sorted(audio.SUFFIXES) if path.with_suffix(suffix).is_file()]
+        if not beside:
+            continue
+        info, id_ = audio.probe(beside[0]), id_of(str(beside[0].relative_to(speech)))
+        if _SHORTEST_S <= info.samples / info.sample_rate <= SliceConfig().max_s:
+            segments = (Segment(0, info.samples, " ".join(path.read_text(encoding="utf-8-sig").split()), "en"),)
+            group = by_group.setdefault(id_.partition("/")[0], [])
+            group.append(
+                Transcript(id_, "", "s", info.sample_rate, info.samples, "en", "txt", timed=False, segments=segments)
+            )
+    most = max(1, _CLIPS // max(1, len(by_group)))
+    return [one for group in by_group.values() for one in group[:most]]
+
+
+def noise_errors(speech: Path, items: Sequence[Transcript], known_db: float) -> list[float]:
+    """Returns by how much the estimate is off where noise is added at a known level, in dB."""
+    errors = []
+    for number, item in enumerate(items):
+        wave, rate = audio.read(speech / item.id)
+        noise = np.random.default_rng(number).normal(0, 1, len(wave))
+        level = np.mean(np.square(wave, dtype=np.float64)) / 10 ** (known_db / 10)
+        errors.append(snr_db((wave + noise * np.sqrt(level)).astype(np.float32), rate) - known_db)
+    return errors
+
+
+def _heard_lufs(speech: Path, row: Utterance) -> float:
+    span = row.start_samples, row.end_samples, row.sample_rate
+    return loudness_lufs(audio.read_cut(speech / row.recording, *span, gain_db=row.gain_db), row.sample_rate) or 0.0
+
+
+def _is_free(row: Utterance) -> bool:
+    """Tells whether the peak leaves room for the whole gain."""
+    assert row.measures
+    return row.measures.peak * 10 ** (row.gain_db / 20) < 0.999

@@ -1,0 +1,1 @@
+"""Dask: starting a cluster, joining one, and handing out work."""

@@ -1,0 +1,254 @@
+"""Starts a Dask cluster, or joins one."""
+
+import os
+import shutil
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Any
+
+from pipeline.cluster.scheduler import Scheduler, address_in
+from pipeline.cluster.slurm import slurm_cluster, submit
+from stages.errors import MachineError, UsageError
+from stages.machine import cores, parse_device
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_CONNECT_S = 15
+"""How long to try to reach a scheduler."""
+_ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), 1)
+"""One thread a worker, also in the libraries."""
+_GPU = {"GPU": 1}
+_STARTS = 3
+"""How often a local cluster is started: Dask gives up when one of its workers dies as it starts."""
+
+
+def start(scheduler: Scheduler) -> "tuple[Client, Any | None]":
+    """Starts the cluster, or joins the one that is there, and waits for a first worker.
+
+    Args:
+        scheduler: Any but `sync`.
+
+    Returns:
+        The connected client, and the cluster that is ours to close (None where it was joined). Close the client first.
+
+    Raises:
+        UsageError: with what to do: no scheduler or no worker is there, a package is missing, no GPU is seen, Slurm
+            takes no job.
+        MachineError: if local workers do nothing but die.
+    """
+    match scheduler.kind:
+        case "local":
+            return _start_local(scheduler)
+        case "cuda":
+            return _start_cuda(scheduler)
+        case "slurm":
+            return _start_slurm(scheduler)
+        case "address" | "file":
+            return _join(scheduler), None
+        case "sync":
+            raise ValueError("`sync` has no cluster to start")
+
+
+def _settings() -> dict[str, Any]:
+    return {
+        # Every death is reported at once: the runner finds the item that caused it, and spares its neighbours.
+        "distributed.scheduler.allowed-failures": 0,
+        "distributed.worker.daemon": False,
+        "distributed.worker.preload": ["pipeline.cluster.preload"],
+        # Samples of the last minute and a few transitions: more would be most of what the client's memory grows by.
+        "distributed.admin.system-monitor.log-length": 120,
+        "distributed.admin.low-level-log-length": 100,
+        **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in _ENVIRONMENT.items()},
+    }
+
+
+def _start_local(scheduler: Scheduler) -> "tuple[Client, Any]":
+    import dask
+    from distributed import Client, LocalCluster
+
+    options = {
+        "n_workers": scheduler.jobs or cores(),
+        "threads_per_worker": 1,
+        "processes": True,
+        "resources": _GPU if scheduler.on_gpu else None,
+        "dashboard_address": ":0",
+        "host": "127.0.0.1",
+        "silence_logs": "CRITICAL",
+    }
+    with ExitStack() as opened, dask.config.set(_settings()):
+        for left in reversed(range(_STARTS)):
+            try:
+                cluster = opened.enter_context(closing(LocalCluster(**options)))
+                break
+            except RuntimeError as error:
+                if not left:
+                    raise MachineError(
+                        f"`{scheduler.option}`: workers died as they started, {_STARTS} times."
+                        " Look at memory (`--jobs`)."
+                    ) from error
+        client = Client(cluster)
+        opened.pop_all()
+        return client, cluster
+
+
+def _start_cuda(scheduler: Scheduler) -> "tuple[Client, Any]":
+    import dask
+    from distributed import Client
+
+    try:
+        from dask_cuda import LocalCUDACluster
+    except ImportError as error:
+        raise UsageError(
+            f"`--scheduler cuda` needs dask-cuda, but: {error}. Install it with `make setup EXTRAS=dev,cuda`."
+        ) from error
+    with ExitStack() as opened, dask.config.set(_settings()):
+        cluster = LocalCUDACluster(**cuda_options(scheduler, _visible_gpus()))
+        opened.enter_context(closing(cluster))
+        client = Client(cluster)
+        opened.pop_all()
+        return client, cluster
+
+
+def cuda_options(scheduler: Scheduler, visible: list[str]) -> dict[str, Any]:
+    """Returns the arguments of `LocalCUDACluster`.
+
+    Args:
+        scheduler: `cuda:N` takes only that GPU; `jobs` the first so many.
+        visible: The GPUs that this process sees, as `CUDA_VISIBLE_DEVICES` names them.
+
+    Raises:
+        UsageError: if there is no such GPU.
+    """
+    index = parse_device(scheduler.device).index
+    chosen = visible[: scheduler.jobs] if index is None else visible[index : index + 1]
+    if not chosen:
+        raise UsageError(
+            f"`--scheduler cuda --device {scheduler.device}` needs a GPU that PyTorch sees, but it sees"
+            f" {len(visible)}. Look at `nvidia-smi` and CUDA_VISIBLE_DEVICES, or give `--scheduler local --device cpu`."
+        )
+    return {
+        "CUDA_VISIBLE_DEVICES": chosen,
+        "threads_per_worker": 1,
+        "resources": _GPU,
+        "dashboard_address": ":0",
+        "host": "127.0.0.1",
+        "silence_logs": "CRITICAL",
+    }
+
+
+def _visible_gpus() -> list[str]:
+    import torch
+
+    count = torch.cuda.device_count()
+    listed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return listed.split(",")[:count] if listed else [str(number) for number in range(count)]
+
+
+def _start_slurm(scheduler: Scheduler) -> "tuple[Client, Any]":
+    import dask
+    from distributed import Client
+
+    config = scheduler.slurm
+    if config is None:
+        raise ValueError("`parse_scheduler` reads the file of `slurm:FILE`")
+    with ExitStack() as opened, dask.config.set(_settings()):
+        cluster = opened.enter_context(closing(slurm_cluster(config, _ENVIRONMENT)))
+        if shutil.which("sbatch") is None:
+            raise UsageError(
+                f"`{scheduler.option}` needs `sbatch`, which isn't on PATH. Run it on a login node of Slurm."
+            )
+        try:
+            cluster.sync(submit, cluster, scheduler.jobs or config.jobs)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise UsageError(
+                f"`{scheduler.option}`: Slurm didn't take the job: {' '.join(str(error).split())}. Mend the file."
+            ) from error
+        client = opened.enter_context(closing(Client(cluster)))
+        try:
+            client.wait_for_workers(1, timeout=config.wait_s)
+        except TimeoutError as error:
+            raise UsageError(
+                f"`{scheduler.option}`: no Slurm job has brought a worker within {config.wait_s:g} s. Look at `squeue`"
+                f" and at what the jobs print ({config.log_directory or 'slurm-*.out'}), or raise `wait_s`."
+            ) from error
+        opened.pop_all()
+        return client, cluster
+
+
+def _connect(scheduler: Scheduler) -> "Client":
+    from distributed import Client
+
+    try:
+        address = address_in(scheduler.where) if scheduler.kind == "file" else scheduler.where
+        _check_address(address)
+        return Client(address, timeout=_CONNECT_S)
+    except (OSError, ValueError) as error:
+        file = f" --scheduler-file {scheduler.where}" if scheduler.kind == "file" else ""
+        raise UsageError(
+            f"`{scheduler.option}` must name a Dask scheduler that runs, but: {' '.join(str(error).split())}."
+            f" Start one with `dask scheduler{file}` and workers with `{_worker_command(scheduler)}`."
+        ) from error
+
+
+def _check_address(address: str) -> None:
+    """Refuses what a `Client` stumbles over: it then stays half open, and can block the next one that is made."""
+    from distributed.comm import get_address_host_port
+    from distributed.security import Security
+
+    get_address_host_port(address, strict=True)
+    secure = Security().get_connection_args("client").get("ssl_context")
+    if address.startswith("tls://") and not secure:
+        raise ValueError("its certificates aren't in Dask's configuration (distributed.comm.tls)")
+
+
+def survey(scheduler: Scheduler) -> dict[str, int]:
+    """Returns what a cluster that is already there has, without giving it work: workers, threads, bytes of memory.
+
+    Args:
+        scheduler: An address or a file.
+
+    Raises:
+        UsageError: if no scheduler answers.
+    """
+    with _connect(scheduler) as client:
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    threads = sum(worker["nthreads"] for worker in workers)
+    return {"workers": len(workers), "threads": threads, "memory": sum(worker["memory_limit"] for worker in workers)}
+
+
+def _join(scheduler: Scheduler) -> "Client":
+    client = _connect(scheduler)
+    with ExitStack() as opened:
+        opened.enter_context(closing(client))
+        try:
+            client.wait_for_workers(1, timeout=scheduler.wait_s)
+        except OSError as error:
+            raise UsageError(
+                f"`{scheduler.option}` has had no worker for {scheduler.wait_s:g} s."
+                f" Start one a core with `{_worker_command(scheduler)}`."
+            ) from error
+        opened.pop_all()
+        return client
+
+
+def _worker_command(scheduler: Scheduler) -> str:
+    where = f"--scheduler-file {scheduler.where}" if scheduler.kind == "file" else scheduler.where
+    return f"dask worker {where} --nthreads 1" + (' --resources "GPU=1"' if scheduler.on_gpu else "")
+
+
+def gpu_problem(client: "Client", scheduler: Scheduler) -> str:
+    """Returns why this cluster can't do work that needs a GPU, on which Dask would wait for ever; or nothing.
+
+    Args:
+        client: A client of the cluster, with its workers there.
+        scheduler: What the cluster was started or joined by.
+    """
+    if not scheduler.on_gpu:
+        return ""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    if any(worker["resources"].get("GPU", 0) >= 1 for worker in workers):
+        return ""
+    return (
+        f"`--device {scheduler.device}` needs a worker that offers a GPU, but none of the {len(workers)} of"
+        f" `{scheduler.option}` does. Start workers with `{_worker_command(scheduler)}`, or give `--device cpu`."
+    )

@@ -1,0 +1,111 @@
+"""Finding a recording or an utterance by its id, or by a part of it.
+
+An exact id is found by its hash, without reading the rest of the corpus; a part of an id is looked for in all of them.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
+
+from pipeline.dataset.folder import RECORDINGS, Dataset
+from stages.artefacts.formats import Rows, read_lines
+from stages.artefacts.manifest import OUT, list_shards, part_paths, read_receipt, shard_index, shard_name
+from stages.errors import MissingInputError, UsageError
+from stages.ids import utterance_of
+from stages.records import Recording
+
+_ROWS = Rows(Recording)
+_CUT = re.compile(r"#\d+-\d+$")
+_SHOWN = 10
+"""Matches named where there are several."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedItem:
+    """What an id turned out to be."""
+
+    id: str
+    recording: Recording
+    shard: str
+
+    def holds(self, item_id: str) -> bool:
+        """Whether an item is it, or was cut out of it, or made of one of these."""
+        item_id = utterance_of(item_id)
+        if self.id != self.recording.id:
+            return item_id == self.id
+        return item_id == self.id or (item_id.startswith(f"{self.id}#") and _CUT.search(item_id) is not None)
+
+
+def find(dataset: Dataset, text: str) -> LocatedItem:
+    """Returns the recording or utterance that an id, or an unambiguous part of one, names.
+
+    Raises:
+        MissingInputError: if the dataset has no recordings yet.
+        UsageError: if nothing has this name, or several have; says which are near.
+    """
+    shards = list_shards(dataset.stage(RECORDINGS))
+    if not shards:
+        raise MissingInputError(
+            f"`{dataset.folder}` has no recordings yet. Run `valle-prep transcribe VOICES --out {dataset.folder}`."
+        )
+    total = int(shards[0].partition("-of-")[2])
+    whole = _find_exact(dataset, text, total=total)
+    if whole:
+        return whole
+    ids = [recording.id for shard in shards for recording in _recordings(dataset, shard)]
+    matches = matching(text, ids)
+    if not matches:
+        ids += _cut_ids(dataset)
+        matches = matching(text, ids)
+    only = _find_exact(dataset, matches[0], total=total) if len(matches) == 1 else None
+    if only is None:
+        raise UsageError(ambiguous(text, matches, ids, dataset.folder))
+    return only
+
+
+def _find_exact(dataset: Dataset, item_id: str, *, total: int) -> LocatedItem | None:
+    for recording_id in dict.fromkeys((item_id, _CUT.sub("", item_id))):
+        shard = shard_name(shard_index(recording_id, total), total)
+        for recording in _recordings(dataset, shard):
+            if recording.id == recording_id and (item_id == recording_id or item_id in _cut_ids_of(dataset, shard)):
+                return LocatedItem(item_id, recording, shard)
+    return None
+
+
+def _recordings(dataset: Dataset, shard: str) -> list[Recording]:
+    folder = dataset.stage(RECORDINGS)
+    return _ROWS.read(part_paths(folder, shard, _ROWS.parts)) if read_receipt(folder, shard) else []
+
+
+def _cut_ids_of(dataset: Dataset, shard: str) -> Iterator[str]:
+    """Yields the ids of what `slice` made of a shard: utterances, and what it left out."""
+    folder = dataset.stage("slice")
+    if read_receipt(folder, shard):
+        for part in ("rows.jsonl", OUT):
+            yield from (row["id"] for row in read_lines(folder / f"{shard}.{part}"))
+
+
+def _cut_ids(dataset: Dataset) -> Iterator[str]:
+    for shard in list_shards(dataset.stage("slice")):
+        yield from (item_id for item_id in _cut_ids_of(dataset, shard) if _CUT.search(item_id))
+
+
+def matching(text: str, ids: Sequence[str]) -> list[str]:
+    """Returns the ids that hold the text; where it is the whole name of just one file, that one alone."""
+    matches = sorted({item_id for item_id in ids if text in item_id})
+    named = [one for one in matches if text in {PurePosixPath(one).name, PurePosixPath(one).stem}]
+    return named if len(named) == 1 else matches
+
+
+def ambiguous(text: str, matches: Sequence[str], ids: Sequence[str], folder: Path) -> str:
+    """Returns the line for a text that names none or several of a dataset's ids: those that have it, or are near."""
+    if matches:
+        listed = ", ".join(f"`{one}`" for one in matches[:_SHOWN])
+        more = f" and {len(matches) - _SHOWN:,} more" if len(matches) > _SHOWN else ""
+        return f"`{text}` must name one recording or utterance, but {len(matches):,} have it: {listed}{more}. Say more."
+    names = {PurePosixPath(one).name: one for one in ids} | {one: one for one in ids}
+    near = dict.fromkeys(names[name] for name in get_close_matches(text, names, n=5, cutoff=0.5))
+    hint = f" Near it: {', '.join(f'`{one}`' for one in near)}." if near else ""
+    return f"`{text}` must be the id of a recording or an utterance in `{folder}`, but nothing has it.{hint}"

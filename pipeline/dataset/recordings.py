@@ -1,0 +1,305 @@
+"""Which recordings a dataset is made of: the scan of the voices folder, written down shard by shard.
+
+The scan goes through a temporary SQLite database, so that a million recordings take no more memory than a thousand.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import groupby, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.dataset.digests import DigestCache, Stamp, is_whole, sealed_files, stamp_of
+from pipeline.dataset.folder import RECORDINGS, Dataset
+from stages.artefacts.formats import Rows
+from stages.artefacts.manifest import (
+    LAYOUT,
+    Receipt,
+    digest_of,
+    list_shards,
+    part_paths,
+    read_receipt,
+    remove_shard,
+    shard_count,
+    shard_name,
+    write_shard,
+)
+from stages.errors import ArtefactError, UsageError
+from stages.ids import path_of
+from stages.records import Recording
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
+
+Walk = Callable[[Path, Counter[str]], Iterator[Recording]]
+"""Yields the recordings of a folder, their digests still empty, and counts by suffix what else is there."""
+_ROWS = Rows(Recording)
+_BITS = 32
+"""Of an id's hash: as many as tell any number of shards apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanCounts:
+    """What a scan came to."""
+
+    recordings: int
+    with_transcript: int
+    ignored: dict[str, int]
+    """Files that are neither recordings nor their transcripts, by lower-case suffix, most frequent first."""
+
+
+def find_recordings(
+    dataset: Dataset,
+    cache: DigestCache,
+    *,
+    walk: Walk,
+    limit: int | None,
+    threads: int,
+    progress: Callable[[int, int], None],
+) -> ScanCounts:
+    """Scans the voices folder, takes the digests, and writes the recordings down, shard by shard.
+
+    Args:
+        dataset: Where.
+        cache: Digests known from before.
+        walk: Lists the recordings.
+        limit: Take the first so many by id; None for all.
+        threads: Files read at a time.
+        progress: Told how many recordings are done, and how many there are.
+
+    Raises:
+        UsageError: if the voices folder isn't there or holds no recording, or if the dataset was made from others.
+    """
+    try:
+        return _find(dataset, cache, walk, limit, threads=threads, progress=progress)
+    except sqlite3.DatabaseError:
+        cache.forget()
+        return _find(dataset, cache, walk, limit, threads=threads, progress=progress)
+
+
+def _find(
+    dataset: Dataset,
+    cache: DigestCache,
+    walk: Walk,
+    limit: int | None,
+    *,
+    threads: int,
+    progress: Callable[[int, int], None],
+) -> ScanCounts:
+    ignored: Counter[str] = Counter()
+    seen = sha256()
+    with closing(found := cache.database().cursor()):
+        found.execute("DROP TABLE IF EXISTS found")
+        found.execute(_FOUND)
+        listed = _rows(dataset.voices, walk(dataset.voices, ignored), seen)
+        found.executemany(f"INSERT INTO found VALUES ({','.join('?' * 14)})", listed)
+        _check_same_voices(dataset, found, limit)
+        if limit is not None:
+            found.execute("DELETE FROM found WHERE id NOT IN (SELECT id FROM found ORDER BY id LIMIT ?)", [limit])
+        count, told = found.execute("SELECT count(*), count(nullif(transcript, '')) FROM found").fetchone()
+        folder = dataset.stage(RECORDINGS)
+        folder.mkdir(parents=True, exist_ok=True)
+        outcome = ScanCounts(count, told, dict(ignored.most_common()))
+        listing = f"{_WRITTEN} {seen.hexdigest()} {limit}"
+        seen_before, _, state = cache.note(_SCANNED).rpartition(" ")
+        if seen_before == listing and state == _state(folder, cache):
+            return outcome
+        total = shard_count(count)
+        names = {shard_name(index, total) for index in range(total)}
+        for name in set(list_shards(folder)) - names:
+            remove_shard(folder, name)
+        done, all_read = 0, True
+        for name, rows in _shards(found, total):
+            names.discard(name)
+            fields: list[_Fields] = []
+            while some := list(islice(rows, _AT_A_TIME)):
+                fields += _with_digests(dataset.voices, some, cache, threads)
+            _write(folder, name, fields, cache)
+            all_read = all_read and all(map(_is_read, fields))
+            progress(done := done + len(fields), count)
+        for name in sorted(names):
+            _write(folder, name, [], cache)
+    cache.save()
+    if all_read:  # what couldn't be read is tried again
+        cache.take_note(_SCANNED, f"{listing} {_state(folder, cache)}")
+    return outcome
+
+
+_SCANNED = "scanned"
+"""What the last scan saw, and what it made of it: while both are the same there is nothing to do."""
+_WRITTEN = digest_of([LAYOUT, *Recording.__dataclass_fields__])
+"""Tells what is written down from what another version of this program would write."""
+
+
+def _state(folder: Path, cache: DigestCache) -> str | None:
+    """Returns a hash of the recordings as they are written down, None where something is missing or damaged."""
+    written = sha256()
+    for shard in list_shards(folder):
+        receipt = read_receipt(folder, shard)
+        if receipt is None or not is_whole(folder, receipt, cache):
+            return None
+        written.update(f"{shard} {receipt.fingerprint}\n".encode())
+    return written.hexdigest()
+
+
+_FOUND = """CREATE TEMPORARY TABLE found (bits INT, id TEXT, owner TEXT, speaker TEXT, transcript TEXT,
+    inode INT, size INT, mtime INT, ctime INT, t_inode INT, t_size INT, t_mtime INT, t_ctime INT, told TEXT)"""
+
+_Row = tuple[Any, ...]
+_Fields = tuple[str, ...]
+"""Of a recording, digests included."""
+
+
+def _rows(voices: Path, recordings: Iterator[Recording], seen: "Hash") -> Iterator[_Row]:
+    """Yields what is found, with what would tell that it has changed; `seen` hashes all of it."""
+    root = str(voices)
+    for recording in recordings:
+        item_id, beside = recording.id, recording.transcript
+        bits = int.from_bytes(sha256(item_id.encode()).digest()[: _BITS // 8], "big")
+        stamp = stamp_of(f"{root}/{path_of(item_id)}") or _ABSENT
+        own = beside and not recording.told  # of a table only what it tells of this recording counts
+        other = (stamp_of(f"{root}/{path_of(beside)}") if own else None) or _ABSENT
+        row = bits, item_id, recording.group, recording.speaker, beside, *stamp, *other, recording.told
+        seen.update(repr(row).encode())
+        yield row
+
+
+_ABSENT = (None,) * 4
+
+
+def _check_same_voices(dataset: Dataset, found: sqlite3.Cursor, limit: int | None) -> None:
+    """Refuses to replace what was made from other recordings, or to throw away what a limit leaves out."""
+    folder = dataset.folder / RECORDINGS
+    taken = "SELECT id FROM found ORDER BY id LIMIT ?"
+    last = None if limit is None else found.execute(f"SELECT max(id) FROM ({taken})", [limit]).fetchone()[0]
+    old = common = kept = 0
+    for shard in list_shards(folder):
+        ids = [recording.id for recording in read_recordings(folder, shard)]
+        old += len(ids)
+        kept += len(ids) if last is None else sum(item_id <= last for item_id in ids)
+        if ids and not common:
+            among = "SELECT value FROM json_each(?)"
+            common = found.execute(f"SELECT count(*) FROM found WHERE id IN ({among})", [json.dumps(ids)]).fetchone()[0]
+        if last is None and common:
+            return
+    if old and not common:
+        raise UsageError(
+            f"`{dataset.voices}` holds none of the {old:,} recordings that `{dataset.folder}` was made from."
+            " Name another folder with `--out`, or remove that one."
+        )
+    if old > kept:
+        raise UsageError(
+            f"`--limit {limit}` would throw away {old - kept:,} recordings that `{dataset.folder}` holds."
+            " Name another folder with `--out`."
+        )
+
+
+_JOINED = f"""SELECT found.*, audio.digest, beside.digest FROM found
+    LEFT JOIN digests AS audio ON audio.inode = found.inode AND audio.size = found.size
+        AND audio.mtime = found.mtime AND audio.ctime = found.ctime
+    LEFT JOIN digests AS beside ON beside.inode = found.t_inode AND beside.size = found.t_size
+        AND beside.mtime = found.t_mtime AND beside.ctime = found.t_ctime
+    ORDER BY bits * ? >> {_BITS}, id"""
+_AT_A_TIME = 128
+"""Recordings whose digests are taken at a time: all that is at hand while they are is ten times what is kept."""
+
+
+def _shards(found: sqlite3.Cursor, total: int) -> Iterator[tuple[str, Iterator[_Row]]]:
+    rows = found.execute(_JOINED, [total])
+    for index, group in groupby(rows, key=lambda row: row[0] * total >> _BITS):
+        yield shard_name(index, total), group
+
+
+def _with_digests(voices: Path, rows: list[_Row], cache: DigestCache, threads: int) -> list[_Fields]:
+    """Returns the fields of each recording, digests included."""
+    new = [(row[1], row[5:9]) for row in rows if row[14] is None and row[5] is not None]
+    new += [(row[4], row[9:13]) for row in rows if row[15] is None and row[9] is not None]
+    files: list[tuple[str, Stamp | None]] = [(f"{voices}/{path_of(item_id)}", stamp) for item_id, stamp in new]
+    read = dict(zip((item_id for item_id, _ in new), cache.digests(files, threads=threads), strict=True))
+    return [
+        (row[1], row[2], row[3], row[14] or read.get(row[1], ""), row[4], row[15] or read.get(row[4], ""), row[13])
+        for row in rows
+    ]
+
+
+def _is_read(fields: _Fields) -> bool:
+    _, _, _, digest, beside, digest_beside, told = fields
+    return bool(digest and (digest_beside or told or not beside))
+
+
+def _write(folder: Path, name: str, fields: list[_Fields], cache: DigestCache) -> None:
+    """Writes a shard unless it is there and whole."""
+    fingerprint = digest_of(fields)
+    old = read_receipt(folder, name)
+    if old and old.fingerprint == fingerprint and is_whole(folder, old, cache):
+        return
+    paths = part_paths(folder, f".{name}.tmp", _ROWS.parts)
+    _ROWS.write(paths, [Recording(*values) for values in fields])
+    cache.learn(sealed_files(folder, write_shard(folder, _receipt(name, fingerprint, len(fields)), paths)))
+
+
+def _receipt(shard: str, fingerprint: str, count: int) -> Receipt:
+    return Receipt(
+        stage=RECORDINGS,
+        shard=shard,
+        fingerprint=fingerprint,
+        upstream="",
+        inputs=count,
+        pieces=count,
+        outputs=count,
+        filtered={},
+        rejected={},
+        audio_s=0.0,
+        files={},
+    )
+
+
+def read_recordings(folder: Path, shard: str) -> list[Recording]:
+    """Returns the recordings of one shard, sorted by id."""
+    return _ROWS.read(part_paths(folder, shard, _ROWS.parts))
+
+
+def all_recordings(folder: Path) -> Iterator[Recording]:
+    """Yields all recordings, shard by shard."""
+    for shard in list_shards(folder):
+        yield from read_recordings(folder, shard)
+
+
+def each_kind(folder: Path) -> list[Recording]:
+    """Returns a recording with a transcript and one without, as far as there are such; hardly any line is parsed.
+
+    Raises:
+        ArtefactError: if what the scan wrote down can't be read.
+    """
+    found: dict[bool, Recording] = {}
+    for shard in list_shards(folder):
+        path = part_paths(folder, shard, _ROWS.parts)["rows.jsonl"]
+        try:
+            lines = path.read_bytes()
+        except OSError as error:
+            raise ArtefactError(f"`{path}` can't be read: {error}. Run `valle-prep run VOICES` again.") from error
+        without = lines.count(b'"transcript":""')  # a quotation mark inside a value has a backslash before it
+        there = {False: without > 0, True: lines.count(b"\n") > without}
+        if any(there[kind] and kind not in found for kind in there):
+            found = {bool(recording.transcript): recording for recording in read_recordings(folder, shard)} | found
+        if len(found) == len(there):
+            break
+    return list(found.values())
+
+
+def count_recordings(folder: Path) -> int:
+    """Returns how many recordings there are."""
+    return sum(receipt.outputs for shard in list_shards(folder) if (receipt := read_receipt(folder, shard)))
+
+
+def nth_recording(folder: Path, count: int) -> str | None:
+    """Returns the id of the last of the first so many recordings by id; None where there are none."""
+    from heapq import nsmallest
+
+    first = nsmallest(count, (recording.id for recording in all_recordings(folder)))
+    return first[-1] if first else None

@@ -1,0 +1,219 @@
+"""`valle-prep report`: a dataset as one HTML page that needs nothing else, and its audio in a folder beside it.
+
+Everything a dataset holds is text of strangers: names, ids and transcripts are escaped, and the page's own policy lets
+no script run but its own.
+"""
+
+import base64
+import hashlib
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.report.survey import LeftOut, Row, Share, Survey, histogram
+from pipeline.runner.tally import Tally
+
+_DATA = Path(__file__).parent / "data"
+_FIRST = 20
+"""Rows of a table that are shown; the others are unfolded."""
+_MOST = 1000
+"""Rows of a table at all."""
+_RARE = 5
+"""Symbols seen less often are marked: many of them are mistakes."""
+
+_NAMES = {
+    "seconds": ("duration", "s"),
+    "snr_db": ("SNR", "dB"),
+    "ovrl": ("DNSMOS overall", ""),
+    "sig": ("DNSMOS speech", ""),
+    "bak": ("DNSMOS background", ""),
+    "characters_per_second": ("characters per second", ""),
+    "phonemes_per_second": ("phonemes per second", ""),
+    "loudness_lufs": ("loudness", "LUFS"),
+    "silence": ("share of silence", ""),
+    "clipped": ("share of clipped samples", ""),
+    "peak": ("peak", ""),
+}
+"""What a measured value is called, and its unit, in the order in which the distributions stand; others follow."""
+
+
+def base64_of(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def ordered(names: Mapping[str, Any]) -> list[str]:
+    """Returns the names of values, those that are known first."""
+    return [*(name for name in _NAMES if name in names), *sorted(set(names) - set(_NAMES))]
+
+
+_SECTIONS = {
+    "stages": "Stages",
+    "languages": "Languages",
+    "speakers": "Speakers",
+    "distributions": "Distributions",
+    "phonemes": "Phonemes",
+    "left-out": "Left out",
+}
+"""By the name that a link has; the utterances follow."""
+
+
+def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_size: int) -> str:
+    """Returns the page.
+
+    Args:
+        found: The dataset in numbers.
+        utterances: What `_utterances` yields.
+        title: The dataset's name.
+        codebook_size: Entries of a codebook: the codes' colours are spread over them.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_DATA),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["grouped"] = "{:,}".format
+    shown = _SECTIONS if found.utterances else {key: _SECTIONS[key] for key in ("stages", "left-out")}
+    names = {name: _NAMES.get(name, (name, "")) for name in ordered(found.values)}
+    data = {"names": names, "codebookSize": max(codebook_size, 1), "utterances": list(utterances)}
+    script = (_DATA / "page.js").read_text(encoding="utf-8")
+    return environment.get_template("page.html").render(
+        title=title,
+        # The template escapes all but these three: two are files of ours, the third can't end its element.
+        style=(_DATA / "page.css").read_text(encoding="utf-8"),
+        script=script,
+        data=_for_script(data),
+        script_hash=base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode("ascii"),
+        sections=shown,
+        figures=_figures(found),
+        codec=found.codec,
+        stage=found.stage,
+        stages=[_stage(one) for one in found.tallies],
+        languages=_shares(found.languages, "language", "speakers", found.seconds),
+        speakers=_shares(found.speakers, "speaker", "languages", found.seconds),
+        histograms=[_histogram(*_NAMES.get(name, (name, "")), found.values[name]) for name in ordered(found.values)],
+        symbols=_symbols(found.symbols),
+        left_out=_left_out(list(found.left_out.values()), found.tallies),
+        utterances=found.utterances,
+        shown=len(utterances),
+        first=_FIRST,
+        most=_MOST,
+        rare=_RARE,
+    )
+
+
+def _for_script(data: Any) -> str:
+    """Returns JSON that can't end the element it stands in, and that is sound Unicode."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return text.encode("utf-8", "replace").decode()
+
+
+def _figures(found: Survey) -> dict[str, str]:
+    """Returns the few numbers at the head of the page, by name."""
+    hours = found.seconds / 3600
+    left_out = sum(one.count for one in found.left_out.values())
+    return {
+        **({"hours": f"{hours:,.1f}"} if hours >= 1 else {"minutes": f"{60 * hours:.1f}"}),
+        "utterances": f"{found.utterances:,}",
+        "speakers": f"{len(found.speakers):,}",
+        "languages": f"{len(found.languages):,}",
+        "seconds on average": f"{found.seconds / max(found.utterances, 1):.2f}",
+        "symbols of phonemes": f"{len(set().union(*found.symbols.values())):,}",
+        "left out": f"{left_out:,}",
+    }
+
+
+def _stage(tally: Tally) -> Row:
+    counts = {"outputs": tally.outputs, "filtered": tally.filtered.total(), "rejected": tally.rejected.total()}
+    return {"stage": tally.stage, "pieces": tally.pieces, "counts": counts, "hours": tally.audio_s / 3600}
+
+
+def _shares(shares: Mapping[str, Share], what: str, among: str, seconds: float) -> Row:
+    """Returns a table of speakers or languages, the longest first."""
+    largest = max((share.seconds for share in shares.values()), default=0.0)
+    rows = [
+        {
+            "name": name,
+            "width": 100 * share.seconds / max(largest, 1e-9),
+            "length": _length(share.seconds),
+            "percent": 100 * share.seconds / max(seconds, 1e-9),
+            "utterances": share.utterances,
+            "among": str(len(share.among)) if among == "speakers" else ", ".join(sorted(share.among)),
+        }
+        for name, share in sorted(shares.items(), key=lambda item: (-item[1].seconds, item[0]))
+    ]
+    return {"what": what, "among": among, "rows": rows}
+
+
+def _length(seconds: float) -> str:
+    """Returns a length as hours, minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def _histogram(name: str, unit: str, values: Sequence[float]) -> Row:
+    """Returns the bars of a histogram, or the only value that there is."""
+    if (only := f"{min(values):.4g}") == f"{max(values):.4g}":
+        return {"name": name, "unit": unit, "only": only}
+    edges, counts = histogram(values)
+    low, median, high = np.quantile(values, (0.05, 0.5, 0.95))
+    top, behind = max(counts), f" {unit}" if unit else ""
+    bars = [
+        {"height": 100 * count / top, "title": f"{left:g} to {right:g}{behind}: {count:,}"}
+        for left, right, count in zip(edges, edges[1:], counts, strict=False)
+    ]
+    return {
+        "name": name,
+        "only": "",
+        "count": len(values),
+        "said": f"median {median:.4g}{behind}; 90 %: {low:.3g} to {high:.3g}",
+        "bars": bars,
+        "median_at": 100 * (min(max(median, edges[0]), edges[-1]) - edges[0]) / (edges[-1] - edges[0]),
+        "axis": [f"{edge:g}" for edge in np.linspace(edges[0], edges[-1], 5).round(6)],
+    }
+
+
+def _symbols(symbols: Mapping[str, Counter[str]]) -> list[Row]:
+    """Returns the inventory, the most frequent first; what can't be seen is named."""
+    total: Counter[str] = sum(symbols.values(), Counter())
+    largest = max(total.values(), default=0)
+    rows = []
+    for symbol, count in sorted(total.items(), key=lambda item: (-item[1], item[0])):
+        where = ", ".join(f"{language} {of[symbol]:,}" for language, of in sorted(symbols.items()) if of[symbol])
+        title = f"U+{ord(symbol):04X} {unicodedata.name(symbol, 'without a name')}: {count:,} ({where})"
+        share = 100 * np.log1p(count) / np.log1p(largest)
+        rows.append({"glyph": _glyph(symbol), "count": count, "share": share, "title": title})
+    return rows
+
+
+def _glyph(symbol: str) -> str:
+    if symbol.isspace():
+        return "␣"
+    return ("◌" if unicodedata.combining(symbol) else "") + symbol
+
+
+def _left_out(found: Sequence[LeftOut], tallies: Sequence[Tally]) -> list[Row]:
+    """Returns what each stage left out and why, by stage, the most frequent first."""
+    order = {tally.stage: place for place, tally in enumerate(tallies)}
+    largest = max((one.count for one in found), default=0)
+    return [
+        {
+            "stage": one.stage,
+            "kind": one.kind,
+            "reason": one.reason,
+            "count": one.count,
+            "width": 100 * one.count / largest,
+            "examples": one.examples,
+            "hinted": any(row["hint"] for row in one.examples),
+        }
+        for one in sorted(found, key=lambda one: (order[one.stage], one.kind, -one.count, one.reason))
+    ]

@@ -1,0 +1,133 @@
+"""Writes the report: the page and the audio beside it."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.dataset.folder import Dataset
+from pipeline.report.page import base64_of, ordered, render
+from pipeline.report.survey import Row, opened, survey
+from stages.artefacts.disk import write_text
+from stages.audio import files as audio
+from stages.errors import AudioError, UsageError
+from stages.ids import path_of, speaker_key
+from stages.records import Wave
+
+PAGE, AUDIO = "report.html", "report.audio"
+_LEVELS = 240
+"""Bars of a waveform."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What `write_page` made."""
+
+    page: Path
+    bytes: int
+    utterances: int
+    """All of the dataset."""
+    shown: int
+    """Those that can be looked at one by one."""
+    embedded: int
+    """Those whose audio is in the page."""
+    files: int
+    """Audio files beside it."""
+
+    def describe(self) -> str:
+        """Returns a line for people."""
+        beside = f", the audio of {self.files:,} beside it in {AUDIO}/" if self.files else ""
+        return f"{self.page} ({self.bytes / 2**20:.1f} MiB): {self.shown:,} of {self.utterances:,} utterances{beside}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields as plain JSON values."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"page": str(self.page)}
+
+
+def write_page(dataset: Dataset, *, shown: int, embed: int) -> Written:
+    """Writes the page, and the audio of the utterances that it shows.
+
+    Args:
+        dataset: The dataset, finished or not.
+        shown: How many utterances to show one by one.
+        embed: How many of these to put into the page itself with their audio; the others' lies beside it.
+
+    Raises:
+        MissingInputError: if there is nothing to show yet.
+        UsageError: if it can't be written.
+    """
+    found = survey(dataset, shown=shown)
+    folder = dataset.folder / AUDIO
+    try:
+        folder.mkdir(exist_ok=True)
+        for path in folder.glob("*.flac"):
+            path.unlink()
+        rows = list(_utterances(dataset, found.shown, folder, embed))
+        files = sum(1 for _ in folder.iterdir())
+        if not files:
+            folder.rmdir()
+        page = render(found, rows, title=dataset.folder.resolve().name, codebook_size=_codebook_size(dataset))
+        write_text(dataset.folder / PAGE, page)
+    except OSError as error:
+        raise UsageError(
+            f"`{dataset.folder / PAGE}` can't be written: {error}. Make room, or mend its rights."
+        ) from error
+    embedded = sum(row["audio"].startswith("data:") for row in rows)
+    size = len(page.encode())
+    return Written(dataset.folder / PAGE, size, found.utterances, len(rows), embedded, files)
+
+
+def _codebook_size(dataset: Dataset) -> int:
+    store, _ = opened(dataset)
+    return store.codec.codebook_size if store else 1
+
+
+def _utterances(dataset: Dataset, rows: Sequence[Row], folder: Path, embed: int) -> Iterator[Row]:
+    """Yields what the page's script is given of each utterance; writes the audio that doesn't go into the page."""
+    store, row_of = opened(dataset)
+    for place, row in enumerate(rows):
+        codes_KT = store.codes(row_of[row["id"]]) if store and row["id"] in row_of else None
+        wave, rate, why = _wave(dataset, row)
+        source = ""
+        if wave is not None and place < embed:
+            source = "data:audio/flac;base64," + base64_of(audio.flac_of(wave, rate))
+        elif wave is not None:
+            name = hashlib.sha256(row["id"].encode("utf-8", "replace")).hexdigest()[:16] + ".flac"
+            (folder / name).write_bytes(audio.flac_of(wave, rate))
+            source = f"{folder.name}/{name}"
+        yield {
+            "id": row["id"],
+            "speaker": speaker_key(row["group"], row["speaker"]),
+            "language": row["language"],
+            "text": row["text"],
+            "phonemes": row.get("phonemes", ""),
+            "seconds": row["values"]["seconds"],
+            "values": {name: row["values"][name] for name in ordered(row["values"])},
+            "audio": source,
+            "silent": why,
+            "wave": "" if wave is None else base64_of(_levels(wave)),
+            "codes": "" if codes_KT is None else base64_of(np.ascontiguousarray(codes_KT, "<u2").tobytes()),
+            "codebooks": 0 if codes_KT is None else codes_KT.shape[0],
+            "frames": 0 if codes_KT is None else codes_KT.shape[1],
+            "neighbours": row["neighbours"],
+        }
+
+
+def _wave(dataset: Dataset, row: Row) -> tuple[Wave | None, int, str]:
+    """Returns an utterance's audio and its rate; None where it can't be read, and why."""
+    path = dataset.voices / path_of(row["recording"])
+    try:
+        wave, rate = audio.read(path, row["start_samples"], row["end_samples"])
+    except AudioError as error:
+        return None, 0, f"There is nothing to hear: the recording is gone or has changed ({error.reason})."
+    return audio.amplified(wave, row.get("gain_db", 0.0)), rate, ""
+
+
+def _levels(wave: Wave) -> bytes:
+    """Returns the peak of each of some equal parts of a wave, 0 to 255, the loudest 255."""
+    edges = np.linspace(0, len(wave), min(_LEVELS, len(wave)) + 1).astype(int)[:-1]
+    peaks = np.maximum.reduceat(np.abs(wave), edges)
+    return bytes(np.round(255 * peaks / max(float(peaks.max()), 1e-9)).astype(np.uint8))

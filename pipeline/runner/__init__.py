@@ -1,0 +1,1 @@
+"""Plans, makes, counts and commits the shards of a stage."""

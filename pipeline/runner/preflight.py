@@ -1,0 +1,200 @@
+"""Before anything long runs: all that would stop it, at once.
+
+The configuration's weights, the workers and their GPUs, the room on the disk; then every stage that has something to do
+processes a sample of two seconds, on a worker, so that a missing package is known now and not after a night's work.
+"""
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.config import stage_from_json
+from pipeline.dataset.folder import RECORDINGS
+from pipeline.dataset.recordings import each_kind
+from pipeline.runner.estimate import room_needed_by
+from pipeline.runner.runner import Plans, Run, plan_all
+from stages.artefacts.manifest import read_codec
+from stages.audio import files as audio
+from stages.base import Context
+from stages.codecs.weights import nothing_fetched
+from stages.errors import MachineError, MissingInputError, ValleError
+from stages.records import Encoded, Recording, Segment, Transcript, Utterance
+
+_SPARE = 1.2
+"""Times the room that the estimate says."""
+_MOST_DEATHS = 3
+"""Of workers on one sample: one may die of something else."""
+
+
+class PreflightError(ValleError):
+    """The work can't be done as it stands; the message has a line a problem."""
+
+
+def check(run: Run, names: Sequence[str]) -> Plans:
+    """Looks for everything that would stop the stages.
+
+    Returns:
+        What each stage has to do; None for one whose inputs are yet to be made.
+
+    Raises:
+        PreflightError: with all of it, a line each.
+    """
+    check_stages(run, names)
+    plans = plan_all(run, names)
+    busy = [name for name, plan in plans.items() if plan is None or plan.todo]
+    if not busy:
+        return plans
+    problems = _room(run, plans)
+    cannot_work = run.cluster.problems(gpu=any(run.stage(name).on_gpu for name in busy))
+    problems += cannot_work or _samples(run, busy)
+    if problems:
+        raise PreflightError("\n".join(problems))
+    return plans
+
+
+def check_stages(run: Run, names: Sequence[str], *, fetch: bool = True) -> None:
+    """Looks for what the stages' configuration asks for and isn't there.
+
+    Args:
+        run: What they share.
+        names: The stages.
+        fetch: Whether weights may be fetched; else those that are yet to be are no problem.
+
+    Raises:
+        PreflightError: with all of it, a line each.
+    """
+    problems = []
+    with nullcontext() if fetch else nothing_fetched():
+        for name in names:
+            stage = run.stage(name)
+            items = each_kind(run.dataset.stage(RECORDINGS)) if fetch and stage.needs == RECORDINGS else ()
+            problems += [f"`{name}`: {problem}" for problem in stage.check(items)]
+    if problems:
+        raise PreflightError("\n".join(problems))
+
+
+def _room(run: Run, plans: Plans) -> list[str]:
+    folder = run.dataset.folder
+    need = _SPARE * room_needed_by(run.dataset, plans)
+    free = shutil.disk_usage(folder).free
+    if need <= free:
+        return []
+    return [
+        f"`{folder}` needs about {need / 2**20:,.0f} MiB for what is to do, but its disk has {free / 2**20:,.0f} MiB"
+        " free. Make room, or name another `--out`."
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A stage to be tried."""
+
+    stage: str
+    config: str
+    context: Context
+    textless: bool = False
+    """Whether some recording has no transcript: then it is also tried on one without."""
+
+
+def _samples(run: Run, names: Sequence[str]) -> list[str]:
+    """Tries the stages on workers; returns what went wrong."""
+    samples = []
+    textless = not all(recording.transcript for recording in each_kind(run.dataset.stage(RECORDINGS)))
+    for name in names:
+        stage = run.stage(name)
+        samples.append(Sample(name, stage.config.model_dump_json(), stage.context, textless))
+    run.reporter.say("trying each stage on a two-second sample")
+    gpu = any(run.stage(name).on_gpu for name in names)
+    deaths: Counter[str] = Counter()
+
+    def again(sample: Sample) -> Sample:
+        deaths[sample.stage] += 1
+        if deaths[sample.stage] == _MOST_DEATHS:
+            raise PreflightError(
+                f"`{sample.stage}` killed {_MOST_DEATHS} workers on a sample of two seconds. Look at its installation."
+            )
+        return sample
+
+    return [problem for found in run.cluster.run(try_sample, samples, again, gpu=gpu) for problem in found]
+
+
+def try_sample(sample: Sample) -> list[str]:
+    """Runs a stage, on a worker, on a sample of two seconds.
+
+    Returns:
+        Why it can't run; nothing if it can. What it makes of the sample isn't looked at: a configuration may well
+        leave it out.
+
+    Raises:
+        MachineError: if the machine fails.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        voices = Path(folder)
+        audio.write_wav(voices / _ID, _wave(), _RATE)
+        (voices / _TEXT).write_text(_WORDS, encoding="utf-8")
+        context = replace(sample.context, voices=voices)
+        stage = stage_from_json(sample.stage, sample.config, context)
+        try:
+            stage.setup()
+            item = _ITEMS[stage.needs](context.dataset)
+            stage.process([item])
+            if sample.textless and isinstance(item, Recording):
+                stage.process([replace(item, transcript="", transcript_digest="")])
+        except MachineError:
+            raise
+        except MissingInputError:
+            return []  # what it reads of another stage isn't there yet
+        except ValleError as error:
+            return [f"`{sample.stage}`: {error}"]
+        except ImportError as error:
+            return [f"`{sample.stage}` needs a package that can't be imported: {error}. Run `make setup`."]
+    return []
+
+
+_ID, _TEXT, _RATE, _WORDS = "sample/speaker/clip.wav", "sample/speaker/clip.txt", 16_000, "one two three"
+
+
+def _wave() -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """Two seconds of a buzz with pauses, such as a voice makes."""
+    time_s = np.arange(2 * _RATE) / _RATE
+    buzz = sum(np.sin(2 * np.pi * 120 * harmonic * time_s) / harmonic for harmonic in range(1, 20))
+    return np.asarray(0.1 * buzz * (np.sin(2 * np.pi * 3 * time_s) > 0), np.float32)
+
+
+def _recording(_: Path) -> Recording:
+    return Recording(_ID, "sample", "speaker", "0" * 64, _TEXT, "0" * 64)
+
+
+def _transcript(_: Path) -> Transcript:
+    segment = Segment(0, 2 * _RATE, _WORDS, "en")
+    return Transcript(_ID, "sample", "speaker", _RATE, 2 * _RATE, "en", "txt", timed=False, segments=(segment,))
+
+
+def _utterance(_: Path) -> Utterance:
+    return Utterance(_ID, _ID, "sample", "speaker", "en", 0, 2 * _RATE, _RATE, _WORDS, phonemes="wʌn tuː θɹiː")
+
+
+def _encoded(dataset: Path) -> Encoded:
+    try:
+        codebooks = read_codec(dataset).num_codebooks
+    except MissingInputError:
+        codebooks = 8  # whoever needs to know how many there are will miss `encode` too
+    codes: Any = np.zeros((codebooks, 150), np.uint16)
+    return Encoded(replace(_utterance(dataset), frames=150), codes)
+
+
+_ITEMS = {
+    "recordings": _recording,
+    "transcribe": _transcript,
+    "slice": _utterance,
+    "g2p": _utterance,
+    "encode": _encoded,
+}
+"""What a stage takes, by the stage it needs."""

@@ -1,0 +1,1 @@
+"""Commands that look at a dataset or change it, beside the stages."""

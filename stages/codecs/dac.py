@@ -1,0 +1,121 @@
+"""The Descript Audio Codec at 44.1, 24 or 16 kHz."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from stages.codecs.network import Batch, NetworkCodec, equal_batches
+from stages.codecs.weights import (
+    downloading,
+    load_state,
+    named_weights,
+    no_deprecations,
+    read_state,
+    revision_of,
+    single_file,
+)
+from stages.errors import UsageError, WeightsError
+from stages.records import CodecIdentity
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+class DacCodec(NetworkCodec):
+    """Descript Audio Codec of any size; the published 44.1 kHz model has 9 codebooks of 1024 at 86 Hz.
+
+    On the CPU the codes are exactly the library's: waves padded with zeros to whole frames, loudness left as it is. The
+    model looks ahead, so on CUDA only waves of equally many frames share a batch, whose size may flip a few codes.
+
+    Source: High-Fidelity Audio Compression with Improved RVQGAN, section 3, https://arxiv.org/abs/2306.06546.
+    """
+
+    @classmethod
+    def identify(cls, weights: str | Path | None, sample_rate: int | None) -> CodecIdentity:
+        """Returns the identity, with the sizes that the file holds beside its tensors."""
+        path = find_dac(weights, sample_rate)
+        sizes = dac_sizes(path)
+        rate, hop = sizes["sample_rate"], math.prod(sizes["encoder_rates"])
+        return CodecIdentity("dac", rate, rate / hop, sizes["n_codebooks"], sizes["codebook_size"], revision_of(path))
+
+    @classmethod
+    def load(cls, weights: str | Path | None, device: str, sample_rate: int | None) -> Self:
+        """Loads what `DAC.load` loads, but a missing tensor is an error and no pickled code is run."""
+        model = dac_model(find_dac(weights, sample_rate))
+        return cls(model, cls.identify(weights, sample_rate), device)
+
+    def embeddings(self) -> "Tensor":
+        """As `Codec.embeddings`; D is the width of the decoder's input (1024 in the published models)."""
+        import torch
+
+        with torch.no_grad():
+            tables = [layer.out_proj(layer.codebook.weight.T[None])[0].T for layer in self._model.quantizer.quantizers]
+        return torch.stack(tables).float().cpu()
+
+    def _batches(self, frames: Sequence[int]) -> list[Batch]:
+        return equal_batches(frames)
+
+    def _codes(self, wave_B1L: "Tensor") -> "Tensor":
+        whole_B1L = self._model.preprocess(wave_B1L, self.sample_rate)
+        _, codes_BKT, *_ = self._model.quantizer(self._latent(whole_B1L))
+        return codes_BKT  # type: ignore[no-any-return]
+
+    def _wave(self, codes_KT: "Tensor") -> "Tensor":
+        latent_1DT, _, _ = self._model.quantizer.from_codes(codes_KT[None])
+        return self._model.decode(latent_1DT)  # type: ignore[no-any-return]
+
+
+DAC_RELEASES = {
+    44_100: ("0.0.1", "weights.pth"),
+    24_000: ("0.0.4", "weights_24khz.pth"),
+    16_000: ("0.0.5", "weights_16khz.pth"),
+}
+"""Sample rate in Hz -> release and its file."""
+_DAC_SIZES = ("encoder_rates", "n_codebooks", "codebook_size", "sample_rate")
+_DAC_WIDTHS = ("encoder_dim", "latent_dim", "decoder_dim", "decoder_rates", "codebook_dim")
+
+
+def find_dac(weights: str | Path | None, sample_rate: int | None, *, download: bool = True) -> Path:
+    """Returns a file that `DAC.save(path, package=False)` wrote; `sample_rate` says which one to fetch, in Hz."""
+    given = named_weights(weights, "VALLE_DAC_WEIGHTS")
+    if given:
+        return single_file(given, "*.pth", "dac")
+    rate = sample_rate or 44_100
+    if rate not in DAC_RELEASES:
+        rates = ", ".join(str(rate) for rate in DAC_RELEASES)
+        raise UsageError(f"`dac` must run at one of {rates} Hz, but {rate} Hz is asked for.")
+    release, file = DAC_RELEASES[rate]
+    model = f"{rate // 1000}khz"
+    cached = Path.home() / ".cache" / "descript" / "dac" / f"weights_{model}_8kbps_{release}.pth"
+    if not cached.is_file():
+        url = f"https://github.com/descriptinc/descript-audio-codec/releases/download/{release}/{file}"
+        with downloading("dac", "VALLE_DAC_WEIGHTS", cached, url, download), no_deprecations():
+            from dac.utils import download as fetch
+
+            fetch(model_type=model)
+    return cached
+
+
+def dac_sizes(path: Path) -> dict[str, Any]:
+    """Returns the arguments of `dac.DAC` that a weights file holds beside its tensors, without loading those."""
+    try:
+        sizes = read_state(path, tensors=False)["metadata"]["kwargs"]
+        widths = {name: sizes[name] for name in _DAC_WIDTHS if name in sizes}
+        return {name: sizes[name] for name in _DAC_SIZES} | widths
+    except (KeyError, TypeError) as error:
+        raise WeightsError(
+            f"`{path}` must be weights of `dac` with their sizes beside them, but has no {error}."
+            " Save them with `DAC.save(path, package=False)`."
+        ) from error
+
+
+def dac_model(path: Path) -> "torch.nn.Module":
+    """Loads what `DAC.load` loads, except that a missing tensor is an error and no pickled code is run."""
+    with no_deprecations():
+        from dac import DAC
+
+        model: torch.nn.Module = DAC(**dac_sizes(path))
+    load_state(model, read_state(path)["state_dict"], path)
+    return model

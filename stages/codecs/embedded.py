@@ -1,0 +1,288 @@
+"""The codec that ships with the package: residual vector quantisation of log-mel frames, and Griffin-Lim back.
+
+It needs no download and makes no claim on the quality of neural codecs: speech stays intelligible, voices roughly
+recognisable. `python -m pipeline.bench.embedded` made its codebooks, and measures it.
+
+Axes: K codebooks, T frames, L samples, V codebook size, M mel bands (the width of a codebook's vectors), F frequency
+bins, N samples in a window, H hypotheses of the beam.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.codecs.codec import check_codes, check_waves
+from stages.codecs.weights import revision_of
+from stages.errors import WeightsError
+from stages.records import CodecIdentity
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+WEIGHTS = Path(__file__).parent / "data" / "embedded_codec.safetensors"
+SAMPLE_RATE = 24_000
+HOP = 320
+"""Samples from frame to frame: 75 frames a second."""
+WINDOW = 1024
+"""Samples in a frame's Hann window; frame t is centred on sample HOP * t + HOP / 2."""
+NUM_MELS = 100
+FLOOR = 5e-4
+"""Added to the mel magnitudes: hiss well below it counts as silence and gets steady codes (a sine that fills the range
+reaches about 7)."""
+_BEAM = 4
+_NNLS_STEPS = 10
+_GRIFFIN_LIM_STEPS = 32
+_MOMENTUM = 0.99
+_TINY = 1e-10
+
+
+def mel_filters() -> "Tensor":
+    """Returns triangular mel filters of unit area, `[M, F]` float32: those of `librosa.filters.mel`.
+
+    The mel scale is Slaney's: linear up to 1 kHz, logarithmic above (Auditory Toolbox, 1998).
+    """
+    import torch
+
+    def hertz(mel: "Tensor") -> "Tensor":
+        return torch.where(mel < 15, mel * 200 / 3, 1000 * torch.exp((mel - 15) * math.log(6.4) / 27))
+
+    top = 15 + 27 * math.log(SAMPLE_RATE / 2 / 1000) / math.log(6.4)
+    edges = hertz(torch.linspace(0, top, NUM_MELS + 2, dtype=torch.float64))[:, None]
+    bins = torch.arange(WINDOW // 2 + 1, dtype=torch.float64) * SAMPLE_RATE / WINDOW
+    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
+    rise, fall = (bins - low) / (centre - low), (high - bins) / (high - centre)
+    return (torch.minimum(rise, fall).clamp_min(0) * 2 / (high - low)).float()
+
+
+def log_mel(wave: "Tensor", filters_MF: "Tensor") -> "Tensor":
+    """Returns the natural logarithm of a wave's mel magnitudes, `[T, M]` float32, T = ceil(L / HOP)."""
+    import torch
+
+    frames = -(-len(wave) // HOP)
+    magnitude_TF = _stft(torch.nn.functional.pad(wave, (0, frames * HOP - len(wave)))).abs()
+    return (magnitude_TF @ filters_MF.T + FLOOR).log()
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What the fit finds and the weights file holds."""
+
+    mean_M: "Tensor"
+    """Mean log mel magnitude of speech."""
+    scale_M: "Tensor"
+    """What one unit of a codebook's vectors stands for, in log magnitude."""
+    codebooks_KVM: "Tensor"
+
+    def to(self, device: str) -> "Tables":
+        """Returns the tables on a device, in float32."""
+        tensors = (self.mean_M, self.scale_M, self.codebooks_KVM)
+        return Tables(*(tensor.to(device).float() for tensor in tensors))
+
+    def standardise(self, mel_TM: "Tensor") -> "Tensor":
+        """Returns log-mel frames as the codebooks see them."""
+        return (mel_TM - self.mean_M) / self.scale_M
+
+
+class EmbeddedCodec:
+    """Residual vector quantisation of log-mel frames at 75 Hz, 8 codebooks of 1024.
+
+    Each frame is coded on its own, so equal sounds get equal codes, and codebook 0 holds loudness and rough timbre.
+    On the CPU a batch gives exactly the codes of its singles.
+
+    Sources: residual quantisation as in SoundStream, section III.C, https://arxiv.org/abs/2107.03312; decoding by
+    fast Griffin-Lim, Perraudin et al. 2013, https://doi.org/10.1109/WASPAA.2013.6701851.
+    """
+
+    name: ClassVar[str] = "embedded"
+    sample_rate: ClassVar[int] = SAMPLE_RATE
+    frame_rate: ClassVar[float] = SAMPLE_RATE / HOP
+
+    def __init__(self, tables: Tables, *, revision: str = "", device: str = "cpu") -> None:
+        import torch
+
+        self.revision = revision
+        self.num_codebooks, self.codebook_size, _ = tables.codebooks_KVM.shape
+        self._device = torch.device(device)
+        self._tables = tables.to(device)
+        filters_MF = mel_filters()
+        self._filters_MF = filters_MF.to(device)
+        self._inverse_FM = torch.linalg.pinv(filters_MF.double()).float().to(device)
+
+    @classmethod
+    def identify(cls, weights: Path | None = None) -> CodecIdentity:
+        """Returns the identity of the packaged weights, or of a file of the same kind, without loading its tensors.
+
+        Raises:
+            WeightsError: if the file is missing or isn't such weights.
+        """
+        path = weights or WEIGHTS
+        with _opened(path) as file:
+            num_codebooks, size, _ = file.get_slice("codebooks_KVM").get_shape()
+        return CodecIdentity(cls.name, SAMPLE_RATE, cls.frame_rate, num_codebooks, size, revision_of(path))
+
+    @staticmethod
+    def tables(weights: Path | None = None) -> npt.NDArray[np.float32]:
+        """Returns what `embeddings` of the packaged weights, or of others of the same kind, gives, without PyTorch.
+
+        Raises:
+            WeightsError: if the file is missing or isn't such weights.
+        """
+        with _opened(weights or WEIGHTS) as file:
+            return np.asarray(file.get_tensor("codebooks_KVM"), np.float32)
+
+    @classmethod
+    def load(cls, weights: Path | None = None, device: str = "cpu") -> Self:
+        """Loads the packaged weights, or a file of the same kind.
+
+        Raises:
+            WeightsError: if the file is missing or isn't such weights.
+        """
+        path = weights or WEIGHTS
+        return cls(read_tables(path), revision=revision_of(path), device=device)
+
+    def encode(self, waves: "Sequence[Tensor]") -> "list[Tensor]":
+        """As `Codec.encode`."""
+        return [self._encode(wave.to(self._device)).cpu() for wave in check_waves(waves)]
+
+    def decode(self, codes_KT: "Tensor") -> "Tensor":
+        """As `Codec.decode`: the same codes give the same wave."""
+        codes_KT = check_codes(self, codes_KT).to(self._device)
+        vectors_KTM = self._tables.codebooks_KVM[: len(codes_KT)].gather(
+            1, codes_KT[..., None].expand(-1, -1, NUM_MELS)
+        )
+        mel_TM = vectors_KTM.sum(dim=0) * self._tables.scale_M + self._tables.mean_M
+        return _griffin_lim(self._magnitudes((mel_TM.exp() - FLOOR).clamp_min(0))).cpu()
+
+    def embeddings(self) -> "Tensor":
+        """As `Codec.embeddings`; D is the number of mel bands, each in standard deviations."""
+        return self._tables.codebooks_KVM.cpu().clone()
+
+    def _encode(self, wave: "Tensor") -> "Tensor":
+        return quantise(self._tables.standardise(log_mel(wave, self._filters_MF)), self._tables.codebooks_KVM)
+
+    def _magnitudes(self, mel_TM: "Tensor") -> "Tensor":
+        """Returns magnitudes `[T, F]`, none negative, whose mel magnitudes are nearly the given ones.
+
+        Source: multiplicative updates, Lee & Seung 2001, from the pseudo-inverse.
+        """
+        filters_MF = self._filters_MF
+        magnitude_TF: Tensor = (mel_TM @ self._inverse_FM.T).clamp_min(_TINY)
+        wanted_TF = mel_TM @ filters_MF
+        for _ in range(_NNLS_STEPS):
+            magnitude_TF = magnitude_TF * wanted_TF / ((magnitude_TF @ filters_MF.T) @ filters_MF + _TINY)
+        return magnitude_TF
+
+
+def quantise(frames_TM: "Tensor", codebooks_KVM: "Tensor") -> "Tensor":
+    """Returns the codes `[K, T]` int64 of standardised frames.
+
+    A beam over the codebooks keeps the best few sums of vectors, and finds nearer ones than the greedy choice does.
+
+    Source: Additive Quantization for Extreme Vector Compression, Babenko & Lempitsky, CVPR 2014.
+    """
+    import torch
+
+    rest_THM = frames_TM[:, None]
+    codes_THK = torch.zeros(len(frames_TM), 1, 0, dtype=torch.long, device=frames_TM.device)
+    for codebook_VM in codebooks_KVM:
+        half_norm_V = codebook_VM.square().sum(dim=1) / 2
+        error_THV = rest_THM.square().sum(dim=2, keepdim=True) / 2 - rest_THM @ codebook_VM.T + half_norm_V
+        best_TH = error_THV.flatten(1).topk(_BEAM, largest=False).indices
+        parent_TH1, code_TH = best_TH[..., None] // len(codebook_VM), best_TH % len(codebook_VM)
+        rest_THM = rest_THM.gather(1, parent_TH1.expand(-1, -1, rest_THM.shape[2])) - codebook_VM[code_TH]
+        parents_THK = codes_THK.gather(1, parent_TH1.expand(-1, -1, codes_THK.shape[2]))
+        codes_THK = torch.cat([parents_THK, code_TH[..., None]], dim=2)
+    return codes_THK[:, 0].T.contiguous()
+
+
+def read_tables(path: Path) -> Tables:
+    """Reads a weights file; raises as `EmbeddedCodec.load` does."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        tensors = load_file(path)
+        tables = Tables(**tensors)
+    except (OSError, SafetensorError, TypeError) as error:
+        raise WeightsError(_unreadable(path, error)) from error
+    if tables.codebooks_KVM.ndim != 3 or tables.codebooks_KVM.shape[2] != NUM_MELS:
+        raise WeightsError(
+            f"`{path}` must hold codebooks of {NUM_MELS} mel bands, but holds {list(tables.codebooks_KVM.shape)}."
+            " Make them with `python -m pipeline.bench.embedded`."
+        )
+    return tables
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Opens a file of weights; whatever of it can't be read meanwhile is told.
+
+    Raises:
+        WeightsError: if the file is missing or isn't such weights.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            yield file
+    except (OSError, SafetensorError, ValueError) as error:
+        raise WeightsError(_unreadable(path, error)) from error
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    return (
+        f"`{path}` must be the embedded codec's weights, but can't be read: {str(error).splitlines()[0]}."
+        " Install the package again, or make them with `python -m pipeline.bench.embedded`."
+    )
+
+
+def _window(device: "torch.device") -> "Tensor":
+    import torch
+
+    return torch.hann_window(WINDOW, device=device)
+
+
+def _stft(wave: "Tensor") -> "Tensor":
+    """Returns the spectrum `[T, F]` of a wave of T * HOP samples."""
+    import torch
+
+    side = (WINDOW - HOP) // 2
+    frames_TN = torch.nn.functional.pad(wave, (side, side)).unfold(0, WINDOW, HOP)
+    spectrum_TF: Tensor = torch.fft.rfft(frames_TN * _window(wave.device))
+    return spectrum_TF
+
+
+def _istft(spectrum_TF: "Tensor") -> "Tensor":
+    """Returns the wave `[T * HOP]` whose spectrum is nearest to the given one."""
+    import torch
+
+    window = _window(spectrum_TF.device)
+    frames_TN = torch.fft.irfft(spectrum_TF, WINDOW) * window
+    both_2NT = torch.stack([frames_TN.T, window.square()[:, None].expand(-1, len(frames_TN))])
+    length = (len(frames_TN) - 1) * HOP + WINDOW
+    wave, weight = torch.nn.functional.fold(both_2NT, (1, length), (1, WINDOW), stride=(1, HOP)).flatten(1)
+    side = (WINDOW - HOP) // 2
+    middle: Tensor = (wave / weight.clamp_min(_TINY))[side:-side]
+    return middle
+
+
+def _griffin_lim(magnitude_TF: "Tensor") -> "Tensor":
+    """Returns a wave `[T * HOP]` with nearly the given magnitudes; its phases start at random, but always the same."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    start_TF = torch.rand(magnitude_TF.shape, generator=generator).to(magnitude_TF.device) * 2 * math.pi
+    phase_TF = torch.polar(torch.ones_like(magnitude_TF), start_TF)
+    last_TF = torch.zeros_like(phase_TF)
+    for _ in range(_GRIFFIN_LIM_STEPS):
+        spectrum_TF = _stft(_istft(magnitude_TF * phase_TF))
+        phase_TF = torch.sgn(spectrum_TF - _MOMENTUM / (1 + _MOMENTUM) * last_TF)
+        last_TF = spectrum_TF
+    return _istft(magnitude_TF * phase_TF)

@@ -1,0 +1,197 @@
+"""What the codecs that are torch modules share: batches, precision, and waves of whole frames.
+
+Axes: B batch, K codebooks, T frames, L samples.
+"""
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.codecs.codec import check_codes, check_waves
+from stages.records import CodecIdentity
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Precision = Literal["float32", "bfloat16", "float16"]
+
+_BATCH_FRAMES = 240 * 75
+"""Most frames, padding included, that share a batch."""
+_BATCH_ROWS = 32
+_STEPS = 4
+"""Lengths of batches between one power of two and the next: padding adds an eighth on average, a quarter at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Waves that are encoded together."""
+
+    waves: list[int]
+    """Their places in the list that was given."""
+    rows: int
+    """B; rows without a wave are silent."""
+    frames: int
+    """What every row is padded to."""
+
+
+def causal_batches(frames: Sequence[int]) -> list[Batch]:
+    """Returns batches for a network that looks back only.
+
+    Rounding depends on a batch's shape. So the shape follows from a wave's own length, whatever shares the batch: the
+    length is rounded up to one of a few, each of which has its number of rows, and what is missing is silence.
+
+    Args:
+        frames: Of each wave, from 1.
+    """
+    alike: dict[int, list[int]] = defaultdict(list)
+    for index, count in enumerate(frames):
+        alike[_rounded_up(count)].append(index)
+    batches = []
+    for length, waves in sorted(alike.items()):
+        rows = max(1, min(_BATCH_ROWS, _BATCH_FRAMES // length))
+        batches += [Batch(waves[at : at + rows], rows, length) for at in range(0, len(waves), rows)]
+    return batches
+
+
+def equal_batches(frames: Sequence[int]) -> list[Batch]:
+    """Returns batches for a network that looks ahead too, which silence after a wave would disturb: of equal lengths.
+
+    Args:
+        frames: Of each wave, from 1.
+    """
+    alike: dict[int, list[int]] = defaultdict(list)
+    for index, count in enumerate(frames):
+        alike[count].append(index)
+    batches = []
+    for length, waves in sorted(alike.items()):
+        rows = max(1, _BATCH_FRAMES // length)
+        parts = [waves[at : at + rows] for at in range(0, len(waves), rows)]
+        batches += [Batch(part, len(part), length) for part in parts]
+    return batches
+
+
+def _rounded_up(frames: int) -> int:
+    """Returns the next of the lengths that batches have."""
+    step = max(1, (1 << (frames - 1).bit_length()) // (2 * _STEPS))
+    return -(-frames // step) * step
+
+
+class NetworkCodec(ABC):
+    """Base of the codecs that are torch modules: the methods of `Codec`, over a few of their own."""
+
+    precision: Precision = "float32"
+    """In what the encoder computes; what follows it, the search in the codebooks, is always float32."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, weights: str | Path | None, device: str, sample_rate: int | None) -> Self:
+        """Loads the codec."""
+
+    @classmethod
+    def tables(cls, weights: str | Path | None, sample_rate: int | None) -> npt.NDArray[np.float32]:
+        """Returns the embeddings of the codec that `load` loads."""
+        found: npt.NDArray[np.float32] = cls.load(weights, "cpu", sample_rate).embeddings().numpy()
+        return found
+
+    def __init__(self, model: "torch.nn.Module", identity: CodecIdentity, device: str) -> None:
+        import torch
+
+        self.name = identity.name
+        self.sample_rate = identity.sample_rate
+        self.frame_rate = identity.frame_rate
+        self.num_codebooks = identity.num_codebooks
+        self.codebook_size = identity.codebook_size
+        self.revision = identity.revision
+        self._hop = round(identity.sample_rate / identity.frame_rate)
+        self._device = torch.device(device)
+        self._batched = self._device.type != "cpu"
+        self._model: Any = _folded(model).to(self._device).eval()
+
+    def encode(self, waves: "Sequence[Tensor]") -> "list[Tensor]":
+        """As `Codec.encode`."""
+        import torch
+
+        waves = check_waves(waves)
+        codes: dict[int, Tensor] = {}
+        with torch.no_grad(), _repeatable():
+            if self._batched:
+                for batch in self._batches([self._frames(wave) for wave in waves]):
+                    codes.update(zip(batch.waves, self._encode_batch(waves, batch), strict=True))
+            else:
+                codes = {index: self._codes(wave[None, None])[0] for index, wave in enumerate(waves)}
+        return [codes[index] for index in range(len(waves))]
+
+    def _frames(self, wave: "Tensor") -> int:
+        return -(-len(wave) // self._hop)
+
+    def _encode_batch(self, waves: "Sequence[Tensor]", batch: Batch) -> "list[Tensor]":
+        import torch
+
+        chosen = [waves[index] for index in batch.waves]
+        wave_B1L = torch.zeros(batch.rows, 1, batch.frames * self._hop)
+        for row_1L, wave in zip(wave_B1L, chosen, strict=False):
+            row_1L[0, : len(wave)] = wave
+        codes_BKT = self._codes(wave_B1L.to(self._device)).cpu()
+        return [codes_KT[:, : self._frames(wave)] for codes_KT, wave in zip(codes_BKT, chosen, strict=False)]
+
+    def _latent(self, wave_B1L: "Tensor") -> "Tensor":
+        """Returns what the encoder makes of waves, float32."""
+        import torch
+
+        half = self.precision != "float32"
+        with torch.autocast(self._device.type, getattr(torch, self.precision) if half else None, enabled=half):
+            latent: Tensor = self._model.encoder(wave_B1L)
+        return latent.float()
+
+    def decode(self, codes_KT: "Tensor") -> "Tensor":
+        """As `Codec.decode`."""
+        import torch
+
+        codes_KT = check_codes(self, codes_KT).to(self._device)
+        with torch.no_grad():
+            wave = self._wave(codes_KT).flatten().float().cpu()
+        samples = codes_KT.shape[1] * self._hop
+        return torch.nn.functional.pad(wave, (0, max(0, samples - len(wave))))[:samples]
+
+    @abstractmethod
+    def embeddings(self) -> "Tensor":
+        """As `Codec.embeddings`."""
+
+    @abstractmethod
+    def _batches(self, frames: Sequence[int]) -> list[Batch]:
+        """Returns which waves, by their numbers of frames, are encoded together."""
+
+    @abstractmethod
+    def _codes(self, wave_B1L: "Tensor") -> "Tensor": ...
+    @abstractmethod
+    def _wave(self, codes_KT: "Tensor") -> "Tensor": ...
+
+
+def _folded(model: "torch.nn.Module") -> "torch.nn.Module":
+    """Has weights that the library would normalise anew at every call normalised once: to the last bit the same."""
+    from torch.nn.utils import remove_weight_norm
+    from torch.nn.utils.weight_norm import WeightNorm
+
+    for module in model.modules():
+        if any(isinstance(hook, WeightNorm) for hook in module._forward_pre_hooks.values()):
+            remove_weight_norm(module)
+    return model
+
+
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    """Has cuDNN compute the same for the same shapes, and in the precision that is asked for."""
+    import torch
+
+    with torch.backends.cudnn.flags(
+        enabled=torch.backends.cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=False
+    ):
+        yield

@@ -1,0 +1,157 @@
+"""Neural audio codecs: the protocol and the table.
+
+To add a codec: write a class with `identify`, `load` and `tables` (which `NetworkCodec` has) beside the methods of
+`Codec`, and give it a row in `CODECS`.
+
+Axes: B batch, K codebooks, T frames, L samples, V codebook size, D width of a codebook's vectors.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.codecs.codec import Codec, identity_of
+from stages.codecs.network import NetworkCodec, Precision
+from stages.errors import UsageError
+from stages.machine import on_gpu
+from stages.records import CodecIdentity
+
+if TYPE_CHECKING:
+    pass
+
+from stages.codecs.dac import DacCodec
+from stages.codecs.encodec import EncodecCodec
+from stages.codecs.vocos import VocosCodec
+
+__all__ = ["CODECS", "Codec", "codec_embeddings", "codec_identity", "identity_of", "load_codec"]
+
+Floats = npt.NDArray[np.float32]
+
+_BFLOAT16_FROM = 8, 0
+"""The compute capability from which CUDA devices convolve in bfloat16 (Ampere)."""
+
+
+def load_codec(
+    name: str,
+    weights: str | Path | None = None,
+    device: str = "cpu",
+    *,
+    sample_rate: int | None = None,
+    precision: Precision = "float32",
+) -> Codec:
+    """Loads a codec.
+
+    Args:
+        name: A row of `CODECS`.
+        weights: A file or folder. Without it: the environment variable (`VALLE_ENCODEC_WEIGHTS`,
+            `VALLE_VOCOS_WEIGHTS`, `VALLE_DAC_WEIGHTS`), the cache of the codec's library, its download.
+            `encodec`: the state dict of the 24 kHz model, `encodec_24khz-d7cc33bc.th`. `vocos`: a folder with
+            `config.yaml`, `pytorch_model.bin` and EnCodec's `.th` file; without the latter, that is looked for as for
+            `encodec`. `dac`: a file that `DAC.save(path, package=False)` wrote; the model's sizes are in it.
+        device: `cpu`, `cuda` or `cuda:N`.
+        sample_rate: Hz; which published model to fetch where there are several (`dac`: 44100, which is the default,
+            24000 or 16000). Not used where `weights` are given.
+        precision: In what the encoder computes: half of it is faster on CUDA and flips some codes.
+
+    Raises:
+        UsageError: if there is no such codec, sample rate or device, or if it can't compute in this precision.
+        WeightsError: if the weights are missing or don't fit; the line names every way to get them.
+    """
+    row = _row(name)
+    _check_device(device)
+    _check_precision(precision, device)
+    codec = row.load(weights, device, sample_rate)
+    if precision == "float32":
+        return codec
+    if not isinstance(codec, NetworkCodec):
+        raise UsageError(f"`{name}` must compute in float32, but {precision} is asked for.")
+    codec.precision = precision
+    return codec
+
+
+def codec_identity(name: str, weights: str | Path | None = None, *, sample_rate: int | None = None) -> CodecIdentity:
+    """Returns the identity of what `load_codec` would load, without loading its weights; arguments as there."""
+    return _row(name).identify(weights, sample_rate)
+
+
+def codec_embeddings(name: str, weights: str | Path | None = None, *, sample_rate: int | None = None) -> Floats:
+    """Returns the embeddings of what `load_codec` would load, `[K, codebook_size, D]`; arguments and errors as there.
+
+    Those of `embedded` are read without PyTorch, which a client that only hands out the work has no other need of.
+    """
+    return _row(name).tables(weights, sample_rate)
+
+
+def _path(weights: str | Path | None) -> Path | None:
+    return Path(weights).expanduser() if weights else None
+
+
+class _Embedded:
+    """The codec that ships with the package: 24 kHz, 8 codebooks of 1024 at 75 Hz, no download."""
+
+    @staticmethod
+    def identify(weights: str | Path | None, sample_rate: int | None) -> CodecIdentity:  # noqa: ARG004
+        """Returns the identity, with the sizes that the head of the file holds."""
+        from stages.codecs.embedded import EmbeddedCodec
+
+        return EmbeddedCodec.identify(_path(weights))
+
+    @staticmethod
+    def load(weights: str | Path | None, device: str, sample_rate: int | None) -> Codec:  # noqa: ARG004
+        """Loads the packaged weights, or others of the same kind."""
+        from stages.codecs.embedded import EmbeddedCodec
+
+        return EmbeddedCodec.load(_path(weights), device)
+
+    @staticmethod
+    def tables(weights: str | Path | None, sample_rate: int | None) -> Floats:  # noqa: ARG004
+        """Returns the embeddings of the packaged weights, or of others of the same kind."""
+        from stages.codecs.embedded import EmbeddedCodec
+
+        return EmbeddedCodec.tables(_path(weights))
+
+
+class _Row(Protocol):
+    """What the table holds: how to identify and to load a codec or its embeddings. Arguments as in `load_codec`."""
+
+    def identify(self, weights: str | Path | None, sample_rate: int | None) -> CodecIdentity:
+        """Returns the codec's identity without loading the weights."""
+
+    def load(self, weights: str | Path | None, device: str, sample_rate: int | None) -> Codec:
+        """Loads the codec."""
+
+    def tables(self, weights: str | Path | None, sample_rate: int | None) -> Floats:
+        """Returns the codec's embeddings."""
+
+
+CODECS: dict[str, _Row] = {"encodec": EncodecCodec, "vocos": VocosCodec, "dac": DacCodec, "embedded": _Embedded}
+"""The codecs by name."""
+
+
+def _row(name: str) -> _Row:
+    if name not in CODECS:
+        raise UsageError(f"`{name}` must be one of the codecs {', '.join(CODECS)}.")
+    return CODECS[name]
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    if on_gpu(device) and not torch.cuda.is_available():
+        raise UsageError(f"`{device}` needs a CUDA device and a CUDA build of torch, but there is none. Use `cpu`.")
+
+
+def _check_precision(precision: Precision, device: str) -> None:
+    import torch
+
+    if precision != "bfloat16" or torch.device(device).type != "cuda":
+        return
+    capability = torch.cuda.get_device_capability(device)
+    if capability < _BFLOAT16_FROM:
+        raise UsageError(
+            f"`encode.precision` must be float16 or float32 on `{device}`, which doesn't multiply in bfloat16 (compute"
+            f" capability {capability[0]}.{capability[1]}; it takes {_BFLOAT16_FROM[0]}.{_BFLOAT16_FROM[1]}), but is"
+            " bfloat16."
+        )

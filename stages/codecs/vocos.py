@@ -1,0 +1,135 @@
+"""Vocos: EnCodec's codes with a better decoder."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Self
+
+from stages.codecs.encodec import EncodecCodec, encodec_model, find_encodec
+from stages.codecs.weights import downloading, load_state, named_weights, read_state, reason_of
+from stages.errors import WeightsError
+from stages.records import CodecIdentity
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+class VocosCodec(EncodecCodec):
+    """EnCodec's codes with Vocos as the decoder, which sounds cleaner than EnCodec's own.
+
+    Source: Vocos, section 4.4, https://arxiv.org/abs/2306.00814.
+    """
+
+    _vocos: Any
+
+    @classmethod
+    def identify(cls, weights: str | Path | None, sample_rate: int | None) -> CodecIdentity:
+        """Returns the identity of EnCodec's codes, under the name that decodes them with Vocos."""
+        _, encodec = find_vocos(weights)
+        return replace(EncodecCodec.identify(encodec, sample_rate), name="vocos")
+
+    @classmethod
+    def load(cls, weights: str | Path | None, device: str, sample_rate: int | None) -> Self:
+        """Loads EnCodec's model from its state dict, and Vocos' from its configuration and state dict."""
+        folder, encodec = find_vocos(weights)
+        codec = cls(encodec_model(encodec), cls.identify(weights, sample_rate), device)
+        codec._vocos = vocos_model(folder, codec.num_codebooks * codec.codebook_size).to(codec._device)
+        return codec
+
+    def _wave(self, codes_KT: "Tensor") -> "Tensor":
+        import torch
+
+        num_codebooks = len(codes_KT)
+        first_K1 = torch.arange(num_codebooks, device=self._device)[:, None] * self.codebook_size
+        features_1DT = self._vocos.codebooks_VD[codes_KT + first_K1].sum(dim=0).T[None]
+        kbps = num_codebooks * math.log2(self.codebook_size) * self.frame_rate / 1000
+        _, bandwidth = min((value, index) for index, value in enumerate(self._vocos.bandwidths) if value >= kbps)
+        hidden_1TD = self._vocos.backbone(features_1DT, bandwidth_id=torch.tensor([bandwidth], device=self._device))
+        return self._vocos.head(hidden_1TD)  # type: ignore[no-any-return]
+
+
+VOCOS_REPOSITORY = "charactr/vocos-encodec-24khz"
+VOCOS_FILES = ("config.yaml", "pytorch_model.bin")
+
+
+def find_vocos(weights: str | Path | None, *, download: bool = True) -> tuple[Path, Path]:
+    """Returns Vocos' folder, and EnCodec's state dict: the `.th` file in the folder, or else as `find_encodec`."""
+    given = named_weights(weights, "VALLE_VOCOS_WEIGHTS")
+    folder = given or _vocos_from_hub(download)
+    missing = [name for name in VOCOS_FILES if not (folder / name).is_file()]
+    if missing:
+        raise WeightsError(
+            f"`{folder}` must be a folder with Vocos' `config.yaml` and `pytorch_model.bin`, but has no `{missing[0]}`."
+            f" Put the files of {VOCOS_REPOSITORY} (Hugging Face hub) into it."
+        )
+    return folder, find_encodec(folder if any(folder.glob("*.th")) else None, download=download)
+
+
+def vocos_model(folder: Path, vectors: int) -> "torch.nn.Module":
+    """Loads Vocos without the EnCodec inside it, which would be downloaded.
+
+    Args:
+        folder: Holds `config.yaml` and `pytorch_model.bin`.
+        vectors: K * V of EnCodec at 6 kbps; Vocos brings its own copy of them.
+
+    Returns:
+        A module with `backbone`, `head`, the buffer `codebooks_VD`, one codebook after the other, and `bandwidths`
+        in kbps, among which 6.0.
+    """
+    import torch
+    import yaml
+    from vocos import heads, models
+
+    config_path, state_path = (folder / name for name in VOCOS_FILES)
+    state = read_state(state_path)
+    model = torch.nn.Module()
+    try:
+        config = yaml.safe_load(config_path.read_text(encoding="utf-8"))
+        model.backbone = _build(models, config["backbone"])
+        model.head = _build(heads, config["head"])
+        bandwidths = config["feature_extractor"]["init_args"].get("bandwidths", [1.5, 3.0, 6.0, 12.0])
+        codebooks_VD = state["feature_extractor.codebook_weights"]
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(
+            f"`{folder}` must hold a Vocos model over EnCodec's codes, but doesn't ({reason_of(error)})."
+            " Fetch its two files again."
+        ) from error
+    if 6.0 not in bandwidths or len(codebooks_VD) < vectors:
+        raise WeightsError(
+            f"`{config_path}` must be of a model for 6 kbps with {vectors} vectors, but is of one for {bandwidths} kbps"
+            f" with {len(codebooks_VD)}. Give the model for EnCodec at 24 kHz."
+        )
+    load_state(model, state, state_path)
+    model.register_buffer("codebooks_VD", codebooks_VD)
+    model.bandwidths = bandwidths
+    return model.eval()
+
+
+def _build(module: ModuleType, section: Mapping[str, Any]) -> "torch.nn.Module":
+    """Builds the class that Vocos' configuration names, if it lives in `module`: no others may be called from there."""
+    name = section["class_path"].removeprefix(f"{module.__name__}.")
+    built: torch.nn.Module = getattr(module, name)(**section["init_args"])
+    return built
+
+
+def _vocos_from_hub(download: bool) -> Path:
+    from huggingface_hub import constants, hf_hub_download, hf_hub_url, try_to_load_from_cache
+
+    paths = [try_to_load_from_cache(VOCOS_REPOSITORY, name) for name in VOCOS_FILES]
+    if not all(isinstance(path, str) for path in paths):
+        url = hf_hub_url(VOCOS_REPOSITORY, VOCOS_FILES[0])
+        with downloading("vocos", "VALLE_VOCOS_WEIGHTS", Path(constants.HF_HUB_CACHE), url, download):
+            if not constants.HF_HUB_OFFLINE:
+                _reach(url)
+            paths = [hf_hub_download(VOCOS_REPOSITORY, name) for name in VOCOS_FILES]
+    return Path(str(paths[0])).parent
+
+
+def _reach(url: str) -> None:
+    """Raises `OSError` where the hub can't be reached; its own client would go on trying for half a minute."""
+    from urllib.request import Request, urlopen
+
+    urlopen(Request(url, method="HEAD"), timeout=10).close()

@@ -1,0 +1,134 @@
+"""The codecs' weights: finding them, and reading them into their libraries' models without running code from them.
+
+They are looked for in the same order for all: the path that is given, the environment variable, the cache of the
+codec's library, and that library's own download, which `download=False` forbids.
+"""
+
+import os
+import pickle
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stages.artefacts.manifest import file_digest
+from stages.errors import NotFetchedError, WeightsError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def revision_of(path: Path) -> str:
+    """Returns the short SHA-256 of a weights file."""
+    stat = path.stat()
+    return _digest(path, stat.st_size, stat.st_mtime_ns)
+
+
+def read_state(path: Path, *, tensors: bool = True) -> dict[str, Any]:
+    """Reads a dictionary that `torch.save` wrote; without `tensors` those stay on the disk."""
+    import torch
+
+    lazily = not tensors and zipfile.is_zipfile(path)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=lazily)
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        raise WeightsError(
+            f"`{path}` must be weights that `torch.save` wrote, but can't be read ({type(error).__name__})."
+            " It is truncated or another kind of file: fetch it again."
+        ) from error
+    if not isinstance(state, dict):
+        raise WeightsError(f"`{path}` must hold a state dict, but holds a {type(state).__name__}. Give another file.")
+    return state
+
+
+def load_state(model: "torch.nn.Module", state: Mapping[str, Any], path: Path) -> None:
+    """Loads a state dict that holds every tensor of the model, of the right size; others are left alone."""
+    try:
+        missing = model.load_state_dict(state, strict=False).missing_keys
+    except RuntimeError as error:
+        problem = str(error).splitlines()[1].strip().rstrip(".")
+    else:
+        if not missing:
+            return
+        problem = f"{len(missing)} tensors are missing, such as {missing[0]}"
+    raise WeightsError(f"`{path}` must fit {type(model).__name__}, but doesn't: {problem}. Give that model's weights.")
+
+
+@contextmanager
+def no_deprecations() -> Iterator[None]:
+    """Hides warnings of what the codecs' libraries use and torch has deprecated since: nobody here can mend it."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
+def named_weights(weights: str | Path | None, variable: str) -> Path | None:
+    value = weights or os.environ.get(variable)
+    return Path(value).expanduser() if value else None
+
+
+def single_file(path: Path, pattern: str, codec: str) -> Path:
+    """Returns the file, or the only one of a folder that matches."""
+    if path.is_file():
+        return path
+    found = sorted(path.glob(pattern))
+    if len(found) != 1:
+        what = f"holds {len(found)} of them" if path.is_dir() else "isn't there"
+        raise WeightsError(
+            f"`{path}` must be the weights of `{codec}` (a `{pattern}` file, or a folder with one), but {what}."
+            " Give the path of the file."
+        )
+    return found[0]
+
+
+def torch_hub() -> Path:
+    """Returns where torch.hub keeps what it fetched, without importing torch."""
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.environ.get("TORCH_HOME") or f"{cache}/torch").expanduser() / "hub"
+
+
+_may_fetch = ContextVar("_may_fetch", default=True)
+
+
+@contextmanager
+def nothing_fetched() -> Iterator[None]:
+    """Forbids all downloads of codecs' weights for as long as it lasts."""
+    token = _may_fetch.set(False)
+    try:
+        yield
+    finally:
+        _may_fetch.reset(token)
+
+
+@contextmanager
+def downloading(codec: str, variable: str, cached: Path, url: str, allowed: bool) -> Iterator[None]:
+    """Turns whatever a library's download raises, or that it isn't allowed, into a line with every way to weights."""
+    nowhere = (
+        f"`{codec}` needs its weights, but neither `encode.weights` nor `{variable}` names them, `{cached}` doesn't"
+        " hold them, and"
+    )
+    ways_out = (
+        f"Fetch it on another machine and set `encode.weights` or `{variable}` to its path, or use"
+        " `encode.codec=embedded`, which needs no download."
+    )
+    if not (allowed and _may_fetch.get()):
+        raise NotFetchedError(f"{nowhere} {url} isn't fetched yet: `valle-prep encode` does that. {ways_out}")
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        raise WeightsError(f"{nowhere} {url} can't be fetched ({reason_of(error)}). {ways_out}") from error
+
+
+def reason_of(error: Exception) -> str:
+    """Returns the error's kind and the first line of what it says."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:100]}"
+
+
+@lru_cache(maxsize=16)
+def _digest(path: Path, size: int, mtime_ns: int) -> str:  # noqa: ARG001
+    return file_digest(path)[:16]

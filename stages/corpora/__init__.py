@@ -1,0 +1,1 @@
+"""Finding recordings, and what a corpus tells of them."""

@@ -1,0 +1,1 @@
+"""Corpus layouts: a file, or a row in one, for each."""

@@ -1,0 +1,28 @@
+"""Corpora with a text file a recording: LibriTTS, VCTK."""
+
+from pathlib import Path
+
+from stages.corpora.layouts.layout import Piece, Rows
+
+
+def read_libritts(table: Path) -> Rows:
+    """Takes `<set>/<speaker>/<chapter>/<name>.normalized.txt` for the transcript of `<name>.wav`.
+
+    Source: LibriTTS, Zen et al. 2019, https://www.openslr.org/60.
+    """
+    name = table.name.removesuffix(".normalized.txt")
+    if name.count("_") == 3:
+        yield Piece(f"{name}.wav", speaker=name.partition("_")[0], group="../..", beside=table.name)
+
+
+def read_vctk(table: Path) -> Rows:
+    """Takes `txt/<speaker>/<name>.txt` for the transcript of what `wav48*/<speaker>` holds, by the first microphone.
+
+    Source: VCTK, Yamagishi et al. 2019, https://doi.org/10.7488/ds/2645.
+    """
+    speaker = table.parent.name
+    for folder, ending in (("wav48_silence_trimmed", "_mic1.flac"), ("wav48", ".wav")):
+        if (table.parents[2] / folder).is_dir():
+            audio = f"../../{folder}/{speaker}/{table.stem}{ending}"
+            yield Piece(audio, speaker=speaker, group="../..", beside=table.name)
+            return

@@ -1,0 +1,63 @@
+"""Corpora with one table of texts: LJ Speech, LibriSpeech, Common Voice."""
+
+from itertools import zip_longest
+from pathlib import Path
+
+from stages.corpora.layouts.layout import BadRow, Piece, Rows, lines_of, with_suffix
+
+
+def read_ljspeech(table: Path) -> Rows:
+    """Reads `metadata.csv`: `id|text|normalised text`, the audio in `wavs/`; the last column with text is what is said.
+
+    Source: https://keithito.com/LJ-Speech-Dataset.
+    """
+    folder = next((name for name in ("wavs/", "wav/") if (table.parent / name).is_dir()), "")
+    for number, line in lines_of(table):
+        name, *texts = line.split("|")
+        if number == 1 and not texts:
+            return  # a table of another kind
+        if name.strip() and texts:
+            audio = Path(name.strip()).name
+            text = next((text for text in reversed(texts) if text.strip()), "")
+            yield Piece(f"{folder}{with_suffix(audio, '.wav')}", text, home=".")
+        else:
+            yield BadRow(number, "must hold `id|text` or `id|text|normalised text`")
+
+
+def read_librispeech(table: Path) -> Rows:
+    """Reads `<set>/<speaker>/<chapter>/<speaker>-<chapter>.trans.txt`: `speaker-chapter-number TEXT` a line.
+
+    Source: LibriSpeech, Panayotov et al. 2015, https://www.openslr.org/12.
+    """
+    for number, line in lines_of(table):
+        name, _, text = line.partition(" ")
+        parts = name.split("-")
+        if len(parts) == 3:
+            yield Piece(f"{name}.flac", text, speaker=parts[0], group="../..")
+        else:
+            yield BadRow(number, "must begin with `speaker-chapter-number`")
+
+
+def read_commonvoice(table: Path) -> Rows:
+    """Reads `validated.tsv`, else the parts `train.tsv`, `dev.tsv` and `test.tsv`; the audio in `clips/`.
+
+    Source: Common Voice, Ardila et al. 2020, https://commonvoice.mozilla.org/datasets.
+    """
+    if table.name != "validated.tsv" and (table.parent / "validated.tsv").is_file():
+        return
+    lines = lines_of(table)
+    header = next(lines, (0, ""))[1].split("\t")
+    if not {"client_id", "path", "sentence"} <= set(header):
+        return
+    for number, line in lines:
+        values = dict(zip_longest(header, line.split("\t")[: len(header)], fillvalue=""))
+        if not values["path"]:
+            yield BadRow(number, "must name a clip in its column `path`")
+            continue
+        yield Piece(
+            f"clips/{with_suffix(values['path'], '.mp3')}",
+            values["sentence"],
+            speaker=values["client_id"],
+            group=".",
+            language=values.get("locale", ""),
+        )

@@ -1,0 +1,1 @@
+"""Other tools' formats: exports, and codes that another VALL-E made."""

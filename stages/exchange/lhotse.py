@@ -1,0 +1,92 @@
+"""Writes lhotse manifests: recordings, supervisions and cuts with their codes."""
+
+import gzip
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.audio import files as audio
+from stages.exchange.source import Source
+from stages.ids import path_of
+from stages.records import Utterance, to_line
+from stages.store.reader import Store
+
+
+def lhotse(source: Source, folder: Path, final: Path) -> None:
+    """Writes `recordings.jsonl.gz`, `supervisions.jsonl.gz`, `cuts.jsonl.gz`, and the codes as `codes/<row>.npy`.
+
+    The recordings stay where they are and are named by their absolute paths, the codes by theirs in `final`. A cut has
+    its supervision, the custom fields `subset` (the split) and `group`, and `codes`, an array over time `[T, K]`
+    (`cut.load_codes()`). It is of the first channel, where the other formats mix all of them. A cut's own recording is
+    as loud as `slice.loudness_lufs` made the cut, by lhotse's `Volume`; those of `recordings.jsonl.gz` are as they were
+    recorded. Without audio there are no recordings, and the cuts name none.
+    """
+    store = source.store
+    (folder / "codes").mkdir()
+    recordings: dict[str, dict[str, Any]] = {}
+    with _lines(folder / "supervisions.jsonl.gz") as supervisions, _lines(folder / "cuts.jsonl.gz") as cuts:
+        for index in range(len(store)):
+            row, utterance = source.row(index), store.row(index)
+            key = f"{index:09d}.npy"
+            np.save(folder / "codes" / key, np.ascontiguousarray(store.codes(index).T), allow_pickle=False)
+            supervision = _supervision(row)
+            supervisions(supervision)
+            about = {"id": row["id"], "start": row["start_s"], "duration": row["duration_s"], "channel": 0}
+            codes = _temporal(store, index, final / "codes", key, row["start_s"])
+            cut = {**about, "supervisions": [{**supervision, "start": 0.0}]}
+            if source.voices is not None:
+                if utterance.recording not in recordings:
+                    recordings[utterance.recording] = _recording(source.voices, utterance)
+                louder = {"transforms": [_volume(utterance.gain_db)]} if utterance.gain_db else {}
+                cut["recording"] = recordings[utterance.recording] | louder
+            custom = {"subset": row["split"], "group": row["group"], "codes": codes}
+            cuts({**cut, "custom": custom, "type": "MonoCut"})
+    if recordings:
+        with _lines(folder / "recordings.jsonl.gz") as write:
+            for recording in recordings.values():
+                write(recording)
+
+
+def _supervision(row: dict[str, Any]) -> dict[str, Any]:
+    place = {"recording_id": row["recording"], "start": row["start_s"], "duration": row["duration_s"], "channel": 0}
+    said = {key: row[key] for key in ("text", "language", "speaker")}
+    return {"id": row["id"], **place, **said, "custom": {"phonemes": row["phonemes"]}}
+
+
+def _recording(voices: Path, utterance: Utterance) -> dict[str, Any]:
+    path = voices / path_of(utterance.recording)
+    info = audio.probe(path)
+    return {
+        "id": utterance.recording,
+        "sources": [{"type": "file", "channels": list(range(info.channels)), "source": str(path)}],
+        "sampling_rate": info.sample_rate,
+        "num_samples": info.samples,
+        "duration": info.samples / info.sample_rate,
+        "channel_ids": list(range(info.channels)),
+    }
+
+
+def _volume(gain_db: float) -> dict[str, Any]:
+    """Returns lhotse's description of a gain."""
+    return {"name": "Volume", "kwargs": {"factor": 10 ** (gain_db / 20)}}
+
+
+def _temporal(store: Store, index: int, folder: Path, key: str, start_s: float) -> dict[str, Any]:
+    """Returns lhotse's description of an array over time."""
+    shape = [int(store.frames[index]), store.codec.num_codebooks]
+    array = {"storage_type": "numpy_files", "storage_path": str(folder), "storage_key": key, "shape": shape}
+    return {"array": array, "temporal_dim": 0, "frame_shift": 1 / store.codec.frame_rate, "start": start_s}
+
+
+@contextmanager
+def _lines(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Gives a function that writes an object as a line of a compressed file."""
+    with path.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
+
+        def write(data: dict[str, Any]) -> None:
+            file.write((to_line(data) + "\n").encode())
+
+        yield write

@@ -1,0 +1,1 @@
+"""From sound to text: recognition, alignment, and who speaks when."""

@@ -1,0 +1,59 @@
+"""Who speaks when, by pyannote's pipeline through whisperX: on request, for what whisperX hears."""
+
+from pathlib import Path
+from typing import Any
+
+from stages.errors import WeightsError
+from stages.hearing.wav2vec import quiet, reason_of, unusable_whisperx
+from stages.records import Wave
+
+MODEL = "pyannote/speaker-diarization-community-1"
+
+
+class Diariser:
+    """pyannote's pipeline, held for the life of a worker.
+
+    Args:
+        model: A repository of the Hugging Face hub, or a folder with a `config.yaml`.
+        device: `cpu`, `cuda` or `cuda:N`.
+        speakers: The fewest and the most in a recording; None where that isn't known.
+
+    Raises:
+        WeightsError: if the pipeline isn't to be had; names it, and what its download needs.
+
+    Source: Bredin 2023, pyannote.audio 2.1, https://doi.org/10.21437/Interspeech.2023-105; whisperX, Bain et al. 2023,
+    https://arxiv.org/abs/2303.00747.
+    """
+
+    def __init__(self, model: str, device: str = "cpu", speakers: tuple[int | None, int | None] = (None, None)) -> None:
+        self._speakers = speakers
+        folder = Path(model).expanduser()
+        try:
+            with quiet():
+                from whisperx.diarize import DiarizationPipeline
+
+                self._pipeline = DiarizationPipeline(str(folder) if folder.exists() else model, device=device)
+        except ImportError as error:
+            raise unusable_whisperx(error) from error
+        except (OSError, ValueError, AttributeError) as error:  # pyannote gives None for a repository that is locked
+            reason = "it is locked" if isinstance(error, AttributeError) else reason_of(error)
+            raise WeightsError(
+                f"`transcribe.diarize` needs the model `{model}`, which can't be loaded ({reason}). Accept its terms at"
+                f" https://hf.co/{MODEL} and set `HF_TOKEN` to a token of your account, or give a folder that holds"
+                " it: `--set transcribe.diarize_model=FOLDER`."
+            ) from error
+
+    def label(self, result: dict[str, Any], wave: Wave) -> dict[str, Any]:
+        """Returns whisperX's result with the `speaker` of each segment and each word, such as `SPEAKER_00`.
+
+        Args:
+            result: With `segments`; those in which pyannote hears nobody get no speaker.
+            wave: The recording, `[samples]` at 16 kHz.
+        """
+        import numpy as np
+        from whisperx.diarize import assign_word_speakers
+
+        fewest, most = self._speakers
+        turns = self._pipeline(np.array(wave), min_speakers=fewest, max_speakers=most)
+        labelled: dict[str, Any] = assign_word_speakers(turns, result)
+        return labelled

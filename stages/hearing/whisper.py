@@ -1,0 +1,335 @@
+"""Speech to text by whisperX: finding the weights, and hearing.
+
+Three kinds of weights are involved: whisper (`find_model`), voice activity detection (inside the packages) and one
+wav2vec2 aligner a language (`wav2vec`). Without whisper nothing can be heard; without an aligner the words have no
+times, which the log says once a language.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from stages.errors import TextError, WeightsError
+from stages.hearing.wav2vec import Aligners, quiet, reason_of, unusable_whisperx
+from stages.machine import parse_device
+from stages.records import Wave
+from stages.text.languages import normalise_code
+
+if TYPE_CHECKING:
+    from whisperx.vads import Vad
+
+SAMPLE_RATE = 16_000
+"""Hz, of what whisper hears."""
+
+ComputeType = Literal["auto", "float32", "float16", "bfloat16", "int8", "int8_float32", "int8_float16", "int8_bfloat16"]
+VadName = Literal["pyannote", "silero"]
+
+_log = logging.getLogger(__name__)
+
+_FILES = ("config.json", "model.bin", "tokenizer.json")
+_VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
+_FEATURES = "preprocessor_config.json"
+_MEBIBYTE = 1 << 20
+WAYS_OUT = (
+    "Put a transcript (.txt, .json, .srt, …) beside the recording, or give whisper's weights:"
+    " `--set transcribe.model=FOLDER`."
+)
+"""What to do where there is nothing to hear with."""
+
+
+def find_model(model: str, *, download: bool, option: str = "transcribe.model", way_out: str = WAYS_OUT) -> Path:
+    """Returns the folder of a whisper model in CTranslate2's format: the one named, else the hub's cache.
+
+    Args:
+        model: A folder, a size (`large-v3`, `small`, …) or a repository of the Hugging Face hub.
+        download: Whether to fetch a model that isn't cached; `HF_HUB_OFFLINE=1` forbids it all the same.
+        option: What the user names it by, for messages.
+        way_out: What to do where there is none.
+
+    Raises:
+        WeightsError: naming what was tried, ending with `way_out`.
+    """
+    folder = Path(model).expanduser()
+    if not folder.is_dir():
+        return _from_hub(model, download=download, option=option, way_out=way_out)
+    if missing := _missing(folder):
+        raise WeightsError(
+            f"`{option}` must be a folder in CTranslate2's format, but `{folder}` lacks {missing} (convert it:"
+            f" `ct2-transformers-converter --copy_files tokenizer.json preprocessor_config.json`). {way_out}"
+        )
+    return folder
+
+
+def _from_hub(model: str, *, download: bool, option: str, way_out: str) -> Path:
+    absent = f"the whisper model `{model}` is neither a folder nor in the Hugging Face cache"
+    if not download and not _perhaps_cached(model):
+        raise WeightsError(f"{absent}. {way_out}")
+    from faster_whisper.utils import available_models
+    from huggingface_hub.utils import httpx
+
+    if "/" not in model and model not in available_models():
+        raise WeightsError(
+            f"`{option}` must be a folder or one of {', '.join(available_models())}, but is `{model}`. {way_out}"
+        )
+    try:
+        return _snapshot(model, local_files_only=True)
+    except (OSError, ValueError) as error:
+        if not download:
+            raise WeightsError(f"{absent}. {way_out}") from error
+    _log.warning("fetching the whisper model `%s` from the Hugging Face hub, once", model)
+    try:
+        return _snapshot(model, local_files_only=False)
+    except (OSError, ValueError, httpx.HTTPError) as error:
+        raise WeightsError(f"{absent}, and can't be downloaded ({reason_of(error)}). {way_out}") from error
+
+
+def _perhaps_cached(model: str) -> bool:
+    """Whether the hub's cache has something of that name; a no is sure, and spares the import of heavy libraries."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    name = model.rpartition("/")[2].lower()
+    folder = Path(HF_HUB_CACHE)
+    return folder.is_dir() and any(name in entry.name.lower() for entry in folder.iterdir())
+
+
+def _snapshot(model: str, *, local_files_only: bool) -> Path:
+    from faster_whisper.utils import download_model
+
+    folder = Path(download_model(model, local_files_only=local_files_only))
+    if missing := _missing(folder):
+        raise FileNotFoundError(f"`{folder}` lacks {missing}")
+    return folder
+
+
+def _missing(folder: Path) -> str:
+    missing = [name for name in _FILES if not (folder / name).is_file()]
+    if not any((folder / name).is_file() for name in _VOCABULARIES):
+        missing.append(_VOCABULARIES[0])
+    return ", ".join(missing)
+
+
+@cache
+def weights_problem(model: str) -> str:
+    """Returns why a whisper model can't be used ("" if it can), after one attempt to download it.
+
+    Meant for the one process that starts the work: afterwards the workers find the model in the cache.
+    """
+    try:
+        find_model(model, download=True)
+    except WeightsError as error:
+        return str(error)
+    return ""
+
+
+def revision(folder: Path) -> str:
+    """Returns an identity of a whisper model's content; as `content_of`."""
+    return content_of(folder, (*_FILES, *_VOCABULARIES, _FEATURES))
+
+
+def content_of(folder: Path, names: tuple[str, ...] = ()) -> str:
+    """Returns an identity of a folder's files, from the size and the first and last MiB of each.
+
+    Args:
+        folder: Where they lie.
+        names: Of the files that count; none for all.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and (not names or path.name in names))
+    stats = [path.stat() for path in paths]
+    return _content(tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in zip(paths, stats, strict=True)))
+
+
+def contents_of(models: Mapping[str, str]) -> dict[str, str]:
+    """Returns the identity of each model that lies in a folder, and the name of any other."""
+    folders = {key: Path(model).expanduser() for key, model in sorted(models.items())}
+    return {key: content_of(folder) if folder.is_dir() else models[key] for key, folder in folders.items()}
+
+
+@lru_cache(maxsize=64)
+def _content(files: tuple[tuple[Path, int, int], ...]) -> str:
+    """Returns the identity of files of a path, size and time of change; kept, for a worker may live for days."""
+    digest = hashlib.sha256()
+    for path, size, _ in files:
+        digest.update(f"{path.name} {size}\n".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(_MEBIBYTE))
+            file.seek(max(0, size - _MEBIBYTE))
+            digest.update(file.read())
+    return digest.hexdigest()[:16]
+
+
+class WhisperX:
+    """A whisper model with its voice activity detection and its aligners, held for the life of a worker."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        device: str = "cpu",
+        compute_type: ComputeType = "auto",
+        beam_size: int = 5,
+        vad: VadName = "pyannote",
+        chunk_s: float = 30.0,
+        batch_size: int = 8,
+        aligners: Mapping[str, str] | None = None,
+    ) -> None:
+        """Loads the model.
+
+        Args:
+            folder: A whisper model as `find_model` returns it.
+            device: `cpu`, `cuda` or `cuda:N`.
+            compute_type: What CTranslate2 computes in; `auto` is float16 on CUDA and float32 on the CPU.
+            beam_size: Hypotheses kept while decoding.
+            vad: What finds the speech: pyannote's model from the whisperx package, or silero's from faster-whisper.
+            chunk_s: The longest stretch of speech heard at once, in seconds, 30 at most.
+            batch_size: Stretches of speech decoded together, of whichever recordings.
+            aligners: wav2vec2 models by language, as folders or names; other languages take whisperX's own choice.
+                None leaves all words without times.
+
+        Raises:
+            WeightsError: if the model can't be loaded, or not with this device and compute type, or if whisperX isn't
+                installed.
+        """
+        self._chunk_s = chunk_s
+        self._batch_size = batch_size
+        self._aligners = None if aligners is None else Aligners(aligners, device)
+        where = parse_device(device)
+        try:
+            with quiet():
+                import whisperx
+
+                self._pipeline = whisperx.load_model(
+                    str(folder),
+                    where.kind,
+                    device_index=where.index or 0,
+                    compute_type="default" if compute_type == "auto" else compute_type,
+                    asr_options={"beam_size": beam_size},
+                    vad_model=_bundled_silero(chunk_s) if vad == "silero" else None,
+                    vad_options={"chunk_size": chunk_s},
+                    local_files_only=True,
+                    threads=0,  # as OMP_NUM_THREADS says
+                )
+        except (ImportError, OSError) as error:
+            raise unusable_whisperx(error) from error
+        except (RuntimeError, ValueError) as error:
+            raise WeightsError(
+                f"`transcribe.model` can't be loaded from `{folder}` on `{device}` with `transcribe.compute_type`"
+                f" {compute_type}: {reason_of(error)}. Give a sound model, or another compute type."
+            ) from error
+
+    def transcribe(self, waves: Sequence[Wave], languages: Sequence[str | None]) -> list[dict[str, Any] | TextError]:
+        """Writes down what is said.
+
+        The stretches of speech of all the recordings are heard together, `batch_size` at a time: each is as long as
+        the others to whisper, so that what is heard doesn't depend on the company, but for rounding on a GPU.
+
+        Args:
+            waves: `[samples]` at 16 kHz each.
+            languages: ISO 639-1 for each; None to let whisper detect it.
+
+        Returns:
+            For each whisperX's result, `{"language": …, "segments": [{"start", "end", "text", "words"}]}`, times in
+            seconds; without segments where nobody speaks. No `words` where the language's aligner isn't to be had. A
+            `TextError` where whisper detects a language that the table doesn't hold.
+        """
+        if not self._pipeline.model.model.is_multilingual:
+            languages = ["en"] * len(waves)
+        waves = [np.array(wave) for wave in waves]  # torch takes no read-only arrays
+        stretches = [(index, span) for index, wave in enumerate(waves) for span in self._speech(wave)]
+        spoken = sorted({index for index, _ in stretches})
+        known = self._detected(waves, {index: languages[index] for index in spoken})
+        heard: dict[int, list[dict[str, Any]]] = {index: [] for index in spoken}
+        for language in sorted(set(known.values())):
+            for index, segment in self._heard([one for one in stretches if known[one[0]] == language], waves, language):
+                heard[index].append(segment)
+        return [self._result(wave, known.get(index), heard.get(index, [])) for index, wave in enumerate(waves)]
+
+    def _speech(self, wave: Wave) -> list[dict[str, Any]]:
+        """Returns the stretches of speech, `chunk_s` at most, with `start` and `end` in seconds."""
+        from whisperx.vads import Pyannote, Vad
+
+        vad, options = self._pipeline.vad_model, self._pipeline._vad_params
+        kind = vad if isinstance(vad, Vad) else Pyannote
+        found = vad({"waveform": kind.preprocess_audio(wave), "sample_rate": SAMPLE_RATE})
+        merged: list[dict[str, Any]] = kind.merge_chunks(
+            found, self._chunk_s, onset=options["vad_onset"], offset=options["vad_offset"]
+        )
+        return merged
+
+    def _detected(self, waves: Sequence[Wave], languages: Mapping[int, str | None]) -> dict[int, str]:
+        """Returns each recording's language, detected in its first 30 s where none is given."""
+        known = {index: language for index, language in languages.items() if language}
+        unknown = [index for index in languages if index not in known]
+        for batch in _batches(unknown, self._batch_size):
+            features = self._features([waves[index][: 30 * SAMPLE_RATE] for index in batch])
+            found = self._pipeline.model.model.detect_language(self._pipeline.model.encode(features))
+            known |= {index: ranked[0][0].strip("<|>") for index, ranked in zip(batch, found, strict=True)}
+        return known
+
+    def _heard(
+        self, stretches: Sequence[tuple[int, dict[str, Any]]], waves: Sequence[Wave], language: str
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yields what is said in each stretch, in order."""
+        from faster_whisper.tokenizer import Tokenizer
+
+        model = self._pipeline.model
+        tokenizer = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
+        for batch in _batches(stretches, self._batch_size):
+            sounds = [
+                waves[index][int(span["start"] * SAMPLE_RATE) : int(span["end"] * SAMPLE_RATE)] for index, span in batch
+            ]
+            found = model.generate_segment_batched(self._features(sounds), tokenizer, self._pipeline.options)
+            for (index, span), text, score in zip(batch, found["text"], found["avg_logprob"], strict=True):
+                if text.strip():
+                    times = {"start": round(span["start"], 3), "end": round(span["end"], 3)}
+                    yield index, {"text": text, **times, "avg_logprob": score}
+
+    def _features(self, sounds: Sequence[Wave]) -> Any:
+        """Returns what whisper hears, each padded to 30 s."""
+        import torch
+
+        return torch.stack([self._pipeline.preprocess({"inputs": sound})["inputs"] for sound in sounds]).numpy()
+
+    def _result(self, wave: Wave, language: str | None, segments: list[dict[str, Any]]) -> dict[str, Any] | TextError:
+        if not segments or language is None:
+            return {"language": language, "segments": []}
+        try:
+            language = normalise_code(language)
+        except TextError as error:
+            return TextError(f"whisper detects {error} Name the language: `--set transcribe.language=CODE`.")
+        aligned = self._aligners.align_heard(segments, language, wave) if self._aligners else segments
+        return {"language": language, "segments": aligned}
+
+
+def _batches(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    return (items[at : at + size] for at in range(0, len(items), size))
+
+
+def _bundled_silero(chunk_s: float) -> "Vad":
+    """Returns silero's detector as faster-whisper carries it; whisperX's own fetches it from GitHub."""
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+    from whisperx.diarize import Segment
+    from whisperx.vads import Vad
+
+    class BundledSilero(Vad):  # type: ignore[misc]
+        def __call__(self, audio: dict[str, Any]) -> list[Segment]:
+            options = VadOptions(max_speech_duration_s=chunk_s, min_silence_duration_ms=500, speech_pad_ms=200)
+            spans = get_speech_timestamps(audio["waveform"], options, sampling_rate=SAMPLE_RATE)
+            return [Segment(span["start"] / SAMPLE_RATE, span["end"] / SAMPLE_RATE, "") for span in spans]
+
+        @staticmethod
+        def preprocess_audio(audio: Wave) -> Wave:
+            return audio
+
+        @staticmethod
+        def merge_chunks(
+            segments: list[Segment], chunk_size: float, onset: float, offset: float | None
+        ) -> list[dict[str, Any]]:
+            merged: list[dict[str, Any]] = Vad.merge_chunks(segments, chunk_size, onset, offset) if segments else []
+            return merged
+
+    return BundledSilero(vad_onset=0.5)

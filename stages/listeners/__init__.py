@@ -1,0 +1,1 @@
+"""Networks that judge sound: speaker vectors and opinion scores."""

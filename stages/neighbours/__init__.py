@@ -1,0 +1,1 @@
+"""Which utterances are alike: their features, and the search."""

@@ -1,0 +1,18 @@
+"""The HDF5 store: its shards, its index, and the memory-mapping reader."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stages.store.reader import open_store
+
+__all__ = ["open_store"]
+
+
+def __getattr__(name: str) -> object:
+    """Imports what is asked for, so that importing a module of this room loads no other."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from stages.store import reader
+
+    found: object = getattr(reader, name)
+    return found

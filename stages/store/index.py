@@ -1,0 +1,65 @@
+"""The index over the store's shards, which can always be rebuilt."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stages.artefacts.disk import atomic
+from stages.artefacts.manifest import digest_of, read_receipt
+from stages.records import CodecIdentity
+from stages.store.columns import Texts, create_h5, open_h5, write_column, write_texts
+
+LOUDNESS = "loudness_lufs"
+INDEXED = ("id", "group", "speaker", "language")
+INDEX = "index.h5"
+LAYOUT = 1
+
+
+def index_shards(folder: Path, shards: Sequence[str], codec: CodecIdentity, loudness_lufs: float | None = None) -> str:
+    """Writes `index.h5` over a stage's sealed shards, given by name; returns its name."""
+    receipts = [read_receipt(folder, shard) for shard in shards]
+    fingerprint = digest_of([codec.to_json(), [receipt.digest for receipt in receipts if receipt]])
+    write_index(folder, [f"{shard}.h5" for shard in shards], codec, fingerprint, loudness_lufs)
+    return INDEX
+
+
+def write_index(
+    folder: Path, shards: Sequence[str], codec: CodecIdentity, fingerprint: str, loudness_lufs: float | None = None
+) -> None:
+    """Writes `index.h5` over sealed shards.
+
+    Args:
+        folder: Where the shards lie.
+        shards: Their file names, in order.
+        codec: What made the codes.
+        fingerprint: Digest of the dataset's content.
+        loudness_lufs: What the utterances were brought to; None where they are as they were recorded.
+    """
+    columns: dict[str, list[str]] = {name: [] for name in INDEXED}
+    numbers: dict[str, list[int]] = {name: [] for name in ("frames", "shard", "first_row", "codes_at")}
+    shapes: list[tuple[int, int]] = []
+    symbols: set[str] = set()
+    dtype = np.dtype(np.uint16)
+    for number, name in enumerate(shards):
+        with open_h5(folder / name) as file:
+            codes, rows = file["codes"], len(file["offsets"]) - 1
+            numbers["first_row"].append(len(numbers["shard"]))
+            numbers["shard"] += [number] * rows
+            numbers["frames"] += np.diff(file["offsets"][:]).tolist()
+            numbers["codes_at"].append(codes.id.get_offset() if codes.size else 0)
+            shapes.append(codes.shape)
+            dtype = codes.dtype if codes.size else dtype
+            for column, texts in columns.items():
+                texts.extend(Texts.read(file, column))
+            symbols.update("".join(Texts.read(file, "phonemes")))
+    with atomic(folder / INDEX) as path, create_h5(path) as file:
+        attributes = {"layout": LAYOUT, "fingerprint": fingerprint, "dtype": dtype.str}
+        told = {"codec": codec.to_json(), "symbols": sorted(symbols), "shards": list(shards), LOUDNESS: loudness_lufs}
+        file.attrs.update(attributes | {key: json.dumps(value, ensure_ascii=False) for key, value in told.items()})
+        for column, values in columns.items():
+            write_texts(file, column, values)
+        for column, integers in numbers.items():
+            write_column(file, column, np.array(integers, np.int64))
+        write_column(file, "codes_shape", np.array(shapes, np.int64).reshape(-1, 2))

@@ -1,0 +1,227 @@
+"""The languages: one row each, how espeak-ng speaks them, and which of them a text is written in.
+
+A new language is a row: espeak-ng must have a voice for it, and py3langid and whisper must know its code. The order of
+the rows is the order of preference where a text could be in several languages.
+"""
+
+import difflib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from stages.errors import TextError
+
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language that text can be in."""
+
+    code: str
+    """ISO 639-1."""
+    name: str
+    """In English."""
+    espeak: str
+    """The voice of espeak-ng that stands for the language where it has several."""
+    words: frozenset[str] = frozenset()
+    """Words that stand alone in recordings (digits, yes, no), too short for letter statistics."""
+    prepare: str = ""
+    """What `g2p` does beside espeak-ng's reading: `kana` before it, Mandarin's `tones` after it, or nothing."""
+    latin: str = ""
+    """As what language its words in Latin letters are read; empty for its own voice."""
+    spaced: bool = True
+    """Whether spaces stand between its words."""
+
+
+def _row(code: str, name: str, espeak: str = "", words: str = "", **rest: Any) -> Language:
+    return Language(code, name, espeak or code, frozenset(words.split()), **rest)
+
+
+_ROWS = (
+    _row("en", "English", "en-us", "zero one two three four five six seven eight nine ten yes no hello okay stop go"),
+    _row("de", "German", words="null eins zwei drei vier fünf sechs sieben acht neun zehn ja nein hallo bitte danke"),
+    _row("fr", "French", "fr-fr", "zéro un deux trois quatre cinq six sept huit neuf dix oui non bonjour merci salut"),
+    _row("es", "Spanish", words="cero uno dos tres cuatro cinco seis siete ocho nueve diez sí no hola gracias"),
+    _row("it", "Italian", words="zero uno due tre quattro cinque sei sette otto nove dieci sì no ciao grazie"),
+    # Brazilian: nine in ten speakers, and nearly all of the open Portuguese corpora.
+    _row("pt", "Portuguese", "pt-br", "zero um dois três quatro cinco seis sete oito nove dez sim não olá obrigado"),
+    _row("ja", "Japanese", prepare="kana", latin="en", spaced=False),
+    _row("zh", "Chinese", "cmn", prepare="tones", spaced=False),
+    _row("ko", "Korean"),
+    _row("sv", "Swedish", words="noll ett två tre fyra fem sex sju åtta nio tio ja nej hej tack"),
+    _row("nl", "Dutch", words="nul één twee drie vier vijf zes zeven acht negen tien ja nee hallo dank"),
+    _row("pl", "Polish", words="zero jeden dwa trzy cztery pięć sześć siedem osiem dziewięć tak nie cześć"),
+    _row("ru", "Russian", words="ноль один два три четыре пять шесть семь восемь девять десять да нет привет"),
+    _row("uk", "Ukrainian", words="нуль один два три чотири п'ять шість сім вісім дев'ять десять так ні привіт"),
+    _row("cs", "Czech", words="nula jedna dva tři čtyři pět šest sedm osm devět deset ano ne ahoj"),
+    _row("da", "Danish", words="nul en to tre fire fem seks syv otte ni ti ja nej hej tak"),
+    _row("no", "Norwegian", "nb", "null en to tre fire fem seks sju åtte ni ti ja nei hei takk"),
+    _row("fi", "Finnish", words="nolla yksi kaksi kolme neljä viisi kuusi seitsemän kahdeksan kyllä ei hei kiitos"),
+    _row("hu", "Hungarian", words="nulla egy kettő három négy öt hat hét nyolc kilenc tíz igen nem szia"),
+    _row("ro", "Romanian", words="zero unu doi trei patru cinci șase șapte opt nouă zece da nu salut"),
+    _row("tr", "Turkish", words="sıfır bir iki üç dört beş altı yedi sekiz dokuz on evet hayır merhaba"),
+    _row("el", "Greek", words="μηδέν ένα δύο τρία τέσσερα πέντε έξι επτά οκτώ εννέα δέκα ναι όχι"),
+    _row("hi", "Hindi"),
+)
+
+LANGUAGES: Mapping[str, Language] = {row.code: row for row in _ROWS}
+"""Every language by its ISO 639-1 code, in order of preference."""
+
+_ALIASES = {row.name.lower(): row.code for row in _ROWS} | {"cmn": "zh", "nb": "no", "nn": "no"}
+
+_WITHIN = LANGUAGES.keys() | _ALIASES.keys() | {"zxx"}
+"""The codes that mean a language of the table, or none at all."""
+
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+
+# Ranges of letters, as they stand between the brackets of a pattern.
+HIRAGANA = "\u3041-\u3096"
+KATAKANA = "\u30a1-\u30fa"
+RARE_HAN = "\U00020000-\U000323af"
+"""Outside the first plane of Unicode."""
+HAN = f"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff{RARE_HAN}"
+UNSPACED = f"\u3040-\u30ff{HAN}"
+"""What is written without spaces: kana, with the marks among them, and Han letters."""
+WIDE_MARKS: Mapping[int, str] = {wide: chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)} | dict(
+    zip(map(ord, "、。「」『』〈〉《》【】・"), ",.“”“”“”“”“” ", strict=True)
+)
+"""East Asian marks as those that other languages have for them, for `str.translate`."""
+SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "…")
+CLOSING_MARKS = "\"'”’»)]"
+"""What may stand after a sentence's end."""
+_KANA = re.compile(f"[{HIRAGANA}{KATAKANA}\uff66-\uff9d]")
+_HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
+_HAN = re.compile(f"[{HAN}]")
+_EAST_ASIAN = re.compile("|".join(script.pattern for script in (_KANA, _HANGUL, _HAN)))
+
+_SCRIPTS = {"LATIN", "CYRILLIC", "GREEK", "DEVANAGARI", "CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "HANGUL"} | {
+    *("MODIFIER", "IDEOGRAPHIC", "KATAKANA-HIRAGANA"),
+}
+"""What the Unicode names of the letters begin with in which the languages of the table are written."""
+_CLEAR = 2.0
+"""A language must be so many times likelier than one that stands before it in the table."""
+_STRANGE = 30.0
+"""So many times likelier must a language outside the table be than all within for a text to be taken as foreign.
+
+Of 37,000 texts of four words or more in the languages of the table (messages of programs, transcripts, documentation)
+two were, both alphabets. Of such messages in Vietnamese over 99 %, in Welsh, Basque, Lithuanian, Indonesian and
+Croatian over 90 %; in near relatives of the table's languages half (Catalan, Slovak) or a quarter (Galician).
+"""
+_TELLING_WORDS = 4
+"""What a text must hold for that; names alone tell nothing."""
+_REMEDY = "Leave it out, or give the table a row for its language (`stages/text/languages.py`)."
+
+
+def is_spaced(code: str) -> bool:
+    """Tells whether spaces stand between a language's words; so do they in one that the table doesn't hold."""
+    return code not in LANGUAGES or LANGUAGES[code].spaced
+
+
+def normalise_code(code: str) -> str:
+    """Returns the table's code for `en`, `EN`, `en-US`, `en_US` or `English`.
+
+    Raises:
+        TextError: if the table doesn't hold the language; the message names the nearest one it holds.
+    """
+    wanted = code.strip().lower()
+    for name in (wanted, re.split(r"[-_]", wanted, maxsplit=1)[0]):
+        if name in LANGUAGES:
+            return name
+        if name in _ALIASES:
+            return _ALIASES[name]
+    close = difflib.get_close_matches(wanted, [*LANGUAGES, *_ALIASES], n=1, cutoff=0.5)
+    nearest = f" Did you mean `{close[0]}`?" if close else ""
+    raise TextError(f"`{code}` must be a language of the table ({', '.join(LANGUAGES)}), but isn't one.{nearest}")
+
+
+def detect(text: str, candidates: Sequence[str] | None = None) -> str:
+    """Returns the code of the language that a text is written in.
+
+    Kana, Hangul and Han letters decide by themselves; words are looked up among the digits and greetings of the table;
+    the rest is for py3langid's letter statistics. What stays open goes to the candidate that stands first, so `six` is
+    English and not French.
+
+    Args:
+        text: Anything from one word up; a sentence is needed to tell near relatives (Danish, Norwegian) apart.
+        candidates: Codes that the text is known to be in one of, preferred ones first; None for the whole table.
+
+    Raises:
+        TextError: if the text holds no letters, so that it could be read in any language; without candidates also if
+            most of its letters are of a script, or its words of a language, that the table doesn't hold.
+    """
+    codes = [normalise_code(code) for code in candidates or LANGUAGES]
+    text = unicodedata.normalize("NFC", text)
+    words = _WORD.findall(text.lower().replace("’", "'"))
+    if not words:
+        raise TextError(
+            f"`{text[:40]}` must hold letters for its language to be told, but holds none."
+            " Write it out in words, or name its language in `transcribe.languages`."
+        )
+    if len(codes) == 1:
+        return codes[0]
+    if candidates is None:
+        _check_script(text)
+    by_script = _of_script(text, sum(map(len, words)))
+    if by_script in codes:
+        return by_script
+    told = {word for word in words if not _EAST_ASIAN.search(word)} or set(words)
+    for code in codes:
+        if LANGUAGES[code].words.issuperset(told):
+            return code
+    likelihood = dict(_identifier().rank(text))
+    if candidates is None:
+        _check_known(text, likelihood)
+    clear = max(likelihood[code] for code in codes) / _CLEAR
+    return next(code for code in codes if likelihood[code] >= clear)
+
+
+def _check_script(text: str) -> None:
+    """Raises `TextError` where most letters are of a script in which no language of the table is written."""
+    letters = [letter for letter in text if letter.isalpha()]
+    strange = [letter for letter in letters if not letter.isascii() and _script(letter) not in _SCRIPTS]
+    if 2 * len(strange) > len(letters):
+        [(script, _)] = Counter(map(_script, strange)).most_common(1)
+        raise TextError(
+            f"`{text[:40]}` must be in letters of a language of the table ({', '.join(LANGUAGES)}), but is in"
+            f" {script.capitalize()} ones. {_REMEDY}"
+        )
+
+
+def _script(letter: str) -> str:
+    return unicodedata.name(unicodedata.normalize("NFKC", letter)[0], "UNNAMED").partition(" ")[0]
+
+
+def _check_known(text: str, likelihood: Mapping[str, float]) -> None:
+    """Raises `TextError` where a language outside the table is far likelier than all within."""
+    if len(text.split()) < _TELLING_WORDS:
+        return
+    strange = max((code for code in likelihood if code not in _WITHIN), key=lambda code: likelihood[code])
+    if likelihood[strange] > _STRANGE * max(likelihood[code] for code in LANGUAGES):
+        raise TextError(
+            f"`{text[:40]}` must be in a language of the table ({', '.join(LANGUAGES)}), but looks like `{strange}`."
+            f" {_REMEDY} If it is in one of the table, name that in `transcribe.languages`."
+        )
+
+
+def _of_script(text: str, letters: int) -> str:
+    """Returns the East Asian language whose script fills at least a quarter of the letters, or "" ."""
+    kana, hangul, han = (len(script.findall(text)) for script in (_KANA, _HANGUL, _HAN))
+    if 4 * (kana + hangul + han) < letters:
+        return ""
+    if hangul > kana + han:
+        return "ko"
+    # A Japanese sentence has kana endings and particles; Chinese uses at most a stray の.
+    return "ja" if 10 * kana > kana + han else "zh"
+
+
+@cache
+def _identifier() -> "LanguageIdentifier":
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -1,0 +1,116 @@
+"""Text to phonemes, in every language of the table: what the stage `g2p` and the model share."""
+
+import re
+import threading
+import unicodedata
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+from stages.errors import WeightsError
+from stages.text import espeak
+from stages.text.ipa import Reader
+from stages.text.kana import Japanese, to_kana
+from stages.text.languages import LANGUAGES, UNSPACED, WIDE_MARKS, normalise_code
+from stages.text.mandarin import Mandarin
+
+_PACKAGES = ("espeakng-loader", "phonemizer", "pykakasi")
+
+# espeak-ng keeps its state in global variables: one text at a time.
+_LOCK = threading.Lock()
+
+_UNSPOKEN = re.compile(
+    "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff\U000e0100-\U000e01ef]+"
+)
+"""Soft hyphens, marks of direction, lone surrogates, which form of a kanji to draw."""
+_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+_SENTENCES = re.compile(r"(?<=[、。])(?=\w)|(?<=[，．：！？；）」』】》])(?!(?<=[0-9０-９][，．：])[0-9０-９])(?=\w)")
+"""Where a space follows those that are written without one; `１，０００` and `10：30` stay whole."""
+_MISSING_SPACE = re.compile(f"(?<=[”),.!?;:])(?=[“({UNSPACED}])|(?<=[{UNSPACED}])(?=[“(])")
+"""Where text without spaces needs one, so that marks stand in the phonemes as they do elsewhere."""
+_HAS_UNSPACED = re.compile(f"[{UNSPACED}]")
+
+_PREPARE: dict[str, Callable[[str], str]] = {"kana": to_kana}
+"""What the column `prepare` of the table of languages asks for before espeak-ng."""
+
+
+def phonemize(texts: Sequence[str], language: str, *, stress: bool = True, punctuation: bool = True) -> list[str]:
+    """Turns texts into phonemes.
+
+    Args:
+        texts: Anything that people write; line breaks count as spaces.
+        language: A code or name of the table, such as `en`, `en-GB` or `English`.
+        stress: Whether stress marks are kept.
+        punctuation: Whether punctuation is kept.
+
+    Returns:
+        One string of IPA for each text, words set apart by single spaces; without any letter where there is nothing to
+        speak. The same whatever the other texts, the process and the thread.
+
+    Raises:
+        TextError: if the table doesn't hold the language.
+        WeightsError: if espeak-ng is missing.
+
+    Example:
+        >>> phonemize(["Hello."], language="en")
+        ['həlˈoʊ.']
+    """
+    if isinstance(texts, str):
+        raise TypeError("`texts` must be a sequence of texts, but is one text: give `[text]`.")
+    code = normalise_code(language)
+    with _LOCK:
+        read = _reader(code, stress, punctuation)
+        return [" ".join(read(prepared(text, code)).split()) for text in texts]
+
+
+def prepared(text: str, code: str) -> str:
+    """Returns a text as espeak-ng is given it: cleaned, and Japanese in kana."""
+    plain = _clean(text)
+    prepare = _PREPARE.get(LANGUAGES[code].prepare)
+    return prepare(plain) if prepare else plain
+
+
+def _clean(text: str) -> str:
+    """Returns the text in one line, composed, with marks that phonemizer knows."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
+    plain = unicodedata.normalize("NFC", _SPACE.sub(" ", _UNSPOKEN.sub("", text))).strip()
+    plain = _SENTENCES.sub(" ", plain).translate(WIDE_MARKS)
+    return _MISSING_SPACE.sub(" ", plain) if _HAS_UNSPACED.search(plain) else plain
+
+
+@cache
+def _reader(code: str, stress: bool, punctuation: bool) -> Callable[[str], str]:
+    """Returns what reads a language; kept, since each backend costs 100 ms and leaks 5 MB."""
+    check_packages()
+    espeak.configure()
+    language = LANGUAGES[code]
+    if language.prepare == "tones":
+        return Mandarin(language.espeak, stress=stress, punctuation=punctuation).read
+    if language.prepare == "kana":
+        latin = Reader(LANGUAGES[language.latin].espeak, stress=stress, punctuation=punctuation)
+        return Japanese(language.espeak, stress=stress, punctuation=punctuation, latin=latin).read
+    return Reader(language.espeak, stress=stress, punctuation=punctuation).read
+
+
+@cache
+def reader_packages() -> str:
+    return ", ".join(f"{package} {_version(package)}" for package in _PACKAGES)
+
+
+def check_packages() -> None:
+    missing = [package for package in _PACKAGES if not _version(package)]
+    if missing:
+        raise WeightsError(
+            f"`g2p` must have {', '.join(_PACKAGES)}, but can't find {', '.join(missing)}."
+            f" Run `pip install {' '.join(missing)}`."
+        )
+    espeak.locate()
+
+
+@cache
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

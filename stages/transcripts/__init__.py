@@ -1,0 +1,1 @@
+"""Reading the transcripts that lie beside recordings: a file a format."""

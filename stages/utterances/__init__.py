@@ -1,0 +1,1 @@
+"""Cutting utterances out of recordings, measuring them, and leaving some out."""

@@ -1,0 +1,218 @@
+"""Where to cut a transcript: arithmetic on timed segments in whole samples, without any audio.
+
+A segment's words, where it has them, tell where it may be split: never inside a word, and never where text that has no
+time is spoken.
+"""
+
+import unicodedata
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+
+from stages.records import Segment
+from stages.text.languages import is_spaced
+
+_OPENING = frozenset({"Ps", "Pi", "Sc"})
+"""Unicode categories of what belongs to the word after it: brackets, quotes, currency signs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a cut may be, in samples."""
+
+    shortest: int
+    longest: int
+    join: int
+    """Pieces shorter than this are joined to a neighbour."""
+    gap: int
+    """The longest pause inside a joined piece."""
+    margin: int
+    """Room at both ends."""
+
+
+def length(segment: Segment) -> int:
+    """Returns the samples in a segment."""
+    return segment.end_samples - segment.start_samples
+
+
+def merged(segments: Sequence[Segment]) -> Segment:
+    """Returns one segment that says all of them, in order.
+
+    Its language is "" where theirs differ, its speaker None; it has words only where each of them has.
+    """
+    languages = {segment.language for segment in segments}
+    speakers = {segment.speaker for segment in segments}
+    language = languages.pop() if len(languages) == 1 else ""
+    return Segment(
+        min(segment.start_samples for segment in segments),
+        max(segment.end_samples for segment in segments),
+        (" " if is_spaced(language) else "").join(segment.text.strip() for segment in segments),
+        language,
+        tuple(word for segment in segments for word in segment.words) if all(s.words for s in segments) else (),
+        speakers.pop() if len(speakers) == 1 else None,
+    )
+
+
+def without_repeats(segments: Sequence[Segment]) -> list[Segment]:
+    """Returns the segments less those that tell once more what another told of the same stretch and speaker."""
+    first: dict[Hashable, Segment] = {}
+    for segment in segments:
+        stretch = segment.start_samples, segment.end_samples
+        first.setdefault((stretch, segment.text.strip(), segment.speaker), segment)
+    return list(first.values())
+
+
+def without_overlap(segments: Sequence[Segment]) -> list[Segment]:
+    """Returns the segments in the order of time; those that overlap become one, since no cut can part them."""
+    pieces: list[Segment] = []
+    for segment in sorted(map(_tightened, segments), key=lambda s: (s.start_samples, s.end_samples)):
+        if pieces and segment.start_samples < pieces[-1].end_samples:
+            pieces[-1] = _tightened(merged([pieces[-1], segment]))
+        else:
+            pieces.append(segment)
+    return pieces
+
+
+def _tightened(segment: Segment) -> Segment:
+    """Returns the segment with borders that agree with its words; without words where those can't be trusted."""
+    words = tuple(word for word in segment.words if word.text.strip())
+    times = [time for word in words for time in (word.start_samples, word.end_samples)]
+    starts, ends = times[::2], times[1::2]
+    in_order = (
+        starts == sorted(starts) and ends == sorted(ends) and all(s <= e for s, e in zip(starts, ends, strict=True))
+    )
+    if not words or not in_order or _positions(replace(segment, words=words)) is None:
+        return replace(segment, words=())
+    start, end = starts[0], ends[-1]
+    if _letters("".join(word.text for word in words)) < _letters(segment.text):
+        start, end = min(start, segment.start_samples), max(end, segment.end_samples)
+    return replace(segment, words=words, start_samples=start, end_samples=end)
+
+
+def _letters(text: str) -> int:
+    return sum(map(str.isalnum, text))
+
+
+def _positions(segment: Segment) -> list[tuple[int, int]] | None:
+    """Returns where each word begins and ends in the text; None where one isn't found."""
+    positions: list[tuple[int, int]] = []
+    at = 0
+    for word in segment.words:
+        text = word.text.strip()
+        start = segment.text.find(text, at)
+        if start < 0:
+            return None
+        at = start + len(text)
+        positions.append((start, at))
+    return positions
+
+
+def split(segment: Segment, limits: Limits) -> list[Segment]:
+    """Splits a segment between its words until no piece is longer than allowed.
+
+    Each split is at a long pause near the middle: the pause is weighted by its nearness to the middle, from 1 there to
+    0 at the ends. A piece that can't be split stays too long.
+    """
+    done: list[Segment] = []
+    pending = [segment]
+    while pending:
+        piece = pending.pop()
+        halves = _halves(piece, limits) if length(piece) > limits.longest else None
+        if halves is None:
+            done.append(piece)
+        else:
+            pending += reversed(halves)
+    return done
+
+
+def _halves(segment: Segment, limits: Limits) -> tuple[Segment, Segment] | None:
+    borders = [(i, at) for i, at in _borders(segment) if _both_long(segment, i, limits)] or _borders(segment)
+    if not borders:
+        return None
+    middle, half = (segment.start_samples + segment.end_samples) / 2, length(segment) / 2
+
+    def worth(border: tuple[int, int]) -> tuple[float, float]:
+        before, after = segment.words[border[0]].end_samples, segment.words[border[0] + 1].start_samples
+        distance = abs((before + after) / 2 - middle)
+        return (after - before) * (1 - distance / half), -distance
+
+    i, at = max(borders, key=worth)
+    left, right = segment.words[: i + 1], segment.words[i + 1 :]
+    return (
+        replace(segment, text=segment.text[:at].strip(), words=left, end_samples=left[-1].end_samples),
+        replace(segment, text=segment.text[at:].strip(), words=right, start_samples=right[0].start_samples),
+    )
+
+
+def _both_long(segment: Segment, i: int, limits: Limits) -> bool:
+    left = segment.words[i].end_samples - segment.start_samples
+    right = segment.end_samples - segment.words[i + 1].start_samples
+    return min(left, right) >= limits.shortest
+
+
+def _borders(segment: Segment) -> list[tuple[int, int]]:
+    """Returns where the segment may be split: the word before the split, and where the text after it begins."""
+    positions = _positions(segment) or []
+    borders = []
+    for i in range(len(positions) - 1):
+        (_, end), (start, _) = positions[i : i + 2]
+        pause = segment.words[i + 1].start_samples - segment.words[i].end_samples
+        if pause >= 0 and not _letters(segment.text[end:start]):
+            while start > end and unicodedata.category(segment.text[start - 1]) in _OPENING:
+                start -= 1
+            borders.append((i, start))
+    return borders
+
+
+def join(pieces: Sequence[Segment], limits: Limits) -> list[Segment]:
+    """Joins short pieces to each other, else to the nearer neighbour.
+
+    Language, speaker, pause and length must allow it.
+    """
+
+    def fits(left: Segment, right: Segment) -> bool:
+        return (
+            left.language == right.language != ""
+            and left.speaker == right.speaker is not None
+            and right.start_samples - left.end_samples <= limits.gap
+            and right.end_samples - left.start_samples <= limits.longest
+            and min(length(left), length(right)) < limits.join
+        )
+
+    def belongs_right(left: Segment, piece: Segment, right: Segment) -> bool:
+        if length(left) < limits.join or not fits(piece, right):
+            return False
+        pause_left = piece.start_samples - left.end_samples
+        return length(right) < limits.join or right.start_samples - piece.end_samples < pause_left
+
+    joined: list[Segment] = []
+    for i, piece in enumerate(pieces):
+        alone = not joined or not fits(joined[-1], piece)
+        if alone or (i + 1 < len(pieces) and belongs_right(joined[-1], piece, pieces[i + 1])):
+            joined.append(piece)
+        else:
+            joined[-1] = merged([joined[-1], piece])
+    return joined
+
+
+def widened(pieces: Sequence[Segment], samples: int, limits: Limits) -> list[tuple[int, int]]:
+    """Returns the borders of each piece's cut: its own, with room up to half the pause before a neighbour speaks.
+
+    Args:
+        pieces: In the order of time, without overlap.
+        samples: Length of the recording; all of the room before the first piece and after the last may be used.
+        limits: A cut isn't widened beyond `longest`.
+    """
+    if not pieces:
+        return []
+    # Neighbours mirrored at the ends of the recording: half the pause to them is all there is.
+    ends = [-pieces[0].start_samples, *(piece.end_samples for piece in pieces)]
+    starts = [*(piece.start_samples for piece in pieces[1:]), 2 * samples - pieces[-1].end_samples]
+    cuts = []
+    for piece, before, after in zip(pieces, ends, starts, strict=False):
+        spare = max(0, limits.longest - length(piece))
+        left = min(limits.margin, (piece.start_samples - before) // 2)
+        right = min(limits.margin, (after - piece.end_samples) // 2)
+        left = min(left, max(spare // 2, spare - right))
+        right = min(right, spare - left)
+        cuts.append((piece.start_samples - left, piece.end_samples + right))
+    return cuts

@@ -1,0 +1,44 @@
+"""What can be told of a cut's audio without a network: noise, clipping, silence, loudness, and whether it is a copy."""
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stages.audio import files as audio
+from stages.audio.silence import silent_share, snr_db
+from stages.listeners.dnsmos import SAMPLE_RATE
+from stages.records import Measures, Wave
+
+if TYPE_CHECKING:
+    from stages.listeners.dnsmos import Dnsmos
+
+from stages.audio.loudness import loudness_lufs
+
+_FULL_SCALE = 0.999
+SILENCE_DB = 40.0
+"""dB under a cut's level at which silence begins."""
+
+
+def measure(wave: Wave, sample_rate: int, dnsmos: "Dnsmos | None" = None) -> Measures:
+    """Measures a cut.
+
+    Args:
+        wave: Mono, `[samples]`, not empty, in [-1, 1].
+        sample_rate: Hz.
+        dnsmos: The predictor of opinions; without it there are none.
+
+    Returns:
+        The measures, rounded, so that they are the same on every machine.
+    """
+    loudness = loudness_lufs(wave, sample_rate)
+    scores = dnsmos.score(audio.resample(wave, sample_rate, SAMPLE_RATE)) if dnsmos else {}
+    return Measures(
+        snr_db=round(snr_db(wave, sample_rate), 2),
+        clipped=round(float(np.mean(np.abs(wave) >= _FULL_SCALE)), 6),
+        silence=round(silent_share(wave, sample_rate, silence_db=SILENCE_DB), 4),
+        peak=round(float(np.abs(wave).max()), 6),
+        hash=hashlib.blake2b(np.ascontiguousarray(wave, "<f4").tobytes(), digest_size=8).hexdigest(),
+        loudness_lufs=None if loudness is None else round(loudness, 3),
+        **{name: round(score, 3) for name, score in scores.items()},
+    )

@@ -1,0 +1,65 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.decoding.samplers.chain import GREEDY, Sampling, draw, sample
+from model.decoding.samplers.filters import top_k_only, top_p_only
+from stages.errors import UsageError
+
+LOGITS_BV = torch.randn(6, 50, generator=torch.Generator().manual_seed(0)) * 3
+
+
+@pytest.mark.parametrize("k", [1, 5, 49, 50, 90])
+def test_top_k_equals_transformers(k: int) -> None:
+    from transformers import TopKLogitsWarper
+
+    assert torch.equal(top_k_only(LOGITS_BV, k), TopKLogitsWarper(top_k=k)(None, LOGITS_BV))
+
+
+@pytest.mark.parametrize("p", [0.01, 0.3, 0.9, 0.999])
+def test_top_p_equals_transformers(p: float) -> None:
+    from transformers import TopPLogitsWarper
+
+    assert torch.equal(top_p_only(LOGITS_BV, p), TopPLogitsWarper(top_p=p)(None, LOGITS_BV))
+
+
+@given(st.integers(1, 12))
+def test_top_k_keeps_exactly_k_among_equals(k: int) -> None:
+    kept = top_k_only(torch.zeros(3, 12), k).isfinite()
+    assert kept.sum(-1).tolist() == [k] * 3
+
+
+@given(st.lists(st.floats(-30, 30), min_size=1, max_size=20), st.floats(0.01, 1))
+def test_top_p_keeps_the_fewest_that_reach_p(values: list[float], p: float) -> None:
+    logits = torch.tensor([values], dtype=torch.float64)
+    kept = top_p_only(logits, p)[0].isfinite()
+    probabilities = logits.softmax(-1)[0]
+    assert all(probabilities[kept].min() >= probability - 1e-9 for probability in probabilities[~kept])
+    assert probabilities[kept].sum() >= p - 1e-9
+    assert probabilities[kept].sum() - probabilities[kept].min() < p + 1e-9
+
+
+def test_draws_follow_the_distribution() -> None:
+    logits_V = torch.tensor([0.0, 1.0, 2.0, -torch.inf])
+    generator = torch.Generator().manual_seed(1)
+    counts = draw(logits_V.expand(20_000, -1), generator).bincount(minlength=4)
+    assert counts[3] == 0
+    torch.testing.assert_close(counts / 20_000, logits_V.softmax(-1), atol=0.012, rtol=0)
+
+
+def test_the_order_and_the_seed() -> None:
+    assert torch.equal(sample(LOGITS_BV, GREEDY), LOGITS_BV.argmax(-1))
+    assert torch.equal(sample(LOGITS_BV, Sampling(1.0, top_k=1)), LOGITS_BV.argmax(-1))
+    plan = Sampling(0.7, top_k=20, top_p=0.9)
+    one, two = (sample(LOGITS_BV, plan, torch.Generator().manual_seed(3)) for _ in range(2))
+    assert torch.equal(one, two)
+    allowed = top_p_only(top_k_only(LOGITS_BV / 0.7, 20), 0.9).isfinite()
+    generator = torch.Generator().manual_seed(4)
+    assert all(allowed[range(6), sample(LOGITS_BV, plan, generator)].all() for _ in range(50))
+
+
+@pytest.mark.parametrize("wrong", [{"temperature": -1.0}, {"top_k": -1}, {"top_p": 0.0}, {"top_p": 1.1}])
+def test_values_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match=f"`{next(iter(wrong))}` must be"):
+        Sampling(**wrong)

@@ -1,0 +1,240 @@
+"""Decoding: the cache, batches, stops and seeds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from model.config import ARCHS
+from model.decoding.autoregressive import CHECK_EVERY, generate_first
+from model.decoding.codes import generate
+from model.decoding.samplers.chain import GREEDY, PLAIN, Sampling
+from model.network.attention import Packed
+from model.network.cache import Cached, KVCache
+from model.network.decoder import Decoder
+from model.sequences.documents import Condition, document, group_columns
+from stages.records import Codes
+from tests.model.network.test_decoder import CPU, TOKENIZER, network
+
+RNG = np.random.default_rng(0)
+CONDITIONS = [
+    Condition(text, "en", RNG.integers(0, 64, (8, frames)).astype(np.uint16))
+    for text, frames in (("həlˈoʊ", 20), ("h", 37), ("wɜːld əlˈoʊ", 0))
+]
+
+
+SHAPES = pytest.mark.parametrize(
+    "shape",
+    [*({"arch": arch} for arch in ARCHS), {"kv_heads": 2}, {"group": 2}, {"group": 4, "arch": "retnet"}],
+    ids=str,
+)
+
+
+GUIDANCE = pytest.mark.parametrize("guidance", [1.0, 2.0])
+
+
+def decisive(**shape: Any) -> Decoder:
+    """A network whose logits are far apart, so that rounding can't turn a choice."""
+    net = network(**shape)
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight.mul_(4 if weight.dim() > 1 else 1)
+    return net.eval()
+
+
+def without_cache(net: Decoder, condition: Condition, codes_T: Sequence[int]) -> Tensor:
+    """Returns the logits of each frame and of what follows the last whole group, from one pass over everything."""
+    response = np.zeros((8, len(codes_T)), np.uint16)
+    response[0] = codes_T
+    item = document(TOKENIZER, condition, response, 0, 64, group=net.config.group)
+    tensors = (torch.from_numpy(x) for x in (item.tokens_L, item.codes_LK, item.positions_L))
+    with torch.inference_mode():
+        return net.logits(net.hidden(*tensors, Packed([len(item)], 1, CPU))[item.rows_M], 0)
+
+
+@SHAPES
+def test_cached_logits_equal_uncached(shape: dict[str, Any]) -> None:
+    net = decisive(**shape)
+    condition = CONDITIONS[0]
+    codes = RNG.integers(0, 64, 30)
+    wanted = without_cache(net, condition, codes)
+    response = np.zeros((8, 30), np.uint16)
+    response[0] = codes
+    item = document(TOKENIZER, condition, response, 0, 64, group=net.config.group)
+    inputs = [torch.from_numpy(x)[None] for x in (item.tokens_L, item.codes_LK, item.positions_L)]
+    cache = KVCache.allocate(net.config, 1, len(item), device=CPU, dtype=torch.float32)
+    found, at = [], 0
+    with torch.inference_mode():
+        steps = (item.rows_M[0] + 1, 1, 1, 3, 1)  # the prefix, single frames or groups, several at once
+        for step in (*steps, len(item) - sum(steps)):
+            part = [x[:, at : at + step] for x in inputs]
+            found.append(net.hidden(*part, Cached(cache, step))[0])
+            cache.advance(step, step)
+            at += step
+        logits = net.logits(torch.cat(found)[item.rows_M], 0)
+    torch.testing.assert_close(logits, wanted, rtol=1e-4, atol=1e-4)
+
+
+@GUIDANCE
+@SHAPES
+def test_greedy_decoding_is_what_full_passes_choose(shape: dict[str, Any], guidance: float) -> None:
+    net = decisive(**shape)
+    for condition in CONDITIONS:
+        (codes,) = generate_first(net, TOKENIZER, [condition], max_frames=25, sampling=GREEDY, guidance=guidance)
+        logits = without_cache(net, condition, codes[0])
+        if guidance > 1:
+            alone = without_cache(net, condition.dropped(), codes[0])
+            logits = alone + guidance * (logits - alone)
+        chosen = [int(logits[0, :64].argmax()), *logits[1:].argmax(-1).tolist()]
+        frames = codes.shape[1]
+        assert chosen[:frames] == codes[0].tolist()
+        assert frames == 25 or chosen[frames] == 64
+
+
+@GUIDANCE
+@SHAPES
+def test_a_batch_gives_what_its_singles_give(shape: dict[str, Any], guidance: float) -> None:
+    net = decisive(**shape)
+    together = generate(net, TOKENIZER, CONDITIONS, max_frames=25, ar=GREEDY, guidance=guidance)
+    for condition, codes in zip(CONDITIONS, together, strict=True):
+        (alone,) = generate(net, TOKENIZER, [condition], max_frames=25, ar=GREEDY, guidance=guidance)
+        assert np.array_equal(alone, codes)
+
+
+def test_no_guidance_asks_for_no_second_row() -> None:
+    net, shown = with_stop_in_place(1, 0, after=2)
+    generate_first(net, TOKENIZER, CONDITIONS, max_frames=9, sampling=GREEDY, guidance=1.0)
+    assert [len(step_BC) for step_BC in shown] == [3, 3, 3]
+    net, shown = with_stop_in_place(1, 0, after=2)
+    generate_first(net, TOKENIZER, CONDITIONS, max_frames=9, sampling=GREEDY, guidance=1.5)
+    assert [len(step_AC) for step_AC in shown] == [6, 6, 6]
+    assert all((step_AC[:3] == step_AC[3:]).all() for step_AC in shown[1:]), "both rows see what was drawn"
+
+
+def test_a_device_is_seldom_asked_whether_all_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, shown = with_stop_in_place(1, 0, after=2)
+    monkeypatch.setitem(CHECK_EVERY, "cpu", 5)
+    (codes,) = generate_first(net, TOKENIZER, CONDITIONS[:1], max_frames=50, sampling=GREEDY)
+    assert codes.tolist() == [[7, 7]]
+    assert len(shown) == 1 + 5
+
+
+def with_stop_logit(value: float) -> Decoder:
+    """A network that says the same of the stop code wherever it is."""
+    net = network().eval()
+
+    def head(hidden: Tensor) -> Tensor:
+        logits = torch.zeros(*hidden.shape[:-1], 65)
+        logits[..., 64] = value
+        return logits
+
+    net.heads[0].forward = head  # type: ignore[method-assign]
+    return net
+
+
+def test_stop_and_limit() -> None:
+    def lengths(net: Decoder) -> list[int]:
+        return [codes.shape[1] for codes in generate(net, TOKENIZER, CONDITIONS, max_frames=20)]
+
+    assert lengths(with_stop_logit(1e9)) == [1, 1, 1], "a response has at least one frame"
+    assert lengths(with_stop_logit(-1e9)) == [20, 20, 20]
+    ragged = lengths(with_stop_logit(2.0))
+    assert len(set(ragged)) > 1
+    assert all(1 <= length <= 20 for length in ragged)
+
+
+class Exchanges(TorchDispatchMode):
+    """Counts what would pass between host and device: Python's numbers made a tensor, and a tensor's number read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, op: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += op in {torch.ops.aten.lift_fresh.default, torch.ops.aten._local_scalar_dense.default}
+        return op(*args, **(kwargs or {}))
+
+
+@GUIDANCE
+@SHAPES
+def test_a_step_exchanges_nothing_with_the_device(
+    shape: dict[str, Any], guidance: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CHECK_EVERY, "cpu", 1000)
+    net, counts = network(**shape).eval(), []
+    for frames in (8, 24):
+        with Exchanges() as exchanges:
+            generate_first(
+                *(net, TOKENIZER, CONDITIONS),
+                **{"max_frames": frames, "min_frames": frames, "guidance": guidance},
+                sampling=Sampling(0.8, top_k=9, top_p=0.9),
+            )
+        counts.append(exchanges.count)
+    assert counts[0] == counts[1]
+
+
+def with_stop_in_place(group: int, place: int, after: int) -> tuple[Decoder, list[Tensor]]:
+    """A network that stops in a place of a group after so many groups; and what it is shown, step by step."""
+    net = network(group=group).eval()
+    shown: list[Tensor] = []
+    hidden = net.hidden
+
+    def head(last_BD: Tensor) -> Tensor:
+        logits = torch.zeros(len(last_BD), group, 65)
+        logits[..., 7] = 1
+        if len(shown) == 1 + after:
+            logits[:, place, 64] = 2
+        return logits.flatten(1)
+
+    def watched(tokens: Tensor, codes: Tensor, positions: Tensor, attend: Cached) -> Tensor:
+        shown.append(torch.cat([positions[:, -1:], codes[:, -1]], 1))
+        return hidden(tokens, codes, positions, attend)
+
+    net.heads[0].forward = head  # type: ignore[method-assign]
+    net.hidden = watched  # type: ignore[method-assign]
+    return net, shown
+
+
+@pytest.mark.parametrize("group", [1, 2, 4])
+def test_groups_stop_at_the_first_stop_code(group: int) -> None:
+    for place in range(group):
+        net, shown = with_stop_in_place(group, place, after=3)
+        (codes,) = generate_first(net, TOKENIZER, CONDITIONS[:1], max_frames=50, sampling=GREEDY)
+        assert codes.tolist() == [[7] * (3 * group + place)]
+        assert len(shown) == 1 + 3
+        assert [int(step[0, 0]) for step in shown[1:]] == [1, 2, 3], "a group is one position"
+        for step in shown[1:]:
+            assert (step[0, 1:] == 7).nonzero()[:, 0].tolist() == group_columns(8, group)
+
+
+@pytest.mark.parametrize(("group", "frames"), [(2, 7), (2, 8), (4, 7), (4, 8), (4, 9), (4, 1)])
+def test_groups_take_no_more_steps_than_the_limit_asks_for(group: int, frames: int) -> None:
+    net, shown = with_stop_in_place(group, 0, after=100)
+    (codes,) = generate_first(net, TOKENIZER, CONDITIONS[:1], max_frames=frames, sampling=GREEDY)
+    assert codes.shape == (1, frames)
+    assert len(shown) == -(-frames // group)
+
+
+@pytest.mark.parametrize("nar", [GREEDY, Sampling(0.8, top_k=10)])
+def test_one_seed_gives_one_outcome(nar: Sampling) -> None:
+    def spoken(seed: int) -> list[Codes]:
+        generator = torch.Generator().manual_seed(seed)
+        return generate(net, TOKENIZER, CONDITIONS, max_frames=20, ar=PLAIN, nar=nar, generator=generator)
+
+    net = network().eval()
+    assert all(map(np.array_equal, spoken(5), spoken(5)))
+    assert not all(map(np.array_equal, spoken(5), spoken(6)))
+    for codes in spoken(5):
+        assert codes.shape[0] == 8
+        assert codes.dtype == np.uint16
+        assert codes.max() < 64
+
+
+def test_a_full_cache_is_refused() -> None:
+    cache = KVCache.allocate(network().config, 1, 4, device=CPU, dtype=torch.float32)
+    with pytest.raises(ValueError, match="must hold 5 positions"):
+        Cached(cache, 5)

@@ -1,0 +1,94 @@
+"""Filling a canvas: every frame is decided, guidance is the formula, a batch gives its singles."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from model.config import Arch
+from model.decoding.masked import _canvas_logits, generate_masked, predict_frames
+from model.decoding.options import Decoding, Unmasking
+from model.decoding.samplers.chain import GREEDY, Sampling
+from model.decoding.samplers.guidance import guide
+from model.network.decoder import Decoder
+from model.sequences.documents import Condition, Document
+from stages.errors import UsageError
+from tests.model.decoding.test_autoregressive import CONDITIONS, TOKENIZER, decisive
+from tests.model.network.test_decoder import EVERY_ARCH
+
+FRAMES = [12, 1, 30]
+
+
+def fill(
+    conditions: list[Condition],
+    frames: list[int],
+    *,
+    seed: int = 0,
+    arch: Arch = "llama",
+    guidance: float = 2.5,
+    **how: Any,
+) -> list[np.ndarray]:
+    drawn = {"guidance": guidance, "generator": torch.Generator().manual_seed(seed)}
+    unmasking = Unmasking(**{"steps": 6, **how})
+    return generate_masked(decisive(arch=arch), TOKENIZER, conditions, frames, unmasking=unmasking, **drawn)
+
+
+def test_every_frame_gets_a_code_of_the_codebook_and_none_is_the_stop() -> None:
+    for how in ({}, {"guidance": 1.0}, {"steps": 1}, {"sampling": Sampling(top_k=5)}):
+        found = fill(CONDITIONS, FRAMES, **how)
+        assert [codes.shape for codes in found] == [(1, frames) for frames in FRAMES]
+        assert all(codes.dtype == np.uint16 and codes.max() < 64 for codes in found)
+
+
+@EVERY_ARCH
+def test_a_batch_gives_what_its_singles_give(arch: Arch) -> None:
+    together = fill(CONDITIONS, FRAMES, arch=arch, sampling=GREEDY)
+    for condition, frames, wanted in zip(CONDITIONS, FRAMES, together, strict=True):
+        np.testing.assert_array_equal(fill([condition], [frames], arch=arch, sampling=GREEDY)[0], wanted)
+
+
+def test_a_canvas_that_is_full_early_takes_no_more_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def counted(network: Decoder, documents: Sequence[Document]) -> torch.Tensor:
+        asked.append(sum(len(item.rows_M) for item in documents))
+        return _canvas_logits(network, documents)
+
+    monkeypatch.setattr("model.decoding.masked._canvas_logits", counted)
+    (codes,) = fill(CONDITIONS[:1], [3], steps=25)
+    assert codes.shape == (1, 3)
+    assert 0 not in asked
+    assert len(asked) < 25, "cos(20 / 25 * pi / 2) of 3 frames is less than one"
+
+
+def test_a_seed_repeats_and_another_differs() -> None:
+    one, same, other = (fill(CONDITIONS[:1], [30], seed=seed)[0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
+
+
+def test_guidance_is_the_formula() -> None:
+    with_MV, without_MV = torch.randn(2, 4, 9, generator=torch.Generator().manual_seed(0)).unbind(0)
+    torch.testing.assert_close(guide(with_MV, without_MV, 1.0, 0.75), with_MV)
+    guided = without_MV + 3 * (with_MV - without_MV)
+    torch.testing.assert_close(guide(with_MV, without_MV, 3.0, 0.0), guided)
+    torch.testing.assert_close(guide(with_MV, without_MV, 3.0, 1.0).std(-1), with_MV.std(-1))
+
+
+@EVERY_ARCH
+def test_lengths_are_numbers_in_range(arch: Arch) -> None:
+    net = decisive(arch=arch)
+    for most in (1, 9, 75, 1200):
+        lengths = predict_frames(net, TOKENIZER, CONDITIONS, max_frames=most)
+        assert all(1 <= frames <= most for frames in lengths)
+        alone = [predict_frames(net, TOKENIZER, [one], max_frames=most)[0] for one in CONDITIONS]
+        assert lengths == alone
+
+
+def test_values_out_of_range_are_refused() -> None:
+    with pytest.raises(UsageError, match="`steps` must be at least 1, but is 0"):
+        Unmasking(steps=0)
+    with pytest.raises(UsageError, match=r"`guidance` must be 1 \(off\) or more, but is 0.5"):
+        Decoding(guidance=0.5)

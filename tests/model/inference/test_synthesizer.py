@@ -1,0 +1,225 @@
+"""From text and a recording to a wave, with the embedded codec and an untaught model."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from model.cli import main
+from model.decoding.options import Decoding
+from model.decoding.samplers.chain import GREEDY
+from model.inference.synthesizer import Synthesizer
+from model.training.trainer import train
+from stages.audio.files import read, read_at, write_wav
+from stages.audio.loudness import loudness_lufs
+from stages.codecs.table import codec_identity
+from stages.errors import AudioError, CodecError, MissingInputError, TextError, UsageError
+from tests.model.conftest import make_config, make_store
+from tests.typed_json import quoted
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inference") / "run"
+    config = make_config(trainer__out=str(folder), trainer__max_steps=2, data__max_s=2.0)
+    train(config, make_store(codec=codec_identity("embedded")), quiet=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def voice(run: Path) -> Synthesizer:
+    return Synthesizer.load(run)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of a falling tone, at another rate than the codec's."""
+    time_s = np.arange(32_000) / 16_000
+    path = tmp_path_factory.mktemp("reference") / "ref.wav"
+    write_wav(path, (0.5 * np.sin(2 * np.pi * (300 - 40 * time_s) * time_s)).astype(np.float32), 16_000)
+    return path
+
+
+def test_it_speaks_from_a_path_a_wave_or_codes(voice: Synthesizer, reference: Path) -> None:
+    codes_KP = voice.prompt_codes(reference)
+    assert codes_KP.shape == (8, 150)
+    wave = np.sin(np.arange(24_000) / 20).astype(np.float32)
+    for prompt in (reference, str(reference), wave, codes_KP, torch.from_numpy(codes_KP)):
+        speech = voice.speak("Hello there.", prompt=prompt, max_s=0.5)
+        assert speech.sample_rate == 24_000
+        assert speech.samples.dtype == np.float32
+        assert np.isfinite(speech.samples).all()
+        assert speech.codes.shape[0] == 8
+        assert 1 <= speech.codes.shape[1] <= 37
+        assert speech.duration_s == pytest.approx(speech.codes.shape[1] / 75)
+        assert speech.cut == (speech.codes.shape[1] == 37)
+        assert speech.language == "en"
+
+
+def test_sound_becomes_as_loud_as_what_was_learnt(voice: Synthesizer, reference: Path) -> None:
+    meta = replace(voice.checkpoint.meta, loudness_lufs=-30.0)
+    levelled = Synthesizer(replace(voice.checkpoint, meta=meta), voice.codec)
+    wave = read_at(reference, 24_000)
+    gain = 10 ** ((-30.0 - loudness_lufs(wave, 24_000)) / 20)
+    expected = voice.prompt_codes(wave * np.float32(gain))
+    assert np.mean(levelled.prompt_codes(reference) == expected) > 0.99
+    assert np.mean(levelled.prompt_codes(wave / 8) == expected) > 0.99
+    assert np.mean(voice.prompt_codes(reference) == expected) < 0.9
+    assert np.array_equal(levelled.prompt_codes(expected), expected)
+    assert levelled.prompt_codes(np.zeros(24_000, np.float32)).shape == (8, 75)
+
+
+def test_one_seed_one_wave(voice: Synthesizer, reference: Path) -> None:
+    one, two, other = (voice.speak("Hello.", prompt=reference, seed=seed, max_s=0.5) for seed in (1, 1, 2))
+    assert np.array_equal(one.samples, two.samples)
+    assert not np.array_equal(one.codes, other.codes)
+    greedy = [
+        voice.speak("Hello.", prompt=reference, seed=seed, max_s=0.5, decoding=Decoding(ar=GREEDY)).codes
+        for seed in (1, 2)
+    ]
+    assert np.array_equal(*greedy)
+
+
+def test_text_is_read_as_it_was_in_preparation(voice: Synthesizer, reference: Path) -> None:
+    condition = voice.condition("Hello, world!", reference)
+    assert condition.task == "tts"
+    assert condition.prompt_KP.shape[1] == 38, "as long as prompts were in training (0.5 s)"
+    assert "ˈ" in condition.phonemes
+    assert "," in condition.phonemes
+    continued = voice.condition("world!", reference, prompt_text="Hello,")
+    assert continued.task == "tts-c"
+    assert continued.phonemes == condition.phonemes
+    assert continued.prompt_KP.shape[1] == 150
+    assert voice.condition("Guten Tag, schöne Welt.", reference).language == "de"
+    assert voice.condition("six", reference, language="de").language == "de"
+    zoo = voice.speak("zoo", prompt=reference, language="en", max_s=0.1)
+    assert zoo.unseen == "".join(sorted(set(zoo.phonemes) - set(voice.checkpoint.meta.symbols)))
+    assert "z" in zoo.unseen
+
+
+def test_wrong_requests_are_told(voice: Synthesizer, reference: Path, tmp_path: Path) -> None:
+    with pytest.raises(TextError, match="`text` must hold something to say"):
+        voice.speak("  ", prompt=reference)
+    with pytest.raises(TextError, match="must be a language of the table"):
+        voice.speak("Hello", prompt=reference, language="klingon")
+    with pytest.raises(AudioError, match="can't be read"):
+        voice.speak("Hello", prompt=tmp_path / "none.wav")
+    with pytest.raises(CodecError, match=r"must be \[8, P\] codes"):
+        voice.speak("Hello", prompt=np.zeros((4, 10), np.int64))
+    with pytest.raises(CodecError, match="up to 5000"):
+        voice.speak("Hello", prompt=np.full((8, 10), 5000))
+    with pytest.raises(UsageError, match="at least one frame"):
+        voice.speak("Hello", prompt=reference, max_s=0.001)
+    with pytest.raises(UsageError, match="`tone` must be left out, but is `calm`: the model knows none"):
+        voice.speak("Hello", prompt=reference, tone="calm")
+    with pytest.raises(MissingInputError, match="valle train"):
+        Synthesizer.load(tmp_path)
+
+
+def taught(voice: Synthesizer, **data: object) -> Synthesizer:
+    """The same model, as if it had been trained on this."""
+    config = voice.checkpoint.config
+    config = config.model_copy(update={"data": config.data.model_copy(update=data)})
+    return Synthesizer(replace(voice.checkpoint, config=config), voice.codec)
+
+
+MASKED = {"nar-len": 1.0, "len": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("data", "asked", "told"),
+    [
+        ({"modes": {"ar": 1.0}}, {}, "was never trained in the mode `nar`, only in `ar`."),
+        ({"modes": MASKED}, {"decoding": Decoding("nar-len")}, "in the mode `nar`, only in `nar-len`, `len`."),
+        ({}, {"decoding": Decoding(guidance=2.0)}, "`guidance` must be 1 (off), but is 2: `"),
+        ({"tasks": {"ns": 1.0}}, {}, "was never trained on the task `tts`, only on `ns`."),
+        ({"continuation_probability": 0.0}, {"prompt_text": "Say"}, "was never trained to go on from a prompt"),
+        ({"continuation_probability": 1.0}, {}, "was only trained to go on from a prompt"),
+    ],
+)
+def test_what_it_was_never_trained_for_is_refused(
+    voice: Synthesizer, reference: Path, data: dict[str, object], asked: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        taught(voice, **data).speak("Hello", prompt=reference, max_s=0.1, **asked)
+    assert told in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_guidance_is_for_models_that_can_do_without(voice: Synthesizer, reference: Path) -> None:
+    modes = {**MASKED, "nar": 1.0, "ar": 1.0}
+    plain, able = taught(voice, modes=modes), taught(voice, modes=modes, unconditional_probability=0.1)
+    found = [model.settled(Decoding(mode)).guidance for model in (plain, able) for mode in ("ar", "nar-len")]
+    assert found == [1.0, 1.0, 1.0, 2.5]
+    assert able.settled(Decoding("nar-len", guidance=1.0)).guidance == 1.0
+    assert str(able.settled(Decoding(guidance=3))) == "ar, guidance 3, temperature 1, top-k 0, top-p 1"
+    free, off, strict = (
+        able.speak("Hello", prompt=reference, max_s=0.2, decoding=Decoding(ar=GREEDY, guidance=guidance)).codes
+        for guidance in (None, 1.0, 30.0)
+    )
+    assert np.array_equal(free, off)
+    assert not np.array_equal(free, strict)
+
+
+def valle(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["valle", *map(str, arguments)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(end.value.code or 0)
+
+
+def test_synth_writes_the_same_file_for_the_same_seed(
+    run: Path, reference: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = "synth", "Hello there.", reference
+    options = "--model", run, "--device", "cpu", "--max-s", "0.4", "--top-k", "20", "--json"
+    for name in ("a.wav", "b.wav"):
+        assert valle(monkeypatch, *command, tmp_path / name, *options) == 0
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+    about = json.loads(capsys.readouterr().out.splitlines()[-1])
+    wave, rate = read(tmp_path / "b.wav")
+    assert rate == 24_000
+    assert not list(quoted(about))
+    assert about["seconds"] == pytest.approx(len(wave) / rate, abs=1e-3)
+    assert valle(monkeypatch, *command, tmp_path / "c.wav", *options, "--temperature", "-1") == 2
+    assert "`temperature` must be 0 or more" in capsys.readouterr().err
+    assert valle(monkeypatch, *command, tmp_path / "c.wav", *options, "--guidance", "2") == 2
+    assert "`guidance` must be 1 (off), but is 2" in capsys.readouterr().err
+
+
+def test_transcribe_tells_in_json_and_in_words_whether_it_ended(
+    reference: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = make_config(trainer__out=str(tmp_path / "run"), trainer__max_steps=1, data__modes={"stt": 1.0})
+    train(config, make_store(codec=codec_identity("embedded")), quiet=True)
+    command = "transcribe", reference, "--model", tmp_path / "run", "--device", "cpu"
+    assert valle(monkeypatch, *command, "--json") == 0
+    heard = json.loads(capsys.readouterr().out)
+    assert heard["ended"] in {True, False}
+    assert isinstance(heard["ended"], bool)
+    assert not list(quoted({name: heard[name] for name in ("language", "ended")}))
+    assert valle(monkeypatch, *command) == 0
+    assert f"ended     {json.dumps(heard['ended'])}" in capsys.readouterr().out
+
+
+def test_a_model_that_does_not_fit_the_codec_is_one_clear_line(
+    run: Path, reference: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Synthesizer.load(run).checkpoint.folder
+    other = tmp_path / "model"
+    other.mkdir()
+    for path in folder.iterdir():
+        (other / path.name).write_bytes(path.read_bytes())
+    meta = json.loads((other / "meta.json").read_text())
+    meta["codec"]["revision"] = "123456789abc"
+    (other / "meta.json").write_text(json.dumps(meta))
+    assert valle(monkeypatch, "synth", "Hello.", reference, tmp_path / "x.wav", "--model", other) == 1
+    told = capsys.readouterr().err.strip()
+    assert told.count("\n") == 0
+    assert "`revision` must be" in told
+    assert not (tmp_path / "x.wav").exists()

@@ -1,0 +1,165 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.sequences.documents import (
+    ABSENT,
+    MARKERS,
+    Condition,
+    Document,
+    canvas,
+    document,
+    group_columns,
+    length_document,
+    text_document,
+)
+from model.sequences.tokenizer import Tokenizer
+from stages.errors import UsageError
+
+K, V = 4, 50
+TOKENIZER = Tokenizer.default(K)
+
+
+@given(st.integers(0, K - 1), st.integers(0, 9), st.integers(1, 12), st.text("abˈ", max_size=6))
+def test_layout(level: int, prompt_frames: int, frames: int, phonemes: str) -> None:
+    rng = np.random.default_rng(frames)
+    prompt_KP = rng.integers(0, V, (K, prompt_frames)).astype(np.uint8)
+    response_KT = rng.integers(0, V, (K, frames)).astype(np.uint8)
+    item = document(TOKENIZER, Condition(phonemes, "de", prompt_KP), response_KT, level, V)
+
+    text = len(phonemes) + 3
+    assert len(item) == MARKERS + len(phonemes) + prompt_frames + frames
+    names = [TOKENIZER.tokens[number] for number in item.tokens_L]
+    assert names[:text] == ["<tts>", "<de>", *phonemes, "<end>"]
+    assert names[text:] == ["<prompt>"] * (1 + prompt_frames) + [f"<level {level}>"] * (1 + frames)
+    assert item.positions_L.tolist() == [*range(text), *range(1 + prompt_frames), *range(1 + frames)]
+
+    response = text + 1 + prompt_frames
+    assert (item.codes_LK[text + 1 : response] == prompt_KP.T).all()
+    shown = max(level, 1)
+    assert (item.codes_LK[response + 1 :, :shown] == response_KT[:shown].T).all()
+    assert (item.codes_LK[response + 1 :, shown:] == ABSENT).all(), "a codebook that is predicted must not be shown"
+    assert (item.codes_LK[[*range(text + 1), response]] == ABSENT).all()
+
+    at = item.rows_M
+    assert (item.head, item.causal) == (level, level == 0)
+    if level == 0:
+        assert at.tolist() == list(range(response, len(item)))
+        assert item.targets_M.tolist() == [*response_KT[0], V]
+    else:
+        assert at.tolist() == list(range(response + 1, len(item)))
+        assert item.targets_M.tolist() == response_KT[level].tolist()
+
+
+def names(item: Document) -> list[str]:
+    return [TOKENIZER.tokens[number] for number in item.tokens_L]
+
+
+def test_a_canvas_shows_what_is_known_and_asks_for_the_rest() -> None:
+    first_T = np.arange(5) + 10
+    masked_T = np.array([True, False, True, True, False])
+    item = canvas(TOKENIZER, Condition("ab", "de", np.ones((K, 2), np.uint8)), first_T, masked_T)
+    assert names(item)[-6:] == ["<canvas>", "<mask>", "<canvas>", "<mask>", "<mask>", "<canvas>"]
+    assert item.codes_LK[-5:, 0].tolist() == [ABSENT, 11, ABSENT, ABSENT, 14]
+    assert (item.codes_LK[-6:, 1:] == ABSENT).all()
+    assert (item.head, item.causal) == (K + 1, False)
+    assert item.rows_M.tolist() == [len(item) - 5, len(item) - 3, len(item) - 2]
+    assert item.targets_M.tolist() == [10, 12, 13]
+
+
+def test_a_length_is_spelled_digit_by_digit_to_its_end() -> None:
+    condition = Condition("ab", "de", np.ones((K, 2), np.uint8))
+    digits = TOKENIZER.encode("307")
+    item = length_document(TOKENIZER, condition, digits, ended=True)
+    assert names(item) == ["<len>", "<de>", "a", "b", "<end>", *["<prompt>"] * 3, "<length>", "3", "0", "7"]
+    assert (item.head, item.causal) == (K, True)
+    assert item.rows_M.tolist() == [8, 9, 10, 11]
+    assert item.targets_M.tolist() == [*digits, TOKENIZER.end]
+    assert item.positions_L.tolist() == [*range(5), *range(3), *range(4)]
+    assert len(length_document(TOKENIZER, condition, digits, ended=False).targets_M) == 3
+    continued = length_document(TOKENIZER, replace(condition, task="tts-c"), digits, ended=True)
+    assert names(continued) == ["<tts-c>", *names(item)[1:]], "the text covers the prompt, too: another length"
+
+
+def test_speech_comes_before_its_language_and_phonemes() -> None:
+    speech_KT = np.arange(K * 3).reshape(K, 3).astype(np.uint8)
+    spoken = [TOKENIZER.language("de"), *TOKENIZER.encode("ab")]
+    item = text_document(TOKENIZER, speech_KT, spoken, ended=True)
+    assert names(item) == ["<stt>", *["<speech>"] * 4, "<text>", "<de>", "a", "b"]
+    assert (item.codes_LK[2:5] == speech_KT.T).all()
+    assert (item.codes_LK[[0, 1, 5, 6, 7, 8]] == ABSENT).all()
+    assert item.rows_M.tolist() == [5, 6, 7, 8]
+    assert item.targets_M.tolist() == [*spoken, TOKENIZER.end]
+
+
+def test_nothing_is_said_without_text_prompt_and_tone() -> None:
+    condition = Condition("ab", "de", np.ones((K, 2), np.uint8), tone="calm")
+    item = document(TOKENIZER, condition.dropped(), np.zeros((K, 1), np.uint8), 0, V)
+    assert names(item) == ["<tts>", "<de>", "<end>", "<prompt>", "<level 0>", "<level 0>"]
+    with pytest.raises(UsageError, match="the model knows none"):
+        document(TOKENIZER, condition, np.zeros((K, 1), np.uint8), 0, V)
+
+
+def test_an_input_stands_before_the_response_and_marks_what_is_replaced() -> None:
+    prompt_KP, input_KS = np.ones((K, 2), np.uint8), np.arange(K * 3).reshape(K, 3).astype(np.uint8)
+    edit = Condition("ab", "de", prompt_KP[:, :0], "cse", input_KS, np.array([False, True, True]))
+    item = document(TOKENIZER, edit, np.zeros((K, 2), np.uint8), 2, V)
+    text = ["<cse>", "<de>", "a", "b", "<end>", "<prompt>"]
+    assert names(item) == [*text, "<input>", "<input>", "<replace>", "<replace>", *["<level 2>"] * 3]
+    assert (item.codes_LK[7:10] == input_KS.T).all()
+    assert (item.codes_LK[6] == ABSENT).all()
+    assert item.positions_L.tolist() == [*range(5), 0, *range(4), *range(3)]
+
+    wordless = Condition("", "de", prompt_KP, "tse", input_KS)
+    item = canvas(TOKENIZER, wordless, np.zeros(1, np.int64), np.ones(1, bool))
+    assert names(item) == ["<tse>", "<unk>", "<end>", *["<prompt>"] * 3, *["<input>"] * 4, "<canvas>", "<mask>"]
+    item = length_document(TOKENIZER, wordless, TOKENIZER.encode("3"), ended=True)
+    assert names(item) == ["<tse>", "<unk>", "<end>", *["<prompt>"] * 3, *["<input>"] * 4, "<length>", "3"]
+    assert item.task == "len"
+    item = document(TOKENIZER, wordless.dropped(), np.zeros((K, 0), np.uint8), 0, V)
+    assert names(item) == ["<tse>", "<unk>", "<end>", "<prompt>", "<input>", "<level 0>"]
+
+
+def test_a_model_made_before_a_task_says_so() -> None:
+    older = Tokenizer([token for token in TOKENIZER.tokens if token not in {"<ns>", "<input>", "<replace>"}])
+    speech_KT = np.zeros((K, 2), np.uint8)
+    assert len(document(older, Condition("ab", "de", speech_KT), speech_KT, 0, V)) == 11
+    with pytest.raises(UsageError, match="`ns`, but its vocabulary has no marker"):
+        document(older, Condition("ab", "de", speech_KT, "ns", speech_KT), speech_KT, 0, V)
+
+
+@given(st.sampled_from([2, 4]), st.integers(0, 13))
+def test_frames_in_groups(group: int, frames: int) -> None:
+    rng = np.random.default_rng(frames)
+    response_KT = rng.integers(0, V, (K, frames)).astype(np.uint8)
+    condition = Condition("ab", "de", rng.integers(0, V, (K, 3)).astype(np.uint8))
+    single, item = (document(TOKENIZER, condition, response_KT, 0, V, group=g) for g in (1, group))
+    before, whole = len(single) - frames, frames // group
+    assert len(item) == before + whole
+    assert (item.tokens_L == single.tokens_L[: len(item)]).all()
+    assert (item.positions_L == single.positions_L[: len(item)]).all()
+    assert (item.codes_LK[:before, :K] == single.codes_LK[:before]).all(), "the prompt is shown frame by frame"
+    assert (item.codes_LK[:before, K:] == ABSENT).all()
+
+    columns = group_columns(K, group)
+    assert columns == {2: [0, K], 4: [0, K, K + 1, K + 2]}[group]
+    shown = item.codes_LK[before:]
+    assert shown[:, columns].reshape(-1).tolist() == response_KT[0, : whole * group].tolist()
+    assert (np.delete(shown, columns, axis=1) == ABSENT).all()
+
+    assert item.rows_M.tolist() == [*range(before - 1, len(item))], "the marker predicts the first group"
+    asked = item.targets_M.reshape(-1, group)
+    assert len(asked) == len(item.rows_M) == -(-(frames + 1) // group)
+    assert item.targets_M[:frames].tolist() == response_KT[0].tolist()
+    assert (item.targets_M[frames:] == V).all()
+    assert 1 <= len(item.targets_M) - frames <= group
+
+
+def test_only_codebook_0_comes_in_groups() -> None:
+    codes_KT = np.ones((K, 5), np.uint8)
+    one, two = (document(TOKENIZER, Condition("ab", "de", codes_KT), codes_KT, 2, V, group=group) for group in (1, 4))
+    assert np.array_equal(one.codes_LK, two.codes_LK)
+    assert np.array_equal(one.targets_M, two.targets_M)

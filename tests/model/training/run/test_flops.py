@@ -1,0 +1,70 @@
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from model.bench.random_data import CODEC, random_documents
+from model.config import ModelConfig
+from model.network.attention import Packed
+from model.network.decoder import Decoder
+from model.network.packing import collate
+from model.sequences.tokenizer import Tokenizer
+from model.training.run.flops import DATASHEET, datasheet_rate, measured_rate, training_flops
+
+
+def test_a_hand_count() -> None:
+    network = Decoder(ModelConfig(width=8, layers=1, heads=2, feedforward=12), 5, 2, 3)
+    grouped = Decoder(ModelConfig(width=8, layers=1, heads=2, feedforward=12, group=4), 5, 2, 3)
+    blocks = 8 * 24 + 8 * 8 + 8 * 24 + 12 * 8  # qkv, out, gate and up, down
+    heads = 2 * (8 * 4) + 4 * (8 * 3) + 1 * (8 * 5) + 3 * (8 * 4)  # the canvas uses head 0
+    causal, full = 4 * (10**2 / 2) * 8, 4 * 6**2 * 8
+    wanted = 3 * (2 * 16 * blocks + 2 * heads + causal + full)
+    assert training_flops(network, [10, 6], 1, [2, 4, 1, 3]) == wanted
+    more = 3 * 2 * 2 * (8 * 4 * 3)  # at the two positions of mode ar
+    assert training_flops(grouped, [10, 6], 1, [2, 4, 1, 3]) == wanted + more
+
+
+def test_retention_costs_the_same_at_every_position_of_a_long_document() -> None:
+    network = Decoder(ModelConfig(arch="retnet", width=8, layers=3, heads=2), 5, 2, 3)
+    attention = Decoder(ModelConfig(width=8, layers=3, heads=2), 5, 2, 3)
+    short, long, longer = (training_flops(network, [length], 1, [0] * 4) for length in (20, 1000, 2000))
+    blocks = 3 * 2 * (4 * 8 * 8 + 8 * 8 + 3 * 8 * ModelConfig().feedforward)
+    # In each head, of 4: half the 128 x 128 pairs of a chunk, q k and the weights times v; k v, and q times the state.
+    assert long == 1000 * 3 * (blocks + 3 * 2 * (2 * 2 * 64 * 4 + 2 * 2 * 4 * 4))
+    assert longer == 2 * long
+    assert training_flops(network, [1000], 0, [0] * 4) - long == 1000 * 3 * 3 * 2 * (2 * 2 * 64 * 4 + 2 * 2 * 4 * 4)
+    gate = 20 * 3 * 3 * 2 * 8 * 8
+    assert short == training_flops(attention, [20], 1, [0] * 4) + gate, "by pairs where these are fewer"
+
+
+@pytest.mark.parametrize("kv_heads", [None, 2])
+def test_it_is_what_pytorch_counts(kv_heads: int | None) -> None:
+    config = ModelConfig(width=64, layers=3, heads=4, kv_heads=kv_heads, feedforward=96)
+    tokenizer = Tokenizer.default(CODEC.num_codebooks)
+    network = Decoder(config, len(tokenizer), CODEC.num_codebooks, CODEC.codebook_size)
+    batch = collate([item for item in random_documents(tokenizer, 6000) if not item.causal], CODEC.num_codebooks)
+    # Masked by hand: whether it counts the kernels of attention on the CPU depends on PyTorch's version.
+    with FlopCounterMode(display=False) as counter, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        attend = Packed(batch.lengths, batch.causal, torch.device("cpu"))
+        logits = network(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)
+        torch.stack([x.sum() for x in logits]).sum().backward()
+    counted = training_flops(network, batch.lengths, batch.causal, [len(rows) for rows in batch.rows])
+    assert counter.get_total_flops() == pytest.approx(counted, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("NVIDIA H100 80GB HBM3", "H100"),
+        ("NVIDIA H100 PCIe", "H100 PCIe"),
+        ("NVIDIA A100-SXM4-80GB", "A100"),
+        ("NVIDIA L40S", "L40S"),
+        ("NVIDIA GeForce RTX 4090", "RTX 4090"),
+        ("NVIDIA A10G", None),
+    ],
+)
+def test_a_device_is_found_by_the_words_of_its_name(name: str, row: str | None) -> None:
+    assert datasheet_rate(name) == (None if row is None else 1e12 * DATASHEET[row])
+
+
+def test_the_measured_rate_is_that_of_a_machine() -> None:
+    assert 1e8 < measured_rate(torch.device("cpu"), torch.float32) < 1e14

@@ -1,0 +1,114 @@
+"""Fine-tuning: another model's weights and vocabulary, extended."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.checkpoints import checkpoint, saving
+from model.checkpoints.checkpoint import Checkpoint, Meta
+from model.data.examples import Examples
+from model.network.attention import Packed
+from model.network.decoder import Decoder
+from model.sequences.tokenizer import Tokenizer
+from model.training.start import begin, vocabulary
+from model.training.trainer import train
+from stages.errors import CodecError, UsageError
+from tests.model.conftest import CODEC, Configure, MemoryStore
+
+SMALLER = Tokenizer([token for token in Tokenizer.default(8).tokens if token not in {"<ko>", "ʜ"}])
+"""A vocabulary of an older version: without a language and a symbol."""
+
+
+@pytest.fixture
+def older(tmp_path: Path, configure: Configure) -> Checkpoint:
+    config = configure(trainer__out=str(tmp_path / "older"))
+    network = checkpoint.build(config, SMALLER, CODEC)
+    network.initialise(torch.Generator().manual_seed(5))
+    meta = Meta(3, CODEC, "other", ("a",))
+    saving.write(tmp_path / "older", saving.Snapshot(network.state_dict(), {}, config, SMALLER, meta))
+    return checkpoint.load(tmp_path / "older")
+
+
+def says(network: Decoder, tokenizer: Tokenizer, store: MemoryStore, configure: Configure) -> list[torch.Tensor]:
+    """Returns the logits of every head for an AR and a NAR document of the first utterance."""
+    examples = Examples(store, tokenizer, configure(data__validation=0.0).data, "train")
+    logits = []
+    for kind in (("ar", 0), ("nar", 3), ("stt", 0)):
+        item = examples.document(examples.draw(0, np.random.default_rng(0), kind))
+        parts = (torch.from_numpy(x) for x in (item.tokens_L, item.codes_LK, item.positions_L))
+        hidden_LD = network.eval().hidden(*parts, Packed([len(item)], int(item.causal), torch.device("cpu")))
+        logits.append(network.logits(hidden_LD, item.head))
+    return logits
+
+
+def test_it_begins_as_the_model_it_starts_from(older: Checkpoint, store: MemoryStore, configure: Configure) -> None:
+    config = configure(trainer__start_from=str(older.folder.parents[1]))
+    tokenizer, network = begin(config, store)
+    assert tokenizer.tokens[: len(SMALLER)] == SMALLER.tokens
+    assert set(tokenizer.tokens) - set(SMALLER.tokens) == {"<ko>", "ʜ"}
+    before = says(older.network, older.tokenizer, store, configure)
+    after = says(network, tokenizer, store, configure)
+    for one, two in zip(before, after, strict=True):
+        assert torch.allclose(one, two[:, : one.shape[1]], atol=1e-6)
+    weight = network.token_embedding.weight
+    known = [SMALLER.language(code) for code in SMALLER.languages.values()]
+    mean = weight[known].mean(0)
+    assert torch.dist(weight[tokenizer.language("ko")], mean) < 0.2 * torch.dist(weight[known[0]], mean)
+
+
+def test_symbols_of_the_dataset_are_added(older: Checkpoint, store: MemoryStore, configure: Configure) -> None:
+    store.symbols = [*store.symbols, "字"]
+    config = configure(trainer__start_from=str(older.folder))
+    tokenizer = vocabulary(config, store)
+    assert tokenizer.encode("字") == [tokenizer.tokens.index("字")]
+    assert tokenizer.tokens == begin(config, store)[0].tokens
+    assert "字" not in vocabulary(configure(), store).tokens, "a new model's vocabulary depends on no dataset"
+
+
+def test_tones_of_the_dataset_are_added_and_begin_as_the_known_ones(
+    tmp_path: Path, store: MemoryStore, configure: Configure
+) -> None:
+    told = configure(data__tones=True, trainer__out=str(tmp_path / "first"), trainer__max_steps=1)
+    store.speakers = [f"{'calm' if row % 2 else 'loud'}/s" for row in range(len(store.frames))]
+    first = checkpoint.load(train(told, store, quiet=True))
+    assert list(first.tokenizer.tones) == ["calm", "loud"]
+
+    store.speakers = [f"{'loud' if row % 2 else 'new'}/s" for row in range(len(store.frames))]
+    config = configure(data__tones=True, trainer__start_from=str(first.folder))
+    tokenizer, network = begin(config, store)
+    assert tokenizer.tones == {**first.tokenizer.tones, "new": len(first.tokenizer)}
+    weight, before = network.token_embedding.weight, first.network.token_embedding.weight
+    mean = before[list(first.tokenizer.tones.values())].mean(0)
+    assert torch.dist(weight[-1], mean) < 0.5 * torch.dist(weight[-1], before.mean(0))
+    assert vocabulary(configure(trainer__start_from=str(first.folder)), store).tones == first.tokenizer.tones
+
+
+def test_a_fine_tuned_run_stopped_and_resumed_equals_an_uninterrupted_one(
+    tmp_path: Path, older: Checkpoint, store: MemoryStore, configure: Configure
+) -> None:
+    store.symbols = [*store.symbols, "字"]
+    ends = []
+    for name, stops in (("whole", [8]), ("parts", [5, 8])):
+        for steps in stops:
+            config = configure(
+                trainer__out=str(tmp_path / name),
+                trainer__start_from=str(older.folder) if steps == stops[0] else "gone",
+                trainer__max_steps=steps,
+                optimizer__schedule="constant",
+            )
+            train(config, store, quiet=True, resume=True) if steps != stops[0] else train(config, store, quiet=True)
+        ends.append(checkpoint.load(tmp_path / name))
+    assert ends[0].tokenizer.tokens == ends[1].tokenizer.tokens
+    for name, weight in ends[0].network.state_dict().items():
+        assert torch.equal(weight, ends[1].network.state_dict()[name]), name
+
+
+def test_another_shape_or_codec_is_refused(older: Checkpoint, store: MemoryStore, configure: Configure) -> None:
+    with pytest.raises(UsageError, match=r"`model.layers`: 2 -> 3"):
+        begin(configure(trainer__start_from=str(older.folder), model__layers=3), store)
+    store.codec = replace(CODEC, codebook_size=32)
+    with pytest.raises(CodecError):
+        begin(configure(trainer__start_from=str(older.folder)), store)

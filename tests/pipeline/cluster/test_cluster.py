@@ -1,0 +1,113 @@
+"""What happens when workers die: the item that kills is found, its neighbours are spared."""
+
+import os
+import re
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from distributed import wait
+
+from pipeline.cluster import cluster as cluster_module
+from pipeline.cluster import scheduler as schedulers
+from pipeline.cluster.cluster import Cluster, WorkerDiedError, open_cluster
+from pipeline.cluster.scheduler import Scheduler
+from pipeline.runner.attempt import open_attempt
+from stages.errors import StoppedError
+
+POISON = "item-5"
+
+
+def work(job: Path) -> tuple[str, list[str]]:
+    """Goes through eight items as a shard does; in shard 3, one of them kills its worker, in shard 4, one hangs."""
+    items = [f"item-{n}" for n in range(8)]
+    attempt = open_attempt(job.parent, job.name, "run")
+    done = []
+    for batch in [[item] for item in items] if attempt.alone else [items]:
+        attempt.begin(batch)
+        well = [item for item in batch if item not in attempt.condemned]
+        with attempt.limit(0.5):
+            if job.name == "3" and POISON in well:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if job.name == "4" and POISON in well:
+                re.match(r"(a+)+$", "a" * 40 + "b")  # hangs inside of C code, with the interpreter's lock
+        done += well
+    condemned = [f"{item}: {reason}" for item, reason in attempt.condemned.items()]
+    attempt.end()
+    return job.name, done + condemned
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[Cluster]:
+    with open_cluster(Scheduler("local", "", 2, "cpu")) as cluster:
+        yield cluster
+
+
+def test_items_that_kill_or_hang_are_found_and_their_neighbours_spared(local: Cluster, tmp_path: Path) -> None:
+    deaths: Counter[str] = Counter()
+
+    def again(job: Path) -> Path:
+        deaths[job.name] += 1
+        return job
+
+    results = dict(local.run(work, [tmp_path / str(n) for n in range(4)], again))
+    results |= dict(local.run(work, [tmp_path / "4"], again))
+    everything = [f"item-{n}" for n in range(8)]
+    spared = [item for item in everything if item != POISON]
+    assert results.pop("3") == [*spared, f"{POISON}: WorkerKilled"]
+    assert results.pop("4") == [*spared, f"{POISON}: TimedOut"]
+    assert results == dict.fromkeys("012", everything)
+    assert max(deaths.values()) <= 4
+    assert {path.name for path in tmp_path.iterdir()} == {f".{n}.attempt.tmp" for n in range(5)}
+
+
+def test_results_come_from_every_job_once(local: Cluster) -> None:
+    assert sorted(local.run(abs, range(-200, 0), lambda job: job)) == list(range(1, 201))
+    assert list(local.run(abs, [], lambda job: job)) == []
+
+
+def test_all_that_is_out_may_come_back_at_once(local: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_next_done", lambda _client, futures: list(wait(futures).done))
+    assert sorted(local.run(abs, range(-50, 0), lambda job: job)) == list(range(1, 51))
+
+
+def test_a_bug_on_a_worker_is_raised_here(local: Cluster) -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(local.run((1).__truediv__, [0], lambda job: job))
+
+
+def test_a_cluster_that_has_lost_its_workers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedulers, "_WAIT_S", 1)
+    monkeypatch.setattr(cluster_module, "_WATCH_S", 0.2)
+    with open_cluster(Scheduler("local", "", 1, "cpu")) as cluster:
+        assert list(cluster.run(abs, [-1], lambda job: job)) == [1]
+        cluster._ours.scale(0)  # type: ignore[attr-defined]
+        with pytest.raises(WorkerDiedError, match="no worker for 1 s"):
+            list(cluster.run(abs, [-1], lambda job: job))
+
+
+def test_a_wish_to_stop_ends_the_work_at_once(local: Cluster) -> None:
+    wishes = iter([False, False, True])
+    local._stop = lambda: next(wishes, True)  # type: ignore[attr-defined]
+    try:
+        with pytest.raises(StoppedError, match="Run the same command"):
+            list(local.run(time.sleep, [0.5] * 1000, lambda job: job))
+    finally:
+        local._stop = lambda: False  # type: ignore[attr-defined]
+    with pytest.raises(StoppedError):
+        list(open_cluster(Scheduler("sync", "", None, "cpu"), lambda: True).run(abs, [1], lambda job: job))
+
+
+def ignores_ctrl_c(_: int) -> bool:
+    """Whether this process's main thread is spared SIGINT."""
+    status = Path("/proc/self/status").read_text()
+    (blocked,) = re.findall(r"SigBlk:\s+(\w+)", status)
+    return bool(int(blocked, 16) >> (signal.SIGINT - 1) & 1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_workers_are_spared_ctrl_c_also_those_that_replace_a_dead_one(local: Cluster) -> None:
+    assert list(local.run(ignores_ctrl_c, range(8), lambda job: job)) == [True] * 8

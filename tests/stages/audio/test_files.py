@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages.audio import files as audio
+from stages.errors import AudioError
+
+
+def tone(samples: int, rate: int = 16_000) -> np.ndarray:
+    return (0.5 * np.sin(2 * np.pi * 440 * np.arange(samples) / rate)).astype(np.float32)
+
+
+def test_a_cut_is_the_slice_of_the_whole_in_every_format(speech: Path) -> None:
+    suffixes = set()
+    for group in ("longform", "multilingual-es", "vctk", "kerstin-de"):
+        by_suffix = {path.suffix: path for path in sorted((speech / group).rglob("*")) if path.suffix in audio.SUFFIXES}
+        for path in by_suffix.values():
+            whole, rate = audio.read(path)
+            cut, cut_rate = audio.read(path, 12_345, 23_456)
+            assert cut_rate == rate == audio.probe(path).sample_rate
+            np.testing.assert_array_equal(cut, whole[12_345:23_456])
+            suffixes.add(path.suffix)
+    assert suffixes >= {".wav", ".flac", ".mp3", ".opus", ".wma"}
+
+
+def test_wma_and_flac_of_one_speech_agree(speech: Path) -> None:
+    paths = [path for path in (speech / "longform").rglob("columbia*") if path.suffix in {".wma", ".flac"}]
+    assert len(paths) == 2
+    one, other = (audio.read_at(path, 8_000) for path in paths)
+    assert abs(len(one) - len(other)) < 8_000
+
+
+def test_channels_are_mixed_down(tmp_path: Path) -> None:
+    left = tone(1000)
+    soundfile.write(tmp_path / "six.wav", np.stack([left] * 3 + [-left] * 3, axis=1), 16_000, subtype="FLOAT")
+    wave, rate = audio.read(tmp_path / "six.wav")
+    assert rate == 16_000
+    assert wave.dtype == np.float32
+    np.testing.assert_allclose(wave, 0, atol=1e-6)
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 5000), st.sampled_from([8_000, 16_000, 22_050, 44_100, 48_000]))
+def test_resampling_keeps_the_length_in_seconds(samples: int, rate: int) -> None:
+    resampled = audio.resample(tone(samples, rate), rate, 24_000)
+    assert abs(len(resampled) - samples * 24_000 / rate) <= 1
+
+
+def test_what_is_no_audio_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "text.wav").write_text("hello")
+    (tmp_path / "dangling.wav").symlink_to(tmp_path / "gone.wav")
+    soundfile.write(tmp_path / "nan.wav", np.array([0.0, np.nan], np.float32), 16_000, subtype="FLOAT")
+    soundfile.write(tmp_path / "silent.wav", np.zeros(0, np.float32), 16_000)
+    soundfile.write(tmp_path / "short.wav", tone(100), 16_000)
+    for name, found in {
+        "empty": "is empty (0 bytes)",
+        "text": "can't be read as audio",
+        "dangling": "No such file",
+        "nan": "NaN or infinity",
+        "silent": "no samples",
+    }.items():
+        with pytest.raises(AudioError) as caught:
+            audio.read(tmp_path / f"{name}.wav")
+        assert found in str(caught.value)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(AudioError, match="ends after 100"):
+        audio.read(tmp_path / "short.wav", 50, 200)
+
+
+def test_a_written_file_reads_back(tmp_path: Path) -> None:
+    audio.write_wav(tmp_path / "a" / "b.wav", tone(500), 24_000)
+    wave, rate = audio.read(tmp_path / "a" / "b.wav")
+    assert rate == 24_000
+    np.testing.assert_allclose(wave, tone(500), atol=1 / 32_000)

@@ -1,0 +1,366 @@
+"""Every layout of the table, written as its makers do and read back; then what is wrong with tables."""
+
+import gzip
+import json
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from stages.base import Context, Filtered, Reject
+from stages.config import load_config
+from stages.corpora.layouts.table import LAYOUTS
+from stages.corpora.scan import scan
+from stages.errors import ConfigError, UsageError
+from stages.records import Transcript, Utterance
+from stages.slice import Slice, SliceConfig
+from stages.transcribe import STAGE, TranscribeConfig
+
+RATE = 8_000
+
+
+@dataclass(frozen=True)
+class Said:
+    """One clip as every corpus could hold it."""
+
+    name: str
+    speaker: str
+    text: str
+    language: str = "en"
+
+
+CLIPS = (
+    Said("84-121123-0000", "84", "GO DO YOU HEAR"),
+    Said("84-121123-0001", "84", 'IT SAID "HE WENT" AND NO MORE THAN THAT'),
+    Said("174-50561-0003", "174", "FORGOTTEN TOO THE NAME OF GILLIAN THE LOVELY CAPTIVE"),
+)
+
+
+def tone(path: Path, seconds: float = 1.0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # the contents are a WAV's whatever the name says
+    soundfile.write(path, 0.1 * np.sin(np.arange(round(seconds * RATE)) / 5), RATE, format="WAV")
+
+
+def write(path: Path, *lines: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def ljspeech(root: Path, clips: Sequence[Said]) -> None:
+    write(root / "set" / "metadata.csv", *(f"{c.name}|{c.text.lower()}, 1.|{c.text}" for c in clips))
+    for clip in clips:
+        tone(root / "set" / "wavs" / f"{clip.name}.wav")
+
+
+def librispeech(root: Path, clips: Sequence[Said]) -> None:
+    for clip in clips:
+        speaker, chapter, _ = clip.name.split("-")
+        folder = root / "set" / speaker / chapter
+        tone(folder / f"{clip.name}.flac")
+        write(folder / f"{speaker}-{chapter}.trans.txt", *(f"{c.name} {c.text}" for c in clips if c.speaker == speaker))
+
+
+def libritts(root: Path, clips: Sequence[Said]) -> None:
+    for clip in clips:
+        speaker, chapter, number = clip.name.split("-")
+        stem = root / "set" / speaker / chapter / f"{speaker}_{chapter}_{number}_000000"
+        tone(stem.with_suffix(".wav"))
+        write(stem.with_suffix(".normalized.txt"), clip.text)
+        write(stem.with_suffix(".original.txt"), f"“{clip.text}”")
+
+
+def vctk(root: Path, clips: Sequence[Said]) -> None:
+    for clip in clips:
+        write(root / "set" / "txt" / clip.speaker / f"{clip.name}.txt", clip.text)
+        for mic in ("mic1", "mic2"):
+            tone(root / "set" / "wav48_silence_trimmed" / clip.speaker / f"{clip.name}_{mic}.flac")
+
+
+def commonvoice(root: Path, clips: Sequence[Said]) -> None:
+    header = "client_id\tpath\tsentence_id\tsentence\tup_votes\tlocale\tsegment"
+    rows = [f"{c.speaker}\t{c.name}.mp3\t0a1b\t{c.text}\t2\t{c.language}\t" for c in clips]
+    write(root / "set" / "validated.tsv", header, *rows)
+    write(root / "set" / "train.tsv", header, rows[0].replace(clips[0].text, "SOMETHING ELSE"))
+    for name in (*(c.name for c in clips), "not-validated"):
+        tone(root / "set" / "clips" / f"{name}.mp3")
+
+
+def kaldi(root: Path, clips: Sequence[Said]) -> None:
+    folder = root / "set"
+    paths = {c.name: f"audio/{c.speaker}/{c.name}.flac" for c in clips}
+    sources = [f"{name} {root / path}" for name, path in paths.items()]  # an absolute path, a pipe, a relative path
+    sources[1] = f"{clips[1].name} flac -c -d -s /elsewhere/{paths[clips[1].name]} |"
+    sources[2] = f"{clips[2].name} {paths[clips[2].name]}"
+    write(folder / "wav.scp", *sources)
+    write(folder / "text", *(f"{c.name} {c.text}" for c in clips))
+    write(folder / "utt2spk", *(f"{c.name} {c.speaker}" for c in clips))
+    write(folder / "utt2lang", *(f"{c.name} {c.language}" for c in clips))
+    for path in paths.values():
+        tone(root / path)
+
+
+def lhotse(root: Path, clips: Sequence[Said]) -> None:
+    recordings, supervisions = [], []
+    for clip in clips:
+        path = f"audio/{clip.speaker}/{clip.name}.flac"
+        tone(root / path)
+        source = {"type": "file", "channels": [0], "source": path}
+        shape = {"sampling_rate": RATE, "num_samples": RATE, "duration": 1.0, "channel_ids": [0]}
+        recordings.append({"id": clip.name, "sources": [source], **shape})
+        word = [[word, 0.1 * i, 0.09, 0.5] for i, word in enumerate(clip.text.split())]
+        told = {"id": clip.name, "recording_id": clip.name, "start": 0.0, "duration": 1.0, "channel": 0}
+        told |= {"text": clip.text, "language": "English", "speaker": clip.speaker, "alignment": {"word": word}}
+        supervisions.append(told)
+    (root / "set").mkdir()
+    with gzip.open(root / "set" / "x_recordings_all.jsonl.gz", "wt") as file:
+        file.writelines(f"{json.dumps(one)}\n" for one in recordings)
+    with gzip.open(root / "set" / "x_supervisions_all.jsonl.gz", "wt") as file:
+        file.writelines(f"{json.dumps(one)}\n" for one in supervisions)
+
+
+def voices(root: Path, clips: Sequence[Said]) -> None:
+    for clip in clips:
+        tone(root / "set" / clip.speaker / f"{clip.name}.wav")
+        write(root / "set" / clip.speaker / f"{clip.name}.txt", clip.text)
+
+
+WRITERS: dict[str, Callable[[Path, Sequence[Said]], None]] = {
+    "lhotse": lhotse,
+    "kaldi": kaldi,
+    "commonvoice": commonvoice,
+    "vctk": vctk,
+    "libritts": libritts,
+    "librispeech": librispeech,
+    "ljspeech": ljspeech,
+    "voices": voices,
+}
+
+
+def transcripts(root: Path, layout: str = "auto") -> list[Transcript | Reject]:
+    stage = STAGE(TranscribeConfig(transcripts="require", layout=layout, languages={"*": "en"}), Context(root))
+    return [outcome for outcomes in stage.process(scan(root, layout).recordings) for outcome in outcomes]
+
+
+def texts(outcomes: Sequence[Transcript | Reject]) -> dict[str, str]:
+    return {
+        Path(o.id).stem: o.message if isinstance(o, Reject) else " | ".join(s.text for s in o.segments)
+        for o in outcomes
+    }
+
+
+@pytest.mark.parametrize("given", ["auto", "by name"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_gives_back_what_was_written(tmp_path, layout, given):
+    WRITERS[layout](tmp_path, CLIPS)
+    found = transcripts(tmp_path, layout if given == "by name" else "auto")
+    assert all(isinstance(one, Transcript) for one in found), found
+    own_speaker = layout == "ljspeech"
+    group = "" if own_speaker else "set"
+    assert {(t.speaker, t.group, t.language, *[s.text for s in t.segments]) for t in found} == {
+        ("set" if own_speaker else clip.speaker, group, "en", clip.text) for clip in CLIPS
+    }
+    assert {t.source for t in found} <= {layout, "txt"}
+    assert {t.timed for t in found} == {layout == "lhotse"}
+    assert {s.speaker for t in found for s in t.segments} == {""}
+    if layout == "lhotse":
+        hear = next(w for t in found for s in t.segments for w in s.words if w.text == "HEAR")
+        assert (hear.start_samples, hear.end_samples) == (2_400, 3_120)
+
+
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "voices"])
+def test_a_changed_row_concerns_its_recording_alone(tmp_path, layout):
+    WRITERS[layout](tmp_path, CLIPS)
+    before = scan(tmp_path).recordings
+    for table in (path for path in tmp_path.rglob("*") if path.is_file()):
+        packed = table.suffix == ".gz"
+        content = gzip.decompress(table.read_bytes()) if packed else table.read_bytes()
+        if b"GO DO YOU HEAR" in content and not table.name.endswith((".wav", ".flac", ".mp3")):
+            content = content.replace(b"GO DO YOU HEAR", b"GO ON")
+            table.write_bytes(gzip.compress(content) if packed else content)
+    after = scan(tmp_path).recordings
+    own_file = layout in {"vctk", "libritts"}  # there the digest of the file tells
+    changed = [a for a, b in zip(after, before, strict=True) if a != b]
+    assert ["GO ON" in recording.told for recording in changed] == ([] if own_file else [True])
+    assert "GO ON" in texts(transcripts(tmp_path)).values()
+
+
+def test_recordings_that_a_complete_table_leaves_out_are_counted(tmp_path):
+    commonvoice(tmp_path, CLIPS)
+    found = scan(tmp_path)
+    assert (len(found.recordings), found.ignored) == (3, {".mp3 that no table names": 1, ".tsv": 1})
+    vctk(tmp_path / "other", CLIPS)
+    tone(tmp_path / "plain" / "carla" / "a.wav")
+    assert "plain/carla/a.wav" in {recording.id for recording in scan(tmp_path).recordings}
+
+
+def test_segments_of_several_speakers_in_one_recording(tmp_path):
+    tone(tmp_path / "calls" / "call1.wav", 9.0)
+    write(tmp_path / "train" / "wav.scp", "call1 calls/call1.wav")
+    write(tmp_path / "train" / "segments", "a1 call1 0.5 3.5", "b1 call1 3.6 6.0", "a2 call1 6.0 -1", "x call1 8 8.5")
+    write(tmp_path / "train" / "text", "a1 hello there", "b1 who is it", "a2 it is me", "x")
+    write(tmp_path / "train" / "utt2spk", "a1 anna", "b1 ben", "a2 anna")
+    (found,) = transcripts(tmp_path)
+    assert [(s.speaker, s.start_samples, s.end_samples, s.text) for s in found.segments] == [
+        ("anna", 4_000, 28_000, "hello there"),
+        ("ben", 28_800, 48_000, "who is it"),
+        ("anna", 48_000, 72_000, "it is me"),
+    ]
+    assert (found.group, found.speaker, found.timed) == ("train", "calls", True)
+    (cuts,) = Slice(SliceConfig(), Context(tmp_path)).process([found])
+    assert [(cut.speaker, cut.text) for cut in cuts] == [(s.speaker, s.text) for s in found.segments]
+
+
+def test_names_in_a_transcript_are_speakers_where_there_are_several(tmp_path):
+    tone(tmp_path / "show" / "one.wav", 9.0)
+    cues = ["00:00:00,0 --> 00:00:03,0\n[SPEAKER_00]: Hi.\n", "00:00:03,0 --> 00:00:06,0\n[Ben]: Hello.\n"]
+    path = write(tmp_path / "show" / "one.srt", "\n".join(cues))
+    (found,) = transcripts(tmp_path)
+    assert [segment.speaker for segment in found.segments] == ["show/one:SPEAKER_00", "Ben"]
+    path.write_text(cues[1])
+    assert [segment.speaker for segment in transcripts(tmp_path)[0].segments] == [""]
+    overlapping = cues[0].replace("03,0", "04,0") + "\n" + cues[1]
+    path.write_text(overlapping)
+    ((cut,),) = Slice(SliceConfig(), Context(tmp_path)).process(transcripts(tmp_path))
+    assert isinstance(cut, Filtered)
+    assert cut.reason == "MixedSpeakers"
+
+
+def test_a_layout_with_a_hyphen_in_its_name_is_like_any_other(tmp_path, monkeypatch):
+    monkeypatch.setattr("stages.corpora.corpus.LAYOUTS", {"x-y": LAYOUTS["ljspeech"]})
+    monkeypatch.setattr("stages.corpora.corpus._RANK", {"x-y": 0})
+    ljspeech(tmp_path, CLIPS)
+    found = transcripts(tmp_path)
+    assert {one.source for one in found} == {"x-y"}
+    assert [Transcript.from_json(one.to_json()) for one in found] == found
+    rows = [row for rows in Slice(SliceConfig(), Context(tmp_path)).process(found) for row in rows]
+    assert len(rows) == len(CLIPS)
+    assert all(isinstance(row, Utterance) for row in rows)
+
+
+def test_a_table_in_a_folder_whose_name_is_no_utf8(tmp_path):
+    ljspeech(tmp_path, CLIPS)
+    (tmp_path / "set").rename(tmp_path / os.fsdecode(b"caf\xe9"))
+    found = transcripts(tmp_path)
+    assert {(one.speaker, one.segments[0].text) for one in found} == {("caf\\xe9", clip.text) for clip in CLIPS}
+
+
+def test_what_a_table_tells_is_written_down_as_ever(tmp_path):
+    """Fingerprints are made of these lines: another form would have every recording transcribed again."""
+    lhotse(tmp_path / "a", [Said("u", "s", 'A "B" é')])
+    ljspeech(tmp_path / "b", CLIPS[:1])
+    one, other = scan(tmp_path).recordings
+    assert one.told == (
+        '{"layout":"lhotse","table":"a/set/x_supervisions_all.jsonl.gz","content":{"language":"English","segments":['
+        '{"start":0.0,"end":1.0,"text":"A \\"B\\" é","words":[{"word":"A","start":0.0,"end":0.09},'
+        '{"word":"\\"B\\"","start":0.1,"end":0.19},{"word":"é","start":0.2,"end":0.29000000000000004}]}]},"problem":""}'
+    )
+    assert other.told == (
+        '{"layout":"ljspeech","table":"b/set/metadata.csv","content":{"text":"GO DO YOU HEAR"},"problem":""}'
+    )
+
+
+def test_bad_rows_are_rejects_or_a_line(tmp_path, caplog):
+    for name in ("a", "b", "c", "d"):
+        tone(tmp_path / "wavs" / f"{name}.wav")
+    write(tmp_path / "metadata.csv", "a|yes|", "b|  ", "|nobody", "c|one", "c|two", "gone|there is no such file")
+    with caplog.at_level(logging.WARNING):
+        found = texts(transcripts(tmp_path))
+    assert found["a"] == "yes"
+    assert "`metadata.csv`: must hold the text" in found["b"]
+    assert "must tell one text of it, but tells 2" in found["c"]
+    assert "no transcript lies beside it" in found["d"]
+    assert "`wavs/gone.wav` can't be read: No such file" in found["gone"]
+    assert found["gone"].endswith("`metadata.csv` names it: bring the file, or mend the row.")
+    (line,) = {record.getMessage() for record in caplog.records if record.name == "stages.corpora.corpus"}
+    assert line == "`metadata.csv`: 1 of 6 rows can't be used; row 3: must hold `id|text` or `id|text|normalised text`"
+
+
+@pytest.mark.parametrize(
+    ("table", "bad"),
+    [
+        *(("recordings", {"sources": sources}) for sources in (["a.wav"], [1], 5, "x", {"a": 1}, [{"type": "file"}])),
+        *(("recordings", {"sources": [{"type": "file", "source": source}]}) for source in ("a\0", "\ud83d", "x" * 300)),
+        *(("supervisions", {"alignment": {"word": word}}) for word in ([5], "a", [["a", 10**400, 1]])),
+        *(("supervisions", {"alignment": alignment}) for alignment in ([1], 5, "a")),
+        *(("supervisions", {"start": start}) for start in (float("nan"), float("inf"), 10**400, None)),
+        *(("supervisions", {name: "hi \ud83d"}) for name in ("text", "speaker", "language", "recording_id")),
+    ],
+    ids=lambda value: ascii(value)[:50],
+)
+def test_a_bad_row_costs_its_own_recording_alone(tmp_path, table, bad):
+    lhotse(tmp_path, CLIPS)
+    path = tmp_path / "set" / f"x_{table}_all.jsonl.gz"
+    first, *rest = gzip.decompress(path.read_bytes()).decode().splitlines()
+    path.write_bytes(gzip.compress("\n".join([json.dumps(json.loads(first) | bad), *rest]).encode()))
+    found = transcripts(tmp_path)
+    assert sorted(one.segments[0].text for one in found if isinstance(one, Transcript)) == sorted(
+        clip.text for clip in CLIPS[1:]
+    )
+
+
+def test_what_is_wrong_with_a_supervision_names_its_manifest(tmp_path):
+    lhotse(tmp_path, CLIPS)
+    path = tmp_path / "set" / "x_supervisions_all.jsonl.gz"
+    *most, last = gzip.decompress(path.read_bytes()).decode().splitlines()
+    path.write_bytes(gzip.compress("\n".join([*most, json.dumps(json.loads(last) | {"start": None})]).encode()))
+    (bad,) = (one for one in transcripts(tmp_path) if isinstance(one, Reject))
+    assert bad.message.startswith(f"`set/{path.name}`: line 3 must hold `start`")
+
+
+def test_a_damaged_table_is_one_line(tmp_path):
+    lhotse(tmp_path, CLIPS)
+    path = tmp_path / "set" / "x_supervisions_all.jsonl.gz"
+    told = gzip.decompress(path.read_bytes())
+    path.write_bytes(gzip.compress(b"[" * 100_000 + b"\n" + told.partition(b"\n")[2]))
+    assert len(scan(tmp_path).recordings) == 2
+    path.write_bytes(gzip.compress(told)[:10] + b"\xff" * 100)
+    with pytest.raises(UsageError, match=r"can't be read: Error -3 while decompressing.*Mend it, or move it away"):
+        scan(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("sox x.wav -t wav - speed 0.9 |", "must name the file of `u`, but holds `sox x.wav"),
+        ("/nowhere/else/x.wav", "`/nowhere/else/x.wav` doesn't lie below"),
+    ],
+)
+def test_audio_that_is_not_a_file_here(tmp_path, caplog, source, message):
+    tone(tmp_path / "plain" / "a.wav")
+    write(tmp_path / "data" / "wav.scp", f"u {source}")
+    write(tmp_path / "data" / "text", "u hello")
+    assert [recording.id for recording in scan(tmp_path).recordings] == ["plain/a.wav"]
+    assert message in caplog.text
+    assert "`data/text`: 1 of 1 rows can't be used; row 1: " in caplog.text
+
+
+def test_a_transcript_beside_goes_before_the_table(tmp_path):
+    ljspeech(tmp_path, CLIPS)
+    write(tmp_path / "set" / "wavs" / f"{CLIPS[0].name}.txt", "mine")
+    assert texts(transcripts(tmp_path))[CLIPS[0].name] == "mine"
+    assert set(texts(transcripts(tmp_path, "voices")).values()) > {"mine"}
+    assert not any(recording.told for recording in scan(tmp_path, "voices").recordings)
+
+
+def test_a_layout_that_is_not_there_or_not_known(tmp_path):
+    tone(tmp_path / "a.wav")
+    write(tmp_path / "metadata.csv", "file_name,text", "a.wav,yes")
+    assert scan(tmp_path).ignored == {".csv": 1}
+    with pytest.raises(UsageError, match=r"`kaldi`, but .* holds no table of that kind \(wav\.scp\)"):
+        scan(tmp_path, "kaldi")
+    (tmp_path / "metadata.csv").write_bytes(b"a|caf\xe9\n")
+    with pytest.raises(UsageError, match=r"metadata\.csv` must be UTF-8, but its byte 5 is 0xe9"):
+        scan(tmp_path)
+    with pytest.raises(ConfigError, match="must be auto, lhotse, kaldi"):
+        load_config(TranscribeConfig, sets=["layout=vctc"])
+
+
+def test_every_layout_has_a_test():
+    assert set(WRITERS) == set(LAYOUTS)

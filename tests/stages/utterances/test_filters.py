@@ -1,0 +1,155 @@
+"""Thresholds: each leaves out what it names, and changing one measures nothing again."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.audio import files as audio
+from stages.base import Context, Filtered
+from stages.config import Config, load_config
+from stages.errors import ConfigError
+from stages.g2p import G2p, G2pConfig
+from stages.listeners.dnsmos import Dnsmos
+from stages.records import Measures, Segment, Transcript, Utterance
+from stages.slice import Slice, SliceConfig
+from stages.utterances.filters import G2P_RULES, SLICE_RULES, Rule, broken, in_other_language
+
+MEASURES = Measures(snr_db=12.0, clipped=0.02, silence=0.3, peak=1.0, hash="0" * 16, sig=3.0, bak=3.5, ovrl=2.9)
+ROW = Utterance("a.wav", "a.wav", "g", "s", "en", 0, 32_000, 16_000, "x" * 30, "ˈabc, " * 6, measures=MEASURES)
+
+
+class Root(Config):
+    slice: SliceConfig = SliceConfig()
+    g2p: G2pConfig = G2pConfig()
+
+
+@pytest.mark.parametrize("key", ["slice.{}_characters_per_s", "g2p.{}_phonemes_per_s", "slice.{}_s"])
+def test_bounds_that_nothing_could_keep_are_refused(key: str) -> None:
+    low, high = key.format("min"), key.format("max")
+    with pytest.raises(ConfigError, match=rf"`{high}`: must be greater than `{low}` \(20\), but is 10; .*--set {high}"):
+        load_config(Root, sets=[f"{low}=20.0", f"{high}=10.0"])
+    assert load_config(Root, sets=[f"{low}=10.0", f"{high}=10.5"])
+
+
+@pytest.mark.parametrize("rule", [*SLICE_RULES, *G2P_RULES], ids=lambda rule: rule.key)
+def test_each_threshold_leaves_out_what_crosses_it(rule: Rule) -> None:
+    section = "slice" if rule in SLICE_RULES else "g2p"
+    value = rule.value(ROW)
+    assert value is not None
+
+    def judged(bound: float) -> Filtered | None:
+        sets = [f"{section}.{rule.key}={bound}", *(["slice.dnsmos=some.onnx"] if "dnsmos" in rule.key else [])]
+        config = getattr(load_config(Root, sets=sorted(sets)), section)
+        return broken(ROW, [rule], config, section)
+
+    towards = 1.1 if rule.key.startswith("min_") else 0.9
+    assert judged(value) is None
+    assert judged(value / towards) is None
+    left_out = judged(value * towards)
+    assert left_out is not None
+    assert (left_out.reason, left_out.cut) == (rule.reason, ROW)
+    assert f"`{section}.{rule.key}` ({value * towards:g})" in left_out.message
+    assert Filtered.from_json(left_out.to_json()) == left_out
+
+
+def test_what_isnt_measured_can_t_be_filtered_by() -> None:
+    assert broken(replace(ROW, measures=None), SLICE_RULES, SliceConfig(min_snr_db=99.0), "slice") is None
+    with pytest.raises(ConfigError, match=r"min_snr_db.*leave `slice\.measure` at true"):
+        load_config(Root, sets=["slice.measure=false", "slice.min_snr_db=5.0"])
+    with pytest.raises(ConfigError, match=r"loudness_lufs.*leave `slice\.measure` at true"):
+        load_config(Root, sets=["slice.measure=false", "slice.loudness_lufs=-23.0"])
+    with pytest.raises(ConfigError, match=r"min_dnsmos.*needs `slice\.dnsmos`"):
+        load_config(Root, sets=["slice.min_dnsmos=3.0"])
+
+
+def test_text_in_another_language() -> None:
+    german = "Das Wetter war schön, deshalb gingen wir am Fluss entlang."
+    found = in_other_language(replace(ROW, text=german))
+    assert found is not None
+    assert (found.reason, found.message) == ("OtherLanguage", "the text is in `de`, but is said to be in `en`")
+    assert in_other_language(replace(ROW, text=german, language="de")) is None
+    arabic = in_other_language(replace(ROW, text="الطقس جميل اليوم ونحن نمشي"))
+    assert arabic
+    assert arabic.reason == "OtherLanguage"
+    assert in_other_language(replace(ROW, text="Ja, danke.")) is None
+
+
+@pytest.fixture
+def voices(tmp_path: Path) -> Path:
+    """Five seconds: a clean buzz, a noisy one, a clipped one."""
+    rate, rng = 16_000, np.random.default_rng(0)
+    time_s = np.arange(rate) / rate
+    buzz = 0.2 * np.sin(2 * np.pi * 150 * time_s) * np.abs(np.sin(2 * np.pi * 2 * time_s)) ** 3
+    pause = 1e-4 * rng.normal(size=rate // 2)
+    parts = [pause, buzz, pause, buzz + 0.1 * rng.normal(size=rate), pause, 30 * buzz, pause]
+    audio.write_wav(tmp_path / "a.wav", np.concatenate(parts).astype(np.float32), rate)
+    return tmp_path
+
+
+def test_thresholds_are_changed_without_reading_audio(voices: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spans = [(0.5, 1.5), (2.0, 3.0), (3.5, 4.5)]
+    segments = tuple(
+        Segment(round(a * 16_000), round(b * 16_000), text, "en") for (a, b), text in zip(spans, "abc", strict=True)
+    )
+    source = Transcript("a.wav", "", "s", 16_000, 80_000, "en", "json", timed=True, segments=segments)
+    shared = {"mode": "segments", "join_s": 0.0}
+    configs = [
+        SliceConfig(**shared),
+        SliceConfig(**shared, min_snr_db=8.0),
+        SliceConfig(**shared, max_clipped=0.1, loudness_lufs=-23.0),
+        SliceConfig(**shared, min_characters_per_s=5.0),
+    ]
+    stages = [Slice(config, Context(voices)) for config in configs]
+    fresh = [stage.process([source])[0] for stage in stages]
+    assert [[type(one).__name__ for one in outcomes] for outcomes in fresh] == [
+        ["Utterance"] * 3,
+        ["Utterance", "Filtered", "Utterance"],
+        ["Utterance", "Utterance", "Filtered"],
+        ["Filtered"] * 3,
+    ]
+    monkeypatch.setattr(audio, "read", None)
+    for stage, outcomes in zip(stages, fresh, strict=True):
+        for other in fresh:
+            carried = sorted(other, key=lambda one: isinstance(one, Filtered))
+            assert stage.basis(source) == stages[0].basis(source)
+            assert stage.revise(source, carried) == outcomes
+    wider = Slice(SliceConfig(**shared, margin_s=0.2), Context(voices))
+    assert wider.basis(source) != stages[0].basis(source)
+
+
+def test_g2p_judges_by_phonemes_and_leaves_no_measures(tmp_path: Path) -> None:
+    row = replace(ROW, text="Hello there.", phonemes="")
+    context = Context(tmp_path)
+    stage, strict = G2p(G2pConfig(), context), G2p(G2pConfig(min_phonemes_per_s=20.0), context)
+    [[full]], [[slow]] = stage.process([row]), strict.process([row])
+    assert isinstance(full, Utterance)
+    assert full.measures is None
+    assert isinstance(slow, Filtered)
+    assert (slow.reason, slow.cut) == ("FewPhonemes", full)
+    assert stage.revise(row, [slow]) == [full]
+    assert strict.revise(row, [full]) == [slow]
+    assert row.content() == replace(row, measures=None).content()
+
+
+def test_dnsmos_is_measured_where_its_weights_are_given(voices: Path, speech: Path) -> None:
+    weights = speech.parent / "dnsmos" / "sig_bak_ovr.onnx"
+    if not weights.is_file():
+        pytest.skip("no DNSMOS weights beside the checkout")
+    source = Transcript(
+        "a.wav", "", "s", 16_000, 80_000, "en", "txt", timed=False, segments=(Segment(0, 80_000, "buzz", "en"),)
+    )
+    stage = Slice(SliceConfig(dnsmos=str(weights), min_dnsmos=4.9), Context(voices))
+    assert stage.revision()
+    assert stage.check([]) == []
+    stage.setup()
+    [[left_out]] = stage.process([source])
+    assert isinstance(left_out, Filtered)
+    assert left_out.reason == "PoorQuality"
+    assert left_out.cut
+    wave, _ = audio.read(voices / "a.wav", left_out.cut.start_samples, left_out.cut.end_samples)
+    scores = Dnsmos(weights).score(wave)
+    assert {name: getattr(left_out.cut.measures, name) for name in scores} == pytest.approx(scores, abs=1e-3)
+    missing = Slice(SliceConfig(dnsmos="none.onnx"), Context(voices))
+    assert "`slice.dnsmos` must be DNSMOS" in missing.check([])[0]

@@ -1,0 +1,75 @@
+"""What is measured of a cut, against what is known of it and against others' programs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from stages.audio.files import amplified, read
+from stages.audio.loudness import loudness_lufs
+from stages.audio.silence import snr_db
+from stages.records import Wave
+from stages.utterances.measures import measure
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def clips(speech: Path) -> list[Wave]:
+    paths = sorted((speech / "librispeech-test-other").rglob("*.flac"))[::10]
+    return [read(path)[0] for path in paths]
+
+
+def tone(seconds: float, level: float = 0.5) -> Wave:
+    return (level * np.sin(2 * np.pi * 220.3 * np.arange(round(seconds * RATE)) / RATE)).astype(np.float32)
+
+
+def test_clipping_and_silence_are_shares() -> None:
+    overdriven = np.clip(tone(2, level=1.5), -1, 1)
+    found = measure(overdriven, RATE)
+    assert found.clipped == pytest.approx(1 - 2 / np.pi * np.arcsin(1 / 1.5), abs=0.003)
+    assert (found.peak, found.silence) == (1.0, 0.0)
+    quiet = measure(np.concatenate([tone(1), np.zeros(RATE, np.float32), tone(2)]), RATE)
+    assert (quiet.clipped, quiet.peak) == (0.0, pytest.approx(0.5, abs=1e-3))
+    assert quiet.silence == pytest.approx(0.25, abs=0.01)
+    assert measure(np.zeros(RATE, np.float32), RATE).silence == 1.0
+
+
+def test_loudness_is_pyloudnorms(clips: list[Wave]) -> None:
+    from pyloudnorm import Meter
+
+    for wave in clips:
+        assert loudness_lufs(wave, RATE) == pytest.approx(Meter(RATE).integrated_loudness(wave.astype(float)), abs=1e-3)
+        assert loudness_lufs(amplified(wave, -6.0), RATE) == pytest.approx(loudness_lufs(wave, RATE) - 6.0, abs=0.05)
+    assert loudness_lufs(np.zeros(RATE, np.float32), RATE) is None
+    assert loudness_lufs(tone(1, level=1e-4), RATE) is None
+    assert loudness_lufs(tone(0.1), RATE) == pytest.approx(loudness_lufs(tone(2), RATE), abs=0.5)
+    for samples in range(2000, 2100):  # times the rate, the seconds of some of these are a sample too many
+        assert loudness_lufs(tone(1)[:samples], 22_050) is not None
+
+
+@pytest.mark.parametrize(
+    ("colour", "known_db"), [("white", 0), ("white", 10), ("white", 15), ("pink", 5), ("pink", 15)]
+)
+def test_the_noise_of_known_mixtures_is_found(clips: list[Wave], colour: str, known_db: float) -> None:
+    errors = []
+    for number, wave in enumerate(clips):
+        spectrum = np.fft.rfft(np.random.default_rng(number).normal(0, 1, len(wave)))
+        if colour == "pink":
+            spectrum /= np.sqrt(np.arange(1, len(spectrum) + 1))
+        noise = np.fft.irfft(spectrum, len(wave))
+        noise *= np.sqrt(np.mean(np.square(wave, dtype=float)) / np.mean(np.square(noise)) / 10 ** (known_db / 10))
+        errors.append(snr_db((wave + noise).astype(np.float32), RATE) - known_db)
+    print(f"{colour}, {known_db} dB: {np.mean(errors):+.1f} ± {np.std(errors):.1f} dB")
+    assert abs(np.mean(errors)) < 3
+    assert np.abs(errors).max() < 5
+
+
+def test_copies_have_one_hash(tmp_path: Path, clips: list[Wave]) -> None:
+    hashes = set()
+    for suffix in ("wav", "flac", "aiff"):
+        soundfile.write(tmp_path / f"a.{suffix}", clips[0][:RATE], RATE, subtype="PCM_16")
+        hashes.add(measure(*read(tmp_path / f"a.{suffix}")).hash)
+    assert len(hashes) == 1
+    assert measure(clips[0][1 : RATE + 1], RATE).hash not in hashes
