@@ -98,9 +98,9 @@ Deep = Annotated[bool, typer.Option("--deep", help="Read every byte and row agai
 @with_options
 def validate(options: Options, deep: Deep = False) -> None:
     """Check that every artefact is whole and made from what is there now."""
-    from pipeline.session import validate
+    from pipeline.verbs.validate import show_validation
 
-    raise typer.Exit(validate(options, deep=deep))
+    raise typer.Exit(show_validation(options, deep=deep))
 
 
 Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only what was rejected for this; repeatable.")]

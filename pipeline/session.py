@@ -4,7 +4,6 @@ All problems that can be known beforehand are told at once; nothing is written b
 """
 
 import json
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -35,7 +34,6 @@ from pipeline.runner.preflight import PreflightError, check, check_stages
 from pipeline.runner.progress import Reporter
 from pipeline.runner.runner import Run, plan_all, read_status, run_stages, sweep
 from pipeline.runner.tally import Tally, exit_code
-from pipeline.verbs.validate import validate as check_artefacts
 from stages.artefacts.manifest import list_shards
 from stages.base import Context
 from stages.codecs import weights
@@ -267,34 +265,6 @@ def retry(options: "Options", reasons: Sequence[str]) -> ExitCode:
         raise UsageError(f"Nothing was rejected for `{unknown[0]}` in `{options.out}`; there is {there}.")
     names = [name for name in STAGES if list_shards(dataset.stage(name))]
     return prepare(options, names, retry=tuple(reasons) or ("*",))
-
-
-def validate(options: "Options", *, deep: bool) -> ExitCode:
-    """Checks a dataset's artefacts and shows what is wrong.
-
-    Args:
-        options: The command's options.
-        deep: Whether to read every byte and row again, and the recordings too.
-
-    Returns:
-        `FAILED` if something is wrong.
-    """
-    reporter = Reporter(quiet=options.quiet, as_json=options.as_json)
-    folder = options.out
-    dataset = open_dataset(folder, damaged=True)
-    path = folder / DIGESTS
-    with DigestCache(path, read_only=options.dry_run, trust=not deep) as cache:
-        findings = check_artefacts(dataset, cache, deep=deep)
-    code = ExitCode.FAILED if findings.problems else ExitCode.DONE
-    if options.as_json:
-        sys.stdout.write(json.dumps(findings.to_json(code), ensure_ascii=False, indent=1) + "\n")
-    for problem in findings.problems:
-        reporter.say(f"{problem.kind}: {problem.file}: {problem.detail}")
-    size = f"{findings.shards:,} shards, {findings.files:,} files, {findings.bytes / 2**20:,.1f} MiB"
-    voices = "VOICES" if dataset.voices == Path() else dataset.voices
-    mend = f"; `valle-prep run {voices} --out {folder}` makes good what it can" if findings.problems else ""
-    reporter.say(f"{len(findings.problems):,} problems in {size}{mend}")
-    return code
 
 
 def _kept(options: "Options", sets: Sequence[str], config: PrepConfig, names: Sequence[str]) -> list[str]:

@@ -4,18 +4,21 @@ Without `--deep`, files whose inode, size and times are unchanged since they wer
 byte is read again, every row is parsed, and the recordings are compared with their checksums.
 """
 
+import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.config import STAGES, stage_class
 from pipeline.dataset.digests import DigestCache, stamp_of
-from pipeline.dataset.folder import HEAD, RECORDINGS, Dataset
+from pipeline.dataset.folder import DIGESTS, HEAD, RECORDINGS, Dataset, open_dataset
 from pipeline.dataset.recordings import read_recordings
+from pipeline.runner.progress import Reporter
 from stages.artefacts.formats import read_lines
 from stages.artefacts.manifest import (
     COMPLETE,
@@ -28,10 +31,13 @@ from stages.artefacts.manifest import (
     read_sealed,
     shard_name,
 )
-from stages.errors import ArtefactError, MissingInputError
+from stages.errors import ArtefactError, ExitCode, MissingInputError
 from stages.ids import path_of
 from stages.records import Encoded
 from stages.store.reader import open_store
+
+if TYPE_CHECKING:
+    from pipeline.options import Options
 
 DAMAGED, MISSING, STALE, UNFINISHED, CHANGED = "damaged", "missing", "stale", "unfinished", "changed"
 _SHARD_FILE = re.compile(r"(\d+-of-\d+)\.(.+)")
@@ -225,3 +231,31 @@ def _codes(dataset: Dataset, outputs: list[Encoded], file: str) -> Iterator[Prob
         if shape[0] != codec.num_codebooks or top >= codec.codebook_size or shape[1] != item.utterance.frames:
             detail = f"`{item.id}`: codes of shape {shape} up to {top} don't fit {codec.describe()}"
             yield Problem("hdf5", file, DAMAGED, detail)
+
+
+def show_validation(options: "Options", *, deep: bool) -> ExitCode:
+    """Checks a dataset's artefacts and shows what is wrong.
+
+    Args:
+        options: The command's options.
+        deep: Whether to read every byte and row again, and the recordings too.
+
+    Returns:
+        `FAILED` if something is wrong.
+    """
+    reporter = Reporter(quiet=options.quiet, as_json=options.as_json)
+    folder = options.out
+    dataset = open_dataset(folder, damaged=True)
+    path = folder / DIGESTS
+    with DigestCache(path, read_only=options.dry_run, trust=not deep) as cache:
+        findings = validate(dataset, cache, deep=deep)
+    code = ExitCode.FAILED if findings.problems else ExitCode.DONE
+    if options.as_json:
+        sys.stdout.write(json.dumps(findings.to_json(code), ensure_ascii=False, indent=1) + "\n")
+    for problem in findings.problems:
+        reporter.say(f"{problem.kind}: {problem.file}: {problem.detail}")
+    size = f"{findings.shards:,} shards, {findings.files:,} files, {findings.bytes / 2**20:,.1f} MiB"
+    voices = "VOICES" if dataset.voices == Path() else dataset.voices
+    mend = f"; `valle-prep run {voices} --out {folder}` makes good what it can" if findings.problems else ""
+    reporter.say(f"{len(findings.problems):,} problems in {size}{mend}")
+    return code
