@@ -15,7 +15,7 @@ from stages.artefacts.manifest import CODEC, EMBEDDINGS
 from stages.audio import files as audio
 from stages.base import Filtered, Reject, Stage, guarded, single
 from stages.codecs.network import Precision
-from stages.codecs.table import Codec, codec_embeddings, codec_identity, load_codec
+from stages.codecs.table import CODECS, Codec, codec_embeddings, codec_identity, load_codec
 from stages.config import StageConfig, runtime
 from stages.errors import NotFetchedError, WeightsError
 from stages.records import CodecIdentity, Encoded, Utterance, to_line
@@ -23,8 +23,6 @@ from stages.records import CodecIdentity, Encoded, Utterance, to_line
 if TYPE_CHECKING:
     from torch import Tensor
 
-DAC_RATES = {"44khz": 44_100, "24khz": 24_000, "16khz": 16_000}
-"""The published models of `dac` and their rates in Hz."""
 _CUDA_CALL = 512
 """Utterances for one call on CUDA: as many as fill batches of a few lengths, whatever the configuration."""
 
@@ -32,9 +30,9 @@ _CUDA_CALL = 512
 class EncodeConfig(StageConfig):
     """Which codec, and where its weights are."""
 
-    codec: Literal["encodec", "vocos", "dac", "embedded"] = "encodec"
-    """`encodec`: 24 kHz, 8 codebooks at 75 Hz; `vocos`: the same codes, decoded by Vocos; `dac`: see `dac_model`, 9
-    to 32 codebooks; `embedded`: 24 kHz, 8 codebooks at 75 Hz, no download."""
+    codec: str = "encodec"
+    """`encodec`: 24 kHz, 8 codebooks at 75 Hz; `vocos`: the same codes, decoded by Vocos; `dac`: `dac_model`, 9 to 32
+    codebooks; `embedded`: 24 kHz, 8 codebooks at 75 Hz, without a download. A file in `stages/codecs` adds another."""
     weights: str | None = runtime(None)
     """The codec's weights: a file, or for `vocos` a folder. Not set: the codec's environment variable, then its
     library's cache, then a download. The content, not the path, enters the fingerprint."""
@@ -47,12 +45,25 @@ class EncodeConfig(StageConfig):
     """Utterances read before each call of the codec, on the CPU; doesn't change any code. On CUDA it is always 512,
     in order of their ids in the shard, so that batches don't depend on workers or settings."""
 
+    @field_validator("codec")
+    @classmethod
+    def _known(cls, codec: str) -> str:
+        if codec not in CODECS:
+            raise ValueError(f"must be one of {', '.join(CODECS)}, but is {codec!r}")
+        return codec
+
     @field_validator("precision")
     @classmethod
-    def _has_network(cls, precision: Precision, info: ValidationInfo) -> Precision:
-        if precision != "float32" and info.data.get("codec") == "embedded":
-            raise ValueError(f"must be float32 for `embedded`, but is {precision}")
+    def _computed(cls, precision: Precision, info: ValidationInfo) -> Precision:
+        codec = CODECS.get(info.data.get("codec", ""))
+        if precision != "float32" and codec and not codec.half_precision:
+            raise ValueError(f"must be float32 for `{codec.name}`, but is {precision}")
         return precision
+
+    @property
+    def sample_rate(self) -> int | None:
+        """Which of the codec's published models is meant, by its rate in Hz; None where there is only one."""
+        return CODECS[self.codec].models.get(self.dac_model)
 
 
 class Encode(Stage[EncodeConfig, Utterance, Encoded]):
@@ -78,11 +89,7 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
         Raises:
             WeightsError: if they can't be fetched.
         """
-        return codec_identity(self.config.codec, self.config.weights, sample_rate=self._sample_rate)
-
-    @property
-    def _sample_rate(self) -> int | None:
-        return DAC_RATES[self.config.dac_model] if self.config.codec == "dac" else None
+        return codec_identity(self.config.codec, self.config.weights, sample_rate=self.config.sample_rate)
 
     def revision(self) -> str:
         """Returns the short hash of the weights."""
@@ -100,7 +107,7 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
 
     def setup(self) -> None:
         """Loads the codec."""
-        config, rate = self.config, self._sample_rate
+        config, rate = self.config, self.config.sample_rate
         device, precision = self.context.device, config.precision
         self._codec = load_codec(config.codec, config.weights, device, sample_rate=rate, precision=precision)
 
@@ -131,7 +138,7 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
         """Writes the identity and the embeddings of the codec."""
         config = self.config
         write_text(folder / CODEC, to_line(self.identity.to_json()) + "\n")
-        embeddings_KVD = codec_embeddings(config.codec, config.weights, sample_rate=self._sample_rate)
+        embeddings_KVD = codec_embeddings(config.codec, config.weights, sample_rate=config.sample_rate)
         with atomic(folder / EMBEDDINGS) as path, path.open("wb") as file:
             np.save(file, embeddings_KVD, allow_pickle=False)
         return [CODEC, EMBEDDINGS]

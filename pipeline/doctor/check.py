@@ -17,6 +17,7 @@ from pipeline.config import PrepConfig
 from pipeline.dataset.folder import was_imported
 from stages.artefacts.formats import Rows
 from stages.artefacts.manifest import list_shards, part_paths
+from stages.codecs.table import CODECS
 from stages.errors import ValleError
 from stages.neighbours.features import FEATURES
 from stages.records import Record, Recording
@@ -31,12 +32,6 @@ Status = Literal["ok", "note", "problem"]
 GROUPS = ("packages", "weights", "phonemes", "devices", "disk", "cluster")
 
 WHISPER = ("whisperx", "faster-whisper", "ctranslate2", "pyannote-audio", "transformers", "nltk")
-CODEC_PACKAGES = {
-    "encodec": ("encodec", "torchaudio"),
-    "vocos": ("encodec", "vocos", "torchaudio"),
-    "dac": ("descript-audio-codec", "torchaudio"),
-    "embedded": ("safetensors",),
-}
 ALWAYS = ("numpy", "torch", "soundfile", "av", "soxr", "py3langid", "h5py", "pyarrow", "huggingface-hub")
 PHONEMES = ("phonemizer", "espeakng-loader", "pykakasi")
 
@@ -94,7 +89,7 @@ class Setup:
     def needed(self) -> Collection[str]:
         """The packages that the configured stages import."""
         config = self.config
-        names = {*ALWAYS, *PHONEMES, *CODEC_PACKAGES.get(config.encode.codec, ())}
+        names = {*ALWAYS, *PHONEMES, *CODECS[config.encode.codec].packages}
         names |= {*WHISPER, "torchaudio"} if self.hears else set()
         names |= {"pocketsphinx"} if config.transcribe.times == "pocketsphinx" else set()
         names |= {"onnxruntime"} if config.slice.dnsmos else set()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.doctor import machine as doctor_machine
 from pipeline.doctor import weights as doctor_weights
-from pipeline.doctor.check import ALWAYS, CODEC_PACKAGES, GROUPS, PHONEMES, SETUP, WHISPER, Check, Setup, Status, probe
+from pipeline.doctor.check import ALWAYS, GROUPS, PHONEMES, SETUP, WHISPER, Check, Setup, Status, probe
+from stages.codecs.table import CODECS
 from stages.errors import ExitCode, ValleError
 from stages.machine import cores
 from stages.text import espeak
@@ -88,7 +89,7 @@ def show(checks: Sequence[Check]) -> None:
 
 def _packages(setup: Setup) -> list[Check]:
     ranges = _ranges()
-    names = [*ALWAYS, "torchaudio", *WHISPER, *(name for names in CODEC_PACKAGES.values() for name in names)]
+    names = [*ALWAYS, "torchaudio", *WHISPER, *(name for codec in CODECS.values() for name in codec.packages)]
     names += [*PHONEMES, "librosa", "dask", "distributed", *sorted(setup.needed)]
     rows = [Check("Python", "packages", "ok", f"{sys.version.split()[0]} ({sys.executable})")]
     return rows + [_package(setup, name, ranges.get(name)) for name in dict.fromkeys(["valle-prep", *names])]

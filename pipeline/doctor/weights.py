@@ -1,13 +1,11 @@
 """What `valle-prep doctor` finds of weights on this machine; nothing is fetched."""
 
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.doctor.check import SETUP, Check, Setup, Status, gib, probe, reason
-from stages.codecs import weights
-from stages.codecs.embedded import WEIGHTS
-from stages.codecs.table import CODECS, codec_identity
+from stages.codecs.table import CODECS
+from stages.codecs.weights import torch_hub
 from stages.errors import ValleError
 from stages.hearing import whisper
 from stages.text.languages import LANGUAGES
@@ -30,10 +28,11 @@ def _codec(setup: Setup, name: str) -> Check:
     encode = setup.config.encode
     wanted = name == encode.codec
     given = encode.weights if wanted else None
+    row = CODECS[name]
+    rate = row.models.get(encode.dac_model)
     try:
-        rate = next(rate for rate in weights.DAC_RELEASES if f"{rate // 1000}khz" == encode.dac_model)
-        paths = _FINDERS[name](given, rate)
-        found = codec_identity(name, given, sample_rate=rate if name == "dac" else None)
+        paths = row.files(given, rate)
+        found = row.kind.identify(given, rate)
         sizes = sum(path.stat().st_size for path in paths)
     except (ValleError, ImportError, OSError) as error:
         hint = str(error) if isinstance(error, ValleError) else f"{reason(error)}. {SETUP}"
@@ -41,20 +40,6 @@ def _codec(setup: Setup, name: str) -> Check:
     used = ", configured" if wanted else ""
     value = f"{', '.join(f'`{path}`' for path in paths)} ({gib(sizes)}), revision {found.revision}{used}"
     return Check(f"codec {name}", "weights", "ok", value)
-
-
-def _find_vocos(given: str | None, rate: int) -> list[Path]:  # noqa: ARG001 (as the others)
-    folder, encodec = weights.find_vocos(given, download=False)
-    return [*(folder / name for name in weights.VOCOS_FILES), encodec]
-
-
-_FINDERS: dict[str, Callable[[str | None, int], list[Path]]] = {
-    "encodec": lambda given, _: [weights.find_encodec(given, download=False)],
-    "vocos": _find_vocos,
-    "dac": lambda given, rate: [weights.find_dac(given, rate, download=False)],
-    "embedded": lambda given, _: [Path(given) if given else WEIGHTS],
-}
-"""Where each codec's weights lie on this machine, given `encode.weights` and DAC's sample rate in Hz."""
 
 
 def hearing(setup: Setup) -> list[Check]:
@@ -123,7 +108,7 @@ def aligners(setup: Setup) -> list[Check]:
 def _aligner(name: str, file: str) -> str:
     """Returns where a wav2vec2 model lies: a folder, torchaudio's file in torch's cache, or the hub's cache."""
     if file:
-        path = weights.torch_hub() / "checkpoints" / Path(file).name
+        path = torch_hub() / "checkpoints" / Path(file).name
         return str(path) if path.is_file() else ""
     if Path(name).expanduser().is_dir():
         return str(Path(name).expanduser())

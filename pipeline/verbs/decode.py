@@ -13,7 +13,6 @@ from pipeline.options import device_of
 from stages.audio import files as audio
 from stages.codecs.table import Codec, identity_of, load_codec
 from stages.config import load_config
-from stages.encode import DAC_RATES
 from stages.errors import UsageError
 from stages.ids import MIXTURES, utterance_of
 from stages.records import CodecIdentity, Codes, Record
@@ -131,7 +130,7 @@ def _load(options: "Options", found: _FoundCodes) -> "Codec":
     if (options.out / HEAD).is_file():
         base = stored_config(options.out).model_dump(mode="json")
     encode = load_config(PrepConfig, options.config, options.sets or [], base=base).encode
-    rate = found.codec.sample_rate if found.codec else DAC_RATES[encode.dac_model]
+    rate = found.codec.sample_rate if found.codec else encode.sample_rate
     codec = load_codec(encode.codec, encode.weights, device_of(options.device), sample_rate=rate)
     if found.codec:
         identity_of(codec).require(found.codec, found.where)

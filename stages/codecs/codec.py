@@ -1,10 +1,15 @@
-"""What a neural audio codec is: the protocol that every row of `stages.codecs.table.CODECS` keeps, and its checks.
+"""What a codec is: the protocol that each keeps, its row in the table, and the checks that all share.
 
 Axes: K codebooks, T frames, V codebook size, D width of a codebook's vectors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from stages.errors import AudioError, CodecError
 from stages.records import CodecIdentity
@@ -12,13 +17,15 @@ from stages.records import CodecIdentity
 if TYPE_CHECKING:
     from torch import Tensor
 
+Floats = npt.NDArray[np.float32]
+
 
 class Codec(Protocol):
     """Turns waves into codes and back. Tensors are given and returned on the CPU, whatever the device."""
 
     @property
     def name(self) -> str:
-        """The codec's row in `CODECS`."""
+        """The name of the codec's row."""
 
     @property
     def sample_rate(self) -> int:
@@ -72,6 +79,37 @@ class Codec(Protocol):
 
     def embeddings(self) -> "Tensor":
         """Returns the codebooks' vectors, `[K, V, D]` float32: their sum over K is the quantised frame."""
+
+
+class CodecKind(Protocol):
+    """How a codec is identified and loaded. `weights` and `sample_rate` as in `load_codec`."""
+
+    def identify(self, weights: str | Path | None, sample_rate: int | None) -> CodecIdentity:
+        """Returns the codec's identity without loading the weights."""
+
+    def load(self, weights: str | Path | None, device: str, sample_rate: int | None) -> Codec:
+        """Loads the codec."""
+
+    def tables(self, weights: str | Path | None, sample_rate: int | None) -> Floats:
+        """Returns the codec's embeddings, `[K, codebook_size, D]`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodecRow:
+    """A codec of the table: all that the stages, the doctor and the command line ask of it."""
+
+    name: str
+    summary: str
+    """What it is, in half a line."""
+    kind: CodecKind
+    files: Callable[[str | None, int | None], list[Path]]
+    """Finds the weights on this machine, given `weights` and `sample_rate`; fetches nothing. Raises `WeightsError`."""
+    packages: tuple[str, ...]
+    """What it imports, as package registries call it."""
+    half_precision: bool = True
+    """Whether the encoder can compute in bfloat16 and float16."""
+    models: Mapping[str, int] = field(default_factory=dict)
+    """The published models by name, where there are several, and their sample rates in Hz."""
 
 
 def identity_of(codec: Codec) -> CodecIdentity:

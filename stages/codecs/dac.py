@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from stages.codecs.codec import CodecRow
 from stages.codecs.network import Batch, NetworkCodec, equal_batches
 from stages.codecs.weights import (
     downloading,
@@ -119,3 +120,13 @@ def dac_model(path: Path) -> "torch.nn.Module":
         model: torch.nn.Module = DAC(**dac_sizes(path))
     load_state(model, read_state(path)["state_dict"], path)
     return model
+
+
+DAC = CodecRow(
+    "dac",
+    "44.1, 24 or 16 kHz, 9 to 32 codebooks of 1024",
+    DacCodec,
+    files=lambda weights, sample_rate: [find_dac(weights, sample_rate, download=False)],
+    packages=("descript-audio-codec", "torchaudio"),
+    models={"44khz": 44_100, "24khz": 24_000, "16khz": 16_000},
+)

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from stages.codecs.codec import check_codes, check_waves
+from stages.codecs.codec import CodecRow, Floats, check_codes, check_waves
 from stages.codecs.weights import revision_of
 from stages.errors import WeightsError
 from stages.records import CodecIdentity
@@ -116,35 +115,35 @@ class EmbeddedCodec:
         self._inverse_FM = torch.linalg.pinv(filters_MF.double()).float().to(device)
 
     @classmethod
-    def identify(cls, weights: Path | None = None) -> CodecIdentity:
+    def identify(cls, weights: str | Path | None = None, sample_rate: int | None = None) -> CodecIdentity:  # noqa: ARG003
         """Returns the identity of the packaged weights, or of a file of the same kind, without loading its tensors.
 
         Raises:
             WeightsError: if the file is missing or isn't such weights.
         """
-        path = weights or WEIGHTS
+        path = _path(weights)
         with _opened(path) as file:
             num_codebooks, size, _ = file.get_slice("codebooks_KVM").get_shape()
         return CodecIdentity(cls.name, SAMPLE_RATE, cls.frame_rate, num_codebooks, size, revision_of(path))
 
     @staticmethod
-    def tables(weights: Path | None = None) -> npt.NDArray[np.float32]:
+    def tables(weights: str | Path | None = None, sample_rate: int | None = None) -> Floats:  # noqa: ARG004
         """Returns what `embeddings` of the packaged weights, or of others of the same kind, gives, without PyTorch.
 
         Raises:
             WeightsError: if the file is missing or isn't such weights.
         """
-        with _opened(weights or WEIGHTS) as file:
+        with _opened(_path(weights)) as file:
             return np.asarray(file.get_tensor("codebooks_KVM"), np.float32)
 
     @classmethod
-    def load(cls, weights: Path | None = None, device: str = "cpu") -> Self:
+    def load(cls, weights: str | Path | None = None, device: str = "cpu", sample_rate: int | None = None) -> Self:  # noqa: ARG003
         """Loads the packaged weights, or a file of the same kind.
 
         Raises:
             WeightsError: if the file is missing or isn't such weights.
         """
-        path = weights or WEIGHTS
+        path = _path(weights)
         return cls(read_tables(path), revision=revision_of(path), device=device)
 
     def encode(self, waves: "Sequence[Tensor]") -> "list[Tensor]":
@@ -236,6 +235,10 @@ def _opened(path: Path) -> Iterator[Any]:
         raise WeightsError(_unreadable(path, error)) from error
 
 
+def _path(weights: str | Path | None) -> Path:
+    return Path(weights).expanduser() if weights else WEIGHTS
+
+
 def _unreadable(path: Path, error: Exception) -> str:
     return (
         f"`{path}` must be the embedded codec's weights, but can't be read: {str(error).splitlines()[0]}."
@@ -286,3 +289,13 @@ def _griffin_lim(magnitude_TF: "Tensor") -> "Tensor":
         phase_TF = torch.sgn(spectrum_TF - _MOMENTUM / (1 + _MOMENTUM) * last_TF)
         last_TF = spectrum_TF
     return _istft(magnitude_TF * phase_TF)
+
+
+EMBEDDED = CodecRow(
+    "embedded",
+    "ships with the package and needs no download: 24 kHz, 8 codebooks of 1024 at 75 Hz",
+    EmbeddedCodec,
+    files=lambda weights, _: [_path(weights)],
+    packages=("safetensors",),
+    half_precision=False,
+)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from stages.codecs.codec import CodecRow
 from stages.codecs.network import Batch, NetworkCodec, causal_batches
 from stages.codecs.weights import (
     downloading,
@@ -97,3 +98,12 @@ def encodec_model(path: Path) -> "torch.nn.Module":
     load_state(model, state, path)
     model.set_target_bandwidth(6.0)  # type: ignore[operator]
     return model
+
+
+ENCODEC = CodecRow(
+    "encodec",
+    "24 kHz, 8 codebooks of 1024 at 75 Hz",
+    EncodecCodec,
+    files=lambda weights, _: [find_encodec(weights, download=False)],
+    packages=("encodec", "torchaudio"),
+)

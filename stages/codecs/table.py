@@ -1,33 +1,20 @@
-"""Neural audio codecs: the protocol and the table.
+"""The table of codecs, and loading one by its name.
 
-To add a codec: write a class with `identify`, `load` and `tables` (which `NetworkCodec` has) beside the methods of
-`Codec`, and give it a row in `CODECS`.
-
-Axes: B batch, K codebooks, T frames, L samples, V codebook size, D width of a codebook's vectors.
+To add a codec, write one file in this folder: a class with the methods of `Codec` and of `CodecKind` (`NetworkCodec`
+has most of them), and a `CodecRow` that describes it.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from stages.codecs.codec import Codec, identity_of
+from stages.codecs.codec import Codec, CodecRow, Floats, identity_of
 from stages.codecs.network import NetworkCodec, Precision
 from stages.errors import UsageError
 from stages.machine import on_gpu
 from stages.records import CodecIdentity
-
-if TYPE_CHECKING:
-    pass
-
-from stages.codecs.dac import DacCodec
-from stages.codecs.encodec import EncodecCodec
-from stages.codecs.vocos import VocosCodec
+from stages.tables import rows_in
 
 __all__ = ["CODECS", "Codec", "codec_embeddings", "codec_identity", "identity_of", "load_codec"]
 
-Floats = npt.NDArray[np.float32]
 
 _BFLOAT16_FROM = 8, 0
 """The compute capability from which CUDA devices convolve in bfloat16 (Ampere)."""
@@ -62,7 +49,7 @@ def load_codec(
     row = _row(name)
     _check_device(device)
     _check_precision(precision, device)
-    codec = row.load(weights, device, sample_rate)
+    codec = row.kind.load(weights, device, sample_rate)
     if precision == "float32":
         return codec
     if not isinstance(codec, NetworkCodec):
@@ -73,7 +60,7 @@ def load_codec(
 
 def codec_identity(name: str, weights: str | Path | None = None, *, sample_rate: int | None = None) -> CodecIdentity:
     """Returns the identity of what `load_codec` would load, without loading its weights; arguments as there."""
-    return _row(name).identify(weights, sample_rate)
+    return _row(name).kind.identify(weights, sample_rate)
 
 
 def codec_embeddings(name: str, weights: str | Path | None = None, *, sample_rate: int | None = None) -> Floats:
@@ -81,56 +68,14 @@ def codec_embeddings(name: str, weights: str | Path | None = None, *, sample_rat
 
     Those of `embedded` are read without PyTorch, which a client that only hands out the work has no other need of.
     """
-    return _row(name).tables(weights, sample_rate)
+    return _row(name).kind.tables(weights, sample_rate)
 
 
-def _path(weights: str | Path | None) -> Path | None:
-    return Path(weights).expanduser() if weights else None
-
-
-class _Embedded:
-    """The codec that ships with the package: 24 kHz, 8 codebooks of 1024 at 75 Hz, no download."""
-
-    @staticmethod
-    def identify(weights: str | Path | None, sample_rate: int | None) -> CodecIdentity:  # noqa: ARG004
-        """Returns the identity, with the sizes that the head of the file holds."""
-        from stages.codecs.embedded import EmbeddedCodec
-
-        return EmbeddedCodec.identify(_path(weights))
-
-    @staticmethod
-    def load(weights: str | Path | None, device: str, sample_rate: int | None) -> Codec:  # noqa: ARG004
-        """Loads the packaged weights, or others of the same kind."""
-        from stages.codecs.embedded import EmbeddedCodec
-
-        return EmbeddedCodec.load(_path(weights), device)
-
-    @staticmethod
-    def tables(weights: str | Path | None, sample_rate: int | None) -> Floats:  # noqa: ARG004
-        """Returns the embeddings of the packaged weights, or of others of the same kind."""
-        from stages.codecs.embedded import EmbeddedCodec
-
-        return EmbeddedCodec.tables(_path(weights))
-
-
-class _Row(Protocol):
-    """What the table holds: how to identify and to load a codec or its embeddings. Arguments as in `load_codec`."""
-
-    def identify(self, weights: str | Path | None, sample_rate: int | None) -> CodecIdentity:
-        """Returns the codec's identity without loading the weights."""
-
-    def load(self, weights: str | Path | None, device: str, sample_rate: int | None) -> Codec:
-        """Loads the codec."""
-
-    def tables(self, weights: str | Path | None, sample_rate: int | None) -> Floats:
-        """Returns the codec's embeddings."""
-
-
-CODECS: dict[str, _Row] = {"encodec": EncodecCodec, "vocos": VocosCodec, "dac": DacCodec, "embedded": _Embedded}
+CODECS = rows_in("stages.codecs", CodecRow)
 """The codecs by name."""
 
 
-def _row(name: str) -> _Row:
+def _row(name: str) -> CodecRow:
     if name not in CODECS:
         raise UsageError(f"`{name}` must be one of the codecs {', '.join(CODECS)}.")
     return CODECS[name]

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
+from stages.codecs.codec import CodecRow
 from stages.codecs.encodec import EncodecCodec, encodec_model, find_encodec
 from stages.codecs.weights import downloading, load_state, named_weights, read_state, reason_of
 from stages.errors import WeightsError
@@ -133,3 +134,17 @@ def _reach(url: str) -> None:
     from urllib.request import Request, urlopen
 
     urlopen(Request(url, method="HEAD"), timeout=10).close()
+
+
+def _files(weights: str | None, _: int | None) -> list[Path]:
+    folder, encodec = find_vocos(weights, download=False)
+    return [*(folder / name for name in VOCOS_FILES), encodec]
+
+
+VOCOS = CodecRow(
+    "vocos",
+    "EnCodec's codes, decoded by Vocos, which sounds better",
+    VocosCodec,
+    files=_files,
+    packages=("encodec", "vocos", "torchaudio"),
+)

@@ -1,0 +1,41 @@
+"""Tables whose rows lie in the files of a folder: a new file is a new row, and nothing else has to name it."""
+
+import pkgutil
+from importlib import import_module
+from typing import Protocol, TypeVar
+
+
+class Row(Protocol):
+    """What a table holds."""
+
+    @property
+    def name(self) -> str:
+        """What users call it."""
+
+
+R = TypeVar("R", bound=Row)
+
+
+def rows_in(package: str, kind: type[R]) -> dict[str, R]:
+    """Collects the rows that the modules of a package define at their top.
+
+    Args:
+        package: Such as `stages.codecs`. Every module of it is imported, so none may import heavy libraries at its top.
+        kind: The class of the rows.
+
+    Returns:
+        The rows by name: those of a lower `rank` first, where the class has one, and then in the order of their names.
+
+    Raises:
+        ValueError: if two rows have the same name.
+    """
+    modules = [
+        import_module(f"{package}.{found.name}") for found in pkgutil.iter_modules(import_module(package).__path__)
+    ]
+    rows = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, kind)}
+    table: dict[str, R] = {}
+    for row in sorted(rows.values(), key=lambda row: (getattr(row, "rank", 0), row.name)):
+        if row.name in table:
+            raise ValueError(f"`{package}` must hold one {kind.__name__} of each name, but holds two `{row.name}`")
+        table[row.name] = row
+    return table
