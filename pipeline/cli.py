@@ -13,6 +13,7 @@ import typer
 
 from pipeline.options import Options, with_options
 from stages.errors import run_app
+from stages.tables import names_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -183,9 +184,7 @@ def decode(
 @app.command()
 @with_options
 def export(
-    kind: Annotated[
-        str, typer.Argument(metavar="FORMAT", help="lhotse, parquet (Hugging Face datasets), webdataset, whisperx.")
-    ],
+    kind: Annotated[str, typer.Argument(metavar="FORMAT", help=f"{', '.join(names_in('stages/exchange', 'Export'))}.")],
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="A new folder.")],
     options: Options,
     audio: Annotated[bool, typer.Option("--audio/--no-audio", help="With the audio, or only the codes.")] = True,
@@ -193,15 +192,14 @@ def export(
     """Write a dataset in another format."""
     from pipeline.dataset.folder import check_audio, open_dataset
     from stages.exchange.source import Source
-    from stages.exchange.table import export
+    from stages.exchange.table import EXPORTS, export
 
     dataset = open_dataset(options.out)
     if audio:
         check_audio(dataset)
     count = export(kind, Source(options.out, dataset.voices if audio else None), target, dry_run=options.dry_run)
     found = {"format": kind, "utterances": count, "folder": str(target)}
-    of = ("transcribe",) if kind == "whisperx" else ("hdf5", "metadata")
-    _show(options, found, f"{count:,} utterances in {target}", of=of)
+    _show(options, found, f"{count:,} utterances in {target}", of=EXPORTS[kind].reads)
 
 
 Utterances = Annotated[int, typer.Option("--utterances", min=1, help="Utterances that can be played on the page.")]

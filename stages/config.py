@@ -183,7 +183,8 @@ def _describe(kind: type[Config], problem: Mapping[str, Any], sets: Sequence[str
     shown = "a section" if isinstance(value, dict) else repr(value)
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if problem["type"] == "value_error":
-        return f"`{dotted}`: {message} ({source})."
+        colon = "" if message.startswith("must ") else ":"
+        return f"`{dotted}`{colon} {message} ({source})."
     if problem["type"] == "missing":
         return f"`{dotted}` must be given, but is missing ({source})."
     return f"`{dotted}` must be {message}, but is {shown} ({source})."

@@ -1,7 +1,9 @@
 """Tables whose rows lie in the files of a folder: a new file is a new row, and nothing else has to name it."""
 
+import ast
 import pkgutil
 from importlib import import_module
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 
@@ -14,6 +16,19 @@ class Row(Protocol):
 
 
 R = TypeVar("R", bound=Row)
+
+
+def names_in(folder: str, kind: str) -> list[str]:
+    """Reads the names of a folder's rows from its sources: for `--help`, which has no time to import them.
+
+    Args:
+        folder: Of the project, such as `stages/exchange`.
+        kind: The name of the rows' class; a row is made by a call of it whose first argument is the row's name.
+    """
+    sources = sorted((Path(__file__).parents[1] / folder).glob("*.py"))
+    nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    calls = [node for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") == kind]
+    return sorted(ast.literal_eval(call.args[0]) for call in calls)
 
 
 def rows_in(package: str, kind: type[R]) -> dict[str, R]:

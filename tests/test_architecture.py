@@ -13,30 +13,65 @@ PACKAGES = ("pipeline", "stages", "model")
 SOURCES = {str(path.relative_to(ROOT)): path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))}
 
 ARROWS = {"stages": {"stages"}, "pipeline": {"pipeline", "stages"}, "model": {"model", "stages"}}
-LEAVES_FOR_MODEL = {
-    *("errors", "config", "records", "console", "audio", "codecs", "disk", "dnsmos", "g2p", "languages"),
-    *("lock", "machine", "measures", "resemblyzer", "store", "whisper", "whitening"),
-}
-"""Of `stages`, what the model may import: speech and text are treated at synthesis as they were in preparation.
 
-What hears and what compares voices there judges here: `whisper`, `whitening`, `resemblyzer`, `dnsmos`.
-"""
+ROOMS = {
+    # what can be done to speech
+    "stages.artefacts": "",
+    "stages.audio": "",
+    "stages.text": "",
+    "stages.listeners": "",
+    "stages.codecs": "artefacts",
+    "stages.store": "artefacts",
+    "stages.transcripts": "audio",
+    "stages.corpora.layouts": "audio transcripts",
+    "stages.corpora": "audio text transcripts corpora.layouts",
+    "stages.hearing": "audio text transcripts",
+    "stages.utterances": "artefacts audio listeners text",
+    "stages.neighbours": "artefacts listeners",
+    "stages.exchange": "artefacts audio store",
+    # which stage runs on which shard, when, and what came of it
+    "pipeline.cluster": "",
+    "pipeline.dataset": "",
+    "pipeline.runner": "cluster dataset",
+    "pipeline.report": "dataset runner",
+    "pipeline.doctor": "cluster dataset",
+    "pipeline.verbs": "cluster dataset runner session",
+    "pipeline.bench": "cluster dataset runner",
+    # the network, and what trains, samples or scores it
+    "model.sequences": "",
+    "model.network": "sequences",
+    "model.data": "network sequences",
+    "model.checkpoints": "network sequences",
+    "model.decoding.samplers": "",
+    "model.decoding": "decoding.samplers network sequences",
+    "model.inference": "checkpoints decoding sequences",
+    "model.training.step": "checkpoints network sequences",
+    "model.training.parallel": "network training.step",
+    "model.training.run": "checkpoints network training.parallel training.step",
+    "model.training": "checkpoints data decoding network sequences training.parallel training.run training.step",
+    "model.evaluation": "checkpoints decoding decoding.samplers inference",
+    "model.bench": "checkpoints data decoding.samplers network sequences training training.run",
+}
+"""Which rooms of its own package a room may import. A package's contracts (`GROUND`) are open to all of its rooms."""
+
+GROUND = {
+    "stages": {"base", "config", "errors", "ids", "machine", "records", "tables"},
+    "pipeline": {"config", "options"},
+    "model": {"config", "device"},
+}
+FOR_MODEL = {"artefacts", "audio", "codecs", "hearing", "listeners", "store", "text"}
+"""The rooms of `stages` that the model may import: speech and text are treated at synthesis as in preparation."""
 
 HOMES = {
     "typer": {"pipeline/cli.py", "pipeline/options.py", "model/cli.py", "model/options.py"},
-    "dask": {"pipeline/cluster/cluster.py", "pipeline/cluster/scheduler.py"},
-    "distributed": {
-        "pipeline/cluster/cluster.py",
-        "pipeline/cluster/scheduler.py",
-        "pipeline/cluster/slurm.py",
-        "pipeline/cluster/preload.py",
-    },
-    "dask_cuda": {"pipeline/cluster/scheduler.py"},
-    "dask_jobqueue": {"pipeline/cluster/slurm.py"},
-    "h5py": {"stages/store/reader.py", "pipeline/bench/store.py"},
-    "soundfile": {"stages/audio/files.py"},
-    "av": {"stages/audio/files.py"},
-    "soxr": {"stages/audio/files.py"},
+    "dask": {"pipeline/cluster/"},
+    "distributed": {"pipeline/cluster/"},
+    "dask_cuda": {"pipeline/cluster/"},
+    "dask_jobqueue": {"pipeline/cluster/"},
+    "h5py": {"stages/store/", "pipeline/bench/store.py"},
+    "soundfile": {"stages/audio/"},
+    "av": {"stages/audio/"},
+    "soxr": {"stages/audio/"},
 }
 HEAVY = {
     *("torch", "torchaudio", "lightning", "transformers", "whisperx", "faster_whisper", "encodec", "dac", "vocos"),
@@ -45,6 +80,7 @@ HEAVY = {
 }
 ITEM_BOUNDARY = "pipeline/runner/shard.py"
 """The one place that may catch everything: whatever error one item causes becomes its reject."""
+MODULES_IN_A_FOLDER = 15
 
 
 @dataclass(frozen=True)
@@ -56,14 +92,22 @@ class Import:
     on_load: bool
 
 
+def module_of(name: str) -> str:
+    return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+MODULES = {module_of(name) for name in SOURCES}
+
+
 def imports_of(node: ast.AST, *, on_load: bool = True) -> Iterator[Import]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
             yield from (Import(alias.name, child.lineno, on_load) for alias in child.names)
         elif isinstance(child, ast.ImportFrom):
             assert child.level == 0, f"line {child.lineno}: imports are absolute here"
-            names = [f"{child.module}.{alias.name}" for alias in child.names] if child.module in PACKAGES else []
-            yield from (Import(name, child.lineno, on_load) for name in names or [str(child.module)])
+            for alias in child.names:
+                inner = f"{child.module}.{alias.name}"
+                yield Import(inner if inner in MODULES else str(child.module), child.lineno, on_load)
         elif isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
             yield from (Import(found.module, found.line, False) for found in imports_of(child))
         else:
@@ -79,33 +123,63 @@ STAGES = {
     if name.startswith("stages/")
     and any(isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "STAGE" for node in tree.body)
 }
-
-
 MODEL = {name for name in SOURCES if name.startswith("model/")}
-
-
-def module_of(name: str) -> str:
-    return name.removesuffix(".py").replace("/", ".")
 
 
 def package_of(module: str) -> str:
     return module.partition(".")[0]
 
 
+def room_of(module: str) -> str:
+    """Returns the room that a module stands in: a folder, or the module itself where it stands in no room."""
+    rooms = [room for room in ROOMS if f"{module}.".startswith(f"{room}.")]
+    return max(rooms, key=len, default=module)
+
+
+def crossings() -> Iterator[tuple[str, Import]]:
+    """Yields each file with each import from another room or package of the project."""
+    for name, found in IMPORTS.items():
+        for one in found:
+            if package_of(one.module) in PACKAGES and room_of(one.module) != room_of(module_of(name)):
+                yield name, one
+
+
 def test_the_scan_sees_the_project() -> None:
     names = "transcribe", "slice", "g2p", "encode", "hdf5", "metadata", "similar"
     assert {f"stages/{name}.py" for name in names} <= STAGES
-    assert {one.on_load for one in IMPORTS["stages/store/reader.py"] if one.module == "h5py"} == {False}
+    assert {one.on_load for one in IMPORTS["stages/store/columns.py"] if one.module == "h5py"} == {False}
+    assert room_of("stages.corpora.layouts.kaldi") == "stages.corpora.layouts"
+
+
+def test_every_folder_is_a_room_of_the_table() -> None:
+    folders = {module_of(str(Path(name).parent)) for name in SOURCES}
+    assert folders - set(PACKAGES) == set(ROOMS)
 
 
 def test_packages_import_only_along_the_arrows() -> None:
     wrong = {
         (name, one.line, one.module)
-        for name, found in IMPORTS.items()
-        for one in found
-        if package_of(one.module) in set(PACKAGES) - ARROWS[Path(name).parts[0]]
+        for name, one in crossings()
+        if package_of(one.module) not in ARROWS[Path(name).parts[0]]
     }
     assert not wrong
+
+
+def test_rooms_import_only_the_rooms_that_the_table_names() -> None:
+    used: dict[str, set[str]] = {room: set() for room in ROOMS}
+    for name, one in crossings():
+        room, package = room_of(module_of(name)), Path(name).parts[0]
+        other = room_of(one.module)
+        if room in ROOMS and package_of(other) == package and other.partition(".")[2] not in GROUND[package]:
+            used[room].add(other.partition(".")[2])
+    assert used == {room: set(others.split()) for room, others in ROOMS.items()}
+
+
+def test_rooms_form_no_cycle() -> None:
+    graph = {room: {f"{package_of(room)}.{other}" for other in ROOMS[room].split()} & set(ROOMS) for room in ROOMS}
+    while leaves := {room for room, needs in graph.items() if not needs}:
+        graph = {room: needs - leaves for room, needs in graph.items() if room not in leaves}
+    assert not graph
 
 
 def test_stages_dont_import_each_other() -> None:
@@ -114,13 +188,12 @@ def test_stages_dont_import_each_other() -> None:
     assert not wrong
 
 
-def test_the_model_imports_only_leaves_of_stages() -> None:
-    leaves = {f"stages.{name}" for name in LEAVES_FOR_MODEL}
+def test_the_model_imports_only_what_text_and_audio_pass_through() -> None:
+    open_to_it = {f"stages.{name}" for name in FOR_MODEL | GROUND["stages"]}
     wrong = {
         (name, one.line, one.module)
-        for name in MODEL
-        for one in IMPORTS[name]
-        if package_of(one.module) == "stages" and ".".join(one.module.split(".")[:2]) not in leaves
+        for name, one in crossings()
+        if name in MODEL and package_of(one.module) == "stages" and room_of(one.module) not in open_to_it
     }
     assert not wrong
 
@@ -129,13 +202,14 @@ def test_the_model_imports_only_leaves_of_stages() -> None:
 def test_outside_libraries_have_one_home(library: str) -> None:
     users = {name for name, found in IMPORTS.items() if library in {package_of(one.module) for one in found}}
     assert users, f"nothing imports {library}: drop it here and from pyproject.toml"
-    assert users <= HOMES[library]
+    assert {name for name in users if not any(name.startswith(home) for home in HOMES[library])} == set()
 
 
 def test_heavy_libraries_are_not_imported_on_load() -> None:
+    light = {"model/cli.py", "model/config.py", "model/options.py"}
     wrong = {
         (name, one.line, one.module)
-        for name in set(SOURCES) - (MODEL - {"model/cli.py", "model/config.py"})
+        for name in set(SOURCES) - (MODEL - light)
         for one in IMPORTS[name]
         if one.on_load and package_of(one.module) in HEAVY
     }
@@ -143,9 +217,8 @@ def test_heavy_libraries_are_not_imported_on_load() -> None:
 
 
 def test_no_cycles_on_load() -> None:
-    modules = {module_of(name) for name in SOURCES}
     graph = {
-        module_of(name): {one.module for one in found if one.on_load and one.module in modules}
+        module_of(name): {one.module for one in found if one.on_load and one.module in MODULES} - {module_of(name)}
         for name, found in IMPORTS.items()
     }
     while leaves := {module for module, needs in graph.items() if not needs}:
@@ -157,6 +230,27 @@ def test_files_are_small_and_named_for_what_they_do() -> None:
     assert not {name for name, path in SOURCES.items() if path.stem in {"utils", "util", "common", "helpers", "misc"}}
     lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in SOURCES.items()}
     assert not {name: length for name, length in lengths.items() if length > 400}
+
+
+def test_a_folder_is_seen_at_a_glance() -> None:
+    folders = {path.parent for path in SOURCES.values()}
+    tables = {"stages/corpora/layouts", "stages/transcripts"}
+    counts = {
+        str(folder.relative_to(ROOT)): len({path.stem for path in folder.glob("*.py")} - {"__init__"})
+        for folder in folders
+    }
+    assert not {folder: n for folder, n in counts.items() if n > MODULES_IN_A_FOLDER and folder not in tables}
+
+
+def test_tests_mirror_the_tree() -> None:
+    """A test file that stands in a room is named for a module there; those above a room test several together."""
+    tests = {str(path.relative_to(ROOT / "tests")) for path in (ROOT / "tests").rglob("test_*.py")}
+    stray = {
+        name
+        for name in tests
+        if module_of(str(Path(name).parent)) in ROOMS and name.replace("test_", "") not in SOURCES
+    }
+    assert not stray
 
 
 def test_only_the_item_boundary_catches_everything() -> None:

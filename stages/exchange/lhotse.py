@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stages.audio import files as audio
+from stages.exchange.export import Export
 from stages.exchange.source import Source
 from stages.ids import path_of
 from stages.records import Utterance, to_line
@@ -90,3 +91,6 @@ def _lines(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
             file.write((to_line(data) + "\n").encode())
 
         yield write
+
+
+LHOTSE = Export("lhotse", "lhotse manifests: recordings, supervisions and cuts with their codes", lhotse)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.artefacts.parquet import write_blocks
+from stages.exchange.export import Export
 from stages.exchange.source import ROWS_PER_GROUP, Source
 
 
@@ -42,3 +43,6 @@ def _parquet_row(source: Source, index: int, columns: Collection[str]) -> dict[s
     if "audio" in columns:
         row["audio"] = {"bytes": source.flac(index), "path": f"{index:09d}.flac"}
     return {name: row[name] for name in columns}
+
+
+PARQUET = Export("parquet", "Parquet that Hugging Face `load_dataset` opens", parquet)

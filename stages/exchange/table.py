@@ -1,29 +1,18 @@
-"""Datasets in the formats of others: lhotse manifests, Hugging Face `datasets`, WebDataset, whisperX's transcripts.
+"""The table of formats to export a dataset to.
 
-To add a format: a function that writes it into an empty folder, and a row in `EXPORTS`. None of the formats' libraries
-is needed to write them.
+To add a format, write one file in this folder: a function that writes it into an empty folder, and an `Export` that
+describes it. None of the formats' libraries is needed to write them.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 from stages.artefacts.disk import atomic
 from stages.errors import UsageError
-from stages.exchange.lhotse import lhotse
-from stages.exchange.parquet import parquet
+from stages.exchange.export import Export
 from stages.exchange.source import Source
-from stages.exchange.webdataset import webdataset
-from stages.exchange.whisperx import count_segments, whisperx
+from stages.tables import rows_in
 
-Exporter = Callable[[Source, Path, Path], None]
-"""Writes a dataset into an empty folder, which will be renamed to the path given last."""
-
-EXPORTS: dict[str, Exporter] = {
-    "lhotse": lhotse,
-    "parquet": parquet,
-    "webdataset": webdataset,
-    "whisperx": whisperx,
-}
+EXPORTS = rows_in("stages.exchange", Export)
 """The formats by name."""
 
 
@@ -37,7 +26,7 @@ def export(kind: str, source: Source, target: Path, *, dry_run: bool = False) ->
         dry_run: Whether to look at what is given only.
 
     Returns:
-        The number of utterances; of segments for `whisperx`.
+        The number of rows: utterances, or what the format counts.
 
     Raises:
         UsageError: if there is no such format, or if the target holds something or can't be written.
@@ -48,14 +37,14 @@ def export(kind: str, source: Source, target: Path, *, dry_run: bool = False) ->
         raise UsageError(f"`{kind}` must be one of the formats {', '.join(EXPORTS)}.")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"`{target}` must be a new or empty folder, but holds something. Name another.")
-    utterances = count_segments(source.dataset) if kind == "whisperx" else len(source.splits)
+    rows = EXPORTS[kind].count(source)
     if dry_run:
-        return utterances
+        return rows
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic(target.absolute()) as temporary:
             temporary.mkdir()
-            EXPORTS[kind](source, temporary, target.absolute())
+            EXPORTS[kind].write(source, temporary, target.absolute())
     except OSError as error:
         raise UsageError(f"`{target}` can't be written: {error}. Make room, or name another.") from error
-    return utterances
+    return rows

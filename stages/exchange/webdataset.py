@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.exchange.export import Export
 from stages.exchange.source import Source
 from stages.records import to_line
 
@@ -24,3 +25,6 @@ def webdataset(source: Source, folder: Path, final: Path) -> None:  # noqa: ARG0
                     member = tarfile.TarInfo(f"{index:09d}.{suffix}")
                     member.size = len(content)
                     tar.addfile(member, io.BytesIO(content))
+
+
+WEBDATASET = Export("webdataset", "WebDataset shards", webdataset)

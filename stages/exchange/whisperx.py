@@ -8,6 +8,7 @@ from typing import Any
 from stages.artefacts.formats import Rows
 from stages.artefacts.manifest import list_shards, part_paths
 from stages.errors import MissingInputError
+from stages.exchange.export import Export
 from stages.exchange.source import Source
 from stages.ids import path_of
 from stages.records import Transcript
@@ -21,9 +22,9 @@ def whisperx(source: Source, folder: Path, final: Path) -> None:  # noqa: ARG001
 _ROWS = Rows(Transcript)
 
 
-def count_segments(dataset: Path) -> int:
+def count_segments(source: Source) -> int:
     """Returns how many segments the transcripts of a dataset have; raises as `write_transcripts`."""
-    return sum(len(transcript.segments) for transcript in _transcripts(dataset))
+    return sum(len(transcript.segments) for transcript in _transcripts(source.dataset))
 
 
 def write_transcripts(dataset: Path, folder: Path) -> None:
@@ -73,3 +74,8 @@ def whisperx_shaped(transcript: Transcript) -> dict[str, Any]:
         segments.append(segment)
     words = [word for segment in segments for word in segment["words"]]
     return {"segments": segments, "word_segments": words, "language": transcript.language}
+
+
+WHISPERX = Export(
+    "whisperx", "transcripts as whisperX's JSON, without codes", whisperx, count=count_segments, reads=("transcribe",)
+)

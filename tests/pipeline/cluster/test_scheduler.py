@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from pipeline.cluster import scheduler as schedulers
+from pipeline.cluster import start as starting
 from pipeline.cluster.scheduler import Scheduler, parse_scheduler
 from pipeline.cluster.slurm import SlurmConfig, dask_setup, slurm_cluster
 from pipeline.cluster.start import cuda_options, gpu_problem, start
@@ -195,7 +196,7 @@ class TestJoining:
             assert len(workers_of(client)) == 2, "leaving a cluster that isn't ours must not stop it"
 
     def test_no_scheduler(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        monkeypatch.setattr(schedulers, "_CONNECT_S", 1)
+        monkeypatch.setattr(starting, "_CONNECT_S", 1)
         with pytest.raises(UsageError, match=r"`dask scheduler`.*`dask worker tcp://127.0.0.1:1 --nthreads 1`"):
             start(parse("tcp://127.0.0.1:1"))
         file = tmp_path / "s.json"

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from stages.audio import files as audio
 from stages.codecs import network as network_codec
-from stages.codecs import weights
+from stages.codecs.dac import DAC_RELEASES
 from stages.codecs.embedded import WEIGHTS
+from stages.codecs.encodec import encodec_model
 from stages.codecs.network import Precision, causal_batches, equal_batches
 from stages.codecs.table import CODECS, Codec, codec_embeddings, codec_identity, identity_of, load_codec
+from stages.codecs.vocos import vocos_model
 from stages.errors import AudioError, CodecError, UsageError, WeightsError
 from tests.stages.genuine_codecs import save_all
 
@@ -157,7 +159,7 @@ def test_vocos_is_the_library(
     from vocos import Vocos
     from vocos.feature_extractors import EncodecModel
 
-    model = weights.encodec_model(saved["encodec"])
+    model = encodec_model(saved["encodec"])
     monkeypatch.setattr(EncodecModel, "encodec_model_24khz", lambda pretrained: model)
     vocos = Vocos.from_hparams(str(saved["vocos"] / "config.yaml")).eval()
     vocos.load_state_dict(torch.load(saved["vocos"] / "pytorch_model.bin", weights_only=True), strict=False)
@@ -190,7 +192,7 @@ def test_dac_is_the_library(loaded: dict[str, Codec], saved: dict[str, Path], cl
 def test_dac_names_its_releases_as_the_library_does() -> None:
     from dac import utils
 
-    for rate, (release, file) in weights.DAC_RELEASES.items():
+    for rate, (release, file) in DAC_RELEASES.items():
         model = f"{rate // 1000}khz"
         assert utils.__MODEL_LATEST_TAGS__[model, "8kbps"] == release
         assert utils.__MODEL_URLS__[model, release, "8kbps"].endswith(f"{release}/{file}")
@@ -298,13 +300,13 @@ def test_vocos_of_something_else_is_refused(tmp_path: Path, saved: dict[str, Pat
     ):
         (tmp_path / "config.yaml").write_text(text)
         with pytest.raises(WeightsError, match=problem) as error:
-            weights.vocos_model(tmp_path, 8 * 1024)
+            vocos_model(tmp_path, 8 * 1024)
         assert "\n" not in str(error.value)
         assert str(tmp_path) in str(error.value)
 
 
 def test_a_codec_a_rate_or_a_device_that_is_not_there_is_a_usage_error(nowhere: Path) -> None:
-    with pytest.raises(UsageError, match="encodec, vocos, dac, embedded"):
+    with pytest.raises(UsageError, match="dac, embedded, encodec, vocos"):
         load_codec("soundstream")
     with pytest.raises(UsageError, match="16000 Hz, but 48000 Hz"):
         load_codec("dac", sample_rate=48_000)

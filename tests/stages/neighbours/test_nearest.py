@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.errors import UsageError
+from stages.neighbours import exact
 from stages.neighbours import nearest as search
 from stages.neighbours.nearest import augmented, nearest
 
@@ -50,11 +51,9 @@ def test_neighbours_are_exact_with_ties_by_id(
     apart = [f"r{n}" for n in rng.integers(0, recordings, count)]
     with pytest.MonkeyPatch.context() as patch:
         for name, size in zip(("_QUERIES", "_COLUMNS", "_GROUP"), sizes, strict=True):
-            patch.setattr(search, name, size)
+            patch.setattr(exact, name, size)
         if gpu:
-            patch.setattr(
-                search, "scan_block", lambda rows, top_k, block: search.scan_on_gpu(rows, top_k, "cpu")(block)
-            )
+            patch.setattr(search, "scan_block", lambda rows, top_k, block: exact.scan_on_gpu(rows, top_k, "cpu")(block))
         found, scores = nearest(vectors, ids, top_k=k, scopes=scopes, apart=apart)
     assert [[n for n in row if n >= 0] for row in found.tolist()] == brute_force(vectors, ids, k, scopes, apart)
     assert np.isnan(scores[found < 0]).all()
