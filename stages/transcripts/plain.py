@@ -5,7 +5,7 @@ import re
 from stages.audio.files import AudioInfo
 from stages.errors import TextError
 from stages.records import Segment
-from stages.transcripts.script import Script
+from stages.transcripts.script import Script, TranscriptFormat
 
 
 def read_plain(text: str, audio: AudioInfo) -> Script:
@@ -21,3 +21,6 @@ def read_plain(text: str, audio: AudioInfo) -> Script:
 
 
 _HTK_LABELS = re.compile(r"(?:\d+ \d+ \S+ ?)+")
+
+
+PLAIN = TranscriptFormat("text", (".txt", ".lab"), read_plain, tells="nothing", rank=90)

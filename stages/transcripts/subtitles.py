@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from stages.errors import TextError
+from stages.transcripts.script import TranscriptFormat
+from stages.transcripts.whisperx import timed
 
 _TIME = r"(?:(\d+):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
 _TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
@@ -83,3 +85,7 @@ def _cue(times: str, body: str, line: int) -> dict[str, Any]:
 def _seconds(parts: tuple[str | None, ...]) -> float:
     hours, minutes, seconds, fraction = (part or "0" for part in parts)
     return int(hours) * 3600 + int(minutes) * 60 + float(f"{seconds}.{fraction}")
+
+
+WEBVTT = TranscriptFormat("webvtt", (".vtt",), timed(parse_vtt), tells="times, speakers", rank=30)
+SUBRIP = TranscriptFormat("subrip", (".srt",), timed(parse_srt), tells="times, speakers", rank=40)

@@ -1,21 +1,17 @@
-"""Reading transcripts that lie beside the recordings: one reader per suffix.
+"""The table of transcript formats, and reading a transcript by its suffix.
 
-A new format is a function and a row of `READERS`. What comes out counts in whole samples of the recording, lies within
-it, and is in order; the text itself is never changed but for runs of white space.
+To add a format, write one file in this folder: a function that reads it, and a `TranscriptFormat` that describes it.
+What comes out counts in whole samples of the recording, lies within it, and is in order. The text itself is never
+changed, except that runs of white space become one space.
 """
 
-import codecs
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from stages.audio.files import AudioInfo
 from stages.errors import TextError, blame_machine
-from stages.transcripts.plain import read_plain
-from stages.transcripts.script import Reader, Script
-from stages.transcripts.subtitles import parse_srt, parse_vtt
-from stages.transcripts.textgrid import parse_textgrid
-from stages.transcripts.whisperx import from_whisperx, read_json
+from stages.tables import rows_in
+from stages.transcripts.script import Reader, Script, TranscriptFormat, decode
 
 
 def read_transcript(path: Path, audio: AudioInfo) -> Script:
@@ -46,31 +42,8 @@ def read_transcript(path: Path, audio: AudioInfo) -> Script:
         raise TextError(f"`{path}`: {error}") from error
 
 
-def decode(content: bytes) -> str:
-    """Returns a text that is UTF-8, or UTF-16 with a byte order mark, as Praat and subtitle editors write it.
+FORMATS = rows_in("stages.transcripts", TranscriptFormat)
+"""The formats by name, the preferred ones first."""
 
-    Raises:
-        UnicodeDecodeError: if it is neither.
-    """
-    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if wide else "utf-8-sig")
-
-
-def _timed(parse: Callable[[str], list[dict[str, Any]]]) -> Reader:
-    """Turns a function from a file's text to its segments into a reader."""
-
-    def read(text: str, audio: AudioInfo) -> Script:
-        return from_whisperx({"segments": parse(text)}, audio)
-
-    return read
-
-
-READERS: Mapping[str, Reader] = {
-    ".json": read_json,
-    ".textgrid": _timed(parse_textgrid),
-    ".vtt": _timed(parse_vtt),
-    ".srt": _timed(parse_srt),
-    ".txt": read_plain,
-    ".lab": read_plain,
-}
-"""The readers by suffix; where a recording has several transcripts, the first of these is taken (timed before not)."""
+READERS: Mapping[str, Reader] = {suffix: row.read for row in FORMATS.values() for suffix in row.suffixes}
+"""The readers by suffix; where a recording has several transcripts, the first of these is taken."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.errors import TextError
+from stages.transcripts.script import TranscriptFormat
+from stages.transcripts.whisperx import timed
 
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"|(?<![^\s=])([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)(?=\s|$)|(<exists>|<absent>)')
 _NOISE = re.compile(r"\[\d*\]|(?m:![^\n\"]*$)")
@@ -159,3 +161,6 @@ def _values(text: str) -> Iterator[str]:
     cleaned = "".join(part if part.startswith('"') else _NOISE.sub(" ", part) for part in parts)
     for string, number, flag in _TOKEN.findall(cleaned):
         yield number or flag or string.replace('""', '"')
+
+
+TEXTGRID = TranscriptFormat("textgrid", (".textgrid",), timed(parse_textgrid), tells="times, words, speakers", rank=20)

@@ -1,7 +1,7 @@
 """whisperX's JSON, and the dialects of it that other tools write."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -10,7 +10,7 @@ from stages.audio.files import AudioInfo
 from stages.errors import TextError
 from stages.records import Segment, Word
 from stages.transcripts.plain import read_plain
-from stages.transcripts.script import Script
+from stages.transcripts.script import Reader, Script, TranscriptFormat
 
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
@@ -57,6 +57,15 @@ def from_whisperx(result: Mapping[str, Any], audio: AudioInfo) -> Script:
         return _script(_Json.model_validate(result), audio)
     except ValidationError as error:
         raise TextError(_describe(error)) from error
+
+
+def timed(parse: Callable[[str], list[dict[str, Any]]]) -> Reader:
+    """Turns a function that parses a file's text into whisperX-shaped segments into a reader."""
+
+    def read(text: str, audio: AudioInfo) -> Script:
+        return from_whisperx({"segments": parse(text)}, audio)
+
+    return read
 
 
 def read_told(told: str, audio: AudioInfo) -> tuple[Script, str]:
@@ -145,3 +154,6 @@ def _place(words: Sequence[_Word], start: int, end: int, sample_rate: int) -> tu
         placed.append(Word(word.word.strip(), left, right))
         reached = right
     return tuple(placed)
+
+
+WHISPERX = TranscriptFormat("whisperx", (".json",), read_json, tells="times, words, speakers, language", rank=10)

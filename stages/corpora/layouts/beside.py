@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.corpora.layouts.layout import Piece, Rows
+from stages.corpora.layouts.layout import Layout, Piece, Rows
 
 
 def read_libritts(table: Path) -> Rows:
@@ -26,3 +26,13 @@ def read_vctk(table: Path) -> Rows:
             audio = f"../../{folder}/{speaker}/{table.stem}{ending}"
             yield Piece(audio, speaker=speaker, group="../..", beside=table.name)
             return
+
+
+def read_voices(_table: Path) -> Rows:
+    """Yields nothing: in `<group>/<speaker>/*`, with or without a transcript beside each, no table tells anything."""
+    return iter(())
+
+
+VCTK = Layout("vctk", ("txt/*/*.txt",), read_vctk, complete=True, rank=40)
+LIBRITTS = Layout("libritts", ("*.normalized.txt",), read_libritts)
+VOICES = Layout("voices", (), read_voices, rank=100)

@@ -4,7 +4,7 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from stages.corpora.layouts.layout import BadRow, Piece, Rows, lines_of
+from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows, lines_of
 
 
 def read_kaldi(table: Path) -> Rows:
@@ -62,3 +62,6 @@ def _plain_source(source: str) -> str:
     options, files = [w for w in words[1:] if w.startswith("-")], [w for w in words[1:] if not w.startswith("-")]
     decodes = words[:1] and Path(words[0]).name == "flac" and {"-d", "-c"} <= {*options} <= {"-d", "-c", "-s"}
     return files[0] if decodes and len(files) == 1 else ""
+
+
+KALDI = Layout("kaldi", ("wav.scp",), read_kaldi, complete=True, anywhere=True, rows_in=lambda _: "text", rank=20)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stages.audio.files import SUFFIXES
 from stages.errors import UsageError
-from stages.transcripts.table import decode
+from stages.transcripts.script import decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,9 @@ Rows = Iterator[Piece | BadRow]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How to know a corpus, and how to read it."""
+    """How to know a corpus, and how to read it: a row of the table of layouts."""
 
+    name: str
     tables: tuple[str, ...]
     """Patterns of the files that give it away, matched from the right: `*` within a name, `/` between names."""
     read: Callable[[Path], Rows]
@@ -62,6 +63,8 @@ class Layout:
     """Whether the table's paths may start from a folder that isn't known: they are found by their ends."""
     rows_in: Callable[[str], str] = str
     """Which file, beside a table of that name, holds the rows that are told, if it isn't the table itself."""
+    rank: int = 50
+    """Where tables of several layouts name one recording, the one of the lowest rank is believed."""
 
 
 def lines_of(table: Path) -> Iterator[tuple[int, str]]:
@@ -83,7 +86,3 @@ def lines_of(table: Path) -> Iterator[tuple[int, str]]:
 
 def with_suffix(name: str, suffix: str) -> str:
     return name if Path(name).suffix.lower() in SUFFIXES else f"{name}{suffix}"
-
-
-def _nothing(_table: Path) -> Rows:
-    return iter(())

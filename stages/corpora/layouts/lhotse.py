@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from stages.corpora.layouts.layout import BadRow, Piece, Rows, lines_of
+from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows, lines_of
 
 
 def read_lhotse(table: Path) -> Rows:
@@ -65,3 +65,14 @@ def _object(line: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+LHOTSE = Layout(
+    "lhotse",
+    ("*recordings*.jsonl", "*recordings*.jsonl.gz"),
+    read_lhotse,
+    complete=True,
+    anywhere=True,
+    rows_in=supervisions_name,
+    rank=10,
+)

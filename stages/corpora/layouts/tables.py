@@ -3,7 +3,7 @@
 from itertools import zip_longest
 from pathlib import Path
 
-from stages.corpora.layouts.layout import BadRow, Piece, Rows, lines_of, with_suffix
+from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows, lines_of, with_suffix
 
 
 def read_ljspeech(table: Path) -> Rows:
@@ -61,3 +61,10 @@ def read_commonvoice(table: Path) -> Rows:
             group=".",
             language=values.get("locale", ""),
         )
+
+
+COMMONVOICE = Layout(
+    "commonvoice", ("validated.tsv", "train.tsv", "dev.tsv", "test.tsv"), read_commonvoice, complete=True, rank=30
+)
+LIBRISPEECH = Layout("librispeech", ("*.trans.txt",), read_librispeech, rank=60)
+LJSPEECH = Layout("ljspeech", ("metadata.csv",), read_ljspeech, rank=70)
