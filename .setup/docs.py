@@ -29,7 +29,7 @@ from stages.config import Config
 from stages.corpora.layouts.table import LAYOUTS
 from stages.exchange.table import EXPORTS
 from stages.text.languages import LANGUAGES
-from stages.transcripts.table import READERS
+from stages.transcripts.table import FORMATS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAMS = {"valle-prep": pipeline.cli.app, "valle": model.cli.app}
@@ -176,18 +176,13 @@ def _sentence(text: str | None) -> str:
     return " ".join((text or "").split())
 
 
-def _first(described: Any) -> str:
-    """Returns the first paragraph of a docstring."""
-    return " ".join((inspect.getdoc(described) or "").partition("\n\n")[0].split())
-
-
 def _languages() -> str:
     rows = [(_code(row.code), row.name, _code(row.espeak), row.prepare) for row in LANGUAGES.values()]
     return _table(("code", "language", "voice of espeak-ng", "besides"), rows)
 
 
 def _codecs() -> str:
-    return _table(("`encode.codec`", "what it is"), ((_code(name), _first(row)) for name, row in CODECS.items()))
+    return _table(("`encode.codec`", "what it is"), ((_code(name), row.summary) for name, row in CODECS.items()))
 
 
 def _layouts() -> str:
@@ -204,11 +199,12 @@ def _layouts() -> str:
 
 
 def _transcripts() -> str:
-    return ", ".join(map(_code, READERS))
+    rows = ((name, " ".join(map(_code, row.suffixes)), row.tells) for name, row in FORMATS.items())
+    return _table(("format", "suffix", "tells beside the text"), rows)
 
 
 def _exports() -> str:
-    return _table(("format", "what it does"), ((_code(name), _first(row)) for name, row in EXPORTS.items()))
+    return _table(("format", "what it does"), ((_code(name), row.summary) for name, row in EXPORTS.items()))
 
 
 def _commands(program: str) -> str:

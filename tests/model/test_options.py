@@ -3,17 +3,18 @@
 import sys
 from typing import Any, get_args
 
-import model.samplers
 import pytest
 import typer
 from typer.main import get_command
 
+import model.decoding.samplers.chain
 import model.options
 from model import cli
 from model.bench.table import BENCHES, What
 from model.checkpoints import export
 from model.decoding.options import FIRST_MODES, Decoding, FirstMode, Unmasking
-from model.decoding.samplers.chain import OPTIONS, SAMPLERS, Option, Sampler, Sampling
+from model.decoding.samplers.chain import OPTIONS, SAMPLERS, Sampling
+from model.decoding.samplers.sampler import Option, Sampler
 from model.options import DecodingOptions, VoiceOptions, with_options
 from model.sequences.tasks import TRANSFORMS, Transform
 
@@ -53,10 +54,10 @@ def test_choices_are_the_rows_of_the_tables() -> None:
 
 def test_a_new_sampler_is_an_option_without_another_line(monkeypatch: pytest.MonkeyPatch) -> None:
     heat = Option("extra_heat", float, 0.0, "Warms.", rule="0 or more", holds=lambda value: value >= 0)
-    rows = (*SAMPLERS, Sampler((heat,), lambda logits_BV, value: logits_BV + value))
-    for module in (model.samplers, model.options):
+    rows = (*SAMPLERS, Sampler("heat", 90, (heat,), lambda logits_BV, value: logits_BV + value))
+    for module in (model.decoding.samplers.chain, model.options):
         monkeypatch.setattr(module, "OPTIONS", (*OPTIONS, heat))
-    monkeypatch.setattr(model.samplers, "SAMPLERS", rows)
+    monkeypatch.setattr(model.decoding.samplers.chain, "SAMPLERS", rows)
     app, made = typer.Typer(), []
 
     @app.command()

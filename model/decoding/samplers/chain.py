@@ -1,57 +1,23 @@
-"""Samplers: pure functions on `[B, V]` logits, and their fixed order.
+"""The table of samplers, their fixed order, and the draw.
 
-guidance, then the rows of `SAMPLERS` from first to last (temperature, top-k, top-p), then the draw. A code that is
-ruled out has the logit -inf.
+Logits `[B, V]` pass through guidance, then through the samplers in the order of their ranks (temperature, top-k,
+top-p), and then a code is drawn. A code that is ruled out has the logit -inf.
 
-A new sampler is a function and a row in `SAMPLERS`: `Sampling` takes its options, and so does the command line, which
-reads them here. For its sake nothing loads PyTorch before something is drawn.
+To add a sampler, write one file in this folder: a pure function on logits, and a `Sampler` that describes it and its
+options. `Sampling` and the command line take the options from there. The command line imports these files for
+`--help`, so none may import PyTorch at its top.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stages.errors import UsageError
+from model.decoding.samplers.sampler import Sampler
+from stages.tables import rows_in
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-
-from model.decoding.samplers.filters import temperature_scaled, top_k_only, top_p_only
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """A number that a sampler is told."""
-
-    name: str
-    """As `Sampling` takes it; on the command line `top_k` is `--top-k`."""
-    kind: type[int] | type[float]
-    default: float
-    help: str
-    """What the command line says of it."""
-    rule: str
-    """What it must be, in words."""
-    holds: Callable[[float], bool]
-    """Whether a value is so."""
-    hint: str = ""
-    """What else to say of a value that isn't."""
-
-    def check(self, value: float) -> None:
-        """Raises `UsageError` for a value out of range."""
-        if not self.holds(value):
-            hint = f" {self.hint}" if self.hint else ""
-            raise UsageError(f"`{self.name}` must be {self.rule}, but is {value}.{hint}")
-
-
-@dataclass(frozen=True, slots=True)
-class Sampler:
-    """A row of the table."""
-
-    options: tuple[Option, ...]
-    """While the first one has its default, the sampler is off."""
-    apply: "Callable[..., Tensor]"
-    """From logits `[B, V]`, and the values of the options in their order, to logits."""
 
 
 def draw(logits_BV: "Tensor", generator: "torch.Generator | None") -> "Tensor":
@@ -65,48 +31,7 @@ def draw(logits_BV: "Tensor", generator: "torch.Generator | None") -> "Tensor":
     return (logits_BV.softmax(-1) / noise_BV).argmax(-1)
 
 
-SAMPLERS = (
-    Sampler(
-        options=(
-            Option(
-                "temperature",
-                float,
-                1.0,
-                "0 is greedy, 1 the model's own spread.",
-                rule="0 or more",
-                holds=lambda value: 0 <= value < float("inf"),
-                hint="0 is greedy, 1 the model's.",
-            ),
-        ),
-        apply=temperature_scaled,
-    ),
-    Sampler(
-        options=(
-            Option(
-                "top_k",
-                int,
-                0,
-                "Only the k likeliest codes; 0 for all.",
-                rule="0 (off) or more",
-                holds=lambda value: value >= 0,
-            ),
-        ),
-        apply=top_k_only,
-    ),
-    Sampler(
-        options=(
-            Option(
-                "top_p",
-                float,
-                1.0,
-                "Only the likeliest codes of this probability.",
-                rule="above 0 and at most 1 (off)",
-                holds=lambda value: 0 < value <= 1,
-            ),
-        ),
-        apply=top_p_only,
-    ),
-)
+SAMPLERS = tuple(rows_in("model.decoding.samplers", Sampler).values())
 """In the order in which they are applied."""
 
 OPTIONS = tuple(option for sampler in SAMPLERS for option in sampler.options)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import model.inference
+import model.inference.synthesizer
 from model.cli import main
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY
@@ -215,7 +215,7 @@ WAVES = 5
 @pytest.fixture
 def timeless(monkeypatch: pytest.MonkeyPatch) -> None:
     """All takes no time, so that two runs tell the same seconds of computing."""
-    monkeypatch.setattr(model.inference, "time", SimpleNamespace(perf_counter=lambda: 0.0))
+    monkeypatch.setattr(model.inference.synthesizer, "time", SimpleNamespace(perf_counter=lambda: 0.0))
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

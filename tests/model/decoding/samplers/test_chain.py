@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.decoding.samplers.chain import GREEDY, Sampling, draw, sample
-from model.decoding.samplers.filters import top_k_only, top_p_only
+from model.decoding.samplers.top_k import top_k_only
+from model.decoding.samplers.top_p import top_p_only
 from stages.errors import UsageError
 
 LOGITS_BV = torch.randn(6, 50, generator=torch.Generator().manual_seed(0)) * 3

@@ -1,22 +1,11 @@
-"""Filters on logits: temperature, top-k, top-p."""
+"""Top-p: only the likeliest codes that together have a probability."""
 
 from typing import TYPE_CHECKING
 
+from model.decoding.samplers.sampler import Option, Sampler
+
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-def temperature_scaled(logits_BV: "Tensor", temperature: float) -> "Tensor":
-    """Divides the logits; below 1 the likely codes become likelier."""
-    return logits_BV / temperature
-
-
-def top_k_only(logits_BV: "Tensor", k: int) -> "Tensor":
-    """Keeps exactly the `k` greatest logits of each row; among equals those that `topk` takes."""
-    import torch
-
-    values_BK, ids_BK = logits_BV.topk(min(k, logits_BV.shape[-1]), dim=-1)
-    return torch.full_like(logits_BV, -torch.inf).scatter(-1, ids_BK, values_BK)
 
 
 def top_p_only(logits_BV: "Tensor", p: float) -> "Tensor":
@@ -32,3 +21,20 @@ def top_p_only(logits_BV: "Tensor", p: float) -> "Tensor":
     kept_BV = before_BV < p
     kept_BV[..., 0].fill_(True)
     return torch.full_like(logits_BV, -torch.inf).scatter(-1, order_BV, sorted_BV.where(kept_BV, -torch.inf))
+
+
+TOP_P = Sampler(
+    "top-p",
+    30,
+    options=(
+        Option(
+            "top_p",
+            float,
+            1.0,
+            "Only the likeliest codes of this probability.",
+            rule="above 0 and at most 1 (off)",
+            holds=lambda value: 0 < value <= 1,
+        ),
+    ),
+    apply=top_p_only,
+)

@@ -1,0 +1,31 @@
+"""Temperature: how far the draw strays from the likeliest code."""
+
+from typing import TYPE_CHECKING
+
+from model.decoding.samplers.sampler import Option, Sampler
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def temperature_scaled(logits_BV: "Tensor", temperature: float) -> "Tensor":
+    """Divides the logits; below 1 the likely codes become likelier."""
+    return logits_BV / temperature
+
+
+TEMPERATURE = Sampler(
+    "temperature",
+    10,
+    options=(
+        Option(
+            "temperature",
+            float,
+            1.0,
+            "0 is greedy, 1 the model's own spread.",
+            rule="0 or more",
+            holds=lambda value: 0 <= value < float("inf"),
+            hint="0 is greedy, 1 the model's.",
+        ),
+    ),
+    apply=temperature_scaled,
+)

@@ -1,0 +1,33 @@
+"""Top-k: only the k likeliest codes."""
+
+from typing import TYPE_CHECKING
+
+from model.decoding.samplers.sampler import Option, Sampler
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def top_k_only(logits_BV: "Tensor", k: int) -> "Tensor":
+    """Keeps exactly the `k` greatest logits of each row; among equals those that `topk` takes."""
+    import torch
+
+    values_BK, ids_BK = logits_BV.topk(min(k, logits_BV.shape[-1]), dim=-1)
+    return torch.full_like(logits_BV, -torch.inf).scatter(-1, ids_BK, values_BK)
+
+
+TOP_K = Sampler(
+    "top-k",
+    20,
+    options=(
+        Option(
+            "top_k",
+            int,
+            0,
+            "Only the k likeliest codes; 0 for all.",
+            rule="0 (off) or more",
+            holds=lambda value: value >= 0,
+        ),
+    ),
+    apply=top_k_only,
+)
