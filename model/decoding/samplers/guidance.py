@@ -1,9 +1,12 @@
 """Classifier-free guidance."""
 
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-def guide(with_MV: Tensor, without_MV: Tensor, guidance: float, rescale: float) -> Tensor:
+def guide(with_MV: "Tensor", without_MV: "Tensor", guidance: float, rescale: float) -> "Tensor":
     """Returns guided logits, partly scaled back to the spread of those with text and prompt."""
     guided_MV = guided(with_MV, without_MV, guidance)
     spread = with_MV.std(-1, keepdim=True) / guided_MV.std(-1, keepdim=True).clamp_min(1e-6)
