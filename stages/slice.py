@@ -115,7 +115,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     name: ClassVar[str] = "slice"
     needs: ClassVar[str] = "transcribe"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     format = Rows(Utterance)
     one_to_one: ClassVar[bool] = False
 
@@ -289,7 +289,8 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         for i in range(len(moved) - 1):
             left, right = moved[i : i + 2]
             pause = right.start_samples - left.end_samples
-            if not search or left.words or right.words or pause >= 2 * limits.margin:
+            apart = pause > touching and pause >= 2 * limits.margin
+            if not search or left.words or right.words or apart:
                 continue
             reach = min(search, cuts.length(left) // 2, cuts.length(right) // 2) if pause <= touching else 0
             first = max(left.end_samples - reach, right.end_samples - limits.longest)

@@ -184,6 +184,17 @@ def test_stretches_of_many_recordings_are_heard_together(models, talk, monkeypat
     assert batches <= -(-stretches // 3) + 1 < len(sizes) - batches
 
 
+def test_whisperx_decodes_and_computes_as_asked(models, talk):
+    voices, recordings = talk
+    config = {"transcripts": "ignore", "model": models["en"], "align": False, "vad": "silero"}
+    for beam_size, compute_type, found in ((2, "int8", "int8_float32"), (4, "float32", "float32")):
+        made = stage(voices, beam_size=beam_size, compute_type=compute_type, **config)
+        made.process(recordings[:1])
+        pipeline = made._whisperx._pipeline
+        assert pipeline.options.beam_size == beam_size
+        assert pipeline.model.model.compute_type == found
+
+
 def test_who_speaks(models, talk, monkeypatch):
     import pandas
 

@@ -1,0 +1,137 @@
+"""Keys of `lora` and `distill`: what is learnt on the ground of another model."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from model.network.lora import merge_adapters
+from model.training.step.loss import Scores
+from model.training.trainer import Trainer
+from tests.keys.world import Proof, World
+from tests.model.training.step.test_distill import write_teacher
+
+
+def _adapted(world: World, **values: Any) -> Trainer:
+    """Begins a run with adapters on a small model, all of them drawn at random so that they say something."""
+    base = write_teacher(world.folder / "base", model__width=32, model__dropout=0.0)
+    given = {"rank": 2, **values}
+    trainer = world.trainer(
+        trainer__start_from=str(base), model__dropout=0.0, **{f"lora__{key}": value for key, value in given.items()}
+    )
+    generator = torch.Generator().manual_seed(0)
+    for name, weight in trainer.raw_network.named_parameters():
+        if ".lora_" in name:
+            torch.nn.init.normal_(weight, generator=generator)
+    return trainer
+
+
+def _rank(world: World) -> None:
+    trainer = _adapted(world, rank=5)
+    shapes = [weight.shape for name, weight in trainer.raw_network.named_parameters() if ".lora_A." in name]
+    assert len(shapes) == 2 * 4, "on each linear map of each block"
+    assert all(shape[0] == 5 for shape in shapes)
+    _check_scale(trainer, 1.0)
+
+
+def _alpha(world: World) -> None:
+    _check_scale(_adapted(world, alpha=6), 3.0)
+    _check_scale(_adapted(world, alpha=1), 0.5)
+
+
+def _check_scale(trainer: Trainer, scale: float) -> None:
+    """Checks that, merged, a matrix has grown by so many times the product: alpha / rank."""
+    network, name = trainer.raw_network, "blocks.1.attention.out"
+    layer: Any = network.get_submodule(name)
+    product = layer.lora_B["default"].weight @ layer.lora_A["default"].weight
+    before = layer.base_layer.weight.detach().clone()
+    merge_adapters(network)
+    torch.testing.assert_close(network.get_submodule(name).weight, before + scale * product)
+
+
+def _lora_dropout(world: World) -> None:
+    trainer = _adapted(world, dropout=0.4)
+    seen: list[Tensor] = []
+    layer: Any = trainer.raw_network.get_submodule("blocks.0.attention.qkv")
+    layer.lora_A["default"].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    layer.train()(torch.ones(100, 32))
+    layer.eval()(torch.ones(100, 32))
+    assert float((seen[0] == 0).float().mean()) == pytest.approx(0.4, abs=0.05)
+    assert (seen[1] == 1).all()
+
+
+def _embeddings(world: World) -> None:
+    for embeddings in (True, False):
+        trainer = _adapted(world, embeddings=embeddings)
+        network = trainer.raw_network
+        before = {name: weight.detach().clone() for name, weight in network.named_parameters()}
+        trainer.train_step([world.batch])
+        changed = {name for name, weight in network.named_parameters() if not weight.equal(before[name])}
+        whole = {"token_embedding.weight", "code_embedding.weight", *(f"heads.{n}.weight" for n in range(9))}
+        assert {name for name in changed if ".lora_" not in name} == (whole if embeddings else set())
+        assert any(".lora_" in name for name in changed)
+
+
+def _taught(world: World, **values: Any) -> tuple[Trainer, Scores, float]:
+    """Does a step beside a teacher; returns its scores and what was minimised, for all targets together."""
+    folder = write_teacher(world.folder / "teacher")
+    given = {"teacher": str(folder), **values}
+    trainer = world.trainer(**{f"distill__{key}": value for key, value in given.items()})
+    minimised: list[float] = []
+    honest = trainer.fabric.backward
+
+    def backward(loss: Tensor) -> None:
+        minimised.append(float(loss.detach()))
+        honest(loss)
+
+    world.patch.setattr(trainer.fabric, "backward", backward)
+    with torch.no_grad():
+        scores = trainer.score(world.batch)
+    trainer.train_step([world.batch])
+    return trainer, scores, minimised[0] * world.batch.num_targets
+
+
+def _divergence(trainer: Trainer, world: World, temperature: float) -> float:
+    """Returns T² KL(teacher || student) over all predictions, straight from the definition."""
+    batch, total = world.batch, 0.0
+    read = batch.tokens_L, batch.codes_LK, batch.positions_L, trainer.attention(batch), batch.rows
+    with torch.no_grad():
+        student = world.trainer().raw_network(*read)  # the weights of before the step
+        assert trainer.teacher
+        for own, theirs in zip(student, trainer.teacher.network(*read), strict=True):
+            p, q = ((logits / temperature).softmax(-1) for logits in (theirs, own))
+            total += temperature**2 * float((p * (p.clamp_min(1e-30) / q).log()).sum())
+    return total
+
+
+def _teacher(world: World) -> None:
+    trainer, scores, minimised = _taught(world)
+    assert scores.taught is not None
+    assert float(scores.taught) == pytest.approx(_divergence(trainer, world, 2.0), rel=1e-3)
+    assert minimised == pytest.approx(0.5 * float(scores.loss_H.sum()) + 0.5 * float(scores.taught), rel=1e-4)
+
+
+def _weight(world: World) -> None:
+    _, scores, minimised = _taught(world, weight=0.9)
+    assert scores.taught is not None
+    assert minimised == pytest.approx(0.1 * float(scores.loss_H.sum()) + 0.9 * float(scores.taught), rel=1e-4)
+
+
+def _temperature(world: World) -> None:
+    trainer, scores, _ = _taught(world, temperature=5.0)
+    assert scores.taught is not None
+    assert float(scores.taught) == pytest.approx(_divergence(trainer, world, 5.0), rel=1e-3)
+
+
+LORA: dict[str, Proof] = {
+    "rank": _rank,
+    "alpha": _alpha,
+    "dropout": _lora_dropout,
+    "embeddings": _embeddings,
+}
+DISTILL: dict[str, Proof] = {
+    "teacher": _teacher,
+    "weight": _weight,
+    "temperature": _temperature,
+}

@@ -1,0 +1,59 @@
+"""Keys of `g2p`."""
+
+from dataclasses import replace
+
+from stages.artefacts.formats import write_lines
+from stages.base import Filtered
+from stages.records import Measures, Utterance
+from stages.utterances.duplicates import write_duplicates
+from tests.keys.world import Proof, World, utterance
+
+
+def _phonemes(world: World, **values: bool) -> str:
+    [row] = world.outcomes("g2p", utterance(text="Hello, my friend."), **values)
+    phonemes: str = row.phonemes
+    return phonemes
+
+
+def _stress(world: World) -> None:
+    marks = str.maketrans("", "", "ˈˌ")
+    whole = _phonemes(world, stress=True)
+    assert whole != whole.translate(marks) == _phonemes(world, stress=False)
+
+
+def _punctuation(world: World) -> None:
+    whole = _phonemes(world, punctuation=True)
+    assert whole != "".join(letter for letter in whole if letter not in ",.") == _phonemes(world, punctuation=False)
+
+
+def _threshold(key: str, reason: str) -> Proof:
+    """Proves a bound from both sides; the text has 4 phonemes, `tɛnt`, in a second."""
+
+    def proof(world: World) -> None:
+        lower = key.startswith("min_")
+        for bound, stays in ((3.9, lower), (4.0, True), (4.1, not lower)):
+            [found] = world.outcomes("g2p", utterance(text="Tent."), stress=False, **{key: bound})
+            assert isinstance(found, Utterance) == stays, bound
+            assert stays or (isinstance(found, Filtered) and found.reason == reason)
+
+    return proof
+
+
+def _unique(world: World) -> None:
+    equal = Measures(9.0, 0, 0, 1.0, "ab")
+    rows = [replace(utterance(name), measures=equal) for name in ("a/1.wav", "b/2.wav")]
+    rows.append(replace(utterance("c/3.wav"), measures=replace(equal, hash="cd")))
+    (folder := world.folder / "slice").mkdir()
+    write_lines(folder / "0.rows.jsonl", (row.to_json() for row in rows))
+    write_duplicates(folder, ["0"])
+    for unique, reasons in ((True, ["", "Duplicate", ""]), (False, ["", "", ""])):
+        assert [getattr(one, "reason", "") for one in world.outcomes("g2p", *rows, unique=unique)] == reasons
+
+
+G2P: dict[str, Proof] = {
+    "stress": _stress,
+    "punctuation": _punctuation,
+    "min_phonemes_per_s": _threshold("min_phonemes_per_s", "FewPhonemes"),
+    "max_phonemes_per_s": _threshold("max_phonemes_per_s", "ManyPhonemes"),
+    "unique": _unique,
+}

@@ -1,0 +1,154 @@
+"""Keys of `model`: the network that a configuration builds."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from model.checkpoints.checkpoint import build
+from model.config import TrainConfig
+from model.network.attention import sdpa
+from model.network.decoder import Decoder
+from model.network.layers import Retention, rotate
+from model.network.packing import collate
+from tests.keys.world import Proof, World
+from tests.model.conftest import CODEC, TOKENIZER
+
+
+def _network(world: World, **values: Any) -> Decoder:
+    config: TrainConfig = world.config(**{f"model__{key}": value for key, value in values.items()})
+    network = build(config, TOKENIZER, CODEC)
+    network.initialise(torch.Generator().manual_seed(0))
+    return network
+
+
+class _Seen:
+    """Attends, and keeps the queries and keys of the first layer."""
+
+    def __init__(self) -> None:
+        self.retained = 0
+
+    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        self.q, self.k = (q, k) if layer == 0 else (self.q, self.k)
+        return sdpa(q[None], k[None], v[None])[0]
+
+    def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        self.retained += 1
+        self.q, self.k = q, k
+        return v
+
+
+def _run(network: Decoder, positions: list[int]) -> tuple[_Seen, Tensor]:
+    """Reads the same token at some positions."""
+    seen, length = _Seen(), len(positions)
+    codes = torch.full((length, 8), -1)
+    with torch.no_grad():
+        out = network.hidden(torch.full((length,), 3), codes, torch.tensor(positions), seen)
+    return seen, out
+
+
+def _arch(world: World) -> None:
+    network = _network(world, arch="retnet", kv_heads=None)
+    seen, _ = _run(network, [0, 1])
+    assert seen.retained == len(network.blocks) == 2
+    assert all(isinstance(block.attention, Retention) for block in network.blocks)
+
+
+def _width(world: World) -> None:
+    for arch in ("llama", "retnet"):
+        network = _network(world, width=48, arch=arch, kv_heads=None)
+        _, out = _run(network, [0])
+        assert out.shape == (1, 48)
+        assert [len(network.logits(out, head)[0]) for head in (0, 1)] == [65, 64]
+
+
+def _layers(world: World) -> None:
+    """The deeper, the smaller what each block adds begins."""
+    network = _network(world, layers=3)
+    assert len(network.blocks) == 3
+    assert network.blocks[2].feedforward.down.weight.std().item() == pytest.approx(0.02 / 6**0.5, rel=0.1)
+
+
+def _heads(world: World) -> None:
+    for arch in ("llama", "retnet"):
+        seen, _ = _run(_network(world, heads=8, kv_heads=None, arch=arch), [0])
+        assert seen.q.shape == seen.k.shape == (1, 8, 4)
+
+
+def _kv_heads(world: World) -> None:
+    seen, _ = _run(_network(world, kv_heads=1), [0])
+    assert seen.q.shape == (1, 4, 8)
+    assert seen.k.shape == (1, 1, 8)
+
+
+def _group(world: World) -> None:
+    """In the network and in what it is given: frame by frame documents are half as long, and all is still predicted."""
+    for group in (1, 2):
+        trainer = world.trainer(model__group=group, data__modes={"ar": 1.0}, data__continuation_probability=0.0)
+        assert trainer.raw_network.heads[0].out_features == group * 65
+        examples = trainer.stream.examples
+        draw = examples.draw(int(examples.rows[0]), np.random.default_rng(0))
+        document = examples.document(draw)
+        own = len(document) - 5 - len(draw.phonemes) - len(draw.prompt[0])
+        assert own == draw.frames // group
+        assert len(document.targets_M) == (draw.frames // group + 1) * group
+        assert len(trainer.raw_network.code_embedding.weight) == (8 + group - 1) * 64 + 1
+        batch = collate([document], 8)
+        assert int(trainer.score(batch).count_H[0]) == len(document.targets_M)
+
+
+def _feedforward(world: World) -> None:
+    block = _network(world, feedforward=80).blocks[0]
+    widths: list[int] = []
+    block.feedforward.down.register_forward_pre_hook(lambda _, given: widths.append(given[0].shape[-1]))
+    block.feedforward(torch.zeros(1, 32))
+    assert widths == [80]
+
+
+def _rope_theta(world: World) -> None:
+    """A query at a position is the one at 0, rotated by the position over the wavelengths."""
+    for theta in (3.0, 200.0):
+        seen, _ = _run(_network(world, rope_theta=theta), [0, 5])
+        angles = 5 * theta ** -(torch.arange(0, 8, 2) / 8)
+        wanted = rotate(seen.q[:1], angles.cos()[None, None], angles.sin()[None, None])
+        torch.testing.assert_close(seen.q[1:], wanted)
+
+
+def _norm_eps(world: World) -> None:
+    network = _network(world, norm_eps=0.25, arch="llama")
+    x = torch.full((1, 32), 0.5)  # mean square 0.25
+    for norm in (network.norm, network.blocks[0].attention_norm, network.blocks[1].feedforward_norm):
+        torch.testing.assert_close(norm(x), x / 0.5**0.5)
+    retnet = _network(world, norm_eps=0.25, arch="retnet", kv_heads=None)
+    assert all(block.attention.eps == 0.25 for block in retnet.blocks)
+
+
+def _dropout(world: World) -> None:
+    """Of what each part adds a share is dropped, and the rest made as much larger; while training only."""
+    block = _network(world, dropout=0.4).blocks[0]
+    torch.nn.init.zeros_(block.attention.out.weight)
+    x = torch.randn(300, 32, generator=torch.Generator().manual_seed(0))
+    angles = torch.ones(300, 1, 4), torch.zeros(300, 1, 4)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        added = block.train()(x, angles, 0, _Seen()) - x
+        whole = block.eval()(x, angles, 0, _Seen()) - x
+    kept = added.abs() > 0
+    assert float(kept.float().mean()) == pytest.approx(0.6, abs=0.03)
+    torch.testing.assert_close(added[kept], whole[kept] / 0.6, rtol=1e-3, atol=1e-5)
+
+
+MODEL: dict[str, Proof] = {
+    "arch": _arch,
+    "width": _width,
+    "layers": _layers,
+    "heads": _heads,
+    "kv_heads": _kv_heads,
+    "group": _group,
+    "feedforward": _feedforward,
+    "rope_theta": _rope_theta,
+    "norm_eps": _norm_eps,
+    "dropout": _dropout,
+}

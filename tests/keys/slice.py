@@ -1,0 +1,204 @@
+"""Keys of `slice`: the arithmetic at 100 Hz, where a sample is 10 ms, and no audio but where it decides."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stages.base import Filtered
+from stages.records import Measures, Segment, Transcript, Utterance, Word
+from tests.keys.world import RATE, Proof, World, noise
+
+_HZ = 100
+
+
+def _transcript(*segments: Segment, samples: int = 4000, timed: bool = True, rate: int = _HZ) -> Transcript:
+    return Transcript("ann/one.wav", "", "ann", rate, samples, "en", "json", timed, segments)
+
+
+def _said(start: float, end: float, text: str = "hello there", rate: int = _HZ) -> Segment:
+    return Segment(round(start * rate), round(end * rate), text, "en")
+
+
+def _cuts(world: World, *segments: Segment, **values: Any) -> list[tuple[int, int]]:
+    """Returns the borders of what is cut out, in samples of 10 ms."""
+    values = {"mode": "segments", "measure": False, "search_s": 0.0, "margin_s": 0.0, **values}
+    found = world.outcomes("slice", _transcript(*segments), **values)
+    return [(one.start_samples, one.end_samples) for one in found if isinstance(one, Utterance)]
+
+
+def _mode(world: World) -> None:
+    world.wav("ann/one.wav", noise(5))
+    untimed = _transcript(_said(0, 5, rate=RATE), samples=5 * RATE, timed=False, rate=RATE)
+    two = _transcript(_said(0, 2, rate=RATE), _said(3, 5, rate=RATE), samples=5 * RATE, rate=RATE)
+    ids = {}
+    for mode in ("file", "segments"):
+        for name, transcript in (("untimed", untimed), ("two", two)):
+            ids[mode, name] = [one.id for one in world.outcomes("slice", transcript, mode=mode, join_s=0.0)]
+    assert ids["file", "untimed"] == ids["file", "two"] == ["ann/one.wav"]
+    assert all("#" in name for name in ids["segments", "untimed"])
+    assert len(ids["segments", "two"]) == 2
+    [whole] = world.outcomes("slice", two, mode="file", max_s=4.0)
+    assert isinstance(whole, Filtered)
+    assert whole.reason == "TooLong"
+
+
+def _min_s(world: World) -> None:
+    segments = _said(0, 1.8), _said(10, 12.5)
+    assert _cuts(world, *segments, min_s=2.0) == [(1000, 1250)]
+    assert _cuts(world, _said(0, 0.6), min_s=0.5) == [(0, 60)]
+
+
+def _max_s(world: World) -> None:
+    words = tuple(Word(f"w{n}", 110 * n, 110 * n + 100) for n in range(10))
+    segment = replace(_said(0, 10.9, " ".join(word.text for word in words)), words=words)
+    assert max(end - start for start, end in _cuts(world, segment, max_s=6.0)) <= 600
+    assert len(_cuts(world, segment, max_s=6.0)) == 2
+    assert _cuts(world, _said(0, 25), max_s=24.0) == []
+    assert _cuts(world, _said(0, 25), max_s=26.0) == [(0, 2500)]
+
+
+def _join_s(world: World) -> None:
+    segments = _said(0, 2), _said(2.5, 4.5)
+    assert _cuts(world, *segments, join_s=1.9) == [(0, 200), (250, 450)]
+    assert _cuts(world, _said(0, 4), _said(4.5, 8.5), join_s=4.5) == [(0, 850)]
+
+
+def _max_gap_s(world: World) -> None:
+    segments = _said(0, 2), _said(3, 5)
+    assert _cuts(world, *segments, max_gap_s=0.9) == [(0, 200), (300, 500)]
+    assert _cuts(world, _said(0, 2), _said(4, 6), max_gap_s=2.1) == [(0, 600)]
+
+
+def _margin_s(world: World) -> None:
+    assert _cuts(world, _said(10, 12), margin_s=0.75) == [(925, 1275)]
+
+
+def _search_s(world: World) -> None:
+    """Without a margin too: that of 0 once left it undone."""
+    wave = noise(8)
+    wave[round(4.6 * RATE) : round(4.7 * RATE)] = 0
+    world.wav("ann/one.wav", wave)
+    touching = _transcript(_said(0, 4, rate=RATE), _said(4, 8, rate=RATE), samples=8 * RATE, rate=RATE)
+    plain = {"mode": "segments", "measure": False, "join_s": 0.0, "margin_s": 0.0}
+    at = [world.outcomes("slice", touching, search_s=search, **plain)[0].end_samples for search in (0.0, 0.5, 0.9)]
+    assert at[0] == 4 * RATE
+    assert abs(at[1] - 4 * RATE) <= 0.5 * RATE
+    assert 4.6 * RATE <= at[2] <= 4.7 * RATE
+
+
+def _whole(world: World, **values: Any) -> tuple[float, float]:
+    """Returns which seconds stay of one of silence, one of soft and two of loud sound, one soft, one of silence."""
+    soft, loud, hush = noise(1, level=0.003), noise(2, level=0.1, seed=1), np.zeros(RATE, np.float32)
+    world.wav("ann/one.wav", np.concatenate([hush, soft, loud, soft, hush]))
+    transcript = _transcript(_said(0, 6, rate=RATE), samples=6 * RATE, timed=False, rate=RATE)
+    [row] = world.outcomes("slice", transcript, measure=False, **values)
+    return row.start_samples / RATE, row.end_samples / RATE
+
+
+def _edge_s(world: World) -> None:
+    assert _whole(world, edge_s=0.2) == pytest.approx((0.8, 5.2), abs=0.011)
+    assert _whole(world, edge_s=0.8) == pytest.approx((0.2, 5.8), abs=0.011)
+    told = _transcript(_said(0.7, 5.4, rate=RATE), samples=6 * RATE, rate=RATE)
+    for edge_s, whole in ((0.75, True), (0.65, False)):
+        [row] = world.outcomes("slice", told, measure=False, edge_s=edge_s)
+        assert (row.id == "ann/one.wav") == whole, "with more room beside its only segment it would be cut"
+
+
+def _silence_db(world: World) -> None:
+    """The soft sound is 30 dB under the loud one."""
+    assert _whole(world, silence_db=20.0, edge_s=0.0) == pytest.approx((2, 4), abs=0.011)
+
+
+def _measure(world: World) -> None:
+    world.wav("ann/one.wav", noise(2))
+    transcript = _transcript(_said(0, 2, rate=RATE), samples=2 * RATE, timed=False, rate=RATE)
+    found = {measure: world.outcomes("slice", transcript, measure=measure)[0].measures for measure in (True, False)}
+    assert found[True].peak == pytest.approx(np.abs(noise(2)).max(), abs=1e-3)
+    assert found[False] is None
+    assert world.stage("slice", measure=False).finish(world.folder, []) == []
+
+
+class _Listener:
+    """Stands in for the network, whose weights must be fetched."""
+
+    def __init__(self, path: Path, option: str) -> None:
+        self.path = path
+
+    def score(self, wave: Any) -> dict[str, float]:
+        return {"sig": 4.0, "bak": 3.0, "ovrl": 2.5}
+
+
+def _dnsmos_by_a_stand_in(world: World) -> None:
+    heard = []
+    world.patch.setattr("stages.slice.Dnsmos", lambda *given: heard.append(given) or _Listener(*given))
+    world.wav("ann/one.wav", noise(2))
+    transcript = _transcript(_said(0, 2, rate=RATE), samples=2 * RATE, timed=False, rate=RATE)
+    [row] = world.outcomes("slice", transcript, dnsmos=str(world.folder / "sig_bak_ovr.onnx"))
+    assert heard == [(world.folder / "sig_bak_ovr.onnx", "slice.dnsmos")]
+    assert (row.measures.sig, row.measures.bak, row.measures.ovrl) == (4.0, 3.0, 2.5)
+
+
+def _loudness_lufs(world: World) -> None:
+    world.wav("ann/one.wav", noise(2))
+    transcript = _transcript(_said(0, 2, rate=RATE), samples=2 * RATE, timed=False, rate=RATE)
+    [row] = world.outcomes("slice", transcript, loudness_lufs=-33.0)
+    assert row.gain_db == pytest.approx(-33.0 - row.measures.loudness_lufs, abs=1e-3)
+    assert abs(row.gain_db) > 1
+
+
+_MEASURES = Measures(snr_db=20.0, clipped=0.2, silence=0.4, peak=0.5, hash="ab", ovrl=3.0)
+
+
+def _threshold(key: str, value: float, reason: str, **more: Any) -> Proof:
+    """Proves a bound: an utterance of a known value stays where that is on the right side of it, and only there."""
+
+    def proof(world: World) -> None:
+        world.patch.setattr("stages.slice.measure", lambda *_: _MEASURES)
+        world.patch.setattr("stages.slice.Dnsmos", _Listener)
+        world.wav("ann/one.wav", noise(2))
+        text = "a" * 20  # 10 a second
+        transcript = _transcript(_said(0, 2, text, rate=RATE), samples=2 * RATE, timed=False, rate=RATE)
+        lower = key.startswith("min_")
+        for bound, stays in ((value * 0.99, lower), (value, True), (value * 1.01, not lower)):
+            [found] = world.outcomes("slice", transcript, **{key: bound}, **more)
+            assert isinstance(found, Utterance) == stays, bound
+            assert stays or (isinstance(found, Filtered) and found.reason == reason)
+
+    return proof
+
+
+def _same_language(world: World) -> None:
+    text = "Guten Morgen, meine Damen und Herren, wie geht es Ihnen heute?"
+    transcript = _transcript(_said(0, 3, text))
+    plain = {"mode": "segments", "measure": False}
+    [left_out] = world.outcomes("slice", transcript, same_language=True, **plain)
+    assert isinstance(left_out, Filtered)
+    assert left_out.reason == "OtherLanguage"
+    [kept] = world.outcomes("slice", transcript, same_language=False, **plain)
+    assert isinstance(kept, Utterance)
+
+
+SLICE: dict[str, Proof] = {
+    "mode": _mode,
+    "min_s": _min_s,
+    "max_s": _max_s,
+    "join_s": _join_s,
+    "max_gap_s": _max_gap_s,
+    "margin_s": _margin_s,
+    "search_s": _search_s,
+    "edge_s": _edge_s,
+    "silence_db": _silence_db,
+    "measure": _measure,
+    "dnsmos": _dnsmos_by_a_stand_in,
+    "loudness_lufs": _loudness_lufs,
+    "min_characters_per_s": _threshold("min_characters_per_s", 10.0, "FewCharacters"),
+    "max_characters_per_s": _threshold("max_characters_per_s", 10.0, "ManyCharacters"),
+    "max_clipped": _threshold("max_clipped", 0.2, "Clipped"),
+    "max_silence": _threshold("max_silence", 0.4, "Silence"),
+    "min_snr_db": _threshold("min_snr_db", 20.0, "Noisy"),
+    "min_dnsmos": _threshold("min_dnsmos", 3.0, "PoorQuality", dnsmos="sig_bak_ovr.onnx"),
+    "same_language": _same_language,
+}

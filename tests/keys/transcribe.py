@@ -1,0 +1,301 @@
+"""Keys of `transcribe`. Models are stand-ins at the border; `tests/stages/test_transcribe.py` runs whisperX itself."""
+
+import sys
+from contextlib import nullcontext
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from stages.base import Reject
+from stages.hearing import diarise, timing, wav2vec, whisper
+from stages.records import Recording, Transcript
+from tests.keys.world import RATE, Proof, World, noise
+from tests.pipeline.conftest import prep
+
+_SAID = "Guten Morgen, meine Damen und Herren."
+
+
+def _recording(world: World, *, text: str = "", seconds: float = 1.0) -> Recording:
+    world.wav("g/ann/one.wav", noise(seconds))
+    if text:
+        (world.folder / "g/ann/one.txt").write_text(text)
+    return Recording("g/ann/one.wav", "g", "ann", "", "g/ann/one.txt" if text else "")
+
+
+class _Vad:
+    """Stands in for pyannote, and finds speech everywhere."""
+
+    def __init__(self, **_: Any) -> None: ...
+
+    def __call__(self, audio: dict[str, Any]) -> float:
+        return len(audio["waveform"]) / RATE
+
+    @staticmethod
+    def preprocess_audio(wave: Any) -> Any:
+        return wave
+
+    @staticmethod
+    def merge_chunks(found: Any, chunk_s: float, onset: float, offset: float) -> list[dict[str, float]]:
+        spans = found if isinstance(found, list) else [SimpleNamespace(start=0.0, end=found)]
+        starts = [(at, one.end) for one in spans for at in np.arange(one.start, one.end, chunk_s).tolist()]
+        return [{"start": at, "end": min(at + chunk_s, end)} for at, end in starts]
+
+
+class _WhisperX:
+    """Stands in for whisperX and faster-whisper, and notes what they are asked."""
+
+    def __init__(self, world: World) -> None:
+        self.loaded: dict[str, Any] = {}
+        self.aligners: list[tuple[str, str | None]] = []
+        self.languages: list[str] = []
+        self.batches: list[int] = []
+        self.diarisers: list[str] = []
+        self.speakers: list[tuple[int | None, int | None]] = []
+        for name, names in self._modules().items():
+            module = ModuleType(name)
+            module.__dict__.update(names)
+            world.patch.setitem(sys.modules, name, module)
+        for module in (whisper, wav2vec, diarise):
+            world.patch.setattr(module, "quiet", nullcontext)
+        world.patch.setattr(wav2vec, "_provide_sentences", lambda *_: None)
+        world.patch.setattr(wav2vec, "_refuse_download", lambda _: None)
+
+    def _modules(self) -> dict[str, dict[str, Any]]:
+        pipeline = SimpleNamespace(
+            model=SimpleNamespace(
+                model=SimpleNamespace(is_multilingual=True, detect_language=lambda e: [[("<|en|>", 1.0)]] * e),
+                hf_tokenizer=None,
+                encode=len,
+                generate_segment_batched=self._generate,
+            ),
+            vad_model=_Vad(),
+            _vad_params={"vad_onset": 0.5, "vad_offset": 0.3},
+            options=None,
+            preprocess=lambda given: given | {"inputs": _torch_zeros()},
+        )
+
+        def load_model(folder: str, kind: str, **settings: Any) -> Any:
+            self.loaded = {"folder": folder, **settings}
+            pipeline.vad_model = settings["vad_model"] or _Vad()
+            return pipeline
+
+        def load_align_model(language: str, _device: str, model_name: str | None) -> Any:
+            self.aligners.append((language, model_name))
+            return SimpleNamespace(eval=lambda: None), {}
+
+        def diarise_by(model: str, device: str) -> Any:
+            self.diarisers.append(model)
+            return lambda _, min_speakers, max_speakers: self.speakers.append((min_speakers, max_speakers))
+
+        def assign(_turns: None, result: dict[str, Any]) -> dict[str, Any]:
+            named = [{**one, "speaker": f"SPEAKER_0{n % 2}"} for n, one in enumerate(result["segments"])]
+            return {**result, "segments": named}
+
+        return {
+            "whisperx": {
+                "load_model": load_model,
+                "load_align_model": load_align_model,
+                "align": lambda segments, *_: {"segments": [{**one, "words": []} for one in segments]},
+            },
+            "whisperx.vads": {"Vad": _Vad, "Pyannote": _Vad},
+            "whisperx.diarize": {
+                "DiarizationPipeline": diarise_by,
+                "assign_word_speakers": assign,
+                "Segment": lambda start, end, _: SimpleNamespace(start=start, end=end),
+            },
+            "faster_whisper": {},
+            "faster_whisper.tokenizer": {"Tokenizer": lambda *_, language, **__: language},
+            "faster_whisper.vad": {
+                "VadOptions": SimpleNamespace,
+                "get_speech_timestamps": lambda *_, **__: [{"start": RATE, "end": 2 * RATE}],
+            },
+        }
+
+    def _generate(self, features: Any, language: str, _options: Any) -> dict[str, list[Any]]:
+        self.batches.append(len(features))
+        self.languages.append(language)
+        return {"text": [_SAID] * len(features), "avg_logprob": [0.0] * len(features)}
+
+
+def _torch_zeros() -> Any:
+    import torch
+
+    return torch.zeros(1)
+
+
+def _heard(world: World, *, seconds: float = 1.0, **values: Any) -> tuple[_WhisperX, Transcript]:
+    """Has a recording heard by the stand-in."""
+    given = _WhisperX(world)
+    folder = _whisper_folder(world, "whisper")
+    [found] = world.outcomes(
+        "transcribe", _recording(world, seconds=seconds), **{"transcripts": "ignore", "model": folder, **values}
+    )
+    assert isinstance(found, Transcript), found
+    return given, found
+
+
+def _whisper_folder(world: World, name: str) -> str:
+    folder = world.folder / name
+    folder.mkdir(exist_ok=True)
+    for file in ("config.json", "model.bin", "tokenizer.json", "vocabulary.json"):
+        (folder / file).touch()
+    return str(folder)
+
+
+def _transcripts(world: World) -> None:
+    told = {}
+    for mode in ("ignore", "require"):
+        [found] = world.outcomes("transcribe", _recording(world, text=_SAID), transcripts=mode, model="nobody/nothing")
+        told[mode] = found
+    assert isinstance(told["ignore"], Reject)
+    assert "its transcript is to be ignored" in told["ignore"].message
+    assert isinstance(told["require"], Transcript)
+    [none] = world.outcomes("transcribe", _recording(world), transcripts="require", model="nobody/nothing")
+    assert isinstance(none, Reject)
+    assert "`transcribe.transcripts` is `require`" in none.message
+
+
+def _layout(world: World) -> None:
+    """The real command, without running the stage: one kind of tables is asked for, and there is none.
+
+    What `mix` takes of the same folder is told by the same tables.
+    """
+    from pipeline import session
+
+    world.wav("voices/ann/one.wav", noise(1)).with_suffix(".txt").write_text(_SAID)
+    honest = session.configuration
+    world.patch.setattr(session, "configuration", lambda *given: world._seen(honest(*given)))
+    sets = ("--set", "transcribe.layout=kaldi", "--scheduler", "sync", "--quiet", "--dry-run")
+    assert prep("transcribe", world.folder / "voices", "--out", world.folder / "out", *sets) == 2
+    assert world.context(transcribe={"layout": "kaldi"}).layout == "kaldi"
+    sets = ("--set", "transcribe.layout=voices", *sets[2:])
+    assert prep("transcribe", world.folder / "voices", "--out", world.folder / "out", *sets) == 0
+
+
+def _languages(world: World) -> None:
+    [found] = world.outcomes("transcribe", _recording(world, text=_SAID), languages={"an*": "it", "other": "fr"})
+    assert found.language == "it"
+
+
+def _language_of_a_stand_in(world: World) -> None:
+    given, found = _heard(world, language="fr", languages={"*": "de"}, align=False)
+    assert given.languages == ["fr"]
+    assert found.language == "fr"
+
+
+def _model_of_a_stand_in(world: World) -> None:
+    given, _ = _heard(world, model=(folder := _whisper_folder(world, "large")), align=False)
+    assert given.loaded["folder"] == folder
+
+
+def _compute_type_of_a_stand_in(world: World) -> None:
+    given, _ = _heard(world, compute_type="int8", align=False)
+    assert given.loaded["compute_type"] == "int8"
+
+
+def _beam_size_of_a_stand_in(world: World) -> None:
+    given, _ = _heard(world, beam_size=3, align=False)
+    assert given.loaded["asr_options"] == {"beam_size": 3}
+
+
+def _vad_of_a_stand_in(world: World) -> None:
+    """What `silero` finds is what is heard: here the second second."""
+    _, found = _heard(world, seconds=3.0, vad="silero", align=False)
+    assert [(one.start_samples, one.end_samples) for one in found.segments] == [(RATE, 2 * RATE)]
+
+
+def _chunk_s_of_a_stand_in(world: World) -> None:
+    given, found = _heard(world, seconds=3.0, chunk_s=1.0, align=False)
+    assert given.loaded["vad_options"] == {"chunk_size": 1.0}
+    assert [one.end_samples - one.start_samples for one in found.segments] == [RATE] * 3
+
+
+def _batch_size_of_a_stand_in(world: World) -> None:
+    given, _ = _heard(world, seconds=3.0, chunk_s=1.0, align=False, batch_size=2)
+    assert given.batches == [2, 1]
+
+
+def _align_of_a_stand_in(world: World) -> None:
+    for align, aligners in ((True, [("en", None)]), (False, [])):
+        given, _ = _heard(world, align=align)
+        assert given.aligners == aligners
+
+
+def _align_models_of_a_stand_in(world: World) -> None:
+    given, _ = _heard(world, align_models={"de": "other", "en": "mine"})
+    assert given.aligners == [("en", "mine")]
+
+
+def _placed(world: World, **values: Any) -> str:
+    """Returns what gave an English text of a second its times, with stand-ins for both aligners."""
+    world.patch.setattr(timing.sphinx, "version", lambda: "5")
+    world.patch.setattr(timing.sphinx, "SphinxAligner", lambda: SimpleNamespace(name="pocketsphinx"))
+    world.patch.setattr(timing.Aligners, "known", lambda *_: SimpleNamespace(name="wav2vec2"))
+    segment = {"start": 0.1, "end": 0.9, "text": "Hello there, everyone."}
+    world.patch.setattr(timing, "align", lambda *_: {"segments": [segment], "untold": []})
+    [found] = world.outcomes(
+        "transcribe", _recording(world, text="Hello there, everyone."), **{"languages": {"*": "en"}, **values}
+    )
+    source: str = found.source
+    return source
+
+
+def _times_of_a_stand_in(world: World) -> None:
+    found = {times: _placed(world, times=times, times_over_s=0.5) for times in ("none", "wav2vec2", "pocketsphinx")}
+    assert found == {"none": "txt", "wav2vec2": "txt+wav2vec2", "pocketsphinx": "txt+pocketsphinx"}
+
+
+def _times_over_s_of_a_stand_in(world: World) -> None:
+    found = {seconds: _placed(world, times_over_s=seconds) for seconds in (0.0, 0.9, 1.1)}
+    assert found == {0.0: "txt+pocketsphinx", 0.9: "txt+pocketsphinx", 1.1: "txt"}
+
+
+def _diarised(world: World, **values: Any) -> tuple[_WhisperX, Transcript]:
+    return _heard(world, seconds=2.0, chunk_s=1.0, align=False, **{"diarize": True, **values})
+
+
+def _diarize_of_a_stand_in(world: World) -> None:
+    _, found = _diarised(world)
+    assert [one.speaker for one in found.segments] == ["g/ann/one:SPEAKER_00", "g/ann/one:SPEAKER_01"]
+    given, found = _diarised(world, diarize=False)
+    assert given.diarisers == []
+    assert [one.speaker for one in found.segments] == ["", ""]
+
+
+def _diarize_model_of_a_stand_in(world: World) -> None:
+    (folder := world.folder / "diarisation").mkdir()
+    given, _ = _diarised(world, diarize_model=str(folder))
+    assert given.diarisers == [str(folder)]
+
+
+def _min_speakers_of_a_stand_in(world: World) -> None:
+    given, _ = _diarised(world, min_speakers=2)
+    assert given.speakers == [(2, None)]
+
+
+def _max_speakers_of_a_stand_in(world: World) -> None:
+    given, _ = _diarised(world, max_speakers=4)
+    assert given.speakers == [(None, 4)]
+
+
+TRANSCRIBE: dict[str, Proof] = {
+    "transcripts": _transcripts,
+    "layout": _layout,
+    "languages": _languages,
+    "language": _language_of_a_stand_in,
+    "model": _model_of_a_stand_in,
+    "compute_type": _compute_type_of_a_stand_in,
+    "beam_size": _beam_size_of_a_stand_in,
+    "vad": _vad_of_a_stand_in,
+    "chunk_s": _chunk_s_of_a_stand_in,
+    "align": _align_of_a_stand_in,
+    "align_models": _align_models_of_a_stand_in,
+    "times": _times_of_a_stand_in,
+    "times_over_s": _times_over_s_of_a_stand_in,
+    "diarize": _diarize_of_a_stand_in,
+    "diarize_model": _diarize_model_of_a_stand_in,
+    "min_speakers": _min_speakers_of_a_stand_in,
+    "max_speakers": _max_speakers_of_a_stand_in,
+    "batch_size": _batch_size_of_a_stand_in,
+}
