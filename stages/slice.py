@@ -115,18 +115,20 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     name: ClassVar[str] = "slice"
     needs: ClassVar[str] = "transcribe"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 4
     format = Rows(Utterance)
     one_to_one: ClassVar[bool] = False
 
     _dnsmos: Dnsmos | None = None
 
     def revision(self) -> str:
-        """Returns the short hash of DNSMOS's weights, where they are asked for."""
+        """Returns the short hash of DNSMOS's weights, where they are asked for, and a mark where cuts changed in 0.2."""
+        # Before 0.2 no border between touching segments was searched for with so little margin.
+        searched = "searched" if self.config.search_s and self.config.margin_s <= _TOUCHING_S / 2 else ""
         if self.config.dnsmos is None:
-            return ""
+            return searched
         path = Path(self.config.dnsmos).expanduser()
-        return file_digest(path)[:12] if path.is_file() else "missing"
+        return searched + (file_digest(path)[:12] if path.is_file() else "missing")
 
     def check(self, items: Iterable[Transcript]) -> list[str]:  # noqa: ARG002
         """Returns what is wrong with DNSMOS's weights."""

@@ -1,6 +1,7 @@
 """Keys of `encode`, `hdf5` and `metadata`: what becomes of an utterance's codes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def _precision_by_a_stand_in(world: World) -> None:
             super().__init__(*given)
             made.append(self)
 
-    world.patch.setitem(codecs.CODECS, "encodec", Row)
+    world.patch.setitem(codecs.CODECS, "encodec", replace(codecs.CODECS["encodec"], kind=Row))
     for precision, exact in (("bfloat16", True), ("float32", False)):
         assert _codes(world, codec="encodec", precision=precision).shape == (1, 80)
         assert made[-1].exact == exact

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from model.checkpoints.checkpoint import build, load, steps
-from model.device import make_fabric
+from model.training.parallel.fabric import make_fabric
 from model.network.packing import Batch
 from model.sequences.tokenizer import TASKS
 from model.training import previews

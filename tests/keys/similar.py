@@ -10,7 +10,6 @@ from safetensors.numpy import save_file
 
 from stages.artefacts.manifest import CODEC, EMBEDDINGS, METADATA, part_paths
 from stages.codecs.table import codec_identity
-from stages.neighbours import nearest
 from stages.neighbours.features import FEATURES, codes_vector
 from stages.records import to_line
 from stages.similar import Feature
@@ -87,7 +86,7 @@ def _approximate_above(world: World) -> None:
     told: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
-    logger = logging.getLogger(nearest.__name__)
+    logger = logging.getLogger("stages.neighbours")
     logger.addHandler(handler)
     try:
         for above, searches in ((200, 0), (100, 1)):
