@@ -22,9 +22,9 @@ class Piece:
     """Seconds into the recording; None if the piece is the whole recording."""
     end_s: float | None = None
     speaker: str = ""
-    """Empty: taken from the folders, by depth."""
+    """Empty if the depth of the folders decides."""
     group: str | None = None
-    """The folder whose name is the group; None: taken from the folders, by depth."""
+    """The folder whose name is the group; None if the depth of the folders decides."""
     home: str = ""
     """The folder that decides group and speaker by depth; empty for the recording's own."""
     language: str = ""
