@@ -6,8 +6,8 @@ text is read in both, and the tones are put into the IPA as tone letters: 妈 `m
 骂 `mˈɑ˥˩`, 吗 `mˈɑ˩`.
 
 espeak-ng reads words by their pinyin. Pinyin that it can't read it takes for English, digits included: words that end
-in 儿 (哪儿 is `na3r5`: "na three r five"), and the syllables jiong, qiong and xiong (熊, 穷, 兄). Such words are read in
-parts.
+in 儿 (哪儿 is `na3r5`: "na three r five"), and the syllables jiong, qiong and xiong (熊, 穷, 兄). Such words are split
+and read in parts.
 """
 
 import re
@@ -32,7 +32,7 @@ _DECIMAL = re.compile(rf"(?<=[{HAN}])(?=[0-9]+[.][0-9])")
 """Where to insert a space: espeak-ng drops the point of a decimal right after a Chinese letter."""
 _UNKNOWN = re.compile(f"[{RARE_HAN}]")
 _SOME_UNKNOWN = "呣"
-"""Replaces rare letters: read as an unknown letter. espeak-ng spells out the code points of letters beyond the BMP."""
+"""Read as an unknown letter. It replaces letters beyond the BMP, because espeak-ng spells out their code points."""
 _ENGLISH = "("
 """The start of a language flag."""
 _INITIALS = {"dʒ_ɪ__": "tɕ", "k_ɪ__": "tɕʰ", "k_ʃ_": "ɕ"}

@@ -108,7 +108,7 @@ def check_packages() -> None:
     missing = [package for package in _PACKAGES if not _version(package)]
     if missing:
         raise WeightsError(
-            f"`g2p` needs {', '.join(_PACKAGES)}, but {', '.join(missing)} must be installed first."
+            f"`g2p` needs {', '.join(_PACKAGES)}, but can't find {', '.join(missing)}."
             f" Run `pip install {' '.join(missing)}`."
         )
     espeak.locate()
