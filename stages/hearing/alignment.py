@@ -38,7 +38,7 @@ _CHOICE_S = 3.0
 """After that, the longest pause within this time is found. Words before it are left out too."""
 _CROWDED = 10
 _CROWDED_S = 1.2
-"""If `_CROWDED` words take less time than this, they weren't spoken: the recording lacks their text."""
+"""If `_CROWDED` words take less time than this, they weren't spoken: the text has words that the recording lacks."""
 _LOST_AT_THE_END = 3
 """Number of last words that may stay unplaced."""
 _PAUSE_S = 0.5
@@ -145,7 +145,7 @@ def _first_sure(spans: Sequence[Span | None], sure_s: float) -> int | None:
 def _place_from_start(
     wave: Wave, words: Sequence[str], aligner: Aligner, per_s: int
 ) -> tuple[list[Span | None], float]:
-    """Returns the spans of `_place`, and the second from which they are certain.
+    """Returns the spans of `_place`, and the time in seconds from which they are certain.
 
     That is 0 if the text fits from the beginning; otherwise `_DOUBTFUL_S` after the first place where it fits.
     """

@@ -22,7 +22,7 @@ from stages.text import espeak
 _FRAME_RATE = 100
 _MISFIT_S = 3.0
 _MISFIT = -3.4
-"""A mean score of the path's frames over `_MISFIT_S` below this is a mismatch of text and speech.
+"""Text and speech don't match where the mean score of the path's frames over `_MISFIT_S` is below this.
 
 A frame's score is the logarithm of its probability on the path, relative to the likeliest sound followed there (as in
 goodness of pronunciation: Witt and Young 2000, https://doi.org/10.1016/S0167-6393(99)00044-8).

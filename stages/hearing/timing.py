@@ -134,7 +134,7 @@ def _with_uncovered(
     where = ", ".join(f"{start:.1f}-{end:.1f} s" for start, end in uncovered[:3])
     more = ", …" if len(uncovered) > 3 else ""
     seconds = sum(end - start for start, end in uncovered)
-    _log.warning("`%s`: no words of its text are surely at %s%s; these %.1f s are left out", name, where, more, seconds)
+    _log.warning("`%s`: no words can be placed reliably at %s%s; these %.1f s are left out", name, where, more, seconds)
     rate = audio.sample_rate
     extra = [Segment(round(start * rate), min(round(end * rate), audio.samples), "", "") for start, end in uncovered]
     return tuple(sorted([*segments, *extra], key=lambda segment: (segment.start_samples, segment.end_samples)))

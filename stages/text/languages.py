@@ -115,7 +115,7 @@ over 90 % in Welsh, Basque, Lithuanian, Indonesian and Croatian; in near relativ
 (Catalan, Slovak) or a quarter (Galician).
 """
 _FEWEST_WORDS = 4
-"""Shorter texts aren't tested so: names alone don't identify a language."""
+"""Texts of fewer words aren't rejected so: names alone don't identify a language."""
 _REMEDY = "Remove it, or add its language to the table (`stages/text/languages.py`)."
 
 
