@@ -1,1 +1,1 @@
-"""Finding recordings, and what a corpus tells of them."""
+"""Finding recordings, and reading the tables of their corpora."""

@@ -1,7 +1,6 @@
-"""What the tables below a voices folder tell, gathered by recording.
+"""Gathers what the tables below a voices folder say about each recording.
 
-It goes through a temporary SQLite database, so that a table of a million rows takes no more memory than one of a
-thousand.
+The rows go through a temporary SQLite database, so memory doesn't grow with the tables.
 """
 
 import dataclasses
@@ -31,60 +30,60 @@ _RANK = {name: rank for rank, name in enumerate(LAYOUTS)}
 
 
 Owner = Callable[[str], tuple[str, str]]
-"""Gives group and speaker of the files in a folder, given by its id below the voices folder."""
+"""Takes a folder's id below the voices folder; returns the group and the speaker of its files."""
 
 
 def stem_of(path: str) -> str:
-    """Returns a path without the suffix of a recording."""
+    """Returns a path without its suffix, if that is an audio suffix."""
     stem, dot, suffix = path.rpartition(".")
     return stem if dot and f".{suffix.lower()}" in SUFFIXES else path
 
 
 class Corpus:
-    """The tables of a voices folder; a context manager.
+    """Reads the tables of a voices folder; a context manager.
 
     Args:
-        voices: The folder.
-        layout: A row of `LAYOUTS`, or `auto` for whichever are there.
+        voices: The voices folder.
+        layout: A name in `LAYOUTS`; `auto` reads the tables of every layout.
     """
 
     def __init__(self, voices: Path, layout: str) -> None:
         self._voices = voices
         self._layouts = LAYOUTS if layout == "auto" else {layout: LAYOUTS[layout]}
         self._wanted = layout
-        self._db = sqlite3.connect("", isolation_level=None)  # a file that vanishes with the connection
+        self._db = sqlite3.connect("", isolation_level=None)  # a temporary file, deleted on close
         self._complete: dict[str, str] = {}
-        """For each complete table, the folder above all that it tells of."""
-        self._ends: dict[str, tuple[str, str]] = {}
-        """For each table, how the last path began there, and what that is here."""
+        """By complete table: the deepest folder that contains all its recordings."""
+        self._prefixes: dict[str, tuple[str, str]] = {}
+        """By table: the prefix of the last path found, as the table writes it and as it is here."""
         self.tables = 0
 
     def __enter__(self) -> "Corpus":
-        """Gives the corpus itself."""
-        self._db.execute(f"CREATE TABLE told (place INTEGER PRIMARY KEY, stem, rank, source, {_COLUMNS})")
-        self._db.execute("CREATE TABLE met (stem TEXT PRIMARY KEY) WITHOUT ROWID")
-        self._db.execute("CREATE TABLE read (path TEXT PRIMARY KEY) WITHOUT ROWID")
+        """Creates the temporary database."""
+        self._db.execute(f"CREATE TABLE pieces (place INTEGER PRIMARY KEY, stem, rank, source, {_COLUMNS})")
+        self._db.execute("CREATE TABLE looked_up (stem TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._db.execute("CREATE TABLE used_files (path TEXT PRIMARY KEY) WITHOUT ROWID")
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Forgets everything."""
+        """Closes and deletes the database."""
         self._db.close()
 
     def gather(self, folders: Iterable[tuple[str, Sequence[str]]]) -> None:
         """Reads all tables.
 
         Args:
-            folders: Each folder below `voices`, with the names of its files.
+            folders: Every folder below `voices`, with the names of its files.
 
         Raises:
-            UsageError: if a table can't be read, or if the layout that is wanted isn't there.
+            UsageError: if a table can't be read, or the named layout has no table here.
         """
         self._db.execute("BEGIN")
         for folder, names in folders:
             is_table = self._tables_of(folder)
             for name in sorted(filter(is_table, names)):
                 self._consider(posixpath.join(folder, name))
-        self._db.execute("CREATE INDEX by_stem ON told (stem, rank, place)")
+        self._db.execute("CREATE INDEX by_stem ON pieces (stem, rank, place)")
         self._db.execute("COMMIT")
         patterns = ", ".join(pattern for layout in self._layouts.values() for pattern in layout.tables)
         if not self.tables and patterns and self._wanted != "auto":
@@ -94,9 +93,9 @@ class Corpus:
             )
 
     def _tables_of(self, folder: str) -> Callable[[str], object]:
-        """Returns what tells whether a file of a folder, by its name, may be a table."""
+        """Returns a predicate on file names: whether a file in this folder may be a table."""
         patterns = (pattern.rpartition("/") for layout in self._layouts.values() for pattern in layout.tables)
-        return _one_of(tuple(name for above, _, name in patterns if not above or _matches(folder, above)))
+        return _matcher(tuple(name for above, _, name in patterns if not above or _matches(folder, above)))
 
     def _consider(self, path: str) -> None:
         for name, layout in self._layouts.items():
@@ -117,17 +116,19 @@ class Corpus:
             audio = self._place(path, row.audio, layout.anywhere)
             if audio is None:
                 bad.append(
-                    BadRow(rows, f"`{row.audio}` doesn't lie below `{self._voices}`: give the folder above both")
+                    BadRow(rows, f"`{row.audio}` isn't inside `{self._voices}`: give a folder that contains both")
                 )
                 continue
             self._add(path, name, _checked(dataclasses.replace(row, audio=id_of(audio))), complete=layout.complete)
         if rows:
             self.tables += 1
             for table in (id_of(path), _rows_file(name, id_of(path))):
-                self._db.execute("INSERT OR IGNORE INTO read VALUES (?)", [table])
+                self._db.execute("INSERT OR IGNORE INTO used_files VALUES (?)", [table])
         if bad:
-            found = _rows_file(name, id_of(path)), len(bad), rows, bad[0].row, bad[0].message
-            _log.warning("`%s`: %d of %d rows can't be used; row %d: %s", *found)
+            table, first = _rows_file(name, id_of(path)), bad[0]
+            _log.warning(
+                "`%s`: %d of %d rows can't be used; row %d: %s", table, len(bad), rows, first.row, first.message
+            )
 
     def _add(self, path: str, name: str, piece: Piece, *, complete: bool) -> None:
         folder = posixpath.dirname(path)
@@ -143,51 +144,51 @@ class Corpus:
         )
         values = [stem_of(piece.audio), _RANK[name], id_of(path), *_to_columns(piece)]
         marks = ", ".join("?" * len(values))
-        self._db.execute(f"INSERT INTO told (stem, rank, source, {_COLUMNS}) VALUES ({marks})", values)
+        self._db.execute(f"INSERT INTO pieces (stem, rank, source, {_COLUMNS}) VALUES ({marks})", values)
         if piece.beside:
-            self._db.execute("INSERT OR IGNORE INTO read VALUES (?)", [piece.beside])
+            self._db.execute("INSERT OR IGNORE INTO used_files VALUES (?)", [piece.beside])
         if complete:
             above = posixpath.dirname(piece.audio)
-            if piece.beside:  # many tables of a row each: they have the folder of all speakers in common
+            if piece.beside:  # each table has one row: they share the folder above the speakers
                 key = above = posixpath.dirname(above)
             else:
                 key = path
             self._complete[key] = _common(self._complete.get(key, above), above)
 
     def _place(self, path: str, audio: str, anywhere: bool) -> str | None:
-        """Returns where a recording lies below the voices folder; None where it doesn't."""
+        """Returns the path of a recording below the voices folder; None if it is outside."""
         folder = posixpath.dirname(path)
         if not anywhere:
             inside = _normal(posixpath.join(folder, audio))
             return None if inside == ".." or inside.startswith(("../", "/")) else inside
-        if known := self._ends.get(path):
+        if known := self._prefixes.get(path):
             before, here = known
             if audio.startswith(before) and self._is_file(found := here + audio[len(before) :]):
                 return found
         parts = [part for part in audio.split("/") if part not in {"", "."}]
-        shortest = 2 if len(parts) > 1 else 1  # the bare name of a file may be another's
+        shortest = 2 if len(parts) > 1 else 1  # a bare file name could match another recording
         for first in range(len(parts) - shortest + 1):
             end = "/".join(parts[first:])
             for base in _upwards(folder):
                 if self._is_file(found := _normal(posixpath.join(base, end))):
-                    self._ends[path] = audio.removesuffix(end), found.removesuffix(end)
+                    self._prefixes[path] = audio.removesuffix(end), found.removesuffix(end)
                     return found
         inside = os.path.relpath(audio, self._voices.resolve()) if audio.startswith("/") else _normal(audio)
         return None if inside.startswith("..") else inside
 
     def _is_file(self, path: str) -> bool:
-        return not path.startswith("..") and os.path.isfile(self._voices / path)  # noqa: PTH113 a name may be too long
+        return not path.startswith("..") and os.path.isfile(self._voices / path)  # noqa: PTH113 pathlib raises on names that are too long
 
     def recording(self, item_id: str, owner: Owner) -> Recording | None:
-        """Returns a recording as tables tell of it, its digests still empty; None where none does."""
+        """Returns a recording as the tables describe it, with empty digests; None if no table names it."""
         if not self.tables:
             return None
         stem = stem_of(item_id)
-        question = f"SELECT rank, source, {_COLUMNS} FROM told WHERE stem = ? ORDER BY rank, place"
+        question = f"SELECT rank, source, {_COLUMNS} FROM pieces WHERE stem = ? ORDER BY rank, place"
         rows = self._db.execute(question, [stem]).fetchall()
         if not rows:
             return None
-        self._db.execute("INSERT OR IGNORE INTO met VALUES (?)", [stem])
+        self._db.execute("INSERT OR IGNORE INTO looked_up VALUES (?)", [stem])
         best, table = rows[0][:2]
         pieces = [_from_columns(values) for rank, _, *values in rows if rank == best]
         first, several = pieces[0], len({piece.speaker for piece in pieces}) > 1
@@ -198,23 +199,25 @@ class Corpus:
             speaker if several or not first.speaker else first.speaker,
             "",
             first.beside or table,
-            told="" if first.beside else _told(list(LAYOUTS)[best], table, pieces, several=several),
+            told="" if first.beside else _row_json(list(LAYOUTS)[best], table, pieces, several=several),
         )
 
     def missing(self, owner: Owner) -> Iterator[Recording]:
-        """Yields the recordings that tables tell of, but that `recording` wasn't asked for."""
-        question = "SELECT audio FROM told WHERE stem NOT IN (SELECT stem FROM met) GROUP BY stem ORDER BY min(place)"
+        """Yields the recordings that tables name but `recording` was never asked for."""
+        question = (
+            "SELECT audio FROM pieces WHERE stem NOT IN (SELECT stem FROM looked_up) GROUP BY stem ORDER BY min(place)"
+        )
         for (item_id,) in self._db.execute(question).fetchall() if self.tables else ():
             if found := self.recording(item_id, owner):
                 yield found
 
     def left_out(self, path: str) -> bool:
-        """Tells whether a recording lies among those of a complete table, given that no table names it."""
+        """Returns whether a recording that no table names is in the folder of a complete table."""
         return any(folder in {"", path[: len(folder)]} for folder in map(_with_slash, self._complete.values()))
 
     def knows(self, path: str) -> bool:
-        """Tells whether a file, by its id, is a table or a transcript that one led to."""
-        found = self._db.execute("SELECT 1 FROM read WHERE path = ?", [path]).fetchone() if self.tables else None
+        """Returns whether a file, by its id, is a table or a transcript that a table uses."""
+        found = self._db.execute("SELECT 1 FROM used_files WHERE path = ?", [path]).fetchone() if self.tables else None
         return found is not None
 
 
@@ -223,11 +226,11 @@ def _names_file(name: str) -> bool:
 
 
 _HALF = re.compile(r"[\ud800-\udfff]")
-"""Half of a character, which JSON can write and UTF-8 can't."""
+"""A lone surrogate: JSON can hold one, UTF-8 can't."""
 
 
 def _checked(piece: Piece) -> Piece:
-    """Returns a piece that can be written down; one that can't comes back as a problem of its recording."""
+    """Returns the piece; one that can't be written as UTF-8 JSON is replaced by its problem."""
     texts = piece.text, piece.speaker, piece.language, piece.problem, *(word for word, _, _ in piece.words)
     times = piece.start_s, piece.end_s, *(time for _, *both in piece.words for time in both)
     if any(map(_HALF.search, texts)) or not all(time is None or math.isfinite(time) for time in times):
@@ -238,7 +241,7 @@ def _checked(piece: Piece) -> Piece:
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Piece))
 _COLUMNS = ", ".join(f'"{name}"' for name in _FIELDS)
-"""A piece lies in the database as it is: a column a field."""
+"""The columns of a piece in the database, one per field."""
 
 
 def _to_columns(piece: Piece) -> list[Any]:
@@ -254,8 +257,8 @@ def _with_slash(folder: str) -> str:
     return f"{folder}/" if folder else ""
 
 
-def _common(one: str, other: str) -> str:
-    return posixpath.commonpath([f"/{one}", f"/{other}"])[1:]
+def _common(first: str, second: str) -> str:
+    return posixpath.commonpath([f"/{first}", f"/{second}"])[1:]
 
 
 def _normal(path: str) -> str:
@@ -273,8 +276,8 @@ def _upwards(folder: str) -> Iterator[str]:
 
 
 @cache
-def _one_of(patterns: tuple[str, ...]) -> Callable[[str], object]:
-    """Returns what tells whether a name matches one of the patterns: a million names are asked for."""
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
+    """Returns a predicate for these patterns, cached because it is called once per file name."""
     return re.compile("|".join(map(translate, patterns)) or r"(?!)").match
 
 
@@ -284,13 +287,17 @@ def _matches(path: str, pattern: str) -> bool:
 
 
 def _rows_file(layout: str, table: str) -> str:
-    """Returns where the rows lie that tell what a table's recordings hold."""
+    """Returns the file that holds a table's rows, often the table itself."""
     folder, name = posixpath.split(table)
     return posixpath.join(folder, LAYOUTS[layout].rows_in(name))
 
 
-def _told(layout: str, table: str, pieces: Sequence[Piece], *, several: bool) -> str:
-    """Returns all that a table tells of a recording as `Recording.told` holds it; `several` speak in it."""
+def _row_json(layout: str, table: str, pieces: Sequence[Piece], *, several: bool) -> str:
+    """Returns what a table says about a recording, as the JSON of `Recording.told`.
+
+    It is part of the recording's fingerprint, problems included: changing its form would transcribe everything again.
+    `several` is whether more than one speaker is named.
+    """
     problem = next((piece.problem for piece in pieces if piece.problem), "")
     languages, texts = {piece.language for piece in pieces}, {piece.text for piece in pieces}
     language = languages.pop() if len(languages) == 1 else ""

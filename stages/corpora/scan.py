@@ -1,7 +1,7 @@
-"""Finding the recordings of a voices folder, and what tells of them: a transcript beside each, or a corpus's tables.
+"""Finds the recordings of a voices folder, and the transcript or the table row of each.
 
-Where no table says whose a recording is, its depth does: `VOICES/<group>/<speaker>/…/file`, `VOICES/<speaker>/file` (no
-group), or `VOICES/file` (one speaker, named as the folder). Nothing is changed, and nothing but the tables opened.
+If no table names the speaker, the folders do: `VOICES/<group>/<speaker>/…/file`, `VOICES/<speaker>/file` (no group), or
+`VOICES/file` (one speaker, named as the folder). Nothing is written, and only tables are opened.
 """
 
 import os
@@ -23,27 +23,27 @@ _RANK = {suffix: rank for rank, suffix in enumerate(READERS)}
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a voices folder holds."""
+    """The contents of a voices folder."""
 
     recordings: tuple[Recording, ...]
-    """Sorted by id; their digests are still empty."""
+    """Sorted by id, with empty digests."""
     ignored: dict[str, int]
-    """Files that are neither recordings nor their transcripts, by lower-case suffix, most frequent first."""
+    """Number of files that are neither recordings nor their transcripts, by lower-case suffix; most frequent first."""
 
 
 def scan(voices: Path, layout: str = "auto") -> Scan:
-    """Lists the recordings below a folder; hidden files and folders are left out, symbolic links followed.
+    """Lists the recordings below a folder. Skips hidden files and folders; follows symbolic links.
 
-    A transcript is a file of the same stem in the same folder, with a suffix of `transcripts.READERS`; recordings of
-    one stem share it. It goes before what a table tells.
+    A recording's transcript is the file with the same stem in the same folder and a suffix in `READERS`. Recordings
+    with the same stem share it. A transcript is preferred to a table's row.
 
     Args:
         voices: The folder of recordings.
-        layout: A row of `layouts.LAYOUTS`; `auto` for whichever are there.
+        layout: A name in `LAYOUTS`; `auto` reads the tables of every layout.
 
     Raises:
-        UsageError: if the folder is missing, can't be listed or holds no recording, if a table can't be read, or if
-            there is none of the layout that is named.
+        UsageError: if the folder is missing, can't be listed or holds no recording; if a table can't be read, or the
+            named layout has no table here.
     """
     ignored: Counter[str] = Counter()
     recordings = sorted(walk(voices, ignored, layout), key=lambda recording: recording.id)
@@ -51,7 +51,7 @@ def scan(voices: Path, layout: str = "auto") -> Scan:
 
 
 def check_folder(voices: Path) -> None:
-    """Checks that there is a folder of recordings.
+    """Checks that the folder of recordings exists and can be listed.
 
     Raises:
         UsageError: if it is missing, a file, or can't be listed.
@@ -66,15 +66,15 @@ def check_folder(voices: Path) -> None:
 
 
 def walk(voices: Path, ignored: Counter[str], layout: str = "auto") -> Iterator[Recording]:
-    """Yields what `scan` lists, one folder after the other, so that no more than a folder is held in memory.
+    """Yields the recordings that `scan` lists, folder by folder: only one folder is held in memory.
 
     Args:
         voices: The folder of recordings.
-        ignored: Counts what is neither a recording nor its transcript, by lower-case suffix.
+        ignored: Receives the number of other files, by lower-case suffix.
         layout: As for `scan`.
 
     Raises:
-        UsageError: as `scan`; at the end, if there was no recording.
+        UsageError: as `scan`; that there is no recording is raised at the end.
     """
     check_folder(voices)
     with Corpus(voices, layout) as corpus:
@@ -93,31 +93,31 @@ def walk(voices: Path, ignored: Counter[str], layout: str = "auto") -> Iterator[
 
 
 def _walk(voices: Path, ignored: Counter[str], corpus: Corpus) -> Iterator[Recording]:
-    whose = partial(owner_of, only_speaker=id_of(voices.resolve().name))
+    owner = partial(owner_of, only_speaker=id_of(voices.resolve().name))
     for path, names in folders(voices, ignored):
-        owner = whose(id_of(path))
+        group, speaker = owner(id_of(path))
         prefix = f"{path}/" if path else ""
         audio, transcripts, rest = _sort_out(names)
         ignored.update(suffix for name, suffix in rest if not corpus.knows(id_of(f"{prefix}{name}")))
         for name, stem in audio:
             item_id = id_of(f"{prefix}{name}")
-            told = corpus.recording(item_id, whose)
+            in_table = corpus.recording(item_id, owner)
             beside = id_of(f"{prefix}{transcripts[stem]}") if stem in transcripts else ""
-            if told is not None:
-                yield replace(told, transcript=beside, told="") if beside else told
+            if in_table is not None:
+                yield replace(in_table, transcript=beside, told="") if beside else in_table
             elif not beside and corpus.left_out(item_id):
                 ignored[f"{_split(name)[1]} that no table names"] += 1
             else:
-                yield Recording(item_id, *owner, "", beside)
-    yield from corpus.missing(whose)
+                yield Recording(item_id, group, speaker, "", beside)
+    yield from corpus.missing(owner)
 
 
 def owner_of(folder: str, only_speaker: str) -> tuple[str, str]:
-    """Returns group and speaker of the files in a folder, given by its id below the voices folder.
+    """Returns the group and the speaker of the files in a folder.
 
     Args:
-        folder: "" for the voices folder itself.
-        only_speaker: Whose the files of that one are.
+        folder: Its id below the voices folder; "" for the voices folder itself.
+        only_speaker: The speaker of files directly in the voices folder.
     """
     parts = folder.split("/", 2)
     if len(parts) > 1:
@@ -131,10 +131,10 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _sort_out(names: list[str]) -> tuple[list[tuple[str, str]], dict[str, str], list[tuple[str, str]]]:
-    """Parts a folder's names into recordings, the best transcript per stem, and the rest.
+    """Sorts a folder's file names into recordings, the best transcript per stem, and the rest.
 
     Returns:
-        Name and stem of each recording, the name of the transcript by stem, and name and suffix of each other file.
+        Name and stem of each recording; name of the transcript by stem; name and suffix of each other file.
     """
     audio: list[tuple[str, str]] = []
     ranked: dict[str, tuple[int, str]] = {}
@@ -156,9 +156,13 @@ def _sort_out(names: list[str]) -> tuple[list[tuple[str, str]], dict[str, str], 
 
 
 def folders(voices: Path, ignored: Counter[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yields each folder below `voices`, "" for itself, with the names of its files; what is hidden is left out.
+    """Yields `voices` (as "") and each folder below it, with the names of its files. Skips hidden ones.
 
-    A link to a folder is followed unless it leads back to one of the folders above it.
+    Follows a link to a folder unless it leads back to a folder above it.
+
+    Args:
+        voices: The folder of recordings.
+        ignored: Receives the number of entries that are neither files nor folders.
 
     Raises:
         UsageError: if a folder can't be listed.
@@ -193,5 +197,5 @@ def _unlistable(folder: Path, error: OSError) -> UsageError:
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a file, or a link that leads nowhere: a recording that will be rejected."""
+    """Returns whether an entry is a file or a dangling link. The latter is listed, and rejected later."""
     return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))  # noqa: PTH110

@@ -1,8 +1,9 @@
-"""A small set of recordings with transcripts, spoken by espeak-ng: data for the demo and the tests.
+"""Writes a small set of recordings with transcripts, spoken by espeak-ng, for the demo and the tests.
 
-Eight speakers (voice variants with their own pitch and pace) read ten sentences each in English, German, French or
-Japanese, laid out as `<language>/<speaker>/<clip>.wav` with the text beside it. Synthetic speech shows that everything
-runs; claims about quality need real recordings. The sentences were written for this project and share its licence.
+Eight speakers (espeak-ng voice variants with their own pitch and pace) read ten sentences each, in English, German,
+French or Japanese. Files are `<language>/<speaker>/<clip>.wav` with the text beside each. Synthetic speech shows that
+everything runs; claims about quality need real recordings. The sentences were written for this project and share its
+licence.
 """
 
 import ctypes
@@ -25,12 +26,12 @@ Pcm = npt.NDArray[np.int16]
 """Mono 16-bit audio, `[samples]`."""
 
 SAMPLE_RATE = 22_050
-"""Hz; what espeak-ng speaks at."""
+"""Hz; the rate of espeak-ng's output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """An espeak-ng voice made into a person."""
+    """A speaker: an espeak-ng voice with its own pitch and pace."""
 
     name: str
     language: str
@@ -43,7 +44,7 @@ class Speaker:
     words_per_minute: int
 
 
-# No variant with breath (f2, f3, f5, …): espeak-ng seeds its noise by the clock.
+# No breathy variants (f2, f3, f5, …): espeak-ng seeds their noise from the clock, so they aren't reproducible.
 SPEAKERS = (
     Speaker("alder", "en", "en-us+m7", 42, 55, 160),
     Speaker("birch", "en", "en-us+f4", 60, 60, 168),
@@ -67,7 +68,7 @@ READINGS = {
     "春になると、川の近くで桜が咲きます。": "はるに なると、かわの ちかくで さくらが さきます。",
     "電車が遅れたので、手紙を読みながら待ちました。": "でんしゃが おくれたので、てがみを よみながら まちました。",
 }
-"""Kana for the sentences that espeak-ng, which doesn't read kanji, must speak."""
+"""Kana of each Japanese sentence, because espeak-ng can't read kanji."""
 
 SENTENCES = {
     "en": (
@@ -108,30 +109,30 @@ SENTENCES = {
     ),
     "ja": tuple(READINGS),
 }
-"""What the speakers of a language read, in order."""
+"""The sentences by language, in the order in which its speakers read them."""
 
 PAUSE_S = 0.1
 """Silence before and after each sentence."""
 
 
 def clips() -> Iterator[tuple[str, Speaker, str]]:
-    """Yields what is spoken, in order: the clip's path below the folder without its suffix, who speaks, the text."""
+    """Yields each clip in order: its path below the folder without the suffix, its speaker, its text."""
     for speaker in SPEAKERS:
         for number, text in enumerate(SENTENCES[speaker.language], start=1):
             yield f"{speaker.language}/{speaker.name}/{speaker.name}_{number:02d}", speaker, text
 
 
 def write_voices(folder: Path) -> list[Path]:
-    """Writes the recordings and their transcripts, the same bytes at every call.
+    """Writes the recordings and their transcripts. Every call writes the same bytes.
 
     Args:
-        folder: Made if it isn't there; one that this function wrote before is written again.
+        folder: Created if missing. If this function wrote it before, its files are written again.
 
     Returns:
-        The recordings: mono 16-bit WAV at 22,050 Hz, 2 to 5 s each; beside each lies its text as `.txt`.
+        Paths of the recordings: mono 16-bit WAV at 22,050 Hz, 2 to 5 s each, with the text beside each as `.txt`.
 
     Raises:
-        UsageError: if the folder can't be made, or holds anything else.
+        UsageError: if the folder can't be created, or holds any other file.
         WeightsError: if espeak-ng is missing or can't speak.
     """
     _check_folder(folder)
@@ -149,7 +150,7 @@ def _check_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"`{folder}` can't be made: {error.strerror}. Give another folder.") from error
+        raise UsageError(f"`{folder}` can't be created: {error.strerror}. Give another folder.") from error
     ours = {folder / f"{clip}{suffix}" for clip, _, _ in clips() for suffix in (".wav", ".txt")}
     others = sorted(path for path in folder.rglob("*") if path not in ours and not path.is_dir())
     if others:
@@ -160,7 +161,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def _speak_in_fresh_process() -> dict[str, Pcm]:
-    """Returns the audio of every clip; espeak-ng repeats itself exactly only from the start of a process."""
+    """Returns the audio of every clip. A fresh process is needed because espeak-ng's output depends on its state."""
     child = subprocess.run(
         [sys.executable, "-m", "stages.corpora.voices"],
         cwd=Path(__file__).resolve().parents[2],
@@ -170,7 +171,7 @@ def _speak_in_fresh_process() -> dict[str, Pcm]:
     if child.returncode:
         last = child.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise WeightsError(
-            f"espeak-ng must speak the sentences, but ended with {child.returncode}: {''.join(last)}"
+            f"espeak-ng must speak the sentences, but failed with exit code {child.returncode}: {''.join(last)}"
             " Run `pip install --force-reinstall espeakng-loader`."
         )
     with np.load(io.BytesIO(child.stdout), allow_pickle=False) as spoken:
@@ -178,7 +179,7 @@ def _speak_in_fresh_process() -> dict[str, Pcm]:
 
 
 class _Espeak:
-    """espeak-ng as a voice, through its C interface (speak_lib.h); its state is global, so one per process."""
+    """Speech synthesis by espeak-ng's C interface (speak_lib.h). Its state is global: one instance per process."""
 
     _SYNCHRONOUS, _DONT_EXIT = 2, 0x8000
     _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
@@ -189,7 +190,7 @@ class _Espeak:
         self._library = ctypes.CDLL(str(library))
         rate = self._library.espeak_Initialize(self._SYNCHRONOUS, 500, str(data).encode(), self._DONT_EXIT)
         if rate != SAMPLE_RATE:
-            raise WeightsError(f"espeak-ng must speak at {SAMPLE_RATE} Hz, but answers {rate}.")
+            raise WeightsError(f"espeak-ng must speak at {SAMPLE_RATE} Hz, but speaks at {rate} Hz.")
         self._chunks: list[Pcm] = []
         signature = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
         self._callback = signature(self._collect)
@@ -201,9 +202,9 @@ class _Espeak:
         return 0
 
     def speak(self, speaker: Speaker, text: str) -> Pcm:
-        """Returns the text spoken, `[samples]` at `SAMPLE_RATE`."""
+        """Returns the speech, `[samples]` at `SAMPLE_RATE`."""
         if self._library.espeak_SetVoiceByName(speaker.voice.encode()):
-            raise WeightsError(f"`{speaker.voice}` must be a voice of espeak-ng, but isn't one.")
+            raise WeightsError(f"`{speaker.voice}` must be a voice of espeak-ng, but isn't.")
         parameters = {self._RATE: speaker.words_per_minute, self._VOLUME: 100}
         parameters |= {self._PITCH: speaker.pitch, self._RANGE: speaker.pitch_range}
         for parameter, value in parameters.items():

@@ -1,1 +1,1 @@
-"""From sound to text: recognition, alignment, and who speaks when."""
+"""Speech recognition, alignment of known text, and speaker diarisation."""

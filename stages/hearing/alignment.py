@@ -1,7 +1,7 @@
-"""Times for words that are known: long recordings with their text and nothing else, so that they can be cut.
+"""Aligns a known text with its recording, so that long recordings with untimed text can be cut.
 
-The recording is gone through in windows: each is given the words that follow, and says where as many of them are as it
-holds. What comes near a window's end is left to the next. So memory doesn't grow with the recording.
+The recording is read in windows. In each, the aligner places as many of the next words as are spoken there. Words near
+the end of a window are left to the next window. So memory doesn't grow with the recording.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,83 +15,93 @@ from stages.records import Wave
 from stages.text.languages import CLOSING_MARKS, SENTENCE_ENDS, is_spaced
 
 SAMPLE_RATE = 16_000
-"""Hz, of what the aligners hear."""
+"""Hz, the aligners' input."""
 
 _WINDOW_S = 30.0
 _UNSURE_S = 3.0
-"""Words so near a window's end are placed by the next window."""
+"""Words this close to a window's end are placed by the next window."""
 _WORDS_PER_S = 6
-"""More than anybody says."""
+"""Faster than anybody speaks. Limits the words offered to a window."""
 _LETTERS_PER_S = 12
-"""The same where each character is a word, as are commas and full stops."""
+"""The same for languages without spaces, where each character is a word, punctuation included."""
 _PREAMBLE_S = 60.0
-"""What is said before the text begins is passed over if it isn't longer."""
+"""Speech before the text begins is skipped if it is no longer than this."""
 _STEP_S = 0.5
+"""Step between the starts that are tried."""
 _HEARD_S = 8.0
+"""Length of the stretch in which the first words are tried."""
 _FITTING_S = 5.0
-"""Of `_HEARD_S` so much must fit the first words: then the text begins there, or a little later."""
+"""The first words must reach this far into the stretch. Then the text begins in it."""
 _DOUBTFUL_S = 3.0
-"""Words that begin so soon after that may lie where others are said: they are left out."""
+"""After that start, words that begin this early may be placed on other speech: they are left out."""
 _CHOICE_S = 3.0
-"""So are those until the longest pause in so many seconds more."""
+"""After that, the longest pause within this time is found. Words before it are left out too."""
 _CROWDED = 10
 _CROWDED_S = 1.2
-"""So many words in so short a time were not said: their text is missing from the recording."""
+"""If `_CROWDED` words take less time than this, they weren't spoken: the text has words that the recording lacks."""
 _LOST_AT_THE_END = 3
-"""Words at the end of a text that need not be found."""
+"""Number of last words that may stay unplaced."""
 _PAUSE_S = 0.5
-"""A pause that ends a segment."""
+"""A pause this long ends a segment."""
 _STOP_S = 0.15
-"""A pause that ends a segment after a sentence."""
+"""A pause this long ends a segment after a sentence."""
 _FRAME = 160
-"""Samples in 10 ms."""
+"""Samples; 10 ms."""
 _LOUD_DB = 15.0
-"""Sound is less than so much under the mean level of the placed words."""
-_UNTOLD_S = 0.5
-"""So many seconds of sound apart from all words are speech that the text lacks, not a breath or a click."""
-_UNTOLD_PAUSE_S = 2.0
-"""Pauses between words that are shorter hold none: `slice` may join what is on either side of them."""
+"""A frame is sound if its level is less than this below the mean level of the placed words."""
+_UNCOVERED_S = 0.5
+"""Sound outside the words, from this length on, is speech that the text lacks, not a breath or a click."""
+_UNCOVERED_PAUSE_S = 2.0
+"""Shorter pauses between words aren't searched for sound: `slice` may join the words on both sides."""
 _LOST_SOUND_S = 2.5
-"""More sound at the end than this isn't the few words that weren't found."""
+"""More sound than this at the end can't be the few unplaced last words."""
 
 Span = tuple[float, float]
+"""Start and end in seconds."""
 
 
 class Aligner(Protocol):
-    """What places the words of one language."""
+    """Places known words in speech, for one language."""
 
     name: str
 
     def prefix(self, wave: Wave, words: Sequence[str], *, whole: bool) -> Sequence[Span | None] | None:
-        """Places as many of the words as are said in a stretch of speech at 16 kHz, all of them where `whole`.
+        """Places as many of the words as are spoken in a stretch, from the first word on.
+
+        Args:
+            wave: `[samples]` at 16 kHz.
+            words: The words, as written.
+            whole: Whether all of the words must be placed.
 
         Returns:
-            Start and end in seconds for each of the first words, None for one that isn't spoken; empty if none of them
-            is heard; None if they don't fit the speech.
+            A span for each of the first words, None for a word that isn't spoken; empty if no word is heard. None if
+            the words don't fit the speech.
         """
 
 
 def tokens_of(text: str, language: str) -> list[str]:
-    """Returns the words of a text; its characters in languages that are written without spaces."""
+    """Splits a text into words, or into characters in languages without spaces."""
     return text.split() if is_spaced(language) else [letter for letter in text if not letter.isspace()]
 
 
 def align(wave: Wave, text: str, language: str, aligner: Aligner) -> dict[str, Any]:
-    """Gives a known text its times.
+    """Aligns a known text with its recording.
+
+    If speech precedes the text, that speech and the first words of the text are left out: they are the first span of
+    `uncovered`.
 
     Args:
         wave: The whole recording, `[samples]` at 16 kHz.
-        text: All that is said in it, in order.
+        text: Everything that is said in it, in order.
         language: ISO 639-1.
-        aligner: What places the words.
+        aligner: Places the words.
 
     Returns:
-        A whisperX-shaped transcript: segments that end at pauses, each with its words; times in seconds. `untold` holds
-        the start and the end of each stretch of sound apart from all words: before the first, after the last, or in a
-        long pause. What is said before the text begins is passed over, and with it the first words of the text.
+        `segments` in whisperX's form: they end at pauses, and have their words; times are in seconds. `uncovered` has
+        the span of each stretch of sound outside the words: before the first, after the last, or in a long pause.
 
     Raises:
-        TextError: if the text doesn't fit what is said.
+        TextError: if the text doesn't fit the speech.
     """
     words = tokens_of(text, language)
     per_s = _WORDS_PER_S if is_spaced(language) else _LETTERS_PER_S
@@ -109,15 +119,20 @@ def align(wave: Wave, text: str, language: str, aligner: Aligner) -> dict[str, A
     segments = [_segment(run, space) for run in _runs(words[first:], spans[first:])]
     if spans[-1] is None:
         segments[-1]["end"] = len(wave) / SAMPLE_RATE
-    untold = [sound.span for sound in sounds if not sound.told]
+    uncovered = [sound.span for sound in sounds if not sound.may_be_text]
     if first:
         begin = segments[0]["start"]
-        untold = [(0.0, max(span[1] for span in spans[:first] if span)), *(span for span in untold if span[0] > begin)]
-    return {"segments": segments, "untold": untold}
+        skipped = (0.0, max(span[1] for span in spans[:first] if span))
+        uncovered = [skipped, *(span for span in uncovered if span[0] > begin)]
+    return {"segments": segments, "uncovered": uncovered}
 
 
 def _first_sure(spans: Sequence[Span | None], sure_s: float) -> int | None:
-    """Returns the first word if it begins no earlier, else that after the longest pause a little later, if any."""
+    """Returns the index of the first word to keep; None if there is none.
+
+    That is word 0 if no placed word begins before `sure_s`. Otherwise it is the word after the longest pause in the
+    `_CHOICE_S` from `sure_s` on.
+    """
     placed = [(n, span) for n, span in enumerate(spans) if span]
     if placed[0][1][0] >= sure_s:
         return 0
@@ -130,9 +145,9 @@ def _first_sure(spans: Sequence[Span | None], sure_s: float) -> int | None:
 def _place_from_start(
     wave: Wave, words: Sequence[str], aligner: Aligner, per_s: int
 ) -> tuple[list[Span | None], float]:
-    """Returns what `_place` does, and from when on that is sure.
+    """Returns the spans of `_place`, and the time in seconds from which they are certain.
 
-    That is the beginning or, where the text doesn't fit there, a while after it first does.
+    That is 0 if the text fits from the beginning; otherwise `_DOUBTFUL_S` after the first place where it fits.
     """
     reach = round(_WINDOW_S * per_s)
     try:
@@ -146,7 +161,7 @@ def _place_from_start(
 
 
 def _start(wave: Wave, words: Sequence[str], aligner: Aligner) -> int | None:
-    """Returns the sample from which on the first words fit; None where they do nowhere in the first minute."""
+    """Returns the first sample from which the first words fit; None if there is none in the first `_PREAMBLE_S`."""
     heard = round(_HEARD_S * SAMPLE_RATE)
     for position in range(0, min(round(_PREAMBLE_S * SAMPLE_RATE), len(wave) - heard), round(_STEP_S * SAMPLE_RATE)):
         found = aligner.prefix(wave[position : position + heard], words, whole=False) or ()
@@ -156,7 +171,17 @@ def _start(wave: Wave, words: Sequence[str], aligner: Aligner) -> int | None:
 
 
 def _place(wave: Wave, words: Sequence[str], aligner: Aligner, *, reach: int) -> list[Span | None]:
-    """Returns the times of the words, less a few at the end that aren't found; a window holds no more than `reach`."""
+    """Returns the spans of the words, window by window; the last few words may be missing.
+
+    Args:
+        wave: `[samples]` at 16 kHz.
+        words: The words, as written.
+        aligner: Places the words.
+        reach: The most words that a window can hold.
+
+    Raises:
+        TextError: if the words don't fit the speech.
+    """
     window, unsure = round(_WINDOW_S * SAMPLE_RATE), round(_UNSURE_S * SAMPLE_RATE)
     spans: list[Span | None] = []
     position = 0
@@ -165,7 +190,7 @@ def _place(wave: Wave, words: Sequence[str], aligner: Aligner, *, reach: int) ->
         heard, last = wave[position : position + window], position + window >= len(wave)
         whole = last and len(rest) <= reach
         found = aligner.prefix(heard, rest[:reach], whole=whole)
-        if found is None and whole:  # the last words may be cut off, or never said: the segment ends with the sound
+        if found is None and whole:  # the last words may be cut off or never said
             found = aligner.prefix(heard, rest, whole=False)
         if last:
             found = found or ()
@@ -198,22 +223,23 @@ def _check(words: Sequence[str], spans: Sequence[Span | None]) -> None:
 
 def _misfit(words: Sequence[str], at: int) -> TextError:
     near = " ".join(words[at : at + 6])
-    return TextError(f"its text must be all that is said in it, but doesn't fit from `{near}` on (word {at + 1})")
+    return TextError(f"its text must be exactly what is said, but doesn't fit from `{near}` on (word {at + 1})")
 
 
 class _Sound(NamedTuple):
-    """What is heard between two placed words, or before or after all."""
+    """A sound between two placed words, before the first, or after the last."""
 
     span: Span
     loud_s: float
+    """Seconds of the span that are loud."""
     next: int
-    """The placed word after it; the number of words where there is none."""
-    told: bool
-    """Whether it may be words of the text that have no times."""
+    """Index of the placed word after it; the number of words if there is none."""
+    may_be_text: bool
+    """Whether unplaced words of the text may be spoken here."""
 
 
 def _sounds(wave: Wave, words: Sequence[str], spans: Sequence[Span | None]) -> Iterator[_Sound]:
-    """Yields the sounds apart from the placed words."""
+    """Yields the sounds outside the placed words."""
     placed = [(n, span) for n, span in enumerate(spans) if span]
     pieces = [wave[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)] for _, (start, end) in placed]
     level = sum(float(np.dot(piece, piece)) for piece in pieces) / max(1, sum(map(len, pieces)))
@@ -221,19 +247,19 @@ def _sounds(wave: Wave, words: Sequence[str], spans: Sequence[Span | None]) -> I
     befores = [(-1, 0.0), *((n, end) for n, (_, end) in placed)]
     afters = [*((n, start) for n, (start, _) in placed), (len(words), len(wave) / SAMPLE_RATE)]
     for (before, start), (after, end) in zip(befores, afters, strict=True):
-        if end - start < (_UNTOLD_S if before < 0 or after == len(words) else _UNTOLD_PAUSE_S):
+        if end - start < (_UNCOVERED_S if before < 0 or after == len(words) else _UNCOVERED_PAUSE_S):
             continue
         samples = wave[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
         frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
         loud = np.flatnonzero(np.einsum("ij,ij->i", frames, frames) > least)
-        if len(loud) * _FRAME >= _UNTOLD_S * SAMPLE_RATE:
+        if len(loud) * _FRAME >= _UNCOVERED_S * SAMPLE_RATE:
             first, last = (start + at * _FRAME / SAMPLE_RATE for at in (loud[0], loud[-1] + 1))
-            told = any(letter.isalnum() for word in words[before + 1 : after] for letter in word)
-            yield _Sound((float(first), float(last)), len(loud) * _FRAME / SAMPLE_RATE, after, told)
+            may_be_text = any(letter.isalnum() for word in words[before + 1 : after] for letter in word)
+            yield _Sound((float(first), float(last)), len(loud) * _FRAME / SAMPLE_RATE, after, may_be_text)
 
 
 def _runs(words: Sequence[str], spans: Sequence[Span | None]) -> Iterator[list[tuple[str, Span | None]]]:
-    """Yields the words of each segment."""
+    """Yields the words of each segment with their spans."""
     run: list[tuple[str, Span | None]] = []
     end: float | None = None
     for word, span in zip(words, spans, strict=True):

@@ -1,4 +1,4 @@
-"""Who speaks when, by pyannote's pipeline through whisperX: on request, for what whisperX hears."""
+"""Speaker diarisation of whisperX's results, by pyannote's pipeline. Off by default."""
 
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,15 @@ MODEL = "pyannote/speaker-diarization-community-1"
 
 
 class Diariser:
-    """pyannote's pipeline, held for the life of a worker.
+    """pyannote's pipeline, loaded once per worker.
 
     Args:
         model: A repository of the Hugging Face hub, or a folder with a `config.yaml`.
         device: `cpu`, `cuda` or `cuda:N`.
-        speakers: The fewest and the most in a recording; None where that isn't known.
+        speakers: The fewest and the most speakers in a recording; None if unknown.
 
     Raises:
-        WeightsError: if the pipeline isn't to be had; names it, and what its download needs.
+        WeightsError: if the pipeline can't be loaded; the message says how to get it.
 
     Source: Bredin 2023, pyannote.audio 2.1, https://doi.org/10.21437/Interspeech.2023-105; whisperX, Bain et al. 2023,
     https://arxiv.org/abs/2303.00747.
@@ -35,8 +35,8 @@ class Diariser:
                 self._pipeline = DiarizationPipeline(str(folder) if folder.exists() else model, device=device)
         except ImportError as error:
             raise unusable_whisperx(error) from error
-        except (OSError, ValueError, AttributeError) as error:  # pyannote gives None for a repository that is locked
-            reason = "it is locked" if isinstance(error, AttributeError) else reason_of(error)
+        except (OSError, ValueError, AttributeError) as error:  # pyannote returns None for a gated repository
+            reason = "access to it is restricted" if isinstance(error, AttributeError) else reason_of(error)
             raise WeightsError(
                 f"`transcribe.diarize` needs the model `{model}`, which can't be loaded ({reason}). Accept its terms at"
                 f" https://hf.co/{MODEL} and set `HF_TOKEN` to a token of your account, or give a folder that holds"
@@ -44,11 +44,14 @@ class Diariser:
             ) from error
 
     def label(self, result: dict[str, Any], wave: Wave) -> dict[str, Any]:
-        """Returns whisperX's result with the `speaker` of each segment and each word, such as `SPEAKER_00`.
+        """Adds the `speaker` of each segment and word, such as `SPEAKER_00`, to whisperX's result.
 
         Args:
-            result: With `segments`; those in which pyannote hears nobody get no speaker.
+            result: whisperX's result, with `segments`.
             wave: The recording, `[samples]` at 16 kHz.
+
+        Returns:
+            The result with speakers. Segments in which pyannote hears nobody get none.
         """
         import numpy as np
         from whisperx.diarize import assign_word_speakers

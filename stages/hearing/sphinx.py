@@ -1,7 +1,7 @@
-"""Placing known English words in time by pocketsphinx, whose acoustic model and dictionary come inside its wheel.
+"""Aligns known English words by pocketsphinx. Its wheel contains an acoustic model and a dictionary.
 
-As a recogniser it is weak; where the words are known it finds them well. Words that its dictionary lacks, and numbers,
-are said as espeak-ng says them.
+It is a weak recogniser, but a good aligner. Numbers, and words that aren't in its dictionary, get their pronunciation
+from espeak-ng.
 
 Source: Huggins-Daines et al. 2006, PocketSphinx, https://doi.org/10.1109/ICASSP.2006.1659988.
 """
@@ -22,18 +22,19 @@ from stages.text import espeak
 _FRAME_RATE = 100
 _MISFIT_S = 3.0
 _MISFIT = -3.4
-"""Text and speech don't fit where the path's frames have a lower mean score over `_MISFIT_S`.
+"""Text and speech don't match where the mean score of the path's frames over `_MISFIT_S` is below this.
 
-A score is the logarithm of how probable a frame is where the path has it, against the likeliest of the sounds followed
-there (as goodness of pronunciation: Witt and Young 2000, https://doi.org/10.1016/S0167-6393(99)00044-8).
+A frame's score is the logarithm of its probability on the path, relative to the likeliest sound followed there (as in
+goodness of pronunciation: Witt and Young 2000, https://doi.org/10.1016/S0167-6393(99)00044-8).
 
-The lowest in texts that fit: -2.9 in 111 single clips of read English, -2.4 in the nine recordings that
-`pipeline.bench.alignment` joins of 102 of them; with the text of a clip or more left out at the beginning or in between
-it was -3.8 or less in each of 45 recordings. Of 18 texts that lack single words, no misfit is found where one is
-missing, 1 with two, 8 with three. Of ten with noise 15 dB under the speech, two seem not to fit; at 5 dB most.
+Lowest mean scores measured: with the right text, -2.9 in 111 single clips of read English, and -2.4 in the nine
+recordings that `pipeline.bench.alignment` joins from 102 of them. With the text of one clip or more missing at the
+beginning or in between, -3.8 or less in each of 45 recordings. Of 18 texts that lack single words, no mismatch is found
+with one word missing, 1 with two, 8 with three. With noise 15 dB below the speech, two of ten right texts are taken for
+a mismatch; at 5 dB most.
 """
 _BEAMS = {"beam": 1e-80, "pbeam": 1e-80, "wbeam": 1e-60}
-"""How improbable a path may be and yet be followed: much more so than in recognising, since the words are given."""
+"""Pruning thresholds, far below those for recognition, because the words are known."""
 _SPELT = re.compile(r"[a-z]+(?:'[a-z]+)*")
 
 _PHONES = {
@@ -45,12 +46,12 @@ _PHONES = {
     **{letter: letter.upper() for letter in "bdfklmnpstvz"},
     "h": "HH",
 }
-"""espeak-ng's American English phonemes in the phones of the CMU dictionary."""
+"""espeak-ng's American English phonemes as phones of the CMU dictionary."""
 _PHONE = re.compile("|".join(sorted(map(re.escape, _PHONES), key=len, reverse=True)))
 
 
 def version() -> str:
-    """Returns the version of pocketsphinx; "" where it isn't installed."""
+    """Returns the version of pocketsphinx; "" if it isn't installed."""
     try:
         return metadata.version("pocketsphinx")
     except metadata.PackageNotFoundError:
@@ -64,11 +65,11 @@ class Part(NamedTuple):
     start: int
     end: int
     score: float
-    """The logarithm of its probability: the sum over its frames."""
+    """Log probability, summed over its frames."""
 
 
 class SphinxAligner:
-    """A pocketsphinx decoder that is given the words, held for the life of a worker."""
+    """Aligns by a pocketsphinx decoder, loaded once per worker."""
 
     name = "pocketsphinx"
 
@@ -78,17 +79,17 @@ class SphinxAligner:
         self._decoder = Decoder(lm=None, loglevel="FATAL", **_BEAMS)
 
     def prefix(self, wave: Wave, words: Sequence[str], *, whole: bool) -> list[tuple[float, float] | None] | None:
-        """Places as many of the words as are said in a stretch of speech, from the first on.
+        """Places as many of the words as are spoken in a stretch, from the first word on.
 
         Args:
-            wave: `[samples]` at 16 kHz; the words begin in it, with any silence before them.
-            words: As they are written.
-            whole: Whether all of them are said in it.
+            wave: `[samples]` at 16 kHz. Silence may precede the words.
+            words: The words, as written.
+            whole: Whether all of the words must be placed.
 
         Returns:
-            Start and end in seconds of each of the first words, None for one that is only punctuation; none from where
-            words and speech don't fit (see `_MISFIT`), empty if none is heard. None if the first words don't fit, or,
-            where `whole`, not all do.
+            Start and end in seconds of each of the first words, None for one that is only punctuation. The list ends
+            where words and speech don't fit (see `_MISFIT`); it is empty if no word is heard. None if the first words
+            don't fit or, if `whole`, not all of them do.
         """
         spelt = [self._spelling(word) for word in words]
         chain = [(index, part) for index, parts in enumerate(spelt) for part in parts]
@@ -98,21 +99,21 @@ class SphinxAligner:
         self._decoder.activate_search("words")
         path = self._path(wave)
         fitting = fitting_frames(path)
-        said = [(part.start, part.end) for part in path if part.is_word and part.end <= fitting]
-        if whole and len(said) < len(chain):
+        placed = [(part.start, part.end) for part in path if part.is_word and part.end <= fitting]
+        if whole and len(placed) < len(chain):
             return None
-        if not said:
+        if not placed:
             return None if any(part.is_word for part in path) else []
-        spans: list[tuple[float, float] | None] = [None] * (len(words) if whole else chain[len(said) - 1][0] + 1)
-        for (index, _), (start, end) in zip(chain, said, strict=False):
+        spans: list[tuple[float, float] | None] = [None] * (len(words) if whole else chain[len(placed) - 1][0] + 1)
+        for (index, _), (start, end) in zip(chain, placed, strict=False):
             first = spans[index]
             spans[index] = (first[0] if first else start / _FRAME_RATE, end / _FRAME_RATE)
-        if len(said) < len(chain) and chain[len(said)][0] == chain[len(said) - 1][0]:
-            spans.pop()  # its last part isn't said any more
+        if len(placed) < len(chain) and chain[len(placed)][0] == chain[len(placed) - 1][0]:
+            spans.pop()  # the last part of this word wasn't placed
         return spans
 
     def _path(self, wave: Wave) -> list[Part]:
-        """Returns the words and the silences on the best path; none where there is no path."""
+        """Returns the words and silences on the best path; none if there is no path."""
         decoder = self._decoder
         decoder.start_utt()
         decoder.process_raw((np.clip(wave, -1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
@@ -124,7 +125,7 @@ class SphinxAligner:
         ]
 
     def _grammar(self, parts: Sequence[str], *, whole: bool) -> Any:
-        """Returns the grammar of the words one after the other; where not all are said, it may end after any."""
+        """Returns a grammar of the words in order; unless `whole`, it may end after any word."""
         from pocketsphinx import FsgModel
 
         end = len(parts) + 1
@@ -138,11 +139,11 @@ class SphinxAligner:
         return grammar
 
     def _spelling(self, word: str) -> list[str]:
-        """Returns the entries of the dictionary that say a word; adds what it lacks."""
+        """Returns the dictionary entries that spell a word; adds missing ones."""
         lower = word.lower().replace("’", "'")
         parts = _SPELT.findall(lower)
         if any(letter.isdigit() for letter in lower):
-            parts = [lower.strip(".,;:!?\"'()[]")]  # a number, perhaps with a unit: said as a whole
+            parts = [lower.strip(".,;:!?\"'()[]")]  # a number, perhaps with a unit: pronounced as a whole
         return [entry for part in parts if (entry := self._entry(part))]
 
     def _entry(self, part: str) -> str:
@@ -158,7 +159,7 @@ class SphinxAligner:
 
 
 def fitting_frames(path: Sequence[Part]) -> float:
-    """Returns how many frames of a path fit, before the first `_MISFIT_S` that don't; infinity where all do."""
+    """Returns the frame at which the first mismatch of `_MISFIT_S` begins; infinity if there is none."""
     if not path:
         return inf
     frames = [part.end - part.start for part in path]
@@ -181,5 +182,5 @@ def _backend() -> Any:
 
 def _spoken(part: str) -> str:
     """Returns the phonemes of a word or a number."""
-    said: list[str] = _backend().phonemize([part], strip=True)
-    return said[0]
+    phonemes: list[str] = _backend().phonemize([part], strip=True)
+    return phonemes[0]

@@ -1,4 +1,4 @@
-"""Which aligner gives a long text its times where it has none: chosen by the configuration and the language."""
+"""Gives long untimed texts their times, with the aligner that the configuration and the language select."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -25,21 +25,21 @@ INSTALL_SPHINX = "Run `make setup EXTRAS=dev,align`."
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A script, and which aligner looked at it."""
+    """A script, and what an aligner made of it."""
 
     script: Script
     by: str = ""
-    """What placed its words; empty where nothing did."""
+    """The aligner that placed its words; empty if none did."""
     misfit: str | None = None
-    """What found that they aren't all that is said; None where nothing did."""
+    """The aligner that found that the text isn't what is said; None if none did."""
 
 
 class Timing:
-    """Places the words of texts without times; its models are loaded when they are first needed.
+    """Places the words of untimed texts. Models are loaded on first use.
 
     Args:
-        times: What may place them; `auto`: what is there.
-        over_s: Texts of shorter recordings, in seconds, stay without times.
+        times: The aligner; `auto` uses whichever is available.
+        over_s: Seconds; texts of recordings no longer than this stay untimed.
         models: wav2vec2 models by language.
         device: `cpu`, `cuda` or `cuda:N`.
     """
@@ -51,7 +51,7 @@ class Timing:
         self._device = device
 
     def problem(self) -> str:
-        """Returns what is missing of what the configuration names; "" for nothing."""
+        """Returns an error message if a configured aligner isn't installed; "" if nothing is missing."""
         if self._times == "pocketsphinx" and not sphinx.version():
             return f"`transcribe.times` is pocketsphinx, which isn't installed. {INSTALL_SPHINX}"
         aligned = self._times == "wav2vec2" or (self._times == "auto" and self._models)
@@ -61,34 +61,34 @@ class Timing:
 
     @cached_property
     def identity(self) -> Any:
-        """What decides the times, as plain JSON values: the models' contents too; None where there are to be none."""
+        """Everything that the times depend on, model contents included, as JSON values; None if `times` is `none`."""
         if self._times == "none":
             return None
         return [self._times, self._over_s, contents_of(self._models), sphinx.version()]
 
     def models(self) -> dict[str, str]:
-        """Returns the identities of what places the words, by name."""
+        """Returns the identities of the aligners, by name."""
         if self._times == "none":
             return {}
         aligners = {f"aligner {code}": content for code, content in contents_of(self._models).items()}
         return {**aligners, "pocketsphinx": sphinx.version()}
 
     def place(self, name: str, script: Script, language: str, wave: Wave, audio: AudioInfo) -> Placed:
-        """Gives a script its times where it is long and has none.
+        """Gives a script its times, if it is untimed and the recording is long.
 
         Args:
-            name: The recording, for the log.
-            script: What is said in it.
+            name: The recording's name, for the log.
+            script: Its transcript.
             language: ISO 639-1.
             wave: `[samples]` at the recording's own rate.
             audio: The recording.
 
         Returns:
-            The script as it is to be used; the log tells the reason. Segments without text are sounds that the text
-            lacks.
+            The script, timed if possible; otherwise the log says why not. Segments without text are sounds that the
+            text doesn't cover.
 
         Raises:
-            WeightsError: if what the configuration names can't place words in the language.
+            WeightsError: if the configured aligner can't place words in the language.
         """
         if script.timed or self._times == "none" or audio.samples <= self._over_s * audio.sample_rate:
             return Placed(script)
@@ -96,19 +96,19 @@ class Timing:
         if aligner is None and self._times != "auto":
             raise WeightsError(
                 f"`transcribe.times` is {self._times}, which can't place words in `{language}` here. Give a model"
-                f" (`--set transcribe.align_models.{language}=FOLDER`), or let it be: `--set transcribe.times=auto`."
+                f" (`--set transcribe.align_models.{language}=FOLDER`), or use `--set transcribe.times=auto`."
             )
         if aligner is None:
-            _log.info("`%s` has a text without times, and nothing to place it in `%s`", name, language)
+            _log.info("`%s` has an untimed text, and there is no aligner for `%s`", name, language)
             return Placed(script)
         try:
             text = script.segments[0].text
             result = align(resample(wave, audio.sample_rate, SAMPLE_RATE), text, language, aligner)
         except TextError as error:
-            _log.warning("`%s`: %s; it stays without times, and is left out", name, error)
+            _log.warning("`%s`: %s; it stays untimed, and `slice` leaves it out", name, error)
             return Placed(script, misfit=aligner.name)
         placed = from_whisperx({"language": script.language, "segments": result["segments"]}, audio)
-        segments = _with_untold(name, placed.segments, result["untold"], audio)
+        segments = _with_uncovered(name, placed.segments, result["uncovered"], audio)
         return Placed(replace(placed, segments=segments), by=aligner.name)
 
     def _aligner(self, language: str) -> Aligner | None:
@@ -125,15 +125,16 @@ class Timing:
         return sphinx.SphinxAligner()
 
 
-def _with_untold(
-    name: str, segments: Sequence[Segment], untold: Sequence[Span], audio: AudioInfo
+def _with_uncovered(
+    name: str, segments: Sequence[Segment], uncovered: Sequence[Span], audio: AudioInfo
 ) -> tuple[Segment, ...]:
-    """Returns the segments, and one without text for each sound that the text lacks."""
-    if not untold:
+    """Returns the segments, and a segment without text for each uncovered sound."""
+    if not uncovered:
         return tuple(segments)
-    where = ", ".join(f"{start:.1f}-{end:.1f} s" for start, end in untold[:3]) + (", …" if len(untold) > 3 else "")
-    seconds = sum(end - start for start, end in untold)
-    _log.warning("`%s`: no sure word of its text is heard at %s; these %.1f s are left out", name, where, seconds)
+    where = ", ".join(f"{start:.1f}-{end:.1f} s" for start, end in uncovered[:3])
+    more = ", …" if len(uncovered) > 3 else ""
+    seconds = sum(end - start for start, end in uncovered)
+    _log.warning("`%s`: no words can be placed reliably at %s%s; these %.1f s are left out", name, where, more, seconds)
     rate = audio.sample_rate
-    extra = [Segment(round(start * rate), min(round(end * rate), audio.samples), "", "") for start, end in untold]
+    extra = [Segment(round(start * rate), min(round(end * rate), audio.samples), "", "") for start, end in uncovered]
     return tuple(sorted([*segments, *extra], key=lambda segment: (segment.start_samples, segment.end_samples)))

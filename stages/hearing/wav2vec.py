@@ -1,7 +1,7 @@
-"""Placing words in time by wav2vec2, in every language that has a model: whisperX's aligners.
+"""Aligns words by whisperX's wav2vec2 models, in every language that has one.
 
-Of what whisper heard, each stretch is placed by whisperX itself. A known text of any length is placed here, by the same
-models, a window at a time.
+whisperX itself aligns what whisper heard. Known texts of any length are aligned here, by the same models, one window at
+a time.
 """
 
 import logging
@@ -23,13 +23,14 @@ from stages.records import Wave
 _log = logging.getLogger(__name__)
 
 Scores = npt.NDArray[np.float32]
+"""Log probabilities, `[T, V]`: T frames, V symbols."""
 
 
 class Aligners:
-    """wav2vec2 models by language, each loaded when it is first needed, held for the life of a worker.
+    """wav2vec2 models by language, each loaded on first use and kept by the worker.
 
     Args:
-        choices: Folders or names by language; other languages take whisperX's own choice.
+        choices: Folders or names of models by language; other languages use whisperX's default.
         device: `cpu`, `cuda` or `cuda:N`.
     """
 
@@ -39,18 +40,19 @@ class Aligners:
         self._loaded: dict[str, tuple[Any, Any] | None] = {}
         self._sentences = tempfile.TemporaryDirectory(prefix="punkt-")
         self._split: set[str] = set()
-        """Languages whose sentences can be split."""
+        """Languages for which NLTK's sentence data was provided."""
 
     def align_heard(self, segments: list[dict[str, Any]], language: str, wave: Wave) -> list[dict[str, Any]]:
-        """Places the words of what whisper heard.
+        """Aligns the words that whisper heard.
 
         Args:
-            segments: whisperX's, with `start`, `end` and `text`.
+            segments: whisperX's segments, with `start`, `end` and `text`.
             language: ISO 639-1.
             wave: The recording, `[samples]` at 16 kHz.
 
         Returns:
-            whisperX's aligned segments, one a sentence, with `words`; those given where the language has no aligner.
+            whisperX's aligned segments, one per sentence, with `words`; the given segments if the language has no
+            aligner or whisperX lost words.
         """
         loaded = self._get(language)
         if loaded is None:
@@ -61,7 +63,7 @@ class Aligners:
             _provide_sentences(language, Path(self._sentences.name))
             self._split.add(language)
         aligned: list[dict[str, Any]] = whisperx.align(segments, *loaded, wave, self._device)["segments"]
-        if _letters(aligned) != _letters(segments):  # it drops a sentence for which it finds no time at all
+        if _letters(aligned) != _letters(segments):  # whisperX drops sentences that it can't place
             _log.warning("a recording's words in `%s` have no times: the aligner lost some of them", language)
             return segments
         if unplaced := sum(not segment["words"] for segment in aligned):
@@ -69,7 +71,7 @@ class Aligners:
         return aligned
 
     def known(self, language: str) -> "Wav2Vec2Aligner | None":
-        """Returns what places a known text in a language; None where there is no model to be had."""
+        """Returns the aligner of known texts in a language; None if its model can't be loaded."""
         loaded = self._get(language)
         return None if loaded is None else Wav2Vec2Aligner(*loaded, self._device)
 
@@ -82,7 +84,8 @@ class Aligners:
             except (OSError, ValueError) as error:
                 self._loaded[language] = None
                 _log.warning(
-                    "words in `%s` have no times, no aligner: %s. Give one: `--set transcribe.align_models.%s=FOLDER`.",
+                    "words in `%s` have no times, because no aligner can be loaded: %s."
+                    " Give one: `--set transcribe.align_models.%s=FOLDER`.",
                     language,
                     reason_of(error),
                     language,
@@ -100,10 +103,10 @@ class Aligners:
 
 
 class Wav2Vec2Aligner:
-    """A wav2vec2 model that is given the words: connectionist temporal classification, the best path.
+    """Aligns known words: the best path of connectionist temporal classification through a wav2vec2 model's output.
 
     Source: Graves et al. 2006, https://doi.org/10.1145/1143844.1143891, section 4; Kürzinger et al. 2020,
-    https://arxiv.org/abs/2007.09127, for windows of long recordings.
+    https://arxiv.org/abs/2007.09127, for long recordings in windows.
     """
 
     name = "wav2vec2"
@@ -116,7 +119,7 @@ class Wav2Vec2Aligner:
         self._blank = next((self._symbols[name] for name in ("<pad>", "[pad]") if name in self._symbols), 0)
 
     def prefix(self, wave: Wave, words: Sequence[str], *, whole: bool) -> list[tuple[float, float] | None] | None:
-        """Places the first of the words; as `alignment.Aligner` says. A word without a known letter has no times."""
+        """Places the first words; see `alignment.Aligner`. A word without letters that the model knows gets None."""
         letters = [
             (index, self._symbols[letter])
             for index, word in enumerate(words)
@@ -144,7 +147,7 @@ class Wav2Vec2Aligner:
         return spans[: last if following[0] == last and following[1] != bar else last + 1]
 
     def _scores(self, wave: Wave) -> Scores:
-        """Returns the logarithms of the symbols' probabilities, `[T, V]`."""
+        """Returns the log probabilities of the symbols, `[T, V]`."""
         import torch
 
         samples_BL = torch.from_numpy(np.pad(wave, (0, max(0, 400 - len(wave)))))[None].to(self._device)
@@ -156,18 +159,18 @@ class Wav2Vec2Aligner:
 
 
 def best_path(scores_TV: Scores, symbols: Sequence[int], blank: int, *, whole: bool) -> list[tuple[int, int]] | None:
-    """Returns the first and the one-past-last frame of each symbol on the best path.
+    """Finds the best path through the symbols (Viterbi search).
 
     Args:
-        scores_TV: Logarithms of probabilities, `[T, V]`.
-        symbols: In order.
-        blank: The symbol for none.
-        whole: Whether all the symbols are to be passed; else the path may end with any, and only those are returned.
+        scores_TV: Log probabilities, `[T, V]`.
+        symbols: The symbols, in order.
+        blank: The blank symbol.
+        whole: Whether the path must pass all symbols; otherwise it may end after any.
 
     Returns:
-        None if there are fewer frames than the symbols need.
+        First and one-past-last frame of each symbol passed; None if there are fewer frames than the symbols need.
     """
-    if len(symbols) > len(scores_TV):  # no path passes more of them than there are frames
+    if len(symbols) > len(scores_TV):  # a path passes at most one symbol per frame
         if whole:
             return None
         symbols = symbols[: len(scores_TV)]
@@ -175,7 +178,7 @@ def best_path(scores_TV: Scores, symbols: Sequence[int], blank: int, *, whole: b
     states[1::2] = symbols
     skips = np.zeros(len(states), bool)  # a symbol may follow another without a blank, but not itself
     skips[3::2] = states[3::2] != states[1:-2:2]
-    best = np.full(len(states) + 2, -np.inf, np.float32)  # two that are never reached stand before the first
+    best = np.full(len(states) + 2, -np.inf, np.float32)  # two unreachable states stand before the first
     best[2:4] = scores_TV[0, states[:2]]
     steps = np.zeros((len(scores_TV), len(states)), np.uint8)
     for frame in range(1, len(scores_TV)):
@@ -195,16 +198,16 @@ def best_path(scores_TV: Scores, symbols: Sequence[int], blank: int, *, whole: b
 
 
 def reason_of(error: Exception) -> str:
-    """Returns the first line of an error, for a sentence."""
+    """Returns the first line of an error's message without its full stop, to put into a sentence."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def unusable_whisperx(error: Exception | None = None) -> WeightsError:
-    """Returns what to say where whisperX isn't installed, or what it imports can't be loaded: `error` says why."""
+    """Returns the error for a missing whisperX or, with `error`, for one that can't be imported."""
     why = f"can't be loaded ({reason_of(error)})" if error else "isn't installed"
     return WeightsError(
-        f"`whisperx` is needed to hear and to align, but {why}. `make setup` installs it; after a plain `pip install .`"
-        " run `pip install --no-deps -r .setup/nodeps.txt`."
+        f"`whisperx` is needed to transcribe and to align, but {why}. `make setup` installs it; after a plain"
+        " `pip install .` run `pip install --no-deps -r .setup/nodeps.txt`."
     )
 
 
@@ -214,11 +217,11 @@ def _letters(segments: list[dict[str, Any]]) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps whisperX and what it loads from writing to the terminal, and pyannote from phoning home."""
+    """Silences whisperX and the libraries it loads, and switches off pyannote's telemetry."""
     os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")
     for name in ("whisperx", "lightning.pytorch.utilities.migration"):
         logger = logging.getLogger(name)
-        logger.addHandler(logging.NullHandler())  # whisperX gives itself one on the standard output if it has none
+        logger.addHandler(logging.NullHandler())  # without a handler whisperX adds one that writes to standard output
         logger.setLevel(logging.ERROR)
     with redirect_stdout(StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -235,7 +238,7 @@ def _offline() -> bool:
 
 
 def _refuse_download(language: str) -> None:
-    """Raises `OSError` where whisperX would fetch torchaudio's aligner although `HF_HUB_OFFLINE` is set."""
+    """Raises `OSError` if whisperX would download torchaudio's aligner although `HF_HUB_OFFLINE` is set."""
     import torch
     import torchaudio
     from whisperx.alignment import DEFAULT_ALIGN_MODELS_TORCH
@@ -248,7 +251,7 @@ def _refuse_download(language: str) -> None:
 
 
 def _provide_sentences(language: str, folder: Path) -> None:
-    """Makes sure that NLTK can split sentences in a language: by its own data, else by punctuation alone."""
+    """Makes sure that NLTK can split sentences in a language: by its data or, without it, at every full stop."""
     import nltk
     from whisperx.utils import PUNKT_LANGUAGES
 

@@ -1,8 +1,8 @@
-"""Speech to text by whisperX: finding the weights, and hearing.
+"""Transcribes speech by whisperX, and finds the weights for it.
 
-Three kinds of weights are involved: whisper (`find_model`), voice activity detection (inside the packages) and one
-wav2vec2 aligner a language (`wav2vec`). Without whisper nothing can be heard; without an aligner the words have no
-times, which the log says once a language.
+There are three kinds of weights: whisper (`find_model`), voice activity detection (in the packages) and one wav2vec2
+aligner per language (`wav2vec`). Whisper is required. Without an aligner words have no times; the log says so once per
+language.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from whisperx.vads import Vad
 
 SAMPLE_RATE = 16_000
-"""Hz, of what whisper hears."""
+"""Hz, whisper's input."""
 
 ComputeType = Literal["auto", "float32", "float16", "bfloat16", "int8", "int8_float32", "int8_float16", "int8_bfloat16"]
 VadName = Literal["pyannote", "silero"]
@@ -39,20 +39,20 @@ WAYS_OUT = (
     "Put a transcript (.txt, .json, .srt, …) beside the recording, or give whisper's weights:"
     " `--set transcribe.model=FOLDER`."
 )
-"""What to do where there is nothing to hear with."""
+"""The advice in messages about missing whisper weights."""
 
 
 def find_model(model: str, *, download: bool, option: str = "transcribe.model", way_out: str = WAYS_OUT) -> Path:
-    """Returns the folder of a whisper model in CTranslate2's format: the one named, else the hub's cache.
+    """Finds a whisper model in CTranslate2's format, and returns its folder.
 
     Args:
         model: A folder, a size (`large-v3`, `small`, …) or a repository of the Hugging Face hub.
-        download: Whether to fetch a model that isn't cached; `HF_HUB_OFFLINE=1` forbids it all the same.
-        option: What the user names it by, for messages.
-        way_out: What to do where there is none.
+        download: Whether to download a model that isn't in the hub's cache; `HF_HUB_OFFLINE=1` forbids it.
+        option: The option that names the model, for messages.
+        way_out: The advice at the end of messages.
 
     Raises:
-        WeightsError: naming what was tried, ending with `way_out`.
+        WeightsError: if there is no usable model; the message says what was tried.
     """
     folder = Path(model).expanduser()
     if not folder.is_dir():
@@ -81,7 +81,7 @@ def _from_hub(model: str, *, download: bool, option: str, way_out: str) -> Path:
     except (OSError, ValueError) as error:
         if not download:
             raise WeightsError(f"{absent}. {way_out}") from error
-    _log.warning("fetching the whisper model `%s` from the Hugging Face hub, once", model)
+    _log.warning("downloading the whisper model `%s` from the Hugging Face hub, once", model)
     try:
         return _snapshot(model, local_files_only=False)
     except (OSError, ValueError, httpx.HTTPError) as error:
@@ -89,7 +89,7 @@ def _from_hub(model: str, *, download: bool, option: str, way_out: str) -> Path:
 
 
 def _perhaps_cached(model: str) -> bool:
-    """Whether the hub's cache has something of that name; a no is sure, and spares the import of heavy libraries."""
+    """Returns False if the hub's cache surely lacks the model, which saves importing heavy libraries."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
     name = model.rpartition("/")[2].lower()
@@ -115,9 +115,9 @@ def _missing(folder: Path) -> str:
 
 @cache
 def weights_problem(model: str) -> str:
-    """Returns why a whisper model can't be used ("" if it can), after one attempt to download it.
+    """Returns why a whisper model can't be used, "" if it can. Tries once to download it.
 
-    Meant for the one process that starts the work: afterwards the workers find the model in the cache.
+    Call it in the process that starts the work. The workers then find the model in the cache.
     """
     try:
         find_model(model, download=True)
@@ -127,16 +127,16 @@ def weights_problem(model: str) -> str:
 
 
 def revision(folder: Path) -> str:
-    """Returns an identity of a whisper model's content; as `content_of`."""
+    """Returns the content identity of a whisper model; see `content_of`."""
     return content_of(folder, (*_FILES, *_VOCABULARIES, _FEATURES))
 
 
 def content_of(folder: Path, names: tuple[str, ...] = ()) -> str:
-    """Returns an identity of a folder's files, from the size and the first and last MiB of each.
+    """Returns a content identity of a folder: a hash of the name, the size, and the first and last MiB of each file.
 
     Args:
-        folder: Where they lie.
-        names: Of the files that count; none for all.
+        folder: The folder; folders in it count too.
+        names: The file names that count; empty for all.
     """
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and (not names or path.name in names))
     stats = [path.stat() for path in paths]
@@ -144,14 +144,14 @@ def content_of(folder: Path, names: tuple[str, ...] = ()) -> str:
 
 
 def contents_of(models: Mapping[str, str]) -> dict[str, str]:
-    """Returns the identity of each model that lies in a folder, and the name of any other."""
+    """Returns the content identity of each model that is a folder, and the name of each other model."""
     folders = {key: Path(model).expanduser() for key, model in sorted(models.items())}
     return {key: content_of(folder) if folder.is_dir() else models[key] for key, folder in folders.items()}
 
 
 @lru_cache(maxsize=64)
 def _content(files: tuple[tuple[Path, int, int], ...]) -> str:
-    """Returns the identity of files of a path, size and time of change; kept, for a worker may live for days."""
+    """Returns the identity of files given as path, size and modification time; cached, as workers may run for days."""
     digest = hashlib.sha256()
     for path, size, _ in files:
         digest.update(f"{path.name} {size}\n".encode())
@@ -163,7 +163,7 @@ def _content(files: tuple[tuple[Path, int, int], ...]) -> str:
 
 
 class WhisperX:
-    """A whisper model with its voice activity detection and its aligners, held for the life of a worker."""
+    """A whisper model with its voice activity detector and its aligners, loaded once per worker."""
 
     def __init__(
         self,
@@ -180,19 +180,18 @@ class WhisperX:
         """Loads the model.
 
         Args:
-            folder: A whisper model as `find_model` returns it.
+            folder: A whisper model's folder, from `find_model`.
             device: `cpu`, `cuda` or `cuda:N`.
-            compute_type: What CTranslate2 computes in; `auto` is float16 on CUDA and float32 on the CPU.
-            beam_size: Hypotheses kept while decoding.
-            vad: What finds the speech: pyannote's model from the whisperx package, or silero's from faster-whisper.
-            chunk_s: The longest stretch of speech heard at once, in seconds, 30 at most.
-            batch_size: Stretches of speech decoded together, of whichever recordings.
-            aligners: wav2vec2 models by language, as folders or names; other languages take whisperX's own choice.
-                None leaves all words without times.
+            compute_type: CTranslate2's compute type; `auto` is float16 on CUDA and float32 on the CPU.
+            beam_size: Number of hypotheses kept while decoding.
+            vad: The voice activity detector: pyannote's, from the whisperx package, or silero's, from faster-whisper.
+            chunk_s: Longest stretch of speech given to whisper at once, in seconds; at most 30.
+            batch_size: Number of stretches decoded together; they may come from different recordings.
+            aligners: wav2vec2 models by language, as folders or names; other languages use whisperX's default. None
+                gives words no times.
 
         Raises:
-            WeightsError: if the model can't be loaded, or not with this device and compute type, or if whisperX isn't
-                installed.
+            WeightsError: if whisperX isn't installed, or can't load the model with this device and compute type.
         """
         self._chunk_s = chunk_s
         self._batch_size = batch_size
@@ -211,30 +210,30 @@ class WhisperX:
                     vad_model=_bundled_silero(chunk_s) if vad == "silero" else None,
                     vad_options={"chunk_size": chunk_s},
                     local_files_only=True,
-                    threads=0,  # as OMP_NUM_THREADS says
+                    threads=0,  # use OMP_NUM_THREADS
                 )
         except (ImportError, OSError) as error:
             raise unusable_whisperx(error) from error
         except (RuntimeError, ValueError) as error:
             raise WeightsError(
                 f"`transcribe.model` can't be loaded from `{folder}` on `{device}` with `transcribe.compute_type`"
-                f" {compute_type}: {reason_of(error)}. Give a sound model, or another compute type."
+                f" {compute_type}: {reason_of(error)}. Give an intact model, or another compute type."
             ) from error
 
     def transcribe(self, waves: Sequence[Wave], languages: Sequence[str | None]) -> list[dict[str, Any] | TextError]:
-        """Writes down what is said.
+        """Transcribes recordings.
 
-        The stretches of speech of all the recordings are heard together, `batch_size` at a time: each is as long as
-        the others to whisper, so that what is heard doesn't depend on the company, but for rounding on a GPU.
+        Stretches of speech are decoded in batches of `batch_size`, across recordings. whisper pads each to 30 s, so the
+        text of one doesn't depend on the others, except for rounding on a GPU.
 
         Args:
             waves: `[samples]` at 16 kHz each.
-            languages: ISO 639-1 for each; None to let whisper detect it.
+            languages: ISO 639-1 code of each; None lets whisper detect it.
 
         Returns:
-            For each whisperX's result, `{"language": …, "segments": [{"start", "end", "text", "words"}]}`, times in
-            seconds; without segments where nobody speaks. No `words` where the language's aligner isn't to be had. A
-            `TextError` where whisper detects a language that the table doesn't hold.
+            Per recording, whisperX's result: `{"language": …, "segments": [{"start", "end", "text", "words"}]}`, times
+            in seconds. There are no segments if nobody speaks, and no `words` if the language has no aligner. A
+            `TextError` instead, if whisper detects a language that isn't in the table of languages.
         """
         if not self._pipeline.model.model.is_multilingual:
             languages = ["en"] * len(waves)
@@ -244,12 +243,13 @@ class WhisperX:
         known = self._detected(waves, {index: languages[index] for index in spoken})
         heard: dict[int, list[dict[str, Any]]] = {index: [] for index in spoken}
         for language in sorted(set(known.values())):
-            for index, segment in self._heard([one for one in stretches if known[one[0]] == language], waves, language):
+            same = [stretch for stretch in stretches if known[stretch[0]] == language]
+            for index, segment in self._heard(same, waves, language):
                 heard[index].append(segment)
         return [self._result(wave, known.get(index), heard.get(index, [])) for index, wave in enumerate(waves)]
 
     def _speech(self, wave: Wave) -> list[dict[str, Any]]:
-        """Returns the stretches of speech, `chunk_s` at most, with `start` and `end` in seconds."""
+        """Returns the stretches of speech, each at most `chunk_s` long, with `start` and `end` in seconds."""
         from whisperx.vads import Pyannote, Vad
 
         vad, options = self._pipeline.vad_model, self._pipeline._vad_params
@@ -261,7 +261,7 @@ class WhisperX:
         return merged
 
     def _detected(self, waves: Sequence[Wave], languages: Mapping[int, str | None]) -> dict[int, str]:
-        """Returns each recording's language, detected in its first 30 s where none is given."""
+        """Returns each recording's language: the given one, or the one detected in its first 30 s."""
         known = {index: language for index, language in languages.items() if language}
         unknown = [index for index in languages if index not in known]
         for batch in _batches(unknown, self._batch_size):
@@ -273,7 +273,7 @@ class WhisperX:
     def _heard(
         self, stretches: Sequence[tuple[int, dict[str, Any]]], waves: Sequence[Wave], language: str
     ) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yields what is said in each stretch, in order."""
+        """Yields the segment of each stretch that has text, in order, with the index of its recording."""
         from faster_whisper.tokenizer import Tokenizer
 
         model = self._pipeline.model
@@ -289,7 +289,7 @@ class WhisperX:
                     yield index, {"text": text, **times, "avg_logprob": score}
 
     def _features(self, sounds: Sequence[Wave]) -> Any:
-        """Returns what whisper hears, each padded to 30 s."""
+        """Returns whisper's input features of sounds, each padded to 30 s."""
         import torch
 
         return torch.stack([self._pipeline.preprocess({"inputs": sound})["inputs"] for sound in sounds]).numpy()
@@ -300,7 +300,9 @@ class WhisperX:
         try:
             language = normalise_code(language)
         except TextError as error:
-            return TextError(f"whisper detects {error} Name the language: `--set transcribe.language=CODE`.")
+            return TextError(
+                f"whisper detected an unsupported language: {error} Set the language: `--set transcribe.language=CODE`."
+            )
         aligned = self._aligners.align_heard(segments, language, wave) if self._aligners else segments
         return {"language": language, "segments": aligned}
 
@@ -310,7 +312,7 @@ def _batches(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
 
 
 def _bundled_silero(chunk_s: float) -> "Vad":
-    """Returns silero's detector as faster-whisper carries it; whisperX's own fetches it from GitHub."""
+    """Returns silero's detector from the faster-whisper package, because whisperX's downloads it from GitHub."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps
     from whisperx.diarize import Segment
     from whisperx.vads import Vad

@@ -1,1 +1,1 @@
-"""Languages, and text to phonemes."""
+"""Languages, and turning text into phonemes."""

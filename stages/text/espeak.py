@@ -1,7 +1,7 @@
-"""Where the espeak-ng of the `espeakng-loader` wheel lies; the only place that knows.
+"""Finds espeak-ng in the `espeakng-loader` wheel; no other module does.
 
-phonemizer finds it through two environment variables, which child processes inherit; set any other way, a child would
-silently use the system's espeak, whose phonemes differ.
+phonemizer is pointed to it by two environment variables, because child processes inherit them. Otherwise a child would
+silently use the system's espeak, which gives other phonemes.
 """
 
 import os
@@ -10,14 +10,14 @@ from pathlib import Path
 from stages.errors import WeightsError
 
 _LONGEST_DATA_PATH = 159
-"""espeak-ng keeps paths in buffers of fixed size and ends the whole process where its data can't be opened."""
+"""Bytes. espeak-ng keeps paths in fixed buffers and exits the whole process if it can't open its data."""
 
 
 def locate() -> tuple[Path, Path]:
-    """Returns the shared library of espeak-ng and its folder of language data.
+    """Returns the paths of espeak-ng's shared library and of its language data.
 
     Raises:
-        WeightsError: if the wheel is missing or incomplete, or lies where espeak-ng can't open its data.
+        WeightsError: if the wheel is missing or incomplete, or its path is too long for espeak-ng.
     """
     try:
         import espeakng_loader
@@ -39,7 +39,7 @@ def locate() -> tuple[Path, Path]:
 
 
 def configure() -> None:
-    """Points phonemizer, in this process and its children, to the wheel's espeak-ng; raises as `locate` does."""
+    """Makes phonemizer use the wheel's espeak-ng, in this process and its children; raises as `locate`."""
     library, data = locate()
     os.environ["PHONEMIZER_ESPEAK_LIBRARY"] = str(library)
     os.environ["PHONEMIZER_ESPEAK_DATA_PATH"] = str(data)

@@ -1,11 +1,11 @@
-"""Text to IPA in one voice of espeak-ng: phonemizer's own strings, with little done beside espeak-ng's own work.
+"""Turns text into IPA with one voice of espeak-ng: the same strings as phonemizer, but faster.
 
-phonemizer sets punctuation aside, has espeak-ng read what is between, and puts the marks back. So does this, with
-phonemizer's own pattern and in its order, oddities included, but for one text at a time and without what its general
-way costs for each: logging, word counts, separators, a fresh binding at each call. What was read before is remembered.
+phonemizer takes the punctuation out, has espeak-ng read the parts between, and puts the marks back. This does the same,
+with phonemizer's pattern and in its order, oddities included. It skips what costs phonemizer time for each text:
+logging, word counts, separators, a fresh binding at each call. It caches the parts that it has read.
 
-Not taken over is a fault of phonemizer 3.4: it cuts a text at the first place where a mark's letters stand, not where
-its pattern found them. So of `It costs 3.50 today.` it takes the decimal point for the full stop, and drops the rest.
+One bug of phonemizer 3.4 isn't reproduced: it splits a text at the first occurrence of a mark, not where its pattern
+matched. In `It costs 3.50 today.` it takes the decimal point for the full stop, and drops the rest.
 """
 
 import ctypes
@@ -16,16 +16,21 @@ from functools import lru_cache
 _UTF8 = 1
 _IPA = 0x02
 _FLAG = re.compile(r"\(.+?\)")
-"""Where espeak-ng changes to another language and back: `(en)…(de)`."""
+"""A flag where espeak-ng switches language, as in `(en)…(de)`."""
 _STRESS = re.compile("[ˈˌ'-]+")
-_KEPT = 1 << 14
-"""Parts whose IPA is remembered: in most corpora many speakers read the same sentences."""
+_CACHED = 1 << 14
+"""Number of parts whose IPA is cached: in most corpora many speakers read the same sentences."""
 
 
 class Reader:
-    """Reads texts in one voice, stress and punctuation kept or not, and flags of language switches removed.
+    """Reads texts in one voice of espeak-ng. Flags of language switches are removed.
 
-    Holds a copy of espeak-ng, so one text at a time; `stages.text.espeak.configure` must have been called.
+    Reads one text at a time, because espeak-ng has global state. Call `stages.text.espeak.configure` first.
+
+    Args:
+        voice: A voice of espeak-ng.
+        stress: Whether stress marks are kept.
+        punctuation: Whether punctuation is kept.
     """
 
     def __init__(self, voice: str, *, stress: bool, punctuation: bool) -> None:
@@ -34,7 +39,7 @@ class Reader:
 
         self._wrapper = EspeakWrapper()
         self._wrapper.set_voice(voice)
-        # A prototype of our own: phonemizer's sets the types of the arguments anew at each call.
+        # phonemizer's own binding sets the argument types again at each call, which is slow.
         kind = ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int)
         self._next_clause = kind(("espeak_TextToPhonemes", self._wrapper._espeak._library))
         self._text = ctypes.c_char_p()
@@ -43,10 +48,10 @@ class Reader:
         self._marks = self._punctuation._marks_re
         self._mark = re.compile(f"[{re.escape(self._punctuation.marks)}]")
         self._stress, self._keep_marks = stress, punctuation
-        self._spoken = lru_cache(_KEPT)(self.speak)
+        self._spoken = lru_cache(_CACHED)(self.speak)
 
     def read(self, text: str) -> str:
-        """Returns the IPA of a text in one line; spaces may be doubled."""
+        """Returns the IPA of a text in one line; it may contain double spaces."""
         if not self._keep_marks:
             return self._spoken(self._punctuation.remove(text))
         marks = self._find_marks(text)
@@ -60,11 +65,11 @@ class Reader:
         return _restored(spoken, [mark[0] for mark in marks], begins=starts[0] == 0, ends=ends[-1] == len(text))
 
     def _find_marks(self, text: str) -> list[re.Match[str]]:
-        """Returns what phonemizer's pattern finds, tried only where a mark stands: elsewhere it is slow to fail."""
+        """Returns the matches of phonemizer's pattern, tried only at marks: elsewhere it is slow to fail."""
         marks: list[re.Match[str]] = []
         at = 0
-        for one in self._mark.finditer(text):
-            start = one.start()
+        for mark in self._mark.finditer(text):
+            start = mark.start()
             if start < at:
                 continue
             while start > at and text[start - 1].isspace():
@@ -75,7 +80,7 @@ class Reader:
         return marks
 
     def speak(self, part: str) -> str:
-        """Returns the IPA of what stands between two marks."""
+        """Returns the IPA of a part without punctuation."""
         line = self._clauses(part, _IPA)
         if "(" in line:
             line = _FLAG.sub("", line)
@@ -83,7 +88,7 @@ class Reader:
         return line if self._stress else _STRESS.sub("", line)
 
     def _clauses(self, text: str, mode: int) -> str:
-        """Returns what espeak-ng writes in one of its modes."""
+        """Returns espeak-ng's phonemes of a text in one of its output modes."""
         self._text.value = text.encode()
         clauses = []
         while self._text:
@@ -93,13 +98,13 @@ class Reader:
 
 
 def _restored(spoken: Sequence[str], marks: Sequence[str], *, begins: bool, ends: bool) -> str:
-    """Returns the parts with their marks, as `Punctuation.restore` puts them.
+    """Puts the marks back between the parts, exactly as `Punctuation.restore` does.
 
     Args:
-        spoken: The parts; one without any letter is missing, and then a mark moves on to the next.
-        marks: In order.
-        begins: Whether the first mark stands before the first part.
-        ends: Whether the last mark stands after all parts.
+        spoken: The IPA of the parts. Empty parts are missing: then a mark moves on to the next part.
+        marks: The marks, in order.
+        begins: Whether the text begins with a mark.
+        ends: Whether the text ends with a mark.
     """
     if not spoken:
         return "".join(marks)

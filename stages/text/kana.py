@@ -1,4 +1,4 @@
-"""Japanese text as kana, in phrases: espeak-ng reads a kanji as the English words "Chinese letter"; and its reader."""
+"""Turns Japanese text into kana, split into phrases, because espeak-ng reads a kanji as the words "Chinese letter"."""
 
 import re
 import unicodedata
@@ -13,7 +13,7 @@ _JAPANESE = re.compile(f"[{HIRAGANA}{KATAKANA}ー々〆{HAN}]+")
 _LATIN = re.compile(r"([A-Za-zÀ-ɏ]+(?:[ '’&-]+[A-Za-zÀ-ɏ]+)*)")
 _HIRAGANA = re.compile(f"[{HIRAGANA}ー]+")
 _TOPIC = re.compile(r".*[^は]は$|(?:で|これ|それ|あれ|ここ|そこ|どこ)は")
-"""Where は is the particle although other hiragana stand with it."""
+"""Hiragana whose は is the particle, although pykakasi doesn't split it off."""
 _SPOKEN = {
     "は": "わ",
     "へ": "え",
@@ -25,37 +25,37 @@ _SPOKEN = {
     "こんばんは": "こんばんわ",
 }
 _WRITTEN = {"今日は": "きょうわ"}
-"""Readings that pykakasi gets wrong: in a sentence it is `today`, since the greeting is written in kana."""
+"""Corrected readings of pykakasi: in a sentence, this means `today`; the greeting is written in kana."""
 _VARIANTS = str.maketrans("𠮷𠮟𣘺髙﨑瀨德增寬緖淸敎說吳鄕栁桒槗郞靑濵", "吉叱橋高崎瀬徳増寛緒清教説呉郷柳桑橋郎青浜")
-"""Other forms of common kanji, mostly in names, that pykakasi doesn't know."""
+"""Variant forms of common kanji, mostly in names, that pykakasi doesn't know."""
 
 
 class Japanese(Reader):
-    """Reads Japanese texts in kana; Latin words, which its voice spells, by the reader of another language."""
+    """Reads Japanese texts in kana. Latin words go to `latin`, because the Japanese voice spells them out."""
 
     def __init__(self, voice: str, *, stress: bool, punctuation: bool, latin: Reader) -> None:
         super().__init__(voice, stress=stress, punctuation=punctuation)
         self._latin = latin
 
     def speak(self, part: str) -> str:
-        """Returns the IPA of what stands between two marks."""
+        """Returns the IPA of a part without punctuation."""
         speak = super().speak
         runs = filter(str.strip, _LATIN.split(part))
         return " ".join(self._latin.speak(run) if _LATIN.match(run) else speak(run) for run in runs)
 
 
 def to_kana(text: str) -> str:
-    """Returns the text in hiragana, with spaces between its phrases.
+    """Turns text into hiragana, with spaces between phrases.
 
-    A phrase is a word with the particles and endings after it. The particles は and へ are written わ and え, as
-    they are spoken. Readings are pykakasi's, which knows no context; a kanji without one is left out. Latin letters,
+    A phrase is a word with the particles and endings after it. The particles は and へ are written わ and え, as they
+    are spoken. Readings are pykakasi's, which ignores context. A kanji without a reading is dropped. Latin letters,
     digits and marks stay as they are.
     """
     return _JAPANESE.sub(_spoken, unicodedata.normalize("NFKC", text).translate(_VARIANTS))
 
 
 def _spoken(run: re.Match[str]) -> str:
-    """Returns a run of Japanese letters as phrases, set off from letters and digits around it."""
+    """Returns a run of Japanese letters as phrases, separated from letters and digits around it."""
     before, after = run.string[: run.start()][-1:], run.string[run.end() :][:1]
     return (
         f"{' ' if before.isalnum() else ''}{_phrases(run[0], joined=before.isalnum())}{' ' if after.isalnum() else ''}"
@@ -63,7 +63,7 @@ def _spoken(run: re.Match[str]) -> str:
 
 
 def _phrases(run: str, *, joined: bool) -> str:
-    """Returns the phrases of a run of Japanese letters; joined: a word stands before it, so that は is a particle."""
+    """Returns a run as phrases. `joined` is whether a word precedes it: then は is the particle."""
     phrases: list[str] = []
     for written, kana in _tokens(run):
         if not _HIRAGANA.fullmatch(written):
@@ -83,9 +83,9 @@ def _as_spoken(kana: str) -> str:
 
 
 def _tokens(run: str) -> Iterator[tuple[str, str]]:
-    """Yields the words of a run and their readings.
+    """Yields the words of a run with their readings.
 
-    After a letter that it doesn't know pykakasi swallows another, so what follows is given to it anew.
+    pykakasi drops the letter after one that it doesn't know, so the rest is converted again from there.
     """
     at = 0
     while at < len(run):

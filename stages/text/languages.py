@@ -1,7 +1,7 @@
-"""The languages: one row each, how espeak-ng speaks them, and which of them a text is written in.
+"""The table of languages, and detection of the language of a text.
 
-A new language is a row: espeak-ng must have a voice for it, and py3langid and whisper must know its code. The order of
-the rows is the order of preference where a text could be in several languages.
+To add a language, add a row to `_ROWS`: espeak-ng must have a voice for it, and py3langid and whisper must know its
+code. If a text could be in several languages, the earlier row is preferred.
 """
 
 import difflib
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A language that text can be in."""
+    """A language of texts: a row of the table."""
 
     code: str
     """ISO 639-1."""
     name: str
     """In English."""
     espeak: str
-    """The voice of espeak-ng that stands for the language where it has several."""
+    """The voice of espeak-ng."""
     words: frozenset[str] = frozenset()
-    """Words that stand alone in recordings (digits, yes, no), too short for letter statistics."""
+    """Words often recorded alone (digits, yes, no); they are too short for letter statistics."""
     prepare: str = ""
-    """What `g2p` does beside espeak-ng's reading: `kana` before it, Mandarin's `tones` after it, or nothing."""
+    """Extra work of `g2p`: `kana` before espeak-ng, `tones` (Mandarin) after it, or none (empty)."""
     latin: str = ""
-    """As what language its words in Latin letters are read; empty for its own voice."""
+    """The language in which words in Latin letters are read; empty for its own voice."""
     spaced: bool = True
-    """Whether spaces stand between its words."""
+    """Whether its words are separated by spaces."""
 
 
 def _row(code: str, name: str, espeak: str = "", words: str = "", **rest: Any) -> Language:
@@ -49,7 +49,7 @@ _ROWS = (
     _row("fr", "French", "fr-fr", "zéro un deux trois quatre cinq six sept huit neuf dix oui non bonjour merci salut"),
     _row("es", "Spanish", words="cero uno dos tres cuatro cinco seis siete ocho nueve diez sí no hola gracias"),
     _row("it", "Italian", words="zero uno due tre quattro cinque sei sette otto nove dieci sì no ciao grazie"),
-    # Brazilian: nine in ten speakers, and nearly all of the open Portuguese corpora.
+    # Brazilian: nine in ten speakers, and nearly all open Portuguese corpora.
     _row("pt", "Portuguese", "pt-br", "zero um dois três quatro cinco seis sete oito nove dez sim não olá obrigado"),
     _row("ja", "Japanese", prepare="kana", latin="en", spaced=False),
     _row("zh", "Chinese", "cmn", prepare="tones", spaced=False),
@@ -71,30 +71,30 @@ _ROWS = (
 )
 
 LANGUAGES: Mapping[str, Language] = {row.code: row for row in _ROWS}
-"""Every language by its ISO 639-1 code, in order of preference."""
+"""The languages by ISO 639-1 code, in order of preference."""
 
 _ALIASES = {row.name.lower(): row.code for row in _ROWS} | {"cmn": "zh", "nb": "no", "nn": "no"}
 
 _WITHIN = LANGUAGES.keys() | _ALIASES.keys() | {"zxx"}
-"""The codes that mean a language of the table, or none at all."""
+"""Codes of languages in the table, and `zxx` (no language)."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 
-# Ranges of letters, as they stand between the brackets of a pattern.
+# Ranges of letters, for use in the brackets of a regular expression.
 HIRAGANA = "\u3041-\u3096"
 KATAKANA = "\u30a1-\u30fa"
 RARE_HAN = "\U00020000-\U000323af"
-"""Outside the first plane of Unicode."""
+"""Han letters outside the Basic Multilingual Plane."""
 HAN = f"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff{RARE_HAN}"
 UNSPACED = f"\u3040-\u30ff{HAN}"
-"""What is written without spaces: kana, with the marks among them, and Han letters."""
+"""Letters written without spaces: kana, with the marks in their block, and Han."""
 WIDE_MARKS: Mapping[int, str] = {wide: chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)} | dict(
     zip(map(ord, "、。「」『』〈〉《》【】・"), ",.“”“”“”“”“” ", strict=True)
 )
-"""East Asian marks as those that other languages have for them, for `str.translate`."""
+"""East Asian punctuation to its Western equivalent, for `str.translate`."""
 SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "…")
 CLOSING_MARKS = "\"'”’»)]"
-"""What may stand after a sentence's end."""
+"""Marks that may follow the end of a sentence."""
 _KANA = re.compile(f"[{HIRAGANA}{KATAKANA}\uff66-\uff9d]")
 _HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
 _HAN = re.compile(f"[{HAN}]")
@@ -103,23 +103,24 @@ _EAST_ASIAN = re.compile("|".join(script.pattern for script in (_KANA, _HANGUL, 
 _SCRIPTS = {"LATIN", "CYRILLIC", "GREEK", "DEVANAGARI", "CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "HANGUL"} | {
     *("MODIFIER", "IDEOGRAPHIC", "KATAKANA-HIRAGANA"),
 }
-"""What the Unicode names of the letters begin with in which the languages of the table are written."""
+"""The first words of the Unicode names of letters in which the languages of the table are written."""
 _CLEAR = 2.0
-"""A language must be so many times likelier than one that stands before it in the table."""
+"""A language must be this many times likelier than an earlier one in the table to be preferred."""
 _STRANGE = 30.0
-"""So many times likelier must a language outside the table be than all within for a text to be taken as foreign.
+"""A text is rejected if a language outside the table is this many times likelier than every language in it.
 
-Of 37,000 texts of four words or more in the languages of the table (messages of programs, transcripts, documentation)
-two were, both alphabets. Of such messages in Vietnamese over 99 %, in Welsh, Basque, Lithuanian, Indonesian and
-Croatian over 90 %; in near relatives of the table's languages half (Catalan, Slovak) or a quarter (Galician).
+Measured on texts of four words or more. Of 37,000 in languages of the table (messages of programs, transcripts,
+documentation) two were rejected, both alphabets. Of messages of programs in other languages: over 99 % in Vietnamese;
+over 90 % in Welsh, Basque, Lithuanian, Indonesian and Croatian; in near relatives of the table's languages half
+(Catalan, Slovak) or a quarter (Galician).
 """
-_TELLING_WORDS = 4
-"""What a text must hold for that; names alone tell nothing."""
-_REMEDY = "Leave it out, or give the table a row for its language (`stages/text/languages.py`)."
+_FEWEST_WORDS = 4
+"""Texts of fewer words aren't rejected so: names alone don't identify a language."""
+_REMEDY = "Remove it, or add its language to the table (`stages/text/languages.py`)."
 
 
 def is_spaced(code: str) -> bool:
-    """Tells whether spaces stand between a language's words; so do they in one that the table doesn't hold."""
+    """Returns whether a language separates words by spaces; True for a language outside the table."""
     return code not in LANGUAGES or LANGUAGES[code].spaced
 
 
@@ -127,7 +128,7 @@ def normalise_code(code: str) -> str:
     """Returns the table's code for `en`, `EN`, `en-US`, `en_US` or `English`.
 
     Raises:
-        TextError: if the table doesn't hold the language; the message names the nearest one it holds.
+        TextError: if the language isn't in the table; the message suggests the nearest one.
     """
     wanted = code.strip().lower()
     for name in (wanted, re.split(r"[-_]", wanted, maxsplit=1)[0]):
@@ -137,31 +138,31 @@ def normalise_code(code: str) -> str:
             return _ALIASES[name]
     close = difflib.get_close_matches(wanted, [*LANGUAGES, *_ALIASES], n=1, cutoff=0.5)
     nearest = f" Did you mean `{close[0]}`?" if close else ""
-    raise TextError(f"`{code}` must be a language of the table ({', '.join(LANGUAGES)}), but isn't one.{nearest}")
+    raise TextError(f"`{code}` must be a supported language ({', '.join(LANGUAGES)}), but isn't.{nearest}")
 
 
 def detect(text: str, candidates: Sequence[str] | None = None) -> str:
-    """Returns the code of the language that a text is written in.
+    """Detects the language of a text, and returns its code.
 
-    Kana, Hangul and Han letters decide by themselves; words are looked up among the digits and greetings of the table;
-    the rest is for py3langid's letter statistics. What stays open goes to the candidate that stands first, so `six` is
-    English and not French.
+    Kana, Hangul and Han letters decide by themselves. Next, words are looked up among the digits and greetings of the
+    table. Otherwise py3langid's letter statistics decide. If several languages fit, the first candidate is returned: so
+    `six` is English, not French.
 
     Args:
-        text: Anything from one word up; a sentence is needed to tell near relatives (Danish, Norwegian) apart.
-        candidates: Codes that the text is known to be in one of, preferred ones first; None for the whole table.
+        text: One word or more. Near relatives (Danish, Norwegian) need a sentence.
+        candidates: The possible codes, preferred ones first; None for the whole table.
 
     Raises:
-        TextError: if the text holds no letters, so that it could be read in any language; without candidates also if
-            most of its letters are of a script, or its words of a language, that the table doesn't hold.
+        TextError: if the text has no letters. Without candidates also if most of its letters are of a script, or its
+            words of a language, that isn't in the table.
     """
     codes = [normalise_code(code) for code in candidates or LANGUAGES]
     text = unicodedata.normalize("NFC", text)
     words = _WORD.findall(text.lower().replace("’", "'"))
     if not words:
         raise TextError(
-            f"`{text[:40]}` must hold letters for its language to be told, but holds none."
-            " Write it out in words, or name its language in `transcribe.languages`."
+            f"`{text[:40]}` must hold letters for its language to be detected, but holds none."
+            " Write it out in words, or set its language in `transcribe.languages`."
         )
     if len(codes) == 1:
         return codes[0]
@@ -170,9 +171,9 @@ def detect(text: str, candidates: Sequence[str] | None = None) -> str:
     by_script = _of_script(text, sum(map(len, words)))
     if by_script in codes:
         return by_script
-    told = {word for word in words if not _EAST_ASIAN.search(word)} or set(words)
+    spaced_words = {word for word in words if not _EAST_ASIAN.search(word)} or set(words)
     for code in codes:
-        if LANGUAGES[code].words.issuperset(told):
+        if LANGUAGES[code].words.issuperset(spaced_words):
             return code
     likelihood = dict(_identifier().rank(text))
     if candidates is None:
@@ -182,14 +183,14 @@ def detect(text: str, candidates: Sequence[str] | None = None) -> str:
 
 
 def _check_script(text: str) -> None:
-    """Raises `TextError` where most letters are of a script in which no language of the table is written."""
+    """Raises `TextError` if most letters are of a script that no language of the table uses."""
     letters = [letter for letter in text if letter.isalpha()]
     strange = [letter for letter in letters if not letter.isascii() and _script(letter) not in _SCRIPTS]
     if 2 * len(strange) > len(letters):
         [(script, _)] = Counter(map(_script, strange)).most_common(1)
         raise TextError(
-            f"`{text[:40]}` must be in letters of a language of the table ({', '.join(LANGUAGES)}), but is in"
-            f" {script.capitalize()} ones. {_REMEDY}"
+            f"`{text[:40]}` must be in the script of a supported language ({', '.join(LANGUAGES)}), but is in"
+            f" {script.capitalize()} letters. {_REMEDY}"
         )
 
 
@@ -198,19 +199,19 @@ def _script(letter: str) -> str:
 
 
 def _check_known(text: str, likelihood: Mapping[str, float]) -> None:
-    """Raises `TextError` where a language outside the table is far likelier than all within."""
-    if len(text.split()) < _TELLING_WORDS:
+    """Raises `TextError` if a language outside the table is far likelier than every language in it."""
+    if len(text.split()) < _FEWEST_WORDS:
         return
     strange = max((code for code in likelihood if code not in _WITHIN), key=lambda code: likelihood[code])
     if likelihood[strange] > _STRANGE * max(likelihood[code] for code in LANGUAGES):
         raise TextError(
-            f"`{text[:40]}` must be in a language of the table ({', '.join(LANGUAGES)}), but looks like `{strange}`."
-            f" {_REMEDY} If it is in one of the table, name that in `transcribe.languages`."
+            f"`{text[:40]}` must be in a supported language ({', '.join(LANGUAGES)}), but looks like `{strange}`."
+            f" {_REMEDY} If it is in a supported one, set that in `transcribe.languages`."
         )
 
 
 def _of_script(text: str, letters: int) -> str:
-    """Returns the East Asian language whose script fills at least a quarter of the letters, or "" ."""
+    """Returns the East Asian language with at least a quarter of the letters in its script; "" if there is none."""
     kana, hangul, han = (len(script.findall(text)) for script in (_KANA, _HANGUL, _HAN))
     if 4 * (kana + hangul + han) < letters:
         return ""

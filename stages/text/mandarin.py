@@ -1,13 +1,13 @@
-"""Mandarin phonemes with their tones.
+"""Turns Mandarin text into phonemes with tones.
 
-In IPA, espeak-ng 1.52 writes only the first digit of a tone (so that the first, 55, and the fourth, 51, are both `5`),
-turns that of the second, 35, into the vowel `ɜ`, and leaves some sounds in ASCII. Its mnemonics hold the whole tone: so
-each text is read in both, and the tones are put into the IPA as tone letters: 妈 `mˈɑ˥`, 麻 `mˈɑ˧˥`, 马 `mˈɑ˨˩˦`,
+The IPA of espeak-ng 1.52 has only the first digit of a tone: the first tone (55) and the fourth (51) are both `5`. It
+writes the second (35) as the vowel `ɜ`, and leaves some sounds in ASCII. Its mnemonics have the whole tone. So each
+text is read in both, and the tones are put into the IPA as tone letters: 妈 `mˈɑ˥`, 麻 `mˈɑ˧˥`, 马 `mˈɑ˨˩˦`,
 骂 `mˈɑ˥˩`, 吗 `mˈɑ˩`.
 
-It looks words up as pinyin and reads that; what it can't read it takes for English, digits and all: words that end in
-儿 (哪儿 is `na3r5`: "na three r five"), and the syllables jiong, qiong and xiong (熊, 穷, 兄). Such words are read in
-parts.
+espeak-ng reads words by their pinyin. Pinyin that it can't read it takes for English, digits included: words that end
+in 儿 (哪儿 is `na3r5`: "na three r five"), and the syllables jiong, qiong and xiong (熊, 穷, 兄). Such words are split
+and read in parts.
 """
 
 import re
@@ -24,36 +24,36 @@ _SOUNDS = {
     **{"ts.h": "ʈʂʰ", "ts.": "ʈʂ", "s.": "ʂ", "tɕh": "tɕʰ", "tsh": "tsʰ", "ph": "pʰ", "th": "tʰ", "kh": "kʰ"},
     **{"i.": "ɨ", "onɡ": "ʊŋ", "o-": "ɤ", "ŋ-": "ŋ"},
 }
-"""What espeak-ng writes in IPA and what it means, the longest first."""
+"""Sounds as espeak-ng writes them, and their IPA; longest first."""
 _SOUND = re.compile("|".join(map(re.escape, _SOUNDS)))
 _CHINESE = re.compile(f"([{HAN}]+)")
 _IONG_PINYIN = re.compile("([jqx]iong[1-5])")
 _DECIMAL = re.compile(rf"(?<=[{HAN}])(?=[0-9]+[.][0-9])")
-"""Where espeak-ng needs a space: of a decimal right after a Chinese letter it leaves the point out."""
+"""Where to insert a space: espeak-ng drops the point of a decimal right after a Chinese letter."""
 _UNKNOWN = re.compile(f"[{RARE_HAN}]")
 _SOME_UNKNOWN = "呣"
-"""A letter that espeak-ng says as one that it doesn't know; outside the first plane it spells their numbers."""
+"""Read as an unknown letter. It replaces letters beyond the BMP, because espeak-ng spells out their code points."""
 _ENGLISH = "("
-"""Begins the flag of a language switch."""
+"""The start of a language flag."""
 _INITIALS = {"dʒ_ɪ__": "tɕ", "k_ɪ__": "tɕʰ", "k_ʃ_": "ɕ"}
 _DIGITS = {"w_ˈɒ_n": "˥", "t_ˈuː": "˧˥", "θ_ɹ_ˈiː": "˨˩˦", "f_ˈɔː": "˥˩", "f_ˈaɪ_v": "˩"}
 _IONG = re.compile(rf"\(en\)_({'|'.join(_INITIALS)})ə_ŋ_({'|'.join(_DIGITS)})_\(cmn\)_?")
-"""`jiong1` to `xiong5` as English."""
+"""`jiong1` to `xiong5`, read as English."""
 _FLAG = re.compile(r"\([^()]*\)")
 _STRESS = re.compile("[ˈˌ]")
 
 
 class Mandarin(Reader):
-    """Reads Chinese texts; as a `Reader` does, one at a time."""
+    """Reads Chinese texts, one at a time as every `Reader`."""
 
     def speak(self, part: str) -> str:
-        """Returns the IPA of what stands between two marks, with tone letters."""
+        """Returns the IPA of a part without punctuation, with tone letters."""
         part = _DECIMAL.sub(" ", _UNKNOWN.sub(_SOME_UNKNOWN, numbered(part)))
         phonemes = self._toned(part) or " ".join(map(self._speak_run, filter(str.strip, _CHINESE.split(part))))
         return phonemes if self._stress else _STRESS.sub("", phonemes)
 
     def _speak_run(self, run: str) -> str:
-        """Returns the IPA of letters that are all Chinese, or none of them."""
+        """Returns the IPA of a run in which all letters are Chinese, or none is."""
         if not _CHINESE.match(run):
             return " ".join(
                 self._toned(word) or self._toneless(word) for word in _IONG_PINYIN.split(run) if word.strip()
@@ -63,12 +63,12 @@ class Mandarin(Reader):
         return self._toned(run) or self._toneless(run)
 
     def _toned(self, text: str) -> str:
-        """Returns the IPA of a text; "" where it can't be read in one."""
+        """Returns the IPA of a text; "" if it can't be read in one piece."""
         sounds = self._clauses(text, _IPA)
         if iong := _IONG.fullmatch(sounds):
             return f"{_INITIALS[iong[1]]}jˈʊŋ{_DIGITS[iong[2]]}"
         tones = _TONE_IN_MNEMONICS.findall(self._clauses(text, _MNEMONICS))
-        # Letters of other scripts are named in their own languages, whose digits aren't Mandarin's.
+        # Letters of other scripts are read in other languages, where digits aren't Mandarin tones.
         if len(tones) != len(_TONE_IN_IPA.findall(sounds)):
             return ""
         if _ENGLISH in sounds and (any(map(self._misread, _CHINESE.findall(text))) or _IONG_PINYIN.search(text)):
@@ -80,11 +80,11 @@ class Mandarin(Reader):
         return _plain(_TONE_IN_IPA.sub("", self._clauses(text, _IPA)))
 
     def _misread(self, run: str) -> bool:
-        """Whether Chinese letters are taken for English."""
+        """Returns whether espeak-ng reads some of these Chinese letters as English."""
         return _ENGLISH in self._clauses(run, _IPA)
 
     def _parts(self, run: str) -> list[str]:
-        """Returns Chinese letters in parts that can be read: 儿 alone, other words whole as far as possible."""
+        """Splits Chinese letters into readable parts: 儿 alone, other words whole where possible."""
         parts = [""]
         for letter in run.replace("兒", "儿"):
             if letter == "儿" or self._misread(letter):

@@ -1,4 +1,4 @@
-"""Text to phonemes, in every language of the table: what the stage `g2p` and the model share."""
+"""Turns text into phonemes, in every language of the table. The stage `g2p` and the model share it."""
 
 import re
 import threading
@@ -16,39 +16,39 @@ from stages.text.mandarin import Mandarin
 
 _PACKAGES = ("espeakng-loader", "phonemizer", "pykakasi")
 
-# espeak-ng keeps its state in global variables: one text at a time.
+# espeak-ng keeps its state in global variables, so it can only read one text at a time.
 _LOCK = threading.Lock()
 
 _UNSPOKEN = re.compile(
     "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff\U000e0100-\U000e01ef]+"
 )
-"""Soft hyphens, marks of direction, lone surrogates, which form of a kanji to draw."""
+"""Characters to drop: soft hyphens, direction marks, lone surrogates, variation selectors of kanji."""
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 _SENTENCES = re.compile(r"(?<=[、。])(?=\w)|(?<=[，．：！？；）」』】》])(?!(?<=[0-9０-９][，．：])[0-9０-９])(?=\w)")
-"""Where a space follows those that are written without one; `１，０００` and `10：30` stay whole."""
+"""Where East Asian punctuation needs a space after it; `１，０００` and `10：30` stay whole."""
 _MISSING_SPACE = re.compile(f"(?<=[”),.!?;:])(?=[“({UNSPACED}])|(?<=[{UNSPACED}])(?=[“(])")
-"""Where text without spaces needs one, so that marks stand in the phonemes as they do elsewhere."""
+"""Where unspaced text needs a space beside a mark, as marks have in spaced languages."""
 _HAS_UNSPACED = re.compile(f"[{UNSPACED}]")
 
 _PREPARE: dict[str, Callable[[str], str]] = {"kana": to_kana}
-"""What the column `prepare` of the table of languages asks for before espeak-ng."""
+"""Functions applied before espeak-ng, by the `prepare` column of the table of languages."""
 
 
 def phonemize(texts: Sequence[str], language: str, *, stress: bool = True, punctuation: bool = True) -> list[str]:
     """Turns texts into phonemes.
 
     Args:
-        texts: Anything that people write; line breaks count as spaces.
-        language: A code or name of the table, such as `en`, `en-GB` or `English`.
+        texts: Any texts; line breaks count as spaces.
+        language: A code or name in the table, such as `en`, `en-GB` or `English`.
         stress: Whether stress marks are kept.
         punctuation: Whether punctuation is kept.
 
     Returns:
-        One string of IPA for each text, words set apart by single spaces; without any letter where there is nothing to
-        speak. The same whatever the other texts, the process and the thread.
+        One string of IPA per text, with single spaces between words. It has no letters if there is nothing to speak.
+        A text's phonemes don't depend on the other texts, the process or the thread.
 
     Raises:
-        TextError: if the table doesn't hold the language.
+        TextError: if the language isn't in the table.
         WeightsError: if espeak-ng is missing.
 
     Example:
@@ -64,14 +64,14 @@ def phonemize(texts: Sequence[str], language: str, *, stress: bool = True, punct
 
 
 def prepared(text: str, code: str) -> str:
-    """Returns a text as espeak-ng is given it: cleaned, and Japanese in kana."""
+    """Returns the text that espeak-ng is given: cleaned, and Japanese in kana."""
     plain = _clean(text)
     prepare = _PREPARE.get(LANGUAGES[code].prepare)
     return prepare(plain) if prepare else plain
 
 
 def _clean(text: str) -> str:
-    """Returns the text in one line, composed, with marks that phonemizer knows."""
+    """Returns the text in one line, NFC-composed, with marks that phonemizer knows."""
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
     plain = unicodedata.normalize("NFC", _SPACE.sub(" ", _UNSPOKEN.sub("", text))).strip()
@@ -81,7 +81,7 @@ def _clean(text: str) -> str:
 
 @cache
 def _reader(code: str, stress: bool, punctuation: bool) -> Callable[[str], str]:
-    """Returns what reads a language; kept, since each backend costs 100 ms and leaks 5 MB."""
+    """Returns the reader of a language; cached, because each backend costs 100 ms and leaks 5 MB."""
     check_packages()
     espeak.configure()
     language = LANGUAGES[code]
@@ -95,14 +95,20 @@ def _reader(code: str, stress: bool, punctuation: bool) -> Callable[[str], str]:
 
 @cache
 def reader_packages() -> str:
+    """Returns the packages that turn text into phonemes, with their versions, for fingerprints."""
     return ", ".join(f"{package} {_version(package)}" for package in _PACKAGES)
 
 
 def check_packages() -> None:
+    """Checks that the packages that turn text into phonemes are installed.
+
+    Raises:
+        WeightsError: if one is missing, or espeak-ng is unusable.
+    """
     missing = [package for package in _PACKAGES if not _version(package)]
     if missing:
         raise WeightsError(
-            f"`g2p` must have {', '.join(_PACKAGES)}, but can't find {', '.join(missing)}."
+            f"`g2p` needs {', '.join(_PACKAGES)}, but can't find {', '.join(missing)}."
             f" Run `pip install {' '.join(missing)}`."
         )
     espeak.locate()

@@ -1,4 +1,4 @@
-"""Pinyin as people type it, `nǐ hǎo`, as espeak-ng reads it: `ni3 hao3`."""
+"""Turns pinyin as people type it, `nǐ hǎo`, into the form that espeak-ng reads: `ni3 hao3`."""
 
 import re
 import unicodedata
@@ -18,7 +18,7 @@ _FINALS = {
     "y": "a o e ao ou an ang i in ing ong u ue uan un",
     "w": "a o ai ei an en ang eng u",
 }
-"""What may follow which consonants; ü is `v`."""
+"""The finals that may follow each initial consonant; ü is `v`."""
 _WITH_CONSONANT = frozenset(
     consonant + final
     for consonants, finals in _FINALS.items()
@@ -27,7 +27,7 @@ _WITH_CONSONANT = frozenset(
 )
 _FIRST = _WITH_CONSONANT | {"a", "o", "e", "ai", "ei", "ao", "ou", "an", "en", "ang", "eng", "er"}
 _LATER = _WITH_CONSONANT | {"r"}
-"""Inside a word a syllable without a consonant is set off by an apostrophe (`Xī'ān`); `r` is 儿."""
+"""Syllables that may follow another. One without a consonant needs an apostrophe (`Xī'ān`); `r` is 儿."""
 _LONGEST = max(map(len, _FIRST))
 _TONES = {"\u0304": "1", "\u0301": "2", "\u030c": "3", "\u0300": "4"}
 _MARKED = re.compile("[āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜ]", re.IGNORECASE)
@@ -35,9 +35,9 @@ _WORD = re.compile("[a-zà-ÿĀ-ǜ]+(?:['’][a-zà-ÿĀ-ǜ]+)*", re.IGNORECASE)
 
 
 def numbered(text: str) -> str:
-    """Returns the text with pinyin that has tone marks written with the tones' numbers; a tone left out is 5.
+    """Replaces the tone marks of pinyin in a text by tone numbers; a syllable without a mark gets 5.
 
-    A word is pinyin if it has a tone mark and all of it falls into syllables of Mandarin: `hǎo` does, `café` doesn't.
+    A word is pinyin if it has a tone mark and splits into Mandarin syllables: `hǎo` is, `café` isn't.
     """
     return _WORD.sub(_numbered_word, text) if _MARKED.search(text) else text
 
@@ -60,7 +60,7 @@ def _numbered_word(word: re.Match[str]) -> str:
 
 
 def _apart(word: str) -> tuple[str, dict[int, str]]:
-    """Returns the plain letters of a word, and which of them carries which tone."""
+    """Returns the plain letters of a word, and the tones by index of their letter."""
     letters, tones = "", {}
     for letter in unicodedata.normalize("NFD", word.lower()):
         if letter in _TONES:
@@ -73,7 +73,7 @@ def _apart(word: str) -> tuple[str, dict[int, str]]:
 
 
 def _syllables(letters: str, known: frozenset[str] = _FIRST) -> list[str]:
-    """Returns the syllables of a word, each as long as the others allow; none where it has others than Mandarin's."""
+    """Splits a word into Mandarin syllables, the longest first; returns none if it doesn't split."""
     for end in range(min(len(letters), _LONGEST), 0, -1):
         if letters[:end] not in known:
             continue

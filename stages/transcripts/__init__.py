@@ -1,1 +1,1 @@
-"""Reading the transcripts that lie beside recordings: a file a format."""
+"""Transcript formats: how the text files beside recordings are read."""

@@ -1,4 +1,4 @@
-"""Plain text and HTK labels."""
+"""Reads plain text; refuses HTK labels."""
 
 import re
 
@@ -9,10 +9,16 @@ from stages.transcripts.script import Script, TranscriptFormat
 
 
 def read_plain(text: str, audio: AudioInfo) -> Script:
-    """Takes the whole text for the whole recording."""
+    """Reads the file as one untimed text of the whole recording.
+
+    Raises:
+        TextError: if it is empty, binary, or HTK labels.
+    """
     text = " ".join(text.split())
     if "\0" in text:
-        raise TextError("must hold plain text, but holds NUL bytes: it may be UTF-16 without a mark. Save it as UTF-8.")
+        raise TextError(
+            "must hold plain text, but holds NUL bytes: it may be UTF-16 without a byte order mark. Save it as UTF-8."
+        )
     if not text:
         raise TextError("must hold the text of its recording, but holds none. Write it, or remove the file.")
     if _HTK_LABELS.fullmatch(text):

@@ -1,4 +1,4 @@
-"""What a transcript format is, and what every one is read into."""
+"""What a transcript format is, and the `Script` that every format is read into."""
 
 import codecs
 from collections.abc import Callable
@@ -10,36 +10,36 @@ from stages.records import Segment
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What a transcript says; a language is "" where it doesn't name one."""
+    """The content of a transcript."""
 
     language: str
-    """As the file writes it: any code or name."""
+    """As the file writes it, a code or a name; "" if it names none."""
     segments: tuple[Segment, ...]
-    """Sorted by start; at least one with text. Those without are sounds that an aligner found to be in no text."""
+    """Sorted by start; at least one has text. Those without are sounds that an aligner found outside the text."""
     timed: bool
-    """False where one untimed text covers the whole recording."""
+    """False if one untimed text covers the whole recording."""
 
 
 Reader = Callable[[str, AudioInfo], Script]
+"""Takes a file's text and its recording. Raises `TextError`, which needn't name the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptFormat:
-    """A kind of transcript beside a recording: a row of the table of formats."""
+    """A transcript format: a row of the table of formats."""
 
     name: str
     suffixes: tuple[str, ...]
-    """By which files are known, in lower case, with their dots; of several the first is preferred."""
+    """File suffixes, in lower case, with their dots; earlier ones are preferred."""
     read: Reader
-    """Turns a file's text into a script. Raises `TextError`, which needn't name the file."""
     tells: str
-    """What it holds beside the text: times, speakers, languages."""
+    """What it can hold besides the text, such as `times, speakers`: shown in the documentation."""
     rank: int = 50
-    """Where a recording has several transcripts, the one of the lowest rank is taken: those with times come first."""
+    """If a recording has several transcripts, the format with the lowest rank is used. Timed formats rank first."""
 
 
 def decode(content: bytes) -> str:
-    """Decodes a text in UTF-8, or in UTF-16 with a byte order mark, as Praat and subtitle editors write it.
+    """Decodes UTF-8, or UTF-16 with a byte order mark, as Praat and subtitle editors write it.
 
     Raises:
         UnicodeDecodeError: if it is neither.

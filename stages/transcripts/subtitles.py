@@ -1,6 +1,6 @@
-"""Reading subtitles: SubRip (`.srt`) and WebVTT (`.vtt`), as whisperX, editors and video sites write them.
+"""Reads subtitles: SubRip (`.srt`) and WebVTT (`.vtt`), as whisperX, editors and video sites write them.
 
-What comes out are whisperX-shaped segments, times in seconds; markup and positions are left out.
+The result is segments in whisperX's form, with times in seconds. Markup and positions are dropped.
 """
 
 import html
@@ -14,8 +14,8 @@ from stages.transcripts.whisperx import timed
 
 _TIME = r"(?:(\d+):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
 _TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
-_BEGINS = re.compile(r"\s*-?\d[\d:.,]*\s*-->")
-"""What begins a cue within a block: an arrow alone may be part of a text."""
+_CUE_START = re.compile(r"\s*-?\d[\d:.,]*\s*-->")
+"""The start of a further cue within a block. An arrow without a time before it is text."""
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
 _MARKUP = re.compile(r"</?[a-zA-Z][^>]*>|<[\d:.]+>|\{\\[^}]*\}")
 _LABEL = re.compile(r"\[([^\]\n]+)\]:\s*")
@@ -23,12 +23,12 @@ _NOT_CUES = ("WEBVTT", "NOTE", "STYLE", "REGION")
 
 
 def parse_srt(text: str) -> list[dict[str, Any]]:
-    """Reads SubRip: blocks of a number, `HH:MM:SS,mmm --> HH:MM:SS,mmm` and lines of text.
+    """Reads SubRip: blocks with a number, `HH:MM:SS,mmm --> HH:MM:SS,mmm` and lines of text.
 
-    A cue that begins with `[SPEAKER]:`, as whisperX writes it, names its speaker.
+    `[SPEAKER]:` at the start of a cue, as whisperX writes it, names the speaker.
 
     Returns:
-        Segments with `start` and `end` in seconds, `text` and `speaker` (None where none is named).
+        Segments with `start` and `end` in seconds, `text`, and `speaker` (None if none is named).
 
     Raises:
         TextError: if a block has no times.
@@ -37,7 +37,9 @@ def parse_srt(text: str) -> list[dict[str, Any]]:
 
 
 def parse_vtt(text: str) -> list[dict[str, Any]]:
-    """Reads WebVTT; as `parse_srt`. `<v NAME>` names the speaker; notes, styles and regions are left out.
+    """Reads WebVTT into the same segments as `parse_srt`.
+
+    `<v NAME>` names the speaker. Notes, styles and regions are skipped.
 
     Raises:
         TextError: if it doesn't begin with `WEBVTT`, or a block has no times.
@@ -45,7 +47,7 @@ def parse_vtt(text: str) -> list[dict[str, Any]]:
     Source: https://www.w3.org/TR/webvtt1/, section 4.
     """
     if not text.startswith("WEBVTT"):
-        raise TextError("must begin with `WEBVTT`, but doesn't. Save it as WebVTT, or name it `.srt`.")
+        raise TextError("must begin with `WEBVTT`, but doesn't. Save it as WebVTT, or rename it to `.srt`.")
     return list(_cues(text))
 
 
@@ -54,17 +56,17 @@ def _cues(text: str) -> Iterator[dict[str, Any]]:
     for block in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n").replace("\r", "\n")):
         lines = block.split("\n")
         first = next((number for number, line in enumerate(lines) if "-->" in line), None)
-        said = [line for line in lines if line.strip()]
+        filled = [line for line in lines if line.strip()]
         if first is not None:
-            starts = [first, *(n for n in range(first + 1, len(lines)) if _BEGINS.match(lines[n]))]
+            starts = [first, *(n for n in range(first + 1, len(lines)) if _CUE_START.match(lines[n]))]
             numbered = first > 0 and lines[first - 1].strip().isdigit()
             for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
                 body = lines[start + 1 : end]
                 if numbered and end < len(lines) and body and body[-1].strip().isdigit():
-                    body.pop()  # the number of the cue that follows without a blank line
+                    body.pop()  # the number of the next cue, which follows without a blank line
                 yield _cue(lines[start], "\n".join(body), at + start)
-        elif said and not said[0].startswith(_NOT_CUES) and not (len(said) == 1 and said[0].strip().isdigit()):
-            raise TextError(f"line {at} must begin a cue with its times, but is `{said[0][:40]}`. Export it again.")
+        elif filled and not filled[0].startswith(_NOT_CUES) and not (len(filled) == 1 and filled[0].strip().isdigit()):
+            raise TextError(f"line {at} must begin a cue with its times, but is `{filled[0][:40]}`. Export it again.")
         at += len(lines) + 1
 
 

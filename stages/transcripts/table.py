@@ -1,8 +1,8 @@
-"""The table of transcript formats, and reading a transcript by its suffix.
+"""The table of transcript formats; reads a transcript by its suffix.
 
-To add a format, write one file in this folder: a function that reads it, and a `TranscriptFormat` that describes it.
-What comes out counts in whole samples of the recording, lies within it, and is in order. The text itself is never
-changed, except that runs of white space become one space.
+To add a format, add one file to this folder, with a function that reads it and a `TranscriptFormat` that describes it.
+Segments are in whole samples of the recording, within it and in order. The text is never changed, except that runs of
+white space become one space.
 """
 
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from stages.transcripts.script import Reader, Script, TranscriptFormat, decode
 
 
 def read_transcript(path: Path, audio: AudioInfo) -> Script:
-    """Reads the transcript of a recording by the reader of its suffix.
+    """Reads the transcript of a recording in the format of its suffix.
 
     Args:
         path: A transcript, in UTF-8 with or without a byte order mark, or in UTF-16 with one.
         audio: The recording it belongs to.
 
     Raises:
-        TextError: if the file can't be read, isn't UTF-8, holds no text, or has times that make no sense.
+        TextError: if the file can't be read or decoded, holds no text, or has impossible times.
     """
     try:
         content = path.read_bytes()
@@ -43,7 +43,7 @@ def read_transcript(path: Path, audio: AudioInfo) -> Script:
 
 
 FORMATS = rows_in("stages.transcripts", TranscriptFormat)
-"""The formats by name, the preferred ones first."""
+"""The formats by name; preferred ones first."""
 
 READERS: Mapping[str, Reader] = {suffix: row.read for row in FORMATS.values() for suffix in row.suffixes}
-"""The readers by suffix; where a recording has several transcripts, the first of these is taken."""
+"""The readers by suffix. If a recording has several transcripts, the first suffix here is used."""

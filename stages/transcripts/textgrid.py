@@ -1,4 +1,4 @@
-"""Reading Praat's TextGrid: tiers of words, of utterances, or of speakers, in its long and its short text format."""
+"""Reads Praat's TextGrid, in its long and short text formats: tiers of words, of utterances or of speakers."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,14 +11,14 @@ from stages.transcripts.whisperx import timed
 
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"|(?<![^\s=])([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)(?=\s|$)|(<exists>|<absent>)')
 _NOISE = re.compile(r"\[\d*\]|(?m:![^\n\"]*$)")
-"""What holds numbers that aren't values: indices in brackets, and comments."""
+"""Indices in brackets and comments: their numbers aren't values."""
 _SILENCE = frozenset({"", "sil", "sp", "spn", "<eps>", "<p:>", "<sil>", "silence", "#", "_"})
 _WORDS = frozenset({"words", "word", "ort", "ort-mau"})
 _PHONES = frozenset({"phones", "phone", "phonemes", "phoneme", "mau", "kan", "kan-mau", "segments", "mas", "syllables"})
 _UTTERANCES = frozenset({"utterances", "utterance", "sentences", "sentence", "phrases", "transcript", "transcription"})
-"""What says nothing of who speaks."""
+"""Tier names that don't name a speaker."""
 _PAUSE_S = 1.0
-"""Words with a longer silence between them are said in two segments."""
+"""A silence between words that is at least this long, in seconds, starts a new segment."""
 
 Interval = tuple[float, float, str]
 
@@ -29,20 +29,22 @@ class _Tier:
     intervals: list[Interval]
 
     def spoken(self) -> list[Interval]:
-        return [one for one in self.intervals if one[2].strip().lower() not in _SILENCE]
+        return [interval for interval in self.intervals if interval[2].strip().lower() not in _SILENCE]
 
 
 def parse_textgrid(text: str) -> list[dict[str, Any]]:
-    """Reads a TextGrid into whisperX-shaped segments.
+    """Reads a TextGrid into segments in whisperX's form.
 
-    Tiers of phones and points are left out. A tier named `words` (`anna - words` for the speaker Anna, as the Montreal
-    Forced Aligner writes it) gives the words; every other tier gives a segment an interval, and its name the speaker
-    (`anna`, `anna - utterances`) where there are several. Words fall into the segments of their speaker that hold them,
-    or into those of nobody in particular, whose speaker they tell; where several speak in such a segment, their words
-    stand in its place. Where there are words only, a segment ends at a second of silence.
+    * Tiers of phones and points are skipped.
+    * A tier named `words` gives the words; `anna - words`, as the Montreal Forced Aligner writes it, those of Anna.
+    * In every other tier, each interval is a segment. With several tiers, the name gives the speaker: `anna`,
+      `anna - utterances`.
+    * Words belong to the segment of their speaker that contains them, or to one without a speaker, which then gets
+      theirs. If a segment without a speaker contains words of several speakers, their words replace it.
+    * The remaining words of speakers without utterances become segments, split at silences of a second.
 
     Returns:
-        Segments with `start` and `end` in seconds, `text`, `speaker` (None where none is named) and `words`.
+        Segments with `start` and `end` in seconds, `text`, `speaker` (None if none is named) and `words`.
 
     Raises:
         TextError: if it isn't a TextGrid in Praat's text format.
@@ -54,14 +56,18 @@ def parse_textgrid(text: str) -> list[dict[str, Any]]:
     placed: set[tuple[str, Interval]] = set()
     for owner, intervals in said.items():
         theirs = {speaker: those for speaker, those in words.items() if _may_be_in(owner, speaker, said, words)}
-        for one in intervals:
-            held = {name: inside for name, those in theirs.items() if (inside := [w for w in those if _holds(one, w)])}
+        for interval in intervals:
+            held = {
+                name: inside
+                for name, those in theirs.items()
+                if (inside := [word for word in those if _holds(interval, word)])
+            }
             placed.update((speaker, word) for speaker, inside in held.items() for word in inside)
             if len(held) > 1:
                 segments += [_segment(run, speaker, run) for speaker in held for run in _runs(held[speaker])]
             else:
                 speaker, inside = next(iter(held.items()), (owner, []))
-                segments.append(_segment([one], speaker or owner, inside))
+                segments.append(_segment([interval], speaker or owner, inside))
     for speaker, those in words.items():
         if speaker not in said:
             rest = [word for word in those if (speaker, word) not in placed]
@@ -70,11 +76,11 @@ def parse_textgrid(text: str) -> list[dict[str, Any]]:
 
 
 _Spoken = dict[str, list[Interval]]
-"""Intervals by speaker; those of nobody in particular under ""."""
+"""Intervals by speaker; "" if no speaker is named."""
 
 
 def _by_speaker(tiers: Iterator[_Tier]) -> tuple[_Spoken, _Spoken]:
-    """Returns what tiers of utterances hold, and what tiers of words do."""
+    """Returns the intervals of the utterance tiers, and of the word tiers."""
     words: _Spoken = {}
     others: list[tuple[str, str, _Tier]] = []
     for tier in tiers:
@@ -99,7 +105,7 @@ def _unnamed_if_single(tiers: _Spoken) -> _Spoken:
 
 
 def _may_be_in(owner: str, speaker: str, said: _Spoken, words: _Spoken) -> bool:
-    """Tells whether a speaker's words may lie in a segment that is `owner`'s."""
+    """Returns whether a speaker's words may belong to a segment of `owner`."""
     return speaker == owner or (speaker not in said and (not owner or (not speaker and owner not in words)))
 
 
@@ -118,18 +124,18 @@ def _runs(words: Sequence[Interval]) -> Iterator[list[Interval]]:
         yield run
 
 
-def _segment(said: Sequence[Interval], speaker: str, words: Sequence[Interval]) -> dict[str, Any]:
+def _segment(spoken: Sequence[Interval], speaker: str, words: Sequence[Interval]) -> dict[str, Any]:
     return {
-        "start": said[0][0],
-        "end": said[-1][1],
-        "text": " ".join(text.strip() for _, _, text in said),
+        "start": spoken[0][0],
+        "end": spoken[-1][1],
+        "text": " ".join(text.strip() for _, _, text in spoken),
         "speaker": speaker or None,
         "words": [{"word": text.strip(), "start": start, "end": end} for start, end, text in words],
     }
 
 
 def _tiers(text: str) -> Iterator[_Tier]:
-    """Yields the interval tiers; both formats hold the same values in the same order."""
+    """Yields the interval tiers. Both formats hold the same values in the same order."""
     if "ooTextFile" not in text[:200] or '"TextGrid"' not in text[:400]:
         raise TextError("must be a TextGrid in Praat's text format, but isn't. Save it as text in Praat.")
     values = _values(text)
@@ -147,7 +153,7 @@ def _tiers(text: str) -> Iterator[_Tier]:
                 for _ in entries:
                     next(values), next(values)
     except (StopIteration, ValueError) as error:
-        raise TextError("must be a whole TextGrid, but ends early or is out of order. Save it again.") from error
+        raise TextError("must be a complete TextGrid, but ends early or is out of order. Save it again.") from error
 
 
 def _take(values: Iterator[str], expected: str) -> None:
@@ -156,7 +162,7 @@ def _take(values: Iterator[str], expected: str) -> None:
 
 
 def _values(text: str) -> Iterator[str]:
-    """Yields the values: strings without their quotes, numbers, flags."""
+    """Yields the values: strings (unquoted), numbers and flags."""
     parts = re.split(r'("(?:[^"]|"")*")', text)
     cleaned = "".join(part if part.startswith('"') else _NOISE.sub(" ", part) for part in parts)
     for string, number, flag in _TOKEN.findall(cleaned):

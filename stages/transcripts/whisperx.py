@@ -1,4 +1,4 @@
-"""whisperX's JSON, and the dialects of it that other tools write."""
+"""Reads whisperX's JSON, and turns segments in whisperX's form into a `Script` for the other formats."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -41,9 +41,12 @@ class _Json(_Model):
 
 
 def read_json(text: str, audio: AudioInfo) -> Script:
-    """Reads what whisperX writes: `{"language", "segments": [{"start", "end", "text", "words"}]}`, times in seconds.
+    """Reads whisperX's JSON: `{"language", "segments": [{"start", "end", "text", "words"}]}`, times in seconds.
 
-    A file with a `text` and no `segments` is an untimed transcript.
+    A file with `text` but no `segments` is an untimed transcript.
+
+    Raises:
+        TextError: if it isn't such JSON, holds no text, or has impossible times.
     """
     try:
         return _script(_Json.model_validate_json(text), audio)
@@ -52,7 +55,7 @@ def read_json(text: str, audio: AudioInfo) -> Script:
 
 
 def from_whisperx(result: Mapping[str, Any], audio: AudioInfo) -> Script:
-    """Turns what whisperX returned into a script; as `read_json`."""
+    """Turns a result in whisperX's form into a script; raises as `read_json`."""
     try:
         return _script(_Json.model_validate(result), audio)
     except ValidationError as error:
@@ -60,7 +63,7 @@ def from_whisperx(result: Mapping[str, Any], audio: AudioInfo) -> Script:
 
 
 def timed(parse: Callable[[str], list[dict[str, Any]]]) -> Reader:
-    """Turns a function that parses a file's text into whisperX-shaped segments into a reader."""
+    """Makes a reader from a function that parses a file's text into segments in whisperX's form."""
 
     def read(text: str, audio: AudioInfo) -> Script:
         return from_whisperx({"segments": parse(text)}, audio)
@@ -69,13 +72,13 @@ def timed(parse: Callable[[str], list[dict[str, Any]]]) -> Reader:
 
 
 def read_told(told: str, audio: AudioInfo) -> tuple[Script, str]:
-    """Reads what a corpus's table tells of a recording, as it lies in `Recording.told`.
+    """Reads `Recording.told`: what a corpus's table says about a recording, as JSON.
 
     Returns:
         The script, and the layout of the table.
 
     Raises:
-        TextError: if the table's row can't be used, holds no text, or times that make no sense.
+        TextError: if the row can't be used, holds no text, or has impossible times.
     """
     row = json.loads(told)
     if row["problem"]:
@@ -95,7 +98,7 @@ def _describe(error: ValidationError) -> str:
     if problem["type"] == "missing":
         return f"`{where}` must be given, but is missing. Export it again."
     rule = problem["msg"].removeprefix("Input should be ")
-    return f"`{where or 'the file'}` must be {rule}, but is {value[:60]}. Mend it or export it again."
+    return f"`{where or 'the file'}` must be {rule}, but is {value[:60]}. Correct it or export it again."
 
 
 def _script(data: _Json, audio: AudioInfo) -> Script:
@@ -122,7 +125,9 @@ def _segment(name: str, segment: _Segment, audio: AudioInfo) -> Segment:
             f" {segment.start} s. It may belong to another recording."
         )
     if end <= start:
-        raise TextError(f"`{name}` must end after its start ({segment.start} s), but ends at {segment.end} s. Mend it.")
+        raise TextError(
+            f"`{name}` must end after its start ({segment.start} s), but ends at {segment.end} s. Correct it."
+        )
     text = " ".join(segment.text.split())
     words = [word for word in segment.words or () if word.word.strip()]
     if "".join("".join(word.word.split()) for word in words) != text.replace(" ", ""):
@@ -132,24 +137,24 @@ def _segment(name: str, segment: _Segment, audio: AudioInfo) -> Segment:
 
 
 def _place(words: Sequence[_Word], start: int, end: int, sample_rate: int) -> tuple[Word, ...]:
-    """Returns the words with borders that never go back; one without times gets its share of the gap, by letters."""
-    known: list[tuple[int, int] | None] = []
+    """Returns the words with times in order. Words without times share the gap around them by number of letters."""
+    given: list[tuple[int, int] | None] = []
     reached = start
     for word in words:
         if word.start is None or word.end is None:
-            known.append(None)
+            given.append(None)
             continue
         left = min(max(round(word.start * sample_rate), reached), end)
         reached = min(max(round(word.end * sample_rate), left), end)
-        known.append((left, reached))
+        given.append((left, reached))
     gaps: list[tuple[int, int]] = []
     gap_end, letters = end, 0
-    for word, border in zip(reversed(words), reversed(known), strict=True):
+    for word, border in zip(reversed(words), reversed(given), strict=True):
         gap_end, letters = (border[0], 0) if border else (gap_end, letters + len(word.word))
         gaps.append((gap_end, letters))
     placed: list[Word] = []
     reached = start
-    for word, border, (gap_end, letters) in zip(words, known, reversed(gaps), strict=True):
+    for word, border, (gap_end, letters) in zip(words, given, reversed(gaps), strict=True):
         left, right = border or (reached, reached + (gap_end - reached) * len(word.word) // letters)
         placed.append(Word(word.word.strip(), left, right))
         reached = right

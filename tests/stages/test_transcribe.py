@@ -141,7 +141,7 @@ def test_a_language_outside_the_table_is_rejected(models, talk, monkeypatch):
     monkeypatch.setattr(whisper.WhisperX, "_detected", lambda *_: {0: "haw"})
     (rejected,) = run(voices, recordings[:1], transcripts="ignore", model=models["en"])
     assert rejected.reason == "UnusableText"
-    assert "`haw` must be a language of the table" in rejected.message
+    assert "`haw` must be a supported language" in rejected.message
     assert rejected.message.endswith("`--set transcribe.language=CODE`.")
 
 

@@ -1,1 +1,1 @@
-"""Corpus layouts: a file, or a row in one, for each."""
+"""Corpus layouts: how the tables of public corpora are read."""

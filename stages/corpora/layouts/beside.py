@@ -1,4 +1,4 @@
-"""Corpora with a text file a recording: LibriTTS, VCTK."""
+"""Corpora with one text file per recording: LibriTTS, VCTK, and plain voices folders."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from stages.corpora.layouts.layout import Layout, Piece, Rows
 
 
 def read_libritts(table: Path) -> Rows:
-    """Takes `<set>/<speaker>/<chapter>/<name>.normalized.txt` for the transcript of `<name>.wav`.
+    """Reads LibriTTS: `<set>/<speaker>/<chapter>/<name>.normalized.txt` is the transcript of `<name>.wav`.
 
     Source: LibriTTS, Zen et al. 2019, https://www.openslr.org/60.
     """
@@ -16,7 +16,9 @@ def read_libritts(table: Path) -> Rows:
 
 
 def read_vctk(table: Path) -> Rows:
-    """Takes `txt/<speaker>/<name>.txt` for the transcript of what `wav48*/<speaker>` holds, by the first microphone.
+    """Reads VCTK: `txt/<speaker>/<name>.txt` is the transcript of `<name>` in `wav48*/<speaker>`.
+
+    Of two microphones, only the recording of the first is used.
 
     Source: VCTK, Yamagishi et al. 2019, https://doi.org/10.7488/ds/2645.
     """
@@ -29,7 +31,7 @@ def read_vctk(table: Path) -> Rows:
 
 
 def read_voices(_table: Path) -> Rows:
-    """Yields nothing: in `<group>/<speaker>/*`, with or without a transcript beside each, no table tells anything."""
+    """Yields nothing: plain folders, `<group>/<speaker>/*`, have no table."""
     return iter(())
 
 

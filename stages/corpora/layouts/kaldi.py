@@ -1,4 +1,4 @@
-"""Kaldi data folders."""
+"""The layout of Kaldi data folders."""
 
 import shlex
 from dataclasses import replace
@@ -8,9 +8,9 @@ from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows, lines_of
 
 
 def read_kaldi(table: Path) -> Rows:
-    """Reads a Kaldi data folder: `wav.scp` and `text`, and where they are there `segments`, `utt2spk`, `utt2lang`.
+    """Reads a Kaldi data folder: `wav.scp` and `text`, and if present `segments`, `utt2spk` and `utt2lang`.
 
-    No command is run: of the pipes only `flac -c -d -s FILE |` is understood, since it changes nothing.
+    No command is run. The only pipe accepted is `flac -c -d -s FILE |`, which only decodes; FILE is read instead.
 
     Source: https://kaldi-asr.org/doc/data_prep.html.
     """
@@ -44,7 +44,7 @@ def read_kaldi(table: Path) -> Rows:
 
 
 _TO_THE_END_S = 1e8
-"""Seconds, in place of Kaldi's -1: what lies beyond a recording's end is its end."""
+"""Seconds; replaces Kaldi's -1 for the end of the recording. Later steps clip it to the real length."""
 
 
 def _pair(line: str) -> tuple[str, str]:
@@ -53,6 +53,7 @@ def _pair(line: str) -> tuple[str, str]:
 
 
 def _plain_source(source: str) -> str:
+    """Returns the file that a source of `wav.scp` names; "" if it is another command."""
     if not source.endswith("|"):
         return source
     try:

@@ -1,4 +1,4 @@
-"""What a corpus layout is, and what its readers share."""
+"""What a corpus layout is, and functions that its readers share."""
 
 import gzip
 import zlib
@@ -13,35 +13,35 @@ from stages.transcripts.script import decode
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What a table tells of a recording, or of a stretch of one. Paths are relative to the table's folder."""
+    """A row: a recording, or a stretch of one. Paths are relative to the table's folder."""
 
     audio: str
-    """The recording, with its suffix."""
+    """Path of the recording, with its suffix."""
     text: str = ""
     start_s: float | None = None
-    """Seconds into the recording; None where the piece is the whole of it."""
+    """Seconds into the recording; None if the piece is the whole recording."""
     end_s: float | None = None
     speaker: str = ""
-    """Empty where the folder tells, by its depth."""
+    """Empty if the depth of the folders decides."""
     group: str | None = None
-    """The folder that the group is named for; None where the folder's depth tells."""
+    """The folder whose name is the group; None if the depth of the folders decides."""
     home: str = ""
-    """The folder whose depth tells, if it isn't the recording's own."""
+    """The folder that decides group and speaker by depth; empty for the recording's own."""
     language: str = ""
     words: tuple[tuple[str, float, float], ...] = ()
-    """Text, start and end in seconds."""
+    """Text, start and end of each word, in seconds."""
     beside: str = ""
-    """A file with this recording's transcript alone, in place of `text`."""
+    """Path of a transcript file of this recording, instead of `text`."""
     problem: str = ""
-    """Why the recording can't be used; empty where it can."""
+    """Why the recording can't be used; empty if it can. Part of the recording's fingerprint, so keep its wording."""
 
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that doesn't even tell which recording it is of."""
+    """A row that doesn't name a usable recording. It is logged; it rejects nothing."""
 
     row: int
-    """From 1, as lines are counted."""
+    """Row number, from 1."""
     message: str
 
 
@@ -50,25 +50,32 @@ Rows = Iterator[Piece | BadRow]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How to know a corpus, and how to read it: a row of the table of layouts."""
+    """How to recognise a corpus and read it: a row of the table of layouts."""
 
     name: str
     tables: tuple[str, ...]
-    """Patterns of the files that give it away, matched from the right: `*` within a name, `/` between names."""
+    """Patterns of its table files, matched from the right of the path; `*` doesn't match `/`."""
     read: Callable[[Path], Rows]
-    """Gives a table's rows; none where the file is of that name only. Raises `UsageError` where it can't be read."""
+    """Yields a table's rows; none if the file is another kind of file of that name.
+
+    Raises `UsageError` if the file can't be read.
+    """
     complete: bool = False
-    """Whether recordings among those of the table that it doesn't name are left out."""
+    """Whether recordings in the table's folders that it doesn't name are left out."""
     anywhere: bool = False
-    """Whether the table's paths may start from a folder that isn't known: they are found by their ends."""
+    """Whether the table's paths may begin at an unknown folder. Files are then found by the ends of the paths."""
     rows_in: Callable[[str], str] = str
-    """Which file, beside a table of that name, holds the rows that are told, if it isn't the table itself."""
+    """Takes the table's file name; returns the name of the file beside it that holds the rows."""
     rank: int = 50
-    """Where tables of several layouts name one recording, the one of the lowest rank is believed."""
+    """If tables of several layouts name the same recording, the layout with the lowest rank is used."""
 
 
 def lines_of(table: Path) -> Iterator[tuple[int, str]]:
-    """Yields the lines that aren't blank, with their numbers from 1."""
+    """Yields the non-blank lines of a table, plain or gzipped, with their numbers from 1.
+
+    Raises:
+        UsageError: if the file can't be read or decoded.
+    """
     try:
         content = table.read_bytes()
         text = decode(gzip.decompress(content) if table.suffix == ".gz" else content)
@@ -78,11 +85,12 @@ def lines_of(table: Path) -> Iterator[tuple[int, str]]:
             f"`{table}` must be UTF-8, but its byte {error.start} is {byte:#04x}. Save it as UTF-8."
         ) from error
     except (OSError, EOFError, zlib.error) as error:
-        raise UsageError(f"`{table}` can't be read: {error}. Mend it, or move it away.") from error
+        raise UsageError(f"`{table}` can't be read: {error}. Repair it, or move it away.") from error
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield number, line.rstrip("\r")
 
 
 def with_suffix(name: str, suffix: str) -> str:
+    """Returns a recording's name; adds the suffix if it has no audio suffix."""
     return name if Path(name).suffix.lower() in SUFFIXES else f"{name}{suffix}"

@@ -1,4 +1,4 @@
-"""lhotse manifests."""
+"""The layout of lhotse manifests."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows, lines_of
 
 
 def read_lhotse(table: Path) -> Rows:
-    """Reads `…recordings….jsonl(.gz)` with the `…supervisions….jsonl(.gz)` beside it.
+    """Reads `…recordings….jsonl(.gz)` and the `…supervisions….jsonl(.gz)` beside it.
 
     Source: https://lhotse.readthedocs.io/en/latest/corpus.html.
     """
@@ -22,25 +22,26 @@ def read_lhotse(table: Path) -> Rows:
         recording = _object(line)
         sources[str(recording.get("id"))] = _only_file(recording)
     for number, line in lines_of(supervisions):
-        one = _object(line)
-        audio = sources.get(str(one.get("recording_id")), "")
+        supervision = _object(line)
+        audio = sources.get(str(supervision.get("recording_id")), "")
         if not audio:
-            yield BadRow(number, "its recording must be a single file, unchanged, that the recordings' manifest names")
+            yield BadRow(number, "its recording must be in the recordings manifest, as one file without transforms")
             continue
-        speaker = str(one.get("speaker") or "")
-        piece = Piece(audio, str(one.get("text") or ""), speaker=speaker, group="." if speaker else None)
+        speaker = str(supervision.get("speaker") or "")
+        piece = Piece(audio, str(supervision.get("text") or ""), speaker=speaker, group="." if speaker else None)
         try:
-            start = float(one["start"])
-            end, words = start + float(one["duration"]), tuple(_words(one))
+            start = float(supervision["start"])
+            end, words = start + float(supervision["duration"]), tuple(_words(supervision))
         except (KeyError, TypeError, ValueError, OverflowError):
             problem = f"line {number} must hold `start` and `duration` in seconds, of its words too"
             yield replace(piece, problem=problem)
             continue
-        yield replace(piece, start_s=start, end_s=end, language=str(one.get("language") or ""), words=words)
+        language = str(supervision.get("language") or "")
+        yield replace(piece, start_s=start, end_s=end, language=language, words=words)
 
 
 def _only_file(recording: Mapping[str, Any]) -> str:
-    """Returns the file that a recording is; "" where it is several, or made of one."""
+    """Returns a recording's file; "" if it has several, or transforms."""
     match recording.get("sources"):
         case [{"type": "file", "source": str(source)}] if not recording.get("transforms"):
             return source
@@ -48,6 +49,7 @@ def _only_file(recording: Mapping[str, Any]) -> str:
 
 
 def supervisions_name(name: str) -> str:
+    """Returns the name of the supervisions manifest that belongs to a recordings manifest."""
     return name.replace("recordings", "supervisions")
 
 
@@ -61,10 +63,10 @@ def _words(supervision: Mapping[str, Any]) -> Iterator[tuple[str, float, float]]
 
 def _object(line: str) -> dict[str, Any]:
     try:
-        found = json.loads(line)
+        value = json.loads(line)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 LHOTSE = Layout(

@@ -1,12 +1,11 @@
-"""The table of corpus layouts: how the tables of public corpora tell who says what in which recording.
+"""The table of corpus layouts: how the tables of public corpora name recordings, speakers and texts.
 
-To add a layout, write one file in this folder: a function that yields the rows of its table, and a `Layout` that
-describes it. No audio is read here. A row travels with its recording, so that a changed row concerns that recording
-alone.
+To add a layout, add one file to this folder, with a function that yields the rows of its table and a `Layout` that
+describes it. Layouts read no audio. A row affects only its own recording; editing it reprocesses nothing else.
 """
 
 from stages.corpora.layouts.layout import Layout
 from stages.tables import rows_in
 
 LAYOUTS = rows_in("stages.corpora.layouts", Layout)
-"""The layouts by name; where several name one recording, the first of these is believed."""
+"""The layouts by name. If several name the same recording, the first one here is used."""

@@ -1,4 +1,4 @@
-"""Corpora with one table of texts: LJ Speech, LibriSpeech, Common Voice."""
+"""Corpora whose texts are the rows of a table: LJ Speech, LibriSpeech, Common Voice."""
 
 from itertools import zip_longest
 from pathlib import Path
@@ -7,7 +7,9 @@ from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows, lines_of,
 
 
 def read_ljspeech(table: Path) -> Rows:
-    """Reads `metadata.csv`: `id|text|normalised text`, the audio in `wavs/`; the last column with text is what is said.
+    """Reads `metadata.csv`: `id|text|normalised text`, with the audio in `wavs/`.
+
+    The last column that isn't empty is used as the text.
 
     Source: https://keithito.com/LJ-Speech-Dataset.
     """
@@ -15,7 +17,7 @@ def read_ljspeech(table: Path) -> Rows:
     for number, line in lines_of(table):
         name, *texts = line.split("|")
         if number == 1 and not texts:
-            return  # a table of another kind
+            return  # another kind of table
         if name.strip() and texts:
             audio = Path(name.strip()).name
             text = next((text for text in reversed(texts) if text.strip()), "")
@@ -25,7 +27,7 @@ def read_ljspeech(table: Path) -> Rows:
 
 
 def read_librispeech(table: Path) -> Rows:
-    """Reads `<set>/<speaker>/<chapter>/<speaker>-<chapter>.trans.txt`: `speaker-chapter-number TEXT` a line.
+    """Reads `<set>/<speaker>/<chapter>/<speaker>-<chapter>.trans.txt`: each line is `speaker-chapter-number TEXT`.
 
     Source: LibriSpeech, Panayotov et al. 2015, https://www.openslr.org/12.
     """
@@ -39,7 +41,7 @@ def read_librispeech(table: Path) -> Rows:
 
 
 def read_commonvoice(table: Path) -> Rows:
-    """Reads `validated.tsv`, else the parts `train.tsv`, `dev.tsv` and `test.tsv`; the audio in `clips/`.
+    """Reads `validated.tsv` if present, else `train.tsv`, `dev.tsv` and `test.tsv`; the audio is in `clips/`.
 
     Source: Common Voice, Ardila et al. 2020, https://commonvoice.mozilla.org/datasets.
     """

@@ -105,7 +105,7 @@ def test_text_is_read_as_it_was_in_preparation(voice: Synthesizer, reference: Pa
 def test_wrong_requests_are_told(voice: Synthesizer, reference: Path, tmp_path: Path) -> None:
     with pytest.raises(TextError, match="`text` must hold something to say"):
         voice.speak("  ", prompt=reference)
-    with pytest.raises(TextError, match="must be a language of the table"):
+    with pytest.raises(TextError, match="must be a supported language"):
         voice.speak("Hello", prompt=reference, language="klingon")
     with pytest.raises(AudioError, match="can't be read"):
         voice.speak("Hello", prompt=tmp_path / "none.wav")

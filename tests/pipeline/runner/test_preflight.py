@@ -66,7 +66,7 @@ def test_without_whisperx_what_to_install_is_told_where_something_is_to_be_heard
     told = sample("transcribe", tmp_path)
     assert try_sample(told) == []
     [problem] = try_sample(replace(told, textless=True))
-    assert problem.startswith("`transcribe`: `whisperx` is needed to hear and to align, but can't be loaded (")
+    assert problem.startswith("`transcribe`: `whisperx` is needed to transcribe and to align, but can't be loaded (")
     assert problem.endswith("run `pip install --no-deps -r .setup/nodeps.txt`.")
 
 

@@ -69,6 +69,6 @@ def test_leaves_folders_of_others_alone(tmp_path):
     (tmp_path / "mine.wav").write_bytes(b"x")
     with pytest.raises(UsageError, match=r"mine\.wav"):
         voices.write_voices(tmp_path)
-    with pytest.raises(UsageError, match="can't be made"):
+    with pytest.raises(UsageError, match="can't be created"):
         voices.write_voices(tmp_path / "mine.wav" / "below")
     assert contents(tmp_path) == {"mine.wav": b"x"}

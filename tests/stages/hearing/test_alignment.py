@@ -1,4 +1,4 @@
-"""Times for known words: windows by an aligner that knows, the best path by trying all, pocketsphinx on real clips."""
+"""Tests the windows with a perfect aligner, the best path against all paths, and pocketsphinx on real clips."""
 
 import itertools
 import re
@@ -24,7 +24,7 @@ from stages.transcribe import STAGE, TranscribeConfig
 
 
 class Knowing:
-    """An aligner that reads the times off the wave: in every word's samples stands its number, from 1."""
+    """A perfect aligner: each word's samples have its number as their value, from 1."""
 
     name = "knowing"
 
@@ -66,7 +66,7 @@ def test_windows_find_every_word_once(data):
 
 
 class Spelling(Wav2Vec2Aligner):
-    """wav2vec2's own search, on a wave whose samples are the symbols that the network hears, 20 ms each."""
+    """wav2vec2's search, on a wave whose samples are the network's symbols, 20 ms each."""
 
     def __init__(self):
         super().__init__(None, {"dictionary": {"<pad>": 0, "|": 1, "a": 2, "b": 3, "c": 4}, "type": "huggingface"}, "")
@@ -76,7 +76,7 @@ class Spelling(Wav2Vec2Aligner):
 
 
 def spelt(words):
-    """Half a second a word, of which its letters take 40 ms each."""
+    """Returns a wave with half a second per word, 40 ms per letter."""
     frames = [
         ([symbol for letter in word for symbol in 2 * [" |abc".index(letter)]] + [1] + 25 * [0])[:25] for word in words
     ]
@@ -98,16 +98,16 @@ def test_no_word_is_lost_in_a_silence_longer_than_a_window(before_s, between_s):
 
 
 def test_a_text_far_too_long_takes_no_memory():
-    words, told = ["abc"] * 30, []
+    words, offered = ["abc"] * 30, []
 
-    class Told(Spelling):
+    class Counting(Spelling):
         def prefix(self, wave, words, *, whole):
-            told.append(len(words))
+            offered.append(len(words))
             return super().prefix(wave, words, whole=whole)
 
     with pytest.raises(TextError, match=r"doesn't fit from `abc abc abc abc abc abc` on \(word 31\)"):
-        align(spelt(words), " ".join(words * 1_000), "en", Told())
-    assert told == [180, 48]
+        align(spelt(words), " ".join(words * 1_000), "en", Counting())
+    assert offered == [180, 48]
     scores_TV = np.zeros((300, 5), np.float32)
     tracemalloc.start()
     assert best_path(scores_TV, [2, 3] * 50_000, 0, whole=True) is None
@@ -126,23 +126,23 @@ def test_a_text_that_is_not_what_is_said():
         align(hurried, " ".join(f"w{n}" for n in range(30)), "en", Knowing())
 
 
-def test_sound_apart_from_all_words_is_told():
+def test_sound_outside_the_words_is_uncovered():
     words = ["ab", "bca", "c", "acb"] * 5
     sound, hiss = np.full(SAMPLE_RATE, 0.9, np.float32), np.full(SAMPLE_RATE, 0.1, np.float32)  # no symbols: both are 0
     wave = np.concatenate([hiss, sound, sound, spelt(words[:10]), *[sound] * 3, spelt(words[10:]), hiss, sound, hiss])
-    untold = align(wave, " ".join(words), "en", Spelling())["untold"]  # a word ends before the sound of its `|`
-    assert untold == [pytest.approx(span, abs=0.011) for span in [(1, 3), (7.62, 11), (15.62, 18)]]
-    assert align(wave[SAMPLE_RATE * 3 : SAMPLE_RATE * 17], " ".join(words), "en", Spelling())["untold"] == [
+    uncovered = align(wave, " ".join(words), "en", Spelling())["uncovered"]  # a word ends before the sound of its `|`
+    assert uncovered == [pytest.approx(span, abs=0.011) for span in [(1, 3), (7.62, 11), (15.62, 18)]]
+    assert align(wave[SAMPLE_RATE * 3 : SAMPLE_RATE * 17], " ".join(words), "en", Spelling())["uncovered"] == [
         pytest.approx((4.62, 8), abs=0.011)
     ]
-    assert align(wave, " ".join([*words[:10], "1984", *words[10:], "!"]), "en", Spelling())["untold"] == [
-        untold[0],  # what lies between may be the number
-        untold[2],
+    assert align(wave, " ".join([*words[:10], "1984", *words[10:], "!"]), "en", Spelling())["uncovered"] == [
+        uncovered[0],  # what lies between may be the number
+        uncovered[2],
     ]
 
 
 class Deaf(Knowing):
-    """An aligner that knows no more than thirty words."""
+    """An aligner that hears only the first thirty words."""
 
     def prefix(self, wave, words, *, whole):
         found = super().prefix(wave, words[:30], whole=False)
@@ -200,8 +200,8 @@ def test_what_can_place_words_where(monkeypatch, tmp_path):
         assert found in (outcome.message if isinstance(outcome, Reject) else outcome.source)
 
 
-def joined(speech, count, told, folder):
-    """Joins clips with the texts of those that are `told`; returns the transcript, all texts and where clips begin."""
+def joined(speech, count, with_text, folder):
+    """Joins clips, with the text of those in `with_text`; returns the transcript, all texts and the clips' starts."""
     pytest.importorskip("pocketsphinx")
     clips = sorted((speech / "ljspeech" / "LJ").glob("*.wav"))[:count]
     waves = [resample(*read_complete(clip), SAMPLE_RATE) for clip in clips]
@@ -209,22 +209,22 @@ def joined(speech, count, told, folder):
     long = folder / "LJ" / "long.wav"
     long.parent.mkdir()
     write_wav(long, np.concatenate(waves), SAMPLE_RATE)
-    long.with_suffix(".txt").write_text(" ".join(texts[n] for n in told))
+    long.with_suffix(".txt").write_text(" ".join(texts[n] for n in with_text))
     ((outcome,),) = STAGE(TranscribeConfig(languages={"*": "en"}), Context(folder)).process(scan(folder).recordings)
     return outcome, texts, np.cumsum([0, *map(len, waves)]) / SAMPLE_RATE
 
 
 def test_no_word_of_joined_clips_is_cut(speech, tmp_path):
-    """The whole of it is in docs/figures.md; here are six clips of LJ Speech."""
-    told, texts, joins = joined(speech, 6, range(6), tmp_path)
-    assert told.source == "txt+pocketsphinx"
-    words = [word for segment in told.segments for word in segment.words]
+    """Six clips of LJ Speech; docs/figures.md has the whole measurement."""
+    outcome, texts, joins = joined(speech, 6, range(6), tmp_path)
+    assert outcome.source == "txt+pocketsphinx"
+    words = [word for segment in outcome.segments for word in segment.words]
     owners = [number for number, text in enumerate(texts) for _ in text.split()]
     assert [word.text for word in words] == " ".join(texts).split()
     for word, owner in zip(words, owners, strict=True):
         assert joins[owner] - 0.1 <= word.start_samples / SAMPLE_RATE
         assert word.end_samples / SAMPLE_RATE <= joins[owner + 1] + 0.05
-    (cuts,) = Slice(SliceConfig(max_s=12), Context(tmp_path)).process([told])
+    (cuts,) = Slice(SliceConfig(max_s=12), Context(tmp_path)).process([outcome])
     assert " ".join(cut.text for cut in cuts) == " ".join(texts)
     assert all(isinstance(cut, Utterance) for cut in cuts)
     for border in {border for cut in cuts for border in (cut.start_samples, cut.end_samples)}:
@@ -260,4 +260,4 @@ def test_speech_after_the_last_word_is_left_out(speech, tmp_path, caplog):
     assert cuts[-1].end_samples / SAMPLE_RATE <= joins[3] + 0.1
     assert rest.reason == "NoText"
     assert [int(at) / SAMPLE_RATE for at in rest.id.partition("#")[2].split("-")] == pytest.approx(joins[3:], abs=0.3)
-    assert "no sure word of its text is heard at 16." in caplog.text
+    assert "no words can be placed reliably at 16." in caplog.text

@@ -35,7 +35,7 @@ SENTENCES = {
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
-def test_every_language_is_told_by_a_sentence(code):
+def test_every_language_is_detected_from_a_sentence(code):
     sentence = SENTENCES[code]
     for form in (sentence, sentence.upper(), unicodedata.normalize("NFD", sentence)):
         assert detect(form) == code
@@ -80,7 +80,7 @@ def test_without_letters_there_is_no_language(text):
     ],
 )
 def test_a_script_of_no_language_of_the_table_is_named(text, script):
-    with pytest.raises(TextError, match=f"is in {script} ones.*Leave it out"):
+    with pytest.raises(TextError, match=f"is in {script} letters.*Remove it"):
         detect(text)
     assert detect(text, ["sv"]) == detect(f"{text[:3]} is the word for it, as everybody here knows", ["sv"]) == "sv"
     assert detect(f"{text[:3]} is the word for it, as everybody here knows") == "en"
@@ -120,7 +120,7 @@ def test_codes_are_normalised(given_code, code):
 
 @pytest.mark.parametrize(("code", "nearest"), [("germn", "german"), ("jp", ""), ("", ""), ("xx-YY", "")])
 def test_an_unknown_code_names_the_nearest(code, nearest):
-    with pytest.raises(TextError, match=f"Did you mean `{nearest}`" if nearest else "must be a language of the table"):
+    with pytest.raises(TextError, match=f"Did you mean `{nearest}`" if nearest else "must be a supported language"):
         normalise_code(code)
 
 

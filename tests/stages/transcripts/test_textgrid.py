@@ -45,7 +45,7 @@ def read(folder, text, encoding="utf-8"):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 @pytest.mark.parametrize("form", [long_format, short_format])
-def test_words_alone_are_parted_at_long_silences(tmp_path, form, encoding):
+def test_words_alone_are_split_at_long_silences(tmp_path, form, encoding):
     assert read(tmp_path, form(TIERS), encoding) == [(500, 1_500, 'good mor"ning', "", 2), (4_000, 5_000, "bye", "", 1)]
 
 
@@ -66,7 +66,7 @@ def test_tiers_of_utterances_are_named_for_their_speakers(tmp_path):
     ("anna", "ben"),
     [("anna - utterances", "ben - utterances"), ("utterances", "utterances"), ("all", "all"), ("anna", "ben")],
 )
-def test_what_is_said_is_told_once_where_there_are_utterances_and_words(tmp_path, anna, ben):
+def test_no_text_is_repeated_if_there_are_utterances_and_words(tmp_path, anna, ben):
     said = {anna: [(0.0, 2.0, "good morning"), (2.0, 2.5, "hm")]}
     said[ben] = [*(said[anna] if anna == ben else ()), (2.5, 4.0, "bye")]
     words = {"anna - words": [(0.5, 1.0, "good"), (1.0, 1.5, "morning")], "ben - words": [(3.0, 3.5, "bye")]}
@@ -76,7 +76,7 @@ def test_what_is_said_is_told_once_where_there_are_utterances_and_words(tmp_path
     assert read(tmp_path, long_format(words | said)) == wanted
 
 
-def test_words_tell_who_says_what_in_an_utterance_of_several(tmp_path):
+def test_words_name_the_speakers_of_an_utterance_without_one(tmp_path):
     tiers = {"utterances": [(0.0, 3.0, "good morning bye"), (3.0, 3.5, "so")], "ben - words": [(2.0, 2.5, "bye")]}
     tiers["anna - words"] = [(0.5, 1.0, "good"), (1.0, 1.5, "morning"), (4.0, 4.5, "well")]
     assert read(tmp_path, long_format(tiers)) == [

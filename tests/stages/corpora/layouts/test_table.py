@@ -1,4 +1,4 @@
-"""Every layout of the table, written as its makers do and read back; then what is wrong with tables."""
+"""Writes a small corpus in every layout and reads it back; then tests faulty tables."""
 
 import gzip
 import json
@@ -25,8 +25,8 @@ RATE = 8_000
 
 
 @dataclass(frozen=True)
-class Said:
-    """One clip as every corpus could hold it."""
+class Clip:
+    """A clip that any corpus could hold."""
 
     name: str
     speaker: str
@@ -35,9 +35,9 @@ class Said:
 
 
 CLIPS = (
-    Said("84-121123-0000", "84", "GO DO YOU HEAR"),
-    Said("84-121123-0001", "84", 'IT SAID "HE WENT" AND NO MORE THAN THAT'),
-    Said("174-50561-0003", "174", "FORGOTTEN TOO THE NAME OF GILLIAN THE LOVELY CAPTIVE"),
+    Clip("84-121123-0000", "84", "GO DO YOU HEAR"),
+    Clip("84-121123-0001", "84", 'IT SAID "HE WENT" AND NO MORE THAN THAT'),
+    Clip("174-50561-0003", "174", "FORGOTTEN TOO THE NAME OF GILLIAN THE LOVELY CAPTIVE"),
 )
 
 
@@ -53,13 +53,13 @@ def write(path: Path, *lines: str) -> Path:
     return path
 
 
-def ljspeech(root: Path, clips: Sequence[Said]) -> None:
+def ljspeech(root: Path, clips: Sequence[Clip]) -> None:
     write(root / "set" / "metadata.csv", *(f"{c.name}|{c.text.lower()}, 1.|{c.text}" for c in clips))
     for clip in clips:
         tone(root / "set" / "wavs" / f"{clip.name}.wav")
 
 
-def librispeech(root: Path, clips: Sequence[Said]) -> None:
+def librispeech(root: Path, clips: Sequence[Clip]) -> None:
     for clip in clips:
         speaker, chapter, _ = clip.name.split("-")
         folder = root / "set" / speaker / chapter
@@ -67,7 +67,7 @@ def librispeech(root: Path, clips: Sequence[Said]) -> None:
         write(folder / f"{speaker}-{chapter}.trans.txt", *(f"{c.name} {c.text}" for c in clips if c.speaker == speaker))
 
 
-def libritts(root: Path, clips: Sequence[Said]) -> None:
+def libritts(root: Path, clips: Sequence[Clip]) -> None:
     for clip in clips:
         speaker, chapter, number = clip.name.split("-")
         stem = root / "set" / speaker / chapter / f"{speaker}_{chapter}_{number}_000000"
@@ -76,14 +76,14 @@ def libritts(root: Path, clips: Sequence[Said]) -> None:
         write(stem.with_suffix(".original.txt"), f"“{clip.text}”")
 
 
-def vctk(root: Path, clips: Sequence[Said]) -> None:
+def vctk(root: Path, clips: Sequence[Clip]) -> None:
     for clip in clips:
         write(root / "set" / "txt" / clip.speaker / f"{clip.name}.txt", clip.text)
         for mic in ("mic1", "mic2"):
             tone(root / "set" / "wav48_silence_trimmed" / clip.speaker / f"{clip.name}_{mic}.flac")
 
 
-def commonvoice(root: Path, clips: Sequence[Said]) -> None:
+def commonvoice(root: Path, clips: Sequence[Clip]) -> None:
     header = "client_id\tpath\tsentence_id\tsentence\tup_votes\tlocale\tsegment"
     rows = [f"{c.speaker}\t{c.name}.mp3\t0a1b\t{c.text}\t2\t{c.language}\t" for c in clips]
     write(root / "set" / "validated.tsv", header, *rows)
@@ -92,7 +92,7 @@ def commonvoice(root: Path, clips: Sequence[Said]) -> None:
         tone(root / "set" / "clips" / f"{name}.mp3")
 
 
-def kaldi(root: Path, clips: Sequence[Said]) -> None:
+def kaldi(root: Path, clips: Sequence[Clip]) -> None:
     folder = root / "set"
     paths = {c.name: f"audio/{c.speaker}/{c.name}.flac" for c in clips}
     sources = [f"{name} {root / path}" for name, path in paths.items()]  # an absolute path, a pipe, a relative path
@@ -106,7 +106,7 @@ def kaldi(root: Path, clips: Sequence[Said]) -> None:
         tone(root / path)
 
 
-def lhotse(root: Path, clips: Sequence[Said]) -> None:
+def lhotse(root: Path, clips: Sequence[Clip]) -> None:
     recordings, supervisions = [], []
     for clip in clips:
         path = f"audio/{clip.speaker}/{clip.name}.flac"
@@ -125,13 +125,13 @@ def lhotse(root: Path, clips: Sequence[Said]) -> None:
         file.writelines(f"{json.dumps(one)}\n" for one in supervisions)
 
 
-def voices(root: Path, clips: Sequence[Said]) -> None:
+def voices(root: Path, clips: Sequence[Clip]) -> None:
     for clip in clips:
         tone(root / "set" / clip.speaker / f"{clip.name}.wav")
         write(root / "set" / clip.speaker / f"{clip.name}.txt", clip.text)
 
 
-WRITERS: dict[str, Callable[[Path, Sequence[Said]], None]] = {
+WRITERS: dict[str, Callable[[Path, Sequence[Clip]], None]] = {
     "lhotse": lhotse,
     "kaldi": kaldi,
     "commonvoice": commonvoice,
@@ -175,7 +175,7 @@ def test_every_layout_gives_back_what_was_written(tmp_path, layout, given):
 
 
 @pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "voices"])
-def test_a_changed_row_concerns_its_recording_alone(tmp_path, layout):
+def test_a_changed_row_affects_only_its_recording(tmp_path, layout):
     WRITERS[layout](tmp_path, CLIPS)
     before = scan(tmp_path).recordings
     for table in (path for path in tmp_path.rglob("*") if path.is_file()):
@@ -185,7 +185,7 @@ def test_a_changed_row_concerns_its_recording_alone(tmp_path, layout):
             content = content.replace(b"GO DO YOU HEAR", b"GO ON")
             table.write_bytes(gzip.compress(content) if packed else content)
     after = scan(tmp_path).recordings
-    own_file = layout in {"vctk", "libritts"}  # there the digest of the file tells
+    own_file = layout in {"vctk", "libritts"}  # there the digest of the transcript changes
     changed = [a for a, b in zip(after, before, strict=True) if a != b]
     assert ["GO ON" in recording.told for recording in changed] == ([] if own_file else [True])
     assert "GO ON" in texts(transcripts(tmp_path)).values()
@@ -251,9 +251,9 @@ def test_a_table_in_a_folder_whose_name_is_no_utf8(tmp_path):
     assert {(one.speaker, one.segments[0].text) for one in found} == {("caf\\xe9", clip.text) for clip in CLIPS}
 
 
-def test_what_a_table_tells_is_written_down_as_ever(tmp_path):
-    """Fingerprints are made of these lines: another form would have every recording transcribed again."""
-    lhotse(tmp_path / "a", [Said("u", "s", 'A "B" é')])
+def test_the_json_of_a_row_keeps_its_form(tmp_path):
+    """These lines are part of fingerprints: changing their form would transcribe every recording again."""
+    lhotse(tmp_path / "a", [Clip("u", "s", 'A "B" é')])
     ljspeech(tmp_path / "b", CLIPS[:1])
     one, other = scan(tmp_path).recordings
     assert one.told == (
@@ -266,7 +266,7 @@ def test_what_a_table_tells_is_written_down_as_ever(tmp_path):
     )
 
 
-def test_bad_rows_are_rejects_or_a_line(tmp_path, caplog):
+def test_bad_rows_are_rejected_or_logged(tmp_path, caplog):
     for name in ("a", "b", "c", "d"):
         tone(tmp_path / "wavs" / f"{name}.wav")
     write(tmp_path / "metadata.csv", "a|yes|", "b|  ", "|nobody", "c|one", "c|two", "gone|there is no such file")
@@ -294,7 +294,7 @@ def test_bad_rows_are_rejects_or_a_line(tmp_path, caplog):
     ],
     ids=lambda value: ascii(value)[:50],
 )
-def test_a_bad_row_costs_its_own_recording_alone(tmp_path, table, bad):
+def test_a_bad_row_rejects_only_its_recording(tmp_path, table, bad):
     lhotse(tmp_path, CLIPS)
     path = tmp_path / "set" / f"x_{table}_all.jsonl.gz"
     first, *rest = gzip.decompress(path.read_bytes()).decode().splitlines()
@@ -305,7 +305,7 @@ def test_a_bad_row_costs_its_own_recording_alone(tmp_path, table, bad):
     )
 
 
-def test_what_is_wrong_with_a_supervision_names_its_manifest(tmp_path):
+def test_a_bad_supervision_names_its_manifest(tmp_path):
     lhotse(tmp_path, CLIPS)
     path = tmp_path / "set" / "x_supervisions_all.jsonl.gz"
     *most, last = gzip.decompress(path.read_bytes()).decode().splitlines()
@@ -321,7 +321,7 @@ def test_a_damaged_table_is_one_line(tmp_path):
     path.write_bytes(gzip.compress(b"[" * 100_000 + b"\n" + told.partition(b"\n")[2]))
     assert len(scan(tmp_path).recordings) == 2
     path.write_bytes(gzip.compress(told)[:10] + b"\xff" * 100)
-    with pytest.raises(UsageError, match=r"can't be read: Error -3 while decompressing.*Mend it, or move it away"):
+    with pytest.raises(UsageError, match=r"can't be read: Error -3 while decompressing.*Repair it, or move it away"):
         scan(tmp_path)
 
 
@@ -329,7 +329,7 @@ def test_a_damaged_table_is_one_line(tmp_path):
     ("source", "message"),
     [
         ("sox x.wav -t wav - speed 0.9 |", "must name the file of `u`, but holds `sox x.wav"),
-        ("/nowhere/else/x.wav", "`/nowhere/else/x.wav` doesn't lie below"),
+        ("/nowhere/else/x.wav", "`/nowhere/else/x.wav` isn't inside"),
     ],
 )
 def test_audio_that_is_not_a_file_here(tmp_path, caplog, source, message):
@@ -341,7 +341,7 @@ def test_audio_that_is_not_a_file_here(tmp_path, caplog, source, message):
     assert "`data/text`: 1 of 1 rows can't be used; row 1: " in caplog.text
 
 
-def test_a_transcript_beside_goes_before_the_table(tmp_path):
+def test_a_transcript_is_preferred_to_the_table(tmp_path):
     ljspeech(tmp_path, CLIPS)
     write(tmp_path / "set" / "wavs" / f"{CLIPS[0].name}.txt", "mine")
     assert texts(transcripts(tmp_path))[CLIPS[0].name] == "mine"
@@ -349,7 +349,7 @@ def test_a_transcript_beside_goes_before_the_table(tmp_path):
     assert not any(recording.told for recording in scan(tmp_path, "voices").recordings)
 
 
-def test_a_layout_that_is_not_there_or_not_known(tmp_path):
+def test_a_missing_or_unknown_layout(tmp_path):
     tone(tmp_path / "a.wav")
     write(tmp_path / "metadata.csv", "file_name,text", "a.wav,yes")
     assert scan(tmp_path).ignored == {".csv": 1}
