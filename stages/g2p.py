@@ -1,7 +1,7 @@
 """g2p: turns text into phonemes (IPA) with espeak-ng.
 
 The phonemes are phonemizer's, with punctuation and stress, without the flags of language switches. Where espeak-ng
-reads a language wrongly, its text or phonemes are mended: Japanese is turned into kana first, Latin words in it are read
+reads a language wrongly, its text or phonemes are mended: Japanese is turned into kana first, with its Latin words read
 as English, and Mandarin gets its tones back.
 """
 

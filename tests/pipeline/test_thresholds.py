@@ -106,5 +106,5 @@ def test_the_store_knows_how_loud_its_utterances_were_made(
     assert kept(made, "slice") == rows, "their peaks let no cut be as loud"
     (made / "slice" / COMPLETE).unlink()
     assert prep("hdf5", *shared) == 2
-    assert "isn't finished, so that the store records how loud its cuts are" in capsys.readouterr().err
+    assert "must be finished, because the store records how loud the cuts are" in capsys.readouterr().err
     assert to_store("--set", "slice.loudness_lufs=null") is None
