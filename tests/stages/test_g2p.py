@@ -43,7 +43,11 @@ HELLO = {
     "ko": "안녕하세요, 친구.",
     "sv": "God morgon, min vän.",
 }
-PRINTED = "import json, sys; from stages.text.phonemes import phonemize; print(json.dumps(phonemize(json.loads(sys.argv[1]), 'en')))"
+PRINT_PHONEMES = """
+import json, sys
+from stages.text.phonemes import phonemize
+print(json.dumps(phonemize(json.loads(sys.argv[1]), "en")))
+"""
 
 
 def utterance(text: str, language: str = "en") -> Utterance:
@@ -264,7 +268,7 @@ def test_what_counts_as_a_phoneme(phonemes: str, number: int) -> None:
 
 
 def test_marks_alone_are_nothing_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.text.phonemes.phonemize", lambda *_args, **_options: ["ˈː."])
+    monkeypatch.setattr("stages.g2p.phonemize", lambda *_args, **_options: ["ˈː."])
     [[out]] = stage().process([utterance("One.")])
     assert isinstance(out, Reject)
     assert out.reason == "NoPhonemes"
@@ -286,7 +290,7 @@ def test_what_can_t_be_spoken_rejects_itself_alone() -> None:
 def test_another_process_reads_the_same() -> None:
     texts = ["The 3 cats' whiskers, re-read: naïve?", "Dr. Smith paid $5.50."]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PHONEMIZER")}
-    command = [sys.executable, "-c", PRINTED, json.dumps(texts)]
+    command = [sys.executable, "-c", PRINT_PHONEMES, json.dumps(texts)]
     found = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
     assert json.loads(found) == phonemize(texts, "en")
 
