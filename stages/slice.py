@@ -160,7 +160,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         Every segment is in exactly one outcome; repeated segments count once.
 
         Filtered:
-            `NoSpeech`, `TooShort`, `TooLong`; `Misfit`: the text isn't all that is said; `NoText`: a segment without
+            `NoSpeech`, `TooShort`, `TooLong`; `Misfit`: the text lacks some of the speech; `NoText`: a segment without
             text that overlaps none with text; `MixedLanguages`, `MixedSpeakers`: segments in several languages or of
             several speakers overlap; and by threshold, see `stages.utterances.filters`.
 
@@ -186,7 +186,14 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
             return [Filtered(transcript.id, "NoSpeech", "the transcript holds no text")]
         if transcript.misfit is not None:
             row = _row(transcript, cuts.merged(spoken), (0, transcript.samples), transcript.id)
-            return [Filtered(transcript.id, "Misfit", "its text isn't all that is said; `transcribe` says where", row)]
+            return [
+                Filtered(
+                    transcript.id,
+                    "Misfit",
+                    "its text lacks some of the speech; the log of `transcribe` says where",
+                    row,
+                )
+            ]
         if self._is_utterance(transcript, spoken):
             whole = self._whole(transcript, spoken)
             if whole is not None:

@@ -1,7 +1,7 @@
 """The stage `transcribe`: finds the text of each recording: a transcript, or whisperX.
 
-Transcripts are files beside the recordings or rows of a corpus's table. Every recording is decoded completely here, so
-that later stages get only readable ones.
+Transcripts are files beside the recordings or rows of a corpus's table. Every recording is decoded completely, so that
+a broken one is rejected before later stages use it.
 """
 
 import logging
