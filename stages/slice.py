@@ -186,14 +186,8 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
             return [Filtered(transcript.id, "NoSpeech", "the transcript holds no text")]
         if transcript.misfit is not None:
             row = _row(transcript, cuts.merged(spoken), (0, transcript.samples), transcript.id)
-            return [
-                Filtered(
-                    transcript.id,
-                    "Misfit",
-                    "its text lacks some of the speech; the log of `transcribe` says where",
-                    row,
-                )
-            ]
+            why = "its text lacks some of the speech; the log of `transcribe` says where"
+            return [Filtered(transcript.id, "Misfit", why, row)]
         if self._is_utterance(transcript, spoken):
             whole = self._whole(transcript, spoken)
             if whole is not None:
