@@ -45,7 +45,7 @@ class Hdf5(Stage[Hdf5Config, Encoded, Encoded]):
         frames = item.codes_KT.shape[1]
         if frames == item.utterance.frames and frames:
             return item
-        detail = f"the codes must have as many frames as the row says ({item.utterance.frames}, not 0), but have {frames}"
+        detail = f"the codes must have the frames that the row says ({item.utterance.frames}, not 0), but have {frames}"
         return Reject(item.id, "BadCodes", detail, "run `valle-prep encode` again")
 
     def finish_parameters(self) -> float | None:
