@@ -1,1 +1,1 @@
-"""What can be done to speech: one module per stage, and the leaf modules below them."""
+"""The stages of the pipeline, one module each, and rooms with what they use."""

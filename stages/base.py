@@ -1,7 +1,7 @@
-"""What a stage is: `setup` once per worker, then `process` batches of items.
+"""The base class of the stages: `setup` once per worker, then `process` batches of items.
 
-A stage is pure: the same items give the same outcomes, in order, whatever the batch; a bad item rejects itself and
-never its neighbours. It knows nothing of files, shards or Dask: those belong to `pipeline.runner.runner`.
+A stage is pure: the same items give the same outcomes, in order, whatever the batch. A bad item is rejected without
+affecting its neighbours. Shards and Dask are the business of `pipeline.runner`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -23,7 +23,7 @@ Conf = TypeVar("Conf", bound=StageConfig)
 
 
 class Identified(Protocol):
-    """What has an id: every item of a stage."""
+    """Anything with an id: every item of a stage."""
 
     @property
     def id(self) -> str:
@@ -39,11 +39,11 @@ class Reject(Record):
 
     id: str
     reason: str
-    """A short name in CamelCase, the same for the same cause: rejects are counted by it."""
+    """A short name in CamelCase for the cause; rejects are counted by it."""
     message: str
-    """What was found, in a line."""
+    """What is wrong, in one line."""
     hint: str = ""
-    """What to do about it."""
+    """What the user can do about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +54,20 @@ class Filtered(Record):
     reason: str
     """The name of the rule, such as `TooShort`."""
     message: str
-    """The value found and the bound it crossed."""
+    """The value, and the bound that it breaks."""
     cut: Utterance | None = None
-    """The row as it would be, with what was measured of it, where there is one: another threshold may let it in."""
+    """The utterance with its measures, where there is one, so that another threshold can let it in."""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """Builds the record and its row."""
+        """Builds the record and its utterance."""
         cut = data.get("cut")
         return cls(**(data if cut is None else {**data, "cut": Utterance.from_json(cut)}))
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a stage may know of the world around it."""
+    """The folders, device and settings that a stage may use besides its own section."""
 
     voices: Path
     """The folder of recordings; never written to."""
@@ -76,37 +76,37 @@ class Context:
     device: str = "cpu"
     """`cpu`, `cuda` or `cuda:N`."""
     weights: str | None = None
-    """The codec's weights, where `encode.weights` names them."""
+    """`encode.weights`: the path of the codec's weights."""
     layout: str = "auto"
-    """`transcribe.layout`: whose tables tell who speaks in the recordings."""
+    """`transcribe.layout`: the corpus layout, which names the recordings' speakers."""
 
     def source(self, item_id: str) -> Path:
-        """Returns where a recording or a transcript lies."""
+        """Returns the path of a recording or a transcript."""
         return self.voices / path_of(item_id)
 
 
 class Stage(Generic[Conf, In, Out]):
-    """Base of the stages. A subclass sets the class variables and writes `process`; `setup` where it needs one.
+    """Base of the stages. A subclass sets the class variables and writes `process`, and `setup` if it needs one.
 
-    The module of a stage is named as its command, its config section, its output folder and its test file, and holds
-    one class named `STAGE`.
+    A stage's module has the same name as its command, its config section, its output folder and its test file. It
+    assigns the class to `STAGE`.
     """
 
     name: ClassVar[str]
     needs: ClassVar[str]
-    """The stage whose output this one takes; `recordings` for the first."""
+    """The stage that makes this one's items; `recordings` for the first stage."""
     version: ClassVar[int]
-    """Raised when the same inputs and parameters would give other outputs; part of every fingerprint."""
+    """Raise it when the same inputs and parameters give other outputs; part of every fingerprint."""
     format: ClassVar[Format[Any]]
-    """How the outputs lie on disk."""
+    """File format of the outputs."""
     one_to_one: ClassVar[bool] = True
     """Whether every item gives exactly one outcome."""
     computes: ClassVar[bool] = False
-    """Whether `process` runs a network, on the device that the context names."""
+    """Whether `process` runs a network on the context's device."""
     joins: ClassVar[tuple[str, ...]] = ()
     """Other stages whose finished output `finish` reads."""
     optional: ClassVar[bool] = False
-    """Whether a dataset may do without it: `valle-prep run` leaves it out unless it is `wanted`."""
+    """Whether `valle-prep run` skips the stage unless it is `wanted`."""
 
     def __init__(self, config: Conf, context: Context) -> None:
         self.config = config
@@ -114,33 +114,33 @@ class Stage(Generic[Conf, In, Out]):
 
     @property
     def batch_size(self) -> int:
-        """Items for one call of `process`."""
+        """Items per call of `process`."""
         return 16
 
     @property
     def on_gpu(self) -> bool:
-        """Whether `process` computes on a GPU: it then runs only on a worker that has one."""
+        """Whether `process` computes on a GPU, and so runs only on workers that have one."""
         return self.computes and on_gpu(self.context.device)
 
     def wanted(self) -> bool:
-        """Returns whether the configuration asks for it."""
+        """Returns whether the configuration asks for the stage."""
         return True
 
     def revision(self) -> str:
-        """Returns the identity of the weights or tables the stage depends on beyond its parameters ("" for none).
+        """Returns the identity of the weights or tables that the outcomes depend on; "" for none.
 
-        Part of every fingerprint; must be cheap and must not load the weights into memory.
+        Part of every fingerprint. Must be cheap, and must not load the weights into memory.
         """
         return ""
 
     def parameters(self) -> Any:
-        """Returns what beyond the items decides the outcomes, as plain JSON values; part of a shard's fingerprint."""
+        """Returns the parameters that affect the outcomes, as plain JSON values; part of a shard's fingerprint."""
         return [self.config.identity(), self.revision()]
 
     def item_parameters(self, item: In) -> Any:  # noqa: ARG002
-        """Returns what beyond the item decides its own outcomes, as plain JSON values; part of a row's fingerprint.
+        """Returns the parameters that affect one item's outcomes, as plain JSON values; part of a row's fingerprint.
 
-        Narrower than `parameters` where some items don't depend on all of them: those are carried over.
+        May be fewer than `parameters`: when the others change, the item's outcomes are carried over.
         """
         return self._parameters
 
@@ -149,63 +149,65 @@ class Stage(Generic[Conf, In, Out]):
         return self.parameters()
 
     def basis(self, item: In) -> Any:  # noqa: ARG002
-        """Returns what of `item_parameters` decides the costly part of the work, as plain JSON values.
+        """Returns those of `item_parameters` that affect the costly part of the work, as plain JSON values.
 
-        Outcomes that have the item and its basis in common are given to `revise` and not made anew; None, where there
-        is nothing to gain, never is.
+        If the item and its basis are unchanged, the runner calls `revise` on its earlier outcomes instead of `process`.
+        None: it always calls `process`.
         """
         return None
 
     def revise(self, item: In, earlier: Sequence[Out | Filtered | Reject]) -> list[Out | Filtered | Reject]:
-        """Returns what `process` would give, from outcomes of the item that have the same basis.
+        """Returns the outcomes that `process` would give, made from earlier ones with the same basis.
 
         Args:
             item: The item.
-            earlier: Its outcomes under other parameters: the outputs in order, then what was left out in order.
+            earlier: Its outcomes under other parameters: first the outputs, then the filtered and rejected, in order.
         """
         raise NotImplementedError
 
     def check(self, items: Iterable[In]) -> list[str]:  # noqa: ARG002
-        """Looks for what would stop the stage as a whole (missing weights); may download them, once for all workers.
+        """Looks for problems that stop the whole stage, such as missing weights.
+
+        Runs once, before the workers start, and may download weights for all of them.
 
         Args:
-            items: Of the first stage a recording with a transcript and one without, where there are such; else none.
+            items: For the first stage, a recording with a transcript and one without, where there are such; else none.
 
         Returns:
-            One line a problem. What stops some of the items only is no problem here: those will be rejected.
+            One line per problem. A problem of some items only isn't listed: those will be rejected.
         """
         return []
 
     def setup(self) -> None:
-        """Imports and loads what `process` needs; called once per worker, before the first batch."""
+        """Imports libraries and loads weights for `process`; called once per worker, before the first batch."""
 
     def process(self, items: Sequence[In]) -> list[list[Out | Filtered | Reject]]:
         """Turns items into outcomes.
 
         Args:
-            items: What `needs` gave.
+            items: Outputs of the stage that `needs` names.
 
         Returns:
-            For each item, in order, a non-empty list of outcomes: exactly one where `one_to_one`.
+            For each item, in order, a non-empty list of outcomes; exactly one if `one_to_one`.
         """
         raise NotImplementedError
 
     def finish_parameters(self) -> Any:
-        """Returns what beyond the shards, the parameters and the joined stages decides what `finish` writes.
+        """Returns what the output of `finish` depends on besides the shards, the parameters and the joined stages.
 
         Returns:
             Plain JSON values; None for nothing.
 
         Raises:
-            MissingInputError: if it can't be told yet.
+            MissingInputError: if it isn't known yet.
         """
         return None
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:  # noqa: ARG002
-        """Makes what needs all of the shards (an index, a summary), once they are sealed.
+        """Writes files that cover all shards, such as an index or a summary, once the shards are sealed.
 
         Args:
-            folder: The stage's folder; files are written into it in one atomic step each.
+            folder: The stage's folder. Each file must be written in one atomic step.
             shards: The names of the sealed shards, in order.
 
         Returns:
@@ -225,10 +227,10 @@ def guarded(
     """Applies `work` to each item; an item whose work raises a `ValleError` becomes one `Reject`.
 
     Args:
-        items: What the stage was given.
+        items: The items.
         work: Turns one item into its outcomes.
-        root: The voices folder, for work that reads recordings: paths in a message are shown relative to it, so that
-            what a dataset says of its rejects doesn't depend on where the recordings lie.
+        root: The voices folder, for work that reads recordings. Paths in messages are made relative to it, so that a
+            dataset's bytes don't depend on where the recordings lie.
 
     Returns:
         The outcomes of each item, in order. The reason is that of an `AudioError`, `UnusableText` for a `TextError`,
@@ -246,7 +248,7 @@ def _outcomes(
     try:
         return work(item)
     except MachineError:
-        raise  # the item is as sound as it was
+        raise  # the item isn't at fault
     except ValleError as error:
         message = str(error).replace(f"{root}/", "") if root else str(error)
         message = message.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

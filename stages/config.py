@@ -1,7 +1,7 @@
 """Configuration: the base class of every section, and the one strict YAML loader.
 
-A section is a frozen pydantic model with a docstring under each field. A field marked with `runtime()` says how the
-work is done (device, batch size) and not what comes out, so it stays out of the fingerprints.
+A section is a frozen pydantic model with a docstring under each field. A field made by `runtime()`, such as a batch
+size, doesn't affect the results and isn't part of any fingerprint.
 """
 
 import difflib
@@ -22,19 +22,19 @@ RUNTIME = {"runtime": True}
 
 
 def runtime(default: Any, **constraints: Any) -> Any:
-    """Returns a field that changes how the work is done but never what comes out of it."""
+    """Returns a field that affects how the work is done, but not its results."""
     return Field(default, json_schema_extra=dict(RUNTIME), **constraints)
 
 
 class Config(BaseModel):
-    """Base of every section: frozen, no unknown keys, no silent conversions of text to number."""
+    """Base of every section: frozen, without unknown keys, and without conversion of text to numbers."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
     )
 
     def identity(self) -> dict[str, Any]:
-        """Returns the parameters that decide what comes out, as plain JSON values."""
+        """Returns the fields that affect the results, as plain JSON values."""
         dump = self.model_dump(mode="json")
         return {name: dump[name] for name, field in type(self).model_fields.items() if not _is_runtime(field)}
 
@@ -53,14 +53,14 @@ def _is_runtime(field: FieldInfo) -> bool:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML 1.2 scalars (`no` is text, `3e-4` is a number) and an error for a key that is given twice."""
+    """Reads YAML 1.2 scalars (`no` is text, `3e-4` is a number); raises `ConfigError` for a repeated key."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, Hashable):
-                raise ConfigError(f"`{key}` can't be a key ({key_node.start_mark.name}). Name it by a word.")
+                raise ConfigError(f"`{key}` must be a word to be a key ({key_node.start_mark.name}).")
             if key in seen:
                 mark = key_node.start_mark
                 raise ConfigError(f"`{key}` is given twice ({mark.name}, line {mark.line + 1}). Keep one of the two.")
@@ -99,10 +99,10 @@ def _parse(text: str, name: str) -> Any:
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
-    """Reads one YAML file as nested dictionaries.
+    """Reads a YAML file as nested dictionaries; {} for an empty one.
 
     Raises:
-        ConfigError: if the file is missing, isn't YAML, isn't a mapping, or gives a key twice.
+        ConfigError: if the file can't be read, isn't YAML, isn't a mapping, or has a repeated key.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -119,10 +119,10 @@ def load_yaml(path: Path) -> dict[str, Any]:
 
 
 def apply_sets(data: dict[str, Any], sets: Sequence[str]) -> dict[str, Any]:
-    """Returns `data` with every `section.key=value` of `sets` laid over it; values are read as YAML.
+    """Returns a copy of `data` with every `section.key=value` of `sets` applied; values are read as YAML.
 
     Raises:
-        ConfigError: if an item has no `=`, or its path leads through a value that isn't a section.
+        ConfigError: if an item has no `=`, or names a key below a value.
     """
     merged = _copy(data)
     for item in sets:
@@ -139,8 +139,8 @@ def apply_sets(data: dict[str, Any], sets: Sequence[str]) -> dict[str, Any]:
     return merged
 
 
-def _laid_over(base: Mapping[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-    """Returns the sections of `base` with those of `data` laid over them, key by key."""
+def _merged(base: Mapping[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """Returns the sections of `base`, with the keys of `data` in place of its own."""
     both = {key: {**base.get(key, {}), **value} if isinstance(value, dict) else value for key, value in data.items()}
     return {**{key: dict(value) for key, value in base.items()}, **both}
 
@@ -152,20 +152,20 @@ def _copy(data: dict[str, Any]) -> dict[str, Any]:
 def load_config(
     kind: type[C], path: Path | None = None, sets: Sequence[str] = (), *, base: Mapping[str, Any] | None = None
 ) -> C:
-    """Returns the configuration `kind` from a YAML file (all defaults without one), with `sets` laid over it.
+    """Builds a configuration from a YAML file and the command line.
 
     Args:
-        kind: The model to build.
-        path: A YAML file; None for the defaults.
-        sets: `section.key=value` items from the command line; they win over the file.
-        base: What holds where neither says anything, as plain JSON values; None for the defaults.
+        kind: The configuration's class.
+        path: A YAML file; None for no file.
+        sets: `section.key=value` items from the command line; they override the file.
+        base: Values in place of the class's defaults, as plain JSON values.
 
     Raises:
-        ConfigError: with one line for each problem: the key's path, what is wrong, the value and the file.
+        ConfigError: with one line per problem: the key's path, what is wrong, the value and the file.
     """
     read = load_yaml(path) if path else {}
     file = {key: {} if value is None else value for key, value in read.items()}
-    data = apply_sets(_laid_over(base or {}, file), sets)
+    data = apply_sets(_merged(base or {}, file), sets)
     try:
         return kind.model_validate(data)
     except ValidationError as error:
@@ -202,7 +202,7 @@ def _source(dotted: str, sets: Sequence[str], path: Path | None) -> str:
 
 
 def _line_of(path: Path, keys: Sequence[str]) -> int | None:
-    """Returns the line on which the deepest key of `keys` that the file holds stands."""
+    """Returns the line of the deepest of the nested `keys` that is in the file; None if the first isn't."""
     node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     line = None
     for key in keys:
@@ -216,7 +216,7 @@ def _line_of(path: Path, keys: Sequence[str]) -> int | None:
 
 
 def _nearest(kind: type[Config], keys: Sequence[str]) -> str:
-    """Returns a hint with the known name nearest to the last key, at the depth where it was given."""
+    """Returns a hint: the known key most similar to the last of `keys`, else all known keys of its section."""
     section: Any = kind
     for key in keys[:-1]:
         field = getattr(section, "model_fields", {}).get(key)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _CUDA_CALL = 512
-"""Utterances for one call on CUDA: as many as fill batches of a few lengths, whatever the configuration."""
+"""Utterances per call on CUDA: enough to fill batches of similar lengths. Fixed, so that no setting changes codes."""
 
 
 class EncodeConfig(StageConfig):
@@ -62,7 +62,7 @@ class EncodeConfig(StageConfig):
 
     @property
     def sample_rate(self) -> int | None:
-        """Which of the codec's published models is meant, by its rate in Hz; None where there is only one."""
+        """The sample rate in Hz of the published model to use; None if the codec has only one model."""
         return CODECS[self.codec].models.get(self.dac_model)
 
 
@@ -79,15 +79,15 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
 
     @property
     def batch_size(self) -> int:
-        """Utterances for one call of `process`."""
+        """Utterances per call of `process`."""
         return _CUDA_CALL if self.on_gpu else self.config.batch_size
 
     @cached_property
     def identity(self) -> CodecIdentity:
-        """Which codec makes the codes, known without loading it; fetches weights that are nowhere at hand.
+        """The codec's identity, found without loading it; downloads the weights if they aren't on this machine.
 
         Raises:
-            WeightsError: if they can't be fetched.
+            WeightsError: if the download fails.
         """
         return codec_identity(self.config.codec, self.config.weights, sample_rate=self.config.sample_rate)
 
@@ -96,11 +96,11 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
         return self.identity.revision
 
     def check(self, items: Iterable[Utterance]) -> list[str]:  # noqa: ARG002
-        """Returns what is wrong with the weights."""
+        """Returns the problem with the weights, if there is one."""
         try:
             self.revision()
         except NotFetchedError:
-            return []  # a dry run fetches nothing
+            return []  # a dry run downloads nothing
         except WeightsError as error:
             return [str(error)]
         return []
@@ -112,7 +112,7 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
         self._codec = load_codec(config.codec, config.weights, device, sample_rate=rate, precision=precision)
 
     def process(self, items: Sequence[Utterance]) -> list[list[Encoded | Filtered | Reject]]:
-        """Encodes the utterances; one whose cut can't be read is rejected as `UnreadableAudio`."""
+        """Encodes the utterances; rejects those whose audio can't be read."""
         cuts = [cut for [cut] in guarded(items, self._cut, root=self.context.voices)]
         codes = iter(self._codec.encode([cut for cut in cuts if not isinstance(cut, Filtered | Reject)]))
         return single(
@@ -123,7 +123,7 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
         )
 
     def _cut(self, item: Utterance) -> "list[Tensor | Filtered | Reject]":
-        """Reads an utterance at the codec's rate."""
+        """Reads an utterance's audio at the codec's sample rate."""
         import torch
 
         path = self.context.source(item.recording)

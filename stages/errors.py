@@ -1,6 +1,6 @@
-"""The errors a user can cause, exit codes, and how a command ends with them.
+"""The errors that a user can fix, the exit codes, and `run_app`, which shows them.
 
-Each error is shown as one line; anything else is our bug and shows its traceback.
+Each of these errors is shown as one line. Any other exception is a bug and shows its traceback.
 """
 
 import errno
@@ -19,16 +19,16 @@ def run_app(
     alone: bool = True,
     interrupted: str = _INTERRUPTED,
 ) -> int:
-    """Runs a Typer application.
+    """Runs a Typer application and shows how it ended.
 
-    A `ValleError` is shown as its message alone; Ctrl-C ends with 130; anything else is our bug and is raised. With
-    `--json` among the arguments each of these ends is one object on standard output too: see `tell_end`.
+    A `ValleError` is shown as its message only. Ctrl-C ends with exit code 130. Any other exception is a bug and is
+    raised. With `--json` among the arguments, errors are printed as JSON too: see `tell_end`.
 
     Args:
-        app: The application; it ends with `SystemExit`, or returns.
-        arguments: Of the command line; None where the application reads `sys.argv`.
-        interrupted: What Ctrl-C is answered with where the command has no better answer (`StoppedError`).
-        alone: Whether this process speaks for itself: of several that work together only the first prints JSON.
+        app: The application; it raises `SystemExit` or returns.
+        arguments: The arguments of the command line; None: the application reads `sys.argv`.
+        interrupted: The message for Ctrl-C, unless the command raises a `StoppedError` with a message of its own.
+        alone: Whether this process may print JSON; of several that work together, only the first may.
 
     Returns:
         The exit code.
@@ -58,19 +58,19 @@ def run_app(
 
 
 def asks_json(arguments: Sequence[str]) -> bool:
-    """Returns whether `--json` is among the options; what comes after `--` is none."""
+    """Returns whether `--json` is among the options; arguments after `--` aren't options."""
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     return "--json" in options
 
 
 def tell_end(message: str, code: int, *, as_json: bool, shown: str | None = None) -> None:
-    """Says on standard error why a command ends before its time; for JSON also on standard output.
+    """Writes to standard error why a command failed; as JSON also to standard output.
 
     Args:
-        message: Why; for JSON `{"error": message, "exit_code": code}`.
-        code: What the shell is told.
-        as_json: Whether JSON was asked for.
-        shown: What standard error is given, where that isn't the message itself; "" where it shows it already.
+        message: The reason. As JSON: `{"error": message, "exit_code": code}`.
+        code: The exit code.
+        as_json: Whether to print JSON too.
+        shown: Text for standard error in place of `message`; "" if it is shown already.
     """
     if line := message if shown is None else shown:
         sys.stderr.write(f"{line}\n")
@@ -80,16 +80,14 @@ def tell_end(message: str, code: int, *, as_json: bool, shown: str | None = None
 
 
 def _mistake(end: SystemExit) -> str:
-    """Returns what is wrong with a command line that Typer refused; "" where it ended otherwise.
-
-    Typer ends the program while it handles the exception that knows it.
-    """
-    told = getattr(end.__context__, "format_message", None)
-    return str(told()) if told else ""
+    """Returns what is wrong with a command line that Typer refused; "" if the program ended for another reason."""
+    # Typer raises SystemExit while it handles the exception that holds the message.
+    format_message = getattr(end.__context__, "format_message", None)
+    return str(format_message()) if format_message else ""
 
 
 class ExitCode(IntEnum):
-    """What a command tells the shell."""
+    """Exit code of a command."""
 
     DONE = 0
     FAILED = 1
@@ -99,29 +97,29 @@ class ExitCode(IntEnum):
 
 
 class ValleError(Exception):
-    """A mistake the user can mend. The message says what, the rule, the value, the file and what to do."""
+    """An error that the user can fix. The message says what is wrong, the rule, the value, the file and what to do."""
 
     exit_code = ExitCode.FAILED
 
 
 class UsageError(ValleError):
-    """The command line asks for something that isn't there or makes no sense."""
+    """The command line names something that doesn't exist or makes no sense."""
 
     exit_code = ExitCode.USAGE
 
 
 class ConfigError(ValleError):
-    """A configuration file or a `--set` holds an unknown key, a wrong type or a value out of range."""
+    """A configuration file or a `--set` has an unknown key, a wrong type or a value out of range."""
 
     exit_code = ExitCode.USAGE
 
 
 class AudioError(ValleError):
-    """A file can't be read as audio, or what it holds can't be used.
+    """A file can't be read as audio, or its audio can't be used.
 
     Args:
-        message: The line.
-        reason: A short name in CamelCase by which rejects are counted.
+        message: The message.
+        reason: A short name in CamelCase for the cause; rejects are counted by it.
     """
 
     def __init__(self, message: str, reason: str = "UnreadableAudio") -> None:
@@ -130,7 +128,7 @@ class AudioError(ValleError):
 
 
 class TextError(ValleError):
-    """A text is empty, or is in a language that the table doesn't hold."""
+    """A text is empty, can't be read, or is in an unsupported language."""
 
 
 class MissingInputError(ValleError):
@@ -140,52 +138,52 @@ class MissingInputError(ValleError):
 
 
 class ArtefactError(ValleError):
-    """A file that this project wrote is truncated, altered, or from an incompatible version."""
+    """A file that this program wrote is truncated, altered, or from an incompatible version."""
 
 
 class WeightsError(ValleError):
-    """Weights are missing or don't fit; the message names every way to get them."""
+    """Weights are missing or unsuitable; the message names every way to get them."""
 
 
 class NotFetchedError(WeightsError):
-    """Weights aren't here yet, and nothing may be fetched now."""
+    """Weights aren't on this machine, and nothing may be downloaded now."""
 
 
 class MachineError(ValleError):
-    """The machine is at fault and not an item (disk full, no more open files): the work stops, and goes on later."""
+    """The machine failed, not an item (disk full, too many open files): the work stops and can be resumed."""
 
 
 class LockedError(ValleError):
-    """Another run works on the same dataset."""
+    """Another run is working on the same dataset."""
 
 
 class CodecError(ValleError):
-    """Codes don't fit the codec they are given to."""
+    """Codes are from another codec than expected."""
 
 
 class TrainingError(ValleError):
-    """Training can't go on: the loss is no longer a number, or the device's memory is full."""
+    """Training can't continue: the loss isn't finite, or the device is out of memory."""
 
 
 class StoppedError(ValleError):
-    """A signal stopped the work; what was done is kept, and the same command goes on from there."""
+    """A signal stopped the work; what is done is kept, and the same command resumes it."""
 
     exit_code = ExitCode.INTERRUPTED
 
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""What a full disk, a used-up quota and a limit on the size of files say."""
-_PASSING = FULL | {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN}
-"""What says nothing of the file at hand: the same file may be read well a minute later."""
+"""Error numbers of a full disk, a full quota and a file over the size limit."""
+_OF_THE_MACHINE = FULL | {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN}
+"""Error numbers that don't mean that the file is bad: it may be read without error later."""
 
 
 def blame_machine(error: OSError) -> None:
-    """Tells the machine's failures from an item's.
+    """Raises a `MachineError` if an error is the machine's fault; returns if it may be the file's.
 
     Raises:
-        MachineError: if the machine or its network is at fault, and no item may be rejected for it.
+        MachineError: if the machine or its network failed, so that no item may be rejected.
     """
-    if error.errno in _PASSING:
+    if error.errno in _OF_THE_MACHINE:
         name = errno.errorcode[error.errno]
         raise MachineError(
             f"The system refused to go on: {error.strerror or error} ({name}{_of(error)})."

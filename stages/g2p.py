@@ -1,8 +1,8 @@
 """g2p: turns text into phonemes (IPA) with espeak-ng.
 
-The strings are phonemizer's own (punctuation and stress kept, the flags of language switches removed), save where
-espeak-ng would read a text wrongly: Japanese is turned into kana first, its Latin words are read as English ones, and
-Mandarin gets its tones back.
+The phonemes are phonemizer's, with punctuation and stress, without the flags of language switches. Where espeak-ng
+reads a language wrongly, its text or phonemes are mended: Japanese is turned into kana first, with its Latin words read
+as English, and Mandarin gets its tones back.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ Outcome = Utterance | Filtered | Reject
 
 
 class G2pConfig(StageConfig):
-    """What the phonemes keep of the text."""
+    """Which marks the phonemes keep, and which utterances are filtered by them."""
 
     stress: bool = True
     """Whether to keep the marks of primary and secondary stress."""
@@ -48,11 +48,11 @@ class G2pConfig(StageConfig):
 
 
 _CHEAP = frozenset({"unique", *(rule.key for rule in G2P_RULES)})
-"""Keys that don't change any phonemes."""
+"""Keys that don't affect the phonemes."""
 
 
 class G2p(Stage[G2pConfig, Utterance, Utterance]):
-    """Fills the phonemes of each utterance."""
+    """Adds the phonemes to each utterance."""
 
     name: ClassVar[str] = "g2p"
     needs: ClassVar[str] = "slice"
@@ -63,21 +63,21 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
 
     @property
     def batch_size(self) -> int:
-        """A batch takes about 100 ms."""
+        """Utterances per call of `process`: about 100 ms of work."""
         return 256
 
     def revision(self) -> str:
-        """Returns the versions of the packages that the phonemes come from, and which audio is known to be a copy."""
+        """Returns the versions of the packages that make the phonemes, and with `unique` the hash of the duplicates."""
         packages = reader_packages()
         copies = self.context.dataset / "slice" / DUPLICATES
         return f"{packages}, copies {file_digest(copies)[:12]}" if self.config.unique and copies.is_file() else packages
 
     def item_parameters(self, item: Utterance) -> Any:
-        """Returns what decides an utterance's outcome: of the copies only whether it is one."""
+        """Returns the parameters of an utterance's outcome, and the utterance that is kept instead of it."""
         return [self._identity, reader_packages(), self._kept_instead(item)]
 
     def basis(self, item: Utterance) -> Any:  # noqa: ARG002
-        """Returns what decides the phonemes."""
+        """Returns the parameters of the phonemes."""
         return [{key: value for key, value in self._identity.items() if key not in _CHEAP}, reader_packages()]
 
     @cached_property
@@ -93,50 +93,53 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
         return []
 
     def setup(self) -> None:
-        """Reads which utterances are copies, where those are left out.
+        """Reads which utterances are copies, if `unique` is set.
 
         Raises:
             MissingInputError: if `slice` isn't finished, or measured nothing.
         """
         if self.config.unique:
-            self._copies = Copies(read_duplicates(self.context.dataset / "slice"), self._lets_in)
+            self._copies = Copies(read_duplicates(self.context.dataset / "slice"), self._is_usable)
 
     def revise(self, item: Utterance, earlier: Sequence[Outcome]) -> list[Outcome]:  # noqa: ARG002
-        """Judges an utterance anew by the phonemes that it has."""
+        """Applies the thresholds again to an utterance that has phonemes already."""
         rows = [outcome.cut if isinstance(outcome, Filtered) else outcome for outcome in earlier]
         return [self._admitted(row) if isinstance(row, Utterance) else row for row in rows if row is not None]
 
     def process(self, items: Sequence[Utterance]) -> list[list[Outcome]]:
-        """Returns the utterances with their phonemes.
+        """Adds the phonemes to the utterances.
 
-        Filtered: `FewPhonemes`, `ManyPhonemes` by the thresholds, `Duplicate` where another utterance has the same
-        audio. Rejected: `NoPhonemes` where nothing in the text can be spoken, `UnusableText` where the language isn't
-        in the table.
+        Filtered:
+            `FewPhonemes`, `ManyPhonemes`: by threshold; `Duplicate`: an earlier utterance has the same audio.
+
+        Rejected:
+            `NoPhonemes`: nothing in the text can be spoken; `UnusableText`: the language isn't supported.
         """
-        return guarded(items, self._phonemized)
+        return guarded(items, self._outcome)
 
-    def _phonemized(self, item: Utterance) -> list[Outcome]:
-        row = self._spoken(item)
+    def _outcome(self, item: Utterance) -> list[Outcome]:
+        row = self._phonemized(item)
         return [row if isinstance(row, Reject) else self._admitted(row)]
 
-    def _spoken(self, item: Utterance) -> Utterance | Reject:
+    def _phonemized(self, item: Utterance) -> Utterance | Reject:
         config = self.config
         (phonemes,) = phonemize([item.text], item.language, stress=config.stress, punctuation=config.punctuation)
         if not count_phonemes(phonemes):
-            detail = f"`{item.text[:40]}` must hold something to say in `{item.language}`, but holds nothing."
+            detail = f"`{item.text[:40]}` must hold text that can be spoken in `{item.language}`, but doesn't."
             return Reject(item.id, "NoPhonemes", detail, "mend the transcript or its language")
         return replace(item, phonemes=phonemes, measures=None)
 
-    def _lets_in(self, item: Utterance) -> bool:
-        """Whether an utterance would stay if it had no copies."""
-        [[row]] = guarded([item], lambda one: [self._spoken(one)])
+    def _is_usable(self, item: Utterance) -> bool:
+        """Returns whether an utterance would be kept if it had no copies."""
+        [[row]] = guarded([item], lambda item: [self._phonemized(item)])
         return isinstance(row, Utterance) and broken(row, G2P_RULES, self.config, self.name) is None
 
     def _kept_instead(self, item: Utterance) -> str:
+        """Returns the id of the copy that is kept instead of an utterance; "" if the utterance itself is kept."""
         return self._copies.kept_instead(item.id) if self._copies else ""
 
     def _admitted(self, row: Utterance) -> Outcome:
-        """Returns the utterance, or what a threshold or its being a copy makes of it."""
+        """Returns the utterance, or filtered as a copy or by a threshold."""
         if first := self._kept_instead(row):
             return Filtered(row.id, "Duplicate", f"the same audio as `{first}`", row)
         return broken(row, G2P_RULES, self.config, self.name) or row

@@ -25,7 +25,7 @@ class Hdf5Config(StageConfig):
 
 
 class Hdf5(Stage[Hdf5Config, Encoded, Encoded]):
-    """Seals one HDF5 file a shard, then writes the index over them."""
+    """Writes one HDF5 file per shard, then the index over all of them."""
 
     name = "hdf5"
     needs = "encode"
@@ -34,46 +34,48 @@ class Hdf5(Stage[Hdf5Config, Encoded, Encoded]):
     joins = ("encode",)
 
     def parameters(self) -> Any:
-        """Returns what decides a shard: nothing; the `.npy` files are made at the end."""
+        """Returns []: no parameter affects a shard. The `.npy` files are written by `finish`."""
         return []
 
     def process(self, items: Sequence[Encoded]) -> list[list[Encoded | Filtered | Reject]]:
-        """Passes the utterances on; one whose codes don't match its row is rejected."""
+        """Passes the utterances on; rejects those with other codes than their row says (`BadCodes`)."""
         return single([self._checked(item) for item in items])
 
     def _checked(self, item: Encoded) -> Encoded | Reject:
         frames = item.codes_KT.shape[1]
         if frames == item.utterance.frames and frames:
             return item
-        detail = f"the row says {item.utterance.frames} frames, the codes have {frames}"
+        detail = f"the codes must have the frames that the row says ({item.utterance.frames}, not 0), but have {frames}"
         return Reject(item.id, "BadCodes", detail, "run `valle-prep encode` again")
 
     def finish_parameters(self) -> float | None:
-        """Returns the loudness in LUFS that `slice` brought the cuts to; None where they are as they were recorded.
+        """Returns the loudness in LUFS that `slice` brought the cuts to; None if it left them as recorded.
+
+        Reads it from the record of `slice`, not from the configuration, which may have changed since.
 
         Raises:
             MissingInputError: if `slice` isn't finished.
         """
         dataset = self.context.dataset
-        if not list_shards(dataset / "slice"):  # imported codes were never cut
+        if not list_shards(dataset / "slice"):  # imported codes have no cuts
             return None
         complete = read_sealed(dataset / "slice" / COMPLETE)
         if not complete:
             raise MissingInputError(
-                f"`{dataset / 'slice'}` isn't finished, so that nobody knows how loud its cuts are."
+                f"`{dataset / 'slice'}` must be finished, because the store records how loud the cuts are, but isn't."
                 f" Run `valle-prep slice --out {dataset}` first, or `valle-prep run`."
             )
         loudness: float | None = complete["parameters"].get("loudness_lufs")
         return loudness
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
-        """Writes the index, and the `.npy` files where they are wanted."""
+        """Writes the index, and the `.npy` files if `npy` is set."""
         index = index_shards(folder, shards, read_codec(self.context.dataset), self.finish_parameters())
         return [index, *(_write_npy(folder) if self.config.npy else [])]
 
 
 def _write_npy(folder: Path) -> list[str]:
-    """Writes one `.npy` an utterance and removes those of utterances that are gone."""
+    """Writes one `.npy` file per utterance; removes the files of utterances that are gone."""
     store = open_store(folder)
     names = [f"npy/{uid}.npy" for uid in store.ids]
     for index, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""Ids of recordings and utterances, and the speakers, groups and splits that follow from them."""
+"""Ids of recordings and utterances, names of speakers, and splits."""
 
 import hashlib
 import os
@@ -6,37 +6,37 @@ import re
 from typing import Literal, get_args
 
 Mixture = Literal["noisy", "noise", "overlaid", "shifted"]
-"""What `valle-prep mix` makes of an utterance, each as long as it: the speech with noise; that noise alone, as loud as
-there; the speech with another speaker's over it; the speech with another pitch."""
+"""Kinds of mixtures, each as long as its utterance: speech with noise; that noise alone, at the same level; speech with
+another speaker; speech at another pitch."""
 MIXTURES: tuple[Mixture, ...] = get_args(Mixture)
 
 
 def speaker_key(group: str, speaker: str) -> str:
-    """Returns the name that tells a speaker from those of other groups: `group/speaker`, or the bare speaker."""
+    """Returns a speaker's name across groups: `group/speaker`, or `speaker` if there is no group."""
     return f"{group}/{speaker}" if group else speaker
 
 
 def group_of(key: str) -> str:
-    """Returns the group of a speaker named by `speaker_key`; "" where there is none."""
+    """Returns the group in a name from `speaker_key`; "" if there is none."""
     return key.rpartition("/")[0]
 
 
 def mixture_id(utterance: str, kind: Mixture) -> str:
-    """Returns the id of what was made of an utterance."""
+    """Returns the id of an utterance's mixture."""
     return f"{utterance}@{kind}"
 
 
 def utterance_of(item_id: str) -> str:
-    """Returns the id of the utterance that something was made of, or that it is: the inverse of `mixture_id`."""
+    """Returns the id of a mixture's utterance, the inverse of `mixture_id`; an utterance's id is returned as it is."""
     uid, _, kind = item_id.rpartition("@")
     return uid if kind in MIXTURES else item_id
 
 
 def id_of(path: str) -> str:
-    r"""Returns the id of a file: its path as text, in which a byte that is no UTF-8 reads `\xE9`, and `\` reads `\\`.
+    r"""Returns the id of a file: its path, with bytes that aren't UTF-8 written as `\xe9`, and `\` as `\\`.
 
     Args:
-        path: Below the voices folder, as the file system gave it.
+        path: The path below the voices folder, as the file system gave it.
     """
     if "\\" not in path and _is_utf8(path):
         return path
@@ -45,7 +45,7 @@ def id_of(path: str) -> str:
 
 
 def path_of(item_id: str) -> str:
-    """Returns the path that an id stands for: the inverse of `id_of`."""
+    """Returns the path of an id, the inverse of `id_of`."""
     if "\\" not in item_id:
         return item_id
     return os.fsdecode(_ESCAPE.sub(_byte, item_id.encode()))
@@ -70,10 +70,10 @@ Split = Literal["train", "validation", "test"]
 
 
 def split_of(key: str, validation: float, test: float = 0.0) -> Split:
-    """Returns the split that a speaker or an utterance belongs to, by hash: it never depends on the other rows.
+    """Returns the split of a speaker or an utterance, by hash, so that it doesn't depend on other rows.
 
     Args:
-        key: The id of what must not be torn apart: a speaker's or an utterance's.
+        key: The name of the speaker or the id of the utterance that must stay in one split.
         validation: Share of the keys in validation, 0 to 1.
         test: Share of the keys in test, 0 to 1.
     """

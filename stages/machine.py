@@ -1,4 +1,4 @@
-"""The machine that a process runs on: its processor cores, and the devices that names stand for."""
+"""The machine that a process runs on: its processor and its devices."""
 
 import os
 import platform
@@ -14,20 +14,20 @@ _DEVICE = re.compile(r"(cpu|cuda)|cuda:([0-9]+)")
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What `cpu`, `cuda` or `cuda:N` names; whether it is there isn't looked at."""
+    """A device that `cpu`, `cuda` or `cuda:N` names; it need not exist."""
 
     kind: Literal["cpu", "cuda"]
     index: int | None = None
-    """N, where one GPU is named."""
+    """N of `cuda:N`; None otherwise."""
 
 
 def cores() -> int:
-    """Returns how many processor cores this process may use."""
+    """Returns the number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor() -> str:
-    """Returns what the processor is called, as measurements name it."""
+    """Returns the processor's name, for measurements."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -37,21 +37,21 @@ def processor() -> str:
 
 
 def parse_device(name: str, *, option: str | None = None) -> Device:
-    """Returns the device that a name stands for.
+    """Parses the name of a device.
 
     Args:
         name: `cpu`, `cuda` or `cuda:N`.
-        option: What the user gave it by, where `auto` may be given too: the message names it.
+        option: The option that gave the name and also accepts `auto`, for the message; None if there is none.
 
     Raises:
-        UsageError: if it names no device.
+        UsageError: if the name isn't one of these.
     """
-    found = _DEVICE.fullmatch(name)
-    if found is None:
+    match = _DEVICE.fullmatch(name)
+    if match is None:
         if option:
             raise UsageError(f"`{option}` must be auto, cpu, cuda or cuda:N, but is `{name}`.")
         raise UsageError(f"`{name}` must be a device: `cpu`, `cuda` or `cuda:N`.")
-    return Device("cpu") if found[1] == "cpu" else Device("cuda", None if found[2] is None else int(found[2]))
+    return Device("cpu") if match[1] == "cpu" else Device("cuda", None if match[2] is None else int(match[2]))
 
 
 def on_gpu(device: str) -> bool:

@@ -25,7 +25,7 @@ _EDGES = {
     "characters_per_second": (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 25, 30),
     "phonemes_per_second": (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 25, 30),
 }
-"""Lower edges of the histograms' bins; the last bin is open."""
+"""Lower edges of the histograms' bins; the last bin has no upper edge."""
 
 
 class MetadataConfig(StageConfig):
@@ -49,7 +49,7 @@ class MetadataConfig(StageConfig):
 
 @dataclass(frozen=True, slots=True)
 class MetadataRow(Record):
-    """A row of the table."""
+    """A row of `metadata.parquet`: one utterance."""
 
     id: str
     recording: str
@@ -70,7 +70,7 @@ class MetadataRow(Record):
 
 
 class Metadata(Stage[MetadataConfig, Encoded, MetadataRow]):
-    """Describes every utterance in a row, and all of them in a summary."""
+    """Writes the table of utterances and its summary."""
 
     name = "metadata"
     needs = "encode"
@@ -78,7 +78,7 @@ class Metadata(Stage[MetadataConfig, Encoded, MetadataRow]):
     format = Rows(MetadataRow)
 
     def process(self, items: Sequence[Encoded]) -> list[list[MetadataRow | Filtered | Reject]]:
-        """Turns utterances into rows."""
+        """Turns utterances into rows of the table."""
         return single([self._row(item) for item in items])
 
     def _row(self, item: Encoded) -> MetadataRow:
@@ -103,11 +103,12 @@ class Metadata(Stage[MetadataConfig, Encoded, MetadataRow]):
         """Writes the table and the summary."""
         summary = Summary()
         with atomic(folder / METADATA) as path:
-            write_records(path, MetadataRow, (self._counted(folder, shard, summary) for shard in shards))
+            write_records(path, MetadataRow, (self._read(folder, shard, summary) for shard in shards))
         write_text(folder / SUMMARY, json.dumps(summary.to_json(), ensure_ascii=False, indent=1) + "\n")
         return [METADATA, SUMMARY]
 
-    def _counted(self, folder: Path, shard: str, summary: "Summary") -> list[MetadataRow]:
+    def _read(self, folder: Path, shard: str, summary: "Summary") -> list[MetadataRow]:
+        """Returns the rows of a shard, and adds them to the summary."""
         rows = self.format.read(part_paths(folder, shard, self.format.parts))
         for row in rows:
             summary.add(row)
@@ -115,7 +116,7 @@ class Metadata(Stage[MetadataConfig, Encoded, MetadataRow]):
 
 
 class Summary:
-    """Counts over the rows: hours, splits, symbols, histograms."""
+    """Totals over the rows: hours, splits, symbols, histograms."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, Counter[str]] = {name: Counter() for name in ("language", "speaker", "split")}
@@ -124,7 +125,7 @@ class Summary:
         self.histograms = {name: [0] * len(edges) for name, edges in _EDGES.items()}
 
     def add(self, row: MetadataRow) -> None:
-        """Counts a row."""
+        """Adds a row to the totals."""
         speaker = speaker_key(row.group, row.speaker)
         for name, key in (("language", row.language), ("speaker", speaker), ("split", row.split)):
             self.seconds[name][key] += row.seconds  # type: ignore[assignment]

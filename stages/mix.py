@@ -1,7 +1,7 @@
 """The stage `mix`: mixes in noise, other speakers and other pitches, for the tasks that need them.
 
-Which noise and which interfering speaker an utterance gets depends on its id, `mix.seed` and the files there are,
-and on nothing else. It makes nothing unless it is told of what: `valle-prep run` leaves it out until then.
+An utterance's noise and interfering speaker depend only on its id, on `mix.seed` and on the files to choose from.
+`valle-prep run` skips this stage unless `mix.noise`, `mix.speech` or `mix.shift` is set.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from pydantic import Field, model_validator
 
 from stages.artefacts.manifest import digest_of, read_codec
 from stages.audio import files as audio
+from stages.audio.mixing import at_snr, limited, shifted, stretch
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.codecs.table import Codec, codec_identity, identity_of, load_codec
 from stages.config import StageConfig, runtime
@@ -32,17 +33,16 @@ from stages.store.shards import StoreShards
 if TYPE_CHECKING:
     from torch import Tensor
 
-from stages.audio.mixing import at_snr, limited, shifted, stretch
-
 MOST_CANDIDATES = 1000
-_TRIED = 8
-"""Files that are tried for an utterance, where one can't be read or holds only silence."""
+"""Files of a folder that are used at most."""
+_MOST_TRIED = 8
+"""Files tried for an utterance, until one can be read and isn't silent."""
 
 Range = tuple[float, float]
 
 
 class MixConfig(StageConfig):
-    """What is mixed, and how loudly."""
+    """What is mixed in, and how loudly."""
 
     noise: str | None = runtime(None)
     """Folder of noise recordings (at most 1,000 files are used). Makes `noisy` and `noise`, for the tasks `ns`, `sr`
@@ -80,21 +80,21 @@ class Candidate:
     """A file that may be mixed in."""
 
     path: str
-    """Below its folder."""
+    """Path below the folder, as an id."""
     speaker: str
     bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Clip:
-    """A wave to be encoded."""
+    """A mixture that is yet to be encoded."""
 
     kind: Mixture
     wave: Wave
 
 
 class Mix(Stage[MixConfig, Encoded, Encoded]):
-    """Mixes each utterance with noise and other speech, shifts its pitch, and encodes what comes out."""
+    """Mixes each utterance with noise and other speech, shifts its pitch, and encodes the results."""
 
     name = "mix"
     needs = "encode"
@@ -109,11 +109,11 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
 
     @property
     def batch_size(self) -> int:
-        """Utterances for one call of `process`."""
+        """Utterances per call of `process`."""
         return self.config.batch_size
 
     def wanted(self) -> bool:
-        """Returns whether there is anything to mix."""
+        """Returns whether the configuration asks for a mixture."""
         return bool(self.config.noise or self.config.speech or self.config.shift)
 
     @cached_property
@@ -123,7 +123,7 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
 
     @cached_property
     def speeches(self) -> list[Candidate]:
-        """The files of `mix.speech`; whose they are is told by the tables that tell it of the recordings."""
+        """The files of `mix.speech`; in the voices folder itself, `transcribe.layout` gives their speakers."""
         if not self.config.speech:
             return []
         folder = _folder(self.config.speech)
@@ -131,17 +131,17 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
 
     @cached_property
     def _places(self) -> list[str]:
-        """Where the files of `mix.speech` lie, whichever links lead there."""
-        return [os.path.realpath(_folder(self.config.speech or "") / path_of(one.path)) for one in self.speeches]
+        """The paths of the files of `mix.speech`, with links resolved."""
+        return [os.path.realpath(_folder(self.config.speech or "") / path_of(file.path)) for file in self.speeches]
 
     def revision(self) -> str:
-        """Returns a short hash of the names and lengths of the files that may be mixed in, and of who speaks in it."""
-        noises = [[one.path, one.bytes] for one in self.noises]
-        speeches = [[one.path, one.bytes, one.speaker] for one in self.speeches]
+        """Returns a short hash of the paths, sizes and speakers of the files that may be mixed in; "" for no files."""
+        noises = [[file.path, file.bytes] for file in self.noises]
+        speeches = [[file.path, file.bytes, file.speaker] for file in self.speeches]
         return digest_of([noises, speeches])[:12] if noises or speeches else ""
 
     def check(self, items: Iterable[Encoded]) -> list[str]:  # noqa: ARG002
-        """Returns what is wrong with the folders and with the codec's weights."""
+        """Returns the problems with the folders and with the codec's weights."""
         if not self.wanted():
             return ["nothing to mix: set `mix.noise`, `mix.speech` or `mix.shift`"]
         problems = []
@@ -154,17 +154,17 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
             codec = read_codec(self.context.dataset)
             codec_identity(codec.name, self.context.weights, sample_rate=codec.sample_rate)
         except (MissingInputError, NotFetchedError):
-            pass  # `encode` is yet to run, and looks after its weights itself
+            pass  # `encode` hasn't run yet, and checks its weights itself
         except WeightsError as error:
             problems.append(str(error))
         return problems
 
     def setup(self) -> None:
-        """Loads the codec that made the utterances' codes.
+        """Loads the codec that encoded the utterances.
 
         Raises:
             MissingInputError: if `encode` hasn't run.
-            CodecError: if the weights aren't those that it used.
+            CodecError: if the weights aren't those that `encode` used.
         """
         codec = read_codec(self.context.dataset)
         device, rate = self.context.device, codec.sample_rate
@@ -172,14 +172,21 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
         codec.require(identity_of(self._codec), str(self.context.weights or codec.name))
 
     def process(self, items: Sequence[Encoded]) -> list[list[Encoded | Filtered | Reject]]:
-        """Mixes and encodes; what can't be made of an utterance is left out, and the rest of it stays."""
+        """Mixes and encodes the utterances; a mixture that can't be made doesn't affect the utterance's others.
+
+        Filtered:
+            `Silent`: the utterance is silent; `NoOtherSpeaker`: all of `mix.speech` is by the same speaker.
+
+        Rejected:
+            `NothingToMix`: none of the files that were tried is usable.
+        """
         import torch
 
         mixed = guarded(items, self._mix, root=self.context.voices)
-        clips = [one for outcomes in mixed for one in outcomes if isinstance(one, _Clip)]
+        clips = [clip for outcomes in mixed for clip in outcomes if isinstance(clip, _Clip)]
         codes = iter(self._codec.encode([torch.tensor(clip.wave) for clip in clips]) if clips else [])
         return [
-            [self._encoded(item, one.kind, next(codes)) if isinstance(one, _Clip) else one for one in outcomes]
+            [self._encoded(item, made.kind, next(codes)) if isinstance(made, _Clip) else made for made in outcomes]
             for item, outcomes in zip(items, mixed, strict=True)
         ]
 
@@ -194,7 +201,7 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
         rate, gain_db = self._codec.sample_rate, row.gain_db
         speech = audio.read_cut(path, row.start_samples, row.end_samples, rate, gain_db=gain_db)
         if not np.any(speech):
-            return [Filtered(item.id, "Silent", "there is nothing but silence, so nothing is louder or softer than it")]
+            return [Filtered(item.id, "Silent", "the utterance is silent, so no level can be set against it")]
         made: list[_Clip | Filtered | Reject] = []
         if self.config.noise:
             made += self._with_noise(item.id, speech)
@@ -217,23 +224,24 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
 
     def _with_speaker(self, item: Encoded, speech: Wave) -> list[_Clip | Filtered | Reject]:
         assert self.config.speech
-        uid, own = mixture_id(item.id, "overlaid"), self._perhaps_the_same(item.utterance)
+        uid, own = mixture_id(item.id, "overlaid"), self._names_of(item.utterance)
         itself = os.path.realpath(self.context.source(item.utterance.recording))
         pairs = zip(self.speeches, self._places, strict=True)
-        others = [one for one, place in pairs if one.speaker not in own and place != itself]
+        others = [file for file, place in pairs if file.speaker not in own and place != itself]
         if not others:
             names = " or ".join(f"`{name}`" for name in sorted(own))
-            return [Filtered(uid, "NoOtherSpeaker", f"all files of `mix.speech` are of a speaker named {names}")]
+            return [Filtered(uid, "NoOtherSpeaker", f"all files of `mix.speech` are by a speaker named {names}")]
         other = self._stretch(_folder(self.config.speech), others, item.id, "speech", len(speech))
         if other is None:
             return [_unusable(uid, "speech")]
         gain = self._between(self.config.gain, item.id, "gain")
         return [_Clip("overlaid", limited(speech + at_snr(speech, other, -20 * np.log10(gain)))[0])]
 
-    def _perhaps_the_same(self, row: Utterance) -> set[str]:
-        """Returns under which names files may be the speaker's own.
+    def _names_of(self, row: Utterance) -> set[str]:
+        """Returns the names under which files may be by an utterance's own speaker.
 
-        Several names in a transcript, and diarisation, make others of an utterance than its recording has by its place.
+        These are the utterance's speaker, which a transcript or diarisation may have named, and the speaker that the
+        recording's folder names.
         """
         only_speaker = id_of(self.context.voices.resolve().name)
         return {row.speaker, owner_of(row.recording.rpartition("/")[0], only_speaker)[1]}
@@ -241,13 +249,20 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
     def _stretch(
         self, folder: Path, files: Sequence[Candidate], uid: str, what: Literal["noise", "speech"], samples: int
     ) -> Wave | None:
-        """Returns so many samples of the first file, in an order by hash, that can be read and isn't silent."""
-        order = heapq.nsmallest(_TRIED, files, key=lambda one: (self._draw(uid, what, one.path), one.path))
-        for one in order:
+        """Draws a stretch of audio for an utterance; None if no file that was tried can be used.
+
+        Args:
+            folder: Where the files lie.
+            files: The files to choose from, tried in an order by hash.
+            uid: The utterance.
+            what: What the audio is for.
+            samples: Length of the stretch, at the codec's sample rate.
+        """
+        order = heapq.nsmallest(_MOST_TRIED, files, key=lambda file: (self._draw(uid, what, file.path), file.path))
+        for file in order:
+            path, position = folder / path_of(file.path), self._draw(uid, what, "place")
             try:
-                wave = stretch(
-                    folder / path_of(one.path), samples, self._codec.sample_rate, self._draw(uid, what, "place")
-                )
+                wave = stretch(path, samples, self._codec.sample_rate, position)
             except AudioError:
                 continue  # the file is at fault, not the utterance
             if np.any(wave):
@@ -255,7 +270,7 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
         return None
 
     def _draw(self, *what: str) -> float:
-        """Returns a number from 0 to 1, always the same for the same."""
+        """Returns a number in [0, 1) by hash: the same for the same seed and names."""
         text = "\n".join([str(self.config.seed), *what])
         digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
         return int.from_bytes(digest[:8], "big") / 2**64
@@ -265,12 +280,12 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
         return low + (high - low) * self._draw(*what)
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
-        """Writes the index: the mixtures are a store of their own."""
+        """Writes the index: the mixtures are a separate store."""
         return [index_shards(folder, shards, read_codec(self.context.dataset))]
 
 
 def _unusable(uid: str, what: str) -> Reject:
-    message = f"none of {_TRIED} files of `mix.{what}` that were tried can be read and holds sound"
+    message = f"no file of `mix.{what}` that was tried ({_MOST_TRIED} at most) can be read and holds sound"
     return Reject(uid, "NothingToMix", message, f"look at `mix.{what}`; then `valle-prep retry --reason NothingToMix`")
 
 
@@ -283,15 +298,17 @@ def _same(folder: Path, other: Path) -> bool:
 
 
 def candidates(folder: Path, most: int = MOST_CANDIDATES, layout: str = "voices") -> list[Candidate]:
-    """Returns the audio files below a folder whose paths have the smallest hashes, so that adding one changes little.
+    """Returns the audio files below a folder; of more than `most`, those whose paths have the smallest hashes.
+
+    Choosing by hash means that an added file changes the choice of few utterances.
 
     Args:
         folder: The folder.
-        most: How many at most.
-        layout: Whose tables tell whose they are: as for `stages.corpora.scan.walk`.
+        most: The most files to return.
+        layout: The corpus layout that names the speakers, as for `stages.corpora.scan.walk`.
 
     Raises:
-        UsageError: if the folder is missing, can't be listed or holds none, or if a table can't be read.
+        UsageError: if the folder is missing, can't be listed or holds no audio, or if a table can't be read.
     """
 
     def order(recording: Recording) -> tuple[bytes, str]:
@@ -299,9 +316,8 @@ def candidates(folder: Path, most: int = MOST_CANDIDATES, layout: str = "voices"
 
     files: Iterator[Recording] = walk(folder, Counter(), layout)
     chosen = heapq.nsmallest(most, files, key=order)
-    paths = [folder / path_of(one.id) for one in chosen]
-    pairs = zip(chosen, paths, strict=True)
-    return [Candidate(one.id, one.speaker, path.stat().st_size) for one, path in pairs if path.is_file()]
+    pairs = [(found, folder / path_of(found.id)) for found in chosen]
+    return [Candidate(found.id, found.speaker, path.stat().st_size) for found, path in pairs if path.is_file()]
 
 
 STAGE = Mix

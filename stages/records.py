@@ -1,7 +1,7 @@
-"""What flows between the stages: plain frozen records that turn into one JSON line each and back.
+"""The records that flow between the stages: frozen dataclasses, stored as one JSON line each.
 
-A record never holds an absolute path: audio is named relative to the voices folder, so that a dataset can be moved.
-Positions in audio are whole samples at the recording's own rate.
+Audio is named relative to the voices folder, never by an absolute path, so that a dataset can be moved. Positions in
+audio are whole samples at the recording's own sample rate.
 """
 
 import dataclasses
@@ -24,25 +24,25 @@ Codes = npt.NDArray[np.unsignedinteger[Any]]
 
 
 class Record:
-    """Base of the records: to and from plain JSON values."""
+    """Base of the records: converts to and from plain JSON values."""
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the fields as plain JSON values, in order; tuples become lists, and what is None is left out."""
+        """Returns the fields as plain JSON values, in order; tuples become lists, None is left out."""
         values = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self) if f.init)  # type: ignore[arg-type]
         return {name: _plain(value) for name, value in values if value is not None}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """Builds the record from what `to_json` gave; raises `TypeError` on an unknown or missing field."""
+        """Builds the record from the output of `to_json`; raises `TypeError` on an unknown or missing field."""
         return cls(**data)
 
     @property
     def duration_s(self) -> float:
-        """Seconds of audio; 0 where a record holds none."""
+        """Seconds of audio; 0 for a record without audio."""
         return 0.0
 
     def content(self) -> bytes:
-        """Returns bytes that are equal exactly when the records are; fingerprints are made of them."""
+        """Returns bytes for fingerprints: equal exactly if the records are equal."""
         return to_line(self.to_json()).encode()
 
 
@@ -55,46 +55,45 @@ def _plain(value: Any) -> Any:
 
 
 def to_line(data: dict[str, Any]) -> str:
-    """Returns one JSON line (without its end), the same bytes for the same values."""
+    """Returns values as one JSON line, without the newline; the same bytes for the same values."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def count_phonemes(phonemes: str) -> int:
-    """Returns how many phonemes a string of IPA holds: its letters.
+    """Counts the phonemes in a string of IPA: its letters.
 
-    What modifies one isn't counted: stress, length, aspiration, palatalisation, ties, tones; nor is punctuation. To
-    Unicode most of these are letters too, of the category `Lm`.
+    Modifiers aren't counted (stress, length, aspiration, palatalisation, ties, tones), nor is punctuation.
     """
+    # Unicode calls most modifiers letters too, of the category Lm.
     return sum(symbol.isalpha() and unicodedata.category(symbol) != "Lm" for symbol in phonemes)
 
 
 @dataclass(frozen=True, slots=True)
 class Recording(Record):
-    """A source file: what the scan of a voices folder finds."""
+    """A source file that the scan of a voices folder found."""
 
     id: str
     """Path below the voices folder, `/`-separated, with its suffix."""
     group: str
-    """The folder above the speaker; empty when there is none."""
+    """The folder above the speaker; "" if there is none."""
     speaker: str
     digest: str
     """SHA-256 of the file."""
     transcript: str = ""
-    """Path of the transcript beside it, or of the table that tells of it, below the voices folder; empty when there is
-    none."""
+    """Path, below the voices folder, of the transcript beside it or of the table with its row; "" if there is none."""
     transcript_digest: str = ""
-    """SHA-256 of the transcript beside it; empty for a table, of which only `told` counts."""
+    """SHA-256 of the transcript beside it; "" for a table, where only the row in `told` matters."""
     told: str = ""
-    """What its corpus's table tells of it, as JSON; empty when there is none.
+    """Its row in a corpus's table, as JSON; "" if there is none.
 
-    `layout` and `table` name the table, `content` is what `transcripts.read_json` takes, and `problem` is why the row
-    can't be used, else empty. The table's rows become this in `corpus`, and a script in `transcripts.read_told`.
+    `layout` and `table` name the table. `content` is the text in whisperX's format. `problem` says why the row can't be
+    used, else it is "". Written by `stages.corpora`, read by `stages.transcripts.whisperx.read_told`.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Word(Record):
-    """A word and where it is spoken."""
+    """A word and its position in the audio."""
 
     text: str
     start_samples: int
@@ -111,7 +110,7 @@ class Segment(Record):
     language: str
     words: tuple[Word, ...] = ()
     speaker: str | None = ""
-    """Who speaks; empty for the recording's own speaker, None where several do at once."""
+    """The speaker; "" for the recording's own speaker, None if several speak at once."""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
@@ -120,33 +119,33 @@ class Segment(Record):
 
 
 _MISFIT_IN_SOURCE = re.compile("([a-z]+)-(pocketsphinx|wav2vec2)")
-"""What `source` was in datasets from before `misfit` was a field."""
+"""`source` of a misfit in older datasets, which had no field `misfit`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript(Record):
-    """A recording with the text of what is said in it."""
+    """A recording with its text."""
 
     id: str
     """The recording's id."""
     group: str
     speaker: str
     sample_rate: int
-    """Hz, of the recording itself; all positions count in it."""
+    """Hz, of the recording; all positions are samples at this rate."""
     samples: int
-    """Length of the recording."""
+    """Length of the recording in samples."""
     language: str
     """ISO 639-1 code."""
     source: str
-    """Where the text comes from: the suffix of the transcript (`txt`, `json`, …), the layout (`ljspeech`, …), or
-    `whisperx`; `+pocketsphinx` and `+wav2vec2` say what placed its words in time."""
+    """Origin of the text: the transcript's suffix (`txt`, `json`, …), the layout (`ljspeech`, …) or `whisperx`; then
+    `+pocketsphinx` or `+wav2vec2` if that aligner added the times."""
     timed: bool
-    """Whether the segments' borders were heard; False where one untimed text covers the whole recording."""
+    """Whether the segments have times; False if one text without times covers the whole recording."""
     segments: tuple[Segment, ...] = ()
     digest: str = ""
-    """SHA-256 of the recording, so that what is made of its audio follows it."""
+    """SHA-256 of the recording, so that its utterances are made again when the audio changes."""
     misfit: str | None = None
-    """The aligner that found that the text isn't all that is said; None where none did."""
+    """The aligner that found speech missing from the text; None if none did."""
 
     @property
     def duration_s(self) -> float:
@@ -155,30 +154,30 @@ class Transcript(Record):
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """Builds the transcript and its segments; `source` once told of a misfit too."""
-        if "misfit" not in data and (told := _MISFIT_IN_SOURCE.fullmatch(data["source"])):
-            data = {**data, "source": told[1], "misfit": told[2]}
+        """Builds the transcript and its segments, also from older datasets, where `source` included the misfit."""
+        if "misfit" not in data and (match := _MISFIT_IN_SOURCE.fullmatch(data["source"])):
+            data = {**data, "source": match[1], "misfit": match[2]}
         return cls(**{**data, "segments": tuple(Segment.from_json(segment) for segment in data["segments"])})
 
 
 @dataclass(frozen=True, slots=True)
 class Measures(Record):
-    """What was measured of a cut's audio as the recording holds it, before any gain; see `stages.utterances.measures`."""
+    """Measures of a cut's recorded audio, before any gain; see `stages.utterances.measures`."""
 
     snr_db: float
-    """Speech over noise, -20 to 100 dB, estimated without knowing either."""
+    """Estimated signal-to-noise ratio, -20 to 100 dB."""
     clipped: float
     """Share of the samples at full scale."""
     silence: float
-    """Share of the frames of 10 ms that are 40 dB and more under the cut's level."""
+    """Share of the 10 ms frames that are at least 40 dB below the cut's level."""
     peak: float
     """The largest absolute sample; 1 is full scale."""
     hash: str
-    """Of the samples: equal cuts have equal ones, whatever the lossless format that they came from."""
+    """Hash of the samples: equal for equal audio, in whatever lossless format."""
     loudness_lufs: float | None = None
-    """Integrated loudness, ITU-R BS.1770-4; None where nothing is louder than its gate (-70 LUFS)."""
+    """Integrated loudness, ITU-R BS.1770-4; None if nothing is louder than the gate (-70 LUFS)."""
     sig: float | None = None
-    """DNSMOS P.835 of the speech, 1 to 5; None where it wasn't asked for."""
+    """DNSMOS P.835 of the speech, 1 to 5; None if it wasn't computed."""
     bak: float | None = None
     """DNSMOS P.835 of the background."""
     ovrl: float | None = None
@@ -199,18 +198,18 @@ class Utterance(Record):
     start_samples: int
     end_samples: int
     sample_rate: int
-    """Hz, of the recording; `start_samples` and `end_samples` count in it."""
+    """Hz, of the recording; `start_samples` and `end_samples` are at this rate."""
     text: str
     phonemes: str = ""
     """Filled by `g2p`."""
     frames: int = 0
-    """Filled by `encode`: T of the codes."""
+    """Filled by `encode`: T of the codes `[K, T]`."""
     digest: str = ""
     """SHA-256 of the recording; not kept in the store."""
     gain_db: float = 0.0
-    """By which the cut is made louder wherever it is read (`slice.loudness_lufs`)."""
+    """Gain in dB that is applied whenever the cut is read (`slice.loudness_lufs`)."""
     measures: Measures | None = None
-    """In the rows of `slice` alone, and in what it filtered: thresholds look at them, and reports."""
+    """Only in the rows of `slice` and those it filtered; for thresholds and reports."""
 
     @property
     def duration_s(self) -> float:
@@ -219,18 +218,18 @@ class Utterance(Record):
 
     @property
     def characters_per_s(self) -> float:
-        """Characters of the text a second."""
+        """Characters of the text per second."""
         return len(self.text) / self.duration_s
 
     @property
     def phonemes_per_s(self) -> float:
-        """Phonemes a second."""
+        """Phonemes per second."""
         return count_phonemes(self.phonemes) / self.duration_s
 
     def content(self) -> bytes:
-        """Returns bytes that are equal exactly when the utterances are, whatever was measured of them.
+        """Returns bytes for fingerprints: equal exactly if the utterances are equal, apart from their measures.
 
-        What a later stage makes of an utterance doesn't depend on that, and so isn't made again when more is measured.
+        Later stages don't use the measures, so new measures don't make them work again.
         """
         return Record.content(dataclasses.replace(self, measures=None))
 
@@ -243,31 +242,35 @@ class Utterance(Record):
 
 @dataclass(frozen=True, slots=True)
 class CodecIdentity(Record):
-    """Which codec made some codes; stored beside them and in every model that speaks them."""
+    """The codec that made some codes; stored beside the codes and in every model trained on them."""
 
     name: str
-    """The codec's row in the table: what `load_codec` takes to decode the codes."""
+    """The codec's name in `CODECS`, for `load_codec`."""
     sample_rate: int
-    """Hz, of the waves."""
+    """Hz of the waves."""
     frame_rate: float
     """Frames per second: T = ceil(samples * frame_rate / sample_rate)."""
     num_codebooks: int
     codebook_size: int
     revision: str
-    """Short SHA-256 of the weights that turn waves into codes."""
+    """Short SHA-256 of the encoder's weights."""
 
     def describe(self) -> str:
-        """Returns the identity in a line, for tables and messages."""
+        """Returns the identity as one line, for tables and messages."""
         shape = f"{self.num_codebooks} x {self.codebook_size}"
         return f"{self.name}, {self.sample_rate} Hz, {shape} at {self.frame_rate:g} Hz, weights {self.revision}"
 
     def require(self, found: "CodecIdentity", where: str) -> None:
-        """Checks that the codes of `found`, which `where` holds, mean the same here.
+        """Checks that codes of another codec mean the same here.
 
-        The name isn't compared: `vocos` decodes what `encodec` encoded, and `revision` tells all else apart.
+        The name isn't compared, because `vocos` decodes the codes of `encodec`; `revision` differs for all others.
+
+        Args:
+            found: The codec of those codes.
+            where: What holds them, for the message.
 
         Raises:
-            CodecError: naming each part that differs.
+            CodecError: if a part differs; the message names each.
         """
         parts = ("sample_rate", "frame_rate", "num_codebooks", "codebook_size", "revision")
         differing = [
@@ -284,7 +287,7 @@ class CodecIdentity(Record):
 
 @dataclass(frozen=True, slots=True)
 class Encoded(Record):
-    """An utterance with its codes; the codes travel beside the row, not in it."""
+    """An utterance with its codes, which are stored beside the row."""
 
     utterance: Utterance
     codes_KT: Codes = field(repr=False)
@@ -300,5 +303,5 @@ class Encoded(Record):
         return self.utterance.duration_s
 
     def content(self) -> bytes:
-        """Returns the row's bytes and the codes'."""
+        """Returns bytes for fingerprints: those of the row, then those of the codes."""
         return Record.content(self.utterance) + self.codes_KT.tobytes()

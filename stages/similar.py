@@ -1,6 +1,6 @@
 """The stage `similar`: finds the nearest neighbours of each utterance.
 
-The features are the rows of the table in `stages.neighbours.features`; the search is that of `stages.neighbours.nearest`.
+The features are the rows of `stages.neighbours.features.FEATURES`; `stages.neighbours.nearest` searches.
 """
 
 import importlib.util
@@ -35,7 +35,7 @@ TABLE = "similar.parquet"
 
 
 class SimilarConfig(StageConfig):
-    """What is compared with what."""
+    """Which utterances are compared, and by what."""
 
     top_k: int = Field(default=4, ge=1)
     """Neighbours per utterance; fewer where the scope holds fewer."""
@@ -67,7 +67,7 @@ class SimilarConfig(StageConfig):
 
 @dataclass(frozen=True, slots=True)
 class Feature(Record):
-    """An utterance's vector."""
+    """An utterance's vector, `[D]` float32."""
 
     id: str
     recording: str
@@ -102,7 +102,7 @@ class FeatureRows:
 
 
 class Similar(Stage[SimilarConfig, Encoded, Feature]):
-    """Computes a vector an utterance, then everybody's nearest neighbours."""
+    """Computes a vector per utterance, then the nearest neighbours of each."""
 
     name = "similar"
     needs = "encode"
@@ -121,11 +121,11 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
 
     @property
     def on_gpu(self) -> bool:
-        """Whether a network makes the vectors, and does so on a GPU."""
+        """Whether a network computes the vectors, on a GPU."""
         return self._kind.on_device and on_gpu(self.context.device)
 
     def parameters(self) -> Any:
-        """Returns what decides a vector: the neighbours' number and scope don't."""
+        """Returns the parameters of the vectors; those of the search don't affect them."""
         return [self.config.feature, self.revision()]
 
     @cached_property
@@ -133,11 +133,11 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
         return self._kind.revision(self._source)
 
     def revision(self) -> str:
-        """Returns the identity of the weights that make the vectors."""
+        """Returns the identity of the weights that compute the vectors."""
         return self._revision
 
     def check(self, items: Iterable[Encoded]) -> list[str]:  # noqa: ARG002
-        """Returns which weights and packages are missing."""
+        """Returns the problems with the weights and packages that the configuration needs."""
         problems = []
         if missing := [name for name in self._kind.packages if importlib.util.find_spec(name) is None]:
             feature, packages = self.config.feature, " and ".join(missing)
@@ -152,11 +152,11 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
         return problems
 
     def setup(self) -> None:
-        """Loads what makes the vectors."""
+        """Loads the feature's network or tables."""
         self._vector = self._kind.load(self._source)
 
     def process(self, items: Sequence[Encoded]) -> list[list[Feature | Filtered | Reject]]:
-        """Turns utterances into features."""
+        """Computes the vectors of utterances."""
         return guarded(items, self._feature, root=self.context.voices)
 
     def _feature(self, item: Encoded) -> list[Feature | Filtered | Reject]:
@@ -170,7 +170,7 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
         return [Feature(utterance.id, utterance.recording, speaker, vector)]
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
-        """Finds the neighbours; writes them by row number for the store and joined to the metadata."""
+        """Finds the neighbours; writes them by row number for the store, and as columns joined to the metadata."""
         features = [f for shard in shards for f in self.format.read(part_paths(folder, shard, self.format.parts))]
         store = open_store(self.context.dataset)
         neighbours_NK, scores_NK = self._neighbours_by_row(features, store)
@@ -190,7 +190,11 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
         return [NEIGHBOURS, TABLE]
 
     def _neighbours_by_row(self, features: Sequence[Feature], store: Store) -> tuple[npt.NDArray[np.int64], Floats]:
-        """Returns each store row's neighbours as row numbers (-1 where there are fewer) and their scores (NaN)."""
+        """Finds the neighbours of every row of the store.
+
+        Returns:
+            Their row numbers and their scores, both `[N, top_k]`; -1 and NaN where a row has fewer neighbours.
+        """
         config = self.config
         neighbours_NK = np.full((len(store), config.top_k), -1, np.int64)
         scores_NK = np.full((len(store), config.top_k), np.nan, np.float32)
@@ -213,7 +217,7 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
         return neighbours_NK, scores_NK
 
     def _device_here(self) -> str:
-        """Returns where to search: the workers' GPUs may be on other machines than this one."""
+        """Returns the device to search on: `cpu` if this machine has no GPU, as the workers' GPUs may be elsewhere."""
         if not on_gpu(self.context.device):
             return "cpu"
         import torch

@@ -1,13 +1,12 @@
 """slice: cuts recordings into utterances of a usable length.
 
-A recording that is itself an utterance stays whole, less what silence it has too much of at its ends. Any other is cut
-at the borders of its segments: short ones are joined to a neighbour, long ones are split between words. No cut overlaps
-another or reaches into what a neighbour says, and a text never gets audio that isn't its own: what can't be cut so is
-filtered, with the reason.
+A short recording of one utterance stays whole; only long silence at its ends is trimmed. Any other recording is cut at
+its segments' borders: short segments are joined to a neighbour, long ones are split between words. Cuts don't overlap,
+and no cut holds a neighbour's speech. Segments that can't be cut this way are filtered, with the reason.
 
-Each cut is then measured (`stages.utterances.measures`), and the thresholds that are set leave out what is noisy, clipped or read
-too fast (`stages.utterances.filters`). What was measured is kept with the row, also of what is left out, and where only
-thresholds or the loudness are changed, the cuts are judged anew without reading any audio (`basis`, `revise`).
+Each cut is measured (`stages.utterances.measures`) and compared with the thresholds (`stages.utterances.filters`). The
+measures are kept with every row, filtered ones too: when only thresholds or the loudness change, `revise` decides again
+without reading any audio.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,8 +26,9 @@ from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig, runtime
 from stages.errors import WeightsError
 from stages.listeners.dnsmos import Dnsmos
-from stages.records import Segment, Transcript, Utterance, Wave, Word
+from stages.records import Segment, Transcript, Utterance, Wave
 from stages.utterances import cuts
+from stages.utterances.bounds import clear_of, cropped, is_apart, segment_id
 from stages.utterances.duplicates import DUPLICATES, DUPLICATES_VERSION, write_duplicates
 from stages.utterances.filters import NEED_AUDIO, SLICE_RULES, THRESHOLD_REASONS, above, broken, in_other_language
 from stages.utterances.measures import measure
@@ -36,10 +36,10 @@ from stages.utterances.measures import measure
 Outcome = Utterance | Filtered | Reject
 
 _CHEAP = frozenset({"loudness_lufs", "same_language", *(rule.key for rule in SLICE_RULES)})
-"""Keys that decide nothing but what is made of measures."""
+"""Keys that affect neither the cuts nor their measures."""
 
 _TOUCHING_S = 0.02
-"""Segments nearer than this have a border that was set by rounding, not by a pause."""
+"""Seconds. A shorter gap between segments comes from rounded times, not from a pause."""
 
 
 class SliceConfig(StageConfig):
@@ -104,7 +104,7 @@ class SliceConfig(StageConfig):
     @classmethod
     def _is_measured(cls, value: Any, info: ValidationInfo) -> Any:
         if value is not None and not info.data.get("measure", True):
-            raise ValueError("needs what is measured of the audio; leave `slice.measure` at true")
+            raise ValueError("needs the measures of the audio; leave `slice.measure` at true")
         if value is not None and info.field_name == "min_dnsmos" and not info.data.get("dnsmos"):
             raise ValueError("needs `slice.dnsmos`, the path of `sig_bak_ovr.onnx`; give it, or leave the bound out")
         return value
@@ -122,7 +122,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
     _dnsmos: Dnsmos | None = None
 
     def revision(self) -> str:
-        """Returns the short hash of DNSMOS's weights, where they are asked for, and a mark where cuts changed in 0.2."""
+        """Returns the short hash of DNSMOS's weights, if `dnsmos` is set, and a mark where cuts changed in 0.2."""
         # Before 0.2 no border between touching segments was searched for with so little margin.
         searched = "searched" if self.config.search_s and self.config.margin_s <= _TOUCHING_S / 2 else ""
         if self.config.dnsmos is None:
@@ -131,7 +131,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         return searched + (file_digest(path)[:12] if path.is_file() else "missing")
 
     def check(self, items: Iterable[Transcript]) -> list[str]:  # noqa: ARG002
-        """Returns what is wrong with DNSMOS's weights."""
+        """Returns the problem with DNSMOS's weights, if there is one."""
         try:
             self.setup()
         except WeightsError as error:
@@ -139,7 +139,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         return []
 
     def setup(self) -> None:
-        """Loads DNSMOS, where it is asked for."""
+        """Loads DNSMOS if `dnsmos` is set."""
         if self.config.dnsmos is not None:
             self._dnsmos = Dnsmos(Path(self.config.dnsmos).expanduser(), "slice.dnsmos")
 
@@ -148,31 +148,35 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         return [{key: value for key, value in self.config.identity().items() if key not in _CHEAP}, self.revision()]
 
     def basis(self, item: Transcript) -> Any:  # noqa: ARG002
-        """Returns what decides the cuts and what is measured of them."""
+        """Returns the parameters of the cuts and their measures."""
         return self._basis
 
     def revise(self, item: Transcript, earlier: Sequence[Outcome]) -> list[Outcome]:  # noqa: ARG002
-        """Judges cuts anew by what was measured of them."""
-        judged = [outcome if (row := _measured_row(outcome)) is None else self._admitted(row) for outcome in earlier]
-        return sorted(judged, key=_place)
+        """Applies the thresholds again to cuts that are measured already."""
+        revised = [outcome if (row := _measured_row(outcome)) is None else self._admitted(row) for outcome in earlier]
+        return sorted(revised, key=_place)
 
     def process(self, items: Sequence[Transcript]) -> list[list[Outcome]]:
-        """Returns the utterances of each recording in the order of time, and what was filtered of it.
+        """Cuts each recording into utterances, in the order of time.
 
-        Every segment is in exactly one outcome; what is told twice counts once. Filtered: `NoSpeech`, `Misfit` (its
-        text isn't all that is said), `NoText` (a segment without any, apart from those with), `TooShort`, `TooLong`,
-        `MixedLanguages` and `MixedSpeakers` where segments in several languages or of several speakers overlap, and
-        what a threshold leaves out: see `stages.utterances.filters`. Rejected: `BadTimes` where a segment lies outside its
-        recording, `UnreadableAudio`.
+        Every segment is in exactly one outcome; repeated segments count once.
+
+        Filtered:
+            `NoSpeech`, `TooShort`, `TooLong`; `Misfit`: the text lacks some of the speech; `NoText`: a segment without
+            text that overlaps none with text; `MixedLanguages`, `MixedSpeakers`: segments in several languages or of
+            several speakers overlap; and by threshold, see `stages.utterances.filters`.
+
+        Rejected:
+            `BadTimes`: a segment lies outside its recording; `UnreadableAudio`.
         """
         return guarded(items, self._outcomes, root=self.context.voices)
 
     def finish_parameters(self) -> int | None:
-        """Returns the version of what is written down of equal audio."""
+        """Returns the version of the file of duplicates; None if nothing is measured."""
         return DUPLICATES_VERSION if self.config.measure else None
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
-        """Writes down which utterances have the same audio, as far as it was measured."""
+        """Writes which utterances have the same audio, if they are measured."""
         if not self.config.measure:
             return []
         write_duplicates(folder, shards)
@@ -184,22 +188,23 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
             return [Filtered(transcript.id, "NoSpeech", "the transcript holds no text")]
         if transcript.misfit is not None:
             row = _row(transcript, cuts.merged(spoken), (0, transcript.samples), transcript.id)
-            return [Filtered(transcript.id, "Misfit", "its text isn't all that is said; `transcribe` says where", row)]
+            why = "its text lacks some of the speech; the log of `transcribe` says where"
+            return [Filtered(transcript.id, "Misfit", why, row)]
         if self._is_utterance(transcript, spoken):
             whole = self._whole(transcript, spoken)
             if whole is not None:
                 return [whole]
-        inside, outside = _within(transcript, spoken)
+        inside, outside = cropped(transcript, spoken)
         limits = self._limits(transcript.sample_rate)
         pieces = [piece for segment in cuts.without_overlap(inside) for piece in cuts.split(segment, limits)]
         pieces = self._at_quiet_points(transcript, cuts.join(pieces, limits), limits)
         borders = cuts.widened(pieces, transcript.samples, limits)
-        textless = [one for one in transcript.segments if not one.text.strip() and _is_apart(one, spoken)]
-        judged = [
-            self._piece(transcript, piece, _clear(cut, piece, textless))
+        textless = [s for s in transcript.segments if not s.text.strip() and is_apart(s, spoken)]
+        outcomes = [
+            self._piece(transcript, piece, clear_of(textless, cut, piece))
             for piece, cut in zip(pieces, borders, strict=True)
         ]
-        return [*judged, *outside, *(_no_text(transcript, one) for one in textless)]
+        return [*outcomes, *outside, *(_no_text(transcript, segment) for segment in textless)]
 
     def _limits(self, rate: int) -> cuts.Limits:
         return cuts.Limits(
@@ -211,7 +216,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         )
 
     def _is_utterance(self, transcript: Transcript, spoken: Sequence[Segment]) -> bool:
-        """Tells whether a recording stays whole, provided that it isn't too long without the silence at its ends."""
+        """Returns whether a recording is one utterance, unless it turns out to be too long."""
         if self.config.mode != "auto":
             return self.config.mode == "file"
         room = self.config.edge_s * transcript.sample_rate
@@ -219,7 +224,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         return not transcript.timed or (len(spoken) == 1 and start <= room and end >= transcript.samples - room)
 
     def _whole(self, transcript: Transcript, spoken: Sequence[Segment]) -> Outcome | None:
-        """Returns what a whole recording is; None where it must be cut: too long without the silence at its ends."""
+        """Returns the outcome of a whole recording; None if it must be cut: too long even with its ends trimmed."""
         piece = cuts.merged(spoken)
         piece = replace(piece, language=piece.language or transcript.language)
         row = _row(transcript, piece, (0, transcript.samples), transcript.id)
@@ -233,12 +238,12 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         row = replace(row, start_samples=max(0, edges[0] - room), end_samples=min(len(wave), edges[1] + room))
         if (too_long := self._too_long(row)) and self.config.mode != "file":
             return None
-        return self._refused(row, piece) or too_long or self._judged(row, wave[row.start_samples : row.end_samples])
+        return self._refused(row, piece) or too_long or self._measured(row, wave[row.start_samples : row.end_samples])
 
     def _piece(self, transcript: Transcript, piece: Segment, borders: tuple[int, int]) -> Outcome:
         row = _row(transcript, piece, borders, f"{transcript.id}#{borders[0]}-{borders[1]}")
         too_long = self._too_long(row, f", {_why_unsplit(transcript, piece)}")
-        return self._refused(row, piece) or too_long or self._judged(row)
+        return self._refused(row, piece) or too_long or self._measured(row)
 
     def _too_long(self, row: Utterance, why_unsplit: str = "") -> Filtered | None:
         if row.end_samples - row.start_samples <= self._limits(row.sample_rate).longest:
@@ -247,20 +252,20 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         return Filtered(row.id, "TooLong", why, row)
 
     def _refused(self, row: Utterance, piece: Segment) -> Filtered | None:
-        """Returns what a cut's language, speaker or being too short makes of it, before anything is measured."""
+        """Filters a cut by its language, speaker or shortness, before anything is measured."""
         if not row.language:
-            why = "segments in several languages overlap, so that none can be cut out"
+            why = "segments in several languages overlap, so they can't be cut apart"
             return Filtered(row.id, "MixedLanguages", why, row)
         if piece.speaker is None:
-            why = "several speak at once, or in a recording that is taken whole"
+            why = "several people speak at once, or in a recording that stays whole"
             return Filtered(row.id, "MixedSpeakers", why, row)
         if row.end_samples - row.start_samples < self._limits(row.sample_rate).shortest:
             why = f"{row.duration_s:.2f} s, under `slice.min_s` ({self.config.min_s:g})"
             return Filtered(row.id, "TooShort", why, row)
         return None
 
-    def _judged(self, row: Utterance, wave: Wave | None = None) -> Outcome:
-        """Measures a cut, whose wave may be at hand, and lets it in or not."""
+    def _measured(self, row: Utterance, wave: Wave | None = None) -> Outcome:
+        """Measures a cut and applies the thresholds; reads its wave if none is given."""
         if self.config.measure:
             if wave is None:
                 wave, _ = audio.read(self.context.source(row.recording), row.start_samples, row.end_samples)
@@ -268,7 +273,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         return self._admitted(row)
 
     def _admitted(self, row: Utterance) -> Outcome:
-        """Returns the utterance as loud as it should be, or what the first threshold that it breaks makes of it."""
+        """Returns the utterance with its gain, or filtered by the first threshold that it breaks."""
         left_out = broken(row, SLICE_RULES, self.config, self.name)
         if left_out is None and self.config.same_language:
             left_out = in_other_language(row)
@@ -281,9 +286,9 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         return gain_db(measures.loudness_lufs, measures.peak, target)
 
     def _at_quiet_points(self, transcript: Transcript, pieces: Sequence[Segment], limits: cuts.Limits) -> list[Segment]:
-        """Moves borders that are near each other, and have no words to be sure of, to where the recording is quietest.
+        """Moves borders between segments without word times to the quietest point, where the pause is short.
 
-        That is looked for between them, and around them where they touch.
+        Searches the pause; around the border, within `search_s`, where segments touch.
         """
         moved = list(pieces)
         search = round(self.config.search_s * transcript.sample_rate)
@@ -304,36 +309,8 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         return moved
 
 
-def _within(transcript: Transcript, segments: Sequence[Segment]) -> tuple[list[Segment], list[Outcome]]:
-    """Returns the segments that lie in the recording, cropped to it, and a reject for each of the others."""
-    inside: list[Segment] = []
-    outside: list[Outcome] = []
-    for segment in segments:
-        start, end = max(0, segment.start_samples), min(transcript.samples, segment.end_samples)
-        if start < end:
-            cropped = replace(segment, start_samples=start, end_samples=end, words=_words_within(transcript, segment))
-            inside.append(replace(cropped, language=segment.language or transcript.language))
-        else:
-            id_ = f"{transcript.id}#{segment.start_samples}-{segment.end_samples}"
-            detail = f"the segment must lie in the recording's {transcript.samples} samples, but doesn't"
-            outside.append(Reject(id_, "BadTimes", detail, "mend the times in the transcript"))
-    return inside, outside
-
-
-def _is_apart(segment: Segment, others: Sequence[Segment]) -> bool:
-    return all(segment.end_samples <= o.start_samples or segment.start_samples >= o.end_samples for o in others)
-
-
-def _clear(cut: tuple[int, int], piece: Segment, others: Sequence[Segment]) -> tuple[int, int]:
-    """Returns the borders of a cut, without any room that would reach into others beside its piece."""
-    starts = [one.end_samples for one in others if one.end_samples <= piece.start_samples]
-    ends = [one.start_samples for one in others if one.start_samples >= piece.end_samples]
-    return max([cut[0], *starts]), min([cut[1], *ends])
-
-
 def _no_text(transcript: Transcript, segment: Segment) -> Filtered:
-    id_ = f"{transcript.id}#{segment.start_samples}-{segment.end_samples}"
-    return Filtered(id_, "NoText", "the segment holds no text")
+    return Filtered(segment_id(transcript, segment), "NoText", "the segment holds no text")
 
 
 def _row(transcript: Transcript, piece: Segment, borders: tuple[int, int], id_: str) -> Utterance:
@@ -352,21 +329,16 @@ def _row(transcript: Transcript, piece: Segment, borders: tuple[int, int], id_: 
 
 
 def _measured_row(outcome: Outcome) -> Utterance | None:
-    """Returns the row of a cut that thresholds have looked at, as it was before; None for what was left out earlier."""
+    """Returns a cut's row without its gain; None if it was filtered before the thresholds."""
     if isinstance(outcome, Utterance):
         return replace(outcome, gain_db=0.0)
     return outcome.cut if isinstance(outcome, Filtered) and outcome.reason in THRESHOLD_REASONS else None
 
 
 def _place(outcome: Outcome) -> tuple[bool, int]:
-    """Returns what outcomes are in order by: the start of the cut, and last what has none."""
+    """Returns the sort key of an outcome: the start of its cut; those without a cut come last."""
     row = outcome if isinstance(outcome, Utterance) else getattr(outcome, "cut", None)
     return (row is None, row.start_samples if row else 0)
-
-
-def _words_within(transcript: Transcript, segment: Segment) -> tuple[Word, ...]:
-    sound = all(word.start_samples >= 0 and word.end_samples <= transcript.samples for word in segment.words)
-    return segment.words if sound else ()
 
 
 def _why_unsplit(transcript: Transcript, piece: Segment) -> str:

@@ -1,4 +1,4 @@
-"""Tables whose rows lie in the files of a folder: a new file is a new row, and nothing else has to name it."""
+"""Tables built from the modules of a folder: to add a row, add a file that defines it."""
 
 import ast
 import pkgutil
@@ -8,22 +8,22 @@ from typing import Protocol, TypeVar
 
 
 class Row(Protocol):
-    """What a table holds."""
+    """A row of a table."""
 
     @property
     def name(self) -> str:
-        """What users call it."""
+        """The name that users give."""
 
 
 R = TypeVar("R", bound=Row)
 
 
 def names_in(folder: str, kind: str) -> list[str]:
-    """Reads the names of a folder's rows from its sources: for `--help`, which has no time to import them.
+    """Returns the names of a folder's rows, sorted, without importing its modules; `--help` must be fast.
 
     Args:
-        folder: Of the project, such as `stages/exchange`.
-        kind: The name of the rows' class; a row is made by a call of it whose first argument is the row's name.
+        folder: The folder below the project's root, such as `stages/exchange`.
+        kind: The name of the rows' class. Each row must be made by a call `kind(name, …)` with a literal name.
     """
     sources = sorted((Path(__file__).parents[1] / folder).glob("*.py"))
     nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
@@ -32,14 +32,15 @@ def names_in(folder: str, kind: str) -> list[str]:
 
 
 def rows_in(package: str, kind: type[R]) -> dict[str, R]:
-    """Collects the rows that the modules of a package define at their top.
+    """Collects the rows that a package's modules define at their top level.
 
     Args:
-        package: Such as `stages.codecs`. Every module of it is imported, so none may import heavy libraries at its top.
+        package: Its name, such as `stages.codecs`. All its modules are imported, so none may import heavy libraries at
+            its top level.
         kind: The class of the rows.
 
     Returns:
-        The rows by name: those of a lower `rank` first, where the class has one, and then in the order of their names.
+        The rows by name, sorted by `rank` if the class has it, then by name.
 
     Raises:
         ValueError: if two rows have the same name.

@@ -1,12 +1,12 @@
 """The stage `transcribe`: finds the text of each recording: a transcript, or whisperX.
 
-The text comes from the transcript beside the recording or from its corpus's table, else from whisperX. The recording is
-decoded once as a whole, so that a broken one is known before anything is made of it.
+Transcripts are files beside the recordings or rows of a corpus's table. Every recording is decoded completely, so that
+a broken one is rejected before later stages use it.
 """
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -22,6 +22,7 @@ from stages.config import StageConfig, runtime
 from stages.corpora.layouts.table import LAYOUTS
 from stages.errors import AudioError, TextError, WeightsError
 from stages.hearing import whisper
+from stages.hearing.batches import Batches, Heard
 from stages.hearing.diarise import MODEL, Diariser
 from stages.hearing.timing import Times, Timing
 from stages.hearing.whisper import ComputeType, VadName
@@ -109,7 +110,7 @@ class TranscribeConfig(StageConfig):
         return {_code(code): model for code, model in value.items()}
 
     def language_of(self, group: str, speaker: str) -> str | None:
-        """Returns the language that `languages` gives a speaker, or None."""
+        """Returns the language that `languages` names for a speaker, or None."""
         ranks = {pattern: _rank(pattern, group, speaker) for pattern in sorted(self.languages)}
         best = max(ranks, key=lambda pattern: ranks[pattern], default="")
         return self.languages[best] if any(ranks.get(best, ())) else None
@@ -123,7 +124,7 @@ def _code(code: str) -> str:
 
 
 def _rank(pattern: str, group: str, speaker: str) -> tuple[int, int, int]:
-    """Returns how narrowly a pattern names a speaker: larger is narrower, zeros where it doesn't."""
+    """Returns how specifically a pattern matches a speaker: larger is more specific; zeros for no match."""
     names = [f"{group}/{speaker}"] if "/" in pattern else [group, speaker]
     if pattern in names:
         return 2, len(names) == 1, names.index(pattern)
@@ -133,99 +134,73 @@ def _rank(pattern: str, group: str, speaker: str) -> tuple[int, int, int]:
 
 
 _LABEL = re.compile(r"speaker[_ -]?\w{1,3}", re.IGNORECASE)
-"""What diarisation calls the speakers of a recording, such as `SPEAKER_00`: in the next one that is somebody else."""
+"""Labels of diarisation, such as `SPEAKER_00`: in each recording they stand for other people."""
 
 
 def _speakers(recording: Recording, script: Script) -> dict[str, str]:
-    """Returns the speakers of the names in a script; none where it names fewer than two: the recording has its own."""
+    """Maps a script's names to speakers; empty for fewer than two names: the recording's own speaker then counts."""
     names = sorted({segment.speaker for segment in script.segments if segment.speaker})
     stem = recording.id.rpartition(".")[0]
     return {name: f"{stem}:{name}" if _LABEL.fullmatch(name) else name for name in names} if len(names) > 1 else {}
 
 
 _SHORTEST_S = 0.1
-"""No word is shorter."""
+"""Seconds. No recording of a word is shorter."""
 
 
 def _check_speakable(path: Path, wave: Wave, rate: int) -> None:
-    """Raises `AudioError` where nobody can speak: too short a file, or one that is silent to the last bit."""
+    """Raises `AudioError` if a file can't hold speech: it is too short, or every sample is 0."""
     if len(wave) < _SHORTEST_S * rate:
         found = f"{len(wave) / rate:.3f} s"
-        raise AudioError(f"`{path}` must hold at least {_SHORTEST_S} s, but holds {found}. Remove it.", "TooShort")
+        raise AudioError(f"`{path}` must last at least {_SHORTEST_S} s, but lasts {found}. Remove it.", "TooShort")
     if not wave.any():
         raise AudioError(f"`{path}` must hold sound, but every sample is 0. Remove it or record it again.", "Silent")
 
 
-_TOGETHER_S = 1800.0
-"""Seconds of audio held in memory to be heard together."""
-
-
-class _Hearing:
-    """Gathers recordings until there are enough to be heard together."""
-
-    def __init__(self, hear: Callable[[Sequence[tuple[Recording, AudioInfo, Wave]]], list[list[Outcome]]]) -> None:
-        self._hear = hear
-        self._waiting: list[tuple[Recording, AudioInfo, Wave]] = []
-        self.outcomes: dict[str, list[Outcome]] = {}
-        """Of those heard, by id."""
-
-    def add(self, recording: Recording, audio: AudioInfo, wave: Wave) -> None:
-        """Takes a recording, `[samples]` at 16 kHz."""
-        self._waiting.append((recording, audio, wave))
-        if sum(len(one) for _, _, one in self._waiting) >= _TOGETHER_S * whisper.SAMPLE_RATE:
-            self.flush()
-
-    def flush(self) -> None:
-        """Hears what waits."""
-        if self._waiting:
-            waiting, self._waiting = self._waiting, []
-            self.outcomes |= dict(zip([r.id for r, _, _ in waiting], self._hear(waiting), strict=True))
-
-
 class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
-    """Recordings to transcripts, one for one.
+    """Turns each recording into one transcript.
 
-    whisper is looked for when the first recording needs it, and only on this machine: `check` downloads it beforehand,
-    once, in the process that starts the work.
+    Workers load whisper when the first recording needs it, and only from this machine. `check` downloads it before
+    that, once, in the process that starts the work.
     """
 
     name = "transcribe"
     needs = "recordings"
     version = 1
     text_version: ClassVar[int] = 3
-    """Raised in place of `version` where only texts that are there would be read or timed otherwise: what whisper has
-    heard, for hours, is then kept."""
+    """Version of how existing texts are read and timed. Raise it instead of `version` to keep what whisper has
+    transcribed, which may have taken hours."""
     computes = True
     format = Rows(Transcript)
 
     _whisperx: whisper.WhisperX | None = None
     _diariser: Diariser | None = None
     _missing = ""
-    """Why whisperX isn't to be had."""
+    """Why whisperX can't be used; "" if it can or hasn't been tried."""
 
     def hears(self, recording: Recording) -> bool:
-        """Whether the recording's text must come from whisperX."""
+        """Returns whether whisperX must transcribe the recording."""
         return self.config.transcripts == "ignore" or (self.config.transcripts == "auto" and not recording.transcript)
 
     def check(self, items: Iterable[Recording]) -> list[str]:
-        """Returns what the configuration asks for that isn't there.
+        """Returns the problem with the models that the configuration names, if there is one.
 
-        Where a recording is to be heard there is one attempt to download whisper's model. That it fails is a problem if
-        all are to be heard; else the rest is done, and those are rejected.
+        Tries to download whisper's model if a recording needs it. A failed download is a problem only if every
+        recording needs whisper; otherwise it is logged, and only those that need it are rejected.
         """
         if problem := self._timing.problem():
             return [problem]
-        heard = [self.hears(item) for item in items]
-        if not any(heard) or not (problem := whisper.weights_problem(self.config.model)):
+        needed = [self.hears(item) for item in items]
+        if not any(needed) or not (problem := whisper.weights_problem(self.config.model)):
             return []
-        if all(heard):
+        if all(needed):
             return [problem]
         _log.warning("recordings without a transcript will be rejected: %s", problem)
         return []
 
     @cached_property
     def _whisper(self) -> str:
-        """The content of the whisper model; "" where there is none on this machine, or none is allowed."""
+        """The hash of the whisper model; "" if it isn't on this machine or `transcripts` is `require`."""
         if self.config.transcripts == "require":
             return ""
         try:
@@ -234,7 +209,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             return ""
 
     def revision(self) -> str:
-        """Returns the identities of the models here that any transcript may depend on; which: see `item_parameters`."""
+        """Returns the identities of all models here that a transcript may depend on (see `item_parameters`)."""
         models = {"whisper": self._whisper, "diarisation": self._diarisation, "reading": self._reading}
         models |= {f"aligner {code}": content for code, content in self._aligners.items()}
         if self.config.transcripts != "ignore" and self._timing.identity:
@@ -242,7 +217,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         return ", ".join(f"{name} {content}" for name, content in models.items() if content)
 
     def item_parameters(self, item: Recording) -> Any:
-        """Returns what decides a recording's transcript: nothing of whisper where it has one of its own."""
+        """Returns the parameters of a recording's transcript: those of whisper only if whisper is needed."""
         mapped = self.config.language_of(item.group, item.speaker)
         if not self.hears(item):
             timing = self._timing.identity
@@ -255,26 +230,26 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
 
     @property
     def _reading(self) -> str:
-        """The version of how texts are read, as fingerprints hold it: it once counted apart, one behind their times."""
+        """The version of reading texts in fingerprints: one below `text_version`, as in datasets made before."""
         return str(self.text_version - 1)
 
     @property
     def batch_size(self) -> int:
-        """Recordings for one call of `process`: more where a GPU is to be kept busy."""
+        """Recordings per call of `process`: more on a GPU, to keep it busy."""
         return 64 if self.on_gpu else 16
 
     def process(self, items: Sequence[Recording]) -> list[list[Outcome]]:
         """Turns recordings into transcripts.
 
         Raises:
-            WeightsError: if the whisper model or the diarisation is there but can't be used.
+            WeightsError: if the whisper model or the diarisation model is there but can't be used.
         """
         if any(self.hears(item) for item in items):
             self._load()
-        hearing = _Hearing(self._hear)
-        outcomes = guarded(items, lambda item: self._transcribe(item, hearing), root=self.context.voices)
-        hearing.flush()
-        return [hearing.outcomes.get(item.id, got) for item, got in zip(items, outcomes, strict=True)]
+        batches = Batches(self._hear)
+        outcomes = guarded(items, lambda item: self._transcribe(item, batches), root=self.context.voices)
+        batches.flush()
+        return [batches.results.get(item.id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
 
     def _load(self) -> None:
         if self._whisperx or self._missing:
@@ -301,17 +276,14 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
 
     @cached_property
     def _diarisation(self) -> str:
-        """The content of the diarisation, where it lies in a folder and something may be heard."""
+        """The hash of the diarisation model; "" if it isn't a folder or isn't used."""
         folder = Path(self.config.diarize_model).expanduser()
         wanted = self.config.diarize and self.config.transcripts != "require"
         return whisper.content_of(folder) if wanted and folder.is_dir() else ""
 
     @cached_property
     def _aligners(self) -> dict[str, str]:
-        """The models by which whisperX places words, by language: their contents, or names where they are no folders.
-
-        None where nothing is heard, or nothing of it placed.
-        """
+        """The alignment models by language: the hash of a folder, else the name; {} if they aren't used."""
         wanted = self.config.align and self.config.transcripts != "require"
         return whisper.contents_of(self.config.align_models) if wanted else {}
 
@@ -319,18 +291,19 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     def _timing(self) -> Timing:
         return Timing(self.config.times, self.config.times_over_s, self.config.align_models, self.context.device)
 
-    def _transcribe(self, recording: Recording, hearing: "_Hearing") -> list[Outcome]:
+    def _transcribe(self, recording: Recording, batches: Batches[list[Outcome]]) -> list[Outcome]:
+        """Returns the outcome of a recording; none yet if it waits for whisperX in `batches`."""
         wave, rate = read_complete(path := self.context.source(recording.id), named_by=recording.transcript)
         _check_speakable(path, wave, rate)
         audio = AudioInfo(rate, len(wave), 1)
         if self.hears(recording):
             if self._whisperx is None:
-                found = "its transcript is to be ignored" if recording.transcript else "no transcript lies beside it"
-                return [Reject(recording.id, "NoTranscript", f"{found}, and {self._missing}", whisper.WAYS_OUT)]
-            hearing.add(recording, audio, resample(wave, rate, whisper.SAMPLE_RATE))
+                why = "its transcript is ignored" if recording.transcript else "it has no transcript"
+                return [Reject(recording.id, "NoTranscript", f"{why}, and {self._missing}", whisper.WAYS_OUT)]
+            batches.add(recording, audio, resample(wave, rate, whisper.SAMPLE_RATE))
             return []
         if not recording.transcript:
-            detail = "no transcript lies beside it, and `transcribe.transcripts` is `require`."
+            detail = "it has no transcript, and `transcribe.transcripts` is `require`."
             return [Reject(recording.id, "NoTranscript", detail, whisper.WAYS_OUT)]
         if recording.told:
             script, layout = read_told(recording.told, audio)
@@ -338,8 +311,8 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         path = self.context.source(recording.transcript)
         return [self._written(recording, audio, read_transcript(path, audio), path.suffix[1:].lower(), wave)]
 
-    def _hear(self, heard: Sequence[tuple[Recording, AudioInfo, Wave]]) -> list[list[Outcome]]:
-        """Turns recordings into what whisperX hears in them, all together."""
+    def _hear(self, heard: Sequence[Heard]) -> list[list[Outcome]]:
+        """Transcribes a batch of recordings with whisperX."""
         assert self._whisperx is not None
         wanted = [self.config.language or self.config.language_of(r.group, r.speaker) for r, _, _ in heard]
         results = self._whisperx.transcribe([wave for _, _, wave in heard], wanted)
@@ -350,7 +323,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             if isinstance(result, TextError):
                 raise result
             if not result["segments"]:
-                silent = "whisperX hears nobody speak in it."
+                silent = "whisperX finds no speech in it."
                 return [Reject(recording.id, "NoSpeech", silent, "Remove it if that is so.")]
             if self._diariser:
                 result = self._diariser.label(result, wave)
@@ -360,7 +333,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         return guarded([recording for recording, _, _ in heard], transcript, root=self.context.voices)
 
     def _written(self, recording: Recording, audio: AudioInfo, script: Script, source: str, wave: Wave) -> Outcome:
-        """Returns what a text says, with times where it is long and has none."""
+        """Builds the transcript of an existing text; adds times if it is long and has none."""
         language = self._language(recording, script)
         placed = self._timing.place(recording.id, script, language, wave, audio)
         source = f"{source}+{placed.by}" if placed.by else source

@@ -85,7 +85,7 @@ def test_what_needs_measures_says_so(voices: Path, tmp_path: Path, capsys: pytes
     assert prep("g2p", *shared[:-2], *measured) == 2, "it wasn't when `slice` was run"
     assert "Run `valle-prep slice` first, with `slice.measure` at true" in capsys.readouterr().err
     assert prep("slice", *shared, "--set", "slice.dnsmos=sig_bak_ovr.onnx") == 2
-    assert "`slice.dnsmos`: needs what is measured of the audio" in capsys.readouterr().err
+    assert "`slice.dnsmos`: needs the measures of the audio" in capsys.readouterr().err
 
 
 def test_the_store_knows_how_loud_its_utterances_were_made(
@@ -106,5 +106,5 @@ def test_the_store_knows_how_loud_its_utterances_were_made(
     assert kept(made, "slice") == rows, "their peaks let no cut be as loud"
     (made / "slice" / COMPLETE).unlink()
     assert prep("hdf5", *shared) == 2
-    assert "isn't finished, so that nobody knows how loud its cuts are" in capsys.readouterr().err
+    assert "must be finished, because the store records how loud the cuts are" in capsys.readouterr().err
     assert to_store("--set", "slice.loudness_lufs=null") is None

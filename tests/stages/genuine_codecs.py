@@ -1,4 +1,4 @@
-"""Random weights of the codecs, saved in each library's own format, so that the genuine code runs offline."""
+"""Writes random weights of the codecs in each library's own format, so that the real code runs offline."""
 
 from pathlib import Path
 
@@ -7,13 +7,13 @@ import yaml
 
 
 def save_all(folder: Path) -> dict[str, Path]:
-    """Writes the weights of every codec that doesn't come with its own; returns their paths by the codec's name."""
+    """Writes the weights of all codecs that don't ship with theirs; returns their paths by the codec's name."""
     encodec = save_encodec(folder)
     return {"encodec": encodec, "vocos": save_vocos(folder / "vocos", encodec), "dac": save_dac(folder)}
 
 
 def save_encodec(folder: Path, seed: int = 0) -> Path:
-    """Writes a state dict of EnCodec's 24 kHz model at full size; its codebooks fit what its encoder gives."""
+    """Writes a state dict of EnCodec's 24 kHz model at full size; its codebooks fit its encoder's output."""
     from encodec import EncodecModel
 
     with torch.random.fork_rng(devices=[]), torch.no_grad():
@@ -32,7 +32,7 @@ def save_encodec(folder: Path, seed: int = 0) -> Path:
 
 
 def save_vocos(folder: Path, encodec: Path, seed: int = 0) -> Path:
-    """Writes a folder with a small Vocos, as the hub has it, and a link to EnCodec's state dict beside it."""
+    """Writes a folder with a small Vocos, as on the hub, and a link to EnCodec's state dict beside it."""
     from vocos.heads import ISTFTHead
     from vocos.models import VocosBackbone
 
@@ -62,7 +62,7 @@ def save_vocos(folder: Path, encodec: Path, seed: int = 0) -> Path:
 
 
 def save_dac(folder: Path, seed: int = 0) -> Path:
-    """Writes a small DAC with the strides of the published 24 kHz model, of which one is odd."""
+    """Writes a small DAC with the strides of the published 24 kHz model; one is odd."""
     from dac import DAC
 
     with torch.random.fork_rng(devices=[]):

@@ -13,7 +13,7 @@ class Cut(Config):
     min_s: float = 1.0
     """Seconds."""
     workers: int = runtime(3, ge=1)
-    """Only how, not what."""
+    """Affects no result."""
     language: str | None = None
     """A code."""
 

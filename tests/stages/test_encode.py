@@ -1,4 +1,4 @@
-"""The stage `encode`: cuts, batches, rejects and what it leaves for the stages after it."""
+"""The stage `encode`: cuts, batches, rejects and the files it writes for later stages."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two seconds of noise a recording."""
+    """Two seconds of noise per recording, and one broken file."""
     folder = tmp_path_factory.mktemp("voices")
     noise = np.random.default_rng(0)
     for name, rate in RATES.items():
@@ -90,7 +90,7 @@ def test_a_bad_item_rejects_itself_alone_and_a_batch_gives_its_singles(stage: En
         else:
             assert found == alone
             assert found.reason in {"NotThere", "Truncated", "NotAudio"}
-            assert str(voices) not in found.message, "what a dataset says doesn't depend on where the recordings lie"
+            assert str(voices) not in found.message, "messages don't depend on where the recordings lie"
             assert item.recording in found.message
     assert [isinstance(found, Reject) for found in outcomes] == [False, True, False, True, True, False]
 
@@ -102,7 +102,7 @@ def test_a_cut_of_no_samples_at_the_rate_of_the_codec_is_rejected(stage: Encode,
     assert found.reason == "UnreadableAudio"
 
 
-def test_it_leaves_the_identity_and_the_embeddings(stage: Encode, weights: Path, tmp_path: Path) -> None:
+def test_it_writes_the_identity_and_the_embeddings(stage: Encode, weights: Path, tmp_path: Path) -> None:
     assert stage.finish(tmp_path, []) == [CODEC, EMBEDDINGS]
     codec = load_codec("dac", weights)
     assert CodecIdentity.from_json(json.loads((tmp_path / CODEC).read_text())) == stage.identity
@@ -111,9 +111,7 @@ def test_it_leaves_the_identity_and_the_embeddings(stage: Encode, weights: Path,
     np.testing.assert_array_equal(embeddings_KVD, codec.embeddings().numpy())
 
 
-def test_where_the_weights_lie_does_not_matter_but_what_they_are_does(
-    stage: Encode, weights: Path, tmp_path: Path
-) -> None:
+def test_the_parameters_depend_on_the_weights_not_on_their_path(stage: Encode, weights: Path, tmp_path: Path) -> None:
     copy = tmp_path / "moved.pth"
     copy.write_bytes(weights.read_bytes())
     moved = Encode(EncodeConfig(codec="dac", weights=str(copy), batch_size=1), stage.context)
@@ -123,7 +121,7 @@ def test_where_the_weights_lie_does_not_matter_but_what_they_are_does(
     assert moved.check([]) == []
 
 
-def test_on_cuda_no_setting_decides_which_utterances_share_a_batch(stage: Encode, voices: Path) -> None:
+def test_on_cuda_no_setting_changes_the_batches(stage: Encode, voices: Path) -> None:
     cuda = Context(voices=voices, device="cuda")
     assert {Encode(EncodeConfig(batch_size=size), cuda).batch_size for size in (1, 16, 600)} == {512}
     assert Encode(EncodeConfig(batch_size=3), stage.context).batch_size == 3

@@ -1,4 +1,4 @@
-"""How commands end: for people a line, for programs one object, whatever went wrong."""
+"""How commands end with an error: a line for people, one JSON object for programs."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ from stages.errors import StoppedError, UsageError, run_app
 
 
 def ending(error: BaseException) -> typer.Typer:
-    """Returns a program whose only command ends so."""
+    """Returns a program whose only command raises `error`."""
     program = typer.Typer(rich_markup_mode=None, add_completion=False)
 
     @program.command()
@@ -24,7 +24,7 @@ def ending(error: BaseException) -> typer.Typer:
 
 
 @pytest.mark.parametrize(
-    ("program", "arguments", "code", "told"),
+    ("program", "arguments", "code", "message"),
     [
         (valle_prep, ("status", "--out", "nope"), 2, "`nope` must be a dataset"),
         (valle_prep, ("decode", "zz", "zz.wav", "--out", "nope"), 2, "`nope` must hold a store"),
@@ -38,8 +38,8 @@ def ending(error: BaseException) -> typer.Typer:
         (ending(KeyboardInterrupt()), ("-",), 130, "interrupted"),
     ],
 )
-def test_whatever_ends_it_json_is_one_object(
-    capsys: pytest.CaptureFixture[str], program: typer.Typer, arguments: tuple[str, ...], code: int, told: str
+def test_every_error_is_one_json_object(
+    capsys: pytest.CaptureFixture[str], program: typer.Typer, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
     assert run_app(program, arguments) == code
     shown = capsys.readouterr()
@@ -49,17 +49,17 @@ def test_whatever_ends_it_json_is_one_object(
     found = json.loads(asked.out)
     assert asked.err == shown.err
     assert found["exit_code"] == code
-    assert told in found["error"]
+    assert message in found["error"]
     assert all(line in asked.err for line in found["error"].splitlines())
 
 
-def test_what_a_command_has_printed_itself_stays_the_only_object(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_object_is_added_to_a_commands_own_output(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_app(ending(typer.Exit(3)), ["-", "--json"]) == 3
     assert run_app(ending(UsageError("one")), ["--", "--json"]) == 2
     assert capsys.readouterr().out == ""
 
 
-def test_of_processes_that_train_together_only_the_first_prints(
+def test_only_the_first_of_several_training_processes_prints(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["valle", "train", "nope.yaml", "--json"])

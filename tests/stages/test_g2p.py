@@ -1,4 +1,4 @@
-"""The stage `g2p`: phonemizer's own strings where espeak-ng reads a language rightly, mended ones where it doesn't."""
+"""The stage `g2p`: phonemizer's strings where espeak-ng reads a language correctly, mended ones where it doesn't."""
 
 import json
 import os
@@ -43,7 +43,11 @@ HELLO = {
     "ko": "안녕하세요, 친구.",
     "sv": "God morgon, min vän.",
 }
-PRINTED = "import json, sys; from stages.text.phonemes import phonemize; print(json.dumps(phonemize(json.loads(sys.argv[1]), 'en')))"
+PRINT_PHONEMES = """
+import json, sys
+from stages.text.phonemes import phonemize
+print(json.dumps(phonemize(json.loads(sys.argv[1]), "en")))
+"""
 
 
 def utterance(text: str, language: str = "en") -> Utterance:
@@ -54,7 +58,7 @@ def stage(**config: bool) -> G2p:
     return G2p(G2pConfig(**config), Context(Path()))
 
 
-def test_of_equal_audio_the_first_that_is_let_in_stays(tmp_path: Path) -> None:
+def test_of_equal_audio_the_first_usable_utterance_stays(tmp_path: Path) -> None:
     texts = {"a": "...", "b": "An endless sentence " * 9, "c": "Hello.", "d": "Hello again.", "e": "?", "f": "Other."}
     rows = [
         replace(utterance(text), id=uid, recording=uid, measures=Measures(9.0, 0, 0, 1.0, "ab" if uid < "f" else "cd"))
@@ -210,7 +214,7 @@ def test_foreign_letters_take_no_tone_from_their_neighbours() -> None:
         assert "ɜ" not in mixed
 
 
-def test_what_the_options_take_away() -> None:
+def test_stress_and_punctuation_can_be_left_out() -> None:
     [full] = phonemize(["Hello, world!"], "en")
     [bare] = phonemize(["Hello, world!"], "en", stress=False, punctuation=False)
     assert set("ˈ,!") <= set(full)
@@ -264,13 +268,13 @@ def test_what_counts_as_a_phoneme(phonemes: str, number: int) -> None:
 
 
 def test_marks_alone_are_nothing_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.text.phonemes.phonemize", lambda *_args, **_options: ["ˈː."])
+    monkeypatch.setattr("stages.g2p.phonemize", lambda *_args, **_options: ["ˈː."])
     [[out]] = stage().process([utterance("One.")])
     assert isinstance(out, Reject)
     assert out.reason == "NoPhonemes"
 
 
-def test_what_can_t_be_spoken_rejects_itself_alone() -> None:
+def test_unspeakable_text_rejects_itself_only() -> None:
     items = [utterance("One."), utterance("…!?"), utterance("Two.", "xx"), utterance("Drei.", "de")]
     [[one], [marks], [unknown], [three]] = stage().process(items)
     assert isinstance(one, Utterance)
@@ -286,7 +290,7 @@ def test_what_can_t_be_spoken_rejects_itself_alone() -> None:
 def test_another_process_reads_the_same() -> None:
     texts = ["The 3 cats' whiskers, re-read: naïve?", "Dr. Smith paid $5.50."]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PHONEMIZER")}
-    command = [sys.executable, "-c", PRINTED, json.dumps(texts)]
+    command = [sys.executable, "-c", PRINT_PHONEMES, json.dumps(texts)]
     found = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
     assert json.loads(found) == phonemize(texts, "en")
 

@@ -1,4 +1,4 @@
-"""What a process may use of its machine, and what the names of devices stand for."""
+"""The cores that a process may use, and the names of devices."""
 
 import os
 
@@ -20,13 +20,13 @@ def test_the_processor_has_a_name() -> None:
     ("name", "device"),
     [("cpu", Device("cpu")), ("cuda", Device("cuda")), ("cuda:0", Device("cuda", 0)), ("cuda:12", Device("cuda", 12))],
 )
-def test_a_name_stands_for_a_device(name: str, device: Device) -> None:
+def test_names_of_devices(name: str, device: Device) -> None:
     assert parse_device(name) == device
     assert on_gpu(name) == (device.kind == "cuda")
 
 
 @pytest.mark.parametrize("name", ["", "gpu", "auto", "cpu:0", "cuda:", "cuda:-1", "cuda:²", "cuda:1:2", "cpu\n"])
-def test_what_names_no_device_is_told_so(name: str) -> None:
+def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match="must be a device: `cpu`, `cuda` or `cuda:N`"):
         parse_device(name)
     with pytest.raises(UsageError, match="`--device` must be auto, cpu, cuda or cuda:N, but is `"):

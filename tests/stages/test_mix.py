@@ -1,4 +1,4 @@
-"""The stage `mix`: how loud what is mixed in is, what decides the choice, and what is left out."""
+"""The stage `mix`: levels, the choice of files, and which mixtures are filtered or rejected."""
 
 import json
 import shutil
@@ -37,7 +37,7 @@ def rms(wave: Wave) -> float:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two speakers, real speech where it is at hand; noise; and the codec of `encode`."""
+    """Two speakers (real speech if it is there), noise, and the codec of `encode`."""
     folder = tmp_path_factory.mktemp("world")
     rng = np.random.default_rng(0)
     real = Path(__file__).resolve().parents[3] / "shared" / "speech" / "fsdd"
@@ -74,7 +74,7 @@ def outputs(made: Mix, *items: Encoded) -> dict[str, Encoded]:
 
 
 @given(st.floats(-10, 30), st.integers(0, 9))
-def test_noise_is_as_much_below_the_speech_as_asked(snr_db: float, seed: int) -> None:
+def test_noise_has_the_requested_snr(snr_db: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     speech, noise = (rng.normal(0, level, 4000).astype(np.float32) for level in (0.1, 0.9))
     scaled = at_snr(speech, noise, snr_db)
@@ -104,7 +104,7 @@ def test_a_stretch_lies_where_it_is_drawn_and_short_files_are_repeated(tmp_path:
     np.testing.assert_allclose(repeated, np.concatenate([ramp, ramp, ramp])[:40_000], atol=1e-4)
 
 
-def test_every_kind_is_made_as_long_as_the_utterance_and_of_the_right_waves(
+def test_every_mixture_is_as_long_as_the_utterance_and_made_of_the_right_waves(
     world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = stage(world, **EVERY)
@@ -132,7 +132,7 @@ def test_every_kind_is_made_as_long_as_the_utterance_and_of_the_right_waves(
     np.testing.assert_array_equal(found[f"{anna.id}@noisy"].codes_KT, expected_KT.numpy())
 
 
-def test_the_snr_is_drawn_over_all_of_its_range(world: Path) -> None:
+def test_the_snr_covers_its_range(world: Path) -> None:
     made = stage(world, **EVERY)
     drawn = [made._between(made.config.snr_db, f"{n}.wav", "snr") for n in range(500)]
     assert min(drawn) < -4.5
@@ -140,7 +140,7 @@ def test_the_snr_is_drawn_over_all_of_its_range(world: Path) -> None:
     assert np.mean(drawn) == pytest.approx(7.5, abs=1)
 
 
-def test_the_same_whatever_the_batch_the_place_and_the_process(world: Path, tmp_path: Path) -> None:
+def test_the_mixtures_depend_on_neither_batch_nor_path(world: Path, tmp_path: Path) -> None:
     items = [item(world, "anna"), item(world, "ben")]
     together = outputs(stage(world, **EVERY), *items)
     moved = Path(shutil.copytree(world, tmp_path / "moved"))
@@ -186,7 +186,7 @@ def test_an_interferer_is_never_the_speaker(world: Path, tmp_path: Path) -> None
     assert other.id == "anna/three.wav@shifted"
 
 
-def test_whose_a_candidate_is_is_told_as_of_the_recordings(world: Path, tmp_path: Path) -> None:
+def test_candidates_get_speakers_like_recordings(world: Path, tmp_path: Path) -> None:
     librispeech, voices, others = (tmp_path / name for name in ("LibriSpeech", "voices", "others"))
     shutil.copytree(world / "encode", tmp_path / "encode")
     wave, rate = audio.read(world / "voices" / "anna" / "three.wav")
@@ -210,13 +210,13 @@ def test_whose_a_candidate_is_is_told_as_of_the_recordings(world: Path, tmp_path
         made.process([Encoded(row, np.zeros((8, 9), np.uint16))])
         return set(drawn)
 
-    told = next(one for one in scan(librispeech).recordings if "1240" in one.id)
-    assert mixed_in(librispeech, librispeech, told.id, told.speaker) == {"84/121/84-121-0000.flac"}
+    reader = next(found for found in scan(librispeech).recordings if "1240" in found.id)
+    assert mixed_in(librispeech, librispeech, reader.id, reader.speaker) == {"84/121/84-121-0000.flac"}
     assert mixed_in(voices, voices, "show/one.wav", "show/one:SPEAKER_00") == {"ben/three.wav"}
     assert mixed_in(voices, others, "show/one.wav", "show") == {"a/two.wav"}, "never the recording itself"
 
 
-def test_what_can_t_be_used_costs_its_own_kind_alone(world: Path, tmp_path: Path) -> None:
+def test_an_unusable_folder_affects_only_its_own_mixtures(world: Path, tmp_path: Path) -> None:
     moved = Path(shutil.copytree(world, tmp_path / "moved"))
     for path in (moved / "noise").iterdir():
         path.write_bytes(b"no audio")
@@ -230,7 +230,7 @@ def test_what_can_t_be_used_costs_its_own_kind_alone(world: Path, tmp_path: Path
     assert len(outputs(stage(moved, **EVERY), item(moved, "anna"))) == 4, "the next file is tried"
 
 
-def test_a_bad_utterance_rejects_itself_alone_and_silence_is_left_out(world: Path, tmp_path: Path) -> None:
+def test_a_bad_utterance_rejects_itself_only_and_silence_is_filtered(world: Path, tmp_path: Path) -> None:
     moved = Path(shutil.copytree(world, tmp_path / "moved"))
     anna, ben = item(moved, "anna"), item(moved, "ben")
     audio.write_wav(moved / "voices" / "anna" / "three.wav", np.zeros(8000, np.float32), 8000)
@@ -243,7 +243,7 @@ def test_a_bad_utterance_rejects_itself_alone_and_silence_is_left_out(world: Pat
     assert str(moved) not in broken.message
 
 
-def test_nothing_to_mix_and_folders_that_are_gone_are_told_before_the_work(world: Path) -> None:
+def test_nothing_to_mix_and_missing_folders_are_problems(world: Path) -> None:
     context = Context(world / "voices", world)
     assert not Mix(MixConfig(), context).wanted()
     [problem] = Mix(MixConfig(), context).check([])

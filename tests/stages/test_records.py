@@ -1,4 +1,4 @@
-"""The form of the records on disk: what earlier versions of this program wrote is still read rightly."""
+"""The records on disk: rows of earlier versions are still read correctly."""
 
 import pytest
 
@@ -14,7 +14,7 @@ LINE = (
 )
 
 
-def test_a_text_that_fits_is_written_as_it_was_before_misfits_had_a_field() -> None:
+def test_a_transcript_without_misfit_is_written_as_before_the_field() -> None:
     assert to_line(TEXT.to_json()) == LINE
 
 

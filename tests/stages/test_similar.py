@@ -54,7 +54,7 @@ def test_an_unknown_feature_is_refused_with_the_known_ones() -> None:
         load_config(PrepConfig, None, ["similar.feature=pitch"])
 
 
-def test_what_a_feature_lacks_is_told_before_the_work(item: tuple[Path, Encoded], tmp_path: Path) -> None:
+def test_a_missing_model_is_a_problem(item: tuple[Path, Encoded], tmp_path: Path) -> None:
     [problem] = stage(item, feature="model").check([])
     assert "`similar.model`" in problem
     [problem] = stage(item, feature="model", model=str(tmp_path / "gone.safetensors")).check([])
@@ -65,7 +65,7 @@ def test_what_a_feature_lacks_is_told_before_the_work(item: tuple[Path, Encoded]
 
 
 @pytest.mark.parametrize(("feature", "package"), [("mfcc", "librosa"), ("speaker", "resemblyzer")])
-def test_a_missing_package_is_told_before_the_work(
+def test_a_missing_package_is_a_problem(
     item: tuple[Path, Encoded], monkeypatch: pytest.MonkeyPatch, feature: str, package: str
 ) -> None:
     honest = importlib.util.find_spec
@@ -88,7 +88,7 @@ def test_embeddings_that_are_gone_or_torn_name_the_command(tmp_path: Path) -> No
 @pytest.mark.parametrize("same_recording", [False, True])
 @pytest.mark.parametrize("scope", ["speaker", "dataset"])
 def test_the_store_names_the_nearest(scope: str, augment: int, *, same_recording: bool, tmp_path: Path) -> None:
-    """Of 40 utterances, two a recording, four recordings a speaker, against all cosines by scikit-learn."""
+    """40 utterances, two per recording, four recordings per speaker; compared with all cosines by scikit-learn."""
     import pandas as pd
     from sklearn.metrics.pairwise import cosine_similarity
 

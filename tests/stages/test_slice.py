@@ -23,7 +23,7 @@ NOWHERE = Path("nowhere")
 
 
 def slicer(voices: Path = NOWHERE, **config) -> Slice:
-    """Without audio there is nothing to measure."""
+    """Returns the stage; without a voices folder it measures nothing."""
     return Slice(SliceConfig(**({"measure": voices != NOWHERE} | config)), Context(voices))
 
 
@@ -137,11 +137,11 @@ def test_no_second_of_speech_is_lost_or_used_twice(segments, samples):
             assert any(isinstance(left, Reject) and left.reason == "BadTimes" for left in outcomes)
         elif not one.words:
             assert owners[start:end].all(), "each second of a segment is in an outcome"
-    said, told = (
+    said, covered = (
         sorted("".join(texts).replace(" ", ""))
         for texts in ([one.text for one in spoken if _inside(one, samples)], [row.text for row in rows if row])
     )
-    assert told == said
+    assert covered == said
 
 
 def _inside(segment: Segment, samples: int) -> bool:
@@ -226,15 +226,15 @@ def test_room_ends_before_speech_without_text():
 
     assert cuts_of() == [(180, 420)]
     assert cuts_of(Segment(100, 190, "", "en"), Segment(406, 500, "", "en")) == [(190, 406)]
-    assert cuts_of(Segment(100, 201, "", "en")) == [(180, 420)]  # told of the same time
+    assert cuts_of(Segment(100, 201, "", "en")) == [(180, 420)]  # overlaps the spoken segment
 
 
-def test_what_is_told_twice_is_said_once():
-    told, other = Segment(0, 300, "one two", "en"), Segment(400, 700, "one two", "en")
-    both = transcript([told, told, Segment(0, 300, "one two ", "en"), other], 800)
+def test_a_repeated_segment_counts_once():
+    first, other = Segment(0, 300, "one two", "en"), Segment(400, 700, "one two", "en")
+    both = transcript([first, first, Segment(0, 300, "one two ", "en"), other], 800)
     [rows] = slicer(join_s=0).process([both])
     assert [row.text for row in rows] == ["one two", "one two"]
-    by_another = transcript([told, replace(told, speaker="b")], 800)
+    by_another = transcript([first, replace(first, speaker="b")], 800)
     assert slicer().process([by_another])[0][0].reason == "MixedSpeakers"
 
 
@@ -315,7 +315,7 @@ def test_each_cut_is_brought_to_the_loudness_as_far_as_its_peak_allows(tmp_path,
 
 
 def columbia(speech: Path) -> Transcript:
-    """The segments of a real speech, with borders that a machine set in whole seconds and that touch."""
+    """The segments of a real speech; their borders touch and are in whole seconds, set by a machine."""
     id_ = "longform/columbia/columbia_gwbush_16k.flac"
     info = probe(speech / id_)
 

@@ -58,7 +58,7 @@ def models(tmp_path_factory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def talk(tmp_path_factory) -> tuple[Path, list[Recording]]:
-    """A folder with two recordings of speech, English at 44.1 kHz and German at 48 kHz: real ones where they are."""
+    """A folder with two recordings of speech, English at 44.1 kHz and German at 48 kHz; real speech if it is there."""
     speech = Path(__file__).resolve().parents[3] / "shared" / "speech"
     wanted = ["kerstin-de/kerstin/de_rhasspy-0004.flac", "longform/jfk/jfk.flac"]
     if not speech.is_dir():
@@ -195,7 +195,7 @@ def test_whisperx_decodes_and_computes_as_asked(models, talk):
         assert pipeline.model.model.compute_type == found
 
 
-def test_who_speaks(models, talk, monkeypatch):
+def test_diarisation_labels_the_segments(models, talk, monkeypatch):
     import pandas
 
     voices, recordings = talk
@@ -224,13 +224,13 @@ def test_who_speaks(models, talk, monkeypatch):
     assert turns[:2] == [("pyannote/speaker-diarization-community-1", "cpu"), (None, 2)]
 
 
-def test_without_the_diarisation_its_name_and_the_token_are_told(models, talk):
+def test_a_missing_diarisation_model_names_itself_and_the_token(models, talk):
     voices, recordings = talk
     with pytest.raises(WeightsError, match=r"`pyannote/speaker-diarization-community-1`.*set `HF_TOKEN` to a token"):
         run(voices, recordings, transcripts="ignore", model=models["en"], diarize=True)
 
 
-def test_without_weights_both_ways_out_are_named(tmp_path, caplog):
+def test_missing_weights_name_both_remedies(tmp_path, caplog):
     tone(tmp_path / "a.wav")
     tone(tmp_path / "b.wav").with_suffix(".txt").write_text("Hello there.")
     recordings = scan(tmp_path).recordings
@@ -247,7 +247,7 @@ def test_without_weights_both_ways_out_are_named(tmp_path, caplog):
     assert "whisper" not in wanting.revision()
 
 
-def test_whisper_is_fetched_as_soon_as_one_recording_is_to_be_heard(tmp_path, monkeypatch):
+def test_whisper_is_downloaded_if_one_recording_needs_it(tmp_path, monkeypatch):
     fetched = []
     monkeypatch.setattr(whisper, "weights_problem", lambda model: fetched.append(model) or "")
     tone(tmp_path / "b.wav").with_suffix(".txt").write_text("Hello there.")
@@ -257,7 +257,7 @@ def test_whisper_is_fetched_as_soon_as_one_recording_is_to_be_heard(tmp_path, mo
     assert fetched == ["large-v3"]
 
 
-def test_models_that_are_not_what_they_should_be(models, tmp_path):
+def test_unusable_models(models, tmp_path):
     tone(tmp_path / "voices" / "a.wav")
     (problem,) = stage(tmp_path, model="large-v9").check(scan(tmp_path / "voices").recordings)
     assert "must be a folder or one of tiny.en" in problem
@@ -328,7 +328,7 @@ def test_only_what_matters_enters_a_rows_fingerprint(models, tmp_path):
 
 
 def test_fingerprints_are_those_of_before(tmp_path, monkeypatch):
-    """Read and timed texts once had versions of their own, 2 and 3: a dataset of then must not be made anew."""
+    """Reading and timing texts once had separate versions, 2 and 3. Datasets of that time must stay valid."""
     monkeypatch.setattr(sphinx, "version", lambda: "5.1")
     tone(tmp_path / "read.wav").with_suffix(".txt").write_text("Hello.")
     [read] = scan(tmp_path).recordings
@@ -343,7 +343,7 @@ def test_fingerprints_are_those_of_before(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("times", ["auto", "none"])
-def test_texts_that_are_read_anew_leave_what_was_heard(tmp_path, monkeypatch, times):
+def test_a_new_text_version_keeps_what_whisper_transcribed(tmp_path, monkeypatch, times):
     tone(tmp_path / "heard.wav")
     tone(tmp_path / "read.wav").with_suffix(".txt").write_text("Hello.")
     recordings = scan(tmp_path).recordings
@@ -412,9 +412,9 @@ def test_every_real_recording_is_accounted_for(speech):
     recordings = scan(speech).recordings
     outcomes = run(speech, recordings, model="nobody/nothing", times="none")
     assert [outcome.id for outcome in outcomes] == [recording.id for recording in recordings]
-    untold = [outcome for outcome in outcomes if isinstance(outcome, Reject)]
-    assert {outcome.reason for outcome in untold} == {"NoTranscript"}
-    assert len(untold) == sum(not recording.transcript for recording in recordings)
+    without_text = [outcome for outcome in outcomes if isinstance(outcome, Reject)]
+    assert {outcome.reason for outcome in without_text} == {"NoTranscript"}
+    assert len(without_text) == sum(not recording.transcript for recording in recordings)
     languages = Counter((o.group, o.language) for o in outcomes if isinstance(o, Transcript))
     assert languages["fsdd", "en"] == 2_700
     assert languages["kerstin-de", "de"] == 172

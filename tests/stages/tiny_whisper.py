@@ -1,7 +1,7 @@
-"""Tiny speech models in the genuine formats, made on the spot: whisper for CTranslate2, wav2vec2 for transformers.
+"""Builds tiny speech models in the real formats: whisper for CTranslate2, wav2vec2 for transformers.
 
-The weights are random but for whisper's table of decoder positions, which spells one sentence in one language whatever
-is heard. So all of whisperX runs as it does with real weights, and a test knows what must come out.
+The weights are random, except whisper's decoder positions: they spell one fixed sentence for any audio. So whisperX
+runs as with real weights, and tests know its output.
 """
 
 import itertools
@@ -9,11 +9,11 @@ from pathlib import Path
 
 WIDTH = 64
 BASE_VOCABULARY = 50_257
-"""Tokens of the multilingual vocabulary before the special ones; every id after them is whisper's own."""
+"""Tokens of the multilingual vocabulary before the special ones."""
 
 
 def build_whisper(folder: Path, *, language: str, says: str) -> Path:
-    """Returns a folder in CTranslate2's format with a whisper that hears `says`, in `language`, in everything."""
+    """Writes a whisper in CTranslate2's format that transcribes everything as `says`, in `language`."""
     import torch
     from ctranslate2.converters import TransformersConverter
     from transformers import GenerationConfig, WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
@@ -57,7 +57,7 @@ def build_whisper(folder: Path, *, language: str, says: str) -> Path:
 
 
 def build_aligner(folder: Path) -> Path:
-    """Returns a folder with a random wav2vec2 for the letters of English and German."""
+    """Writes a random wav2vec2 for the letters of English and German."""
     import json
 
     import torch
@@ -100,7 +100,7 @@ def _languages() -> list[str]:
 
 
 def _tokenizer():
-    """Whisper's multilingual tokenizer of 51,865 tokens; in place of its merges, those of any two bytes."""
+    """Returns a tokenizer like whisper's multilingual one (51,865 tokens), which merges any two bytes."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from transformers import WhisperTokenizerFast
 

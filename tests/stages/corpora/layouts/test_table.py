@@ -275,7 +275,7 @@ def test_bad_rows_are_rejected_or_logged(tmp_path, caplog):
     assert found["a"] == "yes"
     assert "`metadata.csv`: must hold the text" in found["b"]
     assert "must tell one text of it, but tells 2" in found["c"]
-    assert "no transcript lies beside it" in found["d"]
+    assert "it has no transcript" in found["d"]
     assert "`wavs/gone.wav` can't be read: No such file" in found["gone"]
     assert found["gone"].endswith("`metadata.csv` names it: bring the file, or mend the row.")
     (line,) = {record.getMessage() for record in caplog.records if record.name == "stages.corpora.corpus"}

@@ -1,0 +1,48 @@
+"""Collects recordings until there are enough of them for one call of whisperX."""
+
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from stages.audio.files import AudioInfo
+from stages.hearing.whisper import SAMPLE_RATE
+from stages.records import Recording, Wave
+
+T = TypeVar("T")
+Heard = tuple[Recording, AudioInfo, Wave]
+"""A recording, its format, and its wave, `[samples]` at 16 kHz."""
+
+_BATCH_S = 1800.0
+"""Seconds of audio held in memory before a batch is transcribed."""
+
+
+class Batches(Generic[T]):
+    """Transcribes recordings in batches of about 30 minutes of audio.
+
+    Args:
+        hear: Transcribes a batch: returns one result per recording, in order.
+    """
+
+    def __init__(self, hear: Callable[[Sequence[Heard]], Sequence[T]]) -> None:
+        self._hear = hear
+        self._waiting: list[Heard] = []
+        self.results: dict[str, T] = {}
+        """The results so far, by the recording's id."""
+
+    def add(self, recording: Recording, audio: AudioInfo, wave: Wave) -> None:
+        """Adds a recording; transcribes the batch when it is full.
+
+        Args:
+            recording: The recording.
+            audio: Its format.
+            wave: `[samples]` at 16 kHz.
+        """
+        self._waiting.append((recording, audio, wave))
+        if sum(len(wave) for _, _, wave in self._waiting) >= _BATCH_S * SAMPLE_RATE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Transcribes the recordings that are waiting."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            ids = [recording.id for recording, _, _ in waiting]
+            self.results |= dict(zip(ids, self._hear(waiting), strict=True))
