@@ -28,7 +28,7 @@ class Root(Config):
 @pytest.mark.parametrize("key", ["slice.{}_characters_per_s", "g2p.{}_phonemes_per_s", "slice.{}_s"])
 def test_bounds_that_nothing_could_keep_are_refused(key: str) -> None:
     low, high = key.format("min"), key.format("max")
-    with pytest.raises(ConfigError, match=rf"`{high}`: must be greater than `{low}` \(20\), but is 10; .*--set {high}"):
+    with pytest.raises(ConfigError, match=rf"`{high}` must be greater than `{low}` \(20\), but is 10; .*--set {high}"):
         load_config(Root, sets=[f"{low}=20.0", f"{high}=10.0"])
     assert load_config(Root, sets=[f"{low}=10.0", f"{high}=10.5"])
 
@@ -68,7 +68,7 @@ def test_text_in_another_language() -> None:
     german = "Das Wetter war schön, deshalb gingen wir am Fluss entlang."
     found = in_other_language(replace(ROW, text=german))
     assert found is not None
-    assert (found.reason, found.message) == ("OtherLanguage", "the text is in `de`, but is said to be in `en`")
+    assert (found.reason, found.message) == ("OtherLanguage", "the text is in `de`, but the utterance is labelled `en`")
     assert in_other_language(replace(ROW, text=german, language="de")) is None
     arabic = in_other_language(replace(ROW, text="الطقس جميل اليوم ونحن نمشي"))
     assert arabic
