@@ -1,4 +1,4 @@
-"""The HDF5 store: its shards, its index, and the memory-mapping reader."""
+"""The HDF5 store: shards, an index, and a memory-mapping reader."""
 
 from typing import TYPE_CHECKING
 

@@ -74,7 +74,9 @@ def test_a_row_that_is_not_there_is_never_another(tmp_path: Path, read: str, ind
     reader = partial(store.mixture, "noisy") if read == "mixture" else getattr(store, read)
     for known in range(3):
         reader(known)
-    with pytest.raises(IndexError, match=f"^the row must be from 0 and under 3 in `[^\n]*`, but is {index}[.]$"):
+    with pytest.raises(
+        IndexError, match=f"^the row must be at least 0 and less than 3 in `[^\n]*`, but is {index}[.]$"
+    ):
         reader(index)
 
 
