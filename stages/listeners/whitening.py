@@ -11,7 +11,7 @@ Matrix = npt.NDArray[np.float64]
 
 
 def whitening(within_DD: Matrix, count: int, *, least: float = 0.0) -> Matrix:
-    """Returns a matrix that, multiplied from the right, makes the covariance of row vectors within classes about 1.
+    """Returns the matrix by which row vectors are multiplied to have about unit covariance within classes.
 
     With few vectors the covariance is uncertain. So it is first shrunk towards a multiple of the unit matrix, with the
     weight D / (D + N).

@@ -167,7 +167,7 @@ def test_other_content_is_told(tmp_path: Path) -> None:
             read_artefact(save(tmp_path / "a.enc", value))
     with (tmp_path / "b.enc").open("wb") as file:
         np.save(file, CODES)
-    with pytest.raises(AudioError, match=r"an array <u2 \(1, 8, 40\) and no dictionary"):
+    with pytest.raises(AudioError, match=r"an array <u2 \(1, 8, 40\), not a dictionary"):
         read_artefact(tmp_path / "b.enc")
     with pytest.raises(AudioError, match="No such file"):
         read_artefact(tmp_path / "gone.enc")
