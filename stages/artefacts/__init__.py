@@ -1,1 +1,1 @@
-"""Files of a dataset: shards with receipts, Parquet, and files that appear whole or not at all."""
+"""A dataset's files: sealed shards, Parquet tables, locks and atomic writes."""

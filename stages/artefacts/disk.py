@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and stay though the power goes."""
+"""Atomic and durable writes: a file appears complete or not at all, and survives a power failure."""
 
 import os
 import shutil
@@ -10,15 +10,15 @@ from pathlib import Path
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside `path`, which takes its place, synced, when the block ends well.
+    """Yields a temporary path beside `path`; when the block succeeds, syncs it and renames it to `path`.
 
-    The block makes a file there, or a folder; a folder takes the place only of an empty one, or of none.
+    The block writes a file or a folder there. A folder replaces only an empty folder, or none.
     """
     temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         yield temporary
         if temporary.is_dir():
-            os.sync()  # one call for all the files of it
+            os.sync()  # one call for all the files in it
         else:
             sync(temporary)
         temporary.replace(path)
@@ -37,7 +37,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def sync(path: Path) -> None:
-    """Waits until a file's bytes, or a folder's entries, are on the disk."""
+    """Flushes a file's bytes, or a folder's entries, to the disk (fsync)."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The formats of a shard: lines of JSON, and arrays of codes."""
+"""The file formats of a shard: JSON lines, and arrays of codes."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,21 +15,21 @@ R = TypeVar("R", bound=Record)
 
 
 class Format(Protocol[T]):
-    """How the outputs of a stage lie on disk."""
+    """Writes a stage's outputs to disk and reads them back."""
 
     @property
     def parts(self) -> tuple[str, ...]:
         """Suffixes of the files, without the leading dot."""
 
     def write(self, paths: Mapping[str, Path], outputs: Sequence[T]) -> None:
-        """Writes the outputs, in order, to one path a part; the same outputs give the same bytes."""
+        """Writes the outputs, in order, to one path per part. The same outputs give the same bytes."""
 
     def read(self, paths: Mapping[str, Path]) -> list[T]:
-        """Returns what `write` was given."""
+        """Reads the outputs back, in the same order."""
 
 
 class Rows(Generic[R]):
-    """One JSON line a record."""
+    """One JSON line per record."""
 
     parts = ("rows.jsonl",)
 
@@ -37,11 +37,11 @@ class Rows(Generic[R]):
         self.kind = kind
 
     def write(self, paths: Mapping[str, Path], outputs: Sequence[R]) -> None:
-        """Writes one line a record."""
+        """Writes one line per record."""
         write_lines(paths["rows.jsonl"], (record.to_json() for record in outputs))
 
     def read(self, paths: Mapping[str, Path]) -> list[R]:
-        """Returns the records."""
+        """Reads the records."""
         return [self.kind.from_json(row) for row in read_lines(paths["rows.jsonl"])]
 
 
@@ -59,7 +59,7 @@ class CodeRows:
             np.save(file, np.ascontiguousarray(flat), allow_pickle=False)
 
     def read(self, paths: Mapping[str, Path]) -> list[Encoded]:
-        """Returns the utterances with their codes; the codes are views of the memory-mapped file."""
+        """Reads the utterances with their codes, which are views of the memory-mapped file."""
         rows = [Utterance.from_json(row) for row in read_lines(paths["rows.jsonl"])]
         if not rows:
             return []
@@ -69,7 +69,7 @@ class CodeRows:
 
 
 def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Writes one JSON line a row."""
+    """Writes one JSON line per row."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(to_line(row) + "\n" for row in rows)
 

@@ -1,6 +1,6 @@
-"""Locks that the kernel lets go of when their holder dies, however it dies: nothing dead keeps the next one waiting.
+"""File locks (`flock`). The kernel releases them when the holder dies, so a dead process never blocks the next one.
 
-The locked file tells who holds it: process, host, since when, and the command.
+The locked file names its holder: process, host, start time and command.
 """
 
 import fcntl
@@ -20,13 +20,12 @@ def take(path: Path, kind: int, say: Callable[[str], object] | None = None) -> i
     """Opens and locks a file without waiting.
 
     Args:
-        path: The file; made if it isn't there. One that its last holder removed in between is no lock any more: then
-            the new one is taken.
+        path: The file; created if it is missing. If its last holder removes it meanwhile, the new file is locked.
         kind: `SHARED` or `EXCLUSIVE`.
-        say: Told if the file system knows no locks; the file then counts as locked.
+        say: Called with a note if the file system doesn't support locks; the file then counts as locked.
 
     Returns:
-        The descriptor, which holds the lock until it is closed; None where somebody else has it.
+        The descriptor, which holds the lock until it is closed; None if another process holds it.
     """
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -37,7 +36,7 @@ def take(path: Path, kind: int, say: Callable[[str], object] | None = None) -> i
             return None
         except OSError as error:
             if say:
-                say(f"note: this file system knows no locks ({error.strerror}): see to it that only one run works here")
+                say(f"note: this file system has no locks ({error.strerror}): make sure that only one run writes here")
             return descriptor
         with suppress(FileNotFoundError):
             if path.stat().st_ino == os.fstat(descriptor).st_ino:
@@ -46,14 +45,14 @@ def take(path: Path, kind: int, say: Callable[[str], object] | None = None) -> i
 
 
 def sign(descriptor: int, **more: str) -> None:
-    """Writes into a locked file who holds it, and what else is given."""
+    """Writes this process into a locked file as its holder, with any further fields."""
     about = {**more, "pid": os.getpid(), "host": socket.gethostname(), "since": _now(), "run": _command()}
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, (json.dumps(about) + "\n").encode(), 0)
 
 
 def read(path: Path) -> dict[str, object]:
-    """Returns what a locked file's holder wrote; {} where nothing can be read."""
+    """Reads what the holder of a locked file wrote; {} if nothing can be read."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -62,10 +61,10 @@ def read(path: Path) -> dict[str, object]:
 
 
 def holder(path: Path) -> str:
-    """Returns who holds a locked file, in words."""
+    """Describes the holder of a locked file, for a message."""
     about = read(path)
     if not about:
-        return "another run has just begun"
+        return "another run has just started"
     return f"process {about.get('pid')} on {about.get('host')} since {about.get('since')} (`{about.get('run')}`)"
 
 

@@ -1,12 +1,13 @@
-"""Artefacts: what a stage writes, and how one knows that it is whole.
+"""The shards that a stage writes, and the receipts that prove them complete.
 
-A stage's output is a set of shards below `<dataset>/<stage>/`. A shard is one file or a few (its parts), the rows that
-were left out, and a receipt: what it was made from, the counts, and the length and checksum of every file. The receipt
-is written last and renamed into place: that rename is the commit, and a shard without a matching receipt isn't there.
+A stage writes its shards to `<dataset>/<stage>/`. A shard has one or more files of outputs (its parts), a file of the
+items left out, and a receipt: the fingerprint of its inputs, the counts, and the length and checksum of every file.
+The receipt is written last and renamed into place. That rename commits the shard: without a valid receipt it doesn't
+count as written.
 
     00003-of-00016.rows.jsonl   a part: the outputs
-    00003-of-00016.out.jsonl    what was filtered or rejected, and why
-    00003-of-00016.items.jsonl  the fingerprint of each input item, so that a finished row can be carried over
+    00003-of-00016.out.jsonl    the filtered and rejected items, with reasons
+    00003-of-00016.items.jsonl  the fingerprint of each input item, to reuse finished rows in a later run
     00003-of-00016.json         the receipt
 """
 
@@ -24,9 +25,9 @@ from stages.errors import MissingInputError
 from stages.records import CodecIdentity, Record
 
 LAYOUT = 2
-"""Version of the layout on disk; part of every fingerprint."""
+"""Version of the layout on disk. It is part of every fingerprint."""
 _CHECK = "check"
-"""The key of a sealed record's own checksum."""
+"""The key under which a sealed record stores its own checksum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +45,26 @@ class Receipt(Record):
     stage: str
     shard: str
     fingerprint: str
-    """Hash of the inputs' content, the parameters that matter, the stage's version and its weights' revision."""
+    """Hash of the inputs' content, the parameters that matter, the stage's version and the revision of its weights."""
     upstream: str
-    """Digest of the shard that the items came from; "" where they came from outside."""
+    """Digest of the shard that the items came from; "" if they came from outside the dataset."""
     inputs: int
-    """Items taken."""
+    """Input items."""
     pieces: int
-    """Outcomes: `outputs` + all of `filtered` + all of `rejected`; equal to `inputs` in one-to-one stages."""
+    """`outputs` + the sums of `filtered` and `rejected`; equal to `inputs` in one-to-one stages."""
     outputs: int
     filtered: dict[str, int]
     """Counts by reason."""
     rejected: dict[str, int]
+    """Counts by reason."""
     audio_s: float
-    """Seconds of audio in the outputs; 0 where they hold none."""
+    """Seconds of audio in the outputs; 0 if they hold none."""
     files: dict[str, FileSeal]
-    """By suffix."""
+    """Seals by file suffix."""
 
     @property
     def digest(self) -> str:
-        """Hash of the outputs' content: what the next stage's fingerprint is made of."""
+        """Hash of the outputs' content; the next stage's fingerprint is computed from it."""
         parts = sorted((name, seal.sha256) for name, seal in self.files.items() if name not in _ASIDE)
         return digest_of(parts)
 
@@ -73,28 +75,29 @@ class Receipt(Record):
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """Builds the receipt and its seals."""
+        """Builds a receipt with its seals from JSON values."""
         files = {name: FileSeal.from_json(seal) for name, seal in data["files"].items()}
         return cls(**{**data, "files": files})
 
 
 CODEC = "codec.json"
-"""Beside the shards of `encode`: the identity of the codec."""
+"""The codec's identity, beside the shards of `encode`."""
 EMBEDDINGS = "embeddings.npy"
-"""Beside the shards of `encode`: the codebooks' vectors, `[K, V, D]` float32."""
+"""The codebooks' vectors, `[K, V, D]` float32, beside the shards of `encode`."""
 COMPLETE = "stage.json"
-"""The commit record of a whole stage: its parameters, its totals, and the checksums of what `finish` made."""
+"""The commit record of a whole stage: parameters, totals, and the checksums of the files that `finish` wrote."""
 METADATA = "metadata.parquet"
-"""Beside the shards of `metadata`: the table."""
+"""The metadata table, beside the shards of `metadata`."""
 OUT, ITEMS = "out.jsonl", "items.jsonl"
 _ASIDE = frozenset({OUT, ITEMS})
+"""Files of a shard that don't enter its digest."""
 
 
 def read_codec(dataset: Path) -> CodecIdentity:
-    """Returns the identity of the codec that made a dataset's codes.
+    """Reads the identity of the codec that made a dataset's codes.
 
     Raises:
-        MissingInputError: if there is none yet, or it is damaged; says which command makes it.
+        MissingInputError: if it isn't written yet or is damaged.
     """
     path = dataset / "encode" / CODEC
     try:
@@ -114,7 +117,7 @@ def digest_of(value: Any) -> str:
 
 def file_digest(path: Path | str) -> str:
     """Returns the SHA-256 of a file's content."""
-    with open(path, "rb") as file:  # noqa: PTH123 (the interpreter keeps the names that a Path is made of)
+    with open(path, "rb") as file:  # noqa: PTH123 (the interpreter interns the parts of every Path and never frees them)
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -124,14 +127,14 @@ def seal(path: Path) -> FileSeal:
 
 
 def shard_index(key: str, total: int) -> int:
-    """Returns the shard, of a power of two, that a recording belongs to: by hash, whatever the other recordings are."""
+    """Returns a recording's shard of `total`, a power of two. It depends on the hash of its key alone."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") * total >> 64
 
 
 def shard_count(recordings: int) -> int:
-    """Returns how many shards a dataset has, a power of two.
+    """Returns the number of shards for so many recordings: a power of two, at least 16.
 
-    16 at least; up to 256 they hold up to 64 recordings each, up to 1024 up to 256, and beyond that up to 1024.
+    Up to 256 shards hold at most 64 recordings each on average, up to 1024 shards at most 256, more at most 1024.
     """
     least = 16
     for size, most in ((64, 256), (256, 1024)):
@@ -143,7 +146,7 @@ def shard_count(recordings: int) -> int:
 
 
 def _power_of_two(recordings: int, size: int) -> int:
-    """Returns how many shards of at most `size` recordings are enough, as a power of two."""
+    """Returns the smallest power of two of shards with at most `size` recordings each on average."""
     return 1 << max(0, (recordings - 1) // size).bit_length()
 
 
@@ -153,7 +156,7 @@ def shard_name(index: int, total: int) -> str:
 
 
 def part_paths(folder: Path, shard: str, parts: Iterable[str]) -> dict[str, Path]:
-    """Returns where a shard's files lie, by suffix."""
+    """Returns the paths of a shard's files by suffix."""
     return {part: folder / f"{shard}.{part}" for part in parts}
 
 
@@ -161,7 +164,7 @@ _RECEIPT = re.compile(r"\d+-of-\d+\.json")
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
-    """Returns what `write_sealed` wrote; {} where it is missing, torn or altered: then it isn't there."""
+    """Reads a file that `write_sealed` wrote; {} if it is missing, torn or altered."""
     try:
         data = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -171,12 +174,12 @@ def read_sealed(path: Path) -> dict[str, Any]:
 
 
 def write_sealed(path: Path, data: dict[str, Any]) -> None:
-    """Writes a JSON object with its own checksum, in one atomic step."""
+    """Writes a JSON object with its own checksum, atomically."""
     write_text(path, json.dumps({**data, _CHECK: digest_of(data)}, ensure_ascii=False, indent=1) + "\n")
 
 
 def read_receipt(folder: Path, shard: str) -> Receipt | None:
-    """Returns a shard's receipt, or None where there is none or it can't be read (then the shard isn't there)."""
+    """Reads a shard's receipt; None if it is missing or damaged: the shard then counts as not written."""
     try:
         receipt = Receipt.from_json(read_sealed(folder / f"{shard}.json"))
     except (TypeError, KeyError, AttributeError):
@@ -187,21 +190,24 @@ def read_receipt(folder: Path, shard: str) -> Receipt | None:
 def list_shards(folder: Path) -> list[str]:
     """Returns the names of the shards that have a receipt, sorted."""
     try:
-        names = os.listdir(folder)  # noqa: PTH208 (a Path for each of a million files is what would cost here)
+        names = os.listdir(folder)  # noqa: PTH208 (building a Path for each of a million files would be slow)
     except FileNotFoundError:
         return []
     return sorted(name[:-5] for name in names if _RECEIPT.fullmatch(name))
 
 
 def write_shard(folder: Path, receipt: Receipt, parts: Mapping[str, Path]) -> Receipt:
-    """Commits a shard: seals the files that lie under temporary names, moves them into place, then the receipt.
+    """Commits a shard: seals its temporary files, moves them into place, then writes the receipt.
 
-    The old receipt goes first, so that a kill in between leaves a shard that isn't there, never one that is wrong.
+    The old receipt is removed first: a kill in between leaves a shard without a receipt, never one with wrong files.
 
     Args:
         folder: The stage's folder.
-        receipt: The receipt, its `files` still empty.
+        receipt: The receipt, with `files` still empty.
         parts: The temporary path of each file, by suffix.
+
+    Returns:
+        The receipt with `files` filled in.
     """
     files = {name: seal(path) for name, path in sorted(parts.items())}
     receipt = Receipt.from_json({**receipt.to_json(), "files": {n: s.to_json() for n, s in files.items()}})
@@ -218,7 +224,7 @@ def write_shard(folder: Path, receipt: Receipt, parts: Mapping[str, Path]) -> Re
 
 
 def remove_shard(folder: Path, shard: str) -> None:
-    """Removes a shard, its receipt first."""
+    """Deletes a shard's files, the receipt first."""
     (folder / f"{shard}.json").unlink(missing_ok=True)
     for path in folder.glob(f"{shard}.*"):
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Parquet tables of records: the only importer of pyarrow."""
+"""Reads and writes Parquet tables. No other module imports pyarrow."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def write_records(path: Path, kind: type[Record], blocks: Iterable[Sequence[Record]]) -> None:
-    """Writes records as one Parquet file, a row group a block; the same records give the same bytes.
+    """Writes records to one Parquet file, one row group per block. The same records give the same bytes.
 
     Args:
         path: The file.
         kind: The records' class; its fields, of type `str`, `int` or `float`, are the columns.
-        blocks: The records, in order; empty blocks are left out.
+        blocks: The records, in order; empty blocks are skipped.
     """
     import pyarrow
     import pyarrow.parquet
@@ -32,13 +32,13 @@ def write_records(path: Path, kind: type[Record], blocks: Iterable[Sequence[Reco
 
 
 def append_columns(source: Path, target: Path, columns: Mapping[str, Mapping[str, Any]]) -> None:
-    """Writes the table at `source` with further columns, joined by its column `id`, to `target`.
+    """Copies the table at `source` to `target` with further columns, joined by `id`.
 
     Args:
-        source: A Parquet file.
-        target: Where to write.
-        columns: The lists of each new column by id, of numbers where its name ends in `_score`, else of text; a row
-            without one gets null.
+        source: A Parquet file with the column `id`.
+        target: The file to write.
+        columns: For each new column, its lists by id: of numbers if the column's name ends in `_score`, else of text.
+            A row without a list gets null.
     """
     import pyarrow
     import pyarrow.parquet
@@ -54,14 +54,14 @@ def append_columns(source: Path, target: Path, columns: Mapping[str, Mapping[str
 def write_blocks(
     path: Path, kinds: Mapping[str, str], blocks: Iterable[Sequence[dict[str, Any]]], metadata: Mapping[str, str]
 ) -> None:
-    """Writes rows as one Parquet file, a row group a block; the same rows give the same bytes.
+    """Writes rows to one Parquet file, one row group per block. The same rows give the same bytes.
 
     Args:
         path: The file.
-        kinds: The columns, and of each its type: `string`, `int64`, `float64`, `codes` (lists of lists of unsigned
-            16-bit numbers) or `file` (an object with `bytes` and `path`).
+        kinds: The type of each column: `string`, `int64`, `float64`, `codes` (lists of lists of unsigned 16-bit
+            numbers) or `file` (an object with `bytes` and `path`).
         blocks: The rows, in order.
-        metadata: What the file says of itself.
+        metadata: Key-value metadata of the schema.
     """
     import pyarrow
     import pyarrow.parquet
@@ -80,10 +80,10 @@ def write_blocks(
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> "pyarrow.Table":
-    """Returns a Parquet file's table, of all columns or some.
+    """Reads a Parquet file, all columns or the named ones.
 
     Raises:
-        ArtefactError: if it isn't there or is damaged.
+        ArtefactError: if it is missing or damaged.
     """
     import pyarrow
     import pyarrow.parquet
@@ -95,15 +95,18 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> "pyarrow.Tab
 
 
 def find_rows(path: Path, ids: Collection[str], columns: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
-    """Returns the rows with these ids; of all others only the ids are read.
+    """Reads the rows with these ids. Of row groups without any of them only the ids are read.
 
     Args:
         path: A Parquet file with the column `id`.
-        ids: Whose rows; those that the table doesn't hold are left out.
+        ids: The ids to find; unknown ones are ignored.
         columns: The columns to read, `id` among them; None for all.
 
+    Returns:
+        The rows by id.
+
     Raises:
-        ArtefactError: if it isn't there or is damaged.
+        ArtefactError: if the file is missing or damaged.
     """
     import pyarrow
     import pyarrow.compute

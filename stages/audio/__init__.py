@@ -1,1 +1,1 @@
-"""Reading, measuring and writing audio."""
+"""Reading, measuring, mixing and writing audio."""

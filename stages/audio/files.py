@@ -1,7 +1,7 @@
-"""Reading, resampling and writing audio: the only module that imports the audio libraries.
+"""Reads, resamples and writes audio. No other module imports soundfile or PyAV.
 
-soundfile reads WAV, FLAC, MP3, Ogg, Opus and AIFF; PyAV reads what it can't (M4A, AAC, WMA, WebM, video files).
-Everything comes out mono, float32 in [-1, 1], at the file's own rate; the files themselves are never changed.
+soundfile reads WAV, FLAC, MP3, Ogg, Opus and AIFF; PyAV reads the rest (M4A, AAC, WMA, WebM, video files). Waves are
+mono, float32 in [-1, 1], at the file's own rate. Recordings are never changed.
 """
 
 import io
@@ -27,32 +27,32 @@ SUFFIXES = frozenset(
     | {".m4a", ".aac", ".mp4", ".m4b", ".webm", ".mka", ".mkv", ".mov", ".wma", ".amr", ".3gp", ".ac3", ".mp2"}
     | {".wv", ".ape", ".tta"}
 )
-"""Suffixes, in lower case, that a scan takes for recordings."""
+"""Suffixes, in lower case, that a scan counts as recordings."""
 
 _EXACT_SEEK = frozenset({"WAV", "WAVEX", "FLAC", "AIFF", "AU", "CAF", "W64", "RF64"})
-"""Containers in which soundfile seeks to the very sample; in the others a cut is taken from the whole decode."""
+"""Containers in which soundfile seeks to the exact sample. Of others the whole file is decoded for a cut."""
 
 _SHORT_CHUNK = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
 _STREAMED = 0x7FFF0000
-"""Programs that write to a pipe announce such a length, or a longer one, because they don't know it."""
+"""Programs that write to a pipe don't know the length, and announce this one or a greater one."""
 
 
 _MAGIC = frozenset({b"fLaC", b"OggS", b"ID3\x03", b"ID3\x04", b"FORM", b"caff", b"wvpk", b"MAC "})
 """The first four bytes of audio files."""
 _RIFF = frozenset({b"RIFF", b"RF64"})
-"""Those of WAV files, whose bytes 8 to 12 are `WAVE`."""
+"""The first four bytes of WAV files; bytes 8 to 12 are `WAVE`."""
 _OPENING = {FileNotFoundError: "NotThere", PermissionError: "NoPermission", IsADirectoryError: "NoFile"}
-"""Why a file that can't be opened is rejected."""
+"""Reject reasons for files that can't be opened; any other error is `UnreadableAudio`."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
-    """What a file's header says of its audio."""
+    """The audio properties in a file's header."""
 
     sample_rate: int
     """Hz."""
     samples: int
-    """Length, per channel; decoding may give a few samples fewer in lossy formats."""
+    """Length per channel. In lossy formats decoding may give a few samples fewer."""
     channels: int
 
 
@@ -60,7 +60,7 @@ def probe(path: Path) -> AudioInfo:
     """Reads the header of an audio file.
 
     Raises:
-        AudioError: if the file is missing, unreadable or no audio.
+        AudioError: if the file is missing, unreadable or not audio.
     """
     import soundfile
 
@@ -85,8 +85,8 @@ def read(path: Path, start_samples: int = 0, end_samples: int | None = None) -> 
         The wave, `[samples]` float32 in [-1, 1], and its rate in Hz.
 
     Raises:
-        AudioError: if the file is missing, unreadable or no audio, holds nothing or values that are not finite, or
-            ends before the cut does.
+        AudioError: if the file is missing, unreadable, not audio or empty, holds NaN or infinity, or ends before the
+            cut does.
     """
     import soundfile
 
@@ -116,14 +116,14 @@ def read(path: Path, start_samples: int = 0, end_samples: int | None = None) -> 
 
 
 def read_complete(path: Path, *, named_by: str = "") -> tuple[Wave, int]:
-    """Reads a whole recording as `read` does, and makes sure that it holds all that its header announces.
+    """Reads a whole recording as `read` does, and checks that it is as long as its header says.
 
     Args:
         path: The recording.
-        named_by: What told of it, for the message where it isn't there.
+        named_by: The table or file that names it, for the message if it is missing.
 
     Raises:
-        AudioError: as `read`, and if the file breaks off more than 0.1 s before its announced end.
+        AudioError: as `read`, and if the file ends more than 0.1 s before the end that its header announces.
     """
     _check_file(path, named_by)
     wave, rate = read(path)
@@ -138,7 +138,7 @@ def read_complete(path: Path, *, named_by: str = "") -> tuple[Wave, int]:
 
 
 def resample(wave: Wave, from_rate: int, to_rate: int) -> Wave:
-    """Returns the wave at another rate (soxr, high quality); the same array where the rates are equal."""
+    """Resamples a wave (soxr, high quality). Returns the same array if the rates are equal."""
     if from_rate == to_rate:
         return wave
     import soxr
@@ -147,21 +147,21 @@ def resample(wave: Wave, from_rate: int, to_rate: int) -> Wave:
 
 
 def read_at(path: Path, sample_rate: int) -> Wave:
-    """Returns a whole recording, mono, at `sample_rate` Hz; raises as `read` does."""
+    """Reads a whole recording, mono, at `sample_rate` Hz. Raises as `read` does."""
     wave, rate = read(path)
     return resample(wave, rate, sample_rate)
 
 
 def amplified(wave: Wave, gain_db: float) -> Wave:
-    """Returns the wave, louder by so many dB; the same array for 0."""
+    """Returns the wave with a gain in dB applied; the same array if it is 0."""
     return wave * np.float32(10 ** (gain_db / 20)) if gain_db else wave
 
 
 def read_cut(path: Path, start_samples: int, end_samples: int, sample_rate: int, *, gain_db: float = 0.0) -> Wave:
-    """Returns a cut of a recording, mono, at `sample_rate` Hz, made louder by `gain_db`.
+    """Reads a cut of a recording, mono, at `sample_rate` Hz, with a gain applied.
 
     Raises:
-        AudioError: as `read`, and if nothing is left of it at that rate.
+        AudioError: as `read`, and if at that rate no sample is left, or one is not finite.
     """
     wave, rate = read(path, start_samples, end_samples)
     wave = resample(amplified(wave, gain_db), rate, sample_rate)
@@ -174,13 +174,13 @@ def read_cut(path: Path, start_samples: int, end_samples: int, sample_rate: int,
 
 
 def write_wav(path: Path, wave: Wave, sample_rate: int) -> None:
-    """Writes mono 16-bit WAV; what lies outside [-1, 1] is clipped."""
+    """Writes a mono 16-bit WAV file; samples outside [-1, 1] are clipped."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(_file_of(wave, sample_rate, "WAV"))  # libsndfile itself doesn't say that a disk is full
+    path.write_bytes(_file_of(wave, sample_rate, "WAV"))  # libsndfile itself doesn't report a full disk
 
 
 def flac_of(wave: Wave, sample_rate: int) -> bytes:
-    """Returns a file of mono 16-bit FLAC; what lies outside [-1, 1] is clipped."""
+    """Encodes a wave as a mono 16-bit FLAC file; samples outside [-1, 1] are clipped."""
     return _file_of(wave, sample_rate, "FLAC")
 
 
@@ -201,7 +201,7 @@ def _check_file(path: Path, named_by: str = "") -> None:
         reason = _OPENING.get(type(error), "UnreadableAudio")
         hint = "Check the path and its permissions."
         if named_by and isinstance(error, FileNotFoundError) and not path.is_symlink():
-            hint = f"`{named_by}` names it: bring the file, or mend the row."
+            hint = f"`{named_by}` names it: add the file, or correct the row."
         raise AudioError(f"`{path}` can't be read: {error.strerror}. {hint}", reason) from error
     if empty:
         raise AudioError(f"`{path}` must hold audio, but is empty (0 bytes). Remove it or copy it again.", "EmptyFile")
@@ -214,9 +214,9 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 @lru_cache(maxsize=1)
 def _whole(path: Path, _size: int, _mtime_ns: int) -> tuple[Wave, int]:
-    """Decodes a whole file; the last one is kept, so that the cuts of one recording decode it once.
+    """Decodes a whole file. The last one is cached, so that all cuts of a recording decode it once.
 
-    Size and time are there for the cache alone: a file that has changed is decoded again.
+    Size and modification time are part of the cache's key: a changed file is decoded again.
     """
     import soundfile
 
@@ -231,9 +231,9 @@ def _whole(path: Path, _size: int, _mtime_ns: int) -> tuple[Wave, int]:
 
 
 def _announced_samples(path: Path) -> int:
-    """Returns the length that a header announces; 0 where soundfile can't tell.
+    """Returns the number of samples that the header announces; 0 if soundfile can't read the file.
 
-    Of a chunk longer than its file, libsndfile counts what is there and notes the difference in its log only.
+    If a chunk claims to be longer than the file, libsndfile reports the samples present, and the claim only in its log.
     """
     import soundfile
 

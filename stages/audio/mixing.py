@@ -1,4 +1,4 @@
-"""Mixing waves: stretching, a signal-to-noise ratio, limiting, shifting."""
+"""Mixes waves: repeated excerpts, signal-to-noise ratios, peak limiting and pitch shifts."""
 
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,13 @@ from stages.records import Wave
 
 
 def stretch(path: Path, samples: int, sample_rate: int, place: float) -> Wave:
-    """Returns a stretch of a recording; a shorter recording is repeated.
+    """Reads an excerpt of a recording; a shorter recording is repeated.
 
     Args:
         path: The recording.
-        samples: Length, at `sample_rate`.
+        samples: Length of the excerpt, at `sample_rate`.
         sample_rate: Hz.
-        place: Where it begins: 0 at the recording's beginning, 1 as late as it may.
+        place: Where it begins, 0 to 1: 0 at the beginning, 1 as late as its length allows.
 
     Raises:
         AudioError: if the recording can't be read.
@@ -30,19 +30,19 @@ def stretch(path: Path, samples: int, sample_rate: int, place: float) -> Wave:
 
 
 def at_snr(speech: Wave, noise: Wave, snr_db: float) -> Wave:
-    """Returns noise scaled so that the speech's mean power is `snr_db` above it; neither may be silent."""
+    """Scales noise to lie `snr_db` below the speech in mean power. Neither may be silent."""
     power, noise_power = (float(np.mean(np.square(wave, dtype=np.float64))) for wave in (speech, noise))
     return noise * np.float32(np.sqrt(power / noise_power / 10 ** (snr_db / 10)))
 
 
 def limited(*waves: Wave) -> list[Wave]:
-    """Returns waves made softer, all alike, where one of them leaves [-1, 1]."""
+    """Scales waves by one common factor into [-1, 1]; leaves them as they are if all fit."""
     peak = max(float(np.abs(wave).max()) for wave in waves)
     return [wave / np.float32(peak) for wave in waves] if peak > 1 else list(waves)
 
 
 def shifted(wave: Wave, sample_rate: int, semitones: float) -> Wave:
-    """Returns a wave of the same length at another pitch (phase vocoder, librosa)."""
+    """Shifts the pitch of a wave without changing its length (phase vocoder, librosa)."""
     from librosa.effects import pitch_shift
 
     n_fft = min(2048, len(wave))

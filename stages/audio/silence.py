@@ -1,4 +1,4 @@
-"""Where a recording is quiet: power in frames of 10 ms, measured against the recording's own loudness."""
+"""Finds silence: power in frames of 10 ms, relative to the recording's own level."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,43 +7,43 @@ from stages.records import Wave
 
 FRAME_S = 0.01
 SPEECH_FLOOR_DB = -65.0
-"""dB of full scale; a recording that is nowhere louder holds no speech."""
+"""dB relative to full scale. A recording with a lower level holds no speech."""
 
 _QUIET_FRAMES = 5
 _NOISE_FRAMES = 10
 _WORST_SNR_DB, _BEST_SNR_DB = -20.0, 100.0
 _TINY = 1e-12
 _DIGITAL = 2e-12
-"""A window that is hardly above the floor that is added to all holds nothing but zeros."""
+"""Windows of at most this power are digital silence (`_TINY` is added to every frame)."""
 
 
 def sound_edges(wave: Wave, sample_rate: int, *, silence_db: float) -> tuple[int, int] | None:
     """Finds where sound begins and ends.
 
-    A frame is sound where it is less than `silence_db` below the recording's level: the mean of the frames' powers,
-    weighted by themselves, so that silence doesn't lower it, however long it is. Noise above that counts as sound: in
+    A frame is sound if it is less than `silence_db` below the recording's level. The level is the mean of the frames'
+    powers, each weighted by itself: long silences don't lower it. Noise above the threshold counts as sound, so in
     doubt nothing is taken for silence.
 
     Args:
         wave: Mono, `[samples]`, not empty.
         sample_rate: Hz.
-        silence_db: How far below the level silence begins.
+        silence_db: dB below the level at which silence begins.
 
     Returns:
-        The first sample of sound and one past the last; None where the level is under `SPEECH_FLOOR_DB`.
+        The first sample of sound and one past the last; None if the level is under `SPEECH_FLOOR_DB`.
     """
     power, frame = _frame_power(wave, sample_rate)
     level = _level(power)
     if 10 * np.log10(level) < SPEECH_FLOOR_DB:
         return None
     sound = np.flatnonzero(power > level * 10 ** (-silence_db / 10))
-    # The rest of a frame at the end is too short to judge: it stays with its neighbour.
+    # An incomplete frame at the end is too short to judge: it counts as its neighbour does.
     end = len(wave) if sound[-1] == len(power) - 1 else int(sound[-1] + 1) * frame
     return int(sound[0]) * frame, end
 
 
 def silent_share(wave: Wave, sample_rate: int, *, silence_db: float) -> float:
-    """Returns the share of the frames, 0 to 1, that are silence as `sound_edges` has it; 1 where there is no speech."""
+    """Returns the share of silent frames, 0 to 1, as `sound_edges` defines them; 1 if there is no speech."""
     power, _ = _frame_power(wave, sample_rate)
     level = _level(power)
     if 10 * np.log10(level) < SPEECH_FLOOR_DB:
@@ -52,15 +52,16 @@ def silent_share(wave: Wave, sample_rate: int, *, silence_db: float) -> float:
 
 
 def snr_db(wave: Wave, sample_rate: int) -> float:
-    """Estimates by how much speech is louder than the noise that goes on below it.
+    """Estimates the ratio of speech to background noise.
 
-    The noise is what is left in the pauses: the mean power of the quietest tenth of all windows of 100 ms, those of
-    digital silence left out (minimum statistics: Martin, 2001, "Noise power spectral density estimation based on
-    optimal smoothing and minimum statistics"). What comes and goes with the speech, such as reverberation, isn't
-    noticed; nor is noise in a cut without any pause, which then counts as speech.
+    The noise is what remains in the pauses: the mean power of the quietest tenth of all windows of 100 ms, without
+    those of digital silence. Sounds that come and go with the speech, such as reverberation, don't count as noise. In a
+    cut without pauses the noise counts as speech.
 
     Returns:
         Mean power of the speech over that of the noise, in dB, -20 to 100.
+
+    Source: Martin, "Noise power spectral density estimation based on optimal smoothing and minimum statistics" (2001).
     """
     power, _ = _frame_power(wave, sample_rate)
     width = min(_NOISE_FRAMES, len(power))
@@ -74,7 +75,7 @@ def snr_db(wave: Wave, sample_rate: int) -> float:
 
 
 def quietest(wave: Wave, sample_rate: int) -> int:
-    """Returns the middle of the quietest 50 ms, in samples; of equals, the one nearest to the middle of the wave."""
+    """Returns the middle of the quietest 50 ms, in samples; among equals, the one nearest to the middle of the wave."""
     power, frame = _frame_power(wave, sample_rate)
     width = min(_QUIET_FRAMES, len(power))
     windows = np.lib.stride_tricks.sliding_window_view(power, width).max(axis=1)

@@ -1,4 +1,4 @@
-"""Neural audio codecs: a file each."""
+"""Neural audio codecs, one file each."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ __all__ = ["codec_embeddings", "codec_identity", "identity_of", "load_codec"]
 
 
 def __getattr__(name: str) -> object:
-    """Imports what is asked for, so that importing a module of this room loads no other."""
+    """Imports an entry point on first use: importing one module of this room loads no other."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from stages.codecs import table

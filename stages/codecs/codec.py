@@ -1,4 +1,4 @@
-"""What a codec is: the protocol that each keeps, its row in the table, and the checks that all share.
+"""The codec interface, the row of a codec in the table, and the checks that all codecs share.
 
 Axes: K codebooks, T frames, V codebook size, D width of a codebook's vectors.
 """
@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class Codec(Protocol):
-    """Turns waves into codes and back. Tensors are given and returned on the CPU, whatever the device."""
+    """Turns waves into codes and back. Its tensors are on the CPU, whatever the codec's device."""
 
     @property
     def name(self) -> str:
@@ -50,9 +50,9 @@ class Codec(Protocol):
     def encode(self, waves: "Sequence[Tensor]") -> "list[Tensor]":
         """Turns waves into codes.
 
-        On the CPU waves are encoded one by one, which is the fastest there, and a batch gives exactly the codes of its
-        singles. On CUDA they share batches, and rounding depends on a batch's shape: see each codec for what that
-        changes. The same call gives the same codes.
+        On the CPU waves are encoded one by one, which is fastest there: a batch gives exactly the codes of its singles.
+        On CUDA they share batches, and rounding depends on a batch's shape; each codec says what that changes. The same
+        call always gives the same codes.
 
         Args:
             waves: Mono, `[samples]`, float in [-1, 1], at `sample_rate`; lengths may differ.
@@ -68,7 +68,7 @@ class Codec(Protocol):
         """Turns codes into a wave.
 
         Args:
-            codes_KT: Integers in [0, codebook_size); the first codebooks alone give a rougher wave.
+            codes_KT: Integers in [0, codebook_size). Fewer codebooks, the first ones, give a rougher wave.
 
         Returns:
             `[samples]` float32, samples = T * sample_rate / frame_rate.
@@ -82,7 +82,7 @@ class Codec(Protocol):
 
 
 class CodecKind(Protocol):
-    """How a codec is identified and loaded. `weights` and `sample_rate` as in `load_codec`."""
+    """Identifies and loads a codec; `weights` and `sample_rate` are those of `load_codec`."""
 
     def identify(self, weights: str | Path | None, sample_rate: int | None) -> CodecIdentity:
         """Returns the codec's identity without loading the weights."""
@@ -91,35 +91,35 @@ class CodecKind(Protocol):
         """Loads the codec."""
 
     def tables(self, weights: str | Path | None, sample_rate: int | None) -> Floats:
-        """Returns the codec's embeddings, `[K, codebook_size, D]`."""
+        """Returns the codec's embeddings, `[K, V, D]` float32."""
 
 
 @dataclass(frozen=True, slots=True)
 class CodecRow:
-    """A codec of the table: all that the stages, the doctor and the command line ask of it."""
+    """A row of the table of codecs."""
 
     name: str
     summary: str
-    """What it is, in half a line."""
+    """A description in half a line, for help and docs."""
     kind: CodecKind
     files: Callable[[str | None, int | None], list[Path]]
-    """Finds the weights on this machine, given `weights` and `sample_rate`; fetches nothing. Raises `WeightsError`."""
+    """Finds the weights from `weights` and `sample_rate`, without a download. Raises `WeightsError` if it can't."""
     packages: tuple[str, ...]
-    """What it imports, as package registries call it."""
+    """The packages that it imports, by their names on PyPI."""
     half_precision: bool = True
     """Whether the encoder can compute in bfloat16 and float16."""
     models: Mapping[str, int] = field(default_factory=dict)
-    """The published models by name, where there are several, and their sample rates in Hz."""
+    """If several models are published: their names and sample rates in Hz."""
 
 
 def identity_of(codec: Codec) -> CodecIdentity:
-    """Returns what is stored beside the codes that `codec` makes."""
+    """Returns the identity that is stored beside a codec's codes."""
     sizes = (codec.sample_rate, codec.frame_rate, codec.num_codebooks, codec.codebook_size)
     return CodecIdentity(codec.name, *sizes, codec.revision)
 
 
 def check_waves(waves: "Sequence[Tensor]") -> "list[Tensor]":
-    """Returns the waves as float32; raises as `Codec.encode` does."""
+    """Checks the waves and returns them as float32 on the CPU. Raises as `Codec.encode` does."""
     import torch
 
     for index, wave in enumerate(waves):
@@ -131,7 +131,7 @@ def check_waves(waves: "Sequence[Tensor]") -> "list[Tensor]":
 
 
 def check_codes(codec: Codec, codes_KT: "Tensor") -> "Tensor":
-    """Returns the codes as int64; raises as `Codec.decode` does."""
+    """Checks the codes and returns them as int64. Raises as `Codec.decode` does."""
     most, size = codec.num_codebooks, codec.codebook_size
     if codes_KT.ndim != 2 or not 1 <= codes_KT.shape[0] <= most or not codes_KT.shape[1]:
         raise CodecError(

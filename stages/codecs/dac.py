@@ -27,15 +27,16 @@ if TYPE_CHECKING:
 class DacCodec(NetworkCodec):
     """Descript Audio Codec of any size; the published 44.1 kHz model has 9 codebooks of 1024 at 86 Hz.
 
-    On the CPU the codes are exactly the library's: waves padded with zeros to whole frames, loudness left as it is. The
-    model looks ahead, so on CUDA only waves of equally many frames share a batch, whose size may flip a few codes.
+    Waves are padded with zeros to whole frames; their loudness isn't changed. On the CPU the codes are exactly the
+    library's. The model looks ahead, so on CUDA only waves with equally many frames share a batch; the batch's size may
+    flip a few codes.
 
     Source: High-Fidelity Audio Compression with Improved RVQGAN, section 3, https://arxiv.org/abs/2306.06546.
     """
 
     @classmethod
     def identify(cls, weights: str | Path | None, sample_rate: int | None) -> CodecIdentity:
-        """Returns the identity, with the sizes that the file holds beside its tensors."""
+        """Returns the identity; its sizes are read from the file without loading the tensors."""
         path = find_dac(weights, sample_rate)
         sizes = dac_sizes(path)
         rate, hop = sizes["sample_rate"], math.prod(sizes["encoder_rates"])
@@ -43,7 +44,7 @@ class DacCodec(NetworkCodec):
 
     @classmethod
     def load(cls, weights: str | Path | None, device: str, sample_rate: int | None) -> Self:
-        """Loads what `DAC.load` loads, but a missing tensor is an error and no pickled code is run."""
+        """Loads the model; see `dac_model`."""
         model = dac_model(find_dac(weights, sample_rate))
         return cls(model, cls.identify(weights, sample_rate), device)
 
@@ -73,20 +74,30 @@ DAC_RELEASES = {
     24_000: ("0.0.4", "weights_24khz.pth"),
     16_000: ("0.0.5", "weights_16khz.pth"),
 }
-"""Sample rate in Hz -> release and its file."""
+"""Release and file name of the weights by sample rate in Hz."""
 _DAC_SIZES = ("encoder_rates", "n_codebooks", "codebook_size", "sample_rate")
 _DAC_WIDTHS = ("encoder_dim", "latent_dim", "decoder_dim", "decoder_rates", "codebook_dim")
 
 
 def find_dac(weights: str | Path | None, sample_rate: int | None, *, download: bool = True) -> Path:
-    """Returns a file that `DAC.save(path, package=False)` wrote; `sample_rate` says which one to fetch, in Hz."""
+    """Returns the path of weights that `DAC.save(path, package=False)` wrote.
+
+    Args:
+        weights: As in `load_codec`.
+        sample_rate: Hz; chooses the published model, 44100 by default.
+        download: Whether to download the file if it isn't on this machine.
+
+    Raises:
+        WeightsError: if there is no such file and it can't be downloaded.
+        UsageError: if no model is published at that rate.
+    """
     given = named_weights(weights, "VALLE_DAC_WEIGHTS")
     if given:
         return single_file(given, "*.pth", "dac")
     rate = sample_rate or 44_100
     if rate not in DAC_RELEASES:
         rates = ", ".join(str(rate) for rate in DAC_RELEASES)
-        raise UsageError(f"`dac` must run at one of {rates} Hz, but {rate} Hz is asked for.")
+        raise UsageError(f"`dac` must run at one of {rates} Hz, but {rate} Hz was requested.")
     release, file = DAC_RELEASES[rate]
     model = f"{rate // 1000}khz"
     cached = Path.home() / ".cache" / "descript" / "dac" / f"weights_{model}_8kbps_{release}.pth"
@@ -100,20 +111,20 @@ def find_dac(weights: str | Path | None, sample_rate: int | None, *, download: b
 
 
 def dac_sizes(path: Path) -> dict[str, Any]:
-    """Returns the arguments of `dac.DAC` that a weights file holds beside its tensors, without loading those."""
+    """Reads the arguments of `dac.DAC` from a weights file without loading its tensors."""
     try:
         sizes = read_state(path, tensors=False)["metadata"]["kwargs"]
         widths = {name: sizes[name] for name in _DAC_WIDTHS if name in sizes}
         return {name: sizes[name] for name in _DAC_SIZES} | widths
     except (KeyError, TypeError) as error:
         raise WeightsError(
-            f"`{path}` must be weights of `dac` with their sizes beside them, but has no {error}."
+            f"`{path}` must be weights of `dac` with the model's sizes, but has no {error}."
             " Save them with `DAC.save(path, package=False)`."
         ) from error
 
 
 def dac_model(path: Path) -> "torch.nn.Module":
-    """Loads what `DAC.load` loads, except that a missing tensor is an error and no pickled code is run."""
+    """Loads a model as `DAC.load` does, but a missing tensor is an error, and no pickled code is run."""
     with no_deprecations():
         from dac import DAC
 

@@ -1,7 +1,7 @@
 """The codec that ships with the package: residual vector quantisation of log-mel frames, and Griffin-Lim back.
 
-It needs no download and makes no claim on the quality of neural codecs: speech stays intelligible, voices roughly
-recognisable. `python -m pipeline.bench.embedded` made its codebooks, and measures it.
+It needs no download. Its quality is far below that of neural codecs: speech stays intelligible, voices roughly
+recognisable. `python -m pipeline.bench.embedded` trains its codebooks and measures it.
 
 Axes: K codebooks, T frames, L samples, V codebook size, M mel bands (the width of a codebook's vectors), F frequency
 bins, N samples in a window, H hypotheses of the beam.
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).parent / "data" / "embedded_codec.safetensors"
 SAMPLE_RATE = 24_000
 HOP = 320
-"""Samples from frame to frame: 75 frames a second."""
+"""Samples between two frames: 75 frames per second."""
 WINDOW = 1024
 """Samples in a frame's Hann window; frame t is centred on sample HOP * t + HOP / 2."""
 NUM_MELS = 100
 FLOOR = 5e-4
-"""Added to the mel magnitudes: hiss well below it counts as silence and gets steady codes (a sine that fills the range
-reaches about 7)."""
+"""Added to the mel magnitudes, so that hiss well below it counts as silence and gets steady codes. A full-scale sine
+reaches about 7."""
 _BEAM = 4
 _NNLS_STEPS = 10
 _GRIFFIN_LIM_STEPS = 32
@@ -43,7 +43,7 @@ _TINY = 1e-10
 
 
 def mel_filters() -> "Tensor":
-    """Returns triangular mel filters of unit area, `[M, F]` float32: those of `librosa.filters.mel`.
+    """Returns triangular mel filters of unit area, `[M, F]` float32, equal to `librosa.filters.mel`.
 
     The mel scale is Slaney's: linear up to 1 kHz, logarithmic above (Auditory Toolbox, 1998).
     """
@@ -71,12 +71,12 @@ def log_mel(wave: "Tensor", filters_MF: "Tensor") -> "Tensor":
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What the fit finds and the weights file holds."""
+    """The trained tables in the weights file."""
 
     mean_M: "Tensor"
     """Mean log mel magnitude of speech."""
     scale_M: "Tensor"
-    """What one unit of a codebook's vectors stands for, in log magnitude."""
+    """Log magnitude of one unit of the codebooks' vectors."""
     codebooks_KVM: "Tensor"
 
     def to(self, device: str) -> "Tables":
@@ -85,7 +85,7 @@ class Tables:
         return Tables(*(tensor.to(device).float() for tensor in tensors))
 
     def standardise(self, mel_TM: "Tensor") -> "Tensor":
-        """Returns log-mel frames as the codebooks see them."""
+        """Scales log-mel frames to the units of the codebooks."""
         return (mel_TM - self.mean_M) / self.scale_M
 
 
@@ -116,7 +116,7 @@ class EmbeddedCodec:
 
     @classmethod
     def identify(cls, weights: str | Path | None = None, sample_rate: int | None = None) -> CodecIdentity:  # noqa: ARG003
-        """Returns the identity of the packaged weights, or of a file of the same kind, without loading its tensors.
+        """Returns the identity of the packaged weights, or of another such file, without loading its tensors.
 
         Raises:
             WeightsError: if the file is missing or isn't such weights.
@@ -128,7 +128,7 @@ class EmbeddedCodec:
 
     @staticmethod
     def tables(weights: str | Path | None = None, sample_rate: int | None = None) -> Floats:  # noqa: ARG004
-        """Returns what `embeddings` of the packaged weights, or of others of the same kind, gives, without PyTorch.
+        """Reads the embeddings from the packaged weights, or from another such file, without PyTorch.
 
         Raises:
             WeightsError: if the file is missing or isn't such weights.
@@ -138,7 +138,7 @@ class EmbeddedCodec:
 
     @classmethod
     def load(cls, weights: str | Path | None = None, device: str = "cpu", sample_rate: int | None = None) -> Self:  # noqa: ARG003
-        """Loads the packaged weights, or a file of the same kind.
+        """Loads the packaged weights, or another such file.
 
         Raises:
             WeightsError: if the file is missing or isn't such weights.
@@ -151,7 +151,7 @@ class EmbeddedCodec:
         return [self._encode(wave.to(self._device)).cpu() for wave in check_waves(waves)]
 
     def decode(self, codes_KT: "Tensor") -> "Tensor":
-        """As `Codec.decode`: the same codes give the same wave."""
+        """As `Codec.decode`. The same codes always give the same wave."""
         codes_KT = check_codes(self, codes_KT).to(self._device)
         vectors_KTM = self._tables.codebooks_KVM[: len(codes_KT)].gather(
             1, codes_KT[..., None].expand(-1, -1, NUM_MELS)
@@ -167,9 +167,9 @@ class EmbeddedCodec:
         return quantise(self._tables.standardise(log_mel(wave, self._filters_MF)), self._tables.codebooks_KVM)
 
     def _magnitudes(self, mel_TM: "Tensor") -> "Tensor":
-        """Returns magnitudes `[T, F]`, none negative, whose mel magnitudes are nearly the given ones.
+        """Estimates non-negative magnitudes `[T, F]` from mel magnitudes.
 
-        Source: multiplicative updates, Lee & Seung 2001, from the pseudo-inverse.
+        Source: multiplicative updates, Lee & Seung 2001, started from the pseudo-inverse.
         """
         filters_MF = self._filters_MF
         magnitude_TF: Tensor = (mel_TM @ self._inverse_FM.T).clamp_min(_TINY)
@@ -182,7 +182,7 @@ class EmbeddedCodec:
 def quantise(frames_TM: "Tensor", codebooks_KVM: "Tensor") -> "Tensor":
     """Returns the codes `[K, T]` int64 of standardised frames.
 
-    A beam over the codebooks keeps the best few sums of vectors, and finds nearer ones than the greedy choice does.
+    A beam search over the codebooks keeps the best few sums of vectors. It finds nearer sums than a greedy search.
 
     Source: Additive Quantization for Extreme Vector Compression, Babenko & Lempitsky, CVPR 2014.
     """
@@ -202,7 +202,7 @@ def quantise(frames_TM: "Tensor", codebooks_KVM: "Tensor") -> "Tensor":
 
 
 def read_tables(path: Path) -> Tables:
-    """Reads a weights file; raises as `EmbeddedCodec.load` does."""
+    """Reads a weights file. Raises as `EmbeddedCodec.load` does."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -221,7 +221,7 @@ def read_tables(path: Path) -> Tables:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """Opens a file of weights; whatever of it can't be read meanwhile is told.
+    """Opens a weights file.
 
     Raises:
         WeightsError: if the file is missing or isn't such weights.
@@ -263,7 +263,7 @@ def _stft(wave: "Tensor") -> "Tensor":
 
 
 def _istft(spectrum_TF: "Tensor") -> "Tensor":
-    """Returns the wave `[T * HOP]` whose spectrum is nearest to the given one."""
+    """Returns the wave `[T * HOP]` whose spectrum is nearest to the given one (least squares)."""
     import torch
 
     window = _window(spectrum_TF.device)
@@ -277,7 +277,7 @@ def _istft(spectrum_TF: "Tensor") -> "Tensor":
 
 
 def _griffin_lim(magnitude_TF: "Tensor") -> "Tensor":
-    """Returns a wave `[T * HOP]` with nearly the given magnitudes; its phases start at random, but always the same."""
+    """Returns a wave `[T * HOP]` with nearly the given magnitudes. The initial phases are random with a fixed seed."""
     import torch
 
     generator = torch.Generator().manual_seed(0)

@@ -26,16 +26,15 @@ if TYPE_CHECKING:
 class EncodecCodec(NetworkCodec):
     """EnCodec, the causal 24 kHz model at 6 kbps: 8 codebooks of 1024 at 75 Hz.
 
-    On the CPU the codes are exactly the library's. On CUDA waves of nearby lengths share a batch, as the model is
-    causal; padding with zeros to whole frames may then change the last frame of a wave. What else is in the batch
-    changes nothing.
+    On the CPU the codes are exactly the library's. The model is causal, so on CUDA waves of similar lengths share a
+    batch. They are padded with zeros, which may change a wave's last frame; the other waves of a batch change nothing.
 
     Source: High Fidelity Neural Audio Compression, section 3, https://arxiv.org/abs/2210.13438.
     """
 
     @classmethod
     def identify(cls, weights: str | Path | None, sample_rate: int | None) -> CodecIdentity:  # noqa: ARG003
-        """Returns the identity: all but the revision is fixed."""
+        """Returns the identity. All of it but the revision is fixed."""
         return CodecIdentity("encodec", 24_000, 75.0, 8, 1024, revision_of(find_encodec(weights)))
 
     @classmethod
@@ -66,10 +65,14 @@ ENCODEC_FILE = "encodec_24khz-d7cc33bc.th"
 
 
 def find_encodec(weights: str | Path | None, *, download: bool = True) -> Path:
-    """Returns EnCodec's state dict; a folder that holds one `.th` file will do.
+    """Returns the path of EnCodec's state dict.
+
+    Args:
+        weights: As in `load_codec`; also a folder with one `.th` file.
+        download: Whether to download the file if it isn't on this machine.
 
     Raises:
-        WeightsError: if it is neither at hand nor to be fetched; so do the others.
+        WeightsError: if there is no such file and it can't be downloaded.
     """
     given = named_weights(weights, "VALLE_ENCODEC_WEIGHTS")
     if given:
@@ -88,7 +91,7 @@ def encodec_model(path: Path) -> "torch.nn.Module":
     """Loads EnCodec's 24 kHz model, set to 6 kbps.
 
     Raises:
-        WeightsError: if the file is something else; so do the others.
+        WeightsError: if the file holds anything else.
     """
     state = read_state(path)
     with no_deprecations():

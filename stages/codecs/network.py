@@ -1,4 +1,4 @@
-"""What the codecs that are torch modules share: batches, precision, and waves of whole frames.
+"""The base of codecs that are torch modules: batches, precision, and padding to whole frames.
 
 Axes: B batch, K codebooks, T frames, L samples.
 """
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 Precision = Literal["float32", "bfloat16", "float16"]
 
 _BATCH_FRAMES = 240 * 75
-"""Most frames, padding included, that share a batch."""
+"""Most frames in a batch, padding included."""
 _BATCH_ROWS = 32
+"""Most waves in a batch of similar lengths."""
 _STEPS = 4
-"""Lengths of batches between one power of two and the next: padding adds an eighth on average, a quarter at most."""
+"""Padded lengths per power of two. Padding adds an eighth on average and a quarter at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +36,21 @@ class Batch:
     """Waves that are encoded together."""
 
     waves: list[int]
-    """Their places in the list that was given."""
+    """Indices into the given list."""
     rows: int
-    """B; rows without a wave are silent."""
+    """B. Rows without a wave are silent."""
     frames: int
-    """What every row is padded to."""
+    """Frames that every row is padded to."""
 
 
 def causal_batches(frames: Sequence[int]) -> list[Batch]:
-    """Returns batches for a network that looks back only.
+    """Forms batches for a causal network, which silence after a wave doesn't disturb.
 
-    Rounding depends on a batch's shape. So the shape follows from a wave's own length, whatever shares the batch: the
-    length is rounded up to one of a few, each of which has its number of rows, and what is missing is silence.
+    Rounding depends on a batch's shape. So the shape depends only on a wave's own length: that is rounded up to one of
+    a few lengths, each with a fixed number of rows. The rest is filled with silence.
 
     Args:
-        frames: Of each wave, from 1.
+        frames: The number of frames of each wave, at least 1.
     """
     alike: dict[int, list[int]] = defaultdict(list)
     for index, count in enumerate(frames):
@@ -62,10 +63,10 @@ def causal_batches(frames: Sequence[int]) -> list[Batch]:
 
 
 def equal_batches(frames: Sequence[int]) -> list[Batch]:
-    """Returns batches for a network that looks ahead too, which silence after a wave would disturb: of equal lengths.
+    """Forms batches of equal lengths for a network that looks ahead, which silence after a wave would disturb.
 
     Args:
-        frames: Of each wave, from 1.
+        frames: The number of frames of each wave, at least 1.
     """
     alike: dict[int, list[int]] = defaultdict(list)
     for index, count in enumerate(frames):
@@ -79,16 +80,16 @@ def equal_batches(frames: Sequence[int]) -> list[Batch]:
 
 
 def _rounded_up(frames: int) -> int:
-    """Returns the next of the lengths that batches have."""
+    """Rounds up to the next padded length."""
     step = max(1, (1 << (frames - 1).bit_length()) // (2 * _STEPS))
     return -(-frames // step) * step
 
 
 class NetworkCodec(ABC):
-    """Base of the codecs that are torch modules: the methods of `Codec`, over a few of their own."""
+    """Base of codecs that are torch modules: implements `Codec` on top of the abstract methods."""
 
     precision: Precision = "float32"
-    """In what the encoder computes; what follows it, the search in the codebooks, is always float32."""
+    """Precision of the encoder. The search in the codebooks is always in float32."""
 
     @classmethod
     @abstractmethod
@@ -97,7 +98,7 @@ class NetworkCodec(ABC):
 
     @classmethod
     def tables(cls, weights: str | Path | None, sample_rate: int | None) -> npt.NDArray[np.float32]:
-        """Returns the embeddings of the codec that `load` loads."""
+        """Loads the codec and returns its embeddings, `[K, V, D]`."""
         found: npt.NDArray[np.float32] = cls.load(weights, "cpu", sample_rate).embeddings().numpy()
         return found
 
@@ -143,7 +144,7 @@ class NetworkCodec(ABC):
         return [codes_KT[:, : self._frames(wave)] for codes_KT, wave in zip(codes_BKT, chosen, strict=False)]
 
     def _latent(self, wave_B1L: "Tensor") -> "Tensor":
-        """Returns what the encoder makes of waves, float32."""
+        """Returns the encoder's output, float32."""
         import torch
 
         half = self.precision != "float32"
@@ -167,16 +168,19 @@ class NetworkCodec(ABC):
 
     @abstractmethod
     def _batches(self, frames: Sequence[int]) -> list[Batch]:
-        """Returns which waves, by their numbers of frames, are encoded together."""
+        """Forms batches of waves, given their numbers of frames."""
 
     @abstractmethod
-    def _codes(self, wave_B1L: "Tensor") -> "Tensor": ...
+    def _codes(self, wave_B1L: "Tensor") -> "Tensor":
+        """Encodes a batch of waves to codes, `[B, K, T]`."""
+
     @abstractmethod
-    def _wave(self, codes_KT: "Tensor") -> "Tensor": ...
+    def _wave(self, codes_KT: "Tensor") -> "Tensor":
+        """Decodes codes to a wave of any shape; `decode` pads or cuts it to T frames."""
 
 
 def _folded(model: "torch.nn.Module") -> "torch.nn.Module":
-    """Has weights that the library would normalise anew at every call normalised once: to the last bit the same."""
+    """Applies weight normalisation once instead of at every call. The results are bit-identical."""
     from torch.nn.utils import remove_weight_norm
     from torch.nn.utils.weight_norm import WeightNorm
 
@@ -188,7 +192,7 @@ def _folded(model: "torch.nn.Module") -> "torch.nn.Module":
 
 @contextmanager
 def _repeatable() -> Iterator[None]:
-    """Has cuDNN compute the same for the same shapes, and in the precision that is asked for."""
+    """Makes cuDNN deterministic, and keeps it from computing float32 in TF32."""
     import torch
 
     with torch.backends.cudnn.flags(

@@ -1,4 +1,4 @@
-"""The table of codecs, and loading one by its name.
+"""The table of codecs, and loading a codec by name.
 
 To add a codec, write one file in this folder: a class with the methods of `Codec` and of `CodecKind` (`NetworkCodec`
 has most of them), and a `CodecRow` that describes it.
@@ -17,7 +17,7 @@ __all__ = ["CODECS", "Codec", "codec_embeddings", "codec_identity", "identity_of
 
 
 _BFLOAT16_FROM = 8, 0
-"""The compute capability from which CUDA devices convolve in bfloat16 (Ampere)."""
+"""Lowest compute capability of CUDA devices that convolve in bfloat16 (Ampere)."""
 
 
 def load_codec(
@@ -32,19 +32,19 @@ def load_codec(
 
     Args:
         name: A row of `CODECS`.
-        weights: A file or folder. Without it: the environment variable (`VALLE_ENCODEC_WEIGHTS`,
-            `VALLE_VOCOS_WEIGHTS`, `VALLE_DAC_WEIGHTS`), the cache of the codec's library, its download.
+        weights: A file or folder. By default the environment variable (`VALLE_ENCODEC_WEIGHTS`,
+            `VALLE_VOCOS_WEIGHTS`, `VALLE_DAC_WEIGHTS`), then the cache of the codec's library, then its download.
             `encodec`: the state dict of the 24 kHz model, `encodec_24khz-d7cc33bc.th`. `vocos`: a folder with
-            `config.yaml`, `pytorch_model.bin` and EnCodec's `.th` file; without the latter, that is looked for as for
-            `encodec`. `dac`: a file that `DAC.save(path, package=False)` wrote; the model's sizes are in it.
+            `config.yaml`, `pytorch_model.bin` and EnCodec's `.th` file; if that is missing, it is looked for as for
+            `encodec`. `dac`: a file that `DAC.save(path, package=False)` wrote, which also holds the model's sizes.
         device: `cpu`, `cuda` or `cuda:N`.
-        sample_rate: Hz; which published model to fetch where there are several (`dac`: 44100, which is the default,
-            24000 or 16000). Not used where `weights` are given.
-        precision: In what the encoder computes: half of it is faster on CUDA and flips some codes.
+        sample_rate: Hz; chooses among the published models (`dac`: 44100, the default, 24000 or 16000). Ignored if
+            `weights` are given.
+        precision: Precision of the encoder. Half precision is faster on CUDA and flips some codes.
 
     Raises:
         UsageError: if there is no such codec, sample rate or device, or if it can't compute in this precision.
-        WeightsError: if the weights are missing or don't fit; the line names every way to get them.
+        WeightsError: if the weights are missing or don't fit; the message names every way to get them.
     """
     row = _row(name)
     _check_device(device)
@@ -53,20 +53,20 @@ def load_codec(
     if precision == "float32":
         return codec
     if not isinstance(codec, NetworkCodec):
-        raise UsageError(f"`{name}` must compute in float32, but {precision} is asked for.")
+        raise UsageError(f"`{name}` must compute in float32, but {precision} was requested.")
     codec.precision = precision
     return codec
 
 
 def codec_identity(name: str, weights: str | Path | None = None, *, sample_rate: int | None = None) -> CodecIdentity:
-    """Returns the identity of what `load_codec` would load, without loading its weights; arguments as there."""
+    """Returns the identity of the codec that `load_codec` would load, without loading it. Arguments as there."""
     return _row(name).kind.identify(weights, sample_rate)
 
 
 def codec_embeddings(name: str, weights: str | Path | None = None, *, sample_rate: int | None = None) -> Floats:
-    """Returns the embeddings of what `load_codec` would load, `[K, codebook_size, D]`; arguments and errors as there.
+    """Returns the embeddings of the codec that `load_codec` would load, `[K, V, D]`. Arguments and errors as there.
 
-    Those of `embedded` are read without PyTorch, which a client that only hands out the work has no other need of.
+    Those of `embedded` are read without importing PyTorch, which the scheduling process doesn't need otherwise.
     """
     return _row(name).kind.tables(weights, sample_rate)
 
@@ -96,7 +96,6 @@ def _check_precision(precision: Precision, device: str) -> None:
     capability = torch.cuda.get_device_capability(device)
     if capability < _BFLOAT16_FROM:
         raise UsageError(
-            f"`encode.precision` must be float16 or float32 on `{device}`, which doesn't multiply in bfloat16 (compute"
-            f" capability {capability[0]}.{capability[1]}; it takes {_BFLOAT16_FROM[0]}.{_BFLOAT16_FROM[1]}), but is"
-            " bfloat16."
+            f"`encode.precision` must be float16 or float32 on `{device}`, but is bfloat16. That needs compute"
+            f" capability {_BFLOAT16_FROM[0]}.{_BFLOAT16_FROM[1]}; this device has {capability[0]}.{capability[1]}."
         )

@@ -1,4 +1,4 @@
-"""Vocos: EnCodec's codes with a better decoder."""
+"""Vocos: EnCodec's codes with another decoder, which sounds better."""
 
 import math
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class VocosCodec(EncodecCodec):
 
     @classmethod
     def identify(cls, weights: str | Path | None, sample_rate: int | None) -> CodecIdentity:
-        """Returns the identity of EnCodec's codes, under the name that decodes them with Vocos."""
+        """Returns the identity of EnCodec's codes, under the name `vocos`."""
         _, encodec = find_vocos(weights)
         return replace(EncodecCodec.identify(encodec, sample_rate), name="vocos")
 
@@ -57,7 +57,15 @@ VOCOS_FILES = ("config.yaml", "pytorch_model.bin")
 
 
 def find_vocos(weights: str | Path | None, *, download: bool = True) -> tuple[Path, Path]:
-    """Returns Vocos' folder, and EnCodec's state dict: the `.th` file in the folder, or else as `find_encodec`."""
+    """Returns the folder of Vocos' weights, and the path of EnCodec's state dict.
+
+    Args:
+        weights: As in `load_codec`. Without a `.th` file in the folder, `find_encodec` looks for EnCodec's.
+        download: Whether to download files that aren't on this machine.
+
+    Raises:
+        WeightsError: if a file is missing and can't be downloaded.
+    """
     given = named_weights(weights, "VALLE_VOCOS_WEIGHTS")
     folder = given or _vocos_from_hub(download)
     missing = [name for name in VOCOS_FILES if not (folder / name).is_file()]
@@ -70,15 +78,18 @@ def find_vocos(weights: str | Path | None, *, download: bool = True) -> tuple[Pa
 
 
 def vocos_model(folder: Path, vectors: int) -> "torch.nn.Module":
-    """Loads Vocos without the EnCodec inside it, which would be downloaded.
+    """Loads Vocos without its feature extractor, for which the library would download EnCodec.
 
     Args:
         folder: Holds `config.yaml` and `pytorch_model.bin`.
-        vectors: K * V of EnCodec at 6 kbps; Vocos brings its own copy of them.
+        vectors: K * V of EnCodec at 6 kbps. Vocos has its own copy of these vectors.
 
     Returns:
-        A module with `backbone`, `head`, the buffer `codebooks_VD`, one codebook after the other, and `bandwidths`
-        in kbps, among which 6.0.
+        A module with `backbone`, `head`, the buffer `codebooks_VD` (the codebooks one after the other) and
+        `bandwidths` in kbps, 6.0 among them.
+
+    Raises:
+        WeightsError: if the files hold anything else.
     """
     import torch
     import yaml
@@ -95,13 +106,13 @@ def vocos_model(folder: Path, vectors: int) -> "torch.nn.Module":
         codebooks_VD = state["feature_extractor.codebook_weights"]
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(
-            f"`{folder}` must hold a Vocos model over EnCodec's codes, but doesn't ({reason_of(error)})."
-            " Fetch its two files again."
+            f"`{folder}` must hold a Vocos model for EnCodec's codes, but doesn't ({reason_of(error)})."
+            " Download its two files again."
         ) from error
     if 6.0 not in bandwidths or len(codebooks_VD) < vectors:
         raise WeightsError(
-            f"`{config_path}` must be of a model for 6 kbps with {vectors} vectors, but is of one for {bandwidths} kbps"
-            f" with {len(codebooks_VD)}. Give the model for EnCodec at 24 kHz."
+            f"`{config_path}` must describe a model for 6 kbps with {vectors} vectors, but describes one for"
+            f" {bandwidths} kbps with {len(codebooks_VD)}. Use the model for EnCodec at 24 kHz."
         )
     load_state(model, state, state_path)
     model.register_buffer("codebooks_VD", codebooks_VD)
@@ -110,7 +121,7 @@ def vocos_model(folder: Path, vectors: int) -> "torch.nn.Module":
 
 
 def _build(module: ModuleType, section: Mapping[str, Any]) -> "torch.nn.Module":
-    """Builds the class that Vocos' configuration names, if it lives in `module`: no others may be called from there."""
+    """Builds the class that Vocos' configuration names. Only classes of `module` are allowed."""
     name = section["class_path"].removeprefix(f"{module.__name__}.")
     built: torch.nn.Module = getattr(module, name)(**section["init_args"])
     return built
@@ -130,7 +141,7 @@ def _vocos_from_hub(download: bool) -> Path:
 
 
 def _reach(url: str) -> None:
-    """Raises `OSError` where the hub can't be reached; its own client would go on trying for half a minute."""
+    """Raises `OSError` if the hub can't be reached. Its own client would retry for half a minute."""
     from urllib.request import Request, urlopen
 
     urlopen(Request(url, method="HEAD"), timeout=10).close()

@@ -1,7 +1,7 @@
-"""The codecs' weights: finding them, and reading them into their libraries' models without running code from them.
+"""Finds the codecs' weights, and loads them into the libraries' models without running code from the files.
 
-They are looked for in the same order for all: the path that is given, the environment variable, the cache of the
-codec's library, and that library's own download, which `download=False` forbids.
+The order of places is the same for all codecs: the given path, the environment variable, the cache of the codec's
+library, and the library's own download, unless `download=False`.
 """
 
 import os
@@ -28,7 +28,15 @@ def revision_of(path: Path) -> str:
 
 
 def read_state(path: Path, *, tensors: bool = True) -> dict[str, Any]:
-    """Reads a dictionary that `torch.save` wrote; without `tensors` those stay on the disk."""
+    """Reads a dictionary that `torch.save` wrote.
+
+    Args:
+        path: The file.
+        tensors: Whether to load the tensors; otherwise they are memory-mapped if the file is a zip archive.
+
+    Raises:
+        WeightsError: if the file can't be read or holds something else.
+    """
     import torch
 
     lazily = not tensors and zipfile.is_zipfile(path)
@@ -37,7 +45,7 @@ def read_state(path: Path, *, tensors: bool = True) -> dict[str, Any]:
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
         raise WeightsError(
             f"`{path}` must be weights that `torch.save` wrote, but can't be read ({type(error).__name__})."
-            " It is truncated or another kind of file: fetch it again."
+            " It is truncated or another kind of file: download it again."
         ) from error
     if not isinstance(state, dict):
         raise WeightsError(f"`{path}` must hold a state dict, but holds a {type(state).__name__}. Give another file.")
@@ -45,7 +53,11 @@ def read_state(path: Path, *, tensors: bool = True) -> dict[str, Any]:
 
 
 def load_state(model: "torch.nn.Module", state: Mapping[str, Any], path: Path) -> None:
-    """Loads a state dict that holds every tensor of the model, of the right size; others are left alone."""
+    """Loads a state dict into a model. Tensors that the model doesn't have are ignored.
+
+    Raises:
+        WeightsError: if a tensor of the model is missing or has another size.
+    """
     try:
         missing = model.load_state_dict(state, strict=False).missing_keys
     except RuntimeError as error:
@@ -54,12 +66,12 @@ def load_state(model: "torch.nn.Module", state: Mapping[str, Any], path: Path) -
         if not missing:
             return
         problem = f"{len(missing)} tensors are missing, such as {missing[0]}"
-    raise WeightsError(f"`{path}` must fit {type(model).__name__}, but doesn't: {problem}. Give that model's weights.")
+    raise WeightsError(f"`{path}` must fit {type(model).__name__}, but doesn't: {problem}. Use that model's weights.")
 
 
 @contextmanager
 def no_deprecations() -> Iterator[None]:
-    """Hides warnings of what the codecs' libraries use and torch has deprecated since: nobody here can mend it."""
+    """Hides torch's deprecation warnings that are caused by the codecs' libraries, not by this code."""
     import warnings
 
     with warnings.catch_warnings():
@@ -68,12 +80,17 @@ def no_deprecations() -> Iterator[None]:
 
 
 def named_weights(weights: str | Path | None, variable: str) -> Path | None:
+    """Returns the given path, else the environment variable's, else None; `~` is expanded."""
     value = weights or os.environ.get(variable)
     return Path(value).expanduser() if value else None
 
 
 def single_file(path: Path, pattern: str, codec: str) -> Path:
-    """Returns the file, or the only one of a folder that matches."""
+    """Returns the path of a file, or of the only match in a folder.
+
+    Raises:
+        WeightsError: if there is none, or several.
+    """
     if path.is_file():
         return path
     found = sorted(path.glob(pattern))
@@ -81,13 +98,13 @@ def single_file(path: Path, pattern: str, codec: str) -> Path:
         what = f"holds {len(found)} of them" if path.is_dir() else "isn't there"
         raise WeightsError(
             f"`{path}` must be the weights of `{codec}` (a `{pattern}` file, or a folder with one), but {what}."
-            " Give the path of the file."
+            " Give the path of the file itself."
         )
     return found[0]
 
 
 def torch_hub() -> Path:
-    """Returns where torch.hub keeps what it fetched, without importing torch."""
+    """Returns the cache folder of torch.hub without importing torch."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(os.environ.get("TORCH_HOME") or f"{cache}/torch").expanduser() / "hub"
 
@@ -97,7 +114,7 @@ _may_fetch = ContextVar("_may_fetch", default=True)
 
 @contextmanager
 def nothing_fetched() -> Iterator[None]:
-    """Forbids all downloads of codecs' weights for as long as it lasts."""
+    """Forbids downloads of codecs' weights inside its block."""
     token = _may_fetch.set(False)
     try:
         yield
@@ -107,25 +124,37 @@ def nothing_fetched() -> Iterator[None]:
 
 @contextmanager
 def downloading(codec: str, variable: str, cached: Path, url: str, allowed: bool) -> Iterator[None]:
-    """Turns whatever a library's download raises, or that it isn't allowed, into a line with every way to weights."""
+    """Wraps a library's download, and raises one line that names every way to get the weights.
+
+    Args:
+        codec: Its name.
+        variable: The environment variable that names its weights.
+        cached: Where the library caches them.
+        url: Where it downloads them from.
+        allowed: Whether it may download.
+
+    Raises:
+        NotFetchedError: if downloads aren't allowed, by `allowed` or by `nothing_fetched`.
+        WeightsError: if the download fails.
+    """
     nowhere = (
-        f"`{codec}` needs its weights, but neither `encode.weights` nor `{variable}` names them, `{cached}` doesn't"
-        " hold them, and"
+        f"`{codec}` needs its weights, but neither `encode.weights` nor `{variable}` names them, they aren't in"
+        f" `{cached}`, and"
     )
     ways_out = (
-        f"Fetch it on another machine and set `encode.weights` or `{variable}` to its path, or use"
+        f"Download it on another machine and set `encode.weights` or `{variable}` to its path, or use"
         " `encode.codec=embedded`, which needs no download."
     )
     if not (allowed and _may_fetch.get()):
-        raise NotFetchedError(f"{nowhere} {url} isn't fetched yet: `valle-prep encode` does that. {ways_out}")
+        raise NotFetchedError(f"{nowhere} {url} isn't downloaded yet: `valle-prep encode` does that. {ways_out}")
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        raise WeightsError(f"{nowhere} {url} can't be fetched ({reason_of(error)}). {ways_out}") from error
+        raise WeightsError(f"{nowhere} {url} can't be downloaded ({reason_of(error)}). {ways_out}") from error
 
 
 def reason_of(error: Exception) -> str:
-    """Returns the error's kind and the first line of what it says."""
+    """Returns an error's type and the first line of its message, at most 100 characters."""
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:100]}"
 
 

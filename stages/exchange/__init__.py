@@ -1,1 +1,1 @@
-"""Other tools' formats: exports, and codes that another VALL-E made."""
+"""Other tools' formats: exports of a dataset, and the import of another VALL-E's codes."""

@@ -1,4 +1,4 @@
-"""What an export is: a row of the table of formats."""
+"""The row of an export format in the table."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ from stages.exchange.source import Source
 
 
 def count_utterances(source: Source) -> int:
-    """Returns the number of utterances in the store and the metadata."""
+    """Returns the number of utterances. Raises if the store or the metadata is missing."""
     return len(source.splits)
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A format to write a dataset in."""
+    """A format that a dataset can be exported to."""
 
     name: str
     summary: str
-    """What it is for, in half a line."""
+    """A description in half a line, for help and docs."""
     write: Callable[[Source, Path, Path], None]
-    """Writes a dataset into an empty folder, which will be renamed to the path given last."""
+    """Writes a dataset into an empty temporary folder, given second. It is then renamed to the path given last."""
     count: Callable[[Source], int] = count_utterances
-    """Returns how many rows will be written; raises `MissingInputError` where what they are made of isn't there."""
+    """Returns how many rows will be written. Raises `MissingInputError` if a stage that it reads hasn't run."""
     reads: tuple[str, ...] = ("hdf5", "metadata")
-    """The stages whose outputs are written."""
+    """The stages whose outputs it reads."""

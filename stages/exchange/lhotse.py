@@ -19,11 +19,11 @@ from stages.store.reader import Store
 def lhotse(source: Source, folder: Path, final: Path) -> None:
     """Writes `recordings.jsonl.gz`, `supervisions.jsonl.gz`, `cuts.jsonl.gz`, and the codes as `codes/<row>.npy`.
 
-    The recordings stay where they are and are named by their absolute paths, the codes by theirs in `final`. A cut has
-    its supervision, the custom fields `subset` (the split) and `group`, and `codes`, an array over time `[T, K]`
-    (`cut.load_codes()`). It is of the first channel, where the other formats mix all of them. A cut's own recording is
-    as loud as `slice.loudness_lufs` made the cut, by lhotse's `Volume`; those of `recordings.jsonl.gz` are as they were
-    recorded. Without audio there are no recordings, and the cuts name none.
+    The recordings stay where they are: manifests name them by absolute paths, and the codes by their paths in `final`.
+    A cut has its supervision, the custom fields `subset` (the split) and `group`, and `codes`, a temporal array
+    `[T, K]` (`cut.load_codes()`). It has the first channel only; the other formats mix all channels. If
+    `slice.loudness_lufs` changed a cut's loudness, the cut's own recording has lhotse's transform `Volume`; those in
+    `recordings.jsonl.gz` are as recorded. Without audio there are no recordings, and cuts name none.
     """
     store = source.store
     (folder / "codes").mkdir()
@@ -53,8 +53,8 @@ def lhotse(source: Source, folder: Path, final: Path) -> None:
 
 def _supervision(row: dict[str, Any]) -> dict[str, Any]:
     place = {"recording_id": row["recording"], "start": row["start_s"], "duration": row["duration_s"], "channel": 0}
-    said = {key: row[key] for key in ("text", "language", "speaker")}
-    return {"id": row["id"], **place, **said, "custom": {"phonemes": row["phonemes"]}}
+    spoken = {key: row[key] for key in ("text", "language", "speaker")}
+    return {"id": row["id"], **place, **spoken, "custom": {"phonemes": row["phonemes"]}}
 
 
 def _recording(voices: Path, utterance: Utterance) -> dict[str, Any]:
@@ -71,12 +71,12 @@ def _recording(voices: Path, utterance: Utterance) -> dict[str, Any]:
 
 
 def _volume(gain_db: float) -> dict[str, Any]:
-    """Returns lhotse's description of a gain."""
+    """Describes a gain as lhotse does."""
     return {"name": "Volume", "kwargs": {"factor": 10 ** (gain_db / 20)}}
 
 
 def _temporal(store: Store, index: int, folder: Path, key: str, start_s: float) -> dict[str, Any]:
-    """Returns lhotse's description of an array over time."""
+    """Describes a temporal array as lhotse does."""
     shape = [int(store.frames[index]), store.codec.num_codebooks]
     array = {"storage_type": "numpy_files", "storage_path": str(folder), "storage_key": key, "shape": shape}
     return {"array": array, "temporal_dim": 0, "frame_shift": 1 / store.codec.frame_rate, "start": start_s}
@@ -84,7 +84,7 @@ def _temporal(store: Store, index: int, folder: Path, key: str, start_s: float) 
 
 @contextmanager
 def _lines(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Gives a function that writes an object as a line of a compressed file."""
+    """Yields a function that writes an object as a JSON line to a gzip file. The same objects give the same bytes."""
     with path.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
 
         def write(data: dict[str, Any]) -> None:

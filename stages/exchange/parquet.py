@@ -1,4 +1,4 @@
-"""Writes Parquet that Hugging Face `load_dataset` opens."""
+"""Writes Parquet files for Hugging Face `load_dataset`."""
 
 import json
 from collections.abc import Collection
@@ -13,7 +13,7 @@ from stages.exchange.source import ROWS_PER_GROUP, Source
 def parquet(source: Source, folder: Path, final: Path) -> None:  # noqa: ARG001
     """Writes `data/<split>-….parquet`, which `datasets.load_dataset(folder)` opens with typed columns.
 
-    Columns: those of `Source.row` but `split`, `codes` (`[K, T]`), and `audio` (FLAC) unless it is left out.
+    Columns: those of `Source.row` without `split`, then `codes` (`[K, T]`) and, unless it is left out, `audio` (FLAC).
     """
     strings = ("id", "recording", "group", "speaker", "language", "text", "phonemes")
     kinds = {**dict.fromkeys(strings, "string"), "start_s": "float64", "duration_s": "float64", "codes": "codes"}
@@ -35,7 +35,7 @@ _FEATURES: dict[str, dict[str, Any]] = {
     "codes": {"feature": {"feature": {"dtype": "uint16", "_type": "Value"}, "_type": "List"}, "_type": "List"},
     "file": {"_type": "Audio"},
 }
-"""How Hugging Face calls the types of `write_blocks`."""
+"""Hugging Face's names of the types of `write_blocks`."""
 
 
 def _parquet_row(source: Source, index: int, columns: Collection[str]) -> dict[str, Any]:

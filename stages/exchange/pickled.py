@@ -1,11 +1,11 @@
-"""Reading `.enc` and `.dac` files, pickled NumPy objects, without running anything that is in them.
+"""Reads `.enc` and `.dac` files, which are pickled NumPy objects, without running code from them.
 
-What `np.save` writes of a dictionary is a pickle, and unpickling calls whatever the file names. Here a file may name
-the handful of NumPy's functions that such files need, and gets stand-ins that build plain values; anything else, also
-in the depth of the dictionary, makes the file unreadable.
+`np.save` pickles a dictionary, and unpickling calls any function that the file names. Here a file may name only the few
+NumPy functions that such files need, and these are replaced by stand-ins that build plain values. Any other name, at
+any depth, makes the file unreadable.
 
-The layout: `{"codes": unsigned [1, K, T], "metadata": {...}}`, with `text`, `phonemes`, `language`, `original_length`
-and `sample_rate` in the metadata as far as they are known. Descript's `DACFile.save` writes the same without text.
+The layout is `{"codes": unsigned [1, K, T], "metadata": {...}}`. The metadata may have `text`, `phonemes`, `language`,
+`original_length` and `sample_rate`. Descript's `DACFile.save` writes the same without text.
 """
 
 import ast
@@ -22,24 +22,25 @@ from stages.errors import AudioError, blame_machine
 from stages.records import Codes
 
 _HEADER = 10_000
-"""Most bytes of a header; `np.save` writes 128."""
+"""Most bytes read of a header; `np.save` writes 128."""
 _HINT = "Only files of codes as `np.save` writes them can be imported."
 
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """What such a file holds."""
+    """The content of such a file."""
 
     codes_KT: Codes
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    """Text, numbers, arrays and lists of such, as the file has them."""
+    """Texts, numbers, arrays, and lists of these, as in the file."""
 
 
 def read_artefact(path: Path) -> Artefact:
-    """Reads a file of codes; nothing in it is run.
+    """Reads a file of codes without running code from it.
 
     Raises:
-        AudioError: if it can't be opened, holds something else, or names code to run (reason `UnsafePickle`).
+        AudioError: if it can't be opened (reason `NotThere`), holds something else (`NotCodes`), or names a function
+            that could run code (`UnsafePickle`).
     """
     try:
         with path.open("rb") as file:
@@ -64,7 +65,7 @@ def _read(file: IO[bytes], path: Path) -> Any:
         return _load(file)
     except _RefusedError as error:
         name = " ".join(str(error).split())
-        detail = f"`{path}` names `{name}`, which no file of codes needs: it may run code. It wasn't run. {_HINT}"
+        detail = f"`{path}` names `{name}`, which no file of codes needs and which may run code. It wasn't run. {_HINT}"
         raise AudioError(detail, "UnsafePickle") from error
     except (
         *(pickle.UnpicklingError, EOFError, ValueError, SyntaxError),
@@ -79,7 +80,7 @@ def _read(file: IO[bytes], path: Path) -> Any:
 
 
 def _load(file: IO[bytes]) -> Any:
-    """Reads what `np.save` wrote; `np.lib.format` itself parses a broken header with whatever error comes of it."""
+    """Reads an object that `np.save` wrote. `np.lib.format` isn't used: a broken header makes it raise any error."""
     magic, version = file.read(6), file.read(2)
     size = int.from_bytes(file.read(2 if version == b"\x01\x00" else 4), "little")
     header = ast.literal_eval(file.read(min(size, _HEADER)).decode("latin1").strip()) if magic == b"\x93NUMPY" else None
@@ -87,22 +88,22 @@ def _load(file: IO[bytes]) -> Any:
         shown = (
             f"an array {header.get('descr')} {header.get('shape')}" if isinstance(header, dict) else "something else"
         )
-        raise ValueError(f"it is {shown} and no dictionary that `np.save` wrote")
+        raise ValueError(f"it is {shown}, not a dictionary that `np.save` wrote")
     return _plain(_Unpickler(file).load())
 
 
 class _RefusedError(Exception):
-    """A pickle names something that isn't in the table."""
+    """A pickle names something that isn't in `_NAMES`."""
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows a few names only."""
+    """Unpickles only the names in `_NAMES`."""
 
     def find_class(self, module: str, name: str) -> Any:
         """Returns the stand-in for a name.
 
         Raises:
-            _RefusedError: for every other name.
+            _RefusedError: if the name isn't in `_NAMES`.
         """
         found = _NAMES.get((module.replace("numpy._core.", "numpy.core."), name))
         if found is None:
@@ -132,7 +133,7 @@ class _Dtype:
 
 
 class _Array:
-    """Stands in for `numpy.ndarray`: keeps the state, and checks it before anything is made of it."""
+    """Stands in for `numpy.ndarray`: keeps the state, and checks it before an array is built."""
 
     __slots__ = ("state",)
 
@@ -143,13 +144,13 @@ class _Array:
         self.state = state
 
     def value(self) -> Any:
-        """Returns the array; for one of objects a list of them, or the only one."""
+        """Returns the array. An array of objects becomes a list, or its only object if it has no axes."""
         if self.state is None:
             raise ValueError("it has an array without content")
         _, shape, kind, fortran, data = self.state
         dtype, size = kind.dtype, int(np.prod(shape, dtype=np.float64))
         if dtype.kind == "O":
-            return _plain(data[0]) if shape == () else [_plain(one) for one in data]
+            return _plain(data[0]) if shape == () else [_plain(item) for item in data]
         if not isinstance(data, bytes) or len(data) != size * dtype.itemsize:
             raise ValueError(f"it has an array of {size} numbers in {len(data)} bytes")
         array: npt.NDArray[Any] = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
@@ -157,7 +158,7 @@ class _Array:
 
 
 class _Function:
-    """A stand-in that may be called and nothing else: a pickle can't change it."""
+    """A stand-in that can only be called: a pickle can't change it."""
 
     __slots__ = ("_work",)
 
@@ -182,18 +183,18 @@ _NAMES: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): "ndarray",
     ("_codecs", "encode"): _Function(lambda text, _: text.encode("latin1")),
 }
-"""All that a file may name; protocols before 3 write bytes as text to be encoded."""
+"""The names that a file may use. Pickle protocols before 3 write bytes as text to encode."""
 
 
 def _plain(value: Any) -> Any:
-    """Returns a value with the stand-ins in it made into arrays."""
+    """Replaces the stand-ins in a value by arrays."""
     match value:
         case _Array():
             return value.value()
         case dict():
-            return {key: _plain(one) for key, one in value.items()}
+            return {key: _plain(item) for key, item in value.items()}
         case list() | tuple():
-            return [_plain(one) for one in value]
+            return [_plain(item) for item in value]
         case str() | bytes() | bool() | int() | float() | None:
             return value
     raise ValueError(f"it holds a {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""The rows of a finished dataset, as the exports read them."""
+"""Reads the rows of a finished dataset for the exports."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ from stages.ids import Split, path_of, speaker_key
 from stages.store.reader import Store, open_store
 
 ROWS_PER_SHARD, ROWS_PER_GROUP = 1000, 100
-"""Utterances in a file of Parquet or WebDataset, and in a row group."""
+"""Utterances per file of Parquet or WebDataset, and per Parquet row group."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A dataset to be exported."""
+    """A dataset to export."""
 
     dataset: Path
-    """Its folder, with the store and the metadata."""
+    """The dataset's folder, with the store and the metadata."""
     voices: Path | None
     """The folder of recordings; None to leave the audio out."""
 
@@ -37,20 +37,20 @@ class Source:
 
         Raises:
             MissingInputError: if the stage `metadata` hasn't run.
-            ArtefactError: if it ran on other utterances.
+            ArtefactError: if the metadata are of other utterances.
         """
         path = self.dataset / "metadata" / METADATA
         if not path.is_file():
             raise MissingInputError(f"`{path}` isn't there. Run `valle-prep metadata --out {self.dataset}` first.")
         columns = read_table(path, ["id", "split"]).to_pydict()
-        found = dict(zip(columns["id"], columns["split"], strict=True))
-        missing = [uid for uid in self.store.ids if uid not in found]
+        split_of = dict(zip(columns["id"], columns["split"], strict=True))
+        missing = [uid for uid in self.store.ids if uid not in split_of]
         if missing:
             raise ArtefactError(f"`{path}` has no row `{missing[0]}`. Run `valle-prep metadata` again.")
-        return [found[uid] for uid in self.store.ids]
+        return [split_of[uid] for uid in self.store.ids]
 
     def row(self, index: int) -> dict[str, Any]:
-        """Returns all of a row but its audio and codes, as plain JSON values."""
+        """Returns a row without audio and codes, as plain JSON values."""
         row = self.store.row(index)
         return {
             "id": row.id,
@@ -66,15 +66,15 @@ class Source:
         }
 
     def flac(self, index: int) -> bytes:
-        """Returns an utterance's audio as it was encoded, mono, in 16 bits, at the recording's rate."""
+        """Returns an utterance's audio, with its gain applied, as mono 16-bit FLAC at the recording's rate."""
         row = self.store.row(index)
         assert self.voices is not None
         wave, rate = audio.read(self.voices / path_of(row.recording), row.start_samples, row.end_samples)
         return audio.flac_of(audio.amplified(wave, row.gain_db), rate)
 
     def shards(self) -> Iterator[tuple[Split, int, int, list[int]]]:
-        """Yields each split's rows in parts: the split, the part's number, how many there are, and the rows."""
+        """Yields each split's rows in shards: the split, the shard's number, the split's number of shards, the rows."""
         for split in get_args(Split):
-            rows = [index for index, one in enumerate(self.splits) if one == split]
+            rows = [index for index, its_split in enumerate(self.splits) if its_split == split]
             parts = [rows[at : at + ROWS_PER_SHARD] for at in range(0, len(rows), ROWS_PER_SHARD)]
             yield from ((split, number, len(parts), part) for number, part in enumerate(parts))

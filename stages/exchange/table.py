@@ -1,7 +1,7 @@
-"""The table of formats to export a dataset to.
+"""The table of export formats.
 
 To add a format, write one file in this folder: a function that writes it into an empty folder, and an `Export` that
-describes it. None of the formats' libraries is needed to write them.
+describes it. Formats are written without their own libraries.
 """
 
 from pathlib import Path
@@ -22,21 +22,21 @@ def export(kind: str, source: Source, target: Path, *, dry_run: bool = False) ->
     Args:
         kind: A row of `EXPORTS`.
         source: The dataset.
-        target: A folder that isn't there yet, or is empty; it appears when all is written.
-        dry_run: Whether to look at what is given only.
+        target: A new or empty folder. It is written atomically.
+        dry_run: Whether to only check the arguments and count the rows.
 
     Returns:
-        The number of rows: utterances, or what the format counts.
+        The number of rows: utterances, or what the format counts instead.
 
     Raises:
-        UsageError: if there is no such format, or if the target holds something or can't be written.
-        MissingInputError: if the store or the metadata isn't there.
+        UsageError: if there is no such format, or if the target isn't empty or can't be written.
+        MissingInputError: if a stage that the format reads hasn't run.
         AudioError: if a recording can't be read.
     """
     if kind not in EXPORTS:
         raise UsageError(f"`{kind}` must be one of the formats {', '.join(EXPORTS)}.")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UsageError(f"`{target}` must be a new or empty folder, but holds something. Name another.")
+        raise UsageError(f"`{target}` must be a new or empty folder, but isn't. Name another.")
     rows = EXPORTS[kind].count(source)
     if dry_run:
         return rows
@@ -46,5 +46,5 @@ def export(kind: str, source: Source, target: Path, *, dry_run: bool = False) ->
             temporary.mkdir()
             EXPORTS[kind].write(source, temporary, target.absolute())
     except OSError as error:
-        raise UsageError(f"`{target}` can't be written: {error}. Make room, or name another.") from error
+        raise UsageError(f"`{target}` can't be written: {error}. Make room, or name another folder.") from error
     return rows

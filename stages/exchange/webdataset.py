@@ -12,7 +12,7 @@ from stages.records import to_line
 
 
 def webdataset(source: Source, folder: Path, final: Path) -> None:  # noqa: ARG001
-    """Writes `<split>-<number>.tar`, of each utterance `<row>.json`, `<row>.codes.npy` (`[K, T]`) and `<row>.flac`."""
+    """Writes `<split>-<number>.tar` with `<row>.json`, `<row>.codes.npy` (`[K, T]`) and `<row>.flac` per utterance."""
     for split, number, _, rows in source.shards():
         with tarfile.open(folder / f"{split}-{number:06d}.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
             for index in rows:

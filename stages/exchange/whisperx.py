@@ -1,4 +1,4 @@
-"""Transcripts as whisperX writes them: for its own tools, for editors, and to be read here again."""
+"""Writes transcripts as whisperX does: for its own tools, for editors, and for `valle-prep` to read again."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from stages.records import Transcript
 
 
 def whisperx(source: Source, folder: Path, final: Path) -> None:  # noqa: ARG001
-    """Writes a JSON per recording as whisperX does: segments, words, speakers. Needs only the stage `transcribe`."""
+    """Writes one JSON file per recording, with segments, words and speakers. Needs only the stage `transcribe`."""
     write_transcripts(source.dataset, folder)
 
 
@@ -23,22 +23,22 @@ _ROWS = Rows(Transcript)
 
 
 def count_segments(source: Source) -> int:
-    """Returns how many segments the transcripts of a dataset have; raises as `write_transcripts`."""
+    """Returns the number of segments in a dataset's transcripts. Raises as `write_transcripts` does."""
     return sum(len(transcript.segments) for transcript in _transcripts(source.dataset))
 
 
 def write_transcripts(dataset: Path, folder: Path) -> None:
-    """Writes `<recording's path without its suffix>.json` for every transcript of a dataset, below a folder.
+    """Writes `<recording's path without its suffix>.json` into a folder for every transcript of a dataset.
 
-    Each holds `segments` (`start`, `end`, `text`, `words`, `speaker` where it isn't the recording's own), all their
-    words once more as `word_segments`, and `language`; times in seconds, exact to the sample.
+    Each file has `segments` (`start`, `end`, `text`, `words`, and `language` and `speaker` if they aren't the
+    recording's own), all words again as `word_segments`, and `language`. Times are in seconds, exact to the sample.
 
     Raises:
         MissingInputError: if the stage `transcribe` hasn't run.
     """
     for transcript in _transcripts(dataset):
         path = folder / Path(path_of(transcript.id)).with_suffix(".json")
-        if path.exists():  # another recording of that stem
+        if path.exists():  # another recording has the same stem
             path = folder / f"{path_of(transcript.id)}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(whisperx_shaped(transcript), ensure_ascii=False, indent=1), encoding="utf-8")
@@ -54,23 +54,23 @@ def _transcripts(dataset: Path) -> Iterator[Transcript]:
 
 
 def whisperx_shaped(transcript: Transcript) -> dict[str, Any]:
-    """Returns a transcript as whisperX writes it; a text without times is one segment, the whole recording."""
+    """Converts a transcript to whisperX's form. A text without times is one segment over the whole recording."""
     rate = transcript.sample_rate
     segments: list[dict[str, Any]] = []
-    for one in transcript.segments:
+    for timed in transcript.segments:
         segment: dict[str, Any] = {
-            "start": one.start_samples / rate,
-            "end": one.end_samples / rate,
-            "text": one.text,
+            "start": timed.start_samples / rate,
+            "end": timed.end_samples / rate,
+            "text": timed.text,
             "words": [
                 {"word": word.text, "start": word.start_samples / rate, "end": word.end_samples / rate}
-                for word in one.words
+                for word in timed.words
             ],
         }
-        if one.language != transcript.language:
-            segment["language"] = one.language
-        if one.speaker:
-            segment["speaker"] = one.speaker
+        if timed.language != transcript.language:
+            segment["language"] = timed.language
+        if timed.speaker:
+            segment["speaker"] = timed.speaker
         segments.append(segment)
     words = [word for segment in segments for word in segment["words"]]
     return {"segments": segments, "word_segments": words, "language": transcript.language}

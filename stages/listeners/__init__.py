@@ -1,1 +1,1 @@
-"""Networks that judge sound: speaker vectors and opinion scores."""
+"""Networks that judge audio: speaker vectors and predicted opinion scores."""

@@ -1,4 +1,4 @@
-"""DNSMOS P.835: what listeners would say of a recording's speech, of its background, and of the whole."""
+"""DNSMOS P.835: predicts listeners' scores for the speech, the background and the whole of a recording."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -9,29 +9,33 @@ from stages.errors import WeightsError
 from stages.records import Wave
 
 SAMPLE_RATE = 16_000
-"""Hz, of what it hears."""
+"""Hz of its input."""
 
 
 class Dnsmos:
-    """The predictor, from its ONNX file; always on the CPU, in one thread.
+    """Runs the predictor from its ONNX file, always on the CPU, in one thread.
 
     Source: https://arxiv.org/abs/2110.01763; `dnsmos_local.py` in https://github.com/microsoft/DNS-Challenge.
     """
 
     _SAMPLES = 144_160
-    """9.01 s."""
+    """Samples in a window: 9.01 s."""
     _SCALES: ClassVar[dict[str, tuple[float, ...]]] = {
         "sig": (-0.08397278, 1.22083953, 0.0052439),
         "bak": (-0.13166888, 1.60915514, -0.39604546),
         "ovrl": (-0.06766283, 1.11546468, 0.04602535),
     }
-    """Polynomials from what the network says to the scale of the listeners, in the order of its outputs."""
+    """Polynomials from the network's outputs, in their order, to the listeners' scale."""
 
     def __init__(self, path: Path, option: str = "--dnsmos") -> None:
-        """Loads `sig_bak_ovr.onnx`, which `option` names.
+        """Loads `sig_bak_ovr.onnx`.
+
+        Args:
+            path: The file.
+            option: The option that names it, for messages.
 
         Raises:
-            WeightsError: if it isn't there, or is another network, or onnxruntime is missing.
+            WeightsError: if it is missing or another network, or if onnxruntime is missing.
         """
         if not path.is_file():
             raise WeightsError(
@@ -42,7 +46,8 @@ class Dnsmos:
             import onnxruntime
         except ImportError as error:
             raise WeightsError(
-                f"`{option}` must find onnxruntime, but can't. Run `pip install onnxruntime`, or leave the option out."
+                f"`{option}` needs the package onnxruntime, which isn't there. Run `pip install onnxruntime`, or leave"
+                " the option out."
             ) from error
 
         errors = onnxruntime.capi.onnxruntime_pybind11_state
@@ -51,20 +56,25 @@ class Dnsmos:
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except (errors.InvalidProtobuf, errors.InvalidGraph, errors.Fail) as error:
-            raise WeightsError(f"`{option}` can't be loaded from `{path}`: it is no sound ONNX file.") from error
+            raise WeightsError(
+                f"`{option}` must be an ONNX file, but `{path}` can't be loaded as one. Download it again."
+            ) from error
         shapes = [list(one.shape)[1:] for one in (*self._session.get_inputs(), *self._session.get_outputs())]
         if shapes != [[self._SAMPLES], [len(self._SCALES)]]:
             raise WeightsError(
                 f"`{option}` must be a network from {self._SAMPLES} samples to 3 scores, but `{path}` has the shapes"
-                f" {shapes}. Give `sig_bak_ovr.onnx` of P.835 (`model_v8.onnx` is P.808)."
+                f" {shapes}. Use `sig_bak_ovr.onnx` of P.835 (`model_v8.onnx` is P.808)."
             )
         self.name = "DNSMOS P.835"
 
     def score(self, wave: Wave) -> dict[str, float]:
-        """Returns `sig`, `bak` and `ovrl`, 1 to 5: means over windows of 9.01 s, a second apart.
+        """Scores a wave.
 
         Args:
             wave: Mono, at 16 kHz, not empty; a short one is repeated.
+
+        Returns:
+            `sig`, `bak` and `ovrl`, 1 to 5: means over windows of 9.01 s, one second apart.
         """
         while len(wave) < self._SAMPLES:
             wave = np.concatenate([wave, wave])

@@ -1,4 +1,4 @@
-"""A speaker encoder whose weights come inside a package: who speaks, as a vector."""
+"""A speaker encoder with weights from a package: turns a voice into a vector."""
 
 import importlib.util
 from pathlib import Path
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     import torch
 
 SAMPLE_RATE = 16_000
-"""Hz, of what it hears."""
+"""Hz of its input."""
 
 
 class Resemblyzer:
-    """The GE2E speaker encoder whose weights come inside the package `resemblyzer`: a stand-in where WavLM isn't.
+    """The GE2E speaker encoder with the weights of the package `resemblyzer`: a stand-in where WavLM is missing.
 
-    It hears who speaks, but its numbers can't be compared with published ones, which lie on WavLM's scale; and long
-    silences stay in, which the package cuts out by a voice activity detector that has to be compiled.
+    It tells speakers apart, but its similarities can't be compared with published ones, which are on WavLM's scale.
+    Long silences stay in; the package removes them with a voice activity detector that has to be compiled.
 
     Source: https://github.com/resemble-ai/Resemblyzer, `voice_encoder.py`; https://arxiv.org/abs/1710.10467.
     """
@@ -30,13 +30,14 @@ class Resemblyzer:
     _FRAMES = 160
     """Frames of 10 ms in a part."""
     _STEP = 77
-    """Frames from part to part: 1.3 parts a second."""
+    """Frames between the starts of two parts: 1.3 parts per second."""
     _HOP = 160
+    """Samples in a frame."""
     _LOUDNESS = 10 ** (-30 / 20)
-    """Root mean square to which quieter waves are raised."""
+    """Root mean square that quieter waves are raised to."""
 
     def __init__(self, device: str = "cpu") -> None:
-        """Loads the weights out of the package, which itself isn't imported.
+        """Loads the weights from the package without importing it.
 
         Raises:
             WeightsError: if the package isn't installed.
@@ -53,25 +54,25 @@ class Resemblyzer:
         self._device = device
 
     def embed(self, wave: Wave) -> npt.NDArray[np.float32]:
-        """Returns the mean vector of parts of 1.6 s, `[256]`, of length 1."""
+        """Returns the mean of the unit vectors of parts of 1.6 s, `[256]`, scaled to length 1."""
         import torch
 
-        vectors = torch.nn.functional.normalize(self._hear(wave, self._starts(len(wave))).relu(), dim=1)
+        vectors = torch.nn.functional.normalize(self._outputs(wave, self._starts(len(wave))).relu(), dim=1)
         vector: npt.NDArray[np.float32] = torch.nn.functional.normalize(vectors.mean(0), dim=0).cpu().numpy()
         return vector
 
     def parts(self, wave: Wave) -> npt.NDArray[np.float32]:
-        """Returns the last layer's outputs for as few parts of 1.6 s, evenly spaced, as cover the wave, `[parts, 256]`.
+        """Returns the last layer's outputs, `[parts, 256]`, for the fewest even parts of 1.6 s that cover a wave.
 
-        They are what `embed` cuts off at 0.
+        These are the values before the ReLU of `embed`.
         """
         frames = len(wave) // self._HOP + 1
         starts = np.linspace(0, max(0, frames - self._FRAMES), -(-frames // self._FRAMES)).round().astype(int)
-        heard: npt.NDArray[np.float32] = self._hear(wave, starts.tolist()).cpu().numpy()
-        return heard
+        outputs: npt.NDArray[np.float32] = self._outputs(wave, starts.tolist()).cpu().numpy()
+        return outputs
 
-    def _hear(self, wave: Wave, starts: list[int]) -> "torch.Tensor":
-        """Returns the last layer's outputs for parts that begin at these frames, `[parts, 256]`."""
+    def _outputs(self, wave: Wave, starts: list[int]) -> "torch.Tensor":
+        """Returns the last layer's outputs for the parts that begin at these frames, `[parts, 256]`."""
         import librosa
         import torch
 
@@ -83,11 +84,11 @@ class Resemblyzer:
         parts = np.stack([mel_TM[start : start + self._FRAMES] for start in starts]).astype(np.float32)
         with torch.inference_mode():
             hidden = self._lstm(torch.from_numpy(parts).to(self._device))[1][0][-1]
-            heard: torch.Tensor = self._linear(hidden)
-        return heard
+            outputs: torch.Tensor = self._linear(hidden)
+        return outputs
 
     def _starts(self, samples: int) -> list[int]:
-        """Returns the first frame of each part; the last part counts if it is three quarters full."""
+        """Returns the first frame of each part. The last part counts if it is at least three quarters full."""
         frames = -(-(samples + 1) // self._HOP)
         starts = list(range(0, max(1, frames - self._FRAMES + self._STEP + 1), self._STEP))
         filled = (samples - starts[-1] * self._HOP) / (self._FRAMES * self._HOP)
@@ -95,17 +96,17 @@ class Resemblyzer:
 
 
 def find_weights() -> Path:
-    """Returns where the weights lie, without importing the package.
+    """Returns the path of the weights without importing the package.
 
     Raises:
-        WeightsError: if it isn't installed.
+        WeightsError: if the package isn't installed.
     """
     spec = importlib.util.find_spec("resemblyzer")
     folders = spec.submodule_search_locations if spec else None
     path = Path(folders[0] if folders else "") / "pretrained.pt"
     if not path.is_file():
         raise WeightsError(
-            "The speaker encoder `resemblyzer` must be installed, its weights with it, but isn't."
+            "The speaker encoder `resemblyzer` must be installed with its weights, but isn't."
             " Run `pip install --no-deps resemblyzer==0.1.4`."
         )
     return path

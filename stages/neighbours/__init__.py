@@ -1,1 +1,1 @@
-"""Which utterances are alike: their features, and the search."""
+"""Similar utterances: feature vectors, and the search for the nearest."""

@@ -1,5 +1,6 @@
-"""The approximately nearest rows, by faiss, and the recall that it reaches."""
+"""Finds approximately nearest rows with faiss, and measures the recall."""
 
+import logging
 from collections.abc import Callable
 
 import numpy as np
@@ -15,33 +16,41 @@ from stages.neighbours.exact import (
     Nearest,
     Pairs,
     ScopedRows,
-    _log,
     split_blocks,
     write_best,
 )
 
 _SAMPLE = 1000
-"""Queries of which the recall of an approximate search is measured."""
+"""Queries on which the recall of an approximate search is measured."""
 _OVERFETCH = 8
-"""Rows taken from an inverted file for each neighbour wanted: some of them must stay apart from the query."""
+"""Rows fetched from the inverted file per wanted neighbour: some may not be neighbours of the query."""
 _PROBES = 32
-"""Lists of an inverted file that are looked through for a query."""
+"""Lists of the inverted file that are searched for a query."""
 _ROUNDS = 8
-"""In which its lists' centres are fitted."""
+"""K-means iterations for the inverted lists."""
 
 NO_FAISS = (
     "`similar.approximate_above` needs the package faiss, which isn't there. Run `make setup EXTRAS=dev,faiss`"
     " (`pip install faiss-cpu`), or leave the key out: the search is then exact."
 )
 
+_log = logging.getLogger(__name__)
+
 
 def search_approximately(
     rows: ScopedRows, first: int, last: int, scan: Callable[[Block], Pairs], found: Nearest
 ) -> list[Block]:
-    """Searches a scope by an inverted file, and measures how much of the truth it finds.
+    """Searches one scope with an inverted file and logs the recall.
+
+    Args:
+        rows: All rows.
+        first: The scope's first place.
+        last: One past its last.
+        scan: The exact search, to measure the recall.
+        found: Where the neighbours are written.
 
     Returns:
-        The queries that it found too few rows for (the near ones must stay apart from them): to be searched exactly.
+        The queries with too few permitted rows among those found; they must be searched exactly.
     """
     top_k, count = found.rows_NK.shape[1], last - first
     score_NR, near_NR = _search(rows.unit_ND[first:last], _OVERFETCH * top_k)
@@ -56,14 +65,14 @@ def search_approximately(
     if len(answered_Q):
         recall = _recall(rows, answered_Q, (first, last), scan, found)
         _log.warning(
-            "of %s rows, the nearest %d of %s were searched approximately: recall %.3f, measured on %s of them",
-            *(f"{count:,}", top_k, f"{len(answered_Q):,}", recall, f"{min(_SAMPLE, len(answered_Q)):,}"),
+            "approximate search for the %d nearest of %s rows, for %s of them: recall %.3f, measured on %s queries",
+            *(top_k, f"{count:,}", f"{len(answered_Q):,}", recall, f"{min(_SAMPLE, len(answered_Q)):,}"),
         )
     return split_blocks(np.flatnonzero(~enough_N) + first, first, last)
 
 
 def _search(unit_MD: Floats, neighbours: int) -> tuple[Floats, Int64s]:
-    """Returns what an inverted file finds near each row: cosines and places within the scope, `[M, R]`; -1 for none.
+    """Finds rows near each row with an inverted file: cosines and places within the scope, `[M, R]`; -1 for none.
 
     Source: Jégou, Douze, Schmid, "Product quantization for nearest neighbor search" (2011), section IV.
     """
@@ -86,7 +95,7 @@ def _search(unit_MD: Floats, neighbours: int) -> tuple[Floats, Int64s]:
 def _recall(
     rows: ScopedRows, answered_Q: Int64s, scope: tuple[int, int], scan: Callable[[Block], Pairs], found: Nearest
 ) -> float:
-    """Returns the share of the true neighbours that were found, of some of the queries."""
+    """Returns the share of the true neighbours that were found, on a sample of the queries."""
     drawn_Q = np.random.default_rng(0).choice(answered_Q, min(_SAMPLE, len(answered_Q)), replace=False)
     truth = Nearest(*found.rows_NK.shape)
     for block in split_blocks(np.sort(drawn_Q), *scope):

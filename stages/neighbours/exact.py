@@ -1,6 +1,5 @@
-"""The exact nearest rows, block by block, on the CPU or a GPU."""
+"""Finds the exact nearest rows, block by block, on the CPU or a GPU."""
 
-import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,41 +11,40 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Int64s = npt.NDArray[np.int64]
 Pairs = tuple[Int64s, Int64s]
-"""Queries and what is near them, by row."""
+"""Places of queries, and of the rows near them, `[P]` each."""
 
 _QUERIES = 256
-"""Queries compared at a time."""
+"""Queries in a block."""
 _COLUMNS = 4096
-"""Rows that they are compared with at a time: the product of the two stays in the processor's cache."""
+"""Rows compared with a block at a time. The scores, `_QUERIES * _COLUMNS`, fit in the processor's cache."""
 _GROUP = 32
-"""Columns of which only the best is looked at, unless it may belong to the top."""
+"""Columns in a group. Only a group's maximum is checked, unless it may belong to the top."""
 ROUNDING = 1e-5
-"""Far more than a float32 product of unit vectors can be off: what lies this near the cut is compared in float64."""
+"""Far more than the error of a float32 product of unit vectors. Scores this near the cut are compared in float64."""
 _DECIMALS = 6
-"""Cosines are rounded so, that equal ones are ties on every machine."""
+"""Decimals of the cosines. Rounding makes equal ones ties on every machine."""
 _PAIRS = 1 << 15
-"""Pairs compared again at a time."""
+"""Pairs compared in float64 at a time."""
 NOWHERE = np.float32(-2.0)
-"""Below every cosine."""
-
-_log = logging.getLogger(__name__)
+"""A score below every cosine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Queries, all of one scope, and the places that the scope takes."""
+    """Queries of one scope, and the places of the scope."""
 
     places_Q: Int64s
     """In ascending order."""
     first: int
     last: int
-    """One past the last."""
+    """One past the scope's last place."""
 
 
 class ScopedRows:
-    """The rows in such an order that scopes are in one piece, and so is in each what must stay apart.
+    """The rows, sorted by scope, then by `apart` key, then by id.
 
-    A row's number there is its place.
+    So each scope is contiguous, and within it the rows that may not be each other's neighbours. A row's index in this
+    order is its place. For the arguments see `nearest`.
     """
 
     def __init__(
@@ -69,12 +67,12 @@ class ScopedRows:
         self.hidden_from_N, self.hidden_to_N = np.repeat(ends - sizes, sizes), np.repeat(ends, sizes)
 
     def scopes(self) -> list[tuple[int, int]]:
-        """Returns the first place of each scope that holds more than one row, and one past its last."""
+        """Returns the first place and one past the last of each scope with more than one row."""
         ends = self.scope_ends.tolist()
         return [(first, last) for first, last in zip([0, *ends], ends, strict=False) if last - first > 1]
 
     def hide(self, scores_QC: Any, block: Block, start: int) -> None:
-        """Sets to -inf the scores of what must stay apart from the queries; the first column is at place `start`."""
+        """Sets the scores of rows that may not be neighbours of a query to -inf; column 0 is place `start`."""
         end = start + scores_QC.shape[1]
         low_Q, high_Q = self.hidden_from_N[block.places_Q], self.hidden_to_N[block.places_Q]
         if high_Q[-1] <= start or low_Q[0] >= end:
@@ -91,12 +89,12 @@ def _numbers(keys: Sequence[str]) -> Int64s:
 
 
 def _ends(changes: npt.NDArray[np.bool_], count: int) -> Int64s:
-    """Returns where runs end, given where a value differs from the one before."""
+    """Returns where runs of equal values end, given where a value differs from the one before."""
     return np.append(np.flatnonzero(changes) + 1, count) if count else np.zeros(0, np.int64)
 
 
 class Nearest:
-    """What has been found so far, by row."""
+    """The neighbours found so far: rows and scores, `[N, K]`, by row; -1 and NaN where none is found."""
 
     def __init__(self, count: int, top_k: int) -> None:
         self.rows_NK = np.full((count, top_k), -1, np.int64)
@@ -104,11 +102,12 @@ class Nearest:
 
 
 def split_blocks(places_Q: Int64s, first: int, last: int) -> list[Block]:
+    """Splits queries of the scope from `first` to `last` into blocks."""
     return [Block(places_Q[at : at + _QUERIES], first, last) for at in range(0, len(places_Q), _QUERIES)]
 
 
 def for_each_block(blocks: Sequence[Block], work: Callable[[Block], None], *, threads: int) -> None:
-    """Does the work on every block, on threads that each multiply on their own; blocks never write to one row."""
+    """Runs `work` on each block, in threads with a single-threaded BLAS. No two blocks write to the same row."""
     from threadpoolctl import threadpool_limits
 
     if threads < 2 or len(blocks) < 2:
@@ -121,10 +120,10 @@ def for_each_block(blocks: Sequence[Block], work: Callable[[Block], None], *, th
 
 
 def scan_block(rows: ScopedRows, top_k: int, block: Block) -> Pairs:
-    """Returns the places of all pairs of a query and a row that may belong to the query's top.
+    """Finds all rows that may belong to the top of each query, and returns their places in pairs.
 
-    Of every group of columns only the maximum is looked at: the k-th best of the groups' maxima is never above the k-th
-    best of all scores, so that only the few groups that reach it are opened.
+    Of each group of columns only the maximum is checked. The k-th best of the groups' maxima is never above the k-th
+    best of all scores, so only the few groups that reach it are examined.
     """
     unit_QD = rows.unit_ND[block.places_Q]
     width = min(_COLUMNS, -(-(block.last - block.first) // _GROUP) * _GROUP)
@@ -152,7 +151,7 @@ def scan_block(rows: ScopedRows, top_k: int, block: Block) -> Pairs:
 
 
 def scan_on_gpu(rows: ScopedRows, top_k: int, device: str) -> Callable[[Block], Pairs]:
-    """Returns what does on a GPU what `scan_block` does."""
+    """Returns a function that does the work of `scan_block` on a GPU."""
     import torch
 
     unit_ND = torch.from_numpy(rows.unit_ND).to(device)
@@ -170,7 +169,7 @@ def scan_on_gpu(rows: ScopedRows, top_k: int, device: str) -> Callable[[Block], 
 
 
 def write_best(rows: ScopedRows, pairs: Pairs, found: Nearest) -> None:
-    """Writes the best of the pairs, compared in float64, into the rows of their queries."""
+    """Compares pairs in float64 and writes each query's best into its row of `found`."""
     query_P, other_P = (rows.order_N[places_P] for places_P in pairs)
     score_P = np.empty(len(query_P))
     for at in range(0, len(query_P), _PAIRS):

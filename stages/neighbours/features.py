@@ -1,8 +1,8 @@
-"""What an utterance sounds like, as a vector: the table of features by which `similar` compares.
+"""The table of features by which `similar` compares utterances: each makes a vector of a wave or of codes.
 
-A feature is a function that loads what it needs and gives another one, from an utterance's wave or codes to a vector;
-and what is done to all vectors of a corpus before their cosines are taken. Raw MFCCs are dominated by the zeroth, and
-all pairs score 0.99.
+To add a feature, write a function that loads what it needs and returns another, from a wave or codes to a vector, and
+add a `Kind` to `FEATURES`. `Kind.prepare` normalises all vectors of a corpus before their cosines are taken: raw MFCCs
+are dominated by the zeroth, and all pairs would score 0.99.
 """
 
 import hashlib
@@ -25,56 +25,56 @@ from stages.records import CodecIdentity, Wave
 Floats = npt.NDArray[np.float32]
 
 _COEFFICIENTS, _MELS, _WINDOW, _HOP = 40, 80, 400, 160
-"""Of the MFCCs; window and hop in samples."""
+"""Parameters of the MFCCs; window and hop in samples."""
 _VOICED_DB = 30.0
-"""Frames that are more than this under an utterance's loudest say nothing of the voice."""
+"""Frames more than this many dB below an utterance's loudest are ignored: they tell nothing about the voice."""
 _BLOCK = 1 << 14
-"""Rows of the corpus computed with in float64 at a time."""
+"""Rows converted to float64 at a time."""
 _DIRECTIONS = 30
-"""Kept of those in which utterances differ most from each other, measured by how they vary within themselves."""
+"""Directions kept: those with the greatest variance between utterances relative to that within them."""
 _VOICE_DIRECTIONS = 50
-"""The same of what the speaker encoder hears."""
+"""The same for the speaker encoder's outputs."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureInputs:
-    """Where a feature may find what it needs."""
+    """What a feature may load from."""
 
     dataset: Path
-    """The dataset's folder, whose codes are compared."""
+    """The dataset's folder."""
     model: Path | None = None
-    """What `valle export` wrote."""
+    """A file that `valle export` wrote."""
     device: str = "cpu"
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A row of the table."""
+    """A row of the table of features."""
 
     reads: Literal["wave", "codes"]
-    """What a vector is made of: a mono wave at 16 kHz, or codes `[K, T]`."""
+    """The input: a mono wave at 16 kHz, or codes `[K, T]`."""
     load: Callable[[FeatureInputs], Callable[[Any], Floats]]
-    """Returns what makes a vector, `[D]`."""
+    """Returns a function from the input to a vector, `[D]`."""
     prepare: Callable[[Floats], Floats]
-    """Turns the vectors of a corpus, `[N, D]`, into those whose cosines are taken."""
+    """Normalises the vectors of a corpus, `[N, D]`, before their cosines are taken."""
     revision: Callable[[FeatureInputs], str] = lambda _: ""
-    """Returns the identity of the weights beyond the dataset's own; raises what is wrong with them."""
+    """Returns the identity of the weights, other than the dataset's own; raises if they are missing or wrong."""
     on_device: bool = False
-    """Whether a network makes the vector, on the device."""
+    """Whether a network on `device` computes the vector."""
     packages: tuple[str, ...] = ()
-    """What it imports beyond what every stage does."""
+    """Packages that it imports besides those of every stage."""
 
 
 def load_mfcc(_: FeatureInputs) -> Callable[[Wave], Floats]:
-    """Returns what makes the mean of an utterance's MFCCs and how its halves differ, `[80]`."""
+    """Loads the feature `mfcc`: see `mfcc_vector`."""
     return mfcc_vector
 
 
 def mfcc_vector(wave: Wave) -> Floats:
-    """Returns the mean over the loud frames of 40 MFCCs, and how the halves differ: see `pooled`.
+    """Pools 40 MFCCs over the loud frames, `[80]`: see `pooled`.
 
-    Deviations over time and deltas make it no better: of the 3 nearest of 746 pieces of LibriSpeech, 0.82 instead of
-    0.83 were of the same speaker with the former, 0.81 with both.
+    Standard deviations over time and deltas don't improve it. The share of same-speaker rows among the 3 nearest of 746
+    pieces of LibriSpeech is 0.83; with the former it is 0.82, with both 0.81.
 
     Args:
         wave: `[samples]`, at 16 kHz.
@@ -88,29 +88,29 @@ def mfcc_vector(wave: Wave) -> Floats:
 
 
 def load_speaker(source: FeatureInputs) -> Callable[[Wave], Floats]:
-    """Returns what makes the mean of what a speaker encoder hears and how the halves differ, `[512]`."""
+    """Loads the feature `speaker`: see `speaker_vector`."""
     return partial(speaker_vector, Resemblyzer(source.device))
 
 
 def speaker_vector(encoder: Resemblyzer, wave: Wave) -> Floats:
-    """Returns the mean of what a speaker encoder hears in parts of a wave, and how the halves differ: see `pooled`.
+    """Pools the speaker encoder's outputs over the parts of a wave, `[512]`: see `pooled`.
 
-    Of the 3 nearest of 746 pieces of LibriSpeech 0.88 were of the same speaker, and 0.83 by the encoder's own vectors:
-    0.92 is all that there was to find.
+    The share of same-speaker rows among the 3 nearest of 746 pieces of LibriSpeech is 0.88. By the encoder's own
+    vectors it is 0.83, and at most 0.92 is possible.
 
     Args:
-        encoder: What hears.
+        encoder: The speaker encoder.
         wave: `[samples]`, at 16 kHz.
     """
-    heard_PD = encoder.parts(wave)
-    return pooled(heard_PD, np.ones(len(heard_PD), bool))
+    outputs_PD = encoder.parts(wave)
+    return pooled(outputs_PD, np.ones(len(outputs_PD), bool))
 
 
 def load_codec(source: FeatureInputs) -> Callable[[npt.NDArray[Any]], Floats]:
-    """Returns what makes the mean of the codec's summed embeddings and how the halves differ, `[2 D]`.
+    """Loads the feature `codec`, from the codec's embeddings: see `codes_vector`.
 
     Raises:
-        MissingInputError: if `encode` hasn't written them yet, or they are damaged.
+        MissingInputError: if the embeddings are missing or damaged.
     """
     read_codec(source.dataset)
     path = source.dataset / "encode" / EMBEDDINGS
@@ -119,17 +119,18 @@ def load_codec(source: FeatureInputs) -> Callable[[npt.NDArray[Any]], Floats]:
     except (OSError, EOFError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is damaged"
         raise MissingInputError(
-            f"`{path}` can't be read: {why}. Run `valle-prep encode --out {source.dataset}`: it is written again."
+            f"`{path}` can't be read: {why}. Run `valle-prep encode --out {source.dataset}`: it writes the file again."
         ) from error
     return lambda codes_KT: codes_vector(codes_KT, embeddings_KVD)
 
 
 def load_model(source: FeatureInputs) -> Callable[[npt.NDArray[Any]], Floats]:
-    """Returns what makes the mean of a model's summed code embeddings and how the halves differ, `[2 D]`.
+    """Loads the feature `model`, from a model's code embeddings: see `codes_vector`.
 
     Raises:
+        UsageError, MissingInputError, ArtefactError: as `read_model`.
         MissingInputError: if there are no codes yet.
-        CodecError: if the model speaks another codec's codes.
+        CodecError: if the model was trained on another codec's codes.
     """
     codec, embeddings_KVD = read_model(source)
     codec.require(read_codec(source.dataset), str(source.dataset / "encode"))
@@ -137,18 +138,18 @@ def load_model(source: FeatureInputs) -> Callable[[npt.NDArray[Any]], Floats]:
 
 
 def read_model(source: FeatureInputs) -> tuple[CodecIdentity, Floats]:
-    """Returns the codec of an exported model and its code embeddings, `[K, codebook_size, D]`.
+    """Reads the codec of an exported model and its code embeddings, `[K, V, D]`.
 
     Raises:
         UsageError: if no model is named.
-        MissingInputError: if it isn't there.
-        ArtefactError: if the file is anything else.
+        MissingInputError: if the file is missing.
+        ArtefactError: if it isn't an exported model.
     """
     path = source.model
     if path is None:
         raise UsageError(
             "`similar.feature=model` needs `similar.model`, the file that `valle export RUN model.safetensors` writes."
-            " Name it."
+            " Set it."
         )
     if not path.is_file():
         raise MissingInputError(
@@ -175,7 +176,7 @@ def _model_revision(source: FeatureInputs) -> str:
 
 
 def codes_vector(codes_KT: npt.NDArray[Any], embeddings_KVD: Floats) -> Floats:
-    """Returns the mean of the codes' summed embeddings and how the halves differ, `[2 D]`: see `pooled`."""
+    """Sums the codebooks' embeddings and pools them over the frames, `[2 D]`: see `pooled`."""
     frames_TD = np.zeros((codes_KT.shape[1], embeddings_KVD.shape[2]), np.float32)
     for table_VD, codes_T in zip(embeddings_KVD, codes_KT, strict=True):
         frames_TD += table_VD[codes_T]
@@ -183,9 +184,9 @@ def codes_vector(codes_KT: npt.NDArray[Any], embeddings_KVD: Floats) -> Floats:
 
 
 def pooled(frames_TD: Floats, counts_T: npt.NDArray[np.bool_]) -> Floats:
-    """Returns the mean over the frames that count, and half the difference of their halves' means, `[2 D]`.
+    """Returns the mean over the frames that count, and half the difference between the means of their halves, `[2 D]`.
 
-    The difference is 0 where there is only one such frame.
+    If only one frame counts, the difference is 0.
     """
     counted_TD = frames_TD[counts_T].astype(np.float64)
     middle = len(counted_TD) // 2
@@ -195,21 +196,22 @@ def pooled(frames_TD: Floats, counts_T: npt.NDArray[np.bool_]) -> Floats:
 
 
 def whitened(vectors_ND: Floats, *, directions: int = _DIRECTIONS) -> Floats:
-    """Returns what `pooled` gave, such that utterances vary within themselves as much in one direction as in another.
+    """Whitens the vectors of `pooled` by the variance within utterances, `[N, directions]`.
 
-    What is said makes the halves of an utterance differ; who says it, and where, doesn't. So the means are centred,
-    every coefficient gets deviation 1, and the covariance of the halves' differences becomes the unit matrix; kept are
-    the directions in which the utterances then differ most. Nothing needs to be known of the speakers.
-
-    Each utterance is a class of `stages.listeners.whitening`.
+    The two halves of an utterance differ in what is said, not in who says it, or where. So the means are centred and
+    scaled to a standard deviation of 1, and the covariance of the halves' differences is made the unit matrix. The
+    directions in which utterances then differ most are kept. No speaker labels are needed: each utterance is a class of
+    `stages.listeners.whitening`.
     """
     from threadpoolctl import threadpool_limits
 
     count, width = len(vectors_ND), vectors_ND.shape[1] // 2
     centre_D = vectors_ND[:, :width].mean(axis=0, dtype=np.float64)
     deviation_D = vectors_ND[:, :width].std(axis=0, dtype=np.float64)
-    scale_D = np.divide(1.0, deviation_D, out=np.zeros(width), where=deviation_D > 0)  # what is constant says nothing
-    with threadpool_limits(1, user_api="blas"):  # several threads would add up in another order
+    scale_D = np.divide(
+        1.0, deviation_D, out=np.zeros(width), where=deviation_D > 0
+    )  # constant coefficients are dropped
+    with threadpool_limits(1, user_api="blas"):  # several threads would sum in another order
         within_DD = _covariance(vectors_ND[:, width:], np.zeros(width), scale_D)
         to_white_DD = scale_D[:, None] * whitening(within_DD, count, least=1e-6)
         between_DD = _covariance(vectors_ND[:, :width], centre_D, np.ones(width))
@@ -242,4 +244,4 @@ FEATURES: dict[str, Kind] = {
         packages=("librosa", "resemblyzer"),
     ),
 }
-"""What utterances can be compared by: `similar.feature`."""
+"""The features by name: `similar.feature`."""

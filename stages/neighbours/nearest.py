@@ -1,7 +1,7 @@
-"""The nearest rows by cosine: exact at the speed of the matrix product, or approximate through faiss.
+"""Finds the nearest rows by cosine: exactly, at the speed of a matrix product, or approximately with faiss.
 
-A blocked float32 product finds whatever may belong to the top; those few are compared again in float64, pair by pair,
-so that the result doesn't depend on the blocks, the threads, the BLAS or the device.
+A blocked float32 product finds the few rows that may belong to the top. Those are compared again in float64, pair by
+pair: the result doesn't depend on the blocks, the threads, the BLAS or the device.
 
 Axes: N rows, D coefficients, K neighbours, Q queries of a block, C columns of a tile, J groups of columns, P pairs.
 """
@@ -38,23 +38,23 @@ def nearest(
     device: str = "cpu",
     augment: int = 0,
 ) -> tuple[Int64s, Floats]:
-    """Finds each row's nearest rows by cosine, ties in the order of the ids.
+    """Finds each row's nearest rows by cosine. Ties are in the order of the ids.
 
     Args:
-        vectors_ND: One vector a row, float32.
-        ids: One id a row, all different.
-        top_k: Neighbours a row.
-        scopes: A key a row: only rows of the same key are neighbours. None for all.
-        apart: A key a row: rows of the same key are never neighbours. None for no such rule.
-        approximate_above: Rows of a scope above which its search is approximate, its recall logged; None: exact always.
-        device: `cpu`, all of its cores, or `cuda[:N]`; the result is the same.
-        augment: Nearest rows that each takes up first: see `augmented`. That is a search of its own.
+        vectors_ND: One vector per row, float32.
+        ids: One id per row, all different.
+        top_k: Neighbours per row.
+        scopes: A key per row: only rows with the same key can be neighbours. None for no such rule.
+        apart: A key per row: rows with the same key are never neighbours. None for no such rule.
+        approximate_above: Scopes with more rows are searched approximately, and the recall is logged. None: never.
+        device: `cpu` (all of its cores) or `cuda[:N]`. The result is the same.
+        augment: Number of nearest rows that each vector is first combined with (`augmented`), by a search of its own.
 
     Returns:
-        Row numbers `[N, top_k]`, -1 where there are fewer, and the cosines `[N, top_k]`, NaN there.
+        Row numbers `[N, top_k]` and cosines `[N, top_k]`; -1 and NaN where a row has fewer neighbours.
 
     Raises:
-        UsageError: if a search is to be approximate, and faiss isn't installed.
+        UsageError: if a search must be approximate and faiss isn't installed.
     """
     if augment:
         near_NK, scores_NK = nearest(
@@ -81,14 +81,14 @@ def nearest(
 
 
 def augmented(vectors_ND: Floats, near_NK: Int64s, scores_NK: Floats) -> Floats:
-    """Returns each row's unit vector and those of its nearest rows, weighted by their cosines, added up.
+    """Adds to each row's unit vector those of its nearest rows, weighted by their cosines.
 
-    What chance put into one of them averages out, and rows of one kind move together.
+    Random deviations average out, and similar rows move closer together.
 
     Args:
-        vectors_ND: One vector a row, float32.
-        near_NK: What `nearest` found: row numbers, -1 for none.
-        scores_NK: Their cosines; what is negative counts as 0.
+        vectors_ND: One vector per row, float32.
+        near_NK: Row numbers that `nearest` found, -1 for none.
+        scores_NK: Their cosines; negative ones count as 0.
 
     Source: Arandjelović, Zisserman, "Three things everyone should know to improve object retrieval" (CVPR 2012),
     "Database-side feature augmentation"; the weights are those of query expansion in Radenović, Tolias, Chum,

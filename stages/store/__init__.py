@@ -1,4 +1,4 @@
-"""The HDF5 store: its shards, its index, and the memory-mapping reader."""
+"""The HDF5 store: shards, an index, and a memory-mapping reader."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ __all__ = ["open_store"]
 
 
 def __getattr__(name: str) -> object:
-    """Imports what is asked for, so that importing a module of this room loads no other."""
+    """Imports an entry point on first use: importing one module of this room loads no other."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from stages.store import reader

@@ -1,4 +1,4 @@
-"""Columns of numbers and texts in an HDF5 file."""
+"""Columns of numbers and texts in an HDF5 file. No other module of `stages` imports h5py."""
 
 import os
 import re
@@ -19,7 +19,7 @@ Int64s = npt.NDArray[np.int64]
 
 
 class Texts(Sequence[str]):
-    """A column of text over one block of UTF-8 bytes: a row is decoded when it is asked for."""
+    """A column of text in one block of UTF-8 bytes. A row is decoded when it is read."""
 
     def __init__(self, data: npt.NDArray[np.uint8], offsets: Int64s) -> None:
         self.data = data
@@ -39,7 +39,7 @@ class Texts(Sequence[str]):
     @overload
     def __getitem__(self, index: slice) -> list[str]: ...
     def __getitem__(self, index: int | slice) -> str | list[str]:
-        """Returns one row's text, counted from the end where the index is negative, or a list of them."""
+        """Returns a row's text (a negative index counts from the end), or a list of texts for a slice."""
         if isinstance(index, slice):
             return [self[n] for n in range(*index.indices(len(self)))]
         n = index + len(self) if index < 0 else index
@@ -50,12 +50,17 @@ class Texts(Sequence[str]):
 
 @contextmanager
 def create_h5(path: Path) -> Iterator["h5py.File"]:
+    """Creates an HDF5 file of a fixed format version and yields it open.
+
+    Raises:
+        OSError: if the file can't be written, also where h5py reports a full disk as a `RuntimeError`.
+    """
     import h5py
 
     try:
         with h5py.File(path, "w", libver=("v110", "v110")) as file:
             yield file
-    except RuntimeError as error:  # what HDF5 makes of a disk that is full when it closes a file
+    except RuntimeError as error:  # h5py raises it if the disk is full when a file is closed
         number = re.search(r"errno = (\d+)", str(error))
         if not number:
             raise
@@ -63,6 +68,11 @@ def create_h5(path: Path) -> Iterator["h5py.File"]:
 
 
 def open_h5(path: Path) -> "h5py.File":
+    """Opens an HDF5 file for reading.
+
+    Raises:
+        ArtefactError: if it is missing or damaged.
+    """
     import h5py
 
     try:
@@ -72,14 +82,17 @@ def open_h5(path: Path) -> "h5py.File":
 
 
 def write_column(file: "h5py.File", name: str, data: npt.NDArray[Any]) -> None:
+    """Writes an array, contiguous, uncompressed and without time stamps: the same data give the same bytes."""
     file.create_dataset(name, data=data, track_times=False)
 
 
 def write_texts(file: "h5py.File", column: str, values: Sequence[str]) -> None:
+    """Writes a column of text as `<column>/bytes` and `<column>/offsets`."""
     blocks = [value.encode() for value in values]
     write_column(file, f"{column}/bytes", np.frombuffer(b"".join(blocks), np.uint8))
     write_column(file, f"{column}/offsets", offsets_of([len(block) for block in blocks]))
 
 
 def offsets_of(lengths: Sequence[int]) -> Int64s:
+    """Returns where each row begins, and at last where the last one ends, `[N + 1]`."""
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The index over the store's shards, which can always be rebuilt."""
+"""Writes the index over the store's shards. It can always be rebuilt from them."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ LAYOUT = 1
 
 
 def index_shards(folder: Path, shards: Sequence[str], codec: CodecIdentity, loudness_lufs: float | None = None) -> str:
-    """Writes `index.h5` over a stage's sealed shards, given by name; returns its name."""
+    """Writes `index.h5` over a stage's sealed shards, given by name, and returns its file name."""
     receipts = [read_receipt(folder, shard) for shard in shards]
     fingerprint = digest_of([codec.to_json(), [receipt.digest for receipt in receipts if receipt]])
     write_index(folder, [f"{shard}.h5" for shard in shards], codec, fingerprint, loudness_lufs)
@@ -31,11 +31,11 @@ def write_index(
     """Writes `index.h5` over sealed shards.
 
     Args:
-        folder: Where the shards lie.
+        folder: The folder of the shards.
         shards: Their file names, in order.
-        codec: What made the codes.
+        codec: The codec that made the codes.
         fingerprint: Digest of the dataset's content.
-        loudness_lufs: What the utterances were brought to; None where they are as they were recorded.
+        loudness_lufs: The utterances' loudness in LUFS; None if they are as loud as recorded.
     """
     columns: dict[str, list[str]] = {name: [] for name in INDEXED}
     numbers: dict[str, list[int]] = {name: [] for name in ("frames", "shard", "first_row", "codes_at")}
@@ -56,8 +56,13 @@ def write_index(
             symbols.update("".join(Texts.read(file, "phonemes")))
     with atomic(folder / INDEX) as path, create_h5(path) as file:
         attributes = {"layout": LAYOUT, "fingerprint": fingerprint, "dtype": dtype.str}
-        told = {"codec": codec.to_json(), "symbols": sorted(symbols), "shards": list(shards), LOUDNESS: loudness_lufs}
-        file.attrs.update(attributes | {key: json.dumps(value, ensure_ascii=False) for key, value in told.items()})
+        as_json = {
+            "codec": codec.to_json(),
+            "symbols": sorted(symbols),
+            "shards": list(shards),
+            LOUDNESS: loudness_lufs,
+        }
+        file.attrs.update(attributes | {key: json.dumps(value, ensure_ascii=False) for key, value in as_json.items()})
         for column, values in columns.items():
             write_texts(file, column, values)
         for column, integers in numbers.items():

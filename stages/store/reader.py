@@ -1,15 +1,16 @@
-"""The dataset as HDF5, and the reader that memory-maps it: the only importer of h5py.
+"""Reads a dataset's HDF5 store, memory-mapped.
 
 A shard of the store is one sealed file, written once by one writer, contiguous and uncompressed:
 
     codes            [sum of T, K], smallest unsigned type that holds the codebook
-    offsets          [N + 1] int64: row n's codes are codes[offsets[n]:offsets[n + 1]]
-    <column>/bytes   UTF-8 of all the rows, for id, recording, group, speaker, language, text and phonemes
+    offsets          [N + 1] int64: the codes of row n are codes[offsets[n]:offsets[n + 1]]
+    <column>/bytes   UTF-8 of all rows, for id, recording, group, speaker, language, text and phonemes
     <column>/offsets [N + 1] int64
     start_samples, end_samples, sample_rate   [N] int64
+    gain_db          [N] float64, only if a cut was made louder or softer
 
-`index.h5` repeats the small columns over all shards and says where in each file the codes lie, so that opening a
-dataset of any size reads one file. It holds nothing that the shards don't: `valle-prep hdf5` rebuilds it.
+`index.h5` repeats the small columns of all shards, and the position of the codes in each file: opening a dataset of any
+size reads one file. It holds nothing that the shards don't: `valle-prep hdf5` rebuilds it.
 """
 
 import json
@@ -25,24 +26,23 @@ from stages.artefacts.manifest import digest_of
 from stages.errors import ArtefactError, MissingInputError
 from stages.ids import MIXTURES, Mixture, mixture_id, speaker_key
 from stages.records import CodecIdentity, Codes, Utterance
-
-if TYPE_CHECKING:
-    import h5py
-
 from stages.store.columns import Int64s, Texts, open_h5
 from stages.store.index import INDEX, INDEXED, LAYOUT, LOUDNESS
 from stages.store.shards import GAIN, NUMBER_COLUMNS, TEXT_COLUMNS, gains_db_of
 
-NEIGHBOURS = "neighbours.npz"
+if TYPE_CHECKING:
+    import h5py
 
+NEIGHBOURS = "neighbours.npz"
+"""The neighbours' row numbers, beside the shards of `similar`."""
 
 _Columns = dict[str, Texts | Int64s | npt.NDArray[np.float64]]
 
 
 class Store:
-    """A dataset, opened: rows by number, codes as views of the memory-mapped files.
+    """An open dataset: rows by number, codes as views of the memory-mapped files.
 
-    Use `open_store`. Rows count from 0; one that isn't there raises `IndexError`, and negative numbers name none.
+    Open it with `open_store`. Rows count from 0; any other number, also a negative one, raises `IndexError`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,17 +50,17 @@ class Store:
         with open_h5(folder / INDEX) as file:
             self._check_layout(file)
             self.codec = CodecIdentity.from_json(json.loads(file.attrs["codec"]))
-            """What made the codes."""
+            """The codec that made the codes."""
             self.fingerprint = str(file.attrs["fingerprint"])
             """Digest of the dataset's content."""
             self.symbols: list[str] = json.loads(file.attrs["symbols"])
-            """Every symbol of the phonemes, sorted."""
+            """All symbols in the phonemes, sorted."""
             self.loudness_lufs: float | None = json.loads(file.attrs.get(LOUDNESS, "null"))
-            """What the utterances were brought to; None where they are as they were recorded."""
+            """The utterances' loudness in LUFS; None if they are as loud as recorded."""
             self.ids: Sequence[str] = Texts.read(file, "id")
             self._groups, self._speakers, self._languages = (Texts.read(file, name) for name in INDEXED[1:])
             self.frames: Int64s = file["frames"][:]
-            """T of each row."""
+            """T of each row, `[N]`."""
             self._shards: list[str] = json.loads(file.attrs["shards"])
             self._shard_of: Int64s = file["shard"][:]
             self._first_row: Int64s = file["first_row"][:]
@@ -84,7 +84,7 @@ class Store:
 
     @cached_property
     def speakers(self) -> list[str]:
-        """Each row's `group/speaker`; the bare speaker where there is no group."""
+        """Each row's `group/speaker`, or only the speaker if it has no group."""
         return list(map(speaker_key, self._groups, self._speakers))
 
     @cached_property
@@ -93,9 +93,11 @@ class Store:
         return list(self._languages)
 
     def _find(self, index: int) -> tuple[int, int]:
-        """Returns the shard that a row lies in, and its number there; NumPy would count negative ones from the end."""
+        """Returns a row's shard and its number there. Refuses negative numbers, which NumPy counts from the end."""
         if not 0 <= index < len(self.frames):
-            raise IndexError(f"the row must be from 0 and under {len(self)} in `{self._folder}`, but is {index}.")
+            raise IndexError(
+                f"the row must be at least 0 and less than {len(self)} in `{self._folder}`, but is {index}."
+            )
         shard = int(self._shard_of[index])
         return shard, index - int(self._first_row[shard])
 
@@ -117,7 +119,7 @@ class Store:
         self._maps[shard] = view = flat.view(np.ndarray)
         return view
 
-    def _columns(self, shard: int) -> "_Columns":
+    def _columns(self, shard: int) -> _Columns:
         if shard not in self._rows:
             with open_h5(self._folder / self._shards[shard]) as file:
                 columns: _Columns = {name: Texts.read(file, name) for name in TEXT_COLUMNS}
@@ -127,7 +129,7 @@ class Store:
         return self._rows[shard]
 
     def row(self, index: int) -> Utterance:
-        """Returns all of a row but its codes."""
+        """Returns a row without its codes."""
         shard, within = self._find(index)
         columns = self._columns(shard)
         values: dict[str, Any] = {name: columns[name][within] for name in TEXT_COLUMNS}
@@ -150,7 +152,7 @@ class Store:
             return np.asarray(file["neighbours"], np.int64)
 
     def similar(self, index: int) -> tuple[int, ...]:
-        """Returns the row numbers of a row's neighbours, nearest first; () where `similar` hasn't run.
+        """Returns the row numbers of a row's neighbours, nearest first; () if `similar` hasn't run.
 
         Raises:
             ArtefactError: if the neighbours were computed for other rows.
@@ -171,17 +173,17 @@ class Store:
 
     @property
     def mixtures_fingerprint(self) -> str:
-        """Digest of what `valle-prep mix` made; "" where it hasn't run."""
+        """Digest of the mixtures of `valle-prep mix`; "" if it hasn't run."""
         return self._mixtures.fingerprint if self._mixtures else ""
 
     @cached_property
     def _mixture_rows(self) -> dict[Mixture, npt.NDArray[np.int64]]:
-        """For each kind, which row of the mixtures was made of which row here; -1 where none was."""
+        """For each kind, the mixture made from each row, `[N]`: its row in the mixtures' store, or -1."""
         mixtures = self._mixtures
         if mixtures is None:
             return {kind: np.full(len(self), -1) for kind in MIXTURES}
         numbers = {uid: number for number, uid in enumerate(mixtures.ids)}
-        found = {}
+        rows_of = {}
         for kind in MIXTURES:
             rows = np.array([numbers.get(mixture_id(uid, kind), -1) for uid in self.ids], np.int64)
             if (mixtures.frames[rows[rows >= 0]] != self.frames[rows >= 0]).any():
@@ -189,24 +191,24 @@ class Store:
                     f"`{mixtures._folder}` must be made from the utterances of `{self._folder}`, but some of these have"
                     " another length now. Run `valle-prep mix` again."
                 )
-            found[kind] = rows
-        return found
+            rows_of[kind] = rows
+        return rows_of
 
     def has_mixture(self, kind: Mixture) -> npt.NDArray[np.bool_]:
-        """Returns for which rows `valle-prep mix` has made one, `[N]`; for none where it hasn't run.
+        """Returns which rows have a mixture of this kind, `[N]`; all False if `valle-prep mix` hasn't run.
 
         Raises:
             ArtefactError: if the mixtures were made from other utterances.
-            CodecError: if their codes are of another codec.
+            CodecError: if their codes are another codec's.
         """
         has: npt.NDArray[np.bool_] = self._mixture_rows[kind] >= 0
         return has
 
     def mixture(self, kind: Mixture, index: int) -> Codes:
-        """Returns the codes of what was made of a row, `[K, T]`; as long as the row.
+        """Returns the codes of the mixture made from a row, `[K, T]`, as long as the row's.
 
         Raises:
-            KeyError: if there is none.
+            KeyError: if there is no such mixture.
         """
         self._find(index)
         row = int(self._mixture_rows[kind][index])
@@ -219,10 +221,10 @@ def open_store(path: Path | str) -> Store:
     """Opens a dataset for reading.
 
     Args:
-        path: The dataset's folder (what `--out` named), or its `hdf5` folder.
+        path: The dataset's folder (`--out`), or its `hdf5` folder.
 
     Raises:
-        MissingInputError: if there is no store; says which command makes it.
+        MissingInputError: if there is no store.
         ArtefactError: if the index is damaged or of another layout.
     """
     path = Path(path)
@@ -235,5 +237,5 @@ def open_store(path: Path | str) -> Store:
 
 
 def rows_digest(ids: Sequence[str]) -> str:
-    """Returns a hash of the rows' ids in order: what an array by row number belongs to."""
+    """Hashes the rows' ids in order. Stored beside arrays by row number, it shows which rows they belong to."""
     return digest_of(list(ids))

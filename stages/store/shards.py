@@ -1,4 +1,4 @@
-"""The shards of the store: what the stage `hdf5` writes."""
+"""Writes and reads the shards of the store, one HDF5 file each."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 TEXT_COLUMNS = ("id", "recording", "group", "speaker", "language", "text", "phonemes")
 NUMBER_COLUMNS = ("start_samples", "end_samples", "sample_rate")
 GAIN = "gain_db"
-"""A column that is there only where some cut is made louder or softer."""
+"""A column that exists only if a cut of the shard was made louder or softer."""
 
 
 class StoreShards:
-    """How the stage `hdf5` lays its outputs out: one HDF5 file a shard."""
+    """The file format of the stage `hdf5`: one HDF5 file per shard."""
 
     parts = ("h5",)
 
     def write(self, paths: Mapping[str, Path], outputs: Sequence[Encoded]) -> None:
-        """Writes one shard; the same rows give the same bytes."""
+        """Writes a shard. The same rows give the same bytes."""
         with create_h5(paths["h5"]) as file:
             codes = [item.codes_KT.T for item in outputs]
             flat = np.concatenate(codes) if codes else np.zeros((0, 1), np.uint16)
@@ -40,7 +40,7 @@ class StoreShards:
                 write_column(file, GAIN, gains_db)
 
     def read(self, paths: Mapping[str, Path]) -> list[Encoded]:
-        """Returns the rows of a shard with their codes."""
+        """Reads a shard's rows with their codes."""
         with open_h5(paths["h5"]) as file:
             codes, offsets = file["codes"][:], file["offsets"][:]
             texts = {column: list(Texts.read(file, column)) for column in TEXT_COLUMNS}
@@ -52,4 +52,5 @@ class StoreShards:
 
 
 def gains_db_of(file: "h5py.File", rows: int) -> npt.NDArray[np.float64]:
+    """Reads the gain of each row in dB, `[rows]`; 0 if the shard has no such column."""
     return np.asarray(file[GAIN][:] if GAIN in file else np.zeros(rows), np.float64)

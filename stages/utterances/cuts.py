@@ -1,7 +1,6 @@
-"""Where to cut a transcript: arithmetic on timed segments in whole samples, without any audio.
+"""Decides where to cut a transcript: arithmetic on timed segments in whole samples, without any audio.
 
-A segment's words, where it has them, tell where it may be split: never inside a word, and never where text that has no
-time is spoken.
+A segment is split only between its timed words: never inside a word, and never where text without times is spoken.
 """
 
 import unicodedata
@@ -12,12 +11,12 @@ from stages.records import Segment
 from stages.text.languages import is_spaced
 
 _OPENING = frozenset({"Ps", "Pi", "Sc"})
-"""Unicode categories of what belongs to the word after it: brackets, quotes, currency signs."""
+"""Unicode categories of characters that belong to the word after them: brackets, quotes, currency signs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a cut may be, in samples."""
+    """Limits of a cut, in samples."""
 
     shortest: int
     longest: int
@@ -26,18 +25,19 @@ class Limits:
     gap: int
     """The longest pause inside a joined piece."""
     margin: int
-    """Room at both ends."""
+    """Room added at both ends of a cut."""
 
 
 def length(segment: Segment) -> int:
-    """Returns the samples in a segment."""
+    """Returns the length of a segment in samples."""
     return segment.end_samples - segment.start_samples
 
 
 def merged(segments: Sequence[Segment]) -> Segment:
-    """Returns one segment that says all of them, in order.
+    """Merges segments into one, their texts in order.
 
-    Its language is "" where theirs differ, its speaker None; it has words only where each of them has.
+    If their languages differ, its language is ""; if their speakers differ, its speaker is None. It has words only if
+    all of them have.
     """
     languages = {segment.language for segment in segments}
     speakers = {segment.speaker for segment in segments}
@@ -53,7 +53,7 @@ def merged(segments: Sequence[Segment]) -> Segment:
 
 
 def without_repeats(segments: Sequence[Segment]) -> list[Segment]:
-    """Returns the segments less those that tell once more what another told of the same stretch and speaker."""
+    """Drops segments that repeat the text, times and speaker of another."""
     first: dict[Hashable, Segment] = {}
     for segment in segments:
         stretch = segment.start_samples, segment.end_samples
@@ -62,7 +62,7 @@ def without_repeats(segments: Sequence[Segment]) -> list[Segment]:
 
 
 def without_overlap(segments: Sequence[Segment]) -> list[Segment]:
-    """Returns the segments in the order of time; those that overlap become one, since no cut can part them."""
+    """Sorts segments by time and merges those that overlap, since no cut can separate them."""
     pieces: list[Segment] = []
     for segment in sorted(map(_tightened, segments), key=lambda s: (s.start_samples, s.end_samples)):
         if pieces and segment.start_samples < pieces[-1].end_samples:
@@ -73,7 +73,7 @@ def without_overlap(segments: Sequence[Segment]) -> list[Segment]:
 
 
 def _tightened(segment: Segment) -> Segment:
-    """Returns the segment with borders that agree with its words; without words where those can't be trusted."""
+    """Moves a segment's borders to its words' times; drops the words if their times or texts aren't consistent."""
     words = tuple(word for word in segment.words if word.text.strip())
     times = [time for word in words for time in (word.start_samples, word.end_samples)]
     starts, ends = times[::2], times[1::2]
@@ -93,7 +93,7 @@ def _letters(text: str) -> int:
 
 
 def _positions(segment: Segment) -> list[tuple[int, int]] | None:
-    """Returns where each word begins and ends in the text; None where one isn't found."""
+    """Returns the start and end of each word in the text; None if a word isn't found."""
     positions: list[tuple[int, int]] = []
     at = 0
     for word in segment.words:
@@ -109,8 +109,8 @@ def _positions(segment: Segment) -> list[tuple[int, int]] | None:
 def split(segment: Segment, limits: Limits) -> list[Segment]:
     """Splits a segment between its words until no piece is longer than allowed.
 
-    Each split is at a long pause near the middle: the pause is weighted by its nearness to the middle, from 1 there to
-    0 at the ends. A piece that can't be split stays too long.
+    Each split is at the pause with the greatest weighted length: the weight is 1 in the middle of the segment and falls
+    to 0 at its ends. A piece that can't be split stays too long.
     """
     done: list[Segment] = []
     pending = [segment]
@@ -130,12 +130,12 @@ def _halves(segment: Segment, limits: Limits) -> tuple[Segment, Segment] | None:
         return None
     middle, half = (segment.start_samples + segment.end_samples) / 2, length(segment) / 2
 
-    def worth(border: tuple[int, int]) -> tuple[float, float]:
+    def weighted(border: tuple[int, int]) -> tuple[float, float]:
         before, after = segment.words[border[0]].end_samples, segment.words[border[0] + 1].start_samples
         distance = abs((before + after) / 2 - middle)
         return (after - before) * (1 - distance / half), -distance
 
-    i, at = max(borders, key=worth)
+    i, at = max(borders, key=weighted)
     left, right = segment.words[: i + 1], segment.words[i + 1 :]
     return (
         replace(segment, text=segment.text[:at].strip(), words=left, end_samples=left[-1].end_samples),
@@ -150,7 +150,7 @@ def _both_long(segment: Segment, i: int, limits: Limits) -> bool:
 
 
 def _borders(segment: Segment) -> list[tuple[int, int]]:
-    """Returns where the segment may be split: the word before the split, and where the text after it begins."""
+    """Returns the possible splits: the index of the word before each, and where in the text its second half begins."""
     positions = _positions(segment) or []
     borders = []
     for i in range(len(positions) - 1):
@@ -166,7 +166,7 @@ def _borders(segment: Segment) -> list[tuple[int, int]]:
 def join(pieces: Sequence[Segment], limits: Limits) -> list[Segment]:
     """Joins short pieces to each other, else to the nearer neighbour.
 
-    Language, speaker, pause and length must allow it.
+    Only pieces of one language and one speaker are joined, within `limits.gap` and `limits.longest`.
     """
 
     def fits(left: Segment, right: Segment) -> bool:
@@ -195,16 +195,19 @@ def join(pieces: Sequence[Segment], limits: Limits) -> list[Segment]:
 
 
 def widened(pieces: Sequence[Segment], samples: int, limits: Limits) -> list[tuple[int, int]]:
-    """Returns the borders of each piece's cut: its own, with room up to half the pause before a neighbour speaks.
+    """Widens each piece by a margin of at most half the pause to its neighbour.
 
     Args:
-        pieces: In the order of time, without overlap.
-        samples: Length of the recording; all of the room before the first piece and after the last may be used.
+        pieces: Sorted by time, without overlap.
+        samples: Length of the recording. Before the first piece and after the last, all of the room may be used.
         limits: A cut isn't widened beyond `longest`.
+
+    Returns:
+        The first sample of each cut, and one past its last.
     """
     if not pieces:
         return []
-    # Neighbours mirrored at the ends of the recording: half the pause to them is all there is.
+    # The first and last piece get mirrored neighbours: half the pause to these is all of the room.
     ends = [-pieces[0].start_samples, *(piece.end_samples for piece in pieces)]
     starts = [*(piece.start_samples for piece in pieces[1:]), 2 * samples - pieces[-1].end_samples]
     cuts = []

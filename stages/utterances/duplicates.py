@@ -1,7 +1,7 @@
-"""Which utterances have the same audio: known only once all are cut, so it is written down when `slice` is finished.
+"""Finds utterances with the same audio. `slice` lists them when all utterances are cut.
 
-`g2p` leaves the copies out where `g2p.unique` asks for that. Of equal ones the first by id that it lets in stays,
-whatever the order in which they were cut.
+With `g2p.unique`, `g2p` keeps one of each group: the first by id that passes its other checks. So the result doesn't
+depend on the order of the work.
 """
 
 import json
@@ -19,30 +19,30 @@ from stages.errors import MissingInputError
 from stages.records import Utterance
 
 DUPLICATES = "duplicates.json"
-"""Beside the shards of `slice`: a list for each audio that several rows have, with these rows by id, unmeasured."""
+"""Beside the shards of `slice`: for each audio that several rows share, these rows by id, without their measures."""
 DUPLICATES_VERSION = 2
-"""Of how that file is written."""
+"""Version of that file's content."""
 
 
 def write_duplicates(folder: Path, shards: Sequence[str]) -> None:
-    """Writes down the copies among the rows of `slice`; the hashes of all of them take 8 bytes each in memory."""
-    hashes = array("Q", (found for found, _ in _hashed(folder, shards)))
+    """Lists the groups of rows of `slice` with the same audio. Needs 8 bytes of memory per row."""
+    hashes = array("Q", (audio_hash for audio_hash, _ in _hashed(folder, shards)))
     values, counts = np.unique(np.frombuffer(hashes, np.uint64), return_counts=True)
     repeated = set(values[counts > 1].tolist())
     alike: dict[int, list[dict[str, Any]]] = {}
     if repeated:
-        for found, row in _hashed(folder, shards):
-            if found in repeated:
-                alike.setdefault(found, []).append({key: row[key] for key in row if key != "measures"})
+        for audio_hash, row in _hashed(folder, shards):
+            if audio_hash in repeated:
+                alike.setdefault(audio_hash, []).append({key: row[key] for key in row if key != "measures"})
     groups = sorted((sorted(rows, key=_id) for rows in alike.values()), key=lambda rows: _id(rows[0]))
     write_text(folder / DUPLICATES, json.dumps(groups, ensure_ascii=False, indent=1) + "\n")
 
 
 def read_duplicates(folder: Path) -> list[list[Utterance]]:
-    """Returns the rows of each audio that several have, by id.
+    """Reads the groups of rows with the same audio, each sorted by id.
 
     Raises:
-        MissingInputError: if `slice` isn't finished, or measured nothing.
+        MissingInputError: if the file is missing or damaged: `slice` isn't finished, or didn't measure.
     """
     try:
         groups = json.loads((folder / DUPLICATES).read_text(encoding="utf-8"))
@@ -51,16 +51,16 @@ def read_duplicates(folder: Path) -> list[list[Utterance]]:
         why = error.strerror if isinstance(error, OSError) else "it is damaged, or of an older version"
         raise MissingInputError(
             f"`g2p.unique` needs `{folder / DUPLICATES}`, which can't be read: {why}."
-            " Run `valle-prep slice` first, with `slice.measure` at true."
+            " Run `valle-prep slice` first, with `slice.measure=true`."
         ) from error
 
 
 class Copies:
-    """Tells which utterance stays instead of another.
+    """Decides which of several utterances with the same audio is kept.
 
     Args:
-        groups: Rows that have the same audio, by id.
-        lets_in: Whether a row would stay if it had no copies; asked no more than once for each.
+        groups: Groups of rows with the same audio, each sorted by id.
+        lets_in: Whether a row would be kept if it had no copies. Called at most once per row.
     """
 
     def __init__(self, groups: Sequence[Sequence[Utterance]], lets_in: Callable[[Utterance], bool]) -> None:
@@ -70,7 +70,7 @@ class Copies:
         self._first: dict[int, str] = {}
 
     def kept_instead(self, uid: str) -> str:
-        """Returns the id of the first copy that is let in, where it comes before this utterance; else ""."""
+        """Returns the id of the copy that is kept instead of this utterance; "" if none is."""
         number = self._group_of.get(uid)
         if number is None:
             return ""

@@ -1,8 +1,7 @@
-"""Thresholds: which utterances a dataset leaves out, and why.
+"""Thresholds that leave utterances out of a dataset.
 
-A rule compares one value of an utterance with one key of the configuration, and names what it leaves out. All values
-are measured whatever the thresholds are, and kept with what is left out: so a threshold is changed without measuring
-anything again.
+A rule compares one value of an utterance with one key of the configuration. All values are measured whatever the
+thresholds are, and stored also for the utterances left out: changing a threshold measures nothing again.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,12 +19,13 @@ class Rule:
     """One threshold."""
 
     key: str
-    """In its section; `min_…` is a lower bound, `max_…` an upper one."""
+    """The key in its section: `min_…` is a lower bound, `max_…` an upper one."""
     reason: str
-    """By which what it leaves out is counted."""
+    """The reason under which the utterances that it leaves out are counted."""
     unit: str
+    """Follows the value in the message."""
     value: Callable[[Utterance], float | None]
-    """What is compared; None where it isn't known, and then the rule holds."""
+    """Returns the value to compare; None if it isn't known: the utterance then passes."""
 
 
 def _measured(name: str) -> Callable[[Utterance], float | None]:
@@ -44,30 +44,30 @@ SLICE_RULES = (
     Rule("min_snr_db", "Noisy", "dB over the noise", _measured("snr_db")),
     Rule("min_dnsmos", "PoorQuality", "DNSMOS", _measured("ovrl")),
 )
-"""What `slice` looks at, in this order: an utterance is counted by the first rule that it breaks."""
+"""The rules of `slice`, in order. An utterance is counted under the first rule that it breaks."""
 
 _OTHER_LANGUAGE = "OtherLanguage"
 THRESHOLD_REASONS = frozenset({_OTHER_LANGUAGE, *(rule.reason for rule in SLICE_RULES)})
-"""By which `slice` counts what its thresholds leave out."""
+"""The reasons under which `slice` counts what its thresholds leave out."""
 
 G2P_RULES = (
     Rule("min_phonemes_per_s", "FewPhonemes", "phonemes/s", lambda row: row.phonemes_per_s),
     Rule("max_phonemes_per_s", "ManyPhonemes", "phonemes/s", lambda row: row.phonemes_per_s),
 )
-"""What `g2p` looks at."""
+"""The rules of `g2p`."""
 
 _LETTERS = 20
-"""What a text must hold for its language to be told from it."""
+"""Fewest letters in a text whose language is detected."""
 
 NEED_AUDIO = frozenset({"max_clipped", "max_silence", "min_snr_db", "min_dnsmos"})
-"""The keys whose values are measured of the audio."""
+"""The keys whose values are measured from the audio."""
 
 
 def above(bound: float | None, key: str, lower: float | None) -> float | None:
-    """Returns an upper bound that leaves room above the lower bound of that key; where one is None, so is the limit.
+    """Checks that an upper bound is greater than the lower bound of `key`, and returns it. None is no bound.
 
     Raises:
-        ValueError: if nothing could keep both.
+        ValueError: if it isn't greater.
     """
     if bound is not None and lower is not None and bound <= lower:
         raise ValueError(f"must be greater than `{key}` ({lower:g}), but is {bound:g}; raise it or lower the other")
@@ -75,13 +75,13 @@ def above(bound: float | None, key: str, lower: float | None) -> float | None:
 
 
 def broken(utterance: Utterance, rules: Sequence[Rule], config: Config, section: str) -> Filtered | None:
-    """Returns what the first rule that an utterance breaks makes of it; None where it keeps all of them.
+    """Filters an utterance by the first rule that it breaks; returns None if it breaks none.
 
     Args:
-        utterance: With what was measured of it.
-        rules: In order.
-        config: Holds the bounds by the rules' keys; None is no bound.
-        section: The configuration's name, for the message.
+        utterance: The utterance with its measures.
+        rules: The rules, in order.
+        config: The section with the rules' keys; None is no bound.
+        section: The section's name, for the message.
     """
     for rule in rules:
         bound, value = getattr(config, rule.key), rule.value(utterance)
@@ -95,16 +95,15 @@ def broken(utterance: Utterance, rules: Sequence[Rule], config: Config, section:
 
 
 def in_other_language(utterance: Utterance) -> Filtered | None:
-    """Returns what becomes of an utterance whose text is in another language than the row says; None for the others."""
+    """Filters an utterance whose text is in another language than its label; returns None for others."""
     if sum(map(str.isalpha, utterance.text)) < _LETTERS:
         return None
     try:
         found = detect(utterance.text)
     except TextError as error:
-        return Filtered(
-            utterance.id, _OTHER_LANGUAGE, f"it is said to be in `{utterance.language}`: {error}", utterance
-        )
+        why = f"the utterance is labelled `{utterance.language}`: {error}"
+        return Filtered(utterance.id, _OTHER_LANGUAGE, why, utterance)
     if found == utterance.language:
         return None
-    why = f"the text is in `{found}`, but is said to be in `{utterance.language}`"
+    why = f"the text is in `{found}`, but the utterance is labelled `{utterance.language}`"
     return Filtered(utterance.id, _OTHER_LANGUAGE, why, utterance)

@@ -1,4 +1,4 @@
-"""What can be told of a cut's audio without a network: noise, clipping, silence, loudness, and whether it is a copy."""
+"""Measures a cut's audio: noise, clipping, silence, peak, loudness, a hash that finds copies, and DNSMOS if given."""
 
 import hashlib
 from typing import TYPE_CHECKING
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stages.audio import files as audio
+from stages.audio.loudness import loudness_lufs
 from stages.audio.silence import silent_share, snr_db
 from stages.listeners.dnsmos import SAMPLE_RATE
 from stages.records import Measures, Wave
@@ -13,11 +14,10 @@ from stages.records import Measures, Wave
 if TYPE_CHECKING:
     from stages.listeners.dnsmos import Dnsmos
 
-from stages.audio.loudness import loudness_lufs
-
 _FULL_SCALE = 0.999
+"""Samples of at least this magnitude count as clipped."""
 SILENCE_DB = 40.0
-"""dB under a cut's level at which silence begins."""
+"""dB below a cut's level at which silence begins."""
 
 
 def measure(wave: Wave, sample_rate: int, dnsmos: "Dnsmos | None" = None) -> Measures:
@@ -26,10 +26,10 @@ def measure(wave: Wave, sample_rate: int, dnsmos: "Dnsmos | None" = None) -> Mea
     Args:
         wave: Mono, `[samples]`, not empty, in [-1, 1].
         sample_rate: Hz.
-        dnsmos: The predictor of opinions; without it there are none.
+        dnsmos: Predicts listeners' opinions; without it these measures stay empty.
 
     Returns:
-        The measures, rounded, so that they are the same on every machine.
+        The measures, rounded to be the same on every machine.
     """
     loudness = loudness_lufs(wave, sample_rate)
     scores = dnsmos.score(audio.resample(wave, sample_rate, SAMPLE_RATE)) if dnsmos else {}

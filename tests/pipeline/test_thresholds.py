@@ -83,7 +83,7 @@ def test_what_needs_measures_says_so(voices: Path, tmp_path: Path, capsys: pytes
     assert prep("transcribe", voices, *shared) == prep("slice", *shared) == 0
     measured = "--set", "slice.measure=true", "--set", "g2p.unique=true"
     assert prep("g2p", *shared[:-2], *measured) == 2, "it wasn't when `slice` was run"
-    assert "Run `valle-prep slice` first, with `slice.measure` at true" in capsys.readouterr().err
+    assert "Run `valle-prep slice` first, with `slice.measure=true`" in capsys.readouterr().err
     assert prep("slice", *shared, "--set", "slice.dnsmos=sig_bak_ovr.onnx") == 2
     assert "`slice.dnsmos`: needs the measures of the audio" in capsys.readouterr().err
 

@@ -210,12 +210,12 @@ def test_dnsmos_hears_noise() -> None:
 
 @needs_dnsmos
 def test_dnsmos_takes_only_its_own_network(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"has the shapes \[\[900, 120\], \[1\]\]. Give `sig_bak_ovr.onnx`"):
+    with pytest.raises(WeightsError, match=r"has the shapes \[\[900, 120\], \[1\]\]. Use `sig_bak_ovr.onnx`"):
         Dnsmos(DNSMOS / "model_v8.onnx")
     with pytest.raises(WeightsError, match=r"none.onnx` isn't there"):
         Dnsmos(tmp_path / "none.onnx")
     (tmp_path / "bad.onnx").write_bytes(b"nonsense")
-    with pytest.raises(WeightsError, match="no sound ONNX file"):
+    with pytest.raises(WeightsError, match="must be an ONNX file"):
         Dnsmos(tmp_path / "bad.onnx")
 
 

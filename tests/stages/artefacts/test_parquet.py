@@ -1,4 +1,4 @@
-"""Rows looked up in a Parquet table."""
+"""Looking up rows in a Parquet table."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def test_rows_are_found_in_every_block_by_their_ids(tmp_path: Path) -> None:
     assert find_rows(path, []) == {}
 
 
-def test_only_the_columns_that_are_asked_for(tmp_path: Path) -> None:
+def test_only_the_requested_columns_are_read(tmp_path: Path) -> None:
     path, joined = tmp_path / "t.parquet", tmp_path / "j.parquet"
     write_records(path, Recording, [[recording("a"), recording("b")]])
     append_columns(path, joined, {"similar": {"a": ["b"]}, "similar_score": {"a": [0.5]}})
@@ -30,7 +30,7 @@ def test_only_the_columns_that_are_asked_for(tmp_path: Path) -> None:
     assert found["b"]["similar"] is None
 
 
-def test_a_damaged_table_is_told(tmp_path: Path) -> None:
+def test_a_damaged_table_is_an_artefact_error(tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_bytes(b"PAR1 and then nothing")
     with pytest.raises(ArtefactError, match="can't be read as Parquet"):
         find_rows(tmp_path / "t.parquet", ["a"])

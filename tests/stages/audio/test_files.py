@@ -50,7 +50,7 @@ def test_resampling_keeps_the_length_in_seconds(samples: int, rate: int) -> None
     assert abs(len(resampled) - samples * 24_000 / rate) <= 1
 
 
-def test_what_is_no_audio_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_file_without_audio_gives_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "empty.wav").touch()
     (tmp_path / "text.wav").write_text("hello")
     (tmp_path / "dangling.wav").symlink_to(tmp_path / "gone.wav")

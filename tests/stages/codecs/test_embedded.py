@@ -37,7 +37,7 @@ def test_sizes(codec):
 
 
 def test_sizes_and_embeddings_need_no_torch():
-    """Of all that a client does while workers encode."""
+    """The scheduling process needs them while workers encode."""
     asked = 'codec_identity("embedded"); codec_embeddings("embedded"); print("torch" in sys.modules)'
     line = [
         sys.executable,
@@ -98,7 +98,7 @@ HELD_OUT = ("vctk", "ljspeech", "librispeech-test-other", "multilingual-de", "mu
 
 @pytest.fixture(scope="module")
 def clips(speech):
-    """The first three seconds of some recordings that the weights were not fitted on."""
+    """The first three seconds of some recordings that the weights weren't trained on."""
     found = [recording for recording in scan(speech).recordings if recording.group in HELD_OUT]
     assert all(fit_embedded.is_held_out(recording) for recording in found)
     return [torch.from_numpy(read_at(speech / one.id, SAMPLE_RATE)[: 3 * SAMPLE_RATE]) for one in found[::9]]
@@ -162,7 +162,7 @@ def test_bad_weights_are_refused(tmp_path):
 
 @pytest.fixture
 def small_fit(tmp_path, monkeypatch):
-    """A folder with a little noise for each group that is fitted on, and a fit of 3 codebooks of 16."""
+    """A folder with a little noise for each training group, and trained tables of 3 codebooks of 16."""
     for constant, value in (("NUM_CODEBOOKS", 3), ("CODEBOOK_SIZE", 16), ("_ITERATIONS", 3)):
         monkeypatch.setattr(fit_embedded, constant, value)
     for group in fit_embedded.SOURCES:

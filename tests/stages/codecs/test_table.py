@@ -1,4 +1,4 @@
-"""The codecs: one contract for every row of the table, and the codes of the libraries themselves."""
+"""The codecs: every row keeps the contract, and gives exactly its library's codes."""
 
 import math
 from dataclasses import replace
@@ -41,7 +41,7 @@ def codec(request: pytest.FixtureRequest, loaded: dict[str, Codec]) -> Codec:
 
 @pytest.fixture(params=["synthetic", "speech"])
 def clip(request: pytest.FixtureRequest) -> torch.Tensor:
-    """A second of sound at 24 kHz; its length is no whole number of frames."""
+    """A second of sound at 24 kHz, not a whole number of frames long."""
     if request.param == "synthetic":
         return sweep(24_111)
     path = request.getfixturevalue("speech") / "longform" / "jfk" / "jfk.flac"
@@ -91,7 +91,7 @@ def test_decoding_keeps_the_contract(codec: Codec) -> None:
         (torch.full((400,), math.inf), "finite"),
     ],
 )
-def test_a_wave_that_is_none_is_refused(codec: Codec, wave: torch.Tensor, problem: str) -> None:
+def test_a_bad_wave_is_refused(codec: Codec, wave: torch.Tensor, problem: str) -> None:
     with pytest.raises(AudioError, match=problem):
         codec.encode([sweep(400), wave])
 
@@ -116,7 +116,7 @@ def test_the_identity_is_known_without_loading(codec: Codec, saved: dict[str, Pa
         identity.require(replace(identity, codebook_size=7, revision="0"), "dataset")
 
 
-def test_the_embeddings_are_read_alone(codec: Codec, saved: dict[str, Path]) -> None:
+def test_the_embeddings_are_read_without_the_model(codec: Codec, saved: dict[str, Path]) -> None:
     tables_KVD = codec_embeddings(codec.name, saved.get(codec.name))
     assert tables_KVD.dtype == np.float32
     assert (tables_KVD == codec.embeddings().numpy()).all()
@@ -224,7 +224,9 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("dac", ".cache/descript/dac/weights_44khz_8kbps_0.0.1.pth", "github.com/descriptinc"),
     ],
 )
-def test_missing_weights_give_one_line_with_every_way(nowhere: Path, name: str, cache: str, url: str) -> None:
+def test_missing_weights_give_one_line_with_every_way_to_get_them(
+    nowhere: Path, name: str, cache: str, url: str
+) -> None:
     with pytest.raises(WeightsError) as error:
         load_codec(name)
     message = str(error.value)
@@ -278,7 +280,7 @@ def test_weights_of_something_else_are_refused(tmp_path: Path, saved: dict[str, 
         ("encodec", empty, "can't be read"),
         ("encodec", listed, "holds a list"),
         ("encodec", tmp_path, "holds 4 of them"),
-        ("dac", saved["encodec"], "sizes beside them"),
+        ("dac", saved["encodec"], "the model's sizes"),
         ("dac", torn, "can't be read"),
         ("dac", partial, "codebook.weight"),
     ):
@@ -332,7 +334,7 @@ def test_batches_hold_each_wave_once_and_fit_into_memory(frames: list[int]) -> N
 
 
 @given(frames=st.lists(st.integers(1, 3000), min_size=1, max_size=40), data=st.data())
-def test_the_shape_of_a_causal_batch_follows_from_a_wave_alone(frames: list[int], data: st.DataObject) -> None:
+def test_the_shape_of_a_causal_batch_depends_on_a_waves_own_length(frames: list[int], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(frames) - 1))
     [alone] = causal_batches([frames[index]])
     [shared] = [batch for batch in causal_batches(frames) if index in batch.waves]
@@ -341,13 +343,13 @@ def test_the_shape_of_a_causal_batch_follows_from_a_wave_alone(frames: list[int]
 
 @pytest.fixture
 def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches of at most three rows: what is right of them is right of 32, and the CPU can do it."""
+    """Batches of at most three rows instead of 32, which the CPU can compute."""
     monkeypatch.setattr(network_codec, "_BATCH_ROWS", 3)
 
 
 @pytest.mark.usefixtures("few_rows")
-def test_what_else_is_in_a_batch_changes_no_code_of_a_causal_codec(saved: dict[str, Path]) -> None:
-    """The path of CUDA, tried on the CPU: the order and the company of the waves don't matter, to the last code."""
+def test_the_rest_of_a_batch_changes_no_code_of_a_causal_codec(saved: dict[str, Path]) -> None:
+    """The batching of CUDA, on the CPU: neither the order of the waves nor the other waves change a code."""
     codec = load_codec("encodec", saved["encodec"])
     codec._batched = True
     waves = [sweep(samples, seed) for seed, samples in enumerate((5_000, 5_001, 4_900, 2_000))]
@@ -379,8 +381,8 @@ def test_half_precision_gives_nearly_the_same_codes(
 def test_bfloat16_is_refused_where_a_device_does_not_compute_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
-    told = r"must be float16 or float32 on `cuda:1`.*\(compute capability 7\.5; it takes 8\.0\), but is bfloat16"
-    with pytest.raises(UsageError, match=told):
+    message = r"must be float16 or float32 on `cuda:1`, but is bfloat16.*compute capability 8\.0; this device has 7\.5"
+    with pytest.raises(UsageError, match=message):
         load_codec("encodec", "nowhere", "cuda:1", precision="bfloat16")
     for capability, precision in (((7, 5), "float16"), ((8, 0), "bfloat16")):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, found=capability: found)
@@ -394,7 +396,7 @@ def test_bfloat16_is_refused_where_a_device_does_not_compute_in_it(monkeypatch: 
 def test_batches_give_nearly_the_codes_of_singles(
     saved: dict[str, Path], loaded: dict[str, Codec], name: str, device: str
 ) -> None:
-    """The path of CUDA, tried on the CPU too: rounding may flip a code, and whole frames may change the last one."""
+    """The batching of CUDA, also on the CPU: rounding may flip a code, and padding may change the last frame."""
     if device == "cuda" and not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
     codec = load_codec(name, saved[name], device)

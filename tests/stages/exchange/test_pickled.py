@@ -1,4 +1,4 @@
-"""Files of codes as others pickle them: the genuine writers' are read, and nothing in a hostile one is run."""
+"""Pickled files of codes: genuine ones are read, and no code in a hostile one is run."""
 
 import os
 import pickle
@@ -125,7 +125,7 @@ GADGETS = {
 
 
 @pytest.mark.parametrize("name", GADGETS)
-def test_no_trick_of_the_format_gets_through(tmp_path: Path, name: str) -> None:
+def test_tricks_of_the_format_are_refused(tmp_path: Path, name: str) -> None:
     save(tmp_path / "a.enc", 0)
     head = (tmp_path / "a.enc").read_bytes()[:128]
     assert head.startswith(b"\x93NUMPY")
@@ -138,9 +138,7 @@ def test_no_trick_of_the_format_gets_through(tmp_path: Path, name: str) -> None:
 
 @settings(max_examples=150)
 @given(at=st.integers(0, 10_000), byte=st.integers(0, 255), cut=st.booleans())
-def test_a_damaged_file_is_told_in_a_line(
-    tmp_path_factory: pytest.TempPathFactory, at: int, byte: int, cut: bool
-) -> None:
+def test_a_damaged_file_gives_one_line(tmp_path_factory: pytest.TempPathFactory, at: int, byte: int, cut: bool) -> None:
     path = save(tmp_path_factory.getbasetemp() / "damaged.enc", {"codes": CODES[:, :2, :5], "metadata": METADATA})
     data = bytearray(path.read_bytes())
     at %= len(data)
@@ -155,7 +153,7 @@ def test_a_damaged_file_is_told_in_a_line(
         assert "\n" not in str(error)
 
 
-def test_other_content_is_told(tmp_path: Path) -> None:
+def test_other_content_is_refused(tmp_path: Path) -> None:
     for value, problem in (
         ([1], "holds list"),
         ({"text": "x"}, "holds a dictionary of text"),
@@ -167,7 +165,7 @@ def test_other_content_is_told(tmp_path: Path) -> None:
             read_artefact(save(tmp_path / "a.enc", value))
     with (tmp_path / "b.enc").open("wb") as file:
         np.save(file, CODES)
-    with pytest.raises(AudioError, match=r"an array <u2 \(1, 8, 40\) and no dictionary"):
+    with pytest.raises(AudioError, match=r"an array <u2 \(1, 8, 40\), not a dictionary"):
         read_artefact(tmp_path / "b.enc")
     with pytest.raises(AudioError, match="No such file"):
         read_artefact(tmp_path / "gone.enc")

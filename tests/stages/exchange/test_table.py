@@ -1,4 +1,4 @@
-"""Exports, opened by the loaders of those whose formats they are: what goes in comes out."""
+"""Exports, opened with each format's own library: what goes in comes out."""
 
 import io
 from dataclasses import replace
@@ -27,8 +27,7 @@ STEREO = "group/anna/b.wav"
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
-    """Six utterances of three recordings by two speakers, in three splits, each louder or softer than it was recorded;
-    one recording is stereo."""
+    """Six utterances of three recordings (one is stereo) by two speakers, in three splits, each with a gain."""
     folder = tmp_path_factory.mktemp("world")
     rng = np.random.default_rng(0)
     waves = {name: rng.uniform(-0.5, 0.5, 2 * RATE).astype(np.float32) for name in ("group/anna/a.flac", "bert/c.wav")}
@@ -131,7 +130,7 @@ def test_webdataset_opens_it(source: Source, tmp_path: Path) -> None:
     assert {sample["json"]["id"] for sample in found} == set(source.store.ids)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in EXPORTS if kind != "whisperx"])  # which holds no audio anyway
+@pytest.mark.parametrize("kind", [kind for kind in EXPORTS if kind != "whisperx"])  # it has no audio anyway
 def test_the_same_dataset_gives_the_same_bytes_and_audio_may_be_left_out(
     source: Source, tmp_path: Path, kind: str
 ) -> None:
@@ -158,7 +157,7 @@ def test_cuts_without_recordings_open_too(source: Source, tmp_path: Path) -> Non
     np.testing.assert_array_equal(first.load_codes().T, source.store.codes(0))
 
 
-def test_what_cannot_be_exported_is_told_and_leaves_nothing(source: Source, tmp_path: Path) -> None:
+def test_a_refused_export_leaves_nothing(source: Source, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="lhotse, parquet, webdataset"):
         export("kaldi", source, tmp_path / "out")
     (tmp_path / "full" / "something").mkdir(parents=True)

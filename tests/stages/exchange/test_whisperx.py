@@ -1,4 +1,4 @@
-"""The transcripts as whisperX writes them: what is read here again is what was there."""
+"""Transcripts as whisperX writes them: reading them again gives the same."""
 
 import json
 
@@ -21,7 +21,7 @@ SEGMENTS = (
 )
 
 
-def test_what_is_written_is_read_again(tmp_path):
+def test_written_transcripts_are_read_again(tmp_path):
     rows = Rows(Transcript)
     transcripts = [
         Transcript(f"a/{name}", "", "a", RATE, 2 * RATE, "de", "whisperx", True, SEGMENTS)

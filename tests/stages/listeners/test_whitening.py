@@ -1,4 +1,4 @@
-"""Whitening makes a class vary alike in all directions, and doesn't trust the covariance of a few vectors."""
+"""Whitening makes classes vary equally in all directions, and shrinks the covariance of few vectors."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from stages.listeners.whitening import whitening
 
 
-def test_the_covariance_becomes_the_unit_matrix_the_more_vectors_tell_it() -> None:
+def test_with_more_vectors_the_covariance_comes_nearer_to_the_unit_matrix() -> None:
     rng = np.random.default_rng(0)
     mix_DD = rng.normal(size=(5, 5))
     within_DD = mix_DD @ mix_DD.T
@@ -18,7 +18,7 @@ def test_the_covariance_becomes_the_unit_matrix_the_more_vectors_tell_it() -> No
     assert off[2] < 1e-3
 
 
-def test_a_direction_in_which_nothing_varies_has_a_least_share() -> None:
+def test_a_constant_direction_gets_the_least_share() -> None:
     within_DD = np.diag([1.0, 0.0])
     assert np.isfinite(whitening(within_DD, 10**18, least=1e-6)).all()
     scale_D = np.diag(whitening(within_DD, 10**18, least=1e-6))

@@ -41,7 +41,7 @@ def test_codes_are_summed_over_the_codebooks(name: str, source: FeatureInputs) -
     np.testing.assert_allclose(codes_vector(codes, embeddings), expected)
 
 
-def test_a_model_of_other_codes_is_refused(source: FeatureInputs) -> None:
+def test_a_model_of_another_codec_is_refused(source: FeatureInputs) -> None:
     other = {**CODEC_OF_TWO.to_json(), "revision": "def"}
     (source.dataset / "encode" / CODEC).write_text(json.dumps(other))
     with pytest.raises(CodecError, match="revision"):
@@ -65,7 +65,7 @@ def test_a_models_identity_is_its_embeddings_not_its_place(source: FeatureInputs
 
 @settings(max_examples=20)
 @given(st.integers(1, 60), st.integers(1, 50), st.integers(0, 1000))
-def test_whitening_is_blind_to_scales_and_to_what_is_constant(count: int, width: int, seed: int) -> None:
+def test_whitening_ignores_scales_and_constant_coefficients(count: int, width: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     vectors = rng.normal(size=(count, 2 * width)).astype(np.float32)
     constant = 0 if width > 1 else None
@@ -80,8 +80,8 @@ def test_whitening_is_blind_to_scales_and_to_what_is_constant(count: int, width:
     )
 
 
-def test_many_utterances_vary_within_themselves_alike_in_all_directions() -> None:
-    """The halves' differences, turned as the means are, have the unit covariance."""
+def test_after_whitening_utterances_vary_within_equally_in_all_directions() -> None:
+    """The halves' differences, transformed as the means are, have unit covariance."""
     rng = np.random.default_rng(0)
     mixing = rng.normal(size=(6, 6))
     frames = rng.normal(size=(4000, 2, 6)) @ mixing + rng.normal(size=(4000, 1, 6))
@@ -92,12 +92,12 @@ def test_many_utterances_vary_within_themselves_alike_in_all_directions() -> Non
 
 
 @pytest.mark.parametrize(("samples", "parts"), [(8_000, 1), (25_440, 1), (25_600, 2), (48_000, 2), (160_000, 7)])
-def test_the_voice_is_heard_from_beginning_to_end(samples: int, parts: int) -> None:
+def test_parts_cover_the_wave_from_beginning_to_end(samples: int, parts: int) -> None:
     encoder = Resemblyzer()
     wave = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
     heard = encoder.parts(wave)
     assert heard.shape == (parts, 256)
-    if parts == 1:  # then it is what the encoder itself gives, before that is cut off at 0 and scaled to length 1
+    if parts == 1:  # then it is the encoder's own vector, before ReLU and normalisation
         above = np.maximum(heard[0], 0)
         np.testing.assert_allclose(encoder.embed(wave), above / np.linalg.norm(above), atol=1e-6)
     changed = wave.copy()

@@ -15,7 +15,7 @@ from stages.neighbours.nearest import augmented, nearest
 def brute_force(
     vectors: np.ndarray, ids: list[str], k: int, scopes: list[str] | None, apart: list[str]
 ) -> list[list[int]]:
-    """By sorting all pairs: the reference."""
+    """The reference: sorts all pairs."""
     from sklearn.metrics.pairwise import cosine_similarity
 
     cosines = np.round(cosine_similarity(vectors.astype(np.float64)), 6)
@@ -43,7 +43,7 @@ def brute_force(
 def test_neighbours_are_exact_with_ties_by_id(
     *, count: int, k: int, scoped: bool, recordings: int, sizes: tuple[int, int, int], gpu: bool, seed: int
 ) -> None:
-    """Whatever the blocks, and by the code for GPUs too, here on the CPU."""
+    """For any size of blocks, and also by the code for GPUs, run on the CPU."""
     rng = np.random.default_rng(seed)
     vectors = rng.integers(-2, 3, (count, 4)).astype(np.float32)  # small integers: many exact ties
     ids = [f"u{n:03d}" for n in rng.permutation(count)]
@@ -71,8 +71,8 @@ def test_many_threads_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(alone[1], together[1])
 
 
-def test_what_is_approximate_says_how_good_it_is(caplog: pytest.LogCaptureFixture) -> None:
-    """Rows in clusters, of which those of one recording are the nearest and mustn't be named."""
+def test_an_approximate_search_logs_its_recall(caplog: pytest.LogCaptureFixture) -> None:
+    """Rows in clusters. The nearest are of the same recording and mustn't be found."""
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(40, 24))
     vectors = (np.repeat(centres, 50, axis=0) + 0.3 * rng.normal(size=(2000, 24))).astype(np.float32)
@@ -81,10 +81,10 @@ def test_what_is_approximate_says_how_good_it_is(caplog: pytest.LogCaptureFixtur
     assert not caplog.records
     with caplog.at_level(logging.WARNING):
         near, near_scores = nearest(vectors, ids, top_k=4, apart=apart, approximate_above=1999)
-    told = float(caplog.records[0].getMessage().partition("recall ")[2].split(",")[0])
+    logged = float(caplog.records[0].getMessage().partition("recall ")[2].split(",")[0])
     recall = np.mean([len({*one} & {*other}) / 4 for one, other in zip(exact.tolist(), near.tolist(), strict=True)])
     assert 0.8 < recall <= 1
-    assert told == pytest.approx(recall, abs=0.05)
+    assert logged == pytest.approx(recall, abs=0.05)
     assert all(apart[n] != apart[query] for query, row in enumerate(near) for n in row)
     same = near == exact
     np.testing.assert_array_equal(near_scores[same], scores[same])
@@ -97,8 +97,8 @@ def test_without_faiss_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) ->
         nearest(vectors, [f"{n:03d}" for n in range(101)], top_k=1, approximate_above=100)
 
 
-def test_what_is_near_averages_chance_out() -> None:
-    """Noisy points around 100 centres: more of the nearest are of a point's own centre."""
+def test_augmenting_averages_noise_out() -> None:
+    """Noisy points around 100 centres: more of the nearest belong to a point's own centre."""
     rng = np.random.default_rng(0)
     kinds = np.repeat(np.arange(100), 5)
     vectors = (rng.normal(size=(100, 16))[kinds] + 0.7 * rng.normal(size=(500, 16))).astype(np.float32)
@@ -109,7 +109,7 @@ def test_what_is_near_averages_chance_out() -> None:
     assert np.mean(kinds[together] == kinds[:, None]) > np.mean(kinds[alone] == kinds[:, None]) + 0.05
 
 
-def test_a_row_with_nothing_near_stays_as_it_is() -> None:
+def test_augmenting_leaves_a_row_without_neighbours_as_it_is() -> None:
     vectors = np.array([[3, 4], [0, 0], [0, -2]], np.float32)
     near, scores = np.array([[-1, -1], [0, -1], [0, 1]]), np.array([[np.nan, np.nan], [0, np.nan], [-0.8, 0]])
     np.testing.assert_allclose(augmented(vectors, near, scores.astype(np.float32)), [[0.6, 0.8], [0, 0], [0, -1]])

@@ -64,7 +64,7 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("index", [-1, -3, 3, 4, np.int64(-1)])
 @pytest.mark.parametrize("read", ["row", "phonemes", "codes", "similar", "mixture"])
-def test_a_row_that_is_not_there_is_never_another(tmp_path: Path, read: str, index: int) -> None:
+def test_a_row_number_out_of_range_is_refused(tmp_path: Path, read: str, index: int) -> None:
     write(tmp_path / "hdf5", [[item("a", 5), item("b", 7)], [item("c", 9)]])
     write(tmp_path / "mix", [[item(f"{name}@noisy", frames)] for name, frames in (("a", 5), ("b", 7), ("c", 9))])
     store = open_store(tmp_path)
@@ -74,7 +74,9 @@ def test_a_row_that_is_not_there_is_never_another(tmp_path: Path, read: str, ind
     reader = partial(store.mixture, "noisy") if read == "mixture" else getattr(store, read)
     for known in range(3):
         reader(known)
-    with pytest.raises(IndexError, match=f"^the row must be from 0 and under 3 in `[^\n]*`, but is {index}[.]$"):
+    with pytest.raises(
+        IndexError, match=f"^the row must be at least 0 and less than 3 in `[^\n]*`, but is {index}[.]$"
+    ):
         reader(index)
 
 
@@ -89,7 +91,7 @@ def test_a_column_counts_from_the_end_as_a_list_does(tmp_path: Path) -> None:
             ids[index]
 
 
-def test_gains_are_kept_where_there_are_some(tmp_path: Path) -> None:
+def test_gains_are_stored_only_if_there_are_some(tmp_path: Path) -> None:
     louder = item("b", 4)
     louder = replace(louder, utterance=replace(louder.utterance, gain_db=-2.125))
     write(tmp_path / "hdf5", [[item("a", 3)], [item("a2", 3), louder]])

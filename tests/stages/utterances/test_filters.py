@@ -1,4 +1,4 @@
-"""Thresholds: each leaves out what it names, and changing one measures nothing again."""
+"""Thresholds: each filters what crosses it, and changing one measures nothing again."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ class Root(Config):
 
 
 @pytest.mark.parametrize("key", ["slice.{}_characters_per_s", "g2p.{}_phonemes_per_s", "slice.{}_s"])
-def test_bounds_that_nothing_could_keep_are_refused(key: str) -> None:
+def test_contradicting_bounds_are_refused(key: str) -> None:
     low, high = key.format("min"), key.format("max")
     with pytest.raises(ConfigError, match=rf"`{high}` must be greater than `{low}` \(20\), but is 10; .*--set {high}"):
         load_config(Root, sets=[f"{low}=20.0", f"{high}=10.0"])
@@ -34,7 +34,7 @@ def test_bounds_that_nothing_could_keep_are_refused(key: str) -> None:
 
 
 @pytest.mark.parametrize("rule", [*SLICE_RULES, *G2P_RULES], ids=lambda rule: rule.key)
-def test_each_threshold_leaves_out_what_crosses_it(rule: Rule) -> None:
+def test_each_threshold_filters_what_crosses_it(rule: Rule) -> None:
     section = "slice" if rule in SLICE_RULES else "g2p"
     value = rule.value(ROW)
     assert value is not None
@@ -54,7 +54,7 @@ def test_each_threshold_leaves_out_what_crosses_it(rule: Rule) -> None:
     assert Filtered.from_json(left_out.to_json()) == left_out
 
 
-def test_what_isnt_measured_can_t_be_filtered_by() -> None:
+def test_a_threshold_needs_its_measure() -> None:
     assert broken(replace(ROW, measures=None), SLICE_RULES, SliceConfig(min_snr_db=99.0), "slice") is None
     with pytest.raises(ConfigError, match=r"min_snr_db.*leave `slice\.measure` at true"):
         load_config(Root, sets=["slice.measure=false", "slice.min_snr_db=5.0"])
@@ -68,7 +68,7 @@ def test_text_in_another_language() -> None:
     german = "Das Wetter war schön, deshalb gingen wir am Fluss entlang."
     found = in_other_language(replace(ROW, text=german))
     assert found is not None
-    assert (found.reason, found.message) == ("OtherLanguage", "the text is in `de`, but is said to be in `en`")
+    assert (found.reason, found.message) == ("OtherLanguage", "the text is in `de`, but the utterance is labelled `en`")
     assert in_other_language(replace(ROW, text=german, language="de")) is None
     arabic = in_other_language(replace(ROW, text="الطقس جميل اليوم ونحن نمشي"))
     assert arabic
@@ -119,7 +119,7 @@ def test_thresholds_are_changed_without_reading_audio(voices: Path, monkeypatch:
     assert wider.basis(source) != stages[0].basis(source)
 
 
-def test_g2p_judges_by_phonemes_and_leaves_no_measures(tmp_path: Path) -> None:
+def test_g2p_filters_by_phonemes_and_drops_the_measures(tmp_path: Path) -> None:
     row = replace(ROW, text="Hello there.", phonemes="")
     context = Context(tmp_path)
     stage, strict = G2p(G2pConfig(), context), G2p(G2pConfig(min_phonemes_per_s=20.0), context)

@@ -1,4 +1,4 @@
-"""What is measured of a cut, against what is known of it and against others' programs."""
+"""The measures of a cut, against known values and against other programs."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def test_loudness_is_pyloudnorms(clips: list[Wave]) -> None:
     assert loudness_lufs(np.zeros(RATE, np.float32), RATE) is None
     assert loudness_lufs(tone(1, level=1e-4), RATE) is None
     assert loudness_lufs(tone(0.1), RATE) == pytest.approx(loudness_lufs(tone(2), RATE), abs=0.5)
-    for samples in range(2000, 2100):  # times the rate, the seconds of some of these are a sample too many
+    for samples in range(2000, 2100):  # for some of these, seconds times rate is rounded up by a sample
         assert loudness_lufs(tone(1)[:samples], 22_050) is not None
 
 

@@ -277,7 +277,7 @@ def test_bad_rows_are_rejected_or_logged(tmp_path, caplog):
     assert "must tell one text of it, but tells 2" in found["c"]
     assert "it has no transcript" in found["d"]
     assert "`wavs/gone.wav` can't be read: No such file" in found["gone"]
-    assert found["gone"].endswith("`metadata.csv` names it: bring the file, or mend the row.")
+    assert found["gone"].endswith("`metadata.csv` names it: add the file, or correct the row.")
     (line,) = {record.getMessage() for record in caplog.records if record.name == "stages.corpora.corpus"}
     assert line == "`metadata.csv`: 1 of 6 rows can't be used; row 3: must hold `id|text` or `id|text|normalised text`"
 
