@@ -122,6 +122,11 @@ class Stage(Generic[Conf, In, Out]):
         """Whether `process` computes on a GPU, and so runs only on workers that have one."""
         return self.computes and on_gpu(self.context.device)
 
+    @property
+    def imports(self) -> tuple[str, ...]:
+        """The slow imports of `process`: the workers of one machine share them; what is missing here is no fault."""
+        return ()
+
     def wanted(self) -> bool:
         """Returns whether the configuration asks for the stage."""
         return True

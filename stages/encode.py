@@ -105,6 +105,11 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
             return [str(error)]
         return []
 
+    @property
+    def imports(self) -> tuple[str, ...]:
+        """What every codec runs on."""
+        return ("torch",)
+
     def setup(self) -> None:
         """Loads the codec."""
         config, rate = self.config, self.config.sample_rate

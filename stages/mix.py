@@ -159,6 +159,11 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
             problems.append(str(error))
         return problems
 
+    @property
+    def imports(self) -> tuple[str, ...]:
+        """What the codecs run on, and what changes the pitch."""
+        return ("torch", "librosa.effects") if self.config.shift else ("torch",)
+
     def setup(self) -> None:
         """Loads the codec that encoded the utterances.
 

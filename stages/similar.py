@@ -115,6 +115,11 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
         return FEATURES[self.config.feature]
 
     @property
+    def imports(self) -> tuple[str, ...]:
+        """What makes the vectors."""
+        return self._kind.imports
+
+    @property
     def _source(self) -> FeatureInputs:
         model = self.config.model
         return FeatureInputs(self.context.dataset, Path(model).expanduser() if model else None, self.context.device)

@@ -143,6 +143,11 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         if self.config.dnsmos is not None:
             self._dnsmos = Dnsmos(Path(self.config.dnsmos).expanduser(), "slice.dnsmos")
 
+    @property
+    def imports(self) -> tuple[str, ...]:
+        """What measures loudness."""
+        return ("pyloudnorm",) if self.config.measure else ()
+
     @cached_property
     def _basis(self) -> Any:
         return [{key: value for key, value in self.config.identity().items() if key not in _CHEAP}, self.revision()]

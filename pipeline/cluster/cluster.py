@@ -6,7 +6,7 @@ A cluster takes small jobs and gives back small results: never the whole corpus 
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 from multiprocessing import resource_tracker
@@ -50,11 +50,12 @@ class Cluster(Protocol):
     ) -> None:
         """Stops what was started."""
 
-    def problems(self, *, gpu: bool) -> list[str]:
+    def problems(self, *, gpu: bool, imports: Collection[str] = ()) -> list[str]:
         """Starts or joins the cluster and returns what keeps it from working.
 
         Args:
             gpu: Whether there is work for a GPU.
+            imports: The modules that the work imports slowly; workers started here may share them.
         """
 
     def describe(self) -> str:
@@ -96,7 +97,7 @@ class SyncCluster:
     ) -> None:
         """Has nothing to stop."""
 
-    def problems(self, *, gpu: bool) -> list[str]:  # noqa: ARG002 (a stage that finds no GPU says so itself)
+    def problems(self, *, gpu: bool, imports: Collection[str] = ()) -> list[str]:  # noqa: ARG002 (a stage says it)
         """Returns none."""
         return []
 
@@ -148,7 +149,7 @@ class DaskCluster:
             _close(self._ours)
         self._client = self._ours = None
 
-    def _connect(self) -> "Client":
+    def _connect(self, imports: Collection[str] = ()) -> "Client":
         if self._client is None:
             # Ctrl-C reaches every process of the terminal. The workers shall hear of it from us, and save what they
             # have: they inherit the mask, also those that replace a dead one. Python's resource tracker lifts it in the
@@ -157,15 +158,15 @@ class DaskCluster:
             ours = self._scheduler.kind in {"local", "cuda"}
             before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT} if ours else set())
             try:
-                self._client, self._ours = start(self._scheduler)
+                self._client, self._ours = start(self._scheduler, imports)
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return self._client
 
-    def problems(self, *, gpu: bool) -> list[str]:
+    def problems(self, *, gpu: bool, imports: Collection[str] = ()) -> list[str]:
         """Starts or joins the cluster; returns why it can't work."""
         try:
-            client = self._connect()
+            client = self._connect(imports)
         except UsageError as error:
             return [str(error)]
         problem = gpu_problem(client, self._scheduler) if gpu else ""

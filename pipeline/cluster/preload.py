@@ -1,6 +1,7 @@
 """What a worker does before all else: Dask loads it by name (`distributed.worker.preload`)."""
 
 import tempfile
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,4 +21,5 @@ def dask_setup(worker: "Worker") -> None:
 
     folder = WorkSpace(str(Path(worker.local_directory).parent)).new_work_dir(prefix="temporary-")
     _held.append(folder)
+    Finalize(None, folder.release, exitpriority=0)  # a forked process ends without what `atexit` holds
     tempfile.tempdir = folder.dir_path

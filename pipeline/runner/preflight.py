@@ -52,7 +52,10 @@ def check(run: Run, names: Sequence[str]) -> Plans:
     if not busy:
         return plans
     problems = _room(run, plans)
-    cannot_work = run.cluster.problems(gpu=any(run.stage(name).on_gpu for name in busy))
+    imports = {module for name in busy for module in run.stage(name).imports}
+    cannot_work = run.cluster.problems(
+        gpu=any(run.stage(name).on_gpu for name in busy), imports=[__name__, *sorted(imports)]
+    )
     problems += cannot_work or _samples(run, busy)
     if problems:
         raise PreflightError("\n".join(problems))

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -42,6 +43,7 @@ _MOMENTUM = 0.99
 _TINY = 1e-10
 
 
+@cache
 def mel_filters() -> "Tensor":
     """Returns triangular mel filters of unit area, `[M, F]` float32, equal to `librosa.filters.mel`.
 
@@ -110,9 +112,15 @@ class EmbeddedCodec:
         self.num_codebooks, self.codebook_size, _ = tables.codebooks_KVM.shape
         self._device = torch.device(device)
         self._tables = tables.to(device)
-        filters_MF = mel_filters()
-        self._filters_MF = filters_MF.to(device)
-        self._inverse_FM = torch.linalg.pinv(filters_MF.double()).float().to(device)
+        self._filters_MF = mel_filters().to(device)
+
+    @cached_property
+    def _inverse(self) -> "Tensor":
+        """What turns mel magnitudes into magnitudes, `[F, M]`."""
+        import torch
+
+        inverse: Tensor = torch.linalg.pinv(mel_filters().double())
+        return inverse.float().to(self._device)
 
     @classmethod
     def identify(cls, weights: str | Path | None = None, sample_rate: int | None = None) -> CodecIdentity:  # noqa: ARG003
@@ -172,7 +180,7 @@ class EmbeddedCodec:
         Source: multiplicative updates, Lee & Seung 2001, started from the pseudo-inverse.
         """
         filters_MF = self._filters_MF
-        magnitude_TF: Tensor = (mel_TM @ self._inverse_FM.T).clamp_min(_TINY)
+        magnitude_TF: Tensor = (mel_TM @ self._inverse.T).clamp_min(_TINY)
         wanted_TF = mel_TM @ filters_MF
         for _ in range(_NNLS_STEPS):
             magnitude_TF = magnitude_TF * wanted_TF / ((magnitude_TF @ filters_MF.T) @ filters_MF + _TINY)

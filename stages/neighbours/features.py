@@ -63,6 +63,8 @@ class Kind:
     """Whether a network on `device` computes the vector."""
     packages: tuple[str, ...] = ()
     """Packages that it imports besides those of every stage."""
+    imports: tuple[str, ...] = ()
+    """Those of its imports that are slow."""
 
 
 def load_mfcc(_: FeatureInputs) -> Callable[[Wave], Floats]:
@@ -232,7 +234,7 @@ def _covariance(vectors_ND: Floats, centre_D: npt.NDArray[np.float64], scale_D: 
 
 
 FEATURES: dict[str, Kind] = {
-    "mfcc": Kind("wave", load_mfcc, whitened, packages=("librosa",)),
+    "mfcc": Kind("wave", load_mfcc, whitened, packages=("librosa",), imports=("librosa.feature",)),
     "codec": Kind("codes", load_codec, whitened),
     "model": Kind("codes", load_model, whitened, _model_revision),
     "speaker": Kind(
@@ -242,6 +244,7 @@ FEATURES: dict[str, Kind] = {
         lambda _: file_digest(find_weights())[:16],
         on_device=True,
         packages=("librosa", "resemblyzer"),
+        imports=("torch", "librosa.feature"),
     ),
 }
 """The features by name: `similar.feature`."""

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.corpora.voices import write_voices
+from tests.conftest import Once
+from tests.limits import HANG_S
 from tests.pipeline.conftest import EMBEDDED, digests, prep
 
 PROGRAM = Path(sys.executable).with_name("valle-prep")
@@ -71,20 +72,20 @@ class Command:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
 
-    def until(self, what: str, within_s: float = 60) -> None:
+    def until(self, what: str) -> None:
         """Waits until standard error holds something."""
-        give_up = time.monotonic() + within_s
+        give_up = time.monotonic() + HANG_S
         while what not in self.err:
             assert self.process.poll() is None, f"ended before `{what}`: {self.err}"
-            assert time.monotonic() < give_up, f"no `{what}` after {within_s} s: {self.err}"
+            assert time.monotonic() < give_up, f"no `{what}` after {HANG_S} s: {self.err}"
             time.sleep(0.02)
 
-    def end(self, within_s: float = 60) -> Ended:
+    def end(self) -> Ended:
         """Waits for the end; one that doesn't come is a failure."""
         try:
-            code = self.process.wait(within_s)
+            code = self.process.wait(HANG_S)
         except subprocess.TimeoutExpired:
-            pytest.fail(f"still running after another {within_s:.0f} s: {self.err}")
+            pytest.fail(f"still running after another {HANG_S:.0f} s: {self.err}")
         return Ended(code, self.err, self.seconds)
 
 
@@ -138,13 +139,11 @@ def without_privileges() -> None:
 
 
 @pytest.fixture(scope="session")
-def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def voices(all_voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip of every speaker of `valle-prep voices`, and two of the first. Read only."""
-    root = tmp_path_factory.mktemp("faults")
-    everything, some = root / "all", root / "voices"
-    write_voices(everything)
-    for number, speaker in enumerate(sorted({path.parent for path in everything.rglob("*.wav")})):
-        target = some / speaker.relative_to(everything)
+    some = tmp_path_factory.mktemp("faults") / "voices"
+    for number, speaker in enumerate(sorted({path.parent for path in all_voices.rglob("*.wav")})):
+        target = some / speaker.relative_to(all_voices)
         target.mkdir(parents=True)
         for clip in sorted(speaker.glob("*.wav"))[: 1 if number else 2]:
             for path in (clip, clip.with_suffix(".txt")):
@@ -153,12 +152,15 @@ def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def dataset(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def dataset(voices: Path, once: Once, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All seven stages, made in one go. Read only: a test that changes it takes a copy."""
-    folder = tmp_path_factory.mktemp("reference") / "dataset"
-    assert sync("run", voices, "--out", folder) == 0
-    assert not leftovers(folder)
-    return folder
+
+    def make(folder: Path) -> None:
+        assert sync("run", voices, "--out", folder) == 0
+        assert not leftovers(folder)
+
+    made = once("dataset-of-a-clip", make)
+    return Path(shutil.copytree(made, tmp_path_factory.mktemp("reference") / "dataset"))
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ import pytest
 
 from stages.artefacts.manifest import list_shards
 from tests.faults.conftest import EMBEDDED, PROGRAM, command, digests, leftovers, poison, prep, sync
+from tests.limits import HANG_S
 
 OTHER_BATCHES = ("--set", "encode.batch_size=3", "--set", "transcribe.batch_size=1", "--set", "mix.batch_size=5")
 
@@ -21,7 +22,7 @@ OTHER_BATCHES = ("--set", "encode.batch_size=3", "--set", "transcribe.batch_size
 def test_four_workers(voices: Path, reference: dict[str, str], tmp_path: Path) -> None:
     out = tmp_path / "dataset"
     with command(tmp_path, "run", voices, "--out", out, "--jobs", 4, "--quiet", *EMBEDDED, *OTHER_BATCHES) as run:
-        ended = run.end(120)
+        ended = run.end()
     assert ended.code == 0, ended.err
     assert digests(out) == reference
 
@@ -38,7 +39,7 @@ def cluster(folder: Path, workers: int) -> Iterator[str]:
         for _ in range(workers):
             line = [dask, "worker", *name, "--nthreads", "1", "--local-directory", folder, "--no-dashboard"]
             started.append(subprocess.Popen(line, cwd=folder, **quiet))
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + HANG_S
         while not file.exists():
             assert time.monotonic() < give_up
             time.sleep(0.05)
@@ -48,7 +49,7 @@ def cluster(folder: Path, workers: int) -> Iterator[str]:
             process.terminate()
         for process in started:
             try:
-                process.wait(10)
+                process.wait(HANG_S)
             except subprocess.TimeoutExpired:
                 process.kill()
 

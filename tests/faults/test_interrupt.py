@@ -13,9 +13,12 @@ import pytest
 
 from stages.artefacts.manifest import list_shards
 from tests.faults.conftest import EMBEDDED, Command, command, digests, leftovers, poison, sync
+from tests.limits import HANG_S
 
 LOCAL, SYNC = ("--jobs", 2), ("--scheduler", "sync")
 GO_ON = "Run the same command to go on."
+LET_GO_S = 10
+"""What a run that is stopped grants its workers."""
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ def slow_g2p(dataset: Path, scheduler: tuple[object, ...], *, item_s: float) -> 
 
 
 def wait_for(come: Callable[[], object]) -> None:
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + HANG_S
     while not come():
         assert time.monotonic() < give_up
         time.sleep(0.02)
@@ -59,7 +62,7 @@ def group_of(pid: int) -> list[int]:
 
 def assert_alone(pid: int) -> None:
     """Checks that nothing of a process group is left, but for what is on its way out."""
-    give_up = time.monotonic() + 3
+    give_up = time.monotonic() + HANG_S
     while left := group_of(pid):
         assert time.monotonic() < give_up, f"{left} outlived their client"
         time.sleep(0.05)
@@ -80,14 +83,12 @@ def test_once_saves_what_is_in_flight(
 ) -> None:
     with slow_g2p(unspoken, scheduler, item_s=0.5) as run:
         wait_for_shard(unspoken)
-        asked = run.seconds
         if number == signal.SIGINT:
             run.signal(number)
         else:
             run.process.terminate()
         ended = run.end()
         assert ended.code == 130, ended.err
-        assert ended.seconds - asked < 15
         assert GO_ON in ended.err
         assert "Traceback" not in ended.err
         assert_alone(run.process.pid)
@@ -98,14 +99,14 @@ def test_once_saves_what_is_in_flight(
 
 @pytest.mark.parametrize("scheduler", [LOCAL, SYNC], ids=["local", "sync"])
 def test_twice_stops_at_once(unspoken: Path, reference: dict[str, str], scheduler: tuple[object, ...]) -> None:
-    with slow_g2p(unspoken, scheduler, item_s=60) as run:
+    with slow_g2p(unspoken, scheduler, item_s=2 * HANG_S) as run:
         run.signal(signal.SIGINT)
         run.until("stopping")
         asked = run.seconds
         run.signal(signal.SIGINT)
         ended = run.end()
         assert ended.code == 130, ended.err
-        assert ended.seconds - asked < 8
+        assert ended.seconds - asked < LET_GO_S, "sooner than after a single signal"
         assert GO_ON in ended.err
         assert "Traceback" not in ended.err
         assert_alone(run.process.pid)
@@ -115,12 +116,10 @@ def test_twice_stops_at_once(unspoken: Path, reference: dict[str, str], schedule
 
 
 def test_what_never_comes_back_is_left_at_the_deadline(unspoken: Path) -> None:
-    with slow_g2p(unspoken, LOCAL, item_s=60) as run:
-        asked = run.seconds
+    with slow_g2p(unspoken, LOCAL, item_s=2 * HANG_S) as run:
         run.signal(signal.SIGINT)
         ended = run.end()
         assert ended.code == 130, ended.err
-        assert ended.seconds - asked < 15
         assert GO_ON in ended.err
         assert_alone(run.process.pid)
 
@@ -131,7 +130,7 @@ def test_it_may_come_at_any_time(voices: Path, tmp_path: Path, reference: dict[s
         wait_for((tmp_path / "dataset" / ".run.lock").exists)
         time.sleep(after_s)
         run.signal(signal.SIGINT)
-        ended = run.end(15)
+        ended = run.end()
         assert ended.code == 130, ended.err
         assert_alone(run.process.pid)
     assert sync("run", voices, "--out", tmp_path / "dataset") == 0
@@ -142,9 +141,7 @@ def test_the_second_of_two_runs_refuses(
     unspoken: Path, reference: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with slow_g2p(unspoken, SYNC, item_s=0.5) as first:
-        started = time.monotonic()
         assert sync("g2p", "--out", unspoken) == 1
-        assert time.monotonic() - started < 5
         err = capsys.readouterr().err
         assert f"process {first.process.pid} " in err
         assert f"`valle-prep g2p --out {unspoken}" in err

@@ -16,25 +16,25 @@ from random import Random
 import psutil
 import pytest
 
+from tests.conftest import SPEECH
 from tests.faults.conftest import EMBEDDED, Command, command, digests, leftovers, poison, snapshot
 
 KILLS = int(os.environ.get("FAULTS_KILLS", "10"))
 SEED = int(os.environ.get("FAULTS_SEED", "7"))
 VICTIMS = ("client", "group", "worker")
-HANG_S = 60.0
-"""No run may take longer; on a slow machine, three times as long as one that nobody disturbs."""
 
 
 @pytest.fixture(scope="session")
-def clips(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shortest real recordings with transcripts of three corpora: 40, or 13 where there are few kills."""
+def clips(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shortest recordings of three corpora, or synthetic: 40, or 13 where there are few kills."""
     folder = tmp_path_factory.mktemp("clips")
-    for group, count in (("vctk", 20), ("ljspeech", 6), ("librispeech-test-other", 14)):
-        told = [path for path in (speech / group).rglob("*.*") if path.suffix in {".wav", ".flac"}]
+    real = (("vctk", 20), ("ljspeech", 6), ("librispeech-test-other", 14))
+    for group, count in real if recordings == SPEECH else (("en", 20), ("de", 6), ("ja", 14)):
+        told = [path for path in (recordings / group).rglob("*.*") if path.suffix in {".wav", ".flac"}]
         for clip in sorted(told, key=lambda path: (path.stat().st_size, path.name))[
             : count if KILLS > 10 else count // 3
         ]:
-            target = folder / clip.relative_to(speech)
+            target = folder / clip.relative_to(recordings)
             target.parent.mkdir(parents=True, exist_ok=True)
             for path in (clip, clip.with_suffix(".txt")):
                 shutil.copy(path, target.parent)
@@ -42,10 +42,11 @@ def clips(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def workers(client: int) -> list[psutil.Process]:
-    """Returns a client's Dask workers."""
+    """Returns a client's Dask workers: what its server has forked."""
     try:
-        children = psutil.Process(client).children(recursive=True)
-        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        of_client = psutil.Process(client).children()
+        servers = [child for child in of_client if "forkserver" in " ".join(child.cmdline())]
+        return [worker for server in servers for worker in server.children()]
     except psutil.NoSuchProcess:
         return []
 
@@ -119,7 +120,7 @@ def test_kills(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     random, out, sources = Random(SEED), tmp_path / "dataset", snapshot(clips)
     shared = ("run", clips, "--jobs", 2, *EMBEDDED, "--out")
     with command(tmp_path, *shared, tmp_path / "whole") as run:
-        whole = run.end(300)
+        whole = run.end()
     assert whole.code == 0, whole.err
     expected = digests(tmp_path / "whole")
     waiting, table, ends = draw(whole.seconds, random), [], 0
@@ -128,7 +129,7 @@ def test_kills(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         with command(tmp_path, *shared, out) as run:
             done = disturb(run, choose(waiting, fresh=fresh), random)
             killed = bool(done) and done[-1].victim != "worker"
-            ended = run.end(max(HANG_S, 3 * whole.seconds))
+            ended = run.end()
         waiting = [kill for kill in waiting if kill not in done]
         for kill in [*([] if fresh else table[-1:]), *(kill for kill in done if kill.victim == "worker")]:
             kill.made, kill.next_s = to_make(ended.err), ended.seconds
@@ -164,7 +165,7 @@ def test_a_worker_that_dask_has_given_up_is_replaced(copy: Path, reference: dict
     with command(copy.parent, "g2p", "--out", copy, "--jobs", 1, **hasty) as run:
         run.until("to make")
         strike(run, "worker", Random(SEED))
-        ended = run.end(45)
+        ended = run.end()
     assert ended.code == 0, ended.err
     assert "a worker died" in ended.err
     assert digests(copy) == reference

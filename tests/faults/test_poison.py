@@ -61,7 +61,7 @@ def poisoned(sliced: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     out, log = Path(shutil.copytree(sliced, root / "dataset")), root / "log"
     arguments = ("g2p", "--out", out, "--jobs", 2, "--set", "g2p.item_timeout_s=2", *EMBEDDED)
     with command(root, *arguments, **poison(LOG=log)) as run:
-        ended = run.end(180)
+        ended = run.end()
     return out, ended, Counter(line.split()[1] for line in log.read_text().splitlines())
 
 

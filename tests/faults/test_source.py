@@ -37,6 +37,6 @@ def test_a_read_only_source_will_do(
     out = tmp_path / "dataset"
     arguments = ("run", locked, "--out", out, "--scheduler", "sync", "--quiet", *EMBEDDED)
     with command(tmp_path, *arguments, before=without_privileges) as run:
-        ended = run.end(120)
+        ended = run.end()
     assert ended.code == 0, ended.err
     assert digests(out) == reference

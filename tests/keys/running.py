@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from model.checkpoints.checkpoint import build, load, steps
-from model.training.parallel.fabric import make_fabric
 from model.network.packing import Batch
 from model.sequences.tokenizer import TASKS
 from model.training import previews
 from model.training.parallel import strategy
+from model.training.parallel.fabric import make_fabric
 from model.training.run.lock import hold
 from model.training.step.loss import Scores
 from model.training.trainer import Trainer, train

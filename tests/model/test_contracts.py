@@ -27,6 +27,7 @@ from model.sequences.tokenizer import TASKS
 from model.training.step.loss import score
 from model.training.trainer import Trainer, train
 from stages.errors import StoppedError
+from tests.limits import HANG_S
 from tests.model.conftest import REAL_CODES, make_config, task_store
 from tests.model.training.test_trainer import after_step, assert_same, log_of, weights
 
@@ -176,7 +177,12 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run(
-        [*launch, str(script), str(folder)], env=environment, timeout=240, check=False, capture_output=True, text=True
+        [*launch, str(script), str(folder)],
+        env=environment,
+        timeout=HANG_S,
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return folder

@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-_PATIENCE_S = 20.0
+from tests.limits import HANG_S
+
 _FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
 _PIPE = 'exec "$@" 3<&0 4>&1 </dev/null >/dev/null'
 _CODES = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "End": 35, "Home": 36, "Backspace": 8}
@@ -55,7 +56,7 @@ class Chromium:
     def _next(self) -> dict[str, Any]:
         out = self._process.stdout.fileno()
         while b"\0" not in self._read:
-            part = os.read(out, 1 << 20) if select.select([out], [], [], _PATIENCE_S)[0] else b""
+            part = os.read(out, 1 << 20) if select.select([out], [], [], HANG_S)[0] else b""
             assert part, "the browser has gone, or doesn't answer"
             self._read += part
         message, _, self._read = self._read.partition(b"\0")
@@ -69,7 +70,7 @@ class Chromium:
 
     def wait(self, script: str) -> None:
         """Waits until an expression is true."""
-        end = time.monotonic() + _PATIENCE_S
+        end = time.monotonic() + HANG_S
         while not self.evaluate(script):
             assert time.monotonic() < end, f"never true: {script[:200]}"
             time.sleep(0.01)
@@ -97,4 +98,4 @@ class Chromium:
     def close(self) -> None:
         """Ends it."""
         self._process.terminate()
-        self._process.communicate(timeout=_PATIENCE_S)
+        self._process.communicate(timeout=HANG_S)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import app
-from stages.corpora.voices import write_voices
 from stages.errors import run_app
+from tests.conftest import Once
 
 EMBEDDED = ("--set", "encode.codec=embedded", "--set", "mix.shift=true")
 """The codec that needs no download, and something for the optional stage to do: so all stages run."""
@@ -29,17 +29,9 @@ def digests(dataset: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def all_voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `valle-prep voices` writes."""
-    folder = tmp_path_factory.mktemp("all") / "voices"
-    write_voices(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def voices(all_voices: Path) -> Path:
+def voices(all_voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two clips of every speaker."""
-    folder = all_voices.parent / "some"
+    folder = tmp_path_factory.mktemp("some") / "voices"
     for speaker in sorted({path.parent for path in all_voices.rglob("*.wav")}):
         target = folder / speaker.relative_to(all_voices)
         target.mkdir(parents=True)
@@ -50,11 +42,14 @@ def voices(all_voices: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def dataset(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def dataset(voices: Path, once: Once, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All seven stages, run without Dask. Read only: a test that changes it takes a copy."""
-    folder = tmp_path_factory.mktemp("reference") / "dataset"
-    assert prep("run", voices, "--out", folder, "--scheduler", "sync", "--quiet", *EMBEDDED) == 0
-    return folder
+
+    def make(folder: Path) -> None:
+        assert prep("run", voices, "--out", folder, "--scheduler", "sync", "--quiet", *EMBEDDED) == 0
+
+    made = once("dataset-of-two-clips", make)
+    return Path(shutil.copytree(made, tmp_path_factory.mktemp("reference") / "dataset"))
 
 
 @pytest.fixture

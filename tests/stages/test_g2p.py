@@ -109,13 +109,19 @@ def joined(backend: Any, text: str) -> str:
     return " ".join(" ".join(backend.phonemize([text], strip=True)).split())
 
 
+def told(recordings: Path, language: str, *folders: str) -> list[str]:
+    """Returns the transcripts in a language; skips where there are none."""
+    names = [*folders, f"multilingual-{language}", language]
+    paths = [path for name in names for path in sorted((recordings / name).rglob("*.txt"))]
+    if not paths:
+        pytest.skip(f"nothing in `{language}` among the synthetic recordings, and no real ones beside the checkout")
+    return [path.read_text(encoding="utf-8-sig") for path in paths]
+
+
 @pytest.mark.parametrize("language", PLAIN)
-def test_the_strings_are_phonemizers_own(speech: Path, language: str) -> None:
+def test_the_strings_are_phonemizers_own(recordings: Path, language: str) -> None:
     folders = {"en": ("librispeech-test-other", "vctk", "ljspeech"), "de": ("kerstin-de",)}
-    paths = [path for name in folders.get(language, ()) for path in sorted((speech / name).rglob("*.txt"))]
-    paths += sorted((speech / f"multilingual-{language}").rglob("*.txt"))
-    texts = [" ".join(path.read_text(encoding="utf-8-sig").split()) for path in paths][:150]
-    assert texts
+    texts = [" ".join(text.split()) for text in told(recordings, language, *folders.get(language, ()))][:150]
     backend = backend_of(language)
     expected = [joined(backend, text) for text in texts]
     assert phonemize(texts, language) == expected
@@ -296,11 +302,8 @@ def test_another_process_reads_the_same() -> None:
 
 
 @pytest.mark.parametrize("language", [*PLAIN, "ja", "zh"])
-def test_real_words_come_out_as_phonemes_of_the_inventory(speech: Path, language: str) -> None:
-    paths = sorted((speech / f"multilingual-{language}").rglob("*.txt"))
-    texts = [path.read_text(encoding="utf-8-sig") for path in paths]
-    assert texts
-    for phonemes in phonemize(texts, language):
+def test_real_words_come_out_as_phonemes_of_the_inventory(recordings: Path, language: str) -> None:
+    for phonemes in phonemize(told(recordings, language), language):
         assert not Tokenizer.default(8).unknown_symbols(set(phonemes))
         assert not re.search(r"\([a-z]{2,3}(-[a-z]+)*\)|_|[0-9]", phonemes), "a flag, a separator or a tone's number"
         scripts = {unicodedata.name(symbol).partition(" ")[0] for symbol in phonemes if symbol.isalpha()}

@@ -14,6 +14,7 @@ import pytest
 from model.checkpoints import checkpoint, saving
 from model.checkpoints.saving import Saver, prune, write
 from stages.errors import MachineError
+from tests.limits import HANG_S
 from tests.model.conftest import Configure, make_snapshot
 
 
@@ -102,7 +103,7 @@ def test_training_goes_on_while_a_checkpoint_is_written(tmp_path: Path, configur
     original = saving._fill
 
     def slow(folder: Path, snapshot: saving.Snapshot) -> None:
-        assert going.wait(20)
+        assert going.wait(HANG_S)
         original(folder, snapshot)
 
     monkeypatch.setattr(saving, "_fill", slow)

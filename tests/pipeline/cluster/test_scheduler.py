@@ -21,6 +21,7 @@ from pipeline.cluster.scheduler import Scheduler, parse_scheduler
 from pipeline.cluster.slurm import SlurmConfig, dask_setup, slurm_cluster
 from pipeline.cluster.start import cuda_options, gpu_problem, start
 from stages.errors import ConfigError, UsageError, ValleError
+from tests.limits import HANG_S
 
 GPU = {"GPU": 1}
 SLURM = {"memory": "2GB", "walltime": "00:10:00"}
@@ -45,7 +46,7 @@ def workers_of(client: Any) -> list[dict[str, Any]]:
     return list(client.scheduler_info(n_workers=-1)["workers"].values())
 
 
-def until(ready: Callable[[], bool], *, wait_s: float = 30) -> None:
+def until(ready: Callable[[], bool], *, wait_s: float = HANG_S) -> None:
     end = time.monotonic() + wait_s
     while not ready():
         assert time.monotonic() < end
@@ -116,7 +117,34 @@ class TestParsing:
         assert parse(f"slurm:{write_slurm(tmp_path, gpus=1)}", device="cuda").on_gpu
 
 
+SHARE = """
+import json, os, sys
+import psutil
+from pipeline.cluster.scheduler import parse_scheduler; from pipeline.cluster.start import start
+
+def told():
+    return os.getppid(), psutil.Process(os.getppid()).num_threads(), "torch" in sys.modules, "scipy" in sys.modules
+
+client, cluster = start(parse_scheduler("local", jobs=2, device="cpu"), ["torch", "no.such.module"])
+first = list(client.run(told).values())
+client.restart()
+print(json.dumps([first, list(client.run(told).values())]))
+client.close()
+cluster.close()
+"""
+
+
 class TestLocal:
+    @pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+    def test_workers_share_what_their_server_has_imported(self) -> None:
+        found = subprocess.run([sys.executable, "-c", SHARE], capture_output=True, text=True, check=True).stdout
+        first, later = json.loads(found)
+        assert len(first) == len(later) == 2
+        assert [server for server, *_ in first + later] == [first[0][0]] * 4, (
+            "those in place of others come from it too"
+        )
+        assert [rest for _, *rest in first + later] == [[1, True, False]] * 4, "it has one thread: a fork is safe"
+
     def test_workers_have_one_thread_each_and_share_the_gpu(self) -> None:
         scheduler = parse("local", jobs=2, device="cuda:0")
         with started(scheduler) as client:
@@ -124,7 +152,7 @@ class TestLocal:
             assert [worker["nthreads"] for worker in workers] == [1, 1]
             assert [worker["resources"] for worker in workers] == [GPU, GPU]
             assert gpu_problem(client, scheduler) == ""
-            assert client.submit(os.getpid, resources=GPU).result(timeout=30) != os.getpid()
+            assert client.submit(os.getpid, resources=GPU).result(timeout=HANG_S) != os.getpid()
             threads = client.run(lambda: [os.environ[name] for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")])
             assert list(threads.values()) == [["1", "1"]] * 2
             assert client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.allowed_failures) == 0
@@ -134,7 +162,7 @@ class TestLocal:
             ((folder, worker),) = client.run(lambda: (tempfile.mkdtemp(), os.getpid())).values()
             assert Path(folder).is_dir()
             os.kill(worker, signal.SIGKILL)
-            give_up = time.monotonic() + 30
+            give_up = time.monotonic() + HANG_S
             while Path(folder).exists():  # until the worker in its place has begun
                 assert time.monotonic() < give_up
                 time.sleep(0.1)
@@ -170,7 +198,7 @@ def spawn() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     for process in reversed(running):
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(10)
+            process.wait(HANG_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -189,7 +217,7 @@ class TestJoining:
             client, cluster = start(scheduler)
             with client:
                 assert cluster is None
-                client.wait_for_workers(2, timeout=30)
+                client.wait_for_workers(2, timeout=HANG_S)
                 assert client.gather(client.map(abs, range(-9, 0))) == list(range(9, 0, -1))
                 assert gpu_problem(client, scheduler) == ""
         with started(parse(address)) as client:
@@ -380,8 +408,8 @@ class TestSlurm:
         """The job has two cores and two GPUs: each worker gets its own."""
         scheduler = parse(f"slurm:{write_slurm(tmp_path, cores=2, gpus=2, interface='lo', wait_s=60)}", device="cuda")
         with started(scheduler) as client:
-            client.wait_for_workers(2, timeout=60)
-            assert client.submit(os.getpid, resources=GPU).result(timeout=30) != os.getpid()
+            client.wait_for_workers(2, timeout=HANG_S)
+            assert client.submit(os.getpid, resources=GPU).result(timeout=HANG_S) != os.getpid()
             assert set(client.run(lambda: os.environ["CUDA_VISIBLE_DEVICES"]).values()) == {"4", "5"}
             assert [worker["nthreads"] for worker in workers_of(client)] == [1, 1]
             assert gpu_problem(client, scheduler) == ""

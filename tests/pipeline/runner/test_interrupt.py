@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.runner.interrupt import Interrupt
+from tests.limits import HANG_S
 
 INTERRUPTED = """
 import os, signal, time
@@ -41,7 +42,7 @@ def test_it_is_said_once_and_the_flag_is_seen(tmp_path: Path) -> None:
     told = threading.Event()
     with Interrupt(tmp_path, lambda _: told.set()):
         os.kill(os.getpid(), signal.SIGTERM)
-        assert told.wait(5)
+        assert told.wait(HANG_S)
         assert any(tmp_path.iterdir())
     assert not any(tmp_path.iterdir())
     assert signal.getsignal(signal.SIGTERM) == before

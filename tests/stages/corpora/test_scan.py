@@ -101,9 +101,9 @@ def test_any_names(tmp_path_factory, paths):
         assert [part for part in (group, speaker) if part] == (folders[:2] or [voices.name])
 
 
-def test_the_real_recordings(speech):
-    found = scan(speech).recordings
+def test_the_real_recordings(recordings):
+    found = scan(recordings).recordings
     audio = {".wav", ".flac", ".mp3", ".opus", ".ogg", ".wma"}
-    expected = sorted(str(p.relative_to(speech)) for p in speech.rglob("*") if p.suffix in audio)
+    expected = sorted(str(p.relative_to(recordings)) for p in recordings.rglob("*") if p.suffix in audio)
     assert [recording.id for recording in found] == expected
-    assert sum(bool(recording.transcript) for recording in found) == len(list(speech.rglob("*.txt")))
+    assert sum(bool(recording.transcript) for recording in found) == len(list(recordings.rglob("*.txt")))

@@ -105,6 +105,18 @@ def test_parts_cover_the_wave_from_beginning_to_end(samples: int, parts: int) ->
     assert not np.allclose(encoder.parts(changed)[-1], heard[-1], atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["mfcc", "speaker"])
+def test_neighbours_of_synthetic_voices_are_of_the_same_speaker(name: str, all_voices: Path) -> None:
+    """Ten clips each of 8 speakers, where chance is 11 %."""
+    paths = sorted(all_voices.rglob("*.wav"))
+    kind = FEATURES[name]
+    vector = kind.load(FeatureInputs(Path()))
+    vectors = kind.prepare(np.stack([vector(audio.read_at(path, 16_000)) for path in paths]))
+    found, _ = nearest(vectors, [f"{n:04d}" for n in range(len(vectors))], top_k=3)
+    same = [paths[n].parent == paths[query].parent for query, row in enumerate(found) for n in row]
+    assert np.mean(same) > 0.9
+
+
 def test_neighbours_by_sound_are_mostly_of_the_same_speaker(speech: Path) -> None:
     """Four 3-second pieces each of 20 speakers, where chance is 4 %; `make bench` has all of them."""
     pieces, speakers = [], []

@@ -14,7 +14,7 @@ from stages.g2p import G2p, G2pConfig
 from stages.listeners.dnsmos import Dnsmos
 from stages.records import Measures, Segment, Transcript, Utterance
 from stages.slice import Slice, SliceConfig
-from stages.utterances.filters import G2P_RULES, SLICE_RULES, Rule, broken, in_other_language
+from stages.utterances.filters import G2P_RULES, SLICE_RULES, broken, in_other_language
 
 MEASURES = Measures(snr_db=12.0, clipped=0.02, silence=0.3, peak=1.0, hash="0" * 16, sig=3.0, bak=3.5, ovrl=2.9)
 ROW = Utterance("a.wav", "a.wav", "g", "s", "en", 0, 32_000, 16_000, "x" * 30, "ˈabc, " * 6, measures=MEASURES)
@@ -33,28 +33,46 @@ def test_contradicting_bounds_are_refused(key: str) -> None:
     assert load_config(Root, sets=[f"{low}=10.0", f"{high}=10.5"])
 
 
-@pytest.mark.parametrize("rule", [*SLICE_RULES, *G2P_RULES], ids=lambda rule: rule.key)
-def test_each_threshold_filters_what_crosses_it(rule: Rule) -> None:
-    section = "slice" if rule in SLICE_RULES else "g2p"
-    value = rule.value(ROW)
-    assert value is not None
+# Of ROW, which is 2 s long: 30 characters, and phonemes that are six times `ˈabc,`.
+BOUNDS = [
+    ("slice.min_characters_per_s", "FewCharacters", 15.0, 14.9, 15.1),
+    ("slice.max_characters_per_s", "ManyCharacters", 15.0, 15.1, 14.9),
+    ("slice.max_clipped", "Clipped", 0.02, 0.021, 0.019),
+    ("slice.max_silence", "Silence", 0.3, 0.31, 0.29),
+    ("slice.min_snr_db", "Noisy", 12.0, 11.9, 12.1),
+    ("slice.min_dnsmos", "PoorQuality", 2.9, 2.8, 3.0),
+    ("g2p.min_phonemes_per_s", "FewPhonemes", 9.0, 8.9, 9.1),
+    ("g2p.max_phonemes_per_s", "ManyPhonemes", 9.0, 9.1, 8.9),
+]
+
+
+@pytest.mark.parametrize(("key", "reason", "value", "keeps", "leaves_out"), BOUNDS)
+def test_each_threshold_leaves_out_what_crosses_it(
+    key: str, reason: str, value: float, keeps: float, leaves_out: float
+) -> None:
+    section, _, name = key.partition(".")
+    rules = SLICE_RULES if section == "slice" else G2P_RULES
 
     def judged(bound: float) -> Filtered | None:
-        sets = [f"{section}.{rule.key}={bound}", *(["slice.dnsmos=some.onnx"] if "dnsmos" in rule.key else [])]
-        config = getattr(load_config(Root, sets=sorted(sets)), section)
-        return broken(ROW, [rule], config, section)
+        sets = [f"{key}={bound}", *(["slice.dnsmos=some.onnx"] if "dnsmos" in key else [])]
+        return broken(ROW, rules, getattr(load_config(Root, sets=sorted(sets)), section), section)
 
-    towards = 1.1 if rule.key.startswith("min_") else 0.9
-    assert judged(value) is None
-    assert judged(value / towards) is None
-    left_out = judged(value * towards)
+    assert judged(value) is None, "a bound is kept by what equals it"
+    assert judged(keeps) is None
+    left_out = judged(leaves_out)
     assert left_out is not None
-    assert (left_out.reason, left_out.cut) == (rule.reason, ROW)
-    assert f"`{section}.{rule.key}` ({value * towards:g})" in left_out.message
+    assert (left_out.reason, left_out.cut) == (reason, ROW)
+    assert left_out.message.startswith(f"{value:g} ")
+    assert left_out.message.endswith(f"{'under' if name.startswith('min_') else 'over'} `{key}` ({leaves_out:g})")
     assert Filtered.from_json(left_out.to_json()) == left_out
 
 
-def test_a_threshold_needs_its_measure() -> None:
+def test_every_rule_has_its_bounds_here() -> None:
+    rules = [("slice", rule) for rule in SLICE_RULES] + [("g2p", rule) for rule in G2P_RULES]
+    assert [(f"{section}.{rule.key}", rule.reason) for section, rule in rules] == [bound[:2] for bound in BOUNDS]
+
+
+def test_what_isnt_measured_can_t_be_filtered_by() -> None:
     assert broken(replace(ROW, measures=None), SLICE_RULES, SliceConfig(min_snr_db=99.0), "slice") is None
     with pytest.raises(ConfigError, match=r"min_snr_db.*leave `slice\.measure` at true"):
         load_config(Root, sets=["slice.measure=false", "slice.min_snr_db=5.0"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stages.audio.files import amplified, read
+from stages.audio.files import amplified, read, read_at
 from stages.audio.loudness import loudness_lufs
 from stages.audio.silence import snr_db
 from stages.records import Wave
@@ -16,9 +16,9 @@ RATE = 16_000
 
 
 @pytest.fixture(scope="module")
-def clips(speech: Path) -> list[Wave]:
-    paths = sorted((speech / "librispeech-test-other").rglob("*.flac"))[::10]
-    return [read(path)[0] for path in paths]
+def clips(recordings: Path) -> list[Wave]:
+    paths = sorted((recordings / "librispeech-test-other").rglob("*.flac")) or sorted(recordings.rglob("*.wav"))
+    return [read_at(path, RATE) for path in paths[::10]]
 
 
 def tone(seconds: float, level: float = 0.5) -> Wave:

@@ -1,17 +1,16 @@
-"""Updates by DeepSpeed are those of PyTorch, and so are their checkpoints; a stand-in for the package does its part."""
+"""Updates by DeepSpeed, run on the CPU, are those of PyTorch, and so are their checkpoints."""
 
 import math
 import os
 import signal
-import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
 from lightning.fabric.strategies import SingleDeviceStrategy
 from pydantic import ValidationError
-from torch import Tensor, nn
 
 from model.checkpoints import checkpoint
 from model.training.parallel import fabric, strategy
@@ -24,93 +23,45 @@ from tests.model.training.test_trainer import after_step, assert_same, poison, w
 CUDA = torch.device("cuda")
 
 
-class Engine(nn.Module):
-    """DeepSpeed's engine for a single process: it updates a flat copy of each group of weights.
+class OnCpu(SingleDeviceStrategy):
+    """DeepSpeed's own engine on the CPU, in one process: Lightning's strategy takes it only where there is CUDA."""
 
-    As its `DeepSpeedZeroOptimizer.step` does, it looks for what is no number only where `check_grad_overflow` says so,
-    which for float32 weights it doesn't; then it returns before there is a norm. Else such a norm comes out as -1.
-    """
-
-    def __init__(self, network: nn.Module, adamw: torch.optim.AdamW, clip_norm: float) -> None:
-        super().__init__()
-        self.network, self.adamw, self.clip_norm, self.norm, self.boundary = network, adamw, clip_norm, 0.0, True
-        self.groups = [list(group["params"]) for group in adamw.param_groups]
-        self.linked = False
-        for group in adamw.param_groups:
-            group["params"] = [torch.cat([weight.detach().flatten() for weight in group["params"]])]
-        names = {"refresh_fp32_params": self.refresh, "_lazy_init_hp_params_optimizer_state": self.link}
-        self.optimizer = SimpleNamespace(optimizer=adamw, check_grad_overflow=False, overflow=False, **names)
-
-    def forward(self, *args: object) -> object:
-        return self.network(*args)
-
-    def set_gradient_accumulation_boundary(self, *, is_boundary: bool) -> None:
-        self.boundary = is_boundary
-
-    def get_global_grad_norm(self) -> float:
-        return self.norm
-
-    def refresh(self) -> None:
-        for group, flat in self.pairs():
-            flat.copy_(torch.cat([weight.detach().flatten() for weight in group]))
-
-    def link(self) -> None:
-        self.linked = all(self.adamw.state[flat] for _, flat in self.pairs())
-
-    def pairs(self) -> list[tuple[list[nn.Parameter], Tensor]]:
-        return list(zip(self.groups, [group["params"][0] for group in self.adamw.param_groups], strict=True))
-
-    @torch.no_grad()
-    def step(self) -> None:
-        assert self.boundary, "DeepSpeed would only count this"
-        weights = list(self.network.parameters())
-        finite = all(weight.grad.isfinite().all() for weight in weights)
-        self.optimizer.overflow = self.optimizer.check_grad_overflow and not finite
-        if self.optimizer.overflow:
-            self.network.zero_grad()
-            return
-        self.norm = float(nn.utils.clip_grad_norm_(weights, self.clip_norm)) if finite else -1.0
-        for group, flat in self.pairs():
-            flat.grad = torch.cat([weight.grad.flatten() for weight in group])
-        self.adamw.step()
-        for group, flat in self.pairs():
-            for weight, values in zip(group, flat.split([weight.numel() for weight in group]), strict=True):
-                weight.copy_(values.view_as(weight))
-        self.network.zero_grad()
-
-    def moment(self, weight: nn.Parameter, name: str) -> Tensor:
-        assert self.linked
-        for group, flat in self.pairs():
-            for one, values in zip(group, self.adamw.state[flat][name].split([w.numel() for w in group]), strict=True):
-                if one is weight:
-                    return values.view_as(weight)
-        raise AssertionError
-
-
-class StandIn(SingleDeviceStrategy):
-    """Lightning's strategy, which sets up network and optimiser together."""
-
-    engine: Engine
+    def __init__(self, settings: dict[str, object]) -> None:
+        super().__init__("cpu")
+        self.settings = {**settings, "train_micro_batch_size_per_gpu": 1, "wall_clock_breakdown": False}
 
     def setup_module_and_optimizers(self, module, optimizers, scheduler=None):
-        type(self).engine = Engine(module, optimizers[0], clip_norm=1.0)
-        return self.engine, optimizers, scheduler
+        import deepspeed
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LOCAL_RANK", "0")  # not for longer: Fabric would take it for a launcher's
+            engine, *_ = deepspeed.initialize(
+                model=module, optimizer=optimizers[0], config=self.settings, dist_init_required=False
+            )
+        return engine, optimizers, scheduler
+
+
+@pytest.fixture(scope="module")
+def group() -> Iterator[None]:
+    """A group of one process, which DeepSpeed asks for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DS_ACCELERATOR", "cpu")
+        torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+        yield
+        torch.distributed.destroy_process_group()
 
 
 @pytest.fixture
-def deepspeed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def moment(weight: nn.Parameter, name: str) -> Tensor:
-        return StandIn.engine.moment(weight, name)
-
-    utils = ModuleType("deepspeed.utils")
-    utils.safe_get_full_optimizer_state = moment
-    utils.safe_set_full_optimizer_state = lambda weight, value, name: moment(weight, name).copy_(value)
-    monkeypatch.setitem(sys.modules, "deepspeed", ModuleType("deepspeed"))
-    monkeypatch.setitem(sys.modules, "deepspeed.utils", utils)
+def deepspeed(monkeypatch: pytest.MonkeyPatch, group: None) -> None:
+    pytest.importorskip("deepspeed", reason="deepspeed isn't installed (extra `dev`)")
+    # It would be compiled, for processes of one machine to share memory.
+    monkeypatch.setattr(import_module("deepspeed.comm.torch"), "build_shm_op", lambda: None)
     original = strategy.make_strategy
 
-    def make(config, *args):
-        return StandIn("cpu") if config.trainer.strategy == "deepspeed" else original(config, *args)
+    def make(config, on, processes, precision):
+        if config.trainer.strategy != "deepspeed":
+            return original(config, on, processes, precision)
+        return OnCpu(strategy.zero_config(config.optimizer, precision))
 
     monkeypatch.setattr(fabric, "make_strategy", make)
 
