@@ -11,6 +11,7 @@ from torch import Tensor
 from model.checkpoints.checkpoint import build
 from model.config import TrainConfig
 from model.data.examples import Examples
+from model.data.reading import read_condition, read_response
 from model.decoding.codes import generate
 from model.decoding.options import Decoding
 from model.network.lora import merge_adapters
@@ -73,12 +74,12 @@ class Previews:
             merge_adapters(network)
         network.to(self.device).eval()
         folder = Path(self.config.trainer.out) / "samples" / f"step-{step:08d}"
-        conditions = [examples.condition(draw) for draw in self._draws]
+        conditions = [read_condition(examples, draw) for draw in self._draws]
         longest = 2 * max(draw.frames for draw in self._draws)  # a young network doesn't know when to stop
         generator = torch.Generator(self.device).manual_seed(_SEED)
         spoken = generate(network, examples.tokenizer, conditions, max_frames=longest, generator=generator)
         for number, (draw, condition, spoken_KT) in enumerate(zip(self._draws, conditions, spoken, strict=True)):
-            codes = {f"{number:02d}": spoken_KT, f"{number:02d}.reference": examples.response(draw)}
+            codes = {f"{number:02d}": spoken_KT, f"{number:02d}.reference": read_response(examples, draw)}
             for name, codes_KT in codes.items():
                 wave = codec.decode(torch.from_numpy(codes_KT.copy())).numpy()
                 write_wav(folder / f"{name}.wav", wave, codec.sample_rate)

@@ -261,20 +261,20 @@ def train(monkeypatch, root: Path, out: Path, sets: dict[str, str]) -> int:
         (
             {"data.store": "{root}/nameless"},
             2,
-            "`data.store` = `{root}/nameless` must tell the speaker of each utterance, whose other utterances are the"
-            " prompts, but doesn't for `0.wav`. Prepare it from folders, one a speaker.",
+            "`data.store` = `{root}/nameless` must have a speaker for each utterance, to take prompts from the speaker's"
+            " other utterances, but `0.wav` has none. Prepare it from folders, one per speaker.",
         ),
         (
             {"data.max_s": "0.3", "data.min_s": "0.2"},
             2,
-            "`data.min_s` = 0.2 to `data.max_s` = 0.3 must leave utterances to train on, but of the 12 in the dataset"
-            " none is left. Widen the range or `data.languages`, or lower `data.validation`.",
+            "`data.min_s` = 0.2 to `data.max_s` = 0.3 must leave utterances to train on, but none of the 12 in the"
+            " dataset is left. Widen the range or `data.languages`, or lower `data.validation`.",
         ),
         (
             {"data.store": "{root}/single", "data.tasks": "{{cse: 1}}"},
             2,
-            "`data.tasks.cse` must be possible for some utterance, but there is none that it can be made of: it takes"
-            " speakers of two utterances or more. Make that, or set the weight to 0.",
+            "`data.tasks.cse` must be possible for at least one utterance, but no utterance can be used: the task needs"
+            " speakers of two utterances or more. Add that to the dataset, or set the weight to 0.",
         ),
     ],
 )

@@ -19,6 +19,7 @@ from model.checkpoints import checkpoint
 from model.config import ARCHS, Arch, TrainConfig
 from model.data.draw import Draw
 from model.data.examples import Examples
+from model.data.reading import read_document
 from model.network.attention import Packed
 from model.network.packing import collate
 from model.sequences.documents import MODES, Document
@@ -57,7 +58,7 @@ def documents(examples: Examples) -> list[Document]:
                 level = 2 if mode == "nar" else 0
                 draw = examples.draw(row, np.random.default_rng((row, number)), (mode, level))
                 found.setdefault((draw.task if mode != "stt" else "stt", mode), draw)
-    return [examples.document(draw) for draw in found.values()]
+    return [read_document(examples, draw) for draw in found.values()]
 
 
 @SHAPES

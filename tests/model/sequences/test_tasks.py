@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from model.config import DataConfig
 from model.data.draw import Draw
 from model.data.examples import Examples
+from model.data.reading import read_document
 from model.data.source import content_of
 from model.data.stream import every_mode
 from model.sequences.documents import Mode
@@ -80,7 +81,7 @@ def test_every_task_in_every_mode_shows_its_input_and_asks_for_its_target(
     assert {draw.row for draw in draws} >= set(range(len(store.frames) - 1)), "but for the speaker of one utterance"
     spec = TRANSFORMS[task]
     for draw in draws:
-        item = found.document(draw)
+        item = read_document(found, draw)
         assert len(item) == draw.length
         names = [TOKENIZER.tokens[number] for number in item.tokens_L]
         assert names[0] == f"<{task}>"
@@ -259,7 +260,7 @@ def test_no_draw_ever_fails(data: st.DataObject) -> None:
         for row in found.rows.tolist():
             for n in range(8):
                 draw = found.draw(row, np.random.default_rng((row, n)))
-                item = found.document(draw)
+                item = read_document(found, draw)
                 assert len(item) == draw.length
                 assert len(item.targets_M) == len(item.rows_M) * (group if draw.mode == "ar" else 1) > 0
                 assert {span.row for span in draw.input or ()} <= set(np.flatnonzero(found._usable).tolist())
@@ -270,7 +271,7 @@ def test_text_prompt_and_input_are_dropped_together(store: MemoryStore) -> None:
     found = examples(store, tasks=dict.fromkeys(TRANSFORMS, 1.0), unconditional_probability=1.0, modes={"ar": 1.0})
     for task in TRANSFORMS:
         for draw in drawn(found, task, times=2):
-            names = [TOKENIZER.tokens[number] for number in found.document(draw).tokens_L]
+            names = [TOKENIZER.tokens[number] for number in read_document(found, draw).tokens_L]
             assert names[:5] == [f"<{task}>", "<unk>", "<end>", "<prompt>", "<input>"]
             assert set(names[5:]) == {"<level 0>"}
 
@@ -280,7 +281,7 @@ def test_validation_holds_tasks_as_they_are_weighed(store: MemoryStore) -> None:
     config = PLAIN.model_copy(update={"tasks": EVERY, "modes": MODES, "validation": 0.5})
     found = Examples(store, TOKENIZER, config, "validation")
     seen = Counter(
-        found.document(found.draw(row, np.random.default_rng((7, row)), ("ar", 0))).task for row in found.rows.tolist()
+        read_document(found, found.draw(row, np.random.default_rng((7, row)), ("ar", 0))).task for row in found.rows.tolist()
     )
     assert len(seen) >= 4
     batches = list(every_mode(found, 600, seed=7))

@@ -11,6 +11,7 @@ import torch
 
 from model.checkpoints import checkpoint, saving
 from model.checkpoints.checkpoint import Meta
+from model.data.reading import read_document
 from model.network.attention import Packed
 from model.network.packing import collate
 from model.sequences.tokenizer import Tokenizer
@@ -73,7 +74,7 @@ def test_the_step_is_that_of_both_losses_as_weighed(
     settings = {"distill__teacher": str(folder), "distill__weight": 0.3, "distill__temperature": 3.0, **shape}
     trainer = Trainer(configure(**settings, optimizer__clip_norm=1e9), store, quiet=True)
     examples = trainer.stream.examples
-    batch = collate([examples.document(examples.draw(row, np.random.default_rng(row))) for row in range(6)], 8)
+    batch = collate([read_document(examples, examples.draw(row, np.random.default_rng(row))) for row in range(6)], 8)
     attend = Packed(batch.lengths, batch.causal, torch.device("cpu"))
     inputs = batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows
     taught = checkpoint.load(folder).network.eval()(*inputs)
