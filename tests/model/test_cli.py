@@ -227,7 +227,7 @@ OTHER_CODEC = (
     " Give the codec and weights that it was made with, or make it again."
 )
 GO_ON = (
-    "`{root}/run/checkpoints/step-00000003` must come from the same configuration to go on with it, but these differ:"
+    "`{root}/run/checkpoints/step-00000003` must come from the same configuration to be continued, but these differ:"
     " %s. Undo that, name another `trainer.out`, or accept it with `--resume` (the model's shape must stay)."
 )
 
@@ -250,7 +250,7 @@ def train(monkeypatch, root: Path, out: Path, sets: dict[str, str]) -> int:
             {"trainer.start_from": "{root}/run", "model.layers": "2"},
             2,
             "`trainer.start_from` = `{root}/run/checkpoints/step-00000003` must have the shape that the section `model`"
-            " asks for, but these differ: `model.layers`: 1 -> 2. Set them to that model's values, the first ones.",
+            " asks for, but these differ: `model.layers`: 1 -> 2. Set them to that model's values (before the arrow).",
         ),
         (
             {"trainer.start_from": "{root}/none"},
@@ -261,8 +261,8 @@ def train(monkeypatch, root: Path, out: Path, sets: dict[str, str]) -> int:
         (
             {"data.store": "{root}/nameless"},
             2,
-            "`data.store` = `{root}/nameless` must have a speaker for each utterance, to take prompts from the speaker's"
-            " other utterances, but `0.wav` has none. Prepare it from folders, one per speaker.",
+            "`data.store` = `{root}/nameless` must have a speaker for each utterance, to take prompts from the"
+            " speaker's other utterances, but `0.wav` has none. Prepare it from folders, one per speaker.",
         ),
         (
             {"data.max_s": "0.3", "data.min_s": "0.2"},
@@ -326,4 +326,4 @@ def test_an_empty_validation_split_is_said(folder: Path, tmp_path: Path, monkeyp
     options = "--set", f"data.store={folder / 'dataset'}", "--set", f"trainer.out={tmp_path}"
     assert valle(monkeypatch, "train", folder / "config.yaml", *options, "--set", "data.validation=0.001") == 0
     told = capsys.readouterr().err
-    assert "no utterance falls to validation" in told
+    assert "no validation utterances" in told

@@ -323,8 +323,8 @@ def test_the_command_says_what_it_wrote(run: Path, tmp_path: Path, monkeypatch, 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["{run}", "{one_file}"], "is there already"),
-        (["{run}", "{hf}", "--format", "hf"], "is there already"),
+        (["{run}", "{one_file}"], "must not exist, but does"),
+        (["{run}", "{hf}", "--format", "hf"], "must not exist, but does"),
         (["{run}", "folder"], "For a folder, give `--format hf`"),
         (["{run}", "model.gguf", "--format", "gguf"], "'gguf' is not one of 'safetensors', 'hf'"),
         (["nowhere", "model.safetensors"], "`nowhere` must be a checkpoint or a run's folder"),

@@ -281,7 +281,8 @@ def test_validation_holds_tasks_as_they_are_weighed(store: MemoryStore) -> None:
     config = PLAIN.model_copy(update={"tasks": EVERY, "modes": MODES, "validation": 0.5})
     found = Examples(store, TOKENIZER, config, "validation")
     seen = Counter(
-        read_document(found, found.draw(row, np.random.default_rng((7, row)), ("ar", 0))).task for row in found.rows.tolist()
+        read_document(found, found.draw(row, np.random.default_rng((7, row)), ("ar", 0))).task
+        for row in found.rows.tolist()
     )
     assert len(seen) >= 4
     batches = list(every_mode(found, 600, seed=7))

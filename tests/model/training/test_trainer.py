@@ -165,7 +165,7 @@ def test_a_gradient_that_stays_no_number_stops_the_run(
 ) -> None:
     poison(monkeypatch, range(5, 99))
     config = configure(trainer__save_every=3, trainer__max_skips=2)
-    told = r"norm must be finite, but is nan at step 7, after 2 steps skipped.*step-00000006.*optimizer\.lr"
+    told = r"norm must be finite, but is nan at step 7, after 2 skipped steps.*step-00000006.*optimizer\.lr"
     with pytest.raises(TrainingError, match=told):
         train(config, store, quiet=True)
     kept = weights(tmp_path / "run")

@@ -136,8 +136,8 @@ MISFITS: dict[str, tuple[Callable[[Path], Path], dict[str, Any], type[Exception]
         lambda folder: write_teacher(folder, Tokenizer.default(8).with_tones(["calm"])),
         {},
         UsageError,
-        "must share the vocabulary with the model that learns from it, but has, besides, 1 tokens, such as"
-        " `<tone calm>`. Take another teacher, or begin this model as that one was.",
+        "must share the vocabulary with the model that learns from it, but has 1 more tokens, such as"
+        " `<tone calm>`. Use another teacher, or give this model the teacher's configuration.",
     ),
     "group": (
         lambda folder: write_teacher(folder, model__group=2),
@@ -145,8 +145,8 @@ MISFITS: dict[str, tuple[Callable[[Path], Path], dict[str, Any], type[Exception]
         UsageError,
         "must share `model.group` = 1 with the model that learns from it, but has 2.",
     ),
-    "mode": (write_teacher, {"data__modes": {"ar": 1.0, "stt": 1.0}}, UsageError, "but never learnt `stt`."),
-    "task": (write_teacher, {"data__tasks": {"cse": 1.0}}, UsageError, "but never learnt `cse`."),
+    "mode": (write_teacher, {"data__modes": {"ar": 1.0, "stt": 1.0}}, UsageError, "but wasn't trained on `stt`."),
+    "task": (write_teacher, {"data__tasks": {"cse": 1.0}}, UsageError, "but wasn't trained on `cse`."),
     "nothing": (lambda folder: folder, {}, MissingInputError, "must be a checkpoint or a run's folder"),
 }
 
