@@ -108,8 +108,8 @@ def _refuse_foreign(source: Path) -> None:
     if (source / "config.json").is_file() and not (source / "meta.json").is_file():
         raise MissingInputError(
             f"`{source}` must be a run's folder, a checkpoint or an export of `valle export`, but lacks"
-            f" `{EXPORTED}.json` and `meta.json`. Copy `{EXPORTED}.json` and"
-            f" `{EXPORTED}.safetensors` from the folder that `valle export` wrote."
+            f" `{EXPORTED}.json` and `meta.json`. Copy `{EXPORTED}.json` and `{EXPORTED}.safetensors` from"
+            " the folder that `valle export` wrote."
         )
 
 

@@ -1,4 +1,4 @@
-"""What holds for every task, architecture and strategy: steps help, packing is no padding, a run is the same run."""
+"""Tests for each task, architecture and strategy: steps lower the loss, packing equals padding, runs resume exactly."""
 
 import os
 import signal
@@ -104,7 +104,7 @@ RUN = {"model__dropout": 0.1, "trainer__accumulate": 2, "trainer__ema_decay": 0.
 
 @cache
 def uninterrupted(folder: Path, arch: Arch, *, adapted: bool) -> tuple[dict[str, object], Path]:
-    """Returns the settings of a run with all that has a state, or of one of adapters, and its last checkpoint."""
+    """Returns the settings and the last checkpoint of a run with everything that has a state, or with adapters."""
     settings: dict[str, object] = {**RUN, "optimizer__matrices": "muon"}
     if adapted:
         start = config_of(arch, folder / f"{arch}-base", model__dropout=0.1, trainer__max_steps=1)

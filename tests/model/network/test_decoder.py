@@ -1,4 +1,4 @@
-"""The network's invariances: packing, causality, what each level may see."""
+"""Tests the network's invariances: packing, causality, and what each level may see."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""All tasks in all modes: what is shown and asked for, and that no draw fails, whatever a dataset lacks."""
+"""Tests all tasks in all modes: their documents, and that no draw fails on any dataset."""
 
 import hashlib
 from collections import Counter
@@ -46,7 +46,7 @@ def drawn(found: Examples, task: Drawn, *, kind: tuple[Mode, int] = ("ar", 0), t
 
 
 def test_tts_alone_is_drawn_as_it_was_before_there_were_other_tasks() -> None:
-    """The digests were taken of the code without them."""
+    """The digests come from the code before these tasks existed."""
     modes = {"ar": 2.0, "nar": 2.0, "nar-len": 1.0, "len": 1.0, "stt": 1.0}
     config = PLAIN.model_copy(update={"validation": 0.3})
     full = config.model_copy(update={"modes": modes, "unconditional_probability": 0.2, "corrupt": 0.2})
@@ -231,7 +231,7 @@ def test_unknown_tasks_and_empty_weights_are_refused() -> None:
 @settings(max_examples=60)
 @given(st.data())
 def test_no_draw_ever_fails(data: st.DataObject) -> None:
-    """Random small datasets, some of whose mixtures and speakers' other utterances are missing."""
+    """Random small datasets that lack some mixtures and some speakers' other utterances."""
     rows = data.draw(st.integers(1, 7))
     frames = data.draw(st.lists(st.integers(1, 12), min_size=rows, max_size=rows))
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
@@ -290,7 +290,7 @@ def test_validation_holds_tasks_as_they_are_weighed(store: MemoryStore) -> None:
 
 
 def test_a_run_knows_its_mixtures_where_a_task_may_need_them(store: MemoryStore, configure: Configure) -> None:
-    """A run that is gone on with must find the same ones."""
+    """A continued run must find the same mixtures."""
     store.mix("noisy")
     with_noise = configure(data__tasks={"tts": 1.0, "ns": 1.0}, trainer__max_steps=1)
     train(with_noise, replace(store, mixtures_fingerprint="a"), quiet=True)

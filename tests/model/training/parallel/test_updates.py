@@ -1,4 +1,4 @@
-"""Updates by DeepSpeed are those of PyTorch, and so are their checkpoints; a stand-in for the package does its part."""
+"""Tests that DeepSpeed's updates and checkpoints equal PyTorch's, with a stand-in for the package."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""Distillation: the formula and its gradient, what the student becomes, and which teachers are refused."""
+"""Tests distillation: the formula, its gradient, the trained student, and the teachers that are refused."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[4]
 
 
 def write_teacher(folder: Path, tokenizer: Tokenizer | None = None, **values: Any) -> Path:
-    """A larger network than the students', sure of what it says."""
+    """Writes a teacher that is larger than the student, and confident."""
     config = make_config(**{"model__width": 48, "model__dropout": 0.2, **values})
     tokenizer = tokenizer or Tokenizer.default(8)
     network = checkpoint.build(config, tokenizer, CODEC)
@@ -97,7 +97,7 @@ def test_the_step_is_that_of_both_losses_as_weighed(
 def test_a_student_comes_to_speak_as_its_teacher(
     tmp_path: Path, teacher: Path, store: MemoryStore, configure: Configure
 ) -> None:
-    """Of what it learns from the teacher alone nothing is in the codes, which are random."""
+    """The codes are random, so the student can learn only from the teacher."""
     config = configure(
         **{"distill__teacher": str(teacher), "distill__weight": 1.0, "model__width": 64, "model__kv_heads": None},
         **{"trainer__max_steps": 30, "trainer__validate_every": 30, "optimizer__lr": 1e-2},
