@@ -1,1 +1,1 @@
-"""Everything needed to speak or to train on, on disk."""
+"""Reads, writes and exports checkpoints."""

@@ -1,4 +1,4 @@
-"""Checkpoints: everything needed to speak and to train on, in a folder that appears whole or not at all.
+"""Checkpoints: folders with everything needed to speak and to continue training; each is complete or absent.
 
 <run>/checkpoints/step-00001000/
     model.safetensors   weights
@@ -7,8 +7,8 @@
     meta.json           step, codec identity, dataset fingerprint and symbols
     trainer.pt          optimiser and place in the data (read with `weights_only`)
 
-`model.checkpoints.saving` writes them. What `valle export` writes holds the same but `trainer.pt`: one file, with the three JSON
-files in its metadata.
+`model.checkpoints.saving` writes them. `valle export` writes one file with the weights, and the three JSON files in its
+metadata, without `trainer.pt`.
 """
 
 import json
@@ -33,38 +33,39 @@ from stages.records import CodecIdentity
 
 _STEP = re.compile(r"step-(\d{8,})")
 FORMAT = 2
+"""Version of the checkpoints' format, in meta.json."""
 PARTS = ("config", "tokenizer", "meta")
-"""What a checkpoint holds as JSON."""
+"""The JSON files of a checkpoint."""
 EXPORTED = "valle"
-"""Where `valle export` keeps them together: a safetensors file's metadata under this key, or this JSON file."""
+"""Where `valle export` puts `PARTS`: this key of a safetensors file's metadata, or a JSON file of this name."""
 BEST = "best"
-"""Below a run's folder, names the checkpoint that validated best."""
+"""`<run>/best` names the checkpoint with the best validation loss."""
 _UNREADABLE = (OSError, SafetensorError, ValueError, KeyError, TypeError)
 
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What a checkpoint is, beside its weights."""
+    """Description of a checkpoint."""
 
     step: int
     codec: CodecIdentity
-    """What made the codes it learnt, and must turn its codes into sound."""
+    """The codec of the codes that it was trained on; needed to decode its codes."""
     dataset: str
-    """Fingerprint of the dataset it learnt from."""
+    """Fingerprint of the training dataset."""
     symbols: tuple[str, ...]
-    """Every symbol of that dataset's phonemes."""
+    """Every symbol in that dataset's phonemes."""
     validation_loss: float | None = None
-    """Mean over the validation set, where it was validated at this very step."""
+    """Mean loss on the validation set; None if it wasn't validated at this step."""
     loudness_lufs: float | None = None
-    """What the utterances it learnt from were brought to; None where they were as recorded."""
+    """Loudness of the training utterances, in LUFS; None if it wasn't changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A checkpoint, opened; the weights are in `network`."""
+    """An open checkpoint, with its weights in `network`."""
 
     folder: Path
-    """Or the one file that `valle export` wrote."""
+    """The checkpoint's folder, or the file that `valle export` wrote."""
     config: TrainConfig
     tokenizer: Tokenizer
     meta: Meta
@@ -72,7 +73,7 @@ class Checkpoint:
 
 
 def build(config: TrainConfig, tokenizer: Tokenizer, codec: CodecIdentity) -> Decoder:
-    """Returns the network of a configuration, its adapters on, its weights not yet drawn or loaded."""
+    """Builds the network of a configuration with its adapters; its weights must still be drawn or loaded."""
     network = Decoder(config.model, len(tokenizer), codec.num_codebooks, codec.codebook_size)
     if config.lora.rank:
         add_adapters(network, config.lora)
@@ -80,37 +81,37 @@ def build(config: TrainConfig, tokenizer: Tokenizer, codec: CodecIdentity) -> De
 
 
 def checkpoint_folder(run: Path, step: int) -> Path:
-    """Returns where a run's checkpoint of a step lies."""
+    """Returns the folder of a run's checkpoint at a step."""
     return run / "checkpoints" / f"step-{step:08d}"
 
 
 def steps(run: Path) -> list[tuple[int, Path]]:
-    """Returns a run's checkpoints with their steps, oldest first."""
+    """Returns the steps and folders of a run's checkpoints, oldest first."""
     folders = (run / "checkpoints").glob("step-*")
     return sorted((int(match[1]), path) for path in folders if (match := _STEP.fullmatch(path.name)))
 
 
 def newest(run: Path) -> Path | None:
-    """Returns the run's newest checkpoint, None where there is none."""
+    """Returns the run's newest checkpoint; None if there is none."""
     found = steps(run)
     return found[-1][1] if found else None
 
 
 def ranked(run: Path) -> list[tuple[float, Path]]:
-    """Returns a run's checkpoints with their validation losses, best first; those without one are left out."""
+    """Returns the validation losses and folders of a run's checkpoints that have one, best first."""
     losses = []
     for _, folder in steps(run):
-        with suppress(ArtefactError):  # a damaged one says so to whoever opens it
+        with suppress(ArtefactError):  # opening a damaged checkpoint reports the error
             losses.append((read_meta(folder).validation_loss, folder))
     return sorted((loss, folder) for loss, folder in losses if loss is not None)
 
 
 def find(path: Path) -> Path:
-    """Returns the checkpoint that `path` names.
+    """Finds the checkpoint that a path names.
 
     Args:
-        path: A checkpoint, one file of `valle export`, a run's folder (its newest checkpoint), or `best` in it (the
-            one that validated best).
+        path: A checkpoint, a file of `valle export`, a run's folder (for its newest checkpoint), or `<run>/best` (for
+            the one with the best validation loss).
 
     Raises:
         MissingInputError: if there is none.
@@ -118,7 +119,7 @@ def find(path: Path) -> Path:
     if (path / f"{EXPORTED}.json").is_file():
         raise MissingInputError(
             f"`{path}` must be a checkpoint or a run's folder, but is a model for `transformers`."
-            f" Turn it back with `valle export {path} model.safetensors` and give that file."
+            f" Convert it with `valle export {path} model.safetensors` and give that file."
         )
     if path.is_file() or (path / "model.safetensors").is_file():
         return path
@@ -126,21 +127,21 @@ def find(path: Path) -> Path:
         best = ranked(path.parent)
         if not best:
             raise MissingInputError(
-                f"`{path}` must name a checkpoint that was validated, but none in `{path.parent}` was."
+                f"`{path}` must name a validated checkpoint, but none in `{path.parent}` was validated."
                 f" Give `{path.parent}` for the newest."
             )
         return best[0][1]
-    found = newest(path)
-    if found is None:
+    checkpoint = newest(path)
+    if checkpoint is None:
         raise MissingInputError(
             f"`{path}` must be a checkpoint or a run's folder, but holds neither."
             f" Make one with `valle train CONFIG --set trainer.out={path}`."
         )
-    return found
+    return checkpoint
 
 
 def read_part(source: Path, part: str) -> str:
-    """Returns the JSON of one of `PARTS`, from a checkpoint or from a file that `valle export` wrote."""
+    """Reads the JSON text of one of `PARTS` from a checkpoint or from a file of `valle export`."""
     if not source.is_file():
         return (source / f"{part}.json").read_text(encoding="utf-8")
     if source.suffix == ".json":
@@ -154,7 +155,7 @@ def read_part(source: Path, part: str) -> str:
 
 
 def read_config(source: Path) -> TrainConfig:
-    """Reads a checkpoint's configuration; raises `ArtefactError` if it doesn't fit this version."""
+    """Reads a checkpoint's configuration; raises `ArtefactError` if it is damaged or not of this version."""
     try:
         return TrainConfig.model_validate_json(read_part(source, "config"))
     except _UNREADABLE as error:
@@ -172,26 +173,28 @@ def read_tokenizer(source: Path) -> Tokenizer:
 
 
 def read_meta(source: Path) -> Meta:
-    """Reads what a checkpoint is; raises `ArtefactError` if it is damaged or of another format."""
+    """Reads a checkpoint's description; raises `ArtefactError` if it is damaged or of another format."""
     try:
         about = json.loads(read_part(source, "meta"))
         codec = CodecIdentity.from_json(about["codec"])
         symbols, loss = tuple(about["symbols"]), about.get("validation_loss")
         meta = Meta(about["step"], codec, about["dataset"], symbols, loss, about.get("loudness_lufs"))
-        found = about["format"]
+        version = about["format"]
     except _UNREADABLE as error:
         raise _damaged(source, "meta.json", "a checkpoint's description", error) from error
-    if found != FORMAT:
-        raise ArtefactError(f"`{source}` must be of format {FORMAT}, but is {found}. Use the version that wrote it.")
+    if version != FORMAT:
+        raise ArtefactError(
+            f"`{source}` must have format {FORMAT}, but has format {version}. Use the version of `valle` that wrote it."
+        )
     return meta
 
 
 def load(path: Path, device: str = "cpu") -> Checkpoint:
-    """Opens a checkpoint, the newest of a run, or one file of `valle export`; adapters are merged into the network.
+    """Opens the checkpoint that `find` finds, and merges its adapters into the network.
 
     Raises:
         MissingInputError: if there is none.
-        ArtefactError: if a part is damaged or doesn't fit the others; says which.
+        ArtefactError: if a part is damaged or doesn't fit the others; the message names it.
     """
     source = find(path)
     config, meta, tokenizer = read_config(source), read_meta(source), read_tokenizer(source)
@@ -204,14 +207,14 @@ def load(path: Path, device: str = "cpu") -> Checkpoint:
 
 
 def load_weights(network: Decoder, source: Path) -> None:
-    """Reads a checkpoint's weights into a network; raises `ArtefactError` naming the first that doesn't fit."""
+    """Loads a checkpoint's weights into a network; raises `ArtefactError` naming the first that doesn't fit."""
     weights = read_weights(source)
     check_weights(network, weights, source)
     network.load_state_dict(weights)
 
 
 def read_weights(source: Path, name: str = "model.safetensors") -> dict[str, Tensor]:
-    """Reads the tensors of a file in a folder, or of one file; raises `ArtefactError` if it is damaged."""
+    """Reads the tensors of a file, or of `name` in a folder; raises `ArtefactError` if they are damaged."""
     try:
         return load_file(source if source.is_file() else source / name)
     except (OSError, SafetensorError) as error:
@@ -232,7 +235,7 @@ def check_weights(network: Decoder, weights: dict[str, Tensor], source: Path) ->
 
 
 def load_trainer_state(folder: Path) -> dict[str, Any]:
-    """Reads what a trainer needs to go on; raises `ArtefactError` if it is damaged."""
+    """Reads the trainer's state (`trainer.pt`); raises `ArtefactError` if it is damaged."""
     try:
         state: dict[str, Any] = torch.load(folder / "trainer.pt", map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
@@ -242,7 +245,7 @@ def load_trainer_state(folder: Path) -> dict[str, Any]:
 
 def _damaged(source: Path, name: str, what: str, error: Exception) -> ArtefactError:
     reason = str(error).splitlines()[0] if str(error) else repr(error)
-    path, rest = source / name, f"Remove `{source}` to use the checkpoint before it"
+    path, advice = source / name, f"Remove `{source}` to use the checkpoint before it"
     if source.is_file():
-        path, rest = source, "Make it again with `valle export`"
-    return ArtefactError(f"`{path}` must hold {what}, but can't be read as that: {reason}. {rest}.")
+        path, advice = source, "Make it again with `valle export`"
+    return ArtefactError(f"`{path}` must hold {what}, but can't be read as that: {reason}. {advice}.")

@@ -1,21 +1,21 @@
-"""A model in other forms: one file, or a folder that `transformers` opens as Llama; and back from either.
+"""Exports a model to one file, or to a folder that `transformers` opens as Llama; and converts either back.
 
-Both hold all the weights and the JSON of a checkpoint (`model.checkpoints.checkpoint.PARTS`), and not what training goes on with.
-Adapters (`lora`) are merged into the network first.
+Both have all weights and the JSON of a checkpoint (`model.checkpoints.checkpoint.PARTS`), but no trainer state.
+Adapters (`lora`) are merged first.
 
-One file (`safetensors`) is a model wherever one is asked for (`valle synth --model model.safetensors`). Its tensors
-have the network's names; its metadata holds the JSON under the key `valle`. The embedding tables among them:
+One file (`safetensors`) works wherever a model is expected (`valle synth --model model.safetensors`). Its tensors have
+the network's names; the JSON is in its metadata under the key `valle`. The embedding tables are:
 
-    token_embedding.weight  [tokens, D]           a row a token, in the order of the vocabulary
+    token_embedding.weight  [tokens, D]           one row per token, in the order of the vocabulary
     code_embedding.weight   [K * codebook + 1, D] row k * codebook + c: code c of codebook k; the last row is zero;
-                            with `model.group` G before it G - 1 more times a codebook of rows: frames 1 ... of a group
+                            with `model.group` G, (G - 1) * codebook rows before it are for frames 1 ... of a group
 
-A folder (`hf`) holds `config.json` and `model.safetensors` as `transformers.LlamaModel` reads them, the other tensors
-in `valle.safetensors`, the JSON in `valle.json`, and in `README.md` the inputs for which its hidden states are those of
-the network. The blocks of `model.arch: llama` are Llama's (https://arxiv.org/abs/2302.13971): the same norms, the same
-pairs (i, i + H/2) in the rotary positions, no biases; only are q, k and v one matrix here, and so are gate and up.
+A folder (`hf`) has `config.json` and `model.safetensors` as `transformers.LlamaModel` reads them, the other tensors in
+`valle.safetensors`, the JSON in `valle.json`, and a `README.md` that shows how to compute the network's hidden states.
+The blocks of `model.arch: llama` are Llama's (https://arxiv.org/abs/2302.13971), with the same norms, the same rotary
+pairs (i, i + H/2) and no biases. The only difference is that q, k and v are one matrix here, and so are gate and up.
 
-Axes: L positions, K codebooks, D width, H head width.
+Axes: K codebooks, D width, H head width.
 """
 
 import json
@@ -48,19 +48,19 @@ Format = Literal["safetensors", "hf"]
 
 
 def export(source: Path, out: Path, form: Format) -> Model:
-    """Writes a model in another form; what was there stays as it is.
+    """Exports a model; the source stays unchanged.
 
     Args:
-        source: A run (its newest checkpoint is taken), a checkpoint, or what `export` wrote.
+        source: A run (for its newest checkpoint), a checkpoint, or an earlier export.
         out: The file (`safetensors`) or folder (`hf`) to write; must not exist.
-        form: Which form.
+        form: The format.
 
     Returns:
-        What was written.
+        The exported model.
 
     Raises:
         MissingInputError: if there is no model.
-        ArtefactError: if a part of it is damaged, or doesn't fit the others.
+        ArtefactError: if a part of it is damaged or doesn't fit the others.
         UsageError: if `out` exists or has the wrong suffix, or if Llama has no place for a part of the network.
         MachineError: if `out` can't be written.
     """
@@ -72,19 +72,19 @@ def export(source: Path, out: Path, form: Format) -> Model:
         with atomic(out) as temporary:
             write(model, temporary)
     except (OSError, SafetensorError) as error:
-        raise MachineError(f"`{out}` can't be written: {error}. Make room (`df`), or name another place.") from error
+        raise MachineError(f"`{out}` can't be written: {error}. Make room (`df`), or name another path.") from error
     return model
 
 
 def _check_out(out: Path, form: Format) -> None:
     if out.exists() or out.is_symlink():
-        raise UsageError(f"`{out}` must be new, but is there already. Name another, or remove it.")
+        raise UsageError(f"`{out}` must not exist, but does. Name another path, or remove it.")
     if form == "safetensors" and out.suffix != ".safetensors":
         raise UsageError(f"`OUT` must end in `.safetensors`, but is `{out}`. For a folder, give `--format hf`.")
 
 
 def read_model(source: Path) -> Model:
-    """Reads a model from a run, a checkpoint, or what `export` wrote; raises as `export` does."""
+    """Reads a model from a run, a checkpoint or an earlier export; raises as `export` does."""
     about = source / f"{EXPORTED}.json"
     as_llama = about.is_file()
     if not as_llama:
@@ -104,11 +104,12 @@ def read_model(source: Path) -> Model:
 
 
 def _refuse_foreign(source: Path) -> None:
-    """Tells a model of `transformers` that isn't ours from a damaged checkpoint."""
+    """Raises a clear error for a `transformers` model that `valle` didn't export."""
     if (source / "config.json").is_file() and not (source / "meta.json").is_file():
         raise MissingInputError(
-            f"`{source}` must be a run's folder, a checkpoint or what `valle export` wrote, but lacks"
-            f" `{EXPORTED}.json` and `meta.json`. Take them over from where the model came from."
+            f"`{source}` must be a run's folder, a checkpoint or an export of `valle export`, but lacks"
+            f" `{EXPORTED}.json` and `meta.json`. Copy `{EXPORTED}.json` and `{EXPORTED}.safetensors` from"
+            " the folder that `valle export` wrote."
         )
 
 

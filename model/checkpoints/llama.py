@@ -1,4 +1,4 @@
-"""A model as a Llama folder for transformers, and back."""
+"""Converts a model to a Llama folder for `transformers`, and back."""
 
 import json
 from collections.abc import Iterator
@@ -23,9 +23,9 @@ _BLOCK = {
     "feedforward.gate_up.weight": ("mlp.gate_proj.weight", "mlp.up_proj.weight"),
     "feedforward.down.weight": ("mlp.down_proj.weight",),
 }
-"""Llama's names of each tensor of a block; several where Llama keeps apart what is one matrix here."""
+"""Llama's names for each tensor of a block; several if one matrix here is several in Llama."""
 _BESIDE = ("code_embedding.", "heads.")
-"""Tensors that work outside the decoder: Llama has no place for them and needs none."""
+"""Prefixes of the tensors outside Llama's decoder, which are stored beside it."""
 
 _CARD = '''---
 library_name: transformers
@@ -33,13 +33,12 @@ tags: [text-to-speech]
 ---
 # A `valle` model as Llama
 
-`config.json` and `model.safetensors` are a decoder that `transformers` opens as `LlamaModel`. `valle.safetensors` holds
-what stands before and behind it, the embeddings of the codes and the heads; `valle.json` the configuration, the
-vocabulary, and which codec and dataset it belongs to. `valle export FOLDER model.safetensors` turns the folder back
-into a model that speaks.
+`transformers` opens `config.json` and `model.safetensors` as a `LlamaModel`. `valle.safetensors` has the layers before
+and after it: the embeddings of the codes, and the heads. `valle.json` has the configuration, the vocabulary, and the
+codec and dataset of the model. `valle export FOLDER model.safetensors` converts the folder back to a model for `valle`.
 
-The input at a position is the embedding of its token plus those of the codes known there, and the positions restart at
-each segment (text, prompt, response). For such inputs the hidden states are those of `valle`, in evaluation mode:
+The input at a position is the embedding of its token plus those of the codes known there. Positions restart at each
+segment (text, prompt, response). This computes the same hidden states as `valle` in evaluation mode:
 
 ```python
 import torch
@@ -50,28 +49,29 @@ CODEBOOK_SIZE = {codebook_size}
 
 
 def hidden_states(folder, tokens_L, codes_LK, positions_L, causal):
-    """Returns `[L, D]`; `codes_LK` is negative where a code isn't known; `causal` is for codebook 0 and for tokens."""
+    """Returns `[L, D]`. `codes_LK` is negative where a code is unknown; `causal` is for codebook 0 and for tokens."""
     llama = LlamaModel.from_pretrained(folder)
     table = load_file(f"{{folder}}/valle.safetensors")["code_embedding.weight"]
     rows_LK = codes_LK + torch.arange(codes_LK.shape[1]) * CODEBOOK_SIZE
     rows_LK = torch.where(codes_LK < 0, len(table) - 1, rows_LK)
     inputs_LD = llama.embed_tokens(tokens_L) + table[rows_LK].sum(-2)
     length = len(tokens_L)
-    # Without a mask, restarting positions would be taken for several documents that don't see each other.
+    # Without a mask, `transformers` would treat restarting positions as separate documents.
     mask = torch.ones(1, length) if causal else torch.zeros(1, 1, length, length, dtype=inputs_LD.dtype)
     with torch.no_grad():
         return llama(inputs_embeds=inputs_LD[None], position_ids=positions_L[None], attention_mask=mask)[0][0]
 ```
 
-The logits of head k are `hidden_states @ heads.k.weight.T`: those of codebook k, for k = 0 with the stop code last;
-and for k = {num_codebooks} those of the tokens. With grouped codes head 0 gives those of each frame of the group, one
-after the other. `valle.safetensors` holds:
+The logits of head k are `hidden_states @ heads.k.weight.T`. Head k predicts codebook k; head 0 has the stop code as its
+last output; head {num_codebooks} predicts tokens. With grouped codes, head 0 has the logits of each frame of the group,
+one after the other. `valle.safetensors` contains:
 
 {tensors}
 '''
 
 
 def write_folder(model: Model, folder: Path) -> None:
+    """Writes a model as a folder for `transformers`; raises as `to_llama` does."""
     llama, beside = to_llama(model.weights, model.config.model)
     dtype = str(llama["norm.weight"].dtype).removeprefix("torch.")
     about = {**_llama_config(model.config, len(llama["embed_tokens.weight"])), "torch_dtype": dtype}
@@ -87,7 +87,7 @@ def write_folder(model: Model, folder: Path) -> None:
 
 
 def _llama_config(config: TrainConfig, num_tokens: int) -> dict[str, Any]:
-    """Returns what `transformers.LlamaConfig` is made of; rotary positions in the words of its versions 4 and 5."""
+    """Returns the values of `transformers.LlamaConfig`, with the rotary positions as versions 4 and 5 name them."""
     model = config.model
     return {
         "architectures": ["LlamaModel"],
@@ -113,15 +113,15 @@ def _llama_config(config: TrainConfig, num_tokens: int) -> dict[str, Any]:
 
 
 def to_llama(weights: dict[str, Tensor], config: ModelConfig) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Sorts a network's weights into those of a `transformers.LlamaModel`, by its names, and those beside it.
+    """Splits a network's weights into those of a `transformers.LlamaModel`, by its names, and those beside it.
 
     Raises:
-        UsageError: if the network isn't of Llama's kind, or Llama has no place for a weight.
+        UsageError: if `model.arch` isn't `llama`, or Llama has no place for a weight.
     """
     if config.arch != "llama":
         raise UsageError(
             f"`--format hf` needs a model with `model.arch: llama`, but this one is `{config.arch}`, which Llama can't"
-            " hold. Use `--format safetensors`."
+            " represent. Use `--format safetensors`."
         )
     llama: dict[str, Tensor] = {}
     taken = {name for name in weights if name.startswith(_BESIDE)}
@@ -130,18 +130,20 @@ def to_llama(weights: dict[str, Tensor], config: ModelConfig) -> tuple[dict[str,
         llama |= {their: piece.clone() for their, piece in zip(theirs, pieces, strict=True)}
         taken.add(name)
     if left := sorted(weights.keys() - taken):
-        raise UsageError(f"`--format hf` can't hold `{left[0]}`: Llama has no place for it. Use the other format.")
+        raise UsageError(
+            f"`--format hf` can't store `{left[0]}`: Llama has no place for it. Use `--format safetensors`."
+        )
     return llama, {name: weight for name, weight in weights.items() if name.startswith(_BESIDE)}
 
 
 def from_llama(llama: dict[str, Tensor], beside: dict[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
-    """Puts the weights together again: the inverse of `to_llama`."""
+    """Joins the weights again: the inverse of `to_llama`."""
     fused = {name: torch.cat([llama[their] for their in theirs]) for name, theirs, _ in _pairs(config)}
     return fused | beside
 
 
 def _pairs(config: ModelConfig) -> Iterator[tuple[str, tuple[str, ...], list[int]]]:
-    """Yields each tensor's name, Llama's names of its pieces, and the rows of each piece where there are several."""
+    """Yields each tensor's name, Llama's names for its pieces, and the rows of each piece if there are several."""
     queries, keys = config.heads * config.head_width, config.num_kv_heads * config.head_width
     rows = {
         "attention.qkv.weight": [queries, keys, keys],
@@ -155,21 +157,21 @@ def _pairs(config: ModelConfig) -> Iterator[tuple[str, tuple[str, ...], list[int
 
 
 def read_folder(folder: Path, config: TrainConfig, num_tokens: int) -> dict[str, Tensor]:
-    """Reads the weights of a folder for `transformers`, which may have been trained on there."""
+    """Reads the weights of a folder for `transformers`, which may have trained them further."""
     _check_llama_config(folder / "config.json", _llama_config(config, num_tokens))
     llama = read_weights(folder)
     known = {their for _, theirs, _ in _pairs(config.model) for their in theirs}
-    if odd := sorted(known - llama.keys()) or sorted(llama.keys() - known):
-        state = "lacks" if odd[0] in known else "has no place for"
+    if wrong := sorted(known - llama.keys()) or sorted(llama.keys() - known):
+        state = "lacks" if wrong[0] in known else "has an unknown"
         raise ArtefactError(
             f"`{folder / 'model.safetensors'}` must hold the weights of the LlamaModel that `valle.json` describes, but"
-            f" {state} `{odd[0]}`. Save the LlamaModel alone, without adapters, as one file."
+            f" {state} `{wrong[0]}`. Save only the LlamaModel, without adapters, as one file."
         )
     return from_llama(llama, read_weights(folder, f"{EXPORTED}.safetensors"), config.model)
 
 
 def _check_llama_config(path: Path, wanted: dict[str, Any]) -> None:
-    """Checks what changes the hidden states without changing the weights' shapes."""
+    """Checks the values that change the hidden states but not the weights' shapes."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         rope = found.get("rope_parameters") or found
@@ -181,5 +183,5 @@ def _check_llama_config(path: Path, wanted: dict[str, Any]) -> None:
         if found.get(key) != wanted[key]:
             raise ArtefactError(
                 f"`{path}` must agree with `{EXPORTED}.json` beside it, but `{key}` is {found.get(key)!r} instead of"
-                f" {wanted[key]!r}. The network of `valle` computes with the latter: undo the change."
+                f" {wanted[key]!r}. `valle` uses the latter; undo the change."
             )

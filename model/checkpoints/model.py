@@ -1,4 +1,4 @@
-"""A model with all that is needed to speak."""
+"""A model in memory, with everything needed for synthesis."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,16 +11,16 @@ from model.config import TrainConfig
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model, apart from the files it came in."""
+    """A model, independent of its file format."""
 
     parts: dict[str, Any]
-    """The values of `PARTS`."""
+    """The parsed JSON of each of `model.checkpoints.checkpoint.PARTS`."""
     config: TrainConfig
     meta: Meta
     weights: dict[str, Tensor]
-    """By the network's names, as they were stored."""
+    """Tensors by the network's parameter names, in their stored dtype."""
 
     @property
     def num_parameters(self) -> int:
-        """Numbers in all tensors."""
+        """Number of values in all tensors."""
         return sum(weight.numel() for weight in self.weights.values())

@@ -1,6 +1,6 @@
-"""Writing checkpoints: whole or not at all, beside the training, and only as many as are asked for.
+"""Writes checkpoints atomically in a thread beside training, and removes old ones.
 
-`model.checkpoints.checkpoint` says what is in one and reads it.
+`model.checkpoints.checkpoint` describes and reads them.
 """
 
 import json
@@ -25,24 +25,24 @@ from stages.errors import MachineError
 
 _MIB = 2**20
 _REFUSED = (OSError, RuntimeError, SafetensorError)
-"""What the libraries that write say when the disk refuses."""
+"""The errors that the writing libraries raise when the disk fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a checkpoint is written from: tensors that nothing else changes any more."""
+    """The content of a checkpoint to write; nothing else may change its tensors."""
 
     weights: Mapping[str, Tensor]
-    """What the model speaks with."""
+    """The weights for synthesis."""
     trainer: Mapping[str, Any]
-    """What training goes on with: tensors and plain values in dictionaries and lists."""
+    """The trainer's state: tensors and plain values in dictionaries and lists."""
     config: TrainConfig
     tokenizer: Tokenizer
     meta: Meta
 
     @property
     def num_bytes(self) -> int:
-        """Room that the tensors take."""
+        """Total size of the tensors."""
         return sum(tensor.nbytes for tensor in [*self.weights.values(), *_tensors(self.trainer)])
 
 
@@ -58,13 +58,14 @@ def _tensors(tree: Any) -> Iterator[Tensor]:
 
 
 def write(run: Path, snapshot: Snapshot) -> Path:
-    """Writes a checkpoint into a run's folder; one of that step that is there already stays.
+    """Writes a checkpoint into a run's folder; an existing one of the same step is kept.
 
     Returns:
         The checkpoint's folder.
 
     Raises:
-        MachineError: if the disk is full or can't be written to; says what was needed, and what is left to go on from.
+        MachineError: if the disk is full or can't be written to; the message gives the space needed and names the last
+            checkpoint.
     """
     final = checkpoint_folder(run, snapshot.meta.step)
     if final.is_dir():
@@ -82,7 +83,7 @@ def write(run: Path, snapshot: Snapshot) -> Path:
         sync(final.parent)
     except _REFUSED as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise MachineError(_refused(run, final, snapshot.num_bytes, error)) from error
+        raise MachineError(_message(run, final, snapshot.num_bytes, error)) from error
     return final
 
 
@@ -97,20 +98,20 @@ def _fill(folder: Path, snapshot: Snapshot) -> None:
         sync(path)
 
 
-def _refused(run: Path, folder: Path, needed: int, error: Exception) -> str:
+def _message(run: Path, folder: Path, needed: int, error: Exception) -> str:
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error).partition("\n")[0]
     existing = next(path for path in (folder, *folder.parents) if path.is_dir())
     free = shutil.disk_usage(existing).free
-    kept = newest(run)
-    where = f"The last checkpoint is `{kept}`" if kept else "No checkpoint was written yet"
+    last = newest(run)
+    where = f"The last checkpoint is `{last}`" if last else "No checkpoint was written yet"
     return (
         f"`{folder}` can't be written: {reason}. It needs {needed / _MIB:,.0f} MiB, {free / _MIB:,.0f} MiB are free."
-        f" {where}. Make room, or lower `trainer.keep` or `trainer.keep_best`, and give the same command to go on."
+        f" {where}. Make room, or lower `trainer.keep` or `trainer.keep_best`, and run the same command to go on."
     )
 
 
 def prune(run: Path, *, keep: int, keep_best: int) -> None:
-    """Removes all checkpoints but the newest `keep` and the `keep_best` that validated best."""
+    """Removes all checkpoints but the newest `keep` and the `keep_best` with the best validation loss."""
     kept = {folder for _, folder in steps(run)[-keep:]} | {folder for _, folder in ranked(run)[:keep_best]}
     for _, folder in steps(run):
         if folder not in kept:
@@ -118,12 +119,12 @@ def prune(run: Path, *, keep: int, keep_best: int) -> None:
 
 
 class Saver:
-    """Writes checkpoints in a thread, one after the other, while training goes on.
+    """Writes checkpoints one after the other in a thread, while training continues.
 
     Args:
         run: The run's folder.
-        keep: How many of the newest to keep.
-        keep_best: How many of those that validated best to keep.
+        keep: How many of the newest checkpoints to keep.
+        keep_best: How many of those with the best validation loss to keep as well.
     """
 
     def __init__(self, run: Path, *, keep: int, keep_best: int) -> None:
@@ -137,13 +138,13 @@ class Saver:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Waits until the last one is written; its failure is told unless there is another to tell."""
+        """Waits until the last checkpoint is written; raises its error unless another one is already raised."""
         self._thread.shutdown()
         if kind is None:
             self.wait()
 
     def save(self, snapshot: Snapshot) -> None:
-        """Begins to write a checkpoint once the one before is written; raises as `wait` does for that one."""
+        """Starts writing a checkpoint after waiting for the one before; raises as `wait` does."""
         self.wait()
         self._pending = self._thread.submit(self._write, snapshot)
 
@@ -153,21 +154,21 @@ class Saver:
 
     @property
     def failed(self) -> bool:
-        """Whether the last one couldn't be written; `wait` then says why."""
+        """Whether writing the last checkpoint failed; `wait` raises its error."""
         return self._pending is not None and self._pending.done() and self._pending.exception() is not None
 
     def settle(self) -> None:
-        """Returns when nothing is left to write, whether it could be written or not."""
+        """Waits until nothing is left to write, and ignores failures."""
         if self._pending:
             self._pending.exception()
 
     def wait(self) -> None:
-        """Returns when nothing is left to write; raises `MachineError` if the last one couldn't be."""
+        """Waits until nothing is left to write; raises `MachineError` if writing failed."""
         pending, self._pending = self._pending, None
         if pending:
             pending.result()
 
     def is_best(self, loss: float) -> bool:
-        """Returns whether a checkpoint of this validation loss would be kept as one of the best."""
+        """Returns whether a checkpoint with this validation loss would be among the `keep_best`."""
         self.settle()
         return sum(value <= loss for value, _ in ranked(self.run)) < self.keep_best

@@ -1,4 +1,4 @@
-"""What is drawn for one utterance: its prompt, mode, task and level."""
+"""A draw: one utterance with its prompt, mode, task and level."""
 
 from dataclasses import dataclass
 
@@ -9,34 +9,34 @@ from model.sequences.tokenizer import Task
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What was drawn for one utterance, before any codes are read."""
+    """One drawn example, before any codes are read."""
 
     row: int
     task: Task
     prompt: tuple[Span, ...]
-    """Joined they are the prompt."""
+    """The spans that form the prompt."""
     response: tuple[Span, ...]
-    """Joined they are the response; the first one is of `row`."""
+    """The spans that form the response; the first is of `row`."""
     mode: Mode
     level: int
     phonemes: str
     noise: int
-    """Seed of what is masked or corrupted."""
+    """Seed for masking and corruption."""
     input: tuple[Span, ...] | None = None
-    """Joined they are the speech of which the response is made; None for tasks without."""
+    """The spans that form the speech to transform; None for tasks without an input."""
     group: int = 1
-    """Frames that the mode `ar` has at a position."""
+    """Frames per position in the mode `ar`."""
     tone: str = ""
-    """The speaker's group, where it is told."""
+    """The speaker's group; "" if the model isn't told."""
 
     @property
     def frames(self) -> int:
-        """Frames of the response."""
+        """Number of frames of the response."""
         return sum(map(len, self.response))
 
     @property
     def length(self) -> int:
-        """Positions of the document, short of symbols that decompose into several."""
+        """Number of positions of the document; a symbol that decomposes into several ids counts as one."""
         if self.mode == "stt":
             return MARKERS - 1 + len(self.phonemes) + self.frames
         given = sum(map(len, self.prompt))

@@ -1,55 +1,43 @@
-"""The training set: which rows of the store are used, and what is drawn for each: prompt, task and level.
+"""The examples of a split: which rows of the store it uses, and the prompt, task and level drawn for each.
 
-A draw reads no codes and depends only on its generator, so the batches can be planned ahead, on every rank alike, and
-a run can be continued from two numbers.
+A draw reads no codes and depends only on its generator. So every rank can plan the same batches ahead, and a run
+continues from two numbers.
 """
 
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from model.config import DataConfig
 from model.data.draw import Draw
 from model.data.order import epoch_order
 from model.data.source import Store, tones_of
-from model.sequences.documents import (
-    MODES,
-    Condition,
-    Document,
-    Int64s,
-    Mode,
-    canvas,
-    document,
-    length_document,
-    text_document,
-)
-from model.sequences.spans import Span, read_spans, replaced
+from model.sequences.documents import MODES, Int64s, Mode
+from model.sequences.spans import Span
 from model.sequences.tasks import TRANSFORMS, Material, TaskDraw
 from model.sequences.tokenizer import Tokenizer
 from stages.errors import UsageError
 from stages.ids import group_of, split_of
-from stages.records import Codes
 
 _GUIDED = frozenset({"ar", "nar-len"})
-"""Modes that can be spoken with guidance."""
+"""Modes that can be decoded with guidance."""
 
 
 class Examples:
-    """The utterances of one split, and how they are drawn.
+    """The utterances of one split, and the draws for them; `model.data.reading` reads their codes.
 
     Args:
         store: The dataset.
         tokenizer: The model's vocabulary.
         config: Section `data`.
-        split: Which part. Prompts of validation utterances may come from training rows of the speaker, not the
-            other way round.
+        split: Which part. Validation utterances may have prompts from training rows of their speaker, but not the other
+            way round.
         group: `model.group`.
 
     Raises:
-        UsageError: if no utterance is left, or none that a task of `data.tasks` can be made of; if one has no speaker;
-            with `data.tones` if no speaker has a group, or the vocabulary lacks one.
+        UsageError: if no utterance is left for training or for a task of `data.tasks`; if an utterance has no speaker;
+            with `data.tones`, if no speaker has a group or the vocabulary lacks a group.
     """
 
     def __init__(
@@ -65,7 +53,6 @@ class Examples:
         self.tokenizer = tokenizer
         self.config = config
         self.group = group
-        self.stop = store.codec.codebook_size
         seconds = store.frames / store.codec.frame_rate
         in_range = (seconds >= config.min_s) & (seconds <= config.max_s)
         if config.languages is not None:
@@ -76,13 +63,14 @@ class Examples:
         if split == "train" and not len(self.rows):
             raise UsageError(
                 f"`data.min_s` = {config.min_s} to `data.max_s` = {config.max_s} must leave utterances to train on,"
-                f" but of the {len(seconds)} in the dataset none is left. Widen the range or `data.languages`, or lower"
+                f" but none of the {len(seconds)} in the dataset is left. Widen the range or `data.languages`, or lower"
                 " `data.validation`."
             )
         self._usable = in_range & is_train if split == "train" else in_range
         self._unconditional = config.unconditional_probability if split == "train" else 0.0
         self._join = config.join_probability if split == "train" else 0.0
-        self._corrupt = config.corrupt if split == "train" else 0.0
+        self.corrupt = config.corrupt if split == "train" else 0.0
+        """Share of the lower codebooks' codes to replace by random ones in the mode nar."""
         self._index_speakers()
         if config.tones:
             self._check_tones()
@@ -98,13 +86,13 @@ class Examples:
         self._mode_bounds = np.cumsum([used[mode] for mode in self._modes]) / sum(used.values())
 
     def _index_speakers(self) -> None:
-        """Sorts the usable rows by speaker, so that a speaker's rows are one slice."""
+        """Sorts the usable rows by speaker, so each speaker's rows are one slice."""
         names, self._speaker_of = np.unique(np.asarray(self.store.speakers), return_inverse=True)
         if nameless := [number for number, name in enumerate(names.tolist()) if not name.rpartition("/")[2]]:
             first = self.store.ids[np.flatnonzero(np.isin(self._speaker_of, nameless))[0]]
             raise UsageError(
-                f"`data.store` = `{self.config.store}` must tell the speaker of each utterance, whose other utterances"
-                f" are the prompts, but doesn't for `{first}`. Prepare it from folders, one a speaker."
+                f"`data.store` = `{self.config.store}` must have a speaker for each utterance, to take prompts from the"
+                f" speaker's other utterances, but `{first}` has none. Prepare it from folders, one per speaker."
             )
         self._classes = self._speaker_of
         if self.config.sample_by == "group":
@@ -118,17 +106,17 @@ class Examples:
         groups = tones_of(self.store)
         if not groups:
             raise UsageError(
-                "`data.tones` must find groups, the folders above those of the speakers, but the dataset has none. Set"
-                " it to false, or make a dataset of `VOICES/<group>/<speaker>/`."
+                "`data.tones` needs groups, the folders above the speakers' folders, but the dataset has none. Set it"
+                " to false, or make a dataset from `VOICES/<group>/<speaker>/`."
             )
         if missing := [name for name in groups if name not in self.tokenizer.tones]:
             raise UsageError(
-                f"`data.tones` must find each group in the model's vocabulary, but it has no `{missing[0]}`. Begin a"
-                " new run with it as `trainer.start_from`, which adds what is missing."
+                f"`data.tones` needs every group in the model's vocabulary, but `{missing[0]}` isn't in it. Start a new"
+                " run with the model as `trainer.start_from`, which adds missing groups."
             )
 
     def _task_draw(self, *, required: bool) -> TaskDraw | None:
-        """Returns what draws the tasks; None where there is `tts` alone."""
+        """Returns the draw of tasks; None if `tts` is the only one."""
         weights = self.config.tasks
         if not any(weights.get(task) for task in TRANSFORMS):
             return None
@@ -142,21 +130,21 @@ class Examples:
 
     @property
     def kinds(self) -> list[tuple[Mode, int]]:
-        """All modes that are trained, those of `nar` with each level."""
+        """Every trained mode with its level; `nar` with each of its levels."""
         levels = range(1, self.store.codec.num_codebooks)
         return [
             kind for mode in self._modes for kind in ([(mode, k) for k in levels] if mode == "nar" else [(mode, 0)])
         ]
 
     def epoch(self, seed: int, epoch: int) -> Int64s:
-        """Returns the rows of an epoch in their order."""
+        """Returns the rows of an epoch, in order."""
         classes = self._classes[self.rows]
         config, rng = self.config, np.random.default_rng((seed, epoch))
         interleaved = config.order == "interleaved"
         return epoch_order(self.rows, classes, rng, temperature=config.temperature, interleaved=interleaved)
 
     def draw(self, row: int, rng: np.random.Generator, kind: tuple[Mode, int] | None = None) -> Draw:
-        """Draws mode, level, task, prompt and input for a row of the store; mode and level unless they are given."""
+        """Draws task, prompt, input, mode and level for a row of the store; `kind` sets mode and level."""
         frames = int(self.store.frames[row])
         drawn = self._draw_mode(rng)
         mode, level = kind or drawn
@@ -184,10 +172,10 @@ class Examples:
             draw = replace(draw, phonemes="", prompt=(), input=None if draw.input is None else ())
         elif self.config.tones and rng.random() >= self.config.tone_dropout:
             draw = replace(draw, tone=group_of(self.store.speakers[row]))
-        return replace(self._to_be_heard(draw) if mode == "stt" else draw, group=self.group)
+        return replace(self._for_stt(draw) if mode == "stt" else draw, group=self.group)
 
-    def _to_be_heard(self, draw: Draw) -> Draw:
-        """Returns the draw with all of its utterances, since nobody knows which phonemes belong to which frames."""
+    def _for_stt(self, draw: Draw) -> Draw:
+        """Returns the draw with its whole utterances: which phonemes belong to which frames is unknown."""
         rows = [span.row for span in draw.response]
         whole = tuple(Span(row, 0, int(self.store.frames[row])) for row in rows)
         phonemes = " ".join(map(self.store.phonemes, rows))
@@ -200,7 +188,7 @@ class Examples:
         return mode, 1 + int(np.searchsorted(self._level_bounds[:-1], rng.random(), side="right"))
 
     def _draw_prompt_row(self, row: int, rng: np.random.Generator) -> int:
-        """Returns another usable row of the speaker, or `row` where there is none."""
+        """Draws the row of a prompt: a near neighbour or any other usable row of the speaker, or else `row`."""
         speaker = self._speaker_of[row]
         if rng.random() < self.config.similar_probability:
             near = self.store.similar(row)
@@ -210,7 +198,7 @@ class Examples:
         return self._draw_other(row, rng)
 
     def _draw_other(self, row: int, rng: np.random.Generator) -> int:
-        """Returns any other usable row of the speaker, or `row` where there is none."""
+        """Draws another usable row of the speaker, or returns `row` if there is none."""
         speaker = self._speaker_of[row]
         own = self._by_speaker[self._first[speaker] : self._first[speaker + 1]]
         at = int(np.searchsorted(own, row))
@@ -222,12 +210,12 @@ class Examples:
         return int(own[pick + (has_row and pick >= at)])
 
     def _draw_prompt(self, row: int, prompt_row: int, rng: np.random.Generator) -> tuple[Span, ...]:
-        """Draws the stretches that are joined to the prompt, the first one of `prompt_row`."""
+        """Draws the spans that are joined to the prompt, the first from `prompt_row`."""
         spans: list[Span] = []
         left = self._prompt_frames
         while len(spans) < self.config.prompt_utterances and left > 0:
             if prompt_row == row or prompt_row in {span.row for span in spans}:
-                break  # the speaker has no more, or the draw says so
+                break  # the speaker has no other row, or the drawn one is in the prompt
             available = int(self.store.frames[prompt_row])
             length = min(left, available)
             start = int(rng.integers(available - length + 1))
@@ -238,7 +226,7 @@ class Examples:
         return tuple(spans)
 
     def _draw_joined(self, row: int, taken: set[int], rng: np.random.Generator) -> tuple[Span, ...]:
-        """Draws which utterances of the speaker follow in the response."""
+        """Draws the speaker's utterances that follow in the response."""
         if not self._join:
             return ()
         spans: list[Span] = []
@@ -252,49 +240,3 @@ class Examples:
             taken.add(other)
             left -= frames
         return tuple(spans)
-
-    def response(self, draw: Draw) -> Codes:
-        """Reads the codes that are to be made, `[K, T]`."""
-        return read_spans(self.store, draw.response)
-
-    def condition(self, draw: Draw) -> Condition:
-        """Reads what a draw is made of; not for the mode stt."""
-        prompt_KP = read_spans(self.store, draw.prompt)
-        language = self.store.languages[draw.row]
-        condition = Condition(draw.phonemes, language, prompt_KP, draw.task, tone=draw.tone)
-        if draw.input is None:
-            return condition
-        return replace(condition, input_KS=read_spans(self.store, draw.input), replaced_S=replaced(draw.input))
-
-    def document(self, draw: Draw) -> Document:
-        """Reads the codes of a draw and lays them out."""
-        response_KT, tokenizer = self.response(draw), self.tokenizer
-        if draw.mode == "stt":
-            spoken = [tokenizer.language(self.store.languages[draw.row]), *tokenizer.encode(draw.phonemes)]
-            return text_document(tokenizer, response_KT, spoken, ended=True)
-        condition = self.condition(draw)
-        match draw.mode:
-            case "len":
-                return length_document(tokenizer, condition, tokenizer.encode(str(draw.frames)), ended=True)
-            case "nar-len":
-                return canvas(tokenizer, condition, response_KT[0], self._masked(draw))
-            case "nar" if self._corrupt:
-                response_KT = self._corrupted(response_KT, draw)
-        return document(tokenizer, condition, response_KT, draw.level, self.stop, group=draw.group)
-
-    def _masked(self, draw: Draw) -> npt.NDArray[np.bool_]:
-        """Draws which frames are masked: at least one."""
-        rng, frames = np.random.default_rng(draw.noise), draw.frames
-        cosine = self.config.mask_schedule == "cosine"
-        share = np.cos(rng.random() * np.pi / 2) if cosine else self.config.mask_ratio
-        masked_T = np.zeros(frames, bool)
-        masked_T[rng.permutation(frames)[: max(1, round(share * frames))]] = True
-        return masked_T
-
-    def _corrupted(self, response_KT: Codes, draw: Draw) -> Codes:
-        """Replaces some of the codes below the level by random ones."""
-        rng = np.random.default_rng(draw.noise)
-        changed_KT = rng.random(response_KT.shape) < self._corrupt
-        changed_KT[draw.level :] = False
-        others_KT = rng.integers(0, self.stop, response_KT.shape).astype(response_KT.dtype)
-        return np.where(changed_KT, others_KT, response_KT)

@@ -1,4 +1,4 @@
-"""What the trainer reads from: the store, and what it tells of each utterance."""
+"""The interface of the dataset that training reads."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -12,7 +12,7 @@ from stages.records import CodecIdentity, Codes
 
 
 class Store(Protocol):
-    """What training needs of a dataset; `stages.store.reader.open_store` gives it."""
+    """The part of a dataset that training uses; `stages.store.reader.open_store` opens one."""
 
     codec: CodecIdentity
     fingerprint: str
@@ -30,35 +30,35 @@ class Store(Protocol):
 
     @property
     def symbols(self) -> Sequence[str]:
-        """Every symbol of the phonemes."""
+        """Every symbol that occurs in the phonemes."""
 
     def codes(self, index: int) -> Codes:
-        """Returns a row's codes, `[K, T]`."""
+        """Reads a row's codes, `[K, T]`."""
 
     def phonemes(self, index: int) -> str:
-        """Returns a row's phonemes."""
+        """Reads a row's phonemes."""
 
     def similar(self, index: int) -> tuple[int, ...]:
-        """Returns the rows of a row's neighbours, nearest first; () where there are none."""
+        """Returns a row's neighbours, nearest first; () if it has none."""
 
     @property
     def mixtures_fingerprint(self) -> str:
-        """Digest of what `valle-prep mix` made; "" where it hasn't run."""
+        """Digest of the output of `valle-prep mix`; "" if it hasn't run."""
 
     def has_mixture(self, kind: Mixture) -> Bools:
-        """Returns for which rows `valle-prep mix` has made one, `[N]`."""
+        """Returns which rows have a mixture of this kind, `[N]`."""
 
     def mixture(self, kind: Mixture, index: int) -> Codes:
-        """Returns the codes of what was made of a row, `[K, T]`; as long as the row."""
+        """Reads the codes of a row's mixture, `[K, T]`, with the row's number of frames."""
 
 
 def content_of(store: Store, config: DataConfig) -> str:
-    """Returns the identity of what a run reads: of the dataset, and of its mixtures where a task may need them."""
+    """Returns the fingerprint of what a run reads: the dataset, and its mixtures if a task may need them."""
     if not any(config.tasks.get(task) for task in TRANSFORMS):
         return store.fingerprint
     return f"{store.fingerprint} {store.mixtures_fingerprint}".rstrip()
 
 
 def tones_of(store: Store) -> list[str]:
-    """Returns the names of the speakers' groups, sorted; [] where there are none."""
+    """Returns the sorted names of the speakers' groups; [] if there are none."""
     return sorted({group_of(speaker) for speaker in store.speakers} - {""})

@@ -1,10 +1,8 @@
-"""Documents packed into batches of a fixed budget of positions: nothing is padded, so nothing is computed in vain.
+"""Streams of batches: documents packed into a fixed budget of positions, without padding.
 
-The batches form one endless stream that no rank owns: batch n goes to rank n mod world. So the ranks see disjoint
-parts, together all of the data, once per epoch; one rank that accumulates over W batches sees what W ranks see; and
-the stream's place is two numbers, whatever the number of ranks.
-
-Axes: L positions of all documents, one after the other, K codebooks.
+There is one endless stream for all ranks: batch n goes to rank n mod world. So the ranks see disjoint parts of the
+data, together all of it once per epoch. One rank that accumulates over W batches sees what W ranks see. The place in
+the stream is two numbers, whatever the number of ranks.
 """
 
 from collections.abc import Iterator
@@ -15,19 +13,20 @@ import numpy as np
 
 from model.data.draw import Draw
 from model.data.examples import Examples
+from model.data.reading import read_document
 from model.network.packing import START, Batch, Place, collate
 from model.sequences.documents import Document
 
 
 class BatchStream:
-    """An endless stream of packed batches, shuffled anew in each epoch.
+    """An endless stream of packed batches, reshuffled in each epoch.
 
     Args:
         examples: The utterances.
-        batch_tokens: Most positions in a batch; a longer document makes a batch of its own.
-        seed: Of the shuffling and of all draws.
-        rank: Which of the `world` parts to give.
-        world: Number of parts.
+        batch_tokens: Maximum positions of a batch; a longer document becomes a batch of its own.
+        seed: Seed of the shuffling and of all draws.
+        rank: This rank's number, from 0.
+        world: Number of ranks.
     """
 
     def __init__(self, examples: Examples, batch_tokens: int, *, seed: int, rank: int = 0, world: int = 1) -> None:
@@ -38,17 +37,17 @@ class BatchStream:
         self.world = world
 
     def batches(self, place: Place = START) -> Iterator[Batch]:
-        """Yields this rank's batches from a place on.
+        """Yields this rank's batches, from a place on.
 
-        `Batch.place` is where the stream goes on once every rank has had its batch of the round: the same on all of
-        them, and a place from which any number of ranks can go on.
+        `Batch.place` is the place after one batch on every rank. It is the same on all ranks, and any number of ranks
+        can continue from it.
         """
         num_codebooks = self.examples.store.codec.num_codebooks
         plans = self._plans(place)
         while True:
             turns = list(islice(plans, self.world))
             draws, (_, after) = turns[self.rank][0], turns[-1]
-            yield collate([self.examples.document(draw) for draw in draws], num_codebooks, after)
+            yield collate([read_document(self.examples, draw) for draw in draws], num_codebooks, after)
 
     def _plans(self, place: Place) -> Iterator[tuple[list[Draw], Place]]:
         epoch, offset = place.epoch, place.offset
@@ -62,7 +61,7 @@ class BatchStream:
             epoch, offset = epoch + 1, 0
 
     def _plan(self, order: np.ndarray, epoch: int, offset: int) -> list[Draw]:
-        """Takes utterances until the next one wouldn't fit."""
+        """Draws utterances until the next one doesn't fit."""
         draws: list[Draw] = []
         left = self.batch_tokens
         for number in range(offset, len(order)):
@@ -75,17 +74,17 @@ class BatchStream:
 
 
 def every_mode(examples: Examples, batch_tokens: int, *, seed: int) -> Iterator[Batch]:
-    """Yields each utterance once in every mode that is trained, at every level: a fixed set to validate on.
+    """Yields batches with each utterance once in every trained mode, at every level: a fixed set for validation.
 
-    Their order is drawn by the seed, so that the first batches hold more than the dataset's first speakers. The task of
-    an utterance is drawn once, for all modes, as the tasks are weighed.
+    The seed shuffles the utterances, so the first batches aren't only of the dataset's first speakers. The task of an
+    utterance is drawn by weight, once for all modes.
     """
     num_codebooks = examples.store.codec.num_codebooks
     documents: list[Document] = []
     left = batch_tokens
     for row in np.random.default_rng(seed).permutation(examples.rows).tolist():
         for kind in examples.kinds:
-            item = examples.document(examples.draw(row, np.random.default_rng((seed, row)), kind))
+            item = read_document(examples, examples.draw(row, np.random.default_rng((seed, row)), kind))
             left -= len(item)
             if left < 0 and documents:
                 yield collate(documents, num_codebooks)
@@ -96,7 +95,7 @@ def every_mode(examples: Examples, batch_tokens: int, *, seed: int) -> Iterator[
 
 
 def prefetched(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Yields the same batches, each read while the one before is being worked on."""
+    """Yields the same batches, reading each in a thread while the one before is in use."""
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as reader:
         ahead = reader.submit(next, batches, None)
         while (batch := ahead.result()) is not None:

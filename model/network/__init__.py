@@ -1,1 +1,1 @@
-"""The decoder: tensors in, logits out."""
+"""The decoder network: tensors in, logits out."""

@@ -1,7 +1,7 @@
-"""Who may look at whom: the three forms of attention and of retention, each an argument of the network.
+"""Attention over packed documents: which positions may attend to which.
 
-`Packed` for documents laid end to end (training, NAR), `Padded` for a batch with padding at its end (the baseline that
-packing is checked and measured against), and `Cached` in `model.network.cache` for decoding step by step.
+The network takes an `Attend` as an argument and calls it in each layer. `Packed` is for documents laid end to end
+(training, NAR); `Cached` in `model.network.cache` is for decoding step by step.
 
 Axes: B batch, L positions, N heads, H head width.
 """
@@ -19,37 +19,37 @@ from model.network.retention import chunkwise
 from model.network.transfer import to_device
 
 _PRODUCTS_UP_TO = 1024
-"""Most positions for which the weights of all pairs are kept."""
+"""Longest sequence for which the attention weights of all pairs are held in memory."""
 
 _FLASH_UP_TO = 256
-"""The widest heads that flash attention takes."""
+"""Widest heads that flash attention supports."""
 
 
 class Attend(Protocol):
-    """Attention, or retention, within one layer."""
+    """Attention or retention within one layer."""
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attends.
+        """Computes attention.
 
         Args:
-            layer: The layer's number.
-            q: `[..., L, N, H]`.
-            k: `[..., L, M, H]`, N a multiple of M.
-            v: Like `k`.
+            layer: The layer's number, from 0.
+            q: Queries `[..., L, N, H]`.
+            k: Keys `[..., L, M, H]`; N is a multiple of M.
+            v: Values, shaped like `k`.
 
         Returns:
-            The heads' outputs, like `q`.
+            The heads' outputs, shaped like `q`.
         """
 
     def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Retains (`model.network.retention`): takes and returns what `__call__` does, with as many key heads as others."""
+        """Computes retention (`model.network.retention`); arguments as in `__call__`, with M = N."""
 
 
 def sdpa(q_BLNH: Tensor, k_BLMH: Tensor, v_BLMH: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
-    """Scaled dot-product attention over the `[B, L, N, H]` layout; `mask` is True where one may look."""
+    """Computes scaled dot-product attention on `[B, L, N, H]` tensors; `mask` is True where attention is allowed."""
     q, k, v = (x.transpose(1, 2) for x in (q_BLNH, k_BLMH, v_BLMH))
     grouped = q.shape[1] != k.shape[1]
-    # PyTorch's CPU kernel does most of its work for bfloat16 in float32: products take half its time where they fit.
+    # PyTorch's CPU kernel computes bfloat16 mostly in float32; two matrix products take half its time.
     if q.device.type == "cpu" and q.dtype == torch.bfloat16 and not grouped and q.shape[2] <= _PRODUCTS_UP_TO:
         return _products(q, k, v, mask, causal).transpose(1, 2)
     out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=grouped)
@@ -57,7 +57,7 @@ def sdpa(q_BLNH: Tensor, k_BLMH: Tensor, v_BLMH: Tensor, mask: Tensor | None = N
 
 
 def _products(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
-    """Attends over `[B, N, L, H]` by two matrix products, with all the weights in memory between them."""
+    """Computes attention on `[B, N, L, H]` by two matrix products, holding all attention weights in memory."""
     scores = (q @ k.mT).float() * q.shape[-1] ** -0.5
     if causal:
         mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.device).tril()
@@ -68,22 +68,22 @@ def _products(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool
 
 
 def flash_takes(device: torch.device, dtype: torch.dtype, head_width: int) -> bool:
-    """Tells whether PyTorch's flash attention takes heads of a width and dtype on a device."""
+    """Returns whether PyTorch's flash attention supports heads of this width and dtype on a device."""
     fits = dtype in (torch.bfloat16, torch.float16) and head_width % 8 == 0 and head_width <= _FLASH_UP_TO
     return fits and device.type == "cuda" and torch.cuda.get_device_capability(device) >= AMPERE
 
 
 class Packed:
-    """Each of several documents laid end to end sees itself: the first `causal` ones causally, the others in full.
+    """Attention within each of several documents laid end to end: the first `causal` ones causal, the others full.
 
-    On CUDA in half precision each kind is one call of PyTorch's variable-length flash attention; elsewhere, on devices
-    before Ampere and for heads that it doesn't take, one SDPA call per document. Retention goes over each kind in
-    chunks.
+    On CUDA in half precision, each kind (causal, full) is one call of PyTorch's variable-length flash attention. On the
+    CPU, before Ampere, and for heads that flash attention doesn't support, each document is one SDPA call. Retention is
+    computed chunk by chunk over all documents of a kind.
 
     Args:
-        lengths: Positions of each document; they add up to L.
-        causal: Number of documents that are causal.
-        device: Where the tensors are.
+        lengths: Positions of each document; their sum is L.
+        causal: Number of causal documents; they come first.
+        device: Device of the tensors.
     """
 
     def __init__(self, lengths: Sequence[int], causal: int, device: torch.device) -> None:
@@ -93,11 +93,11 @@ class Packed:
 
     @cached_property
     def _bounds(self) -> list[Tensor]:
-        """Where the documents of each kind begin and end, `[documents + 1]` int32."""
+        """Document boundaries of each kind, `[documents + 1]` int32."""
         return [to_device(torch.tensor([0, *part]).cumsum(0).int(), self.device) for part, _ in self.kinds]
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002 (stateless)
-        """Attends over `[L, N, H]` tensors."""
+        """Computes attention on `[L, N, H]` tensors."""
         if flash_takes(q.device, q.dtype, q.shape[-1]):
             return self._varlen(q, k, v)
         sizes = [length for length, _ in self.documents]
@@ -110,7 +110,7 @@ class Packed:
         from torch.nn.attention.varlen import varlen_attn
 
         groups = q.shape[1] // k.shape[1]
-        if groups > 1:  # `enable_gqa` is newer than the oldest PyTorch this runs on.
+        if groups > 1:  # the oldest PyTorch supported here has no `enable_gqa`
             k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
         sizes = [sum(part) for part, _ in self.kinds]
         split = zip(self.kinds, self._bounds, *(torch.split(x, sizes) for x in (q, k, v)), strict=True)
@@ -121,7 +121,7 @@ class Packed:
         return torch.cat(cast("list[Tensor]", out))
 
     def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002 (stateless)
-        """Retains over `[L, N, H]` tensors."""
+        """Computes retention on `[L, N, H]` tensors."""
         sizes = [sum(part) for part, _ in self.kinds]
         split = zip(self.kinds, self._bounds, *(torch.split(x, sizes) for x in (q, k, v)), strict=True)
         return torch.cat([chunkwise(q_i, k_i, v_i, bounds, causal=kind) for (_, kind), bounds, q_i, k_i, v_i in split])

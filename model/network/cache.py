@@ -1,4 +1,4 @@
-"""The KV cache: what is kept of what was read, allocated once by the caller and passed in.
+"""The KV cache: keys and values of the positions read so far, allocated by the caller and passed in.
 
 Axes: B batch, L positions, N heads, H head width, C capacity.
 """
@@ -16,23 +16,23 @@ from model.network.retention import recurrent
 
 @dataclass(slots=True)
 class KVCache:
-    """Fixed buffers and how far each row has filled them."""
+    """Fixed-size buffers, and how many positions of each row they contain."""
 
     kv: Tensor
-    """Of attention `[layers, 2, B, C, N, H]`: keys, then values. Of retention `[layers, B, N, H, H]`, float32: its
-    states, whatever the length."""
+    """For attention, keys and values `[layers, 2, B, C, N, H]`. For retention, states `[layers, B, N, H, H]` float32,
+    whose size doesn't depend on the length."""
     lengths_B: Tensor
-    """Positions of each row that were read."""
+    """Positions read in each row, `[B]` int64."""
     longest: int
-    """Greatest of `lengths_B`, known without asking the device."""
+    """Maximum of `lengths_B`, kept on the CPU so that no one waits for the device."""
     capacity: int | None
-    """C; None where there is no limit."""
+    """C; None for retention, which has no limit."""
 
     @classmethod
     def allocate(
         cls, config: ModelConfig, batch: int, capacity: int, *, device: torch.device, dtype: torch.dtype
     ) -> "KVCache":
-        """Returns an empty cache for `batch` rows of at most `capacity` positions."""
+        """Allocates an empty cache for `batch` rows of at most `capacity` positions."""
         lengths_B = torch.zeros(batch, dtype=torch.int64, device=device)
         if config.arch == "retnet":
             state = torch.zeros(config.layers, batch, config.heads, config.head_width, config.head_width, device=device)
@@ -41,26 +41,26 @@ class KVCache:
         return cls(torch.zeros(shape, device=device, dtype=dtype), lengths_B, 0, capacity)
 
     def advance(self, lengths: Tensor | int, longest: int) -> None:
-        """Counts what was written as read.
+        """Marks the positions just written as read.
 
         Args:
-            lengths: Positions added to each row, `[B]` or the same for all.
-            longest: Greatest of them.
+            lengths: Positions added to each row: `[B]`, or one number for all rows.
+            longest: Maximum of `lengths`.
         """
         self.lengths_B = self.lengths_B + lengths
         self.longest += longest
 
 
 class Cached:
-    """Causal attention, or retention, of `length` new positions per row to themselves and to what the cache holds.
+    """Causal attention or retention of L new positions per row over the cache and over themselves.
 
-    Writes into the cache; `KVCache.advance` makes it count. New positions that are padding must stand at the end of
-    their row: attention writes over them later, retention leaves them out of its state.
+    Each call writes the new positions into the cache; call `KVCache.advance` afterwards. Padding must be at the end of
+    a row: attention overwrites it later, retention leaves it out of its state.
 
     Args:
-        cache: What was read.
-        length: L, with padding.
-        lengths_B: New positions of each row that aren't padding; all L if not given.
+        cache: The positions read so far.
+        length: L, the new positions of each row, including padding.
+        lengths_B: New positions of each row without padding; L for all rows if not given.
     """
 
     def __init__(self, cache: KVCache, length: int, lengths_B: Tensor | None = None) -> None:
@@ -73,21 +73,21 @@ class Cached:
 
     @cached_property
     def _slots(self) -> tuple[Tensor, Tensor]:
-        """Row and slot of each new position, `[B, 1]` and `[B, L]`."""
+        """Row `[B, 1]` and slot `[B, L]` of each new position."""
         lengths_B = self.cache.lengths_B
         rows_B = torch.arange(len(lengths_B), device=lengths_B.device)
         return rows_B[:, None], lengths_B[:, None] + torch.arange(self.length, device=lengths_B.device)
 
     @cached_property
     def _mask_B1LC(self) -> Tensor | None:  # noqa: N802 (its axes)
-        """Which slots each new position may look at; None where it is all."""
+        """The slots that each new position may attend to; None for all."""
         slots_BL = self._slots[1]
         if slots_BL.numel() == 1:
             return None
         return (torch.arange(self.end, device=slots_BL.device) <= slots_BL[:, :, None])[:, None]
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attends over `[B, L, N, H]` tensors."""
+        """Computes attention on `[B, L, N, H]` tensors."""
         keys, values = self.cache.kv[layer]
         keys[self._slots] = k.to(keys.dtype)
         values[self._slots] = v.to(values.dtype)
@@ -96,7 +96,7 @@ class Cached:
         return sdpa(q, keys[:, : self.end].to(q.dtype), values[:, : self.end].to(q.dtype), mask=self._mask_B1LC)
 
     def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Retains over `[B, L, N, H]` tensors."""
+        """Computes retention on `[B, L, N, H]` tensors."""
         state_BNHH, read_B = self.cache.kv[layer], self.cache.lengths_B
         out, self.cache.kv[layer] = recurrent(q, k, v, state_BNHH, read_B=read_B, new_B=self.lengths_B)
         return out

@@ -1,16 +1,17 @@
 """The network: one decoder for the autoregressive and the non-autoregressive part of VALL-E.
 
-`model.sequences.documents` says how sequences are laid out; `model.network.attention` and `model.network.cache` say who may look at whom. The
-network only maps tensors to logits: it holds no state, draws nothing (but dropout in training) and guesses no mode.
+`model.sequences.documents` lays out the sequences; `model.network.attention` and `model.network.cache` define which
+positions may attend to which. The network only maps tensors to logits: it has no state and no randomness (except
+dropout in training), and doesn't guess a mode.
 
-Sources: VALL-E (Wang et al., 2023), section 4, https://arxiv.org/abs/2301.02111: an AR model of codebook 0 and a NAR
-model of the others on phonemes and an acoustic prompt whose codebooks are summed. It gives each its own network and
-tells the NAR stages apart by adaptive layer norm; here one network does both and is told the level by a token, since
-the two tasks share what they know of text and voice. Pre-norm blocks with RMSNorm, RoPE and SwiGLU as in Llama
-(https://arxiv.org/abs/2302.13971), or with RetNet's retention in place of attention (`model.layers`).
+Sources: VALL-E (Wang et al., 2023), section 4, https://arxiv.org/abs/2301.02111: an AR model for codebook 0 and a NAR
+model for the others, both conditioned on phonemes and on an acoustic prompt with summed codebooks. VALL-E uses two
+networks and adaptive layer norm for the NAR stages. Here one network does both, with a token for the level, because
+both tasks share what they learn about text and voice. The blocks are pre-norm with RMSNorm, RoPE and SwiGLU as in Llama
+(https://arxiv.org/abs/2302.13971), or with RetNet's retention in place of attention (`model.network.layers`).
 
-Axes: ... any leading axes, L positions, K codebooks, G frames of a group, C = K + G - 1 columns of codes, M positions
-that are predicted, D width, V codes.
+Axes: ... any leading axes, L positions, K codebooks, G frames of a group, C = K + G - 1 columns of codes, M predicted
+positions, D width, V codes.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from model.network.attention import Attend
 from model.network.layers import Block, RMSNorm, rotary_angles
 
 INIT_STD = 0.02
+"""Standard deviation of new weights."""
 
 
 class Decoder(nn.Module):
@@ -32,7 +34,8 @@ class Decoder(nn.Module):
         config: Section `model`.
         num_tokens: Length of the tokenizer's vocabulary.
         num_codebooks: K of the codec.
-        codebook_size: V of the codec; head 0 has one more output, the stop code, and all that for each of a group.
+        codebook_size: V of the codec. Head 0 has one more output, the stop code; with groups it has V + 1 outputs for
+            each frame of a group.
     """
 
     def __init__(self, config: ModelConfig, num_tokens: int, num_codebooks: int, codebook_size: int) -> None:
@@ -41,9 +44,9 @@ class Decoder(nn.Module):
         self.codebook_size = codebook_size
         self.num_codebooks = num_codebooks
         self.token_embedding = nn.Embedding(num_tokens, config.width)
-        # All codebooks, and codebook 0 again for each further frame of a group, in one table, summed in one pass; its
-        # last row stands for an absent code and adds nothing. VALL-E 2 concatenates a group's embeddings and projects
-        # them: also a sum of a vector for each code and place in the group.
+        # One table for all codebooks, plus codebook 0 again for each further frame of a group, summed in one pass. Its
+        # last row is for an absent code and stays zero. VALL-E 2 concatenates a group's embeddings and projects them,
+        # which is also a sum of one vector for each code and place in the group.
         columns = num_codebooks + config.group - 1
         self.absent = columns * codebook_size
         self.code_embedding = nn.EmbeddingBag(self.absent + 1, config.width, mode="sum", padding_idx=self.absent)
@@ -55,7 +58,7 @@ class Decoder(nn.Module):
         self.register_buffer("rows_before_C", torch.arange(columns) * codebook_size, persistent=False)
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Draws new weights: normal, those that write to the residual stream scaled down by the depth (GPT-2)."""
+        """Draws new normal weights; layers that write to the residual stream are scaled down by the depth (GPT-2)."""
         residual_std = INIT_STD / (2 * self.config.layers) ** 0.5
         for name, weight in self.named_parameters():
             if weight.dim() > 1:
@@ -65,11 +68,11 @@ class Decoder(nn.Module):
             self.code_embedding.weight[self.absent] = 0
 
     def embed(self, tokens: Tensor, codes: Tensor) -> Tensor:
-        """Returns `[..., L, D]`: a token's embedding plus those of the codes that are known there.
+        """Returns the input embeddings `[..., L, D]`: the token's plus those of the known codes.
 
         Args:
-            tokens: `[..., L]` ids.
-            codes: `[..., L, K]`, or `[..., L, C]` with grouped codes; negative where a code isn't known.
+            tokens: Token ids `[..., L]`.
+            codes: `[..., L, K]`, or `[..., L, C]` with grouped codes; negative where a code is unknown.
         """
         rows = torch.where(codes < 0, self.absent, codes + self.rows_before_C[: codes.shape[-1]])
         summed = self.code_embedding(rows.flatten(0, -2)).unflatten(0, tokens.shape)
@@ -77,13 +80,13 @@ class Decoder(nn.Module):
         return embedded
 
     def hidden(self, tokens: Tensor, codes: Tensor, positions: Tensor, attend: Attend) -> Tensor:
-        """Returns the last layer's output, normalised, `[..., L, D]`.
+        """Returns the normalised output of the last layer, `[..., L, D]`.
 
         Args:
-            tokens: `[..., L]` ids.
+            tokens: Token ids `[..., L]`.
             codes: As in `embed`.
             positions: `[..., L]`, for the rotary embedding.
-            attend: Who may look at whom.
+            attend: Attention or retention.
         """
         x = self.embed(tokens, codes)
         angles = rotary_angles(positions, self.config.head_width, self.config.rope_theta)
@@ -93,15 +96,15 @@ class Decoder(nn.Module):
         return out
 
     def logits(self, hidden: Tensor, head: int) -> Tensor:
-        """Returns float32 logits of a head (see `Document.head`).
+        """Computes the float32 logits of a head (see `Document.head`).
 
         Args:
             hidden: `[..., D]`.
-            head: Which.
+            head: The head's number.
 
         Returns:
-            `[..., V]`, where V is the codebook's size, with the stop code one more for codebook 0, and for tokens that
-            of the vocabulary. From `[M, D]` grouped codes give `[M * G, V]`, group after group.
+            `[..., V]`. V is the codebook's size, one more (the stop code) for codebook 0, and the vocabulary's size for
+            tokens. With grouped codes, `[M, D]` gives `[M * G, V]`, group after group.
         """
         on_canvas = head == self.num_codebooks + 1
         logits: Tensor = self.heads[0 if on_canvas else head](hidden).float()
@@ -114,21 +117,21 @@ class Decoder(nn.Module):
     def forward(
         self, tokens: Tensor, codes: Tensor, positions: Tensor, attend: Attend, rows: Sequence[Tensor]
     ) -> list[Tensor]:
-        """Returns for each head the logits at the positions where it predicts.
+        """Computes each head's logits at the positions where it predicts.
 
         Args:
             tokens: As in `hidden`.
             codes: As in `hidden`.
             positions: As in `hidden`.
             attend: As in `hidden`.
-            rows: For each head the positions it predicts at, `[M]`, numbers into the flattened leading axes.
+            rows: For each head, the positions where it predicts, `[M]`, as indices into the flattened leading axes.
 
         Returns:
-            K + 2 tensors `[M, V]`, float32; M may be 0. With grouped codes head 0 has `[M * G, V]`.
+            K + 2 float32 tensors `[M, V]`; M may be 0. With grouped codes, head 0 gives `[M * G, V]`.
         """
         flat = self.hidden(tokens, codes, positions, attend).flatten(0, -2)
         return [self.logits(flat[at], head) for head, at in enumerate(rows)]
 
     def num_parameters(self, *, trained: bool = False) -> int:
-        """Returns how many numbers it is made of, or how many of them are `trained`: with adapters, few."""
+        """Returns the number of parameters, or of those that are `trained`: with adapters, few of them."""
         return sum(weight.numel() for weight in self.parameters() if weight.requires_grad or not trained)

@@ -12,7 +12,7 @@ from model.network.attention import Attend
 
 
 class RMSNorm(nn.Module):
-    """Divides by the root mean square over the width, then multiplies by a gain.
+    """Divides by the root mean square over the width and multiplies by a gain.
 
     Source: Zhang and Sennrich, https://arxiv.org/abs/1910.07467.
     """
@@ -28,7 +28,7 @@ class RMSNorm(nn.Module):
 
 
 def rotary_angles(positions: Tensor, head_width: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Returns cosine and sine `[..., L, 1, H/2]` (float32) of each position's rotation.
+    """Returns the cosines and sines of each position's rotation, both `[..., L, 1, H/2]` float32.
 
     Source: RoFormer, section 3.2.2, https://arxiv.org/abs/2104.09864.
     """
@@ -44,7 +44,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Self-attention with rotary positions; with fewer key heads than query heads where the configuration says so.
+    """Self-attention with rotary positions and, if configured, fewer key heads than query heads.
 
     Source: grouped queries, https://arxiv.org/abs/2305.13245.
     """
@@ -65,10 +65,11 @@ class Attention(nn.Module):
 
 
 class Retention(nn.Module):
-    """Gated retention over several scales, one a head (`model.network.retention`).
+    """Gated multi-scale retention, one decay per head (`model.network.retention`).
 
-    The paper rotates keys against queries, as rotary positions do, normalises each head by itself and multiplies by a
-    gate. Its values and gate are twice as wide and its feed-forward narrower; here both are as in Attention.
+    As in the paper, queries and keys are rotated like rotary positions, each head is normalised by itself, and a gate
+    multiplies the result. The paper's values and gate are twice as wide and its feed-forward narrower; here all widths
+    are those of `Attention`.
 
     Source: RetNet, sections 2.1 and 2.2, https://arxiv.org/abs/2307.08621.
     """
@@ -89,7 +90,7 @@ class Retention(nn.Module):
 
 
 MIXERS: dict[Arch, type[Attention] | type[Retention]] = {"llama": Attention, "retnet": Retention}
-"""What mixes the positions, by `model.arch`."""
+"""The layer that mixes the positions, by `model.arch`."""
 
 
 class SwiGLU(nn.Module):
@@ -101,14 +102,14 @@ class SwiGLU(nn.Module):
         self.down = nn.Linear(config.feedforward, config.width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps each position of `[..., D]` by itself."""
+        """Maps each position of `[..., D]` separately."""
         gate, up = self.gate_up(x).chunk(2, dim=-1)
         out: Tensor = self.down(F.silu(gate) * up)
         return out
 
 
 class Block(nn.Module):
-    """Attention (or what stands for it), then feed-forward, each on the normalised input and added to it."""
+    """A pre-norm block: attention or retention, then the feed-forward, each added to its input."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Low-rank adapters, put on by peft: what is trained when the network itself is to stay as it is.
+"""Low-rank adapters (LoRA), by peft: train few weights and leave the network's own as they are.
 
-Source: LoRA, Hu et al., https://arxiv.org/abs/2106.09685: a matrix W becomes W + (alpha / rank) B A, of which only A
-and B are trained; B begins at zero, so that training begins with the network as it was.
+Source: LoRA, Hu et al., https://arxiv.org/abs/2106.09685: a matrix W becomes W + (alpha / rank) B A. Only A and B are
+trained. B starts at zero, so the adapted network starts equal to the original one.
 """
 
 import math
@@ -14,9 +14,9 @@ from model.network.decoder import Decoder
 
 
 def add_adapters(network: Decoder, config: LoraConfig) -> None:
-    """Puts adapters on the linear maps of the blocks, in place; only they stay trainable.
+    """Adds adapters to the linear layers of the blocks, in place; only the adapters stay trainable.
 
-    With `embeddings`, the tables of tokens and codes and the heads stay trainable too: what a new language needs.
+    With `config.embeddings`, the embeddings and heads stay trainable too, which a new language needs.
     """
     import peft
 
@@ -37,7 +37,7 @@ def add_adapters(network: Decoder, config: LoraConfig) -> None:
 
 
 def initialise_adapters(network: Decoder, generator: torch.Generator) -> None:
-    """Draws the adapters' A anew, as peft does but from a generator, and makes B zero."""
+    """Draws new A matrices, distributed as peft's but from a generator, and sets B to zero."""
     for name, weight in network.named_parameters():
         if ".lora_A." in name:
             nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
@@ -46,10 +46,10 @@ def initialise_adapters(network: Decoder, generator: torch.Generator) -> None:
 
 
 def merge_adapters(network: Decoder) -> None:
-    """Adds the adapters to the matrices they are on and takes them off, in place.
+    """Merges the adapters into their matrices and removes them, in place.
 
     Raises:
-        ValueError: if a sum isn't finite.
+        ValueError: if a merged matrix isn't finite.
     """
     from peft.tuners.lora import LoraLayer
 

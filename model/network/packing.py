@@ -1,4 +1,4 @@
-"""Documents packed into one sequence without padding."""
+"""Packs documents into one sequence without padding."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,11 +15,11 @@ from model.sequences.tokenizer import TASKS
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in the stream the next batch begins."""
+    """The place in the stream where the next batch begins."""
 
     epoch: int = 0
     offset: int = 0
-    """Utterances of the epoch that are behind."""
+    """Utterances of the epoch already used."""
 
 
 START = Place()
@@ -27,31 +27,31 @@ START = Place()
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Packed documents: the causal ones first, then the bidirectional ones."""
+    """Packed documents, the causal ones first, then the bidirectional ones."""
 
     tokens_L: Tensor
     codes_LK: Tensor
     positions_L: Tensor
     lengths: tuple[int, ...]
-    """Of the documents."""
+    """Positions of each document."""
     causal: int
-    """Number of documents that are causal."""
+    """Number of causal documents."""
     rows: tuple[Tensor, ...]
-    """For each head (see `Document.head`) the positions at which it predicts."""
+    """For each head (see `Document.head`), the positions where it predicts, `[M]`."""
     targets: tuple[Tensor, ...]
-    """For each head what to predict there (see `Document.targets_M`)."""
+    """For each head, what to predict there (see `Document.targets_M`)."""
     tasks: tuple[Tensor, ...]
-    """For each head the number in `TASKS` of the task of each of its targets."""
+    """For each head, the task of each target, as an index into `TASKS`."""
     place: Place = START
-    """Where the stream goes on after this batch."""
+    """Where the stream continues after this batch."""
 
     @property
     def num_targets(self) -> int:
-        """Codes to predict."""
+        """Number of codes and tokens to predict."""
         return sum(len(target) for target in self.targets)
 
     def to(self, device: torch.device) -> "Batch":
-        """Returns the batch on a device."""
+        """Copies the batch to a device."""
         move = partial(to_device, device=device)
         return replace(
             self,
@@ -65,7 +65,7 @@ class Batch:
 
 
 def collate(documents: Sequence[Document], num_codebooks: int, place: Place = START) -> Batch:
-    """Packs documents into a batch; the causal ones come first, else the order is kept."""
+    """Packs documents into a batch, the causal ones first, otherwise in their order."""
     ordered = sorted(documents, key=lambda document: not document.causal)
     starts = np.cumsum([0, *map(len, ordered)])
     columns = max(item.codes_LK.shape[1] for item in documents)

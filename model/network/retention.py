@@ -1,16 +1,17 @@
-"""Retention: who is looked at counts less the farther away it stands, and no softmax stands in between.
+"""Retention: attention without softmax, in which a position counts less the farther away it is.
 
-Position n of head h takes from position m of its document the value v_m with the weight D_nm q_n . k_m, where
-D_nm = gamma^|n - m| and gamma = 1 - 2^(-5 - h); in a causal document D_nm = 0 for m > n. The sum is divided by
-sqrt(sum_m D_nm). Distances are those within the document, whatever its positions are. One sum in three forms:
+Position n of head h sums the values v_m of its document with the weights D_nm q_n . k_m, where D_nm = gamma^|n - m| and
+gamma = 1 - 2^(-5 - h). In a causal document D_nm = 0 for m > n. The sum is divided by sqrt(sum_m D_nm). Distances count
+places in the document; its `positions` play no part. There are three forms of the same sum:
 
     parallel    all pairs at once: the definition
-    chunkwise   pairs within chunks of 128 positions, the rest by the chunks' states: its cost grows with L, but for the
-                sum over pairs of chunks that carries the states on, which up to 60,000 positions is the lesser part
-    recurrent   position by position: the state S_n = gamma S_n-1 + k_n^T v_n, `[H, H]` a head, is all that is kept
+    chunkwise   pairs within chunks of 128 positions, and a state per chunk for the rest. The cost is linear in L, but
+                for the sum over pairs of chunks that passes the states on; up to 60,000 positions that is the smaller
+                part
+    recurrent   position by position, keeping only the state S_n = gamma S_n-1 + k_n^T v_n, `[H, H]` per head
 
-Source: RetNet (Sun et al., 2023), section 2.1, https://arxiv.org/abs/2307.08621. Bidirectional documents aren't in the
-paper. Left out is its division by max(|sum_m D_nm q_n . k_m|, 1): the group norm that follows undoes it.
+Source: RetNet (Sun et al., 2023), section 2.1, https://arxiv.org/abs/2307.08621. Bidirectional documents are our
+addition. The paper's division by max(|sum_m D_nm q_n . k_m|, 1) is left out, as the group norm that follows undoes it.
 
 Axes: B batch, L positions, N heads, H head width, J chunks, C positions of a chunk.
 """
@@ -20,11 +21,11 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
 
 CHUNK = 128
-"""Positions whose pairs are all computed: about where pairs and states cost the same for heads of 64 to 128."""
+"""Positions of a chunk. At about this size, pairs and states cost the same for heads of width 64 to 128."""
 
 
 def log_decays(heads: int, device: torch.device) -> Tensor:
-    """Returns the logarithm of each head's gamma, `[N]` float32."""
+    """Returns log(gamma) of each head, `[N]` float32."""
     return torch.log1p(-(2.0 ** (-5 - torch.arange(heads, device=device, dtype=torch.float32))))
 
 
@@ -34,16 +35,16 @@ def _sum_of_powers(log_decay: Tensor, last: Tensor) -> Tensor:
 
 
 def parallel(q_BLNH: Tensor, k_BLNH: Tensor, v_BLNH: Tensor, seen_B1LL: Tensor) -> Tensor:
-    """Sums over all pairs.
+    """Computes retention over all pairs.
 
     Args:
         q_BLNH: Queries.
         k_BLNH: Keys.
         v_BLNH: Values.
-        seen_B1LL: True where the first position may look at the second.
+        seen_B1LL: True where the first position may attend to the second.
 
     Returns:
-        Like `q_BLNH`.
+        The heads' outputs, shaped like `q_BLNH`.
     """
     q, k, v = (x.transpose(1, 2) for x in (q_BLNH, k_BLNH, v_BLNH))
     at_L = torch.arange(q.shape[2], device=q.device)
@@ -54,17 +55,17 @@ def parallel(q_BLNH: Tensor, k_BLNH: Tensor, v_BLNH: Tensor, seen_B1LL: Tensor) 
 
 
 def chunkwise(q_LNH: Tensor, k_LNH: Tensor, v_LNH: Tensor, bounds: Tensor, *, causal: bool) -> Tensor:
-    """Sums over documents that are laid end to end.
+    """Computes retention within documents laid end to end.
 
     Args:
         q_LNH: Queries.
         k_LNH: Keys.
         v_LNH: Values.
-        bounds: Where the documents begin, and the end of the last, `[documents + 1]`.
-        causal: Whether the documents are causal, or bidirectional.
+        bounds: Start of each document and the end of the last, `[documents + 1]`.
+        causal: Whether the documents are causal rather than bidirectional.
 
     Returns:
-        Like `q_LNH`.
+        The heads' outputs, shaped like `q_LNH`.
     """
     at_L = torch.arange(len(q_LNH), device=q_LNH.device)
     document_L = torch.bucketize(at_L, bounds[1:], right=True)
@@ -79,7 +80,7 @@ def chunkwise(q_LNH: Tensor, k_LNH: Tensor, v_LNH: Tensor, bounds: Tensor, *, ca
 
 
 def _behind(q_LNH: Tensor, k_LNH: Tensor, v_LNH: Tensor, document_L: Tensor, *, nearest: int) -> Tensor:
-    """Sums what stands at least `nearest` positions behind, in the same document."""
+    """Sums over the positions of the same document that are at least `nearest` places back."""
     length, heads, _ = q_LNH.shape
     missing = -length % CHUNK
     q, k, v = (
@@ -94,11 +95,11 @@ def _behind(q_LNH: Tensor, k_LNH: Tensor, v_LNH: Tensor, document_L: Tensor, *, 
     decay_NCC = (log_N1[..., None] * distance_CC.clamp_min(0)).exp()
     within = ((q @ k.mT).float() * (decay_NCC * seen_JCC[:, None])).to(v.dtype) @ v
 
-    # What a chunk leaves behind: the state after it, of the document that it ends in and of its own positions alone.
+    # The state each chunk leaves: from its own positions, of the document in which it ends.
     last_J = document_JC[:, -1]
     leaving_NC = (log_N1 * (CHUNK - 1 - at_C)).exp()
     left_JNHH = (k * (leaving_NC * (document_JC == last_J[:, None])[:, None])[..., None]).to(k.dtype).mT @ v
-    # What reaches the chunk after i: the states up to i, as far back as the document of i goes.
+    # The state that enters the chunk after i: the states up to i, back to the start of the document of i.
     chunks = torch.arange(len(last_J), device=q.device)
     apart_JJ = chunks[:, None] - chunks
     reaching_JJ = (last_J[:, None] == last_J) & (apart_JJ >= 0)
@@ -113,18 +114,18 @@ def _behind(q_LNH: Tensor, k_LNH: Tensor, v_LNH: Tensor, document_L: Tensor, *, 
 def recurrent(
     q_BLNH: Tensor, k_BLNH: Tensor, v_BLNH: Tensor, state_BNHH: Tensor, *, read_B: Tensor, new_B: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Sums over what a state holds and over new positions behind it.
+    """Computes causal retention of new positions over a state and over themselves.
 
     Args:
         q_BLNH: Queries of the new positions.
         k_BLNH: Keys.
         v_BLNH: Values.
-        state_BNHH: What was read, float32.
-        read_B: How many positions that was.
-        new_B: How many of the L new positions aren't padding.
+        state_BNHH: State after the positions read so far, float32.
+        read_B: Number of positions read so far.
+        new_B: Number of the L new positions that aren't padding.
 
     Returns:
-        Like `q_BLNH`, and the state after the new positions.
+        The heads' outputs, shaped like `q_BLNH`, and the state after the new positions.
     """
     q, k, v = (x.transpose(1, 2).float() for x in (q_BLNH, k_BLNH, v_BLNH))
     at_L = torch.arange(q.shape[2], device=q.device)

@@ -1,1 +1,1 @@
-"""How utterances and tasks become sequences of ids."""
+"""Turns utterances and tasks into sequences of ids."""

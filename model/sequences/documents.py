@@ -1,41 +1,40 @@
-"""How an utterance becomes the sequence that the network reads: the same for training, scoring and speaking.
+"""Lays out an utterance as the sequence that the network reads, in training, evaluation and synthesis alike.
 
-Segments, each opened by markers; every code frame carries its segment's marker as its token, so that the network's
-input at a position is one token embedding plus the sum of the codes that are known there:
+A document is a sequence of segments, each opened by its markers. A code frame has its segment's marker as its token.
+So the input at every position is one token embedding plus the sum of the codes known there:
 
     ar, nar   <task> <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <level k> response frames ...
     nar-len   <task> <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <canvas> response frames ...
     len       <len>  <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <length> digits
     stt       <stt>  |  <speech> frames ...  |  <text> <language> phonemes ...
 
-Tasks that make speech of speech (`model.sequences.tasks`) have the speech that is given before the last segment:
+Tasks that turn speech into other speech (`model.sequences.tasks`) have the given speech before the last segment:
 
     …         <task> <language> phonemes ... <end>  |  <prompt> …  |  <input> input frames ...  |  …
 
-* The prompt shows all K codebooks summed, in AR and NAR documents alike (VALL-E, arXiv 2301.02111, section 4.2).
-* With a tone (`data.tones`) <tone NAME> follows the language.
-* ar (level 0): the response shows codebook 0; position i predicts frame i + 1 from the frames before it, the marker
-  the first frame and the last frame the stop code, whose id is `codebook_size`. Causal.
-  Grouped codes (VALL-E 2, arXiv 2406.05370, section 3.2): with `group` G the response shows G frames at a position, the
-  first of them as codebook 0, the others as columns K ... K + G - 2 of the codes, so the network learns an embedding
-  for each place in the group. Each position predicts the G codes of the next group, independently of each other. The
-  last group that is predicted is filled up with stop codes; where T is a multiple of G, it is all stop codes. The
-  prompt is shown frame by frame.
-* nar (level k > 0): the response shows codebooks 0 ... k-1 summed; each frame's codebook k is predicted at its own
-  position, all at once.
-* nar-len: some frames show codebook 0, the others the token <mask> instead, and are predicted all at once (MaskGIT,
-  arXiv 2202.04200; for codes MaskGCT, arXiv 2409.00750). The number of frames is known beforehand, by `len`.
-* The input shows all K codebooks summed, in every mode; frames that are to be replaced have <replace> as their token.
-  Where it comes without a text, <unk> stands in place of the language.
-* len: <len> stands for the task tts; the length of other tasks' responses is asked for under their own marker. So the
-  text under <tts-c>, which covers prompt and response, isn't taken for that of the response alone.
-* len and stt: tokens are predicted one after the other, the marker predicts the first, the last one <end>. Causal.
+* prompt: shows all K codebooks summed, in AR and NAR documents alike (VALL-E, arXiv 2301.02111, section 4.2).
+* tone (`data.tones`): <tone NAME> follows the language.
+* ar (level 0), causal: the response shows codebook 0. The marker predicts the first frame, each frame the next one, and
+  the last frame the stop code, whose id is `codebook_size`.
+  Grouped codes (VALL-E 2, arXiv 2406.05370, section 3.2): with `group` G, a position of the response shows G frames.
+  The first is in column 0 of the codes, the others in columns K ... K + G - 2, so the network learns an embedding for
+  each place in the group. A position predicts the G codes of the next group, independently of each other. The last
+  predicted group is filled up with stop codes; if T is a multiple of G, it is all stop codes. The prompt isn't grouped.
+* nar (level k > 0): the response shows codebooks 0 ... k-1 summed. Codebook k of all frames is predicted at once, each
+  at its own position.
+* nar-len: some frames show codebook 0. The others have the token <mask> and are predicted at once (MaskGIT,
+  arXiv 2202.04200; for codes MaskGCT, arXiv 2409.00750). The number of frames comes from `len`.
+* input: shows all K codebooks summed, in every mode. Frames to replace have the token <replace>. Without a text, <unk>
+  replaces the language.
+* len: the task tts is marked <len> here; other tasks keep their own marker. So the text under <tts-c>, which covers
+  prompt and response, isn't taken for the text of the response alone.
+* len and stt, causal: the marker predicts the first token, each token the next one, and the last token <end>.
 
-Positions restart at each segment. So how far a response frame stands from a phoneme doesn't depend on the length of
-the prompt, and no position is larger than the longest segment seen in training, whatever the prompt given later.
+Positions restart at each segment. So the distance from a response frame to a phoneme doesn't depend on the length of
+the prompt, and a longer prompt than any in training gives larger positions in its own segment only.
 
-Axes: L positions of a document, M of them predicted, K codebooks (with grouped codes K + G - 1 columns), P prompt
-frames, S input frames, T response frames.
+Axes: L positions of a document, M predicted ones, K codebooks (with grouped codes K + G - 1 columns), P prompt frames,
+S input frames, T response frames.
 """
 
 from collections.abc import Sequence
@@ -51,11 +50,11 @@ from stages.records import Codes
 Int64s = npt.NDArray[np.int64]
 
 ABSENT = -1
-"""In place of a code that isn't known at a position."""
+"""Marks a code that is unknown at a position."""
 
 MARKERS = 5
-"""Positions of a document besides phonemes and frames: task, language, end, prompt and level; one more each for
-an input and for a tone."""
+"""Positions of a document besides phonemes and frames: task, language, end, prompt and level. An input and a tone
+take one more each."""
 
 Mode = Literal["ar", "nar", "nar-len", "len", "stt"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -63,44 +62,45 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is to be said, in whose voice, and of what."""
+    """The conditions of a response: text, voice and input."""
 
     phonemes: str
-    """As `stages.g2p` writes them."""
+    """Phonemes as `stages.g2p` writes them."""
     language: str
     """ISO 639-1 code."""
     prompt_KP: Codes
-    """Codes of the enrolled audio; P may be 0."""
+    """Codes of the prompt; P may be 0."""
     task: Task = "tts"
     input_KS: Codes | None = None
-    """The speech of which other speech is to be made; None for tasks without."""
+    """Codes of the speech to transform; None for tasks without an input."""
     replaced_S: npt.NDArray[np.bool_] | None = None
-    """Which frames of the input are to be replaced; None for none."""
+    """Which frames of the input to replace; None for none."""
     tone: str = ""
-    """The group of speakers as one of whom it is said; "" leaves that open."""
+    """Name of the tone, a group of speakers; "" leaves it open."""
 
     def dropped(self) -> "Condition":
-        """Returns the condition that says nothing, for classifier-free guidance: no text, prompt, input or tone."""
+        """Returns the empty condition for classifier-free guidance, without text, prompt, input and tone."""
         input_KS = None if self.input_KS is None else self.input_KS[:, :0]
         return replace(self, phonemes="", prompt_KP=self.prompt_KP[:, :0], input_KS=input_KS, replaced_S=None, tone="")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One sequence; `targets` are what is predicted at the positions `rows`."""
+    """One sequence, and what to predict in it."""
 
     tokens_L: Int64s
     codes_LK: Int64s
-    """`ABSENT` where a codebook isn't known; with grouped codes `[L, K + G - 1]`."""
+    """`ABSENT` where a code is unknown; `[L, K + G - 1]` with grouped codes."""
     positions_L: Int64s
     causal: bool
     head: int
-    """What is predicted: codebook 0 ... K-1; K: tokens; K + 1: codebook 0 on a canvas."""
+    """Which head predicts: 0 ... K-1 for the codebooks, K for tokens, K + 1 for codebook 0 on a canvas (nar-len)."""
     rows_M: Int64s
+    """Positions that predict."""
     targets_M: Int64s
-    """One for each of `rows_M`; with grouped codes G for each, row after row."""
+    """What each of `rows_M` predicts; with grouped codes G targets for each, row after row."""
     task: Task
-    """`len` or `stt` where that is the mode."""
+    """The condition's task; `len` or `stt` in those modes."""
 
     def __len__(self) -> int:
         """Number of positions."""
@@ -108,12 +108,12 @@ class Document:
 
 
 def group_columns(num_codebooks: int, group: int) -> list[int]:
-    """Returns the columns of the codes that show the frames of a group."""
+    """Returns the columns of the codes that show a group's frames: 0, K ... K + G - 2."""
     return [0, *range(num_codebooks, num_codebooks + group - 1)]
 
 
 def widened(codes_LK: Int64s, columns: int) -> Int64s:
-    """Returns the codes with as many columns; those that are added hold `ABSENT`."""
+    """Pads codes to a number of columns with `ABSENT`."""
     missing = columns - codes_LK.shape[1]
     return np.pad(codes_LK, ((0, 0), (0, missing)), constant_values=ABSENT) if missing else codes_LK
 
@@ -121,15 +121,15 @@ def widened(codes_LK: Int64s, columns: int) -> Int64s:
 def document(
     tokenizer: Tokenizer, condition: Condition, response_KT: Codes, level: int, stop: int, *, group: int = 1
 ) -> Document:
-    """Lays out a document of the modes ar (level 0) or nar.
+    """Lays out a document of the mode ar (level 0) or nar.
 
     Args:
         tokenizer: The vocabulary.
         condition: Text, prompt and input.
-        response_KT: The frames to learn, or (with the codebooks below `level` filled in) to predict; T may be 0.
-        level: The codebook that is predicted.
-        stop: The code that ends a response: `codebook_size`.
-        group: G, frames at a position; only level 0 has groups.
+        response_KT: The frames to learn, or to predict with the codebooks below `level` filled in; T may be 0.
+        level: The codebook to predict.
+        stop: The stop code: `codebook_size`.
+        group: G, frames per position; only level 0 is grouped.
     """
     draft = _conditions(tokenizer, condition, condition.task)
     if level:
@@ -151,8 +151,8 @@ def canvas(
     Args:
         tokenizer: The vocabulary.
         condition: Text, prompt and input.
-        first_T: Codebook 0 of the response; what is masked isn't shown.
-        masked_T: Which frames are predicted.
+        first_T: Codebook 0 of the response; masked frames aren't shown.
+        masked_T: Which frames to predict.
     """
     draft = _conditions(tokenizer, condition, condition.task)
     at = draft.segment(tokenizer.canvas, np.where(masked_T, ABSENT, first_T.astype(np.int64))[None])[1:]
@@ -166,8 +166,8 @@ def length_document(tokenizer: Tokenizer, condition: Condition, digits: Sequence
     Args:
         tokenizer: The vocabulary.
         condition: Text, prompt and input.
-        digits: Ids of the digits of the number of frames, or of those known so far.
-        ended: Whether these are all, so that the last one predicts the end.
+        digits: Ids of the decimal digits of the number of frames, or of the digits known so far.
+        ended: Whether `digits` is complete; then the last one predicts <end>.
     """
     draft = _conditions(tokenizer, condition, "len")
     return _spelled(draft, tokenizer, tokenizer.length, digits, ended=ended)
@@ -178,9 +178,9 @@ def text_document(tokenizer: Tokenizer, speech_KT: Codes, spoken: Sequence[int],
 
     Args:
         tokenizer: The vocabulary.
-        speech_KT: The speech.
+        speech_KT: The speech to transcribe.
         spoken: Ids of its language and phonemes, or of those known so far.
-        ended: Whether these are all, so that the last one predicts the end.
+        ended: Whether `spoken` is complete; then the last one predicts <end>.
     """
     draft = _Draft(speech_KT.shape[0], "stt")
     draft.add([tokenizer.task("stt")])
@@ -189,7 +189,7 @@ def text_document(tokenizer: Tokenizer, speech_KT: Codes, spoken: Sequence[int],
 
 
 def _conditions(tokenizer: Tokenizer, condition: Condition, task: Task) -> "_Draft":
-    """Begins a document with what it is made of."""
+    """Begins a document with its conditions: text, prompt and input."""
     draft = _Draft(condition.prompt_KP.shape[0], task)
     given_KS = condition.input_KS
     marker = tokenizer.task(task if condition.task == "tts" else condition.task)
@@ -206,14 +206,14 @@ def _conditions(tokenizer: Tokenizer, condition: Condition, task: Task) -> "_Dra
 
 
 def _spelled(draft: "_Draft", tokenizer: Tokenizer, marker: int, ids: Sequence[int], *, ended: bool) -> Document:
-    """Adds a segment of tokens that are predicted one after the other."""
+    """Adds the last segment, whose tokens are predicted one after the other."""
     at = draft.add([marker, *ids])
     targets = [*ids, tokenizer.end] if ended else [*ids]
     return draft.document(at[: len(targets)], np.array(targets), draft.num_codebooks, causal=True)
 
 
 class _Draft:
-    """A document under way, segment by segment."""
+    """Builds a document segment by segment."""
 
     def __init__(self, num_codebooks: int, task: Task) -> None:
         self.num_codebooks = num_codebooks
@@ -223,12 +223,12 @@ class _Draft:
         self._length = 0
 
     def add(self, tokens: Sequence[int]) -> Int64s:
-        """Adds a segment of tokens alone; returns its positions in the document."""
+        """Adds a segment of tokens without codes; returns its positions in the document."""
         codes_LK = np.full((len(tokens), self.num_codebooks), ABSENT, np.int64)
         return self._append(np.array(tokens, np.int64), codes_LK)
 
     def segment(self, marker: int, codes_JT: npt.NDArray[Any]) -> Int64s:
-        """Adds a marker and frames that show their first J columns; returns their positions in the document."""
+        """Adds a marker and code frames with J columns; returns their positions in the document."""
         shown, frames = codes_JT.shape
         codes_LK = np.full((1 + frames, max(shown, self.num_codebooks)), ABSENT, np.int64)
         codes_LK[1:, :shown] = codes_JT.T
@@ -241,7 +241,6 @@ class _Draft:
         return np.arange(self._length - len(tokens_L), self._length)
 
     def document(self, rows_M: Int64s, targets_M: npt.NDArray[Any], head: int, *, causal: bool) -> Document:
-        """Returns the document."""
         positions_L = np.concatenate([np.arange(len(tokens)) for tokens in self.tokens])
         columns = max(codes_LK.shape[1] for codes_LK in self._codes)
         tokens_L = np.concatenate(self.tokens)

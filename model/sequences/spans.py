@@ -1,4 +1,4 @@
-"""Stretches of a dataset's rows: what is drawn before any codes are read, and the codes once they are.
+"""Spans of a dataset's rows: drawn first, without reading codes, and read later.
 
 Axes: K codebooks, T frames, N rows.
 """
@@ -18,15 +18,15 @@ Bools = npt.NDArray[np.bool_]
 
 
 class CodesSource(Protocol):
-    """What spans are read from."""
+    """A dataset that spans are read from."""
 
     codec: CodecIdentity
 
     def codes(self, index: int) -> Codes:
-        """Returns a row's codes, `[K, T]`."""
+        """Reads a row's codes, `[K, T]`."""
 
     def mixture(self, kind: Mixture, index: int) -> Codes:
-        """Returns the codes of what was made of a row, `[K, T]`; as long as the row."""
+        """Reads the codes of a row's mixture, `[K, T]`, with the row's number of frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Span:
     start: int
     stop: int
     kind: Mixture | None = None
-    """Of what `valle-prep mix` made of the row; None for the row itself."""
+    """A mixture that `valle-prep mix` made from the row; None for the row itself."""
     replaced: bool = False
-    """Whether something else is to stand there."""
+    """Whether the task asks to replace these frames."""
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -47,7 +47,7 @@ class Span:
 
 
 def read_spans(source: CodesSource, spans: Sequence[Span]) -> Codes:
-    """Reads stretches, joined, `[K, T]`."""
+    """Reads the codes of spans and joins them, `[K, T]`."""
     parts = [_row(source, span)[:, span.start : span.stop] for span in spans]
     if len(parts) == 1:
         return parts[0]
@@ -59,7 +59,7 @@ def _row(source: CodesSource, span: Span) -> Codes:
 
 
 def replaced(spans: Sequence[Span]) -> Bools | None:
-    """Returns which of the frames of stretches, joined, are to be replaced, `[T]`; None for none."""
+    """Returns which frames of the joined spans to replace, `[T]`; None for none."""
     if not any(span.replaced for span in spans):
         return None
     return np.repeat([span.replaced for span in spans], list(map(len, spans)))

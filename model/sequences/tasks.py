@@ -1,20 +1,20 @@
-"""The tasks that make speech of speech: what each is given, what it asks for, and which utterances it can be drawn for.
+"""The tasks that turn speech into other speech: their inputs, their responses, and the rows that they can use.
 
     task   input                                         response            prompt   text
-    ns     the speech with noise                         the speech          no       may be left out
-    sr     the speech with noise                         the noise           no       may be left out
-    tse    the speech with another speaker's over it     the speech          yes      may be left out
+    ns     the speech with noise                         the speech          no       optional
+    sr     the speech with noise                         the noise           no       optional
+    tse    the speech with another speaker's over it     the speech          yes      optional
     cse    the speech, a stretch of it replaced          the speech          no       of the response
     nse    the same, all of it with noise                the noisy speech    no       of the response
-    vc     the same words in another voice               the speech          yes      may be left out
+    vc     the same words in another voice               the speech          yes      optional
 
-A new task is a function that makes its input, a row in `TRANSFORMS`, and its name in `Transform`. What is mixed was
-mixed and encoded beforehand, by `valle-prep mix`: nothing here reads audio. The command line reads the table too, so
-nothing loads NumPy before something is drawn.
+To add a task, write a function that draws its input, and add a row to `TRANSFORMS` and its name to `Transform`.
+`valle-prep mix` has mixed and encoded all mixtures beforehand; nothing here reads audio. The command line reads this
+table too, so NumPy is only loaded when something is drawn.
 
 Source: SpeechX, section III, https://arxiv.org/abs/2308.06873: noise suppression, speech removal, target speaker
-extraction, and speech editing, which keeps the noise where there is some. Here one stretch of an utterance is
-replaced, before training, by other words of its speaker, and the text is that of the whole.
+extraction, and speech editing, which keeps background noise. Here, for editing, a stretch of the input is replaced by
+other words of the same speaker, and the text is that of the whole response.
 
 Axes: N rows of the store, K codebooks, T frames.
 """
@@ -33,21 +33,22 @@ if TYPE_CHECKING:
     from stages.ids import Mixture
 
 Transform = Literal["ns", "sr", "tse", "cse", "nse", "vc"]
-"""New ones go to the end: the vocabulary holds their markers in this order."""
+"""Add new names at the end: the vocabulary has their markers in this order."""
 Drawn = Literal["tts", Transform]
-"""What `data.tasks` weighs; `tts` is `tts-c` as often as `data.continuation_probability` says."""
+"""The keys of `data.tasks`. A drawn `tts` becomes `tts-c` with `data.continuation_probability`."""
 DRAWN: tuple[Drawn, ...] = get_args(Drawn)
 
 _SHARE = 0.1, 0.6
-"""Of the frames, how many are edited: least and most."""
+"""Smallest and largest share of the frames that is edited."""
 _OTHER_LENGTH = 0.5, 1.5
-"""What stands in place of an edited stretch, in its lengths: least and most, so that the input doesn't tell it."""
+"""Smallest and largest length of the replacement, relative to the edited stretch. It varies so that the input doesn't
+give the stretch's length away."""
 _AT_EDGE = 0.125
-"""How often nothing stands before what is edited; and how often nothing after it."""
+"""Probability that the edited stretch begins at the start, and that it ends at the end."""
 
 
 class TaskStore(Protocol):
-    """What the tasks need of a dataset."""
+    """The part of a dataset that the tasks use."""
 
     frames: "Int64s"
 
@@ -56,15 +57,15 @@ class TaskStore(Protocol):
         """Each row's language code."""
 
     def phonemes(self, index: int) -> str:
-        """Returns a row's phonemes."""
+        """Reads a row's phonemes."""
 
     def has_mixture(self, kind: "Mixture") -> "Bools":
-        """Returns for which rows there is one, `[N]`."""
+        """Returns which rows have a mixture of this kind, `[N]`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What was drawn for a row: the task, and of what the response is made."""
+    """The task and the input drawn for a row."""
 
     task: Transform
     input: "tuple[Span, ...]"
@@ -72,23 +73,23 @@ class Given:
 
     @property
     def prompted(self) -> bool:
-        """Whether a prompt says whose voice it is."""
+        """Whether a prompt gives the voice."""
         return TRANSFORMS[self.task].prompted
 
     @property
     def target(self) -> "Mixture | None":
-        """What is asked for; None for the row itself."""
+        """The mixture to respond with; None for the row itself."""
         return TRANSFORMS[self.task].target
 
 
 class Material:
-    """What there is to draw from.
+    """The rows that tasks draw their inputs from.
 
     Args:
         store: The dataset.
-        usable_N: The rows that may be used.
-        speaker_N: Whose they are.
-        other: Draws another usable row of a row's speaker; the row itself where there is none.
+        usable_N: Which rows may be used.
+        speaker_N: The speaker's number of each row.
+        other: Draws another usable row of a row's speaker, or the row itself if there is none.
     """
 
     def __init__(
@@ -106,14 +107,14 @@ class Material:
         self._has: dict[Mixture, Bools] = {}
 
     def has(self, kind: "Mixture") -> "Bools":
-        """Returns for which rows there is a mixture, `[N]`."""
+        """Returns which rows have a mixture of this kind, `[N]`."""
         if kind not in self._has:
             self._has[kind] = self.store.has_mixture(kind)
         return self._has[kind]
 
     @cached_property
     def has_other(self) -> "Bools":
-        """For which rows there is another of the speaker, `[N]`."""
+        """Which rows have another usable row of their speaker, `[N]`."""
         import numpy as np
 
         counts = np.bincount(self.speaker_N[self.usable_N], minlength=int(self.speaker_N.max(initial=-1)) + 1)
@@ -122,7 +123,7 @@ class Material:
 
     @cached_property
     def has_parallel(self) -> "Bools":
-        """For which rows there is one with the same phonemes by another speaker, `[N]`."""
+        """Which rows have a usable row with the same phonemes by another speaker, `[N]`."""
         import numpy as np
 
         both_N = self._words * (int(self.speaker_N.max(initial=0)) + 1) + self.speaker_N
@@ -132,7 +133,7 @@ class Material:
         return has
 
     def parallel(self, row: int, rng: "np.random.Generator") -> int:
-        """Draws a usable row with the same phonemes by another speaker; there must be one."""
+        """Draws a usable row with the same phonemes by another speaker; `has_parallel` must be true for the row."""
         rows, first = self._by_words
         words = self._words[row]
         same = rows[first[words] : first[words + 1]]
@@ -141,16 +142,16 @@ class Material:
 
     @cached_property
     def _words(self) -> "Int64s":
-        """Numbers the rows by what is said in them."""
+        """A number for the language and phonemes of each row, `[N]`."""
         import numpy as np
 
         numbers: dict[tuple[str, str], int] = {}
-        said = ((language, self.store.phonemes(row)) for row, language in enumerate(self.store.languages))
-        return np.array([numbers.setdefault(words, len(numbers)) for words in said], np.int64)
+        texts = ((language, self.store.phonemes(row)) for row, language in enumerate(self.store.languages))
+        return np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.int64)
 
     @cached_property
     def _by_words(self) -> "tuple[Int64s, Int64s]":
-        """The usable rows sorted by what is said, and where each begins."""
+        """The usable rows sorted by `_words`, and where each number begins in them."""
         import numpy as np
 
         usable = np.flatnonzero(self.usable_N)
@@ -160,14 +161,14 @@ class Material:
 
 
 def _mixed(kind: "Mixture", material: Material, row: int, rng: "np.random.Generator") -> "list[Span]":  # noqa: ARG001
-    """Gives a mixture as it is."""
+    """Returns the row's mixture."""
     from model.sequences.spans import Span
 
     return [Span(row, 0, int(material.frames[row]), kind)]
 
 
 def _edited(kind: "Mixture | None", material: Material, row: int, rng: "np.random.Generator") -> "list[Span]":
-    """Gives a row in which a stretch is replaced by one of another row of its speaker."""
+    """Returns the row with a stretch replaced by one of another row of its speaker."""
     from model.sequences.spans import Span
 
     frames = int(material.frames[row])
@@ -185,7 +186,7 @@ def _edited(kind: "Mixture | None", material: Material, row: int, rng: "np.rando
 
 
 def _same_words(material: Material, row: int, rng: "np.random.Generator") -> "list[Span]":
-    """Gives a row with the same words by another speaker, or else the row at another pitch."""
+    """Returns the same words by another speaker, or else the row at another pitch."""
     from model.sequences.spans import Span
 
     if not material.has_parallel[row]:
@@ -196,22 +197,22 @@ def _same_words(material: Material, row: int, rng: "np.random.Generator") -> "li
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A row of the table."""
+    """A row of the table of tasks."""
 
     help: str
-    """What it does, as the command line says it."""
+    """Description for the command line."""
     give: "Callable[[Material, int, np.random.Generator], list[Span]]"
     """Draws the input for a row."""
     possible: "Callable[[Material], Bools]"
-    """For which rows it can be drawn, `[N]`."""
+    """Returns which rows the task can use, `[N]`."""
     needs: str
-    """What a dataset must have, and how it gets it."""
+    """What a dataset must have, and the command that adds it; for error messages."""
     target: "Mixture | None" = None
-    """What is asked for; None for the row itself."""
+    """The mixture to respond with; None for the row itself."""
     prompted: bool = False
-    """Whether a prompt says whose voice it is."""
+    """Whether a prompt gives the voice."""
     edits: bool = False
-    """Whether a part of the input is replaced; then a text is needed, else it may be left out."""
+    """Whether a part of the input is replaced. Then the text is required; otherwise it is optional."""
     same_length: bool = False
     """Whether the response is as long as the input."""
 
@@ -257,19 +258,16 @@ TRANSFORMS: Mapping[Transform, Spec] = {
 
 
 class TaskDraw:
-    """Draws a task for each row.
-
-    Where a task that is drawn can't be made of a row, another of `data.tasks` is drawn in its place, as these are
-    weighed; `tts` where none of them can.
+    """Draws a task for each row, by weight, among the tasks that can use the row; `tts` if none can.
 
     Args:
-        weights: How often, relative to each other.
-        material: What there is to draw from.
-        text_dropout: How often the text is left out where it may be.
-        required: Rows among which each task must be possible for some; None for none.
+        weights: Relative frequency of each task (`data.tasks`).
+        material: The rows to draw inputs from.
+        text_dropout: Probability of leaving out an optional text.
+        required: Rows of which every task must be able to use at least one; None checks nothing.
 
     Raises:
-        UsageError: if a task isn't.
+        UsageError: if a task can use none of the required rows.
     """
 
     def __init__(
@@ -286,14 +284,14 @@ class TaskDraw:
             possible = spec.possible(material) if spec else np.ones(len(material.frames), bool)
             if spec and required is not None and not possible[required].any():
                 raise UsageError(
-                    f"`data.tasks.{task}` must be possible for some utterance, but there is none that it can be made"
-                    f" of: it takes {spec.needs}. Make that, or set the weight to 0."
+                    f"`data.tasks.{task}` must be possible for at least one utterance, but no utterance can be used:"
+                    f" the task needs {spec.needs}. Add that to the dataset, or set the weight to 0."
                 )
             columns.append(possible * weights[task])
         self._bounds = np.stack(columns, axis=1).cumsum(axis=1)
 
     def draw(self, row: int, rng: "np.random.Generator") -> Given | None:
-        """Draws the task for a row and what it is given; None for `tts`."""
+        """Draws the task and the input for a row; None for `tts`."""
         import numpy as np
 
         bounds = self._bounds[row]

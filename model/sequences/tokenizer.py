@@ -1,8 +1,8 @@
-"""The fixed vocabulary: markers, tasks, languages and every symbol a phoneme string may hold; and a model's tones.
+"""The vocabulary: markers, tasks, languages and every symbol of a phoneme string, plus a model's tones.
 
-The symbols are whole Unicode ranges (IPA, its modifiers, tones and diacritics, Latin and Greek letters that IPA
-borrows, digits, punctuation of all scripts in use), so the vocabulary depends on no dataset. It is stored in each
-checkpoint, and a symbol outside it has a defined way: its canonical decomposition, else `<unk>`.
+The symbols are whole Unicode ranges (IPA, its modifiers, tones and diacritics, Latin and Greek letters used by IPA,
+digits, punctuation of all supported scripts), so they don't depend on a dataset. The vocabulary is stored in each
+checkpoint. A symbol outside it becomes the known parts of its canonical decomposition, or `<unk>`.
 """
 
 import json
@@ -17,15 +17,15 @@ from stages.errors import ArtefactError, UsageError
 from stages.text.languages import LANGUAGES
 
 Task = Literal["tts", "tts-c", "len", "stt", Transform]
-"""`tts`: the text is that of the response, the prompt is another utterance of the speaker.
-`tts-c`: the text covers prompt and response, which continues the prompt.
-`len`: how many frames the response to a text and a prompt has, in decimal digits.
-`stt`: the language and the phonemes of what is said.
-The others make speech of speech: see `model.sequences.tasks`."""
+"""`tts`: the text covers the response; the prompt is another utterance of the speaker.
+`tts-c`: the text covers prompt and response; the response continues the prompt.
+`len`: predicts the number of frames of a response, as decimal digits.
+`stt`: predicts the language and the phonemes of speech.
+The others turn speech into other speech: see `model.sequences.tasks`."""
 
 _FIRST: Final[tuple[Task, ...]] = ("tts", "tts-c", "len", "stt")
 _LATER: Final[tuple[Task, ...]] = get_args(Transform)
-"""Their markers come last, so that the ids of all others stay what they were before these tasks were there."""
+"""Their markers come last, so the other ids are the same as in models from before these tasks."""
 TASKS: Final[tuple[Task, ...]] = (*_FIRST, *_LATER)
 
 _TONE: Final = "<tone {}>"
@@ -53,7 +53,7 @@ _RANGES = (
 
 
 def _symbols() -> list[str]:
-    """Returns the symbols in code point order, without what has no character of its own."""
+    """Returns the symbols in code point order, without control, format and unassigned characters and separators."""
     chars = (chr(code) for first, last in _RANGES for code in range(first, last + 1))
     return [char for char in chars if unicodedata.category(char) not in {"Cc", "Cf", "Cn", "Zl", "Zp"}]
 
@@ -77,7 +77,7 @@ class Tokenizer:
 
     @classmethod
     def default(cls, num_codebooks: int) -> "Tokenizer":
-        """Returns the vocabulary of a new model for codes of `num_codebooks` codebooks."""
+        """Returns the vocabulary of a new model for `num_codebooks` codebooks."""
         markers = ["<unk>", "<end>", "<prompt>", "<canvas>", "<mask>", "<speech>", "<text>", "<length>"]
         first, later = ([f"<{task}>" for task in tasks] for tasks in (_FIRST, _LATER))
         levels = [f"<level {level}>" for level in range(num_codebooks)]
@@ -85,11 +85,11 @@ class Tokenizer:
         return cls([*markers, *first, *levels, *languages, *_symbols(), "<input>", "<replace>", *later])
 
     def extended(self, num_codebooks: int, symbols: Iterable[str]) -> "Tokenizer":
-        """Returns this vocabulary with what it lacks of a new model's, and of a dataset's symbols, added behind."""
+        """Returns this vocabulary with the missing tokens of a new model's and a dataset's symbols appended."""
         return self._with([*self.default(num_codebooks).tokens, *self.unknown_symbols(symbols)])
 
     def with_tones(self, names: Iterable[str]) -> "Tokenizer":
-        """Returns this vocabulary with those of the tones that it lacks added behind, in their order."""
+        """Returns this vocabulary with the missing tones appended, in their order."""
         return self._with([_TONE.format(name) for name in names])
 
     def _with(self, wanted: Iterable[str]) -> "Tokenizer":
@@ -103,12 +103,12 @@ class Tokenizer:
         """Returns the id of a task's marker.
 
         Raises:
-            UsageError: if the vocabulary, of an older model, has none.
+            UsageError: if the vocabulary has no marker for it, as in an older model.
         """
         if f"<{task}>" not in self._ids:
             raise UsageError(
-                f"The model must know the task `{task}`, but its vocabulary has no marker for it: it was made before"
-                " there was one. Train it on (`trainer.start_from`), or a new one."
+                f"The model must know the task `{task}`, but its vocabulary has no marker for it: the model is older"
+                " than the task. Train a new model, or fine-tune this one (`trainer.start_from`)."
             )
         return self._ids[f"<{task}>"]
 
@@ -117,14 +117,14 @@ class Tokenizer:
         return self._ids[f"<level {level}>"]
 
     def language(self, code: str) -> int:
-        """Returns the id of a language's marker, `<unk>` for a language that the model doesn't know."""
+        """Returns the id of a language's marker, or of `<unk>` if the model doesn't know the language."""
         return self._ids.get(f"<{code}>", self.unknown)
 
     def tone(self, name: str) -> int:
         """Returns the id of a tone's marker.
 
         Raises:
-            UsageError: if the model knows no such tone.
+            UsageError: if the model doesn't know the tone.
         """
         if name in self.tones:
             return self.tones[name]
@@ -136,7 +136,7 @@ class Tokenizer:
 
     @cached_property
     def tones(self) -> dict[str, int]:
-        """The ids of the tones' markers by their names."""
+        """Ids of the tones' markers, by name."""
         before, after = _TONE.split("{}")
         return {
             token.removeprefix(before).removesuffix(after): number
@@ -145,24 +145,24 @@ class Tokenizer:
         }
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Returns the symbols of ids; markers are left out."""
+        """Returns the symbols of ids, without markers."""
         return "".join(self.tokens[number] for number in ids if len(self.tokens[number]) == 1)
 
     @cached_property
     def languages(self) -> dict[int, str]:
-        """The language codes by the ids of their markers."""
+        """Language codes, by the id of their marker."""
         return {self._ids[f"<{code}>"]: code for code in LANGUAGES if f"<{code}>" in self._ids}
 
     @cached_property
     def digits(self) -> list[int]:
-        """The ids of 0 to 9."""
+        """Ids of the digits 0 to 9."""
         return [self._ids[str(digit)] for digit in range(10)]
 
     def encode(self, phonemes: str) -> list[int]:
-        """Returns the ids of a phoneme string; every string has some, and none raises.
+        """Returns the ids of a phoneme string; never raises.
 
-        A character outside the vocabulary is replaced by the known parts of its canonical decomposition (NFD), one
-        without any by `<unk>`.
+        A character outside the vocabulary becomes the known parts of its canonical decomposition (NFD), or `<unk>` if
+        there are none.
         """
         try:
             return [self._ids[char] for char in phonemes]
@@ -176,7 +176,7 @@ class Tokenizer:
         return parts or (self.unknown,)
 
     def unknown_symbols(self, symbols: Iterable[str]) -> list[str]:
-        """Returns those of `symbols` that would become `<unk>`."""
+        """Returns the symbols that would become `<unk>`."""
         return [symbol for symbol in symbols if self.unknown in self.encode(symbol)]
 
     def save(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a run would be, before it is begun: `valle train --dry-run`."""
+"""The plan of a run before it starts: `valle train --dry-run`."""
 
 from pathlib import Path
 
@@ -18,17 +18,17 @@ from model.training.step.distill import find_teacher
 from stages.records import CodecIdentity
 
 _SAMPLED = 2000
-"""Utterances that the length of an epoch is estimated from."""
+"""Number of utterances from which the length of an epoch is estimated."""
 
 
 def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
     """Returns a run's sizes: parameters, utterances, hours, positions per epoch, steps, memory.
 
-    All but the memory, which is that of one device, is for all devices together (see `memory`). Of a teacher
-    (`distill`) place and size are told.
+    The memory is per device (see `memory`); all else is for all devices together. With a teacher (`distill`), its path
+    and its number of parameters are added.
 
     Raises:
-        UsageError: as `model.training.trainer.train` does.
+        UsageError: under the same conditions as `model.training.trainer.train`.
     """
     tokenizer = vocabulary(config, store)
     group = config.model.group
@@ -63,18 +63,23 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
 
 
 def memory(config: TrainConfig, network: Decoder, device: torch.device, *, taught: int = 0) -> float:
-    """Returns the bytes that training takes on each device, roughly.
+    """Estimates the memory that training needs on each device, in bytes.
 
-    They are the weights and their average where there is one, the gradients and AdamW's two moments of those trained,
-    as far as the strategy doesn't spread them; a teacher's weights; the weights in bfloat16 under bf16-mixed; and what
-    the largest batch leaves for its gradient: all blocks' part or, with activation checkpointing, what goes into each
-    block and one block's, and the logits, as if every position predicted.
+    It counts:
+
+    * the weights and, if kept, their average; the gradients and AdamW's two moments of the trained weights. Under
+      `fsdp` and `deepspeed` a device has only its share of what the strategy shards;
+    * a teacher's weights;
+    * a bfloat16 copy of the weights under bf16-mixed;
+    * the activations of the largest batch: those of all blocks or, with activation checkpointing, every block's input
+      and the activations of one block;
+    * the logits, as if every position predicted.
 
     Args:
         config: All sections.
-        network: What is trained; may be without memory of its own.
-        device: Where it is trained.
-        taught: How many numbers the teacher is made of.
+        network: The network to train; may be on the meta device.
+        device: The device to train on.
+        taught: Number of parameters of the teacher.
     """
     trainer, model = config.trainer, config.model
     precision = resolve_precision(trainer.precision, device)
@@ -85,22 +90,27 @@ def memory(config: TrainConfig, network: Decoder, device: torch.device, *, taugh
     match trainer.strategy:
         case "fsdp":
             weights, updates = weights / trainer.devices, updates / trainer.devices
-        case "deepspeed":  # which updates a copy of its part of the weights
+        case "deepspeed":  # each process updates its own copy of its share of the weights
             updates = (updates + 4 * trained) / trainer.devices
     converted = 2 * parameters if precision == "bf16-mixed" else 0
     block = kept_by_block(model, precision, fused=device.type == "cuda")
     blocks = 4 * model.width * model.layers + block if trainer.activation_checkpointing else block * model.layers
-    logits = 3 * 4 * network.codebook_size  # themselves, their probabilities and their gradient
+    logits = 3 * 4 * network.codebook_size  # the logits, their probabilities and their gradient
     return weights + updates + converted + 4 * taught + (blocks + logits) * config.data.batch_tokens
 
 
 def kept_by_block(model: ModelConfig, precision: str, *, fused: bool) -> float:
-    """Returns the bytes that a block keeps of a position for its gradient.
+    """Returns the bytes per position that a block keeps for its backward pass.
 
-    They are, in float32, what goes into each norm and, where PyTorch has no kernel of its own for it (`fused`), what
-    comes out; and in the precision of products what goes into each, the keys, queries and values as they are and
-    turned, what attention gives a document and all of them, the gate, and the product with it. Retention keeps more,
-    and the weights of the pairs in a chunk, once a direction; the batch is taken to be half causal.
+    In float32: the input of each norm and, without a fused kernel, its output. In the precision of the matrix products:
+    the input of each product; queries, keys and values before and after the rotation; the output of attention for each
+    document and joined; the gate, and the product with it. Retention keeps more, plus the weights of the pairs in each
+    chunk, once per direction; half of the batch is taken to be causal.
+
+    Args:
+        model: Section `model`.
+        precision: `trainer.precision`, resolved.
+        fused: Whether PyTorch has a fused kernel for the norms, as on CUDA.
     """
     size = 4 if precision == "32-true" else 2
     norms = (8 if fused else 16) * model.width
@@ -111,7 +121,7 @@ def kept_by_block(model: ModelConfig, precision: str, *, fused: bool) -> float:
 
 
 def _size(teacher: Path, tokenizer: Tokenizer, codec: CodecIdentity) -> int:
-    """Returns how many numbers a teacher is made of, its adapters merged."""
+    """Returns a teacher's number of parameters, with its adapters merged."""
     with torch.device("meta"):
         plain = read_config(teacher).model_copy(update={"lora": LoraConfig()})
         return build(plain, tokenizer, codec).num_parameters()

@@ -1,4 +1,4 @@
-"""With which weights and which vocabulary a run begins: new ones, or those of another model (fine-tuning)."""
+"""The weights and the vocabulary of a new run: new ones, or those of another model (fine-tuning)."""
 
 from pathlib import Path
 
@@ -15,16 +15,16 @@ from stages.errors import UsageError
 
 
 def begin(config: TrainConfig, store: Store) -> tuple[Tokenizer, Decoder]:
-    """Returns the vocabulary and the network of a new run, its weights drawn or, for fine-tuning, taken over.
+    """Returns the vocabulary and the network of a new run, with new weights or, for fine-tuning, another model's.
 
-    A model that is fine-tuned keeps its tokens in their places; those that this version or the dataset has more are
-    added behind. A new language begins as the mean of the known languages, a new tone as that of the known tones, any
-    other new token as the mean of all (https://nlp.stanford.edu/~johnhew/vocab-expansion.html), with a little noise.
+    Fine-tuning keeps the model's token ids and appends the new tokens of this version and of the dataset. A new
+    language starts as the mean of the known languages, a new tone as the mean of the known tones, any other new token
+    as the mean of all tokens (https://nlp.stanford.edu/~johnhew/vocab-expansion.html), plus a little noise.
 
     Raises:
-        UsageError: if the model that `trainer.start_from` names has another shape.
-        CodecError: if it speaks another codec's codes.
-        MissingInputError: if there is none.
+        UsageError: if the model of `trainer.start_from` has another shape.
+        CodecError: if it was trained on another codec's codes.
+        MissingInputError: if there is no such model.
         ArtefactError: if it is damaged.
     """
     generator = torch.Generator().manual_seed(config.trainer.seed)
@@ -42,7 +42,7 @@ def begin(config: TrainConfig, store: Store) -> tuple[Tokenizer, Decoder]:
 
 
 def vocabulary(config: TrainConfig, store: Store) -> Tokenizer:
-    """Returns the vocabulary of a new run; raises as `begin` does."""
+    """Returns the vocabulary of a new run; raises the same errors as `begin`."""
     if config.trainer.start_from is None:
         tokenizer = Tokenizer.default(store.codec.num_codebooks)
     else:
@@ -51,7 +51,7 @@ def vocabulary(config: TrainConfig, store: Store) -> Tokenizer:
 
 
 def _source(config: TrainConfig, store: Store) -> Path:
-    """Returns the model to start from, if it fits."""
+    """Returns the checkpoint to start from; checks that its codec and shape fit."""
     source = find(Path(str(config.trainer.start_from)))
     theirs = read_config(source)
     read_meta(source).codec.require(store.codec, config.data.store)
@@ -59,13 +59,13 @@ def _source(config: TrainConfig, store: Store) -> Path:
         differing = [item for item in theirs.differences(config) if item.startswith("`model.")]
         raise UsageError(
             f"`trainer.start_from` = `{source}` must have the shape that the section `model` asks for, but these"
-            f" differ: {'; '.join(differing)}. Set them to that model's values, the first ones."
+            f" differ: {'; '.join(differing)}. Set them to that model's values (before the arrow)."
         )
     return source
 
 
 def _grown(known: Checkpoint, network: Decoder, tokenizer: Tokenizer, generator: torch.Generator) -> dict[str, Tensor]:
-    """Returns the weights with a row for each new token in the table of tokens and in the head that predicts them."""
+    """Returns the weights with a row for each new token in the token embedding and the token head."""
     weights = dict(known.network.state_dict())
     before = len(known.tokenizer)
     kinds = [set(tokenizer.languages), set(tokenizer.tones.values())]

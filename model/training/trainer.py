@@ -1,4 +1,4 @@
-"""The training loop. It reads codes, never audio, and a run that was stopped goes on as if it never had been."""
+"""The training loop. It reads codes, never audio; a resumed run equals an uninterrupted one."""
 
 import math
 from collections.abc import Callable
@@ -52,20 +52,20 @@ from stages.errors import MachineError, StoppedError, TrainingError
 _Result = TypeVar("_Result")
 
 VALIDATION_SEED = 1234
-"""Of the draws of validation documents: the same in every run, so that runs can be compared."""
+"""Seed of the validation documents. It is the same in every run, so that runs can be compared."""
 
 
 class Trainer:
-    """A run: network, optimiser, data and the place in it.
+    """A run: network, optimisers, data, and the place in the data.
 
     Args:
         config: All sections.
         store: The dataset.
-        resumed: The checkpoint that is gone on from, if any: its vocabulary holds.
+        resumed: The checkpoint to continue from, if any; the run uses its vocabulary. `restore` loads its weights.
         quiet: Show nothing while training.
 
     Raises:
-        UsageError: if the dataset has nothing to train on, the device isn't there, or a teacher doesn't fit.
+        UsageError: if the dataset has nothing to train on, the device isn't available, or a teacher doesn't fit.
     """
 
     def __init__(self, config: TrainConfig, store: Store, *, resumed: Path | None = None, quiet: bool = False) -> None:
@@ -90,7 +90,7 @@ class Trainer:
         self._updating = False
 
     def _rebuild(self, resumed: Path) -> tuple[Tokenizer, Decoder]:
-        """Returns a checkpoint's vocabulary and its network; `restore` brings the weights."""
+        """Returns a checkpoint's vocabulary and a network without its weights, which `restore` loads."""
         tokenizer = read_tokenizer(resumed)
         return tokenizer, build(self.config, tokenizer, self.store.codec)
 
@@ -100,13 +100,13 @@ class Trainer:
     # ------------------------------------------------------------------------------------------ single training step
 
     def train_step(self, batches: list[Batch]) -> tuple[Scores, float]:
-        """Updates the weights once; if the gradient isn't finite, they and the optimisers stay as they were.
+        """Updates the weights once; if the gradient isn't finite, weights and optimisers stay unchanged.
 
         Args:
-            batches: What to accumulate over; every target weighs the same, whatever batch it is in.
+            batches: The batches to accumulate over. Every target has the same weight, whatever its batch.
 
         Returns:
-            This device's scores before the update and the norm of all devices' gradient before clipping.
+            This device's scores before the update, and the gradient norm over all devices before clipping.
         """
         config = self.config.optimizer
         set_rate(self.updates.optimizers, rate_factor(config, self.progress.step, self.config.trainer.max_steps))
@@ -116,7 +116,7 @@ class Trainer:
         for batch in batches:
             with self.updates.gather(last=batch is batches[-1]):
                 scores = self.score(batch.to(self.fabric.device))
-                # All strategies take the mean of the gradients over the devices; every target shall weigh the same.
+                # All strategies average the gradients over the devices; undo that, so all targets weigh the same.
                 objective = scores.objective(self.config.distill.weight)
                 self.fabric.backward(objective * (self.fabric.world_size / num_targets))
             parts.append(scores.detach())
@@ -130,16 +130,16 @@ class Trainer:
     # ----------------------------------------------------------------------------------------------------------------
 
     def score(self, batch: Batch, *, alone: bool = False) -> Scores:
-        """Runs the network on a packed batch; `alone` without the other devices and the teacher."""
+        """Runs the network on a packed batch; `alone` runs it without the other devices and the teacher."""
         attend = self.attention(batch)
         if self.config.trainer.compile:
             attend = Uncompiled(attend)
-        read = batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows
+        inputs = batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows
         if alone:
             with self.fabric.autocast():
-                logits = self.raw_network(*read)
+                logits = self.raw_network(*inputs)
             return score(logits, batch.targets, batch.tasks)
-        logits = self.network(*read)  # which opens `autocast` itself; within another, bf16-true would round the logits
+        logits = self.network(*inputs)  # opens `autocast` itself; inside another one, bf16-true would round the logits
         taught = None
         if self.teacher:
             with self.fabric.autocast():
@@ -147,29 +147,29 @@ class Trainer:
         return replace(score(logits, batch.targets, batch.tasks), taught=taught)
 
     def attention(self, batch: Batch) -> Attend:
-        """Returns who may look at whom in a batch."""
+        """Returns the attention of a batch."""
         return Packed(batch.lengths, batch.causal, self.fabric.device)
 
     def _seed_dropout(self) -> None:
-        """Draws of a step depend on nothing but the step and the device: a resumed run repeats them."""
+        """Seeds dropout from the step and the device only, so a resumed run repeats it."""
         place = (self.config.trainer.seed, self.progress.step, self.fabric.global_rank)
         torch.manual_seed(int(np.random.default_rng(place).integers(2**63)))
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Scores the validation utterances in every mode, with prompts that never change; {} where there are none."""
+        """Scores the validation utterances in every mode, always with the same prompts; {} if there are none."""
         if not len(self.validation):
             return {}
         self.network.eval()
         batches = every_mode(self.validation, self.config.data.batch_tokens, seed=VALIDATION_SEED)
-        few = islice(batches, self.config.trainer.validate_batches)
+        batches = islice(batches, self.config.trainer.validate_batches)
         with self.average.applied() if self.average else nullcontext():
-            scores = reduce(add, [self.score(batch.to(self.fabric.device), alone=True) for batch in few])
+            scores = reduce(add, [self.score(batch.to(self.fabric.device), alone=True) for batch in batches])
         self.network.train()
         return scores.report("validation")
 
     def _evaluate(self, log: RunLog, meter: Meter) -> float | None:
-        """Validates, speaks a few utterances on one of the devices, and returns the loss."""
+        """Validates, writes previews on the first device, and returns the validation loss."""
         with meter.paused():
             values = self.validate()
             log.report(self.progress.step, values, meter.seconds(self.config.trainer.max_steps - self.progress.step))
@@ -181,7 +181,7 @@ class Trainer:
 
     @property
     def _spoken_weights(self) -> dict[str, Tensor]:
-        """What the model speaks with: the averages, or the weights themselves."""
+        """The weights for synthesis: the averages if kept, else the network's own."""
         return self.average.weights if self.average else dict(self.raw_network.named_parameters())
 
     def fit(self) -> Path:
@@ -192,8 +192,8 @@ class Trainer:
 
         Raises:
             StoppedError: on SIGTERM or Ctrl-C, after saving.
-            TrainingError: if the gradient is no longer finite or the memory is full; says what is saved.
-            MachineError: if a checkpoint can't be written; the one before stands.
+            TrainingError: if the gradient stays non-finite or the memory is full; it names the last checkpoint.
+            MachineError: if a checkpoint can't be written; the one before is kept.
         """
         trainer, progress = self.config.trainer, self.progress
         batches = prefetched(self.stream.batches(progress.place))
@@ -218,8 +218,8 @@ class Trainer:
                 if progress.step % trainer.log_every == 0 or at_end:
                     rate = self.updates.optimizers[0].param_groups[0]["lr"]
                     values = {"lr": rate, "epoch": progress.place.epoch, "skipped": progress.skipped}
-                    told = meter.report() | values
-                    log.report(progress.step, told, meter.seconds(trainer.max_steps - progress.step))
+                    values = meter.report() | values
+                    log.report(progress.step, values, meter.seconds(trainer.max_steps - progress.step))
                 validates = progress.step % trainer.validate_every == 0 or progress.step == trainer.max_steps
                 evaluate = partial(self._evaluate, log, meter)
                 loss = self._in_memory(evaluate, group, progress.step, saver) if validates else None
@@ -233,7 +233,7 @@ class Trainer:
                     by = received[0].name if received else "another process"
                     raise StoppedError(
                         f"stopped by {by} after step {progress.step}, saved in `{self._folder}`."
-                        " Give the same command to go on."
+                        " Run the same command to go on."
                     )
         return self._folder
 
@@ -242,20 +242,20 @@ class Trainer:
         return checkpoint_folder(self.run, self.progress.step)
 
     def _settle(self, saver: Saver) -> None:
-        """Waits until the last checkpoint is written; all devices end if it couldn't be."""
+        """Waits until the last checkpoint is written; raises on all devices if that failed."""
         saver.settle()
         if any(anywhere(self.fabric, saver.failed)):
             saver.wait()
-            raise MachineError("another process couldn't write a checkpoint, and says why.")
+            raise MachineError("another process couldn't write a checkpoint; see its message.")
 
     def _in_memory(self, act: Callable[[], _Result], batches: list[Batch], step: int, saver: Saver) -> _Result:
-        """Does a part of a step; saves what is there where the memory is too small for it, and says so."""
+        """Runs a part of a step; if the memory is full, saves a checkpoint if possible and raises `TrainingError`."""
         try:
             return act()
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-        # Here nothing holds the activations any more. Other devices are still in the middle of the step.
+        # Outside the handler, the activations are freed. Other devices are still in the middle of the step.
         self.updates.drop()
         if self.fabric.world_size == 1 and self.progress.step and not self._updating:
             self.save(saver)
@@ -266,35 +266,34 @@ class Trainer:
     def _announce(self, log: RunLog, rate: str) -> None:
         unknown = self.tokenizer.unknown_symbols(self.store.symbols)
         if unknown:
-            log.say(f"{len(unknown)} symbols outside the vocabulary are learnt as <unk>: {' '.join(unknown)}")
-        trained, in_all = (self.raw_network.num_parameters(trained=trained) for trained in (True, False))
+            log.say(f"note: {len(unknown)} symbols outside the vocabulary are learnt as <unk>: {' '.join(unknown)}")
+        trained, parameters = (self.raw_network.num_parameters(trained=trained) for trained in (True, False))
         if self.config.data.validation and not len(self.validation):
-            log.say(
-                "note: no utterance falls to validation, so nothing is validated. Raise `data.validation` for some."
-            )
+            log.say("note: there are no validation utterances, so nothing is validated. Raise `data.validation`.")
         log.say(
-            f"{trained:,}{f' of {in_all:,}' if trained < in_all else ''} parameters on {self.fabric.device} of {rate},"
-            f" {len(self.stream.examples):,} utterances; steps {self.progress.step} to {self.config.trainer.max_steps}"
+            f"{trained:,}{f' of {parameters:,}' if trained < parameters else ''} parameters on {self.fabric.device} of"
+            f" {rate}, {len(self.stream.examples):,} utterances; steps {self.progress.step} to"
+            f" {self.config.trainer.max_steps}"
         )
 
     # --------------------------------------------------------------------------------------------- save and resume
 
     def save(self, saver: Saver, validation_loss: float | None = None) -> None:
-        """Begins to write a checkpoint, on one of the devices, once the one before is written."""
+        """Starts writing a checkpoint on the first device, after the one before is written."""
         self._settle(saver)
-        here = self.fabric.is_global_zero
-        state = {"optimizers": self.updates.states(keep=here), **asdict(self.progress)}
+        first = self.fabric.is_global_zero
+        state = {"optimizers": self.updates.states(keep=first), **asdict(self.progress)}
         if self.average:
-            state["weights"] = whole(dict(self.raw_network.named_parameters()), keep=here)
-        spoken = whole(self._spoken_weights, keep=here)
-        if here:
+            state["weights"] = whole(dict(self.raw_network.named_parameters()), keep=first)
+        spoken = whole(self._spoken_weights, keep=first)
+        if first:
             content, symbols = content_of(self.store, self.config.data), tuple(self.store.symbols)
             loudness = self.store.loudness_lufs
             meta = Meta(self.progress.step, self.store.codec, content, symbols, validation_loss, loudness)
             saver.save(Snapshot(spoken, state, self.config, self.tokenizer, meta))
 
     def restore(self, folder: Path) -> None:
-        """Takes over weights, optimiser and place in the data from a checkpoint."""
+        """Loads weights, optimisers and the place in the data from a checkpoint."""
         spoken, state = read_weights(folder), load_trainer_state(folder)
         check_weights(self.raw_network, spoken, folder)
         put(dict(self.raw_network.named_parameters()), state.pop("weights", spoken))
@@ -305,31 +304,31 @@ class Trainer:
 
 
 def train(config: TrainConfig, store: Store, *, fresh: bool = False, resume: bool = False, quiet: bool = False) -> Path:
-    """Trains, or goes on with what `trainer.out` holds.
+    """Trains, or continues the run in `trainer.out`.
 
     Args:
         config: All sections.
         store: The dataset.
-        fresh: Refuse to go on with an earlier run.
-        resume: Go on with an earlier run even where the configuration (but not the model) has changed.
+        fresh: Refuse to continue an earlier run.
+        resume: Continue even if the configuration (except `model`) or the dataset has changed.
         quiet: Show nothing.
 
     Returns:
         The last checkpoint's folder.
 
     Raises:
-        UsageError: if the folder holds a run that must not be, or can't be, gone on with; or a teacher doesn't fit.
-        CodecError: if the dataset's codes are of another codec than the run's, or a teacher's.
-        LockedError: if another training holds the folder.
+        UsageError: if the folder has a run that must not or can't be continued, or a teacher doesn't fit.
+        CodecError: if the run or the teacher was trained on another codec's codes than the dataset's.
+        LockedError: if another training uses the folder.
         StoppedError: on SIGTERM or Ctrl-C, after saving.
-        TrainingError: if the gradient is no longer finite or the memory is full; says what is saved.
-        MachineError: if a checkpoint can't be written; the one before stands.
+        TrainingError: if the gradient stays non-finite or the memory is full; the message names the last checkpoint.
+        MachineError: if a checkpoint can't be written; the one before is kept.
     """
     with hold(Path(config.trainer.out)):
-        found = resumable(config, store, fresh=fresh, resume=resume)
-        trainer = Trainer(config, store, resumed=found, quiet=quiet)
-        if found:
-            trainer.restore(found)
+        checkpoint = resumable(config, store, fresh=fresh, resume=resume)
+        trainer = Trainer(config, store, resumed=checkpoint, quiet=quiet)
+        if checkpoint:
+            trainer.restore(checkpoint)
             if trainer.progress.step >= config.trainer.max_steps:
-                return found
+                return checkpoint
         return trainer.fit()

@@ -135,7 +135,7 @@ TOKENIZER = Tokenizer.default(CODEC.num_codebooks)
 
 
 def make_snapshot(config: TrainConfig, step: int, validation_loss: float | None = None) -> Snapshot:
-    """What a checkpoint of a small network is written from."""
+    """Returns the snapshot of a small network."""
     network = build(config, TOKENIZER, CODEC)
     network.initialise(torch.Generator().manual_seed(0))
     state = {"optimizer": {"lr": 0.1}, "random": torch.arange(3)}

@@ -123,7 +123,7 @@ def test_ctrl_c_promises_nothing_where_nothing_is_kept(monkeypatch, capsys) -> N
         (["train", "{config}", "--set", "model.widht=8"], "did you mean `model.width`"),
         (["train", "{config}", "--set", "optimizer.lr=fast"], "`optimizer.lr` must be a valid number, but is 'fast'"),
         (["train", "{config}", "--set", "data.store=nowhere"], "valle-prep hdf5 --out nowhere"),
-        (["train", "{config}", "--set", "data.store={dataset}", "--set", "data.min_s=9"], "none is left"),
+        (["train", "{config}", "--set", "data.store={dataset}", "--set", "data.min_s=9"], "is left. Widen"),
         (["train", "{config}", "--set", "data.store={dataset}", "--device", "cuda:77"], "CUDA devices are here"),
         (["synth", "Hello.", "none.wav", "out.wav", "--model", "nowhere"], "valle train"),
     ],
@@ -227,7 +227,7 @@ OTHER_CODEC = (
     " Give the codec and weights that it was made with, or make it again."
 )
 GO_ON = (
-    "`{root}/run/checkpoints/step-00000003` must come from the same configuration to go on with it, but these differ:"
+    "`{root}/run/checkpoints/step-00000003` must come from the same configuration to be continued, but these differ:"
     " %s. Undo that, name another `trainer.out`, or accept it with `--resume` (the model's shape must stay)."
 )
 
@@ -250,7 +250,7 @@ def train(monkeypatch, root: Path, out: Path, sets: dict[str, str]) -> int:
             {"trainer.start_from": "{root}/run", "model.layers": "2"},
             2,
             "`trainer.start_from` = `{root}/run/checkpoints/step-00000003` must have the shape that the section `model`"
-            " asks for, but these differ: `model.layers`: 1 -> 2. Set them to that model's values, the first ones.",
+            " asks for, but these differ: `model.layers`: 1 -> 2. Set them to that model's values (before the arrow).",
         ),
         (
             {"trainer.start_from": "{root}/none"},
@@ -261,20 +261,20 @@ def train(monkeypatch, root: Path, out: Path, sets: dict[str, str]) -> int:
         (
             {"data.store": "{root}/nameless"},
             2,
-            "`data.store` = `{root}/nameless` must tell the speaker of each utterance, whose other utterances are the"
-            " prompts, but doesn't for `0.wav`. Prepare it from folders, one a speaker.",
+            "`data.store` = `{root}/nameless` must have a speaker for each utterance, to take prompts from the"
+            " speaker's other utterances, but `0.wav` has none. Prepare it from folders, one per speaker.",
         ),
         (
             {"data.max_s": "0.3", "data.min_s": "0.2"},
             2,
-            "`data.min_s` = 0.2 to `data.max_s` = 0.3 must leave utterances to train on, but of the 12 in the dataset"
-            " none is left. Widen the range or `data.languages`, or lower `data.validation`.",
+            "`data.min_s` = 0.2 to `data.max_s` = 0.3 must leave utterances to train on, but none of the 12 in the"
+            " dataset is left. Widen the range or `data.languages`, or lower `data.validation`.",
         ),
         (
             {"data.store": "{root}/single", "data.tasks": "{{cse: 1}}"},
             2,
-            "`data.tasks.cse` must be possible for some utterance, but there is none that it can be made of: it takes"
-            " speakers of two utterances or more. Make that, or set the weight to 0.",
+            "`data.tasks.cse` must be possible for at least one utterance, but no utterance can be used: the task needs"
+            " speakers of two utterances or more. Add that to the dataset, or set the weight to 0.",
         ),
     ],
 )
@@ -326,4 +326,4 @@ def test_an_empty_validation_split_is_said(folder: Path, tmp_path: Path, monkeyp
     options = "--set", f"data.store={folder / 'dataset'}", "--set", f"trainer.out={tmp_path}"
     assert valle(monkeypatch, "train", folder / "config.yaml", *options, "--set", "data.validation=0.001") == 0
     told = capsys.readouterr().err
-    assert "no utterance falls to validation" in told
+    assert "no validation utterances" in told

@@ -1,4 +1,4 @@
-"""What holds for every task, architecture and strategy: steps help, packing is no padding, a run is the same run."""
+"""Tests for each task, architecture and strategy: steps lower the loss, packing equals padding, runs resume exactly."""
 
 import os
 import signal
@@ -19,6 +19,7 @@ from model.checkpoints import checkpoint
 from model.config import ARCHS, Arch, TrainConfig
 from model.data.draw import Draw
 from model.data.examples import Examples
+from model.data.reading import read_document
 from model.network.attention import Packed
 from model.network.packing import collate
 from model.sequences.documents import MODES, Document
@@ -58,7 +59,7 @@ def documents(examples: Examples) -> list[Document]:
                 level = 2 if mode == "nar" else 0
                 draw = examples.draw(row, np.random.default_rng((row, number)), (mode, level))
                 found.setdefault((draw.task if mode != "stt" else "stt", mode), draw)
-    return [examples.document(draw) for draw in found.values()]
+    return [read_document(examples, draw) for draw in found.values()]
 
 
 @SHAPES
@@ -104,7 +105,7 @@ RUN = {"model__dropout": 0.1, "trainer__accumulate": 2, "trainer__ema_decay": 0.
 
 @cache
 def uninterrupted(folder: Path, arch: Arch, *, adapted: bool) -> tuple[dict[str, object], Path]:
-    """Returns the settings of a run with all that has a state, or of one of adapters, and its last checkpoint."""
+    """Returns the settings and the last checkpoint of a run with everything that has a state, or with adapters."""
     settings: dict[str, object] = {**RUN, "optimizer__matrices": "muon"}
     if adapted:
         start = config_of(arch, folder / f"{arch}-base", model__dropout=0.1, trainer__max_steps=1)

@@ -1,4 +1,4 @@
-"""One real sentence, learnt by heart: the whole chain from layout to decoding is right, or this can't pass."""
+"""Overfits one real sentence: passes only if everything from layout to decoding is right."""
 
 from pathlib import Path
 

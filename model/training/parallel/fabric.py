@@ -1,4 +1,4 @@
-"""Lightning Fabric for a run: its devices, precision and strategy."""
+"""Sets up Lightning Fabric: devices, precision and strategy."""
 
 import logging
 import os
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def make_fabric(config: TrainConfig) -> "Fabric":
-    """Returns Lightning Fabric for the devices and the precision that the configuration asks for, launched.
+    """Returns a launched Lightning Fabric with the configured devices, precision and strategy.
 
     Raises:
-        UsageError: if the device isn't there, or not what the strategy needs.
+        UsageError: if the device isn't available or doesn't suit the strategy.
     """
     from lightning.fabric import Fabric
 

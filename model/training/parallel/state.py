@@ -1,7 +1,7 @@
-"""Weights and optimiser states as whole tensors on the CPU, whatever the strategy spreads them over, and back.
+"""Converts sharded weights and optimiser states to whole tensors on the CPU, and back.
 
-So a checkpoint is the same whatever wrote it, and opens under every strategy. Under `fsdp` each process holds a part of
-every weight (a `DTensor`); both ways then need all processes.
+So checkpoints don't depend on the strategy that wrote them and open under every strategy. Under `fsdp` each process
+has a part of every weight (a `DTensor`), and all processes must call these functions together.
 """
 
 from collections.abc import Mapping
@@ -15,18 +15,23 @@ from torch.optim import Optimizer
 
 
 def local(tensor: Tensor) -> Tensor:
-    """Returns the part of a tensor that this process holds: a view."""
+    """Returns a view of this process's part of a tensor."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 def forget_gathered(network: nn.Module) -> None:
-    """Has a network gather its weights anew: under `fsdp` it keeps what a forward pass without a backward one took."""
+    """Makes a network gather its weights anew: `fsdp` keeps gathered weights after a forward pass without backward."""
     if isinstance(network, FSDPModule):
         network.reshard()
 
 
 def whole(tree: Any, *, keep: bool = True) -> Any:
-    """Returns a copy of nested dictionaries and lists, its tensors whole and on the CPU; None unless to `keep` it."""
+    """Copies nested dictionaries and lists, with whole tensors on the CPU.
+
+    Args:
+        tree: Tensors and plain values in dictionaries and lists.
+        keep: Whether this process keeps the copy; otherwise tensors become None, but the process still takes part.
+    """
     if isinstance(tree, Tensor):
         gathered = tree.full_tensor() if isinstance(tree, DTensor) else tree
         return gathered.detach().to("cpu", copy=True).contiguous() if keep else None
@@ -38,7 +43,7 @@ def whole(tree: Any, *, keep: bool = True) -> Any:
 
 
 def _like(values: Tensor, weight: Tensor) -> Tensor:
-    """Spreads whole values as a weight is spread."""
+    """Shards whole values like a weight."""
     if not isinstance(weight, DTensor):
         return values
     return distribute_tensor(values.to(weight.device), weight.device_mesh, weight.placements, src_data_rank=None)
@@ -46,13 +51,13 @@ def _like(values: Tensor, weight: Tensor) -> Tensor:
 
 @torch.no_grad()
 def put(weights: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
-    """Sets weights in place to whole tensors of the same names and shapes."""
+    """Sets weights in place from whole tensors with the same names and shapes."""
     for name, weight in weights.items():
         weight.detach().copy_(_like(values[name], weight))
 
 
 def put_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
-    """Sets an optimiser's state from what `whole` made of its `state_dict`."""
+    """Sets an optimiser's state from a `state_dict` that `whole` converted."""
     parameters = [weight for group in optimizer.param_groups for weight in group["params"]]
     spread = {
         number: {

@@ -1,4 +1,4 @@
-"""How several processes train together, by name; what that means for network and optimisers."""
+"""Strategies for training on several processes, and their setup of network and optimisers."""
 
 import os
 import shutil
@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 
 
 def make_strategy(config: TrainConfig, device: torch.device, processes: int, precision: str) -> "FabricStrategy | str":
-    """Returns what Fabric is given for a strategy, on devices of a kind, a number of processes and a precision.
+    """Returns the strategy for Lightning Fabric.
+
+    Args:
+        config: All sections; `trainer.strategy` names the strategy.
+        device: The kind of device.
+        processes: Number of processes on all nodes.
+        precision: `trainer.precision`, resolved.
 
     Raises:
         UsageError: if the strategy needs other devices or a package that isn't installed.
@@ -49,7 +55,7 @@ def make_strategy(config: TrainConfig, device: torch.device, processes: int, pre
 
 
 def under_torchrun() -> bool:
-    """Tells whether `torchrun` started this process."""
+    """Returns whether `torchrun` started this process."""
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
@@ -64,10 +70,10 @@ def _check_deepspeed(device: torch.device) -> None:
 
 
 def zero_config(optimizer: OptimizerConfig, precision: str) -> dict[str, Any]:
-    """Returns DeepSpeed's configuration: ZeRO's stage 2, weights and sums in float32, as under every strategy."""
+    """Returns DeepSpeed's configuration: ZeRO stage 2 with float32 weights and sums, like every other strategy."""
     return {
         "zero_optimization": {"stage": 2},
-        "zero_allow_untested_optimizer": True,  # PyTorch's AdamW, for which DeepSpeed has one of its own
+        "zero_allow_untested_optimizer": True,  # PyTorch's AdamW in place of DeepSpeed's own
         "gradient_clipping": optimizer.clip_norm,
         "bf16": {"enabled": False},
         "torch_autocast": {"enabled": precision == "bf16-mixed", "dtype": "bfloat16"},
@@ -75,21 +81,23 @@ def zero_config(optimizer: OptimizerConfig, precision: str) -> dict[str, Any]:
 
 
 def _shard(network: nn.Module, mesh: "DeviceMesh") -> nn.Module:
-    """Spreads the weights over the processes, block by block (PyTorch's FSDP2)."""
+    """Shards the weights over the processes, block by block (PyTorch's FSDP2)."""
     from torch.distributed.fsdp import fully_shard
 
     assert isinstance(network, Decoder)
-    warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view")  # nothing is done in place
+    warnings.filterwarnings(
+        "ignore", message="FSDP2-wrapped module .* returned a view"
+    )  # harmless: nothing works in place
     for part in (*network.blocks, network):
         fully_shard(part, mesh=mesh["data_parallel"])
     return network
 
 
 def set_up(fabric: "Fabric", network: Decoder, config: TrainConfig) -> tuple["_FabricModule", Updates]:
-    """Brings a network to its device and its strategy, and makes its optimisers.
+    """Moves a network to its device, applies the strategy, and makes the optimisers.
 
     Returns:
-        The network to call, which keeps the processes together, and what updates it.
+        The wrapped network, which synchronises the processes when called, and its updates.
     """
     if config.trainer.compile and fabric.device.type == "cpu":
         _check_compiler()
@@ -104,29 +112,29 @@ def set_up(fabric: "Fabric", network: Decoder, config: TrainConfig) -> tuple["_F
         wrapped, optimizer = fabric.setup(network, adamw)
         return wrapped, ZeroUpdates(fabric, wrapped, cast("Optimizer", optimizer), groups)
     wrapped = fabric.setup_module(network)
-    made = make_optimizers(network, config.optimizer)  # not before, since `fsdp` replaces the weights
-    optimizers = [cast("Optimizer", fabric.setup_optimizers(one)) for one in made]
+    made = make_optimizers(network, config.optimizer)  # only now: `fsdp` has replaced the weights
+    optimizers = [cast("Optimizer", fabric.setup_optimizers(optimizer)) for optimizer in made]
     return wrapped, Updates(fabric, wrapped, optimizers, clip_norm=config.optimizer.clip_norm)
 
 
 def total(fabric: "Fabric", values: Tensor) -> Tensor:
-    """Returns the sum of a tensor over all processes."""
+    """Sums a tensor over all processes."""
     if fabric.world_size == 1:
         return values
     sums = to_device(values, fabric.device).clone()
-    torch.distributed.all_reduce(sums)  # Fabric's way would wait at a barrier first, each time
+    torch.distributed.all_reduce(sums)  # Fabric's own way waits at a barrier first
     return sums
 
 
-def anywhere(fabric: "Fabric", *here: object) -> list[bool]:
-    """Returns whether each of several things holds in any of the processes; all must ask."""
-    return [count > 0 for count in total(fabric, torch.tensor([int(bool(one)) for one in here])).tolist()]
+def anywhere(fabric: "Fabric", *conditions: object) -> list[bool]:
+    """Returns for each condition whether it is true in any process; all processes must call this together."""
+    return [count > 0 for count in total(fabric, torch.tensor([int(bool(item)) for item in conditions])).tolist()]
 
 
 def recompute(block: nn.Module) -> None:
-    """Has a block keep its inputs only, and compute the rest again for its gradient.
+    """Switches a block to activation checkpointing: it keeps only its inputs and recomputes the rest for its gradient.
 
-    Source: https://arxiv.org/abs/1604.06174, section 4, with a segment a block.
+    Source: https://arxiv.org/abs/1604.06174, section 4, with one segment per block.
     """
     block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
@@ -141,9 +149,10 @@ def _check_compiler() -> None:
 
 
 class Uncompiled:
-    """Attention that compiled blocks call as it is: its lists of lengths would be compiled anew for each batch.
+    """Attention excluded from compilation, as its lists of lengths would force a recompilation for each batch.
 
-    No dataclass, whose fields Fabric would look through for tensors to convert: it refuses a frozen one.
+    It isn't a dataclass because Fabric looks for tensors to convert in the fields of dataclasses, and refuses frozen
+    ones.
     """
 
     def __init__(self, attend: Attend) -> None:
@@ -151,10 +160,10 @@ class Uncompiled:
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attends."""
+        """Computes attention."""
         return self.attend(layer, q, k, v)
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Retains."""
+        """Computes retention."""
         return self.attend.retain(layer, q, k, v)

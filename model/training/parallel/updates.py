@@ -1,4 +1,4 @@
-"""Updates of the weights by the gradients of all batches and processes: PyTorch's, or DeepSpeed's."""
+"""Updates the weights from the gradients of all batches and processes, by PyTorch or by DeepSpeed."""
 
 import math
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from lightning.fabric.wrappers import _FabricModule
 
 _MOMENTS = "exp_avg", "exp_avg_sq"
-"""What AdamW keeps of each weight, by its names for them."""
+"""AdamW's names for the moments of each weight."""
 
 
 class Updates:
-    """Optimisers of a network whose processes each hold all gradients, or parts of them that PyTorch knows about.
+    """Updates by PyTorch's optimisers, where each process has all gradients or, under `fsdp`, its shards.
 
     Args:
         fabric: The processes.
-        network: The network, as Fabric wrapped it.
-        optimizers: As Fabric wrapped them.
-        clip_norm: What the gradient's norm is scaled down to.
+        network: The network, wrapped by Fabric.
+        optimizers: The optimisers, wrapped by Fabric.
+        clip_norm: Maximum norm of the gradient; a larger one is scaled down to it.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class Updates:
         self._fabric, self._network, self._clip_norm = fabric, network, clip_norm
 
     def gather(self, *, last: bool) -> AbstractContextManager[Any]:
-        """Within it a batch's gradient is added; with the `last` one of an update, over the processes too."""
+        """Returns a context for a batch's backward pass; the `last` batch of an update also syncs the processes."""
         return self._fabric.no_backward_sync(self._network, enabled=not last)
 
     def apply(self) -> float:
-        """Clips the gradient and updates the weights; where its norm isn't finite, drops it, and they stay.
+        """Clips the gradient and updates the weights; a gradient whose norm isn't finite is dropped instead.
 
         Returns:
-            The norm before clipping, of all processes together: the same on each.
+            The norm before clipping, over all processes; the same on each.
         """
         norm = float(whole(clip_grad_norm_(self._network.parameters(), self._clip_norm)))
         if math.isfinite(norm):
@@ -60,23 +60,23 @@ class Updates:
             optimizer.zero_grad()
 
     def states(self, *, keep: bool) -> list[Any]:
-        """Returns the optimisers' `state_dict`s, all tensors whole and on the CPU: on all, or None unless to `keep`."""
+        """Returns the optimisers' `state_dict`s with whole tensors on the CPU; for `keep` see `state.whole`."""
         return [whole(optimizer.state_dict(), keep=keep) for optimizer in self.optimizers]
 
     def put(self, states: Sequence[dict[str, Any]]) -> None:
-        """Sets the optimisers to what `states` gave, once the weights are set."""
+        """Restores the optimisers from `states`; set the weights first."""
         for optimizer, state in zip(self.optimizers, states, strict=True):
             put_optimizer(optimizer, state)
 
 
 class ZeroUpdates(Updates):
-    """AdamW by DeepSpeed: each process keeps a part of the gradients and moments, and all weights.
+    """Updates by DeepSpeed's AdamW: each process has all weights, and a part of the gradients and moments.
 
     Args:
         fabric: The processes.
-        network: The network, as Fabric wrapped it.
-        optimizer: As Fabric wrapped it.
-        groups: The weights that it updates, by its groups.
+        network: The network, wrapped by Fabric.
+        optimizer: The optimiser, wrapped by Fabric.
+        groups: The weights of each of its groups.
 
     Source: ZeRO, stage 2, section 5 of https://arxiv.org/abs/1910.02054.
     """
@@ -91,34 +91,34 @@ class ZeroUpdates(Updates):
         for flat in self._flat:
             moments = {name: torch.zeros_like(flat) for name in _MOMENTS}
             self._adamw.state[flat] = {"step": torch.zeros((), device=flat.device), **moments}
-        # Else it is done in the middle of the first step, when only the first group has moments.
+        # Otherwise DeepSpeed calls this in the middle of the first step, when only the first group has moments.
         self._engine.optimizer._lazy_init_hp_params_optimizer_state()
-        # Else, with float32 weights, it would update them by what is no number, and give -1 for the norm.
+        # Otherwise, with float32 weights, DeepSpeed applies updates that aren't finite, and returns -1 as the norm.
         self._engine.optimizer.check_grad_overflow = True
 
     def gather(self, *, last: bool) -> AbstractContextManager[Any]:
-        """As above."""
+        """See `Updates.gather`."""
         self._engine.set_gradient_accumulation_boundary(is_boundary=last)
         return nullcontext()
 
     def apply(self) -> float:
-        """As above: DeepSpeed clips by its own configuration; of a step that it skips it keeps no norm."""
+        """See `Updates.apply`. DeepSpeed clips by its own configuration; a step that it skips has NaN as its norm."""
         self._engine.step()
         return math.nan if self._engine.optimizer.overflow else float(self._engine.get_global_grad_norm())
 
     @property
     def _adamw(self) -> Optimizer:
-        """The optimiser of what this process keeps."""
+        """The optimiser of this process's part."""
         inner: Optimizer = self._engine.optimizer.optimizer
         return inner
 
     @property
     def _flat(self) -> list[Tensor]:
-        """What this process keeps: a tensor for each group."""
+        """This process's part of the weights: one flat tensor per group."""
         return [flat for group in self._adamw.param_groups for flat in group["params"]]
 
     def states(self, *, keep: bool) -> list[Any]:
-        """As above: as if one process had kept all."""
+        """See `Updates.states`; the result is the same as from a single process."""
         from deepspeed.utils import safe_get_full_optimizer_state
 
         steps = whole(self._adamw.state[self._flat[0]]["step"])
@@ -134,12 +134,12 @@ class ZeroUpdates(Updates):
         return [{"state": state, "param_groups": groups}]
 
     def put(self, states: Sequence[dict[str, Any]]) -> None:
-        """As above."""
+        """See `Updates.put`."""
         from deepspeed.utils import safe_set_full_optimizer_state
 
         self._engine.optimizer.refresh_fp32_params()
         saved = states[0]["state"]
-        if not saved:  # no step was good so far
+        if not saved:  # every step so far was skipped
             return
         for flat in self._flat:
             self._adamw.state[flat]["step"].copy_(saved[0]["step"])

@@ -1,1 +1,1 @@
-"""A run as its user sees it: progress, signals, lock, failures."""
+"""A run from the user's side: progress, signals, lock, failures."""

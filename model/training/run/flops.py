@@ -1,10 +1,10 @@
-"""How many operations training takes, and how many the machine can do: the model's share of it (MFU).
+"""Counts the operations of training and the peak rate of the machine, for model FLOPs utilisation (MFU).
 
-Source of the count: PaLM, appendix B, https://arxiv.org/abs/2204.02311: a multiplication and an addition are two
-operations, the backward pass takes twice as many as the forward pass, and only what the model needs counts: neither
-padding nor what is computed again. Here attention is counted by the documents' real lengths, half of it where it is
-causal, retention as long documents need it, by chunks, and each head by the positions at which it predicts. Norms,
-activations and embeddings count as nothing.
+Source of the count: PaLM, appendix B, https://arxiv.org/abs/2204.02311. A multiplication and an addition are two
+operations, and the backward pass takes twice as many as the forward pass. Only what the model needs counts, not padding
+or recomputation. Here attention counts by the documents' real lengths, half of it if causal; retention counts by
+chunks, as long documents need it; each head counts by the positions where it predicts. Norms, activations and
+embeddings aren't counted.
 
 Axes: L positions of a document.
 """
@@ -38,8 +38,9 @@ DATASHEET = {
     "RTX 3090": 71.0,
     "RTX 4090": 165.2,
 }
-"""Dense bfloat16 products with float32 sums, in 10^12 operations per second, from NVIDIA's datasheets, by words of the
-device's name; of several that fit the one with most words, so that the variants of a chip come out right."""
+"""Peak rates by device name, in 10^12 operations per second: dense bfloat16 products with float32 sums, from NVIDIA's
+datasheets. A row matches a device whose name has all of its words; of several matches, the one with most words counts,
+to tell the variants of a chip apart."""
 
 
 def training_flops(network: Decoder, lengths: Sequence[int], causal: int, predicted: Sequence[int]) -> float:
@@ -48,16 +49,16 @@ def training_flops(network: Decoder, lengths: Sequence[int], causal: int, predic
     Args:
         network: The network.
         lengths: L of each document.
-        causal: How many of them, from the first, are causal.
-        predicted: For each head (see `Document.head`) at how many positions it predicts.
+        causal: Number of causal documents; they come first.
+        predicted: For each head (see `Document.head`), the number of positions where it predicts.
     """
     reach: float = max(lengths, default=0)
-    if network.config.arch == "retnet":  # half a chunk's pairs, and a state that takes and gives a product of a head
+    if network.config.arch == "retnet":  # half a chunk's pairs, and one product each to write and read the state
         reach = 2 * (CHUNK / 2 + network.config.head_width)
     pairs = sum(length * min(length, reach) / (2 if number < causal else 1) for number, length in enumerate(lengths))
-    attention = 3 * 4 * pairs * network.config.width * network.config.layers  # q k, and the weights times v
+    attention = 3 * 4 * pairs * network.config.width * network.config.layers  # q k, and weights times v
     heads = list(map(_per_position, network.heads))
-    heads.append(heads[0] / network.config.group)  # a canvas asks head 0 for one frame of a group
+    heads.append(heads[0] / network.config.group)  # a canvas uses one frame of head 0
     return (
         attention
         + sum(lengths) * _per_position(network.blocks)
@@ -66,30 +67,30 @@ def training_flops(network: Decoder, lengths: Sequence[int], causal: int, predic
 
 
 def _per_position(part: nn.Module) -> float:
-    """Returns the operations of a part's matrices at a position; frozen ones need no gradient of their own."""
+    """Returns the operations per position of a part's matrices; frozen ones need no weight gradient."""
     matrices = [weight for weight in part.parameters() if weight.dim() == 2]
     return sum(2 * weight.numel() * (3 if weight.requires_grad else 2) for weight in matrices)
 
 
 def datasheet_rate(name: str) -> float | None:
-    """Returns the operations per second in bfloat16 that a device's datasheet promises; None if it isn't known."""
+    """Returns a device's bfloat16 operations per second by its datasheet; None if unknown."""
     words = set(re.split(r"\W+", name))
     fitting = [row for row in DATASHEET if set(row.split()) <= words]
     return 1e12 * DATASHEET[max(fitting, key=lambda row: len(row.split()))] if fitting else None
 
 
 def peak_rate(device: torch.device, dtype: torch.dtype) -> tuple[float, str]:
-    """Returns the operations per second of matrix products on a device, and where the number comes from."""
+    """Returns a device's peak operations per second in matrix products, and the source of the number."""
     if device.type == "cuda" and dtype == torch.bfloat16:
-        promised = datasheet_rate(torch.cuda.get_device_name(device))
-        if promised:
-            return promised, "datasheet"
+        rate = datasheet_rate(torch.cuda.get_device_name(device))
+        if rate:
+            return rate, "datasheet"
     return measured_rate(device, dtype), "measured"
 
 
 @cache
 def measured_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Returns the operations per second that products of large matrices reach here: in under a second, once."""
+    """Measures the operations per second of large matrix products, once, in under a second."""
     size, seconds = (8192, 0.3) if device.type == "cuda" else (768, 0.1)
     left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
 

@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop: noted, so that it can save before it ends."""
+"""Collects signals that ask a run to stop, so that it can save first."""
 
 import signal
 import threading
@@ -10,9 +10,9 @@ from typing import Any
 
 @contextmanager
 def stop_signals() -> Iterator[list[signal.Signals]]:
-    """Collects SIGTERM and SIGINT instead of dying of them; a second one kills as usual.
+    """Collects SIGTERM and SIGINT; after the first one, signals kill the process as usual.
 
-    Where signals can't be handled (not the main thread), the list stays empty.
+    Outside the main thread, signals can't be handled and the list stays empty.
     """
     received: list[signal.Signals] = []
     before: dict[signal.Signals, Any] = {}

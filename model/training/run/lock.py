@@ -1,4 +1,4 @@
-"""One training at a time in a run's folder: the second one refuses."""
+"""Locks a run's folder: one training at a time."""
 
 import os
 import sys
@@ -14,11 +14,11 @@ LOCK = ".run.lock"
 
 @contextmanager
 def hold(run: Path) -> Iterator[None]:
-    """Holds a run's folder, made if it isn't there. Of the processes of one run, the first holds it for all.
+    """Locks a run's folder and creates it if needed; the first process of a run locks it for all.
 
     Raises:
-        LockedError: if another training holds it; says which.
-        UsageError: if the folder can't be made or written to.
+        LockedError: if another training has locked it; the message names its process.
+        UsageError: if the folder can't be created or written to.
     """
     if not is_first_process():
         yield
@@ -43,6 +43,6 @@ def hold(run: Path) -> Iterator[None]:
 
 
 def is_first_process() -> bool:
-    """Returns whether this is the first of the processes that train together, or the only one; before any launch."""
+    """Returns whether this is the first or only process of a run; works before Fabric is launched."""
     names = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
     return int(next((os.environ[name] for name in names if name in os.environ), "0")) == 0

@@ -1,6 +1,6 @@
-"""What a run tells: a line of JSON per report, TensorBoard, and a progress bar or plain lines.
+"""Reports of a run: lines of JSON, TensorBoard, and a progress bar or plain lines.
 
-Standard input is never read, so a run lives without a terminal.
+Standard input is never read, so a run needs no terminal.
 """
 
 import json
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 
 class RunLog:
-    """Writes a run's reports to `log.jsonl` and `tensorboard/` in its folder, and shows them.
+    """Writes reports to `log.jsonl` and `tensorboard/` in the run's folder, and shows them.
 
     Args:
         run: The run's folder.
-        step: Where the run starts; reports of later steps, from before an interruption, are dropped.
-        max_steps: Where it ends.
+        step: The step that the run starts from. Reports of later steps, from before an interruption, are dropped.
+        max_steps: The run's last step.
         quiet: Show nothing.
     """
 
@@ -78,12 +78,12 @@ class RunLog:
         self._tensorboard.close()
 
     def step(self, step: int) -> None:
-        """Moves the bar."""
+        """Moves the progress bar."""
         if self._bar:
             self._bar.update(self._task, completed=step)
 
     def report(self, step: int, values: Mapping[str, float], remaining_s: float) -> None:
-        """Logs values at a step and shows the first few."""
+        """Logs a step's values and shows loss, accuracy and speed."""
         record = {"step": step, **values}
         self._file.write(json.dumps(record) + "\n")
         self._file.flush()
@@ -97,16 +97,16 @@ class RunLog:
             self.say(f"step {step}/{self._max_steps}  {note}  {_clock(remaining_s)} left")
 
     def audio(self, name: str, wave: Wave, sample_rate: int, step: int) -> None:
-        """Gives TensorBoard a mono wave to hear; what lies outside [-1, 1] is clipped."""
+        """Adds a mono wave to TensorBoard, clipped to [-1, 1]."""
         self._tensorboard.add_audio(name, torch.from_numpy(wave)[None].clamp(-1, 1), step, sample_rate)
 
     def say(self, line: str) -> None:
-        """Shows a line."""
+        """Shows a line of text."""
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 class MuteLog(RunLog):
-    """The log of a process that leaves the talking to another."""
+    """A log that writes and shows nothing, for all processes but the first."""
 
     def __init__(self) -> None: ...
 
@@ -129,8 +129,8 @@ class Meter:
 
     Args:
         fabric: The devices.
-        network: The network that learns, whose operations are counted (see `model.training.run.flops`).
-        budget: Positions that a batch has room for.
+        network: The trained network, for counting operations (see `model.training.run.flops`).
+        budget: Positions that fit in a batch.
     """
 
     def __init__(self, fabric: "Fabric", network: Decoder, *, budget: int) -> None:
@@ -138,7 +138,7 @@ class Meter:
         full = fabric.strategy.precision.precision == "32-true"
         rate, source = peak_rate(fabric.device, torch.float32 if full else torch.bfloat16)
         self.peak = f"{rate / 1e12:.3g} TFLOP/s ({source})"
-        """What a device could do, in words."""
+        """One device's peak rate and its source, as text."""
         self._peak = rate * fabric.world_size
         self._fabric, self._network, self._budget = fabric, network, budget
         self._reset()
@@ -153,17 +153,17 @@ class Meter:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Leaves what is done meanwhile out of the rates."""
+        """Excludes the time within the context from the rates."""
         started = time.perf_counter()
         yield
         self._paused_s += time.perf_counter() - started
 
     def seconds(self, steps: int) -> float:
-        """Returns how long so many steps take, with all that is done between them, by the last reported stretch."""
+        """Estimates the seconds that a number of steps take, pauses included, from the last report."""
         return self._step_s * steps
 
     def add(self, scores: Scores, norm: float, batches: Sequence[Batch]) -> None:
-        """Counts one step of this device; of one whose norm isn't finite, no more than its time and work."""
+        """Counts one step of this device; if its norm isn't finite, only its time and operations."""
         self._steps += 1
         for batch in batches:
             computed = len(batch.tokens_L)
@@ -175,13 +175,13 @@ class Meter:
             self._norms.append(norm)
 
     def report(self) -> dict[str, float]:
-        """Returns what there is to tell since the last report, of all devices together.
+        """Returns the values since the last report, over all devices, and resets them.
 
         Returns:
-            Losses and accuracies; the mean gradient norm; `tokens_per_s`, positions of documents per second;
-            `padding_share`, the share of the computed positions that belong to no document (0 as long as documents are
-            packed); `budget_unused`, the share of the batches' room that stayed empty, for which nothing is computed;
-            `tflops_per_s`, 10^12 operations per second; and `mfu`, their share of what the devices could do.
+            Losses and accuracies; `grad_norm`, the mean gradient norm; `tokens_per_s`, positions of documents per
+            second; `padding_share`, the share of computed positions outside any document (0 for packed documents);
+            `budget_unused`, the share of the batches' budget left empty, for which nothing is computed; `tflops_per_s`,
+            10^12 operations per second; and `mfu`, their share of the devices' peak rate.
         """
         useful, computed, room, flops = total(self._fabric, self._work).tolist()
         elapsed = time.perf_counter() - self._since

@@ -1,1 +1,1 @@
-"""What one training step computes: the losses and the optimiser."""
+"""Parts of one training step: the losses and the optimisers."""

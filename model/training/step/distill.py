@@ -1,7 +1,7 @@
-"""Knowledge distillation: a network learns what a trained one, the teacher, says of the same batch, beside the codes.
+"""Knowledge distillation: a network learns from a trained teacher's predictions for the same batch, besides the codes.
 
-The loss is (1 - w) CE + w T² KL(teacher ‖ student), both taken at temperature T, for each prediction of every head; T²
-keeps the two parts in proportion whatever T is.
+The loss of each prediction is (1 - w) CE + w T² KL(teacher ‖ student), with the KL divergence taken at temperature T.
+T² keeps the two parts in proportion for any T.
 
 Source: Hinton, Vinyals and Dean 2015, section 2, https://arxiv.org/abs/1503.02531.
 
@@ -25,17 +25,17 @@ from stages.records import CodecIdentity
 
 
 class Teacher:
-    """A trained network that says what it would predict.
+    """A trained network whose predictions the student learns from.
 
     Args:
         config: All sections of the student; `distill.teacher` must be set.
         tokenizer: The student's vocabulary.
-        codec: The dataset's.
-        device: Where to compute.
+        codec: The dataset's codec.
+        device: Device of the teacher.
 
     Raises:
-        UsageError: as `find_teacher` does; so for the other errors.
-        ArtefactError: if its weights are damaged.
+        UsageError: as in `find_teacher`, which also raises CodecError and MissingInputError.
+        ArtefactError: if the teacher's configuration or weights are damaged.
     """
 
     def __init__(self, config: TrainConfig, tokenizer: Tokenizer, codec: CodecIdentity, device: torch.device) -> None:
@@ -44,12 +44,12 @@ class Teacher:
         self.network = load(source, str(device)).network.eval().requires_grad_(False)
 
     def divergence(self, batch: Batch, attend: Attend, logits: Sequence[Tensor]) -> Tensor:
-        """Returns T² KL(teacher ‖ student), summed over the predictions of a batch.
+        """Returns T² KL(teacher ‖ student), summed over the predictions of a batch, in nats.
 
         Args:
-            batch: What both read.
-            attend: Who may look at whom in it.
-            logits: What the student says of it, for each head `[M, V]`.
+            batch: The batch, on the teacher's device.
+            attend: The batch's attention.
+            logits: The student's logits of each head, `[M, V]`.
         """
         with torch.no_grad():
             taught = self.network(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)
@@ -59,22 +59,26 @@ class Teacher:
 
 def divergence(teacher_MV: Tensor, student_MV: Tensor, temperature: float) -> Tensor:
     """Returns T² KL(teacher ‖ student) of logits at a temperature, summed over M, in nats."""
-    wanted, found = ((logits / temperature).log_softmax(-1) for logits in (teacher_MV, student_MV))
-    return temperature**2 * F.kl_div(found, wanted, reduction="sum", log_target=True)
+    teacher, student = ((logits / temperature).log_softmax(-1) for logits in (teacher_MV, student_MV))
+    return temperature**2 * F.kl_div(student, teacher, reduction="sum", log_target=True)
 
 
 def find_teacher(config: TrainConfig, tokenizer: Tokenizer, codec: CodecIdentity) -> Path:
-    """Returns where the teacher lies, if the student can learn from it; reads no weights.
+    """Finds the teacher's checkpoint and checks that the student can learn from it; reads no weights.
 
     Args:
         config: All sections of the student; `distill.teacher` must be set.
         tokenizer: The student's vocabulary.
-        codec: The dataset's.
+        codec: The dataset's codec.
+
+    Returns:
+        The checkpoint.
 
     Raises:
-        UsageError: if its vocabulary or grouping is another, or it never learnt a mode or a task of the student's.
-        CodecError: if it speaks another codec's codes.
-        MissingInputError: if there is none.
+        UsageError: if the teacher has another vocabulary or `model.group`, or wasn't trained on a mode or task of the
+            student.
+        CodecError: if the teacher was trained on another codec's codes.
+        MissingInputError: if there is no such checkpoint.
         ArtefactError: if it is damaged.
     """
     source = find(Path(str(config.distill.teacher)))
@@ -87,19 +91,19 @@ def find_teacher(config: TrainConfig, tokenizer: Tokenizer, codec: CodecIdentity
     for section in ("modes", "tasks"):
         learnt, wanted = (getattr(each.data, section) for each in (theirs, config))
         if unknown := [name for name, weight in wanted.items() if weight and not learnt.get(name)]:
-            raise _unfit(source, f"`data.{section}`", f"never learnt `{unknown[0]}`")
+            raise _unfit(source, f"`data.{section}`", f"wasn't trained on `{unknown[0]}`")
     return source
 
 
 def _difference(teacher: Tokenizer, student: Tokenizer) -> str:
-    for one, other, has in ((student, teacher, "lacks"), (teacher, student, "has, besides,")):
-        if odd := [token for token in one.tokens if token not in set(other.tokens)]:
-            return f"{has} {len(odd)} tokens, such as `{odd[0]}`"
+    for first, second, problem in ((student, teacher, "lacks {} tokens"), (teacher, student, "has {} more tokens")):
+        if extra := [token for token in first.tokens if token not in set(second.tokens)]:
+            return f"{problem.format(len(extra))}, such as `{extra[0]}`"
     return "has the same tokens in another order"
 
 
-def _unfit(source: Path, what: str, found: str) -> UsageError:
+def _unfit(source: Path, what: str, problem: str) -> UsageError:
     return UsageError(
-        f"`distill.teacher` = `{source}` must share {what} with the model that learns from it, but {found}. Take"
-        " another teacher, or begin this model as that one was."
+        f"`distill.teacher` = `{source}` must share {what} with the model that learns from it, but {problem}."
+        " Use another teacher, or give this model the teacher's configuration."
     )

@@ -1,4 +1,4 @@
-"""The loss: cross-entropy of each head where it predicts, and how often its likeliest choice is right.
+"""The loss: cross-entropy of each head where it predicts, and its accuracy.
 
 Axes: H heads (see `Document.head`), J tasks (`model.sequences.tokenizer.TASKS`), M predictions of a head, V codes.
 """
@@ -16,18 +16,18 @@ from model.sequences.tokenizer import TASKS
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Sums per head and per task; they add up over batches without weighing them."""
+    """Sums of losses and correct predictions, per head and per task; adding them over batches needs no weights."""
 
     loss_H: Tensor
     """Summed cross-entropy, in nats."""
     correct_H: Tensor
-    """Predictions whose likeliest choice was the right one."""
+    """Number of predictions whose likeliest choice is right."""
     count_H: Tensor
-    """Predictions."""
+    """Number of predictions."""
     tasks_3J: Tensor
-    """The same three sums by task, without a gradient."""
+    """The same three sums per task, without a gradient."""
     taught: Tensor | None = None
-    """What `model.training.step.distill.Teacher` says of the predictions, summed; None without a teacher."""
+    """Summed divergence from `model.training.step.distill.Teacher`; None without a teacher."""
 
     def __add__(self, other: "Scores") -> "Scores":
         return Scores(
@@ -39,29 +39,29 @@ class Scores:
         )
 
     def objective(self, taught_weight: float) -> Tensor:
-        """Returns what is minimised: the summed loss or, with a teacher, its mean with `taught` as weighed."""
+        """Returns the sum to minimise: the loss or, with a teacher, (1 - w) loss + w `taught`; w is `taught_weight`."""
         loss = self.loss_H.sum()
         return loss if self.taught is None else (1 - taught_weight) * loss + taught_weight * self.taught
 
     def detach(self) -> "Scores":
-        """Returns the scores without the graph that led to them."""
+        """Returns the scores detached from the autograd graph."""
         taught = None if self.taught is None else self.taught.detach()
         return replace(self, loss_H=self.loss_H.detach(), taught=taught)
 
     def over_devices(self, total: Callable[[Tensor], Tensor]) -> "Scores":
-        """Returns the scores of all devices, in float64, given what sums a tensor over them: it is asked once."""
+        """Sums the scores over all devices, in float64, with one call of `total`, which sums a tensor over them."""
         parts = [self.loss_H, self.correct_H, self.count_H, self.tasks_3J]
         if self.taught is not None:
             parts.append(self.taught)
         packed = total(torch.cat([part.double().flatten() for part in parts]))
         sums = torch.split(packed, [part.numel() for part in parts])
-        return Scores(*(one.view_as(part) for one, part in zip(sums, parts, strict=True)))
+        return Scores(*(value.view_as(part) for value, part in zip(sums, parts, strict=True)))
 
     def report(self, prefix: str) -> dict[str, float]:
-        """Returns mean loss and accuracy: over all predictions, and of each part that predicted at all.
+        """Returns the mean loss and accuracy, over all predictions and of each part that has predictions.
 
-        Parts are the codebooks, `0` (mode ar), `1`, … (the levels of nar); `nar`, its levels together; `canvas`
-        (nar-len); `tokens` (len and stt); and the tasks by name. With a teacher also `distill`, the mean of `taught`.
+        The parts are the codebooks, `0` (mode ar), `1`, … (levels of nar); `nar`, all its levels together; `canvas`
+        (nar-len); `tokens` (len and stt); and each task by name. With a teacher, `distill` is the mean of `taught`.
         """
         heads = torch.stack([self.loss_H.double(), self.correct_H.double(), self.count_H.double()]).cpu()
         codebooks = heads.shape[1] - 2
@@ -85,7 +85,7 @@ def score(logits: Sequence[Tensor], targets: Sequence[Tensor], tasks: Sequence[T
     Args:
         logits: H tensors `[M, V]`, float32; M may be 0 and differ.
         targets: H tensors `[M]`.
-        tasks: H tensors `[M]`, the number of each prediction's task in `TASKS`; without them nothing is told by task.
+        tasks: H tensors `[M]`, each prediction's task as an index into `TASKS`; without them, the sums per task are 0.
     """
     losses = [F.cross_entropy(x, y, reduction="none") for x, y in zip(logits, targets, strict=True)]
     loss_H = torch.stack([loss.sum() for loss in losses])

@@ -1,4 +1,4 @@
-"""The optimisers and their learning rate."""
+"""The optimisers and the schedule of their learning rate."""
 
 import math
 
@@ -9,7 +9,7 @@ from model.network.decoder import Decoder
 
 
 def rate_factor(config: OptimizerConfig, step: int, max_steps: int) -> float:
-    """Returns the share of the highest rate for the update after `step` updates.
+    """Returns the share of the peak learning rate for the update after `step` updates.
 
     It rises linearly during the warm-up, then follows `schedule`. `wsd`: https://arxiv.org/abs/2404.06395, section 4.
     """
@@ -28,16 +28,17 @@ def rate_factor(config: OptimizerConfig, step: int, max_steps: int) -> float:
 
 
 def set_rate(optimizers: list[Optimizer], factor: float) -> None:
-    """Sets every learning rate to that share of its highest."""
+    """Sets every learning rate to this share of its peak."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = group["highest_lr"] * factor
 
 
 def make_optimizers(network: Decoder, config: OptimizerConfig) -> list[Optimizer]:
-    """Returns the optimisers that together update every weight that is trained once.
+    """Makes the optimisers that together update every trained weight exactly once.
 
-    Only matrices decay: those of the blocks and the heads. Muon, where it is asked for, takes the blocks' matrices.
+    Weight decay applies only to the matrices of the blocks and the heads. With `matrices: muon`, Muon updates the
+    blocks' matrices and AdamW the rest.
 
     Sources: AdamW, https://arxiv.org/abs/1711.05101; Muon, https://kellerjordan.github.io/posts/muon, its updates
     scaled as in section 2.2 of https://arxiv.org/abs/2502.16982.

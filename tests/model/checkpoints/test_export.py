@@ -1,4 +1,4 @@
-"""Models as one file and as Llama: the same weights, the same hidden states, the same speech."""
+"""Tests that exports to one file and to Llama keep weights, hidden states and speech."""
 
 import json
 import resource
@@ -58,7 +58,7 @@ def one_file(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_random(run: Path, **shape: object) -> Path:
-    """A checkpoint of large random weights and gains, so that nothing is near to what it is at the start."""
+    """A checkpoint with large random weights and gains, far from their initial values."""
     config = make_config(**{f"model__{key}": value for key, value in shape.items()})
     network = checkpoint.build(config, TOKENIZER, CODEC)
     generator = torch.Generator().manual_seed(3)
@@ -323,8 +323,8 @@ def test_the_command_says_what_it_wrote(run: Path, tmp_path: Path, monkeypatch, 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["{run}", "{one_file}"], "is there already"),
-        (["{run}", "{hf}", "--format", "hf"], "is there already"),
+        (["{run}", "{one_file}"], "must not exist, but does"),
+        (["{run}", "{hf}", "--format", "hf"], "must not exist, but does"),
         (["{run}", "folder"], "For a folder, give `--format hf`"),
         (["{run}", "model.gguf", "--format", "gguf"], "'gguf' is not one of 'safetensors', 'hf'"),
         (["nowhere", "model.safetensors"], "`nowhere` must be a checkpoint or a run's folder"),

@@ -1,4 +1,4 @@
-"""Checkpoints are written whole or not at all, in the background, and the right ones stay."""
+"""Tests that checkpoints are written atomically in the background, and that the right ones are kept."""
 
 import errno
 import resource
@@ -24,7 +24,7 @@ def names(run: Path) -> list[str]:
 
 @contextmanager
 def small_files(most: int) -> Iterator[None]:
-    """No file may grow beyond so many bytes: what a full disk does, by the kernel."""
+    """Limits the size of files by the kernel, which acts like a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
     try:

@@ -7,6 +7,7 @@ import pytest
 from model.config import DataConfig
 from model.data.draw import Draw
 from model.data.examples import Examples
+from model.data.reading import read_document
 from model.data.source import tones_of
 from model.sequences.tokenizer import Tokenizer
 from stages.errors import UsageError
@@ -96,7 +97,7 @@ def test_an_empty_selection_is_an_error(store: MemoryStore) -> None:
 def test_a_document_is_as_long_as_its_draw_says(store: MemoryStore) -> None:
     examples = Examples(store, TOKENIZER, PLAIN, "train")
     for draw in draws(store, PLAIN, times=2):
-        assert len(examples.document(draw)) == draw.length
+        assert len(read_document(examples, draw)) == draw.length
 
 
 ALL = dict.fromkeys(("ar", "nar", "nar-len", "len", "stt"), 1.0)
@@ -110,7 +111,7 @@ def test_every_mode_is_drawn_as_weighted_and_makes_a_document(store: MemoryStore
     for mode in ALL:
         assert counts[mode] / counts.total() == pytest.approx((3 if mode == "stt" else 1) / 7, abs=0.03)
     for draw in found[:200]:
-        item = examples.document(draw)
+        item = read_document(examples, draw)
         assert len(item) == draw.length
         assert item.head == {"ar": 0, "nar": draw.level, "nar-len": 9, "len": 8, "stt": 8}[draw.mode]
         assert len(item.rows_M) == len(item.targets_M) > 0
@@ -124,7 +125,7 @@ def test_groups_shorten_what_is_read_frame_by_frame_and_nothing_else(store: Memo
     for row in single.rows.tolist() * 4:
         one, other = (examples.draw(row, np.random.default_rng(row)) for examples in (single, grouped))
         assert replace(other, group=1) == one
-        assert len(grouped.document(other)) == other.length
+        assert len(read_document(grouped, other)) == other.length
         assert one.length - other.length == (one.frames - one.frames // 4 if one.mode == "ar" else 0)
 
 
@@ -139,7 +140,7 @@ def test_the_tone_of_a_group_is_told_but_for_some(store: MemoryStore) -> None:
         for n in range(60):
             one, other = (each.draw(row, np.random.default_rng((row, n))) for each in (plain, examples))
             assert replace(other, tone="") == one, "nothing else is drawn otherwise"
-            item = examples.document(other)
+            item = read_document(examples, other)
             names = [tokenizer.tokens[number] for number in item.tokens_L]
             assert len(item) == other.length
             assert [name for name in names if "tone" in name] == ([f"<tone {other.tone}>"] if other.tone else [])
@@ -158,10 +159,10 @@ def test_the_tone_of_a_group_is_told_but_for_some(store: MemoryStore) -> None:
 
 def test_tones_need_groups_that_the_vocabulary_holds(store: MemoryStore) -> None:
     config = PLAIN.model_copy(update={"tones": True})
-    with pytest.raises(UsageError, match=r"in the model's vocabulary, but it has no `g`. Begin a new run with it as"):
+    with pytest.raises(UsageError, match=r"but `g` isn't in it\. Start a new run with the model as"):
         Examples(store, TOKENIZER, config, "train")
     store.speakers = [name.removeprefix("g/") for name in store.speakers]
-    with pytest.raises(UsageError, match=r"`data.tones` must find groups, .* but the dataset has none"):
+    with pytest.raises(UsageError, match=r"`data.tones` needs groups, .* but the dataset has none"):
         Examples(store, TOKENIZER, config, "train")
 
 
@@ -174,33 +175,6 @@ def test_text_and_prompt_are_dropped_as_often_as_asked_but_never_in_validation(s
             dropped = [not draw.phonemes and not draw.prompt for draw in found if draw.mode == mode]
             expected = share if mode in {"ar", "nar-len"} else 0.0
             assert sum(dropped) / len(dropped) == pytest.approx(expected, abs=0.08)
-
-
-def test_frames_are_masked_by_the_schedule(store: MemoryStore) -> None:
-    fixed = PLAIN.model_copy(update={"modes": {"nar-len": 1.0}, "mask_schedule": "fixed", "mask_ratio": 0.5})
-    for config, mean in ((fixed, 0.5), (fixed.model_copy(update={"mask_schedule": "cosine"}), 2 / np.pi)):
-        examples = Examples(store, TOKENIZER, config, "train")
-        found = draws(store, config, times=30)
-        shares = [len(examples.document(draw).rows_M) / draw.frames for draw in found]
-        assert np.mean(shares) == pytest.approx(mean, abs=0.04)
-
-
-def test_corrupted_codes_are_shown_and_never_asked_for(store: MemoryStore) -> None:
-    config = PLAIN.model_copy(update={"modes": {"nar": 1.0}, "corrupt": 0.5})
-    plain = config.model_copy(update={"corrupt": 0.0})
-    examples, clean = (Examples(store, TOKENIZER, each, "train") for each in (config, plain))
-    changed = total = 0
-    for draw in draws(store, config, times=5):
-        one, two = examples.document(draw), clean.document(draw)
-        assert (one.targets_M == two.targets_M).all()
-        response = slice(len(one) - draw.frames, None)
-        assert (one.codes_LK[: -draw.frames] == two.codes_LK[: -draw.frames]).all()
-        changed += (one.codes_LK[response, : draw.level] != two.codes_LK[response, : draw.level]).sum()
-        total += draw.level * draw.frames
-    assert changed / total == pytest.approx(0.5 * 63 / 64, abs=0.03)
-    validation, read = (Examples(store, TOKENIZER, each, "validation") for each in (config, plain))
-    for draw in draws(store, config, times=1):
-        assert (validation.document(draw).codes_LK == read.document(draw).codes_LK).all(), "scored as it is"
 
 
 def test_a_prompt_is_joined_of_several_utterances_where_one_is_too_short(store: MemoryStore) -> None:
@@ -216,7 +190,7 @@ def test_a_prompt_is_joined_of_several_utterances_where_one_is_too_short(store: 
             assert draw.row not in rows
             assert sum(map(len, draw.prompt)) <= 225
             assert all(len(span) == store.frames[span.row] for span in draw.prompt[:-1])
-            shown = examples.document(replace(draw, mode="ar", level=0)).codes_LK
+            shown = read_document(examples, replace(draw, mode="ar", level=0)).codes_LK
             joined_PK = np.concatenate([store.codes(span.row)[:, span.start : span.stop].T for span in draw.prompt])
             start = 3 + len(TOKENIZER.encode(draw.phonemes)) + 1
             assert (shown[start : start + len(joined_PK)] == joined_PK).all()
@@ -234,7 +208,7 @@ def test_utterances_are_joined_to_long_ones(store: MemoryStore) -> None:
         assert len({*rows, *(span.row for span in draw.prompt)}) == len(rows) + len(draw.prompt)
         assert draw.phonemes == " ".join(map(store.phonemes, rows))
         assert draw.frames == sum(store.frames[row] for row in rows) <= 4.0 * 75
-        assert len(examples.document(draw)) == draw.length
+        assert len(read_document(examples, draw)) == draw.length
     validation = Examples(store, TOKENIZER, config.model_copy(update={"validation": 0.3}), "validation")
     assert all(len(validation.draw(int(row), np.random.default_rng(row)).response) == 1 for row in validation.rows)
 

@@ -1,4 +1,4 @@
-"""Which attention is taken where; `test_network` and `test_contracts` say that all give the same."""
+"""Tests which kernel each device gets; `test_decoder` and `test_contracts` test that all agree."""
 
 import pytest
 import torch

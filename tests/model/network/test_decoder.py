@@ -1,4 +1,4 @@
-"""The network's invariances: packing, causality, what each level may see."""
+"""Tests the network's invariances: packing, causality, and what each level may see."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from model.bench.padding import Padded, padded
 from model.config import ARCHS, Arch, ModelConfig
+from model.data.reading import read_document
 from model.network.attention import Packed, sdpa
 from model.network.decoder import Decoder
 from model.network.packing import Batch, collate
@@ -36,7 +37,7 @@ def documents(group: int = 1) -> list[Document]:
     found = []
     for row, kind in enumerate(kinds):
         draw = EXAMPLES.draw(row, np.random.default_rng(row), kind)
-        found.append(EXAMPLES.document(replace(draw, group=group)))
+        found.append(read_document(EXAMPLES, replace(draw, group=group)))
     return found
 
 

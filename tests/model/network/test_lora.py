@@ -1,4 +1,4 @@
-"""Adapters: nothing at first, alone in learning, and gone when merged."""
+"""Tests that adapters change nothing at first, are all that learns, and merge exactly."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Retention: the paper's equations, and the same from all three forms."""
+"""Tests that all three forms of retention agree with the paper's equations."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""All tasks in all modes: what is shown and asked for, and that no draw fails, whatever a dataset lacks."""
+"""Tests all tasks in all modes: their documents, and that no draw fails on any dataset."""
 
 import hashlib
 from collections import Counter
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from model.config import DataConfig
 from model.data.draw import Draw
 from model.data.examples import Examples
+from model.data.reading import read_document
 from model.data.source import content_of
 from model.data.stream import every_mode
 from model.sequences.documents import Mode
@@ -45,7 +46,7 @@ def drawn(found: Examples, task: Drawn, *, kind: tuple[Mode, int] = ("ar", 0), t
 
 
 def test_tts_alone_is_drawn_as_it_was_before_there_were_other_tasks() -> None:
-    """The digests were taken of the code without them."""
+    """The digests come from the code before these tasks existed."""
     modes = {"ar": 2.0, "nar": 2.0, "nar-len": 1.0, "len": 1.0, "stt": 1.0}
     config = PLAIN.model_copy(update={"validation": 0.3})
     full = config.model_copy(update={"modes": modes, "unconditional_probability": 0.2, "corrupt": 0.2})
@@ -80,7 +81,7 @@ def test_every_task_in_every_mode_shows_its_input_and_asks_for_its_target(
     assert {draw.row for draw in draws} >= set(range(len(store.frames) - 1)), "but for the speaker of one utterance"
     spec = TRANSFORMS[task]
     for draw in draws:
-        item = found.document(draw)
+        item = read_document(found, draw)
         assert len(item) == draw.length
         names = [TOKENIZER.tokens[number] for number in item.tokens_L]
         assert names[0] == f"<{task}>"
@@ -230,7 +231,7 @@ def test_unknown_tasks_and_empty_weights_are_refused() -> None:
 @settings(max_examples=60)
 @given(st.data())
 def test_no_draw_ever_fails(data: st.DataObject) -> None:
-    """Random small datasets, some of whose mixtures and speakers' other utterances are missing."""
+    """Random small datasets that lack some mixtures and some speakers' other utterances."""
     rows = data.draw(st.integers(1, 7))
     frames = data.draw(st.lists(st.integers(1, 12), min_size=rows, max_size=rows))
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
@@ -259,7 +260,7 @@ def test_no_draw_ever_fails(data: st.DataObject) -> None:
         for row in found.rows.tolist():
             for n in range(8):
                 draw = found.draw(row, np.random.default_rng((row, n)))
-                item = found.document(draw)
+                item = read_document(found, draw)
                 assert len(item) == draw.length
                 assert len(item.targets_M) == len(item.rows_M) * (group if draw.mode == "ar" else 1) > 0
                 assert {span.row for span in draw.input or ()} <= set(np.flatnonzero(found._usable).tolist())
@@ -270,7 +271,7 @@ def test_text_prompt_and_input_are_dropped_together(store: MemoryStore) -> None:
     found = examples(store, tasks=dict.fromkeys(TRANSFORMS, 1.0), unconditional_probability=1.0, modes={"ar": 1.0})
     for task in TRANSFORMS:
         for draw in drawn(found, task, times=2):
-            names = [TOKENIZER.tokens[number] for number in found.document(draw).tokens_L]
+            names = [TOKENIZER.tokens[number] for number in read_document(found, draw).tokens_L]
             assert names[:5] == [f"<{task}>", "<unk>", "<end>", "<prompt>", "<input>"]
             assert set(names[5:]) == {"<level 0>"}
 
@@ -280,7 +281,8 @@ def test_validation_holds_tasks_as_they_are_weighed(store: MemoryStore) -> None:
     config = PLAIN.model_copy(update={"tasks": EVERY, "modes": MODES, "validation": 0.5})
     found = Examples(store, TOKENIZER, config, "validation")
     seen = Counter(
-        found.document(found.draw(row, np.random.default_rng((7, row)), ("ar", 0))).task for row in found.rows.tolist()
+        read_document(found, found.draw(row, np.random.default_rng((7, row)), ("ar", 0))).task
+        for row in found.rows.tolist()
     )
     assert len(seen) >= 4
     batches = list(every_mode(found, 600, seed=7))
@@ -288,7 +290,7 @@ def test_validation_holds_tasks_as_they_are_weighed(store: MemoryStore) -> None:
 
 
 def test_a_run_knows_its_mixtures_where_a_task_may_need_them(store: MemoryStore, configure: Configure) -> None:
-    """A run that is gone on with must find the same ones."""
+    """A continued run must find the same mixtures."""
     store.mix("noisy")
     with_noise = configure(data__tasks={"tts": 1.0, "ns": 1.0}, trainer__max_steps=1)
     train(with_noise, replace(store, mixtures_fingerprint="a"), quiet=True)

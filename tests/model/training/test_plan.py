@@ -1,4 +1,4 @@
-"""What a run would take, before it is begun."""
+"""Tests the plan of a run against the run itself."""
 
 import pytest
 import torch

@@ -41,10 +41,10 @@ def test_validation_speaks(tmp_path: Path, configure: Configure, monkeypatch, se
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({}, "`trainer.samples` are left out:.*revision"),
+        ({}, "`trainer.samples` is skipped:.*revision"),
         ({"data__modes": {"nar": 1.0}}, "the mode `ar` has no weight"),
         ({"data__modes": {"ar": 1.0}}, "the mode `nar` has no weight"),
-        ({"data__validation": 0.0}, "no utterance is kept for validation"),
+        ({"data__validation": 0.0}, "there are no validation utterances"),
     ],
 )
 def test_what_cant_be_heard_is_said_once(  # noqa: PLR0917 (fixtures)
@@ -75,5 +75,5 @@ def test_a_machine_that_is_full_is_said_and_ends_nothing(
     monkeypatch.setattr(previews, "write_wav", full)
     train(configure(**_FEW), make_store(codec=codec_identity("embedded")))
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note:")]
-    assert [line.partition(" are written")[0][-6:] for line in told] == ["step 1", "step 2"]
+    assert [line.partition(" couldn't")[0][-6:] for line in told] == ["step 1", "step 2"]
     assert str(error) in told[0]

@@ -10,6 +10,7 @@ import torch
 from model.checkpoints import checkpoint, saving
 from model.checkpoints.checkpoint import Checkpoint, Meta
 from model.data.examples import Examples
+from model.data.reading import read_document
 from model.network.attention import Packed
 from model.network.decoder import Decoder
 from model.sequences.tokenizer import Tokenizer
@@ -37,7 +38,7 @@ def says(network: Decoder, tokenizer: Tokenizer, store: MemoryStore, configure: 
     examples = Examples(store, tokenizer, configure(data__validation=0.0).data, "train")
     logits = []
     for kind in (("ar", 0), ("nar", 3), ("stt", 0)):
-        item = examples.document(examples.draw(0, np.random.default_rng(0), kind))
+        item = read_document(examples, examples.draw(0, np.random.default_rng(0), kind))
         parts = (torch.from_numpy(x) for x in (item.tokens_L, item.codes_LK, item.positions_L))
         hidden_LD = network.eval().hidden(*parts, Packed([len(item)], int(item.causal), torch.device("cpu")))
         logits.append(network.logits(hidden_LD, item.head))

@@ -1,4 +1,4 @@
-"""The loop: it learns, and a run that was stopped anywhere goes on as if it never had been."""
+"""Tests that the loop learns, and that a run stopped anywhere continues exactly."""
 
 import errno
 import json
@@ -120,7 +120,7 @@ def test_accumulation_weighs_every_target_alike(configure: Configure, store: Mem
 
 
 def poison(monkeypatch: pytest.MonkeyPatch, steps: range) -> None:
-    """Makes the losses of some steps no numbers."""
+    """Makes the losses of some steps NaN."""
     original = Trainer.score
 
     def poisoned(self, batch, *, alone=False):
@@ -165,13 +165,13 @@ def test_a_gradient_that_stays_no_number_stops_the_run(
 ) -> None:
     poison(monkeypatch, range(5, 99))
     config = configure(trainer__save_every=3, trainer__max_skips=2)
-    told = r"norm must be finite, but is nan at step 7, after 2 steps skipped.*step-00000006.*optimizer\.lr"
+    told = r"norm must be finite, but is nan at step 7, after 2 skipped steps.*step-00000006.*optimizer\.lr"
     with pytest.raises(TrainingError, match=told):
         train(config, store, quiet=True)
     kept = weights(tmp_path / "run")
     assert all(weight.isfinite().all() for weight in kept.values())
     with pytest.raises(TrainingError, match="at step 7"):
-        train(config, store, quiet=True)  # how many were skipped is known after a new start, too
+        train(config, store, quiet=True)  # the number of skipped steps survives a restart
     monkeypatch.undo()
     assert train(config, store, quiet=True).name == "step-00000012"
 

@@ -1,4 +1,4 @@
-"""What changes how a step is computed never changes what comes out of it."""
+"""Tests that options for computing a step don't change its result."""
 
 import shutil
 from types import SimpleNamespace

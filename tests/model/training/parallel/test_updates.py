@@ -1,4 +1,4 @@
-"""Updates by DeepSpeed, run on the CPU, are those of PyTorch, and so are their checkpoints."""
+"""Tests that DeepSpeed's updates and checkpoints, run on the CPU, equal PyTorch's."""
 
 import math
 import os

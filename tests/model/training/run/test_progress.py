@@ -1,4 +1,4 @@
-"""What a run tells about its speed."""
+"""Tests the reports of a run's speed."""
 
 from dataclasses import replace
 from types import SimpleNamespace

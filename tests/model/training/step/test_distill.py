@@ -1,4 +1,4 @@
-"""Distillation: the formula and its gradient, what the student becomes, and which teachers are refused."""
+"""Tests distillation: the formula, its gradient, the trained student, and the teachers that are refused."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +11,7 @@ import torch
 
 from model.checkpoints import checkpoint, saving
 from model.checkpoints.checkpoint import Meta
+from model.data.reading import read_document
 from model.network.attention import Packed
 from model.network.packing import collate
 from model.sequences.tokenizer import Tokenizer
@@ -25,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[4]
 
 
 def write_teacher(folder: Path, tokenizer: Tokenizer | None = None, **values: Any) -> Path:
-    """A larger network than the students', sure of what it says."""
+    """Writes a teacher that is larger than the student, and confident."""
     config = make_config(**{"model__width": 48, "model__dropout": 0.2, **values})
     tokenizer = tokenizer or Tokenizer.default(8)
     network = checkpoint.build(config, tokenizer, CODEC)
@@ -73,7 +74,7 @@ def test_the_step_is_that_of_both_losses_as_weighed(
     settings = {"distill__teacher": str(folder), "distill__weight": 0.3, "distill__temperature": 3.0, **shape}
     trainer = Trainer(configure(**settings, optimizer__clip_norm=1e9), store, quiet=True)
     examples = trainer.stream.examples
-    batch = collate([examples.document(examples.draw(row, np.random.default_rng(row))) for row in range(6)], 8)
+    batch = collate([read_document(examples, examples.draw(row, np.random.default_rng(row))) for row in range(6)], 8)
     attend = Packed(batch.lengths, batch.causal, torch.device("cpu"))
     inputs = batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows
     taught = checkpoint.load(folder).network.eval()(*inputs)
@@ -96,7 +97,7 @@ def test_the_step_is_that_of_both_losses_as_weighed(
 def test_a_student_comes_to_speak_as_its_teacher(
     tmp_path: Path, teacher: Path, store: MemoryStore, configure: Configure
 ) -> None:
-    """Of what it learns from the teacher alone nothing is in the codes, which are random."""
+    """The codes are random, so the student can learn only from the teacher."""
     config = configure(
         **{"distill__teacher": str(teacher), "distill__weight": 1.0, "model__width": 64, "model__kv_heads": None},
         **{"trainer__max_steps": 30, "trainer__validate_every": 30, "optimizer__lr": 1e-2},
@@ -135,8 +136,8 @@ MISFITS: dict[str, tuple[Callable[[Path], Path], dict[str, Any], type[Exception]
         lambda folder: write_teacher(folder, Tokenizer.default(8).with_tones(["calm"])),
         {},
         UsageError,
-        "must share the vocabulary with the model that learns from it, but has, besides, 1 tokens, such as"
-        " `<tone calm>`. Take another teacher, or begin this model as that one was.",
+        "must share the vocabulary with the model that learns from it, but has 1 more tokens, such as"
+        " `<tone calm>`. Use another teacher, or give this model the teacher's configuration.",
     ),
     "group": (
         lambda folder: write_teacher(folder, model__group=2),
@@ -144,8 +145,8 @@ MISFITS: dict[str, tuple[Callable[[Path], Path], dict[str, Any], type[Exception]
         UsageError,
         "must share `model.group` = 1 with the model that learns from it, but has 2.",
     ),
-    "mode": (write_teacher, {"data__modes": {"ar": 1.0, "stt": 1.0}}, UsageError, "but never learnt `stt`."),
-    "task": (write_teacher, {"data__tasks": {"cse": 1.0}}, UsageError, "but never learnt `cse`."),
+    "mode": (write_teacher, {"data__modes": {"ar": 1.0, "stt": 1.0}}, UsageError, "but wasn't trained on `stt`."),
+    "task": (write_teacher, {"data__tasks": {"cse": 1.0}}, UsageError, "but wasn't trained on `cse`."),
     "nothing": (lambda folder: folder, {}, MissingInputError, "must be a checkpoint or a run's folder"),
 }
 

@@ -1,0 +1,65 @@
+"""Reads the codes of a draw and lays them out as a document.
+
+Axes: K codebooks, T frames.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from model.data.draw import Draw
+from model.data.examples import Examples
+from model.sequences.documents import Condition, Document, canvas, document, length_document, text_document
+from model.sequences.spans import Bools, read_spans, replaced
+from stages.records import Codes
+
+
+def read_response(examples: Examples, draw: Draw) -> Codes:
+    """Reads the codes of the response, `[K, T]`."""
+    return read_spans(examples.store, draw.response)
+
+
+def read_condition(examples: Examples, draw: Draw) -> Condition:
+    """Reads the prompt and the input, and returns them with the text; not for the mode stt."""
+    store = examples.store
+    prompt_KP, language = read_spans(store, draw.prompt), store.languages[draw.row]
+    condition = Condition(draw.phonemes, language, prompt_KP, draw.task, tone=draw.tone)
+    if draw.input is None:
+        return condition
+    return replace(condition, input_KS=read_spans(store, draw.input), replaced_S=replaced(draw.input))
+
+
+def read_document(examples: Examples, draw: Draw) -> Document:
+    """Reads all codes of a draw and lays them out, with the frames masked or corrupted as drawn."""
+    tokenizer, stop = examples.tokenizer, examples.store.codec.codebook_size
+    response_KT = read_response(examples, draw)
+    if draw.mode == "stt":
+        spoken = [tokenizer.language(examples.store.languages[draw.row]), *tokenizer.encode(draw.phonemes)]
+        return text_document(tokenizer, response_KT, spoken, ended=True)
+    condition = read_condition(examples, draw)
+    match draw.mode:
+        case "len":
+            return length_document(tokenizer, condition, tokenizer.encode(str(draw.frames)), ended=True)
+        case "nar-len":
+            return canvas(tokenizer, condition, response_KT[0], _masked(examples, draw))
+        case "nar" if examples.corrupt:
+            response_KT = _corrupted(response_KT, draw, share=examples.corrupt, codebook_size=stop)
+    return document(tokenizer, condition, response_KT, draw.level, stop, group=draw.group)
+
+
+def _masked(examples: Examples, draw: Draw) -> Bools:
+    """Draws which frames are masked, at least one, `[T]`."""
+    rng, frames, config = np.random.default_rng(draw.noise), draw.frames, examples.config
+    share = np.cos(rng.random() * np.pi / 2) if config.mask_schedule == "cosine" else config.mask_ratio
+    masked_T = np.zeros(frames, bool)
+    masked_T[rng.permutation(frames)[: max(1, round(share * frames))]] = True
+    return masked_T
+
+
+def _corrupted(response_KT: Codes, draw: Draw, *, share: float, codebook_size: int) -> Codes:
+    """Replaces a share of the codes below the level by random ones."""
+    rng = np.random.default_rng(draw.noise)
+    changed_KT = rng.random(response_KT.shape) < share
+    changed_KT[draw.level :] = False
+    others_KT = rng.integers(0, codebook_size, response_KT.shape).astype(response_KT.dtype)
+    return np.where(changed_KT, others_KT, response_KT)
