@@ -9,6 +9,7 @@ import pytest
 
 from model.data.draw import Draw
 from model.data.examples import Examples
+from model.data.reading import read_document
 from model.data.source import tones_of
 from model.network.packing import Batch
 from model.sequences.documents import Document
@@ -36,7 +37,7 @@ def _share(draws: list[Draw], holds: Callable[[Draw], bool]) -> float:
 
 def _document(examples: Examples, mode: Any, level: int = 0, row: int = 0) -> tuple[Draw, Document]:
     draw = examples.draw(row, np.random.default_rng(row), (mode, level))
-    return draw, examples.document(draw)
+    return draw, read_document(examples, draw)
 
 
 def _store(world: World) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from model.checkpoints.checkpoint import build
 from model.config import TrainConfig
+from model.data.reading import read_document
 from model.network.attention import sdpa
 from model.network.decoder import Decoder
 from model.network.layers import Retention, rotate
@@ -90,7 +91,7 @@ def _group(world: World) -> None:
         assert trainer.raw_network.heads[0].out_features == group * 65
         examples = trainer.stream.examples
         draw = examples.draw(int(examples.rows[0]), np.random.default_rng(0))
-        document = examples.document(draw)
+        document = read_document(examples, draw)
         own = len(document) - 5 - len(draw.phonemes) - len(draw.prompt[0])
         assert own == draw.frames // group
         assert len(document.targets_M) == (draw.frames // group + 1) * group

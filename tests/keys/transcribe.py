@@ -149,7 +149,7 @@ def _transcripts(world: World) -> None:
         [found] = world.outcomes("transcribe", _recording(world, text=_SAID), transcripts=mode, model="nobody/nothing")
         told[mode] = found
     assert isinstance(told["ignore"], Reject)
-    assert "its transcript is to be ignored" in told["ignore"].message
+    assert "its transcript is ignored" in told["ignore"].message
     assert isinstance(told["require"], Transcript)
     [none] = world.outcomes("transcribe", _recording(world), transcripts="require", model="nobody/nothing")
     assert isinstance(none, Reject)
@@ -233,7 +233,7 @@ def _placed(world: World, **values: Any) -> str:
     world.patch.setattr(timing.sphinx, "SphinxAligner", lambda: SimpleNamespace(name="pocketsphinx"))
     world.patch.setattr(timing.Aligners, "known", lambda *_: SimpleNamespace(name="wav2vec2"))
     segment = {"start": 0.1, "end": 0.9, "text": "Hello there, everyone."}
-    world.patch.setattr(timing, "align", lambda *_: {"segments": [segment], "untold": []})
+    world.patch.setattr(timing, "align", lambda *_: {"segments": [segment], "uncovered": []})
     [found] = world.outcomes(
         "transcribe", _recording(world, text="Hello there, everyone."), **{"languages": {"*": "en"}, **values}
     )
