@@ -1,4 +1,4 @@
-"""Temperature: how far the draw strays from the likeliest code."""
+"""Temperature: sharpens or flattens the distribution."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def temperature_scaled(logits_BV: "Tensor", temperature: float) -> "Tensor":
-    """Divides the logits; below 1 the likely codes become likelier."""
+    """Divides the logits by the temperature; below 1, likely codes become likelier."""
     return logits_BV / temperature
 
 

@@ -148,7 +148,7 @@ def test_what_was_never_taught_is_refused_before_anything_is_spoken(
     voice: Synthesizer, corpus: Path, tmp_path: Path
 ) -> None:
     trials = read_trials("ls-valle-continual", corpus / "ls-valle-continual.lst", limit=1)
-    with pytest.raises(UsageError, match="was never trained to go on from a prompt"):
+    with pytest.raises(UsageError, match="was never trained to continue a prompt"):
         evaluate(
             taught(voice, continuation_probability=0.0), "ls-valle-continual", trials, Judges(), out=tmp_path / "out"
         )

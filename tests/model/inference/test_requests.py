@@ -167,7 +167,7 @@ def test_a_stretch_is_read_and_marked() -> None:
     assert parse_stretch("1.2-1.8") == (1.2, 1.8)
     assert parse_stretch(" .5 - 2") == (0.5, 2.0)
     for text in ("1.2", "a-b", "1-2-3", "-1-2"):
-        with pytest.raises(UsageError, match="must read `START-END`"):
+        with pytest.raises(UsageError, match="must be `START-END`"):
             parse_stretch(text)
     assert np.flatnonzero(replaced_frames(10, 10.0, 0.7, 1.05)).tolist() == [7, 8, 9]
 
@@ -198,7 +198,7 @@ def test_the_command(run: Path, recording: Path, tmp_path: Path, monkeypatch, ca
     assert valle(monkeypatch, "synth", "Hello.", recording, out, "--tone", "calm", *shared) == 2
     assert capsys.readouterr().err == told
     assert valle(monkeypatch, "transform", "cse", recording, out, "--replace", "soon", *shared) == 2
-    assert "must read `START-END`" in capsys.readouterr().err
+    assert "must be `START-END`" in capsys.readouterr().err
 
 
 def test_from_recordings_to_every_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,8 +138,8 @@ MASKED = {"nar-len": 1.0, "len": 1.0}
         ({"modes": MASKED}, {"decoding": Decoding("nar-len")}, "in the mode `nar`, only in `nar-len`, `len`."),
         ({}, {"decoding": Decoding(guidance=2.0)}, "`guidance` must be 1 (off), but is 2: `"),
         ({"tasks": {"ns": 1.0}}, {}, "was never trained on the task `tts`, only on `ns`."),
-        ({"continuation_probability": 0.0}, {"prompt_text": "Say"}, "was never trained to go on from a prompt"),
-        ({"continuation_probability": 1.0}, {}, "was only trained to go on from a prompt"),
+        ({"continuation_probability": 0.0}, {"prompt_text": "Say"}, "was never trained to continue a prompt"),
+        ({"continuation_probability": 1.0}, {}, "was only trained to continue a prompt"),
     ],
 )
 def test_what_it_was_never_trained_for_is_refused(
