@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from model.evaluation.judges import Vector, similarity
+from model.evaluation.voices import Vector, similarity
 from stages.listeners.whitening import Matrix, whitening
 from stages.records import Wave
 

@@ -33,8 +33,8 @@ from model.decoding.options import Decoding, Unmasking
 from model.decoding.samplers.chain import Sampling
 from model.evaluation.digit_judge import SAMPLE_RATE, DigitJudge, VoiceJudge
 from model.evaluation.judges import SAMPLE_RATE as VOICE_RATE
-from model.evaluation.judges import Vector, similarity
 from model.evaluation.sound import Sound
+from model.evaluation.voices import Vector, similarity
 from stages.errors import UsageError, run_app
 from stages.ids import path_of, split_of
 from stages.listeners.resemblyzer import Resemblyzer

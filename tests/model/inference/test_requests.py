@@ -91,7 +91,7 @@ def test_the_network_is_asked_as_it_was_taught(
     voice: Synthesizer, recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conditions = []
-    monkeypatch.setattr(voice, "_say", lambda condition, *_, **__: conditions.append(condition))
+    monkeypatch.setattr(voice, "_respond", lambda condition, *_, **__: conditions.append(condition))
     voice.transform("cse", recording, text="Hello.", replace_s=(0.4, 0.8))
     voice.transform("tse", recording, prompt=recording)
     voice.transform("ns", recording, text="Hello.", language="de", tone="g")
@@ -119,7 +119,7 @@ def test_the_network_is_asked_as_it_was_taught(
         ("sr", {"replace_s": (0.1, 0.2)}, "`sr` takes no `replace`"),
         ("cse", {"text": "Hello.", "replace_s": (0.8, 0.4)}, "must lie within the input's 1.20 s"),
         ("cse", {"text": "Hello.", "replace_s": (0.8, 2.4)}, "must lie within the input's 1.20 s"),
-        ("ns", {"max_s": 1.0}, "`audio` must be at most 1 s long, as the model has learnt it, but is 1.2 s"),
+        ("ns", {"max_s": 1.0}, "`audio` must be at most 1 s long (`max_s`), but is 1.2 s"),
         ("ns", {"max_s": 0.001}, "`max_s` must be at least one frame"),
     ],
 )
