@@ -79,7 +79,7 @@ class TrialList:
             yield number, fields
 
     def recording(self, utterance: str, number: int) -> Path:
-        """Returns an utterance's path in LibriSpeech's tree: `speaker/chapter/speaker-chapter-number.flac` or `.wav`."""
+        """Returns an utterance's path in LibriSpeech's tree: `speaker/chapter/speaker-chapter-number`, flac or wav."""
         parts = utterance.split("-")
         if len(parts) != 3:
             raise UsageError(
@@ -126,8 +126,8 @@ def _ls_valle(source: TrialList, *, continues: bool) -> list[Trial]:
             prompt = Clip(paths[other], draw.uniform(0.0, seconds[other] - PROMPT_S), PROMPT_S)
         else:
             raise UsageError(
-                f"`{name}` (line {number} of `{source.path}`) needs another utterance of its speaker, of {PROMPT_S} s or"
-                " more, in the list, but has none. Give the whole list, and `--limit`."
+                f"`{name}` (line {number} of `{source.path}`) needs another utterance of its speaker in the list,"
+                f" of {PROMPT_S} s or more, but has none. Give the whole list, and `--limit`."
             )
         spoken = f"{text[0].upper()}{text[1:].lower()}."
         trials.append(Trial(name, spoken, "en", prompt, "" if continues else None, path, continues))
@@ -228,5 +228,6 @@ def _speaker(utterance: str) -> str:
 def _require(path: Path, source: TrialList, number: int) -> None:
     if not path.is_file():
         raise MissingInputError(
-            f"`{path}` (line {number} of `{source.path}`) is missing. Name the folder of the recordings: `--root FOLDER`."
+            f"`{path}` (line {number} of `{source.path}`) isn't there. Name the folder of the recordings:"
+            " `--root FOLDER`."
         )
