@@ -16,12 +16,12 @@ from model.options import (
     CodecWeights,
     ConfigOptions,
     DecodingOptions,
-    GivenOptions,
     Json,
     JudgeOptions,
     ModelOptions,
     OutputOptions,
     SpeechOptions,
+    TaskOptions,
     TrialOptions,
     VoiceOptions,
     with_options,
@@ -46,18 +46,18 @@ app = typer.Typer(
 def train(
     config: Annotated[Path, typer.Argument(help="A YAML file, such as configs/small.yaml.")],
     *,
-    over: ConfigOptions,
+    overrides: ConfigOptions,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue even if the configuration or dataset changed.")
     ] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Fail if trainer.out already has a run.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Fail if trainer.out already has a checkpoint.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show sizes, steps and memory; don't train.")] = False,
     output: OutputOptions,
 ) -> None:
     """Train a model. Run again with the same trainer.out, it continues where it stopped."""
     from stages.store.reader import open_store
 
-    settings = over.load(config)
+    settings = overrides.load(config)
     store = open_store(settings.data.store)
     if dry_run:
         from model.training.plan import describe
@@ -83,23 +83,23 @@ def synth(
     reference: Annotated[Path, typer.Argument(metavar="REF", help="A recording of the voice, 3 s or longer.")],
     out: Annotated[Path, typer.Argument(help="The WAV file to write.")],
     *,
-    voice: VoiceOptions,
-    how: DecodingOptions,
-    asked: SpeechOptions,
+    voice_options: VoiceOptions,
+    decoding_options: DecodingOptions,
+    speech_options: SpeechOptions,
     ref_text: Annotated[str | None, typer.Option(help="What REF says; the speech then continues it.")] = None,
     output: OutputOptions,
 ) -> None:
     """Speak a text in the voice of a recording."""
-    synthesizer = voice.load()
+    synthesizer = voice_options.load()
     speech = synthesizer.speak(
         text,
         prompt=reference,
         prompt_text=ref_text,
-        language=asked.language,
-        tone=asked.tone,
-        seed=asked.seed,
-        max_s=asked.max_s,
-        decoding=how.decoding,
+        language=speech_options.language,
+        tone=speech_options.tone,
+        seed=speech_options.seed,
+        max_s=speech_options.max_s,
+        decoding=decoding_options.decoding,
     )
     _write(speech, out, synthesizer.checkpoint.folder, output)
 
@@ -114,28 +114,28 @@ def transform(
     audio: Annotated[Path, typer.Argument(metavar="INPUT", help="A recording.")],
     out: Annotated[Path, typer.Argument(help="The WAV file to write.")],
     *,
-    voice: VoiceOptions,
-    given: GivenOptions,
-    how: DecodingOptions,
-    asked: SpeechOptions,
+    voice_options: VoiceOptions,
+    task_options: TaskOptions,
+    decoding_options: DecodingOptions,
+    speech_options: SpeechOptions,
     output: OutputOptions,
 ) -> None:
     """Turn speech into other speech: without noise, one speaker of two, edited, or in another voice."""
     from model.inference.requests import parse_stretch
 
-    replace_s = parse_stretch(given.replace) if given.replace else None
-    synthesizer = voice.load()
+    replace_s = parse_stretch(task_options.replace) if task_options.replace else None
+    synthesizer = voice_options.load()
     speech = synthesizer.transform(
         task,
         audio,
-        text=given.text,
-        prompt=given.prompt,
+        text=task_options.text,
+        prompt=task_options.prompt,
         replace_s=replace_s,
-        language=asked.language,
-        tone=asked.tone,
-        seed=asked.seed,
-        max_s=asked.max_s,
-        decoding=how.decoding,
+        language=speech_options.language,
+        tone=speech_options.tone,
+        seed=speech_options.seed,
+        max_s=speech_options.max_s,
+        decoding=decoding_options.decoding,
     )
     _write(speech, out, synthesizer.checkpoint.folder, output)
 
@@ -166,7 +166,7 @@ def _write(speech: "Speech", out: Path, model: Path, output: OutputOptions) -> N
 def transcribe(
     audio: Annotated[Path, typer.Argument(help="A recording of speech.")],
     *,
-    chosen: ModelOptions,
+    model_options: ModelOptions,
     language: Annotated[str | None, typer.Option(help="Code such as en; recognised if not given.")] = None,
     codec_weights: CodecWeights = None,
     as_json: Json = False,
@@ -174,7 +174,7 @@ def transcribe(
     """Recognise the phonemes of a recording."""
     from model.inference.synthesizer import Synthesizer
 
-    listener = Synthesizer.load(chosen.model, chosen.device, codec_weights=codec_weights)
+    listener = Synthesizer.load(model_options.model, model_options.device, codec_weights=codec_weights)
     heard = listener.hear(audio, language=language)
     _show({"language": heard.language, "phonemes": heard.phonemes, "ended": heard.ended}, as_json)
 
@@ -183,29 +183,29 @@ def transcribe(
 @with_options
 def evaluate(
     *,
-    listed: TrialOptions,
-    chosen: ModelOptions,
-    scored: JudgeOptions,
-    how: DecodingOptions,
+    trial_options: TrialOptions,
+    model_options: ModelOptions,
+    judge_options: JudgeOptions,
+    decoding_options: DecodingOptions,
     seed: Annotated[int, typer.Option(help="Seed of prompts, speech and intervals.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Folder for waves and rows.jsonl; the same command continues there.")
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Remove an earlier evaluation from OUT.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Remove an earlier evaluation from --out first.")] = False,
     output: OutputOptions,
 ) -> None:
     """Score a model by a published protocol, beside the recordings and the codec's resynthesis."""
     from model.evaluation import evaluate as evaluation
     from model.inference.synthesizer import Synthesizer
 
-    trials = listed.read(seed)
-    judges = scored.load(chosen.device)
+    trials = trial_options.read(seed)
+    judges = judge_options.load(model_options.device)
     report = evaluation.evaluate(
-        Synthesizer.load(chosen.model, chosen.device),
-        listed.protocol,
+        Synthesizer.load(model_options.model, model_options.device),
+        trial_options.protocol,
         trials,
         judges,
-        decoding=how.decoding,
+        decoding=decoding_options.decoding,
         seed=seed,
         out=out,
         fresh=fresh,
@@ -215,7 +215,7 @@ def evaluate(
 
 
 class Format(StrEnum):
-    """What a model can be exported to."""
+    """Formats of an exported model."""
 
     SAFETENSORS = "safetensors"
     HF = "hf"
@@ -250,12 +250,12 @@ def bench(
     config: Annotated[Path, typer.Option(help="Configuration of the model, batches and steps measured.")] = Path(
         "configs/peer52m.yaml"
     ),
-    over: ConfigOptions,
+    overrides: ConfigOptions,
     seconds: Annotated[float, typer.Option(help="Seconds of measuring per side.")] = 20.0,
     as_json: Json = False,
 ) -> None:
     """Measure training, decoding or loading against a baseline in the same run."""
-    _show(BENCHES[what].measure(over.load(config), seconds), as_json)
+    _show(BENCHES[what].measure(overrides.load(config), seconds), as_json)
 
 
 def _show(values: dict[str, float | int | str], as_json: bool) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from model.inference.synthesizer import Synthesizer
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")]
-CodecWeights = Annotated[Path | None, typer.Option(help="The codec's weights.")]
+CodecWeights = Annotated[Path | None, typer.Option(help="Path of the codec's weights.")]
 
 
 class Options:
@@ -84,14 +84,14 @@ class DecodingOptions(Options):
     def parameters(cls) -> list[inspect.Parameter]:
         """Returns the parameters of the modes and of the samplers."""
         default = Decoding()
-        modes = "; ".join(f"{name}: {how}" for name, how in FIRST_MODES.items())
+        modes = "; ".join(f"{name}, {how}" for name, how in FIRST_MODES.items())
         steps = "With nar-len: passes of the network."
         guidance = (
             "Classifier-free guidance, for models trained with data.unconditional_probability > 0. 1 is off, the"
             " default of ar; the default of nar-len is 2.5."
         )
         return [
-            _parameter("mode", Annotated[FirstMode, typer.Option(help=f"{modes}.")], default.mode),
+            _parameter("mode", Annotated[FirstMode, typer.Option(help=f"First codebook: {modes}.")], default.mode),
             _parameter("steps", Annotated[int, typer.Option(help=steps)], default.unmasking.steps),
             _parameter("guidance", Annotated[float | None, typer.Option(help=guidance)], default.guidance),
             *(_parameter(row.name, Annotated[row.kind, typer.Option(help=row.help)], row.default) for row in OPTIONS),
@@ -109,7 +109,7 @@ class SpeechOptions(Options):
 
 
 @dataclass(frozen=True)
-class GivenOptions(Options):
+class TaskOptions(Options):
     """What a task takes beside the recording."""
 
     text: Annotated[str | None, typer.Option(help="All that is said in OUT; needed for cse and nse.")] = None

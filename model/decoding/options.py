@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FirstMode = Literal["ar", "nar-len"]
 """How codebook 0 is generated."""
 
-FIRST_MODES: Mapping[FirstMode, str] = {"ar": "frame by frame", "nar-len": "its length, then all at once"}
+FIRST_MODES: Mapping[FirstMode, str] = {"ar": "frame by frame", "nar-len": "the length first, then all at once"}
 """The modes with their descriptions in `--help`."""
 
 _GUIDANCE: Mapping[FirstMode, float] = {"ar": 1.0, "nar-len": 2.5}

@@ -22,14 +22,14 @@ class Option:
     """Its line in `--help`."""
     rule: str
     """The allowed range in words, for messages."""
-    holds: Callable[[float], bool]
+    allows: Callable[[float], bool]
     """Returns whether a value is in range."""
     hint: str = ""
     """Appended to the message for a value out of range."""
 
     def check(self, value: float) -> None:
         """Raises `UsageError` for a value out of range."""
-        if not self.holds(value):
+        if not self.allows(value):
             hint = f" {self.hint}" if self.hint else ""
             raise UsageError(f"`{self.name}` must be {self.rule}, but is {value}.{hint}")
 
