@@ -286,10 +286,10 @@ class Synthesizer:
 
     def _max_frames(self, max_s: float | None) -> int:
         rate = self.checkpoint.meta.codec.frame_rate
-        max_frames = int((max_s or self.checkpoint.config.data.max_s) * rate)
-        if max_frames < 1:
-            raise UsageError(f"`max_s` must be at least one frame ({1 / rate:.3f} s), but is {max_s}.")
-        return max_frames
+        longest_s = self.checkpoint.config.data.max_s if max_s is None else max_s
+        if not 1 <= longest_s * rate < float("inf"):
+            raise UsageError(f"`max_s` must be at least one frame ({1 / rate:.3f} s) and finite, but is {max_s}.")
+        return int(longest_s * rate)
 
     def condition(
         self,

@@ -113,8 +113,9 @@ def test_wrong_requests_are_told(voice: Synthesizer, reference: Path, tmp_path: 
         voice.speak("Hello", prompt=np.zeros((4, 10), np.int64))
     with pytest.raises(CodecError, match="up to 5000"):
         voice.speak("Hello", prompt=np.full((8, 10), 5000))
-    with pytest.raises(UsageError, match="at least one frame"):
-        voice.speak("Hello", prompt=reference, max_s=0.001)
+    for max_s in (0.001, 0.0, -1.0, float("inf"), float("nan")):
+        with pytest.raises(UsageError, match="at least one frame"):
+            voice.speak("Hello", prompt=reference, max_s=max_s)
     with pytest.raises(UsageError, match="`tone` must be left out, but is `calm`: the model knows none"):
         voice.speak("Hello", prompt=reference, tone="calm")
     with pytest.raises(MissingInputError, match="valle train"):
