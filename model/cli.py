@@ -1,6 +1,6 @@
-"""`valle`: trains a model on a dataset that `valle-prep` made, and speaks with it.
+"""The command line `valle`: trains a model on a dataset of `valle-prep`, and speaks with it.
 
-Nothing heavy is imported here: each command loads what it needs when it runs.
+Nothing heavy is imported at the top: each command imports what it needs.
 """
 
 import json
@@ -16,12 +16,12 @@ from model.options import (
     CodecWeights,
     ConfigOptions,
     DecodingOptions,
-    GivenOptions,
     Json,
     JudgeOptions,
     ModelOptions,
     OutputOptions,
     SpeechOptions,
+    TaskOptions,
     TrialOptions,
     VoiceOptions,
     with_options,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from model.inference.synthesizer import Speech
 
 app = typer.Typer(
-    help="Trains a codec language model on a dataset that valle-prep made, and speaks with it.",
+    help="Train a codec language model on a dataset of valle-prep, and speak with it.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -46,16 +46,18 @@ app = typer.Typer(
 def train(
     config: Annotated[Path, typer.Argument(help="A YAML file, such as configs/small.yaml.")],
     *,
-    over: ConfigOptions,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue although the configuration has changed.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Refuse to continue an earlier run.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show sizes, steps and memory; train nothing.")] = False,
+    overrides: ConfigOptions,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue even if the configuration or dataset changed.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Fail if trainer.out already has a checkpoint.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show sizes, steps and memory; don't train.")] = False,
     output: OutputOptions,
 ) -> None:
-    """Train a model; started again in the same trainer.out, go on where it stopped."""
+    """Train a model. Run again with the same trainer.out, it continues where it stopped."""
     from stages.store.reader import open_store
 
-    settings = over.load(config)
+    settings = overrides.load(config)
     store = open_store(settings.data.store)
     if dry_run:
         from model.training.plan import describe
@@ -78,26 +80,26 @@ def train(
 @with_options
 def synth(
     text: Annotated[str, typer.Argument(help="What to say.")],
-    reference: Annotated[Path, typer.Argument(metavar="REF", help="A recording of the voice, 3 s or more.")],
+    reference: Annotated[Path, typer.Argument(metavar="REF", help="A recording of the voice, 3 s or longer.")],
     out: Annotated[Path, typer.Argument(help="The WAV file to write.")],
     *,
-    voice: VoiceOptions,
-    how: DecodingOptions,
-    asked: SpeechOptions,
-    ref_text: Annotated[str | None, typer.Option(help="What the reference says; the speech then continues it.")] = None,
+    voice_options: VoiceOptions,
+    decoding_options: DecodingOptions,
+    speech_options: SpeechOptions,
+    ref_text: Annotated[str | None, typer.Option(help="What REF says; the speech then continues it.")] = None,
     output: OutputOptions,
 ) -> None:
     """Speak a text in the voice of a recording."""
-    synthesizer = voice.load()
+    synthesizer = voice_options.load()
     speech = synthesizer.speak(
         text,
         prompt=reference,
         prompt_text=ref_text,
-        language=asked.language,
-        tone=asked.tone,
-        seed=asked.seed,
-        max_s=asked.max_s,
-        decoding=how.decoding,
+        language=speech_options.language,
+        tone=speech_options.tone,
+        seed=speech_options.seed,
+        max_s=speech_options.max_s,
+        decoding=decoding_options.decoding,
     )
     _write(speech, out, synthesizer.checkpoint.folder, output)
 
@@ -112,41 +114,41 @@ def transform(
     audio: Annotated[Path, typer.Argument(metavar="INPUT", help="A recording.")],
     out: Annotated[Path, typer.Argument(help="The WAV file to write.")],
     *,
-    voice: VoiceOptions,
-    given: GivenOptions,
-    how: DecodingOptions,
-    asked: SpeechOptions,
+    voice_options: VoiceOptions,
+    task_options: TaskOptions,
+    decoding_options: DecodingOptions,
+    speech_options: SpeechOptions,
     output: OutputOptions,
 ) -> None:
-    """Make speech from speech: without noise, one speaker of two, edited, or in another voice."""
+    """Turn speech into other speech: without noise, one speaker of two, edited, or in another voice."""
     from model.inference.requests import parse_stretch
 
-    replace_s = parse_stretch(given.replace) if given.replace else None
-    synthesizer = voice.load()
+    replace_s = parse_stretch(task_options.replace) if task_options.replace else None
+    synthesizer = voice_options.load()
     speech = synthesizer.transform(
         task,
         audio,
-        text=given.text,
-        prompt=given.prompt,
+        text=task_options.text,
+        prompt=task_options.prompt,
         replace_s=replace_s,
-        language=asked.language,
-        tone=asked.tone,
-        seed=asked.seed,
-        max_s=asked.max_s,
-        decoding=how.decoding,
+        language=speech_options.language,
+        tone=speech_options.tone,
+        seed=speech_options.seed,
+        max_s=speech_options.max_s,
+        decoding=decoding_options.decoding,
     )
     _write(speech, out, synthesizer.checkpoint.folder, output)
 
 
 def _write(speech: "Speech", out: Path, model: Path, output: OutputOptions) -> None:
-    """Writes a WAV file, and says what came of it."""
+    """Writes a WAV file, and prints notes and a summary."""
     from stages.audio.files import write_wav
 
     write_wav(out, speech.samples, speech.sample_rate)
     if speech.unseen and not output.quiet:
-        typer.echo(f"note: the model was never taught {' '.join(speech.unseen)} and guesses at it", err=True)
+        typer.echo(f"note: the model guesses symbols that its training set lacks: {' '.join(speech.unseen)}", err=True)
     if speech.cut and not output.quiet:
-        typer.echo(f"note: cut after {speech.duration_s:.2f} s: the model hadn't ended; raise --max-s", err=True)
+        typer.echo(f"note: cut at {speech.duration_s:.2f} s, before the model had finished: raise --max-s", err=True)
     about: dict[str, float | int | str] = {
         "out": str(out),
         "seconds": round(speech.duration_s, 3),
@@ -164,15 +166,15 @@ def _write(speech: "Speech", out: Path, model: Path, output: OutputOptions) -> N
 def transcribe(
     audio: Annotated[Path, typer.Argument(help="A recording of speech.")],
     *,
-    chosen: ModelOptions,
-    language: Annotated[str | None, typer.Option(help="Code such as en; recognised too if not given.")] = None,
+    model_options: ModelOptions,
+    language: Annotated[str | None, typer.Option(help="Code such as en; recognised if not given.")] = None,
     codec_weights: CodecWeights = None,
     as_json: Json = False,
 ) -> None:
-    """Show the phonemes of what is said in a recording."""
+    """Recognise the phonemes of a recording."""
     from model.inference.synthesizer import Synthesizer
 
-    listener = Synthesizer.load(chosen.model, chosen.device, codec_weights=codec_weights)
+    listener = Synthesizer.load(model_options.model, model_options.device, codec_weights=codec_weights)
     heard = listener.hear(audio, language=language)
     _show({"language": heard.language, "phonemes": heard.phonemes, "ended": heard.ended}, as_json)
 
@@ -181,29 +183,29 @@ def transcribe(
 @with_options
 def evaluate(
     *,
-    listed: TrialOptions,
-    chosen: ModelOptions,
-    scored: JudgeOptions,
-    how: DecodingOptions,
+    trial_options: TrialOptions,
+    model_options: ModelOptions,
+    judge_options: JudgeOptions,
+    decoding_options: DecodingOptions,
     seed: Annotated[int, typer.Option(help="Seed of prompts, speech and intervals.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="A folder for the waves and rows.jsonl; the same command continues there.")
+        Path | None, typer.Option(help="Folder for waves and rows.jsonl; the same command continues there.")
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Remove what an earlier evaluation left in OUT.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Remove an earlier evaluation from --out first.")] = False,
     output: OutputOptions,
 ) -> None:
-    """Score a model by a published protocol, beside real speech and the codec alone."""
+    """Score a model by a published protocol, beside the recordings and the codec's resynthesis."""
     from model.evaluation import evaluate as evaluation
     from model.inference.synthesizer import Synthesizer
 
-    trials = listed.read(seed)
-    judges = scored.load(chosen.device)
+    trials = trial_options.read(seed)
+    judges = judge_options.load(model_options.device)
     report = evaluation.evaluate(
-        Synthesizer.load(chosen.model, chosen.device),
-        listed.protocol,
+        Synthesizer.load(model_options.model, model_options.device),
+        trial_options.protocol,
         trials,
         judges,
-        decoding=how.decoding,
+        decoding=decoding_options.decoding,
         seed=seed,
         out=out,
         fresh=fresh,
@@ -213,7 +215,7 @@ def evaluate(
 
 
 class Format(StrEnum):
-    """What a model can be exported to."""
+    """Formats of an exported model."""
 
     SAFETENSORS = "safetensors"
     HF = "hf"
@@ -221,15 +223,15 @@ class Format(StrEnum):
 
 @app.command()
 def export(
-    model: Annotated[Path, typer.Argument(help="A run's folder, a checkpoint, or what was exported.")],
+    model: Annotated[Path, typer.Argument(help="A run's folder, a checkpoint, or an export.")],
     out: Annotated[Path, typer.Argument(help="The file (safetensors) or folder (hf) to write.")],
     *,
     form: Annotated[
-        Format, typer.Option("--format", help="safetensors: one file that speaks; hf: Llama for transformers.")
+        Format, typer.Option("--format", help="safetensors: one file for valle; hf: Llama for transformers.")
     ] = Format.SAFETENSORS,
     as_json: Json = False,
 ) -> None:
-    """Write a model as one file, or as a folder that transformers opens as Llama; or either back."""
+    """Convert a model to one file, or to a folder that transformers opens as Llama, or back."""
     from model.checkpoints.export import export as write
 
     written = write(model, out, form.value)
@@ -245,15 +247,15 @@ _BENCHES = "; ".join(f"{name}: {row.help}" for name, row in BENCHES.items())
 def bench(
     what: Annotated[What, typer.Argument(help=f"{_BENCHES}.")],
     *,
-    config: Annotated[Path, typer.Option(help="The configuration whose model, batch and steps are measured.")] = Path(
+    config: Annotated[Path, typer.Option(help="Configuration of the model, batches and steps measured.")] = Path(
         "configs/peer52m.yaml"
     ),
-    over: ConfigOptions,
-    seconds: Annotated[float, typer.Option(help="How long each side is measured.")] = 20.0,
+    overrides: ConfigOptions,
+    seconds: Annotated[float, typer.Option(help="Seconds of measuring per side.")] = 20.0,
     as_json: Json = False,
 ) -> None:
-    """Measure training, decoding or loading beside a baseline in the same run."""
-    _show(BENCHES[what].measure(over.load(config), seconds), as_json)
+    """Measure training, decoding or loading against a baseline in the same run."""
+    _show(BENCHES[what].measure(overrides.load(config), seconds), as_json)
 
 
 def _show(values: dict[str, float | int | str], as_json: bool) -> None:
@@ -272,7 +274,7 @@ def _in_words(value: float | str) -> str:
 
 
 def main() -> None:
-    """Runs the command line; ends the process with its exit code."""
+    """Runs the command line, and exits with its code."""
     from model.training.run.lock import is_first_process
 
     sys.exit(run_app(app, alone=is_first_process(), interrupted="interrupted: run the same command again."))

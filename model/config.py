@@ -1,4 +1,4 @@
-"""What `valle train` is told, by sections: `model`, `data`, `optimizer`, `lora`, `distill`, `trainer`."""
+"""The configuration of `valle train`: sections `model`, `data`, `optimizer`, `lora`, `distill` and `trainer`."""
 
 from typing import Literal, Self, get_args
 
@@ -46,12 +46,12 @@ class ModelConfig(Config):
         if self.heads % self.num_kv_heads:
             raise ValueError(f"`heads` ({self.heads}) must be a multiple of `kv_heads` ({self.kv_heads})")
         if self.arch == "retnet" and self.num_kv_heads != self.heads:
-            raise ValueError(f"`kv_heads` must be left out where `arch` is `retnet`, but is {self.kv_heads}")
+            raise ValueError(f"`kv_heads` must not be set if `arch` is `retnet`, but is {self.kv_heads}")
         return self
 
     @property
     def num_kv_heads(self) -> int:
-        """Heads of keys and values."""
+        """Number of key and value heads."""
         return self.kv_heads or self.heads
 
     @property
@@ -127,7 +127,7 @@ class DataConfig(Config):
             raise ValueError(f"`max_s` ({self.max_s}) must be greater than `min_s` ({self.min_s})")
         for name, weights in (("tasks", self.tasks), ("modes", self.modes)):
             if min(weights.values(), default=0) < 0 or not sum(weights.values()):
-                raise ValueError(f"`{name}` must hold weights of 0 or more, one of them above 0, but holds {weights}")
+                raise ValueError(f"`{name}` must have weights of 0 or more, at least one above 0, but has {weights}")
         if self.sample_by == "utterance" and (self.temperature != 1 or self.order == "interleaved"):
             raise ValueError("`temperature` and `order: interleaved` need classes: set `sample_by` to speaker or group")
         return self
@@ -160,7 +160,7 @@ class OptimizerConfig(Config):
 
 
 class LoraConfig(Config):
-    """Low-rank adapters: what is trained when the network itself stays as it is (needs `trainer.start_from`)."""
+    """Low-rank adapters, trained while the network itself stays as it is (needs `trainer.start_from`)."""
 
     rank: int = Field(default=0, ge=0)
     """Rank of the adapters on all linear layers of the blocks; 0: no adapters, the network itself is trained."""
@@ -258,17 +258,17 @@ class TrainConfig(Config):
         return self
 
     def _check_deepspeed(self) -> None:
-        refused = {
+        unsupported = {
             "`optimizer.matrices` = muon": self.optimizer.matrices == "muon",
             "`trainer.precision` = bf16-true": self.trainer.precision == "bf16-true",
             "`lora.rank`": self.lora.rank > 0,
         }
-        for what, asked in refused.items():
-            if asked:
-                raise ValueError(f"`trainer.strategy` = deepspeed doesn't go with {what}: take `ddp` or `fsdp`")
+        for setting, is_set in unsupported.items():
+            if is_set:
+                raise ValueError(f"`trainer.strategy` = deepspeed doesn't go with {setting}: use `ddp` or `fsdp`")
 
     def differences(self, other: "TrainConfig") -> list[str]:
-        """Returns `section.key: here -> other` for each parameter that decides the result and isn't the same."""
+        """Returns `section.key: here -> other` for each differing parameter that affects the result."""
         found = []
         for section in type(self).model_fields:
             mine, theirs = getattr(self, section).identity(), getattr(other, section).identity()

@@ -1,6 +1,6 @@
-"""Where the network runs, in which precision, and what the machine is called.
+"""Chooses the device and the precision, and names the hardware.
 
-What only training needs (Fabric, strategies) is in `model.training.parallel.fabric`: to speak mustn't load it.
+What only training needs (Fabric, strategies) is in `model.training.parallel.fabric`, so that synthesis doesn't load it.
 """
 
 from typing import Literal
@@ -12,11 +12,11 @@ from stages.errors import UsageError
 from stages.machine import cores, parse_device, processor
 
 AMPERE = 8, 0
-"""The compute capability from which CUDA devices multiply in bfloat16 and have flash attention."""
+"""Lowest compute capability with bfloat16 multiplication and flash attention."""
 
 
 def multiplies_in_bfloat16(device: torch.device) -> bool:
-    """Tells whether a device multiplies in bfloat16: CUDA devices do from Ampere on, and newer CPUs."""
+    """Returns whether a device multiplies in bfloat16: CUDA from Ampere on, and newer CPUs."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= AMPERE
     found = torch.cpu.get_capabilities()
@@ -24,9 +24,9 @@ def multiplies_in_bfloat16(device: torch.device) -> bool:
 
 
 def resolve_precision(name: Precision, device: torch.device) -> Literal["32-true", "bf16-mixed", "bf16-true"]:
-    """Returns what `auto` stands for on a device: bf16-mixed where it multiplies in bfloat16.
+    """Resolves `auto`: bf16-mixed if the device multiplies in bfloat16, else 32-true.
 
-    There training is about three times as fast with it, elsewhere slower.
+    With bfloat16 multiplication bf16-mixed is about three times as fast as 32-true; without it, slower.
     """
     if name != "auto":
         return name
@@ -34,16 +34,16 @@ def resolve_precision(name: Precision, device: torch.device) -> Literal["32-true
 
 
 def inference_dtype(device: torch.device) -> torch.dtype:
-    """Returns in what a network speaks on a device: bfloat16 on CUDA from Ampere on, else float32.
+    """Returns the dtype of the network at inference: bfloat16 on CUDA from Ampere on, else float32.
 
-    Not float16 on older ones: what a network that learnt in bfloat16 or float32 passes on may be beyond float16's
-    range (65504), and would become inf. Float32 holds the weights as they were trained, as `32-true` does there.
+    Older GPUs don't use float16: activations of a network trained in bfloat16 or float32 may exceed its range (65504)
+    and become inf; float32 keeps the weights as trained.
     """
     return torch.bfloat16 if device.type == "cuda" and multiplies_in_bfloat16(device) else torch.float32
 
 
 def resolve_device(name: str) -> torch.device:
-    """Returns the device that `auto`, `cpu`, `cuda` or `cuda:N` names.
+    """Returns the device named `auto`, `cpu`, `cuda` or `cuda:N`; `auto` is CUDA if there is a GPU.
 
     Raises:
         UsageError: if there is no such device.
@@ -58,7 +58,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def hardware(device: torch.device) -> str:
-    """Returns what the measurement ran on, in a line."""
+    """Returns a line naming the hardware and the version of PyTorch."""
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
     return f"{processor()}, {cores()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"

@@ -1,8 +1,8 @@
-"""The options that commands of `valle` share, each defined once, in groups.
+"""The options that commands of `valle` share, in groups.
 
-A command takes a group as one parameter, annotated with its class, and `with_options` gives it a keyword parameter for
-each option in its place. Choices, and all that is said of them, come from the tables of what they choose among: those
-of the samplers from `model.decoding.samplers.chain.OPTIONS`. A new row there is a new option of every command that decodes.
+A command takes a group as one parameter, annotated with its class; `with_options` replaces it by a keyword parameter
+per option. The options of samplers and judges come from their tables (`model.decoding.samplers.chain.OPTIONS`,
+`model.evaluation.judges.JUDGES`): a new row is a new option.
 """
 
 import dataclasses
@@ -16,15 +16,16 @@ import typer
 
 from model.decoding.options import FIRST_MODES, Decoding, FirstMode, Unmasking
 from model.decoding.samplers.chain import OPTIONS, Sampling
+from model.evaluation.judges import JUDGES, Judges, load_judges
+from model.evaluation.protocols import PROTOCOLS
 
 if TYPE_CHECKING:
     from model.config import TrainConfig
-    from model.evaluation.judges import Judges
     from model.evaluation.protocols import Trial
     from model.inference.synthesizer import Synthesizer
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")]
-CodecWeights = Annotated[Path | None, typer.Option(help="The codec's weights.")]
+CodecWeights = Annotated[Path | None, typer.Option(help="Path of the codec's weights.")]
 
 
 class Options:
@@ -32,20 +33,20 @@ class Options:
 
     @classmethod
     def parameters(cls) -> list[inspect.Parameter]:
-        """Returns the keyword parameters that stand in a command for the group, by which it is made."""
+        """Returns a keyword parameter for each option of the group."""
         kinds = get_type_hints(cls, include_extras=True)
         fields = [field for field in dataclasses.fields(cls) if field.init]  # type: ignore[arg-type]
-        return [_parameter(one.name, kinds[one.name], one.default) for one in fields]
+        return [_parameter(field.name, kinds[field.name], field.default) for field in fields]
 
 
 def _parameter(name: str, annotation: Any, default: Any = dataclasses.MISSING) -> inspect.Parameter:
-    given = inspect.Parameter.empty if default is dataclasses.MISSING else default
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=given, annotation=annotation)
+    default = inspect.Parameter.empty if default is dataclasses.MISSING else default
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 @dataclass(frozen=True)
 class ModelOptions(Options):
-    """Which model, and where it runs."""
+    """The model, and the device it runs on."""
 
     model: Annotated[Path, typer.Option(help="A run's folder, a checkpoint or an exported file.")]
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto"
@@ -53,109 +54,116 @@ class ModelOptions(Options):
 
 @dataclass(frozen=True)
 class VoiceOptions(ModelOptions):
-    """Which model, and which codec turns its codes into sound."""
+    """The model, and the codec that decodes its codes."""
 
     codec: Annotated[str | None, typer.Option(help="Another decoder of the same codes, such as vocos.")] = None
     codec_weights: CodecWeights = None
 
     def load(self) -> "Synthesizer":
-        """Opens the model."""
+        """Loads the model and its codec."""
         from model.inference.synthesizer import Synthesizer
 
         return Synthesizer.load(self.model, self.device, codec=self.codec, codec_weights=self.codec_weights)
 
 
 class DecodingOptions(Options):
-    """How a response is made.
+    """How a response is generated.
 
     Args:
-        mode: How codebook 0 is made.
-        steps: Passes of the network, with nar-len.
+        mode: How codebook 0 is generated.
+        steps: Passes of the network, for `nar-len`.
         guidance: As in `Decoding`.
-        sampling: What the samplers are told.
+        options: Values of the samplers' options.
     """
 
-    def __init__(self, *, mode: FirstMode, steps: int, guidance: float | None = None, **sampling: float) -> None:
-        drawn = Sampling(**sampling)
-        self.decoding = Decoding(mode, drawn, Unmasking(steps, sampling=drawn), guidance=guidance)
+    def __init__(self, *, mode: FirstMode, steps: int, guidance: float | None = None, **options: float) -> None:
+        sampling = Sampling(**options)
+        self.decoding = Decoding(mode, sampling, Unmasking(steps, sampling=sampling), guidance=guidance)
 
     @classmethod
     def parameters(cls) -> list[inspect.Parameter]:
-        """Returns the parameters of the modes, and those of the samplers."""
-        usual = Decoding()
-        modes = "; ".join(f"{name}: {how}" for name, how in FIRST_MODES.items())
+        """Returns the parameters of the modes and of the samplers."""
+        default = Decoding()
+        modes = "; ".join(f"{name}, {how}" for name, how in FIRST_MODES.items())
         steps = "With nar-len: passes of the network."
         guidance = (
             "Classifier-free guidance, for models trained with data.unconditional_probability > 0. 1 is off, the"
             " default of ar; the default of nar-len is 2.5."
         )
         return [
-            _parameter("mode", Annotated[FirstMode, typer.Option(help=f"{modes}.")], usual.mode),
-            _parameter("steps", Annotated[int, typer.Option(help=steps)], usual.unmasking.steps),
-            _parameter("guidance", Annotated[float | None, typer.Option(help=guidance)], usual.guidance),
-            *(_parameter(one.name, Annotated[one.kind, typer.Option(help=one.help)], one.default) for one in OPTIONS),
+            _parameter("mode", Annotated[FirstMode, typer.Option(help=f"First codebook: {modes}.")], default.mode),
+            _parameter("steps", Annotated[int, typer.Option(help=steps)], default.unmasking.steps),
+            _parameter("guidance", Annotated[float | None, typer.Option(help=guidance)], default.guidance),
+            *(_parameter(row.name, Annotated[row.kind, typer.Option(help=row.help)], row.default) for row in OPTIONS),
         ]
 
 
 @dataclass(frozen=True)
 class SpeechOptions(Options):
-    """What is asked of the voice, whatever it says."""
+    """Seed, language, tone and length of the speech."""
 
     seed: Annotated[int, typer.Option(help="The same seed gives the same speech.")] = 0
     language: Annotated[str | None, typer.Option(help="Code such as en; detected from the text if not given.")] = None
-    tone: Annotated[str | None, typer.Option(help="A group of the training set, whose way of speaking to use.")] = None
-    max_s: Annotated[
-        float | None, typer.Option(help="Longest speech, and with transform longest input, in seconds.")
-    ] = None
+    tone: Annotated[str | None, typer.Option(help="Group of the training set whose way of speaking to use.")] = None
+    max_s: Annotated[float | None, typer.Option(help="Longest speech (and input of transform), in seconds.")] = None
 
 
 @dataclass(frozen=True)
-class GivenOptions(Options):
-    """What a task is given beside the recording."""
+class TaskOptions(Options):
+    """What a task takes beside the recording."""
 
     text: Annotated[str | None, typer.Option(help="All that is said in OUT; needed for cse and nse.")] = None
-    prompt: Annotated[Path | None, typer.Option(metavar="REF", help="With tse and vc: the voice.")] = None
+    prompt: Annotated[Path | None, typer.Option(metavar="REF", help="For tse and vc: a recording of the voice.")] = None
     replace: Annotated[
-        str | None, typer.Option(metavar="START-END", help="With cse and nse: what to replace, in seconds: 1.2-1.8.")
+        str | None,
+        typer.Option(metavar="START-END", help="For cse and nse: the part to replace, in seconds, such as 1.2-1.8."),
     ] = None
 
 
 @dataclass(frozen=True)
 class TrialOptions(Options):
-    """What an evaluation lets the model say."""
+    """The utterances of an evaluation."""
 
-    listed: Annotated[Path, typer.Option("--list", help="What to say, in the format of the protocol's authors.")]
-    protocol: Annotated[str, typer.Option(help="ls-valle, ls-valle-continual, ls-pc or seed-tts.")]
-    root: Annotated[Path | None, typer.Option(help="Where the list's recordings lie; its own folder if not given.")] = (
+    listed: Annotated[Path, typer.Option("--list", help="The test list, in the format of the protocol's authors.")]
+    protocol: Annotated[str, typer.Option(help=f"{', '.join(PROTOCOLS)}.")]
+    root: Annotated[Path | None, typer.Option(help="Folder of the list's recordings; by default the list's own.")] = (
         None
     )
-    limit: Annotated[int | None, typer.Option(help="Number of utterances, spread over the list.")] = None
+    limit: Annotated[int | None, typer.Option(help="Number of utterances, spread evenly over the list.")] = None
 
     def read(self, seed: int) -> "list[Trial]":
-        """Reads the list; `seed` draws what the protocol leaves to chance."""
+        """Reads the list; `seed` is for what the protocol draws at random."""
         from model.evaluation.protocols import read_trials
 
         return read_trials(self.protocol, self.listed, root=self.root, limit=self.limit, seed=seed)
 
 
-@dataclass(frozen=True)
 class JudgeOptions(Options):
-    """Who scores."""
+    """The judges of an evaluation.
 
-    asr: Annotated[str, typer.Option(help="A whisper model: a folder, a name in the cache, or none.")] = "large-v3"
-    speaker: Annotated[str, typer.Option(help="A WavLM speaker verifier (its path), resemblyzer, or none.")] = "none"
-    dnsmos: Annotated[Path | None, typer.Option(help="DNSMOS P.835's sig_bak_ovr.onnx.")] = None
+    Args:
+        values: Values of the judges' options.
+    """
 
-    def load(self, device: str) -> "Judges":
+    def __init__(self, **values: Any) -> None:
+        self._values = values
+
+    @classmethod
+    def parameters(cls) -> list[inspect.Parameter]:
+        """Returns the option of each judge."""
+        return [
+            _parameter(row.option, Annotated[row.kind, typer.Option(help=row.help)], row.default)
+            for row in JUDGES.values()
+        ]
+
+    def load(self, device: str) -> Judges:
         """Loads the judges."""
-        from model.evaluation.judges import load_judges
-
-        return load_judges(asr=self.asr, speaker=self.speaker, dnsmos=self.dnsmos, device=device)
+        return load_judges(device, **self._values)
 
 
 @dataclass(frozen=True)
 class ConfigOptions(Options):
-    """What is laid over a configuration."""
+    """Overrides of a configuration file."""
 
     sets: Annotated[
         list[str] | None,
@@ -164,7 +172,7 @@ class ConfigOptions(Options):
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N (trainer.device).")] = None
 
     def load(self, path: Path) -> "TrainConfig":
-        """Reads a configuration."""
+        """Loads a configuration with the overrides."""
         from model.config import TrainConfig
         from stages.config import load_config
 
@@ -174,14 +182,14 @@ class ConfigOptions(Options):
 
 @dataclass(frozen=True)
 class OutputOptions(Options):
-    """What is printed."""
+    """How results are printed."""
 
     as_json: Json = False
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only errors.")] = False
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command in place of each parameter that is a group of options a keyword parameter for each of them."""
+    """Replaces each parameter of a command that is a group by a keyword parameter per option of the group."""
     hints = get_type_hints(command, include_extras=True)
     own = inspect.signature(command).parameters.values()
     groups = {p.name: hints[p.name].parameters() for p in own if _is_group(hints[p.name])}

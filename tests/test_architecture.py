@@ -209,6 +209,7 @@ def test_heavy_libraries_are_not_imported_on_load() -> None:
     """Of the model, only what `--help` reads: the command lines, and the tables that their options come from."""
     light = {"model/cli.py", "model/config.py", "model/options.py", "model/bench/table.py", "model/sequences/tasks.py"}
     light |= {name for name in MODEL if name.startswith("model/decoding/samplers/")} | {"model/decoding/options.py"}
+    light |= {f"model/evaluation/{name}.py" for name in ("judges", "metrics", "protocols")}
     wrong = {
         (name, one.line, one.module)
         for name in set(SOURCES) - (MODEL - light)

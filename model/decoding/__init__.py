@@ -1,1 +1,1 @@
-"""Ids in, ids out: how the codes of a response are made."""
+"""Generates the codes of a response: ids in, ids out."""

@@ -1,7 +1,7 @@
-"""From conditions to codes: ids in, ids out. Codebook 0 step by step with a cache, the others one pass each.
+"""Generates codebook 0 step by step with a cache (mode `ar`).
 
-Axes: B batch, A rows that the network is asked (with guidance 2 B), L positions, K codebooks, C columns of codes, G
-frames of a group, M = B * G drawn at a time, P prompt frames, T response frames, V codes.
+Axes: B batch, A rows passed to the network (with guidance 2 B), C columns of codes, G frames of a group, M = B * G
+codes drawn per step, T response frames, V codes.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from model.sequences.tokenizer import Tokenizer
 from stages.records import Codes
 
 CHECK_EVERY = {"cpu": 1}
-"""Steps between two looks at whether all rows have ended, on a kind of device; 16 on others."""
+"""Steps between two checks whether all rows have ended, by kind of device; 16 on others."""
 
 
 @torch.inference_mode()
@@ -35,13 +35,23 @@ def generate_first(
     guidance: float = 1.0,
     generator: torch.Generator | None = None,
 ) -> list[Codes]:
-    """Draws codebook 0 group by group (frame by frame, with a group of 1) until each row's first stop code.
+    """Draws codebook 0 group by group (frame by frame if the group is 1) until each row's first stop code.
 
-    The stop code is ruled out for the first `min_frames` frames. With a `guidance` above 1 (`model.decoding.samplers.guidance.guided`)
-    each response has a second row in the batch, which knows only what was drawn.
+    The stop code can't be drawn in the first `min_frames` frames. With a `guidance` above 1 (`samplers.guidance`) each
+    response has a second row in the batch, without text, prompt, input and tone.
+
+    Args:
+        network: In evaluation mode.
+        tokenizer: The vocabulary it was trained with.
+        conditions: What to say, and in whose voice.
+        max_frames: Most frames of a response.
+        min_frames: Fewest, at least 1.
+        sampling: How codes are drawn.
+        guidance: Guidance scale; 1 is off.
+        generator: On the network's device.
 
     Returns:
-        `[1, T]` for each condition.
+        One `[1, T]` array of uint16 per condition, `min_frames` <= T <= `max_frames`.
     """
     device = network.token_embedding.weight.device
     batch, stop, group = len(conditions), network.codebook_size, network.config.group
@@ -52,7 +62,7 @@ def generate_first(
     steps = -(-max_frames // group)
     cache, last_AD = prefill(network, tokenizer, documents, room=steps)
     level_A1 = torch.full((len(asked), 1), tokenizer.level(0), device=device)
-    # A tensor: a list of numbers would be brought to the device, which makes the host wait for it, in each step.
+    # A tensor, since a list would be copied to the device in each step, and the host would wait for it.
     columns = torch.tensor(group_columns(network.num_codebooks, group), device=device)
     codes_A1C = torch.full((len(asked), 1, network.num_codebooks + group - 1), ABSENT, device=device)
     drawn: list[Tensor] = []
@@ -78,11 +88,11 @@ def generate_first(
 
 
 def all_ended(ended_B: Tensor, step: int) -> bool:
-    """Tells whether all rows have ended; looks only now and then, since on a device looking makes the host wait."""
+    """Returns whether all rows have ended; checks only every few steps, since on a GPU a check makes the host wait."""
     return step % CHECK_EVERY.get(ended_B.device.type, 16) == 0 and bool(ended_B.all())
 
 
 def until(ids_T: np.ndarray, stop: int) -> np.ndarray:
-    """Returns what comes before the first `stop`."""
+    """Returns the ids before the first `stop`."""
     ends = np.flatnonzero(ids_T == stop)
     return ids_T[: ends[0] if len(ends) else None]

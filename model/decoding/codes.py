@@ -1,4 +1,4 @@
-"""Makes the codes of a response, in whichever mode is asked for."""
+"""Generates the codes of a response: the one place that chooses between `ar` and `nar-len`."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,8 @@ import torch
 
 from model.decoding.autoregressive import generate_first
 from model.decoding.levels import generate_rest
-from model.decoding.samplers.chain import GREEDY, PLAIN, Sampling
+from model.decoding.masked import generate_masked, predict_frames
+from model.decoding.options import Decoding
 from model.network.decoder import Decoder
 from model.sequences.documents import Condition
 from model.sequences.tokenizer import Tokenizer
@@ -21,33 +22,37 @@ def generate(
     *,
     max_frames: int,
     min_frames: int = 1,
-    ar: Sampling = PLAIN,
-    nar: Sampling = GREEDY,
-    guidance: float = 1.0,
+    decoding: Decoding = Decoding(),  # noqa: B008 (frozen)
     generator: torch.Generator | None = None,
 ) -> list[Codes]:
-    """Speaks each condition.
+    """Generates a response to each condition.
 
     Args:
         network: In evaluation mode.
         tokenizer: The vocabulary it was trained with.
         conditions: What to say, and in whose voice.
         max_frames: Most frames of a response.
-        min_frames: Fewest, at least 1.
-        ar: How codebook 0 is drawn.
-        nar: How the other codebooks are drawn.
-        guidance: Of codebook 0, see `generate_first`.
-        generator: Of the network's device.
+        min_frames: Fewest, at least 1. If equal to `max_frames`, `nar-len` predicts no length.
+        decoding: How the codes are chosen. A guidance of None is off; `Decoding.settled` fills in a model's default.
+        generator: On the network's device.
 
     Returns:
         One `[K, T]` array of uint16 per condition, `min_frames` <= T <= `max_frames`.
     """
-    first_codes = generate_first(
-        *(network, tokenizer, conditions),
-        max_frames=max_frames,
-        min_frames=min_frames,
-        sampling=ar,
-        guidance=guidance,
-        generator=generator,
-    )
-    return generate_rest(network, tokenizer, conditions, first_codes, sampling=nar, generator=generator)
+    asked = network, tokenizer, conditions
+    guidance = decoding.guidance or 1.0
+    if decoding.mode == "ar":
+        first = generate_first(
+            *asked,
+            max_frames=max_frames,
+            min_frames=min_frames,
+            sampling=decoding.ar,
+            guidance=guidance,
+            generator=generator,
+        )
+    else:
+        known = min_frames == max_frames
+        lengths = [max_frames] * len(conditions) if known else predict_frames(*asked, max_frames=max_frames)
+        frames = [max(length, min_frames) for length in lengths]
+        first = generate_masked(*asked, frames, unmasking=decoding.unmasking, guidance=guidance, generator=generator)
+    return generate_rest(*asked, first, sampling=decoding.nar, generator=generator)

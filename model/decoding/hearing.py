@@ -1,6 +1,6 @@
-"""Speech to text: from codes to the language and the phonemes of what is said.
+"""Speech to text: recognises language and phonemes from codes.
 
-Axes: B batch, L positions, K codebooks, T frames, V tokens.
+Axes: B batch, D width, K codebooks, T frames, V tokens.
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ from stages.records import Codes
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What was heard."""
+    """The language and phonemes recognised in a recording."""
 
     language: str
     """ISO 639-1 code."""
     phonemes: str
     ended: bool
-    """Whether it came to an end before the longest length allowed."""
+    """Whether the model ended by itself, before `max_tokens`."""
 
 
 @torch.inference_mode()
@@ -41,16 +41,19 @@ def hear(
     sampling: Sampling = GREEDY,
     generator: torch.Generator | None = None,
 ) -> list[Heard]:
-    """Hears each of several speeches.
+    """Recognises the phonemes of several recordings.
 
     Args:
         network: In evaluation mode.
         tokenizer: The vocabulary it was trained with.
-        speech: Codes, `[K, T]` each.
-        max_tokens: Most phonemes.
-        language: ISO 639-1 code of all of them; heard too if not given.
+        speech: The recordings' codes, `[K, T]` each.
+        max_tokens: Most phonemes of a recording.
+        language: ISO 639-1 code of all of them. None: recognised too.
         sampling: How phonemes are drawn.
-        generator: Of the network's device.
+        generator: On the network's device.
+
+    Returns:
+        One result per recording.
     """
     device = network.token_embedding.weight.device
     given = [] if language is None else [tokenizer.language(language)]

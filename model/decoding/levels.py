@@ -1,4 +1,4 @@
-"""The codebooks above the first, one pass each."""
+"""Generates codebooks 1 ... K-1, one pass each (mode `nar`)."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,19 @@ def generate_rest(
     sampling: Sampling = GREEDY,
     generator: torch.Generator | None = None,
 ) -> list[Codes]:
-    """Draws codebooks 1 ... K-1, one pass each, packed; `first_codes` are the `[1, T]` of codebook 0."""
+    """Draws codebooks 1 ... K-1 in one packed pass each.
+
+    Args:
+        network: In evaluation mode.
+        tokenizer: The vocabulary it was trained with.
+        conditions: What to say, and in whose voice.
+        first_codes: Codebook 0 of each response, `[1, T]`.
+        sampling: How codes are drawn.
+        generator: On the network's device.
+
+    Returns:
+        One `[K, T]` array of uint16 per condition.
+    """
     num_codebooks, stop = network.num_codebooks, network.codebook_size
     responses: list[Codes] = [np.zeros((num_codebooks, codes.shape[1]), np.uint16) for codes in first_codes]
     for response_KT, codes in zip(responses, first_codes, strict=True):

@@ -1,13 +1,13 @@
-"""NAR-len: the number of frames first, then codebook 0 on a canvas of so many masked frames, in a few steps.
+"""Generates codebook 0 all at once (mode `nar-len`): predicts the length, then unmasks a canvas in a few steps.
 
-In each step every masked frame is drawn at once, and those that the network is least sure of are masked again: in step
-s of S, cos((s + 1) / S * pi / 2) of the frames stay masked. Guidance runs each canvas twice in one packed batch, with
-text and prompt and without.
+Each step draws all masked frames at once, then masks those again that the network is least sure of: after step s of S
+(from 0), cos((s + 1) / S * pi / 2) of the frames are masked. Guidance runs each canvas twice in one packed batch: with
+and without text, prompt, input and tone.
 
 Sources: MaskGIT, section 3.2, https://arxiv.org/abs/2202.04200; for codes MaskGCT, section 3.2,
 https://arxiv.org/abs/2409.00750; the rescaling of guided logits, section 3.4 of https://arxiv.org/abs/2305.08891.
 
-Axes: L positions, M masked frames, T response frames, V codes.
+Axes: B batch, D width, L positions, M masked frames, T response frames, V codes.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from stages.records import Codes
 def predict_frames(
     network: Decoder, tokenizer: Tokenizer, conditions: Sequence[Condition], *, max_frames: int
 ) -> list[int]:
-    """Returns how many frames the response to each condition has, 1 to `max_frames`: the likeliest digits."""
+    """Predicts the number of frames of each response, 1 to `max_frames`, by taking the likeliest digit each time."""
     digits = torch.tensor(tokenizer.digits, device=network.token_embedding.weight.device)
     choices = torch.cat([digits, digits.new_tensor([tokenizer.end])])
     known: list[list[int]] = [[] for _ in conditions]
@@ -47,7 +47,7 @@ def predict_frames(
 
 
 def _last_logits(network: Decoder, documents: Sequence[Document]) -> Tensor:
-    """Returns what each document's last position predicts of the tokens."""
+    """Returns the logits of tokens at each document's last position."""
     batch, hidden_LD = read_packed(network, documents)
     ends = torch.tensor(batch.lengths, device=hidden_LD.device).cumsum(0) - 1
     return network.logits(hidden_LD[ends], network.num_codebooks)
@@ -64,29 +64,29 @@ def generate_masked(
     guidance: float = 1.0,
     generator: torch.Generator | None = None,
 ) -> list[Codes]:
-    """Fills a canvas for each condition.
+    """Generates codebook 0 of responses of known lengths.
 
     Args:
         network: In evaluation mode.
         tokenizer: The vocabulary it was trained with.
         conditions: What to say, and in whose voice.
         frames: T of each response, at least 1.
-        unmasking: How.
-        guidance: See `model.decoding.samplers.guidance.guided`; 1 is off.
-        generator: Of the network's device.
+        unmasking: Steps and sampling.
+        guidance: Guidance scale (`samplers.guidance`); 1 is off.
+        generator: On the network's device.
 
     Returns:
-        Codebook 0 of each response, `[1, T]` uint16.
+        One `[1, T]` array of uint16 per condition.
     """
     canvases = [np.zeros(count, np.int64) for count in frames]
     masked = [np.ones(count, bool) for count in frames]
     is_guided = guidance > 1
     asked = [*conditions, *(condition.dropped() for condition in conditions)] if is_guided else conditions
     for step in range(unmasking.steps):
-        if not any(masked_T.any() for masked_T in masked):  # a short canvas is full before the last step
+        if not any(masked_T.any() for masked_T in masked):  # short canvases need fewer steps
             break
-        shown = zip(asked, canvases * (1 + is_guided), masked * (1 + is_guided), strict=True)
-        logits_MV = _canvas_logits(network, [canvas(tokenizer, *one) for one in shown])
+        inputs = zip(asked, canvases * (1 + is_guided), masked * (1 + is_guided), strict=True)
+        logits_MV = _canvas_logits(network, [canvas(tokenizer, *given) for given in inputs])
         if is_guided:
             with_MV, without_MV = logits_MV.chunk(2)
             logits_MV = guide(with_MV, without_MV, guidance, unmasking.rescale)

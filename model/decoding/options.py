@@ -1,4 +1,4 @@
-"""How a response is made, whoever asks for it: `valle synth`, `valle transform` and `valle eval` share it."""
+"""The settings of decoding, shared by `valle synth`, `valle transform` and `valle eval`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
     from model.sequences.documents import Mode
 
 FirstMode = Literal["ar", "nar-len"]
-"""How codebook 0 is made."""
+"""How codebook 0 is generated."""
 
-FIRST_MODES: Mapping[FirstMode, str] = {"ar": "frame by frame", "nar-len": "its length, then all at once"}
-"""What that means, as the command line says it."""
+FIRST_MODES: Mapping[FirstMode, str] = {"ar": "frame by frame", "nar-len": "the length first, then all at once"}
+"""The modes with their descriptions in `--help`."""
 
 _GUIDANCE: Mapping[FirstMode, float] = {"ar": 1.0, "nar-len": 2.5}
-"""Where it isn't said, and the model can be guided."""
+"""Default guidance of a model trained with `data.unconditional_probability` > 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unmasking:
-    """How a canvas is filled."""
+    """How codebook 0 is unmasked (`nar-len`)."""
 
     steps: int = 25
     """Passes of the network."""
     rescale: float = 0.75
-    """With guidance: how much of the guided logits is scaled back to the spread of the unguided ones, 0 to 1."""
+    """With guidance: how far guided logits are scaled back to the spread of the conditional ones, 0 to 1."""
     sampling: Sampling = Sampling()  # noqa: RUF009 (frozen)
     """How codes are drawn; the temperature falls to 0 over the steps."""
 
     def __post_init__(self) -> None:
-        """Refuses values out of range."""
+        """Raises `UsageError` for values out of range."""
         if self.steps < 1:
             raise UsageError(f"`steps` must be at least 1, but is {self.steps}.")
 
@@ -44,43 +44,51 @@ class Decoding:
     """How the codes of a response are chosen."""
 
     mode: FirstMode = "ar"
-    """How codebook 0 is made."""
+    """How codebook 0 is generated."""
     ar: Sampling = PLAIN
-    """How codebook 0 is drawn frame by frame (`ar`)."""
+    """How codebook 0 is drawn in the mode `ar`."""
     unmasking: Unmasking = Unmasking()
-    """How codebook 0 is made all at once (`nar-len`)."""
+    """How codebook 0 is unmasked in the mode `nar-len`."""
     nar: Sampling = GREEDY
     """How the other codebooks are drawn."""
     guidance: float | None = None
-    """How far codebook 0 goes from the logits without text, prompt, input and tone towards, and beyond, those with
-    them; 1 is off. None: 2.5 for `nar-len` where the model has learnt to do without them, else off."""
+    """Scale of classifier-free guidance for codebook 0: the condition is text, prompt, input and tone. 1 is off. None:
+    2.5 for `nar-len` if the model was trained with `data.unconditional_probability` > 0, else off."""
 
     def __post_init__(self) -> None:
-        """Refuses an unknown mode, and a guidance out of range."""
+        """Raises `UsageError` for an unknown mode or a guidance out of range."""
         if self.mode not in get_args(FirstMode):
             raise UsageError(f"`mode` must be one of {', '.join(get_args(FirstMode))}, but is `{self.mode}`.")
         if self.guidance is not None and not 1 <= self.guidance < float("inf"):
             raise UsageError(f"`guidance` must be 1 (off) or more, but is {self.guidance}.")
 
     def modes(self, num_codebooks: int, *, length_known: bool = False) -> "tuple[Mode, ...]":
-        """Returns the modes in which a model of so many codebooks must have been trained."""
+        """Returns the modes that a model must have been trained in.
+
+        Args:
+            num_codebooks: Of the model's codec.
+            length_known: Whether the number of frames is given, so that `nar-len` needn't predict it.
+        """
         first: tuple[Mode, ...] = ("ar",) if self.mode == "ar" else ("nar-len",) if length_known else ("nar-len", "len")
         return (*first, "nar") if num_codebooks > 1 else first
 
     def settled(self, trained: "DataConfig", model: Path) -> "Decoding":
-        """Returns the same with the guidance that holds for a model: never None.
+        """Fills in the default guidance for a model.
 
         Args:
-            trained: What the model was trained on.
-            model: Where it lies, for messages.
+            trained: The section `data` of the model's training.
+            model: The model's path, for messages.
+
+        Returns:
+            The same settings with a guidance that isn't None.
 
         Raises:
-            UsageError: if it is to be guided, but never learnt to do without what it is given.
+            UsageError: if guidance is on, but the model was never trained without its condition.
         """
-        can = trained.unconditional_probability > 0
+        can_guide = trained.unconditional_probability > 0
         if self.guidance is None:
-            return replace(self, guidance=_GUIDANCE[self.mode] if can else 1.0)
-        if self.guidance > 1 and not can:
+            return replace(self, guidance=_GUIDANCE[self.mode] if can_guide else 1.0)
+        if self.guidance > 1 and not can_guide:
             raise UsageError(
                 f"`guidance` must be 1 (off), but is {self.guidance:g}: `{model}` was never trained without text and"
                 " prompt. Train it with a `data.unconditional_probability` above 0, such as 0.1."
@@ -88,9 +96,9 @@ class Decoding:
         return self
 
     def __str__(self) -> str:
-        """Returns what decides codebook 0 in a line."""
-        how = self.ar if self.mode == "ar" else self.unmasking.sampling
+        """Returns the settings of codebook 0 in a line."""
+        sampling = self.ar if self.mode == "ar" else self.unmasking.sampling
         steps = "" if self.mode == "ar" else f", {self.unmasking.steps} steps"
-        told = self.guidance is not None and (self.mode == "nar-len" or self.guidance > 1)
-        guidance = f", guidance {self.guidance:g}" if told else ""
-        return f"{self.mode}{steps}{guidance}, {how}"
+        shown = self.guidance is not None and (self.mode == "nar-len" or self.guidance > 1)
+        guidance = f", guidance {self.guidance:g}" if shown else ""
+        return f"{self.mode}{steps}{guidance}, {sampling}"

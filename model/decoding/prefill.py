@@ -1,4 +1,7 @@
-"""Reads what is given into the cache before decoding begins."""
+"""Runs the network over the given part of each document, before decoding begins.
+
+Axes: B batch, D width, K codebooks, L positions.
+"""
 
 from collections.abc import Sequence
 
@@ -16,10 +19,16 @@ from model.sequences.tokenizer import Tokenizer
 def prefill(
     network: Decoder, tokenizer: Tokenizer, documents: Sequence[Document], *, room: int
 ) -> tuple[KVCache, Tensor]:
-    """Reads the documents into a cache with room for so many more positions.
+    """Reads the documents into a new cache.
+
+    Args:
+        network: In evaluation mode.
+        tokenizer: The vocabulary it was trained with.
+        documents: What is given; lengths may differ.
+        room: Positions that the cache has free for decoding.
 
     Returns:
-        The cache, and what the network makes of each document's last position, `[B, D]`.
+        The cache, and the hidden state at each document's last position, `[B, D]`.
     """
     tokens_BL, codes_BLK, positions_BL, lengths_B = _padded(network, tokenizer, documents)
     batch, length = tokens_BL.shape
@@ -31,7 +40,7 @@ def prefill(
 
 
 def read_packed(network: Decoder, documents: Sequence[Document]) -> tuple[Batch, Tensor]:
-    """Reads the documents in one packed pass; returns the batch and what the network makes of it, `[L, D]`."""
+    """Reads the documents in one packed pass; returns the batch and its hidden states, `[L, D]`."""
     device = network.token_embedding.weight.device
     batch = collate(documents, network.num_codebooks).to(device)
     attend = Packed(batch.lengths, batch.causal, device)
@@ -39,7 +48,7 @@ def read_packed(network: Decoder, documents: Sequence[Document]) -> tuple[Batch,
 
 
 def _padded(network: Decoder, tokenizer: Tokenizer, documents: Sequence[Document]) -> tuple[Tensor, ...]:
-    """Returns the documents as a batch, padded at the end: tokens, codes, positions, and their lengths."""
+    """Pads the documents at their ends; returns tokens, codes, positions and lengths."""
     device = network.token_embedding.weight.device
     lengths_B = torch.tensor([len(item) for item in documents])
     shape = len(documents), int(lengths_B.max())

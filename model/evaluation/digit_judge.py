@@ -1,4 +1,7 @@
-"""The judges of `model.evaluation.digits`, taught by real recordings alone: what digit is said, and in whose voice."""
+"""The judges of `model.evaluation.digits`: classifiers of digits and voices, trained on real recordings alone.
+
+Axes: M mel bands, T frames, C coefficients, N vectors, D width of a vector.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -6,31 +9,31 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from model.evaluation.judges import Vector, similarity
+from model.evaluation.voices import Vector, similarity
 from stages.listeners.whitening import Matrix, whitening
 from stages.records import Wave
 
 SAMPLE_RATE = 8000
-"""Hz, of what the judge hears: the rate of the Free Spoken Digit Dataset."""
+"""Hz, of the waves that the judge hears: the rate of the Free Spoken Digit Dataset."""
 
 _FRAMES = 24
-"""Moments at which a digit is looked at, from its beginning to its end, however fast it was said."""
+"""Frames that every digit is resampled to, whatever its length."""
 _COEFFICIENTS = 16
 _WINDOW, _HOP, _MELS = 256, 80, 40
 _QUIET_DB = 35
-"""What lies so far below the loudest frame, before the first or after the last that doesn't, is silence."""
+"""Frames at the beginning and end that are so far below the loudest one are cut off as silence."""
 _FLOOR = 1e-5
-"""Smallest energy of a band that counts, as a share of the greatest, so that silence isn't told from faint noise."""
+"""Energies are raised to this share of the greatest, so that faint noise looks like silence."""
 
 
 def features(wave: Wave) -> npt.NDArray[np.float64]:
-    """Returns what a digit sounds like, whatever its loudness, its speed, and the silence around it.
+    """Computes features of a digit that don't depend on its loudness, speed or surrounding silence.
 
     Args:
         wave: Mono, `[samples]`, at 8 kHz.
 
     Returns:
-        The mel cepstrum at 24 moments evenly spaced over what isn't silence, and the logarithm of its length.
+        The mel cepstrum at 24 frames evenly spaced between the silences, and the logarithm of the number of frames.
     """
     import librosa
 
@@ -52,7 +55,7 @@ def features(wave: Wave) -> npt.NDArray[np.float64]:
 class DigitJudge:
     """A support vector machine on the features of whole digits.
 
-    It has to name one of the digits that it was taught, so noise is right once in ten times.
+    It always names one of its digits, so it is right for one in ten even of noise.
     """
 
     name = "support vector machine on time-normalised mel cepstra"
@@ -62,7 +65,7 @@ class DigitJudge:
 
     @classmethod
     def fit(cls, waves: Sequence[Wave], digits: Sequence[str]) -> Self:
-        """Learns from recordings at 8 kHz and what is said in each; the same ones give the same judge."""
+        """Trains on recordings at 8 kHz and their digits; deterministic."""
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
         from sklearn.svm import SVC
@@ -71,16 +74,15 @@ class DigitJudge:
         return cls(machine.fit(np.stack([features(wave) for wave in waves]), list(digits)))
 
     def hear(self, wave: Wave) -> str:
-        """Returns the digit that is said in a wave at 8 kHz."""
+        """Returns the digit said in a wave at 8 kHz."""
         return str(self._machine.predict(features(wave)[None])[0])
 
 
 class VoiceJudge:
-    """Tells whose voice a speaker encoder's vector is nearest to, among the speakers that it was taught.
+    """Finds the speaker whose mean vector is nearest, after whitening.
 
-    A speaker's vectors differ by what is said: the directions in which they do count for less.
-
-    Each speaker is a class of `stages.listeners.whitening`.
+    Directions in which a speaker's own vectors differ, by what is said, count for less (`stages.listeners.whitening`,
+    with speakers as classes).
     """
 
     def __init__(self, to_white_DD: Matrix, means: dict[str, Vector]) -> None:
@@ -89,7 +91,7 @@ class VoiceJudge:
 
     @classmethod
     def fit(cls, vectors: Mapping[str, Sequence[Vector]]) -> Self:
-        """Learns from each speaker's vectors, `[D]` of length 1; two or more of each."""
+        """Trains on each speaker's vectors, `[D]` of length 1; at least two per speaker."""
         classes = {speaker: np.stack(found).astype(np.float64) for speaker, found in vectors.items()}
         within_DD = np.mean([np.cov(found_ND.T) for found_ND in classes.values()], axis=0)
         to_white_DD = whitening(within_DD, sum(map(len, classes.values())))
@@ -97,6 +99,6 @@ class VoiceJudge:
         return cls(to_white_DD, {speaker: mean_D / np.linalg.norm(mean_D) for speaker, mean_D in means.items()})
 
     def hear(self, vector: Vector) -> str:
-        """Returns whose voice a vector is of."""
+        """Returns the nearest speaker."""
         white_D = vector @ self._to_white_DD
         return max(self._means, key=lambda speaker: similarity(white_D, self._means[speaker]))

@@ -1,19 +1,19 @@
-"""The proof on real speech: a model of spoken digits says each digit in each voice, and judges name what they hear.
+"""Tests on real speech whether a model learns to speak: it says each digit in each voice, and judges classify both.
 
     valle-prep run RECORDINGS --out digits/dataset --set encode.codec=embedded --set slice.min_s=0.1
     valle train configs/digits.yaml
     python -m model.evaluation.digits RECORDINGS --model digits/model
 
-`make digits` is these three. RECORDINGS is the Free Spoken Digit Dataset as `<speaker>/<clip>.wav` with its texts.
+`make digits` runs these three. RECORDINGS is the Free Spoken Digit Dataset as `<speaker>/<clip>.wav` with its texts.
 
-* Spoken: every digit by every speaker, as `valle synth` does it. The prompt is two recordings of the speaker, joined,
-  that say other digits and were held out from training (the validation split).
-* The digit's judge is taught by the recordings of the training split alone: it never hears the codec or synthesised
-  speech while it learns.
-* The voice is that of the prompt's speaker if its vector is nearer to the mean vector of that speaker's recordings
-  than to those of all the others. The means are of recordings of the training split, which also tell the judge in which
-  directions the vectors of one speaker differ; a second share, `plain`, does without that.
-* The rows above the model's are the judges' own ceiling: held-out recordings, and what the codec makes of them.
+* Speech: the model says every digit in every voice, as `valle synth` does. The prompt is two recordings of the speaker,
+  joined, that say other digits and were held out from training (the validation split).
+* Digit: named by a classifier trained on the recordings of the training split alone, never on resynthesised or
+  synthesised speech.
+* Voice: right if its vector is nearest to the mean vector of the prompt's speaker. The means, and the within-class
+  covariance that normalises the vectors, are of the training split's recordings; the column `plain` uses the vectors
+  as they are.
+* The rows above the model's show the judges' ceiling: the held-out recordings, and their resynthesis by the codec.
 """
 
 import argparse
@@ -33,8 +33,8 @@ from model.decoding.options import Decoding, Unmasking
 from model.decoding.samplers.chain import Sampling
 from model.evaluation.digit_judge import SAMPLE_RATE, DigitJudge, VoiceJudge
 from model.evaluation.judges import SAMPLE_RATE as VOICE_RATE
-from model.evaluation.judges import Vector, similarity
 from model.evaluation.sound import Sound
+from model.evaluation.voices import Vector, similarity
 from stages.errors import UsageError, run_app
 from stages.ids import path_of, split_of
 from stages.listeners.resemblyzer import Resemblyzer
@@ -49,27 +49,28 @@ DECODINGS = {
     "AR+NAR": Decoding("ar", ar=Sampling(temperature=0.9, top_p=0.9)),
     "NAR-len": Decoding("nar-len", unmasking=Unmasking(sampling=Sampling(top_p=0.9)), guidance=2.0),
 }
-"""How the model speaks, as tried on earlier checkpoints with the prompts and draws of another seed."""
+"""How the model speaks; chosen on earlier checkpoints, with the prompts and draws of other seeds."""
 RECORDINGS, CODEC = "recordings", "codec"
 
 Decode = Callable[[torch.Tensor], Sound]
-"""From codes `[K, T]` to what they sound like."""
+"""Decodes codes `[K, T]`."""
 
 _ENROLLED = 60
-"""Recordings of a speaker that teach the judge the speaker's voice."""
+"""Recordings per speaker that the judge of voices is trained on."""
 _PROMPTS = 2
-"""Recordings that make a prompt: one digit is shorter than what the model may be given."""
+"""Recordings joined to a prompt: one digit is shorter than prompts were in training."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One digit, and what the judges made of it."""
+    """One spoken digit with the judges' decisions."""
 
     row: str
-    """Who spoke: the recordings, the codec or a mode of the model."""
+    """What spoke: the recordings, the codec or a mode of the model."""
     speaker: str
     digit: str
     heard: str
+    """The digit recognised."""
     own: float
     """Similarity to the speaker."""
     other: float
@@ -77,26 +78,26 @@ class Judged:
     seconds: float
     """Length."""
     nearest: str
-    """Whose recordings it is nearest to, as the judge of voices hears them."""
+    """The nearest speaker by normalised vectors."""
     nearest_plain: str
-    """To whose, by the speaker encoder's vectors as they are."""
+    """The nearest speaker by the encoder's vectors as they are."""
     prompt: tuple[str, ...] = ()
-    """Ids of the recordings that were the prompt."""
+    """Ids of the prompt's recordings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """Who names the digit and the voice."""
+    """The classifiers of digits and voices."""
 
     digit: DigitJudge
     encoder: Resemblyzer
-    """Makes a voice's vector."""
+    """Turns a voice into a vector."""
     voice: VoiceJudge
     means: dict[str, Vector]
-    """Of each speaker's vectors, of length 1."""
+    """Mean vector of each speaker, of length 1."""
 
     def judge(self, row: str, speaker: str, digit: str, sound: Sound, prompt: tuple[str, ...] = ()) -> Judged:
-        """Judges what a row of the table says."""
+        """Judges one spoken digit."""
         vector = self.encoder.embed(sound.at(VOICE_RATE))
         near = {name: similarity(vector, mean) for name, mean in self.means.items()}
         return Judged(
@@ -115,10 +116,10 @@ class Corpus:
     Args:
         recordings: The folder that the dataset was made from.
         store: The dataset.
-        validation: Share that training held out (`data.validation`).
+        validation: Share held out from training (`data.validation`).
 
     Raises:
-        UsageError: if it isn't a dataset of digits by two speakers or more, each with held-out recordings.
+        UsageError: if a recording isn't of a digit, there is one speaker, or a speaker has no held-out recording.
     """
 
     def __init__(self, recordings: Path, store: "Store", validation: float) -> None:
@@ -137,20 +138,20 @@ class Corpus:
         lonely = set(self.speakers) - {self.rows[index].speaker for index in self.held_out}
         if len(self.speakers) < 2 or lonely:
             raise UsageError(
-                "the dataset must hold two speakers or more, each with recordings in the validation split, but"
+                "the dataset must have two speakers or more, each with recordings in the validation split, but"
                 f" {f'`{min(lonely)}` has none' if lonely else 'has one speaker'}. Take the whole Free Spoken Digit"
                 " Dataset, and a `data.validation` above 0."
             )
 
     def sound(self, index: int) -> Sound:
-        """Returns a recording."""
+        """Reads a recording."""
         from stages.audio.files import read
 
         row = self.rows[index]
         return Sound(*read(self.path(row), row.start_samples, row.end_samples))
 
     def path(self, row: Utterance) -> Path:
-        """Returns the file of a recording."""
+        """Returns the path of a recording."""
         return self._folder / path_of(row.recording)
 
     def codes(self, index: int) -> torch.Tensor:
@@ -163,17 +164,17 @@ class Corpus:
         others = [index for index, row in rows if row.speaker == speaker and row.text != digit]
         if len(others) < _PROMPTS:
             raise UsageError(
-                f"`{speaker}` must have {_PROMPTS} held-out recordings of digits besides `{digit}` or more, but has"
+                f"`{speaker}` must have at least {_PROMPTS} held-out recordings of digits other than `{digit}`, but has"
                 f" {len(others)}. Take the whole Free Spoken Digit Dataset."
             )
         return [int(index) for index in rng.permutation(others)[:_PROMPTS]]
 
 
 def teach(corpus: Corpus) -> Judges:
-    """Teaches the judges with the training split.
+    """Trains the judges on the training split.
 
     Raises:
-        WeightsError: if the package that holds the speaker encoder isn't installed.
+        WeightsError: if the speaker encoder's package isn't installed.
     """
     encoder = Resemblyzer()
     waves, said = [], []
@@ -190,7 +191,7 @@ def teach(corpus: Corpus) -> Judges:
 
 
 def real_rows(corpus: Corpus, judges: Judges, decode: Decode) -> list[Judged]:
-    """Judges the held-out recordings, and what the codec makes of them: the ceiling."""
+    """Judges the held-out recordings and their resynthesis by the codec: the ceiling."""
     rows = []
     for index in corpus.held_out:
         row = corpus.rows[index]
@@ -200,12 +201,12 @@ def real_rows(corpus: Corpus, judges: Judges, decode: Decode) -> list[Judged]:
 
 
 def spoken_rows(corpus: Corpus, judges: Judges, voice: "Synthesizer", seed: int, out: Path) -> list[Judged]:
-    """Lets the model say every digit in every voice, in each mode; writes `<out>/<mode>/<speaker>-<digit>.wav`."""
+    """Judges every digit spoken in every voice and mode; writes `<out>/<mode>/<speaker>-<digit>.wav`."""
     from stages.audio.files import write_wav
 
     rows = []
     for (name, decoding), speaker, digit in product(DECODINGS.items(), corpus.speakers, DIGITS):
-        # The same prompt in all modes.
+        # All modes get the same prompt.
         drawn = zlib.crc32(f"{seed} {speaker} {digit}".encode())
         prompt = corpus.prompt(speaker, digit, np.random.default_rng(drawn))
         prompt_KP = torch.cat([corpus.codes(index) for index in prompt], dim=1)
@@ -217,7 +218,7 @@ def spoken_rows(corpus: Corpus, judges: Judges, voice: "Synthesizer", seed: int,
 
 
 def summarise(rows: Sequence[Judged]) -> dict[str, Any]:
-    """Returns shares of one row's digits: recognised in all, by digit and by speaker, and whose voice it is."""
+    """Returns a row's shares: recognised (overall, by digit, by speaker) and in the right voice."""
 
     def share(right: Iterable[bool]) -> float:
         return float(np.mean(list(right)))
@@ -239,7 +240,7 @@ def summarise(rows: Sequence[Judged]) -> dict[str, Any]:
 
 
 def table(report: dict[str, Any]) -> str:
-    """Returns the report for people."""
+    """Formats the report for people."""
     rows = report["rows"]
     digits, speakers = (list(next(iter(rows.values()))[key]) for key in ("by_digit", "by_speaker"))
 
@@ -271,14 +272,14 @@ def table(report: dict[str, Any]) -> str:
 def prove(
     recordings: Path, dataset: Path, model: Path, out: Path, *, seed: int = 0, device: str = "cpu"
 ) -> dict[str, Any]:
-    """Lets a trained model speak, judges it, and writes the waves and `report.json` to a folder.
+    """Lets a trained model speak, judges it, and writes the waves and `report.json` to `out`.
 
     Returns:
-        Plain values: how it was made, `rows` (what `summarise` returns, for each row) and `judged` (each digit).
+        Plain values: the settings, `rows` (for each what `summarise` returns) and `judged` (each digit).
 
     Raises:
         MissingInputError: if there is no dataset or no model.
-        UsageError: if they aren't of digits, or the model wasn't trained in a mode.
+        UsageError: if the dataset isn't of digits, or the model wasn't trained in one of the modes.
         AudioError: if a recording can't be read.
         WeightsError: if the speaker encoder isn't installed.
     """
@@ -292,7 +293,7 @@ def prove(
     def decode(codes_KT: torch.Tensor) -> Sound:
         return Sound(voice.codec.decode(codes_KT).numpy(), voice.codec.sample_rate)
 
-    _say(f"teaching the judges with {len(corpus.training):,} recordings")
+    _say(f"training the judges on {len(corpus.training):,} recordings")
     judges = teach(corpus)
     _say(f"judging {len(corpus.held_out)} held-out recordings")
     judged = real_rows(corpus, judges, decode)
@@ -321,14 +322,12 @@ def _say(line: str) -> None:
 
 def main() -> None:
     """Reads the command line and prints the table."""
-    parser = argparse.ArgumentParser(
-        "python -m model.evaluation.digits", description="Judges a model of spoken digits."
-    )
-    parser.add_argument("recordings", type=Path, metavar="RECORDINGS", help="what the dataset was made from")
-    parser.add_argument("--dataset", type=Path, default=Path("digits/dataset"), help="what valle-prep made of it")
-    parser.add_argument("--model", type=Path, default=Path("digits/model"), help="what valle train made of that")
-    parser.add_argument("--out", type=Path, default=Path("digits/spoken"), help="the folder for waves and report.json")
-    parser.add_argument("--seed", type=int, default=0, help="of the prompts and of all draws")
+    parser = argparse.ArgumentParser("python -m model.evaluation.digits", description="Test a model of spoken digits.")
+    parser.add_argument("recordings", type=Path, metavar="RECORDINGS", help="folder that the dataset was made from")
+    parser.add_argument("--dataset", type=Path, default=Path("digits/dataset"), help="the dataset")
+    parser.add_argument("--model", type=Path, default=Path("digits/model"), help="a run, checkpoint or export of valle")
+    parser.add_argument("--out", type=Path, default=Path("digits/spoken"), help="folder for waves and report.json")
+    parser.add_argument("--seed", type=int, default=0, help="seed of prompts and draws")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args()

@@ -1,7 +1,7 @@
-"""What `valle eval` measures: each trial spoken by its speaker, through the codec alone, and by the model.
+"""Evaluates a model: scores each trial as recorded, as resynthesised by the codec, and as spoken by the model.
 
-The ground truth says what the judges make of real speech, the resynthesis what the codec costs: only between them and
-the model's own row do its numbers mean something.
+The recordings show how the judges score real speech, the resynthesis what the codec costs. The model's numbers mean
+something only beside these two.
 """
 
 import json
@@ -16,33 +16,22 @@ import numpy as np
 import torch
 
 from model.decoding.options import Decoding
-from model.evaluation.judges import SAMPLE_RATE, Judges, Vector, similarity
+from model.evaluation.judges import JUDGES, SAMPLE_RATE, Column, Judge, Judges, columns, having
 from model.evaluation.metrics import Interval, bootstrap, characters, distance, error_rate, phones
 from model.evaluation.protocols import PROTOCOLS, Clip, Trial
 from model.evaluation.rows import REPORT, Rows, identity, kept_rows, wave_path
+from model.evaluation.sound import Sound
+from model.evaluation.voices import similarity
 from stages.artefacts.disk import write_text
 from stages.errors import StoppedError, UsageError
 from stages.records import Codes
 
 if TYPE_CHECKING:
+    from model.evaluation.voices import Vector
     from model.inference.synthesizer import Speech, Synthesizer
-
-from model.evaluation.sound import Sound
 
 TRUTH, RESYNTHESIS, MODEL = "ground-truth", "resynthesis", "model"
 SYSTEMS = TRUTH, RESYNTHESIS, MODEL
-
-COLUMNS = {
-    "wer": ("WER %", 100, 1),
-    "cer": ("CER %", 100, 1),
-    "per": ("PER %", 100, 1),
-    "sim_o": ("SIM-o", 1, 3),
-    "sim_r": ("SIM-r", 1, 3),
-    "sig": ("SIG", 1, 2),
-    "bak": ("BAK", 1, 2),
-    "ovrl": ("OVRL", 1, 2),
-}
-"""What is averaged over the utterances: its heading in the table, and the factor and decimals that it is shown with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +39,9 @@ class Spoken:
     """An utterance of one system."""
 
     whole: Sound
-    """All that the trial's text says."""
+    """The trial's whole text."""
     own: Sound
-    """The part in which the voice is judged: without the prompt, where that is the beginning."""
+    """The part whose voice is compared: without the prompt, if the utterance begins with it."""
     speech: "Speech | None" = None
 
 
@@ -68,43 +57,42 @@ def evaluate(
     fresh: bool = False,
     quiet: bool = True,
 ) -> dict[str, Any]:
-    """Lets the model speak every trial and scores it beside the ground truth and the codec's resynthesis.
+    """Lets the model speak every trial, and scores it beside the recording and the codec's resynthesis.
 
-    WER, CER and PER are counted on the recognised text, normalised as the protocol's authors do; PER on the phonemes
-    that espeak-ng reads it as, so that spelling doesn't count. SIM-o compares with the prompt as it was recorded, SIM-r
-    with the prompt as the codec returns it (https://arxiv.org/abs/2306.15687, section 5.1). In a continuation the words
-    of prompt and response count together, and the voice of the response alone, as with `wav2_cut_wav1` of UniSpeech's
+    WER, CER and PER are computed on the recognised text, normalised as the protocol's authors do; PER on espeak-ng's
+    phonemes of it, so that spelling doesn't count. SIM-o compares with the prompt as recorded, SIM-r with the prompt as
+    resynthesised by the codec (https://arxiv.org/abs/2306.15687, section 5.1). In a continuation, the words of prompt
+    and response count together, but only the response's voice is compared, as with `wav2_cut_wav1` of UniSpeech's
     verification script.
 
     Args:
         voice: The model with its codec.
         protocol: A row of `PROTOCOLS`.
         trials: As `read_trials` returns them.
-        judges: Who scores.
+        judges: As `load_judges` returns them.
         decoding: How the model speaks.
-        seed: Of the model's draws, a different one for each utterance, and of the bootstrap.
-        out: Where to write `rows.jsonl` and `<system>/<utterance>.wav`; nothing is written if not given. Rows of the
-            same evaluation (`model.evaluation.rows.identity`) that are there already are taken as they are.
-        fresh: Remove what an earlier evaluation left in `out`.
+        seed: Seed of the model's draws (combined with each utterance's id) and of the bootstrap.
+        out: Folder for `rows.jsonl` and `<system>/<utterance>.wav`; not given: nothing is written. Rows that the same
+            evaluation (`model.evaluation.rows.identity`) left there are kept, and only the missing ones are made.
+        fresh: Remove an earlier evaluation from `out`.
         quiet: Show no progress.
 
     Returns:
-        Plain values: `protocol`, `model`, `utterances`, `decoding` (in words), `seed`, `judges` (by role), `systems`
-        (for each system its means with intervals, `wer_corpus`, and for the model `rtf` and `cut`) and `notes`.
+        Plain values: `protocol`, `model`, `utterances`, `decoding` (in words), `seed`, `judges` (names by row),
+        `systems` (for each its means with intervals, `wer_corpus`, and for the model `rtf` and `cut`) and `notes`.
 
     Raises:
-        UsageError: if `out` holds another evaluation, a text has no words, or the model wasn't trained for what is
-            asked.
+        UsageError: if `out` holds another evaluation, a text has no words, or the model wasn't trained for the request.
         AudioError: if a recording can't be read.
         ArtefactError: if the rows in `out` are damaged.
-        LockedError: if another evaluation is at work in `out`.
-        StoppedError: on Ctrl-C; says whether the same command goes on from there.
+        LockedError: if another evaluation is running in `out`.
+        StoppedError: on Ctrl-C; the message says whether the same command continues.
     """
     decoding = voice.settled(decoding)
     for continues in {trial.prompt_text is not None for trial in trials}:
         voice.check_speech(continues=continues)
     systems = SYSTEMS if all(trial.truth for trial in trials) else (MODEL,)
-    if judges.recogniser:
+    if having("recogniser", judges):
         _check_texts(trials, protocol)
     with ExitStack() as stack:
         rows = Rows()
@@ -126,7 +114,7 @@ def evaluate(
         "utterances": len(trials),
         "decoding": str(decoding),
         "seed": seed,
-        "judges": {role: judge.name for role, judge in judges.named().items() if judge},
+        "judges": {row.name: judges[row.name].name for row in JUDGES.values() if row.name in judges},
         "systems": {
             system: summarise([row for row in rows.all if row["system"] == system], seed) for system in systems
         },
@@ -138,12 +126,14 @@ def evaluate(
 
 
 def summarise(rows: Sequence[dict[str, Any]], seed: int = 0) -> dict[str, Any]:
-    """Returns the means of one system's rows with their intervals; what wasn't measured isn't there."""
+    """Returns the means of one system's rows with their intervals; scores that weren't measured are left out."""
     summary: dict[str, Any] = {
-        name: asdict(bootstrap([row[name] for row in rows], seed=seed)) for name in COLUMNS if name in rows[0]
+        name: asdict(bootstrap([row[name] for row in rows], seed=seed)) for name in columns() if name in rows[0]
     }
-    if "wer" in rows[0]:
-        summary["wer_corpus"] = sum(row["word_errors"] for row in rows) / sum(row["words"] for row in rows)
+    for prefix in [row.prefix for row in JUDGES.values() if row.role == "recogniser"]:
+        if f"{prefix}words" in rows[0]:
+            wrong, words = (sum(row[f"{prefix}{name}"] for row in rows) for name in ("word_errors", "words"))
+            summary[f"{prefix}wer_corpus"] = wrong / words
     if "compute_s" in rows[0]:
         summary["rtf"] = sum(row["compute_s"] for row in rows) / sum(row["duration_s"] for row in rows)
         summary["cut"] = sum(row["cut"] for row in rows)
@@ -151,11 +141,12 @@ def summarise(rows: Sequence[dict[str, Any]], seed: int = 0) -> dict[str, Any]:
 
 
 def table(report: dict[str, Any]) -> str:
-    """Returns the report for people: a row a system, means with their 95 % intervals, and who judged."""
-    measured = [name for name in COLUMNS if any(name in summary for summary in report["systems"].values())]
-    lines = [["", *(COLUMNS[name][0] for name in measured), "RTF"]]
+    """Formats a report for people: a line per system with means and 95 % intervals, then the judges and notes."""
+    shown_as = columns()
+    measured = [name for name in shown_as if any(name in summary for summary in report["systems"].values())]
+    lines = [["", *(shown_as[name].heading for name in measured), "RTF"]]
     for system, summary in report["systems"].items():
-        cells = [_cell(Interval(**summary[name]), *COLUMNS[name][1:]) for name in measured]
+        cells = [_cell(Interval(**summary[name]), shown_as[name]) for name in measured]
         lines.append([system, *cells, f"{summary['rtf']:.2f}" if "rtf" in summary else "-"])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     about = f"{report['utterances']} utterances, {report['decoding']}, seed {report['seed']}"
@@ -182,18 +173,18 @@ def _score(
 
     prompt = Sound.read(trial.prompt)
     codes_KP = voice.prompt_codes(prompt.at(voice.codec.sample_rate))
-    original, resynthesised = (_embed(judges, sound) for sound in (prompt, _decode(voice, codes_KP)))
+    references = [sound.at(SAMPLE_RATE) for sound in (prompt, _decode(voice, codes_KP))]
+    enrolled = {row.name: [speaker.embed(wave) for wave in references] for row, speaker in having("speaker", judges)}
     for system in systems:
         spoken = _speak(voice, trial, system, codes_KP, decoding=decoding, seed=seed)
         row: dict[str, Any] = {"system": system, "id": trial.id}
-        heard = spoken.whole.at(SAMPLE_RATE)
-        if judges.recogniser:
-            row |= _errors(trial, judges.recogniser.hear(heard, trial.language), protocol)
-        own = _embed(judges, spoken.own)
-        if own is not None and original is not None and resynthesised is not None:
-            row |= {"sim_o": similarity(own, original), "sim_r": similarity(own, resynthesised)}
-        if judges.quality:
-            row |= judges.quality.score(heard)
+        wave = spoken.whole.at(SAMPLE_RATE)
+        for judge, recogniser in having("recogniser", judges):
+            row |= _prefixed(judge, _errors(trial, recogniser.hear(wave, trial.language), protocol))
+        for judge, speaker in having("speaker", judges):
+            row |= _prefixed(judge, _similarities(speaker.embed(spoken.own.at(SAMPLE_RATE)), *enrolled[judge.name]))
+        for judge, quality in having("quality", judges):
+            row |= _prefixed(judge, quality.score(wave))
         if said := spoken.speech:
             row |= {"compute_s": said.compute_s, "duration_s": said.duration_s, "cut": said.cut}
         if out:
@@ -204,7 +195,7 @@ def _score(
 def _speak(
     voice: "Synthesizer", trial: Trial, system: str, codes_KP: Codes, *, decoding: Decoding, seed: int
 ) -> Spoken:
-    """Returns the trial as a system speaks it."""
+    """Returns a trial as spoken by a system."""
     start_s = trial.prompt.length_s if trial.continues and trial.prompt.length_s else 0.0
     if system == MODEL:
         speech = voice.speak(
@@ -218,7 +209,7 @@ def _speak(
         own = Sound(speech.samples, speech.sample_rate)
         if not trial.continues:
             return Spoken(own, own, speech)
-        # Decoded in one piece, so that there is no seam for the recogniser to stumble over.
+        # Decoded in one piece: a seam could confuse the recogniser.
         codes_KT = np.concatenate([codes_KP, speech.codes.astype(codes_KP.dtype)], axis=1)
         return Spoken(_decode(voice, codes_KT), own, speech)
     assert trial.truth is not None
@@ -230,7 +221,7 @@ def _speak(
 
 
 def _check_texts(trials: Sequence[Trial], protocol: str) -> None:
-    """Raises `UsageError` for a text in which nothing could be counted, before any is spoken."""
+    """Raises `UsageError` for a text without words or phonemes, before anything is spoken."""
     for trial in trials:
         words, _, read = _symbols(trial.text, trial.language, protocol)
         if not words or not read:
@@ -245,7 +236,7 @@ def _errors(trial: Trial, heard: str, protocol: str) -> dict[str, Any]:
 
 
 def _symbols(text: str, language: str, protocol: str) -> tuple[list[str], list[str], list[str]]:
-    """Returns the words, characters and phones that are counted."""
+    """Returns the words, characters and phones whose errors are counted."""
     from stages.text.phonemes import phonemize
 
     words = PROTOCOLS[protocol].words(text, language)
@@ -258,18 +249,22 @@ def _decode(voice: "Synthesizer", codes_KT: Codes) -> Sound:
     return Sound(voice.codec.decode(torch.from_numpy(codes_KT)).numpy(), voice.codec.sample_rate)
 
 
-def _embed(judges: Judges, sound: Sound) -> Vector | None:
-    return judges.speaker.embed(sound.at(SAMPLE_RATE)) if judges.speaker else None
+def _similarities(own: "Vector", original: "Vector", resynthesised: "Vector") -> dict[str, float]:
+    return {"sim_o": similarity(own, original), "sim_r": similarity(own, resynthesised)}
+
+
+def _prefixed(judge: Judge, scores: dict[str, Any]) -> dict[str, Any]:
+    return {f"{judge.prefix}{name}": value for name, value in scores.items()}
 
 
 def _progress(trials: Sequence[Trial], done: int, *, quiet: bool) -> Iterator[Trial]:
-    """Yields the trials that come after those that are done."""
+    """Yields the trials after the first `done`, with a progress bar."""
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True, quiet=quiet)
     if done:
-        console.print(f"{done:,} of {len(trials):,} utterances are there already", highlight=False)
+        console.print(f"{done:,} of {len(trials):,} utterances are done already", highlight=False)
     hidden = quiet or not console.is_terminal
     yield from track(trials[done:], "utterances", console=console, disable=hidden)
 
@@ -277,27 +272,23 @@ def _progress(trials: Sequence[Trial], done: int, *, quiet: bool) -> Iterator[Tr
 def _interrupted(done: int, total: int, out: Path | None, *, fresh: bool) -> str:
     after = f"interrupted after {done:,} of {total:,} utterances"
     if out is None:
-        return f"{after}: nothing of them is kept without `--out FOLDER`. With it the same command goes on later."
+        return f"{after}: nothing is kept without `--out FOLDER`. With it, the same command continues later."
     again = "the same command without `--fresh`" if fresh else "the same command"
-    return f"{after}: they are kept in `{out}`. Run {again} to go on."
+    return f"{after}: they are kept in `{out}`. Run {again} to continue."
 
 
 def _notes(judges: Judges, trials: Sequence[Trial]) -> list[str]:
-    options = {
-        "recogniser": "error rates (--asr)",
-        "speaker": "speaker similarity (--speaker)",
-        "quality": "DNSMOS (--dnsmos)",
-    }
-    left_out = [options[role] for role, judge in judges.named().items() if judge is None]
+    absent = [row for row in JUDGES.values() if row.name not in judges]
+    left_out = [f"{row.measures} (--{row.option.replace('_', '-')})" for row in absent]
     notes = [f"not measured: {', '.join(left_out)}"] if left_out else []
     if missing := [trial.id for trial in trials if not trial.truth]:
         notes.append(
-            f"no rows for ground truth and resynthesis: {len(missing)} of {len(trials)} recordings are not there"
+            f"no rows for ground truth and resynthesis: {len(missing)} of {len(trials)} recordings are missing"
             f" ({missing[0]}, …)"
         )
     return notes
 
 
-def _cell(value: Interval, factor: int, digits: int) -> str:
-    mean, low, high = (factor * one for one in (value.mean, value.low, value.high))
-    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+def _cell(value: Interval, column: Column) -> str:
+    mean, low, high = (f"{column.factor * number:.{column.digits}f}" for number in (value.mean, value.low, value.high))
+    return f"{mean} [{low}, {high}]"

@@ -1,24 +1,25 @@
-"""Error rates, their intervals, and the text they are counted on."""
+"""Error rates with their confidence intervals, and the normalised text they are counted on.
+
+`--help` imports this file by way of the protocols, so heavy libraries, numpy too, are imported in functions.
+"""
 
 import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 HANZI_MARKS = (
     "＂＃＄％＆＇（）＊＋，－．／：；＜＝＞＠［＼］＾＿｀｛｜｝～｟｠｢｣､\u3000"
     "、〃〈〉《》「」『』【】〔〕〖〗〘〙〚〛〜〝〞〟〰〾〿–—‘’‛“”„‟…‧﹏﹑﹔·！？｡。"
 )
-"""East Asian punctuation, as `zhon.hanzi.punctuation` has it, which the published scripts remove."""
+"""East Asian punctuation that the published scripts remove: `zhon.hanzi.punctuation`."""
 ASCII_MARKS = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 _NO_MARKS = str.maketrans("", "", HANZI_MARKS + ASCII_MARKS)
 _ONLY_APOSTROPHES = str.maketrans("", "", (HANZI_MARKS + ASCII_MARKS).replace("'", ""))
 _MODIFIERS = frozenset({"Mn", "Lm", "Sk"})
 _BATCH = 100
-"""Sets of utterances drawn at a time."""
+"""Resamples drawn at a time, which bounds the memory."""
 _CURLY = str.maketrans("’‘", "''")
 
 
@@ -32,48 +33,49 @@ class Interval:
 
 
 def distance(reference: Sequence[str], heard: Sequence[str]) -> int:
-    """Returns the fewest substitutions, deletions and insertions that turn one sequence into the other."""
+    """Returns the edit distance: the fewest substitutions, deletions and insertions from one to the other."""
     from rapidfuzz.distance import Levenshtein
 
     return Levenshtein.distance(reference, heard)
 
 
 def error_rate(reference: Sequence[str], heard: Sequence[str]) -> float:
-    """Returns the distance per symbol of the reference; above 1 where much is heard that nobody should have said.
+    """Returns the edit distance per symbol of the reference; above 1 if there are many insertions.
 
     Raises:
         ValueError: if the reference is empty.
     """
     if not reference:
-        raise ValueError("`reference` must hold a symbol at least, but is empty.")
+        raise ValueError("`reference` must have at least one symbol, but is empty.")
     return distance(reference, heard) / len(reference)
 
 
 def bootstrap(values: Sequence[float], *, seed: int = 0, resamples: int = 2000) -> Interval:
-    """Returns the mean with its 95 % percentile interval.
+    """Returns the mean over utterances with its 95 % percentile bootstrap interval.
 
     Args:
-        values: One for each utterance, one at least; utterances are what is drawn, with replacement. Of one alone, the
-            interval is that value.
-        seed: Of the draws.
-        resamples: How many sets of utterances are drawn.
+        values: One per utterance, at least one; utterances are drawn with replacement. The interval of a single value
+            is that value.
+        seed: Seed of the draws.
+        resamples: Number of resamples.
 
     Source: Bisani and Ney, Bootstrap estimates for confidence intervals in ASR performance evaluation, ICASSP 2004.
     """
+    import numpy as np
     from scipy import stats
 
     sample = np.asarray(values, np.float64)
     mean = float(sample.mean())
-    if len(sample) == 1:  # of which scipy makes no interval
+    if len(sample) == 1:  # scipy refuses it
         return Interval(mean, mean, mean)
-    found = stats.bootstrap(
+    interval = stats.bootstrap(
         (sample,), np.mean, method="percentile", n_resamples=resamples, batch=_BATCH, rng=np.random.default_rng(seed)
     ).confidence_interval
-    return Interval(mean, float(found.low), float(found.high))
+    return Interval(mean, float(interval.low), float(interval.high))
 
 
 def words_seed_tts(text: str, language: str) -> list[str]:
-    """Returns what seed-tts-eval counts: lower case, no punctuation but `'`; in Chinese each character is a word.
+    """Normalises as seed-tts-eval: lower case, no punctuation but `'`; each Chinese character is a word.
 
     Source: `process_one` in https://github.com/BytedanceSpeech/seed-tts-eval/blob/main/run_wer.py.
     """
@@ -81,7 +83,7 @@ def words_seed_tts(text: str, language: str) -> list[str]:
 
 
 def words_f5(text: str, language: str) -> list[str]:
-    """Returns what F5-TTS counts: as seed-tts-eval, but `'` goes too, so that `don't` is `dont`.
+    """Normalises as F5-TTS: as seed-tts-eval, but without `'`: `don't` becomes `dont`.
 
     Source: `run_asr_wer` in https://github.com/SWivid/F5-TTS/blob/main/src/f5_tts/eval/utils_eval.py.
     """
@@ -89,27 +91,27 @@ def words_f5(text: str, language: str) -> list[str]:
 
 
 def words_librispeech(text: str, language: str) -> list[str]:
-    """Returns the words as whisper's English normaliser writes them, without its table of British spellings.
+    """Normalises with whisper's English normaliser, without its table of British spellings.
 
-    LibriSpeech writes numbers and titles out in capitals without punctuation, and the recogniser of the VALL-E paper
-    does so too; whisper writes `21` and `Mr.`, which the normaliser makes equal.
+    LibriSpeech spells numbers and titles out, in capitals without punctuation, and so does the recogniser of the VALL-E
+    paper; whisper writes `21` and `Mr.`. The normaliser makes both equal.
 
     Source: https://arxiv.org/abs/2212.04356, appendix C; the class in transformers.
     """
     from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
 
     normalise = EnglishTextNormalizer({}) if language == "en" else BasicTextNormalizer()
-    # The normaliser undoes `it's` only where the apostrophe is a straight one.
+    # The normaliser expands `it's` only with a straight apostrophe.
     return str(normalise(text.translate(_CURLY))).split()
 
 
 def characters(words: Sequence[str], language: str) -> list[str]:
-    """Returns what the character error rate counts: letters and the single spaces between words (Chinese has none)."""
+    """Returns the characters that the CER counts: letters, and single spaces between words (none in Chinese)."""
     return list(("" if language == "zh" else " ").join(words))
 
 
 def phones(phonemes: str) -> list[str]:
-    """Splits IPA into its symbols: a letter with its length, tone or diacritics; spaces and stress don't count.
+    """Splits IPA into phones, each a letter with its length, tone or diacritics; drops spaces and stress.
 
     Example:
         >>> phones("həlˈoʊ wˈɜːld")

@@ -1,6 +1,6 @@
-"""The published test protocols: how each one's list reads, what the prompt is, and which words are counted.
+"""The published test protocols: the format of each list, its prompts, and its text normalisation.
 
-A new protocol is a row in `PROTOCOLS`: a function that reads its list into trials, and one that normalises its text.
+To add a protocol, add a row to `PROTOCOLS`: a function that reads its list into trials, and one that normalises text.
 """
 
 import random
@@ -15,7 +15,7 @@ from stages.errors import MissingInputError, UsageError
 
 PROMPT_S = 3.0
 MIN_S, MAX_S = 4.0, 10.0
-"""Seconds: the utterances of LibriSpeech that VALL-E was tested on."""
+"""Seconds: lengths of the LibriSpeech utterances that VALL-E was tested on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +30,38 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One utterance to be spoken."""
+    """One utterance to speak."""
 
     id: str
     text: str
-    """What is said; in a continuation that includes what the prompt says."""
+    """What is said; in a continuation, the prompt's text included."""
     language: str
     prompt: Clip
     prompt_text: str | None
-    """What the prompt says; None where that isn't known, "" where `text` begins with it."""
+    """What the prompt says; None if unknown, "" if `text` begins with it."""
     truth: Path | None
-    """The utterance as its speaker said it."""
+    """The speaker's own recording of the utterance, if there is one."""
     continues: bool = False
     """Whether the prompt is the beginning of the utterance itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrialList:
-    """A list of a protocol."""
+    """A test list of a protocol."""
 
     path: Path
     root: Path
-    """Where the recordings lie."""
+    """Folder of the recordings."""
     seed: int
-    """Of what the protocol leaves to chance."""
+    """Seed of what the protocol draws at random."""
 
     def rows(self, separator: str, columns: tuple[int, ...]) -> Iterator[tuple[int, list[str]]]:
-        """Yields the number and the fields of each line that isn't blank."""
+        """Yields number and fields of each line that isn't blank.
+
+        Args:
+            separator: Between fields; a space separates only the first ones.
+            columns: Allowed numbers of fields.
+        """
         try:
             lines = self.path.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
@@ -68,13 +73,13 @@ class TrialList:
             if len(fields) not in columns or not all(fields):
                 counts = " or ".join(map(str, columns))
                 raise UsageError(
-                    f"line {number} of `{self.path}` must hold {counts} fields set apart by {separator!r}, but is"
+                    f"line {number} of `{self.path}` must have {counts} fields separated by {separator!r}, but is"
                     f" {line.strip()[:60]!r}. Check `--protocol`."
                 )
             yield number, fields
 
     def recording(self, utterance: str, number: int) -> Path:
-        """Returns where an utterance lies in LibriSpeech's tree: `speaker/chapter/speaker-chapter-number.flac`."""
+        """Returns an utterance's path in LibriSpeech's tree: `speaker/chapter/speaker-chapter-number`, flac or wav."""
         parts = utterance.split("-")
         if len(parts) != 3:
             raise UsageError(
@@ -88,13 +93,13 @@ class TrialList:
 
 
 def _ls_valle(source: TrialList, *, continues: bool) -> list[Trial]:
-    """Reads LibriSpeech's own transcripts (`UTTERANCE TEXT`, the `*.trans.txt` files joined); 4 to 10 s are tested.
+    """Reads LibriSpeech's own transcripts (`UTTERANCE TEXT`, the `*.trans.txt` files joined); tests 4 to 10 s.
 
-    Cross-sentence: the prompt is 3 s, cut at random from another utterance of the same speaker, drawn by the seed; its
-    text isn't known. Continuation: the prompt is the utterance's first 3 s.
+    Cross-sentence: the prompt is a random 3 s of another utterance of the speaker; its text is unknown. Continuation:
+    the prompt is the utterance's first 3 s. Texts are lower-cased and get a full stop, as F5-TTS does with LibriSpeech.
 
     Source: VALL-E, section 5.1, https://arxiv.org/abs/2301.02111 (2.2 h of test-clean, 40 speakers; `VALL-E` and
-    `VALL-E-continual`). The text is put in lower case with a full stop, as F5-TTS does with plain LibriSpeech.
+    `VALL-E-continual`).
     """
     from stages.audio.files import probe
 
@@ -121,8 +126,8 @@ def _ls_valle(source: TrialList, *, continues: bool) -> list[Trial]:
             prompt = Clip(paths[other], draw.uniform(0.0, seconds[other] - PROMPT_S), PROMPT_S)
         else:
             raise UsageError(
-                f"`{name}` (line {number} of `{source.path}`) must have another utterance of its speaker of"
-                f" {PROMPT_S} s or more in the list, but has none. Give the whole list and `--limit`."
+                f"`{name}` (line {number} of `{source.path}`) needs another utterance of its speaker in the list,"
+                f" of {PROMPT_S} s or more, but has none. Give the whole list, and `--limit`."
             )
         spoken = f"{text[0].upper()}{text[1:].lower()}."
         trials.append(Trial(name, spoken, "en", prompt, "" if continues else None, path, continues))
@@ -147,9 +152,9 @@ def _ls_pc(source: TrialList) -> list[Trial]:
 
 
 def _seed_tts(source: TrialList) -> list[Trial]:
-    """Reads `utt|prompt_text|prompt_wav|text[|gt_wav]`, English or Chinese; without `gt_wav` it is `wavs/utt.wav`.
+    """Reads `utt|prompt_text|prompt_wav|text[|gt_wav]`, English or Chinese; `gt_wav` is by default `wavs/utt.wav`.
 
-    Relative paths start at the root. Recordings of the truth may be missing, as they are for the hard cases.
+    Paths are relative to the root. The speaker's own recordings may be missing, as they are for the hard cases.
 
     Source: https://github.com/BytedanceSpeech/seed-tts-eval (`meta.lst`, `get_wav_res_ref_text.py`).
     """
@@ -172,7 +177,7 @@ class Protocol:
 
     read: Callable[[TrialList], list[Trial]]
     words: Callable[[str, str], list[str]] = field(repr=False)
-    """From text and language to the words that are counted."""
+    """Returns the words that are counted, given text and language."""
 
 
 PROTOCOLS: Mapping[str, Protocol] = {
@@ -186,19 +191,19 @@ PROTOCOLS: Mapping[str, Protocol] = {
 def read_trials(
     protocol: str, path: Path, *, root: Path | None = None, limit: int | None = None, seed: int = 0
 ) -> list[Trial]:
-    """Reads the list of a protocol.
+    """Reads a test list.
 
     Args:
         protocol: A row of `PROTOCOLS`.
-        path: The list, in the format that the protocol's authors gave it.
-        root: Where its recordings lie; the list's own folder if not given.
-        limit: So many trials, spread evenly over the list; all if not given.
-        seed: Of the prompts that the protocol draws.
+        path: The list, in the format of the protocol's authors.
+        root: Folder of its recordings; by default the list's own.
+        limit: Number of trials, spread evenly over the list; by default all.
+        seed: Seed of the prompts that the protocol draws.
 
     Raises:
-        UsageError: if there is no such protocol, a line doesn't read as it should, an utterance stands there twice, or
-            nothing is left to test.
-        MissingInputError: if the list or a recording isn't there.
+        UsageError: if there is no such protocol, a line has another format, an utterance is listed twice, or none is
+            left to test.
+        MissingInputError: if the list or a recording is missing.
     """
     if protocol not in PROTOCOLS:
         raise UsageError(f"`--protocol` must be one of {', '.join(PROTOCOLS)}, but is `{protocol}`.")
@@ -206,10 +211,12 @@ def read_trials(
         raise UsageError(f"`--limit` must be 1 or more, but is {limit}.")
     trials = PROTOCOLS[protocol].read(TrialList(path, root or path.parent, seed))
     if not trials:
-        raise UsageError(f"`{path}` must hold something to test by `{protocol}`, but holds nothing.")
+        raise UsageError(f"`{path}` must have an utterance that `{protocol}` tests, but has none.")
     name, times = Counter(trial.id for trial in trials).most_common(1)[0]
     if times > 1:
-        raise UsageError(f"`{path}` must name each utterance once, but has `{name}` {times} times. Remove the others.")
+        raise UsageError(
+            f"`{path}` must list each utterance once, but lists `{name}` {times} times. Remove the others."
+        )
     count = min(limit or len(trials), len(trials))
     return [trials[index * len(trials) // count] for index in range(count)]
 
@@ -221,6 +228,6 @@ def _speaker(utterance: str) -> str:
 def _require(path: Path, source: TrialList, number: int) -> None:
     if not path.is_file():
         raise MissingInputError(
-            f"`{path}` must be there (line {number} of `{source.path}`), but isn't. Name the folder of the recordings:"
+            f"`{path}` (line {number} of `{source.path}`) isn't there. Name the folder of the recordings:"
             " `--root FOLDER`."
         )

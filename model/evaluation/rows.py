@@ -1,11 +1,11 @@
-"""The rows that `valle eval --out FOLDER` keeps, so that an interrupted evaluation goes on where it stopped.
+"""Stores the rows of `valle eval --out FOLDER`, so that an interrupted evaluation can be resumed.
 
 <folder>/
-    identity.json   what the rows were made with; an evaluation that differs in any of it doesn't go on here
-    rows.jsonl      a line a row, utterance by utterance, in the order of the list
+    identity.json   what the rows depend on; an evaluation with another identity isn't resumed
+    rows.jsonl      one row per line, utterance by utterance, in the order of the list
     <system>/       the waves
 
-An utterance counts once the rows of all its systems are there. What an interruption left of one is made again.
+An utterance counts as done once the rows of all its systems are written; an incomplete one is evaluated again.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from model.checkpoints.checkpoint import PARTS
-from model.evaluation.judges import Judges
+from model.evaluation.judges import JUDGES, Judges
 from stages.artefacts.disk import write_text
 from stages.artefacts.lock import EXCLUSIVE, holder, sign, take
 from stages.codecs.table import identity_of
@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 ROWS, IDENTITY, REPORT, _LOCK = "rows.jsonl", "identity.json", "report.json", ".eval.lock"
 _SHOWN = 12
-"""Digits of a checksum."""
+"""Hexadecimal digits kept of a checksum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class Rows:
 
     all: list[Row] = field(default_factory=list)
     file: BinaryIO | None = None
-    """Where each is written, too; None where nothing is kept."""
+    """The file that each new row is appended to, if any."""
 
     def add(self, row: Row) -> None:
-        """Takes one more."""
+        """Adds a row, and writes it to the file."""
         self.all.append(row)
         if self.file:
             self.file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
@@ -56,25 +56,26 @@ class Rows:
 def identity(
     voice: "Synthesizer", protocol: str, trials: "Sequence[Trial]", judges: Judges, *, decoding: "Decoding", seed: int
 ) -> dict[str, str]:
-    """Returns all that rows depend on, by names for people: the model by its content, the rest by what it says.
+    """Returns everything that rows depend on, by names for people.
 
-    The place of a model doesn't count, the kind of device does: a GPU computes in another precision.
+    The model is identified by its content, not its path. The kind of device counts, since a GPU computes in another
+    precision.
     """
-    said = json.dumps([asdict(trial) for trial in trials], default=lambda path: str(Path(path).absolute()))
+    listed = json.dumps([asdict(trial) for trial in trials], default=lambda path: str(Path(path).absolute()))
     return {
         "model": _model_digest(voice.checkpoint.folder),
         "codec": identity_of(voice.codec).describe(),
         "protocol": protocol,
-        "utterances": hashlib.sha256(said.encode()).hexdigest()[:_SHOWN],
+        "utterances": hashlib.sha256(listed.encode()).hexdigest()[:_SHOWN],
         "decoding": f"{decoding}; {decoding.unmasking.rescale:g}; {decoding.nar}",
         "seed": str(seed),
-        "judges": ", ".join(judge.name if judge else "none" for judge in judges.named().values()),
+        "judges": ", ".join(judges[name].name if name in judges else "none" for name in JUDGES),
         "device": f"{voice.device.type}, {voice.network.token_embedding.weight.dtype}",
     }
 
 
 def _model_digest(source: Path) -> str:
-    """Returns the checksum of what a checkpoint says and weighs; `source` is its folder, or one exported file."""
+    """Returns the checksum of a checkpoint's JSON and weights; `source` is its folder, or an exported file."""
     names = ("model.safetensors", *(f"{part}.json" for part in PARTS))
     digest = hashlib.sha256()
     for path in [source] if source.is_file() else [source / name for name in names]:
@@ -84,7 +85,7 @@ def _model_digest(source: Path) -> str:
 
 
 def wave_path(out: Path, system: str, utterance: str) -> Path:
-    """Returns where the wave of an utterance lies, as a system speaks it."""
+    """Returns the path of an utterance's wave."""
     return out / system / f"{utterance.replace('/', '_')}.wav"
 
 
@@ -92,22 +93,22 @@ def wave_path(out: Path, system: str, utterance: str) -> Path:
 def kept_rows(
     out: Path, made_with: Mapping[str, str], wanted: Sequence[tuple[str, str]], *, systems: int, fresh: bool
 ) -> Iterator[Rows]:
-    """Holds an evaluation's folder, made if it isn't there.
+    """Opens and locks an evaluation's folder, creating it if needed.
 
     Args:
         out: The folder.
         made_with: As `identity` returns it.
         wanted: Utterance and system of every row, in order.
-        systems: How many of them are an utterance's.
-        fresh: Remove what an earlier evaluation left there.
+        systems: Number of rows per utterance.
+        fresh: Remove an earlier evaluation first.
 
-    Returns:
-        The rows that are there, of whole utterances; it takes those to come.
+    Yields:
+        The rows of finished utterances; rows added to it are written to the folder.
 
     Raises:
-        UsageError: if it holds an evaluation of anything else, or can't be made or written to.
+        UsageError: if the folder holds another evaluation, or can't be created or written to.
         ArtefactError: if its rows are damaged.
-        LockedError: if another evaluation is at work there.
+        LockedError: if another evaluation is running there.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -133,13 +134,13 @@ def kept_rows(
 
 
 def _check(out: Path, made_with: Mapping[str, str]) -> None:
-    """Checks that rows which are there were made with the same; writes with what those to come are."""
+    """Checks that existing rows have the same identity; writes the identity if there is none."""
     path = out / IDENTITY
     if not path.exists():
         if (out / ROWS).exists():
             raise UsageError(
-                f"`--out` must be a folder without an evaluation, or with one that says what it was made with, but"
-                f" `{out / ROWS}` is there without `{IDENTITY}`. Name another, or remove it with `--fresh`."
+                f"`--out` must be a folder without an evaluation, or with one that has `{IDENTITY}`, but `{out / ROWS}`"
+                " has none beside it. Name another folder, or remove the rows with `--fresh`."
             )
         write_text(path, json.dumps(made_with, ensure_ascii=False, indent=1) + "\n")
         return
@@ -147,22 +148,22 @@ def _check(out: Path, made_with: Mapping[str, str]) -> None:
         found = dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise ArtefactError(
-            f"`{path}` must hold what an evaluation was made with, but can't be read as that: {error}. Name another"
-            " `--out`, or start over with `--fresh`."
+            f"`{path}` must hold an evaluation's identity, but can't be read: {error}. Name another `--out`, or start"
+            " over with `--fresh`."
         ) from error
     if others := [name for name in {**made_with, **found} if found.get(name) != made_with.get(name)]:
         differences = "; ".join(f"{name}: {found.get(name)} -> {made_with.get(name)}" for name in others)
         raise UsageError(
-            f"`--out` must hold the same evaluation to go on with it, but `{out}` differs ({differences}). Undo that,"
-            " name another, or start over with `--fresh`."
+            f"`--out` must hold the same evaluation to resume it, but `{out}` differs ({differences}). Undo the"
+            " change, name another folder, or start over with `--fresh`."
         )
 
 
 def _read(path: Path, wanted: Sequence[tuple[str, str]], systems: int) -> tuple[list[Row], int]:
-    """Returns the rows of whole utterances, and how many bytes they take."""
+    """Returns the rows of finished utterances, and their length in bytes."""
     if not path.exists():
         return [], 0
-    *lines, _ = path.read_bytes().split(b"\n")  # what stands after the last line break was never finished
+    *lines, _ = path.read_bytes().split(b"\n")  # a line without its line break is unfinished
     rows = []
     for number, line in enumerate(lines):
         try:
@@ -185,7 +186,7 @@ def _damaged(path: Path, number: int, what: str) -> ArtefactError:
 
 
 def _remove(out: Path) -> None:
-    """Removes an evaluation: its rows, the waves that they are of, its report and what it was made with, the last."""
+    """Removes an evaluation: the waves of its rows, its report, its rows, and at last its identity."""
     if (out / ROWS).is_file():
         for line in (out / ROWS).read_bytes().splitlines():
             with suppress(ValueError, KeyError, TypeError):

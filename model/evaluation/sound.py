@@ -8,10 +8,10 @@ from stages.records import Wave
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A wave with its rate, so that each judge gets it resampled once."""
+    """A wave with its sample rate."""
 
     wave: Wave
-    """`[samples]`."""
+    """Mono, `[samples]`."""
     rate: int
     """Hz."""
 
@@ -24,12 +24,12 @@ class Sound:
         return cls(wave, rate).cut(clip.start_s, clip.length_s)
 
     def cut(self, start_s: float, length_s: float | None = None) -> "Sound":
-        """Returns a part."""
+        """Returns the part from `start_s` on, `length_s` seconds or to the end."""
         start = round(start_s * self.rate)
         return Sound(self.wave[start : None if length_s is None else start + round(length_s * self.rate)], self.rate)
 
     def at(self, rate: int) -> Wave:
-        """Returns the wave at another rate."""
+        """Returns the wave resampled to a rate in Hz."""
         from stages.audio.files import resample
 
         return resample(self.wave, self.rate, rate)

@@ -1,6 +1,6 @@
-"""The published speaker verifier: WavLM-large with an ECAPA-TDNN head, from its own file `wavlm_large_finetune.pth`.
+"""The published speaker verifier: WavLM-large with an ECAPA-TDNN head, loaded from `wavlm_large_finetune.pth`.
 
-The modules are named as the file's tensors are. WavLM itself is transformers', whose tensors have other names.
+The modules have the names of the file's tensors. WavLM itself is that of transformers, whose names differ (`_RENAMED`).
 
 Axes: B batch, T frames of 20 ms, D width of WavLM, C channels of the head, E width of the speaker vector.
 
@@ -20,7 +20,7 @@ from stages.errors import WeightsError
 
 _STRIDES = (5, 2, 2, 2, 2, 2, 2)
 _MAX_DISTANCE = 800
-"""Frames, of WavLM-large's relative positions."""
+"""Largest relative position of WavLM-large, in frames."""
 _SCALE = 8
 _BOTTLENECK = 128
 _POOLED = 1536
@@ -43,11 +43,11 @@ _RENAMED = (
     (r"\.fc1\.", ".feed_forward.intermediate_dense."),
     (r"\.fc2\.", ".feed_forward.output_dense."),
 )
-"""From the file's names of WavLM's tensors to those of transformers."""
+"""Patterns and replacements from the file's names of WavLM's tensors to those of transformers."""
 
 
 class ConvReluNorm(nn.Module):
-    """A convolution over time, then ReLU, then batch norm."""
+    """Convolution over time, ReLU, batch norm."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 1) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class ConvReluNorm(nn.Module):
 
 
 class Res2Conv(nn.Module):
-    """Convolutions over groups of channels, each fed with the one before it."""
+    """Convolutions over groups of channels; each group also gets the previous one's output."""
 
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Res2Conv(nn.Module):
 
 
 class Gate(nn.Module):
-    """Weighs the channels by what they hold over the whole wave (squeeze and excitation)."""
+    """Weights each channel by the means of all over time (squeeze and excitation)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class Block(nn.Module):
 
 
 class Pooling(nn.Module):
-    """Mean and standard deviation over time, weighted by attention."""
+    """Attention-weighted mean and standard deviation over time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,10 +148,10 @@ class WavLMEcapa(nn.Module):
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> Self:
-        """Opens the published file, or one of the same make and other sizes.
+        """Loads the published file, or one of the same architecture in other sizes.
 
         Raises:
-            WeightsError: if the file holds anything else.
+            WeightsError: if the file is of another model.
         """
         import pickle
 
@@ -181,7 +181,7 @@ class WavLMEcapa(nn.Module):
             `[B, E]`.
         """
         heard = self.wavlm(nn.functional.layer_norm(wave_BL, wave_BL.shape[1:]), output_hidden_states=True)
-        # The last is taken after WavLM's last norm, which not every version of transformers puts among the states.
+        # The last state is taken after WavLM's final norm: not every version of transformers has it in `hidden_states`.
         states = [*heard.hidden_states[:-1], heard.last_hidden_state]
         mixed_BTD = torch.tensordot(self.feature_weight.softmax(0), torch.stack(states), dims=1)
         x_BCT = self.layer1(nn.functional.instance_norm(mixed_BTD.transpose(1, 2) + 1e-6))
@@ -207,7 +207,7 @@ def _renamed(name: str) -> str:
 
 
 def _wavlm(state: Mapping[str, Tensor]) -> Any:
-    """Returns an empty WavLM of the sizes of the file's tensors."""
+    """Returns an untrained WavLM of the sizes of the file's tensors."""
     from transformers import WavLMConfig, WavLMModel
 
     inner = _inner(state)
@@ -230,7 +230,7 @@ def _wavlm(state: Mapping[str, Tensor]) -> Any:
             num_conv_pos_embedding_groups=width // position.shape[1],
             num_buckets=buckets,
             max_bucket_distance=_MAX_DISTANCE,
-            # what tells the large model from the base one
+            # unlike the base model
             feat_extract_norm="layer",
             do_stable_layer_norm=True,
         )

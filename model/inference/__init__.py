@@ -1,4 +1,4 @@
-"""Text and audio in, audio out."""
+"""Speaks, transforms and transcribes: text and audio in, audio out."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ __all__ = ["Speech", "Synthesizer"]
 
 
 def __getattr__(name: str) -> object:
-    """Imports what is asked for, so that importing a module of this room loads no other."""
+    """Imports a name on first use, so that importing a module of this room loads no other."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from model.inference import synthesizer

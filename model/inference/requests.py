@@ -1,4 +1,4 @@
-"""Whether a model can be asked for speech of text, or of speech: what it has learnt, and what a task needs."""
+"""Checks requests: what a model was trained for, and what a task needs."""
 
 import re
 from pathlib import Path
@@ -12,18 +12,18 @@ from stages.errors import UsageError
 
 
 def check_task(task: str, trained: DataConfig, model: Path, *, text: str | None, prompted: bool, edits: bool) -> None:
-    """Checks that a model has learnt a task, and that the task is given what it needs and no more.
+    """Checks that a model was trained on a task, and that the task has what it needs and nothing else.
 
     Args:
         task: The task.
-        trained: What the model was trained on.
-        model: Where it lies, for messages.
-        text: What is said in what comes out.
+        trained: The section `data` of the model's training.
+        model: The model's path, for messages.
+        text: What is said in the output.
         prompted: Whether a prompt is given.
-        edits: Whether it is said what is to be replaced.
+        edits: Whether a stretch to replace is given.
 
     Raises:
-        UsageError: if not.
+        UsageError: if the model wasn't trained on the task, or an argument is missing or superfluous.
     """
     spec = dict[str, Spec](TRANSFORMS.items()).get(task)
     if spec is None:
@@ -33,34 +33,34 @@ def check_task(task: str, trained: DataConfig, model: Path, *, text: str | None,
         needs = "needs a `prompt`: a recording of the voice" if spec.prompted else "takes no `prompt`: leave it out"
         raise UsageError(f"The task `{task}` {needs}.")
     if spec.edits != edits:
-        needs = "needs `replace`: from when to when" if spec.edits else "takes no `replace`: leave it out"
+        needs = "needs `replace`: start and end in seconds" if spec.edits else "takes no `replace`: leave it out"
         raise UsageError(f"The task `{task}` {needs}.")
     if (spec.edits or trained.text_dropout == 0) and not (text or "").strip():
-        raise UsageError(f"The task `{task}` needs a `text`: all that is said in what comes out.")
+        raise UsageError(f"The task `{task}` needs a `text`: all that is said in the output.")
 
 
 def check_speech(trained: DataConfig, model: Path, *, continues: bool) -> None:
-    """Checks that a model has learnt to speak a text.
+    """Checks that a model was trained to speak a text.
 
     Args:
-        trained: What the model was trained on.
-        model: Where it lies, for messages.
-        continues: Whether the prompt's text is given, too, so that the response goes on from there (task `tts-c`).
+        trained: The section `data` of the model's training.
+        model: The model's path, for messages.
+        continues: Whether the prompt's text is given, so that the response continues it (task `tts-c`).
 
     Raises:
-        UsageError: if not.
+        UsageError: if the model wasn't trained so.
     """
     _check_weight("tts", trained, model)
-    # A speaker's only utterance continues itself whatever is asked for, but these two were asked to be left out.
+    # With probability 0, speakers with a single utterance still continue it, but that isn't what the user trained for.
     if continues and trained.continuation_probability == 0:
         raise UsageError(
-            f"`{model}` was never trained to go on from a prompt (`data.continuation_probability` = 0), so what the"
-            " prompt says must be left out (`prompt_text`, `--ref-text`)."
+            f"`{model}` was never trained to continue a prompt (`data.continuation_probability` = 0). Leave out the"
+            " prompt's text (`prompt_text`, `--ref-text`)."
         )
     if not continues and trained.continuation_probability == 1:
         raise UsageError(
-            f"`{model}` was only trained to go on from a prompt (`data.continuation_probability` = 1), so what the"
-            " prompt says must be given (`prompt_text`, `--ref-text`)."
+            f"`{model}` was only trained to continue a prompt (`data.continuation_probability` = 1). Give the prompt's"
+            " text (`prompt_text`, `--ref-text`)."
         )
 
 
@@ -75,33 +75,33 @@ def _check_weight(task: str, trained: DataConfig, model: Path) -> None:
 
 
 def parse_stretch(text: str) -> tuple[float, float]:
-    """Reads `START-END`, both in seconds.
+    """Parses `START-END`, both in seconds.
 
     Raises:
-        UsageError: if it doesn't read so.
+        UsageError: if the text has another form.
     """
     found = re.fullmatch(r"\s*(\d*\.?\d+)\s*-\s*(\d*\.?\d+)\s*", text)
     if not found:
-        raise UsageError(f"`replace` must read `START-END` in seconds, such as `1.2-1.8`, but is `{text}`.")
+        raise UsageError(f"`replace` must be `START-END` in seconds, such as `1.2-1.8`, but is `{text}`.")
     return float(found[1]), float(found[2])
 
 
 def replaced_frames(frames: int, frame_rate: float, start_s: float, end_s: float) -> Bools:
-    """Returns which of an input's frames are to be replaced.
+    """Returns a mask of the input frames to replace, `[S]`.
 
     Args:
-        frames: Of the input.
+        frames: S, the input's length.
         frame_rate: Frames per second.
-        start_s: Where the replaced stretch begins, in seconds.
-        end_s: Where it ends.
+        start_s: Start of the stretch, in seconds.
+        end_s: Its end, in seconds.
 
     Raises:
-        UsageError: if that isn't a stretch of the input.
+        UsageError: if the stretch is empty or not within the input.
     """
     start, end = round(start_s * frame_rate), round(end_s * frame_rate)
     if not 0 <= start < end <= frames + 1 or start >= frames:
         raise UsageError(
-            f"`replace` must lie within the input's {frames / frame_rate:.2f} s and end after it begins, but is"
+            f"`replace` must lie within the input's {frames / frame_rate:.2f} s and end after its start, but is"
             f" {start_s:g} to {end_s:g} s."
         )
     replaced_S = np.zeros(frames, bool)

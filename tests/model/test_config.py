@@ -32,7 +32,7 @@ def test_the_sizes_above_are_of_files() -> None:
         ("model.widht=64", "did you mean `model.width`"),
         ("model.heads=7", "must be an even multiple of `heads`"),
         ("model.kv_heads=3", "must be a multiple of `kv_heads`"),
-        ("model={arch: retnet, heads: 4, kv_heads: 2}", "must be left out where `arch` is `retnet`"),
+        ("model={arch: retnet, heads: 4, kv_heads: 2}", "must not be set if `arch` is `retnet`"),
         ("model.arch=mamba", "'llama' or 'retnet'"),
         ("data.min_s=20", "must be greater than `min_s`"),
         ("optimizer.lr=fast", "must be a valid number"),

@@ -38,7 +38,7 @@ def test_all_that_decode_take_the_same_options(command: str) -> None:
         assert found[option.name].help == option.help
         assert isinstance(option.default, option.kind)
     assert list(found["mode"].type.choices) == list(FIRST_MODES)
-    assert found["mode"].help == "ar: frame by frame; nar-len: its length, then all at once."
+    assert found["mode"].help == "First codebook: ar, frame by frame; nar-len, the length first, then all at once."
 
 
 def test_choices_are_the_rows_of_the_tables() -> None:
@@ -53,7 +53,7 @@ def test_choices_are_the_rows_of_the_tables() -> None:
 
 
 def test_a_new_sampler_is_an_option_without_another_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    heat = Option("extra_heat", float, 0.0, "Warms.", rule="0 or more", holds=lambda value: value >= 0)
+    heat = Option("extra_heat", float, 0.0, "Warms.", rule="0 or more", allows=lambda value: value >= 0)
     rows = (*SAMPLERS, Sampler("heat", 90, (heat,), lambda logits_BV, value: logits_BV + value))
     for module in (model.decoding.samplers.chain, model.options):
         monkeypatch.setattr(module, "OPTIONS", (*OPTIONS, heat))

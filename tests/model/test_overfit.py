@@ -11,7 +11,7 @@ from model.decoding.autoregressive import generate_first
 from model.decoding.codes import generate
 from model.decoding.hearing import hear
 from model.decoding.masked import generate_masked, predict_frames
-from model.decoding.options import Unmasking
+from model.decoding.options import Decoding, Unmasking
 from model.decoding.samplers.chain import GREEDY
 from model.network.packing import collate
 from model.sequences.documents import Condition, canvas, document, length_document, text_document
@@ -48,7 +48,9 @@ def test_a_learnt_sentence_is_given_back(recordings: Path, english: list[Path], 
         trainer.train_step([batch])
 
     network = trainer.raw_network.eval()
-    (spoken,) = generate(network, trainer.tokenizer, [condition], max_frames=2 * codes_KT.shape[1], ar=GREEDY)
+    (spoken,) = generate(
+        network, trainer.tokenizer, [condition], max_frames=2 * codes_KT.shape[1], decoding=Decoding(ar=GREEDY)
+    )
     assert spoken.shape == codes_KT.shape, "the stop code comes where the sentence ends"
     right = (spoken == codes_KT).mean(axis=1)
     assert right[0] >= 0.99
@@ -152,7 +154,7 @@ def test_groups_are_learnt_to_their_end(configure: Configure, arch: Arch, group:
         trainer.progress.step = step
         trainer.train_step([collate(documents, 8)])
     network = trainer.raw_network.eval()
-    (spoken,) = generate(network, tokenizer, [condition], max_frames=90, ar=GREEDY)
+    (spoken,) = generate(network, tokenizer, [condition], max_frames=90, decoding=Decoding(ar=GREEDY))
     assert spoken.shape == codes_KT.shape, "the stop code comes where the sentence ends"
     assert (spoken == codes_KT).mean() >= 0.98
     assert hear(network, tokenizer, [codes_KT], max_tokens=40)[0].phonemes == condition.phonemes

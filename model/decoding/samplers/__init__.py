@@ -1,1 +1,1 @@
-"""Samplers: pure functions on logits."""
+"""Samplers: pure functions on logits, one file each."""

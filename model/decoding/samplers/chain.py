@@ -1,11 +1,10 @@
 """The table of samplers, their fixed order, and the draw.
 
-Logits `[B, V]` pass through guidance, then through the samplers in the order of their ranks (temperature, top-k,
-top-p), and then a code is drawn. A code that is ruled out has the logit -inf.
+Logits `[B, V]` pass through guidance, then through the samplers by rank (temperature, top-k, top-p); then a code is
+drawn. A sampler rules a code out by the logit -inf.
 
-To add a sampler, write one file in this folder: a pure function on logits, and a `Sampler` that describes it and its
-options. `Sampling` and the command line take the options from there. The command line imports these files for
-`--help`, so none may import PyTorch at its top.
+To add a sampler, write one file in this folder: a pure function on logits, and a `Sampler` with its options. `Sampling`
+and the command line take the options from there. `--help` imports these files, so none may import PyTorch at its top.
 """
 
 from collections.abc import Iterator
@@ -21,9 +20,10 @@ if TYPE_CHECKING:
 
 
 def draw(logits_BV: "Tensor", generator: "torch.Generator | None") -> "Tensor":
-    """Draws a code `[B]` for each row with the probabilities that the logits give.
+    """Draws a code `[B]` for each row, distributed as softmax(logits).
 
-    By the exponential race: the argmax of p / e with e exponential is distributed as p, and needs no synchronisation.
+    Uses the exponential race: the argmax of p / e, with e exponential, is distributed as p. It needs no
+    synchronisation with the device.
     """
     import torch
 
@@ -32,15 +32,15 @@ def draw(logits_BV: "Tensor", generator: "torch.Generator | None") -> "Tensor":
 
 
 SAMPLERS = tuple(rows_in("model.decoding.samplers", Sampler).values())
-"""In the order in which they are applied."""
+"""The samplers, in the order in which they are applied."""
 
 OPTIONS = tuple(option for sampler in SAMPLERS for option in sampler.options)
-"""Of all samplers, in their order."""
+"""The options of all samplers, in their order."""
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class Sampling:
-    """How codes are drawn from logits: a value for each of `OPTIONS`, its default where none is given.
+    """How codes are drawn from logits: a value for each of `OPTIONS`, by default the option's own.
 
     Example:
         >>> Sampling(0.8, top_k=20)["top_k"]
@@ -48,10 +48,10 @@ class Sampling:
     """
 
     values: tuple[float, ...]
-    """In the order of `OPTIONS`."""
+    """The values, in the order of `OPTIONS`."""
 
     def __init__(self, temperature: float = 1.0, **others: float) -> None:
-        """Takes the options by their names; raises `UsageError` for a value out of range."""
+        """Takes the options by name; raises `UsageError` for a value out of range."""
         given = {"temperature": temperature, **others}
         if unknown := given.keys() - {option.name for option in OPTIONS}:
             raise TypeError(f"no sampler has an option `{min(unknown)}`")
@@ -69,12 +69,12 @@ class Sampling:
         return {option.name: value for option, value in zip(OPTIONS, self.values, strict=True)}
 
     def cooled(self, factor: float) -> "Sampling":
-        """Returns the same with the temperature multiplied."""
+        """Returns a copy with the temperature multiplied by `factor`."""
         values = self.named()
         return Sampling(**{**values, "temperature": values["temperature"] * factor})
 
     def applied(self) -> Iterator[tuple[Sampler, tuple[float, ...]]]:
-        """Yields the samplers that are on, in their order, with the values of their options."""
+        """Yields the samplers that are on, in order, with the values of their options."""
         values = iter(self.values)
         for sampler in SAMPLERS:
             own = tuple(next(values) for _ in sampler.options)
@@ -95,12 +95,12 @@ GREEDY = Sampling(temperature=0.0)
 
 
 def sample(logits_BV: "Tensor", sampling: Sampling, generator: "torch.Generator | None" = None) -> "Tensor":
-    """Returns a code `[B]` for each row.
+    """Samples a code `[B]` for each row.
 
     Args:
         logits_BV: Float logits.
-        sampling: What to apply.
-        generator: Of the logits' device; needed where the temperature isn't 0 and the outcome is to be repeatable.
+        sampling: The samplers' settings; temperature 0 takes the likeliest code.
+        generator: On the logits' device; needed for repeatable results unless the temperature is 0.
     """
     if sampling["temperature"] == 0:
         return logits_BV.argmax(-1)

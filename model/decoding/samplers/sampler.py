@@ -1,4 +1,4 @@
-"""What a sampler is: a row of the table, and the options that it takes."""
+"""The row of a sampler in the table, and its options."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A number that a sampler is told."""
+    """A number that a sampler takes."""
 
     name: str
-    """As `Sampling` takes it; on the command line `top_k` is `--top-k`."""
+    """Keyword of `Sampling`; on the command line `top_k` is `--top-k`."""
     kind: type[int] | type[float]
     default: float
     help: str
-    """What the command line says of it."""
+    """Its line in `--help`."""
     rule: str
-    """What it must be, in words."""
-    holds: Callable[[float], bool]
-    """Whether a value is so."""
+    """The allowed range in words, for messages."""
+    allows: Callable[[float], bool]
+    """Returns whether a value is in range."""
     hint: str = ""
-    """What else to say of a value that isn't."""
+    """Appended to the message for a value out of range."""
 
     def check(self, value: float) -> None:
         """Raises `UsageError` for a value out of range."""
-        if not self.holds(value):
+        if not self.allows(value):
             hint = f" {self.hint}" if self.hint else ""
             raise UsageError(f"`{self.name}` must be {self.rule}, but is {value}.{hint}")
 
@@ -40,8 +40,8 @@ class Sampler:
 
     name: str
     rank: int
-    """Its place in the order: samplers of a lower rank are applied first."""
+    """Samplers of a lower rank are applied first."""
     options: tuple[Option, ...]
-    """While the first one has its default, the sampler is off."""
+    """The sampler is off while its first option has the default value."""
     apply: "Callable[..., Tensor]"
-    """From logits `[B, V]`, and the values of the options in their order, to logits."""
+    """Takes logits `[B, V]` and the options' values in order; returns logits."""

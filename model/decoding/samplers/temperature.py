@@ -1,4 +1,4 @@
-"""Temperature: how far the draw strays from the likeliest code."""
+"""Temperature: sharpens or flattens the distribution."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def temperature_scaled(logits_BV: "Tensor", temperature: float) -> "Tensor":
-    """Divides the logits; below 1 the likely codes become likelier."""
+    """Divides the logits by the temperature; below 1, likely codes become likelier."""
     return logits_BV / temperature
 
 
@@ -21,10 +21,10 @@ TEMPERATURE = Sampler(
             "temperature",
             float,
             1.0,
-            "0 is greedy, 1 the model's own spread.",
+            "0 is greedy, 1 the model's own distribution.",
             rule="0 or more",
-            holds=lambda value: 0 <= value < float("inf"),
-            hint="0 is greedy, 1 the model's.",
+            allows=lambda value: 0 <= value < float("inf"),
+            hint="0 is greedy, 1 the model's own distribution.",
         ),
     ),
     apply=temperature_scaled,

@@ -1,4 +1,4 @@
-"""Top-k: only the k likeliest codes."""
+"""Top-k: keeps the k likeliest codes."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def top_k_only(logits_BV: "Tensor", k: int) -> "Tensor":
-    """Keeps exactly the `k` greatest logits of each row; among equals those that `topk` takes."""
+    """Keeps exactly the `k` greatest logits of each row; PyTorch's `topk` decides among equal ones."""
     import torch
 
     values_BK, ids_BK = logits_BV.topk(min(k, logits_BV.shape[-1]), dim=-1)
@@ -24,9 +24,9 @@ TOP_K = Sampler(
             "top_k",
             int,
             0,
-            "Only the k likeliest codes; 0 for all.",
+            "Draw from the k likeliest codes only; 0 is off.",
             rule="0 (off) or more",
-            holds=lambda value: value >= 0,
+            allows=lambda value: value >= 0,
         ),
     ),
     apply=top_k_only,

@@ -1,4 +1,4 @@
-"""Top-p: only the likeliest codes that together have a probability."""
+"""Top-p (nucleus sampling): keeps the likeliest codes that together reach a probability."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def top_p_only(logits_BV: "Tensor", p: float) -> "Tensor":
-    """Keeps the smallest set of likeliest codes whose probability reaches `p`; at least one.
+    """Keeps the smallest set of likeliest codes with a total probability of at least `p`; at least one code.
 
     Source: nucleus sampling, https://arxiv.org/abs/1904.09751.
     """
@@ -31,9 +31,9 @@ TOP_P = Sampler(
             "top_p",
             float,
             1.0,
-            "Only the likeliest codes of this probability.",
+            "Draw from the likeliest codes that reach this total probability only; 1 is off.",
             rule="above 0 and at most 1 (off)",
-            holds=lambda value: 0 < value <= 1,
+            allows=lambda value: 0 < value <= 1,
         ),
     ),
     apply=top_p_only,

@@ -12,7 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from model.config import ARCHS
 from model.decoding.autoregressive import CHECK_EVERY, generate_first
 from model.decoding.codes import generate
-from model.decoding.samplers.chain import GREEDY, PLAIN, Sampling
+from model.decoding.options import Decoding
+from model.decoding.samplers.chain import GREEDY, Sampling
 from model.network.attention import Packed
 from model.network.cache import Cached, KVCache
 from model.network.decoder import Decoder
@@ -99,9 +100,10 @@ def test_greedy_decoding_is_what_full_passes_choose(shape: dict[str, Any], guida
 @SHAPES
 def test_a_batch_gives_what_its_singles_give(shape: dict[str, Any], guidance: float) -> None:
     net = decisive(**shape)
-    together = generate(net, TOKENIZER, CONDITIONS, max_frames=25, ar=GREEDY, guidance=guidance)
+    greedy = Decoding(ar=GREEDY, guidance=guidance)
+    together = generate(net, TOKENIZER, CONDITIONS, max_frames=25, decoding=greedy)
     for condition, codes in zip(CONDITIONS, together, strict=True):
-        (alone,) = generate(net, TOKENIZER, [condition], max_frames=25, ar=GREEDY, guidance=guidance)
+        (alone,) = generate(net, TOKENIZER, [condition], max_frames=25, decoding=greedy)
         assert np.array_equal(alone, codes)
 
 
@@ -223,7 +225,7 @@ def test_groups_take_no_more_steps_than_the_limit_asks_for(group: int, frames: i
 def test_one_seed_gives_one_outcome(nar: Sampling) -> None:
     def spoken(seed: int) -> list[Codes]:
         generator = torch.Generator().manual_seed(seed)
-        return generate(net, TOKENIZER, CONDITIONS, max_frames=20, ar=PLAIN, nar=nar, generator=generator)
+        return generate(net, TOKENIZER, CONDITIONS, max_frames=20, decoding=Decoding(nar=nar), generator=generator)
 
     net = network().eval()
     assert all(map(np.array_equal, spoken(5), spoken(5)))

@@ -27,8 +27,8 @@ from model.evaluation.digits import (
     table,
     teach,
 )
-from model.evaluation.judges import Vector
 from model.evaluation.sound import Sound
+from model.evaluation.voices import Vector
 from stages.audio.files import read, resample, write_wav
 from stages.errors import UsageError, run_app
 from stages.ids import split_of

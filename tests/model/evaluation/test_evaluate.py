@@ -12,21 +12,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 
 import model.inference.synthesizer
 from model.cli import main
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY
 from model.evaluation.evaluate import RESYNTHESIS, SYSTEMS, TRUTH, evaluate, summarise, table
-from model.evaluation.judges import SAMPLE_RATE, Judges, Resemblyzer
+from model.evaluation.judges import JUDGES, SAMPLE_RATE, Column, Judge
 from model.evaluation.metrics import Interval
 from model.evaluation.protocols import Trial, read_trials
 from model.inference.synthesizer import Synthesizer
+from model.options import JudgeOptions, with_options
 from model.training.trainer import train
 from stages.artefacts.lock import EXCLUSIVE, take
 from stages.audio.files import probe, read, read_at, write_wav
 from stages.codecs.table import codec_identity
 from stages.errors import ArtefactError, LockedError, StoppedError, UsageError
+from stages.listeners.resemblyzer import Resemblyzer
 from stages.records import Wave
 from tests.model.conftest import make_config, make_store
 from tests.model.inference.test_synthesizer import taught
@@ -104,7 +107,7 @@ def test_the_truth_is_right_and_silence_is_all_wrong(
     protocol: str, voice: Synthesizer, corpus: Path, tmp_path: Path
 ) -> None:
     trials = read_trials(protocol, corpus / f"{protocol}.lst", limit=3)
-    report = evaluate(voice, protocol, trials, Judges(Knowing(trials), Resemblyzer()), out=tmp_path)
+    report = evaluate(voice, protocol, trials, {"recogniser": Knowing(trials), "speaker": Resemblyzer()}, out=tmp_path)
     assert report["utterances"] == 3
     assert tuple(report["systems"]) == SYSTEMS
     for system, wrong in zip(SYSTEMS, (0, 1, 1), strict=True):
@@ -134,7 +137,7 @@ def test_the_voice_of_a_continuation_is_judged_after_its_prompt(voice: Synthesiz
     (trial,) = read_trials("ls-valle-continual", corpus / "ls-valle-continual.lst", limit=1)
     assert trial.truth is not None
     judge = Listing()
-    evaluate(voice, "ls-valle-continual", [trial], Judges(speaker=judge))
+    evaluate(voice, "ls-valle-continual", [trial], {"speaker": judge})
     truth, rate = read(trial.truth)
     prompt, resynthesised, own_truth, own_resynthesis, own_model = judge.waves
     assert np.array_equal(prompt, truth[: 3 * rate])
@@ -148,25 +151,23 @@ def test_what_was_never_taught_is_refused_before_anything_is_spoken(
     voice: Synthesizer, corpus: Path, tmp_path: Path
 ) -> None:
     trials = read_trials("ls-valle-continual", corpus / "ls-valle-continual.lst", limit=1)
-    with pytest.raises(UsageError, match="was never trained to go on from a prompt"):
-        evaluate(
-            taught(voice, continuation_probability=0.0), "ls-valle-continual", trials, Judges(), out=tmp_path / "out"
-        )
+    with pytest.raises(UsageError, match="was never trained to continue a prompt"):
+        evaluate(taught(voice, continuation_probability=0.0), "ls-valle-continual", trials, {}, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_one_seed_one_report(voice: Synthesizer, corpus: Path, tmp_path: Path) -> None:
     trials = read_trials("ls-pc", corpus / "ls-pc.lst")
     for name, seed in {"a": 1, "b": 1, "c": 2}.items():
-        evaluate(voice, "ls-pc", trials, Judges(), seed=seed, out=tmp_path / name)
+        evaluate(voice, "ls-pc", trials, {}, seed=seed, out=tmp_path / name)
     waves = {name: (tmp_path / name / "model/1-1-0000.wav").read_bytes() for name in "abc"}
     assert waves["a"] == waves["b"] != waves["c"]
     alone, greedily = [replace(trials[0], truth=None)], Decoding(ar=GREEDY)
     for seed in (1, 2):
-        evaluate(voice, "ls-pc", alone, Judges(), seed=seed, decoding=greedily, out=tmp_path / str(seed))
+        evaluate(voice, "ls-pc", alone, {}, seed=seed, decoding=greedily, out=tmp_path / str(seed))
     greedy = [next((tmp_path / name / "model").iterdir()).read_bytes() for name in "12"]
     assert greedy[0] == greedy[1], "speaks as it is told to"
-    evaluate(voice, "ls-pc", trials[1:], Judges(), seed=1, out=tmp_path / "d")
+    evaluate(voice, "ls-pc", trials[1:], {}, seed=1, out=tmp_path / "d")
     again = (tmp_path / "d/model/1-1-0002.wav").read_bytes()
     assert again == (tmp_path / "a/model/1-1-0002.wav").read_bytes(), "whatever stands before it"
 
@@ -175,7 +176,7 @@ def test_without_recordings_the_model_stands_alone(voice: Synthesizer, corpus: P
     lines = "one|It's late.|1/1/1-1-0000.wav|Say this.\ntwo|It's late.|1/1/1-1-0000.wav|And this.\n"
     (tmp_path / "meta.lst").write_text(lines)
     trials = read_trials("seed-tts", tmp_path / "meta.lst", root=corpus)
-    report = evaluate(voice, "seed-tts", trials, Judges())
+    report = evaluate(voice, "seed-tts", trials, {})
     assert list(report["systems"]) == ["model"]
     assert "no rows for ground truth and resynthesis: 2 of 2 recordings" in report["notes"][1]
     assert report["notes"][0] == (
@@ -187,10 +188,10 @@ def test_mistakes_are_told_before_anything_is_spoken(voice: Synthesizer, corpus:
     trials = read_trials("ls-pc", corpus / "ls-pc.lst")
     (tmp_path / "rows.jsonl").touch()
     with pytest.raises(UsageError, match="without an evaluation"):
-        evaluate(voice, "ls-pc", trials, Judges(), out=tmp_path)
+        evaluate(voice, "ls-pc", trials, {}, out=tmp_path)
     mute = Trial("mute", "?!", "en", trials[0].prompt, "", None)
     with pytest.raises(UsageError, match=r"`mute` must have words to be recognised, but its text is `\?!`"):
-        evaluate(voice, "ls-pc", [*trials, mute], Judges(Knowing(trials)), out=tmp_path / "other")
+        evaluate(voice, "ls-pc", [*trials, mute], {"recogniser": Knowing(trials)}, out=tmp_path / "other")
     assert not (tmp_path / "other").exists()
 
 
@@ -227,22 +228,22 @@ def test_an_interrupted_evaluation_goes_on_and_ends_as_an_uninterrupted_one(
     voice: Synthesizer, corpus: Path, tmp_path: Path
 ) -> None:
     trials = read_trials("ls-pc", corpus / "ls-pc.lst")
-    whole = evaluate(voice, "ls-pc", trials, Judges(speaker=Stopping(-1)), out=tmp_path / "whole")
+    whole = evaluate(voice, "ls-pc", trials, {"speaker": Stopping(-1)}, out=tmp_path / "whole")
     out = tmp_path / "again"
     for after, done in ((0, 0), (WAVES + 4, 1), (WAVES, 2)):
         with pytest.raises(StoppedError) as stop:
-            evaluate(voice, "ls-pc", trials, Judges(speaker=Stopping(after)), out=out)
-        told = f"interrupted after {done} of 3 utterances: they are kept in `{out}`. Run the same command to go on."
+            evaluate(voice, "ls-pc", trials, {"speaker": Stopping(after)}, out=out)
+        told = f"interrupted after {done} of 3 utterances: they are kept in `{out}`. Run the same command to continue."
         assert str(stop.value) == told
     with (out / "rows.jsonl").open("ab") as file:
         file.write(b'{"system": "ground-truth", "id": "1-1-00')
     judge = Stopping(-1)
-    report = evaluate(voice, "ls-pc", trials, Judges(speaker=judge), out=out)
+    report = evaluate(voice, "ls-pc", trials, {"speaker": judge}, out=out)
     assert len(judge.waves) == WAVES, "the two that are there aren't judged again"
     assert table(report) == table(whole)
     assert report == whole
     assert files_of(out) == files_of(tmp_path / "whole")
-    assert evaluate(voice, "ls-pc", trials, Judges(speaker=Stopping(0)), out=out) == whole, "nothing is left to do"
+    assert evaluate(voice, "ls-pc", trials, {"speaker": Stopping(0)}, out=out) == whole, "nothing is left to do"
 
 
 @pytest.mark.usefixtures("timeless")
@@ -251,27 +252,27 @@ def test_rows_of_another_evaluation_are_refused_or_removed(
 ) -> None:
     trials = read_trials("ls-pc", corpus / "ls-pc.lst")
     out = tmp_path / "out"
-    evaluate(voice, "ls-pc", trials, Judges(), out=out)
+    evaluate(voice, "ls-pc", trials, {}, out=out)
     before = files_of(out)
     changed: dict[str, dict[str, Any]] = {
         "seed: 0 -> 1": {"seed": 1},
         "decoding: ar, temperature 1, top-k 0": {"decoding": Decoding(ar=GREEDY)},
-        "judges: none, none, none -> none, remembers, none": {"judges": Judges(speaker=Listing())},
+        "judges: none, none, none -> none, remembers, none": {"judges": {"speaker": Listing()}},
         "utterances: ": {"trials": trials[1:]},
         "protocol: ls-pc -> seed-tts": {"protocol": "seed-tts"},
     }
     for told, other in changed.items():
-        asked = {"protocol": "ls-pc", "trials": trials, "judges": Judges(), **other}
+        asked = {"protocol": "ls-pc", "trials": trials, "judges": {}, **other}
         with pytest.raises(UsageError, match=rf"must hold the same evaluation .*\({told}.*start over with `--fresh`"):
             evaluate(voice, out=out, **asked)
     shutil.copytree(run, tmp_path / "taught")
     weights = next((tmp_path / "taught").rglob("model.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
     with pytest.raises(UsageError, match=r"\(model: "):
-        evaluate(Synthesizer.load(tmp_path / "taught"), "ls-pc", trials, Judges(), out=out)
+        evaluate(Synthesizer.load(tmp_path / "taught"), "ls-pc", trials, {}, out=out)
     assert files_of(out) == before
     (out / "mine.txt").write_text("kept")
-    evaluate(voice, "ls-pc", trials[:1], Judges(), out=out, fresh=True)
+    evaluate(voice, "ls-pc", trials[:1], {}, out=out, fresh=True)
     assert {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} == {
         *("mine.txt", "rows.jsonl", "report.json", "identity.json"),
         *(f"{system}/{trials[0].id}.wav" for system in SYSTEMS),
@@ -280,25 +281,25 @@ def test_rows_of_another_evaluation_are_refused_or_removed(
 
 def test_damaged_rows_and_a_second_evaluation_are_told(voice: Synthesizer, corpus: Path, tmp_path: Path) -> None:
     trials = read_trials("ls-pc", corpus / "ls-pc.lst")
-    evaluate(voice, "ls-pc", trials, Judges(), out=tmp_path)
+    evaluate(voice, "ls-pc", trials, {}, out=tmp_path)
     rows = (tmp_path / "rows.jsonl").read_bytes()
     first, second = rows.splitlines(keepends=True)[:2]
     for damaged, told in ((b"{\n" + rows, "line 1 can't be read as a row"), (second + first, "line 1 is of 1-1-0000")):
         (tmp_path / "rows.jsonl").write_bytes(damaged)
         with pytest.raises(ArtefactError, match=told):
-            evaluate(voice, "ls-pc", trials, Judges(), out=tmp_path)
+            evaluate(voice, "ls-pc", trials, {}, out=tmp_path)
     (tmp_path / "rows.jsonl").write_bytes(rows)
     (tmp_path / "identity.json").write_text("{")
-    with pytest.raises(ArtefactError, match=r"identity.json` must hold what an evaluation was made with"):
-        evaluate(voice, "ls-pc", trials, Judges(), out=tmp_path)
+    with pytest.raises(ArtefactError, match=r"identity.json` must hold an evaluation's identity"):
+        evaluate(voice, "ls-pc", trials, {}, out=tmp_path)
     lock = take(tmp_path / ".eval.lock", EXCLUSIVE)
     assert lock is not None
     with pytest.raises(LockedError, match="is being written to"):
-        evaluate(voice, "ls-pc", trials, Judges(), out=tmp_path, fresh=True)
+        evaluate(voice, "ls-pc", trials, {}, out=tmp_path, fresh=True)
     os.close(lock)
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="`--out` must be a folder that can be written to"):
-        evaluate(voice, "ls-pc", trials, Judges(), out=tmp_path / "file")
+        evaluate(voice, "ls-pc", trials, {}, out=tmp_path / "file")
 
 
 def test_numbers_and_table_are_those_of_the_rows() -> None:
@@ -340,6 +341,59 @@ def test_numbers_and_table_are_those_of_the_rows() -> None:
     assert lines[1].split("  ")[-1] == "RTF"
     assert lines[2].startswith("model  25.0 [0.0, 50.0]  10.0 [10.0, 10.0]  20.0 [20.0, 20.0]  2.00")
     assert lines[-2:] == ["recogniser: ears", "note: all is well"]
+
+
+class Loudness:
+    """A judge of quality that scores the loudest sample."""
+
+    name = "loudness"
+
+    def __init__(self, factor: str) -> None:
+        self.factor = float(factor)
+
+    def score(self, wave: Wave) -> dict[str, float]:
+        return {"peak": self.factor * float(np.abs(wave).max())}
+
+
+def test_a_new_judge_is_a_row_of_the_table(
+    voice: Synthesizer, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Judge(
+        *("loudness", "quality"),
+        **{"measures": "loudness", "option": "loud_by", "kind": str, "default": "none", "help": "A factor, or none."},
+        columns={"peak": Column("PEAK %", 100, 0)},
+        load=lambda value, device: None if value == "none" else Loudness(value),
+    )
+    ears = replace(JUDGES["recogniser"], name="more ears", option="more_ears", prefix="more_", load=lambda *_: None)
+    for one in (row, replace(ears, columns={"wer": Column("WER again %", 100, 1)})):
+        monkeypatch.setitem(JUDGES, one.name, one)
+    app, loaded = typer.Typer(), []
+
+    @app.command()
+    @with_options
+    def score(*, scored: JudgeOptions) -> None:
+        loaded.append(scored.load("cpu"))
+
+    monkeypatch.setattr(sys, "argv", ["score", "--asr", "none", "--loud-by", "0.5"])
+    with pytest.raises(SystemExit):
+        app()
+    (judges,) = loaded
+    assert list(judges) == ["loudness"]
+    trials = read_trials("ls-pc", corpus / "ls-pc.lst", limit=1)
+    judges = {"recogniser": Knowing(trials), "more ears": Knowing([]), **judges}
+    report = evaluate(voice, "ls-pc", trials, judges, out=tmp_path)
+    assert report["judges"] == {**dict.fromkeys(("recogniser", "more ears"), Knowing.name), "loudness": "loudness"}
+    truth = report["systems"][TRUTH]
+    assert truth["peak"]["mean"] == pytest.approx(0.15, abs=0.01)
+    assert (truth["wer"]["mean"], truth["more_wer"]["mean"]) == (0, 1)
+    assert (truth["wer_corpus"], truth["more_wer_corpus"]) == (0, 1)
+    heads, first = table(report).splitlines()[1:3]
+    assert " ".join(heads.split()).endswith("PER % PEAK % WER again % RTF")
+    assert "15 [15, 15]" in first
+    assert json.loads((tmp_path / "identity.json").read_text())["judges"] == (
+        f"{Knowing.name}, none, none, loudness, {Knowing.name}"
+    )
+    assert report["notes"] == ["not measured: speaker similarity (--speaker), DNSMOS (--dnsmos)"]
 
 
 @pytest.fixture
@@ -391,19 +445,19 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(  # noqa: PLR0917 (fixtures)
 
     monkeypatch.setattr(Synthesizer, "speak", stopped)
     assert valle(*options) == 130
-    told = "interrupted after 1 of 3 utterances: nothing of them is kept without `--out FOLDER`."
-    assert capsys.readouterr().err == f"{told} With it the same command goes on later.\n"
+    told = "interrupted after 1 of 3 utterances: nothing is kept without `--out FOLDER`."
+    assert capsys.readouterr().err == f"{told} With it, the same command continues later.\n"
     for more, again in (((), "the same command"), (("--fresh",), "the same command without `--fresh`")):
         spoken.clear()
         assert valle(*options, "--out", tmp_path, *more) == 130
-        told = f"interrupted after 1 of 3 utterances: they are kept in `{tmp_path}`. Run {again} to go on.\n"
+        told = f"interrupted after 1 of 3 utterances: they are kept in `{tmp_path}`. Run {again} to continue.\n"
         assert capsys.readouterr().err == told
         (tmp_path / "identity.json").unlink()
         assert valle(*options, "--out", tmp_path) == 2
-        assert "is there without `identity.json`" in capsys.readouterr().err
+        assert "or with one that has `identity.json`" in capsys.readouterr().err
     spoken.append("two")
     assert valle(*options, "--out", tmp_path, "--fresh") == 0
     assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 9
     capsys.readouterr()
     assert valle(*options, "--out", tmp_path) == 0
-    assert capsys.readouterr().err == "3 of 3 utterances are there already\n"
+    assert capsys.readouterr().err == "3 of 3 utterances are done already\n"

@@ -11,10 +11,21 @@ import pytest
 import torch
 from tiny_whisper import build_whisper
 
-from model.evaluation.judges import SAMPLE_RATE, Resemblyzer, WavLMXVector, Whisper, load_judges, similarity
+from model.evaluation.judges import (
+    ERROR_RATES,
+    JUDGES,
+    SAMPLE_RATE,
+    SIMILARITIES,
+    WavLMXVector,
+    Whisper,
+    columns,
+    load_judges,
+)
+from model.evaluation.voices import similarity
 from stages.audio.files import read_at
 from stages.errors import UsageError, WeightsError
 from stages.listeners.dnsmos import Dnsmos
+from stages.listeners.resemblyzer import Resemblyzer
 from stages.records import Wave
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
@@ -47,8 +58,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_whisper_hears_what_is_said(tmp_path: Path) -> None:
     folder = build_whisper(tmp_path, language="en", says="Good morning, everyone.")
-    judge = load_judges(asr=str(folder), speaker="none", dnsmos=None).recogniser
-    assert judge is not None
+    judge = load_judges(asr=str(folder), speaker="none", dnsmos=None)["recogniser"]
     heard = judge.hear(noise(2.0), "en")
     # faster-whisper suppresses what the test's tokenizer, which has no merges but of two bytes, writes a space with.
     assert re.findall(r"[a-z,.]+", heard, re.IGNORECASE) == ["Good", "morning,", "everyone."]
@@ -103,8 +113,7 @@ def xvector(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wavlm_gives_the_vectors_of_its_transformers_model(xvector: Path) -> None:
     from transformers import WavLMForXVector
 
-    judge = load_judges(asr="none", speaker=str(xvector), dnsmos=None).speaker
-    assert judge is not None
+    judge = load_judges(asr="none", speaker=str(xvector), dnsmos=None)["speaker"]
     wave = noise(2.0)
     model = WavLMForXVector.from_pretrained(xvector).eval()
     normalised = torch.from_numpy((wave - wave.mean()) / np.sqrt(wave.var() + 1e-7))
@@ -156,8 +165,7 @@ def test_resemblyzer_says_that_it_is_missing(monkeypatch: pytest.MonkeyPatch) ->
 
 @needs_speech
 def test_resemblyzer_tells_real_speakers_apart() -> None:
-    judge = load_judges(asr="none", speaker="resemblyzer", dnsmos=None).speaker
-    assert judge is not None
+    judge = load_judges(asr="none", speaker="resemblyzer", dnsmos=None)["speaker"]
     assert "stand-in" in judge.name
     speakers = sorted(path.name for path in LIBRISPEECH.iterdir() if path.is_dir())
     voices = [(speaker, judge.embed(wave)) for speaker in speakers for wave in clips(speaker)]
@@ -198,8 +206,7 @@ def test_dnsmos_gives_the_scores_of_torchmetrics(
 @needs_dnsmos
 @needs_speech
 def test_dnsmos_hears_noise() -> None:
-    judge = load_judges(asr="none", speaker="none", dnsmos=DNSMOS / "sig_bak_ovr.onnx").quality
-    assert judge is not None
+    judge = load_judges(asr="none", speaker="none", dnsmos=DNSMOS / "sig_bak_ovr.onnx")["quality"]
     (wave,) = clips("2033", 1)
     clean, noisy = judge.score(wave), judge.score(wave + 0.3 * noise(len(wave) / SAMPLE_RATE)[: len(wave)])
     print(f"clean {clean}, noisy {noisy}")
@@ -220,7 +227,19 @@ def test_dnsmos_takes_only_its_own_network(tmp_path: Path) -> None:
 
 
 def test_nobody_has_to_judge() -> None:
-    judges = load_judges(asr="none", speaker="none", dnsmos=None)
-    assert (judges.recogniser, judges.speaker, judges.quality) == (None, None, None)
+    assert load_judges(asr="none", speaker="none", dnsmos=None) == {}
+    with pytest.raises(TypeError, match="no judge has an option `ears`"):
+        load_judges(asr="none", ears="two")
     with pytest.raises(UsageError, match="CUDA devices are here"):
         load_judges(asr="none", speaker="none", dnsmos=None, device="cuda:77")
+
+
+def test_the_rows_of_the_table_do_not_collide() -> None:
+    rows = JUDGES.values()
+    assert len(columns()) == sum(len(row.columns) for row in rows), "two rows need different columns, or a prefix"
+    assert len({row.option for row in rows}) == len(rows)
+    for role, scores in (("recogniser", ERROR_RATES), ("speaker", SIMILARITIES)):
+        assert all(row.columns.keys() == scores.keys() for row in rows if row.role == role)
+    assert len({row.prefix for row in rows if row.role == "recogniser"}) == sum(
+        row.role == "recogniser" for row in rows
+    ), "words and texts of a second recogniser need a prefix"

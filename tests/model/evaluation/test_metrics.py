@@ -37,7 +37,7 @@ def test_what_is_not_heard_and_what_is_heard_too_much() -> None:
     assert error_rate(["one", "two"], []) == 1
     assert error_rate(["one"], ["one", "and", "more"]) == 2
     assert distance([], ["one"]) == 1
-    with pytest.raises(ValueError, match="must hold a symbol"):
+    with pytest.raises(ValueError, match="must have at least one symbol"):
         error_rate([], ["one"])
 
 

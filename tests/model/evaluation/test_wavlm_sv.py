@@ -114,8 +114,7 @@ def tone(seconds: float) -> np.ndarray:
 
 
 def test_it_gives_the_vectors_of_the_original_code(checkpoint: Path) -> None:
-    judge = load_judges(asr="none", speaker=str(checkpoint), dnsmos=None).speaker
-    assert judge is not None
+    judge = load_judges(asr="none", speaker=str(checkpoint), dnsmos=None)["speaker"]
     assert judge.name == "WavLM ECAPA-TDNN wavlm_large_finetune.pth"
     for seconds, expected in GOLDEN.items():
         vector = judge.embed(tone(seconds))

@@ -91,7 +91,7 @@ def test_the_network_is_asked_as_it_was_taught(
     voice: Synthesizer, recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conditions = []
-    monkeypatch.setattr(voice, "_say", lambda condition, *_, **__: conditions.append(condition))
+    monkeypatch.setattr(voice, "_respond", lambda condition, *_, **__: conditions.append(condition))
     voice.transform("cse", recording, text="Hello.", replace_s=(0.4, 0.8))
     voice.transform("tse", recording, prompt=recording)
     voice.transform("ns", recording, text="Hello.", language="de", tone="g")
@@ -119,7 +119,7 @@ def test_the_network_is_asked_as_it_was_taught(
         ("sr", {"replace_s": (0.1, 0.2)}, "`sr` takes no `replace`"),
         ("cse", {"text": "Hello.", "replace_s": (0.8, 0.4)}, "must lie within the input's 1.20 s"),
         ("cse", {"text": "Hello.", "replace_s": (0.8, 2.4)}, "must lie within the input's 1.20 s"),
-        ("ns", {"max_s": 1.0}, "`audio` must be at most 1 s long, as the model has learnt it, but is 1.2 s"),
+        ("ns", {"max_s": 1.0}, "`audio` must be at most 1 s long (`max_s`), but is 1.2 s"),
         ("ns", {"max_s": 0.001}, "`max_s` must be at least one frame"),
     ],
 )
@@ -167,7 +167,7 @@ def test_a_stretch_is_read_and_marked() -> None:
     assert parse_stretch("1.2-1.8") == (1.2, 1.8)
     assert parse_stretch(" .5 - 2") == (0.5, 2.0)
     for text in ("1.2", "a-b", "1-2-3", "-1-2"):
-        with pytest.raises(UsageError, match="must read `START-END`"):
+        with pytest.raises(UsageError, match="must be `START-END`"):
             parse_stretch(text)
     assert np.flatnonzero(replaced_frames(10, 10.0, 0.7, 1.05)).tolist() == [7, 8, 9]
 
@@ -198,7 +198,7 @@ def test_the_command(run: Path, recording: Path, tmp_path: Path, monkeypatch, ca
     assert valle(monkeypatch, "synth", "Hello.", recording, out, "--tone", "calm", *shared) == 2
     assert capsys.readouterr().err == told
     assert valle(monkeypatch, "transform", "cse", recording, out, "--replace", "soon", *shared) == 2
-    assert "must read `START-END`" in capsys.readouterr().err
+    assert "must be `START-END`" in capsys.readouterr().err
 
 
 def test_from_recordings_to_every_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

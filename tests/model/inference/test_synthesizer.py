@@ -113,8 +113,9 @@ def test_wrong_requests_are_told(voice: Synthesizer, reference: Path, tmp_path: 
         voice.speak("Hello", prompt=np.zeros((4, 10), np.int64))
     with pytest.raises(CodecError, match="up to 5000"):
         voice.speak("Hello", prompt=np.full((8, 10), 5000))
-    with pytest.raises(UsageError, match="at least one frame"):
-        voice.speak("Hello", prompt=reference, max_s=0.001)
+    for max_s in (0.001, 0.0, -1.0, float("inf"), float("nan")):
+        with pytest.raises(UsageError, match="at least one frame"):
+            voice.speak("Hello", prompt=reference, max_s=max_s)
     with pytest.raises(UsageError, match="`tone` must be left out, but is `calm`: the model knows none"):
         voice.speak("Hello", prompt=reference, tone="calm")
     with pytest.raises(MissingInputError, match="valle train"):
@@ -138,8 +139,8 @@ MASKED = {"nar-len": 1.0, "len": 1.0}
         ({"modes": MASKED}, {"decoding": Decoding("nar-len")}, "in the mode `nar`, only in `nar-len`, `len`."),
         ({}, {"decoding": Decoding(guidance=2.0)}, "`guidance` must be 1 (off), but is 2: `"),
         ({"tasks": {"ns": 1.0}}, {}, "was never trained on the task `tts`, only on `ns`."),
-        ({"continuation_probability": 0.0}, {"prompt_text": "Say"}, "was never trained to go on from a prompt"),
-        ({"continuation_probability": 1.0}, {}, "was only trained to go on from a prompt"),
+        ({"continuation_probability": 0.0}, {"prompt_text": "Say"}, "was never trained to continue a prompt"),
+        ({"continuation_probability": 1.0}, {}, "was only trained to continue a prompt"),
     ],
 )
 def test_what_it_was_never_trained_for_is_refused(
