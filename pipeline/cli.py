@@ -168,9 +168,7 @@ def import_(
 @app.command()
 @with_options
 def decode(
-    name: Annotated[
-        str, typer.Argument(metavar="ID|FILE", help="An id or part of one, a row number, or codes.npy.")
-    ],
+    name: Annotated[str, typer.Argument(metavar="ID|FILE", help="An id or part of one, a row number, or codes.npy.")],
     target: Annotated[Path, typer.Argument(metavar="OUT.wav", help="File to write.")],
     options: Options,
 ) -> None:

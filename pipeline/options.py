@@ -28,16 +28,18 @@ class Options:
         str,
         typer.Option("--scheduler", help="sync, local, cuda, tcp://HOST:PORT, a scheduler file or slurm:FILE."),
     ] = "local"
-    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Number of workers or Slurm jobs; default: one per core.")] = None
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Number of workers or Slurm jobs; default: one per core.")
+    ] = None
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto"
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Use only the first N recordings, sorted by id.")] = None
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Use only the first N recordings, sorted by id.")
+    ] = None
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done and why; write nothing.")] = False
     explain: Annotated[bool, typer.Option("--explain", help="With --dry-run: list every shard.")] = False
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", help="Show neither progress nor tables.")] = False
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show library logs and the whole configuration.")] = (
-        False
-    )
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show library logs and the whole configuration.")] = False
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""Handles Ctrl-C: the first saves what is in flight and stops, the second stops at once. SIGTERM counts as one Ctrl-C."""
+"""Handles Ctrl-C: the first saves what is in flight and stops, the second stops at once. SIGTERM counts as one."""
 
 import os
 import select

@@ -123,7 +123,7 @@ class _Task:
 
 
 def _carried_over(stage: Stage[Any, Any, Any], task: _Task, carried: Mapping[str, Outcomes]) -> Done | None:
-    """Returns an item's earlier outcomes, revised by the stage if only cheap parameters have changed; None if there are none."""
+    """Returns an item's earlier outcomes, revised if only cheap parameters have changed; None if there are none."""
     if task.fingerprint in carried:
         return task.done(carried[task.fingerprint])
     return task.done(stage.revise(task.item, carried[task.basis])) if task.basis in carried else None
@@ -181,7 +181,9 @@ def _guarded(stage: Stage[Any, Any, Any], attempt: Attempt, batch: list[Any]) ->
             return [[_raised(stage, batch[0].id, error)]]
         return [outcome for item in batch for outcome in _guarded(stage, attempt, [item])]
     if len(outcomes) != len(batch):
-        raise ArtefactError(f"`{stage.name}` got {len(batch)} items but returned {len(outcomes)} outcomes: a bug in it.")
+        raise ArtefactError(
+            f"`{stage.name}` got {len(batch)} items but returned {len(outcomes)} outcomes: a bug in it."
+        )
     return outcomes
 
 
