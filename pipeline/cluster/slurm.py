@@ -98,7 +98,7 @@ def slurm_cluster(config: SlurmConfig, environment: Mapping[str, int]) -> Any:
         return SLURMCluster(**_options(config, environment))
     except (RuntimeError, ValueError, OSError) as error:
         raise UsageError(
-            f"`--scheduler slurm:FILE`: the Dask scheduler can't start: {error}. Correct `interface` or `port` in the file."
+            f"`--scheduler slurm:FILE`: the Dask scheduler can't start: {error}. Correct its `interface` or `port`."
         ) from error
 
 

@@ -214,4 +214,4 @@ def sealed_files(folder: Path, receipt: Receipt) -> dict[str, str]:
 
 def is_whole(folder: Path, receipt: Receipt, cache: DigestCache) -> bool:
     """Returns whether a shard's files match its receipt."""
-    return cache.hold(sealed_files(folder, receipt))
+    return cache.holds_all(sealed_files(folder, receipt))

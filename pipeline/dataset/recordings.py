@@ -94,15 +94,15 @@ def _find(
 ) -> ScanCounts:
     ignored: Counter[str] = Counter()
     seen = sha256()
-    with closing(found := cache.database().cursor()):
-        found.execute("DROP TABLE IF EXISTS found")
-        found.execute(_FOUND)
+    with closing(cache.database().cursor()) as cursor:
+        cursor.execute("DROP TABLE IF EXISTS found")
+        cursor.execute(_FOUND)
         listed = _rows(dataset.voices, walk(dataset.voices, ignored), seen)
-        found.executemany(f"INSERT INTO found VALUES ({','.join('?' * 14)})", listed)
-        _check_same_voices(dataset, found, limit)
+        cursor.executemany(f"INSERT INTO found VALUES ({','.join('?' * 14)})", listed)
+        _check_same_voices(dataset, cursor, limit)
         if limit is not None:
-            found.execute("DELETE FROM found WHERE id NOT IN (SELECT id FROM found ORDER BY id LIMIT ?)", [limit])
-        count, with_transcript = found.execute("SELECT count(*), count(nullif(transcript, '')) FROM found").fetchone()
+            cursor.execute("DELETE FROM found WHERE id NOT IN (SELECT id FROM found ORDER BY id LIMIT ?)", [limit])
+        count, with_transcript = cursor.execute("SELECT count(*), count(nullif(transcript, '')) FROM found").fetchone()
         folder = dataset.stage(RECORDINGS)
         folder.mkdir(parents=True, exist_ok=True)
         outcome = ScanCounts(count, with_transcript, dict(ignored.most_common()))
@@ -115,7 +115,7 @@ def _find(
         for name in set(list_shards(folder)) - names:
             remove_shard(folder, name)
         done, all_read = 0, True
-        for name, rows in _shards(found, total):
+        for name, rows in _shards(cursor, total):
             names.discard(name)
             fields: list[_Fields] = []
             while some := list(islice(rows, _AT_A_TIME)):
@@ -173,11 +173,11 @@ def _rows(voices: Path, recordings: Iterator[Recording], seen: "Hash") -> Iterat
 _ABSENT = (None,) * 4
 
 
-def _check_same_voices(dataset: Dataset, found: sqlite3.Cursor, limit: int | None) -> None:
+def _check_same_voices(dataset: Dataset, cursor: sqlite3.Cursor, limit: int | None) -> None:
     """Refuses to replace a dataset made from other recordings, and to drop recordings beyond a new limit."""
     folder = dataset.folder / RECORDINGS
     taken = "SELECT id FROM found ORDER BY id LIMIT ?"
-    last = None if limit is None else found.execute(f"SELECT max(id) FROM ({taken})", [limit]).fetchone()[0]
+    last = None if limit is None else cursor.execute(f"SELECT max(id) FROM ({taken})", [limit]).fetchone()[0]
     old = common = kept = 0
     for shard in list_shards(folder):
         ids = [recording.id for recording in read_recordings(folder, shard)]
@@ -185,7 +185,9 @@ def _check_same_voices(dataset: Dataset, found: sqlite3.Cursor, limit: int | Non
         kept += len(ids) if last is None else sum(item_id <= last for item_id in ids)
         if ids and not common:
             among = "SELECT value FROM json_each(?)"
-            common = found.execute(f"SELECT count(*) FROM found WHERE id IN ({among})", [json.dumps(ids)]).fetchone()[0]
+            common = cursor.execute(f"SELECT count(*) FROM found WHERE id IN ({among})", [json.dumps(ids)]).fetchone()[
+                0
+            ]
         if last is None and common:
             return
     if old and not common:
@@ -210,8 +212,8 @@ _AT_A_TIME = 128
 """Recordings whose digests are computed at a time: their rows take ten times the memory of what is kept."""
 
 
-def _shards(found: sqlite3.Cursor, total: int) -> Iterator[tuple[str, Iterator[_Row]]]:
-    rows = found.execute(_JOINED, [total])
+def _shards(cursor: sqlite3.Cursor, total: int) -> Iterator[tuple[str, Iterator[_Row]]]:
+    rows = cursor.execute(_JOINED, [total])
     for index, group in groupby(rows, key=lambda row: row[0] * total >> _BITS):
         yield shard_name(index, total), group
 
