@@ -184,10 +184,8 @@ def _check_same_voices(dataset: Dataset, cursor: sqlite3.Cursor, limit: int | No
         old += len(ids)
         kept += len(ids) if last is None else sum(item_id <= last for item_id in ids)
         if ids and not common:
-            among = "SELECT value FROM json_each(?)"
-            common = cursor.execute(f"SELECT count(*) FROM found WHERE id IN ({among})", [json.dumps(ids)]).fetchone()[
-                0
-            ]
+            query = "SELECT count(*) FROM found WHERE id IN (SELECT value FROM json_each(?))"
+            common = cursor.execute(query, [json.dumps(ids)]).fetchone()[0]
         if last is None and common:
             return
     if old and not common:

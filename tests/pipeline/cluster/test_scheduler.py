@@ -92,9 +92,9 @@ class TestParsing:
         [
             ({"partition": "gpu"}, r"`partition` is not a known key.*file\.yaml, line \d"),
             ({"wall_time": "1"}, "did you mean `walltime`"),
-            ({"memory": "16"}, "`memory`: must be a number with a unit, such as 16GB, but is `16`"),
-            ({"walltime": "8h"}, "`walltime`: must be a time as Slurm writes it"),
-            ({"gpus": 2}, r"`gpus`: must be at most `cores` \(1\), one worker per GPU, but is 2"),
+            ({"memory": "16"}, "`memory` must be a number with a unit, such as 16GB, but is `16`"),
+            ({"walltime": "8h"}, "`walltime` must be a time as Slurm writes it"),
+            ({"gpus": 2}, r"`gpus` must be at most `cores` \(1\), one worker per GPU, but is 2"),
             ({"jobs": 0}, "`jobs` must be greater than or equal to 1, but is 0"),
             ({"directives": ["#SBATCH --qos=long"]}, "without `#SBATCH`"),
         ],
