@@ -81,7 +81,7 @@ for _name, _help in _stages().items():
 @app.command()
 @with_options
 def status(options: Options) -> None:
-    """Show how many items each stage produced, filtered and rejected."""
+    """Show what each stage produced, filtered and rejected."""
     from pipeline.dataset.folder import open_dataset
     from pipeline.runner.progress import Reporter
     from pipeline.runner.runner import read_status
@@ -110,7 +110,7 @@ Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Retry only 
 @app.command()
 @with_options
 def retry(options: Options, reason: Reasons = None) -> None:
-    """Process rejected items again, with the configuration of the last run."""
+    """Process rejected items again, with the last configuration."""
     from pipeline.session import retry
 
     raise typer.Exit(retry(options, reason or ()))
@@ -119,7 +119,7 @@ def retry(options: Options, reason: Reasons = None) -> None:
 @app.command()
 @with_options
 def doctor(options: Options) -> None:
-    """Check that this machine has what the pipeline needs, and show how to get what is missing."""
+    """Check that this machine has what the pipeline needs. Show how to get what is missing."""
     from pipeline.dataset.folder import configuration
     from pipeline.doctor.check import Setup
     from pipeline.doctor.examine import examine, result, show
@@ -142,7 +142,7 @@ def inspect(
     name: Annotated[str, typer.Argument(metavar="ID", help="Id of a recording or utterance, or part of one.")],
     options: Options,
 ) -> None:
-    """Show one recording or utterance, from its source file to its neighbours."""
+    """Show one recording or utterance, from source to neighbours."""
     from pipeline.dataset.folder import open_dataset
     from pipeline.verbs.inspect import inspect, lines
 
@@ -207,7 +207,7 @@ Embed = Annotated[int, typer.Option("--embed", min=0, help="Utterances to embed 
 @app.command()
 @with_options
 def report(options: Options, utterances: Utterances = 200, embed: Embed = 0) -> None:
-    """Write an HTML report: hours, distributions, phonemes, filtered and rejected items, utterances to play."""
+    """Write an HTML report. It shows hours, distributions, phonemes, filtered and rejected items, and plays utterances."""
     from pipeline.dataset.folder import open_dataset
     from pipeline.report.write import PAGE, write_page
 
@@ -225,7 +225,7 @@ def voices(
     folder: Annotated[Path, typer.Argument(help="Folder to write; created if missing.")],
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
-    """Write a small demo corpus: recordings spoken by espeak-ng, with transcripts."""
+    """Write a demo corpus: speech by espeak-ng, with transcripts."""
     from stages.corpora.voices import write_voices
 
     count = len(write_voices(folder))

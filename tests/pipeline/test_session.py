@@ -1,4 +1,4 @@
-"""What a command tells before it begins, what it remembers, and what it tries again."""
+"""Problems reported before a run, remembered settings, dry runs and retries."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Thresholds and copies, through the runner: what is measured once is kept, and the bytes are those of a fresh run."""
+"""Thresholds and duplicates, through the runner: measures are kept, and the bytes equal those of a fresh run."""
 
 import shutil
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Clusters that really start or are really joined; GPUs and Slurm are stood in for where a test says so."""
+"""Real clusters, started and joined; stand-ins for GPUs and Slurm where a test says so."""
 
 import json
 import os

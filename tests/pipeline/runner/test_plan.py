@@ -1,4 +1,4 @@
-"""A plan is what was found to do: carrying it out gives another one, and leaves it as it was."""
+"""A plan is immutable: running it returns a new one."""
 
 import copy as copies
 from dataclasses import FrozenInstanceError

@@ -1,4 +1,4 @@
-"""The two-second sample runs the real stages; what breaks there is told before anything long begins."""
+"""The preflight runs the real stages on a two-second sample and reports what fails before any long work."""
 
 import shutil
 import sys

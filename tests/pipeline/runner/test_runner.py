@@ -1,4 +1,4 @@
-"""The guarantees of the runner, on real stages: what is done is never done again, what is broken is made again."""
+"""The guarantees of the runner, on real stages: finished work is never redone, damaged work is made again."""
 
 import json
 import shutil
