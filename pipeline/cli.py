@@ -207,7 +207,7 @@ Embed = Annotated[int, typer.Option("--embed", min=0, help="Utterances to embed 
 @app.command()
 @with_options
 def report(options: Options, utterances: Utterances = 200, embed: Embed = 0) -> None:
-    """Write an HTML report. It shows hours, distributions, phonemes, filtered and rejected items, and plays utterances."""
+    """Write an HTML report. It has hours, distributions, phonemes, what was left out, and utterances to play."""
     from pipeline.dataset.folder import open_dataset
     from pipeline.report.write import PAGE, write_page
 
