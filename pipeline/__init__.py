@@ -1,1 +1,1 @@
-"""Which stage, on which shard, when, and what came of it: `valle-prep`."""
+"""`valle-prep`: plans the stages, runs them on shards and accounts for every item."""

@@ -1,6 +1,6 @@
-"""`valle-prep`: from a folder of recordings to a dataset, stage by stage.
+"""The `valle-prep` command line.
 
-Nothing heavy is imported here: each command loads what it needs when it runs.
+Imports nothing heavy: each command imports what it needs when it runs.
 """
 
 import ast
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 app = typer.Typer(
-    help="From a folder of recordings to a dataset for codec language models, stage by stage.",
+    help="Turn a folder of recordings into a dataset for codec language models, stage by stage.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-Voices = Annotated[Path, typer.Argument(help="Recordings, as <group>/<speaker>/<file> or <speaker>/<file>.")]
+Voices = Annotated[Path, typer.Argument(help="Folder of recordings: <group>/<speaker>/<file> or <speaker>/<file>.")]
 TopK = Annotated[int | None, typer.Option("--top-k", min=1, help="Neighbours per utterance (similar.top_k).")]
 
 
@@ -45,7 +45,7 @@ def _similar(options: Options, top_k: TopK = None) -> None:
     _prepare("similar", options, sets=_top_k(top_k))
 
 
-def _plain(stage: str) -> "Callable[..., None]":
+def _stage_command(stage: str) -> "Callable[..., None]":
     def command(options: Options) -> None:
         _prepare(stage, options)
 
@@ -57,10 +57,10 @@ def _sentence(text: str) -> str:
 
 
 def _stages() -> dict[str, str]:
-    """Returns the stages' names, in order, and what they do, from the sources.
+    """Returns the name and help of each stage, in order.
 
-    The names are the fields of `PrepConfig`, the help is the first line of each module; importing them would take
-    longer than all the rest of `--help`.
+    Reads them from the sources, because importing the stages would take longer than the rest of `--help`: the names are
+    the fields of `PrepConfig`, the help is the first line of each stage's module.
     """
     here = Path(__file__).parent
     tree = ast.parse((here / "config.py").read_text(encoding="utf-8"))
@@ -71,17 +71,17 @@ def _stages() -> dict[str, str]:
     return {name: _sentence(head.partition(": ")[2] or head) for name, head in heads.items()}
 
 
-_OWN: "dict[str, Callable[..., None]]" = {"transcribe": _transcribe, "similar": _similar}
-"""The stages whose commands take more than the shared options."""
+_OWN_COMMANDS: "dict[str, Callable[..., None]]" = {"transcribe": _transcribe, "similar": _similar}
+"""Commands of stages that take more than the shared options."""
 
 for _name, _help in _stages().items():
-    app.command(_name, help=_help)(with_options(_OWN.get(_name) or _plain(_name)))
+    app.command(_name, help=_help)(with_options(_OWN_COMMANDS.get(_name) or _stage_command(_name)))
 
 
 @app.command()
 @with_options
 def status(options: Options) -> None:
-    """Show what each stage holds."""
+    """Show what each stage produced, filtered and rejected."""
     from pipeline.dataset.folder import open_dataset
     from pipeline.runner.progress import Reporter
     from pipeline.runner.runner import read_status
@@ -92,25 +92,25 @@ def status(options: Options) -> None:
     raise typer.Exit(exit_code(reports))
 
 
-Deep = Annotated[bool, typer.Option("--deep", help="Read every byte and row again, and the recordings too.")]
+Deep = Annotated[bool, typer.Option("--deep", help="Also read every byte, every row and every recording.")]
 
 
 @app.command()
 @with_options
 def validate(options: Options, deep: Deep = False) -> None:
-    """Check that every artefact is whole and made from what is there now."""
+    """Check that every artefact is intact and up to date."""
     from pipeline.verbs.validate import show_validation
 
     raise typer.Exit(show_validation(options, deep=deep))
 
 
-Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only what was rejected for this; repeatable.")]
+Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Retry only rejects with this reason; repeatable.")]
 
 
 @app.command()
 @with_options
 def retry(options: Options, reason: Reasons = None) -> None:
-    """Process rejected items again, with the configuration of the last run."""
+    """Process rejected items again, with the last configuration."""
     from pipeline.session import retry
 
     raise typer.Exit(retry(options, reason or ()))
@@ -119,7 +119,7 @@ def retry(options: Options, reason: Reasons = None) -> None:
 @app.command()
 @with_options
 def doctor(options: Options) -> None:
-    """Show what this machine has of what the configured pipeline needs, and how to get the rest."""
+    """Check that this machine has what the pipeline needs. Show how to get what is missing."""
     from pipeline.dataset.folder import configuration
     from pipeline.doctor.check import Setup
     from pipeline.doctor.examine import examine, result, show
@@ -139,10 +139,10 @@ def doctor(options: Options) -> None:
 @app.command()
 @with_options
 def inspect(
-    name: Annotated[str, typer.Argument(metavar="ID", help="A recording's or an utterance's id, or a part of one.")],
+    name: Annotated[str, typer.Argument(metavar="ID", help="Id of a recording or utterance, or part of one.")],
     options: Options,
 ) -> None:
-    """Show one recording or utterance, from its source file to its neighbours."""
+    """Show one recording or utterance, from source to neighbours."""
     from pipeline.dataset.folder import open_dataset
     from pipeline.verbs.inspect import inspect, lines
 
@@ -153,13 +153,13 @@ def inspect(
 @app.command("import")
 @with_options
 def import_(
-    folder: Annotated[Path, typer.Argument(help="Files of codes, as <group>/<speaker>/<file>.enc or .dac.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of codes: <group>/<speaker>/<file>.enc or .dac.")],
     options: Options,
     keep_phonemes: Annotated[
-        bool, typer.Option("--keep-phonemes", help="Keep the files' own phonemes even where there is text.")
+        bool, typer.Option("--keep-phonemes", help="Keep a file's phonemes even if it also has text.")
     ] = False,
 ) -> None:
-    """Make a dataset from codes that another VALL-E pickled."""
+    """Make a dataset from codes pickled by another VALL-E code base."""
     from pipeline.verbs.importing import import_codes
 
     raise typer.Exit(import_codes(options, folder, keep_phonemes=keep_phonemes))
@@ -168,13 +168,11 @@ def import_(
 @app.command()
 @with_options
 def decode(
-    name: Annotated[
-        str, typer.Argument(metavar="ID|FILE", help="An id or a part of one, a row's number, or codes.npy.")
-    ],
-    target: Annotated[Path, typer.Argument(metavar="OUT.wav", help="Where to write.")],
+    name: Annotated[str, typer.Argument(metavar="ID|FILE", help="An id or part of one, a row number, or codes.npy.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT.wav", help="File to write.")],
     options: Options,
 ) -> None:
-    """Turn codes back into sound, to listen to them."""
+    """Decode codes to audio."""
     from pipeline.verbs.decode import decode
 
     made = decode(options, name, target)
@@ -187,9 +185,9 @@ def export(
     kind: Annotated[str, typer.Argument(metavar="FORMAT", help=f"{', '.join(names_in('stages/exchange', 'Export'))}.")],
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="A new folder.")],
     options: Options,
-    audio: Annotated[bool, typer.Option("--audio/--no-audio", help="With the audio, or only the codes.")] = True,
+    audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Include the audio, or only the codes.")] = True,
 ) -> None:
-    """Write a dataset in another format."""
+    """Export the dataset to another format."""
     from pipeline.dataset.folder import check_audio, open_dataset
     from stages.exchange.source import Source
     from stages.exchange.table import EXPORTS, export
@@ -202,14 +200,14 @@ def export(
     _show(options, found, f"{count:,} utterances in {target}", of=EXPORTS[kind].reads)
 
 
-Utterances = Annotated[int, typer.Option("--utterances", min=1, help="Utterances that can be played on the page.")]
-Embed = Annotated[int, typer.Option("--embed", min=0, help="Utterances whose audio is put into the page itself.")]
+Utterances = Annotated[int, typer.Option("--utterances", min=1, help="Utterances to play on the page.")]
+Embed = Annotated[int, typer.Option("--embed", min=0, help="Utterances to embed in the page with their audio.")]
 
 
 @app.command()
 @with_options
 def report(options: Options, utterances: Utterances = 200, embed: Embed = 0) -> None:
-    """Write a page: hours, distributions, phonemes, what was left out, and utterances to listen to."""
+    """Write an HTML report. It has hours, distributions, phonemes, what was left out, and utterances to play."""
     from pipeline.dataset.folder import open_dataset
     from pipeline.report.write import PAGE, write_page
 
@@ -224,10 +222,10 @@ def report(options: Options, utterances: Utterances = 200, embed: Embed = 0) -> 
 
 @app.command()
 def voices(
-    folder: Annotated[Path, typer.Argument(help="Where to write; made if it isn't there.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to write; created if missing.")],
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
-    """Write a small set of recordings with transcripts, spoken by espeak-ng: a demo without data."""
+    """Write a demo corpus: speech by espeak-ng, with transcripts."""
     from stages.corpora.voices import write_voices
 
     count = len(write_voices(folder))
@@ -235,18 +233,18 @@ def voices(
         typer.echo(f"{count} recordings with transcripts in {folder}. Next: valle-prep run {folder}", err=True)
 
 
-def _show(options: Options, found: Any, told: str, *, of: "Sequence[str]" = ()) -> None:
-    """Prints what a command found: as JSON, or in words; and a note where a stage that it is of isn't up to date."""
+def _show(options: Options, found: Any, text: str, *, of: "Sequence[str]" = ()) -> None:
+    """Prints a command's result as JSON or text, and a note if one of the stages `of` isn't up to date."""
     if of and not options.quiet:
         from pipeline.runner.runner import note_if_stale
 
         if note := note_if_stale(options.out, of):
             typer.echo(note, err=True)
     if options.as_json:
-        # The bytes of a path that are no UTF-8 become JSON's own escapes.
+        # Bytes of a path that aren't UTF-8 are escaped.
         typer.echo(json.dumps(found, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace").decode())
     elif not options.quiet:
-        typer.echo(told, err=True)
+        typer.echo(text, err=True)
 
 
 def _top_k(top_k: int | None) -> list[str]:
@@ -254,14 +252,14 @@ def _top_k(top_k: int | None) -> list[str]:
 
 
 def _prepare(stage: str | None, options: Options, *, voices: Path | None = None, sets: "Sequence[str]" = ()) -> None:
-    """Runs one stage, or all that the configuration asks for."""
+    """Runs one stage, or all stages that the configuration asks for."""
     from pipeline.session import prepare
 
     raise typer.Exit(prepare(options, [stage] if stage else None, voices=voices, sets=sets))
 
 
 def main() -> None:
-    """Runs the command line; turns what went wrong into one line and an exit code."""
+    """Runs `valle-prep`; user errors become one line and an exit code."""
     sys.exit(run_app(app))
 
 

@@ -1,4 +1,4 @@
-"""The configuration of `valle-prep`: one section a stage, in the order in which they run."""
+"""The configuration of `valle-prep`. To add a stage, add a field to `PrepConfig` named as the stage's module."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -19,7 +19,7 @@ from stages.transcribe import TranscribeConfig
 
 
 class PrepConfig(Config):
-    """A field a stage: its name is the stage's module, command and folder; the order is the plan's."""
+    """One section per stage, in running order. A field's name is the stage's module, command and output folder."""
 
     transcribe: TranscribeConfig = TranscribeConfig()
     slice: SliceConfig = SliceConfig()
@@ -32,40 +32,40 @@ class PrepConfig(Config):
 
 
 STAGES: tuple[str, ...] = tuple(PrepConfig.model_fields)
-"""The stages' names, in order."""
+"""Stage names, in running order."""
 
 
 def check_together(config: PrepConfig, names: Sequence[str]) -> None:
-    """Checks what the sections of stages that are about to run ask of other sections.
+    """Checks that the sections of the stages about to run agree with the other sections.
 
-    The model itself can't: what a dataset was last run with may be sections of different commands.
+    Not a validator of `PrepConfig`: the sections stored in a dataset may come from different commands.
 
     Raises:
-        ConfigError: naming both keys.
+        ConfigError: if two keys contradict each other; names both.
     """
     if "g2p" in names and config.g2p.unique and not config.slice.measure:
         raise ConfigError(
-            "`g2p.unique` needs what is measured of the audio, but `slice.measure` is false."
-            " Leave that at true, or `g2p.unique` at false."
+            "`g2p.unique` needs the measures of the audio, but `slice.measure` is false."
+            " Set `slice.measure` to true or `g2p.unique` to false."
         )
 
 
 def build_stage(name: str, config: PrepConfig, context: Context) -> Stage[Any, Any, Any]:
-    """Returns the stage of that name with its section of the configuration; nothing heavy is loaded yet."""
+    """Builds a stage from its section of the configuration, without its heavy imports and weights."""
     return stage_class(name)(getattr(config, name), context)
 
 
 def wanted_stages(config: PrepConfig) -> tuple[str, ...]:
-    """Returns the names of the stages that a configuration asks for: all but optional ones that it doesn't mention."""
+    """Returns the names of the stages to run: all but the optional ones that the configuration doesn't ask for."""
     return tuple(name for name in STAGES if build_stage(name, config, Context(Path())).wanted())
 
 
 def stage_class(name: str) -> type[Stage[Any, Any, Any]]:
-    """Returns the class of the stage of that name."""
+    """Imports a stage's module and returns its class."""
     found: type[Stage[Any, Any, Any]] = import_module(f"stages.{name}").STAGE
     return found
 
 
 def stage_from_json(name: str, section: str, context: Context) -> Stage[Any, Any, Any]:
-    """Returns the stage of that name with its section given as JSON: as it travels to a worker."""
+    """Builds a stage on a worker from its section of the configuration as JSON."""
     return build_stage(name, PrepConfig.model_validate_json(f'{{"{name}": {section}}}'), context)

@@ -16,32 +16,34 @@ from stages.machine import parse_device
 
 @dataclass(frozen=True)
 class Options:
-    """What a command is told beside its own arguments."""
+    """The shared options of one command call."""
 
-    out: Annotated[Path, typer.Option("--out", help="The dataset's folder.")] = Path("dataset")
-    config: Annotated[Path | None, typer.Option("--config", help="A YAML file with a section per stage.")] = None
+    out: Annotated[Path, typer.Option("--out", help="Dataset folder.")] = Path("dataset")
+    config: Annotated[Path | None, typer.Option("--config", help="YAML file with a section per stage.")] = None
     sets: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Overrides one key of the configuration; repeatable."),
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Set one configuration key; repeatable."),
     ] = None
     scheduler: Annotated[
         str,
         typer.Option("--scheduler", help="sync, local, cuda, tcp://HOST:PORT, a scheduler file or slurm:FILE."),
     ] = "local"
-    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Local workers; default: one per core.")] = None
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Number of workers or Slurm jobs; default: one per core.")
+    ] = None
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto"
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N recordings, by id.")] = None
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and why; write nothing.")] = False
-    explain: Annotated[bool, typer.Option("--explain", help="With --dry-run: shard by shard.")] = False
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Use only the first N recordings, sorted by id.")
+    ] = None
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done and why; write nothing.")] = False
+    explain: Annotated[bool, typer.Option("--explain", help="With --dry-run: list every shard.")] = False
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", help="Show neither progress nor tables.")] = False
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show what the libraries log, and the configuration.")] = (
-        False
-    )
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show library logs and the whole configuration.")] = False
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command, whose last parameter is `options: Options`, a keyword parameter for each of them."""
+    """Replaces a command's last parameter, `options: Options`, by one keyword parameter per shared option."""
 
     def wrapper(*args: Any, **kwargs: Any) -> None:
         options = Options(**{field.name: kwargs.pop(field.name) for field in dataclasses.fields(Options)})
@@ -63,9 +65,9 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _set_logging(*, verbose: bool) -> None:
-    """Shows our own warnings, and the libraries' errors but for Dask's; all there is when verbose.
+    """Shows our own warnings and the errors of libraries other than Dask; everything from INFO up if verbose.
 
-    Some libraries set the levels of their own loggers, so it is the handler that decides.
+    Filters in the handler, because some libraries set the levels of their own loggers.
     """
     handler = logging.StreamHandler()
     if not verbose:
@@ -75,16 +77,16 @@ def _set_logging(*, verbose: bool) -> None:
 
 
 def _is_for_users(record: logging.LogRecord) -> bool:
-    """Whether a log record is shown: of a worker's death, for one, Dask says more than anybody wants to know."""
+    """Returns whether to show a log record. Dask's are left out: it logs pages when a worker dies."""
     library_error = record.levelno >= logging.ERROR and not record.name.startswith("distributed")
     return library_error or record.name.startswith("stages.")
 
 
 def device_of(name: str) -> str:
-    """Returns the device to compute on; `auto` takes a GPU where there is one.
+    """Returns the device that `--device` names; `auto` is `cuda` if `nvidia-smi` is on PATH, otherwise `cpu`.
 
     Raises:
-        UsageError: if it names no device.
+        UsageError: if the name isn't a device.
     """
     if name == "auto":
         return "cuda" if shutil.which("nvidia-smi") else "cpu"

@@ -1,6 +1,6 @@
-"""What a command of `valle-prep` does from its options to its exit code: one dataset, one lock, one cluster.
+"""Runs a `valle-prep` command from its options to its exit code, with one dataset, one lock and one cluster.
 
-All problems that can be known beforehand are told at once; nothing is written before that, nor by a dry run.
+All problems that can be known beforehand are reported together, before anything is written. A dry run writes nothing.
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.cluster.cluster import STOPPED, open_cluster
 from pipeline.cluster.scheduler import Scheduler, parse_scheduler
@@ -22,13 +22,15 @@ from pipeline.dataset.folder import (
     Dataset,
     check_made_here,
     check_voices,
+    configuration,
     make_folder,
     new_dataset,
     open_dataset,
     write_head,
 )
 from pipeline.dataset.recordings import ScanCounts, Walk, find_recordings, nth_recording
-from pipeline.runner.estimate import Estimate, expected, full_disk_told
+from pipeline.options import Options, device_of
+from pipeline.runner.estimate import Estimate, expected, report_full_disk
 from pipeline.runner.interrupt import Interrupt
 from pipeline.runner.preflight import PreflightError, check, check_stages
 from pipeline.runner.progress import Reporter
@@ -41,22 +43,16 @@ from stages.corpora.scan import check_folder, walk
 from stages.errors import ExitCode, StoppedError, UsageError, ValleError
 from stages.machine import cores
 
-if TYPE_CHECKING:
-    from pipeline.options import Options
-
-from pipeline.dataset.folder import configuration
-from pipeline.options import device_of
-
 
 class Problems:
-    """Collects what is wrong, to tell it all at once."""
+    """Collects user errors, to report them together."""
 
     def __init__(self) -> None:
         self._found: list[ValleError] = []
 
     @contextmanager
     def collect(self) -> Iterator[None]:
-        """Notes a problem instead of raising it."""
+        """Keeps a `ValleError` instead of raising it."""
         try:
             yield
         except ValleError as error:
@@ -65,8 +61,8 @@ class Problems:
     def __bool__(self) -> bool:
         return bool(self._found)
 
-    def tell(self) -> None:
-        """Raises what was found: a single problem as it is, several as one error with a line each."""
+    def raise_all(self) -> None:
+        """Raises the collected errors: a single one as it is, several as one error with a line each."""
         if len(self._found) == 1:
             raise self._found[0]
         if self._found:
@@ -76,7 +72,7 @@ class Problems:
 
 
 def prepare(
-    options: "Options",
+    options: Options,
     names: Sequence[str] | None,
     *,
     voices: Path | None = None,
@@ -84,25 +80,25 @@ def prepare(
     retry: Sequence[str] = (),
     done: Sequence[Tally] = (),
 ) -> ExitCode:
-    """Runs stages, or shows what they would do.
+    """Runs stages, or shows their plan for a dry run.
 
     Args:
         options: The command's options.
         names: The stages, in order; None for all that the configuration asks for.
-        voices: The folder of recordings; None for the one that the dataset was made from.
+        voices: The folder of recordings; None for the one the dataset was made from.
         sets: More `section.key=value` items, from the command's own options.
-        retry: Reasons of rejects to process again, `*` for all.
-        done: What the command has done before; told with the rest.
+        retry: Reject reasons to process again; `*` for all.
+        done: Tallies of stages that the command has already run; reported with the others.
 
     Returns:
-        What the shell is told.
+        The exit code.
     """
     reporter = Reporter(quiet=options.quiet, as_json=options.as_json)
     config = configuration(options, sets)
     names = wanted_stages(config) if names is None else names
     check_together(config, names)
-    if kept := _kept(options, sets, config, names):
-        reporter.say(f"as the dataset was made, unless `--set` or `--config` says otherwise: {', '.join(kept)}")
+    if kept := _kept_keys(options, sets, config, names):
+        reporter.say(f"kept from the last run (change with `--set` or `--config`): {', '.join(kept)}")
     if options.verbose:
         reporter.say(config.model_dump_json(indent=1))
     with ExitStack() as stack:
@@ -113,7 +109,7 @@ def prepare(
             make_folder(dataset.folder)
             token = stack.enter_context(lock.hold(dataset.folder, reporter.say))
             stop = stack.enter_context(Interrupt(dataset.folder, reporter.say))
-            stack.enter_context(full_disk_told(dataset, names))
+            stack.enter_context(report_full_disk(dataset, names))
             stack.push(partial(_tidy_up, dataset.folder))
         cache = stack.enter_context(DigestCache(dataset.folder / DIGESTS, read_only=options.dry_run))
         cluster = stack.enter_context(open_cluster(scheduler, lambda: stop is not None and stop.asked))
@@ -147,9 +143,9 @@ def prepare(
 
 
 def _resolve(
-    options: "Options", names: Sequence[str], config: PrepConfig, voices: Path | None, scratch: Path | None
+    options: Options, names: Sequence[str], config: PrepConfig, voices: Path | None, scratch: Path | None
 ) -> tuple[Scheduler, Dataset]:
-    """Makes sense of what the command was given; looks into everything before it complains."""
+    """Resolves the scheduler and the dataset; reports all problems of options and configuration together."""
     problems = Problems()
     with problems.collect():
         device = device_of(options.device)
@@ -168,31 +164,31 @@ def _resolve(
                 context = Context(voices or options.out, options.out, weights=config.encode.weights)
                 if found := build_stage(name, config, context).check([]):
                     raise PreflightError("\n".join(f"`{name}`: {problem}" for problem in found))
-    problems.tell()
+    problems.raise_all()
     return scheduler, dataset
 
 
 def _tidy_up(folder: Path, kind: type[BaseException] | None, *_: object) -> None:
-    """Removes what was being written when the work stopped: the workers are gone by now."""
+    """Removes half-written files after an error: the workers are gone by now."""
     for stage in (RECORDINGS, *STAGES) if kind else ():
         sweep(folder / stage)
 
 
 def find(
-    options: "Options", dataset: Dataset, cache: DigestCache, *, walk: Walk, reporter: Reporter, stop: Interrupt | None
+    options: Options, dataset: Dataset, cache: DigestCache, *, walk: Walk, reporter: Reporter, stop: Interrupt | None
 ) -> ScanCounts:
-    """Scans the voices folder as `find_recordings` does, with its progress shown, until the user stops it.
+    """Scans the voices folder with `find_recordings` and shows the progress.
 
     Args:
         options: The command's options.
-        dataset: Where.
-        cache: Digests known from before.
+        dataset: The dataset to write the recordings to.
+        cache: Known digests.
         walk: Lists the recordings.
         reporter: Shows the progress.
-        stop: Whether the user has had enough; None where nothing watches.
+        stop: Tells whether the user wants to stop; None if there is nothing to tell it.
 
     Raises:
-        StoppedError: if the user stops it.
+        StoppedError: if the user stops it; others as `find_recordings`.
     """
 
     def progress(done: int, total: int) -> None:
@@ -204,22 +200,23 @@ def find(
     return find_recordings(dataset, cache, walk=walk, limit=options.limit, threads=threads, progress=progress)
 
 
-_FOLLOWS, _NO_WEIGHTS = "a stage before changes", "its weights aren't here yet"
+_FOLLOWS, _NO_WEIGHTS = "an earlier stage changes", "its weights aren't downloaded yet"
 
 
 def _plan_rows(run: Run, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Returns what each stage would do.
+    """Returns the rows of a dry run.
 
     Returns:
-        A row a stage with the keys
+        One row per stage, with the keys
             `stage`;
-            `to_do`, `kept`: shards to make (None: all, since a stage before changes) and shards that stay;
-            `items`, `hours`: what the shards to make hold, at most (finished items of them are carried over); None
-                where nobody knows;
-            `seconds`: how long that takes by what it took here before; None where it never ran here;
-            `bytes`: the room it needs;
-            `why`: how many shards for which reason;
-            `shards`: each shard to make, with `shard`, `why` and `items`.
+            `to_do`: shards to make; None: all of them, because an earlier stage changes or weights are missing;
+            `kept`: shards that stay as they are;
+            `items`: items in the shards to make, an upper bound: finished items are carried over;
+            `hours`: hours of audio in these items; None if unknown;
+            `seconds`: estimated from earlier runs on this dataset; None if there are none;
+            `bytes`: disk space needed;
+            `why`: number of shards per reason;
+            `shards`: the shards to make, each with `shard`, `why` and `items`.
     """
     estimate = Estimate(run.dataset.folder)
     with weights.nothing_fetched():
@@ -240,18 +237,21 @@ def _plan_rows(run: Run, names: Sequence[str]) -> list[dict[str, Any]]:
                 "seconds": cost.seconds,
                 "bytes": cost.bytes,
                 "why": dict(plan.why) if plan else {unknown: len(list_shards(run.dataset.stage(name)))},
-                "shards": [{"shard": one.shard, "why": one.why, "items": one.inputs} for one in todo],
+                "shards": [{"shard": shard.shard, "why": shard.why, "items": shard.inputs} for shard in todo],
             }
         )
     return rows
 
 
-def retry(options: "Options", reasons: Sequence[str]) -> ExitCode:
-    """Processes rejected items again, and what follows from them.
+def retry(options: Options, reasons: Sequence[str]) -> ExitCode:
+    """Processes rejected items again, and updates the stages after them.
 
     Args:
         options: The command's options.
-        reasons: Only rejects for these; none for all.
+        reasons: Reject reasons to retry; empty for all.
+
+    Returns:
+        The exit code.
 
     Raises:
         UsageError: if nothing was rejected for one of the reasons.
@@ -261,19 +261,22 @@ def retry(options: "Options", reasons: Sequence[str]) -> ExitCode:
     rejected = {reason for tally in tallies for reason in tally.rejected}
     unknown = sorted(set(reasons) - rejected)
     if unknown:
-        there = ", ".join(f"`{reason}`" for reason in sorted(rejected)) or "nothing"
-        raise UsageError(f"Nothing was rejected for `{unknown[0]}` in `{options.out}`; there is {there}.")
+        known = ", ".join(f"`{reason}`" for reason in sorted(rejected)) or "none"
+        raise UsageError(
+            f"`--reason` must be a reason for which `{options.out}` has rejects, but is `{unknown[0]}`."
+            f" Reasons there: {known}."
+        )
     names = [name for name in STAGES if list_shards(dataset.stage(name))]
     return prepare(options, names, retry=tuple(reasons) or ("*",))
 
 
-def _kept(options: "Options", sets: Sequence[str], config: PrepConfig, names: Sequence[str]) -> list[str]:
-    """Returns the keys that are as the dataset was made, and neither the default nor on the command line."""
-    told = {item.partition("=")[0].strip() for item in (*(options.sets or ()), *sets)}
+def _kept_keys(options: Options, sets: Sequence[str], config: PrepConfig, names: Sequence[str]) -> list[str]:
+    """Returns the settings remembered from the last run that aren't defaults and aren't set on the command line."""
+    given = {item.partition("=")[0].strip() for item in (*(options.sets or ()), *sets)}
     default, now = PrepConfig().model_dump(mode="json"), config.model_dump(mode="json")
     return [
         f"{name}.{key}={json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value}"
         for name in (() if options.config else names)
         for key, value in now[name].items()
-        if value != default[name][key] and f"{name}.{key}" not in told
+        if value != default[name][key] and f"{name}.{key}" not in given
     ]

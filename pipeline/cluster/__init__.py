@@ -1,1 +1,1 @@
-"""Dask: starting a cluster, joining one, and handing out work."""
+"""Starts or joins a Dask cluster, and hands out work to it."""

@@ -1,6 +1,6 @@
-"""Handing out the work: in this process, or on a Dask cluster, through a bounded window.
+"""Runs jobs in this process or on a Dask cluster.
 
-A cluster takes small jobs and gives back small results: never the whole corpus at once.
+Jobs and results are small, and only a bounded window of jobs is submitted at a time, never the whole corpus.
 """
 
 import signal
@@ -24,26 +24,26 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 _WINDOW = 3
-"""Jobs in flight for each worker: enough that none waits, few enough that memory stays flat."""
+"""Jobs in flight per worker: enough to keep it busy, few enough to keep memory flat."""
 _TICK_S = 0.5
-"""How often to look up while nothing gets done: has the user had enough?"""
+"""Seconds between two checks for a wish to stop, while no job finishes."""
 _WATCH_S = 5.0
-"""How often to look whether there are workers while nothing gets done."""
+"""Seconds between two counts of the workers."""
 _CLOSE_S = 10.0
-"""How long a cluster may take to close."""
+"""Seconds a client or cluster may take to close; then its processes are killed."""
 _LET_GO_S = 10.0
-"""How long workers may take to save what they have when the run is stopped."""
+"""Seconds the workers may take to save their work when the run is stopped."""
 
 
 class WorkerDiedError(ValleError):
-    """A worker died too often on one job, or all of them are gone."""
+    """Workers died too often, or all of them are gone."""
 
 
 class Cluster(Protocol):
     """Runs jobs somewhere; a context manager."""
 
     def __enter__(self) -> Self:
-        """Gives the cluster itself; nothing starts before there is work."""
+        """Returns the cluster itself; starts nothing before there is work."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -51,7 +51,7 @@ class Cluster(Protocol):
         """Stops what was started."""
 
     def problems(self, *, gpu: bool, imports: Collection[str] = ()) -> list[str]:
-        """Starts or joins the cluster and returns what keeps it from working.
+        """Starts or joins the cluster and returns its problems, one line each.
 
         Args:
             gpu: Whether there is work for a GPU.
@@ -59,7 +59,7 @@ class Cluster(Protocol):
         """
 
     def describe(self) -> str:
-        """Returns how many workers there are, and the dashboard's address; "" where there is none."""
+        """Returns the number of workers and the dashboard's address; "" without a cluster."""
 
     def run(
         self,
@@ -69,47 +69,48 @@ class Cluster(Protocol):
         *,
         gpu: bool = False,
     ) -> Iterator[Result]:
-        """Yields the results as they come.
+        """Runs the jobs and yields their results as they finish.
 
         Args:
-            function: What a worker calls with a job; may be called more than once for the same job.
+            function: Called on a worker with a job; possibly more than once for the same job.
             jobs: The jobs.
-            on_death: Gives the job to try next when the worker that had this one died.
-            gpu: Whether only a worker with a GPU may take them.
+            on_death: Returns the job to try next after the worker of the given one died.
+            gpu: Whether the jobs need a worker with a GPU.
 
         Raises:
-            StoppedError: if the user has had enough; workers have saved what they had.
+            StoppedError: if the user stops the run; the workers have saved their work.
+            WorkerDiedError: if the cluster stays without workers.
         """
 
 
 class SyncCluster:
-    """No cluster: everything runs here, one job after the other. For a debugger and for tests."""
+    """Runs all jobs in this process, one after the other: for debugging and tests."""
 
     def __init__(self, stop: Callable[[], bool] = lambda: False) -> None:
         self._stop = stop
 
     def __enter__(self) -> Self:
-        """Gives the cluster itself."""
+        """Returns the cluster itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Has nothing to stop."""
+        """Does nothing."""
 
-    def problems(self, *, gpu: bool, imports: Collection[str] = ()) -> list[str]:  # noqa: ARG002 (a stage says it)
-        """Returns none."""
+    def problems(self, *, gpu: bool, imports: Collection[str] = ()) -> list[str]:  # noqa: ARG002 (a stage reports it)
+        """Returns no problems."""
         return []
 
     def describe(self) -> str:
-        """Returns nothing."""
+        """Returns ""."""
         return ""
 
     def run(
         self,
         function: Callable[[Job], Result],
         jobs: Iterable[Job],
-        on_death: Callable[[Job], Job],  # noqa: ARG002 (a death here is the death of all)
+        on_death: Callable[[Job], Job],  # noqa: ARG002 (a death here ends this process)
         *,
         gpu: bool = False,  # noqa: ARG002
     ) -> Iterator[Result]:
@@ -121,11 +122,11 @@ class SyncCluster:
 
 
 class DaskCluster:
-    """A Dask cluster, ours or one that is already there.
+    """Runs jobs on a Dask cluster: one of our own, or an existing one.
 
     Args:
-        scheduler: What to start or to join.
-        stop: Tells whether the user has had enough.
+        scheduler: What to start or join.
+        stop: Returns whether the user wants to stop.
     """
 
     def __init__(self, scheduler: Scheduler, stop: Callable[[], bool] = lambda: False) -> None:
@@ -136,13 +137,13 @@ class DaskCluster:
         self._workers, self._counted = 0, -_WATCH_S
 
     def __enter__(self) -> Self:
-        """Gives the cluster itself; workers start with the first job."""
+        """Returns the cluster itself; workers start with the first job."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leaves the cluster, and stops it if it is ours."""
+        """Disconnects from the cluster, and stops it if it is ours."""
         if self._client:
             _close(self._client)
         if self._ours:
@@ -151,9 +152,9 @@ class DaskCluster:
 
     def _connect(self, imports: Collection[str] = ()) -> "Client":
         if self._client is None:
-            # Ctrl-C reaches every process of the terminal. The workers shall hear of it from us, and save what they
-            # have: they inherit the mask, also those that replace a dead one. Python's resource tracker lifts it in the
-            # thread that starts it, which must not be one that starts workers.
+            # Ctrl-C reaches every process of the terminal, but we ask the workers to stop ourselves, so that they save
+            # their work. So they inherit a mask of SIGINT, also those that replace a dead one. Python's resource
+            # tracker lifts the mask in the thread that starts it, so it must not be started by one that starts workers.
             resource_tracker.ensure_running()
             ours = self._scheduler.kind in {"local", "cuda"}
             before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT} if ours else set())
@@ -164,7 +165,7 @@ class DaskCluster:
         return self._client
 
     def problems(self, *, gpu: bool, imports: Collection[str] = ()) -> list[str]:
-        """Starts or joins the cluster; returns why it can't work."""
+        """Starts or joins the cluster; returns its problems, one line each."""
         try:
             client = self._connect(imports)
         except UsageError as error:
@@ -173,7 +174,7 @@ class DaskCluster:
         return [problem] if problem else []
 
     def describe(self) -> str:
-        """Returns how many workers there are, and the dashboard's address."""
+        """Returns the number of workers and the dashboard's address."""
         client = self._connect()
         workers = len(client.nthreads())
         return f"{workers} worker{'s' * (workers != 1)}, {client.dashboard_link}"
@@ -205,9 +206,9 @@ class DaskCluster:
             running[client.submit(function, job, pure=False, resources=resources)] = job
 
         def hand_out() -> bool:
-            """Keeps the workers busy; returns whether any job is out: all of them may have come back at once."""
+            """Fills the window; returns whether any job is running: all may have finished at once."""
             window = _WINDOW * max(1, self._count(client))
-            for job in islice(waiting, max(0, window - len(running))):  # workers may have gone
+            for job in islice(waiting, max(0, window - len(running))):  # the window shrinks when workers go
                 submit(job)
             return bool(running)
 
@@ -222,15 +223,15 @@ class DaskCluster:
                         submit(on_death(job))
                         continue
                     finally:
-                        future.release()  # or the death of the worker that holds the result would have it made again
+                        future.release()  # else Dask makes the result again if the worker that holds it dies
                     yield result
         finally:
             client.cancel(list(running))
 
     def _count(self, client: "Client") -> int:
-        """Returns how many workers there are, looked up now and then: they may come late and go.
+        """Returns the number of workers, counted every `_WATCH_S` seconds: workers may join late and leave.
 
-        Has Dask start anew what it gives up: workers that die as they start, or are long in coming back.
+        Starts missing workers of our own cluster: Dask gives up those that die as they start, or return too slowly.
         """
         now = time.monotonic()
         if now - self._counted >= _WATCH_S:
@@ -241,11 +242,11 @@ class DaskCluster:
         return self._workers
 
     def _next_done(self, client: "Client", futures: "list[Future]") -> "list[Future]":
-        """Waits until at least one future is done, and sees to it that somebody is working on them.
+        """Waits until at least one future is done, as long as there are workers.
 
         Raises:
-            StoppedError: if the user has had enough, once the workers have let go.
-            WorkerDiedError: if the cluster has had no worker for so long: Dask itself would wait for ever.
+            StoppedError: if the user stops the run, after the workers have saved their work.
+            WorkerDiedError: if the cluster has had no worker for `wait_s`: Dask itself would wait for ever.
         """
         from distributed import wait
 
@@ -262,11 +263,11 @@ class DaskCluster:
                 elif now - alive > self._scheduler.wait_s:
                     raise WorkerDiedError(
                         f"`{self._scheduler.option}` has had no worker for {self._scheduler.wait_s:g} s."
-                        " What is done is kept: start workers and run the same command again."
+                        " Finished work is kept: start workers and run the same command again."
                     ) from None
 
     def _drain(self, futures: "list[Future]") -> None:
-        """Waits until the workers have saved what they have: they have been asked to stop."""
+        """Waits until the workers, which have been asked to stop, have saved their work."""
         from distributed import wait
 
         with suppress(TimeoutError):
@@ -275,7 +276,7 @@ class DaskCluster:
 
 
 def _close(what: Any) -> None:
-    """Closes a client or a cluster; what doesn't close, since a worker has died in the wrong moment, is killed."""
+    """Closes a client or cluster; kills it if it doesn't close because a worker died at the wrong moment."""
     import psutil
 
     closing = threading.Thread(target=what.close, daemon=True)
@@ -287,14 +288,14 @@ def _close(what: Any) -> None:
         closing.join(_CLOSE_S)
 
 
-STOPPED = "stopped: what is done is kept. Run the same command to go on."
+STOPPED = "stopped: finished work is kept. Run the same command to go on."
 
 
 def open_cluster(scheduler: Scheduler, stop: Callable[[], bool] = lambda: False) -> Cluster:
-    """Returns the cluster that a scheduler stands for; nothing is started yet.
+    """Returns the cluster for a scheduler, without starting it.
 
     Args:
         scheduler: What `--scheduler` names.
-        stop: Tells whether the user has had enough.
+        stop: Returns whether the user wants to stop.
     """
     return SyncCluster(stop) if scheduler.kind == "sync" else DaskCluster(scheduler, stop)

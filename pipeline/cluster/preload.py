@@ -1,4 +1,4 @@
-"""What a worker does before all else: Dask loads it by name (`distributed.worker.preload`)."""
+"""Prepares a worker process. Dask loads this module by name (`distributed.worker.preload`)."""
 
 import tempfile
 from multiprocessing.util import Finalize
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from distributed import Worker
 
 _held: list[Any] = []
-"""The folder of temporary files: it is removed when nothing holds it."""
+"""Keeps a reference to the temporary folder, which is removed when it has none."""
 
 
 def dask_setup(worker: "Worker") -> None:
-    """Lets temporary files lie in a folder that is removed as the process ends, or by the next worker if it is killed.
+    """Puts temporary files into a folder that is removed when the process ends, or by the next worker if it is killed.
 
-    The worker's own folder goes while there is still something in the process that would miss its files.
+    The worker's own folder won't do: Dask removes it while the process still needs its temporary files.
     """
     from distributed.diskutils import WorkSpace
 

@@ -1,44 +1,41 @@
-"""What `--scheduler` can name, and the only place that starts a Dask cluster or joins one.
+"""Parses `--scheduler`.
 
-Every worker has one thread. Work that computes on a GPU asks for `resources={"GPU": 1}`; the clusters started here
-offer that where the device is a GPU, and `gpu_problem` tells of one that was joined and doesn't.
+Every worker has one thread. GPU jobs ask for `resources={"GPU": 1}`. Our own clusters offer it if the device is a GPU;
+`start.gpu_problem` reports a joined one that doesn't.
 """
 
 import difflib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pipeline.cluster.slurm import SlurmConfig
 from stages.config import load_config
 from stages.errors import UsageError
 from stages.machine import on_gpu, parse_device
 
-if TYPE_CHECKING:
-    pass
-
 _WAIT_S = 60.0
-"""How long to wait for a worker where nothing else is said."""
+"""Default seconds to wait for a worker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scheduler:
-    """What `--scheduler` names, parsed and checked; nothing is started."""
+    """The parsed and checked `--scheduler`; nothing is started."""
 
     kind: Literal["sync", "local", "cuda", "address", "file", "slurm"]
     where: str
-    """The address, or the path of the file; else empty."""
+    """The address, or the path of the file; "" for the other kinds."""
     jobs: int | None
-    """What `--jobs` says."""
+    """The value of `--jobs`."""
     device: str
     """`cpu`, `cuda` or `cuda:N`."""
     slurm: SlurmConfig | None = None
-    """What the file of `slurm:FILE` holds."""
+    """The content of the file of `slurm:FILE`."""
 
     @property
     def wait_s(self) -> float:
-        """How long, in seconds, to wait for a worker when the cluster has none."""
+        """Seconds to wait for a worker when the cluster has none."""
         return self.slurm.wait_s if self.slurm else _WAIT_S
 
     @property
@@ -48,7 +45,7 @@ class Scheduler:
 
     @property
     def worker_device(self) -> str:
-        """The device that the stages take on a worker: with `cuda`, each sees the one GPU that is its own."""
+        """The device of the stages on a worker: with `cuda`, each worker sees only its own GPU."""
         return "cuda" if self.kind == "cuda" else self.device
 
     @property
@@ -59,16 +56,16 @@ class Scheduler:
 
 
 def parse_scheduler(text: str, *, jobs: int | None, device: str) -> Scheduler:
-    """Returns what `--scheduler` names; starts and connects nothing.
+    """Parses `--scheduler`; starts and connects nothing.
 
     Args:
         text: `sync`, `local`, `cuda`, an address such as `tcp://host:8786`, the path of a scheduler file, or
             `slurm:FILE` with a file as `SlurmConfig` describes it.
-        jobs: Workers of a local cluster, or jobs on Slurm; None for one a core, one a GPU, or what the file says.
+        jobs: Workers of a local cluster, or Slurm jobs; None for one per core, one per GPU, or the file's number.
         device: `cpu`, `cuda` or `cuda:N`.
 
     Raises:
-        UsageError: if the name is none of these, or doesn't go with the device.
+        UsageError: if the name is none of these, or doesn't fit the device.
         ConfigError: if the file of `slurm:FILE` is missing or wrong.
     """
     match text:
@@ -78,7 +75,7 @@ def parse_scheduler(text: str, *, jobs: int | None, device: str) -> Scheduler:
             if not on_gpu(device):
                 raise UsageError(
                     "`--scheduler cuda` computes on GPUs, but the device is `cpu`."
-                    " Give `--device cuda`, or `--scheduler local` to compute without."
+                    " Give `--device cuda`, or `--scheduler local` to compute on the CPU."
                 )
             return Scheduler("cuda", "", jobs, device)
     if text.startswith("slurm:"):
@@ -110,11 +107,18 @@ def _parse_slurm(path: str, jobs: int | None, device: str) -> Scheduler:
             " Set it to at least 1, or give `--device cpu`."
         )
     if parse_device(device).index is not None:
-        raise UsageError(f"On Slurm the job decides which GPU it has, but `--device` is `{device}`. Give `cuda`.")
+        raise UsageError(
+            f"`--device` must be `cuda` on Slurm, where the job decides which GPU it gets, but is `{device}`."
+        )
     return scheduler
 
 
 def address_in(path: str) -> str:
+    """Reads the address from a scheduler file.
+
+    Raises:
+        UsageError: if `dask scheduler` didn't write the file.
+    """
     try:
         address = json.loads(Path(path).read_text(encoding="utf-8"))["address"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""Slurm as a place to run: what `--scheduler slurm:FILE` holds, and the Dask cluster whose workers are Slurm jobs."""
+"""Runs Dask workers as Slurm jobs, as the file of `--scheduler slurm:FILE` describes."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from stages.errors import UsageError
 
 
 class SlurmConfig(Config):
-    """The file of `--scheduler slurm:FILE`: what each Slurm job asks for, and how workers start in it."""
+    """The file of `--scheduler slurm:FILE`: what each Slurm job requests, and how its workers start."""
 
     jobs: int = Field(1, ge=1)
     """Slurm jobs to submit; `--jobs` overrides it."""
@@ -66,26 +66,26 @@ class SlurmConfig(Config):
     def _check_gpus(cls, value: int, info: ValidationInfo) -> int:
         cores = info.data.get("cores", value)
         if value > cores:
-            raise ValueError(f"must be at most `cores` ({cores}), a worker a GPU, but is {value}")
+            raise ValueError(f"must be at most `cores` ({cores}), one worker per GPU, but is {value}")
         return value
 
     @field_validator("directives")
     @classmethod
     def _check_directives(cls, value: list[str]) -> list[str]:
-        if wrong := [one for one in value if not one.startswith("-")]:
+        if wrong := [directive for directive in value if not directive.startswith("-")]:
             raise ValueError(f"must be options such as `--qos=long`, without `#SBATCH`, but one is `{wrong[0]}`")
         return value
 
 
 def slurm_cluster(config: SlurmConfig, environment: Mapping[str, int]) -> Any:
-    """Returns a `SLURMCluster` whose scheduler runs here and which has submitted no job yet.
+    """Returns a `SLURMCluster`: its scheduler runs in this process, and no job is submitted yet.
 
     Args:
-        config: What the jobs ask for.
-        environment: Variables that every worker gets.
+        config: What the jobs request.
+        environment: Environment variables of every worker.
 
     Raises:
-        UsageError: if dask-jobqueue is missing, or the scheduler can't listen where the file says.
+        UsageError: if dask-jobqueue is missing, or the scheduler can't listen on the `interface` or `port`.
     """
     try:
         from dask_jobqueue import SLURMCluster
@@ -98,19 +98,19 @@ def slurm_cluster(config: SlurmConfig, environment: Mapping[str, int]) -> Any:
         return SLURMCluster(**_options(config, environment))
     except (RuntimeError, ValueError, OSError) as error:
         raise UsageError(
-            f"`--scheduler slurm:FILE`: the Dask scheduler can't start: {error}. Mend `interface` or `port`."
+            f"`--scheduler slurm:FILE`: the Dask scheduler can't start: {error}. Correct its `interface` or `port`."
         ) from error
 
 
 async def submit(cluster: Any, jobs: int) -> None:
-    """Submits the jobs; to be run in the cluster's own loop, as `cluster.sync` does.
+    """Submits the jobs. Run it in the cluster's own event loop, with `cluster.sync`.
 
     Args:
-        cluster: What `slurm_cluster` returned.
-        jobs: How many.
+        cluster: The cluster from `slurm_cluster`.
+        jobs: Number of jobs.
 
     Raises:
-        RuntimeError: with what `sbatch` printed, if it failed.
+        RuntimeError: if `sbatch` fails; contains its output.
     """
     from distributed import Status
 
@@ -156,9 +156,9 @@ def _options(config: SlurmConfig, environment: Mapping[str, int]) -> dict[str, A
 
 
 def dask_setup(nanny: Any) -> None:
-    """Gives one of the workers of a Slurm job its GPU, or none: Dask calls it where each worker is started.
+    """Assigns a worker of a Slurm job its GPU, or none. Dask calls it before each worker starts.
 
-    The first workers get one GPU each; those beyond no longer offer one, so that models aren't loaded twice on it.
+    The first workers get one GPU each. The others offer none, so no GPU loads the models twice.
 
     Args:
         nanny: The `distributed.Nanny`, named `<job>-<number>`, before it starts its worker.

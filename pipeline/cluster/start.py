@@ -16,28 +16,27 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _CONNECT_S = 15
-"""How long to try to reach a scheduler."""
+"""Seconds to try to reach a scheduler."""
 _ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), 1)
-"""One thread a worker, also in the libraries."""
+"""Variables of every worker: the libraries, too, use one thread."""
 _GPU = {"GPU": 1}
 _STARTS = 3
-"""How often a local cluster is started: Dask gives up when one of its workers dies as it starts."""
+"""Attempts to start a local cluster: Dask gives up if one of its workers dies as it starts."""
 
 
 def start(scheduler: Scheduler, imports: Collection[str] = ()) -> "tuple[Client, Any | None]":
-    """Starts the cluster, or joins the one that is there, and waits for a first worker.
+    """Starts or joins a cluster and waits for a first worker.
 
     Args:
         scheduler: Any but `sync`.
         imports: Modules that the work imports slowly: local workers share them.
 
     Returns:
-        The connected client, and the cluster that is ours to close (None where it was joined). Close the client first.
+        The connected client, and our cluster to close (None for a joined one). Close the client first.
 
     Raises:
-        UsageError: with what to do: no scheduler or no worker is there, a package is missing, no GPU is seen, Slurm
-            takes no job.
-        MachineError: if local workers do nothing but die.
+        UsageError: if there is no scheduler, worker, package or GPU, or Slurm refuses the job; says what to do.
+        MachineError: if local workers die as they start, `_STARTS` times.
     """
     match scheduler.kind:
         case "local":
@@ -54,11 +53,11 @@ def start(scheduler: Scheduler, imports: Collection[str] = ()) -> "tuple[Client,
 
 def _settings() -> dict[str, Any]:
     return {
-        # Every death is reported at once: the runner finds the item that caused it, and spares its neighbours.
+        # Report every death at once: the runner finds the item that caused it and spares its neighbours.
         "distributed.scheduler.allowed-failures": 0,
         "distributed.worker.daemon": False,
         "distributed.worker.preload": ["pipeline.cluster.preload"],
-        # Samples of the last minute and a few transitions: more would be most of what the client's memory grows by.
+        # Keep a minute of samples and few transitions: these are most of what the client's memory grows by.
         "distributed.admin.system-monitor.log-length": 120,
         "distributed.admin.low-level-log-length": 100,
         **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in _ENVIRONMENT.items()},
@@ -103,7 +102,7 @@ def _start_local(scheduler: Scheduler, imports: Collection[str]) -> "tuple[Clien
                 if not left:
                     raise MachineError(
                         f"`{scheduler.option}`: workers died as they started, {_STARTS} times."
-                        " Look at memory (`--jobs`)."
+                        " Lack of memory is the usual cause: give fewer `--jobs`."
                     ) from error
         client = Client(cluster)
         opened.pop_all()
@@ -132,8 +131,8 @@ def cuda_options(scheduler: Scheduler, visible: list[str]) -> dict[str, Any]:
     """Returns the arguments of `LocalCUDACluster`.
 
     Args:
-        scheduler: `cuda:N` takes only that GPU; `jobs` the first so many.
-        visible: The GPUs that this process sees, as `CUDA_VISIBLE_DEVICES` names them.
+        scheduler: Device `cuda:N` takes only GPU N; `jobs` takes the first ones.
+        visible: The GPUs this process sees, named as in `CUDA_VISIBLE_DEVICES`.
 
     Raises:
         UsageError: if there is no such GPU.
@@ -143,7 +142,7 @@ def cuda_options(scheduler: Scheduler, visible: list[str]) -> dict[str, Any]:
     if not chosen:
         raise UsageError(
             f"`--scheduler cuda --device {scheduler.device}` needs a GPU that PyTorch sees, but it sees"
-            f" {len(visible)}. Look at `nvidia-smi` and CUDA_VISIBLE_DEVICES, or give `--scheduler local --device cpu`."
+            f" {len(visible)}. Check `nvidia-smi` and CUDA_VISIBLE_DEVICES, or give `--scheduler local --device cpu`."
         )
     return {
         "CUDA_VISIBLE_DEVICES": chosen,
@@ -180,7 +179,7 @@ def _start_slurm(scheduler: Scheduler) -> "tuple[Client, Any]":
             cluster.sync(submit, cluster, scheduler.jobs or config.jobs)
         except (RuntimeError, ValueError, OSError) as error:
             raise UsageError(
-                f"`{scheduler.option}`: Slurm didn't take the job: {' '.join(str(error).split())}. Mend the file."
+                f"`{scheduler.option}`: Slurm didn't take the job: {' '.join(str(error).split())}. Correct the file."
             ) from error
         client = opened.enter_context(closing(Client(cluster)))
         try:
@@ -210,7 +209,7 @@ def _connect(scheduler: Scheduler) -> "Client":
 
 
 def _check_address(address: str) -> None:
-    """Refuses what a `Client` stumbles over: it then stays half open, and can block the next one that is made."""
+    """Refuses addresses on which `Client` fails: it would stay half open and could block the next client."""
     from distributed.comm import get_address_host_port
     from distributed.security import Security
 
@@ -221,10 +220,13 @@ def _check_address(address: str) -> None:
 
 
 def survey(scheduler: Scheduler) -> dict[str, int]:
-    """Returns what a cluster that is already there has, without giving it work: workers, threads, bytes of memory.
+    """Returns the resources of an existing cluster, without giving it work.
 
     Args:
         scheduler: An address or a file.
+
+    Returns:
+        The numbers of `workers` and `threads`, and `memory` in bytes.
 
     Raises:
         UsageError: if no scheduler answers.
@@ -256,11 +258,11 @@ def _worker_command(scheduler: Scheduler) -> str:
 
 
 def gpu_problem(client: "Client", scheduler: Scheduler) -> str:
-    """Returns why this cluster can't do work that needs a GPU, on which Dask would wait for ever; or nothing.
+    """Returns why the cluster can't run jobs that need a GPU; "" if it can. Dask would wait for a GPU for ever.
 
     Args:
-        client: A client of the cluster, with its workers there.
-        scheduler: What the cluster was started or joined by.
+        client: A client of the cluster, after its workers have joined.
+        scheduler: What `--scheduler` named.
     """
     if not scheduler.on_gpu:
         return ""
@@ -268,6 +270,6 @@ def gpu_problem(client: "Client", scheduler: Scheduler) -> str:
     if any(worker["resources"].get("GPU", 0) >= 1 for worker in workers):
         return ""
     return (
-        f"`--device {scheduler.device}` needs a worker that offers a GPU, but none of the {len(workers)} of"
+        f"`--device {scheduler.device}` needs a worker that offers a GPU, but none of the {len(workers)} workers of"
         f" `{scheduler.option}` does. Start workers with `{_worker_command(scheduler)}`, or give `--device cpu`."
     )

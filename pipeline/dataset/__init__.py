@@ -1,1 +1,1 @@
-"""The dataset's folder: what it was made from and with, and who works on it."""
+"""The dataset's folder: its recordings, configuration, checksums and lock."""

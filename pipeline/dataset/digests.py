@@ -1,7 +1,7 @@
-"""Checksums of files, remembered: a file whose inode, size and times are unchanged isn't read again.
+"""Caches the checksums of files: a file with unchanged inode, size and times isn't read again.
 
-The path isn't part of the key, so that a folder may be renamed. The cache is for speed alone: deleting it costs one
-read of everything, and what it says is believed only where it agrees with a receipt.
+The path isn't part of the key, so a folder may be renamed. The cache only saves time. Deleting it costs one read of all
+files, and a cached checksum that disagrees with a receipt is never trusted: the file is read again.
 """
 
 import json
@@ -16,25 +16,25 @@ from typing import Self
 from stages.artefacts.manifest import Receipt, file_digest
 
 Stamp = tuple[int, int, int, int]
-"""Inode, size, time of change and of change of status in ns."""
+"""Inode, size in bytes, and the times of the last change of content and of status in ns."""
 
 
 def stamp_of(path: Path | str) -> Stamp | None:
-    """Returns what tells that a file hasn't changed; None where it isn't there."""
+    """Returns the stamp of a file; None if the file is missing."""
     try:
-        stat = os.stat(path)  # noqa: PTH116 (a Path for each of a million files is what would cost here)
+        stat = os.stat(path)  # noqa: PTH116 (a Path object for each of a million files is slow)
     except OSError:
         return None
     return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 class DigestCache:
-    """SHA-256 of files, kept in a small SQLite file between runs; a context manager.
+    """Caches the SHA-256 of files in a small SQLite file; a context manager.
 
     Args:
-        path: The SQLite file; made, once its folder is there, if it isn't.
-        read_only: Whether nothing may be written.
-        trust: Whether what the file holds is believed; False reads every file again.
+        path: The SQLite file; created if missing, once its folder exists.
+        read_only: Whether to write nothing.
+        trust: Whether to use the stored checksums; False reads every file again.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False, trust: bool = True) -> None:
@@ -44,50 +44,52 @@ class DigestCache:
         self._file: sqlite3.Connection | None = None
         self._damaged = False
         self._new: dict[Stamp, str] = {}
-        """What was read or written in this run and isn't in the file yet."""
+        """Checksums of this run that aren't in the SQLite file yet."""
 
     def __enter__(self) -> Self:
-        """Gives the cache itself."""
+        """Returns the cache itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Writes down what was learnt."""
+        """Saves the new checksums and closes the file."""
         self.save()
         if self._file:
             self._file.close()
             self._file = None
 
     def digest(self, path: Path | str) -> str:
-        """Returns a file's SHA-256, or "" where it can't be read."""
+        """Returns a file's SHA-256, or "" if it can't be read."""
         return self.digests([(str(path), stamp_of(path))], threads=1)[0]
 
     def holds(self, path: Path, sha256: str) -> bool:
-        """Tells whether a file has a checksum; it is read again before the answer is no."""
-        return self.hold({str(path): sha256})
+        """Returns whether a file has this checksum; reads it again before answering no."""
+        return self.holds_all({str(path): sha256})
 
-    def hold(self, expected: Mapping[str, str]) -> bool:
-        """Tells whether all of these files have their checksums; one is read again before the answer is no."""
+    def holds_all(self, expected: Mapping[str, str]) -> bool:
+        """Returns whether all files have their checksums (by path); reads a file again before answering no."""
         files = [(path, stamp_of(path)) for path in expected]
-        for file, found in zip(files, self.digests(files, threads=1), strict=True):
-            path, stamp = file
-            if found != expected[path] and (stamp in self._new or self._read(path, stamp) != expected[path]):
+        for (path, stamp), digest in zip(files, self.digests(files, threads=1), strict=True):
+            if digest != expected[path] and (stamp in self._new or self._read(path, stamp) != expected[path]):
                 return False
         return True
 
     def learn(self, known: Mapping[str, str]) -> None:
-        """Notes the checksums of files that have just been written."""
+        """Adds the known checksums (by path) of files that have just been written."""
         for path, digest in known.items():
             if stamp := stamp_of(path):
                 self._new[stamp] = digest
 
     def digests(self, files: Sequence[tuple[str, Stamp | None]], *, threads: int) -> list[str]:
-        """Returns the digests of many files; those that aren't known are read, in parallel.
+        """Returns the digests of many files; reads the unknown ones in parallel.
 
         Args:
             files: Path and stamp of each; a stamp of None gives "".
-            threads: Files read at a time (hashing lets go of the interpreter lock).
+            threads: Files to read at a time (hashing releases the interpreter lock).
+
+        Returns:
+            The digests in order; "" for a file that can't be read.
         """
         found = self._known([stamp for _, stamp in files if stamp])
         digests = [found.get(stamp, "") if stamp else "" for _, stamp in files]
@@ -101,7 +103,7 @@ class DigestCache:
             read = []
         for n, digest in zip(missing, read, strict=True):
             digests[n] = digest
-        if len(self._new) > _HELD:
+        if len(self._new) > _SAVE_AFTER:
             self.save()
         return digests
 
@@ -116,7 +118,7 @@ class DigestCache:
         return digest
 
     def _known(self, stamps: Sequence[Stamp]) -> dict[Stamp, str]:
-        """Looks stamps up: those learnt in this run, and those of the file."""
+        """Looks stamps up in the SQLite file and among the new ones of this run."""
         known: dict[Stamp, str] = {}
         if self._trust and stamps:
             inodes = json.dumps([stamp[0] for stamp in stamps])
@@ -125,16 +127,16 @@ class DigestCache:
                 known = {(inode, size, mtime, ctime): digest for inode, size, mtime, ctime, digest in rows}
             except sqlite3.DatabaseError:
                 self.forget()
-        # What was just read is right where the file is wrong.
+        # A checksum read in this run beats a wrong one in the SQLite file.
         return known | {stamp: self._new[stamp] for stamp in stamps if stamp in self._new}
 
     def database(self) -> sqlite3.Connection:
-        """Returns the connection to the file, with its table `digests (inode, size, mtime, ctime, digest)`.
+        """Returns the connection to the SQLite file, with its table `digests (inode, size, mtime, ctime, digest)`.
 
-        It may be given temporary tables to compare with. Where nothing may be written, changes aren't kept.
+        Callers may add temporary tables to join with. If the cache is read-only, changes aren't kept.
 
         Raises:
-            sqlite3.DatabaseError: if the file is damaged: then `forget` it.
+            sqlite3.DatabaseError: if the file is damaged; call `forget` then.
         """
         if self._file is None:
             self._file = sqlite3.connect(self._where(), uri=True)
@@ -144,17 +146,17 @@ class DigestCache:
         return self._file
 
     def note(self, name: str) -> str:
-        """Returns what was noted under a name; "" for nothing."""
+        """Returns the value stored under a name; "" if there is none."""
         if not self._trust:
             return ""
         try:
             found = self.database().execute("SELECT value FROM notes WHERE name = ?", [name]).fetchone()
-        except sqlite3.OperationalError:  # a file from before there were notes
+        except sqlite3.OperationalError:  # an old file without the table of notes
             return ""
         return str(found[0]) if found else ""
 
     def take_note(self, name: str, value: str) -> None:
-        """Notes a value under a name; a full disk may keep it from that."""
+        """Stores a value under a name, except on a full disk."""
         if self._read_only:
             return
         try:
@@ -171,7 +173,7 @@ class DigestCache:
         return self._path.resolve().as_uri() if kept else "file:"
 
     def forget(self) -> None:
-        """Removes a file that is damaged: it is made again."""
+        """Removes a damaged SQLite file; it is made again."""
         if self._file:
             self._file.close()
             self._file = None
@@ -180,7 +182,7 @@ class DigestCache:
             self._path.unlink(missing_ok=True)
 
     def save(self) -> None:
-        """Writes down what was learnt since the last time; a full disk may keep it from that."""
+        """Saves the new checksums, except on a full disk."""
         if not self._new or self._read_only:
             return
         rows = ((*stamp, digest) for stamp, digest in self._new.items())
@@ -198,18 +200,18 @@ class DigestCache:
 _TABLE = """CREATE TABLE IF NOT EXISTS digests
     (inode INT, size INT, mtime INT, ctime INT, digest TEXT, PRIMARY KEY (inode, size)) WITHOUT ROWID"""
 _KNOWN = "SELECT * FROM digests WHERE inode IN (SELECT value FROM json_each(?))"
-_HELD = 2000
-"""Digests held in memory before they are written down."""
+_SAVE_AFTER = 2000
+"""New digests to keep in memory before they are saved."""
 _PAGES_KIB = 256
-"""Of a table that SQLite keeps in memory. Tables are gone through in order: more would only be more memory, the more
-the more recordings there are."""
+"""SQLite's page cache, in KiB. Tables are read in order, so a larger one would only take memory, more for more
+recordings."""
 
 
 def sealed_files(folder: Path, receipt: Receipt) -> dict[str, str]:
-    """Returns the paths of a shard's files, and the checksums that its receipt gives them."""
+    """Returns the checksums of a shard's files from its receipt, by path."""
     return {f"{folder}/{receipt.shard}.{part}": seal.sha256 for part, seal in receipt.files.items()}
 
 
 def is_whole(folder: Path, receipt: Receipt, cache: DigestCache) -> bool:
-    """Tells whether a shard's files are those that its receipt names."""
-    return cache.hold(sealed_files(folder, receipt))
+    """Returns whether a shard's files match its receipt."""
+    return cache.holds_all(sealed_files(folder, receipt))

@@ -1,4 +1,4 @@
-"""The folder of a dataset: where everything lies, and what it was made with."""
+"""The dataset's folder: where things are, and the configuration it was made with."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,24 +18,25 @@ if TYPE_CHECKING:
     from pipeline.options import Options
 
 RECORDINGS = "recordings"
-"""The folder of what the scan found: the input of the first stage."""
+"""Folder of the scanned recordings, the input of the first stage."""
 HEAD = "dataset.json"
-"""Where the voices lie, and each stage's section as it was last used."""
+"""File with the path of the voices and each stage's section of the configuration, as last used."""
 REJECTS = "rejects.jsonl"
-"""All rejects of a finished stage: `id, path, stage, reason, message, hint`, a line each."""
+"""File with all rejects of a finished stage, one per line: `id, path, stage, reason, message, hint`."""
 DIGESTS = ".digests.sqlite"
+"""The file of the `DigestCache`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A dataset's folder and the voices it is made from."""
+    """A dataset's folder, and the folder of the recordings it is made from."""
 
     folder: Path
     voices: Path
     recordings: Path | None = None
-    """Where the scan's result lies if not in `folder`: a dry run writes nothing there."""
+    """Where the scan is written if not to `folder`: a dry run writes nothing there."""
     sections: Mapping[str, Any] = field(default_factory=dict)
-    """Each stage's section of the configuration as it was last used."""
+    """Each stage's section of the configuration, as last used."""
 
     def stage(self, name: str) -> Path:
         """Returns the folder of a stage."""
@@ -43,20 +44,20 @@ class Dataset:
 
 
 def stages_of(dataset: Dataset) -> list[str]:
-    """Returns the names of the stages, in order, but for optional ones that the dataset does without."""
+    """Returns the names of the stages, in order, without optional ones that never ran on this dataset."""
     return [name for name in STAGES if not stage_class(name).optional or list_shards(dataset.stage(name))]
 
 
 def open_dataset(folder: Path, *, damaged: bool = False) -> Dataset:
-    """Returns the dataset that `transcribe` began.
+    """Opens an existing dataset.
 
     Args:
-        folder: The dataset's.
-        damaged: Whether its head may be damaged: where its recordings lie is then not known, and `Path()` is given.
+        folder: The dataset's folder.
+        damaged: Whether to accept a damaged `dataset.json`. The path of the recordings is then unknown: `Path()`.
 
     Raises:
-        MissingInputError: if there is none; says which command makes it.
-        ArtefactError: if its head is damaged.
+        MissingInputError: if there is no dataset; names the command that makes it.
+        ArtefactError: if `dataset.json` is damaged.
     """
     path = folder / HEAD
     if not path.exists():
@@ -69,17 +70,22 @@ def open_dataset(folder: Path, *, damaged: bool = False) -> Dataset:
         return Dataset(folder, Path())
     if not head:
         raise ArtefactError(
-            f"`{path}` is damaged, and with it what the dataset was made with."
-            f" Run `valle-prep run VOICES --out {folder}` with the options that it was made with: that mends it."
+            f"`{path}` is damaged: the paths and settings of the dataset are lost."
+            f" Run `valle-prep run VOICES --out {folder}` with the same options as before: that mends it."
         )
     return Dataset(folder, Path(path_of(head["voices"])), sections=head["config"])
 
 
 def new_dataset(folder: Path, voices: Path, *, recordings: Path | None = None) -> Dataset:
-    """Names a dataset to be made, or made again, from a folder of voices; nothing is written yet.
+    """Returns the dataset to make, or update, from a folder of recordings; writes nothing.
+
+    Args:
+        folder: The dataset's folder.
+        voices: The folder of recordings.
+        recordings: Where to write the scan if not to `folder`.
 
     Raises:
-        UsageError: if `folder` is a file, or lies among the recordings.
+        UsageError: if `folder` is a file, or lies inside `voices`.
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"`--out {folder}` must be a folder, but is a file.")
@@ -89,10 +95,10 @@ def new_dataset(folder: Path, voices: Path, *, recordings: Path | None = None) -
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a dataset's folder.
+    """Creates a dataset's folder.
 
     Raises:
-        UsageError: if it can't be made or written to.
+        UsageError: if it can't be created or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,11 +106,11 @@ def make_folder(folder: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise UsageError(f"`--out {folder}` can't be written to: {error.strerror}. Name another.") from error
+        raise UsageError(f"`--out {folder}` can't be written to: {error.strerror}. Name another folder.") from error
 
 
 def write_head(dataset: Dataset, config: PrepConfig, names: Sequence[str]) -> None:
-    """Writes down where the voices lie and the sections that some stages are run with; the others stay."""
+    """Writes `dataset.json`: the path of the voices and the sections of these stages; other sections stay."""
     sections = {**dataset.sections, **{name: getattr(config, name).model_dump(mode="json") for name in names}}
     head = {"voices": id_of(str(dataset.voices)), "config": sections}
     if read_sealed(dataset.folder / HEAD) != head:
@@ -112,19 +118,19 @@ def write_head(dataset: Dataset, config: PrepConfig, names: Sequence[str]) -> No
 
 
 def _sections(folder: Path) -> dict[str, Any]:
-    """Returns each stage's section as it was last used; where the head is damaged, as the finished stages tell it."""
+    """Returns each stage's section, as last used; from the finished stages if `dataset.json` is damaged."""
     head = read_sealed(folder / HEAD)
     if head:
         return dict(head["config"])
-    told = {name: read_sealed(folder / name / COMPLETE).get("parameters") for name in STAGES}
-    return {name: section for name, section in told.items() if section}
+    sections = {name: read_sealed(folder / name / COMPLETE).get("parameters") for name in STAGES}
+    return {name: section for name, section in sections.items() if section}
 
 
 def stored_config(folder: Path) -> PrepConfig:
-    """Returns the configuration that each stage was last run with; defaults for those that haven't run.
+    """Returns the configuration each stage was last run with; defaults for stages that never ran.
 
     Raises:
-        ArtefactError: if it is of another version of this program.
+        ArtefactError: if another version of this program wrote it, with other keys.
     """
     path = folder / HEAD
     try:
@@ -132,15 +138,15 @@ def stored_config(folder: Path) -> PrepConfig:
     except ValidationError as error:
         raise ArtefactError(
             f"`{path}` must hold a configuration of this version, but: {error}."
-            " Run the command with `--config FILE`, the configuration you want."
+            " Give the configuration you want with `--config FILE`."
         ) from error
 
 
 def check_audio(dataset: Dataset) -> None:
-    """Checks that a dataset has recordings to be exported.
+    """Checks that a dataset has recordings to export.
 
     Raises:
-        UsageError: if they are gone, or if it was imported, and so has none.
+        UsageError: if they are gone, or the dataset was imported and has none.
     """
     check_voices(dataset)
     if was_imported(dataset.folder):
@@ -148,51 +154,56 @@ def check_audio(dataset: Dataset) -> None:
 
 
 def was_imported(folder: Path) -> bool:
-    """Returns whether a dataset's codes come from outside: no stage made what they are of."""
+    """Returns whether a dataset's codes were imported, and not made from recordings."""
     encoded = folder / "encode"
     receipts = (read_receipt(encoded, shard) for shard in list_shards(encoded))
     return any(receipt and not receipt.upstream for receipt in receipts)
 
 
 def check_made_here(dataset: Dataset, names: Sequence[str]) -> None:
-    """Checks that stages that take recordings, or what was made of them, have some.
+    """Checks that stages that need recordings aren't run on an imported dataset.
 
     Raises:
-        UsageError: if the dataset was imported, and so has none; names the command that takes the files again.
+        UsageError: if one is; names the command that imports new files.
     """
     of_audio = [name for name in names if name in _OF_AUDIO]
     if of_audio and was_imported(dataset.folder):
         raise UsageError(
-            f"`{of_audio[0]}` can't run: `{dataset.folder}` was imported, and has codes but no recordings."
-            f" `valle-prep import {dataset.voices} --out {dataset.folder}` takes new and mended files."
+            f"`{of_audio[0]}` needs recordings, but `{dataset.folder}` was imported and has only codes."
+            f" To add or replace files, run `valle-prep import {dataset.voices} --out {dataset.folder}`."
         )
 
 
 _OF_AUDIO = frozenset({"transcribe", "slice", "g2p", "encode", "mix"})
-"""The stages that need recordings, or others of these before them."""
+"""Stages that need recordings, directly or through an earlier stage."""
 
 
 def check_voices(dataset: Dataset) -> None:
-    """Checks that the recordings are still where they were.
+    """Checks that the folder of recordings is still there.
 
     Raises:
-        UsageError: if the folder is gone: otherwise every recording would be rejected.
+        UsageError: if it is gone. Without this check every recording would be rejected.
     """
     if not dataset.voices.is_dir():
         raise UsageError(
-            f"`{dataset.voices}`, the folder of the recordings, isn't there. Bring it back, or say where it is now:"
+            f"`{dataset.voices}`, the folder of the recordings, isn't there. Bring it back, or give its new place:"
             f" `valle-prep transcribe VOICES --out {dataset.folder}`."
         )
 
 
 def configuration(options: "Options", sets: Sequence[str] = ()) -> PrepConfig:
-    """Returns what a command's options say: over what the dataset was made with, or over the defaults with `--config`.
+    """Returns the configuration of a command.
 
-    A dataset that goes on keeps what it was made with: leaving an option out isn't to undo the work of days.
+    Starts from the dataset's stored configuration, or from the defaults if `--config` is given: leaving out an option
+    must not undo the work of days.
 
     Args:
         options: The command's options.
         sets: More `section.key=value` items, from the command's own options.
+
+    Raises:
+        ConfigError: if a key or value is wrong.
+        ArtefactError: if the stored configuration is of another version.
     """
     base = {} if options.config else stored_config(options.out).model_dump(mode="json")
     return load_config(PrepConfig, options.config, [*(options.sets or []), *sets], base=base)

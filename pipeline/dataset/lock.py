@@ -1,8 +1,8 @@
-"""One run at a time on a dataset: the second one refuses, and what a dead one left running can't harm the next.
+"""Allows one run at a time on a dataset.
 
-A dead run never keeps the next one waiting (`stages.artefacts.lock`). Two files: `.run.lock` is held by the run itself and tells
-who it is; `.workers.lock` is shared by its workers while they make a shard, since workers may outlive the process that
-gave them their work.
+A dead run doesn't block the next one, because the kernel releases its locks (`stages.artefacts.lock`). There are two:
+`.run.lock` is held by the run and says who it is; `.workers.lock` is shared by its workers while they make a shard,
+because workers may outlive their run.
 """
 
 import os
@@ -17,19 +17,19 @@ from stages.errors import LockedError, StoppedError
 
 _RUN, _WORKERS = ".run.lock", ".workers.lock"
 _PATIENCE_S = 60.0
-"""How long to wait for the workers of a run that was killed: they notice it before their next batch."""
+"""Seconds to wait for the workers of a killed run: they notice its death before their next batch."""
 
 
 @contextmanager
 def hold(folder: Path, say: Callable[[str], None]) -> Iterator[str]:
-    """Holds a dataset for one run; gives the run's token, which its workers must show.
+    """Locks a dataset for one run; yields the run's token, which its workers must show.
 
     Args:
         folder: The dataset's folder.
-        say: Told why it takes long, or that the file system knows no locks.
+        say: Shows a line: why this takes long, or that the file system has no locks.
 
     Raises:
-        LockedError: if another run holds it, or if workers of an earlier one don't let go.
+        LockedError: if another run holds the lock, or workers of an earlier run don't let go.
     """
     token = uuid.uuid4().hex
     path = folder / _RUN
@@ -50,15 +50,19 @@ def hold(folder: Path, say: Callable[[str], None]) -> Iterator[str]:
 
 @contextmanager
 def work(folder: Path, token: str) -> Iterator[None]:
-    """Lets a worker of a run write into its dataset.
+    """Lets a worker write into the dataset of its run.
+
+    Args:
+        folder: The dataset's folder.
+        token: The token of the worker's run.
 
     Raises:
-        StoppedError: if another run holds the dataset by now, or none.
+        StoppedError: if that run no longer holds the dataset.
     """
     workers = take(folder / _WORKERS, SHARED)
     try:
         if workers is None or read(folder / _RUN).get("token") != token:
-            raise StoppedError(f"`{folder}` belongs to another run by now. This worker has nothing to do there.")
+            raise StoppedError(f"`{folder}` no longer belongs to this worker's run. The worker stops.")
         yield
     finally:
         if workers is not None:
@@ -66,17 +70,17 @@ def work(folder: Path, token: str) -> Iterator[None]:
 
 
 def _wait_for_workers(folder: Path, say: Callable[[str], None]) -> int:
-    """Waits until no worker of an earlier run is in the middle of a shard."""
+    """Waits until no worker of an earlier run is making a shard; returns the locked descriptor."""
     started = time.monotonic()
-    told = False
+    said = False
     while (workers := take(folder / _WORKERS, EXCLUSIVE)) is None:
         waited = time.monotonic() - started
         if waited > _PATIENCE_S:
             raise LockedError(
-                f"`{folder}` is still written to by workers of an earlier run. Stop them, or wait for them."
+                f"`{folder}` is still being written by workers of an earlier run. Wait for them, or stop them."
             )
-        if waited > 1 and not told:
-            say("waiting for the workers of an earlier run to let go")
-            told = True
+        if waited > 1 and not said:
+            say("waiting for the workers of an earlier run to finish their batch")
+            said = True
         time.sleep(0.05)
     return workers

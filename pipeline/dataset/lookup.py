@@ -1,6 +1,6 @@
-"""Finding a recording or an utterance by its id, or by a part of it.
+"""Finds a recording or an utterance by its id or a part of it.
 
-An exact id is found by its hash, without reading the rest of the corpus; a part of an id is looked for in all of them.
+A whole id is found by its hash, without reading the rest of the corpus. A part of an id is searched for in all ids.
 """
 
 import re
@@ -19,19 +19,19 @@ from stages.records import Recording
 _ROWS = Rows(Recording)
 _CUT = re.compile(r"#\d+-\d+$")
 _SHOWN = 10
-"""Matches named where there are several."""
+"""Matches to list in a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocatedItem:
-    """What an id turned out to be."""
+    """A recording or utterance found by its id."""
 
     id: str
     recording: Recording
     shard: str
 
     def holds(self, item_id: str) -> bool:
-        """Whether an item is it, or was cut out of it, or made of one of these."""
+        """Returns whether an item of any stage is this one, or was cut from this recording or made from such a cut."""
         item_id = utterance_of(item_id)
         if self.id != self.recording.id:
             return item_id == self.id
@@ -39,11 +39,11 @@ class LocatedItem:
 
 
 def find(dataset: Dataset, text: str) -> LocatedItem:
-    """Returns the recording or utterance that an id, or an unambiguous part of one, names.
+    """Finds the recording or utterance with this id, or the only one whose id contains the text.
 
     Raises:
         MissingInputError: if the dataset has no recordings yet.
-        UsageError: if nothing has this name, or several have; says which are near.
+        UsageError: if none or several match; lists similar or matching ids.
     """
     shards = list_shards(dataset.stage(RECORDINGS))
     if not shards:
@@ -80,7 +80,7 @@ def _recordings(dataset: Dataset, shard: str) -> list[Recording]:
 
 
 def _cut_ids_of(dataset: Dataset, shard: str) -> Iterator[str]:
-    """Yields the ids of what `slice` made of a shard: utterances, and what it left out."""
+    """Yields the ids of a shard of `slice`: utterances, filtered and rejected cuts."""
     folder = dataset.stage("slice")
     if read_receipt(folder, shard):
         for part in ("rows.jsonl", OUT):
@@ -93,19 +93,24 @@ def _cut_ids(dataset: Dataset) -> Iterator[str]:
 
 
 def matching(text: str, ids: Sequence[str]) -> list[str]:
-    """Returns the ids that hold the text; where it is the whole name of just one file, that one alone."""
+    """Returns the ids that contain the text; only one if the text is the whole name of exactly one file."""
     matches = sorted({item_id for item_id in ids if text in item_id})
-    named = [one for one in matches if text in {PurePosixPath(one).name, PurePosixPath(one).stem}]
+    named = [item_id for item_id in matches if text in {PurePosixPath(item_id).name, PurePosixPath(item_id).stem}]
     return named if len(named) == 1 else matches
 
 
 def ambiguous(text: str, matches: Sequence[str], ids: Sequence[str], folder: Path) -> str:
-    """Returns the line for a text that names none or several of a dataset's ids: those that have it, or are near."""
+    """Returns the error message for a text that matches no id or several: lists the matching or the similar ids."""
     if matches:
-        listed = ", ".join(f"`{one}`" for one in matches[:_SHOWN])
+        listed = ", ".join(f"`{item_id}`" for item_id in matches[:_SHOWN])
         more = f" and {len(matches) - _SHOWN:,} more" if len(matches) > _SHOWN else ""
-        return f"`{text}` must name one recording or utterance, but {len(matches):,} have it: {listed}{more}. Say more."
-    names = {PurePosixPath(one).name: one for one in ids} | {one: one for one in ids}
+        return (
+            f"`{text}` must name one recording or utterance, but {len(matches):,} ids contain it: {listed}{more}."
+            " Give more of the id."
+        )
+    names = {PurePosixPath(item_id).name: item_id for item_id in ids} | {item_id: item_id for item_id in ids}
     near = dict.fromkeys(names[name] for name in get_close_matches(text, names, n=5, cutoff=0.5))
-    hint = f" Near it: {', '.join(f'`{one}`' for one in near)}." if near else ""
-    return f"`{text}` must be the id of a recording or an utterance in `{folder}`, but nothing has it.{hint}"
+    hint = f" Similar ids: {', '.join(f'`{item_id}`' for item_id in near)}." if near else ""
+    return (
+        f"`{text}` must be the id of a recording or utterance in `{folder}`, or part of one, but no id matches.{hint}"
+    )

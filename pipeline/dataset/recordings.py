@@ -1,6 +1,6 @@
-"""Which recordings a dataset is made of: the scan of the voices folder, written down shard by shard.
+"""Scans the voices folder and writes the recordings down, shard by shard.
 
-The scan goes through a temporary SQLite database, so that a million recordings take no more memory than a thousand.
+The scan goes through a temporary SQLite table, so a million recordings take no more memory than a thousand.
 """
 
 import json
@@ -37,20 +37,20 @@ if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
 Walk = Callable[[Path, Counter[str]], Iterator[Recording]]
-"""Yields the recordings of a folder, their digests still empty, and counts by suffix what else is there."""
+"""Yields the recordings of a folder, without digests, and counts the other files by suffix."""
 _ROWS = Rows(Recording)
 _BITS = 32
-"""Of an id's hash: as many as tell any number of shards apart."""
+"""Bits of an id's hash that choose its shard: enough for any number of shards."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScanCounts:
-    """What a scan came to."""
+    """Counts of a scan."""
 
     recordings: int
     with_transcript: int
     ignored: dict[str, int]
-    """Files that are neither recordings nor their transcripts, by lower-case suffix, most frequent first."""
+    """Number of other files by lower-case suffix, most frequent first."""
 
 
 def find_recordings(
@@ -62,18 +62,19 @@ def find_recordings(
     threads: int,
     progress: Callable[[int, int], None],
 ) -> ScanCounts:
-    """Scans the voices folder, takes the digests, and writes the recordings down, shard by shard.
+    """Scans the voices folder, computes the digests, and writes the recordings down, shard by shard.
 
     Args:
-        dataset: Where.
-        cache: Digests known from before.
+        dataset: The dataset to write to.
+        cache: Known digests.
         walk: Lists the recordings.
-        limit: Take the first so many by id; None for all.
-        threads: Files read at a time.
-        progress: Told how many recordings are done, and how many there are.
+        limit: Number of recordings to take, the first by id; None for all.
+        threads: Files to read at a time.
+        progress: Called with the number of recordings done and their total.
 
     Raises:
-        UsageError: if the voices folder isn't there or holds no recording, or if the dataset was made from others.
+        UsageError: if the voices folder is missing or has no recordings, if the dataset was made from other
+            recordings, or if the limit would remove some of its recordings.
     """
     try:
         return _find(dataset, cache, walk, limit, threads=threads, progress=progress)
@@ -93,18 +94,18 @@ def _find(
 ) -> ScanCounts:
     ignored: Counter[str] = Counter()
     seen = sha256()
-    with closing(found := cache.database().cursor()):
-        found.execute("DROP TABLE IF EXISTS found")
-        found.execute(_FOUND)
+    with closing(cache.database().cursor()) as cursor:
+        cursor.execute("DROP TABLE IF EXISTS found")
+        cursor.execute(_FOUND)
         listed = _rows(dataset.voices, walk(dataset.voices, ignored), seen)
-        found.executemany(f"INSERT INTO found VALUES ({','.join('?' * 14)})", listed)
-        _check_same_voices(dataset, found, limit)
+        cursor.executemany(f"INSERT INTO found VALUES ({','.join('?' * 14)})", listed)
+        _check_same_voices(dataset, cursor, limit)
         if limit is not None:
-            found.execute("DELETE FROM found WHERE id NOT IN (SELECT id FROM found ORDER BY id LIMIT ?)", [limit])
-        count, told = found.execute("SELECT count(*), count(nullif(transcript, '')) FROM found").fetchone()
+            cursor.execute("DELETE FROM found WHERE id NOT IN (SELECT id FROM found ORDER BY id LIMIT ?)", [limit])
+        count, with_transcript = cursor.execute("SELECT count(*), count(nullif(transcript, '')) FROM found").fetchone()
         folder = dataset.stage(RECORDINGS)
         folder.mkdir(parents=True, exist_ok=True)
-        outcome = ScanCounts(count, told, dict(ignored.most_common()))
+        outcome = ScanCounts(count, with_transcript, dict(ignored.most_common()))
         listing = f"{_WRITTEN} {seen.hexdigest()} {limit}"
         seen_before, _, state = cache.note(_SCANNED).rpartition(" ")
         if seen_before == listing and state == _state(folder, cache):
@@ -114,7 +115,7 @@ def _find(
         for name in set(list_shards(folder)) - names:
             remove_shard(folder, name)
         done, all_read = 0, True
-        for name, rows in _shards(found, total):
+        for name, rows in _shards(cursor, total):
             names.discard(name)
             fields: list[_Fields] = []
             while some := list(islice(rows, _AT_A_TIME)):
@@ -125,19 +126,19 @@ def _find(
         for name in sorted(names):
             _write(folder, name, [], cache)
     cache.save()
-    if all_read:  # what couldn't be read is tried again
+    if all_read:  # files that couldn't be read are tried again next time
         cache.take_note(_SCANNED, f"{listing} {_state(folder, cache)}")
     return outcome
 
 
 _SCANNED = "scanned"
-"""What the last scan saw, and what it made of it: while both are the same there is nothing to do."""
+"""Note of the last scan's input and output: if neither has changed, the scan has nothing to do."""
 _WRITTEN = digest_of([LAYOUT, *Recording.__dataclass_fields__])
-"""Tells what is written down from what another version of this program would write."""
+"""Identifies the format of the recordings: another version of this program may write them differently."""
 
 
 def _state(folder: Path, cache: DigestCache) -> str | None:
-    """Returns a hash of the recordings as they are written down, None where something is missing or damaged."""
+    """Returns a hash of the written recordings; None if a shard is missing or damaged."""
     written = sha256()
     for shard in list_shards(folder):
         receipt = read_receipt(folder, shard)
@@ -152,17 +153,17 @@ _FOUND = """CREATE TEMPORARY TABLE found (bits INT, id TEXT, owner TEXT, speaker
 
 _Row = tuple[Any, ...]
 _Fields = tuple[str, ...]
-"""Of a recording, digests included."""
+"""The fields of a `Recording`, digests included."""
 
 
 def _rows(voices: Path, recordings: Iterator[Recording], seen: "Hash") -> Iterator[_Row]:
-    """Yields what is found, with what would tell that it has changed; `seen` hashes all of it."""
+    """Yields rows of the table `found`: each recording with its stamps; adds them to the hash `seen`."""
     root = str(voices)
     for recording in recordings:
         item_id, beside = recording.id, recording.transcript
         bits = int.from_bytes(sha256(item_id.encode()).digest()[: _BITS // 8], "big")
         stamp = stamp_of(f"{root}/{path_of(item_id)}") or _ABSENT
-        own = beside and not recording.told  # of a table only what it tells of this recording counts
+        own = beside and not recording.told  # a table's row is in `told`; its other rows don't matter here
         other = (stamp_of(f"{root}/{path_of(beside)}") if own else None) or _ABSENT
         row = bits, item_id, recording.group, recording.speaker, beside, *stamp, *other, recording.told
         seen.update(repr(row).encode())
@@ -172,19 +173,19 @@ def _rows(voices: Path, recordings: Iterator[Recording], seen: "Hash") -> Iterat
 _ABSENT = (None,) * 4
 
 
-def _check_same_voices(dataset: Dataset, found: sqlite3.Cursor, limit: int | None) -> None:
-    """Refuses to replace what was made from other recordings, or to throw away what a limit leaves out."""
+def _check_same_voices(dataset: Dataset, cursor: sqlite3.Cursor, limit: int | None) -> None:
+    """Refuses to replace a dataset made from other recordings, and to drop recordings beyond a new limit."""
     folder = dataset.folder / RECORDINGS
     taken = "SELECT id FROM found ORDER BY id LIMIT ?"
-    last = None if limit is None else found.execute(f"SELECT max(id) FROM ({taken})", [limit]).fetchone()[0]
+    last = None if limit is None else cursor.execute(f"SELECT max(id) FROM ({taken})", [limit]).fetchone()[0]
     old = common = kept = 0
     for shard in list_shards(folder):
         ids = [recording.id for recording in read_recordings(folder, shard)]
         old += len(ids)
         kept += len(ids) if last is None else sum(item_id <= last for item_id in ids)
         if ids and not common:
-            among = "SELECT value FROM json_each(?)"
-            common = found.execute(f"SELECT count(*) FROM found WHERE id IN ({among})", [json.dumps(ids)]).fetchone()[0]
+            query = "SELECT count(*) FROM found WHERE id IN (SELECT value FROM json_each(?))"
+            common = cursor.execute(query, [json.dumps(ids)]).fetchone()[0]
         if last is None and common:
             return
     if old and not common:
@@ -195,7 +196,7 @@ def _check_same_voices(dataset: Dataset, found: sqlite3.Cursor, limit: int | Non
     if old > kept:
         raise UsageError(
             f"`--limit {limit}` would throw away {old - kept:,} recordings that `{dataset.folder}` holds."
-            " Name another folder with `--out`."
+            " Raise it, or name another folder with `--out`."
         )
 
 
@@ -206,11 +207,11 @@ _JOINED = f"""SELECT found.*, audio.digest, beside.digest FROM found
         AND beside.mtime = found.t_mtime AND beside.ctime = found.t_ctime
     ORDER BY bits * ? >> {_BITS}, id"""
 _AT_A_TIME = 128
-"""Recordings whose digests are taken at a time: all that is at hand while they are is ten times what is kept."""
+"""Recordings whose digests are computed at a time: their rows take ten times the memory of what is kept."""
 
 
-def _shards(found: sqlite3.Cursor, total: int) -> Iterator[tuple[str, Iterator[_Row]]]:
-    rows = found.execute(_JOINED, [total])
+def _shards(cursor: sqlite3.Cursor, total: int) -> Iterator[tuple[str, Iterator[_Row]]]:
+    rows = cursor.execute(_JOINED, [total])
     for index, group in groupby(rows, key=lambda row: row[0] * total >> _BITS):
         yield shard_name(index, total), group
 
@@ -233,7 +234,7 @@ def _is_read(fields: _Fields) -> bool:
 
 
 def _write(folder: Path, name: str, fields: list[_Fields], cache: DigestCache) -> None:
-    """Writes a shard unless it is there and whole."""
+    """Writes a shard unless it is there and intact."""
     fingerprint = digest_of(fields)
     old = read_receipt(folder, name)
     if old and old.fingerprint == fingerprint and is_whole(folder, old, cache):
@@ -260,7 +261,7 @@ def _receipt(shard: str, fingerprint: str, count: int) -> Receipt:
 
 
 def read_recordings(folder: Path, shard: str) -> list[Recording]:
-    """Returns the recordings of one shard, sorted by id."""
+    """Reads the recordings of one shard, sorted by id."""
     return _ROWS.read(part_paths(folder, shard, _ROWS.parts))
 
 
@@ -271,10 +272,10 @@ def all_recordings(folder: Path) -> Iterator[Recording]:
 
 
 def each_kind(folder: Path) -> list[Recording]:
-    """Returns a recording with a transcript and one without, as far as there are such; hardly any line is parsed.
+    """Returns one recording with a transcript and one without, if there are any; parses as few shards as possible.
 
     Raises:
-        ArtefactError: if what the scan wrote down can't be read.
+        ArtefactError: if the recordings can't be read.
     """
     found: dict[bool, Recording] = {}
     for shard in list_shards(folder):
@@ -283,7 +284,7 @@ def each_kind(folder: Path) -> list[Recording]:
             lines = path.read_bytes()
         except OSError as error:
             raise ArtefactError(f"`{path}` can't be read: {error}. Run `valle-prep run VOICES` again.") from error
-        without = lines.count(b'"transcript":""')  # a quotation mark inside a value has a backslash before it
+        without = lines.count(b'"transcript":""')  # unambiguous: a quotation mark inside a value is escaped
         there = {False: without > 0, True: lines.count(b"\n") > without}
         if any(there[kind] and kind not in found for kind in there):
             found = {bool(recording.transcript): recording for recording in read_recordings(folder, shard)} | found
@@ -293,12 +294,12 @@ def each_kind(folder: Path) -> list[Recording]:
 
 
 def count_recordings(folder: Path) -> int:
-    """Returns how many recordings there are."""
+    """Returns the number of recordings."""
     return sum(receipt.outputs for shard in list_shards(folder) if (receipt := read_receipt(folder, shard)))
 
 
 def nth_recording(folder: Path, count: int) -> str | None:
-    """Returns the id of the last of the first so many recordings by id; None where there are none."""
+    """Returns the id of the recording at place `count` by id, or of the last one; None if there are none."""
     from heapq import nsmallest
 
     first = nsmallest(count, (recording.id for recording in all_recordings(folder)))

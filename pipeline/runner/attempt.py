@@ -1,8 +1,8 @@
-"""What a worker writes down while it makes a shard, so that its death tells something.
+"""Finds the item that kills or hangs its worker.
 
-Before each batch the worker notes the items it has in hand. If it dies, the next attempt at the same shard in the same
-run finds the note: it takes those items one by one, and rejects the one that goes on killing or hanging. Attempts of
-other runs say nothing: their client may have been killed, and no item is to blame for that.
+Before each batch the worker writes down the items in hand. If it dies, the next attempt at the shard in the same run
+reads the note, takes those items one by one, and rejects the one that keeps killing or hanging. Notes of other runs are
+ignored: their client may have been killed, which is no item's fault.
 """
 
 import faulthandler
@@ -19,13 +19,13 @@ from types import FrameType
 from typing import IO, Any
 
 _DEATHS_ALONE = 3
-"""Deaths of a worker with this item alone in hand that convict it; with that of its batch, 4 in all."""
+"""Worker deaths with an item alone in hand after which it is rejected; with that of its batch, 4 in all."""
 STOP = ".stop"
-"""A file in the dataset's folder that asks the workers of a run to save what they have and stop."""
+"""File in the dataset's folder that asks the workers to save their work and stop."""
 
 
 class Verdict(StrEnum):
-    """Why an item isn't processed again: the reason of its rejection."""
+    """Why an item isn't processed again: its reject reason."""
 
     KILLED = "WorkerKilled"
     HUNG = "TimedOut"
@@ -37,43 +37,46 @@ class TimeLimitError(Exception):
 
 @dataclass(slots=True)
 class Attempt:
-    """What is known of the attempts at one shard in one run."""
+    """The attempts at one shard in one run."""
 
     path: Path
     run: str
     """The run's token."""
     in_hand: list[str] = field(default_factory=list)
-    """Ids of the batch under way."""
+    """Ids of the current batch."""
     alone: list[str] = field(default_factory=list)
-    """Ids to be processed one by one."""
+    """Ids to process one by one."""
     deaths: dict[str, int] = field(default_factory=dict)
-    """Workers that died with this item alone in hand."""
+    """Worker deaths with this item alone in hand, by id."""
     condemned: dict[str, Verdict] = field(default_factory=dict)
-    """Items not to be processed again in this run."""
+    """Items to reject without processing them again in this run, by id."""
     sealed: bool = False
-    """Whether this run has made the shard: Dask asks again when the worker that holds the result dies."""
+    """Whether this run has made the shard: Dask asks for it again if the worker holding the result dies."""
 
     def begin(self, ids: Sequence[str]) -> None:
-        """Notes what is in hand now."""
+        """Writes down the items now in hand."""
         self.in_hand = list(ids)
         self._write()
 
     def end(self) -> None:
-        """Notes that the shard is made; the note is swept away with the stage's last shard."""
+        """Writes down that the shard is made. The note is removed after the stage's last shard."""
         self.in_hand, self.sealed = [], True
-        with suppress(OSError):  # a full disk: it would only be made again
+        with suppress(OSError):  # a full disk: at worst the shard is made again
             self._write()
         self.path.with_suffix(_HANG).unlink(missing_ok=True)
 
     @contextmanager
     def limit(self, seconds: float) -> Iterator[None]:
-        """Cuts off what takes longer than so many seconds; 0 for no limit.
+        """Limits the time of a block.
 
-        On a worker, where the work runs beside the main thread, the process ends itself: that also cuts off what hangs
-        inside of C code. In the main thread, where the process is the client's own, it raises.
+        Outside the main thread, as on a worker, the process exits: that also ends a hang in C code. In the main thread,
+        where the process is the client, it raises.
+
+        Args:
+            seconds: The limit; 0 for none.
 
         Raises:
-            TimeLimitError: in the main thread.
+            TimeLimitError: in the main thread, if the block takes longer.
         """
         if not seconds:
             yield
@@ -96,7 +99,7 @@ class Attempt:
         temporary.replace(self.path)
 
     def _learn(self, hung: IO[str] | None) -> None:
-        """Draws the conclusion from the death of the worker that had these items in hand."""
+        """Counts the death of the worker that had these items in hand against them."""
         if len(self.in_hand) > 1:
             self.alone += self.in_hand
         elif self.in_hand:
@@ -111,11 +114,11 @@ class Attempt:
 
 
 _HANG = ".hang.tmp"
-"""Suffix of the file that is given the stack of a worker that hung."""
+"""Suffix of the file that gets the traceback of a hung worker."""
 
 
 def open_attempt(folder: Path, shard: str, run: str) -> Attempt:
-    """Returns what is known of a shard from earlier attempts of the same run."""
+    """Reads what earlier attempts of the same run noted of a shard, and draws the conclusions from a death."""
     path = folder / f".{shard}.attempt.tmp"
     attempt = Attempt(path, run)
     try:
@@ -149,5 +152,5 @@ def _alarm(seconds: float) -> Iterator[None]:
 
 
 def asked_to_stop(dataset: Path) -> bool:
-    """Tells whether the run's client wants its workers to save what they have and stop."""
-    return os.path.exists(dataset / STOP)  # noqa: PTH110 (asked before every batch)
+    """Returns whether the client has asked its workers to save their work and stop."""
+    return os.path.exists(dataset / STOP)  # noqa: PTH110 (called before every batch)

@@ -1,4 +1,4 @@
-"""Sealing what a worker made, and reading it again: whole shards, and the parts of one that isn't finished yet."""
+"""Writes, seals and reads what a worker made: whole shards, and the saved parts of unfinished ones."""
 
 import shutil
 import uuid
@@ -25,41 +25,52 @@ from stages.base import Filtered, Reject, Stage
 from stages.errors import ArtefactError, MachineError
 
 Outcomes = list[Any]
-"""Of one item: outputs, `Filtered` and `Reject`."""
+"""The outcomes of one item: outputs, `Filtered` and `Reject`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """An item and what came of it."""
+    """An item and its outcomes."""
 
     item: Any
     fingerprint: str
-    """Of the item's content and all that decides its outcomes."""
+    """Hash of the item's content and of everything that decides its outcomes."""
     outcomes: Outcomes
     basis: str = ""
-    """Of the item's content and what decides the costly part; "" where the stage can't revise outcomes."""
+    """Hash of the item's content and of what decides the costly part; "" if the stage can't revise outcomes."""
 
 
 def commit(stage: Stage[Any, Any, Any], folder: Path, name: str, job: ShardJob, done: Sequence[Done]) -> Receipt:
-    """Writes and seals items under a name: the shard's, or that of a part of it.
+    """Writes and seals the outcomes of items.
+
+    Args:
+        stage: The stage.
+        folder: Its output folder.
+        name: Of the shard, or of a part of it.
+        job: The shard's job.
+        done: The items, in order.
+
+    Returns:
+        The receipt.
 
     Raises:
-        MachineError: if the files can't be written; nothing is left of them.
+        MachineError: if the files can't be written; none of them is left.
     """
     outputs: list[Any] = []
     aside: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     counts: dict[str, Counter[str]] = {"filtered": Counter(), "rejected": Counter()}
-    for one in done:
-        left_out = [outcome for outcome in one.outcomes if isinstance(outcome, Filtered | Reject)]
-        good = [outcome for outcome in one.outcomes if not isinstance(outcome, Filtered | Reject)]
+    for entry in done:
+        item_id = entry.item.id
+        left_out = [outcome for outcome in entry.outcomes if isinstance(outcome, Filtered | Reject)]
+        good = [outcome for outcome in entry.outcomes if not isinstance(outcome, Filtered | Reject)]
         outputs += good
-        row = {"item": one.item.id, "fingerprint": one.fingerprint, "outputs": len(good)}
-        rows.append(row | ({"basis": one.basis} if one.basis else {}))
+        row = {"item": item_id, "fingerprint": entry.fingerprint, "outputs": len(good)}
+        rows.append(row | ({"basis": entry.basis} if entry.basis else {}))
         for outcome in left_out:
             kind = "filtered" if isinstance(outcome, Filtered) else "rejected"
             counts[kind][outcome.reason] += 1
-            about = {"item": one.item.id, "kind": kind, "path": recording_of(one.item), "stage": stage.name}
+            about = {"item": item_id, "kind": kind, "path": recording_of(entry.item), "stage": stage.name}
             aside.append({**about, **outcome.to_json()})
     receipt = Receipt(
         stage=stage.name,
@@ -91,7 +102,7 @@ def commit(stage: Stage[Any, Any, Any], folder: Path, name: str, job: ShardJob, 
 
 
 def recording_of(item: Any) -> str:
-    """Returns the id of the recording that an item of any stage comes from."""
+    """Returns the id of the recording that an item comes from, whatever its stage."""
     row = getattr(item, "utterance", item)
     return str(getattr(row, "recording", row.id))
 
@@ -99,13 +110,16 @@ def recording_of(item: Any) -> str:
 def read_done(
     stage: Stage[Any, Any, Any], folder: Path, names: Iterable[str], retry: Sequence[str] = ()
 ) -> dict[str, Outcomes]:
-    """Returns the outcomes of finished items by their fingerprint, and by their basis where they have one.
+    """Reads the outcomes of finished items.
 
     Args:
         stage: The stage.
-        folder: Its folder.
-        names: Of shards and parts; those that can't be read are left out.
-        retry: Reasons of rejects that don't count as finished; `*` for all.
+        folder: Its output folder.
+        names: Names of shards and parts; unreadable ones are skipped.
+        retry: Reject reasons to process again; `*` for all. Items with such a reject are left out.
+
+    Returns:
+        The outcomes by the item's fingerprint, and by its basis if it has one.
     """
     found: dict[str, Outcomes] = {}
     for name in names:
@@ -124,9 +138,9 @@ def read_done(
                 outcomes = [*islice(outputs, row["outputs"]), *left_out.get(row["item"], [])]
                 found |= {key: outcomes for key in (row["fingerprint"], row.get("basis")) if key}
         except (ArtefactError, OSError, ValueError, KeyError, TypeError):
-            # Only speed is lost: what can't be carried over is made again.
+            # Only time is lost: these items are processed again.
             continue
-    return {key: outcomes for key, outcomes in found.items() if not _again(outcomes, retry)}
+    return {key: outcomes for key, outcomes in found.items() if not _is_retried(outcomes, retry)}
 
 
 def _from_row(row: dict[str, Any]) -> Filtered | Reject:
@@ -135,17 +149,17 @@ def _from_row(row: dict[str, Any]) -> Filtered | Reject:
     return Reject(row["id"], row["reason"], row["message"], row["hint"])
 
 
-def _again(outcomes: Outcomes, retry: Sequence[str]) -> bool:
-    return any(isinstance(one, Reject) and ("*" in retry or one.reason in retry) for one in outcomes)
+def _is_retried(outcomes: Outcomes, retry: Sequence[str]) -> bool:
+    return any(isinstance(outcome, Reject) and ("*" in retry or outcome.reason in retry) for outcome in outcomes)
 
 
 def parts_of(folder: Path, shard: str) -> list[str]:
-    """Returns the names of the sealed parts of an unfinished shard, in order."""
+    """Returns the names of an unfinished shard's saved parts, in order."""
     names = (f".{shard}.part{number}" for number in count())
     return list(takewhile(lambda name: (folder / f"{name}.json").exists(), names))
 
 
 def remove_parts(folder: Path, shard: str) -> None:
-    """Removes the parts of a shard that is finished."""
+    """Removes the saved parts of a finished shard."""
     for name in parts_of(folder, shard):
         remove_shard(folder, name)

@@ -1,7 +1,7 @@
-"""How long the rest will take and how much room it needs, from what earlier shards took here.
+"""Estimates the time and disk space that the remaining work needs.
 
-Times are learnt: a stage that has never run on this dataset has none. Room is what the sealed shards take for an item;
-before there are any, it is what they took on real recordings.
+Times come from earlier runs on this dataset: a stage that never ran here has no estimate. Disk space per item comes
+from the finished shards, or from measurements on real recordings if there are none yet.
 """
 
 import json
@@ -33,34 +33,37 @@ _BYTES_PER_ITEM = {
     "similar": 850,
     "mix": 32_000,
 }
-"""Of a stage's files, measured on real recordings of ten corpora: 5 s an utterance, 8 codebooks at 75 Hz."""
+"""Bytes per item of a stage's files, measured on ten real corpora: 5 s per utterance, 8 codebooks at 75 Hz."""
 _UTTERANCE_S = 5.0
+"""Assumed length of an utterance, in seconds."""
 _PROBED = 64
-"""Recordings whose header is read to estimate the hours of all."""
+"""Recordings, or shards, to look at for an estimate of all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a stage has before it; None where nobody knows."""
+    """The estimated work of a stage; None if unknown."""
 
     items: int
     hours: float | None
-    """Of audio."""
+    """Hours of audio in the items."""
     seconds: float | None
+    """Time it will take."""
     bytes: int
+    """Disk space it will need."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a stage has before it, as far as it can be told beforehand."""
+    """The items that a stage will process, estimated."""
 
     items: int
     audio_s: float
-    """Of audio in them; 0 where nobody knows."""
+    """Seconds of audio in them; 0 if unknown."""
 
 
 class Estimate:
-    """Seconds an item of each stage took here; kept in the dataset's folder between runs."""
+    """Seconds per item of each stage, measured on this dataset and stored in its folder."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / _RATES
@@ -71,16 +74,16 @@ class Estimate:
         self._rates: dict[str, float] = rates if isinstance(rates, dict) else {}
 
     def learn(self, plan: StagePlan, seconds: float) -> None:
-        """Notes what it took to make shards from nothing, and whole."""
-        items = sum(one.inputs for one in plan.todo)
-        anew = all(one.why == MISSING and not one.previous for one in plan.todo)
-        if items and anew and plan.last_recording is None:
+        """Stores a stage's seconds per item if it made its shards from nothing and without a limit."""
+        items = sum(todo.inputs for todo in plan.todo)
+        from_scratch = all(todo.why == MISSING and not todo.previous for todo in plan.todo)
+        if items and from_scratch and plan.last_recording is None:
             self._rates[plan.stage.name] = round(seconds / items, 6)
-            with suppress(OSError):  # what isn't learnt is only not known next time
+            with suppress(OSError):  # without it, only the next estimate is missing
                 write_text(self._path, json.dumps(self._rates, indent=1) + "\n")
 
     def cost(self, dataset: Dataset, name: str, before: Expected) -> Cost:
-        """Returns what it takes a stage to do what it has before it."""
+        """Estimates what it takes a stage to process the expected items."""
         if not before.items:
             return Cost(0, 0.0, 0.0, 0)
         hours = before.audio_s / 3600 or None
@@ -90,7 +93,7 @@ class Estimate:
 
 
 def bytes_per_item(folder: Path, name: str) -> int:
-    """Returns what an item takes in a stage's shards."""
+    """Returns the bytes per input item in a stage's shards."""
     taken = items = 0
     for shard in list_shards(folder)[:_PROBED]:
         if receipt := read_receipt(folder, shard):
@@ -100,7 +103,7 @@ def bytes_per_item(folder: Path, name: str) -> int:
 
 
 def room_needed(folder: Path, shards: Sequence[str]) -> str:
-    """Returns a sentence on how much room the shards that aren't sealed yet will need."""
+    """Returns a sentence that says how much room the unfinished shards need."""
     made = [receipt for shard in shards if (receipt := read_receipt(folder, shard))]
     left = len(shards) - len(made)
     if made:
@@ -111,48 +114,52 @@ def room_needed(folder: Path, shards: Sequence[str]) -> str:
 
 
 def expected(dataset: Dataset, plans: Mapping[str, StagePlan | None]) -> dict[str, Expected]:
-    """Returns about what each stage has to do.
+    """Estimates how many items, and seconds of audio, each stage will process.
 
-    A stage whose inputs are yet to be made takes the share of all utterances that the stage before makes anew; how many
-    there are is told by the hours of audio.
+    The inputs of a stage without a plan aren't made yet. Its share of all utterances is that of the stage before it;
+    their number is estimated from the hours of audio.
 
     Args:
         dataset: The dataset.
-        plans: The stages' plans, in their order; None where what a stage does follows from one before.
+        plans: The stages' plans, in order; None if a stage's inputs aren't made yet.
     """
-    found: dict[str, Expected] = {}
+    work: dict[str, Expected] = {}
     share, whole = 1.0, None
     for name, plan in plans.items():
         items = None if plan is None else sum(todo.inputs for todo in plan.todo)
         audio_s = 0.0 if plan is None else sum(todo.audio_s for todo in plan.todo)
         if plan is not None and items is not None:
             share = items / plan.given if items else 1.0
-        if items is None or (items and not audio_s):  # what isn't made or isn't read yet
+        if items is None or (items and not audio_s):  # inputs not made, or audio not read yet
             whole = whole or _whole(dataset)
             audio_s = share * whole.audio_s
             items = math.ceil(share * whole.items) if items is None else items
-        found[name] = Expected(items, audio_s)
-    return found
+        work[name] = Expected(items, audio_s)
+    return work
 
 
 def _whole(dataset: Dataset) -> Expected:
-    """Returns about how many utterances the recordings come to, and how long they last; 0 s where nothing tells."""
+    """Estimates the number of utterances in all recordings, and their seconds (0 if no header can be read)."""
     recordings, audio_s = count_recordings(dataset.stage(RECORDINGS)), _probe_audio_s(dataset)
     return Expected(max(recordings, math.ceil(audio_s / _UTTERANCE_S)), audio_s)
 
 
 def room_needed_by(dataset: Dataset, plans: Mapping[str, StagePlan | None]) -> int:
-    """Returns about how many bytes stages need for what they have to do."""
-    found = expected(dataset, plans)
-    return sum(one.items * bytes_per_item(dataset.stage(name), name) for name, one in found.items())
+    """Estimates how many bytes the planned stages will write."""
+    works = expected(dataset, plans).items()
+    return sum(work.items * bytes_per_item(dataset.stage(name), name) for name, work in works)
 
 
 @contextmanager
-def full_disk_told(dataset: Dataset, names: Sequence[str]) -> Iterator[None]:
-    """Says in a line that the disk is full, wherever it was that something couldn't be written.
+def report_full_disk(dataset: Dataset, names: Sequence[str]) -> Iterator[None]:
+    """Turns any error of a full disk inside the block into a `MachineError`.
+
+    Args:
+        dataset: The dataset being written.
+        names: The stages being run.
 
     Raises:
-        MachineError: with the room that there is, and that the stages need in all.
+        MachineError: if the disk is full; names the free space and what the stages need in all.
     """
     try:
         yield
@@ -163,27 +170,27 @@ def full_disk_told(dataset: Dataset, names: Sequence[str]) -> Iterator[None]:
         free = shutil.disk_usage(folder if folder.is_dir() else dataset.folder).free / 2**20
         need = max(room_needed_by(dataset, dict.fromkeys(names)) / 2**20, 0.1)
         raise MachineError(
-            f"`{dataset.folder}` can't be written on: {' '.join(str(error).split())}. There are {free:,.1f} MiB free;"
+            f"`{dataset.folder}` can't be written to: {' '.join(str(error).split())}. There are {free:,.1f} MiB free;"
             f" {', '.join(names)} need about {need:,.1f} MiB in all."
-            " What is done is kept: make room and run the same command."
+            " Finished work is kept: make room and run the same command."
         ) from error
 
 
 def _is_full(error: OSError | sqlite3.OperationalError) -> bool:
     if isinstance(error, OSError):
-        return error.errno in FULL or "requested and" in str(error)  # NumPy gives no number
+        return error.errno in FULL or "requested and" in str(error)  # NumPy's error has no errno
     return error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 
 
 def _probe_audio_s(dataset: Dataset) -> float:
-    """Returns about how much audio the recordings hold, in seconds, from the headers of some; 0 where none tells."""
+    """Estimates the seconds of audio in all recordings from the headers of some; 0 if none can be read."""
     folder = dataset.stage(RECORDINGS)
     shards = list_shards(folder)
     seconds: list[float] = []
     for shard in shards:
         if len(seconds) >= _PROBED:
             break
-        with suppress(ArtefactError):  # a disk that fills may have left a shard half gone
+        with suppress(ArtefactError):  # a full disk may have left a broken shard
             for recording in read_recordings(folder, shard)[: max(1, _PROBED // len(shards))]:
                 with suppress(AudioError):
                     info = audio.probe(dataset.voices / path_of(recording.id))

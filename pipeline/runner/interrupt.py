@@ -1,4 +1,4 @@
-"""Ctrl-C: once to save what is in flight and stop, twice to stop at once. SIGTERM counts as once."""
+"""Handles Ctrl-C: the first saves what is in flight and stops, the second stops at once. SIGTERM counts as one."""
 
 import os
 import select
@@ -15,14 +15,14 @@ from pipeline.runner.attempt import STOP
 from stages.errors import ExitCode, asks_json, tell_end
 
 _DEADLINE_S = 12.0
-"""How long what is in flight may take to be saved; then it is left as it is."""
+"""Seconds the workers may take to save; then they are killed."""
 
 
 class Interrupt:
-    """Listens for the user's wish to stop; a context manager.
+    """Listens for SIGINT and SIGTERM; a context manager.
 
     Args:
-        folder: The dataset's folder, through which the workers are told.
+        folder: The dataset's folder: a file in it asks the workers to stop.
         say: Shows a line.
     """
 
@@ -33,10 +33,10 @@ class Interrupt:
         self._attendant: threading.Thread | None = None
         self._heard = self._hears = -1
         self.asked = False
-        """Whether to stop."""
+        """Whether the user has asked to stop."""
 
     def __enter__(self) -> Self:
-        """Begins to listen; nothing outside the main thread."""
+        """Begins to listen; does nothing outside the main thread, where Python allows no signal handlers."""
         self._flag.unlink(missing_ok=True)
         if threading.current_thread() is threading.main_thread():
             self._heard, self._hears = os.pipe()
@@ -58,24 +58,24 @@ class Interrupt:
         self._flag.unlink(missing_ok=True)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        # A signal may come in the middle of anything, an import too: what is done about it is done by a thread.
+        # A signal may interrupt anything, even an import, so a thread does the work.
         self.asked = True
         os.write(self._hears, b"!")
 
     def _attend(self) -> None:
         if not os.read(self._heard, 1):
             return
-        with suppress(OSError):  # on a full disk the workers are stopped at the deadline
+        with suppress(OSError):  # on a full disk the workers are killed at the deadline
             self._flag.touch()
         try:
-            self._say("stopping: what is in flight is saved first; Ctrl-C again stops at once")
+            self._say("stopping: saving what is in flight; Ctrl-C again stops at once")
         finally:
             heard, _, _ = select.select([self._heard], [], [], _DEADLINE_S)
             if not heard or os.read(self._heard, 1):
                 self._stop_at_once()
 
     def _stop_at_once(self) -> None:
-        """Ends this process and its workers; what they had in hand is made again next time."""
+        """Kills the workers and ends this process; the next run makes again what they had in hand."""
         import psutil
 
         for child in psutil.Process().children(recursive=True):
@@ -83,7 +83,7 @@ class Interrupt:
         self._flag.unlink(missing_ok=True)
         show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
         sys.stderr.write(show_cursor)
-        told = "stopped at once: what was sealed is kept. Run the same command to go on."
-        tell_end(told, ExitCode.INTERRUPTED, as_json=asks_json(sys.argv[1:]))
+        message = "stopped at once: finished work is kept. Run the same command to go on."
+        tell_end(message, ExitCode.INTERRUPTED, as_json=asks_json(sys.argv[1:]))
         sys.stderr.flush()
         os._exit(ExitCode.INTERRUPTED)

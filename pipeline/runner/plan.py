@@ -1,7 +1,7 @@
-"""What is to be done: which shards of a stage are missing or stale, and why.
+"""Plans a stage: which of its shards are missing or stale, and why.
 
-A shard is done when its receipt's fingerprint is the one its inputs and parameters give now, and its files have the
-checksums that the receipt names. Times, names, worker counts and batch sizes play no part.
+A shard is up to date when its receipt's fingerprint matches its current inputs and parameters, and its files match the
+receipt's checksums. File times, names, worker counts and batch sizes don't matter.
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ from stages.errors import MissingInputError
 
 @dataclass(frozen=True, slots=True)
 class ShardJob:
-    """All that a worker needs to make one shard; small, since it travels."""
+    """Everything a worker needs to make one shard. Small, because it is sent over the network."""
 
     stage: str
     config: str
@@ -31,22 +31,22 @@ class ShardJob:
     shard: str
     fingerprint: str
     upstream: str
-    """Digest of the shard that the items come from."""
+    """Digest of the input shard."""
     revision: str
-    """Of the stage's weights."""
+    """Identity of the stage's weights."""
     last_recording: str | None
-    """Recordings after this id are left out; None for none."""
+    """Recordings after this id are left out; None: none is."""
     previous: tuple[str, ...]
-    """Older shards whose finished rows may be carried over."""
+    """Older shards from which finished items may be carried over."""
     run: str
-    """The run's token: a worker of another run may not write."""
+    """The run's token: workers of other runs may not write."""
     retry: tuple[str, ...] = ()
-    """Reasons of rejects that are to be processed again; `*` for all."""
+    """Reject reasons to process again; `*` for all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Todo:
-    """A shard to be made."""
+    """A shard to make."""
 
     shard: str
     why: str
@@ -54,42 +54,42 @@ class Todo:
     upstream: str
     previous: tuple[str, ...]
     inputs: int
-    """Items to take; most of them may be carried over."""
+    """Items in the input shard; most may be carried over."""
     audio_s: float
-    """Of the items, as far as it is known."""
+    """Seconds of audio in the items; 0 if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What others need to know of a shard that is made."""
+    """What later stages need to know of a finished shard."""
 
     digest: str
-    """Of its outputs."""
+    """Digest of its outputs."""
     aside: str
-    """Of what it filtered and rejected."""
+    """Checksum of the file of filtered and rejected items."""
     outputs: int
     audio_s: float
 
     @classmethod
     def of(cls, receipt: Receipt) -> "Sealed":
-        """Takes it from the receipt."""
+        """Reads it from a receipt."""
         aside = receipt.files[OUT].sha256 if OUT in receipt.files else ""
         return cls(receipt.digest, aside, receipt.outputs, receipt.audio_s)
 
 
 @dataclass(frozen=True, slots=True)
 class StagePlan:
-    """What a stage has to do; running it changes nothing here."""
+    """What a stage has to do. Immutable: running the stage gives a new plan."""
 
     stage: Stage[Any, Any, Any]
     last_recording: str | None
     kept: Tally
-    """The counts of what is done: to be copied before more is counted in."""
+    """Counts of the finished shards. Copy it before adding to it."""
     todo: tuple[Todo, ...]
     sealed: Mapping[str, Sealed]
-    """The shards that are made."""
+    """The finished shards."""
     given: int
-    """Items to be taken in all."""
+    """Items in all input shards."""
 
     @property
     def shards(self) -> list[str]:
@@ -98,11 +98,11 @@ class StagePlan:
 
     @property
     def why(self) -> Counter[str]:
-        """How many shards are to do for which reason."""
+        """Number of shards to make, by reason."""
         return Counter(todo.why for todo in self.todo)
 
     def jobs(self, run: str, retry: Sequence[str] = ()) -> Iterator[ShardJob]:
-        """Yields the work, a job a shard, made as it is asked for."""
+        """Yields one job per shard to make."""
         config, revision = self.stage.config.model_dump_json(), self.stage.revision()
         for todo in self.todo:
             yield ShardJob(
@@ -127,22 +127,22 @@ def plan_stage(
     *,
     last_recording: str | None = None,
     retry: Sequence[str] = (),
-    sure: bool = False,
+    verified: bool = False,
     before: Mapping[str, Sealed] | None = None,
 ) -> StagePlan:
-    """Compares what a stage's shards should be with what is there.
+    """Compares a stage's shards on disk with its inputs and parameters.
 
     Args:
         stage: The stage.
-        dataset: Where its inputs and outputs lie.
-        cache: Checksums known from before.
-        last_recording: Recordings after this id are left out; None for none.
-        retry: Shards with rejects for these reasons (`*` for any) are to be made again.
-        sure: Whether the stages before have just been found up to date.
-        before: The shards of the stage before, where they are known.
+        dataset: Where its inputs and outputs are.
+        cache: Known checksums.
+        last_recording: Recordings after this id are left out; None: none is.
+        retry: Shards with rejects for these reasons (`*` for any) are made again.
+        verified: Whether the stage before was just found up to date: then it isn't checked again.
+        before: The shards of the stage before, if they are known already.
 
     Raises:
-        MissingInputError: if the stage before hasn't run, or not to its end; names its command.
+        MissingInputError: if the stage before isn't finished, or is damaged or outdated; names the command to run.
     """
     folder = dataset.stage(stage.name)
     parameters = digest_of([LAYOUT, stage.name, stage.version, stage.parameters(), last_recording])
@@ -150,7 +150,7 @@ def plan_stage(
     totals = {_place(name)[1] for name in present}
     kept, sealed, todo = Tally(stage.name), dict[str, Sealed](), list[Todo]()
     upstream = before or {
-        receipt.shard: Sealed.of(receipt) for receipt in input_receipts(stage.needs, dataset, cache, sure=sure)
+        receipt.shard: Sealed.of(receipt) for receipt in input_receipts(stage.needs, dataset, cache, verified=verified)
     }
     for shard, taken in upstream.items():
         fingerprint = digest_of([parameters, taken.digest])
@@ -172,7 +172,7 @@ MISSING, DAMAGED, CHANGED, RETRY = "missing", "damaged", "inputs or parameters c
 
 
 def _why_stale(folder: Path, receipt: Receipt | None, fingerprint: str, cache: DigestCache) -> str:
-    """Returns why a shard must be made, or "" where it is whole."""
+    """Returns why a shard must be made, or "" if it is up to date."""
     if receipt is None:
         return MISSING
     if not is_whole(folder, receipt, cache):
@@ -184,38 +184,46 @@ def _to_retry(receipt: Receipt, retry: Sequence[str]) -> bool:
     return any("*" in retry or reason in retry for reason in receipt.rejected)
 
 
-def input_receipts(needs: str, dataset: Dataset, cache: DigestCache, *, sure: bool = False) -> Iterator[Receipt]:
-    """Yields the receipts of the shards that a stage takes.
+def input_receipts(needs: str, dataset: Dataset, cache: DigestCache, *, verified: bool = False) -> Iterator[Receipt]:
+    """Yields the receipts of a stage's input shards.
+
+    Args:
+        needs: The stage that makes them.
+        dataset: The dataset.
+        cache: Known checksums.
+        verified: Whether that stage was just found up to date: then it isn't checked again.
 
     Raises:
-        MissingInputError: if they aren't all there; names the command that makes them.
+        MissingInputError: if one is missing, damaged or outdated; names the command that makes them.
     """
     found = list_shards(dataset.stage(needs))
     expected = list_shards(dataset.stage(RECORDINGS))
     command = "transcribe VOICES" if needs == RECORDINGS else needs
     if not found or found != expected:
-        state = f"is half done ({len(found)} of {len(expected)} shards)" if found else "isn't there"
+        state = f"is unfinished ({len(found)} of {len(expected)} shards)" if found else "is missing"
         raise MissingInputError(
             f"The output of `{needs}` {state} in `{dataset.folder}`."
             f" Run `valle-prep {command} --out {dataset.folder}` first."
         )
     for shard in found:
         receipt = read_receipt(dataset.stage(needs), shard)
-        if receipt is None or not (sure or is_whole(dataset.stage(needs), receipt, cache)):
+        if receipt is None or not (verified or is_whole(dataset.stage(needs), receipt, cache)):
             raise MissingInputError(
                 f"Shard {shard} of `{needs}` in `{dataset.folder}` is damaged."
-                f" Run `valle-prep {command} --out {dataset.folder}`: it makes that shard again."
+                f" Run `valle-prep {command} --out {dataset.folder}`: it makes the shard again."
             )
-        if not sure:
+        if not verified:
             check_fresh(receipt, needs, dataset)
         yield receipt
 
 
 def check_fresh(receipt: Receipt, name: str, dataset: Dataset) -> None:
-    """Checks that a shard was made from what the stages before it hold now, as far as it was made from any.
+    """Checks that a shard, and the shards before it back to the recordings, were made from their current inputs.
+
+    A shard without an upstream digest was imported and passes.
 
     Raises:
-        MissingInputError: if one of them has changed since; names the command that follows it up.
+        MissingInputError: if an input has changed since; names the command that updates the output.
     """
     while name != RECORDINGS and receipt.upstream:
         before = stage_class(name).needs
@@ -229,7 +237,7 @@ def check_fresh(receipt: Receipt, name: str, dataset: Dataset) -> None:
 
 
 def _overlapping(shard: str, present: Set[str], totals: Set[int]) -> Iterator[str]:
-    """Yields the shards, of this or another total, whose recordings may be in this one."""
+    """Yields the present shards, of this or another total, that may share recordings with this shard."""
     index, total = _place(shard)
     for others in sorted(totals):
         first, last = index * others // total, ((index + 1) * others - 1) // total

@@ -1,7 +1,7 @@
-"""Before anything long runs: all that would stop it, at once.
+"""Checks before a run that nothing will stop it, and reports all problems together.
 
-The configuration's weights, the workers and their GPUs, the room on the disk; then every stage that has something to do
-processes a sample of two seconds, on a worker, so that a missing package is known now and not after a night's work.
+Checks the weights, the workers and their GPUs, and the disk space. Then each stage with work to do processes a sample
+of two seconds on a worker, which shows a missing package now and not after a night's work.
 """
 
 import shutil
@@ -28,23 +28,27 @@ from stages.errors import MachineError, MissingInputError, ValleError
 from stages.records import Encoded, Recording, Segment, Transcript, Utterance
 
 _SPARE = 1.2
-"""Times the room that the estimate says."""
+"""Disk space to ask for, as a multiple of the estimate."""
 _MOST_DEATHS = 3
-"""Of workers on one sample: one may die of something else."""
+"""Worker deaths on one sample that fail its stage: a single one may have another cause."""
 
 
 class PreflightError(ValleError):
-    """The work can't be done as it stands; the message has a line a problem."""
+    """The run can't start; the message has one line per problem."""
 
 
 def check(run: Run, names: Sequence[str]) -> Plans:
-    """Looks for everything that would stop the stages.
+    """Checks that the stages can run, and plans them.
+
+    Args:
+        run: The state they share.
+        names: The stages, in order.
 
     Returns:
-        What each stage has to do; None for one whose inputs are yet to be made.
+        The plan of each stage; None if its inputs aren't made yet.
 
     Raises:
-        PreflightError: with all of it, a line each.
+        PreflightError: if something would stop them; has one line per problem.
     """
     check_stages(run, names)
     plans = plan_all(run, names)
@@ -63,15 +67,15 @@ def check(run: Run, names: Sequence[str]) -> Plans:
 
 
 def check_stages(run: Run, names: Sequence[str], *, fetch: bool = True) -> None:
-    """Looks for what the stages' configuration asks for and isn't there.
+    """Checks that what the stages' configuration asks for is there.
 
     Args:
-        run: What they share.
+        run: The state they share.
         names: The stages.
-        fetch: Whether weights may be fetched; else those that are yet to be are no problem.
+        fetch: Whether weights may be downloaded. If not, weights still to be downloaded are no problem.
 
     Raises:
-        PreflightError: with all of it, a line each.
+        PreflightError: if something is missing; has one line per problem.
     """
     problems = []
     with nullcontext() if fetch else nothing_fetched():
@@ -90,24 +94,25 @@ def _room(run: Run, plans: Plans) -> list[str]:
     if need <= free:
         return []
     return [
-        f"`{folder}` needs about {need / 2**20:,.0f} MiB for what is to do, but its disk has {free / 2**20:,.0f} MiB"
-        " free. Make room, or name another `--out`."
+        f"`{folder}` needs about {need / 2**20:,.0f} MiB for this run, but its disk has {free / 2**20:,.0f} MiB free."
+        " Make room, or name another `--out`."
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A stage to be tried."""
+    """A stage to try on a sample."""
 
     stage: str
     config: str
+    """The stage's section of the configuration, as JSON."""
     context: Context
     textless: bool = False
-    """Whether some recording has no transcript: then it is also tried on one without."""
+    """Whether some recording has no transcript: the stage is then also tried on one without."""
 
 
 def _samples(run: Run, names: Sequence[str]) -> list[str]:
-    """Tries the stages on workers; returns what went wrong."""
+    """Tries the stages on workers; returns their problems."""
     samples = []
     textless = not all(recording.transcript for recording in each_kind(run.dataset.stage(RECORDINGS)))
     for name in names:
@@ -121,19 +126,18 @@ def _samples(run: Run, names: Sequence[str]) -> list[str]:
         deaths[sample.stage] += 1
         if deaths[sample.stage] == _MOST_DEATHS:
             raise PreflightError(
-                f"`{sample.stage}` killed {_MOST_DEATHS} workers on a sample of two seconds. Look at its installation."
+                f"`{sample.stage}` killed {_MOST_DEATHS} workers on a two-second sample. Check its installation."
             )
         return sample
 
-    return [problem for found in run.cluster.run(try_sample, samples, again, gpu=gpu) for problem in found]
+    return [problem for problems in run.cluster.run(try_sample, samples, again, gpu=gpu) for problem in problems]
 
 
 def try_sample(sample: Sample) -> list[str]:
-    """Runs a stage, on a worker, on a sample of two seconds.
+    """Runs a stage on a two-second sample.
 
     Returns:
-        Why it can't run; nothing if it can. What it makes of the sample isn't looked at: a configuration may well
-        leave it out.
+        Why it can't run; empty if it can. Its outcomes aren't looked at: the configuration may filter the sample.
 
     Raises:
         MachineError: if the machine fails.
@@ -153,7 +157,7 @@ def try_sample(sample: Sample) -> list[str]:
         except MachineError:
             raise
         except MissingInputError:
-            return []  # what it reads of another stage isn't there yet
+            return []  # it reads the output of another stage, which isn't there yet
         except ValleError as error:
             return [f"`{sample.stage}`: {error}"]
         except ImportError as error:
@@ -165,7 +169,7 @@ _ID, _TEXT, _RATE, _WORDS = "sample/speaker/clip.wav", "sample/speaker/clip.txt"
 
 
 def _wave() -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    """Two seconds of a buzz with pauses, such as a voice makes."""
+    """Returns two seconds of a voice-like buzz with pauses, at `_RATE`."""
     time_s = np.arange(2 * _RATE) / _RATE
     buzz = sum(np.sin(2 * np.pi * 120 * harmonic * time_s) / harmonic for harmonic in range(1, 20))
     return np.asarray(0.1 * buzz * (np.sin(2 * np.pi * 3 * time_s) > 0), np.float32)
@@ -188,7 +192,7 @@ def _encoded(dataset: Path) -> Encoded:
     try:
         codebooks = read_codec(dataset).num_codebooks
     except MissingInputError:
-        codebooks = 8  # whoever needs to know how many there are will miss `encode` too
+        codebooks = 8  # any number will do: a stage that depends on it needs `encode` too
     codes: Any = np.zeros((codebooks, 150), np.uint16)
     return Encoded(replace(_utterance(dataset), frames=150), codes)
 
@@ -200,4 +204,4 @@ _ITEMS = {
     "g2p": _utterance,
     "encode": _encoded,
 }
-"""What a stage takes, by the stage it needs."""
+"""Makes a sample item, by the stage that makes such items."""

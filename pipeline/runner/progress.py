@@ -1,4 +1,4 @@
-"""What a run tells its user: progress while it works, and a closing table that accounts for every item."""
+"""Shows progress during a run and, at its end, a table that accounts for every item."""
 
 import json
 import sys
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from pipeline.runner.plan import StagePlan
 
 _PLAIN_EVERY_S = 10.0
-"""Seconds between two progress lines when the output is no terminal."""
+"""Seconds between two progress lines if the output isn't a terminal."""
 _PLAIN_WIDTH = 120
-"""Characters a line when the output is no terminal."""
+"""Characters per line if the output isn't a terminal."""
 
 
 class Reporter:
-    """Shows progress: a live bar on a terminal, plain lines elsewhere, nothing when quiet or for JSON."""
+    """Shows progress: a live bar on a terminal, plain lines elsewhere, nothing if quiet or for JSON."""
 
     def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
         self.quiet = quiet or as_json
@@ -37,20 +37,20 @@ class Reporter:
         self._started = self._shown = 0.0
 
     def say(self, line: str) -> None:
-        """Shows a line, on standard error."""
+        """Prints a line on standard error."""
         if not self.quiet:
             (self._progress.console if self._progress else _console()).print(
                 line, highlight=False, markup=False, soft_wrap=True
             )
 
     def say_found(self, found: "ScanCounts") -> None:
-        """Says how many recordings there are, how many have a transcript, and what else lies in the folder."""
+        """Prints the numbers of recordings, of those with a transcript, and of other files by suffix."""
         ignored = ", ".join(f"{count:,} {suffix or 'without suffix'}" for suffix, count in found.ignored.items())
-        also = f"; not taken for recordings: {ignored}" if ignored else ""
+        also = f"; ignored files: {ignored}" if ignored else ""
         self.say(f"{found.recordings:,} recordings, {found.with_transcript:,} with a transcript{also}")
 
     def reading(self, done: int, total: int) -> None:
-        """Says how many of the recordings have been read for their checksums; a line now and then."""
+        """Prints now and then how many recordings have been read for their checksums."""
         now = time.monotonic()
         self._shown = self._shown or now
         if now - self._shown >= _PLAIN_EVERY_S:
@@ -58,7 +58,7 @@ class Reporter:
             self.say(f"checksums: {done:,}/{total:,} recordings")
 
     def begin(self, stage: str, plan: "StagePlan", cluster: "Cluster") -> None:
-        """Says that a stage starts, with what it has to do, and where."""
+        """Announces a stage, its work and, if they have changed, the workers."""
         self._stage, self._total = stage, sum(todo.inputs for todo in plan.todo)
         self._done, self._rejected, self._audio_s = 0, 0, 0.0
         self._started = self._shown = time.monotonic()
@@ -76,7 +76,7 @@ class Reporter:
             self.say(f"{stage}: {self._total:,} items in {len(plan.todo)} shards to make{kept}")
 
     def advance(self, receipt: Receipt) -> None:
-        """Counts a shard that is done."""
+        """Counts a finished shard."""
         self._done += receipt.inputs
         self._rejected += sum(receipt.rejected.values())
         self._audio_s += receipt.audio_s
@@ -94,19 +94,19 @@ class Reporter:
         return f"{rate:.0f} h of audio an hour{rejected}"
 
     def end(self) -> None:
-        """Takes the bar away."""
+        """Removes the progress bar."""
         if self._progress:
             self._progress.stop()
         self._progress = self._task = None
 
     def done(self, tally: Tally) -> None:
-        """Says that a stage is done, where it had something to do."""
+        """Announces that a stage is done, if it made any shards."""
         if tally.shards_made:
             rejected = f", {tally.rejected.total():,} rejected" if tally.rejected else ""
             self.say(f"{tally.stage}: done, {tally.outputs:,} outputs{rejected}, {_time(tally.seconds)}")
 
     def show_plan(self, rows: Sequence[Mapping[str, Any]], *, explain: bool) -> None:
-        """Shows what each stage would do; with `explain` shard by shard."""
+        """Shows the plan of each stage (the rows of `session._plan_rows`); with `explain` also each shard."""
         if self.as_json:
             sys.stdout.write(json.dumps({"plan": rows}, ensure_ascii=False, indent=1) + "\n")
             return
@@ -129,13 +129,13 @@ class Reporter:
                 self.say(f"{row['stage']} {shard['shard']}: {shard['why']}, {shard['items']} items")
 
     def show_import(self, files: int, codec: str) -> None:
-        """Shows how many files of codes `import` would take, and which codec made them."""
+        """Shows how many files of codes `import` would import, and their codec."""
         if self.as_json:
             sys.stdout.write(json.dumps({"files": files, "codec": codec}) + "\n")
         self.say(f"{files:,} files of codes would be imported ({codec})")
 
     def close(self, tallies: Sequence[Tally]) -> None:
-        """Shows the closing table, or the JSON on standard output."""
+        """Shows the closing table, or prints JSON on standard output."""
         if self.as_json:
             result = {"stages": [tally.to_json() for tally in tallies], "exit_code": int(exit_code(tallies))}
             sys.stdout.write(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
@@ -146,7 +146,7 @@ class Reporter:
 
 
 def table(tallies: Sequence[Tally]) -> Any:
-    """Returns the closing table, in which pieces = outputs + filtered + rejected."""
+    """Builds the closing table, in which pieces = outputs + filtered + rejected."""
     from rich.table import Table
 
     shown = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))

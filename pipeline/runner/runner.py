@@ -1,7 +1,6 @@
-"""Drives the stages: plan, make the shards that are missing, account for every item, finish, commit.
+"""Runs the stages: makes the missing shards, accounts for every item, finishes each stage and commits it.
 
-The only place that knows how work is shared out. Whatever is killed, the next run goes on where this one stopped:
-what is done is what has a receipt.
+A shard is done when it has a receipt. So a run that is killed at any moment goes on where it stopped.
 """
 
 import time
@@ -38,12 +37,12 @@ from stages.base import Context, Stage
 from stages.errors import ArtefactError, MachineError, MissingInputError, WeightsError
 
 _MOST_DEATHS = 100
-"""Deaths without one shard made in between after which the work is given up: the machine is at fault, not an item."""
+"""Worker deaths in a row, with no shard made in between, after which the run stops: no item is to blame for so many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the stages of one command share."""
+    """State that the stages of one command share."""
 
     dataset: Dataset
     config: PrepConfig
@@ -52,56 +51,57 @@ class Run:
     cache: DigestCache
     reporter: Reporter
     token: str = ""
-    """Proves to the workers that the dataset is this run's."""
+    """The run's token: workers check that the dataset still belongs to it."""
     scanned: bool = False
-    """Whether this command has just found the recordings."""
+    """Whether this command has just scanned the recordings."""
     last_recording: str | None = None
+    """Recordings after this id are left out; None: none is."""
     retry: tuple[str, ...] = ()
-    """Reasons of rejects to be processed again; `*` for all."""
+    """Reject reasons to process again; `*` for all."""
 
     def stage(self, name: str) -> Stage[Any, Any, Any]:
-        """Returns a stage, not yet set up."""
+        """Builds a stage, without setting it up."""
         weights, layout = self.config.encode.weights, self.config.transcribe.layout
         context = Context(self.dataset.voices, self.dataset.folder.resolve(), self.device, weights, layout)
         return build_stage(name, self.config, context)
 
-    def sure(self, before: Sequence[str]) -> list[str]:
-        """Returns what has been found up to date by this command once it has gone through these stages."""
+    def verified(self, before: Sequence[str]) -> list[str]:
+        """Returns the stages that this command knows to be up to date, after running the stages `before`."""
         return [*before, *([RECORDINGS] if self.scanned else [])]
 
-    def plan(self, name: str, *, sure: Sequence[str] = (), before: "Plans | None" = None) -> StagePlan:
-        """Returns what a stage has to do.
+    def plan(self, name: str, *, verified: Sequence[str] = (), plans: "Plans | None" = None) -> StagePlan:
+        """Plans a stage.
 
         Args:
             name: The stage.
-            sure: The stages that have just been found up to date.
-            before: What is known of them.
+            verified: Stages just found up to date: they aren't checked again.
+            plans: Their plans.
         """
         stage = self.stage(name)
-        known = before.get(stage.needs) if before else None
+        known = plans.get(stage.needs) if plans else None
         return plan_stage(
             stage,
             self.dataset,
             self.cache,
             last_recording=self.last_recording,
             retry=self.retry,
-            sure=stage.needs in sure,
-            before=known.sealed if known and stage.needs in sure else None,
+            verified=stage.needs in verified,
+            before=known.sealed if known and stage.needs in verified else None,
         )
 
 
 Plans = dict[str, StagePlan | None]
-"""What each stage has to do; None for one whose inputs are yet to be made."""
+"""The plan of each stage; None if its inputs aren't made yet."""
 
 
 def plan_all(run: Run, names: Sequence[str]) -> Plans:
-    """Returns each stage's plan."""
+    """Plans the stages, in order; None for every stage after one that has something to do."""
     changed = False
     plans: Plans = {}
     for index, name in enumerate(names):
         try:
-            plan = None if changed else run.plan(name, sure=run.sure(names[:index]), before=plans)
-        except (MissingInputError, WeightsError):  # weights are missing in a dry run only: nothing is fetched for it
+            plan = None if changed else run.plan(name, verified=run.verified(names[:index]), plans=plans)
+        except (MissingInputError, WeightsError):  # weights are missing only in a dry run, which downloads nothing
             if name == names[0]:
                 raise
             plan = None
@@ -111,42 +111,42 @@ def plan_all(run: Run, names: Sequence[str]) -> Plans:
 
 
 def run_stages(run: Run, names: Sequence[str], plans: Plans) -> list[Tally]:
-    """Runs stages one after the other, each to its end.
+    """Runs stages one after the other.
 
     Args:
-        run: What they share.
+        run: The state they share.
         names: The stages, in order.
-        plans: What each has to do, as `plan_all` found it; a stage after one that changes something is planned anew.
+        plans: Their plans from `plan_all`. A missing one (None) is made when its turn comes; all are updated.
 
     Returns:
-        A tally a stage; in each, inputs = outputs + filtered + rejected.
+        One tally per stage; in each, pieces = outputs + filtered + rejected.
 
     Raises:
-        MachineError: if the disk is full; what is done is kept.
-        StoppedError: if the user stops it; what is done is kept.
+        MachineError: if the disk is full; finished work is kept.
+        StoppedError: if the user stops it; finished work is kept.
     """
     tallies: list[Tally] = []
     for index, name in enumerate(names):
         started = time.monotonic()
-        sure = run.sure(names[:index])
-        plan = plans[name] or run.plan(name, sure=sure, before=plans)
-        tally, plans[name] = run_stage(run, plan, sure)
+        verified = run.verified(names[:index])
+        plan = plans[name] or run.plan(name, verified=verified, plans=plans)
+        tally, plans[name] = run_stage(run, plan, verified)
         tally.seconds = time.monotonic() - started
         run.reporter.done(tally)
         tallies.append(tally)
     return tallies
 
 
-def run_stage(run: Run, plan: StagePlan, sure: Sequence[str]) -> tuple[Tally, StagePlan]:
-    """Runs a stage to its end; errors as in `run_stages`.
+def run_stage(run: Run, plan: StagePlan, verified: Sequence[str]) -> tuple[Tally, StagePlan]:
+    """Runs one stage; raises the same errors as `run_stages`.
 
     Args:
-        run: What the stages share.
-        plan: What the stage has to do.
-        sure: The stages that have just been found up to date.
+        run: The state that the stages share.
+        plan: The stage's plan.
+        verified: Stages just found up to date.
 
     Returns:
-        The stage's tally, and the plan as it is now, with nothing left to do.
+        The stage's tally, and its new plan with nothing left to do.
     """
     folder = run.dataset.stage(plan.stage.name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -162,12 +162,12 @@ def run_stage(run: Run, plan: StagePlan, sure: Sequence[str]) -> tuple[Tally, St
     sweep(folder, parts=True)
     _check_conservation(plan, tally)
     done = replace(plan, kept=deepcopy(tally), todo=(), sealed=MappingProxyType(sealed))
-    tally.finished = _finish(run, done, folder, tally, sure)
+    tally.finished = _finish(run, done, folder, tally, verified)
     return tally, done
 
 
 def _make(run: Run, plan: StagePlan, tally: Tally, folder: Path) -> dict[str, Sealed]:
-    """Has the shards made that are to be made, counts them in, and returns what others need to know of them."""
+    """Makes the planned shards on the cluster, adds them to the tally, and returns them by name."""
     stage, made = plan.stage, dict[str, Sealed]()
     deaths = _Deaths(run.reporter)
     run.reporter.begin(stage.name, plan, run.cluster)
@@ -182,7 +182,7 @@ def _make(run: Run, plan: StagePlan, tally: Tally, folder: Path) -> dict[str, Se
         Estimate(run.dataset.folder).learn(plan, time.monotonic() - began)
     except MachineError as error:
         left = room_needed(folder, [todo.shard for todo in plan.todo])
-        raise MachineError(f"{error}{left} What is done is kept: make room and run the same command.") from error
+        raise MachineError(f"{error}{left} Finished work is kept: make room and run the same command.") from error
     finally:
         run.reporter.end()
         run.cache.save()
@@ -190,45 +190,46 @@ def _make(run: Run, plan: StagePlan, tally: Tally, folder: Path) -> dict[str, Se
 
 
 def _check_conservation(plan: StagePlan, tally: Tally) -> None:
-    """Checks that every item of the stage before is an output, filtered or rejected, before the stage is complete.
+    """Checks that every item of the stage before became an output, was filtered or was rejected.
 
     Raises:
-        ArtefactError: if one is missing.
+        ArtefactError: if the counts don't add up.
     """
     stage, given = plan.stage, plan.given
     taken = given if plan.last_recording is not None else tally.inputs
     if taken != given or not tally.conserved or tally.shards_seen != len(plan.shards):
         raise ArtefactError(
-            f"`{stage.name}` was given {given} items and took {tally.inputs}, in {tally.shards_seen} of"
-            f" {len(plan.shards)} shards: {tally.pieces} pieces = {tally.outputs} outputs"
-            f" + {tally.filtered.total()} filtered + {tally.rejected.total()} rejected doesn't add up."
+            f"`{stage.name}` must account for every item, but took {tally.inputs} of {given}, in {tally.shards_seen} of"
+            f" {len(plan.shards)} shards, and made {tally.pieces} pieces: {tally.outputs} outputs"
+            f" + {tally.filtered.total()} filtered + {tally.rejected.total()} rejected. Run the same command again;"
+            " if that doesn't help, report it as a bug."
         )
 
 
 def _withdraw(folder: Path) -> None:
-    """Removes what `finish` made, its record last: it doesn't describe the shards that are about to be made."""
+    """Removes the files that `finish` made, and last its record: they don't describe the new shards."""
     for name in read_sealed(folder / COMPLETE).get("files", {}):
         (folder / name).unlink(missing_ok=True)
     (folder / COMPLETE).unlink(missing_ok=True)
 
 
 def sweep(folder: Path, *, parts: bool = False) -> None:
-    """Removes what a killed run left half written; with `parts` also the sealed parts of shards that are whole now."""
+    """Removes half-written files of a killed run; with `parts` also the saved parts of finished shards."""
     for path in folder.rglob(".*"):
         if ".tmp" in path.name or (parts and ".part" in path.name):
             path.unlink(missing_ok=True)
 
 
-def _finish(run: Run, plan: StagePlan, folder: Path, tally: Tally, sure: Sequence[str]) -> bool:
-    """Lets the stage make what needs all shards and commits the stage; returns False where that was done already."""
+def _finish(run: Run, plan: StagePlan, folder: Path, tally: Tally, verified: Sequence[str]) -> bool:
+    """Calls the stage's `finish` and commits the stage; returns False if that was done before."""
     stage, shards = plan.stage, plan.shards
     digests = [[sealed.digest, sealed.aside] for _, sealed in sorted(plan.sealed.items())]
-    joined = [completion_digest(run.dataset, name, sure=name in sure) for name in stage.joins]
-    more = [] if (told := stage.finish_parameters()) is None else [told]
+    joined = [completion_digest(run.dataset, name, verified=name in verified) for name in stage.joins]
+    more = [] if (parameters := stage.finish_parameters()) is None else [parameters]
     identity = [stage.name, stage.version, stage.config.identity(), stage.revision()]
     fingerprint = digest_of([*identity, digests, joined, *more])
     record = read_sealed(folder / COMPLETE)
-    whole = run.cache.hold({f"{folder}/{name}": file["sha256"] for name, file in record.get("files", {}).items()})
+    whole = run.cache.holds_all({f"{folder}/{name}": file["sha256"] for name, file in record.get("files", {}).items()})
     if record.get("fingerprint") == fingerprint and whole:
         return False
     _withdraw(folder)
@@ -241,36 +242,41 @@ def _finish(run: Run, plan: StagePlan, folder: Path, tally: Tally, sure: Sequenc
 
 
 def _gather_rejects(folder: Path, shards: Sequence[str]) -> None:
-    """Writes the rejects of all shards into one file for people to read."""
+    """Writes the rejects of all shards into one readable file."""
     keys = ("id", "path", "stage", "reason", "message", "hint")
     rows = (row for shard in shards for row in read_lines(folder / f"{shard}.{OUT}") if row["kind"] == "rejected")
     with atomic(folder / REJECTS) as path:
         write_lines(path, ({key: row[key] for key in keys} for row in rows))
 
 
-def completion_digest(dataset: Dataset, name: str, *, sure: bool = False) -> str:
-    """Returns a hash of what a finished stage holds; `sure` where it has just been found up to date.
+def completion_digest(dataset: Dataset, name: str, *, verified: bool = False) -> str:
+    """Returns the fingerprint of a finished stage.
+
+    Args:
+        dataset: The dataset.
+        name: The stage.
+        verified: Whether it was just found up to date: then it isn't checked again.
 
     Raises:
-        MissingInputError: if it isn't finished, or older than what it was made from; names its command.
+        MissingInputError: if the stage isn't finished or is older than its inputs; names the command to run.
     """
     fingerprint = read_sealed(dataset.stage(name) / COMPLETE).get("fingerprint")
     if fingerprint is None:
         raise MissingInputError(
             f"`{dataset.stage(name)}` isn't finished. Run `valle-prep {name} --out {dataset.folder}` first."
         )
-    for shard in [] if sure else list_shards(dataset.stage(name)):
+    for shard in [] if verified else list_shards(dataset.stage(name)):
         if receipt := read_receipt(dataset.stage(name), shard):
             check_fresh(receipt, name, dataset)
     return str(fingerprint)
 
 
 def note_if_stale(folder: Path, names: Sequence[str]) -> str:
-    """Returns a line if one of some stages isn't finished, or older than what it was made from; "" if all is well.
+    """Returns a note if one of these stages isn't finished or is older than its inputs; "" if all are up to date.
 
     Args:
-        folder: The dataset's.
-        names: The stages whose output is about to be used; one that never ran is passed over.
+        folder: The dataset's folder.
+        names: Stages about to be read; those that never ran are skipped.
     """
     dataset = Dataset(folder, Path())
     try:
@@ -278,12 +284,12 @@ def note_if_stale(folder: Path, names: Sequence[str]) -> str:
             if list_shards(dataset.stage(name)):
                 completion_digest(dataset, name)
     except MissingInputError as error:
-        return f"note: this is of what `{name}` holds, which isn't up to date. {error}"
+        return f"note: this uses the output of `{name}`, which isn't up to date. {error}"
     return ""
 
 
 def read_status(dataset: Dataset) -> list[Tally]:
-    """Returns what each stage holds now, without checking a byte of it."""
+    """Returns a tally of each stage from its receipts, without checking the files."""
     tallies = []
     for name in stages_of(dataset):
         folder = dataset.stage(name)
@@ -295,7 +301,7 @@ def read_status(dataset: Dataset) -> list[Tally]:
 
 
 class _Deaths:
-    """Tries a shard again when its worker died: the worker finds out which item is to blame."""
+    """Retries a shard after a worker's death: the next worker finds the item to blame."""
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
@@ -305,13 +311,13 @@ class _Deaths:
         """Returns the job to try next.
 
         Raises:
-            WorkerDiedError: if workers do nothing but die.
+            WorkerDiedError: after `_MOST_DEATHS` deaths in a row.
         """
         self.in_a_row += 1
         if self.in_a_row > _MOST_DEATHS:
             raise WorkerDiedError(
-                f"`{job.stage}`: workers died {_MOST_DEATHS} times and made nothing. Look at memory (`--jobs`)."
-                " What is done is kept: run the same command again."
+                f"`{job.stage}`: workers died {_MOST_DEATHS} times and made nothing. Lack of memory is the usual cause:"
+                " give fewer `--jobs`. Finished work is kept: run the same command again."
             )
-        self._reporter.say(f"{job.stage}: a worker died; shard {job.shard} is tried again")
+        self._reporter.say(f"{job.stage}: a worker died; retrying shard {job.shard}")
         return job

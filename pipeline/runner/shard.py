@@ -1,7 +1,7 @@
-"""Making one shard, on a worker: read the inputs, carry over what holds, process the rest, seal.
+"""Makes one shard on a worker: reads the items, carries over finished ones, processes the rest, commits the shard.
 
-Knows nothing of Dask; may be killed at any moment and called any number of times. What takes long is sealed in parts
-along the way, so that a kill loses seconds of work and not hours.
+Independent of Dask. It may be killed at any moment and called any number of times. A long shard is saved in parts, so a
+kill loses seconds of work, not hours.
 """
 
 import sys
@@ -27,11 +27,11 @@ from stages.base import Context, Reject, Stage
 from stages.errors import ArtefactError, MachineError, StoppedError, WeightsError, blame_machine
 
 _SAVE_EVERY_S = 20.0
-"""How much work a kill may cost."""
+"""Seconds between two saves: the work a kill may lose."""
 _SAVE_EVERY_AFTER_DEATH_S = 1.0
-"""The same, once a worker has died on the shard: it will be begun again a few times."""
+"""The same after a worker has died on the shard: it will be restarted a few more times."""
 _one_at_a_time = Lock()
-"""espeak and the codecs aren't made for threads; a worker with several of them takes one shard at a time."""
+"""A worker with several threads makes one shard at a time: espeak and the codecs aren't thread-safe."""
 
 
 def run_shard(job: ShardJob) -> Receipt:
@@ -41,15 +41,20 @@ def run_shard(job: ShardJob) -> Receipt:
         The shard's receipt.
 
     Raises:
-        ArtefactError: if an input shard is damaged, or if the stage loses or invents an item.
+        ArtefactError: if an input shard is damaged, or the stage loses or doubles an item.
         MachineError: if the disk is full, or the machine fails otherwise.
-        StoppedError: if the run was asked to stop; what is done is saved.
+        StoppedError: if the run was asked to stop; finished items are saved.
     """
     return make_shard(job, lambda: _ready_stage(job.stage, job.config, job.context, job.revision))
 
 
 def make_shard(job: ShardJob, ready: Callable[[], Stage[Any, Any, Any]]) -> Receipt:
-    """Makes and commits one shard with the stage that `ready` gives, set up; else as `run_shard`."""
+    """Makes and commits one shard, as `run_shard`, with a given stage.
+
+    Args:
+        job: The shard to make.
+        ready: Returns the stage, set up.
+    """
     folder = job.context.dataset / job.stage
     with _one_at_a_time, work(job.context.dataset, job.run):
         attempt = open_attempt(folder, job.shard, job.run)
@@ -60,7 +65,7 @@ def make_shard(job: ShardJob, ready: Callable[[], Stage[Any, Any, Any]]) -> Rece
         tasks = [_Task.of(stage, item) for item in items]
         carried = read_done(stage, folder, [*job.previous, *parts_of(folder, job.shard)], job.retry)
         fresh = [task for task in tasks if task.fingerprint not in carried and task.basis not in carried]
-        # The last digits of a matrix product depend on the number of threads, and the bytes of a dataset must not.
+        # The last digits of a matrix product depend on the number of threads; the bytes of a dataset must not.
         with _thread_pools(len(sys.modules)).limit(limits=1):
             made = iter(_process_all(stage, folder, job, attempt, fresh))
         done = [_carried_over(stage, task, carried) or next(made) for task in tasks]
@@ -73,7 +78,7 @@ def make_shard(job: ShardJob, ready: Callable[[], Stage[Any, Any, Any]]) -> Rece
 
 @lru_cache(maxsize=1)
 def _ready_stage(name: str, config: str, context: Context, _revision: str) -> Stage[Any, Any, Any]:
-    """Builds a stage and loads its weights; kept while these are the same, so that a worker does it once."""
+    """Builds a stage and sets it up; cached, so a worker loads the weights once."""
     stage = stage_from_json(name, config, context)
     stage.setup()
     return stage
@@ -81,7 +86,7 @@ def _ready_stage(name: str, config: str, context: Context, _revision: str) -> St
 
 @lru_cache(maxsize=1)
 def _thread_pools(_modules: int) -> Any:
-    """Returns what sets the libraries' number of threads; they are looked for again when a module has come since."""
+    """Returns the thread-pool controller; searches for the libraries again when modules have been imported since."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
@@ -101,7 +106,7 @@ def _read_items(stage: Stage[Any, Any, Any], job: ShardJob) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """An item, and what its outcomes are known by."""
+    """An item and the keys under which its outcomes are found again."""
 
     item: Any
     fingerprint: str
@@ -118,7 +123,7 @@ class _Task:
 
 
 def _carried_over(stage: Stage[Any, Any, Any], task: _Task, carried: Mapping[str, Outcomes]) -> Done | None:
-    """Returns what was made of an item before, looked at anew where only the cheap parameters have changed."""
+    """Returns an item's earlier outcomes, revised if only cheap parameters have changed; None if there are none."""
     if task.fingerprint in carried:
         return task.done(carried[task.fingerprint])
     return task.done(stage.revise(task.item, carried[task.basis])) if task.basis in carried else None
@@ -127,7 +132,7 @@ def _carried_over(stage: Stage[Any, Any, Any], task: _Task, carried: Mapping[str
 def _process_all(
     stage: Stage[Any, Any, Any], folder: Path, job: ShardJob, attempt: Attempt, tasks: list[_Task]
 ) -> list[Done]:
-    """Processes items; what is done is sealed now and then."""
+    """Processes items and saves the finished ones now and then."""
     done: list[Done] = []
     saved, saved_at = 0, time.monotonic()
     for batch in _batches(tasks, stage.batch_size, set(attempt.alone)):
@@ -151,7 +156,7 @@ def _process_all(
 
 
 def _batches(tasks: Iterable[_Task], size: int, alone: set[str]) -> Iterator[list[_Task]]:
-    """Yields batches, in order; the items that may have killed a worker one by one."""
+    """Yields batches in order; a batch with an item that may have killed a worker is split into single items."""
     rest = iter(tasks)
     while batch := list(islice(rest, size)):
         if any(task.item.id in alone for task in batch):
@@ -161,22 +166,24 @@ def _batches(tasks: Iterable[_Task], size: int, alone: set[str]) -> Iterator[lis
 
 
 def _guarded(stage: Stage[Any, Any, Any], attempt: Attempt, batch: list[Any]) -> list[Outcomes]:
-    """Processes a batch; where that raises, its items one by one, so that only the bad one is rejected."""
+    """Processes a batch; if it raises, processes its items one by one, so only the bad one is rejected."""
     if not batch:
         return []
     try:
         with attempt.limit(stage.config.item_timeout_s):
             outcomes = list(stage.process(batch))
     except (WeightsError, MachineError):
-        raise  # every item would fail alike
-    except Exception as error:  # the item boundary: whatever one item does, the others go on
+        raise  # not the item's fault: all would fail
+    except Exception as error:  # the item boundary: a bad item must not stop the others
         if isinstance(error, OSError):
             blame_machine(error)
         if len(batch) == 1:
             return [[_raised(stage, batch[0].id, error)]]
         return [outcome for item in batch for outcome in _guarded(stage, attempt, [item])]
     if len(outcomes) != len(batch):
-        raise ArtefactError(f"`{stage.name}` was given {len(batch)} items, but told of {len(outcomes)}: a bug in it.")
+        raise ArtefactError(
+            f"`{stage.name}` got {len(batch)} items but returned {len(outcomes)} outcomes: a bug in it."
+        )
     return outcomes
 
 
@@ -185,8 +192,8 @@ def _raised(stage: Stage[Any, Any, Any], item_id: str, error: Exception) -> Reje
         case TimeLimitError():
             return _timed_out(stage, item_id)
         case MemoryError():
-            hint = "give it more memory (fewer `--jobs`), then `valle-prep retry --reason OutOfMemory`"
-            return Reject(item_id, "OutOfMemory", "there was not enough memory to process it alone", hint)
+            hint = "free memory (fewer `--jobs`), then `valle-prep retry --reason OutOfMemory`"
+            return Reject(item_id, "OutOfMemory", "not enough memory, even when processed alone", hint)
     where = traceback.extract_tb(error.__traceback__)[-1]
     message = f"{str(error).strip() or 'no message'} (at {Path(where.filename).name}:{where.lineno})"
     return Reject(item_id, type(error).__name__, " ".join(message.split()), "this is a bug in the stage: report it")
@@ -194,21 +201,21 @@ def _raised(stage: Stage[Any, Any, Any], item_id: str, error: Exception) -> Reje
 
 def _timed_out(stage: Stage[Any, Any, Any], item_id: str) -> Reject:
     limit = f"{stage.config.item_timeout_s:g}"
-    hint = f"look at the file, or raise `{stage.name}.item_timeout_s`; then `valle-prep retry --reason TimedOut`"
-    return Reject(item_id, Verdict.HUNG.value, f"it took longer than {limit} s", hint)
+    hint = f"check the file, or raise `{stage.name}.item_timeout_s`; then `valle-prep retry --reason TimedOut`"
+    return Reject(item_id, Verdict.HUNG.value, f"took longer than {limit} s", hint)
 
 
 def _condemned(item_id: str, attempt: Attempt, stage: Stage[Any, Any, Any]) -> Reject:
     if attempt.condemned[item_id] is Verdict.HUNG:
         return _timed_out(stage, item_id)
-    hint = "look at the file and at memory; then `valle-prep retry --reason WorkerKilled`"
-    return Reject(item_id, Verdict.KILLED.value, "the worker that processed it died each time", hint)
+    hint = "check the file and the memory; then `valle-prep retry --reason WorkerKilled`"
+    return Reject(item_id, Verdict.KILLED.value, "its worker died each time", hint)
 
 
 def _check_conservation(stage: Stage[Any, Any, Any], job: ShardJob, done: Sequence[Done]) -> None:
-    """Checks that no item is lost: each has an outcome, and exactly one where the stage is one-to-one."""
-    wrong = [one.item.id for one in done if not one.outcomes or (stage.one_to_one and len(one.outcomes) > 1)]
+    """Checks that each item has outcomes: exactly one if the stage is one-to-one."""
+    wrong = [row.item.id for row in done if not row.outcomes or (stage.one_to_one and len(row.outcomes) > 1)]
     if wrong:
         raise ArtefactError(
-            f"`{stage.name}`, shard {job.shard}: {len(wrong)} items lost or doubled, first `{wrong[0]}`."
+            f"`{stage.name}`, shard {job.shard}: {len(wrong)} items lost or doubled, first `{wrong[0]}`: a bug in it."
         )

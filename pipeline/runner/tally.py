@@ -1,4 +1,4 @@
-"""What came of a stage, in numbers that add up."""
+"""Counts what became of a stage's items."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,25 +11,29 @@ from stages.errors import ExitCode
 
 @dataclass(slots=True)
 class Tally:
-    """What came of a stage: pieces = outputs + filtered + rejected."""
+    """Counts of one stage, in which pieces = outputs + filtered + rejected."""
 
     stage: str
     shards_made: int = 0
     shards_kept: int = 0
     inputs: int = 0
+    """Items taken."""
     pieces: int = 0
+    """Outcomes: more than `inputs` where a stage cuts its items."""
     outputs: int = 0
     filtered: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     audio_s: float = 0.0
+    """Seconds of audio in the outputs."""
     seconds: float = 0.0
+    """Seconds that the stage took."""
     shards_seen: int = 0
-    """Shards counted in."""
+    """Shards added so far."""
     finished: bool = False
-    """Whether what needs all shards was made anew."""
+    """Whether `finish` ran again."""
 
     def add(self, receipts: Iterable[Receipt]) -> None:
-        """Counts shards in."""
+        """Adds the counts of shards."""
         for receipt in receipts:
             self.shards_seen += 1
             self.inputs += receipt.inputs
@@ -41,7 +45,7 @@ class Tally:
 
     @property
     def conserved(self) -> bool:
-        """Whether every piece is an output, filtered or rejected."""
+        """Whether pieces = outputs + filtered + rejected."""
         return self.pieces == self.outputs + self.filtered.total() + self.rejected.total()
 
     def totals(self) -> dict[str, Any]:
@@ -57,11 +61,11 @@ class Tally:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the counts, and what it took to come to them."""
+        """Returns `totals`, and the shards made and kept and the seconds taken."""
         work = {"shards_made": self.shards_made, "shards_kept": self.shards_kept, "seconds": round(self.seconds, 2)}
         return {**self.totals(), **work}
 
 
 def exit_code(tallies: Sequence[Tally]) -> ExitCode:
-    """Returns what a run that came to its end tells the shell."""
+    """Returns the exit code of a run that reached its end."""
     return ExitCode.SOME_REJECTED if any(tally.rejected.total() for tally in tallies) else ExitCode.DONE

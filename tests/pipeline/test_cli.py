@@ -1,4 +1,4 @@
-"""What a user meets: one clear line and the right exit code."""
+"""Errors of the command line: one clear line and the right exit code."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A corpus with a table, from the command line: a changed row, a layout that is not there."""
+"""A corpus with a table, through the command line: a changed row, a layout that isn't there."""
 
 import json
 from pathlib import Path

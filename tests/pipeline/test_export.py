@@ -38,7 +38,7 @@ def test_what_is_made_of_an_outdated_store_says_so(copy: Path, tmp_path: Path, c
         assert prep(*command, "--out", copy, "--json") == 0
         shown = capsys.readouterr()
         assert json.loads(shown.out)
-        assert f"note: this is of what `{of}` holds, which isn't up to date." in shown.err
+        assert f"note: this uses the output of `{of}`, which isn't up to date." in shown.err
         assert "The output of `encode` " in shown.err
         assert prep(*command, "--out", copy, "--quiet") == 0
         assert capsys.readouterr().err == ""

@@ -1,4 +1,4 @@
-"""What a command tells before it begins, what it remembers, and what it tries again."""
+"""Problems reported before a run, remembered settings, dry runs and retries."""
 
 import json
 import shutil
@@ -115,8 +115,8 @@ def test_a_dry_run_fetches_nothing(
     voices, other = read_sealed(copy / "dataset.json")["voices"], ("--set", "encode.codec=encodec")
     assert prep("run", voices, "--out", copy, "--dry-run", "--json", *other) == 0
     rows = {row["stage"]: row for row in json.loads(capsys.readouterr().out)["plan"]}
-    assert list(rows["encode"]["why"]) == ["its weights aren't here yet"]
-    assert list(rows["hdf5"]["why"]) == ["a stage before changes"]
+    assert list(rows["encode"]["why"]) == ["its weights aren't downloaded yet"]
+    assert list(rows["hdf5"]["why"]) == ["an earlier stage changes"]
     assert rows["encode"]["items"] == len(list(Path(voices).rglob("*.wav")))
 
 
@@ -127,14 +127,14 @@ def test_what_a_dataset_was_made_with_holds_until_something_else_is_said(
     shared = ("--out", copy, "--scheduler", "sync")
     for command in (("encode",), ("run", voices)):
         assert prep(*command, *shared) == 0
-        told = capsys.readouterr().err
-        assert "as the dataset was made, unless `--set` or `--config` says otherwise: encode.codec=embedded" in told
-        assert "nothing to do" in told
+        shown = capsys.readouterr().err
+        assert "kept from the last run (change with `--set` or `--config`): encode.codec=embedded" in shown
+        assert "nothing to do" in shown
     (copy / "dataset.json").write_text("{}")  # then the stages tell it
     assert prep("run", voices, *shared) == 0
     assert "nothing to do" in capsys.readouterr().err
     assert prep("g2p", *shared, "--set", "g2p.stress=false") == 0
-    assert "as the dataset was made" not in capsys.readouterr().err
+    assert "kept from the last run" not in capsys.readouterr().err
     (tmp_path / "prep.yaml").write_text("encode: {codec: embedded}\nmix: {shift: true}\n")
     assert prep("run", voices, *shared, "--config", tmp_path / "prep.yaml") == 0
     assert digests(copy) == before

@@ -1,4 +1,4 @@
-"""Thresholds and copies, through the runner: what is measured once is kept, and the bytes are those of a fresh run."""
+"""Thresholds and duplicates, through the runner: measures are kept, and the bytes equal those of a fresh run."""
 
 import shutil
 from collections.abc import Callable
@@ -78,7 +78,7 @@ def test_of_copies_the_first_by_id_stays(voices: Path, tmp_path: Path) -> None:
 def test_what_needs_measures_says_so(voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shared = ("--out", tmp_path / "a", "--scheduler", "sync", "--quiet", "--set", "slice.measure=false")
     assert prep("run", voices, *shared, "--set", "g2p.unique=true") == 2
-    assert "`g2p.unique` needs what is measured of the audio, but `slice.measure` is false" in capsys.readouterr().err
+    assert "`g2p.unique` needs the measures of the audio, but `slice.measure` is false" in capsys.readouterr().err
     assert not (tmp_path / "a").exists()
     assert prep("transcribe", voices, *shared) == prep("slice", *shared) == 0
     measured = "--set", "slice.measure=true", "--set", "g2p.unique=true"

@@ -1,4 +1,4 @@
-"""What happens when workers die: the item that kills is found, its neighbours are spared."""
+"""Workers that die: the item to blame is found, and its neighbours are processed."""
 
 import os
 import re

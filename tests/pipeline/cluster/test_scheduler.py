@@ -1,4 +1,4 @@
-"""Clusters that really start or are really joined; GPUs and Slurm are stood in for where a test says so."""
+"""Real clusters, started and joined; stand-ins for GPUs and Slurm where a test says so."""
 
 import json
 import os
@@ -95,7 +95,7 @@ class TestParsing:
             ({"wall_time": "1"}, "did you mean `walltime`"),
             ({"memory": "16"}, "`memory` must be a number with a unit, such as 16GB, but is `16`"),
             ({"walltime": "8h"}, "`walltime` must be a time as Slurm writes it"),
-            ({"gpus": 2}, r"`gpus` must be at most `cores` \(1\), a worker a GPU, but is 2"),
+            ({"gpus": 2}, r"`gpus` must be at most `cores` \(1\), one worker per GPU, but is 2"),
             ({"jobs": 0}, "`jobs` must be greater than or equal to 1, but is 0"),
             ({"directives": ["#SBATCH --qos=long"]}, "without `#SBATCH`"),
         ],

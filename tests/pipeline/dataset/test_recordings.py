@@ -1,4 +1,4 @@
-"""The scan: what hasn't changed since the last one is told by one look, and nothing else is taken for it."""
+"""The scan: an unchanged folder is recognised without work, and every change is noticed."""
 
 import os
 from collections.abc import Callable

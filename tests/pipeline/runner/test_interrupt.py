@@ -1,4 +1,4 @@
-"""The signal's handler does nothing itself: a signal may come in the middle of anything."""
+"""The signal handler leaves the work to a thread, since a signal may interrupt anything."""
 
 import importlib
 import os

@@ -1,4 +1,4 @@
-"""A plan is what was found to do: carrying it out gives another one, and leaves it as it was."""
+"""A plan is immutable: running it returns a new one."""
 
 import copy as copies
 from dataclasses import FrozenInstanceError
@@ -45,5 +45,5 @@ def test_running_a_plan_leaves_it_as_it_was(copy: Path) -> None:
         assert done is not None
         assert (done.todo, done.shards, done.given) == ((), plan.shards, plan.given)
         assert tally.shards_made == len(plan.todo) > 0
-        again = run.plan("g2p", sure=("slice",), before=plans)
+        again = run.plan("g2p", verified=("slice",), plans=plans)
         assert (again.todo, dict(again.sealed)) == ((), dict(done.sealed))

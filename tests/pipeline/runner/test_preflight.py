@@ -1,4 +1,4 @@
-"""The two-second sample runs the real stages; what breaks there is told before anything long begins."""
+"""The preflight runs the real stages on a two-second sample and reports what fails before any long work."""
 
 import shutil
 import sys
@@ -107,4 +107,4 @@ def test_too_little_room_is_told_before(
     monkeypatch.setattr(estimate, "bytes_per_item", lambda *_: 2**20)
     assert prep("run", voices, "--out", tmp_path / "new", "--scheduler", "sync", "--quiet", *EMBEDDED) == 1
     line = capsys.readouterr().err
-    assert "needs about 154 MiB for what is to do, but its disk has 0 MiB free" in line
+    assert "needs about 154 MiB for this run, but its disk has 0 MiB free" in line

@@ -1,4 +1,4 @@
-"""The guarantees of the runner, on real stages: what is done is never done again, what is broken is made again."""
+"""The guarantees of the runner, on real stages: finished work is never redone, damaged work is made again."""
 
 import json
 import shutil
@@ -251,7 +251,7 @@ def test_a_stage_that_loses_or_doubles_items_never_completes(
     monkeypatch.setattr(G2p, "process", lambda stage, items: lose(honest(stage, items)))
     changed = ("--set", "g2p.punctuation=false")
     assert prep("g2p", "--out", copy, "--scheduler", "sync", "--quiet", *EMBEDDED, *changed) == 1
-    assert "items, but told of" in capsys.readouterr().err
+    assert "items but returned" in capsys.readouterr().err
     assert not (copy / "g2p" / "stage.json").exists()
 
 

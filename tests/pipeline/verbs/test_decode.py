@@ -80,7 +80,7 @@ def test_a_name_that_says_too_little_or_too_much_is_told_in_a_line(
 ) -> None:
     for name, out, problem in (
         ("wav", "a.wav", "must name one recording or utterance, but"),
-        ("nobody/there.wav", "a.wav", "nothing has it"),
+        ("nobody/there.wav", "a.wav", "no id matches"),
         ("99999", "a.wav", "must be a row of"),
         ("0", "a.mp3", "must end in `.wav`"),
     ):

@@ -125,7 +125,7 @@ def test_other_commands_take_it(world: Path, imported: Path, tmp_path: Path, cap
     for command in ("encode", "g2p", "slice", "mix", "retry"):
         assert prep(command, "--out", imported, "--scheduler", "sync") == 2
         told = capsys.readouterr().err
-        assert f"`valle-prep import {world / 'training'} --out {imported}` takes new and mended files" in told
+        assert f"To add or replace files, run `valle-prep import {world / 'training'} --out {imported}`" in told
     assert len(open_store(imported)) == 3
     assert Setup(PrepConfig(), imported).hears is False
 

@@ -104,7 +104,7 @@ def test_several_matches_are_listed(capsys: pytest.CaptureFixture[str], dataset:
     assert prep("inspect", "_01.wav", "--out", dataset) == 2
     err = capsys.readouterr().err
     assert err.startswith(
-        "error: `_01.wav` must name one recording or utterance, but 8 have it: `de/esche/esche_01.wav`"
+        "error: `_01.wav` must name one recording or utterance, but 8 ids contain it: `de/esche/esche_01.wav`"
     )
     assert err.count("_01.wav`") == 9
 
@@ -119,7 +119,7 @@ def test_at_most_ten_matches_are_listed(capsys: pytest.CaptureFixture[str], data
 def test_an_unknown_id_names_what_is_near(capsys: pytest.CaptureFixture[str], dataset: Path) -> None:
     assert prep("inspect", "alder_09.wav", "--out", dataset) == 2
     err = capsys.readouterr().err
-    assert "nothing has it" in err
+    assert "no id matches" in err
     assert f"`{CLIP}`" in err
 
 
