@@ -88,7 +88,7 @@ def test_a_dataset_is_examined_with_the_configuration_that_made_it(
     assert prep("doctor", "--out", dataset, "--scheduler", "sync", "--json") == 0
     result = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
     assert "configured" in result["codec embedded"]["value"]
-    assert "nothing is to be heard" in result["whisper"]["value"]
+    assert "nothing to transcribe" in result["whisper"]["value"]
     assert "import whisperx" not in result
     assert sorted(dataset.rglob("*")) == before
 

@@ -54,9 +54,9 @@ def test_a_file_needs_no_dataset_and_few_codebooks_will_do(tmp_path: Path) -> No
     [
         (np.zeros((300, 8), np.int64), "must be [K, T] with 1 to 8 codebooks"),
         (np.full((8, 3), 1024), "must lie in 0 to 1023 for `embedded`, but holds 1024"),
-        (np.zeros((8, 3)), "must hold codes, integers [K, T], but holds float64 [8, 3]"),
-        (np.array([{"codes": 1}], dtype=object), "it is no array of numbers"),
-        (b"torn", "it is no array of numbers"),
+        (np.zeros((8, 3)), "must contain codes, integers [K, T], but contains float64 [8, 3]"),
+        (np.array([{"codes": 1}], dtype=object), "it is not an array of numbers"),
+        (b"torn", "it is not an array of numbers"),
         (None, "No such file or directory"),
     ],
 )
@@ -81,7 +81,7 @@ def test_a_name_that_says_too_little_or_too_much_is_told_in_a_line(
     for name, out, problem in (
         ("wav", "a.wav", "must name one recording or utterance, but"),
         ("nobody/there.wav", "a.wav", "nothing has it"),
-        ("99999", "a.wav", "must be a row of"),
+        ("99999", "a.wav", "must be a row number of"),
         ("0", "a.mp3", "must end in `.wav`"),
     ):
         assert prep("decode", name, tmp_path / out, "--out", dataset) == 2

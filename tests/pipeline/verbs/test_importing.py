@@ -209,7 +209,7 @@ def test_files_are_found_as_recordings_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "sets", "problem"),
     [
-        ((), (), "must hold `.enc` or `.dac` files, but holds no files"),
+        ((), (), "must contain `.enc` or `.dac` files, but contains no files"),
         (("a.txt",), (), "but holds 1 .txt"),
         (("a.enc", "b.dac"), (), "must hold files of one codec"),
         (("a.enc",), ("encode.codec=embedded",), "`encode.codec` must be `encodec`"),
