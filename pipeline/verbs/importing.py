@@ -95,9 +95,7 @@ class Importer(Stage[EncodeConfig, Recording, Encoded]):
         low, high = int(codes_KT.min()), int(codes_KT.max())
         if len(codes_KT) == codec.num_codebooks and low >= 0 and high < codec.codebook_size:
             return ""
-        return (
-            f"it has {len(codes_KT)} codebooks with codes from {low} to {high}, which doesn't fit {codec.describe()}"
-        )
+        return f"it has {len(codes_KT)} codebooks with codes from {low} to {high}, which doesn't fit {codec.describe()}"
 
     def _utterance(self, item: Recording, artefact: Artefact) -> Utterance:
         """Returns the row without text; its length is that of the metadata where this fits the codes."""

@@ -210,11 +210,11 @@ def test_files_are_found_as_recordings_are(tmp_path: Path) -> None:
     ("files", "sets", "problem"),
     [
         ((), (), "must contain `.enc` or `.dac` files, but contains no files"),
-        (("a.txt",), (), "but holds 1 .txt"),
-        (("a.enc", "b.dac"), (), "must hold files of one codec"),
+        (("a.txt",), (), "but contains 1 .txt"),
+        (("a.enc", "b.dac"), (), "must contain files of one codec"),
         (("a.enc",), ("encode.codec=embedded",), "`encode.codec` must be `encodec`"),
         (("a.enc",), ("encode.weights=gone.th",), "gone.th"),
-        (("a.enc",), ("g2p.unique=true",), "`g2p.unique` needs audio"),
+        (("a.enc",), ("g2p.unique=true",), "`g2p.unique` compares audio"),
     ],
 )
 def test_what_stops_it_is_told_before_anything_is_written(
