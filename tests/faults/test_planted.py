@@ -1,4 +1,4 @@
-"""Twelve planted faults among 2,000 real recordings: each is found and named, and no sound file is lost with them."""
+"""Twelve planted faults among 2,000 real recordings: each is found and named, and no intact file is lost."""
 
 import json
 import shutil
@@ -64,7 +64,7 @@ def plant(folder: Path, clip: Path) -> None:
 
 @pytest.fixture(scope="module")
 def mixed(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The spoken digits, linked, and the twelve."""
+    """A folder of links to the spoken digits, and the twelve faulty files."""
     folder = tmp_path_factory.mktemp("mixed") / "voices"
     planted = folder / "fsdd" / "planted"
     planted.mkdir(parents=True)

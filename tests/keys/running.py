@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from model.checkpoints.checkpoint import build, load, steps
-from model.training.parallel.fabric import make_fabric
 from model.network.packing import Batch
 from model.sequences.tokenizer import TASKS
 from model.training import previews
 from model.training.parallel import strategy
+from model.training.parallel.fabric import make_fabric
 from model.training.run.lock import hold
 from model.training.step.loss import Scores
 from model.training.trainer import Trainer, train
@@ -57,7 +57,7 @@ def _loop(world: World, *, losses: tuple[float, ...] = (), norm: float = 1.0, **
     return given
 
 
-def _told(world: World, key: str) -> list[int]:
+def _logged(world: World, key: str) -> list[int]:
     """Returns the steps whose log line has a key."""
     lines = map(json.loads, (world.folder / "run" / "log.jsonl").read_text().splitlines())
     return [line["step"] for line in lines if key in line]
@@ -92,7 +92,7 @@ def _start_from(world: World) -> None:
 def _max_steps(world: World) -> None:
     """The last step is logged, validated and saved, and the schedule ends there."""
     assert len(_loop(world, max_steps=8, keep_best=0)) == 8
-    assert _kept(world) == _told(world, "lr") == _told(world, "validation/loss") == [8]
+    assert _kept(world) == _logged(world, "lr") == _logged(world, "validation/loss") == [8]
     assert train(world.config(trainer__max_steps=8), world.store, quiet=True, resume=True).name.endswith("8")
     trainer = world.trainer(trainer__max_steps=8, optimizer__warmup_steps=0, optimizer__min_lr_ratio=0.0)
     trainer.progress.step = 4
@@ -235,7 +235,7 @@ def _ema_decay(world: World) -> None:
 
 def _validate_every(world: World) -> None:
     _loop(world, validate_every=2, max_steps=7)
-    assert _told(world, "validation/loss") == [2, 4, 6, 7]
+    assert _logged(world, "validation/loss") == [2, 4, 6, 7]
 
 
 def _validate_batches(world: World) -> None:
@@ -290,12 +290,12 @@ def _max_skips(world: World) -> None:
         with pytest.raises(TrainingError):
             _loop(world, norm=math.nan, max_skips=skips, log_every=1, max_steps=20, out=str(world.folder / str(skips)))
         lines = (world.folder / str(skips) / "log.jsonl").read_text().splitlines()
-        assert len(lines) == skips, "the step that is one too many is told by the error"
+        assert len(lines) == skips, "the step that exceeds it raises the error instead"
 
 
 def _log_every(world: World) -> None:
     _loop(world, log_every=4, max_steps=10)
-    assert _told(world, "lr") == [4, 8, 10]
+    assert _logged(world, "lr") == [4, 8, 10]
 
 
 TRAINER: dict[str, Proof] = {

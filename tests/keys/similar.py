@@ -23,7 +23,7 @@ _SHARD = "00000-of-00064"
 
 
 def _features(rows: int = _ROWS) -> list[Feature]:
-    """Vectors of two utterances per recording and two recordings per speaker, none near another's opposite."""
+    """Returns random vectors of two utterances per recording and two recordings per speaker."""
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(rows, 24)).astype(np.float32)
     return [Feature(f"u{n:03d}", f"r{n // 2}", f"s{n // 4}", vectors[n]) for n in range(rows)]

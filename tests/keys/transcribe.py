@@ -157,9 +157,9 @@ def _transcripts(world: World) -> None:
 
 
 def _layout(world: World) -> None:
-    """The real command, without running the stage: one kind of tables is asked for, and there is none.
+    """The real command, without running the stage, asks for one kind of tables where there are none.
 
-    What `mix` takes of the same folder is told by the same tables.
+    `mix` reads the same folder by the same tables.
     """
     from pipeline import session
 
