@@ -92,7 +92,7 @@ def draw(whole_s: float, random: Random) -> list[Kill]:
 def choose(waiting: list[Kill], *, fresh: bool) -> list[Kill]:
     """Returns the kills for one run, in order: those of workers, then one that ends the run.
 
-    The last one is the latest for a run from the beginning, and the earliest for a run that continues and will be short.
+    The last one is the latest for a run from the start, and the earliest for a run that continues and will be short.
     """
     fatal = sorted((kill for kill in waiting if kill.victim != "worker"), key=lambda kill: kill.at_s)
     last = fatal[-1:] if fresh else fatal[:1]
