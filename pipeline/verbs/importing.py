@@ -7,7 +7,7 @@ any other dataset.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,29 +135,6 @@ def _text(value: object) -> str:
     return " ".join(value.split()) if isinstance(value, str) else ""
 
 
-class _Here(SyncCluster):
-    """Makes the shards in this process, with a stage that no configuration names."""
-
-    def __init__(self, stage: Importer, stop: Callable[[], bool]) -> None:
-        super().__init__(stop)
-        self._stage = stage
-
-    def run(
-        self,
-        function: Callable[[Any], Any],  # noqa: ARG002 (it would build the stage of that name)
-        jobs: Iterable[Any],
-        on_death: Callable[[Any], Any],
-        *,
-        gpu: bool = False,
-    ) -> Iterator[Any]:
-        """Yields the shards' receipts as they are made."""
-        return super().run(self._make, jobs, on_death, gpu=gpu)
-
-    def _make(self, job: ShardJob) -> Receipt:
-        # The codes come from outside: no earlier stage made them.
-        return make_shard(replace(job, upstream=""), lambda: self._stage)
-
-
 def import_codes(options: "Options", folder: Path, *, keep_phonemes: bool) -> ExitCode:
     """Makes a dataset from files of codes, with store, metadata and neighbours.
 
@@ -190,6 +167,11 @@ def import_codes(options: "Options", folder: Path, *, keep_phonemes: bool) -> Ex
     if options.dry_run:
         reporter.show_import(sum(1 for _ in walk(folder, Counter())), codec)
         return ExitCode.DONE
+
+    def make(job: ShardJob) -> Receipt:
+        # No `upstream`: no earlier stage made the codes.
+        return make_shard(replace(job, upstream=""), lambda: importer)
+
     make_folder(options.out)
     with (
         lock.hold(options.out, reporter.say) as token,
@@ -198,8 +180,8 @@ def import_codes(options: "Options", folder: Path, *, keep_phonemes: bool) -> Ex
     ):
         found = find(options, dataset, cache, walk=walk, reporter=reporter, stop=stop)
         reporter.say(f"{found.recordings:,} files of codes")
-        cluster = _Here(importer, lambda: stop.asked)
-        run = Run(dataset, config, "cpu", cluster, cache, reporter, token, scanned=True)
+        cluster = SyncCluster(lambda: stop.asked)
+        run = Run(dataset, config, "cpu", cluster, cache, reporter, token, scanned=True, make=make)
         made = run_stages(run, [importer.name], {importer.name: plan_stage(importer, dataset, cache)})
         write_head(dataset, config, ["g2p", "encode"])
     # There is no audio, so only features of codes can be compared.
