@@ -116,7 +116,7 @@ def _row(store: Store, name: str, folder: Path) -> int:
     ids = list(store.ids)
     if name.isdecimal() and name not in ids:
         if int(name) >= len(ids):
-            raise UsageError(f"`{name}` must be a row number of `{folder}` (0 to {len(ids) - 1}) or part of an id.")
+            raise UsageError(f"`{name}` must be a row of `{folder}` (0 to {len(ids) - 1}) or part of an id.")
         return int(name)
     matches = [name] if name in ids else matching(name, ids)
     if len(matches) != 1:

@@ -81,7 +81,7 @@ def test_a_name_that_says_too_little_or_too_much_is_told_in_a_line(
     for name, out, problem in (
         ("wav", "a.wav", "must name one recording or utterance, but"),
         ("nobody/there.wav", "a.wav", "nothing has it"),
-        ("99999", "a.wav", "must be a row number of"),
+        ("99999", "a.wav", "must be a row of"),
         ("0", "a.mp3", "must end in `.wav`"),
     ):
         assert prep("decode", name, tmp_path / out, "--out", dataset) == 2
