@@ -1,4 +1,4 @@
-"""The doctor finds what is missing, names what mends it, and never breaks on what is broken."""
+"""The doctor finds what is missing, names the fix, and never fails on a broken installation."""
 
 import json
 import socket
@@ -26,7 +26,7 @@ from stages.config import load_config
 from tests.pipeline.conftest import EMBEDDED, prep
 
 QUICK = ("--scheduler", "sync", "--set", "transcribe.transcripts=require")
-"""Without the import of whisperX, which takes seconds."""
+"""Options that skip the import of whisperX, which takes seconds."""
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""`valle-prep decode`: an utterance, a row or a file of codes becomes sound, and everything else a line."""
+"""`valle-prep decode`: decodes an utterance, a row or a file of codes; anything else is a one-line error."""
 
 import json
 from pathlib import Path
