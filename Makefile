@@ -1,4 +1,4 @@
-# `make demo` is the place to begin. Every target first makes .venv, from nothing but Python and a package registry.
+# Start with `make demo`. Every target first makes .venv; that needs only Python and a package registry.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -12,10 +12,11 @@ ARGS ?=
 SPEECH ?= ../shared/speech
 KILLS ?= 50
 BIN := .venv/bin
-# Hundreds of processes begin in the tests: each would compile what it imports, which more than doubles its start.
+# The tests start hundreds of processes. Without cached bytecode each would compile its imports, which more than doubles
+# its start.
 unexport PYTHONDONTWRITEBYTECODE
-# In the order of their names the longest files (tests/faults) come first: none is left to run alone at the end.
-# One worker more than there are cores, four at most: many tests wait, for a disk, a deadline or another process.
+# --no-loadscope-reorder keeps the order by name, so the longest files (tests/faults) run first and none runs alone at
+# the end. One worker more than cores, at most four: many tests wait for a disk, a deadline or another process.
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(shell echo $$(($(CORES) < 3 ? $(CORES) + 1 : 4))) --dist loadfile --no-loadscope-reorder
 
@@ -24,24 +25,24 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(shell echo $$(($(CORES) < 3 ? $(C
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## make .venv with both programs in it (PYTHON=python3.12, EXTRAS=dev,cuda)
+setup: ## make .venv with both programs (PYTHON=python3.12, EXTRAS=dev,cuda)
 	@$(PYTHON) .setup/install.py "$(EXTRAS)"
 
-demo: setup ## recordings, dataset, a small model and a spoken sentence, in minutes on two cores
+demo: setup ## make recordings, a dataset, a small model and a spoken sentence, in minutes on two cores
 	@.setup/demo.sh
 
-digits: setup ## the proof on real speech: learn spoken digits, say them, judge them (FSDD=folder; one to two hours)
+digits: setup ## train on real spoken digits, speak and score them (FSDD=folder; one to two hours)
 	$(BIN)/valle-prep run $(FSDD) --out digits/dataset --set encode.codec=embedded --set slice.min_s=0.1
 	$(BIN)/valle train configs/digits.yaml
 	$(BIN)/python -m model.evaluation.digits $(FSDD) $(ARGS)
 
-test: setup ## run the tests (ARGS="-k store" for some of them)
+test: setup ## run the tests (ARGS="-k store" selects some)
 	$(PYTEST) $(ARGS)
 
-faults: setup ## kill, fill, damage and interrupt the pipeline: the table of 50 kills (KILLS=50, ARGS="-k disk")
+faults: setup ## run the tests of kills, full disks, damage and interrupts (KILLS=50, ARGS="-k disk")
 	FAULTS_KILLS=$(KILLS) OMP_NUM_THREADS=1 $(BIN)/pytest tests/faults $(ARGS)
 
-check: setup ## format, lint, types and tests: what must pass before a change goes in
+check: setup ## check format, lint, types and tests, as every change must pass
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -49,23 +50,23 @@ check: setup ## format, lint, types and tests: what must pass before a change go
 	$(BIN)/mypy .setup/docs.py
 	$(PYTEST)
 
-format: setup ## format the code and mend what the linter can mend
+format: setup ## format the code and apply the linter's fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: setup ## write the generated tables of docs/ (keys, options, languages, …) from the code
+docs: setup ## write the generated tables of docs/ (keys, options, languages, …)
 	$(BIN)/python .setup/docs.py
 
 hdf5: setup ## write the store of an encoded dataset (OUT=dataset)
 	$(BIN)/valle-prep hdf5 --out $(OUT) $(ARGS)
 
-bench: setup ## measure the stages, the runner, the trainer and the decoder (SPEECH=recordings, MODEL=exported)
+bench: setup ## benchmark stages, runner, training, decoding and loading (SPEECH=recordings, MODEL=exported)
 	$(BIN)/python -m pipeline.bench.stages --speech $(SPEECH) $(if $(MODEL),--model $(MODEL))
 	$(BIN)/python -m pipeline.bench.runner
 	$(BIN)/valle bench train $(ARGS)
 	$(BIN)/valle bench decode $(ARGS)
 	$(BIN)/valle bench load $(ARGS)
 
-clean: ## remove .venv, caches and build products; recordings, datasets and models stay
+clean: ## remove .venv, caches and build output; keep recordings, datasets and models
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find pipeline stages model tests -name __pycache__ -type d -prune -exec rm -rf {} +

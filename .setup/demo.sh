@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job, small: recordings, dataset, model, speech. Run by `make demo`.
+# Runs the whole way on a small scale: recordings, dataset, model, speech. Called by `make demo`.
 set -euo pipefail
 shopt -s globstar nullglob
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -8,7 +8,7 @@ export PATH="$PWD/.venv/bin:$PATH"
 readonly TEXT="A good question is often worth more than a quick and easy answer."
 times=()
 
-step() { # step NAME COMMAND...: shows the command, runs it and notes how long it takes
+step() { # step NAME COMMAND...: prints the command, runs it and records its time
   local name=$1 start=$SECONDS status=0
   shift
   printf '\n== %s\n$%s\n' "$name" "$(printf ' %q' "$@")"
@@ -28,13 +28,13 @@ cat <<EOF
 $(printf '%s\n' "${times[@]}")
 total        $(printf '%4d' "$SECONDS") s
 
-voices/        the recordings, with what is said in them
-dataset/       codes, text, phonemes and neighbours; dataset/metadata for tables
-demo/model/    the model; tensorboard --logdir demo/model shows how it learnt
+voices/        the recordings and their transcripts
+dataset/       codes, text, phonemes and neighbours; tables in dataset/metadata
+demo/model/    the model; tensorboard --logdir demo/model shows the training
 demo/out.wav   "$TEXT", in the voice of ${references[0]}
 
-The model is tiny: it has learnt the few English sentences of two synthetic voices by heart. For the real thing, put
-your own recordings into a folder, as <speaker>/<file>, and run, on a GPU:
+The model is tiny: it has memorised a few English sentences in two synthetic voices. For a real model, put your
+recordings into a folder as <speaker>/<file>, and run on a GPU:
   .venv/bin/valle-prep run FOLDER --out my-dataset
   .venv/bin/valle train configs/base.yaml --set data.store=my-dataset
 EOF

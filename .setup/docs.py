@@ -1,9 +1,10 @@
-"""Writes the generated tables of docs/ from the code: configuration keys, command options, and the code's own tables.
+"""Writes the generated tables of docs/ from the code: configuration keys, command options and the code's own tables.
 
     python .setup/docs.py [--check]
 
-A page holds `<!-- keys: slice -->`, `<!-- options: valle synth -->` or `<!-- table: languages -->`, and `<!-- end -->`
-further down. What stands between the two is replaced. `--check` writes nothing and fails where a page is out of date.
+A table replaces the text between `<!-- keys: slice -->`, `<!-- options: valle synth -->` or
+`<!-- table: languages -->` and the next `<!-- end -->`. `--check` writes nothing and fails if a page is out of date.
+To add a table of the code, add a row to `_TABLES`.
 """
 
 import difflib
@@ -40,7 +41,7 @@ _TYPES = {int: "int", float: "float", bool: "true or false", str: "text"}
 
 
 def sections() -> dict[str, type[Config]]:
-    """Returns the sections of all configurations by name."""
+    """Returns name -> section, for all configurations."""
     found: dict[str, type[Config]] = {"slurm": SlurmConfig}
     for config in (PrepConfig, TrainConfig):
         found |= {name: field.annotation for name, field in config.model_fields.items()}  # type: ignore[misc]
@@ -48,13 +49,13 @@ def sections() -> dict[str, type[Config]]:
 
 
 def commands(program: str) -> Mapping[str, Any]:
-    """Returns the commands of `valle-prep` or `valle` by name."""
+    """Returns name -> command of `valle-prep` or `valle`."""
     found: Mapping[str, Any] = get_command(PROGRAMS[program]).commands  # type: ignore[attr-defined]
     return found
 
 
 def render(page: str) -> str:
-    """Returns a page with the content of each of its blocks made anew."""
+    """Returns a page with all its blocks rendered again."""
 
     def block(found: re.Match[str]) -> str:
         return f"{found[1]}\n{_RENDERERS[found[2]](found[3]).strip()}\n\n{found[4]}"
@@ -63,7 +64,7 @@ def render(page: str) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Returns a Markdown table; columns that are empty in every row are left out."""
+    """Returns a Markdown table without its empty columns."""
     all_rows = [[_cell(text) for text in row] for row in rows]
     used = [index for index, name in enumerate(head) if any(row[index] for row in all_rows)]
     lines = [[head[index] for index in used], ["---"] * len(used)]
@@ -72,9 +73,9 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Returns a text on one line, without what Markdown would take for a column or a tag."""
+    """Returns a text on one line, with `|` and `<` escaped for a Markdown table."""
     line = " ".join(text.split()).replace("|", r"\|")
-    parts = line.split("`")  # every second one is code, and shown as it is
+    parts = line.split("`")  # every second part is code, where `<` needs no escape
     return "`".join(part if index % 2 else part.replace("<", "&lt;") for index, part in enumerate(parts))
 
 
@@ -83,7 +84,7 @@ def _code(text: Any) -> str:
 
 
 def _keys(section: str) -> str:
-    """Renders the keys of a section of the configuration."""
+    """Renders the keys of a configuration section."""
     kind, rows = sections()[section], []
     own = inspect.get_annotations(kind)
     for name, field in sorted(kind.model_fields.items(), key=lambda item: item[0] not in own):
@@ -101,7 +102,7 @@ def _keys(section: str) -> str:
 
 
 def _type(annotation: Any, metadata: Sequence[Any] = ()) -> str:
-    """Returns a type in words: choices, or a name with its bounds."""
+    """Describes a type: its choices, or its name with bounds."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return " ".join(_code(_plain(choice)) for choice in arguments)
@@ -123,7 +124,7 @@ def _type(annotation: Any, metadata: Sequence[Any] = ()) -> str:
 
 
 def _value(value: Any) -> str:
-    """Returns a default as YAML would write it."""
+    """Formats a default as in YAML."""
     return "not set" if value is None else _code(_plain(value))
 
 
@@ -143,13 +144,11 @@ def _plain(value: Any) -> str:
 
 
 def _options(command: str) -> str:
-    """Renders the arguments and options of `PROGRAM COMMAND`, or what all commands of `PROGRAM` share."""
+    """Renders the arguments and options of `PROGRAM COMMAND`, or those that all commands of `PROGRAM` share."""
     program, _, name = command.partition(" ")
-    if not name:
-        run = commands(program)["run"]
-        return _parameters([one for one in run.params if _is_shared(program, one)])
-    found = commands(program)[name]
-    return f"{_sentence(found.help)}\n\n" + _parameters([one for one in found.params if not _is_shared(program, one)])
+    found = commands(program)[name or "run"]
+    parameters = [parameter for parameter in found.params if _is_shared(program, parameter) != bool(name)]
+    return f"{_sentence(found.help)}\n\n{_parameters(parameters)}" if name else _parameters(parameters)
 
 
 def _is_shared(program: str, parameter: Any) -> bool:
@@ -158,17 +157,18 @@ def _is_shared(program: str, parameter: Any) -> bool:
 
 def _parameters(parameters: Sequence[Any]) -> str:
     rows = []
-    for one in parameters:
-        if one.param_type_name == "argument":
-            name, default = one.metavar or one.name.upper(), ""
+    for parameter in parameters:
+        if parameter.param_type_name == "argument":
+            name, default = parameter.metavar or parameter.name.upper(), ""
         else:
-            name = " / ".join([*one.opts, *one.secondary_opts])
-            default = "" if one.default is None or one.default is False else _code(_plain(one.default))
-            if one.required:
+            name = " / ".join([*parameter.opts, *parameter.secondary_opts])
+            value = parameter.default
+            default = "" if value is None or value is False else _code(_plain(value))
+            if parameter.required:
                 default = "required"
-        choices = getattr(one.type, "choices", ())
+        choices = getattr(parameter.type, "choices", ())
         kind = " ".join(_code(_plain(choice)) for choice in choices)
-        rows.append((_code(name), default, kind, getattr(one, "help", "") or ""))
+        rows.append((_code(name), default, kind, getattr(parameter, "help", "") or ""))
     return _table(("option", "default", "values", "meaning"), rows) if rows else ""
 
 
@@ -230,7 +230,7 @@ _RENDERERS: Mapping[str, Callable[[str], str]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Renders every page; returns the exit code."""
+    """Renders every page and returns the exit code."""
     stale = 0
     for path in sorted((ROOT / "docs").glob("*.md")):
         page = path.read_text(encoding="utf-8")
@@ -238,8 +238,8 @@ def main(arguments: Sequence[str]) -> int:
             continue
         stale += 1
         if "--check" in arguments:
-            found = difflib.unified_diff(page.splitlines(), new.splitlines(), str(path), "generated", lineterm="")
-            print(*found, sep="\n")
+            diff = difflib.unified_diff(page.splitlines(), new.splitlines(), str(path), "generated", lineterm="")
+            print(*diff, sep="\n")
         else:
             path.write_text(new, encoding="utf-8")
             print(f"{path.relative_to(ROOT)} written")

@@ -1,8 +1,8 @@
-"""Makes `.venv` with everything that the project needs in it: what `make setup` runs.
+"""Makes `.venv` with everything the project needs. Run by `make setup`.
 
-Needs nothing but Python and a package registry. uv does the installing, because it is many times faster; pip does it
-where uv can't. Both take the indexes, find-links and certificates that pip is configured with. A second call does
-nothing until pyproject.toml's dependencies, the lists beside this file, or the Python version change.
+It needs only Python and a package registry. It installs with uv, which is many times faster, and with pip if uv fails.
+Both use the indexes, find-links and certificates that pip is configured with. A second call does nothing until the
+dependencies in pyproject.toml, the lists beside this file, or the Python version change.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ROOT = HERE.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".setup-key"
-"""Written last: a `.venv` without it may hold half a package, and is made anew."""
+"""Written last. A `.venv` without it may be incomplete, and is made again."""
 CONSTRAINTS = HERE / "constraints.txt"
 NODEPS = HERE / "nodeps.txt"
 
@@ -43,11 +43,11 @@ UV_ENVIRONMENT = {
 
 
 class SetupError(Exception):
-    """Something the user has to mend; shown as one line."""
+    """A problem that the user must fix; shown as one line."""
 
 
 def main() -> None:
-    """Brings `.venv` up to date, or says that it is."""
+    """Brings `.venv` up to date."""
     check_python()
     extras = sys.argv[1] if len(sys.argv) > 1 else "dev"
     scripts = [VENV / "bin" / name for name in project()["project"]["scripts"]]
@@ -71,12 +71,12 @@ def main() -> None:
 
 
 def say(line: str) -> None:
-    """Prints a line at once, so that it stands above what the next command prints."""
+    """Prints a line and flushes it, so that it comes before the next command's output."""
     print(f"setup: {line}", flush=True)
 
 
 def check_python() -> None:
-    """Refuses a Python for which the packages aren't made."""
+    """Raises `SetupError` for a Python version without the packages."""
     if not (3, 11) <= sys.version_info < (3, 14):
         found = "{}.{}".format(*sys.version_info)
         raise SetupError(
@@ -86,7 +86,7 @@ def check_python() -> None:
 
 @contextmanager
 def only_one() -> Iterator[None]:
-    """Waits until no other call is at work in this checkout."""
+    """Waits until no other setup runs in this checkout, and keeps others waiting."""
     folder = os.open(HERE, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -97,21 +97,21 @@ def only_one() -> Iterator[None]:
 
 def project() -> dict[str, Any]:
     """Returns the tables of pyproject.toml that decide what is installed."""
-    import tomllib  # not at the top, so that an older Python gets as far as `check_python`
+    import tomllib  # not at the top: an older Python has none, and must get as far as `check_python`
 
     data = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     return {"build-system": data["build-system"], "project": data["project"], "setuptools": data["tool"]["setuptools"]}
 
 
 def setup_key(extras: str) -> str:
-    """Returns the hash of everything that decides what `.venv` holds."""
+    """Returns a hash of everything that decides the content of `.venv`."""
     parts = [json.dumps(project(), sort_keys=True), extras, sys.version, str(VENV)]
     parts += [path.read_text(encoding="utf-8") for path in (CONSTRAINTS, NODEPS, Path(__file__))]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def usable() -> bool:
-    """Tells whether `.venv` works, is of this Python and lies where it was made: its scripts hold its path."""
+    """Returns whether `.venv` works, has this Python version and wasn't moved: its scripts contain its path."""
     probe = "import sys, pip; print(sys.version)"
     try:
         found = subprocess.run([PYTHON, "-c", probe], capture_output=True, text=True, check=True).stdout.strip()
@@ -121,7 +121,7 @@ def usable() -> bool:
 
 
 def make_venv() -> None:
-    """Makes an empty `.venv` in place of what is there."""
+    """Replaces `.venv` by an empty one."""
     say("making .venv with Python {}.{}.{}".format(*sys.version_info))
     if importlib.util.find_spec("ensurepip") is None:
         package = "python{}.{}-venv".format(*sys.version_info)
@@ -130,7 +130,7 @@ def make_venv() -> None:
 
 
 def install(extras: str) -> None:
-    """Installs the project (editable) with its dependencies, then the packages whose own pins exclude each other."""
+    """Installs the project (editable) with its dependencies, then the packages with conflicting pins."""
     project_with_extras = f"{ROOT}[{extras}]" if extras else str(ROOT)
     steps = [["-c", str(CONSTRAINTS), "-e", project_with_extras], ["--no-deps", "-r", str(NODEPS)]]
     if install_with_uv(steps):
@@ -141,7 +141,7 @@ def install(extras: str) -> None:
 
 
 def install_with_uv(steps: list[list[str]]) -> bool:
-    """Returns whether uv could be installed and did all the steps."""
+    """Tries to install uv and to do the steps with it; returns whether that worked."""
     uv = [str(PYTHON), "-m", "uv"]
     try:
         subprocess.run(
@@ -158,7 +158,7 @@ def install_with_uv(steps: list[list[str]]) -> bool:
 
 
 def pip_settings() -> dict[str, list[str]]:
-    """Returns what pip is configured with, by file and by environment, the latter before the former."""
+    """Returns pip's configuration by option; its environment variables override its files."""
     lines = subprocess.run(
         [PYTHON, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
     ).stdout.splitlines()
@@ -172,10 +172,11 @@ def pip_settings() -> dict[str, list[str]]:
 
 
 def uv_settings(settings: dict[str, list[str]]) -> tuple[list[str], dict[str, str]]:
-    """Returns the options and the environment that make uv look where pip does.
+    """Translates pip's configuration into options and environment variables of uv.
 
-    Among all indexes pip takes the best version and, of that, the most specific wheel. uv can take the best version
-    too, but of equal ones that of the first index: so the main index goes first (uv puts its `default` last).
+    Of all indexes, pip takes the best version and its most specific wheel. uv can take the best version too, but among
+    equal versions it takes the first index. Therefore the main index comes first, and the last one is uv's `default`,
+    which uv searches last.
     """
     options = ["--index-strategy", "unsafe-best-match"]
     if not sys.stdout.isatty():
@@ -192,15 +193,15 @@ def uv_settings(settings: dict[str, list[str]]) -> tuple[list[str], dict[str, st
 
 
 def pip_default_index() -> str:
-    """Returns the index that pip uses when it isn't told of another."""
+    """Returns the index that pip uses by default."""
     probe = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
     return subprocess.run([PYTHON, "-c", probe], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def mend_torchaudio() -> None:
-    """Switches torchaudio's extension off if it can't be loaded.
+    """Disables torchaudio's extension if it can't be loaded.
 
-    The registry's torchaudio is built for CUDA and its extension doesn't load beside a CPU build of torch. It is
+    The registry's torchaudio is built for CUDA, and its extension doesn't load with a CPU build of torch. It is
     optional: without it, everything but forced alignment and the RNN-T loss works.
     """
     probe = [str(PYTHON), "-c", "import torchaudio"]
@@ -213,9 +214,9 @@ def mend_torchaudio() -> None:
 
 
 def run(command: list[str], problem: str) -> None:
-    """Runs a command; what it prints stays visible."""
+    """Runs a command with its output visible; raises `SetupError` if it fails."""
     if subprocess.run(command, check=False).returncode:
-        raise SetupError(f"{problem}; what went wrong stands above. Mend it and try again.")
+        raise SetupError(f"{problem}: see the output above. Fix it and try again.")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Benchmarks: training, decoding, loading."""
+"""Benchmarks of training, decoding and data loading: `valle bench`."""

@@ -1,4 +1,4 @@
-"""`valle bench decode`: cached decoding beside uncached."""
+"""`valle bench decode`: AR decoding with and without the KV cache."""
 
 import numpy as np
 import torch
@@ -19,8 +19,12 @@ from model.sequences.tokenizer import Tokenizer
 def decoding(config: TrainConfig, *, seconds: float) -> Values:
     """Measures AR steps with the cache against steps that read the whole prefix again.
 
+    Args:
+        config: The configuration of the network.
+        seconds: Least seconds to measure each side.
+
     Returns:
-        Frames per second on each side, up to 5 s of speech after a prompt of 3 s, and their ratio.
+        Frames per second of each side, for 5 s of speech after a prompt of 3 s, and their ratio.
     """
     where = resolve_device(config.trainer.device)
     if where.type == "cpu" and config.trainer.threads:
@@ -40,7 +44,7 @@ def decoding(config: TrainConfig, *, seconds: float) -> Values:
     return {
         "hardware": hardware(where),
         "parameters": network.num_parameters(),
-        "prefix_positions": len(document(tokenizer, condition, _nothing(), 0, CODEC.codebook_size)),
+        "prefix_positions": len(document(tokenizer, condition, _no_codes(), 0, CODEC.codebook_size)),
         "cached_frames_per_s": round(cached, 1),
         "uncached_frames_per_s": round(uncached, 1),
         "ratio": round(cached / uncached, 1),
@@ -59,7 +63,10 @@ def _decode(
     steps: int,
     start: int = 0,
 ) -> None:
-    """Draws after `start` steps; uncached, that is the middle of the utterance, for a fair mean."""
+    """Decodes `steps` steps after the first `start`.
+
+    The uncached side decodes a few steps in the middle of the utterance: their cost is the mean over all steps.
+    """
     group = network.config.group
     codes = np.random.default_rng(SEED).integers(0, CODEC.codebook_size, (CODEC.num_codebooks, start * group))
     item = document(tokenizer, condition, codes.astype(np.uint16), 0, CODEC.codebook_size, group=group)
@@ -86,5 +93,5 @@ def _decode(
         positions = torch.cat([positions, torch.full((1, 1), step + 1, device=device)], 1)
 
 
-def _nothing() -> np.ndarray:
+def _no_codes() -> np.ndarray:
     return np.zeros((CODEC.num_codebooks, 0), np.uint16)

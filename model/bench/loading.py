@@ -1,4 +1,4 @@
-"""Measures the data loader alone: `valle bench load`.
+"""`valle bench load`: the data loader alone, against padded batches from files.
 
 Axes: K codebooks, T frames.
 """
@@ -24,20 +24,24 @@ from stages.store.reader import Store, open_store
 _UTTERANCES = 3000
 _SPEAKERS = 100
 _TURN = 300
-"""Samples that a side reads before it is the other's turn."""
+"""Samples that a side reads before the other's turn."""
 _PADDED_BATCH = 16
-"""Utterances of a padded batch."""
+"""Utterances per padded batch."""
 
 
 def loading(config: TrainConfig, *, seconds: float) -> Values:
-    """Measures the stream of packed batches against torch's `DataLoader` over a `.npy` file an utterance, padded.
+    """Measures the stream of packed batches against torch's `DataLoader` with padded batches of `.npy` files.
 
-    The utterances are as long as read speech is, with random codes and phonemes, in a store as `valle-prep hdf5` writes
-    it. Both sides run in this process without workers; their seconds are of CPU time, so that a busy machine doesn't
-    matter. The baseline does less: it reads and pads codes and draws neither text nor prompt nor mode.
+    The utterances are as long as read speech, with random codes and phonemes, in a store as `valle-prep hdf5` writes
+    it. Both sides run in this process without workers. They are timed in CPU seconds, so other load on the machine
+    matters little. The baseline does less: it only reads and pads codes, without text, prompt or mode.
+
+    Args:
+        config: The configuration; its sections `data` and `model` count.
+        seconds: Least CPU seconds to measure each side.
 
     Returns:
-        Samples per second on each side, and their ratio.
+        Samples per second of each side, and their ratio.
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -58,13 +62,13 @@ def loading(config: TrainConfig, *, seconds: float) -> Values:
 
 
 def _write_files(store: Store, folder: Path) -> None:
-    """Writes a file of codes an utterance."""
+    """Writes one file of codes per utterance."""
     for number in range(_UTTERANCES):
         np.save(folder / f"{number:05d}.npy", store.codes(number))
 
 
 def _packed(examples: Examples, config: TrainConfig) -> Iterator[int]:
-    """Yields the number of samples of one batch after the other."""
+    """Yields the number of samples in each packed batch."""
     for batch in BatchStream(examples, config.data.batch_tokens, seed=0).batches():
         yield len(batch.lengths)
 
@@ -93,7 +97,7 @@ def _padded(folder: Path) -> Iterator[int]:
 
 
 def _speeds(sides: dict[str, Iterator[int]], seconds: float) -> dict[str, float]:
-    """Returns samples per second of CPU time of each side; they take turns, after one turn that doesn't count."""
+    """Returns each side's samples per CPU second; the sides take turns, and the first turn isn't counted."""
     samples, taken = dict.fromkeys(sides, 0), dict.fromkeys(sides, 0.0)
     turn = 0
     while sum(taken.values()) < seconds * len(sides):

@@ -1,4 +1,4 @@
-"""The baseline of `valle bench train`: the same network over padded batches."""
+"""The baseline of `valle bench train`: the same network on padded batches."""
 
 from dataclasses import replace
 
@@ -13,12 +13,12 @@ from model.training.trainer import Trainer
 
 
 class Padded:
-    """Each row of a batch whose rows end in padding sees itself.
+    """Attention over a padded batch: each row sees its own positions, but not the padding.
 
     Args:
-        lengths_B: Positions of each row that aren't padding.
-        causal_B: Which rows are causal.
-        length: L, with padding.
+        lengths_B: Length of each row without padding.
+        causal_B: Whether each row is causal.
+        length: L, the length of the rows with padding.
     """
 
     def __init__(self, lengths_B: Tensor, causal_B: Tensor, length: int) -> None:
@@ -32,15 +32,15 @@ class Padded:
         return sdpa(q, k, v, mask=self.mask_B1LL)
 
     def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002 (stateless)
-        """Retains over `[B, L, N, H]` tensors."""
+        """Computes retention over `[B, L, N, H]` tensors."""
         return parallel(q, k, v, self.mask_B1LL)
 
 
 class EitherWay(Trainer):
-    """A run that takes padded batches (`[B, L]`), too."""
+    """A trainer that takes packed batches (`[L]`) and padded ones (`[B, L]`)."""
 
     def attention(self, batch: Batch) -> Attend:
-        """As above."""
+        """Returns the attention for a packed or padded batch."""
         if batch.tokens_L.dim() == 1:
             return super().attention(batch)
         lengths_B = torch.tensor(batch.lengths, device=self.fabric.device)
@@ -49,10 +49,11 @@ class EitherWay(Trainer):
 
 
 def padded(batch: Batch) -> tuple[Batch, Tensor, Tensor]:
-    """Returns the same batch with one row per document, padded to the longest: the baseline of packing.
+    """Turns a packed batch into one with a row per document, padded to the longest.
 
     Returns:
-        The batch with `[B, L]` instead of `[L]`, its rows numbered accordingly; the lengths `[B]`; which are causal.
+        The batch, with `[B, L]` tensors instead of `[L]` and its row indices adapted; the lengths `[B]`; and whether
+        each row is causal, `[B]`.
     """
     device = batch.tokens_L.device
     lengths_B = torch.tensor(batch.lengths, device=device)

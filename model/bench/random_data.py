@@ -1,4 +1,4 @@
-"""Random documents and stores of realistic lengths for the benchmarks."""
+"""Random documents and stores of realistic lengths, for the benchmarks."""
 
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from stages.store.shards import StoreShards
 CODEC = CodecIdentity("encodec", 24_000, 75.0, 8, 1024, "")
 _PHONEMES_PER_S = 14
 _DURATIONS_S = (2.0, 2.9, 3.5, 4.4, 5.3, 6.8, 7.5, 8.4, 10.5, 13.5, 16.0)
-"""Deciles of 60 utterances of LibriSpeech test-other; the longest cut to the `data.max_s` of most configurations."""
+"""Deciles of the durations of 60 LibriSpeech test-other utterances; the last is cut to 16 s, the usual `data.max_s`."""
 SEED = 0
 
 
 def write_store(folder: Path, utterances: int, speakers: int) -> None:
-    """Writes random utterances as `valle-prep hdf5` does; their ids are their numbers, of five digits."""
+    """Writes a store of random utterances as `valle-prep hdf5` does; the ids are five-digit numbers."""
     rng = np.random.default_rng(SEED)
     rows = []
     for number in range(utterances):
@@ -32,29 +32,33 @@ def write_store(folder: Path, utterances: int, speakers: int) -> None:
 
 
 def random_frames(rng: np.random.Generator) -> int:
-    """Returns how many frames an utterance of read speech has, drawn from real durations."""
+    """Draws a number of frames from the durations of read speech."""
     shares = np.linspace(0, 1, len(_DURATIONS_S))
     return round(float(np.interp(rng.random(), shares, _DURATIONS_S)) * CODEC.frame_rate)
 
 
 def random_codes(rng: np.random.Generator, frames: int) -> Codes:
-    """Returns codes `[K, T]`."""
+    """Returns random codes `[K, T]`."""
     return rng.integers(0, CODEC.codebook_size, (CODEC.num_codebooks, frames)).astype(np.uint16)
 
 
 def random_phonemes(rng: np.random.Generator, frames: int) -> str:
-    """Returns as many phonemes as are said in so many frames."""
+    """Returns random phonemes, as many as are spoken in `frames` frames."""
     return "".join(rng.choice(list("abdefhijklmnopstuvwzæðŋɐɑɔəɛɜɡɪɹʃʊʌʒθˈˌː "), round(frames * _PHONEMES_PER_S / 75)))
 
 
 def random_condition(rng: np.random.Generator, frames: int) -> Condition:
+    """Returns random phonemes for `frames` frames, in English, and a random prompt of 3 s."""
     return Condition(random_phonemes(rng, frames), "en", random_codes(rng, 225))
 
 
 def random_documents(tokenizer: Tokenizer, positions: int, *, group: int = 1) -> list[Document]:
-    """Returns documents of up to so many positions in all (at least 2), as long as read speech: 1 s to 16 s.
+    """Returns documents as long as read speech, alternately AR and NAR of a random level.
 
-    Half of the documents are AR, the others NAR of any level.
+    Args:
+        tokenizer: The tokenizer.
+        positions: Most positions of all documents together; at least two documents are returned even if they exceed it.
+        group: `model.group`.
     """
     rng = np.random.default_rng(SEED)
     documents: list[Document] = []

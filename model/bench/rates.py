@@ -1,9 +1,4 @@
-"""Measures training and decoding beside a baseline of the same network in the same run.
-
-Utterances are as long as real ones; their codes and phonemes are random, which costs the same.
-
-Axes: B batch, L positions, K codebooks.
-"""
+"""Measures calls per second of several sides in turn."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +9,13 @@ Values = dict[str, float | int | str]
 
 
 def rates(sides: Mapping[str, Callable[[], object]], seconds: float, device: torch.device) -> dict[str, float]:
-    """Returns calls per second of each side; they take turns, so that a busy machine slows all alike."""
+    """Returns calls per second of each side, after one warm-up call; the sides take turns to share any other load.
+
+    Args:
+        sides: Name -> the call to measure.
+        seconds: Least seconds per side.
+        device: The device of the calls; a CUDA device is synchronised after each call.
+    """
 
     def timed(call: Callable[[], object]) -> float:
         started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What `valle bench` can measure. A new bench is a row in `BENCHES`, with its name in `What`."""
+"""The table of benchmarks of `valle bench`. To add one, add a row to `BENCHES` and its name to `What`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ class Bench:
     """A row of the table."""
 
     help: str
-    """What is measured against what, as the command line says it."""
+    """What is compared, for `--help`."""
     measure: "Callable[[TrainConfig, float], dict[str, float | int | str]]"
-    """From a configuration and the seconds for each side to what was found."""
+    """Takes a configuration and the seconds for each side; returns the results by name."""
 
 
 def _train(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:

@@ -1,4 +1,4 @@
-"""`valle bench train`: packed training beside padded."""
+"""`valle bench train`: training on packed documents against padded ones."""
 
 import tempfile
 from pathlib import Path
@@ -18,22 +18,26 @@ from stages.store.reader import open_store
 
 
 def training(config: TrainConfig, *, seconds: float) -> Values:
-    """Measures a run's steps on packed documents against steps on the same documents padded to the longest.
+    """Measures training steps on packed documents against steps on the same documents padded to the longest.
 
-    A step is all that `Trainer.train_step` does, as the configuration has it; to draw and read the documents isn't
-    measured. Of the section `data` only `batch_tokens` counts.
+    A step is one `Trainer.train_step` with the given configuration. Drawing and reading the documents isn't measured.
+    Of the section `data` only `batch_tokens` counts.
+
+    Args:
+        config: The configuration of the run.
+        seconds: Least seconds to measure each side.
 
     Returns:
-        Positions that aren't padding per second on each side, their ratio, and the padding's share; and which share
-        the packed side reaches of the machine's matrix rate (MFU), as its datasheet has it and as measured here.
+        Positions per second of each side (without padding), their ratio, and the share of padding; and the packed
+        side's share of the machine's matrix rate (MFU), by datasheet and as measured here.
 
     Raises:
-        UsageError: if the configuration begins from another model, or has several processes train.
+        UsageError: if the configuration starts from another model, or trains in several processes.
     """
     if config.trainer.start_from or config.trainer.devices > 1:
         raise UsageError(
-            "`valle bench train` measures a new model in one process, so `trainer.start_from` (and `lora.rank`) must be"
-            f" left out and `trainer.devices` be 1, but they are {config.trainer.start_from} and"
+            "`valle bench train` measures a new model in one process: `trainer.start_from` (and `lora.rank`) must not"
+            f" be set and `trainer.devices` must be 1, but they are {config.trainer.start_from} and"
             f" {config.trainer.devices}."
         )
     data = DataConfig(validation=0.0, batch_tokens=config.data.batch_tokens)
@@ -73,7 +77,7 @@ def _training(trainer: Trainer, seconds: float) -> Values:
 
 
 def _shares(flops_per_s: float, device: torch.device, precision: str) -> Values:
-    """Returns which share of the datasheet's (if it is known) and of the measured matrix rate the model reaches."""
+    """Returns the model's share of the datasheet's matrix rate, if that is known, and of the measured one."""
     half = precision != "32-true"
     measured = measured_rate(device, torch.bfloat16 if half else torch.float32)
     promised = datasheet_rate(torch.cuda.get_device_name(device)) if device.type == "cuda" and half else None

@@ -1,1 +1,1 @@
-"""Benchmarks of the stages and of the runner."""
+"""Benchmarks of the stages and the runner, run by `make bench`."""

@@ -1,4 +1,4 @@
-"""What forced alignment is worth: real clips joined into long recordings, each known to begin and end at a join."""
+"""Measures forced alignment on real clips joined into long recordings, so that the true borders are known."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -18,51 +18,56 @@ from stages.slice import Slice, SliceConfig
 from stages.transcribe import Transcribe, TranscribeConfig
 
 GROUPS = ("ljspeech", "librispeech-test-other", "vctk")
-"""Of read English, with the text of every clip."""
+"""Groups of read English whose clips have transcripts."""
 TOLERANCE_S = 0.05
+"""Largest error of a word or border that still counts as right."""
 _RATE = 16_000
 
 
 @dataclass
 class _AlignmentCounts:
-    """What is counted over all recordings."""
+    """Counts over all recordings."""
 
     words: int = 0
+    """Words in all texts."""
     near: int = 0
-    """Words within `TOLERANCE_S` of their clip."""
+    """Words placed within `TOLERANCE_S` of their clip."""
     kept: int = 0
-    """Words in an utterance."""
+    """Words that end up in an utterance."""
     untimed: int = 0
-    """Words in an utterance where nothing gives times."""
+    """The same without an aligner (`transcribe.times=none`)."""
     joins: int = 0
-    """Borders of utterances where a clip begins or ends."""
-    sound: int = 0
-    """Of these, those in the pause there, give or take `TOLERANCE_S`."""
+    """Borders of utterances between words of two clips."""
+    right: int = 0
+    """Those of `joins` in the pause between the clips, within `TOLERANCE_S`."""
     pauses: list[float] = field(default_factory=list)
-    """Seconds between the words around every other border."""
+    """Seconds between the words around each border inside a clip."""
     seconds: float = 0.0
-    took: float = 0.0
+    """Seconds of audio."""
+    took_s: float = 0.0
+    """Seconds that `transcribe` took."""
 
 
 def alignment(bench: Bench) -> Iterator[Figure]:
-    """Joins the clips of each speaker and their texts, and cuts them again.
+    """Joins the clips and texts of each speaker, aligns and cuts them, and compares the cuts with the joins.
 
-    Where speech begins and ends in a clip is silero's word, on that clip alone.
+    The start and end of speech in each clip are found by silero, on that clip alone.
     """
-    found = _AlignmentCounts()
-    clips = [one for one in scan(bench.recordings).recordings if one.group in GROUPS and one.transcript]
-    for key, group in groupby(clips, key=lambda one: speaker_key(one.group, one.speaker)):
-        _measure(list(group), bench.recordings, bench.scratch / key, found)
-    yield Figure("recordings of joined clips", found.seconds, "s")
-    yield Figure("words within 50 ms of their clip", found.near / found.words, least=0.99)
-    yield Figure("words in utterances", found.kept / found.words, least=1.0)
-    yield Figure("words in utterances, without times", found.untimed / found.words)
-    yield Figure("borders at joins, in the pause there ± 50 ms", found.sound / found.joins, least=1.0)
-    yield Figure("shortest pause at another border", min(found.pauses, default=0.0), "s", least=0.15)
-    yield Figure("speed", found.seconds / found.took, "× real time")
+    counts = _AlignmentCounts()
+    clips = [clip for clip in scan(bench.recordings).recordings if clip.group in GROUPS and clip.transcript]
+    for key, group in groupby(clips, key=lambda clip: speaker_key(clip.group, clip.speaker)):
+        _measure(list(group), bench.recordings, bench.scratch / key, counts)
+    yield Figure("recordings of joined clips", counts.seconds, "s")
+    yield Figure("words within 50 ms of their clip", counts.near / counts.words, least=0.99)
+    yield Figure("words in utterances", counts.kept / counts.words, least=1.0)
+    yield Figure("words in utterances, without times", counts.untimed / counts.words)
+    yield Figure("borders at joins, in the pause there ± 50 ms", counts.right / counts.joins, least=1.0)
+    yield Figure("shortest pause at another border", min(counts.pauses, default=0.0), "s", least=0.15)
+    yield Figure("speed", counts.seconds / counts.took_s, "× real time")
 
 
-def _measure(clips: Sequence[Recording], voices: Path, folder: Path, found: _AlignmentCounts) -> None:
+def _measure(clips: Sequence[Recording], voices: Path, folder: Path, counts: _AlignmentCounts) -> None:
+    """Joins the clips of one speaker, aligns and cuts the recording, and adds to the counts."""
     waves, texts = [], []
     for clip in clips:
         wave, rate = read_complete(voices / path_of(clip.id))
@@ -74,31 +79,31 @@ def _measure(clips: Sequence[Recording], voices: Path, folder: Path, found: _Ali
     write_wav(folder / "long.wav", np.concatenate(waves), _RATE)
     (folder / "long.txt").write_text(" ".join(texts), encoding="utf-8")
     started = time.perf_counter()
-    told = _transcript(folder, "auto")
-    found.took += time.perf_counter() - started
-    found.seconds += len(np.concatenate(waves)) / _RATE
-    found.untimed += sum(len(cut.text.split()) for cut in _cuts(folder, _transcript(folder, "none")))
+    aligned = _transcript(folder, "auto")
+    counts.took_s += time.perf_counter() - started
+    counts.seconds += len(np.concatenate(waves)) / _RATE
+    counts.untimed += sum(len(cut.text.split()) for cut in _cuts(folder, _transcript(folder, "none")))
     owners = [number for number, text in enumerate(texts) for _ in text.split()]
-    words = [word for segment in told.segments for word in segment.words]
-    found.words += len(owners)
+    words = [word for segment in aligned.segments for word in segment.words]
+    counts.words += len(owners)
     slack = round(TOLERANCE_S * _RATE)
     for word, owner in zip(words, owners, strict=False):
-        found.near += joins[owner] - slack <= word.start_samples and word.end_samples <= joins[owner + 1] + slack
-    at = 0
-    for cut in _cuts(folder, told):
-        said = len(cut.text.split())
-        found.kept += said
-        for border, left, right in ((cut.start_samples, at - 1, at), (cut.end_samples, at + said - 1, at + said)):
+        counts.near += joins[owner] - slack <= word.start_samples and word.end_samples <= joins[owner + 1] + slack
+    first = 0  # index of the cut's first word
+    for cut in _cuts(folder, aligned):
+        end = first + len(cut.text.split())
+        counts.kept += end - first
+        for border, left, right in ((cut.start_samples, first - 1, first), (cut.end_samples, end - 1, end)):
             before = owners[left] if left >= 0 else -1
             after = owners[right] if right < len(owners) else len(texts)
             if before != after:
-                found.joins += 1
+                counts.joins += 1
                 earliest = speech[before][1] - slack if before >= 0 else 0
                 latest = speech[after][0] + slack if after < len(texts) else joins[-1]
-                found.sound += bool(earliest <= border <= latest)
+                counts.right += bool(earliest <= border <= latest)
             else:
-                found.pauses.append((words[right].start_samples - words[left].end_samples) / _RATE)
-        at += said
+                counts.pauses.append((words[right].start_samples - words[left].end_samples) / _RATE)
+        first = end
 
 
 def _transcript(folder: Path, times: str) -> Transcript:
@@ -108,13 +113,13 @@ def _transcript(folder: Path, times: str) -> Transcript:
     return outcome
 
 
-def _cuts(folder: Path, told: Transcript) -> list[Utterance]:
-    (outcomes,) = Slice(SliceConfig(), Context(folder)).process([told])
-    return [one for one in outcomes if isinstance(one, Utterance)]
+def _cuts(folder: Path, transcript: Transcript) -> list[Utterance]:
+    (outcomes,) = Slice(SliceConfig(), Context(folder)).process([transcript])
+    return [outcome for outcome in outcomes if isinstance(outcome, Utterance)]
 
 
 def _speech(wave: Wave) -> tuple[int, int]:
-    """Returns the first sample of speech in a clip, and the one past its last."""
+    """Returns the start and end of speech in a clip, in samples; the end is exclusive."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     options = VadOptions(min_silence_duration_ms=50, speech_pad_ms=0, min_speech_duration_ms=60)

@@ -1,8 +1,8 @@
-"""Makes the embedded codec's weights, and measures it: `python -m pipeline.bench.embedded VOICES [--evaluate]`.
+"""Fits the embedded codec's weights, or measures them: `python -m pipeline.bench.embedded VOICES [--evaluate]`.
 
 Data: the groups `librispeech-train-clean-100` (LibriSpeech, CC BY 4.0, Panayotov et al. 2015,
-https://www.openslr.org/12) and `kerstin-de` (rhasspy dataset-voice-kerstin, CC0 1.0) below VOICES. About one in ten of
-LibriSpeech's speakers is held out, by a hash of the name; every other group is held out whole.
+https://www.openslr.org/12) and `kerstin-de` (rhasspy dataset-voice-kerstin, CC0 1.0) below VOICES. A hash of the name
+holds out about one in ten of LibriSpeech's speakers. All other groups are held out.
 """
 
 import argparse
@@ -44,22 +44,25 @@ SOURCES = {
     "librispeech-train-clean-100": "LibriSpeech train-clean-100, CC BY 4.0, https://www.openslr.org/12",
     "kerstin-de": "rhasspy dataset-voice-kerstin, CC0 1.0, https://github.com/rhasspy/dataset-voice-kerstin",
 }
-"""The groups that are fitted on -> what they are."""
+"""Groups of the training data -> their source and licence."""
 NUM_CODEBOOKS = 8
 CODEBOOK_SIZE = 1024
 _ITERATIONS = 12
 _REFINEMENTS = 2
 _LEAST_FRAMES = 4
 _LEAST_SCALE = 1.6
-"""In log magnitude: keeps a band that is nearly always silent from dominating the distance once it isn't."""
+"""Lower bound of a band's scale, in log magnitude.
+
+Without it, a band that is nearly always silent would dominate the distance in the few frames where it isn't.
+"""
 _HIGH_BAND = 88
-"""First band above 8 kHz, where LibriSpeech is silent."""
+"""First mel band above 8 kHz, where LibriSpeech is silent."""
 _SILENCE = 0.01
-"""Share of frames of digital silence, which recordings hardly hold, but padding does."""
+"""Share of silent frames added to the data: digital silence is rare in recordings but common in padding."""
 
 
 def is_held_out(recording: Recording) -> bool:
-    """Returns whether the weights must never see the recording."""
+    """Returns whether a recording is reserved for evaluation."""
     if recording.group == "librispeech-train-clean-100":
         return hashlib.sha256(recording.speaker.encode()).digest()[0] < 24
     return recording.group not in SOURCES
@@ -69,23 +72,23 @@ def fit(voices: Path, *, seed: int = 0) -> Tables:
     """Fits mean, scale and codebooks on the recordings of `SOURCES`.
 
     Args:
-        voices: The folder above the groups.
-        seed: Of the k-means' first vectors.
+        voices: The folder that contains the groups.
+        seed: Seed of the initial k-means centres.
 
     Raises:
-        UsageError: if a group of `SOURCES` isn't there.
+        UsageError: if a group of `SOURCES` is missing.
     """
     import torch
 
     recordings = [recording for recording in scan(voices).recordings if not is_held_out(recording)]
     missing = sorted(SOURCES.keys() - {recording.group for recording in recordings})
     if missing:
-        raise UsageError(f"`{voices}` must hold the groups {', '.join(SOURCES)}, but has no {', '.join(missing)}.")
+        raise UsageError(f"`{voices}` must contain the groups {', '.join(SOURCES)}, but has no {', '.join(missing)}.")
     filters_MF = mel_filters()
     mels = [log_mel(torch.tensor(wave), filters_MF) for wave in _training_waves(voices, recordings)]
     frames_TM = torch.cat(mels)
     mean_M, scale_M = frames_TM.mean(dim=0), frames_TM.std(dim=0).clamp_min(_LEAST_SCALE)
-    scale_M[_HIGH_BAND:] *= 2  # high bands are heard less, and few recordings here have them
+    scale_M[_HIGH_BAND:] *= 2  # high bands are less audible, and few of these recordings have them
     silence_TM = torch.full((round(len(frames_TM) * _SILENCE), NUM_MELS), math.log(FLOOR))
     frames_TM = (torch.cat([frames_TM, silence_TM]) - mean_M) / scale_M
     codebooks_KVM = _residual_k_means(frames_TM, torch.Generator().manual_seed(seed))
@@ -95,9 +98,9 @@ def fit(voices: Path, *, seed: int = 0) -> Tables:
 
 
 def _training_waves(voices: Path, recordings: Sequence[Recording]) -> Iterator[Wave]:
-    """Yields every recording, and some at other speeds too: slower ones are deeper voices, faster ones higher.
+    """Yields every recording, and some of them at other speeds too: slower voices are deeper, faster ones higher.
 
-    Speech above 8 kHz comes from the one German speaker otherwise; LibriSpeech ends there.
+    LibriSpeech has nothing above 8 kHz. Without the faster copies, all speech above would be of one German speaker.
     """
     for index, recording in enumerate(recordings):
         wave = read_at(voices / path_of(recording.id), SAMPLE_RATE)
@@ -110,7 +113,7 @@ def _training_waves(voices: Path, recordings: Sequence[Recording]) -> Iterator[W
 
 
 def _residual_k_means(frames_TM: "Tensor", generator: "torch.Generator") -> "Tensor":
-    """Returns `[K, V, M]` codebooks, each fitted to what those before it leave."""
+    """Fits `[K, V, M]` codebooks, each to the residual of those before it."""
     import torch
 
     codebooks = []
@@ -123,20 +126,22 @@ def _residual_k_means(frames_TM: "Tensor", generator: "torch.Generator") -> "Ten
 
 
 def _refine(frames_TM: "Tensor", codebooks_KVM: "Tensor") -> "Tensor":
-    """Returns codebooks that fit the codes which the beam, unlike the greedy choice, gives to the frames.
+    """Fits the codebooks again, to the codes that beam search (not the greedy choice) gives the frames.
 
-    Each codebook in turn gets the vectors of least squared error, the others being fixed. What counts is the error of
-    all codebooks together and, as much in sum, those of the first 1, 2, … alone, which must go on making sense.
+    Each codebook in turn gets the vectors with the least squared error while the others stay fixed. Half of the weight
+    is on the error of all codebooks, half on the errors of the first 1, 2, … K-1 codebooks, which must stay usable
+    alone.
     """
     import torch
 
     codebooks_KVM = codebooks_KVM.clone()
     codes_KT = torch.cat([quantise(chunk_TM, codebooks_KVM) for chunk_TM in torch.split(frames_TM, 2048)], dim=1)
-    weight_K = torch.tensor([1.0] * (NUM_CODEBOOKS - 1) + [NUM_CODEBOOKS - 1.0])  # of the error of the first k + 1
+    weight_K = torch.tensor([1.0] * (NUM_CODEBOOKS - 1) + [NUM_CODEBOOKS - 1.0])  # of the first k + 1 codebooks' error
     for k, code_T in enumerate(codes_KT):
         wanted_TM = frames_TM.clone()
         for other in set(range(NUM_CODEBOOKS)) - {k}:
-            share = weight_K[max(k, other) :].sum() / weight_K[k:].sum()  # of the errors with k that `other` is in
+            # The weight of the errors that depend on both codebooks, over that of all errors that depend on k.
+            share = weight_K[max(k, other) :].sum() / weight_K[k:].sum()
             wanted_TM -= share * codebooks_KVM[other, codes_KT[other]]
         codebooks_KVM[k] = _means(wanted_TM, code_T, codebooks_KVM[k])
     rest_TM = frames_TM - sum(codebook_VM[code_T] for codebook_VM, code_T in zip(codebooks_KVM, codes_KT, strict=True))
@@ -145,7 +150,7 @@ def _refine(frames_TM: "Tensor", codebooks_KVM: "Tensor") -> "Tensor":
 
 
 def _means(frames_TM: "Tensor", code_T: "Tensor", unused_VM: "Tensor") -> "Tensor":
-    """Returns `[V, M]`: the mean of the frames of each code, and the row of `unused_VM` where it has none."""
+    """Returns `[V, M]`: the mean frame of each code, or its row of `unused_VM` if it has no frames."""
     import torch
 
     count_V1 = code_T.bincount(minlength=len(unused_VM))[:, None]
@@ -154,7 +159,7 @@ def _means(frames_TM: "Tensor", code_T: "Tensor", unused_VM: "Tensor") -> "Tenso
 
 
 def _k_means(frames_TM: "Tensor", generator: "torch.Generator") -> "Tensor":
-    """Returns `[V, M]` centres by Lloyd's algorithm; one that loses its frames starts again at a random frame."""
+    """Returns `[V, M]` centres by Lloyd's algorithm; a centre with too few frames restarts at a random frame."""
     import torch
 
     def random_frames(count: int) -> "Tensor":
@@ -179,7 +184,7 @@ def _nearest(frames_TM: "Tensor", centres_VM: "Tensor") -> "Tensor":
 
 
 def save(tables: Tables, path: Path) -> None:
-    """Writes a weights file: the same bytes for the same tables."""
+    """Writes the weights file; the same tables give the same bytes."""
     from safetensors.torch import save_file
 
     tensors = {"mean_M": tables.mean_M, "scale_M": tables.scale_M, "codebooks_KVM": tables.codebooks_KVM.half()}
@@ -190,33 +195,36 @@ def save(tables: Tables, path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How intelligible the held-out clips of a group come back."""
+    """Intelligibility of a group's held-out clips after encoding and decoding."""
 
     group: str
     clips: int
     speakers: int
     stoi: dict[int, float]
-    """Codebooks used -> mean short-time objective intelligibility."""
+    """Number of codebooks used -> mean short-time objective intelligibility (STOI)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Quality by group, the last being all of them, and speed on one thread, as seconds of audio per second."""
+    """The quality and speed of a codec."""
 
     scores: list[Score]
+    """One score per group, and one over all groups at the end."""
     encode_speed: float
+    """Seconds of audio per second, on one thread."""
     decode_speed: float
+    """Seconds of audio per second, on one thread."""
     hardware: str
 
 
 def evaluate(voices: Path, codec: EmbeddedCodec, *, clips_per_speaker: int = 3, seconds: float = 8.0) -> Evaluation:
-    """Measures a codec on recordings that it was not fitted on.
+    """Measures a codec on held-out recordings.
 
     Args:
-        voices: The folder above the groups.
-        codec: What to measure.
-        clips_per_speaker: At most so many of each speaker, the first by name that last 2 s or more.
-        seconds: The beginning of a clip that is used.
+        voices: The folder that contains the groups.
+        codec: The codec to measure.
+        clips_per_speaker: Most clips per speaker: the first by name that last 2 s or more.
+        seconds: Length of the start of each clip that is used.
 
     Source: STOI, Taal et al. 2011, https://doi.org/10.1109/TASL.2011.2114881, by pystoi.
     """
@@ -246,7 +254,7 @@ def evaluate(voices: Path, codec: EmbeddedCodec, *, clips_per_speaker: int = 3, 
 
 
 def _scores(values: dict[tuple[str, str], list[list[float]]], counts: Sequence[int]) -> list[Score]:
-    """Returns a score for each group, and one for all together."""
+    """Returns a score for each group, and one over all groups."""
     groups = [*sorted({group for group, _ in values}), "all"]
     scores = []
     for name in groups:
@@ -280,21 +288,21 @@ def _say(line: str) -> None:
 
 
 def main() -> None:
-    """Reads the command line, then fits or measures."""
+    """Fits or measures the codec, as the command line asks."""
     import torch
 
     parser = argparse.ArgumentParser(
         "python -m pipeline.bench.embedded", description="Fits or measures the embedded codec."
     )
-    parser.add_argument("voices", type=Path, metavar="VOICES", help="the folder above the groups of recordings")
+    parser.add_argument("voices", type=Path, metavar="VOICES", help="the folder that contains the groups of recordings")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="the weights file to write, or to measure")
-    parser.add_argument("--seed", type=int, default=0, help="of the first vectors of each codebook")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the initial vectors of each codebook")
     parser.add_argument(
-        "--evaluate", action="store_true", help="measure the weights on held-out recordings; fit nothing"
+        "--evaluate", action="store_true", help="measure the weights on held-out recordings instead of fitting them"
     )
     parser.add_argument("--json", action="store_true", help="print the measurements as JSON")
     options = parser.parse_args()
-    torch.set_num_threads(1)  # the order of sums, and so the bytes of the file, depends on the number of threads
+    torch.set_num_threads(1)  # the order of sums, and with it the bytes of the file, depends on the number of threads
     if not options.evaluate:
         save(fit(options.voices, seed=options.seed), options.out)
         _say(f"wrote {options.out} ({options.out.stat().st_size / 1e6:.1f} MB)")

@@ -1,6 +1,6 @@
-"""The benchmark of `encode`: seconds of speech a second of one core, codec by codec, beside each codec's own library.
+"""Benchmarks `encode`: seconds of speech per second on one core, for each codec and its own library.
 
-The networks are of the published sizes with random weights, which take as long as trained ones.
+The networks have the published sizes and random weights, which are as fast as trained ones.
 """
 
 import hashlib
@@ -28,15 +28,16 @@ _ROUNDS = 2
 
 @dataclass(frozen=True, slots=True)
 class _Library:
-    """A codec as its own library's users call it, clip by clip."""
+    """A codec called through its own library, one clip at a time."""
 
     encode: "Callable[[Tensor, int], Tensor]"
-    """Takes a wave `[1, samples]` and its rate in Hz, and gives codes `[1, K, T]`."""
+    """Turns a wave `[1, samples]` and its sample rate in Hz into codes `[1, K, T]`."""
     decode: "Callable[[Tensor], Tensor]"
+    """Turns codes `[1, K, T]` into a wave."""
 
 
 def encode(bench: Bench) -> Iterator[Figure]:
-    """Measures every codec's encoding, from the file on, and decoding, in seconds of speech a CPU second."""
+    """Measures every codec's encoding (with reading the file) and decoding, in seconds of speech per CPU second."""
     import torch
     from threadpoolctl import threadpool_limits
 
@@ -65,8 +66,8 @@ def _measure(
     stage = Encode(EncodeConfig(**config), Context(bench.recordings))
     stage.setup()
     codec = load_codec(name, weights)
-    outcomes = [one for [one] in stage.process(items) if isinstance(one, Encoded)]
-    codes = [torch.from_numpy(one.codes_KT.astype("int64")) for one in outcomes]
+    outcomes = [outcome for [outcome] in stage.process(items) if isinstance(outcome, Encoded)]
+    codes = [torch.from_numpy(outcome.codes_KT.astype("int64")) for outcome in outcomes]
     total_s = sum(item.duration_s for item in items)
 
     def theirs_encode() -> None:
@@ -85,26 +86,26 @@ def _measure(
         ("decoding", lambda: [codec.decode(codes_KT) for codes_KT in codes], theirs_decode),
     ):
         if (name, what) == ("vocos", "encoding"):
-            continue  # that is EnCodec's
+            continue  # Vocos encodes with EnCodec
         took = [(cpu_seconds(ours), cpu_seconds(theirs) if library else None) for _ in range(_ROUNDS)]
         speed = total_s / min(mine for mine, _ in took)
         baseline = [other for _, other in took if other is not None]
         beside = total_s / min(baseline) if baseline else None
-        # The network is the same: what is left is how far two measurements of the same differ.
+        # Both run the same network: 0.9 allows for noise.
         least = 0.9 if baseline else None
         yield Figure(f"{name}, {what}, one core", speed, "s/s", beside, "its library clip by clip", least=least)
 
 
 def _clips(folder: Path, audio_s: float) -> list[Utterance]:
-    """Returns recordings of some seconds each, from all over the folder, as utterances."""
+    """Returns about `audio_s` seconds of recordings of 2 to 10 s as utterances, drawn from the folder by hash."""
     items, total_s = [], 0.0
-    recordings = sorted(scan(folder).recordings, key=lambda one: (_hash_of(one.id), one.id))
-    for one in recordings:
-        info = audio.probe(folder / path_of(one.id))
+    recordings = sorted(scan(folder).recordings, key=lambda recording: (_hash_of(recording.id), recording.id))
+    for recording in recordings:
+        info = audio.probe(folder / path_of(recording.id))
         seconds = info.samples / info.sample_rate
         if _SHORTEST_S <= seconds <= _LONGEST_S and total_s + seconds <= audio_s:
-            who = one.group, one.speaker, "en"
-            items.append(Utterance(one.id, one.id, *who, 0, info.samples, info.sample_rate, ""))
+            who = recording.group, recording.speaker, "en"
+            items.append(Utterance(recording.id, recording.id, *who, 0, info.samples, info.sample_rate, ""))
             total_s += seconds
         if total_s > audio_s - _SHORTEST_S:
             break
@@ -112,13 +113,12 @@ def _clips(folder: Path, audio_s: float) -> list[Utterance]:
 
 
 def _hash_of(text: str) -> str:
-    """Returns a digest by which things are put into an order that has nothing to do with their names."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 @contextmanager
 def _seeded() -> Iterator[None]:
-    """Draws the same weights every time, and hides what the libraries warn of."""
+    """Seeds torch and hides the libraries' warnings."""
     import warnings
 
     import torch
@@ -154,7 +154,7 @@ def _encodec(folder: Path) -> tuple[Path, _Library]:
 
 
 def _vocos(folder: Path) -> tuple[Path, _Library]:
-    """Makes a folder as the hub has it, of the size that is published there."""
+    """Writes a model folder in the hub's format, of the published size."""
     import torch
     import yaml
 
@@ -184,7 +184,7 @@ def _vocos(folder: Path) -> tuple[Path, _Library]:
     path.rename(target / "encodec.th")
 
     def decode(codes_1KT: "Tensor") -> "Tensor":
-        # As `Vocos.codes_to_features` and `Vocos.decode`; the class itself would fetch EnCodec's weights.
+        # As `Vocos.codes_to_features` and `Vocos.decode` do; the class itself would download EnCodec's weights.
         codes_KT = codes_1KT[0]
         first_K1 = torch.arange(0, 1024 * len(codes_KT), 1024)[:, None]
         with torch.no_grad():

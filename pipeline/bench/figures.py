@@ -1,4 +1,4 @@
-"""What the benchmarks of the stages are given, and what they tell."""
+"""The input and output of the stages' benchmarks: `Bench` and `Figure`."""
 
 import time
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a benchmark is given."""
+    """The input of a benchmark."""
 
     scratch: Path
     """An empty folder, removed afterwards."""
     speech: Path | None
-    """A folder of recordings with transcripts; never None for a benchmark that needs it."""
+    """A folder of recordings with transcripts; not None for a benchmark that needs it."""
     model: Path | None = None
-    """What `valle export` wrote, of a model of the embedded codec's codes."""
+    """The output of `valle export`, for a model of the embedded codec's codes."""
 
     @property
     def recordings(self) -> Path:
@@ -32,16 +32,16 @@ class Figure:
     value: float
     unit: str = ""
     baseline: float | None = None
-    """What it is compared with, measured in the same run, in the same unit."""
+    """The value to compare with, measured in the same run and unit."""
     beside: str = ""
-    """What the baseline is."""
+    """Name of the baseline."""
     least: float | None = None
-    """What the value must reach: as a multiple of the baseline where there is one."""
+    """Lower bound of the value; if there is a baseline, of its multiple of the baseline."""
     most: float | None = None
-    """What it must not exceed, likewise."""
+    """Upper bound, likewise."""
 
     def line(self) -> str:
-        """Returns the figure as a line of a table."""
+        """Formats the figure as a line of a table."""
         shown = f"{self.name:<52} {_short(self.value):>9} {self.unit:<7}"
         compared = self.value
         if self.baseline is not None:
@@ -62,14 +62,14 @@ def _short(value: float) -> str:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Returns how long a call takes, in seconds of the wall clock."""
+    """Returns the wall-clock seconds that a call takes."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """Returns how long a call takes, in seconds of this process's CPU time."""
+    """Returns the CPU seconds of this process that a call takes."""
     started = time.process_time()
     work()
     return time.process_time() - started

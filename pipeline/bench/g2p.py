@@ -1,7 +1,7 @@
-"""What `g2p` is worth beside phonemizer: the same strings, and how many of them a second.
+"""Compares `g2p` with phonemizer: the phoneme strings, and sentences per second.
 
-The sentences are the transcripts beside the recordings, in their languages, and the prose of Python's own
-documentation, which every Python holds.
+The sentences are the recordings' transcripts, in their languages, and prose from Python's own documentation, which is
+part of every Python installation.
 """
 
 import ast
@@ -29,54 +29,56 @@ _ROUNDS = 3
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 _PROSE = re.compile(r"[A-Z][\w ,;:'’()\"“”?!.-]{30,250}[.!?]")
 _SHORTEST = 12
-"""Characters of a transcript that is more than a word."""
+"""Least characters of a transcript; shorter ones are single words."""
 
 _BETWEEN = "\0"
+"""Separates the parts of a text between punctuation marks."""
 
 Sentences = list[tuple[str, str]]
-"""Language and text."""
+"""Pairs of language and text."""
 Work = Callable[[Sentences], list[str]]
+"""Turns sentences into phonemes, one string each."""
 
 
 def g2p(bench: Bench) -> Iterator[Figure]:
-    """Compares the strings of all sentences, then the sentences a second of two processes each."""
-    told = transcripts(bench.recordings)
-    sentences = [*told, *(("en", text) for text in documentation(_WANTED - len(told)))]
+    """Compares the phoneme strings of all sentences, then the sentences per second of two processes each."""
+    spoken = transcripts(bench.recordings)
+    sentences = [*spoken, *(("en", text) for text in documentation(_WANTED - len(spoken)))]
     plain = [(language, text) for language, text in sentences if LANGUAGES[language].prepare != "tones"]
     given = [(language, prepared(text, language)) for language, text in plain]
-    ours, theirs = _read(plain), _phonemizer(given)
+    ours, theirs = _ours(plain), _phonemizer(given)
     differ = [a != b for a, b, (_, text) in zip(ours, theirs, given, strict=True) if not _cut_wrongly(text)]
     yield Figure("sentences compared with phonemizer's", len(differ), least=5000)
     yield Figure("of them in languages", len({language for language, _ in plain}))
     yield Figure("strings that differ", sum(differ), most=0)
     yield Figure("not compared: phonemizer takes a decimal point for the full stop", len(plain) - len(differ))
-    pairs = (_read, plain), (_phonemizer, given), (_espeak_alone, _apart(given))
+    pairs = (_ours, plain), (_phonemizer, given), (_espeak_alone, _apart(given))
     rates = [[_rate(*pair) for pair in pairs] for _ in range(_ROUNDS)]
-    fast, slow, most = (max(one) for one in zip(*rates, strict=True))
+    fast, slow, most = (max(rounds) for rounds in zip(*rates, strict=True))
     beside = "phonemizer, a kept backend, a call a sentence"
     yield Figure("all different: sentences a second, 2 processes", fast, "/s", slow, beside, least=2.5)
-    yield Figure("  espeak-ng alone, nothing around it: the bound", most, "/s", slow, beside)
+    yield Figure("  espeak-ng alone: the upper bound", most, "/s", slow, beside)
     yield from _corpus(bench.recordings)
 
 
 def _corpus(speech: Path) -> Iterator[Figure]:
-    """Compares them on a corpus as it is: many recordings of the same words."""
+    """Compares them on a real corpus, where many texts occur more than once."""
     texts = [" ".join(path.read_text(encoding="utf-8-sig").split()) for path in sorted(speech.rglob("*.txt"))]
     sentences = [("en", text) for text in texts if text.isascii()]
-    rates = [[_rate(work, sentences) for work in (_read, _phonemizer)] for _ in range(_ROUNDS)]
-    fast, slow = (max(one) for one in zip(*rates, strict=True))
+    rates = [[_rate(work, sentences) for work in (_ours, _phonemizer)] for _ in range(_ROUNDS)]
+    fast, slow = (max(rounds) for rounds in zip(*rates, strict=True))
     beside = "phonemizer, a kept backend, a call a sentence"
     yield Figure(f"{len(sentences)} transcripts, {len(set(sentences))} different: a second", fast, "/s", slow, beside)
 
 
 def transcripts(speech: Path) -> Sentences:
-    """Returns the texts beside recordings that are longer than a word, with their languages."""
+    """Returns the transcripts of at least `_SHORTEST` characters, with their detected languages."""
     texts = (" ".join(path.read_text(encoding="utf-8-sig").split()) for path in sorted(speech.rglob("*.txt")))
     return [(detect(text), text) for text in texts if len(text) >= _SHORTEST]
 
 
 def documentation(count: int) -> list[str]:
-    """Returns sentences of Python's documentation: of its topics, then of its modules' docstrings."""
+    """Returns up to `count` sentences of Python's documentation: its topics, then its modules' docstrings."""
     from pydoc_data.topics import topics
 
     found: dict[str, None] = {}
@@ -98,7 +100,7 @@ def _texts(topics: Sequence[str]) -> Iterator[str]:
 
 
 def _apart(sentences: Sentences) -> Sentences:
-    """Returns sentences of which what stands between the marks is told apart by `_BETWEEN`."""
+    """Splits each text at its punctuation marks and joins the parts with `_BETWEEN`."""
     from phonemizer.punctuation import Punctuation
 
     marks = Punctuation()
@@ -106,7 +108,7 @@ def _apart(sentences: Sentences) -> Sentences:
 
 
 def _cut_wrongly(text: str) -> bool:
-    """Whether phonemizer cuts a text where no mark stands, which shows by a mark that it leaves in a part."""
+    """Returns whether phonemizer splits a text in the wrong place, which leaves a mark inside a part."""
     from phonemizer.punctuation import Punctuation
 
     marks = Punctuation()
@@ -114,7 +116,7 @@ def _cut_wrongly(text: str) -> bool:
 
 
 def _espeak_alone(sentences: Sentences) -> list[str]:
-    """Returns what espeak-ng makes of the parts between the marks, without anything done before or after."""
+    """Returns espeak-ng's phonemes for the parts between the marks, without any pre- or postprocessing."""
     made: list[str] = []
     for language, text in sentences:
         speak = _reader(LANGUAGES[language].espeak)
@@ -129,7 +131,7 @@ def _reader(voice: str) -> Callable[[str], str]:
 
 
 def _rate(work: Work, sentences: Sentences) -> float:
-    """Returns how many sentences a second two new processes read, which have read one of each language before."""
+    """Returns the sentences per second of two new processes, measured after one warm-up sentence per language."""
     context = get_context("spawn")
     one_each = sorted({language: (language, text) for language, text in sentences}.values())
     start = work, one_each, context.Barrier(_PROCESSES)
@@ -141,14 +143,14 @@ def _rate(work: Work, sentences: Sentences) -> float:
         return done / (time.perf_counter() - started)
 
 
-def _ready(work: Work, one_each: Sentences, all_are: Barrier) -> None:
-    """Has a process load its voices and what prepares their texts, and wait for the others."""
+def _ready(work: Work, one_each: Sentences, barrier: Barrier) -> None:
+    """Loads a process's voices and text preparation, then waits for the other processes."""
     work(one_each)
-    all_are.wait()
+    barrier.wait()
 
 
-def _read(sentences: Sentences) -> list[str]:
-    """Returns our strings."""
+def _ours(sentences: Sentences) -> list[str]:
+    """Returns our phoneme strings."""
     texts: dict[str, list[str]] = {}
     for language, text in sentences:
         texts.setdefault(language, []).append(text)
@@ -157,9 +159,9 @@ def _read(sentences: Sentences) -> list[str]:
 
 
 def _phonemizer(sentences: Sentences) -> list[str]:
-    """Returns phonemizer's strings, with the same settings, of texts as espeak-ng gets them from us."""
+    """Returns phonemizer's strings for prepared texts, with the same settings as ours."""
     made = [_backend(language).phonemize([text], strip=True) for language, text in sentences]
-    return [" ".join(" ".join(one).split()) for one in made]
+    return [" ".join(" ".join(parts).split()) for parts in made]
 
 
 @cache

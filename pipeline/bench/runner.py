@@ -1,7 +1,7 @@
-"""What the runner itself costs at scale: `python -m pipeline.bench.runner`, part of `make bench`.
+"""Benchmarks the runner at scale: `python -m pipeline.bench.runner`, part of `make bench`.
 
-The stages' work is taken out and everything around it is real: the scan, the digests, plans, shards, receipts and the
-cluster. Each figure is printed with what it must not exceed.
+The stages do no work; everything around them is real: the scan, digests, plans, shards, receipts and the cluster. Each
+figure is printed with its upper bound.
 """
 
 import argparse
@@ -71,18 +71,18 @@ IDLE: dict[type[Any], Callable[[Any], Any]] = {
     Encode: lambda item: Encoded(replace(item, frames=_FRAMES), _CODES),
     Similar: _feature,
 }
-"""What stands in for the work of a stage; the others do next to nothing anyway."""
+"""Stage -> a stand-in for its work; stages without one do almost nothing anyway."""
 
 
 def idle() -> None:
-    """Takes the work out of the stages, in this process."""
+    """Replaces the stages' work by the stand-ins of `IDLE`, in this process."""
     for stage, work in IDLE.items():
         stage.process = lambda _, items, work=work: [[work(item)] for item in items]
         stage.setup = lambda _: None
 
 
 def write_voices(folder: Path, count: int) -> None:
-    """Writes so many small files with transcripts; nothing ever reads them as audio."""
+    """Writes `count` small files with transcripts; the files contain no audio, since nothing reads it."""
     for speaker in range(_SPEAKERS):
         (folder / "group" / f"speaker{speaker:04d}").mkdir(parents=True, exist_ok=True)
     for number in range(count):
@@ -93,7 +93,7 @@ def write_voices(folder: Path, count: int) -> None:
 
 
 def run_idle(voices: Path, out: Path, names: Sequence[str], cluster: Cluster) -> list[Tally]:
-    """Runs stages whose work has been taken out."""
+    """Scans a folder and runs stages after `idle` was called."""
     out.mkdir(parents=True, exist_ok=True)
     dataset = new_dataset(out, voices)
     config = load_config(PrepConfig, None, _EMBEDDED)
@@ -108,9 +108,9 @@ def run_idle(voices: Path, out: Path, names: Sequence[str], cluster: Cluster) ->
 
 
 def second_run(voices: Path, out: Path) -> float:
-    """Returns the seconds of a run with nothing to do, from the start of its process to its end.
+    """Returns the wall-clock seconds of a process that runs the pipeline with nothing to do.
 
-    It is the second such run: the first compiles the program's modules, once for all runs.
+    The first such run isn't counted: it compiles the program's modules to bytecode.
     """
     program = [sys.executable, "-m", "pipeline.cli", "run", str(voices), "--out", str(out), "--json"]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
@@ -122,12 +122,12 @@ def second_run(voices: Path, out: Path) -> float:
         seconds = time.perf_counter() - started
     made = [stage["shards_made"] for stage in json.loads(done.stdout)["stages"]]
     if any(made):
-        raise RuntimeError(f"the second run made shards: {made}")
+        raise RuntimeError(f"a run with nothing to do must make no shards, but made {made} (by stage)")
     return seconds
 
 
 def scheduling(voices: Path, out: Path) -> float:
-    """Returns the milliseconds of an item in a stage that does nothing, on two workers, all included."""
+    """Returns the milliseconds per item of an idle stage on two workers, overhead included."""
     with DaskCluster(parse_scheduler("local", jobs=2, device="cpu")) as cluster:
         cluster.on_workers(idle)
         *_, last = run_idle(voices, out, ["transcribe", "slice", "g2p"], cluster)
@@ -135,14 +135,14 @@ def scheduling(voices: Path, out: Path) -> float:
 
 
 def memory(voices: Path, out: Path) -> float:
-    """Returns the most memory, in MiB, that a client takes to scan, plan and hand out a stage that does nothing."""
+    """Returns the client's peak memory in MiB for the scan, the plan and the run of an idle stage."""
     code = f"from pipeline.bench.runner import client; client({str(voices)!r}, {str(out)!r})"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return float(done.stdout)
 
 
 def client(voices: str, out: str) -> None:
-    """Is the client of `memory`, in a process of its own."""
+    """Runs an idle stage and prints the peak memory; the subprocess of `memory`."""
     with DaskCluster(parse_scheduler("local", jobs=2, device="cpu")) as cluster:
         cluster.on_workers(idle)
         run_idle(Path(voices), Path(out), ["transcribe"], cluster)
@@ -150,19 +150,23 @@ def client(voices: str, out: str) -> None:
 
 
 def _peak_kib() -> int:
-    """Returns the most memory that this process has had; `getrusage` would count that of the process it came from."""
-    found = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"), re.MULTILINE)
-    if found is None:
-        raise RuntimeError("the kernel doesn't tell a process's peak memory (`VmHWM` in /proc/self/status)")
-    return int(found[1])
+    """Returns this process's peak memory. `getrusage` would include that of its parent."""
+    peak = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"), re.MULTILINE)
+    if peak is None:
+        raise RuntimeError("`/proc/self/status` has no `VmHWM`: this kernel doesn't report peak memory")
+    return int(peak[1])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measures, and prints a table."""
+    """Runs the benchmark and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--items", type=int, default=100_000, help="recordings of the dataset")
-    parser.add_argument("--small", type=int, default=10_000, help="recordings of the small one for the client's memory")
-    parser.add_argument("--large", type=int, default=1_000_000, help="recordings of the large one; 0 to leave it out")
+    parser.add_argument("--items", type=int, default=100_000, help="recordings of the dataset for the times")
+    parser.add_argument(
+        "--small", type=int, default=10_000, help="recordings of the small dataset for the client's memory"
+    )
+    parser.add_argument(
+        "--large", type=int, default=1_000_000, help="recordings of the large dataset for it; 0 skips both"
+    )
     options = parser.parse_args(arguments)
     print(f"{processor()}, {cores()} cores, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as scratch:

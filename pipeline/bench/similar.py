@@ -1,4 +1,4 @@
-"""What `similar` is worth: whom its features find, and how fast it searches."""
+"""Benchmarks `similar`: the same-speaker precision of its features, and the speed of its search."""
 
 import json
 import re
@@ -30,20 +30,20 @@ _PIECES_OF, _CLIPS_OF = ("librispeech-train-clean-100",), ("librispeech-test-oth
 _ROWS, _WIDTH, _TOP_K = 100_000, 192, 4
 _AUGMENT = SimilarConfig().augment
 _SQUARE = 4096
-"""Of the matrix product whose rate is taken for the machine's."""
+"""Side of the square matrices whose product gives the machine's matrix rate."""
 
 
 def features(bench: Bench) -> Iterator[Figure]:
-    """Yields how many of the three nearest are of the same speaker, by each feature, beside what others use.
+    """Measures the share of the three nearest that are of the same speaker, for each feature and for raw MFCCs.
 
-    All pieces of a speaker are of one recording here, so that they are let be neighbours. `model` is measured where
-    there is one.
+    All pieces of a speaker come from one recording here, so neighbours from the same recording are allowed. The feature
+    `model` is measured only if a model is given.
     """
     pieces, speakers = _cut(bench.recordings, _PIECES_OF, most=4)
     raw_ND = np.stack([_raw_mfcc(piece) for piece in pieces])
     raw, best = _precision(raw_ND, speakers), _best(speakers)
     yield Figure(f"precision@{_NEAREST}, {len(pieces)} pieces of {len(set(speakers))}: raw MFCCs", raw)
-    yield Figure("  at best: some have less than 4 pieces", best)
+    yield Figure("  the best possible: some have fewer than 4 pieces", best)
     means_ND = (raw_ND - raw_ND.mean(axis=0)) / raw_ND.std(axis=0)
     yield Figure("  standardised means of MFCCs", _precision(means_ND, speakers), "", raw, "raw")
     for name, least in (("mfcc", 0.68), ("codec", None), ("model", None), ("speaker", 0.9)):
@@ -53,7 +53,7 @@ def features(bench: Bench) -> Iterator[Figure]:
         vectors_ND = load(name, pieces)
         found = _precision(vectors_ND, speakers, augment=_AUGMENT)
         yield Figure(f"  similar.feature={name}", found, least=least)
-        yield Figure("    of what there is to find", found / best)
+        yield Figure("    share of the best possible", found / best)
         yield Figure("    with similar.augment=0", _precision(vectors_ND, speakers))
     clips, speakers = _cut(bench.recordings, _CLIPS_OF)
     what = f"precision@{_NEAREST}, {len(clips)} clips of {len(set(speakers))}"
@@ -63,7 +63,7 @@ def features(bench: Bench) -> Iterator[Figure]:
 
 
 def _cut(speech: Path, groups: Sequence[str], *, most: int = 0) -> tuple[list[Wave], list[str]]:
-    """Returns clips, or so many pieces of 3 s of each speaker at most, and their speakers."""
+    """Returns clips, or with `most` up to so many pieces of 3 s per speaker, and the speaker of each."""
     found: dict[str, list[Wave]] = defaultdict(list)
     for path in sorted(path for group in groups for path in (speech / group).rglob("*.*")):
         if path.suffix in audio.SUFFIXES:
@@ -111,7 +111,7 @@ def _of_codes(name: str, waves: Sequence[Wave], *, model: Path | None) -> Floats
 
 
 def search(_: Bench) -> Iterator[Figure]:
-    """Yields how fast all rows' nearest are found, beside the machine's rate of multiplying matrices."""
+    """Measures the search for the nearest of every row, compared with the machine's matrix rate."""
     rate = max(_product_rate() for _ in range(3))
     yield Figure(f"matrix product, {_SQUARE} cubed, {cores()} threads", rate, "GFLOP/s")
     exact = _child("exact")
@@ -128,7 +128,7 @@ def _product_rate() -> float:
 
 
 def _child(how: str) -> dict[str, float]:
-    """Searches in a process of its own, so that its memory is nobody else's; what it logs is shown."""
+    """Runs `searched` in a subprocess, so that its peak memory is only its own; its log is shown."""
     code = f"from pipeline.bench.similar import searched; searched({how!r})"
     done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
     result: dict[str, float] = json.loads(done.stdout)
@@ -136,7 +136,10 @@ def _child(how: str) -> dict[str, float]:
 
 
 def searched(how: str) -> None:
-    """Is the process of `_child`: 1,000 voices, ten cuts a recording, which must stay apart."""
+    """Searches random vectors of 1,000 voices and prints seconds and peak memory; the subprocess of `_child`.
+
+    Ten rows in a row count as one recording, and are never each other's neighbours.
+    """
     rng = np.random.default_rng(0)
     voices_SD = rng.standard_normal((1000, _WIDTH), np.float32)
     vectors_ND = voices_SD[rng.integers(0, len(voices_SD), _ROWS)] + rng.standard_normal((_ROWS, _WIDTH), np.float32)

@@ -1,4 +1,4 @@
-"""What `slice` costs: cutting, measuring, and judging anew under other thresholds; and how far its measures are off."""
+"""Benchmarks `slice`: the cost of cutting, measuring and changed thresholds, and the errors of its measures."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ _TARGET_LUFS = -23.0
 
 
 def slices(bench: Bench) -> Iterator[Figure]:
-    """Measures the work on real clips with their texts, then the errors of noise and loudness."""
+    """Measures the speed on real clips with their texts, then the errors of the noise and loudness measures."""
     items = clips(bench.recordings)
     spoken_s = sum(item.duration_s for item in items)
     context = Context(bench.recordings)
@@ -31,21 +31,19 @@ def slices(bench: Bench) -> Iterator[Figure]:
     earlier = full.process(items)
     measured_s = cpu_seconds(lambda: full.process(items))
     yield Figure("cutting and measuring", spoken_s / measured_s, "s")
-    judged_s = cpu_seconds(lambda: [strict.revise(one, was) for one, was in zip(items, earlier, strict=True)])
-    yield Figure(
-        "judging anew, other thresholds", spoken_s / judged_s, "s", spoken_s / measured_s, "measuring", least=20
-    )
+    judged_s = cpu_seconds(lambda: [strict.revise(item, was) for item, was in zip(items, earlier, strict=True)])
+    yield Figure("applying other thresholds", spoken_s / judged_s, "s", spoken_s / measured_s, "measuring", least=20)
     for known_db in _KNOWN_DB:
         errors = noise_errors(bench.recordings, items[:: max(1, len(items) // 20)], known_db)
         yield Figure(f"white noise at {known_db:g} dB: mean error", float(np.mean(np.abs(errors))), "dB", most=3)
-    rows = [one for [one] in strict.process(items) if isinstance(one, Utterance)]
+    rows = [outcome for [outcome] in strict.process(items) if isinstance(outcome, Utterance)]
     off = max(abs(_heard_lufs(bench.recordings, row) - _TARGET_LUFS) for row in rows if _is_free(row))
-    # In cuts under -40 LUFS the standard's gate at -70 LUFS counts other blocks once they are louder.
-    yield Figure(f"loudness of a cut off {_TARGET_LUFS:g} LUFS, the worst of {len(rows)}", off, "LU", most=1.0)
+    # In cuts below -40 LUFS the standard's gate at -70 LUFS lets more blocks count once they are amplified.
+    yield Figure(f"largest error of {len(rows)} cuts set to {_TARGET_LUFS:g} LUFS", off, "LU", most=1.0)
 
 
 def clips(speech: Path) -> list[Transcript]:
-    """Returns clips that hold a sentence, with its text, of all the groups in turn."""
+    """Returns clips of 2 s or more with their texts, the same number of each group."""
     by_group: dict[str, list[Transcript]] = {}
     for path in sorted(speech.rglob("*.txt")):
         beside = [path.with_suffix(suffix) for suffix in sorted(audio.SUFFIXES) if path.with_suffix(suffix).is_file()]
@@ -59,11 +57,17 @@ def clips(speech: Path) -> list[Transcript]:
                 Transcript(id_, "", "s", info.sample_rate, info.samples, "en", "txt", timed=False, segments=segments)
             )
     most = max(1, _CLIPS // max(1, len(by_group)))
-    return [one for group in by_group.values() for one in group[:most]]
+    return [clip for group in by_group.values() for clip in group[:most]]
 
 
 def noise_errors(speech: Path, items: Sequence[Transcript], known_db: float) -> list[float]:
-    """Returns by how much the estimate is off where noise is added at a known level, in dB."""
+    """Returns the errors of the estimated signal-to-noise ratio, in dB, after adding white noise at a known one.
+
+    Args:
+        speech: The folder of recordings.
+        items: The clips.
+        known_db: The signal-to-noise ratio, in dB, at which the noise is added.
+    """
     errors = []
     for number, item in enumerate(items):
         wave, rate = audio.read(speech / item.id)
@@ -79,6 +83,6 @@ def _heard_lufs(speech: Path, row: Utterance) -> float:
 
 
 def _is_free(row: Utterance) -> bool:
-    """Tells whether the peak leaves room for the whole gain."""
+    """Returns whether the gain was applied in full, without being limited by the peak."""
     assert row.measures
     return row.measures.peak * 10 ** (row.gain_db / 20) < 0.999

@@ -1,9 +1,8 @@
-"""What the stages are worth, each figure beside its baseline in the same run: part of `make bench`.
+"""Benchmarks the stages, each against a baseline measured in the same run: part of `make bench`.
 
     python -m pipeline.bench.stages [NAME…] [--speech FOLDER]
 
-To add a benchmark: a function that yields `Figure`s as they are measured, in a module `bench_….py`, and a row in
-`BENCHES`.
+To add a benchmark, write a module in this folder with a function that yields `Figure`s, and add a row to `BENCHES`.
 """
 
 import argparse
@@ -53,15 +52,15 @@ BENCHES: dict[str, _Row] = {
     "features": _Row(bench_similar.features, needs_speech=True),
     "search": _Row(bench_similar.search),
 }
-"""The benchmarks by name, in the order in which `make bench` runs them."""
+"""Name -> benchmark, in the order of `make bench`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measures, and prints a table; what needs recordings is named where there are none."""
+    """Runs the benchmarks and prints a table; names those that are skipped for lack of recordings."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.bench.stages", description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)}; all of them by default")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHES)}; all by default")
     parser.add_argument("--speech", type=Path, help="a folder of recordings with transcripts")
-    parser.add_argument("--model", type=Path, help="what valle export wrote, to measure similar.feature=model")
+    parser.add_argument("--model", type=Path, help="the output of valle export, to measure similar.feature=model")
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.names) - BENCHES.keys())
     if unknown:

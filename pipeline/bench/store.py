@@ -1,4 +1,4 @@
-"""The benchmark of the store: random reads beside an HDF5 of one group an utterance, and opening a large dataset."""
+"""Benchmarks the store: random reads against an HDF5 file with one group per utterance, and opening a large dataset."""
 
 import subprocess
 import sys
@@ -30,7 +30,7 @@ print(time.perf_counter() - started)
 
 
 def store(bench: Bench) -> Iterator[Figure]:
-    """Measures random reads of codes, and how long a dataset of 100,000 utterances takes to open."""
+    """Measures random reads of codes, and the time to open a dataset of 100,000 utterances."""
     folder, groups = bench.scratch / "flat", bench.scratch / "groups.h5"
     ids = _write(folder, _UTTERANCES, lambda rng: int(rng.integers(75, 900)))
     _write_groups(folder, groups)
@@ -39,7 +39,7 @@ def store(bench: Bench) -> Iterator[Figure]:
         *((_reads(folder, order), _group_reads(groups, ids, order)) for _ in range(_ROUNDS)), strict=True
     )
     name = f"random reads of {_UTTERANCES:,} utterances"
-    yield Figure(name, max(ours), "/s", max(theirs), "one HDF5 group an utterance", least=20)
+    yield Figure(name, max(ours), "/s", max(theirs), "one HDF5 group per utterance", least=20)
     _write(bench.scratch / "many", _MANY, lambda _: _FEW_FRAMES)
     program = [sys.executable, "-c", _OPEN.format(folder=str(bench.scratch / "many"))]
     took = [float(subprocess.run(program, check=True, capture_output=True, text=True).stdout) for _ in range(_ROUNDS)]
@@ -47,7 +47,7 @@ def store(bench: Bench) -> Iterator[Figure]:
 
 
 def _write(folder: Path, count: int, frames: Callable[[np.random.Generator], int]) -> list[str]:
-    """Writes a store of random codes; returns its ids."""
+    """Writes a store of random codes and returns its ids."""
     (folder / "hdf5").mkdir(parents=True)
     rng = np.random.default_rng(0)
     names, ids = [f"{number:05d}-of-{_SHARDS:05d}.h5" for number in range(_SHARDS)], []
@@ -67,7 +67,7 @@ def _write(folder: Path, count: int, frames: Callable[[np.random.Generator], int
 
 
 def _write_groups(folder: Path, path: Path) -> None:
-    """Writes the same codes as others do: uncompressed, a group an utterance, with the rest as attributes."""
+    """Writes the same codes uncompressed with one group per utterance and attributes, as other tools do."""
     import h5py
 
     flat = open_store(folder)
@@ -79,7 +79,7 @@ def _write_groups(folder: Path, path: Path) -> None:
 
 
 def _reads(folder: Path, order: Sequence[int]) -> float:
-    """Returns reads a second, every byte of the codes copied out."""
+    """Returns reads per second, each copying all codes of an utterance."""
     flat = open_store(folder)
 
     def work() -> None:

@@ -1,1 +1,1 @@
-"""What this machine has and lacks."""
+"""`valle-prep doctor`: checks whether this machine can run the pipeline."""

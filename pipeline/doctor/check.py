@@ -1,6 +1,6 @@
-"""What the checks of `valle-prep doctor` share: a row, what is examined, and a way to try what may break.
+"""Shared parts of the checks of `valle-prep doctor`: a row, the setup to examine, and a subprocess for risky imports.
 
-A check is a function that gives rows and never raises: what is broken is what it is there to say.
+A check is a function that takes a `Setup` and returns rows. It never raises: it reports what is broken as a row.
 """
 
 import json
@@ -24,7 +24,7 @@ from stages.records import Record, Recording
 
 GIB = 1 << 30
 SETUP = "Run `make setup`."
-"""How a broken installation is mended."""
+"""The hint for a broken installation."""
 _ROOT = Path(__file__).resolve().parents[2]
 _PROBE_S = 300
 
@@ -38,36 +38,36 @@ PHONEMES = ("phonemizer", "espeakng-loader", "pykakasi")
 
 @dataclass(frozen=True, slots=True)
 class Check(Record):
-    """A row of what the doctor says."""
+    """A row of the doctor's report."""
 
     name: str
     group: str
     """One of `GROUPS`."""
     status: Status
-    """`problem`: the configured pipeline can't run so; `note`: good to know, or missing but not needed."""
+    """`problem`: the configured pipeline can't run; `note`: worth knowing, or missing but not needed."""
     value: str
     """What was found."""
     hint: str = ""
-    """The command or setting that mends it; empty where all is well."""
+    """The command or setting that fixes it; empty if all is well."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What is examined: a configuration, and where and how it is to run."""
+    """The setup to examine: a configuration, and where and how it is to run."""
 
     config: PrepConfig
     out: Path
-    """The dataset's folder; it needn't be there."""
+    """The dataset's folder; need not exist."""
     device: str = "cpu"
     """`cpu`, `cuda` or `cuda:N`."""
     scheduler: str = "local"
     jobs: int | None = None
     write: bool = True
-    """Whether writing may be tried."""
+    """Whether the checks may try to write a file."""
 
     @cached_property
     def hears(self) -> bool | None:
-        """Whether whisperX has to hear some recording; None where that depends on recordings yet to come."""
+        """Whether whisperX must transcribe any recording; None if no recordings have been scanned yet."""
         wanted = self.config.transcribe.transcripts
         if was_imported(self.out):
             return False
@@ -82,12 +82,12 @@ class Setup:
                 for recording in rows.read(part_paths(folder, shard, rows.parts))
             )
         except (ValleError, TypeError):
-            return None  # a damaged shard will be written again by the next scan
+            return None  # the next scan rewrites a damaged shard
         return without if shards else None
 
     @cached_property
     def needed(self) -> Collection[str]:
-        """The packages that the configured stages import."""
+        """Names of the packages that the configured stages import."""
         config = self.config
         names = {*ALWAYS, *PHONEMES, *CODECS[config.encode.codec].packages}
         names |= {*WHISPER, "torchaudio"} if self.hears else set()
@@ -100,12 +100,12 @@ class Setup:
         return names | ({"dask-jobqueue"} if self.scheduler.startswith("slurm:") else set())
 
     def missing(self, package: str) -> Status:
-        """Returns how bad it is when a package can't be used."""
+        """Returns the status of a package that can't be used: `problem` if it is needed, else `note`."""
         return "problem" if package in self.needed else "note"
 
 
 def gib(count: int) -> str:
-    """Returns a number of bytes for people."""
+    """Formats a number of bytes, such as `1.5 GiB`."""
     for unit, size in (("GiB", GIB), ("MiB", 1 << 20), ("KiB", 1 << 10)):
         if count >= size:
             return f"{count / size:.1f} {unit}"
@@ -113,15 +113,15 @@ def gib(count: int) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Returns an error's kind and the first line of what it says."""
+    """Returns the type of an error and the first line of its message, at most 200 characters."""
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:200]}"
 
 
 def probe(script: str) -> tuple[Any, str]:
-    """Runs a script in a fresh interpreter, without the network.
+    """Runs a Python script in a new interpreter, without the network.
 
     Returns:
-        What its last line holds as JSON (as text where it is none), and what went wrong: "" if nothing.
+        Its last line of output, parsed as JSON if it can be; and the error message, "" if it succeeded.
     """
     quiet = {"HF_HUB_OFFLINE": "1", "PYANNOTE_METRICS_ENABLED": "0", "PYTHONIOENCODING": "utf-8"}
     command = [sys.executable, "-c", script]
@@ -132,8 +132,8 @@ def probe(script: str) -> tuple[Any, str]:
     except (OSError, subprocess.TimeoutExpired) as error:
         return None, reason(error)
     if child.returncode:
-        said = child.stderr.decode(errors="replace").strip().splitlines()
-        return None, said[-1][:300] if said else f"its process ended with {child.returncode}"
+        errors = child.stderr.decode(errors="replace").strip().splitlines()
+        return None, errors[-1][:300] if errors else f"its process ended with {child.returncode}"
     line = child.stdout.decode(errors="replace").strip().rpartition("\n")[2]
     try:
         return json.loads(line), ""

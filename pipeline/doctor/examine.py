@@ -1,6 +1,7 @@
-"""`valle-prep doctor`: what the configured pipeline needs of this machine, and the command that mends what is missing.
+"""`valle-prep doctor`: checks what the configured pipeline needs, and names the command that gets what is missing.
 
-Nothing is fetched and nothing started. Libraries that may break, or end their process, are tried in a fresh one.
+It downloads and starts nothing. Libraries that may crash are imported in a subprocess. To add a check: write a function
+that takes a `Setup` and returns rows, and add it to `CHECKS`.
 """
 
 import sys
@@ -38,10 +39,10 @@ print(json.dumps([to_kana("日本語"), phonemize(["日本語"], "ja")[0]]))
 
 
 def examine(setup: Setup) -> list[Check]:
-    """Makes all checks, several at a time, and returns them group by group."""
+    """Runs all checks in a thread pool and returns their rows, sorted by group."""
     with ThreadPoolExecutor(cores()) as pool:
-        found = [check for rows in pool.map(lambda check: check(setup), CHECKS) for check in rows]
-    return sorted(found, key=lambda check: GROUPS.index(check.group))
+        rows = [row for rows in pool.map(lambda check: check(setup), CHECKS) for row in rows]
+    return sorted(rows, key=lambda row: GROUPS.index(row.group))
 
 
 def result(checks: Sequence[Check]) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def result(checks: Sequence[Check]) -> dict[str, Any]:
             `group`: `packages`, `devices`, `weights`, `phonemes`, `disk` or `cluster`,
             `status`: `ok`, `note` or `problem`; only what the configured pipeline needs is a problem,
             `value`: what was found,
-            `hint`: the command or setting that mends it; empty where all is well;
+            `hint`: the command or setting that fixes it; empty if all is well;
         `exit_code`: 1 if there is a problem, else 0.
     """
     bad = any(check.status == "problem" for check in checks)
@@ -64,7 +65,7 @@ def result(checks: Sequence[Check]) -> dict[str, Any]:
 
 
 def show(checks: Sequence[Check]) -> None:
-    """Shows the checks as a table, on standard error."""
+    """Prints the checks as a table on standard error."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -95,26 +96,26 @@ def _packages(setup: Setup) -> list[Check]:
     return rows + [_package(setup, name, ranges.get(name)) for name in dict.fromkeys(["valle-prep", *names])]
 
 
-def _asked() -> "list[Requirement]":
-    """Returns what this package asks for, its extras' packages among them."""
+def _requirements() -> "list[Requirement]":
+    """Returns the requirements of this package, including those of its extras."""
     try:
         from packaging.requirements import Requirement
 
-        return [Requirement(one) for one in metadata.requires("valle-prep") or []]
+        return [Requirement(line) for line in metadata.requires("valle-prep") or []]
     except (ImportError, metadata.PackageNotFoundError):
         return []
 
 
 def _ranges() -> dict[str, Any]:
-    """Returns the versions that this package asks for, by package."""
-    return {one.name: one.specifier for one in _asked() if not one.marker}
+    """Returns package -> the versions that this package requires."""
+    return {required.name: required.specifier for required in _requirements() if not required.marker}
 
 
 def _extra_of(name: str) -> str:
-    """Returns the extra that brings a package; "" where none needs to."""
-    markers = [one.marker for one in _asked() if one.name == name and one.marker]
+    """Returns the extra that installs a package; "" if it is no extra's."""
+    markers = [required.marker for required in _requirements() if required.name == name and required.marker]
     extras = metadata.metadata("valle-prep").get_all("Provides-Extra") or [] if markers else []
-    found = (extra for extra in extras if extra != "dev" and any(one.evaluate({"extra": extra}) for one in markers))
+    found = (extra for extra in extras if extra != "dev" and any(m.evaluate({"extra": extra}) for m in markers))
     return next(found, "")
 
 
@@ -139,7 +140,7 @@ def _torchaudio(setup: Setup) -> list[Check]:
     return [Check("import torchaudio", "packages", "ok", "works")]
 
 
-def _espeak(setup: Setup) -> list[Check]:  # noqa: ARG001 (every pipeline speaks)
+def _espeak(setup: Setup) -> list[Check]:  # noqa: ARG001 (every pipeline needs phonemes)
     try:
         library, data = espeak.locate()
     except (ValleError, OSError, AttributeError) as error:
@@ -151,9 +152,9 @@ def _espeak(setup: Setup) -> list[Check]:  # noqa: ARG001 (every pipeline speaks
         return [Check("espeak-ng", "phonemes", "problem", f"{where}: {problem}", hint)]
     version, spoken = found
     rows = [Check("espeak-ng", "phonemes", "ok", f"{version}, {where}")]
-    mute = [code for code, phonemes in spoken.items() if not any(map(str.isalpha, phonemes))]
-    status: Status = "problem" if mute else "ok"
-    hint = "Run `pip install --force-reinstall espeakng-loader`." if mute else ""
+    silent = [code for code, phonemes in spoken.items() if not any(map(str.isalpha, phonemes))]
+    status: Status = "problem" if silent else "ok"
+    hint = "Run `pip install --force-reinstall espeakng-loader`." if silent else ""
     words = ", ".join(f"{code} {phonemes or 'nothing'}" for code, phonemes in spoken.items())
     return [*rows, Check("speaking", "phonemes", status, words, hint)]
 
@@ -162,7 +163,7 @@ def _kakasi(setup: Setup) -> list[Check]:  # noqa: ARG001 (Japanese may turn up 
     found, problem = probe(_KAKASI)
     if problem or not all(found):
         hint = "Run `pip install --force-reinstall pykakasi`."
-        return [Check("pykakasi", "phonemes", "problem", problem or "it reads nothing", hint)]
+        return [Check("pykakasi", "phonemes", "problem", problem or "it returns no reading", hint)]
     return [Check("pykakasi", "phonemes", "ok", f"ja {found[0]} {found[1]}")]
 
 
@@ -181,4 +182,4 @@ CHECKS: tuple[Callable[[Setup], list[Check]], ...] = (
     lambda setup: doctor_machine.open_files(setup.scheduler, setup.jobs),
     lambda setup: doctor_machine.scheduler(setup.scheduler, jobs=setup.jobs, device=setup.device),
 )
-"""Each by itself; none raises."""
+"""The checks, in any order; none raises."""

@@ -1,4 +1,4 @@
-"""What `valle-prep doctor` finds on this machine: devices, disk, limits and the cluster."""
+"""The doctor's checks of the machine: devices, disk, limits and the cluster."""
 
 import os
 import shutil
@@ -12,15 +12,15 @@ from stages.errors import ValleError
 from stages.machine import cores, parse_device
 
 _LEAST_DISK = GIB // 4
-"""Bytes free under which even a small dataset fails."""
+"""Free bytes below which even a small dataset fails."""
 _LITTLE_DISK = 10 * GIB
 _LITTLE_SCRATCH = GIB
-_FILES_OF_A_WORKER = 64
-_FILES_OF_OURS = 512
+_FILES_PER_WORKER = 64
+_FILES_OF_CLIENT = 512
 
 
 def processor() -> list[Check]:
-    """Checks the processor's cores and the memory."""
+    """Reports the usable cores and memory."""
     return [
         Check("cores", "devices", "ok", f"{cores()} usable"),
         Check("memory", "devices", "ok", gib(_memory()) if _memory() else "unknown"),
@@ -28,23 +28,23 @@ def processor() -> list[Check]:
 
 
 def _memory() -> int:
-    """Returns the bytes of memory this process may use: the machine's, or its control group's if less; 0: unknown."""
+    """Returns the bytes of memory this process may use, the least of machine and control group; 0 if unknown."""
     sizes = []
     if "SC_PHYS_PAGES" in os.sysconf_names:
         sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:
             sizes.append(int(Path(path).read_text(encoding="ascii")))
-        except (OSError, ValueError):  # not there, or `max`
+        except (OSError, ValueError):  # missing, or `max`
             continue
     return min(sizes, default=0)
 
 
 def cuda(device: str) -> list[Check]:
-    """Checks the CUDA devices, as torch sees them.
+    """Checks the CUDA devices that torch sees.
 
     Args:
-        device: What is to be computed on: `cpu`, `cuda` or `cuda:N`.
+        device: The device to use: `cpu`, `cuda` or `cuda:N`.
     """
     wanted = parse_device(device)
     on_gpu = wanted.kind == "cuda"
@@ -53,26 +53,26 @@ def cuda(device: str) -> list[Check]:
 
         found = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
-        mend = "Run `make setup`" + (", or compute with `--device cpu`." if on_gpu else ".")
-        return [Check("cuda", "devices", "problem", f"torch can't say: {reason(error)}", mend)]
+        hint = "Run `make setup`" + (", or use `--device cpu`." if on_gpu else ".")
+        return [Check("cuda", "devices", "problem", f"torch can't list the devices: {reason(error)}", hint)]
     rows = [
-        Check(f"cuda:{index}", "devices", "ok", f"{one.name}, {gib(one.total_memory)}")
-        for index, one in enumerate(found)
+        Check(f"cuda:{index}", "devices", "ok", f"{gpu.name}, {gib(gpu.total_memory)}")
+        for index, gpu in enumerate(found)
     ]
     if on_gpu and (wanted.index or 0) >= len(found):
-        hint = f"Compute with `--device cpu`, or install a CUDA build of torch (this is {torch.__version__})."
-        rows.append(Check(device, "devices", "problem", f"not among the {len(found)} that torch sees", hint))
+        hint = f"Use `--device cpu`, or install a CUDA build of torch (this is {torch.__version__})."
+        rows.append(Check(device, "devices", "problem", f"not one of the {len(found)} that torch sees", hint))
     elif not found:
-        rows.append(Check("cuda", "devices", "ok", f"none; computing on the {device}"))
+        rows.append(Check("cuda", "devices", "ok", f"none; using the {device}"))
     return rows
 
 
 def disk(out: Path, *, write: bool) -> list[Check]:
-    """Checks the disk that the dataset lies on, or would lie on.
+    """Checks the free space of the dataset's disk, and that files can be written, synced and locked there.
 
     Args:
-        out: The dataset's folder; it needn't be there.
-        write: Whether a file without a name may be written there for a moment.
+        out: The dataset's folder; need not exist.
+        write: Whether to write an unnamed temporary file there.
     """
     folder = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
     try:
@@ -89,7 +89,7 @@ def disk(out: Path, *, write: bool) -> list[Check]:
 
 
 def _writable(folder: Path) -> Check:
-    """Tries what commits and locks need: writing, `fsync` of the file and of the folder, `flock`."""
+    """Tries what commits and locks need: writing, `fsync` and `flock`."""
     import fcntl
 
     step = "writing"
@@ -103,19 +103,19 @@ def _writable(folder: Path) -> Check:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             fcntl.flock(file, fcntl.LOCK_UN)
     except OSError as error:
-        hint = "Name a folder on a local disk, and one that you may write to, with `--out`."
+        hint = "Name a writable folder on a local disk with `--out`."
         return Check("writing", "disk", "problem", f"{step} in `{folder}` fails: {reason(error)}", hint)
     return Check("writing", "disk", "ok", "files can be written, synced and locked")
 
 
 def scratch() -> list[Check]:
-    """Checks the folders that processes exchange and park their data in."""
+    """Checks the free space of shared memory and of the folder for temporary files."""
     rows = []
     for name, folder in (("shared memory", Path("/dev/shm")), ("temporary files", Path(tempfile.gettempdir()))):
         try:
             free = shutil.disk_usage(folder).free
         except OSError:
-            continue  # /dev/shm is Linux's alone
+            continue  # only Linux has /dev/shm
         little = free < _LITTLE_SCRATCH
         hint = ("Start the container with `--shm-size`." if "shm" in folder.name else "Set TMPDIR.") if little else ""
         rows.append(Check(name, "disk", "note" if little else "ok", f"{gib(free)} free in `{folder}`", hint))
@@ -123,12 +123,12 @@ def scratch() -> list[Check]:
 
 
 def open_files(scheduler: str, jobs: int | None) -> list[Check]:
-    """Checks how many files may be open at once against what a local cluster opens."""
+    """Checks the limit of open files against the number that a local cluster opens."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     shown = "unlimited" if soft == resource.RLIM_INFINITY else f"{soft:,}"
-    needed = _FILES_OF_OURS + _FILES_OF_A_WORKER * (jobs or cores()) * (scheduler == "local")
+    needed = _FILES_OF_CLIENT + _FILES_PER_WORKER * (jobs or cores()) * (scheduler == "local")
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return [Check("open files", "disk", "ok", f"{shown} allowed")]
     most = "" if hard == resource.RLIM_INFINITY else f" (at most {hard:,} here)"
@@ -136,11 +136,11 @@ def open_files(scheduler: str, jobs: int | None) -> list[Check]:
 
 
 def scheduler(name: str, *, jobs: int | None, device: str) -> list[Check]:
-    """Checks the scheduler that is named; one with an address is asked for its workers, none is started.
+    """Checks `--scheduler`. Connects to a running cluster to count its workers, but starts none.
 
     Args:
-        name: What `--scheduler` says.
-        jobs: What `--jobs` says.
+        name: The value of `--scheduler`.
+        jobs: The value of `--jobs`.
         device: `cpu`, `cuda` or `cuda:N`.
     """
     try:
@@ -149,7 +149,7 @@ def scheduler(name: str, *, jobs: int | None, device: str) -> list[Check]:
             return [Check("scheduler", "cluster", "ok", _to_start(named))]
         found = survey(named)
     except (ValleError, ImportError) as error:
-        hint = "Name another, or work here: `--scheduler local`."
+        hint = "Name another, or use `--scheduler local`."
         return [Check("scheduler", "cluster", "problem", str(error), hint)]
     value = f"`{name}`: {found['workers']} workers, {found['threads']} threads, {gib(found['memory'])} of memory"
     if found["workers"]:
@@ -158,7 +158,7 @@ def scheduler(name: str, *, jobs: int | None, device: str) -> list[Check]:
 
 
 def _to_start(named: Scheduler) -> str:
-    """Returns what a run would start."""
+    """Describes what a run would start."""
     match named.kind:
         case "sync":
             return "`sync`: this process, one thread"
@@ -166,5 +166,5 @@ def _to_start(named: Scheduler) -> str:
             workers = named.jobs or cores()
             return f"`local`: {workers} workers of one thread, {gib(_memory() // workers)} of memory each"
         case "cuda":
-            return "`cuda`: a worker a GPU"
-    return f"`slurm:{named.where}`: jobs on Slurm; its file is sound"
+            return "`cuda`: one worker per GPU"
+    return f"`slurm:{named.where}`: jobs on Slurm; its file is valid"

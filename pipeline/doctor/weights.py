@@ -1,4 +1,4 @@
-"""What `valle-prep doctor` finds of weights on this machine; nothing is fetched."""
+"""The doctor's checks of weights on this machine; downloads nothing."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,12 +19,12 @@ print(json.dumps([files, DEFAULT_ALIGN_MODELS_HF]))
 
 
 def codecs(setup: Setup) -> list[Check]:
-    """Looks for the weights of every codec of the table."""
+    """Looks for the weights of every codec in the table."""
     return [_codec(setup, name) for name in CODECS]
 
 
 def _codec(setup: Setup, name: str) -> Check:
-    """Looks for a codec's weights, those of the configured one where the configuration says."""
+    """Looks for a codec's weights; `encode.weights` applies to the configured codec only."""
     encode = setup.config.encode
     wanted = name == encode.codec
     given = encode.weights if wanted else None
@@ -43,19 +43,19 @@ def _codec(setup: Setup, name: str) -> Check:
 
 
 def hearing(setup: Setup) -> list[Check]:
-    """Looks for whisper and for what finds the speech."""
+    """Looks for the whisper model and the voice activity detectors."""
     transcribe = setup.config.transcribe
     if transcribe.transcripts == "require":
         return [Check("whisper", "weights", "ok", "not needed: `transcribe.transcripts` is `require`")]
     status: Status = "problem" if setup.hears else "note"
-    what = {True: "needed", False: "not needed, nothing is to be heard", None: "needed for recordings without text"}
-    value = f"`{transcribe.model}` is missing ({what[setup.hears]})"
+    need = {True: "needed", False: "not needed: nothing to transcribe", None: "needed for recordings without text"}
+    value = f"`{transcribe.model}` is missing ({need[setup.hears]})"
     try:
         folder = whisper.find_model(transcribe.model, download=False)
         size = sum(path.stat().st_size for path in folder.iterdir())
         revision = whisper.revision(folder)
     except ValleError as error:
-        rows = [Check("whisper", "weights", status, value, f"{error} Or let `valle-prep transcribe` fetch it.")]
+        rows = [Check("whisper", "weights", status, value, f"{error} Or let `valle-prep transcribe` download it.")]
     except (ImportError, OSError, RuntimeError) as error:
         rows = [Check("whisper", "weights", status, value, f"{reason(error)}. {SETUP}")]
     else:
@@ -64,7 +64,7 @@ def hearing(setup: Setup) -> list[Check]:
 
 
 def _vad(name: str, package: str, setup: Setup) -> Check:
-    """Looks for a voice activity detector in the package that carries it."""
+    """Looks for a voice activity detector in the package that contains it."""
     spec = find_spec(package)
     folders = [Path(folder) / "assets" for folder in (spec.submodule_search_locations or ())] if spec else []
     pattern = "pytorch_model.bin" if name == "pyannote" else "silero*.onnx"
@@ -76,7 +76,7 @@ def _vad(name: str, package: str, setup: Setup) -> Check:
 
 
 def aligners(setup: Setup) -> list[Check]:
-    """Imports whisperX, and looks for the models that place words in time."""
+    """Imports whisperX, and looks for the models that align words with the audio."""
     transcribe = setup.config.transcribe
     if setup.hears is False:
         return []
@@ -97,7 +97,7 @@ def aligners(setup: Setup) -> list[Check]:
     if not missing:
         return [*rows, Check("aligners", "weights", "ok", at_hand)]
     hint = (
-        "Without one words have no times. Let whisperX fetch it, or give a folder:"
+        "Without one, words have no times. Let whisperX download it, or give a folder:"
         f" `--set transcribe.align_models.{missing[0] if named else 'CODE'}=FOLDER`."
     )
     chosen = setup.hears and set(missing) & set(transcribe.align_models)
@@ -106,7 +106,7 @@ def aligners(setup: Setup) -> list[Check]:
 
 
 def _aligner(name: str, file: str) -> str:
-    """Returns where a wav2vec2 model lies: a folder, torchaudio's file in torch's cache, or the hub's cache."""
+    """Returns the path of a wav2vec2 model (a folder, or a file in the cache of torch or the hub); "" if missing."""
     if file:
         path = torch_hub() / "checkpoints" / Path(file).name
         return str(path) if path.is_file() else ""

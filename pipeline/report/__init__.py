@@ -1,1 +1,1 @@
-"""A dataset as one page."""
+"""`valle-prep report`: shows a dataset as one HTML page."""

@@ -1,7 +1,7 @@
-"""`valle-prep report`: a dataset as one HTML page that needs nothing else, and its audio in a folder beside it.
+"""Renders the HTML page of `valle-prep report`.
 
-Everything a dataset holds is text of strangers: names, ids and transcripts are escaped, and the page's own policy lets
-no script run but its own.
+The texts of a dataset are untrusted: names, ids and transcripts are escaped, and the page's content security policy
+allows only its own script.
 """
 
 import base64
@@ -20,11 +20,11 @@ from pipeline.runner.tally import Tally
 
 _DATA = Path(__file__).parent / "data"
 _FIRST = 20
-"""Rows of a table that are shown; the others are unfolded."""
+"""Rows of a table that are shown at first; the others are folded."""
 _MOST = 1000
-"""Rows of a table at all."""
+"""Largest number of rows of a table."""
 _RARE = 5
-"""Symbols seen less often are marked: many of them are mistakes."""
+"""Phoneme symbols with fewer occurrences are marked: many of them are mistakes."""
 
 _NAMES = {
     "seconds": ("duration", "s"),
@@ -39,15 +39,16 @@ _NAMES = {
     "clipped": ("share of clipped samples", ""),
     "peak": ("peak", ""),
 }
-"""What a measured value is called, and its unit, in the order in which the distributions stand; others follow."""
+"""Measured value -> label and unit, in the order of the distributions on the page; other values follow."""
 
 
 def base64_of(data: bytes) -> str:
+    """Encodes bytes as base64 text."""
     return base64.b64encode(data).decode("ascii")
 
 
 def ordered(names: Mapping[str, Any]) -> list[str]:
-    """Returns the names of values, those that are known first."""
+    """Sorts the names of measured values: those of `_NAMES` first, the others by name."""
     return [*(name for name in _NAMES if name in names), *sorted(set(names) - set(_NAMES))]
 
 
@@ -59,17 +60,17 @@ _SECTIONS = {
     "phonemes": "Phonemes",
     "left-out": "Left out",
 }
-"""By the name that a link has; the utterances follow."""
+"""Anchor -> title; the section of utterances follows."""
 
 
 def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_size: int) -> str:
-    """Returns the page.
+    """Renders the page as HTML.
 
     Args:
-        found: The dataset in numbers.
-        utterances: What `_utterances` yields.
+        found: The statistics of the dataset.
+        utterances: The utterances to show one by one, as `pipeline.report.write` yields them.
         title: The dataset's name.
-        codebook_size: Entries of a codebook: the codes' colours are spread over them.
+        codebook_size: Entries per codebook; sets the colour scale of the codes.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -88,7 +89,8 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
     script = (_DATA / "page.js").read_text(encoding="utf-8")
     return environment.get_template("page.html").render(
         title=title,
-        # The template escapes all but these three: two are files of ours, the third can't end its element.
+        # The template escapes everything but these three: two are our own files, and `_for_script` makes the third
+        # safe.
         style=(_DATA / "page.css").read_text(encoding="utf-8"),
         script=script,
         data=_for_script(data),
@@ -97,7 +99,7 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
         figures=_figures(found),
         codec=found.codec,
         stage=found.stage,
-        stages=[_stage(one) for one in found.tallies],
+        stages=[_stage(tally) for tally in found.tallies],
         languages=_shares(found.languages, "language", "speakers", found.seconds),
         speakers=_shares(found.speakers, "speaker", "languages", found.seconds),
         histograms=[_histogram(*_NAMES.get(name, (name, "")), found.values[name]) for name in ordered(found.values)],
@@ -112,15 +114,15 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
 
 
 def _for_script(data: Any) -> str:
-    """Returns JSON that can't end the element it stands in, and that is sound Unicode."""
+    """Returns JSON without `<`, which could end the script element, and without lone surrogates."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return text.encode("utf-8", "replace").decode()
 
 
 def _figures(found: Survey) -> dict[str, str]:
-    """Returns the few numbers at the head of the page, by name."""
+    """Returns the numbers at the top of the page, by name."""
     hours = found.seconds / 3600
-    left_out = sum(one.count for one in found.left_out.values())
+    left_out = sum(group.count for group in found.left_out.values())
     return {
         **({"hours": f"{hours:,.1f}"} if hours >= 1 else {"minutes": f"{60 * hours:.1f}"}),
         "utterances": f"{found.utterances:,}",
@@ -138,7 +140,7 @@ def _stage(tally: Tally) -> Row:
 
 
 def _shares(shares: Mapping[str, Share], what: str, among: str, seconds: float) -> Row:
-    """Returns a table of speakers or languages, the longest first."""
+    """Returns a table of speakers or languages, sorted by length, longest first."""
     largest = max((share.seconds for share in shares.values()), default=0.0)
     rows = [
         {
@@ -155,13 +157,13 @@ def _shares(shares: Mapping[str, Share], what: str, among: str, seconds: float) 
 
 
 def _length(seconds: float) -> str:
-    """Returns a length as hours, minutes and seconds."""
+    """Formats seconds as `h:mm:ss`."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 def _histogram(name: str, unit: str, values: Sequence[float]) -> Row:
-    """Returns the bars of a histogram, or the only value that there is."""
+    """Returns the bars of a histogram, or the value itself if all are equal."""
     if (only := f"{min(values):.4g}") == f"{max(values):.4g}":
         return {"name": name, "unit": unit, "only": only}
     edges, counts = histogram(values)
@@ -175,7 +177,7 @@ def _histogram(name: str, unit: str, values: Sequence[float]) -> Row:
         "name": name,
         "only": "",
         "count": len(values),
-        "said": f"median {median:.4g}{behind}; 90 %: {low:.3g} to {high:.3g}",
+        "summary": f"median {median:.4g}{behind}; 90 %: {low:.3g} to {high:.3g}",
         "bars": bars,
         "median_at": 100 * (min(max(median, edges[0]), edges[-1]) - edges[0]) / (edges[-1] - edges[0]),
         "axis": [f"{edge:g}" for edge in np.linspace(edges[0], edges[-1], 5).round(6)],
@@ -183,7 +185,7 @@ def _histogram(name: str, unit: str, values: Sequence[float]) -> Row:
 
 
 def _symbols(symbols: Mapping[str, Counter[str]]) -> list[Row]:
-    """Returns the inventory, the most frequent first; what can't be seen is named."""
+    """Returns the phoneme symbols with their counts, most frequent first."""
     total: Counter[str] = sum(symbols.values(), Counter())
     largest = max(total.values(), default=0)
     rows = []
@@ -196,24 +198,25 @@ def _symbols(symbols: Mapping[str, Counter[str]]) -> list[Row]:
 
 
 def _glyph(symbol: str) -> str:
+    """Returns a visible form of a symbol: `␣` for a space, a dotted circle under a combining mark."""
     if symbol.isspace():
         return "␣"
     return ("◌" if unicodedata.combining(symbol) else "") + symbol
 
 
 def _left_out(found: Sequence[LeftOut], tallies: Sequence[Tally]) -> list[Row]:
-    """Returns what each stage left out and why, by stage, the most frequent first."""
+    """Returns the filtered and rejected items by stage, kind and reason, most frequent first."""
     order = {tally.stage: place for place, tally in enumerate(tallies)}
-    largest = max((one.count for one in found), default=0)
+    largest = max((group.count for group in found), default=0)
     return [
         {
-            "stage": one.stage,
-            "kind": one.kind,
-            "reason": one.reason,
-            "count": one.count,
-            "width": 100 * one.count / largest,
-            "examples": one.examples,
-            "hinted": any(row["hint"] for row in one.examples),
+            "stage": group.stage,
+            "kind": group.kind,
+            "reason": group.reason,
+            "count": group.count,
+            "width": 100 * group.count / largest,
+            "examples": group.examples,
+            "hinted": any(row["hint"] for row in group.examples),
         }
-        for one in sorted(found, key=lambda one: (order[one.stage], one.kind, -one.count, one.reason))
+        for group in sorted(found, key=lambda group: (order[group.stage], group.kind, -group.count, group.reason))
     ]

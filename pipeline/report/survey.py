@@ -1,6 +1,6 @@
-"""What a dataset holds, in numbers and in samples: all that `valle-prep report` shows.
+"""Collects the statistics and the sample utterances that `valle-prep report` shows.
 
-Shards are read one by one, and only the utterances that will be shown are kept whole.
+Shards are read one by one, and only the sample utterances are kept in memory.
 """
 
 import hashlib
@@ -26,21 +26,21 @@ from stages.similar import TABLE
 from stages.store.reader import Store, open_store
 
 _CHAIN = ("encode", "g2p", "slice")
-"""Whose rows are the utterances: of the first of these that has been run."""
+"""Stages whose rows are utterances; the first of these that was run is used."""
 _EXAMPLES = 20
-"""Items named of each reason for which some were left out."""
+"""Example items per reason."""
 
 Row = dict[str, Any]
 
 
 @dataclass(slots=True)
 class Share:
-    """What a speaker or a language has of the dataset."""
+    """A speaker's or language's share of the dataset."""
 
     seconds: float = 0.0
     utterances: int = 0
     among: set[str] = field(default_factory=set)
-    """A language's speakers, or a speaker's languages."""
+    """The speakers of a language, or the languages of a speaker."""
 
     def add(self, seconds: float, other: str) -> None:
         """Counts an utterance."""
@@ -51,7 +51,7 @@ class Share:
 
 @dataclass(slots=True)
 class LeftOut:
-    """What a stage left out for one reason."""
+    """The items that a stage filtered or rejected for one reason."""
 
     stage: str
     kind: str
@@ -59,49 +59,50 @@ class LeftOut:
     reason: str
     count: int = 0
     examples: list[Row] = field(default_factory=list)
-    """The first, by shard: `id`, `message`, `hint`."""
+    """The first items in shard order, each with `id`, `message`, `hint`."""
 
 
 @dataclass(slots=True)
 class Survey:
-    """A dataset in numbers."""
+    """The statistics of a dataset, and some of its utterances."""
 
     stage: str
-    """Whose rows the utterances are."""
+    """The stage whose rows the utterances are."""
     codec: str
-    """A line; "" before `encode`."""
+    """The codec in one line; "" before `encode`."""
     tallies: list[Tally]
+    """The counts of every stage."""
     languages: dict[str, Share] = field(default_factory=lambda: defaultdict(Share))
     speakers: dict[str, Share] = field(default_factory=lambda: defaultdict(Share))
     values: dict[str, "array[float]"] = field(default_factory=lambda: defaultdict(lambda: array("d")))
-    """Each measured value of all utterances that have it, by name."""
+    """Name of a measure -> its values for all utterances that have it."""
     symbols: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    """By language, how often each symbol is in the phonemes."""
+    """Language -> how often each symbol occurs in its phonemes."""
     left_out: dict[tuple[str, str, str], LeftOut] = field(default_factory=dict)
-    """By stage, kind and reason."""
+    """(stage, kind, reason) -> the items left out."""
     shown: list[Row] = field(default_factory=list)
-    """Some utterances: the fields of an utterance, `shard`, `values` and `neighbours`, pairs of id and score."""
+    """The sample: the fields of each utterance, `shard`, `values`, and `neighbours` as pairs of id and score."""
 
     @property
     def seconds(self) -> float:
-        """Of all utterances."""
+        """Length of all utterances in seconds."""
         return sum(share.seconds for share in self.languages.values())
 
     @property
     def utterances(self) -> int:
-        """Number of all utterances."""
+        """Number of utterances."""
         return sum(share.utterances for share in self.languages.values())
 
 
 def survey(dataset: Dataset, *, shown: int) -> Survey:
-    """Looks through a dataset, finished or not.
+    """Reads a dataset, finished or not, and collects its statistics.
 
     Args:
         dataset: The dataset.
-        shown: How many utterances to keep whole: those of all speakers in turn, each with its neighbours.
+        shown: Number of sample utterances: drawn from all speakers in turn, each followed by its neighbours.
 
     Raises:
-        MissingInputError: if no recording has been cut into utterances yet.
+        MissingInputError: if `slice` hasn't been run yet.
     """
     stage = next((name for name in _CHAIN if list_shards(dataset.stage(name))), None)
     if stage is None:
@@ -117,12 +118,12 @@ def survey(dataset: Dataset, *, shown: int) -> Survey:
     for name in (tally.stage for tally in found.tallies):
         for shard in list_shards(dataset.stage(name)):
             _count_left_out(found, dataset, name, shard)
-    found.shown = _whole(dataset, stage, drawn, shown)
+    found.shown = _sample(dataset, stage, drawn, shown)
     return found
 
 
 def _rows(dataset: Dataset, stage: str, shard: str) -> Iterator[Row]:
-    """Yields the utterances of a shard with their `values`: what was measured, and what follows from the row."""
+    """Yields the utterances of a shard, with measured and derived numbers as `values`."""
     measured = {}
     if read_receipt(dataset.stage("slice"), shard):
         rows = read_lines(dataset.stage("slice") / f"{shard}.rows.jsonl")
@@ -152,19 +153,19 @@ def _count_left_out(found: Survey, dataset: Dataset, stage: str, shard: str) -> 
         return
     for row in read_lines(dataset.stage(stage) / f"{shard}.{OUT}"):
         key = stage, row["kind"], row["reason"]
-        one = found.left_out.setdefault(key, LeftOut(*key))
-        one.count += 1
-        if len(one.examples) < _EXAMPLES:
-            one.examples.append({"id": row["id"], "message": row["message"], "hint": row.get("hint", "")})
+        group = found.left_out.setdefault(key, LeftOut(*key))
+        group.count += 1
+        if len(group.examples) < _EXAMPLES:
+            group.examples.append({"id": row["id"], "message": row["message"], "hint": row.get("hint", "")})
 
 
-def _whole(dataset: Dataset, stage: str, drawn: Mapping[str, list[tuple[bytes, str, str]]], count: int) -> list[Row]:
-    """Returns the utterances to be shown, in the order in which they were drawn."""
+def _sample(dataset: Dataset, stage: str, drawn: Mapping[str, list[tuple[bytes, str, str]]], count: int) -> list[Row]:
+    """Returns `count` utterances: speaker by speaker in turn, each followed by its neighbours."""
     shard_of = {uid: shard for rows in drawn.values() for _, uid, shard in rows}
     in_turn = zip_longest(*(sorted(rows) for _, rows in sorted(drawn.items())))
-    seeds = [one[1] for turn in in_turn for one in turn if one is not None]
-    near = _neighbours(dataset, seeds[:count])
-    chosen = dict.fromkeys(one for uid in seeds[:count] for one in (uid, *(other for other, _ in near.get(uid, []))))
+    seeds = [entry[1] for turn in in_turn for entry in turn if entry is not None][:count]
+    near = _neighbours(dataset, seeds)
+    chosen = dict.fromkeys(one for uid in seeds for one in (uid, *(other for other, _ in near.get(uid, []))))
     wanted = dict.fromkeys(list(chosen)[:count])
     near = _neighbours(dataset, list(wanted))
     shards = sorted({shard_of[uid] for uid in wanted if uid in shard_of})
@@ -173,20 +174,20 @@ def _whole(dataset: Dataset, stage: str, drawn: Mapping[str, list[tuple[bytes, s
 
 
 def _neighbours(dataset: Dataset, ids: Sequence[str]) -> dict[str, list[tuple[str, float]]]:
-    """Returns the neighbours of utterances, nearest first; of none where `similar` hasn't come to its end."""
+    """Returns id -> its neighbours and their scores, nearest first; empty if `similar` isn't finished."""
     path = dataset.stage("similar") / TABLE
     if not path.is_file():
         return {}
     rows = find_rows(path, ids, ["id", "similar", "similar_score"])
     return {
-        uid: [(one, round(score, 4)) for one, score in zip(row["similar"], row["similar_score"], strict=True)]
+        uid: [(other, round(score, 4)) for other, score in zip(row["similar"], row["similar_score"], strict=True)]
         for uid, row in rows.items()
         if row["similar"]
     }
 
 
 def opened(dataset: Dataset) -> tuple[Store | None, dict[str, int]]:
-    """Returns the store and the row number of each id; None where `hdf5` hasn't come to its end."""
+    """Opens the store and returns it with the row number of each id; None and {} if `hdf5` isn't finished."""
     try:
         store = open_store(dataset.folder)
     except MissingInputError:
@@ -195,9 +196,16 @@ def opened(dataset: Dataset) -> tuple[Store | None, dict[str, int]]:
 
 
 def histogram(values: Sequence[float], bins: int = 32) -> tuple[list[float], list[int]]:
-    """Returns the edges, one more than counts, and the counts of a histogram with round edges; all values are counted.
+    """Counts values in bins with round edges.
 
-    The range is that of the middle 99.8 %; what lies beyond is counted in the first or the last bin.
+    The bins cover the middle 99.8 % of the values. Values beyond are counted in the first or last bin.
+
+    Args:
+        values: The values, at least one.
+        bins: The approximate number of bins.
+
+    Returns:
+        The edges of the bins, and the count of each bin: one less than edges.
     """
     data = np.asarray(values, np.float64)
     low, high = (float(value) for value in np.quantile(data, (0.001, 0.999)))
@@ -211,7 +219,7 @@ def histogram(values: Sequence[float], bins: int = 32) -> tuple[list[float], lis
 
 
 def _round_step(least: float) -> float:
-    """Returns the least of 1, 2, 2.5 and 5 times a power of ten that isn't under `least`."""
+    """Rounds a bin width up to 1, 2, 2.5 or 5 times a power of ten."""
     if least <= 0:
         return 1.0
     power = 10.0 ** np.floor(np.log10(least))

@@ -1,4 +1,4 @@
-"""Writes the report: the page and the audio beside it."""
+"""Writes the report: the HTML page, and a folder of audio files beside it."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -24,21 +24,23 @@ _LEVELS = 240
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What `write_page` made."""
+    """The result of `write_page`."""
 
     page: Path
+    """The HTML file."""
     bytes: int
+    """Size of the HTML file."""
     utterances: int
-    """All of the dataset."""
+    """Number of utterances in the dataset."""
     shown: int
-    """Those that can be looked at one by one."""
+    """Number of utterances shown one by one."""
     embedded: int
-    """Those whose audio is in the page."""
+    """Number of utterances whose audio is in the page."""
     files: int
-    """Audio files beside it."""
+    """Number of audio files beside the page."""
 
     def describe(self) -> str:
-        """Returns a line for people."""
+        """Returns the result as one line."""
         beside = f", the audio of {self.files:,} beside it in {AUDIO}/" if self.files else ""
         return f"{self.page} ({self.bytes / 2**20:.1f} MiB): {self.shown:,} of {self.utterances:,} utterances{beside}"
 
@@ -48,16 +50,16 @@ class Written:
 
 
 def write_page(dataset: Dataset, *, shown: int, embed: int) -> Written:
-    """Writes the page, and the audio of the utterances that it shows.
+    """Writes the page and the audio of the utterances it shows.
 
     Args:
         dataset: The dataset, finished or not.
-        shown: How many utterances to show one by one.
-        embed: How many of these to put into the page itself with their audio; the others' lies beside it.
+        shown: Number of utterances to show one by one.
+        embed: Number of these whose audio is embedded in the page; the audio of the others is written beside it.
 
     Raises:
-        MissingInputError: if there is nothing to show yet.
-        UsageError: if it can't be written.
+        MissingInputError: if `slice` hasn't been run yet.
+        UsageError: if the page or the audio can't be written.
     """
     found = survey(dataset, shown=shown)
     folder = dataset.folder / AUDIO
@@ -73,7 +75,7 @@ def write_page(dataset: Dataset, *, shown: int, embed: int) -> Written:
         write_text(dataset.folder / PAGE, page)
     except OSError as error:
         raise UsageError(
-            f"`{dataset.folder / PAGE}` can't be written: {error}. Make room, or mend its rights."
+            f"`{dataset.folder / PAGE}` can't be written: {error}. Free some space, or fix the permissions."
         ) from error
     embedded = sum(row["audio"].startswith("data:") for row in rows)
     size = len(page.encode())
@@ -86,7 +88,7 @@ def _codebook_size(dataset: Dataset) -> int:
 
 
 def _utterances(dataset: Dataset, rows: Sequence[Row], folder: Path, embed: int) -> Iterator[Row]:
-    """Yields what the page's script is given of each utterance; writes the audio that doesn't go into the page."""
+    """Yields each utterance as the page's script needs it; writes the audio that isn't embedded."""
     store, row_of = opened(dataset)
     for place, row in enumerate(rows):
         codes_KT = store.codes(row_of[row["id"]]) if store and row["id"] in row_of else None
@@ -117,17 +119,17 @@ def _utterances(dataset: Dataset, rows: Sequence[Row], folder: Path, embed: int)
 
 
 def _wave(dataset: Dataset, row: Row) -> tuple[Wave | None, int, str]:
-    """Returns an utterance's audio and its rate; None where it can't be read, and why."""
+    """Returns an utterance's audio, its sample rate and ""; or None, 0 and why it can't be read."""
     path = dataset.voices / path_of(row["recording"])
     try:
         wave, rate = audio.read(path, row["start_samples"], row["end_samples"])
     except AudioError as error:
-        return None, 0, f"There is nothing to hear: the recording is gone or has changed ({error.reason})."
+        return None, 0, f"No audio: the recording is gone or has changed ({error.reason})."
     return audio.amplified(wave, row.get("gain_db", 0.0)), rate, ""
 
 
 def _levels(wave: Wave) -> bytes:
-    """Returns the peak of each of some equal parts of a wave, 0 to 255, the loudest 255."""
+    """Returns the peaks of up to `_LEVELS` equal parts of a wave as bytes, scaled so that the loudest is 255."""
     edges = np.linspace(0, len(wave), min(_LEVELS, len(wave)) + 1).astype(int)[:-1]
     peaks = np.maximum.reduceat(np.abs(wave), edges)
     return bytes(np.round(255 * peaks / max(float(peaks.max()), 1e-9)).astype(np.uint8))

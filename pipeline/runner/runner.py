@@ -4,7 +4,7 @@ A shard is done when it has a receipt. So a run that is killed at any moment goe
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from stages.artefacts.formats import read_lines, write_lines
 from stages.artefacts.manifest import (
     COMPLETE,
     OUT,
+    Receipt,
     digest_of,
     list_shards,
     read_receipt,
@@ -58,6 +59,9 @@ class Run:
     """Recordings after this id are left out; None: none is."""
     retry: tuple[str, ...] = ()
     """Reject reasons to process again; `*` for all."""
+
+    make: Callable[[ShardJob], Receipt] = run_shard
+    """Makes a shard. `valle-prep import` has its own: its stage isn't one that a worker can build by name."""
 
     def stage(self, name: str) -> Stage[Any, Any, Any]:
         """Builds a stage, without setting it up."""
@@ -173,7 +177,7 @@ def _make(run: Run, plan: StagePlan, tally: Tally, folder: Path) -> dict[str, Se
     run.reporter.begin(stage.name, plan, run.cluster)
     began = time.monotonic()
     try:
-        for receipt in run.cluster.run(run_shard, plan.jobs(run.token, run.retry), deaths.again, gpu=stage.on_gpu):
+        for receipt in run.cluster.run(run.make, plan.jobs(run.token, run.retry), deaths.again, gpu=stage.on_gpu):
             deaths.in_a_row = 0
             tally.add([receipt])
             made[receipt.shard] = Sealed.of(receipt)

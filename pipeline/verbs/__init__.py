@@ -1,1 +1,1 @@
-"""Commands that look at a dataset or change it, beside the stages."""
+"""Commands that are not stages: `decode`, `import`, `inspect` and `validate`."""

@@ -1,4 +1,4 @@
-"""`valle-prep decode ID|FILE OUT.wav`: codes back into sound, to listen to them."""
+"""`valle-prep decode ID|FILE OUT.wav`: decodes codes into a WAV file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Decoded(Record):
-    """What was decoded."""
+    """The result of `decode`."""
 
     id: str
-    """The utterance's id, or the file's path."""
+    """The utterance's id, or the path of the codes file."""
     codec: CodecIdentity
-    """What decoded it."""
+    """The codec that decoded it."""
     codebooks: int
     frames: int
     seconds: float
     out: str
-    """The WAV file."""
+    """Path of the WAV file."""
 
     def describe(self) -> str:
-        """Returns it as a line."""
+        """Returns the result as one line."""
         return (
             f"{self.id}: {self.codebooks} x {self.frames} codes, {self.seconds:.2f} s, {self.codec.name} -> {self.out}"
         )
@@ -45,34 +45,34 @@ class Decoded(Record):
 
 @dataclass(frozen=True, slots=True)
 class _FoundCodes:
-    """Codes, and where they come from."""
+    """Codes and their origin."""
 
     id: str
     codes_KT: Codes
     where: str
+    """The dataset or file they were read from, for error messages."""
     codec: CodecIdentity | None = None
-    """What made them, where that is known."""
+    """The codec that made them; None for a codes file."""
 
 
 def decode(options: "Options", name: str, target: Path) -> Decoded:
-    """Decodes an utterance of a dataset, or a file of codes, and writes 16-bit WAV.
+    """Decodes an utterance of a dataset, or a file of codes, into a 16-bit WAV file.
 
     Args:
-        options: The command's options: the dataset, the device, and where the codec's weights are. A dry run writes
-            nothing.
-        name: A `.npy` file of codes, `[K, T]`; or the number of a row of the store, an id (also that of a mixture), or
-            a part that only one id has.
-        target: A `.wav` file.
+        options: The command's options: dataset, device and codec weights. A dry run writes nothing.
+        name: A `.npy` file of codes `[K, T]`, a row number of the store, an id (of an utterance or a mixture), or an
+            unambiguous part of an utterance's id.
+        target: The `.wav` file to write.
 
     Raises:
-        UsageError: if nothing, or too much, has this name, or if the target is no WAV file.
+        UsageError: if no row or several rows match `name`, or if the target doesn't end in `.wav` or can't be written.
         MissingInputError: if the dataset has no store.
-        CodecError: if the codes don't fit the codec, or the codec isn't the one that made them.
+        CodecError: if the codes don't fit the codec, or another codec made them.
     """
     import torch
 
     if target.suffix.lower() != ".wav":
-        raise UsageError(f"`{target}` must end in `.wav`: that is what is written.")
+        raise UsageError(f"`{target}` must end in `.wav`: only WAV files are written.")
     found = _read_file(Path(name)) if name.lower().endswith(".npy") else _look_up(options.out, name)
     codec = _load(options, found)
     wave = codec.decode(torch.from_numpy(found.codes_KT.astype(np.int64))).numpy()
@@ -90,11 +90,11 @@ def _read_file(path: Path) -> _FoundCodes:
     try:
         codes = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "it is no array of numbers"
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "it is not an array of numbers"
         raise UsageError(f"`{path}` can't be read: {why}. Give a `.npy` file of codes, [K, T].") from error
     if not isinstance(codes, np.ndarray) or codes.dtype.kind not in "iu" or codes.ndim != 2:
         shape = f"{codes.dtype} {list(codes.shape)}" if isinstance(codes, np.ndarray) else "an archive"
-        raise UsageError(f"`{path}` must hold codes, integers [K, T], but holds {shape}.")
+        raise UsageError(f"`{path}` must contain codes, integers [K, T], but contains {shape}.")
     return _FoundCodes(str(path), codes, str(path))
 
 
@@ -103,7 +103,7 @@ def _look_up(folder: Path, name: str) -> _FoundCodes:
     uid, _, kind = name.rpartition("@")
     if utterance_of(name) != name:
         row = _row(store, uid, folder)
-        [mixture] = [one for one in MIXTURES if one == kind]
+        [mixture] = [known for known in MIXTURES if known == kind]
         if not store.has_mixture(mixture)[row]:
             raise UsageError(f"`{store.ids[row]}` has no `{kind}` mixture in `{folder}`. Run `valle-prep mix`.")
         return _FoundCodes(f"{store.ids[row]}@{kind}", store.mixture(mixture, row), str(folder), store.codec)
@@ -112,11 +112,11 @@ def _look_up(folder: Path, name: str) -> _FoundCodes:
 
 
 def _row(store: Store, name: str, folder: Path) -> int:
-    """Returns the row that an id, a part of one, or a number names."""
+    """Returns the row number for a row number, an id or an unambiguous part of an id."""
     ids = list(store.ids)
     if name.isdecimal() and name not in ids:
         if int(name) >= len(ids):
-            raise UsageError(f"`{name}` must be a row of `{folder}`, 0 to {len(ids) - 1}, or a part of an id.")
+            raise UsageError(f"`{name}` must be a row of `{folder}` (0 to {len(ids) - 1}) or part of an id.")
         return int(name)
     matches = [name] if name in ids else matching(name, ids)
     if len(matches) != 1:
@@ -125,7 +125,7 @@ def _row(store: Store, name: str, folder: Path) -> int:
 
 
 def _load(options: "Options", found: _FoundCodes) -> "Codec":
-    """Loads the codec that a dataset was made with, or that the options name."""
+    """Loads the codec that made the dataset, unless the options name another."""
     base = {"encode": {"codec": found.codec.name}} if found.codec else {}
     if (options.out / HEAD).is_file():
         base = stored_config(options.out).model_dump(mode="json")

@@ -1,13 +1,13 @@
-"""`valle-prep import FOLDER`: a dataset out of the codes that another program made.
+"""`valle-prep import FOLDER`: makes a dataset from codes that another program wrote.
 
-`FOLDER/<group>/<speaker>/<name>.enc` (EnCodec) or `.dac` (Descript Audio Codec), as e-c-k-e-r/vall-e has them. Each
-file becomes a recording and an utterance. What `encode` would have made of it is written as `encode` writes it, and the
-stages after it run as on any other dataset.
+Reads `FOLDER/<group>/<speaker>/<name>.enc` (EnCodec) or `.dac` (Descript Audio Codec), the format of e-c-k-e-r/vall-e.
+Each file becomes one recording and one utterance. `Importer` writes the output of `encode`; the later stages run as on
+any other dataset.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,6 @@ from pipeline.runner.progress import Reporter
 from pipeline.runner.runner import Run, run_stages
 from pipeline.runner.shard import make_shard
 from pipeline.session import find, prepare
-from stages.artefacts.formats import CodeRows
 from stages.artefacts.manifest import Receipt
 from stages.base import Context, Filtered, Reject, Stage, guarded
 from stages.config import load_config
@@ -42,20 +41,24 @@ if TYPE_CHECKING:
     from pipeline.options import Options
 
 SUFFIXES = {".enc": "encodec", ".dac": "dac"}
-"""The files that are taken, and which codec made them."""
+"""Suffixes that are imported -> the codec that made the files."""
 _FLAG = re.compile(r"\([a-z-]+\)")
-"""What espeak leaves in its phonemes where the language changes."""
+"""Language-switch flags that espeak leaves in its phonemes, such as `(en)`."""
 _OFF_FRAMES = 2
-"""How far the length that a file names may be off that of its codes."""
+"""Largest difference, in frames, between the length in a file's metadata and the length of its codes."""
 
 
 class Importer(Stage[EncodeConfig, Recording, Encoded]):
-    """Reads files of codes; its outputs are those of `encode`."""
+    """Makes the output of `encode` from files of codes instead of audio.
 
-    name = "encode"
+    It takes the place of `Encode` in one command and shares its name: the folder, the receipts and the fingerprints of
+    an imported dataset are those of `encode`, so later stages and commands need not tell the two apart.
+    """
+
+    name = Encode.name
     needs = RECORDINGS
     version = 1
-    format = CodeRows()
+    format = Encode.format
 
     def __init__(self, config: PrepConfig, context: Context, *, keep_phonemes: bool) -> None:
         super().__init__(config.encode, context)
@@ -68,11 +71,11 @@ class Importer(Stage[EncodeConfig, Recording, Encoded]):
         return self._encode.revision()
 
     def parameters(self) -> Any:
-        """Returns what beside the files decides what becomes of them."""
+        """Returns the settings that decide what is made of a file."""
         return ["import", self._encode.identity.to_json(), self._keep, self._g2p.version, self._g2p.parameters()]
 
     def process(self, items: Sequence[Recording]) -> list[list[Encoded | Filtered | Reject]]:
-        """Reads files; one that holds no usable codes or text is rejected."""
+        """Reads files of codes; rejects those without usable codes or text."""
         return guarded(items, self._imported, root=self.context.voices)
 
     def _imported(self, item: Recording) -> list[Encoded | Filtered | Reject]:
@@ -80,116 +83,95 @@ class Importer(Stage[EncodeConfig, Recording, Encoded]):
         if wrong := self._misfit(artefact.codes_KT):
             hint = "name the codec that made them: `encode.codec`, `encode.dac_model`, `encode.weights`"
             return [Reject(item.id, "BadCodes", wrong, hint)]
-        said = self._said(self._utterance(item, artefact), artefact)
-        if isinstance(said, Filtered | Reject):
-            return [said]
+        row = self._with_text(self._utterance(item, artefact), artefact)
+        if isinstance(row, Filtered | Reject):
+            return [row]
         smallest = np.min_scalar_type(self._encode.identity.codebook_size - 1)
-        return [Encoded(said, artefact.codes_KT.astype(smallest))]
+        return [Encoded(row, artefact.codes_KT.astype(smallest))]
 
     def _misfit(self, codes_KT: Codes) -> str:
-        """Returns in which way codes aren't the codec's."""
+        """Returns why the codes can't be the codec's; "" if they can."""
         codec = self._encode.identity
         low, high = int(codes_KT.min()), int(codes_KT.max())
         if len(codes_KT) == codec.num_codebooks and low >= 0 and high < codec.codebook_size:
             return ""
-        return (
-            f"it has {len(codes_KT)} codebooks of codes from {low} to {high}, which aren't those of {codec.describe()}"
-        )
+        return f"it has {len(codes_KT)} codebooks with codes from {low} to {high}, which doesn't fit {codec.describe()}"
 
     def _utterance(self, item: Recording, artefact: Artefact) -> Utterance:
-        """Returns the row, without text."""
+        """Returns the row without text; its length is that of the metadata where this fits the codes."""
         codec, frames = self._encode.identity, artefact.codes_KT.shape[1]
         rate, samples = codec.sample_rate, round(frames * codec.sample_rate / codec.frame_rate)
-        named = artefact.metadata.get("sample_rate"), artefact.metadata.get("original_length")
-        match named:
+        match artefact.metadata.get("sample_rate"), artefact.metadata.get("original_length"):
             case (int(theirs), int(length)) if theirs > 0 < length:
                 if abs(length / theirs - frames / codec.frame_rate) <= _OFF_FRAMES / codec.frame_rate:
                     rate, samples = theirs, length
         who = item.group, item.speaker
         return Utterance(item.id, item.id, *who, "", 0, samples, rate, "", frames=frames, digest=item.digest)
 
-    def _said(self, row: Utterance, artefact: Artefact) -> Utterance | Filtered | Reject:
-        """Returns the row with text, phonemes and language, or what a threshold of `g2p` makes of it."""
+    def _with_text(self, row: Utterance, artefact: Artefact) -> Utterance | Filtered | Reject:
+        """Returns the row with text, phonemes and language, unless it lacks text or a threshold of `g2p` drops it."""
         text, phonemes = (_text(artefact.metadata.get(name)) for name in ("text", "phonemes"))
         language = _text(artefact.metadata.get("language"))
         if not text and not phonemes:
-            return Reject(row.id, "NoTranscript", "it has neither text nor phonemes", "add them to its metadata")
+            return Reject(row.id, "NoTranscript", "it has neither text nor phonemes", "add either to its metadata")
         if not text and not language:
-            raise TextError("The file must name its language, but has none, and no text to tell it from.")
+            raise TextError("The file must name its language: it has no text to detect it from.")
         code = normalise_code(language) if language else detect(text)
         row = replace(row, text=text, phonemes=_FLAG.sub("", phonemes), language=code)
         if phonemes and (self._keep or not text):
             return row
-        [[read]] = self._g2p.process([row])
-        return read
+        [[outcome]] = self._g2p.process([row])
+        return outcome
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
-        """Writes the identity and the embeddings of the codec."""
+        """Writes the codec's identity and embeddings."""
         return self._encode.finish(folder, shards)
 
 
 def _text(value: object) -> str:
-    """Returns a text, or the symbols of a list joined."""
+    """Returns a string, or the joined symbols of a list, with single spaces; "" for anything else."""
     if isinstance(value, list):
         value = "".join(map(str, value))
     return " ".join(value.split()) if isinstance(value, str) else ""
 
 
-class _Here(SyncCluster):
-    """Makes the shards in this process, with a stage that no configuration names."""
-
-    def __init__(self, stage: Importer, stop: Callable[[], bool]) -> None:
-        super().__init__(stop)
-        self._stage = stage
-
-    def run(
-        self,
-        function: Callable[[Any], Any],  # noqa: ARG002 (it would build the stage of that name)
-        jobs: Iterable[Any],
-        on_death: Callable[[Any], Any],
-        *,
-        gpu: bool = False,
-    ) -> Iterator[Any]:
-        """Yields the shards' receipts as they are made."""
-        return super().run(self._make, jobs, on_death, gpu=gpu)
-
-    def _make(self, job: ShardJob) -> Receipt:
-        # The codes come from outside: no earlier stage made them.
-        return make_shard(replace(job, upstream=""), lambda: self._stage)
-
-
 def import_codes(options: "Options", folder: Path, *, keep_phonemes: bool) -> ExitCode:
-    """Makes a dataset of files of codes, store, metadata and neighbours included.
+    """Makes a dataset from files of codes, with store, metadata and neighbours.
 
     Args:
         options: The command's options.
-        folder: What holds the files; never written to.
-        keep_phonemes: Whether phonemes in the files are kept where there is text too, instead of those that
-            `valle synth` would make of it.
+        folder: The folder of the files; never written to.
+        keep_phonemes: Whether to keep the phonemes of files that also have text. Otherwise they are made anew from the
+            text, as `valle synth` makes them.
 
     Returns:
-        What the shell is told.
+        The exit code.
 
     Raises:
-        UsageError: if the folder holds no such files, or of both codecs, if the dataset was made from others, or if
-            the configuration asks for what needs audio.
-        WeightsError: if the weights of the codec aren't at hand: they tell which codec made the codes.
+        UsageError: if the folder contains no such files or files of both codecs, if the dataset was made from other
+            files, or if the configuration needs audio.
+        WeightsError: if the codec's weights are missing; they identify the codec that made the codes.
     """
     codec = _codec_of(folder)
     dataset = new_dataset(options.out, folder)
     config = load_config(PrepConfig, options.config, options.sets or [], base={"encode": {"codec": codec}})
     if config.encode.codec not in {codec, "vocos" if codec == "encodec" else codec}:
         raise UsageError(
-            f"`encode.codec` must be `{codec}` for the files in `{folder}`, but is `{config.encode.codec}`."
+            f"`encode.codec` must be `{codec}` to import the files in `{folder}`, but is `{config.encode.codec}`."
         )
     if config.g2p.unique:
-        raise UsageError("`g2p.unique` needs audio to compare, but codes are imported without any. Leave it at false.")
+        raise UsageError("`g2p.unique` compares audio, but `valle-prep import` has none. Set `g2p.unique=false`.")
     reporter = Reporter(quiet=options.quiet, as_json=options.as_json)
     importer = Importer(config, Context(dataset.voices, options.out.resolve()), keep_phonemes=keep_phonemes)
     importer.revision()
     if options.dry_run:
         reporter.show_import(sum(1 for _ in walk(folder, Counter())), codec)
         return ExitCode.DONE
+
+    def make(job: ShardJob) -> Receipt:
+        # No `upstream`: no earlier stage made the codes.
+        return make_shard(replace(job, upstream=""), lambda: importer)
+
     make_folder(options.out)
     with (
         lock.hold(options.out, reporter.say) as token,
@@ -198,28 +180,35 @@ def import_codes(options: "Options", folder: Path, *, keep_phonemes: bool) -> Ex
     ):
         found = find(options, dataset, cache, walk=walk, reporter=reporter, stop=stop)
         reporter.say(f"{found.recordings:,} files of codes")
-        cluster = _Here(importer, lambda: stop.asked)
-        run = Run(dataset, config, "cpu", cluster, cache, reporter, token, scanned=True)
+        cluster = SyncCluster(lambda: stop.asked)
+        run = Run(dataset, config, "cpu", cluster, cache, reporter, token, scanned=True, make=make)
         made = run_stages(run, [importer.name], {importer.name: plan_stage(importer, dataset, cache)})
         write_head(dataset, config, ["g2p", "encode"])
-    # Without audio, only what the codes say can be compared.
+    # There is no audio, so only features of codes can be compared.
     sets = ["similar.feature=codec", *(options.sets or [])]
     return prepare(replace(options, sets=sets, limit=None), ["hdf5", "metadata", "similar"], done=made)
 
 
 def _codec_of(folder: Path) -> str:
-    """Returns the codec that made a folder's files."""
-    found = {recording.id[-4:].lower() for recording in walk(folder, Counter())}
-    if len(found) > 1:
-        raise UsageError(f"`{folder}` must hold files of one codec, but holds .enc and .dac. Import them one by one.")
-    return SUFFIXES[found.pop()]
+    """Returns the name of the codec that made the files."""
+    suffixes = {recording.id[-4:].lower() for recording in walk(folder, Counter())}
+    if len(suffixes) > 1:
+        raise UsageError(
+            f"`{folder}` must contain files of one codec, but contains `.enc` and `.dac` files."
+            " Import them into two datasets."
+        )
+    return SUFFIXES[suffixes.pop()]
 
 
 def walk(folder: Path, ignored: Counter[str]) -> Iterator[Recording]:
-    """Yields the files of codes below a folder, as `stages.corpora.scan.walk` yields recordings.
+    """Yields the files of codes below a folder as recordings, as `stages.corpora.scan.walk` does for audio.
+
+    Args:
+        folder: The folder to search.
+        ignored: Counts the other files, by suffix.
 
     Raises:
-        UsageError: if the folder is missing or can't be listed; at the end, if there was none.
+        UsageError: if the folder is missing or can't be listed, or, at the end, if it contains no such files.
     """
     if not folder.is_dir():
         raise UsageError(f"`{folder}` must be a folder of `.enc` or `.dac` files, but isn't one.")
@@ -235,4 +224,4 @@ def walk(folder: Path, ignored: Counter[str]) -> Iterator[Recording]:
                 ignored[suffix] += 1
     if not found_any:
         kinds = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in ignored.most_common(5))
-        raise UsageError(f"`{folder}` must hold `.enc` or `.dac` files, but holds {kinds or 'no files'}.")
+        raise UsageError(f"`{folder}` must contain `.enc` or `.dac` files, but contains {kinds or 'no files'}.")

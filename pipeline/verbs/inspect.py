@@ -1,4 +1,4 @@
-"""`valle-prep inspect ID`: the way of one recording or utterance from its source file to its neighbours."""
+"""`valle-prep inspect ID`: shows what each stage made of one recording or utterance."""
 
 import hashlib
 import json
@@ -33,48 +33,50 @@ from stages.store.reader import open_store
 
 _FIRST_FRAMES = 4
 _WIDTH = 100
-"""Characters of a value shown where an item has one line; the JSON has all."""
+"""Characters shown of a value if each item has one line; the JSON has all."""
 
 Item = dict[str, Any]
 
 
 def inspect(dataset: Dataset, text: str) -> dict[str, Any]:
-    """Returns all that is known of a recording or an utterance, as plain JSON values.
+    """Returns what is known of a recording or an utterance, as plain JSON values.
 
     Args:
-        dataset: Where.
+        dataset: The dataset.
         text: An id, or an unambiguous part of one.
 
     Returns:
-        `id`: the id in full; `kind`: `recording` or `utterance`;
-        `recording`: `id`, `path`, `bytes` (null where it is gone), `digest` (SHA-256 when it was scanned), `state`
+        `id`: the full id; `kind`: `recording` or `utterance`;
+        `recording`: `id`, `path`, `bytes` (null if the file is gone), `digest` (SHA-256 at the last scan), `state`
             (`unchanged`, `changed` or `gone`), `group`, `speaker`, `transcript` (path, null for none),
             `transcript_state` (null for a table);
-        `stages`: for each stage, in order, `stage`, `state` (see below), `note` (what to do, or what is wrong),
-            `shard`, `fingerprint` (of the shard's receipt, null where there is none), `version`, `parameters`,
-            `revision` (of the weights or packages, null where none matter), these three as the stage was run with and
-            null where it isn't finished, and `items`, a list with what the stage made of it. An item has `id` and
-            `state` and, where that is `done`:
-            `transcribe`: `language`, `source`, `samples`, `sample_rate`, `timed`, `segments`, `text`;
-            `slice`: `start_samples`, `end_samples`, `seconds`, `language`, `text`, `gain_db`, `measures` (of the audio:
-                `snr_db`, `clipped`, `silence`, `peak`, `hash`, `loudness_lufs`, DNSMOS's `sig`, `bak`, `ovrl`; null
-                where it wasn't measured);
-            `g2p`: `phonemes`;
-            `encode`: `codebooks`, `frames`, `dtype`, `first_codes` (the first frames, each a list of K), `sha256` (of
-            the codes' bytes, T before K), `codec` (its identity);
-            `hdf5`: `file`, `row_in_file`, `row` (in the store, null where it isn't finished), `sha256`;
-            `metadata`: `row`, as in the Parquet table (null where the stage isn't finished);
-            `similar`: `neighbours`, a list of `id` and `score` (null where the stage isn't finished);
-            `mix`, where the dataset has it: `codebooks`, `frames`, `dtype`, `first_codes` and `sha256` of each mixture.
-            Where it is `filtered` or `rejected`: `reason`, `message`, `hint`.
+        `stages`: one object a stage, in order:
+            `stage`; `state` (see below); `note` (what is wrong, or what to do); `shard`;
+            `fingerprint` (of the shard's receipt, null if there is none);
+            `version`, `parameters`, `revision` of the stage's last complete run, null before that (`revision`, of the
+                weights or packages, also if the stage uses none);
+            `items`: what the stage made of it. Each item has `id` and `state`. An item that is `done` has, by stage:
+                `transcribe`: `language`, `source`, `samples`, `sample_rate`, `timed`, `misfit` (only if there is one),
+                    `segments`, `text`;
+                `slice`: `start_samples`, `end_samples`, `seconds`, `language`, `text`, `gain_db`, `measures` (of the
+                    audio: `snr_db`, `clipped`, `silence`, `peak`, `hash`, `loudness_lufs`, DNSMOS's `sig`, `bak`,
+                    `ovrl`; null if not measured);
+                `g2p`: `phonemes`;
+                `encode`: `codebooks`, `frames`, `dtype`, `first_codes` (the first frames, each a list of K), `sha256`
+                    (of the codes' bytes, T before K), `codec` (its identity);
+                `hdf5`: `file`, `row_in_file`, `row` (in the store, null if the stage isn't finished), `sha256`;
+                `metadata`: `row`, as in the Parquet table (null if the stage isn't finished);
+                `similar`: `neighbours`, a list of `id` and `score` (null if the stage isn't finished);
+                `mix`, if it was run: `codebooks`, `frames`, `dtype`, `first_codes` and `sha256` of each mixture.
+            An item that is `filtered` or `rejected` has `reason`, `message`, `hint`.
 
-        A stage's state: `done`; `out of date` (made from what the stage before held earlier); `left out` (all that it
-        made of this was filtered or rejected); `not reached` (an earlier stage left all out); `not run`;
-        `not finished`; `damaged`.
+        The state of a stage: `done`; `out of date` (the stage before has changed since); `left out` (every item was
+        filtered or rejected); `not reached` (an earlier stage left out every item); `not run`; `not finished`;
+        `damaged`.
 
     Raises:
         MissingInputError: if the dataset has no recordings yet.
-        UsageError: if nothing has this name, or several have; says which are near.
+        UsageError: if no id or several ids match; names the nearest.
     """
     found = find(dataset, text)
     stages: dict[str, Any] = {}
@@ -105,7 +107,7 @@ def _recording(dataset: Dataset, recording: Recording) -> dict[str, Any]:
 
 
 def _state(path: Path, digest: str) -> str:
-    """Tells whether a file is still what the scan found."""
+    """Returns whether a file is `unchanged` since the scan, `changed` or `gone`."""
     try:
         return "unchanged" if file_digest(path) == digest else "changed"
     except OSError:
@@ -113,7 +115,7 @@ def _state(path: Path, digest: str) -> str:
 
 
 def _stage(dataset: Dataset, found: LocatedItem, name: str, before: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Returns what a stage made of it; `before` holds the reports of the stages before."""
+    """Returns the report of one stage; `before` has the reports of the earlier stages by name."""
     stage = stage_class(name)
     folder = dataset.stage(name)
     receipt, made_with = read_receipt(folder, found.shard), read_sealed(folder / COMPLETE)
@@ -146,12 +148,12 @@ def _stage(dataset: Dataset, found: LocatedItem, name: str, before: Mapping[str,
 def _verdict(
     stage: type[Stage[Any, Any, Any]], dataset: Dataset, receipt: Receipt, items: Sequence[Item], again: str
 ) -> dict[str, str]:
-    """Returns the state of a stage whose shard is there, and what to do about it."""
+    """Returns `state` and `note` of a stage that has made this shard; nothing if all is well."""
     upstream = read_receipt(dataset.stage(stage.needs), receipt.shard)
     if receipt.upstream and (upstream is None or upstream.digest != receipt.upstream):
         return {"state": "out of date", "note": f"`{stage.needs}` has changed since: {again}"}
     if not items:
-        return {"state": "not finished", "note": f"the stage was run without it: {again} without `--limit`"}
+        return {"state": "not finished", "note": f"`--limit` left it out: {again} without `--limit`"}
     if all(item["state"] != "done" for item in items):
         return {"state": "left out", "note": ""}
     if not (dataset.stage(stage.name) / COMPLETE).is_file():
@@ -161,16 +163,16 @@ def _verdict(
 
 @dataclass(frozen=True, slots=True)
 class _Made(Generic[Out]):
-    """What a stage made of what was found."""
+    """The outputs of a stage for the recording or utterance that is inspected."""
 
     dataset: Dataset
     shard: str
     outputs: Mapping[int, Out]
-    """By their place in the shard."""
+    """By row number in the shard."""
 
 
 def _done(stage: type[Stage[Any, Any, Any]], dataset: Dataset, found: LocatedItem) -> Iterator[Item]:
-    """Yields the outputs of a stage that belong to what was found."""
+    """Yields the outputs of a stage that belong to the recording or utterance."""
     folder = dataset.stage(stage.name)
     paths = part_paths(folder, found.shard, stage.format.parts)
     outputs = enumerate(stage.format.read(paths))
@@ -205,7 +207,7 @@ def _transcripts(made: _Made[Transcript]) -> list[Item]:
     return [
         {name: getattr(row, name) for name in names}
         | ({} if row.misfit is None else {"misfit": row.misfit})
-        | {"segments": len(row.segments), "text": " ".join(one.text for one in row.segments if one.text)}
+        | {"segments": len(row.segments), "text": " ".join(segment.text for segment in row.segments if segment.text)}
         for row in made.outputs.values()
     ]
 
@@ -231,7 +233,7 @@ def _phonemes(made: _Made[Utterance]) -> list[Item]:
 
 def _codes(made: _Made[Encoded]) -> list[Item]:
     codec = _codec(made.dataset.stage("encode")) or None
-    return [one | {"codec": codec} for one in _mixtures(made)]
+    return [item | {"codec": codec} for item in _mixtures(made)]
 
 
 def _mixtures(made: _Made[Encoded]) -> list[Item]:
@@ -277,11 +279,11 @@ def _neighbours(made: _Made[Any]) -> list[Item]:
 
 
 def _scored(row: Item | None) -> list[Item] | None:
-    """Returns the neighbours that a row of the table names; None where there is none."""
+    """Returns the neighbours in a row of the table; None without a row."""
     if row is None:
         return None
     pairs = zip(row["similar"] or [], row["similar_score"] or [], strict=True)
-    return [{"id": one, "score": round(score, 6)} for one, score in pairs]
+    return [{"id": uid, "score": round(score, 6)} for uid, score in pairs]
 
 
 def _rows_of(path: Path, ids: Sequence[str], columns: Sequence[str] | None = None) -> dict[str, Item]:
@@ -298,11 +300,11 @@ _DETAILS: dict[str, Callable[[_Made[Any]], list[Item]]] = {
     "similar": _neighbours,
     "mix": _mixtures,
 }
-"""What is shown of a stage's outputs, a row a stage; of a stage without one, all there is."""
+"""Stage -> the fields shown of its outputs; all fields for a stage without a row."""
 
 
 def lines(result: Mapping[str, Any]) -> Iterator[str]:
-    """Yields what `inspect` returned as text for people."""
+    """Yields the result of `inspect` as lines for people."""
     yield f"{result['kind']} {result['id']}"
     yield ""
     yield "source"
@@ -313,11 +315,11 @@ def lines(result: Mapping[str, Any]) -> Iterator[str]:
         if stage["state"] in {"not run", "not reached"}:
             continue
         yield from _pairs({key: stage[key] for key in ("shard", "fingerprint", "version", "parameters", "revision")})
-        alone = len(stage["items"]) == 1
+        single = len(stage["items"]) == 1
         for item in stage["items"]:
             rest = {key: value for key, value in item.items() if key not in {"id", "state"}}
             left_out = "" if item["state"] == "done" else f" {item['state']}:"
-            if alone:
+            if single:
                 yield f"  {item['id']}{left_out}"
                 yield from _pairs(rest, indent=4)
             else:
@@ -325,11 +327,11 @@ def lines(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _pairs(values: Mapping[str, Any], indent: int = 2) -> Iterator[str]:
-    """Yields a line a value; what holds names itself gets lines of its own."""
+    """Yields one line a value; mappings and lists of mappings are indented below their key."""
     for key, value in values.items():
         if value in (None, ""):
             continue
-        rows = value if isinstance(value, list) and all(isinstance(one, dict) for one in value) else []
+        rows = value if isinstance(value, list) and all(isinstance(row, dict) for row in value) else []
         if isinstance(value, dict) and value:
             yield f"{' ' * indent}{key}"
             yield from _pairs(value, indent + 2)

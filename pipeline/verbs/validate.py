@@ -1,7 +1,7 @@
-"""`valle-prep validate`: is every artefact what its receipt says, and made from what is there now?
+"""`valle-prep validate`: checks that every artefact matches its receipt and is up to date.
 
-Without `--deep`, files whose inode, size and times are unchanged since they were last read are believed; with it, every
-byte is read again, every row is parsed, and the recordings are compared with their checksums.
+Without `--deep`, files with the same inode, size and times as at their last reading are trusted. With it, every byte
+is read again, every row is parsed, and the recordings are compared with their checksums.
 """
 
 import json
@@ -42,36 +42,40 @@ if TYPE_CHECKING:
 DAMAGED, MISSING, STALE, UNFINISHED, CHANGED = "damaged", "missing", "stale", "unfinished", "changed"
 _SHARD_FILE = re.compile(r"(\d+-of-\d+)\.(.+)")
 _KNOWN = frozenset({COMPLETE, "npy"})
+_UNREADABLE = "can't be read, or was altered"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that isn't as it should be."""
+    """One problem that `validate` found."""
 
     stage: str
     file: str
-    """Below the dataset's folder; of a recording: below the voices folder, or that folder itself."""
+    """Path below the dataset's folder; for a recording its path below the voices folder, or that folder."""
     kind: str
-    """`damaged`: not what its receipt says; `missing`; `stale`: made from what has changed since; `unfinished`: a run
-    was stopped; `changed`: a recording isn't what it was."""
+    """`damaged`: differs from its receipt; `missing`; `stale`: its inputs have changed since; `unfinished`: a run was
+    stopped; `changed`: a recording has changed since the scan."""
     detail: str
 
 
 @dataclass(slots=True)
 class Findings:
-    """What a validation came to."""
+    """The result of a validation."""
 
     problems: list[Problem] = field(default_factory=list)
     shards: int = 0
+    """Number of shards checked."""
     files: int = 0
+    """Number of files checked."""
     bytes: int = 0
+    """Total size of the files checked."""
 
     def to_json(self, exit_code: int) -> dict[str, Any]:
         """Returns the findings as plain JSON values.
 
         Returns:
             `problems`: a list of objects with `stage`, `file`, `kind` and `detail` (see `Problem`);
-            `checked`: `shards`, `files` and `bytes` looked at;
+            `checked`: the number of `shards`, `files` and `bytes` checked;
             `exit_code`: 0 if there is no problem, else 1.
         """
         problems = [{"stage": p.stage, "file": p.file, "kind": p.kind, "detail": p.detail} for p in self.problems]
@@ -80,18 +84,18 @@ class Findings:
 
 
 def validate(dataset: Dataset, cache: DigestCache, *, deep: bool) -> Findings:
-    """Checks all artefacts of a dataset; changes nothing but the cache of checksums.
+    """Checks all artefacts of a dataset; writes nothing but the cache of checksums.
 
     Args:
         dataset: The dataset.
-        cache: One that trusts nothing where `deep`.
-        deep: Whether to read every row, and the recordings too where the dataset's head tells where they lie.
+        cache: The cache of checksums; with `deep` one made with `trust=False`.
+        deep: Whether to read every row, and the recordings if their folder is known.
     """
     findings = Findings()
     if dataset.voices == Path():
-        findings.problems.append(Problem("", HEAD, DAMAGED, "it can't be read, or was altered"))
+        findings.problems.append(Problem("", HEAD, DAMAGED, _UNREADABLE))
     if deep and not dataset.voices.is_dir():
-        gone = "the folder of the recordings isn't there; none of them was looked at"
+        gone = "the folder of the recordings is missing, so none of them was checked"
         findings.problems.append(Problem(RECORDINGS, str(dataset.voices), MISSING, gone))
     for name in (RECORDINGS, *STAGES):
         folder = dataset.folder / name
@@ -110,29 +114,29 @@ def _stage(dataset: Dataset, name: str, cache: DigestCache, findings: Findings, 
     for shard in expected:
         receipt = read_receipt(folder, shard)
         if receipt is None and shard in present:
-            yield Problem(name, f"{name}/{shard}.json", DAMAGED, "the receipt can't be read, or was altered")
+            yield Problem(name, f"{name}/{shard}.json", DAMAGED, f"the receipt {_UNREADABLE}")
         elif receipt is None:
-            yield Problem(name, f"{name}/{shard}.json", lacking, "the shard isn't there")
+            yield Problem(name, f"{name}/{shard}.json", lacking, "the shard is missing")
         else:
             findings.shards += 1
             yield from _files(name, part_paths(folder, shard, receipt.files), receipt.files, cache, findings)
-            yield from _fresh(dataset, name, receipt)
+            yield from _receipt(dataset, name, receipt)
             if deep:
                 yield from _contents(dataset, name, receipt)
     for shard in sorted(present - set(expected)):
-        yield Problem(name, f"{name}/{shard}.json", STALE, "no recording belongs to this shard any more")
+        yield Problem(name, f"{name}/{shard}.json", STALE, "no recording belongs to this shard anymore")
     if name != RECORDINGS:
         yield from _completion(dataset, name, complete, cache, findings)
     for path in sorted(folder.iterdir()):
-        found = _SHARD_FILE.fullmatch(path.name)
+        shard_file = _SHARD_FILE.fullmatch(path.name)
         if path.name.startswith("."):
-            yield Problem(name, f"{name}/{path.name}", UNFINISHED, "a run was stopped while it wrote this")
-        elif complete and path.name not in known | _KNOWN and not (found and found[1] in expected):
-            yield Problem(name, f"{name}/{path.name}", STALE, "nothing made from these recordings has this file")
+            yield Problem(name, f"{name}/{path.name}", UNFINISHED, "a run was stopped while writing this file")
+        elif complete and path.name not in known | _KNOWN and not (shard_file and shard_file[1] in expected):
+            yield Problem(name, f"{name}/{path.name}", STALE, "the file belongs to no shard of these recordings")
 
 
 def _all_shards(dataset: Dataset) -> list[str]:
-    """Returns the names of all shards, also of those that aren't there: each name tells how many there are."""
+    """Returns the names of all shards, including missing ones: each name contains the total."""
     totals = {int(name.partition("-of-")[2]) for name in list_shards(dataset.folder / RECORDINGS)}
     return [shard_name(index, total) for total in sorted(totals) for index in range(total)]
 
@@ -140,32 +144,33 @@ def _all_shards(dataset: Dataset) -> list[str]:
 def _files(
     name: str, paths: dict[str, Path], seals: Mapping[str, FileSeal], cache: DigestCache, findings: Findings
 ) -> Iterator[Problem]:
-    """Compares files with the checksums they should have."""
+    """Compares files with their seals: size and checksum."""
     for key, path in paths.items():
         shown = f"{name}/{path.name if key in path.name else key}"
         stamp = stamp_of(path)
         if stamp is None:
-            yield Problem(name, shown, MISSING, "the file isn't there")
+            yield Problem(name, shown, MISSING, "the file is missing")
             continue
         findings.files += 1
         findings.bytes += stamp[1]
         seal = seals[key]
         if stamp[1] != seal.bytes:
-            yield Problem(name, shown, DAMAGED, f"it must have {seal.bytes:,} bytes, but has {stamp[1]:,}")
+            yield Problem(name, shown, DAMAGED, f"the file must have {seal.bytes:,} bytes, but has {stamp[1]:,}")
         elif not cache.holds(path, seal.sha256):
-            yield Problem(name, shown, DAMAGED, "its content isn't what was written")
+            yield Problem(name, shown, DAMAGED, "the file has changed since it was written")
 
 
-def _fresh(dataset: Dataset, name: str, receipt: Receipt) -> Iterator[Problem]:
+def _receipt(dataset: Dataset, name: str, receipt: Receipt) -> Iterator[Problem]:
+    """Checks that a shard is up to date with the stage before, and that its counts add up."""
     if name == RECORDINGS:
         return
     before = stage_class(name).needs
     upstream = read_receipt(dataset.folder / before, receipt.shard)
     if upstream and upstream.digest != receipt.upstream:
-        yield Problem(name, f"{name}/{receipt.shard}.json", STALE, f"`{before}` has changed since it was made")
-    sums = receipt.outputs + sum(receipt.filtered.values()) + sum(receipt.rejected.values())
-    if sums != receipt.pieces:
-        detail = f"{receipt.pieces} pieces, but {sums} outputs, filtered and rejected"
+        yield Problem(name, f"{name}/{receipt.shard}.json", STALE, f"`{before}` has changed since the shard was made")
+    total = receipt.outputs + sum(receipt.filtered.values()) + sum(receipt.rejected.values())
+    if total != receipt.pieces:
+        detail = f"outputs, filtered and rejected must add up to {receipt.pieces} pieces, but add up to {total}"
         yield Problem(name, f"{name}/{receipt.shard}.json", DAMAGED, detail)
 
 
@@ -178,13 +183,13 @@ def _completion(
         seals = {file: FileSeal.from_json(seal) for file, seal in complete["files"].items()}
         yield from _files(name, paths, seals, cache, findings)
     elif (folder / COMPLETE).exists():
-        yield Problem(name, f"{name}/{COMPLETE}", DAMAGED, "it can't be read, or was altered")
+        yield Problem(name, f"{name}/{COMPLETE}", DAMAGED, _UNREADABLE)
     else:
-        yield Problem(name, f"{name}/{COMPLETE}", UNFINISHED, "the stage hasn't come to its end")
+        yield Problem(name, f"{name}/{COMPLETE}", UNFINISHED, "the stage isn't finished")
 
 
 def _contents(dataset: Dataset, name: str, receipt: Receipt) -> Iterator[Problem]:
-    """Reads a shard's rows, and of the first stage's input the recordings themselves."""
+    """Reads a shard's rows; for a shard of recordings, the recordings themselves."""
     folder, file = dataset.folder / name, f"{name}/{receipt.shard}.json"
     if name == RECORDINGS:
         if dataset.voices != Path() and dataset.voices.is_dir():
@@ -199,7 +204,8 @@ def _contents(dataset: Dataset, name: str, receipt: Receipt) -> Iterator[Problem
         return
     if len(outputs) != receipt.outputs or len(items) != receipt.inputs:
         detail = (
-            f"{len(outputs)} outputs of {len(items)} items, but the receipt says {receipt.outputs} of {receipt.inputs}"
+            f"the receipt counts {receipt.outputs} outputs of {receipt.inputs} items, but the files have"
+            f" {len(outputs)} of {len(items)}"
         )
         yield Problem(name, file, DAMAGED, detail)
     if name == "hdf5":
@@ -214,13 +220,13 @@ def _sources(dataset: Dataset, shard: str) -> Iterator[Problem]:
         for item_id, digest in pairs:
             path = dataset.voices / path_of(item_id)
             if item_id and digest and not path.exists():
-                yield Problem(RECORDINGS, item_id, MISSING, "it isn't there any more")
+                yield Problem(RECORDINGS, item_id, MISSING, "the file is gone")
             elif item_id and reader.digest(path) != digest:
-                yield Problem(RECORDINGS, item_id, CHANGED, "it isn't the file that the dataset was made from")
+                yield Problem(RECORDINGS, item_id, CHANGED, "the file has changed since the dataset was made")
 
 
 def _codes(dataset: Dataset, outputs: list[Encoded], file: str) -> Iterator[Problem]:
-    """Checks that the codes fit the codec that the store names."""
+    """Checks that the codes fit the store's codec."""
     try:
         codec = open_store(dataset.folder).codec
     except (ArtefactError, MissingInputError) as error:
@@ -229,19 +235,22 @@ def _codes(dataset: Dataset, outputs: list[Encoded], file: str) -> Iterator[Prob
     for item in outputs:
         shape, top = item.codes_KT.shape, int(np.max(item.codes_KT, initial=0))
         if shape[0] != codec.num_codebooks or top >= codec.codebook_size or shape[1] != item.utterance.frames:
-            detail = f"`{item.id}`: codes of shape {shape} up to {top} don't fit {codec.describe()}"
+            detail = (
+                f"`{item.id}`: codes of shape {shape} and values up to {top} don't fit {codec.describe()}"
+                f" or the row's {item.utterance.frames} frames"
+            )
             yield Problem("hdf5", file, DAMAGED, detail)
 
 
 def show_validation(options: "Options", *, deep: bool) -> ExitCode:
-    """Checks a dataset's artefacts and shows what is wrong.
+    """Checks a dataset's artefacts and shows the problems.
 
     Args:
         options: The command's options.
-        deep: Whether to read every byte and row again, and the recordings too.
+        deep: Whether to read every byte and row again, and the recordings.
 
     Returns:
-        `FAILED` if something is wrong.
+        `FAILED` if there are problems, else `DONE`.
     """
     reporter = Reporter(quiet=options.quiet, as_json=options.as_json)
     folder = options.out
@@ -256,6 +265,6 @@ def show_validation(options: "Options", *, deep: bool) -> ExitCode:
         reporter.say(f"{problem.kind}: {problem.file}: {problem.detail}")
     size = f"{findings.shards:,} shards, {findings.files:,} files, {findings.bytes / 2**20:,.1f} MiB"
     voices = "VOICES" if dataset.voices == Path() else dataset.voices
-    mend = f"; `valle-prep run {voices} --out {folder}` makes good what it can" if findings.problems else ""
+    mend = f"; `valle-prep run {voices} --out {folder}` repairs what it can" if findings.problems else ""
     reporter.say(f"{len(findings.problems):,} problems in {size}{mend}")
     return code

@@ -1,4 +1,4 @@
-"""What the tests of faults share: `valle-prep` as a user runs it, and what it leaves lying about."""
+"""Shared by the fault tests: `valle-prep` run as a user runs it, and checks of the files it leaves behind."""
 
 import hashlib
 import os
@@ -20,13 +20,13 @@ from tests.pipeline.conftest import EMBEDDED, digests, prep
 
 PROGRAM = Path(sys.executable).with_name("valle-prep")
 POISON = Path(__file__).parent / "poison"
-"""On PYTHONPATH, its `sitecustomize` makes g2p slow or deadly: see there."""
+"""Put on PYTHONPATH: its `sitecustomize` makes g2p slow or deadly."""
 NOT_COMPARED = {".digests.sqlite", ".rates.json"}
 
 
 @dataclass(frozen=True)
 class Ended:
-    """What came of a command."""
+    """The result of a command."""
 
     code: int
     err: str
@@ -34,7 +34,7 @@ class Ended:
 
 
 class Command:
-    """`valle-prep` in a process group of its own, as a terminal starts it; `before` is called in it beforehand."""
+    """`valle-prep` in its own process group, as a terminal starts it; the child calls `before` first."""
 
     def __init__(
         self, err: Path, *arguments: object, before: Callable[[], None] | None = None, **environment: object
@@ -59,12 +59,12 @@ class Command:
 
     @property
     def err(self) -> str:
-        """What it has written to standard error so far."""
+        """Standard error so far."""
         return self._err.read_text(errors="backslashreplace")
 
     @property
     def seconds(self) -> float:
-        """How long ago it was started."""
+        """Seconds since the start."""
         return time.monotonic() - self._started
 
     def signal(self, number: signal.Signals) -> None:
@@ -93,7 +93,7 @@ class Command:
 def command(
     folder: Path, *arguments: object, before: Callable[[], None] | None = None, **environment: object
 ) -> Iterator[Command]:
-    """Starts `valle-prep`; whatever of its group is left at the end is killed. Standard error goes below `folder`."""
+    """Starts `valle-prep` with standard error below `folder`; kills what is left of its process group at the end."""
     started = Command(folder / f"{time.monotonic_ns()}.err", *arguments, before=before, **environment)
     try:
         yield started
@@ -114,12 +114,12 @@ def sync(*arguments: object) -> int:
 
 
 def leftovers(dataset: Path) -> list[str]:
-    """Returns the temporary files and locks that a run has left in a dataset; there should be none."""
+    """Returns the temporary files and locks that a run left in a dataset; there should be none."""
     return [str(path) for path in dataset.rglob(".*") if path.name not in NOT_COMPARED]
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int, str]]:
-    """Returns mode, time of change and content of all that lies in a folder, links not followed."""
+    """Returns mode, modification time and content of everything in a folder, without following links."""
     taken = {}
     for path in sorted(folder.rglob("*")):
         stat = path.lstat()
@@ -129,7 +129,7 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int, str]]:
 
 
 def without_privileges() -> None:
-    """Takes from a process that is about to start what makes root read and write everything (Linux; else nothing)."""
+    """Drops the capabilities that let root read and write everything, in a child about to start (Linux only)."""
     import ctypes
 
     drop, dac_override, dac_read_search = 24, 1, 2
@@ -171,5 +171,5 @@ def reference(dataset: Path) -> dict[str, str]:
 
 @pytest.fixture
 def copy(dataset: Path, tmp_path: Path) -> Path:
-    """A copy of the dataset, to be changed."""
+    """A copy of the dataset that a test may change."""
     return Path(shutil.copytree(dataset, tmp_path / "dataset"))

@@ -1,4 +1,4 @@
-"""Any damage to any kind of artefact: `validate` names it, the next run mends it and touches nothing else."""
+"""Any damage to any kind of artefact: `validate` names it, and the next run repairs it and touches nothing else."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ DAMAGE = ("truncate", "tear", "flip", "append", "delete")
 
 
 def damage(path: Path, kind: str) -> bool:
-    """Does harm to a file; returns False where its content leaves no room for that."""
+    """Damages a file; returns False if its content doesn't allow this kind of damage."""
     data = path.read_bytes()
     match kind:
         case "truncate" | "flip" | "tear" if not data:
@@ -36,7 +36,7 @@ def damage(path: Path, kind: str) -> bool:
 
 
 def states(dataset: Path) -> dict[str, tuple[int, int]]:
-    """Returns inode and time of change of each artefact."""
+    """Returns inode and modification time of each artefact."""
     return {
         str(path.relative_to(dataset)): (path.stat().st_ino, path.stat().st_mtime_ns)
         for path in dataset.rglob("*")
@@ -45,14 +45,14 @@ def states(dataset: Path) -> dict[str, tuple[int, int]]:
 
 
 class Patient:
-    """A copy of the dataset that is harmed and mended again and again."""
+    """A copy of the dataset that is damaged and repaired repeatedly."""
 
     def __init__(self, folder: Path, voices: Path, reference: dict[str, str]) -> None:
         self.folder, self.voices, self.reference = folder, voices, reference
         self.before = states(folder)
 
     def kinds(self, stage: str) -> dict[str, list[str]]:
-        """Returns the names of a stage's files by what they are: a suffix of shards, largest first, or a name."""
+        """Returns kind -> names of a stage's files; a kind is a suffix of shards (largest first) or a file name."""
         kinds: dict[str, list[str]] = {}
         for path in sorted((self.folder / stage).iterdir(), key=lambda path: -path.stat().st_size):
             found = SHARD_FILE.fullmatch(path.name)
@@ -60,7 +60,7 @@ class Patient:
         return kinds
 
     def finished(self, stage: str) -> set[str]:
-        """Returns what is made from all the shards of a stage."""
+        """Returns the files that a stage makes from all its shards."""
         return {f"{stage}/{name}" for name in self.kinds(stage) if (self.folder / stage / name).is_file()}
 
     def shard(self, stage: str, name: str) -> set[str]:
@@ -69,7 +69,7 @@ class Patient:
         return {f"{stage}/{path.name}" for path in (self.folder / stage).glob(f"{shard}.*")}
 
     def mend(self, harmed: set[str], expected: set[str], capsys: pytest.CaptureFixture[str]) -> None:
-        """Checks that `validate` names what is harmed, and that a run replaces what is expected and nothing else."""
+        """Checks that `validate` names the damaged file, and that a run replaces the expected files only."""
         capsys.readouterr()
         assert prep("validate", "--out", self.folder) == 1
         told = capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""A disk that is full, a limit on the size of files: the run stops in a line or two, and goes on once there is room."""
+"""A full disk or a file-size limit: the run stops with one or two lines, and continues once there is room."""
 
 import re
 import resource
@@ -36,7 +36,7 @@ KINDS = (
 
 @contextmanager
 def files_of_at_most(size: int) -> Iterator[None]:
-    """Limits the files that this process writes, as `ulimit -f` does; no `.pyc` is written, which might be cut."""
+    """Limits the size of files that this process writes, as `ulimit -f` does; writes no `.pyc`, which might be cut."""
     before, keep = resource.getrlimit(resource.RLIMIT_FSIZE), sys.dont_write_bytecode
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     sys.dont_write_bytecode = True
@@ -48,7 +48,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 
 def assert_clear(err: str) -> None:
-    """Checks that an error is a line or two that say what room is needed and what there is."""
+    """Checks that an error has one or two lines that name the room needed and the room left."""
     errors = [line for line in err.splitlines() if not line.startswith("note:")]
     assert 1 <= len(errors) <= 2, err
     assert all(line.startswith("error: ") for line in errors), err
@@ -57,10 +57,10 @@ def assert_clear(err: str) -> None:
 
 
 def left_behind(dataset: Path) -> list[str]:
-    """Returns what a stopped run has left and shouldn't have.
+    """Returns the files that a stopped run left behind and shouldn't have.
 
-    The limit also forbids SQLite to write old pages back that lie beyond it, as no full disk does: then its journal
-    stays, and the next run ends that.
+    SQLite's journal is allowed: unlike a full disk, the size limit also keeps SQLite from writing back old pages beyond
+    it. The journal then stays until the next run.
     """
     return [path for path in leftovers(dataset) if not path.endswith(".digests.sqlite-journal")]
 
@@ -135,7 +135,7 @@ def made(dataset: Path, reference: dict[str, str]) -> tuple[Path, dict[str, str]
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own, in memory."""
+    """A separate disk, in memory."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]

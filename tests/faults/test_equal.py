@@ -1,4 +1,4 @@
-"""The same bytes, whoever makes them: one process or four, whole or resumed, on a cluster of one's own or another's."""
+"""The bytes of a dataset are the same from one process or four, in one run or resumed, on any cluster."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def test_four_workers(voices: Path, reference: dict[str, str], tmp_path: Path) -
 
 @contextmanager
 def cluster(folder: Path, workers: int) -> Iterator[str]:
-    """A Dask scheduler and its workers, started by hand; gives the scheduler's address."""
+    """Starts a Dask scheduler and workers; yields the scheduler's address."""
     file = folder / "scheduler.json"
     dask = PROGRAM.with_name("dask")
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": {**os.environ, "OMP_NUM_THREADS": "1"}}

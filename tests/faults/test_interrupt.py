@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and the lock: a run stops when it is told to, says how to go on, and is alone on its dataset."""
+"""Ctrl-C, SIGTERM and the lock: a run stops on request, says how to continue, and has its dataset for itself."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def unspoken(copy: Path) -> Path:
 
 @contextmanager
 def slow_g2p(dataset: Path, scheduler: tuple[object, ...], *, item_s: float) -> Iterator[Command]:
-    """Begins g2p, each item of which takes so many seconds; gives it in the middle of the stage."""
+    """Starts g2p with a delay per item, and yields the command in the middle of the stage."""
     with command(dataset.parent, "g2p", "--out", dataset, *scheduler, **poison(SLOW_S=item_s)) as run:
         run.until("to make")
         time.sleep(1 if item_s > 1 else 0)
@@ -69,7 +69,7 @@ def assert_alone(pid: int) -> None:
 
 
 def assert_goes_on(dataset: Path, reference: dict[str, str]) -> None:
-    """Has the rest done and checks that the bytes are those of a run that nobody stopped."""
+    """Finishes the run and checks that the bytes equal those of an uninterrupted run."""
     assert not leftovers(dataset) or all(".part" in name for name in leftovers(dataset))
     assert sync("g2p", "--out", dataset) == 0
     assert digests(dataset) == reference

@@ -1,6 +1,6 @@
-"""SIGKILL at any moment, to any process: the next run goes on, and nothing shows in the dataset.
+"""SIGKILL at any moment, to any process: the next run continues, and the dataset shows no trace.
 
-`FAULTS_KILLS=50` (what `make faults` sets) for more kills, and a table of them; `FAULTS_SEED` for others.
+`FAULTS_KILLS=50` (set by `make faults`) makes more kills and prints a table of them; `FAULTS_SEED` draws others.
 """
 
 import os
@@ -52,7 +52,7 @@ def workers(client: int) -> list[psutil.Process]:
 
 
 def strike(run: Command, victim: str, random: Random) -> str:
-    """Kills the client, all of its group, or a worker (the client where there is none yet); returns who it was."""
+    """Kills the client, its whole group, or a worker (the client if there is none yet); returns which."""
     if victim == "worker" and (targets := workers(run.process.pid)):
         with suppress(psutil.NoSuchProcess):
             random.choice(targets).kill()
@@ -75,25 +75,25 @@ class Kill:
     """A row of the table."""
 
     at_s: float
-    """Seconds after the start of the run that it hits."""
+    """Seconds from the start of the run to the kill."""
     victim: str
     made: str = ""
-    """What the next run had to make; of a worker, what its own run said."""
+    """What the next run had to make; for a worker, the message of its own run."""
     next_s: float = 0.0
-    """How long that run went on, until its end or the next kill."""
+    """Seconds of that run, until its end or the next kill."""
 
 
 def draw(whole_s: float, random: Random) -> list[Kill]:
-    """Draws a moment out of each slice of an undisturbed run, from the scan to the last `finish`, and who is hit."""
+    """Draws a moment from each slice of an undisturbed run (scan to last `finish`), and the process to kill."""
     victims = [VICTIMS[number % len(VICTIMS)] for number in range(KILLS)]
     random.shuffle(victims)
     return [Kill(whole_s * (n + random.random()) / KILLS, victim) for n, victim in enumerate(victims)]
 
 
 def choose(waiting: list[Kill], *, fresh: bool) -> list[Kill]:
-    """Returns the kills for one run, in order: the workers', then one that ends it.
+    """Returns the kills for one run, in order: those of workers, then one that ends the run.
 
-    That is the latest for a run that begins at the beginning, and the earliest for one that goes on and will be short.
+    The last one is the latest for a run from the start, and the earliest for a run that continues and will be short.
     """
     fatal = sorted((kill for kill in waiting if kill.victim != "worker"), key=lambda kill: kill.at_s)
     last = fatal[-1:] if fresh else fatal[:1]
@@ -102,7 +102,7 @@ def choose(waiting: list[Kill], *, fresh: bool) -> list[Kill]:
 
 
 def disturb(run: Command, chosen: list[Kill], random: Random) -> list[Kill]:
-    """Kills at the moments that were chosen, until the client is dead or has come to its end; returns what was done."""
+    """Kills at the chosen moments until the client is dead or done; returns the kills."""
     done: list[Kill] = []
     for kill in chosen:
         while run.seconds < kill.at_s and run.process.poll() is None:

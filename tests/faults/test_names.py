@@ -1,4 +1,4 @@
-"""Hostile file names go through every stage and back: from the path to the id in the store, and to the path again."""
+"""Hostile file names survive every stage: from the path to the id in the store, and back to the path."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ SPEAKERS = (b"plain", b"-- r\xfcck\n\\sprecher 'x'")
 
 @pytest.fixture
 def hostile(voices: Path, tmp_path: Path) -> list[Path]:
-    """Recordings under hostile names, with their transcripts; some with the suffix in capitals."""
+    """Recordings with hostile names and their transcripts; some suffixes are in capitals."""
     spoken = min(voices.rglob("en/*/*.wav"))
     wave, rate = audio.read(spoken)
     clip = tmp_path / "clip.wav"

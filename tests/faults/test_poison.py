@@ -1,4 +1,4 @@
-"""An item that kills, hangs or crashes its worker is found out and named; its neighbours in the batch don't suffer."""
+"""An item that kills, hangs or crashes its worker is found and named; its neighbours in the batch are unaffected."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ LOOSE = ("--set", "slice.join_s=0", "--set", "slice.min_s=0.5")
 
 @pytest.fixture(scope="module")
 def lectures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recording a poison, each of 64 segments: one batch. Each lies in a shard of its own."""
+    """One recording per poison, each in its own shard, with 64 segments: one batch."""
     folder = tmp_path_factory.mktemp("lectures") / "voices"
     folder.mkdir()
     noise = np.random.default_rng(0).uniform(-0.3, 0.3, round((NEIGHBOURS + 1) * SEGMENT_S * RATE)).astype(np.float32)
@@ -56,7 +56,7 @@ def sliced(lectures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def poisoned(sliced: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended, Counter[str]]:
-    """The dataset after g2p with all the poisons, what came of the command, and how often each took effect."""
+    """The dataset after g2p with all poisons, the result of the command, and how often each poison took effect."""
     root = tmp_path_factory.mktemp("poisoned")
     out, log = Path(shutil.copytree(sliced, root / "dataset")), root / "log"
     arguments = ("g2p", "--out", out, "--jobs", 2, "--set", "g2p.item_timeout_s=2", *EMBEDDED)

@@ -1,4 +1,4 @@
-"""The recordings are only ever read: nothing in their folder changes (for kills: `test_kills`); it may be read-only."""
+"""The recordings are only read: nothing in their folder changes, and it may be read-only (kills: see `test_kills`)."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Keys of `lora` and `distill`: what is learnt on the ground of another model."""
+"""Proofs for the keys of `lora` and `distill`."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from tests.model.training.step.test_distill import write_teacher
 
 
 def _adapted(world: World, **values: Any) -> Trainer:
-    """Begins a run with adapters on a small model, all of them drawn at random so that they say something."""
+    """Starts a run with adapters on a small model; their weights are random, so that they have an effect."""
     base = write_teacher(world.folder / "base", model__width=32, model__dropout=0.0)
     given = {"rank": 2, **values}
     trainer = world.trainer(
@@ -41,7 +41,7 @@ def _alpha(world: World) -> None:
 
 
 def _check_scale(trainer: Trainer, scale: float) -> None:
-    """Checks that, merged, a matrix has grown by so many times the product: alpha / rank."""
+    """Checks that merging adds `scale` (alpha / rank) times the product of the adapters to a matrix."""
     network, name = trainer.raw_network, "blocks.1.attention.out"
     layer: Any = network.get_submodule(name)
     product = layer.lora_B["default"].weight @ layer.lora_A["default"].weight
@@ -74,7 +74,7 @@ def _embeddings(world: World) -> None:
 
 
 def _taught(world: World, **values: Any) -> tuple[Trainer, Scores, float]:
-    """Does a step beside a teacher; returns its scores and what was minimised, for all targets together."""
+    """Trains one step with a teacher; returns the trainer, the scores and the minimised loss, summed over targets."""
     folder = write_teacher(world.folder / "teacher")
     given = {"teacher": str(folder), **values}
     trainer = world.trainer(**{f"distill__{key}": value for key, value in given.items()})
@@ -93,7 +93,7 @@ def _taught(world: World, **values: Any) -> tuple[Trainer, Scores, float]:
 
 
 def _divergence(trainer: Trainer, world: World, temperature: float) -> float:
-    """Returns T² KL(teacher || student) over all predictions, straight from the definition."""
+    """Returns T² KL(teacher || student) summed over all predictions, computed from the definition."""
     batch, total = world.batch, 0.0
     read = batch.tokens_L, batch.codes_LK, batch.positions_L, trainer.attention(batch), batch.rows
     with torch.no_grad():

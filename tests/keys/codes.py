@@ -1,4 +1,4 @@
-"""Keys of `encode`, `hdf5` and `metadata`: what becomes of an utterance's codes."""
+"""Proofs for the keys of `encode`, `hdf5` and `metadata`."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -61,7 +61,7 @@ def _weights(world: World) -> None:
 
 
 def _dac_model_in_a_stand_in_for_the_cache(world: World) -> None:
-    """The published models can't be fetched here: which file is looked for, is what the key says."""
+    """Checks which file is looked for; the published models can't be downloaded here."""
     world.patch.setenv("HOME", str(world.folder))
     world.patch.delenv("VALLE_DAC_WEIGHTS", raising=False)
     cache = world.folder / ".cache" / "descript" / "dac"
@@ -76,7 +76,7 @@ def _dac_model_in_a_stand_in_for_the_cache(world: World) -> None:
 
 
 class _Mean(NetworkCodec):
-    """The smallest codec that is a network: its encoder gives what a matrix product makes of a frame."""
+    """The smallest network codec: its encoder is one matrix product per frame."""
 
     @classmethod
     def load(cls, weights: Any, device: str, sample_rate: int | None) -> "_Mean":
@@ -101,7 +101,7 @@ class _Mean(NetworkCodec):
 
 
 def _precision_by_a_stand_in(world: World) -> None:
-    """A network of one product: in bfloat16 all that it gives are numbers of that type."""
+    """In bfloat16, all outputs of a one-product network are exact bfloat16 numbers."""
     made = []
 
     class Row(_Mean):
@@ -139,7 +139,7 @@ def _npy(world: World) -> None:
 
 
 def _splits(world: World, by: Callable[[str, str], str], **values: Any) -> dict[str, set[str]]:
-    """Returns the splits in which the rows of 8 speakers with 8 utterances each are, by id or by speaker."""
+    """Returns id or speaker -> splits, for 8 speakers with 8 utterances each."""
     names = [f"s{speaker}/{number}.wav" for speaker in range(8) for number in range(8)]
     found: dict[str, set[str]] = {}
     for row in world.outcomes("metadata", *map(encoded, names), **values):

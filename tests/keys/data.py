@@ -1,4 +1,4 @@
-"""Keys of `data`: what is drawn of a small dataset, and how it becomes documents and batches."""
+"""Proofs for the keys of `data`: what is drawn from a small dataset, and the documents and batches made of it."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -41,7 +41,7 @@ def _document(examples: Examples, mode: Any, level: int = 0, row: int = 0) -> tu
 
 
 def _store(world: World) -> None:
-    """The real command, which opens what is named."""
+    """The real command opens the store that the key names."""
     from model import cli
     from stages import config as configs
     from stages.store import reader as store
@@ -128,7 +128,7 @@ def _join_probability(world: World) -> None:
 
 
 def _epoch(world: World, **values: Any) -> list[int]:
-    """Returns an epoch's rows, of a dataset with two groups: 18 of 24 rows of 2 speakers, 6 of 3."""
+    """Returns an epoch's rows of a dataset with two groups: 18 rows of 2 speakers, and 6 rows of 3 speakers."""
     world.store.speakers = [f"a/{row % 2}" if row < 18 else f"b/{row % 3}" for row in range(24)]
     return _examples(world, **values).epoch(0, 0).tolist()
 
@@ -141,7 +141,7 @@ def _sample_by(world: World) -> None:
 
 
 def _temperature(world: World) -> None:
-    """Shares go with the size to the power of 1 over the temperature: 3 : 1 becomes 3 ** 0.5 : 1."""
+    """A group's share is proportional to its size to the power of 1 / temperature: 3 : 1 becomes 3 ** 0.5 : 1."""
     rows = _epoch(world, sample_by="group", temperature=2.0)
     assert sum(row < 18 for row in rows) == pytest.approx(24 * 3**0.5 / (1 + 3**0.5), abs=1)
 
@@ -168,7 +168,7 @@ def _text_dropout(world: World) -> None:
 
 
 def _tones(world: World) -> None:
-    """A token more, and a vocabulary with a tone more."""
+    """Adds a token to the document, and a tone to the vocabulary."""
     for tones in (True, False):
         trainer = world.trainer(data__tones=tones, data__tone_dropout=0.0, data__continuation_probability=0.0)
         assert (list(trainer.tokenizer.tones) == ["g"]) == tones
@@ -221,7 +221,7 @@ def _corrupt(world: World) -> None:
 
 
 def _batch_tokens(world: World) -> None:
-    """As many utterances share a batch as fit, in training and in validation."""
+    """A batch takes as many utterances as fit, in training and in validation."""
     world.store = make_store(rows=48)
     for budget in (400, 2000):
         trainer = world.trainer(data__batch_tokens=budget, data__validation=0.3)

@@ -1,4 +1,4 @@
-"""Keys of `g2p`."""
+"""Proofs for the keys of `g2p`."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def _punctuation(world: World) -> None:
 
 
 def _threshold(key: str, reason: str) -> Proof:
-    """Proves a bound from both sides; the text has 4 phonemes, `tɛnt`, in a second."""
+    """Proves a bound from both sides; the utterance has 4 phonemes, `tɛnt`, in one second."""
 
     def proof(world: World) -> None:
         lower = key.startswith("min_")

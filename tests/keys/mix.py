@@ -1,4 +1,4 @@
-"""Keys of `mix`: the waves that are handed to the codec, which is none here."""
+"""Proofs for the keys of `mix`: they look at the waves that a stand-in for the codec gets."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.keys.world import RATE, Proof, World, encoded, noise
 
 
 def _mixed(world: World, name: str = "ann/one.wav", **values: Any) -> dict[str, Wave]:
-    """Returns the waves that a stage makes of an utterance, by kind."""
+    """Returns kind -> the mixed wave that the stage makes of an utterance."""
     if not (world.folder / name).is_file():
         world.wav(name, noise(1, seed=7, level=0.05))
     stage, waves = world.stage("mix", **values), []
@@ -32,7 +32,7 @@ def _mixed(world: World, name: str = "ann/one.wav", **values: Any) -> dict[str, 
 
 
 def _folder(world: World, name: str, files: int = 1) -> str:
-    """Writes files of noise, each of another speaker."""
+    """Writes files of noise, each by another speaker."""
     for number in range(files):
         world.wav(f"{name}/s{number}/{number}.wav", noise(1.5, seed=number + 1))
     return str(world.folder / name)
@@ -51,7 +51,7 @@ def _noise(world: World) -> None:
 
 
 def _source(wave: Wave, path: Path) -> bool:
-    """Whether a wave is a stretch of a recording, however loud."""
+    """Returns whether a wave is part of a recording, at any gain."""
     from stages.audio.files import read
 
     whole, _ = read(path)
@@ -68,7 +68,7 @@ def _speech(world: World) -> None:
 
 
 def _shifts(world: World, **values: Any) -> list[float]:
-    """Returns how far the pitch of some utterances is shifted; `tests/stages/test_mix.py` measures that it is."""
+    """Returns the pitch shifts that the stage asks for; `tests/stages/test_mix.py` measures the result."""
     asked: list[float] = []
     world.patch.setattr(mix, "shifted", lambda wave, _rate, semitones: asked.append(semitones) or wave)
     for number in range(6):

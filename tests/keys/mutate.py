@@ -1,7 +1,7 @@
-"""Changes the code itself: run by hand, `python -m tests.keys.mutate [SECTION.KEY …]`, some minutes for all keys.
+"""Mutation test of the keys' proofs, run by hand: `python -m tests.keys.mutate [SECTION.KEY …]`, minutes for all keys.
 
-Each place where the code reads a key is given the key's default instead, one at a time, and the key's proof is run. A
-proof that holds all the same is told: either it is too weak, or that place isn't about what comes out (a message, a
+For each place where the code reads a key, it puts the key's default there and runs the key's proof. It lists places
+where the proof still holds: either the proof is too weak, or the place doesn't affect the output (a message, a
 fingerprint, another section's key of the same name).
 """
 
@@ -21,11 +21,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 _PRELOADED = ("torch", "lightning.fabric", "torch.utils.tensorboard", "pandas", "peft", "faiss", "librosa", "pytest")
-"""Heavy libraries, imported once: each mutant is a fork, and imports nothing but this project."""
+"""Heavy libraries, imported once before forking: each mutant is a fork, and imports only this project."""
 
 
 def places(key: str, default: Any) -> Iterator[tuple[Path, int, bytes]]:
-    """Yields the file, the line and the changed source of each place where a key is read."""
+    """Yields file, line and changed source for each place that reads a key."""
     section, _, name = key.partition(".")
     for path in _files(section):
         source = path.read_bytes()
@@ -48,7 +48,7 @@ def _files(section: str) -> list[Path]:
 
 
 class _Changed(importlib.abc.SourceLoader, importlib.abc.MetaPathFinder):
-    """Loads one file's module from another source."""
+    """Imports the module of one file from a changed source."""
 
     def __init__(self, path: Path, source: bytes) -> None:
         self._path, self._source = str(path), source
@@ -70,7 +70,7 @@ class _Changed(importlib.abc.SourceLoader, importlib.abc.MetaPathFinder):
 
 
 def holds(key: str, path: Path, source: bytes) -> bool:
-    """Tells whether a key's proof holds in a process where a file has another source."""
+    """Returns whether a key's proof holds in a child process with a changed file."""
     if child := os.fork():
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     code = 1
@@ -91,7 +91,7 @@ def holds(key: str, path: Path, source: bytes) -> bool:
 
 
 def _defaults() -> dict[str, Any]:
-    """Returns every key and its default, from a process of its own: this one must not import the project."""
+    """Returns key -> default, read in a child process: this one must not import the project."""
     import json
     import subprocess
 
@@ -106,7 +106,7 @@ def _defaults() -> dict[str, Any]:
 
 
 def main(keys: Sequence[str]) -> None:
-    """Tries every place where these keys are read, or all keys."""
+    """Tries every place that reads these keys, or all keys."""
     for name in _PRELOADED:
         importlib.import_module(name)
     for key, default in _defaults().items():

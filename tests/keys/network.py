@@ -1,4 +1,4 @@
-"""Keys of `model`: the network that a configuration builds."""
+"""Proofs for the keys of `model`: the network that a configuration builds."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def _network(world: World, **values: Any) -> Decoder:
 
 
 class _Seen:
-    """Attends, and keeps the queries and keys of the first layer."""
+    """Attention that keeps the queries and keys of the first layer."""
 
     def __init__(self) -> None:
         self.retained = 0
@@ -42,7 +42,7 @@ class _Seen:
 
 
 def _run(network: Decoder, positions: list[int]) -> tuple[_Seen, Tensor]:
-    """Reads the same token at some positions."""
+    """Runs the network on the same token at some positions."""
     seen, length = _Seen(), len(positions)
     codes = torch.full((length, 8), -1)
     with torch.no_grad():
@@ -66,7 +66,7 @@ def _width(world: World) -> None:
 
 
 def _layers(world: World) -> None:
-    """The deeper, the smaller what each block adds begins."""
+    """The deeper the network, the smaller the initial output weights of its blocks."""
     network = _network(world, layers=3)
     assert len(network.blocks) == 3
     assert network.blocks[2].feedforward.down.weight.std().item() == pytest.approx(0.02 / 6**0.5, rel=0.1)
@@ -85,7 +85,7 @@ def _kv_heads(world: World) -> None:
 
 
 def _group(world: World) -> None:
-    """In the network and in what it is given: frame by frame documents are half as long, and all is still predicted."""
+    """With a group of 2, documents have half as many frame positions, and every frame is still predicted."""
     for group in (1, 2):
         trainer = world.trainer(model__group=group, data__modes={"ar": 1.0}, data__continuation_probability=0.0)
         assert trainer.raw_network.heads[0].out_features == group * 65
@@ -109,7 +109,7 @@ def _feedforward(world: World) -> None:
 
 
 def _rope_theta(world: World) -> None:
-    """A query at a position is the one at 0, rotated by the position over the wavelengths."""
+    """A query at a position is the query at 0, rotated by position × theta ** -(2i / H)."""
     for theta in (3.0, 200.0):
         seen, _ = _run(_network(world, rope_theta=theta), [0, 5])
         angles = 5 * theta ** -(torch.arange(0, 8, 2) / 8)
@@ -127,7 +127,7 @@ def _norm_eps(world: World) -> None:
 
 
 def _dropout(world: World) -> None:
-    """Of what each part adds a share is dropped, and the rest made as much larger; while training only."""
+    """In training, a share of each part's output is dropped and the rest scaled up; in evaluation nothing is."""
     block = _network(world, dropout=0.4).blocks[0]
     torch.nn.init.zeros_(block.attention.out.weight)
     x = torch.randn(300, 32, generator=torch.Generator().manual_seed(0))

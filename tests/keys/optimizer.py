@@ -1,4 +1,4 @@
-"""Keys of `optimizer`: what one real step does to the weights."""
+"""Proofs for the keys of `optimizer`: what one real step does to the weights."""
 
 import copy
 from typing import Any
@@ -14,7 +14,7 @@ _PLAIN = {"optimizer__warmup_steps": 0, "optimizer__schedule": "constant", "opti
 
 
 def _step(world: World, *, at: int = 0, **values: Any) -> tuple[Trainer, dict[str, Tensor], dict[str, Tensor]]:
-    """Does the step after `at` steps on the same batch, from the same weights; returns them before and after it."""
+    """Trains step `at` on a fixed batch from fixed weights; returns the trainer and the weights before and after."""
     trainer = world.trainer(**{**_PLAIN, **{f"optimizer__{key}": value for key, value in values.items()}})
     trainer.progress.step = at
     before = copy.deepcopy(trainer.raw_network.state_dict())
@@ -27,7 +27,7 @@ def _rates(trainer: Trainer) -> list[float]:
 
 
 def _rate(world: World, at: int, **values: Any) -> float:
-    """Returns the share of the highest rate at a step of 12."""
+    """Returns the learning rate at a step of 12, as a share of the highest."""
     trainer, _, _ = _step(world, at=at, lr=1e-3, **values)
     assert len(set(_rates(trainer))) == 1
     return _rates(trainer)[0] / 1e-3
@@ -46,7 +46,7 @@ def _matrices(world: World) -> None:
 
 
 def _lr(world: World) -> None:
-    """AdamW's first step is as long as the rate, in every weight that has a gradient to speak of."""
+    """AdamW's first step moves every weight with a notable gradient by the learning rate."""
     for lr in (0.004, 0.02):
         _, before, after = _step(world, lr=lr, clip_norm=1e9)
         moved = (after["heads.0.weight"] - before["heads.0.weight"]).abs()
@@ -81,7 +81,7 @@ def _min_lr_ratio(world: World) -> None:
 
 
 def _warmup_steps(world: World) -> None:
-    """The rate rises in so many steps, and what follows begins after them."""
+    """The rate rises for `warmup_steps` steps, and the schedule starts after them."""
     assert [_rate(world, at, warmup_steps=10) for at in (0, 4, 9, 11)] == pytest.approx([0.1, 0.5, 1.0, 1.0])
     down = {"min_lr_ratio": 0.0, "decay_share": 1.0}
     assert _rate(world, 8, warmup_steps=4, schedule="cosine", **down) == pytest.approx(0.5)
@@ -89,7 +89,7 @@ def _warmup_steps(world: World) -> None:
 
 
 def _betas(world: World) -> None:
-    """After one step the moments are (1 - b1) g and (1 - b2) g², of whatever AdamW updates."""
+    """After one step AdamW's moments are (1 - b1) g and (1 - b2) g² for every weight it updates."""
     for matrices in ("adamw", "muon"):
         trainer, _, _ = _step(world, matrices=matrices, betas=(0.5, 0.7))
         for state in trainer.updates.optimizers[0].state.values():
@@ -99,7 +99,7 @@ def _betas(world: World) -> None:
 
 
 def _weight_decay(world: World) -> None:
-    """One step shrinks what decays by the rate times the key, beside what the gradient does; nothing else."""
+    """One step shrinks the decaying weights, and no others, by the rate times the key, beside the gradient's update."""
     for matrices, rate in (("adamw", 0.1), ("muon", 0.05)):
         rates = {"matrices": matrices, "lr": 0.1, "muon_lr": rate}
         _, before, plain = _step(world, **rates)
@@ -111,7 +111,7 @@ def _weight_decay(world: World) -> None:
 
 
 def _clip_norm(world: World) -> None:
-    """The first moment holds a tenth of the gradient that is let through."""
+    """The first moment is a tenth of the clipped gradient."""
     for norm in (0.05, 0.2):
         trainer, _, _ = _step(world, clip_norm=norm, betas=(0.9, 0.98))
         [optimizer] = trainer.updates.optimizers

@@ -1,4 +1,4 @@
-"""Keys of `trainer`: how long, how and where. Of the loop's keys the loop is real, and a step does nothing."""
+"""Proofs for the keys of `trainer`. Those of the loop's keys run the real loop with steps that do nothing."""
 
 import json
 import math
@@ -29,17 +29,17 @@ from tests.model.conftest import CODEC, TOKENIZER, first_epoch
 from tests.model.training.step.test_distill import write_teacher
 
 _MOST_STEPS = 60
-"""After as many the stand-in for a step says that the run has no end."""
+"""After this many steps the stand-in for a step fails: the run has no end."""
 
 
 def _loop(world: World, *, losses: tuple[float, ...] = (), norm: float = 1.0, **values: Any) -> list[list[Batch]]:
-    """Runs the loop with steps that do nothing; returns the batches that each was given.
+    """Runs the loop with steps that do nothing, and returns the batches of each step.
 
     Args:
-        world: Where.
-        losses: What the validations give; all later ones give 9.
-        norm: The gradient's.
-        values: `trainer`'s keys.
+        world: The world of the proof.
+        losses: The losses of the first validations; later ones are 9.
+        norm: The gradient's norm.
+        values: Keys of `trainer`.
     """
     given: list[list[Batch]] = []
     rest: Iterator[float] = iter(losses)
@@ -57,8 +57,8 @@ def _loop(world: World, *, losses: tuple[float, ...] = (), norm: float = 1.0, **
     return given
 
 
-def _told(world: World, key: str) -> list[int]:
-    """Returns the steps at which the log tells something."""
+def _logged(world: World, key: str) -> list[int]:
+    """Returns the steps whose log line has a key."""
     lines = map(json.loads, (world.folder / "run" / "log.jsonl").read_text().splitlines())
     return [line["step"] for line in lines if key in line]
 
@@ -68,7 +68,7 @@ def _kept(world: World) -> list[int]:
 
 
 def _out(world: World) -> None:
-    """Where the run is written, locked, and looked for when the command is given again."""
+    """The run is written, locked and resumed in this folder."""
     run = world.folder / "elsewhere"
     config = world.config(trainer__out=str(run), trainer__max_steps=1)
     made = train(config, world.store, quiet=True)
@@ -80,7 +80,7 @@ def _out(world: World) -> None:
 
 
 def _start_from(world: World) -> None:
-    """Its weights and its vocabulary, which has a tone more than one that begins."""
+    """The run starts with the weights and the vocabulary (which has an additional tone) of that model."""
     base = write_teacher(world.folder / "base", TOKENIZER.with_tones(["calm"]), model__width=32)
     trainer = world.trainer(trainer__start_from=str(base), model__dropout=0.2)
     assert list(trainer.tokenizer.tones) == ["calm"]
@@ -90,9 +90,9 @@ def _start_from(world: World) -> None:
 
 
 def _max_steps(world: World) -> None:
-    """In the loop, whose last step is told, validated and saved, and in the schedule, which ends there."""
+    """The last step is logged, validated and saved, and the schedule ends there."""
     assert len(_loop(world, max_steps=8, keep_best=0)) == 8
-    assert _kept(world) == _told(world, "lr") == _told(world, "validation/loss") == [8]
+    assert _kept(world) == _logged(world, "lr") == _logged(world, "validation/loss") == [8]
     assert train(world.config(trainer__max_steps=8), world.store, quiet=True, resume=True).name.endswith("8")
     trainer = world.trainer(trainer__max_steps=8, optimizer__warmup_steps=0, optimizer__min_lr_ratio=0.0)
     trainer.progress.step = 4
@@ -101,7 +101,7 @@ def _max_steps(world: World) -> None:
 
 
 def _seed(world: World) -> None:
-    """Of the weights, of the order, and of what is dropped in a step."""
+    """The seed decides the weights, the order and the dropout of a step."""
     trainer = world.trainer(trainer__seed=5, model__dropout=0.5)
     fresh = build(trainer.config, TOKENIZER, CODEC)
     fresh.initialise(torch.Generator().manual_seed(5))
@@ -124,7 +124,7 @@ def _accumulate(world: World) -> None:
 
 @contextmanager
 def _fabric_of_a_stand_in(world: World) -> Iterator[dict[str, Any]]:
-    """Notes what Fabric is given, on a machine with four devices."""
+    """Records Fabric's arguments on a pretended machine with four devices."""
     found: dict[str, Any] = {}
 
     def fabric(**settings: Any) -> SimpleNamespace:
@@ -173,7 +173,7 @@ def _keep_output(seen: list[Tensor], _module: nn.Module, _given: Any, output: Te
 
 
 def _precision(world: World) -> None:
-    """In `bf16-true` the weights are so; in `bf16-mixed` what is multiplied is."""
+    """In `bf16-true` the weights are bfloat16; in `bf16-mixed` only the products are."""
     for precision, weights, products in (
         ("32-true", torch.float32, torch.float32),
         ("bf16-mixed", torch.float32, torch.bfloat16),
@@ -188,7 +188,7 @@ def _precision(world: World) -> None:
 
 
 def _activation_checkpointing(world: World) -> None:
-    """Less is kept for the gradient, which stays the same."""
+    """Less is stored for the gradient, and the gradient stays the same."""
     kept, norms = [], []
     for recomputed in (False, True):
         trainer = world.trainer(trainer__activation_checkpointing=recomputed)
@@ -207,7 +207,7 @@ def _activation_checkpointing(world: World) -> None:
 
 
 def _compile_of_a_stand_in(world: World) -> None:
-    """The compiler takes a minute: what it would be given are the blocks, and what it gives is called."""
+    """A stand-in for the compiler, which takes a minute, gets the blocks, and its results are called."""
     calls: list[str] = []
 
     def compiler(forward: Any, *, dynamic: bool) -> Any:
@@ -223,7 +223,7 @@ def _compile_of_a_stand_in(world: World) -> None:
 
 
 def _ema_decay(world: World) -> None:
-    """The average takes a part of the new weights, and is what is validated."""
+    """The average takes a share of the new weights, and validation uses the average."""
     trainer = world.trainer(trainer__ema_decay=0.1)
     before = {name: weight.detach().clone() for name, weight in trainer.raw_network.named_parameters()}
     trainer.train_step([world.batch])
@@ -235,7 +235,7 @@ def _ema_decay(world: World) -> None:
 
 def _validate_every(world: World) -> None:
     _loop(world, validate_every=2, max_steps=7)
-    assert _told(world, "validation/loss") == [2, 4, 6, 7]
+    assert _logged(world, "validation/loss") == [2, 4, 6, 7]
 
 
 def _validate_batches(world: World) -> None:
@@ -255,7 +255,7 @@ def _validate_batches(world: World) -> None:
 
 
 def _samples_with_a_stand_in_for_the_codec(world: World) -> None:
-    """As many utterances are spoken as are asked for, each beside what was said."""
+    """The number of preview utterances, each written beside the real recording."""
     codec = SimpleNamespace(decode=lambda codes_KT: torch.zeros(320 * codes_KT.shape[1]), sample_rate=24_000)
     world.patch.setattr(previews.Previews, "_load", lambda _: codec)
 
@@ -280,7 +280,7 @@ def _keep(world: World) -> None:
 
 
 def _keep_best(world: World) -> None:
-    """Beside the newest the two that validated best, saved although nothing else asks for it."""
+    """Beside the newest checkpoint, the two with the best validation are kept, even between two saves."""
     _loop(world, losses=(5.0, 2.0, 4.0, 3.0, 6.0), validate_every=1, keep=1, keep_best=2)
     assert _kept(world) == [2, 4, 6]
 
@@ -290,12 +290,12 @@ def _max_skips(world: World) -> None:
         with pytest.raises(TrainingError):
             _loop(world, norm=math.nan, max_skips=skips, log_every=1, max_steps=20, out=str(world.folder / str(skips)))
         lines = (world.folder / str(skips) / "log.jsonl").read_text().splitlines()
-        assert len(lines) == skips, "the step that is one too many is told by the error"
+        assert len(lines) == skips, "the step that exceeds it raises the error instead"
 
 
 def _log_every(world: World) -> None:
     _loop(world, log_every=4, max_steps=10)
-    assert _told(world, "lr") == [4, 8, 10]
+    assert _logged(world, "lr") == [4, 8, 10]
 
 
 TRAINER: dict[str, Proof] = {

@@ -1,4 +1,4 @@
-"""Keys of `similar`: vectors that are given, and what is found by them."""
+"""Proofs for the keys of `similar`: the neighbours found for given vectors."""
 
 import json
 import logging
@@ -23,14 +23,14 @@ _SHARD = "00000-of-00064"
 
 
 def _features(rows: int = _ROWS) -> list[Feature]:
-    """Vectors of two utterances a recording and two recordings a speaker; each has its opposite nowhere near."""
+    """Returns random vectors of two utterances per recording and two recordings per speaker."""
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(rows, 24)).astype(np.float32)
     return [Feature(f"u{n:03d}", f"r{n // 2}", f"s{n // 4}", vectors[n]) for n in range(rows)]
 
 
 def _found(world: World, rows: int = _ROWS, **values: Any) -> tuple[list[list[int]], list[list[float]]]:
-    """Returns each row's neighbours and their cosines, as the store tells them to training."""
+    """Returns each row's neighbours and their cosines, as training reads them from the store."""
     features = _features(rows)
     write_store(world.folder / "hdf5", [[item(one.id, 5) for one in features]])
     for name in ("metadata", "similar"):
@@ -72,7 +72,7 @@ def _same_recording(world: World) -> None:
 
 
 def _augment(world: World) -> None:
-    """Without it the cosines are those of the vectors themselves."""
+    """Without augmentation, the cosines are those of the vectors."""
     near, scores = _found(world, augment=0)
     cosines = _cosines()
     for row, (found, told) in enumerate(zip(near, scores, strict=True)):
@@ -82,7 +82,7 @@ def _augment(world: World) -> None:
 
 
 def _approximate_above(world: World) -> None:
-    """faiss really searches; what it missed is measured, and told."""
+    """faiss really searches; its recall is measured and logged."""
     told: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]

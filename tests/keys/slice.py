@@ -1,4 +1,4 @@
-"""Keys of `slice`: the arithmetic at 100 Hz, where a sample is 10 ms, and no audio but where it decides."""
+"""Proofs for the keys of `slice`: arithmetic at 100 Hz (a sample is 10 ms), with audio only where it matters."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ def _said(start: float, end: float, text: str = "hello there", rate: int = _HZ) 
 
 
 def _cuts(world: World, *segments: Segment, **values: Any) -> list[tuple[int, int]]:
-    """Returns the borders of what is cut out, in samples of 10 ms."""
+    """Returns the borders of the cuts, in samples of 10 ms."""
     values = {"mode": "segments", "measure": False, "search_s": 0.0, "margin_s": 0.0, **values}
     found = world.outcomes("slice", _transcript(*segments), **values)
     return [(one.start_samples, one.end_samples) for one in found if isinstance(one, Utterance)]
@@ -77,7 +77,7 @@ def _margin_s(world: World) -> None:
 
 
 def _search_s(world: World) -> None:
-    """Without a margin too: that of 0 once left it undone."""
+    """Also with a margin of 0, which once disabled it."""
     wave = noise(8)
     wave[round(4.6 * RATE) : round(4.7 * RATE)] = 0
     world.wav("ann/one.wav", wave)
@@ -90,7 +90,7 @@ def _search_s(world: World) -> None:
 
 
 def _whole(world: World, **values: Any) -> tuple[float, float]:
-    """Returns which seconds stay of one of silence, one of soft and two of loud sound, one soft, one of silence."""
+    """Returns the seconds that stay of a wave: 1 s silent, 1 s soft, 2 s loud, 1 s soft, 1 s silent."""
     soft, loud, hush = noise(1, level=0.003), noise(2, level=0.1, seed=1), np.zeros(RATE, np.float32)
     world.wav("ann/one.wav", np.concatenate([hush, soft, loud, soft, hush]))
     transcript = _transcript(_said(0, 6, rate=RATE), samples=6 * RATE, timed=False, rate=RATE)
@@ -108,7 +108,7 @@ def _edge_s(world: World) -> None:
 
 
 def _silence_db(world: World) -> None:
-    """The soft sound is 30 dB under the loud one."""
+    """The soft sound is 30 dB below the loud one."""
     assert _whole(world, silence_db=20.0, edge_s=0.0) == pytest.approx((2, 4), abs=0.011)
 
 
@@ -122,7 +122,7 @@ def _measure(world: World) -> None:
 
 
 class _Listener:
-    """Stands in for the network, whose weights must be fetched."""
+    """Stand-in for the network, whose weights would have to be downloaded."""
 
     def __init__(self, path: Path, option: str) -> None:
         self.path = path
@@ -153,7 +153,7 @@ _MEASURES = Measures(snr_db=20.0, clipped=0.2, silence=0.4, peak=0.5, hash="ab",
 
 
 def _threshold(key: str, value: float, reason: str, **more: Any) -> Proof:
-    """Proves a bound: an utterance of a known value stays where that is on the right side of it, and only there."""
+    """Proves a bound: an utterance of a known value is kept exactly if the value is on the right side of the bound."""
 
     def proof(world: World) -> None:
         world.patch.setattr("stages.slice.measure", lambda *_: _MEASURES)

@@ -1,4 +1,4 @@
-"""Every key of both programs, and what proves that it does what it says."""
+"""The table of all configuration keys and the proofs that they work. To add a key's proof, add a row to its section."""
 
 import signal
 
@@ -18,7 +18,7 @@ from tests.keys.world import Proof, World
 
 
 def _item_timeout_s(name: str) -> Proof:
-    """Proves the alarm that is set while a stage has a batch in hand, and that 0 sets none."""
+    """Proves that an alarm is set while a stage processes a batch, and that 0 sets none."""
 
     def proof(world: World) -> None:
         def left() -> float:
@@ -52,4 +52,4 @@ KEYS: dict[str, Proof] = {
     **{f"{section}.{key}": proof for section, proofs in _SECTIONS.items() for key, proof in proofs.items()},
     **{f"{name}.item_timeout_s": _item_timeout_s(name) for name in STAGES},
 }
-"""`python -m tests.keys.mutate` shows which places in the code they guard."""
+"""`section.key` -> proof. `python -m tests.keys.mutate` shows which places in the code they guard."""

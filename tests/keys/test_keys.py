@@ -1,4 +1,4 @@
-"""Each key of each section does what it says, and no proof of that holds where the key is ignored."""
+"""Every configuration key does what it says, and its proof fails if the key is ignored."""
 
 from pathlib import Path
 

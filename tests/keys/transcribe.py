@@ -1,4 +1,4 @@
-"""Keys of `transcribe`. Models are stand-ins at the border; `tests/stages/test_transcribe.py` runs whisperX itself."""
+"""Proofs for the keys of `transcribe`. Models are stand-ins; `tests/stages/test_transcribe.py` runs whisperX itself."""
 
 import sys
 from contextlib import nullcontext
@@ -24,7 +24,7 @@ def _recording(world: World, *, text: str = "", seconds: float = 1.0) -> Recordi
 
 
 class _Vad:
-    """Stands in for pyannote, and finds speech everywhere."""
+    """Stand-in for pyannote that finds speech everywhere."""
 
     def __init__(self, **_: Any) -> None: ...
 
@@ -43,7 +43,7 @@ class _Vad:
 
 
 class _WhisperX:
-    """Stands in for whisperX and faster-whisper, and notes what they are asked."""
+    """Stand-in for whisperX and faster-whisper that records its calls."""
 
     def __init__(self, world: World) -> None:
         self.loaded: dict[str, Any] = {}
@@ -125,7 +125,7 @@ def _torch_zeros() -> Any:
 
 
 def _heard(world: World, *, seconds: float = 1.0, **values: Any) -> tuple[_WhisperX, Transcript]:
-    """Has a recording heard by the stand-in."""
+    """Transcribes a recording with the stand-in."""
     given = _WhisperX(world)
     folder = _whisper_folder(world, "whisper")
     [found] = world.outcomes(
@@ -157,9 +157,9 @@ def _transcripts(world: World) -> None:
 
 
 def _layout(world: World) -> None:
-    """The real command, without running the stage: one kind of tables is asked for, and there is none.
+    """The real command, without running the stage, asks for one kind of tables where there are none.
 
-    What `mix` takes of the same folder is told by the same tables.
+    `mix` reads the same folder by the same tables.
     """
     from pipeline import session
 
@@ -200,7 +200,7 @@ def _beam_size_of_a_stand_in(world: World) -> None:
 
 
 def _vad_of_a_stand_in(world: World) -> None:
-    """What `silero` finds is what is heard: here the second second."""
+    """Only the speech that `silero` finds is transcribed: here the second second."""
     _, found = _heard(world, seconds=3.0, vad="silero", align=False)
     assert [(one.start_samples, one.end_samples) for one in found.segments] == [(RATE, 2 * RATE)]
 
@@ -228,7 +228,7 @@ def _align_models_of_a_stand_in(world: World) -> None:
 
 
 def _placed(world: World, **values: Any) -> str:
-    """Returns what gave an English text of a second its times, with stand-ins for both aligners."""
+    """Returns which of two stand-in aligners timed a one-second English text."""
     world.patch.setattr(timing.sphinx, "version", lambda: "5")
     world.patch.setattr(timing.sphinx, "SphinxAligner", lambda: SimpleNamespace(name="pocketsphinx"))
     world.patch.setattr(timing.Aligners, "known", lambda *_: SimpleNamespace(name="wav2vec2"))

@@ -1,4 +1,4 @@
-"""Where the proofs get their configurations: from a maker that can be told to lose a key, as code that ignores it."""
+"""Makes the configurations of the proofs; it can drop a key, to imitate code that ignores it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ RATE = 16_000
 
 
 def fields(kind: type[BaseModel], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields `section.key` and its field, for every key at any depth."""
+    """Yields `section.key` and its field for every key, at any depth."""
     for name, one in kind.model_fields.items():
         if isinstance(one.annotation, type) and issubclass(one.annotation, BaseModel):
             yield from fields(one.annotation, f"{above}{name}.")
@@ -37,7 +37,7 @@ def fields(kind: type[BaseModel], above: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def without(config: Config, path: str) -> Config:
-    """Returns a configuration whose key at `path` has its default, whatever else it asks for: nothing is checked."""
+    """Returns a configuration with the key at `path` reset to its default, without validation."""
     name, _, rest = path.partition(".")
     if rest:
         return config.model_copy(update={name: without(getattr(config, name), rest)})
@@ -46,12 +46,12 @@ def without(config: Config, path: str) -> Config:
 
 @dataclass
 class World:
-    """A folder, stand-ins that are taken away again, and configurations; all proofs get theirs here."""
+    """What a proof works with: a folder, patches that are undone afterwards, and configurations."""
 
     folder: Path
     patch: pytest.MonkeyPatch
     ignored: str = ""
-    """The key that configurations lose."""
+    """The key that is reset to its default in every configuration; "" for none."""
     store: MemoryStore = field(default_factory=make_store)
 
     def __post_init__(self) -> None:
@@ -68,24 +68,24 @@ class World:
         return self._seen(PrepConfig.model_validate(sections))
 
     def stage(self, name: str, *, device: str = "cpu", **values: Any) -> Stage[Any, Any, Any]:
-        """Returns a stage, not set up; the recordings lie in the folder, which is the dataset's too."""
+        """Returns a stage, not set up; `folder` is the folder of the recordings and of the dataset."""
         return stage_class(name)(self.section(name, **values), Context(self.folder, self.folder, device))
 
     def context(self, **sections: Any) -> Context:
-        """Returns what a run of `valle-prep` tells its stages of the world around them."""
+        """Returns the context that a run of `valle-prep` gives its stages."""
         missing: Any = None
         dataset: Any = SimpleNamespace(voices=self.folder, folder=self.folder)
         run = Run(dataset, self.prep(**sections), device="cpu", cluster=missing, cache=missing, reporter=missing)
         return run.stage("mix").context
 
     def outcomes(self, name: str, *items: Any, **values: Any) -> list[Any]:
-        """Returns what a stage makes of items."""
+        """Runs a stage on items and returns all outcomes."""
         stage = self.stage(name, **values)
         stage.setup()
         return [outcome for outcomes in stage.process(items) for outcome in outcomes]
 
     def batches(self, name: str, items: int, seen: Callable[[], Any], **values: Any) -> list[tuple[int, Any]]:
-        """Returns the sizes of the batches that the runner gives to a stage, and what is `seen` in each."""
+        """Returns the size of each batch that the runner gives a stage, with the value of `seen()` at that time."""
         stage, found = self.stage(name, **values), []
 
         def process(batch: Sequence[Any]) -> list[list[Filtered]]:
@@ -106,16 +106,16 @@ class World:
     # --------------------------------------------------------------------------------------------------------- valle
 
     def config(self, **values: Any) -> TrainConfig:
-        """Returns `valle`'s configuration: `tests.model.conftest`'s tiny one, with `section__key=value` laid over."""
+        """Returns the tiny configuration of `tests.model.conftest`, changed by `section__key=value`."""
         return self._seen(make_config(**{"trainer__out": str(self.folder / "run"), **values}))
 
     def trainer(self, **values: Any) -> Trainer:
-        """Returns a run of the tiny network on the tiny dataset."""
+        """Returns a trainer of the tiny network on the tiny dataset."""
         return Trainer(self.config(**values), self.store, quiet=True)
 
     @cached_property
     def batch(self) -> Batch:
-        """A packed batch of the tiny dataset, the same for all."""
+        """A packed batch of the tiny dataset, always the same."""
         trainer = Trainer(make_config(trainer__out="unused"), make_store(), quiet=True)
         return next(trainer.stream.batches())
 
@@ -136,7 +136,7 @@ def noise(seconds: float, *, level: float = 0.1, seed: int = 0, rate: int = RATE
 
 
 def utterance(name: str = "ann/one.wav", *, seconds: float = 1.0, text: str = "Hello.", **values: Any) -> Utterance:
-    """Returns a row of a whole recording."""
+    """Returns a row that covers a whole recording."""
     plain = {"group": "", "speaker": name.partition("/")[0], "language": "en", "phonemes": "həlˈoʊ."}
     end = round(seconds * RATE)
     fixed = {"start_samples": 0, "end_samples": end, "sample_rate": RATE, "text": text, "frames": round(75 * seconds)}

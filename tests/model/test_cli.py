@@ -167,8 +167,8 @@ def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, sh
     [
         ("train", "trainer.device=cuda:77", "CUDA devices are here"),
         ("decode", "trainer.device=cuda:77", "CUDA devices are here"),
-        ("train", "trainer.devices=2", "`trainer.devices` be 1"),
-        ("train", "trainer.start_from=runs/base", "`trainer.start_from` (and `lora.rank`) must be left out"),
+        ("train", "trainer.devices=2", "`trainer.devices` must be 1"),
+        ("train", "trainer.start_from=runs/base", "`trainer.start_from` (and `lora.rank`) must not be set"),
     ],
 )
 def test_bench_obeys_or_refuses(  # noqa: PLR0917 (fixtures)

@@ -19,17 +19,17 @@
   const number = (value) => Number(value.toPrecision(4)).toLocaleString("en");
   const seconds = (value) => `${value.toFixed(value < 10 ? 2 : 1)} s`;
 
-  // Light, dark, or as the system has it.
+  // The theme: light, dark, or the system's ("auto").
   const system = matchMedia("(prefers-color-scheme: dark)");
   const remembered = { get: () => { try { return localStorage.getItem("theme"); } catch { return null; } },
-    set: (name) => { try { localStorage.setItem("theme", name); } catch { /* a file may not keep anything */ } } };
+    set: (name) => { try { localStorage.setItem("theme", name); } catch { /* storage may be blocked for files */ } } };
   const setTheme = (name) => {
     if (name === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = name;
     remembered.set(name);
     if (shown >= 0) draw();
   };
-  // The first step is one that shows: away from what the system has.
+  // The first step after "auto" is the theme that the system doesn't have, so that the change is seen.
   const themes = () => (system.matches ? ["auto", "light", "dark"] : ["auto", "dark", "light"]);
   const nextTheme = () => {
     const now = document.documentElement.dataset.theme || "auto";
@@ -76,7 +76,7 @@
     if (listed.includes(shown)) reveal($(`u${shown}`));
   };
 
-  // One utterance; `other` plays a neighbour. One of them is heard at a time.
+  // The selected utterance. `audio` plays it, `other` plays a neighbour; never both at once.
   let audio = null, box = null, here = 0, frame = 0;
   const other = new Audio();
   const mark = (at) => {
@@ -97,7 +97,7 @@
   };
   const complain = (event) => {
     const source = event.target.getAttribute("src");
-    $("complaint").textContent = source.startsWith("data:") ? "This browser can't play it." : `It can't be played: does ${source} still lie beside this page?`;
+    $("complaint").textContent = source.startsWith("data:") ? "This browser can't play it." : `Can't play ${source}: is it still beside this page?`;
   };
   const label = () => {
     for (const button of document.querySelectorAll(".neighbours button")) {
@@ -111,7 +111,7 @@
   other.addEventListener("error", complain);
 
   const colours = Array.from({ length: 256 }, (_, level) => {
-    // Between five points of the map viridis.
+    // Interpolated between five points of the viridis colour map.
     const points = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
     const at = (level / 255) * 4, low = Math.min(Math.floor(at), 3);
     return points[low].map((from, channel) => Math.round(from + (points[low + 1][channel] - from) * (at - low)));
@@ -229,7 +229,7 @@
     const facts = [["speaker", one.speaker], ["language", one.language]].map(([label, value]) =>
       make("div", {}, make("dt", {}, label), make("dd", {}, value)));
     const near = one.neighbours.map(neighbour);
-    // Each word by itself, as a stress mark would be taken for a place to break the line.
+    // A span per word: otherwise lines could break at stress marks.
     const words = one.phonemes.split(" ").flatMap((word) => [make("span", {}, word), " "]);
     const held = $("detail").contains(document.activeElement);
     $("detail").replaceChildren(

@@ -1,12 +1,12 @@
-"""Makes the stage g2p slow or deadly, in the client and in every worker that it starts: python imports this by itself.
+"""Makes the stage g2p slow or deadly, in the client and in all its workers: Python imports this file at every start.
 
-The product has no hook for it: the class is patched as it is imported. What happens is chosen by the environment,
+The product has no hook for it, so the class is patched on import. The environment chooses what happens:
 
-    POISON_LOG     a file that gets a line `<pid> <word>` each time that a poison takes effect
-    POISON_SLOW_S  seconds that each item takes longer, save the sample that is tried before a run
+    POISON_LOG     a file that gets a line `<pid> <word>` each time a poison takes effect
+    POISON_SLOW_S  additional seconds for each item, except the sample that is tried before a run
 
-and by words in the text of an item: `xkill` kills the process, `xnull` reads address 0, `xhang` never comes back from
-C, `xmemory` raises a `MemoryError`.
+So do words in an item's text: `xkill` kills the process, `xnull` reads address 0, `xhang` never returns from C,
+`xmemory` raises a `MemoryError`.
 """
 
 import ctypes

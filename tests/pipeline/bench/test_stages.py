@@ -1,4 +1,4 @@
-"""The benchmarks of the stages: their table, and what a figure tells."""
+"""The benchmarks of the stages: their table and the line of a figure."""
 
 from pathlib import Path
 

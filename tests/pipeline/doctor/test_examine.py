@@ -1,4 +1,4 @@
-"""The doctor finds what is missing, names what mends it, and never breaks on what is broken."""
+"""The doctor finds what is missing, names the fix, and never fails on a broken installation."""
 
 import json
 import socket
@@ -26,7 +26,7 @@ from stages.config import load_config
 from tests.pipeline.conftest import EMBEDDED, prep
 
 QUICK = ("--scheduler", "sync", "--set", "transcribe.transcripts=require")
-"""Without the import of whisperX, which takes seconds."""
+"""Options that skip the import of whisperX, which takes seconds."""
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +88,7 @@ def test_a_dataset_is_examined_with_the_configuration_that_made_it(
     assert prep("doctor", "--out", dataset, "--scheduler", "sync", "--json") == 0
     result = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
     assert "configured" in result["codec embedded"]["value"]
-    assert "nothing is to be heard" in result["whisper"]["value"]
+    assert "nothing to transcribe" in result["whisper"]["value"]
     assert "import whisperx" not in result
     assert sorted(dataset.rglob("*")) == before
 

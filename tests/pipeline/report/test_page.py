@@ -1,4 +1,4 @@
-"""The page: what it says is what the dataset holds, nothing in a dataset can run in it, and a browser shows it."""
+"""The report's page: it matches the dataset, nothing in a dataset can run in it, and a browser shows it."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 class Elements(HTMLParser):
-    """Every element with its attributes, and the text in those of a tag."""
+    """Collects every element with its attributes, and the text by tag or id."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ def data_of(page: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def hostile() -> str:
-    """The page of a dataset in which every name and text is an attack."""
+    """The page of a dataset whose names and texts are all attacks."""
     codes = base64.b64encode(np.arange(150, dtype="<u2").tobytes()).decode()
     row = {"id": HOSTILE, "speaker": HOSTILE, "language": HOSTILE, "text": HOSTILE, "phonemes": HOSTILE, "seconds": 4.0}
     row |= {"values": {"seconds": 1.0, HOSTILE: 2.0}, "audio": "", "silent": HOSTILE, "neighbours": [[HOSTILE, 0.5]]}
@@ -153,7 +153,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 
 @pytest.fixture(scope="module")
 def page(hostile: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The hostile page, and beside it the audio of one utterance, but not that of another."""
+    """The hostile page with the audio of one utterance beside it; the audio of another is missing."""
     folder = tmp_path_factory.mktemp("page")
     (folder / "page.html").write_text(hostile, encoding="utf-8")
     (folder / "beside.flac").write_bytes(TONE)
@@ -165,7 +165,7 @@ PLAYER = "document.querySelector('#detail audio')"
 
 
 def test_a_browser_shows_it(chromium: Chromium, page: Path) -> None:
-    """Whole, with an utterance open, in the colours of the system as it changes, and without a complaint."""
+    """It shows the whole page with an utterance open, follows the system's theme, and logs no error."""
     chromium.open(page, width=1200, height=2400)
     shown = Elements(chromium.evaluate("document.documentElement.outerHTML"))
     assert shown.texts["title"].strip() == HOSTILE.strip(), "and not `taken`"

@@ -1,4 +1,4 @@
-"""`valle-prep decode`: an utterance, a row or a file of codes becomes sound, and everything else a line."""
+"""`valle-prep decode`: decodes an utterance, a row or a file of codes; anything else is a one-line error."""
 
 import json
 from pathlib import Path
@@ -54,9 +54,9 @@ def test_a_file_needs_no_dataset_and_few_codebooks_will_do(tmp_path: Path) -> No
     [
         (np.zeros((300, 8), np.int64), "must be [K, T] with 1 to 8 codebooks"),
         (np.full((8, 3), 1024), "must lie in 0 to 1023 for `embedded`, but holds 1024"),
-        (np.zeros((8, 3)), "must hold codes, integers [K, T], but holds float64 [8, 3]"),
-        (np.array([{"codes": 1}], dtype=object), "it is no array of numbers"),
-        (b"torn", "it is no array of numbers"),
+        (np.zeros((8, 3)), "must contain codes, integers [K, T], but contains float64 [8, 3]"),
+        (np.array([{"codes": 1}], dtype=object), "it is not an array of numbers"),
+        (b"torn", "it is not an array of numbers"),
         (None, "No such file or directory"),
     ],
 )

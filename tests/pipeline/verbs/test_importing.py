@@ -1,4 +1,4 @@
-"""`valle-prep import`: pickled codes become a dataset that every later command takes, and nothing in them is run."""
+"""`valle-prep import`: pickled codes become a dataset for all later commands, and no code in the pickles is run."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from tests.stages.genuine_codecs import save_dac, save_encodec
 
 
 class Hostile:
-    """Pickles as a call."""
+    """An object that pickles as a call of a shell command."""
 
     def __init__(self, command: str) -> None:
         self.command = command
@@ -33,7 +33,7 @@ class Hostile:
 
 
 def write(path: Path, codes: np.ndarray, **metadata: object) -> None:
-    """Writes what the reference system writes."""
+    """Writes a file of codes as the reference system does."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         np.save(file, {"codes": codes, "metadata": metadata}, allow_pickle=True)
@@ -52,7 +52,7 @@ GOOD = {
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of files, of which some are of use, and weights."""
+    """A folder of usable and unusable files of codes, and weights."""
     folder = tmp_path_factory.mktemp("world")
     training = folder / "training"
     for seed, (name, text) in enumerate(GOOD.items()):
@@ -71,7 +71,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def imported(world: Path) -> Path:
-    """The dataset made of it. Read only."""
+    """The dataset imported from `world`. Read only."""
     before = {path: path.stat().st_mtime_ns for path in (world / "training").rglob("*")}
     weights = ("--set", f"encode.weights={world / 'encodec.th'}")
     code = prep("import", world / "training", "--out", world / "dataset", "--scheduler", "sync", "--quiet", *weights)
@@ -209,12 +209,12 @@ def test_files_are_found_as_recordings_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "sets", "problem"),
     [
-        ((), (), "must hold `.enc` or `.dac` files, but holds no files"),
-        (("a.txt",), (), "but holds 1 .txt"),
-        (("a.enc", "b.dac"), (), "must hold files of one codec"),
+        ((), (), "must contain `.enc` or `.dac` files, but contains no files"),
+        (("a.txt",), (), "but contains 1 .txt"),
+        (("a.enc", "b.dac"), (), "must contain files of one codec"),
         (("a.enc",), ("encode.codec=embedded",), "`encode.codec` must be `encodec`"),
         (("a.enc",), ("encode.weights=gone.th",), "gone.th"),
-        (("a.enc",), ("g2p.unique=true",), "`g2p.unique` needs audio"),
+        (("a.enc",), ("g2p.unique=true",), "`g2p.unique` compares audio"),
     ],
 )
 def test_what_stops_it_is_told_before_anything_is_written(

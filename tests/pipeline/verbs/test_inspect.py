@@ -1,4 +1,4 @@
-"""What is told of one recording or utterance: the truth, from the source file to the neighbours."""
+"""`valle-prep inspect` reports one recording or utterance correctly, from the source file to the neighbours."""
 
 import hashlib
 import json

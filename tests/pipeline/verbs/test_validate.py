@@ -1,4 +1,4 @@
-"""A sound dataset has no problem; each kind of problem is told with its file."""
+"""`valle-prep validate` finds no problem in an intact dataset, and names the file of each kind of problem."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from tests.pipeline.conftest import EMBEDDED, prep
 
 
 def problems(capsys: pytest.CaptureFixture[str], folder: Path, *options: str) -> list[tuple[str, str]]:
-    """Returns kind and file of what `validate` finds; its exit code must be honest."""
+    """Returns kind and file of each problem that `validate` finds, and checks its exit code."""
     capsys.readouterr()
     code = prep("validate", "--out", folder, "--json", *options)
     found = json.loads(capsys.readouterr().out)
