@@ -1,4 +1,4 @@
-"""Adding a codec, language, layout, transcript format, sampler, task or export touches one code file.
+"""Adding a codec, language, layout, transcript format, sampler, task, export or judge touches one code file.
 
 Each is added to a copy of the packages, in one new file or one row, and used there as users would: by the command line,
 the doctor, the stages and the model. Nothing else of the copy is changed.
@@ -119,6 +119,24 @@ ROWS = {
         "_ROWS = (\n",
         '_ROWS = (\n    _row("eo", "Esperanto", words="unu du tri saluton"),\n',
     ),
+    "model/evaluation/judges.py": (
+        "JUDGES = {\n    row.name: row\n    for row in (\n",
+        '''class Loudness:
+    """Says how loud a wave is."""
+
+    name = "peak"
+
+    def score(self, wave):
+        return {"peak": float(abs(wave).max())}
+
+
+JUDGES = {
+    row.name: row
+    for row in (
+        Judge("peak", "quality", "peaks", "peak", bool, False, "Measures peaks.", {"peak": Column("peak")},
+              lambda value, device: Loudness() if value else None),
+''',
+    ),
     "model/sequences/tasks.py": (
         'Transform = Literal["ns", "sr", "tse", "cse", "nse", "vc"]',
         'Transform = Literal["ns", "sr", "tse", "cse", "nse", "vc", "echo"]',
@@ -158,6 +176,8 @@ from model.sequences.tokenizer import Tokenizer
 from stages.store import open_store
 
 store = open_store(out)
+from model.evaluation.judges import load_judges
+judged = load_judges(asr="none", peak=True)["peak"].score(torch.tensor([0.0, -0.5]).numpy())
 drawn = sample(torch.zeros(64, 8), Sampling(odd=2), torch.Generator().manual_seed(0)).tolist()
 json.dump({
     "made": [made[0], json.loads(made[1])],
@@ -166,6 +186,7 @@ json.dump({
     "unknown": unknown,
     "helps": helps,
     "drawn": sorted(set(drawn)),
+    "judged": judged,
     "rows": [[row.speaker, row.language, row.text, row.phonemes] for row in map(store.row, range(len(store)))],
     "codec": store.codec.name,
 }, sys.stdout)
@@ -249,3 +270,8 @@ def test_a_sampler_is_an_option_and_holds(seen: dict[str, Any]) -> None:
 
 def test_a_task_is_offered(seen: dict[str, Any]) -> None:
     assert "echo" in seen["helps"]["transform"]
+
+
+def test_a_judge_is_an_option_and_scores(seen: dict[str, Any]) -> None:
+    assert "--peak" in seen["helps"]["eval"]
+    assert seen["judged"] == {"peak": 0.5}

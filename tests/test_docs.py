@@ -92,7 +92,6 @@ def _tree() -> set[str]:
     return folders
 
 
-@pytest.mark.xfail(strict=False, reason="rooms are being moved")
 def test_the_tree_is_the_one_on_the_disk() -> None:
     found = {
         path.parent.relative_to(ROOT).as_posix()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.bench.figures import Bench, Figure
+from pipeline.bench.figures import Bench, Figure, StageBench
 from stages.audio.files import read_complete, resample, write_wav
 from stages.base import Context
 from stages.corpora.scan import scan
@@ -125,3 +125,6 @@ def _speech(wave: Wave) -> tuple[int, int]:
     options = VadOptions(min_silence_duration_ms=50, speech_pad_ms=0, min_speech_duration_ms=60)
     spans = get_speech_timestamps(np.array(wave), options)
     return spans[0]["start"], spans[-1]["end"]
+
+
+ALIGNMENT = StageBench("alignment", alignment, 10, needs_speech=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.bench.figures import Bench, Figure, cpu_seconds
+from pipeline.bench.figures import Bench, Figure, StageBench, cpu_seconds
 from stages.audio import files as audio
 from stages.base import Context
 from stages.codecs.table import load_codec
@@ -217,3 +217,6 @@ def _dac(folder: Path) -> tuple[Path, _Library]:
             return model.decode(model.quantizer.from_codes(codes_1KT)[0])  # type: ignore[no-any-return]
 
     return path, _Library(encode, decode)
+
+
+ENCODE = StageBench("encode", encode, 40, needs_speech=True)

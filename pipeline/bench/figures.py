@@ -1,7 +1,7 @@
 """The input and output of the stages' benchmarks: `Bench` and `Figure`."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,3 +73,15 @@ def cpu_seconds(work: Callable[[], object]) -> float:
     started = time.process_time()
     work()
     return time.process_time() - started
+
+
+@dataclass(frozen=True, slots=True)
+class StageBench:
+    """A row of the table of benchmarks."""
+
+    name: str
+    measure: Callable[[Bench], Iterator[Figure]]
+    rank: int
+    """Its place in `make bench`."""
+    needs_speech: bool = False
+    """Whether it measures real recordings."""

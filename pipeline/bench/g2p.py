@@ -17,7 +17,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
-from pipeline.bench.figures import Bench, Figure
+from pipeline.bench.figures import Bench, Figure, StageBench
 from stages.text import espeak
 from stages.text.ipa import Reader
 from stages.text.languages import LANGUAGES, detect
@@ -178,3 +178,6 @@ def _backend(language: str) -> Any:
         language_switch="remove-flags",
         logger=quiet,
     )
+
+
+G2P = StageBench("g2p", g2p, 30, needs_speech=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.bench.figures import Bench, Figure, seconds
+from pipeline.bench.figures import Bench, Figure, StageBench, seconds
 from stages.audio import files as audio
 from stages.codecs.table import load_codec
 from stages.listeners.resemblyzer import SAMPLE_RATE
@@ -148,3 +148,7 @@ def searched(how: str) -> None:
     took_s = seconds(lambda: nearest(vectors_ND, ids, top_k=_TOP_K, apart=apart, approximate_above=above))
     peak = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"), re.MULTILINE)
     sys.stdout.write(json.dumps({"seconds": took_s, "mib": int(peak[1]) / 1024 if peak else float("nan")}))
+
+
+FEATURES_BENCH = StageBench("features", features, 60, needs_speech=True)
+SEARCH = StageBench("search", search, 70)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.bench.figures import Bench, Figure, cpu_seconds
+from pipeline.bench.figures import Bench, Figure, StageBench, cpu_seconds
 from stages.audio import files as audio
 from stages.audio.loudness import loudness_lufs
 from stages.audio.silence import snr_db
@@ -86,3 +86,6 @@ def _is_free(row: Utterance) -> bool:
     """Returns whether the gain was applied in full, without being limited by the peak."""
     assert row.measures
     return row.measures.peak * 10 ** (row.gain_db / 20) < 0.999
+
+
+SLICE = StageBench("slice", slices, 20, needs_speech=True)

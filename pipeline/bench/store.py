@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.bench.figures import Bench, Figure, seconds
+from pipeline.bench.figures import Bench, Figure, StageBench, seconds
 from stages.records import CodecIdentity, Encoded, Utterance
 from stages.store.index import write_index
 from stages.store.reader import open_store
@@ -101,3 +101,6 @@ def _group_reads(path: Path, ids: Sequence[str], order: Sequence[int]) -> float:
         for name in names:
             file[name]["codes"][:]
         return len(names) / (time.perf_counter() - started)
+
+
+STORE = StageBench("store", store, 50)
