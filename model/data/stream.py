@@ -1,8 +1,8 @@
 """Streams of batches: documents packed into a fixed budget of positions, without padding.
 
-There is one endless stream for all ranks: batch n goes to rank n mod world. So the ranks see disjoint parts of the
-data, together all of it once per epoch. One rank that accumulates over W batches sees what W ranks see. The place in
-the stream is two numbers, whatever the number of ranks.
+Batches are numbered over all ranks: of W ranks, rank r takes batches r, r + W, r + 2W … Together they see every
+utterance once per epoch, and a single rank that accumulates W batches per step sees the same. To resume, only (epoch,
+utterances used) is needed, even with another number of ranks.
 """
 
 from collections.abc import Iterator

@@ -52,10 +52,11 @@ class KVCache:
 
 
 class Cached:
-    """Causal attention or retention of L new positions per row over the cache and over themselves.
+    """Attention or retention for decoding.
 
-    Each call writes the new positions into the cache; call `KVCache.advance` afterwards. Padding must be at the end of
-    a row: attention overwrites it later, retention leaves it out of its state.
+    Each row gets L new positions, which attend to the row's cached positions and causally to each other. A call writes
+    the new keys and values; after all layers call `KVCache.advance`. If rows differ in length, pad at the right:
+    padding is overwritten by the next positions (attention) or ignored (retention).
 
     Args:
         cache: The positions read so far.
