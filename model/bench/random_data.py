@@ -48,6 +48,7 @@ def random_phonemes(rng: np.random.Generator, frames: int) -> str:
 
 
 def random_condition(rng: np.random.Generator, frames: int) -> Condition:
+    """Returns a request for so many frames of speech, with a prompt of 3 s."""
     return Condition(random_phonemes(rng, frames), "en", random_codes(rng, 225))
 
 

@@ -1,7 +1,7 @@
 """Generates codebook 0 step by step with a cache (mode `ar`).
 
-Axes: B batch, A rows passed to the network (with guidance 2 B), C columns of codes, G frames of a group, M = B * G
-codes drawn per step, T response frames, V codes.
+Axes: B batch, A rows passed to the network (with guidance 2 B), C columns of codes, G frames of a group, S of them
+drawn at once, M = B * S or B * G codes, T response frames, V codes.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,8 @@ from torch import Tensor
 from model.decoding.prefill import prefill
 from model.decoding.samplers.chain import Sampling, sample
 from model.decoding.samplers.guidance import guided
+from model.decoding.samplers.noise import keys_of, seeds_of
+from model.decoding.samplers.sampler import Draws
 from model.network.cache import Cached
 from model.network.decoder import Decoder
 from model.sequences.documents import ABSENT, Condition, document, group_columns
@@ -33,7 +35,7 @@ def generate_first(
     min_frames: int = 1,
     sampling: Sampling,
     guidance: float = 1.0,
-    generator: torch.Generator | None = None,
+    seeds: Sequence[int] | None = None,
 ) -> list[Codes]:
     """Draws codebook 0 group by group (frame by frame if the group is 1) until each row's first stop code.
 
@@ -48,7 +50,7 @@ def generate_first(
         min_frames: Fewest, at least 1.
         sampling: How codes are drawn.
         guidance: Guidance scale; 1 is off.
-        generator: On the network's device.
+        seeds: Of each condition's draws; 0 by default.
 
     Returns:
         One `[1, T]` array of uint16 per condition, `min_frames` <= T <= `max_frames`.
@@ -65,7 +67,8 @@ def generate_first(
     # A tensor, since a list would be copied to the device in each step, and the host would wait for it.
     columns = torch.tensor(group_columns(network.num_codebooks, group), device=device)
     codes_A1C = torch.full((len(asked), 1, network.num_codebooks + group - 1), ABSENT, device=device)
-    drawn: list[Tensor] = []
+    draws = Draws.allocate(batch, steps * group, stop=stop, state=sampling.begin(batch, device), device=device)
+    seeds_B = seeds_of(seeds or [0] * batch, device)
     ended_B = torch.zeros(batch, dtype=torch.bool, device=device)
     for step in range(steps):
         logits_MV = network.logits(last_AD, 0)
@@ -74,8 +77,7 @@ def generate_first(
             logits_MV = guided(with_MV, without_MV, guidance)
         may_not_end = max(0, min_frames - step * group)
         logits_MV.view(batch, group, -1)[:, :may_not_end, stop].fill_(-torch.inf)
-        code_BG = sample(logits_MV, sampling, generator).view(batch, group)
-        drawn.append(code_BG)
+        code_BG = _sampled(logits_MV.view(batch, group, -1), sampling, seeds_B, draws)
         ended_B |= (code_BG == stop).any(1)
         if step + 1 == steps or all_ended(ended_B, step):
             break
@@ -83,8 +85,20 @@ def generate_first(
         position_A1 = torch.full((len(asked), 1), step + 1, device=device)
         last_AD = network.hidden(level_A1, codes_A1C, position_A1, Cached(cache, 1))[:, 0]
         cache.advance(1, 1)
-    codes_BT = torch.cat(drawn, dim=1)[:, :max_frames].cpu().numpy()
+    codes_BT = draws.codes_BT[:, : min((step + 1) * group, max_frames)].cpu().numpy()
     return [until(row, stop)[None].astype(np.uint16) for row in codes_BT]
+
+
+def _sampled(logits_BGV: Tensor, sampling: Sampling, seeds_B: Tensor, draws: Draws) -> Tensor:
+    """Draws a group, `[B, G]`, and appends it to the draws; samplers that look back see the group's earlier codes."""
+    at_once = 1 if sampling.looks_back else logits_BGV.shape[1]
+    drawn = []
+    for logits_BSV in torch.split(logits_BGV, at_once, 1):
+        places_BS = draws.lengths_B[:, None] + torch.arange(at_once, device=seeds_B.device)
+        keys_M = keys_of(seeds_B[:, None], places_BS).flatten() if sampling.random else None
+        drawn.append(sample(logits_BSV.flatten(0, 1), sampling, keys_M, draws).view(-1, at_once))
+        draws.add(drawn[-1])
+    return torch.cat(drawn, 1)
 
 
 def all_ended(ended_B: Tensor, step: int) -> bool:

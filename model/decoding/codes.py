@@ -23,7 +23,7 @@ def generate(
     max_frames: int,
     min_frames: int = 1,
     decoding: Decoding = Decoding(),  # noqa: B008 (frozen)
-    generator: torch.Generator | None = None,
+    seeds: Sequence[int] | None = None,
 ) -> list[Codes]:
     """Generates a response to each condition.
 
@@ -34,7 +34,8 @@ def generate(
         max_frames: Most frames of a response.
         min_frames: Fewest, at least 1. If equal to `max_frames`, `nar-len` predicts no length.
         decoding: How the codes are chosen. A guidance of None is off; `Decoding.settled` fills in a model's default.
-        generator: On the network's device.
+        seeds: One per condition, of all its draws: a condition with its seed gives the same codes in any batch. 0 by
+            default.
 
     Returns:
         One `[K, T]` array of uint16 per condition, `min_frames` <= T <= `max_frames`.
@@ -48,11 +49,11 @@ def generate(
             min_frames=min_frames,
             sampling=decoding.ar,
             guidance=guidance,
-            generator=generator,
+            seeds=seeds,
         )
     else:
         known = min_frames == max_frames
         lengths = [max_frames] * len(conditions) if known else predict_frames(*asked, max_frames=max_frames)
         frames = [max(length, min_frames) for length in lengths]
-        first = generate_masked(*asked, frames, unmasking=decoding.unmasking, guidance=guidance, generator=generator)
-    return generate_rest(*asked, first, sampling=decoding.nar, generator=generator)
+        first = generate_masked(*asked, frames, unmasking=decoding.unmasking, guidance=guidance, seeds=seeds)
+    return generate_rest(*asked, first, sampling=decoding.nar, seeds=seeds)

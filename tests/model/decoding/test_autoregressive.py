@@ -140,7 +140,7 @@ def with_stop_logit(value: float) -> Decoder:
 
 def test_stop_and_limit() -> None:
     def lengths(net: Decoder) -> list[int]:
-        return [codes.shape[1] for codes in generate(net, TOKENIZER, CONDITIONS, max_frames=20)]
+        return [codes.shape[1] for codes in generate(net, TOKENIZER, CONDITIONS, max_frames=20, seeds=[1, 2, 3])]
 
     assert lengths(with_stop_logit(1e9)) == [1, 1, 1], "a response has at least one frame"
     assert lengths(with_stop_logit(-1e9)) == [20, 20, 20]
@@ -224,8 +224,8 @@ def test_groups_take_no_more_steps_than_the_limit_asks_for(group: int, frames: i
 @pytest.mark.parametrize("nar", [GREEDY, Sampling(0.8, top_k=10)])
 def test_one_seed_gives_one_outcome(nar: Sampling) -> None:
     def spoken(seed: int) -> list[Codes]:
-        generator = torch.Generator().manual_seed(seed)
-        return generate(net, TOKENIZER, CONDITIONS, max_frames=20, decoding=Decoding(nar=nar), generator=generator)
+        seeds = [seed, seed + 10, seed + 20]
+        return generate(net, TOKENIZER, CONDITIONS, max_frames=20, decoding=Decoding(nar=nar), seeds=seeds)
 
     net = network().eval()
     assert all(map(np.array_equal, spoken(5), spoken(5)))

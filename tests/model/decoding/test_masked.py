@@ -30,7 +30,7 @@ def fill(
     guidance: float = 2.5,
     **how: Any,
 ) -> list[np.ndarray]:
-    drawn = {"guidance": guidance, "generator": torch.Generator().manual_seed(seed)}
+    drawn = {"guidance": guidance, "seeds": [seed + number for number in range(len(frames))]}
     unmasking = Unmasking(**{"steps": 6, **how})
     return generate_masked(decisive(arch=arch), TOKENIZER, conditions, frames, unmasking=unmasking, **drawn)
 
