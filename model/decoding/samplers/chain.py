@@ -10,7 +10,7 @@ and the command line take the options from there. `--help` imports these files, 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from model.decoding.samplers.noise import exponential
+from model.decoding.samplers.noise import draw
 from model.decoding.samplers.sampler import Drawn, Draws, Sampler, check_together
 from stages.tables import rows_in
 
@@ -19,19 +19,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Given = TypeVar("Given")
-
-
-def draw(logits_BV: "Tensor", keys_B: "Tensor") -> "Tensor":
-    """Draws a code `[B]` for each row, distributed as softmax(logits).
-
-    Uses the exponential race: the argmax of p / e, with e exponential, is distributed as p. It needs no
-    synchronisation with the device.
-
-    Args:
-        logits_BV: Float logits; at least one of each row is finite.
-        keys_B: Of this draw (`samplers.noise`).
-    """
-    return (logits_BV.softmax(-1) / exponential(keys_B, logits_BV.shape[-1])).argmax(-1)
 
 
 SAMPLERS = tuple(rows_in("model.decoding.samplers", Sampler).values())

@@ -88,6 +88,19 @@ def exponential(keys_B: "Tensor", size: int) -> "Tensor":
     return -torch.log((bits_BV.float() + 0.5) * 2.0**-_BITS)
 
 
+def draw(logits_BV: "Tensor", keys_B: "Tensor") -> "Tensor":
+    """Draws a code `[B]` for each row, distributed as softmax(logits).
+
+    Uses the exponential race: the argmax of p / e, with e exponential, is distributed as p. It needs no
+    synchronisation with the device.
+
+    Args:
+        logits_BV: Float logits; at least one of each row is finite.
+        keys_B: Of this draw.
+    """
+    return (logits_BV.softmax(-1) / exponential(keys_B, logits_BV.shape[-1])).argmax(-1)
+
+
 def mixed(x: "Tensor") -> "Tensor":
     """Mixes the bits of int64 numbers: the finaliser of splitmix64."""
     for shift, factor in _MIX:

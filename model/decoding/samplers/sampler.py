@@ -30,6 +30,8 @@ class Option:
     """Returns whether a value is in range."""
     hint: str = ""
     """Appended to the message for a value out of range."""
+    alias: str = ""
+    """Another name on the command line."""
 
     def check(self, value: float) -> None:
         """Raises `UsageError` for a value out of range."""

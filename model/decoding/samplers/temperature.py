@@ -46,6 +46,7 @@ TEMPERATURE = Sampler(
             rule="0 or more",
             allows=lambda value: 0 <= value < float("inf"),
             hint="0 is greedy, 1 the model's own distribution.",
+            alias="ar_temperature",
         ),
         Option(
             "min_temperature",

@@ -3,8 +3,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.decoding.samplers.chain import GREEDY, Sampling, draw, sample
-from model.decoding.samplers.noise import keys_of
+from model.decoding.samplers.chain import GREEDY, Sampling, sample
+from model.decoding.samplers.noise import draw, keys_of
 from model.decoding.samplers.top_k import top_k_only
 from model.decoding.samplers.top_p import top_p_only
 from stages.errors import UsageError
