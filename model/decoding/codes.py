@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from model.decoding.autoregressive import generate_first
+from model.decoding.beam import search
 from model.decoding.levels import generate_rest
 from model.decoding.masked import generate_masked, predict_frames
 from model.decoding.options import Decoding
@@ -41,19 +42,14 @@ def generate(
         One `[K, T]` array of uint16 per condition, `min_frames` <= T <= `max_frames`.
     """
     asked = network, tokenizer, conditions
-    guidance = decoding.guidance or 1.0
-    if decoding.mode == "ar":
-        first = generate_first(
-            *asked,
-            max_frames=max_frames,
-            min_frames=min_frames,
-            sampling=decoding.ar,
-            guidance=guidance,
-            seeds=seeds,
-        )
+    if decoding.mode == "ar" and decoding.beam_width > 1:
+        first = search(*asked, max_frames=max_frames, min_frames=min_frames, decoding=decoding)
+    elif decoding.mode == "ar":
+        first = generate_first(*asked, max_frames=max_frames, min_frames=min_frames, decoding=decoding, seeds=seeds)
     else:
         known = min_frames == max_frames
         lengths = [max_frames] * len(conditions) if known else predict_frames(*asked, max_frames=max_frames)
         frames = [max(length, min_frames) for length in lengths]
+        guidance = decoding.guidance or 1.0
         first = generate_masked(*asked, frames, unmasking=decoding.unmasking, guidance=guidance, seeds=seeds)
     return generate_rest(*asked, first, sampling=decoding.nar, seeds=seeds)

@@ -41,7 +41,7 @@ def limits(batch: int, device: "torch.device", tau: float, eta: float) -> "dict[
     """Returns the limit at first, 2 tau for each row."""
     import torch
 
-    return {LIMIT: torch.full((batch,), 2 * tau, device=device)}
+    return {LIMIT: torch.full((batch,), 2 * tau, dtype=torch.float32, device=device)}
 
 
 MIROSTAT = Sampler(
@@ -69,5 +69,5 @@ MIROSTAT = Sampler(
     looks_back=True,
     begin=limits,
     after=limit_moved,
-    excludes=("top-n-sigma", "top-k", "top-p", "min-p"),
+    excludes=("temperature 0", "top-n-sigma", "top-k", "top-p", "min-p"),
 )

@@ -133,6 +133,8 @@ def check_together(rows: Sequence[tuple[Sampler, tuple[float, ...]]]) -> None:
         UsageError: if some contradict each other, or one has no effect.
     """
     on = {sampler.name for sampler, values in rows if sampler.is_on(values)}
+    if any(sampler.name == "temperature" and values[0] == 0 for sampler, values in rows):
+        on.add("temperature 0")
     for sampler, values in rows:
         switch = sampler.options[0]
         if sampler.name not in on:

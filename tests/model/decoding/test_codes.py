@@ -24,7 +24,8 @@ SEEDS = [3, 1, 4]
 def by_parts(mode: FirstMode, guidance: float, *, least: int, most: int) -> list[Codes]:
     drawn = {"guidance": guidance, "seeds": SEEDS}
     if mode == "ar":
-        first = generate_first(*ASKED, max_frames=most, min_frames=least, sampling=WARM, **drawn)  # type: ignore[arg-type]
+        decoding = Decoding(ar=WARM, guidance=guidance)
+        first = generate_first(*ASKED, max_frames=most, min_frames=least, decoding=decoding, seeds=SEEDS)
     else:
         counts = [max(count, least) for count in predict_frames(*ASKED, max_frames=most)]
         first = generate_masked(*ASKED, counts, unmasking=QUICK, **drawn)  # type: ignore[arg-type]
