@@ -89,8 +89,8 @@ class Decoding:
                 if sampler.looks_back:
                     name = sampler.options[0].name
                     raise UsageError(
-                        f"`{name}` must be left out for {where} (it is {sampling[name]:g}): the frames are drawn at once"
-                        " there, and none comes before another. Use `--mode ar`."
+                        f"`{name}` must be left out for {where} (it is {sampling[name]:g}): its frames are drawn at"
+                        " once, and none comes before another. Use `--mode ar`."
                     )
 
     def _check_beam(self) -> None:

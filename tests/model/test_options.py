@@ -70,7 +70,7 @@ def test_a_new_sampler_is_an_option_without_another_line(monkeypatch: pytest.Mon
         app()
     assert end.value.code == 0
     drawn = Sampling(top_k=3, extra_heat=2.0)
-    assert made[0][2] == Decoding("ar", drawn, Unmasking(4, sampling=drawn))
+    assert made[0][2] == Decoding("ar", drawn, Unmasking(4, sampling=drawn), Sampling(0.0))
     assert [sampler.options[0].name for sampler, _ in drawn.on] == ["top_k", "extra_heat"]
     assert str(drawn) == "temperature 1, top-k 3, extra-heat 2"
     assert (made[0][0], str(made[0][1].model), made[0][1].device) == ("a", "m", "auto")
