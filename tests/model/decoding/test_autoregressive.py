@@ -254,3 +254,44 @@ def test_a_full_cache_is_refused() -> None:
     cache = KVCache.allocate(network().config, 1, 4, device=CPU, dtype=torch.float32)
     with pytest.raises(ValueError, match="must hold 5 positions"):
         Cached(cache, 5)
+
+
+@GUIDANCE
+@SHAPES
+@pytest.mark.parametrize("sampling", SAMPLINGS, ids=("filters", "mirostat"))
+def test_a_batch_gives_what_its_singles_give_when_drawn(
+    shape: dict[str, Any], guidance: float, sampling: Sampling
+) -> None:
+    net, seeds = decisive(**shape), [5, 6, 5]
+    warm = Decoding(ar=sampling, nar=Sampling(0.9, top_k=20), guidance=guidance)
+    together = generate(net, TOKENIZER, CONDITIONS, max_frames=25, decoding=warm, seeds=seeds)
+    for condition, seed, codes in zip(CONDITIONS, seeds, together, strict=True):
+        (alone,) = generate(net, TOKENIZER, [condition], max_frames=25, decoding=warm, seeds=[seed])
+        assert np.array_equal(alone, codes)
+
+
+@GUIDANCE
+@SHAPES
+def test_refined_codes_are_the_likeliest_after_those_drawn(shape: dict[str, Any], guidance: float) -> None:
+    net, seeds, ended = decisive(**shape), list(range(9)), 0
+    for condition in CONDITIONS:
+        drawn, refined = (
+            generate_first(
+                *(net, TOKENIZER, [condition] * len(seeds)),
+                **{"max_frames": 30, "seeds": seeds},
+                decoding=Decoding(ar=Sampling(1.5, length_penalty=2), guidance=guidance, refine_on_stop=refine),
+            )
+            for refine in (False, True)
+        )
+        for codes, new in zip(drawn, refined, strict=True):
+            assert codes.shape == new.shape
+            if codes.shape[1] == 30:
+                assert np.array_equal(codes, new), "it was cut, not ended"
+                continue
+            logits = without_cache(net, condition, codes[0])
+            if guidance > 1:
+                alone = without_cache(net, condition.dropped(), codes[0])
+                logits = alone + guidance * (logits - alone)
+            assert new[0].tolist() == logits[: codes.shape[1], :64].argmax(-1).tolist()
+            ended += not np.array_equal(codes, new)
+    assert ended, "some have ended, and were drawn otherwise"
