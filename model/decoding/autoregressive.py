@@ -62,7 +62,7 @@ def generate_first(
         logits_BGV = steps.logits(min_frames)
         if decoding.refine_on_stop:
             likeliest.append(logits_BGV[..., :stop].argmax(-1))
-        code_BG = _sampled(logits_BGV, sampling, seeds_B, draws)
+        code_BG = draw_group(logits_BGV, sampling, seeds_B, draws)
         ended_B |= (code_BG == stop).any(1)
         if step + 1 == most or all_ended(ended_B, step):
             break
@@ -76,7 +76,7 @@ def generate_first(
     return [row[None].astype(np.uint16) for row in responses]
 
 
-def _sampled(logits_BGV: Tensor, sampling: Sampling, seeds_B: Tensor, draws: Draws) -> Tensor:
+def draw_group(logits_BGV: Tensor, sampling: Sampling, seeds_B: Tensor, draws: Draws) -> Tensor:
     """Draws a group, `[B, G]`, and appends it to the draws; samplers that look back see the group's earlier codes."""
     at_once = 1 if sampling.looks_back else logits_BGV.shape[1]
     drawn = []

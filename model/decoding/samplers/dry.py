@@ -3,6 +3,7 @@
 Axes: B rows, T places of a row's history, N places of a match, V codes.
 """
 
+import math
 from typing import TYPE_CHECKING
 
 from model.decoding.samplers.sampler import Draws, Option, Sampler
@@ -10,7 +11,7 @@ from model.decoding.samplers.sampler import Draws, Option, Sampler
 if TYPE_CHECKING:
     from torch import Tensor
 
-LONGEST = 50
+LONGEST = 32
 """Frames of a match that are compared: longer ones count as so long."""
 
 _MOST = 1e4
@@ -31,7 +32,7 @@ def dry_penalised(logits_BV: "Tensor", draws: Draws, multiplier: float, base: fl
     match_BT = torch.where(known_BT, matches(draws), 0).to(logits_BV.dtype)
     nothing_BV = torch.zeros_like(logits_BV)
     match_BV = nothing_BV.scatter_reduce(1, draws.codes_BT.where(known_BT, 0), match_BT, "amax")
-    penalty_BV = (multiplier * base ** (match_BV - allowed)).clamp_max(_MOST)
+    penalty_BV = (multiplier * ((match_BV - allowed) * math.log(base)).exp()).clamp_max(_MOST)
     return logits_BV - penalty_BV.where(match_BV >= allowed, 0)
 
 
@@ -48,9 +49,9 @@ def matches(draws: Draws) -> "Tensor":
     tail_BN = codes_BT.gather(1, at_BN.clamp_min(0)).where(at_BN >= 0, -2)
     before_BTN = torch.cat([codes_BT.new_full((batch, longest), -1), codes_BT], 1).unfold(1, longest, 1)[:, :-1]
     # The match ends at the last place, counted from 1, where the two differ.
-    places_N = torch.arange(1, longest + 1, device=codes_BT.device, dtype=torch.uint8)
-    differs_BT = places_N.masked_fill(before_BTN == tail_BN[:, None], 0).amax(-1)
-    return longest - differs_BT.long()
+    same_BNT = before_BTN.transpose(1, 2) == tail_BN[:, :, None]
+    places_N1 = torch.arange(1, longest + 1, device=codes_BT.device, dtype=torch.uint8)[:, None]
+    return longest - places_N1.masked_fill(same_BNT, 0).amax(1).long()
 
 
 DRY = Sampler(
