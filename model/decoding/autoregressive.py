@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model.decoding.engine.step import Step
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import Sampling, sample
 from model.decoding.samplers.noise import keys_of, seeds_of
@@ -33,6 +34,7 @@ def generate_first(
     min_frames: int = 1,
     decoding: Decoding,
     seeds: Sequence[int] | None = None,
+    step: Step | None = None,
 ) -> list[Codes]:
     """Draws codebook 0 group by group (frame by frame if the group is 1) until each row's first stop code.
 
@@ -46,28 +48,29 @@ def generate_first(
         min_frames: Fewest, at least 1.
         decoding: How codes are drawn: `ar`, `guidance`, `refine_on_stop` and `max_ar_context` of it.
         seeds: Of each condition's draws; 0 by default.
+        step: The network laid out for single steps, if there is one.
 
     Returns:
         One `[1, T]` array of uint16 per condition, `min_frames` <= T <= `max_frames`.
     """
     most = -(-max_frames // network.config.group)
     guidance, context, sampling = decoding.guidance or 1.0, decoding.max_ar_context, decoding.ar
-    steps = Steps(network, tokenizer, conditions, most=most, guidance=guidance, context=context)
+    steps = Steps(network, tokenizer, conditions, most=most, guidance=guidance, context=context, step=step)
     batch, stop, device = len(conditions), steps.stop, steps.device
     draws = Draws.allocate(batch, most * steps.group, stop=stop, state=sampling.begin(batch, device), device=device)
     seeds_B = seeds_of(seeds or [0] * batch, device)
     ended_B = torch.zeros(batch, dtype=torch.bool, device=device)
     likeliest: list[Tensor] = []
-    for step in range(most):
+    for number in range(most):
         logits_BGV = steps.logits(min_frames)
         if decoding.refine_on_stop:
             likeliest.append(logits_BGV[..., :stop].argmax(-1))
         code_BG = draw_group(logits_BGV, sampling, seeds_B, draws)
         ended_B |= (code_BG == stop).any(1)
-        if step + 1 == most or all_ended(ended_B, step):
+        if number + 1 == most or all_ended(ended_B, number):
             break
         steps.take(code_BG)
-    codes_BT = draws.codes_BT[:, : min((step + 1) * steps.group, max_frames)].cpu().numpy()
+    codes_BT = draws.codes_BT[:, : min((number + 1) * steps.group, max_frames)].cpu().numpy()
     responses = [until(row, stop) for row in codes_BT]
     if likeliest:
         refined_BT = torch.cat(likeliest, 1).cpu().numpy()

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model.decoding.engine.step import Step
 from model.decoding.prefill import prefill
 from model.decoding.samplers.guidance import guided
 from model.network.cache import Cached, Window
@@ -29,6 +30,7 @@ class Steps:
         guidance: Guidance scale (`samplers.guidance`). Above 1, each response has a second row in the batch, without
             text, prompt, input and tone.
         context: Frames of the response that a step may attend to, beside the condition; None for all.
+        step: The network laid out for single steps; without it, or with a `context`, the network itself is called.
 
     Raises:
         UsageError: if `context` is given and the network has no attention.
@@ -43,6 +45,7 @@ class Steps:
         most: int,
         guidance: float,
         context: int | None = None,
+        step: Step | None = None,
     ) -> None:
         if context is not None and network.config.arch == "retnet":
             raise UsageError(
@@ -57,6 +60,10 @@ class Steps:
         self.cache, self._last_AD = prefill(network, tokenizer, documents, room=most)
         self.device = self._last_AD.device
         self._shared = min(map(len, documents))
+        self._step = step if context is None else None
+        self._uniform = self._shared == max(map(len, documents))
+        if self._step:
+            self._step.arrange(self.cache)
         self._taken = 0
         self._window = None if context is None else Window(self.cache.lengths_B, -(-context // self.group))
         # A tensor, since a list would be copied to the device in each step, and the host would wait for it.
@@ -65,7 +72,7 @@ class Steps:
 
     def logits(self, min_frames: int) -> Tensor:
         """Returns the logits of the next group, `[B, G, V]`; the stop code is ruled out in the first `min_frames`."""
-        logits_MV = self.network.logits(self._last_AD, 0)
+        logits_MV = (self._step.logits if self._step else self._head)(self._last_AD)
         if self.guidance > 1:
             with_MV, without_MV = logits_MV.chunk(2)
             logits_MV = guided(with_MV, without_MV, self.guidance)
@@ -82,9 +89,16 @@ class Steps:
         level_A1 = codes_BG.new_full((rows, 1), self._level)
         self._taken += 1
         position_A1 = codes_BG.new_full((rows, 1), self._taken)
-        attend = Cached(self.cache, 1, window=self._window)
-        self._last_AD = self.network.hidden(level_A1, codes_A1C, position_A1, attend)[:, 0]
+        if self._step:
+            embedded_AD = self.network.embed(level_A1, codes_A1C)[:, 0]
+            self._last_AD = self._step.hidden(embedded_AD, position_A1[:, 0], self.cache, uniform=self._uniform)
+        else:
+            attend = Cached(self.cache, 1, window=self._window)
+            self._last_AD = self.network.hidden(level_A1, codes_A1C, position_A1, attend)[:, 0]
         self.cache.advance(1, 1)
+
+    def _head(self, hidden_AD: Tensor) -> Tensor:
+        return self.network.logits(hidden_AD, 0)
 
     def widen(self, copies: int) -> None:
         """Copies each response, so that its copies can go on differently; before the first step."""

@@ -1,1 +1,1 @@
-"""The decoding engine: many responses in one batch, which rows enter and leave between steps."""
+"""Decoding step by step, as fast as the machine lets it."""

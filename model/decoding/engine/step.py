@@ -42,10 +42,9 @@ class Step:
     Args:
         network: In evaluation mode; its weights are read once.
         quantization: How the linear layers are held.
-        positions: Most positions of a segment, for which rotations are kept.
     """
 
-    def __init__(self, network: Decoder, *, quantization: Quantization, positions: int) -> None:
+    def __init__(self, network: Decoder, *, quantization: Quantization = "none") -> None:
         config = network.config
         self._heads, self._keys, self._width = config.heads, config.num_kv_heads, config.head_width
         device = network.token_embedding.weight.device
@@ -54,9 +53,9 @@ class Step:
         """Where each feature of a rotated head comes from: the pairs (i, i + H/2) side by side."""
         self._layers = [_Layer(cast("Block", block), quantization, self.order_H) for block in network.blocks]
         self._gain_D, self._eps = network.norm.gain.detach(), config.norm_eps
-        cos, sin = rotary_angles(torch.arange(positions, device=device), self._width, config.rope_theta)
-        self._rotations = torch.complex(cos, sin)
+        self._theta = config.rope_theta
         self._head = matrix(network.heads[0].weight.detach(), quantization)
+        self._outputs = network.codebook_size + 1
 
     @staticmethod
     def fits(network: Decoder) -> bool:
@@ -79,7 +78,7 @@ class Step:
         rows, end, turned = len(x_BD), cache.longest + 1, self._heads + self._keys
         row_B, slot_B = torch.arange(rows), cache.lengths_B
         mask = None if uniform else (torch.arange(end) <= slot_B[:, None])[:, None, None]
-        rotation = self._rotations[positions_B]
+        rotation = torch.complex(*rotary_angles(positions_B, self._width, self._theta))
         for layer, kv in zip(self._layers, cache.kv, strict=True):
             normed = F.rms_norm(x_BD, x_BD.shape[1:], layer.attention_gain_D, self._eps)
             qkv = layer.qkv(normed).view(rows, -1, self._width)
@@ -95,5 +94,11 @@ class Step:
         return F.rms_norm(x_BD, x_BD.shape[1:], self._gain_D, self._eps)
 
     def logits(self, hidden_BD: Tensor) -> Tensor:
-        """Computes the logits of head 0, `[B, G * V]`."""
-        return self._head(hidden_BD)
+        """Computes the float32 logits of codebook 0, `[B * G, V]`, G the frames of a group."""
+        logits: Tensor = self._head(hidden_BD).view(-1, self._outputs)
+        return logits
+
+    def arrange(self, cache: KVCache) -> None:
+        """Brings the keys that `Decoder.hidden` wrote into the order of `order_H`."""
+        keys = cache.kv[:, 0, :, : cache.longest]
+        keys.copy_(keys.index_select(-1, self.order_H))
