@@ -16,8 +16,10 @@ import typer
 
 from model.decoding.options import FIRST_MODES, Decoding, FirstMode, Unmasking
 from model.decoding.samplers.chain import OPTIONS, Sampling
+from model.decoding.samplers.sampler import Option
 from model.evaluation.judges import JUDGES, Judges, load_judges
 from model.evaluation.protocols import PROTOCOLS
+from stages.errors import UsageError
 
 if TYPE_CHECKING:
     from model.config import TrainConfig
@@ -72,13 +74,17 @@ class DecodingOptions(Options):
     Args:
         mode: How codebook 0 is generated.
         steps: Passes of the network, for `nar-len`.
-        guidance: As in `Decoding`.
-        options: Values of the samplers' options.
+        nar_temperature: Of the other codebooks.
+        options: Values of `Decoding`'s fields and of the samplers' options.
     """
 
-    def __init__(self, *, mode: FirstMode, steps: int, guidance: float | None = None, **options: float) -> None:
-        sampling = Sampling(**options)
-        self.decoding = Decoding(mode, sampling, Unmasking(steps, sampling=sampling), guidance=guidance)
+    def __init__(self, *, mode: FirstMode, steps: int, nar_temperature: float = 0.0, **options: Any) -> None:
+        if not 0 <= nar_temperature < float("inf"):
+            raise UsageError(f"`nar_temperature` must be 0 or more, but is {nar_temperature}. 0 is greedy.")
+        fields = {name: options.pop(name) for name in _FIELDS if name in options}
+        first = Sampling(**options)
+        unmasking = Unmasking(steps, sampling=first)
+        self.decoding = Decoding(mode, first, unmasking, Sampling(nar_temperature), **fields)
 
     @classmethod
     def parameters(cls) -> list[inspect.Parameter]:
@@ -86,16 +92,43 @@ class DecodingOptions(Options):
         default = Decoding()
         modes = "; ".join(f"{name}, {how}" for name, how in FIRST_MODES.items())
         steps = "With nar-len: passes of the network."
-        guidance = (
-            "Classifier-free guidance, for models trained with data.unconditional_probability > 0. 1 is off, the"
-            " default of ar; the default of nar-len is 2.5."
-        )
+        nar = "Temperature of the codebooks after the first; 0 is greedy."
         return [
             _parameter("mode", Annotated[FirstMode, typer.Option(help=f"First codebook: {modes}.")], default.mode),
             _parameter("steps", Annotated[int, typer.Option(help=steps)], default.unmasking.steps),
-            _parameter("guidance", Annotated[float | None, typer.Option(help=guidance)], default.guidance),
-            *(_parameter(row.name, Annotated[row.kind, typer.Option(help=row.help)], row.default) for row in OPTIONS),
+            *(_parameter(name, kind, getattr(default, name)) for name, kind in _FIELDS.items()),
+            _parameter("nar_temperature", Annotated[float, typer.Option(help=nar)], 0.0),
+            *(_parameter(row.name, _sampler_option(row), row.default) for row in OPTIONS),
         ]
+
+
+_FIELDS: dict[str, Any] = {
+    "guidance": Annotated[
+        float | None,
+        typer.Option(
+            help="Classifier-free guidance, for models trained with data.unconditional_probability > 0. 1 is off, the"
+            " default of ar; the default of nar-len is 2.5."
+        ),
+    ],
+    "beam_width": Annotated[
+        int, typer.Option(help="With ar: beam search over so many sequences, in place of draws; 1 is off.")
+    ],
+    "refine_on_stop": Annotated[
+        bool,
+        typer.Option(
+            "--refine-on-stop", help="With ar: when the speech has ended, take the likeliest code in each place."
+        ),
+    ],
+    "max_ar_context": Annotated[
+        int | None, typer.Option(help="With ar: attend to so many last frames of the speech only, beside the prompt.")
+    ],
+}
+"""The fields of `Decoding` that are options."""
+
+
+def _sampler_option(row: Option) -> Any:
+    names = [f"--{name.replace('_', '-')}" for name in (row.name, row.alias) if name]
+    return Annotated[row.kind, typer.Option(*names, help=row.help)]
 
 
 @dataclass(frozen=True)

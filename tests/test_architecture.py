@@ -50,7 +50,7 @@ ROOMS = {
     "model.training.run": "checkpoints network training.parallel training.step",
     "model.training": "checkpoints data decoding network sequences training.parallel training.run training.step",
     "model.evaluation": "checkpoints decoding decoding.samplers inference",
-    "model.bench": "checkpoints data decoding.samplers network sequences training training.run",
+    "model.bench": "checkpoints data decoding decoding.samplers network sequences training training.run",
 }
 """Which rooms of its own package a room may import. A package's contracts (`GROUND`) are open to all of its rooms."""
 

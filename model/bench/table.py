@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from model.config import TrainConfig
 
-What = Literal["train", "decode", "load"]
+What = Literal["train", "decode", "samplers", "load"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,12 @@ def _decode(config: "TrainConfig", seconds: float) -> dict[str, float | int | st
     return decoding(config, seconds=seconds)
 
 
+def _samplers(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
+    from model.bench.samplers import samplers
+
+    return samplers(config, seconds=seconds)
+
+
 def _load(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
     from model.bench.loading import loading
 
@@ -41,5 +47,6 @@ def _load(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]
 BENCHES: Mapping[What, Bench] = {
     "train": Bench("packed against padded", _train),
     "decode": Bench("cached against uncached", _decode),
+    "samplers": Bench("all samplers against none", _samplers),
     "load": Bench("the data", _load),
 }

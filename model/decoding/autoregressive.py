@@ -1,7 +1,6 @@
 """Generates codebook 0 step by step with a cache (mode `ar`).
 
-Axes: B batch, A rows passed to the network (with guidance 2 B), C columns of codes, G frames of a group, M = B * G
-codes drawn per step, T response frames, V codes.
+Axes: B batch, G frames of a group, S of them drawn at once, M = B * S codes, T response frames, V codes.
 """
 
 from collections.abc import Sequence
@@ -10,12 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.decoding.prefill import prefill
+from model.decoding.engine.step import Step
+from model.decoding.options import Decoding
 from model.decoding.samplers.chain import Sampling, sample
-from model.decoding.samplers.guidance import guided
-from model.network.cache import Cached
+from model.decoding.samplers.noise import keys_of, seeds_of
+from model.decoding.samplers.sampler import Draws
+from model.decoding.steps import Steps
 from model.network.decoder import Decoder
-from model.sequences.documents import ABSENT, Condition, document, group_columns
+from model.sequences.documents import Condition
 from model.sequences.tokenizer import Tokenizer
 from stages.records import Codes
 
@@ -31,14 +32,13 @@ def generate_first(
     *,
     max_frames: int,
     min_frames: int = 1,
-    sampling: Sampling,
-    guidance: float = 1.0,
-    generator: torch.Generator | None = None,
+    decoding: Decoding,
+    seeds: Sequence[int] | None = None,
+    step: Step | None = None,
 ) -> list[Codes]:
     """Draws codebook 0 group by group (frame by frame if the group is 1) until each row's first stop code.
 
-    The stop code can't be drawn in the first `min_frames` frames. With a `guidance` above 1 (`samplers.guidance`) each
-    response has a second row in the batch, without text, prompt, input and tone.
+    The stop code can't be drawn in the first `min_frames` frames.
 
     Args:
         network: In evaluation mode.
@@ -46,45 +46,49 @@ def generate_first(
         conditions: What to say, and in whose voice.
         max_frames: Most frames of a response.
         min_frames: Fewest, at least 1.
-        sampling: How codes are drawn.
-        guidance: Guidance scale; 1 is off.
-        generator: On the network's device.
+        decoding: How codes are drawn: `ar`, `guidance`, `refine_on_stop` and `max_ar_context` of it.
+        seeds: Of each condition's draws; 0 by default.
+        step: The network laid out for single steps, if there is one.
 
     Returns:
         One `[1, T]` array of uint16 per condition, `min_frames` <= T <= `max_frames`.
     """
-    device = network.token_embedding.weight.device
-    batch, stop, group = len(conditions), network.codebook_size, network.config.group
-    asked = [*conditions, *(condition.dropped() for condition in conditions)] if guidance > 1 else conditions
-    copies = len(asked) // batch
-    nothing = np.zeros((network.num_codebooks, 0), np.uint16)
-    documents = [document(tokenizer, condition, nothing, 0, stop, group=group) for condition in asked]
-    steps = -(-max_frames // group)
-    cache, last_AD = prefill(network, tokenizer, documents, room=steps)
-    level_A1 = torch.full((len(asked), 1), tokenizer.level(0), device=device)
-    # A tensor, since a list would be copied to the device in each step, and the host would wait for it.
-    columns = torch.tensor(group_columns(network.num_codebooks, group), device=device)
-    codes_A1C = torch.full((len(asked), 1, network.num_codebooks + group - 1), ABSENT, device=device)
-    drawn: list[Tensor] = []
+    most = -(-max_frames // network.config.group)
+    guidance, context, sampling = decoding.guidance or 1.0, decoding.max_ar_context, decoding.ar
+    steps = Steps(network, tokenizer, conditions, most=most, guidance=guidance, context=context, step=step)
+    batch, stop, device = len(conditions), steps.stop, steps.device
+    draws = Draws.allocate(batch, most * steps.group, stop=stop, state=sampling.begin(batch, device), device=device)
+    seeds_B = seeds_of(seeds or [0] * batch, device)
     ended_B = torch.zeros(batch, dtype=torch.bool, device=device)
-    for step in range(steps):
-        logits_MV = network.logits(last_AD, 0)
-        if copies > 1:
-            with_MV, without_MV = logits_MV.chunk(2)
-            logits_MV = guided(with_MV, without_MV, guidance)
-        may_not_end = max(0, min_frames - step * group)
-        logits_MV.view(batch, group, -1)[:, :may_not_end, stop].fill_(-torch.inf)
-        code_BG = sample(logits_MV, sampling, generator).view(batch, group)
-        drawn.append(code_BG)
+    likeliest: list[Tensor] = []
+    for number in range(most):
+        logits_BGV = steps.logits(min_frames)
+        if decoding.refine_on_stop:
+            likeliest.append(logits_BGV[..., :stop].argmax(-1))
+        code_BG = draw_group(logits_BGV, sampling, seeds_B, draws)
         ended_B |= (code_BG == stop).any(1)
-        if step + 1 == steps or all_ended(ended_B, step):
+        if number + 1 == most or all_ended(ended_B, number):
             break
-        codes_A1C[:, 0, columns] = code_BG.where(code_BG != stop, ABSENT).repeat(copies, 1)
-        position_A1 = torch.full((len(asked), 1), step + 1, device=device)
-        last_AD = network.hidden(level_A1, codes_A1C, position_A1, Cached(cache, 1))[:, 0]
-        cache.advance(1, 1)
-    codes_BT = torch.cat(drawn, dim=1)[:, :max_frames].cpu().numpy()
-    return [until(row, stop)[None].astype(np.uint16) for row in codes_BT]
+        steps.take(code_BG)
+    codes_BT = draws.codes_BT[:, : min((number + 1) * steps.group, max_frames)].cpu().numpy()
+    responses = [until(row, stop) for row in codes_BT]
+    if likeliest:
+        refined_BT = torch.cat(likeliest, 1).cpu().numpy()
+        pairs = zip(responses, refined_BT, strict=True)
+        responses = [refined[: len(row)] if len(row) < codes_BT.shape[1] else row for row, refined in pairs]
+    return [row[None].astype(np.uint16) for row in responses]
+
+
+def draw_group(logits_BGV: Tensor, sampling: Sampling, seeds_B: Tensor, draws: Draws) -> Tensor:
+    """Draws a group, `[B, G]`, and appends it to the draws; samplers that look back see the group's earlier codes."""
+    at_once = 1 if sampling.looks_back else logits_BGV.shape[1]
+    drawn = []
+    for logits_BSV in torch.split(logits_BGV, at_once, 1):
+        places_BS = draws.lengths_B[:, None] + torch.arange(at_once, device=seeds_B.device)
+        keys_M = keys_of(seeds_B[:, None], places_BS).flatten() if sampling.random else None
+        drawn.append(sample(logits_BSV.flatten(0, 1), sampling, keys_M, draws).view(-1, at_once))
+        draws.add(drawn[-1])
+    return torch.cat(drawn, 1)
 
 
 def all_ended(ended_B: Tensor, step: int) -> bool:

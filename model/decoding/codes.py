@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 
 from model.decoding.autoregressive import generate_first
+from model.decoding.beam import search
+from model.decoding.engine.step import Step
 from model.decoding.levels import generate_rest
 from model.decoding.masked import generate_masked, predict_frames
 from model.decoding.options import Decoding
@@ -23,7 +25,8 @@ def generate(
     max_frames: int,
     min_frames: int = 1,
     decoding: Decoding = Decoding(),  # noqa: B008 (frozen)
-    generator: torch.Generator | None = None,
+    seeds: Sequence[int] | None = None,
+    step: Step | None = None,
 ) -> list[Codes]:
     """Generates a response to each condition.
 
@@ -34,25 +37,23 @@ def generate(
         max_frames: Most frames of a response.
         min_frames: Fewest, at least 1. If equal to `max_frames`, `nar-len` predicts no length.
         decoding: How the codes are chosen. A guidance of None is off; `Decoding.settled` fills in a model's default.
-        generator: On the network's device.
+        seeds: One per condition, of all its draws: a condition with its seed gives the same codes in any batch. 0 by
+            default.
+        step: The network laid out for single steps, which makes `ar` faster.
 
     Returns:
         One `[K, T]` array of uint16 per condition, `min_frames` <= T <= `max_frames`.
     """
     asked = network, tokenizer, conditions
-    guidance = decoding.guidance or 1.0
-    if decoding.mode == "ar":
-        first = generate_first(
-            *asked,
-            max_frames=max_frames,
-            min_frames=min_frames,
-            sampling=decoding.ar,
-            guidance=guidance,
-            generator=generator,
-        )
+    if decoding.mode == "ar" and decoding.beam_width > 1:
+        first = search(*asked, max_frames=max_frames, min_frames=min_frames, decoding=decoding)
+    elif decoding.mode == "ar":
+        frames = {"max_frames": max_frames, "min_frames": min_frames}
+        first = generate_first(*asked, **frames, decoding=decoding, seeds=seeds, step=step)
     else:
         known = min_frames == max_frames
         lengths = [max_frames] * len(conditions) if known else predict_frames(*asked, max_frames=max_frames)
-        frames = [max(length, min_frames) for length in lengths]
-        first = generate_masked(*asked, frames, unmasking=decoding.unmasking, guidance=guidance, generator=generator)
-    return generate_rest(*asked, first, sampling=decoding.nar, generator=generator)
+        counts = [max(length, min_frames) for length in lengths]
+        guidance = decoding.guidance or 1.0
+        first = generate_masked(*asked, counts, unmasking=decoding.unmasking, guidance=guidance, seeds=seeds)
+    return generate_rest(*asked, first, sampling=decoding.nar, seeds=seeds)

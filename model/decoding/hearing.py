@@ -12,6 +12,7 @@ import torch
 from model.decoding.autoregressive import all_ended, until
 from model.decoding.prefill import prefill
 from model.decoding.samplers.chain import GREEDY, Sampling, sample
+from model.decoding.samplers.noise import first_place, keys_of, seeds_of
 from model.network.cache import Cached
 from model.network.decoder import Decoder
 from model.sequences.documents import ABSENT, text_document
@@ -39,7 +40,7 @@ def hear(
     max_tokens: int,
     language: str | None = None,
     sampling: Sampling = GREEDY,
-    generator: torch.Generator | None = None,
+    seeds: Sequence[int] | None = None,
 ) -> list[Heard]:
     """Recognises the phonemes of several recordings.
 
@@ -50,7 +51,7 @@ def hear(
         max_tokens: Most phonemes of a recording.
         language: ISO 639-1 code of all of them. None: recognised too.
         sampling: How phonemes are drawn.
-        generator: On the network's device.
+        seeds: Of each recording's draws; 0 by default.
 
     Returns:
         One result per recording.
@@ -63,6 +64,8 @@ def hear(
 
     languages = torch.tensor(list(tokenizer.languages), device=device)
     nothing_B1K = torch.full((batch, 1, network.num_codebooks), ABSENT, device=device)
+    seeds_B = seeds_of(seeds or [0] * batch, device)
+    places_B = torch.full((batch,), first_place("stt"), device=device)
     ended_B = torch.zeros(batch, dtype=torch.bool, device=device)
     drawn = []
     for place in range(max_tokens + (language is None)):
@@ -70,7 +73,8 @@ def hear(
         if place == 0 and language is None:
             token_B = languages[logits_BV[:, languages].argmax(-1)]
         else:
-            token_B = sample(logits_BV, sampling, generator)
+            keys_B = keys_of(seeds_B, places_B + place) if sampling.random else None
+            token_B = sample(logits_BV, sampling, keys_B)
         drawn.append(token_B)
         ended_B |= token_B == tokenizer.end
         if all_ended(ended_B, place):

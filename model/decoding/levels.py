@@ -7,6 +7,7 @@ import torch
 
 from model.decoding.prefill import read_packed
 from model.decoding.samplers.chain import GREEDY, Sampling, sample
+from model.decoding.samplers.noise import first_place, keys_at
 from model.network.decoder import Decoder
 from model.sequences.documents import Condition, document
 from model.sequences.tokenizer import Tokenizer
@@ -21,7 +22,7 @@ def generate_rest(
     first_codes: Sequence[Codes],
     *,
     sampling: Sampling = GREEDY,
-    generator: torch.Generator | None = None,
+    seeds: Sequence[int] | None = None,
 ) -> list[Codes]:
     """Draws codebooks 1 ... K-1 in one packed pass each.
 
@@ -31,7 +32,7 @@ def generate_rest(
         conditions: What to say, and in whose voice.
         first_codes: Codebook 0 of each response, `[1, T]`.
         sampling: How codes are drawn.
-        generator: On the network's device.
+        seeds: Of each condition's draws; 0 by default.
 
     Returns:
         One `[K, T]` array of uint16 per condition.
@@ -40,11 +41,15 @@ def generate_rest(
     responses: list[Codes] = [np.zeros((num_codebooks, codes.shape[1]), np.uint16) for codes in first_codes]
     for response_KT, codes in zip(responses, first_codes, strict=True):
         response_KT[0] = codes[0]
+    frames = [np.arange(codes.shape[1]) for codes in first_codes]
     for level in range(1, num_codebooks):
         pairs = zip(conditions, responses, strict=True)
         documents = [document(tokenizer, condition, response_KT, level, stop) for condition, response_KT in pairs]
         batch, hidden_LD = read_packed(network, documents)
-        drawn = sample(network.logits(hidden_LD[batch.rows[level]], level), sampling, generator).cpu().numpy()
+        logits_MV = network.logits(hidden_LD[batch.rows[level]], level)
+        asked = seeds or [0] * len(frames)
+        keys_M = keys_at(asked, first_place("nar", level), frames, hidden_LD.device) if sampling.random else None
+        drawn = sample(logits_MV, sampling, keys_M).cpu().numpy()
         ends = np.cumsum([response_KT.shape[1] for response_KT in responses])
         for response_KT, part in zip(responses, np.split(drawn, ends[:-1]), strict=True):
             response_KT[level] = part

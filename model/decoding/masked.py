@@ -20,6 +20,7 @@ from model.decoding.options import Unmasking
 from model.decoding.prefill import read_packed
 from model.decoding.samplers.chain import sample
 from model.decoding.samplers.guidance import guide
+from model.decoding.samplers.noise import first_place, keys_at
 from model.network.decoder import Decoder
 from model.sequences.documents import Condition, Document, canvas, length_document
 from model.sequences.tokenizer import Tokenizer
@@ -62,7 +63,7 @@ def generate_masked(
     *,
     unmasking: Unmasking,
     guidance: float = 1.0,
-    generator: torch.Generator | None = None,
+    seeds: Sequence[int] | None = None,
 ) -> list[Codes]:
     """Generates codebook 0 of responses of known lengths.
 
@@ -73,7 +74,7 @@ def generate_masked(
         frames: T of each response, at least 1.
         unmasking: Steps and sampling.
         guidance: Guidance scale (`samplers.guidance`); 1 is off.
-        generator: On the network's device.
+        seeds: Of each condition's draws; 0 by default.
 
     Returns:
         One `[1, T]` array of uint16 per condition.
@@ -92,7 +93,9 @@ def generate_masked(
             logits_MV = guide(with_MV, without_MV, guidance, unmasking.rescale)
         logits_MV[:, network.codebook_size] = -torch.inf
         cooled = unmasking.sampling.cooled(1 - step / unmasking.steps)
-        drawn_M = sample(logits_MV, cooled, generator)
+        at_step = seeds or [0] * len(frames), first_place("nar-len", step), [np.flatnonzero(part) for part in masked]
+        keys_M = keys_at(*at_step, logits_MV.device) if cooled.random else None
+        drawn_M = sample(logits_MV, cooled, keys_M)
         sure_M = logits_MV.log_softmax(-1).gather(-1, drawn_M[:, None])[:, 0]
         bounds = np.cumsum([part.sum() for part in masked])[:-1]
         parts = zip(

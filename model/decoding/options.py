@@ -54,13 +54,54 @@ class Decoding:
     guidance: float | None = None
     """Scale of classifier-free guidance for codebook 0: the condition is text, prompt, input and tone. 1 is off. None:
     2.5 for `nar-len` if the model was trained with `data.unconditional_probability` > 0, else off."""
+    beam_width: int = 1
+    """`ar`: sequences that beam search keeps (`decoding.beam`); 1 is off."""
+    refine_on_stop: bool = False
+    """`ar`: once a response has ended by itself, each of its codes is replaced by the likeliest one, given those drawn
+    before it. A response cut at its longest stays as drawn."""
+    max_ar_context: int | None = None
+    """`ar`: frames of the response that a step attends to, beside all that is given; None for all."""
 
     def __post_init__(self) -> None:
-        """Raises `UsageError` for an unknown mode or a guidance out of range."""
+        """Raises `UsageError` for values out of range, or that make no sense together."""
         if self.mode not in get_args(FirstMode):
             raise UsageError(f"`mode` must be one of {', '.join(get_args(FirstMode))}, but is `{self.mode}`.")
         if self.guidance is not None and not 1 <= self.guidance < float("inf"):
             raise UsageError(f"`guidance` must be 1 (off) or more, but is {self.guidance}.")
+        if self.beam_width < 1:
+            raise UsageError(f"`beam_width` must be 1 (off) or more, but is {self.beam_width}.")
+        if self.max_ar_context is not None and self.max_ar_context < 1:
+            raise UsageError(f"`max_ar_context` must be at least 1 frame, but is {self.max_ar_context}.")
+        self._check_mode()
+        if self.beam_width > 1:
+            self._check_beam()
+
+    def _check_mode(self) -> None:
+        """Raises `UsageError` for options that need the response frame by frame where it isn't made so."""
+        drawn_at_once = {"the other codebooks": self.nar}
+        if self.mode == "nar-len":
+            drawn_at_once["the mode nar-len"] = self.unmasking.sampling
+            for name, off in (("beam_width", 1), ("refine_on_stop", False), ("max_ar_context", None)):
+                if (value := getattr(self, name)) != off:
+                    raise UsageError(f"`{name}` must be left out in the mode nar-len (it is {value}). Use `--mode ar`.")
+        for where, sampling in drawn_at_once.items():
+            for sampler, _ in sampling.on:
+                if sampler.looks_back:
+                    name = sampler.options[0].name
+                    raise UsageError(
+                        f"`{name}` must be left out for {where} (it is {sampling[name]:g}): its frames are drawn at"
+                        " once, and none comes before another. Use `--mode ar`."
+                    )
+
+    def _check_beam(self) -> None:
+        """Raises `UsageError` for options that contradict beam search."""
+        if self.refine_on_stop:
+            raise UsageError("`refine_on_stop` can't go with `beam_width`. Leave one of them out.")
+        if drawing := [sampler.options[0].name for sampler, _ in self.ar.on if not sampler.penalty]:
+            raise UsageError(
+                f"`{drawing[0]}` can't go with `beam_width`, which draws nothing and takes the likeliest sequence."
+                " Leave one of them out."
+            )
 
     def modes(self, num_codebooks: int, *, length_known: bool = False) -> "tuple[Mode, ...]":
         """Returns the modes that a model must have been trained in.
@@ -101,4 +142,7 @@ class Decoding:
         steps = "" if self.mode == "ar" else f", {self.unmasking.steps} steps"
         shown = self.guidance is not None and (self.mode == "nar-len" or self.guidance > 1)
         guidance = f", guidance {self.guidance:g}" if shown else ""
-        return f"{self.mode}{steps}{guidance}, {sampling}"
+        beam = f", beam of {self.beam_width}" if self.beam_width > 1 else ""
+        refined = ", refined on stop" if self.refine_on_stop else ""
+        context = f", context of {self.max_ar_context} frames" if self.max_ar_context else ""
+        return f"{self.mode}{steps}{guidance}{beam}{refined}{context}, {sampling}"

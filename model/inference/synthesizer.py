@@ -219,7 +219,7 @@ class Synthesizer:
             max_frames=most,
             min_frames=least,
             decoding=decoding,
-            generator=torch.Generator(self.device).manual_seed(seed),
+            seeds=[seed],
         )
         wave = self.codec.decode(torch.from_numpy(codes_KT)).numpy()
         taken_s = time.perf_counter() - started

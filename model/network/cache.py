@@ -50,6 +50,34 @@ class KVCache:
         self.lengths_B = self.lengths_B + lengths
         self.longest += longest
 
+    def widened(self, rows: Tensor) -> "KVCache":
+        """Returns a cache whose rows are copies of these rows."""
+        return KVCache(self.kv.index_select(self._row_axis, rows), self.lengths_B[rows], self.longest, self.capacity)
+
+    def replace(self, rows: Tensor, start: int) -> None:
+        """Replaces each row by a copy of another one of the same length.
+
+        Args:
+            rows: The row to copy, for each row.
+            start: Positions that the two have in common, and that needn't be copied.
+        """
+        used = self.kv if self.capacity is None else self.kv[:, :, :, start : self.longest]
+        used.copy_(used.index_select(self._row_axis, rows))
+
+    @property
+    def _row_axis(self) -> int:
+        return 1 if self.capacity is None else 2
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The positions that new ones may attend to: the first ones, and the last ones before themselves."""
+
+    first_B: Tensor
+    """First positions of each row, `[B]`: what is given before decoding begins."""
+    size: int
+    """Last positions, the new one included."""
+
 
 class Cached:
     """Attention or retention for decoding.
@@ -62,13 +90,17 @@ class Cached:
         cache: The positions read so far.
         length: L, the new positions of each row, including padding.
         lengths_B: New positions of each row without padding; L for all rows if not given.
+        window: Limits what may be attended to; not for retention, nor for the first call.
     """
 
-    def __init__(self, cache: KVCache, length: int, lengths_B: Tensor | None = None) -> None:
+    def __init__(
+        self, cache: KVCache, length: int, lengths_B: Tensor | None = None, *, window: Window | None = None
+    ) -> None:
         self.end = cache.longest + length
         if cache.capacity is not None and self.end > cache.capacity:
             raise ValueError(f"the cache must hold {self.end} positions, but has {cache.capacity}")
         self.cache = cache
+        self.window = window
         self.length = length
         self.lengths_B = torch.full_like(cache.lengths_B, length) if lengths_B is None else lengths_B
 
@@ -83,9 +115,14 @@ class Cached:
     def _mask_B1LC(self) -> Tensor | None:  # noqa: N802 (its axes)
         """The slots that each new position may attend to; None for all."""
         slots_BL = self._slots[1]
-        if slots_BL.numel() == 1:
+        if slots_BL.numel() == 1 and self.window is None:
             return None
-        return (torch.arange(self.end, device=slots_BL.device) <= slots_BL[:, :, None])[:, None]
+        slots_C = torch.arange(self.end, device=slots_BL.device)
+        allowed_BLC = slots_C <= slots_BL[:, :, None]
+        if self.window:
+            near_BLC = slots_C > slots_BL[:, :, None] - self.window.size
+            allowed_BLC = allowed_BLC & (near_BLC | (slots_C < self.window.first_B[:, None, None]))
+        return allowed_BLC[:, None]
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Computes attention on `[B, L, N, H]` tensors."""

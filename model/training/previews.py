@@ -75,8 +75,8 @@ class Previews:
         folder = Path(self.config.trainer.out) / "samples" / f"step-{step:08d}"
         conditions = [read_condition(examples, draw) for draw in self._draws]
         longest = 2 * max(draw.frames for draw in self._draws)  # early in training, the network doesn't stop by itself
-        generator = torch.Generator(self.device).manual_seed(_SEED)
-        spoken = generate(network, examples.tokenizer, conditions, max_frames=longest, generator=generator)
+        seeds = range(_SEED, _SEED + len(conditions))
+        spoken = generate(network, examples.tokenizer, conditions, max_frames=longest, seeds=seeds)
         for number, (draw, condition, spoken_KT) in enumerate(zip(self._draws, conditions, spoken, strict=True)):
             codes = {f"{number:02d}": spoken_KT, f"{number:02d}.reference": read_response(examples, draw)}
             for name, codes_KT in codes.items():

@@ -18,7 +18,7 @@ def top_k_only(logits_BV: "Tensor", k: int) -> "Tensor":
 
 TOP_K = Sampler(
     "top-k",
-    20,
+    60,
     options=(
         Option(
             "top_k",

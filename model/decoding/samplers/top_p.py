@@ -25,7 +25,7 @@ def top_p_only(logits_BV: "Tensor", p: float) -> "Tensor":
 
 TOP_P = Sampler(
     "top-p",
-    30,
+    70,
     options=(
         Option(
             "top_p",

@@ -85,7 +85,9 @@ def test_cached_logits_equal_uncached(shape: dict[str, Any]) -> None:
 def test_greedy_decoding_is_what_full_passes_choose(shape: dict[str, Any], guidance: float) -> None:
     net = decisive(**shape)
     for condition in CONDITIONS:
-        (codes,) = generate_first(net, TOKENIZER, [condition], max_frames=25, sampling=GREEDY, guidance=guidance)
+        (codes,) = generate_first(
+            net, TOKENIZER, [condition], max_frames=25, decoding=Decoding(ar=GREEDY, guidance=guidance)
+        )
         logits = without_cache(net, condition, codes[0])
         if guidance > 1:
             alone = without_cache(net, condition.dropped(), codes[0])
@@ -109,10 +111,10 @@ def test_a_batch_gives_what_its_singles_give(shape: dict[str, Any], guidance: fl
 
 def test_no_guidance_asks_for_no_second_row() -> None:
     net, shown = with_stop_in_place(1, 0, after=2)
-    generate_first(net, TOKENIZER, CONDITIONS, max_frames=9, sampling=GREEDY, guidance=1.0)
+    generate_first(net, TOKENIZER, CONDITIONS, max_frames=9, decoding=Decoding(ar=GREEDY, guidance=1.0))
     assert [len(step_BC) for step_BC in shown] == [3, 3, 3]
     net, shown = with_stop_in_place(1, 0, after=2)
-    generate_first(net, TOKENIZER, CONDITIONS, max_frames=9, sampling=GREEDY, guidance=1.5)
+    generate_first(net, TOKENIZER, CONDITIONS, max_frames=9, decoding=Decoding(ar=GREEDY, guidance=1.5))
     assert [len(step_AC) for step_AC in shown] == [6, 6, 6]
     assert all((step_AC[:3] == step_AC[3:]).all() for step_AC in shown[1:]), "both rows see what was drawn"
 
@@ -120,9 +122,20 @@ def test_no_guidance_asks_for_no_second_row() -> None:
 def test_a_device_is_seldom_asked_whether_all_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     net, shown = with_stop_in_place(1, 0, after=2)
     monkeypatch.setitem(CHECK_EVERY, "cpu", 5)
-    (codes,) = generate_first(net, TOKENIZER, CONDITIONS[:1], max_frames=50, sampling=GREEDY)
+    (codes,) = generate_first(net, TOKENIZER, CONDITIONS[:1], max_frames=50, decoding=Decoding(ar=GREEDY))
     assert codes.tolist() == [[7, 7]]
     assert len(shown) == 1 + 5
+
+
+EVERY = {
+    **{"repetition_penalty": 1.3, "repetition_penalty_decay": 0.1, "dry_multiplier": 0.8, "dry_allowed_length": 1},
+    **{"length_penalty": 0.5, "min_temperature": 0.3, "top_n_sigma": 4, "ras_window": 5},
+}
+SAMPLINGS = (
+    Sampling(0.8, **EVERY, top_k=30, top_p=0.95, min_p=0.01),
+    Sampling(0.8, **EVERY | {"top_n_sigma": 0}, mirostat_tau=3),
+)
+"""All samplers, in two lists, since mirostat leaves no other choice of codes beside it."""
 
 
 def with_stop_logit(value: float) -> Decoder:
@@ -140,7 +153,7 @@ def with_stop_logit(value: float) -> Decoder:
 
 def test_stop_and_limit() -> None:
     def lengths(net: Decoder) -> list[int]:
-        return [codes.shape[1] for codes in generate(net, TOKENIZER, CONDITIONS, max_frames=20)]
+        return [codes.shape[1] for codes in generate(net, TOKENIZER, CONDITIONS, max_frames=20, seeds=[1, 2, 3])]
 
     assert lengths(with_stop_logit(1e9)) == [1, 1, 1], "a response has at least one frame"
     assert lengths(with_stop_logit(-1e9)) == [20, 20, 20]
@@ -163,8 +176,9 @@ class Exchanges(TorchDispatchMode):
 
 @GUIDANCE
 @SHAPES
+@pytest.mark.parametrize("sampling", SAMPLINGS, ids=("filters", "mirostat"))
 def test_a_step_exchanges_nothing_with_the_device(
-    shape: dict[str, Any], guidance: float, monkeypatch: pytest.MonkeyPatch
+    shape: dict[str, Any], guidance: float, sampling: Sampling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(CHECK_EVERY, "cpu", 1000)
     net, counts = network(**shape).eval(), []
@@ -172,8 +186,8 @@ def test_a_step_exchanges_nothing_with_the_device(
         with Exchanges() as exchanges:
             generate_first(
                 *(net, TOKENIZER, CONDITIONS),
-                **{"max_frames": frames, "min_frames": frames, "guidance": guidance},
-                sampling=Sampling(0.8, top_k=9, top_p=0.9),
+                **{"max_frames": frames, "min_frames": frames},
+                decoding=Decoding(ar=sampling, guidance=guidance),
             )
         counts.append(exchanges.count)
     assert counts[0] == counts[1]
@@ -205,7 +219,7 @@ def with_stop_in_place(group: int, place: int, after: int) -> tuple[Decoder, lis
 def test_groups_stop_at_the_first_stop_code(group: int) -> None:
     for place in range(group):
         net, shown = with_stop_in_place(group, place, after=3)
-        (codes,) = generate_first(net, TOKENIZER, CONDITIONS[:1], max_frames=50, sampling=GREEDY)
+        (codes,) = generate_first(net, TOKENIZER, CONDITIONS[:1], max_frames=50, decoding=Decoding(ar=GREEDY))
         assert codes.tolist() == [[7] * (3 * group + place)]
         assert len(shown) == 1 + 3
         assert [int(step[0, 0]) for step in shown[1:]] == [1, 2, 3], "a group is one position"
@@ -216,7 +230,7 @@ def test_groups_stop_at_the_first_stop_code(group: int) -> None:
 @pytest.mark.parametrize(("group", "frames"), [(2, 7), (2, 8), (4, 7), (4, 8), (4, 9), (4, 1)])
 def test_groups_take_no_more_steps_than_the_limit_asks_for(group: int, frames: int) -> None:
     net, shown = with_stop_in_place(group, 0, after=100)
-    (codes,) = generate_first(net, TOKENIZER, CONDITIONS[:1], max_frames=frames, sampling=GREEDY)
+    (codes,) = generate_first(net, TOKENIZER, CONDITIONS[:1], max_frames=frames, decoding=Decoding(ar=GREEDY))
     assert codes.shape == (1, frames)
     assert len(shown) == -(-frames // group)
 
@@ -224,8 +238,8 @@ def test_groups_take_no_more_steps_than_the_limit_asks_for(group: int, frames: i
 @pytest.mark.parametrize("nar", [GREEDY, Sampling(0.8, top_k=10)])
 def test_one_seed_gives_one_outcome(nar: Sampling) -> None:
     def spoken(seed: int) -> list[Codes]:
-        generator = torch.Generator().manual_seed(seed)
-        return generate(net, TOKENIZER, CONDITIONS, max_frames=20, decoding=Decoding(nar=nar), generator=generator)
+        seeds = [seed, seed + 10, seed + 20]
+        return generate(net, TOKENIZER, CONDITIONS, max_frames=20, decoding=Decoding(nar=nar), seeds=seeds)
 
     net = network().eval()
     assert all(map(np.array_equal, spoken(5), spoken(5)))
@@ -240,3 +254,44 @@ def test_a_full_cache_is_refused() -> None:
     cache = KVCache.allocate(network().config, 1, 4, device=CPU, dtype=torch.float32)
     with pytest.raises(ValueError, match="must hold 5 positions"):
         Cached(cache, 5)
+
+
+@GUIDANCE
+@SHAPES
+@pytest.mark.parametrize("sampling", SAMPLINGS, ids=("filters", "mirostat"))
+def test_a_batch_gives_what_its_singles_give_when_drawn(
+    shape: dict[str, Any], guidance: float, sampling: Sampling
+) -> None:
+    net, seeds = decisive(**shape), [5, 6, 5]
+    warm = Decoding(ar=sampling, nar=Sampling(0.9, top_k=20), guidance=guidance)
+    together = generate(net, TOKENIZER, CONDITIONS, max_frames=25, decoding=warm, seeds=seeds)
+    for condition, seed, codes in zip(CONDITIONS, seeds, together, strict=True):
+        (alone,) = generate(net, TOKENIZER, [condition], max_frames=25, decoding=warm, seeds=[seed])
+        assert np.array_equal(alone, codes)
+
+
+@GUIDANCE
+@SHAPES
+def test_refined_codes_are_the_likeliest_after_those_drawn(shape: dict[str, Any], guidance: float) -> None:
+    net, seeds, ended = decisive(**shape), list(range(9)), 0
+    for condition in CONDITIONS:
+        drawn, refined = (
+            generate_first(
+                *(net, TOKENIZER, [condition] * len(seeds)),
+                **{"max_frames": 30, "seeds": seeds},
+                decoding=Decoding(ar=Sampling(1.5, length_penalty=2), guidance=guidance, refine_on_stop=refine),
+            )
+            for refine in (False, True)
+        )
+        for codes, new in zip(drawn, refined, strict=True):
+            assert codes.shape == new.shape
+            if codes.shape[1] == 30:
+                assert np.array_equal(codes, new), "it was cut, not ended"
+                continue
+            logits = without_cache(net, condition, codes[0])
+            if guidance > 1:
+                alone = without_cache(net, condition.dropped(), codes[0])
+                logits = alone + guidance * (logits - alone)
+            assert new[0].tolist() == logits[: codes.shape[1], :64].argmax(-1).tolist()
+            ended += not np.array_equal(codes, new)
+    assert ended, "some have ended, and were drawn otherwise"

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from model.decoding.autoregressive import generate_first
 from model.decoding.codes import generate
@@ -19,18 +18,18 @@ WARM = Sampling(0.8, top_k=9)
 QUICK = Unmasking(steps=3, sampling=WARM)
 
 
-def seeded() -> torch.Generator:
-    return torch.Generator().manual_seed(3)
+SEEDS = [3, 1, 4]
 
 
 def by_parts(mode: FirstMode, guidance: float, *, least: int, most: int) -> list[Codes]:
-    drawn = {"guidance": guidance, "generator": (generator := seeded())}
+    drawn = {"guidance": guidance, "seeds": SEEDS}
     if mode == "ar":
-        first = generate_first(*ASKED, max_frames=most, min_frames=least, sampling=WARM, **drawn)  # type: ignore[arg-type]
+        decoding = Decoding(ar=WARM, guidance=guidance)
+        first = generate_first(*ASKED, max_frames=most, min_frames=least, decoding=decoding, seeds=SEEDS)
     else:
         counts = [max(count, least) for count in predict_frames(*ASKED, max_frames=most)]
         first = generate_masked(*ASKED, counts, unmasking=QUICK, **drawn)  # type: ignore[arg-type]
-    return generate_rest(*ASKED, first, sampling=WARM, generator=generator)
+    return generate_rest(*ASKED, first, sampling=WARM, seeds=SEEDS)
 
 
 @pytest.mark.parametrize("guidance", [None, 2.0])
@@ -38,7 +37,7 @@ def by_parts(mode: FirstMode, guidance: float, *, least: int, most: int) -> list
 @pytest.mark.parametrize("mode", ["ar", "nar-len"])
 def test_a_response_is_made_by_its_parts(mode: FirstMode, least: int, most: int, guidance: float | None) -> None:
     decoding = Decoding(mode, WARM, QUICK, WARM, guidance)
-    found = generate(*ASKED, max_frames=most, min_frames=least, decoding=decoding, generator=seeded())
+    found = generate(*ASKED, max_frames=most, min_frames=least, decoding=decoding, seeds=SEEDS)
     expected = by_parts(mode, guidance or 1.0, least=least, most=most)
     assert all(map(np.array_equal, found, expected))
     assert all(codes_KT.shape[0] == 8 and least <= codes_KT.shape[1] <= most for codes_KT in found)

@@ -30,7 +30,7 @@ def fill(
     guidance: float = 2.5,
     **how: Any,
 ) -> list[np.ndarray]:
-    drawn = {"guidance": guidance, "generator": torch.Generator().manual_seed(seed)}
+    drawn = {"guidance": guidance, "seeds": [seed + number for number in range(len(frames))]}
     unmasking = Unmasking(**{"steps": 6, **how})
     return generate_masked(decisive(arch=arch), TOKENIZER, conditions, frames, unmasking=unmasking, **drawn)
 
@@ -92,3 +92,14 @@ def test_values_out_of_range_are_refused() -> None:
         Unmasking(steps=0)
     with pytest.raises(UsageError, match=r"`guidance` must be 1 \(off\) or more, but is 0.5"):
         Decoding(guidance=0.5)
+
+
+@EVERY_ARCH
+def test_a_batch_gives_what_its_singles_give_when_drawn(arch: Arch) -> None:
+    warm = Sampling(0.9, top_k=20)
+    net, unmasking, seeds = decisive(arch=arch), Unmasking(steps=6, sampling=warm), [5, 6, 5]
+    asked = {"unmasking": unmasking, "guidance": 2.5}
+    together = generate_masked(net, TOKENIZER, CONDITIONS, FRAMES, **asked, seeds=seeds)  # type: ignore[arg-type]
+    for condition, frames, seed, wanted in zip(CONDITIONS, FRAMES, seeds, together, strict=True):
+        (alone,) = generate_masked(net, TOKENIZER, [condition], [frames], **asked, seeds=[seed])  # type: ignore[arg-type]
+        np.testing.assert_array_equal(alone, wanted)

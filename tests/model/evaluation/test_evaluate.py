@@ -256,7 +256,7 @@ def test_rows_of_another_evaluation_are_refused_or_removed(
     before = files_of(out)
     changed: dict[str, dict[str, Any]] = {
         "seed: 0 -> 1": {"seed": 1},
-        "decoding: ar, temperature 1, top-k 0": {"decoding": Decoding(ar=GREEDY)},
+        "decoding: ar, temperature 1": {"decoding": Decoding(ar=GREEDY)},
         "judges: none, none, none -> none, remembers, none": {"judges": {"speaker": Listing()}},
         "utterances: ": {"trials": trials[1:]},
         "protocol: ls-pc -> seed-tts": {"protocol": "seed-tts"},
@@ -337,7 +337,7 @@ def test_numbers_and_table_are_those_of_the_rows() -> None:
         "systems": {"model": summary},
     }
     lines = table(report).splitlines()
-    assert lines[0] == "ls-pc: 2 utterances, ar, temperature 1, top-k 0, top-p 1, seed 0, run"
+    assert lines[0] == "ls-pc: 2 utterances, ar, temperature 1, seed 0, run"
     assert lines[1].split("  ")[-1] == "RTF"
     assert lines[2].startswith("model  25.0 [0.0, 50.0]  10.0 [10.0, 10.0]  20.0 [20.0, 20.0]  2.00")
     assert lines[-2:] == ["recogniser: ears", "note: all is well"]

@@ -3,12 +3,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.decoding.samplers.chain import GREEDY, Sampling, draw, sample
+from model.decoding.samplers.chain import GREEDY, Sampling, sample
+from model.decoding.samplers.noise import draw, keys_of
 from model.decoding.samplers.top_k import top_k_only
 from model.decoding.samplers.top_p import top_p_only
 from stages.errors import UsageError
 
 LOGITS_BV = torch.randn(6, 50, generator=torch.Generator().manual_seed(0)) * 3
+
+
+def keys(count: int, seed: int = 0) -> torch.Tensor:
+    return keys_of(torch.tensor([seed]), torch.arange(count))
 
 
 @pytest.mark.parametrize("k", [1, 5, 49, 50, 90])
@@ -43,21 +48,19 @@ def test_top_p_keeps_the_fewest_that_reach_p(values: list[float], p: float) -> N
 
 def test_draws_follow_the_distribution() -> None:
     logits_V = torch.tensor([0.0, 1.0, 2.0, -torch.inf])
-    generator = torch.Generator().manual_seed(1)
-    counts = draw(logits_V.expand(20_000, -1), generator).bincount(minlength=4)
+    counts = draw(logits_V.expand(20_000, -1), keys(20_000, seed=1)).bincount(minlength=4)
     assert counts[3] == 0
     torch.testing.assert_close(counts / 20_000, logits_V.softmax(-1), atol=0.012, rtol=0)
 
 
 def test_the_order_and_the_seed() -> None:
     assert torch.equal(sample(LOGITS_BV, GREEDY), LOGITS_BV.argmax(-1))
-    assert torch.equal(sample(LOGITS_BV, Sampling(1.0, top_k=1)), LOGITS_BV.argmax(-1))
+    assert torch.equal(sample(LOGITS_BV, Sampling(1.0, top_k=1), keys(6)), LOGITS_BV.argmax(-1))
     plan = Sampling(0.7, top_k=20, top_p=0.9)
-    one, two = (sample(LOGITS_BV, plan, torch.Generator().manual_seed(3)) for _ in range(2))
+    one, two = (sample(LOGITS_BV, plan, keys(6, seed=3)) for _ in range(2))
     assert torch.equal(one, two)
     allowed = top_p_only(top_k_only(LOGITS_BV / 0.7, 20), 0.9).isfinite()
-    generator = torch.Generator().manual_seed(4)
-    assert all(allowed[range(6), sample(LOGITS_BV, plan, generator)].all() for _ in range(50))
+    assert all(allowed[range(6), sample(LOGITS_BV, plan, keys(6, seed=seed))].all() for seed in range(50))
 
 
 @pytest.mark.parametrize("wrong", [{"temperature": -1.0}, {"top_k": -1}, {"top_p": 0.0}, {"top_p": 1.1}])

@@ -1,0 +1,1 @@
+"""Decoding step by step, as fast as the machine lets it."""

@@ -1,0 +1,70 @@
+"""Linear layers as the engine applies them: as they are, or with 8-bit weights.
+
+Axes: B rows, D inputs, E outputs.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (its usual name)
+from torch import Tensor
+
+from stages.errors import UsageError
+
+Quantization = Literal["none", "int8"]
+"""How the weights of the linear layers are held; `int8` is for CPUs."""
+
+Matrix = Callable[[Tensor], Tensor]
+"""Maps `[B, D]` to `[B, E]`, each row by itself."""
+
+_ZERO = 128
+"""oneDNN's fast kernels take unsigned inputs, so ours are moved up by half the range."""
+
+
+def matrix(weight_ED: Tensor, quantization: Quantization) -> Matrix:
+    """Prepares a linear layer without bias.
+
+    Args:
+        weight_ED: Its weight.
+        quantization: How to hold it.
+
+    Raises:
+        UsageError: if the weights are to be 8-bit, but aren't on a CPU whose PyTorch has oneDNN.
+    """
+    if quantization == "none":
+        return partial(F.linear, weight=weight_ED)
+    if weight_ED.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        raise UsageError(
+            f"`quantize` must be `none` on {weight_ED.device}, but is `{quantization}`: 8-bit weights need a CPU and a"
+            " PyTorch with oneDNN."
+        )
+    return Int8(weight_ED)
+
+
+class Int8:
+    """A linear layer with 8-bit weights and inputs and exact 32-bit sums.
+
+    Each output has its own scale, and each input row its own. So a row's result doesn't depend on the other rows of
+    the batch, which scales shared by a batch (`torch.ao.quantization.quantize_dynamic`) don't give.
+
+    Source: per-channel weights and per-token inputs, ZeroQuant, section 3.1, https://arxiv.org/abs/2206.01861.
+    """
+
+    def __init__(self, weight_ED: Tensor) -> None:
+        weight_ED = weight_ED.detach().float()
+        self._scale_E = weight_ED.abs().amax(1).clamp_min(torch.finfo(torch.float32).tiny) / 127
+        rounded_ED = (weight_ED / self._scale_E[:, None]).round().to(torch.int8)
+        self._packed: Any = torch.ops.onednn.qlinear_prepack(rounded_ED, None)
+        self._zeros_E = torch.zeros(len(weight_ED), dtype=torch.int64)
+
+    def __call__(self, x_BD: Tensor) -> Tensor:
+        """Applies the layer to float32 rows."""
+        scale_B1 = x_BD.abs().amax(-1, keepdim=True).clamp_min_(1e-30).mul_(1 / 127)
+        rounded_BD = (x_BD / scale_B1).round_().add_(_ZERO).to(torch.uint8)
+        sums_BE: Tensor = torch.ops.onednn.qlinear_pointwise(
+            *(rounded_BD, 1.0, _ZERO, self._packed, self._scale_E, self._zeros_E, None),
+            *(1.0, 0, torch.float32, "none", [], ""),
+        )
+        return sums_BE.mul_(scale_B1)

@@ -1,0 +1,104 @@
+"""One decoding step: a new position for each row, with as few operations as the network allows.
+
+`Decoder.hidden` with a `Cached` does the same for any number of positions. Here the weights are laid out once for one
+position: pairs that RoPE rotates lie side by side, so that a rotation is one complex product, and the linear layers may
+be 8-bit.
+
+Axes: B rows, D width, N query heads, M key heads, H head width, C capacity.
+"""
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (its usual name)
+from torch import Tensor
+
+from model.decoding.engine.matrices import Matrix, Quantization, matrix
+from model.network.attention import sdpa
+from model.network.cache import KVCache
+from model.network.decoder import Decoder
+from model.network.layers import Attention, Block, rotary_angles
+
+
+class _Layer:
+    """The weights of one block."""
+
+    def __init__(self, block: Block, quantization: Quantization, order_H: Tensor) -> None:
+        attention = cast("Attention", block.attention)
+        heads, keys, width = attention.heads, attention.kv_heads, attention.head_width
+        qkv = attention.qkv.weight.detach().unflatten(0, (heads + 2 * keys, width))
+        rotated = qkv[: heads + keys].index_select(1, order_H)
+        self.qkv = matrix(torch.cat((rotated, qkv[heads + keys :])).flatten(0, 1).contiguous(), quantization)
+        self.out: Matrix = matrix(attention.out.weight.detach(), quantization)
+        self.gate_up: Matrix = matrix(block.feedforward.gate_up.weight.detach(), quantization)
+        self.down: Matrix = matrix(block.feedforward.down.weight.detach(), quantization)
+        self.attention_gain_D = block.attention_norm.gain.detach()
+        self.feedforward_gain_D = block.feedforward_norm.gain.detach()
+
+
+class Step:
+    """Computes steps of a float32 Llama network.
+
+    Args:
+        network: In evaluation mode; its weights are read once.
+        quantization: How the linear layers are held.
+    """
+
+    def __init__(self, network: Decoder, *, quantization: Quantization = "none") -> None:
+        config = network.config
+        self._heads, self._keys, self._width = config.heads, config.num_kv_heads, config.head_width
+        device = network.token_embedding.weight.device
+        half = torch.arange(self._width // 2, device=device)
+        self.order_H = torch.stack((half, half + self._width // 2), dim=1).flatten()
+        """Where each feature of a rotated head comes from: the pairs (i, i + H/2) side by side."""
+        self._layers = [_Layer(cast("Block", block), quantization, self.order_H) for block in network.blocks]
+        self._gain_D, self._eps = network.norm.gain.detach(), config.norm_eps
+        self._theta = config.rope_theta
+        self._head = matrix(network.heads[0].weight.detach(), quantization)
+        self._outputs = network.codebook_size + 1
+
+    @staticmethod
+    def fits(network: Decoder) -> bool:
+        """Returns whether a network can be stepped so: Llama blocks in float32, on a CPU."""
+        weight = network.token_embedding.weight
+        return network.config.arch == "llama" and weight.dtype == torch.float32 and weight.device.type == "cpu"
+
+    def hidden(self, x_BD: Tensor, positions_B: Tensor, cache: KVCache, *, uniform: bool) -> Tensor:
+        """Computes what the network makes of one new position a row, and writes its keys and values.
+
+        Args:
+            x_BD: Input embeddings.
+            positions_B: Of the rotary embedding.
+            cache: Its keys are laid out as `order_H` says. `KVCache.advance` makes the new ones count.
+            uniform: Whether all rows have read equally many positions; then no mask is needed.
+
+        Returns:
+            The normalised output of the last layer, `[B, D]`.
+        """
+        rows, end, turned = len(x_BD), cache.longest + 1, self._heads + self._keys
+        row_B, slot_B = torch.arange(rows), cache.lengths_B
+        mask = None if uniform else (torch.arange(end) <= slot_B[:, None])[:, None, None]
+        rotation = torch.complex(*rotary_angles(positions_B, self._width, self._theta))
+        for layer, kv in zip(self._layers, cache.kv, strict=True):
+            normed = F.rms_norm(x_BD, x_BD.shape[1:], layer.attention_gain_D, self._eps)
+            qkv = layer.qkv(normed).view(rows, -1, self._width)
+            torch.view_as_complex(qkv[:, :turned].unflatten(-1, (-1, 2))).mul_(rotation)
+            keys, values = kv
+            keys[row_B, slot_B] = qkv[:, self._heads : turned]
+            values[row_B, slot_B] = qkv[:, turned:]
+            mixed = sdpa(qkv[:, None, : self._heads], keys[:, :end], values[:, :end], mask=mask)
+            x_BD = layer.out(mixed.flatten(1)).add_(x_BD)
+            normed = F.rms_norm(x_BD, x_BD.shape[1:], layer.feedforward_gain_D, self._eps)
+            gate, up = layer.gate_up(normed).chunk(2, dim=-1)
+            x_BD = layer.down(F.silu(gate).mul_(up)).add_(x_BD)
+        return F.rms_norm(x_BD, x_BD.shape[1:], self._gain_D, self._eps)
+
+    def logits(self, hidden_BD: Tensor) -> Tensor:
+        """Computes the float32 logits of codebook 0, `[B * G, V]`, G the frames of a group."""
+        logits: Tensor = self._head(hidden_BD).view(-1, self._outputs)
+        return logits
+
+    def arrange(self, cache: KVCache) -> None:
+        """Brings the keys that `Decoder.hidden` wrote into the order of `order_H`."""
+        keys = cache.kv[:, 0, :, : cache.longest]
+        keys.copy_(keys.index_select(-1, self.order_H))

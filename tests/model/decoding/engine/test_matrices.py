@@ -1,0 +1,32 @@
+"""Linear layers with 8-bit weights."""
+
+import pytest
+import torch
+
+from model.decoding.engine.matrices import Int8, matrix
+from stages.errors import UsageError
+
+
+def test_a_row_is_rounded_by_itself() -> None:
+    generator = torch.Generator().manual_seed(0)
+    weight_ED = torch.randn(96, 64, generator=generator)
+    x_BD = torch.randn(5, 64, generator=generator) * torch.tensor([1e-3, 1.0, 1e3, 1.0, 0.0])[:, None]
+    layer = Int8(weight_ED)
+    together = layer(x_BD)
+    assert torch.equal(together, torch.cat([layer(row[None]) for row in x_BD]))
+    expected = x_BD @ weight_ED.T
+    assert ((together - expected).norm(dim=1) <= 0.02 * expected.norm(dim=1)).all()
+
+
+def test_the_sums_are_exact() -> None:
+    """Whole numbers whose greatest is 127 in every row survive as they are."""
+    generator = torch.Generator().manual_seed(0)
+    weight_ED = torch.randint(-127, 128, (32, 48), generator=generator).float()
+    x_BD = torch.randint(-127, 128, (3, 48), generator=generator).float()
+    weight_ED[:, 0] = x_BD[:, 0] = 127
+    assert torch.equal(Int8(weight_ED)(x_BD), x_BD @ weight_ED.T)
+
+
+def test_other_devices_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"`quantize` must be `none` on meta, but is `int8`"):
+        matrix(torch.zeros(2, 2, device="meta"), "int8")
