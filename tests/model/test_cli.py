@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.bench.samplers import SETTINGS
 from model.cli import main
 from model.config import DataConfig
 from model.data.examples import Examples
+from model.decoding.samplers.chain import SAMPLERS
 from model.sequences.tokenizer import Tokenizer
 from model.training import trainer
 from stages.errors import StoppedError
@@ -176,6 +178,19 @@ def test_bench_obeys_or_refuses(  # noqa: PLR0917 (fixtures)
 ) -> None:
     assert valle(monkeypatch, "bench", what, "--config", config, "--set", sets) == 2
     assert told in capsys.readouterr().err
+
+
+def test_bench_of_samplers_tells_their_share_of_a_step(config: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("model.bench.samplers.MIDDLE", 12)
+    settings = "--seconds", "0.1", "--device", "cpu", "--json"
+    assert valle(monkeypatch, "bench", "samplers", "--config", config, *settings) == 0
+    shown = json.loads(capsys.readouterr().out)
+    for batch in (1, 16):
+        for name in ("all", "all_mirostat"):
+            share = 1 - shown[f"batch_{batch}_greedy_ms"] / shown[f"batch_{batch}_{name}_ms"]
+            assert shown[f"batch_{batch}_{name}_share"] == pytest.approx(share, abs=0.01)
+    on = {sampler.name for name in ("all", "all_mirostat") for sampler, _ in SETTINGS[name].on}
+    assert on == {sampler.name for sampler in SAMPLERS}
 
 
 def test_bench_takes_the_steps_that_training_takes(config: Path, monkeypatch, capsys) -> None:
