@@ -28,7 +28,8 @@ WORD_S = 0.05
 LONGEST_PAUSE_S = 60.0
 """The longest pause that a text may ask for."""
 
-_PAUSE = re.compile(r"\[\s*pause\b([^\]]*)\]", re.IGNORECASE)
+PAUSE = re.compile(r"\[\s*pause\b([^\]]*)\]", re.IGNORECASE)
+"""Marks a pause in a text."""
 _SECONDS = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*(ms|s)?\s*", re.IGNORECASE)
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _AFTER = f"[{re.escape(CLOSING_MARKS)}]*"
@@ -134,7 +135,7 @@ def _sentences(text: str, language: str, read: Callable[[str], str]) -> tuple[fl
 
 def _passages(text: str) -> Iterator[tuple[str, float | None]]:
     """Yields what stands before each mark of a pause with its length, and last what follows them, with None."""
-    passages = _PAUSE.split(text)
+    passages = PAUSE.split(text)
     for passage, asked in zip(passages[:-1:2], passages[1::2], strict=True):
         yield passage, _pause_s(asked)
     yield passages[-1], None
