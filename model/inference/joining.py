@@ -28,6 +28,8 @@ def joined(waves: Sequence[Wave], pauses_s: Sequence[float], sample_rate: int, *
     Returns:
         `[samples]` float32.
     """
+    if len(waves) == 1 and not lead_s and not pauses_s[0]:
+        return waves[0]
     before_s = [lead_s, *pauses_s[:-1]]
     last = len(waves) - 1
     found: list[Wave] = []
@@ -47,7 +49,7 @@ def joined(waves: Sequence[Wave], pauses_s: Sequence[float], sample_rate: int, *
         left_over = kept_after
     if pauses_s[-1] > 0:
         found.append(np.zeros(round(pauses_s[-1] * sample_rate) - left_over, np.float32))
-    return np.concatenate(found) if len(found) > 1 else found[0]
+    return np.concatenate(found)
 
 
 def _edges(wave: Wave, sample_rate: int) -> tuple[int, int]:
@@ -59,7 +61,7 @@ def _edges(wave: Wave, sample_rate: int) -> tuple[int, int]:
 def _faded(wave: Wave, sample_rate: int, *, opened: bool, closed: bool) -> Wave:
     """Returns the wave with half a cosine at the ends that are joined."""
     count = min(round(RAMP_S * sample_rate), len(wave) // 2)
-    if not count or not (opened or closed):
+    if not count:
         return wave
     ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(count) + 0.5) / count)).astype(np.float32)
     faded = wave.copy()
