@@ -5,6 +5,7 @@ Nothing heavy is imported at the top: each command imports what it needs.
 
 import json
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,10 +28,11 @@ from model.options import (
     with_options,
 )
 from model.sequences.tasks import TRANSFORMS, Transform
-from stages.errors import run_app
+from stages.errors import ExitCode, UsageError, ValleError, run_app
 
 if TYPE_CHECKING:
-    from model.inference.synthesizer import Speech
+    from model.inference.lists import Order
+    from model.inference.synthesizer import Speech, Synthesizer
 
 app = typer.Typer(
     help="Train a codec language model on a dataset of valle-prep, and speak with it.",
@@ -79,9 +81,12 @@ def train(
 @app.command()
 @with_options
 def synth(
-    text: Annotated[str, typer.Argument(help="What to say.")],
+    text: Annotated[
+        str,
+        typer.Argument(help="What to say, of any length; - reads it from standard input; @FILE is a list of texts."),
+    ],
     reference: Annotated[Path, typer.Argument(metavar="REF", help="A recording of the voice, 3 s or longer.")],
-    out: Annotated[Path, typer.Argument(help="The WAV file to write.")],
+    out: Annotated[Path, typer.Argument(help="The WAV file to write; - is standard output; for a list, a folder.")],
     *,
     voice_options: VoiceOptions,
     decoding_options: DecodingOptions,
@@ -89,19 +94,56 @@ def synth(
     ref_text: Annotated[str | None, typer.Option(help="What REF says; the speech then continues it.")] = None,
     output: OutputOptions,
 ) -> None:
-    """Speak a text in the voice of a recording."""
-    synthesizer = voice_options.load()
-    speech = synthesizer.speak(
-        text,
-        prompt=reference,
-        prompt_text=ref_text,
+    """Speak a text, or a list of texts, in the voice of a recording."""
+    from model.inference.lists import LIST, STANDARD, check_orders, read_orders, read_text
+    from model.inference.requests import Request
+
+    request = Request(
+        "",
+        None if str(reference) == STANDARD else reference,
+        ref_text,
         language=speech_options.language,
         tone=speech_options.tone,
         seed=speech_options.seed,
         max_s=speech_options.max_s,
         decoding=decoding_options.decoding,
     )
-    _write(speech, out, synthesizer.checkpoint.folder, output)
+    if text.startswith(LIST):
+        orders = read_orders(Path(text.removeprefix(LIST)), out, request)
+        synthesizer = voice_options.load()
+        check_orders(synthesizer, orders)
+        _speak_list(synthesizer, orders, output)
+        return
+    if str(out) == STANDARD and (output.as_json or sys.stdout.isatty()):
+        raise UsageError("With `-` as `OUT` the WAV goes to standard output: leave out `--json`, and use a pipe.")
+    request = replace(request, text=read_text(text))
+    synthesizer = voice_options.load()
+    (speech,) = synthesizer.batch([request])
+    _write(speech, out, synthesizer.checkpoint.folder, output, limited=request.max_s is not None)
+
+
+def _speak_list(synthesizer: "Synthesizer", orders: "list[Order]", output: OutputOptions) -> None:
+    """Speaks a list of texts, writes each file when it is done, and exits with 3 if some couldn't be spoken."""
+    from model.inference.lists import speak_orders
+    from stages.audio.files import write_wav
+
+    failed = 0
+    for count, (order, speech) in enumerate(speak_orders(synthesizer, orders), start=1):
+        if isinstance(speech, ValleError):
+            failed += 1
+            typer.echo(f"{order.line}: {speech}", err=True)
+            about: dict[str, float | int | str] = {"out": str(order.out), "error": str(speech)}
+        else:
+            write_wav(order.out, speech.samples, speech.sample_rate)
+            about = _about(speech, order.out, synthesizer.checkpoint.folder)
+            _tell_notes(speech, output, limited=order.request.max_s is not None, where=f"{order.line}: ")
+        if output.as_json:
+            _show({"line": order.line, **about}, as_json=True)
+        elif not output.quiet and not isinstance(speech, ValleError):
+            typer.echo(f"{count}/{len(orders)}  {order.out}  {speech.duration_s:.2f} s")
+    if failed:
+        typer.echo(f"{failed} of {len(orders)} texts couldn't be spoken.", err=True)
+        raise typer.Exit(ExitCode.SOME_REJECTED)
 
 
 _TASKS = "; ".join(f"{name}: {spec.help}" for name, spec in TRANSFORMS.items())
@@ -137,28 +179,42 @@ def transform(
         max_s=speech_options.max_s,
         decoding=decoding_options.decoding,
     )
-    _write(speech, out, synthesizer.checkpoint.folder, output)
+    _write(speech, out, synthesizer.checkpoint.folder, output, limited=True)
 
 
-def _write(speech: "Speech", out: Path, model: Path, output: OutputOptions) -> None:
-    """Writes a WAV file, and prints notes and a summary."""
-    from stages.audio.files import write_wav
+def _write(speech: "Speech", out: Path, model: Path, output: OutputOptions, *, limited: bool) -> None:
+    """Writes a WAV file or standard output, and prints notes and a summary."""
+    from model.inference.lists import STANDARD
+    from stages.audio.files import wav_of, write_wav
 
+    _tell_notes(speech, output, limited=limited)
+    if str(out) == STANDARD:
+        sys.stdout.buffer.write(wav_of(speech.samples, speech.sample_rate))
+        sys.stdout.buffer.flush()
+        return
     write_wav(out, speech.samples, speech.sample_rate)
-    if speech.unseen and not output.quiet:
-        typer.echo(f"note: the model guesses symbols that its training set lacks: {' '.join(speech.unseen)}", err=True)
-    if speech.cut and not output.quiet:
-        typer.echo(f"note: cut at {speech.duration_s:.2f} s, before the model had finished: raise --max-s", err=True)
-    about: dict[str, float | int | str] = {
+    if output.as_json or not output.quiet:
+        _show(_about(speech, out, model), output.as_json)
+
+
+def _tell_notes(speech: "Speech", output: OutputOptions, *, limited: bool, where: str = "") -> None:
+    from model.inference.notes import notes
+
+    for note in () if output.quiet else notes(speech, limited=limited):
+        typer.echo(f"{where}note: {note}", err=True)
+
+
+def _about(speech: "Speech", out: Path, model: Path) -> dict[str, float | int | str]:
+    return {
         "out": str(out),
         "seconds": round(speech.duration_s, 3),
         "language": speech.language,
         "phonemes": speech.phonemes,
+        "sentences": speech.sentences,
+        "cut": speech.cut,
         "compute_s": round(speech.compute_s, 3),
         "model": str(model),
     }
-    if output.as_json or not output.quiet:
-        _show(about, output.as_json)
 
 
 @app.command()

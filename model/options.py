@@ -136,7 +136,12 @@ class SpeechOptions(Options):
     """Seed, language, tone and length of the speech."""
 
     seed: Annotated[int, typer.Option(help="The same seed gives the same speech.")] = 0
-    language: Annotated[str | None, typer.Option(help="Code such as en; detected from the text if not given.")] = None
+    language: Annotated[
+        str | None,
+        typer.Option(
+            help="Code such as en; told from the text, among the languages of the training set, if not given."
+        ),
+    ] = None
     tone: Annotated[str | None, typer.Option(help="Group of the training set whose way of speaking to use.")] = None
     max_s: Annotated[float | None, typer.Option(help="Longest speech (and input of transform), in seconds.")] = None
 

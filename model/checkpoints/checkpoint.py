@@ -4,7 +4,7 @@
     model.safetensors   weights
     config.json         all sections of the configuration
     tokenizer.json      the vocabulary
-    meta.json           step, codec identity, dataset fingerprint and symbols
+    meta.json           step, codec identity, and the dataset's fingerprint, symbols, languages and lengths
     trainer.pt          optimiser and place in the data (read with `weights_only`)
 
 `model.checkpoints.saving` writes them. `valle export` writes one file with the weights, and the three JSON files in its
@@ -27,6 +27,7 @@ from torch import Tensor
 from model.config import LoraConfig, TrainConfig
 from model.network.decoder import Decoder
 from model.network.lora import add_adapters, merge_adapters
+from model.sequences.lengths import Lengths
 from model.sequences.tokenizer import Tokenizer
 from stages.errors import ArtefactError, MissingInputError
 from stages.records import CodecIdentity
@@ -58,6 +59,10 @@ class Meta:
     """Mean loss on the validation set; None if it wasn't validated at this step."""
     loudness_lufs: float | None = None
     """Loudness of the training utterances, in LUFS; None if it wasn't changed."""
+    languages: tuple[str, ...] = ()
+    """Codes of the languages it was trained on, the most frequent first; () in older checkpoints."""
+    lengths: Lengths | None = None
+    """How long the training utterances are; None in older checkpoints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,18 @@ class Checkpoint:
     tokenizer: Tokenizer
     meta: Meta
     network: Decoder
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Codes of the languages it was trained on, the most frequent first; () if unknown (an older checkpoint)."""
+        return self.meta.languages or tuple(self.config.data.languages or ())
+
+    @property
+    def lengths(self) -> Lengths:
+        """How long the utterances are that it was trained on; assumed for an older checkpoint."""
+        data = self.config.data
+        rate = self.meta.codec.frame_rate
+        return self.meta.lengths or Lengths.assumed(frame_rate=rate, min_s=data.min_s, max_s=data.max_s)
 
 
 def build(config: TrainConfig, tokenizer: Tokenizer, codec: CodecIdentity) -> Decoder:
@@ -178,7 +195,9 @@ def read_meta(source: Path) -> Meta:
         about = json.loads(read_part(source, "meta"))
         codec = CodecIdentity.from_json(about["codec"])
         symbols, loss = tuple(about["symbols"]), about.get("validation_loss")
-        meta = Meta(about["step"], codec, about["dataset"], symbols, loss, about.get("loudness_lufs"))
+        languages, lengths = tuple(about.get("languages", ())), Lengths.from_json(about.get("lengths"))
+        loudness = about.get("loudness_lufs")
+        meta = Meta(about["step"], codec, about["dataset"], symbols, loss, loudness, languages, lengths)
         version = about["format"]
     except _UNREADABLE as error:
         raise _damaged(source, "meta.json", "a checkpoint's description", error) from error

@@ -209,6 +209,9 @@ def _speak(
         own = Sound(speech.samples, speech.sample_rate)
         if not trial.continues:
             return Spoken(own, own, speech)
+        if len(speech.parts) > 1:  # a text longer than the model has learnt: it has pauses that the codes lack
+            prompt = _decode(voice, codes_KP)
+            return Spoken(Sound(np.concatenate([prompt.wave, own.wave]), own.rate), own, speech)
         # Decoded in one piece: a seam could confuse the recogniser.
         codes_KT = np.concatenate([codes_KP, speech.codes.astype(codes_KP.dtype)], axis=1)
         return Spoken(_decode(voice, codes_KT), own, speech)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from model.checkpoints.checkpoint import Checkpoint
+from model.inference.languages import language_of
 from stages.errors import CodecError
 from stages.records import Codes
 
@@ -33,6 +34,7 @@ class Preparation:
 
     def __init__(self, checkpoint: Checkpoint, codec: "Codec") -> None:
         self._codec = codec
+        self._checkpoint = checkpoint
         self._meta = checkpoint.meta
         self._tokenizer = checkpoint.tokenizer
         self._prompt_frames = max(1, round(checkpoint.config.data.prompt_s * checkpoint.meta.codec.frame_rate))
@@ -66,11 +68,10 @@ class Preparation:
         return codes_KP[:, : self._prompt_frames]
 
     def phonemes(self, text: str, language: str | None) -> tuple[str, str]:
-        """Returns the phonemes of a text and its language code, detected if not given; raises `TextError`."""
-        from stages.text.languages import detect, normalise_code
+        """Returns the phonemes of a text and its language code, detected if not given; raises as `language_of`."""
         from stages.text.phonemes import phonemize
 
-        code = normalise_code(language) if language else detect(text)
+        code = language_of(text, language, self._checkpoint)
         # Without stress or punctuation if the training set had none: the model would guess at the marks.
         known = set(self._meta.symbols)
         (phonemes,) = phonemize([text], code, stress=bool(known & _STRESS), punctuation=bool(known & _PUNCTUATION))

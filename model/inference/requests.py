@@ -1,14 +1,49 @@
-"""Checks requests: what a model was trained for, and what a task needs."""
+"""Requests, and their checks: what a model was trained for, and what a task needs."""
 
 import re
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from model.config import DataConfig
+from model.decoding.options import Decoding
 from model.sequences.spans import Bools
 from model.sequences.tasks import TRANSFORMS, Spec
 from stages.errors import UsageError
+
+if TYPE_CHECKING:
+    from model.inference.prompts import Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A text to speak, with all that `Synthesizer.speak` takes."""
+
+    text: str
+    prompt: "Prompt | None" = None
+    """A recording's path, a wave or codes; None if `voice` is given."""
+    prompt_text: str | None = None
+    voice: str | Path | None = None
+    """A kept voice, in place of `prompt` and `prompt_text`."""
+    language: str | None = None
+    tone: str | None = None
+    seed: int = 0
+    max_s: float | None = None
+    decoding: Decoding = Decoding()  # noqa: RUF009 (frozen)
+
+    def arguments(self) -> dict[str, Any]:
+        """Returns the arguments of `Synthesizer.speak`.
+
+        Raises:
+            UsageError: if there is no prompt.
+        """
+        if self.voice is not None:
+            raise UsageError(f"`voice` must be left out, but is `{self.voice}`: kept voices can't be opened yet.")
+        if self.prompt is None:
+            raise UsageError("A request must have a `prompt`, a recording of the voice, but has none.")
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "voice"}
 
 
 def check_task(task: str, trained: DataConfig, model: Path, *, text: str | None, prompted: bool, edits: bool) -> None:

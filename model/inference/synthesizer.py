@@ -4,7 +4,8 @@ Axes: K codebooks, P prompt frames, S input frames, T response frames.
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -15,8 +16,11 @@ from model.decoding.codes import generate
 from model.decoding.hearing import Heard, hear
 from model.decoding.options import Decoding
 from model.device import inference_dtype, resolve_device
+from model.inference.languages import known_language, language_of
+from model.inference.long_text import PAUSE, Script, divide
 from model.inference.prompts import Preparation, Prompt
-from model.inference.requests import check_speech, check_task, replaced_frames
+from model.inference.recital import Recital, Said, Voice
+from model.inference.requests import Request, check_speech, check_task, replaced_frames
 from model.sequences.documents import Condition, Mode
 from model.sequences.tasks import TRANSFORMS, Transform
 from stages.errors import TextError, UsageError
@@ -35,7 +39,7 @@ class Speech:
     sample_rate: int
     """Hz."""
     codes: Codes
-    """`[K, T]`."""
+    """`[K, T]`; those of several parts one after the other, without their pauses."""
     language: str
     """ISO 639-1 code; "" where there is no text."""
     phonemes: str
@@ -45,6 +49,12 @@ class Speech:
     """Whether it reached the longest length allowed, and so may lack its end."""
     compute_s: float
     """Seconds of computing, codec and phonemes included."""
+    sentences: int = 1
+    """Number of sentences in the text."""
+    parts: tuple[Said, ...] = ()
+    """What was spoken, part by part; () for speech that wasn't made from a text alone."""
+    unsaid: str = ""
+    """The rest of the text, if the longest length allowed was reached before it."""
 
     @property
     def duration_s(self) -> float:
@@ -124,31 +134,51 @@ class Synthesizer:
         max_s: float | None = None,
         decoding: Decoding = Decoding(),  # noqa: B008 (frozen)
     ) -> Speech:
-        """Speaks a text in the voice of the prompt.
+        """Speaks a text of any length in the voice of the prompt.
+
+        A longer text is divided into sentences, each of which continues the one before (`model.inference.recital`).
+        `[pause 0.5s]` is a pause.
 
         Args:
             text: What to say.
             prompt: The voice. Without `prompt_text`, only its first `data.prompt_s` seconds are used.
             prompt_text: What the prompt says, if known: the response then continues it (task `tts-c`).
-            language: ISO 639-1 code of the text; detected from the text if not given.
+            language: ISO 639-1 code of the text; by default told among the languages of the training set.
             tone: A group of the training set, whose way of speaking to use; for models trained with `data.tones`.
             seed: Seed of all draws: the same seed gives the same speech on the same device.
-            max_s: Longest response, in seconds; by default `data.max_s` of the training.
+            max_s: Longest speech, in seconds; by default any length.
             decoding: How the codes are chosen.
 
         Raises:
-            TextError: if the text is empty or its language is unknown.
+            TextError: if the text has nothing to say or its language can't be told.
             AudioError: if the prompt can't be read.
             CodecError: if the prompt's codes don't fit the model.
-            UsageError: if `max_s` is shorter than a frame, the model doesn't know the tone, or it wasn't trained for
-                the request (mode, guidance, speaking with or without `prompt_text`).
+            UsageError: if `max_s` is shorter than a frame, a pause is written wrongly, the model doesn't know the tone,
+                or it wasn't trained for the request (language, mode, guidance, with or without `prompt_text`).
         """
         decoding = self.settled(decoding)
-        self.check_speech(continues=prompt_text is not None)
         started = time.perf_counter()
-        max_frames = self._max_frames(max_s)
-        condition = self.condition(text, prompt, prompt_text=prompt_text, language=language, tone=tone)
-        return self._respond(condition, 1, max_frames, decoding, seed=seed, started=started)
+        recital = self.recital(
+            text, prompt=prompt, prompt_text=prompt_text, language=language, tone=tone, seed=seed, max_s=max_s
+        )
+        while turn := recital.turn():
+            begun = time.perf_counter()
+            recital.add(self._respond(turn.condition, 1, turn.most_frames, decoding, seed=turn.seed, started=begun))
+        return replace(recital.speech(), compute_s=time.perf_counter() - started)
+
+    def batch(self, requests: Sequence[Request]) -> list[Speech]:
+        """Speaks several texts; each comes out as `speak` alone would say it.
+
+        Args:
+            requests: What to say, and how.
+
+        Returns:
+            One speech per request, in order.
+
+        Raises:
+            ValleError: as `speak` does, for the first request that can't be spoken.
+        """
+        return [self.speak(**request.arguments()) for request in requests]
 
     def transform(
         self,
@@ -249,10 +279,8 @@ class Synthesizer:
             AudioError: if the recording can't be read.
             CodecError: if the codes don't fit the model.
         """
-        from stages.text.languages import normalise_code
-
         self.check_trained("stt")
-        code = normalise_code(language) if language else None
+        code = known_language(language, self.checkpoint) if language else None
         codes_KT = self.prompt_codes(speech)
         return hear(self.network, self.checkpoint.tokenizer, [codes_KT], max_tokens=max_tokens, language=code)[0]
 
@@ -291,27 +319,50 @@ class Synthesizer:
             raise UsageError(f"`max_s` must be at least one frame ({1 / rate:.3f} s) and finite, but is {max_s}.")
         return int(longest_s * rate)
 
-    def condition(
+    def recital(
         self,
         text: str,
-        prompt: Prompt,
         *,
+        prompt: Prompt,
         prompt_text: str | None = None,
         language: str | None = None,
         tone: str | None = None,
-    ) -> Condition:
-        """Returns the network's input for a text and a prompt; arguments and errors are those of `speak`."""
-        from stages.text.languages import detect
+        seed: int = 0,
+        max_s: float | None = None,
+    ) -> Recital:
+        """Prepares a text of any length to be spoken turn by turn; arguments and errors are those of `speak`."""
+        self.check_speech(continues=prompt_text is not None)
+        most_frames = None if max_s is None else self._max_frames(max_s)
+        prepare, trained = self._preparation, self.checkpoint
+        name, (script, code) = prepare.tone(tone), self.script(text, language)
+        prompt_KP = self.prompt_codes(prompt)
+        continues = trained.config.data.continuation_probability > 0
+        spoken = None if prompt_text is None else prompt_text.strip()
+        return Recital(
+            script,
+            Voice(prompt_KP, prepare.shortened(prompt_KP), spoken, code, name, continues),
+            lengths=trained.lengths,
+            read=lambda part: prepare.phonemes(part, code)[0],
+            most_frames=most_frames,
+            frame_rate=trained.meta.codec.frame_rate,
+            seed=seed,
+        )
 
+    def script(self, text: str, language: str | None = None) -> tuple[Script, str]:
+        """Divides a text into the parts that are spoken; returns them and its language, and raises as `speak` does."""
         if not text.strip():
             raise TextError("`text` must hold something to say, but is empty.")
-        prepare = self._preparation
-        name = prepare.tone(tone)
-        prompt_KP = self.prompt_codes(prompt)
-        if prompt_text is None:
-            return Condition(*prepare.phonemes(text, language), prepare.shortened(prompt_KP), "tts", tone=name)
-        spoken = prepare.phonemes(f"{prompt_text.strip()} {text}", language or detect(text))
-        return Condition(*spoken, prompt_KP, "tts-c", tone=name)
+        code = language_of(PAUSE.sub(" ", text), language, self.checkpoint)
+        return divide(text, code, self.checkpoint.lengths, lambda part: self._preparation.phonemes(part, code)[0]), code
+
+    def check(self, request: Request) -> None:
+        """Checks all of a request but its prompt, without speaking; raises as `speak` does."""
+        self.settled(request.decoding)
+        self.check_speech(continues=request.prompt_text is not None)
+        self._preparation.tone(request.tone)
+        if request.max_s is not None:
+            self._max_frames(request.max_s)
+        self.script(request.text, request.language)
 
     def prompt_codes(self, prompt: Prompt, name: str = "prompt") -> Codes:
         """Returns the `[K, P]` codes of a prompt, called `name` in messages; raises as `speak` does."""

@@ -1,5 +1,6 @@
 """The weights and the vocabulary of a new run: new ones, or those of another model (fine-tuning)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -48,6 +49,16 @@ def vocabulary(config: TrainConfig, store: Store) -> Tokenizer:
     else:
         tokenizer = read_tokenizer(_source(config, store)).extended(store.codec.num_codebooks, store.symbols)
     return tokenizer.with_tones(tones_of(store) if config.data.tones else ())
+
+
+def learnt_languages(config: TrainConfig, languages: Sequence[str], resumed: Path | None) -> tuple[str, ...]:
+    """Returns the languages of a dataset, then those that the model knew before: of the run or of `start_from`."""
+    start = config.trainer.start_from
+    source = resumed or (find(Path(start)) if start is not None else None)
+    known: tuple[str, ...] = ()
+    if source is not None:
+        known = read_meta(source).languages or tuple(read_config(source).data.languages or ())
+    return tuple(dict.fromkeys([*languages, *known]))
 
 
 def _source(config: TrainConfig, store: Store) -> Path:

@@ -27,6 +27,7 @@ from model.checkpoints.checkpoint import (
 from model.checkpoints.saving import Saver, Snapshot
 from model.config import TrainConfig
 from model.data.examples import Examples
+from model.data.lengths import languages_of, lengths_of
 from model.data.source import Store, content_of
 from model.data.stream import BatchStream, every_mode, prefetched
 from model.network.attention import Attend, Packed
@@ -43,7 +44,7 @@ from model.training.run.failures import is_out_of_memory, not_finite, out_of_mem
 from model.training.run.interrupt import stop_signals
 from model.training.run.lock import hold
 from model.training.run.progress import Meter, MuteLog, RunLog
-from model.training.start import begin
+from model.training.start import begin, learnt_languages
 from model.training.step.distill import Teacher
 from model.training.step.loss import Scores, score
 from model.training.step.optimizer import rate_factor, set_rate
@@ -88,6 +89,8 @@ class Trainer:
         self.previews = Previews(config, self.validation, self.fabric.device) if config.trainer.samples else None
         self.progress = Progress()
         self._updating = False
+        self._languages = learnt_languages(config, languages_of(self.stream.examples), resumed)
+        self._lengths = lengths_of(self.stream.examples)
 
     def _rebuild(self, resumed: Path) -> tuple[Tokenizer, Decoder]:
         """Returns a checkpoint's vocabulary and a network without its weights, which `restore` loads."""
@@ -267,6 +270,8 @@ class Trainer:
         unknown = self.tokenizer.unknown_symbols(self.store.symbols)
         if unknown:
             log.say(f"note: {len(unknown)} symbols outside the vocabulary are learnt as <unk>: {' '.join(unknown)}")
+        if nameless := [code for code in self._languages if self.tokenizer.language(code) == self.tokenizer.unknown]:
+            log.say(f"note: languages outside the vocabulary are learnt as <unk>: {', '.join(nameless)}")
         trained, parameters = (self.raw_network.num_parameters(trained=trained) for trained in (True, False))
         if self.config.data.validation and not len(self.validation):
             log.say("note: there are no validation utterances, so nothing is validated. Raise `data.validation`.")
@@ -289,7 +294,8 @@ class Trainer:
         if first:
             content, symbols = content_of(self.store, self.config.data), tuple(self.store.symbols)
             loudness = self.store.loudness_lufs
-            meta = Meta(self.progress.step, self.store.codec, content, symbols, validation_loss, loudness)
+            learnt = self._languages, self._lengths
+            meta = Meta(self.progress.step, self.store.codec, content, symbols, validation_loss, loudness, *learnt)
             saver.save(Snapshot(spoken, state, self.config, self.tokenizer, meta))
 
     def restore(self, folder: Path) -> None:

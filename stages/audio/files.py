@@ -176,7 +176,12 @@ def read_cut(path: Path, start_samples: int, end_samples: int, sample_rate: int,
 def write_wav(path: Path, wave: Wave, sample_rate: int) -> None:
     """Writes a mono 16-bit WAV file; samples outside [-1, 1] are clipped."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(_file_of(wave, sample_rate, "WAV"))  # libsndfile itself doesn't report a full disk
+    path.write_bytes(wav_of(wave, sample_rate))  # libsndfile itself doesn't report a full disk
+
+
+def wav_of(wave: Wave, sample_rate: int) -> bytes:
+    """Encodes a wave as a mono 16-bit WAV file; samples outside [-1, 1] are clipped."""
+    return _file_of(wave, sample_rate, "WAV")
 
 
 def flac_of(wave: Wave, sample_rate: int) -> bytes:

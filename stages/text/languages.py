@@ -141,8 +141,8 @@ def normalise_code(code: str) -> str:
     raise TextError(f"`{code}` must be a supported language ({', '.join(LANGUAGES)}), but isn't.{nearest}")
 
 
-def detect(text: str, candidates: Sequence[str] | None = None) -> str:
-    """Detects the language of a text, and returns its code.
+def detect(text: str, candidates: Sequence[str] | None = None, *, setting: str = "transcribe.languages") -> str:
+    """Detects the language of a text, and returns its code. A single candidate is returned whatever the text is.
 
     Kana, Hangul and Han letters decide by themselves. Next, words are looked up among the digits and greetings of the
     table. Otherwise py3langid's letter statistics decide. If several languages fit, the first candidate is returned: so
@@ -151,21 +151,22 @@ def detect(text: str, candidates: Sequence[str] | None = None) -> str:
     Args:
         text: One word or more. Near relatives (Danish, Norwegian) need a sentence.
         candidates: The possible codes, preferred ones first; None for the whole table.
+        setting: The key or option that sets the language, for messages.
 
     Raises:
-        TextError: if the text has no letters. Without candidates also if most of its letters are of a script, or its
-            words of a language, that isn't in the table.
+        TextError: if the text has no letters and several languages are possible. Without candidates also if most of
+            its letters are of a script, or its words of a language, that isn't in the table.
     """
     codes = [normalise_code(code) for code in candidates or LANGUAGES]
+    if len(codes) == 1:
+        return codes[0]
     text = unicodedata.normalize("NFC", text)
     words = _WORD.findall(text.lower().replace("’", "'"))
     if not words:
         raise TextError(
             f"`{text[:40]}` must hold letters for its language to be detected, but holds none."
-            " Write it out in words, or set its language in `transcribe.languages`."
+            f" Write it out in words, or set its language with `{setting}`."
         )
-    if len(codes) == 1:
-        return codes[0]
     if candidates is None:
         _check_script(text)
     by_script = _of_script(text, sum(map(len, words)))
@@ -177,7 +178,7 @@ def detect(text: str, candidates: Sequence[str] | None = None) -> str:
             return code
     likelihood = dict(_identifier().rank(text))
     if candidates is None:
-        _check_known(text, likelihood)
+        _check_known(text, likelihood, setting)
     clear = max(likelihood[code] for code in codes) / _CLEAR
     return next(code for code in codes if likelihood[code] >= clear)
 
@@ -198,7 +199,7 @@ def _script(letter: str) -> str:
     return unicodedata.name(unicodedata.normalize("NFKC", letter)[0], "UNNAMED").partition(" ")[0]
 
 
-def _check_known(text: str, likelihood: Mapping[str, float]) -> None:
+def _check_known(text: str, likelihood: Mapping[str, float], setting: str) -> None:
     """Raises `TextError` if a language outside the table is far likelier than every language in it."""
     if len(text.split()) < _FEWEST_WORDS:
         return
@@ -206,7 +207,7 @@ def _check_known(text: str, likelihood: Mapping[str, float]) -> None:
     if likelihood[strange] > _STRANGE * max(likelihood[code] for code in LANGUAGES):
         raise TextError(
             f"`{text[:40]}` must be in a supported language ({', '.join(LANGUAGES)}), but looks like `{strange}`."
-            f" {_REMEDY} If it is in a supported one, set that in `transcribe.languages`."
+            f" {_REMEDY} If it is in a supported one, set that with `{setting}`."
         )
 
 

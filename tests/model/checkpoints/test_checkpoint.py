@@ -8,6 +8,7 @@ import torch
 from model.checkpoints import checkpoint, saving
 from model.checkpoints.checkpoint import Meta
 from model.config import TrainConfig
+from model.sequences.lengths import Lengths
 from stages.errors import ArtefactError, MissingInputError
 from tests.model.conftest import CODEC, TOKENIZER, Configure, make_snapshot
 
@@ -18,17 +19,31 @@ def write(run: Path, config: TrainConfig, steps: list[int]) -> list[Path]:
 
 def test_what_is_saved_comes_back(tmp_path: Path, configure: Configure) -> None:
     snapshot = make_snapshot(configure(), 5)
-    folder = saving.write(tmp_path, replace(snapshot, meta=replace(snapshot.meta, loudness_lufs=-23.0)))
+    learnt = {"languages": ("en", "de"), "lengths": Lengths(20, 600, 150, 2.0, 4.5, 9.0)}
+    meta = replace(snapshot.meta, loudness_lufs=-23.0, **learnt)
+    folder = saving.write(tmp_path, replace(snapshot, meta=meta))
     loaded = checkpoint.load(tmp_path)
     assert loaded.folder == folder
     assert loaded.config == configure()
-    assert loaded.meta == Meta(5, CODEC, "fingerprint", ("a", "ˈ"), loudness_lufs=-23.0)
+    assert loaded.meta == Meta(5, CODEC, "fingerprint", ("a", "ˈ"), loudness_lufs=-23.0, **learnt)
+    assert (loaded.languages, loaded.lengths) == tuple(learnt.values())
     assert loaded.tokenizer.tokens == TOKENIZER.tokens
     fresh = checkpoint.build(configure(), TOKENIZER, CODEC)
     fresh.initialise(torch.Generator().manual_seed(0))
     for name, weight in fresh.state_dict().items():
         assert torch.equal(weight, loaded.network.state_dict()[name])
     assert torch.equal(checkpoint.load_trainer_state(folder)["random"], torch.arange(3))
+
+
+def test_an_older_checkpoint_knows_what_its_configuration_says(tmp_path: Path, configure: Configure) -> None:
+    config = configure(data__languages=["de"], data__max_s=8.0)
+    folder = saving.write(tmp_path, make_snapshot(config, 5))
+    about = json.loads((folder / "meta.json").read_text())
+    del about["languages"], about["lengths"]
+    (folder / "meta.json").write_text(json.dumps(about))
+    loaded = checkpoint.load(tmp_path)
+    assert loaded.languages == ("de",)
+    assert loaded.lengths == Lengths.assumed(frame_rate=75.0, min_s=0.2, max_s=8.0)
 
 
 def test_a_run_gives_its_newest_and_its_best(tmp_path: Path, configure: Configure) -> None:

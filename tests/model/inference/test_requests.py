@@ -94,7 +94,9 @@ def test_the_network_is_asked_as_it_was_taught(
     monkeypatch.setattr(voice, "_respond", lambda condition, *_, **__: conditions.append(condition))
     voice.transform("cse", recording, text="Hello.", replace_s=(0.4, 0.8))
     voice.transform("tse", recording, prompt=recording)
-    voice.transform("ns", recording, text="Hello.", language="de", tone="g")
+    voice.transform("ns", recording, text="Hello.", language="EN", tone="g")
+    with pytest.raises(UsageError, match="`language` must be one that"):
+        voice.transform("ns", recording, text="Hello.", language="de")
     edit, wordless, spoken = conditions
     assert (edit.tone, spoken.tone) == ("", "g")
     assert edit.input_KS.shape == (8, 90)
@@ -102,7 +104,7 @@ def test_the_network_is_asked_as_it_was_taught(
     assert (edit.language, edit.prompt_KP.shape, edit.task) == ("en", (8, 0), "cse")
     assert (wordless.phonemes, wordless.language, wordless.prompt_KP.shape) == ("", "", (8, 38))
     assert wordless.replaced_S is None
-    assert (spoken.language, spoken.task) == ("de", "ns")
+    assert (spoken.language, spoken.task) == ("en", "ns")
     assert spoken.phonemes
 
 

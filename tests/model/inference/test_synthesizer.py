@@ -13,7 +13,9 @@ import torch
 from model.cli import main
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY
+from model.inference.requests import Request
 from model.inference.synthesizer import Synthesizer
+from model.sequences.documents import Condition
 from model.training.trainer import train
 from stages.audio.files import read, read_at, write_wav
 from stages.audio.loudness import loudness_lufs
@@ -85,28 +87,70 @@ def test_one_seed_one_wave(voice: Synthesizer, reference: Path) -> None:
     assert np.array_equal(*greedy)
 
 
+def asked(voice: Synthesizer, text: str, **given: Any) -> Condition:
+    """What the network is asked first."""
+    turn = voice.recital(text, **given).turn()
+    assert turn
+    return turn.condition
+
+
 def test_text_is_read_as_it_was_in_preparation(voice: Synthesizer, reference: Path) -> None:
-    condition = voice.condition("Hello, world!", reference)
+    condition = asked(voice, "Hello, world!", prompt=reference)
     assert condition.task == "tts"
     assert condition.prompt_KP.shape[1] == 38, "as long as prompts were in training (0.5 s)"
     assert "ˈ" in condition.phonemes
     assert "," in condition.phonemes
-    continued = voice.condition("world!", reference, prompt_text="Hello,")
+    continued = asked(voice, "world!", prompt=reference, prompt_text="Hello,")
     assert continued.task == "tts-c"
     assert continued.phonemes == condition.phonemes
     assert continued.prompt_KP.shape[1] == 150
-    assert voice.condition("Guten Tag, schöne Welt.", reference).language == "de"
-    assert voice.condition("six", reference, language="de").language == "de"
     zoo = voice.speak("zoo", prompt=reference, language="en", max_s=0.1)
     assert zoo.unseen == "".join(sorted(set(zoo.phonemes) - set(voice.checkpoint.meta.symbols)))
     assert "z" in zoo.unseen
 
 
+TEXT = "Hello there. I see you. [pause 1s] And who is she?\n\nShe is my friend."
+
+
+def test_every_sentence_of_a_longer_text_is_spoken(voice: Synthesizer, reference: Path) -> None:
+    speech = voice.speak(TEXT, prompt=reference)
+    assert speech.sentences == 4
+    longest = voice.checkpoint.lengths.longest_frames
+    assert max(said.frames for said in speech.parts) <= longest
+    assert speech.cut == any(said.cut for said in speech.parts)
+    assert " ".join(said.text for said in speech.parts) == TEXT.replace("[pause 1s] ", "").replace("\n\n", " ")
+    assert speech.codes.shape == (8, sum(said.frames for said in speech.parts))
+    assert speech.duration_s > speech.codes.shape[1] / 75 - 1, "the pauses are there; silence of the parts may go"
+    assert speech.unsaid == ""
+    short = voice.speak(TEXT, prompt=reference, max_s=0.4)
+    assert short.cut
+    assert short.unsaid.endswith("She is my friend.")
+    assert short.duration_s == pytest.approx(0.4, abs=1 / 75)
+    assert np.array_equal(short.codes[0], speech.codes[0, : short.codes.shape[1]]), "one seed, one speech"
+
+
+def test_a_batch_is_what_its_texts_alone_are(voice: Synthesizer, reference: Path) -> None:
+    requests = [Request(TEXT, reference, seed=3, max_s=2.0), Request("Hello.", reference, language="en", max_s=0.3)]
+    together = voice.batch(requests)
+    for request, speech in zip(requests, together, strict=True):
+        alone = voice.speak(
+            request.text, prompt=reference, seed=request.seed, max_s=request.max_s, language=request.language
+        )
+        assert np.array_equal(alone.samples, speech.samples)
+    assert voice.batch([]) == []
+    with pytest.raises(UsageError, match="must have a `prompt`"):
+        voice.batch([Request("Hello.")])
+
+
 def test_wrong_requests_are_told(voice: Synthesizer, reference: Path, tmp_path: Path) -> None:
     with pytest.raises(TextError, match="`text` must hold something to say"):
         voice.speak("  ", prompt=reference)
+    with pytest.raises(TextError, match="`text` must hold something to say"):
+        voice.speak("… !", prompt=reference)
     with pytest.raises(TextError, match="must be a supported language"):
         voice.speak("Hello", prompt=reference, language="klingon")
+    with pytest.raises(UsageError, match=r"`language` must be one that `.*` was trained on \(en\), but is `de`"):
+        voice.speak("Hello", prompt=reference, language="German")
     with pytest.raises(AudioError, match="can't be read"):
         voice.speak("Hello", prompt=tmp_path / "none.wav")
     with pytest.raises(CodecError, match=r"must be \[8, P\] codes"):

@@ -60,6 +60,22 @@ def test_it_begins_as_the_model_it_starts_from(older: Checkpoint, store: MemoryS
     assert torch.dist(weight[tokenizer.language("ko")], mean) < 0.2 * torch.dist(weight[known[0]], mean)
 
 
+def test_languages_learnt_before_stay_known(
+    older: Checkpoint, store: MemoryStore, configure: Configure, tmp_path: Path
+) -> None:
+    meta = replace(older.meta, step=4, languages=("ja", "en"))
+    saving.write(
+        tmp_path / "older", saving.Snapshot(older.network.state_dict(), {}, older.config, older.tokenizer, meta)
+    )
+    store.languages = ["de"] * 23 + ["en"]
+    config = configure(trainer__start_from=str(tmp_path / "older"), trainer__max_steps=1, data__validation=0.0)
+    run = checkpoint.load(train(config, store, quiet=True))
+    assert run.languages == ("de", "en", "ja")
+    assert run.lengths.longest_frames == store.frames.max()
+    further = configure(trainer__max_steps=2, data__validation=0.0)
+    assert checkpoint.load(train(further, store, quiet=True, resume=True)).languages == ("de", "en", "ja")
+
+
 def test_symbols_of_the_dataset_are_added(older: Checkpoint, store: MemoryStore, configure: Configure) -> None:
     store.symbols = [*store.symbols, "字"]
     config = configure(trainer__start_from=str(older.folder))

@@ -66,6 +66,9 @@ def test_mixed_scripts():
 def test_without_letters_there_is_no_language(text):
     with pytest.raises(TextError, match=r"transcribe\.languages"):
         detect(text)
+    with pytest.raises(TextError, match="`--language`"):
+        detect(text, ["en", "de"], setting="--language")
+    assert detect(text, ["de"]) == "de", "nothing to choose"
 
 
 @pytest.mark.parametrize(

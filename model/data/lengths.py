@@ -1,0 +1,31 @@
+"""Measures the utterances of a training set: what a checkpoint tells of what it was trained on.
+
+Axes: N sampled rows.
+"""
+
+from collections import Counter
+
+import numpy as np
+
+from model.data.examples import Examples
+from model.sequences.lengths import Lengths
+
+_SAMPLE = 10_000
+"""Most rows whose phonemes are read: their distribution needs no more."""
+
+
+def lengths_of(examples: Examples) -> Lengths:
+    """Measures the lengths of the utterances, and of joined ones with `data.join_probability`."""
+    store, rows, config = examples.store, examples.rows, examples.config
+    sample_N = rows[np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE)).astype(np.int64)]
+    symbols_N = np.array([max(1, len(store.phonemes(int(row)))) for row in sample_N], np.int64)
+    longest = int(store.frames[rows].max())
+    if config.join_probability:
+        longest = max(longest, int(config.max_s * store.codec.frame_rate))
+    return Lengths.measured(np.asarray(store.frames)[sample_N], symbols_N, longest)
+
+
+def languages_of(examples: Examples) -> tuple[str, ...]:
+    """Returns the language codes of the utterances, the most frequent first."""
+    counts = Counter(np.asarray(examples.store.languages)[examples.rows].tolist())
+    return tuple(sorted(counts, key=lambda code: (-counts[code], code)))

@@ -1,0 +1,38 @@
+"""Says in words what a speech lacks."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from model.inference.synthesizer import Speech
+
+_SHOWN = 60
+"""Most characters of a text in a note."""
+
+
+def notes(speech: "Speech", *, limited: bool) -> list[str]:
+    """Returns a line for each thing that isn't as it should be.
+
+    Args:
+        speech: What was spoken.
+        limited: Whether the user gave the longest length (`max_s`).
+    """
+    found = []
+    if speech.unseen:
+        found.append(f"the model guesses symbols that its training set lacks: {' '.join(speech.unseen)}")
+    cut = [number for number, said in enumerate(speech.parts, start=1) if said.cut]
+    advice = "raise --max-s" if limited else "try another --seed"
+    if cut and len(speech.parts) > 1:
+        which = f"parts {', '.join(map(str, cut))}" if len(cut) > 1 else f"part {cut[0]}"
+        text = _shown(speech.parts[cut[0] - 1].text)
+        found.append(
+            f"{which} of {len(speech.parts)} had no end within the longest length, and was cut ({text}): {advice}"
+        )
+    elif speech.cut and not speech.unsaid:
+        found.append(f"cut at {speech.duration_s:.2f} s, before the model had finished: {advice}")
+    if speech.unsaid:
+        found.append(f"cut at {speech.duration_s:.2f} s: this wasn't said: {_shown(speech.unsaid)}: raise --max-s")
+    return found
+
+
+def _shown(text: str) -> str:
+    return f'"{text}"' if len(text) <= _SHOWN else f'"{text[:_SHOWN].rstrip()} …"'

@@ -1,0 +1,36 @@
+"""What is told of a speech."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from model.inference.notes import notes
+from model.inference.recital import Said
+from model.inference.synthesizer import Speech
+
+WHOLE = Speech(np.zeros(24_000, np.float32), 24_000, np.zeros((8, 75), np.uint16), "en", "a", "", False, 1.0)
+
+
+def said(*cut: bool) -> tuple[Said, ...]:
+    return tuple(Said(f"Sentence {number}.", "a", 75, one, False) for number, one in enumerate(cut, start=1))
+
+
+def test_nothing_is_told_of_what_is_whole() -> None:
+    assert notes(WHOLE, limited=True) == []
+    assert notes(replace(WHOLE, parts=said(False, False)), limited=False) == []
+
+
+def test_what_is_missing_is_told() -> None:
+    assert notes(replace(WHOLE, unseen="zʒ"), limited=True) == [
+        "the model guesses symbols that its training set lacks: z ʒ"
+    ]
+    single = replace(WHOLE, cut=True, parts=said(True))
+    assert notes(single, limited=True) == ["cut at 1.00 s, before the model had finished: raise --max-s"]
+    assert notes(single, limited=False) == ["cut at 1.00 s, before the model had finished: try another --seed"]
+    (one,) = notes(replace(WHOLE, cut=True, parts=said(False, True, False)), limited=False)
+    assert one.startswith('part 2 of 3 had no end within the longest length, and was cut ("Sentence 2.")')
+    (two,) = notes(replace(WHOLE, cut=True, parts=said(True, True, False)), limited=False)
+    assert two.startswith("parts 1, 2 of 3 had no end")
+    (rest,) = notes(replace(WHOLE, cut=True, parts=said(False), unsaid="And " * 30), limited=True)
+    assert rest.startswith("cut at 1.00 s: this wasn't said: \"And And")
+    assert rest.endswith('…": raise --max-s')
