@@ -135,6 +135,7 @@ class DaskCluster:
         self._client: Client | None = None
         self._ours: Any = None
         self._workers, self._counted = 0, -_WATCH_S
+        self._scaling: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         """Returns the cluster itself; workers start with the first job."""
@@ -237,8 +238,10 @@ class DaskCluster:
         if now - self._counted >= _WATCH_S:
             self._counted, self._workers = now, len(client.nthreads())
             wanted = len(self._ours.worker_spec) if self._scheduler.kind in {"local", "cuda"} else 0
-            if self._workers < wanted:
-                self._ours.scale(wanted)
+            if self._workers < wanted and not (self._scaling and self._scaling.is_alive()):
+                # In a thread: Dask waits for the new worker, and waits for ever if that hangs as it starts.
+                self._scaling = threading.Thread(target=self._ours.scale, args=(wanted,), daemon=True)
+                self._scaling.start()
         return self._workers
 
     def _next_done(self, client: "Client", futures: "list[Future]") -> "list[Future]":

@@ -20,6 +20,7 @@ _CONNECT_S = 15
 _ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), 1)
 """Variables of every worker: the libraries, too, use one thread."""
 _GPU = {"GPU": 1}
+_METHOD = "DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD"
 _STARTS = 3
 """Attempts to start a local cluster: Dask gives up if one of its workers dies as it starts."""
 
@@ -67,13 +68,14 @@ def _settings() -> dict[str, Any]:
 def _fork_workers(imports: Collection[str]) -> None:
     """Lets a server that has imported what local workers need fork them: they start in a fraction of a second.
 
-    Only on Linux: elsewhere system libraries must not be used after a fork. The server has one thread and no state but
-    its imports. The choice holds as long as this process lives, since Dask also starts workers in place of dead ones.
+    Only on Linux, as elsewhere system libraries must not be used after a fork, and unless Dask's own environment
+    variable names another method. The server has one thread and no state but its imports. The choice holds as long as
+    this process lives, since Dask also starts workers in place of dead ones.
     """
     import dask
     from distributed.utils import get_mp_context
 
-    if sys.platform != "linux":
+    if sys.platform != "linux" or _METHOD in os.environ:
         return
     dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
     get_mp_context().set_forkserver_preload(["distributed", *imports])
