@@ -13,10 +13,11 @@ import torch
 from model.checkpoints.checkpoint import Checkpoint, load
 from model.decoding.codes import generate
 from model.decoding.hearing import Heard, hear
+from model.decoding.masked import predict_frames
 from model.decoding.options import Decoding
 from model.device import inference_dtype, resolve_device
 from model.inference.prompts import Preparation, Prompt
-from model.inference.requests import check_speech, check_task, replaced_frames
+from model.inference.requests import check_speech, check_speed, check_task, replaced_frames
 from model.sequences.documents import Condition, Mode
 from model.sequences.tasks import TRANSFORMS, Transform
 from stages.errors import TextError, UsageError
@@ -122,6 +123,7 @@ class Synthesizer:
         tone: str | None = None,
         seed: int = 0,
         max_s: float | None = None,
+        speed: float = 1.0,
         decoding: Decoding = Decoding(),  # noqa: B008 (frozen)
     ) -> Speech:
         """Speaks a text in the voice of the prompt.
@@ -134,21 +136,26 @@ class Synthesizer:
             tone: A group of the training set, whose way of speaking to use; for models trained with `data.tones`.
             seed: Seed of all draws: the same seed gives the same speech on the same device.
             max_s: Longest response, in seconds; by default `data.max_s` of the training.
+            speed: How much faster than the model would: divides the length that it predicts. Only 1 with `ar`, which
+                predicts none.
             decoding: How the codes are chosen.
 
         Raises:
             TextError: if the text is empty or its language is unknown.
             AudioError: if the prompt can't be read.
             CodecError: if the prompt's codes don't fit the model.
-            UsageError: if `max_s` is shorter than a frame, the model doesn't know the tone, or it wasn't trained for
-                the request (mode, guidance, speaking with or without `prompt_text`).
+            UsageError: if `max_s` is shorter than a frame, `speed` is out of range or given with `ar`, the model
+                doesn't know the tone, or it wasn't trained for the request (mode, guidance, speaking with or without
+                `prompt_text`).
         """
         decoding = self.settled(decoding)
         self.check_speech(continues=prompt_text is not None)
+        check_speed(speed, decoding.mode)
         started = time.perf_counter()
         max_frames = self._max_frames(max_s)
         condition = self.condition(text, prompt, prompt_text=prompt_text, language=language, tone=tone)
-        return self._respond(condition, 1, max_frames, decoding, seed=seed, started=started)
+        least, most = (1, max_frames) if speed == 1 else (self._frames_at(speed, condition, max_frames),) * 2
+        return self._respond(condition, least, most, decoding, seed=seed, started=started)
 
     def transform(
         self,
@@ -283,6 +290,18 @@ class Synthesizer:
                 f"`{self.checkpoint.folder}` was never trained in the mode `{missing[0]}`, only in {learnt}."
                 " Train it with a weight above 0 in `data.modes`."
             )
+
+    def _frames_at(self, speed: float, condition: Condition, max_frames: int) -> int:
+        """Returns the length that the model predicts, divided by the speed; raises `UsageError` if it is too long."""
+        asked = self.network, self.checkpoint.tokenizer, [condition]
+        frames = max(1, round(predict_frames(*asked, max_frames=max_frames)[0] / speed))
+        if frames > max_frames:
+            rate = self.checkpoint.meta.codec.frame_rate
+            raise UsageError(
+                f"`speed` {speed:g} makes this text {frames / rate:.1f} s long, but the longest response is"
+                f" {max_frames / rate:g} s (`max_s`). Shorten the text, or raise one of the two."
+            )
+        return frames
 
     def _max_frames(self, max_s: float | None) -> int:
         rate = self.checkpoint.meta.codec.frame_rate
