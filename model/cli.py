@@ -20,6 +20,7 @@ from model.options import (
     JudgeOptions,
     ModelOptions,
     OutputOptions,
+    ServeOptions,
     SpeechOptions,
     TaskOptions,
     TrialOptions,
@@ -177,6 +178,24 @@ def transcribe(
     listener = Synthesizer.load(model_options.model, model_options.device, codec_weights=codec_weights)
     heard = listener.hear(audio, language=language)
     _show({"language": heard.language, "phonemes": heard.phonemes, "ended": heard.ended}, as_json)
+
+
+@app.command()
+@with_options
+def serve(
+    *,
+    voice_options: VoiceOptions,
+    serve_options: ServeOptions,
+    decoding_options: DecodingOptions,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Log errors only.")] = False,
+) -> None:
+    """Serve a model over HTTP, for clients of OpenAI's speech interface."""
+    from model.serving.server import check_packages
+    from model.serving.server import serve as run
+
+    check_packages()
+    settings = serve_options.settings(voice_options.model, decoding_options.decoding)
+    run(voice_options.load(), settings, quiet=quiet, ready=lambda url: typer.echo(f"{settings.name}: {url}"))
 
 
 @app.command("eval")

@@ -293,8 +293,9 @@ class Synthesizer:
 
     def _frames_at(self, speed: float, condition: Condition, max_frames: int) -> int:
         """Returns the length that the model predicts, divided by the speed; raises `UsageError` if it is too long."""
+        longest = max(max_frames, int(max_frames * speed))
         asked = self.network, self.checkpoint.tokenizer, [condition]
-        frames = max(1, round(predict_frames(*asked, max_frames=max_frames)[0] / speed))
+        frames = max(1, round(predict_frames(*asked, max_frames=longest)[0] / speed))
         if frames > max_frames:
             rate = self.checkpoint.meta.codec.frame_rate
             raise UsageError(
