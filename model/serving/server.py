@@ -1,12 +1,18 @@
 """Runs the server."""
 
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from model.inference.service import Service
 from model.inference.synthesizer import Synthesizer
 from model.serving.settings import Settings
 from stages.errors import UsageError
+
+if TYPE_CHECKING:
+    import uvicorn
 
 
 def check_packages() -> None:
@@ -34,22 +40,41 @@ def serve(
         UsageError: if the address can't be listened at, a voice is wrong, or a package is missing.
     """
     check_packages()
+    with Service(synthesizer, capacity=settings.queue) as service, listening(settings) as listener:
+        server = _server(service, settings, "error" if quiet else "info")
+        ready(address(listener))
+        server.run(sockets=[listener])
+
+
+@contextmanager
+def in_thread(service: Service, settings: Settings) -> Iterator[str]:
+    """Serves a model from another thread of this process; gives the address, and ends the server afterwards."""
+    with listening(settings) as listener:
+        server = _server(service, settings, "error")
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
+        thread.start()
+        try:
+            yield address(listener)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _server(service: Service, settings: Settings, log_level: str) -> "uvicorn.Server":
     import uvicorn
 
     from model.serving.app import create_app
 
-    with Service(synthesizer, capacity=settings.queue) as service, listening(settings) as listener:
-        config = uvicorn.Config(
-            create_app(service, settings),
-            log_level="error" if quiet else "info",
-            server_header=False,
-            ws="none",
-            lifespan="off",
-            limit_concurrency=settings.queue + 256,
-            timeout_graceful_shutdown=30,
-        )
-        ready(address(listener))
-        uvicorn.Server(config).run(sockets=[listener])
+    config = uvicorn.Config(
+        create_app(service, settings),
+        log_level=log_level,
+        server_header=False,
+        ws="none",
+        lifespan="off",
+        limit_concurrency=settings.queue + 256,
+        timeout_graceful_shutdown=30,
+    )
+    return uvicorn.Server(config)
 
 
 def listening(settings: Settings) -> socket.socket:

@@ -161,7 +161,8 @@ class _Muxed:
         import av
 
         self._rate = rate
-        self._container = av.open(sink, "w", format=form.muxer, options=dict(options))
+        # Else Ogg's serial number would be drawn anew each time: the same wave gives the same file.
+        self._container = av.open(sink, "w", format=form.muxer, options={"fflags": "bitexact", **options})
         self._stream = self._container.add_stream(form.codec, rate=rate, layout="mono")
         if form.bit_rate:
             self._stream.bit_rate = form.bit_rate
