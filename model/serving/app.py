@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from model.inference.service import Service, SpeechRequest
 from model.serving.answers import streamed, waited, whole
-from model.serving.bodies import Form, SpeechBody, TranscriptionBody, read_form
+from model.serving.bodies import FIELDS, Form, SpeechBody, TranscriptionBody, read_form
 from model.serving.errors import RefusedError, answer, failure, named_status
 from model.serving.figures import CONTENT_TYPE, Figures
 from model.serving.guard import OPEN_PATH, Guard
@@ -176,7 +176,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
 
 def _told(error: Exception, hidden: Mapping[str, str]) -> Response:
     assert isinstance(error, ValleError)
-    found = answer(error, hidden)
+    found = answer(error, hidden, FIELDS)
     if found.status_code >= 500:
         logging.getLogger("uvicorn.error").error("%s: %s", type(error).__name__, error)
     return found

@@ -17,7 +17,7 @@ from model.decoding.samplers.sampler import Option
 from model.inference.requests import MAX_SPEED, MIN_SPEED
 from model.serving.errors import RefusedError, first_problem
 from stages.audio.encoding import FormatName
-from stages.errors import UsageError
+from stages.errors import TextError, UsageError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -76,8 +76,18 @@ def _voice_name(value: Any) -> Any:
     return value["id"] if isinstance(value, dict) and value.keys() == {"id"} else value
 
 
+def _language(code: str) -> str:
+    """Returns a language's code as the project writes it."""
+    from stages.text.languages import normalise_code
+
+    try:
+        return normalise_code(code)
+    except TextError as error:
+        raise ValueError(f"`language`: {error}") from error
+
+
 Text = Annotated[str, AfterValidator(_clean)]
-Name = Annotated[Text, Field(max_length=200)]
+Name = Annotated[str, Field(max_length=200), AfterValidator(_clean)]
 B = TypeVar("B", bound="Body")
 
 
@@ -88,7 +98,7 @@ class Body(BaseModel):
 
     model: Name
     """A name that `GET /v1/models` lists."""
-    language: Name | None = None
+    language: Annotated[Name, AfterValidator(_language)] | None = None
     """Code such as en; recognised if not given."""
 
     @classmethod
@@ -207,3 +217,7 @@ class TranscriptionBody(Body):
         if form.files.keys() != {"file"}:
             raise RefusedError(422, "`file` must be a recording, sent as a file of a form.", param="file")
         return form.files["file"]
+
+
+FIELDS = frozenset({*SpeechBody.model_fields, *TranscriptionBody.model_fields, "file"})
+"""What errors may name as their field."""

@@ -4,7 +4,7 @@ No traceback and no path of this machine reaches a client.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ Body = dict[str, dict[str, str | None]]
 
 _OF_THE_CLIENT = (UsageError, TextError, AudioError, CodecError)
 _HEADERS: Mapping[int, dict[str, str]] = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "1"}}
+_ARGUMENTS: Mapping[str, str] = {"text": "input", "prompt": "voice", "prompt_text": "ref_text"}
+"""Arguments of the synthesizer that requests call otherwise."""
 _TYPES: Mapping[int, str] = {401: "authentication_error", 429: "rate_limit_error"}
 
 
@@ -44,12 +46,13 @@ def error_body(status: int, message: str, *, param: str | None = None, code: str
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
-def refused(error: ValleError, hidden: Mapping[str, str]) -> tuple[int, Body]:
+def refused(error: ValleError, hidden: Mapping[str, str], fields: Collection[str]) -> tuple[int, Body]:
     """Turns an error of this project into status and body.
 
     Args:
         error: What was raised.
         hidden: Paths of this machine, and what to call them.
+        fields: Names of fields, one of which the message may begin with.
     """
     message = str(error)
     for path in sorted(hidden, key=len, reverse=True):
@@ -59,16 +62,17 @@ def refused(error: ValleError, hidden: Mapping[str, str]) -> tuple[int, Body]:
     if isinstance(error, QueueFullError):
         return 429, error_body(429, message, code="queue_full")
     if isinstance(error, _OF_THE_CLIENT):
-        named = re.match(r"(?:The )?`([a-z_]+)`", message)
-        return 422, error_body(422, message, param=named[1] if named else None)
+        named = re.match("`([a-z_]+)`", message)
+        param = _ARGUMENTS.get(named[1], named[1]) if named else None
+        return 422, error_body(422, message, param=param if param in fields else None)
     return 500, failure()
 
 
-def answer(error: ValleError, hidden: Mapping[str, str]) -> "Response":
+def answer(error: ValleError, hidden: Mapping[str, str], fields: Collection[str] = ()) -> "Response":
     """Returns the answer for an error of this project; arguments as of `refused`."""
     from starlette.responses import JSONResponse
 
-    status, body = refused(error, hidden)
+    status, body = refused(error, hidden, fields)
     return JSONResponse(body, status, headers=_HEADERS.get(status))
 
 

@@ -13,7 +13,6 @@ import pytest
 
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY, OPTIONS, Sampling
-from model.inference.service import SpeechRequest
 from model.inference.synthesizer import Synthesizer
 from model.serving.bodies import SpeechBody
 from stages.audio.encoding import FORMATS, encode
@@ -234,7 +233,3 @@ def test_figures(server: Server) -> None:
     schema = server.get("/openapi.json").json()
     fields = schema["paths"]["/v1/audio/speech"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert {row.name for row in OPTIONS} <= fields["properties"].keys()
-
-
-def test_requests_are_what_the_service_takes(voices: Path) -> None:
-    assert SpeechRequest("Hi.", voices / "anna.wav").decoding == Decoding()
