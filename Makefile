@@ -65,6 +65,7 @@ bench: setup ## measure the stages, the runner, the trainer and the decoder (SPE
 	$(BIN)/valle bench train $(ARGS)
 	$(BIN)/valle bench decode $(ARGS)
 	$(BIN)/valle bench load $(ARGS)
+	$(BIN)/valle bench serve $(ARGS)
 
 clean: ## remove .venv, caches and build products; recordings, datasets and models stay
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

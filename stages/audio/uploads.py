@@ -64,9 +64,10 @@ def _decode_with_av(data: bytes, max_s: float, name: str) -> tuple[Wave, int]:
         with av.open(io.BytesIO(data), options=options) as container:
             stream = container.streams.audio[0]
             rate = _checked_rate(int(stream.codec_context.sample_rate), name)
-            resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
+            resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
             frames = (part for frame in container.decode(stream) for part in resampler.resample(frame))
-            return _joined((frame.to_ndarray()[0] for frame in frames), rate, max_s, name), rate
+            # The mean, as recordings are read: FFmpeg's own mono of two equal channels is 1.4 times as loud.
+            return _joined((frame.to_ndarray().mean(axis=0) for frame in frames), rate, max_s, name), rate
     except (av.FFmpegError, IndexError, ValueError) as error:
         raise AudioError(f"`{name}` can't be read as audio. Send WAV, FLAC, MP3 or Ogg.", "NotAudio") from error
 
