@@ -273,7 +273,7 @@ def bench(
     seconds: Annotated[float, typer.Option(help="Seconds of measuring per side.")] = 20.0,
     as_json: Json = False,
 ) -> None:
-    """Measure training, decoding or loading against a baseline in the same run."""
+    """Measure training, decoding, loading or serving against a baseline in the same run."""
     _show(BENCHES[what].measure(overrides.load(config), seconds), as_json)
 
 

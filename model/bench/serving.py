@@ -54,7 +54,7 @@ def serving(config: TrainConfig, *, seconds: float) -> Values:
         write_wav(Path(folder) / "voices" / "tone.wav", tone, 16_000)
         settings = Settings("bench", voices=Path(folder) / "voices", port=0)
         with Service(synthesizer, capacity=settings.queue) as service, in_thread(service, settings) as url:
-            _ask(url, 0, longest_s=0.5)
+            _ask(url, 0)
             loads: dict[int, list[_Load]] = {1: [], CLIENTS: []}
             for clients in (1, CLIENTS, CLIENTS, 1):  # in turns: a busy machine slows both alike
                 loads[clients].append(_run(url, clients, seconds / 2))
@@ -114,13 +114,17 @@ def _run(url: str, clients: int, seconds: float) -> _Load:
 
 
 def _together(loads: Sequence[_Load]) -> _Load:
-    sums = (sum(getattr(load, name) for load in loads) for name in ("requests", "audio_s", "taken_s"))
-    return _Load(*sums, max(load.longest_s for load in loads))
+    return _Load(
+        sum(load.requests for load in loads),
+        sum(load.audio_s for load in loads),
+        sum(load.taken_s for load in loads),
+        max(load.longest_s for load in loads),
+    )
 
 
-def _ask(url: str, number: int, *, longest_s: float | None = None) -> float:
+def _ask(url: str, number: int) -> float:
     """Asks for a sentence; returns the seconds of audio that came."""
-    max_s = longest_s or float(np.random.default_rng(number).uniform(*LENGTHS_S))
+    max_s = float(np.random.default_rng(number).uniform(*LENGTHS_S))
     fields = {"model": "bench", "input": _TEXT, "voice": "tone", "language": "en", "response_format": "pcm"}
     connection = HTTPConnection(str(urlsplit(url).netloc))
     body = json.dumps({**fields, "seed": number, "max_s": max_s})
