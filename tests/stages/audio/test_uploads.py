@@ -60,19 +60,18 @@ def test_too_long_for_pyav_stops_early_too() -> None:
         decode(in_container(WAVE, "ipod", "aac"), name="x", max_s=0.5)
 
 
-def test_no_other_file_is_opened(tmp_path: Path) -> None:
-    """A playlist names a file that PyAV would read, if it were asked as usual."""
-    (tmp_path / "other.ts").write_bytes(in_container(WAVE, "mpegts", "mp2"))
-    lists = {
-        "hls": f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\nfile://{tmp_path}/other.ts\n#EXT-X-ENDLIST\n",
-        "concat": f"ffconcat version 1.0\nfile {tmp_path}/other.ts\n",
-    }
-    (tmp_path / "list.m3u8").write_text(lists["hls"])
-    with av.open(str(tmp_path / "list.m3u8")) as container:
-        assert next(iter(container.decode(audio=0))).samples
-    for text in lists.values():
+def test_no_other_file_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A playlist names a file that PyAV reads if it is asked as usual."""
+    monkeypatch.chdir(tmp_path)
+    Path("other.ts").write_bytes(in_container(WAVE, "mpegts", "mp2"))
+    concat = b"ffconcat version 1.0\nfile other.ts\n"
+    with av.open(io.BytesIO(concat)) as container:
+        assert next(container.decode(audio=0)).samples
+    hls = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\nfile://{tmp_path}/other.ts\n#EXT-X-ENDLIST\n"
+    network = b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n"
+    for data in (concat, hls.encode(), network):
         with pytest.raises(AudioError, match="can't be read as audio"):
-            decode(text.encode(), name="x", max_s=3)
+            decode(data, name="x", max_s=3)
 
 
 def test_what_is_no_audio_is_told() -> None:
