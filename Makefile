@@ -66,6 +66,7 @@ bench: setup ## benchmark stages, runner, training, decoding and loading (SPEECH
 	$(BIN)/valle bench train $(ARGS)
 	$(BIN)/valle bench decode $(ARGS)
 	$(BIN)/valle bench load $(ARGS)
+	$(BIN)/valle bench serve $(ARGS)
 
 clean: ## remove .venv, caches and build output; keep recordings, datasets and models
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -21,6 +21,7 @@ from model.options import (
     JudgeOptions,
     ModelOptions,
     OutputOptions,
+    ServeOptions,
     SpeechOptions,
     TaskOptions,
     TrialOptions,
@@ -235,6 +236,24 @@ def transcribe(
     _show({"language": heard.language, "phonemes": heard.phonemes, "ended": heard.ended}, as_json)
 
 
+@app.command()
+@with_options
+def serve(
+    *,
+    voice_options: VoiceOptions,
+    serve_options: ServeOptions,
+    decoding_options: DecodingOptions,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Log errors only.")] = False,
+) -> None:
+    """Serve a model over HTTP, for clients of OpenAI's speech interface."""
+    from model.serving.server import check_packages
+    from model.serving.server import serve as run
+
+    check_packages()
+    settings = serve_options.settings(voice_options.model, decoding_options.decoding)
+    run(voice_options.load(), settings, quiet=quiet, ready=lambda url: typer.echo(f"{settings.name}: {url}"))
+
+
 @app.command("eval")
 @with_options
 def evaluate(
@@ -310,7 +329,7 @@ def bench(
     seconds: Annotated[float, typer.Option(help="Seconds of measuring per side.")] = 20.0,
     as_json: Json = False,
 ) -> None:
-    """Measure training, decoding or loading against a baseline in the same run."""
+    """Measure training, decoding, loading or serving against a baseline in the same run."""
     _show(BENCHES[what].measure(overrides.load(config), seconds), as_json)
 
 

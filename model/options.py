@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from model.decoding.options import FIRST_MODES, Decoding, FirstMode, Unmasking
+from model.decoding.options import FIRST_MODES, Decoding, FirstMode, Quantization, Unmasking
 from model.decoding.samplers.chain import OPTIONS, Sampling
 from model.decoding.samplers.sampler import Option
 from model.evaluation.judges import JUDGES, Judges, load_judges
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from model.config import TrainConfig
     from model.evaluation.protocols import Trial
     from model.inference.synthesizer import Synthesizer
+    from model.serving.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")]
 CodecWeights = Annotated[Path | None, typer.Option(help="Path of the codec's weights.")]
@@ -60,12 +61,16 @@ class VoiceOptions(ModelOptions):
 
     codec: Annotated[str | None, typer.Option(help="Another decoder of the same codes, such as vocos.")] = None
     codec_weights: CodecWeights = None
+    quantize: Annotated[
+        Quantization, typer.Option(help="int8: 8-bit weights for codebook 0, with --mode ar on a CPU; faster.")
+    ] = "none"
 
     def load(self) -> "Synthesizer":
         """Loads the model and its codec."""
         from model.inference.synthesizer import Synthesizer
 
-        return Synthesizer.load(self.model, self.device, codec=self.codec, codec_weights=self.codec_weights)
+        weights, quantize = self.codec_weights, self.quantize
+        return Synthesizer.load(self.model, self.device, codec=self.codec, codec_weights=weights, quantize=quantize)
 
 
 class DecodingOptions(Options):
@@ -144,6 +149,30 @@ class SpeechOptions(Options):
     ] = None
     tone: Annotated[str | None, typer.Option(help="Group of the training set whose way of speaking to use.")] = None
     max_s: Annotated[float | None, typer.Option(help="Longest speech (and input of transform), in seconds.")] = None
+
+
+@dataclass(frozen=True)
+class ServeOptions(Options):
+    """Where a server listens, and what it allows."""
+
+    voices: Annotated[Path | None, typer.Option(help="Folder of recordings; a .txt beside one is what it says.")] = None
+    host: Annotated[str, typer.Option(help="Address to listen at; one that others reach needs a key.")] = "127.0.0.1"
+    port: Annotated[int, typer.Option(help="0: a free one.")] = 8000
+    api_key: Annotated[
+        str | None, typer.Option(envvar="VALLE_API_KEY", help="What clients must send; better set VALLE_API_KEY.")
+    ] = None
+    name: Annotated[str | None, typer.Option(help="Name of the model in requests; by default that of --model.")] = None
+    queue: Annotated[int, typer.Option(help="Most requests at the same time.")] = 64
+    max_characters: Annotated[int, typer.Option(help="Longest text.")] = 4096
+    max_upload_mb: Annotated[float, typer.Option(help="Largest request, in millions of bytes.")] = 25.0
+
+    def settings(self, model: Path, decoding: Decoding) -> "Settings":
+        """Returns the server's settings; `decoding` is for what requests don't say."""
+        from model.serving.settings import Settings
+
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        name = self.name or model.resolve().name.removesuffix(".safetensors")
+        return Settings(**{**values, "name": name, "decoding": decoding})
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,11 @@ ROOMS = {
     "model.training.parallel": "network training.step",
     "model.training.run": "checkpoints network training.parallel training.step",
     "model.training": "checkpoints data decoding network sequences training.parallel training.run training.step",
+    "model.serving": "decoding decoding.samplers inference",
     "model.evaluation": "checkpoints decoding decoding.samplers inference",
-    "model.bench": "checkpoints data decoding decoding.samplers network sequences training training.run",
+    "model.bench": (
+        "checkpoints data decoding decoding.samplers inference network sequences serving training training.run"
+    ),
 }
 """Which rooms of its own package a room may import. A package's contracts (`GROUND`) are open to all of its rooms."""
 
@@ -69,6 +72,10 @@ HOMES = {
     "dask_cuda": {"pipeline/cluster/"},
     "dask_jobqueue": {"pipeline/cluster/"},
     "h5py": {"stages/store/", "pipeline/bench/store.py"},
+    "fastapi": {"model/serving/"},
+    "uvicorn": {"model/serving/"},
+    "starlette": {"model/serving/"},
+    "prometheus_client": {"model/serving/"},
     "soundfile": {"stages/audio/"},
     "av": {"stages/audio/"},
     "soxr": {"stages/audio/"},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from model.config import TrainConfig
 
-What = Literal["train", "decode", "samplers", "load"]
+What = Literal["train", "decode", "samplers", "load", "serve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,16 @@ def _load(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]
     return loading(config, seconds=seconds)
 
 
+def _serve(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
+    from model.bench.serving import serving
+
+    return serving(config, seconds=seconds)
+
+
 BENCHES: Mapping[What, Bench] = {
     "train": Bench("packed against padded", _train),
     "decode": Bench("cached against uncached", _decode),
     "samplers": Bench("all samplers against none", _samplers),
     "load": Bench("the data", _load),
+    "serve": Bench("eight clients against one", _serve),
 }

@@ -48,8 +48,9 @@ def generate(
     if decoding.mode == "ar" and decoding.beam_width > 1:
         first = search(*asked, max_frames=max_frames, min_frames=min_frames, decoding=decoding)
     elif decoding.mode == "ar":
-        frames = {"max_frames": max_frames, "min_frames": min_frames}
-        first = generate_first(*asked, **frames, decoding=decoding, seeds=seeds, step=step)
+        first = generate_first(
+            *asked, max_frames=max_frames, min_frames=min_frames, decoding=decoding, seeds=seeds, step=step
+        )
     else:
         known = min_frames == max_frames
         lengths = [max_frames] * len(conditions) if known else predict_frames(*asked, max_frames=max_frames)

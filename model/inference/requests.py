@@ -13,6 +13,9 @@ from model.sequences.spans import Bools
 from model.sequences.tasks import TRANSFORMS, Spec
 from stages.errors import UsageError
 
+MIN_SPEED, MAX_SPEED = 0.25, 4.0
+"""The speeds that OpenAI's interface allows."""
+
 if TYPE_CHECKING:
     from model.inference.prompts import Prompt
 
@@ -96,6 +99,16 @@ def check_speech(trained: DataConfig, model: Path, *, continues: bool) -> None:
         raise UsageError(
             f"`{model}` was only trained to continue a prompt (`data.continuation_probability` = 1). Give the prompt's"
             " text (`prompt_text`, `--ref-text`)."
+        )
+
+
+def check_speed(speed: float, mode: str) -> None:
+    """Raises `UsageError` for a speed out of range, or one other than 1 in a mode that predicts no length."""
+    if not MIN_SPEED <= speed <= MAX_SPEED:
+        raise UsageError(f"`speed` must be {MIN_SPEED:g} to {MAX_SPEED:g}, but is {speed:g}.")
+    if speed != 1 and mode == "ar":
+        raise UsageError(
+            f"`speed` must be 1 with the mode `ar`, which ends where it will, but is {speed:g}. Use the mode `nar-len`."
         )
 
 

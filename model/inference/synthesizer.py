@@ -13,14 +13,16 @@ import torch
 
 from model.checkpoints.checkpoint import Checkpoint, load
 from model.decoding.codes import generate
+from model.decoding.engine.step import laid_out
 from model.decoding.hearing import Heard, hear
-from model.decoding.options import Decoding
+from model.decoding.masked import predict_frames
+from model.decoding.options import Decoding, Quantization
 from model.device import inference_dtype, resolve_device
 from model.inference.languages import known_language, language_of
 from model.inference.long_text import PAUSE, Script, divide
 from model.inference.prompts import Preparation, Prompt
 from model.inference.recital import Recital, Said, Voice
-from model.inference.requests import Request, check_speech, check_task, replaced_frames
+from model.inference.requests import Request, check_speech, check_speed, check_task, replaced_frames
 from model.sequences.documents import Condition, Mode
 from model.sequences.tasks import TRANSFORMS, Transform
 from stages.errors import TextError, UsageError
@@ -77,7 +79,7 @@ class Synthesizer:
         >>> speech = voice.speak("Hello there.", prompt="reference.wav", seed=1)
     """
 
-    def __init__(self, checkpoint: Checkpoint, codec: "Codec") -> None:
+    def __init__(self, checkpoint: Checkpoint, codec: "Codec", *, quantize: Quantization = "none") -> None:
         from stages.codecs.table import identity_of
 
         identity_of(codec).require(checkpoint.meta.codec, str(checkpoint.folder))
@@ -85,6 +87,7 @@ class Synthesizer:
         self.codec = codec
         self.network = checkpoint.network.eval()
         self.device = self.network.token_embedding.weight.device
+        self._step = laid_out(self.network, quantize)
         self._preparation = Preparation(checkpoint, codec)
 
     @classmethod
@@ -95,6 +98,7 @@ class Synthesizer:
         *,
         codec: str | None = None,
         codec_weights: Path | str | None = None,
+        quantize: Quantization = "none",
     ) -> Self:
         """Loads a model and its codec.
 
@@ -104,13 +108,14 @@ class Synthesizer:
                 float32.
             codec: Another decoder of the same codes, such as `vocos` for a model trained with `encodec`.
             codec_weights: As `weights` of `stages.codecs.table.load_codec`.
+            quantize: `int8` holds the weights in 8 bits while codebook 0 is decoded (`ar`), which is faster on a CPU.
 
         Raises:
             MissingInputError: if there is no model.
             ArtefactError: if a part of it is damaged.
             WeightsError: if the codec's weights are missing.
             CodecError: if the codec doesn't fit the model; the message says in which part.
-            UsageError: if there is no such codec or device.
+            UsageError: if there is no such codec or device, or the model can't be quantized there.
         """
         from stages.codecs.table import load_codec
 
@@ -120,7 +125,7 @@ class Synthesizer:
         identity = checkpoint.meta.codec
         name = codec or identity.name
         rate = identity.sample_rate if name == identity.name and codec_weights is None else None
-        return cls(checkpoint, load_codec(name, codec_weights, str(where), sample_rate=rate))
+        return cls(checkpoint, load_codec(name, codec_weights, str(where), sample_rate=rate), quantize=quantize)
 
     def speak(
         self,
@@ -132,6 +137,7 @@ class Synthesizer:
         tone: str | None = None,
         seed: int = 0,
         max_s: float | None = None,
+        speed: float = 1.0,
         decoding: Decoding = Decoding(),  # noqa: B008 (frozen)
     ) -> Speech:
         """Speaks a text of any length in the voice of the prompt.
@@ -147,23 +153,29 @@ class Synthesizer:
             tone: A group of the training set, whose way of speaking to use; for models trained with `data.tones`.
             seed: Seed of all draws: the same seed gives the same speech on the same device.
             max_s: Longest speech, in seconds; by default any length.
+            speed: How much faster than the model would: divides the length that it predicts. Only 1 with `ar`, which
+                predicts none.
             decoding: How the codes are chosen.
 
         Raises:
             TextError: if the text has nothing to say or its language can't be told.
             AudioError: if the prompt can't be read.
             CodecError: if the prompt's codes don't fit the model.
-            UsageError: if `max_s` is shorter than a frame, a pause is written wrongly, the model doesn't know the tone,
-                or it wasn't trained for the request (language, mode, guidance, with or without `prompt_text`).
+            UsageError: if `max_s` is shorter than a frame, `speed` is out of range or given with `ar`, a pause is
+                written wrongly, the model doesn't know the tone, or it wasn't trained for the request (language, mode,
+                guidance, with or without `prompt_text`).
         """
         decoding = self.settled(decoding)
+        check_speed(speed, decoding.mode)
         started = time.perf_counter()
         recital = self.recital(
             text, prompt=prompt, prompt_text=prompt_text, language=language, tone=tone, seed=seed, max_s=max_s
         )
         while turn := recital.turn():
             begun = time.perf_counter()
-            recital.add(self._respond(turn.condition, 1, turn.most_frames, decoding, seed=turn.seed, started=begun))
+            most = turn.most_frames
+            least, most = (1, most) if speed == 1 else (self._frames_at(speed, turn.condition, most),) * 2
+            recital.add(self._respond(turn.condition, least, most, decoding, seed=turn.seed, started=begun))
         return replace(recital.speech(), compute_s=time.perf_counter() - started)
 
     def batch(self, requests: Sequence[Request]) -> list[Speech]:
@@ -250,6 +262,7 @@ class Synthesizer:
             min_frames=least,
             decoding=decoding,
             seeds=[seed],
+            step=self._step,
         )
         wave = self.codec.decode(torch.from_numpy(codes_KT)).numpy()
         taken_s = time.perf_counter() - started
@@ -311,6 +324,19 @@ class Synthesizer:
                 f"`{self.checkpoint.folder}` was never trained in the mode `{missing[0]}`, only in {learnt}."
                 " Train it with a weight above 0 in `data.modes`."
             )
+
+    def _frames_at(self, speed: float, condition: Condition, max_frames: int) -> int:
+        """Returns the length that the model predicts, divided by the speed; raises `UsageError` if it is too long."""
+        longest = max(max_frames, int(max_frames * speed))
+        asked = self.network, self.checkpoint.tokenizer, [condition]
+        frames = max(1, round(predict_frames(*asked, max_frames=longest)[0] / speed))
+        if frames > max_frames:
+            rate = self.checkpoint.meta.codec.frame_rate
+            raise UsageError(
+                f"`speed` {speed:g} makes this text {frames / rate:.1f} s long, but the longest response is"
+                f" {max_frames / rate:g} s (`max_s`). Shorten the text, or raise one of the two."
+            )
+        return frames
 
     def _max_frames(self, max_s: float | None) -> int:
         rate = self.checkpoint.meta.codec.frame_rate

@@ -8,7 +8,7 @@ import io
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -33,6 +33,8 @@ _EXACT_SEEK = frozenset({"WAV", "WAVEX", "FLAC", "AIFF", "AU", "CAF", "W64", "RF
 """Containers in which soundfile seeks to the exact sample. Of others the whole file is decoded for a cut."""
 
 _SHORT_CHUNK = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_UNKNOWN_SAMPLES = 1 << 62
+"""libsndfile's length of a FLAC file that was written to a pipe is greater."""
 _STREAMED = 0x7FFF0000
 """Programs that write to a pipe don't know the length, and announce this one or a greater one."""
 
@@ -65,12 +67,11 @@ def probe(path: Path) -> AudioInfo:
     import soundfile
 
     _check_file(path)
-    try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+    with suppress(soundfile.LibsndfileError), soundfile.SoundFile(os.fsencode(path)) as file:
+        if file.frames < _UNKNOWN_SAMPLES:
             return AudioInfo(file.samplerate, file.frames, file.channels)
-    except soundfile.LibsndfileError:
-        wave, rate = _decode_with_av(path)
-        return AudioInfo(rate, len(wave), 1)
+    wave, rate = _decode_with_av(path)
+    return AudioInfo(rate, len(wave), 1)
 
 
 def read(path: Path, start_samples: int = 0, end_samples: int | None = None) -> tuple[Wave, int]:
@@ -225,12 +226,12 @@ def _whole(path: Path, _size: int, _mtime_ns: int) -> tuple[Wave, int]:
     """
     import soundfile
 
-    try:
-        data, rate = soundfile.read(os.fsencode(path), dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError:
+    wave = None
+    with suppress(soundfile.LibsndfileError), soundfile.SoundFile(os.fsencode(path)) as file:
+        if file.frames < _UNKNOWN_SAMPLES:
+            wave, rate = _mono(file.read(dtype="float32", always_2d=True)), file.samplerate
+    if wave is None:
         wave, rate = _decode_with_av(path)
-    else:
-        wave = _mono(data)
     wave.flags.writeable = False
     return wave, rate
 
@@ -246,6 +247,8 @@ def _announced_samples(path: Path) -> int:
         with soundfile.SoundFile(os.fsencode(path)) as file:
             frames, log = int(file.frames), file.extra_info
     except soundfile.LibsndfileError:
+        return 0
+    if frames >= _UNKNOWN_SAMPLES:
         return 0
     short = _SHORT_CHUNK.search(log)
     if not short or int(short[1]) >= _STREAMED:

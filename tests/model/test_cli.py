@@ -143,17 +143,22 @@ def test_mistakes_are_one_line_and_exit_code_2(  # noqa: PLR0917 (fixtures)
 
 @pytest.mark.parametrize(
     ("what", "shape"),
-    [("train", "arch=retnet"), ("train", "group=2"), ("decode", "group=1"), ("decode", "group=4"), ("load", "group=2")],
+    [
+        *(("train", "arch=retnet"), ("train", "group=2"), ("decode", "group=1"), ("decode", "group=4")),
+        *(("load", "group=2"), ("serve", "group=1")),
+    ],
 )
 def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, shape: str) -> None:
     sets = "--set", "data.batch_tokens=1500", "--set", f"model.{shape}"
     settings = *sets, "--seconds", "0.1", "--device", "cpu", "--json"
+    monkeypatch.setattr("model.bench.serving.LENGTHS_S", (0.2, 0.4))
     assert valle(monkeypatch, "bench", what, "--config", config, *settings) == 0
     shown = json.loads(capsys.readouterr().out)
     names = {
         "train": ("packed_tokens_per_s", "padded_tokens_per_s"),
         "decode": ("cached_frames_per_s", "uncached_frames_per_s"),
         "load": ("packed_samples_per_s", "padded_samples_per_s"),
+        "serve": ("clients_audio_s_per_s", "one_client_audio_s_per_s"),
     }
     better, base = (shown[name] for name in names[what])
     assert shown["ratio"] == pytest.approx(better / base, rel=0.1)

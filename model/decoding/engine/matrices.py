@@ -5,16 +5,14 @@ Axes: B rows, D inputs, E outputs.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
 
+from model.decoding.options import Quantization
 from stages.errors import UsageError
-
-Quantization = Literal["none", "int8"]
-"""How the weights of the linear layers are held; `int8` is for CPUs."""
 
 Matrix = Callable[[Tensor], Tensor]
 """Maps `[B, D]` to `[B, E]`, each row by itself."""
@@ -35,7 +33,7 @@ def matrix(weight_ED: Tensor, quantization: Quantization) -> Matrix:
     """
     if quantization == "none":
         return partial(F.linear, weight=weight_ED)
-    if weight_ED.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+    if weight_ED.device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         raise UsageError(
             f"`quantize` must be `none` on {weight_ED.device}, but is `{quantization}`: 8-bit weights need a CPU and a"
             " PyTorch with oneDNN."

@@ -13,11 +13,29 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
 
-from model.decoding.engine.matrices import Matrix, Quantization, matrix
+from model.decoding.engine.matrices import Matrix, matrix
+from model.decoding.options import Quantization
 from model.network.attention import sdpa
 from model.network.cache import KVCache
 from model.network.decoder import Decoder
-from model.network.layers import Attention, Block, rotary_angles
+from model.network.layers import Attention, Block, SwiGLU, rotary_angles
+from stages.errors import UsageError
+
+
+@torch.inference_mode()
+def laid_out(network: Decoder, quantization: Quantization) -> "Step | None":
+    """Lays a network out for single steps; None if that isn't possible, and the network itself is to be called.
+
+    Raises:
+        UsageError: if it isn't possible, but 8-bit weights are asked for.
+    """
+    if Step.fits(network):
+        return Step(network, quantization=quantization)
+    if quantization != "none":
+        raise UsageError(
+            f"`quantize` must be `none`, but is `{quantization}`: it is for models with `model.arch: llama` on a CPU."
+        )
+    return None
 
 
 class _Layer:
@@ -26,12 +44,13 @@ class _Layer:
     def __init__(self, block: Block, quantization: Quantization, order_H: Tensor) -> None:
         attention = cast("Attention", block.attention)
         heads, keys, width = attention.heads, attention.kv_heads, attention.head_width
-        qkv = attention.qkv.weight.detach().unflatten(0, (heads + 2 * keys, width))
+        qkv = attention.qkv.weight.detach().view(heads + 2 * keys, width, -1)
         rotated = qkv[: heads + keys].index_select(1, order_H)
         self.qkv = matrix(torch.cat((rotated, qkv[heads + keys :])).flatten(0, 1).contiguous(), quantization)
         self.out: Matrix = matrix(attention.out.weight.detach(), quantization)
-        self.gate_up: Matrix = matrix(block.feedforward.gate_up.weight.detach(), quantization)
-        self.down: Matrix = matrix(block.feedforward.down.weight.detach(), quantization)
+        feedforward = cast("SwiGLU", block.feedforward)
+        self.gate_up: Matrix = matrix(feedforward.gate_up.weight.detach(), quantization)
+        self.down: Matrix = matrix(feedforward.down.weight.detach(), quantization)
         self.attention_gain_D = block.attention_norm.gain.detach()
         self.feedforward_gain_D = block.feedforward_norm.gain.detach()
 
@@ -82,7 +101,7 @@ class Step:
         for layer, kv in zip(self._layers, cache.kv, strict=True):
             normed = F.rms_norm(x_BD, x_BD.shape[1:], layer.attention_gain_D, self._eps)
             qkv = layer.qkv(normed).view(rows, -1, self._width)
-            torch.view_as_complex(qkv[:, :turned].unflatten(-1, (-1, 2))).mul_(rotation)
+            torch.view_as_complex(qkv.view(rows, -1, self._width // 2, 2)[:, :turned]).mul_(rotation)
             keys, values = kv
             keys[row_B, slot_B] = qkv[:, self._heads : turned]
             values[row_B, slot_B] = qkv[:, turned:]

@@ -1,0 +1,1 @@
+"""The server: OpenAI's speech interface over HTTP."""

@@ -1,0 +1,103 @@
+"""The voices that a server offers: the recordings of one folder, and nothing outside it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model.serving.errors import RefusedError
+from stages.audio.files import SUFFIXES
+from stages.errors import TextError, UsageError
+
+if TYPE_CHECKING:
+    from model.inference.prompts import Prompt
+
+MAX_TEXT_BYTES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class FoundVoice:
+    """A voice of the folder."""
+
+    name: str
+    kind: str
+    path: Path
+    text_path: Path | None
+    """What the recording says."""
+
+    def prompt(self) -> "Prompt":
+        """Returns the voice as the model takes it."""
+        return _PROMPTS[self.kind](self.path)
+
+    def text(self) -> str | None:
+        """Returns what the recording says, if it is known; raises `TextError` if its file isn't UTF-8."""
+        if self.text_path is None:
+            return None
+        try:
+            with self.text_path.open("rb") as file:
+                return file.read(MAX_TEXT_BYTES).decode("utf-8-sig").strip() or None
+        except UnicodeDecodeError as error:
+            raise TextError(f"`voice` {self.name}: its text must be UTF-8. Save it so.") from error
+
+
+_PROMPTS: "Mapping[str, Callable[[Path], Prompt]]" = {"recording": lambda path: path}
+
+
+def kind_of(path: Path) -> str | None:
+    """Tells what kind of voice a file is; None for a file that is none."""
+    return "recording" if path.suffix.lower() in SUFFIXES else None
+
+
+class Voices:
+    """The voices of a folder; looked up anew for each request, so that new ones are there at once.
+
+    A name is only ever compared with the names of the files there: it never becomes a path.
+
+    Args:
+        folder: The folder; None for no voices.
+
+    Raises:
+        UsageError: if it isn't there, or two files there have the same name.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        if folder is not None and not folder.is_dir():
+            raise UsageError(f"`--voices` must be a folder of recordings, but `{folder}` is none.")
+        self._folder = None if folder is None else folder.resolve()
+        if self._folder is not None and (twice := _twice(self._files())):
+            raise UsageError(f"`{folder}` holds two voices of the name `{twice}`. Rename one.")
+
+    def all(self) -> list[FoundVoice]:
+        """Returns the voices, by name."""
+        return [_found(path) for path in self._files()]
+
+    def find(self, name: str) -> FoundVoice:
+        """Returns a voice; raises `RefusedError` if there is none of that name, or two."""
+        matching = [path for path in self._files() if path.stem == name]
+        if len(matching) == 1:
+            return _found(matching[0])
+        what = "is the name of two files there" if matching else "isn't among those of GET /v1/audio/voices"
+        raise RefusedError(422, f"`voice` must be a voice of this server, but `{name}` {what}.", param="voice")
+
+    def _files(self) -> list[Path]:
+        folder = self._folder
+        if folder is None:
+            return []
+        files = [path for path in sorted(folder.iterdir()) if kind_of(path)]
+        return [path for path in files if not path.name.startswith(".") and _is_inside(path, folder)]
+
+
+def _found(path: Path) -> FoundVoice:
+    text = path.with_suffix(".txt")
+    kind = kind_of(path) or ""
+    return FoundVoice(path.stem, kind, path, text if _is_inside(text, path.parent) else None)
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Returns whether a path is a file of the folder, also where it is a link."""
+    return path.is_file() and path.resolve().is_relative_to(folder)
+
+
+def _twice(paths: list[Path]) -> str | None:
+    names = [path.stem for path in paths]
+    return next((name for name in names if names.count(name) > 1), None)
