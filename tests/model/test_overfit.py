@@ -124,16 +124,20 @@ def test_what_is_made_of_the_same_input_is_told_by_task_text_prompt_and_tone(con
 
     network = trainer.raw_network.eval()
     asked = network, tokenizer, conditions
-    spoken = generate_first(*asked, max_frames=30, sampling=GREEDY)
+    spoken = generate_first(*asked, max_frames=30, decoding=Decoding(ar=GREEDY))
     assert [codes_1T[0].tolist() for codes_1T in spoken] == [codes_KT[0].tolist() for codes_KT in responses]
     frames = predict_frames(*asked, max_frames=900)
     assert frames == [codes_KT.shape[1] for codes_KT in responses]
     once = Unmasking(steps=1, sampling=GREEDY)
     filled = generate_masked(*asked, frames, unmasking=once)
     assert [codes_1T[0].tolist() for codes_1T in filled] == [codes_KT[0].tolist() for codes_KT in responses]
-    held = generate_first(network, tokenizer, conditions[:1], max_frames=20, min_frames=20, sampling=GREEDY)
+    held = generate_first(
+        network, tokenizer, conditions[:1], max_frames=20, min_frames=20, decoding=Decoding(ar=GREEDY)
+    )
     assert held[0].shape == (1, 20), "as long as asked, whatever the network thinks"
-    held = generate_first(network, tokenizer, conditions[:1], max_frames=30, min_frames=17, sampling=GREEDY)
+    held = generate_first(
+        network, tokenizer, conditions[:1], max_frames=30, min_frames=17, decoding=Decoding(ar=GREEDY)
+    )
     assert held[0].shape[1] >= 17, "also where that isn't a whole number of groups"
 
 

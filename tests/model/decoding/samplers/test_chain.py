@@ -1,10 +1,15 @@
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from model.bench.samplers import SETTINGS
 from model.decoding.samplers.chain import GREEDY, Sampling, sample
 from model.decoding.samplers.noise import draw, keys_of
+from model.decoding.samplers.sampler import Draws
 from model.decoding.samplers.top_k import top_k_only
 from model.decoding.samplers.top_p import top_p_only
 from stages.errors import UsageError
@@ -61,6 +66,59 @@ def test_the_order_and_the_seed() -> None:
     assert torch.equal(one, two)
     allowed = top_p_only(top_k_only(LOGITS_BV / 0.7, 20), 0.9).isfinite()
     assert all(allowed[range(6), sample(LOGITS_BV, plan, keys(6, seed=seed))].all() for seed in range(50))
+
+
+class Apart(TorchDispatchMode):
+    """Raises where the host would read from the device, or a shape would depend on the data."""
+
+    READS = (
+        torch.ops.aten._local_scalar_dense.default,
+        torch.ops.aten.nonzero.default,
+        torch.ops.aten.lift_fresh.default,
+    )
+
+    def __torch_dispatch__(self, op: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        assert op not in self.READS, op
+        masks = (
+            [part for part in args[1] if part is not None and part.dtype == torch.bool] if "index" in str(op) else []
+        )
+        assert not (op == torch.ops.aten.index.Tensor and masks), op
+        return op(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("sampling", SETTINGS.values(), ids=SETTINGS)
+def test_no_sampler_reads_from_the_device(sampling: Sampling) -> None:
+    draws = Draws.allocate(6, 30, stop=49, state=sampling.begin(6, LOGITS_BV.device), device=LOGITS_BV.device)
+    keys_B = keys(6)
+    with Apart():
+        for _ in range(3):
+            draws.add(sample(LOGITS_BV, sampling, keys_B, draws)[:, None])
+    assert draws.lengths_B.tolist() == [3] * 6
+    with pytest.raises(AssertionError), Apart():
+        LOGITS_BV[0, 0].item()
+
+
+@pytest.mark.parametrize("sampling", SETTINGS.values(), ids=SETTINGS)
+def test_a_row_is_drawn_as_if_alone(sampling: Sampling) -> None:
+    def drawn(rows: slice) -> torch.Tensor:
+        logits = LOGITS_BV[rows]
+        size, device = len(logits), logits.device
+        draws = Draws.allocate(size, 30, stop=49, state=sampling.begin(size, device), device=device)
+        for _ in range(20):
+            keys_B = keys_of(torch.arange(6)[rows], draws.lengths_B)
+            draws.add(sample(logits, sampling, keys_B, draws)[:, None])
+        return draws.codes_BT[:, :20]
+
+    together = drawn(slice(0, 6))
+    for row in range(6):
+        assert torch.equal(drawn(slice(row, row + 1))[0], together[row])
+
+
+def test_a_draw_without_what_it_needs_is_our_mistake() -> None:
+    with pytest.raises(ValueError, match="needs keys"):
+        sample(LOGITS_BV, Sampling())
+    with pytest.raises(ValueError, match="what was drawn before"):
+        sample(LOGITS_BV, Sampling(repetition_penalty=2), keys(6))
 
 
 @pytest.mark.parametrize("wrong", [{"temperature": -1.0}, {"top_k": -1}, {"top_p": 0.0}, {"top_p": 1.1}])
