@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from model.decoding.options import FIRST_MODES, Decoding, FirstMode, Quantization, Unmasking
+from model.decoding.engine import Quantization
+from model.decoding.options import FIRST_MODES, Decoding, FirstMode, Unmasking
 from model.decoding.samplers.chain import OPTIONS, Sampling
 from model.decoding.samplers.sampler import Option
 from model.evaluation.judges import JUDGES, Judges, load_judges

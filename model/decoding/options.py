@@ -18,9 +18,6 @@ FirstMode = Literal["ar", "nar-len"]
 FIRST_MODES: Mapping[FirstMode, str] = {"ar": "frame by frame", "nar-len": "the length first, then all at once"}
 """The modes with their descriptions in `--help`."""
 
-Quantization = Literal["none", "int8"]
-"""How the weights are held while codebook 0 is decoded; `int8` is for CPUs."""
-
 _GUIDANCE: Mapping[FirstMode, float] = {"ar": 1.0, "nar-len": 2.5}
 """Default guidance of a model trained with `data.unconditional_probability` > 0."""
 

@@ -13,10 +13,11 @@ import torch
 
 from model.checkpoints.checkpoint import Checkpoint, load
 from model.decoding.codes import generate
+from model.decoding.engine import Quantization
 from model.decoding.engine.step import laid_out
 from model.decoding.hearing import Heard, hear
 from model.decoding.masked import predict_frames
-from model.decoding.options import Decoding, Quantization
+from model.decoding.options import Decoding
 from model.device import inference_dtype, resolve_device
 from model.inference.languages import known_language, language_of
 from model.inference.long_text import PAUSE, Script, divide
@@ -334,7 +335,7 @@ class Synthesizer:
             rate = self.checkpoint.meta.codec.frame_rate
             raise UsageError(
                 f"`speed` {speed:g} makes this text {frames / rate:.1f} s long, but the longest response is"
-                f" {max_frames / rate:g} s (`max_s`). Shorten the text, or raise one of the two."
+                f" {max_frames / rate:.3g} s (`max_s`, or the longest of the training set). Raise the speed."
             )
         return frames
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
 
-from model.decoding.options import Quantization
+from model.decoding.engine import Quantization
 from stages.errors import UsageError
 
 Matrix = Callable[[Tensor], Tensor]

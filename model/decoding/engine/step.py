@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
 
+from model.decoding.engine import Quantization
 from model.decoding.engine.matrices import Matrix, matrix
-from model.decoding.options import Quantization
 from model.network.attention import sdpa
 from model.network.cache import KVCache
 from model.network.decoder import Decoder
-from model.network.layers import Attention, Block, SwiGLU, rotary_angles
+from model.network.layers import Attention, Block, rotary_angles
 from stages.errors import UsageError
 
 
@@ -48,7 +48,7 @@ class _Layer:
         rotated = qkv[: heads + keys].index_select(1, order_H)
         self.qkv = matrix(torch.cat((rotated, qkv[heads + keys :])).flatten(0, 1).contiguous(), quantization)
         self.out: Matrix = matrix(attention.out.weight.detach(), quantization)
-        feedforward = cast("SwiGLU", block.feedforward)
+        feedforward = block.feedforward
         self.gate_up: Matrix = matrix(feedforward.gate_up.weight.detach(), quantization)
         self.down: Matrix = matrix(feedforward.down.weight.detach(), quantization)
         self.attention_gain_D = block.attention_norm.gain.detach()
@@ -70,10 +70,11 @@ class Step:
         half = torch.arange(self._width // 2, device=device)
         self.order_H = torch.stack((half, half + self._width // 2), dim=1).flatten()
         """Where each feature of a rotated head comes from: the pairs (i, i + H/2) side by side."""
-        self._layers = [_Layer(cast("Block", block), quantization, self.order_H) for block in network.blocks]
+        blocks = cast("list[Block]", list(network.blocks))
+        self._layers = [_Layer(block, quantization, self.order_H) for block in blocks]
         self._gain_D, self._eps = network.norm.gain.detach(), config.norm_eps
         self._theta = config.rope_theta
-        self._head = matrix(network.heads[0].weight.detach(), quantization)
+        self._head = matrix(cast("torch.nn.Linear", network.heads[0]).weight.detach(), quantization)
         self._outputs = network.codebook_size + 1
 
     @staticmethod
