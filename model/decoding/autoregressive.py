@@ -57,8 +57,8 @@ def generate_first(
     batch, stop, group = len(conditions), network.codebook_size, network.config.group
     asked = [*conditions, *(condition.dropped() for condition in conditions)] if guidance > 1 else conditions
     copies = len(asked) // batch
-    nothing = np.zeros((network.num_codebooks, 0), np.uint16)
-    documents = [document(tokenizer, condition, nothing, 0, stop, group=group) for condition in asked]
+    documents = [document(tokenizer, condition, condition.begun(), 0, stop, group=group) for condition in asked]
+    begun_A1 = torch.tensor([[condition.begun().shape[1] // group] for condition in asked], device=device)
     steps = -(-max_frames // group)
     cache, last_AD = prefill(network, tokenizer, documents, room=steps)
     level_A1 = torch.full((len(asked), 1), tokenizer.level(0), device=device)
@@ -80,7 +80,7 @@ def generate_first(
         if step + 1 == steps or all_ended(ended_B, step):
             break
         codes_A1C[:, 0, columns] = code_BG.where(code_BG != stop, ABSENT).repeat(copies, 1)
-        position_A1 = torch.full((len(asked), 1), step + 1, device=device)
+        position_A1 = begun_A1 + step + 1
         last_AD = network.hidden(level_A1, codes_A1C, position_A1, Cached(cache, 1))[:, 0]
         cache.advance(1, 1)
     codes_BT = torch.cat(drawn, dim=1)[:, :max_frames].cpu().numpy()

@@ -37,15 +37,18 @@ def generate_rest(
         One `[K, T]` array of uint16 per condition.
     """
     num_codebooks, stop = network.num_codebooks, network.codebook_size
-    responses: list[Codes] = [np.zeros((num_codebooks, codes.shape[1]), np.uint16) for codes in first_codes]
-    for response_KT, codes in zip(responses, first_codes, strict=True):
+    begun = [condition.begun().shape[1] for condition in conditions]
+    responses: list[Codes] = []
+    for condition, codes in zip(conditions, first_codes, strict=True):
+        response_KT = np.zeros((num_codebooks, codes.shape[1]), np.uint16)
         response_KT[0] = codes[0]
+        responses.append(np.concatenate([condition.begun().astype(np.uint16), response_KT], axis=1))
     for level in range(1, num_codebooks):
         pairs = zip(conditions, responses, strict=True)
         documents = [document(tokenizer, condition, response_KT, level, stop) for condition, response_KT in pairs]
         batch, hidden_LD = read_packed(network, documents)
         drawn = sample(network.logits(hidden_LD[batch.rows[level]], level), sampling, generator).cpu().numpy()
         ends = np.cumsum([response_KT.shape[1] for response_KT in responses])
-        for response_KT, part in zip(responses, np.split(drawn, ends[:-1]), strict=True):
-            response_KT[level] = part
-    return responses
+        for response_KT, part, known in zip(responses, np.split(drawn, ends[:-1]), begun, strict=True):
+            response_KT[level, known:] = part[known:]
+    return [response_KT[:, known:] for response_KT, known in zip(responses, begun, strict=True)]
