@@ -59,7 +59,7 @@ def _hidden(
     documents: Sequence[Document],
     starts: Sequence[int],
 ) -> Tensor:
-    """Returns the hidden states, `[..., L, D]`; prompts that are mixed are read as the weighted sum of their embeddings.
+    """Returns the hidden states, `[..., L, D]`; a mixed prompt is read as the weighted sum of embeddings.
 
     Args:
         network: In evaluation mode.
