@@ -18,8 +18,10 @@ from model.options import (
     DecodingOptions,
     Json,
     JudgeOptions,
+    KeptVoices,
     ModelOptions,
     OutputOptions,
+    PromptOptions,
     SpeechOptions,
     TaskOptions,
     TrialOptions,
@@ -27,7 +29,7 @@ from model.options import (
     with_options,
 )
 from model.sequences.tasks import TRANSFORMS, Transform
-from stages.errors import run_app
+from stages.errors import UsageError, run_app
 
 if TYPE_CHECKING:
     from model.inference.synthesizer import Speech
@@ -80,21 +82,23 @@ def train(
 @with_options
 def synth(
     text: Annotated[str, typer.Argument(help="What to say.")],
-    reference: Annotated[Path, typer.Argument(metavar="REF", help="A recording of the voice, 3 s or longer.")],
-    out: Annotated[Path, typer.Argument(help="The WAV file to write.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="[REF] OUT", help="A recording of the voice, 3 s or longer, and the WAV file to write."),
+    ],
     *,
     voice_options: VoiceOptions,
+    prompt_options: PromptOptions,
     decoding_options: DecodingOptions,
     speech_options: SpeechOptions,
-    ref_text: Annotated[str | None, typer.Option(help="What REF says; the speech then continues it.")] = None,
     output: OutputOptions,
 ) -> None:
-    """Speak a text in the voice of a recording."""
+    """Speak a text in the voice of a recording, or in a kept one."""
+    reference, out = prompt_options.places(paths)
     synthesizer = voice_options.load()
     speech = synthesizer.speak(
         text,
-        prompt=reference,
-        prompt_text=ref_text,
+        voice=prompt_options.prompt(synthesizer, reference),
         language=speech_options.language,
         tone=speech_options.tone,
         seed=speech_options.seed,
@@ -102,6 +106,37 @@ def synth(
         decoding=decoding_options.decoding,
     )
     _write(speech, out, synthesizer.checkpoint.folder, output)
+
+
+@app.command("voice")
+@with_options
+def keep_voice(
+    references: Annotated[list[Path], typer.Argument(metavar="REF...", help="Recordings of one voice.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="The file to write.")],
+    *,
+    model_options: ModelOptions,
+    codec_weights: CodecWeights = None,
+    ref_text: Annotated[
+        list[str] | None, typer.Option(help="What each REF says, in their order; speech then continues it.")
+    ] = None,
+    input_prompt_length: Annotated[
+        float | None, typer.Option(help="Repeat or cut the prompt to so many seconds.")
+    ] = None,
+    output: OutputOptions,
+) -> None:
+    """Keep a voice in a file, for --voice."""
+    from model.inference.synthesizer import Synthesizer
+    from model.inference.voices import SUFFIX, about
+
+    if out.suffix != SUFFIX:
+        raise UsageError(f"OUT must end in `{SUFFIX}`, but is `{out}`: `valle voice REF... OUT{SUFFIX} --model DIR`.")
+    synthesizer = Synthesizer.load(model_options.model, model_options.device, codec_weights=codec_weights)
+    voice = synthesizer.voice(references, ref_text, length_s=input_prompt_length)
+    voice.save(out)
+    for note in () if output.quiet else voice.notes:
+        typer.echo(f"note: {note}", err=True)
+    if output.as_json or not output.quiet:
+        _show({"out": str(out), **about(voice)}, output.as_json)
 
 
 _TASKS = "; ".join(f"{name}: {spec.help}" for name, spec in TRANSFORMS.items())
@@ -116,6 +151,7 @@ def transform(
     *,
     voice_options: VoiceOptions,
     task_options: TaskOptions,
+    kept_voices: KeptVoices,
     decoding_options: DecodingOptions,
     speech_options: SpeechOptions,
     output: OutputOptions,
@@ -124,12 +160,15 @@ def transform(
     from model.inference.requests import parse_stretch
 
     replace_s = parse_stretch(task_options.replace) if task_options.replace else None
+    kept = kept_voices.kept()
+    if kept and task_options.prompt:
+        raise UsageError("`--voice` takes the place of `--prompt`: give one of them.")
     synthesizer = voice_options.load()
     speech = synthesizer.transform(
         task,
         audio,
         text=task_options.text,
-        prompt=task_options.prompt,
+        prompt=kept or task_options.prompt,
         replace_s=replace_s,
         language=speech_options.language,
         tone=speech_options.tone,
@@ -145,6 +184,8 @@ def _write(speech: "Speech", out: Path, model: Path, output: OutputOptions) -> N
     from stages.audio.files import write_wav
 
     write_wav(out, speech.samples, speech.sample_rate)
+    for note in () if output.quiet else speech.notes:
+        typer.echo(f"note: {note}", err=True)
     if speech.unseen and not output.quiet:
         typer.echo(f"note: the model guesses symbols that its training set lacks: {' '.join(speech.unseen)}", err=True)
     if speech.cut and not output.quiet:

@@ -18,11 +18,13 @@ from model.decoding.options import FIRST_MODES, Decoding, FirstMode, Unmasking
 from model.decoding.samplers.chain import OPTIONS, Sampling
 from model.evaluation.judges import JUDGES, Judges, load_judges
 from model.evaluation.protocols import PROTOCOLS
+from stages.errors import UsageError
 
 if TYPE_CHECKING:
     from model.config import TrainConfig
     from model.evaluation.protocols import Trial
     from model.inference.synthesizer import Synthesizer
+    from model.inference.voices import Voice
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")]
 CodecWeights = Annotated[Path | None, typer.Option(help="Path of the codec's weights.")]
@@ -118,6 +120,81 @@ class TaskOptions(Options):
         str | None,
         typer.Option(metavar="START-END", help="For cse and nse: the part to replace, in seconds, such as 1.2-1.8."),
     ] = None
+
+
+@dataclass(frozen=True)
+class KeptVoices(Options):
+    """Voices that `valle voice` kept."""
+
+    voice: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="VOICE[:WEIGHT]",
+            help="A file of valle voice, or a name in --voices, in place of a recording. Several are mixed by weight.",
+        ),
+    ] = None
+    voices: Annotated[Path | None, typer.Option(help="Folder of kept voices.")] = None
+
+    def kept(self) -> "Voice | None":
+        """Reads the voice, or the mixture of several; None if none is named."""
+        if not self.voice:
+            if self.voices:
+                raise UsageError(f"`--voices` is a folder, {self.voices}: name one of its voices with `--voice`.")
+            return None
+        from model.inference.voices import read_voices
+
+        return read_voices(self.voice, self.voices)
+
+
+@dataclass(frozen=True)
+class PromptOptions(KeptVoices):
+    """The voice: recordings of it, with their texts, or a kept one."""
+
+    ref: Annotated[
+        list[Path] | None, typer.Option(metavar="REF", help="A further recording of the voice; repeatable.")
+    ] = None
+    ref_text: Annotated[
+        list[str] | None,
+        typer.Option(help="What REF says; the speech then continues it. With several, one for each in their order."),
+    ] = None
+    input_prompt_length: Annotated[float | None, typer.Option(help="Repeat or cut the prompt to so many seconds.")] = (
+        None
+    )
+    input_prompt_prefix: Annotated[
+        bool, typer.Option("--input-prompt-prefix", help="Begin the speech with the prompt; needs --ref-text.")
+    ] = False
+
+    def prompt(self, synthesizer: "Synthesizer", reference: Path | None) -> "Voice":
+        """Makes the voice from the recordings, or reads a kept one.
+
+        Args:
+            synthesizer: The model.
+            reference: The first recording; None if a voice is named.
+
+        Raises:
+            UsageError: if both recordings and a voice are given, or neither.
+        """
+        references = [*([reference] if reference else []), *(self.ref or [])]
+        kept = self.kept()
+        if kept and (references or self.ref_text):
+            raise UsageError("`--voice` takes the place of REF, `--ref` and `--ref-text`: leave them out, or it.")
+        if kept is None and not references:
+            raise UsageError("A voice must be given: a recording (REF, `--ref`), or a kept one (`--voice`).")
+        if kept is None:
+            length_s, prefix = self.input_prompt_length, self.input_prompt_prefix
+            return synthesizer.voice(references, self.ref_text, length_s=length_s, prefix=prefix)
+        return dataclasses.replace(kept.resized(self.input_prompt_length), prefix=self.input_prompt_prefix)
+
+    def places(self, paths: list[Path]) -> tuple[Path | None, Path]:
+        """Returns REF, None if there is none, and OUT, from the arguments `[REF] OUT`."""
+        if len(paths) == 1 and not (self.voice or self.ref):
+            raise UsageError(f"OUT is missing after REF (`{paths[0]}`): `valle synth TEXT REF OUT`.")
+        if len(paths) > 2:
+            raise UsageError(
+                f"There must be one REF and one OUT, but there are {len(paths)} paths. Give further recordings of the"
+                " voice with `--ref`."
+            )
+        return (None, paths[0]) if len(paths) == 1 else (paths[0], paths[1])
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,13 @@ Axes: K codebooks, P prompt frames, S input frames, T response frames.
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
 import torch
 
 from model.checkpoints.checkpoint import Checkpoint, load
@@ -17,6 +20,7 @@ from model.decoding.options import Decoding
 from model.device import inference_dtype, resolve_device
 from model.inference.prompts import Preparation, Prompt
 from model.inference.requests import check_speech, check_task, replaced_frames
+from model.inference.voices import Voice, model_identity
 from model.sequences.documents import Condition, Mode
 from model.sequences.tasks import TRANSFORMS, Transform
 from stages.errors import TextError, UsageError
@@ -24,6 +28,9 @@ from stages.records import Codes, Wave
 
 if TYPE_CHECKING:
     from stages.codecs.table import Codec
+
+_OTHER_LOUDNESS = 3.0
+"""LUFS between a voice and what a model learnt, from which it is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,8 @@ class Speech:
     """Whether it reached the longest length allowed, and so may lack its end."""
     compute_s: float
     """Seconds of computing, codec and phonemes included."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of the voice that was used."""
 
     @property
     def duration_s(self) -> float:
@@ -76,6 +85,11 @@ class Synthesizer:
         self.network = checkpoint.network.eval()
         self.device = self.network.token_embedding.weight.device
         self._preparation = Preparation(checkpoint, codec)
+
+    @cached_property
+    def identity(self) -> str:
+        """The model, in a few words: see `voices.model_identity`."""
+        return model_identity(self.checkpoint)
 
     @classmethod
     def load(
@@ -116,20 +130,23 @@ class Synthesizer:
         self,
         text: str,
         *,
-        prompt: Prompt,
+        prompt: Prompt | None = None,
         prompt_text: str | None = None,
+        voice: Voice | None = None,
         language: str | None = None,
         tone: str | None = None,
         seed: int = 0,
         max_s: float | None = None,
         decoding: Decoding = Decoding(),  # noqa: B008 (frozen)
     ) -> Speech:
-        """Speaks a text in the voice of the prompt.
+        """Speaks a text in the voice of the prompt, or in a kept voice.
 
         Args:
             text: What to say.
-            prompt: The voice. Without `prompt_text`, only its first `data.prompt_s` seconds are used.
+            prompt: The voice. Silence at its ends is taken off; without `prompt_text`, the best `data.prompt_s` seconds
+                of a recording or wave are used, and the first of codes.
             prompt_text: What the prompt says, if known: the response then continues it (task `tts-c`).
+            voice: A voice of `voice`, `Voice.load` or `mix`, in place of a prompt.
             language: ISO 639-1 code of the text; detected from the text if not given.
             tone: A group of the training set, whose way of speaking to use; for models trained with `data.tones`.
             seed: Seed of all draws: the same seed gives the same speech on the same device.
@@ -138,17 +155,60 @@ class Synthesizer:
 
         Raises:
             TextError: if the text is empty or its language is unknown.
-            AudioError: if the prompt can't be read.
-            CodecError: if the prompt's codes don't fit the model.
-            UsageError: if `max_s` is shorter than a frame, the model doesn't know the tone, or it wasn't trained for
+            AudioError: if the prompt can't be read, is silent or too short.
+            CodecError: if the codes of the prompt or voice don't fit the model.
+            UsageError: if not just one of `prompt` and `voice` is given, a prompt with its text is longer than
+                `data.max_s`, `max_s` is shorter than a frame, the model doesn't know the tone, or it wasn't trained for
                 the request (mode, guidance, speaking with or without `prompt_text`).
         """
         decoding = self.settled(decoding)
-        self.check_speech(continues=prompt_text is not None)
+        continues = prompt_text is not None if voice is None else voice.texts is not None and not voice.prefix
+        self.check_speech(continues=continues)
         started = time.perf_counter()
         max_frames = self._max_frames(max_s)
-        condition = self.condition(text, prompt, prompt_text=prompt_text, language=language, tone=tone)
-        return self._respond(condition, 1, max_frames, decoding, seed=seed, started=started)
+        voice = self._voice(prompt, prompt_text, voice)
+        condition = self.condition(text, voice, language=language, tone=tone)
+        speech = self._respond(condition, 1, max_frames, decoding, seed=seed, started=started)
+        return replace(speech, notes=voice.notes)
+
+    def voice(
+        self,
+        references: Prompt | Sequence[Prompt],
+        texts: str | Sequence[str] | None = None,
+        *,
+        length_s: float | None = None,
+        prefix: bool = False,
+    ) -> Voice:
+        """Makes a voice from references, to speak with or to keep.
+
+        Args:
+            references: Recordings, waves or codes of one voice. Their silence at both ends is taken off, and of long
+                ones the stretches with the most speech and the least noise are taken.
+            texts: What they say, one text each: they stay whole, and responses continue them.
+            length_s: Seconds of the prompt: repeated or cut to this length; by default at most `data.prompt_s`.
+            prefix: Whether responses begin with the prompt (it is taken off again); needs `texts`.
+
+        Raises:
+            AudioError: if a reference can't be read, is silent or too short.
+            CodecError: if codes don't fit the model.
+            UsageError: if there is no reference, not a text for each, or what is asked for isn't possible.
+        """
+        several = isinstance(references, Sequence) and not isinstance(references, str)
+        given: list[Prompt] = [*references] if several else [references]  # type: ignore[list-item, misc]
+        said = None if texts is None else (texts,) if isinstance(texts, str) else tuple(texts)
+        if not given or (said is not None and len(said) != len(given)):
+            raise UsageError(
+                "A voice needs at least one reference, and a text for each if any has one, but there are"
+                f" {len(given)} references and {len(said or ())} texts. Give as many `--ref-text` as references."
+            )
+        if said is not None and length_s is not None:
+            raise UsageError(
+                "`length_s` (`--input-prompt-length`) must be left out where the reference's text is given: text and"
+                " sound have to match. Leave out one of them."
+            )
+        made = self._preparation.prompt(given, whole=said is not None, length_s=length_s)
+        codec = self.checkpoint.meta.codec
+        return Voice(made.codes_KP, codec, self.identity, said, made.loudness_lufs, prefix, notes=made.notes)
 
     def transform(
         self,
@@ -156,7 +216,7 @@ class Synthesizer:
         audio: Prompt,
         *,
         text: str | None = None,
-        prompt: Prompt | None = None,
+        prompt: Prompt | Voice | None = None,
         replace_s: tuple[float, float] | None = None,
         language: str | None = None,
         tone: str | None = None,
@@ -173,7 +233,7 @@ class Synthesizer:
             task: What to do.
             audio: The input.
             text: All that is said in the output; required for `cse` and `nse`, optional for the others.
-            prompt: The voice, for `tse` and `vc`.
+            prompt: The voice, for `tse` and `vc`: as in `speak`, or a kept voice.
             replace_s: Start and end of the stretch to replace, in seconds, for `cse` and `nse`.
             language: ISO 639-1 code of the text; detected from the text if not given.
             tone: As in `speak`.
@@ -202,11 +262,16 @@ class Synthesizer:
                 f" {frames / rate:g} s. Cut it, or raise `max_s`."
             )
         phonemes, code = self._preparation.phonemes(text, language) if text and text.strip() else ("", "")
-        prompt_KP = input_KS[:, :0] if prompt is None else self._preparation.shortened(self.prompt_codes(prompt))
+        voice = None if prompt is None else self._voice(prompt)
+        prompt_KP = input_KS[:, :0] if voice is None else self._preparation.shortened(voice.codes_KP)
         replaced_S = None if replace_s is None else replaced_frames(frames, rate, *replace_s)
         condition = Condition(phonemes, code, prompt_KP, task, input_KS, replaced_S, self._preparation.tone(tone))
+        if voice and voice.mixed:
+            mixed = tuple((weight, self._preparation.shortened(codes_KP)) for weight, codes_KP in voice.mixed)
+            condition = replace(condition, mixed=mixed)
         least, most = (frames, frames) if same_length else (1, max_frames)
-        return self._respond(condition, least, most, decoding, seed=seed, started=started)
+        speech = self._respond(condition, least, most, decoding, seed=seed, started=started)
+        return replace(speech, notes=voice.notes if voice else ())
 
     def _respond(
         self, condition: Condition, least: int, most: int, decoding: Decoding, *, seed: int, started: float
@@ -294,24 +359,49 @@ class Synthesizer:
     def condition(
         self,
         text: str,
-        prompt: Prompt,
+        prompt: Prompt | Voice,
         *,
         prompt_text: str | None = None,
         language: str | None = None,
         tone: str | None = None,
     ) -> Condition:
-        """Returns the network's input for a text and a prompt; arguments and errors are those of `speak`."""
+        """Returns the network's input for a text and a prompt or voice; arguments and errors are those of `speak`."""
         from stages.text.languages import detect
 
         if not text.strip():
             raise TextError("`text` must hold something to say, but is empty.")
         prepare = self._preparation
         name = prepare.tone(tone)
-        prompt_KP = self.prompt_codes(prompt)
-        if prompt_text is None:
-            return Condition(*prepare.phonemes(text, language), prepare.shortened(prompt_KP), "tts", tone=name)
-        spoken = prepare.phonemes(f"{prompt_text.strip()} {text}", language or detect(text))
-        return Condition(*spoken, prompt_KP, "tts-c", tone=name)
+        voice = self._voice(prompt, prompt_text)
+        prompt_KP = voice.codes_KP
+        if voice.texts is None:
+            return Condition(*prepare.phonemes(text, language), prompt_KP, "tts", tone=name, mixed=voice.mixed)
+        before = " ".join(said.strip() for said in voice.texts)
+        spoken = prepare.phonemes(f"{before} {text}", language or detect(text))
+        if not voice.prefix:
+            return Condition(*spoken, prompt_KP, "tts-c", tone=name)
+        odd = prompt_KP.shape[1] % self.network.config.group
+        return Condition(*spoken, prepare.shortened(prompt_KP), "tts", tone=name, begun_KT=prompt_KP[:, odd:])
+
+    def _voice(self, prompt: Prompt | Voice | None, text: str | None = None, voice: Voice | None = None) -> Voice:
+        """Returns a voice that fits the model, from a prompt with its text or from a voice."""
+        if (prompt is None) == (voice is None) or (voice is not None and text is not None):
+            raise UsageError("Either a `prompt`, with or without its `prompt_text`, or a `voice` must be given.")
+        voice = prompt if isinstance(prompt, Voice) else voice
+        if voice is None:
+            assert prompt is not None
+            return self.voice([prompt], None if text is None else [text])  # type: ignore[list-item]
+        meta, here = self.checkpoint.meta, self.identity
+        meta.codec.require(voice.codec, "voice")
+        for codes_KP in (voice.codes_KP, *(codes_KP for _, codes_KP in voice.mixed)):
+            self._preparation.check(codes_KP, "voice")
+        if voice.model == here:
+            return voice
+        note = f"the voice was made for another model ({voice.model}) than this one ({here}), with the same codec"
+        learnt, heard = meta.loudness_lufs, voice.loudness_lufs
+        if learnt is not None and heard is not None and abs(learnt - heard) > _OTHER_LOUDNESS:
+            note += f"; it has {heard:.1f} LUFS where this one learnt {learnt:.1f}: keep it again with this one"
+        return replace(voice, notes=(*voice.notes, note))
 
     def prompt_codes(self, prompt: Prompt, name: str = "prompt") -> Codes:
         """Returns the `[K, P]` codes of a prompt, called `name` in messages; raises as `speak` does."""
