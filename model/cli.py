@@ -18,7 +18,6 @@ from model.options import (
     DecodingOptions,
     Json,
     JudgeOptions,
-    KeptVoices,
     ModelOptions,
     OutputOptions,
     PromptOptions,
@@ -151,7 +150,6 @@ def transform(
     *,
     voice_options: VoiceOptions,
     task_options: TaskOptions,
-    kept_voices: KeptVoices,
     decoding_options: DecodingOptions,
     speech_options: SpeechOptions,
     output: OutputOptions,
@@ -160,7 +158,7 @@ def transform(
     from model.inference.requests import parse_stretch
 
     replace_s = parse_stretch(task_options.replace) if task_options.replace else None
-    kept = kept_voices.kept()
+    kept = task_options.kept()
     if kept and task_options.prompt:
         raise UsageError("`--voice` takes the place of `--prompt`: give one of them.")
     synthesizer = voice_options.load()

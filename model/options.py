@@ -111,18 +111,6 @@ class SpeechOptions(Options):
 
 
 @dataclass(frozen=True)
-class TaskOptions(Options):
-    """What a task takes beside the recording."""
-
-    text: Annotated[str | None, typer.Option(help="All that is said in OUT; needed for cse and nse.")] = None
-    prompt: Annotated[Path | None, typer.Option(metavar="REF", help="For tse and vc: a recording of the voice.")] = None
-    replace: Annotated[
-        str | None,
-        typer.Option(metavar="START-END", help="For cse and nse: the part to replace, in seconds, such as 1.2-1.8."),
-    ] = None
-
-
-@dataclass(frozen=True)
 class KeptVoices(Options):
     """Voices that `valle voice` kept."""
 
@@ -144,6 +132,20 @@ class KeptVoices(Options):
         from model.inference.voices import read_voices
 
         return read_voices(self.voice, self.voices)
+
+
+@dataclass(frozen=True)
+class TaskOptions(KeptVoices):
+    """What a task takes beside the recording."""
+
+    text: Annotated[str | None, typer.Option(help="All that is said in OUT; needed for cse and nse.")] = None
+    prompt: Annotated[
+        Path | None, typer.Option(metavar="REF", help="For tse and vc: a recording of the voice, or --voice.")
+    ] = None
+    replace: Annotated[
+        str | None,
+        typer.Option(metavar="START-END", help="For cse and nse: the part to replace, in seconds, such as 1.2-1.8."),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ class PromptOptions(KeptVoices):
 
     def places(self, paths: list[Path]) -> tuple[Path | None, Path]:
         """Returns REF, None if there is none, and OUT, from the arguments `[REF] OUT`."""
-        if len(paths) == 1 and not (self.voice or self.ref):
+        if len(paths) == 1 and not self.voice:
             raise UsageError(f"OUT is missing after REF (`{paths[0]}`): `valle synth TEXT REF OUT`.")
         if len(paths) > 2:
             raise UsageError(

@@ -53,7 +53,7 @@ class Preparation:
         self._tokenizer = checkpoint.tokenizer
         self._data = checkpoint.config.data
         self._frame_rate = checkpoint.meta.codec.frame_rate
-        self._prompt_frames = max(1, round(self._data.prompt_s * self._frame_rate))
+        self.prompt_frames = max(1, round(self._data.prompt_s * self._frame_rate))
 
     def codes(self, prompt: Prompt, name: str = "prompt") -> Codes:
         """Returns the `[K, P]` codes of a prompt.
@@ -79,48 +79,48 @@ class Preparation:
         self.check(codes_KP, name)
         return codes_KP
 
-    def prompt(self, references: Sequence[Prompt], *, whole: bool, length_s: float | None = None) -> Prompted:
+    def prompt(
+        self, references: Sequence[Prompt], texts: Sequence[str] | None = None, *, length_s: float | None = None
+    ) -> Prompted:
         """Makes the prompt from references: without silence at their ends, and the best stretches of long ones.
 
         Args:
             references: Recordings, waves or codes of one voice. Several share the prompt's length; where they are too
                 many for 0.5 s each, the best are taken. Of codes the beginning is taken.
-            whole: Whether to take all of each, since its text is known.
+            texts: What each says: then all of it is taken. None if unknown.
             length_s: Seconds: a shorter prompt is repeated up to it. By default the prompt is as long as prompts were
                 in training, or as the references are.
 
         Raises:
             AudioError: if a reference can't be read, is silent or too short.
             CodecError: if codes don't fit the model.
-            UsageError: if a length isn't possible, or whole references are longer than what the model learnt.
+            UsageError: if there is no reference or not a text for each, a length isn't possible, or recordings with
+                their texts are longer than what the model learnt.
         """
-        if length_s is not None and not 1 <= length_s * self._frame_rate < float("inf"):
+        if not references or (texts is not None and len(texts) != len(references)):
             raise UsageError(
-                f"`length_s` (`--input-prompt-length`) must be at least one frame ({1 / self._frame_rate:.3f} s) and"
-                f" finite, but is {length_s:g}."
+                "A voice needs at least one reference, and a text for each if any has one, but there are"
+                f" {len(references)} references and {len(texts or ())} texts. Give as many `--ref-text` as references."
             )
-        total = self._prompt_frames if length_s is None else round(length_s * self._frame_rate)
+        frame_rate = self._frame_rate
+        total = self.prompt_frames if length_s is None else checked_frames(length_s, frame_rate, texts)
         names = ["prompt"] if len(references) == 1 else [f"prompt {number}" for number in range(1, len(references) + 1)]
         given = [self._opened(one, name) for one, name in zip(references, names, strict=True)]
         notes = [note for item in given if isinstance(item, Reference) for note in item.notes]
-        if whole:
+        if texts is not None:
             self._check_length(given)
             wanted = [self._frames(item) for item in given]
         else:
             given, dropped = self._best(given, total)
             notes += dropped
             wanted = shares([self._frames(item) for item in given], total)
-        if total > self._prompt_frames:
+        if total > self.prompt_frames:
             notes.append(f"a prompt of {length_s:g} s is longer than any the model learnt ({self._data.prompt_s:g} s)")
         parts, loudness = self._encoded(given, wanted)
         codes_KP = np.concatenate(parts, axis=1)
         if length_s is not None and 0 < codes_KP.shape[1] < total:
             codes_KP = repeated(codes_KP, total)
         return Prompted(codes_KP, loudness, tuple(notes))
-
-    def shortened(self, codes_KP: Codes) -> Codes:
-        """Returns the beginning of a prompt, as long as prompts were in training."""
-        return codes_KP[:, : self._prompt_frames]
 
     def _opened(self, prompt: Prompt, name: str) -> Reference | Codes:
         if not isinstance(prompt, str | Path):
@@ -135,8 +135,11 @@ class Preparation:
         return int(np.ceil(item.duration_s * self._frame_rate)) if isinstance(item, Reference) else item.shape[1]
 
     def _check_length(self, given: Sequence[Reference | Codes]) -> None:
-        """Raises `UsageError` if references that stay whole are longer than anything in training."""
-        seconds = sum(map(self._frames, given)) / self._frame_rate
+        """Raises `UsageError` if recordings that stay whole are longer than anything in training.
+
+        Codes aren't checked: who gives codes has made the prompt, as an evaluation does.
+        """
+        seconds = sum(item.duration_s for item in given if isinstance(item, Reference))
         if seconds > self._data.max_s:
             raise UsageError(
                 f"A reference whose text is given must be at most {self._data.max_s:g} s long (`data.max_s` of the"
@@ -215,6 +218,25 @@ class Preparation:
                 f"`{name}` must be [{identity.num_codebooks}, P] codes from 0 to {identity.codebook_size - 1}, but is"
                 f" {list(codes_KP.shape)} up to {codes_KP.max(initial=0)}. Encode it with the codec of the model."
             )
+
+
+def checked_frames(length_s: float, frame_rate: float, texts: Sequence[str] | None) -> int:
+    """Returns the frames of a prompt of a wanted length.
+
+    Raises:
+        UsageError: if it is shorter than a frame, or the prompt's texts are known, so that it can't be cut or repeated.
+    """
+    if texts is not None:
+        raise UsageError(
+            "`length_s` (`--input-prompt-length`) must be left out where the reference's text is given: text and sound"
+            " have to match. Leave out one of them."
+        )
+    if not 1 <= length_s * frame_rate < float("inf"):
+        raise UsageError(
+            f"`length_s` (`--input-prompt-length`) must be at least one frame ({1 / frame_rate:.3f} s) and finite, but"
+            f" is {length_s:g}."
+        )
+    return round(length_s * frame_rate)
 
 
 def repeated(codes_KP: Codes, frames: int) -> Codes:

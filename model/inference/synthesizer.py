@@ -5,12 +5,11 @@ Axes: K codebooks, P prompt frames, S input frames, T response frames.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
 import torch
 
 from model.checkpoints.checkpoint import Checkpoint, load
@@ -20,7 +19,7 @@ from model.decoding.options import Decoding
 from model.device import inference_dtype, resolve_device
 from model.inference.prompts import Preparation, Prompt
 from model.inference.requests import check_speech, check_task, replaced_frames
-from model.inference.voices import Voice, model_identity
+from model.inference.voices import Voice, fitting, model_identity
 from model.sequences.documents import Condition, Mode
 from model.sequences.tasks import TRANSFORMS, Transform
 from stages.errors import TextError, UsageError
@@ -28,9 +27,6 @@ from stages.records import Codes, Wave
 
 if TYPE_CHECKING:
     from stages.codecs.table import Codec
-
-_OTHER_LOUDNESS = 3.0
-"""LUFS between a voice and what a model learnt, from which it is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +164,7 @@ class Synthesizer:
         max_frames = self._max_frames(max_s)
         voice = self._voice(prompt, prompt_text, voice)
         condition = self.condition(text, voice, language=language, tone=tone)
-        speech = self._respond(condition, 1, max_frames, decoding, seed=seed, started=started)
-        return replace(speech, notes=voice.notes)
+        return self._respond(condition, 1, max_frames, decoding, seed=seed, started=started, notes=voice.notes)
 
     def voice(
         self,
@@ -196,17 +191,7 @@ class Synthesizer:
         several = isinstance(references, Sequence) and not isinstance(references, str)
         given: list[Prompt] = [*references] if several else [references]  # type: ignore[list-item, misc]
         said = None if texts is None else (texts,) if isinstance(texts, str) else tuple(texts)
-        if not given or (said is not None and len(said) != len(given)):
-            raise UsageError(
-                "A voice needs at least one reference, and a text for each if any has one, but there are"
-                f" {len(given)} references and {len(said or ())} texts. Give as many `--ref-text` as references."
-            )
-        if said is not None and length_s is not None:
-            raise UsageError(
-                "`length_s` (`--input-prompt-length`) must be left out where the reference's text is given: text and"
-                " sound have to match. Leave out one of them."
-            )
-        made = self._preparation.prompt(given, whole=said is not None, length_s=length_s)
+        made = self._preparation.prompt(given, said, length_s=length_s)
         codec = self.checkpoint.meta.codec
         return Voice(made.codes_KP, codec, self.identity, said, made.loudness_lufs, prefix, notes=made.notes)
 
@@ -262,19 +247,25 @@ class Synthesizer:
                 f" {frames / rate:g} s. Cut it, or raise `max_s`."
             )
         phonemes, code = self._preparation.phonemes(text, language) if text and text.strip() else ("", "")
-        voice = None if prompt is None else self._voice(prompt)
-        prompt_KP = input_KS[:, :0] if voice is None else self._preparation.shortened(voice.codes_KP)
+        voice = None if prompt is None else self._voice(prompt).beginning(self._preparation.prompt_frames)
+        prompt_KP, mixed = (voice.codes_KP, voice.mixed) if voice else (input_KS[:, :0], ())
         replaced_S = None if replace_s is None else replaced_frames(frames, rate, *replace_s)
-        condition = Condition(phonemes, code, prompt_KP, task, input_KS, replaced_S, self._preparation.tone(tone))
-        if voice and voice.mixed:
-            mixed = tuple((weight, self._preparation.shortened(codes_KP)) for weight, codes_KP in voice.mixed)
-            condition = replace(condition, mixed=mixed)
+        given = phonemes, code, prompt_KP, task, input_KS, replaced_S
+        condition = Condition(*given, self._preparation.tone(tone), mixed)
         least, most = (frames, frames) if same_length else (1, max_frames)
-        speech = self._respond(condition, least, most, decoding, seed=seed, started=started)
-        return replace(speech, notes=voice.notes if voice else ())
+        notes = voice.notes if voice else ()
+        return self._respond(condition, least, most, decoding, seed=seed, started=started, notes=notes)
 
     def _respond(
-        self, condition: Condition, least: int, most: int, decoding: Decoding, *, seed: int, started: float
+        self,
+        condition: Condition,
+        least: int,
+        most: int,
+        decoding: Decoding,
+        *,
+        seed: int,
+        started: float,
+        notes: tuple[str, ...],
     ) -> Speech:
         """Generates and decodes a response of `least` to `most` frames."""
         (codes_KT,) = generate(
@@ -298,6 +289,7 @@ class Synthesizer:
             unseen=unseen,
             cut=least < most == codes_KT.shape[1],
             compute_s=taken_s,
+            notes=notes,
         )
 
     def hear(self, speech: Prompt, *, language: str | None = None, max_tokens: int = 500) -> Heard:
@@ -381,7 +373,8 @@ class Synthesizer:
         if not voice.prefix:
             return Condition(*spoken, prompt_KP, "tts-c", tone=name)
         odd = prompt_KP.shape[1] % self.network.config.group
-        return Condition(*spoken, prepare.shortened(prompt_KP), "tts", tone=name, begun_KT=prompt_KP[:, odd:])
+        shown_KP = prompt_KP[:, : prepare.prompt_frames]
+        return Condition(*spoken, shown_KP, "tts", tone=name, begun_KT=prompt_KP[:, odd:])
 
     def _voice(self, prompt: Prompt | Voice | None, text: str | None = None, voice: Voice | None = None) -> Voice:
         """Returns a voice that fits the model, from a prompt with its text or from a voice."""
@@ -391,17 +384,9 @@ class Synthesizer:
         if voice is None:
             assert prompt is not None
             return self.voice([prompt], None if text is None else [text])  # type: ignore[list-item]
-        meta, here = self.checkpoint.meta, self.identity
-        meta.codec.require(voice.codec, "voice")
-        for codes_KP in (voice.codes_KP, *(codes_KP for _, codes_KP in voice.mixed)):
+        for codes_KP in voice.prompts:
             self._preparation.check(codes_KP, "voice")
-        if voice.model == here:
-            return voice
-        note = f"the voice was made for another model ({voice.model}) than this one ({here}), with the same codec"
-        learnt, heard = meta.loudness_lufs, voice.loudness_lufs
-        if learnt is not None and heard is not None and abs(learnt - heard) > _OTHER_LOUDNESS:
-            note += f"; it has {heard:.1f} LUFS where this one learnt {learnt:.1f}: keep it again with this one"
-        return replace(voice, notes=(*voice.notes, note))
+        return fitting(voice, self.checkpoint.meta, self.identity)
 
     def prompt_codes(self, prompt: Prompt, name: str = "prompt") -> Codes:
         """Returns the `[K, P]` codes of a prompt, called `name` in messages; raises as `speak` does."""

@@ -14,8 +14,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from model.checkpoints.checkpoint import Checkpoint
-from model.inference.prompts import repeated
+from model.checkpoints.checkpoint import Checkpoint, Meta
+from model.inference.prompts import checked_frames, repeated
 from model.sequences.documents import Mixed
 from stages.artefacts.disk import atomic
 from stages.errors import ArtefactError, MachineError, MissingInputError, UsageError
@@ -25,6 +25,8 @@ SUFFIX = ".safetensors"
 _KEY = "valle.voice"
 _FORMAT = 1
 _SHOWN = 12
+_OTHER_LOUDNESS = 3.0
+"""LUFS between a voice and what a model learnt, from which it is told."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +57,16 @@ class Voice:
                 "A prompt that responses begin with (`prefix`, `--input-prompt-prefix`) needs its text, since the text"
                 " is that of both. Give it (`texts`, `--ref-text`), or leave the prefix out."
             )
+
+    def beginning(self, frames: int) -> Self:
+        """Returns the voice with the first frames of its prompt."""
+        mixed = tuple((weight, codes_KP[:, :frames]) for weight, codes_KP in self.mixed)
+        return replace(self, codes_KP=self.codes_KP[:, :frames], mixed=mixed)
+
+    @property
+    def prompts(self) -> tuple[Codes, ...]:
+        """The codes of all of its prompts: one, or one for each voice of a mixture."""
+        return tuple(codes_KP for _, codes_KP in self.mixed) or (self.codes_KP,)
 
     def save(self, path: Path) -> None:
         """Writes the voice to a file, which appears whole or not at all.
@@ -122,20 +134,9 @@ class Voice:
         """
         if length_s is None:
             return self
-        _check_resizable(self.texts)
-        frames = round(length_s * self.codec.frame_rate) if 0 < length_s < float("inf") else 0
-        if not frames:
-            raise UsageError(f"`--input-prompt-length` must be at least one frame and finite, but is {length_s:g}.")
+        frames = checked_frames(length_s, self.codec.frame_rate, self.texts)
         mixed = tuple((weight, repeated(codes_KP, frames)) for weight, codes_KP in self.mixed)
         return replace(self, codes_KP=repeated(self.codes_KP, frames), mixed=mixed)
-
-
-def _check_resizable(texts: Sequence[str] | None) -> None:
-    if texts is not None:
-        raise UsageError(
-            "`--input-prompt-length` (`length_s`) must be left out where the reference's text is given: text and sound"
-            " have to match. Leave out one of them."
-        )
 
 
 def mix(voices: Sequence[Voice], weights: Sequence[float]) -> Voice:
@@ -187,6 +188,27 @@ def model_identity(checkpoint: Checkpoint) -> str:
     parts = [checkpoint.config.model_dump(mode="json"), list(checkpoint.tokenizer.tokens), meta]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return f"step {checkpoint.meta.step}, {digest[:_SHOWN]}"
+
+
+def fitting(voice: Voice, meta: Meta, model: str) -> Voice:
+    """Returns a voice for a model, with a note if it was made for another.
+
+    Args:
+        voice: The voice.
+        meta: The model's description.
+        model: The model's identity.
+
+    Raises:
+        CodecError: if its codes are of another codec.
+    """
+    meta.codec.require(voice.codec, "voice")
+    if voice.model == model:
+        return voice
+    note = f"the voice was made for another model ({voice.model}) than this one ({model}), with the same codec"
+    learnt, heard = meta.loudness_lufs, voice.loudness_lufs
+    if learnt is not None and heard is not None and abs(learnt - heard) > _OTHER_LOUDNESS:
+        note += f"; it has {heard:.1f} LUFS where this one learnt {learnt:.1f}: keep it again with this one"
+    return replace(voice, notes=(*voice.notes, note))
 
 
 def parse_choice(choice: str) -> tuple[str, float]:
