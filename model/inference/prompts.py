@@ -176,7 +176,7 @@ class Preparation:
             part, before_s = item.wave, 0.0
             if frames < self._frames(item):
                 part, before_s = item.stretch(frames / self._frame_rate)
-            wave = self._levelled(torch.from_numpy(resample(part, item.sample_rate, self._codec.sample_rate)))
+            wave = self._levelled(torch.tensor(resample(part, item.sample_rate, self._codec.sample_rate)))
             first = round(before_s * self._frame_rate)
             codes_KP: Codes = self._codec.encode([wave])[0].cpu().numpy()
             parts.append(codes_KP[:, first : first + frames])
