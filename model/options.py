@@ -118,7 +118,7 @@ class KeptVoices(Options):
         list[str] | None,
         typer.Option(
             metavar="VOICE[:WEIGHT]",
-            help="A file of valle voice, or a name in --voices, in place of a recording. Several are mixed by weight.",
+            help="A kept voice in place of a recording: a file, or a name in --voices. Several are mixed by weight.",
         ),
     ] = None
     voices: Annotated[Path | None, typer.Option(help="Folder of kept voices.")] = None

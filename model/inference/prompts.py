@@ -71,7 +71,7 @@ class Preparation:
         if isinstance(prompt, str | Path):
             from stages.audio.files import read_at
 
-            prompt = read_at(Path(prompt), self._codec.sample_rate)
+            prompt = read_at(Path(prompt), self._codec.sample_rate).copy()  # what is read may not be written to
         tensor = torch.as_tensor(prompt)
         if tensor.is_floating_point():
             tensor = self._codec.encode([self._levelled(tensor)])[0]
