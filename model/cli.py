@@ -5,7 +5,6 @@ Nothing heavy is imported at the top: each command imports what it needs.
 
 import json
 import sys
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +20,7 @@ from model.options import (
     JudgeOptions,
     ModelOptions,
     OutputOptions,
+    PromptOptions,
     ServeOptions,
     SpeechOptions,
     TaskOptions,
@@ -33,7 +33,8 @@ from stages.errors import ExitCode, UsageError, ValleError, run_app
 
 if TYPE_CHECKING:
     from model.inference.lists import Order
-    from model.inference.synthesizer import Speech, Synthesizer
+    from model.inference.speech import Speech
+    from model.inference.synthesizer import Synthesizer
 
 app = typer.Typer(
     help="Train a codec language model on a dataset of valle-prep, and speak with it.",
@@ -86,39 +87,46 @@ def synth(
         str,
         typer.Argument(help="What to say, of any length; - reads it from standard input; @FILE is a list of texts."),
     ],
-    reference: Annotated[Path, typer.Argument(metavar="REF", help="A recording of the voice, 3 s or longer.")],
-    out: Annotated[Path, typer.Argument(help="The WAV file to write; - is standard output; for a list, a folder.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[REF] OUT",
+            help="A recording of the voice, 3 s or longer, and the WAV file to write; - is standard output. For a list:"
+            " OUT is a folder, and - as REF means that each line names its own voice.",
+        ),
+    ],
     *,
     voice_options: VoiceOptions,
+    prompt_options: PromptOptions,
     decoding_options: DecodingOptions,
     speech_options: SpeechOptions,
-    ref_text: Annotated[str | None, typer.Option(help="What REF says; the speech then continues it.")] = None,
     output: OutputOptions,
 ) -> None:
-    """Speak a text, or a list of texts, in the voice of a recording."""
+    """Speak a text, or a list of texts, in the voice of a recording or in a kept one."""
     from model.inference.lists import LIST, STANDARD, check_orders, read_orders, read_text
     from model.inference.requests import Request
 
+    is_list = text.startswith(LIST)
+    reference, out = prompt_options.places(paths, is_list=is_list)
+    if str(out) == STANDARD and not is_list and (output.as_json or sys.stdout.isatty()):
+        raise UsageError("With `-` as `OUT` the WAV goes to standard output: leave out `--json`, and use a pipe.")
     request = Request(
-        "",
-        None if str(reference) == STANDARD else reference,
-        ref_text,
+        "" if is_list else read_text(text),
         language=speech_options.language,
         tone=speech_options.tone,
         seed=speech_options.seed,
         max_s=speech_options.max_s,
         decoding=decoding_options.decoding,
     )
-    if text.startswith(LIST):
-        orders = read_orders(Path(text.removeprefix(LIST)), out, request)
-        synthesizer = voice_options.load()
+    kept = prompt_options.kept_voice(reference, is_list=is_list)
+    synthesizer = voice_options.load()
+    request = prompt_options.asked(request, synthesizer, reference, kept)
+    if is_list:
+        orders = read_orders(Path(text.removeprefix(LIST)), out, request, voices=prompt_options.voices)
+        prompt_options.check_own([order.request for order in orders], request)
         check_orders(synthesizer, orders)
         _speak_list(synthesizer, orders, output)
         return
-    if str(out) == STANDARD and (output.as_json or sys.stdout.isatty()):
-        raise UsageError("With `-` as `OUT` the WAV goes to standard output: leave out `--json`, and use a pipe.")
-    request = replace(request, text=read_text(text))
-    synthesizer = voice_options.load()
     (speech,) = synthesizer.batch([request])
     _write(speech, out, synthesizer.checkpoint.folder, output, limited=request.max_s is not None)
 
@@ -147,6 +155,37 @@ def _speak_list(synthesizer: "Synthesizer", orders: "list[Order]", output: Outpu
         raise typer.Exit(ExitCode.SOME_REJECTED)
 
 
+@app.command("voice")
+@with_options
+def keep_voice(
+    references: Annotated[list[Path], typer.Argument(metavar="REF...", help="Recordings of one voice.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="The file to write.")],
+    *,
+    model_options: ModelOptions,
+    codec_weights: CodecWeights = None,
+    ref_text: Annotated[
+        list[str] | None, typer.Option(help="What each REF says, in their order; speech then continues it.")
+    ] = None,
+    input_prompt_length: Annotated[
+        float | None, typer.Option(help="Repeat or cut the prompt to so many seconds.")
+    ] = None,
+    output: OutputOptions,
+) -> None:
+    """Keep a voice in a file, for --voice."""
+    from model.inference.synthesizer import Synthesizer
+    from model.inference.voices import SUFFIX, about
+
+    if out.suffix != SUFFIX:
+        raise UsageError(f"OUT must end in `{SUFFIX}`, but is `{out}`: `valle voice REF... OUT{SUFFIX} --model DIR`.")
+    synthesizer = Synthesizer.load(model_options.model, model_options.device, codec_weights=codec_weights)
+    voice = synthesizer.voice(references, ref_text, length_s=input_prompt_length)
+    voice.save(out)
+    for note in () if output.quiet else voice.notes:
+        typer.echo(f"note: {note}", err=True)
+    if output.as_json or not output.quiet:
+        _show({"out": str(out), **about(voice)}, output.as_json)
+
+
 _TASKS = "; ".join(f"{name}: {spec.help}" for name, spec in TRANSFORMS.items())
 
 
@@ -167,12 +206,15 @@ def transform(
     from model.inference.requests import parse_stretch
 
     replace_s = parse_stretch(task_options.replace) if task_options.replace else None
+    kept = task_options.kept()
+    if kept and task_options.prompt:
+        raise UsageError("`--voice` takes the place of `--prompt`: give one of them.")
     synthesizer = voice_options.load()
     speech = synthesizer.transform(
         task,
         audio,
         text=task_options.text,
-        prompt=task_options.prompt,
+        prompt=kept or task_options.prompt,
         replace_s=replace_s,
         language=speech_options.language,
         tone=speech_options.tone,

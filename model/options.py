@@ -7,7 +7,7 @@ per option. The options of samplers and judges come from their tables (`model.de
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -25,7 +25,9 @@ from stages.errors import UsageError
 if TYPE_CHECKING:
     from model.config import TrainConfig
     from model.evaluation.protocols import Trial
+    from model.inference.requests import Request
     from model.inference.synthesizer import Synthesizer
+    from model.inference.voices import Voice
     from model.serving.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")]
@@ -156,7 +158,9 @@ class SpeechOptions(Options):
 class ServeOptions(Options):
     """Where a server listens, and what it allows."""
 
-    voices: Annotated[Path | None, typer.Option(help="Folder of recordings; a .txt beside one is what it says.")] = None
+    voices: Annotated[
+        Path | None, typer.Option(help="Folder of recordings (a .txt beside one is what it says) and kept voices.")
+    ] = None
     host: Annotated[str, typer.Option(help="Address to listen at; one that others reach needs a key.")] = "127.0.0.1"
     port: Annotated[int, typer.Option(help="0: a free one.")] = 8000
     api_key: Annotated[
@@ -177,15 +181,129 @@ class ServeOptions(Options):
 
 
 @dataclass(frozen=True)
-class TaskOptions(Options):
+class KeptVoices(Options):
+    """Voices that `valle voice` kept."""
+
+    voice: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="VOICE[:WEIGHT]",
+            help="A kept voice in place of a recording: a file, or a name in --voices. Several are mixed by weight.",
+        ),
+    ] = None
+    voices: Annotated[Path | None, typer.Option(help="Folder of the kept voices that are named.")] = None
+
+    def kept(self) -> "Voice | None":
+        """Reads the voice, or the mixture of several; None if none is named."""
+        if not self.voice:
+            if self.voices:
+                raise UsageError(f"`--voices` is a folder, {self.voices}: name one of its voices with `--voice`.")
+            return None
+        from model.inference.voices import read_voices
+
+        return read_voices(self.voice, self.voices)
+
+
+@dataclass(frozen=True)
+class TaskOptions(KeptVoices):
     """What a task takes beside the recording."""
 
     text: Annotated[str | None, typer.Option(help="All that is said in OUT; needed for cse and nse.")] = None
-    prompt: Annotated[Path | None, typer.Option(metavar="REF", help="For tse and vc: a recording of the voice.")] = None
+    prompt: Annotated[
+        Path | None, typer.Option(metavar="REF", help="For tse and vc: a recording of the voice, or --voice.")
+    ] = None
     replace: Annotated[
         str | None,
         typer.Option(metavar="START-END", help="For cse and nse: the part to replace, in seconds, such as 1.2-1.8."),
     ] = None
+
+
+@dataclass(frozen=True)
+class PromptOptions(KeptVoices):
+    """The voice: recordings of it, with their texts, or a kept one."""
+
+    ref: Annotated[
+        list[Path] | None, typer.Option(metavar="REF", help="A further recording of the voice; repeatable.")
+    ] = None
+    ref_text: Annotated[
+        list[str] | None,
+        typer.Option(help="What REF says; the speech then continues it. With several, one for each in their order."),
+    ] = None
+    input_prompt_length: Annotated[float | None, typer.Option(help="Repeat or cut the prompt to so many seconds.")] = (
+        None
+    )
+    input_prompt_prefix: Annotated[
+        bool, typer.Option("--input-prompt-prefix", help="Begin the speech with the prompt; needs --ref-text.")
+    ] = False
+
+    def kept_voice(self, reference: Path | None, *, is_list: bool) -> "Voice | None":
+        """Reads the kept voice; None if recordings are to be used, or each line of a list names its own voice.
+
+        Raises:
+            UsageError: if both recordings and a voice are given, or neither.
+        """
+        recordings = [*([reference] if reference else []), *(self.ref or [])]
+        if is_list and not recordings and not self.voice and not self.ref_text:
+            return None  # with `--voices`, lines name voices of that folder
+        kept = self.kept()
+        if kept and (recordings or self.ref_text):
+            raise UsageError("`--voice` takes the place of REF, `--ref` and `--ref-text`: leave them out, or it.")
+        if kept is None and not recordings:
+            raise UsageError("A voice must be given: a recording (REF, `--ref`), or a kept one (`--voice`).")
+        return kept and dataclasses.replace(kept.resized(self.input_prompt_length), prefix=self.input_prompt_prefix)
+
+    def asked(
+        self, request: "Request", synthesizer: "Synthesizer", reference: Path | None, kept: "Voice | None"
+    ) -> "Request":
+        """Returns a request with the voice: the kept one, a recording, or a voice made from several.
+
+        Args:
+            request: What is asked for beside the voice.
+            synthesizer: The model.
+            reference: The first recording; None if there is none.
+            kept: What `kept_voice` returned.
+        """
+        texts, recordings = self.ref_text, [*([reference] if reference else []), *(self.ref or [])]
+        if kept is not None or not recordings:
+            return dataclasses.replace(request, voice=kept)
+        if len(recordings) == 1 and len(texts or [""]) == 1 and not self._shaped():
+            return dataclasses.replace(request, prompt=recordings[0], prompt_text=texts[0] if texts else None)
+        length_s, prefix = self.input_prompt_length, self.input_prompt_prefix
+        return dataclasses.replace(
+            request, voice=synthesizer.voice(recordings, texts, length_s=length_s, prefix=prefix)
+        )
+
+    def check_own(self, requests: "Sequence[Request]", default: "Request") -> None:
+        """Raises `UsageError` if options for the one voice are given, but some lines of a list name their own."""
+        if self._shaped() and any(request.voice is not default.voice for request in requests):
+            raise UsageError(
+                "`--input-prompt-length` and `--input-prompt-prefix` are for the voice of the command, but lines of the"
+                " list name their own (`ref`, `voice`). Leave the options out, or speak those texts apart."
+            )
+
+    def _shaped(self) -> bool:
+        return self.input_prompt_length is not None or self.input_prompt_prefix
+
+    def places(self, paths: list[Path], *, is_list: bool) -> tuple[Path | None, Path]:
+        """Returns REF, None if there is none, and OUT, from the arguments `[REF] OUT`.
+
+        For a list, `-` as REF is none: each line names its own voice.
+        """
+        if len(paths) == 1 and not self.voice:
+            raise UsageError(f"OUT is missing after REF (`{paths[0]}`): `valle synth TEXT REF OUT`.")
+        if len(paths) > 2:
+            raise UsageError(
+                f"There must be one REF and one OUT, but there are {len(paths)} paths. Give further recordings of the"
+                " voice with `--ref`."
+            )
+        if len(paths) == 1:
+            return None, paths[0]
+        if str(paths[0]) == "-" and not is_list:
+            raise UsageError(
+                "`-` as REF is for lists (`@FILE`) whose lines name their own voices: for one text, name a recording,"
+                " or leave REF out and give `--voice`."
+            )
+        return None if str(paths[0]) == "-" else paths[0], paths[1]
 
 
 @dataclass(frozen=True)

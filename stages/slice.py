@@ -21,7 +21,7 @@ from stages.artefacts.formats import Rows
 from stages.artefacts.manifest import file_digest
 from stages.audio import files as audio
 from stages.audio.loudness import gain_db
-from stages.audio.silence import quietest, sound_edges
+from stages.audio.silence import EDGE_S, SILENCE_DB, quietest, trimmed
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig, runtime
 from stages.errors import WeightsError
@@ -60,9 +60,9 @@ class SliceConfig(StageConfig):
     """Seconds of audio kept before and after a cut; at most half of the pause to the neighbouring speech."""
     search_s: float = Field(0.3, ge=0)
     """Seconds. Where segments without word times touch, the cut is moved to the quietest point within this distance."""
-    edge_s: float = Field(0.5, ge=0)
+    edge_s: float = Field(EDGE_S, ge=0)
     """Seconds of silence kept at each end of a whole recording; the rest is trimmed."""
-    silence_db: float = Field(40.0, gt=0)
+    silence_db: float = Field(SILENCE_DB, gt=0)
     """Audio this many dB below the recording's level counts as silence when its ends are trimmed."""
     measure: bool = True
     """Whether to measure noise, clipping, silence and loudness of each cut. The report, the thresholds and
@@ -236,11 +236,10 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         if refused := self._refused(row, piece):
             return refused
         wave, rate = audio.read(self.context.source(transcript.id))
-        edges = sound_edges(wave, rate, silence_db=self.config.silence_db)
-        if edges is None:
+        left = trimmed(wave, rate, silence_db=self.config.silence_db, edge_s=self.config.edge_s)
+        if left is None:
             return Filtered(transcript.id, "NoSpeech", "the recording is silent", row)
-        room = round(self.config.edge_s * rate)
-        row = replace(row, start_samples=max(0, edges[0] - room), end_samples=min(len(wave), edges[1] + room))
+        row = replace(row, start_samples=left[0], end_samples=left[1])
         if (too_long := self._too_long(row)) and self.config.mode != "file":
             return None
         return self._refused(row, piece) or too_long or self._measured(row, wave[row.start_samples : row.end_samples])

@@ -38,19 +38,25 @@ def generate_rest(
         One `[K, T]` array of uint16 per condition.
     """
     num_codebooks, stop = network.num_codebooks, network.codebook_size
-    responses: list[Codes] = [np.zeros((num_codebooks, codes.shape[1]), np.uint16) for codes in first_codes]
-    for response_KT, codes in zip(responses, first_codes, strict=True):
-        response_KT[0] = codes[0]
+    begun = [condition.begun().shape[1] for condition in conditions]
     frames = [np.arange(codes.shape[1]) for codes in first_codes]
+    responses: list[Codes] = []
+    for condition, codes in zip(conditions, first_codes, strict=True):
+        response_KT = np.zeros((num_codebooks, codes.shape[1]), np.uint16)
+        response_KT[0] = codes[0]
+        responses.append(np.concatenate([condition.begun().astype(np.uint16), response_KT], axis=1))
+    totals = zip(responses, begun, strict=True)
+    new_M = torch.from_numpy(np.flatnonzero(np.concatenate([np.arange(r_KT.shape[1]) >= n for r_KT, n in totals])))
     for level in range(1, num_codebooks):
         pairs = zip(conditions, responses, strict=True)
         documents = [document(tokenizer, condition, response_KT, level, stop) for condition, response_KT in pairs]
         batch, hidden_LD = read_packed(network, documents)
-        logits_MV = network.logits(hidden_LD[batch.rows[level]], level)
+        rows_M = batch.rows[level][new_M.to(hidden_LD.device)]
+        logits_MV = network.logits(hidden_LD[rows_M], level)
         asked = seeds or [0] * len(frames)
         keys_M = keys_at(asked, first_place("nar", level), frames, hidden_LD.device) if sampling.random else None
         drawn = sample(logits_MV, sampling, keys_M).cpu().numpy()
-        ends = np.cumsum([response_KT.shape[1] for response_KT in responses])
-        for response_KT, part in zip(responses, np.split(drawn, ends[:-1]), strict=True):
-            response_KT[level] = part
-    return responses
+        ends = np.cumsum([len(part) for part in frames])
+        for response_KT, part, known in zip(responses, np.split(drawn, ends[:-1]), begun, strict=True):
+            response_KT[level, known:] = part
+    return [response_KT[:, known:] for response_KT, known in zip(responses, begun, strict=True)]

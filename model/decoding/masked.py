@@ -35,7 +35,8 @@ def predict_frames(
     digits = torch.tensor(tokenizer.digits, device=network.token_embedding.weight.device)
     choices = torch.cat([digits, digits.new_tensor([tokenizer.end])])
     known: list[list[int]] = [[] for _ in conditions]
-    for place in range(len(str(max_frames))):
+    begun = [condition.begun().shape[1] for condition in conditions]  # counted too: the text is of all frames
+    for place in range(len(str(max_frames + max(begun, default=0)))):
         pairs = zip(conditions, known, strict=True)
         documents = [length_document(tokenizer, condition, ids, ended=True) for condition, ids in pairs]
         logits_BV = _last_logits(network, documents)[:, choices]
@@ -44,7 +45,8 @@ def predict_frames(
         for ids, choice in zip(known, choices[logits_BV.argmax(-1)].tolist(), strict=True):
             if len(ids) == place and choice != tokenizer.end:
                 ids.append(choice)
-    return [min(max(int("".join(tokenizer.tokens[number] for number in ids)), 1), max_frames) for ids in known]
+    predicted = [int("".join(tokenizer.tokens[number] for number in ids)) for ids in known]
+    return [min(max(frames - first, 1), max_frames) for frames, first in zip(predicted, begun, strict=True)]
 
 
 def _last_logits(network: Decoder, documents: Sequence[Document]) -> Tensor:
@@ -79,8 +81,10 @@ def generate_masked(
     Returns:
         One `[1, T]` array of uint16 per condition.
     """
-    canvases = [np.zeros(count, np.int64) for count in frames]
-    masked = [np.ones(count, bool) for count in frames]
+    begun = [condition.begun()[0].astype(np.int64) for condition in conditions]
+    pairs = list(zip(begun, frames, strict=True))
+    canvases = [np.concatenate([known_T, np.zeros(count, np.int64)]) for known_T, count in pairs]
+    masked = [np.repeat([False, True], [len(known_T), count]) for known_T, count in pairs]
     is_guided = guidance > 1
     asked = [*conditions, *(condition.dropped() for condition in conditions)] if is_guided else conditions
     for step in range(unmasking.steps):
@@ -93,7 +97,8 @@ def generate_masked(
             logits_MV = guide(with_MV, without_MV, guidance, unmasking.rescale)
         logits_MV[:, network.codebook_size] = -torch.inf
         cooled = unmasking.sampling.cooled(1 - step / unmasking.steps)
-        at_step = seeds or [0] * len(frames), first_place("nar-len", step), [np.flatnonzero(part) for part in masked]
+        new = [np.flatnonzero(part[len(known_T) :]) for part, known_T in zip(masked, begun, strict=True)]
+        at_step = seeds or [0] * len(frames), first_place("nar-len", step), new
         keys_M = keys_at(*at_step, logits_MV.device) if cooled.random else None
         drawn_M = sample(logits_MV, cooled, keys_M)
         sure_M = logits_MV.log_softmax(-1).gather(-1, drawn_M[:, None])[:, 0]
@@ -102,13 +107,15 @@ def generate_masked(
             np.split(drawn_M.cpu().numpy(), bounds), np.split(sure_M.float().cpu().numpy(), bounds), strict=True
         )
         share = np.cos((step + 1) / unmasking.steps * np.pi / 2)
-        for codes_T, masked_T, (drawn, sure) in zip(canvases, masked, parts, strict=True):
+        for codes_T, masked_T, count, (drawn, sure) in zip(canvases, masked, frames, parts, strict=True):
             at = np.flatnonzero(masked_T)
             codes_T[at] = drawn
-            again = int(share * len(codes_T)) if step + 1 < unmasking.steps else 0
+            again = int(share * count) if step + 1 < unmasking.steps else 0
             masked_T[at] = False
             masked_T[at[np.argsort(sure, kind="stable")[:again]]] = True
-    return [codes_T[None].astype(np.uint16) for codes_T in canvases]
+    return [
+        codes_T[None, len(known_T) :].astype(np.uint16) for codes_T, (known_T, _) in zip(canvases, pairs, strict=True)
+    ]
 
 
 def _canvas_logits(network: Decoder, documents: Sequence[Document]) -> Tensor:

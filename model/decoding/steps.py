@@ -5,7 +5,6 @@ Axes: B responses, A rows passed to the network (with guidance 2 B), C columns o
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,7 +24,7 @@ class Steps:
     Args:
         network: In evaluation mode.
         tokenizer: The vocabulary it was trained with.
-        conditions: What to say, and in whose voice.
+        conditions: What to say, in whose voice, and what the responses begin with.
         most: Most steps.
         guidance: Guidance scale (`samplers.guidance`). Above 1, each response has a second row in the batch, without
             text, prompt, input and tone.
@@ -54,8 +53,9 @@ class Steps:
             )
         stop, self.group = network.codebook_size, network.config.group
         asked = [*conditions, *(condition.dropped() for condition in conditions)] if guidance > 1 else conditions
-        nothing = np.zeros((network.num_codebooks, 0), np.uint16)
-        documents = [document(tokenizer, condition, nothing, 0, stop, group=self.group) for condition in asked]
+        begun = [condition.begun() for condition in asked]
+        pairs = zip(asked, begun, strict=True)
+        documents = [document(tokenizer, *pair, 0, stop, group=self.group) for pair in pairs]
         self.network, self.guidance, self.stop = network, guidance, stop
         self.cache, self._last_AD = prefill(network, tokenizer, documents, room=most)
         self.device = self._last_AD.device
@@ -65,6 +65,8 @@ class Steps:
         if self._step:
             self._step.arrange(self.cache)
         self._taken = 0
+        begun_groups = [[known_KT.shape[1] // self.group] for known_KT in begun]
+        self._begun_A1 = torch.tensor(begun_groups, device=self.device)
         self._window = None if context is None else Window(self.cache.lengths_B, -(-context // self.group))
         # A tensor, since a list would be copied to the device in each step, and the host would wait for it.
         self._columns = torch.tensor(group_columns(network.num_codebooks, self.group), device=self.device)
@@ -88,7 +90,7 @@ class Steps:
         codes_A1C[:, 0, self._columns] = codes_BG.where(codes_BG != self.stop, ABSENT).repeat(rows // len(codes_BG), 1)
         level_A1 = codes_BG.new_full((rows, 1), self._level)
         self._taken += 1
-        position_A1 = codes_BG.new_full((rows, 1), self._taken)
+        position_A1 = self._begun_A1 + self._taken
         if self._step:
             embedded_AD = self.network.embed(level_A1, codes_A1C)[:, 0]
             self._last_AD = self._step.hidden(embedded_AD, position_A1[:, 0], self.cache, uniform=self._uniform)
@@ -104,7 +106,7 @@ class Steps:
         """Copies each response, so that its copies can go on differently; before the first step."""
         rows_A = torch.arange(len(self._last_AD), device=self.device).repeat_interleave(copies)
         self.cache = self.cache.widened(rows_A)
-        self._last_AD = self._last_AD[rows_A]
+        self._last_AD, self._begun_A1 = self._last_AD[rows_A], self._begun_A1[rows_A]
         if self._window:
             self._window = Window(self.cache.lengths_B, self._window.size)
 

@@ -28,7 +28,8 @@ from stages.records import Codes
 
 if TYPE_CHECKING:
     from model.evaluation.voices import Vector
-    from model.inference.synthesizer import Speech, Synthesizer
+    from model.inference.speech import Speech
+    from model.inference.synthesizer import Synthesizer
 
 TRUTH, RESYNTHESIS, MODEL = "ground-truth", "resynthesis", "model"
 SYSTEMS = TRUTH, RESYNTHESIS, MODEL

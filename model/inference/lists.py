@@ -7,8 +7,9 @@ A `.jsonl` file has an object a line, with `text` and, if wanted, `ref`, `ref_te
 import difflib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,9 @@ from model.inference.requests import Request
 from stages.errors import AudioError, UsageError, ValleError
 
 if TYPE_CHECKING:
-    from model.inference.synthesizer import Speech, Synthesizer
+    from model.inference.speech import Speech
+    from model.inference.synthesizer import Synthesizer
+    from model.inference.voices import Voice
 
 STANDARD = "-"
 """Names standard input in place of a text, and standard output in place of a file."""
@@ -52,13 +55,15 @@ def read_text(text: str) -> str:
         raise UsageError(f"Standard input must be UTF-8, but its byte {error.start} is not. Convert it.") from error
 
 
-def read_orders(path: Path, out: Path, default: Request) -> list[Order]:
+def read_orders(path: Path, out: Path, default: Request, *, voices: Path | None = None) -> list[Order]:
     """Reads a list of texts.
 
     Args:
         path: The list. Paths of recordings in it are relative to its folder.
         out: The folder for the files, which are numbered unless a line names one.
         default: The request whose values a line's own replace.
+        voices: Folder of the kept voices that lines name; by default a line's `voice` is a file, relative to the list's
+            folder.
 
     Returns:
         One order per text.
@@ -77,6 +82,7 @@ def read_orders(path: Path, out: Path, default: Request) -> list[Order]:
     if not numbered:
         raise UsageError(f"`{path}` must hold texts, one a line, but is empty.")
     digits = max(4, len(str(len(numbered))))
+    opened = _opener(path.parent, voices)
     orders: list[Order] = []
     wrong: list[str] = []
     for count, (number, line) in enumerate(numbered, start=1):
@@ -84,7 +90,7 @@ def read_orders(path: Path, out: Path, default: Request) -> list[Order]:
         try:
             values = _parsed(line) if path.suffix.lower() == ".jsonl" else {"text": line.strip()}
             name = values.pop("out", f"{count:0{digits}d}{SUFFIX}")
-            orders.append(Order(_request(values, default, path.parent), out / _checked_name(name), where))
+            orders.append(Order(_request(values, default, path.parent, opened), out / _checked_name(name), where))
         except ValleError as error:
             wrong.append(f"{where}: {error}")
     for first, second in _same_files(orders):
@@ -148,7 +154,19 @@ def _parsed(line: str) -> dict[str, Any]:
     return values
 
 
-def _request(values: dict[str, Any], default: Request, folder: Path) -> Request:
+def _opener(folder: Path, voices: Path | None) -> "Callable[[str], Voice]":
+    """Returns what opens the kept voice that a line names; each is read once."""
+
+    @cache
+    def opened(name: str) -> "Voice":
+        from model.inference.voices import read_voices
+
+        return read_voices([str(folder / name)] if voices is None else [name], voices)
+
+    return opened
+
+
+def _request(values: dict[str, Any], default: Request, folder: Path, opened: "Callable[[str], Voice]") -> Request:
     """Returns the request of a line."""
     if not values["text"].strip():
         raise UsageError("`text` must hold something to say, but is empty.")
@@ -156,14 +174,17 @@ def _request(values: dict[str, Any], default: Request, folder: Path) -> Request:
     if "voice" in values:
         if superfluous := [key for key in ("ref", "ref_text") if key in values]:
             raise UsageError(f"`voice` takes the place of `{superfluous[0]}`: leave one of them out.")
-        voice = {"prompt": None, "prompt_text": None, "voice": values["voice"]}
-        return replace(default, **own, **voice)
+        return replace(default, **own, prompt=None, prompt_text=None, voice=opened(values["voice"]))
     if "ref" in values:
         reference = folder / values["ref"]
         _check_recording(reference)
         return replace(default, **own, prompt=reference, prompt_text=values.get("ref_text"), voice=None)
     if default.prompt is None and default.voice is None:
-        raise UsageError("A line must have a `ref`, a recording of the voice, since `REF` is `-`, but has none.")
+        raise UsageError("A line must have a `ref`, a recording of the voice, or a `voice`, since `REF` is `-`.")
+    if default.voice is not None:
+        if "ref_text" in values:
+            raise UsageError("`ref_text` needs a `ref` on its line, since the voice isn't a single `REF`.")
+        return replace(default, **own)
     return replace(default, **own, prompt_text=values.get("ref_text", default.prompt_text))
 
 

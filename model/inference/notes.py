@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from model.inference.synthesizer import Speech
+    from model.inference.speech import Speech
 
 _SHOWN = 60
 """Most characters of a text in a note."""
@@ -16,7 +16,7 @@ def notes(speech: "Speech", *, limited: bool) -> list[str]:
         speech: What was spoken.
         limited: Whether the user gave the longest length (`max_s`).
     """
-    found = []
+    found = [*speech.notes]
     if speech.unseen:
         found.append(f"the model guesses symbols that its training set lacks: {' '.join(speech.unseen)}")
     cut = [number for number, said in enumerate(speech.parts, start=1) if said.cut]

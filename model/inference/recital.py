@@ -8,43 +8,63 @@ hold. A part is spoken after the prompt alone
 * if both parts together would be longer than the utterances of the training set,
 * if the part before was cut, or had fewer or more frames than its text can take: its codes don't say its text.
 
+With a voice that begins its responses (`Voice.prefix`), a part that continues another has the other's codes as the
+beginning of its response instead (task `tts`), which models can do that never learnt to continue.
+
 Axes: K codebooks, P prompt frames, T response frames.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from model.inference.joining import joined
 from model.inference.long_text import Part, Script
-from model.sequences.documents import Condition
+from model.inference.voices import Voice
+from model.sequences.documents import Condition, Mixed
 from model.sequences.lengths import Lengths
 from stages.records import Codes
 
 if TYPE_CHECKING:
-    from model.inference.synthesizer import Speech
+    from model.inference.speech import Speech
 
 _ROOM = 1.25
 """A part only continues another if it may take this many times its expected frames."""
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
+class Speaker:
     """In whose voice, and how, a text is spoken."""
 
     prompt_KP: Codes
     """The whole prompt."""
     shortened_KP: Codes
-    """Its beginning, as long as prompts were in training: the prompt of parts that don't continue it."""
+    """The prompt of parts that don't continue it, as long as prompts were in training."""
     prompt_text: str | None
     """What the prompt says; None if unknown, so that nothing can continue it."""
     language: str
     tone: str
     continues: bool
     """Whether the model was trained to continue a prompt."""
+    prefix: bool = False
+    """Whether what a part continues is put before its response, as its beginning; needs `prompt_text`."""
+    group: int = 1
+    """Frames of the model's groups: a beginning has a whole number of them."""
+    mixed: Mixed = ()
+    """For a mixture: weights and codes of its prompts, each as long as `shortened_KP`; needs no `prompt_text`."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of the voice."""
+
+    @classmethod
+    def of(cls, voice: Voice, prompt_frames: int, *, language: str, tone: str, continues: bool) -> Self:
+        """Returns how a voice speaks; with a text it is cut to `prompt_frames` for parts that don't continue it."""
+        spoken = None if voice.texts is None else " ".join(said.strip() for said in voice.texts)
+        shown = voice if spoken is None else voice.beginning(prompt_frames)
+        known = voice.codes_KP, shown.codes_KP, spoken
+        return cls(*known, language, tone, continues, prefix=voice.prefix, mixed=voice.mixed, notes=voice.notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +108,7 @@ class Recital:
     def __init__(
         self,
         script: Script,
-        voice: Voice,
+        voice: Speaker,
         *,
         lengths: Lengths,
         read: Callable[[str], str],
@@ -113,7 +133,7 @@ class Recital:
         condition = self._continuation(part)
         self._continuing = condition is not None
         if condition is not None:
-            longest -= condition.prompt_KP.shape[1]
+            longest -= self._context_frames(condition)
         most = longest if self._left is None else max(1, min(longest, self._left))
         return Turn(condition or self._opening(part), most, _derived(self._seed, number))
 
@@ -144,6 +164,7 @@ class Recital:
             compute_s=sum(speech.compute_s for speech in self._spoken),
             sentences=self.script.sentences,
             parts=tuple(self._said),
+            notes=self._voice.notes,
             unsaid=" ".join(part.text for part in self.script.parts[len(parts) :]),
         )
 
@@ -151,20 +172,37 @@ class Recital:
         """Returns the condition of a part that is spoken after the prompt alone."""
         voice = self._voice
         if voice.prompt_text is None:
-            return Condition(part.phonemes, voice.language, voice.shortened_KP, "tts", tone=voice.tone)
-        phonemes = self._read(f"{voice.prompt_text} {part.text}")
-        return Condition(phonemes, voice.language, voice.prompt_KP, "tts-c", tone=voice.tone)
+            read = part.phonemes, voice.language, voice.shortened_KP
+            return Condition(*read, "tts", tone=voice.tone, mixed=voice.mixed)
+        return self._following(self._read(f"{voice.prompt_text} {part.text}"), voice.prompt_KP)
+
+    def _following(self, phonemes: str, codes_KP: Codes) -> Condition:
+        """Returns the condition of a part that goes on from codes; the phonemes are of both."""
+        voice = self._voice
+        if not voice.prefix:
+            return Condition(phonemes, voice.language, codes_KP, "tts-c", tone=voice.tone)
+        begun_KT = codes_KP[:, codes_KP.shape[1] % voice.group :]
+        return Condition(phonemes, voice.language, voice.shortened_KP, "tts", tone=voice.tone, begun_KT=begun_KT)
+
+    def _context_frames(self, condition: Condition) -> int:
+        """Returns the frames of what a part goes on from."""
+        codes_KP = condition.begun() if self._voice.prefix else condition.prompt_KP
+        return int(codes_KP.shape[1])
 
     def _continuation(self, part: Part) -> Condition | None:
         """Returns the condition of a part that continues the one before; None if it can't."""
-        if not self._spoken or part.opens or not self._voice.continues or not self._is_sound(self._said[-1]):
+        if not self._spoken or part.opens or not self._goes_on() or not self._is_sound(self._said[-1]):
             return None
         expected = _ROOM * self._lengths.expected_frames(len(part.phonemes))
         for text, codes_KP in self._contexts():
             phonemes = self._read(f"{text} {part.text}")
             if self._lengths.fits(len(phonemes)) and codes_KP.shape[1] + expected <= self._lengths.longest_frames:
-                return Condition(phonemes, self._voice.language, codes_KP, "tts-c", tone=self._voice.tone)
+                return self._following(phonemes, codes_KP)
         return None
+
+    def _goes_on(self) -> bool:
+        """Returns whether parts can continue each other: a response that begins with given codes needs no training."""
+        return self._voice.continues or self._voice.prefix
 
     def _contexts(self) -> Iterator[tuple[str, Codes]]:
         """Yields what a part may continue, best first: prompt and last part together, or the last part."""

@@ -1,6 +1,7 @@
 """Requests, and their checks: what a model was trained for, and what a task needs."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import numpy as np
 
 from model.config import DataConfig
 from model.decoding.options import Decoding
+from model.sequences.documents import Mode
 from model.sequences.spans import Bools
 from model.sequences.tasks import TRANSFORMS, Spec
 from stages.errors import UsageError
@@ -18,6 +20,7 @@ MIN_SPEED, MAX_SPEED = 0.25, 4.0
 
 if TYPE_CHECKING:
     from model.inference.prompts import Prompt
+    from model.inference.voices import Voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Request:
     prompt: "Prompt | None" = None
     """A recording's path, a wave or codes; None if `voice` is given."""
     prompt_text: str | None = None
-    voice: str | Path | None = None
+    voice: "Voice | None" = None
     """A kept voice, in place of `prompt` and `prompt_text`."""
     language: str | None = None
     tone: str | None = None
@@ -40,13 +43,11 @@ class Request:
         """Returns the arguments of `Synthesizer.speak`.
 
         Raises:
-            UsageError: if there is no prompt.
+            UsageError: if there is neither prompt nor voice.
         """
-        if self.voice is not None:
-            raise UsageError(f"`voice` must be left out, but is `{self.voice}`: kept voices can't be opened yet.")
-        if self.prompt is None:
-            raise UsageError("A request must have a `prompt`, a recording of the voice, but has none.")
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "voice"}
+        if self.prompt is None and self.voice is None:
+            raise UsageError("A request must have a `prompt`, a recording of the voice, or a `voice`, but has neither.")
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def check_task(task: str, trained: DataConfig, model: Path, *, text: str | None, prompted: bool, edits: bool) -> None:
@@ -100,6 +101,41 @@ def check_speech(trained: DataConfig, model: Path, *, continues: bool) -> None:
             f"`{model}` was only trained to continue a prompt (`data.continuation_probability` = 1). Give the prompt's"
             " text (`prompt_text`, `--ref-text`)."
         )
+
+
+def check_modes(trained: DataConfig, model: Path, modes: Sequence[Mode]) -> None:
+    """Raises `UsageError` if a model wasn't trained in one of the modes."""
+    if missing := [mode for mode in modes if not trained.modes.get(mode)]:
+        learnt = ", ".join(f"`{mode}`" for mode, weight in trained.modes.items() if weight)
+        raise UsageError(
+            f"`{model}` was never trained in the mode `{missing[0]}`, only in {learnt}. Train it with a weight above 0"
+            " in `data.modes`."
+        )
+
+
+def whole_frames(max_s: float, frame_rate: float) -> int:
+    """Returns the whole frames in a longest length; raises `UsageError` if there is none, or it isn't finite."""
+    if not 1 <= max_s * frame_rate < float("inf"):
+        raise UsageError(f"`max_s` must be at least one frame ({1 / frame_rate:.3f} s) and finite, but is {max_s}.")
+    return int(max_s * frame_rate)
+
+
+def frames_at(speed: float, predicted: int, max_frames: int, frame_rate: float) -> int:
+    """Returns the frames of a response at a speed; raises `UsageError` if they are more than `max_frames`.
+
+    Args:
+        speed: How much faster than the model would speak.
+        predicted: Frames at speed 1.
+        max_frames: Most frames.
+        frame_rate: Frames per second.
+    """
+    frames = max(1, round(predicted / speed))
+    if frames > max_frames:
+        raise UsageError(
+            f"`speed` {speed:g} makes this text {frames / frame_rate:.1f} s long, but the longest response is"
+            f" {max_frames / frame_rate:.3g} s (`max_s`, or the longest of the training set). Raise the speed."
+        )
+    return frames
 
 
 def check_speed(speed: float, mode: str) -> None:

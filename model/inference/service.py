@@ -17,7 +17,9 @@ from stages.records import Wave
 if TYPE_CHECKING:
     from model.decoding.hearing import Heard
     from model.inference.prompts import Prompt
-    from model.inference.synthesizer import Speech, Synthesizer
+    from model.inference.speech import Speech
+    from model.inference.synthesizer import Synthesizer
+    from model.inference.voices import Voice
 
 R = TypeVar("R")
 
@@ -34,8 +36,8 @@ class SpeechRequest:
     """What is to be spoken, and how: the arguments of `Synthesizer.speak`."""
 
     text: str
-    prompt: "Prompt"
-    """The voice: a recording's path, a wave at the codec's rate, or codes."""
+    prompt: "Prompt | Voice"
+    """The voice: a recording's path, a wave at the codec's rate, codes, or a kept voice."""
     prompt_text: str | None = None
     language: str | None = None
     tone: str | None = None
@@ -114,9 +116,13 @@ class Service:
         self._owner.shutdown(cancel_futures=True)
 
     def _speak(self, request: SpeechRequest) -> "Speech":
+        from model.inference.voices import Voice
+
+        kept = request.prompt if isinstance(request.prompt, Voice) else None
         return self.synthesizer.speak(
             request.text,
-            prompt=request.prompt,
+            prompt=None if isinstance(request.prompt, Voice) else request.prompt,
+            voice=kept,
             prompt_text=request.prompt_text,
             language=request.language,
             tone=request.tone,

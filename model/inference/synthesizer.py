@@ -5,7 +5,8 @@ Axes: K codebooks, P prompt frames, S input frames, T response frames.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -21,48 +22,27 @@ from model.decoding.options import Decoding
 from model.device import inference_dtype, resolve_device
 from model.inference.languages import known_language, language_of
 from model.inference.long_text import PAUSE, Script, divide
-from model.inference.prompts import Preparation, Prompt
-from model.inference.recital import Recital, Said, Voice
-from model.inference.requests import Request, check_speech, check_speed, check_task, replaced_frames
+from model.inference.prompts import Preparation, Prompt, listed
+from model.inference.recital import Recital, Speaker
+from model.inference.requests import (
+    Request,
+    check_modes,
+    check_speech,
+    check_speed,
+    check_task,
+    frames_at,
+    replaced_frames,
+    whole_frames,
+)
+from model.inference.speech import Speech
+from model.inference.voices import Voice, fitting, model_identity
 from model.sequences.documents import Condition, Mode
 from model.sequences.tasks import TRANSFORMS, Transform
 from stages.errors import TextError, UsageError
-from stages.records import Codes, Wave
+from stages.records import Codes
 
 if TYPE_CHECKING:
     from stages.codecs.table import Codec
-
-
-@dataclass(frozen=True, slots=True)
-class Speech:
-    """A response: the wave, its codes, and what was spoken."""
-
-    samples: Wave
-    """Mono, float32 in [-1, 1]."""
-    sample_rate: int
-    """Hz."""
-    codes: Codes
-    """`[K, T]`; those of several parts one after the other, without their pauses."""
-    language: str
-    """ISO 639-1 code; "" where there is no text."""
-    phonemes: str
-    unseen: str
-    """Phoneme symbols that the training set didn't contain: the model guesses them."""
-    cut: bool
-    """Whether it reached the longest length allowed, and so may lack its end."""
-    compute_s: float
-    """Seconds of computing, codec and phonemes included."""
-    sentences: int = 1
-    """Number of sentences in the text."""
-    parts: tuple[Said, ...] = ()
-    """What was spoken, part by part; () for speech that wasn't made from a text alone."""
-    unsaid: str = ""
-    """The rest of the text, if the longest length allowed was reached before it."""
-
-    @property
-    def duration_s(self) -> float:
-        """Seconds of audio."""
-        return len(self.samples) / self.sample_rate
 
 
 class Synthesizer:
@@ -90,6 +70,11 @@ class Synthesizer:
         self.device = self.network.token_embedding.weight.device
         self._step = laid_out(self.network, quantize)
         self._preparation = Preparation(checkpoint, codec)
+
+    @cached_property
+    def identity(self) -> str:
+        """The model, in a few words: see `voices.model_identity`."""
+        return model_identity(self.checkpoint)
 
     @classmethod
     def load(
@@ -132,8 +117,9 @@ class Synthesizer:
         self,
         text: str,
         *,
-        prompt: Prompt,
+        prompt: Prompt | None = None,
         prompt_text: str | None = None,
+        voice: Voice | None = None,
         language: str | None = None,
         tone: str | None = None,
         seed: int = 0,
@@ -141,15 +127,17 @@ class Synthesizer:
         speed: float = 1.0,
         decoding: Decoding = Decoding(),  # noqa: B008 (frozen)
     ) -> Speech:
-        """Speaks a text of any length in the voice of the prompt.
+        """Speaks a text of any length in the voice of the prompt, or in a kept voice.
 
         A longer text is divided into sentences, each of which continues the one before (`model.inference.recital`).
         `[pause 0.5s]` is a pause.
 
         Args:
             text: What to say.
-            prompt: The voice. Without `prompt_text`, only its first `data.prompt_s` seconds are used.
+            prompt: The voice. Silence at its ends is taken off; without `prompt_text`, the best `data.prompt_s` seconds
+                of a recording or wave are used, and the first of codes.
             prompt_text: What the prompt says, if known: the response then continues it (task `tts-c`).
+            voice: A voice of `voice`, `Voice.load` or `mix`, in place of a prompt.
             language: ISO 639-1 code of the text; by default told among the languages of the training set.
             tone: A group of the training set, whose way of speaking to use; for models trained with `data.tones`.
             seed: Seed of all draws: the same seed gives the same speech on the same device.
@@ -160,18 +148,18 @@ class Synthesizer:
 
         Raises:
             TextError: if the text has nothing to say or its language can't be told.
-            AudioError: if the prompt can't be read.
-            CodecError: if the prompt's codes don't fit the model.
-            UsageError: if `max_s` is shorter than a frame, `speed` is out of range or given with `ar`, a pause is
+            AudioError: if the prompt can't be read, is silent or too short.
+            CodecError: if the codes of the prompt or voice don't fit the model.
+            UsageError: if not just one of `prompt` and `voice` is given, a prompt with its text is longer than
+                `data.max_s`, `max_s` is shorter than a frame, `speed` is out of range or given with `ar`, a pause is
                 written wrongly, the model doesn't know the tone, or it wasn't trained for the request (language, mode,
                 guidance, with or without `prompt_text`).
         """
         decoding = self.settled(decoding)
         check_speed(speed, decoding.mode)
         started = time.perf_counter()
-        recital = self.recital(
-            text, prompt=prompt, prompt_text=prompt_text, language=language, tone=tone, seed=seed, max_s=max_s
-        )
+        asked = {"language": language, "tone": tone, "seed": seed, "max_s": max_s}
+        recital = self.recital(text, prompt=prompt, prompt_text=prompt_text, voice=voice, **asked)  # type: ignore[arg-type]
         while turn := recital.turn():
             begun = time.perf_counter()
             most = turn.most_frames
@@ -193,13 +181,40 @@ class Synthesizer:
         """
         return [self.speak(**request.arguments()) for request in requests]
 
+    def voice(
+        self,
+        references: Prompt | Sequence[Prompt],
+        texts: str | Sequence[str] | None = None,
+        *,
+        length_s: float | None = None,
+        prefix: bool = False,
+    ) -> Voice:
+        """Makes a voice from references, to speak with or to keep.
+
+        Args:
+            references: Recordings, waves or codes of one voice. Their silence at both ends is taken off, and of long
+                ones the stretches with the most speech and the least noise are taken.
+            texts: What they say, one text each: they stay whole, and responses continue them.
+            length_s: Seconds of the prompt: repeated or cut to this length; by default at most `data.prompt_s`.
+            prefix: Whether responses begin with the prompt (it is taken off again); needs `texts`.
+
+        Raises:
+            AudioError: if a reference can't be read, is silent or too short.
+            CodecError: if codes don't fit the model.
+            UsageError: if there is no reference, not a text for each, or what is asked for isn't possible.
+        """
+        said = None if texts is None else (texts,) if isinstance(texts, str) else tuple(texts)
+        made = self._preparation.prompt(listed(references), said, length_s=length_s)
+        codec = self.checkpoint.meta.codec
+        return Voice(made.codes_KP, codec, self.identity, said, made.loudness_lufs, prefix, notes=made.notes)
+
     def transform(
         self,
         task: Transform,
         audio: Prompt,
         *,
         text: str | None = None,
-        prompt: Prompt | None = None,
+        prompt: Prompt | Voice | None = None,
         replace_s: tuple[float, float] | None = None,
         language: str | None = None,
         tone: str | None = None,
@@ -216,7 +231,7 @@ class Synthesizer:
             task: What to do.
             audio: The input.
             text: All that is said in the output; required for `cse` and `nse`, optional for the others.
-            prompt: The voice, for `tse` and `vc`.
+            prompt: The voice, for `tse` and `vc`: as in `speak`, or a kept voice.
             replace_s: Start and end of the stretch to replace, in seconds, for `cse` and `nse`.
             language: ISO 639-1 code of the text; detected from the text if not given.
             tone: As in `speak`.
@@ -245,14 +260,25 @@ class Synthesizer:
                 f" {frames / rate:g} s. Cut it, or raise `max_s`."
             )
         phonemes, code = self._preparation.phonemes(text, language) if text and text.strip() else ("", "")
-        prompt_KP = input_KS[:, :0] if prompt is None else self._preparation.shortened(self.prompt_codes(prompt))
+        voice = None if prompt is None else self._voice(prompt).beginning(self._preparation.prompt_frames)
+        prompt_KP, mixed = (voice.codes_KP, voice.mixed) if voice else (input_KS[:, :0], ())
         replaced_S = None if replace_s is None else replaced_frames(frames, rate, *replace_s)
-        condition = Condition(phonemes, code, prompt_KP, task, input_KS, replaced_S, self._preparation.tone(tone))
+        given = phonemes, code, prompt_KP, task, input_KS, replaced_S
+        condition = Condition(*given, self._preparation.tone(tone), mixed)
         least, most = (frames, frames) if same_length else (1, max_frames)
-        return self._respond(condition, least, most, decoding, seed=seed, started=started)
+        notes = voice.notes if voice else ()
+        return self._respond(condition, least, most, decoding, seed=seed, started=started, notes=notes)
 
     def _respond(
-        self, condition: Condition, least: int, most: int, decoding: Decoding, *, seed: int, started: float
+        self,
+        condition: Condition,
+        least: int,
+        most: int,
+        decoding: Decoding,
+        *,
+        seed: int,
+        started: float,
+        notes: tuple[str, ...] = (),
     ) -> Speech:
         """Generates and decodes a response of `least` to `most` frames."""
         (codes_KT,) = generate(
@@ -277,6 +303,7 @@ class Synthesizer:
             unseen=unseen,
             cut=least < most == codes_KT.shape[1],
             compute_s=taken_s,
+            notes=notes,
         )
 
     def hear(self, speech: Prompt, *, language: str | None = None, max_tokens: int = 500) -> Heard:
@@ -318,56 +345,42 @@ class Synthesizer:
 
     def check_trained(self, *modes: Mode) -> None:
         """Raises `UsageError` if the model wasn't trained in one of the modes."""
-        trained = self.checkpoint.config.data.modes
-        if missing := [mode for mode in modes if not trained.get(mode)]:
-            learnt = ", ".join(f"`{mode}`" for mode, weight in trained.items() if weight)
-            raise UsageError(
-                f"`{self.checkpoint.folder}` was never trained in the mode `{missing[0]}`, only in {learnt}."
-                " Train it with a weight above 0 in `data.modes`."
-            )
+        check_modes(self.checkpoint.config.data, self.checkpoint.folder, modes)
 
     def _frames_at(self, speed: float, condition: Condition, max_frames: int) -> int:
         """Returns the length that the model predicts, divided by the speed; raises `UsageError` if it is too long."""
         longest = max(max_frames, int(max_frames * speed))
         asked = self.network, self.checkpoint.tokenizer, [condition]
-        frames = max(1, round(predict_frames(*asked, max_frames=longest)[0] / speed))
-        if frames > max_frames:
-            rate = self.checkpoint.meta.codec.frame_rate
-            raise UsageError(
-                f"`speed` {speed:g} makes this text {frames / rate:.1f} s long, but the longest response is"
-                f" {max_frames / rate:.3g} s (`max_s`, or the longest of the training set). Raise the speed."
-            )
-        return frames
+        predicted = predict_frames(*asked, max_frames=longest)[0]
+        return frames_at(speed, predicted, max_frames, self.checkpoint.meta.codec.frame_rate)
 
     def _max_frames(self, max_s: float | None) -> int:
-        rate = self.checkpoint.meta.codec.frame_rate
         longest_s = self.checkpoint.config.data.max_s if max_s is None else max_s
-        if not 1 <= longest_s * rate < float("inf"):
-            raise UsageError(f"`max_s` must be at least one frame ({1 / rate:.3f} s) and finite, but is {max_s}.")
-        return int(longest_s * rate)
+        return whole_frames(longest_s, self.checkpoint.meta.codec.frame_rate)
 
     def recital(
         self,
         text: str,
         *,
-        prompt: Prompt,
+        prompt: Prompt | None = None,
         prompt_text: str | None = None,
+        voice: Voice | None = None,
         language: str | None = None,
         tone: str | None = None,
         seed: int = 0,
         max_s: float | None = None,
     ) -> Recital:
         """Prepares a text of any length to be spoken turn by turn; arguments and errors are those of `speak`."""
-        self.check_speech(continues=prompt_text is not None)
+        self.check_speech(continues=prompt_text is not None if voice is None else voice.is_continued)
         most_frames = None if max_s is None else self._max_frames(max_s)
         prepare, trained = self._preparation, self.checkpoint
         name, (script, code) = prepare.tone(tone), self.script(text, language)
-        prompt_KP = self.prompt_codes(prompt)
+        voice = self._voice(prompt, prompt_text, voice)
         continues = trained.config.data.continuation_probability > 0
-        spoken = None if prompt_text is None else prompt_text.strip()
+        speaker = Speaker.of(voice, prepare.prompt_frames, language=code, tone=name, continues=continues)
         return Recital(
             script,
-            Voice(prompt_KP, prepare.shortened(prompt_KP), spoken, code, name, continues),
+            replace(speaker, group=self.network.config.group),
             lengths=trained.lengths,
             read=lambda part: prepare.phonemes(part, code)[0],
             most_frames=most_frames,
@@ -383,13 +396,26 @@ class Synthesizer:
         return divide(text, code, self.checkpoint.lengths, lambda part: self._preparation.phonemes(part, code)[0]), code
 
     def check(self, request: Request) -> None:
-        """Checks all of a request but its prompt, without speaking; raises as `speak` does."""
+        """Checks all of a request but a recording of its voice, without speaking; raises as `speak` does."""
         self.settled(request.decoding)
-        self.check_speech(continues=request.prompt_text is not None)
+        voice = None if request.voice is None else self._voice(None, None, request.voice)
+        self.check_speech(continues=request.prompt_text is not None if voice is None else voice.is_continued)
         self._preparation.tone(request.tone)
         if request.max_s is not None:
             self._max_frames(request.max_s)
         self.script(request.text, request.language)
+
+    def _voice(self, prompt: Prompt | Voice | None, text: str | None = None, voice: Voice | None = None) -> Voice:
+        """Returns a voice that fits the model, from a prompt with its text or from a voice."""
+        if (prompt is None) == (voice is None) or (voice is not None and text is not None):
+            raise UsageError("Either a `prompt`, with or without its `prompt_text`, or a `voice` must be given.")
+        voice = prompt if isinstance(prompt, Voice) else voice
+        if voice is None:
+            assert prompt is not None
+            return self.voice([prompt], None if text is None else [text])  # type: ignore[list-item]
+        for codes_KP in voice.prompts:
+            self._preparation.check(codes_KP, "voice")
+        return fitting(voice, self.checkpoint.meta, self.identity)
 
     def prompt_codes(self, prompt: Prompt, name: str = "prompt") -> Codes:
         """Returns the `[K, P]` codes of a prompt, called `name` in messages; raises as `speak` does."""

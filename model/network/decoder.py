@@ -88,7 +88,17 @@ class Decoder(nn.Module):
             positions: `[..., L]`, for the rotary embedding.
             attend: Attention or retention.
         """
-        x = self.embed(tokens, codes)
+        return self.read(self.embed(tokens, codes), positions, attend)
+
+    def read(self, embedded: Tensor, positions: Tensor, attend: Attend) -> Tensor:
+        """Returns the normalised output of the last layer, `[..., L, D]`, for input embeddings.
+
+        Args:
+            embedded: As `embed` returns them, `[..., L, D]`.
+            positions: As in `hidden`.
+            attend: As in `hidden`.
+        """
+        x = embedded
         angles = rotary_angles(positions, self.config.head_width, self.config.rope_theta)
         for layer, block in enumerate(self.blocks):
             x = block(x, angles, layer, attend)

@@ -64,9 +64,14 @@ class Batch:
         )
 
 
+def in_order(documents: Sequence[Document]) -> list[Document]:
+    """Returns documents in the order of a batch: the causal ones first, otherwise as they are."""
+    return sorted(documents, key=lambda document: not document.causal)
+
+
 def collate(documents: Sequence[Document], num_codebooks: int, place: Place = START) -> Batch:
     """Packs documents into a batch, the causal ones first, otherwise in their order."""
-    ordered = sorted(documents, key=lambda document: not document.causal)
+    ordered = in_order(documents)
     starts = np.cumsum([0, *map(len, ordered)])
     columns = max(item.codes_LK.shape[1] for item in documents)
     rows: list[list[np.ndarray]] = [[] for _ in range(num_codebooks + 2)]

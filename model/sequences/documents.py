@@ -49,6 +49,9 @@ from stages.records import Codes
 
 Int64s = npt.NDArray[np.int64]
 
+Mixed = tuple[tuple[float, Codes], ...]
+"""Weights and codes `[K, P]` of prompts that are read as one: the embeddings of their frames are summed."""
+
 ABSENT = -1
 """Marks a code that is unknown at a position."""
 
@@ -77,11 +80,20 @@ class Condition:
     """Which frames of the input to replace; None for none."""
     tone: str = ""
     """Name of the tone, a group of speakers; "" leaves it open."""
+    mixed: Mixed = ()
+    """Prompts to mix, each as long as `prompt_KP`, which they replace; () for none."""
+    begun_KT: Codes | None = None
+    """Frames that the response begins with, for decoding only: a whole number of groups. They aren't returned."""
 
     def dropped(self) -> "Condition":
         """Returns the empty condition for classifier-free guidance, without text, prompt, input and tone."""
         input_KS = None if self.input_KS is None else self.input_KS[:, :0]
-        return replace(self, phonemes="", prompt_KP=self.prompt_KP[:, :0], input_KS=input_KS, replaced_S=None, tone="")
+        nothing = replace(self, phonemes="", prompt_KP=self.prompt_KP[:, :0], mixed=(), tone="")
+        return replace(nothing, input_KS=input_KS, replaced_S=None)
+
+    def begun(self) -> Codes:
+        """Returns the frames that the response begins with, `[K, T]`; T may be 0."""
+        return self.prompt_KP[:, :0] if self.begun_KT is None else self.begun_KT
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +113,10 @@ class Document:
     """What each of `rows_M` predicts; with grouped codes G targets for each, row after row."""
     task: Task
     """The condition's task; `len` or `stt` in those modes."""
+    mixed: Mixed = ()
+    """As in `Condition`; the codes of the prompt's frames are then those of the first."""
+    prompt_at: int = 0
+    """The position of the prompt's first frame."""
 
     def __len__(self) -> int:
         """Number of positions."""
@@ -197,7 +213,9 @@ def _conditions(tokenizer: Tokenizer, condition: Condition, task: Task) -> "_Dra
     language = tokenizer.language(condition.language) if named else tokenizer.unknown
     tone = [tokenizer.tone(condition.tone)] if condition.tone else []
     draft.add([marker, language, *tone, *tokenizer.encode(condition.phonemes), tokenizer.end])
-    draft.segment(tokenizer.prompt, condition.prompt_KP)
+    mixed = condition.mixed
+    at = draft.segment(tokenizer.prompt, mixed[0][1] if mixed else condition.prompt_KP)
+    draft.mixed, draft.prompt_at = mixed, int(at[0]) + 1
     if given_KS is not None:
         draft.segment(tokenizer.input, given_KS)
         if condition.replaced_S is not None:
@@ -218,6 +236,8 @@ class _Draft:
     def __init__(self, num_codebooks: int, task: Task) -> None:
         self.num_codebooks = num_codebooks
         self.task = task
+        self.mixed: Mixed = ()
+        self.prompt_at = 0
         self.tokens: list[Int64s] = []
         self._codes: list[Int64s] = []
         self._length = 0
@@ -245,4 +265,6 @@ class _Draft:
         columns = max(codes_LK.shape[1] for codes_LK in self._codes)
         tokens_L = np.concatenate(self.tokens)
         codes_LK = np.concatenate([widened(codes_LK, columns) for codes_LK in self._codes])
-        return Document(tokens_L, codes_LK, positions_L, causal, head, rows_M, targets_M.astype(np.int64), self.task)
+        predicted = rows_M, targets_M.astype(np.int64)
+        read = tokens_L, codes_LK, positions_L, causal
+        return Document(*read, head, *predicted, self.task, mixed=self.mixed, prompt_at=self.prompt_at)

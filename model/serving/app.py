@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
 from model.inference.service import Service, SpeechRequest
+from model.inference.voices import Voice
 from model.serving.answers import streamed, waited, whole
 from model.serving.bodies import FIELDS, Form, SpeechBody, TranscriptionBody, read_form
 from model.serving.errors import RefusedError, answer, failure, named_status
@@ -76,9 +77,7 @@ class Api:
     async def list_voices(self) -> dict[str, Any]:
         """Lists the voices."""
         found = await anyio.to_thread.run_sync(self.voices.all)
-        rows = [
-            {"id": one.name, "name": one.name, "kind": one.kind, "text": one.text_path is not None} for one in found
-        ]
+        rows = [{"id": one.name, "name": one.name, "kind": one.kind, "text": one.has_text()} for one in found]
         return {"object": "list", "voices": rows}
 
     async def health(self) -> dict[str, Any]:
@@ -108,7 +107,7 @@ class Api:
         if body.max_s is not None and body.max_s > longest_s:
             told = f"`max_s` must be at most {longest_s:g}, the longest that the model learnt, but is {body.max_s:g}."
             raise RefusedError(422, told, param="max_s")
-        prompt, text = self._voice(body, form)
+        prompt, text = self._prompt(body, form)
         return body, SpeechRequest(
             body.input,
             prompt,
@@ -121,14 +120,17 @@ class Api:
             decoding=body.decoding(self.settings.decoding),
         )
 
-    def _voice(self, body: Any, form: Form) -> "tuple[Prompt, str | None]":
-        """Returns the recording that a request names or brings, and what it says."""
+    def _prompt(self, body: Any, form: Form) -> "tuple[Prompt | Voice, str | None]":
+        """Returns the voice that a request names or brings, and what its recording says."""
         recording = body.reference(form)
         if recording is not None:
             return self._wave(recording, "ref_audio"), body.ref_text
         voice = self.voices.find(body.voice)
+        prompt = voice.prompt()
+        if self._trained.continuation_probability > 0:
+            return prompt, voice.text()
         # A model that can't continue a recording speaks in its voice all the same.
-        return voice.prompt(), voice.text() if self._trained.continuation_probability > 0 else None
+        return (prompt.untold(self._trained.prompt_s) if isinstance(prompt, Voice) else prompt), None
 
     def _transcription(self, form: Form) -> "tuple[TranscriptionBody, Wave]":
         body = TranscriptionBody.read(form)

@@ -1,4 +1,4 @@
-"""The voices that a server offers: the recordings of one folder, and nothing outside it."""
+"""The voices that a server offers: the recordings and kept voices of one folder, and nothing outside it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from model.serving.errors import RefusedError
 from stages.audio.files import SUFFIXES
-from stages.errors import TextError, UsageError
+from stages.errors import ArtefactError, TextError, UsageError
 
 if TYPE_CHECKING:
     from model.inference.prompts import Prompt
+    from model.inference.voices import Voice
 
 MAX_TEXT_BYTES = 100_000
+KEPT_SUFFIX = ".safetensors"
+"""`model.inference.voices.SUFFIX`, without loading what that module needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,8 @@ class FoundVoice:
     text_path: Path | None
     """What the recording says."""
 
-    def prompt(self) -> "Prompt":
-        """Returns the voice as the model takes it."""
+    def prompt(self) -> "Prompt | Voice":
+        """Returns the voice as the model takes it; raises `ArtefactError` if it is a damaged file of `valle voice`."""
         return _PROMPTS[self.kind](self.path)
 
     def text(self) -> str | None:
@@ -39,12 +42,30 @@ class FoundVoice:
         except UnicodeDecodeError as error:
             raise TextError(f"`voice` {self.name}: its text must be UTF-8. Save it so.") from error
 
+    def has_text(self) -> bool:
+        """Returns whether it is known what the voice says."""
+        if self.kind != KEPT:
+            return self.text_path is not None
+        try:
+            return _kept(self.path).texts is not None
+        except ArtefactError:
+            return False  # told when it is asked for
 
-_PROMPTS: "Mapping[str, Callable[[Path], Prompt]]" = {"recording": lambda path: path}
+
+def _kept(path: Path) -> "Voice":
+    from model.inference.voices import Voice
+
+    return Voice.load(path)
+
+
+KEPT = "kept"
+_PROMPTS: "Mapping[str, Callable[[Path], Prompt | Voice]]" = {"recording": lambda path: path, KEPT: _kept}
 
 
 def kind_of(path: Path) -> str | None:
     """Tells what kind of voice a file is; None for a file that is none."""
+    if path.suffix == KEPT_SUFFIX:
+        return KEPT
     return "recording" if path.suffix.lower() in SUFFIXES else None
 
 
@@ -88,9 +109,8 @@ class Voices:
 
 
 def _found(path: Path) -> FoundVoice:
-    text = path.with_suffix(".txt")
-    kind = kind_of(path) or ""
-    return FoundVoice(path.stem, kind, path, text if _is_inside(text, path.parent) else None)
+    text, kind = path.with_suffix(".txt"), kind_of(path) or ""
+    return FoundVoice(path.stem, kind, path, text if kind != KEPT and _is_inside(text, path.parent) else None)
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

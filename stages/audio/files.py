@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from stages.errors import AudioError, blame_machine
 from stages.records import Wave
@@ -39,8 +40,15 @@ _STREAMED = 0x7FFF0000
 """Programs that write to a pipe don't know the length, and announce this one or a greater one."""
 
 
+_CANCELLED = 1e-3
+"""Channels cancel if their mean has a smaller share of the power of the strongest one (-30 dB)."""
+_AS_STRONG = 0.99
+"""Channels of at least this share of the strongest one's power are as strong."""
+
 _MAGIC = frozenset({b"fLaC", b"OggS", b"ID3\x03", b"ID3\x04", b"FORM", b"caff", b"wvpk", b"MAC "})
 """The first four bytes of audio files."""
+Channels = npt.NDArray[np.float32]
+"""`[samples, channels]`."""
 _RIFF = frozenset({b"RIFF", b"RF64"})
 """The first four bytes of WAV files; bytes 8 to 12 are `WAVE`."""
 _OPENING = {FileNotFoundError: "NotThere", PermissionError: "NoPermission", IsADirectoryError: "NoFile"}
@@ -70,12 +78,15 @@ def probe(path: Path) -> AudioInfo:
     with suppress(soundfile.LibsndfileError), soundfile.SoundFile(os.fsencode(path)) as file:
         if file.frames < _UNKNOWN_SAMPLES:
             return AudioInfo(file.samplerate, file.frames, file.channels)
-    wave, rate = _decode_with_av(path)
-    return AudioInfo(rate, len(wave), 1)
+    data, rate = _decode_with_av(path)
+    return AudioInfo(rate, len(data), 1)
 
 
 def read(path: Path, start_samples: int = 0, end_samples: int | None = None) -> tuple[Wave, int]:
     """Reads a recording, or a cut of it, mixed down to mono.
+
+    The wave is the mean of the channels. Where they cancel each other (one is wired with the opposite phase), it is the
+    strongest channel alone; see `channels_cancel`.
 
     Args:
         path: An audio file in any common format.
@@ -97,10 +108,10 @@ def read(path: Path, start_samples: int = 0, end_samples: int | None = None) -> 
             if file.format in _EXACT_SEEK and (start_samples or end_samples is not None):
                 wave, rate = _read_cut(file, start_samples, end_samples), file.samplerate
             else:
-                wave, rate = _whole(path, *_stamp(path))
+                wave, rate, _ = _whole(path, *_stamp(path))
                 wave = wave[start_samples:end_samples]
     except soundfile.LibsndfileError:
-        wave, rate = _whole(path, *_stamp(path))
+        wave, rate, _ = _whole(path, *_stamp(path))
         wave = wave[start_samples:end_samples]
     wanted = None if end_samples is None else end_samples - start_samples
     if wanted is not None and len(wave) != wanted:
@@ -136,6 +147,15 @@ def read_complete(path: Path, *, named_by: str = "") -> tuple[Wave, int]:
             "Truncated",
         )
     return wave, rate
+
+
+def channels_cancel(path: Path) -> bool:
+    """Returns whether the mean of a recording's channels is silent though they aren't, so that `read` takes one.
+
+    After `read` of the whole recording this decodes nothing again. Raises `AudioError` if it can't be read.
+    """
+    _check_file(path)
+    return _whole(path, *_stamp(path))[2]
 
 
 def resample(wave: Wave, from_rate: int, to_rate: int) -> Wave:
@@ -219,21 +239,24 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=1)
-def _whole(path: Path, _size: int, _mtime_ns: int) -> tuple[Wave, int]:
-    """Decodes a whole file. The last one is cached, so that all cuts of a recording decode it once.
+def _whole(path: Path, _size: int, _mtime_ns: int) -> tuple[Wave, int, bool]:
+    """Decodes a whole file; returns the mono wave, its rate, and whether its channels cancel each other.
+
+    The last one is cached, so that all cuts of a recording decode it once.
 
     Size and modification time are part of the cache's key: a changed file is decoded again.
     """
     import soundfile
 
-    wave = None
+    data = None
     with suppress(soundfile.LibsndfileError), soundfile.SoundFile(os.fsencode(path)) as file:
         if file.frames < _UNKNOWN_SAMPLES:
-            wave, rate = _mono(file.read(dtype="float32", always_2d=True)), file.samplerate
-    if wave is None:
-        wave, rate = _decode_with_av(path)
+            data, rate = file.read(dtype="float32", always_2d=True), file.samplerate
+    if data is None:
+        data, rate = _decode_with_av(path)
+    wave, cancelled = _mono(data)
     wave.flags.writeable = False
-    return wave, rate
+    return wave, rate, cancelled
 
 
 def _announced_samples(path: Path) -> int:
@@ -261,11 +284,20 @@ def _read_cut(file: "soundfile.SoundFile", start_samples: int, end_samples: int 
         return np.zeros(0, np.float32)
     file.seek(start_samples)
     count = -1 if end_samples is None else end_samples - start_samples
-    return _mono(file.read(count, dtype="float32", always_2d=True))
+    return _mono(file.read(count, dtype="float32", always_2d=True))[0]
 
 
-def _mono(data: "np.ndarray[tuple[int, int], np.dtype[np.float32]]") -> Wave:
-    return np.ascontiguousarray(data[:, 0] if data.shape[1] == 1 else data.mean(axis=1, dtype=np.float32))
+def _mono(data: Channels) -> tuple[Wave, bool]:
+    """Mixes channels `[samples, channels]` down; returns the wave, and whether they cancel each other."""
+    if data.shape[1] == 1 or not len(data):
+        return np.ascontiguousarray(data[:, 0]), False
+    mean = np.ascontiguousarray(data.mean(axis=1, dtype=np.float32))
+    powers = np.einsum("tc,tc->c", data, data)
+    if not float(np.dot(mean, mean)) < _CANCELLED * float(powers.max()):
+        return mean, False
+    # Which of two opposite channels has the right phase can't be told: of equally strong ones, the last is taken.
+    strongest = np.flatnonzero(powers >= _AS_STRONG * powers.max())[-1]
+    return np.ascontiguousarray(data[:, strongest]), True
 
 
 @contextmanager
@@ -284,7 +316,7 @@ def _av_errors(path: Path) -> Iterator[None]:
         raise AudioError(f"`{path}` can't be read as audio: {error}. Convert it or remove it.", "NotAudio") from error
 
 
-def _decode_with_av(path: Path) -> tuple[Wave, int]:
+def _decode_with_av(path: Path) -> tuple[Channels, int]:
     import av
 
     with _av_errors(path), av.open(str(path)) as container:
@@ -296,4 +328,4 @@ def _decode_with_av(path: Path) -> tuple[Wave, int]:
         planes = [frame.to_ndarray() for frame in frames]
     if not planes:
         raise AudioError(f"`{path}` must hold audio, but its audio track is empty. Convert it or remove it.", "NoAudio")
-    return _mono(np.concatenate(planes, axis=1).T), rate
+    return np.concatenate(planes, axis=1).T, rate

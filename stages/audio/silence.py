@@ -6,6 +6,10 @@ import numpy.typing as npt
 from stages.records import Wave
 
 FRAME_S = 0.01
+EDGE_S = 0.5
+"""Seconds of silence that stay at each end of a trimmed recording."""
+SILENCE_DB = 40.0
+"""dB below a recording's level at which silence begins."""
 SPEECH_FLOOR_DB = -65.0
 """dB relative to full scale. A recording with a lower level holds no speech."""
 
@@ -32,8 +36,8 @@ def sound_edges(wave: Wave, sample_rate: int, *, silence_db: float) -> tuple[int
     Returns:
         The first sample of sound and one past the last; None if the level is under `SPEECH_FLOOR_DB`.
     """
-    power, frame = _frame_power(wave, sample_rate)
-    level = _level(power)
+    power, frame = frame_power(wave, sample_rate)
+    level = level_of(power)
     if 10 * np.log10(level) < SPEECH_FLOOR_DB:
         return None
     sound = np.flatnonzero(power > level * 10 ** (-silence_db / 10))
@@ -42,10 +46,29 @@ def sound_edges(wave: Wave, sample_rate: int, *, silence_db: float) -> tuple[int
     return int(sound[0]) * frame, end
 
 
+def trimmed(
+    wave: Wave, sample_rate: int, *, silence_db: float = SILENCE_DB, edge_s: float = EDGE_S
+) -> tuple[int, int] | None:
+    """Finds what is left of a recording without the silence at its ends.
+
+    Args:
+        wave: Mono, `[samples]`, not empty.
+        sample_rate: Hz.
+        silence_db: dB below the level at which silence begins.
+        edge_s: Seconds of silence that stay at each end.
+
+    Returns:
+        The first sample and one past the last; None if there is no sound, as `sound_edges` says.
+    """
+    edges = sound_edges(wave, sample_rate, silence_db=silence_db)
+    room = round(edge_s * sample_rate)
+    return edges and (max(0, edges[0] - room), min(len(wave), edges[1] + room))
+
+
 def silent_share(wave: Wave, sample_rate: int, *, silence_db: float) -> float:
     """Returns the share of silent frames, 0 to 1, as `sound_edges` defines them; 1 if there is no speech."""
-    power, _ = _frame_power(wave, sample_rate)
-    level = _level(power)
+    power, _ = frame_power(wave, sample_rate)
+    level = level_of(power)
     if 10 * np.log10(level) < SPEECH_FLOOR_DB:
         return 1.0
     return float(np.mean(power <= level * 10 ** (-silence_db / 10)))
@@ -63,7 +86,7 @@ def snr_db(wave: Wave, sample_rate: int) -> float:
 
     Source: Martin, "Noise power spectral density estimation based on optimal smoothing and minimum statistics" (2001).
     """
-    power, _ = _frame_power(wave, sample_rate)
+    power, _ = frame_power(wave, sample_rate)
     width = min(_NOISE_FRAMES, len(power))
     windows = np.convolve(power, np.ones(width) / width, "valid")
     windows = np.sort(windows[windows > _DIGITAL])
@@ -76,7 +99,7 @@ def snr_db(wave: Wave, sample_rate: int) -> float:
 
 def quietest(wave: Wave, sample_rate: int) -> int:
     """Returns the middle of the quietest 50 ms, in samples; among equals, the one nearest to the middle of the wave."""
-    power, frame = _frame_power(wave, sample_rate)
+    power, frame = frame_power(wave, sample_rate)
     width = min(_QUIET_FRAMES, len(power))
     windows = np.lib.stride_tricks.sliding_window_view(power, width).max(axis=1)
     distance = np.abs(2 * np.arange(len(windows)) - (len(windows) - 1))
@@ -84,11 +107,12 @@ def quietest(wave: Wave, sample_rate: int) -> int:
     return (2 * best + width) * frame // 2
 
 
-def _level(power: npt.NDArray[np.float64]) -> float:
+def level_of(power: npt.NDArray[np.float64]) -> float:
+    """Returns a recording's level: the mean of its frames' powers, each weighted by itself."""
     return float(np.square(power).sum() / power.sum())
 
 
-def _frame_power(wave: Wave, sample_rate: int) -> tuple[npt.NDArray[np.float64], int]:
+def frame_power(wave: Wave, sample_rate: int) -> tuple[npt.NDArray[np.float64], int]:
     """Returns the mean square of each whole frame, `[frames]`, and the samples in a frame."""
     frame = min(max(1, round(FRAME_S * sample_rate)), len(wave))
     frames = np.asarray(wave[: len(wave) // frame * frame], np.float64).reshape(-1, frame)

@@ -1,5 +1,7 @@
 """The choice between `ar` and `nar-len`: each is its parts, one after the other, on a batch too."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,9 +10,10 @@ from model.decoding.codes import generate
 from model.decoding.levels import generate_rest
 from model.decoding.masked import generate_masked, predict_frames
 from model.decoding.options import Decoding, FirstMode, Unmasking
-from model.decoding.samplers.chain import Sampling
+from model.decoding.samplers.chain import GREEDY, Sampling
+from model.sequences.documents import Condition
 from stages.records import Codes
-from tests.model.decoding.test_autoregressive import CONDITIONS, TOKENIZER, decisive
+from tests.model.decoding.test_autoregressive import CONDITIONS, TOKENIZER, decisive, without_cache
 
 NET = decisive()
 ASKED = NET, TOKENIZER, CONDITIONS
@@ -47,3 +50,40 @@ def test_a_known_length_is_not_predicted(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("model.decoding.codes.predict_frames", None)
     found = generate(*ASKED, max_frames=7, min_frames=7, decoding=Decoding("nar-len", unmasking=QUICK))
     assert [codes_KT.shape for codes_KT in found] == [(8, 7)] * len(CONDITIONS)
+
+
+def continued(condition: Condition, begun_KT: Codes, mode: FirstMode, *, frames: int, group: int = 1) -> Codes:
+    """Speaks on greedily after some frames, all known frames included."""
+    decoding = Decoding(mode, GREEDY, Unmasking(3, sampling=GREEDY))
+    asked = [replace(condition, begun_KT=begun_KT), CONDITIONS[1]]  # and a row that begins with nothing
+    network = decisive(group=group)
+    found = generate(network, TOKENIZER, asked, max_frames=frames, min_frames=frames, decoding=decoding)
+    assert found[1].shape == (8, frames)
+    return np.concatenate([begun_KT, found[0]], axis=1)
+
+
+@pytest.mark.parametrize("group", [1, 2])
+def test_what_it_is_told_to_begin_with_it_goes_on_from(group: int) -> None:
+    net = decisive(group=group)
+    for condition in CONDITIONS:
+        begun_KT = np.random.default_rng(5).integers(0, 64, (8, 6)).astype(np.uint16)
+        spoken = continued(condition, begun_KT, "ar", frames=12, group=group)
+        chosen = without_cache(net, condition, spoken[0].tolist())[:18, :64].argmax(-1)
+        assert chosen[6:].tolist() == spoken[0, 6:].tolist(), "what one pass over everything chooses"
+        again = continued(condition, spoken[:, :8], "ar", frames=10, group=group)
+        np.testing.assert_array_equal(again, spoken)
+
+
+def test_a_canvas_shows_what_it_begins_with() -> None:
+    one, other = (np.full((8, 5), code, np.uint16) for code in (3, 9))
+    spoken = [continued(CONDITIONS[0], begun, "nar-len", frames=12) for begun in (one, one, other)]
+    assert [codes_KT.shape for codes_KT in spoken] == [(8, 17)] * 3
+    np.testing.assert_array_equal(spoken[0], spoken[1])
+    assert not np.array_equal(spoken[0][:, 5:], spoken[2][:, 5:])
+
+
+def test_the_length_of_what_it_begins_with_is_not_the_responses() -> None:
+    (total,) = predict_frames(NET, TOKENIZER, CONDITIONS[:1], max_frames=999)
+    for known in (1, 40):
+        begun = replace(CONDITIONS[0], begun_KT=np.zeros((8, known), np.uint16))
+        assert predict_frames(NET, TOKENIZER, [begun], max_frames=999) == [min(max(total - known, 1), 999)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model.inference.long_text import Part, Script
-from model.inference.recital import Recital, Turn, Voice
+from model.inference.recital import Recital, Speaker, Turn
 from model.inference.synthesizer import Speech
 from model.sequences.lengths import Lengths
 
@@ -29,7 +29,7 @@ def recital(
     most_frames: int | None = None,
     seed: int = 5,
 ) -> Recital:
-    voice = Voice(PROMPT_KP, PROMPT_KP[:, :20], prompt_text, "en", "", continues)
+    voice = Speaker(PROMPT_KP, PROMPT_KP[:, :20], prompt_text, "en", "", continues)
     return Recital(given, voice, lengths=LENGTHS, read=str, most_frames=most_frames, frame_rate=75.0, seed=seed)
 
 

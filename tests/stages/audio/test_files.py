@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -48,11 +49,43 @@ def test_wma_and_flac_of_one_speech_agree(speech: Path) -> None:
 
 def test_channels_are_mixed_down(tmp_path: Path) -> None:
     left = tone(1000)
-    soundfile.write(tmp_path / "six.wav", np.stack([left] * 3 + [-left] * 3, axis=1), 16_000, subtype="FLOAT")
+    soundfile.write(tmp_path / "six.wav", np.stack([left] * 4 + [-left / 2] * 2, axis=1), 16_000, subtype="FLOAT")
     wave, rate = audio.read(tmp_path / "six.wav")
     assert rate == 16_000
     assert wave.dtype == np.float32
-    np.testing.assert_allclose(wave, 0, atol=1e-6)
+    np.testing.assert_allclose(wave, left / 2, atol=1e-6)
+    assert not audio.channels_cancel(tmp_path / "six.wav")
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".mka"])
+def test_channels_of_opposite_phase_are_not_silence(tmp_path: Path, suffix: str) -> None:
+    """One channel is taken, of a cut as of the whole: the strongest, and of equals the last."""
+    left = tone(4000)
+    path, stereo = tmp_path / f"opposite{suffix}", np.stack([left, -left], axis=1)
+    if suffix == ".mka":
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("pcm_s16le", rate=16_000, layout="stereo")
+            frame = av.AudioFrame.from_ndarray((stereo.reshape(1, -1) * 2**15).astype(np.int16), "s16", "stereo")
+            frame.sample_rate, frame.pts = 16_000, 0
+            container.mux([*stream.encode(frame), *stream.encode(None)])
+    else:
+        soundfile.write(path, stereo, 16_000)
+    wave, _ = audio.read(path)
+    np.testing.assert_allclose(wave, -left, atol=1e-3)
+    assert audio.channels_cancel(path)
+    cut, _ = audio.read(path, 100, 900)
+    np.testing.assert_array_equal(cut, wave[100:900])
+    soundfile.write(tmp_path / "weak.wav", np.stack([left, -0.99 * left], axis=1), 16_000)
+    np.testing.assert_allclose(audio.read(tmp_path / "weak.wav")[0], left, atol=1e-3)
+
+
+@pytest.mark.parametrize("right", [0.0, -0.9])
+def test_quieter_or_missing_channels_are_mixed_down_as_ever(tmp_path: Path, right: float) -> None:
+    left = tone(1000)
+    stereo = np.stack([left, right * left], axis=1)
+    soundfile.write(tmp_path / "stereo.wav", stereo, 16_000, subtype="FLOAT")
+    np.testing.assert_array_equal(audio.read(tmp_path / "stereo.wav")[0], stereo.mean(axis=1, dtype=np.float32))
+    assert not audio.channels_cancel(tmp_path / "stereo.wav")
 
 
 @settings(max_examples=25)

@@ -1,0 +1,43 @@
+"""What comes of speaking: the wave, its codes, and what was said."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stages.records import Codes, Wave
+
+if TYPE_CHECKING:
+    from model.inference.recital import Said
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A response: the wave, its codes, and what was spoken."""
+
+    samples: Wave
+    """Mono, float32 in [-1, 1]."""
+    sample_rate: int
+    """Hz."""
+    codes: Codes
+    """`[K, T]`; those of several parts one after the other, without their pauses."""
+    language: str
+    """ISO 639-1 code; "" where there is no text."""
+    phonemes: str
+    unseen: str
+    """Phoneme symbols that the training set didn't contain: the model guesses them."""
+    cut: bool
+    """Whether it reached the longest length allowed, and so may lack its end."""
+    compute_s: float
+    """Seconds of computing, codec and phonemes included."""
+    sentences: int = 1
+    """Number of sentences in the text."""
+    parts: "tuple[Said, ...]" = ()
+    """What was spoken, part by part; () for speech that wasn't made from a text alone."""
+    unsaid: str = ""
+    """The rest of the text, if the longest length allowed was reached before it."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of the voice that was used."""
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of audio."""
+        return len(self.samples) / self.sample_rate
