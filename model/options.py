@@ -245,7 +245,7 @@ class PromptOptions(KeptVoices):
         recordings = [*([reference] if reference else []), *(self.ref or [])]
         if is_list and not recordings and not self.voice and not self.ref_text:
             return None  # with `--voices`, lines name voices of that folder
-        kept = self.kept()
+        kept = None if is_list and not self.voice else self.kept()
         if kept and (recordings or self.ref_text):
             raise UsageError("`--voice` takes the place of REF, `--ref` and `--ref-text`: leave them out, or it.")
         if kept is None and not recordings:

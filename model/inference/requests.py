@@ -15,9 +15,6 @@ from model.sequences.spans import Bools
 from model.sequences.tasks import TRANSFORMS, Spec
 from stages.errors import UsageError
 
-MIN_SPEED, MAX_SPEED = 0.25, 4.0
-"""The speeds that OpenAI's interface allows."""
-
 if TYPE_CHECKING:
     from model.inference.prompts import Prompt
     from model.inference.voices import Voice
@@ -118,34 +115,6 @@ def whole_frames(max_s: float, frame_rate: float) -> int:
     if not 1 <= max_s * frame_rate < float("inf"):
         raise UsageError(f"`max_s` must be at least one frame ({1 / frame_rate:.3f} s) and finite, but is {max_s}.")
     return int(max_s * frame_rate)
-
-
-def frames_at(speed: float, predicted: int, max_frames: int, frame_rate: float) -> int:
-    """Returns the frames of a response at a speed; raises `UsageError` if they are more than `max_frames`.
-
-    Args:
-        speed: How much faster than the model would speak.
-        predicted: Frames at speed 1.
-        max_frames: Most frames.
-        frame_rate: Frames per second.
-    """
-    frames = max(1, round(predicted / speed))
-    if frames > max_frames:
-        raise UsageError(
-            f"`speed` {speed:g} makes this text {frames / frame_rate:.1f} s long, but the longest response is"
-            f" {max_frames / frame_rate:.3g} s (`max_s`, or the longest of the training set). Raise the speed."
-        )
-    return frames
-
-
-def check_speed(speed: float, mode: str) -> None:
-    """Raises `UsageError` for a speed out of range, or one other than 1 in a mode that predicts no length."""
-    if not MIN_SPEED <= speed <= MAX_SPEED:
-        raise UsageError(f"`speed` must be {MIN_SPEED:g} to {MAX_SPEED:g}, but is {speed:g}.")
-    if speed != 1 and mode == "ar":
-        raise UsageError(
-            f"`speed` must be 1 with the mode `ar`, which ends where it will, but is {speed:g}. Use the mode `nar-len`."
-        )
 
 
 def _check_weight(task: str, trained: DataConfig, model: Path) -> None:

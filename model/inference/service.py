@@ -118,11 +118,10 @@ class Service:
     def _speak(self, request: SpeechRequest) -> "Speech":
         from model.inference.voices import Voice
 
-        kept = request.prompt if isinstance(request.prompt, Voice) else None
+        named = "voice" if isinstance(request.prompt, Voice) else "prompt"
         return self.synthesizer.speak(
             request.text,
-            prompt=None if isinstance(request.prompt, Voice) else request.prompt,
-            voice=kept,
+            **{named: request.prompt},  # type: ignore[arg-type]
             prompt_text=request.prompt_text,
             language=request.language,
             tone=request.tone,

@@ -17,24 +17,15 @@ from model.decoding.codes import generate
 from model.decoding.engine import Quantization
 from model.decoding.engine.step import laid_out
 from model.decoding.hearing import Heard, hear
-from model.decoding.masked import predict_frames
 from model.decoding.options import Decoding
 from model.device import inference_dtype, resolve_device
 from model.inference.languages import known_language, language_of
 from model.inference.long_text import PAUSE, Script, divide
 from model.inference.prompts import Preparation, Prompt, listed
 from model.inference.recital import Recital, Speaker
-from model.inference.requests import (
-    Request,
-    check_modes,
-    check_speech,
-    check_speed,
-    check_task,
-    frames_at,
-    replaced_frames,
-    whole_frames,
-)
+from model.inference.requests import Request, check_modes, check_speech, check_task, replaced_frames, whole_frames
 from model.inference.speech import Speech
+from model.inference.speed import check_speed, frames_at
 from model.inference.voices import Voice, fitting, model_identity
 from model.sequences.documents import Condition, Mode
 from model.sequences.tasks import TRANSFORMS, Transform
@@ -163,7 +154,8 @@ class Synthesizer:
         while turn := recital.turn():
             begun = time.perf_counter()
             most = turn.most_frames
-            least, most = (1, most) if speed == 1 else (self._frames_at(speed, turn.condition, most),) * 2
+            least = 1 if speed == 1 else frames_at(speed, self.checkpoint, turn.condition, max_frames=most)
+            most = most if speed == 1 else least
             recital.add(self._respond(turn.condition, least, most, decoding, seed=turn.seed, started=begun))
         return replace(recital.speech(), compute_s=time.perf_counter() - started)
 
@@ -266,19 +258,11 @@ class Synthesizer:
         given = phonemes, code, prompt_KP, task, input_KS, replaced_S
         condition = Condition(*given, self._preparation.tone(tone), mixed)
         least, most = (frames, frames) if same_length else (1, max_frames)
-        notes = voice.notes if voice else ()
-        return self._respond(condition, least, most, decoding, seed=seed, started=started, notes=notes)
+        speech = self._respond(condition, least, most, decoding, seed=seed, started=started)
+        return replace(speech, notes=voice.notes) if voice else speech
 
     def _respond(
-        self,
-        condition: Condition,
-        least: int,
-        most: int,
-        decoding: Decoding,
-        *,
-        seed: int,
-        started: float,
-        notes: tuple[str, ...] = (),
+        self, condition: Condition, least: int, most: int, decoding: Decoding, *, seed: int, started: float
     ) -> Speech:
         """Generates and decodes a response of `least` to `most` frames."""
         (codes_KT,) = generate(
@@ -303,7 +287,6 @@ class Synthesizer:
             unseen=unseen,
             cut=least < most == codes_KT.shape[1],
             compute_s=taken_s,
-            notes=notes,
         )
 
     def hear(self, speech: Prompt, *, language: str | None = None, max_tokens: int = 500) -> Heard:
@@ -346,13 +329,6 @@ class Synthesizer:
     def check_trained(self, *modes: Mode) -> None:
         """Raises `UsageError` if the model wasn't trained in one of the modes."""
         check_modes(self.checkpoint.config.data, self.checkpoint.folder, modes)
-
-    def _frames_at(self, speed: float, condition: Condition, max_frames: int) -> int:
-        """Returns the length that the model predicts, divided by the speed; raises `UsageError` if it is too long."""
-        longest = max(max_frames, int(max_frames * speed))
-        asked = self.network, self.checkpoint.tokenizer, [condition]
-        predicted = predict_frames(*asked, max_frames=longest)[0]
-        return frames_at(speed, predicted, max_frames, self.checkpoint.meta.codec.frame_rate)
 
     def _max_frames(self, max_s: float | None) -> int:
         longest_s = self.checkpoint.config.data.max_s if max_s is None else max_s

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from model.decoding.options import Decoding, FirstMode
 from model.decoding.samplers.chain import OPTIONS, Sampling
 from model.decoding.samplers.sampler import Option
-from model.inference.requests import MAX_SPEED, MIN_SPEED
+from model.inference.speed import MAX_SPEED, MIN_SPEED
 from model.serving.errors import RefusedError, first_problem
 from stages.audio.encoding import FormatName
 from stages.errors import TextError, UsageError

@@ -4,13 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from model.decoding.autoregressive import generate_first
 from model.decoding.codes import generate
+from model.decoding.engine.step import Step, laid_out
 from model.decoding.levels import generate_rest
 from model.decoding.masked import generate_masked, predict_frames
 from model.decoding.options import Decoding, FirstMode, Unmasking
 from model.decoding.samplers.chain import GREEDY, Sampling
+from model.decoding.samplers.noise import keys_at
+from model.decoding.steps import Steps
+from model.network.decoder import Decoder
 from model.sequences.documents import Condition
 from stages.records import Codes
 from tests.model.decoding.test_autoregressive import CONDITIONS, TOKENIZER, decisive, without_cache
@@ -72,6 +77,65 @@ def test_what_it_is_told_to_begin_with_it_goes_on_from(group: int) -> None:
         assert chosen[6:].tolist() == spoken[0, 6:].tolist(), "what one pass over everything chooses"
         again = continued(condition, spoken[:, :8], "ar", frames=10, group=group)
         np.testing.assert_array_equal(again, spoken)
+
+
+def test_beams_go_on_from_what_a_response_begins_with() -> None:
+    begun_KT = np.random.default_rng(5).integers(0, 64, (8, 6)).astype(np.uint16)
+    asked = [replace(CONDITIONS[0], begun_KT=begun_KT), CONDITIONS[1]]
+    both, alone = (
+        generate(NET, TOKENIZER, some, max_frames=12, min_frames=12, decoding=Decoding(beam_width=3))
+        for some in (asked, asked[:1])
+    )
+    np.testing.assert_array_equal(both[0], alone[0])
+
+
+@torch.inference_mode()
+def test_single_steps_take_their_places_after_known_frames() -> None:
+    begun_KT = np.random.default_rng(5).integers(0, 64, (8, 6)).astype(np.uint16)
+    asked = [replace(CONDITIONS[0], begun_KT=begun_KT), CONDITIONS[1]]
+    codes_BT = torch.randint(0, 64, (2, 5), generator=torch.Generator().manual_seed(0))
+
+    def logits(conditions: list[Condition], step: Step | None) -> torch.Tensor:
+        steps = Steps(NET, TOKENIZER, conditions, most=6, guidance=1.0, step=step)
+        for frame in range(5):
+            steps.take(codes_BT[: len(conditions), frame : frame + 1])
+        return steps.logits(0)[0].clone()
+
+    known_KT = np.concatenate([begun_KT, np.zeros((8, 5), np.uint16)], axis=1)
+    known_KT[0, 6:] = codes_BT[0].numpy()
+    whole = logits_after(NET, replace(CONDITIONS[0], begun_KT=known_KT))
+    for step in (None, laid_out(NET, "none")):
+        torch.testing.assert_close(logits(asked, step), whole, rtol=1e-4, atol=1e-4)
+        assert (logits(CONDITIONS[:1], step) - whole).abs().max() > 0.01
+
+
+def logits_after(network: Decoder, condition: Condition) -> torch.Tensor:
+    """Returns the first logits after what a response begins with, `[G, V]`."""
+    return Steps(network, TOKENIZER, [condition], most=1, guidance=1.0).logits(0)[0].clone()
+
+
+@pytest.mark.parametrize("mode", ["ar", "nar-len"])
+def test_draws_after_known_frames_are_those_of_the_seed(mode: FirstMode) -> None:
+    decoding = Decoding(mode, WARM, QUICK, WARM)
+    begun_KT = np.random.default_rng(5).integers(0, 64, (8, 6)).astype(np.uint16)
+    asked = [replace(CONDITIONS[0], begun_KT=begun_KT), CONDITIONS[1]]
+    both = generate(NET, TOKENIZER, asked, max_frames=9, min_frames=9, decoding=decoding, seeds=[3, 1])
+    for number, seed in enumerate([3, 1]):
+        alone = generate(NET, TOKENIZER, [asked[number]], max_frames=9, min_frames=9, decoding=decoding, seeds=[seed])
+        np.testing.assert_array_equal(alone[0], both[number])
+
+
+@pytest.mark.parametrize("part", ["nar", "nar-len"])
+def test_places_count_new_frames_only(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, places = {"nar": "levels", "nar-len": "masked"}[part], []
+    monkeypatch.setattr(
+        f"model.decoding.{module}.keys_at",
+        lambda *given: places.append([p.tolist() for p in given[2]]) or keys_at(*given),
+    )
+    asked = [replace(CONDITIONS[0], begun_KT=np.zeros((8, 6), np.uint16)), CONDITIONS[1]]
+    decoding = Decoding("nar-len", WARM, QUICK, WARM)
+    generate(NET, TOKENIZER, asked, max_frames=9, min_frames=9, decoding=decoding)
+    assert places[0] == [list(range(9))] * 2
 
 
 def test_a_canvas_shows_what_it_begins_with() -> None:

@@ -13,6 +13,7 @@ from model.cli import main
 from model.inference.lists import Order, read_orders, speak_orders
 from model.inference.requests import Request
 from model.inference.synthesizer import Synthesizer
+from model.inference.voices import Voice
 from model.training.trainer import train
 from stages.audio.files import read, write_wav
 from stages.codecs.table import codec_identity
@@ -62,14 +63,38 @@ def test_a_row_replaces_what_the_command_says(tmp_path: Path, reference: Path) -
         {"text": "Three.", "ref": str(reference), "ref_text": "Hear."},
         {"text": "Four.", "ref_text": "Other."},
         {"text": "Five.", "voice": "anna.safetensors"},
+        {"text": "Six.", "voice": "anna.safetensors:0.5"},
     )
-    one, two, three, four, five = read_orders(listed(tmp_path, *rows), OUT, DEFAULT)
+    anna = Voice(np.zeros((8, 30), np.uint16), codec_identity("embedded"), "a model", ("Zero.",))
+    anna.save(tmp_path / "anna.safetensors")
+    one, two, three, four, five, six = read_orders(listed(tmp_path, *rows), OUT, DEFAULT)
     assert one.request == Request("One.", Path("ref.wav"), "Said.", language="en", seed=7, max_s=0.4)
     assert two.request == Request("Two.", tmp_path / "ref.wav", None, language="de", seed=1, max_s=0.4)
     assert (one.out, two.out, three.out) == (OUT / "0001.wav", OUT / "a/two.wav", OUT / "0003.wav")
     assert (three.request.prompt, three.request.prompt_text) == (reference, "Hear.")
     assert (four.request.prompt, four.request.prompt_text) == (Path("ref.wav"), "Other.")
-    assert (five.request.prompt, five.request.prompt_text, five.request.voice) == (None, None, "anna.safetensors")
+    assert (five.request.prompt, five.request.prompt_text) == (None, None)
+    for order in (five, six):
+        assert order.request.voice is not None
+        assert order.request.voice.texts == ("Zero.",)
+        np.testing.assert_array_equal(order.request.voice.codes_KP, anna.codes_KP)
+
+
+def test_lines_name_voices_of_a_folder(tmp_path: Path, reference: Path) -> None:
+    anna = Voice(np.zeros((8, 30), np.uint16), codec_identity("embedded"), "a model")
+    anna.save(tmp_path / "kept" / "anna.safetensors")
+    rows = {"text": "One.", "voice": "anna"}, {"text": "Two."}, {"text": "Three.", "ref": "ref.wav"}
+    default = Request("", voice=anna)
+    one, two, three = read_orders(listed(tmp_path, *rows), OUT, default, voices=tmp_path / "kept")
+    assert one.request.voice not in {None, anna}
+    assert two.request.voice is anna
+    assert (three.request.voice, three.request.prompt) == (None, reference)
+    with pytest.raises(UsageError, match=r"line 1: `--voice` must name a voice of .* but is `ben`. There are `anna`"):
+        read_orders(listed(tmp_path, {"text": "a", "voice": "ben"}), OUT, default, voices=tmp_path / "kept")
+    with pytest.raises(UsageError, match=r"line 1: `.*none` must be a voice"):
+        read_orders(listed(tmp_path, {"text": "a", "voice": "none"}), OUT, default)
+    with pytest.raises(UsageError, match="`ref_text` needs a `ref` on its line"):
+        read_orders(listed(tmp_path, {"text": "a", "ref_text": "Said."}), OUT, default)
 
 
 @pytest.mark.parametrize(
@@ -173,6 +198,31 @@ def test_the_command_speaks_a_list(
     shown = capsys.readouterr()
     assert [line.split()[0] for line in shown.out.splitlines()] == ["1/2", "2/2"]
     assert f"{path}, line 2: note: cut at 0.29 s: this wasn't said" in shown.err
+
+
+def test_a_list_is_spoken_in_kept_voices(
+    run: Path, tmp_path: Path, reference: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = "--model", run, "--device", "cpu", "--max-s", "0.3", "--quiet"
+    kept, out = tmp_path / "kept", tmp_path / "out"
+    assert valle(monkeypatch, "voice", reference, kept / "anna.safetensors", "--model", run, "--quiet") == 0
+    path = listed(tmp_path, {"text": "Hello there.", "voice": "anna"}, {"text": "I see.", "ref": "ref.wav"})
+    assert valle(monkeypatch, "synth", f"@{path}", "-", out, *options, "--voices", kept) == 0, capsys.readouterr().err
+    spoken = [(out / name).read_bytes() for name in ("0001.wav", "0002.wav")]
+    texts = listed(tmp_path, "Hello there.", "I see.", name="a.txt")
+    for given in ((reference, out), (out, "--voices", kept, "--voice", "anna")):
+        assert valle(monkeypatch, "synth", f"@{texts}", *given, *options) == 0
+        assert [(out / name).read_bytes() for name in ("0001.wav", "0002.wav")] == spoken
+    capsys.readouterr()
+    for given, told in {
+        (path, "-", out, "--voices", kept, "--input-prompt-length", "0.2"): "are for the voice of the command",
+        (path, reference, out, "--voices", kept, "--input-prompt-length", "0.2"): "are for the voice of the command",
+        (path, "-", out, "--ref-text", "Said."): "A voice must be given",
+    }.items():
+        assert valle(monkeypatch, "synth", f"@{given[0]}", *given[1:], *options) == 2
+        assert told in capsys.readouterr().err
+    assert valle(monkeypatch, "synth", "Hello.", "-", out, *options) == 2
+    assert "`-` as REF is for lists" in capsys.readouterr().err
 
 
 def test_nothing_begins_while_a_line_can_t_be_spoken(

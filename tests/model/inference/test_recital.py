@@ -1,6 +1,7 @@
 """What each part of a text is asked with: its context, its limit and its seed."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,8 +29,9 @@ def recital(
     continues: bool = True,
     most_frames: int | None = None,
     seed: int = 5,
+    **how: Any,
 ) -> Recital:
-    voice = Speaker(PROMPT_KP, PROMPT_KP[:, :20], prompt_text, "en", "", continues)
+    voice = Speaker(PROMPT_KP, PROMPT_KP[:, :20], prompt_text, "en", "", continues, **how)
     return Recital(given, voice, lengths=LENGTHS, read=str, most_frames=most_frames, frame_rate=75.0, seed=seed)
 
 
@@ -50,6 +52,26 @@ def play(one: Recital, frames: Callable[[int], int] = lambda _: 40, *, cut: bool
 
 def contexts(turns: list[Turn]) -> list[tuple[str, str, int]]:
     return [(turn.condition.task, turn.condition.phonemes, turn.condition.prompt_KP.shape[1]) for turn in turns]
+
+
+def test_parts_of_a_voice_that_begins_its_responses_begin_with_what_was_spoken() -> None:
+    one = recital(script(), prompt_text="Zero", continues=False, prefix=True, group=4, notes=("made of two",))
+    turns = play(one, lambda number: 41 + number)
+    assert contexts(turns) == [
+        ("tts", "Zero One is here", 20),
+        ("tts", "Zero One is here two is here", 20),
+        ("tts", "Zero two is here three is here", 20),
+    ]
+    assert [turn.condition.begun().shape[1] for turn in turns] == [28, 68, 72], "whole groups of 4"
+    assert turns[1].condition.begun()[0].tolist() == [7] * 27 + [41] * 41
+    assert [turn.most_frames for turn in turns[1:]] == [200 - 68, 200 - 72]
+    assert one.speech().notes == ("made of two",)
+
+
+def test_a_mixture_is_the_prompt_of_parts_that_open() -> None:
+    mixed = ((0.5, PROMPT_KP), (0.5, PROMPT_KP + 1))
+    turns = play(recital(script(), mixed=mixed))
+    assert [(turn.condition.task, turn.condition.mixed) for turn in turns] == [("tts", mixed), *[("tts-c", ())] * 2]
 
 
 def test_a_part_continues_the_one_before() -> None:

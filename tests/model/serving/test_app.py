@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -143,7 +144,7 @@ def test_every_option_of_the_samplers_is_a_field() -> None:
 
 
 def test_speed_sets_the_length_of_nar_len(server: Server, synthesizer: Synthesizer, voices: Path, monkeypatch) -> None:
-    monkeypatch.setattr("model.inference.synthesizer.predict_frames", lambda *_, **__: [30])
+    monkeypatch.setattr("model.inference.speed.predict_frames", lambda *_, **__: [30])
     frames = {}
     for speed in (0.5, 2.0, 4.0):
         answer = server.speak(mode="nar-len", steps=2, speed=speed, max_s=1.0)
@@ -163,7 +164,7 @@ def test_the_predicted_length_may_exceed_the_longest_before_it_is_divided(
 ) -> None:
     asked = []
     monkeypatch.setattr(
-        "model.inference.synthesizer.predict_frames", lambda *_, max_frames: [asked.append(max_frames) or 100]
+        "model.inference.speed.predict_frames", lambda *_, max_frames: [asked.append(max_frames) or 100]
     )
     decoding = replace(Decoding("nar-len"), unmasking=replace(Decoding().unmasking, steps=2))
     speech = synthesizer.speak("Hello.", prompt=voices / "anna.wav", speed=2.0, max_s=1.0, decoding=decoding)
@@ -233,3 +234,29 @@ def test_figures(server: Server) -> None:
     schema = server.get("/openapi.json").json()
     fields = schema["paths"]["/v1/audio/speech"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert {row.name for row in OPTIONS} <= fields["properties"].keys()
+
+
+def test_kept_voices_are_offered_beside_recordings(synthesizer: Synthesizer, voices: Path, tmp_path: Path) -> None:
+    shutil.copy(voices / "anna.wav", tmp_path)
+    synthesizer.voice(voices / "anna.wav").save(tmp_path / "kept.safetensors")
+    told = synthesizer.voice(voices / "ben.wav", "Good morning.")
+    told.save(tmp_path / "told.safetensors")
+    replace(told, codec=replace(told.codec, revision="1" * 12)).save(tmp_path / "foreign.safetensors")
+    (tmp_path / "broken.safetensors").write_bytes(b"no voice")
+    with serving(synthesizer, tmp_path) as server:
+        rows = server.get("/v1/audio/voices").json()["voices"]
+        assert [(row["name"], row["kind"], row["text"]) for row in rows] == [
+            ("anna", "recording", False),
+            ("broken", "kept", False),
+            ("foreign", "kept", True),
+            ("kept", "kept", False),
+            ("told", "kept", True),
+        ]
+        assert server.speak(voice="kept").body == server.speak(voice="anna").body
+        continued = synthesizer.speak("Hello.", voice=told, max_s=0.2)
+        answer = server.speak(voice="told", response_format="wav")
+        assert answer.body == encode(continued.samples, continued.sample_rate, "wav")
+        assert server.speak(voice="broken").status == 500
+        foreign = server.speak(voice="foreign")
+        assert foreign.status == 422
+        assert str(tmp_path) not in foreign.error["message"]
