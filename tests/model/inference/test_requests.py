@@ -12,6 +12,7 @@ from model.cli import main
 from model.data.examples import Examples
 from model.decoding.options import Decoding, FirstMode, Unmasking
 from model.inference.requests import parse_stretch, replaced_frames
+from model.inference.speech import Speech
 from model.inference.synthesizer import Synthesizer
 from model.sequences.tasks import DRAWN, TRANSFORMS, Transform
 from model.sequences.tokenizer import Tokenizer
@@ -91,7 +92,8 @@ def test_the_network_is_asked_as_it_was_taught(
     voice: Synthesizer, recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conditions = []
-    monkeypatch.setattr(voice, "_respond", lambda condition, *_, **__: conditions.append(condition))
+    silence = Speech(np.zeros(320, np.float32), 24_000, np.zeros((8, 1), np.uint16), "", "", "", False, 0.0)
+    monkeypatch.setattr(voice, "_respond", lambda condition, *_, **__: conditions.append(condition) or silence)
     voice.transform("cse", recording, text="Hello.", replace_s=(0.4, 0.8))
     voice.transform("tse", recording, prompt=recording)
     voice.transform("ns", recording, text="Hello.", language="EN", tone="g")
