@@ -27,7 +27,8 @@ class Piece:
     """Path of a folder, relative to the table's; its name becomes the group: `.` the table's own, `../..` two above.
     None: from the recording's place in the tree."""
     home: str = ""
-    """Take group and speaker from this folder's place in the tree instead of the recording's. Empty: the recording's."""
+    """Take group and speaker from this folder's place in the tree instead of the recording's. Empty: from the
+    recording's."""
     language: str = ""
     words: tuple[tuple[str, float, float], ...] = ()
     """Text, start and end of each word, in seconds."""

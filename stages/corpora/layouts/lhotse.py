@@ -76,6 +76,6 @@ LHOTSE = Layout(
     complete=True,
     anywhere=True,
     rows_file=supervisions_name,
-    speakers="from the supervisions in `*supervisions*` beside it; the folder is the group; word times from `alignment`",
+    speakers="from `*supervisions*`, which must lie beside it; the folder is the group; word times from `alignment`",
     rank=10,
 )

@@ -70,7 +70,7 @@ COMMONVOICE = Layout(
     ("validated.tsv", "train.tsv", "dev.tsv", "test.tsv"),
     read_commonvoice,
     complete=True,
-    speakers="speaker from `client_id`, language from `locale`; `validated.tsv`, else the three others; audio in `clips/`",
+    speakers="speaker from `client_id`, language from `locale`; `validated.tsv`, else the others; audio in `clips/`",
     rank=30,
 )
 LIBRISPEECH = Layout(
