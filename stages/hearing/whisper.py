@@ -243,7 +243,7 @@ class WhisperX:
         spoken = sorted({index for index, _ in stretches})
         known = self._detected(waves, {index: languages[index] for index in spoken})
         heard: dict[int, list[dict[str, Any]]] = {index: [] for index in spoken}
-        for language in sorted(set(known.values()) & _languages()):
+        for language in sorted({*known.values()} & {*self._pipeline.model.supported_languages}):
             same = [stretch for stretch in stretches if known[stretch[0]] == language]
             for index, segment in self._heard(same, waves, language):
                 heard[index].append(segment)
@@ -296,7 +296,7 @@ class WhisperX:
         return torch.stack([self._pipeline.preprocess({"inputs": sound})["inputs"] for sound in sounds]).numpy()
 
     def _result(self, wave: Wave, language: str | None, segments: list[dict[str, Any]]) -> dict[str, Any] | TextError:
-        if language is not None and language not in _languages():
+        if language is not None and language not in self._pipeline.model.supported_languages:
             return TextError(f"whisper doesn't know `{language}`: give its recordings transcripts.")
         if not segments or language is None:
             return {"language": language, "segments": []}
@@ -308,13 +308,6 @@ class WhisperX:
             )
         aligned = self._aligners.align_heard(segments, language, wave) if self._aligners else segments
         return {"language": language, "segments": aligned}
-
-
-def _languages() -> frozenset[str]:
-    """Returns the codes of the languages that whisper knows."""
-    from faster_whisper.tokenizer import _LANGUAGE_CODES
-
-    return frozenset(_LANGUAGE_CODES)
 
 
 def _batches(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
