@@ -88,7 +88,7 @@ def _keys(section: str) -> str:
     kind, rows = sections()[section], []
     own = inspect.get_annotations(kind)
     for name, field in sorted(kind.model_fields.items(), key=lambda item: item[0] not in own):
-        if name == "item_timeout_s" and not field.description.startswith("As in"):
+        if name == "item_timeout_s" and not (field.description or "").startswith("As in"):
             continue
         extra = field.json_schema_extra
         mark = r"\*" if isinstance(extra, Mapping) and extra.get("runtime") else ""
