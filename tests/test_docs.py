@@ -110,6 +110,7 @@ def test_the_tree_names_the_top_level_folders() -> None:
         "configs",
         "docs",
         "tests",
+        "findings",
         ".setup",
         ".ci",
     }
