@@ -88,6 +88,8 @@ def _keys(section: str) -> str:
     kind, rows = sections()[section], []
     own = inspect.get_annotations(kind)
     for name, field in sorted(kind.model_fields.items(), key=lambda item: item[0] not in own):
+        if name == "item_timeout_s" and not (field.description or "").startswith("As in"):
+            continue
         extra = field.json_schema_extra
         mark = r"\*" if isinstance(extra, Mapping) and extra.get("runtime") else ""
         rows.append(
@@ -198,9 +200,13 @@ def _layouts() -> str:
     return _table(("layout", "recognised by", "recordings that the tables don't name"), rows)
 
 
+def _speakers() -> str:
+    return _table(("layout", "speakers and groups"), ((_code(name), row.speakers) for name, row in LAYOUTS.items()))
+
+
 def _transcripts() -> str:
     rows = ((name, " ".join(map(_code, row.suffixes)), row.tells) for name, row in FORMATS.items())
-    return _table(("format", "suffix", "tells beside the text"), rows)
+    return _table(("format", "suffix", "also holds"), rows)
 
 
 def _exports() -> str:
@@ -217,6 +223,7 @@ _TABLES: Mapping[str, Callable[[], str]] = {
     "languages": _languages,
     "codecs": _codecs,
     "layouts": _layouts,
+    "speakers": _speakers,
     "transcripts": _transcripts,
     "exports": _exports,
     "commands of valle-prep": lambda: _commands("valle-prep"),

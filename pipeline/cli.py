@@ -26,7 +26,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Voices = Annotated[Path, typer.Argument(help="Folder of recordings: <group>/<speaker>/<file> or <speaker>/<file>.")]
+Voices = Annotated[
+    Path, typer.Argument(metavar="VOICES", help="Folder of recordings: <group>/<speaker>/<file> or <speaker>/<file>.")
+]
 TopK = Annotated[int | None, typer.Option("--top-k", min=1, help="Neighbours per utterance (similar.top_k).")]
 
 
@@ -153,7 +155,9 @@ def inspect(
 @app.command("import")
 @with_options
 def import_(
-    folder: Annotated[Path, typer.Argument(help="Folder of codes: <group>/<speaker>/<file>.enc or .dac.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder of codes: <group>/<speaker>/<file>.enc or .dac.")
+    ],
     options: Options,
     keep_phonemes: Annotated[
         bool, typer.Option("--keep-phonemes", help="Keep a file's phonemes even if it also has text.")
@@ -222,7 +226,7 @@ def report(options: Options, utterances: Utterances = 200, embed: Embed = 0) -> 
 
 @app.command()
 def voices(
-    folder: Annotated[Path, typer.Argument(help="Folder to write; created if missing.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write; created if missing.")],
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Write a demo corpus: speech by espeak-ng, with transcripts."""

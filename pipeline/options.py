@@ -36,10 +36,14 @@ class Options:
         int | None, typer.Option("--limit", min=1, help="Use only the first N recordings, sorted by id.")
     ] = None
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done and why; write nothing.")] = False
-    explain: Annotated[bool, typer.Option("--explain", help="With --dry-run: list every shard.")] = False
+    explain: Annotated[bool, typer.Option("--explain", help="List every shard of the plan; implies --dry-run.")] = False
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", help="Show neither progress nor tables.")] = False
     verbose: Annotated[bool, typer.Option("--verbose", help="Show library logs and the whole configuration.")] = False
+
+    def __post_init__(self) -> None:
+        """Makes `--explain` imply `--dry-run`."""
+        object.__setattr__(self, "dry_run", self.dry_run or self.explain)
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -154,10 +154,10 @@ class Stage(Generic[Conf, In, Out]):
         return self.parameters()
 
     def basis(self, item: In) -> Any:  # noqa: ARG002
-        """Returns those of `item_parameters` that affect the costly part of the work, as plain JSON values.
+        """Returns what the expensive result of an item depends on, for example everything but thresholds.
 
-        If the item and its basis are unchanged, the runner calls `revise` on its earlier outcomes instead of `process`.
-        None: it always calls `process`.
+        These are plain JSON values. If they and the item are as before, `revise` reuses the stored outcomes and
+        `process` isn't called. None: no such reuse.
         """
         return None
 
@@ -198,10 +198,11 @@ class Stage(Generic[Conf, In, Out]):
         raise NotImplementedError
 
     def finish_parameters(self) -> Any:
-        """Returns what the output of `finish` depends on besides the shards, the parameters and the joined stages.
+        """Returns anything else that `finish` reads and that could change, such as a setting of another stage.
 
         Returns:
-            Plain JSON values; None for nothing.
+            Plain JSON values. If they change, `finish` runs again. Changed shards, own parameters and joined stages
+            are noticed without it. None: nothing else.
 
         Raises:
             MissingInputError: if it isn't known yet.

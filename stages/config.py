@@ -122,14 +122,19 @@ def apply_sets(data: dict[str, Any], sets: Sequence[str]) -> dict[str, Any]:
     """Returns a copy of `data` with every `section.key=value` of `sets` applied; values are read as YAML.
 
     Raises:
-        ConfigError: if an item has no `=`, or names a key below a value.
+        ConfigError: if an item has no `=`, names a key below a value, or names a key that another one names.
     """
     merged = _copy(data)
+    given: dict[str, str] = {}
     for item in sets:
         path, equals, value = item.partition("=")
         if not equals or not path.strip():
             raise ConfigError(f"`--set {item}` must read `section.key=value`.")
-        *parents, last = path.strip().split(".")
+        key = path.strip()
+        if key in given:
+            raise ConfigError(f"`{key}` is set twice, to `{given[key]}` and `{value}`. Keep one of the two.")
+        given[key] = value
+        *parents, last = key.split(".")
         level = merged
         for parent in parents:
             level = level.setdefault(parent, {})

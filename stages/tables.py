@@ -2,6 +2,7 @@
 
 import ast
 import pkgutil
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -16,6 +17,7 @@ class Row(Protocol):
 
 
 R = TypeVar("R", bound=Row)
+V = TypeVar("V")
 
 
 def names_in(folder: str, kind: str) -> list[str]:
@@ -29,6 +31,24 @@ def names_in(folder: str, kind: str) -> list[str]:
     nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
     calls = [node for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") == kind]
     return sorted(ast.literal_eval(call.args[0]) for call in calls)
+
+
+def by_key(entries: Iterable[tuple[str, str, V]]) -> dict[str, V]:
+    """Returns a table of values by key.
+
+    Args:
+        entries: (key, name of the row that it comes from, value).
+
+    Raises:
+        ValueError: if two rows have the same key; the message names both.
+    """
+    table: dict[str, V] = {}
+    owners: dict[str, str] = {}
+    for key, name, value in entries:
+        if key in table:
+            raise ValueError(f"`{key}` must be of one row, but both `{owners[key]}` and `{name}` claim it")
+        table[key], owners[key] = value, name
+    return table
 
 
 def rows_in(package: str, kind: type[R]) -> dict[str, R]:

@@ -44,8 +44,8 @@ class TranscribeConfig(StageConfig):
     """`auto`: the transcript beside the recording or in the corpus's table, else whisperX; `require`: transcripts
     only; `ignore`: whisperX only."""
     layout: str = runtime("auto")
-    """The corpus layout: a row of `LAYOUTS` (`ljspeech`, `librispeech`, `libritts`, `vctk`, `commonvoice`, `kaldi`,
-    `lhotse`); `voices`: folders, with transcripts beside the recordings; `auto`: all tables that are found."""
+    """The corpus layout: a name from the table of layouts; `voices`: folders, with transcripts beside the recordings;
+    `auto`: all tables that are found."""
     languages: dict[str, str] = Field(default_factory=dict)
     """Language by `group/speaker`, speaker or group, with `*` and `?`: `{"*": en, "kerstin-*": de, "mixed/anna": fr}`.
 

@@ -24,7 +24,7 @@ from tests.limits import HANG_S
 ROOT = Path(__file__).resolve().parents[1]
 
 FILES = {
-    "stages/codecs/onebit.py": '''
+    "stages/codecs/zz_onebit.py": '''
         """A codec of one codebook: whether a frame is loud."""
 
         import numpy as np
@@ -34,11 +34,11 @@ FILES = {
 
 
         class OneBit:
-            name, sample_rate, frame_rate, num_codebooks, codebook_size, revision = "onebit", 8_000, 50.0, 1, 2, "1"
+            name, sample_rate, frame_rate, num_codebooks, codebook_size, revision = "zz-onebit", 8_000, 50.0, 1, 2, "zz-onebit-1"
 
             @classmethod
             def identify(cls, weights, sample_rate):
-                return CodecIdentity("onebit", 8_000, 50.0, 1, 2, "1")
+                return CodecIdentity("zz-onebit", 8_000, 50.0, 1, 2, "zz-onebit-1")
 
             @classmethod
             def load(cls, weights, device, sample_rate):
@@ -63,10 +63,10 @@ FILES = {
                 return torch.eye(2)[None]
 
 
-        ONEBIT = CodecRow("onebit", "one bit a frame", OneBit, files=lambda weights, rate: [], packages=("numpy",))
+        ONEBIT = CodecRow("zz-onebit", "one bit a frame", OneBit, files=lambda weights, rate: [], packages=("numpy",))
         ''',
-    "stages/corpora/layouts/bench.py": '''
-        """A corpus with `prompts.tsv`: file, speaker, text."""
+    "stages/corpora/layouts/zz_prompts.py": '''
+        """A corpus with `zz_prompts.tsv`: file, speaker, text."""
 
         from stages.corpora.layouts.layout import Layout, Piece, lines_of
 
@@ -77,17 +77,17 @@ FILES = {
                 yield Piece(audio, text, speaker=speaker)
 
 
-        PROMPTS = Layout("prompts", ("prompts.tsv",), read_prompts)
+        PROMPTS = Layout("zz_prompts", ("zz_prompts.tsv",), read_prompts)
         ''',
-    "stages/transcripts/shout.py": '''
-        """Transcripts in capitals, `.shout`."""
+    "stages/transcripts/zz_shout.py": '''
+        """Transcripts in capitals, `.zz-shout`."""
 
         from stages.transcripts.plain import read_plain
         from stages.transcripts.script import TranscriptFormat
 
-        SHOUT = TranscriptFormat("shout", (".shout",), lambda text, audio: read_plain(text.lower(), audio), tells="nothing")
+        SHOUT = TranscriptFormat("zz-shout", (".zz-shout",), lambda text, audio: read_plain(text.lower(), audio), tells="nothing")
         ''',
-    "stages/exchange/ids.py": '''
+    "stages/exchange/zz_ids.py": '''
         """The ids of a dataset, a line each."""
 
         from stages.exchange.export import Export
@@ -97,9 +97,9 @@ FILES = {
             (folder / "ids.txt").write_text("\\n".join(source.store.ids))
 
 
-        IDS = Export("ids", "the ids, a line each", write_ids)
+        IDS = Export("zz-ids", "the ids, a line each", write_ids)
         ''',
-    "model/decoding/samplers/odd.py": '''
+    "model/decoding/samplers/zz_odd.py": '''
         """Rules out every second code."""
 
         from model.decoding.samplers.sampler import Option, Sampler
@@ -111,37 +111,37 @@ FILES = {
             return kept
 
 
-        ODD = Sampler("odd", 25, (Option("odd", int, 0, "Rules out each n-th.", "0 or more", lambda n: n >= 0),), odd_only)
+        ODD = Sampler("zz_odd", 25, (Option("zz_odd", int, 0, "Rules out each n-th.", "0 or more", lambda n: n >= 0),), odd_only)
         ''',
 }
 ROWS = {
     "stages/text/languages.py": (
         "_ROWS = (\n",
-        '_ROWS = (\n    _row("eo", "Esperanto", words="unu du tri saluton"),\n',
+        '_ROWS = (\n    _row("zz", "Esperanto of a test", "eo", words="unu du tri saluton"),\n',
     ),
     "model/evaluation/judges.py": (
         "JUDGES = {\n    row.name: row\n    for row in (\n",
         '''class Loudness:
     """Says how loud a wave is."""
 
-    name = "peak"
+    name = "zz_peak"
 
     def score(self, wave):
-        return {"peak": float(abs(wave).max())}
+        return {"zz_peak": float(abs(wave).max())}
 
 
 JUDGES = {
     row.name: row
     for row in (
-        Judge("peak", "quality", "peaks", "peak", bool, False, "Measures peaks.", {"peak": Column("peak")},
+        Judge("zz_peak", "quality", "peaks", "zz_peak", bool, False, "Measures peaks.", {"zz_peak": Column("zz_peak")},
               lambda value, device: Loudness() if value else None),
 ''',
     ),
     "model/sequences/tasks.py": (
         'Transform = Literal["ns", "sr", "tse", "cse", "nse", "vc"]',
-        'Transform = Literal["ns", "sr", "tse", "cse", "nse", "vc", "echo"]',
+        'Transform = Literal["ns", "sr", "tse", "cse", "nse", "vc", "zz_echo"]',
         "TRANSFORMS: Mapping[Transform, Spec] = {\n",
-        'TRANSFORMS: Mapping[Transform, Spec] = {\n    "echo": Spec("say it again", partial(_edited, None), lambda m: m.has_other, "others"),\n',
+        'TRANSFORMS: Mapping[Transform, Spec] = {\n    "zz_echo": Spec("say it again", partial(_edited, None), lambda m: m.has_other, "others"),\n',
     ),
 }
 SCRIPT = """
@@ -160,12 +160,12 @@ def run(app, *arguments):
 
 import pipeline.cli, model.cli
 prep, valle = pipeline.cli.app, model.cli.app
-sets = ["--set", "encode.codec=onebit", "--set", "transcribe.languages={'*': eo}", "--scheduler", "sync"]
+sets = ["--set", "encode.codec=zz-onebit", "--set", "transcribe.languages={'*': zz}", "--scheduler", "sync"]
 made = run(prep, "run", voices, "--out", out, *sets, "--json")
 import pipeline.doctor.examine, pipeline.doctor.weights
 pipeline.doctor.examine.CHECKS = (pipeline.doctor.weights.codecs,)
 doctor = run(prep, "doctor", "--out", out, "--json", "--scheduler", "sync")
-exported = run(prep, "export", "ids", out / "ids", "--out", out)
+exported = run(prep, "export", "zz-ids", out / "ids", "--out", out)
 unknown = [run(prep, "run", voices, "--out", out / "no", "--set", what)[2] for what in sys.stdin.read().split()]
 helps = {name: run(valle, name, "--help")[1] for name in ("synth", "transform", "eval")}
 helps["export"] = run(prep, "export", "--help")[1]
@@ -178,8 +178,8 @@ from stages.store import open_store
 
 store = open_store(out)
 from model.evaluation.judges import load_judges
-judged = load_judges(asr="none", peak=True)["peak"].score(torch.tensor([0.0, -0.5]).numpy())
-drawn = sample(torch.zeros(64, 8), Sampling(odd=2), keys_of(torch.tensor([0]), torch.arange(64))).tolist()
+judged = load_judges(asr="none", zz_peak=True)["zz_peak"].score(torch.tensor([0.0, -0.5]).numpy())
+drawn = sample(torch.zeros(64, 8), Sampling(zz_odd=2), keys_of(torch.tensor([0]), torch.arange(64))).tolist()
 json.dump({
     "made": [made[0], json.loads(made[1])],
     "checks": [check["name"] for check in json.loads(doctor[1])["checks"]],
@@ -220,9 +220,9 @@ def seen(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
     for name in ("corpus/a", "corpus/b", "folder/anna/c", "folder/anna/d"):
         (voices / name).parent.mkdir(parents=True, exist_ok=True)
         write_wav(voices / f"{name}.wav", sound * (0.5 if name.endswith(("a", "c")) else 1), 8_000)
-    (voices / "corpus/prompts.tsv").write_text("a.wav\tberta\tsaluton\nb.wav\tcarl\tunu du\n")
-    (voices / "folder/anna/c.shout").write_text("SALUTON")
-    (voices / "folder/anna/d.shout").write_text("TRI")
+    (voices / "corpus/zz_prompts.tsv").write_text("a.wav\tberta\tsaluton\nb.wav\tcarl\tunu du\n")
+    (voices / "folder/anna/c.zz-shout").write_text("SALUTON")
+    (voices / "folder/anna/d.zz-shout").write_text("TRI")
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, voices, tmp_path_factory.mktemp("out") / "dataset"],
         input="encode.codec=x transcribe.layout=x",
@@ -242,37 +242,37 @@ def test_a_layout_a_format_and_a_language_make_rows(seen: dict[str, Any]) -> Non
     code, told = seen["made"]
     assert code == 0, told
     assert sorted((speaker, language, text) for speaker, language, text, _ in seen["rows"]) == [
-        ("anna", "eo", "saluton"),
-        ("anna", "eo", "tri"),
-        ("berta", "eo", "saluton"),
-        ("carl", "eo", "unu du"),
+        ("anna", "zz", "saluton"),
+        ("anna", "zz", "tri"),
+        ("berta", "zz", "saluton"),
+        ("carl", "zz", "unu du"),
     ]
     assert "salˈuton" in {phonemes for *_, phonemes in seen["rows"]}
 
 
 def test_a_codec_is_encoded_with_examined_and_offered(seen: dict[str, Any]) -> None:
-    assert seen["codec"] == "onebit"
-    assert "codec onebit" in seen["checks"]
-    assert "onebit" in seen["unknown"][0]
-    assert "prompts" in seen["unknown"][1]
+    assert seen["codec"] == "zz-onebit"
+    assert "codec zz-onebit" in seen["checks"]
+    assert "zz-onebit" in seen["unknown"][0]
+    assert "zz_prompts" in seen["unknown"][1]
 
 
 def test_an_export_is_written_and_offered(seen: dict[str, Any]) -> None:
     code, ids = seen["exported"]
     assert code == 0
     assert len(ids) == 4
-    assert "ids" in seen["helps"]["export"]
+    assert "zz-ids" in seen["helps"]["export"]
 
 
 def test_a_sampler_is_an_option_and_holds(seen: dict[str, Any]) -> None:
-    assert all("--odd" in seen["helps"][command] for command in ("synth", "transform", "eval"))
+    assert all("--zz-odd" in seen["helps"][command] for command in ("synth", "transform", "eval"))
     assert seen["drawn"] == [1, 3, 5, 7]
 
 
 def test_a_task_is_offered(seen: dict[str, Any]) -> None:
-    assert "echo" in seen["helps"]["transform"]
+    assert "zz_echo" in seen["helps"]["transform"]
 
 
 def test_a_judge_is_an_option_and_scores(seen: dict[str, Any]) -> None:
-    assert "--peak" in seen["helps"]["eval"]
-    assert seen["judged"] == {"peak": 0.5}
+    assert "--zz-peak" in seen["helps"]["eval"]
+    assert seen["judged"] == {"zz_peak": 0.5}

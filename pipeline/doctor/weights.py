@@ -38,7 +38,8 @@ def _codec(setup: Setup, name: str) -> Check:
         hint = str(error) if isinstance(error, ValleError) else f"{reason(error)}. {SETUP}"
         return Check(f"codec {name}", "weights", "problem" if wanted else "note", "missing", hint)
     used = ", configured" if wanted else ""
-    value = f"{', '.join(f'`{path}`' for path in paths)} ({gib(sizes)}), revision {found.revision}{used}"
+    where = f"{', '.join(f'`{path}`' for path in paths)} ({gib(sizes)})" if paths else "needs no weights"
+    value = f"{where}, revision {found.revision}{used}"
     return Check(f"codec {name}", "weights", "ok", value)
 
 

@@ -110,7 +110,7 @@ def recording_of(item: Any) -> str:
 def read_done(
     stage: Stage[Any, Any, Any], folder: Path, names: Iterable[str], retry: Sequence[str] = ()
 ) -> dict[str, Outcomes]:
-    """Reads the outcomes of finished items.
+    """Reads what is already made, so that it needn't be made again.
 
     Args:
         stage: The stage.
@@ -119,7 +119,8 @@ def read_done(
         retry: Reject reasons to process again; `*` for all. Items with such a reject are left out.
 
     Returns:
-        The outcomes by the item's fingerprint, and by its basis if it has one.
+        Outcomes under two keys each: the item's fingerprint (reuse as they are) and, if it has one, its basis (reuse
+        through `revise`).
     """
     found: dict[str, Outcomes] = {}
     for name in names:

@@ -185,7 +185,9 @@ def import_codes(options: "Options", folder: Path, *, keep_phonemes: bool) -> Ex
         made = run_stages(run, [importer.name], {importer.name: plan_stage(importer, dataset, cache)})
         write_head(dataset, config, ["g2p", "encode"])
     # There is no audio, so only features of codes can be compared.
-    sets = ["similar.feature=codec", *(options.sets or [])]
+    sets = list(options.sets or [])
+    if not any(item.partition("=")[0].strip() == "similar.feature" for item in sets):
+        sets.append("similar.feature=codec")
     return prepare(replace(options, sets=sets, limit=None), ["hdf5", "metadata", "similar"], done=made)
 
 

@@ -45,7 +45,10 @@ class Codec(Protocol):
 
     @property
     def revision(self) -> str:
-        """Short SHA-256 of the weights that turn waves into codes."""
+        """Short SHA-256 of the weights that turn waves into codes.
+
+        Without weights: 8 or more characters that no other codec uses, changed whenever the codes change.
+        """
 
     def encode(self, waves: "Sequence[Tensor]") -> "list[Tensor]":
         """Turns waves into codes.
@@ -106,8 +109,8 @@ class CodecRow:
     """Finds the weights from `weights` and `sample_rate`, without a download. Raises `WeightsError` if it can't."""
     packages: tuple[str, ...]
     """The packages that it imports, by their names on PyPI."""
-    half_precision: bool = True
-    """Whether the encoder can compute in bfloat16 and float16."""
+    half_precision: bool = False
+    """Whether the encoder can compute in bfloat16 and float16: only a `NetworkCodec` can."""
     models: Mapping[str, int] = field(default_factory=dict)
     """If several models are published: their names and sample rates in Hz."""
 

@@ -139,5 +139,6 @@ DAC = CodecRow(
     DacCodec,
     files=lambda weights, sample_rate: [find_dac(weights, sample_rate, download=False)],
     packages=("descript-audio-codec", "torchaudio"),
+    half_precision=True,
     models={"44khz": 44_100, "24khz": 24_000, "16khz": 16_000},
 )

@@ -305,5 +305,4 @@ EMBEDDED = CodecRow(
     EmbeddedCodec,
     files=lambda weights, _: [_path(weights)],
     packages=("safetensors",),
-    half_precision=False,
 )

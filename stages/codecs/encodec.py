@@ -109,4 +109,5 @@ ENCODEC = CodecRow(
     EncodecCodec,
     files=lambda weights, _: [find_encodec(weights, download=False)],
     packages=("encodec", "torchaudio"),
+    half_precision=True,
 )

@@ -158,4 +158,5 @@ VOCOS = CodecRow(
     VocosCodec,
     files=_files,
     packages=("encodec", "vocos", "torchaudio"),
+    half_precision=True,
 )

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from stages.audio.files import SUFFIXES
-from stages.corpora.layouts.layout import BadRow, Piece
+from stages.corpora.layouts.layout import BadRow, Piece, Rows
 from stages.corpora.layouts.table import LAYOUTS
-from stages.errors import UsageError
+from stages.errors import UsageError, ValleError
 from stages.ids import id_of
 from stages.records import Recording, to_line
 
@@ -102,10 +102,19 @@ class Corpus:
             if any(_matches(path, pattern) for pattern in layout.tables):
                 self._read(path, name)
 
+    def _rows(self, path: str, name: str) -> Rows:
+        """Yields a table's rows; raises `ValleError` if the layout's reader fails on it."""
+        try:
+            yield from LAYOUTS[name].read(self._voices / path)
+        except (LookupError, ValueError) as error:
+            raise ValleError(
+                f"layout `{name}` failed on `{path}`: {type(error).__name__}: {error}. Mend the table, or the layout."
+            ) from error
+
     def _read(self, path: str, name: str) -> None:
         layout, rows = LAYOUTS[name], 0
         bad: list[BadRow] = []
-        for row in layout.read(self._voices / path):
+        for row in self._rows(path, name):
             rows += 1
             if isinstance(row, BadRow):
                 bad.append(row)
@@ -289,7 +298,7 @@ def _matches(path: str, pattern: str) -> bool:
 def _rows_file(layout: str, table: str) -> str:
     """Returns the file that holds a table's rows, often the table itself."""
     folder, name = posixpath.split(table)
-    return posixpath.join(folder, LAYOUTS[layout].rows_in(name))
+    return posixpath.join(folder, LAYOUTS[layout].rows_file(name))
 
 
 def _row_json(layout: str, table: str, pieces: Sequence[Piece], *, several: bool) -> str:

@@ -128,10 +128,10 @@ def align(wave: Wave, text: str, language: str, aligner: Aligner) -> dict[str, A
 
 
 def _first_sure(spans: Sequence[Span | None], sure_s: float) -> int | None:
-    """Returns the index of the first word to keep; None if there is none.
+    """Returns the index of the first word that has a sure time.
 
-    That is word 0 if no placed word begins before `sure_s`. Otherwise it is the word after the longest pause in the
-    `_CHOICE_S` from `sure_s` on.
+    Times before `sure_s` are doubtful. If no word is there: word 0. Otherwise the word after the longest pause that
+    ends within `_CHOICE_S` after `sure_s`, as a pause is a safe place to begin. None if there is no such pause.
     """
     placed = [(n, span) for n, span in enumerate(spans) if span]
     if placed[0][1][0] >= sure_s:

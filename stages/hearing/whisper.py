@@ -233,7 +233,8 @@ class WhisperX:
         Returns:
             Per recording, whisperX's result: `{"language": …, "segments": [{"start", "end", "text", "words"}]}`, times
             in seconds. There are no segments if nobody speaks, and no `words` if the language has no aligner. A
-            `TextError` instead, if whisper detects a language that isn't in the table of languages.
+            `TextError` instead, if whisper doesn't know the given language, or detects one that isn't in the table of
+            languages.
         """
         if not self._pipeline.model.model.is_multilingual:
             languages = ["en"] * len(waves)
@@ -242,7 +243,7 @@ class WhisperX:
         spoken = sorted({index for index, _ in stretches})
         known = self._detected(waves, {index: languages[index] for index in spoken})
         heard: dict[int, list[dict[str, Any]]] = {index: [] for index in spoken}
-        for language in sorted(set(known.values())):
+        for language in sorted({*known.values()} & {*self._pipeline.model.supported_languages}):
             same = [stretch for stretch in stretches if known[stretch[0]] == language]
             for index, segment in self._heard(same, waves, language):
                 heard[index].append(segment)
@@ -295,6 +296,8 @@ class WhisperX:
         return torch.stack([self._pipeline.preprocess({"inputs": sound})["inputs"] for sound in sounds]).numpy()
 
     def _result(self, wave: Wave, language: str | None, segments: list[dict[str, Any]]) -> dict[str, Any] | TextError:
+        if language is not None and language not in self._pipeline.model.supported_languages:
+            return TextError(f"whisper doesn't know `{language}`: give its recordings transcripts.")
         if not segments or language is None:
             return {"language": language, "segments": []}
         try:

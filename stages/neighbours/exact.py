@@ -120,10 +120,10 @@ def for_each_block(blocks: Sequence[Block], work: Callable[[Block], None], *, th
 
 
 def scan_block(rows: ScopedRows, top_k: int, block: Block) -> Pairs:
-    """Finds all rows that may belong to the top of each query, and returns their places in pairs.
+    """Returns (query, candidate) pairs that surely contain each query's true top k; `write_best` ranks them.
 
-    Of each group of columns only the maximum is checked. The k-th best of the groups' maxima is never above the k-th
-    best of all scores, so only the few groups that reach it are examined.
+    Columns are scored in groups. A group whose maximum is below the k-th best group maximum so far can't hold a top-k
+    row and is skipped.
     """
     unit_QD = rows.unit_ND[block.places_Q]
     width = min(_COLUMNS, -(-(block.last - block.first) // _GROUP) * _GROUP)

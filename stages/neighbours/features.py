@@ -186,9 +186,10 @@ def codes_vector(codes_KT: npt.NDArray[Any], embeddings_KVD: Floats) -> Floats:
 
 
 def pooled(frames_TD: Floats, counts_T: npt.NDArray[np.bool_]) -> Floats:
-    """Returns the mean over the frames that count, and half the difference between the means of their halves, `[2 D]`.
+    """Pools the frames with `counts_T` true into `[2 D]`.
 
-    If only one frame counts, the difference is 0.
+    First D: their mean. Last D: (mean of the first half - mean of the second half) / 2, which estimates how much the
+    content varies within the utterance; `whitened` uses it. Zeros if one frame counts.
     """
     counted_TD = frames_TD[counts_T].astype(np.float64)
     middle = len(counted_TD) // 2

@@ -1,7 +1,7 @@
 """The table of languages, and detection of the language of a text.
 
-To add a language, add a row to `_ROWS`: espeak-ng must have a voice for it, and py3langid and whisper must know its
-code. If a text could be in several languages, the earlier row is preferred.
+To add a language, append a row to `_ROWS`: earlier rows win where a text fits several. espeak-ng must have a voice for
+it, and py3langid must know its code. If whisper doesn't know the code, its recordings need transcripts.
 """
 
 import difflib
@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import TextError
+from stages.tables import by_key
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
@@ -70,7 +71,7 @@ _ROWS = (
     _row("hi", "Hindi"),
 )
 
-LANGUAGES: Mapping[str, Language] = {row.code: row for row in _ROWS}
+LANGUAGES: Mapping[str, Language] = by_key((row.code, row.name, row) for row in _ROWS)
 """The languages by ISO 639-1 code, in order of preference."""
 
 _ALIASES = {row.name.lower(): row.code for row in _ROWS} | {"cmn": "zh", "nb": "no", "nn": "no"}

@@ -37,6 +37,14 @@ class TranscriptFormat:
     rank: int = 50
     """If a recording has several transcripts, the format with the lowest rank is used. Timed formats rank first."""
 
+    def __post_init__(self) -> None:
+        """Raises `ValueError` if a suffix could never match."""
+        for suffix in self.suffixes:
+            if not suffix.startswith(".") or suffix != suffix.lower():
+                raise ValueError(
+                    f"suffixes of `{self.name}` must begin with a dot and be in lower case, but one is `{suffix}`"
+                )
+
 
 def decode(content: bytes) -> str:
     """Decodes UTF-8, or UTF-16 with a byte order mark, as Praat and subtitle editors write it.

@@ -1,6 +1,7 @@
 """The table of transcript formats; reads a transcript by its suffix.
 
-To add a format, add one file to this folder, with a function that reads it and a `TranscriptFormat` that describes it.
+To add a format, add one file to this folder, with a `TranscriptFormat` and a function that reads a file's text: to
+segments (see `whisperx.timed`), or to a `Script`.
 Segments are in whole samples of the recording, within it and in order. The text is never changed, except that runs of
 white space become one space.
 """
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from stages.audio.files import AudioInfo
 from stages.errors import TextError, blame_machine
-from stages.tables import rows_in
+from stages.tables import by_key, rows_in
 from stages.transcripts.script import Reader, Script, TranscriptFormat, decode
 
 
@@ -45,5 +46,7 @@ def read_transcript(path: Path, audio: AudioInfo) -> Script:
 FORMATS = rows_in("stages.transcripts", TranscriptFormat)
 """The formats by name; preferred ones first."""
 
-READERS: Mapping[str, Reader] = {suffix: row.read for row in FORMATS.values() for suffix in row.suffixes}
+READERS: Mapping[str, Reader] = by_key(
+    (suffix, row.name, row.read) for row in FORMATS.values() for suffix in row.suffixes
+)
 """The readers by suffix. If a recording has several transcripts, the first suffix here is used."""

@@ -63,7 +63,12 @@ def from_whisperx(result: Mapping[str, Any], audio: AudioInfo) -> Script:
 
 
 def timed(parse: Callable[[str], list[dict[str, Any]]]) -> Reader:
-    """Makes a reader from a function that parses a file's text into segments in whisperX's form."""
+    """Makes a format's reader from a function that returns segments.
+
+    A segment is a dictionary with `start`, `end` (seconds) and `text`, and if known `speaker`, `language` and `words`
+    (`word`, `start`, `end`). Any order; empty texts are dropped. An end past the recording is cut; a start past it
+    raises `TextError`.
+    """
 
     def read(text: str, audio: AudioInfo) -> Script:
         return from_whisperx({"segments": parse(text)}, audio)

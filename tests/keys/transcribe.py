@@ -65,6 +65,7 @@ class _WhisperX:
         pipeline = SimpleNamespace(
             model=SimpleNamespace(
                 model=SimpleNamespace(is_multilingual=True, detect_language=lambda e: [[("<|en|>", 1.0)]] * e),
+                supported_languages=["en", "de", "fr", "sv"],
                 hf_tokenizer=None,
                 encode=len,
                 generate_segment_batched=self._generate,

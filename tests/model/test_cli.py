@@ -164,6 +164,8 @@ def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, sh
     assert shown["ratio"] == pytest.approx(better / base, rel=0.1)
     assert "threads" in shown["hardware"]
     assert not list(quoted(shown))
+    if what == "decode":
+        assert shown["int8_ratio"] == pytest.approx(shown["int8_frames_per_s"] / better, rel=0.1)
     if what == "train":
         assert shown["mfu_of_measured"] > 0
         assert "mfu_of_datasheet" not in shown, "no datasheet has the rate of a CPU"

@@ -29,16 +29,18 @@ def digests(dataset: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def voices(all_voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two clips of every speaker."""
-    folder = tmp_path_factory.mktemp("some") / "voices"
-    for speaker in sorted({path.parent for path in all_voices.rglob("*.wav")}):
-        target = folder / speaker.relative_to(all_voices)
-        target.mkdir(parents=True)
-        for clip in sorted(speaker.glob("*.wav"))[:2]:
-            for path in (clip, clip.with_suffix(".txt")):
-                shutil.copy(path, target)
-    return folder
+def voices(all_voices: Path, once: Once) -> Path:
+    """Two clips of every speaker. One folder for all workers: the dataset that they share names it."""
+
+    def copy_some(folder: Path) -> None:
+        for speaker in sorted({path.parent for path in all_voices.rglob("*.wav")}):
+            target = folder / "voices" / speaker.relative_to(all_voices)
+            target.mkdir(parents=True)
+            for clip in sorted(speaker.glob("*.wav"))[:2]:
+                for path in (clip, clip.with_suffix(".txt")):
+                    shutil.copy(path, target)
+
+    return once("some-voices", copy_some) / "voices"
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,18 @@ def test_a_key_that_isn_t_there(capsys: pytest.CaptureFixture[str], voices: Path
     assert not (tmp_path / "d").exists()
 
 
+def test_a_key_set_twice(capsys: pytest.CaptureFixture[str], voices: Path, tmp_path: Path) -> None:
+    twice = ("--set", "slice.min_s=1", "--set", "slice.min_s=2")
+    line = error_of(capsys, "run", voices, "--out", tmp_path / "d", *twice)
+    assert line == "error: `slice.min_s` is set twice, to `1` and `2`. Keep one of the two."
+    assert not (tmp_path / "d").exists()
+
+
+def test_explain_implies_dry_run(capsys: pytest.CaptureFixture[str], voices: Path, tmp_path: Path) -> None:
+    assert prep("run", voices, "--out", tmp_path / "d", "--scheduler", "sync", "--explain", *EMBEDDED) == 0
+    assert not (tmp_path / "d").exists()
+
+
 def test_a_folder_that_isn_t_there_or_holds_no_audio(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     line = error_of(capsys, "run", tmp_path / "none", "--out", tmp_path / "d", *EMBEDDED)
     assert "must be a folder of recordings, but is not there" in line

@@ -144,6 +144,14 @@ def test_a_language_outside_the_table_is_rejected(models, talk, monkeypatch):
     assert rejected.message.endswith("`--set transcribe.language=CODE`.")
 
 
+def test_a_language_that_whisper_does_not_know_is_rejected(models, talk, monkeypatch):
+    voices, recordings = talk
+    monkeypatch.setattr(whisper.WhisperX, "_detected", lambda *_: {0: "eo"})
+    (rejected,) = run(voices, recordings[:1], transcripts="ignore", model=models["en"])
+    assert rejected.reason == "UnusableText"
+    assert "whisper doesn't know `eo`: give its recordings transcripts" in rejected.message
+
+
 def test_wav2vec2_places_a_known_text(models):
     aligner = Aligners({"de": models["aligner"]}).known("de")
     assert aligner is not None

@@ -35,6 +35,24 @@ def read_voices(_table: Path) -> Rows:
     return iter(())
 
 
-VCTK = Layout("vctk", ("txt/*/*.txt",), read_vctk, complete=True, rank=40)
-LIBRITTS = Layout("libritts", ("*.normalized.txt",), read_libritts)
-VOICES = Layout("voices", (), read_voices, rank=100)
+VCTK = Layout(
+    "vctk",
+    ("txt/*/*.txt",),
+    read_vctk,
+    complete=True,
+    speakers="the folder's; audio from `wav48*/`, first microphone",
+    rank=40,
+)
+LIBRITTS = Layout(
+    "libritts",
+    ("*.normalized.txt",),
+    read_libritts,
+    speakers="the speaker from the file's name; the set is the group",
+)
+VOICES = Layout(
+    "voices",
+    (),
+    read_voices,
+    speakers="`<group>/<speaker>/`; several names in a transcript are its speakers",
+    rank=100,
+)

@@ -65,4 +65,13 @@ def _plain_source(source: str) -> str:
     return files[0] if decodes and len(files) == 1 else ""
 
 
-KALDI = Layout("kaldi", ("wav.scp",), read_kaldi, complete=True, anywhere=True, rows_in=lambda _: "text", rank=20)
+KALDI = Layout(
+    "kaldi",
+    ("wav.scp",),
+    read_kaldi,
+    complete=True,
+    anywhere=True,
+    rows_file=lambda _: "text",
+    speakers="speaker from `utt2spk`; the data folder is the group; also reads `text`, `segments`, `utt2lang`",
+    rank=20,
+)

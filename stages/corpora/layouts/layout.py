@@ -24,9 +24,11 @@ class Piece:
     speaker: str = ""
     """Empty if the depth of the folders decides."""
     group: str | None = None
-    """The folder whose name is the group; None if the depth of the folders decides."""
+    """Path of a folder, relative to the table's; its name becomes the group: `.` the table's own, `../..` two above.
+    None: from the recording's place in the tree."""
     home: str = ""
-    """The folder that decides group and speaker by depth; empty for the recording's own."""
+    """Take group and speaker from this folder's place in the tree instead of the recording's. Empty: from the
+    recording's."""
     language: str = ""
     words: tuple[tuple[str, float, float], ...] = ()
     """Text, start and end of each word, in seconds."""
@@ -61,11 +63,14 @@ class Layout:
     Raises `UsageError` if the file can't be read.
     """
     complete: bool = False
-    """Whether recordings in the table's folders that it doesn't name are left out."""
+    """True: recordings in the deepest folder common to the table's recordings that no row names are left out and
+    counted."""
     anywhere: bool = False
     """Whether the table's paths may begin at an unknown folder. Files are then found by the ends of the paths."""
-    rows_in: Callable[[str], str] = str
+    rows_file: Callable[[str], str] = str
     """Takes the table's file name; returns the name of the file beside it that holds the rows."""
+    speakers: str = ""
+    """Where speakers and groups come from, and what else it reads: shown in the documentation."""
     rank: int = 50
     """If tables of several layouts name the same recording, the layout with the lowest rank is used."""
 

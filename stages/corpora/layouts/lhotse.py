@@ -75,6 +75,7 @@ LHOTSE = Layout(
     read_lhotse,
     complete=True,
     anywhere=True,
-    rows_in=supervisions_name,
+    rows_file=supervisions_name,
+    speakers="from `*supervisions*`, which must lie beside it; the folder is the group; word times from `alignment`",
     rank=10,
 )

@@ -8,4 +8,4 @@ from stages.corpora.layouts.layout import Layout
 from stages.tables import rows_in
 
 LAYOUTS = rows_in("stages.corpora.layouts", Layout)
-"""The layouts by name. If several name the same recording, the first one here is used."""
+"""The layouts by name. They are sorted by `rank`; if several name the same recording, the first wins."""

@@ -15,7 +15,7 @@ from stages.codecs import network as network_codec
 from stages.codecs.dac import DAC_RELEASES
 from stages.codecs.embedded import WEIGHTS
 from stages.codecs.encodec import encodec_model
-from stages.codecs.network import Precision, causal_batches, equal_batches
+from stages.codecs.network import NetworkCodec, Precision, causal_batches, equal_batches
 from stages.codecs.table import CODECS, Codec, codec_embeddings, codec_identity, identity_of, load_codec
 from stages.codecs.vocos import vocos_model
 from stages.errors import AudioError, CodecError, UsageError, WeightsError
@@ -71,6 +71,15 @@ def test_encoding_keeps_the_contract(codec: Codec) -> None:
     assert codec.encode([]) == []
 
 
+def test_only_networks_compute_in_half_precision(codec: Codec) -> None:
+    assert not CODECS[codec.name].half_precision or isinstance(codec, NetworkCodec)
+
+
+def test_the_published_networks_compute_in_half_precision() -> None:
+    assert {name for name in ("encodec", "vocos", "dac") if not CODECS[name].half_precision} == set()
+    assert not CODECS["embedded"].half_precision
+
+
 def test_decoding_keeps_the_contract(codec: Codec) -> None:
     hop = round(codec.sample_rate / codec.frame_rate)
     [codes_KT] = codec.encode([sweep(20 * hop)])
@@ -111,7 +120,7 @@ def test_the_identity_is_known_without_loading(codec: Codec, saved: dict[str, Pa
     identity = codec_identity(codec.name, saved.get(codec.name))
     assert identity == identity_of(codec)
     assert type(identity).from_json(identity.to_json()) == identity
-    assert len(identity.revision) >= 8
+    assert len(identity.revision) >= 8, "`revision` must be 8 or more characters that no other codec uses"
     identity.require(replace(identity, name="another decoder"), "dataset")
     with pytest.raises(CodecError, match=r"`dataset`.*`codebook_size` must be .*`revision` must be"):
         identity.require(replace(identity, codebook_size=7, revision="0"), "dataset")
@@ -309,7 +318,7 @@ def test_vocos_of_something_else_is_refused(tmp_path: Path, saved: dict[str, Pat
 
 
 def test_a_codec_a_rate_or_a_device_that_is_not_there_is_a_usage_error(nowhere: Path) -> None:
-    with pytest.raises(UsageError, match="dac, embedded, encodec, vocos"):
+    with pytest.raises(UsageError, match=", ".join(CODECS)):
         load_codec("soundstream")
     with pytest.raises(UsageError, match="16000 Hz, but 48000 Hz"):
         load_codec("dac", sample_rate=48_000)

@@ -8,7 +8,7 @@ from stages.audio.files import AudioInfo
 from stages.errors import TextError
 from stages.records import Segment, Word
 from stages.transcripts.script import Script
-from stages.transcripts.table import read_transcript
+from stages.transcripts.table import FORMATS, read_transcript
 from stages.transcripts.whisperx import from_whisperx
 
 TEN_SECONDS = AudioInfo(44_100, 441_000, 1)
@@ -66,6 +66,31 @@ def test_words_without_times_share_the_gap_by_their_letters():
 def test_words_that_spell_another_text_are_dropped():
     segment = {"start": 0.0, "end": 1.0, "text": "seven", "words": [{"word": "7", "start": 0.0, "end": 1.0}]}
     assert from_whisperx({"segments": [segment]}, TEN_SECONDS).segments == (Segment(0, 44_100, "seven", ""),)
+
+
+SAMPLES = {
+    "whisperx": '{"segments": [{"start": 1.0, "end": 2.0, "text": "Hello there."}]}',
+    "textgrid": '"ooTextFile"\n"TextGrid"\n0\n5\n<exists>\n1\n"IntervalTier"\n"words"\n0\n5\n1\n1\n2\n"Hello there."\n',
+    "webvtt": "WEBVTT\n\n00:01.000 --> 00:02.000\nHello there.\n",
+    "subrip": "1\n00:00:01,000 --> 00:00:02,000\nHello there.\n",
+    "text": "Hello there.\n",
+}
+"""By format: a file that holds `Hello there.`, from 1 s to 2 s if the format has times."""
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_reads_its_sample_under_each_suffix(tmp_path, name):
+    assert name in SAMPLES, f"add a file with `Hello there.` in `{name}` to SAMPLES"
+    for suffix in (*FORMATS[name].suffixes, *map(str.upper, FORMATS[name].suffixes)):
+        script = read(tmp_path, f"a{suffix}", SAMPLES[name])
+        [segment] = script.segments
+        assert segment.text == "Hello there."
+        times = (44_100, 88_200) if script.timed else (0, 441_000)
+        assert (segment.start_samples, segment.end_samples) == times
+
+
+def test_every_sample_is_of_a_format():
+    assert set(SAMPLES) == set(FORMATS)
 
 
 def one(**changes):

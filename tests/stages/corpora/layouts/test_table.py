@@ -5,7 +5,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,10 @@ import soundfile
 
 from stages.base import Context, Filtered, Reject
 from stages.config import load_config
+from stages.corpora.layouts.layout import Piece, lines_of
 from stages.corpora.layouts.table import LAYOUTS
 from stages.corpora.scan import scan
-from stages.errors import ConfigError, UsageError
+from stages.errors import ConfigError, ExitCode, UsageError, ValleError
 from stages.records import Transcript, Utterance
 from stages.slice import Slice, SliceConfig
 from stages.transcribe import STAGE, TranscribeConfig
@@ -143,6 +144,12 @@ WRITERS: dict[str, Callable[[Path, Sequence[Clip]], None]] = {
 }
 
 
+def write_corpus(layout: str, root: Path) -> None:
+    """Writes `CLIPS` in a layout."""
+    assert layout in WRITERS, f"write a function for `{layout}` in WRITERS"
+    WRITERS[layout](root, CLIPS)
+
+
 def transcripts(root: Path, layout: str = "auto") -> list[Transcript | Reject]:
     stage = STAGE(TranscribeConfig(transcripts="require", layout=layout, languages={"*": "en"}), Context(root))
     return [outcome for outcomes in stage.process(scan(root, layout).recordings) for outcome in outcomes]
@@ -158,7 +165,7 @@ def texts(outcomes: Sequence[Transcript | Reject]) -> dict[str, str]:
 @pytest.mark.parametrize("given", ["auto", "by name"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_gives_back_what_was_written(tmp_path, layout, given):
-    WRITERS[layout](tmp_path, CLIPS)
+    write_corpus(layout, tmp_path)
     found = transcripts(tmp_path, layout if given == "by name" else "auto")
     assert all(isinstance(one, Transcript) for one in found), found
     own_speaker = layout == "ljspeech"
@@ -176,7 +183,7 @@ def test_every_layout_gives_back_what_was_written(tmp_path, layout, given):
 
 @pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "voices"])
 def test_a_changed_row_affects_only_its_recording(tmp_path, layout):
-    WRITERS[layout](tmp_path, CLIPS)
+    write_corpus(layout, tmp_path)
     before = scan(tmp_path).recordings
     for table in (path for path in tmp_path.rglob("*") if path.is_file()):
         packed = table.suffix == ".gz"
@@ -242,6 +249,20 @@ def test_a_layout_with_a_hyphen_in_its_name_is_like_any_other(tmp_path, monkeypa
     rows = [row for rows in Slice(SliceConfig(), Context(tmp_path)).process(found) for row in rows]
     assert len(rows) == len(CLIPS)
     assert all(isinstance(row, Utterance) for row in rows)
+
+
+def test_a_table_on_which_a_reader_fails_is_one_line(tmp_path, monkeypatch):
+    def naive(table):
+        for _, line in lines_of(table):
+            audio, speaker, text = line.split("\t")
+            yield Piece(audio, text, speaker=speaker)
+
+    monkeypatch.setitem(LAYOUTS, "ljspeech", replace(LAYOUTS["ljspeech"], read=naive))
+    write(tmp_path / "set" / "metadata.csv", "a.wav\tanna\tHello.", "b.wav")
+    with pytest.raises(ValleError, match=r"^layout `ljspeech` failed on `set/metadata\.csv`: ValueError: .*") as caught:
+        scan(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == ExitCode.FAILED
 
 
 def test_a_table_in_a_folder_whose_name_is_no_utf8(tmp_path):

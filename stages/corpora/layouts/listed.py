@@ -66,7 +66,24 @@ def read_commonvoice(table: Path) -> Rows:
 
 
 COMMONVOICE = Layout(
-    "commonvoice", ("validated.tsv", "train.tsv", "dev.tsv", "test.tsv"), read_commonvoice, complete=True, rank=30
+    "commonvoice",
+    ("validated.tsv", "train.tsv", "dev.tsv", "test.tsv"),
+    read_commonvoice,
+    complete=True,
+    speakers="speaker from `client_id`, language from `locale`; `validated.tsv`, else the others; audio in `clips/`",
+    rank=30,
 )
-LIBRISPEECH = Layout("librispeech", ("*.trans.txt",), read_librispeech, rank=60)
-LJSPEECH = Layout("ljspeech", ("metadata.csv",), read_ljspeech, rank=70)
+LIBRISPEECH = Layout(
+    "librispeech",
+    ("*.trans.txt",),
+    read_librispeech,
+    speakers="the speaker from the file's name; the set is the group",
+    rank=60,
+)
+LJSPEECH = Layout(
+    "ljspeech",
+    ("metadata.csv",),
+    read_ljspeech,
+    speakers="the folder's; `metadata.csv` has bars and no commas between its columns, and `wavs/` beside it",
+    rank=70,
+)
