@@ -22,10 +22,13 @@ def notes(speech: "Speech", *, limited: bool) -> list[str]:
     cut = [number for number, said in enumerate(speech.parts, start=1) if said.cut]
     advice = "raise --max-s" if limited else "try another --seed"
     if cut and len(speech.parts) > 1:
-        which = f"parts {', '.join(map(str, cut))}" if len(cut) > 1 else f"part {cut[0]}"
+        several = len(cut) > 1
+        which = f"parts {', '.join(map(str, cut))}" if several else f"part {cut[0]}"
         text = _shown(speech.parts[cut[0] - 1].text)
+        # The length of a part is limited by the training set, whatever --max-s is.
         found.append(
-            f"{which} of {len(speech.parts)} had no end within the longest length, and was cut ({text}): {advice}"
+            f"{which} of {len(speech.parts)} had no end within the longest length of the training set, and"
+            f" {'were' if several else 'was'} cut ({text}): try another --seed"
         )
     elif speech.cut and not speech.unsaid:
         found.append(f"cut at {speech.duration_s:.2f} s, before the model had finished: {advice}")

@@ -28,9 +28,13 @@ def test_what_is_missing_is_told() -> None:
     assert notes(single, limited=True) == ["cut at 1.00 s, before the model had finished: raise --max-s"]
     assert notes(single, limited=False) == ["cut at 1.00 s, before the model had finished: try another --seed"]
     (one,) = notes(replace(WHOLE, cut=True, parts=said(False, True, False)), limited=False)
-    assert one.startswith('part 2 of 3 had no end within the longest length, and was cut ("Sentence 2.")')
-    (two,) = notes(replace(WHOLE, cut=True, parts=said(True, True, False)), limited=False)
+    assert one == (
+        'part 2 of 3 had no end within the longest length of the training set, and was cut ("Sentence 2."): try another'
+        " --seed"
+    )
+    (two,) = notes(replace(WHOLE, cut=True, parts=said(True, True, False)), limited=True)
     assert two.startswith("parts 1, 2 of 3 had no end")
+    assert two.endswith('and were cut ("Sentence 1."): try another --seed')
     (rest,) = notes(replace(WHOLE, cut=True, parts=said(False), unsaid="And " * 30), limited=True)
     assert rest.startswith("cut at 1.00 s: this wasn't said: \"And And")
     assert rest.endswith('…": raise --max-s')
