@@ -32,7 +32,7 @@ def ending(error: BaseException) -> typer.Typer:
         (valle_prep, ("run", "--nope"), 2, "No such option"),
         (valle_prep, ("run",), 2, "Missing argument"),
         (valle, ("export", "nope", "out.safetensors"), 2, "`nope`"),
-        (valle, ("synth", "Hello."), 2, "Missing argument 'REF'"),
+        (valle, ("synth", "Hello."), 2, "Missing argument '[REF] OUT'"),
         (ending(UsageError("one\ntwo")), ("-",), 2, "one\ntwo"),
         (ending(StoppedError("stopped")), ("-",), 130, "stopped"),
         (ending(KeyboardInterrupt()), ("-",), 130, "interrupted"),
