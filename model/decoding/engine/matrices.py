@@ -4,7 +4,7 @@ Axes: B rows, D inputs, E outputs.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -38,7 +38,19 @@ def matrix(weight_ED: Tensor, quantization: Quantization) -> Matrix:
             f"`quantize` must be `none` on {weight_ED.device}, but is `{quantization}`: 8-bit weights need a CPU and a"
             " PyTorch with oneDNN."
         )
+    if not _sums_are_exact():
+        raise UsageError(
+            f"`quantize` must be `none` on this processor, but is `{quantization}`: its 8-bit products overflow, which"
+            " processors with AVX-512 VNNI or AVX-VNNI avoid."
+        )
     return Int8(weight_ED)
+
+
+@cache
+def _sums_are_exact() -> bool:
+    """Returns whether the greatest products add up: older x86 processors add pairs in 16 bits, which overflow."""
+    ones_1D = torch.ones(1, 64)
+    return torch.allclose(Int8(ones_1D)(ones_1D), ones_1D @ ones_1D.T)
 
 
 class Int8:

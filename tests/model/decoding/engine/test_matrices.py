@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from model.decoding.engine import matrices
 from model.decoding.engine.matrices import Int8, matrix
 from stages.errors import UsageError
 
@@ -25,6 +26,17 @@ def test_the_sums_are_exact() -> None:
     x_BD = torch.randint(-127, 128, (3, 48), generator=generator).float()
     weight_ED[:, 0] = x_BD[:, 0] = 127
     assert torch.equal(Int8(weight_ED)(x_BD), x_BD @ weight_ED.T)
+
+
+def test_a_processor_whose_products_overflow_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a stand-in for such a processor: pairs of products are cut at 16 bits."""
+    monkeypatch.setattr(Int8, "__call__", lambda self, x_BD: torch.full((len(x_BD), 1), 32.4))
+    matrices._sums_are_exact.cache_clear()
+    try:
+        with pytest.raises(UsageError, match="its 8-bit products overflow"):
+            matrix(torch.zeros(2, 2), "int8")
+    finally:
+        matrices._sums_are_exact.cache_clear()
 
 
 def test_other_devices_are_refused() -> None:
