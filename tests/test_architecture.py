@@ -45,13 +45,14 @@ ROOMS = {
     "model.decoding.samplers": "",
     "model.decoding.engine": "network",
     "model.decoding": "decoding.engine decoding.samplers network sequences",
-    "model.inference": "checkpoints decoding decoding.engine sequences",
+    "model.inference.guards": "decoding network sequences",
+    "model.inference": "checkpoints decoding decoding.engine inference.guards sequences",
     "model.training.step": "checkpoints network sequences",
     "model.training.parallel": "network training.step",
     "model.training.run": "checkpoints network training.parallel training.step",
     "model.training": "checkpoints data decoding network sequences training.parallel training.run training.step",
-    "model.serving": "decoding decoding.samplers inference",
-    "model.evaluation": "checkpoints decoding decoding.samplers inference",
+    "model.serving": "decoding decoding.samplers inference inference.guards",
+    "model.evaluation": "checkpoints decoding decoding.samplers inference inference.guards",
     "model.bench": (
         "checkpoints data decoding decoding.engine decoding.samplers inference network sequences serving training"
         " training.run"

@@ -14,7 +14,7 @@ CHECK_FRAMES = 16
 """Frames between two looks at a response."""
 
 _LONGEST_PERIOD_S, _REPEATED_S, _SILENCE_S, _NEAR_S = 1.5, 1.5, 5.0, 0.05
-"""With these and the shares below, no stretch of hundreds of recordings but true silences is seen (docs/speaking.md)."""
+"""With these and the shares below, nothing but true silences is seen in real speech (docs/speaking.md)."""
 
 
 class Seen(NamedTuple):

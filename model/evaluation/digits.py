@@ -6,8 +6,8 @@
 
 `make digits` runs these three. RECORDINGS is the Free Spoken Digit Dataset as `<speaker>/<clip>.wav` with its texts.
 
-* Speech: the model says every digit in every voice, as `valle synth` does. The prompt is two recordings of the speaker,
-  joined, that say other digits and were held out from training (the validation split).
+* Speech: the model says every digit in every voice, as `valle synth --retries 0` does. The prompt is two recordings of
+  the speaker, joined, that say other digits and were held out from training (the validation split).
 * Digit: named by a classifier trained on the recordings of the training split alone, never on resynthesised or
   synthesised speech.
 * Voice: right if its vector is nearest to the mean vector of the prompt's speaker. The means, and the within-class
@@ -35,6 +35,7 @@ from model.evaluation.digit_judge import SAMPLE_RATE, DigitJudge, VoiceJudge
 from model.evaluation.judges import SAMPLE_RATE as VOICE_RATE
 from model.evaluation.sound import Sound
 from model.evaluation.voices import Vector, similarity
+from model.inference.guards.guard import OFF
 from stages.errors import UsageError, run_app
 from stages.ids import path_of, split_of
 from stages.listeners.resemblyzer import Resemblyzer
@@ -210,7 +211,7 @@ def spoken_rows(corpus: Corpus, judges: Judges, voice: "Synthesizer", seed: int,
         drawn = zlib.crc32(f"{seed} {speaker} {digit}".encode())
         prompt = corpus.prompt(speaker, digit, np.random.default_rng(drawn))
         prompt_KP = torch.cat([corpus.codes(index) for index in prompt], dim=1)
-        speech = voice.speak(digit, prompt=prompt_KP, language="en", seed=drawn, decoding=decoding)
+        speech = voice.speak(digit, prompt=prompt_KP, language="en", seed=drawn, decoding=decoding, guard=OFF)
         write_wav(out / decoding.mode / f"{speaker}-{digit}.wav", speech.samples, speech.sample_rate)
         sound, ids = Sound(speech.samples, speech.sample_rate), tuple(corpus.rows[index].id for index in prompt)
         rows.append(judges.judge(name, speaker, digit, sound, ids))

@@ -6,17 +6,20 @@ steps of the network. A text may be streamed: its wave is then handed out while 
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.decoding.asks import Ask, Response
+from model.decoding.asks import Ask
 from model.decoding.continuous import Engine, Job
+from model.inference.guards.choosing import judge_for
+from model.inference.guards.guard import OFF
+from model.inference.guards.takes import Taken, Takes, takes, watch_for
 from model.inference.joining import Joiner
 from model.inference.recital import Recital
-from model.inference.requests import Request
+from model.inference.requests import Request, check_guard
 from model.inference.speech import Speech
 from model.inference.speed import check_speed, frames_at
 from model.inference.streaming import FIRST_S, GrowingWave
@@ -25,9 +28,6 @@ from stages.records import Wave
 
 if TYPE_CHECKING:
     from model.inference.synthesizer import Synthesizer
-
-Takes = Generator[Sequence[Ask], Sequence[Response], Response]
-"""Yields what to generate for a part, is sent what came of it, and at the end returns the response to use."""
 
 
 @dataclass(slots=True, eq=False)
@@ -92,6 +92,10 @@ class Ensemble:
         started = time.perf_counter()
         request = replace(request, decoding=self._synthesizer.settled(request.decoding))
         check_speed(request.speed, request.decoding.mode)
+        # What was heard can't be taken back: a stream is drawn once.
+        request = replace(request, guard=OFF) if streams else request
+        checkpoint = self._synthesizer.checkpoint
+        check_guard(request.guard, request.decoding, checkpoint.config.data, checkpoint.folder)
         recital = self._synthesizer.recital(request)
         performance = Performance(request, recital, streams, started)
         if streams:
@@ -164,7 +168,7 @@ class Ensemble:
         if request.speed != 1:
             least = most = frames_at(request.speed, self._synthesizer.checkpoint, turn.condition, max_frames=most)
         ask = Ask(turn.condition, most, request.decoding, least, turn.seed)
-        performance.takes = _once(ask)
+        performance.takes = self._takes(request, ask, turn.phonemes)
         chunk_frames = None
         if performance.streams:
             assert performance.joiner
@@ -173,14 +177,17 @@ class Ensemble:
             performance.joiner.begin(pause_s=recital.pause_s, last=recital.is_last)
         performance.jobs = [self._engine.submit(one, chunk_frames=chunk_frames) for one in next(performance.takes)]
 
-    def _said(self, performance: Performance, response: Response) -> Speech:
+    def _takes(self, request: Request, ask: Ask, phonemes: str) -> Takes:
+        """Returns what draws a part until it is sound."""
+        checkpoint, codec = self._synthesizer.checkpoint, self._synthesizer.codec
+        judge = judge_for(request.guard, self._synthesizer.network, checkpoint.tokenizer, codec)
+        lengths, watch = checkpoint.meta.lengths, watch_for(codec)
+        return takes(ask, request.guard, phonemes=phonemes, lengths=lengths, watch=watch, judge=judge)
+
+    def _said(self, performance: Performance, taken: Taken) -> Speech:
         growing = performance.growing
-        return self._synthesizer.said(performance.jobs[0].ask, response, growing.wave if growing else None)
-
-
-def _once(ask: Ask) -> Takes:
-    (response,) = yield [ask]
-    return response
+        speech = self._synthesizer.said(taken.ask, taken.response, growing.wave if growing else None)
+        return replace(speech, takes=taken.takes, faults=taken.faults, discarded=taken.discarded)
 
 
 def perform(ensemble: Ensemble, requests: Iterable[Request], *, at_once: int) -> Iterator[Speech | ValleError]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from stages.records import Codes, Wave
 
 if TYPE_CHECKING:
+    from model.inference.guards.takes import Fault
     from model.inference.recital import Said
 
 
@@ -25,7 +26,7 @@ class Speech:
     unseen: str
     """Phoneme symbols that the training set didn't contain: the model guesses them."""
     cut: bool
-    """Whether it reached the longest length allowed, and so may lack its end."""
+    """Whether it reached the longest length allowed, or was stopped as faulty, and so may lack its end."""
     compute_s: float
     """Seconds of computing, codec and phonemes included."""
     sentences: int = 1
@@ -36,6 +37,12 @@ class Speech:
     """The rest of the text, if the longest length allowed was reached before it."""
     notes: tuple[str, ...] = ()
     """What the user should know of the voice that was used."""
+    takes: int = 1
+    """Responses that were generated: more than one a part if some were faulty, or the best of several was wanted."""
+    faults: "tuple[Fault, ...]" = ()
+    """What is wrong with it all the same, a fault for each part that has one."""
+    discarded: "tuple[Fault, ...]" = ()
+    """The faults of responses that weren't used."""
 
     @property
     def duration_s(self) -> float:

@@ -22,11 +22,21 @@ from model.decoding.hearing import Heard, hear
 from model.decoding.options import Decoding
 from model.device import inference_dtype, resolve_device
 from model.inference.ensemble import Ensemble, perform
+from model.inference.guards.choosing import judge_for
+from model.inference.guards.guard import Guard
 from model.inference.languages import known_language, language_of
 from model.inference.long_text import PAUSE, Script, divide
 from model.inference.prompts import Preparation, Prompt, listed
 from model.inference.recital import Recital, Speaker
-from model.inference.requests import Request, check_modes, check_speech, check_task, replaced_frames, whole_frames
+from model.inference.requests import (
+    Request,
+    check_guard,
+    check_modes,
+    check_speech,
+    check_task,
+    replaced_frames,
+    whole_frames,
+)
 from model.inference.speech import Speech
 from model.inference.speed import check_speed
 from model.inference.voices import Voice, fitting, model_identity
@@ -121,6 +131,7 @@ class Synthesizer:
         max_s: float | None = None,
         speed: float = 1.0,
         decoding: Decoding = Decoding(),  # noqa: B008 (frozen)
+        guard: Guard = Guard(),  # noqa: B008 (frozen)
     ) -> Speech:
         """Speaks a text of any length in the voice of the prompt, or in a kept voice.
 
@@ -140,6 +151,7 @@ class Synthesizer:
             speed: How much faster than the model would: divides the length that it predicts. Only 1 with `ar`, which
                 predicts none.
             decoding: How the codes are chosen.
+            guard: How often a faulty part is drawn again, and of how many the best is taken.
 
         Raises:
             TextError: if the text has nothing to say or its language can't be told.
@@ -150,7 +162,7 @@ class Synthesizer:
                 written wrongly, the model doesn't know the tone, or it wasn't trained for the request (language, mode,
                 guidance, with or without `prompt_text`).
         """
-        asked = Request(text, prompt, prompt_text, voice, language, tone, seed, max_s, speed, decoding)
+        asked = Request(text, prompt, prompt_text, voice, language, tone, seed, max_s, speed, decoding, guard)
         return self.batch([asked])[0]
 
     def batch(self, requests: Sequence[Request]) -> list[Speech]:
@@ -386,6 +398,8 @@ class Synthesizer:
     def check(self, request: Request) -> None:
         """Checks all of a request but a recording of its voice, without speaking; raises as `speak` does."""
         check_speed(request.speed, self.settled(request.decoding).mode)
+        check_guard(request.guard, request.decoding, self.checkpoint.config.data, self.checkpoint.folder)
+        judge_for(request.guard, self.network, self.checkpoint.tokenizer, self.codec)
         self._checked_voice(request)
         self._preparation.tone(request.tone)
         if request.max_s is not None:
