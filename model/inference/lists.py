@@ -159,7 +159,7 @@ def _request(values: dict[str, Any], default: Request, folder: Path, opened: "Ca
     """Returns the request of a line."""
     if not values["text"].strip():
         raise UsageError("`text` must hold something to say, but is empty.")
-    own = {key: values[key] for key in ("text", "language", "seed") if key in values}
+    own: dict[str, Any] = {key: values[key] for key in ("text", "language", "seed") if key in values}
     own["guard"] = replace(default.guard, **{key: values[key] for key in ("retries", "best_of") if key in values})
     if "voice" in values:
         if superfluous := [key for key in ("ref", "ref_text") if key in values]:
