@@ -25,7 +25,8 @@ class Seen(NamedTuple):
     silent_B: Tensor
     """Bool: it has been silent, or a steady sound, for too long."""
     kept_B: Tensor
-    """int64, at least 1: the frames before the repeats or the silence; all where nothing was seen."""
+    """int64, at least 1: the frames before the repeats or the silence, of which half a second may stay; all where
+    nothing was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ class Watch:
         loops_B, loop_frames_B = self._loops(recent_BH, fresh_BH, lengths_B)
         still_B = (~fresh_BH[:, -self.silence_frames :]).sum(1) >= self.still * self.silence_frames
         silent_B = still_B & (lengths_B >= self.silence_frames) & ~loops_B
-        seen_B = loop_frames_B * loops_B + self.silence_frames * silent_B
+        # What may be fresh in a silence may be the end of what was said: it stays.
+        seen_B = loop_frames_B * loops_B + int(self.still * self.silence_frames) * silent_B
         return Seen(loops_B, silent_B, (lengths_B - seen_B).clamp_min(1))
 
     def first(self, codes_T: Tensor) -> tuple[Literal["loop", "silence"], int] | None:
@@ -110,18 +112,20 @@ class Watch:
         return fresh_BH
 
     def _loops(self, recent_BH: Tensor, fresh_BH: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns which rows repeat themselves, and how many frames are repeats, by the shortest period."""
+        """Returns which rows repeat themselves, and the frames from the first that does, by the shortest period."""
         widest = self._window(self.longest_period)
         last = recent_BH.shape[1] - widest
         # Row p - 1 of the periods: the window that ends p frames before the row does.
         before_BPW = recent_BH.unfold(1, widest, 1)[:, last - self.longest_period : last].flip(1)
         inside_PW, windows_P, needed_P = _windows(self, recent_BH.device)
         counted_BPW = fresh_BH[:, None, -widest:] & inside_PW
-        alike_BP = (counted_BPW & (before_BPW == recent_BH[:, None, -widest:])).sum(-1)
-        counted_BP = counted_BPW.sum(-1)
+        same_BPW = counted_BPW & (before_BPW == recent_BH[:, None, -widest:])
+        alike_BP, counted_BP = same_BPW.sum(-1), counted_BPW.sum(-1)
         loops_BP = (alike_BP >= self.alike * counted_BP) & (counted_BP >= self.least_fresh * windows_P)
         loops_BP &= lengths_B[:, None] >= needed_P
-        return loops_BP.any(1), windows_P[loops_BP.int().argmax(1)]
+        rows_B = torch.arange(len(recent_BH), device=recent_BH.device)
+        same_BW = same_BPW[rows_B, loops_BP.int().argmax(1)]
+        return loops_BP.any(1), widest - same_BW.int().argmax(1)
 
 
 @lru_cache(maxsize=16)

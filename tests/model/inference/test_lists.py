@@ -104,7 +104,8 @@ def test_lines_name_voices_of_a_folder(tmp_path: Path, reference: Path) -> None:
         ("[1]", "must be a JSON object such as"),
         (
             {"txt": "a"},
-            "`txt` is not a known key (text, ref, ref_text, voice, language, out, seed). Did you mean `text`?",
+            "`txt` is not a known key (text, ref, ref_text, voice, language, out, seed, retries, best_of). Did you mean"
+            " `text`?",
         ),
         ({"ref": "ref.wav"}, "must have a `text`"),
         ({"text": " "}, "`text` must hold something"),
