@@ -81,7 +81,8 @@ def takes(
         guard: How often, and how many.
         phonemes: Of what is to be said, without what it continues.
         lengths: How long the training utterances are; None if unknown: no length is a fault then.
-        watch: What sees repeats and silence; None: nobody does.
+        watch: What sees repeats and silence; None: nobody does. Of responses that are made frame by frame it is part of
+            what is asked for, others are looked at afterwards.
         judge: Chooses among sound responses, and, if it hears words, among faulty ones; None: the first is used, or
             of faulty ones the one whose length is nearest to the usual one.
 
@@ -136,6 +137,9 @@ def _watched(ask: Ask, response: Response, watch: Watch | None, *, stops: bool) 
     """Returns the response with what is seen in it; one that went on to its longest length is cut there."""
     if response.end in {"loop", "silence"}:
         return response, "loop" if response.end == "loop" else "silence"
+    stepwise = ask.decoding.mode == "ar" and ask.decoding.beam_width == 1
+    if ask.watch and stepwise:  # it was looked at while it was made
+        return response, None
     seen = watch.first(torch.from_numpy(response.codes_KT[0].astype("int64"))) if watch else None
     if seen is None:
         return response, None

@@ -231,6 +231,19 @@ def test_synth_writes_the_same_file_for_the_same_seed(
     assert rate == 24_000
     assert not list(quoted(about))
     assert about["seconds"] == pytest.approx(len(wave) / rate, abs=1e-3)
+    assert (about["takes"], about["faults"], about["discarded"]) == (1, [], [])
+    assert valle(monkeypatch, *command, tmp_path / "d.wav", *options, "--best-of", "3", "--retries", "0") == 0
+    about = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (about["takes"], about["faults"]) == (3, [])
+    for refused, told in (
+        (("--best-of", "0"), "`best_of` must be 1 (off) to 64, but is 0."),
+        (("--retries", "-1"), "`retries` must be 0 (off) to 20, but is -1."),
+        (("--best-by", "ear"), "`best_by` must be logprob, stt or whisper:FOLDER, but is `ear`."),
+        (("--best-of", "2", "--temperature", "0"), "`best_of` must be 1, but is 2: nothing is drawn"),
+        (("--best-of", "2", "--best-by", "stt"), "was never trained in the mode `stt`"),
+    ):
+        assert valle(monkeypatch, *command, tmp_path / "c.wav", *options, *refused) == 2
+        assert told in capsys.readouterr().err
     assert valle(monkeypatch, *command, tmp_path / "c.wav", *options, "--temperature", "-1") == 2
     assert "`temperature` must be 0 or more" in capsys.readouterr().err
     assert valle(monkeypatch, *command, tmp_path / "c.wav", *options, "--guidance", "2") == 2
