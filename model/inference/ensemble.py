@@ -14,15 +14,15 @@ import numpy as np
 
 from model.decoding.asks import Ask
 from model.decoding.continuous import Engine, Job
-from model.inference.guards.choosing import judge_for
+from model.inference.guards.choosing import Judge, judge_for
 from model.inference.guards.guard import OFF
 from model.inference.guards.takes import Taken, Takes, takes, watch_for
-from model.inference.joining import Joiner
 from model.inference.recital import Recital
 from model.inference.requests import Request, check_guard
 from model.inference.speech import Speech
 from model.inference.speed import check_speed, frames_at
-from model.inference.streaming import FIRST_S, GrowingWave
+from model.inference.wave.joining import Joiner
+from model.inference.wave.streaming import FIRST_S, GrowingWave
 from stages.errors import ValleError
 from stages.records import Wave
 
@@ -94,8 +94,7 @@ class Ensemble:
         check_speed(request.speed, request.decoding.mode)
         # What was heard can't be taken back: a stream is drawn once.
         request = replace(request, guard=OFF) if streams else request
-        checkpoint = self._synthesizer.checkpoint
-        check_guard(request.guard, request.decoding, checkpoint.config.data, checkpoint.folder)
+        check_takes(self._synthesizer, request)
         recital = self._synthesizer.recital(request)
         performance = Performance(request, recital, streams, started)
         if streams:
@@ -179,15 +178,30 @@ class Ensemble:
 
     def _takes(self, request: Request, ask: Ask, phonemes: str) -> Takes:
         """Returns what draws a part until it is sound."""
-        checkpoint, codec = self._synthesizer.checkpoint, self._synthesizer.codec
-        judge = judge_for(request.guard, self._synthesizer.network, checkpoint.tokenizer, codec)
-        lengths, watch = checkpoint.meta.lengths, watch_for(codec)
+        lengths, watch = self._synthesizer.checkpoint.meta.lengths, watch_for(self._synthesizer.codec)
+        judge = _judge(self._synthesizer, request)
         return takes(ask, request.guard, phonemes=phonemes, lengths=lengths, watch=watch, judge=judge)
 
     def _said(self, performance: Performance, taken: Taken) -> Speech:
         growing = performance.growing
         speech = self._synthesizer.said(taken.ask, taken.response, growing.wave if growing else None)
         return replace(speech, takes=taken.takes, faults=taken.faults, discarded=taken.discarded)
+
+
+def check_takes(synthesizer: "Synthesizer", request: Request) -> None:
+    """Checks that a model can draw, and choose among, as many takes as a request asks for.
+
+    Raises:
+        UsageError: if it can't.
+        WeightsError: if the whisper model that is to choose isn't there.
+    """
+    trained = synthesizer.checkpoint
+    check_guard(request.guard, request.decoding, trained.config.data, trained.folder)
+    _judge(synthesizer, request)
+
+
+def _judge(synthesizer: "Synthesizer", request: Request) -> Judge | None:
+    return judge_for(request.guard, synthesizer.network, synthesizer.checkpoint.tokenizer, synthesizer.codec)
 
 
 def perform(ensemble: Ensemble, requests: Iterable[Request], *, at_once: int) -> Iterator[Speech | ValleError]:

@@ -1,11 +1,13 @@
 """What comes of speaking: the wave, its codes, and what was said."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from stages.records import Codes, Wave
 
 if TYPE_CHECKING:
+    from model.checkpoints.checkpoint import Meta
+    from model.decoding.asks import Ask, Response
     from model.inference.guards.takes import Fault
     from model.inference.recital import Said
 
@@ -43,6 +45,21 @@ class Speech:
     """What is wrong with it all the same, a fault for each part that has one."""
     discarded: "tuple[Fault, ...]" = ()
     """The faults of responses that weren't used."""
+
+    @classmethod
+    def of(cls, ask: "Ask", response: "Response", samples: Wave, meta: "Meta") -> Self:
+        """Returns a single response of a model as speech, with its wave; computing took no time."""
+        condition = ask.condition
+        return cls(
+            samples,
+            meta.codec.sample_rate,
+            response.codes_KT,
+            language=condition.language,
+            phonemes=condition.phonemes,
+            unseen="".join(sorted(set(condition.phonemes) - set(meta.symbols))),
+            cut=response.end != "stop" and ask.least_frames < ask.most_frames,
+            compute_s=0.0,
+        )
 
     @property
     def duration_s(self) -> float:
