@@ -56,8 +56,8 @@ ROOMS = {
     "model.serving": "decoding decoding.samplers inference inference.guards",
     "model.evaluation": "checkpoints decoding decoding.samplers inference inference.guards",
     "model.bench": (
-        "checkpoints data decoding decoding.engine decoding.samplers inference network sequences serving training"
-        " training.run"
+        "checkpoints data decoding decoding.engine decoding.samplers inference inference.wave network sequences serving"
+        " training training.run"
     ),
 }
 """Which rooms of its own package a room may import. A package's contracts (`GROUND`) are open to all of its rooms."""

@@ -92,9 +92,8 @@ class Ensemble:
         started = time.perf_counter()
         request = replace(request, decoding=self._synthesizer.settled(request.decoding))
         check_speed(request.speed, request.decoding.mode)
-        # What was heard can't be taken back: a stream is drawn once.
-        request = replace(request, guard=OFF) if streams else request
-        check_takes(self._synthesizer, request)
+        if not streams:
+            check_takes(self._synthesizer, request)
         recital = self._synthesizer.recital(request)
         performance = Performance(request, recital, streams, started)
         if streams:
@@ -167,7 +166,7 @@ class Ensemble:
         if request.speed != 1:
             least = most = frames_at(request.speed, self._synthesizer.checkpoint, turn.condition, max_frames=most)
         ask = Ask(turn.condition, most, request.decoding, least, turn.seed)
-        performance.takes = self._takes(request, ask, turn.phonemes)
+        performance.takes = self._takes(performance, ask, turn.phonemes)
         chunk_frames = None
         if performance.streams:
             assert performance.joiner
@@ -176,9 +175,12 @@ class Ensemble:
             performance.joiner.begin(pause_s=recital.pause_s, last=recital.is_last)
         performance.jobs = [self._engine.submit(one, chunk_frames=chunk_frames) for one in next(performance.takes)]
 
-    def _takes(self, request: Request, ask: Ask, phonemes: str) -> Takes:
-        """Returns what draws a part until it is sound."""
-        lengths, watch = self._synthesizer.checkpoint.meta.lengths, watch_for(self._synthesizer.codec)
+    def _takes(self, performance: Performance, ask: Ask, phonemes: str) -> Takes:
+        """Returns what draws a part until it is sound; a stream is drawn once: what was heard can't be taken back."""
+        if performance.streams:
+            return takes(ask, OFF)
+        request, lengths = performance.request, self._synthesizer.checkpoint.meta.lengths
+        watch = watch_for(self._synthesizer.codec)
         judge = _judge(self._synthesizer, request)
         return takes(ask, request.guard, phonemes=phonemes, lengths=lengths, watch=watch, judge=judge)
 

@@ -91,14 +91,14 @@ def takes(
     """
     bounds = None if lengths is None or ask.least_frames == ask.most_frames else lengths.possible_frames(len(phonemes))
     usual = lengths.expected_frames(len(phonemes)) if lengths else 0.0
-    asked = _limited(ask, bounds, watch) if guard.stops else ask
+    asked = _limited(ask, bounds, watch) if guard.stops and ask.decoding.mode == "ar" and draws(ask.decoding) else ask
     made: list[Take] = []
     for _ in range(1 + guard.retries):
         asks = [replace(asked, seed=seed_of(ask.seed, len(made) + place)) for place in range(guard.best_of)]
         responses = yield asks
         for one, response in zip(asks, responses, strict=True):
-            kept, seen = _watched(one, response, watch, stops=guard.stops)
-            made.append(Take(one, kept, seen or _length_fault(one, kept, bounds, usual)))
+            fault = _seen_fault(one, response, watch) or _length_fault(one, response, bounds, usual)
+            made.append(Take(one, response, fault))
         if any(take.fault is None for take in made) or not _may_differ(ask, made):
             break
     best = _best(made, phonemes, judge, usual)
@@ -128,26 +128,18 @@ def seed_of(seed: int, number: int) -> int:
 
 
 def _limited(ask: Ask, bounds: tuple[int, int] | None, watch: Watch | None) -> Ask:
+    """Returns an ask that is stopped where a fault shows: only if its response is drawn frame by frame."""
     most = ask.most_frames if bounds is None else min(ask.most_frames, max(ask.least_frames, bounds[1]))
-    # The length of nar-len is predicted, not met: a lower limit would change the prediction.
-    return replace(ask, watch=watch, most_frames=most if ask.decoding.mode == "ar" else ask.most_frames)
+    return replace(ask, watch=watch, most_frames=most)
 
 
-def _watched(ask: Ask, response: Response, watch: Watch | None, *, stops: bool) -> tuple[Response, Fault | None]:
-    """Returns the response with what is seen in it; one that went on to its longest length is cut there."""
+def _seen_fault(ask: Ask, response: Response, watch: Watch | None) -> Fault | None:
     if response.end in {"loop", "silence"}:
-        return response, "loop" if response.end == "loop" else "silence"
-    stepwise = ask.decoding.mode == "ar" and ask.decoding.beam_width == 1
-    if ask.watch and stepwise:  # it was looked at while it was made
-        return response, None
-    seen = watch.first(torch.from_numpy(response.codes_KT[0].astype("int64"))) if watch else None
-    if seen is None:
-        return response, None
-    fault, kept = seen
-    if stops and response.end == "length":
-        codes_KT = response.codes_KT[:, : max(kept, ask.least_frames)]
-        response = replace(response, codes_KT=codes_KT, end=fault)
-    return response, fault
+        return "loop" if response.end == "loop" else "silence"
+    if watch is None or ask.watch:  # it was looked at while it was made
+        return None
+    seen = watch.first(torch.from_numpy(response.codes_KT[0].astype("int64")))
+    return seen[0] if seen else None
 
 
 def _length_fault(ask: Ask, response: Response, bounds: tuple[int, int] | None, usual: float) -> Fault | None:

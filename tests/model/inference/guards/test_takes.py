@@ -120,17 +120,6 @@ def test_if_all_are_faulty_the_one_of_the_likeliest_length_is_used() -> None:
     assert (taken.faults, taken.discarded) == (("loop",), ("long", "silence"))
 
 
-def test_a_response_that_never_ended_is_cut_where_it_begins_to_repeat_itself() -> None:
-    endless = loop(210, "length")
-    taken, _ = run([endless], OFF)
-    assert taken.response is endless
-    searched = ask(decoding=Decoding(beam_width=2, guidance=1.0))
-    taken, _ = run([endless], Guard(), asked=searched)
-    assert taken.response.end == "loop"
-    assert 30 <= taken.response.codes_KT.shape[1] <= 60
-    assert taken.faults == ("loop",)
-
-
 def test_a_limit_of_the_user_is_no_fault() -> None:
     asked = ask(most_frames=80)
     taken, [[given]] = run([response(80, "length")], Guard(), asked=asked)
@@ -149,10 +138,10 @@ def test_lengths_that_are_unknown_are_no_fault() -> None:
 
 
 def test_where_nothing_is_drawn_nothing_is_drawn_again() -> None:
-    greedy = ask(decoding=Decoding(ar=GREEDY, guidance=1.0))
-    taken, rounds = run([loop()], Guard(), asked=greedy)
-    assert taken.faults == ("loop",)
-    assert len(rounds) == 1
+    for decoding in (Decoding(ar=GREEDY, guidance=1.0), Decoding(beam_width=2, guidance=1.0)):
+        taken, [[given]] = run([loop(300, "stop")], Guard(), asked=ask(decoding=decoding))
+        assert taken.faults == ("loop",), "it is told"
+        assert (given.watch, given.most_frames) == (None, 1000), "but not stopped, as nothing could take its place"
     masked = ask(decoding=Decoding("nar-len", guidance=1.0))
     taken, [[given]] = run([response(300)], Guard(), asked=masked)
     assert taken.faults == ("long",), "the length of nar-len isn't drawn"
