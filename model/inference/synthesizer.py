@@ -190,11 +190,11 @@ class Synthesizer:
         """Speaks a text; yields its wave as it is made, in chunks of `[samples]` float32.
 
         The first chunk is of half a second, each further one of a sentence is twice as long. Codebook 0 is what `speak`
-        would give; the other codebooks of a chunk are chosen without knowing what follows it. The chunks of a sentence
+        draws first; the other codebooks of a chunk are chosen without knowing what follows it. The chunks of a sentence
         together are what all its codes decode to, to 1e-4 of its loudest sample.
 
         Args:
-            text: What to say, or a whole request.
+            text: What to say, or a whole request; its guard isn't used, since what was heard can't be taken back.
             prompt: In whose voice, for a text.
 
         Raises:
