@@ -222,8 +222,11 @@ def test_a_response_that_repeats_itself_is_stopped_and_the_others_are_not(name: 
     engine = Engine(net, TOKENIZER, rows=4)
     jobs = [engine.submit(replace(ask, least_frames=1)) for ask in watched]
     unwatched = engine.submit(free[0])
+    chunked = engine.submit(watched[0], chunk_frames=5)
     while len(engine):
         engine.advance()
+    assert chunked.response is not None
+    assert chunked.response.codes_KT.shape == plain[0].codes_KT.shape, "what was heard can't be taken back"
     assert unwatched.response is not None
     assert np.array_equal(unwatched.response.codes_KT, plain[0].codes_KT)
     for job, one in zip(jobs, single, strict=True):
