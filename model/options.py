@@ -130,6 +130,20 @@ _FIELDS: dict[str, Any] = {
     "max_ar_context": Annotated[
         int | None, typer.Option(help="With ar: attend to so many last frames of the speech only, beside the prompt.")
     ],
+    "layer_skip": Annotated[
+        bool,
+        typer.Option("--layer-skip", help="With ar on a CPU: end a step at a layer that is sure of the next code."),
+    ],
+    "layer_skip_exit_layer": Annotated[
+        int | None,
+        typer.Option(help="With --layer-skip: the first layer, from 1, that a step may end at; by default the middle."),
+    ],
+    "layer_skip_entropy_threshold": Annotated[
+        float, typer.Option(help="With --layer-skip: a layer is sure if the code's entropy (nats) is below this,")
+    ],
+    "layer_skip_varentropy_threshold": Annotated[
+        float, typer.Option(help="and its varentropy (square nats) below this.")
+    ],
 }
 """The fields of `Decoding` that are options."""
 
