@@ -256,6 +256,7 @@ def _about(speech: "Speech", out: Path, model: Path) -> dict[str, float | int | 
         "sentences": speech.sentences,
         "cut": speech.cut,
         "compute_s": round(speech.compute_s, 3),
+        **({"layers": speech.layers.of, "layers_saved": speech.layers.saved} if speech.layers else {}),
         "model": str(model),
     }
 

@@ -88,19 +88,21 @@ class Decoding:
 
     def _check_layer_skip(self) -> None:
         """Raises `UsageError` for settings of early exit that are out of range, or have no effect."""
-        exits = self.layer_skip_exit_layer
-        if exits is not None and exits < 1:
-            raise UsageError(f"`layer_skip_exit_layer` must be at least 1, but is {exits}.")
-        thresholds = {name: getattr(self, f"layer_skip_{name}_threshold") for name in ("entropy", "varentropy")}
-        for name, value in thresholds.items():
+        exit_layer = self.layer_skip_exit_layer
+        if exit_layer is not None and exit_layer < 1:
+            raise UsageError(f"`layer_skip_exit_layer` must be at least 1, but is {exit_layer}.")
+        given = ["layer_skip_exit_layer"] if exit_layer is not None else []
+        for kind, default in (("entropy", ENTROPY), ("varentropy", VARENTROPY)):
+            name = f"layer_skip_{kind}_threshold"
+            value = getattr(self, name)
             if not 0 <= value < float("inf"):
-                raise UsageError(f"`layer_skip_{name}_threshold` must be 0 or more, but is {value}.")
-        if not self.layer_skip:
-            if (exits, *thresholds.values()) != (None, ENTROPY, VARENTROPY):
-                raise UsageError(
-                    "`layer_skip_…` has no effect without `layer_skip`. Set it too, or leave the others out."
-                )
-        elif self.max_ar_context is not None:
+                raise UsageError(f"`{name}` must be 0 or more, but is {value}.")
+            given += [name] if value != default else []
+        if given and not self.layer_skip:
+            raise UsageError(
+                f"`{given[0]}` has no effect without `layer_skip`. Set `layer_skip` too, or leave `{given[0]}` out."
+            )
+        if self.layer_skip and self.max_ar_context is not None:
             raise UsageError("`layer_skip` can't go with `max_ar_context`. Leave one of them out.")
 
     @property

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from model.decoding.exits import Layers
 from stages.records import Codes, Wave
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Speech:
     """The rest of the text, if the longest length allowed was reached before it."""
     notes: tuple[str, ...] = ()
     """What the user should know of the voice that was used."""
+    layers: Layers | None = None
+    """With early exit (`Decoding.layer_skip`): how many layers it left out, of all steps."""
 
     @property
     def duration_s(self) -> float:

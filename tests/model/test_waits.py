@@ -2,27 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
-import numpy as np
 import pytest
-import torch
-from torch import Tensor
-from torch.utils._python_dispatch import _disable_current_modes
 
 from model.decoding.asks import Ask
-from model.decoding.codes import generate
 from model.decoding.continuous import Engine
-from model.decoding.hearing import hear
-from model.decoding.options import Decoding, Unmasking
+from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY, Sampling
-from model.network.attention import sdpa
 from model.network.decoder import Decoder
-from model.training.trainer import Trainer
-from tests.devices import CUDA, PretendedCuda
-from tests.model.conftest import Configure, MemoryStore, first_epoch
+from tests.devices import PretendedCuda
 from tests.model.decoding.firsts import generate_first
 from tests.model.decoding.test_autoregressive import CONDITIONS, TOKENIZER, decisive
 
