@@ -17,20 +17,22 @@ from model.decoding.asks import Ask, Response
 from model.decoding.codes import respond
 from model.decoding.continuous import ROWS
 from model.decoding.engine import Quantization
+from model.decoding.engine.matrices import quantized
 from model.decoding.engine.step import laid_out
 from model.decoding.hearing import Heard, hear
 from model.decoding.options import Decoding
 from model.device import inference_dtype, resolve_device
 from model.inference.ensemble import Ensemble, perform
-from model.inference.languages import known_language, language_of
-from model.inference.long_text import PAUSE, Script, divide
 from model.inference.prompts import Preparation, Prompt, listed
 from model.inference.recital import Recital, Speaker
-from model.inference.requests import Request, check_modes, check_speech, check_task, replaced_frames, whole_frames
+from model.inference.requests import Request, check_modes, check_speech, check_task, whole_frames
 from model.inference.speech import Speech
 from model.inference.speed import check_speed
+from model.inference.text.languages import known_language, language_of
+from model.inference.text.long_text import PAUSE, Script, divide
+from model.inference.transforms import transform_ask
 from model.inference.voices import Voice, fitting, model_identity
-from model.sequences.documents import Condition, Mode
+from model.sequences.documents import Mode
 from model.sequences.tasks import TRANSFORMS, Transform
 from stages.errors import TextError, UsageError, ValleError
 from stages.records import Codes, Wave
@@ -60,10 +62,11 @@ class Synthesizer:
         identity_of(codec).require(checkpoint.meta.codec, str(checkpoint.folder))
         self.checkpoint = checkpoint
         self.codec = codec
-        self.network = checkpoint.network.eval()
-        self.device = self.network.token_embedding.weight.device
-        self.step = laid_out(self.network, quantize)
+        trained = checkpoint.network.eval()
+        self.device = trained.token_embedding.weight.device
+        self.step = laid_out(trained, quantize)
         """The network laid out for single steps, if it can be."""
+        self.network = quantized(trained, quantize)
         self._preparation = Preparation(checkpoint, codec)
 
     @cached_property
@@ -89,7 +92,7 @@ class Synthesizer:
                 float32.
             codec: Another decoder of the same codes, such as `vocos` for a model trained with `encodec`.
             codec_weights: As `weights` of `stages.codecs.table.load_codec`.
-            quantize: `int8` holds the weights in 8 bits while codebook 0 is decoded (`ar`), which is faster on a CPU.
+            quantize: `int8` holds the weights of the linear layers in 8 bits, which is faster on a CPU.
 
         Raises:
             MissingInputError: if there is no model.
@@ -274,44 +277,19 @@ class Synthesizer:
         """
         trained = self.checkpoint.config.data
         check_task(task, trained, self.checkpoint.folder, text=text, prompted=prompt is not None, edits=bool(replace_s))
-        same_length = TRANSFORMS[task].same_length
-        decoding = self.settled(decoding, length_known=same_length)
+        decoding = self.settled(decoding, length_known=TRANSFORMS[task].same_length)
         started = time.perf_counter()
-        max_frames = self._max_frames(max_s)
-        input_KS = self.prompt_codes(audio, "audio")
-        frames, rate = input_KS.shape[1], self.checkpoint.meta.codec.frame_rate
-        if not 0 < frames <= max_frames:
-            raise UsageError(
-                f"`audio` must be at most {max_frames / rate:g} s long (`max_s`), but is"
-                f" {frames / rate:g} s. Cut it, or raise `max_s`."
-            )
-        phonemes, code = self._preparation.phonemes(text, language) if text and text.strip() else ("", "")
-        voice = None if prompt is None else self._voice(prompt).beginning(self._preparation.prompt_frames)
-        prompt_KP, mixed = (voice.codes_KP, voice.mixed) if voice else (input_KS[:, :0], ())
-        replaced_S = None if replace_s is None else replaced_frames(frames, rate, *replace_s)
-        given = phonemes, code, prompt_KP, task, input_KS, replaced_S
-        condition = Condition(*given, self._preparation.tone(tone), mixed)
-        least, most = (frames, frames) if same_length else (1, max_frames)
-        ask = Ask(condition, most, decoding, least, seed)
+        voice = None if prompt is None else self._voice(prompt)
+        given = {"text": text, "voice": voice, "replace_s": replace_s, "language": language, "tone": tone}
+        prepared = self._preparation, self.prompt_codes(audio, "audio"), self._max_frames(max_s)
+        ask = transform_ask(task, *prepared, decoding=decoding, seed=seed, **given)  # type: ignore[arg-type]
         speech = self.said(ask, respond(self.network, self.checkpoint.tokenizer, ask, step=self.step))
         return replace(speech, notes=voice.notes if voice else (), compute_s=time.perf_counter() - started)
 
     def said(self, ask: Ask, response: Response, wave: Wave | None = None) -> Speech:
         """Returns a response as speech; its `wave` is decoded if it isn't given."""
-        condition = ask.condition
-        if wave is None:
-            wave = self.codec.decode(torch.from_numpy(response.codes_KT)).numpy()
-        return Speech(
-            wave,
-            self.checkpoint.meta.codec.sample_rate,
-            response.codes_KT,
-            language=condition.language,
-            phonemes=condition.phonemes,
-            unseen="".join(sorted(set(condition.phonemes) - set(self.checkpoint.meta.symbols))),
-            cut=response.end != "stop" and ask.least_frames < ask.most_frames,
-            compute_s=0.0,
-            layers=response.layers,
-        )
+        decoded = self.codec.decode(torch.from_numpy(response.codes_KT)).numpy() if wave is None else wave
+        return Speech.of(ask, response, decoded, self.checkpoint.meta)
 
     def hear(self, speech: Prompt, *, language: str | None = None, max_tokens: int = 500) -> Heard:
         """Recognises the phonemes of what is said.

@@ -176,7 +176,7 @@ def test_what_cant_end_early_is_refused() -> None:
     retention = deep(arch="retnet")
     for net in (retention, deep().bfloat16()):
         assert not Step.fits(net)
-        with pytest.raises(UsageError, match="`layer_skip` must be left out: a step ends early only for models with"):
+        with pytest.raises(UsageError, match="`layer_skip` must be left out: it is for models with"):
             submit(net, None, exiting(ALWAYS))
     net = deep()
     with pytest.raises(UsageError, match=r"`layer_skip_exit_layer` must be less than .* layers \(4\), but is 4"):
