@@ -72,8 +72,8 @@ class Steps:
         if exits is not None:
             if self._step is None:
                 raise UsageError(
-                    "`layer_skip` must be left out: it is for models with `model.arch: llama` on a CPU. On a GPU the host"
-                    " would have to wait after each layer."
+                    "`layer_skip` must be left out: it is for models with `model.arch: llama` on a CPU. On a GPU the"
+                    " host would have to wait after each layer."
                 )
             self._first_exit = exits.first(network.config.layers)
         self._context = None if context is None else -(-context // self.group)
