@@ -136,8 +136,7 @@ def test_layers_left_out_get_keys_and_values_of_the_last_output(shape: dict[str,
 
 
 @SHAPES
-@GUIDANCE
-@pytest.mark.parametrize("quantization", ["none", "int8"])
+@pytest.mark.parametrize(("guidance", "quantization"), [(1.0, "none"), (2.0, "int8")])
 def test_a_row_ends_where_it_would_alone(shape: dict[str, Any], guidance: float, quantization: Any) -> None:
     net = deep(**shape)
     step = Step(net, quantization=quantization)
