@@ -183,22 +183,23 @@ class Synthesizer:
         """
         return perform(self.ensemble(), requests, at_once=ROWS)
 
-    def stream(self, request: Request) -> Iterator[Wave]:
+    def stream(self, text: str | Request, prompt: Prompt | Voice | None = None) -> Iterator[Wave]:
         """Speaks a text; yields its wave as it is made, in chunks of `[samples]` float32.
 
-        The first chunk is of half a second; each further one of a sentence is twice as long. Codebook 0 is what `speak`
-        would give. The other codebooks of a chunk are chosen without knowing what follows it. The chunks together are
-        what decoding all codes at once gives, to 1e-4 of the loudest sample, for codecs whose samples depend on a
-        limited number of later frames (EnCodec, DAC, Vocos); others are faded from one decoding into the next.
+        The first chunk is of half a second, each further one of a sentence is twice as long. Codebook 0 is what `speak`
+        would give; the other codebooks of a chunk are chosen without knowing what follows it. The chunks of a sentence
+        together are what all its codes decode to, to 1e-4 of its loudest sample.
 
         Args:
-            request: What to say, and how.
+            text: What to say, or a whole request.
+            prompt: In whose voice, for a text.
 
         Raises:
             ValleError: as `speak` does, when the first chunk is taken.
         """
-        ensemble = self.ensemble(rows=1)
-        performance = ensemble.join(request, streams=True)
+        performance = (ensemble := self.ensemble(rows=1)).join(
+            text if isinstance(text, Request) else Request(text, prompt), streams=True
+        )
         while not performance.is_over:
             ensemble.advance()
             if len(chunk := performance.taken()):
