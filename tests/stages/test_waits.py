@@ -18,9 +18,9 @@ SAMPLES = 3200, 3100, 3200, 960, 1
 
 WAITS = {"embedded": (10, 3), "encodec": (6, 3), "vocos": (6, 4), "dac": (6, 2)}
 """Of encoding: two for each batch, whose waves go there and whose codes come back; the embedded codec has a batch for
-each wave. Of decoding: the codes go there and the wave comes back. Beside them EnCodec's library makes a zero there from
-the host, a bandwidth goes there for Vocos, whose library then checks its windows, and the embedded codec's first phases
-are drawn on the CPU, so that they are the same everywhere."""
+each wave. Of decoding: the codes go there and the wave comes back. Beside them EnCodec's library makes a zero there
+from the host, a bandwidth goes there for Vocos, whose library then checks its windows, and the embedded codec's first
+phases are drawn on the CPU, so that they are the same everywhere."""
 
 
 @pytest.mark.parametrize("name", CODECS)
