@@ -110,40 +110,33 @@ class DecodingOptions(Options):
         ]
 
 
+def _told(kind: Any, text: str, *names: str) -> Any:
+    return Annotated[kind, typer.Option(*names, help=text)]
+
+
 _FIELDS: dict[str, Any] = {
-    "guidance": Annotated[
+    "guidance": _told(
         float | None,
-        typer.Option(
-            help="Classifier-free guidance, for models trained with data.unconditional_probability > 0. 1 is off, the"
-            " default of ar; the default of nar-len is 2.5."
-        ),
-    ],
-    "beam_width": Annotated[
-        int, typer.Option(help="With ar: beam search over so many sequences, in place of draws; 1 is off.")
-    ],
-    "refine_on_stop": Annotated[
-        bool,
-        typer.Option(
-            "--refine-on-stop", help="With ar: when the speech has ended, take the likeliest code in each place."
-        ),
-    ],
-    "max_ar_context": Annotated[
-        int | None, typer.Option(help="With ar: attend to so many last frames of the speech only, beside the prompt.")
-    ],
-    "layer_skip": Annotated[
-        bool,
-        typer.Option("--layer-skip", help="With ar on a CPU: end a step at a layer that is sure of the next code."),
-    ],
-    "layer_skip_exit_layer": Annotated[
-        int | None,
-        typer.Option(help="With --layer-skip: the first layer, from 1, that a step may end at; by default the middle."),
-    ],
-    "layer_skip_entropy_threshold": Annotated[
-        float, typer.Option(help="With --layer-skip: a layer is sure if the code's entropy (nats) is below this,")
-    ],
-    "layer_skip_varentropy_threshold": Annotated[
-        float, typer.Option(help="and its varentropy (square nats) below this.")
-    ],
+        "Classifier-free guidance, for models trained with data.unconditional_probability > 0. 1 is off, the default of"
+        " ar; the default of nar-len is 2.5.",
+    ),
+    "beam_width": _told(int, "With ar: beam search over so many sequences, in place of draws; 1 is off."),
+    "refine_on_stop": _told(
+        bool, "With ar: when the speech has ended, take the likeliest code in each place.", "--refine-on-stop"
+    ),
+    "max_ar_context": _told(
+        int | None, "With ar: attend to so many last frames of the speech only, beside the prompt."
+    ),
+    "layer_skip": _told(bool, "With ar on a CPU: end a step at a layer that is sure of the next code.", "--layer-skip"),
+    "layer_skip_exit_layer": _told(
+        int | None, "With --layer-skip: the first layer, from 1, that a step may end at; by default the middle one."
+    ),
+    "layer_skip_entropy_threshold": _told(
+        float, "With --layer-skip: the entropy of the next code, in nats, that a sure layer is below."
+    ),
+    "layer_skip_varentropy_threshold": _told(
+        float, "With --layer-skip: the varentropy of the next code, in square nats, that it is below too."
+    ),
 }
 """The fields of `Decoding` that are options."""
 
