@@ -104,41 +104,32 @@ class DecodingOptions(Options):
         return [
             _parameter("mode", Annotated[FirstMode, typer.Option(help=f"First codebook: {modes}.")], default.mode),
             _parameter("steps", Annotated[int, typer.Option(help=steps)], default.unmasking.steps),
-            *(_parameter(name, kind, getattr(default, name)) for name, kind in _FIELDS.items()),
+            *(_parameter(name, _field_option(name, *told), getattr(default, name)) for name, told in _FIELDS.items()),
             _parameter("nar_temperature", Annotated[float, typer.Option(help=nar)], 0.0),
             *(_parameter(row.name, _sampler_option(row), row.default) for row in OPTIONS),
         ]
 
 
-def _told(kind: Any, text: str, *names: str) -> Any:
-    return Annotated[kind, typer.Option(*names, help=text)]
-
-
-_FIELDS: dict[str, Any] = {
-    "guidance": _told(
+_FIELDS: dict[str, tuple[Any, str]] = {
+    "guidance": (
         float | None,
         "Classifier-free guidance, for models trained with data.unconditional_probability > 0. 1 is off, the default of"
         " ar; the default of nar-len is 2.5.",
     ),
-    "beam_width": _told(int, "With ar: beam search over so many sequences, in place of draws; 1 is off."),
-    "refine_on_stop": _told(
-        bool, "With ar: when the speech has ended, take the likeliest code in each place.", "--refine-on-stop"
-    ),
-    "max_ar_context": _told(
-        int | None, "With ar: attend to so many last frames of the speech only, beside the prompt."
-    ),
-    "layer_skip": _told(bool, "With ar on a CPU: end a step at a layer that is sure of the next code.", "--layer-skip"),
-    "layer_skip_exit_layer": _told(
-        int | None, "With --layer-skip: the first layer, from 1, that a step may end at; by default the middle one."
-    ),
-    "layer_skip_entropy_threshold": _told(
-        float, "With --layer-skip: the entropy of the next code, in nats, that a sure layer is below."
-    ),
-    "layer_skip_varentropy_threshold": _told(
-        float, "With --layer-skip: the varentropy of the next code, in square nats, that it is below too."
-    ),
+    "beam_width": (int, "With ar: beam search over so many sequences, in place of draws; 1 is off."),
+    "refine_on_stop": (bool, "With ar: when the speech has ended, take the likeliest code in each place."),
+    "max_ar_context": (int | None, "With ar: attend to so many last frames of the speech only, beside the prompt."),
+    "layer_skip": (bool, "With ar on a CPU: end a step at a layer that is sure of the next code."),
+    "layer_skip_exit_layer": (int | None, "With --layer-skip: the first layer that may do so; by default the middle."),
+    "layer_skip_entropy_threshold": (float, "With --layer-skip: the entropy that a sure layer is below, in nats."),
+    "layer_skip_varentropy_threshold": (float, "With --layer-skip: the varentropy that it is below too."),
 }
-"""The fields of `Decoding` that are options."""
+"""The fields of `Decoding` that are options: their kinds, and their lines in `--help`."""
+
+
+def _field_option(name: str, kind: Any, text: str) -> Any:
+    flag = [f"--{name.replace('_', '-')}"] if kind is bool else []
+    return Annotated[kind, typer.Option(*flag, help=text)]
 
 
 def _sampler_option(row: Option) -> Any:
