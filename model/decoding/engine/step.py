@@ -131,8 +131,8 @@ class Step:
         For later positions, the keys and values of the layers left out are made from the last output that there is, by
         these layers' own projections.
 
-        Source: CALM, section 3.2 ("state propagation"), https://arxiv.org/abs/2207.07061; Depth-Adaptive Transformer,
-        section 3, https://arxiv.org/abs/1910.10073.
+        Sources: the propagated state, CALM, section 3, https://arxiv.org/abs/2207.07061, after Depth-Adaptive
+        Transformer, https://arxiv.org/abs/1910.10073.
 
         Args:
             x_BD: As in `hidden`.
