@@ -43,6 +43,9 @@ def notes(speech: "Speech", *, limited: bool) -> list[str]:
         )
     elif speech.cut and not speech.unsaid and not speech.faults:
         found.append(f"cut at {speech.duration_s:.2f} s, before the model had finished: {advice}")
+    if speech.layers and speech.layers.of:
+        saved, of = speech.layers.saved, speech.layers.of
+        found.append(f"early exit left out {saved:,} of {of:,} layers ({saved / of:.0%})")
     if speech.unsaid:
         found.append(f"cut at {speech.duration_s:.2f} s: this wasn't said: {_shown(speech.unsaid)}: raise --max-s")
     return found
@@ -82,6 +85,7 @@ def about(speech: "Speech", out: Path, model: Path) -> dict[str, float | int | s
         "faults": list(speech.faults),
         "discarded": list(speech.discarded),
         "compute_s": round(speech.compute_s, 3),
+        **({"layers": speech.layers.of, "layers_saved": speech.layers.saved} if speech.layers else {}),
         "model": str(model),
     }
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from model.decoding.exits import Layers
 from stages.records import Codes, Wave
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Speech:
     """What is wrong with it all the same, a fault for each part that has one."""
     discarded: "tuple[Fault, ...]" = ()
     """The faults of responses that weren't used."""
+    layers: Layers | None = None
+    """With early exit (`Decoding.layer_skip`): how many layers it left out, of all steps."""
 
     @classmethod
     def of(cls, ask: "Ask", response: "Response", samples: Wave, meta: "Meta") -> Self:
@@ -59,6 +62,7 @@ class Speech:
             unseen="".join(sorted(set(condition.phonemes) - set(meta.symbols))),
             cut=response.end != "stop" and ask.least_frames < ask.most_frames,
             compute_s=0.0,
+            layers=response.layers,
         )
 
     @property
