@@ -8,6 +8,7 @@ from typing import Literal
 
 from model.decoding.exits import Layers
 from model.decoding.options import Decoding
+from model.decoding.watch import Watch
 from model.sequences.documents import Condition
 from stages.records import Codes
 
@@ -29,6 +30,8 @@ class Ask:
     """If equal to `most_frames`, `nar-len` predicts no length."""
     seed: int = 0
     """Of all its draws: a condition with its seed gives the same codes in any company."""
+    watch: Watch | None = None
+    """What stops it when it repeats itself or is silent for too long; None: nothing does."""
 
 
 @dataclass(frozen=True, slots=True)

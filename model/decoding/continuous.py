@@ -109,7 +109,8 @@ class Engine:
             UsageError: if the network can't decode so.
         """
         self._lane(ask)
-        job = Job(ask, chunk_frames)
+        # Of what was handed out nothing can be taken back, so a response in chunks isn't stopped.
+        job = Job(ask if chunk_frames is None else replace(ask, watch=None), chunk_frames)
         self._waiting.append(job)
         return job
 

@@ -9,6 +9,7 @@ from stages.records import Codes, Wave
 if TYPE_CHECKING:
     from model.checkpoints.checkpoint import Meta
     from model.decoding.asks import Ask, Response
+    from model.inference.guards.takes import Fault
     from model.inference.recital import Said
 
 
@@ -28,7 +29,7 @@ class Speech:
     unseen: str
     """Phoneme symbols that the training set didn't contain: the model guesses them."""
     cut: bool
-    """Whether it reached the longest length allowed, and so may lack its end."""
+    """Whether it reached the longest length allowed, or was stopped as faulty, and so may lack its end."""
     compute_s: float
     """Seconds of computing, codec and phonemes included."""
     sentences: int = 1
@@ -41,6 +42,12 @@ class Speech:
     """What the user should know of the voice that was used."""
     layers: Layers | None = None
     """With early exit (`Decoding.layer_skip`): how many layers it left out, of all steps."""
+    takes: int = 1
+    """Responses that were generated: more than one a part if some were faulty, or the best of several was wanted."""
+    faults: "tuple[Fault, ...]" = ()
+    """What is wrong with it all the same, a fault for each part that has one."""
+    discarded: "tuple[Fault, ...]" = ()
+    """The faults of responses that weren't used."""
 
     @classmethod
     def of(cls, ask: "Ask", response: "Response", samples: Wave, meta: "Meta") -> Self:
