@@ -130,6 +130,14 @@ _FIELDS: dict[str, Any] = {
     "max_ar_context": Annotated[
         int | None, typer.Option(help="With ar: attend to so many last frames of the speech only, beside the prompt.")
     ],
+    "ahead": Annotated[
+        bool | None,
+        typer.Option(
+            "--ahead/--no-ahead",
+            help="With ar: propose frames by the model's heads ahead (model.ahead) and check them together: faster, the"
+            " same speech. By default if the model has such heads.",
+        ),
+    ],
 }
 """The fields of `Decoding` that are options."""
 

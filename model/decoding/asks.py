@@ -11,8 +11,8 @@ from model.sequences.documents import Condition
 from stages.records import Codes
 
 End = Literal["stop", "length", "loop", "silence"]
-"""How a response ended: by itself, at its longest length, or stopped by a watch because it repeated itself or was silent
-for too long."""
+"""How a response ended: by itself, at its longest length, or stopped by a watch because it repeated itself or was
+silent for too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +40,6 @@ class Response:
     mean_logprob: float | None = None
     """Mean natural log-probability of the codes of codebook 0 and the stop code, by the model's own distribution
     (with guidance, without samplers); None where frames aren't drawn one by one."""
+    passes: int | None = None
+    """How often the network was run for codebook 0, the reading of the condition included; None where nobody counted.
+    Without heads ahead it is the number of groups of frames."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
+from model.decoding.ahead import generate_ahead, looks_ahead
 from model.decoding.autoregressive import generate_first
 from model.decoding.beam import search
 from model.decoding.engine.step import Step
@@ -45,8 +46,19 @@ def generate(
         One `[K, T]` array of uint16 per condition, `min_frames` <= T <= `max_frames`.
     """
     asked = network, tokenizer, conditions
+    ahead = looks_ahead(network, decoding)
     if decoding.mode == "ar" and decoding.beam_width > 1:
         first = search(*asked, max_frames=max_frames, min_frames=min_frames, decoding=decoding)
+    elif ahead and len(conditions) == 1:
+        response = generate_ahead(
+            *(network, tokenizer, conditions[0]),
+            max_frames=max_frames,
+            min_frames=min_frames,
+            decoding=decoding,
+            seed=seeds[0] if seeds else 0,
+            step=step,
+        )
+        first = [response.codes_KT]
     elif decoding.mode == "ar":
         first = generate_first(
             *asked, max_frames=max_frames, min_frames=min_frames, decoding=decoding, seeds=seeds, step=step

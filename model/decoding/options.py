@@ -39,6 +39,10 @@ class Unmasking:
             raise UsageError(f"`steps` must be at least 1, but is {self.steps}.")
 
 
+_OFF = ("beam_width", 1), ("refine_on_stop", False), ("max_ar_context", None), ("ahead", None)
+"""The fields of `Decoding` that are for `ar`, and their values where they are left out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoding:
     """How the codes of a response are chosen."""
@@ -61,6 +65,9 @@ class Decoding:
     before it. A response cut at its longest stays as drawn."""
     max_ar_context: int | None = None
     """`ar`: frames of the response that a step attends to, beside all that is given; None for all."""
+    ahead: bool | None = None
+    """`ar`: whether a model with heads ahead (`model.ahead`) decodes single responses by them (`decoding.ahead`): the
+    same codes in fewer passes. None: if it has them; True: it must have them."""
 
     def __post_init__(self) -> None:
         """Raises `UsageError` for values out of range, or that make no sense together."""
@@ -81,7 +88,7 @@ class Decoding:
         drawn_at_once = {"the other codebooks": self.nar}
         if self.mode == "nar-len":
             drawn_at_once["the mode nar-len"] = self.unmasking.sampling
-            for name, off in (("beam_width", 1), ("refine_on_stop", False), ("max_ar_context", None)):
+            for name, off in _OFF:
                 if (value := getattr(self, name)) != off:
                     raise UsageError(f"`{name}` must be left out in the mode nar-len (it is {value}). Use `--mode ar`.")
         for where, sampling in drawn_at_once.items():
@@ -97,6 +104,10 @@ class Decoding:
         """Raises `UsageError` for options that contradict beam search."""
         if self.refine_on_stop:
             raise UsageError("`refine_on_stop` can't go with `beam_width`. Leave one of them out.")
+        if self.ahead is not None:
+            raise UsageError(
+                f"`ahead` must be left out with `beam_width` (it is {self.ahead}): beam search goes step by step."
+            )
         if drawing := [sampler.options[0].name for sampler, _ in self.ar.on if not sampler.penalty]:
             raise UsageError(
                 f"`{drawing[0]}` can't go with `beam_width`, which draws nothing and takes the likeliest sequence."

@@ -1,6 +1,7 @@
 """Steps of the network over codebook 0 of a batch of responses, with a cache: groups of codes in, logits out.
 
-Axes: B responses, A rows passed to the network (with guidance 2 B), C columns of codes, G frames of a group, V codes.
+Axes: B responses, A rows passed to the network (with guidance 2 B), L groups of a response, N heads ahead, C columns of
+codes, D width, G frames of a group, V codes.
 """
 
 from collections.abc import Sequence
@@ -64,7 +65,8 @@ class Steps:
         self._uniform = self._shared == max(map(len, documents))
         if self._step:
             self._step.arrange(self.cache)
-        self._taken = 0
+        self.taken = 0
+        """Groups appended so far."""
         begun_groups = [[known_KT.shape[1] // self.group] for known_KT in begun]
         self._begun_A1 = torch.tensor(begun_groups, device=self.device)
         self._window = None if context is None else Window(self.cache.lengths_B, -(-context // self.group))
@@ -74,33 +76,71 @@ class Steps:
 
     def logits(self, min_frames: int) -> Tensor:
         """Returns the logits of the next group, `[B, G, V]`; the stop code is ruled out in the first `min_frames`."""
-        logits_MV = (self._step.logits if self._step else self._head)(self._last_AD)
+        return self.logits_after(self._last_AD[:, None], min_frames)[:, 0]
+
+    def logits_after(self, hidden_ALD: Tensor, min_frames: int, *, first: int = 0) -> Tensor:
+        """Returns the logits of the group after each of several that lie one after the other, `[B, L, G, V]`.
+
+        Args:
+            hidden_ALD: The hidden states of the groups, as `read` returns them.
+            min_frames: Frames in which the stop code is ruled out.
+            first: Groups that lie between the last one taken and the one that is predicted first.
+        """
+        rows, length, _ = hidden_ALD.shape
+        logits_MV = (self._step.logits if self._step else self._head)(hidden_ALD.flatten(0, 1))
         if self.guidance > 1:
             with_MV, without_MV = logits_MV.chunk(2)
-            logits_MV = guided(with_MV, without_MV, self.guidance)
-        logits_BGV = logits_MV.view(-1, self.group, logits_MV.shape[-1])
-        may_not_end = max(0, min_frames - self._taken * self.group)
-        logits_BGV[:, :may_not_end, self.stop].fill_(-torch.inf)
-        return logits_BGV
+            logits_MV, rows = guided(with_MV, without_MV, self.guidance), rows // 2
+        logits_BLGV = logits_MV.view(rows, length, self.group, logits_MV.shape[-1])
+        may_not_end = max(0, min_frames - (self.taken + first) * self.group)
+        logits_BLGV.flatten(1, 2)[:, :may_not_end, self.stop].fill_(-torch.inf)
+        return logits_BLGV
+
+    def logits_ahead(self, min_frames: int) -> Tensor:
+        """Returns the logits of the heads ahead after the last group taken, `[B, N, G, V]`.
+
+        Head n of them, counted from 1, predicts what comes n groups after the next one.
+        """
+        if self._step:
+            hidden = self._step.ahead(self._last_AD)
+        else:
+            hidden = torch.cat([head(self._last_AD) for head in self.network.ahead])
+        hidden_AND = hidden.view(-1, *self._last_AD.shape).transpose(0, 1)
+        return self.logits_after(hidden_AND, min_frames, first=1)
 
     def take(self, codes_BG: Tensor) -> None:
         """Appends a group to each response."""
-        rows = len(self._last_AD)
-        codes_A1C = codes_BG.new_full((rows, 1, self.network.num_codebooks + self.group - 1), ABSENT)
-        codes_A1C[:, 0, self._columns] = codes_BG.where(codes_BG != self.stop, ABSENT).repeat(rows // len(codes_BG), 1)
-        level_A1 = codes_BG.new_full((rows, 1), self._level)
-        self._taken += 1
-        position_A1 = self._begun_A1 + self._taken
-        if self._step:
-            embedded_AD = self.network.embed(level_A1, codes_A1C)[:, 0]
-            self._last_AD = self._step.hidden(embedded_AD, position_A1[:, 0], self.cache, uniform=self._uniform)
-        else:
-            attend = Cached(self.cache, 1, window=self._window)
-            self._last_AD = self.network.hidden(level_A1, codes_A1C, position_A1, attend)[:, 0]
-        self.cache.advance(1, 1)
+        self.keep(self.read(codes_BG[:, None]), 1)
 
-    def _head(self, hidden_AD: Tensor) -> Tensor:
-        return self.network.logits(hidden_AD, 0)
+    def read(self, codes_BLG: Tensor) -> Tensor:
+        """Reads groups after those taken, without taking them; returns their hidden states, `[A, L, D]`.
+
+        What is read next overwrites what wasn't taken (`keep`). Not for retention, whose state can't go back.
+        """
+        rows, (copies, length, _) = len(self._last_AD), codes_BLG.shape
+        codes_ALC = codes_BLG.new_full((rows, length, self.network.num_codebooks + self.group - 1), ABSENT)
+        codes_ALC[..., self._columns] = codes_BLG.where(codes_BLG != self.stop, ABSENT).repeat(rows // copies, 1, 1)
+        level_AL = codes_BLG.new_full((rows, length), self._level)
+        position_AL = self._begun_A1 + torch.arange(self.taken + 1, self.taken + 1 + length, device=self.device)
+        if self._step:
+            embedded_ALD = self.network.embed(level_AL, codes_ALC)
+            return self._step.hidden(embedded_ALD, position_AL, self.cache, uniform=self._uniform)
+        attend = Cached(self.cache, length, window=self._window)
+        return self.network.hidden(level_AL, codes_ALC, position_AL, attend)
+
+    def keep(self, hidden_ALD: Tensor, groups: int) -> None:
+        """Appends the first ones of the groups read last to the responses.
+
+        Args:
+            hidden_ALD: What `read` returned.
+            groups: How many to append, at least 1.
+        """
+        self._last_AD = hidden_ALD[:, groups - 1]
+        self.taken += groups
+        self.cache.advance(groups, groups)
+
+    def _head(self, hidden_MD: Tensor) -> Tensor:
+        return self.network.logits(hidden_MD, 0)
 
     def widen(self, copies: int) -> None:
         """Copies each response, so that its copies can go on differently; before the first step."""

@@ -1,10 +1,10 @@
-"""One decoding step: a new position for each row, with as few operations as the network allows.
+"""One decoding step: one or a few new positions for each row, with as few operations as the network allows.
 
-`Decoder.hidden` with a `Cached` does the same for any number of positions. Here the weights are laid out once for one
-position: pairs that RoPE rotates lie side by side, so that a rotation is one complex product, and the linear layers may
-be 8-bit.
+`Decoder.hidden` with a `Cached` does the same for any number of positions. Here the weights are laid out once for few
+positions: pairs that RoPE rotates lie side by side, so that a rotation is one complex product, and the linear layers
+may be 8-bit.
 
-Axes: B rows, D width, N query heads, M key heads, H head width, C capacity.
+Axes: B rows, L new positions of each, M = B * L, D width, N heads, H head width, C capacity.
 """
 
 from typing import cast
@@ -76,6 +76,8 @@ class Step:
         self._theta = config.rope_theta
         self._head = matrix(cast("torch.nn.Linear", network.heads[0]).weight.detach(), quantization)
         self._outputs = network.codebook_size + 1
+        linear = [cast("list[torch.nn.Linear]", [part.up, part.down]) for part in network.ahead]
+        self._ahead = [tuple(matrix(one.weight.detach(), quantization) for one in pair) for pair in linear]
 
     @staticmethod
     def fits(network: Decoder) -> bool:
@@ -83,35 +85,46 @@ class Step:
         weight = network.token_embedding.weight
         return network.config.arch == "llama" and weight.dtype == torch.float32 and weight.device.type == "cpu"
 
-    def hidden(self, x_BD: Tensor, positions_B: Tensor, cache: KVCache, *, uniform: bool) -> Tensor:
-        """Computes what the network makes of one new position a row, and writes its keys and values.
+    def hidden(self, x_BLD: Tensor, positions_BL: Tensor, cache: KVCache, *, uniform: bool) -> Tensor:
+        """Computes what the network makes of L new positions a row, and writes their keys and values.
 
         Args:
-            x_BD: Input embeddings.
-            positions_B: Of the rotary embedding.
+            x_BLD: Input embeddings.
+            positions_BL: Of the rotary embedding.
             cache: Its keys are laid out as `order_H` says. `KVCache.advance` makes the new ones count.
-            uniform: Whether all rows have read equally many positions; then no mask is needed.
+            uniform: Whether all rows have read equally many positions; then one position needs no mask.
 
         Returns:
-            The normalised output of the last layer, `[B, D]`.
+            The normalised output of the last layer, `[B, L, D]`.
         """
-        rows, end, turned = len(x_BD), cache.longest + 1, self._heads + self._keys
-        row_B, slot_B = torch.arange(rows), cache.lengths_B
-        mask = None if uniform else (torch.arange(end) <= slot_B[:, None])[:, None, None]
-        rotation = torch.complex(*rotary_angles(positions_B, self._width, self._theta))
+        (rows, new, width), turned = x_BLD.shape, self._heads + self._keys
+        row_B1, end = torch.arange(rows)[:, None], cache.longest + new
+        slot_BL = cache.lengths_B[:, None] if new == 1 else cache.lengths_B[:, None] + torch.arange(new)
+        mask = None if uniform and new == 1 else (torch.arange(end) <= slot_BL[..., None])[:, None]
+        rotation = torch.complex(*rotary_angles(positions_BL.flatten(), self._width, self._theta))
+        x_MD, shape = x_BLD.reshape(-1, width), (width,)
         for layer, kv in zip(self._layers, cache.kv, strict=True):
-            normed = F.rms_norm(x_BD, x_BD.shape[1:], layer.attention_gain_D, self._eps)
-            qkv = layer.qkv(normed).view(rows, -1, self._width)
-            torch.view_as_complex(qkv.view(rows, -1, self._width // 2, 2)[:, :turned]).mul_(rotation)
+            normed = F.rms_norm(x_MD, shape, layer.attention_gain_D, self._eps)
+            qkv_BLNH = layer.qkv(normed).view(rows, new, -1, self._width)
+            pairs = torch.view_as_complex(qkv_BLNH.view(rows * new, -1, self._width // 2, 2)[:, :turned])
+            pairs.mul_(rotation)
             keys, values = kv
-            keys[row_B, slot_B] = qkv[:, self._heads : turned]
-            values[row_B, slot_B] = qkv[:, turned:]
-            mixed = sdpa(qkv[:, None, : self._heads], keys[:, :end], values[:, :end], mask=mask)
-            x_BD = layer.out(mixed.flatten(1)).add_(x_BD)
-            normed = F.rms_norm(x_BD, x_BD.shape[1:], layer.feedforward_gain_D, self._eps)
+            keys[row_B1, slot_BL] = qkv_BLNH[:, :, self._heads : turned]
+            values[row_B1, slot_BL] = qkv_BLNH[:, :, turned:]
+            mixed = sdpa(qkv_BLNH[:, :, : self._heads], keys[:, :end], values[:, :end], mask=mask)
+            x_MD = layer.out(mixed.reshape(rows * new, width)).add_(x_MD)
+            normed = F.rms_norm(x_MD, shape, layer.feedforward_gain_D, self._eps)
             gate, up = layer.gate_up(normed).chunk(2, dim=-1)
-            x_BD = layer.down(F.silu(gate).mul_(up)).add_(x_BD)
-        return F.rms_norm(x_BD, x_BD.shape[1:], self._gain_D, self._eps)
+            x_MD = layer.down(F.silu(gate).mul_(up)).add_(x_MD)
+        return F.rms_norm(x_MD, shape, self._gain_D, self._eps).view(rows, new, width)
+
+    def ahead(self, hidden_BD: Tensor) -> Tensor:
+        """Computes what head 0 is given for each head ahead, `[N * B, D]`: those of the first head for all rows first.
+
+        Args:
+            hidden_BD: As `hidden` returns it.
+        """
+        return torch.cat([down(F.silu(up(hidden_BD))).add_(hidden_BD) for up, down in self._ahead])
 
     def logits(self, hidden_BD: Tensor) -> Tensor:
         """Computes the float32 logits of codebook 0, `[B * G, V]`, G the frames of a group."""
