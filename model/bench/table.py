@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from model.config import TrainConfig
 
-What = Literal["train", "decode", "samplers", "load", "serve"]
+What = Literal["train", "decode", "ahead", "samplers", "load", "serve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,12 @@ def _decode(config: "TrainConfig", seconds: float) -> dict[str, float | int | st
     return decoding(config, seconds=seconds)
 
 
+def _ahead(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
+    from model.bench.ahead import ahead
+
+    return ahead(config, seconds=seconds)
+
+
 def _samplers(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
     from model.bench.samplers import samplers
 
@@ -53,6 +59,7 @@ def _serve(config: "TrainConfig", seconds: float) -> dict[str, float | int | str
 BENCHES: Mapping[What, Bench] = {
     "train": Bench("packed against padded", _train),
     "decode": Bench("cached against uncached", _decode),
+    "ahead": Bench("heads ahead against single steps, of a trained model", _ahead),
     "samplers": Bench("all samplers against none", _samplers),
     "load": Bench("the data", _load),
     "serve": Bench("eight clients against one", _serve),

@@ -11,7 +11,7 @@ from model.sequences.documents import Condition
 from stages.records import Codes
 
 End = Literal["stop", "length", "loop", "silence"]
-"""How a response ended: by itself, at its longest length, or stopped by a watch because it repeated itself or was
+"""How a response ended: by itself, at its longest length, or stopped by a watch, because it repeated itself or was
 silent for too long."""
 
 
@@ -41,5 +41,5 @@ class Response:
     """Mean natural log-probability of the codes of codebook 0 and the stop code, by the model's own distribution
     (with guidance, without samplers); None where frames aren't drawn one by one."""
     passes: int | None = None
-    """How often the network was run for codebook 0, the reading of the condition included; None where nobody counted.
-    Without heads ahead it is the number of groups of frames."""
+    """How often the network was run for codebook 0, the reading of the condition included; None where frames aren't
+    drawn one by one. Heads ahead (`decoding.ahead`) make it fewer than groups of frames."""

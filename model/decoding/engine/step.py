@@ -18,7 +18,7 @@ from model.decoding.engine.matrices import Matrix, matrix
 from model.network.attention import sdpa
 from model.network.cache import KVCache
 from model.network.decoder import Decoder
-from model.network.layers import Attention, Block, rotary_angles
+from model.network.layers import Ahead, Attention, Block, rotary_angles
 from stages.errors import UsageError
 
 
@@ -55,6 +55,17 @@ class _Layer:
         self.feedforward_gain_D = block.feedforward_norm.gain.detach()
 
 
+class _Ahead:
+    """The layer of a head ahead."""
+
+    def __init__(self, head: Ahead, quantization: Quantization) -> None:
+        self._up = matrix(head.up.weight.detach(), quantization)
+        self._down = matrix(head.down.weight.detach(), quantization)
+
+    def __call__(self, hidden_BD: Tensor) -> Tensor:
+        return self._down(F.silu(self._up(hidden_BD))).add_(hidden_BD)
+
+
 class Step:
     """Computes steps of a float32 Llama network.
 
@@ -76,8 +87,9 @@ class Step:
         self._theta = config.rope_theta
         self._head = matrix(cast("torch.nn.Linear", network.heads[0]).weight.detach(), quantization)
         self._outputs = network.codebook_size + 1
-        linear = [cast("list[torch.nn.Linear]", [part.up, part.down]) for part in network.ahead]
-        self._ahead = [tuple(matrix(one.weight.detach(), quantization) for one in pair) for pair in linear]
+        heads = cast("list[Ahead]", list(network.ahead))
+        self.ahead = [_Ahead(head, quantization) for head in heads]
+        """The layers of the heads ahead, each from hidden states `[B, D]` to what head 0 is given."""
 
     @staticmethod
     def fits(network: Decoder) -> bool:
@@ -117,14 +129,6 @@ class Step:
             gate, up = layer.gate_up(normed).chunk(2, dim=-1)
             x_MD = layer.down(F.silu(gate).mul_(up)).add_(x_MD)
         return F.rms_norm(x_MD, shape, self._gain_D, self._eps).view(rows, new, width)
-
-    def ahead(self, hidden_BD: Tensor) -> Tensor:
-        """Computes what head 0 is given for each head ahead, `[N * B, D]`: those of the first head for all rows first.
-
-        Args:
-            hidden_BD: As `hidden` returns it.
-        """
-        return torch.cat([down(F.silu(up(hidden_BD))).add_(hidden_BD) for up, down in self._ahead])
 
     def logits(self, hidden_BD: Tensor) -> Tensor:
         """Computes the float32 logits of codebook 0, `[B * G, V]`, G the frames of a group."""
