@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from model.decoding.asks import Ask
+from model.decoding.asks import Ask, Response
 from model.decoding.continuous import Engine
 from model.decoding.engine.step import Step
 from model.decoding.options import Decoding
@@ -39,12 +39,20 @@ def generate(
     Returns:
         One `[K, T]` array of uint16 per condition, `min_frames` <= T <= `max_frames`.
     """
-    engine = Engine(network, tokenizer, step=step, rows=max(1, len(conditions)))
-    asks = [
-        Ask(condition, max_frames, decoding, min_frames, seed)
-        for condition, seed in zip(conditions, seeds or [0] * len(conditions), strict=True)
-    ]
+    pairs = zip(conditions, seeds or [0] * len(conditions), strict=True)
+    asks = [Ask(condition, max_frames, decoding, min_frames, seed) for condition, seed in pairs]
+    return [response.codes_KT for response in _responses(network, tokenizer, asks, step)]
+
+
+def respond(network: Decoder, tokenizer: Tokenizer, ask: Ask, *, step: Step | None = None) -> Response:
+    """Generates one response; arguments as in `generate`."""
+    (response,) = _responses(network, tokenizer, [ask], step)
+    return response
+
+
+def _responses(network: Decoder, tokenizer: Tokenizer, asks: Sequence[Ask], step: Step | None) -> list[Response]:
+    engine = Engine(network, tokenizer, step=step, rows=max(1, len(asks)))
     jobs = [engine.submit(ask) for ask in asks]
     while len(engine):
         engine.advance()
-    return [job.codes() for job in jobs]
+    return [job.response for job in jobs if job.response]

@@ -89,7 +89,7 @@ def test_one_seed_one_wave(voice: Synthesizer, reference: Path) -> None:
 
 def asked(voice: Synthesizer, text: str, **given: Any) -> Condition:
     """What the network is asked first."""
-    turn = voice.recital(text, **given).turn()
+    turn = voice.recital(Request(text, **given)).turn()
     assert turn
     return turn.condition
 
