@@ -256,6 +256,7 @@ def _about(speech: "Speech", out: Path, model: Path) -> dict[str, float | int | 
         "sentences": speech.sentences,
         "cut": speech.cut,
         "compute_s": round(speech.compute_s, 3),
+        **({"frames_per_pass": round(speech.frames_per_pass, 2)} if speech.frames_per_pass else {}),
         "model": str(model),
     }
 

@@ -176,6 +176,7 @@ class Recital:
             parts=tuple(self._said),
             notes=self._voice.notes,
             unsaid=" ".join(part.text for part in self.script.parts[len(parts) :]),
+            passes=None if first.passes is None else sum(speech.passes or 0 for speech in self._spoken),
         )
 
     def _opening(self, part: Part) -> Condition:

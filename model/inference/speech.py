@@ -36,8 +36,15 @@ class Speech:
     """The rest of the text, if the longest length allowed was reached before it."""
     notes: tuple[str, ...] = ()
     """What the user should know of the voice that was used."""
+    passes: int | None = None
+    """How often the network was run for codebook 0; None where frames aren't drawn one by one."""
 
     @property
     def duration_s(self) -> float:
         """Seconds of audio."""
         return len(self.samples) / self.sample_rate
+
+    @property
+    def frames_per_pass(self) -> float | None:
+        """Frames that a run of the network gave: more where heads ahead proposed right ones; None as `passes` is."""
+        return None if self.passes is None else self.codes.shape[1] / self.passes

@@ -310,6 +310,7 @@ class Synthesizer:
             unseen="".join(sorted(set(condition.phonemes) - set(self.checkpoint.meta.symbols))),
             cut=response.end != "stop" and ask.least_frames < ask.most_frames,
             compute_s=0.0,
+            passes=response.passes,
         )
 
     def hear(self, speech: Prompt, *, language: str | None = None, max_tokens: int = 500) -> Heard:

@@ -13,11 +13,13 @@ import re
 import time
 from collections.abc import Sequence
 from functools import cache
+from typing import cast
 
 import torch
 from torch import nn
 
 from model.network.decoder import Decoder
+from model.network.layers import Ahead
 from model.network.retention import CHUNK
 
 DATASHEET = {
@@ -66,7 +68,8 @@ def training_flops(network: Decoder, lengths: Sequence[int], causal: int, predic
     heads = [_per_position(head, passed=passed) for head in network.heads]
     heads.append(heads[0] / network.config.group)  # a canvas uses one frame of head 0
     shared = _per_position(network.heads[0], passed=True)
-    heads += [_per_position(head, passed=passed) + shared for head in network.ahead]
+    for head in cast("list[Ahead]", list(network.ahead)):
+        heads.append(_per_position(head.up, passed=passed) + _per_position(head.down, passed=True) + shared)
     return (
         attention
         + sum(lengths) * _per_position(network.blocks, passed=passed)
