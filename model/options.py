@@ -131,12 +131,7 @@ _FIELDS: dict[str, Any] = {
         int | None, typer.Option(help="With ar: attend to so many last frames of the speech only, beside the prompt.")
     ],
     "ahead": Annotated[
-        bool | None,
-        typer.Option(
-            "--ahead/--no-ahead",
-            help="With ar: propose frames by the model's heads ahead (model.ahead) and check them together: faster, the"
-            " same speech. By default if the model has such heads.",
-        ),
+        bool | None, typer.Option("--ahead/--no-ahead", help="With ar: by heads ahead, the same speech in fewer steps.")
     ],
 }
 """The fields of `Decoding` that are options."""

@@ -18,6 +18,7 @@ from model.checkpoints.checkpoint import Checkpoint, load
 from model.config import TrainConfig
 from model.data.examples import Examples
 from model.data.reading import read_condition
+from model.decoding.ahead import looks_ahead
 from model.decoding.asks import Ask
 from model.decoding.autoregressive import First, Lane
 from model.decoding.engine import Quantization
@@ -59,15 +60,15 @@ def ahead(config: TrainConfig, *, seconds: float) -> Values:
         torch.set_num_threads(config.trainer.threads)
     model = load(Path(config.trainer.start_from), str(where))
     network = model.network.to(inference_dtype(where)).eval()
+    looks_ahead(network, Decoding(ahead=True))
     asks = _asks(model, config.data.store)
     found: Values = {"hardware": hardware(where), "heads": network.config.ahead, "responses": len(asks)}
     kinds: tuple[Quantization, ...] = ("none", "int8") if Step.fits(network) else ("none",)
     for quantization in kinds:
         step = laid_out(network, quantization)
         for name, sampling in SAMPLINGS.items():
-            decoding = Decoding(ar=sampling, guidance=1.0)
             single, by_heads = (
-                partial(_spoken, model, [replace(ask, decoding=replace(decoding, ahead=use)) for ask in asks], step)
+                partial(_spoken, model, [replace(ask, decoding=Decoding(ar=sampling, ahead=use)) for ask in asks], step)
                 for use in (False, True)
             )
             per_s = rates({"single": single, "ahead": by_heads}, seconds, where)

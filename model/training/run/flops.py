@@ -68,8 +68,8 @@ def training_flops(network: Decoder, lengths: Sequence[int], causal: int, predic
     heads = [_per_position(head, passed=passed) for head in network.heads]
     heads.append(heads[0] / network.config.group)  # a canvas uses one frame of head 0
     shared = _per_position(network.heads[0], passed=True)
-    for head in cast("list[Ahead]", list(network.ahead)):
-        heads.append(_per_position(head.up, passed=passed) + _per_position(head.down, passed=True) + shared)
+    further = cast("list[Ahead]", list(network.ahead))
+    heads += [_per_position(one.up, passed=passed) + _per_position(one.down, passed=True) + shared for one in further]
     return (
         attention
         + sum(lengths) * _per_position(network.blocks, passed=passed)

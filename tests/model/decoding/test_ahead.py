@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,9 @@ from model.decoding.samplers.chain import GREEDY, Sampling
 from model.decoding.samplers.mirostat import LIMIT
 from model.network.decoder import Decoder
 from model.sequences.documents import Condition
+from model.training.trainer import Trainer
 from stages.errors import UsageError
+from tests.model.conftest import make_config, make_store
 from tests.model.decoding.test_autoregressive import CONDITIONS, SAMPLINGS, TOKENIZER, decisive
 
 MOST = 24
@@ -288,3 +292,27 @@ def test_conditions_differ() -> None:
         for one in (*CONDITIONS, Condition("x", "de", CONDITIONS[0].prompt_KP))
     ]
     assert len({tuple(both_ways(net, ask)[1].codes_T) for ask in asked}) == 4
+
+
+@pytest.mark.parametrize("group", [1, 2])
+def test_trained_heads_save_passes(tmp_path: Path, group: int) -> None:
+    """Responses that go up and down: once that is learnt, most proposals are right, drawn or greedy."""
+    store = make_store(rows=12, speakers=2)
+    for row, codes_KT in enumerate(store.all_codes):
+        codes_KT[:] = 20 + np.abs((np.arange(codes_KT.shape[1]) + row) % 12 - 6)
+    shape = {"model__group": group, "model__ahead": 2, "data__modes": {"ar": 1.0}, "data__validation": 0.0}
+    rate = {"optimizer__lr": 1e-2, "trainer__max_steps": 60, "optimizer__warmup_steps": 5}
+    trainer = Trainer(make_config(**shape, **rate, trainer__out=str(tmp_path)), store, quiet=True)
+    told = []
+    for batch in islice(trainer.stream.batches(), 60):
+        told.append(trainer.train_step([batch])[0].report("x"))
+        trainer.progress.step += 1
+    for name in ("x/loss_ahead_1", "x/loss_ahead_2"):
+        assert told[-1][name] < 0.5 * told[0][name]
+    net = trainer.raw_network.eval()
+    condition = Condition(store.phonemes(0), "en", store.codes(0)[:, :20])
+    for sampling in (Sampling(), GREEDY):
+        asks = [Ask(condition, 40, Decoding(ar=sampling), 40, seed) for seed in range(4)]
+        found = [both_ways(net, ask) for ask in asks]
+        assert all(plain.codes_T.tolist() == ahead.codes_T.tolist() for plain, ahead in found)
+        assert sum(ahead.passes or 0 for _, ahead in found) < 0.8 * 4 * (40 // group)
