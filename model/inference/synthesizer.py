@@ -17,6 +17,7 @@ from model.decoding.asks import Ask, Response
 from model.decoding.codes import respond
 from model.decoding.continuous import ROWS
 from model.decoding.engine import Quantization
+from model.decoding.engine.matrices import quantized
 from model.decoding.engine.step import laid_out
 from model.decoding.hearing import Heard, hear
 from model.decoding.options import Decoding
@@ -60,10 +61,11 @@ class Synthesizer:
         identity_of(codec).require(checkpoint.meta.codec, str(checkpoint.folder))
         self.checkpoint = checkpoint
         self.codec = codec
-        self.network = checkpoint.network.eval()
-        self.device = self.network.token_embedding.weight.device
-        self.step = laid_out(self.network, quantize)
+        trained = checkpoint.network.eval()
+        self.device = trained.token_embedding.weight.device
+        self.step = laid_out(trained, quantize)
         """The network laid out for single steps, if it can be."""
+        self.network = quantized(trained, quantize)
         self._preparation = Preparation(checkpoint, codec)
 
     @cached_property
@@ -89,7 +91,7 @@ class Synthesizer:
                 float32.
             codec: Another decoder of the same codes, such as `vocos` for a model trained with `encodec`.
             codec_weights: As `weights` of `stages.codecs.table.load_codec`.
-            quantize: `int8` holds the weights in 8 bits while codebook 0 is decoded (`ar`), which is faster on a CPU.
+            quantize: `int8` holds the weights of the linear layers in 8 bits, which is faster on a CPU.
 
         Raises:
             MissingInputError: if there is no model.

@@ -138,7 +138,7 @@ def test_a_batch_is_what_its_texts_alone_are(voice: Synthesizer, reference: Path
         )
         assert np.array_equal(alone.samples, speech.samples)
     assert voice.batch([]) == []
-    with pytest.raises(UsageError, match="must have a `prompt`"):
+    with pytest.raises(UsageError, match="Either a `prompt`"):
         voice.batch([Request("Hello.")])
 
 
