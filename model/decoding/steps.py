@@ -197,7 +197,8 @@ class Steps:
         shown_BLG = codes_BLG.where(codes_BLG != self.stop, ABSENT)
         codes_ALC[..., self._columns] = shown_BLG.repeat_interleave(self._copies, 0, output_size=rows)
         level_AL = codes_BLG.new_full((rows, length), self._level)
-        position_AL = self._position_A[:, None] + torch.arange(1, length + 1, device=self.device)
+        later_L = 1 if length == 1 else torch.arange(1, length + 1, device=self.device)
+        position_AL = self._position_A[:, None] + later_L
         if self._step:
             embedded_ALD = self.network.embed(level_AL, codes_ALC)
             return self._step.hidden(embedded_ALD, position_AL, self.cache, uniform=self._uniform)

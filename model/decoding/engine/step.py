@@ -4,7 +4,7 @@
 positions: pairs that RoPE rotates lie side by side, so that a rotation is one complex product, and the linear layers
 may be 8-bit.
 
-Axes: B rows, L new positions of each, M = B * L, D width, N heads, H head width, C capacity.
+Axes: B rows, L new positions of each, M = B * L of them, D width, N heads, H head width, C capacity.
 """
 
 from typing import cast
@@ -109,21 +109,24 @@ class Step:
         Returns:
             The normalised output of the last layer, `[B, L, D]`.
         """
-        (rows, new, width), turned = x_BLD.shape, self._heads + self._keys
-        row_B1, end = torch.arange(rows)[:, None], cache.longest + new
-        slot_BL = cache.lengths_B[:, None] if new == 1 else cache.lengths_B[:, None] + torch.arange(new)
-        mask = None if uniform and new == 1 else (torch.arange(end) <= slot_BL[..., None])[:, None]
+        rows, new, width = x_BLD.shape
+        end, turned = cache.longest + new, self._heads + self._keys
+        row_M, slot_M = torch.arange(rows), cache.lengths_B
+        if new > 1:
+            row_M, slot_M = row_M.repeat_interleave(new), (slot_M[:, None] + torch.arange(new)).flatten()
+        seen_BL1 = slot_M.view(rows, new, 1)
+        mask = None if uniform and new == 1 else (torch.arange(end) <= seen_BL1)[:, None]
         rotation = torch.complex(*rotary_angles(positions_BL.flatten(), self._width, self._theta))
         x_MD, shape = x_BLD.reshape(-1, width), (width,)
         for layer, kv in zip(self._layers, cache.kv, strict=True):
             normed = F.rms_norm(x_MD, shape, layer.attention_gain_D, self._eps)
-            qkv_BLNH = layer.qkv(normed).view(rows, new, -1, self._width)
-            pairs = torch.view_as_complex(qkv_BLNH.view(rows * new, -1, self._width // 2, 2)[:, :turned])
-            pairs.mul_(rotation)
+            qkv = layer.qkv(normed).view(rows * new, -1, self._width)
+            torch.view_as_complex(qkv.view(rows * new, -1, self._width // 2, 2)[:, :turned]).mul_(rotation)
             keys, values = kv
-            keys[row_B1, slot_BL] = qkv_BLNH[:, :, self._heads : turned]
-            values[row_B1, slot_BL] = qkv_BLNH[:, :, turned:]
-            mixed = sdpa(qkv_BLNH[:, :, : self._heads], keys[:, :end], values[:, :end], mask=mask)
+            keys[row_M, slot_M] = qkv[:, self._heads : turned]
+            values[row_M, slot_M] = qkv[:, turned:]
+            queries_BLNH = qkv[:, : self._heads].view(rows, new, self._heads, self._width)
+            mixed = sdpa(queries_BLNH, keys[:, :end], values[:, :end], mask=mask)
             x_MD = layer.out(mixed.reshape(rows * new, width)).add_(x_MD)
             normed = F.rms_norm(x_MD, shape, layer.feedforward_gain_D, self._eps)
             gate, up = layer.gate_up(normed).chunk(2, dim=-1)
