@@ -85,6 +85,7 @@ class Step:
         self._layers = [_Layer(block, quantization, self.order_H) for block in blocks]
         self._gain_D, self._eps = network.norm.gain.detach(), config.norm_eps
         self._theta = config.rope_theta
+        self._alone = quantization != "none"
         self._head = matrix(cast("torch.nn.Linear", network.heads[0]).weight.detach(), quantization)
         self._outputs = network.codebook_size + 1
         heads = cast("list[Ahead]", list(network.ahead))
@@ -126,12 +127,29 @@ class Step:
             keys[row_M, slot_M] = qkv[:, self._heads : turned]
             values[row_M, slot_M] = qkv[:, turned:]
             queries_BLNH = qkv[:, : self._heads].view(rows, new, self._heads, self._width)
-            mixed = sdpa(queries_BLNH, keys[:, :end], values[:, :end], mask=mask)
+            if self._alone:
+                mixed = self._each_alone(queries_BLNH, keys[:, :end], values[:, :end], mask, uniform=uniform)
+            else:
+                mixed = sdpa(queries_BLNH, keys[:, :end], values[:, :end], mask=mask)
             x_MD = layer.out(mixed.reshape(rows * new, width)).add_(x_MD)
             normed = F.rms_norm(x_MD, shape, layer.feedforward_gain_D, self._eps)
             gate, up = layer.gate_up(normed).chunk(2, dim=-1)
             x_MD = layer.down(F.silu(gate).mul_(up)).add_(x_MD)
         return F.rms_norm(x_MD, shape, self._gain_D, self._eps).view(rows, new, width)
+
+    @staticmethod
+    def _each_alone(q_BLNH: Tensor, k_BCNH: Tensor, v_BCNH: Tensor, mask: Tensor | None, *, uniform: bool) -> Tensor:
+        """Attends from each new position as a step over it alone would, to the last bit.
+
+        Rounding to 8 bits makes differences of the last bit large, which would show in which code is the likeliest.
+        """
+        before = k_BCNH.shape[1] - q_BLNH.shape[1]
+        mixed = []
+        for place, q_B1NH in enumerate(torch.split(q_BLNH, 1, 1)):
+            end = before + place + 1
+            seen = None if mask is None or uniform else mask[:, :, place : place + 1, :end]
+            mixed.append(sdpa(q_B1NH, k_BCNH[:, :end], v_BCNH[:, :end], mask=seen))
+        return torch.cat(mixed, 1)
 
     def logits(self, hidden_BD: Tensor) -> Tensor:
         """Computes the float32 logits of codebook 0, `[B * G, V]`, G the frames of a group."""
