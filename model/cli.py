@@ -5,9 +5,8 @@ Nothing heavy is imported at the top: each command imports what it needs.
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -134,6 +133,7 @@ def synth(
 def _speak_list(synthesizer: "Synthesizer", orders: "list[Order]", output: OutputOptions) -> None:
     """Speaks a list of texts, writes each file when it is done, and exits with 3 if some couldn't be spoken."""
     from model.inference.lists import speak_orders
+    from model.inference.speech import about
     from stages.audio.files import write_wav
 
     failed = 0
@@ -141,13 +141,13 @@ def _speak_list(synthesizer: "Synthesizer", orders: "list[Order]", output: Outpu
         if isinstance(speech, ValleError):
             failed += 1
             typer.echo(f"{order.line}: {speech}", err=True)
-            about: dict[str, float | int | str] = {"out": str(order.out), "error": str(speech)}
+            told: dict[str, float | int | str] = {"out": str(order.out), "error": str(speech)}
         else:
             write_wav(order.out, speech.samples, speech.sample_rate)
-            about = _about(speech, order.out, synthesizer.checkpoint.folder)
+            told = about(speech, order.out, synthesizer.checkpoint.folder)
             _tell_notes(speech, output, limited=order.request.max_s is not None, where=f"{order.line}: ")
         if output.as_json:
-            _show({"line": order.line, **about}, as_json=True)
+            _show({"line": order.line, **told}, as_json=True)
         elif not output.quiet and not isinstance(speech, ValleError):
             typer.echo(f"{count}/{len(orders)}  {order.out}  {speech.duration_s:.2f} s")
     if failed:
@@ -228,6 +228,7 @@ def transform(
 def _write(speech: "Speech", out: Path, model: Path, output: OutputOptions, *, limited: bool) -> None:
     """Writes a WAV file or standard output, and prints notes and a summary."""
     from model.inference.lists import STANDARD
+    from model.inference.speech import about
     from stages.audio.files import wav_of, write_wav
 
     _tell_notes(speech, output, limited=limited)
@@ -237,7 +238,7 @@ def _write(speech: "Speech", out: Path, model: Path, output: OutputOptions, *, l
         return
     write_wav(out, speech.samples, speech.sample_rate)
     if output.as_json or not output.quiet:
-        _show(_about(speech, out, model), output.as_json)
+        _show(about(speech, out, model), output.as_json)
 
 
 def _tell_notes(speech: "Speech", output: OutputOptions, *, limited: bool, where: str = "") -> None:
@@ -245,19 +246,6 @@ def _tell_notes(speech: "Speech", output: OutputOptions, *, limited: bool, where
 
     for note in () if output.quiet else notes(speech, limited=limited):
         typer.echo(f"{where}note: {note}", err=True)
-
-
-def _about(speech: "Speech", out: Path, model: Path) -> dict[str, float | int | str]:
-    return {
-        "out": str(out),
-        "seconds": round(speech.duration_s, 3),
-        "language": speech.language,
-        "phonemes": speech.phonemes,
-        "sentences": speech.sentences,
-        "cut": speech.cut,
-        "compute_s": round(speech.compute_s, 3),
-        "model": str(model),
-    }
 
 
 @app.command()
@@ -288,12 +276,33 @@ def serve(
     quiet: Annotated[bool, typer.Option("--quiet", help="Log errors only.")] = False,
 ) -> None:
     """Serve a model over HTTP, for clients of OpenAI's speech interface."""
-    from model.serving.server import check_packages
+    from model.serving.server import Served, check_packages
     from model.serving.server import serve as run
 
     check_packages()
     settings = serve_options.settings(voice_options.model, decoding_options.decoding)
-    run(voice_options.load(), settings, quiet=quiet, ready=lambda url: typer.echo(f"{settings.name}: {url}"))
+    run(voice_options.load(), settings, served=Served(log_level="error" if quiet else "info"), ready=typer.echo)
+
+
+@app.command()
+@with_options
+def ui(
+    *,
+    voice_options: VoiceOptions,
+    serve_options: ServeOptions,
+    decoding_options: DecodingOptions,
+    runs: Annotated[
+        Path | None, typer.Option(help="A training run to show, or a folder of them; by default that of --model.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Log errors only.")] = False,
+) -> None:
+    """Show a page to speak with a model in a browser, and to watch training; it answers as serve does, too."""
+    from model.serving.page.serve import serve_page
+    from model.serving.server import check_packages
+
+    check_packages(page=True)
+    settings = serve_options.settings(voice_options.model, decoding_options.decoding)
+    serve_page(voice_options.load(), settings, runs=runs, quiet=quiet, ready=typer.echo)
 
 
 @app.command("eval")
@@ -331,29 +340,23 @@ def evaluate(
     typer.echo(json.dumps(report, ensure_ascii=False) if output.as_json else evaluation.table(report))
 
 
-class Format(StrEnum):
-    """Formats of an exported model."""
-
-    SAFETENSORS = "safetensors"
-    HF = "hf"
-
-
 @app.command()
 def export(
     model: Annotated[Path, typer.Argument(help="A run's folder, a checkpoint, or an export.")],
     out: Annotated[Path, typer.Argument(help="The file (safetensors) or folder (hf) to write.")],
     *,
     form: Annotated[
-        Format, typer.Option("--format", help="safetensors: one file for valle; hf: Llama for transformers.")
-    ] = Format.SAFETENSORS,
+        Literal["safetensors", "hf"],
+        typer.Option("--format", help="safetensors: one file for valle; hf: Llama for transformers."),
+    ] = "safetensors",
     as_json: Json = False,
 ) -> None:
     """Convert a model to one file, or to a folder that transformers opens as Llama, or back."""
     from model.checkpoints.export import export as write
 
-    written = write(model, out, form.value)
+    written = write(model, out, form)
     numbers = {"step": written.meta.step, "parameters": written.num_parameters}
-    _show({"out": str(out), "format": form.value, **numbers}, as_json)
+    _show({"out": str(out), "format": form, **numbers}, as_json)
 
 
 _BENCHES = "; ".join(f"{name}: {row.help}" for name, row in BENCHES.items())

@@ -7,7 +7,7 @@ this module's own affair.
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, TypeVar
 
 from model.decoding.options import Decoding
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from model.inference.speech import Speech
     from model.inference.synthesizer import Synthesizer
     from model.inference.voices import Voice
+    from model.sequences.tasks import Transform
 
 R = TypeVar("R")
 
@@ -45,6 +46,22 @@ class SpeechRequest:
     max_s: float | None = None
     speed: float = 1.0
     """How much faster than the model would speak; only `nar-len` can do other than 1."""
+    decoding: Decoding = Decoding()  # noqa: RUF009 (frozen)
+
+
+@dataclass(frozen=True, slots=True)
+class TransformRequest:
+    """What speech is to be turned into: the arguments of `Synthesizer.transform`."""
+
+    task: "Transform"
+    audio: "Prompt"
+    text: str | None = None
+    prompt: "Prompt | Voice | None" = None
+    replace_s: tuple[float, float] | None = None
+    language: str | None = None
+    tone: str | None = None
+    seed: int = 0
+    max_s: float | None = None
     decoding: Decoding = Decoding()  # noqa: RUF009 (frozen)
 
 
@@ -107,6 +124,18 @@ class Service:
         """
         return self._enqueue(lambda: self.synthesizer.hear(audio, language=language))
 
+    def transform(self, request: TransformRequest) -> "Future[Speech]":
+        """Puts a recording in the queue, to have it turned into other speech.
+
+        Returns:
+            The speech, or what `Synthesizer.transform` raises.
+
+        Raises:
+            QueueFullError: if `capacity` requests are open.
+        """
+        asked = {field.name: getattr(request, field.name) for field in fields(request)}
+        return self._enqueue(lambda: self.synthesizer.transform(**asked))
+
     def cancel(self, future: "Future[R]") -> None:
         """Takes a request that nobody waits for any more out of the queue; one that is being spoken is finished."""
         future.cancel()
@@ -165,6 +194,10 @@ class SpeechStream(Iterator[Wave]):
             raise StopIteration
         self._taken_samples += round(CHUNK_S * speech.sample_rate)
         return speech.samples[start : self._taken_samples]
+
+    def speech(self) -> "Speech":
+        """Returns all of the speech; waits until it is made, and raises what `Synthesizer.speak` raises."""
+        return self._future.result()
 
     def close(self) -> None:
         """Gives the rest up."""

@@ -1,6 +1,7 @@
 """What comes of speaking: the wave, its codes, and what was said."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.records import Codes, Wave
@@ -41,3 +42,17 @@ class Speech:
     def duration_s(self) -> float:
         """Seconds of audio."""
         return len(self.samples) / self.sample_rate
+
+
+def about(speech: Speech, out: Path, model: Path) -> dict[str, float | int | str]:
+    """Returns what a command prints of a speech that was written to a file."""
+    return {
+        "out": str(out),
+        "seconds": round(speech.duration_s, 3),
+        "language": speech.language,
+        "phonemes": speech.phonemes,
+        "sentences": speech.sentences,
+        "cut": speech.cut,
+        "compute_s": round(speech.compute_s, 3),
+        "model": str(model),
+    }

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model.inference.service import QueueFullError, Service, SpeechRequest
+from model.inference.service import QueueFullError, Service, SpeechRequest, TransformRequest
 from stages.errors import TextError
 from tests.limits import HANG_S
 
@@ -31,6 +31,10 @@ class Speaker:
             raise TextError("`text` must hold something to say, but is empty.")
         samples = np.arange(given["seed"], dtype=np.float32)
         return SimpleNamespace(samples=samples, sample_rate=100, given=given, text=text)
+
+    def transform(self, task: str, audio: Any, **given: Any) -> SimpleNamespace:
+        self.threads.add(threading.get_ident())
+        return SimpleNamespace(given={"task": task, "audio": audio, **given})
 
     def hear(self, audio: Any, *, language: str | None) -> tuple[Any, str | None]:
         self.threads.add(threading.get_ident())
@@ -60,10 +64,18 @@ def test_all_arguments_reach_the_model(service: Service, speaker: Speaker) -> No
     assert found.given == {name: getattr(asked, name) for name in SpeechRequest.__slots__ if name != "text"}
 
 
+def test_all_arguments_of_a_task_reach_the_model(service: Service) -> None:
+    asked = TransformRequest("cse", "x.wav", text="a", replace_s=(0.1, 0.2), language="en", seed=3, max_s=2.0)
+    found = service.transform(asked).result()
+    assert found.given == {name: getattr(asked, name) for name in TransformRequest.__slots__}
+
+
 def test_the_queue_is_bounded_and_kept_in_order(service: Service, speaker: Speaker) -> None:
     futures = [service.submit(request(text)) for text in ("a", "b", "c")]
     assert service.open_requests == 3
-    for ask in (service.submit, service.stream, lambda _: service.hear(Path("x.wav"))):
+    transform = TransformRequest("ns", "x.wav")
+    others = (lambda _: service.hear(Path("x.wav"))), (lambda _: service.transform(transform))
+    for ask in (service.submit, service.stream, *others):
         with pytest.raises(QueueFullError, match="All 3 places of the queue are taken"):
             ask(request("d"))
     speaker.go.set()
@@ -87,7 +99,10 @@ def test_what_is_cancelled_frees_its_place_and_is_never_spoken(service: Service,
 
 def test_a_stream_is_the_whole_in_chunks(service: Service, speaker: Speaker) -> None:
     speaker.go.set()
-    chunks = list(service.stream(request("Hi.", seed=125)))
+    stream = service.stream(request("Hi.", seed=125))
+    chunks = list(stream)
+    assert stream.speech().text == "Hi."
+    assert np.array_equal(stream.speech().samples, np.concatenate(chunks))
     assert [len(chunk) for chunk in chunks] == [50, 50, 25]
     assert np.array_equal(np.concatenate(chunks), np.arange(125))
     assert list(service.stream(request("Hi.", seed=0))) == []

@@ -1,0 +1,159 @@
+"""The controls of decoding. Those of the samplers come from the samplers' table: a new one appears by itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+
+from model.decoding.options import FIRST_MODES, Decoding, FirstMode, Unmasking
+from model.decoding.samplers.chain import OPTIONS, SAMPLERS, Sampling
+from model.decoding.samplers.sampler import Option
+from stages.errors import UsageError
+
+MAX_STEPS = 200
+"""Most passes of `nar-len` that the page asks for, as the server's."""
+_LOOKING_BACK = frozenset(option.name for sampler in SAMPLERS if sampler.looks_back for option in sampler.options)
+"""Options of samplers that need the frames one after the other, which `nar-len` doesn't have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A setting of decoding that isn't a sampler's."""
+
+    label: str
+    info: str
+    mode: FirstMode | None = None
+    """The mode that it is for; None for all."""
+    kind: type[int] | type[float] | type[bool] = int
+
+
+FIELDS: Mapping[str, Field] = {
+    "steps": Field("Steps", "Passes of the network.", "nar-len"),
+    "guidance": Field(
+        "Guidance",
+        "How much more the text and voice count (classifier-free guidance). 1 is off; empty is the mode's own.",
+        kind=float,
+    ),
+    "beam_width": Field("Beam width", "Search with so many sequences, in place of draws. 1 is off.", "ar"),
+    "max_ar_context": Field("Context", "Attend to so many last frames of the speech only. Empty: to all.", "ar"),
+    "refine_on_stop": Field(
+        "Refine on stop", "When the speech has ended, take the likeliest code in each place.", "ar", bool
+    ),
+    "nar_temperature": Field("NAR temperature", "Of the codebooks after the first. 0 takes the likeliest.", kind=float),
+}
+
+
+class Controls:
+    """The controls of decoding, drawn where they are made.
+
+    Args:
+        default: The values shown at first, and where a field is emptied.
+        modes: Those that the model was trained in, at least one.
+        can_guide: Whether it was trained for guidance.
+    """
+
+    def __init__(self, default: Decoding, modes: list[FirstMode], *, can_guide: bool) -> None:
+        self._default = default
+        first = default.mode if default.mode in modes else modes[0]
+        self.components: dict[str, Any] = {}
+        """By the name of what they set, in the order in which `decoding` takes their values."""
+        choices = [(f"{mode}: {FIRST_MODES[mode]}", mode) for mode in modes]
+        self.mode = self.components["mode"] = gr.Radio(choices, value=first, label="Mode", visible=len(modes) > 1)
+        values = _values(default)
+        with gr.Accordion("Decoding", open=False), gr.Row(elem_classes="fields"):
+            for name, field in FIELDS.items():
+                shown = (can_guide or name != "guidance") and field.mode in (None, first)
+                self.components[name] = _field(field, values[name], visible=shown)
+        with gr.Accordion("Samplers", open=False), gr.Row(elem_classes="fields"):
+            for row in OPTIONS:
+                value = values[row.name]
+                self.components[row.name] = _number(row, value, visible=first == "ar" or row.name not in _LOOKING_BACK)
+        self._bound = {name: own for name in self.components if (own := _mode_of(name))}
+        self.mode.change(
+            lambda mode: [gr.update(visible=mode == own) for own in self._bound.values()],
+            self.mode,
+            [self.components[name] for name in self._bound],
+            show_progress="hidden",
+            api_visibility="private",
+        )
+
+    def decoding(self, values: Mapping[str, Any]) -> Decoding:
+        """Returns the settings of decoding.
+
+        Args:
+            values: A value for each of `components`. None is the default; what isn't for the mode doesn't count.
+
+        Raises:
+            UsageError: for values out of range, or that make no sense together.
+        """
+        mode = values["mode"]
+        usual = {**_values(Decoding()), "mode": mode}
+        own = {**_values(self._default), "mode": mode}
+        given = {name: own[name] if values[name] is None else values[name] for name in self.components}
+        found = {name: given[name] if _mode_of(name) in (None, mode) else usual[name] for name in given}
+        if found["steps"] > MAX_STEPS:
+            raise UsageError(f"`steps` must be at most {MAX_STEPS}, but is {found['steps']}.")
+        if not 0 <= found["nar_temperature"] < float("inf"):
+            raise UsageError(f"`nar_temperature` must be 0 or more, but is {found['nar_temperature']:g}. 0 is greedy.")
+        first = Sampling(**{row.name: row.kind(found[row.name]) for row in OPTIONS})
+        return replace(
+            self._default,
+            mode=mode,
+            ar=first if mode == "ar" else Sampling(),
+            unmasking=replace(
+                self._default.unmasking,
+                steps=int(found["steps"]),
+                sampling=first if mode == "nar-len" else Unmasking().sampling,
+            ),
+            nar=Sampling(float(found["nar_temperature"])),
+            guidance=found["guidance"],
+            beam_width=int(found["beam_width"]),
+            refine_on_stop=bool(found["refine_on_stop"]),
+            max_ar_context=None if found["max_ar_context"] is None else int(found["max_ar_context"]),
+        )
+
+
+def _mode_of(name: str) -> FirstMode | None:
+    """Returns the mode that a control is for; None for both."""
+    if name in _LOOKING_BACK:
+        return "ar"
+    return FIELDS[name].mode if name in FIELDS else None
+
+
+def _values(decoding: Decoding) -> dict[str, Any]:
+    """Returns the values of the controls for settings of decoding."""
+    sampling = decoding.ar if decoding.mode == "ar" else decoding.unmasking.sampling
+    return {
+        "mode": decoding.mode,
+        "steps": decoding.unmasking.steps,
+        "guidance": decoding.guidance,
+        "beam_width": decoding.beam_width,
+        "max_ar_context": decoding.max_ar_context,
+        "refine_on_stop": decoding.refine_on_stop,
+        "nar_temperature": decoding.nar["temperature"],
+        **sampling.named(),
+    }
+
+
+def _field(field: Field, value: Any, *, visible: bool) -> Any:
+    if field.kind is bool:
+        return gr.Checkbox(bool(value), label=field.label, info=field.info, visible=visible, min_width=200)
+    return _entry(field.label, field.info, value, field.kind, visible=visible)
+
+
+def _number(row: Option, value: float, *, visible: bool) -> gr.Number:
+    return _entry(row.name.replace("_", " ").capitalize(), row.help, value, row.kind, visible=visible)
+
+
+def _entry(label: str, info: str, value: float | None, kind: type, *, visible: bool) -> gr.Number:
+    whole = kind is int
+    return gr.Number(
+        value,
+        label=label,
+        info=info,
+        precision=0 if whole else None,
+        step=1 if whole else 0.05,
+        visible=visible,
+        min_width=200,
+    )
