@@ -5,44 +5,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
-from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 from starlette.responses import Response, StreamingResponse
 
 from model.inference.service import Service
 from model.serving.app import create_app
 from model.serving.page import live
 from model.serving.page.runs import Runs
+from model.serving.page.sealed import Sealed
 from model.serving.settings import Settings
 from model.serving.voices import Voices
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
     from model.serving.page.studio import Studio
 
-_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",  # the plots compile their drawings
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "media-src 'self' data: blob:",
-        "connect-src 'self' data: blob:",
-        "font-src 'self' data:",
-        "worker-src 'self' blob:",
-        "object-src 'none'",
-        "base-uri 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
-)
-_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
-}
-"""Of every answer: the page loads nothing from elsewhere, and no other page may frame it."""
 _KEPT_S = 24 * 3600
 """How long files of results and uploads stay, in seconds, while the page is served."""
 _CSS = Path(__file__).with_name("page.css")
@@ -68,7 +44,7 @@ def create_page(service: Service, settings: Settings, runs: Runs, folder: Path) 
 
     studio = Studio(service, settings, Voices(settings.voices), runs, folder)
     app = create_app(service, settings, browsers=True)
-    app.add_middleware(Sealed)
+    app.user_middleware.append(Middleware(Sealed, folder=folder))  # the innermost: the key and the limits come first
 
     async def hear(token: str) -> Response:
         found = studio.lives.find(token)
@@ -79,9 +55,12 @@ def create_page(service: Service, settings: Settings, runs: Runs, folder: Path) 
     app.add_api_route(live.PATH, hear, methods=["GET"], response_model=None, include_in_schema=False)
     fonts = "ui-sans-serif", "system-ui", "sans-serif"
     mono = "ui-monospace", "monospace"
+    page = draw(studio)
+    # Gradio's own check of the files that requests name is off for a page that it didn't launch itself.
+    page.has_launched = True
     gr.mount_gradio_app(
         app,
-        draw(studio),
+        page,
         path="/",
         server_name=settings.host,
         server_port=settings.port,
@@ -118,14 +97,14 @@ def draw(studio: "Studio") -> Any:
     ) as page:
         gr.HTML(_head(studio), elem_id="head")
         with gr.Tabs():
-            with gr.Tab("Speak"):
+            with gr.Tab("Speak") as speaking:
                 draw_speak(studio, page)
-            with gr.Tab("Transform"):
+            with gr.Tab("Transform") as transforming:
                 draw_transform(studio)
-            with gr.Tab("Recognise"):
+            with gr.Tab("Recognise") as recognising:
                 draw_hear(studio)
-            with gr.Tab("Training") as tab:
-                Training(studio, page, tab)
+            with gr.Tab("Training") as training:
+                Training(studio, page, training, [speaking, transforming, recognising])
     return page
 
 
@@ -135,24 +114,3 @@ def _head(studio: "Studio") -> str:
     codec = f"{studio.codec.name}, {studio.codec.num_codebooks} codebooks, {studio.codec.sample_rate / 1000:g} kHz"
     facts = [f"step {studio.meta.step:,}", codec, ", ".join(studio.languages)]
     return f"<h1>{escape(studio.settings.name)}</h1><p>{escape(' · '.join(facts))}</p>"
-
-
-class Sealed:
-    """Middleware (ASGI) that adds the headers which keep the page to itself.
-
-    Args:
-        app: The application.
-    """
-
-    def __init__(self, app: "ASGIApp") -> None:
-        self._app = app
-
-    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        """Passes on a request; its answer gets the headers."""
-
-        async def sealed(message: "Message") -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
-            await send(message)
-
-        await self._app(scope, receive, sealed)

@@ -9,10 +9,12 @@ import gradio as gr
 from model.decoding.options import FIRST_MODES, Decoding, FirstMode, Unmasking
 from model.decoding.samplers.chain import OPTIONS, SAMPLERS, Sampling
 from model.decoding.samplers.sampler import Option
+from model.serving.page.studio import in_words
 from stages.errors import UsageError
 
 MAX_STEPS = 200
 """Most passes of `nar-len` that the page asks for, as the server's."""
+_ACRONYMS = {"dry": "DRY", "ras": "RAS"}
 _LOOKING_BACK = frozenset(option.name for sampler in SAMPLERS if sampler.looks_back for option in sampler.options)
 """Options of samplers that need the frames one after the other, which `nar-len` doesn't have."""
 
@@ -26,6 +28,8 @@ class Field:
     mode: FirstMode | None = None
     """The mode that it is for; None for all."""
     kind: type[int] | type[float] | type[bool] = int
+    empty: str = ""
+    """What an empty field shows; "" for its default."""
 
 
 FIELDS: Mapping[str, Field] = {
@@ -34,9 +38,12 @@ FIELDS: Mapping[str, Field] = {
         "Guidance",
         "How much more the text and voice count (classifier-free guidance). 1 is off; empty is the mode's own.",
         kind=float,
+        empty="the mode's own",
     ),
     "beam_width": Field("Beam width", "Search with so many sequences, in place of draws. 1 is off.", "ar"),
-    "max_ar_context": Field("Context", "Attend to so many last frames of the speech only. Empty: to all.", "ar"),
+    "max_ar_context": Field(
+        "Context", "Attend to so many last frames of the speech only. Empty: to all.", "ar", empty="all"
+    ),
     "refine_on_stop": Field(
         "Refine on stop", "When the speech has ended, take the likeliest code in each place.", "ar", bool
     ),
@@ -96,6 +103,10 @@ class Controls:
             raise UsageError(f"`steps` must be at most {MAX_STEPS}, but is {found['steps']}.")
         if not 0 <= found["nar_temperature"] < float("inf"):
             raise UsageError(f"`nar_temperature` must be 0 or more, but is {found['nar_temperature']:g}. 0 is greedy.")
+        whole = {name for name, field in FIELDS.items() if field.kind is int} | {
+            row.name for row in OPTIONS if row.kind is int
+        }
+        found |= {name: checked_whole(name, found[name]) for name in whole if found[name] is not None}
         first = Sampling(**{row.name: row.kind(found[row.name]) for row in OPTIONS})
         return replace(
             self._default,
@@ -103,14 +114,14 @@ class Controls:
             ar=first if mode == "ar" else Sampling(),
             unmasking=replace(
                 self._default.unmasking,
-                steps=int(found["steps"]),
+                steps=found["steps"],
                 sampling=first if mode == "nar-len" else Unmasking().sampling,
             ),
             nar=Sampling(float(found["nar_temperature"])),
             guidance=found["guidance"],
-            beam_width=int(found["beam_width"]),
+            beam_width=found["beam_width"],
             refine_on_stop=bool(found["refine_on_stop"]),
-            max_ar_context=None if found["max_ar_context"] is None else int(found["max_ar_context"]),
+            max_ar_context=found["max_ar_context"],
         )
 
 
@@ -139,21 +150,27 @@ def _values(decoding: Decoding) -> dict[str, Any]:
 def _field(field: Field, value: Any, *, visible: bool) -> Any:
     if field.kind is bool:
         return gr.Checkbox(bool(value), label=field.label, info=field.info, visible=visible, min_width=200)
-    return _entry(field.label, field.info, value, field.kind, visible=visible)
+    return entry(field.label, field.info, value, empty=field.empty, whole=field.kind is int, visible=visible)
 
 
 def _number(row: Option, value: float, *, visible: bool) -> gr.Number:
-    return _entry(row.name.replace("_", " ").capitalize(), row.help, value, row.kind, visible=visible)
+    words = [_ACRONYMS.get(word, word) for word in row.name.split("_")]
+    label = " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
+    return entry(label, in_words(row.help), value, whole=row.kind is int, visible=visible)
 
 
-def _entry(label: str, info: str, value: float | None, kind: type, *, visible: bool) -> gr.Number:
-    whole = kind is int
-    return gr.Number(
-        value,
-        label=label,
-        info=info,
-        precision=0 if whole else None,
-        step=1 if whole else 0.05,
-        visible=visible,
-        min_width=200,
-    )
+def entry(
+    label: str, info: str, value: float | None, *, empty: str = "", whole: bool = False, visible: bool = True
+) -> Any:
+    """Draws a field for a number; an empty one shows `empty`, or its first value."""
+    # Gradio would round what isn't whole without a word (`precision`), and show 0 where there is neither.
+    shown = empty or ("" if value is None else f"{value:g}")
+    step = 1 if whole else 0.05
+    return gr.Number(value, label=label, info=info, step=step, placeholder=shown, visible=visible, min_width=200)
+
+
+def checked_whole(name: str, value: float) -> int:
+    """Returns a whole number; raises `UsageError` for another one."""
+    if value != int(value):
+        raise UsageError(f"`{name}` must be a whole number, but is {value:g}.")
+    return int(value)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _GREY = "#7f7f88"
-_INCHES, _DPI = (5.6, 2.3), 200
+_INCHES, _DPI = (5.0, 2.2), 220
 _WINDOW = 1024
 _MOST_COLUMNS = 1_100
 """About as many as the picture has pixels."""

@@ -1,5 +1,7 @@
 """Runs the page."""
 
+import signal
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +34,8 @@ def serve_page(
     """
     from model.serving.page.app import create_page
 
+    # The default handler would end the process before its files are removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     found = Runs(runs or run_of(synthesizer.checkpoint.folder))
     with tempfile.TemporaryDirectory(prefix="valle-ui-") as folder:
         served = Served(

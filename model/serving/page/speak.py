@@ -1,6 +1,5 @@
 """The tab that speaks a text, and its history."""
 
-import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -9,19 +8,15 @@ import gradio as gr
 
 from model.inference.service import SpeechRequest
 from model.inference.speed import MAX_SPEED, MIN_SPEED
-from model.serving.page.controls import Controls
+from model.serving.page.controls import Controls, entry
 from model.serving.page.live import PATH, Live
 from model.serving.page.results import HEADERS, MOST_KEPT, Kept, Panel, kept, made, rows
+from model.serving.page.seeds import draw_seed, seed_of
 from model.serving.page.studio import OWN_RECORDING, Studio, in_thread
 from model.serving.page.voicing import Voicing
 
 if TYPE_CHECKING:
     from model.inference.speech import Speech
-
-SEEDS = 1 << 31
-"""Seeds that the page draws are below this."""
-MOST_SEED = (1 << 53) - 1
-"""Greater numbers aren't whole in a browser."""
 
 
 def draw_speak(studio: Studio, page: gr.Blocks) -> None:
@@ -125,23 +120,7 @@ class Speaking:
         studio, trained = self._studio, self._studio.trained
         found: dict[str, Any] = {}
         with gr.Row(elem_classes="fields"):
-            found["seed"] = gr.Number(
-                0,
-                label="Seed",
-                info="The same seed gives the same speech.",
-                precision=0,
-                minimum=0,
-                maximum=MOST_SEED,
-                min_width=200,
-                elem_id="speak-seed",
-            )
-            found["fresh"] = gr.Checkbox(
-                value=True,
-                label="A new seed each time",
-                info="Off: the seed beside is used.",
-                min_width=200,
-                elem_id="speak-fresh",
-            )
+            found["seed"], found["fresh"] = draw_seed("speak")
         with gr.Accordion("Language and length", open=False), gr.Row(elem_classes="fields"):
             languages = [("told from the text", ""), *studio.languages]
             found["language"] = gr.Dropdown(languages, value="", label="Language", min_width=200)
@@ -149,9 +128,7 @@ class Speaking:
             found["tone"] = gr.Dropdown(
                 tones, value="", label="Way of speaking", visible=bool(studio.tokenizer.tones), min_width=200
             )
-            found["max_s"] = gr.Number(
-                label="Longest speech", info="In seconds; empty: any length.", step=0.5, min_width=200
-            )
+            found["max_s"] = entry("Longest speech", "In seconds; empty: any length.", None, empty="any")
             found["speed"] = gr.Slider(
                 MIN_SPEED,
                 MAX_SPEED,
@@ -185,9 +162,9 @@ class Speaking:
         """Speaks what the controls ask for; yields how it goes, and the result."""
         studio = self._studio
         asked = dict(zip(self._inputs, values, strict=True))
-        asked["seed"] = secrets.randbelow(SEEDS) if asked["fresh"] else asked["seed"] or 0
         same = [gr.skip(), gr.skip()]
         with studio.telling():
+            asked["seed"] = seed_of(asked["seed"], fresh=asked["fresh"])
             request = await in_thread(self._request, asked)
             yield [*same, asked["seed"], *self._panel.emptied("Waiting for the model …")]
             work = self._streamed(request) if asked["live"] else self._whole(request)

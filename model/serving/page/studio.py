@@ -43,6 +43,7 @@ _WORDS = {
     r"`--mode ([a-z-]+)`": r"the mode \1",
     r"`--ref-text`": "“What the recording says”",
     r"`--language`": "“Language”",
+    r"`?--(?=[a-z])([a-z-]+)`?": r"“\1”",
     r"`([^`]*)`": r"“\1”",
 }
 """What messages of the command line say, and what the page calls it."""

@@ -1,6 +1,7 @@
 """The tab that shows training runs while they go on: curves, and what the network spoke at each step."""
 
 import shutil
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -26,19 +27,20 @@ class Training:
     Args:
         studio: Whose runs.
         page: The page, for what is done when it is opened.
-        tab: The tab: while another one is shown, nothing is looked at.
+        tab: The tab.
+        others: The other tabs: while one of them is shown, nothing is looked at.
     """
 
-    def __init__(self, studio: Studio, page: gr.Blocks, tab: gr.Tab) -> None:
+    def __init__(self, studio: Studio, page: gr.Blocks, tab: gr.Tab, others: Sequence[gr.Tab]) -> None:
         self._studio = studio
         names = studio.runs.names()
         with gr.Row(elem_classes="fields"):
             self._run = gr.Dropdown(
                 names, value=names[0] if names else None, label="Run", min_width=200, elem_id="training-run"
             )
-            self._kind = gr.Dropdown([], label="Third plot", min_width=200, elem_id="training-kind")
+            self._kind = gr.Dropdown([], label="Another value", min_width=200, elem_id="training-kind")
         self._status = gr.HTML(elem_id="training-status", elem_classes="status")
-        seen, timer = gr.State(), gr.Timer(REFRESH_S)
+        seen, timer = gr.State(), gr.Timer(REFRESH_S, active=False)
         with gr.Row():
             self._plots = [_plot(kind) for kind in (*_PLOTTED, "third")]
         with gr.Row(elem_classes="fields"):
@@ -61,6 +63,9 @@ class Training:
                 buttons=["download"],
             )
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+        tab.select(lambda: gr.Timer(active=True), None, timer, **quiet)
+        for other in others:
+            other.select(lambda: gr.Timer(active=False), None, timer, **quiet)
         outputs = [seen, self._run, self._status, self._kind, *self._plots, self._step]
         gr.on(
             [timer.tick, page.load, tab.select, self._run.change, self._kind.change],

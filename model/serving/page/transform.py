@@ -1,6 +1,5 @@
 """The tab that turns speech into other speech; its tasks are the rows of the tasks' table that the model learnt."""
 
-import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -12,7 +11,7 @@ from model.sequences.tasks import TRANSFORMS
 from model.serving.errors import RefusedError
 from model.serving.page.controls import Controls
 from model.serving.page.results import Panel, made
-from model.serving.page.speak import MOST_SEED, SEEDS
+from model.serving.page.seeds import draw_seed, seed_of
 from model.serving.page.studio import Studio, in_thread
 from model.serving.page.voicing import Voicing, entry
 
@@ -97,18 +96,7 @@ class Transforming:
         """Draws seed, language and decoding; returns the controls by the names of what they set."""
         studio, found = self._studio, dict[str, Any]()
         with gr.Row(elem_classes="fields"):
-            found["seed"] = gr.Number(
-                0,
-                label="Seed",
-                info="The same seed gives the same speech.",
-                precision=0,
-                minimum=0,
-                maximum=MOST_SEED,
-                min_width=200,
-            )
-            found["fresh"] = gr.Checkbox(
-                value=True, label="A new seed each time", info="Off: the seed beside is used.", min_width=200
-            )
+            found["seed"], found["fresh"] = draw_seed("transform")
             languages = [("told from the text", ""), *studio.languages]
             found["language"] = gr.Dropdown(languages, value="", label="Language of the text", min_width=200)
         can_guide = studio.trained.unconditional_probability > 0
@@ -119,8 +107,8 @@ class Transforming:
         """Does what the controls ask for; yields how it goes, and the result."""
         studio = self._studio
         asked = dict(zip(self._inputs, values, strict=True))
-        asked["seed"] = secrets.randbelow(SEEDS) if asked["fresh"] else asked["seed"] or 0
         with studio.telling():
+            asked["seed"] = seed_of(asked["seed"], fresh=asked["fresh"])
             request = await in_thread(self._request, asked)
             yield [asked["seed"], *self._panel.emptied("Waiting for the model …")]
             waiting = studio.waited(studio.service.transform(request))
