@@ -51,6 +51,7 @@ ROOMS = {
     "model.training.run": "checkpoints network training.parallel training.step",
     "model.training": "checkpoints data decoding network sequences training.parallel training.run training.step",
     "model.serving": "decoding decoding.samplers inference",
+    "model.serving.page": "decoding decoding.samplers inference sequences serving",
     "model.evaluation": "checkpoints decoding decoding.samplers inference",
     "model.bench": (
         "checkpoints data decoding decoding.engine decoding.samplers inference network sequences serving training"
@@ -78,6 +79,7 @@ HOMES = {
     "uvicorn": {"model/serving/"},
     "starlette": {"model/serving/"},
     "prometheus_client": {"model/serving/"},
+    "gradio": {"model/serving/page/"},
     "soundfile": {"stages/audio/"},
     "av": {"stages/audio/"},
     "soxr": {"stages/audio/"},

@@ -146,8 +146,8 @@ def _is_from_elsewhere(headers: Headers) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return False
-    own = {headers.get("host", ""), headers.get("x-forwarded-host", "")}
-    return urlsplit(origin).netloc.lower() not in {one.lower() for one in own if one}
+    own = {headers.get(name, "").lower() for name in ("host", "x-forwarded-host")} - {""}
+    return origin.lower().partition("://")[2] not in own
 
 
 def _is_own(host: str) -> bool:
