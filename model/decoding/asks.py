@@ -11,8 +11,8 @@ from model.sequences.documents import Condition
 from stages.records import Codes
 
 End = Literal["stop", "length", "loop", "silence"]
-"""How a response ended: by itself, at its longest length, or stopped by a watch because it repeated itself or was silent
-for too long."""
+"""How a response ended: by itself, at its longest length, or stopped by a watch, because it repeated itself or was
+silent for too long."""
 
 
 @dataclass(frozen=True, slots=True)

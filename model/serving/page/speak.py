@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from model.inference.service import SpeechRequest
+from model.inference.requests import Request
 from model.inference.speed import MAX_SPEED, MIN_SPEED
 from model.serving.page.controls import Controls, entry
 from model.serving.page.live import PATH, Live
@@ -181,17 +181,17 @@ class Speaking:
         history = [entry, *history][:MOST_KEPT]
         yield [history, rows(history), gr.skip(), *self._panel.showing(found, gr.skip())]
 
-    def _made(self, speech: "Speech", request: SpeechRequest) -> Any:
+    def _made(self, speech: "Speech", request: Request) -> Any:
         return made(self._studio, speech, seed=request.seed, limited=request.max_s is not None)
 
-    def _request(self, asked: dict[str, Any]) -> SpeechRequest:
+    def _request(self, asked: dict[str, Any]) -> Request:
         """Returns the request; raises a `ValleError` for values that make no sense."""
         studio = self._studio
         prompt, said = studio.prompt(asked["voice"], asked["recording"], asked["said"])
         decoding = self._controls.decoding(asked)
-        return SpeechRequest(
+        return Request(
             studio.text(asked["text"]),
-            prompt,  # type: ignore[arg-type]
+            prompt,
             said,
             language=asked["language"] or None,
             tone=asked["tone"] or None,
@@ -201,7 +201,7 @@ class Speaking:
             decoding=decoding,
         )
 
-    async def _whole(self, request: SpeechRequest) -> "AsyncGenerator[tuple[Speech | None, str], None]":
+    async def _whole(self, request: Request) -> "AsyncGenerator[tuple[Speech | None, str], None]":
         """Speaks; yields how it goes, and at the end the speech."""
         waiting = self._studio.waited(self._studio.service.submit(request))
         async with aclosing(waiting) as steps:
@@ -212,7 +212,7 @@ class Speaking:
         others = self._studio.service.open_requests - 1
         return f"Speaking … {others} other requests are open." if others > 0 else "Speaking …"
 
-    async def _streamed(self, request: SpeechRequest) -> "AsyncGenerator[tuple[Speech | None, str], None]":
+    async def _streamed(self, request: Request) -> "AsyncGenerator[tuple[Speech | None, str], None]":
         """Speaks; yields a player of what there is so far, and at the end the speech."""
         studio = self._studio
         stream = studio.service.stream(request)

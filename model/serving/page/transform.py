@@ -6,7 +6,6 @@ from typing import Any
 
 import gradio as gr
 
-from model.inference.service import TransformRequest
 from model.sequences.tasks import TRANSFORMS
 from model.serving.errors import RefusedError
 from model.serving.page.controls import Controls
@@ -109,31 +108,32 @@ class Transforming:
         asked = dict(zip(self._inputs, values, strict=True))
         with studio.telling():
             asked["seed"] = seed_of(asked["seed"], fresh=asked["fresh"])
-            request = await in_thread(self._request, asked)
+            given = await in_thread(self._given, asked)
             yield [asked["seed"], *self._panel.emptied("Waiting for the model …")]
-            waiting = studio.waited(studio.service.transform(request))
+            transform = studio.service.synthesizer.transform
+            waiting = studio.waited(studio.service.call(lambda: transform(**given)))
             async with aclosing(waiting) as steps:
                 async for speech in steps:
                     if speech is None:
                         yield [gr.skip(), *self._panel.waiting("Working …")]
                         continue
-                    found = await in_thread(lambda it: made(studio, it, seed=request.seed, limited=False), speech)
+                    found = await in_thread(lambda it: made(studio, it, seed=given["seed"], limited=False), speech)
                     yield [gr.skip(), *self._panel.showing(found)]
 
-    def _request(self, asked: dict[str, Any]) -> TransformRequest:
-        """Returns the request; raises a `ValleError` for values that make no sense."""
+    def _given(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Returns the arguments of `Synthesizer.transform`; raises a `ValleError` for values that make no sense."""
         studio, spec = self._studio, TRANSFORMS[asked["task"]]
         if asked["audio"] is None:
             raise RefusedError(422, "A recording must be given: upload or record one.")
         prompt = studio.prompt(asked["voice"], asked["recording"], None)[0] if spec.prompted else None
         stretch = (float(asked["start_s"] or 0), float(asked["end_s"] or 0)) if spec.edits else None
-        return TransformRequest(
-            asked["task"],
-            studio.wave(asked["audio"], "the recording"),
-            text=studio.text(asked["text"]) or None,
-            prompt=prompt,
-            replace_s=stretch,
-            language=asked["language"] or None,
-            seed=asked["seed"],
-            decoding=self._controls.decoding(asked),
-        )
+        return {
+            "task": asked["task"],
+            "audio": studio.wave(asked["audio"], "the recording"),
+            "text": studio.text(asked["text"]) or None,
+            "prompt": prompt,
+            "replace_s": stretch,
+            "language": asked["language"] or None,
+            "seed": asked["seed"],
+            "decoding": self._controls.decoding(asked),
+        }

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -18,13 +16,12 @@ import pytest
 
 from model.decoding.options import Decoding, Unmasking
 from model.decoding.samplers.chain import Sampling
-from model.inference.service import Service
 from model.inference.synthesizer import Synthesizer
 from stages.audio.files import read_at, wav_of
 from tests.limits import HANG_S
 from tests.model.inference.test_synthesizer import taught
 from tests.model.serving.page.conftest import Shown, Tab, showing
-from tests.model.serving.test_guard import until
+from tests.model.serving.test_guard import Held, until
 
 
 def wav(speech: Any) -> bytes:
@@ -332,21 +329,6 @@ def test_what_a_model_can_t_is_told(able: Synthesizer, trained: Path, tmp_path: 
         tab.page.get_by_text("was never trained in the mode “stt”").wait_for()
 
 
-@dataclass
-class Held(Service):
-    """A service whose model waits until it is let go."""
-
-    synthesizer: Synthesizer
-    capacity: int = 64
-    go: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        super().__init__(self.synthesizer, capacity=self.capacity)
-
-    def submit(self, request: Any) -> Any:
-        return self._enqueue(lambda: self.go.wait(HANG_S) and self._speak(replace(request, text="Hi.")))
-
-
 def test_stopping_and_leaving_free_the_place(
     able: Synthesizer, voices: Path, trained: Path, tmp_path: Path, chromium: Any
 ) -> None:
@@ -376,9 +358,9 @@ def test_stopping_and_leaving_free_the_place(
 
 
 def _anything(voices: Path) -> Any:
-    from model.inference.service import SpeechRequest
+    from model.inference.requests import Request
 
-    return SpeechRequest("Hi.", voices / "anna.wav", max_s=0.1)
+    return Request("Hi.", voices / "anna.wav", max_s=0.1)
 
 
 def test_the_process(trained: Path, voices: Path, chromium: Any) -> None:
