@@ -16,6 +16,7 @@ import pytest
 
 from model.decoding.options import Decoding, Unmasking
 from model.decoding.samplers.chain import Sampling
+from model.inference.requests import Request
 from model.inference.synthesizer import Synthesizer
 from stages.audio.files import read_at, wav_of
 from tests.limits import HANG_S
@@ -26,6 +27,11 @@ from tests.model.serving.test_guard import Held, until
 
 def wav(speech: Any) -> bytes:
     return wav_of(speech.samples, speech.sample_rate)
+
+
+def streamed(able: Synthesizer, text: str, prompt: Any, seed: int) -> bytes:
+    """The file of a speech that was decoded as it was made, which the page does by default."""
+    return wav_of(np.concatenate([*able.stream(Request(text, prompt, seed=seed))]), 24_000)
 
 
 def speak(tab: Tab, text: str) -> bytes:
@@ -44,7 +50,7 @@ def seed_of(tab: Tab) -> int:
 def test_a_text_is_spoken_heard_and_kept(tab: Tab, able: Synthesizer, voices: Path) -> None:
     first = speak(tab, "Hello there.")
     seed = seed_of(tab)
-    assert first == wav(able.speak("Hello there.", prompt=voices / "anna.wav", seed=seed))
+    assert first == streamed(able, "Hello there.", voices / "anna.wav", seed)
     about = tab.page.inner_text("#speak-about")
     assert f"seed {seed}" in about
     assert "həlˈoʊ" in about
@@ -104,7 +110,7 @@ def test_a_recording_is_uploaded(tab: Tab, able: Synthesizer, voices: Path) -> N
     tab.page.locator("#speak-recording #waveform").wait_for()
     made = speak(tab, "Hello.")
     wave = read_at(voices / "ben.wav", 24_000)
-    assert made == wav(able.speak("Hello.", prompt=wave, seed=seed_of(tab)))
+    assert made == streamed(able, "Hello.", wave, seed_of(tab))
 
 
 def test_a_recording_is_made_with_the_microphone(tab: Tab) -> None:
@@ -358,8 +364,6 @@ def test_stopping_and_leaving_free_the_place(
 
 
 def _anything(voices: Path) -> Any:
-    from model.inference.requests import Request
-
     return Request("Hi.", voices / "anna.wav", max_s=0.1)
 
 
