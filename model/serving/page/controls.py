@@ -1,5 +1,6 @@
 """The controls of decoding. Those of the samplers come from the samplers' table: a new one appears by itself."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -89,7 +90,7 @@ class Controls:
         """Returns the settings of decoding.
 
         Args:
-            values: A value for each of `components`. None is the default; what isn't for the mode doesn't count.
+            values: A value for each of `components`. None and "" are the default. What a mode lacks doesn't count.
 
         Raises:
             UsageError: for values out of range, or that make no sense together.
@@ -97,7 +98,8 @@ class Controls:
         mode = values["mode"]
         usual = {**_values(Decoding()), "mode": mode}
         own = {**_values(self._default), "mode": mode}
-        given = {name: own[name] if values[name] is None else values[name] for name in self.components}
+        typed = {name: number_of(name, values[name]) for name in self.components if name != "mode"}
+        given = {"mode": mode} | {name: own[name] if value is None else value for name, value in typed.items()}
         found = {name: given[name] if _mode_of(name) in (None, mode) else usual[name] for name in given}
         if found["steps"] > MAX_STEPS:
             raise UsageError(f"`steps` must be at most {MAX_STEPS}, but is {found['steps']}.")
@@ -123,6 +125,10 @@ class Controls:
             refine_on_stop=bool(found["refine_on_stop"]),
             max_ar_context=found["max_ar_context"],
         )
+
+    def filled(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the values of the controls with those filled in that the user had emptied."""
+        return {name: part.value if values[name] is None else values[name] for name, part in self.components.items()}
 
 
 def _mode_of(name: str) -> FirstMode | None:
@@ -162,15 +168,27 @@ def _number(row: Option, value: float, *, visible: bool) -> gr.Number:
 def entry(
     label: str, info: str, value: float | None, *, empty: str = "", whole: bool = False, visible: bool = True
 ) -> Any:
-    """Draws a field for a number; an empty one shows `empty`, or its first value."""
-    # Gradio would round what isn't whole without a word (`precision`), and show 0 where there is neither.
-    shown = empty or ("" if value is None else f"{value:g}")
+    """Draws a field for a number, which `number_of` reads; an empty one shows `empty`, or its first value."""
+    if value is None:  # an empty field of `Number` sends 0 once it was shown
+        return gr.Textbox("", label=label, info=info, placeholder=empty, visible=visible, min_width=200)
+    # No `precision`: Gradio would round what isn't whole without a word.
+    shown = empty or f"{value:g}"
     step = 1 if whole else 0.05
     return gr.Number(value, label=label, info=info, step=step, placeholder=shown, visible=visible, min_width=200)
 
 
+def number_of(name: str, value: float | str | None) -> float | None:
+    """Returns the number that a field holds, None if it is empty; raises `UsageError` if it isn't a number."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value) if value.strip() else None
+    except ValueError:
+        raise UsageError(f"`{name}` must be a number, but is `{value}`.") from None
+
+
 def checked_whole(name: str, value: float) -> int:
     """Returns a whole number; raises `UsageError` for another one."""
-    if value != int(value):
+    if not math.isfinite(value) or value != int(value):
         raise UsageError(f"`{name}` must be a whole number, but is {value:g}.")
     return int(value)

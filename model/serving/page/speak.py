@@ -8,7 +8,7 @@ import gradio as gr
 
 from model.inference.requests import Request
 from model.inference.speed import MAX_SPEED, MIN_SPEED
-from model.serving.page.controls import Controls, entry
+from model.serving.page.controls import Controls, entry, number_of
 from model.serving.page.live import PATH, Live
 from model.serving.page.results import HEADERS, MOST_KEPT, Kept, Panel, kept, made, rows
 from model.serving.page.seeds import draw_seed, seed_of
@@ -177,8 +177,8 @@ class Speaking:
                     yield [*same, gr.skip(), *self._panel.waiting(gr.skip() if now == status else now)]
                     status = now
         assert found is not None
-        entry = kept(found, asked)
-        history = [entry, *history][:MOST_KEPT]
+        done = kept(found, asked | self._controls.filled(asked))
+        history = [done, *history][:MOST_KEPT]
         yield [history, rows(history), gr.skip(), *self._panel.showing(found, gr.skip())]
 
     def _made(self, speech: "Speech", request: Request) -> Any:
@@ -196,7 +196,7 @@ class Speaking:
             language=asked["language"] or None,
             tone=asked["tone"] or None,
             seed=asked["seed"],
-            max_s=asked["max_s"],
+            max_s=number_of("max_s", asked["max_s"]),
             speed=asked["speed"] if decoding.mode == "nar-len" else 1.0,
             decoding=decoding,
         )

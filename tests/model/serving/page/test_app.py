@@ -131,6 +131,8 @@ def test_mistakes_are_one_line(tab: Tab, shown: Shown, tmp_path: Path) -> None:
     assert "Waiting" not in tab.page.inner_text("#speak-status")
     tab.page.fill("#speak-text textarea", "Hello.")
     tab.unfold("Samplers")
+    tab.unfold("Language and length")  # an empty field stays empty when it is shown
+    tab.number("Longest speech").wait_for()
     for value, told in (("-1", "0 (off) or more"), ("1.5", "must be a whole number")):
         tab.number("Top k").fill(value)
         tab.page.click("#speak-go")

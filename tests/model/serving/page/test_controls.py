@@ -40,13 +40,14 @@ def test_what_is_shown_at_first_is_the_default() -> None:
     for default in (
         Decoding(),
         Decoding("ar", Sampling(0.7, top_k=9), nar=Sampling(0.3), guidance=2.0, max_ar_context=99),
-        Decoding("ar", Sampling(0.0), beam_width=4),
+        Decoding(beam_width=4),
         Decoding("nar-len", unmasking=Unmasking(7, sampling=Sampling(0.5)), guidance=3.0),
     ):
         made = controls(default)
         assert made.decoding(values(made)) == default
         emptied = {name: None for name in made.components if name not in {"mode", "refine_on_stop"}}
         assert made.decoding(values(made, **emptied)) == default
+        assert made.filled(values(made, **emptied)) == values(made)
 
 
 def test_what_isn_t_for_the_mode_doesn_t_count() -> None:
@@ -65,9 +66,13 @@ def test_what_isn_t_for_the_mode_doesn_t_count() -> None:
         ({"mode": "nar-len", "steps": 500}, "`steps` must be at most 200"),
         ({"mode": "nar-len", "steps": 0}, "`steps` must be at least 1"),
         ({"nar_temperature": -1}, "`nar_temperature` must be 0 or more"),
-        ({"guidance": 0.5}, "`guidance` must be 1"),
+        ({"guidance": "0.5"}, "`guidance` must be 1"),
         ({"beam_width": 2, "temperature": 0.5}, "can't go with `beam_width`"),
-        ({"max_ar_context": 0}, "`max_ar_context` must be at least 1"),
+        ({"max_ar_context": "0"}, "`max_ar_context` must be at least 1"),
+        ({"max_ar_context": "1.5"}, "`max_ar_context` must be a whole number"),
+        ({"max_ar_context": "inf"}, "`max_ar_context` must be a whole number"),
+        ({"guidance": "much"}, "`guidance` must be a number, but is `much`"),
+        ({"guidance": "nan"}, "`guidance` must be 1"),
     ],
 )
 def test_what_makes_no_sense_is_told(changed: dict[str, Any], told: str) -> None:
