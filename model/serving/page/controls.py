@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import gradio as gr
@@ -50,6 +50,8 @@ FIELDS: Mapping[str, Field] = {
     ),
     "nar_temperature": Field("NAR temperature", "Of the codebooks after the first. 0 takes the likeliest.", kind=float),
 }
+_OWN = [field.name for field in fields(Decoding) if field.name in FIELDS]
+"""Those that are fields of `Decoding` itself."""
 
 
 class Controls:
@@ -110,8 +112,10 @@ class Controls:
         }
         found |= {name: checked_whole(name, found[name]) for name in whole if found[name] is not None}
         first = Sampling(**{row.name: row.kind(found[row.name]) for row in OPTIONS})
+        # What has no control here is as on the command line, where it was for this mode.
+        base = self._default if mode == self._default.mode else Decoding()
         return replace(
-            self._default,
+            base,
             mode=mode,
             ar=first if mode == "ar" else Sampling(),
             unmasking=replace(
@@ -120,10 +124,7 @@ class Controls:
                 sampling=first if mode == "nar-len" else Unmasking().sampling,
             ),
             nar=Sampling(float(found["nar_temperature"])),
-            guidance=found["guidance"],
-            beam_width=found["beam_width"],
-            refine_on_stop=bool(found["refine_on_stop"]),
-            max_ar_context=found["max_ar_context"],
+            **{name: found[name] for name in _OWN},
         )
 
     def filled(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,10 +145,7 @@ def _values(decoding: Decoding) -> dict[str, Any]:
     return {
         "mode": decoding.mode,
         "steps": decoding.unmasking.steps,
-        "guidance": decoding.guidance,
-        "beam_width": decoding.beam_width,
-        "max_ar_context": decoding.max_ar_context,
-        "refine_on_stop": decoding.refine_on_stop,
+        **{name: getattr(decoding, name) for name in _OWN},
         "nar_temperature": decoding.nar["temperature"],
         **sampling.named(),
     }

@@ -1,5 +1,6 @@
 """Keeps the page to itself: it loads nothing from elsewhere, and takes no file but those that were sent to it."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,15 +64,26 @@ class Sealed:
             await self._app(scope, receive, send)
             return
 
+        begun = ended = False
+
         async def sealed(message: "Message") -> None:
+            nonlocal begun, ended
             if message["type"] == "http.response.start":
+                begun = True
                 MutableHeaders(scope=message).update(_HEADERS)
+            elif message["type"] == "http.response.body":
+                ended = not message.get("more_body", False)
             await send(message)
 
         named = scope["method"] != "GET" and scope["path"].startswith("/gradio_api/")
         if named and _UPLOAD not in Headers(scope=scope).get("content-type", "").lower():
             receive = await self._checked(receive)
-        await self._app(scope, receive, sealed)
+        try:
+            await self._app(scope, receive, sealed)
+        except asyncio.CancelledError:
+            # Only the end of the server cancels: a page that is open still listens for news.
+            if begun and not ended:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _checked(self, receive: "Receive") -> "Receive":
         """Reads a body, and returns what reads it again."""

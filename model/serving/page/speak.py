@@ -119,6 +119,7 @@ class Speaking:
         """Draws seed, language, length and decoding; returns the controls by the names of what they set."""
         studio, trained = self._studio, self._studio.trained
         found: dict[str, Any] = {}
+        modes, default = studio.modes(), studio.settings.decoding
         with gr.Row(elem_classes="fields"):
             found["seed"], found["fresh"] = draw_seed("speak")
         with gr.Accordion("Language and length", open=False), gr.Row(elem_classes="fields"):
@@ -137,7 +138,7 @@ class Speaking:
                 label="Speed",
                 info="With the mode nar-len.",
                 min_width=200,
-                visible=False,
+                visible=(default.mode if default.mode in modes else modes[0]) == "nar-len",
             )
             found["live"] = gr.Checkbox(
                 value=True,
@@ -146,9 +147,7 @@ class Speaking:
                 min_width=200,
                 elem_id="speak-live",
             )
-        self._controls = Controls(
-            studio.settings.decoding, studio.modes(), can_guide=trained.unconditional_probability > 0
-        )
+        self._controls = Controls(default, modes, can_guide=trained.unconditional_probability > 0)
         self._controls.mode.change(
             lambda mode: gr.update(visible=mode == "nar-len"),
             self._controls.mode,

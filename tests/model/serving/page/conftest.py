@@ -127,7 +127,8 @@ class Tab:
         self.page.get_by_role("button", name=name).locator("visible=true").click()
 
     def number(self, label: str) -> Any:
-        return self.page.get_by_label(label, exact=True).locator("visible=true")
+        field = self.page.locator(f"label:has([data-testid=block-info]:text-is('{label}'))")
+        return field.locator("input, textarea").locator("visible=true")
 
     def choose(self, selector: str, option: str) -> None:
         self.page.locator(f"{selector} input").click()

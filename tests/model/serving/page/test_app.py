@@ -267,8 +267,8 @@ def test_a_file_that_wasn_t_uploaded_is_no_reference(
     found = json.loads(ask(shown, "GET", "/config")[2])
     recording = next(part["id"] for part in found["components"] if part["props"].get("elem_id") == "hear-recording")
     event = next(row["id"] for row in found["dependencies"] if row["inputs"][:1] == [recording])
-    own = shown.folder / "sent"
-    own.mkdir(exist_ok=True)
+    own = shown.folder / f"sent-{sealed}"
+    own.mkdir()
     (own / "it.wav").write_bytes((voices / "anna.wav").read_bytes())
     (own / "link.wav").symlink_to(voices / "anna.wav")
     (own / "it.txt").write_text("no audio")
