@@ -104,34 +104,32 @@ class DecodingOptions(Options):
         return [
             _parameter("mode", Annotated[FirstMode, typer.Option(help=f"First codebook: {modes}.")], default.mode),
             _parameter("steps", Annotated[int, typer.Option(help=steps)], default.unmasking.steps),
-            *(_parameter(name, kind, getattr(default, name)) for name, kind in _FIELDS.items()),
+            *(_parameter(name, _field_option(name, *told), getattr(default, name)) for name, told in _FIELDS.items()),
             _parameter("nar_temperature", Annotated[float, typer.Option(help=nar)], 0.0),
             *(_parameter(row.name, _sampler_option(row), row.default) for row in OPTIONS),
         ]
 
 
-_FIELDS: dict[str, Any] = {
-    "guidance": Annotated[
+_FIELDS: dict[str, tuple[Any, str]] = {
+    "guidance": (
         float | None,
-        typer.Option(
-            help="Classifier-free guidance, for models trained with data.unconditional_probability > 0. 1 is off, the"
-            " default of ar; the default of nar-len is 2.5."
-        ),
-    ],
-    "beam_width": Annotated[
-        int, typer.Option(help="With ar: beam search over so many sequences, in place of draws; 1 is off.")
-    ],
-    "refine_on_stop": Annotated[
-        bool,
-        typer.Option(
-            "--refine-on-stop", help="With ar: when the speech has ended, take the likeliest code in each place."
-        ),
-    ],
-    "max_ar_context": Annotated[
-        int | None, typer.Option(help="With ar: attend to so many last frames of the speech only, beside the prompt.")
-    ],
+        "Classifier-free guidance, for models trained with data.unconditional_probability > 0. 1 is off, the default of"
+        " ar; the default of nar-len is 2.5.",
+    ),
+    "beam_width": (int, "With ar: beam search over so many sequences, in place of draws; 1 is off."),
+    "refine_on_stop": (bool, "With ar: when the speech has ended, take the likeliest code in each place."),
+    "max_ar_context": (int | None, "With ar: attend to so many last frames of the speech only, beside the prompt."),
+    "layer_skip": (bool, "With ar on a CPU: end a step at a layer that is sure of the next code."),
+    "layer_skip_exit_layer": (int | None, "With --layer-skip: the first layer that may do so; by default the middle."),
+    "layer_skip_entropy_threshold": (float, "With --layer-skip: the entropy that a sure layer is below, in nats."),
+    "layer_skip_varentropy_threshold": (float, "With --layer-skip: the varentropy that it is below too."),
 }
-"""The fields of `Decoding` that are options."""
+"""The fields of `Decoding` that are options: their kinds, and their lines in `--help`."""
+
+
+def _field_option(name: str, kind: Any, text: str) -> Any:
+    flag = [f"--{name.replace('_', '-')}"] if kind is bool else []
+    return Annotated[kind, typer.Option(*flag, help=text)]
 
 
 def _sampler_option(row: Option) -> Any:

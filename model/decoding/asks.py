@@ -6,6 +6,7 @@ Axes: K codebooks, T response frames.
 from dataclasses import dataclass
 from typing import Literal
 
+from model.decoding.exits import Layers
 from model.decoding.options import Decoding
 from model.sequences.documents import Condition
 from stages.records import Codes
@@ -40,3 +41,5 @@ class Response:
     mean_logprob: float | None = None
     """Mean natural log-probability of the codes of codebook 0 and the stop code, by the model's own distribution
     (with guidance, without samplers); None where frames aren't drawn one by one."""
+    layers: Layers | None = None
+    """With early exit (`Decoding.layer_skip`): how many layers it left out of the steps."""

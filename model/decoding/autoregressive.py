@@ -13,6 +13,7 @@ from torch import Tensor
 
 from model.decoding.asks import Ask, End
 from model.decoding.engine.step import Step
+from model.decoding.exits import Layers
 from model.decoding.samplers.chain import Sampling, sample
 from model.decoding.samplers.noise import keys_of, seeds_of
 from model.decoding.samplers.sampler import Draws
@@ -35,6 +36,8 @@ class First:
     """How it ended; None while it goes on."""
     mean_logprob: float | None = None
     """As in `Response`, once it has ended."""
+    layers: Layers | None = None
+    """As in `Response`, once it has ended."""
 
 
 class Lane:
@@ -43,13 +46,15 @@ class Lane:
     Args:
         network: In evaluation mode.
         tokenizer: The vocabulary it was trained with.
-        like: Any of the responses: all must agree on whether they are guided, and on `max_ar_context`.
+        like: Any of the responses: all must agree on whether they are guided, on `max_ar_context`, and on when steps
+            end early.
         step: The network laid out for single steps, if there is one.
     """
 
     def __init__(self, network: Decoder, tokenizer: Tokenizer, *, like: Ask, step: Step | None = None) -> None:
         guidance, context = like.decoding.guidance or 1.0, like.decoding.max_ar_context
-        self._steps = Steps(network, tokenizer, guidance=guidance, context=context, step=step)
+        exits = like.decoding.exits
+        self._steps = Steps(network, tokenizer, guidance=guidance, context=context, step=step, exits=exits)
         self._crews: list[_Crew] = []
         self._places: dict[int, int] = {}
         """Where each response is in the batch, by the identity of its `First`."""
@@ -105,6 +110,8 @@ class Lane:
         self._taken += 1
         checks = self._taken % CHECK_EVERY.get(steps.device.type, 16) == 0
         ended = [one for crew in self._crews for one in crew.ended(look=checks)]
+        for one in ended:
+            one.layers = steps.layers(self._places[id(one)], -(-self.frames(one) // steps.group) - 1)
         if ended:
             order = self.leave(ended)
             codes_BG = codes_BG[torch.tensor(order, dtype=torch.int64, device=steps.device)]

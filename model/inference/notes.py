@@ -32,6 +32,9 @@ def notes(speech: "Speech", *, limited: bool) -> list[str]:
         )
     elif speech.cut and not speech.unsaid:
         found.append(f"cut at {speech.duration_s:.2f} s, before the model had finished: {advice}")
+    if speech.layers and speech.layers.of:
+        saved, of = speech.layers.saved, speech.layers.of
+        found.append(f"early exit left out {saved:,} of {of:,} layers ({saved / of:.0%})")
     if speech.unsaid:
         found.append(f"cut at {speech.duration_s:.2f} s: this wasn't said: {_shown(speech.unsaid)}: raise --max-s")
     return found

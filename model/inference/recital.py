@@ -17,6 +17,8 @@ Axes: K codebooks, P prompt frames, T response frames.
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -176,6 +178,7 @@ class Recital:
             parts=tuple(self._said),
             notes=self._voice.notes,
             unsaid=" ".join(part.text for part in self.script.parts[len(parts) :]),
+            layers=reduce(add, [one.layers for one in self._spoken if one.layers]) if first.layers else None,
         )
 
     def _opening(self, part: Part) -> Condition:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from model.decoding.exits import Layers
 from stages.records import Codes, Wave
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Speech:
     """The rest of the text, if the longest length allowed was reached before it."""
     notes: tuple[str, ...] = ()
     """What the user should know of the voice that was used."""
+    layers: Layers | None = None
+    """With early exit (`Decoding.layer_skip`): how many layers it left out, of all steps."""
 
     @classmethod
     def of(cls, ask: "Ask", response: "Response", samples: Wave, meta: "Meta") -> Self:
@@ -53,6 +56,7 @@ class Speech:
             unseen="".join(sorted(set(condition.phonemes) - set(meta.symbols))),
             cut=response.end != "stop" and ask.least_frames < ask.most_frames,
             compute_s=0.0,
+            layers=response.layers,
         )
 
     @property
@@ -71,5 +75,6 @@ def about(speech: Speech, out: Path, model: Path) -> dict[str, float | int | str
         "sentences": speech.sentences,
         "cut": speech.cut,
         "compute_s": round(speech.compute_s, 3),
+        **({"layers": speech.layers.of, "layers_saved": speech.layers.saved} if speech.layers else {}),
         "model": str(model),
     }

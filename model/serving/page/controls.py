@@ -48,6 +48,14 @@ FIELDS: Mapping[str, Field] = {
     "refine_on_stop": Field(
         "Refine on stop", "When the speech has ended, take the likeliest code in each place.", "ar", bool
     ),
+    "layer_skip": Field("Early exit", "On a CPU: end a step at a layer that is sure of the next code.", "ar", bool),
+    "layer_skip_exit_layer": Field("Exit layer", "The first that may end a step early.", "ar", empty="the middle"),
+    "layer_skip_entropy_threshold": Field(
+        "Exit entropy", "With early exit: the entropy that a sure layer is below, in nats.", "ar", float
+    ),
+    "layer_skip_varentropy_threshold": Field(
+        "Exit varentropy", "With early exit: the varentropy that it is below too.", "ar", float
+    ),
     "nar_temperature": Field("NAR temperature", "Of the codebooks after the first. 0 takes the likeliest.", kind=float),
 }
 _OWN = [field.name for field in fields(Decoding) if field.name in FIELDS]

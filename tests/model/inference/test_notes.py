@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from model.decoding.exits import Layers
 from model.inference.notes import notes
 from model.inference.recital import Said
 from model.inference.synthesizer import Speech
@@ -18,6 +19,12 @@ def said(*cut: bool) -> tuple[Said, ...]:
 def test_nothing_is_told_of_what_is_whole() -> None:
     assert notes(WHOLE, limited=True) == []
     assert notes(replace(WHOLE, parts=said(False, False)), limited=False) == []
+
+
+def test_what_early_exit_left_out_is_told() -> None:
+    (told,) = notes(replace(WHOLE, layers=Layers(1234, 4000)), limited=True)
+    assert told == "early exit left out 1,234 of 4,000 layers (31%)"
+    assert notes(replace(WHOLE, layers=Layers(0, 0)), limited=True) == []
 
 
 def test_what_is_missing_is_told() -> None:

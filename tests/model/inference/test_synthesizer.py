@@ -237,6 +237,24 @@ def test_synth_writes_the_same_file_for_the_same_seed(
     assert "`guidance` must be 1 (off), but is 2" in capsys.readouterr().err
 
 
+def test_synth_tells_how_many_layers_early_exit_left_out(
+    run: Path, reference: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = "synth", "Hello there. How are you?", reference, tmp_path / "a.wav", "--model", run, "--device", "cpu"
+    options = "--max-s", "0.6", "--json", "--layer-skip", "--layer-skip-exit-layer", "1"
+    thresholds = "--layer-skip-entropy-threshold", "99", "--layer-skip-varentropy-threshold", "99"
+    assert valle(monkeypatch, *command, *options, *thresholds) == 0
+    told = capsys.readouterr()
+    about = json.loads(told.out.splitlines()[-1])
+    assert about["layers"] > 20
+    assert about["layers_saved"] == about["layers"] / 2, "one of two layers in each step"
+    assert f"early exit left out {about['layers_saved']:,} of {about['layers']:,} layers (50%)" in told.err
+    assert valle(monkeypatch, *command, *options[:3]) == 0
+    assert "layers" not in json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert valle(monkeypatch, *command, *options, *thresholds, "--layer-skip-exit-layer", "2") == 2
+    assert "must be less than the model's number of layers (2), but is 2" in capsys.readouterr().err
+
+
 def test_transcribe_tells_in_json_and_in_words_whether_it_ended(
     reference: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,6 @@
 """From the controls' values to the settings of decoding; every option of the samplers is a control."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -36,11 +37,17 @@ def test_every_option_of_the_samplers_is_a_control() -> None:
             assert made.decoding(values(made, **other)).ar == expected
 
 
+def test_every_setting_of_decoding_is_a_control() -> None:
+    whole = {"mode", "ar", "nar", "unmasking"}
+    assert {field.name for field in dataclasses.fields(Decoding)} - whole <= controls().components.keys()
+
+
 def test_what_is_shown_at_first_is_the_default() -> None:
     for default in (
         Decoding(),
         Decoding("ar", Sampling(0.7, top_k=9), nar=Sampling(0.3), guidance=2.0, max_ar_context=99),
         Decoding(beam_width=4),
+        Decoding(layer_skip=True, layer_skip_exit_layer=1, layer_skip_entropy_threshold=0.5),
         Decoding("nar-len", unmasking=Unmasking(7, sampling=Sampling(0.5)), guidance=3.0),
     ):
         made = controls(default)
