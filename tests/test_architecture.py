@@ -55,6 +55,7 @@ ROOMS = {
     "model.training": "checkpoints data decoding network sequences training.parallel training.run training.step",
     "model.serving": "decoding decoding.samplers inference inference.guards",
     "model.evaluation": "checkpoints decoding decoding.engine decoding.samplers inference inference.guards",
+    "model.serving.page": "decoding decoding.samplers inference sequences serving",
     "model.bench": (
         "checkpoints data decoding decoding.engine decoding.samplers inference inference.wave network sequences serving"
         " training training.run"
@@ -81,6 +82,7 @@ HOMES = {
     "uvicorn": {"model/serving/"},
     "starlette": {"model/serving/"},
     "prometheus_client": {"model/serving/"},
+    "gradio": {"model/serving/page/"},
     "soundfile": {"stages/audio/"},
     "av": {"stages/audio/"},
     "soxr": {"stages/audio/"},
