@@ -26,7 +26,7 @@ from stages.hearing.batches import Batches, Heard
 from stages.hearing.diarise import MODEL, Diariser
 from stages.hearing.timing import Times, Timing
 from stages.hearing.whisper import ComputeType, VadName
-from stages.records import Recording, Transcript, Wave
+from stages.records import UNKNOWN, Recording, Transcript, Wave
 from stages.text.languages import detect, normalise_code
 from stages.transcripts.script import Script
 from stages.transcripts.table import read_transcript
@@ -133,8 +133,16 @@ def _rank(pattern: str, group: str, speaker: str) -> tuple[int, int, int]:
     return 0, 0, 0
 
 
-_LABEL = re.compile(r"speaker[_ -]?\w{1,3}", re.IGNORECASE)
-"""Labels of diarisation, such as `SPEAKER_00`: in each recording they stand for other people."""
+_LABEL = re.compile(
+    r"(?:spk|spkr|speaker|channel|sprecher|locuteur|hablante|falante)[_ -]?#?\w{1,3}|s?[_ -]?\d{1,3}|[a-z]"
+    r"|(?:(?:young|old|older|elderly|unknown|unidentified)[ _-])?(?:man|woman|male|female|boy|girl|child|speaker|person"
+    r"|narrator|interview(?:er|ee)|host|guest|moderator|reporter|announcer|voice|caller|operator|agent|customer|student"
+    r"|teacher|participant|mann|frau|sprecher|homme|femme|hombre|mujer|uomo|donna|homem|mulher)"
+    r"(?:[ _-](?:voice|speaker))?(?:[ _-]?#?\d{1,3})?",
+    re.IGNORECASE,
+)
+"""Labels of diarisation, such as `SPEAKER_00`, and of captions, such as `MAN`: in each recording they stand for other
+people."""
 
 
 def _speakers(recording: Recording, script: Script) -> dict[str, str]:
@@ -167,7 +175,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     name = "transcribe"
     needs = "recordings"
     version = 1
-    text_version: ClassVar[int] = 3
+    text_version: ClassVar[int] = 4
     """Version of how existing texts are read and timed. Raise it instead of `version` to keep what whisper has
     transcribed, which may have taken hours."""
     computes = True
@@ -327,7 +335,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
                 return [Reject(recording.id, "NoSpeech", silent, "Remove it if that is so.")]
             if self._diariser:
                 result = self._diariser.label(result, wave)
-            script = from_whisperx(result, audio)
+            script = from_whisperx(result, audio, style="heard")
             return [self._transcript(recording, audio, script, self._language(recording, script), "whisperx")]
 
         return guarded([recording for recording, _, _ in heard], transcript, root=self.context.voices)
@@ -337,13 +345,16 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         language = self._language(recording, script)
         placed = self._timing.place(recording.id, script, language, wave, audio)
         source = f"{source}+{placed.by}" if placed.by else source
-        return replace(self._transcript(recording, audio, placed.script, language, source), misfit=placed.misfit)
+        told = replace(placed.script, taken=script.taken, bad=script.bad)
+        if not script.timed and script.segments[0].speaker is None:  # several speak, and nothing tells when
+            told = replace(told, segments=tuple(replace(segment, speaker=None) for segment in told.segments))
+        return replace(self._transcript(recording, audio, told, language, source), misfit=placed.misfit)
 
     def _language(self, recording: Recording, script: Script) -> str:
         if script.language:
             return normalise_code(script.language)
         mapped = self.config.language_of(recording.group, recording.speaker)
-        return mapped or detect(" ".join(segment.text for segment in script.segments))
+        return mapped or detect(" ".join(segment.text for segment in script.segments).replace(UNKNOWN, ""))
 
     def _transcript(
         self, recording: Recording, audio: AudioInfo, script: Script, language: str, source: str
@@ -353,7 +364,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             replace(
                 segment,
                 language=normalise_code(segment.language) if segment.language else language,
-                speaker=speakers.get(segment.speaker or "", ""),
+                speaker=segment.speaker and speakers.get(segment.speaker, ""),
             )
             for segment in script.segments
         )
@@ -368,6 +379,8 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             timed=script.timed,
             segments=segments,
             digest=recording.digest,
+            taken=script.taken or None,
+            bad=script.bad or None,
         )
 
 
