@@ -20,8 +20,12 @@ _LEAST_DB = 15.0
 _OVER_NOISE_DB, _UNDER_SPEECH_DB, _SHARE, _RANGE_DB = 6.0, 30.0, 0.35, 60.0
 """A pause is at most this far over the background; or this far below the speech, or in the lower part of the range
 between them. A background further below the speech counts as so far below."""
-_SMOOTH = 3
+_QUIETEST = 0.02
+"""The share of the frames that shows the background: a pause within reach may be short."""
+_SMOOTH = 5
 """Frames over which the power is averaged."""
+_BLUR = 3
+"""Frames. Sound that goes on for no longer is the average's, or a margin's."""
 
 Read = Callable[[int, int], Wave]
 """Reads the recording from one sample to another."""
@@ -118,7 +122,7 @@ def _sound_after(wave: Wave, border: int, rate: int, *, ends_there: bool) -> int
             ends_there and run == len(quiet) - place and run >= round(_SHORT_PAUSE_S / FRAME_S)
         )
     pauses = np.flatnonzero(quiet)
-    if not len(pauses) or not pauses[0]:
+    if not len(pauses) or pauses[0] <= _BLUR:
         return 0
     return max(0, (at + int(pauses[0])) * frame - border)
 
@@ -126,7 +130,7 @@ def _sound_after(wave: Wave, border: int, rate: int, *, ends_there: bool) -> int
 def _threshold(power: npt.NDArray[np.float64], border: int) -> float:
     """Returns the power up to which a frame belongs to a pause; -1 if that can't be told."""
     level = 10 * np.log10(level_of(power[:border]))
-    floor = max(10 * float(np.log10(np.quantile(power, 0.1))), level - _RANGE_DB)
+    floor = max(10 * float(np.log10(np.quantile(power, _QUIETEST))), level - _RANGE_DB)
     if level - floor < _LEAST_DB:
         return -1.0
     decibels = max(floor + _OVER_NOISE_DB, min(floor + _SHARE * (level - floor), level - _UNDER_SPEECH_DB))

@@ -23,8 +23,9 @@ NOWHERE = Path("nowhere")
 
 
 def slicer(voices: Path = NOWHERE, **config) -> Slice:
-    """Returns the stage; without a voices folder it measures nothing."""
-    return Slice(SliceConfig(**({"measure": voices != NOWHERE} | config)), Context(voices))
+    """Returns the stage; without a voices folder it reads no audio."""
+    silent = {"measure": False, "finish_s": 0.0} if voices == NOWHERE else {}
+    return Slice(SliceConfig(**(silent | config)), Context(voices))
 
 
 def transcript(segments, samples, *, rate=RATE, timed=True, id_="a/b.wav") -> Transcript:
@@ -59,6 +60,7 @@ configs = st.builds(
         margin_s=margin_s,
         max_gap_s=gap_s,
         search_s=0.0,
+        finish_s=0.0,
         measure=False,
     ),
     *(st.floats(low, high) for low, high in [(0.5, 3), (0.5, 20), (0, 6), (0, 1), (0, 4)]),
