@@ -20,6 +20,7 @@ from stages.audio.files import AudioInfo, read_complete, resample
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig, runtime
 from stages.corpora.layouts.table import LAYOUTS
+from stages.corpora.scan import language_in
 from stages.errors import AudioError, TextError, WeightsError
 from stages.hearing import whisper
 from stages.hearing.batches import Batches, Heard
@@ -317,7 +318,8 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             script, layout = read_told(recording.told, audio)
             return [self._written(recording, audio, script, layout, wave)]
         path = self.context.source(recording.transcript)
-        return [self._written(recording, audio, read_transcript(path, audio), path.suffix[1:].lower(), wave)]
+        script = read_transcript(path, audio, language=language_in(recording.transcript, recording.id))
+        return [self._written(recording, audio, script, path.suffix[1:].lower(), wave)]
 
     def _hear(self, heard: Sequence[Heard]) -> list[list[Outcome]]:
         """Transcribes a batch of recordings with whisperX."""

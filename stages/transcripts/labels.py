@@ -54,6 +54,8 @@ pergunta resposta atenção примечание внимание вопрос �
 _NOT_NAMES = frozenset(_ORDINARY.split())
 """What stands before a colon in ordinary texts."""
 
+_MOSTLY = 2 / 3
+"""If at least this share of the lines begin with a name, those that stand there only once are names too."""
 _SHARE = 1 / 3
 """Names that look like other words count as labels if at least this share of the texts begins with one."""
 
@@ -81,7 +83,6 @@ def take_labels(texts: Sequence[Edited], style: Style, log: Log) -> list[Turn]:
     Returns:
         Who speaks in each.
     """
-    shouted = not any(any(map(str.islower, edited.text)) for edited in texts)
     usual = _usual(texts)
 
     def is_label(match: re.Match[str]) -> bool:
@@ -95,9 +96,15 @@ def take_labels(texts: Sequence[Edited], style: Style, log: Log) -> list[Turn]:
         capitals = name.upper() == name and name.lower() != name and len(name) > 1
         if style == "plain":
             return _ROLE.fullmatch(name) is not None and capitals
-        return _ROLE.fullmatch(name) is not None or (capitals and not shouted and len(name.split()) <= 4)
+        return _ROLE.fullmatch(name) is not None or (capitals and _has_lower(match))
 
     return [_turn(edited, is_label, style, log) for edited in texts]
+
+
+def _has_lower(match: re.Match[str]) -> bool:
+    """Returns whether the line after a label isn't in capitals: where all is, a label looks like any other word."""
+    line = match.string[match.end() :].lstrip().partition("\n")[0]
+    return any(map(str.islower, line)) or not any(map(str.isalpha, line))
 
 
 def _usual(texts: Sequence[Edited]) -> frozenset[str]:
@@ -108,7 +115,7 @@ def _usual(texts: Sequence[Edited]) -> frozenset[str]:
     of = len(texts) if len(texts) > 1 else len(lines)
     if len(counts) < 2 or counts.total() < _SHARE * of:
         return frozenset()
-    throughout = counts.total() == len(lines)
+    throughout = counts.total() >= _MOSTLY * len(lines)
     return frozenset(name for name, count in counts.items() if count > 1 or throughout)
 
 

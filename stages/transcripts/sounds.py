@@ -36,7 +36,8 @@ _AROUND = """
 audience crowd everyone everybody all both man woman men women he she they people children child baby dog phone
 telephone door bell car engine computer off-screen offscreen softly loudly quietly nervously lightly briefly heavily
 deeply sharply again playing plays continues continuing stops starts begins ends fades fading out off on over in up
-background distant loud soft quiet upbeat dramatic gentle tense light heavy long short brief slight slow indistinct slowly mouth lip lips
+background distant loud soft quiet upbeat dramatic gentle tense light heavy long short brief slight slow indistinct
+slowly mouth lip lips
 nose breath his her their my tongue clears clearing cleared clear sound sounds of with through
 sich im hintergrund leise laut kurz spielt klatschen de fond la le les du des en al fondo di sottofondo se suave
 und et y e a blank audio event human vocal non-speech nonspeech speech-noise

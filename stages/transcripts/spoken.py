@@ -11,7 +11,7 @@ Two styles of text differ in what brackets mean:
 import html
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from stages.records import UNKNOWN, Taken
@@ -20,6 +20,8 @@ from stages.transcripts.sounds import is_description, is_sound, is_unheard
 
 Style = Literal["captions", "plain"]
 
+_SUNG_ON = 3
+"""Captions over which a song may go on before its last note."""
 _EXAMPLES = 5
 _LONGEST_EXAMPLE = 60
 
@@ -30,7 +32,9 @@ _TAGS = (
     "|sync|html"
 )
 _RUBY = re.compile(r"<(rt|rp)\b[^>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
-_HTML = re.compile(rf"</?\s*({_TAGS})(?:[\s.][^<>]*)?/?>", re.IGNORECASE)
+_HTML = re.compile(
+    rf"</?({_TAGS})(?:\s+[\w:-]+\s*=[^<>]*)?\s*/?>|</?(c|v|lang|ruby|rt)(?:[.\s][^<>\n]*)?>", re.IGNORECASE
+)
 _ASS = re.compile(r"\{\\[^{}]*\}|\{[yYcCfFsSpP]:[^{}]*\}")
 _TIME_TAG = re.compile(r"<\d{1,2}:\d{2}(?::\d{2})?[.,]\d{1,3}>")
 _ANGLE = re.compile(r"<(/?[a-zA-Z_@][^<>\n]{0,60})>")
@@ -120,8 +124,23 @@ def strip(edited: Edited, style: Style, log: Log) -> None:
     edited.take(_BARE, lambda match: _unknown(match, log))
 
 
+def sung_on(texts: Sequence[str]) -> list[str]:
+    """Marks the captions of a song that begins with a note in one caption and ends with one in a later one."""
+    found = list(texts)
+    notes = [len(_NOTE.findall(text)) for text in texts]
+    for place, text in enumerate(texts):
+        if notes[place] != 1 or not _NOTE.match(text.strip()):
+            continue
+        following = range(place + 1, min(place + 1 + _SUNG_ON, len(texts)))
+        last = next((other for other in following if notes[other]), None)
+        if last is not None and notes[last] == 1 and _NOTE.match(texts[last].strip()[-1]):
+            for other in range(place + 1, last + 1):
+                found[other] = f"♪ {found[other].replace(chr(10), ' ')}"
+    return found
+
+
 def _markup(match: re.Match[str], log: Log) -> str:
-    name = match[1].lower()
+    name = (match[1] or match[2]).lower()
     log.add("markup", f"<{name}>")
     return "\n" if name in {"br", "p", "div"} else ""
 
@@ -150,7 +169,7 @@ def _judged(match: re.Match[str], judge: _Judge, log: Log, *, captions: bool) ->
         log.add("sounds", match[0])
         return laughed[1]
     if match.re is not _ROUND and _FILLER.fullmatch(inside.strip()):
-        return inside.strip()
+        return inside.strip().lower()
     if not judge(inside, match, captions):
         return None
     log.add("sounds", match[0])

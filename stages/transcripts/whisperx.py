@@ -6,6 +6,7 @@ times in seconds.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,7 +18,7 @@ from stages.transcripts.edited import Edited
 from stages.transcripts.labels import Turn, take_labels
 from stages.transcripts.rolling import Cue, each_line_once, without_overlap
 from stages.transcripts.script import Reader, Script, parse_json
-from stages.transcripts.spoken import Log, strip
+from stages.transcripts.spoken import Log, strip, sung_on
 from stages.transcripts.words import TimedWord, fitted, placed
 
 Style = Literal["captions", "heard", "plain", "as it is"]
@@ -192,6 +193,9 @@ class _Reading:
             )
         if self._past > _MOST_PAST * (self._past + len(whole)):
             raise TextError(next(bad.why for bad in self._bad if "start within its recording" in bad.why))
+        if self._style == "captions":
+            sung = sung_on([cue.text for cue in whole])
+            whole = [replace(cue, text=text) for cue, text in zip(whole, sung, strict=True)]
         texts, turns = _cleaned([cue.text for cue in whole], self._style, log)
         speakers = _speakers([cue.speaker for cue in whole], turns)
         found = [self._segment(*parts) for parts in zip(whole, texts, speakers, strict=True)]
