@@ -171,8 +171,8 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         Every segment is in exactly one outcome; repeated segments count once.
 
         Filtered:
-            `NoSpeech`, `TooShort`, `TooLong`; `UnknownWord`: a word isn't spelt (`<unk>`); `Misfit`: the text lacks some
-            of the speech; `NoText`: a segment without text that overlaps none with text; `MixedLanguages`,
+            `NoSpeech`, `TooShort`, `TooLong`; `UnknownWord`: a word isn't spelt (`<unk>`); `Misfit`: the text lacks
+            some of the speech; `NoText`: a segment without text that overlaps none with text; `MixedLanguages`,
             `MixedSpeakers`: segments in several languages or of several speakers overlap; and by threshold, see
             `stages.utterances.filters`.
 

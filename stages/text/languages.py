@@ -78,9 +78,10 @@ _NAMES = {row.name.lower(): row.code for row in _ROWS}
 _THREE_LETTERS = """
 eng en deu de ger de fra fr fre fr spa es ita it por pt jpn ja zho zh chi zh cmn zh kor ko swe sv nld nl dut nl pol pl
 rus ru ukr uk ces cs cze cs dan da nor no nob no nno no fin fi hun hu ron ro rum ro tur tr ell el gre el hin hi
-""".split()
+"""
 """ISO 639-2 and 639-3 codes, each with its code here."""
-_CODES = dict(zip(_THREE_LETTERS[::2], _THREE_LETTERS[1::2], strict=True)) | {"nb": "no", "nn": "no"}
+_PAIRS = iter(_THREE_LETTERS.split())
+_CODES = dict(zip(_PAIRS, _PAIRS, strict=True)) | {"nb": "no", "nn": "no"}
 _ALIASES = _NAMES | _CODES
 
 _WITHIN = LANGUAGES.keys() | _ALIASES.keys() | {"zxx"}

@@ -163,7 +163,8 @@ _Judge = Callable[[str, re.Match[str], bool], bool]
 
 def _judged(match: re.Match[str], judge: _Judge, log: Log, *, captions: bool) -> str | None:
     inside = next((group for group in match.groups() if group is not None), "")
-    if is_unheard(inside, prose=match.re is _ROUND and not captions):
+    remark = match.re is _ROUND and not (captions and any(map(str.isalpha, inside)))
+    if is_unheard(inside, prose=remark):
         return _unknown(match, log)
     if match.re is not _ROUND and (laughed := _LAUGHED.fullmatch(inside.strip())):
         log.add("sounds", match[0])
@@ -172,6 +173,9 @@ def _judged(match: re.Match[str], judge: _Judge, log: Log, *, captions: bool) ->
         return inside.strip().lower()
     if not judge(inside, match, captions):
         return None
+    if match.re is _ANGLE and not _in_angle(inside, match, captions=False):
+        log.add("markup", match[0])
+        return ""
     log.add("sounds", match[0])
     return gap(match)
 

@@ -64,7 +64,7 @@ def _segments(found: Sequence[tuple[float, float, str, Sequence[tuple[str, float
     for place, (start, end, text, words) in enumerate(found):
         after = found[place + 1][0] if place + 1 < len(found) else end
         until = min(end, after) if after > start else end
-        ends = [*(at for _, at in words[1:]), max(until, words[-1][1]) if words else until]
+        ends = [*(at for _, at in words[1:]), *(max(until, at) for _, at in words[-1:])]
         timed_words = [
             {"word": word.strip(), "start": at / 1000, "end": to / 1000}
             for (word, at), to in zip(words, ends, strict=True)

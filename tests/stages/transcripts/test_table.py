@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from stages.audio.files import AudioInfo
 from stages.errors import TextError
 from stages.records import Segment, Word
 from stages.transcripts.script import Script
-from stages.transcripts.table import FORMATS, read_transcript
+from stages.transcripts.table import read_transcript
 from stages.transcripts.whisperx import from_whisperx
 
 TEN_SECONDS = AudioInfo(44_100, 441_000, 1)
@@ -68,31 +69,6 @@ def test_words_that_spell_another_text_are_dropped():
     assert from_whisperx({"segments": [segment]}, TEN_SECONDS).segments == (Segment(0, 44_100, "seven", ""),)
 
 
-SAMPLES = {
-    "whisperx": '{"segments": [{"start": 1.0, "end": 2.0, "text": "Hello there."}]}',
-    "textgrid": '"ooTextFile"\n"TextGrid"\n0\n5\n<exists>\n1\n"IntervalTier"\n"words"\n0\n5\n1\n1\n2\n"Hello there."\n',
-    "webvtt": "WEBVTT\n\n00:01.000 --> 00:02.000\nHello there.\n",
-    "subrip": "1\n00:00:01,000 --> 00:00:02,000\nHello there.\n",
-    "text": "Hello there.\n",
-}
-"""By format: a file that holds `Hello there.`, from 1 s to 2 s if the format has times."""
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_every_format_reads_its_sample_under_each_suffix(tmp_path, name):
-    assert name in SAMPLES, f"add a file with `Hello there.` in `{name}` to SAMPLES"
-    for suffix in (*FORMATS[name].suffixes, *map(str.upper, FORMATS[name].suffixes)):
-        script = read(tmp_path, f"a{suffix}", SAMPLES[name])
-        [segment] = script.segments
-        assert segment.text == "Hello there."
-        times = (44_100, 88_200) if script.timed else (0, 441_000)
-        assert (segment.start_samples, segment.end_samples) == times
-
-
-def test_every_sample_is_of_a_format():
-    assert set(SAMPLES) == set(FORMATS)
-
-
 def one(**changes):
     return json.dumps({"segments": [{"start": 0.0, "end": 1.0, "text": "a"} | changes]})
 
@@ -105,7 +81,8 @@ def one(**changes):
         ("a.txt", "hello".encode("utf-16-le"), "must hold plain text, but holds NUL bytes"),
         ("a.lab", "0 50000 sil\n50000 90000 ax\n", "HTK labels"),
         ("a.json", "{", "must be JSON, but isn't"),
-        ("a.json", "[]", "`the file` must be an object"),
+        ("a.json", '{"text": "a"} {"text":', "must be JSON, but isn't"),
+        ("a.json", "[]", "`the file` must be a"),
         ("a.json", "{}", "must hold `segments` with text"),
         ("a.json", one(text="  "), "must hold `segments` with text"),
         ("a.json", one(text=None), r"`segments\[0\]\.text` must be a valid string, but is None"),
@@ -123,6 +100,35 @@ def test_a_bad_transcript_is_one_clear_line(tmp_path, name, content, message):
         read(tmp_path, name, content)
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_one_bad_segment_costs_itself_alone(tmp_path):
+    good = [{"start": 1.0, "end": 2.0, "text": "one"}, {"start": 3.0, "end": 4.0, "text": "two"}]
+    bad = [
+        ({"start": 2.5, "end": 2.5, "text": "a"}, "BadTimes", 2.5, r"must end after its start"),
+        ({"start": 2.5, "end": 2.0, "text": "a"}, "BadTimes", 2.5, r"must end after its start"),
+        ({"start": 2.5, "end": None, "text": "a"}, "BadTimes", 2.5, r"end` must be a valid number, but is None"),
+        ({"start": 2.5, "text": "a"}, "BadTimes", 2.5, r"end` must be given"),
+        ({"start": float("nan"), "end": 5.0, "text": "a"}, "BadTimes", None, r"start` must be a finite number"),
+        ({"start": -1.0, "end": 5.0, "text": "a"}, "BadTimes", None, r"greater than or equal to 0"),
+        ({"start": 11.0, "end": 12.0, "text": "a"}, "BadTimes", None, r"must start within its recording"),
+        ({"start": 2.5, "end": 3.0, "text": None}, "BadSegment", 2.5, r"text` must be a valid string"),
+        ("a", "BadSegment", None, r"must be"),
+    ]
+    for place, (segment, reason, start, message) in enumerate(bad):
+        script = read(tmp_path, f"{place}.json", json.dumps({"segments": [good[0], segment, good[1]]}))
+        assert [found.text for found in script.segments] == ["one", "two"]
+        [told] = script.bad
+        assert (told.name, told.reason) == ("segments[1]", reason)
+        assert re.search(message, told.why)
+        assert told.start_samples == (None if start is None else round(start * 44_100))
+
+
+def test_a_transcript_of_another_recording_is_refused(tmp_path):
+    segments = [{"start": start, "end": start + 1.0, "text": "a"} for start in (1.0, 11.0, 21.0, 31.0)]
+    with pytest.raises(TextError, match="may belong to another recording"):
+        read(tmp_path, "a.json", json.dumps({"segments": segments}))
+    assert len(read(tmp_path, "b.json", json.dumps({"segments": [*segments[:2], segments[0]]})).bad) == 1
 
 
 def test_a_link_to_nothing_is_unreadable(tmp_path):
