@@ -5,7 +5,6 @@ a broken one is rejected before later stages use it.
 """
 
 import logging
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -30,6 +29,8 @@ from stages.hearing.whisper import ComputeType, VadName
 from stages.records import UNKNOWN, Recording, Transcript, Wave
 from stages.text.languages import detect, normalise_code
 from stages.transcripts.script import Script
+from stages.transcripts.speakers import speakers_of
+from stages.transcripts.summary import TAKEN, in_one_line, write_taken
 from stages.transcripts.table import read_transcript
 from stages.transcripts.whisperx import from_whisperx, read_told
 
@@ -134,25 +135,6 @@ def _rank(pattern: str, group: str, speaker: str) -> tuple[int, int, int]:
     return 0, 0, 0
 
 
-_LABEL = re.compile(
-    r"(?:spk|spkr|speaker|channel|sprecher|locuteur|hablante|falante)[_ -]?#?\w{1,3}|s?[_ -]?\d{1,3}|[a-z]"
-    r"|(?:(?:young|old|older|elderly|unknown|unidentified)[ _-])?(?:man|woman|male|female|boy|girl|child|speaker|person"
-    r"|narrator|interview(?:er|ee)|host|guest|moderator|reporter|announcer|voice|caller|operator|agent|customer|student"
-    r"|teacher|participant|mann|frau|sprecher|homme|femme|hombre|mujer|uomo|donna|homem|mulher)"
-    r"(?:[ _-](?:voice|speaker))?(?:[ _-]?#?\d{1,3})?",
-    re.IGNORECASE,
-)
-"""Labels of diarisation, such as `SPEAKER_00`, and of captions, such as `MAN`: in each recording they stand for other
-people."""
-
-
-def _speakers(recording: Recording, script: Script) -> dict[str, str]:
-    """Maps a script's names to speakers; empty for fewer than two names: the recording's own speaker then counts."""
-    names = sorted({segment.speaker for segment in script.segments if segment.speaker})
-    stem = recording.id.rpartition(".")[0]
-    return {name: f"{stem}:{name}" if _LABEL.fullmatch(name) else name for name in names} if len(names) > 1 else {}
-
-
 _SHORTEST_S = 0.1
 """Seconds. No recording of a word is shorter."""
 
@@ -206,6 +188,12 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             return [problem]
         _log.warning("recordings without a transcript will be rejected: %s", problem)
         return []
+
+    def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
+        """Writes what was taken out of the texts, and logs it."""
+        if taken := write_taken(folder, shards):
+            _log.warning("taken out of the texts, as nobody says it: %s", in_one_line(taken))
+        return [TAKEN]
 
     @cached_property
     def _whisper(self) -> str:
@@ -361,7 +349,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     def _transcript(
         self, recording: Recording, audio: AudioInfo, script: Script, language: str, source: str
     ) -> Transcript:
-        speakers = _speakers(recording, script)
+        speakers = speakers_of(recording.id, script)
         segments = tuple(
             replace(
                 segment,

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from stages.transcripts.edited import Edited
-from stages.transcripts.spoken import Log, Style
+from stages.transcripts.cleaning.edited import Edited
+from stages.transcripts.cleaning.spoken import Log, Style
 
 _LEAD = r"(?:^|\n)[ \t]*(?:[-–—‐‑][ \t]*(?=\S))?"
 _LABEL = re.compile(

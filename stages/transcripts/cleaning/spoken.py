@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from stages.records import UNKNOWN, Taken
-from stages.transcripts.edited import Edited, gap
-from stages.transcripts.sounds import is_description, is_sound, is_unheard
+from stages.transcripts.cleaning.edited import Edited, gap
+from stages.transcripts.cleaning.sounds import is_description, is_sound, is_unheard
 
 Style = Literal["captions", "plain"]
 
