@@ -16,9 +16,9 @@ from stages.errors import TextError
 from stages.records import BadSegment, Segment, Word
 from stages.transcripts.cleaning.edited import Edited
 from stages.transcripts.cleaning.labels import Turn, take_labels
+from stages.transcripts.cleaning.spoken import Log, strip, sung_on
 from stages.transcripts.rolling import Cue, each_line_once, without_overlap
 from stages.transcripts.script import Reader, Script, parse_json
-from stages.transcripts.cleaning.spoken import Log, strip, sung_on
 from stages.transcripts.words import TimedWord, fitted, placed
 
 Style = Literal["captions", "heard", "plain", "as it is"]
