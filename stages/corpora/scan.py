@@ -164,7 +164,7 @@ def _sort_out(names: list[str]) -> tuple[list[tuple[str, str]], dict[str, str], 
             rest.append((name, suffix))
     for stem, found in translated.items():
         spoken = [one for one in found if one[0].endswith("-orig")] or found
-        if stem not in ranked and len({tag for tag, _, _ in spoken}) == 1:
+        if stem not in ranked and len({tag.partition("-")[0] for tag, _, _ in spoken}) == 1:
             ranked[stem] = min((2, _RANK[suffix], name) for _, name, suffix in spoken)
         elif stem not in ranked:
             rest += [(name, f"{suffix} in several languages") for _, name, suffix in found]

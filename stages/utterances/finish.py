@@ -56,6 +56,7 @@ def finished(
         The segments, still without overlap.
     """
     rate = transcript.sample_rate
+    pause = round(_PAUSE_S * rate)
     starts = sorted(other.start_samples for other in others)
     ends = sorted(other.end_samples for other in others)
     moved = list(pieces)
@@ -65,10 +66,12 @@ def finished(
         after = min(
             [transcript.samples, *(later.start_samples for later in moved[place + 1 : place + 2]), *_from(starts, end)]
         )
-        room = min(after, end + reach, max(end, start + longest))
-        end = _on(read, start, end, room, rate, ends_there=room == after)
-        room = max(before, start - reach, min(start, end - longest))
-        start = _back(read, start, end, room, rate, ends_there=room == before)
+        most = min(reach, max(0, longest - (end - start)))
+        room = min(after, end + most + pause)
+        end += _allowed(_on(read, start, end, room, rate, ends_there=room == after), most)
+        most = min(reach, max(0, longest - (end - start)))
+        room = max(before, start - most - pause)
+        start -= _allowed(_back(read, start, end, room, rate, ends_there=room == before), most)
         moved[place] = replace(piece, start_samples=start, end_samples=end)
     return moved
 
@@ -81,22 +84,24 @@ def _from(times: Sequence[int], at: int) -> list[int]:
     return [time for time in times if time >= at][:1]
 
 
+def _allowed(samples: int, most: int) -> int:
+    return samples if samples <= most else 0
+
+
 def _on(read: Read, start: int, end: int, limit: int, rate: int, *, ends_there: bool) -> int:
-    """Returns where the sound at a segment's end ends; the segment's end if that isn't found."""
+    """Returns for how many samples the sound at a segment's end goes on; 0 if that can't be told."""
     if limit - end < _SHORT_PAUSE_S * rate:
-        return end
+        return 0
     first = max(start, end - round(_CONTEXT_S * rate))
-    more = _sound_after(read(first, limit), end - first, rate, ends_there=ends_there)
-    return end + more
+    return _sound_after(read(first, limit), end - first, rate, ends_there=ends_there)
 
 
 def _back(read: Read, start: int, end: int, limit: int, rate: int, *, ends_there: bool) -> int:
-    """Returns where the sound at a segment's start begins; the segment's start if that isn't found."""
+    """Returns for how many samples the sound at a segment's start began earlier; 0 if that can't be told."""
     if start - limit < _SHORT_PAUSE_S * rate:
-        return start
+        return 0
     last = min(end, start + round(_CONTEXT_S * rate))
-    more = _sound_after(read(limit, last)[::-1], last - start, rate, ends_there=ends_there)
-    return start - more
+    return _sound_after(read(limit, last)[::-1], last - start, rate, ends_there=ends_there)
 
 
 def _sound_after(wave: Wave, border: int, rate: int, *, ends_there: bool) -> int:
