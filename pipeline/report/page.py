@@ -85,6 +85,8 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
     )
     environment.filters["grouped"] = "{:,}".format
     shown = _SECTIONS if found.utterances else {key: _SECTIONS[key] for key in ("stages", "left-out", "taken")}
+    if not found.taken:
+        shown = {key: title for key, title in shown.items() if key != "taken"}
     names = {name: _NAMES.get(name, (name, "")) for name in ordered(found.values)}
     data = {"names": names, "codebookSize": max(codebook_size, 1), "utterances": list(utterances)}
     script = (_DATA / "page.js").read_text(encoding="utf-8")

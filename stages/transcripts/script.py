@@ -2,12 +2,11 @@
 
 import codecs
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-
-from pydantic_core import from_json
 
 from stages.audio.files import AudioInfo
 from stages.errors import TextError
@@ -85,20 +84,19 @@ def parse_json(text: str) -> Any:
     Raises:
         TextError: if the text isn't JSON.
     """
+    found: list[Any] = []
+    at, decoder = _SPACE.match(text).end(), json.JSONDecoder()  # type: ignore[union-attr]
     try:
-        return from_json(text)
-    except ValueError as error:
-        if "trailing characters" not in str(error):
-            raise TextError(f"must be JSON, but isn't: {error}. Export it again.") from error
-    found, at, decoder = [], 0, json.JSONDecoder()
-    try:
-        while at < len(text):
+        while at < len(text) or not found:
             value, at = decoder.raw_decode(text, at)
             found.append(value)
-            at += len(text[at:]) - len(text[at:].lstrip()) if text[at : at + 1].isspace() else 0
+            at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
     except (ValueError, RecursionError) as error:
         raise TextError(f"must be JSON, but isn't: {error}. Export it again.") from error
-    return found
+    return found[0] if len(found) == 1 else found
+
+
+_SPACE = re.compile(r"\s*")
 
 
 def decode(content: bytes) -> str:

@@ -18,7 +18,7 @@ _LABEL = re.compile(
     r"(?:[\[(](?P<boxed>[^\]\)\n]{1,40})[\])]|(?P<name>[^\W\d_][\w.'’&#()/ \-]{0,38}?))[ \t]?[:：](?=\s|$|(?<=：))"
 )
 _TURN = re.compile(r"(?:^|(?<=\s))[>›]{2,}[ \t]*")
-_DASH = re.compile(r"(?P<lead>^|\n)[ \t]*(?:[-‐‑](?!-)|[–—](?=[ \t]))[ \t]*(?=[^\s\d-])")
+_DASH = re.compile(r"(?P<lead>^|\n)[ \t]*(?:[-‐‑](?!-)|[–—](?=[ \t]))[ \t]*(?=[^\w\s:-]?[^\W\d_])")
 
 _ROLES = (
     "speaker|spk|spkr|sprecher(?:in)?|locut(?:eur|rice)|hablante|locutor(?:a)?|oratore|falante|spreker|talare|диктор"
