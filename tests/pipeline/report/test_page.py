@@ -229,7 +229,7 @@ def test_a_browser_needs_no_mouse(chromium: Chromium, page: Path) -> None:
         assert seen, f"{name} has the focus, and that isn't seen"
         reached.append(name)
         assert len(reached) < 99
-    sections = ["A"] * 7
+    sections = ["A"] * 8
     choice = ["search", "language", "speaker", "order", "list"]
     player = ["AUDIO"] * reached.count("AUDIO")
     neighbours = ["BUTTON", "A"]
