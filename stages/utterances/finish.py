@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from stages.audio.silence import FRAME_S, frame_power, level_of
+from stages.audio.silence import DIGITAL, FRAME_S, frame_power, level_of
 from stages.records import Segment, Transcript, Wave
 
 _CONTEXT_S = 1.5
@@ -16,11 +16,11 @@ _PAUSE_S = 0.15
 _SHORT_PAUSE_S = 0.05
 """Seconds. The shortest silence that is a pause if a neighbour or the end of the recording follows."""
 _LEAST_DB = 15.0
-"""dB between speech and background. In recordings with less, no pause can be told."""
+"""dB between speech and background. In recordings with less, only digital silence is a pause."""
 _OVER_NOISE_DB, _UNDER_SPEECH_DB, _SHARE, _RANGE_DB = 6.0, 30.0, 0.35, 60.0
 """A pause is at most this far over the background; or this far below the speech, or in the lower part of the range
 between them. A background further below the speech counts as so far below."""
-_QUIETEST = 0.02
+_QUIETEST = 0.05
 """The share of the frames that shows the background: a pause within reach may be short."""
 _SMOOTH = 5
 """Frames over which the power is averaged."""
@@ -133,10 +133,14 @@ def _sound_after(wave: Wave, border: int, rate: int, *, ends_there: bool) -> int
 
 
 def _threshold(power: npt.NDArray[np.float64], border: int) -> float:
-    """Returns the power up to which a frame belongs to a pause; -1 if that can't be told."""
-    level = 10 * np.log10(level_of(power[:border]))
-    floor = max(10 * float(np.log10(np.quantile(power, _QUIETEST))), level - _RANGE_DB)
+    """Returns the power up to which a frame belongs to a pause; that of digital silence if no other can be told.
+
+    Digital silence, as before a recording's first sound, says nothing of the background.
+    """
+    heard = power[power > DIGITAL]
+    level = 10 * float(np.log10(level_of(power[:border])))
+    floor = max(10 * float(np.log10(np.quantile(heard, _QUIETEST))), level - _RANGE_DB) if len(heard) else level
     if level - floor < _LEAST_DB:
-        return -1.0
+        return DIGITAL
     decibels = max(floor + _OVER_NOISE_DB, min(floor + _SHARE * (level - floor), level - _UNDER_SPEECH_DB))
     return float(10 ** (decibels / 10))

@@ -77,6 +77,13 @@ def test_where_the_background_is_as_loud_as_speech_nothing_can_be_told():
     assert widened(noisy, [(1.3, 3.7)]) == [(1.3, 3.7)]
 
 
+def test_digital_silence_says_nothing_of_the_background():
+    hall = np.concatenate([np.zeros(RATE // 10, np.float32), silence(0.9, 0.003), sound(3), silence(1, 0.003)])
+    assert widened(hall, [(1.0, 4.0)]) == [(1.0, 4.0)]
+    even = np.concatenate([np.zeros(RATE, np.float32), silence(3, 0.1), np.zeros(RATE, np.float32)])
+    assert widened(even, [(1.3, 3.7)]) == [pytest.approx((1, 4), abs=0.06)]
+
+
 def test_a_background_20_db_below_is_no_hindrance():
     noisy = TALK + silence(len(TALK) / RATE, 0.004)
     assert widened(noisy, [(1.3, 3.7)]) == [pytest.approx((1, 4), abs=0.06)]
