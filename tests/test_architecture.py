@@ -22,7 +22,10 @@ ROOMS = {
     "stages.listeners": "",
     "stages.codecs": "artefacts",
     "stages.store": "artefacts",
-    "stages.transcripts": "audio",
+    "stages.transcripts.cleaning": "",
+    "stages.transcripts": "artefacts audio transcripts.cleaning",
+    "stages.transcripts.formats": "audio transcripts",
+    "stages.transcripts.recognisers": "audio transcripts",
     "stages.corpora.layouts": "audio transcripts",
     "stages.corpora": "audio text transcripts corpora.layouts",
     "stages.hearing": "audio text transcripts",
@@ -86,6 +89,7 @@ HOMES = {
     "soundfile": {"stages/audio/"},
     "av": {"stages/audio/"},
     "soxr": {"stages/audio/"},
+    "pysubs2": {"stages/transcripts/formats/ass.py"},
 }
 HEAVY = {
     *("torch", "torchaudio", "lightning", "transformers", "whisperx", "faster_whisper", "encodec", "dac", "vocos"),
