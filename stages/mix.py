@@ -19,6 +19,7 @@ from pydantic import Field, model_validator
 
 from stages.artefacts.manifest import digest_of, read_codec
 from stages.audio import files as audio
+from stages.audio import members
 from stages.audio.mixing import at_snr, limited, shifted, stretch
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.codecs.table import Codec, codec_identity, identity_of, load_codec
@@ -322,7 +323,7 @@ def candidates(folder: Path, most: int = MOST_CANDIDATES, layout: str = "voices"
     files: Iterator[Recording] = walk(folder, Counter(), layout)
     chosen = heapq.nsmallest(most, files, key=order)
     pairs = [(found, folder / path_of(found.id)) for found in chosen]
-    return [Candidate(found.id, found.speaker, path.stat().st_size) for found, path in pairs if path.is_file()]
+    return [Candidate(found.id, found.speaker, members.stamp(path)[0]) for found, path in pairs if members.is_file(path)]
 
 
 STAGE = Mix

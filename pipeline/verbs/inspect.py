@@ -17,13 +17,13 @@ from stages.artefacts.manifest import (
     METADATA,
     OUT,
     Receipt,
-    file_digest,
     list_shards,
     part_paths,
     read_receipt,
     read_sealed,
 )
 from stages.artefacts.parquet import find_rows
+from stages.audio import members
 from stages.base import Out, Stage
 from stages.errors import ArtefactError, MissingInputError
 from stages.ids import path_of
@@ -96,7 +96,7 @@ def _recording(dataset: Dataset, recording: Recording) -> dict[str, Any]:
     return {
         "id": recording.id,
         "path": str(path),
-        "bytes": path.stat().st_size if path.is_file() else None,
+        "bytes": members.stamp(path)[0] if members.is_file(path) else None,
         "digest": recording.digest,
         "state": _state(path, recording.digest),
         "group": recording.group,
@@ -109,7 +109,7 @@ def _recording(dataset: Dataset, recording: Recording) -> dict[str, Any]:
 def _state(path: Path, digest: str) -> str:
     """Returns whether a file is `unchanged` since the scan, `changed` or `gone`."""
     try:
-        return "unchanged" if file_digest(path) == digest else "changed"
+        return "unchanged" if members.digest(path) == digest else "changed"
     except OSError:
         return "gone"
 

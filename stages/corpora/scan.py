@@ -4,19 +4,24 @@ If no table names the speaker, the folders do: `VOICES/<group>/<speaker>/…/fil
 `VOICES/file` (one speaker, named as the folder). Nothing is written, and only tables are opened.
 """
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
+from stages.audio import members
 from stages.audio.files import SUFFIXES
 from stages.corpora.corpus import Corpus
 from stages.errors import UsageError
 from stages.ids import id_of
 from stages.records import Recording
 from stages.transcripts.table import READERS
+
+_log = logging.getLogger(__name__)
 
 _RANK = {suffix: rank for rank, suffix in enumerate(READERS)}
 
@@ -79,7 +84,7 @@ def walk(voices: Path, ignored: Counter[str], layout: str = "auto") -> Iterator[
     check_folder(voices)
     with Corpus(voices, layout) as corpus:
         if layout != "voices":
-            corpus.gather(folders(voices, Counter()))
+            corpus.gather(folders(voices, Counter(), tars="listed"))
         found = False
         for recording in _walk(voices, ignored, corpus):
             found = True
@@ -104,7 +109,8 @@ def _walk(voices: Path, ignored: Counter[str], corpus: Corpus) -> Iterator[Recor
             in_table = corpus.recording(item_id, owner)
             beside = id_of(f"{prefix}{transcripts[stem]}") if stem in transcripts else ""
             if in_table is not None:
-                yield replace(in_table, transcript=beside, told="") if beside else in_table
+                by_tar = item_id.startswith(f"{in_table.transcript}/")  # its row holds what lies beside it
+                yield replace(in_table, transcript=beside, told="") if beside and not by_tar else in_table
             elif not beside and corpus.left_out(item_id):
                 ignored[f"{_split(name)[1]} that no table names"] += 1
             else:
@@ -113,16 +119,16 @@ def _walk(voices: Path, ignored: Counter[str], corpus: Corpus) -> Iterator[Recor
 
 
 def owner_of(folder: str, only_speaker: str) -> tuple[str, str]:
-    """Returns the group and the speaker of the files in a folder.
+    """Returns the group and the speaker of the files in a folder. A tar file counts as the folder that holds it.
 
     Args:
         folder: Its id below the voices folder; "" for the voices folder itself.
         only_speaker: The speaker of files directly in the voices folder.
     """
-    parts = folder.split("/", 2)
+    parts = [part for part in folder.split("/") if not part.lower().endswith(members.SUFFIX)]
     if len(parts) > 1:
         return parts[0], parts[1]
-    return "", folder or only_speaker
+    return "", "".join(parts) or only_speaker
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -155,7 +161,9 @@ def _sort_out(names: list[str]) -> tuple[list[tuple[str, str]], dict[str, str], 
     return audio, {stem: name for stem, (_, name) in ranked.items()}, rest
 
 
-def folders(voices: Path, ignored: Counter[str]) -> Iterator[tuple[str, list[str]]]:
+def folders(
+    voices: Path, ignored: Counter[str], *, tars: Literal["opened", "listed", "closed"] = "opened"
+) -> Iterator[tuple[str, list[str]]]:
     """Yields `voices` (as "") and each folder below it, with the names of its files. Skips hidden ones.
 
     Follows a link to a folder unless it leads back to a folder above it.
@@ -163,6 +171,8 @@ def folders(voices: Path, ignored: Counter[str]) -> Iterator[tuple[str, list[str
     Args:
         voices: The folder of recordings.
         ignored: Receives the number of entries that are neither files nor folders.
+        tars: `opened`: a tar file is a folder too, as are those inside it, and its damage is logged; `listed`:
+            likewise, but tar files are also among the files and nothing is logged; `closed`: they are only files.
 
     Raises:
         UsageError: if a folder can't be listed.
@@ -174,7 +184,10 @@ def folders(voices: Path, ignored: Counter[str]) -> Iterator[tuple[str, list[str
         for entry in _entries(voices / folder):
             below = f"{folder}/{entry.name}" if folder else entry.name
             if _is_file(entry):
-                names.append(entry.name)
+                is_tar = tars != "closed" and entry.name.lower().endswith(members.SUFFIX)
+                tar = _names_inside(entry.path, tell=tars == "opened") if is_tar else {}
+                yield from ((f"{below}/{inside}" if inside else below, inner) for inside, inner in tar.items())
+                names += [entry.name] if tars == "listed" or not tar else []
             elif not entry.is_dir():
                 ignored["no file"] += 1
             else:
@@ -182,6 +195,29 @@ def folders(voices: Path, ignored: Counter[str]) -> Iterator[tuple[str, list[str
                 if real not in above:
                     open_folders.append((below, (*above, real)))
         yield folder, names
+
+
+def _names_inside(tar: str, *, tell: bool) -> dict[str, list[str]]:
+    """Returns the names of the files in a tar file by folder inside it, "" for its top; {} if it holds none.
+
+    Hidden ones are left out. Damage costs the members that it is in; it is logged if `tell`.
+    """
+    try:
+        found = members.contents(tar)
+    except OSError as error:
+        if tell:
+            _log.warning("`%s` can't be read: %s. Make it readable or move it away.", tar, error.strerror)
+        return {}
+    if tell and (found.damaged or found.cut or not found.members):
+        held = f"{len(found.members):,} files can be read" if found.members else "it holds no files that can be read"
+        lost = "it ends within a file" if found.cut else f"{found.damaged:,} bytes between its files are no tar headers"
+        _log.warning("`%s` is damaged: %s; %s. Copy it again.", tar, lost, held)
+    names: dict[str, list[str]] = {}
+    for member in found.members:
+        folder, _, name = member.name.rpartition("/")
+        if not name.startswith(".") and not f"/{folder}".count("/."):
+            names.setdefault(folder, []).append(name)
+    return names
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

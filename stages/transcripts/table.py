@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stages.audio.files import AudioInfo
+from stages.audio.members import read_bytes
 from stages.errors import TextError, blame_machine
 from stages.tables import by_key, rows_in
 from stages.transcripts.script import Reader, Script, TranscriptFormat, decode
@@ -26,7 +27,7 @@ def read_transcript(path: Path, audio: AudioInfo) -> Script:
         TextError: if the file can't be read or decoded, holds no text, or has impossible times.
     """
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except OSError as error:
         blame_machine(error)
         raise TextError(f"`{path}` can't be read: {error.strerror}. Check the path and its permissions.") from error
