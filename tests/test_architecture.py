@@ -24,6 +24,8 @@ ROOMS = {
     "stages.store": "artefacts",
     "stages.transcripts": "audio",
     "stages.corpora.layouts": "audio transcripts",
+    "stages.corpora.layouts.tables": "audio text corpora.layouts",
+    "stages.corpora.layouts.corpora": "audio text corpora.layouts corpora.layouts.tables",
     "stages.corpora": "audio text transcripts corpora.layouts",
     "stages.hearing": "audio text transcripts",
     "stages.utterances": "artefacts audio listeners text",

@@ -28,19 +28,22 @@ def stamp_of(path: Path | str) -> Stamp | None:
     """
     try:
         stat = os.stat(path)  # noqa: PTH116 (a Path object for each of a million files is slow)
-        return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
     except NotADirectoryError:
-        pass
+        return _stamp_inside(path)
     except OSError:
         return None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+def _stamp_inside(path: Path | str) -> Stamp | None:
     try:
         found = members.position(path)
-        if found is None:
-            return None
-        tar, offset, size = found
-        stat = os.stat(tar)  # noqa: PTH116
+        stat = os.stat(found[0]) if found else None  # noqa: PTH116
     except OSError:
         return None
+    if found is None or stat is None:
+        return None
+    _, offset, size = found
     inode = int.from_bytes(sha256(f"{stat.st_ino} {offset}".encode()).digest()[:8], "big") >> 1
     return inode, size, stat.st_mtime_ns, stat.st_ctime_ns
 

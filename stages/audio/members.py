@@ -73,7 +73,7 @@ def open_file(path: Path | str) -> BinaryIO:
     """
     inside = split_path(path)
     if inside is None:
-        return open(path, "rb")  # noqa: PTH123, SIM115 (the caller closes it)
+        return open(path, "rb")  # noqa: PTH123 (the caller closes it)
     offset, size = _place(*inside)
     return io.BufferedReader(_Range(inside, offset, size))
 

@@ -7,7 +7,7 @@ If no table names the speaker, the folders do: `VOICES/<group>/<speaker>/…/fil
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -36,7 +36,7 @@ class Scan:
     """Number of files that are neither recordings nor their transcripts, by lower-case suffix; most frequent first."""
 
 
-def scan(voices: Path, layout: str = "auto") -> Scan:
+def scan(voices: Path, layout: str = "auto", columns: Mapping[str, str] | None = None) -> Scan:
     """Lists the recordings below a folder. Skips hidden files and folders; follows symbolic links.
 
     A recording's transcript is the file with the same stem in the same folder and a suffix in `READERS`. Recordings
@@ -45,13 +45,14 @@ def scan(voices: Path, layout: str = "auto") -> Scan:
     Args:
         voices: The folder of recordings.
         layout: A name in `LAYOUTS`; `auto` reads the tables of every layout.
+        columns: `transcribe.columns`.
 
     Raises:
-        UsageError: if the folder is missing, can't be listed or holds no recording; if a table can't be read, or the
-            named layout has no table here.
+        UsageError: if the folder is missing, can't be listed or holds no recording; if a table can't be read or its
+            columns can't be told; if no table here is of the named layout or has the named columns.
     """
     ignored: Counter[str] = Counter()
-    recordings = sorted(walk(voices, ignored, layout), key=lambda recording: recording.id)
+    recordings = sorted(walk(voices, ignored, layout, columns), key=lambda recording: recording.id)
     return Scan(tuple(recordings), dict(ignored.most_common()))
 
 
@@ -70,19 +71,22 @@ def check_folder(voices: Path) -> None:
         raise _unlistable(voices, error) from error
 
 
-def walk(voices: Path, ignored: Counter[str], layout: str = "auto") -> Iterator[Recording]:
+def walk(
+    voices: Path, ignored: Counter[str], layout: str = "auto", columns: Mapping[str, str] | None = None
+) -> Iterator[Recording]:
     """Yields the recordings that `scan` lists, folder by folder: only one folder is held in memory.
 
     Args:
         voices: The folder of recordings.
         ignored: Receives the number of other files, by lower-case suffix.
         layout: As for `scan`.
+        columns: As for `scan`.
 
     Raises:
         UsageError: as `scan`; that there is no recording is raised at the end.
     """
     check_folder(voices)
-    with Corpus(voices, layout) as corpus:
+    with Corpus(voices, layout, columns) as corpus:
         if layout != "voices":
             corpus.gather(folders(voices, Counter(), tars="listed"))
         found = False
@@ -109,8 +113,9 @@ def _walk(voices: Path, ignored: Counter[str], corpus: Corpus) -> Iterator[Recor
             in_table = corpus.recording(item_id, owner)
             beside = id_of(f"{prefix}{transcripts[stem]}") if stem in transcripts else ""
             if in_table is not None:
-                by_tar = item_id.startswith(f"{in_table.transcript}/")  # its row holds what lies beside it
-                yield replace(in_table, transcript=beside, told="") if beside and not by_tar else in_table
+                # in a tar, what lies beside a recording is its row, or data about it
+                in_tar = f"{members.SUFFIX}/" in item_id.lower()
+                yield replace(in_table, transcript=beside, told="") if beside and not in_tar else in_table
             elif not beside and corpus.left_out(item_id):
                 ignored[f"{_split(name)[1]} that no table names"] += 1
             else:

@@ -1,0 +1,170 @@
+"""`metadata.csv` and its like: LJ Speech, Piper, Coqui and XTTS, F5-TTS, the audio folders of Hugging Face.
+
+All of them are read in the same way; their names tell them apart in the results.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+
+from stages.audio import members
+from stages.corpora.layouts.layout import BadRow, Layout, Rows, read_text
+from stages.corpora.layouts.tables.cells import Row, Sheet, read_sheet
+from stages.corpora.layouts.tables.columns import Columns, by_header, name_of, roles_of
+from stages.corpora.layouts.tables.contents import Unclear, by_content, is_language
+from stages.corpora.layouts.tables.locate import Locator
+from stages.corpora.layouts.tables.pieces import locator_of, pieces_of
+from stages.errors import UsageError
+
+_METADATA = "metadata*.csv"
+NAMED = _METADATA, "metadata*.tsv", "metadata*.txt", "*filelist*.txt", "*filelist*.csv"
+"""Tables that are read without a header too."""
+WITH_HEADER = "*.csv", "*.tsv"
+"""Tables that are read if their header names the audio and the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A table whose columns are known."""
+
+    layout: str
+    columns: Columns
+    rows: Sequence[Row]
+    locator: Locator
+    width: int
+    language: str
+
+
+def refusal(table: Path, found: str) -> UsageError:
+    """Returns the error for a table of recordings whose columns can't be told."""
+    return UsageError(
+        f"`{table}` must tell which of its columns is the text, but {found}. Name them, from 1 or as the header does:"
+        " `--set 'transcribe.columns={1: audio, 2: text, 3: speaker}'`. Or read no tables:"
+        " `--set transcribe.layout=voices`."
+    )
+
+
+def _read(table: Path, *, layout: str) -> Rows:
+    """Reads a table if it is of a layout.
+
+    Raises:
+        UsageError: if it names recordings that are there, but its columns can't be told.
+    """
+    told = _told(table, *members.stamp(table))
+    if told is not None and told.layout == layout:
+        yield from pieces_of(told.rows, told.columns, told.locator, width=told.width, language=told.language)
+        yield from (BadRow(line, "a quote in it must end, but doesn't") for line in read_sheet(table).broken)
+
+
+@lru_cache(maxsize=1)
+def _told(table: Path, _size: int, _mtime_ns: int) -> Told | None:
+    """Returns what a table's columns are; None if it is no table of recordings."""
+    sheet = read_sheet(table)
+    if not sheet.rows:
+        return None
+    head = sheet.rows[0].cells
+    if columns := by_header(head):
+        names = {name_of(cell) for cell in head}
+        if "client_id" in names:
+            return None  # Common Voice's
+        rows = sheet.rows[1:]
+        locator = locator_of(table, [columns.at(row.cells, columns.audio) for row in rows])
+        layout = "audiofolder" if "file_name" in names else "coqui" if "audio_file" in names else "table"
+        return Told(layout, columns, rows, locator, max(sheet.width, len(head)), _language_beside(table))
+    if not any(table.match(pattern) for pattern in NAMED):
+        return None
+    cells = [row.cells for row in sheet.rows]
+    _refuse_unknown_header(table, cells)
+    try:
+        columns = by_content(cells, partial(_finder, table), first=sheet.delimiter == "|")
+    except Unclear as unclear:
+        if unclear.here:
+            raise refusal(table, str(unclear)) from unclear
+        return None
+    locator = locator_of(table, [columns.at(row, columns.audio) for row in cells])
+    return Told(_name(table, sheet, columns), columns, sheet.rows, locator, sheet.width, "")
+
+
+def _finder(table: Path, names: Sequence[str]) -> Callable[[str], str | None]:
+    return locator_of(table, names).find
+
+
+def _refuse_unknown_header(table: Path, cells: Sequence[Sequence[str]]) -> None:
+    """Raises `UsageError` if the first row is a header that doesn't name both the audio and the text."""
+    head, *rows = cells
+    for place, name in enumerate(head):
+        names = [row[place] for row in rows[:_SAMPLE] if place < len(row) and row[place]]
+        find = _finder(table, [name, *names])
+        if (
+            names
+            and find(name) is None
+            and _is_title(name)
+            and sum(find(one) is not None for one in names) > 0.9 * len(names)
+        ):
+            titles = ", ".join(f"`{cell[:30]}`" for cell in head)
+            known = ", ".join(f"`{cell[:30]}` is the {role}" for role, (cell, *_) in roles_of(head).items())
+            raise refusal(table, f"its header is {titles}{f', of which {known}' if known else ''}")
+
+
+_SAMPLE = 100
+"""Rows whose recordings are looked for to tell a header."""
+
+
+def _is_title(cell: str) -> bool:
+    """Returns whether a cell may be a column's title rather than the name of a recording."""
+    return Path(cell).suffix == "" and not any(map(str.isdigit, cell)) and "/" not in cell
+
+
+def _name(table: Path, sheet: Sheet, columns: Columns) -> str:
+    """Returns the layout of a table without a header."""
+    if table.match(_METADATA) and sheet.delimiter == "|" and columns.audio == 0 and columns.language is None:
+        if columns.speaker is None and sheet.width <= 1 + len(columns.texts):
+            return "ljspeech"
+        if columns.speaker == 1 and columns.texts == (2,) and sheet.width == 3:
+            return "piper"
+    return "table"
+
+
+def _language_beside(table: Path) -> str:
+    """Returns the language in `lang.txt`, which the fine-tuning of XTTS writes beside its tables; "" without one."""
+    path = table.with_name("lang.txt")
+    language = read_text(path).strip() if members.is_file(path) else ""
+    return language if language and is_language(language) else ""
+
+
+LJSPEECH = Layout(
+    "ljspeech",
+    (_METADATA,),
+    partial(_read, layout="ljspeech"),
+    speakers="the folder's; `id|text` or `id|text|normalised text` without header; audio beside it or in `wavs/`",
+    rank=70,
+)
+PIPER = Layout(
+    "piper",
+    (_METADATA,),
+    partial(_read, layout="piper"),
+    speakers="`file|speaker|text` without header; without speakers it is read as `ljspeech`",
+    rank=71,
+)
+COQUI = Layout(
+    "coqui",
+    ("*.csv", "*.tsv"),
+    partial(_read, layout="coqui"),
+    speakers="a header with `audio_file`, `text`, maybe `speaker_name`: Coqui, XTTS, F5-TTS; language from `lang.txt`",
+    rank=72,
+)
+AUDIOFOLDER = Layout(
+    "audiofolder",
+    ("*.csv", "*.tsv"),
+    partial(_read, layout="audiofolder"),
+    speakers="a header with `file_name` and `transcription` or the like, and perhaps `speaker_id`, `language`",
+    rank=73,
+)
+TABLE = Layout(
+    "table",
+    (*NAMED, *WITH_HEADER),
+    partial(_read, layout="table"),
+    speakers="any other table: by its header, or by what its columns hold; the folder is the group of named speakers",
+    rank=80,
+)

@@ -1,0 +1,74 @@
+"""Tables whose columns `transcribe.columns` names."""
+
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+
+from stages.corpora.layouts.layout import Layout, Rows
+from stages.corpora.layouts.tables.cells import read_sheet
+from stages.corpora.layouts.tables.columns import Columns
+from stages.corpora.layouts.tables.jsonlines import objects_of, text_of
+from stages.corpora.layouts.tables.pieces import locator_of, piece_of, pieces_of
+
+_SAMPLE = 100
+"""Rows whose recordings are looked for."""
+
+
+def read_named(table: Path, columns: Mapping[str, str]) -> Rows:
+    """Reads a table of which the columns are given; nothing if it hasn't got them.
+
+    Args:
+        table: Rows of cells, with or without a header, or JSON lines.
+        columns: Role by name in the header (or key of the objects), or by number from 1.
+    """
+    if table.suffix.lower() in {".json", ".jsonl"}:
+        yield from _objects(table, columns)
+        return
+    sheet = read_sheet(table)
+    if not sheet.rows:
+        return
+    head = [cell.casefold() for cell in sheet.rows[0].cells]
+    places = {role: _place(head, column) for column, role in columns.items()}
+    if any(not 0 <= place < max(sheet.width, len(head)) for place in places.values()):
+        return
+    audio, text = places.pop("audio"), places.pop("text")
+    rows = sheet.rows if all(column.isdigit() for column in columns) else sheet.rows[1:]
+    names = [row.cells[audio] for row in rows if audio < len(row.cells)]
+    locator = locator_of(table, names)
+    found = [locator.find(name) is not None for name in islice(names, _SAMPLE)]
+    if not any(found):
+        return  # another table
+    if rows is sheet.rows and not found[0] and sum(found) == len(found) - 1:
+        rows = rows[1:]  # a header
+    yield from pieces_of(rows, Columns(audio, (text,), **places), locator)
+
+
+def _place(head: list[str], column: str) -> int:
+    """Returns a column's place from 0; -1 if there is none of that name."""
+    if column.casefold() in head:
+        return head.index(column.casefold())
+    return int(column) - 1 if column.isdigit() else -1
+
+
+def _objects(table: Path, columns: Mapping[str, str]) -> Rows:
+    first = next(iter(objects_of(table)), None)
+    if first is None or not columns.keys() <= first[1].keys():
+        return
+    names = {role: column for column, role in columns.items()}
+    locator = locator_of(table, (text_of(found, names["audio"]) for _, found in objects_of(table)))
+    for number, found in objects_of(table):
+        yield piece_of(number, {role: text_of(found, name) for role, name in names.items()}, locator)
+
+
+def _nothing(_table: Path) -> Rows:
+    return iter(())
+
+
+COLUMNS = Layout(
+    "columns",
+    ("*.csv", "*.tsv", "*.list", "*.lst", "*.json", "*.jsonl", "*.txt"),
+    _nothing,
+    named=read_named,
+    speakers="any table, if `transcribe.columns` says what its columns are",
+    rank=5,
+)
