@@ -4,8 +4,8 @@ A stage is pure: the same items give the same outcomes, in order, whatever the b
 affecting its neighbours. Shards and Dask are the business of `pipeline.runner`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
@@ -79,8 +79,8 @@ class Context:
     """`encode.weights`: the path of the codec's weights."""
     layout: str = "auto"
     """`transcribe.layout`: the corpus layout, which names the recordings' speakers."""
-    columns: Mapping[str, str] = field(default_factory=dict)
-    """`transcribe.columns`: what the columns of a table are."""
+    columns: tuple[tuple[str, str], ...] = ()
+    """`transcribe.columns`: the columns of a table, and what each is."""
 
     def source(self, item_id: str) -> Path:
         """Returns the path of a recording or a transcript."""

@@ -130,7 +130,7 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
         folder = _folder(self.config.speech)
         if not _same(folder, self.context.voices):
             return candidates(folder, layout="auto")
-        return candidates(folder, layout=self.context.layout, columns=self.context.columns)
+        return candidates(folder, layout=self.context.layout, columns=dict(self.context.columns))
 
     @cached_property
     def _places(self) -> list[str]:

@@ -71,7 +71,7 @@ class Run:
             self.device,
             weights=self.config.encode.weights,
             layout=self.config.transcribe.layout,
-            columns=self.config.transcribe.columns,
+            columns=tuple(self.config.transcribe.columns.items()),
         )
         return build_stage(name, self.config, context)
 

@@ -117,12 +117,10 @@ class Corpus:
     def _consider(self, path: str) -> None:
         fitting = [n for n, layout in self._layouts.items() if any(_matches(path, p) for p in layout.tables)]
         for name in fitting:
-            if self._columns and LAYOUTS[name].named and self._read(path, name):
-                self._with_columns += 1
-                return
-        for name in fitting:
-            if not LAYOUTS[name].named:
-                self._read(path, name)
+            given = LAYOUTS[name].named is not None
+            if (self._columns or not given) and self._read(path, name):
+                self._with_columns += given
+                return  # a corpus's own table isn't also one of the general ones
 
     def _rows(self, path: str, name: str) -> Rows:
         """Yields a table's rows; raises `ValleError` if the layout's reader fails on it."""

@@ -80,7 +80,8 @@ class Layout:
     speakers: str = ""
     """Where speakers and groups come from, and what else it reads: shown in the documentation."""
     rank: int = 50
-    """If tables of several layouts name the same recording, the layout with the lowest rank is used."""
+    """If tables of several layouts name the same recording, the layout with the lowest rank is used. A table is read by
+    the first layout that finds rows in it."""
 
 
 def read_text(table: Path) -> str:

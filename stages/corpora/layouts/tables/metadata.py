@@ -63,17 +63,24 @@ def _told(table: Path, _size: int, _mtime_ns: int) -> Told | None:
     sheet = read_sheet(table)
     if not sheet.rows:
         return None
-    head = sheet.rows[0].cells
-    if columns := by_header(head):
-        names = {name_of(cell) for cell in head}
-        if "client_id" in names:
-            return None  # Common Voice's
-        rows = sheet.rows[1:]
-        locator = locator_of(table, [columns.at(row.cells, columns.audio) for row in rows])
-        layout = "audiofolder" if "file_name" in names else "coqui" if "audio_file" in names else "table"
-        return Told(layout, columns, rows, locator, max(sheet.width, len(head)), _language_beside(table))
-    if not any(table.match(pattern) for pattern in NAMED):
-        return None
+    if columns := by_header(sheet.rows[0].cells):
+        return _with_header(table, sheet, columns)
+    return _without_header(table, sheet) if any(table.match(pattern) for pattern in NAMED) else None
+
+
+def _with_header(table: Path, sheet: Sheet, columns: Columns) -> Told | None:
+    head, rows = sheet.rows[0].cells, sheet.rows[1:]
+    names = {name_of(cell) for cell in head}
+    locator = locator_of(table, [columns.at(row.cells, columns.audio) for row in rows])
+    found = [locator.find(columns.at(row.cells, columns.audio)) is not None for row in rows[:_SAMPLE]]
+    ours = any(table.match(pattern) for pattern in NAMED) or 2 * sum(found) > len(found)
+    if "client_id" in names or not ours:
+        return None  # Common Voice's, or of other files
+    layout = "audiofolder" if "file_name" in names else "coqui" if "audio_file" in names else "table"
+    return Told(layout, columns, rows, locator, max(sheet.width, len(head)), _language_beside(table))
+
+
+def _without_header(table: Path, sheet: Sheet) -> Told | None:
     cells = [row.cells for row in sheet.rows]
     _refuse_unknown_header(table, cells)
     try:

@@ -7,7 +7,8 @@ import pytest
 from stages.corpora.layouts.tables.contents import Unclear, by_content
 from stages.corpora.scan import scan
 from stages.errors import UsageError
-from tests.stages.corpora.layouts.test_table import texts, tone, transcripts, write
+from tests.stages.corpora.layouts.shapes import tone, write
+from tests.stages.corpora.layouts.test_table import texts, transcripts
 
 SENTENCES = (
     "Six spoons of fresh snow peas, five thick slabs of blue cheese.",
