@@ -50,7 +50,7 @@ class Contents:
     damaged: int
     """Bytes between members that are no header: those of members whose header is damaged."""
     cut: bool
-    """Whether the file ends before its last member does."""
+    """Whether its end is missing: the empty blocks after the last member."""
 
 
 def split_path(path: Path | str) -> tuple[str, str] | None:
@@ -149,17 +149,18 @@ def contents(tar: Path | str) -> Contents:
         OSError: if the file can't be read.
     """
     found: dict[str, Member] = {}
-    damaged, end = 0, 0
+    damaged = 0
     with open(tar, "rb") as file:  # noqa: PTH123
         length = os.fstat(file.fileno()).st_size
+        file.seek(max(length - _BLOCK, 0))
+        cut = any(file.read(_BLOCK))
         for member in _members(file, length):
             if isinstance(member, int):
                 damaged += member
             else:
                 found.pop(member.name, None)
                 found[member.name] = member
-                end = max(end, member.offset + member.size)
-    return Contents(tuple(found.values()), damaged, cut=end > length)
+    return Contents(tuple(found.values()), damaged, cut)
 
 
 def _members(file: BinaryIO, length: int) -> Iterator[Member | int]:

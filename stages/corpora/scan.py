@@ -6,6 +6,7 @@ If no table names the speaker, the folders do: `VOICES/<group>/<speaker>/…/fil
 
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -103,9 +104,11 @@ def walk(
 
 def _walk(voices: Path, ignored: Counter[str], corpus: Corpus) -> Iterator[Recording]:
     owner = partial(owner_of, only_speaker=id_of(voices.resolve().name))
+    compressed: list[str] = []
     for path, names in folders(voices, ignored):
         group, speaker = owner(id_of(path))
         prefix = f"{path}/" if path else ""
+        compressed += [f"{prefix}{name}" for name in names if _COMPRESSED.search(name)]
         audio, transcripts, rest = _sort_out(names)
         ignored.update(suffix for name, suffix in rest if not corpus.knows(id_of(f"{prefix}{name}")))
         for name, stem in audio:
@@ -121,6 +124,15 @@ def _walk(voices: Path, ignored: Counter[str], corpus: Corpus) -> Iterator[Recor
             else:
                 yield Recording(item_id, group, speaker, "", beside)
     yield from corpus.missing(owner)
+    if compressed:
+        _log.warning(
+            "%d compressed tar files aren't read, such as `%s`: decompress them (`gunzip`, `zstd -d`), or unpack them.",
+            len(compressed),
+            compressed[0],
+        )
+
+
+_COMPRESSED = re.compile(r"\.(?:tar\.(?:gz|bz2|xz|zst)|tgz|tbz2?|txz)$", re.IGNORECASE)
 
 
 def owner_of(folder: str, only_speaker: str) -> tuple[str, str]:
@@ -214,9 +226,10 @@ def _names_inside(tar: str, *, tell: bool) -> dict[str, list[str]]:
             _log.warning("`%s` can't be read: %s. Make it readable or move it away.", tar, error.strerror)
         return {}
     if tell and (found.damaged or found.cut or not found.members):
-        held = f"{len(found.members):,} files can be read" if found.members else "it holds no files that can be read"
-        lost = "it ends within a file" if found.cut else f"{found.damaged:,} bytes between its files are no tar headers"
-        _log.warning("`%s` is damaged: %s; %s. Copy it again.", tar, lost, held)
+        lost = ["its end is missing"] if found.cut else []
+        lost += [f"{found.damaged:,} bytes between its files are no tar headers"] if found.damaged else []
+        held = f"{len(found.members):,} files in it can be read" if found.members else "it holds no files"
+        _log.warning("`%s` is damaged: %s. Copy it again.", tar, "; ".join([*lost, held]))
     names: dict[str, list[str]] = {}
     for member in found.members:
         folder, _, name = member.name.rpartition("/")
