@@ -127,6 +127,8 @@ class Corpus:
         named = LAYOUTS[name].named
         try:
             yield from named(self._voices / path, self._columns) if named else LAYOUTS[name].read(self._voices / path)
+        except OSError as error:
+            raise UsageError(f"`{path}` can't be read: {error}. Repair it, or move it away.") from error
         except (LookupError, ValueError) as error:
             raise ValleError(
                 f"layout `{name}` failed on `{path}`: {type(error).__name__}: {error}. Mend the table, or the layout."

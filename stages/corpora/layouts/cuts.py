@@ -8,7 +8,6 @@ from typing import Any
 from stages.audio import members
 from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows, lines_of
 from stages.corpora.layouts.lhotse import only_file, supervisions_name, words_of
-from stages.errors import UsageError
 
 
 def read_cuts(table: Path) -> Rows:
@@ -32,10 +31,7 @@ def read_shar(table: Path) -> Rows:
     tar = _shar(table)
     if tar is None:
         return
-    try:
-        files = {name: m.name for m in members.contents(tar).members if (name := _audio_of(m.name))}
-    except OSError as error:
-        raise UsageError(f"`{tar}` can't be read: {error.strerror}. Make it readable, or move it away.") from error
+    files = {name: m.name for m in members.contents(tar).members if (name := _audio_of(m.name))}
 
     def place(cut: Mapping[str, Any]) -> tuple[str, float]:
         name = files.get(str(cut.get("id")))

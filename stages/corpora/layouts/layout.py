@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from stages.audio import members
@@ -139,11 +138,28 @@ def _undecodable(table: Path, error: UnicodeDecodeError, before: int = 0) -> Usa
     return UsageError(f"`{table}` must be UTF-8, but its byte {before + error.start} is {byte:#04x}. Save it as UTF-8.")
 
 
+def first_lines(table: Path) -> list[str]:
+    """Returns the first non-blank lines of a file, whatever it is, to tell by them what kind of table it is.
+
+    Bytes that can't be decoded are replaced. A file that can't be read has no lines.
+    """
+    try:
+        with members.open_file(table) as file:
+            head = (gzip.GzipFile(fileobj=file) if table.suffix == ".gz" else file).read(_HEAD)
+    except (OSError, EOFError, zlib.error):
+        return []
+    wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    lines = head.decode("utf-16" if wide else "utf-8-sig", "replace").split("\n")
+    return [line.rstrip("\r") for line in lines if line.strip()]
+
+
 def is_like(table: Path, row: re.Pattern[str]) -> bool:
-    """Returns whether one of the first lines of a table begins with a row of this form. Raises as `read_text`."""
-    return any(row.match(line.strip()) for _, line in islice(lines_of(table), _FIRST_LINES))
+    """Returns whether one of the first lines of a file begins with a row of this form."""
+    return any(row.match(line.strip()) for line in first_lines(table)[:_FIRST_LINES])
 
 
+_HEAD = 1 << 16
+"""Bytes of a file by which it is told what it is."""
 _FIRST_LINES = 20
 
 

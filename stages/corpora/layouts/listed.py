@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator, Set
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 
-from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows, lines_of, with_suffix
+from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows, first_lines, lines_of, with_suffix
 
 
 def read_librispeech(table: Path) -> Rows:
@@ -67,10 +67,9 @@ _TAG = re.compile(r"\[[^\]]*\]")
 
 def _values(table: Path, needed: Set[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yields the rows of a table by the names in its header; nothing if it lacks a needed one."""
-    lines = lines_of(table)
-    header = next(lines, (0, ""))[1].split("\t")
+    header = [name for line in first_lines(table)[:1] for name in line.split("\t")]
     if needed <= {*header}:
-        for number, line in lines:
+        for number, line in islice(lines_of(table), 1, None):
             yield number, dict(zip_longest(header, line.split("\t")[: len(header)], fillvalue=""))
 
 

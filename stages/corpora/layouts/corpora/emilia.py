@@ -6,8 +6,9 @@ from pathlib import Path
 from stages.audio import members
 from stages.corpora.layouts.corpora.webdataset import read_tar
 from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows
-from stages.corpora.layouts.tables.jsonlines import Object, objects_of, text_of
+from stages.corpora.layouts.tables.jsonlines import Object, first_object, objects_of, text_of
 
+_ROW = frozenset({"wav", "text", "speaker", "language"})
 _SEGMENT = frozenset({"text", "start", "end", "language", "dnsmos"})
 
 
@@ -16,9 +17,9 @@ def read_lines(table: Path) -> Rows:
 
     Source: He et al. 2024, https://huggingface.co/datasets/amphion/Emilia-Dataset.
     """
+    if not first_object(table).keys() >= _ROW:
+        return
     for number, found in objects_of(table):
-        if number == 1 and not {"wav", "text", "speaker", "language"} <= found.keys():
-            return
         audio = text_of(found, "wav")
         if not audio:
             yield BadRow(number, "must be an object with `wav`, `text`, `speaker` and `language`")
@@ -33,15 +34,9 @@ def read_pipe(table: Path) -> Rows:
     Source: https://github.com/open-mmlab/Amphion/tree/main/preprocessors/Emilia.
     """
     name = table.stem
-    if table.parent.name != name:
-        return
-    cuts: dict[int, str] = {}
-    for number, found in objects_of(table):
-        if number == 1:
-            if not found.keys() >= _SEGMENT:
-                return
-            cuts = _cuts(table, name)
-        yield _cut(number, found, cuts, name)
+    if table.parent.name == name and first_object(table).keys() >= _SEGMENT:
+        cuts = _cuts(table, name)
+        yield from (_cut(number, found, cuts, name) for number, found in objects_of(table))
 
 
 def _cuts(table: Path, name: str) -> dict[int, str]:

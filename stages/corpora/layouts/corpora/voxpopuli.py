@@ -1,9 +1,9 @@
 """VoxPopuli."""
 
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 
-from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows, lines_of
+from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows, first_lines, lines_of
 from stages.corpora.layouts.tables.contents import is_language
 
 _NEEDED = frozenset({"id", "raw_text", "normalized_text", "speaker_id"})
@@ -16,12 +16,11 @@ def read_voxpopuli(table: Path) -> Rows:
 
     Source: Wang et al. 2021, https://github.com/facebookresearch/voxpopuli.
     """
-    lines = lines_of(table)
-    header = next(lines, (0, ""))[1].split("\t")
+    header = [name for line in first_lines(table)[:1] for name in line.split("\t")]
     if not {*header} >= _NEEDED:
         return
     folder = table.parent.name
-    for number, line in lines:
+    for number, line in islice(lines_of(table), 1, None):
         values = dict(zip_longest(header, line.split("\t")[: len(header)], fillvalue=""))
         if len(line.split("\t")) > len(header) or not values["id"][:4].isdigit():
             yield BadRow(

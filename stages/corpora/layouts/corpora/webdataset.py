@@ -11,7 +11,6 @@ from stages.audio.files import SUFFIXES
 from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows
 from stages.corpora.layouts.tables.contents import language_of
 from stages.corpora.layouts.tables.jsonlines import values_of
-from stages.errors import UsageError
 
 _LARGEST = 1 << 24
 """Bytes of a JSON or a text."""
@@ -26,11 +25,8 @@ def read_tar(tar: Path, *, emilia: bool) -> Rows:
     A recording without either is left to what else is known of it, as is a JSON of whisperX.
 
     Args:
-        tar: The tar file.
+        tar: The tar file. One that can't be read has no rows: listing its recordings tells of it.
         emilia: Whether to read it only if its JSON is Emilia's, or only if it isn't.
-
-    Raises:
-        UsageError: if the file can't be read.
     """
     told: dict[str, dict[str, Any]] = {}
     audio: dict[str, str] = {}
@@ -75,8 +71,8 @@ def _contents(tar: Path) -> Iterator[tuple[str, str | None]]:
                 elif suffix in _TEXTS and member.size <= _LARGEST:
                     file.seek(member.offset)
                     yield member.name, file.read(member.size).decode("utf-8-sig", "replace")
-    except OSError as error:
-        raise UsageError(f"`{tar}` can't be read: {error.strerror}. Make it readable, or move it away.") from error
+    except OSError:
+        return
 
 
 def _object(content: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from stages.audio import members
 from stages.corpora.layouts.layout import read_text
 
-_DELIMITERS = "|", "\t", ",", ";"
+DELIMITERS = "|", "\t", ",", ";"
 _SAMPLE = 200
 """Lines from which the delimiter is told."""
 _LONGEST = 100
@@ -59,7 +59,7 @@ def _sheet(table: Path, _size: int, _mtime_ns: int) -> Sheet:
     delimiter = _delimiter([line for _, line in lines[:_SAMPLE]])
     if delimiter in {",", ";"}:
         return _quoted(text, delimiter)
-    rows = tuple(Row(number, _trimmed(_split(line, delimiter))) for number, line in lines)
+    rows = tuple(Row(number, _trimmed(split_line(line, delimiter))) for number, line in lines)
     return Sheet(delimiter, rows, ())
 
 
@@ -73,12 +73,12 @@ def _delimiter(lines: Sequence[str]) -> str:
         share = sum(mark in line for line in lines) / max(len(lines), 1)
         wanted = mark in lines[0] and share >= 0.9
         even = mark in "|\t" or len({line.count(mark) for line in lines}) == 1
-        return wanted, even and wanted, 1.0 if wanted else share, -_DELIMITERS.index(mark)
+        return wanted, even and wanted, 1.0 if wanted else share, -DELIMITERS.index(mark)
 
-    return max(_DELIMITERS, key=fitness) if lines else _DELIMITERS[0]
+    return max(DELIMITERS, key=fitness) if lines else DELIMITERS[0]
 
 
-def _split(line: str, delimiter: str) -> list[str]:
+def split_line(line: str, delimiter: str) -> list[str]:
     """Splits a line. Quotes around a cell are CSV's where its content needs them, or where all cells have them."""
     if f'{delimiter}"' in line or line.startswith('"'):
         try:

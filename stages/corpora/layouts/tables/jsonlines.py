@@ -8,42 +8,49 @@ from pathlib import Path
 from typing import Any
 
 from stages.audio import members
-from stages.corpora.layouts.layout import Layout, Rows, lines_of, read_text
+from stages.corpora.layouts.layout import Layout, Rows, first_lines, lines_of, read_text
 from stages.corpora.layouts.tables.columns import roles_of
 from stages.corpora.layouts.tables.metadata import refusal
 from stages.corpora.layouts.tables.pieces import locator_of, piece_of
+from stages.errors import UsageError
 
 Object = dict[str, Any]
 _SAMPLE = 100
 """Objects from which it is told what they hold."""
-_HEAD = 1 << 16
-"""Bytes that tell whether a file holds a JSON object a line."""
 _LONGEST_ARRAY = 1 << 28
 """Bytes of a file that is one JSON array."""
 
 
-def objects_of(table: Path) -> Iterator[tuple[int, Object]]:
-    """Yields the objects of JSON lines, or of one array, with their numbers from 1; nothing of any other file.
+def first_object(table: Path) -> Object:
+    """Returns the first object of JSON lines or of an array, without reading on; {} if the file begins otherwise."""
+    head = "\n".join(first_lines(table)).lstrip()
+    if head.startswith("{"):
+        return _parsed(head.split("\n", 1)[0])
+    try:
+        value = json.JSONDecoder().raw_decode(head[1:].lstrip())[0] if head.startswith("[") else None
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
-    A line that is no object is yielded as an empty one.
+
+def objects_of(table: Path) -> Iterator[tuple[int, Object]]:
+    """Yields the objects of JSON lines, or of one array, with their numbers from 1.
+
+    What is no object is yielded as an empty one.
 
     Raises:
-        UsageError: if the file can't be read or decoded.
+        UsageError: if the file can't be read or decoded, or if an array has no end or is too large.
     """
-    try:
-        with members.open_file(table) as file:
-            head = file.read(_HEAD)
-    except OSError:
-        head = b""
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if start[:1] == b"[" and members.stamp(table)[0] <= _LONGEST_ARRAY:
-        try:
-            values = json.loads(read_text(table))
-        except (ValueError, RecursionError):
-            return
-        yield from ((number, value if isinstance(value, dict) else {}) for number, value in enumerate(values, 1))
-    elif start[:1] == b"{" and (_parsed(start.split(b"\n", 1)[0].decode("utf-8", "replace")) or len(head) == _HEAD):
+    if not "\n".join(first_lines(table)).lstrip().startswith("["):
         yield from ((number, _parsed(line)) for number, line in lines_of(table))
+        return
+    if (size := members.stamp(table)[0]) > _LONGEST_ARRAY:
+        raise UsageError(f"`{table}` is one JSON array of {size:,} bytes. Write an object a line instead.")
+    try:
+        values = json.loads(read_text(table))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"`{table}` must be JSON, but isn't: {error}. Copy it again.") from error
+    yield from ((number, value if isinstance(value, dict) else {}) for number, value in enumerate(values, 1))
 
 
 def _parsed(line: str) -> Object:
@@ -74,12 +81,13 @@ def _read(table: Path, *, nemo: bool) -> Rows:
     Raises:
         UsageError: if it names recordings that are there, but not what is said in them.
     """
-    first: Object = {}
-    for _, found in islice(objects_of(table), _SAMPLE):
-        first = found | first
+    first = first_object(table)
     roles = roles_of(list(first))
     if "audio" not in roles or ("audio_filepath" in first) != nemo or not _is_manifest(first, roles):
         return
+    for _, found in islice(objects_of(table), _SAMPLE):
+        first = first | found
+    roles = roles_of(list(first))
     locator = locator_of(table, (values_of(found).get("audio", "") for _, found in objects_of(table)))
     if "text" not in roles:
         if locator.find(text_of(first, roles["audio"][0])):

@@ -9,8 +9,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from stages.audio import members
-from stages.corpora.layouts.layout import BadRow, Layout, Rows, read_text
-from stages.corpora.layouts.tables.cells import Row, Sheet, read_sheet
+from stages.corpora.layouts.layout import BadRow, Layout, Rows, first_lines, read_text
+from stages.corpora.layouts.tables.cells import DELIMITERS, Row, Sheet, read_sheet, split_line
 from stages.corpora.layouts.tables.columns import Columns, by_header, name_of, roles_of
 from stages.corpora.layouts.tables.contents import Unclear, by_content, is_language
 from stages.corpora.layouts.tables.locate import Locator
@@ -19,9 +19,7 @@ from stages.errors import UsageError
 
 _METADATA = "metadata*.csv"
 NAMED = _METADATA, "metadata*.tsv", "metadata*.txt", "*filelist*.txt", "*filelist*.csv"
-"""Tables that are read without a header too."""
-WITH_HEADER = "*.csv", "*.tsv"
-"""Tables that are read if their header names the audio and the text."""
+"""Tables that are read without a header too; others only if their header names the audio and the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +58,20 @@ def _read(table: Path, *, layout: str) -> Rows:
 @lru_cache(maxsize=1)
 def _told(table: Path, _size: int, _mtime_ns: int) -> Told | None:
     """Returns what a table's columns are; None if it is no table of recordings."""
+    named = any(table.match(pattern) for pattern in NAMED)
+    if not named and not _has_header(table):
+        return None
     sheet = read_sheet(table)
     if not sheet.rows:
         return None
     if columns := by_header(sheet.rows[0].cells):
         return _with_header(table, sheet, columns)
-    return _without_header(table, sheet) if any(table.match(pattern) for pattern in NAMED) else None
+    return _without_header(table, sheet) if named else None
+
+
+def _has_header(table: Path) -> bool:
+    """Returns whether the first line names the audio and the text, without reading the table."""
+    return any(by_header(split_line(line, mark)) for line in first_lines(table)[:1] for mark in DELIMITERS)
 
 
 def _with_header(table: Path, sheet: Sheet, columns: Columns) -> Told | None:
@@ -170,7 +176,7 @@ AUDIOFOLDER = Layout(
 )
 TABLE = Layout(
     "table",
-    (*NAMED, *WITH_HEADER),
+    ("*.csv", "*.tsv", "metadata*.txt", "*filelist*.txt"),
     partial(_read, layout="table"),
     speakers="any other table: by its header, or by what its columns hold; the folder is the group of named speakers",
     rank=80,

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 
-from stages.corpora.layouts.layout import Layout, Rows
-from stages.corpora.layouts.tables.cells import read_sheet
+from stages.corpora.layouts.layout import Layout, Rows, first_lines
+from stages.corpora.layouts.tables.cells import DELIMITERS, read_sheet, split_line
 from stages.corpora.layouts.tables.columns import Columns
-from stages.corpora.layouts.tables.jsonlines import objects_of, text_of
+from stages.corpora.layouts.tables.jsonlines import first_object, objects_of, text_of
 from stages.corpora.layouts.tables.pieces import locator_of, piece_of, pieces_of
 
 _SAMPLE = 100
@@ -24,9 +24,9 @@ def read_named(table: Path, columns: Mapping[str, str]) -> Rows:
     if table.suffix.lower() in {".json", ".jsonl"}:
         yield from _objects(table, columns)
         return
-    sheet = read_sheet(table)
-    if not sheet.rows:
+    if not any(_fits(split_line(line, mark), columns) for line in first_lines(table)[:1] for mark in DELIMITERS):
         return
+    sheet = read_sheet(table)
     head = [cell.casefold() for cell in sheet.rows[0].cells]
     places = {role: _place(head, column) for column, role in columns.items()}
     if any(not 0 <= place < max(sheet.width, len(head)) for place in places.values()):
@@ -43,6 +43,12 @@ def read_named(table: Path, columns: Mapping[str, str]) -> Rows:
     yield from pieces_of(rows, Columns(audio, (text,), **places), locator)
 
 
+def _fits(head: list[str], columns: Mapping[str, str]) -> bool:
+    """Returns whether a table whose first row this is may have the columns."""
+    titles = [cell.strip().casefold() for cell in head]
+    return all(0 <= _place(titles, column) < len(head) for column in columns)
+
+
 def _place(head: list[str], column: str) -> int:
     """Returns a column's place from 0; -1 if there is none of that name."""
     if column.casefold() in head:
@@ -51,8 +57,7 @@ def _place(head: list[str], column: str) -> int:
 
 
 def _objects(table: Path, columns: Mapping[str, str]) -> Rows:
-    first = next(iter(objects_of(table)), None)
-    if first is None or not columns.keys() <= first[1].keys():
+    if not columns.keys() <= first_object(table).keys():
         return
     names = {role: column for column, role in columns.items()}
     locator = locator_of(table, (text_of(found, names["audio"]) for _, found in objects_of(table)))

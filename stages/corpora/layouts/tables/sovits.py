@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.corpora.layouts.layout import Layout, Rows
+from stages.corpora.layouts.layout import Layout, Rows, first_lines
 from stages.corpora.layouts.tables.cells import read_sheet
 from stages.corpora.layouts.tables.columns import Columns
 from stages.corpora.layouts.tables.contents import is_language
@@ -20,6 +20,8 @@ def read_sovits(table: Path) -> Rows:
 
     Source: https://github.com/RVC-Boss/GPT-SoVITS, README.
     """
+    if not any("|" in line for line in first_lines(table)[:1]):
+        return
     sheet = read_sheet(table)
     locator = locator_of(table, [row.cells[0] for row in sheet.rows])
     if sheet.delimiter != "|" or sheet.width < 2:

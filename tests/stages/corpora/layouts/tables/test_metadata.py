@@ -212,3 +212,26 @@ def test_a_table_of_no_recordings_is_left_alone(tmp_path):
 def test_nothing_is_told_of_an_empty_table():
     with pytest.raises(Unclear):
         by_content([], lambda _: lambda _: None, first=True)
+
+
+def test_files_of_other_kinds_stop_nothing(tmp_path):
+    """Whatever lies in the folder, in whatever encoding."""
+    tone(tmp_path / "anna" / "a.wav")
+    for name in (
+        "notes.csv",
+        "x.tsv",
+        "x.json",
+        "x.jsonl",
+        "content.txt",
+        "transcripts.txt",
+        "transcript.txt",
+        "x.list",
+    ):
+        (tmp_path / name).write_bytes(b"caf\xe9\xff,\t{\n" * 3)
+    (tmp_path / "asr_x.tsv").write_bytes(b"\xff")
+    (tmp_path / "y.json").write_text("[[1, 2], {")
+    (tmp_path / "z.json").write_text("[" * 100_000)
+    for name in ("gone.csv", "gone.json", "gone.jsonl", "gone.list"):
+        (tmp_path / name).symlink_to(tmp_path / "nowhere")
+    (tmp_path / "stm").mkdir()
+    assert [recording.id for recording in scan(tmp_path).recordings] == ["anna/a.wav"]
