@@ -49,6 +49,8 @@ def _read(table: Path, *, layout: str) -> Rows:
     Raises:
         UsageError: if it names recordings that are there, but its columns can't be told.
     """
+    if not _is_named(table) and not _has_header(table):
+        return
     told = _told(table, *members.stamp(table))
     if told is not None and told.layout == layout:
         yield from pieces_of(told.rows, told.columns, told.locator, width=told.width, language=told.language)
@@ -58,15 +60,16 @@ def _read(table: Path, *, layout: str) -> Rows:
 @lru_cache(maxsize=1)
 def _told(table: Path, _size: int, _mtime_ns: int) -> Told | None:
     """Returns what a table's columns are; None if it is no table of recordings."""
-    named = any(table.match(pattern) for pattern in NAMED)
-    if not named and not _has_header(table):
-        return None
     sheet = read_sheet(table)
     if not sheet.rows:
         return None
     if columns := by_header(sheet.rows[0].cells):
         return _with_header(table, sheet, columns)
-    return _without_header(table, sheet) if named else None
+    return _without_header(table, sheet) if _is_named(table) else None
+
+
+def _is_named(table: Path) -> bool:
+    return any(table.match(pattern) for pattern in NAMED)
 
 
 def _has_header(table: Path) -> bool:
@@ -79,7 +82,7 @@ def _with_header(table: Path, sheet: Sheet, columns: Columns) -> Told | None:
     names = {name_of(cell) for cell in head}
     locator = locator_of(table, [columns.at(row.cells, columns.audio) for row in rows])
     found = [locator.find(columns.at(row.cells, columns.audio)) is not None for row in rows[:_SAMPLE]]
-    ours = any(table.match(pattern) for pattern in NAMED) or 2 * sum(found) > len(found)
+    ours = _is_named(table) or 2 * sum(found) > len(found)
     if "client_id" in names or not ours:
         return None  # Common Voice's, or of other files
     layout = "audiofolder" if "file_name" in names else "coqui" if "audio_file" in names else "table"
