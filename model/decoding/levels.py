@@ -23,6 +23,7 @@ def generate_rest(
     *,
     sampling: Sampling = GREEDY,
     seeds: Sequence[int] | None = None,
+    starts: Sequence[int] | None = None,
 ) -> list[Codes]:
     """Draws codebooks 1 ... K-1 in one packed pass each.
 
@@ -33,13 +34,15 @@ def generate_rest(
         first_codes: Codebook 0 of each response, `[1, T]`.
         sampling: How codes are drawn.
         seeds: Of each condition's draws; 0 by default.
+        starts: Number of the first frame of each, which its draws depend on; 0 by default.
 
     Returns:
         One `[K, T]` array of uint16 per condition.
     """
     num_codebooks, stop = network.num_codebooks, network.codebook_size
     begun = [condition.begun().shape[1] for condition in conditions]
-    frames = [np.arange(codes.shape[1]) for codes in first_codes]
+    numbers = starts or [0] * len(first_codes)
+    frames = [np.arange(first, first + codes.shape[1]) for first, codes in zip(numbers, first_codes, strict=True)]
     responses: list[Codes] = []
     for condition, codes in zip(conditions, first_codes, strict=True):
         response_KT = np.zeros((num_codebooks, codes.shape[1]), np.uint16)

@@ -30,8 +30,6 @@ SUFFIX = ".wav"
 _KEYS: dict[str, type] = dict.fromkeys(("text", "ref", "ref_text", "voice", "language", "out"), str) | {"seed": int}
 _TOLD = 10
 """Most bad lines that a message lists."""
-_AT_ONCE = 16
-"""Texts given to the model at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +110,7 @@ def check_orders(synthesizer: "Synthesizer", orders: Sequence[Order]) -> None:
 
 def speak_orders(synthesizer: "Synthesizer", orders: Sequence[Order]) -> Iterator[tuple[Order, "Speech | ValleError"]]:
     """Yields each order with its speech, or with the error that stopped it and no other."""
-    for start in range(0, len(orders), _AT_ONCE):
-        some = orders[start : start + _AT_ONCE]
-        try:
-            yield from zip(some, synthesizer.batch([order.request for order in some]), strict=True)
-        except ValleError:
-            yield from ((order, _alone(synthesizer, order)) for order in some)
-
-
-def _alone(synthesizer: "Synthesizer", order: Order) -> "Speech | ValleError":
-    try:
-        return synthesizer.batch([order.request])[0]
-    except ValleError as error:
-        return error
+    return zip(orders, synthesizer.each([order.request for order in orders]), strict=True)
 
 
 def _raise(wrong: Sequence[str]) -> None:

@@ -137,6 +137,16 @@ class Recital:
         most = longest if self._left is None else max(1, min(longest, self._left))
         return Turn(condition or self._opening(part), most, _derived(self._seed, number))
 
+    @property
+    def pause_s(self) -> float:
+        """Silence after the part of the last turn, in seconds."""
+        return self.script.parts[len(self._spoken)].pause_s
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the part of the last turn is the last of the text."""
+        return len(self._spoken) + 1 == len(self.script.parts)
+
     def add(self, speech: "Speech") -> None:
         """Takes the response to the last turn."""
         part = self.script.parts[len(self._spoken)]

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,8 +25,8 @@ class Request:
     """A text to speak, with all that `Synthesizer.speak` takes."""
 
     text: str
-    prompt: "Prompt | None" = None
-    """A recording's path, a wave or codes; None if `voice` is given."""
+    prompt: "Prompt | Voice | None" = None
+    """A recording's path, a wave or codes, or a kept voice; None if `voice` is given."""
     prompt_text: str | None = None
     voice: "Voice | None" = None
     """A kept voice, in place of `prompt` and `prompt_text`."""
@@ -34,17 +34,9 @@ class Request:
     tone: str | None = None
     seed: int = 0
     max_s: float | None = None
+    speed: float = 1.0
+    """How much faster than the model would speak; only `nar-len` can do other than 1."""
     decoding: Decoding = Decoding()  # noqa: RUF009 (frozen)
-
-    def arguments(self) -> dict[str, Any]:
-        """Returns the arguments of `Synthesizer.speak`.
-
-        Raises:
-            UsageError: if there is neither prompt nor voice.
-        """
-        if self.prompt is None and self.voice is None:
-            raise UsageError("A request must have a `prompt`, a recording of the voice, or a `voice`, but has neither.")
-        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def check_task(task: str, trained: DataConfig, model: Path, *, text: str | None, prompted: bool, edits: bool) -> None:

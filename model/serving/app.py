@@ -9,7 +9,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
-from model.inference.service import Service, SpeechRequest
+from model.inference.requests import Request as Asked
+from model.inference.service import Service
 from model.inference.voices import Voice
 from model.serving.answers import streamed, waited, whole
 from model.serving.bodies import FIELDS, Form, SpeechBody, TranscriptionBody, read_form
@@ -96,7 +97,7 @@ class Api:
             told = f"`model` must be `{self.settings.name}`, but is `{name[:200]}`."
             raise RefusedError(404, told, param="model", code="model_not_found")
 
-    def _speech_request(self, form: Form) -> tuple[Any, SpeechRequest]:
+    def _speech_request(self, form: Form) -> tuple[Any, Asked]:
         """Reads the body of a request for speech, and its voice."""
         body = SpeechBody.read(form)
         self._check_model(body.model)
@@ -108,7 +109,7 @@ class Api:
             told = f"`max_s` must be at most {longest_s:g}, the longest that the model learnt, but is {body.max_s:g}."
             raise RefusedError(422, told, param="max_s")
         prompt, text = self._prompt(body, form)
-        return body, SpeechRequest(
+        return body, Asked(
             body.input,
             prompt,
             text,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.inference.joining import joined
+from model.inference.joining import Joiner, joined
 from stages.audio.silence import sound_edges
 from stages.records import Wave
 
@@ -62,3 +62,19 @@ def test_silent_and_tiny_parts_are_kept() -> None:
     wave = joined([tone(0.2), silent, np.full(1, 0.1, np.float32), tone(0.2)], [0.1, 0.1, 0.1, 0.0], RATE)
     assert len(wave) == round(1.7 * RATE) + 1
     assert sound_edges(wave, RATE, silence_db=40.0)
+
+
+@pytest.mark.parametrize("step_s", [0.013, 0.1, 0.7])
+@pytest.mark.parametrize("lead_s", [0.0, 0.2])
+def test_parts_that_become_known_bit_by_bit_are_joined_alike(step_s: float, lead_s: float) -> None:
+    waves = [tone(0.5, after_s=0.3), tone(0.7, before_s=0.2), tone(0.3, before_s=0.1, after_s=0.1, hz=300.0)]
+    pauses_s = [0.4, 0.0, 0.1]
+    joiner, found, early = Joiner(RATE, lead_s=lead_s), list[Wave](), 0
+    for number, (wave, pause_s) in enumerate(zip(waves, pauses_s, strict=True)):
+        joiner.begin(pause_s=pause_s, last=number == 2)
+        for end in range(round(step_s * RATE), len(wave), round(step_s * RATE)):
+            found.append(joiner.add(wave[:end], final=False))
+            early += len(found[-1])
+        found.append(joiner.add(wave, final=True))
+    np.testing.assert_allclose(np.concatenate(found), joined(waves, pauses_s, RATE, lead_s=lead_s), atol=1e-6)
+    assert early > 0.8 * sum(map(len, waves)) - 0.7 * RATE

@@ -3,7 +3,7 @@
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -155,10 +155,8 @@ def test_a_list_needs_texts_a_voice_and_a_folder(tmp_path: Path) -> None:
 
 def test_one_that_can_t_be_spoken_harms_no_other() -> None:
     class Speaker:
-        def batch(self, requests: Sequence[Request]) -> list[str]:
-            if any(request.text == "bad" for request in requests):
-                raise AudioError("broken")
-            return [request.text.upper() for request in requests]
+        def each(self, requests: Iterable[Request]) -> Iterator[str | AudioError]:
+            return (AudioError("broken") if one.text == "bad" else one.text.upper() for one in requests)
 
     orders = [Order(Request(text), OUT, "") for text in ["a"] * 20 + ["bad"] + ["b"] * 20]
     found = [speech for _, speech in speak_orders(Speaker(), orders)]  # type: ignore[arg-type]
@@ -240,15 +238,12 @@ def test_nothing_begins_while_a_line_can_t_be_spoken(
 def test_some_that_fail_make_it_3(
     run: Path, tmp_path: Path, reference: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def batch(_: Synthesizer, requests: Sequence[Request]) -> list[object]:
-        raise AudioError(f"{len(requests)} broken")
-
-    monkeypatch.setattr(Synthesizer, "batch", batch)
+    monkeypatch.setattr(Synthesizer, "each", lambda _, requests: (AudioError(one.text) for one in requests))
     path = listed(tmp_path, "Hello.", "There.", name="a.txt")
     command = "synth", f"@{path}", reference, tmp_path / "out", "--model", run, "--device", "cpu", "--json"
     assert valle(monkeypatch, *command) == 3
     shown = capsys.readouterr()
-    assert [json.loads(line)["error"] for line in shown.out.splitlines()] == ["1 broken"] * 2
+    assert [json.loads(line)["error"] for line in shown.out.splitlines()] == ["Hello.", "There."]
     assert "2 of 2 texts couldn't be spoken." in shown.err
 
 

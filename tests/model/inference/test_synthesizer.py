@@ -89,7 +89,7 @@ def test_one_seed_one_wave(voice: Synthesizer, reference: Path) -> None:
 
 def asked(voice: Synthesizer, text: str, **given: Any) -> Condition:
     """What the network is asked first."""
-    turn = voice.recital(text, **given).turn()
+    turn = voice.recital(Request(text, **given)).turn()
     assert turn
     return turn.condition
 
@@ -138,7 +138,7 @@ def test_a_batch_is_what_its_texts_alone_are(voice: Synthesizer, reference: Path
         )
         assert np.array_equal(alone.samples, speech.samples)
     assert voice.batch([]) == []
-    with pytest.raises(UsageError, match="must have a `prompt`"):
+    with pytest.raises(UsageError, match="Either a `prompt`"):
         voice.batch([Request("Hello.")])
 
 

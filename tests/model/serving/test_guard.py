@@ -7,7 +7,6 @@ import struct
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -288,22 +287,18 @@ def test_a_body_that_never_comes_is_given_up(synthesizer: Synthesizer, voices: P
         assert server.speak().status == 200
 
 
-@dataclass
 class Held(Service):
     """A service whose model waits until it is let go."""
 
-    synthesizer: Synthesizer
-    capacity: int = 64
-    go: threading.Event = field(default_factory=threading.Event)
-    spoken: list[str] = field(default_factory=list)
+    def __init__(self, synthesizer: Synthesizer, *, capacity: int = 64) -> None:
+        self.go = threading.Event()
+        self.spoken: list[str] = []
+        super().__init__(synthesizer, capacity=capacity)
 
-    def __post_init__(self) -> None:
-        super().__init__(self.synthesizer, capacity=self.capacity)
-
-    def _speak(self, request):
+    def _join(self, ensemble, one):
         assert self.go.wait(HANG_S)
-        self.spoken.append(request.text)
-        return super()._speak(request)
+        self.spoken.append(one.request.text)
+        super()._join(ensemble, one)
 
 
 @pytest.fixture
@@ -337,10 +332,10 @@ def test_a_full_queue_is_429(held: Server) -> None:
 
 
 def test_a_queue_that_others_fill_is_429_too(held: Server, voices: Path) -> None:
-    from model.inference.service import SpeechRequest
+    from model.inference.requests import Request
 
     for _ in range(3):
-        held.service.submit(SpeechRequest("Hi.", voices / "anna.wav", max_s=0.1))
+        held.service.submit(Request("Hi.", voices / "anna.wav", max_s=0.1))
     assert (held.speak().status, held.speak(stream_format="audio").status) == (429, 429)
     held.service.go.set()
 

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 import torch
 
-from model.decoding.autoregressive import generate_first
 from model.decoding.engine.step import Step
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY, Sampling
 from model.decoding.steps import Steps
+from tests.model.decoding.firsts import generate_first
 from tests.model.decoding.test_autoregressive import CONDITIONS, decisive
 from tests.model.network.test_decoder import TOKENIZER
 

@@ -1,0 +1,42 @@
+"""What decoding is asked for, and what it answers.
+
+Axes: K codebooks, T response frames.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from model.decoding.options import Decoding
+from model.sequences.documents import Condition
+from stages.records import Codes
+
+End = Literal["stop", "length", "loop", "silence"]
+"""How a response ended: by itself, at its longest length, or stopped by a watch, because it repeated itself or was
+silent for too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A response to generate."""
+
+    condition: Condition
+    """What to say, and in whose voice."""
+    most_frames: int
+    decoding: Decoding
+    """With its guidance filled in (`Decoding.settled`)."""
+    least_frames: int = 1
+    """If equal to `most_frames`, `nar-len` predicts no length."""
+    seed: int = 0
+    """Of all its draws: a condition with its seed gives the same codes in any company."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What was generated."""
+
+    codes_KT: Codes
+    """uint16, `least_frames` <= T <= `most_frames`."""
+    end: End
+    mean_logprob: float | None = None
+    """Mean natural log-probability of the codes of codebook 0 and the stop code, by the model's own distribution
+    (with guidance, without samplers); None where frames aren't drawn one by one."""
