@@ -6,11 +6,12 @@ A column that isn't plainly the text is never taken for it: `Unclear` is raised 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import StatisticsError, correlation
 from typing import Literal
 
 from stages.corpora.layouts.tables.columns import Columns
 from stages.errors import TextError
-from stages.text.languages import UNSPACED, normalise_code
+from stages.text.languages import LANGUAGES, UNSPACED, normalise_code
 
 Kind = Literal[
     "empty", "audio", "whole numbers", "numbers", "language", "phonemes", "sentences", "words", "labels", "ids"
@@ -34,6 +35,10 @@ _PHONETIC = re.compile("[ˈˌːɪʊʌɹɾʒɑɜ]")
 _ID = re.compile(r"[\w#.:-]*[0-9_#][\w#.:-]*", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 _UNSPACED = re.compile(f"[{UNSPACED}]")
+_RECORDED_ALONE = frozenset(word for language in LANGUAGES.values() for word in language.words)
+"""Digits, yes, no: texts although they are few and repeated."""
+_LIKE_LENGTHS = 0.7
+"""Whole numbers are lengths if they go with the lengths of the texts at least this closely (Pearson)."""
 _LANGUAGES = {"jp": "ja", "kr": "ko", "cn": "zh"}
 """Codes that trainers use for languages, to the usual ones."""
 _NO_LANGUAGE = "yue"
@@ -190,6 +195,8 @@ def _kind(cells: Sequence[str]) -> Kind:
 
 
 def _words(held: Sequence[str]) -> Literal["sentences", "words", "labels"]:
+    if all(cell.casefold().strip(".!?") in _RECORDED_ALONE for cell in held):
+        return "words"
     unspaced = _share([bool(_UNSPACED.search(cell)) for cell in held]) > 0.5
     length = sum(len(cell) if unspaced else len(cell.split()) for cell in held) / len(held)
     short = length < (_SPARSE_LETTERS if unspaced else _SPARSE_WORDS)
@@ -231,6 +238,15 @@ def _pairs(text: str) -> set[str]:
     return {letters[at : at + 2] for at in range(len(letters) - 1)} or {letters}
 
 
+def _closeness(column: Column, text: Column) -> float:
+    """Returns the correlation between a column of whole numbers and the lengths of the texts, -1 to 1."""
+    pairs = [(float(number), float(len(said))) for number, said in zip(column.cells, text.cells, strict=True) if number]
+    try:
+        return correlation(*zip(*pairs, strict=True))
+    except StatisticsError:  # too few, or all the same
+        return 0.0
+
+
 def _speaker(columns: Sequence[Column], audio: Column, texts: Sequence[Column]) -> int | None:
     """Returns the place of the speakers' column; None if there is none."""
     first = min(column.place for column in texts)
@@ -242,8 +258,10 @@ def _speaker(columns: Sequence[Column], audio: Column, texts: Sequence[Column]) 
         if all(cell.casefold() in _OTHER_LABELS for cell in held):
             continue
         few = len(column.cells) < _ENOUGH and column.place < first
-        if column.kind == "whole numbers" and (len(held) == 1 or not (column.repeats or few)):
-            continue  # one value for all, or nearly all different: a count, a length
+        if column.kind == "whole numbers" and (
+            len(held) == 1 or not (column.repeats or few) or _closeness(column, texts[0]) > _LIKE_LENGTHS
+        ):
+            continue  # one value for all, nearly all different, or larger for longer texts: a count, a length
         pairs = list(zip(column.cells, audio.cells, strict=True))
         if not column.repeats and len(pairs) >= _ENOUGH and _share([cell in name for cell, name in pairs]) > 0.9:
             continue  # the recording's own id

@@ -25,7 +25,9 @@ SPEAKERS = ["p225", "p225", "p226", "p226", "p225", "p226"]
 def rows(form: str) -> list[str]:
     """Returns a row per sentence: `{n}` its name, `{t}` the text, `{s}` the speaker, `{i}` 0 or 1, `{d}` seconds."""
     return [
-        form.format(n=name, t=text, s=speaker, i=int(speaker[-1]) - 5, d=f"{n + 2}.{n}5", g="mf"[n % 2])
+        form.format(
+            n=name, t=text, s=speaker, i=int(speaker[-1]) - 5, l=len(text) // 20, d=f"{n + 2}.{n}5", g="mf"[n % 2]
+        )
         for n, (name, text, speaker) in enumerate(zip(NAMES, SENTENCES, SPEAKERS, strict=True))
     ]
 
@@ -45,6 +47,8 @@ READ = {
     "id|text": ("metadata.csv", "", "{n}|{t}", False),
     "id|raw|normalised": ("metadata.csv", "", "{n}|{t}, 1|{t}", False),
     "id|text|seconds": ("metadata.csv", "", "{n}|{t}|{d}", False),
+    "id|text|whole seconds": ("metadata.csv", "", "{n}|{t}|{l}", False),
+    "file|whole seconds|text": ("metadata.csv", "", "wavs/{n}.wav|{l}|{t}", False),
     "id|text|emotion": ("metadata.csv", "", "{n}|{t}|neutral", False),
     "id|text|language": ("metadata.csv", "", "{n}|{t}|en", False),
     "piper": ("metadata.csv", "", "{n}.wav|{t}", False),
@@ -235,3 +239,9 @@ def test_files_of_other_kinds_stop_nothing(tmp_path):
         (tmp_path / name).symlink_to(tmp_path / "nowhere")
     (tmp_path / "stm").mkdir()
     assert [recording.id for recording in scan(tmp_path).recordings] == ["anna/a.wav"]
+
+
+def test_words_that_are_recorded_alone_are_texts(tmp_path):
+    words = ["zero", "one", "two", "zero", "one", "two"]
+    corpus(tmp_path, "metadata.csv", [f"{name}|{word}" for name, word in zip(NAMES, words, strict=True)])
+    assert [text for _, _, text in found(tmp_path).values()] == words
