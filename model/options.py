@@ -65,7 +65,7 @@ class VoiceOptions(ModelOptions):
     codec: Annotated[str | None, typer.Option(help="Another decoder of the same codes, such as vocos.")] = None
     codec_weights: CodecWeights = None
     quantize: Annotated[
-        Quantization, typer.Option(help="int8: 8-bit weights for codebook 0, with --mode ar on a CPU; faster.")
+        Quantization, typer.Option(help="int8: 8-bit weights of the linear layers, on a CPU; faster.")
     ] = "none"
 
     def load(self) -> "Synthesizer":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from model.config import TrainConfig
 
-What = Literal["train", "decode", "samplers", "load", "serve"]
+What = Literal["train", "decode", "samplers", "synth", "load", "serve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,12 @@ def _samplers(config: "TrainConfig", seconds: float) -> dict[str, float | int | 
     return samplers(config, seconds=seconds)
 
 
+def _synth(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
+    from model.bench.synth import synth
+
+    return synth(config, seconds=seconds)
+
+
 def _load(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
     from model.bench.loading import loading
 
@@ -54,6 +60,7 @@ BENCHES: Mapping[What, Bench] = {
     "train": Bench("packed against padded", _train),
     "decode": Bench("cached against uncached", _decode),
     "samplers": Bench("all samplers against none", _samplers),
+    "synth": Bench("many responses at once against one by one, and how soon a stream is heard", _synth),
     "load": Bench("the data", _load),
     "serve": Bench("eight clients against one", _serve),
 }

@@ -14,12 +14,12 @@ import numpy as np
 
 from model.decoding.asks import Ask, Response
 from model.decoding.continuous import Engine, Job
-from model.inference.joining import Joiner
 from model.inference.recital import Recital
 from model.inference.requests import Request
 from model.inference.speech import Speech
 from model.inference.speed import check_speed, frames_at
-from model.inference.streaming import FIRST_S, GrowingWave
+from model.inference.wave.joining import Joiner
+from model.inference.wave.streaming import FIRST_S, GrowingWave
 from stages.errors import ValleError
 from stages.records import Wave
 

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from model.inference.joining import joined
-from model.inference.long_text import Part, Script
+from model.inference.text.long_text import Part, Script
 from model.inference.voices import Voice
+from model.inference.wave.joining import joined
 from model.sequences.documents import Condition, Mixed
 from model.sequences.lengths import Lengths
 from stages.records import Codes

@@ -1,11 +1,13 @@
 """What comes of speaking: the wave, its codes, and what was said."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from stages.records import Codes, Wave
 
 if TYPE_CHECKING:
+    from model.checkpoints.checkpoint import Meta
+    from model.decoding.asks import Ask, Response
     from model.inference.recital import Said
 
 
@@ -36,6 +38,21 @@ class Speech:
     """The rest of the text, if the longest length allowed was reached before it."""
     notes: tuple[str, ...] = ()
     """What the user should know of the voice that was used."""
+
+    @classmethod
+    def of(cls, ask: "Ask", response: "Response", samples: Wave, meta: "Meta") -> Self:
+        """Returns a single response of a model as speech, with its wave; computing took no time."""
+        condition = ask.condition
+        return cls(
+            samples,
+            meta.codec.sample_rate,
+            response.codes_KT,
+            language=condition.language,
+            phonemes=condition.phonemes,
+            unseen="".join(sorted(set(condition.phonemes) - set(meta.symbols))),
+            cut=response.end != "stop" and ask.least_frames < ask.most_frames,
+            compute_s=0.0,
+        )
 
     @property
     def duration_s(self) -> float:

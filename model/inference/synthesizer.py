@@ -23,15 +23,16 @@ from model.decoding.hearing import Heard, hear
 from model.decoding.options import Decoding
 from model.device import inference_dtype, resolve_device
 from model.inference.ensemble import Ensemble, perform
-from model.inference.languages import known_language, language_of
-from model.inference.long_text import PAUSE, Script, divide
 from model.inference.prompts import Preparation, Prompt, listed
 from model.inference.recital import Recital, Speaker
-from model.inference.requests import Request, check_modes, check_speech, check_task, replaced_frames, whole_frames
+from model.inference.requests import Request, check_modes, check_speech, check_task, whole_frames
 from model.inference.speech import Speech
 from model.inference.speed import check_speed
+from model.inference.text.languages import known_language, language_of
+from model.inference.text.long_text import PAUSE, Script, divide
+from model.inference.transforms import transform_ask
 from model.inference.voices import Voice, fitting, model_identity
-from model.sequences.documents import Condition, Mode
+from model.sequences.documents import Mode
 from model.sequences.tasks import TRANSFORMS, Transform
 from stages.errors import TextError, UsageError, ValleError
 from stages.records import Codes, Wave
@@ -182,22 +183,23 @@ class Synthesizer:
         """
         return perform(self.ensemble(), requests, at_once=ROWS)
 
-    def stream(self, request: Request) -> Iterator[Wave]:
+    def stream(self, text: str | Request, prompt: Prompt | Voice | None = None) -> Iterator[Wave]:
         """Speaks a text; yields its wave as it is made, in chunks of `[samples]` float32.
 
-        The first chunk is of half a second; each further one of a sentence is twice as long. Codebook 0 is what `speak`
-        would give. The other codebooks of a chunk are chosen without knowing what follows it. The chunks together are
-        what decoding all codes at once gives, to 1e-4 of the loudest sample, for codecs whose samples depend on a
-        limited number of later frames (EnCodec, DAC, Vocos); others are faded from one decoding into the next.
+        The first chunk is of half a second, each further one of a sentence is twice as long. Codebook 0 is what `speak`
+        would give; the other codebooks of a chunk are chosen without knowing what follows it. The chunks of a sentence
+        together are what all its codes decode to, to 1e-4 of its loudest sample.
 
         Args:
-            request: What to say, and how.
+            text: What to say, or a whole request.
+            prompt: In whose voice, for a text.
 
         Raises:
             ValleError: as `speak` does, when the first chunk is taken.
         """
-        ensemble = self.ensemble(rows=1)
-        performance = ensemble.join(request, streams=True)
+        performance = (ensemble := self.ensemble(rows=1)).join(
+            text if isinstance(text, Request) else Request(text, prompt), streams=True
+        )
         while not performance.is_over:
             ensemble.advance()
             if len(chunk := performance.taken()):
@@ -276,43 +278,19 @@ class Synthesizer:
         """
         trained = self.checkpoint.config.data
         check_task(task, trained, self.checkpoint.folder, text=text, prompted=prompt is not None, edits=bool(replace_s))
-        same_length = TRANSFORMS[task].same_length
-        decoding = self.settled(decoding, length_known=same_length)
+        decoding = self.settled(decoding, length_known=TRANSFORMS[task].same_length)
         started = time.perf_counter()
-        max_frames = self._max_frames(max_s)
-        input_KS = self.prompt_codes(audio, "audio")
-        frames, rate = input_KS.shape[1], self.checkpoint.meta.codec.frame_rate
-        if not 0 < frames <= max_frames:
-            raise UsageError(
-                f"`audio` must be at most {max_frames / rate:g} s long (`max_s`), but is"
-                f" {frames / rate:g} s. Cut it, or raise `max_s`."
-            )
-        phonemes, code = self._preparation.phonemes(text, language) if text and text.strip() else ("", "")
-        voice = None if prompt is None else self._voice(prompt).beginning(self._preparation.prompt_frames)
-        prompt_KP, mixed = (voice.codes_KP, voice.mixed) if voice else (input_KS[:, :0], ())
-        replaced_S = None if replace_s is None else replaced_frames(frames, rate, *replace_s)
-        given = phonemes, code, prompt_KP, task, input_KS, replaced_S
-        condition = Condition(*given, self._preparation.tone(tone), mixed)
-        least, most = (frames, frames) if same_length else (1, max_frames)
-        ask = Ask(condition, most, decoding, least, seed)
+        voice = None if prompt is None else self._voice(prompt)
+        given = {"text": text, "voice": voice, "replace_s": replace_s, "language": language, "tone": tone}
+        prepared = self._preparation, self.prompt_codes(audio, "audio"), self._max_frames(max_s)
+        ask = transform_ask(task, *prepared, decoding=decoding, seed=seed, **given)  # type: ignore[arg-type]
         speech = self.said(ask, respond(self.network, self.checkpoint.tokenizer, ask, step=self.step))
         return replace(speech, notes=voice.notes if voice else (), compute_s=time.perf_counter() - started)
 
     def said(self, ask: Ask, response: Response, wave: Wave | None = None) -> Speech:
         """Returns a response as speech; its `wave` is decoded if it isn't given."""
-        condition = ask.condition
-        if wave is None:
-            wave = self.codec.decode(torch.from_numpy(response.codes_KT)).numpy()
-        return Speech(
-            wave,
-            self.checkpoint.meta.codec.sample_rate,
-            response.codes_KT,
-            language=condition.language,
-            phonemes=condition.phonemes,
-            unseen="".join(sorted(set(condition.phonemes) - set(self.checkpoint.meta.symbols))),
-            cut=response.end != "stop" and ask.least_frames < ask.most_frames,
-            compute_s=0.0,
-        )
+        decoded = self.codec.decode(torch.from_numpy(response.codes_KT)).numpy() if wave is None else wave
+        return Speech.of(ask, response, decoded, self.checkpoint.meta)
 
     def hear(self, speech: Prompt, *, language: str | None = None, max_tokens: int = 500) -> Heard:
         """Recognises the phonemes of what is said.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from model.checkpoints.checkpoint import Checkpoint
-from model.inference.languages import known_language, language_of
+from model.inference.text.languages import known_language, language_of
 from stages.errors import TextError, UsageError
 from tests.model.conftest import TOKENIZER, make_config, make_snapshot
 

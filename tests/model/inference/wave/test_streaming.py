@@ -12,8 +12,8 @@ from torch import Tensor
 from model.decoding.options import Decoding, FirstMode, Unmasking
 from model.decoding.samplers.chain import GREEDY
 from model.inference.requests import Request
-from model.inference.streaming import BLEND_S, GrowingWave
 from model.inference.synthesizer import Synthesizer
+from model.inference.wave.streaming import BLEND_S, GrowingWave
 from stages.errors import TextError
 from stages.records import Wave
 from tests.model.inference.conftest import RATE, talk

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.inference.joining import Joiner, joined
+from model.inference.wave.joining import Joiner, joined
 from stages.audio.silence import sound_edges
 from stages.records import Wave
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.inference.long_text import CLAUSE_S, PARAGRAPH_S, SENTENCE_S, WORD_S, Script, divide
+from model.inference.text.long_text import CLAUSE_S, PARAGRAPH_S, SENTENCE_S, WORD_S, Script, divide
 from model.sequences.lengths import Lengths
 from stages.errors import TextError, UsageError
 from stages.text.languages import LANGUAGES
