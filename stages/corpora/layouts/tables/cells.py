@@ -1,18 +1,23 @@
 """Splits a table into rows of cells: bars, tabs, commas or semicolons, with or without quotes."""
 
 import csv
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from stages.audio import members
-from stages.corpora.layouts.layout import read_text
+from stages.corpora.layouts.layout import lines_of
 
 DELIMITERS = "|", "\t", ",", ";"
 _SAMPLE = 200
 """Lines from which the delimiter is told."""
+_ROWS = 5_000
+"""Rows by which it is told what the columns are."""
+_RARE = 0.02
+"""A number of cells that fewer of the rows have is a mistake."""
 _LONGEST = 100
 """Lines of a quoted cell."""
 
@@ -31,20 +36,24 @@ class Row:
 class Sheet:
     """A table, as its file splits it."""
 
+    table: Path
     delimiter: str
-    rows: tuple[Row, ...]
-    broken: tuple[int, ...]
-    """Lines at which a quote doesn't end."""
+    first: tuple[Row, ...]
+    """Its first rows, by which it is told what the columns are."""
+    width: int
+    """The most cells of a row; more are so rare that they must be one cell that holds the delimiter."""
 
-    @property
-    def width(self) -> int:
-        """The number of cells that the most rows have; of several, the largest."""
-        counts = Counter(len(row.cells) for row in self.rows)
-        return max(counts, key=lambda width: (counts[width], width), default=0)
+    def rows(self) -> Iterator[Row | int]:
+        """Yields all rows, as it reads them; the number of a line at which a quote doesn't end.
+
+        Raises:
+            UsageError: if the file can't be read or decoded.
+        """
+        return _rows(self.table, self.delimiter)
 
 
 def read_sheet(table: Path) -> Sheet:
-    """Reads a table and splits it; the last one is kept, since several layouts look at it.
+    """Splits the first rows of a table; the last one is kept, since several layouts look at it.
 
     Raises:
         UsageError: if the file can't be read or decoded.
@@ -54,13 +63,18 @@ def read_sheet(table: Path) -> Sheet:
 
 @lru_cache(maxsize=1)
 def _sheet(table: Path, _size: int, _mtime_ns: int) -> Sheet:
-    text = read_text(table).replace("\r\n", "\n").replace("\r", "\n")
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    delimiter = _delimiter([line for _, line in lines[:_SAMPLE]])
+    delimiter = _delimiter([line for _, line in islice(lines_of(table), _SAMPLE)])
+    first = tuple(row for row in islice(_rows(table, delimiter), _ROWS) if isinstance(row, Row))
+    counts = Counter(len(row.cells) for row in first)
+    often = [width for width, count in counts.items() if count >= _RARE * len(first)]
+    return Sheet(table, delimiter, first, max(often, default=0))
+
+
+def _rows(table: Path, delimiter: str) -> Iterator[Row | int]:
+    lines = ((number, part) for number, line in lines_of(table) for part in line.split("\r"))
     if delimiter in {",", ";"}:
-        return _quoted(text, delimiter)
-    rows = tuple(Row(number, _trimmed(split_line(line, delimiter))) for number, line in lines)
-    return Sheet(delimiter, rows, ())
+        return _quoted(lines, delimiter)
+    return (Row(number, _trimmed(split_line(line, delimiter))) for number, line in lines)
 
 
 def _delimiter(lines: Sequence[str]) -> str:
@@ -91,28 +105,46 @@ def split_line(line: str, delimiter: str) -> list[str]:
     return line.split(delimiter)
 
 
-def _quoted(text: str, delimiter: str) -> Sheet:
+def _quoted(lines: Iterator[tuple[int, str]], delimiter: str) -> Iterator[Row | int]:
     """Splits CSV, whose quoted cells may hold line ends. A quote without an end costs its line alone."""
-    lines = text.split("\n")
-    rows, broken = list[Row](), list[int]()
-    at = 0
-    while at < len(lines):
-        reader = csv.reader(_from(lines, at), delimiter=delimiter, strict=True, skipinitialspace=True)
-        try:
-            cells, count = next(reader), reader.line_num
-        except (csv.Error, StopIteration):
-            cells, count = [], 0
-        if not count or (rows and _swallowed(lines[at + 1 : at + count], delimiter, len(rows[0].cells))):
-            broken.append(at + 1)
-            count = 1
+    ahead: deque[tuple[int, str]] = deque()
+    width = 0
+    while True:
+        ahead.extend(islice(lines, 1 if not ahead else 0))
+        if not ahead:
+            return
+        number, line = ahead[0]
+        cells = _split_quoted(line, delimiter)
+        count = 1
+        if not cells:  # a quote goes on, or has no end
+            ahead.extend(islice(lines, _LONGEST - len(ahead)))
+            cells, count = _joined([line for _, line in ahead], delimiter, width)
+        for _ in range(count):
+            ahead.popleft()
+        if not cells:
+            yield number
         elif any(cell.strip() for cell in cells):
-            rows.append(Row(at + 1, _trimmed([" ".join(cell.split()) for cell in cells])))
-        at += count
-    return Sheet(delimiter, tuple(rows), tuple(broken))
+            width = width or len(cells)
+            yield Row(number, _trimmed([" ".join(cell.split()) for cell in cells]))
 
 
-def _from(lines: Sequence[str], at: int) -> Iterator[str]:
-    yield from (f"{line}\n" for line in lines[at : at + _LONGEST])
+def _split_quoted(line: str, delimiter: str) -> list[str]:
+    """Splits a line of CSV; returns nothing if a quote in it doesn't end, or isn't one of CSV."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True, skipinitialspace=True))
+    except csv.Error:
+        return []
+
+
+def _joined(lines: Sequence[str], delimiter: str, width: int) -> tuple[list[str], int]:
+    """Splits a row of several lines; returns its cells and the number of its lines, nothing and 1 if it has no end."""
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True, skipinitialspace=True)
+    try:
+        cells = next(reader)
+    except (csv.Error, StopIteration):
+        return [], 1
+    inside = lines[1 : reader.line_num]
+    return ([], 1) if _swallowed(inside, delimiter, width) else (cells, reader.line_num)
 
 
 def _swallowed(lines: Sequence[str], delimiter: str, width: int) -> bool:

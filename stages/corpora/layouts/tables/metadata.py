@@ -9,11 +9,10 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from stages.audio import members
-from stages.corpora.layouts.layout import BadRow, Layout, Rows, first_lines, read_text
-from stages.corpora.layouts.tables.cells import DELIMITERS, Row, Sheet, read_sheet, split_line
+from stages.corpora.layouts.layout import Layout, Rows, first_lines, read_text
+from stages.corpora.layouts.tables.cells import DELIMITERS, Sheet, read_sheet, split_line
 from stages.corpora.layouts.tables.columns import Columns, by_header, name_of, roles_of
 from stages.corpora.layouts.tables.contents import Unclear, by_content, is_language
-from stages.corpora.layouts.tables.locate import Locator
 from stages.corpora.layouts.tables.pieces import locator_of, pieces_of
 from stages.errors import UsageError
 
@@ -27,11 +26,10 @@ class Told:
     """A table whose columns are known."""
 
     layout: str
+    sheet: Sheet
     columns: Columns
-    rows: Sequence[Row]
-    locator: Locator
-    width: int
-    language: str
+    has_header: bool
+    language: str = ""
 
 
 def refusal(table: Path, found: str) -> UsageError:
@@ -53,17 +51,16 @@ def _read(table: Path, *, layout: str) -> Rows:
         return
     told = _told(table, *members.stamp(table))
     if told is not None and told.layout == layout:
-        yield from pieces_of(told.rows, told.columns, told.locator, width=told.width, language=told.language)
-        yield from (BadRow(line, "a quote in it must end, but doesn't") for line in read_sheet(table).broken)
+        yield from pieces_of(told.sheet, told.columns, skip=int(told.has_header), language=told.language)
 
 
 @lru_cache(maxsize=1)
 def _told(table: Path, _size: int, _mtime_ns: int) -> Told | None:
     """Returns what a table's columns are; None if it is no table of recordings."""
     sheet = read_sheet(table)
-    if not sheet.rows:
+    if not sheet.first:
         return None
-    if columns := by_header(sheet.rows[0].cells):
+    if columns := by_header(sheet.first[0].cells):
         return _with_header(table, sheet, columns)
     return _without_header(table, sheet) if _is_named(table) else None
 
@@ -78,19 +75,19 @@ def _has_header(table: Path) -> bool:
 
 
 def _with_header(table: Path, sheet: Sheet, columns: Columns) -> Told | None:
-    head, rows = sheet.rows[0].cells, sheet.rows[1:]
+    head, *rows = (row.cells for row in sheet.first)
     names = {name_of(cell) for cell in head}
-    locator = locator_of(table, [columns.at(row.cells, columns.audio) for row in rows])
-    found = [locator.find(columns.at(row.cells, columns.audio)) is not None for row in rows[:_SAMPLE]]
-    ours = _is_named(table) or 2 * sum(found) > len(found)
+    audio = [columns.at(row, columns.audio) for row in rows[:_SAMPLE]]
+    found = [*map(_finder(table, audio), audio)]
+    ours = _is_named(table) or 2 * sum(path is not None for path in found) > len(found)
     if "client_id" in names or not ours:
         return None  # Common Voice's, or of other files
     layout = "audiofolder" if "file_name" in names else "coqui" if "audio_file" in names else "table"
-    return Told(layout, columns, rows, locator, max(sheet.width, len(head)), _language_beside(table))
+    return Told(layout, sheet, columns, has_header=True, language=_language_beside(table))
 
 
 def _without_header(table: Path, sheet: Sheet) -> Told | None:
-    cells = [row.cells for row in sheet.rows]
+    cells = [row.cells for row in sheet.first]
     _refuse_unknown_header(table, cells)
     try:
         columns = by_content(cells, partial(_finder, table), first=sheet.delimiter == "|")
@@ -98,8 +95,7 @@ def _without_header(table: Path, sheet: Sheet) -> Told | None:
         if unclear.here:
             raise refusal(table, str(unclear)) from unclear
         return None
-    locator = locator_of(table, [columns.at(row, columns.audio) for row in cells])
-    return Told(_name(table, sheet, columns), columns, sheet.rows, locator, sheet.width, "")
+    return Told(_name(table, sheet, columns), sheet, columns, has_header=False)
 
 
 def _finder(table: Path, names: Sequence[str]) -> Callable[[str], str | None]:

@@ -27,20 +27,16 @@ def read_named(table: Path, columns: Mapping[str, str]) -> Rows:
     if not any(_fits(split_line(line, mark), columns) for line in first_lines(table)[:1] for mark in DELIMITERS):
         return
     sheet = read_sheet(table)
-    head = [cell.casefold() for cell in sheet.rows[0].cells]
-    places = {role: _place(head, column) for column, role in columns.items()}
-    if any(not 0 <= place < max(sheet.width, len(head)) for place in places.values()):
-        return
+    head, *rows = (row.cells for row in sheet.first)
+    titles = [cell.casefold() for cell in head]
+    places = {role: _place(titles, column) for column, role in columns.items()}
     audio, text = places.pop("audio"), places.pop("text")
-    rows = sheet.rows if all(column.isdigit() for column in columns) else sheet.rows[1:]
-    names = [row.cells[audio] for row in rows if audio < len(row.cells)]
-    locator = locator_of(table, names)
-    found = [locator.find(name) is not None for name in islice(names, _SAMPLE)]
-    if not any(found):
-        return  # another table
-    if rows is sheet.rows and not found[0] and sum(found) == len(found) - 1:
-        rows = rows[1:]  # a header
-    yield from pieces_of(rows, Columns(audio, (text,), **places), locator)
+    by_number = all(column.isdigit() for column in columns)
+    names = [row[audio] for row in islice([head, *rows] if by_number else rows, _SAMPLE) if audio < len(row)]
+    found = [*map(locator_of(table, names).find, names)]
+    if any(found):  # else the table is of other files
+        is_header = not by_number or (found[0] is None and None not in found[1:])
+        yield from pieces_of(sheet, Columns(audio, (text,), **places), skip=int(is_header))
 
 
 def _fits(head: list[str], columns: Mapping[str, str]) -> bool:

@@ -1,11 +1,12 @@
 """Turns the rows of a table into pieces, once it is known what each of their values is."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from stages.corpora.layouts.layout import BadRow, Piece, Rows
-from stages.corpora.layouts.tables.cells import Row
+from stages.corpora.layouts.tables.cells import Row, Sheet
 from stages.corpora.layouts.tables.columns import Columns
 from stages.corpora.layouts.tables.contents import language_of
 from stages.corpora.layouts.tables.locate import FOLDERS, Locator, slashed
@@ -16,34 +17,42 @@ def locator_of(table: Path, names: Iterable[str]) -> Locator:
 
     They may be found by their file names alone if no two of them have the same.
     """
-    paths = {slashed(name) for name in names}
-    return Locator(table, by_name=len({path.rpartition("/")[2] for path in paths}) == len(paths))
+    paths, files = set[int](), set[int]()  # hashes: a table may have millions of rows
+    for name in names:
+        path = slashed(name)
+        paths.add(hash(path))
+        files.add(hash(path.rpartition("/")[2]))
+    return Locator(table, by_name=len(files) == len(paths))
 
 
-def pieces_of(rows: Sequence[Row], columns: Columns, locator: Locator, *, width: int = 0, language: str = "") -> Rows:
+def pieces_of(sheet: Sheet, columns: Columns, *, skip: int = 0, language: str = "") -> Rows:
     """Yields the pieces of a table's rows.
 
     Args:
-        rows: The rows, without the header.
+        sheet: The table.
         columns: Which column is which.
-        locator: Finds the recordings.
-        width: The most cells that a row may have: one of more may be split within its text. 0: any number.
+        skip: Rows of the header.
         language: The language of rows that name none.
     """
-    for row in rows:
-        if width and len(row.cells) > width:
+    width = len(sheet.first[0].cells) if skip else sheet.width
+    cells = (row.cells for row in islice(sheet.rows(), skip, None) if isinstance(row, Row))
+    locator = locator_of(sheet.table, (columns.at(row, columns.audio) for row in cells))
+    for row in islice(sheet.rows(), skip, None):
+        if isinstance(row, int):
+            yield BadRow(row, "a quote in it must end, but doesn't")
+        elif len(row.cells) > width:
             yield BadRow(row.number, f"must hold {width} columns, but holds {len(row.cells)}")
-            continue
-        values = {
-            "audio": columns.at(row.cells, columns.audio),
-            "text": columns.text(row.cells),
-            "speaker": columns.at(row.cells, columns.speaker),
-            "language": columns.at(row.cells, columns.language) or language,
-            "start": columns.at(row.cells, columns.start),
-            "end": columns.at(row.cells, columns.end),
-            "duration": columns.at(row.cells, columns.duration),
-        }
-        yield piece_of(row.number, values, locator)
+        else:
+            values = {
+                "audio": columns.at(row.cells, columns.audio),
+                "text": columns.text(row.cells),
+                "speaker": columns.at(row.cells, columns.speaker),
+                "language": columns.at(row.cells, columns.language) or language,
+                "start": columns.at(row.cells, columns.start),
+                "end": columns.at(row.cells, columns.end),
+                "duration": columns.at(row.cells, columns.duration),
+            }
+            yield piece_of(row.number, values, locator)
 
 
 def piece_of(number: int, values: Mapping[str, str], locator: Locator) -> Piece | BadRow:

@@ -23,17 +23,18 @@ def read_sovits(table: Path) -> Rows:
     if not any("|" in line for line in first_lines(table)[:1]):
         return
     sheet = read_sheet(table)
-    locator = locator_of(table, [row.cells[0] for row in sheet.rows])
-    if sheet.delimiter != "|" or sheet.width < 2:
-        return
-    languages = {row.cells[2] for row in sheet.rows if len(row.cells) == 4}
+    languages = {row.cells[2] for row in sheet.first if len(row.cells) == 4}
     if sheet.width == 4 and languages and all(map(is_language, languages)):
-        yield from pieces_of(sheet.rows, _COLUMNS, locator, width=4)
-    elif any(locator.find(row.cells[0]) for row in sheet.rows[:100]):
+        yield from pieces_of(sheet, _COLUMNS)
+        return
+    names = [row.cells[0] for row in sheet.first[:_SAMPLE]]
+    if any(map(locator_of(table, names).find, names)):
         found = f"it has {sheet.width} columns" if sheet.width != 4 else "its third holds no languages"
         raise refusal(table, f"{found}: a list must hold `path|speaker|language|text`")
 
 
+_SAMPLE = 100
+"""Rows whose recordings are looked for."""
 GPT_SOVITS = Layout(
     "gptsovits",
     ("*.list",),
