@@ -55,10 +55,10 @@ ROOMS = {
     "model.training.run": "checkpoints network training.parallel training.step",
     "model.training": "checkpoints data decoding network sequences training.parallel training.run training.step",
     "model.serving": "decoding decoding.samplers inference",
-    "model.evaluation": "checkpoints decoding decoding.samplers inference",
+    "model.evaluation": "checkpoints decoding decoding.engine decoding.samplers inference",
     "model.bench": (
-        "checkpoints data decoding decoding.engine decoding.samplers inference network sequences serving training"
-        " training.run"
+        "checkpoints data decoding decoding.engine decoding.samplers inference inference.wave network sequences serving"
+        " training training.run"
     ),
 }
 """Which rooms of its own package a room may import. A package's contracts (`GROUND`) are open to all of its rooms."""

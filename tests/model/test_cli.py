@@ -166,6 +166,8 @@ def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, sh
     assert not list(quoted(shown))
     if what == "decode":
         assert shown["int8_ratio"] == pytest.approx(shown["int8_frames_per_s"] / better, rel=0.1)
+    if what == "serve":
+        assert shown["compared"] == shown["equal"] > 0
     if what == "train":
         assert shown["mfu_of_measured"] > 0
         assert "mfu_of_datasheet" not in shown, "no datasheet has the rate of a CPU"
@@ -185,6 +187,21 @@ def test_bench_obeys_or_refuses(  # noqa: PLR0917 (fixtures)
 ) -> None:
     assert valle(monkeypatch, "bench", what, "--config", config, "--set", sets) == 2
     assert told in capsys.readouterr().err
+
+
+def test_bench_of_speaking_tells_how_much_sharing_steps_saves(config: Path, monkeypatch, capsys) -> None:
+    values = {"AT_ONCE": (1, 2), "_FRAMES": 6, "_SENTENCE_FRAMES": 60}
+    for name, value in values.items():
+        monkeypatch.setattr(f"model.bench.synth.{name}", value)
+    settings = "--seconds", "0.1", "--device", "cpu", "--json"
+    assert valle(monkeypatch, "bench", "synth", "--config", config, *settings) == 0
+    shown = json.loads(capsys.readouterr().out)
+    for kind in ("none", "int8"):
+        for rows in (1, 2):
+            ratio = shown[f"{kind}_{rows}_frames_per_s"] / shown["one_by_one_frames_per_s"]
+            assert shown[f"{kind}_{rows}_ratio"] == pytest.approx(ratio, abs=0.01)
+        share = shown[f"{kind}_first_audio_s"] / shown[f"{kind}_whole_s"]
+        assert 0 < shown[f"{kind}_first_audio_share"] == pytest.approx(share, abs=0.05)
 
 
 def test_bench_of_samplers_tells_their_share_of_a_step(config: Path, monkeypatch, capsys) -> None:
