@@ -19,7 +19,6 @@ from pydantic import Field, model_validator
 
 from stages.artefacts.manifest import digest_of, read_codec
 from stages.audio import files as audio
-from stages.audio import members
 from stages.audio.mixing import at_snr, limited, shifted, stretch
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.codecs.table import Codec, codec_identity, identity_of, load_codec
@@ -30,6 +29,7 @@ from stages.ids import Mixture, id_of, mixture_id, path_of
 from stages.records import Encoded, Recording, Utterance, Wave
 from stages.store.index import index_shards
 from stages.store.shards import StoreShards
+from stages.tar import members
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from stages.artefacts.manifest import Receipt
-from stages.audio import members
+from stages.tar import members
 
 Stamp = tuple[int, int, int, int]
 """Inode, size in bytes, and the times of the last change of content and of status in ns."""

@@ -23,13 +23,13 @@ from stages.artefacts.manifest import (
     read_sealed,
 )
 from stages.artefacts.parquet import find_rows
-from stages.audio import members
 from stages.base import Out, Stage
 from stages.errors import ArtefactError, MissingInputError
 from stages.ids import path_of
 from stages.records import Codes, Encoded, Recording, Transcript, Utterance
 from stages.similar import TABLE
 from stages.store.reader import open_store
+from stages.tar import members
 
 _FIRST_FRAMES = 4
 _WIDTH = 100

@@ -31,11 +31,11 @@ from stages.artefacts.manifest import (
     read_sealed,
     shard_name,
 )
-from stages.audio import members
 from stages.errors import ArtefactError, ExitCode, MissingInputError
 from stages.ids import path_of
 from stages.records import Encoded
 from stages.store.reader import open_store
+from stages.tar import members
 
 if TYPE_CHECKING:
     from pipeline.options import Options

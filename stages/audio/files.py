@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from stages.audio.members import check_whole, member_file, open_file, stamp
 from stages.errors import AudioError, blame_machine
 from stages.records import Wave
+from stages.tar.members import check_whole, member_file, open_file, stamp
 
 if TYPE_CHECKING:
     import soundfile

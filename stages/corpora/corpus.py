@@ -17,13 +17,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from stages.audio import members
 from stages.audio.files import SUFFIXES
 from stages.corpora.layouts.layout import BadRow, Piece, Rows
 from stages.corpora.layouts.table import LAYOUTS
 from stages.errors import UsageError, ValleError
 from stages.ids import id_of
 from stages.records import Recording, to_line
+from stages.tar import members
 from stages.transcripts.table import READERS
 
 _log = logging.getLogger(__name__)

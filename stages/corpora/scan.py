@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from stages.audio import members
 from stages.audio.files import SUFFIXES
 from stages.corpora.corpus import Corpus
 from stages.errors import UsageError
 from stages.ids import id_of
 from stages.records import Recording
+from stages.tar import members
 from stages.transcripts.table import READERS
 
 _log = logging.getLogger(__name__)

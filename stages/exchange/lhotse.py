@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from stages.audio import files as audio
-from stages.audio import members
 from stages.exchange.export import Export
 from stages.exchange.source import Source
 from stages.ids import path_of
 from stages.records import Utterance, to_line
 from stages.store.reader import Store
+from stages.tar import members
 
 
 def lhotse(source: Source, folder: Path, final: Path) -> None:

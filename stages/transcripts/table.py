@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stages.audio.files import AudioInfo
-from stages.audio.members import read_bytes
 from stages.errors import TextError, blame_machine
 from stages.tables import by_key, rows_in
+from stages.tar.members import read_bytes
 from stages.transcripts.script import Reader, Script, TranscriptFormat, decode
 
 

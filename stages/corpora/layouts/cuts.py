@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stages.audio import members
 from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows, lines_of
 from stages.corpora.layouts.lhotse import only_file, supervisions_name, words_of
+from stages.tar import members
 
 
 def read_cuts(table: Path) -> Rows:

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.audio import members
 from stages.audio.files import SUFFIXES
 from stages.errors import UsageError
+from stages.tar import members
 from stages.transcripts.script import decode
 
 

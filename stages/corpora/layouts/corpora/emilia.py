@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from stages.audio import members
 from stages.corpora.layouts.corpora.webdataset import read_tar
 from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows
 from stages.corpora.layouts.tables.jsonlines import Object, first_object, objects_of, text_of
+from stages.tar import members
 
 _ROW = frozenset({"wav", "text", "speaker", "language"})
 _SEGMENT = frozenset({"text", "start", "end", "language", "dnsmos"})

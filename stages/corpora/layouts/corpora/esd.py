@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from stages.audio import members
 from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows, is_like, lines_of
+from stages.tar import members
 
 _ROW = re.compile(r"(\d{4})_\d+\t([^\t]+)\t([^\t]+)")
 _EMOTIONS = {"中立": "Neutral", "生气": "Angry", "快乐": "Happy", "伤心": "Sad", "惊喜": "Surprise"}

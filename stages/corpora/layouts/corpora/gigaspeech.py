@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stages.audio import members
 from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows
 from stages.errors import UsageError
+from stages.tar import members
 
 _HEAD = 1 << 16
 _BLOCK = 1 << 20

@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stages.audio import members
 from stages.audio.files import SUFFIXES
 from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows
 from stages.corpora.layouts.tables.contents import language_of
 from stages.corpora.layouts.tables.jsonlines import values_of
+from stages.tar import members
 
 _LARGEST = 1 << 24
 """Bytes of a JSON or a text."""

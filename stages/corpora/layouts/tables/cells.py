@@ -8,8 +8,8 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
-from stages.audio import members
 from stages.corpora.layouts.layout import lines_of
+from stages.tar import members
 
 DELIMITERS = "|", "\t", ",", ";"
 _SAMPLE = 200

@@ -7,12 +7,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from stages.audio import members
 from stages.corpora.layouts.layout import Layout, Rows, first_lines, lines_of, read_text
 from stages.corpora.layouts.tables.columns import roles_of
 from stages.corpora.layouts.tables.metadata import refusal
 from stages.corpora.layouts.tables.pieces import locator_of, piece_of
 from stages.errors import UsageError
+from stages.tar import members
 
 Object = dict[str, Any]
 _SAMPLE = 100

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from stages.audio import members
 from stages.audio.files import SUFFIXES
 from stages.corpora.layouts.layout import with_suffix
+from stages.tar import members
 
 FOLDERS = "wavs", "wav", "audio", "audios", "clips"
 """Folders beside a table in which trainers keep the recordings."""

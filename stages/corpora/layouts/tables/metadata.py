@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
-from stages.audio import members
 from stages.corpora.layouts.layout import Layout, Rows, first_lines, read_text
 from stages.corpora.layouts.tables.cells import DELIMITERS, Sheet, read_sheet, split_line
 from stages.corpora.layouts.tables.columns import Columns, by_header, name_of, roles_of
 from stages.corpora.layouts.tables.contents import Unclear, by_content, is_language
 from stages.corpora.layouts.tables.pieces import locator_of, pieces_of
 from stages.errors import UsageError
+from stages.tar import members
 
 _METADATA = "metadata*.csv"
 NAMED = _METADATA, "metadata*.tsv", "metadata*.txt", "*filelist*.txt", "*filelist*.csv"

@@ -12,9 +12,9 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.audio import members
 from stages.audio.files import probe, read, read_complete
 from stages.errors import AudioError
+from stages.tar import members
 
 RATE = 8_000
 NAMES = {"a.wav": 700, "x/b.wav": 512, "x/ü.wav": 0, f"{'long' * 40}.wav": 1500, f"{'d' * 90}/{'e' * 90}.wav": 3}
