@@ -5,14 +5,13 @@ Nothing heavy is imported at the top: each command imports what it needs.
 
 import json
 import sys
-from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from model.bench.table import BENCHES, What
+from model.lines import Values, in_lines
 from model.option_groups import with_options
 from model.options import (
     CodecWeights,
@@ -282,12 +281,34 @@ def serve(
     quiet: Annotated[bool, typer.Option("--quiet", help="Log errors only.")] = False,
 ) -> None:
     """Serve a model over HTTP, for clients of OpenAI's speech interface."""
-    from model.serving.server import check_packages
+    from model.serving.server import Served, check_packages
     from model.serving.server import serve as run
 
     check_packages()
     settings = serve_options.settings(voice_options.model, decoding_options.decoding, guard_options.guard())
-    run(voice_options.load(), settings, quiet=quiet, ready=lambda url: typer.echo(f"{settings.name}: {url}"))
+    run(voice_options.load(), settings, served=Served(log_level="error" if quiet else "info"), ready=typer.echo)
+
+
+@app.command()
+@with_options
+def ui(
+    *,
+    voice_options: VoiceOptions,
+    serve_options: ServeOptions,
+    decoding_options: DecodingOptions,
+    guard_options: GuardOptions,
+    runs: Annotated[
+        Path | None, typer.Option(help="A training run to show, or a folder of them; by default that of --model.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Log errors only.")] = False,
+) -> None:
+    """Show a page to speak with a model in a browser, and to watch training; it answers as serve does, too."""
+    from model.serving.page.serve import serve_page
+    from model.serving.server import check_packages
+
+    check_packages(page=True)
+    settings = serve_options.settings(voice_options.model, decoding_options.decoding, guard_options.guard())
+    serve_page(voice_options.load(), settings, runs=runs, quiet=quiet, ready=typer.echo)
 
 
 @app.command("eval")
@@ -325,29 +346,23 @@ def evaluate(
     typer.echo(json.dumps(report, ensure_ascii=False) if output.as_json else evaluation.table(report))
 
 
-class Format(StrEnum):
-    """Formats of an exported model."""
-
-    SAFETENSORS = "safetensors"
-    HF = "hf"
-
-
 @app.command()
 def export(
     model: Annotated[Path, typer.Argument(help="A run's folder, a checkpoint, or an export.")],
     out: Annotated[Path, typer.Argument(help="The file (safetensors) or folder (hf) to write.")],
     *,
     form: Annotated[
-        Format, typer.Option("--format", help="safetensors: one file for valle; hf: Llama for transformers.")
-    ] = Format.SAFETENSORS,
+        Literal["safetensors", "hf"],
+        typer.Option("--format", help="safetensors: one file for valle; hf: Llama for transformers."),
+    ] = "safetensors",
     as_json: Json = False,
 ) -> None:
     """Convert a model to one file, or to a folder that transformers opens as Llama, or back."""
     from model.checkpoints.export import export as write
 
-    written = write(model, out, form.value)
+    written = write(model, out, form)
     numbers = {"step": written.meta.step, "parameters": written.num_parameters}
-    _show({"out": str(out), "format": form.value, **numbers}, as_json)
+    _show({"out": str(out), "format": form, **numbers}, as_json)
 
 
 _BENCHES = "; ".join(f"{name}: {row.help}" for name, row in BENCHES.items())
@@ -369,21 +384,8 @@ def bench(
     _show(BENCHES[what].measure(overrides.load(config), seconds), as_json)
 
 
-def _show(values: Mapping[str, float | int | str | list[str]], as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(values, ensure_ascii=False))
-        return
-    width = max(map(len, values))
-    for name, value in values.items():
-        typer.echo(f"{name:<{width}}  {_in_words(value)}")
-
-
-def _in_words(value: float | str | list[str]) -> str:
-    if isinstance(value, list):
-        return ", ".join(value) or "none"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value if isinstance(value, str) else f"{value:,}"
+def _show(values: Values, as_json: bool) -> None:
+    typer.echo(json.dumps(values, ensure_ascii=False) if as_json else in_lines(values))
 
 
 def main() -> None:

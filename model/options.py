@@ -105,6 +105,10 @@ _FIELDS: dict[str, tuple[Any, str]] = {
     "beam_width": (int, "With ar: beam search over so many sequences, in place of draws; 1 is off."),
     "refine_on_stop": (bool, "With ar: when the speech has ended, take the likeliest code in each place."),
     "max_ar_context": (int | None, "With ar: attend to so many last frames of the speech only, beside the prompt."),
+    "ahead": (
+        bool | None,
+        "With ar: by heads ahead, the same in fewer steps; by default if the model has them.",
+    ),
     "layer_skip": (bool, "With ar on a CPU: end a step at a layer that is sure of the next code."),
     "layer_skip_exit_layer": (int | None, "With --layer-skip: the first layer that may do so; by default the middle."),
     "layer_skip_entropy_threshold": (float, "With --layer-skip: the entropy that a sure layer is below, in nats."),
@@ -114,7 +118,8 @@ _FIELDS: dict[str, tuple[Any, str]] = {
 
 
 def _field_option(name: str, kind: Any, text: str) -> Any:
-    flag = [f"--{name.replace('_', '-')}"] if kind is bool else []
+    plain = name.replace("_", "-")
+    flag = {bool: [f"--{plain}"], bool | None: [f"--{plain}/--no-{plain}"]}.get(kind, [])
     return Annotated[kind, typer.Option(*flag, help=text)]
 
 

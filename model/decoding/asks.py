@@ -46,3 +46,6 @@ class Response:
     (with guidance, without samplers); None where frames aren't drawn one by one."""
     layers: Layers | None = None
     """With early exit (`Decoding.layer_skip`): how many layers it left out of the steps."""
+    passes: int | None = None
+    """How often the network was run for codebook 0, the reading of the condition included; None where frames aren't
+    drawn one by one. Heads ahead (`decoding.ahead`) make it fewer than groups of frames."""

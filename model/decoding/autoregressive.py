@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from model.decoding.ahead import advance_ahead, looks_ahead, proposals
 from model.decoding.asks import Ask, End
 from model.decoding.engine.step import Step
 from model.decoding.exits import Layers
@@ -39,10 +40,12 @@ class First:
     """As in `Response`, once it has ended."""
     layers: Layers | None = None
     """As in `Response`, once it has ended."""
+    passes: int | None = None
+    """As in `Response`, so far."""
 
 
 class Lane:
-    """Responses that share steps.
+    """Responses that share steps. While there is one alone, a model with heads ahead takes several groups at a time.
 
     Args:
         network: In evaluation mode.
@@ -60,6 +63,8 @@ class Lane:
         self._places: dict[int, int] = {}
         """Where each response is in the batch, by the identity of its `First`."""
         self._taken = 0
+        self._drawn_1G: Tensor | None = None
+        """The group of the one response that was drawn, but not yet taken, by the way of heads ahead."""
 
     def __len__(self) -> int:
         """Number of responses that go on."""
@@ -71,8 +76,12 @@ class Lane:
         steps, group = self._steps, self._steps.group
         most = -(-max(ask.most_frames for ask in asks) // group)
         guidance = [ask.decoding.guidance or 1.0 for ask in asks]
+        if self._drawn_1G is not None:
+            steps.take(self._drawn_1G)
+            self._count_pass()
+            self._drawn_1G = None
         steps.admit([ask.condition for ask in asks], most=most, guidance=guidance)
-        entered = [First(ask, np.zeros(0, np.int64)) for ask in asks]
+        entered = [First(ask, np.zeros(0, np.int64), passes=1) for ask in asks]
         for one in entered:
             self._places[id(one)] = len(self._places)
         for settings in dict.fromkeys(_settings(ask) for ask in asks):
@@ -93,6 +102,8 @@ class Lane:
         by_place = sorted(self._places, key=self._places.__getitem__)
         order = self._steps.leave([self._places[id(one)] for one in gone])
         self._places = {by_place[old]: place for place, old in enumerate(order)}
+        if not self._places:
+            self._drawn_1G = None
         self._arrange()
         return order
 
@@ -102,8 +113,10 @@ class Lane:
 
     @torch.inference_mode()
     def advance(self) -> list[First]:
-        """Draws a group of codes for each response; returns those that have ended, which leave."""
+        """Draws a group of codes for each response, or several for one; returns those that have ended, which leave."""
         steps = self._steps
+        if len(self) == 1 and looks_ahead(steps.network, self._crews[0].members[0].ask.decoding):
+            return self._advance_ahead()
         logits_BGV = steps.logits(self._least())
         codes_BG = logits_BGV.new_empty(logits_BGV.shape[:2], dtype=torch.int64)
         for crew in self._crews:
@@ -118,7 +131,25 @@ class Lane:
             codes_BG = codes_BG[torch.tensor(order, dtype=torch.int64, device=steps.device)]
         if len(self):
             steps.take(codes_BG)
+            self._count_pass()
         return ended
+
+    def _advance_ahead(self) -> list[First]:
+        (crew,) = self._crews
+        if self._drawn_1G is None:
+            self._drawn_1G = crew.draw(self._steps.logits(crew.least_B))
+        if crew.left:
+            self._drawn_1G = advance_ahead(self._steps, crew, self._drawn_1G)
+            self._count_pass()
+        ended = crew.ended(look=True)
+        if ended:
+            self.leave(ended)
+        return ended
+
+    def _count_pass(self) -> None:
+        for crew in self._crews:
+            for one in crew.members:
+                one.passes = (one.passes or 0) + 1
 
     def _least(self) -> Tensor:
         if len(self._crews) == 1 and self._crews[0].in_order:
@@ -237,6 +268,16 @@ class _Crew:
             self._going_B = self._going_B & (codes_BG[:, frame] != self._stop)
         self._frames = [frames + self._group for frames in self._frames]
         return codes_BG
+
+    def propose(self, logits_BNGV: Tensor) -> Tensor:
+        """Draws proposals for the one member, for the groups after the next one; see `proposals`."""
+        return proposals(logits_BNGV, self._sampling, self._seeds_B, self._draws)
+
+    @property
+    def left(self) -> int:
+        """Groups that may still be drawn for the one member; 0 once it has ended."""
+        left = -(-self.members[0].ask.most_frames // self._group) - self._frames[0] // self._group
+        return left if bool(self._going_B.all()) else 0
 
     def ended(self, *, look: bool) -> list[First]:
         """Returns the members that have ended, finished.

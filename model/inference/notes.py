@@ -85,6 +85,7 @@ def about(speech: "Speech", out: Path, model: Path) -> dict[str, float | int | s
         "faults": list(speech.faults),
         "discarded": list(speech.discarded),
         "compute_s": round(speech.compute_s, 3),
+        **({"frames_per_pass": round(speech.frames_per_pass, 2)} if speech.frames_per_pass else {}),
         **({"layers": speech.layers.of, "layers_saved": speech.layers.saved} if speech.layers else {}),
         "model": str(model),
     }

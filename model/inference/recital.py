@@ -190,6 +190,7 @@ class Recital:
             discarded=tuple(fault for said in self._said for fault in said.discarded),
             unsaid=" ".join(part.text for part in self.script.parts[len(parts) :]),
             layers=reduce(add, [one.layers for one in self._spoken if one.layers]) if first.layers else None,
+            passes=None if first.passes is None else sum(speech.passes or 0 for speech in self._spoken),
         )
 
     def _opening(self, part: Part) -> Condition:

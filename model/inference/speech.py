@@ -40,14 +40,16 @@ class Speech:
     """The rest of the text, if the longest length allowed was reached before it."""
     notes: tuple[str, ...] = ()
     """What the user should know of the voice that was used."""
+    layers: Layers | None = None
+    """With early exit (`Decoding.layer_skip`): how many layers it left out, of all steps."""
     takes: int = 1
     """Responses that were generated: more than one a part if some were faulty, or the best of several was wanted."""
     faults: "tuple[Fault, ...]" = ()
     """What is wrong with it all the same, a fault for each part that has one."""
     discarded: "tuple[Fault, ...]" = ()
     """The faults of responses that weren't used."""
-    layers: Layers | None = None
-    """With early exit (`Decoding.layer_skip`): how many layers it left out, of all steps."""
+    passes: int | None = None
+    """How often the network was run for codebook 0; None where frames aren't drawn one by one."""
 
     @classmethod
     def of(cls, ask: "Ask", response: "Response", samples: Wave, meta: "Meta") -> Self:
@@ -63,9 +65,15 @@ class Speech:
             cut=response.end != "stop" and ask.least_frames < ask.most_frames,
             compute_s=0.0,
             layers=response.layers,
+            passes=response.passes,
         )
 
     @property
     def duration_s(self) -> float:
         """Seconds of audio."""
         return len(self.samples) / self.sample_rate
+
+    @property
+    def frames_per_pass(self) -> float | None:
+        """Frames that a run of the network gave: more where heads ahead proposed right ones; None as `passes` is."""
+        return None if self.passes is None else self.codes.shape[1] / self.passes
