@@ -45,15 +45,16 @@ ROOMS = {
     "model.decoding.samplers": "",
     "model.decoding.engine": "network",
     "model.decoding": "decoding.engine decoding.samplers network sequences",
+    "model.inference.guards": "decoding network sequences",
     "model.inference.text": "checkpoints sequences",
     "model.inference.wave": "",
-    "model.inference": "checkpoints decoding decoding.engine inference.text inference.wave sequences",
+    "model.inference": "checkpoints decoding decoding.engine inference.guards inference.text inference.wave sequences",
     "model.training.step": "checkpoints network sequences",
     "model.training.parallel": "network training.step",
     "model.training.run": "checkpoints network training.parallel training.step",
     "model.training": "checkpoints data decoding network sequences training.parallel training.run training.step",
-    "model.serving": "decoding decoding.samplers inference",
-    "model.evaluation": "checkpoints decoding decoding.engine decoding.samplers inference",
+    "model.serving": "decoding decoding.samplers inference inference.guards",
+    "model.evaluation": "checkpoints decoding decoding.engine decoding.samplers inference inference.guards",
     "model.bench": (
         "checkpoints data decoding decoding.engine decoding.samplers inference inference.wave network sequences serving"
         " training training.run"

@@ -44,8 +44,8 @@ def looks_ahead(network: Decoder, decoding: Decoding) -> bool:
             "`ahead` must be left out: the model's `model.arch` is retnet, whose state can't go back to before a wrong"
             " proposal."
         )
-    possible = config.ahead > 0 and config.arch != "retnet" and decoding.mode == "ar" and decoding.beam_width == 1
-    return possible and decoding.ahead is not False
+    stepwise = decoding.mode == "ar" and decoding.beam_width == 1 and not decoding.layer_skip
+    return config.ahead > 0 and config.arch != "retnet" and stepwise and decoding.ahead is not False
 
 
 class Drawing(Protocol):

@@ -14,10 +14,12 @@ from torch import Tensor
 from model.decoding.ahead import advance_ahead, looks_ahead, proposals
 from model.decoding.asks import Ask, End
 from model.decoding.engine.step import Step
+from model.decoding.exits import Layers
 from model.decoding.samplers.chain import Sampling, sample
 from model.decoding.samplers.noise import keys_of, seeds_of
 from model.decoding.samplers.sampler import Draws
 from model.decoding.steps import Steps
+from model.decoding.watch import CHECK_FRAMES, Watch
 from model.network.decoder import Decoder
 from model.sequences.tokenizer import Tokenizer
 
@@ -36,6 +38,8 @@ class First:
     """How it ended; None while it goes on."""
     mean_logprob: float | None = None
     """As in `Response`, once it has ended."""
+    layers: Layers | None = None
+    """As in `Response`, once it has ended."""
     passes: int | None = None
     """As in `Response`, so far."""
 
@@ -46,13 +50,15 @@ class Lane:
     Args:
         network: In evaluation mode.
         tokenizer: The vocabulary it was trained with.
-        like: Any of the responses: all must agree on whether they are guided, and on `max_ar_context`.
+        like: Any of the responses: all must agree on whether they are guided, on `max_ar_context`, and on when steps
+            end early.
         step: The network laid out for single steps, if there is one.
     """
 
     def __init__(self, network: Decoder, tokenizer: Tokenizer, *, like: Ask, step: Step | None = None) -> None:
         guidance, context = like.decoding.guidance or 1.0, like.decoding.max_ar_context
-        self._steps = Steps(network, tokenizer, guidance=guidance, context=context, step=step)
+        exits = like.decoding.exits
+        self._steps = Steps(network, tokenizer, guidance=guidance, context=context, step=step, exits=exits)
         self._crews: list[_Crew] = []
         self._places: dict[int, int] = {}
         """Where each response is in the batch, by the identity of its `First`."""
@@ -118,6 +124,8 @@ class Lane:
         self._taken += 1
         checks = self._taken % CHECK_EVERY.get(steps.device.type, 16) == 0
         ended = [one for crew in self._crews for one in crew.ended(look=checks)]
+        for one in ended:
+            one.layers = steps.layers(self._places[id(one)], -(-self.frames(one) // steps.group) - 1)
         if ended:
             order = self.leave(ended)
             codes_BG = codes_BG[torch.tensor(order, dtype=torch.int64, device=steps.device)]
@@ -192,6 +200,8 @@ class _Crew:
         self._counted_B = self._draws.lengths_B
         self._frames: list[int] = []
         """Codes drawn for each member, as the host counts them."""
+        self._looked: list[int] = []
+        """Frames of each member up to which its watch has looked at it."""
         self.places_B = self._draws.lengths_B
         self.in_order = True
 
@@ -219,6 +229,7 @@ class _Crew:
         self._counted_B = torch.cat((self._counted_B, new.lengths_B))
         self._going_B = torch.cat((self._going_B, self._going_B.new_ones(rows)))
         self._frames += [0] * rows
+        self._looked += [0] * rows
         self.members += members
 
     def leave(self, gone: Sequence[First]) -> None:
@@ -236,6 +247,7 @@ class _Crew:
         self._logprob_B, self._counted_B = self._logprob_B[rows_B], self._counted_B[rows_B]
         self._going_B = self._going_B[rows_B]
         self._frames = [self._frames[row] for row in kept]
+        self._looked = [self._looked[row] for row in kept]
         self.members = [self.members[row] for row in kept]
 
     def arrange(self, places: list[int]) -> None:
@@ -275,8 +287,10 @@ class _Crew:
                 long as they may be have ended.
         """
         full = [frames >= one.ask.most_frames for frames, one in zip(self._frames, self.members, strict=True)]
-        going = self._going_B.tolist() if look or any(full) else [True] * len(full)
-        over = [row for row, goes_on in enumerate(going) if full[row] or not goes_on]
+        looks = look or any(full)
+        going = self._going_B.tolist() if looks else [True] * len(full)
+        stopped = self._stopped(going) if looks else {}
+        over = [row for row, goes_on in enumerate(going) if full[row] or not goes_on or row in stopped]
         if not over:
             return []
         counts, logprobs = self._counted_B.tolist(), self._logprob_B.tolist()
@@ -285,8 +299,38 @@ class _Crew:
             one.codes_T = self._codes(row, going[row])
             most = one.ask.most_frames
             one.end = "stop" if len(one.codes_T) < most or (not going[row] and counts[row] == most + 1) else "length"
+            if row in stopped:
+                one.end, kept = stopped[row]
+                one.codes_T = one.codes_T[: max(kept, one.ask.least_frames)]
             one.mean_logprob = logprobs[row] / counts[row]
         return [self.members[row] for row in over]
+
+    def _stopped(self, going: Sequence[bool]) -> dict[int, tuple[End, int]]:
+        """Returns the members that their watch stops: how, and the frames before what it sees.
+
+        Each is looked at after every so many frames of its own, so that nothing depends on the others.
+        """
+        if not any(one.ask.watch for one in self.members):
+            return {}
+        counts = [] if all(going) else self._counted_B.tolist()
+        due: dict[Watch, list[tuple[int, int]]] = {}
+        for row, one in enumerate(self.members):
+            frames = min(self._frames[row] if going[row] else counts[row] - 1, one.ask.most_frames)
+            if one.ask.watch:
+                lengths = range(self._looked[row] + CHECK_FRAMES, frames + 1, CHECK_FRAMES)
+                due.setdefault(one.ask.watch, []).extend((row, length) for length in lengths)
+            self._looked[row] = frames - frames % CHECK_FRAMES
+        stopped: dict[int, tuple[End, int]] = {}
+        for watch, places in due.items():
+            if not places:
+                continue
+            rows_B, lengths_B = torch.tensor(places, device=self._device).unbind(1)
+            seen = watch.look(self._draws.codes_BT[rows_B], lengths_B)
+            flags = torch.stack([seen.loops_B.long(), seen.silent_B.long(), seen.kept_B]).tolist()
+            for (row, _), loops, silent, kept in zip(places, *flags, strict=True):
+                if loops or silent:
+                    stopped.setdefault(row, ("loop" if loops else "silence", kept))
+        return stopped
 
     def _row(self, one: First) -> int:
         return next(row for row, member in enumerate(self.members) if member is one)

@@ -7,6 +7,7 @@ may be 8-bit.
 Axes: B rows, L new positions of each, M = B * L of them, D width, N heads, H head width, C capacity.
 """
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -46,7 +47,9 @@ class _Layer:
         heads, keys, width = attention.heads, attention.kv_heads, attention.head_width
         qkv = attention.qkv.weight.detach().view(heads + 2 * keys, width, -1)
         rotated = qkv[: heads + keys].index_select(1, order_H)
-        self.qkv = matrix(torch.cat((rotated, qkv[heads + keys :])).flatten(0, 1).contiguous(), quantization)
+        laid_out_ED = torch.cat((rotated, qkv[heads + keys :])).flatten(0, 1).contiguous()
+        self.qkv: Matrix = matrix(laid_out_ED, quantization)
+        self.kv: Matrix = matrix(laid_out_ED[heads * width :], quantization)
         self.out: Matrix = matrix(attention.out.weight.detach(), quantization)
         feedforward = block.feedforward
         self.gate_up: Matrix = matrix(feedforward.gate_up.weight.detach(), quantization)
@@ -150,6 +153,80 @@ class Step:
             seen = None if mask is None or uniform else mask[:, :, place : place + 1, :end]
             mixed.append(sdpa(q_B1NH, k_BCNH[:, :end], v_BCNH[:, :end], mask=seen))
         return torch.cat(mixed, 1)
+
+    def early(
+        self,
+        x_BD: Tensor,
+        positions_B: Tensor,
+        cache: KVCache,
+        *,
+        uniform: bool,
+        first: int,
+        sure: Callable[[Tensor, Tensor], Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        """Computes what `hidden` does, but only as many layers of each row as it takes to be sure of the next code.
+
+        For later positions, the keys and values of the layers left out are made from the last output that there is, by
+        these layers' own projections.
+
+        Sources: the propagated state, CALM, section 3, https://arxiv.org/abs/2207.07061, after Depth-Adaptive
+        Transformer, https://arxiv.org/abs/1910.10073.
+
+        Args:
+            x_BD: As in `hidden`.
+            positions_B: As in `hidden`.
+            cache: As in `hidden`.
+            uniform: As in `hidden`.
+            first: The first layer, counted from 1, after which a row may end.
+            sure: Given logits as `logits` returns them, and the numbers of their rows, returns which of the rows may
+                end there.
+
+        Returns:
+            The normalised output of each row's last layer, `[B, D]`, and how many layers it took, `[B]` int64.
+        """
+        rows, end, turned = len(x_BD), cache.longest + 1, self._heads + self._keys
+        slot_B = cache.lengths_B
+        mask = None if uniform else (torch.arange(end) <= slot_B[:, None])[:, None, None]
+        rotation = torch.complex(*rotary_angles(positions_B, self._width, self._theta))
+        going, out_BD = torch.arange(rows), torch.empty_like(x_BD)
+        depth_B = torch.full((rows,), len(self._layers))
+        queries = x_BD.new_zeros(rows, 1, self._heads, self._width)
+        for number, (layer, (keys, values)) in enumerate(zip(self._layers, cache.kv, strict=True), start=1):
+            normed = F.rms_norm(x_BD, x_BD.shape[1:], layer.attention_gain_D, self._eps)
+            qkv = layer.qkv(normed).view(len(going), -1, self._width)
+            torch.view_as_complex(qkv.view(len(going), -1, self._width // 2, 2)[:, :turned]).mul_(rotation[going])
+            keys[going, slot_B[going]] = qkv[:, self._heads : turned]
+            values[going, slot_B[going]] = qkv[:, turned:]
+            queries[going, 0] = qkv[:, : self._heads]
+            # Also of rows that have ended: to gather the keys and values of the others would take longer.
+            mixed = sdpa(queries, keys[:, :end], values[:, :end], mask=mask)[going]
+            x_BD = layer.out(mixed.flatten(1)).add_(x_BD)
+            normed = F.rms_norm(x_BD, x_BD.shape[1:], layer.feedforward_gain_D, self._eps)
+            gate, up = layer.gate_up(normed).chunk(2, dim=-1)
+            x_BD = layer.down(F.silu(gate).mul_(up)).add_(x_BD)
+            if number < first or number == len(self._layers):
+                continue
+            normed = F.rms_norm(x_BD, x_BD.shape[1:], self._gain_D, self._eps)
+            ends = sure(self.logits(normed), going)
+            if ends.any():
+                gone, going = going[ends], going[~ends]
+                out_BD[gone], depth_B[gone] = normed[ends], number
+                self._propagate(x_BD[ends], gone, rotation, number, cache)
+                x_BD = x_BD[~ends]
+            if not len(going):
+                return out_BD, depth_B
+        out_BD[going] = F.rms_norm(x_BD, x_BD.shape[1:], self._gain_D, self._eps)
+        return out_BD, depth_B
+
+    def _propagate(self, x_MD: Tensor, rows: Tensor, rotation: Tensor, depth: int, cache: KVCache) -> None:
+        """Writes the keys and values of the layers after `depth` of these rows, made from the output of that layer."""
+        slots = cache.lengths_B[rows]
+        for layer, (keys, values) in zip(self._layers[depth:], cache.kv[depth:], strict=True):
+            normed = F.rms_norm(x_MD, x_MD.shape[1:], layer.attention_gain_D, self._eps)
+            kv = layer.kv(normed).view(len(rows), -1, self._width)
+            torch.view_as_complex(kv.view(len(rows), -1, self._width // 2, 2)[:, : self._keys]).mul_(rotation[rows])
+            keys[rows, slots] = kv[:, : self._keys]
+            values[rows, slots] = kv[:, self._keys :]
 
     def logits(self, hidden_BD: Tensor) -> Tensor:
         """Computes the float32 logits of codebook 0, `[B * G, V]`, G the frames of a group."""
