@@ -74,3 +74,14 @@ def rows_in(package: str, kind: type[R]) -> dict[str, R]:
             raise ValueError(f"`{package}` must hold one {kind.__name__} of each name, but holds two `{row.name}`")
         table[row.name] = row
     return table
+
+
+def merged(tables: Iterable[dict[str, R]]) -> dict[str, R]:
+    """Returns the rows of several tables as one, sorted as `rows_in` sorts them.
+
+    Raises:
+        ValueError: if two tables have a row of the same name.
+    """
+    found = [row for table in tables for row in table.values()]
+    rows = sorted(found, key=lambda row: (getattr(row, "rank", 0), row.name))
+    return by_key((row.name, row.name, row) for row in rows)

@@ -21,10 +21,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from model.decoding.ahead import looks_ahead
 from model.decoding.asks import Ask, Response
 from model.decoding.autoregressive import First, Lane
 from model.decoding.beam import search
 from model.decoding.engine.step import Step
+from model.decoding.exits import EarlyExit
 from model.decoding.levels import generate_rest
 from model.decoding.masked import generate_masked, predict_frames
 from model.network.decoder import Decoder
@@ -87,7 +89,7 @@ class Engine:
         self._network, self._tokenizer, self._step = network, tokenizer, step
         self.rows = rows
         self._waiting: deque[Job] = deque()
-        self._lanes: dict[tuple[bool, int | None], Lane] = {}
+        self._lanes: dict[tuple[bool, int | None, EarlyExit | None], Lane] = {}
         self._drawing: list[Job] = []
         """Those whose codebook 0 is being drawn."""
         self._drawn: list[Job] = []
@@ -107,8 +109,10 @@ class Engine:
         Raises:
             UsageError: if the network can't decode so.
         """
+        looks_ahead(self._network, ask.decoding)
         self._lane(ask)
-        job = Job(ask, chunk_frames)
+        # Of what was handed out nothing can be taken back, so a response in chunks isn't stopped.
+        job = Job(ask if chunk_frames is None else replace(ask, watch=None), chunk_frames)
         self._waiting.append(job)
         return job
 
@@ -137,7 +141,7 @@ class Engine:
         return [job for job, _ in ready]
 
     def _lane(self, ask: Ask) -> Lane:
-        key = (ask.decoding.guidance or 1.0) > 1, ask.decoding.max_ar_context
+        key = (ask.decoding.guidance or 1.0) > 1, ask.decoding.max_ar_context, ask.decoding.exits
         if key not in self._lanes:
             self._lanes[key] = Lane(self._network, self._tokenizer, like=ask, step=self._step)
         return self._lanes[key]
@@ -224,7 +228,7 @@ class Engine:
         first = job.first
         assert first
         if first.end is not None and job.frames == len(first.codes_T):
-            job.response = Response(job.codes(), first.end, first.mean_logprob)
+            job.response = Response(job.codes(), first.end, first.mean_logprob, first.layers, first.passes)
             self._drawn.remove(job)
 
 

@@ -3,8 +3,8 @@
 Responses enter and leave between steps. Their rows lie in one cache that grows as needed; the rows in use are its first
 ones, so that a step reads no others. A row that moves into the place of one that left takes its past along.
 
-Axes: B responses, A rows passed to the network (with guidance two for each response, side by side), C columns of codes,
-G frames of a group, V codes.
+Axes: B responses, A rows passed to the network (with guidance two for each response, side by side), L groups of a
+response, N heads ahead, C columns of codes, D width, G frames of a group, V codes.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from model.decoding.engine.step import Step
+from model.decoding.exits import EarlyExit, Layers
 from model.decoding.prefill import prefill
 from model.decoding.samplers.guidance import guided
 from model.network.cache import Cached, KVCache, Window
@@ -37,9 +38,11 @@ class Steps:
             later, has a second row in the batch, without text, prompt, input and tone.
         context: Frames of the response that a step may attend to, beside the condition; None for all.
         step: The network laid out for single steps; without it, or with a `context`, the network itself is called.
+        exits: When a step ends early; None: never. It needs a `step`.
 
     Raises:
-        UsageError: if `context` is given and the network has no attention.
+        UsageError: if `context` is given and the network has no attention, or `exits` without a `step` or with no layer
+            to leave out.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Steps:
         guidance: float = 1.0,
         context: int | None = None,
         step: Step | None = None,
+        exits: EarlyExit | None = None,
     ) -> None:
         if context is not None and network.config.arch == "retnet":
             raise UsageError(
@@ -64,6 +68,14 @@ class Steps:
         self._tokenizer = tokenizer
         self._copies = 2 if guidance > 1 else 1
         self._step = step if context is None else None
+        self._exits = exits
+        if exits is not None:
+            if self._step is None:
+                raise UsageError(
+                    "`layer_skip` must be left out: it is for models with `model.arch: llama` on a CPU. On a GPU the"
+                    " host would have to wait after each layer."
+                )
+            self._first_exit = exits.first(network.config.layers)
         self._context = None if context is None else -(-context // self.group)
         self._store = KVCache.allocate(network.config, 0, 0, device=self.device, dtype=weight.dtype)
         self.cache = self._store
@@ -75,6 +87,8 @@ class Steps:
         self._position_A = torch.zeros(0, dtype=torch.int64, device=self.device)
         self._drawn_B = torch.zeros(0, dtype=torch.int64, device=self.device)
         self._guidance_B11 = torch.zeros(0, 1, 1, device=self.device)
+        self._saved_B = torch.zeros(0, dtype=torch.int64, device=self.device)
+        """Layers that early exit left out, of each response and its second row."""
         # A tensor, since a list would be copied to the device in each step, and the host would wait for it.
         self._columns = torch.tensor(group_columns(network.num_codebooks, self.group), device=self.device)
         self._level = tokenizer.level(0)
@@ -111,6 +125,7 @@ class Steps:
         self._drawn_B = torch.cat((self._drawn_B, self._drawn_B.new_zeros(len(conditions))))
         scales_B11 = torch.tensor(guidance, device=self.device, dtype=torch.float32)[:, None, None]
         self._guidance_B11 = torch.cat((self._guidance_B11, scales_B11))
+        self._saved_B = torch.cat((self._saved_B, self._saved_B.new_zeros(len(conditions))))
         self._arranged()
 
     def leave(self, gone: Sequence[int]) -> list[int]:
@@ -138,6 +153,7 @@ class Steps:
         self._given = [self._given[row] for row in host_order]
         self._last_AD, self._position_A = self._last_AD[order_A], self._position_A[order_A]
         self._drawn_B, self._guidance_B11 = self._drawn_B[order_B], self._guidance_B11[order_B]
+        self._saved_B = self._saved_B[order_B]
         self._arranged()
         return order
 
@@ -147,36 +163,111 @@ class Steps:
         Args:
             least: Fewest frames: one number, or `[B]`.
         """
-        logits_AV = (self._step.logits if self._step else self._head)(self._last_AD)
-        logits_BGV = logits_AV.view(-1, self.group, logits_AV.shape[-1])
+        return self.logits_after(self._last_AD[:, None], least)[:, 0]
+
+    def logits_after(self, hidden_ALD: Tensor, least: int | Tensor, *, first: int = 0) -> Tensor:
+        """Returns the logits of the group after each of several that lie one after the other, `[B, L, G, V]`.
+
+        Args:
+            hidden_ALD: The hidden states of the groups, as `read` returns them.
+            least: As for `logits`.
+            first: Groups between the last one taken and the one that is predicted first.
+        """
+        rows, length, _ = hidden_ALD.shape
+        logits_MV = (self._step.logits if self._step else self._head)(hidden_ALD.flatten(0, 1))
+        logits_BLGV = logits_MV.view(rows, length, self.group, logits_MV.shape[-1])
         if self._copies == 2:
-            with_BGV, without_BGV = logits_BGV.view(-1, 2, *logits_BGV.shape[1:]).unbind(1)
-            logits_BGV = guided(with_BGV, without_BGV, self._guidance_B11)
-        places_BG = self._drawn_B[:, None] + torch.arange(self.group, device=self.device)
-        may_not_end_BG = places_BG < (least[:, None] if isinstance(least, Tensor) else least)
-        logits_BGV[..., self.stop].masked_fill_(may_not_end_BG, -torch.inf)
-        return logits_BGV
+            with_BLGV, without_BLGV = logits_BLGV.view(-1, 2, *logits_BLGV.shape[1:]).unbind(1)
+            logits_BLGV = guided(with_BLGV, without_BLGV, self._guidance_B11[..., None])
+        start, frames = first * self.group, length * self.group
+        places_BF = self._drawn_B[:, None] + torch.arange(start, start + frames, device=self.device)
+        may_not_end_BF = places_BF < (least[:, None] if isinstance(least, Tensor) else least)
+        logits_BLGV[..., self.stop].masked_fill_(may_not_end_BF.view(-1, length, self.group), -torch.inf)
+        return logits_BLGV
+
+    def logits_ahead(self, least: int | Tensor) -> Tensor:
+        """Returns the logits of the heads ahead after the last group taken, `[B, N, G, V]`.
+
+        Head n of them, counted from 1, predicts what comes n groups after the next one.
+
+        Args:
+            least: As for `logits`.
+        """
+        last_AD = self._last_AD
+        heads = self._step.ahead if self._step else self.network.ahead
+        hidden_AND = torch.stack([head(last_AD) for head in heads], 1)
+        return self.logits_after(hidden_AND, least, first=1)
 
     def take(self, codes_BG: Tensor) -> None:
         """Appends a group to each response."""
-        rows = len(self._last_AD)
-        codes_A1C = codes_BG.new_full((rows, 1, self.network.num_codebooks + self.group - 1), ABSENT)
-        shown_BG = codes_BG.where(codes_BG != self.stop, ABSENT)
-        codes_A1C[:, 0, self._columns] = shown_BG.repeat_interleave(self._copies, 0, output_size=rows)
-        level_A1 = codes_BG.new_full((rows, 1), self._level)
-        self._drawn_B = self._drawn_B + self.group
-        self._position_A = self._position_A + 1
-        if self._step:
-            embedded_AD = self.network.embed(level_A1, codes_A1C)[:, 0]
-            self._last_AD = self._step.hidden(embedded_AD, self._position_A, self.cache, uniform=self._uniform)
+        if self._step and self._exits:
+            self._take_early(self._step, codes_BG)
         else:
-            attend = Cached(self.cache, 1, window=self._window)
-            self._last_AD = self.network.hidden(level_A1, codes_A1C, self._position_A[:, None], attend)[:, 0]
-        self.cache.advance(1, 1)
-        self._lengths = [length + 1 for length in self._lengths]
+            self.keep(self.read(codes_BG[:, None]), 1)
 
-    def _head(self, hidden_AD: Tensor) -> Tensor:
-        return self.network.logits(hidden_AD, 0)
+    def _take_early(self, step: Step, codes_BG: Tensor) -> None:
+        """Takes a group by a step that ends early for rows that are sure of the next code, both of a guided one."""
+        embedded_AD = self.network.embed(*self._shown(codes_BG[:, None]))[:, 0]
+        read = embedded_AD, self._position_A + 1, self.cache
+        last_AD, layers_A = step.early(*read, uniform=self._uniform, first=self._first_exit, sure=self._sure)
+        saved_A = self.network.config.layers - layers_A
+        self._saved_B = self._saved_B + saved_A.view(-1, self._copies).sum(1)
+        self.keep(last_AD[:, None], 1)
+
+    def _sure(self, logits_MV: Tensor, rows_A: Tensor) -> Tensor:
+        """Returns which of the rows may end, `[A]` bool, given their logits, `[A * G, V]`."""
+        assert self._exits
+        logits_AGV = logits_MV.view(len(rows_A), self.group, -1)
+        if self._copies == 2:
+            with_BGV, without_BGV = logits_AGV.view(-1, 2, *logits_AGV.shape[1:]).unbind(1)
+            logits_AGV = guided(with_BGV, without_BGV, self._guidance_B11[rows_A[::2] // 2])
+        return self._exits.sure(logits_AGV).all(1).repeat_interleave(self._copies, output_size=len(rows_A))
+
+    def layers(self, place: int, taken: int) -> Layers | None:
+        """Returns how many layers a response was spared in so many steps; None without early exit."""
+        if self._exits is None:
+            return None
+        return Layers(int(self._saved_B[place]), taken * self._copies * self.network.config.layers)
+
+    def read(self, codes_BLG: Tensor) -> Tensor:
+        """Reads groups after those taken, without taking them; returns their hidden states, `[A, L, D]`.
+
+        What is read next overwrites what wasn't taken (`keep`). Only the first can be taken with retention, whose state
+        can't go back.
+        """
+        level_AL, codes_ALC = self._shown(codes_BLG)
+        length = codes_BLG.shape[1]
+        later_L = 1 if length == 1 else torch.arange(1, length + 1, device=self.device)
+        position_AL = self._position_A[:, None] + later_L
+        if self._step:
+            embedded_ALD = self.network.embed(level_AL, codes_ALC)
+            return self._step.hidden(embedded_ALD, position_AL, self.cache, uniform=self._uniform)
+        attend = Cached(self.cache, length, window=self._window)
+        return self.network.hidden(level_AL, codes_ALC, position_AL, attend)
+
+    def _shown(self, codes_BLG: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the tokens `[A, L]` and codes `[A, L, C]` that the network is shown of groups."""
+        rows, length = len(self._last_AD), codes_BLG.shape[1]
+        codes_ALC = codes_BLG.new_full((rows, length, self.network.num_codebooks + self.group - 1), ABSENT)
+        shown_BLG = codes_BLG.where(codes_BLG != self.stop, ABSENT)
+        codes_ALC[..., self._columns] = shown_BLG.repeat_interleave(self._copies, 0, output_size=rows)
+        return codes_BLG.new_full((rows, length), self._level), codes_ALC
+
+    def keep(self, hidden_ALD: Tensor, groups: int) -> None:
+        """Takes the first ones of the groups read last: appends them to the responses.
+
+        Args:
+            hidden_ALD: What `read` returned.
+            groups: How many, at least 1.
+        """
+        self._last_AD = hidden_ALD[:, groups - 1]
+        self._drawn_B = self._drawn_B + groups * self.group
+        self._position_A = self._position_A + groups
+        self.cache.advance(groups, groups)
+        self._lengths = [length + groups for length in self._lengths]
+
+    def _head(self, hidden_MD: Tensor) -> Tensor:
+        return self.network.logits(hidden_MD, 0)
 
     def widen(self, copies: int) -> None:
         """Copies each response, so that its copies can go on differently; before the first step."""

@@ -277,6 +277,10 @@ class SpeechStream(Iterator[Wave]):
             raise StopIteration
         return chunk
 
+    def speech(self) -> "Speech":
+        """Returns all of the speech; waits until it is made, and raises what `Synthesizer.speak` raises."""
+        return self._future.result()
+
     def close(self) -> None:
         """Gives the rest up."""
         self._service.cancel(self._future)

@@ -11,7 +11,6 @@ from starlette.exceptions import HTTPException
 
 from model.inference.requests import Request as Asked
 from model.inference.service import Service
-from model.inference.voices import Voice
 from model.serving.answers import streamed, waited, whole
 from model.serving.bodies import FIELDS, Form, SpeechBody, TranscriptionBody, read_form
 from model.serving.errors import RefusedError, answer, failure, named_status
@@ -25,6 +24,7 @@ from stages.errors import ValleError
 
 if TYPE_CHECKING:
     from model.inference.prompts import Prompt
+    from model.inference.voices import Voice
     from stages.records import Wave
 
 
@@ -119,6 +119,7 @@ class Api:
             max_s=body.max_s,
             speed=body.speed,
             decoding=body.decoding(self.settings.decoding),
+            guard=body.guard(self.settings.guard),
         )
 
     def _prompt(self, body: Any, form: Form) -> "tuple[Prompt | Voice, str | None]":
@@ -126,12 +127,7 @@ class Api:
         recording = body.reference(form)
         if recording is not None:
             return self._wave(recording, "ref_audio"), body.ref_text
-        voice = self.voices.find(body.voice)
-        prompt = voice.prompt()
-        if self._trained.continuation_probability > 0:
-            return prompt, voice.text()
-        # A model that can't continue a recording speaks in its voice all the same.
-        return (prompt.untold(self._trained.prompt_s) if isinstance(prompt, Voice) else prompt), None
+        return self.voices.find(body.voice).given(self._trained)
 
     def _transcription(self, form: Form) -> "tuple[TranscriptionBody, Wave]":
         body = TranscriptionBody.read(form)
@@ -145,12 +141,13 @@ class Api:
         return resample(wave, rate, self._codec.sample_rate)
 
 
-def create_app(service: Service, settings: Settings) -> FastAPI:
+def create_app(service: Service, settings: Settings, *, browsers: bool = False) -> FastAPI:
     """Makes the application.
 
     Args:
         service: Owns the model.
         settings: The limits.
+        browsers: Whether a browser may send the key as a password.
 
     Raises:
         UsageError: if the voices can't be listed.
@@ -158,7 +155,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
     api = Api(service, settings)
     # No pages of documentation: they would load scripts from elsewhere.
     app = FastAPI(title="valle", docs_url=None, redoc_url=None)
-    app.add_middleware(Guard, settings=settings, figures=api.figures)
+    app.add_middleware(Guard, settings=settings, figures=api.figures, browsers=browsers)
     speech, transcriptions = "/v1/audio/speech", "/v1/audio/transcriptions"
     app.add_api_route(speech, api.speech, methods=["POST"], response_model=None, openapi_extra=_schema())
     app.add_api_route(transcriptions, api.transcriptions, methods=["POST"], response_model=None)

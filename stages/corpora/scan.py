@@ -6,6 +6,7 @@ If no table names the speaker, the folders do: `VOICES/<group>/<speaker>/…/fil
 
 import logging
 import os
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -41,7 +42,9 @@ def scan(voices: Path, layout: str = "auto", columns: Mapping[str, str] | None =
     """Lists the recordings below a folder. Skips hidden files and folders; follows symbolic links.
 
     A recording's transcript is the file with the same stem in the same folder and a suffix in `READERS`. Recordings
-    with the same stem share it. A transcript is preferred to a table's row.
+    with the same stem share it. If there is none, it is the one with the recording's whole name (`talk.wav.json`), or
+    with a language behind the stem (`talk.en.vtt`); of several languages none, unless one is marked as spoken
+    (`talk.en-orig.vtt`). A transcript is preferred to a table's row.
 
     Args:
         voices: The folder of recordings.
@@ -160,7 +163,6 @@ def _sort_out(names: list[str]) -> tuple[list[tuple[str, str]], dict[str, str], 
         Name and stem of each recording; name of the transcript by stem; name and suffix of each other file.
     """
     audio: list[tuple[str, str]] = []
-    ranked: dict[str, tuple[int, str]] = {}
     texts: list[tuple[str, str, str]] = []
     rest: list[tuple[str, str]] = []
     for name in sorted(names):
@@ -169,13 +171,55 @@ def _sort_out(names: list[str]) -> tuple[list[tuple[str, str]], dict[str, str], 
             audio.append((name, stem))
         elif suffix in _RANK:
             texts.append((name, stem, suffix))
-            candidate = (_RANK[suffix], name)
-            ranked[stem] = min(ranked.get(stem, candidate), candidate)
         else:
             rest.append((name, suffix))
-    stems = {stem for _, stem in audio}
-    rest += [(name, suffix) for name, stem, suffix in texts if stem not in stems]
-    return audio, {stem: name for stem, (_, name) in ranked.items()}, rest
+    owners = {stem: stem for _, stem in audio} | dict(audio)
+    ranked: dict[str, tuple[int, int, str]] = {}
+    translated: dict[str, list[tuple[str, str, str]]] = {}
+    for name, stem, suffix in texts:
+        if stem in owners:
+            candidate = (int(owners[stem] != stem), _RANK[suffix], name)
+            ranked[owners[stem]] = min(ranked.get(owners[stem], candidate), candidate)
+        elif (base := stem.rpartition(".")[0]) in owners and _is_language(tag := stem[len(base) + 1 :]):
+            translated.setdefault(owners[base], []).append((tag.lower(), name, suffix))
+        else:
+            rest.append((name, suffix))
+    for stem, found in translated.items():
+        spoken = [one for one in found if one[0].endswith("-orig")] or found
+        if stem not in ranked and len({tag.partition("-")[0] for tag, _, _ in spoken}) == 1:
+            ranked[stem] = min((2, _RANK[suffix], name) for _, name, suffix in spoken)
+        elif stem not in ranked:
+            rest += [(name, f"{suffix} in several languages") for _, name, suffix in found]
+    return audio, {stem: name for stem, (_, _, name) in ranked.items()}, rest
+
+
+_TAG = re.compile(r"([a-zA-Z]{2,3})(?:-[a-zA-Z0-9]{2,8})*")
+_CODES = """
+aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en eo es
+et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu iw ja ji jv jw ka
+kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn
+no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te
+tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu
+eng deu ger fra fre spa ita por jpn zho chi cmn yue kor swe nld dut pol rus ukr ces cze dan nor nob nno fin hun ron rum
+tur ell gre hin ara heb vie tha ind cat fil ben tam tel mar urd fas
+"""
+_LANGUAGES = frozenset(_CODES.split())
+"""Codes of languages that names of transcripts hold, also of those that aren't supported."""
+
+
+def _is_language(tag: str) -> bool:
+    """Returns whether a part of a name is a language, as in `talk.en.vtt`, `talk.pt-BR.srt`, `talk.en-orig.json3`."""
+    found = _TAG.fullmatch(tag)
+    return found is not None and found[1].lower() in _LANGUAGES
+
+
+def language_in(transcript: str, recording: str) -> str:
+    """Returns the language that a transcript's name tells, as in `talk.en.vtt` beside `talk.mp3`; "" if none."""
+    stem, name = _split(posixpath.basename(transcript))[0], posixpath.basename(recording)
+    if stem in {name, _split(name)[0]}:
+        return ""
+    tag = stem.rpartition(".")[2]
+    return tag.partition("-")[0] if _is_language(tag) else ""
 
 
 def folders(

@@ -163,6 +163,7 @@ def test_chunks_come_while_it_is_spoken(service: Service, fake: Fake) -> None:
     stream = service.stream(request("abc"))
     assert [chunk.tolist() for chunk in stream] == [[float(number)] * 10 for number in (1, 2, 3)]
     assert list(stream) == []
+    assert stream.speech().text == "abc"
 
 
 def test_errors_come_to_who_asked_and_to_no_other(service: Service, fake: Fake) -> None:
@@ -226,6 +227,9 @@ def test_each_answer_is_what_it_is_alone(able: Synthesizer) -> None:
         streams = [service.stream(one) for one in asked]
         together = [future.result() for future in futures]
         streamed = [np.concatenate([*stream]) for stream in streams]
+        whole = [stream.speech() for stream in streams]
+    for speech, wave in zip(whole, streamed, strict=True):
+        np.testing.assert_array_equal(speech.samples, wave)
     for one, speech, wave in zip(asked, together, streamed, strict=True):
         np.testing.assert_array_equal(speech.codes, able.batch([one])[0].codes)
         np.testing.assert_array_equal(wave, np.concatenate([*able.stream(one)]))

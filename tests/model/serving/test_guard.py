@@ -254,6 +254,25 @@ def test_the_key(synthesizer: Synthesizer, voices: Path) -> None:
         assert server.get("/v1/models", Authorization="Bearer s3cret", Host="else.where").status == 200
 
 
+def test_other_pages_can_t_use_a_server_that_a_browser_reaches(server: Server) -> None:
+    body = b'{"model": "tiny", "input": "Hi.", "voice": "anna", "max_s": 0.1}'
+    host = urlsplit(server.url).netloc
+    refused = (
+        *({"Origin": origin} for origin in ("http://evil.example", "null", "http://[", f"http://{host}0")),
+        *({"Sec_Fetch_Site": site} for site in ("cross-site", "same-site")),
+    )
+    for headers in refused:
+        answer = server.post("/v1/audio/speech", body, **headers)
+        assert answer.status == 403
+        assert "a page of the web must not use the model" in answer.error["message"]
+    own = (
+        *({}, {"Origin": f"http://{host}"}, {"Sec_Fetch_Site": "same-origin"}, {"Sec_Fetch_Site": "none"}),
+        {"Origin": "https://speech.example", "X_Forwarded_Host": "speech.example"},
+    )
+    for headers in own:
+        assert server.post("/v1/audio/speech", body, **headers).status == 200
+
+
 def test_too_much_is_413_while_it_is_read(synthesizer: Synthesizer, voices: Path) -> None:
     with serving(synthesizer, voices, max_upload_mb=0.1, max_characters=10) as server:
         assert server.speak(input="Hi there.").status == 200

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.corpora.scan import scan
+from stages.corpora.scan import language_in, scan
 from stages.errors import UsageError
 from stages.ids import path_of
 from tests.stages.corpora.layouts.shapes import write_tar
@@ -37,6 +37,25 @@ def test_transcript_of_the_same_stem_timed_before_untimed(tmp_path):
     scanned = by_id(tree(tmp_path, *names))
     transcripts = {name: transcript for name, (_, _, transcript) in scanned.items()}
     assert transcripts == {"a.wav": "a.TXT", "a.wma": "a.TXT", "b.wav": "b.json", "a.b.wav": "a.b.txt", "x/c.wav": ""}
+
+
+def test_a_transcript_may_carry_the_whole_name_or_a_language(tmp_path):
+    names = ["a.wav", "a.wav.json", "b.mp3", "b.en.vtt", "b.en-US.srt", "c.wav", "c.en.vtt", "c.de.vtt", "e.wav"]
+    names += ["d.wav", "d.en-orig.vtt", "d.fr.vtt", "e.de.vtt", "e.txt", "f.wav", "f.notes.txt"]
+    found = scan(tree(tmp_path, *names))
+    transcripts = {recording.id: recording.transcript for recording in found.recordings}
+    assert transcripts == {
+        "a.wav": "a.wav.json",
+        "b.mp3": "b.en.vtt",
+        "c.wav": "",
+        "d.wav": "d.en-orig.vtt",
+        "e.wav": "e.txt",
+        "f.wav": "",
+    }
+    assert found.ignored == {".vtt in several languages": 2, ".txt": 1}
+    names = [(transcript, recording) for recording, transcript in transcripts.items() if transcript]
+    assert [language_in(*pair) for pair in names] == ["", "en", "en", ""]
+    assert language_in("x/de.fr.srt", "x/de.wav") == "fr"
 
 
 def test_the_rest_is_counted(tmp_path):
