@@ -24,7 +24,7 @@ ROOMS = {
     "stages.codecs": "artefacts",
     "stages.store": "artefacts",
     "stages.transcripts.cleaning": "",
-    "stages.transcripts": "audio tar transcripts.cleaning",
+    "stages.transcripts": "artefacts audio tar transcripts.cleaning",
     "stages.transcripts.formats": "audio transcripts",
     "stages.transcripts.recognisers": "audio transcripts",
     "stages.corpora.layouts": "audio tar transcripts",

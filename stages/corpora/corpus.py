@@ -88,7 +88,7 @@ class Corpus:
         self._db.execute("BEGIN")
         for folder, names in folders:
             is_table = self._tables_of(folder)
-            stems = {stem for name in names if (stem := stem_of(name)) != name}
+            stems = {one for name in names if (stem := stem_of(name)) != name for one in (name, stem)}
             for name in sorted(filter(is_table, names)):
                 stem, _, suffix = name.rpartition(".")
                 if f".{suffix.lower()}" not in READERS or stem not in stems:  # else it is a transcript
