@@ -6,15 +6,18 @@ Nothing heavy is imported at the top: each command imports what it needs.
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from model.bench.table import BENCHES, What
+from model.lines import Values, in_lines
+from model.option_groups import with_options
 from model.options import (
     CodecWeights,
     ConfigOptions,
     DecodingOptions,
+    GuardOptions,
     Json,
     JudgeOptions,
     ModelOptions,
@@ -25,7 +28,6 @@ from model.options import (
     TaskOptions,
     TrialOptions,
     VoiceOptions,
-    with_options,
 )
 from model.sequences.tasks import TRANSFORMS, Transform
 from stages.errors import ExitCode, UsageError, ValleError, run_app
@@ -98,6 +100,7 @@ def synth(
     voice_options: VoiceOptions,
     prompt_options: PromptOptions,
     decoding_options: DecodingOptions,
+    guard_options: GuardOptions,
     speech_options: SpeechOptions,
     output: OutputOptions,
 ) -> None:
@@ -116,6 +119,7 @@ def synth(
         seed=speech_options.seed,
         max_s=speech_options.max_s,
         decoding=decoding_options.decoding,
+        guard=guard_options.guard(),
     )
     kept = prompt_options.kept_voice(reference, is_list=is_list)
     synthesizer = voice_options.load()
@@ -133,7 +137,7 @@ def synth(
 def _speak_list(synthesizer: "Synthesizer", orders: "list[Order]", output: OutputOptions) -> None:
     """Speaks a list of texts, writes each file when it is done, and exits with 3 if some couldn't be spoken."""
     from model.inference.lists import speak_orders
-    from model.inference.speech import about
+    from model.inference.notes import about
     from stages.audio.files import write_wav
 
     failed = 0
@@ -141,7 +145,7 @@ def _speak_list(synthesizer: "Synthesizer", orders: "list[Order]", output: Outpu
         if isinstance(speech, ValleError):
             failed += 1
             typer.echo(f"{order.line}: {speech}", err=True)
-            told: dict[str, float | int | str] = {"out": str(order.out), "error": str(speech)}
+            told: dict[str, Any] = {"out": str(order.out), "error": str(speech)}
         else:
             write_wav(order.out, speech.samples, speech.sample_rate)
             told = about(speech, order.out, synthesizer.checkpoint.folder)
@@ -228,7 +232,7 @@ def transform(
 def _write(speech: "Speech", out: Path, model: Path, output: OutputOptions, *, limited: bool) -> None:
     """Writes a WAV file or standard output, and prints notes and a summary."""
     from model.inference.lists import STANDARD
-    from model.inference.speech import about
+    from model.inference.notes import about
     from stages.audio.files import wav_of, write_wav
 
     _tell_notes(speech, output, limited=limited)
@@ -273,6 +277,7 @@ def serve(
     voice_options: VoiceOptions,
     serve_options: ServeOptions,
     decoding_options: DecodingOptions,
+    guard_options: GuardOptions,
     quiet: Annotated[bool, typer.Option("--quiet", help="Log errors only.")] = False,
 ) -> None:
     """Serve a model over HTTP, for clients of OpenAI's speech interface."""
@@ -280,7 +285,7 @@ def serve(
     from model.serving.server import serve as run
 
     check_packages()
-    settings = serve_options.settings(voice_options.model, decoding_options.decoding)
+    settings = serve_options.settings(voice_options.model, decoding_options.decoding, guard_options.guard())
     run(voice_options.load(), settings, served=Served(log_level="error" if quiet else "info"), ready=typer.echo)
 
 
@@ -291,6 +296,7 @@ def ui(
     voice_options: VoiceOptions,
     serve_options: ServeOptions,
     decoding_options: DecodingOptions,
+    guard_options: GuardOptions,
     runs: Annotated[
         Path | None, typer.Option(help="A training run to show, or a folder of them; by default that of --model.")
     ] = None,
@@ -301,7 +307,7 @@ def ui(
     from model.serving.server import check_packages
 
     check_packages(page=True)
-    settings = serve_options.settings(voice_options.model, decoding_options.decoding)
+    settings = serve_options.settings(voice_options.model, decoding_options.decoding, guard_options.guard())
     serve_page(voice_options.load(), settings, runs=runs, quiet=quiet, ready=typer.echo)
 
 
@@ -378,19 +384,8 @@ def bench(
     _show(BENCHES[what].measure(overrides.load(config), seconds), as_json)
 
 
-def _show(values: dict[str, float | int | str], as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(values, ensure_ascii=False))
-        return
-    width = max(map(len, values))
-    for name, value in values.items():
-        typer.echo(f"{name:<{width}}  {_in_words(value)}")
-
-
-def _in_words(value: float | str) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value if isinstance(value, str) else f"{value:,}"
+def _show(values: Values, as_json: bool) -> None:
+    typer.echo(json.dumps(values, ensure_ascii=False) if as_json else in_lines(values))
 
 
 def main() -> None:

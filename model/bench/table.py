@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from model.config import TrainConfig
 
-What = Literal["train", "decode", "samplers", "synth", "load", "serve"]
+What = Literal["train", "decode", "ahead", "samplers", "synth", "load", "serve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,12 @@ def _decode(config: "TrainConfig", seconds: float) -> dict[str, float | int | st
     from model.bench.decoding import decoding
 
     return decoding(config, seconds=seconds)
+
+
+def _ahead(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
+    from model.bench.ahead import ahead
+
+    return ahead(config, seconds=seconds)
 
 
 def _samplers(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
@@ -59,6 +65,7 @@ def _serve(config: "TrainConfig", seconds: float) -> dict[str, float | int | str
 BENCHES: Mapping[What, Bench] = {
     "train": Bench("packed against padded", _train),
     "decode": Bench("cached against uncached", _decode),
+    "ahead": Bench("heads ahead against single steps, of a trained model", _ahead),
     "samplers": Bench("all samplers against none", _samplers),
     "synth": Bench("many responses at once against one by one, and how soon a stream is heard", _synth),
     "load": Bench("the data", _load),

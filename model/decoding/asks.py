@@ -8,6 +8,7 @@ from typing import Literal
 
 from model.decoding.exits import Layers
 from model.decoding.options import Decoding
+from model.decoding.watch import Watch
 from model.sequences.documents import Condition
 from stages.records import Codes
 
@@ -29,6 +30,8 @@ class Ask:
     """If equal to `most_frames`, `nar-len` predicts no length."""
     seed: int = 0
     """Of all its draws: a condition with its seed gives the same codes in any company."""
+    watch: Watch | None = None
+    """What stops it when it repeats itself or is silent for too long; None: nothing does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +46,6 @@ class Response:
     (with guidance, without samplers); None where frames aren't drawn one by one."""
     layers: Layers | None = None
     """With early exit (`Decoding.layer_skip`): how many layers it left out of the steps."""
+    passes: int | None = None
+    """How often the network was run for codebook 0, the reading of the condition included; None where frames aren't
+    drawn one by one. Heads ahead (`decoding.ahead`) make it fewer than groups of frames."""

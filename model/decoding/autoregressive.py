@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from model.decoding.ahead import advance_ahead, looks_ahead, proposals
 from model.decoding.asks import Ask, End
 from model.decoding.engine.step import Step
 from model.decoding.exits import Layers
@@ -18,6 +19,7 @@ from model.decoding.samplers.chain import Sampling, sample
 from model.decoding.samplers.noise import keys_of, seeds_of
 from model.decoding.samplers.sampler import Draws
 from model.decoding.steps import Steps
+from model.decoding.watch import CHECK_FRAMES, Watch
 from model.network.decoder import Decoder
 from model.sequences.tokenizer import Tokenizer
 
@@ -38,10 +40,12 @@ class First:
     """As in `Response`, once it has ended."""
     layers: Layers | None = None
     """As in `Response`, once it has ended."""
+    passes: int | None = None
+    """As in `Response`, so far."""
 
 
 class Lane:
-    """Responses that share steps.
+    """Responses that share steps. While there is one alone, a model with heads ahead takes several groups at a time.
 
     Args:
         network: In evaluation mode.
@@ -59,6 +63,8 @@ class Lane:
         self._places: dict[int, int] = {}
         """Where each response is in the batch, by the identity of its `First`."""
         self._taken = 0
+        self._drawn_1G: Tensor | None = None
+        """The group of the one response that was drawn, but not yet taken, by the way of heads ahead."""
 
     def __len__(self) -> int:
         """Number of responses that go on."""
@@ -70,8 +76,12 @@ class Lane:
         steps, group = self._steps, self._steps.group
         most = -(-max(ask.most_frames for ask in asks) // group)
         guidance = [ask.decoding.guidance or 1.0 for ask in asks]
+        if self._drawn_1G is not None:
+            steps.take(self._drawn_1G)
+            self._count_pass()
+            self._drawn_1G = None
         steps.admit([ask.condition for ask in asks], most=most, guidance=guidance)
-        entered = [First(ask, np.zeros(0, np.int64)) for ask in asks]
+        entered = [First(ask, np.zeros(0, np.int64), passes=1) for ask in asks]
         for one in entered:
             self._places[id(one)] = len(self._places)
         for settings in dict.fromkeys(_settings(ask) for ask in asks):
@@ -92,6 +102,8 @@ class Lane:
         by_place = sorted(self._places, key=self._places.__getitem__)
         order = self._steps.leave([self._places[id(one)] for one in gone])
         self._places = {by_place[old]: place for place, old in enumerate(order)}
+        if not self._places:
+            self._drawn_1G = None
         self._arrange()
         return order
 
@@ -101,8 +113,10 @@ class Lane:
 
     @torch.inference_mode()
     def advance(self) -> list[First]:
-        """Draws a group of codes for each response; returns those that have ended, which leave."""
+        """Draws a group of codes for each response, or several for one; returns those that have ended, which leave."""
         steps = self._steps
+        if len(self) == 1 and looks_ahead(steps.network, self._crews[0].members[0].ask.decoding):
+            return self._advance_ahead()
         logits_BGV = steps.logits(self._least())
         codes_BG = logits_BGV.new_empty(logits_BGV.shape[:2], dtype=torch.int64)
         for crew in self._crews:
@@ -117,7 +131,25 @@ class Lane:
             codes_BG = codes_BG[torch.tensor(order, dtype=torch.int64, device=steps.device)]
         if len(self):
             steps.take(codes_BG)
+            self._count_pass()
         return ended
+
+    def _advance_ahead(self) -> list[First]:
+        (crew,) = self._crews
+        if self._drawn_1G is None:
+            self._drawn_1G = crew.draw(self._steps.logits(crew.least_B))
+        if crew.left:
+            self._drawn_1G = advance_ahead(self._steps, crew, self._drawn_1G)
+            self._count_pass()
+        ended = crew.ended(look=True)
+        if ended:
+            self.leave(ended)
+        return ended
+
+    def _count_pass(self) -> None:
+        for crew in self._crews:
+            for one in crew.members:
+                one.passes = (one.passes or 0) + 1
 
     def _least(self) -> Tensor:
         if len(self._crews) == 1 and self._crews[0].in_order:
@@ -168,6 +200,8 @@ class _Crew:
         self._counted_B = self._draws.lengths_B
         self._frames: list[int] = []
         """Codes drawn for each member, as the host counts them."""
+        self._looked: list[int] = []
+        """Frames of each member up to which its watch has looked at it."""
         self.places_B = self._draws.lengths_B
         self.in_order = True
 
@@ -195,6 +229,7 @@ class _Crew:
         self._counted_B = torch.cat((self._counted_B, new.lengths_B))
         self._going_B = torch.cat((self._going_B, self._going_B.new_ones(rows)))
         self._frames += [0] * rows
+        self._looked += [0] * rows
         self.members += members
 
     def leave(self, gone: Sequence[First]) -> None:
@@ -212,6 +247,7 @@ class _Crew:
         self._logprob_B, self._counted_B = self._logprob_B[rows_B], self._counted_B[rows_B]
         self._going_B = self._going_B[rows_B]
         self._frames = [self._frames[row] for row in kept]
+        self._looked = [self._looked[row] for row in kept]
         self.members = [self.members[row] for row in kept]
 
     def arrange(self, places: list[int]) -> None:
@@ -233,6 +269,16 @@ class _Crew:
         self._frames = [frames + self._group for frames in self._frames]
         return codes_BG
 
+    def propose(self, logits_BNGV: Tensor) -> Tensor:
+        """Draws proposals for the one member, for the groups after the next one; see `proposals`."""
+        return proposals(logits_BNGV, self._sampling, self._seeds_B, self._draws)
+
+    @property
+    def left(self) -> int:
+        """Groups that may still be drawn for the one member; 0 once it has ended."""
+        left = -(-self.members[0].ask.most_frames // self._group) - self._frames[0] // self._group
+        return left if bool(self._going_B.all()) else 0
+
     def ended(self, *, look: bool) -> list[First]:
         """Returns the members that have ended, finished.
 
@@ -241,8 +287,10 @@ class _Crew:
                 long as they may be have ended.
         """
         full = [frames >= one.ask.most_frames for frames, one in zip(self._frames, self.members, strict=True)]
-        going = self._going_B.tolist() if look or any(full) else [True] * len(full)
-        over = [row for row, goes_on in enumerate(going) if full[row] or not goes_on]
+        looks = look or any(full)
+        going = self._going_B.tolist() if looks else [True] * len(full)
+        stopped = self._stopped(going) if looks else {}
+        over = [row for row, goes_on in enumerate(going) if full[row] or not goes_on or row in stopped]
         if not over:
             return []
         counts, logprobs = self._counted_B.tolist(), self._logprob_B.tolist()
@@ -251,8 +299,38 @@ class _Crew:
             one.codes_T = self._codes(row, going[row])
             most = one.ask.most_frames
             one.end = "stop" if len(one.codes_T) < most or (not going[row] and counts[row] == most + 1) else "length"
+            if row in stopped:
+                one.end, kept = stopped[row]
+                one.codes_T = one.codes_T[: max(kept, one.ask.least_frames)]
             one.mean_logprob = logprobs[row] / counts[row]
         return [self.members[row] for row in over]
+
+    def _stopped(self, going: Sequence[bool]) -> dict[int, tuple[End, int]]:
+        """Returns the members that their watch stops: how, and the frames before what it sees.
+
+        Each is looked at after every so many frames of its own, so that nothing depends on the others.
+        """
+        if not any(one.ask.watch for one in self.members):
+            return {}
+        counts = [] if all(going) else self._counted_B.tolist()
+        due: dict[Watch, list[tuple[int, int]]] = {}
+        for row, one in enumerate(self.members):
+            frames = min(self._frames[row] if going[row] else counts[row] - 1, one.ask.most_frames)
+            if one.ask.watch:
+                lengths = range(self._looked[row] + CHECK_FRAMES, frames + 1, CHECK_FRAMES)
+                due.setdefault(one.ask.watch, []).extend((row, length) for length in lengths)
+            self._looked[row] = frames - frames % CHECK_FRAMES
+        stopped: dict[int, tuple[End, int]] = {}
+        for watch, places in due.items():
+            if not places:
+                continue
+            rows_B, lengths_B = torch.tensor(places, device=self._device).unbind(1)
+            seen = watch.look(self._draws.codes_BT[rows_B], lengths_B)
+            flags = torch.stack([seen.loops_B.long(), seen.silent_B.long(), seen.kept_B]).tolist()
+            for (row, _), loops, silent, kept in zip(places, *flags, strict=True):
+                if loops or silent:
+                    stopped.setdefault(row, ("loop" if loops else "silence", kept))
+        return stopped
 
     def _row(self, one: First) -> int:
         return next(row for row, member in enumerate(self.members) if member is one)

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from model.decoding.ahead import looks_ahead
 from model.decoding.asks import Ask, Response
 from model.decoding.autoregressive import First, Lane
 from model.decoding.beam import search
@@ -108,8 +109,10 @@ class Engine:
         Raises:
             UsageError: if the network can't decode so.
         """
+        looks_ahead(self._network, ask.decoding)
         self._lane(ask)
-        job = Job(ask, chunk_frames)
+        # Of what was handed out nothing can be taken back, so a response in chunks isn't stopped.
+        job = Job(ask if chunk_frames is None else replace(ask, watch=None), chunk_frames)
         self._waiting.append(job)
         return job
 
@@ -225,7 +228,7 @@ class Engine:
         first = job.first
         assert first
         if first.end is not None and job.frames == len(first.codes_T):
-            job.response = Response(job.codes(), first.end, first.mean_logprob, first.layers)
+            job.response = Response(job.codes(), first.end, first.mean_logprob, first.layers, first.passes)
             self._drawn.remove(job)
 
 

@@ -40,6 +40,10 @@ class Unmasking:
             raise UsageError(f"`steps` must be at least 1, but is {self.steps}.")
 
 
+_OFF = {"beam_width": 1, "refine_on_stop": False, "max_ar_context": None, "ahead": None, "layer_skip": False}
+"""The fields of `Decoding` that are for `ar`, and their values where they are left out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoding:
     """How the codes of a response are chosen."""
@@ -70,6 +74,9 @@ class Decoding:
     """With `layer_skip`: the entropy of the next code must be below this, in nats; 0 never ends a step."""
     layer_skip_varentropy_threshold: float = VARENTROPY
     """With `layer_skip`: the variance of its surprise must be below this, in square nats."""
+    ahead: bool | None = None
+    """`ar`: whether a model with heads ahead (`model.ahead`) decodes single responses by them (`decoding.ahead`): the
+    same codes in fewer passes. None: if it has them; True: it must have them."""
 
     def __post_init__(self) -> None:
         """Raises `UsageError` for values out of range, or that make no sense together."""
@@ -104,6 +111,8 @@ class Decoding:
             )
         if self.layer_skip and self.max_ar_context is not None:
             raise UsageError("`layer_skip` can't go with `max_ar_context`. Leave one of them out.")
+        if self.layer_skip and self.ahead:
+            raise UsageError("`layer_skip` can't go with `ahead`. Leave one of them out.")
 
     @property
     def exits(self) -> EarlyExit | None:
@@ -118,12 +127,7 @@ class Decoding:
         drawn_at_once = {"the other codebooks": self.nar}
         if self.mode == "nar-len":
             drawn_at_once["the mode nar-len"] = self.unmasking.sampling
-            for name, off in (
-                ("beam_width", 1),
-                ("refine_on_stop", False),
-                ("max_ar_context", None),
-                ("layer_skip", False),
-            ):
+            for name, off in _OFF.items():
                 if (value := getattr(self, name)) != off:
                     raise UsageError(f"`{name}` must be left out in the mode nar-len (it is {value}). Use `--mode ar`.")
         for where, sampling in drawn_at_once.items():
@@ -140,6 +144,10 @@ class Decoding:
         for name in ("refine_on_stop", "layer_skip"):
             if getattr(self, name):
                 raise UsageError(f"`{name}` can't go with `beam_width`. Leave one of them out.")
+        if self.ahead is not None:
+            raise UsageError(
+                f"`ahead` must be left out with `beam_width` (it is {self.ahead}): beam search goes step by step."
+            )
         if drawing := [sampler.options[0].name for sampler, _ in self.ar.on if not sampler.penalty]:
             raise UsageError(
                 f"`{drawing[0]}` can't go with `beam_width`, which draws nothing and takes the likeliest sequence."

@@ -3,8 +3,8 @@
 Responses enter and leave between steps. Their rows lie in one cache that grows as needed; the rows in use are its first
 ones, so that a step reads no others. A row that moves into the place of one that left takes its past along.
 
-Axes: B responses, A rows passed to the network (with guidance two for each response, side by side), C columns of codes,
-G frames of a group, V codes.
+Axes: B responses, A rows passed to the network (with guidance two for each response, side by side), L groups of a
+response, N heads ahead, C columns of codes, D width, G frames of a group, V codes.
 """
 
 from collections.abc import Sequence
@@ -163,42 +163,56 @@ class Steps:
         Args:
             least: Fewest frames: one number, or `[B]`.
         """
-        logits_AV = (self._step.logits if self._step else self._head)(self._last_AD)
-        logits_BGV = logits_AV.view(-1, self.group, logits_AV.shape[-1])
+        return self.logits_after(self._last_AD[:, None], least)[:, 0]
+
+    def logits_after(self, hidden_ALD: Tensor, least: int | Tensor, *, first: int = 0) -> Tensor:
+        """Returns the logits of the group after each of several that lie one after the other, `[B, L, G, V]`.
+
+        Args:
+            hidden_ALD: The hidden states of the groups, as `read` returns them.
+            least: As for `logits`.
+            first: Groups between the last one taken and the one that is predicted first.
+        """
+        rows, length, _ = hidden_ALD.shape
+        logits_MV = (self._step.logits if self._step else self._head)(hidden_ALD.flatten(0, 1))
+        logits_BLGV = logits_MV.view(rows, length, self.group, logits_MV.shape[-1])
         if self._copies == 2:
-            with_BGV, without_BGV = logits_BGV.view(-1, 2, *logits_BGV.shape[1:]).unbind(1)
-            logits_BGV = guided(with_BGV, without_BGV, self._guidance_B11)
-        places_BG = self._drawn_B[:, None] + torch.arange(self.group, device=self.device)
-        may_not_end_BG = places_BG < (least[:, None] if isinstance(least, Tensor) else least)
-        logits_BGV[..., self.stop].masked_fill_(may_not_end_BG, -torch.inf)
-        return logits_BGV
+            with_BLGV, without_BLGV = logits_BLGV.view(-1, 2, *logits_BLGV.shape[1:]).unbind(1)
+            logits_BLGV = guided(with_BLGV, without_BLGV, self._guidance_B11[..., None])
+        start, frames = first * self.group, length * self.group
+        places_BF = self._drawn_B[:, None] + torch.arange(start, start + frames, device=self.device)
+        may_not_end_BF = places_BF < (least[:, None] if isinstance(least, Tensor) else least)
+        logits_BLGV[..., self.stop].masked_fill_(may_not_end_BF.view(-1, length, self.group), -torch.inf)
+        return logits_BLGV
+
+    def logits_ahead(self, least: int | Tensor) -> Tensor:
+        """Returns the logits of the heads ahead after the last group taken, `[B, N, G, V]`.
+
+        Head n of them, counted from 1, predicts what comes n groups after the next one.
+
+        Args:
+            least: As for `logits`.
+        """
+        last_AD = self._last_AD
+        heads = self._step.ahead if self._step else self.network.ahead
+        hidden_AND = torch.stack([head(last_AD) for head in heads], 1)
+        return self.logits_after(hidden_AND, least, first=1)
 
     def take(self, codes_BG: Tensor) -> None:
         """Appends a group to each response."""
-        rows = len(self._last_AD)
-        codes_A1C = codes_BG.new_full((rows, 1, self.network.num_codebooks + self.group - 1), ABSENT)
-        shown_BG = codes_BG.where(codes_BG != self.stop, ABSENT)
-        codes_A1C[:, 0, self._columns] = shown_BG.repeat_interleave(self._copies, 0, output_size=rows)
-        level_A1 = codes_BG.new_full((rows, 1), self._level)
-        self._drawn_B = self._drawn_B + self.group
-        self._position_A = self._position_A + 1
         if self._step and self._exits:
-            self._take_early(self._step, self.network.embed(level_A1, codes_A1C)[:, 0])
-        elif self._step:
-            embedded_AD = self.network.embed(level_A1, codes_A1C)[:, 0]
-            self._last_AD = self._step.hidden(embedded_AD, self._position_A, self.cache, uniform=self._uniform)
+            self._take_early(self._step, codes_BG)
         else:
-            attend = Cached(self.cache, 1, window=self._window)
-            self._last_AD = self.network.hidden(level_A1, codes_A1C, self._position_A[:, None], attend)[:, 0]
-        self.cache.advance(1, 1)
-        self._lengths = [length + 1 for length in self._lengths]
+            self.keep(self.read(codes_BG[:, None]), 1)
 
-    def _take_early(self, step: Step, embedded_AD: Tensor) -> None:
-        """Computes a step that ends early for rows that are sure of the next group; the two of a response together."""
-        read = embedded_AD, self._position_A, self.cache
-        self._last_AD, layers_A = step.early(*read, uniform=self._uniform, first=self._first_exit, sure=self._sure)
+    def _take_early(self, step: Step, codes_BG: Tensor) -> None:
+        """Takes a group by a step that ends early for rows sure of the next code; both of a guided response."""
+        embedded_AD = self.network.embed(*self._shown(codes_BG[:, None]))[:, 0]
+        read = embedded_AD, self._position_A + 1, self.cache
+        last_AD, layers_A = step.early(*read, uniform=self._uniform, first=self._first_exit, sure=self._sure)
         saved_A = self.network.config.layers - layers_A
         self._saved_B = self._saved_B + saved_A.view(-1, self._copies).sum(1)
+        self.keep(last_AD[:, None], 1)
 
     def _sure(self, logits_MV: Tensor, rows_A: Tensor) -> Tensor:
         """Returns which of the rows may end, `[A]` bool, given their logits, `[A * G, V]`."""
@@ -215,8 +229,45 @@ class Steps:
             return None
         return Layers(int(self._saved_B[place]), taken * self._copies * self.network.config.layers)
 
-    def _head(self, hidden_AD: Tensor) -> Tensor:
-        return self.network.logits(hidden_AD, 0)
+    def read(self, codes_BLG: Tensor) -> Tensor:
+        """Reads groups after those taken, without taking them; returns their hidden states, `[A, L, D]`.
+
+        What is read next overwrites what wasn't taken (`keep`). Only the first can be taken with retention, whose state
+        can't go back.
+        """
+        level_AL, codes_ALC = self._shown(codes_BLG)
+        length = codes_BLG.shape[1]
+        later_L = 1 if length == 1 else torch.arange(1, length + 1, device=self.device)
+        position_AL = self._position_A[:, None] + later_L
+        if self._step:
+            embedded_ALD = self.network.embed(level_AL, codes_ALC)
+            return self._step.hidden(embedded_ALD, position_AL, self.cache, uniform=self._uniform)
+        attend = Cached(self.cache, length, window=self._window)
+        return self.network.hidden(level_AL, codes_ALC, position_AL, attend)
+
+    def _shown(self, codes_BLG: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the tokens `[A, L]` and codes `[A, L, C]` that the network is shown of groups."""
+        rows, length = len(self._last_AD), codes_BLG.shape[1]
+        codes_ALC = codes_BLG.new_full((rows, length, self.network.num_codebooks + self.group - 1), ABSENT)
+        shown_BLG = codes_BLG.where(codes_BLG != self.stop, ABSENT)
+        codes_ALC[..., self._columns] = shown_BLG.repeat_interleave(self._copies, 0, output_size=rows)
+        return codes_BLG.new_full((rows, length), self._level), codes_ALC
+
+    def keep(self, hidden_ALD: Tensor, groups: int) -> None:
+        """Takes the first ones of the groups read last: appends them to the responses.
+
+        Args:
+            hidden_ALD: What `read` returned.
+            groups: How many, at least 1.
+        """
+        self._last_AD = hidden_ALD[:, groups - 1]
+        self._drawn_B = self._drawn_B + groups * self.group
+        self._position_A = self._position_A + groups
+        self.cache.advance(groups, groups)
+        self._lengths = [length + groups for length in self._lengths]
+
+    def _head(self, hidden_MD: Tensor) -> Tensor:
+        return self.network.logits(hidden_MD, 0)
 
     def widen(self, copies: int) -> None:
         """Copies each response, so that its copies can go on differently; before the first step."""

@@ -6,8 +6,8 @@
 
 `make digits` runs these three. RECORDINGS is the Free Spoken Digit Dataset as `<speaker>/<clip>.wav` with its texts.
 
-* Speech: the model says every digit in every voice, as `valle synth` does. The prompt is two recordings of the speaker,
-  joined, that say other digits and were held out from training (the validation split).
+* Speech: the model says every digit in every voice, as `valle synth --retries 0` does. The prompt is two recordings of
+  the speaker, joined, that say other digits and were held out from training (the validation split).
 * Digit: named by a classifier trained on the recordings of the training split alone, never on resynthesised or
   synthesised speech.
 * Voice: right if its vector is nearest to the mean vector of the prompt's speaker. The means, and the within-class
@@ -37,6 +37,7 @@ from model.evaluation.judges import SAMPLE_RATE as VOICE_RATE
 from model.evaluation.sound import Sound
 from model.evaluation.voices import Vector, similarity
 from model.evaluation.ways import Way, spoken
+from model.inference.guards.guard import OFF
 from stages.errors import UsageError, run_app
 from stages.ids import path_of, split_of
 from stages.listeners.resemblyzer import Resemblyzer
@@ -222,6 +223,7 @@ def spoken_rows(
                 language="en",
                 seed=drawn,
                 decoding=decoding,
+                guard=OFF,
             )
             for (_, digit), drawn, prompt in zip(asked, seeds, prompts, strict=True)
         ]

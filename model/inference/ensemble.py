@@ -6,16 +6,19 @@ steps of the network. A text may be streamed: its wave is then handed out while 
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.decoding.asks import Ask, Response
+from model.decoding.asks import Ask
 from model.decoding.continuous import Engine, Job
+from model.inference.guards.choosing import Judge, judge_for
+from model.inference.guards.guard import OFF
+from model.inference.guards.takes import Taken, Takes, takes, watch_for
 from model.inference.recital import Recital
-from model.inference.requests import Request
+from model.inference.requests import Request, check_guard
 from model.inference.speech import Speech
 from model.inference.speed import check_speed, frames_at
 from model.inference.wave.joining import Joiner
@@ -25,9 +28,6 @@ from stages.records import Wave
 
 if TYPE_CHECKING:
     from model.inference.synthesizer import Synthesizer
-
-Takes = Generator[Sequence[Ask], Sequence[Response], Response]
-"""Yields what to generate for a part, is sent what came of it, and at the end returns the response to use."""
 
 
 @dataclass(slots=True, eq=False)
@@ -92,6 +92,8 @@ class Ensemble:
         started = time.perf_counter()
         request = replace(request, decoding=self._synthesizer.settled(request.decoding))
         check_speed(request.speed, request.decoding.mode)
+        if not streams:
+            check_takes(self._synthesizer, request)
         recital = self._synthesizer.recital(request)
         performance = Performance(request, recital, streams, started)
         if streams:
@@ -164,7 +166,7 @@ class Ensemble:
         if request.speed != 1:
             least = most = frames_at(request.speed, self._synthesizer.checkpoint, turn.condition, max_frames=most)
         ask = Ask(turn.condition, most, request.decoding, least, turn.seed)
-        performance.takes = _once(ask)
+        performance.takes = self._takes(performance, ask, turn.phonemes)
         chunk_frames = None
         if performance.streams:
             assert performance.joiner
@@ -173,14 +175,35 @@ class Ensemble:
             performance.joiner.begin(pause_s=recital.pause_s, last=recital.is_last)
         performance.jobs = [self._engine.submit(one, chunk_frames=chunk_frames) for one in next(performance.takes)]
 
-    def _said(self, performance: Performance, response: Response) -> Speech:
+    def _takes(self, performance: Performance, ask: Ask, phonemes: str) -> Takes:
+        """Returns what draws a part until it is sound; a stream is drawn once: what was heard can't be taken back."""
+        if performance.streams:
+            return takes(ask, OFF)
+        request, lengths = performance.request, self._synthesizer.checkpoint.meta.lengths
+        watch = watch_for(self._synthesizer.codec)
+        judge = _judge(self._synthesizer, request)
+        return takes(ask, request.guard, phonemes=phonemes, lengths=lengths, watch=watch, judge=judge)
+
+    def _said(self, performance: Performance, taken: Taken) -> Speech:
         growing = performance.growing
-        return self._synthesizer.said(performance.jobs[0].ask, response, growing.wave if growing else None)
+        speech = self._synthesizer.said(taken.ask, taken.response, growing.wave if growing else None)
+        return replace(speech, takes=taken.takes, faults=taken.faults, discarded=taken.discarded)
 
 
-def _once(ask: Ask) -> Takes:
-    (response,) = yield [ask]
-    return response
+def check_takes(synthesizer: "Synthesizer", request: Request) -> None:
+    """Checks that a model can draw, and choose among, as many takes as a request asks for.
+
+    Raises:
+        UsageError: if it can't.
+        WeightsError: if the whisper model that is to choose isn't there.
+    """
+    trained = synthesizer.checkpoint
+    check_guard(request.guard, request.decoding, trained.config.data, trained.folder)
+    _judge(synthesizer, request)
+
+
+def _judge(synthesizer: "Synthesizer", request: Request) -> Judge | None:
+    return judge_for(request.guard, synthesizer.network, synthesizer.checkpoint.tokenizer, synthesizer.codec)
 
 
 def perform(ensemble: Ensemble, requests: Iterable[Request], *, at_once: int) -> Iterator[Speech | ValleError]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from model.config import DataConfig
 from model.decoding.options import Decoding
+from model.inference.guards.guard import Guard
 from model.sequences.documents import Mode
 from model.sequences.spans import Bools
 from model.sequences.tasks import TRANSFORMS, Spec
@@ -37,6 +38,7 @@ class Request:
     speed: float = 1.0
     """How much faster than the model would speak; only `nar-len` can do other than 1."""
     decoding: Decoding = Decoding()  # noqa: RUF009 (frozen)
+    guard: Guard = Guard()  # noqa: RUF009 (frozen)
 
 
 def check_task(task: str, trained: DataConfig, model: Path, *, text: str | None, prompted: bool, edits: bool) -> None:
@@ -100,6 +102,13 @@ def check_modes(trained: DataConfig, model: Path, modes: Sequence[Mode]) -> None
             f"`{model}` was never trained in the mode `{missing[0]}`, only in {learnt}. Train it with a weight above 0"
             " in `data.modes`."
         )
+
+
+def check_guard(guard: Guard, decoding: Decoding, trained: DataConfig, model: Path) -> None:
+    """Raises `UsageError` if the best of several responses can't be chosen so (`Guard.check`, and the mode `stt`)."""
+    guard.check(decoding)
+    if guard.best_of > 1 and guard.best_by == "stt":
+        check_modes(trained, model, ["stt"])
 
 
 def whole_frames(max_s: float, frame_rate: float) -> int:

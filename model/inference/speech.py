@@ -1,7 +1,6 @@
 """What comes of speaking: the wave, its codes, and what was said."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from model.decoding.exits import Layers
@@ -10,6 +9,7 @@ from stages.records import Codes, Wave
 if TYPE_CHECKING:
     from model.checkpoints.checkpoint import Meta
     from model.decoding.asks import Ask, Response
+    from model.inference.guards.takes import Fault
     from model.inference.recital import Said
 
 
@@ -29,7 +29,7 @@ class Speech:
     unseen: str
     """Phoneme symbols that the training set didn't contain: the model guesses them."""
     cut: bool
-    """Whether it reached the longest length allowed, and so may lack its end."""
+    """Whether it reached the longest length allowed, or was stopped as faulty, and so may lack its end."""
     compute_s: float
     """Seconds of computing, codec and phonemes included."""
     sentences: int = 1
@@ -42,6 +42,14 @@ class Speech:
     """What the user should know of the voice that was used."""
     layers: Layers | None = None
     """With early exit (`Decoding.layer_skip`): how many layers it left out, of all steps."""
+    takes: int = 1
+    """Responses that were generated: more than one a part if some were faulty, or the best of several was wanted."""
+    faults: "tuple[Fault, ...]" = ()
+    """What is wrong with it all the same, a fault for each part that has one."""
+    discarded: "tuple[Fault, ...]" = ()
+    """The faults of responses that weren't used."""
+    passes: int | None = None
+    """How often the network was run for codebook 0; None where frames aren't drawn one by one."""
 
     @classmethod
     def of(cls, ask: "Ask", response: "Response", samples: Wave, meta: "Meta") -> Self:
@@ -57,6 +65,7 @@ class Speech:
             cut=response.end != "stop" and ask.least_frames < ask.most_frames,
             compute_s=0.0,
             layers=response.layers,
+            passes=response.passes,
         )
 
     @property
@@ -64,17 +73,7 @@ class Speech:
         """Seconds of audio."""
         return len(self.samples) / self.sample_rate
 
-
-def about(speech: Speech, out: Path, model: Path) -> dict[str, float | int | str]:
-    """Returns what a command prints of a speech that was written to a file."""
-    return {
-        "out": str(out),
-        "seconds": round(speech.duration_s, 3),
-        "language": speech.language,
-        "phonemes": speech.phonemes,
-        "sentences": speech.sentences,
-        "cut": speech.cut,
-        "compute_s": round(speech.compute_s, 3),
-        **({"layers": speech.layers.of, "layers_saved": speech.layers.saved} if speech.layers else {}),
-        "model": str(model),
-    }
+    @property
+    def frames_per_pass(self) -> float | None:
+        """Frames that a run of the network gave: more where heads ahead proposed right ones; None as `passes` is."""
+        return None if self.passes is None else self.codes.shape[1] / self.passes

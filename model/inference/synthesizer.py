@@ -22,7 +22,8 @@ from model.decoding.engine.step import laid_out
 from model.decoding.hearing import Heard, hear
 from model.decoding.options import Decoding
 from model.device import inference_dtype, resolve_device
-from model.inference.ensemble import Ensemble, perform
+from model.inference.ensemble import Ensemble, check_takes, perform
+from model.inference.guards.guard import Guard
 from model.inference.prompts import Preparation, Prompt, listed
 from model.inference.recital import Recital, Speaker
 from model.inference.requests import Request, check_modes, check_speech, check_task, whole_frames
@@ -124,6 +125,7 @@ class Synthesizer:
         max_s: float | None = None,
         speed: float = 1.0,
         decoding: Decoding = Decoding(),  # noqa: B008 (frozen)
+        guard: Guard = Guard(),  # noqa: B008 (frozen)
     ) -> Speech:
         """Speaks a text of any length in the voice of the prompt, or in a kept voice.
 
@@ -143,6 +145,7 @@ class Synthesizer:
             speed: How much faster than the model would: divides the length that it predicts. Only 1 with `ar`, which
                 predicts none.
             decoding: How the codes are chosen.
+            guard: How often a faulty part is drawn again, and of how many the best is taken.
 
         Raises:
             TextError: if the text has nothing to say or its language can't be told.
@@ -153,7 +156,7 @@ class Synthesizer:
                 written wrongly, the model doesn't know the tone, or it wasn't trained for the request (language, mode,
                 guidance, with or without `prompt_text`).
         """
-        asked = Request(text, prompt, prompt_text, voice, language, tone, seed, max_s, speed, decoding)
+        asked = Request(text, prompt, prompt_text, voice, language, tone, seed, max_s, speed, decoding, guard)
         return self.batch([asked])[0]
 
     def batch(self, requests: Sequence[Request]) -> list[Speech]:
@@ -187,11 +190,11 @@ class Synthesizer:
         """Speaks a text; yields its wave as it is made, in chunks of `[samples]` float32.
 
         The first chunk is of half a second, each further one of a sentence is twice as long. Codebook 0 is what `speak`
-        would give; the other codebooks of a chunk are chosen without knowing what follows it. The chunks of a sentence
+        draws first; the other codebooks of a chunk are chosen without knowing what follows it. The chunks of a sentence
         together are what all its codes decode to, to 1e-4 of its loudest sample.
 
         Args:
-            text: What to say, or a whole request.
+            text: What to say, or a whole request; its guard isn't used, since what was heard can't be taken back.
             prompt: In whose voice, for a text.
 
         Raises:
@@ -366,6 +369,7 @@ class Synthesizer:
     def check(self, request: Request) -> None:
         """Checks all of a request but a recording of its voice, without speaking; raises as `speak` does."""
         check_speed(request.speed, self.settled(request.decoding).mode)
+        check_takes(self, request)
         self._checked_voice(request)
         self._preparation.tone(request.tone)
         if request.max_s is not None:

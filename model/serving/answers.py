@@ -66,6 +66,8 @@ async def whole(request: Request, service: "Service", asked: "Asked", body: "Spe
         "X-Speech-Seconds": f"{speech.duration_s:.3f}",
         "X-Speech-Language": speech.language,
         "X-Speech-Cut": str(speech.cut).lower(),
+        "X-Speech-Takes": str(speech.takes),
+        "X-Speech-Faults": ",".join(speech.faults) or "none",
     }
     return Response(file, headers=about, media_type=FORMATS[body.response_format].media_type)
 

@@ -119,6 +119,7 @@ class Api:
             max_s=body.max_s,
             speed=body.speed,
             decoding=body.decoding(self.settings.decoding),
+            guard=body.guard(self.settings.guard),
         )
 
     def _prompt(self, body: Any, form: Form) -> "tuple[Prompt | Voice, str | None]":

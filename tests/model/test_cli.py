@@ -179,6 +179,7 @@ def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, sh
         ("train", "trainer.device=cuda:77", "CUDA devices are here"),
         ("decode", "trainer.device=cuda:77", "CUDA devices are here"),
         ("train", "trainer.devices=2", "`trainer.devices` must be 1"),
+        ("ahead", "trainer.threads=1", "`valle bench ahead` needs a trained model: set `trainer.start_from`"),
         ("train", "trainer.start_from=runs/base", "`trainer.start_from` (and `lora.rank`) must not be set"),
     ],
 )
@@ -215,6 +216,26 @@ def test_bench_of_samplers_tells_their_share_of_a_step(config: Path, monkeypatch
             assert shown[f"batch_{batch}_{name}_share"] == pytest.approx(share, abs=0.01)
     on = {sampler.name for name in ("all", "all_mirostat") for sampler, _ in SETTINGS[name].on}
     assert on == {sampler.name for sampler in SAMPLERS}
+
+
+def test_bench_of_heads_ahead_takes_a_trained_model(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setattr("model.bench.ahead.RESPONSES", 2)
+    bench = "bench", "ahead", "--set", f"data.store={folder / 'dataset'}", "--seconds", "0.05", "--device", "cpu"
+    assert valle(monkeypatch, *bench, "--set", f"trainer.start_from={folder / 'run'}") == 2
+    assert "must be left out: the model has no heads ahead" in capsys.readouterr().err
+    sets = {"trainer.start_from": "{root}/run", "model.ahead": "2", "ahead.only": "true", "data.validation": "0.3"}
+    assert train(monkeypatch, folder, tmp_path, sets) == 0
+    capsys.readouterr()
+    assert valle(monkeypatch, *bench, "--set", f"trainer.start_from={tmp_path}", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["heads"] == 2
+    for name in ("drawn", "greedy", "drawn_int8", "greedy_int8"):
+        speeds = (shown[f"{name}_{way}_frames_per_s"] for way in ("ahead", "single"))
+        assert shown[f"{name}_ratio"] == pytest.approx(next(speeds) / next(speeds), rel=0.05)
+        assert 1 <= shown[f"{name}_frames_per_pass"] <= 3
+        assert shown[f"{name}_same"] == 1
 
 
 def test_bench_takes_the_steps_that_training_takes(config: Path, monkeypatch, capsys) -> None:

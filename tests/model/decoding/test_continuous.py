@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.decoding.asks import Ask
-from model.decoding.codes import generate
+from model.decoding.codes import generate, respond
 from model.decoding.continuous import Engine, Job
 from model.decoding.engine.step import Step
 from model.decoding.levels import generate_rest
 from model.decoding.options import Decoding, Unmasking
 from model.decoding.samplers.chain import GREEDY, Sampling
+from model.decoding.watch import CHECK_FRAMES, Watch
 from model.network.decoder import Decoder
 from stages.errors import UsageError
 from stages.records import Codes
@@ -204,3 +205,45 @@ def test_a_cancelled_response_leaves_the_batch() -> None:
     engine.advance()
     assert shown[1:3] == [3, 2]
     assert len(engine) == 2
+
+
+WATCH = Watch((), longest_period=4, repeated_frames=4, silence_frames=8, near=1, alike=1.0)
+"""A watch that sees in a few frames what greedy responses of small models end up in."""
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_response_that_repeats_itself_is_stopped_and_the_others_are_not(name: str) -> None:
+    net = NETS[name]
+    decoding = Decoding(ar=Sampling(0.5, top_k=2))
+    free = [Ask(condition, 120, decoding, 100, seed) for condition in CONDITIONS[:3] for seed in range(2)]
+    watched = [replace(ask, watch=WATCH) for ask in free]
+    plain = [respond(net, TOKENIZER, ask) for ask in free]
+    single = [respond(net, TOKENIZER, ask) for ask in [replace(ask, least_frames=1) for ask in watched]]
+    engine = Engine(net, TOKENIZER, rows=4)
+    jobs = [engine.submit(replace(ask, least_frames=1)) for ask in watched]
+    unwatched = engine.submit(free[0])
+    chunked = engine.submit(watched[0], chunk_frames=5)
+    while len(engine):
+        engine.advance()
+    assert chunked.response is not None
+    assert chunked.response.codes_KT.shape == plain[0].codes_KT.shape, "what was heard can't be taken back"
+    assert unwatched.response is not None
+    assert np.array_equal(unwatched.response.codes_KT, plain[0].codes_KT)
+    for job, one in zip(jobs, single, strict=True):
+        assert job.response is not None
+        assert job.response.end == one.end
+        assert np.array_equal(job.response.codes_KT, one.codes_KT), "whoever else is generated"
+    for response, ask in zip(single, watched, strict=True):
+        whole = respond(net, TOKENIZER, replace(ask, watch=None, least_frames=1))
+        codes_T = torch.from_numpy(whole.codes_KT[0].astype(np.int64))
+        places = torch.arange(CHECK_FRAMES, len(codes_T) + 1, CHECK_FRAMES)
+        seen = WATCH.look(codes_T.expand(len(places), -1), places)
+        flagged = (seen.loops_B | seen.silent_B).nonzero().flatten().tolist()
+        if not flagged:
+            assert response.end == whole.end
+            assert np.array_equal(response.codes_KT, whole.codes_KT)
+            continue
+        assert response.end == ("loop" if seen.loops_B[flagged[0]] else "silence")
+        kept = int(seen.kept_B[flagged[0]])
+        assert np.array_equal(response.codes_KT[0], whole.codes_KT[0, :kept])
+    assert {response.end for response in single} & {"loop", "silence"}, "none of them was worth a test"

@@ -4,12 +4,14 @@ import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from model.cli import main
+from model.inference.guards.guard import Guard
 from model.inference.lists import Order, read_orders, speak_orders
 from model.inference.requests import Request
 from model.inference.synthesizer import Synthesizer
@@ -104,13 +106,16 @@ def test_lines_name_voices_of_a_folder(tmp_path: Path, reference: Path) -> None:
         ("[1]", "must be a JSON object such as"),
         (
             {"txt": "a"},
-            "`txt` is not a known key (text, ref, ref_text, voice, language, out, seed). Did you mean `text`?",
+            "`txt` is not a known key (text, ref, ref_text, voice, language, out, seed, retries, best_of). Did you mean"
+            " `text`?",
         ),
         ({"ref": "ref.wav"}, "must have a `text`"),
         ({"text": " "}, "`text` must hold something"),
         ({"text": 3}, "`text` must be text, but is `3`"),
         ({"text": "a", "seed": "1"}, '`seed` must be a whole number, but is `"1"`'),
         ({"text": "a", "seed": True}, "`seed` must be a whole number, but is `true`"),
+        ({"text": "a", "retries": 99}, "`retries` must be 0 (off) to 20, but is 99."),
+        ({"text": "a", "best_of": "2"}, "`best_of` must be a whole number"),
         ({"text": "a", "ref": "none.wav"}, "`ref` must be a recording"),
         ({"text": "a", "ref": "texts.jsonl"}, "`ref` must be a recording"),
         ({"text": "a", "voice": "v", "ref": "ref.wav"}, "`voice` takes the place of `ref`"),
@@ -127,6 +132,12 @@ def test_a_bad_line_is_refused_with_its_number(tmp_path: Path, reference: Path, 
     assert str(raised.value).startswith(f"{path}, line 3: ")
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_line_may_have_a_guard_of_its_own(tmp_path: Path) -> None:
+    default = replace(DEFAULT, guard=Guard(retries=1, best_by="stt"))
+    orders = read_orders(listed(tmp_path, {"text": "a"}, {"text": "b", "retries": 4, "best_of": 3}), OUT, default)
+    assert [order.request.guard for order in orders] == [default.guard, Guard(4, 3, "stt")]
 
 
 def test_all_bad_lines_are_told_at_once(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 from model.cli import main
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY
+from model.inference.guards.guard import OFF
 from model.inference.requests import Request
 from model.inference.synthesizer import Synthesizer
 from model.sequences.documents import Condition
@@ -122,10 +123,11 @@ def test_every_sentence_of_a_longer_text_is_spoken(voice: Synthesizer, reference
     assert speech.codes.shape == (8, sum(said.frames for said in speech.parts))
     assert speech.duration_s > speech.codes.shape[1] / 75 - 1, "the pauses are there; silence of the parts may go"
     assert speech.unsaid == ""
-    short = voice.speak(TEXT, prompt=reference, max_s=0.4)
+    short = voice.speak(TEXT, prompt=reference, max_s=0.4, guard=OFF)
     assert short.cut
     assert short.unsaid.endswith("She is my friend.")
     assert short.duration_s == pytest.approx(0.4, abs=1 / 75)
+    speech = voice.speak(TEXT, prompt=reference, guard=OFF)
     assert np.array_equal(short.codes[0], speech.codes[0, : short.codes.shape[1]]), "one seed, one speech"
 
 
@@ -231,6 +233,19 @@ def test_synth_writes_the_same_file_for_the_same_seed(
     assert rate == 24_000
     assert not list(quoted(about))
     assert about["seconds"] == pytest.approx(len(wave) / rate, abs=1e-3)
+    assert (about["takes"], about["faults"], about["discarded"]) == (1, [], [])
+    assert valle(monkeypatch, *command, tmp_path / "d.wav", *options, "--best-of", "3", "--retries", "0") == 0
+    about = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (about["takes"], about["faults"]) == (3, [])
+    for refused, told in (
+        (("--best-of", "0"), "`best_of` must be 1 (off) to 64, but is 0."),
+        (("--retries", "-1"), "`retries` must be 0 (off) to 20, but is -1."),
+        (("--best-by", "ear"), "`best_by` must be logprob, stt or whisper:FOLDER, but is `ear`."),
+        (("--best-of", "2", "--temperature", "0"), "`best_of` must be 1, but is 2: nothing is drawn"),
+        (("--best-of", "2", "--best-by", "stt"), "was never trained in the mode `stt`"),
+    ):
+        assert valle(monkeypatch, *command, tmp_path / "c.wav", *options, *refused) == 2
+        assert told in capsys.readouterr().err
     assert valle(monkeypatch, *command, tmp_path / "c.wav", *options, "--temperature", "-1") == 2
     assert "`temperature` must be 0 or more" in capsys.readouterr().err
     assert valle(monkeypatch, *command, tmp_path / "c.wav", *options, "--guidance", "2") == 2

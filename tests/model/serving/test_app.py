@@ -14,6 +14,7 @@ import pytest
 
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY, OPTIONS, Sampling
+from model.inference.guards.guard import OFF, Guard
 from model.inference.requests import Request
 from model.inference.synthesizer import Synthesizer
 from model.serving.bodies import SpeechBody
@@ -58,7 +59,7 @@ def test_it_is_mp3_if_nothing_is_said(client) -> None:
 @pytest.mark.parametrize("form", ["pcm", "flac", "wav", "mp3", "opus"])
 def test_a_stream_is_the_whole(client, synthesizer: Synthesizer, voices: Path, form: str) -> None:
     fields = {"model": "tiny", "input": "Hello there.", "voice": "anna", "response_format": form}
-    asked = Request("Hello there.", voices / "anna.wav", max_s=0.9)
+    asked = Request("Hello there.", voices / "anna.wav", max_s=0.9, guard=OFF)
     samples, frames = np.concatenate([*synthesizer.stream(asked)]), synthesizer.batch([asked])[0].codes.shape[1]
     with client.audio.speech.with_streaming_response.create(
         **fields, stream_format="audio", extra_body={"max_s": 0.9}
@@ -144,6 +145,30 @@ def test_every_option_of_the_samplers_is_a_field() -> None:
     assert (found.mode, found.guidance, found.unmasking.steps) == ("nar-len", 3.0, 7)
     assert found.ar == found.unmasking.sampling == Sampling(0.3, top_k=9, top_p=0.5)
     assert SpeechBody(model="m", input="Hi.").decoding(server_wide).ar == server_wide.ar
+
+
+def test_a_request_may_have_a_guard_of_its_own(server: Server, synthesizer: Synthesizer, voices: Path) -> None:
+    body = SpeechBody(model="m", input="Hi.", retries=0, best_of=2)
+    assert body.guard(Guard(3, 1, "whisper:x")) == Guard(0, 2, "whisper:x")
+    assert SpeechBody(model="m", input="Hi.").guard(Guard(3)) == Guard(3)
+    answer = server.speak(best_of=3, best_by="stt", retries=0)
+    assert (answer.status, answer.headers["x-speech-takes"]) == (200, "3")
+    assert set(answer.headers["x-speech-faults"].split(",")) <= {"none", "loop", "silence", "long", "short"}
+    wanted = spoken(synthesizer, voices, guard=Guard(0, 3, "stt"))
+    assert answer.body == encode(wanted.samples, wanted.sample_rate, "wav")
+    for fields, param in (
+        ({"retries": 6}, "retries"),
+        ({"best_of": 9}, "best_of"),
+        ({"best_of": 0}, "best_of"),
+        ({"best_by": "whisper:/etc"}, "best_by"),
+        ({"best_of": 2, "mode": "nar-len", "steps": 2}, "best_by"),
+        ({"best_of": 2, "temperature": 0.0}, "best_of"),
+        ({"best_of": 2, "stream_format": "audio"}, "best_of"),
+        ({"retries": 1, "stream_format": "sse"}, "retries"),
+    ):
+        refused = server.speak(**fields)
+        assert (refused.status, refused.error["param"]) == (422, param), fields
+    assert server.speak(stream_format="audio", retries=0, best_of=1).status == 200
 
 
 def test_speed_sets_the_length_of_nar_len(server: Server, synthesizer: Synthesizer, voices: Path, monkeypatch) -> None:

@@ -12,7 +12,7 @@ from stages.transcripts.whisperx import timed
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"|(?<![^\s=])([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)(?=\s|$)|(<exists>|<absent>)')
 _NOISE = re.compile(r"\[\d*\]|(?m:![^\n\"]*$)")
 """Indices in brackets and comments: their numbers aren't values."""
-_SILENCE = frozenset({"", "sil", "sp", "spn", "<eps>", "<p:>", "<sil>", "silence", "#", "_"})
+_SILENCE = frozenset({"", "sil", "sp", "<eps>", "<p:>", "<sil>", "silence", "#", "_"})
 _WORDS = frozenset({"words", "word", "ort", "ort-mau"})
 _PHONES = frozenset({"phones", "phone", "phonemes", "phoneme", "mau", "kan", "kan-mau", "segments", "mas", "syllables"})
 _UTTERANCES = frozenset({"utterances", "utterance", "sentences", "sentence", "phrases", "transcript", "transcription"})
