@@ -146,6 +146,8 @@ class Transcript(Record):
     """SHA-256 of the recording, so that its utterances are made again when the audio changes."""
     misfit: str | None = None
     """The aligner that found speech missing from the text; None if none did."""
+    reading: str | None = None
+    """What is unusual in how the sound was read, such as another decoder, a scale or a channel; None if nothing is."""
 
     @property
     def duration_s(self) -> float:
@@ -191,7 +193,7 @@ class Utterance(Record):
     id: str
     """The recording's id for a whole file, else `recording#start-end` in samples."""
     recording: str
-    """The recording's id: the audio's path below the voices folder."""
+    """The recording's id: the audio's path below the voices folder; of one channel, with `@left` or `@right`."""
     group: str
     speaker: str
     language: str
@@ -210,6 +212,9 @@ class Utterance(Record):
     """Gain in dB that is applied whenever the cut is read (`slice.loudness_lufs`)."""
     measures: Measures | None = None
     """Only in the rows of `slice` and those it filtered; for thresholds and reports."""
+    reading: str | None = None
+    """What is unusual in how the sound was read, such as another decoder, a scale or a channel; None if nothing is. Not
+    kept in the store."""
 
     @property
     def duration_s(self) -> float:

@@ -17,7 +17,8 @@ ARROWS = {"stages": {"stages"}, "pipeline": {"pipeline", "stages"}, "model": {"m
 ROOMS = {
     # what can be done to speech
     "stages.artefacts": "",
-    "stages.audio": "",
+    "stages.audio.containers": "",
+    "stages.audio": "audio.containers",
     "stages.text": "",
     "stages.listeners": "",
     "stages.codecs": "artefacts",

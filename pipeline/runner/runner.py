@@ -65,8 +65,9 @@ class Run:
 
     def stage(self, name: str) -> Stage[Any, Any, Any]:
         """Builds a stage, without setting it up."""
-        weights, layout = self.config.encode.weights, self.config.transcribe.layout
-        context = Context(self.dataset.voices, self.dataset.folder.resolve(), self.device, weights, layout)
+        weights, told = self.config.encode.weights, self.config.transcribe
+        folder = self.dataset.folder.resolve()
+        context = Context(self.dataset.voices, folder, self.device, weights, told.layout, told.raw or "")
         return build_stage(name, self.config, context)
 
     def verified(self, before: Sequence[str]) -> list[str]:
