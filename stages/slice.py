@@ -235,14 +235,18 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         row = _row(transcript, piece, (0, transcript.samples), transcript.id)
         if refused := self._refused(row, piece):
             return refused
-        wave, rate = audio.read(self.context.place(transcript.id))
-        left = trimmed(wave, rate, silence_db=self.config.silence_db, edge_s=self.config.edge_s)
+        heard = audio.listen(self.context.place(transcript.id))
+        left = trimmed(heard.wave, heard.sample_rate, silence_db=self.config.silence_db, edge_s=self.config.edge_s)
         if left is None:
             return Filtered(transcript.id, "NoSpeech", "the recording is silent", row)
         row = replace(row, start_samples=left[0], end_samples=left[1])
         if (too_long := self._too_long(row)) and self.config.mode != "file":
             return None
-        return self._refused(row, piece) or too_long or self._measured(row, wave[row.start_samples : row.end_samples])
+        return (
+            self._refused(row, piece)
+            or too_long
+            or self._measured(row, heard.wave[row.start_samples : row.end_samples])
+        )
 
     def _piece(self, transcript: Transcript, piece: Segment, borders: tuple[int, int]) -> Outcome:
         row = _row(transcript, piece, borders, f"{transcript.id}#{borders[0]}-{borders[1]}")

@@ -60,6 +60,8 @@ class Decoded:
     """Mono, in [-1, 1]: an array, or for a long recording a `Tape`, which decodes again what is read."""
     sample_rate: int
     """Hz."""
+    silent: bool
+    """Whether every sample is 0."""
     reading: str | None
     """What is unusual in how it was read, in words; None if nothing is."""
 
@@ -68,10 +70,6 @@ class Decoded:
         """Its rate and length, and how it was read."""
         return AudioInfo(self.sample_rate, len(self.wave), 1, self.reading)
 
-    def is_silent(self) -> bool:
-        """Returns whether every sample is 0."""
-        return not any(part.any() for part in stretches(self.wave, self.sample_rate * _STRETCH_S))
-
     def check_speakable(self) -> None:
         """Raises `AudioError` if it can't hold speech: it is too short, or every sample is 0."""
         if len(self.wave) < _SHORTEST_S * self.sample_rate:
@@ -79,7 +77,7 @@ class Decoded:
             raise AudioError(
                 f"`{self.path}` must last at least {_SHORTEST_S} s, but lasts {found}. Remove it.", "TooShort"
             )
-        if self.is_silent():
+        if self.silent:
             raise AudioError(
                 f"`{self.path}` must hold sound, but every sample is 0. Remove it or record it again.", "Silent"
             )
@@ -132,7 +130,7 @@ def read(where: Path | Place, start_samples: int = 0, end_samples: int | None = 
             " `valle-prep transcribe` again.",
             "Truncated",
         )
-    _check_samples(place.path, wave)
+    _check_samples(place.path, len(wave), finite=bool(np.isfinite(wave).all()))
     return wave, sound.rate
 
 
@@ -147,16 +145,13 @@ def listen(where: Path | Place, *, named_by: str = "") -> Decoded:
         AudioError: as `read`.
     """
     place = _place(where)
-    sound = _opened(place, named_by)
-    wave = _held(sound).wave(place.channel)
-    if not len(wave):
-        _check_samples(place.path, wave[:0])
-    for part in stretches(wave, sound.rate * _STRETCH_S):
-        _check_samples(place.path, part)
+    sound = _held(_opened(place, named_by))
+    known = sound.known(place.channel)
+    _check_samples(place.path, known.samples, finite=known.finite)
     marks = list(sound.marks)
-    if (alone := sound.alone(place.channel)) is not None:
-        marks.append(f"channel {alone + 1} of {sound.channels}, since the mix of all is silent")
-    return Decoded(place.path, wave, sound.rate, "; ".join(marks) or None)
+    if known.alone is not None:
+        marks.append(f"channel {known.alone + 1} of {sound.channels}, since the mix of all is silent")
+    return Decoded(place.path, sound.wave(place.channel), sound.rate, known.silent, "; ".join(marks) or None)
 
 
 def read_complete(where: Path | Place, *, named_by: str = "") -> tuple[Wave, int]:
@@ -190,7 +185,7 @@ def channels_cancel(where: Path | Place) -> bool:
     After `read` of the whole recording this decodes nothing again. Raises `AudioError` if it can't be read.
     """
     place = _place(where)
-    return _held(_opened(place)).alone(place.channel) is not None
+    return _held(_opened(place)).known(place.channel).alone is not None
 
 
 def parse_raw(told: str) -> Raw:
@@ -308,10 +303,10 @@ def _place(where: Path | Place) -> Place:
     return where if isinstance(where, Place) else Place(where)
 
 
-def _check_samples(path: Path, wave: Wave) -> None:
-    if not len(wave):
+def _check_samples(path: Path, samples: int, *, finite: bool) -> None:
+    if not samples:
         raise AudioError(f"`{path}` must hold audio, but holds no samples. Remove it or record it again.", "NoAudio")
-    if not np.isfinite(wave).all():
+    if not finite:
         raise AudioError(f"`{path}` must hold finite samples, but holds NaN or infinity. Export it again.", "NotFinite")
 
 
@@ -322,7 +317,7 @@ def _opened(where: Path | Place, named_by: str = "") -> Sound:
     return _sound(place.path, place.raw, stat.st_size, stat.st_mtime_ns)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _sound(path: Path, raw: str, _size: int, _mtime_ns: int) -> Sound:
     """Opens a file; size and modification time are part of the key: a changed file is opened again."""
     headless = path.suffix.lower() in RAW_SUFFIXES

@@ -4,6 +4,7 @@ Short recordings are held in memory, long ones are decoded as they are read (`Ta
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -41,17 +42,30 @@ class _Mix:
     def alone(self) -> int | None:
         """Returns the channel that must be taken alone, since the mean of the channels is silent; None if it isn't."""
         strongest = float(self._powers.max())
-        if len(self._powers) == 1 or not self._mean < _CANCELLED * strongest:
+        if not self._mean < _CANCELLED * strongest:
             return None
         # Which of two opposite channels has the right phase can't be told: of equally strong ones, the last is taken.
         return int(np.flatnonzero(self._powers >= _AS_STRONG * strongest)[-1])
 
 
-def mixed(block: Channels) -> Wave:
-    """Returns the mean of the channels, `[samples]`."""
-    if block.shape[1] == 1:
-        return np.ascontiguousarray(block[:, 0])
-    return np.ascontiguousarray(block.mean(axis=1, dtype=np.float32))
+def _taken(block: Channels, index: int | None) -> Wave:
+    """Returns one channel, `[samples]`, or the mean of all."""
+    if index is None and block.shape[1] > 1:
+        return np.ascontiguousarray(block.mean(axis=1, dtype=np.float32))
+    return np.ascontiguousarray(block[:, index or 0])
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a wave once the file was decoded to its end."""
+
+    samples: int
+    alone: int | None
+    """The channel that is taken because the mix of all is silent; None if none is."""
+    finite: bool
+    """Whether it is free of NaN and infinity."""
+    silent: bool
+    """Whether every sample is 0."""
 
 
 class Sound:
@@ -75,7 +89,7 @@ class Sound:
         self.channels = self._decoder.channels
         self._shape = shape
         self._waves: dict[Channel, Samples] = {}
-        self._alone: dict[Channel, int | None] = {}
+        self._known: dict[Channel, Known] = {}
         self._scale, told = scale_of(path, self._decoder.blocks()) if self._decoder.floats else (1.0, "")
         late = self._decoder.late_s
         self.marks = [
@@ -102,50 +116,69 @@ class Sound:
     def cut(self, start_samples: int, end_samples: int | None, channel: Channel) -> Wave:
         """Reads a cut of an `exact` recording."""
         assert isinstance(self._decoder, SoundFileDecoder)
-        block = self._scaled(self._decoder.cut(start_samples, end_samples))
-        if channel != "mix":
-            return np.ascontiguousarray(block[:, self._index(channel)])
-        wave, mix = mixed(block), _Mix(block.shape[1])
+        block, index = self._scaled(self._decoder.cut(start_samples, end_samples)), self._index(channel)
+        wave = _taken(block, index)
+        if index is not None or self.channels == 1:
+            return wave
+        mix = _Mix(self.channels)
         mix.add(block, wave)
         alone = mix.alone()
-        return wave if alone is None else np.ascontiguousarray(block[:, alone])
+        return wave if alone is None else _taken(block, alone)
 
     def wave(self, channel: Channel) -> Samples:
-        """Returns the mono wave: an array, or for a long recording a `Tape`. Decodes the file once.
+        """Returns the mono wave: an array, or for a long recording a `Tape`. Decodes the file once, if it must.
 
         Raises:
             AudioError: if the file is damaged or breaks off, or if there is no such channel.
         """
         if channel not in self._waves:
-            self._waves[channel] = self._decoded(channel)
+            known, announced = self._known.get(channel), self._decoder.samples
+            if known is not None and known.samples > self._most:
+                taken = self._index(channel) if known.alone is None else known.alone
+                self._waves[channel] = self._tape(taken, known.samples)
+            elif announced is not None and announced > self._most and (channel != "mix" or self.channels == 1):
+                self._waves[channel] = self._tape(self._index(channel), announced)
+            else:
+                self._waves[channel] = self._decoded(channel)
         return self._waves[channel]
 
-    def alone(self, channel: Channel) -> int | None:
-        """Returns the channel that `wave` takes because the mix of all is silent; None if it takes none."""
-        self.wave(channel)
-        return self._alone[channel]
+    def known(self, channel: Channel) -> Known:
+        """Returns what decoding the file to its end tells of a wave. Raises as `wave` does."""
+        if channel not in self._known:
+            self._waves[channel] = self._decoded(channel)
+        return self._known[channel]
 
     def forget(self) -> None:
         """Frees the waves."""
         self._waves.clear()
 
+    @property
+    def _most(self) -> int:
+        return round(WHOLE_S * self.rate)
+
+    def _tape(self, index: int | None, samples: int) -> Tape:
+        return Tape(lambda: self._mono(index), samples, round(KEPT_S * self.rate))
+
     def _decoded(self, channel: Channel) -> Samples:
-        index = None if channel == "mix" else self._index(channel)
-        mix, kept, samples, most = _Mix(self.channels), [], 0, round(WHOLE_S * self.rate)
+        index, mix, most = self._index(channel), _Mix(self.channels), self._most
+        kept: list[Wave] = []
+        samples, finite, silent = 0, True, True
         for block in self._blocks():
-            wave = mixed(block) if index is None else np.ascontiguousarray(block[:, index])
+            wave = _taken(block, index)
             if index is None and self.channels > 1:
                 mix.add(block, wave)
+            finite = finite and bool(np.isfinite(wave).all())
+            silent = silent and not wave.any()
             samples += len(wave)
             if samples <= most:
                 kept.append(wave)
             else:
                 kept.clear()
-        alone = mix.alone() if index is None and samples else None
-        self._alone[channel] = alone
+        alone = mix.alone()
+        self._known[channel] = Known(samples, alone, finite, silent and alone is None)
         taken = index if alone is None else alone
         if samples > most:
-            return Tape(lambda: self._mono(taken), samples, round(KEPT_S * self.rate))
+            return self._tape(taken, samples)
         if alone is not None:
             kept = list(self._mono(alone))
         whole = kept[0] if len(kept) == 1 else np.concatenate([np.zeros(0, np.float32), *kept])
@@ -154,7 +187,7 @@ class Sound:
 
     def _mono(self, index: int | None) -> Iterator[Wave]:
         for block in self._blocks():
-            yield mixed(block) if index is None else np.ascontiguousarray(block[:, index])
+            yield _taken(block, index)
 
     def _blocks(self) -> Iterator[Channels]:
         for block in self._decoder.blocks():
@@ -163,8 +196,10 @@ class Sound:
     def _scaled(self, block: Channels) -> Channels:
         return block if self._scale == 1 else block * np.float32(self._scale)
 
-    def _index(self, channel: Channel) -> int:
-        index = {"left": 0, "right": 1}[channel]
+    def _index(self, channel: Channel) -> int | None:
+        if channel == "mix":
+            return None
+        index = 0 if channel == "left" else 1
         if index >= self.channels:
             raise AudioError(
                 f"`{self._path}` must have two channels for `transcribe.channels: {channel}`, but has {self.channels}."

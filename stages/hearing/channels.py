@@ -49,7 +49,7 @@ class Part:
 
     def unused(self) -> Filtered | None:
         """Filters a channel without sound. Raises `AudioError` if a whole file can't hold speech."""
-        if self.both and self.heard.is_silent():
+        if self.both and self.heard.silent:
             return Filtered(self.recording.id, "NoSpeech", "this channel is silent")
         self.heard.check_speakable()
         return None
