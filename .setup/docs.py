@@ -205,8 +205,11 @@ def _speakers() -> str:
 
 
 def _transcripts() -> str:
-    rows = ((name, " ".join(map(_code, row.suffixes)), row.tells) for name, row in FORMATS.items())
-    return _table(("format", "suffix", "also holds"), rows)
+    rows = (
+        (name, " ".join(map(_code, row.suffixes)), " ".join(map(_code, row.within)), row.tells)
+        for name, row in FORMATS.items()
+    )
+    return _table(("format", "suffix", "known by content in", "also holds"), rows)
 
 
 def _exports() -> str:

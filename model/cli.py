@@ -5,17 +5,19 @@ Nothing heavy is imported at the top: each command imports what it needs.
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from model.bench.table import BENCHES, What
+from model.lines import Values, in_lines
+from model.option_groups import with_options
 from model.options import (
     CodecWeights,
     ConfigOptions,
     DecodingOptions,
+    GuardOptions,
     Json,
     JudgeOptions,
     ModelOptions,
@@ -26,7 +28,6 @@ from model.options import (
     TaskOptions,
     TrialOptions,
     VoiceOptions,
-    with_options,
 )
 from model.sequences.tasks import TRANSFORMS, Transform
 from stages.errors import ExitCode, UsageError, ValleError, run_app
@@ -99,6 +100,7 @@ def synth(
     voice_options: VoiceOptions,
     prompt_options: PromptOptions,
     decoding_options: DecodingOptions,
+    guard_options: GuardOptions,
     speech_options: SpeechOptions,
     output: OutputOptions,
 ) -> None:
@@ -117,6 +119,7 @@ def synth(
         seed=speech_options.seed,
         max_s=speech_options.max_s,
         decoding=decoding_options.decoding,
+        guard=guard_options.guard(),
     )
     kept = prompt_options.kept_voice(reference, is_list=is_list)
     synthesizer = voice_options.load()
@@ -134,6 +137,7 @@ def synth(
 def _speak_list(synthesizer: "Synthesizer", orders: "list[Order]", output: OutputOptions) -> None:
     """Speaks a list of texts, writes each file when it is done, and exits with 3 if some couldn't be spoken."""
     from model.inference.lists import speak_orders
+    from model.inference.notes import about
     from stages.audio.files import write_wav
 
     failed = 0
@@ -141,13 +145,13 @@ def _speak_list(synthesizer: "Synthesizer", orders: "list[Order]", output: Outpu
         if isinstance(speech, ValleError):
             failed += 1
             typer.echo(f"{order.line}: {speech}", err=True)
-            about: dict[str, float | int | str] = {"out": str(order.out), "error": str(speech)}
+            told: dict[str, Any] = {"out": str(order.out), "error": str(speech)}
         else:
             write_wav(order.out, speech.samples, speech.sample_rate)
-            about = _about(speech, order.out, synthesizer.checkpoint.folder)
+            told = about(speech, order.out, synthesizer.checkpoint.folder)
             _tell_notes(speech, output, limited=order.request.max_s is not None, where=f"{order.line}: ")
         if output.as_json:
-            _show({"line": order.line, **about}, as_json=True)
+            _show({"line": order.line, **told}, as_json=True)
         elif not output.quiet and not isinstance(speech, ValleError):
             typer.echo(f"{count}/{len(orders)}  {order.out}  {speech.duration_s:.2f} s")
     if failed:
@@ -228,6 +232,7 @@ def transform(
 def _write(speech: "Speech", out: Path, model: Path, output: OutputOptions, *, limited: bool) -> None:
     """Writes a WAV file or standard output, and prints notes and a summary."""
     from model.inference.lists import STANDARD
+    from model.inference.notes import about
     from stages.audio.files import wav_of, write_wav
 
     _tell_notes(speech, output, limited=limited)
@@ -237,7 +242,7 @@ def _write(speech: "Speech", out: Path, model: Path, output: OutputOptions, *, l
         return
     write_wav(out, speech.samples, speech.sample_rate)
     if output.as_json or not output.quiet:
-        _show(_about(speech, out, model), output.as_json)
+        _show(about(speech, out, model), output.as_json)
 
 
 def _tell_notes(speech: "Speech", output: OutputOptions, *, limited: bool, where: str = "") -> None:
@@ -245,19 +250,6 @@ def _tell_notes(speech: "Speech", output: OutputOptions, *, limited: bool, where
 
     for note in () if output.quiet else notes(speech, limited=limited):
         typer.echo(f"{where}note: {note}", err=True)
-
-
-def _about(speech: "Speech", out: Path, model: Path) -> dict[str, float | int | str]:
-    return {
-        "out": str(out),
-        "seconds": round(speech.duration_s, 3),
-        "language": speech.language,
-        "phonemes": speech.phonemes,
-        "sentences": speech.sentences,
-        "cut": speech.cut,
-        "compute_s": round(speech.compute_s, 3),
-        "model": str(model),
-    }
 
 
 @app.command()
@@ -285,15 +277,38 @@ def serve(
     voice_options: VoiceOptions,
     serve_options: ServeOptions,
     decoding_options: DecodingOptions,
+    guard_options: GuardOptions,
     quiet: Annotated[bool, typer.Option("--quiet", help="Log errors only.")] = False,
 ) -> None:
     """Serve a model over HTTP, for clients of OpenAI's speech interface."""
-    from model.serving.server import check_packages
+    from model.serving.server import Served, check_packages
     from model.serving.server import serve as run
 
     check_packages()
-    settings = serve_options.settings(voice_options.model, decoding_options.decoding)
-    run(voice_options.load(), settings, quiet=quiet, ready=lambda url: typer.echo(f"{settings.name}: {url}"))
+    settings = serve_options.settings(voice_options.model, decoding_options.decoding, guard_options.guard())
+    run(voice_options.load(), settings, served=Served(log_level="error" if quiet else "info"), ready=typer.echo)
+
+
+@app.command()
+@with_options
+def ui(
+    *,
+    voice_options: VoiceOptions,
+    serve_options: ServeOptions,
+    decoding_options: DecodingOptions,
+    guard_options: GuardOptions,
+    runs: Annotated[
+        Path | None, typer.Option(help="A training run to show, or a folder of them; by default that of --model.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Log errors only.")] = False,
+) -> None:
+    """Show a page to speak with a model in a browser, and to watch training; it answers as serve does, too."""
+    from model.serving.page.serve import serve_page
+    from model.serving.server import check_packages
+
+    check_packages(page=True)
+    settings = serve_options.settings(voice_options.model, decoding_options.decoding, guard_options.guard())
+    serve_page(voice_options.load(), settings, runs=runs, quiet=quiet, ready=typer.echo)
 
 
 @app.command("eval")
@@ -331,29 +346,23 @@ def evaluate(
     typer.echo(json.dumps(report, ensure_ascii=False) if output.as_json else evaluation.table(report))
 
 
-class Format(StrEnum):
-    """Formats of an exported model."""
-
-    SAFETENSORS = "safetensors"
-    HF = "hf"
-
-
 @app.command()
 def export(
     model: Annotated[Path, typer.Argument(help="A run's folder, a checkpoint, or an export.")],
     out: Annotated[Path, typer.Argument(help="The file (safetensors) or folder (hf) to write.")],
     *,
     form: Annotated[
-        Format, typer.Option("--format", help="safetensors: one file for valle; hf: Llama for transformers.")
-    ] = Format.SAFETENSORS,
+        Literal["safetensors", "hf"],
+        typer.Option("--format", help="safetensors: one file for valle; hf: Llama for transformers."),
+    ] = "safetensors",
     as_json: Json = False,
 ) -> None:
     """Convert a model to one file, or to a folder that transformers opens as Llama, or back."""
     from model.checkpoints.export import export as write
 
-    written = write(model, out, form.value)
+    written = write(model, out, form)
     numbers = {"step": written.meta.step, "parameters": written.num_parameters}
-    _show({"out": str(out), "format": form.value, **numbers}, as_json)
+    _show({"out": str(out), "format": form, **numbers}, as_json)
 
 
 _BENCHES = "; ".join(f"{name}: {row.help}" for name, row in BENCHES.items())
@@ -375,19 +384,8 @@ def bench(
     _show(BENCHES[what].measure(overrides.load(config), seconds), as_json)
 
 
-def _show(values: dict[str, float | int | str], as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(values, ensure_ascii=False))
-        return
-    width = max(map(len, values))
-    for name, value in values.items():
-        typer.echo(f"{name:<{width}}  {_in_words(value)}")
-
-
-def _in_words(value: float | str) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value if isinstance(value, str) else f"{value:,}"
+def _show(values: Values, as_json: bool) -> None:
+    typer.echo(json.dumps(values, ensure_ascii=False) if as_json else in_lines(values))
 
 
 def main() -> None:

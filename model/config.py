@@ -1,4 +1,4 @@
-"""The configuration of `valle train`: sections `model`, `data`, `optimizer`, `lora`, `distill` and `trainer`."""
+"""The configuration of `valle train`: a class per section, and all of them together."""
 
 from typing import Literal, Self, get_args
 
@@ -30,6 +30,9 @@ class ModelConfig(Config):
     """Key and value heads, for grouped-query attention. Not set: as many as `heads`; must not be set for `retnet`."""
     group: Literal[1, 2, 4] = 1
     """Frames that the mode `ar` reads and predicts per step (grouped codes): 2 halves the steps."""
+    ahead: int = Field(default=0, ge=0, le=8)
+    """Further heads of the mode `ar`: from the same position, head n predicts the frame (group of frames) n steps after
+    the next one. Decoding proposes by them what one pass then checks, and makes the same codes in fewer steps."""
     feedforward: int = Field(default=4096, ge=8)
     """Inner width of the SwiGLU."""
     rope_theta: float = Field(default=10_000.0, gt=0)
@@ -172,6 +175,15 @@ class LoraConfig(Config):
     """Whether to also train the embeddings and the heads; needed for a new language."""
 
 
+class AheadConfig(Config):
+    """How the heads of `model.ahead` are trained."""
+
+    weight: float = Field(default=0.2, gt=0, le=1)
+    """Weight of their terms in the loss; that of head n is multiplied by 0.8 ** n."""
+    only: bool = False
+    """Train nothing but these heads, on the mode `ar`: the model of `trainer.start_from` stays as it is."""
+
+
 class DistillConfig(Config):
     """A trained model, the teacher, that the run learns from beside the dataset's codes (knowledge distillation)."""
 
@@ -191,7 +203,8 @@ class TrainerConfig(Config):
     """Folder of the run: logs and checkpoints."""
     start_from: str | None = runtime(None)
     """For fine-tuning: the run, checkpoint or exported file whose weights and vocabulary a new run starts from.
-    Missing symbols, languages and tones are added. The section `model` must be the same."""
+    Missing symbols, languages and tones are added. The section `model` must be the same, but for `ahead`: heads that
+    the model lacks begin anew."""
     max_steps: int = Field(default=200_000, ge=1)
     """Updates in total; the learning-rate schedule ends here."""
     seed: int = Field(default=0, ge=0)
@@ -245,6 +258,7 @@ class TrainConfig(Config):
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
+    ahead: AheadConfig = AheadConfig()
     lora: LoraConfig = LoraConfig()
     distill: DistillConfig = DistillConfig()
     trainer: TrainerConfig = TrainerConfig()
@@ -253,15 +267,33 @@ class TrainConfig(Config):
     def _check_together(self) -> Self:
         if self.lora.rank and self.trainer.start_from is None:
             raise ValueError("`lora.rank` needs a model to adapt: set `trainer.start_from` to a run or checkpoint")
+        self._check_ahead()
         if self.trainer.strategy == "deepspeed":
             self._check_deepspeed()
         return self
+
+    def _check_ahead(self) -> None:
+        if self.model.ahead and self.trainer.start_from is None and not self.data.modes.get("ar"):
+            raise ValueError("`model.ahead` needs the mode `ar`: give it a weight in `data.modes`, or leave it out")
+        if not self.ahead.only:
+            return
+        needed = {
+            "`model.ahead` above 0": self.model.ahead > 0,
+            "a model to start from, `trainer.start_from`": self.trainer.start_from is not None,
+            "the mode `ar` in `data.modes`": bool(self.data.modes.get("ar")),
+            "`lora.rank` = 0": not self.lora.rank,
+            "`distill.teacher` not set": self.distill.teacher is None,
+        }
+        for what, is_so in needed.items():
+            if not is_so:
+                raise ValueError(f"`ahead.only` needs {what}")
 
     def _check_deepspeed(self) -> None:
         unsupported = {
             "`optimizer.matrices` = muon": self.optimizer.matrices == "muon",
             "`trainer.precision` = bf16-true": self.trainer.precision == "bf16-true",
             "`lora.rank`": self.lora.rank > 0,
+            "`ahead.only`": self.ahead.only,
         }
         for setting, is_set in unsupported.items():
             if is_set:

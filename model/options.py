@@ -1,16 +1,16 @@
 """The options that commands of `valle` share, in groups.
 
-A command takes a group as one parameter, annotated with its class; `with_options` replaces it by a keyword parameter
-per option. The options of samplers and judges come from their tables (`model.decoding.samplers.chain.OPTIONS`,
-`model.evaluation.judges.JUDGES`): a new row is a new option.
+A command takes a group as one parameter, annotated with its class (`model.option_groups`). The options of samplers and
+judges come from their tables (`model.decoding.samplers.chain.OPTIONS`, `model.evaluation.judges.JUDGES`): a new row is
+a new option.
 """
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,8 @@ from model.decoding.samplers.chain import OPTIONS, Sampling
 from model.decoding.samplers.sampler import Option
 from model.evaluation.judges import JUDGES, Judges, load_judges
 from model.evaluation.protocols import PROTOCOLS
+from model.inference.guards.guard import Guard
+from model.option_groups import Options, parameter
 from stages.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,22 +34,6 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")]
 CodecWeights = Annotated[Path | None, typer.Option(help="Path of the codec's weights.")]
-
-
-class Options:
-    """Base of the groups: dataclasses whose fields are options."""
-
-    @classmethod
-    def parameters(cls) -> list[inspect.Parameter]:
-        """Returns a keyword parameter for each option of the group."""
-        kinds = get_type_hints(cls, include_extras=True)
-        fields = [field for field in dataclasses.fields(cls) if field.init]  # type: ignore[arg-type]
-        return [_parameter(field.name, kinds[field.name], field.default) for field in fields]
-
-
-def _parameter(name: str, annotation: Any, default: Any = dataclasses.MISSING) -> inspect.Parameter:
-    default = inspect.Parameter.empty if default is dataclasses.MISSING else default
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 @dataclass(frozen=True)
@@ -65,7 +51,7 @@ class VoiceOptions(ModelOptions):
     codec: Annotated[str | None, typer.Option(help="Another decoder of the same codes, such as vocos.")] = None
     codec_weights: CodecWeights = None
     quantize: Annotated[
-        Quantization, typer.Option(help="int8: 8-bit weights for codebook 0, with --mode ar on a CPU; faster.")
+        Quantization, typer.Option(help="int8: 8-bit weights of the linear layers, on a CPU; faster.")
     ] = "none"
 
     def load(self) -> "Synthesizer":
@@ -102,41 +88,68 @@ class DecodingOptions(Options):
         steps = "With nar-len: passes of the network."
         nar = "Temperature of the codebooks after the first; 0 is greedy."
         return [
-            _parameter("mode", Annotated[FirstMode, typer.Option(help=f"First codebook: {modes}.")], default.mode),
-            _parameter("steps", Annotated[int, typer.Option(help=steps)], default.unmasking.steps),
-            *(_parameter(name, kind, getattr(default, name)) for name, kind in _FIELDS.items()),
-            _parameter("nar_temperature", Annotated[float, typer.Option(help=nar)], 0.0),
-            *(_parameter(row.name, _sampler_option(row), row.default) for row in OPTIONS),
+            parameter("mode", Annotated[FirstMode, typer.Option(help=f"First codebook: {modes}.")], default.mode),
+            parameter("steps", Annotated[int, typer.Option(help=steps)], default.unmasking.steps),
+            *(parameter(name, _field_option(name, *told), getattr(default, name)) for name, told in _FIELDS.items()),
+            parameter("nar_temperature", Annotated[float, typer.Option(help=nar)], 0.0),
+            *(parameter(row.name, _sampler_option(row), row.default) for row in OPTIONS),
         ]
 
 
-_FIELDS: dict[str, Any] = {
-    "guidance": Annotated[
+_FIELDS: dict[str, tuple[Any, str]] = {
+    "guidance": (
         float | None,
-        typer.Option(
-            help="Classifier-free guidance, for models trained with data.unconditional_probability > 0. 1 is off, the"
-            " default of ar; the default of nar-len is 2.5."
-        ),
-    ],
-    "beam_width": Annotated[
-        int, typer.Option(help="With ar: beam search over so many sequences, in place of draws; 1 is off.")
-    ],
-    "refine_on_stop": Annotated[
-        bool,
-        typer.Option(
-            "--refine-on-stop", help="With ar: when the speech has ended, take the likeliest code in each place."
-        ),
-    ],
-    "max_ar_context": Annotated[
-        int | None, typer.Option(help="With ar: attend to so many last frames of the speech only, beside the prompt.")
-    ],
+        "Classifier-free guidance, for models trained with data.unconditional_probability > 0. 1 is off, the default of"
+        " ar; the default of nar-len is 2.5.",
+    ),
+    "beam_width": (int, "With ar: beam search over so many sequences, in place of draws; 1 is off."),
+    "refine_on_stop": (bool, "With ar: when the speech has ended, take the likeliest code in each place."),
+    "max_ar_context": (int | None, "With ar: attend to so many last frames of the speech only, beside the prompt."),
+    "ahead": (
+        bool | None,
+        "With ar: by heads ahead, the same in fewer steps; by default if the model has them.",
+    ),
+    "layer_skip": (bool, "With ar on a CPU: end a step at a layer that is sure of the next code."),
+    "layer_skip_exit_layer": (int | None, "With --layer-skip: the first layer that may do so; by default the middle."),
+    "layer_skip_entropy_threshold": (float, "With --layer-skip: the entropy that a sure layer is below, in nats."),
+    "layer_skip_varentropy_threshold": (float, "With --layer-skip: the varentropy that it is below too."),
 }
-"""The fields of `Decoding` that are options."""
+"""The fields of `Decoding` that are options: their kinds, and their lines in `--help`."""
+
+
+def _field_option(name: str, kind: Any, text: str) -> Any:
+    plain = name.replace("_", "-")
+    flag = {bool: [f"--{plain}"], bool | None: [f"--{plain}/--no-{plain}"]}.get(kind, [])
+    return Annotated[kind, typer.Option(*flag, help=text)]
 
 
 def _sampler_option(row: Option) -> Any:
     names = [f"--{name.replace('_', '-')}" for name in (row.name, row.alias) if name]
     return Annotated[row.kind, typer.Option(*names, help=row.help)]
+
+
+@dataclass(frozen=True)
+class GuardOptions(Options):
+    """What is done about faulty speech."""
+
+    retries: Annotated[
+        int, typer.Option(help="Draw a part again, with another seed, while it is faulty: so many times; 0 is off.")
+    ] = Guard().retries
+    best_of: Annotated[int, typer.Option(help="Draw each part so many times and take the best; 1 is off.")] = (
+        Guard().best_of
+    )
+    best_by: Annotated[
+        str,
+        typer.Option(
+            metavar="logprob|stt|whisper:FOLDER",
+            help="The best: of the highest mean log-probability, or with the fewest wrong phonemes as the model (mode"
+            " stt) or a whisper model hears it.",
+        ),
+    ] = Guard().best_by
+
+    def guard(self) -> Guard:
+        """Returns the guard; raises `UsageError` for values out of range."""
+        return Guard(self.retries, self.best_of, self.best_by)
 
 
 @dataclass(frozen=True)
@@ -171,13 +184,13 @@ class ServeOptions(Options):
     max_characters: Annotated[int, typer.Option(help="Longest text.")] = 4096
     max_upload_mb: Annotated[float, typer.Option(help="Largest request, in millions of bytes.")] = 25.0
 
-    def settings(self, model: Path, decoding: Decoding) -> "Settings":
-        """Returns the server's settings; `decoding` is for what requests don't say."""
+    def settings(self, model: Path, decoding: Decoding, guard: Guard) -> "Settings":
+        """Returns the server's settings; `decoding` and `guard` are for what requests don't say."""
         from model.serving.settings import Settings
 
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         name = self.name or model.resolve().name.removesuffix(".safetensors")
-        return Settings(**{**values, "name": name, "decoding": decoding})
+        return Settings(**{**values, "name": name, "decoding": decoding, "guard": guard})
 
 
 @dataclass(frozen=True)
@@ -338,7 +351,7 @@ class JudgeOptions(Options):
     def parameters(cls) -> list[inspect.Parameter]:
         """Returns the option of each judge."""
         return [
-            _parameter(row.option, Annotated[row.kind, typer.Option(help=row.help)], row.default)
+            parameter(row.option, Annotated[row.kind, typer.Option(help=row.help)], row.default)
             for row in JUDGES.values()
         ]
 
@@ -372,26 +385,3 @@ class OutputOptions(Options):
 
     as_json: Json = False
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only errors.")] = False
-
-
-def with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Replaces each parameter of a command that is a group by a keyword parameter per option of the group."""
-    hints = get_type_hints(command, include_extras=True)
-    own = inspect.signature(command).parameters.values()
-    groups = {p.name: hints[p.name].parameters() for p in own if _is_group(hints[p.name])}
-
-    def wrapper(**given: Any) -> None:
-        for name, parameters in groups.items():
-            given[name] = hints[name](**{parameter.name: given.pop(parameter.name) for parameter in parameters})
-        command(**given)
-
-    spread = [groups.get(p.name) or [p.replace(annotation=hints[p.name])] for p in own]
-    parameters = [parameter for part in spread for parameter in part]
-    wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
-    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
-    return wrapper
-
-
-def _is_group(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Options)

@@ -227,6 +227,17 @@ def report(options: Options, utterances: Utterances = 200, embed: Embed = 0) -> 
 
 
 @app.command()
+def formats(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+) -> None:
+    """List what is read: transcript formats, corpus layouts and audio files."""
+    from pipeline.verbs.formats import formats, lines
+
+    found = formats()
+    typer.echo(json.dumps(found, ensure_ascii=False, indent=1) if as_json else "\n".join(lines(found)))
+
+
+@app.command()
 def voices(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write; created if missing.")],
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,

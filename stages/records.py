@@ -23,6 +23,10 @@ Codes = npt.NDArray[np.unsignedinteger[Any]]
 """Codec codes, `[K, T]`, in the smallest unsigned type that holds the codebook."""
 
 
+UNKNOWN = "<unk>"
+"""A word that is spoken, but that the transcript doesn't spell."""
+
+
 class Record:
     """Base of the records: converts to and from plain JSON values."""
 
@@ -110,12 +114,48 @@ class Segment(Record):
     language: str
     words: tuple[Word, ...] = ()
     speaker: str | None = ""
-    """The speaker; "" for the recording's own speaker, None if several speak at once."""
+    """The speaker; "" for the recording's own speaker, None if several speak in it."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields as plain JSON values; the speaker also if it is None, which isn't its default."""
+        data = Record.to_json(self)
+        return data if self.speaker is not None else {**data, "speaker": None}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Builds the segment and its words."""
         return cls(**{**data, "words": tuple(Word.from_json(word) for word in data["words"])})
+
+
+@dataclass(frozen=True, slots=True)
+class BadSegment(Record):
+    """A segment of a transcript that can't be used; the others of its recording can."""
+
+    name: str
+    """Its place in the transcript, such as `segments[3]`."""
+    why: str
+    """What is wrong with it, in one line."""
+    reason: str = "BadTimes"
+    """The reason under which `slice` counts it."""
+    start_samples: int | None = None
+    """Where it begins; None if that isn't known, or isn't in the recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken(Record):
+    """What a transcript holds besides speech, of one kind: it was taken out of the texts."""
+
+    kind: str
+    """`sounds`, `songs`, `labels` of speakers, `markup`, `repeats` of rolling captions, or `unknown`: words that the
+    transcript doesn't spell, which become `<unk>`."""
+    count: int
+    examples: tuple[str, ...] = ()
+    """The most frequent ones, as they were written."""
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Builds the record."""
+        return cls(**{**data, "examples": tuple(data["examples"])})
 
 
 _MISFIT_IN_SOURCE = re.compile("([a-z]+)-(pocketsphinx|wav2vec2)")
@@ -148,6 +188,10 @@ class Transcript(Record):
     """The aligner that found speech missing from the text; None if none did."""
     reading: str | None = None
     """What is unusual in how the sound was read, such as another decoder, a scale or a channel; None if nothing is."""
+    taken: tuple[Taken, ...] | None = None
+    """What was taken out of the texts; None if nothing was."""
+    bad: tuple[BadSegment, ...] | None = None
+    """Segments that can't be used; None if all can."""
 
     @property
     def duration_s(self) -> float:
@@ -159,7 +203,11 @@ class Transcript(Record):
         """Builds the transcript and its segments, also from older datasets, where `source` included the misfit."""
         if "misfit" not in data and (match := _MISFIT_IN_SOURCE.fullmatch(data["source"])):
             data = {**data, "source": match[1], "misfit": match[2]}
-        return cls(**{**data, "segments": tuple(Segment.from_json(segment) for segment in data["segments"])})
+        parts: dict[str, Any] = {"segments": tuple(Segment.from_json(segment) for segment in data["segments"])}
+        for name, kind in (("taken", Taken), ("bad", BadSegment)):
+            if name in data:
+                parts[name] = tuple(kind.from_json(part) for part in data[name])
+        return cls(**{**data, **parts})
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,12 @@ from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig, runtime
 from stages.errors import WeightsError
 from stages.listeners.dnsmos import Dnsmos
-from stages.records import Segment, Transcript, Utterance, Wave
+from stages.records import UNKNOWN, Segment, Transcript, Utterance, Wave
 from stages.utterances import cuts
-from stages.utterances.bounds import clear_of, cropped, is_apart, segment_id
+from stages.utterances.bounds import clear_of, cropped, is_apart, segment_id, where
 from stages.utterances.duplicates import DUPLICATES, DUPLICATES_VERSION, write_duplicates
 from stages.utterances.filters import NEED_AUDIO, SLICE_RULES, THRESHOLD_REASONS, above, broken, in_other_language
+from stages.utterances.finish import finished
 from stages.utterances.measures import measure
 
 Outcome = Utterance | Filtered | Reject
@@ -60,6 +61,9 @@ class SliceConfig(StageConfig):
     """Seconds of audio kept before and after a cut; at most half of the pause to the neighbouring speech."""
     search_s: float = Field(0.3, ge=0)
     """Seconds. Where segments without word times touch, the cut is moved to the quietest point within this distance."""
+    finish_s: float = Field(1.0, ge=0)
+    """Seconds. A cut whose segment begins or ends in the middle of sound is widened to the next pause within this
+    distance, but never into another segment: the times of captions are often too narrow. 0: no cut is."""
     edge_s: float = Field(EDGE_S, ge=0)
     """Seconds of silence kept at each end of a whole recording; the rest is trimmed."""
     silence_db: float = Field(SILENCE_DB, gt=0)
@@ -115,7 +119,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     name: ClassVar[str] = "slice"
     needs: ClassVar[str] = "transcribe"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     format = Rows(Utterance)
     one_to_one: ClassVar[bool] = False
 
@@ -167,12 +171,14 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         Every segment is in exactly one outcome; repeated segments count once.
 
         Filtered:
-            `NoSpeech`, `TooShort`, `TooLong`; `Misfit`: the text lacks some of the speech; `NoText`: a segment without
-            text that overlaps none with text; `MixedLanguages`, `MixedSpeakers`: segments in several languages or of
-            several speakers overlap; and by threshold, see `stages.utterances.filters`.
+            `NoSpeech`, `TooShort`, `TooLong`; `UnknownWord`: a word isn't spelt (`<unk>`); `Misfit`: the text lacks
+            some of the speech; `NoText`: a segment without text that overlaps none with text; `MixedLanguages`,
+            `MixedSpeakers`: segments in several languages or of several speakers overlap; and by threshold, see
+            `stages.utterances.filters`.
 
         Rejected:
-            `BadTimes`: a segment lies outside its recording; `UnreadableAudio`.
+            `BadTimes`: a segment lies outside its recording, or has no length or no end; `BadSegment`: another fault of
+            one; `UnreadableAudio`.
         """
         return guarded(items, self._outcomes, root=self.context.voices)
 
@@ -194,22 +200,24 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         if transcript.misfit is not None:
             row = _row(transcript, cuts.merged(spoken), (0, transcript.samples), transcript.id)
             why = "its text lacks some of the speech; the log of `transcribe` says where"
-            return [Filtered(transcript.id, "Misfit", why, row)]
+            return [Filtered(transcript.id, "Misfit", why, row), *_refused_segments(transcript)]
         if self._is_utterance(transcript, spoken):
             whole = self._whole(transcript, spoken)
             if whole is not None:
-                return [whole]
+                return [whole, *_refused_segments(transcript)]
         inside, outside = cropped(transcript, spoken)
         limits = self._limits(transcript.sample_rate)
         pieces = [piece for segment in cuts.without_overlap(inside) for piece in cuts.split(segment, limits)]
-        pieces = self._at_quiet_points(transcript, cuts.join(pieces, limits), limits)
-        borders = cuts.widened(pieces, transcript.samples, limits)
         textless = [s for s in transcript.segments if not s.text.strip() and is_apart(s, spoken)]
+        others = [*textless, *(mark for bad in transcript.bad or () if (mark := where(bad)))]
+        pieces = self._at_quiet_points(transcript, cuts.join(pieces, limits), limits)
+        pieces = self._to_pauses(transcript, pieces, others, limits)
+        borders = cuts.widened(pieces, transcript.samples, limits)
         outcomes = [
-            self._piece(transcript, piece, clear_of(textless, cut, piece))
+            self._piece(transcript, piece, clear_of(others, cut, piece))
             for piece, cut in zip(pieces, borders, strict=True)
         ]
-        return [*outcomes, *outside, *(_no_text(transcript, segment) for segment in textless)]
+        return [*outcomes, *outside, *_refused_segments(transcript), *(_no_text(transcript, s) for s in textless)]
 
     def _limits(self, rate: int) -> cuts.Limits:
         return cuts.Limits(
@@ -267,6 +275,9 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         if piece.speaker is None:
             why = "several people speak at once, or in a recording that stays whole"
             return Filtered(row.id, "MixedSpeakers", why, row)
+        if UNKNOWN in row.text:
+            why = f"a word of it isn't spelt (`{UNKNOWN}`): `{row.text[:60]}`"
+            return Filtered(row.id, "UnknownWord", why, row)
         if row.end_samples - row.start_samples < self._limits(row.sample_rate).shortest:
             why = f"{row.duration_s:.2f} s, under `slice.min_s` ({self.config.min_s:g})"
             return Filtered(row.id, "TooShort", why, row)
@@ -315,6 +326,24 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
                 border = first + quietest(wave, rate)
                 moved[i : i + 2] = replace(left, end_samples=border), replace(right, start_samples=border)
         return moved
+
+    def _to_pauses(
+        self, transcript: Transcript, pieces: Sequence[Segment], others: Sequence[Segment], limits: cuts.Limits
+    ) -> list[Segment]:
+        """Widens segments that begin or end in the middle of sound (`finish_s`)."""
+        reach = round(self.config.finish_s * transcript.sample_rate)
+        if not reach:
+            return list(pieces)
+
+        def read(start: int, end: int) -> Wave:
+            return audio.read(self.context.source(transcript.id), start, end)[0]
+
+        return finished(pieces, others, transcript, read, reach=reach, longest=limits.longest)
+
+
+def _refused_segments(transcript: Transcript) -> list[Reject]:
+    hint = "mend it in the transcript"
+    return [Reject(f"{transcript.id}#{bad.name}", bad.reason, bad.why, hint) for bad in transcript.bad or ()]
 
 
 def _no_text(transcript: Transcript, segment: Segment) -> Filtered:

@@ -55,8 +55,8 @@ def rows_in(package: str, kind: type[R]) -> dict[str, R]:
     """Collects the rows that a package's modules define at their top level.
 
     Args:
-        package: Its name, such as `stages.codecs`. All its modules are imported, so none may import heavy libraries at
-            its top level.
+        package: Its name, such as `stages.codecs`. All its modules are imported, also those in folders of it, so none
+            may import heavy libraries at its top level.
         kind: The class of the rows.
 
     Returns:
@@ -65,9 +65,8 @@ def rows_in(package: str, kind: type[R]) -> dict[str, R]:
     Raises:
         ValueError: if two rows have the same name.
     """
-    modules = [
-        import_module(f"{package}.{found.name}") for found in pkgutil.iter_modules(import_module(package).__path__)
-    ]
+    folders = import_module(package).__path__
+    modules = [import_module(found.name) for found in pkgutil.walk_packages(folders, prefix=f"{package}.")]
     rows = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, kind)}
     table: dict[str, R] = {}
     for row in sorted(rows.values(), key=lambda row: (getattr(row, "rank", 0), row.name)):
@@ -75,3 +74,14 @@ def rows_in(package: str, kind: type[R]) -> dict[str, R]:
             raise ValueError(f"`{package}` must hold one {kind.__name__} of each name, but holds two `{row.name}`")
         table[row.name] = row
     return table
+
+
+def merged(tables: Iterable[dict[str, R]]) -> dict[str, R]:
+    """Returns the rows of several tables as one, sorted as `rows_in` sorts them.
+
+    Raises:
+        ValueError: if two tables have a row of the same name.
+    """
+    found = [row for table in tables for row in table.values()]
+    rows = sorted(found, key=lambda row: (getattr(row, "rank", 0), row.name))
+    return by_key((row.name, row.name, row) for row in rows)

@@ -5,15 +5,14 @@ a broken one is rejected before later stages use it.
 """
 
 import logging
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from stages.artefacts.formats import Rows
 from stages.audio.files import AudioInfo, parse_raw
@@ -21,6 +20,8 @@ from stages.audio.tape import Samples
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig, runtime
 from stages.corpora.layouts.table import LAYOUTS
+from stages.corpora.layouts.tables.columns import checked_columns
+from stages.corpora.scan import language_in
 from stages.errors import TextError, WeightsError
 from stages.hearing import whisper
 from stages.hearing.batches import Batches, Heard, Waiting
@@ -28,9 +29,11 @@ from stages.hearing.channels import Channels, Part, marks, parts_of
 from stages.hearing.diarise import MODEL, Diariser
 from stages.hearing.timing import Times, Timing
 from stages.hearing.whisper import ComputeType, VadName
-from stages.records import Recording, Transcript
+from stages.records import UNKNOWN, Recording, Transcript
 from stages.text.languages import detect, normalise_code
 from stages.transcripts.script import Script
+from stages.transcripts.speakers import speakers_of
+from stages.transcripts.summary import TAKEN, in_one_line, write_taken
 from stages.transcripts.table import read_transcript
 from stages.transcripts.whisperx import from_whisperx, read_told
 
@@ -48,6 +51,10 @@ class TranscribeConfig(StageConfig):
     layout: str = runtime("auto")
     """The corpus layout: a name from the table of layouts; `voices`: folders, with transcripts beside the recordings;
     `auto`: all tables that are found."""
+    columns: dict[str, str] = runtime({})
+    """What the columns of a table are, for one that doesn't tell: by the header's name or by number, from 1. Each is
+    `audio`, `text`, `speaker`, `language`, `start` or `end` (seconds): `{1: audio, 3: text, 2: speaker}`. Other columns
+    aren't used. It counts for every table that has these columns."""
     languages: dict[str, str] = Field(default_factory=dict)
     """Language by `group/speaker`, speaker or group, with `*` and `?`: `{"*": en, "kerstin-*": de, "mixed/anna": fr}`.
 
@@ -107,6 +114,17 @@ class TranscribeConfig(StageConfig):
     def _parsed(cls, raw: str | None) -> str | None:
         return raw and str(parse_raw(raw))
 
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _roles(cls, given: Any) -> Any:
+        return checked_columns(given) if isinstance(given, dict) else given
+
+    @model_validator(mode="after")
+    def _columns_are_used(self) -> Self:
+        if self.columns and self.layout not in {"auto", "columns"}:
+            raise ValueError(f"`columns` is used only if `layout` is `auto` or `columns`, but it is `{self.layout}`")
+        return self
+
     @field_validator("language")
     @classmethod
     def _known(cls, code: str | None) -> str | None:
@@ -146,17 +164,6 @@ def _rank(pattern: str, group: str, speaker: str) -> tuple[int, int, int]:
     return 0, 0, 0
 
 
-_LABEL = re.compile(r"speaker[_ -]?\w{1,3}", re.IGNORECASE)
-"""Labels of diarisation, such as `SPEAKER_00`: in each recording they stand for other people."""
-
-
-def _speakers(recording: Recording, script: Script) -> dict[str, str]:
-    """Maps a script's names to speakers; empty for fewer than two names: the recording's own speaker then counts."""
-    names = sorted({segment.speaker for segment in script.segments if segment.speaker})
-    stem = recording.id.rpartition(".")[0]
-    return {name: f"{stem}:{name}" if _LABEL.fullmatch(name) else name for name in names} if len(names) > 1 else {}
-
-
 class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     """Turns each recording into one transcript; of two channels that are split, into two.
 
@@ -167,7 +174,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     name = "transcribe"
     needs = "recordings"
     version = 1
-    text_version: ClassVar[int] = 3
+    text_version: ClassVar[int] = 4
     """Version of how existing texts are read and timed. Raise it instead of `version` to keep what whisper has
     transcribed, which may have taken hours."""
     computes = True
@@ -198,6 +205,12 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             return [problem]
         _log.warning("recordings without a transcript will be rejected: %s", problem)
         return []
+
+    def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
+        """Writes what was taken out of the texts, and logs it."""
+        if taken := write_taken(folder, shards):
+            _log.warning("taken out of the texts, as nobody says it: %s", in_one_line(taken))
+        return [TAKEN]
 
     @cached_property
     def _whisper(self) -> str:
@@ -251,8 +264,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         batches = Batches(self._hear)
 
         def begun(item: Recording) -> list[Outcome | Waiting]:
-            parts = parts_of(item, self.config.channels, self.context)
-            return [self._transcribe(part, batches) for part in parts]
+            return [self._transcribe(part, batches) for part in parts_of(item, self.config.channels, self.context)]
 
         found: list[list[Outcome | Waiting]] = guarded(items, begun, root=self.context.voices)
         batches.flush()
@@ -314,8 +326,8 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         if recording.told:
             script, source = read_told(recording.told, audio)
         else:
-            path = self.context.source(recording.transcript)
-            script, source = read_transcript(path, audio), path.suffix[1:].lower()
+            path, language = self.context.source(recording.transcript), language_in(recording.transcript, recording.id)
+            script, source = read_transcript(path, audio, language=language), path.suffix[1:].lower()
         own = part.own(script)
         return own if isinstance(own, Filtered) else self._written(recording, audio, own, source, part.heard.wave)
 
@@ -335,7 +347,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
                 return [Reject(recording.id, "NoSpeech", silent, "Remove it if that is so.")]
             if self._diariser:
                 result = self._diariser.label(result, wave)
-            script = from_whisperx(result, audio)
+            script = from_whisperx(result, audio, style="heard")
             return [self._transcript(recording, audio, script, self._language(recording, script), "whisperx")]
 
         return guarded([recording for recording, _, _ in heard], transcript, root=self.context.voices)
@@ -345,23 +357,26 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         language = self._language(recording, script)
         placed = self._timing.place(recording.id, script, language, wave, audio)
         source = f"{source}+{placed.by}" if placed.by else source
-        return replace(self._transcript(recording, audio, placed.script, language, source), misfit=placed.misfit)
+        told = replace(placed.script, taken=script.taken, bad=script.bad)
+        if not script.timed and script.segments[0].speaker is None:  # several speak, and nothing tells when
+            told = replace(told, segments=tuple(replace(segment, speaker=None) for segment in told.segments))
+        return replace(self._transcript(recording, audio, told, language, source), misfit=placed.misfit)
 
     def _language(self, recording: Recording, script: Script) -> str:
         if script.language:
             return normalise_code(script.language)
         mapped = self.config.language_of(recording.group, recording.speaker)
-        return mapped or detect(" ".join(segment.text for segment in script.segments))
+        return mapped or detect(" ".join(segment.text for segment in script.segments).replace(UNKNOWN, ""))
 
     def _transcript(
         self, recording: Recording, audio: AudioInfo, script: Script, language: str, source: str
     ) -> Transcript:
-        speakers = _speakers(recording, script)
+        speakers = speakers_of(recording.id, script)
         segments = tuple(
             replace(
                 segment,
                 language=normalise_code(segment.language) if segment.language else language,
-                speaker=speakers.get(segment.speaker or "", ""),
+                speaker=segment.speaker and speakers.get(segment.speaker, ""),
             )
             for segment in script.segments
         )
@@ -377,6 +392,8 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             segments=segments,
             digest=recording.digest,
             reading=audio.reading,
+            taken=script.taken or None,
+            bad=script.bad or None,
         )
 
 

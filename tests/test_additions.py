@@ -79,10 +79,10 @@ FILES = {
 
         PROMPTS = Layout("zz_prompts", ("zz_prompts.tsv",), read_prompts)
         ''',
-    "stages/transcripts/zz_shout.py": '''
+    "stages/transcripts/formats/zz_shout.py": '''
         """Transcripts in capitals, `.zz-shout`."""
 
-        from stages.transcripts.plain import read_plain
+        from stages.transcripts.formats.plain import read_plain
         from stages.transcripts.script import TranscriptFormat
 
         SHOUT = TranscriptFormat("zz-shout", (".zz-shout",), lambda text, audio: read_plain(text.lower(), audio), tells="nothing")

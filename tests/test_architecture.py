@@ -17,19 +17,25 @@ ARROWS = {"stages": {"stages"}, "pipeline": {"pipeline", "stages"}, "model": {"m
 ROOMS = {
     # what can be done to speech
     "stages.artefacts": "",
-    "stages.audio.containers": "",
-    "stages.audio": "audio.containers",
+    "stages.tar": "",
+    "stages.audio.containers": "tar",
+    "stages.audio": "audio.containers tar",
     "stages.text": "",
     "stages.listeners": "",
     "stages.codecs": "artefacts",
     "stages.store": "artefacts",
-    "stages.transcripts": "audio",
-    "stages.corpora.layouts": "audio transcripts",
-    "stages.corpora": "audio text transcripts corpora.layouts",
+    "stages.transcripts.cleaning": "",
+    "stages.transcripts": "artefacts audio tar transcripts.cleaning",
+    "stages.transcripts.formats": "audio transcripts",
+    "stages.transcripts.recognisers": "audio transcripts",
+    "stages.corpora.layouts": "audio tar transcripts",
+    "stages.corpora.layouts.tables": "audio tar text corpora.layouts",
+    "stages.corpora.layouts.corpora": "audio tar text corpora.layouts corpora.layouts.tables",
+    "stages.corpora": "audio tar text transcripts corpora.layouts",
     "stages.hearing": "audio text transcripts",
     "stages.utterances": "artefacts audio listeners text",
     "stages.neighbours": "artefacts listeners",
-    "stages.exchange": "artefacts audio store",
+    "stages.exchange": "artefacts audio store tar",
     # which stage runs on which shard, when, and what came of it
     "pipeline.cluster": "",
     "pipeline.dataset": "",
@@ -46,16 +52,20 @@ ROOMS = {
     "model.decoding.samplers": "",
     "model.decoding.engine": "network",
     "model.decoding": "decoding.engine decoding.samplers network sequences",
-    "model.inference": "checkpoints decoding decoding.engine sequences",
+    "model.inference.guards": "decoding network sequences",
+    "model.inference.text": "checkpoints sequences",
+    "model.inference.wave": "",
+    "model.inference": "checkpoints decoding decoding.engine inference.guards inference.text inference.wave sequences",
     "model.training.step": "checkpoints network sequences",
     "model.training.parallel": "network training.step",
     "model.training.run": "checkpoints network training.parallel training.step",
     "model.training": "checkpoints data decoding network sequences training.parallel training.run training.step",
-    "model.serving": "decoding decoding.samplers inference",
-    "model.evaluation": "checkpoints decoding decoding.samplers inference",
+    "model.serving": "decoding decoding.samplers inference inference.guards",
+    "model.evaluation": "checkpoints decoding decoding.engine decoding.samplers inference inference.guards",
+    "model.serving.page": "decoding decoding.samplers inference sequences serving",
     "model.bench": (
-        "checkpoints data decoding decoding.engine decoding.samplers inference network sequences serving training"
-        " training.run"
+        "checkpoints data decoding decoding.engine decoding.samplers inference inference.wave network sequences serving"
+        " training training.run"
     ),
 }
 """Which rooms of its own package a room may import. A package's contracts (`GROUND`) are open to all of its rooms."""
@@ -79,9 +89,11 @@ HOMES = {
     "uvicorn": {"model/serving/"},
     "starlette": {"model/serving/"},
     "prometheus_client": {"model/serving/"},
+    "gradio": {"model/serving/page/"},
     "soundfile": {"stages/audio/"},
     "av": {"stages/audio/"},
     "soxr": {"stages/audio/"},
+    "pysubs2": {"stages/transcripts/formats/ass.py"},
 }
 HEAVY = {
     *("torch", "torchaudio", "lightning", "transformers", "whisperx", "faster_whisper", "encodec", "dac", "vocos"),

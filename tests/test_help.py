@@ -24,6 +24,7 @@ HEAVY = (
     "h5py",
     "librosa",
     "soundfile",
+    "gradio",
     "jinja2",
     "rapidfuzz",
 )

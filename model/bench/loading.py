@@ -49,7 +49,7 @@ def loading(config: TrainConfig, *, seconds: float) -> Values:
         store = open_store(folder)
         _write_files(store, folder)
         tokenizer = Tokenizer.default(CODEC.num_codebooks)
-        examples = Examples(store, tokenizer, config.data, "train", group=config.model.group)
+        examples = Examples(store, tokenizer, config.data, "train", group=config.model.group, ahead=config.model.ahead)
         sides = {"packed": _packed(examples, config), "padded": _padded(folder)}
         speeds = _speeds(sides, seconds)
     return {

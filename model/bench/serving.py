@@ -1,8 +1,9 @@
 """`valle bench serve`: eight clients of a real server beside one."""
 
+import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -18,6 +19,8 @@ from model.bench.random_data import SEED
 from model.bench.rates import Values
 from model.checkpoints.checkpoint import Checkpoint, Meta, build
 from model.config import TrainConfig
+from model.decoding.engine import Quantization
+from model.decoding.engine.step import Step
 from model.device import hardware, inference_dtype, resolve_device
 from model.inference.service import Service
 from model.inference.synthesizer import Synthesizer
@@ -38,10 +41,12 @@ _TEXT = "The quick brown fox jumps over the lazy dog, and nobody knows why it do
 def serving(config: TrainConfig, *, seconds: float) -> Values:
     """Measures the audio that a server makes for eight clients at once, and for one; each asks again when answered.
 
-    The network is untaught, so sentences of 3 to 8 s are made by their `max_s`. Requests go over loopback, by HTTP.
+    The network is untaught, so sentences of 3 to 8 s are made by their `max_s`. Requests go over loopback, by HTTP. On
+    a CPU that can, the weights are 8-bit. Both sides ask for the same sentences, so their answers are compared.
 
     Returns:
-        Seconds of audio per second on each side, their ratio, and the longest time to an answer.
+        Seconds of audio per second on each side, their ratio, the longest time to an answer, and how many answers of
+        the clients together are byte for byte those of the one alone.
     """
     check_packages()
     where = resolve_device(config.trainer.device)
@@ -69,6 +74,8 @@ def serving(config: TrainConfig, *, seconds: float) -> Values:
         "ratio": round(many.audio_s / many.taken_s / (one.audio_s / one.taken_s), 2),
         "one_client_longest_s": round(one.longest_s, 2),
         "clients_longest_s": round(many.longest_s, 2),
+        "compared": len(shared := one.answers.keys() & many.answers.keys()),
+        "equal": sum(one.answers[number] == many.answers[number] for number in shared),
     }
 
 
@@ -82,7 +89,8 @@ def _untaught(config: TrainConfig, where: torch.device, folder: Path) -> Synthes
     network.initialise(torch.Generator().manual_seed(SEED))
     meta = Meta(0, codec, "random", (), None)
     checkpoint = Checkpoint(folder, config, tokenizer, meta, network.to(where, inference_dtype(where)))
-    return Synthesizer(checkpoint, load_codec("embedded", None, str(where)))
+    quantize: Quantization = "int8" if Step.fits(network) else "none"
+    return Synthesizer(checkpoint, load_codec("embedded", None, str(where)), quantize=quantize)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +102,25 @@ class _Load:
     taken_s: float
     longest_s: float
     """The longest time to an answer."""
+    answers: Mapping[int, str]
+    """The digest of the answer to each request."""
 
 
 def _run(url: str, clients: int, seconds: float) -> _Load:
     """Has clients ask, each as soon as it is answered, until so many seconds are over."""
     numbers, started = count(), time.perf_counter()
 
-    def client(_: int) -> list[tuple[float, float]]:
-        answers: list[tuple[float, float]] = []
+    def client(_: int) -> list[_Answer]:
+        answers: list[_Answer] = []
         while not answers or time.perf_counter() - started < seconds:
-            asked = time.perf_counter()
-            answers.append((_ask(url, next(numbers)), time.perf_counter() - asked))
+            answers.append(_ask(url, next(numbers)))
         return answers
 
     with ThreadPoolExecutor(clients) as pool:
         answers = [answer for part in pool.map(client, range(clients)) for answer in part]
-    audio_s = sum(audio for audio, _ in answers)
-    return _Load(len(answers), audio_s, time.perf_counter() - started, max(taken for _, taken in answers))
+    taken_s = time.perf_counter() - started
+    audio_s, longest_s = sum(one.audio_s for one in answers), max(one.taken_s for one in answers)
+    return _Load(len(answers), audio_s, taken_s, longest_s, {one.number: one.digest for one in answers})
 
 
 def _together(loads: Sequence[_Load]) -> _Load:
@@ -119,19 +129,32 @@ def _together(loads: Sequence[_Load]) -> _Load:
         sum(load.audio_s for load in loads),
         sum(load.taken_s for load in loads),
         max(load.longest_s for load in loads),
+        {number: digest for load in loads for number, digest in load.answers.items()},
     )
 
 
-def _ask(url: str, number: int) -> float:
-    """Asks for a sentence; returns the seconds of audio that came."""
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The answer to a request."""
+
+    number: int
+    audio_s: float
+    taken_s: float
+    digest: str
+
+
+def _ask(url: str, number: int) -> _Answer:
+    """Asks for a sentence."""
+    started = time.perf_counter()
     max_s = float(np.random.default_rng(number).uniform(*LENGTHS_S))
     fields = {"model": "bench", "input": _TEXT, "voice": "tone", "language": "en", "response_format": "pcm"}
     connection = HTTPConnection(str(urlsplit(url).netloc))
-    body = json.dumps({**fields, "seed": number, "max_s": max_s})
+    body = json.dumps({**fields, "seed": number, "max_s": max_s, "temperature": 0})
     connection.request("POST", "/v1/audio/speech", body, {"Content-Type": "application/json"})
     answer = connection.getresponse()
     audio = answer.read()
     connection.close()
     if answer.status != 200:
         raise TrainingError(f"The server refused a request of the bench: {audio.decode()}")
-    return len(audio) / _BYTES_PER_S
+    digest = hashlib.sha256(audio).hexdigest()
+    return _Answer(number, len(audio) / _BYTES_PER_S, time.perf_counter() - started, digest)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from model.config import TrainConfig
 
-What = Literal["train", "decode", "samplers", "load", "serve"]
+What = Literal["train", "decode", "ahead", "samplers", "synth", "load", "serve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,22 @@ def _decode(config: "TrainConfig", seconds: float) -> dict[str, float | int | st
     return decoding(config, seconds=seconds)
 
 
+def _ahead(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
+    from model.bench.ahead import ahead
+
+    return ahead(config, seconds=seconds)
+
+
 def _samplers(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
     from model.bench.samplers import samplers
 
     return samplers(config, seconds=seconds)
+
+
+def _synth(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
+    from model.bench.synth import synth
+
+    return synth(config, seconds=seconds)
 
 
 def _load(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
@@ -53,7 +65,9 @@ def _serve(config: "TrainConfig", seconds: float) -> dict[str, float | int | str
 BENCHES: Mapping[What, Bench] = {
     "train": Bench("packed against padded", _train),
     "decode": Bench("cached against uncached", _decode),
+    "ahead": Bench("heads ahead against single steps, of a trained model", _ahead),
     "samplers": Bench("all samplers against none", _samplers),
+    "synth": Bench("many responses at once against one by one, and how soon a stream is heard", _synth),
     "load": Bench("the data", _load),
     "serve": Bench("eight clients against one", _serve),
 }

@@ -50,7 +50,7 @@ def training(config: TrainConfig, *, seconds: float) -> Values:
 def _training(trainer: Trainer, seconds: float) -> Values:
     config, device, network = trainer.config, trainer.fabric.device, trainer.raw_network
     documents = random_documents(trainer.tokenizer, config.data.batch_tokens, group=config.model.group)
-    batch = collate(documents, CODEC.num_codebooks)
+    batch = collate(documents, CODEC.num_codebooks, ahead=config.model.ahead)
     wide, *_ = padded(batch)
     times = config.trainer.accumulate
     sides = {

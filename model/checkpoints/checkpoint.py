@@ -90,10 +90,15 @@ class Checkpoint:
 
 
 def build(config: TrainConfig, tokenizer: Tokenizer, codec: CodecIdentity) -> Decoder:
-    """Builds the network of a configuration with its adapters; its weights must still be drawn or loaded."""
+    """Builds the network of a configuration with its adapters; its weights must still be drawn or loaded.
+
+    What the configuration doesn't train is frozen.
+    """
     network = Decoder(config.model, len(tokenizer), codec.num_codebooks, codec.codebook_size)
     if config.lora.rank:
         add_adapters(network, config.lora)
+    if config.ahead.only:
+        network.train_only_ahead()
     return network
 
 

@@ -24,7 +24,7 @@ _BLOCK = {
     "feedforward.down.weight": ("mlp.down_proj.weight",),
 }
 """Llama's names for each tensor of a block; several if one matrix here is several in Llama."""
-_BESIDE = ("code_embedding.", "heads.")
+_BESIDE = ("code_embedding.", "heads.", "ahead.")
 """Prefixes of the tensors outside Llama's decoder, which are stored beside it."""
 
 _CARD = '''---
@@ -64,7 +64,8 @@ def hidden_states(folder, tokens_L, codes_LK, positions_L, causal):
 
 The logits of head k are `hidden_states @ heads.k.weight.T`. Head k predicts codebook k; head 0 has the stop code as its
 last output; head {num_codebooks} predicts tokens. With grouped codes, head 0 has the logits of each frame of the group,
-one after the other. `valle.safetensors` contains:
+one after the other. A head ahead n (`ahead.n.…`, if there are any) predicts n + 1 steps later: it is head 0, applied
+to `h + silu(h @ up.T) @ down.T`, where h are the hidden states. `valle.safetensors` contains:
 
 {tensors}
 '''

@@ -34,6 +34,7 @@ class Examples:
         split: Which part. Validation utterances may have prompts from training rows of their speaker, but not the other
             way round.
         group: `model.group`.
+        ahead: `model.ahead`.
 
     Raises:
         UsageError: if no utterance is left for training or for a task of `data.tasks`; if an utterance has no speaker;
@@ -48,11 +49,13 @@ class Examples:
         split: Literal["train", "validation"],
         *,
         group: int = 1,
+        ahead: int = 0,
     ) -> None:
         self.store = store
         self.tokenizer = tokenizer
         self.config = config
         self.group = group
+        self.ahead = ahead
         seconds = store.frames / store.codec.frame_rate
         in_range = (seconds >= config.min_s) & (seconds <= config.max_s)
         if config.languages is not None:

@@ -47,7 +47,8 @@ class BatchStream:
         while True:
             turns = list(islice(plans, self.world))
             draws, (_, after) = turns[self.rank][0], turns[-1]
-            yield collate([read_document(self.examples, draw) for draw in draws], num_codebooks, after)
+            documents = [read_document(self.examples, draw) for draw in draws]
+            yield collate(documents, num_codebooks, after, ahead=self.examples.ahead)
 
     def _plans(self, place: Place) -> Iterator[tuple[list[Draw], Place]]:
         epoch, offset = place.epoch, place.offset
@@ -87,11 +88,11 @@ def every_mode(examples: Examples, batch_tokens: int, *, seed: int) -> Iterator[
             item = read_document(examples, examples.draw(row, np.random.default_rng((seed, row)), kind))
             left -= len(item)
             if left < 0 and documents:
-                yield collate(documents, num_codebooks)
+                yield collate(documents, num_codebooks, ahead=examples.ahead)
                 documents, left = [], batch_tokens - len(item)
             documents.append(item)
     if documents:
-        yield collate(documents, num_codebooks)
+        yield collate(documents, num_codebooks, ahead=examples.ahead)
 
 
 def prefetched(batches: Iterator[Batch]) -> Iterator[Batch]:

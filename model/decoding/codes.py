@@ -1,14 +1,10 @@
-"""Generates the codes of a response: the one place that chooses between `ar` and `nar-len`."""
+"""Generates the codes of responses that are all known beforehand."""
 
 from collections.abc import Sequence
 
-import torch
-
-from model.decoding.autoregressive import generate_first
-from model.decoding.beam import search
+from model.decoding.asks import Ask, Response
+from model.decoding.continuous import Engine
 from model.decoding.engine.step import Step
-from model.decoding.levels import generate_rest
-from model.decoding.masked import generate_masked, predict_frames
 from model.decoding.options import Decoding
 from model.network.decoder import Decoder
 from model.sequences.documents import Condition
@@ -16,7 +12,6 @@ from model.sequences.tokenizer import Tokenizer
 from stages.records import Codes
 
 
-@torch.inference_mode()
 def generate(
     network: Decoder,
     tokenizer: Tokenizer,
@@ -28,7 +23,7 @@ def generate(
     seeds: Sequence[int] | None = None,
     step: Step | None = None,
 ) -> list[Codes]:
-    """Generates a response to each condition.
+    """Generates a response to each condition, side by side.
 
     Args:
         network: In evaluation mode.
@@ -44,17 +39,20 @@ def generate(
     Returns:
         One `[K, T]` array of uint16 per condition, `min_frames` <= T <= `max_frames`.
     """
-    asked = network, tokenizer, conditions
-    if decoding.mode == "ar" and decoding.beam_width > 1:
-        first = search(*asked, max_frames=max_frames, min_frames=min_frames, decoding=decoding)
-    elif decoding.mode == "ar":
-        first = generate_first(
-            *asked, max_frames=max_frames, min_frames=min_frames, decoding=decoding, seeds=seeds, step=step
-        )
-    else:
-        known = min_frames == max_frames
-        lengths = [max_frames] * len(conditions) if known else predict_frames(*asked, max_frames=max_frames)
-        counts = [max(length, min_frames) for length in lengths]
-        guidance = decoding.guidance or 1.0
-        first = generate_masked(*asked, counts, unmasking=decoding.unmasking, guidance=guidance, seeds=seeds)
-    return generate_rest(*asked, first, sampling=decoding.nar, seeds=seeds)
+    pairs = zip(conditions, seeds or [0] * len(conditions), strict=True)
+    asks = [Ask(condition, max_frames, decoding, min_frames, seed) for condition, seed in pairs]
+    return [response.codes_KT for response in _responses(network, tokenizer, asks, step)]
+
+
+def respond(network: Decoder, tokenizer: Tokenizer, ask: Ask, *, step: Step | None = None) -> Response:
+    """Generates one response; arguments as in `generate`."""
+    (response,) = _responses(network, tokenizer, [ask], step)
+    return response
+
+
+def _responses(network: Decoder, tokenizer: Tokenizer, asks: Sequence[Ask], step: Step | None) -> list[Response]:
+    engine = Engine(network, tokenizer, step=step, rows=max(1, len(asks)))
+    jobs = [engine.submit(ask) for ask in asks]
+    while len(engine):
+        engine.advance()
+    return [job.response for job in jobs if job.response]

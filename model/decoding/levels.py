@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from model.decoding.prefill import read_packed
+from model.decoding.prefill import Reading
 from model.decoding.samplers.chain import GREEDY, Sampling, sample
 from model.decoding.samplers.noise import first_place, keys_at
 from model.network.decoder import Decoder
+from model.network.transfer import to_device
 from model.sequences.documents import Condition, document
 from model.sequences.tokenizer import Tokenizer
 from stages.records import Codes
@@ -23,6 +24,7 @@ def generate_rest(
     *,
     sampling: Sampling = GREEDY,
     seeds: Sequence[int] | None = None,
+    starts: Sequence[int] | None = None,
 ) -> list[Codes]:
     """Draws codebooks 1 ... K-1 in one packed pass each.
 
@@ -33,30 +35,38 @@ def generate_rest(
         first_codes: Codebook 0 of each response, `[1, T]`.
         sampling: How codes are drawn.
         seeds: Of each condition's draws; 0 by default.
+        starts: Number of the first frame of each, which its draws depend on; 0 by default.
 
     Returns:
         One `[K, T]` array of uint16 per condition.
     """
     num_codebooks, stop = network.num_codebooks, network.codebook_size
     begun = [condition.begun().shape[1] for condition in conditions]
-    frames = [np.arange(codes.shape[1]) for codes in first_codes]
+    numbers = starts or [0] * len(first_codes)
+    frames = [np.arange(first, first + codes.shape[1]) for first, codes in zip(numbers, first_codes, strict=True)]
     responses: list[Codes] = []
     for condition, codes in zip(conditions, first_codes, strict=True):
         response_KT = np.zeros((num_codebooks, codes.shape[1]), np.uint16)
         response_KT[0] = codes[0]
         responses.append(np.concatenate([condition.begun().astype(np.uint16), response_KT], axis=1))
+    if num_codebooks == 1:
+        return [response_KT[:, known:] for response_KT, known in zip(responses, begun, strict=True)]
+    pairs = zip(conditions, responses, strict=True)
+    reading = Reading(network, [document(tokenizer, *pair, 1, stop) for pair in pairs])
+    batch, device = reading.batch, reading.batch.tokens_L.device
     totals = zip(responses, begun, strict=True)
-    new_M = torch.from_numpy(np.flatnonzero(np.concatenate([np.arange(r_KT.shape[1]) >= n for r_KT, n in totals])))
+    new = np.flatnonzero(np.concatenate([np.arange(r_KT.shape[1]) >= known for r_KT, known in totals]))
+    # The codes stay on the device from level to level, so that the host needn't wait before the last one.
+    new_M = to_device(torch.from_numpy(new), device)
+    codes_KM = to_device(torch.from_numpy(np.concatenate(responses, 1).astype(np.int64)), device)
+    shown_L, rows_M = batch.tokens_L == tokenizer.level(1), batch.rows[1]
     for level in range(1, num_codebooks):
-        pairs = zip(conditions, responses, strict=True)
-        documents = [document(tokenizer, condition, response_KT, level, stop) for condition, response_KT in pairs]
-        batch, hidden_LD = read_packed(network, documents)
-        rows_M = batch.rows[level][new_M.to(hidden_LD.device)]
-        logits_MV = network.logits(hidden_LD[rows_M], level)
+        batch.tokens_L.masked_fill_(shown_L, tokenizer.level(level))
+        batch.codes_LK[rows_M, level - 1] = codes_KM[level - 1]
+        logits_MV = network.logits(reading.hidden()[rows_M[new_M]], level)
         asked = seeds or [0] * len(frames)
-        keys_M = keys_at(asked, first_place("nar", level), frames, hidden_LD.device) if sampling.random else None
-        drawn = sample(logits_MV, sampling, keys_M).cpu().numpy()
-        ends = np.cumsum([len(part) for part in frames])
-        for response_KT, part, known in zip(responses, np.split(drawn, ends[:-1]), begun, strict=True):
-            response_KT[level, known:] = part
-    return [response_KT[:, known:] for response_KT, known in zip(responses, begun, strict=True)]
+        keys_M = to_device(keys_at(asked, first_place("nar", level), frames), device) if sampling.random else None
+        codes_KM[level, new_M] = sample(logits_MV, sampling, keys_M)
+    ends = np.cumsum([response_KT.shape[1] for response_KT in responses])
+    parts = np.split(codes_KM.cpu().numpy().astype(np.uint16), ends[:-1], axis=1)
+    return [response_KT[:, known:] for response_KT, known in zip(parts, begun, strict=True)]

@@ -13,16 +13,18 @@ Axes: B batch, D width, L positions, M masked frames, T response frames, V codes
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from model.decoding.options import Unmasking
-from model.decoding.prefill import read_packed
+from model.decoding.prefill import Reading
 from model.decoding.samplers.chain import sample
 from model.decoding.samplers.guidance import guide
 from model.decoding.samplers.noise import first_place, keys_at
 from model.network.decoder import Decoder
-from model.sequences.documents import Condition, Document, canvas, length_document
+from model.network.transfer import to_device
+from model.sequences.documents import ABSENT, Condition, Document, canvas, length_document
 from model.sequences.tokenizer import Tokenizer
 from stages.records import Codes
 
@@ -32,8 +34,8 @@ def predict_frames(
     network: Decoder, tokenizer: Tokenizer, conditions: Sequence[Condition], *, max_frames: int
 ) -> list[int]:
     """Predicts the number of frames of each response, 1 to `max_frames`, by taking the likeliest digit each time."""
-    digits = torch.tensor(tokenizer.digits, device=network.token_embedding.weight.device)
-    choices = torch.cat([digits, digits.new_tensor([tokenizer.end])])
+    device = network.token_embedding.weight.device
+    choices = to_device(torch.tensor([*tokenizer.digits, tokenizer.end]), device)
     known: list[list[int]] = [[] for _ in conditions]
     begun = [condition.begun().shape[1] for condition in conditions]  # counted too: the text is of all frames
     for place in range(len(str(max_frames + max(begun, default=0)))):
@@ -51,9 +53,8 @@ def predict_frames(
 
 def _last_logits(network: Decoder, documents: Sequence[Document]) -> Tensor:
     """Returns the logits of tokens at each document's last position."""
-    batch, hidden_LD = read_packed(network, documents)
-    ends = torch.tensor(batch.lengths, device=hidden_LD.device).cumsum(0) - 1
-    return network.logits(hidden_LD[ends], network.num_codebooks)
+    reading = Reading(network, documents)
+    return network.logits(reading.hidden()[reading.last], network.num_codebooks)
 
 
 @torch.inference_mode()
@@ -85,41 +86,67 @@ def generate_masked(
     pairs = list(zip(begun, frames, strict=True))
     canvases = [np.concatenate([known_T, np.zeros(count, np.int64)]) for known_T, count in pairs]
     masked = [np.repeat([False, True], [len(known_T), count]) for known_T, count in pairs]
-    is_guided = guidance > 1
-    asked = [*conditions, *(condition.dropped() for condition in conditions)] if is_guided else conditions
-    for step in range(unmasking.steps):
-        if not any(masked_T.any() for masked_T in masked):  # short canvases need fewer steps
+    copies = 2 if guidance > 1 else 1
+    asked = [*conditions, *(condition.dropped() for condition in conditions)][: copies * len(conditions)]
+    inputs = zip(asked, canvases * copies, masked * copies, strict=True)
+    reading = Reading(network, [canvas(tokenizer, *given) for given in inputs])
+    batch, on_canvas, steps = reading.batch, network.num_codebooks + 1, unmasking.steps
+    rows_M, device = batch.rows[on_canvas], batch.tokens_L.device
+    # Canvases and what is masked stay on the device, so that the host never waits between the steps.
+    codes_M = torch.zeros(sum(frames), dtype=torch.int64, device=device)
+    masked_M = torch.ones(sum(frames), dtype=torch.bool, device=device)
+    counts_SB = _left(frames, steps)
+    left_SB = to_device(torch.from_numpy(counts_SB), device)
+    new = [np.arange(count) for count in frames]
+    rank = _Ranking(frames, device)
+    for step in range(steps):
+        if step and not counts_SB[step - 1].any():  # short canvases need fewer steps
             break
-        inputs = zip(asked, canvases * (1 + is_guided), masked * (1 + is_guided), strict=True)
-        logits_MV = _canvas_logits(network, [canvas(tokenizer, *given) for given in inputs])
-        if is_guided:
+        batch.tokens_L[rows_M] = torch.where(masked_M, tokenizer.mask, tokenizer.canvas).repeat(copies)
+        batch.codes_LK[rows_M, 0] = codes_M.masked_fill(masked_M, ABSENT).repeat(copies)
+        logits_MV = network.logits(reading.hidden()[rows_M], on_canvas)
+        if copies == 2:
             with_MV, without_MV = logits_MV.chunk(2)
             logits_MV = guide(with_MV, without_MV, guidance, unmasking.rescale)
         logits_MV[:, network.codebook_size] = -torch.inf
-        cooled = unmasking.sampling.cooled(1 - step / unmasking.steps)
-        new = [np.flatnonzero(part[len(known_T) :]) for part, known_T in zip(masked, begun, strict=True)]
-        at_step = seeds or [0] * len(frames), first_place("nar-len", step), new
-        keys_M = keys_at(*at_step, logits_MV.device) if cooled.random else None
-        drawn_M = sample(logits_MV, cooled, keys_M)
+        cooled = unmasking.sampling.cooled(1 - step / steps)
+        keys = keys_at(seeds or [0] * len(frames), first_place("nar-len", step), new) if cooled.random else None
+        drawn_M = sample(logits_MV, cooled, None if keys is None else to_device(keys, device))
+        codes_M = torch.where(masked_M, drawn_M, codes_M)
         sure_M = logits_MV.log_softmax(-1).gather(-1, drawn_M[:, None])[:, 0]
-        bounds = np.cumsum([part.sum() for part in masked])[:-1]
-        parts = zip(
-            np.split(drawn_M.cpu().numpy(), bounds), np.split(sure_M.float().cpu().numpy(), bounds), strict=True
+        masked_M = rank(sure_M.float().masked_fill(~masked_M, torch.inf)) < left_SB[step].repeat_interleave(
+            rank.frames_B, output_size=len(codes_M)
         )
-        share = np.cos((step + 1) / unmasking.steps * np.pi / 2)
-        for codes_T, masked_T, count, (drawn, sure) in zip(canvases, masked, frames, parts, strict=True):
-            at = np.flatnonzero(masked_T)
-            codes_T[at] = drawn
-            again = int(share * count) if step + 1 < unmasking.steps else 0
-            masked_T[at] = False
-            masked_T[at[np.argsort(sure, kind="stable")[:again]]] = True
-    return [
-        codes_T[None, len(known_T) :].astype(np.uint16) for codes_T, (known_T, _) in zip(canvases, pairs, strict=True)
-    ]
+    ends = np.cumsum(frames)[:-1]
+    return [codes_T[None].astype(np.uint16) for codes_T in np.split(codes_M.cpu().numpy(), ends)]
 
 
-def _canvas_logits(network: Decoder, documents: Sequence[Document]) -> Tensor:
-    """Returns the logits of all masked frames, canvas after canvas."""
-    batch, hidden_LD = read_packed(network, documents)
-    on_canvas = network.num_codebooks + 1
-    return network.logits(hidden_LD[batch.rows[on_canvas]], on_canvas)
+def _left(frames: Sequence[int], steps: int) -> npt.NDArray[np.int64]:
+    """Returns how many frames of each canvas are masked after each step, `[steps, B]`; none after the last one."""
+    shares = np.cos(np.arange(1, steps + 1) / steps * np.pi / 2)
+    shares[-1] = 0
+    left_SB: npt.NDArray[np.int64] = (shares[:, None] * np.asarray(frames)).astype(np.int64)
+    return left_SB
+
+
+class _Ranking:
+    """Ranks the frames of each of several canvases that are laid end to end.
+
+    Args:
+        frames: T of each canvas.
+        device: Of the scores.
+    """
+
+    def __init__(self, frames: Sequence[int], device: torch.device) -> None:
+        canvas_M = np.repeat(np.arange(len(frames)), frames)
+        place_M = np.concatenate([np.arange(count) for count in frames])
+        self._at_M = tuple(to_device(torch.from_numpy(each), device) for each in (canvas_M, place_M))
+        self._shape = len(frames), max(frames)
+        self.frames_B = to_device(torch.tensor(frames), device)
+
+    def __call__(self, scores_M: Tensor) -> Tensor:
+        """Returns how many scores of the same canvas are lower, or equal and before, `[M]` int64."""
+        scores_BT = scores_M.new_full(self._shape, torch.inf)
+        scores_BT[self._at_M] = scores_M
+        ranks_BT = scores_BT.argsort(dim=1, stable=True).argsort(dim=1)
+        return ranks_BT[self._at_M]

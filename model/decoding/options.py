@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+from model.decoding.exits import ENTROPY, VARENTROPY, EarlyExit
 from model.decoding.samplers.chain import GREEDY, PLAIN, Sampling
 from stages.errors import UsageError
 
@@ -39,6 +40,10 @@ class Unmasking:
             raise UsageError(f"`steps` must be at least 1, but is {self.steps}.")
 
 
+_OFF = {"beam_width": 1, "refine_on_stop": False, "max_ar_context": None, "ahead": None, "layer_skip": False}
+"""The fields of `Decoding` that are for `ar`, and their values where they are left out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoding:
     """How the codes of a response are chosen."""
@@ -61,6 +66,17 @@ class Decoding:
     before it. A response cut at its longest stays as drawn."""
     max_ar_context: int | None = None
     """`ar`: frames of the response that a step attends to, beside all that is given; None for all."""
+    layer_skip: bool = False
+    """`ar`: a step ends after a layer whose output makes the model sure of the next code (`decoding.exits`)."""
+    layer_skip_exit_layer: int | None = None
+    """With `layer_skip`: the first layer, counted from 1, after which a step may end; None for the middle one."""
+    layer_skip_entropy_threshold: float = ENTROPY
+    """With `layer_skip`: the entropy of the next code must be below this, in nats; 0 never ends a step."""
+    layer_skip_varentropy_threshold: float = VARENTROPY
+    """With `layer_skip`: the variance of its surprise must be below this, in square nats."""
+    ahead: bool | None = None
+    """`ar`: whether a model with heads ahead (`model.ahead`) decodes single responses by them (`decoding.ahead`): the
+    same codes in fewer passes. None: if it has them; True: it must have them."""
 
     def __post_init__(self) -> None:
         """Raises `UsageError` for values out of range, or that make no sense together."""
@@ -72,16 +88,46 @@ class Decoding:
             raise UsageError(f"`beam_width` must be 1 (off) or more, but is {self.beam_width}.")
         if self.max_ar_context is not None and self.max_ar_context < 1:
             raise UsageError(f"`max_ar_context` must be at least 1 frame, but is {self.max_ar_context}.")
+        self._check_layer_skip()
         self._check_mode()
         if self.beam_width > 1:
             self._check_beam()
+
+    def _check_layer_skip(self) -> None:
+        """Raises `UsageError` for settings of early exit that are out of range, or have no effect."""
+        exit_layer = self.layer_skip_exit_layer
+        if exit_layer is not None and exit_layer < 1:
+            raise UsageError(f"`layer_skip_exit_layer` must be at least 1, but is {exit_layer}.")
+        given = ["layer_skip_exit_layer"] if exit_layer is not None else []
+        for kind, default in (("entropy", ENTROPY), ("varentropy", VARENTROPY)):
+            name = f"layer_skip_{kind}_threshold"
+            value = getattr(self, name)
+            if not 0 <= value < float("inf"):
+                raise UsageError(f"`{name}` must be 0 or more, but is {value}.")
+            given += [name] if value != default else []
+        if given and not self.layer_skip:
+            raise UsageError(
+                f"`{given[0]}` has no effect without `layer_skip`. Set `layer_skip` too, or leave `{given[0]}` out."
+            )
+        if self.layer_skip and self.max_ar_context is not None:
+            raise UsageError("`layer_skip` can't go with `max_ar_context`. Leave one of them out.")
+        if self.layer_skip and self.ahead:
+            raise UsageError("`layer_skip` can't go with `ahead`. Leave one of them out.")
+
+    @property
+    def exits(self) -> EarlyExit | None:
+        """When steps of the mode `ar` end early; None for never."""
+        if not self.layer_skip:
+            return None
+        thresholds = self.layer_skip_entropy_threshold, self.layer_skip_varentropy_threshold
+        return EarlyExit(self.layer_skip_exit_layer, *thresholds)
 
     def _check_mode(self) -> None:
         """Raises `UsageError` for options that need the response frame by frame where it isn't made so."""
         drawn_at_once = {"the other codebooks": self.nar}
         if self.mode == "nar-len":
             drawn_at_once["the mode nar-len"] = self.unmasking.sampling
-            for name, off in (("beam_width", 1), ("refine_on_stop", False), ("max_ar_context", None)):
+            for name, off in _OFF.items():
                 if (value := getattr(self, name)) != off:
                     raise UsageError(f"`{name}` must be left out in the mode nar-len (it is {value}). Use `--mode ar`.")
         for where, sampling in drawn_at_once.items():
@@ -95,8 +141,13 @@ class Decoding:
 
     def _check_beam(self) -> None:
         """Raises `UsageError` for options that contradict beam search."""
-        if self.refine_on_stop:
-            raise UsageError("`refine_on_stop` can't go with `beam_width`. Leave one of them out.")
+        for name in ("refine_on_stop", "layer_skip"):
+            if getattr(self, name):
+                raise UsageError(f"`{name}` can't go with `beam_width`. Leave one of them out.")
+        if self.ahead is not None:
+            raise UsageError(
+                f"`ahead` must be left out with `beam_width` (it is {self.ahead}): beam search goes step by step."
+            )
         if drawing := [sampler.options[0].name for sampler, _ in self.ar.on if not sampler.penalty]:
             raise UsageError(
                 f"`{drawing[0]}` can't go with `beam_width`, which draws nothing and takes the likeliest sequence."
@@ -145,4 +196,5 @@ class Decoding:
         beam = f", beam of {self.beam_width}" if self.beam_width > 1 else ""
         refined = ", refined on stop" if self.refine_on_stop else ""
         context = f", context of {self.max_ar_context} frames" if self.max_ar_context else ""
-        return f"{self.mode}{steps}{guidance}{beam}{refined}{context}, {sampling}"
+        exits = f", {self.exits}" if self.exits else ""
+        return f"{self.mode}{steps}{guidance}{beam}{refined}{context}{exits}, {sampling}"

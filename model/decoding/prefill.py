@@ -12,7 +12,8 @@ from torch import Tensor
 from model.network.attention import Attend, Packed
 from model.network.cache import Cached, KVCache
 from model.network.decoder import Decoder
-from model.network.packing import Batch, collate, in_order
+from model.network.packing import collate, in_order
+from model.network.transfer import to_device
 from model.sequences.documents import ABSENT, Document
 from model.sequences.tokenizer import Tokenizer
 
@@ -37,59 +38,82 @@ def prefill(
     cache = KVCache.allocate(network.config, batch, length + room, device=weight.device, dtype=weight.dtype)
     attend = Cached(cache, length, lengths_B)
     starts = [row * length for row in range(batch)]
-    hidden_BLD = _hidden(network, (tokens_BL, codes_BLK, positions_BL), attend, documents, starts)
+    mixtures = _mixtures(network, documents, starts)
+    hidden_BLD = _hidden(network, (tokens_BL, codes_BLK, positions_BL), attend, mixtures)
     cache.advance(lengths_B, length)
     return cache, hidden_BLD[torch.arange(batch, device=weight.device), lengths_B - 1]
 
 
-def read_packed(network: Decoder, documents: Sequence[Document]) -> tuple[Batch, Tensor]:
-    """Reads the documents in one packed pass; returns the batch and its hidden states, `[L, D]`."""
-    device = network.token_embedding.weight.device
-    batch = collate(documents, network.num_codebooks).to(device)
-    attend = Packed(batch.lengths, batch.causal, device)
-    starts = [end - length for length, end in zip(batch.lengths, accumulate(batch.lengths), strict=True)]
-    read = batch.tokens_L, batch.codes_LK, batch.positions_L
-    return batch, _hidden(network, read, attend, in_order(documents), starts)
+class Reading:
+    """Documents laid end to end on the network's device, to be read in one pass, once or several times.
+
+    Between two passes the tokens and codes of `batch` may be changed in place, without the host.
+
+    Args:
+        network: In evaluation mode.
+        documents: What is read, all causal or none.
+    """
+
+    def __init__(self, network: Decoder, documents: Sequence[Document]) -> None:
+        device = network.token_embedding.weight.device
+        self._network = network
+        self.batch = collate(documents, network.num_codebooks).to(device)
+        self._attend = Packed(self.batch.lengths, self.batch.causal, device)
+        ends = list(accumulate(self.batch.lengths))
+        starts = [end - length for length, end in zip(self.batch.lengths, ends, strict=True)]
+        self._mixtures = _mixtures(network, in_order(documents), starts)
+        self.last = to_device(torch.tensor(ends) - 1, device)
+        """Each document's last position, `[B]`."""
+
+    def hidden(self) -> Tensor:
+        """Returns the hidden states, `[L, D]`."""
+        read = self.batch.tokens_L, self.batch.codes_LK, self.batch.positions_L
+        return _hidden(self._network, read, self._attend, self._mixtures)
 
 
-def _hidden(
-    network: Decoder,
-    read: tuple[Tensor, Tensor, Tensor],
-    attend: Attend,
-    documents: Sequence[Document],
-    starts: Sequence[int],
-) -> Tensor:
+_Mixtures = Sequence[tuple[int, Tensor]]
+"""Where mixed prompts begin in the flattened leading axes, and their embeddings, `[P, D]`."""
+
+
+def _hidden(network: Decoder, read: tuple[Tensor, Tensor, Tensor], attend: Attend, mixtures: _Mixtures) -> Tensor:
     """Returns the hidden states, `[..., L, D]`; a mixed prompt is read as the weighted sum of embeddings.
 
     Args:
         network: In evaluation mode.
         read: Tokens `[..., L]`, codes `[..., L, C]` and positions `[..., L]`.
         attend: Attention or retention.
-        documents: What is read.
-        starts: Where each begins in the flattened leading axes.
+        mixtures: The mixed prompts.
     """
     tokens, codes, positions = read
-    if not any(item.mixed for item in documents):
+    if not mixtures:
         return network.hidden(tokens, codes, positions, attend)
     embedded = network.embed(tokens, codes)
     flat = embedded.flatten(0, -2)
-    for start, item in zip(starts, documents, strict=True):
-        if item.mixed:
-            first = start + item.prompt_at
-            flat[first : first + item.mixed[0][1].shape[1]] = _mixture(network, item)
+    for first, mixed_PD in mixtures:
+        flat[first : first + len(mixed_PD)] = mixed_PD
     return network.read(flat.view_as(embedded), positions, attend)
 
 
-def _mixture(network: Decoder, item: Document) -> Tensor:
-    """Returns the weighted sum of the embeddings of a document's mixed prompts, `[P, D]`."""
+def _mixtures(network: Decoder, documents: Sequence[Document], starts: Sequence[int]) -> _Mixtures:
+    """Returns the weighted sums of the embeddings of mixed prompts.
+
+    Args:
+        network: In evaluation mode.
+        documents: What is read.
+        starts: Where each begins in the flattened leading axes.
+    """
     device = network.token_embedding.weight.device
-    frames = item.mixed[0][1].shape[1]
-    tokens_P = torch.from_numpy(item.tokens_L[item.prompt_at : item.prompt_at + frames]).to(device)
-    parts = [
-        weight * network.embed(tokens_P, torch.from_numpy(codes_KP.T.astype("int64")).to(device))
-        for weight, codes_KP in item.mixed
-    ]
-    return torch.stack(parts).sum(0)
+    found: list[tuple[int, Tensor]] = []
+    for start, item in zip(starts, documents, strict=True):
+        if item.mixed:
+            frames = item.mixed[0][1].shape[1]
+            tokens_P = to_device(torch.from_numpy(item.tokens_L[item.prompt_at : item.prompt_at + frames]), device)
+            parts = [
+                weight * network.embed(tokens_P, to_device(torch.from_numpy(codes_KP.T.astype("int64")), device))
+                for weight, codes_KP in item.mixed
+            ]
+            found.append((start + item.prompt_at, torch.stack(parts).sum(0)))
+    return found
 
 
 def _padded(network: Decoder, tokenizer: Tokenizer, documents: Sequence[Document]) -> tuple[Tensor, ...]:
@@ -104,4 +128,5 @@ def _padded(network: Decoder, tokenizer: Tokenizer, documents: Sequence[Document
         tokens_BL[row, : len(item)] = torch.from_numpy(item.tokens_L)
         codes_BLK[row, : len(item)] = torch.from_numpy(item.codes_LK)
         positions_BL[row, : len(item)] = torch.from_numpy(item.positions_L)
-    return tokens_BL.to(device), codes_BLK.to(device), positions_BL.to(device), lengths_B.to(device)
+    padded = tokens_BL, codes_BLK, positions_BL, lengths_B
+    return tuple(to_device(tensor, device) for tensor in padded)

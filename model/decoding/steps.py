@@ -1,6 +1,10 @@
 """Steps of the network over codebook 0 of a batch of responses, with a cache: groups of codes in, logits out.
 
-Axes: B responses, A rows passed to the network (with guidance 2 B), C columns of codes, G frames of a group, V codes.
+Responses enter and leave between steps. Their rows lie in one cache that grows as needed; the rows in use are its first
+ones, so that a step reads no others. A row that moves into the place of one that left takes its past along.
+
+Axes: B responses, A rows passed to the network (with guidance two for each response, side by side), L groups of a
+response, N heads ahead, C columns of codes, D width, G frames of a group, V codes.
 """
 
 from collections.abc import Sequence
@@ -9,13 +13,17 @@ import torch
 from torch import Tensor
 
 from model.decoding.engine.step import Step
+from model.decoding.exits import EarlyExit, Layers
 from model.decoding.prefill import prefill
 from model.decoding.samplers.guidance import guided
-from model.network.cache import Cached, Window
+from model.network.cache import Cached, KVCache, Window
 from model.network.decoder import Decoder
-from model.sequences.documents import ABSENT, Condition, document, group_columns
+from model.sequences.documents import ABSENT, Condition, Document, document, group_columns
 from model.sequences.tokenizer import Tokenizer
 from stages.errors import UsageError
+
+_ROUNDED_TO = 64
+"""The cache grows to a multiple of so many positions."""
 
 
 class Steps:
@@ -24,95 +32,301 @@ class Steps:
     Args:
         network: In evaluation mode.
         tokenizer: The vocabulary it was trained with.
-        conditions: What to say, in whose voice, and what the responses begin with.
-        most: Most steps.
-        guidance: Guidance scale (`samplers.guidance`). Above 1, each response has a second row in the batch, without
-            text, prompt, input and tone.
+        conditions: The responses to begin with: what to say, in whose voice, and what the responses begin with.
+        most: Most steps of these.
+        guidance: Guidance scale of these (`samplers.guidance`). If it is above 1, each response, also one that enters
+            later, has a second row in the batch, without text, prompt, input and tone.
         context: Frames of the response that a step may attend to, beside the condition; None for all.
         step: The network laid out for single steps; without it, or with a `context`, the network itself is called.
+        exits: When a step ends early; None: never. It needs a `step`.
 
     Raises:
-        UsageError: if `context` is given and the network has no attention.
+        UsageError: if `context` is given and the network has no attention, or `exits` without a `step` or with no layer
+            to leave out.
     """
 
     def __init__(
         self,
         network: Decoder,
         tokenizer: Tokenizer,
-        conditions: Sequence[Condition],
+        conditions: Sequence[Condition] = (),
         *,
-        most: int,
-        guidance: float,
+        most: int = 0,
+        guidance: float = 1.0,
         context: int | None = None,
         step: Step | None = None,
+        exits: EarlyExit | None = None,
     ) -> None:
         if context is not None and network.config.arch == "retnet":
             raise UsageError(
                 f"`max_ar_context` must be left out (it is {context}): the model's `model.arch` is retnet, which has no"
                 " attention over frames that could be limited."
             )
-        stop, self.group = network.codebook_size, network.config.group
-        asked = [*conditions, *(condition.dropped() for condition in conditions)] if guidance > 1 else conditions
-        begun = [condition.begun() for condition in asked]
-        pairs = zip(asked, begun, strict=True)
-        documents = [document(tokenizer, *pair, 0, stop, group=self.group) for pair in pairs]
-        self.network, self.guidance, self.stop = network, guidance, stop
-        self.cache, self._last_AD = prefill(network, tokenizer, documents, room=most)
-        self.device = self._last_AD.device
-        self._shared = min(map(len, documents))
+        self.network, self.stop, self.group = network, network.codebook_size, network.config.group
+        weight = network.token_embedding.weight
+        self.device = weight.device
+        self._tokenizer = tokenizer
+        self._copies = 2 if guidance > 1 else 1
         self._step = step if context is None else None
-        self._uniform = self._shared == max(map(len, documents))
-        if self._step:
-            self._step.arrange(self.cache)
-        self._taken = 0
-        begun_groups = [[known_KT.shape[1] // self.group] for known_KT in begun]
-        self._begun_A1 = torch.tensor(begun_groups, device=self.device)
-        self._window = None if context is None else Window(self.cache.lengths_B, -(-context // self.group))
+        self._exits = exits
+        if exits is not None:
+            if self._step is None:
+                raise UsageError(
+                    "`layer_skip` must be left out: it is for models with `model.arch: llama` on a CPU. On a GPU the"
+                    " host would have to wait after each layer."
+                )
+            self._first_exit = exits.first(network.config.layers)
+        self._context = None if context is None else -(-context // self.group)
+        self._store = KVCache.allocate(network.config, 0, 0, device=self.device, dtype=weight.dtype)
+        self.cache = self._store
+        self._lengths: list[int] = []
+        """Positions of each row, as the cache has them on the device."""
+        self._given: list[int] = []
+        """How many of these were there before the first step."""
+        self._last_AD = weight.new_empty(0, network.config.width)
+        self._position_A = torch.zeros(0, dtype=torch.int64, device=self.device)
+        self._drawn_B = torch.zeros(0, dtype=torch.int64, device=self.device)
+        self._guidance_B11 = torch.zeros(0, 1, 1, device=self.device)
+        self._saved_B = torch.zeros(0, dtype=torch.int64, device=self.device)
+        """Layers that early exit left out, of each response and its second row."""
         # A tensor, since a list would be copied to the device in each step, and the host would wait for it.
         self._columns = torch.tensor(group_columns(network.num_codebooks, self.group), device=self.device)
         self._level = tokenizer.level(0)
+        if conditions:
+            self.admit(conditions, most=most, guidance=[guidance] * len(conditions))
 
-    def logits(self, min_frames: int) -> Tensor:
-        """Returns the logits of the next group, `[B, G, V]`; the stop code is ruled out in the first `min_frames`."""
-        logits_MV = (self._step.logits if self._step else self._head)(self._last_AD)
-        if self.guidance > 1:
-            with_MV, without_MV = logits_MV.chunk(2)
-            logits_MV = guided(with_MV, without_MV, self.guidance)
-        logits_BGV = logits_MV.view(-1, self.group, logits_MV.shape[-1])
-        may_not_end = max(0, min_frames - self._taken * self.group)
-        logits_BGV[:, :may_not_end, self.stop].fill_(-torch.inf)
-        return logits_BGV
+    def __len__(self) -> int:
+        """Number of responses."""
+        return len(self._lengths) // self._copies
+
+    def admit(self, conditions: Sequence[Condition], *, most: int, guidance: Sequence[float]) -> None:
+        """Reads conditions; their responses are the last ones of the batch. What is equal is read once.
+
+        Args:
+            conditions: What to say, in whose voice, and what the responses begin with.
+            most: Most steps.
+            guidance: Guidance scale of each.
+        """
+        asked = [row for one in conditions for row in (one, one.dropped())[: self._copies]]
+        documents = [document(self._tokenizer, one, one.begun(), 0, self.stop, group=self.group) for one in asked]
+        distinct, which = _distinct(documents)
+        read, hidden_AD = prefill(self.network, self._tokenizer, distinct, room=0)
+        if self._step:
+            self._step.arrange(read)
+        lengths = [len(item) for item in documents]
+        first, rows_A = len(self._lengths), torch.tensor(which, device=self.device)
+        self._make_room(first + len(lengths), max(lengths) + most)
+        self._store.copy_rows(read, rows_A, first, max(lengths))
+        begun_A = [one.begun().shape[1] // self.group for one in asked]
+        self._lengths += lengths
+        self._given += lengths
+        self._last_AD = torch.cat((self._last_AD, hidden_AD[rows_A]))
+        self._position_A = torch.cat((self._position_A, torch.tensor(begun_A, device=self.device)))
+        self._drawn_B = torch.cat((self._drawn_B, self._drawn_B.new_zeros(len(conditions))))
+        scales_B11 = torch.tensor(guidance, device=self.device, dtype=torch.float32)[:, None, None]
+        self._guidance_B11 = torch.cat((self._guidance_B11, scales_B11))
+        self._saved_B = torch.cat((self._saved_B, self._saved_B.new_zeros(len(conditions))))
+        self._arranged()
+
+    def leave(self, gone: Sequence[int]) -> list[int]:
+        """Takes responses out; the last ones move into their places.
+
+        Args:
+            gone: Their places.
+
+        Returns:
+            Where the response now in each place was before.
+        """
+        left = len(self) - len(gone)
+        order = list(range(left))
+        free = sorted(place for place in gone if place < left)
+        moving = sorted(set(range(left, len(self))) - set(gone))
+        for place, old in zip(free, moving, strict=True):
+            order[place] = old
+            for copy in range(self._copies):
+                row, old_row = place * self._copies + copy, old * self._copies + copy
+                self._store.copy_row(old_row, row, self._lengths[old_row])
+        order_B = torch.tensor(order, dtype=torch.int64, device=self.device)
+        order_A = self._rows(order_B)
+        host_order = [place * self._copies + copy for place in order for copy in range(self._copies)]
+        self._lengths = [self._lengths[row] for row in host_order]
+        self._given = [self._given[row] for row in host_order]
+        self._last_AD, self._position_A = self._last_AD[order_A], self._position_A[order_A]
+        self._drawn_B, self._guidance_B11 = self._drawn_B[order_B], self._guidance_B11[order_B]
+        self._saved_B = self._saved_B[order_B]
+        self._arranged()
+        return order
+
+    def logits(self, least: int | Tensor) -> Tensor:
+        """Returns the logits of the next group, `[B, G, V]`; the stop code is ruled out in the first frames.
+
+        Args:
+            least: Fewest frames: one number, or `[B]`.
+        """
+        return self.logits_after(self._last_AD[:, None], least)[:, 0]
+
+    def logits_after(self, hidden_ALD: Tensor, least: int | Tensor, *, first: int = 0) -> Tensor:
+        """Returns the logits of the group after each of several that lie one after the other, `[B, L, G, V]`.
+
+        Args:
+            hidden_ALD: The hidden states of the groups, as `read` returns them.
+            least: As for `logits`.
+            first: Groups between the last one taken and the one that is predicted first.
+        """
+        rows, length, _ = hidden_ALD.shape
+        logits_MV = (self._step.logits if self._step else self._head)(hidden_ALD.flatten(0, 1))
+        logits_BLGV = logits_MV.view(rows, length, self.group, logits_MV.shape[-1])
+        if self._copies == 2:
+            with_BLGV, without_BLGV = logits_BLGV.view(-1, 2, *logits_BLGV.shape[1:]).unbind(1)
+            logits_BLGV = guided(with_BLGV, without_BLGV, self._guidance_B11[..., None])
+        start, frames = first * self.group, length * self.group
+        places_BF = self._drawn_B[:, None] + torch.arange(start, start + frames, device=self.device)
+        may_not_end_BF = places_BF < (least[:, None] if isinstance(least, Tensor) else least)
+        logits_BLGV[..., self.stop].masked_fill_(may_not_end_BF.view(-1, length, self.group), -torch.inf)
+        return logits_BLGV
+
+    def logits_ahead(self, least: int | Tensor) -> Tensor:
+        """Returns the logits of the heads ahead after the last group taken, `[B, N, G, V]`.
+
+        Head n of them, counted from 1, predicts what comes n groups after the next one.
+
+        Args:
+            least: As for `logits`.
+        """
+        last_AD = self._last_AD
+        heads = self._step.ahead if self._step else self.network.ahead
+        hidden_AND = torch.stack([head(last_AD) for head in heads], 1)
+        return self.logits_after(hidden_AND, least, first=1)
 
     def take(self, codes_BG: Tensor) -> None:
         """Appends a group to each response."""
-        rows = len(self._last_AD)
-        codes_A1C = codes_BG.new_full((rows, 1, self.network.num_codebooks + self.group - 1), ABSENT)
-        codes_A1C[:, 0, self._columns] = codes_BG.where(codes_BG != self.stop, ABSENT).repeat(rows // len(codes_BG), 1)
-        level_A1 = codes_BG.new_full((rows, 1), self._level)
-        self._taken += 1
-        position_A1 = self._begun_A1 + self._taken
-        if self._step:
-            embedded_AD = self.network.embed(level_A1, codes_A1C)[:, 0]
-            self._last_AD = self._step.hidden(embedded_AD, position_A1[:, 0], self.cache, uniform=self._uniform)
+        if self._step and self._exits:
+            self._take_early(self._step, codes_BG)
         else:
-            attend = Cached(self.cache, 1, window=self._window)
-            self._last_AD = self.network.hidden(level_A1, codes_A1C, position_A1, attend)[:, 0]
-        self.cache.advance(1, 1)
+            self.keep(self.read(codes_BG[:, None]), 1)
 
-    def _head(self, hidden_AD: Tensor) -> Tensor:
-        return self.network.logits(hidden_AD, 0)
+    def _take_early(self, step: Step, codes_BG: Tensor) -> None:
+        """Takes a group by a step that ends early for rows that are sure of the next code, both of a guided one."""
+        embedded_AD = self.network.embed(*self._shown(codes_BG[:, None]))[:, 0]
+        read = embedded_AD, self._position_A + 1, self.cache
+        last_AD, layers_A = step.early(*read, uniform=self._uniform, first=self._first_exit, sure=self._sure)
+        saved_A = self.network.config.layers - layers_A
+        self._saved_B = self._saved_B + saved_A.view(-1, self._copies).sum(1)
+        self.keep(last_AD[:, None], 1)
+
+    def _sure(self, logits_MV: Tensor, rows_A: Tensor) -> Tensor:
+        """Returns which of the rows may end, `[A]` bool, given their logits, `[A * G, V]`."""
+        assert self._exits
+        logits_AGV = logits_MV.view(len(rows_A), self.group, -1)
+        if self._copies == 2:
+            with_BGV, without_BGV = logits_AGV.view(-1, 2, *logits_AGV.shape[1:]).unbind(1)
+            logits_AGV = guided(with_BGV, without_BGV, self._guidance_B11[rows_A[::2] // 2])
+        return self._exits.sure(logits_AGV).all(1).repeat_interleave(self._copies, output_size=len(rows_A))
+
+    def layers(self, place: int, taken: int) -> Layers | None:
+        """Returns how many layers a response was spared in so many steps; None without early exit."""
+        if self._exits is None:
+            return None
+        return Layers(int(self._saved_B[place]), taken * self._copies * self.network.config.layers)
+
+    def read(self, codes_BLG: Tensor) -> Tensor:
+        """Reads groups after those taken, without taking them; returns their hidden states, `[A, L, D]`.
+
+        What is read next overwrites what wasn't taken (`keep`). Only the first can be taken with retention, whose state
+        can't go back.
+        """
+        level_AL, codes_ALC = self._shown(codes_BLG)
+        length = codes_BLG.shape[1]
+        later_L = 1 if length == 1 else torch.arange(1, length + 1, device=self.device)
+        position_AL = self._position_A[:, None] + later_L
+        if self._step:
+            embedded_ALD = self.network.embed(level_AL, codes_ALC)
+            return self._step.hidden(embedded_ALD, position_AL, self.cache, uniform=self._uniform)
+        attend = Cached(self.cache, length, window=self._window)
+        return self.network.hidden(level_AL, codes_ALC, position_AL, attend)
+
+    def _shown(self, codes_BLG: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the tokens `[A, L]` and codes `[A, L, C]` that the network is shown of groups."""
+        rows, length = len(self._last_AD), codes_BLG.shape[1]
+        codes_ALC = codes_BLG.new_full((rows, length, self.network.num_codebooks + self.group - 1), ABSENT)
+        shown_BLG = codes_BLG.where(codes_BLG != self.stop, ABSENT)
+        codes_ALC[..., self._columns] = shown_BLG.repeat_interleave(self._copies, 0, output_size=rows)
+        return codes_BLG.new_full((rows, length), self._level), codes_ALC
+
+    def keep(self, hidden_ALD: Tensor, groups: int) -> None:
+        """Takes the first ones of the groups read last: appends them to the responses.
+
+        Args:
+            hidden_ALD: What `read` returned.
+            groups: How many, at least 1.
+        """
+        self._last_AD = hidden_ALD[:, groups - 1]
+        self._drawn_B = self._drawn_B + groups * self.group
+        self._position_A = self._position_A + groups
+        self.cache.advance(groups, groups)
+        self._lengths = [length + groups for length in self._lengths]
+
+    def _head(self, hidden_MD: Tensor) -> Tensor:
+        return self.network.logits(hidden_MD, 0)
 
     def widen(self, copies: int) -> None:
         """Copies each response, so that its copies can go on differently; before the first step."""
-        rows_A = torch.arange(len(self._last_AD), device=self.device).repeat_interleave(copies)
-        self.cache = self.cache.widened(rows_A)
-        self._last_AD, self._begun_A1 = self._last_AD[rows_A], self._begun_A1[rows_A]
-        if self._window:
-            self._window = Window(self.cache.lengths_B, self._window.size)
+        order_B = torch.arange(len(self), device=self.device).repeat_interleave(copies)
+        order_A = self._rows(order_B)
+        self._store = self.cache.widened(order_A)
+        host_order = order_A.tolist()
+        self._lengths = [self._lengths[row] for row in host_order]
+        self._given = [self._given[row] for row in host_order]
+        self._last_AD, self._position_A = self._last_AD[order_A], self._position_A[order_A]
+        self._drawn_B, self._guidance_B11 = self._drawn_B[order_B], self._guidance_B11[order_B]
+        self._arranged()
 
     def replace(self, rows_B: Tensor) -> None:
         """Gives each response the past of another one (`rows_B`) of the same condition."""
-        copies = len(self._last_AD) // len(rows_B)
-        rows_A = torch.cat([rows_B + part * len(rows_B) for part in range(copies)])
-        self.cache.replace(rows_A, self._shared)
+        rows_A = self._rows(rows_B)
+        self.cache.replace(rows_A, min(self._given))
         self._last_AD = self._last_AD[rows_A]
+
+    def _rows(self, places_B: Tensor) -> Tensor:
+        """Returns the rows of responses."""
+        return (places_B[:, None] * self._copies + torch.arange(self._copies, device=self.device)).flatten()
+
+    def _make_room(self, rows: int, positions: int) -> None:
+        """Makes the store large enough; with rows in use it at least doubles, so that it seldom has to be copied."""
+        held = self._store.rows
+        capacity = self._store.capacity
+        if rows <= held and (capacity is None or positions <= capacity):
+            return
+        wanted = max(rows, held if rows <= held else 2 * held)
+        long = 0 if capacity is None else max(capacity, -(-positions // _ROUNDED_TO) * _ROUNDED_TO)
+        larger = KVCache.allocate(
+            self.network.config, wanted, long, device=self.device, dtype=self.network.token_embedding.weight.dtype
+        )
+        if self._lengths:
+            used_A = torch.arange(len(self._lengths), device=self.device)
+            larger.copy_rows(self._store, used_A, 0, max(self._lengths))
+        self._store = larger
+
+    def _arranged(self) -> None:
+        """Takes the first rows of the store as the cache, once responses have entered or left."""
+        lengths_A = torch.tensor(self._lengths, dtype=torch.int64, device=self.device)
+        self.cache = self._store.first(len(self._lengths), lengths_A, max(self._lengths, default=0))
+        self._uniform = len(set(self._lengths)) <= 1
+        self._window = None
+        if self._context is not None:
+            self._window = Window(torch.tensor(self._given, device=self.device), self._context)
+
+
+def _distinct(documents: Sequence[Document]) -> tuple[list[Document], list[int]]:
+    """Returns the documents that differ, and which of them each one is."""
+    found: dict[tuple[bytes, ...], int] = {}
+    distinct: list[Document] = []
+    which: list[int] = []
+    for item in documents:
+        mixed = (part for weight, codes_KP in item.mixed for part in (str(weight).encode(), codes_KP.tobytes()))
+        key = item.tokens_L.tobytes(), item.codes_LK.tobytes(), item.positions_L.tobytes(), *mixed
+        if key not in found:
+            found[key] = len(distinct)
+            distinct.append(item)
+        which.append(found[key])
+    return distinct, which

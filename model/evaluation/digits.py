@@ -6,8 +6,8 @@
 
 `make digits` runs these three. RECORDINGS is the Free Spoken Digit Dataset as `<speaker>/<clip>.wav` with its texts.
 
-* Speech: the model says every digit in every voice, as `valle synth` does. The prompt is two recordings of the speaker,
-  joined, that say other digits and were held out from training (the validation split).
+* Speech: the model says every digit in every voice, as `valle synth --retries 0` does. The prompt is two recordings of
+  the speaker, joined, that say other digits and were held out from training (the validation split).
 * Digit: named by a classifier trained on the recordings of the training split alone, never on resynthesised or
   synthesised speech.
 * Voice: right if its vector is nearest to the mean vector of the prompt's speaker. The means, and the within-class
@@ -24,17 +24,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import torch
 
+from model.decoding.engine import Quantization
 from model.decoding.options import Decoding, Unmasking
 from model.decoding.samplers.chain import Sampling
 from model.evaluation.digit_judge import SAMPLE_RATE, DigitJudge, VoiceJudge
 from model.evaluation.judges import SAMPLE_RATE as VOICE_RATE
 from model.evaluation.sound import Sound
 from model.evaluation.voices import Vector, similarity
+from model.evaluation.ways import Way, spoken
+from model.inference.guards.guard import OFF
 from stages.errors import UsageError, run_app
 from stages.ids import path_of, split_of
 from stages.listeners.resemblyzer import Resemblyzer
@@ -200,20 +203,34 @@ def real_rows(corpus: Corpus, judges: Judges, decode: Decode) -> list[Judged]:
     return rows
 
 
-def spoken_rows(corpus: Corpus, judges: Judges, voice: "Synthesizer", seed: int, out: Path) -> list[Judged]:
+def spoken_rows(
+    corpus: Corpus, judges: Judges, voice: "Synthesizer", seed: int, out: Path, *, way: Way = "alone"
+) -> list[Judged]:
     """Judges every digit spoken in every voice and mode; writes `<out>/<mode>/<speaker>-<digit>.wav`."""
+    from model.inference.requests import Request
     from stages.audio.files import write_wav
 
     rows = []
-    for (name, decoding), speaker, digit in product(DECODINGS.items(), corpus.speakers, DIGITS):
+    for name, decoding in DECODINGS.items():
+        asked = [*product(corpus.speakers, DIGITS)]
+        seeds = [zlib.crc32(f"{seed} {speaker} {digit}".encode()) for speaker, digit in asked]
         # All modes get the same prompt.
-        drawn = zlib.crc32(f"{seed} {speaker} {digit}".encode())
-        prompt = corpus.prompt(speaker, digit, np.random.default_rng(drawn))
-        prompt_KP = torch.cat([corpus.codes(index) for index in prompt], dim=1)
-        speech = voice.speak(digit, prompt=prompt_KP, language="en", seed=drawn, decoding=decoding)
-        write_wav(out / decoding.mode / f"{speaker}-{digit}.wav", speech.samples, speech.sample_rate)
-        sound, ids = Sound(speech.samples, speech.sample_rate), tuple(corpus.rows[index].id for index in prompt)
-        rows.append(judges.judge(name, speaker, digit, sound, ids))
+        prompts = [corpus.prompt(*one, np.random.default_rng(drawn)) for one, drawn in zip(asked, seeds, strict=True)]
+        requests = [
+            Request(
+                digit,
+                torch.cat([corpus.codes(index) for index in prompt], dim=1),
+                language="en",
+                seed=drawn,
+                decoding=decoding,
+                guard=OFF,
+            )
+            for (_, digit), drawn, prompt in zip(asked, seeds, prompts, strict=True)
+        ]
+        for (speaker, digit), prompt, wave in zip(asked, prompts, spoken(voice, requests, way), strict=True):
+            sound, ids = Sound(wave, voice.codec.sample_rate), tuple(corpus.rows[index].id for index in prompt)
+            write_wav(out / decoding.mode / f"{speaker}-{digit}.wav", sound.wave, sound.rate)
+            rows.append(judges.judge(name, speaker, digit, sound, ids))
     return rows
 
 
@@ -270,9 +287,27 @@ def table(report: dict[str, Any]) -> str:
 
 
 def prove(
-    recordings: Path, dataset: Path, model: Path, out: Path, *, seed: int = 0, device: str = "cpu"
+    recordings: Path,
+    dataset: Path,
+    model: Path,
+    out: Path,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    quantize: Quantization = "none",
+    way: Way = "alone",
 ) -> dict[str, Any]:
     """Lets a trained model speak, judges it, and writes the waves and `report.json` to `out`.
+
+    Args:
+        recordings: The folder that the dataset was made from.
+        dataset: The dataset.
+        model: A run, checkpoint or export.
+        out: For the results.
+        seed: Of prompts and draws.
+        device: Of the model.
+        quantize: As in `Synthesizer.load`.
+        way: How the digits are asked for.
 
     Returns:
         Plain values: the settings, `rows` (for each what `summarise` returns) and `judged` (each digit).
@@ -287,7 +322,7 @@ def prove(
     from model.inference.synthesizer import Synthesizer
     from stages.store.reader import open_store
 
-    voice = Synthesizer.load(model, device)
+    voice = Synthesizer.load(model, device, quantize=quantize)
     corpus = Corpus(recordings, open_store(dataset), voice.checkpoint.config.data.validation)
 
     def decode(codes_KT: torch.Tensor) -> Sound:
@@ -298,10 +333,11 @@ def prove(
     _say(f"judging {len(corpus.held_out)} held-out recordings")
     judged = real_rows(corpus, judges, decode)
     _say(f"speaking {len(corpus.speakers) * len(DIGITS) * len(DECODINGS)} digits")
-    judged += spoken_rows(corpus, judges, voice, seed, out)
+    judged += spoken_rows(corpus, judges, voice, seed, out, way=way)
     report: dict[str, Any] = {
         "model": f"{voice.checkpoint.folder.name}, {voice.checkpoint.network.num_parameters():,} parameters",
         **{name: str(decoding) for name, decoding in DECODINGS.items()},
+        "spoken": way if quantize == "none" else f"{way}, {quantize}",
         "seed": seed,
         "digit": judges.digit.name,
         "voice": judges.encoder.name,
@@ -329,12 +365,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("digits/spoken"), help="folder for waves and report.json")
     parser.add_argument("--seed", type=int, default=0, help="seed of prompts and draws")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--quantize", choices=get_args(Quantization), default="none", help="how weights are held")
+    parser.add_argument("--way", choices=get_args(Way), default="alone", help="how the digits are asked for")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args()
     report = prove(
         *(options.recordings, options.dataset, options.model, options.out),
         seed=options.seed,
         device=options.device,
+        quantize=options.quantize,
+        way=options.way,
     )
     sys.stdout.write(f"{json.dumps(report) if options.json else table(report)}\n")
 

@@ -17,14 +17,16 @@ import torch
 
 from model.decoding.options import Decoding
 from model.evaluation.judges import JUDGES, SAMPLE_RATE, Column, Judge, Judges, columns, having
-from model.evaluation.metrics import Interval, bootstrap, characters, distance, error_rate, phones
+from model.evaluation.metrics import Interval, bootstrap, characters, distance, error_rate
 from model.evaluation.protocols import PROTOCOLS, Clip, Trial
 from model.evaluation.rows import REPORT, Rows, identity, kept_rows, wave_path
 from model.evaluation.sound import Sound
 from model.evaluation.voices import similarity
+from model.inference.guards.guard import OFF
 from stages.artefacts.disk import write_text
 from stages.errors import StoppedError, UsageError
 from stages.records import Codes
+from stages.text.phones import phones
 
 if TYPE_CHECKING:
     from model.evaluation.voices import Vector
@@ -206,6 +208,7 @@ def _speak(
             language=trial.language,
             seed=zlib.crc32(f"{seed} {trial.id}".encode()),
             decoding=decoding,
+            guard=OFF,  # protocols score what is said first
         )
         own = Sound(speech.samples, speech.sample_rate)
         if not trial.continues:

@@ -133,44 +133,6 @@ def columns() -> dict[str, Column]:
     return {f"{row.prefix}{name}": column for row in JUDGES.values() for name, column in row.columns.items()}
 
 
-class Whisper:
-    """Whisper by faster-whisper, with a beam of 5 and the language given, as in F5-TTS.
-
-    The published numbers use `large-v3` (Chinese ones Paraformer, which isn't implemented here).
-    """
-
-    def __init__(self, model: str, device: str = "cpu") -> None:
-        """Loads a folder in CTranslate2's format, or a name such as `large-v3` from the Hugging Face cache.
-
-        Raises:
-            WeightsError: if it isn't there, or can't be loaded.
-        """
-        from stages.hearing.whisper import find_model
-        from stages.machine import parse_device
-
-        repository = model if "/" in model else f"Systran/faster-whisper-{model}"
-        way_out = (
-            f"Fetch it where there is a network (`hf download {repository}`) and give its folder, or leave out error"
-            " rates: `--asr none`."
-        )
-        folder = find_model(model, download=False, option="--asr", way_out=way_out)
-        from faster_whisper import WhisperModel
-
-        where = parse_device(device)
-        try:
-            self._model = WhisperModel(str(folder), where.kind, device_index=where.index or 0, local_files_only=True)
-        except (RuntimeError, ValueError) as error:
-            raise WeightsError(f"`--asr` can't be loaded from `{folder}` on `{device}`: {error}") from error
-        self.name = f"faster-whisper {model}"
-
-    def hear(self, wave: "Wave", language: str) -> str:
-        """Returns the text of a wave."""
-        import numpy as np
-
-        segments, _ = self._model.transcribe(np.ascontiguousarray(wave), language=language, beam_size=5)
-        return " ".join(segment.text.strip() for segment in segments)
-
-
 class WavLMLarge:
     """The verifier of the published numbers: UniSpeech's fine-tuned WavLM-large with an ECAPA-TDNN head."""
 
@@ -248,6 +210,19 @@ def _lengthened(wave: "Wave") -> "Wave":
     return np.pad(wave, (0, max(0, SAMPLE_RATE // 2 - len(wave)))).astype(np.float32)
 
 
+def _load_recogniser(value: str, device: str) -> Recogniser | None:
+    """Loads whisper; the published numbers use `large-v3` (Chinese ones Paraformer, which isn't implemented here)."""
+    if value == "none":
+        return None
+    from stages.hearing.words import Whisper, hub_name
+
+    way_out = (
+        f"Fetch it where there is a network (`hf download {hub_name(value)}`) and give its folder, or leave out error"
+        " rates: `--asr none`."
+    )
+    return Whisper(value, device, option="--asr", way_out=way_out)
+
+
 def _load_speaker(value: str, device: str) -> Speaker | None:
     if value == "none":
         return None
@@ -278,7 +253,7 @@ JUDGES = {
             default="large-v3",
             help="A whisper model: a folder, a name in the cache, or none.",
             columns=ERROR_RATES,
-            load=lambda value, device: None if value == "none" else Whisper(value, device),
+            load=_load_recogniser,
         ),
         Judge(
             "speaker",

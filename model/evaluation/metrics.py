@@ -3,8 +3,6 @@
 `--help` imports this file by way of the protocols, so heavy libraries, numpy too, are imported in functions.
 """
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +15,6 @@ ASCII_MARKS = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 _NO_MARKS = str.maketrans("", "", HANZI_MARKS + ASCII_MARKS)
 _ONLY_APOSTROPHES = str.maketrans("", "", (HANZI_MARKS + ASCII_MARKS).replace("'", ""))
-_MODIFIERS = frozenset({"Mn", "Lm", "Sk"})
 _BATCH = 100
 """Resamples drawn at a time, which bounds the memory."""
 _CURLY = str.maketrans("’‘", "''")
@@ -108,22 +105,6 @@ def words_librispeech(text: str, language: str) -> list[str]:
 def characters(words: Sequence[str], language: str) -> list[str]:
     """Returns the characters that the CER counts: letters, and single spaces between words (none in Chinese)."""
     return list(("" if language == "zh" else " ").join(words))
-
-
-def phones(phonemes: str) -> list[str]:
-    """Splits IPA into phones, each a letter with its length, tone or diacritics; drops spaces and stress.
-
-    Example:
-        >>> phones("həlˈoʊ wˈɜːld")
-        ['h', 'ə', 'l', 'o', 'ʊ', 'w', 'ɜː', 'l', 'd']
-    """
-    found: list[str] = []
-    for symbol in re.sub(r"[\sˈˌ]+", "", phonemes):
-        if found and unicodedata.category(symbol) in _MODIFIERS:
-            found[-1] += symbol
-        else:
-            found.append(symbol)
-    return found
 
 
 def _split(text: str, language: str) -> list[str]:

@@ -1,7 +1,8 @@
 """Reads lists of texts to speak, and speaks them.
 
-A `.jsonl` file has an object a line, with `text` and, if wanted, `ref`, `ref_text`, `voice`, `language`, `seed` and
-`out`; any other file has a text a line. Blank lines are skipped. Every line is checked before any work begins.
+A `.jsonl` file has an object a line, with `text` and, if wanted, `ref`, `ref_text`, `voice`, `language`, `seed`,
+`retries`, `best_of` and `out`; any other file has a text a line. Blank lines are skipped. Every line is checked before
+any work begins.
 """
 
 import difflib
@@ -27,11 +28,11 @@ LIST = "@"
 """Comes before the path of a list, in place of a text."""
 SUFFIX = ".wav"
 
-_KEYS: dict[str, type] = dict.fromkeys(("text", "ref", "ref_text", "voice", "language", "out"), str) | {"seed": int}
+_KEYS: dict[str, type] = dict.fromkeys(("text", "ref", "ref_text", "voice", "language", "out"), str) | dict.fromkeys(
+    ("seed", "retries", "best_of"), int
+)
 _TOLD = 10
 """Most bad lines that a message lists."""
-_AT_ONCE = 16
-"""Texts given to the model at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +113,7 @@ def check_orders(synthesizer: "Synthesizer", orders: Sequence[Order]) -> None:
 
 def speak_orders(synthesizer: "Synthesizer", orders: Sequence[Order]) -> Iterator[tuple[Order, "Speech | ValleError"]]:
     """Yields each order with its speech, or with the error that stopped it and no other."""
-    for start in range(0, len(orders), _AT_ONCE):
-        some = orders[start : start + _AT_ONCE]
-        try:
-            yield from zip(some, synthesizer.batch([order.request for order in some]), strict=True)
-        except ValleError:
-            yield from ((order, _alone(synthesizer, order)) for order in some)
-
-
-def _alone(synthesizer: "Synthesizer", order: Order) -> "Speech | ValleError":
-    try:
-        return synthesizer.batch([order.request])[0]
-    except ValleError as error:
-        return error
+    return zip(orders, synthesizer.each([order.request for order in orders]), strict=True)
 
 
 def _raise(wrong: Sequence[str]) -> None:
@@ -170,7 +159,8 @@ def _request(values: dict[str, Any], default: Request, folder: Path, opened: "Ca
     """Returns the request of a line."""
     if not values["text"].strip():
         raise UsageError("`text` must hold something to say, but is empty.")
-    own = {key: values[key] for key in ("text", "language", "seed") if key in values}
+    own: dict[str, Any] = {key: values[key] for key in ("text", "language", "seed") if key in values}
+    own["guard"] = replace(default.guard, **{key: values[key] for key in ("retries", "best_of") if key in values})
     if "voice" in values:
         if superfluous := [key for key in ("ref", "ref_text") if key in values]:
             raise UsageError(f"`voice` takes the place of `{superfluous[0]}`: leave one of them out.")

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import torch
 
 from model.checkpoints.checkpoint import Checkpoint
-from model.inference.languages import language_of
 from model.inference.references import LEAST_S, Reference, open_reference, shares
+from model.inference.text.languages import language_of
 from stages.errors import CodecError, UsageError
 from stages.records import Codes
 
@@ -54,8 +54,8 @@ class Preparation:
         self._meta = checkpoint.meta
         self._tokenizer = checkpoint.tokenizer
         self._data = checkpoint.config.data
-        self._frame_rate = checkpoint.meta.codec.frame_rate
-        self.prompt_frames = max(1, round(self._data.prompt_s * self._frame_rate))
+        self.frame_rate = checkpoint.meta.codec.frame_rate
+        self.prompt_frames = max(1, round(self._data.prompt_s * self.frame_rate))
 
     def codes(self, prompt: Prompt, name: str = "prompt") -> Codes:
         """Returns the `[K, P]` codes of a prompt.
@@ -104,7 +104,7 @@ class Preparation:
                 "A voice needs at least one reference, and a text for each if any has one, but there are"
                 f" {len(references)} references and {len(texts or ())} texts. Give as many `--ref-text` as references."
             )
-        frame_rate = self._frame_rate
+        frame_rate = self.frame_rate
         total = self.prompt_frames if length_s is None else checked_frames(length_s, frame_rate, texts)
         names = ["prompt"] if len(references) == 1 else [f"prompt {number}" for number in range(1, len(references) + 1)]
         given = [self._opened(one, name) for one, name in zip(references, names, strict=True)]
@@ -134,7 +134,7 @@ class Preparation:
         return open_reference(prompt, self._codec.sample_rate, name, shortest_s=shortest_s)
 
     def _frames(self, item: Reference | Codes) -> int:
-        return int(np.ceil(item.duration_s * self._frame_rate)) if isinstance(item, Reference) else item.shape[1]
+        return int(np.ceil(item.duration_s * self.frame_rate)) if isinstance(item, Reference) else item.shape[1]
 
     def _check_length(self, given: Sequence[Reference | Codes]) -> None:
         """Raises `UsageError` if recordings that stay whole are longer than anything in training.
@@ -151,15 +151,15 @@ class Preparation:
 
     def _best(self, given: Sequence[Reference | Codes], total: int) -> tuple[list[Reference | Codes], list[str]]:
         """Returns the references that share the prompt, and a note if they aren't all."""
-        most = max(1, int(total / self._frame_rate / LEAST_S))
+        most = max(1, int(total / self.frame_rate / LEAST_S))
         if len(given) <= most:
             return list(given), []
-        length_s = total / self._frame_rate / most
+        length_s = total / self.frame_rate / most
         qualities = [item.quality(length_s) if isinstance(item, Reference) else 1.0 for item in given]
         kept = sorted(sorted(range(len(given)), key=lambda index: -qualities[index])[:most])
         names = ", ".join(f"`{item.name}`" for item in (given[index] for index in kept) if isinstance(item, Reference))
         note = (
-            f"{len(given)} references are too many for a prompt of {total / self._frame_rate:g} s: the best"
+            f"{len(given)} references are too many for a prompt of {total / self.frame_rate:g} s: the best"
             f" {most} are taken{f' ({names})' if names else ''}"
         )
         return [given[index] for index in kept], [note]
@@ -177,9 +177,9 @@ class Preparation:
                 continue
             part, before_s = item.wave, 0.0
             if frames < self._frames(item):
-                part, before_s = item.stretch(frames / self._frame_rate)
+                part, before_s = item.stretch(frames / self.frame_rate)
             wave = self._levelled(torch.tensor(resample(part, item.sample_rate, self._codec.sample_rate)))
-            first = round(before_s * self._frame_rate)
+            first = round(before_s * self.frame_rate)
             codes_KP: Codes = self._codec.encode([wave])[0].cpu().numpy()
             parts.append(codes_KP[:, first : first + frames])
             loudness = loudness_lufs(wave.numpy(), self._codec.sample_rate)

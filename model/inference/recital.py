@@ -6,7 +6,7 @@ hold. A part is spoken after the prompt alone
 * if the model wasn't trained to continue a prompt,
 * if it begins a paragraph, so that the voice can't wander off over a long text,
 * if both parts together would be longer than the utterances of the training set,
-* if the part before was cut, or had fewer or more frames than its text can take: its codes don't say its text.
+* if the part before was cut or faulty, or had fewer or more frames than its text takes: its codes don't say its text.
 
 With a voice that begins its responses (`Voice.prefix`), a part that continues another has the other's codes as the
 beginning of its response instead (task `tts`), which models can do that never learnt to continue.
@@ -17,13 +17,16 @@ Axes: K codebooks, P prompt frames, T response frames.
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from model.inference.joining import joined
-from model.inference.long_text import Part, Script
+from model.inference.guards.takes import Fault
+from model.inference.text.long_text import Part, Script
 from model.inference.voices import Voice
+from model.inference.wave.joining import joined
 from model.sequences.documents import Condition, Mixed
 from model.sequences.lengths import Lengths
 from stages.records import Codes
@@ -74,6 +77,8 @@ class Turn:
     condition: Condition
     most_frames: int
     seed: int
+    phonemes: str
+    """Of what is to be said, without what it continues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,10 @@ class Said:
     """Whether it reached its longest length, and so may lack its end."""
     continues: bool
     """Whether it continues the part before it."""
+    takes: int = 1
+    """As in `Speech`, for this part."""
+    faults: tuple[Fault, ...] = ()
+    discarded: tuple[Fault, ...] = ()
 
 
 class Recital:
@@ -135,14 +144,25 @@ class Recital:
         if condition is not None:
             longest -= self._context_frames(condition)
         most = longest if self._left is None else max(1, min(longest, self._left))
-        return Turn(condition or self._opening(part), most, _derived(self._seed, number))
+        return Turn(condition or self._opening(part), most, _derived(self._seed, number), part.phonemes)
+
+    @property
+    def pause_s(self) -> float:
+        """Silence after the part of the last turn, in seconds."""
+        return self.script.parts[len(self._spoken)].pause_s
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the part of the last turn is the last of the text."""
+        return len(self._spoken) + 1 == len(self.script.parts)
 
     def add(self, speech: "Speech") -> None:
         """Takes the response to the last turn."""
         part = self.script.parts[len(self._spoken)]
         frames = speech.codes.shape[1]
         self._spoken.append(speech)
-        self._said.append(Said(part.text, part.phonemes, frames, speech.cut, self._continuing))
+        told = speech.takes, speech.faults, speech.discarded
+        self._said.append(Said(part.text, part.phonemes, frames, speech.cut, self._continuing, *told))
         if self._left is not None:
             self._left -= frames + round(part.pause_s * self._rate)
 
@@ -165,7 +185,12 @@ class Recital:
             sentences=self.script.sentences,
             parts=tuple(self._said),
             notes=self._voice.notes,
+            takes=sum(said.takes for said in self._said),
+            faults=tuple(fault for said in self._said for fault in said.faults),
+            discarded=tuple(fault for said in self._said for fault in said.discarded),
             unsaid=" ".join(part.text for part in self.script.parts[len(parts) :]),
+            layers=reduce(add, [one.layers for one in self._spoken if one.layers]) if first.layers else None,
+            passes=None if first.passes is None else sum(speech.passes or 0 for speech in self._spoken),
         )
 
     def _opening(self, part: Part) -> Condition:
@@ -214,7 +239,7 @@ class Recital:
     def _is_sound(self, said: Said) -> bool:
         """Returns whether a part has as many frames as its text takes in the training set."""
         fewest, most = self._lengths.fewest_per_symbol, self._lengths.most_per_symbol
-        return not said.cut and fewest <= said.frames / len(said.phonemes) <= most
+        return not said.cut and not said.faults and fewest <= said.frames / len(said.phonemes) <= most
 
 
 def _derived(seed: int, number: int) -> int:

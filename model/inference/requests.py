@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from model.config import DataConfig
 from model.decoding.options import Decoding
+from model.inference.guards.guard import Guard
 from model.sequences.documents import Mode
 from model.sequences.spans import Bools
 from model.sequences.tasks import TRANSFORMS, Spec
@@ -25,8 +26,8 @@ class Request:
     """A text to speak, with all that `Synthesizer.speak` takes."""
 
     text: str
-    prompt: "Prompt | None" = None
-    """A recording's path, a wave or codes; None if `voice` is given."""
+    prompt: "Prompt | Voice | None" = None
+    """A recording's path, a wave or codes, or a kept voice; None if `voice` is given."""
     prompt_text: str | None = None
     voice: "Voice | None" = None
     """A kept voice, in place of `prompt` and `prompt_text`."""
@@ -34,17 +35,10 @@ class Request:
     tone: str | None = None
     seed: int = 0
     max_s: float | None = None
+    speed: float = 1.0
+    """How much faster than the model would speak; only `nar-len` can do other than 1."""
     decoding: Decoding = Decoding()  # noqa: RUF009 (frozen)
-
-    def arguments(self) -> dict[str, Any]:
-        """Returns the arguments of `Synthesizer.speak`.
-
-        Raises:
-            UsageError: if there is neither prompt nor voice.
-        """
-        if self.prompt is None and self.voice is None:
-            raise UsageError("A request must have a `prompt`, a recording of the voice, or a `voice`, but has neither.")
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+    guard: Guard = Guard()  # noqa: RUF009 (frozen)
 
 
 def check_task(task: str, trained: DataConfig, model: Path, *, text: str | None, prompted: bool, edits: bool) -> None:
@@ -108,6 +102,13 @@ def check_modes(trained: DataConfig, model: Path, modes: Sequence[Mode]) -> None
             f"`{model}` was never trained in the mode `{missing[0]}`, only in {learnt}. Train it with a weight above 0"
             " in `data.modes`."
         )
+
+
+def check_guard(guard: Guard, decoding: Decoding, trained: DataConfig, model: Path) -> None:
+    """Raises `UsageError` if the best of several responses can't be chosen so (`Guard.check`, and the mode `stt`)."""
+    guard.check(decoding)
+    if guard.best_of > 1 and guard.best_by == "stt":
+        check_modes(trained, model, ["stt"])
 
 
 def whole_frames(max_s: float, frame_rate: float) -> int:

@@ -4,7 +4,7 @@ Axes: K codebooks, P prompt frames, S input frames, T response frames.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,24 +13,30 @@ from typing import TYPE_CHECKING, Self
 import torch
 
 from model.checkpoints.checkpoint import Checkpoint, load
-from model.decoding.codes import generate
+from model.decoding.asks import Ask, Response
+from model.decoding.codes import respond
+from model.decoding.continuous import ROWS
 from model.decoding.engine import Quantization
+from model.decoding.engine.matrices import quantized
 from model.decoding.engine.step import laid_out
 from model.decoding.hearing import Heard, hear
 from model.decoding.options import Decoding
 from model.device import inference_dtype, resolve_device
-from model.inference.languages import known_language, language_of
-from model.inference.long_text import PAUSE, Script, divide
+from model.inference.ensemble import Ensemble, check_takes, perform
+from model.inference.guards.guard import Guard
 from model.inference.prompts import Preparation, Prompt, listed
 from model.inference.recital import Recital, Speaker
-from model.inference.requests import Request, check_modes, check_speech, check_task, replaced_frames, whole_frames
+from model.inference.requests import Request, check_modes, check_speech, check_task, whole_frames
 from model.inference.speech import Speech
-from model.inference.speed import check_speed, frames_at
+from model.inference.speed import check_speed
+from model.inference.text.languages import known_language, language_of
+from model.inference.text.long_text import PAUSE, Script, divide
+from model.inference.transforms import transform_ask
 from model.inference.voices import Voice, fitting, model_identity
-from model.sequences.documents import Condition, Mode
+from model.sequences.documents import Mode
 from model.sequences.tasks import TRANSFORMS, Transform
-from stages.errors import TextError, UsageError
-from stages.records import Codes
+from stages.errors import TextError, UsageError, ValleError
+from stages.records import Codes, Wave
 
 if TYPE_CHECKING:
     from stages.codecs.table import Codec
@@ -57,9 +63,11 @@ class Synthesizer:
         identity_of(codec).require(checkpoint.meta.codec, str(checkpoint.folder))
         self.checkpoint = checkpoint
         self.codec = codec
-        self.network = checkpoint.network.eval()
-        self.device = self.network.token_embedding.weight.device
-        self._step = laid_out(self.network, quantize)
+        trained = checkpoint.network.eval()
+        self.device = trained.token_embedding.weight.device
+        self.step = laid_out(trained, quantize)
+        """The network laid out for single steps, if it can be."""
+        self.network = quantized(trained, quantize)
         self._preparation = Preparation(checkpoint, codec)
 
     @cached_property
@@ -85,7 +93,7 @@ class Synthesizer:
                 float32.
             codec: Another decoder of the same codes, such as `vocos` for a model trained with `encodec`.
             codec_weights: As `weights` of `stages.codecs.table.load_codec`.
-            quantize: `int8` holds the weights in 8 bits while codebook 0 is decoded (`ar`), which is faster on a CPU.
+            quantize: `int8` holds the weights of the linear layers in 8 bits, which is faster on a CPU.
 
         Raises:
             MissingInputError: if there is no model.
@@ -117,6 +125,7 @@ class Synthesizer:
         max_s: float | None = None,
         speed: float = 1.0,
         decoding: Decoding = Decoding(),  # noqa: B008 (frozen)
+        guard: Guard = Guard(),  # noqa: B008 (frozen)
     ) -> Speech:
         """Speaks a text of any length in the voice of the prompt, or in a kept voice.
 
@@ -136,6 +145,7 @@ class Synthesizer:
             speed: How much faster than the model would: divides the length that it predicts. Only 1 with `ar`, which
                 predicts none.
             decoding: How the codes are chosen.
+            guard: How often a faulty part is drawn again, and of how many the best is taken.
 
         Raises:
             TextError: if the text has nothing to say or its language can't be told.
@@ -146,21 +156,11 @@ class Synthesizer:
                 written wrongly, the model doesn't know the tone, or it wasn't trained for the request (language, mode,
                 guidance, with or without `prompt_text`).
         """
-        decoding = self.settled(decoding)
-        check_speed(speed, decoding.mode)
-        started = time.perf_counter()
-        asked = {"language": language, "tone": tone, "seed": seed, "max_s": max_s}
-        recital = self.recital(text, prompt=prompt, prompt_text=prompt_text, voice=voice, **asked)  # type: ignore[arg-type]
-        while turn := recital.turn():
-            begun = time.perf_counter()
-            most = turn.most_frames
-            least = 1 if speed == 1 else frames_at(speed, self.checkpoint, turn.condition, max_frames=most)
-            most = most if speed == 1 else least
-            recital.add(self._respond(turn.condition, least, most, decoding, seed=turn.seed, started=begun))
-        return replace(recital.speech(), compute_s=time.perf_counter() - started)
+        asked = Request(text, prompt, prompt_text, voice, language, tone, seed, max_s, speed, decoding, guard)
+        return self.batch([asked])[0]
 
     def batch(self, requests: Sequence[Request]) -> list[Speech]:
-        """Speaks several texts; each comes out as `speak` alone would say it.
+        """Speaks several texts side by side; each comes out as `speak` alone would say it.
 
         Args:
             requests: What to say, and how.
@@ -171,7 +171,48 @@ class Synthesizer:
         Raises:
             ValleError: as `speak` does, for the first request that can't be spoken.
         """
-        return [self.speak(**request.arguments()) for request in requests]
+        found: list[Speech] = []
+        for speech in self.each(requests):
+            if isinstance(speech, ValleError):
+                raise speech
+            found.append(speech)
+        return found
+
+    def each(self, requests: Iterable[Request]) -> Iterator[Speech | ValleError]:
+        """Speaks several texts as `batch` does; yields each speech, or why there is none, in order, once it is there.
+
+        Args:
+            requests: What to say, and how; taken as there is room for them.
+        """
+        return perform(self.ensemble(), requests, at_once=ROWS)
+
+    def stream(self, text: str | Request, prompt: Prompt | Voice | None = None) -> Iterator[Wave]:
+        """Speaks a text; yields its wave as it is made, in chunks of `[samples]` float32.
+
+        The first chunk is of half a second, each further one of a sentence is twice as long. Codebook 0 is what `speak`
+        draws first; the other codebooks of a chunk are chosen without knowing what follows it. The chunks of a sentence
+        together are what all its codes decode to, to 1e-4 of its loudest sample.
+
+        Args:
+            text: What to say, or a whole request; its guard isn't used, since what was heard can't be taken back.
+            prompt: In whose voice, for a text.
+
+        Raises:
+            ValleError: as `speak` does, when the first chunk is taken.
+        """
+        performance = (ensemble := self.ensemble(rows=1)).join(
+            text if isinstance(text, Request) else Request(text, prompt), streams=True
+        )
+        while not performance.is_over:
+            ensemble.advance()
+            if len(chunk := performance.taken()):
+                yield chunk
+        if performance.error:
+            raise performance.error
+
+    def ensemble(self, *, rows: int = ROWS) -> Ensemble:
+        """Returns what speaks texts side by side, with at most `rows` responses in progress."""
+        return Ensemble(self, rows=rows)
 
     def voice(
         self,
@@ -240,54 +281,19 @@ class Synthesizer:
         """
         trained = self.checkpoint.config.data
         check_task(task, trained, self.checkpoint.folder, text=text, prompted=prompt is not None, edits=bool(replace_s))
-        same_length = TRANSFORMS[task].same_length
-        decoding = self.settled(decoding, length_known=same_length)
+        decoding = self.settled(decoding, length_known=TRANSFORMS[task].same_length)
         started = time.perf_counter()
-        max_frames = self._max_frames(max_s)
-        input_KS = self.prompt_codes(audio, "audio")
-        frames, rate = input_KS.shape[1], self.checkpoint.meta.codec.frame_rate
-        if not 0 < frames <= max_frames:
-            raise UsageError(
-                f"`audio` must be at most {max_frames / rate:g} s long (`max_s`), but is"
-                f" {frames / rate:g} s. Cut it, or raise `max_s`."
-            )
-        phonemes, code = self._preparation.phonemes(text, language) if text and text.strip() else ("", "")
-        voice = None if prompt is None else self._voice(prompt).beginning(self._preparation.prompt_frames)
-        prompt_KP, mixed = (voice.codes_KP, voice.mixed) if voice else (input_KS[:, :0], ())
-        replaced_S = None if replace_s is None else replaced_frames(frames, rate, *replace_s)
-        given = phonemes, code, prompt_KP, task, input_KS, replaced_S
-        condition = Condition(*given, self._preparation.tone(tone), mixed)
-        least, most = (frames, frames) if same_length else (1, max_frames)
-        speech = self._respond(condition, least, most, decoding, seed=seed, started=started)
-        return replace(speech, notes=voice.notes) if voice else speech
+        voice = None if prompt is None else self._voice(prompt)
+        given = {"text": text, "voice": voice, "replace_s": replace_s, "language": language, "tone": tone}
+        prepared = self._preparation, self.prompt_codes(audio, "audio"), self._max_frames(max_s)
+        ask = transform_ask(task, *prepared, decoding=decoding, seed=seed, **given)  # type: ignore[arg-type]
+        speech = self.said(ask, respond(self.network, self.checkpoint.tokenizer, ask, step=self.step))
+        return replace(speech, notes=voice.notes if voice else (), compute_s=time.perf_counter() - started)
 
-    def _respond(
-        self, condition: Condition, least: int, most: int, decoding: Decoding, *, seed: int, started: float
-    ) -> Speech:
-        """Generates and decodes a response of `least` to `most` frames."""
-        (codes_KT,) = generate(
-            self.network,
-            self.checkpoint.tokenizer,
-            [condition],
-            max_frames=most,
-            min_frames=least,
-            decoding=decoding,
-            seeds=[seed],
-            step=self._step,
-        )
-        wave = self.codec.decode(torch.from_numpy(codes_KT)).numpy()
-        taken_s = time.perf_counter() - started
-        unseen = "".join(sorted(set(condition.phonemes) - set(self.checkpoint.meta.symbols)))
-        return Speech(
-            wave,
-            self.checkpoint.meta.codec.sample_rate,
-            codes_KT,
-            language=condition.language,
-            phonemes=condition.phonemes,
-            unseen=unseen,
-            cut=least < most == codes_KT.shape[1],
-            compute_s=taken_s,
-        )
+    def said(self, ask: Ask, response: Response, wave: Wave | None = None) -> Speech:
+        """Returns a response as speech; its `wave` is decoded if it isn't given."""
+        decoded = self.codec.decode(torch.from_numpy(response.codes_KT)).numpy() if wave is None else wave
+        return Speech.of(ask, response, decoded, self.checkpoint.meta)
 
     def hear(self, speech: Prompt, *, language: str | None = None, max_tokens: int = 500) -> Heard:
         """Recognises the phonemes of what is said.
@@ -334,26 +340,15 @@ class Synthesizer:
         longest_s = self.checkpoint.config.data.max_s if max_s is None else max_s
         return whole_frames(longest_s, self.checkpoint.meta.codec.frame_rate)
 
-    def recital(
-        self,
-        text: str,
-        *,
-        prompt: Prompt | None = None,
-        prompt_text: str | None = None,
-        voice: Voice | None = None,
-        language: str | None = None,
-        tone: str | None = None,
-        seed: int = 0,
-        max_s: float | None = None,
-    ) -> Recital:
-        """Prepares a text of any length to be spoken turn by turn; arguments and errors are those of `speak`."""
-        self.check_speech(continues=prompt_text is not None if voice is None else voice.is_continued)
-        most_frames = None if max_s is None else self._max_frames(max_s)
+    def recital(self, request: Request) -> Recital:
+        """Prepares a text of any length to be spoken turn by turn; raises as `speak` does."""
+        most_frames = None if request.max_s is None else self._max_frames(request.max_s)
         prepare, trained = self._preparation, self.checkpoint
-        name, (script, code) = prepare.tone(tone), self.script(text, language)
-        voice = self._voice(prompt, prompt_text, voice)
+        voice = self._checked_voice(request)
+        tone, (script, code) = prepare.tone(request.tone), self.script(request.text, request.language)
+        voice = voice or self._voice(request.prompt, request.prompt_text, request.voice)
         continues = trained.config.data.continuation_probability > 0
-        speaker = Speaker.of(voice, prepare.prompt_frames, language=code, tone=name, continues=continues)
+        speaker = Speaker.of(voice, prepare.prompt_frames, language=code, tone=tone, continues=continues)
         return Recital(
             script,
             replace(speaker, group=self.network.config.group),
@@ -361,7 +356,7 @@ class Synthesizer:
             read=lambda part: prepare.phonemes(part, code)[0],
             most_frames=most_frames,
             frame_rate=trained.meta.codec.frame_rate,
-            seed=seed,
+            seed=request.seed,
         )
 
     def script(self, text: str, language: str | None = None) -> tuple[Script, str]:
@@ -373,13 +368,20 @@ class Synthesizer:
 
     def check(self, request: Request) -> None:
         """Checks all of a request but a recording of its voice, without speaking; raises as `speak` does."""
-        self.settled(request.decoding)
-        voice = None if request.voice is None else self._voice(None, None, request.voice)
-        self.check_speech(continues=request.prompt_text is not None if voice is None else voice.is_continued)
+        check_speed(request.speed, self.settled(request.decoding).mode)
+        check_takes(self, request)
+        self._checked_voice(request)
         self._preparation.tone(request.tone)
         if request.max_s is not None:
             self._max_frames(request.max_s)
         self.script(request.text, request.language)
+
+    def _checked_voice(self, request: Request) -> Voice | None:
+        """Checks that the model can speak so; returns the kept voice of the request, if it has one."""
+        kept = request.voice is not None or isinstance(request.prompt, Voice)
+        voice = self._voice(request.prompt, request.prompt_text, request.voice) if kept else None
+        self.check_speech(continues=request.prompt_text is not None if voice is None else voice.is_continued)
+        return voice
 
     def _voice(self, prompt: Prompt | Voice | None, text: str | None = None, voice: Voice | None = None) -> Voice:
         """Returns a voice that fits the model, from a prompt with its text or from a voice."""

@@ -50,6 +50,36 @@ class KVCache:
         self.lengths_B = self.lengths_B + lengths
         self.longest += longest
 
+    @property
+    def rows(self) -> int:
+        """Rows that the buffers hold, used or not."""
+        return self.kv.shape[self._row_axis]
+
+    def first(self, rows: int, lengths_B: Tensor, longest: int) -> "KVCache":
+        """Returns a cache of the first rows, in the same buffers, with their lengths."""
+        return KVCache(self.kv.narrow(self._row_axis, 0, rows), lengths_B, longest, self.capacity)
+
+    def copy_rows(self, other: "KVCache", rows: Tensor, start: int, longest: int) -> None:
+        """Copies rows of another cache into the rows from `start` on; the lengths stay as they are.
+
+        Args:
+            other: The other cache, of the same network.
+            rows: Its rows, `[B]`.
+            start: First row to fill.
+            longest: Positions to copy.
+        """
+        into, source = self.kv.narrow(self._row_axis, start, len(rows)), other.kv
+        if self.capacity is not None:
+            into, source = into[:, :, :, :longest], source[:, :, :, :longest]
+        into.copy_(source.index_select(self._row_axis, rows))
+
+    def copy_row(self, row: int, to: int, length: int) -> None:
+        """Copies the positions of a row to another row; the lengths stay as they are."""
+        source, into = self.kv.select(self._row_axis, row), self.kv.select(self._row_axis, to)
+        if self.capacity is not None:
+            source, into = source[:, :, :length], into[:, :, :length]
+        into.copy_(source)
+
     def widened(self, rows: Tensor) -> "KVCache":
         """Returns a cache whose rows are copies of these rows."""
         return KVCache(self.kv.index_select(self._row_axis, rows), self.lengths_B[rows], self.longest, self.capacity)

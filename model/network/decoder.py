@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from model.config import ModelConfig
 from model.network.attention import Attend
-from model.network.layers import Block, RMSNorm, rotary_angles
+from model.network.layers import Ahead, Block, RMSNorm, rotary_angles
 
 INIT_STD = 0.02
 """Standard deviation of new weights."""
@@ -35,7 +35,7 @@ class Decoder(nn.Module):
         num_tokens: Length of the tokenizer's vocabulary.
         num_codebooks: K of the codec.
         codebook_size: V of the codec. Head 0 has one more output, the stop code; with groups it has V + 1 outputs for
-            each frame of a group.
+            each frame of a group. The heads ahead (`config.ahead`) use its matrix.
     """
 
     def __init__(self, config: ModelConfig, num_tokens: int, num_codebooks: int, codebook_size: int) -> None:
@@ -54,6 +54,7 @@ class Decoder(nn.Module):
         self.norm = RMSNorm(config.width, config.norm_eps)
         sizes = [config.group * (codebook_size + 1), *([codebook_size] * (num_codebooks - 1)), num_tokens]
         self.heads = nn.ModuleList(nn.Linear(config.width, size, bias=False) for size in sizes)
+        self.ahead = nn.ModuleList(Ahead(config.width) for _ in range(config.ahead))
         self.rows_before_C: Tensor
         self.register_buffer("rows_before_C", torch.arange(columns) * codebook_size, persistent=False)
 
@@ -61,11 +62,28 @@ class Decoder(nn.Module):
         """Draws new normal weights; layers that write to the residual stream are scaled down by the depth (GPT-2)."""
         residual_std = INIT_STD / (2 * self.config.layers) ** 0.5
         for name, weight in self.named_parameters():
-            if weight.dim() > 1:
+            if weight.dim() > 1 and not name.startswith("ahead."):
                 writes_residual = name.endswith(("attention.out.weight", "feedforward.down.weight"))
                 nn.init.normal_(weight, std=residual_std if writes_residual else INIT_STD, generator=generator)
         with torch.no_grad():
             self.code_embedding.weight[self.absent] = 0
+        self.initialise_ahead(generator)
+
+    def initialise_ahead(self, generator: torch.Generator) -> None:
+        """Draws new weights of the heads ahead; at first, each predicts what head 0 does."""
+        for name, weight in self.ahead.named_parameters():
+            if name.endswith("up.weight"):
+                nn.init.normal_(weight, std=INIT_STD, generator=generator)
+            else:
+                nn.init.zeros_(weight)
+
+    def train_only_ahead(self) -> None:
+        """Freezes all but the heads ahead, and drops nothing: they learn from what the network makes when it speaks."""
+        self.requires_grad_(False)
+        self.ahead.requires_grad_(True)
+        for part in self.blocks.modules():
+            if isinstance(part, nn.Dropout):
+                part.p = 0.0
 
     def embed(self, tokens: Tensor, codes: Tensor) -> Tensor:
         """Returns the input embeddings `[..., L, D]`: the token's plus those of the known codes.
@@ -117,6 +135,8 @@ class Decoder(nn.Module):
             tokens. With grouped codes, `[M, D]` gives `[M * G, V]`, group after group.
         """
         on_canvas = head == self.num_codebooks + 1
+        if head > self.num_codebooks + 1:
+            return self.logits(self.ahead[head - self.num_codebooks - 2](hidden), 0)
         logits: Tensor = self.heads[0 if on_canvas else head](hidden).float()
         if on_canvas:
             return logits[..., : self.codebook_size + 1]
@@ -137,7 +157,8 @@ class Decoder(nn.Module):
             rows: For each head, the positions where it predicts, `[M]`, as indices into the flattened leading axes.
 
         Returns:
-            K + 2 float32 tensors `[M, V]`; M may be 0. With grouped codes, head 0 gives `[M * G, V]`.
+            K + 2 float32 tensors `[M, V]`, and one for each head ahead; M may be 0. With grouped codes, head 0 and
+            those ahead give `[M * G, V]`.
         """
         flat = self.hidden(tokens, codes, positions, attend).flatten(0, -2)
         return [self.logits(flat[at], head) for head, at in enumerate(rows)]

@@ -108,6 +108,25 @@ class SwiGLU(nn.Module):
         return out
 
 
+class Ahead(nn.Module):
+    """The layer before head 0 that makes it predict a later step: h + W2 SiLU(W1 h).
+
+    In Medusa, section 2.1.1, https://arxiv.org/abs/2401.10774, each head has the residual layer h + SiLU(W1 h) and a
+    vocabulary matrix of its own, which with grouped codes would be several times as large as W2. Here all share head
+    0's; W2 makes up for what a residual that is never below -0.28 can't express.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.up = nn.Linear(width, width, bias=False)
+        self.down = nn.Linear(width, width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps each position of `[..., D]` separately."""
+        out: Tensor = x + self.down(F.silu(self.up(x)))
+        return out
+
+
 class Block(nn.Module):
     """A pre-norm block: attention or retention, then the feed-forward, each added to its input."""
 

@@ -14,9 +14,10 @@ from model.network.decoder import Decoder
 
 
 def add_adapters(network: Decoder, config: LoraConfig) -> None:
-    """Adds adapters to the linear layers of the blocks, in place; only the adapters stay trainable.
+    """Adds adapters to the linear layers of the blocks, in place; only these and the heads ahead stay trainable.
 
-    With `config.embeddings`, the embeddings and heads stay trainable too, which a new language needs.
+    With `config.embeddings`, the embeddings and heads stay trainable too, which a new language needs. The heads ahead
+    are trained in any case, since they must follow what the adapters change.
     """
     import peft
 
@@ -31,6 +32,7 @@ def add_adapters(network: Decoder, config: LoraConfig) -> None:
         ),
         network,
     )
+    network.ahead.requires_grad_(True)
     if config.embeddings:
         for part in (network.token_embedding, network.code_embedding, network.heads):
             part.requires_grad_(True)

@@ -37,18 +37,20 @@ class Batch:
     causal: int
     """Number of causal documents."""
     rows: tuple[Tensor, ...]
-    """For each head (see `Document.head`), the positions where it predicts, `[M]`."""
+    """For each head (see `Document.head`), then for each head ahead, the positions where it predicts, `[M]`."""
     targets: tuple[Tensor, ...]
-    """For each head, what to predict there (see `Document.targets_M`)."""
+    """For each of them, what to predict there (see `Document.targets_M`)."""
     tasks: tuple[Tensor, ...]
-    """For each head, the task of each target, as an index into `TASKS`."""
+    """For each of them, the task of each target, as an index into `TASKS`."""
+    ahead: int = 0
+    """How many heads ahead there are; they are the last."""
     place: Place = START
     """Where the stream continues after this batch."""
 
     @property
     def num_targets(self) -> int:
-        """Number of codes and tokens to predict."""
-        return sum(len(target) for target in self.targets)
+        """Number of codes and tokens to predict, without those of the heads ahead."""
+        return sum(len(target) for target in self.targets[: len(self.targets) - self.ahead])
 
     def to(self, device: torch.device) -> "Batch":
         """Copies the batch to a device."""
@@ -69,18 +71,30 @@ def in_order(documents: Sequence[Document]) -> list[Document]:
     return sorted(documents, key=lambda document: not document.causal)
 
 
-def collate(documents: Sequence[Document], num_codebooks: int, place: Place = START) -> Batch:
-    """Packs documents into a batch, the causal ones first, otherwise in their order."""
+def collate(documents: Sequence[Document], num_codebooks: int, place: Place = START, *, ahead: int = 0) -> Batch:
+    """Packs documents into a batch, the causal ones first, otherwise in their order.
+
+    Args:
+        documents: What to pack.
+        num_codebooks: K.
+        place: The place in the stream after the batch.
+        ahead: `model.ahead`. Where head 0 predicts a step, head n of them predicts the one n steps later, if there is
+            one.
+    """
     ordered = in_order(documents)
     starts = np.cumsum([0, *map(len, ordered)])
     columns = max(item.codes_LK.shape[1] for item in documents)
-    rows: list[list[np.ndarray]] = [[] for _ in range(num_codebooks + 2)]
-    targets: list[list[np.ndarray]] = [[] for _ in range(num_codebooks + 2)]
-    tasks: list[list[np.ndarray]] = [[] for _ in range(num_codebooks + 2)]
+    heads = num_codebooks + 2 + ahead
+    rows: list[list[np.ndarray]] = [[] for _ in range(heads)]
+    targets: list[list[np.ndarray]] = [[] for _ in range(heads)]
+    tasks: list[list[np.ndarray]] = [[] for _ in range(heads)]
     for start, item in zip(starts, ordered, strict=False):
-        rows[item.head].append(item.rows_M + start)
-        targets[item.head].append(item.targets_M)
-        tasks[item.head].append(np.full(len(item.targets_M), TASKS.index(item.task)))
+        steps = len(item.rows_M)
+        later = [(num_codebooks + 1 + n, n) for n in range(1, ahead + 1)] if item.head == 0 else []
+        for head, n in [(item.head, 0), *later]:
+            rows[head].append(item.rows_M[: max(steps - n, 0)] + start)
+            targets[head].append(item.targets_M[n * len(item.targets_M) // max(steps, 1) :])
+            tasks[head].append(np.full(len(targets[head][-1]), TASKS.index(item.task)))
     return Batch(
         _joined([item.tokens_L for item in ordered]),
         _joined([widened(item.codes_LK, columns) for item in ordered]),
@@ -90,6 +104,7 @@ def collate(documents: Sequence[Document], num_codebooks: int, place: Place = ST
         tuple(map(_joined, rows)),
         tuple(map(_joined, targets)),
         tuple(map(_joined, tasks)),
+        ahead,
         place,
     )
 

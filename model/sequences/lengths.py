@@ -3,6 +3,7 @@
 A checkpoint keeps it, so that synthesis never asks for more.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -14,6 +15,11 @@ _SHORT, _FEW, _USUAL, _MANY = 0.05, 0.01, 0.5, 0.99
 """The quantiles kept: of lengths, and of frames per symbol."""
 _SECONDS_PER_SYMBOL = 0.03, 0.06, 0.12
 """Fewest, usual and most seconds per symbol where nothing was measured: about those of read English."""
+
+
+_FASTER, _SLOWER, _EDGES = 0.8, 1.5, 8
+"""How much faster and slower than its hundredth fastest and slowest utterances a training set's pace may be, and how
+many symbols' time the silence at the ends may take: then hardly any utterance of unseen speakers is outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,12 @@ class Lengths:
     def expected_frames(self, symbols: int) -> float:
         """Returns how many frames a text of so many symbols usually takes."""
         return symbols * self.usual_per_symbol
+
+    def possible_frames(self, symbols: int) -> tuple[int, int]:
+        """Returns the fewest and the most frames that a text of so many symbols can take."""
+        edges = _EDGES * self.usual_per_symbol
+        fewest, most = _FASTER * self.fewest_per_symbol * symbols, _SLOWER * self.most_per_symbol * symbols
+        return max(1, math.ceil(fewest - edges)), math.ceil(most + edges)
 
     def fits(self, symbols: int) -> bool:
         """Returns whether a text of so many symbols is no longer than what was trained on."""

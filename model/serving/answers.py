@@ -21,7 +21,8 @@ from stages.errors import ValleError
 from stages.records import Wave
 
 if TYPE_CHECKING:
-    from model.inference.service import Service, SpeechRequest, SpeechStream
+    from model.inference.requests import Request as Asked
+    from model.inference.service import Service, SpeechStream
 
 T = TypeVar("T")
 _LOG = logging.getLogger("uvicorn.error")
@@ -56,9 +57,7 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-async def whole(
-    request: Request, service: "Service", asked: "SpeechRequest", body: "SpeechBody", figures: Figures
-) -> Response:
+async def whole(request: Request, service: "Service", asked: "Asked", body: "SpeechBody", figures: Figures) -> Response:
     """Answers with a file, when all of it is there."""
     speech = await waited(request, service, service.submit(asked))
     figures.spoke(speech.duration_s)
@@ -67,12 +66,14 @@ async def whole(
         "X-Speech-Seconds": f"{speech.duration_s:.3f}",
         "X-Speech-Language": speech.language,
         "X-Speech-Cut": str(speech.cut).lower(),
+        "X-Speech-Takes": str(speech.takes),
+        "X-Speech-Faults": ",".join(speech.faults) or "none",
     }
     return Response(file, headers=about, media_type=FORMATS[body.response_format].media_type)
 
 
 async def streamed(
-    request: Request, service: "Service", asked: "SpeechRequest", body: "SpeechBody", figures: Figures
+    request: Request, service: "Service", asked: "Asked", body: "SpeechBody", figures: Figures
 ) -> Response:
     """Answers with the file piece by piece, or with events; waits for the first piece, so that errors have a status."""
     codec = service.synthesizer.checkpoint.meta.codec

@@ -9,8 +9,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
-from model.inference.service import Service, SpeechRequest
-from model.inference.voices import Voice
+from model.inference.requests import Request as Asked
+from model.inference.service import Service
 from model.serving.answers import streamed, waited, whole
 from model.serving.bodies import FIELDS, Form, SpeechBody, TranscriptionBody, read_form
 from model.serving.errors import RefusedError, answer, failure, named_status
@@ -24,6 +24,7 @@ from stages.errors import ValleError
 
 if TYPE_CHECKING:
     from model.inference.prompts import Prompt
+    from model.inference.voices import Voice
     from stages.records import Wave
 
 
@@ -96,7 +97,7 @@ class Api:
             told = f"`model` must be `{self.settings.name}`, but is `{name[:200]}`."
             raise RefusedError(404, told, param="model", code="model_not_found")
 
-    def _speech_request(self, form: Form) -> tuple[Any, SpeechRequest]:
+    def _speech_request(self, form: Form) -> tuple[Any, Asked]:
         """Reads the body of a request for speech, and its voice."""
         body = SpeechBody.read(form)
         self._check_model(body.model)
@@ -108,7 +109,7 @@ class Api:
             told = f"`max_s` must be at most {longest_s:g}, the longest that the model learnt, but is {body.max_s:g}."
             raise RefusedError(422, told, param="max_s")
         prompt, text = self._prompt(body, form)
-        return body, SpeechRequest(
+        return body, Asked(
             body.input,
             prompt,
             text,
@@ -118,6 +119,7 @@ class Api:
             max_s=body.max_s,
             speed=body.speed,
             decoding=body.decoding(self.settings.decoding),
+            guard=body.guard(self.settings.guard),
         )
 
     def _prompt(self, body: Any, form: Form) -> "tuple[Prompt | Voice, str | None]":
@@ -125,12 +127,7 @@ class Api:
         recording = body.reference(form)
         if recording is not None:
             return self._wave(recording, "ref_audio"), body.ref_text
-        voice = self.voices.find(body.voice)
-        prompt = voice.prompt()
-        if self._trained.continuation_probability > 0:
-            return prompt, voice.text()
-        # A model that can't continue a recording speaks in its voice all the same.
-        return (prompt.untold(self._trained.prompt_s) if isinstance(prompt, Voice) else prompt), None
+        return self.voices.find(body.voice).given(self._trained)
 
     def _transcription(self, form: Form) -> "tuple[TranscriptionBody, Wave]":
         body = TranscriptionBody.read(form)
@@ -144,12 +141,13 @@ class Api:
         return resample(wave, rate, self._codec.sample_rate)
 
 
-def create_app(service: Service, settings: Settings) -> FastAPI:
+def create_app(service: Service, settings: Settings, *, browsers: bool = False) -> FastAPI:
     """Makes the application.
 
     Args:
         service: Owns the model.
         settings: The limits.
+        browsers: Whether a browser may send the key as a password.
 
     Raises:
         UsageError: if the voices can't be listed.
@@ -157,7 +155,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
     api = Api(service, settings)
     # No pages of documentation: they would load scripts from elsewhere.
     app = FastAPI(title="valle", docs_url=None, redoc_url=None)
-    app.add_middleware(Guard, settings=settings, figures=api.figures)
+    app.add_middleware(Guard, settings=settings, figures=api.figures, browsers=browsers)
     speech, transcriptions = "/v1/audio/speech", "/v1/audio/transcriptions"
     app.add_api_route(speech, api.speech, methods=["POST"], response_model=None, openapi_extra=_schema())
     app.add_api_route(transcriptions, api.transcriptions, methods=["POST"], response_model=None)

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from model.decoding.options import Decoding, FirstMode
 from model.decoding.samplers.chain import OPTIONS, Sampling
 from model.decoding.samplers.sampler import Option
+from model.inference.guards.guard import Guard
 from model.inference.speed import MAX_SPEED, MIN_SPEED
 from model.serving.errors import RefusedError, first_problem
 from stages.audio.encoding import FormatName
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 MAX_STEPS = 200
 """Most passes of `nar-len` that a request may ask for."""
+MAX_RETRIES, MAX_BEST_OF = 5, 8
+"""Most draws that a request may ask for."""
 _MAX_FIELDS = 100
 
 
@@ -147,6 +150,26 @@ class _Speech(Body):
     """With the mode nar-len: passes of the network."""
     guidance: Annotated[float, Field(ge=1, le=100)] | None = None
     """Scale of classifier-free guidance."""
+    retries: Annotated[int, Field(ge=0, le=MAX_RETRIES)] | None = None
+    """How often a faulty part is drawn again."""
+    best_of: Annotated[int, Field(ge=1, le=MAX_BEST_OF)] | None = None
+    """Draws of each part, of which the best is taken."""
+    best_by: Literal["logprob", "stt"] | None = None
+    """What the best has: the highest mean log-probability, or the fewest wrong phonemes as the model hears it."""
+
+    def guard(self, default: Guard) -> Guard:
+        """Returns the server's guard with the request's own settings laid over it.
+
+        Raises:
+            RefusedError: if a stream asks for several draws: what was heard can't be taken back.
+        """
+        given = {name: getattr(self, name) for name in ("retries", "best_of", "best_by")}
+        given = {name: value for name, value in given.items() if value is not None}
+        for name, off in (("retries", 0), ("best_of", 1)):
+            if self.stream_format and given.get(name, off) != off:
+                told = f"`{name}` must be {off} for a stream, but is {given[name]}: what was heard can't be taken back."
+                raise RefusedError(422, f"{told} Leave out `stream_format`.", param=name)
+        return replace(default, **given)
 
     def decoding(self, default: Decoding) -> Decoding:
         """Returns the server's settings of decoding with the request's own laid over them."""

@@ -1,6 +1,8 @@
 """What every request passes first: the key, the host, the number and size of requests, and time limits."""
 
 import asyncio
+import base64
+import binascii
 import secrets
 import time
 from typing import TYPE_CHECKING
@@ -27,10 +29,12 @@ class Guard:
         app: The application.
         settings: The limits.
         figures: Where answers are counted.
+        browsers: Whether a browser may send the key as a password, of any user, which it asks for.
     """
 
-    def __init__(self, app: "ASGIApp", *, settings: Settings, figures: Figures) -> None:
+    def __init__(self, app: "ASGIApp", *, settings: Settings, figures: Figures, browsers: bool = False) -> None:
         self._app = app
+        self._browsers = browsers
         self._settings = settings
         self._figures = figures
         self._posts = 0
@@ -54,7 +58,10 @@ class Guard:
             self._check(scope)
             await self._app(scope, self._limited(receive), watched)
         except RefusedError as error:
-            await answer(error, {})(scope, receive, watched)
+            refusal = answer(error, {})
+            if error.status == 401 and self._browsers:
+                refusal.headers["WWW-Authenticate"] = 'Basic realm="valle", charset="UTF-8"'
+            await refusal(scope, receive, watched)
         except ClientDisconnect:
             self._figures.left()
         finally:
@@ -68,13 +75,16 @@ class Guard:
         if scope["path"] == OPEN_PATH:
             return
         if settings.api_key is not None:
-            scheme, _, key = headers.get("authorization", "").partition(" ")
-            given = key.strip().encode("latin-1", "replace")
-            if scheme.lower() != "bearer" or not secrets.compare_digest(given, settings.api_key.encode()):
-                raise RefusedError(401, "`Authorization` must be `Bearer` and this server's key.", code="invalid_key")
+            given = _key(headers.get("authorization", ""), basic=self._browsers)
+            if given is None or not secrets.compare_digest(given, settings.api_key.encode()):
+                way = " (or, in a browser, the key as the password of any user)" if self._browsers else ""
+                told = f"`Authorization` must be `Bearer` and this server's key{way}."
+                raise RefusedError(401, told, code="invalid_key")
         elif not _is_own(headers.get("host", "")):
             # A page of the web whose name was made to point here must not use the model.
             raise RefusedError(403, "`Host` must be localhost or a loopback address on a server without a key.")
+        if scope["method"] == "POST" and _is_from_elsewhere(headers):
+            raise RefusedError(403, "`Origin` must be this server: a page of the web must not use the model.")
         announced = headers.get("content-length", "0")
         if announced.isdecimal() and int(announced[:20]) > settings.max_body_bytes:
             raise self._too_large()
@@ -111,6 +121,33 @@ class Guard:
             await asyncio.wait_for(send(message), self._settings.write_s)
         except TimeoutError as error:
             raise ClientDisconnect from error
+
+
+def _key(authorization: str, *, basic: bool) -> bytes | None:
+    """Returns the key that a request gives, whatever its bytes; None if it gives none."""
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip().encode("latin-1", "replace")
+    if scheme.lower() != "basic" or not basic:
+        return None
+    try:
+        return base64.b64decode(given.strip(), validate=True).partition(b":")[2]
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _is_from_elsewhere(headers: Headers) -> bool:
+    """Returns whether a browser sends a request for the page of another server.
+
+    It does so with what it knows of this one, such as its key; programs that aren't browsers send neither header.
+    """
+    if site := headers.get("sec-fetch-site"):
+        return site not in {"same-origin", "none"}
+    origin = headers.get("origin")
+    if origin is None:
+        return False
+    own = {headers.get(name, "").lower() for name in ("host", "x-forwarded-host")} - {""}
+    return origin.lower().partition("://")[2] not in own
 
 
 def _is_own(host: str) -> bool:

@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model.inference.service import Service
@@ -13,44 +14,74 @@ from stages.errors import UsageError
 
 if TYPE_CHECKING:
     import uvicorn
+    from fastapi import FastAPI
 
 
-def check_packages() -> None:
-    """Raises `UsageError` if a package of the extra `serve` is missing."""
+def _api(service: Service, settings: Settings) -> "FastAPI":
+    from model.serving.app import create_app
+
+    return create_app(service, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a server answers with."""
+
+    create: "Callable[[Service, Settings], FastAPI]" = _api
+    """Makes the application."""
+    log_level: str = "info"
+    """Of uvicorn."""
+    patience_s: int = 30
+    """How long connections may take to end when the server does, in seconds."""
+
+
+def check_packages(*, page: bool = False) -> None:
+    """Raises `UsageError` if a package of the extra `serve` is missing; those of the page count if it is wanted."""
     from importlib.util import find_spec
 
     needed = {"fastapi": "fastapi", "uvicorn": "uvicorn", "multipart": "python-multipart"}
     needed |= {"prometheus_client": "prometheus-client"}
+    needed |= {"gradio": "gradio"} if page else {}
     if missing := [package for module, package in needed.items() if find_spec(module) is None]:
-        raise UsageError(f"`valle serve` needs {', '.join(missing)}. Install them: `make setup EXTRAS=serve`.")
+        raise UsageError(
+            f"`valle {'ui' if page else 'serve'}` needs {', '.join(missing)}. Install them: `make setup EXTRAS=serve`."
+        )
 
 
 def serve(
-    synthesizer: Synthesizer, settings: Settings, *, quiet: bool = False, ready: Callable[[str], None] = print
+    synthesizer: Synthesizer,
+    settings: Settings,
+    *,
+    ready: Callable[[str], None] = print,
+    served: Served = Served(),
 ) -> None:
     """Serves a model until a signal (SIGINT, SIGTERM) ends it; requests that are being answered are finished.
 
     Args:
         synthesizer: The model.
         settings: Address and limits.
-        quiet: Log errors only.
-        ready: Told the address, once it listens there.
+        ready: Told the model's name and address, once it listens there; by default prints them.
+        served: What it answers with; by default OpenAI's speech interface.
 
     Raises:
         UsageError: if the address can't be listened at, a voice is wrong, or a package is missing.
     """
     check_packages()
     with Service(synthesizer, capacity=settings.queue) as service, listening(settings) as listener:
-        server = _server(service, settings, "error" if quiet else "info")
-        ready(address(listener))
+        server = _server(service, settings, served)
+        ready(f"{settings.name}: {address(listener)}")
         server.run(sockets=[listener])
 
 
 @contextmanager
-def in_thread(service: Service, settings: Settings) -> Iterator[str]:
+def in_thread(
+    service: Service,
+    settings: Settings,
+    served: Served = Served(log_level="error"),
+) -> Iterator[str]:
     """Serves a model from another thread of this process; gives the address, and ends the server afterwards."""
     with listening(settings) as listener:
-        server = _server(service, settings, "error")
+        server = _server(service, settings, served)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
         thread.start()
         try:
@@ -60,19 +91,17 @@ def in_thread(service: Service, settings: Settings) -> Iterator[str]:
             thread.join()
 
 
-def _server(service: Service, settings: Settings, log_level: str) -> "uvicorn.Server":
+def _server(service: Service, settings: Settings, served: Served) -> "uvicorn.Server":
     import uvicorn
 
-    from model.serving.app import create_app
-
     config = uvicorn.Config(
-        create_app(service, settings),
-        log_level=log_level,
+        served.create(service, settings),
+        log_level=served.log_level,
         server_header=False,
         ws="none",
-        lifespan="off",
+        lifespan="on",
         limit_concurrency=settings.queue + 256,
-        timeout_graceful_shutdown=30,
+        timeout_graceful_shutdown=served.patience_s,
     )
     return uvicorn.Server(config)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model.decoding.options import Decoding
+from model.inference.guards.guard import Guard
 from stages.errors import UsageError
 
 
@@ -36,6 +37,7 @@ class Settings:
     """Longest time that a client may leave a piece of the answer unread, in seconds."""
     decoding: Decoding = field(default_factory=Decoding)
     """What requests don't say."""
+    guard: Guard = field(default_factory=Guard)
 
     def __post_init__(self) -> None:
         """Raises `UsageError` for values out of range, and for an address that others reach without a key."""

@@ -10,7 +10,7 @@ from stages.audio.files import SUFFIXES
 from stages.errors import ArtefactError, TextError, UsageError
 
 if TYPE_CHECKING:
-    from model.inference.prompts import Prompt
+    from model.config import DataConfig
     from model.inference.voices import Voice
 
 MAX_TEXT_BYTES = 100_000
@@ -28,7 +28,7 @@ class FoundVoice:
     text_path: Path | None
     """What the recording says."""
 
-    def prompt(self) -> "Prompt | Voice":
+    def prompt(self) -> "Path | Voice":
         """Returns the voice as the model takes it; raises `ArtefactError` if it is a damaged file of `valle voice`."""
         return _PROMPTS[self.kind](self.path)
 
@@ -41,6 +41,18 @@ class FoundVoice:
                 return file.read(MAX_TEXT_BYTES).decode("utf-8-sig").strip() or None
         except UnicodeDecodeError as error:
             raise TextError(f"`voice` {self.name}: its text must be UTF-8. Save it so.") from error
+
+    def given(self, trained: "DataConfig") -> "tuple[Path | Voice, str | None]":
+        """Returns the voice as a model takes it, and what its recording says, if the model can continue that.
+
+        Args:
+            trained: The section `data` of the model's training. A model that can't continue a recording speaks in its
+                voice all the same.
+        """
+        prompt = self.prompt()
+        if trained.continuation_probability > 0:
+            return prompt, self.text()
+        return (prompt if isinstance(prompt, Path) else prompt.untold(trained.prompt_s)), None
 
     def has_text(self) -> bool:
         """Returns whether it is known what the voice says."""
@@ -59,7 +71,7 @@ def _kept(path: Path) -> "Voice":
 
 
 KEPT = "kept"
-_PROMPTS: "Mapping[str, Callable[[Path], Prompt | Voice]]" = {"recording": lambda path: path, KEPT: _kept}
+_PROMPTS: "Mapping[str, Callable[[Path], Path | Voice]]" = {"recording": lambda path: path, KEPT: _kept}
 
 
 def kind_of(path: Path) -> str | None:

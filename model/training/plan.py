@@ -7,13 +7,12 @@ import torch
 
 from model.checkpoints.checkpoint import build, read_config
 from model.config import LoraConfig, ModelConfig, TrainConfig
-from model.data.examples import Examples
 from model.data.source import Store
 from model.device import resolve_device, resolve_precision
 from model.network.decoder import Decoder
 from model.network.retention import CHUNK
 from model.sequences.tokenizer import Tokenizer
-from model.training.start import vocabulary
+from model.training.start import SPLITS, examples_of, vocabulary
 from model.training.step.distill import find_teacher
 from stages.records import CodecIdentity
 
@@ -31,10 +30,7 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
         UsageError: under the same conditions as `model.training.trainer.train`.
     """
     tokenizer = vocabulary(config, store)
-    group = config.model.group
-    train, validation = (
-        Examples(store, tokenizer, config.data, split, group=group) for split in ("train", "validation")
-    )
+    train, validation = (examples_of(config, store, tokenizer, split) for split in SPLITS)
     with torch.device("meta"):
         network = build(config, tokenizer, store.codec)
     rng = np.random.default_rng(config.trainer.seed)
@@ -75,6 +71,8 @@ def memory(config: TrainConfig, network: Decoder, device: torch.device, *, taugh
       and the activations of one block;
     * the logits, as if every position predicted.
 
+    With `ahead.only`, the blocks keep no activations, as no gradient passes through them.
+
     Args:
         config: All sections.
         network: The network to train; may be on the meta device.
@@ -95,7 +93,9 @@ def memory(config: TrainConfig, network: Decoder, device: torch.device, *, taugh
     converted = 2 * parameters if precision == "bf16-mixed" else 0
     block = kept_by_block(model, precision, fused=device.type == "cuda")
     blocks = 4 * model.width * model.layers + block if trainer.activation_checkpointing else block * model.layers
-    logits = 3 * 4 * network.codebook_size  # the logits, their probabilities and their gradient
+    if config.ahead.only:
+        blocks = 0.0
+    logits = 3 * 4 * network.codebook_size * (1 + model.ahead)  # the logits, their probabilities and their gradient
     return weights + updates + converted + 4 * taught + (blocks + logits) * config.data.batch_tokens
 
 

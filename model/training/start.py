@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from model.checkpoints.checkpoint import Checkpoint, build, find, load, read_config, read_meta, read_tokenizer
 from model.config import LoraConfig, TrainConfig
+from model.data.examples import Examples
 from model.data.source import Store, tones_of
 from model.network.decoder import INIT_STD, Decoder
 from model.network.lora import add_adapters, initialise_adapters
@@ -20,7 +22,8 @@ def begin(config: TrainConfig, store: Store) -> tuple[Tokenizer, Decoder]:
 
     Fine-tuning keeps the model's token ids and appends the new tokens of this version and of the dataset. A new
     language starts as the mean of the known languages, a new tone as the mean of the known tones, any other new token
-    as the mean of all tokens (https://nlp.stanford.edu/~johnhew/vocab-expansion.html), plus a little noise.
+    as the mean of all tokens (https://nlp.stanford.edu/~johnhew/vocab-expansion.html), plus a little noise. Heads ahead
+    that the model lacks begin anew; those that are asked for no more are left out.
 
     Raises:
         UsageError: if the model of `trainer.start_from` has another shape.
@@ -35,11 +38,27 @@ def begin(config: TrainConfig, store: Store) -> tuple[Tokenizer, Decoder]:
         network.initialise(generator)
         return tokenizer, network
     known = load(_source(config, store))
-    network.load_state_dict(_grown(known, network, tokenizer, generator))
+    weights = _grown(known, network, tokenizer, generator)
+    network.initialise_ahead(generator)
+    for name, weight in network.ahead.state_dict(prefix="ahead.").items():
+        weights.setdefault(name, weight)
+    network.load_state_dict({name: weight for name, weight in weights.items() if name in network.state_dict()})
     if config.lora.rank:
         add_adapters(network, config.lora)
         initialise_adapters(network, generator)
     return tokenizer, network
+
+
+Split = Literal["train", "validation"]
+SPLITS: tuple[Split, ...] = "train", "validation"
+
+
+def examples_of(config: TrainConfig, store: Store, tokenizer: Tokenizer, split: Split) -> Examples:
+    """Returns the utterances of a split; raises as `Examples` does. With `ahead.only` all are of the mode `ar`."""
+    data, model = config.data, config.model
+    if config.ahead.only:
+        data = data.model_copy(update={"modes": {"ar": 1.0}})
+    return Examples(store, tokenizer, data, split, group=model.group, ahead=model.ahead)
 
 
 def vocabulary(config: TrainConfig, store: Store) -> Tokenizer:
@@ -66,8 +85,9 @@ def _source(config: TrainConfig, store: Store) -> Path:
     source = find(Path(str(config.trainer.start_from)))
     theirs = read_config(source)
     read_meta(source).codec.require(store.codec, config.data.store)
-    if theirs.model != config.model:
-        differing = [item for item in theirs.differences(config) if item.startswith("`model.")]
+    differing = [item for item in theirs.differences(config) if item.startswith("`model.")]
+    differing = [item for item in differing if not item.startswith("`model.ahead`")]
+    if differing:
         raise UsageError(
             f"`trainer.start_from` = `{source}` must have the shape that the section `model` asks for, but these"
             f" differ: {'; '.join(differing)}. Set them to that model's values (before the arrow)."

@@ -44,9 +44,9 @@ from model.training.run.failures import is_out_of_memory, not_finite, out_of_mem
 from model.training.run.interrupt import stop_signals
 from model.training.run.lock import hold
 from model.training.run.progress import Meter, MuteLog, RunLog
-from model.training.start import begin, learnt_languages
+from model.training.start import begin, examples_of, learnt_languages
 from model.training.step.distill import Teacher
-from model.training.step.loss import Scores, score
+from model.training.step.loss import Scores, Weights, score
 from model.training.step.optimizer import rate_factor, set_rate
 from stages.errors import MachineError, StoppedError, TrainingError
 
@@ -98,7 +98,7 @@ class Trainer:
         return tokenizer, build(self.config, tokenizer, self.store.codec)
 
     def _examples(self, split: Literal["train", "validation"]) -> Examples:
-        return Examples(self.store, self.tokenizer, self.config.data, split, group=self.config.model.group)
+        return examples_of(self.config, self.store, self.tokenizer, split)
 
     # ------------------------------------------------------------------------------------------ single training step
 
@@ -120,7 +120,7 @@ class Trainer:
             with self.updates.gather(last=batch is batches[-1]):
                 scores = self.score(batch.to(self.fabric.device))
                 # All strategies average the gradients over the devices; undo that, so all targets weigh the same.
-                objective = scores.objective(self.config.distill.weight)
+                objective = scores.objective(Weights(self.config.distill.weight, self.config.ahead.weight))
                 self.fabric.backward(objective * (self.fabric.world_size / num_targets))
             parts.append(scores.detach())
         self._updating = True
@@ -141,13 +141,13 @@ class Trainer:
         if alone:
             with self.fabric.autocast():
                 logits = self.raw_network(*inputs)
-            return score(logits, batch.targets, batch.tasks)
+            return score(logits, batch.targets, batch.tasks, ahead=batch.ahead)
         logits = self.network(*inputs)  # opens `autocast` itself; inside another one, bf16-true would round the logits
         taught = None
         if self.teacher:
             with self.fabric.autocast():
                 taught = self.teacher.divergence(batch, attend, logits)
-        return replace(score(logits, batch.targets, batch.tasks), taught=taught)
+        return replace(score(logits, batch.targets, batch.tasks, ahead=batch.ahead), taught=taught)
 
     def attention(self, batch: Batch) -> Attend:
         """Returns the attention of a batch."""

@@ -59,6 +59,7 @@ _SECTIONS = {
     "distributions": "Distributions",
     "phonemes": "Phonemes",
     "left-out": "Left out",
+    "taken": "Taken out of the texts",
 }
 """Anchor -> title; the section of utterances follows."""
 
@@ -83,7 +84,9 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
         keep_trailing_newline=True,
     )
     environment.filters["grouped"] = "{:,}".format
-    shown = _SECTIONS if found.utterances else {key: _SECTIONS[key] for key in ("stages", "left-out")}
+    shown = _SECTIONS if found.utterances else {key: _SECTIONS[key] for key in ("stages", "left-out", "taken")}
+    if not found.taken:
+        shown = {key: title for key, title in shown.items() if key != "taken"}
     names = {name: _NAMES.get(name, (name, "")) for name in ordered(found.values)}
     data = {"names": names, "codebookSize": max(codebook_size, 1), "utterances": list(utterances)}
     script = (_DATA / "page.js").read_text(encoding="utf-8")
@@ -104,6 +107,7 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
         speakers=_shares(found.speakers, "speaker", "languages", found.seconds),
         histograms=[_histogram(*_NAMES.get(name, (name, "")), found.values[name]) for name in ordered(found.values)],
         symbols=_symbols(found.symbols),
+        taken=found.taken,
         left_out=_left_out(list(found.left_out.values()), found.tallies),
         utterances=found.utterances,
         shown=len(utterances),

@@ -21,9 +21,10 @@ from stages.artefacts.manifest import OUT, list_shards, read_codec, read_receipt
 from stages.artefacts.parquet import find_rows
 from stages.errors import MissingInputError
 from stages.ids import speaker_key
-from stages.records import count_phonemes
+from stages.records import Taken, count_phonemes
 from stages.similar import TABLE
 from stages.store.reader import Store, open_store
+from stages.transcripts.summary import read_taken
 
 _CHAIN = ("encode", "g2p", "slice")
 """Stages whose rows are utterances; the first of these that was run is used."""
@@ -80,6 +81,8 @@ class Survey:
     """Language -> how often each symbol occurs in its phonemes."""
     left_out: dict[tuple[str, str, str], LeftOut] = field(default_factory=dict)
     """(stage, kind, reason) -> the items left out."""
+    taken: list[Taken] = field(default_factory=list)
+    """What was taken out of the texts."""
     shown: list[Row] = field(default_factory=list)
     """The sample: the fields of each utterance, `shard`, `values`, and `neighbours` as pairs of id and score."""
 
@@ -118,6 +121,7 @@ def survey(dataset: Dataset, *, shown: int) -> Survey:
     for name in (tally.stage for tally in found.tallies):
         for shard in list_shards(dataset.stage(name)):
             _count_left_out(found, dataset, name, shard)
+    found.taken = read_taken(dataset.stage("transcribe"))
     found.shown = _sample(dataset, stage, drawn, shown)
     return found
 

@@ -65,9 +65,15 @@ class Run:
 
     def stage(self, name: str) -> Stage[Any, Any, Any]:
         """Builds a stage, without setting it up."""
-        weights, told = self.config.encode.weights, self.config.transcribe
-        folder = self.dataset.folder.resolve()
-        context = Context(self.dataset.voices, folder, self.device, weights, told.layout, told.raw or "")
+        context = Context(
+            self.dataset.voices,
+            self.dataset.folder.resolve(),
+            self.device,
+            weights=self.config.encode.weights,
+            layout=self.config.transcribe.layout,
+            columns=tuple(self.config.transcribe.columns.items()),
+            raw=self.config.transcribe.raw or "",
+        )
         return build_stage(name, self.config, context)
 
     def verified(self, before: Sequence[str]) -> list[str]:

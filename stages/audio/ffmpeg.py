@@ -11,6 +11,7 @@ from stages.audio.containers.container import TOLERANCE_S
 from stages.audio.containers.mpeg import Run, sounding
 from stages.audio.decoder import BLOCK_VALUES, HEADLESS, Channels, Raw, broken_off, check_same
 from stages.errors import AudioError
+from stages.tar.members import member_file, open_file
 
 _DECODER_DELAY = 529
 """Samples by which MP3 decoders are late."""
@@ -57,7 +58,7 @@ class AvDecoder:
             options = {"sample_rate": str(raw.rate)} if raw.coding != "g722" else {}
             if raw.coding in HEADLESS:
                 options["ch_layout"] = {1: "mono", 2: "stereo"}.get(raw.channels, f"{raw.channels}c")
-        return av.open(str(self._path), format=self._demuxer, options=options)
+        return av.open(member_file(self._path) or str(self._path), format=self._demuxer, options=options)
 
     def blocks(self) -> Iterator[Channels]:
         """Decodes the file from its start; where its track begins late in a video, silence comes first."""
@@ -179,7 +180,7 @@ def _av_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (av.FFmpegError, IndexError) as error:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             head = file.read(12)
         if head[:4] in _MAGIC or (head[:4] in _RIFF and head[8:] == b"WAVE"):
             raise AudioError(

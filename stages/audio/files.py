@@ -20,6 +20,7 @@ from stages.audio.tape import KEPT_S, Samples, Tape, stretches
 from stages.errors import AudioError, blame_machine
 from stages.ids import Place
 from stages.records import Wave
+from stages.tar.members import check_whole, open_file, stamp
 
 SUFFIXES = frozenset(
     {".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64", ".rf64"}
@@ -286,8 +287,9 @@ def _file_of(wave: Wave, sample_rate: int, kind: str) -> bytes:
 
 def _check_file(path: Path, named_by: str = "") -> None:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             empty = not file.read(1)
+        check_whole(path)
     except OSError as error:
         blame_machine(error)
         reason = _OPENING.get(type(error), "UnreadableAudio")
@@ -313,8 +315,7 @@ def _check_samples(path: Path, samples: int, *, finite: bool) -> None:
 def _opened(where: Path | Place, named_by: str = "") -> Sound:
     place = _place(where)
     _check_file(place.path, named_by)
-    stat = place.path.stat()
-    return _sound(place.path, place.raw, stat.st_size, stat.st_mtime_ns)
+    return _sound(place.path, place.raw, *stamp(place.path))
 
 
 @lru_cache(maxsize=1024)

@@ -19,7 +19,7 @@ _QUIET_FRAMES = 5
 _NOISE_FRAMES = 10
 _WORST_SNR_DB, _BEST_SNR_DB = -20.0, 100.0
 _TINY = 1e-12
-_DIGITAL = 2e-12
+DIGITAL = 2e-12
 """Windows of at most this power are digital silence (`_TINY` is added to every frame)."""
 
 
@@ -91,7 +91,7 @@ def snr_db(wave: Wave, sample_rate: int) -> float:
     power, _ = frame_power(wave, sample_rate)
     width = min(_NOISE_FRAMES, len(power))
     windows = np.convolve(power, np.ones(width) / width, "valid")
-    windows = np.sort(windows[windows > _DIGITAL])
+    windows = np.sort(windows[windows > DIGITAL])
     if not len(windows):
         return _BEST_SNR_DB
     noise = float(windows[: max(1, len(windows) // 10)].mean())

@@ -11,6 +11,7 @@ import numpy as np
 from stages.audio.containers.container import TOLERANCE_S
 from stages.audio.decoder import BLOCK_VALUES, Channels, broken_off, check_same
 from stages.errors import AudioError
+from stages.tar.members import member_file, open_file
 
 if TYPE_CHECKING:
     import soundfile
@@ -109,7 +110,7 @@ class PartsDecoder:
 
         with (
             _sndfile_errors(self._path),
-            self._path.open("rb") as whole,
+            open_file(self._path) as whole,
             soundfile.SoundFile(_Window(whole, *part)) as file,
         ):
             yield file
@@ -155,6 +156,8 @@ class _Window:
 def _sound_file(path: Path) -> "soundfile.SoundFile":
     import soundfile
 
+    if (member := member_file(path)) is not None:
+        return soundfile.SoundFile(member)
     if path.suffix.lower() == ".raw":  # soundfile would ask for the format of such a name
         return soundfile.SoundFile(os.open(path, os.O_RDONLY))
     return soundfile.SoundFile(os.fsencode(path))

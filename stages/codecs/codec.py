@@ -111,6 +111,9 @@ class CodecRow:
     """The packages that it imports, by their names on PyPI."""
     half_precision: bool = False
     """Whether the encoder can compute in bfloat16 and float16: only a `NetworkCodec` can."""
+    lookahead: int | None = None
+    """How many frames after its own a sample depends on: while speech is streamed, so many are held back. None if every
+    sample depends on all frames."""
     models: Mapping[str, int] = field(default_factory=dict)
     """If several models are published: their names and sample rates in Hz."""
 

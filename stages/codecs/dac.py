@@ -140,5 +140,6 @@ DAC = CodecRow(
     files=lambda weights, sample_rate: [find_dac(weights, sample_rate, download=False)],
     packages=("descript-audio-codec", "torchaudio"),
     half_precision=True,
+    lookahead=10,  # the convolutions of all blocks together reach less than 10 frames
     models={"44khz": 44_100, "24khz": 24_000, "16khz": 16_000},
 )

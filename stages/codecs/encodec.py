@@ -110,4 +110,5 @@ ENCODEC = CodecRow(
     files=lambda weights, _: [find_encodec(weights, download=False)],
     packages=("encodec", "torchaudio"),
     half_precision=True,
+    lookahead=0,  # causal
 )

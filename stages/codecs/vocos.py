@@ -159,4 +159,5 @@ VOCOS = CodecRow(
     files=_files,
     packages=("encodec", "vocos", "torchaudio"),
     half_precision=True,
+    lookahead=30,  # eight blocks of 3 frames to each side, the first convolution's 3, and the inverse STFT
 )

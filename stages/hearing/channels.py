@@ -70,7 +70,11 @@ class Part:
             raise TextError("its text must have times, or name each line's channel, since it has two, but does neither")
         owners = named if all(named) else [_louder(segment, self.both) for segment in script.segments]
         pairs = zip(script.segments, owners, strict=True)
-        mine = tuple(replace(segment, speaker="") for segment, owner in pairs if owner == self.channel)
+        mine = tuple(
+            replace(segment, speaker=None if segment.speaker is None else "")
+            for segment, owner in pairs
+            if owner == self.channel
+        )
         if not mine:
             return Filtered(self.recording.id, "NoSpeech", "none of the text is spoken in this channel")
         return replace(script, segments=mine)

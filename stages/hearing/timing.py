@@ -108,7 +108,7 @@ class Timing:
         except TextError as error:
             _log.warning("`%s`: %s; it stays untimed, and `slice` leaves it out", name, error)
             return Placed(script, misfit=aligner.name)
-        placed = from_whisperx({"language": script.language, "segments": result["segments"]}, audio)
+        placed = from_whisperx({"language": script.language, "segments": result["segments"]}, audio, style="as it is")
         segments = _with_uncovered(name, placed.segments, result["uncovered"], audio)
         return Placed(replace(placed, segments=segments), by=aligner.name)
 

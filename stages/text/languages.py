@@ -74,7 +74,15 @@ _ROWS = (
 LANGUAGES: Mapping[str, Language] = by_key((row.code, row.name, row) for row in _ROWS)
 """The languages by ISO 639-1 code, in order of preference."""
 
-_ALIASES = {row.name.lower(): row.code for row in _ROWS} | {"cmn": "zh", "nb": "no", "nn": "no"}
+_NAMES = {row.name.lower(): row.code for row in _ROWS}
+_THREE_LETTERS = """
+eng en deu de ger de fra fr fre fr spa es ita it por pt jpn ja zho zh chi zh cmn zh kor ko swe sv nld nl dut nl pol pl
+rus ru ukr uk ces cs cze cs dan da nor no nob no nno no fin fi hun hu ron ro rum ro tur tr ell el gre el hin hi
+"""
+"""ISO 639-2 and 639-3 codes, each with its code here."""
+_PAIRS = iter(_THREE_LETTERS.split())
+_CODES = dict(zip(_PAIRS, _PAIRS, strict=True)) | {"nb": "no", "nn": "no"}
+_ALIASES = _NAMES | _CODES
 
 _WITHIN = LANGUAGES.keys() | _ALIASES.keys() | {"zxx"}
 """Codes of languages in the table, and `zxx` (no language)."""
@@ -126,7 +134,7 @@ def is_spaced(code: str) -> bool:
 
 
 def normalise_code(code: str) -> str:
-    """Returns the table's code for `en`, `EN`, `en-US`, `en_US` or `English`.
+    """Returns the table's code for `en`, `EN`, `en-US`, `en_US`, `eng` or `English`.
 
     Raises:
         TextError: if the language isn't in the table; the message suggests the nearest one.
@@ -137,7 +145,7 @@ def normalise_code(code: str) -> str:
             return name
         if name in _ALIASES:
             return _ALIASES[name]
-    close = difflib.get_close_matches(wanted, [*LANGUAGES, *_ALIASES], n=1, cutoff=0.5)
+    close = difflib.get_close_matches(wanted, [*LANGUAGES, *_NAMES], n=1, cutoff=0.5)
     nearest = f" Did you mean `{close[0]}`?" if close else ""
     raise TextError(f"`{code}` must be a supported language ({', '.join(LANGUAGES)}), but isn't.{nearest}")
 

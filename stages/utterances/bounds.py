@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from stages.base import Reject
-from stages.records import Segment, Transcript, Word
+from stages.records import BadSegment, Segment, Transcript, Word
 
 
 def segment_id(transcript: Transcript, segment: Segment) -> str:
@@ -36,6 +36,12 @@ def cropped(transcript: Transcript, segments: Sequence[Segment]) -> tuple[list[S
 def _words_inside(transcript: Transcript, segment: Segment) -> tuple[Word, ...]:
     inside = all(word.start_samples >= 0 and word.end_samples <= transcript.samples for word in segment.words)
     return segment.words if inside else ()
+
+
+def where(bad: BadSegment) -> Segment | None:
+    """Returns where a segment that can't be used begins, as a segment without length; None if that isn't known."""
+    at = bad.start_samples
+    return None if at is None else Segment(at, at, "", "")
 
 
 def is_apart(segment: Segment, others: Sequence[Segment]) -> bool:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
-from stages.records import Segment
+from stages.records import UNKNOWN, Segment
 from stages.text.languages import is_spaced
 
 _OPENING = frozenset({"Ps", "Pi", "Sc"})
@@ -166,7 +166,8 @@ def _borders(segment: Segment) -> list[tuple[int, int]]:
 def join(pieces: Sequence[Segment], limits: Limits) -> list[Segment]:
     """Joins short pieces to each other, else to the nearer neighbour.
 
-    Only pieces of one language and one speaker are joined, within `limits.gap` and `limits.longest`.
+    Only pieces of one language and one speaker are joined, within `limits.gap` and `limits.longest`, and none with an
+    unknown word: it would take its neighbour with it.
     """
 
     def fits(left: Segment, right: Segment) -> bool:
@@ -176,6 +177,7 @@ def join(pieces: Sequence[Segment], limits: Limits) -> list[Segment]:
             and right.start_samples - left.end_samples <= limits.gap
             and right.end_samples - left.start_samples <= limits.longest
             and min(length(left), length(right)) < limits.join
+            and UNKNOWN not in left.text + right.text
         )
 
     def belongs_right(left: Segment, piece: Segment, right: Segment) -> bool:

@@ -1,4 +1,4 @@
-"""Proofs for the keys of `lora` and `distill`."""
+"""Proofs for the keys of `ahead`, `lora` and `distill`."""
 
 from typing import Any
 
@@ -73,19 +73,25 @@ def _embeddings(world: World) -> None:
         assert any(".lora_" in name for name in changed)
 
 
+def _minimised(world: World, trainer: Trainer) -> list[float]:
+    """Returns a list that takes the loss of each backward pass."""
+    found: list[float] = []
+    honest = trainer.fabric.backward
+
+    def backward(loss: Tensor) -> None:
+        found.append(float(loss.detach()))
+        honest(loss)
+
+    world.patch.setattr(trainer.fabric, "backward", backward)
+    return found
+
+
 def _taught(world: World, **values: Any) -> tuple[Trainer, Scores, float]:
     """Trains one step with a teacher; returns the trainer, the scores and the minimised loss, summed over targets."""
     folder = write_teacher(world.folder / "teacher")
     given = {"teacher": str(folder), **values}
     trainer = world.trainer(**{f"distill__{key}": value for key, value in given.items()})
-    minimised: list[float] = []
-    honest = trainer.fabric.backward
-
-    def backward(loss: Tensor) -> None:
-        minimised.append(float(loss.detach()))
-        honest(loss)
-
-    world.patch.setattr(trainer.fabric, "backward", backward)
+    minimised = _minimised(world, trainer)
     with torch.no_grad():
         scores = trainer.score(world.batch)
     trainer.train_step([world.batch])
@@ -124,6 +130,40 @@ def _temperature(world: World) -> None:
     assert float(scores.taught) == pytest.approx(_divergence(trainer, world, 5.0), rel=1e-3)
 
 
+def _ahead_weight(world: World) -> None:
+    """The minimised loss has the terms of the heads ahead with this weight, 0.8 and 0.64 times."""
+    for weight in (0.2, 0.7):
+        trainer = world.trainer(model__ahead=2, ahead__weight=weight, data__modes={"ar": 1.0})
+        batch, minimised = next(trainer.stream.batches()), _minimised(world, trainer)
+        with torch.no_grad():
+            scores = trainer.score(batch)
+        trainer.train_step([batch])
+        first, second = scores.ahead_3N[0].tolist()
+        wanted = float(scores.loss_H.sum()) + weight * (0.8 * first + 0.64 * second)
+        assert minimised[0] * batch.num_targets == pytest.approx(wanted, rel=1e-4)
+
+
+def _ahead_only(world: World) -> None:
+    base = write_teacher(world.folder / "base", model__width=32, model__dropout=0.2)
+    start = {"trainer__start_from": str(base), "model__dropout": 0.2, "model__ahead": 2}
+    for only in (True, False):
+        trainer = world.trainer(**start, ahead__only=only)
+        before = {name: weight.detach().clone() for name, weight in trainer.raw_network.named_parameters()}
+        trainer.network.train()
+        batch = next(trainer.stream.batches())
+        assert (sum(len(rows) for rows in batch.rows[1:10]) == 0) == only, "the mode ar alone"
+        once, again = (trainer.score(batch).loss_H for _ in range(2))
+        assert once.equal(again) == only, "nothing is dropped"
+        trainer.train_step([batch])
+        changed = {name for name, weight in trainer.raw_network.named_parameters() if not weight.equal(before[name])}
+        assert {f"ahead.{n}.down.weight" for n in (0, 1)} <= changed
+        assert all(name.startswith("ahead.") for name in changed) == only
+
+
+AHEAD: dict[str, Proof] = {
+    "weight": _ahead_weight,
+    "only": _ahead_only,
+}
 LORA: dict[str, Proof] = {
     "rank": _rank,
     "alpha": _alpha,

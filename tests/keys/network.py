@@ -100,6 +100,22 @@ def _group(world: World) -> None:
         assert int(trainer.score(batch).count_H[0]) == len(document.targets_M)
 
 
+def _ahead(world: World) -> None:
+    """Each further head is scored one step later than the one before it, and learns."""
+    trainer = world.trainer(model__ahead=3, data__modes={"ar": 1.0})
+    batch = next(trainer.stream.batches())
+    counts = trainer.score(batch).ahead_3N[2].tolist()
+    documents = len(batch.lengths)
+    assert counts == [len(batch.rows[0]) - n * documents for n in (1, 2, 3)]
+    first = trainer.score(batch).ahead_3N[0].tolist()
+    for _ in range(6):
+        trainer.train_step([batch])
+        trainer.progress.step += 1
+    last = trainer.score(batch).ahead_3N[0].tolist()
+    assert all(after < 0.99 * before for before, after in zip(first, last, strict=True))
+    assert all(head.down.weight.any() for head in trainer.raw_network.ahead)
+
+
 def _feedforward(world: World) -> None:
     block = _network(world, feedforward=80).blocks[0]
     widths: list[int] = []
@@ -148,6 +164,7 @@ MODEL: dict[str, Proof] = {
     "heads": _heads,
     "kv_heads": _kv_heads,
     "group": _group,
+    "ahead": _ahead,
     "feedforward": _feedforward,
     "rope_theta": _rope_theta,
     "norm_eps": _norm_eps,

@@ -47,7 +47,9 @@ def _loop(world: World, *, losses: tuple[float, ...] = (), norm: float = 1.0, **
     def train_step(self: Trainer, batches: list[Batch]) -> tuple[Scores, float]:
         assert len(given) < _MOST_STEPS, "the run has no end"
         given.append(batches)
-        return Scores(torch.ones(10), torch.ones(10), torch.ones(10), torch.zeros(3, len(TASKS))), norm
+        return Scores(
+            torch.ones(10), torch.ones(10), torch.ones(10), torch.zeros(3, len(TASKS)), torch.zeros(3, 0)
+        ), norm
 
     settings = {"max_steps": 6, "save_every": 1000, "validate_every": 1000, "log_every": 1000, **values}
     with pytest.MonkeyPatch.context() as patch:

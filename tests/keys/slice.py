@@ -24,7 +24,7 @@ def _said(start: float, end: float, text: str = "hello there", rate: int = _HZ) 
 
 def _cuts(world: World, *segments: Segment, **values: Any) -> list[tuple[int, int]]:
     """Returns the borders of the cuts, in samples of 10 ms."""
-    values = {"mode": "segments", "measure": False, "search_s": 0.0, "margin_s": 0.0, **values}
+    values = {"mode": "segments", "measure": False, "search_s": 0.0, "margin_s": 0.0, "finish_s": 0.0, **values}
     found = world.outcomes("slice", _transcript(*segments), **values)
     return [(one.start_samples, one.end_samples) for one in found if isinstance(one, Utterance)]
 
@@ -87,6 +87,16 @@ def _search_s(world: World) -> None:
     assert at[0] == 4 * RATE
     assert abs(at[1] - 4 * RATE) <= 0.5 * RATE
     assert 4.6 * RATE <= at[2] <= 4.7 * RATE
+
+
+def _finish_s(world: World) -> None:
+    """The sound goes on for 0.8 s after the segment's end."""
+    wave = np.concatenate([noise(4.8), np.zeros(4 * RATE, np.float32)])
+    world.wav("ann/one.wav", wave)
+    told = _transcript(_said(1, 4, rate=RATE), samples=len(wave), rate=RATE)
+    plain = {"mode": "segments", "measure": False, "margin_s": 0.0}
+    ends = [world.outcomes("slice", told, finish_s=most, **plain)[0].end_samples / RATE for most in (0.0, 0.5, 1.0)]
+    assert ends == pytest.approx([4.0, 4.0, 4.8], abs=0.03)
 
 
 def _whole(world: World, **values: Any) -> tuple[float, float]:
@@ -173,7 +183,7 @@ def _threshold(key: str, value: float, reason: str, **more: Any) -> Proof:
 def _same_language(world: World) -> None:
     text = "Guten Morgen, meine Damen und Herren, wie geht es Ihnen heute?"
     transcript = _transcript(_said(0, 3, text))
-    plain = {"mode": "segments", "measure": False}
+    plain = {"mode": "segments", "measure": False, "finish_s": 0.0}
     [left_out] = world.outcomes("slice", transcript, same_language=True, **plain)
     assert isinstance(left_out, Filtered)
     assert left_out.reason == "OtherLanguage"
@@ -190,6 +200,7 @@ SLICE: dict[str, Proof] = {
     "margin_s": _margin_s,
     "search_s": _search_s,
     "edge_s": _edge_s,
+    "finish_s": _finish_s,
     "silence_db": _silence_db,
     "measure": _measure,
     "dnsmos": _dnsmos_by_a_stand_in,

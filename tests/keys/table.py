@@ -3,7 +3,7 @@
 import signal
 
 from pipeline.config import STAGES
-from tests.keys.adapting import DISTILL, LORA
+from tests.keys.adapting import AHEAD, DISTILL, LORA
 from tests.keys.codes import ENCODE, HDF5, METADATA
 from tests.keys.data import DATA
 from tests.keys.g2p import G2P
@@ -43,6 +43,7 @@ _SECTIONS: dict[str, dict[str, Proof]] = {
     "model": MODEL,
     "data": DATA,
     "optimizer": OPTIMIZER,
+    "ahead": AHEAD,
     "lora": LORA,
     "distill": DISTILL,
     "trainer": TRAINER,

@@ -166,6 +166,8 @@ def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, sh
     assert not list(quoted(shown))
     if what == "decode":
         assert shown["int8_ratio"] == pytest.approx(shown["int8_frames_per_s"] / better, rel=0.1)
+    if what == "serve":
+        assert shown["compared"] == shown["equal"] > 0
     if what == "train":
         assert shown["mfu_of_measured"] > 0
         assert "mfu_of_datasheet" not in shown, "no datasheet has the rate of a CPU"
@@ -177,6 +179,7 @@ def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, sh
         ("train", "trainer.device=cuda:77", "CUDA devices are here"),
         ("decode", "trainer.device=cuda:77", "CUDA devices are here"),
         ("train", "trainer.devices=2", "`trainer.devices` must be 1"),
+        ("ahead", "trainer.threads=1", "`valle bench ahead` needs a trained model: set `trainer.start_from`"),
         ("train", "trainer.start_from=runs/base", "`trainer.start_from` (and `lora.rank`) must not be set"),
     ],
 )
@@ -185,6 +188,21 @@ def test_bench_obeys_or_refuses(  # noqa: PLR0917 (fixtures)
 ) -> None:
     assert valle(monkeypatch, "bench", what, "--config", config, "--set", sets) == 2
     assert told in capsys.readouterr().err
+
+
+def test_bench_of_speaking_tells_how_much_sharing_steps_saves(config: Path, monkeypatch, capsys) -> None:
+    values = {"AT_ONCE": (1, 2), "_FRAMES": 6, "_SENTENCE_FRAMES": 60}
+    for name, value in values.items():
+        monkeypatch.setattr(f"model.bench.synth.{name}", value)
+    settings = "--seconds", "0.1", "--device", "cpu", "--json"
+    assert valle(monkeypatch, "bench", "synth", "--config", config, *settings) == 0
+    shown = json.loads(capsys.readouterr().out)
+    for kind in ("none", "int8"):
+        for rows in (1, 2):
+            ratio = shown[f"{kind}_{rows}_frames_per_s"] / shown["one_by_one_frames_per_s"]
+            assert shown[f"{kind}_{rows}_ratio"] == pytest.approx(ratio, abs=0.01)
+        share = shown[f"{kind}_first_audio_s"] / shown[f"{kind}_whole_s"]
+        assert 0 < shown[f"{kind}_first_audio_share"] == pytest.approx(share, abs=0.05)
 
 
 def test_bench_of_samplers_tells_their_share_of_a_step(config: Path, monkeypatch, capsys) -> None:
@@ -198,6 +216,26 @@ def test_bench_of_samplers_tells_their_share_of_a_step(config: Path, monkeypatch
             assert shown[f"batch_{batch}_{name}_share"] == pytest.approx(share, abs=0.01)
     on = {sampler.name for name in ("all", "all_mirostat") for sampler, _ in SETTINGS[name].on}
     assert on == {sampler.name for sampler in SAMPLERS}
+
+
+def test_bench_of_heads_ahead_takes_a_trained_model(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setattr("model.bench.ahead.RESPONSES", 2)
+    bench = "bench", "ahead", "--set", f"data.store={folder / 'dataset'}", "--seconds", "0.05", "--device", "cpu"
+    assert valle(monkeypatch, *bench, "--set", f"trainer.start_from={folder / 'run'}") == 2
+    assert "must be left out: the model has no heads ahead" in capsys.readouterr().err
+    sets = {"trainer.start_from": "{root}/run", "model.ahead": "2", "ahead.only": "true", "data.validation": "0.3"}
+    assert train(monkeypatch, folder, tmp_path, sets) == 0
+    capsys.readouterr()
+    assert valle(monkeypatch, *bench, "--set", f"trainer.start_from={tmp_path}", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["heads"] == 2
+    for name in ("drawn", "greedy", "drawn_int8", "greedy_int8"):
+        speeds = (shown[f"{name}_{way}_frames_per_s"] for way in ("ahead", "single"))
+        assert shown[f"{name}_ratio"] == pytest.approx(next(speeds) / next(speeds), rel=0.05)
+        assert 1 <= shown[f"{name}_frames_per_pass"] <= 3
+        assert shown[f"{name}_same"] == 1
 
 
 def test_bench_takes_the_steps_that_training_takes(config: Path, monkeypatch, capsys) -> None:

@@ -100,7 +100,7 @@ def test_packing_is_padding(tmp_path: Path, shape: dict[str, object]) -> None:
         torch.testing.assert_close(gradient, wanted[name], rtol=1e-5, atol=1e-5, msg=name)
 
 
-RUN = {"model__dropout": 0.1, "trainer__accumulate": 2, "trainer__ema_decay": 0.9}
+RUN = {"model__dropout": 0.1, "model__ahead": 2, "trainer__accumulate": 2, "trainer__ema_decay": 0.9}
 
 
 @cache
@@ -108,7 +108,7 @@ def uninterrupted(folder: Path, arch: Arch, *, adapted: bool) -> tuple[dict[str,
     """Returns the settings and the last checkpoint of a run with everything that has a state, or with adapters."""
     settings: dict[str, object] = {**RUN, "optimizer__matrices": "muon"}
     if adapted:
-        start = config_of(arch, folder / f"{arch}-base", model__dropout=0.1, trainer__max_steps=1)
+        start = config_of(arch, folder / f"{arch}-base", model__dropout=0.1, model__ahead=1, trainer__max_steps=1)
         base = train(start, task_store(), quiet=True)
         settings |= {"lora__rank": 2, "lora__dropout": 0.1, "lora__embeddings": True, "trainer__start_from": str(base)}
     name = f"{arch}-{adapted}"
@@ -166,7 +166,13 @@ for strategy, arch, matrices in COMBINATIONS:
 def shared(matrices: str) -> dict[str, object]:
     """The settings of the runs in two processes and in one, which validate between the steps and before saving."""
     validation = {"data__validation": 0.2, "trainer__validate_every": 2, "trainer__validate_batches": 1}
-    return {"trainer__ema_decay": 0.5, "optimizer__matrices": matrices, "optimizer__lr": 3e-3, **validation}
+    return {
+        "model__ahead": 1,
+        "trainer__ema_decay": 0.5,
+        "optimizer__matrices": matrices,
+        "optimizer__lr": 3e-3,
+        **validation,
+    }
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from model.checkpoints import export
 from model.decoding.options import FIRST_MODES, Decoding, FirstMode, Unmasking
 from model.decoding.samplers.chain import OPTIONS, SAMPLERS, Sampling
 from model.decoding.samplers.sampler import Option, Sampler
-from model.options import DecodingOptions, VoiceOptions, with_options
+from model.option_groups import with_options
+from model.options import DecodingOptions, VoiceOptions
 from model.sequences.tasks import TRANSFORMS, Transform
 
 COMMANDS = get_command(cli.app).commands  # type: ignore[attr-defined]

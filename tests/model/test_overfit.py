@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from model.config import Arch
-from model.decoding.autoregressive import generate_first
 from model.decoding.codes import generate
 from model.decoding.hearing import hear
 from model.decoding.masked import generate_masked, predict_frames
@@ -21,6 +20,7 @@ from stages.codecs.table import identity_of, load_codec
 from stages.text.phonemes import phonemize
 from tests.conftest import SPEECH
 from tests.model.conftest import Configure, MemoryStore
+from tests.model.decoding.firsts import generate_first
 from tests.model.network.test_decoder import EVERY_ARCH
 
 STEPS = 60

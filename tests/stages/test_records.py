@@ -1,9 +1,12 @@
 """The records on disk: rows of earlier versions are still read correctly."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from stages.corpora.layouts.table import LAYOUTS
-from stages.records import Segment, Transcript, to_line
+from stages.records import BadSegment, Segment, Taken, Transcript, to_line
 from stages.transcripts.table import READERS
 
 TEXT = Transcript("a.wav", "g", "s", 8_000, 800, "en", "txt", timed=False, segments=(Segment(0, 800, "Hi.", "en"),))
@@ -16,6 +19,13 @@ LINE = (
 
 def test_a_transcript_without_misfit_is_written_as_before_the_field() -> None:
     assert to_line(TEXT.to_json()) == LINE
+
+
+def test_what_was_taken_and_what_is_bad_is_kept() -> None:
+    segments = (Segment(0, 400, "Hi.", "en", speaker=None), Segment(400, 800, "Yes.", "en", speaker="b"))
+    bad = BadSegment("segments[1]", "must end", start_samples=3), BadSegment("segments[2]", "must start", "BadSegment")
+    made = replace(TEXT, segments=segments, taken=(Taken("sounds", 2, ("[Music]",)),), bad=bad)
+    assert Transcript.from_json(json.loads(to_line(made.to_json()))) == made
 
 
 @pytest.mark.parametrize("aligner", ["pocketsphinx", "wav2vec2"])

@@ -12,7 +12,7 @@ from stages.audio.silence import quietest, silent_share, snr_db, sound_edges
 from stages.base import Context, Filtered, Reject
 from stages.config import Config, load_config
 from stages.errors import ConfigError
-from stages.records import Segment, Transcript, Utterance, Word
+from stages.records import BadSegment, Segment, Transcript, Utterance, Word
 from stages.slice import Slice, SliceConfig
 
 RATE = 100
@@ -23,8 +23,9 @@ NOWHERE = Path("nowhere")
 
 
 def slicer(voices: Path = NOWHERE, **config) -> Slice:
-    """Returns the stage; without a voices folder it measures nothing."""
-    return Slice(SliceConfig(**({"measure": voices != NOWHERE} | config)), Context(voices))
+    """Returns the stage; without a voices folder it reads no audio."""
+    silent = {"measure": False, "finish_s": 0.0} if voices == NOWHERE else {}
+    return Slice(SliceConfig(**(silent | config)), Context(voices))
 
 
 def transcript(segments, samples, *, rate=RATE, timed=True, id_="a/b.wav") -> Transcript:
@@ -59,6 +60,7 @@ configs = st.builds(
         margin_s=margin_s,
         max_gap_s=gap_s,
         search_s=0.0,
+        finish_s=0.0,
         measure=False,
     ),
     *(st.floats(low, high) for low, high in [(0.5, 3), (0.5, 20), (0, 6), (0, 1), (0, 4)]),
@@ -353,3 +355,28 @@ def test_real_clips_stay_whole(recordings, english):
     for source, (cut,) in zip(sources, slicer(recordings).process(sources), strict=True):
         assert (cut.id, cut.text) == (source.id, source.segments[0].text)
         assert cut.end_samples - cut.start_samples >= source.samples - source.sample_rate
+
+
+def test_a_bad_segment_costs_itself_alone():
+    good = Segment(100, 400, "one", "en"), Segment(500, 900, "two", "en")
+    bad = BadSegment("segments[1]", "must end", start_samples=450), BadSegment("segments[3]", "no text", "BadSegment")
+    source = replace(transcript(good, 1000), bad=bad)
+    found = slicer(mode="segments", join_s=0.0, margin_s=1.0, search_s=0.0).process([source])[0]
+    rows, rejects = found[:2], found[2:]
+    assert [(row.text, row.start_samples, row.end_samples) for row in rows] == [("one", 0, 450), ("two", 450, 1000)]
+    assert [(one.id, one.reason, one.message) for one in rejects] == [
+        ("a/b.wav#segments[1]", "BadTimes", "must end"),
+        ("a/b.wav#segments[3]", "BadSegment", "no text"),
+    ]
+    misfit = replace(source, misfit="pocketsphinx")
+    assert [one.reason for one in slicer().process([misfit])[0]] == ["Misfit", "BadTimes", "BadSegment"]
+
+
+def test_an_unknown_word_costs_its_utterance_alone():
+    spoken = Segment(0, 200, "one", "en"), Segment(210, 400, "two <unk>", "en"), Segment(410, 600, "three", "en")
+    found = slicer(mode="segments", search_s=0.0).process([transcript(spoken, 600)])[0]
+    assert [(type(one).__name__, getattr(one, "text", None) or one.reason) for one in found] == [
+        ("Utterance", "one"),
+        ("Filtered", "UnknownWord"),
+        ("Utterance", "three"),
+    ]

@@ -2,7 +2,7 @@ import pytest
 
 from stages.tables import by_key
 from stages.text.languages import Language
-from stages.transcripts.plain import read_plain
+from stages.transcripts.formats.plain import read_plain
 from stages.transcripts.script import TranscriptFormat
 
 

@@ -335,18 +335,18 @@ def test_only_what_matters_enters_a_rows_fingerprint(models, tmp_path):
 
 
 def test_fingerprints_are_those_of_before(tmp_path, monkeypatch):
-    """Reading and timing texts once had separate versions, 2 and 3. Datasets of that time must stay valid."""
+    """Changed only with `text_version`: datasets that it doesn't concern stay valid."""
     monkeypatch.setattr(sphinx, "version", lambda: "5.1")
     tone(tmp_path / "read.wav").with_suffix(".txt").write_text("Hello.")
     [read] = scan(tmp_path).recordings
     made = stage(tmp_path, transcripts="require")
     assert made.version == 1
-    assert made.revision() == "reading 2, pocketsphinx 5.1, alignment 3"
-    assert made.item_parameters(read) == [None, [3, "auto", 20.0, {}, "5.1"], "2"]
+    assert made.revision() == "reading 3, pocketsphinx 5.1, alignment 4"
+    assert made.item_parameters(read) == [None, [4, "auto", 20.0, {}, "5.1"], "3"]
     made = stage(tmp_path, transcripts="require", times="none")
-    assert made.revision() == "reading 2"
-    assert made.item_parameters(read) == [None, None, "2"]
-    assert stage(tmp_path, transcripts="ignore").revision() == "reading 2"
+    assert made.revision() == "reading 3"
+    assert made.item_parameters(read) == [None, None, "3"]
+    assert stage(tmp_path, transcripts="ignore").revision() == "reading 3"
 
 
 @pytest.mark.parametrize("times", ["auto", "none"])

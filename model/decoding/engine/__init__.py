@@ -3,4 +3,4 @@
 from typing import Literal
 
 Quantization = Literal["none", "int8"]
-"""How weights are held while codebook 0 is decoded; `int8` is for CPUs."""
+"""How the weights of the linear layers are held; `int8` is for CPUs."""

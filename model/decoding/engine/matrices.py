@@ -1,17 +1,19 @@
 """Linear layers as the engine applies them: as they are, or with 8-bit weights.
 
-Axes: B rows, D inputs, E outputs.
+Axes: ... any leading axes, B rows, D inputs, E outputs.
 """
 
+import copy
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.decoding.engine import Quantization
+from model.network.decoder import Decoder
 from stages.errors import UsageError
 
 Matrix = Callable[[Tensor], Tensor]
@@ -44,6 +46,41 @@ def matrix(weight_ED: Tensor, quantization: Quantization) -> Matrix:
             " processors with AVX-512 VNNI or AVX-VNNI avoid."
         )
     return Int8(weight_ED)
+
+
+def quantized(network: Decoder, quantization: Quantization) -> Decoder:
+    """Returns a network whose linear layers are held as asked; all else is shared with the given one.
+
+    Raises:
+        UsageError: as `matrix` does.
+    """
+    if quantization == "none":
+        return network
+    shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
+    changed = copy.deepcopy(network, shared)
+    for name, layer in [*network.named_modules()]:
+        if isinstance(layer, nn.Linear):
+            parent, _, child = name.rpartition(".")
+            held = _Linear(matrix(layer.weight, quantization))
+            owner = changed.get_submodule(parent)
+            if isinstance(owner, nn.ModuleList):
+                owner[int(child)] = held
+            else:
+                setattr(owner, child, held)
+    return changed
+
+
+class _Linear(nn.Module):
+    """A linear layer that is held in another form."""
+
+    def __init__(self, held: Matrix) -> None:
+        super().__init__()
+        self._held = held
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps `[..., D]` to `[..., E]`."""
+        flat_BE = self._held(x.flatten(0, -2))
+        return flat_BE.view(*x.shape[:-1], -1)
 
 
 @cache

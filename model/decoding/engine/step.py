@@ -1,12 +1,13 @@
-"""One decoding step: a new position for each row, with as few operations as the network allows.
+"""One decoding step: one or a few new positions for each row, with as few operations as the network allows.
 
-`Decoder.hidden` with a `Cached` does the same for any number of positions. Here the weights are laid out once for one
-position: pairs that RoPE rotates lie side by side, so that a rotation is one complex product, and the linear layers may
-be 8-bit.
+`Decoder.hidden` with a `Cached` does the same for any number of positions. Here the weights are laid out once for few
+positions: pairs that RoPE rotates lie side by side, so that a rotation is one complex product, and the linear layers
+may be 8-bit.
 
-Axes: B rows, D width, N query heads, M key heads, H head width, C capacity.
+Axes: B rows, L new positions of each, M = B * L of them, D width, N heads, H head width, C capacity.
 """
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -18,7 +19,7 @@ from model.decoding.engine.matrices import Matrix, matrix
 from model.network.attention import sdpa
 from model.network.cache import KVCache
 from model.network.decoder import Decoder
-from model.network.layers import Attention, Block, rotary_angles
+from model.network.layers import Ahead, Attention, Block, rotary_angles
 from stages.errors import UsageError
 
 
@@ -46,13 +47,26 @@ class _Layer:
         heads, keys, width = attention.heads, attention.kv_heads, attention.head_width
         qkv = attention.qkv.weight.detach().view(heads + 2 * keys, width, -1)
         rotated = qkv[: heads + keys].index_select(1, order_H)
-        self.qkv = matrix(torch.cat((rotated, qkv[heads + keys :])).flatten(0, 1).contiguous(), quantization)
+        laid_out_ED = torch.cat((rotated, qkv[heads + keys :])).flatten(0, 1).contiguous()
+        self.qkv: Matrix = matrix(laid_out_ED, quantization)
+        self.kv: Matrix = matrix(laid_out_ED[heads * width :], quantization)
         self.out: Matrix = matrix(attention.out.weight.detach(), quantization)
         feedforward = block.feedforward
         self.gate_up: Matrix = matrix(feedforward.gate_up.weight.detach(), quantization)
         self.down: Matrix = matrix(feedforward.down.weight.detach(), quantization)
         self.attention_gain_D = block.attention_norm.gain.detach()
         self.feedforward_gain_D = block.feedforward_norm.gain.detach()
+
+
+class _Ahead:
+    """The layer of a head ahead."""
+
+    def __init__(self, head: Ahead, quantization: Quantization) -> None:
+        self._up = matrix(head.up.weight.detach(), quantization)
+        self._down = matrix(head.down.weight.detach(), quantization)
+
+    def __call__(self, hidden_BD: Tensor) -> Tensor:
+        return self._down(F.silu(self._up(hidden_BD))).add_(hidden_BD)
 
 
 class Step:
@@ -74,8 +88,12 @@ class Step:
         self._layers = [_Layer(block, quantization, self.order_H) for block in blocks]
         self._gain_D, self._eps = network.norm.gain.detach(), config.norm_eps
         self._theta = config.rope_theta
+        self._alone = quantization != "none"
         self._head = matrix(cast("torch.nn.Linear", network.heads[0]).weight.detach(), quantization)
         self._outputs = network.codebook_size + 1
+        heads = cast("list[Ahead]", list(network.ahead))
+        self.ahead = [_Ahead(head, quantization) for head in heads]
+        """The layers of the heads ahead, each from hidden states `[B, D]` to what head 0 is given."""
 
     @staticmethod
     def fits(network: Decoder) -> bool:
@@ -83,35 +101,132 @@ class Step:
         weight = network.token_embedding.weight
         return network.config.arch == "llama" and weight.dtype == torch.float32 and weight.device.type == "cpu"
 
-    def hidden(self, x_BD: Tensor, positions_B: Tensor, cache: KVCache, *, uniform: bool) -> Tensor:
-        """Computes what the network makes of one new position a row, and writes its keys and values.
+    def hidden(self, x_BLD: Tensor, positions_BL: Tensor, cache: KVCache, *, uniform: bool) -> Tensor:
+        """Computes what the network makes of L new positions a row, and writes their keys and values.
 
         Args:
-            x_BD: Input embeddings.
-            positions_B: Of the rotary embedding.
+            x_BLD: Input embeddings.
+            positions_BL: Of the rotary embedding.
             cache: Its keys are laid out as `order_H` says. `KVCache.advance` makes the new ones count.
-            uniform: Whether all rows have read equally many positions; then no mask is needed.
+            uniform: Whether all rows have read equally many positions; then one position needs no mask.
 
         Returns:
-            The normalised output of the last layer, `[B, D]`.
+            The normalised output of the last layer, `[B, L, D]`.
+        """
+        rows, new, width = x_BLD.shape
+        end, turned = cache.longest + new, self._heads + self._keys
+        row_M, slot_M = torch.arange(rows), cache.lengths_B
+        if new > 1:
+            row_M, slot_M = row_M.repeat_interleave(new), (slot_M[:, None] + torch.arange(new)).flatten()
+        seen_BL1 = slot_M.view(rows, new, 1)
+        mask = None if uniform and new == 1 else (torch.arange(end) <= seen_BL1)[:, None]
+        rotation = torch.complex(*rotary_angles(positions_BL.flatten(), self._width, self._theta))
+        x_MD, shape = x_BLD.reshape(-1, width), (width,)
+        for layer, kv in zip(self._layers, cache.kv, strict=True):
+            normed = F.rms_norm(x_MD, shape, layer.attention_gain_D, self._eps)
+            qkv = layer.qkv(normed).view(rows * new, -1, self._width)
+            torch.view_as_complex(qkv.view(rows * new, -1, self._width // 2, 2)[:, :turned]).mul_(rotation)
+            keys, values = kv
+            keys[row_M, slot_M] = qkv[:, self._heads : turned]
+            values[row_M, slot_M] = qkv[:, turned:]
+            queries_BLNH = qkv[:, : self._heads].view(rows, new, self._heads, self._width)
+            if self._alone:
+                mixed = self._each_alone(queries_BLNH, keys[:, :end], values[:, :end], mask, uniform=uniform)
+            else:
+                mixed = sdpa(queries_BLNH, keys[:, :end], values[:, :end], mask=mask)
+            x_MD = layer.out(mixed.reshape(rows * new, width)).add_(x_MD)
+            normed = F.rms_norm(x_MD, shape, layer.feedforward_gain_D, self._eps)
+            gate, up = layer.gate_up(normed).chunk(2, dim=-1)
+            x_MD = layer.down(F.silu(gate).mul_(up)).add_(x_MD)
+        return F.rms_norm(x_MD, shape, self._gain_D, self._eps).view(rows, new, width)
+
+    @staticmethod
+    def _each_alone(q_BLNH: Tensor, k_BCNH: Tensor, v_BCNH: Tensor, mask: Tensor | None, *, uniform: bool) -> Tensor:
+        """Attends from each new position as a step over it alone would, to the last bit.
+
+        Rounding to 8 bits makes differences of the last bit large, which would show in which code is the likeliest.
+        """
+        before = k_BCNH.shape[1] - q_BLNH.shape[1]
+        mixed = []
+        for place, q_B1NH in enumerate(torch.split(q_BLNH, 1, 1)):
+            end = before + place + 1
+            seen = None if mask is None or uniform else mask[:, :, place : place + 1, :end]
+            mixed.append(sdpa(q_B1NH, k_BCNH[:, :end], v_BCNH[:, :end], mask=seen))
+        return torch.cat(mixed, 1)
+
+    def early(
+        self,
+        x_BD: Tensor,
+        positions_B: Tensor,
+        cache: KVCache,
+        *,
+        uniform: bool,
+        first: int,
+        sure: Callable[[Tensor, Tensor], Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        """Computes what `hidden` does, but only as many layers of each row as it takes to be sure of the next code.
+
+        For later positions, the keys and values of the layers left out are made from the last output that there is, by
+        these layers' own projections.
+
+        Sources: the propagated state, CALM, section 3, https://arxiv.org/abs/2207.07061, after Depth-Adaptive
+        Transformer, https://arxiv.org/abs/1910.10073.
+
+        Args:
+            x_BD: As in `hidden`.
+            positions_B: As in `hidden`.
+            cache: As in `hidden`.
+            uniform: As in `hidden`.
+            first: The first layer, counted from 1, after which a row may end.
+            sure: Given logits as `logits` returns them, and the numbers of their rows, returns which of the rows may
+                end there.
+
+        Returns:
+            The normalised output of each row's last layer, `[B, D]`, and how many layers it took, `[B]` int64.
         """
         rows, end, turned = len(x_BD), cache.longest + 1, self._heads + self._keys
-        row_B, slot_B = torch.arange(rows), cache.lengths_B
+        slot_B = cache.lengths_B
         mask = None if uniform else (torch.arange(end) <= slot_B[:, None])[:, None, None]
         rotation = torch.complex(*rotary_angles(positions_B, self._width, self._theta))
-        for layer, kv in zip(self._layers, cache.kv, strict=True):
+        going, out_BD = torch.arange(rows), torch.empty_like(x_BD)
+        depth_B = torch.full((rows,), len(self._layers))
+        queries = x_BD.new_zeros(rows, 1, self._heads, self._width)
+        for number, (layer, (keys, values)) in enumerate(zip(self._layers, cache.kv, strict=True), start=1):
             normed = F.rms_norm(x_BD, x_BD.shape[1:], layer.attention_gain_D, self._eps)
-            qkv = layer.qkv(normed).view(rows, -1, self._width)
-            torch.view_as_complex(qkv.view(rows, -1, self._width // 2, 2)[:, :turned]).mul_(rotation)
-            keys, values = kv
-            keys[row_B, slot_B] = qkv[:, self._heads : turned]
-            values[row_B, slot_B] = qkv[:, turned:]
-            mixed = sdpa(qkv[:, None, : self._heads], keys[:, :end], values[:, :end], mask=mask)
+            qkv = layer.qkv(normed).view(len(going), -1, self._width)
+            torch.view_as_complex(qkv.view(len(going), -1, self._width // 2, 2)[:, :turned]).mul_(rotation[going])
+            keys[going, slot_B[going]] = qkv[:, self._heads : turned]
+            values[going, slot_B[going]] = qkv[:, turned:]
+            queries[going, 0] = qkv[:, : self._heads]
+            # Also of rows that have ended: to gather the keys and values of the others would take longer.
+            mixed = sdpa(queries, keys[:, :end], values[:, :end], mask=mask)[going]
             x_BD = layer.out(mixed.flatten(1)).add_(x_BD)
             normed = F.rms_norm(x_BD, x_BD.shape[1:], layer.feedforward_gain_D, self._eps)
             gate, up = layer.gate_up(normed).chunk(2, dim=-1)
             x_BD = layer.down(F.silu(gate).mul_(up)).add_(x_BD)
-        return F.rms_norm(x_BD, x_BD.shape[1:], self._gain_D, self._eps)
+            if number < first or number == len(self._layers):
+                continue
+            normed = F.rms_norm(x_BD, x_BD.shape[1:], self._gain_D, self._eps)
+            ends = sure(self.logits(normed), going)
+            if ends.any():
+                gone, going = going[ends], going[~ends]
+                out_BD[gone], depth_B[gone] = normed[ends], number
+                self._propagate(x_BD[ends], gone, rotation, number, cache)
+                x_BD = x_BD[~ends]
+            if not len(going):
+                return out_BD, depth_B
+        out_BD[going] = F.rms_norm(x_BD, x_BD.shape[1:], self._gain_D, self._eps)
+        return out_BD, depth_B
+
+    def _propagate(self, x_MD: Tensor, rows: Tensor, rotation: Tensor, depth: int, cache: KVCache) -> None:
+        """Writes the keys and values of the layers after `depth` of these rows, made from the output of that layer."""
+        slots = cache.lengths_B[rows]
+        for layer, (keys, values) in zip(self._layers[depth:], cache.kv[depth:], strict=True):
+            normed = F.rms_norm(x_MD, x_MD.shape[1:], layer.attention_gain_D, self._eps)
+            kv = layer.kv(normed).view(len(rows), -1, self._width)
+            torch.view_as_complex(kv.view(len(rows), -1, self._width // 2, 2)[:, : self._keys]).mul_(rotation[rows])
+            keys[rows, slots] = kv[:, : self._keys]
+            values[rows, slots] = kv[:, self._keys :]
 
     def logits(self, hidden_BD: Tensor) -> Tensor:
         """Computes the float32 logits of codebook 0, `[B * G, V]`, G the frames of a group."""

@@ -16,7 +16,7 @@ def guide(with_MV: "Tensor", without_MV: "Tensor", guidance: float, rescale: flo
     return guided_MV * (rescale * spread + 1 - rescale)
 
 
-def guided(with_BV: "Tensor", without_BV: "Tensor", guidance: float) -> "Tensor":
+def guided(with_BV: "Tensor", without_BV: "Tensor", guidance: "float | Tensor") -> "Tensor":
     """Returns n + (p - n) g, with p the logits with the condition, n those without, and g the guidance scale.
 
     Source: classifier-free guidance, section 3.2 of https://arxiv.org/abs/2207.12598, where 1 + w is g; for

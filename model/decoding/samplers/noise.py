@@ -52,22 +52,20 @@ def keys_of(seeds_B: "Tensor", places_B: "Tensor") -> "Tensor":
     return mixed(mixed(seeds_B) + places_B * _signed(_STEP))
 
 
-def keys_at(seeds: Sequence[int], first: int, frames: "Sequence[np.ndarray]", device: "torch.device") -> "Tensor":
-    """Returns the keys of one pass over several responses: of each frame drawn, response after response.
+def keys_at(seeds: Sequence[int], first: int, frames: "Sequence[np.ndarray]") -> "Tensor":
+    """Returns the keys of one pass over several responses, on the CPU: of each frame drawn, response after response.
 
     Args:
         seeds: One per response.
         first: The `first_place` in this pass.
         frames: The numbers of the frames drawn, for each response.
-        device: Of the keys.
     """
     import numpy as np
     import torch
 
-    seeds_B = seeds_of(seeds, device)
-    counts_B = torch.tensor([len(part) for part in frames], device=device)
-    places_M = torch.from_numpy(np.concatenate([np.asarray(part, np.int64) for part in frames]) + first).to(device)
-    return keys_of(seeds_B.repeat_interleave(counts_B, output_size=len(places_M)), places_M)
+    counts_B = torch.tensor([len(part) for part in frames])
+    places_M = torch.from_numpy(np.concatenate([np.asarray(part, np.int64) for part in frames]) + first)
+    return keys_of(seeds_of(seeds, counts_B.device).repeat_interleave(counts_B), places_M)
 
 
 def again(keys_B: "Tensor") -> "Tensor":

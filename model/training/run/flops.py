@@ -13,11 +13,13 @@ import re
 import time
 from collections.abc import Sequence
 from functools import cache
+from typing import cast
 
 import torch
 from torch import nn
 
 from model.network.decoder import Decoder
+from model.network.layers import Ahead
 from model.network.retention import CHUNK
 
 DATASHEET = {
@@ -50,26 +52,40 @@ def training_flops(network: Decoder, lengths: Sequence[int], causal: int, predic
         network: The network.
         lengths: L of each document.
         causal: Number of causal documents; they come first.
-        predicted: For each head (see `Document.head`), the number of positions where it predicts.
+        predicted: For each head (see `Document.head`), then each head ahead, the number of positions where it predicts.
     """
     reach: float = max(lengths, default=0)
     if network.config.arch == "retnet":  # half a chunk's pairs, and one product each to write and read the state
         reach = 2 * (CHUNK / 2 + network.config.head_width)
     pairs = sum(length * min(length, reach) / (2 if number < causal else 1) for number, length in enumerate(lengths))
-    attention = 3 * 4 * pairs * network.config.width * network.config.layers  # q k, and weights times v
-    heads = list(map(_per_position, network.heads))
+    # Through frozen blocks no gradient passes, unless embeddings below them are trained.
+    passed = any(
+        weight.requires_grad
+        for part in (network.blocks, network.token_embedding, network.code_embedding)
+        for weight in part.parameters()
+    )
+    attention = (3 if passed else 1) * 4 * pairs * network.config.width * network.config.layers  # q k, weights times v
+    heads = [_per_position(head, passed=passed) for head in network.heads]
     heads.append(heads[0] / network.config.group)  # a canvas uses one frame of head 0
+    shared = _per_position(network.heads[0], passed=True)
+    further = cast("list[Ahead]", list(network.ahead))
+    heads += [_per_position(one.up, passed=passed) + _per_position(one.down, passed=True) + shared for one in further]
     return (
         attention
-        + sum(lengths) * _per_position(network.blocks)
+        + sum(lengths) * _per_position(network.blocks, passed=passed)
         + sum(rows * head for rows, head in zip(predicted, heads, strict=True))
     )
 
 
-def _per_position(part: nn.Module) -> float:
-    """Returns the operations per position of a part's matrices; frozen ones need no weight gradient."""
+def _per_position(part: nn.Module, *, passed: bool) -> float:
+    """Returns the operations per position of a part's matrices; frozen ones need no weight gradient.
+
+    Args:
+        part: A part of the network.
+        passed: Whether the gradient passes through it, to what is trained below.
+    """
     matrices = [weight for weight in part.parameters() if weight.dim() == 2]
-    return sum(2 * weight.numel() * (3 if weight.requires_grad else 2) for weight in matrices)
+    return sum(2 * weight.numel() * (1 + passed + weight.requires_grad) for weight in matrices)
 
 
 def datasheet_rate(name: str) -> float | None:

@@ -46,14 +46,17 @@ class Teacher:
     def divergence(self, batch: Batch, attend: Attend, logits: Sequence[Tensor]) -> Tensor:
         """Returns T² KL(teacher ‖ student), summed over the predictions of a batch, in nats.
 
+        Heads ahead learn from the codes alone: the teacher needn't have any.
+
         Args:
             batch: The batch, on the teacher's device.
             attend: The batch's attention.
             logits: The student's logits of each head, `[M, V]`.
         """
+        heads = len(batch.rows) - batch.ahead
         with torch.no_grad():
-            taught = self.network(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)
-        parts = zip(taught, logits, strict=True)
+            taught = self.network(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows[:heads])
+        parts = zip(taught, logits[:heads], strict=True)
         return torch.stack([divergence(teacher, student, self.config.temperature) for teacher, student in parts]).sum()
 
 

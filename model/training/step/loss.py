@@ -1,6 +1,10 @@
 """The loss: cross-entropy of each head where it predicts, and its accuracy.
 
-Axes: H heads (see `Document.head`), J tasks (`model.sequences.tokenizer.TASKS`), M predictions of a head, V codes.
+Heads ahead (`model.ahead`) have terms of their own: 0.8 ** n times that of head n, as in Medusa-1, section 2.2.1,
+https://arxiv.org/abs/2401.10774, summed and weighed against the rest as in Medusa-2, section 2.2.2.
+
+Axes: H heads (see `Document.head`), N heads ahead, J tasks (`model.sequences.tokenizer.TASKS`), M predictions of a
+head, V codes.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +16,19 @@ from torch import Tensor
 
 from model.network.transfer import to_device
 from model.sequences.tokenizer import TASKS
+
+AHEAD_DECAY = 0.8
+"""What each further head ahead counts of the one before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What the terms of the loss weigh."""
+
+    taught: float = 0.0
+    """A teacher's, `distill.weight`."""
+    ahead: float = 0.0
+    """That of the heads ahead, `ahead.weight`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +43,8 @@ class Scores:
     """Number of predictions."""
     tasks_3J: Tensor
     """The same three sums per task, without a gradient."""
+    ahead_3N: Tensor
+    """The same three sums per head ahead; none of the sums above counts these."""
     taught: Tensor | None = None
     """Summed divergence from `model.training.step.distill.Teacher`; None without a teacher."""
 
@@ -35,22 +54,27 @@ class Scores:
             self.correct_H + other.correct_H,
             self.count_H + other.count_H,
             self.tasks_3J + other.tasks_3J,
+            self.ahead_3N + other.ahead_3N,
             None if self.taught is None or other.taught is None else self.taught + other.taught,
         )
 
-    def objective(self, taught_weight: float) -> Tensor:
-        """Returns the sum to minimise: the loss or, with a teacher, (1 - w) loss + w `taught`; w is `taught_weight`."""
+    def objective(self, weights: Weights) -> Tensor:
+        """Returns the sum to minimise: the loss or, with a teacher, (1 - w) loss + w `taught`; plus the heads ahead."""
         loss = self.loss_H.sum()
-        return loss if self.taught is None else (1 - taught_weight) * loss + taught_weight * self.taught
+        if self.taught is not None:
+            loss = (1 - weights.taught) * loss + weights.taught * self.taught
+        for number, ahead in enumerate(self.ahead_3N[0], 1):
+            loss = loss + weights.ahead * AHEAD_DECAY**number * ahead
+        return loss
 
     def detach(self) -> "Scores":
         """Returns the scores detached from the autograd graph."""
         taught = None if self.taught is None else self.taught.detach()
-        return replace(self, loss_H=self.loss_H.detach(), taught=taught)
+        return replace(self, loss_H=self.loss_H.detach(), ahead_3N=self.ahead_3N.detach(), taught=taught)
 
     def over_devices(self, total: Callable[[Tensor], Tensor]) -> "Scores":
         """Sums the scores over all devices, in float64, with one call of `total`, which sums a tensor over them."""
-        parts = [self.loss_H, self.correct_H, self.count_H, self.tasks_3J]
+        parts = [self.loss_H, self.correct_H, self.count_H, self.tasks_3J, self.ahead_3N]
         if self.taught is not None:
             parts.append(self.taught)
         packed = total(torch.cat([part.double().flatten() for part in parts]))
@@ -62,12 +86,15 @@ class Scores:
 
         The parts are the codebooks, `0` (mode ar), `1`, … (levels of nar); `nar`, all its levels together; `canvas`
         (nar-len); `tokens` (len and stt); and each task by name. With a teacher, `distill` is the mean of `taught`.
+        `ahead_1`, … are the heads ahead.
         """
         heads = torch.stack([self.loss_H.double(), self.correct_H.double(), self.count_H.double()]).cpu()
         codebooks = heads.shape[1] - 2
-        names = ["", *map(str, range(codebooks)), "tokens", "canvas", "nar", *TASKS]
+        ahead = [f"ahead_{number}" for number in range(1, 1 + self.ahead_3N.shape[1])]
+        names = ["", *map(str, range(codebooks)), "tokens", "canvas", "nar", *TASKS, *ahead]
         nar = heads[:, 1:codebooks].sum(1, keepdim=True)
-        sums = torch.cat([heads.sum(1, keepdim=True), heads, nar, self.tasks_3J.double().cpu()], 1)
+        more = (part.detach().double().cpu() for part in (self.tasks_3J, self.ahead_3N))
+        sums = torch.cat([heads.sum(1, keepdim=True), heads, nar, *more], 1)
         report = {}
         for name, (loss, correct, count) in zip(names, sums.T.tolist(), strict=True):
             if count or not name:
@@ -79,24 +106,30 @@ class Scores:
         return report
 
 
-def score(logits: Sequence[Tensor], targets: Sequence[Tensor], tasks: Sequence[Tensor] = ()) -> Scores:
+def score(
+    logits: Sequence[Tensor], targets: Sequence[Tensor], tasks: Sequence[Tensor] = (), *, ahead: int = 0
+) -> Scores:
     """Scores the logits of each head.
 
     Args:
-        logits: H tensors `[M, V]`, float32; M may be 0 and differ.
-        targets: H tensors `[M]`.
-        tasks: H tensors `[M]`, each prediction's task as an index into `TASKS`; without them, the sums per task are 0.
+        logits: H + N tensors `[M, V]`, float32; M may be 0 and differ.
+        targets: H + N tensors `[M]`.
+        tasks: H + N tensors `[M]`, each prediction's task as an index into `TASKS`; without them, the sums per task
+            are 0.
+        ahead: N.
     """
     losses = [F.cross_entropy(x, y, reduction="none") for x, y in zip(logits, targets, strict=True)]
-    loss_H = torch.stack([loss.sum() for loss in losses])
+    heads = len(losses) - ahead
+    loss = torch.stack([one.sum() for one in losses])
     with torch.no_grad():
         right = [x.argmax(-1) == y for x, y in zip(logits, targets, strict=True)]
-        correct_H = torch.stack([x.sum() for x in right])
-        count_H = to_device(torch.tensor([len(y) for y in targets]), loss_H.device)
-        tasks_3J = loss_H.new_zeros(3, len(TASKS))
+        correct = torch.stack([x.sum() for x in right])
+        count = to_device(torch.tensor([len(y) for y in targets]), loss.device)
+        tasks_3J = loss.new_zeros(3, len(TASKS))
         if tasks:
-            all_losses, all_right = torch.cat(losses), torch.cat(right).float()
+            all_losses, all_right = torch.cat(losses[:heads]), torch.cat(right[:heads]).float()
             tasks_3J.index_add_(
-                1, torch.cat(list(tasks)), torch.stack([all_losses, all_right, torch.ones_like(all_right)])
+                1, torch.cat(list(tasks[:heads])), torch.stack([all_losses, all_right, torch.ones_like(all_right)])
             )
-    return Scores(loss_H, correct_H, count_H, tasks_3J)
+    ahead_3N = torch.stack([loss[heads:], correct[heads:].to(loss.dtype), count[heads:].to(loss.dtype)])
+    return Scores(loss[:heads], correct[:heads], count[:heads], tasks_3J, ahead_3N)

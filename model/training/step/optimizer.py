@@ -44,14 +44,15 @@ def make_optimizers(network: Decoder, config: OptimizerConfig) -> list[Optimizer
     scaled as in section 2.2 of https://arxiv.org/abs/2502.16982.
     """
     matrices = [weight for weight in network.blocks.parameters() if weight.dim() == 2 and weight.requires_grad]
-    heads = [weight for weight in network.heads.parameters() if weight.requires_grad]
+    heads = [*network.heads.parameters(), *network.ahead.parameters()]
+    heads = [weight for weight in heads if weight.requires_grad]
     decayed = {id(weight) for weight in [*matrices, *heads]}
     plain = [weight for weight in network.parameters() if weight.requires_grad and id(weight) not in decayed]
     groups = [
         {"params": heads, "weight_decay": config.weight_decay, "highest_lr": config.lr},
         {"params": plain, "weight_decay": 0.0, "highest_lr": config.lr},
     ]
-    if config.matrices == "adamw":
+    if config.matrices == "adamw" or not matrices:
         groups[0]["params"] = [*matrices, *heads]
         return [AdamW(groups, lr=config.lr, betas=config.betas, fused=True)]
     group = {"params": matrices, "highest_lr": config.muon_lr}

@@ -6,6 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from stages.tar.members import member_file, stamp
+
 CHUNK = 1 << 18
 """Most bytes read at a time."""
 _FIRST_CHUNK = 1 << 12
@@ -46,8 +48,8 @@ class Bytes:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("rb", buffering=0)
-        self.size = path.stat().st_size
+        self._file = member_file(path) or path.open("rb", buffering=0)
+        self.size, _ = stamp(path)
         self._start = 0
         self._chunk = b""
         self._ahead = _FIRST_CHUNK

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stages.audio.containers.container import Bytes, Container, Shape
 from stages.tables import rows_in
+from stages.tar.members import stamp
 
 _HEAD = 64
 BY_NAME = {".g722": "g722", ".gsm": "gsm"}
@@ -26,8 +27,7 @@ def shape_of(path: Path) -> Shape:
     Raises:
         OSError: if the file can't be read.
     """
-    stat = path.stat()
-    return _shape_of(path, stat.st_size, stat.st_mtime_ns)
+    return _shape_of(path, *stamp(path))
 
 
 @lru_cache(maxsize=1024)

@@ -111,7 +111,7 @@ def test_a_trained_model_has_the_same_hidden_states_in_transformers(run: Path, h
     assert_same_hidden_states(run, hf, level)
 
 
-@pytest.mark.parametrize("shape", [{"kv_heads": None}, {"kv_heads": 1}, {"group": 2}], ids=str)
+@pytest.mark.parametrize("shape", [{"kv_heads": None}, {"kv_heads": 1}, {"group": 2, "ahead": 2}], ids=str)
 def test_random_weights_have_the_same_hidden_states_in_transformers(tmp_path: Path, shape: dict[str, object]) -> None:
     model = write_random(tmp_path / "run", **shape, rope_theta=100.0, norm_eps=1e-2)
     export(model, tmp_path / "hf", "hf")
@@ -131,7 +131,7 @@ def test_transformers_takes_every_tensor_and_lacks_none(hf: Path) -> None:
 
 def test_every_setting_of_the_network_is_known_to_the_export() -> None:
     known = {"arch", "width", "layers", "heads", "kv_heads", "group", "feedforward"}
-    known |= {"rope_theta", "norm_eps", "dropout"}
+    known |= {"ahead", "rope_theta", "norm_eps", "dropout"}
     assert set(ModelConfig.model_fields) == known, (
         "does Llama have it? Map it in model/checkpoints/export.py, or refuse it there"
     )

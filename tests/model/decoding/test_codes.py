@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from model.decoding.autoregressive import generate_first
 from model.decoding.codes import generate
 from model.decoding.engine.step import Step, laid_out
 from model.decoding.levels import generate_rest
@@ -18,6 +17,7 @@ from model.decoding.steps import Steps
 from model.network.decoder import Decoder
 from model.sequences.documents import Condition
 from stages.records import Codes
+from tests.model.decoding.firsts import generate_first
 from tests.model.decoding.test_autoregressive import CONDITIONS, TOKENIZER, decisive, without_cache
 
 NET = decisive()
@@ -52,7 +52,7 @@ def test_a_response_is_made_by_its_parts(mode: FirstMode, least: int, most: int,
 
 
 def test_a_known_length_is_not_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.decoding.codes.predict_frames", None)
+    monkeypatch.setattr("model.decoding.continuous.predict_frames", None)
     found = generate(*ASKED, max_frames=7, min_frames=7, decoding=Decoding("nar-len", unmasking=QUICK))
     assert [codes_KT.shape for codes_KT in found] == [(8, 7)] * len(CONDITIONS)
 

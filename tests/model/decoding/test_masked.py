@@ -1,6 +1,5 @@
 """Filling a canvas: every frame is decided, guidance is the formula, a batch gives its singles."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,12 +7,12 @@ import pytest
 import torch
 
 from model.config import Arch
-from model.decoding.masked import _canvas_logits, generate_masked, predict_frames
+from model.decoding.masked import generate_masked, predict_frames
 from model.decoding.options import Decoding, Unmasking
+from model.decoding.prefill import Reading
 from model.decoding.samplers.chain import GREEDY, Sampling
 from model.decoding.samplers.guidance import guide
-from model.network.decoder import Decoder
-from model.sequences.documents import Condition, Document
+from model.sequences.documents import Condition
 from stages.errors import UsageError
 from tests.model.decoding.test_autoregressive import CONDITIONS, TOKENIZER, decisive
 from tests.model.network.test_decoder import EVERY_ARCH
@@ -52,11 +51,12 @@ def test_a_batch_gives_what_its_singles_give(arch: Arch) -> None:
 def test_a_canvas_that_is_full_early_takes_no_more_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
-    def counted(network: Decoder, documents: Sequence[Document]) -> torch.Tensor:
-        asked.append(sum(len(item.rows_M) for item in documents))
-        return _canvas_logits(network, documents)
+    def counted(self: Reading) -> torch.Tensor:
+        asked.append(int((self.batch.tokens_L == TOKENIZER.mask).sum()))
+        return hidden(self)
 
-    monkeypatch.setattr("model.decoding.masked._canvas_logits", counted)
+    hidden = Reading.hidden
+    monkeypatch.setattr(Reading, "hidden", counted)
     (codes,) = fill(CONDITIONS[:1], [3], steps=25)
     assert codes.shape == (1, 3)
     assert 0 not in asked

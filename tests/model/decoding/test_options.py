@@ -68,13 +68,28 @@ def test_the_other_codebooks_have_their_own_temperature() -> None:
         ({"mode": "nar-len", "beam_width": 2}, "`beam_width` must be left out in the mode nar-len"),
         ({"mode": "nar-len", "refine_on_stop": True}, "`refine_on_stop` must be left out in the mode nar-len"),
         ({"mode": "nar-len", "max_ar_context": 9}, "`max_ar_context` must be left out in the mode nar-len"),
+        ({"mode": "nar-len", "ahead": False}, "`ahead` must be left out in the mode nar-len"),
         ({"nar": Sampling(0.0, repetition_penalty=2)}, "`repetition_penalty` must be left out for the other codebooks"),
         ({"beam_width": 2, "ar": Sampling(top_k=5)}, "`top_k` can't go with `beam_width`"),
         ({"beam_width": 2, "ar": Sampling(0.5)}, "`temperature` can't go with `beam_width`"),
         ({"beam_width": 2, "ar": Sampling(ras_window=5)}, "`ras_window` can't go with `beam_width`"),
         ({"beam_width": 2, "refine_on_stop": True}, "`refine_on_stop` can't go with `beam_width`"),
+        ({"beam_width": 2, "ahead": True}, "`ahead` must be left out with `beam_width`"),
         ({"beam_width": 0}, "`beam_width` must be 1"),
         ({"max_ar_context": 0}, "`max_ar_context` must be at least 1"),
+        ({"mode": "nar-len", "layer_skip": True}, "`layer_skip` must be left out in the mode nar-len"),
+        ({"beam_width": 2, "layer_skip": True}, "`layer_skip` can't go with `beam_width`"),
+        ({"max_ar_context": 9, "layer_skip": True}, "`layer_skip` can't go with `max_ar_context`"),
+        ({"ahead": True, "layer_skip": True}, "`layer_skip` can't go with `ahead`"),
+        ({"layer_skip": True, "layer_skip_exit_layer": 0}, "`layer_skip_exit_layer` must be at least 1, but is 0"),
+        ({"layer_skip": True, "layer_skip_entropy_threshold": -1}, "`layer_skip_entropy_threshold` must be 0 or more"),
+        (
+            {"layer_skip": True, "layer_skip_varentropy_threshold": float("nan")},
+            "varentropy_threshold` must be 0 or more",
+        ),
+        ({"layer_skip_exit_layer": 4}, "`layer_skip_exit_layer` has no effect without `layer_skip`"),
+        ({"layer_skip_entropy_threshold": 1.0}, "`layer_skip_entropy_threshold` has no effect without `layer_skip`"),
+        ({"layer_skip_varentropy_threshold": 1.0}, "`layer_skip_varentropy_threshold` has no effect without"),
     ],
     ids=str,
 )
@@ -92,4 +107,6 @@ def test_settings_of_the_other_mode_dont_matter() -> None:
 def test_settings_in_a_line() -> None:
     every = Decoding(ar=Sampling(0.8, top_k=5, min_p=0.1), refine_on_stop=True, max_ar_context=75)
     assert str(every) == "ar, refined on stop, context of 75 frames, temperature 0.8, top-k 5, min-p 0.1"
+    early = Decoding(layer_skip=True, layer_skip_exit_layer=3, layer_skip_entropy_threshold=0.5)
+    assert str(early) == "ar, early exit from layer 3 on (entropy 0.5, varentropy 0.1), temperature 1"
     assert str(Decoding(beam_width=4)) == "ar, beam of 4, temperature 1"

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from model.decoding.codes import generate
 from model.decoding.options import Decoding, FirstMode, Unmasking
-from model.decoding.prefill import read_packed
+from model.decoding.prefill import Reading
 from model.decoding.samplers.chain import GREEDY
 from model.sequences.documents import Condition, canvas, document
 from stages.records import Codes
@@ -73,7 +73,7 @@ def test_the_network_reads_the_weighted_sum(monkeypatch: pytest.MonkeyPatch) -> 
         canvas(TOKENIZER, CONDITIONS[2], response_KT[0], np.ones(4, bool)),
     ]
     with torch.inference_mode():
-        read_packed(net, documents)
+        Reading(net, documents).hidden()
         table = net.code_embedding.weight
 
         def prompt(codes_KP: Codes) -> Tensor:

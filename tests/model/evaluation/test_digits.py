@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +29,7 @@ from model.evaluation.digits import (
 )
 from model.evaluation.sound import Sound
 from model.evaluation.voices import Vector
+from model.inference.requests import Request
 from stages.audio.files import read, resample, write_wav
 from stages.errors import UsageError, run_app
 from stages.ids import split_of
@@ -77,9 +78,13 @@ class Mimic:
 
     def __init__(self, corpus: Corpus, only: str | None = None) -> None:
         self.corpus, self.only = corpus, only
+        self.codec = SimpleNamespace(sample_rate=16_000)
         self.asked: list[dict[str, Any]] = []
 
-    def speak(self, text: str, **how: Any) -> SimpleNamespace:
+    def batch(self, requests: Sequence[Request]) -> list[SimpleNamespace]:
+        return [self._speak(one.text, prompt=one.prompt, seed=one.seed, decoding=one.decoding) for one in requests]
+
+    def _speak(self, text: str, **how: Any) -> SimpleNamespace:
         self.asked.append({"text": text, **how})
         speaker = self.corpus.rows[int(how["prompt"][0, 0])].speaker
         wave = glide(self.only or text, speaker, seed=how["seed"] % 1000 + 50, rate=16_000)

@@ -23,7 +23,8 @@ from model.evaluation.judges import JUDGES, SAMPLE_RATE, Column, Judge
 from model.evaluation.metrics import Interval
 from model.evaluation.protocols import Trial, read_trials
 from model.inference.synthesizer import Synthesizer
-from model.options import JudgeOptions, with_options
+from model.option_groups import with_options
+from model.options import JudgeOptions
 from model.training.trainer import train
 from stages.artefacts.lock import EXCLUSIVE, take
 from stages.audio.files import probe, read, read_at, write_wav

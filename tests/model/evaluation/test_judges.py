@@ -17,7 +17,6 @@ from model.evaluation.judges import (
     SAMPLE_RATE,
     SIMILARITIES,
     WavLMXVector,
-    Whisper,
     columns,
     load_judges,
 )
@@ -68,11 +67,11 @@ def test_whisper_hears_what_is_said(tmp_path: Path) -> None:
         WeightsError,
         match=r"`--asr` must be .* lacks tokenizer.json \(convert it: `ct2-transformers-converter.*--asr none",
     ):
-        Whisper(str(folder))
+        load_judges(asr=str(folder), speaker="none")
     (folder / "tokenizer.json").write_text("{}")
     (folder / "model.bin").write_bytes(b"no model")
     with pytest.raises(WeightsError, match="`--asr` can't be loaded from"):
-        Whisper(str(folder))
+        load_judges(asr=str(folder), speaker="none")
 
 
 def test_a_whisper_in_the_cache_goes_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,14 +81,14 @@ def test_a_whisper_in_the_cache_goes_by_its_name(tmp_path: Path, monkeypatch: py
     (cached / "refs" / "main").write_text("0" * 40)
     (cached / "snapshots").mkdir()
     build_whisper(tmp_path, language="en", says="Hello").rename(cached / "snapshots" / ("0" * 40))
-    assert "Hello" in Whisper("tiny").hear(noise(1.0), "en")
+    assert "Hello" in load_judges(asr="tiny", speaker="none")["recogniser"].hear(noise(1.0), "en")
 
 
 def test_a_whisper_that_is_not_there_is_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     for name in ("large-v3", "no-such-size", "somebody/whisper"):
         with pytest.raises(WeightsError, match=rf"`{name}` is neither.*--asr none"):
-            Whisper(name)
+            load_judges(asr=name, speaker="none")
 
 
 # speaker

@@ -11,12 +11,10 @@ from model.evaluation.metrics import (
     characters,
     distance,
     error_rate,
-    phones,
     words_f5,
     words_librispeech,
     words_seed_tts,
 )
-from stages.text.phonemes import phonemize
 
 WORDS = st.lists(st.sampled_from(["the", "a", "cat", "sat", "on", "mat", "hat", "that"]), min_size=1, max_size=12)
 
@@ -73,14 +71,3 @@ def test_text_is_counted_as_each_protocol_does(words, text: str, language: str, 
 def test_chinese_has_no_spaces_to_count() -> None:
     assert characters(["你", "好"], "zh") == ["你", "好"]
     assert characters(["a", "b"], "en") == ["a", " ", "b"]
-
-
-def test_phones_hold_their_marks() -> None:
-    assert phones("həlˈoʊ wˈɜːld") == ["h", "ə", "l", "o", "ʊ", "w", "ɜː", "l", "d"]
-    assert phones("ɑ̃ tʲ") == ["ɑ̃", "tʲ"]
-    assert phones(" ˈ ") == []
-    same, other = (
-        phones(text) for text in phonemize(["their night", "there knight"], "en", stress=False, punctuation=False)
-    )
-    assert error_rate(same, other) == 0, "spelling doesn't count"
-    assert error_rate(["their", "night"], ["there", "knight"]) == 1

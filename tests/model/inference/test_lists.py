@@ -3,13 +3,15 @@
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from model.cli import main
+from model.inference.guards.guard import Guard
 from model.inference.lists import Order, read_orders, speak_orders
 from model.inference.requests import Request
 from model.inference.synthesizer import Synthesizer
@@ -104,13 +106,16 @@ def test_lines_name_voices_of_a_folder(tmp_path: Path, reference: Path) -> None:
         ("[1]", "must be a JSON object such as"),
         (
             {"txt": "a"},
-            "`txt` is not a known key (text, ref, ref_text, voice, language, out, seed). Did you mean `text`?",
+            "`txt` is not a known key (text, ref, ref_text, voice, language, out, seed, retries, best_of). Did you mean"
+            " `text`?",
         ),
         ({"ref": "ref.wav"}, "must have a `text`"),
         ({"text": " "}, "`text` must hold something"),
         ({"text": 3}, "`text` must be text, but is `3`"),
         ({"text": "a", "seed": "1"}, '`seed` must be a whole number, but is `"1"`'),
         ({"text": "a", "seed": True}, "`seed` must be a whole number, but is `true`"),
+        ({"text": "a", "retries": 99}, "`retries` must be 0 (off) to 20, but is 99."),
+        ({"text": "a", "best_of": "2"}, "`best_of` must be a whole number"),
         ({"text": "a", "ref": "none.wav"}, "`ref` must be a recording"),
         ({"text": "a", "ref": "texts.jsonl"}, "`ref` must be a recording"),
         ({"text": "a", "voice": "v", "ref": "ref.wav"}, "`voice` takes the place of `ref`"),
@@ -127,6 +132,12 @@ def test_a_bad_line_is_refused_with_its_number(tmp_path: Path, reference: Path, 
     assert str(raised.value).startswith(f"{path}, line 3: ")
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_line_may_have_a_guard_of_its_own(tmp_path: Path) -> None:
+    default = replace(DEFAULT, guard=Guard(retries=1, best_by="stt"))
+    orders = read_orders(listed(tmp_path, {"text": "a"}, {"text": "b", "retries": 4, "best_of": 3}), OUT, default)
+    assert [order.request.guard for order in orders] == [default.guard, Guard(4, 3, "stt")]
 
 
 def test_all_bad_lines_are_told_at_once(tmp_path: Path) -> None:
@@ -155,10 +166,8 @@ def test_a_list_needs_texts_a_voice_and_a_folder(tmp_path: Path) -> None:
 
 def test_one_that_can_t_be_spoken_harms_no_other() -> None:
     class Speaker:
-        def batch(self, requests: Sequence[Request]) -> list[str]:
-            if any(request.text == "bad" for request in requests):
-                raise AudioError("broken")
-            return [request.text.upper() for request in requests]
+        def each(self, requests: Iterable[Request]) -> Iterator[str | AudioError]:
+            return (AudioError("broken") if one.text == "bad" else one.text.upper() for one in requests)
 
     orders = [Order(Request(text), OUT, "") for text in ["a"] * 20 + ["bad"] + ["b"] * 20]
     found = [speech for _, speech in speak_orders(Speaker(), orders)]  # type: ignore[arg-type]
@@ -240,15 +249,12 @@ def test_nothing_begins_while_a_line_can_t_be_spoken(
 def test_some_that_fail_make_it_3(
     run: Path, tmp_path: Path, reference: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def batch(_: Synthesizer, requests: Sequence[Request]) -> list[object]:
-        raise AudioError(f"{len(requests)} broken")
-
-    monkeypatch.setattr(Synthesizer, "batch", batch)
+    monkeypatch.setattr(Synthesizer, "each", lambda _, requests: (AudioError(one.text) for one in requests))
     path = listed(tmp_path, "Hello.", "There.", name="a.txt")
     command = "synth", f"@{path}", reference, tmp_path / "out", "--model", run, "--device", "cpu", "--json"
     assert valle(monkeypatch, *command) == 3
     shown = capsys.readouterr()
-    assert [json.loads(line)["error"] for line in shown.out.splitlines()] == ["1 broken"] * 2
+    assert [json.loads(line)["error"] for line in shown.out.splitlines()] == ["Hello.", "There."]
     assert "2 of 2 texts couldn't be spoken." in shown.err
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model.inference.long_text import Part, Script
 from model.inference.recital import Recital, Speaker, Turn
 from model.inference.synthesizer import Speech
+from model.inference.text.long_text import Part, Script
 from model.sequences.lengths import Lengths
 
 LENGTHS = Lengths(10, 200, 60, 1.0, 4.0, 9.0)

@@ -93,7 +93,10 @@ def test_the_network_is_asked_as_it_was_taught(
 ) -> None:
     conditions = []
     silence = Speech(np.zeros(320, np.float32), 24_000, np.zeros((8, 1), np.uint16), "", "", "", False, 0.0)
-    monkeypatch.setattr(voice, "_respond", lambda condition, *_, **__: conditions.append(condition) or silence)
+    monkeypatch.setattr(
+        "model.inference.synthesizer.respond", lambda _, __, ask, **___: conditions.append(ask.condition)
+    )
+    monkeypatch.setattr(voice, "said", lambda *_: silence)
     voice.transform("cse", recording, text="Hello.", replace_s=(0.4, 0.8))
     voice.transform("tse", recording, prompt=recording)
     voice.transform("ns", recording, text="Hello.", language="EN", tone="g")

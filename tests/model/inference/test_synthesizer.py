@@ -13,6 +13,7 @@ import torch
 from model.cli import main
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY
+from model.inference.guards.guard import OFF
 from model.inference.requests import Request
 from model.inference.synthesizer import Synthesizer
 from model.sequences.documents import Condition
@@ -89,7 +90,7 @@ def test_one_seed_one_wave(voice: Synthesizer, reference: Path) -> None:
 
 def asked(voice: Synthesizer, text: str, **given: Any) -> Condition:
     """What the network is asked first."""
-    turn = voice.recital(text, **given).turn()
+    turn = voice.recital(Request(text, **given)).turn()
     assert turn
     return turn.condition
 
@@ -122,10 +123,11 @@ def test_every_sentence_of_a_longer_text_is_spoken(voice: Synthesizer, reference
     assert speech.codes.shape == (8, sum(said.frames for said in speech.parts))
     assert speech.duration_s > speech.codes.shape[1] / 75 - 1, "the pauses are there; silence of the parts may go"
     assert speech.unsaid == ""
-    short = voice.speak(TEXT, prompt=reference, max_s=0.4)
+    short = voice.speak(TEXT, prompt=reference, max_s=0.4, guard=OFF)
     assert short.cut
     assert short.unsaid.endswith("She is my friend.")
     assert short.duration_s == pytest.approx(0.4, abs=1 / 75)
+    speech = voice.speak(TEXT, prompt=reference, guard=OFF)
     assert np.array_equal(short.codes[0], speech.codes[0, : short.codes.shape[1]]), "one seed, one speech"
 
 
@@ -138,7 +140,7 @@ def test_a_batch_is_what_its_texts_alone_are(voice: Synthesizer, reference: Path
         )
         assert np.array_equal(alone.samples, speech.samples)
     assert voice.batch([]) == []
-    with pytest.raises(UsageError, match="must have a `prompt`"):
+    with pytest.raises(UsageError, match="Either a `prompt`"):
         voice.batch([Request("Hello.")])
 
 
@@ -231,10 +233,41 @@ def test_synth_writes_the_same_file_for_the_same_seed(
     assert rate == 24_000
     assert not list(quoted(about))
     assert about["seconds"] == pytest.approx(len(wave) / rate, abs=1e-3)
+    assert (about["takes"], about["faults"], about["discarded"]) == (1, [], [])
+    assert valle(monkeypatch, *command, tmp_path / "d.wav", *options, "--best-of", "3", "--retries", "0") == 0
+    about = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (about["takes"], about["faults"]) == (3, [])
+    for refused, told in (
+        (("--best-of", "0"), "`best_of` must be 1 (off) to 64, but is 0."),
+        (("--retries", "-1"), "`retries` must be 0 (off) to 20, but is -1."),
+        (("--best-by", "ear"), "`best_by` must be logprob, stt or whisper:FOLDER, but is `ear`."),
+        (("--best-of", "2", "--temperature", "0"), "`best_of` must be 1, but is 2: nothing is drawn"),
+        (("--best-of", "2", "--best-by", "stt"), "was never trained in the mode `stt`"),
+    ):
+        assert valle(monkeypatch, *command, tmp_path / "c.wav", *options, *refused) == 2
+        assert told in capsys.readouterr().err
     assert valle(monkeypatch, *command, tmp_path / "c.wav", *options, "--temperature", "-1") == 2
     assert "`temperature` must be 0 or more" in capsys.readouterr().err
     assert valle(monkeypatch, *command, tmp_path / "c.wav", *options, "--guidance", "2") == 2
     assert "`guidance` must be 1 (off), but is 2" in capsys.readouterr().err
+
+
+def test_synth_tells_how_many_layers_early_exit_left_out(
+    run: Path, reference: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = "synth", "Hello there. How are you?", reference, tmp_path / "a.wav", "--model", run, "--device", "cpu"
+    options = "--max-s", "0.6", "--json", "--layer-skip", "--layer-skip-exit-layer", "1"
+    thresholds = "--layer-skip-entropy-threshold", "99", "--layer-skip-varentropy-threshold", "99"
+    assert valle(monkeypatch, *command, *options, *thresholds) == 0
+    told = capsys.readouterr()
+    about = json.loads(told.out.splitlines()[-1])
+    assert about["layers"] > 20
+    assert about["layers_saved"] == about["layers"] / 2, "one of two layers in each step"
+    assert f"early exit left out {about['layers_saved']:,} of {about['layers']:,} layers (50%)" in told.err
+    assert valle(monkeypatch, *command, *options[:3]) == 0
+    assert "layers" not in json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert valle(monkeypatch, *command, *options, *thresholds, "--layer-skip-exit-layer", "2") == 2
+    assert "must be less than the model's number of layers (2), but is 2" in capsys.readouterr().err
 
 
 def test_transcribe_tells_in_json_and_in_words_whether_it_ended(

@@ -15,6 +15,7 @@ from model.checkpoints.export import export
 from model.cli import main
 from model.decoding.options import Decoding, FirstMode, Unmasking
 from model.decoding.samplers.chain import GREEDY
+from model.inference.requests import Request
 from model.inference.synthesizer import Synthesizer
 from model.inference.voices import Voice, mix, model_identity, parse_choice
 from model.sequences.documents import Condition
@@ -37,7 +38,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def asked(able: Synthesizer, text: str, **given: Any) -> Condition:
     """What the network is asked first."""
-    turn = able.recital(text, **given).turn()
+    turn = able.recital(Request(text, **given)).turn()
     assert turn
     return turn.condition
 

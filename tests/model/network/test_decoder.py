@@ -204,3 +204,35 @@ def test_half_precision_equals_single_precision(device: str, shape: dict[str, An
         fast = net(*inputs)
     for one, two in zip(exact, fast, strict=True):
         torch.testing.assert_close(one, two, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("shape", [{"arch": "retnet"}, {"group": 2}], ids=str)
+def test_heads_ahead_predict_later_steps_where_head_0_predicts_the_next(shape: dict[str, Any]) -> None:
+    net = network(ahead=2, **shape)
+    group = net.config.group
+    batch = collate(documents(group), 8, ahead=2)
+    assert (batch.ahead, len(batch.rows)) == (2, 8 + 2 + 2)
+    assert batch.num_targets == collate(documents(group), 8).num_targets
+    logits = run(net, batch)
+    counts = [len(item.rows_M) for item in documents(group) if item.head == 0]
+    for n in (1, 2):
+        rows, targets = batch.rows[9 + n], batch.targets[9 + n]
+        assert len(rows) == sum(max(count - n, 0) for count in counts)
+        assert logits[9 + n].shape == (len(targets), 65)
+        assert len(targets) == len(rows) * group == len(batch.tasks[9 + n])
+        wanted = [item.targets_M[n * group :] for item in documents(group) if item.head == 0]
+        assert targets.tolist() == np.concatenate(wanted).tolist()
+        kept = [row in set(rows.tolist()) for row in batch.rows[0].tolist()]
+        places = torch.tensor(kept).repeat_interleave(group)
+        torch.testing.assert_close(logits[9 + n], logits[0][places], msg="new ones say what head 0 says")
+    with torch.no_grad():
+        net.ahead[1].down.weight.normal_()
+    changed = run(net, batch)
+    assert [torch.equal(one, other) for one, other in zip(logits, changed, strict=True)] == [True] * 11 + [False]
+
+
+def test_heads_ahead_change_no_other_weight() -> None:
+    plain, more = network(), network(ahead=3)
+    weights = more.state_dict()
+    assert all(weight.equal(weights[name]) for name, weight in plain.state_dict().items())
+    assert more.num_parameters() == plain.num_parameters() + 3 * 2 * 32 * 32

@@ -14,6 +14,8 @@ import pytest
 
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY, OPTIONS, Sampling
+from model.inference.guards.guard import OFF, Guard
+from model.inference.requests import Request
 from model.inference.synthesizer import Synthesizer
 from model.serving.bodies import SpeechBody
 from stages.audio.encoding import FORMATS, encode
@@ -57,7 +59,8 @@ def test_it_is_mp3_if_nothing_is_said(client) -> None:
 @pytest.mark.parametrize("form", ["pcm", "flac", "wav", "mp3", "opus"])
 def test_a_stream_is_the_whole(client, synthesizer: Synthesizer, voices: Path, form: str) -> None:
     fields = {"model": "tiny", "input": "Hello there.", "voice": "anna", "response_format": form}
-    speech = synthesizer.speak("Hello there.", prompt=voices / "anna.wav", max_s=0.9)
+    asked = Request("Hello there.", voices / "anna.wav", max_s=0.9, guard=OFF)
+    samples, frames = np.concatenate([*synthesizer.stream(asked)]), synthesizer.batch([asked])[0].codes.shape[1]
     with client.audio.speech.with_streaming_response.create(
         **fields, stream_format="audio", extra_body={"max_s": 0.9}
     ) as answer:
@@ -71,12 +74,13 @@ def test_a_stream_is_the_whole(client, synthesizer: Synthesizer, voices: Path, f
     *deltas, done = events
     assert {event["type"] for event in deltas} == {"speech.audio.delta"}
     assert b"".join(base64.b64decode(event["audio"]) for event in deltas) == b"".join(pieces)
-    usage = {"input_tokens": 12, "output_tokens": speech.codes.shape[1], "total_tokens": 12 + speech.codes.shape[1]}
+    assert len(deltas) > 1, "it comes while it is made"
+    usage = {"input_tokens": 12, "output_tokens": frames, "total_tokens": 12 + frames}
     assert done == {"type": "speech.audio.done", "usage": usage}
     if form == "pcm":
-        assert b"".join(pieces) == encode(speech.samples, speech.sample_rate, "pcm")
+        assert b"".join(pieces) == encode(samples, 24_000, "pcm")
         return
-    whole, rate = decode(encode(speech.samples, speech.sample_rate, form), name="whole", max_s=2)
+    whole, rate = decode(encode(samples, 24_000, form), name="whole", max_s=2)
     streamed, same = decode(b"".join(pieces), name="stream", max_s=2)
     assert rate == same
     if form in {"flac", "wav"}:
@@ -143,6 +147,30 @@ def test_every_option_of_the_samplers_is_a_field() -> None:
     assert SpeechBody(model="m", input="Hi.").decoding(server_wide).ar == server_wide.ar
 
 
+def test_a_request_may_have_a_guard_of_its_own(server: Server, synthesizer: Synthesizer, voices: Path) -> None:
+    body = SpeechBody(model="m", input="Hi.", retries=0, best_of=2)
+    assert body.guard(Guard(3, 1, "whisper:x")) == Guard(0, 2, "whisper:x")
+    assert SpeechBody(model="m", input="Hi.").guard(Guard(3)) == Guard(3)
+    answer = server.speak(best_of=3, best_by="stt", retries=0)
+    assert (answer.status, answer.headers["x-speech-takes"]) == (200, "3")
+    assert set(answer.headers["x-speech-faults"].split(",")) <= {"none", "loop", "silence", "long", "short"}
+    wanted = spoken(synthesizer, voices, guard=Guard(0, 3, "stt"))
+    assert answer.body == encode(wanted.samples, wanted.sample_rate, "wav")
+    for fields, param in (
+        ({"retries": 6}, "retries"),
+        ({"best_of": 9}, "best_of"),
+        ({"best_of": 0}, "best_of"),
+        ({"best_by": "whisper:/etc"}, "best_by"),
+        ({"best_of": 2, "mode": "nar-len", "steps": 2}, "best_by"),
+        ({"best_of": 2, "temperature": 0.0}, "best_of"),
+        ({"best_of": 2, "stream_format": "audio"}, "best_of"),
+        ({"retries": 1, "stream_format": "sse"}, "retries"),
+    ):
+        refused = server.speak(**fields)
+        assert (refused.status, refused.error["param"]) == (422, param), fields
+    assert server.speak(stream_format="audio", retries=0, best_of=1).status == 200
+
+
 def test_speed_sets_the_length_of_nar_len(server: Server, synthesizer: Synthesizer, voices: Path, monkeypatch) -> None:
     monkeypatch.setattr("model.inference.speed.predict_frames", lambda *_, **__: [30])
     frames = {}
@@ -195,12 +223,14 @@ def test_a_model_without_stt_says_so(synthesizer: Synthesizer, voices: Path) -> 
 def test_under_load_nothing_is_lost_or_mixed_up(client, synthesizer: Synthesizer, voices: Path) -> None:
     """Eight clients, forty requests: each gets what that request gives alone."""
     asked = [(f"Say {number}.", "anna" if number % 2 else "ben", (8 + number) / 75) for number in range(40)]
-    greedy = Decoding(ar=GREEDY)
     alone = []
     for text, voice, max_s in asked:
         known = "Good morning." if voice == "ben" else None
-        given = {"prompt": voices / f"{voice}.wav", "prompt_text": known, "language": "en", "max_s": max_s}
-        alone.append(encode(synthesizer.speak(text, **given, decoding=greedy).samples, 24_000, "pcm"))
+        given = {"language": "en", "max_s": max_s, "decoding": Decoding(ar=GREEDY)}
+        request = Request(text, voices / f"{voice}.wav", known, **given)
+        whole = len(text) % 2
+        samples = synthesizer.batch([request])[0].samples if whole else np.concatenate([*synthesizer.stream(request)])
+        alone.append(encode(samples, 24_000, "pcm"))
     assert len(set(alone)) > 30, "else a mix-up wouldn't be seen"
 
     def ask(request: tuple[str, str, float]) -> bytes:

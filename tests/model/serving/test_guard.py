@@ -7,7 +7,6 @@ import struct
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -255,6 +254,25 @@ def test_the_key(synthesizer: Synthesizer, voices: Path) -> None:
         assert server.get("/v1/models", Authorization="Bearer s3cret", Host="else.where").status == 200
 
 
+def test_other_pages_can_t_use_a_server_that_a_browser_reaches(server: Server) -> None:
+    body = b'{"model": "tiny", "input": "Hi.", "voice": "anna", "max_s": 0.1}'
+    host = urlsplit(server.url).netloc
+    refused = (
+        *({"Origin": origin} for origin in ("http://evil.example", "null", "http://[", f"http://{host}0")),
+        *({"Sec_Fetch_Site": site} for site in ("cross-site", "same-site")),
+    )
+    for headers in refused:
+        answer = server.post("/v1/audio/speech", body, **headers)
+        assert answer.status == 403
+        assert "a page of the web must not use the model" in answer.error["message"]
+    own = (
+        *({}, {"Origin": f"http://{host}"}, {"Sec_Fetch_Site": "same-origin"}, {"Sec_Fetch_Site": "none"}),
+        {"Origin": "https://speech.example", "X_Forwarded_Host": "speech.example"},
+    )
+    for headers in own:
+        assert server.post("/v1/audio/speech", body, **headers).status == 200
+
+
 def test_too_much_is_413_while_it_is_read(synthesizer: Synthesizer, voices: Path) -> None:
     with serving(synthesizer, voices, max_upload_mb=0.1, max_characters=10) as server:
         assert server.speak(input="Hi there.").status == 200
@@ -288,22 +306,18 @@ def test_a_body_that_never_comes_is_given_up(synthesizer: Synthesizer, voices: P
         assert server.speak().status == 200
 
 
-@dataclass
 class Held(Service):
     """A service whose model waits until it is let go."""
 
-    synthesizer: Synthesizer
-    capacity: int = 64
-    go: threading.Event = field(default_factory=threading.Event)
-    spoken: list[str] = field(default_factory=list)
+    def __init__(self, synthesizer: Synthesizer, *, capacity: int = 64) -> None:
+        self.go = threading.Event()
+        self.spoken: list[str] = []
+        super().__init__(synthesizer, capacity=capacity)
 
-    def __post_init__(self) -> None:
-        super().__init__(self.synthesizer, capacity=self.capacity)
-
-    def _speak(self, request):
+    def _join(self, ensemble, one):
         assert self.go.wait(HANG_S)
-        self.spoken.append(request.text)
-        return super()._speak(request)
+        self.spoken.append(one.request.text)
+        super()._join(ensemble, one)
 
 
 @pytest.fixture
@@ -337,10 +351,10 @@ def test_a_full_queue_is_429(held: Server) -> None:
 
 
 def test_a_queue_that_others_fill_is_429_too(held: Server, voices: Path) -> None:
-    from model.inference.service import SpeechRequest
+    from model.inference.requests import Request
 
     for _ in range(3):
-        held.service.submit(SpeechRequest("Hi.", voices / "anna.wav", max_s=0.1))
+        held.service.submit(Request("Hi.", voices / "anna.wav", max_s=0.1))
     assert (held.speak().status, held.speak(stream_format="audio").status) == (429, 429)
     held.service.go.set()
 

@@ -42,6 +42,10 @@ def test_memory_is_what_a_device_holds() -> None:
     assert held(trainer__devices=4, trainer__strategy="fsdp") - activations == (4 * size + 12 * trained) / 4
     assert held(trainer__devices=4, trainer__strategy="deepspeed") - activations == 4 * size + 16 * trained / 4
     assert held(trainer__activation_checkpointing=True) < held() / 3
+    logits = 12 * 1024 * 10_000
+    assert held(model__ahead=3) - held() == 3 * logits
+    only = {"ahead__only": True, "trainer__start_from": "runs/base", "model__ahead": 1}
+    assert held(**only) == 4 * size + 12 * trained + 2 * logits
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])

@@ -14,7 +14,7 @@ from model.data.reading import read_document
 from model.network.attention import Packed
 from model.network.decoder import Decoder
 from model.sequences.tokenizer import Tokenizer
-from model.training.start import begin, vocabulary
+from model.training.start import begin, examples_of, vocabulary
 from model.training.trainer import train
 from stages.errors import CodecError, UsageError
 from tests.model.conftest import CODEC, Configure, MemoryStore
@@ -129,3 +129,53 @@ def test_another_shape_or_codec_is_refused(older: Checkpoint, store: MemoryStore
     store.codec = replace(CODEC, codebook_size=32)
     with pytest.raises(CodecError):
         begin(configure(trainer__start_from=str(older.folder)), store)
+
+
+@pytest.mark.parametrize("only", [True, False])
+def test_heads_ahead_are_added_to_a_model(
+    older: Checkpoint, store: MemoryStore, configure: Configure, tmp_path: Path, only: bool
+) -> None:
+    """Those that it has are kept, others begin anew; `ahead.only` leaves all else bit for bit as it was."""
+    first = {"trainer__start_from": str(older.folder), "model__ahead": 1, "trainer__max_steps": 3}
+    one = checkpoint.load(
+        train(configure(**first, ahead__only=only, trainer__out=str(tmp_path / "1")), store, quiet=True)
+    )
+    known, before = one.network.state_dict(), older.network.state_dict()
+    assert one.network.ahead[0].down.weight.abs().max() > 0
+    rows = len(SMALLER)
+    same = [
+        name
+        for name, weight in before.items()
+        if weight.equal(known[name][:rows] if len(known[name]) > len(weight) else known[name])
+    ]
+    assert len(same) == (len(before) if only else 0)
+
+    second = {"trainer__start_from": str(one.folder), "ahead__only": only, "trainer__out": str(tmp_path / "2")}
+    _, more = begin(configure(**second, model__ahead=3), store)
+    _, fewer = begin(configure(trainer__start_from=str(one.folder), trainer__out=str(tmp_path / "3")), store)
+    assert all(weight.equal(more.state_dict()[name]) for name, weight in known.items())
+    assert more.ahead[2].up.weight.abs().max() > 0
+    assert not more.ahead[2].down.weight.any()
+    assert not len(fewer.ahead)
+    assert {weight.requires_grad for weight in more.blocks.parameters()} == {not only}
+    assert {weight.requires_grad for weight in more.ahead.parameters()} == {True}
+
+
+def test_adapters_train_the_heads_ahead_too(older: Checkpoint, store: MemoryStore, configure: Configure) -> None:
+    start = {"trainer__start_from": str(older.folder), "model__ahead": 2, "lora__rank": 2}
+    _, network = begin(configure(**start), store)
+    trained = {name for name, weight in network.named_parameters() if weight.requires_grad and ".lora_" not in name}
+    assert trained == {f"ahead.{n}.{part}.weight" for n in (0, 1) for part in ("up", "down")}
+
+
+def test_only_heads_ahead_are_trained_on_ar(older: Checkpoint, store: MemoryStore, configure: Configure) -> None:
+    start = {"trainer__start_from": str(older.folder), "model__ahead": 2, "model__dropout": 0.3}
+    older.config.model_copy()
+    with pytest.raises(UsageError, match=r"`model.dropout`: 0.0 -> 0.3"):
+        begin(configure(**start), store)
+    config = configure(**{**start, "model__dropout": 0.0}, ahead__only=True)
+    tokenizer, network = begin(config, store)
+    examples = examples_of(config, store, tokenizer, "train")
+    assert {examples.draw(int(row), np.random.default_rng(row)).mode for row in examples.rows} == {"ar"}
+    assert config.data.modes == {"ar": 0.5, "nar": 0.5}, "what the model speaks in stays told"
+    assert {part.p for part in network.blocks.modules() if isinstance(part, torch.nn.Dropout)} == {0.0}

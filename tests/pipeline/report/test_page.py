@@ -18,6 +18,7 @@ from pipeline.report.page import render
 from pipeline.report.survey import LeftOut, Share, Survey, histogram
 from pipeline.runner.tally import Tally
 from stages.audio import files as audio
+from stages.records import Taken
 from stages.store.reader import open_store
 from tests.pipeline.chromium import Chromium
 from tests.pipeline.conftest import prep
@@ -63,6 +64,7 @@ def hostile() -> str:
     found.symbols[HOSTILE].update("<&'\"\n\u0303")
     example = {"id": HOSTILE, "message": HOSTILE, "hint": HOSTILE}
     found.left_out["slice", "filtered", HOSTILE] = LeftOut("slice", "filtered", HOSTILE, 1, [example])
+    found.taken = [Taken("sounds", 1234, (HOSTILE, "[Music]"))]
     rows = [row, row | {"id": "embedded", "audio": "data:audio/flac;base64," + base64.b64encode(TONE).decode()}]
     rows += [row | {"id": uid, "audio": f"{uid}.flac", "text": "x" * 400} for uid in ("beside", "lost")]
     rows[1]["neighbours"], rows[2]["neighbours"] = [["beside", 0.9]], [["embedded", 0.9]]
@@ -79,6 +81,13 @@ def test_nothing_in_a_dataset_becomes_a_part_of_the_page(hostile: str) -> None:
         r"(?:src|href)=\"(?!#)|url\(|@import|https?:", re.sub(r'<script type="app.*?</script>', "", hostile)
     )
     assert not outside, "it loads nothing from anywhere"
+
+
+def test_it_shows_what_was_taken_out_of_the_texts(hostile: str) -> None:
+    page = Elements(hostile)
+    assert ("section", {"id": "taken"}) in page.found
+    assert "1,234" in page.texts["td"]
+    assert "[Music]" in page.texts["td"]
 
 
 def test_it_shows_what_the_dataset_holds(copy: Path, voices: Path) -> None:
@@ -220,7 +229,7 @@ def test_a_browser_needs_no_mouse(chromium: Chromium, page: Path) -> None:
         assert seen, f"{name} has the focus, and that isn't seen"
         reached.append(name)
         assert len(reached) < 99
-    sections = ["A"] * 7
+    sections = ["A"] * 8
     choice = ["search", "language", "speaker", "order", "list"]
     player = ["AUDIO"] * reached.count("AUDIO")
     neighbours = ["BUTTON", "A"]

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.corpora.scan import scan
+from stages.corpora.scan import language_in, scan
 from stages.errors import UsageError
 from stages.ids import path_of
+from tests.stages.corpora.layouts.shapes import write_tar
 
 
 def tree(folder: Path, *names: str) -> Path:
@@ -36,6 +37,25 @@ def test_transcript_of_the_same_stem_timed_before_untimed(tmp_path):
     scanned = by_id(tree(tmp_path, *names))
     transcripts = {name: transcript for name, (_, _, transcript) in scanned.items()}
     assert transcripts == {"a.wav": "a.TXT", "a.wma": "a.TXT", "b.wav": "b.json", "a.b.wav": "a.b.txt", "x/c.wav": ""}
+
+
+def test_a_transcript_may_carry_the_whole_name_or_a_language(tmp_path):
+    names = ["a.wav", "a.wav.json", "b.mp3", "b.en.vtt", "b.en-US.srt", "c.wav", "c.en.vtt", "c.de.vtt", "e.wav"]
+    names += ["d.wav", "d.en-orig.vtt", "d.fr.vtt", "e.de.vtt", "e.txt", "f.wav", "f.notes.txt"]
+    found = scan(tree(tmp_path, *names))
+    transcripts = {recording.id: recording.transcript for recording in found.recordings}
+    assert transcripts == {
+        "a.wav": "a.wav.json",
+        "b.mp3": "b.en.vtt",
+        "c.wav": "",
+        "d.wav": "d.en-orig.vtt",
+        "e.wav": "e.txt",
+        "f.wav": "",
+    }
+    assert found.ignored == {".vtt in several languages": 2, ".txt": 1}
+    names = [(transcript, recording) for recording, transcript in transcripts.items() if transcript]
+    assert [language_in(*pair) for pair in names] == ["", "en", "en", ""]
+    assert language_in("x/de.fr.srt", "x/de.wav") == "fr"
 
 
 def test_the_rest_is_counted(tmp_path):
@@ -107,3 +127,36 @@ def test_the_real_recordings(recordings):
     expected = sorted(str(p.relative_to(recordings)) for p in recordings.rglob("*") if p.suffix in audio)
     assert [recording.id for recording in found] == expected
     assert sum(bool(recording.transcript) for recording in found) == len(list(recordings.rglob("*.txt")))
+
+
+def test_a_tar_counts_as_the_folder_that_holds_it(tmp_path, caplog):
+    inside = {
+        "a.wav": b"1",
+        "a.txt": b"hello",
+        "b/ben/c.mp3": b"2",
+        "b/ben/c.srt": b"",
+        ".hidden.wav": b"3",
+        "x.md": b"",
+    }
+    write_tar(tmp_path / "DE" / "one.tar", inside)
+    write_tar(tmp_path / "two.tar", {"anna/d.flac": b"1"})
+    assert by_id(tmp_path) == {
+        "DE/one.tar/a.wav": ("", "DE", "DE/one.tar"),
+        "DE/one.tar/b/ben/c.mp3": ("DE", "b", "DE/one.tar/b/ben/c.srt"),
+        "two.tar/anna/d.flac": ("", "anna", ""),
+    }
+    assert scan(tmp_path).ignored == {".md": 1}
+    assert not caplog.records
+
+
+def test_a_damaged_tar_is_told_once(tmp_path, caplog):
+    tar = write_tar(tmp_path / "anna" / "x.tar", {"a.wav": b"1" * 5000, "b.wav": b"2" * 5000})
+    tar.write_bytes(tar.read_bytes()[:8000])
+    (tmp_path / "anna" / "y.tar").write_bytes(b"\x1f\x8b" + b"?" * 3000)
+    (tmp_path / "anna" / "z.tar.gz").write_bytes(b"\x1f\x8b")
+    assert list(by_id(tmp_path)) == ["anna/x.tar/a.wav", "anna/x.tar/b.wav"]
+    *damaged, packed = [record.getMessage() for record in caplog.records]
+    one, other = sorted(damaged)
+    assert one.endswith("x.tar` is damaged: its end is missing; 2 files in it can be read. Copy it again.")
+    assert "y.tar` is damaged" in other
+    assert packed.startswith("1 compressed tar files aren't read, such as `anna/z.tar.gz`")

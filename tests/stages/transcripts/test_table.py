@@ -1,164 +1,262 @@
+"""Each format is read from files shaped like the real ones, and refuses a broken one with one clear line."""
+
 import json
+import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from stages.audio.files import AudioInfo
 from stages.errors import TextError
-from stages.records import Segment, Word
-from stages.transcripts.script import Script
-from stages.transcripts.table import FORMATS, read_transcript
-from stages.transcripts.whisperx import from_whisperx
+from stages.transcripts.script import Content
+from stages.transcripts.table import FORMATS, READERS, format_of, read_transcript
+from tests.stages.transcripts import shapes
 
-TEN_SECONDS = AudioInfo(44_100, 441_000, 1)
-
-
-def read(tmp_path, name, content, audio=TEN_SECONDS):
-    path = tmp_path / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_transcript(path, audio)
+FIVE_SECONDS = AudioInfo(1_000, 5_000, 1)
+CASES = [(name, file, text) for name, files in shapes.SHAPES.items() for file, text in files]
+IDS = [f"{name}-{file}-{number}" for number, (name, file, _) in enumerate(CASES)]
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.TXT", "a.lab"])
-def test_plain_text_covers_the_whole_recording(tmp_path, name):
-    expected = Script("", (Segment(0, 441_000, "Erste Zeile, zweite.", ""),), timed=False)
-    assert read(tmp_path, name, "\ufeffErste Zeile,\r\n  zweite.\n") == expected
+def read(folder, name, text):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return read_transcript(path, FIVE_SECONDS)
 
 
-def test_whisperx_json_lands_on_whole_samples(tmp_path):
-    content = {
-        "segments": [
-            {"start": 3.0, "end": 12.5, "text": "Second.", "language": "de", "speaker": "S1"},
-            {
-                "start": 0.001,
-                "end": 2.5,
-                "text": " Hello  there ",
-                "words": [
-                    {"word": "Hello", "start": 0.0015, "end": 1.2345, "score": 0.9},
-                    {"word": "there", "start": 1.5, "end": 2.5},
-                ],
-            },
-        ],
-        "word_segments": [],
-        "language": "en",
-    }
-    hello = (Word("Hello", 66, 54_441), Word("there", 66_150, 110_250))
-    assert read(tmp_path, "a.json", json.dumps(content)) == Script(
-        "en",
-        (Segment(44, 110_250, "Hello there", "", hello), Segment(132_300, 441_000, "Second.", "de", speaker="S1")),
-        timed=True,
-    )
+def test_every_format_has_a_shape():
+    assert set(shapes.SHAPES) == set(FORMATS) - {"text"}
 
 
-def test_json_with_a_text_alone_is_untimed(tmp_path):
-    expected = Script("fr", (Segment(0, 441_000, "Bonjour.", ""),), timed=False)
-    assert read(tmp_path, "a.json", '{"language": "fr", "text": "Bonjour."}') == expected
+@pytest.mark.parametrize(("name", "file", "text"), CASES, ids=IDS)
+def test_a_file_as_the_program_writes_it(tmp_path, name, file, text):
+    assert format_of(f".{file.rpartition('.')[2].lower()}", Content(text)).name == name
+    script = read(tmp_path, file, text)
+    assert script.timed
+    expected = [(500, 2250, "Well, hello there."), (3000, 4500, "How are you?")]
+    if name in shapes.UNPUNCTUATED:
+        expected = [(start, end, re.sub("[,.?]", "", said).lower()) for start, end, said in expected]
+    if name == "ctm":  # words alone, and no pause of a second between them
+        expected = [(500, 4500, " ".join(said for _, _, said in expected))]
+    assert [(s.start_samples, s.end_samples, s.text) for s in script.segments] == expected
+    assert tuple(s.speaker for s in script.segments) == shapes.NAMED.get(name, ("", ""))[: len(expected)]
+    assert script.language == shapes.LANGUAGES.get(name, "")
+    assert not script.bad
+    if name in shapes.WITH_WORDS and file != "a.srv1":
+        words = script.segments[0].words
+        assert [word.text for word in words] == script.segments[0].text.split()
+        words = words[:3]
+        assert [word.start_samples for word in words] == [500, 1000, 1750]
+        ends = [1000, 1750, 2250] if name in {"lrc", "youtube json3", "youtube srv"} else [1000, 1500, 2250]
+        assert [word.end_samples for word in words] == ends
 
 
-def test_words_without_times_share_the_gap_by_their_letters():
-    words = [{"word": "a"}, {"word": "1984", "start": 2.0, "end": 3.0}, {"word": "bbb"}, {"word": "c", "end": 5.0}]
-    segment = {"start": 1.0, "end": 5.0, "text": "a 1984 bbb c", "words": words}
-    placed = from_whisperx({"segments": [segment]}, AudioInfo(100, 1000, 1)).segments[0].words
-    assert placed == (Word("a", 100, 200), Word("1984", 200, 300), Word("bbb", 300, 450), Word("c", 450, 500))
+@pytest.mark.parametrize("name", shapes.SHAPES)
+def test_every_suffix_in_either_case(tmp_path, name):
+    file, text = shapes.SHAPES[name][0]
+    for suffix in FORMATS[name].suffixes:
+        text = shapes.SRV1 if suffix == ".srv1" else text
+        for form in (suffix, suffix.upper()):
+            assert read(tmp_path, f"a{form}", text).segments, (file, form)
 
 
-def test_words_that_spell_another_text_are_dropped():
-    segment = {"start": 0.0, "end": 1.0, "text": "seven", "words": [{"word": "7", "start": 0.0, "end": 1.0}]}
-    assert from_whisperx({"segments": [segment]}, TEN_SECONDS).segments == (Segment(0, 44_100, "seven", ""),)
-
-
-SAMPLES = {
-    "whisperx": '{"segments": [{"start": 1.0, "end": 2.0, "text": "Hello there."}]}',
-    "textgrid": '"ooTextFile"\n"TextGrid"\n0\n5\n<exists>\n1\n"IntervalTier"\n"words"\n0\n5\n1\n1\n2\n"Hello there."\n',
-    "webvtt": "WEBVTT\n\n00:01.000 --> 00:02.000\nHello there.\n",
-    "subrip": "1\n00:00:01,000 --> 00:00:02,000\nHello there.\n",
-    "text": "Hello there.\n",
+XML = "<?xml version='1.0'?><tt><body><p begin='soon' end='1s'>Hello.</p></body></tt>"
+BROKEN = {
+    "whisperx": [
+        ("a.json", '{"segments": [', "must be JSON"),
+        ("a.json", '{"pages": 3}', "neither `segments` nor a `text`"),
+    ],
+    "whisper.cpp": [("a.json", '{"transcription": [{"text": "a"}]}', "`offsets` is missing")],
+    "transformers": [("a.json", '{"chunks": [{"text": "a"}]}', "`timestamp` is missing")],
+    "vosk": [("a.json", '{"result": [{"word": "a", "start": 1}], "text": "a"}', "`end` is missing")],
+    "assemblyai": [("a.json", '{"words": [{"text": "a", "start": 1, "end": 2}, {"text": "b"}]}', "`start` is missing")],
+    "aws transcribe": [("a.json", '{"results": {"items": [{"type": "pronunciation"}]}}', "`alternatives` is missing")],
+    "google speech": [
+        ("a.json", '{"results": [{"alternatives": [{"words": [{"word": "a"}]}]}]}', "has no end .ask for `enableWord")
+    ],
+    "deepgram": [("a.json", '{"results": {"channels": [{}]}}', "`alternatives` is missing")],
+    "azure speech": [("a.json", '{"recognizedPhrases": [{"offset": "PT1S", "duration": "1"}]}', "`nBest` is missing")],
+    "rev": [
+        (
+            "a.json",
+            '{"monologues": [{"elements": [{"type": "text", "value": "a", "ts": 1}]}]}',
+            r"`segments\[0\]\.end` must be a valid number",
+        )
+    ],
+    "segments": [("a.json", '[{"start": 1, "text": "a"}]', r"`segments\[0\]\.end` must be a valid number")],
+    "textgrid": [("a.TextGrid", "words", "must be a TextGrid")],
+    "elan": [
+        ("a.eaf", "<ANNOTATION_DOCUMENT>", "isn't XML"),
+        ("a.eaf", "<x/>", "with `<ANNOTATION_DOCUMENT>` around it, but has `<x>`"),
+        ("a.eaf", shapes.EAF.replace(' TIME_VALUE="', ' OTHER="'), "no time slot has one"),
+        ("a.eaf", shapes.EAF.replace("<TIER", "<TIR").replace("</TIER", "</TIR"), "must hold a tier"),
+    ],
+    "ctm": [
+        ("a.ctm", "talk 1 0.5 hello", "line 1 must hold `recording channel start length word`"),
+        ("a.ctm", "a 1 0.5 0.2 hello\nb 1 0.5 0.2 you\n", "words of one recording, but holds those of 2"),
+    ],
+    "stm": [
+        ("a.stm", "talk 1 anna 0.5", "line 1 must hold `recording channel speaker"),
+        ("a.stm", "a 1 x 0.5 0.7 hello\nb 1 x 0.8 0.9 you\n", "segments of one recording"),
+    ],
+    "webvtt": [("a.vtt", "00:01.000 --> 00:02.000\nHello", "must begin with `WEBVTT`")],
+    "subrip": [("a.srt", "1\nHello.", "line 1 must begin a cue")],
+    "ass": [
+        ("a.ass", "Dialogue: 0,0:00:01.00", "a section `.Events.`"),
+        ("a.ass", shapes.ASS.replace("0:00:00.50", "soon"), "must be whole SubStation Alpha"),
+    ],
+    "ttml": [("a.ttml", XML, "times must be as `00:00:01.500`"), ("a.ttml", "<tt/>", "must hold a `<body>`")],
+    "sbv": [("a.sbv", "Hello.", "line 1 must hold `start,end`")],
+    "lrc": [
+        ("a.lrc", "Hello.", "line 1 must begin with a time"),
+        ("a.lrc", "[offset:x]\n[00:01.00]a", "whole milliseconds"),
+    ],
+    "youtube json3": [
+        ("a.json3", '{"events": [{"tStartMs": 1, "segs": [{"utf8": "a"}]}]}', "`dDurationMs` is missing")
+    ],
+    "youtube srv": [("a.srv3", "<html/>", "must be YouTube's captions")],
+    "whisper tsv": [
+        ("a.tsv", "word\tpitch\na\t1\n", "must begin with the header"),
+        ("a.tsv", "start\tend\ttext\n0.5\t2\ta\n", "line 2 must begin with start and end in milliseconds"),
+    ],
+    "audacity labels": [("a.txt", "0.5\t1.0\thello\n1.5\t2.0\tyou\nand more", "line 3 must hold start, end and label")],
+    "clock times": [("a.txt", "[00:01] a\n[00:03] b\n[00:02] c\n", "its times must be in order")],
+    "text": [
+        ("a.txt", "0.50 2.25 hello there\n3.00 4.50 you\n", "holds a table of times, such as `0.50 2.25 hello there`"),
+        ("a.txt", "0.5,2.25,hello\n3.0,4.5,you\n", "a table of times"),
+        ("a.txt", "12 40 hello\n40 71 there\n71 90 you\n", "a table of times"),
+        ("a.txt", "1, 2.5, 3.25, hello there\n2, 3.5, 4.25, you\n", "a table of times"),
+        ("a.txt", '{"text": "hello"}', "holds JSON. Give it the suffix `.json`"),
+        ("a.txt", shapes.TTML, "begins with `<.xml"),
+        ("a.lab", r"{\rtf1\ansi hello}", "begins with"),
+    ],
 }
-"""By format: a file that holds `Hello there.`, from 1 s to 2 s if the format has times."""
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_reads_its_sample_under_each_suffix(tmp_path, name):
-    assert name in SAMPLES, f"add a file with `Hello there.` in `{name}` to SAMPLES"
-    for suffix in (*FORMATS[name].suffixes, *map(str.upper, FORMATS[name].suffixes)):
-        script = read(tmp_path, f"a{suffix}", SAMPLES[name])
-        [segment] = script.segments
-        assert segment.text == "Hello there."
-        times = (44_100, 88_200) if script.timed else (0, 441_000)
-        assert (segment.start_samples, segment.end_samples) == times
+def test_every_format_has_a_broken_file_here(name):
+    assert name in BROKEN
 
 
-def test_every_sample_is_of_a_format():
-    assert set(SAMPLES) == set(FORMATS)
-
-
-def one(**changes):
-    return json.dumps({"segments": [{"start": 0.0, "end": 1.0, "text": "a"} | changes]})
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("a.txt", " \n", "must hold the text"),
-        ("a.txt", b"caf\xe9", "must be UTF-8, but its byte 3 is 0xe9"),
-        ("a.txt", "hello".encode("utf-16-le"), "must hold plain text, but holds NUL bytes"),
-        ("a.lab", "0 50000 sil\n50000 90000 ax\n", "HTK labels"),
-        ("a.json", "{", "must be JSON, but isn't"),
-        ("a.json", "[]", "`the file` must be an object"),
-        ("a.json", "{}", "must hold `segments` with text"),
-        ("a.json", one(text="  "), "must hold `segments` with text"),
-        ("a.json", one(text=None), r"`segments\[0\]\.text` must be a valid string, but is None"),
-        ("a.json", one(start=float("nan")), r"`segments\[0\]\.start` must be a finite number, but is nan"),
-        ("a.json", one(start=-0.1), r"must be greater than or equal to 0, but is -0\.1"),
-        ("a.json", one(start="0"), r"`segments\[0\]\.start` must be a valid number, but is '0'"),
-        ("a.json", one(end=0.0), r"`segments\[0\]` must end after its start"),
-        ("a.json", one(start=10.0, end=11.0), r"must start within its recording \(10\.000 s\), but starts at 10\.0 s"),
-        ("a.json", one(words=[{"start": 0.0}]), r"`segments\[0\]\.words\[0\]\.word` must be given"),
-        ("a.json", "[" * 100_000, "must be JSON"),
-    ],
-)
-def test_a_bad_transcript_is_one_clear_line(tmp_path, name, content, message):
+@pytest.mark.parametrize(("file", "text", "message"), [case for cases in BROKEN.values() for case in cases])
+def test_a_broken_file_is_one_clear_line(tmp_path, file, text, message):
     with pytest.raises(TextError, match=message) as caught:
-        read(tmp_path, name, content)
-    assert name in str(caught.value)
+        read(tmp_path, file, text)
+    assert file in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_link_to_nothing_is_unreadable(tmp_path):
-    (tmp_path / "a.txt").symlink_to(tmp_path / "gone")
-    with pytest.raises(TextError, match="can't be read"):
-        read_transcript(tmp_path / "a.txt", TEN_SECONDS)
-
-
-TIMES = st.none() | st.floats(0, 40)
-WORDS = st.lists(
-    st.fixed_dictionaries({"word": st.text(st.characters(categories=("L", "N", "P")), min_size=1, max_size=8)})
-    | st.fixed_dictionaries({"word": st.sampled_from(["it", " it", "is "]), "start": TIMES, "end": TIMES}),
-    min_size=1,
-    max_size=8,
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10:30 was the time we met.",
+        "1 2 three, go.",
+        "3.14 is about pi.",
+        "In 1984, 2.5 million came.\nThe year 2000 was next.",
+        "[He] said so.",
+        "5 3 1\n",
+        "Chapter 1\n2001 was a year. 3 of us came.\nThen 12 more.",
+        "It was 7:15 or 8:20 when they left.",
+        "{not} json",
+    ],
 )
+def test_prose_with_numbers_stays_prose(tmp_path, text):
+    [segment] = read(tmp_path, "a.txt", text).segments
+    assert segment.text == " ".join(text.split())
 
 
-@st.composite
-def segments(draw):
-    start = draw(st.floats(0, 25))
-    words = draw(WORDS)
-    text = draw(st.sampled_from([" ", "  ", ""])).join(word["word"] for word in words)
-    return {"start": start, "end": start + draw(st.floats(0.01, 30)), "text": text, "words": words}
+STAMPED = [
+    "0:01\nhello there\n0:03\nyou\n",
+    "0:01 hello there\n0:03 you\n",
+    "[00:00:01] hello there\n[00:00:03] you\n",
+    "00:01 - 00:03 hello there\n00:03 - 00:05 you\n",
+    "(0:01) hello\nthere\n(0:03) you\n",
+    "00:00:01:000 --> 00:00:03:000: hello there\n00:00:03.000 --> 00:00:05.000: you\n",
+]
 
 
-@given(st.lists(segments(), min_size=1, max_size=5), st.sampled_from([8_000, 44_100, 48_000]))
-def test_times_are_in_order_within_the_file_and_no_text_is_lost(given_segments, sample_rate):
-    audio = AudioInfo(sample_rate, 30 * sample_rate, 1)
-    found = from_whisperx({"segments": given_segments}, audio).segments
-    letters = sorted("".join(segment["text"].split()) for segment in given_segments)
-    assert sorted(segment.text.replace(" ", "") for segment in found) == letters
-    assert [segment.start_samples for segment in found] == sorted(segment.start_samples for segment in found)
-    for segment in found:
-        assert 0 <= segment.start_samples < segment.end_samples <= audio.samples
-        assert "".join(word.text for word in segment.words) == segment.text.replace(" ", "")
-        borders = [border for word in segment.words for border in (word.start_samples, word.end_samples)]
-        assert borders == sorted(borders)
-        assert segment.start_samples <= borders[0]
-        assert borders[-1] <= segment.end_samples
+@pytest.mark.parametrize("text", STAMPED)
+def test_lines_with_clock_times(tmp_path, text):
+    found = read(tmp_path, "a.txt", text).segments
+    assert [(s.start_samples, s.end_samples, s.text) for s in found] == [
+        (1000, 3000, "hello there"),
+        (3000, 5000, "you"),
+    ]
+
+
+def test_audacity_s_points_last_until_the_next(tmp_path):
+    found = read(tmp_path, "a.txt", "1.000000\t1.000000\thello\n3.000000\t3.000000\tyou\n").segments
+    assert [(s.start_samples, s.end_samples, s.text) for s in found] == [(1000, 3000, "hello"), (3000, 5000, "you")]
+
+
+def test_times_of_ttml_in_ticks_frames_and_nested(tmp_path):
+    text = """<tt xmlns="http://www.w3.org/ns/ttml" xmlns:p="http://www.w3.org/ns/ttml#parameter" p:tickRate="10000000"
+    p:frameRate="25"><body begin="1s"><div><p begin="5000000t" end="00:00:01:05">one</p>
+    <p><span begin="2s" end="2.5s">two</span> <span begin="2.5s" end="3s">three</span></p></div></body></tt>"""
+    found = read(tmp_path, "a.ttml", text).segments
+    spans = [(s.start_samples, s.end_samples, s.text) for s in found]
+    assert spans == [(1500, 2200, "one"), (3000, 3500, "two"), (3500, 4000, "three")]
+
+
+def test_google_repeats_all_words_with_their_speakers_in_the_last_result(tmp_path):
+    def words(tagged):
+        return [
+            {"startTime": f"{at}s", "endTime": f"{to}s", "word": word}
+            | ({"speakerTag": 1 + (at >= 3)} if tagged else {})
+            for word, at, to in shapes.WORDS
+        ]
+
+    results = [
+        {"alternatives": [{"transcript": "Well, hello there. How are you?", "words": words(tagged)}]}
+        for tagged in (0, 1)
+    ]
+    found = read(tmp_path, "a.json", json.dumps({"results": results})).segments
+    assert [(s.text, s.speaker) for s in found] == [("Well, hello there.", "1"), ("How are you?", "2")]
+
+
+def test_words_beside_the_segments_go_into_them(tmp_path):
+    """OpenAI's server writes them so, and without punctuation."""
+    words = [{"word": word.strip(",.?"), "start": at, "end": to} for word, at, to in shapes.WORDS]
+    segments = [{"id": 0, "start": s, "end": e, "text": text} for s, e, text in (shapes.FIRST, shapes.SECOND)]
+    for told in ({"segments": segments, "words": words}, {"words": words}):
+        data = {"task": "transcribe", "language": "english", "text": "Well, hello there. How are you?", **told}
+        found = read(tmp_path, "a.json", json.dumps(data))
+        assert [word.text for s in found.segments for word in s.words] == [word for word, _, _ in shapes.WORDS]
+        assert found.segments[0].words[2].start_samples == 1750
+
+
+def test_elan_shares_out_times_that_arent_set(tmp_path):
+    text = shapes.EAF.replace(' TIME_VALUE="2250"', "").replace(' TIME_VALUE="3000"', "").replace("4500", "3500")
+    found = read(tmp_path, "a.eaf", text).segments
+    assert [(s.start_samples, s.end_samples) for s in found] == [(500, 1500), (2500, 3500)]
+
+
+def test_several_channels_are_several_speakers(tmp_path):
+    text = "t A 0.5 0.4 yes\nt B 0.5 0.4 no\n"
+    assert sorted((s.text, s.speaker) for s in read(tmp_path, "a.ctm", text).segments) == [
+        ("no", "channel B"),
+        ("yes", "channel A"),
+    ]
+
+
+def test_the_order_in_which_files_are_believed():
+    assert list(READERS) == [
+        ".json",
+        ".textgrid",
+        ".eaf",
+        ".ctm",
+        ".stm",
+        ".vtt",
+        ".srt",
+        ".ass",
+        ".ssa",
+        ".ttml",
+        ".dfxp",
+        ".sbv",
+        ".lrc",
+        ".json3",
+        ".srv3",
+        ".srv2",
+        ".srv1",
+        ".tsv",
+        ".txt",
+        ".lab",
+    ]

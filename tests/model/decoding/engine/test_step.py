@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 import torch
 
-from model.decoding.autoregressive import generate_first
+from model.decoding.engine import Quantization
 from model.decoding.engine.step import Step
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY, Sampling
 from model.decoding.steps import Steps
+from tests.model.decoding.firsts import generate_first
 from tests.model.decoding.test_autoregressive import CONDITIONS, decisive
 from tests.model.network.test_decoder import TOKENIZER
 
@@ -62,3 +63,26 @@ def test_only_what_it_is_written_for_is_laid_out() -> None:
     assert Step.fits(decisive())
     assert not Step.fits(decisive(arch="retnet"))
     assert not Step.fits(decisive().bfloat16())
+
+
+@SHAPES
+@pytest.mark.parametrize(("quantization", "tolerance"), [("none", 1e-4), ("int8", 0.0)])
+@pytest.mark.parametrize(("rows", "guidance"), [(1, 1.0), (1, 2.0), (3, 1.0)])
+@torch.inference_mode()
+def test_several_positions_at_once_are_as_many_steps(
+    shape: dict[str, Any], quantization: Quantization, tolerance: float, rows: int, guidance: float
+) -> None:
+    """In 8 bits to the last bit, as rounding would make more of it."""
+    net = decisive(**shape)
+    step = Step(net, quantization=quantization)
+    codes_BLG = torch.randint(0, 64, (rows, 4, net.config.group), generator=torch.Generator().manual_seed(0))
+    single, at_once = (Steps(net, TOKENIZER, CONDITIONS[:rows], most=9, guidance=guidance, step=step) for _ in range(2))
+    for group in range(4):
+        single.take(codes_BLG[:, group])
+    at_once.read(codes_BLG.flip(1))  # is overwritten, as it isn't kept
+    hidden_ALD = at_once.read(codes_BLG)
+    at_once.keep(hidden_ALD, 4)
+    torch.testing.assert_close(at_once.logits(0), single.logits(0), rtol=tolerance, atol=tolerance)
+    for row, length in enumerate(single.cache.lengths_B.tolist()):
+        found, wanted = (one.cache.kv[:, :, row, :length] for one in (at_once, single))
+        torch.testing.assert_close(found, wanted, rtol=tolerance, atol=tolerance)

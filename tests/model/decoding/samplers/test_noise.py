@@ -81,7 +81,7 @@ def test_no_place_is_used_twice() -> None:
 
 def test_keys_of_a_pass_are_those_of_its_responses() -> None:
     frames = [np.arange(3), np.array([], np.int64), np.array([2, 9])]
-    found = keys_at([5, 6, 7], first_place("nar", 2), frames, CPU)
+    found = keys_at([5, 6, 7], first_place("nar", 2), frames)
     wanted = [(5, 0), (5, 1), (5, 2), (7, 2), (7, 9)]
     for key, (seed, frame) in zip(found, wanted, strict=True):
         assert key == keys_of(torch.tensor([seed]), torch.tensor([first_place("nar", 2) + frame]))[0]

@@ -21,6 +21,12 @@ def test_a_hand_count() -> None:
     assert training_flops(network, [10, 6], 1, [2, 4, 1, 3]) == wanted
     more = 3 * 2 * 2 * (8 * 4 * 3)  # at the two positions of mode ar
     assert training_flops(grouped, [10, 6], 1, [2, 4, 1, 3]) == wanted + more
+    ahead = Decoder(ModelConfig(width=8, layers=1, heads=2, feedforward=12, ahead=2), 5, 2, 3)
+    one = 3 * 2 * (2 * 8 * 8 + 8 * 4)  # its own two matrices, and head 0's
+    assert training_flops(ahead, [10, 6], 1, [2, 4, 1, 3, 1, 0]) == wanted + one
+    ahead.train_only_ahead()
+    one = (3 + 2) * 2 * 8 * 8 + 2 * 2 * 8 * 4  # the gradient passes through head 0 and W2, but not through W1
+    assert training_flops(ahead, [10, 6], 1, [2, 4, 1, 3, 1, 0]) == wanted / 3 + one
 
 
 def test_retention_costs_the_same_at_every_position_of_a_long_document() -> None:

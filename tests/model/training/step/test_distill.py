@@ -94,6 +94,18 @@ def test_the_step_is_that_of_both_losses_as_weighed(
     assert any((weight != before[name]).any() for name, weight in network.named_parameters())
 
 
+def test_heads_ahead_learn_from_the_codes_alone(teacher: Path, store: MemoryStore, configure: Configure) -> None:
+    plain, ahead = (
+        Trainer(configure(distill__teacher=str(teacher), model__ahead=n), store, quiet=True) for n in (0, 2)
+    )
+    scores = [trainer.score(next(trainer.stream.batches())) for trainer in (plain, ahead)]
+    torch.testing.assert_close(scores[0].taught, scores[1].taught)
+    torch.testing.assert_close(scores[0].loss_H, scores[1].loss_H)
+    assert scores[1].ahead_3N.shape == (3, 2)
+    ahead.train_step([next(ahead.stream.batches())])
+    assert all(head.down.weight.any() for head in ahead.raw_network.ahead)
+
+
 def test_a_student_comes_to_speak_as_its_teacher(
     tmp_path: Path, teacher: Path, store: MemoryStore, configure: Configure
 ) -> None:

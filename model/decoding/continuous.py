@@ -1,0 +1,241 @@
+"""The engine: generates many responses side by side, and lets new ones in between the steps of the others.
+
+Each `advance` does one piece of work: it lets waiting responses in, draws a group of codes for all that are in progress
+(`ar`), or makes the first codebook of a few others at once (`nar-len`, beam search), and then the other codebooks of
+what is ready. A response comes out the same whoever is generated beside it.
+
+A response may be made in chunks, so that its beginning can be heard early. The other codebooks of a chunk are then
+drawn with the chunks before as the response's beginning, and without knowing what follows. Chunks double in length,
+since each reads all that came before.
+
+Sources: continuous batching, Orca, section 3.1, https://www.usenix.org/conference/osdi22/presentation/yu.
+
+Axes: K codebooks, T response frames.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from model.decoding.ahead import looks_ahead
+from model.decoding.asks import Ask, Response
+from model.decoding.autoregressive import First, Lane
+from model.decoding.beam import search
+from model.decoding.engine.step import Step
+from model.decoding.exits import EarlyExit
+from model.decoding.levels import generate_rest
+from model.decoding.masked import generate_masked, predict_frames
+from model.network.decoder import Decoder
+from model.sequences.tokenizer import Tokenizer
+from stages.records import Codes
+
+ROWS = 16
+"""Responses in progress at the same time, by default."""
+_PACKED = 8
+"""Responses whose other codebooks, or canvases, are computed in one pass."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A response that the engine was asked for."""
+
+    ask: Ask
+    chunk_frames: int | None = None
+    """Frames of its first chunk; None if it is made in one piece."""
+    parts: list[Codes] = field(default_factory=list)
+    """What is known of it, `[K, T]` each."""
+    response: Response | None = None
+    """The whole, once it has ended."""
+    first: First | None = None
+    """Its codebook 0, from when it is in progress."""
+
+    @property
+    def frames(self) -> int:
+        """Frames of which all codebooks are known."""
+        return sum(part.shape[1] for part in self.parts)
+
+    def codes(self) -> Codes:
+        """Returns the frames of which all codebooks are known, `[K, T]`."""
+        return np.concatenate([self.ask.condition.begun()[:, :0].astype(np.uint16), *self.parts], axis=1)
+
+    def next_chunk(self, known: int) -> int:
+        """Returns the frames of the next chunk, given how many are `known` of codebook 0; 0 if it isn't complete."""
+        if self.chunk_frames is None:
+            return 0
+        wanted = self.chunk_frames << len(self.parts)
+        return wanted if known - self.frames >= wanted else 0
+
+
+class Engine:
+    """Generates responses.
+
+    Args:
+        network: In evaluation mode.
+        tokenizer: The vocabulary it was trained with.
+        step: The network laid out for single steps, which makes `ar` faster.
+        rows: Most responses in progress at the same time.
+
+    Example:
+        >>> job = engine.submit(ask)
+        >>> while job.response is None:
+        ...     engine.advance()
+    """
+
+    def __init__(self, network: Decoder, tokenizer: Tokenizer, *, step: Step | None = None, rows: int = ROWS) -> None:
+        self._network, self._tokenizer, self._step = network, tokenizer, step
+        self.rows = rows
+        self._waiting: deque[Job] = deque()
+        self._lanes: dict[tuple[bool, int | None, EarlyExit | None], Lane] = {}
+        self._drawing: list[Job] = []
+        """Those whose codebook 0 is being drawn."""
+        self._drawn: list[Job] = []
+        """Those whose codebook 0 is known, but not all of the others."""
+
+    def __len__(self) -> int:
+        """Number of responses that wait or are in progress."""
+        return len(self._waiting) + len(self._drawing) + len(self._drawn)
+
+    def submit(self, ask: Ask, *, chunk_frames: int | None = None) -> Job:
+        """Asks for a response.
+
+        Args:
+            ask: What to generate.
+            chunk_frames: Frames of its first chunk, at least 1; each further one is twice as long. None: no chunks.
+
+        Raises:
+            UsageError: if the network can't decode so.
+        """
+        looks_ahead(self._network, ask.decoding)
+        self._lane(ask)
+        # Of what was handed out nothing can be taken back, so a response in chunks isn't stopped.
+        job = Job(ask if chunk_frames is None else replace(ask, watch=None), chunk_frames)
+        self._waiting.append(job)
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """Takes a response out, wherever it is; nothing comes of it."""
+        if job in self._waiting:
+            self._waiting.remove(job)
+        if job in self._drawing:
+            self._drawing.remove(job)
+            assert job.first
+            self._lane(job.ask).leave([job.first])
+        if job in self._drawn:
+            self._drawn.remove(job)
+
+    @torch.inference_mode()
+    def advance(self) -> list[Job]:
+        """Does the next piece of work; returns the jobs of which more frames are known than before."""
+        self._admit()
+        for lane in self._lanes.values():
+            ended = lane.advance() if len(lane) else []
+            over = [job for job in self._drawing if any(job.first is one for one in ended)]
+            self._drawing = [job for job in self._drawing if job not in over]
+            self._drawn += over
+        ready = self._ready()
+        self._complete(ready)
+        return [job for job, _ in ready]
+
+    def _lane(self, ask: Ask) -> Lane:
+        key = (ask.decoding.guidance or 1.0) > 1, ask.decoding.max_ar_context, ask.decoding.exits
+        if key not in self._lanes:
+            self._lanes[key] = Lane(self._network, self._tokenizer, like=ask, step=self._step)
+        return self._lanes[key]
+
+    def _admit(self) -> None:
+        """Lets waiting jobs in, in order: those drawn step by step into their lanes, or a few others at once."""
+        entering: list[Job] = []
+        while self._waiting and len(self._drawing) + len(self._drawn) + len(entering) < self.rows:
+            if not _is_stepwise(self._waiting[0].ask):
+                break
+            entering.append(self._waiting.popleft())
+        for lane in dict.fromkeys(self._lane(job.ask) for job in entering):
+            theirs = [job for job in entering if self._lane(job.ask) is lane]
+            for job, first in zip(theirs, lane.enter([job.ask for job in theirs]), strict=True):
+                job.first = first
+        self._drawing += entering
+        if not entering and self._waiting and len(self._drawing) + len(self._drawn) < self.rows:
+            self._make_at_once()
+
+    def _make_at_once(self) -> None:
+        """Makes codebook 0 of the first waiting job, and of others that are decoded alike."""
+        like = _likeness(self._waiting[0].ask)
+        jobs = [job for job in self._waiting if _likeness(job.ask) == like][:_PACKED]
+        self._waiting = deque(job for job in self._waiting if job not in jobs)
+        for job, codes_1T in zip(jobs, self._first_at_once([job.ask for job in jobs]), strict=True):
+            codes_T = codes_1T[0].astype(np.int64)
+            is_long = len(codes_T) == job.ask.most_frames > job.ask.least_frames
+            job.first = First(job.ask, codes_T, "length" if is_long else "stop")
+        self._drawn += jobs
+
+    def _first_at_once(self, asks: Sequence[Ask]) -> list[Codes]:
+        asked = self._network, self._tokenizer, [ask.condition for ask in asks]
+        decoding, least, most = asks[0].decoding, asks[0].least_frames, asks[0].most_frames
+        if decoding.mode == "ar":
+            return search(*asked, max_frames=most, min_frames=least, decoding=decoding)
+        lengths = [most] * len(asks) if least == most else predict_frames(*asked, max_frames=most)
+        counts = [max(length, least) for length in lengths]
+        guidance, seeds = decoding.guidance or 1.0, [ask.seed for ask in asks]
+        return generate_masked(*asked, counts, unmasking=decoding.unmasking, guidance=guidance, seeds=seeds)
+
+    def _ready(self) -> list[tuple[Job, npt.NDArray[np.int64]]]:
+        """Returns jobs with the frames of codebook 0 for which the other codebooks are wanted now."""
+        ready: list[tuple[Job, npt.NDArray[np.int64]]] = []
+        for job in self._drawn:
+            assert job.first
+            rest_T = job.first.codes_T[job.frames :]
+            frames = job.next_chunk(len(job.first.codes_T)) or len(rest_T)
+            ready.append((job, rest_T[:frames]))
+        for job in self._drawing:
+            assert job.first
+            lane = self._lane(job.ask)
+            if frames := job.next_chunk(lane.frames(job.first)):
+                codes_T = lane.drawn(job.first)[job.frames :][:frames]
+                if len(codes_T) == frames:
+                    ready.append((job, codes_T))
+        return ready[:_PACKED]
+
+    def _complete(self, ready: Sequence[tuple[Job, npt.NDArray[np.int64]]]) -> None:
+        """Draws the other codebooks."""
+        for nar in dict.fromkeys(job.ask.decoding.nar for job, _ in ready):
+            some = [(job, codes_T) for job, codes_T in ready if job.ask.decoding.nar == nar]
+            conditions = [job.ask.condition for job, _ in some]
+            spoken = [
+                replace(condition, begun_KT=np.concatenate([condition.begun(), job.codes()], axis=1))
+                if job.parts
+                else condition
+                for (job, _), condition in zip(some, conditions, strict=True)
+            ]
+            found = generate_rest(
+                self._network,
+                self._tokenizer,
+                spoken,
+                [codes_T[None].astype(np.uint16) for _, codes_T in some],
+                sampling=nar,
+                seeds=[job.ask.seed for job, _ in some],
+                starts=[job.frames for job, _ in some],
+            )
+            for (job, _), codes_KT in zip(some, found, strict=True):
+                job.parts.append(codes_KT)
+                self._finish(job)
+
+    def _finish(self, job: Job) -> None:
+        """Ends a job of which all is known."""
+        first = job.first
+        assert first
+        if first.end is not None and job.frames == len(first.codes_T):
+            job.response = Response(job.codes(), first.end, first.mean_logprob, first.layers, first.passes)
+            self._drawn.remove(job)
+
+
+def _is_stepwise(ask: Ask) -> bool:
+    return ask.decoding.mode == "ar" and ask.decoding.beam_width == 1
+
+
+def _likeness(ask: Ask) -> tuple[object, ...]:
+    """Returns what asks that are made at once must have in common."""
+    return _is_stepwise(ask), ask.decoding, ask.least_frames, ask.most_frames

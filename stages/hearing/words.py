@@ -1,0 +1,46 @@
+"""Recognises words with a whisper model: short utterances whose language is known."""
+
+from stages.errors import WeightsError
+from stages.hearing.whisper import find_model
+from stages.machine import parse_device
+from stages.records import Wave
+
+SAMPLE_RATE = 16_000
+"""Hz, of what it hears."""
+
+
+class Whisper:
+    """Whisper by faster-whisper, with a beam of 5 and the language given, as in F5-TTS.
+
+    Args:
+        model: A folder in CTranslate2's format, or a name such as `large-v3` from the Hugging Face cache.
+        device: `cpu`, `cuda` or `cuda:N`.
+        option: The option that names the model, for messages.
+        way_out: The advice at the end of messages.
+
+    Raises:
+        WeightsError: if it isn't there, or can't be loaded; nothing is downloaded.
+    """
+
+    def __init__(self, model: str, device: str, *, option: str, way_out: str) -> None:
+        folder = find_model(model, download=False, option=option, way_out=way_out)
+        from faster_whisper import WhisperModel
+
+        where = parse_device(device)
+        try:
+            self._model = WhisperModel(str(folder), where.kind, device_index=where.index or 0, local_files_only=True)
+        except (RuntimeError, ValueError) as error:
+            raise WeightsError(f"`{option}` can't be loaded from `{folder}` on `{device}`: {error}") from error
+        self.name = f"faster-whisper {model}"
+
+    def hear(self, wave: Wave, language: str) -> str:
+        """Returns the text of a wave, `[samples]` at 16 kHz; "" if nothing is said."""
+        import numpy as np
+
+        segments, _ = self._model.transcribe(np.ascontiguousarray(wave), language=language, beam_size=5)
+        return " ".join(segment.text.strip() for segment in segments)
+
+
+def hub_name(model: str) -> str:
+    """Returns the repository of the Hugging Face hub that a model's name stands for."""
+    return model if "/" in model else f"Systran/faster-whisper-{model}"

@@ -1,0 +1,1 @@
+"""Formats of transcript files, a file each; those of recognisers stand in `recognisers`."""

@@ -1,0 +1,249 @@
+"""The engine: whoever enters or leaves, a response is what it would be alone, and chunks join to the whole."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.decoding.asks import Ask
+from model.decoding.codes import generate, respond
+from model.decoding.continuous import Engine, Job
+from model.decoding.engine.step import Step
+from model.decoding.levels import generate_rest
+from model.decoding.options import Decoding, Unmasking
+from model.decoding.samplers.chain import GREEDY, Sampling
+from model.decoding.watch import CHECK_FRAMES, Watch
+from model.network.decoder import Decoder
+from stages.errors import UsageError
+from stages.records import Codes
+from tests.model.decoding.test_autoregressive import CONDITIONS, TOKENIZER, decisive, without_cache
+
+NETS = {
+    name: decisive(**shape)
+    for name, shape in {"llama": {}, "retnet": {"arch": "retnet"}, "group": {"group": 2}}.items()
+}
+DECODINGS = [
+    Decoding(ar=GREEDY),
+    Decoding(ar=Sampling(0.9, top_k=20), nar=Sampling(0.8)),
+    Decoding(ar=Sampling(mirostat_tau=3.0, mirostat_eta=0.1)),
+    Decoding(ar=Sampling(0.9, repetition_penalty=1.3, repetition_penalty_decay=0.5), guidance=2.0),
+    Decoding(ar=Sampling(1.2, top_p=0.9), guidance=1.5, refine_on_stop=True),
+    Decoding("nar-len", unmasking=Unmasking(3)),
+    Decoding(beam_width=2),
+]
+
+
+def alone(net: Decoder, ask: Ask, step: Step | None = None) -> Codes:
+    (codes_KT,) = generate(
+        *(net, TOKENIZER, [ask.condition]),
+        **{"max_frames": ask.most_frames, "min_frames": ask.least_frames},
+        decoding=ask.decoding,
+        seeds=[ask.seed],
+        step=step,
+    )
+    return codes_KT
+
+
+def asks_of(numbers: list[int]) -> list[Ask]:
+    """Asks that differ in all that can differ; equal numbers give equal ones."""
+    return [
+        Ask(
+            CONDITIONS[number % 3],
+            9 + 5 * (number % 4),
+            DECODINGS[number % len(DECODINGS)],
+            1 + 3 * (number % 3),
+            seed=number % 5,
+        )
+        for number in numbers
+    ]
+
+
+ARRIVALS = st.lists(
+    st.tuples(st.integers(0, 104), st.integers(0, 4), st.none() | st.integers(0, 9)), min_size=1, max_size=9
+)
+"""Which ask, how many pieces of work after the one before, and after how many it is cancelled, if it is."""
+
+
+@pytest.mark.parametrize("name", NETS)
+@settings(max_examples=10, deadline=None)
+@given(rows=st.integers(1, 4), arrivals=ARRIVALS)
+def test_a_response_is_the_same_in_any_company(
+    name: str, rows: int, arrivals: list[tuple[int, int, int | None]]
+) -> None:
+    net = NETS[name]
+    engine = Engine(net, TOKENIZER, rows=rows)
+    asks = asks_of([number for number, _, _ in arrivals])
+    times = np.cumsum([wait for _, wait, _ in arrivals]).tolist()
+    jobs: list[Job] = []
+    for now in range(times[-1] + 200):
+        while len(jobs) < len(asks) and times[len(jobs)] <= now:
+            jobs.append(engine.submit(asks[len(jobs)]))
+        for job, start, (_, _, patience) in zip(jobs, times, arrivals, strict=False):
+            if patience is not None and now == start + patience and job.response is None:
+                engine.cancel(job)
+        engine.advance()
+    assert not len(engine)
+    for job, (_, _, patience) in zip(jobs, arrivals, strict=True):
+        assert job.response is not None or patience is not None
+        if job.response is not None:
+            np.testing.assert_array_equal(job.response.codes_KT, alone(net, job.ask))
+
+
+@pytest.mark.parametrize("decoding", DECODINGS[:5], ids=str)
+def test_laid_out_steps_are_the_same_in_any_company(decoding: Decoding) -> None:
+    net = NETS["llama"]
+    step = Step(net)
+    engine = Engine(net, TOKENIZER, step=step, rows=3)
+    jobs = [engine.submit(replace(ask, decoding=decoding)) for ask in asks_of([0, 1, 2, 5, 7, 11])]
+    while len(engine):
+        engine.advance()
+    for job in jobs:
+        np.testing.assert_array_equal(job.codes(), alone(net, job.ask, step))
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("decoding", DECODINGS, ids=str)
+def test_chunks_are_drawn_after_those_before_them(name: str, decoding: Decoding) -> None:
+    net, ask = NETS[name], Ask(CONDITIONS[0], 40, decoding, 30, seed=3)
+    engine = Engine(net, TOKENIZER)
+    job, seen = engine.submit(ask, chunk_frames=4), list[int]()
+    engine.submit(replace(ask, seed=9))
+    while len(engine):
+        if job in engine.advance():
+            seen.append(job.frames)
+    whole_KT, found_KT = alone(net, ask), job.codes()
+    np.testing.assert_array_equal(found_KT[0], whole_KT[0])
+    assert seen[:3] == [4, 12, 28]
+    assert seen[-1] == found_KT.shape[1]
+    known_KT = found_KT[:, :0]
+    for start, end in zip([0, *seen], seen, strict=False):
+        condition = replace(ask.condition, begun_KT=known_KT) if start else ask.condition
+        with torch.inference_mode():
+            (chunk_KT,) = generate_rest(
+                *(net, TOKENIZER, [condition], [found_KT[:1, start:end]]),
+                **{"sampling": decoding.nar, "seeds": [3], "starts": [start]},
+            )
+        known_KT = np.concatenate([known_KT, chunk_KT], axis=1)
+    np.testing.assert_array_equal(known_KT, found_KT)
+
+
+def test_a_chunk_is_known_before_the_response_has_ended() -> None:
+    engine = Engine(NETS["llama"], TOKENIZER)
+    job = engine.submit(Ask(CONDITIONS[0], 40, DECODINGS[0], 40), chunk_frames=4)
+    for _ in range(4):
+        assert job.frames == 0
+        engine.advance()
+    assert job.frames == 4
+    assert job.response is None
+
+
+def test_equal_conditions_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    prefill = "model.decoding.steps.prefill"
+    from model.decoding.prefill import prefill as real
+
+    monkeypatch.setattr(prefill, lambda *given, **how: read.append(len(given[2])) or real(*given, **how))
+    engine = Engine(NETS["llama"], TOKENIZER)
+    for seed in range(4):
+        engine.submit(Ask(CONDITIONS[seed % 2], 5, DECODINGS[1], seed=seed))
+    while len(engine):
+        engine.advance()
+    assert read == [2]
+
+
+@pytest.mark.parametrize("guidance", [1.0, 2.0])
+def test_the_mean_log_probability_is_the_models_own(guidance: float) -> None:
+    net = decisive()
+    decoding = Decoding(ar=Sampling(1.5, length_penalty=2), guidance=guidance)
+    engine = Engine(net, TOKENIZER)
+    jobs = [
+        engine.submit(Ask(one, 60 if seed % 2 else 2, decoding, seed=seed)) for seed in range(6) for one in CONDITIONS
+    ]
+    while len(engine):
+        engine.advance()
+    ends = set()
+    for job in jobs:
+        assert job.response and job.response.mean_logprob is not None
+        codes_T = job.codes()[0].astype(np.int64)
+        logits = without_cache(net, job.ask.condition, codes_T.tolist()).clone()
+        if guidance > 1:
+            dropped = without_cache(net, job.ask.condition.dropped(), codes_T.tolist())
+            logits = dropped + guidance * (logits - dropped)
+        logits[0, 64] = -torch.inf
+        drawn = [*codes_T.tolist(), 64] if job.response.end == "stop" else codes_T.tolist()
+        wanted = logits[: len(drawn)].log_softmax(-1)[torch.arange(len(drawn)), drawn].mean()
+        assert job.response.mean_logprob == pytest.approx(float(wanted), abs=1e-3)
+        ends.add(job.response.end)
+    assert ends == {"stop", "length"}
+
+
+def test_what_a_network_cannot_do_is_refused_when_asked_for() -> None:
+    engine = Engine(NETS["retnet"], TOKENIZER)
+    with pytest.raises(UsageError, match="max_ar_context"):
+        engine.submit(Ask(CONDITIONS[0], 9, Decoding(max_ar_context=4)))
+    assert not len(engine)
+
+
+def test_a_cancelled_response_leaves_the_batch() -> None:
+    shown: list[int] = []
+    net = decisive()
+    hidden = net.hidden
+
+    def watched(*given: Any) -> Any:
+        shown.append(len(given[0]))
+        return hidden(*given)
+
+    net.hidden = watched  # type: ignore[method-assign]
+    engine = Engine(net, TOKENIZER)
+    jobs = [engine.submit(Ask(one, 30, DECODINGS[0], 30)) for one in CONDITIONS]
+    engine.advance()
+    engine.cancel(jobs[0])
+    engine.advance()
+    assert shown[1:3] == [3, 2]
+    assert len(engine) == 2
+
+
+WATCH = Watch((), longest_period=4, repeated_frames=4, silence_frames=8, near=1, alike=1.0)
+"""A watch that sees in a few frames what greedy responses of small models end up in."""
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_response_that_repeats_itself_is_stopped_and_the_others_are_not(name: str) -> None:
+    net = NETS[name]
+    decoding = Decoding(ar=Sampling(0.5, top_k=2))
+    free = [Ask(condition, 120, decoding, 100, seed) for condition in CONDITIONS[:3] for seed in range(2)]
+    watched = [replace(ask, watch=WATCH) for ask in free]
+    plain = [respond(net, TOKENIZER, ask) for ask in free]
+    single = [respond(net, TOKENIZER, ask) for ask in [replace(ask, least_frames=1) for ask in watched]]
+    engine = Engine(net, TOKENIZER, rows=4)
+    jobs = [engine.submit(replace(ask, least_frames=1)) for ask in watched]
+    unwatched = engine.submit(free[0])
+    chunked = engine.submit(watched[0], chunk_frames=5)
+    while len(engine):
+        engine.advance()
+    assert chunked.response is not None
+    assert chunked.response.codes_KT.shape == plain[0].codes_KT.shape, "what was heard can't be taken back"
+    assert unwatched.response is not None
+    assert np.array_equal(unwatched.response.codes_KT, plain[0].codes_KT)
+    for job, one in zip(jobs, single, strict=True):
+        assert job.response is not None
+        assert job.response.end == one.end
+        assert np.array_equal(job.response.codes_KT, one.codes_KT), "whoever else is generated"
+    for response, ask in zip(single, watched, strict=True):
+        whole = respond(net, TOKENIZER, replace(ask, watch=None, least_frames=1))
+        codes_T = torch.from_numpy(whole.codes_KT[0].astype(np.int64))
+        places = torch.arange(CHECK_FRAMES, len(codes_T) + 1, CHECK_FRAMES)
+        seen = WATCH.look(codes_T.expand(len(places), -1), places)
+        flagged = (seen.loops_B | seen.silent_B).nonzero().flatten().tolist()
+        if not flagged:
+            assert response.end == whole.end
+            assert np.array_equal(response.codes_KT, whole.codes_KT)
+            continue
+        assert response.end == ("loop" if seen.loops_B[flagged[0]] else "silence")
+        kept = int(seen.kept_B[flagged[0]])
+        assert np.array_equal(response.codes_KT[0], whole.codes_KT[0, :kept])
+    assert {response.end for response in single} & {"loop", "silence"}, "none of them was worth a test"

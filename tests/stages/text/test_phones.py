@@ -1,0 +1,14 @@
+"""Phones: letters of IPA with what modifies them."""
+
+from stages.text.phonemes import phonemize
+from stages.text.phones import phones
+
+
+def test_phones_hold_their_marks() -> None:
+    assert phones("həlˈoʊ wˈɜːld") == ["h", "ə", "l", "o", "ʊ", "w", "ɜː", "l", "d"]
+    assert phones("ɑ̃ tʲ") == ["ɑ̃", "tʲ"]
+    assert phones(" ˈ ") == []
+    same, other = (
+        phones(text) for text in phonemize(["their night", "there knight"], "en", stress=False, punctuation=False)
+    )
+    assert same == other, "spelling doesn't count"
