@@ -18,7 +18,8 @@ ROOMS = {
     # what can be done to speech
     "stages.artefacts": "",
     "stages.tar": "",
-    "stages.audio": "tar",
+    "stages.audio.containers": "tar",
+    "stages.audio": "audio.containers tar",
     "stages.text": "",
     "stages.listeners": "",
     "stages.codecs": "artefacts",
