@@ -79,6 +79,8 @@ class Context:
     """`encode.weights`: the path of the codec's weights."""
     layout: str = "auto"
     """`transcribe.layout`: the corpus layout, which names the recordings' speakers."""
+    columns: tuple[tuple[str, str], ...] = ()
+    """`transcribe.columns`: the columns of a table, and what each is."""
 
     def source(self, item_id: str) -> Path:
         """Returns the path of a recording or a transcript."""

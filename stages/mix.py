@@ -8,7 +8,7 @@ import hashlib
 import heapq
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +29,7 @@ from stages.ids import Mixture, id_of, mixture_id, path_of
 from stages.records import Encoded, Recording, Utterance, Wave
 from stages.store.index import index_shards
 from stages.store.shards import StoreShards
+from stages.tar import members
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -123,11 +124,13 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
 
     @cached_property
     def speeches(self) -> list[Candidate]:
-        """The files of `mix.speech`; in the voices folder itself, `transcribe.layout` gives their speakers."""
+        """The files of `mix.speech`; in the voices folder itself, `transcribe` says how its tables are read."""
         if not self.config.speech:
             return []
         folder = _folder(self.config.speech)
-        return candidates(folder, layout=self.context.layout if _same(folder, self.context.voices) else "auto")
+        if not _same(folder, self.context.voices):
+            return candidates(folder, layout="auto")
+        return candidates(folder, layout=self.context.layout, columns=dict(self.context.columns))
 
     @cached_property
     def _places(self) -> list[str]:
@@ -302,7 +305,9 @@ def _same(folder: Path, other: Path) -> bool:
     return folder.resolve() == other.resolve()
 
 
-def candidates(folder: Path, most: int = MOST_CANDIDATES, layout: str = "voices") -> list[Candidate]:
+def candidates(
+    folder: Path, most: int = MOST_CANDIDATES, *, layout: str = "voices", columns: Mapping[str, str] | None = None
+) -> list[Candidate]:
     """Returns the audio files below a folder; of more than `most`, those whose paths have the smallest hashes.
 
     Choosing by hash means that an added file changes the choice of few utterances.
@@ -311,6 +316,7 @@ def candidates(folder: Path, most: int = MOST_CANDIDATES, layout: str = "voices"
         folder: The folder.
         most: The most files to return.
         layout: The corpus layout that names the speakers, as for `stages.corpora.scan.walk`.
+        columns: Likewise.
 
     Raises:
         UsageError: if the folder is missing, can't be listed or holds no audio, or if a table can't be read.
@@ -319,10 +325,12 @@ def candidates(folder: Path, most: int = MOST_CANDIDATES, layout: str = "voices"
     def order(recording: Recording) -> tuple[bytes, str]:
         return hashlib.sha256(recording.id.encode()).digest(), recording.id
 
-    files: Iterator[Recording] = walk(folder, Counter(), layout)
+    files: Iterator[Recording] = walk(folder, Counter(), layout, columns)
     chosen = heapq.nsmallest(most, files, key=order)
     pairs = [(found, folder / path_of(found.id)) for found in chosen]
-    return [Candidate(found.id, found.speaker, path.stat().st_size) for found, path in pairs if path.is_file()]
+    return [
+        Candidate(found.id, found.speaker, members.stamp(path)[0]) for found, path in pairs if members.is_file(path)
+    ]
 
 
 STAGE = Mix

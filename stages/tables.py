@@ -55,8 +55,8 @@ def rows_in(package: str, kind: type[R]) -> dict[str, R]:
     """Collects the rows that a package's modules define at their top level.
 
     Args:
-        package: Its name, such as `stages.codecs`. All its modules are imported, so none may import heavy libraries at
-            its top level.
+        package: Its name, such as `stages.codecs`. All its modules are imported, also those in folders of it, so none
+            may import heavy libraries at its top level.
         kind: The class of the rows.
 
     Returns:
@@ -65,9 +65,8 @@ def rows_in(package: str, kind: type[R]) -> dict[str, R]:
     Raises:
         ValueError: if two rows have the same name.
     """
-    modules = [
-        import_module(f"{package}.{found.name}") for found in pkgutil.iter_modules(import_module(package).__path__)
-    ]
+    folders = import_module(package).__path__
+    modules = [import_module(found.name) for found in pkgutil.walk_packages(folders, prefix=f"{package}.")]
     rows = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, kind)}
     table: dict[str, R] = {}
     for row in sorted(rows.values(), key=lambda row: (getattr(row, "rank", 0), row.name)):

@@ -10,15 +10,16 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from stages.artefacts.formats import Rows
 from stages.audio.files import AudioInfo, read_complete, resample
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig, runtime
 from stages.corpora.layouts.table import LAYOUTS
+from stages.corpora.layouts.tables.columns import checked_columns
 from stages.corpora.scan import language_in
 from stages.errors import AudioError, TextError, WeightsError
 from stages.hearing import whisper
@@ -48,6 +49,10 @@ class TranscribeConfig(StageConfig):
     layout: str = runtime("auto")
     """The corpus layout: a name from the table of layouts; `voices`: folders, with transcripts beside the recordings;
     `auto`: all tables that are found."""
+    columns: dict[str, str] = runtime({})
+    """What the columns of a table are, for one that doesn't tell: by the header's name or by number, from 1. Each is
+    `audio`, `text`, `speaker`, `language`, `start` or `end` (seconds): `{1: audio, 3: text, 2: speaker}`. Other columns
+    aren't used. It counts for every table that has these columns."""
     languages: dict[str, str] = Field(default_factory=dict)
     """Language by `group/speaker`, speaker or group, with `*` and `?`: `{"*": en, "kerstin-*": de, "mixed/anna": fr}`.
 
@@ -95,6 +100,17 @@ class TranscribeConfig(StageConfig):
         if name not in {"auto", *LAYOUTS}:
             raise ValueError(f"must be auto, {', '.join(LAYOUTS)}, but is {name}")
         return name
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _roles(cls, given: Any) -> Any:
+        return checked_columns(given) if isinstance(given, dict) else given
+
+    @model_validator(mode="after")
+    def _columns_are_used(self) -> Self:
+        if self.columns and self.layout not in {"auto", "columns"}:
+            raise ValueError(f"`columns` is used only if `layout` is `auto` or `columns`, but it is `{self.layout}`")
+        return self
 
     @field_validator("language")
     @classmethod

@@ -9,23 +9,43 @@ import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from stages.artefacts.manifest import Receipt, file_digest
+from stages.artefacts.manifest import Receipt
+from stages.tar import members
 
 Stamp = tuple[int, int, int, int]
 """Inode, size in bytes, and the times of the last change of content and of status in ns."""
 
 
 def stamp_of(path: Path | str) -> Stamp | None:
-    """Returns the stamp of a file; None if the file is missing."""
+    """Returns the stamp of a file, or of a member of a tar file; None if it is missing.
+
+    A member's is that of its tar file, with its own size, and with a hash of the tar's inode and its place as inode.
+    """
     try:
         stat = os.stat(path)  # noqa: PTH116 (a Path object for each of a million files is slow)
+    except NotADirectoryError:
+        return _stamp_inside(path)
     except OSError:
         return None
     return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+def _stamp_inside(path: Path | str) -> Stamp | None:
+    try:
+        found = members.position(path)
+        stat = os.stat(found[0]) if found else None  # noqa: PTH116
+    except OSError:
+        return None
+    if found is None or stat is None:
+        return None
+    _, offset, size = found
+    inode = int.from_bytes(sha256(f"{stat.st_ino} {offset}".encode()).digest()[:8], "big") >> 1
+    return inode, size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 class DigestCache:
@@ -111,7 +131,7 @@ class DigestCache:
         if stamp is None:
             return ""
         try:
-            digest = file_digest(path)
+            digest = members.digest(path)
         except OSError:
             return ""
         self._new[stamp] = digest

@@ -65,8 +65,14 @@ class Run:
 
     def stage(self, name: str) -> Stage[Any, Any, Any]:
         """Builds a stage, without setting it up."""
-        weights, layout = self.config.encode.weights, self.config.transcribe.layout
-        context = Context(self.dataset.voices, self.dataset.folder.resolve(), self.device, weights, layout)
+        context = Context(
+            self.dataset.voices,
+            self.dataset.folder.resolve(),
+            self.device,
+            weights=self.config.encode.weights,
+            layout=self.config.transcribe.layout,
+            columns=tuple(self.config.transcribe.columns.items()),
+        )
         return build_stage(name, self.config, context)
 
     def verified(self, before: Sequence[str]) -> list[str]:

@@ -215,7 +215,7 @@ def walk(folder: Path, ignored: Counter[str]) -> Iterator[Recording]:
     if not folder.is_dir():
         raise UsageError(f"`{folder}` must be a folder of `.enc` or `.dac` files, but isn't one.")
     found_any = False
-    for below, names in folders(folder, ignored):
+    for below, names in folders(folder, ignored, tars="closed"):
         owner = owner_of(id_of(below), id_of(folder.resolve().name))
         for name in names:
             suffix = Path(name).suffix.lower()

@@ -17,7 +17,6 @@ from stages.artefacts.manifest import (
     METADATA,
     OUT,
     Receipt,
-    file_digest,
     list_shards,
     part_paths,
     read_receipt,
@@ -30,6 +29,7 @@ from stages.ids import path_of
 from stages.records import Codes, Encoded, Recording, Transcript, Utterance
 from stages.similar import TABLE
 from stages.store.reader import open_store
+from stages.tar import members
 
 _FIRST_FRAMES = 4
 _WIDTH = 100
@@ -97,7 +97,7 @@ def _recording(dataset: Dataset, recording: Recording) -> dict[str, Any]:
     return {
         "id": recording.id,
         "path": str(path),
-        "bytes": path.stat().st_size if path.is_file() else None,
+        "bytes": members.stamp(path)[0] if members.is_file(path) else None,
         "digest": recording.digest,
         "state": _state(path, recording.digest),
         "group": recording.group,
@@ -110,7 +110,7 @@ def _recording(dataset: Dataset, recording: Recording) -> dict[str, Any]:
 def _state(path: Path, digest: str) -> str:
     """Returns whether a file is `unchanged` since the scan, `changed` or `gone`."""
     try:
-        return "unchanged" if file_digest(path) == digest else "changed"
+        return "unchanged" if members.digest(path) == digest else "changed"
     except OSError:
         return "gone"
 

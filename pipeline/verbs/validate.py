@@ -35,6 +35,7 @@ from stages.errors import ArtefactError, ExitCode, MissingInputError
 from stages.ids import path_of
 from stages.records import Encoded
 from stages.store.reader import open_store
+from stages.tar import members
 
 if TYPE_CHECKING:
     from pipeline.options import Options
@@ -219,7 +220,7 @@ def _sources(dataset: Dataset, shard: str) -> Iterator[Problem]:
         pairs = [(recording.id, recording.digest), (own, recording.transcript_digest)]
         for item_id, digest in pairs:
             path = dataset.voices / path_of(item_id)
-            if item_id and digest and not path.exists():
+            if item_id and digest and not members.is_file(path):
                 yield Problem(RECORDINGS, item_id, MISSING, "the file is gone")
             elif item_id and reader.digest(path) != digest:
                 yield Problem(RECORDINGS, item_id, CHANGED, "the file has changed since the dataset was made")

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from stages.errors import AudioError, blame_machine
 from stages.records import Wave
+from stages.tar.members import check_whole, member_file, open_file, stamp
 
 if TYPE_CHECKING:
     import soundfile
@@ -75,7 +76,7 @@ def probe(path: Path) -> AudioInfo:
     import soundfile
 
     _check_file(path)
-    with suppress(soundfile.LibsndfileError), soundfile.SoundFile(os.fsencode(path)) as file:
+    with suppress(soundfile.LibsndfileError), soundfile.SoundFile(member_file(path) or os.fsencode(path)) as file:
         if file.frames < _UNKNOWN_SAMPLES:
             return AudioInfo(file.samplerate, file.frames, file.channels)
     data, rate = _decode_with_av(path)
@@ -104,14 +105,14 @@ def read(path: Path, start_samples: int = 0, end_samples: int | None = None) -> 
 
     _check_file(path)
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+        with soundfile.SoundFile(member_file(path) or os.fsencode(path)) as file:
             if file.format in _EXACT_SEEK and (start_samples or end_samples is not None):
                 wave, rate = _read_cut(file, start_samples, end_samples), file.samplerate
             else:
-                wave, rate, _ = _whole(path, *_stamp(path))
+                wave, rate, _ = _whole(path, *stamp(path))
                 wave = wave[start_samples:end_samples]
     except soundfile.LibsndfileError:
-        wave, rate, _ = _whole(path, *_stamp(path))
+        wave, rate, _ = _whole(path, *stamp(path))
         wave = wave[start_samples:end_samples]
     wanted = None if end_samples is None else end_samples - start_samples
     if wanted is not None and len(wave) != wanted:
@@ -155,7 +156,7 @@ def channels_cancel(path: Path) -> bool:
     After `read` of the whole recording this decodes nothing again. Raises `AudioError` if it can't be read.
     """
     _check_file(path)
-    return _whole(path, *_stamp(path))[2]
+    return _whole(path, *stamp(path))[2]
 
 
 def resample(wave: Wave, from_rate: int, to_rate: int) -> Wave:
@@ -220,8 +221,9 @@ def _file_of(wave: Wave, sample_rate: int, kind: str) -> bytes:
 
 def _check_file(path: Path, named_by: str = "") -> None:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             empty = not file.read(1)
+        check_whole(path)
     except OSError as error:
         blame_machine(error)
         reason = _OPENING.get(type(error), "UnreadableAudio")
@@ -231,11 +233,6 @@ def _check_file(path: Path, named_by: str = "") -> None:
         raise AudioError(f"`{path}` can't be read: {error.strerror}. {hint}", reason) from error
     if empty:
         raise AudioError(f"`{path}` must hold audio, but is empty (0 bytes). Remove it or copy it again.", "EmptyFile")
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns
 
 
 @lru_cache(maxsize=1)
@@ -249,7 +246,7 @@ def _whole(path: Path, _size: int, _mtime_ns: int) -> tuple[Wave, int, bool]:
     import soundfile
 
     data = None
-    with suppress(soundfile.LibsndfileError), soundfile.SoundFile(os.fsencode(path)) as file:
+    with suppress(soundfile.LibsndfileError), soundfile.SoundFile(member_file(path) or os.fsencode(path)) as file:
         if file.frames < _UNKNOWN_SAMPLES:
             data, rate = file.read(dtype="float32", always_2d=True), file.samplerate
     if data is None:
@@ -267,7 +264,7 @@ def _announced_samples(path: Path) -> int:
     import soundfile
 
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+        with soundfile.SoundFile(member_file(path) or os.fsencode(path)) as file:
             frames, log = int(file.frames), file.extra_info
     except soundfile.LibsndfileError:
         return 0
@@ -307,7 +304,7 @@ def _av_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (av.FFmpegError, IndexError) as error:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             head = file.read(12)
         if head[:4] in _MAGIC or (head[:4] in _RIFF and head[8:] == b"WAVE"):
             raise AudioError(
@@ -319,7 +316,7 @@ def _av_errors(path: Path) -> Iterator[None]:
 def _decode_with_av(path: Path) -> tuple[Channels, int]:
     import av
 
-    with _av_errors(path), av.open(str(path)) as container:
+    with _av_errors(path), av.open(member_file(path) or str(path)) as container:
         stream = container.streams.audio[0]
         rate = stream.codec_context.sample_rate
         resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)

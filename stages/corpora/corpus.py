@@ -11,7 +11,7 @@ import os
 import posixpath
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase, translate
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,8 @@ from stages.corpora.layouts.table import LAYOUTS
 from stages.errors import UsageError, ValleError
 from stages.ids import id_of
 from stages.records import Recording, to_line
+from stages.tar import members
+from stages.transcripts.table import READERS
 
 _log = logging.getLogger(__name__)
 
@@ -45,10 +47,14 @@ class Corpus:
     Args:
         voices: The voices folder.
         layout: A name in `LAYOUTS`; `auto` reads the tables of every layout.
+        columns: `transcribe.columns`.
     """
 
-    def __init__(self, voices: Path, layout: str) -> None:
+    def __init__(self, voices: Path, layout: str, columns: Mapping[str, str] | None = None) -> None:
         self._voices = voices
+        self._columns = columns or {}
+        self._with_columns = 0
+        """Tables read by `columns`."""
         self._layouts = LAYOUTS if layout == "auto" else {layout: LAYOUTS[layout]}
         self._wanted = layout
         self._db = sqlite3.connect("", isolation_level=None)  # a temporary file, deleted on close
@@ -76,13 +82,17 @@ class Corpus:
             folders: Every folder below `voices`, with the names of its files.
 
         Raises:
-            UsageError: if a table can't be read, or the named layout has no table here.
+            UsageError: if a table can't be read, if its columns can't be told, or if no table here is of the named
+                layout or has the named columns.
         """
         self._db.execute("BEGIN")
         for folder, names in folders:
             is_table = self._tables_of(folder)
+            stems = {one for name in names if (stem := stem_of(name)) != name for one in (name, stem)}
             for name in sorted(filter(is_table, names)):
-                self._consider(posixpath.join(folder, name))
+                stem, _, suffix = name.rpartition(".")
+                if f".{suffix.lower()}" not in READERS or stem not in stems:  # else it is a transcript
+                    self._consider(posixpath.join(folder, name))
         self._db.execute("CREATE INDEX by_stem ON pieces (stem, rank, place)")
         self._db.execute("COMMIT")
         patterns = ", ".join(pattern for layout in self._layouts.values() for pattern in layout.tables)
@@ -92,26 +102,40 @@ class Corpus:
                 f" ({patterns}). Give the folder above it, or `--set transcribe.layout=auto`."
             )
 
+        if self._columns and not self._with_columns:
+            wanted = ", ".join(f"`{column}`" for column in self._columns)
+            raise UsageError(
+                f"`transcribe.columns` must name columns of a table in `{self._voices}`, but none there has {wanted}."
+                " Correct the names, or count the columns from 1."
+            )
+
     def _tables_of(self, folder: str) -> Callable[[str], object]:
         """Returns a predicate on file names: whether a file in this folder may be a table."""
         patterns = (pattern.rpartition("/") for layout in self._layouts.values() for pattern in layout.tables)
         return _matcher(tuple(name for above, _, name in patterns if not above or _matches(folder, above)))
 
     def _consider(self, path: str) -> None:
-        for name, layout in self._layouts.items():
-            if any(_matches(path, pattern) for pattern in layout.tables):
-                self._read(path, name)
+        fitting = [n for n, layout in self._layouts.items() if any(_matches(path, p) for p in layout.tables)]
+        for name in fitting:
+            given = LAYOUTS[name].named is not None
+            if (self._columns or not given) and self._read(path, name):
+                self._with_columns += given
+                return  # a corpus's own table isn't also one of the general ones
 
     def _rows(self, path: str, name: str) -> Rows:
         """Yields a table's rows; raises `ValleError` if the layout's reader fails on it."""
+        named = LAYOUTS[name].named
         try:
-            yield from LAYOUTS[name].read(self._voices / path)
+            yield from named(self._voices / path, self._columns) if named else LAYOUTS[name].read(self._voices / path)
+        except OSError as error:
+            raise UsageError(f"`{path}` can't be read: {error}. Repair it, or move it away.") from error
         except (LookupError, ValueError) as error:
             raise ValleError(
                 f"layout `{name}` failed on `{path}`: {type(error).__name__}: {error}. Mend the table, or the layout."
             ) from error
 
-    def _read(self, path: str, name: str) -> None:
+    def _read(self, path: str, name: str) -> int:
+        """Reads a table of a layout; returns the number of its rows, 0 if it is another kind of table."""
         layout, rows = LAYOUTS[name], 0
         bad: list[BadRow] = []
         for row in self._rows(path, name):
@@ -138,17 +162,19 @@ class Corpus:
             _log.warning(
                 "`%s`: %d of %d rows can't be used; row %d: %s", table, len(bad), rows, first.row, first.message
             )
+        return rows
 
     def _add(self, path: str, name: str, piece: Piece, *, complete: bool) -> None:
         folder = posixpath.dirname(path)
 
         def below(relative: str) -> str:
-            return _normal(posixpath.join(folder, relative))
+            path = _normal(posixpath.join(folder, relative))
+            return "" if path == ".." or path.startswith("../") else path
 
         piece = dataclasses.replace(
             piece,
             group=None if piece.group is None else posixpath.basename(id_of(below(piece.group))),
-            home=id_of(below(piece.home)) if piece.home else "",
+            home=None if piece.home is None else id_of(below(piece.home)),
             beside=id_of(below(piece.beside)) if piece.beside else "",
         )
         values = [stem_of(piece.audio), _RANK[name], id_of(path), *_to_columns(piece)]
@@ -186,7 +212,7 @@ class Corpus:
         return None if inside.startswith("..") else inside
 
     def _is_file(self, path: str) -> bool:
-        return not path.startswith("..") and os.path.isfile(self._voices / path)  # noqa: PTH113 pathlib raises on names that are too long
+        return not path.startswith("..") and members.is_file(self._voices / path)
 
     def recording(self, item_id: str, owner: Owner) -> Recording | None:
         """Returns a recording as the tables describe it, with empty digests; None if no table names it."""
@@ -201,7 +227,7 @@ class Corpus:
         best, table = rows[0][:2]
         pieces = [_from_columns(values) for rank, _, *values in rows if rank == best]
         first, several = pieces[0], len({piece.speaker for piece in pieces}) > 1
-        group, speaker = owner(first.home or posixpath.dirname(item_id))
+        group, speaker = owner(posixpath.dirname(item_id) if first.home is None else first.home)
         return Recording(
             item_id,
             group if first.group is None else first.group,

@@ -4,21 +4,26 @@ If no table names the speaker, the folders do: `VOICES/<group>/<speaker>/…/fil
 `VOICES/file` (one speaker, named as the folder). Nothing is written, and only tables are opened.
 """
 
+import logging
 import os
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from stages.audio.files import SUFFIXES
 from stages.corpora.corpus import Corpus
 from stages.errors import UsageError
 from stages.ids import id_of
 from stages.records import Recording
+from stages.tar import members
 from stages.transcripts.table import READERS
+
+_log = logging.getLogger(__name__)
 
 _RANK = {suffix: rank for rank, suffix in enumerate(READERS)}
 
@@ -33,7 +38,7 @@ class Scan:
     """Number of files that are neither recordings nor their transcripts, by lower-case suffix; most frequent first."""
 
 
-def scan(voices: Path, layout: str = "auto") -> Scan:
+def scan(voices: Path, layout: str = "auto", columns: Mapping[str, str] | None = None) -> Scan:
     """Lists the recordings below a folder. Skips hidden files and folders; follows symbolic links.
 
     A recording's transcript is the file with the same stem in the same folder and a suffix in `READERS`. Recordings
@@ -44,13 +49,14 @@ def scan(voices: Path, layout: str = "auto") -> Scan:
     Args:
         voices: The folder of recordings.
         layout: A name in `LAYOUTS`; `auto` reads the tables of every layout.
+        columns: `transcribe.columns`.
 
     Raises:
-        UsageError: if the folder is missing, can't be listed or holds no recording; if a table can't be read, or the
-            named layout has no table here.
+        UsageError: if the folder is missing, can't be listed or holds no recording; if a table can't be read or its
+            columns can't be told; if no table here is of the named layout or has the named columns.
     """
     ignored: Counter[str] = Counter()
-    recordings = sorted(walk(voices, ignored, layout), key=lambda recording: recording.id)
+    recordings = sorted(walk(voices, ignored, layout, columns), key=lambda recording: recording.id)
     return Scan(tuple(recordings), dict(ignored.most_common()))
 
 
@@ -69,21 +75,24 @@ def check_folder(voices: Path) -> None:
         raise _unlistable(voices, error) from error
 
 
-def walk(voices: Path, ignored: Counter[str], layout: str = "auto") -> Iterator[Recording]:
+def walk(
+    voices: Path, ignored: Counter[str], layout: str = "auto", columns: Mapping[str, str] | None = None
+) -> Iterator[Recording]:
     """Yields the recordings that `scan` lists, folder by folder: only one folder is held in memory.
 
     Args:
         voices: The folder of recordings.
         ignored: Receives the number of other files, by lower-case suffix.
         layout: As for `scan`.
+        columns: As for `scan`.
 
     Raises:
         UsageError: as `scan`; that there is no recording is raised at the end.
     """
     check_folder(voices)
-    with Corpus(voices, layout) as corpus:
+    with Corpus(voices, layout, columns) as corpus:
         if layout != "voices":
-            corpus.gather(folders(voices, Counter()))
+            corpus.gather(folders(voices, Counter(), tars="listed"))
         found = False
         for recording in _walk(voices, ignored, corpus):
             found = True
@@ -98,9 +107,11 @@ def walk(voices: Path, ignored: Counter[str], layout: str = "auto") -> Iterator[
 
 def _walk(voices: Path, ignored: Counter[str], corpus: Corpus) -> Iterator[Recording]:
     owner = partial(owner_of, only_speaker=id_of(voices.resolve().name))
+    compressed: list[str] = []
     for path, names in folders(voices, ignored):
         group, speaker = owner(id_of(path))
         prefix = f"{path}/" if path else ""
+        compressed += [f"{prefix}{name}" for name in names if _COMPRESSED.search(name)]
         audio, transcripts, rest = _sort_out(names)
         ignored.update(suffix for name, suffix in rest if not corpus.knows(id_of(f"{prefix}{name}")))
         for name, stem in audio:
@@ -108,25 +119,36 @@ def _walk(voices: Path, ignored: Counter[str], corpus: Corpus) -> Iterator[Recor
             in_table = corpus.recording(item_id, owner)
             beside = id_of(f"{prefix}{transcripts[stem]}") if stem in transcripts else ""
             if in_table is not None:
-                yield replace(in_table, transcript=beside, told="") if beside else in_table
+                # in a tar, what lies beside a recording is its row, or data about it
+                in_tar = f"{members.SUFFIX}/" in item_id.lower()
+                yield replace(in_table, transcript=beside, told="") if beside and not in_tar else in_table
             elif not beside and corpus.left_out(item_id):
                 ignored[f"{_split(name)[1]} that no table names"] += 1
             else:
                 yield Recording(item_id, group, speaker, "", beside)
     yield from corpus.missing(owner)
+    if compressed:
+        _log.warning(
+            "%d compressed tar files aren't read, such as `%s`: decompress them (`gunzip`, `zstd -d`), or unpack them.",
+            len(compressed),
+            compressed[0],
+        )
+
+
+_COMPRESSED = re.compile(r"\.(?:tar\.(?:gz|bz2|xz|zst)|tgz|tbz2?|txz)$", re.IGNORECASE)
 
 
 def owner_of(folder: str, only_speaker: str) -> tuple[str, str]:
-    """Returns the group and the speaker of the files in a folder.
+    """Returns the group and the speaker of the files in a folder. A tar file counts as the folder that holds it.
 
     Args:
         folder: Its id below the voices folder; "" for the voices folder itself.
         only_speaker: The speaker of files directly in the voices folder.
     """
-    parts = folder.split("/", 2)
+    parts = [part for part in folder.split("/") if not part.lower().endswith(members.SUFFIX)]
     if len(parts) > 1:
         return parts[0], parts[1]
-    return "", folder or only_speaker
+    return "", "".join(parts) or only_speaker
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -200,7 +222,9 @@ def language_in(transcript: str, recording: str) -> str:
     return tag.partition("-")[0] if _is_language(tag) else ""
 
 
-def folders(voices: Path, ignored: Counter[str]) -> Iterator[tuple[str, list[str]]]:
+def folders(
+    voices: Path, ignored: Counter[str], *, tars: Literal["opened", "listed", "closed"] = "opened"
+) -> Iterator[tuple[str, list[str]]]:
     """Yields `voices` (as "") and each folder below it, with the names of its files. Skips hidden ones.
 
     Follows a link to a folder unless it leads back to a folder above it.
@@ -208,6 +232,8 @@ def folders(voices: Path, ignored: Counter[str]) -> Iterator[tuple[str, list[str
     Args:
         voices: The folder of recordings.
         ignored: Receives the number of entries that are neither files nor folders.
+        tars: `opened`: a tar file is a folder too, as are those inside it, and its damage is logged; `listed`:
+            likewise, but tar files are also among the files and nothing is logged; `closed`: they are only files.
 
     Raises:
         UsageError: if a folder can't be listed.
@@ -219,7 +245,10 @@ def folders(voices: Path, ignored: Counter[str]) -> Iterator[tuple[str, list[str
         for entry in _entries(voices / folder):
             below = f"{folder}/{entry.name}" if folder else entry.name
             if _is_file(entry):
-                names.append(entry.name)
+                is_tar = tars != "closed" and entry.name.lower().endswith(members.SUFFIX)
+                tar = _names_inside(entry.path, tell=tars == "opened") if is_tar else {}
+                yield from ((f"{below}/{inside}" if inside else below, inner) for inside, inner in tar.items())
+                names += [entry.name] if tars == "listed" or not tar else []
             elif not entry.is_dir():
                 ignored["no file"] += 1
             else:
@@ -227,6 +256,30 @@ def folders(voices: Path, ignored: Counter[str]) -> Iterator[tuple[str, list[str
                 if real not in above:
                     open_folders.append((below, (*above, real)))
         yield folder, names
+
+
+def _names_inside(tar: str, *, tell: bool) -> dict[str, list[str]]:
+    """Returns the names of the files in a tar file by folder inside it, "" for its top; {} if it holds none.
+
+    Hidden ones are left out. Damage costs the members that it is in; it is logged if `tell`.
+    """
+    try:
+        found = members.contents(tar)
+    except OSError as error:
+        if tell:
+            _log.warning("`%s` can't be read: %s. Make it readable or move it away.", tar, error.strerror)
+        return {}
+    if tell and (found.damaged or found.cut or not found.members):
+        lost = ["its end is missing"] if found.cut else []
+        lost += [f"{found.damaged:,} bytes between its files are no tar headers"] if found.damaged else []
+        held = f"{len(found.members):,} files in it can be read" if found.members else "it holds no files"
+        _log.warning("`%s` is damaged: %s. Copy it again.", tar, "; ".join([*lost, held]))
+    names: dict[str, list[str]] = {}
+    for member in found.members:
+        folder, _, name = member.name.rpartition("/")
+        if not name.startswith(".") and not f"/{folder}".count("/."):
+            names.setdefault(folder, []).append(name)
+    return names
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

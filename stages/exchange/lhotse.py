@@ -1,6 +1,7 @@
 """Writes lhotse manifests: recordings, supervisions and cuts with their codes."""
 
 import gzip
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +15,14 @@ from stages.exchange.source import Source
 from stages.ids import path_of
 from stages.records import Utterance, to_line
 from stages.store.reader import Store
+from stages.tar import members
 
 
 def lhotse(source: Source, folder: Path, final: Path) -> None:
     """Writes `recordings.jsonl.gz`, `supervisions.jsonl.gz`, `cuts.jsonl.gz`, and the codes as `codes/<row>.npy`.
 
     The recordings stay where they are: manifests name them by absolute paths, and the codes by their paths in `final`.
+    A recording inside a tar file is a command that prints its bytes.
     A cut has its supervision, the custom fields `subset` (the split) and `group`, and `codes`, a temporal array
     `[T, K]` (`cut.load_codes()`). It has the first channel only; the other formats mix all channels. If
     `slice.loudness_lufs` changed a cut's loudness, the cut's own recording has lhotse's transform `Volume`; those in
@@ -60,9 +63,14 @@ def _supervision(row: dict[str, Any]) -> dict[str, Any]:
 def _recording(voices: Path, utterance: Utterance) -> dict[str, Any]:
     path = voices / path_of(utterance.recording)
     info = audio.probe(path)
+    source = {"type": "file", "channels": list(range(info.channels)), "source": str(path)}
+    if inside := members.position(path):  # lhotse runs a command to read what is no file of its own
+        tar, offset, size = inside
+        command = f"tail -c +{offset + 1} {shlex.quote(str(Path(tar).resolve()))} | head -c {size}"
+        source |= {"type": "command", "source": command}
     return {
         "id": utterance.recording,
-        "sources": [{"type": "file", "channels": list(range(info.channels)), "source": str(path)}],
+        "sources": [source],
         "sampling_rate": info.sample_rate,
         "num_samples": info.samples,
         "duration": info.samples / info.sample_rate,

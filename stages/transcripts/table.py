@@ -12,6 +12,7 @@ from pathlib import Path
 from stages.audio.files import AudioInfo
 from stages.errors import TextError, blame_machine
 from stages.tables import by_key, merged, rows_in
+from stages.tar.members import read_bytes
 from stages.transcripts.script import Content, Script, TranscriptFormat, decode
 
 FORMATS: Mapping[str, TranscriptFormat] = merged(
@@ -44,7 +45,7 @@ def read_transcript(path: Path, audio: AudioInfo, *, language: str = "") -> Scri
         TextError: if the file can't be read or decoded, holds no text, or has impossible times.
     """
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except OSError as error:
         blame_machine(error)
         raise TextError(f"`{path}` can't be read: {error.strerror}. Check the path and its permissions.") from error

@@ -174,6 +174,22 @@ def _layout(world: World) -> None:
     assert prep("transcribe", world.folder / "voices", "--out", world.folder / "out", *sets) == 0
 
 
+def _columns(world: World) -> None:
+    """The real command reads the text from a table whose columns only the key names; `mix` reads the same folder."""
+    from pipeline import session
+
+    world.wav("voices/one.wav", noise(1))
+    (world.folder / "voices/liste.csv").write_text(f"datei|satz\none.wav|{_SAID}\n")
+    honest = session.configuration
+    world.patch.setattr(session, "configuration", lambda *given: world._seen(honest(*given)))
+    sets = ("--set", "transcribe.columns={datei: audio, satz: text}", "--set", "transcribe.transcripts=require")
+    assert world.context(transcribe={"columns": {"datei": "audio", "2": "text"}}).columns == (
+        ("datei", "audio"),
+        ("2", "text"),
+    )
+    assert prep("transcribe", world.folder / "voices", "--out", world.folder / "out", *sets, "--scheduler", "sync") == 0
+
+
 def _languages(world: World) -> None:
     [found] = world.outcomes("transcribe", _recording(world, text=_SAID), languages={"an*": "it", "other": "fr"})
     assert found.language == "it"
@@ -283,6 +299,7 @@ def _max_speakers_of_a_stand_in(world: World) -> None:
 TRANSCRIBE: dict[str, Proof] = {
     "transcripts": _transcripts,
     "layout": _layout,
+    "columns": _columns,
     "languages": _languages,
     "language": _language_of_a_stand_in,
     "model": _model_of_a_stand_in,

@@ -20,7 +20,7 @@ def read_lhotse(table: Path) -> Rows:
     sources: dict[str, str] = {}
     for _, line in lines_of(table):
         recording = _object(line)
-        sources[str(recording.get("id"))] = _only_file(recording)
+        sources[str(recording.get("id"))] = only_file(recording)
     for number, line in lines_of(supervisions):
         supervision = _object(line)
         audio = sources.get(str(supervision.get("recording_id")), "")
@@ -31,7 +31,7 @@ def read_lhotse(table: Path) -> Rows:
         piece = Piece(audio, str(supervision.get("text") or ""), speaker=speaker, group="." if speaker else None)
         try:
             start = float(supervision["start"])
-            end, words = start + float(supervision["duration"]), tuple(_words(supervision))
+            end, words = start + float(supervision["duration"]), tuple(words_of(supervision))
         except (KeyError, TypeError, ValueError, OverflowError):
             problem = f"line {number} must hold `start` and `duration` in seconds, of its words too"
             yield replace(piece, problem=problem)
@@ -40,7 +40,7 @@ def read_lhotse(table: Path) -> Rows:
         yield replace(piece, start_s=start, end_s=end, language=language, words=words)
 
 
-def _only_file(recording: Mapping[str, Any]) -> str:
+def only_file(recording: Mapping[str, Any]) -> str:
     """Returns a recording's file; "" if it has several, or transforms."""
     match recording.get("sources"):
         case [{"type": "file", "source": str(source)}] if not recording.get("transforms"):
@@ -53,7 +53,8 @@ def supervisions_name(name: str) -> str:
     return name.replace("recordings", "supervisions")
 
 
-def _words(supervision: Mapping[str, Any]) -> Iterator[tuple[str, float, float]]:
+def words_of(supervision: Mapping[str, Any]) -> Iterator[tuple[str, float, float]]:
+    """Yields the words of a supervision with their starts and ends in seconds; raises `TypeError`, `ValueError`."""
     alignment = supervision.get("alignment") or {}
     if not isinstance(alignment, dict):
         raise TypeError("alignment")

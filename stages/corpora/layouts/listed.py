@@ -1,29 +1,11 @@
-"""Corpora whose texts are the rows of a table: LJ Speech, LibriSpeech, Common Voice."""
+"""Corpora whose texts are the rows of a table: LibriSpeech, Common Voice."""
 
-from itertools import zip_longest
+import re
+from collections.abc import Iterator, Set
+from itertools import islice, zip_longest
 from pathlib import Path
 
-from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows, lines_of, with_suffix
-
-
-def read_ljspeech(table: Path) -> Rows:
-    """Reads `metadata.csv`: `id|text|normalised text`, with the audio in `wavs/`.
-
-    The last column that isn't empty is used as the text.
-
-    Source: https://keithito.com/LJ-Speech-Dataset.
-    """
-    folder = next((name for name in ("wavs/", "wav/") if (table.parent / name).is_dir()), "")
-    for number, line in lines_of(table):
-        name, *texts = line.split("|")
-        if number == 1 and not texts:
-            return  # another kind of table
-        if name.strip() and texts:
-            audio = Path(name.strip()).name
-            text = next((text for text in reversed(texts) if text.strip()), "")
-            yield Piece(f"{folder}{with_suffix(audio, '.wav')}", text, home=".")
-        else:
-            yield BadRow(number, "must hold `id|text` or `id|text|normalised text`")
+from stages.corpora.layouts.layout import BadRow, Layout, Piece, Rows, first_lines, lines_of, with_suffix
 
 
 def read_librispeech(table: Path) -> Rows:
@@ -43,16 +25,17 @@ def read_librispeech(table: Path) -> Rows:
 def read_commonvoice(table: Path) -> Rows:
     """Reads `validated.tsv` if present, else `train.tsv`, `dev.tsv` and `test.tsv`; the audio is in `clips/`.
 
-    Source: Common Voice, Ardila et al. 2020, https://commonvoice.mozilla.org/datasets.
+    Of Spontaneous Speech it reads `ss-corpus-<locale>.tsv`; the audio is in `audios/`, the text is `transcription`.
+
+    Source: Common Voice, Ardila et al. 2020, https://commonvoice.mozilla.org/datasets; its columns of 2025:
+    https://github.com/common-voice/cv-dataset.
     """
     if table.name != "validated.tsv" and (table.parent / "validated.tsv").is_file():
         return
-    lines = lines_of(table)
-    header = next(lines, (0, ""))[1].split("\t")
-    if not {"client_id", "path", "sentence"} <= set(header):
+    if table.name.startswith("ss-corpus-"):
+        yield from _read_spontaneous(table)
         return
-    for number, line in lines:
-        values = dict(zip_longest(header, line.split("\t")[: len(header)], fillvalue=""))
+    for number, values in _values(table, {"client_id", "path", "sentence"}):
         if not values["path"]:
             yield BadRow(number, "must name a clip in its column `path`")
             continue
@@ -65,12 +48,37 @@ def read_commonvoice(table: Path) -> Rows:
         )
 
 
+def _read_spontaneous(table: Path) -> Rows:
+    """Reads `ss-corpus-<locale>.tsv`: answers to questions. A recording that nobody has transcribed has no row."""
+    locale = table.stem.removeprefix("ss-corpus-")
+    for number, values in _values(table, {"client_id", "audio_file", "prompt", "transcription"}):
+        if not values["audio_file"]:
+            yield BadRow(number, "must name a recording in its column `audio_file`")
+            continue
+        text = " ".join(_TAG.sub(" ", values["transcription"]).split())
+        if text:
+            audio = f"audios/{with_suffix(values['audio_file'], '.mp3')}"
+            yield Piece(audio, text, speaker=values["client_id"], group=".", language=locale)
+
+
+_TAG = re.compile(r"\[[^\]]*\]")
+"""Marks such as `[disfluency]` and `[noise]`."""
+
+
+def _values(table: Path, needed: Set[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yields the rows of a table by the names in its header; nothing if it lacks a needed one."""
+    header = [name for line in first_lines(table)[:1] for name in line.split("\t")]
+    if needed <= {*header}:
+        for number, line in islice(lines_of(table), 1, None):
+            yield number, dict(zip_longest(header, line.split("\t")[: len(header)], fillvalue=""))
+
+
 COMMONVOICE = Layout(
     "commonvoice",
-    ("validated.tsv", "train.tsv", "dev.tsv", "test.tsv"),
+    ("validated.tsv", "train.tsv", "dev.tsv", "test.tsv", "ss-corpus-*.tsv"),
     read_commonvoice,
     complete=True,
-    speakers="speaker from `client_id`, language from `locale`; `validated.tsv`, else the others; audio in `clips/`",
+    speakers="from `client_id`, language from `locale`; `validated.tsv`, else the others; Spontaneous Speech too",
     rank=30,
 )
 LIBRISPEECH = Layout(
@@ -79,11 +87,4 @@ LIBRISPEECH = Layout(
     read_librispeech,
     speakers="the speaker from the file's name; the set is the group",
     rank=60,
-)
-LJSPEECH = Layout(
-    "ljspeech",
-    ("metadata.csv",),
-    read_ljspeech,
-    speakers="the folder's; `metadata.csv` has bars and no commas between its columns, and `wavs/` beside it",
-    rank=70,
 )

@@ -18,7 +18,7 @@ def test_an_unchanged_file_is_read_once_even_in_a_renamed_folder(
     with DigestCache(tmp_path / "cache") as cache:
         assert cache.digest(tmp_path / "old" / "a") == hashlib.sha256(b"one").hexdigest()
     (tmp_path / "old").rename(tmp_path / "new")
-    monkeypatch.setattr(digests, "file_digest", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr(digests.members, "digest", lambda path: pytest.fail("read again"))
     with DigestCache(tmp_path / "cache") as cache:
         assert cache.digest(tmp_path / "new" / "a") == hashlib.sha256(b"one").hexdigest()
 
@@ -46,7 +46,7 @@ def test_a_damaged_cache_is_made_anew(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "a").write_bytes(b"one")
     with DigestCache(tmp_path / "cache") as cache:
         assert cache.digest(tmp_path / "a")
-    monkeypatch.setattr(digests, "file_digest", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr(digests.members, "digest", lambda path: pytest.fail("read again"))
     assert DigestCache(tmp_path / "cache").digest(tmp_path / "a")
 
 

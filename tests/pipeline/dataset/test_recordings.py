@@ -121,7 +121,7 @@ def test_what_could_not_be_read_is_read_the_next_time(
         return file_digest(path)
 
     with monkeypatch.context() as away:
-        away.setattr(digests, "file_digest", fail)
+        away.setattr(digests.members, "digest", fail)
         scan()
     assert rows(tmp_path)["g/s0/clip3.wav"][0] == ""
     scan()

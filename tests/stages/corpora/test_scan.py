@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from stages.corpora.scan import language_in, scan
 from stages.errors import UsageError
 from stages.ids import path_of
+from tests.stages.corpora.layouts.shapes import write_tar
 
 
 def tree(folder: Path, *names: str) -> Path:
@@ -126,3 +127,36 @@ def test_the_real_recordings(recordings):
     expected = sorted(str(p.relative_to(recordings)) for p in recordings.rglob("*") if p.suffix in audio)
     assert [recording.id for recording in found] == expected
     assert sum(bool(recording.transcript) for recording in found) == len(list(recordings.rglob("*.txt")))
+
+
+def test_a_tar_counts_as_the_folder_that_holds_it(tmp_path, caplog):
+    inside = {
+        "a.wav": b"1",
+        "a.txt": b"hello",
+        "b/ben/c.mp3": b"2",
+        "b/ben/c.srt": b"",
+        ".hidden.wav": b"3",
+        "x.md": b"",
+    }
+    write_tar(tmp_path / "DE" / "one.tar", inside)
+    write_tar(tmp_path / "two.tar", {"anna/d.flac": b"1"})
+    assert by_id(tmp_path) == {
+        "DE/one.tar/a.wav": ("", "DE", "DE/one.tar"),
+        "DE/one.tar/b/ben/c.mp3": ("DE", "b", "DE/one.tar/b/ben/c.srt"),
+        "two.tar/anna/d.flac": ("", "anna", ""),
+    }
+    assert scan(tmp_path).ignored == {".md": 1}
+    assert not caplog.records
+
+
+def test_a_damaged_tar_is_told_once(tmp_path, caplog):
+    tar = write_tar(tmp_path / "anna" / "x.tar", {"a.wav": b"1" * 5000, "b.wav": b"2" * 5000})
+    tar.write_bytes(tar.read_bytes()[:8000])
+    (tmp_path / "anna" / "y.tar").write_bytes(b"\x1f\x8b" + b"?" * 3000)
+    (tmp_path / "anna" / "z.tar.gz").write_bytes(b"\x1f\x8b")
+    assert list(by_id(tmp_path)) == ["anna/x.tar/a.wav", "anna/x.tar/b.wav"]
+    *damaged, packed = [record.getMessage() for record in caplog.records]
+    one, other = sorted(damaged)
+    assert one.endswith("x.tar` is damaged: its end is missing; 2 files in it can be read. Copy it again.")
+    assert "y.tar` is damaged" in other
+    assert packed.startswith("1 compressed tar files aren't read, such as `anna/z.tar.gz`")

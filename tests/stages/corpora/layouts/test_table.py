@@ -8,9 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 
 from stages.base import Context, Filtered, Reject
 from stages.config import load_config
@@ -21,8 +19,7 @@ from stages.errors import ConfigError, ExitCode, UsageError, ValleError
 from stages.records import Transcript, Utterance
 from stages.slice import Slice, SliceConfig
 from stages.transcribe import STAGE, TranscribeConfig
-
-RATE = 8_000
+from tests.stages.corpora.layouts.shapes import RATE, SHAPES, Said, packed, tone, write, write_shape
 
 
 @dataclass(frozen=True)
@@ -40,18 +37,6 @@ CLIPS = (
     Clip("84-121123-0001", "84", 'IT SAID "HE WENT" AND NO MORE THAN THAT'),
     Clip("174-50561-0003", "174", "FORGOTTEN TOO THE NAME OF GILLIAN THE LOVELY CAPTIVE"),
 )
-
-
-def tone(path: Path, seconds: float = 1.0) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # the contents are a WAV's whatever the name says
-    soundfile.write(path, 0.1 * np.sin(np.arange(round(seconds * RATE)) / 5), RATE, format="WAV")
-
-
-def write(path: Path, *lines: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return path
 
 
 def ljspeech(root: Path, clips: Sequence[Clip]) -> None:
@@ -163,7 +148,7 @@ def texts(outcomes: Sequence[Transcript | Reject]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("given", ["auto", "by name"])
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", WRITERS)
 def test_every_layout_gives_back_what_was_written(tmp_path, layout, given):
     write_corpus(layout, tmp_path)
     found = transcripts(tmp_path, layout if given == "by name" else "auto")
@@ -181,7 +166,7 @@ def test_every_layout_gives_back_what_was_written(tmp_path, layout, given):
         assert (hear.start_samples, hear.end_samples) == (2_400, 3_120)
 
 
-@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "voices"])
+@pytest.mark.parametrize("layout", [name for name in WRITERS if name != "voices"])
 def test_a_changed_row_affects_only_its_recording(tmp_path, layout):
     write_corpus(layout, tmp_path)
     before = scan(tmp_path).recordings
@@ -300,7 +285,7 @@ def test_bad_rows_are_rejected_or_logged(tmp_path, caplog):
     assert "`wavs/gone.wav` can't be read: No such file" in found["gone"]
     assert found["gone"].endswith("`metadata.csv` names it: add the file, or correct the row.")
     (line,) = {record.getMessage() for record in caplog.records if record.name == "stages.corpora.corpus"}
-    assert line == "`metadata.csv`: 1 of 6 rows can't be used; row 3: must hold `id|text` or `id|text|normalised text`"
+    assert line == "`metadata.csv`: 1 of 6 rows can't be used; row 3: must name a recording, but names none"
 
 
 @pytest.mark.parametrize(
@@ -372,16 +357,90 @@ def test_a_transcript_is_preferred_to_the_table(tmp_path):
 
 def test_a_missing_or_unknown_layout(tmp_path):
     tone(tmp_path / "a.wav")
-    write(tmp_path / "metadata.csv", "file_name,text", "a.wav,yes")
+    write(tmp_path / "metadata.csv", "name,born", "anna,1980")
     assert scan(tmp_path).ignored == {".csv": 1}
     with pytest.raises(UsageError, match=r"`kaldi`, but .* holds no table of that kind \(wav\.scp\)"):
         scan(tmp_path, "kaldi")
     (tmp_path / "metadata.csv").write_bytes(b"a|caf\xe9\n")
     with pytest.raises(UsageError, match=r"metadata\.csv` must be UTF-8, but its byte 5 is 0xe9"):
         scan(tmp_path)
-    with pytest.raises(ConfigError, match="must be auto, lhotse, kaldi"):
+    with pytest.raises(ConfigError, match="must be auto, columns, lhotse, cuts"):
         load_config(TranscribeConfig, sets=["layout=vctc"])
 
 
+def heard(root: Path, layout: str = "auto") -> set[Said]:
+    found = transcripts(root, layout)
+    assert all(isinstance(one, Transcript) for one in found), found
+    return {
+        Said(t.id, t.speaker, t.group, t.language, " | ".join(s.text for s in t.segments))
+        for t in found
+        if isinstance(t, Transcript)
+    }
+
+
+@pytest.mark.parametrize("given", ["auto", "by name"])
+@pytest.mark.parametrize("layout", SHAPES)
+def test_a_corpus_in_the_shape_of_the_real_one(tmp_path, layout, given):
+    shape = SHAPES[layout]
+    write_shape(shape, tmp_path)
+    assert heard(tmp_path, layout if given == "by name" else "auto") == set(shape.said)
+    assert {json.loads(r.told)["layout"] for r in scan(tmp_path).recordings if r.told} == {layout}
+
+
+@pytest.mark.parametrize("layout", SHAPES)
+def test_a_corpus_given_as_the_voices_folder_itself(tmp_path, layout):
+    """Nobody is named as a folder inside the corpus, such as `wavs`, nor grouped by one outside."""
+    shape = SHAPES[layout]
+    write_shape(shape, tmp_path / "above")
+    top = Path(shape.said[0].id).parts[0]
+    inside = {said.id.partition("/")[2]: said for said in shape.said if said.id.startswith(f"{top}/")}
+    tables = [name for name in (*shape.files, *shape.tars) if not name.startswith(f"{top}/")]
+    if tables and layout not in {"emilia", "mailabs", "css10"}:
+        pytest.skip("its tables lie elsewhere")
+    found = {one.id: one for one in heard(tmp_path / "above" / top)}
+    assert {name: (one.language, one.text) for name, one in found.items()} == {
+        name: (said.language, said.text) for name, said in inside.items()
+    }
+    for name, said in inside.items():
+        assert found[name].speaker == said.speaker
+        assert found[name].group in {said.group, ""} - ({top} if said.group == top else set())
+
+
+@pytest.mark.parametrize("layout", SHAPES)
+def test_a_broken_row_is_logged_and_costs_only_itself(tmp_path, caplog, layout):
+    shape = SHAPES[layout]
+    write_shape(shape, tmp_path)
+    table, line, message = shape.broken
+    if not table:
+        pytest.skip("its rows are files of their own")
+    with (tmp_path / table).open("ab") as file:
+        file.write(packed(tmp_path / table, f"{line}\n") if line else b"")
+    with caplog.at_level(logging.WARNING):
+        assert heard(tmp_path) == set(shape.said)
+    (logged,) = {one.getMessage() for one in caplog.records if one.name == "stages.corpora.corpus"}
+    assert message in logged
+    assert logged.startswith(f"`{table}`: ")
+
+
+@pytest.mark.parametrize("layout", SHAPES)
+def test_a_changed_row_of_a_corpus_affects_only_its_recording(tmp_path, layout):
+    shape = SHAPES[layout]
+    write_shape(shape, tmp_path)
+    before = {r.id: r for r in scan(tmp_path).recordings}
+    said = shape.said[0].text.split(" | ")[0]
+    changed = replace(
+        shape,
+        files={name: [line.replace(said, "x x x") for line in lines] for name, lines in shape.files.items()},
+        tars={
+            name: {key: text.replace(said, "x x x") for key, text in held.items()} for name, held in shape.tars.items()
+        },
+    )
+    write_shape(changed, tmp_path)
+    after = {r.id: r for r in scan(tmp_path).recordings}
+    assert after.keys() == before.keys()
+    if changed != shape:  # else the text is put together from what the table holds
+        assert {name for name, one in after.items() if one != before[name]} == {shape.said[0].id}
+
+
 def test_every_layout_has_a_test():
-    assert set(WRITERS) == set(LAYOUTS)
+    assert {*WRITERS, *SHAPES, "columns"} == set(LAYOUTS)

@@ -1,0 +1,1 @@
+"""Tables of recordings and texts that trainers use: which column is which, a family of layouts a file."""

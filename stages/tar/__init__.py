@@ -1,0 +1,1 @@
+"""Files inside tar files, read where they lie."""
