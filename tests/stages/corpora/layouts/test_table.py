@@ -443,4 +443,4 @@ def test_a_changed_row_of_a_corpus_affects_only_its_recording(tmp_path, layout):
 
 
 def test_every_layout_has_a_test():
-    assert {*WRITERS, *SHAPES, "columns"} == set(LAYOUTS)
+    assert {*WRITERS, *SHAPES, "columns", "parquet"} == set(LAYOUTS)
