@@ -206,7 +206,7 @@ class Steps:
             self.keep(self.read(codes_BG[:, None]), 1)
 
     def _take_early(self, step: Step, codes_BG: Tensor) -> None:
-        """Takes a group by a step that ends early for rows that are sure of the next code, both of a guided one."""
+        """Takes a group by a step that ends early for rows sure of the next code; both of a guided response."""
         embedded_AD = self.network.embed(*self._shown(codes_BG[:, None]))[:, 0]
         read = embedded_AD, self._position_A + 1, self.cache
         last_AD, layers_A = step.early(*read, uniform=self._uniform, first=self._first_exit, sure=self._sure)
