@@ -213,6 +213,12 @@ def test_a_table_of_no_recordings_is_left_alone(tmp_path):
     assert [r.told for r in scan(tmp_path).recordings] == [""]
 
 
+def test_a_title_is_no_speaker():
+    rows = [(f"a{n}.wav", f"The Adventures of Alice in Part {n % 2}", f"{SENTENCES[n % 6]} {n}") for n in range(24)]
+    with pytest.raises(Unclear, match="^column 2 could be speakers or titles"):
+        by_content(rows, lambda _: lambda name: name if name.endswith(".wav") else None, first=True)
+
+
 def test_nothing_is_told_of_an_empty_table():
     with pytest.raises(Unclear):
         by_content([], lambda _: lambda _: None, first=True)
