@@ -215,7 +215,7 @@ def test_a_table_of_no_recordings_is_left_alone(tmp_path):
 
 def test_a_title_is_no_speaker():
     rows = [(f"a{n}.wav", f"The Adventures of Alice in Part {n % 2}", f"{SENTENCES[n % 6]} {n}") for n in range(24)]
-    with pytest.raises(Unclear, match="^column 2 could be speakers or titles"):
+    with pytest.raises(Unclear, match=r"^column 2 could be speakers or titles"):
         by_content(rows, lambda _: lambda name: name if name.endswith(".wav") else None, first=True)
 
 
