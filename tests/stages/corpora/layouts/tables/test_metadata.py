@@ -149,6 +149,7 @@ def test_a_table_whose_columns_cant_be_told_is_refused(tmp_path, kind):
         ),
         ("metadata.csv", "", "wavs/{n}.wav|{t}|{s}", {"1": "audio", "2": "text", "3": "speaker"}),
         ("metadata.csv", "datei|satz|wer", "wavs/{n}.wav|{t}|{s}", {"1": "audio", "2": "text", "3": "speaker"}),
+        ("metadata.csv", "", "1|wavs/{n}.wav|{t}|{s}|2", {"2": "audio", "3": "text", "4": "speaker"}),
         ("liste.txt", "", "{s};wavs/{n}.wav;{t}", {"2": "audio", "3": "text", "1": "speaker"}),
         ("x.json", "", '{{"a":"wavs/{n}.wav","b":"{t}","c":"{s}"}}', {"a": "audio", "b": "text", "c": "speaker"}),
     ],
