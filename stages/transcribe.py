@@ -7,7 +7,6 @@ a broken one is rejected before later stages use it.
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -30,7 +29,9 @@ from stages.hearing.diarise import MODEL, Diariser
 from stages.hearing.timing import Times, Timing
 from stages.hearing.whisper import ComputeType, VadName
 from stages.records import UNKNOWN, Recording, Transcript
+from stages.text.declared import known_code, language_of
 from stages.text.languages import detect, normalise_code
+from stages.transcripts.oddities import odd_languages
 from stages.transcripts.script import Script
 from stages.transcripts.speakers import speakers_of
 from stages.transcripts.summary import TAKEN, in_one_line, write_taken
@@ -63,6 +64,9 @@ class TranscribeConfig(StageConfig):
     """
     language: str | None = None
     """Language that whisperX assumes for every recording. Not set: `languages`, else detected per recording."""
+    candidates: list[str] = Field(default_factory=list)
+    """Languages that recordings may be in, preferred first: `[de, en]`. Where neither the transcript nor `languages`
+    tells, one of them is detected. Not set: any of the table, which short texts often get wrong."""
     model: str = "large-v3"
     """The whisper model: a size, a repository of the Hugging Face hub, or a folder in CTranslate2 format."""
     compute_type: ComputeType = "auto"
@@ -128,40 +132,22 @@ class TranscribeConfig(StageConfig):
     @field_validator("language")
     @classmethod
     def _known(cls, code: str | None) -> str | None:
-        return None if code is None else _code(code)
+        return None if code is None else known_code(code)
+
+    @field_validator("candidates")
+    @classmethod
+    def _all_known(cls, codes: list[str]) -> list[str]:
+        return list(dict.fromkeys(map(known_code, codes)))
 
     @field_validator("languages")
     @classmethod
     def _known_values(cls, value: dict[str, str]) -> dict[str, str]:
-        return {name: _code(code) for name, code in value.items()}
+        return {name: known_code(code) for name, code in value.items()}
 
     @field_validator("align_models")
     @classmethod
     def _known_keys(cls, value: dict[str, str]) -> dict[str, str]:
-        return {_code(code): model for code, model in value.items()}
-
-    def language_of(self, group: str, speaker: str) -> str | None:
-        """Returns the language that `languages` names for a speaker, or None."""
-        ranks = {pattern: _rank(pattern, group, speaker) for pattern in sorted(self.languages)}
-        best = max(ranks, key=lambda pattern: ranks[pattern], default="")
-        return self.languages[best] if any(ranks.get(best, ())) else None
-
-
-def _code(code: str) -> str:
-    try:
-        return normalise_code(code)
-    except TextError as error:
-        raise ValueError(str(error)) from error
-
-
-def _rank(pattern: str, group: str, speaker: str) -> tuple[int, int, int]:
-    """Returns how specifically a pattern matches a speaker: larger is more specific; zeros for no match."""
-    names = [f"{group}/{speaker}"] if "/" in pattern else [group, speaker]
-    if pattern in names:
-        return 2, len(names) == 1, names.index(pattern)
-    if any(fnmatchcase(name, pattern) for name in names):
-        return 1, sum(letter not in "*?[]" for letter in pattern), 0
-    return 0, 0, 0
+        return {known_code(code): model for code, model in value.items()}
 
 
 class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
@@ -210,6 +196,8 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         """Writes what was taken out of the texts, and logs it."""
         if taken := write_taken(folder, shards):
             _log.warning("taken out of the texts, as nobody says it: %s", in_one_line(taken))
+        if odd := odd_languages(folder, shards):
+            _log.warning("%s", odd)
         return [TAKEN]
 
     @cached_property
@@ -232,14 +220,21 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
 
     def item_parameters(self, item: Recording) -> Any:
         """Returns the parameters of a recording's transcript: those of whisper only if whisper is needed."""
-        mapped = self.config.language_of(item.group, item.speaker)
+        mapped = language_of(self.config.languages, item.group, item.speaker)
         sound = marks(item, self.config.channels, self.context, mixes=not self.hears(item))
         if not self.hears(item):
             timing = self._timing.identity
-            return [mapped, timing and [self.text_version, *timing], self._reading, *sound]
+            return [
+                mapped or self.config.candidates or None,
+                timing and [self.text_version, *timing],
+                self._reading,
+                *sound,
+            ]
         hearing = self.config.identity()
         for name in ("languages", "transcripts", "times", "times_over_s", "channels", "raw"):
             del hearing[name]
+        if mapped or not self.config.candidates:
+            del hearing["candidates"]
         hearing["align_models"] = self._aligners
         return [mapped, hearing, self._whisper, self._diarisation, *sound]
 
@@ -288,6 +283,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             chunk_s=config.chunk_s,
             batch_size=config.batch_size,
             aligners=config.align_models if config.align else None,
+            candidates=config.candidates,
         )
         if config.diarize:
             speakers = config.min_speakers, config.max_speakers
@@ -334,7 +330,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     def _hear(self, heard: Sequence[Heard]) -> list[list[Outcome]]:
         """Transcribes a batch of recordings with whisperX."""
         assert self._whisperx is not None
-        wanted = [self.config.language or self.config.language_of(r.group, r.speaker) for r, _, _ in heard]
+        wanted = [self.config.language or language_of(self.config.languages, r.group, r.speaker) for r, _, _ in heard]
         results = self._whisperx.transcribe([wave for _, _, wave in heard], wanted)
         found = {r.id: (audio, wave, result) for (r, audio, wave), result in zip(heard, results, strict=True)}
 
@@ -365,8 +361,9 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     def _language(self, recording: Recording, script: Script) -> str:
         if script.language:
             return normalise_code(script.language)
-        mapped = self.config.language_of(recording.group, recording.speaker)
-        return mapped or detect(" ".join(segment.text for segment in script.segments).replace(UNKNOWN, ""))
+        mapped = language_of(self.config.languages, recording.group, recording.speaker)
+        text = " ".join(segment.text for segment in script.segments).replace(UNKNOWN, "")
+        return mapped or detect(text, self.config.candidates or None)
 
     def _transcript(
         self, recording: Recording, audio: AudioInfo, script: Script, language: str, source: str

@@ -176,6 +176,7 @@ class WhisperX:
         chunk_s: float = 30.0,
         batch_size: int = 8,
         aligners: Mapping[str, str] | None = None,
+        candidates: Sequence[str] = (),
     ) -> None:
         """Loads the model.
 
@@ -189,12 +190,14 @@ class WhisperX:
             batch_size: Number of stretches decoded together; they may come from different recordings.
             aligners: wav2vec2 models by language, as folders or names; other languages use whisperX's default. None
                 gives words no times.
+            candidates: ISO 639-1 codes of the languages to detect; none for all that whisper knows.
 
         Raises:
             WeightsError: if whisperX isn't installed, or can't load the model with this device and compute type.
         """
         self._chunk_s = chunk_s
         self._batch_size = batch_size
+        self._candidates = tuple(candidates)
         self._aligners = None if aligners is None else Aligners(aligners, device)
         where = parse_device(device)
         try:
@@ -268,8 +271,18 @@ class WhisperX:
         for batch in _batches(unknown, self._batch_size):
             features = self._features([waves[index][: 30 * SAMPLE_RATE] for index in batch])
             found = self._pipeline.model.model.detect_language(self._pipeline.model.encode(features))
-            known |= {index: ranked[0][0].strip("<|>") for index, ranked in zip(batch, found, strict=True)}
+            known |= {index: self._likeliest(ranked) for index, ranked in zip(batch, found, strict=True)}
         return known
+
+    def _likeliest(self, ranked: Sequence[tuple[str, float]]) -> str:
+        """Returns the likeliest language, of the candidates if there are any.
+
+        If whisper knows no candidate, it is the first one, so that `_result` says so.
+        """
+        codes = [token.strip("<|>") for token, _ in ranked]
+        if not self._candidates:
+            return codes[0]
+        return next((code for code in codes if code in self._candidates), self._candidates[0])
 
     def _heard(
         self, stretches: Sequence[tuple[int, dict[str, Any]]], waves: Sequence[Wave], language: str

@@ -46,7 +46,8 @@ class _Vad:
 class _WhisperX:
     """Stand-in for whisperX and faster-whisper that records its calls."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, ranked: list[tuple[str, float]]) -> None:
+        self.ranked = ranked
         self.loaded: dict[str, Any] = {}
         self.aligners: list[tuple[str, str | None]] = []
         self.languages: list[str] = []
@@ -65,7 +66,7 @@ class _WhisperX:
     def _modules(self) -> dict[str, dict[str, Any]]:
         pipeline = SimpleNamespace(
             model=SimpleNamespace(
-                model=SimpleNamespace(is_multilingual=True, detect_language=lambda e: [[("<|en|>", 1.0)]] * e),
+                model=SimpleNamespace(is_multilingual=True, detect_language=lambda e: [self.ranked] * e),
                 supported_languages=["en", "de", "fr", "sv"],
                 hf_tokenizer=None,
                 encode=len,
@@ -126,9 +127,9 @@ def _torch_zeros() -> Any:
     return torch.zeros(1)
 
 
-def _heard(world: World, *, seconds: float = 1.0, **values: Any) -> tuple[_WhisperX, Transcript]:
+def _heard(world: World, *, seconds: float = 1.0, ranked: Any = None, **values: Any) -> tuple[_WhisperX, Transcript]:
     """Transcribes a recording with the stand-in."""
-    given = _WhisperX(world)
+    given = _WhisperX(world, ranked or [("<|en|>", 1.0)])
     folder = _whisper_folder(world, "whisper")
     [found] = world.outcomes(
         "transcribe", _recording(world, seconds=seconds), **{"transcripts": "ignore", "model": folder, **values}
@@ -194,6 +195,21 @@ def _columns(world: World) -> None:
 def _languages(world: World) -> None:
     [found] = world.outcomes("transcribe", _recording(world, text=_SAID), languages={"an*": "it", "other": "fr"})
     assert found.language == "it"
+
+
+def _candidates(world: World) -> None:
+    """One of them is detected in a text, and in the sound; what is told otherwise stays."""
+    told = {}
+    for codes in ([], ["de", "en"], ["Polish"]):
+        [found] = world.outcomes("transcribe", _recording(world, text="Hallo Anna."), candidates=codes)
+        told[" ".join(codes)] = found.language
+    assert told == {"": "it", "de en": "de", "Polish": "pl"}
+    [found] = world.outcomes("transcribe", _recording(world, text=_SAID), candidates=["en"], languages={"*": "it"})
+    assert found.language == "it"
+    ranked = [("<|en|>", 0.6), ("<|sv|>", 0.3), ("<|de|>", 0.1)]
+    for codes, heard in (([], "en"), (["de", "sv"], "sv"), (["fr", "de"], "de"), (["fr"], "fr")):
+        given, found = _heard(world, ranked=ranked, candidates=codes, align=False)
+        assert (given.languages, found.language) == ([heard], heard)
 
 
 def _language_of_a_stand_in(world: World) -> None:
@@ -330,6 +346,7 @@ TRANSCRIBE: dict[str, Proof] = {
     "layout": _layout,
     "columns": _columns,
     "languages": _languages,
+    "candidates": _candidates,
     "language": _language_of_a_stand_in,
     "model": _model_of_a_stand_in,
     "compute_type": _compute_type_of_a_stand_in,

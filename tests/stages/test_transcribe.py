@@ -20,6 +20,7 @@ from stages.hearing import sphinx, whisper
 from stages.hearing.alignment import align
 from stages.hearing.wav2vec import Aligners
 from stages.records import Recording, Transcript
+from stages.text.declared import language_of
 from stages.transcribe import STAGE, Transcribe, TranscribeConfig
 from tests.conftest import SPEECH
 
@@ -308,7 +309,7 @@ def test_the_language_is_the_files_own_then_the_maps_then_the_texts(tmp_path):
 )
 def test_the_narrowest_name_in_the_map_wins(languages, expected):
     for order in (languages, dict(reversed(languages.items()))):
-        assert TranscribeConfig(languages=order).language_of("mixed", "anna") == expected
+        assert language_of(TranscribeConfig(languages=order).languages, "mixed", "anna") == expected
 
 
 def test_languages_of_the_config_are_checked():
