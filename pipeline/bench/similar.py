@@ -24,7 +24,7 @@ from stages.similar import SimilarConfig
 
 Floats = npt.NDArray[np.float32]
 
-_PIECE = 3 * SAMPLE_RATE
+_PIECE, _SHORT_PIECE = 3 * SAMPLE_RATE, SAMPLE_RATE
 _NEAREST = 3
 _PIECES_OF, _CLIPS_OF = ("librispeech-train-clean-100",), ("librispeech-test-other", "vctk")
 _ROWS, _WIDTH, _TOP_K = 100_000, 192, 4
@@ -60,16 +60,21 @@ def features(bench: Bench) -> Iterator[Figure]:
     for name in ("speaker", "mfcc"):
         found = _precision(_of_waves(name, clips), speakers, augment=_AUGMENT)
         yield Figure(f"{what}: {name}", found, least=0.99)
+    pieces, speakers = _cut(bench.recordings, _PIECES_OF, most=4, piece=_SHORT_PIECE)
+    vectors_ND = _of_waves("speaker", pieces)
+    found = _precision(vectors_ND, speakers, augment=_AUGMENT)
+    yield Figure(f"precision@{_NEAREST}, {len(pieces)} pieces of 1 s: speaker", found, least=0.6)
+    yield Figure("  with similar.augment=0", _precision(vectors_ND, speakers))
 
 
-def _cut(speech: Path, groups: Sequence[str], *, most: int = 0) -> tuple[list[Wave], list[str]]:
-    """Returns clips, or with `most` up to so many pieces of 3 s per speaker, and the speaker of each."""
+def _cut(speech: Path, groups: Sequence[str], *, most: int = 0, piece: int = _PIECE) -> tuple[list[Wave], list[str]]:
+    """Returns clips, or with `most` up to so many pieces of `piece` samples per speaker, and the speaker of each."""
     found: dict[str, list[Wave]] = defaultdict(list)
     for path in sorted(path for group in groups for path in (speech / group).rglob("*.*")):
         if path.suffix in audio.SUFFIXES:
             wave = audio.read_at(path, SAMPLE_RATE)
-            starts = range(0, len(wave) - _PIECE + 1, _PIECE)[:most]
-            found[path.parent.name] += [wave[start : start + _PIECE] for start in starts] if most else [wave]
+            starts = range(0, len(wave) - piece + 1, piece)[:most]
+            found[path.parent.name] += [wave[start : start + piece] for start in starts] if most else [wave]
     return [wave for waves in found.values() for wave in waves], [s for s, waves in found.items() for _ in waves]
 
 

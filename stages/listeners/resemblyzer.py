@@ -27,6 +27,8 @@ class Resemblyzer:
     """
 
     name = "resemblyzer (a stand-in: not comparable with published WavLM numbers)"
+    VERSION = 2
+    """Raised when the outputs of `parts` change: part of the fingerprints of `similar.feature=speaker`."""
     _FRAMES = 160
     """Frames of 10 ms in a part."""
     _STEP = 77
@@ -64,8 +66,13 @@ class Resemblyzer:
     def parts(self, wave: Wave) -> npt.NDArray[np.float32]:
         """Returns the last layer's outputs, `[parts, 256]`, for the fewest even parts of 1.6 s that cover a wave.
 
-        These are the values before the ReLU of `embed`.
+        These are the values before the ReLU of `embed`. A shorter wave is repeated, once from its beginning and once
+        from its middle: two parts of speech, not one with silence at its end. `embed` pads, as the package does.
         """
+        part = self._FRAMES * self._HOP
+        if 0 < len(wave) < part:
+            turned = [np.resize(np.roll(wave, -start), part) for start in (0, len(wave) // 2)]
+            return np.concatenate([self._outputs(one, [0]).cpu().numpy() for one in turned])
         frames = len(wave) // self._HOP + 1
         starts = np.linspace(0, max(0, frames - self._FRAMES), -(-frames // self._FRAMES)).round().astype(int)
         outputs: npt.NDArray[np.float32] = self._outputs(wave, starts.tolist()).cpu().numpy()

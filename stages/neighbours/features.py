@@ -242,7 +242,7 @@ FEATURES: dict[str, Kind] = {
         "wave",
         load_speaker,
         partial(whitened, directions=_VOICE_DIRECTIONS),
-        lambda _: file_digest(find_weights())[:16],
+        lambda _: f"{file_digest(find_weights())[:16]} {Resemblyzer.VERSION}",
         on_device=True,
         packages=("librosa", "resemblyzer"),
         imports=("torch", "librosa.feature"),
