@@ -21,6 +21,7 @@ from model.decoding.samplers.sampler import Draws
 from model.decoding.steps import Steps
 from model.decoding.watch import CHECK_FRAMES, Watch
 from model.network.decoder import Decoder
+from model.network.transfer import to_device
 from model.sequences.tokenizer import Tokenizer
 
 CHECK_EVERY = {"cpu": 1}
@@ -128,7 +129,7 @@ class Lane:
             one.layers = steps.layers(self._places[id(one)], -(-self.frames(one) // steps.group) - 1)
         if ended:
             order = self.leave(ended)
-            codes_BG = codes_BG[torch.tensor(order, dtype=torch.int64, device=steps.device)]
+            codes_BG = codes_BG[to_device(torch.tensor(order, dtype=torch.int64), steps.device)]
         if len(self):
             steps.take(codes_BG)
             self._count_pass()
@@ -224,7 +225,7 @@ class _Crew:
             self._likeliest_BT = torch.cat((_lengthened(self._likeliest_BT, capacity), new.codes_BT))
         self._seeds_B = torch.cat((self._seeds_B, seeds_of([one.ask.seed for one in members], device)))
         least = [one.ask.least_frames for one in members]
-        self.least_B = torch.cat((self.least_B, torch.tensor(least, device=device)))
+        self.least_B = torch.cat((self.least_B, to_device(torch.tensor(least), device)))
         self._logprob_B = torch.cat((self._logprob_B, self._logprob_B.new_zeros(rows)))
         self._counted_B = torch.cat((self._counted_B, new.lengths_B))
         self._going_B = torch.cat((self._going_B, self._going_B.new_ones(rows)))
@@ -237,7 +238,7 @@ class _Crew:
         if not gone:
             return
         kept = [row for row, one in enumerate(self.members) if not any(one is other for other in gone)]
-        rows_B = torch.tensor(kept, dtype=torch.int64, device=self._device)
+        rows_B = to_device(torch.tensor(kept, dtype=torch.int64), self._device)
         draws = self._draws
         state = {name: held[rows_B] for name, held in draws.state.items()}
         self._draws = Draws(draws.codes_BT[rows_B], draws.lengths_B[rows_B], self._stop, state)
@@ -252,7 +253,7 @@ class _Crew:
 
     def arrange(self, places: list[int]) -> None:
         """Takes the members' places in the batch."""
-        self.places_B = torch.tensor(places, dtype=torch.int64, device=self._device)
+        self.places_B = to_device(torch.tensor(places, dtype=torch.int64), self._device)
         self.in_order = places == list(range(len(places)))
 
     def draw(self, logits_BGV: Tensor) -> Tensor:
@@ -324,7 +325,7 @@ class _Crew:
         for watch, places in due.items():
             if not places:
                 continue
-            rows_B, lengths_B = torch.tensor(places, device=self._device).unbind(1)
+            rows_B, lengths_B = to_device(torch.tensor(places), self._device).unbind(1)
             seen = watch.look(self._draws.codes_BT[rows_B], lengths_B)
             flags = torch.stack([seen.loops_B.long(), seen.silent_B.long(), seen.kept_B]).tolist()
             for (row, _), loops, silent, kept in zip(places, *flags, strict=True):

@@ -18,6 +18,7 @@ from model.decoding.prefill import prefill
 from model.decoding.samplers.guidance import guided
 from model.network.cache import Cached, KVCache, Window
 from model.network.decoder import Decoder
+from model.network.transfer import to_device
 from model.sequences.documents import ABSENT, Condition, Document, document, group_columns
 from model.sequences.tokenizer import Tokenizer
 from stages.errors import UsageError
@@ -90,7 +91,7 @@ class Steps:
         self._saved_B = torch.zeros(0, dtype=torch.int64, device=self.device)
         """Layers that early exit left out, of each response and its second row."""
         # A tensor, since a list would be copied to the device in each step, and the host would wait for it.
-        self._columns = torch.tensor(group_columns(network.num_codebooks, self.group), device=self.device)
+        self._columns = to_device(torch.tensor(group_columns(network.num_codebooks, self.group)), self.device)
         self._level = tokenizer.level(0)
         if conditions:
             self.admit(conditions, most=most, guidance=[guidance] * len(conditions))
@@ -114,16 +115,16 @@ class Steps:
         if self._step:
             self._step.arrange(read)
         lengths = [len(item) for item in documents]
-        first, rows_A = len(self._lengths), torch.tensor(which, device=self.device)
+        first, rows_A = len(self._lengths), to_device(torch.tensor(which), self.device)
         self._make_room(first + len(lengths), max(lengths) + most)
         self._store.copy_rows(read, rows_A, first, max(lengths))
         begun_A = [one.begun().shape[1] // self.group for one in asked]
         self._lengths += lengths
         self._given += lengths
         self._last_AD = torch.cat((self._last_AD, hidden_AD[rows_A]))
-        self._position_A = torch.cat((self._position_A, torch.tensor(begun_A, device=self.device)))
+        self._position_A = torch.cat((self._position_A, to_device(torch.tensor(begun_A), self.device)))
         self._drawn_B = torch.cat((self._drawn_B, self._drawn_B.new_zeros(len(conditions))))
-        scales_B11 = torch.tensor(guidance, device=self.device, dtype=torch.float32)[:, None, None]
+        scales_B11 = to_device(torch.tensor(guidance, dtype=torch.float32), self.device)[:, None, None]
         self._guidance_B11 = torch.cat((self._guidance_B11, scales_B11))
         self._saved_B = torch.cat((self._saved_B, self._saved_B.new_zeros(len(conditions))))
         self._arranged()
@@ -146,7 +147,7 @@ class Steps:
             for copy in range(self._copies):
                 row, old_row = place * self._copies + copy, old * self._copies + copy
                 self._store.copy_row(old_row, row, self._lengths[old_row])
-        order_B = torch.tensor(order, dtype=torch.int64, device=self.device)
+        order_B = to_device(torch.tensor(order, dtype=torch.int64), self.device)
         order_A = self._rows(order_B)
         host_order = [place * self._copies + copy for place in order for copy in range(self._copies)]
         self._lengths = [self._lengths[row] for row in host_order]
@@ -206,7 +207,7 @@ class Steps:
             self.keep(self.read(codes_BG[:, None]), 1)
 
     def _take_early(self, step: Step, codes_BG: Tensor) -> None:
-        """Takes a group by a step that ends early for rows that are sure of the next code, both of a guided one."""
+        """Takes a group by a step that ends early for rows sure of the next code; both of a guided response."""
         embedded_AD = self.network.embed(*self._shown(codes_BG[:, None]))[:, 0]
         read = embedded_AD, self._position_A + 1, self.cache
         last_AD, layers_A = step.early(*read, uniform=self._uniform, first=self._first_exit, sure=self._sure)
@@ -309,12 +310,12 @@ class Steps:
 
     def _arranged(self) -> None:
         """Takes the first rows of the store as the cache, once responses have entered or left."""
-        lengths_A = torch.tensor(self._lengths, dtype=torch.int64, device=self.device)
+        lengths_A = to_device(torch.tensor(self._lengths, dtype=torch.int64), self.device)
         self.cache = self._store.first(len(self._lengths), lengths_A, max(self._lengths, default=0))
         self._uniform = len(set(self._lengths)) <= 1
         self._window = None
         if self._context is not None:
-            self._window = Window(torch.tensor(self._given, device=self.device), self._context)
+            self._window = Window(to_device(torch.tensor(self._given), self.device), self._context)
 
 
 def _distinct(documents: Sequence[Document]) -> tuple[list[Document], list[int]]:

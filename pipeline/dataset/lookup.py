@@ -17,7 +17,7 @@ from stages.ids import utterance_of
 from stages.records import Recording
 
 _ROWS = Rows(Recording)
-_CUT = re.compile(r"#\d+-\d+$")
+_CUT = re.compile(r"#(?:\d+-\d+|segments\[\d+\])$")
 _SHOWN = 10
 """Matches to list in a message."""
 

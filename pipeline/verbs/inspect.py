@@ -56,8 +56,9 @@ def inspect(dataset: Dataset, text: str) -> dict[str, Any]:
             `version`, `parameters`, `revision` of the stage's last complete run, null before that (`revision`, of the
                 weights or packages, also if the stage uses none);
             `items`: what the stage made of it. Each item has `id` and `state`. An item that is `done` has, by stage:
-                `transcribe`: `language`, `source`, `samples`, `sample_rate`, `timed`, `misfit` (only if there is one),
-                    `segments`, `text`;
+                `transcribe`: `language`, `source`, `samples`, `sample_rate`, `timed`, `segments`, `text`; and if
+                    there are any `misfit`, `taken` (out of the text: `kind`, `count`, `examples`), `bad` (segments:
+                    `name`, `why`, `reason`, `start_samples`);
                 `slice`: `start_samples`, `end_samples`, `seconds`, `language`, `text`, `gain_db`, `measures` (of the
                     audio: `snr_db`, `clipped`, `silence`, `peak`, `hash`, `loudness_lufs`, DNSMOS's `sig`, `bak`,
                     `ovrl`; null if not measured);
@@ -202,11 +203,15 @@ def _plain(made: _Made[Any]) -> list[Item]:
     return [output.to_json() for output in made.outputs.values()]
 
 
+_IF_ANY = ("misfit", "taken", "bad")
+"""Fields of a transcript that most have not."""
+
+
 def _transcripts(made: _Made[Transcript]) -> list[Item]:
     names = ("language", "source", "samples", "sample_rate", "timed")
     return [
         {name: getattr(row, name) for name in names}
-        | ({} if row.misfit is None else {"misfit": row.misfit})
+        | {name: value for name in _IF_ANY if (value := row.to_json().get(name)) is not None}
         | {"segments": len(row.segments), "text": " ".join(segment.text for segment in row.segments if segment.text)}
         for row in made.outputs.values()
     ]

@@ -88,7 +88,7 @@ class Corpus:
         self._db.execute("BEGIN")
         for folder, names in folders:
             is_table = self._tables_of(folder)
-            stems = {stem for name in names if (stem := stem_of(name)) != name}
+            stems = {one for name in names if (stem := stem_of(name)) != name for one in (name, stem)}
             for name in sorted(filter(is_table, names)):
                 stem, _, suffix = name.rpartition(".")
                 if f".{suffix.lower()}" not in READERS or stem not in stems:  # else it is a transcript
@@ -124,9 +124,9 @@ class Corpus:
 
     def _rows(self, path: str, name: str) -> Rows:
         """Yields a table's rows; raises `ValleError` if the layout's reader fails on it."""
-        named = LAYOUTS[name].named
+        named, table = LAYOUTS[name].named, (self._voices / path).absolute()  # layouts read names of folders above
         try:
-            yield from named(self._voices / path, self._columns) if named else LAYOUTS[name].read(self._voices / path)
+            yield from named(table, self._columns) if named else LAYOUTS[name].read(table)
         except OSError as error:
             raise UsageError(f"`{path}` can't be read: {error}. Repair it, or move it away.") from error
         except (LookupError, ValueError) as error:

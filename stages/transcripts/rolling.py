@@ -80,11 +80,14 @@ def _shared(before: Cue, cue: Cue) -> int:
 
 
 def _tells(before: Cue, cue: Cue, count: int) -> bool:
-    """Returns whether what two captions share shows that they roll: whole lines with more after them, or a flash."""
+    """Returns whether what two captions share shows that they roll: whole lines with more beside them, or a flash.
+
+    Two captions that are the same show nothing: people do say a sentence twice.
+    """
     if not count:
         return False
     if count == len(cue.tokens):
-        return cue.end - cue.start < _FLASH_S or (len(before.tokens) > count > 1) or count > 2
+        return cue.end - cue.start < _FLASH_S or len(before.tokens) > count > 1
     ends, reached = set(), 0
     for line in cue.text.split("\n"):
         reached += len(line.split())

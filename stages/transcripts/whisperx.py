@@ -5,11 +5,12 @@ times in seconds.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from stages.audio.files import AudioInfo
 from stages.errors import TextError
@@ -34,10 +35,15 @@ class _Model(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
+def _finite(time: Any) -> Any:
+    """Returns a time of a word; None in place of NaN: the word then has no time of its own."""
+    return None if isinstance(time, float) and not math.isfinite(time) else time
+
+
 class _Word(_Model):
     word: str
-    start: Seconds | None = None
-    end: Seconds | None = None
+    start: Annotated[Seconds | None, BeforeValidator(_finite)] = None
+    end: Annotated[Seconds | None, BeforeValidator(_finite)] = None
 
 
 class _Segment(_Model):

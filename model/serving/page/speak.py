@@ -198,6 +198,7 @@ class Speaking:
             max_s=number_of("max_s", asked["max_s"]),
             speed=asked["speed"] if decoding.mode == "nar-len" else 1.0,
             decoding=decoding,
+            guard=studio.settings.guard,
         )
 
     async def _whole(self, request: Request) -> "AsyncGenerator[tuple[Speech | None, str], None]":

@@ -14,6 +14,8 @@ _OPEN, _SHUT = r"[\[(<{]?\s*", r"\s*[\])>}]?"
 _TIMES = re.compile(rf"\s*{_OPEN}{_TIME}{_SHUT}{_BETWEEN}{_OPEN}{_TIME}(?!\w)")
 _TIME_COLUMNS = re.compile(rf"\s*(?:[^\s,;|]+[\s,;|]+){{1,4}}{_TIME}[\s,;|]+{_TIME}(?!\w)")
 _CLOCK = re.compile(r"\s*[\[(<]?\s*\d{1,3}:\d{2}(?::\d{2})?(?:[.,:;]\d+)?\s*[\])>]?\s*(?:$|[-–—:|\t]|\s)")
+_SPOKEN_AT = re.compile(r"\s*[^\W\d][\w .'’-]{0,40}?\s*[\[(]?\d{1,3}:\d{2}(?::\d{2})?[\])]?\s*(?::|$)")
+"""A speaker and a time, as note takers write them above or before what is said."""
 _NUMBERS = re.compile(r"\s*(\d+)(?:\s*[\t,;|]\s*|\s+)(\d+)(?:[\t,;|\s]|$)")
 _HTK = re.compile(r"\d+ \d+ \S+(?: -?[\d.]+)?(?: \S+)*")
 _HTK_UNITS = 10_000
@@ -66,7 +68,8 @@ def _timed_row(rows: Sequence[str]) -> str:
         return timed[0]
     columns = [row for row in rows if _TIME_COLUMNS.match(row)]
     stamped = [row for row in rows if _CLOCK.match(row)]
-    for found in (columns, stamped):
+    named = [row for row in rows if _SPOKEN_AT.match(row)]
+    for found in (columns, stamped, named):
         if len(found) > 1 and len(found) >= _SHARE * len(rows):
             return found[0]
     if len(stamped) > 2 and len(stamped) * 4 >= len(rows):

@@ -1,5 +1,6 @@
 """Reads bare arrays of segments or words: Emilia-Pipe, faster-whisper, youtube-transcript-api."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,8 +21,7 @@ def parse_array(data: Any) -> dict[str, Any]:
     """
     found = [_segment(value) if isinstance(value, Mapping) else value for value in data]
     if all(isinstance(value, Mapping) and "word" in value and "text" not in value for value in data):
-        words = [{**segment, "word": segment["text"]} for segment in found if _has_times(segment)]
-        return {"segments": sentences(sorted(words, key=lambda word: (word["start"], word["end"])))}
+        return {"segments": sentences(_with_times([{**segment, "word": segment["text"]} for segment in found]))}
     return {"segments": found}
 
 
@@ -37,8 +37,15 @@ def _segment(value: Mapping[str, Any]) -> dict[str, Any]:
     return segment | {key: value[key] for key in ("speaker", "language", "words") if value.get(key) is not None}
 
 
-def _has_times(segment: Mapping[str, Any]) -> bool:
-    return all(isinstance(segment[key], int | float) for key in ("start", "end"))
+def _with_times(words: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns the words, in order; where a time isn't told, a word begins and ends with the one before it."""
+    reached = 0.0
+    for word in words:
+        for key in ("start", "end"):
+            told = word[key]
+            reached = told if isinstance(told, int | float) and math.isfinite(told) else reached
+            word[key] = reached
+    return sorted(words, key=lambda word: (word["start"], word["end"]))
 
 
 def _is_array(text: Content) -> bool:

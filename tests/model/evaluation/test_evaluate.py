@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import typer
 
-import model.inference.synthesizer
+import model.inference.ensemble
 from model.cli import main
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY
@@ -220,7 +220,7 @@ WAVES = 5
 @pytest.fixture
 def timeless(monkeypatch: pytest.MonkeyPatch) -> None:
     """All takes no time, so that two runs tell the same seconds of computing."""
-    monkeypatch.setattr(model.inference.synthesizer, "time", SimpleNamespace(perf_counter=lambda: 0.0))
+    monkeypatch.setattr(model.inference.ensemble, "time", SimpleNamespace(perf_counter=lambda: 0.0))
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

@@ -13,6 +13,7 @@ from pipeline.config import STAGES
 from pipeline.dataset.folder import open_dataset
 from pipeline.verbs.inspect import inspect, lines
 from stages.artefacts.manifest import list_shards, part_paths, read_receipt
+from stages.audio.files import write_wav
 from stages.store.reader import open_store
 from tests.pipeline.conftest import EMBEDDED, prep
 
@@ -234,3 +235,20 @@ def test_without_recordings(copy: Path, capsys: pytest.CaptureFixture[str]) -> N
         (copy / "recordings" / f"{shard}.json").unlink()
     assert prep("inspect", CLIP, "--out", copy) == 2
     assert "valle-prep transcribe VOICES" in capsys.readouterr().err
+
+
+def test_what_was_taken_out_of_a_text_and_what_is_bad_in_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    voices, out = tmp_path / "voices", tmp_path / "out"
+    voices.mkdir()
+    write_wav(voices / "a.wav", np.sin(np.arange(32_000) / 9).astype(np.float32) / 9, 8_000)
+    segments = [{"start": 0.0, "end": 3.0, "text": "[Music] Hello there."}, {"start": 3.5, "end": None, "text": "you"}]
+    (voices / "a.json").write_text(json.dumps({"language": "en", "segments": segments}))
+    for command in (("transcribe", voices), ("slice",)):
+        prep(*command, "--out", out, "--scheduler", "sync", "--quiet")
+    result = told(out, "a.wav")
+    [item] = stage(result, "transcribe")["items"]
+    assert item["taken"] == [{"kind": "sounds", "count": 1, "examples": ["[Music]"]}]
+    assert [(one["name"], one["reason"]) for one in item["bad"]] == [("segments[1]", "BadTimes")]
+    found = {(one["state"], one.get("reason", "")) for one in stage(result, "slice")["items"]}
+    assert found == {("done", ""), ("rejected", "BadTimes")}
+    assert "taken out of the texts, as nobody says it: sounds 1 ([Music])" in caplog.text

@@ -110,6 +110,7 @@ def test_captions_of_three_lines_and_growing_ones():
         [(0, 1, "No."), (1, 2, "No."), (2, 3, "No!"), (3, 4, "Yes.")],
         [(0, 1, "I have a dream today."), (1, 2, "I have a dream today."), (2, 3, "So it is."), (3, 4, "That was it.")],
         [(0, 1, "seven"), (1, 2, "seven"), (2, 3, "seven")],
+        [(0, 2, "Ich heiße Anna."), (2, 4, "Ich heiße Anna."), (4, 6, "Wie heißt du?"), (6, 8, "Wie heißt du?")],
         [(0, 1, "He saw the"), (1, 2, "the man."), (2, 3, "And went."), (3, 4, "Home.")],
         [(0, 1, "a b"), (5, 6, "a b\nc d"), (9, 10, "c d\ne f")],
     ],

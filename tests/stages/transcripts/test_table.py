@@ -121,6 +121,8 @@ BROKEN = {
     "clock times": [("a.txt", "[00:01] a\n[00:03] b\n[00:02] c\n", "its times must be in order")],
     "text": [
         ("a.txt", "0.50 2.25 hello there\n3.00 4.50 you\n", "holds a table of times, such as `0.50 2.25 hello there`"),
+        ("a.txt", "Anna (00:01): Hello\nBen (00:03): hi\n", "a table of times"),
+        ("a.txt", "Speaker 1  0:03\nHello there\nSpeaker 2  0:06\nhi\n", "a table of times"),
         ("a.txt", "0.5,2.25,hello\n3.0,4.5,you\n", "a table of times"),
         ("a.txt", "12 40 hello\n40 71 there\n71 90 you\n", "a table of times"),
         ("a.txt", "1, 2.5, 3.25, hello there\n2, 3.5, 4.25, you\n", "a table of times"),
@@ -221,6 +223,18 @@ def test_words_beside_the_segments_go_into_them(tmp_path):
         found = read(tmp_path, "a.json", json.dumps(data))
         assert [word.text for s in found.segments for word in s.words] == [word for word, _, _ in shapes.WORDS]
         assert found.segments[0].words[2].start_samples == 1750
+
+
+def test_words_without_times_stay_between_those_that_have_them(tmp_path):
+    words = [{"word": "in", "start": 0.5, "end": 1.0}, {"word": "1984"}, {"word": "it", "start": 1.5, "end": 2.5}]
+    [segment] = read(tmp_path, "a.json", json.dumps(words)).segments
+    assert (segment.text, segment.start_samples, segment.end_samples) == ("in 1984 it", 500, 2500)
+    chunks = [{"timestamp": [0.5, 1.0], "text": " Hello"}, {"timestamp": [1.0, None], "text": " there."}]
+    [segment] = read(tmp_path, "a.json", json.dumps({"chunks": chunks})).segments
+    assert segment.text == "Hello there."
+    script = read(tmp_path, "a.json", json.dumps({"chunks": [{"timestamp": [0.5, 1.0], "text": " a b"}, chunks[1]]}))
+    assert [found.text for found in script.segments] == ["a b"]
+    assert [bad.name for bad in script.bad] == ["segments[1]"]
 
 
 def test_elan_shares_out_times_that_arent_set(tmp_path):

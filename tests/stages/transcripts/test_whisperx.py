@@ -61,6 +61,9 @@ def test_words_without_times_share_the_gap_by_their_letters():
     words = [{"word": "a"}, {"word": "1984", "start": 2.0, "end": 3.0}, {"word": "bbb"}, {"word": "c", "end": 5.0}]
     segment = {"start": 1.0, "end": 5.0, "text": "a 1984 bbb c", "words": words}
     placed = from_whisperx({"segments": [segment]}, AudioInfo(100, 1000, 1)).segments[0].words
+    nan = {"word": "bbb", "start": float("nan"), "end": 4.0}
+    again = {**segment, "words": [*words[:2], nan, words[3]]}
+    assert from_whisperx({"segments": [again]}, AudioInfo(100, 1000, 1)).segments[0].words == placed
     assert placed == (Word("a", 100, 200), Word("1984", 200, 300), Word("bbb", 300, 450), Word("c", 450, 500))
 
 

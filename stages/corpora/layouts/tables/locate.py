@@ -27,13 +27,16 @@ class Locator:
         table: The table's path.
         by_name: Whether a recording may be found by its file name alone, in the table's folder or one of `FOLDERS`
             beside it. Only safe if no two paths of the table end in the same name.
+        above: Whether paths with folders may begin in a folder above the table's. Only safe if none begins below it:
+            a recording that is missing there could be found in another corpus.
     """
 
-    def __init__(self, table: Path, *, by_name: bool = False) -> None:
+    def __init__(self, table: Path, *, by_name: bool = False, above: bool = False) -> None:
         self._folder = str(table.parent)
         self._by_name = by_name
-        self._bases = ["", *(f"{folder}/" for folder in FOLDERS), *("../" * up for up in range(1, _UP + 1))]
-        self._known = "", "", ""
+        self._below = ["", *(f"{folder}/" for folder in FOLDERS)]
+        self._bases = [*self._below, *("../" * up for up in range(1, _UP + 1 if above else 1))]
+        self._known: tuple[str, str, str] | None = None
         """The part of the last name that was left out, what stands in its place, and the suffix that was added."""
         self._missed = 0
 
@@ -42,10 +45,9 @@ class Locator:
         name = slashed(name)
         if not name or "\0" in name:
             return None
-        before, instead, suffix = self._known
-        if name.startswith(before) and self._there(found := f"{instead}{name[len(before) :]}{suffix}"):
+        if (known := self._likely(name)) and self._there(known):
             self._missed = 0
-            return self._normal(found)
+            return self._normal(known)
         if self._missed >= _PATIENCE:
             return None
         for before, found, suffix in self._candidates(name):
@@ -56,6 +58,13 @@ class Locator:
         self._missed += 1
         return None
 
+    def _likely(self, name: str) -> str:
+        """Returns where a recording is if it is where the last one was found; "" if its name begins otherwise."""
+        if self._known is None or not name.startswith(self._known[0]):
+            return ""
+        before, instead, suffix = self._known
+        return f"{instead}{name[len(before) :]}{suffix}"
+
     def _normal(self, path: str) -> str:
         """Returns a path without steps out of the table's folder and back into it."""
         return os.path.relpath(f"{self._folder}/{path}", self._folder) if path.startswith("../") else path
@@ -64,6 +73,8 @@ class Locator:
         """Returns a recording's path relative to the table's folder, or where it would be if it were there."""
         if found := self.find(name):
             return found
+        if known := self._likely(slashed(name)):
+            return self._normal(known)
         name = with_suffix(slashed(name), ".wav")
         folder = next((f for f in FOLDERS if os.path.isdir(f"{self._folder}/{f}")), "")  # noqa: PTH112
         if name.startswith("/"):
@@ -82,7 +93,7 @@ class Locator:
                 yield from (("", relative, suffix) for suffix in suffixes[:1])
                 continue
             before = "/".join(parts[:first]) + "/" * bool(first)
-            for base in self._bases if first < len(parts) - 1 or not first else self._bases[: len(FOLDERS) + 1]:
+            for base in self._bases if first < len(parts) - 1 else self._below:
                 yield from ((before, f"{base}{name[len(before) :]}", suffix) for suffix in suffixes)
 
     def _there(self, path: str) -> bool:

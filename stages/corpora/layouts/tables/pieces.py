@@ -11,18 +11,26 @@ from stages.corpora.layouts.tables.columns import Columns
 from stages.corpora.layouts.tables.contents import language_of
 from stages.corpora.layouts.tables.locate import FOLDERS, Locator, slashed
 
+_FIRST = 50
+"""Names that are looked for below a table's folder."""
+
 
 def locator_of(table: Path, names: Iterable[str]) -> Locator:
     """Returns what finds the recordings of a table, given what it calls them.
 
-    They may be found by their file names alone if no two of them have the same.
+    They may be found by their file names alone if no two of them have the same, and above the table's folder if none of
+    the first ones is below it.
     """
     paths, files = set[int](), set[int]()  # hashes: a table may have millions of rows
+    first: list[str] = []
     for name in names:
+        first += [name] if len(first) < _FIRST else []
         path = slashed(name)
         paths.add(hash(path))
         files.add(hash(path.rpartition("/")[2]))
-    return Locator(table, by_name=len(files) == len(paths))
+    by_name = len(files) == len(paths)
+    below = Locator(table, by_name=by_name)
+    return below if any(map(below.find, first)) else Locator(table, by_name=by_name, above=True)
 
 
 def pieces_of(sheet: Sheet, columns: Columns, *, skip: int = 0, language: str = "") -> Rows:

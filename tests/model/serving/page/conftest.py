@@ -105,7 +105,7 @@ class Tab:
         self.url = url
         self.context = browser.new_context(viewport={"width": width, "height": 900}, **context)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(1000 * float(__import__("os").environ.get("PGT", HANG_S)))
+        self.page.set_default_timeout(1000 * HANG_S)
         self.asked: list[str] = []
         self.problems: list[str] = []
         self.page.on("request", lambda request: self.asked.append(request.url))

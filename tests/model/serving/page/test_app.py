@@ -197,8 +197,8 @@ def test_a_run_is_watched_while_it_goes_on(tab: Tab, shown: Shown) -> None:
     status = tab.page.locator("#training-status")
     tab.page.wait_for_function("document.querySelector('#training-status').innerText.includes('step 6')")
     tab.page.locator("#training-loss canvas, #training-loss svg").first.wait_for()
-    assert tab.page.input_value("#training-step input") == "6"
-    assert tab.page.input_value("#training-about textarea").count("\n") == 2
+    until(lambda: tab.page.input_value("#training-step input") == "6")
+    until(lambda: tab.page.input_value("#training-about textarea").count("\n") == 2)
     link = tab.page.locator("#training-reference a[download]")
     link.wait_for()
     body = tab.context.request.get(link.get_attribute("href")).body()
