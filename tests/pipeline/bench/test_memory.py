@@ -19,6 +19,7 @@ def test_it_works_on_whole_recordings_in_blocks(tmp_path: Path, monkeypatch: pyt
     folder = memory._recording(tmp_path / "a", loop, 60 / 3600)
     heard = listen(folder / "anna/book.mp3")
     assert isinstance(heard.wave, Tape)
+    assert heard.reading is None
     assert len(heard.wave) / heard.sample_rate == pytest.approx(60, abs=0.2)
     memory.work(folder)
     assert memory.peak_mib() > 50
