@@ -71,8 +71,8 @@ class DataConfig(Config):
     path."""
     min_s: float = Field(default=0.5, gt=0)
     """Shortest utterance used, in seconds."""
-    max_s: float = Field(default=16.0, gt=0)
-    """Longest utterance used, in seconds."""
+    max_s: float = Field(default=20.0, gt=0)
+    """Longest utterance used, in seconds; by default as long as `slice.max_s` lets them be."""
     languages: list[str] | None = None
     """Codes of the languages used. Not set: all."""
     validation: float = Field(default=0.02, ge=0, lt=1)

@@ -199,7 +199,9 @@ def export(
     dataset = open_dataset(options.out)
     if audio:
         check_audio(dataset)
-    count = export(kind, Source(options.out, dataset.voices if audio else None), target, dry_run=options.dry_run)
+    count = export(
+        kind, Source(options.out, dataset.voices if audio else None, dataset.raw), target, dry_run=options.dry_run
+    )
     found = {"format": kind, "utterances": count, "folder": str(target)}
     _show(options, found, f"{count:,} utterances in {target}", of=EXPORTS[kind].reads)
 

@@ -114,7 +114,8 @@ def prepare(
         cache = stack.enter_context(DigestCache(dataset.folder / DIGESTS, read_only=options.dry_run))
         cluster = stack.enter_context(open_cluster(scheduler, lambda: stop is not None and stop.asked))
         if voices is not None:
-            scan = partial(walk, layout=config.transcribe.layout, columns=config.transcribe.columns)
+            told = config.transcribe
+            scan = partial(walk, layout=told.layout, columns=told.columns, raw=bool(told.raw))
             reporter.say_found(find(options, dataset, cache, walk=scan, reporter=reporter, stop=stop))
         last = nth_recording(dataset.stage(RECORDINGS), options.limit) if options.limit and voices is None else None
         run = Run(

@@ -13,12 +13,13 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 from stages.artefacts.formats import Format
 from stages.config import StageConfig
 from stages.errors import AudioError, MachineError, TextError, ValleError
-from stages.ids import path_of
+from stages.ids import Place, path_of, place_of
 from stages.machine import on_gpu
 from stages.records import Record, Utterance
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+Did = TypeVar("Did")
 Conf = TypeVar("Conf", bound=StageConfig)
 
 
@@ -81,10 +82,16 @@ class Context:
     """`transcribe.layout`: the corpus layout, which names the recordings' speakers."""
     columns: tuple[tuple[str, str], ...] = ()
     """`transcribe.columns`: the columns of a table, and what each is."""
+    raw: str = ""
+    """`transcribe.raw`: the format of recordings without a header."""
 
     def source(self, item_id: str) -> Path:
         """Returns the path of a recording or a transcript."""
         return self.voices / path_of(item_id)
+
+    def place(self, item_id: str) -> Place:
+        """Returns where a recording's sound lies."""
+        return place_of(self.voices, item_id, self.raw)
 
 
 class Stage(Generic[Conf, In, Out]):
@@ -230,8 +237,8 @@ def single(outcomes: Sequence[Any]) -> list[list[Any]]:
 
 
 def guarded(
-    items: Sequence[Item], work: Callable[[Item], list[Out | Filtered | Reject]], *, root: Path | None = None
-) -> list[list[Out | Filtered | Reject]]:
+    items: Sequence[Item], work: Callable[[Item], list[Did]], *, root: Path | None = None
+) -> list[list[Did | Reject]]:
     """Applies `work` to each item; an item whose work raises a `ValleError` becomes one `Reject`.
 
     Args:
@@ -250,11 +257,9 @@ def guarded(
     return [_outcomes(item, work, root) for item in items]
 
 
-def _outcomes(
-    item: Item, work: Callable[[Item], list[Out | Filtered | Reject]], root: Path | None
-) -> list[Out | Filtered | Reject]:
+def _outcomes(item: Item, work: Callable[[Item], list[Did]], root: Path | None) -> list[Did | Reject]:
     try:
-        return work(item)
+        return list(work(item))
     except MachineError:
         raise  # the item isn't at fault
     except ValleError as error:

@@ -131,8 +131,10 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
         """Reads an utterance's audio at the codec's sample rate."""
         import torch
 
-        path = self.context.source(item.recording)
-        wave = audio.read_cut(path, item.start_samples, item.end_samples, self._codec.sample_rate, gain_db=item.gain_db)
+        place = self.context.place(item.recording)
+        wave = audio.read_cut(
+            place, item.start_samples, item.end_samples, self._codec.sample_rate, gain_db=item.gain_db
+        )
         return [torch.tensor(wave)]
 
     def _encoded(self, item: Utterance, codes_KT: "Tensor") -> Encoded:

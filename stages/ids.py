@@ -1,14 +1,53 @@
-"""Ids of recordings and utterances, names of speakers, and splits."""
+"""Ids of recordings and utterances, names of speakers, and splits; where an id's sound lies."""
 
 import hashlib
 import os
 import re
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 Mixture = Literal["noisy", "noise", "overlaid", "shifted"]
 """Kinds of mixtures, each as long as its utterance: speech with noise; that noise alone, at the same level; speech with
 another speaker; speech at another pitch."""
 MIXTURES: tuple[Mixture, ...] = get_args(Mixture)
+
+
+Channel = Literal["mix", "left", "right"]
+"""The channel of a recording that is read; `mix`: the mean of all."""
+_CHANNEL = re.compile(r"@(left|right)\Z")
+"""At the end of an id. No file of sound has such a name: it ends in a suffix."""
+
+
+def channel_id(recording: str, channel: Channel) -> str:
+    """Returns the id of a recording's channel; of `mix` the recording's own."""
+    return recording if channel == "mix" else f"{recording}@{channel}"
+
+
+def channel_of(item_id: str) -> Channel:
+    """Returns the channel in a recording's id, the inverse of `channel_id`."""
+    found = _CHANNEL.search(item_id)
+    return ("left" if found[1] == "left" else "right") if found else "mix"
+
+
+def file_of(item_id: str) -> str:
+    """Returns the id of the file that holds a recording: the id without its channel."""
+    return _CHANNEL.sub("", item_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a recording's sound lies."""
+
+    path: Path
+    channel: Channel = "mix"
+    raw: str = ""
+    """The format of a file without a header: coding, rate in Hz and number of channels, such as `s16le 8000 1`."""
+
+
+def place_of(voices: Path, item_id: str, raw: str = "") -> Place:
+    """Returns where the sound of a recording's id lies, below the voices folder."""
+    return Place(voices / path_of(item_id), channel_of(item_id), raw)
 
 
 def speaker_key(group: str, speaker: str) -> str:
@@ -45,7 +84,8 @@ def id_of(path: str) -> str:
 
 
 def path_of(item_id: str) -> str:
-    """Returns the path of an id, the inverse of `id_of`."""
+    """Returns the path of an id, the inverse of `id_of`; of a channel's id, that of its file."""
+    item_id = file_of(item_id)
     if "\\" not in item_id:
         return item_id
     return os.fsdecode(_ESCAPE.sub(_byte, item_id.encode()))

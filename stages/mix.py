@@ -205,9 +205,9 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
 
     def _mix(self, item: Encoded) -> list[_Clip | Filtered | Reject]:
         row = item.utterance
-        path = self.context.source(row.recording)
+        place = self.context.place(row.recording)
         rate, gain_db = self._codec.sample_rate, row.gain_db
-        speech = audio.read_cut(path, row.start_samples, row.end_samples, rate, gain_db=gain_db)
+        speech = audio.read_cut(place, row.start_samples, row.end_samples, rate, gain_db=gain_db)
         if not np.any(speech):
             return [Filtered(item.id, "Silent", "the utterance is silent, so no level can be set against it")]
         made: list[_Clip | Filtered | Reject] = []

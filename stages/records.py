@@ -186,6 +186,8 @@ class Transcript(Record):
     """SHA-256 of the recording, so that its utterances are made again when the audio changes."""
     misfit: str | None = None
     """The aligner that found speech missing from the text; None if none did."""
+    reading: str | None = None
+    """What is unusual in how the sound was read, such as another decoder, a scale or a channel; None if nothing is."""
     taken: tuple[Taken, ...] | None = None
     """What was taken out of the texts; None if nothing was."""
     bad: tuple[BadSegment, ...] | None = None
@@ -239,7 +241,7 @@ class Utterance(Record):
     id: str
     """The recording's id for a whole file, else `recording#start-end` in samples."""
     recording: str
-    """The recording's id: the audio's path below the voices folder."""
+    """The recording's id: the audio's path below the voices folder; of one channel, with `@left` or `@right`."""
     group: str
     speaker: str
     language: str
@@ -258,6 +260,9 @@ class Utterance(Record):
     """Gain in dB that is applied whenever the cut is read (`slice.loudness_lufs`)."""
     measures: Measures | None = None
     """Only in the rows of `slice` and those it filtered; for thresholds and reports."""
+    reading: str | None = None
+    """What is unusual in how the sound was read, such as another decoder, a scale or a channel; None if nothing is. Not
+    kept in the store."""
 
     @property
     def duration_s(self) -> float:

@@ -169,8 +169,8 @@ class Similar(Stage[SimilarConfig, Encoded, Feature]):
         if self._kind.reads == "codes":
             vector = self._vector(item.codes_KT)
         else:
-            path, cut = self.context.source(utterance.recording), (utterance.start_samples, utterance.end_samples)
-            vector = self._vector(audio.read_cut(path, *cut, SAMPLE_RATE, gain_db=utterance.gain_db))
+            place, cut = self.context.place(utterance.recording), (utterance.start_samples, utterance.end_samples)
+            vector = self._vector(audio.read_cut(place, *cut, SAMPLE_RATE, gain_db=utterance.gain_db))
         speaker = speaker_key(utterance.group, utterance.speaker)
         return [Feature(utterance.id, utterance.recording, speaker, vector)]
 

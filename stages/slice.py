@@ -243,14 +243,18 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         row = _row(transcript, piece, (0, transcript.samples), transcript.id)
         if refused := self._refused(row, piece):
             return refused
-        wave, rate = audio.read(self.context.source(transcript.id))
-        left = trimmed(wave, rate, silence_db=self.config.silence_db, edge_s=self.config.edge_s)
+        heard = audio.listen(self.context.place(transcript.id))
+        left = trimmed(heard.wave, heard.sample_rate, silence_db=self.config.silence_db, edge_s=self.config.edge_s)
         if left is None:
             return Filtered(transcript.id, "NoSpeech", "the recording is silent", row)
         row = replace(row, start_samples=left[0], end_samples=left[1])
         if (too_long := self._too_long(row)) and self.config.mode != "file":
             return None
-        return self._refused(row, piece) or too_long or self._measured(row, wave[row.start_samples : row.end_samples])
+        return (
+            self._refused(row, piece)
+            or too_long
+            or self._measured(row, heard.wave[row.start_samples : row.end_samples])
+        )
 
     def _piece(self, transcript: Transcript, piece: Segment, borders: tuple[int, int]) -> Outcome:
         row = _row(transcript, piece, borders, f"{transcript.id}#{borders[0]}-{borders[1]}")
@@ -283,7 +287,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         """Measures a cut and applies the thresholds; reads its wave if none is given."""
         if self.config.measure:
             if wave is None:
-                wave, _ = audio.read(self.context.source(row.recording), row.start_samples, row.end_samples)
+                wave, _ = audio.read(self.context.place(row.recording), row.start_samples, row.end_samples)
             row = replace(row, measures=measure(wave, row.sample_rate, self._dnsmos))
         return self._admitted(row)
 
@@ -318,7 +322,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
             first = max(left.end_samples - reach, right.end_samples - limits.longest)
             last = min(right.start_samples + reach, left.start_samples + limits.longest)
             if first < last:
-                wave, rate = audio.read(self.context.source(transcript.id), first, last)
+                wave, rate = audio.read(self.context.place(transcript.id), first, last)
                 border = first + quietest(wave, rate)
                 moved[i : i + 2] = replace(left, end_samples=border), replace(right, start_samples=border)
         return moved
@@ -358,6 +362,7 @@ def _row(transcript: Transcript, piece: Segment, borders: tuple[int, int], id_: 
         sample_rate=transcript.sample_rate,
         text=piece.text,
         digest=transcript.digest,
+        reading=transcript.reading,
     )
 
 

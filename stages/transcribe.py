@@ -15,19 +15,21 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from stages.artefacts.formats import Rows
-from stages.audio.files import AudioInfo, read_complete, resample
+from stages.audio.files import AudioInfo, parse_raw
+from stages.audio.tape import Samples
 from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig, runtime
 from stages.corpora.layouts.table import LAYOUTS
 from stages.corpora.layouts.tables.columns import checked_columns
 from stages.corpora.scan import language_in
-from stages.errors import AudioError, TextError, WeightsError
+from stages.errors import TextError, WeightsError
 from stages.hearing import whisper
-from stages.hearing.batches import Batches, Heard
+from stages.hearing.batches import Batches, Heard, Waiting
+from stages.hearing.channels import Channels, Part, marks, parts_of
 from stages.hearing.diarise import MODEL, Diariser
 from stages.hearing.timing import Times, Timing
 from stages.hearing.whisper import ComputeType, VadName
-from stages.records import UNKNOWN, Recording, Transcript, Wave
+from stages.records import UNKNOWN, Recording, Transcript
 from stages.text.languages import detect, normalise_code
 from stages.transcripts.script import Script
 from stages.transcripts.speakers import speakers_of
@@ -85,6 +87,12 @@ class TranscribeConfig(StageConfig):
     """Whether pyannote labels the speaker of each segment that whisperX hears."""
     diarize_model: str = MODEL
     """The pyannote pipeline: a repository of the Hugging Face hub (needs `HF_TOKEN`), or a folder."""
+    channels: Channels = "mix"
+    """What is taken of recordings with two channels: their `mix`, the `left`, the `right`, or each as a recording with
+    its own speaker (`split`, for telephone calls)."""
+    raw: str | None = None
+    """Format of recordings without a header (`.raw`, `.pcm`, `.ulaw`, `.alaw`, `.sln`): coding, rate in Hz and number
+    of channels, such as `s16le 8000 1`. Not set: such files aren't recordings."""
     min_speakers: int | None = Field(None, ge=1)
     """Fewest speakers in a recording; not set: no lower bound."""
     max_speakers: int | None = Field(None, ge=1)
@@ -100,6 +108,11 @@ class TranscribeConfig(StageConfig):
         if name not in {"auto", *LAYOUTS}:
             raise ValueError(f"must be auto, {', '.join(LAYOUTS)}, but is {name}")
         return name
+
+    @field_validator("raw")
+    @classmethod
+    def _parsed(cls, raw: str | None) -> str | None:
+        return raw and str(parse_raw(raw))
 
     @field_validator("columns", mode="before")
     @classmethod
@@ -151,21 +164,8 @@ def _rank(pattern: str, group: str, speaker: str) -> tuple[int, int, int]:
     return 0, 0, 0
 
 
-_SHORTEST_S = 0.1
-"""Seconds. No recording of a word is shorter."""
-
-
-def _check_speakable(path: Path, wave: Wave, rate: int) -> None:
-    """Raises `AudioError` if a file can't hold speech: it is too short, or every sample is 0."""
-    if len(wave) < _SHORTEST_S * rate:
-        found = f"{len(wave) / rate:.3f} s"
-        raise AudioError(f"`{path}` must last at least {_SHORTEST_S} s, but lasts {found}. Remove it.", "TooShort")
-    if not wave.any():
-        raise AudioError(f"`{path}` must hold sound, but every sample is 0. Remove it or record it again.", "Silent")
-
-
 class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
-    """Turns each recording into one transcript.
+    """Turns each recording into one transcript; of two channels that are split, into two.
 
     Workers load whisper when the first recording needs it, and only from this machine. `check` downloads it before
     that, once, in the process that starts the work.
@@ -178,6 +178,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     """Version of how existing texts are read and timed. Raise it instead of `version` to keep what whisper has
     transcribed, which may have taken hours."""
     computes = True
+    one_to_one = False
     format = Rows(Transcript)
 
     _whisperx: whisper.WhisperX | None = None
@@ -232,14 +233,15 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     def item_parameters(self, item: Recording) -> Any:
         """Returns the parameters of a recording's transcript: those of whisper only if whisper is needed."""
         mapped = self.config.language_of(item.group, item.speaker)
+        sound = marks(item, self.config.channels, self.context, mixes=not self.hears(item))
         if not self.hears(item):
             timing = self._timing.identity
-            return [mapped, timing and [self.text_version, *timing], self._reading]
+            return [mapped, timing and [self.text_version, *timing], self._reading, *sound]
         hearing = self.config.identity()
-        for name in ("languages", "transcripts", "times", "times_over_s"):
+        for name in ("languages", "transcripts", "times", "times_over_s", "channels", "raw"):
             del hearing[name]
         hearing["align_models"] = self._aligners
-        return [mapped, hearing, self._whisper, self._diarisation]
+        return [mapped, hearing, self._whisper, self._diarisation, *sound]
 
     @property
     def _reading(self) -> str:
@@ -260,9 +262,13 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         if any(self.hears(item) for item in items):
             self._load()
         batches = Batches(self._hear)
-        outcomes = guarded(items, lambda item: self._transcribe(item, batches), root=self.context.voices)
+
+        def begun(item: Recording) -> list[Outcome | Waiting]:
+            return [self._transcribe(part, batches) for part in parts_of(item, self.config.channels, self.context)]
+
+        found: list[list[Outcome | Waiting]] = guarded(items, begun, root=self.context.voices)
         batches.flush()
-        return [batches.results.get(item.id, outcome) for item, outcome in zip(items, outcomes, strict=True)]
+        return [[done for outcome in outcomes for done in batches.results_of(outcome)] for outcomes in found]
 
     def _load(self) -> None:
         if self._whisperx or self._missing:
@@ -304,26 +310,26 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     def _timing(self) -> Timing:
         return Timing(self.config.times, self.config.times_over_s, self.config.align_models, self.context.device)
 
-    def _transcribe(self, recording: Recording, batches: Batches[list[Outcome]]) -> list[Outcome]:
-        """Returns the outcome of a recording; none yet if it waits for whisperX in `batches`."""
-        wave, rate = read_complete(path := self.context.source(recording.id), named_by=recording.transcript)
-        _check_speakable(path, wave, rate)
-        audio = AudioInfo(rate, len(wave), 1)
+    def _transcribe(self, part: Part, batches: Batches[Outcome]) -> Outcome | Waiting:
+        """Returns the outcome of what was read, or that it waits for whisperX in `batches`."""
+        if unused := part.unused():
+            return unused
+        recording, audio = part.recording, part.heard.info
         if self.hears(recording):
             if self._whisperx is None:
                 why = "its transcript is ignored" if recording.transcript else "it has no transcript"
-                return [Reject(recording.id, "NoTranscript", f"{why}, and {self._missing}", whisper.WAYS_OUT)]
-            batches.add(recording, audio, resample(wave, rate, whisper.SAMPLE_RATE))
-            return []
+                return Reject(recording.id, "NoTranscript", f"{why}, and {self._missing}", whisper.WAYS_OUT)
+            return batches.add(recording, audio, part.heard.resampled(whisper.SAMPLE_RATE)[:])
         if not recording.transcript:
             detail = "it has no transcript, and `transcribe.transcripts` is `require`."
-            return [Reject(recording.id, "NoTranscript", detail, whisper.WAYS_OUT)]
+            return Reject(recording.id, "NoTranscript", detail, whisper.WAYS_OUT)
         if recording.told:
-            script, layout = read_told(recording.told, audio)
-            return [self._written(recording, audio, script, layout, wave)]
-        path = self.context.source(recording.transcript)
-        script = read_transcript(path, audio, language=language_in(recording.transcript, recording.id))
-        return [self._written(recording, audio, script, path.suffix[1:].lower(), wave)]
+            script, source = read_told(recording.told, audio)
+        else:
+            path, language = self.context.source(recording.transcript), language_in(recording.transcript, recording.id)
+            script, source = read_transcript(path, audio, language=language), path.suffix[1:].lower()
+        own = part.own(script)
+        return own if isinstance(own, Filtered) else self._written(recording, audio, own, source, part.heard.wave)
 
     def _hear(self, heard: Sequence[Heard]) -> list[list[Outcome]]:
         """Transcribes a batch of recordings with whisperX."""
@@ -346,7 +352,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
 
         return guarded([recording for recording, _, _ in heard], transcript, root=self.context.voices)
 
-    def _written(self, recording: Recording, audio: AudioInfo, script: Script, source: str, wave: Wave) -> Outcome:
+    def _written(self, recording: Recording, audio: AudioInfo, script: Script, source: str, wave: Samples) -> Outcome:
         """Builds the transcript of an existing text; adds times if it is long and has none."""
         language = self._language(recording, script)
         placed = self._timing.place(recording.id, script, language, wave, audio)
@@ -385,6 +391,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             timed=script.timed,
             segments=segments,
             digest=recording.digest,
+            reading=audio.reading,
             taken=script.taken or None,
             bad=script.bad or None,
         )

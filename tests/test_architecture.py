@@ -18,7 +18,8 @@ ROOMS = {
     # what can be done to speech
     "stages.artefacts": "",
     "stages.tar": "",
-    "stages.audio": "tar",
+    "stages.audio.containers": "tar",
+    "stages.audio": "audio.containers tar",
     "stages.text": "",
     "stages.listeners": "",
     "stages.codecs": "artefacts",
@@ -28,7 +29,7 @@ ROOMS = {
     "stages.transcripts.formats": "audio transcripts",
     "stages.transcripts.recognisers": "audio transcripts",
     "stages.corpora.layouts": "audio tar transcripts",
-    "stages.corpora.layouts.tables": "audio tar text corpora.layouts",
+    "stages.corpora.layouts.tables": "artefacts audio tar text corpora.layouts",
     "stages.corpora.layouts.corpora": "audio tar text corpora.layouts corpora.layouts.tables",
     "stages.corpora": "audio tar text transcripts corpora.layouts",
     "stages.hearing": "audio text transcripts",

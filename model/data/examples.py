@@ -12,6 +12,7 @@ import numpy as np
 from model.config import DataConfig
 from model.data.draw import Draw
 from model.data.order import epoch_order
+from model.data.selection import Selection, select
 from model.data.source import Store, tones_of
 from model.sequences.documents import MODES, Int64s, Mode
 from model.sequences.spans import Span
@@ -56,18 +57,16 @@ class Examples:
         self.config = config
         self.group = group
         self.ahead = ahead
-        seconds = store.frames / store.codec.frame_rate
-        in_range = (seconds >= config.min_s) & (seconds <= config.max_s)
-        if config.languages is not None:
-            in_range &= np.isin(np.asarray(store.languages), config.languages)
+        self.selection = select(store, config)
+        in_range = self.selection.used_N
         keys = store.ids if config.split_by == "utterance" else store.speakers
         is_train = np.array([split_of(key, config.validation) == "train" for key in keys], dtype=bool)
         self.rows: Int64s = np.flatnonzero(in_range & (is_train if split == "train" else ~is_train))
         if split == "train" and not len(self.rows):
             raise UsageError(
                 f"`data.min_s` = {config.min_s} to `data.max_s` = {config.max_s} must leave utterances to train on,"
-                f" but none of the {len(seconds)} in the dataset is left. Widen the range or `data.languages`, or lower"
-                " `data.validation`."
+                f" but none of the {len(in_range)} in the dataset is left{_why(self.selection)}. Widen the range or"
+                " `data.languages`, or lower `data.validation`."
             )
         self._usable = in_range & is_train if split == "train" else in_range
         self._unconditional = config.unconditional_probability if split == "train" else 0.0
@@ -243,3 +242,8 @@ class Examples:
             taken.add(other)
             left -= frames
         return tuple(spans)
+
+
+def _why(selection: Selection) -> str:
+    """Returns " (2 over `data.max_s` = 16)": what leaves utterances out; "" if nothing does."""
+    return f" ({'; '.join(selection.left_out)})" if selection.left_out else ""

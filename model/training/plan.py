@@ -23,8 +23,9 @@ _SAMPLED = 2000
 def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
     """Returns a run's sizes: parameters, utterances, hours, positions per epoch, steps, memory.
 
-    The memory is per device (see `memory`); all else is for all devices together. With a teacher (`distill`), its path
-    and its number of parameters are added.
+    `dataset` tells what of the dataset is used, and which keys leave the rest out. The memory is per device (see
+    `memory`); all else is for all devices together. With a teacher (`distill`), its path and its number of parameters
+    are added.
 
     Raises:
         UsageError: under the same conditions as `model.training.trainer.train`.
@@ -45,6 +46,7 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
         "device": str(device),
         "parameters": network.num_parameters(),
         "trained_parameters": trained,
+        "dataset": train.selection.describe(),
         "utterances": len(train),
         "validation_utterances": len(validation),
         "hours": round(float(store.frames[train.rows].sum() / store.codec.frame_rate / 3600), 3),

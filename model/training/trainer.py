@@ -272,6 +272,8 @@ class Trainer:
             log.say(f"note: {len(unknown)} symbols outside the vocabulary are learnt as <unk>: {' '.join(unknown)}")
         if nameless := [code for code in self._languages if self.tokenizer.language(code) == self.tokenizer.unknown]:
             log.say(f"note: languages outside the vocabulary are learnt as <unk>: {', '.join(nameless)}")
+        if (selection := self.stream.examples.selection).left_out:
+            log.say(f"note: uses {selection.describe()}")
         trained, parameters = (self.raw_network.num_parameters(trained=trained) for trained in (True, False))
         if self.config.data.validation and not len(self.validation):
             log.say("note: there are no validation utterances, so nothing is validated. Raise `data.validation`.")

@@ -38,6 +38,11 @@ class Dataset:
     sections: Mapping[str, Any] = field(default_factory=dict)
     """Each stage's section of the configuration, as last used."""
 
+    @property
+    def raw(self) -> str:
+        """The format of recordings without a header, as last used; "" if none was told."""
+        return self.sections.get("transcribe", {}).get("raw") or ""
+
     def stage(self, name: str) -> Path:
         """Returns the folder of a stage."""
         return self.recordings if self.recordings and name == RECORDINGS else self.folder / name

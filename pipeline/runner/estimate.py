@@ -20,7 +20,7 @@ from stages.artefacts.disk import write_text
 from stages.artefacts.manifest import list_shards, read_receipt
 from stages.audio import files as audio
 from stages.errors import FULL, ArtefactError, AudioError, MachineError
-from stages.ids import path_of
+from stages.ids import place_of
 
 _RATES = ".rates.json"
 _BYTES_PER_ITEM = {
@@ -36,6 +36,8 @@ _BYTES_PER_ITEM = {
 """Bytes per item of a stage's files, measured on ten real corpora: 5 s per utterance, 8 codebooks at 75 Hz."""
 _UTTERANCE_S = 5.0
 """Assumed length of an utterance, in seconds."""
+_FEWEST_BYTES_PER_S = 50
+"""No codec of speech needs fewer bytes per second."""
 _PROBED = 64
 """Recordings, or shards, to look at for an estimate of all."""
 
@@ -193,6 +195,9 @@ def _probe_audio_s(dataset: Dataset) -> float:
         with suppress(ArtefactError):  # a full disk may have left a broken shard
             for recording in read_recordings(folder, shard)[: max(1, _PROBED // len(shards))]:
                 with suppress(AudioError):
-                    info = audio.probe(dataset.voices / path_of(recording.id))
-                    seconds.append(info.samples / info.sample_rate)
+                    place = place_of(dataset.voices, recording.id, dataset.raw)
+                    info = audio.probe(place)
+                    # A broken header may announce any length.
+                    longest = place.path.stat().st_size / _FEWEST_BYTES_PER_S
+                    seconds.append(min(info.samples / info.sample_rate, longest))
     return count_recordings(folder) * sum(seconds) / len(seconds) if seconds else 0.0

@@ -72,6 +72,7 @@ class Run:
             weights=self.config.encode.weights,
             layout=self.config.transcribe.layout,
             columns=tuple(self.config.transcribe.columns.items()),
+            raw=self.config.transcribe.raw or "",
         )
         return build_stage(name, self.config, context)
 

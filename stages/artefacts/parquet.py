@@ -1,6 +1,6 @@
 """Reads and writes Parquet tables. No other module imports pyarrow."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,30 @@ from stages.records import Record
 
 if TYPE_CHECKING:
     import pyarrow
+
+
+def column_names(path: Path) -> list[str]:
+    """Returns the names of a table's columns.
+
+    Raises:
+        ValueError: if the file isn't Parquet.
+    """
+    import pyarrow.parquet
+
+    return list(pyarrow.parquet.read_schema(path).names)
+
+
+def each_row(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a table, with these columns only, block by block.
+
+    Raises:
+        ValueError: if the file is damaged.
+    """
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        for block in file.iter_batches(columns=list(columns)):
+            yield from block.to_pylist()
 
 
 def write_records(path: Path, kind: type[Record], blocks: Iterable[Sequence[Record]]) -> None:

@@ -1,57 +1,40 @@
-"""Reads, resamples and writes audio. No other module imports soundfile or PyAV.
+"""Reads, resamples and writes audio. No other room imports soundfile or PyAV.
 
-soundfile reads WAV, FLAC, MP3, Ogg, Opus and AIFF; PyAV reads the rest (M4A, AAC, WMA, WebM, video files). Waves are
+soundfile reads WAV, FLAC, MP3, Ogg, Opus, AIFF and SPHERE; PyAV reads the rest (M4A, AAC, WMA, WebM, AMR, Speex, video
+files), and files of which libsndfile would read a part only. What a file is, its content says, not its name. Waves are
 mono, float32 in [-1, 1], at the file's own rate. Recordings are never changed.
 """
 
 import io
-import os
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from stages.audio.containers.table import shape_of
+from stages.audio.decoder import RAW_CODINGS, Raw
+from stages.audio.sound import Sound
+from stages.audio.tape import KEPT_S, Samples, Tape, stretches
 from stages.errors import AudioError, blame_machine
+from stages.ids import Place
 from stages.records import Wave
-from stages.tar.members import check_whole, member_file, open_file, stamp
-
-if TYPE_CHECKING:
-    import soundfile
+from stages.tar.members import check_whole, open_file, stamp
 
 SUFFIXES = frozenset(
     {".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64", ".rf64"}
     | {".m4a", ".aac", ".mp4", ".m4b", ".webm", ".mka", ".mkv", ".mov", ".wma", ".amr", ".3gp", ".ac3", ".mp2"}
-    | {".wv", ".ape", ".tta"}
+    | {".wv", ".ape", ".tta", ".sph", ".nist", ".spx", ".g722", ".gsm", ".3g2", ".awb"}
 )
 """Suffixes, in lower case, that a scan counts as recordings."""
+RAW_SUFFIXES = frozenset({".raw", ".pcm", ".ulaw", ".ul", ".alaw", ".al", ".sln"})
+"""Suffixes of files without a header, which count as recordings if their format is told."""
 
-_EXACT_SEEK = frozenset({"WAV", "WAVEX", "FLAC", "AIFF", "AU", "CAF", "W64", "RF64"})
-"""Containers in which soundfile seeks to the exact sample. Of others the whole file is decoded for a cut."""
-
-_SHORT_CHUNK = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
-_UNKNOWN_SAMPLES = 1 << 62
-"""libsndfile's length of a FLAC file that was written to a pipe is greater."""
-_STREAMED = 0x7FFF0000
-"""Programs that write to a pipe don't know the length, and announce this one or a greater one."""
-
-
-_CANCELLED = 1e-3
-"""Channels cancel if their mean has a smaller share of the power of the strongest one (-30 dB)."""
-_AS_STRONG = 0.99
-"""Channels of at least this share of the strongest one's power are as strong."""
-
-_MAGIC = frozenset({b"fLaC", b"OggS", b"ID3\x03", b"ID3\x04", b"FORM", b"caff", b"wvpk", b"MAC "})
-"""The first four bytes of audio files."""
-Channels = npt.NDArray[np.float32]
-"""`[samples, channels]`."""
-_RIFF = frozenset({b"RIFF", b"RF64"})
-"""The first four bytes of WAV files; bytes 8 to 12 are `WAVE`."""
+_SHORTEST_S = 0.1
+"""Seconds. No recording of a word is shorter."""
+_STRETCH_S = 60
+"""Seconds of a long recording that are gone through at a time."""
 _OPENING = {FileNotFoundError: "NotThere", PermissionError: "NoPermission", IsADirectoryError: "NoFile"}
 """Reject reasons for files that can't be opened; any other error is `UnreadableAudio`."""
 
@@ -65,32 +48,65 @@ class AudioInfo:
     samples: int
     """Length per channel. In lossy formats decoding may give a few samples fewer."""
     channels: int
+    reading: str | None = None
+    """What is unusual in how the file was read, in words; None if nothing is, or if only its header was read."""
 
 
-def probe(path: Path) -> AudioInfo:
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A recording that was decoded to its end."""
+
+    path: Path
+    wave: Samples
+    """Mono, in [-1, 1]: an array, or for a long recording a `Tape`, which decodes again what is read."""
+    sample_rate: int
+    """Hz."""
+    silent: bool
+    """Whether every sample is 0."""
+    reading: str | None
+    """What is unusual in how it was read, in words; None if nothing is."""
+
+    @property
+    def info(self) -> AudioInfo:
+        """Its rate and length, and how it was read."""
+        return AudioInfo(self.sample_rate, len(self.wave), 1, self.reading)
+
+    def check_speakable(self) -> None:
+        """Raises `AudioError` if it can't hold speech: it is too short, or every sample is 0."""
+        if len(self.wave) < _SHORTEST_S * self.sample_rate:
+            found = f"{len(self.wave) / self.sample_rate:.3f} s"
+            raise AudioError(
+                f"`{self.path}` must last at least {_SHORTEST_S} s, but lasts {found}. Remove it.", "TooShort"
+            )
+        if self.silent:
+            raise AudioError(
+                f"`{self.path}` must hold sound, but every sample is 0. Remove it or record it again.", "Silent"
+            )
+
+    def resampled(self, sample_rate: int) -> Samples:
+        """Returns the wave at another rate, as `resample` does."""
+        return resampled(self.wave, self.sample_rate, sample_rate)
+
+
+def probe(where: Path | Place) -> AudioInfo:
     """Reads the header of an audio file.
 
     Raises:
         AudioError: if the file is missing, unreadable or not audio.
     """
-    import soundfile
-
-    _check_file(path)
-    with suppress(soundfile.LibsndfileError), soundfile.SoundFile(member_file(path) or os.fsencode(path)) as file:
-        if file.frames < _UNKNOWN_SAMPLES:
-            return AudioInfo(file.samplerate, file.frames, file.channels)
-    data, rate = _decode_with_av(path)
-    return AudioInfo(rate, len(data), 1)
+    sound = _opened(where)
+    announced = sound.announced
+    return AudioInfo(sound.rate, len(sound.wave("mix")) if announced is None else announced, sound.channels)
 
 
-def read(path: Path, start_samples: int = 0, end_samples: int | None = None) -> tuple[Wave, int]:
+def read(where: Path | Place, start_samples: int = 0, end_samples: int | None = None) -> tuple[Wave, int]:
     """Reads a recording, or a cut of it, mixed down to mono.
 
     The wave is the mean of the channels. Where they cancel each other (one is wired with the opposite phase), it is the
-    strongest channel alone; see `channels_cancel`.
+    strongest channel alone; see `channels_cancel`. A `Place` may name one channel.
 
     Args:
-        path: An audio file in any common format.
+        where: An audio file in any common format.
         start_samples: First sample, at the file's own rate.
         end_samples: One past the last sample; None for the end of the file.
 
@@ -98,65 +114,92 @@ def read(path: Path, start_samples: int = 0, end_samples: int | None = None) -> 
         The wave, `[samples]` float32 in [-1, 1], and its rate in Hz.
 
     Raises:
-        AudioError: if the file is missing, unreadable, not audio or empty, holds NaN or infinity, or ends before the
-            cut does.
+        AudioError: if the file is missing, unreadable, not audio or empty, breaks off or goes on after its end, holds
+            NaN or infinity or samples of an unknown scale, or ends before the cut does.
     """
-    import soundfile
-
-    _check_file(path)
-    try:
-        with soundfile.SoundFile(member_file(path) or os.fsencode(path)) as file:
-            if file.format in _EXACT_SEEK and (start_samples or end_samples is not None):
-                wave, rate = _read_cut(file, start_samples, end_samples), file.samplerate
-            else:
-                wave, rate, _ = _whole(path, *stamp(path))
-                wave = wave[start_samples:end_samples]
-    except soundfile.LibsndfileError:
-        wave, rate, _ = _whole(path, *stamp(path))
-        wave = wave[start_samples:end_samples]
+    place = _place(where)
+    sound = _opened(place)
+    if sound.exact and (start_samples or end_samples is not None):
+        wave = sound.cut(start_samples, end_samples, place.channel)
+    else:
+        wave = _held(sound).wave(place.channel)[start_samples:end_samples]
     wanted = None if end_samples is None else end_samples - start_samples
     if wanted is not None and len(wave) != wanted:
         raise AudioError(
-            f"`{path}` must hold samples {start_samples} to {end_samples}, but ends after {start_samples + len(wave)}."
-            " It is truncated or has changed since it was transcribed: run `valle-prep transcribe` again.",
+            f"`{place.path}` must hold samples {start_samples} to {end_samples}, but ends after"
+            f" {start_samples + len(wave)}. It is truncated or has changed since it was transcribed: run"
+            " `valle-prep transcribe` again.",
             "Truncated",
         )
-    if not len(wave):
-        raise AudioError(f"`{path}` must hold audio, but holds no samples. Remove it or record it again.", "NoAudio")
-    if not np.isfinite(wave).all():
-        raise AudioError(f"`{path}` must hold finite samples, but holds NaN or infinity. Export it again.", "NotFinite")
-    return wave, rate
+    _check_samples(place.path, len(wave), finite=bool(np.isfinite(wave).all()))
+    return wave, sound.rate
 
 
-def read_complete(path: Path, *, named_by: str = "") -> tuple[Wave, int]:
-    """Reads a whole recording as `read` does, and checks that it is as long as its header says.
+def listen(where: Path | Place, *, named_by: str = "") -> Decoded:
+    """Decodes a recording to its end, and checks it on the way.
 
     Args:
-        path: The recording.
+        where: The recording.
         named_by: The table or file that names it, for the message if it is missing.
 
     Raises:
-        AudioError: as `read`, and if the file ends more than 0.1 s before the end that its header announces.
+        AudioError: as `read`.
     """
-    _check_file(path, named_by)
-    wave, rate = read(path)
-    announced = _announced_samples(path)
-    if announced - len(wave) > rate // 10:
-        raise AudioError(
-            f"`{path}` must hold the {announced / rate:.2f} s that its header announces, but breaks off after"
-            f" {len(wave) / rate:.2f} s. Copy it again.",
-            "Truncated",
-        )
-    return wave, rate
+    place = _place(where)
+    sound = _held(_opened(place, named_by))
+    known = sound.known(place.channel)
+    _check_samples(place.path, known.samples, finite=known.finite)
+    marks = list(sound.marks)
+    if known.alone is not None:
+        marks.append(f"channel {known.alone + 1} of {sound.channels}, since the mix of all is silent")
+    return Decoded(place.path, sound.wave(place.channel), sound.rate, known.silent, "; ".join(marks) or None)
 
 
-def channels_cancel(path: Path) -> bool:
+def read_complete(where: Path | Place, *, named_by: str = "") -> tuple[Wave, int]:
+    """Reads a whole recording as `read` does. Raises as `listen` does."""
+    heard = listen(where, named_by=named_by)
+    return heard.wave[:], heard.sample_rate
+
+
+def unusual(where: Path | Place, *, mixes: bool) -> list[str]:
+    """Returns what is unusual in how a recording is read, or why it isn't, without decoding it; [] for most.
+
+    Args:
+        where: The recording.
+        mixes: Whether several channels are unusual too: decoding may show that they cancel each other.
+    """
+    try:
+        sound = _opened(where)
+    except AudioError as error:
+        return [error.reason]
+    return [*sound.marks, *([f"mix of {sound.channels}"] if mixes and sound.channels > 1 else [])]
+
+
+def channels_in(where: Path | Place) -> int:
+    """Returns the number of channels. Raises `AudioError` if the file can't be opened."""
+    return _opened(where).channels
+
+
+def channels_cancel(where: Path | Place) -> bool:
     """Returns whether the mean of a recording's channels is silent though they aren't, so that `read` takes one.
 
     After `read` of the whole recording this decodes nothing again. Raises `AudioError` if it can't be read.
     """
-    _check_file(path)
-    return _whole(path, *stamp(path))[2]
+    place = _place(where)
+    return _held(_opened(place)).known(place.channel).alone is not None
+
+
+def parse_raw(told: str) -> Raw:
+    """Reads the format of files without a header: coding, rate in Hz and number of channels, as in `s16le 8000 1`.
+
+    Raises:
+        ValueError: if it isn't one.
+    """
+    parts = told.split()
+    if len(parts) != 3 or parts[0] not in RAW_CODINGS or not all(part.isdigit() and int(part) for part in parts[1:]):
+        codings = ", ".join(sorted(RAW_CODINGS))
+        raise ValueError(f"must be a coding ({codings}), a rate in Hz and a number of channels, but is {told!r}")
+    return Raw(parts[0], int(parts[1]), int(parts[2]))
 
 
 def resample(wave: Wave, from_rate: int, to_rate: int) -> Wave:
@@ -168,9 +211,29 @@ def resample(wave: Wave, from_rate: int, to_rate: int) -> Wave:
     return np.asarray(soxr.resample(wave, from_rate, to_rate), dtype=np.float32)
 
 
-def read_at(path: Path, sample_rate: int) -> Wave:
+def resampled(wave: Samples, from_rate: int, to_rate: int) -> Samples:
+    """Resamples a wave as `resample` does; a `Tape` gives another, with the same samples."""
+    if from_rate == to_rate:
+        return wave
+    if not isinstance(wave, Tape):
+        return resample(wave[:], from_rate, to_rate)
+    samples = (2 * len(wave) * to_rate + from_rate) // (2 * from_rate)
+    tape = wave.again()
+    return Tape(lambda: _resampled_blocks(tape, from_rate, to_rate), samples, round(KEPT_S * to_rate))
+
+
+def _resampled_blocks(wave: Tape, from_rate: int, to_rate: int) -> Iterator[Wave]:
+    import soxr
+
+    stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32")
+    for part in stretches(wave, from_rate * _STRETCH_S):
+        yield stream.resample_chunk(part)
+    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def read_at(where: Path | Place, sample_rate: int) -> Wave:
     """Reads a whole recording, mono, at `sample_rate` Hz. Raises as `read` does."""
-    wave, rate = read(path)
+    wave, rate = read(where)
     return resample(wave, rate, sample_rate)
 
 
@@ -179,13 +242,16 @@ def amplified(wave: Wave, gain_db: float) -> Wave:
     return wave * np.float32(10 ** (gain_db / 20)) if gain_db else wave
 
 
-def read_cut(path: Path, start_samples: int, end_samples: int, sample_rate: int, *, gain_db: float = 0.0) -> Wave:
+def read_cut(
+    where: Path | Place, start_samples: int, end_samples: int, sample_rate: int, *, gain_db: float = 0.0
+) -> Wave:
     """Reads a cut of a recording, mono, at `sample_rate` Hz, with a gain applied.
 
     Raises:
         AudioError: as `read`, and if at that rate no sample is left, or one is not finite.
     """
-    wave, rate = read(path, start_samples, end_samples)
+    path = _place(where).path
+    wave, rate = read(where, start_samples, end_samples)
     wave = resample(amplified(wave, gain_db), rate, sample_rate)
     if not len(wave) or not np.isfinite(wave).all():
         raise AudioError(
@@ -235,94 +301,44 @@ def _check_file(path: Path, named_by: str = "") -> None:
         raise AudioError(f"`{path}` must hold audio, but is empty (0 bytes). Remove it or copy it again.", "EmptyFile")
 
 
-@lru_cache(maxsize=1)
-def _whole(path: Path, _size: int, _mtime_ns: int) -> tuple[Wave, int, bool]:
-    """Decodes a whole file; returns the mono wave, its rate, and whether its channels cancel each other.
-
-    The last one is cached, so that all cuts of a recording decode it once.
-
-    Size and modification time are part of the cache's key: a changed file is decoded again.
-    """
-    import soundfile
-
-    data = None
-    with suppress(soundfile.LibsndfileError), soundfile.SoundFile(member_file(path) or os.fsencode(path)) as file:
-        if file.frames < _UNKNOWN_SAMPLES:
-            data, rate = file.read(dtype="float32", always_2d=True), file.samplerate
-    if data is None:
-        data, rate = _decode_with_av(path)
-    wave, cancelled = _mono(data)
-    wave.flags.writeable = False
-    return wave, rate, cancelled
+def _place(where: Path | Place) -> Place:
+    return where if isinstance(where, Place) else Place(where)
 
 
-def _announced_samples(path: Path) -> int:
-    """Returns the number of samples that the header announces; 0 if soundfile can't read the file.
-
-    If a chunk claims to be longer than the file, libsndfile reports the samples present, and the claim only in its log.
-    """
-    import soundfile
-
-    try:
-        with soundfile.SoundFile(member_file(path) or os.fsencode(path)) as file:
-            frames, log = int(file.frames), file.extra_info
-    except soundfile.LibsndfileError:
-        return 0
-    if frames >= _UNKNOWN_SAMPLES:
-        return 0
-    short = _SHORT_CHUNK.search(log)
-    if not short or int(short[1]) >= _STREAMED:
-        return frames
-    return frames * int(short[1]) // max(int(short[2]), 1)
+def _check_samples(path: Path, samples: int, *, finite: bool) -> None:
+    if not samples:
+        raise AudioError(f"`{path}` must hold audio, but holds no samples. Remove it or record it again.", "NoAudio")
+    if not finite:
+        raise AudioError(f"`{path}` must hold finite samples, but holds NaN or infinity. Export it again.", "NotFinite")
 
 
-def _read_cut(file: "soundfile.SoundFile", start_samples: int, end_samples: int | None) -> Wave:
-    if start_samples > file.frames:
-        return np.zeros(0, np.float32)
-    file.seek(start_samples)
-    count = -1 if end_samples is None else end_samples - start_samples
-    return _mono(file.read(count, dtype="float32", always_2d=True))[0]
+def _opened(where: Path | Place, named_by: str = "") -> Sound:
+    place = _place(where)
+    _check_file(place.path, named_by)
+    return _sound(place.path, place.raw, *stamp(place.path))
 
 
-def _mono(data: Channels) -> tuple[Wave, bool]:
-    """Mixes channels `[samples, channels]` down; returns the wave, and whether they cancel each other."""
-    if data.shape[1] == 1 or not len(data):
-        return np.ascontiguousarray(data[:, 0]), False
-    mean = np.ascontiguousarray(data.mean(axis=1, dtype=np.float32))
-    powers = np.einsum("tc,tc->c", data, data)
-    if not float(np.dot(mean, mean)) < _CANCELLED * float(powers.max()):
-        return mean, False
-    # Which of two opposite channels has the right phase can't be told: of equally strong ones, the last is taken.
-    strongest = np.flatnonzero(powers >= _AS_STRONG * powers.max())[-1]
-    return np.ascontiguousarray(data[:, strongest]), True
+@lru_cache(maxsize=1024)
+def _sound(path: Path, raw: str, _size: int, _mtime_ns: int) -> Sound:
+    """Opens a file; size and modification time are part of the key: a changed file is opened again."""
+    headless = path.suffix.lower() in RAW_SUFFIXES
+    if headless and not raw and not shape_of(path).container:
+        raise AudioError(
+            f"`{path}` must have a header, or a format that is told, but has neither. Set `transcribe.raw`, such as"
+            " `s16le 8000 1`.",
+            "NoFormat",
+        )
+    return Sound(path, parse_raw(raw) if raw and headless else None)
 
 
-@contextmanager
-def _av_errors(path: Path) -> Iterator[None]:
-    import av
-
-    try:
-        yield
-    except (av.FFmpegError, IndexError) as error:
-        with open_file(path) as file:
-            head = file.read(12)
-        if head[:4] in _MAGIC or (head[:4] in _RIFF and head[8:] == b"WAVE"):
-            raise AudioError(
-                f"`{path}` begins as audio does, but can't be read: {error}. Copy it again.", "BrokenHeader"
-            ) from error
-        raise AudioError(f"`{path}` can't be read as audio: {error}. Convert it or remove it.", "NotAudio") from error
+_holding: list[Sound] = []
+"""The recording whose wave is in memory: all cuts of one decode it once."""
 
 
-def _decode_with_av(path: Path) -> tuple[Channels, int]:
-    import av
-
-    with _av_errors(path), av.open(member_file(path) or str(path)) as container:
-        stream = container.streams.audio[0]
-        rate = stream.codec_context.sample_rate
-        resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
-        frames = [out for frame in container.decode(stream) for out in resampler.resample(frame)]
-        frames += resampler.resample(None)
-        planes = [frame.to_ndarray() for frame in frames]
-    if not planes:
-        raise AudioError(f"`{path}` must hold audio, but its audio track is empty. Convert it or remove it.", "NoAudio")
-    return np.concatenate(planes, axis=1).T, rate
+def _held(sound: Sound) -> Sound:
+    """Returns the recording, after the one that was held before has let go of its wave."""
+    if _holding and _holding[0] is not sound:
+        _holding.pop().forget()
+    if not _holding:
+        _holding.append(sound)
+    return sound

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from stages.audio.tape import Samples
 from stages.records import Wave
 
 FRAME_S = 0.01
@@ -13,6 +14,7 @@ SILENCE_DB = 40.0
 SPEECH_FLOOR_DB = -65.0
 """dB relative to full scale. A recording with a lower level holds no speech."""
 
+_FRAMES_AT_A_TIME = 6000
 _QUIET_FRAMES = 5
 _NOISE_FRAMES = 10
 _WORST_SNR_DB, _BEST_SNR_DB = -20.0, 100.0
@@ -21,7 +23,7 @@ DIGITAL = 2e-12
 """Windows of at most this power are digital silence (`_TINY` is added to every frame)."""
 
 
-def sound_edges(wave: Wave, sample_rate: int, *, silence_db: float) -> tuple[int, int] | None:
+def sound_edges(wave: Samples, sample_rate: int, *, silence_db: float) -> tuple[int, int] | None:
     """Finds where sound begins and ends.
 
     A frame is sound if it is less than `silence_db` below the recording's level. The level is the mean of the frames'
@@ -47,7 +49,7 @@ def sound_edges(wave: Wave, sample_rate: int, *, silence_db: float) -> tuple[int
 
 
 def trimmed(
-    wave: Wave, sample_rate: int, *, silence_db: float = SILENCE_DB, edge_s: float = EDGE_S
+    wave: Samples, sample_rate: int, *, silence_db: float = SILENCE_DB, edge_s: float = EDGE_S
 ) -> tuple[int, int] | None:
     """Finds what is left of a recording without the silence at its ends.
 
@@ -112,8 +114,12 @@ def level_of(power: npt.NDArray[np.float64]) -> float:
     return float(np.square(power).sum() / power.sum())
 
 
-def frame_power(wave: Wave, sample_rate: int) -> tuple[npt.NDArray[np.float64], int]:
+def frame_power(wave: Samples, sample_rate: int) -> tuple[npt.NDArray[np.float64], int]:
     """Returns the mean square of each whole frame, `[frames]`, and the samples in a frame."""
     frame = min(max(1, round(FRAME_S * sample_rate)), len(wave))
-    frames = np.asarray(wave[: len(wave) // frame * frame], np.float64).reshape(-1, frame)
-    return np.asarray(np.square(frames).mean(axis=1) + _TINY), frame
+    end, step = len(wave) // frame * frame, frame * _FRAMES_AT_A_TIME
+    powers = [
+        np.square(np.asarray(wave[start : min(start + step, end)], np.float64).reshape(-1, frame)).mean(axis=1)
+        for start in range(0, end, step)
+    ]
+    return np.asarray(np.concatenate(powers) + _TINY), frame

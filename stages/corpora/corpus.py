@@ -124,9 +124,9 @@ class Corpus:
 
     def _rows(self, path: str, name: str) -> Rows:
         """Yields a table's rows; raises `ValleError` if the layout's reader fails on it."""
-        named = LAYOUTS[name].named
+        named, table = LAYOUTS[name].named, (self._voices / path).absolute()  # layouts read names of folders above
         try:
-            yield from named(self._voices / path, self._columns) if named else LAYOUTS[name].read(self._voices / path)
+            yield from named(table, self._columns) if named else LAYOUTS[name].read(table)
         except OSError as error:
             raise UsageError(f"`{path}` can't be read: {error}. Repair it, or move it away.") from error
         except (LookupError, ValueError) as error:

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from stages.audio.files import SUFFIXES
+from stages.audio.files import RAW_SUFFIXES, SUFFIXES
 from stages.corpora.corpus import Corpus
 from stages.errors import UsageError
 from stages.ids import id_of
@@ -76,7 +76,12 @@ def check_folder(voices: Path) -> None:
 
 
 def walk(
-    voices: Path, ignored: Counter[str], layout: str = "auto", columns: Mapping[str, str] | None = None
+    voices: Path,
+    ignored: Counter[str],
+    layout: str = "auto",
+    columns: Mapping[str, str] | None = None,
+    *,
+    raw: bool = False,
 ) -> Iterator[Recording]:
     """Yields the recordings that `scan` lists, folder by folder: only one folder is held in memory.
 
@@ -85,6 +90,7 @@ def walk(
         ignored: Receives the number of other files, by lower-case suffix.
         layout: As for `scan`.
         columns: As for `scan`.
+        raw: Whether files without a header are recordings, since their format is told.
 
     Raises:
         UsageError: as `scan`; that there is no recording is raised at the end.
@@ -94,7 +100,7 @@ def walk(
         if layout != "voices":
             corpus.gather(folders(voices, Counter(), tars="listed"))
         found = False
-        for recording in _walk(voices, ignored, corpus):
+        for recording in _walk(voices, ignored, corpus, SUFFIXES | RAW_SUFFIXES if raw else SUFFIXES):
             found = True
             yield recording
     if not found:
@@ -105,14 +111,14 @@ def walk(
         )
 
 
-def _walk(voices: Path, ignored: Counter[str], corpus: Corpus) -> Iterator[Recording]:
+def _walk(voices: Path, ignored: Counter[str], corpus: Corpus, suffixes: frozenset[str]) -> Iterator[Recording]:
     owner = partial(owner_of, only_speaker=id_of(voices.resolve().name))
     compressed: list[str] = []
     for path, names in folders(voices, ignored):
         group, speaker = owner(id_of(path))
         prefix = f"{path}/" if path else ""
         compressed += [f"{prefix}{name}" for name in names if _COMPRESSED.search(name)]
-        audio, transcripts, rest = _sort_out(names)
+        audio, transcripts, rest = _sort_out(names, suffixes)
         ignored.update(suffix for name, suffix in rest if not corpus.knows(id_of(f"{prefix}{name}")))
         for name, stem in audio:
             item_id = id_of(f"{prefix}{name}")
@@ -156,7 +162,9 @@ def _split(name: str) -> tuple[str, str]:
     return (stem, f".{suffix.lower()}") if stem else (name, "")
 
 
-def _sort_out(names: list[str]) -> tuple[list[tuple[str, str]], dict[str, str], list[tuple[str, str]]]:
+def _sort_out(
+    names: list[str], suffixes: frozenset[str]
+) -> tuple[list[tuple[str, str]], dict[str, str], list[tuple[str, str]]]:
     """Sorts a folder's file names into recordings, the best transcript per stem, and the rest.
 
     Returns:
@@ -167,7 +175,7 @@ def _sort_out(names: list[str]) -> tuple[list[tuple[str, str]], dict[str, str], 
     rest: list[tuple[str, str]] = []
     for name in sorted(names):
         stem, suffix = _split(name)
-        if suffix in SUFFIXES:
+        if suffix in suffixes:
             audio.append((name, stem))
         elif suffix in _RANK:
             texts.append((name, stem, suffix))

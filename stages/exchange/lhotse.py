@@ -12,7 +12,7 @@ import numpy as np
 from stages.audio import files as audio
 from stages.exchange.export import Export
 from stages.exchange.source import Source
-from stages.ids import path_of
+from stages.ids import channel_of, path_of
 from stages.records import Utterance, to_line
 from stages.store.reader import Store
 from stages.tar import members
@@ -38,7 +38,8 @@ def lhotse(source: Source, folder: Path, final: Path) -> None:
             np.save(folder / "codes" / key, np.ascontiguousarray(store.codes(index).T), allow_pickle=False)
             supervision = _supervision(row)
             supervisions(supervision)
-            about = {"id": row["id"], "start": row["start_s"], "duration": row["duration_s"], "channel": 0}
+            about = {"id": row["id"], "start": row["start_s"], "duration": row["duration_s"]}
+            about["channel"] = _channel(row)
             codes = _temporal(store, index, final / "codes", key, row["start_s"])
             cut = {**about, "supervisions": [{**supervision, "start": 0.0}]}
             if source.voices is not None:
@@ -55,9 +56,14 @@ def lhotse(source: Source, folder: Path, final: Path) -> None:
 
 
 def _supervision(row: dict[str, Any]) -> dict[str, Any]:
-    place = {"recording_id": row["recording"], "start": row["start_s"], "duration": row["duration_s"], "channel": 0}
+    place = {"recording_id": row["recording"], "start": row["start_s"], "duration": row["duration_s"]}
+    place["channel"] = _channel(row)
     spoken = {key: row[key] for key in ("text", "language", "speaker")}
     return {"id": row["id"], **place, **spoken, "custom": {"phonemes": row["phonemes"]}}
+
+
+def _channel(row: dict[str, Any]) -> int:
+    return 1 if channel_of(row["recording"]) == "right" else 0
 
 
 def _recording(voices: Path, utterance: Utterance) -> dict[str, Any]:

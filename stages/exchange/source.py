@@ -10,7 +10,7 @@ from stages.artefacts.manifest import METADATA
 from stages.artefacts.parquet import read_table
 from stages.audio import files as audio
 from stages.errors import ArtefactError, MissingInputError
-from stages.ids import Split, path_of, speaker_key
+from stages.ids import Split, place_of, speaker_key
 from stages.store.reader import Store, open_store
 
 ROWS_PER_SHARD, ROWS_PER_GROUP = 1000, 100
@@ -25,6 +25,8 @@ class Source:
     """The dataset's folder, with the store and the metadata."""
     voices: Path | None
     """The folder of recordings; None to leave the audio out."""
+    raw: str = ""
+    """`transcribe.raw`: the format of recordings without a header."""
 
     @cached_property
     def store(self) -> Store:
@@ -69,7 +71,7 @@ class Source:
         """Returns an utterance's audio, with its gain applied, as mono 16-bit FLAC at the recording's rate."""
         row = self.store.row(index)
         assert self.voices is not None
-        wave, rate = audio.read(self.voices / path_of(row.recording), row.start_samples, row.end_samples)
+        wave, rate = audio.read(place_of(self.voices, row.recording, self.raw), row.start_samples, row.end_samples)
         return audio.flac_of(audio.amplified(wave, row.gain_db), rate)
 
     def shards(self) -> Iterator[tuple[Split, int, int, list[int]]]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from stages.audio.tape import Samples, from_sample
 from stages.errors import TextError
 from stages.records import Wave
 from stages.text.languages import CLOSING_MARKS, SENTENCE_ENDS, is_spaced
@@ -84,7 +85,7 @@ def tokens_of(text: str, language: str) -> list[str]:
     return text.split() if is_spaced(language) else [letter for letter in text if not letter.isspace()]
 
 
-def align(wave: Wave, text: str, language: str, aligner: Aligner) -> dict[str, Any]:
+def align(wave: Samples, text: str, language: str, aligner: Aligner) -> dict[str, Any]:
     """Aligns a known text with its recording.
 
     If speech precedes the text, that speech and the first words of the text are left out: they are the first span of
@@ -143,7 +144,7 @@ def _first_sure(spans: Sequence[Span | None], sure_s: float) -> int | None:
 
 
 def _place_from_start(
-    wave: Wave, words: Sequence[str], aligner: Aligner, per_s: int
+    wave: Samples, words: Sequence[str], aligner: Aligner, per_s: int
 ) -> tuple[list[Span | None], float]:
     """Returns the spans of `_place`, and the time in seconds from which they are certain.
 
@@ -156,11 +157,11 @@ def _place_from_start(
         start = _start(wave, words[: round(_HEARD_S * per_s)], aligner)
         if not start:
             raise
-        spans = _place(wave[start:], words, aligner, reach=reach)
+        spans = _place(from_sample(wave, start), words, aligner, reach=reach)
         return [_moved(span, start) for span in spans], start / SAMPLE_RATE + _DOUBTFUL_S
 
 
-def _start(wave: Wave, words: Sequence[str], aligner: Aligner) -> int | None:
+def _start(wave: Samples, words: Sequence[str], aligner: Aligner) -> int | None:
     """Returns the first sample from which the first words fit; None if there is none in the first `_PREAMBLE_S`."""
     heard = round(_HEARD_S * SAMPLE_RATE)
     for position in range(0, min(round(_PREAMBLE_S * SAMPLE_RATE), len(wave) - heard), round(_STEP_S * SAMPLE_RATE)):
@@ -170,7 +171,7 @@ def _start(wave: Wave, words: Sequence[str], aligner: Aligner) -> int | None:
     return None
 
 
-def _place(wave: Wave, words: Sequence[str], aligner: Aligner, *, reach: int) -> list[Span | None]:
+def _place(wave: Samples, words: Sequence[str], aligner: Aligner, *, reach: int) -> list[Span | None]:
     """Returns the spans of the words, window by window; the last few words may be missing.
 
     Args:
@@ -238,11 +239,14 @@ class _Sound(NamedTuple):
     """Whether unplaced words of the text may be spoken here."""
 
 
-def _sounds(wave: Wave, words: Sequence[str], spans: Sequence[Span | None]) -> Iterator[_Sound]:
+def _sounds(wave: Samples, words: Sequence[str], spans: Sequence[Span | None]) -> Iterator[_Sound]:
     """Yields the sounds outside the placed words."""
     placed = [(n, span) for n, span in enumerate(spans) if span]
-    pieces = [wave[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)] for _, (start, end) in placed]
-    level = sum(float(np.dot(piece, piece)) for piece in pieces) / max(1, sum(map(len, pieces)))
+    energy, spoken = 0.0, 0
+    for _, (start, end) in placed:
+        piece = wave[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
+        energy, spoken = energy + float(np.dot(piece, piece)), spoken + len(piece)
+    level = energy / max(1, spoken)
     least = level * 10 ** (-_LOUD_DB / 10) * _FRAME
     befores = [(-1, 0.0), *((n, end) for n, (_, end) in placed)]
     afters = [*((n, start) for n, (start, _) in placed), (len(words), len(wave) / SAMPLE_RATE)]

@@ -7,13 +7,14 @@ from functools import cached_property
 from importlib.util import find_spec
 from typing import Any, Literal
 
-from stages.audio.files import AudioInfo, resample
+from stages.audio.files import AudioInfo, resampled
+from stages.audio.tape import Samples
 from stages.errors import TextError, WeightsError
 from stages.hearing import sphinx
 from stages.hearing.alignment import SAMPLE_RATE, Aligner, Span, align
 from stages.hearing.wav2vec import Aligners, unusable_whisperx
 from stages.hearing.whisper import contents_of
-from stages.records import Segment, Wave
+from stages.records import Segment
 from stages.transcripts.script import Script
 from stages.transcripts.whisperx import from_whisperx
 
@@ -73,7 +74,7 @@ class Timing:
         aligners = {f"aligner {code}": content for code, content in contents_of(self._models).items()}
         return {**aligners, "pocketsphinx": sphinx.version()}
 
-    def place(self, name: str, script: Script, language: str, wave: Wave, audio: AudioInfo) -> Placed:
+    def place(self, name: str, script: Script, language: str, wave: Samples, audio: AudioInfo) -> Placed:
         """Gives a script its times, if it is untimed and the recording is long.
 
         Args:
@@ -103,7 +104,7 @@ class Timing:
             return Placed(script)
         try:
             text = script.segments[0].text
-            result = align(resample(wave, audio.sample_rate, SAMPLE_RATE), text, language, aligner)
+            result = align(resampled(wave, audio.sample_rate, SAMPLE_RATE), text, language, aligner)
         except TextError as error:
             _log.warning("`%s`: %s; it stays untimed, and `slice` leaves it out", name, error)
             return Placed(script, misfit=aligner.name)

@@ -6,6 +6,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
+import soundfile
 
 from stages.base import Reject
 from stages.hearing import diarise, timing, wav2vec, whisper
@@ -296,6 +297,34 @@ def _max_speakers_of_a_stand_in(world: World) -> None:
     assert given.speakers == [(None, 4)]
 
 
+def _channels(world: World) -> None:
+    """Both channels become recordings, with the sound of each."""
+    (world.folder / "g/ann").mkdir(parents=True, exist_ok=True)
+    stereo = np.stack([noise(1), 0.1 * noise(1, seed=1)], axis=1)
+    soundfile.write(world.folder / "g/ann/one.wav", stereo, RATE)
+    (world.folder / "g/ann/one.vtt").write_text(f"WEBVTT\n\n00:00.100 --> 00:00.900\n<v left>{_SAID}\n")
+    item = Recording("g/ann/one.wav", "g", "ann", "", "g/ann/one.vtt")
+    found = world.outcomes("transcribe", item, channels="split", transcripts="require")
+    assert [one.id for one in found] == ["g/ann/one.wav@left", "g/ann/one.wav@right"]
+    assert found[0].speaker == "g/ann/one:left"
+    assert found[1].reason == "NoSpeech"
+
+
+def _raw(world: World) -> None:
+    """The scan finds files without a header, and every stage reads them as told."""
+    from pipeline import session
+    from stages.audio.files import read
+
+    (folder := world.folder / "voices/ann").mkdir(parents=True)
+    (folder / "one.raw").write_bytes(np.arange(8000, dtype="<i2").tobytes())
+    honest = session.configuration
+    world.patch.setattr(session, "configuration", lambda *given: world._seen(honest(*given)))
+    told = ("--out", world.folder / "out", "--scheduler", "sync", "--quiet", "--dry-run")
+    assert prep("transcribe", world.folder / "voices", *told, "--set", "transcribe.raw=s16le 8000 1") == 0
+    wave, rate = read(world.context(transcribe={"raw": "s16le 8000 1"}).place("voices/ann/one.raw"))
+    assert (len(wave), rate) == (8000, 8000)
+
+
 TRANSCRIBE: dict[str, Proof] = {
     "transcripts": _transcripts,
     "layout": _layout,
@@ -311,6 +340,8 @@ TRANSCRIBE: dict[str, Proof] = {
     "align_models": _align_models_of_a_stand_in,
     "times": _times_of_a_stand_in,
     "times_over_s": _times_over_s_of_a_stand_in,
+    "channels": _channels,
+    "raw": _raw,
     "diarize": _diarize_of_a_stand_in,
     "diarize_model": _diarize_model_of_a_stand_in,
     "min_speakers": _min_speakers_of_a_stand_in,

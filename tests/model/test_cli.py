@@ -328,7 +328,8 @@ def train(monkeypatch, root: Path, out: Path, sets: dict[str, str]) -> int:
             {"data.max_s": "0.3", "data.min_s": "0.2"},
             2,
             "`data.min_s` = 0.2 to `data.max_s` = 0.3 must leave utterances to train on, but none of the 12 in the"
-            " dataset is left. Widen the range or `data.languages`, or lower `data.validation`.",
+            " dataset is left (12 over `data.max_s` = 0.3). Widen the range or `data.languages`, or lower"
+            " `data.validation`.",
         ),
         (
             {"data.store": "{root}/single", "data.tasks": "{{cse: 1}}"},

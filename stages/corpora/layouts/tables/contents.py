@@ -273,6 +273,8 @@ def _speaker(columns: Sequence[Column], audio: Column, texts: Sequence[Column]) 
     name = f"column {found[0].place + 1}"
     if found[0].kind == "whole numbers" and found[0].place > first:
         raise _Doubt(f"{name} could be speakers or lengths")
+    if found[0].kind == "sentences":
+        raise _Doubt(f"{name} could be speakers or titles")
     if not found[0].repeats and len(found[0].cells) >= _ENOUGH:
         raise _Doubt(f"{name} could be speakers or ids")
     return found[0].place

@@ -46,10 +46,10 @@ def _fits(head: list[str], columns: Mapping[str, str]) -> bool:
 
 
 def _place(head: list[str], column: str) -> int:
-    """Returns a column's place from 0; -1 if there is none of that name."""
-    if column.casefold() in head:
-        return head.index(column.casefold())
-    return int(column) - 1 if column.isdigit() else -1
+    """Returns a column's place from 0; -1 if there is none of that name. Digits are a number, never a name."""
+    if column.isdigit():
+        return int(column) - 1
+    return head.index(column.casefold()) if column.casefold() in head else -1
 
 
 def _objects(table: Path, columns: Mapping[str, str]) -> Rows:

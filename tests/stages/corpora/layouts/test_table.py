@@ -442,5 +442,13 @@ def test_a_changed_row_of_a_corpus_affects_only_its_recording(tmp_path, layout):
         assert {name for name, one in after.items() if one != before[name]} == {shape.said[0].id}
 
 
+def test_the_voices_folder_may_be_the_current_one(tmp_path, monkeypatch):
+    write_shape(SHAPES["mls"], tmp_path)
+    monkeypatch.chdir(tmp_path / "mls_german")
+    assert {(r.speaker, json.loads(r.told)["content"]["language"]) for r in scan(Path()).recordings} == {
+        (said.speaker, "german") for said in SHAPES["mls"].said
+    }
+
+
 def test_every_layout_has_a_test():
-    assert {*WRITERS, *SHAPES, "columns"} == set(LAYOUTS)
+    assert {*WRITERS, *SHAPES, "columns", "parquet"} == set(LAYOUTS)

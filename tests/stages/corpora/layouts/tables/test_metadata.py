@@ -149,6 +149,7 @@ def test_a_table_whose_columns_cant_be_told_is_refused(tmp_path, kind):
         ),
         ("metadata.csv", "", "wavs/{n}.wav|{t}|{s}", {"1": "audio", "2": "text", "3": "speaker"}),
         ("metadata.csv", "datei|satz|wer", "wavs/{n}.wav|{t}|{s}", {"1": "audio", "2": "text", "3": "speaker"}),
+        ("metadata.csv", "", "1|wavs/{n}.wav|{t}|{s}|2", {"2": "audio", "3": "text", "4": "speaker"}),
         ("liste.txt", "", "{s};wavs/{n}.wav;{t}", {"2": "audio", "3": "text", "1": "speaker"}),
         ("x.json", "", '{{"a":"wavs/{n}.wav","b":"{t}","c":"{s}"}}', {"a": "audio", "b": "text", "c": "speaker"}),
     ],
@@ -211,6 +212,12 @@ def test_a_table_of_no_recordings_is_left_alone(tmp_path):
     write(tmp_path / "notes.csv", "file,label", "a.wav,good")
     write(tmp_path / "data.json", '{"a": 1}', '{"b": 2}')
     assert [r.told for r in scan(tmp_path).recordings] == [""]
+
+
+def test_a_title_is_no_speaker():
+    rows = [(f"a{n}.wav", f"The Adventures of Alice in Part {n % 2}", f"{SENTENCES[n % 6]} {n}") for n in range(24)]
+    with pytest.raises(Unclear, match=r"^column 2 could be speakers or titles"):
+        by_content(rows, lambda _: lambda name: name if name.endswith(".wav") else None, first=True)
 
 
 def test_nothing_is_told_of_an_empty_table():
