@@ -26,9 +26,11 @@ def lhotse(source: Source, folder: Path, final: Path) -> None:
     A cut has its supervision, the custom fields `subset` (the split) and `group`, and `codes`, a temporal array
     `[T, K]` (`cut.load_codes()`). It has the first channel only; the other formats mix all channels. If
     `slice.loudness_lufs` changed a cut's loudness, the cut's own recording has lhotse's transform `Volume`; those in
-    `recordings.jsonl.gz` are as recorded. Without audio there are no recordings, and cuts name none.
+    `recordings.jsonl.gz` are as recorded. Without audio there is no `recordings.jsonl.gz`, and a cut has lhotse's
+    placeholder as its recording: no sound, but a sampling rate, without which lhotse can't truncate cuts.
     """
     store = source.store
+    ends = {} if source.voices is not None else _ends(store)
     (folder / "codes").mkdir()
     recordings: dict[str, dict[str, Any]] = {}
     with _lines(folder / "supervisions.jsonl.gz") as supervisions, _lines(folder / "cuts.jsonl.gz") as cuts:
@@ -47,6 +49,8 @@ def lhotse(source: Source, folder: Path, final: Path) -> None:
                     recordings[utterance.recording] = _recording(source.voices, utterance)
                 louder = {"transforms": [_volume(utterance.gain_db)]} if utterance.gain_db else {}
                 cut["recording"] = recordings[utterance.recording] | louder
+            else:
+                cut["recording"] = _placeholder(utterance, ends[utterance.recording])
             custom = {"subset": row["split"], "group": row["group"], "codes": codes}
             cuts({**cut, "custom": custom, "type": "MonoCut"})
     if recordings:
@@ -81,6 +85,27 @@ def _recording(voices: Path, utterance: Utterance) -> dict[str, Any]:
         "num_samples": info.samples,
         "duration": info.samples / info.sample_rate,
         "channel_ids": list(range(info.channels)),
+    }
+
+
+def _ends(store: Store) -> dict[str, int]:
+    """Returns the end of the last cut of each recording, in samples: so much of it is known without its audio."""
+    ends: dict[str, int] = {}
+    for index in range(len(store)):
+        row = store.row(index)
+        ends[row.recording] = max(ends.get(row.recording, 0), row.end_samples)
+    return ends
+
+
+def _placeholder(utterance: Utterance, samples: int) -> dict[str, Any]:
+    """Describes a recording without sound as lhotse's Shar does."""
+    return {
+        "id": utterance.recording,
+        "sources": [{"type": "shar", "channels": [0], "source": ""}],
+        "sampling_rate": utterance.sample_rate,
+        "num_samples": samples,
+        "duration": samples / utterance.sample_rate,
+        "channel_ids": [0],
     }
 
 

@@ -91,6 +91,33 @@ def test_lhotse_opens_it(source: Source, tmp_path: Path) -> None:
     assert sum(len(cut.supervisions) for cut in together) == 6
 
 
+@pytest.mark.parametrize("sound", [True, False], ids=["audio", "no audio"])
+def test_codes_of_parts_and_joined_cuts_load(source: Source, tmp_path: Path, *, sound: bool) -> None:
+    lhotse = pytest.importorskip("lhotse", reason="lhotse isn't installed (extra `dev`)")
+    assert export("lhotse", Source(source.dataset, source.voices if sound else None), tmp_path / "out") == 6
+    cuts = lhotse.CutSet.from_file(tmp_path / "out" / "cuts.jsonl.gz").to_eager()
+    lhotse.validate(cuts)
+    for index, uid in enumerate(source.store.ids):
+        cut, codes = cuts[uid], source.store.codes(index)
+        assert cut.sampling_rate == RATE
+        assert cut.recording.is_placeholder != sound
+        assert (tmp_path / "out" / "recordings.jsonl.gz").exists() == sound
+        assert cut.recording.num_samples == 2 * RATE
+        np.testing.assert_array_equal(cut.load_codes().T, codes)
+        middle = cut.truncate(offset=0.2, duration=0.4)
+        np.testing.assert_array_equal(middle.load_codes().T, codes[:, 15:45])
+        np.testing.assert_array_equal(middle.truncate(offset=0.2).load_codes().T, codes[:, 30:45])
+        np.testing.assert_array_equal(cut.truncate(offset=0.6).load_codes().T, codes[:, 45:])
+        parts = cut.cut_into_windows(0.4).to_eager()
+        np.testing.assert_array_equal(np.concatenate([part.load_codes() for part in parts]).T, codes)
+    windows = cuts.cut_into_windows(0.5).to_eager()
+    assert len(windows) == 12
+    loaded = lhotse.CutSet.from_cuts(windows).filter(lambda cut: cut.duration > 0.4)
+    assert all(len(cut.load_codes()) in {37, 38} for cut in loaded)
+    windows.to_file(tmp_path / "windows.jsonl.gz")
+    assert len(lhotse.CutSet.from_file(tmp_path / "windows.jsonl.gz").to_eager()) == 12
+
+
 def test_datasets_opens_it(source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     datasets = pytest.importorskip("datasets", reason="datasets isn't installed (extra `dev`)")
@@ -147,14 +174,6 @@ def test_the_same_dataset_gives_the_same_bytes_and_audio_may_be_left_out(
     silent = contents(tmp_path / "silent")
     assert sum(map(len, silent.values())) < sum(map(len, made[0].values()))
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
-
-
-def test_cuts_without_recordings_open_too(source: Source, tmp_path: Path) -> None:
-    lhotse = pytest.importorskip("lhotse", reason="lhotse isn't installed (extra `dev`)")
-    export("lhotse", Source(source.dataset, None), tmp_path / "out")
-    [first, *_] = lhotse.CutSet.from_file(tmp_path / "out" / "cuts.jsonl.gz")
-    assert not first.has_recording
-    np.testing.assert_array_equal(first.load_codes().T, source.store.codes(0))
 
 
 def test_a_refused_export_leaves_nothing(source: Source, tmp_path: Path) -> None:
