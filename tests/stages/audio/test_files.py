@@ -136,7 +136,7 @@ def test_only_one_recording_is_held_in_memory(tmp_path: Path) -> None:
             frame = av.AudioFrame.from_ndarray((tone(4000)[None] * 2**15).astype(np.int16), "s16", "mono")
             frame.sample_rate, frame.pts = 16_000, 0
             container.mux([*stream.encode(frame), *stream.encode(None)])
-    for look in (audio.probe, audio.read, audio.listen, audio.channels_cancel):
+    for look in (audio.probe, audio.read, audio.listen):
         for path in paths:
             look(path)
             assert [len(_opened(other)._waves) for other in paths] == [int(other == path) for other in paths]
