@@ -89,6 +89,8 @@ class SliceConfig(StageConfig):
     """Lowest signal-to-noise ratio in dB; below it an utterance is filtered (`Noisy`)."""
     min_dnsmos: float | None = Field(None, ge=1, le=5, validate_default=True)
     """Lowest overall DNSMOS P.835 score; below it an utterance is filtered (`PoorQuality`)."""
+    item_timeout_s: float = runtime(3600.0, ge=0)
+    """As in every stage, but longer: a recording of twelve hours is decoded two or three times."""
     same_language: bool = False
     """Whether to filter utterances whose text is in another language than the row says (`OtherLanguage`). Texts
     under 20 letters are too short to tell and are kept."""

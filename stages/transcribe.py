@@ -195,7 +195,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
         """Writes what was taken out of the texts, and logs it."""
         if taken := write_taken(folder, shards):
-            _log.warning("taken out of the texts, as nobody says it: %s", in_one_line(taken))
+            _log.warning("taken out of the texts: %s", in_one_line(taken))
         if odd := odd_languages(folder, shards):
             _log.warning("%s", odd)
         return [TAKEN]

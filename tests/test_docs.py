@@ -84,7 +84,9 @@ def test_every_page_is_in_the_index() -> None:
 def _tree() -> set[str]:
     """Returns the folders that the README's tree names, by their indentation."""
     block = next(
-        b for b in re.findall(r"^```\n(.*?)^```$", TEXTS["README.md"], re.DOTALL | re.MULTILINE) if b.startswith("pip")
+        b
+        for b in re.findall(r"^```\w*\n(.*?)^```$", TEXTS["README.md"], re.DOTALL | re.MULTILINE)
+        if b.startswith("pip")
     )
     folders, above = set(), [""]
     for line in block.splitlines():

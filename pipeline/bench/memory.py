@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,7 +35,7 @@ _ENCODED = 40
 _WINDOW_S = 30
 _MAKE = """
 import sys, numpy, soundfile
-soundfile.write(sys.argv[2], numpy.load(sys.argv[1]), int(sys.argv[3]), format="MP3", bitrate_mode="CONSTANT")
+soundfile.write(sys.argv[2], numpy.load(sys.argv[1]), int(sys.argv[3]), format="MP3")
 """
 _WHOLE = """
 import sys, soundfile
@@ -60,8 +61,27 @@ def memory(bench: Bench) -> Iterator[Figure]:
     yield Figure(f"{longer:g} h: CPU seconds an hour of sound", spent_s / longer, "s")
 
 
-def _loop(bench: Bench) -> bytes:
-    """Returns the frames of a stereo MP3 of `_LOOP_S`: real clips, or a buzz that comes and goes."""
+class Loop(NamedTuple):
+    """A stereo MP3 that can be repeated."""
+
+    head: bytes
+    """The frame that tells how many follow."""
+    number: int
+    """How many frames there are."""
+    frames: bytes
+
+    def repeated(self, times: int) -> Iterator[bytes]:
+        """Yields the parts of a file that holds the frames several times, and says so in its head."""
+        at = max(self.head.find(name) for name in (b"Xing", b"Info")) + 8
+        size = len(self.head) + times * len(self.frames)
+        told = (times * self.number).to_bytes(4, "big") + size.to_bytes(4, "big")
+        yield self.head[:at] + told + self.head[at + len(told) :]
+        for _ in range(times):
+            yield self.frames
+
+
+def _loop(bench: Bench) -> Loop:
+    """Encodes `_LOOP_S` of sound: real clips, or a buzz that comes and goes."""
     samples = _LOOP_S * _RATE
     if bench.speech is None:
         time_s = np.arange(samples) / _RATE
@@ -73,23 +93,24 @@ def _loop(bench: Bench) -> bytes:
     waves, made = bench.scratch / "loop.npy", bench.scratch / "loop.mp3"
     np.save(waves, np.asarray(np.stack([left, 0.8 * left], axis=1) + noise, np.float32), allow_pickle=False)
     _run(["-c", _MAKE, str(waves), str(made), str(_RATE)])
-    return b"".join(frame for _, frame in sounding(made))
+    frames = [frame for _, frame in sounding(made)]
+    content = made.read_bytes()
+    return Loop(content[: content.index(frames[0] + frames[1])], len(frames), b"".join(frames))
 
 
-def _recording(folder: Path, loop: bytes, hours: float) -> Path:
+def _recording(folder: Path, loop: Loop, hours: float) -> Path:
     """Writes a folder with one recording, at least as long as `hours`, and its timed transcript; returns the folder."""
     (folder / "anna").mkdir(parents=True)
     times = round(hours * 3600 / _LOOP_S)
     with (folder / "anna/book.mp3").open("wb") as file:
-        for _ in range(times):
-            file.write(loop)
+        file.writelines(loop.repeated(times))
     starts = np.arange(0, times * _LOOP_S, _TURN_S).tolist()
     said = [{"start": at, "end": at + _SAID_S, "text": f"This is turn number {at:.0f}."} for at in starts]
     (folder / "anna/book.json").write_text(json.dumps({"language": "en", "segments": said}), encoding="utf-8")
     return folder
 
 
-def _worker(scratch: Path, loop: bytes, hours: float) -> tuple[float, float]:
+def _worker(scratch: Path, loop: Loop, hours: float) -> tuple[float, float]:
     """Returns the peak memory, in MiB, and the CPU seconds of a process that works on a recording."""
     folder = _recording(scratch / f"worker-{hours:g}", loop, hours)
     peak, spent_s = json.loads(_run(["-m", "pipeline.bench.memory", str(folder)]))
@@ -97,7 +118,7 @@ def _worker(scratch: Path, loop: bytes, hours: float) -> tuple[float, float]:
     return peak, spent_s
 
 
-def _whole_mib(scratch: Path, loop: bytes, hours: float) -> float:
+def _whole_mib(scratch: Path, loop: Loop, hours: float) -> float:
     folder = _recording(scratch / f"whole-{hours:g}", loop, hours)
     return int(_run(["-c", _WHOLE, str(folder / "anna/book.mp3")])) / 1024
 

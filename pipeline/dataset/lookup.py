@@ -13,7 +13,7 @@ from pipeline.dataset.folder import RECORDINGS, Dataset
 from stages.artefacts.formats import Rows, read_lines
 from stages.artefacts.manifest import OUT, list_shards, part_paths, read_receipt, shard_index, shard_name
 from stages.errors import MissingInputError, UsageError
-from stages.ids import utterance_of
+from stages.ids import file_of, utterance_of
 from stages.records import Recording
 
 _ROWS = Rows(Recording)
@@ -35,7 +35,7 @@ class LocatedItem:
         item_id = utterance_of(item_id)
         if self.id != self.recording.id:
             return item_id == self.id
-        return item_id == self.id or (item_id.startswith(f"{self.id}#") and _CUT.search(item_id) is not None)
+        return self.id in {item_id, _CUT.sub("", item_id), file_of(_CUT.sub("", item_id))}
 
 
 def find(dataset: Dataset, text: str) -> LocatedItem:
@@ -66,7 +66,8 @@ def find(dataset: Dataset, text: str) -> LocatedItem:
 
 
 def _find_exact(dataset: Dataset, item_id: str, *, total: int) -> LocatedItem | None:
-    for recording_id in dict.fromkeys((item_id, _CUT.sub("", item_id))):
+    whole = _CUT.sub("", item_id)
+    for recording_id in dict.fromkeys((item_id, whole, file_of(whole))):
         shard = shard_name(shard_index(recording_id, total), total)
         for recording in _recordings(dataset, shard):
             if recording.id == recording_id and (item_id == recording_id or item_id in _cut_ids_of(dataset, shard)):

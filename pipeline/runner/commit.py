@@ -23,6 +23,7 @@ from stages.artefacts.manifest import (
 )
 from stages.base import Filtered, Reject, Stage
 from stages.errors import ArtefactError, MachineError
+from stages.ids import file_of
 
 Outcomes = list[Any]
 """The outcomes of one item: outputs, `Filtered` and `Reject`."""
@@ -102,9 +103,9 @@ def commit(stage: Stage[Any, Any, Any], folder: Path, name: str, job: ShardJob, 
 
 
 def recording_of(item: Any) -> str:
-    """Returns the id of the recording that an item comes from, whatever its stage."""
+    """Returns the id of the file that an item comes from, whatever its stage."""
     row = getattr(item, "utterance", item)
-    return str(getattr(row, "recording", row.id))
+    return file_of(str(getattr(row, "recording", row.id)))
 
 
 def read_done(

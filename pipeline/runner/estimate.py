@@ -21,6 +21,7 @@ from stages.artefacts.manifest import list_shards, read_receipt
 from stages.audio import files as audio
 from stages.errors import FULL, ArtefactError, AudioError, MachineError
 from stages.ids import place_of
+from stages.tar import members
 
 _RATES = ".rates.json"
 _BYTES_PER_ITEM = {
@@ -198,6 +199,6 @@ def _probe_audio_s(dataset: Dataset) -> float:
                     place = place_of(dataset.voices, recording.id, dataset.raw)
                     info = audio.probe(place)
                     # A broken header may announce any length.
-                    longest = place.path.stat().st_size / _FEWEST_BYTES_PER_S
+                    longest = members.stamp(place.path)[0] / _FEWEST_BYTES_PER_S
                     seconds.append(min(info.samples / info.sample_rate, longest))
     return count_recordings(folder) * sum(seconds) / len(seconds) if seconds else 0.0

@@ -25,7 +25,7 @@ from stages.artefacts.manifest import (
 from stages.artefacts.parquet import find_rows
 from stages.base import Out, Stage
 from stages.errors import ArtefactError, MissingInputError
-from stages.ids import path_of
+from stages.ids import file_of, path_of
 from stages.records import Codes, Encoded, Recording, Transcript, Utterance
 from stages.similar import TABLE
 from stages.store.reader import open_store
@@ -184,7 +184,7 @@ def _done(stage: type[Stage[Any, Any, Any]], dataset: Dataset, found: LocatedIte
 
 
 def _belongs(found: LocatedItem, stage: str, item_id: str) -> bool:
-    return item_id == found.recording.id if stage == STAGES[0] else found.holds(item_id)
+    return file_of(item_id) == found.recording.id if stage == STAGES[0] else found.holds(item_id)
 
 
 def _left_out(folder: Path, found: LocatedItem, stage: str) -> Iterator[Item]:

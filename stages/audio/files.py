@@ -95,8 +95,8 @@ def probe(where: Path | Place) -> AudioInfo:
         AudioError: if the file is missing, unreadable or not audio.
     """
     sound = _opened(where)
-    announced = sound.announced
-    return AudioInfo(sound.rate, len(sound.wave("mix")) if announced is None else announced, sound.channels)
+    samples = len(_held(sound).wave("mix")) if sound.announced is None else sound.announced
+    return AudioInfo(sound.rate, samples, sound.channels)
 
 
 def read(where: Path | Place, start_samples: int = 0, end_samples: int | None = None) -> tuple[Wave, int]:

@@ -251,4 +251,4 @@ def test_what_was_taken_out_of_a_text_and_what_is_bad_in_it(tmp_path: Path, capl
     assert [(one["name"], one["reason"]) for one in item["bad"]] == [("segments[1]", "BadTimes")]
     found = {(one["state"], one.get("reason", "")) for one in stage(result, "slice")["items"]}
     assert found == {("done", ""), ("rejected", "BadTimes")}
-    assert "taken out of the texts, as nobody says it: sounds 1 ([Music])" in caplog.text
+    assert "taken out of the texts: sounds 1 ([Music])" in caplog.text

@@ -11,7 +11,7 @@ import soundfile
 from stages.audio import files as audio
 from stages.audio.containers import flac, table
 from stages.errors import AudioError
-from tests.stages.audio.kinds import BY_SOUNDFILE, KINDS, RATE, voice, write, write_video
+from tests.stages.audio.kinds import BY_SOUNDFILE, KINDS, RATE, shortened_sphere, voice, write, write_video
 
 LOSSLESS = {"wav", "rf64", "flac", "aiff", "au", "caf", "w64", "sph", "wv", "tta"}
 
@@ -286,6 +286,16 @@ def test_telephone_codings_without_a_header_are_read(coding: str, subtype: str, 
     if coding == "gsm":
         path.rename(tmp_path / "a.gsm")
         np.testing.assert_array_equal(audio.read(tmp_path / "a.gsm")[0], found)
+
+
+def test_sphere_compressed_by_shorten_is_read_or_refused(tmp_path: Path) -> None:
+    samples = (voice(1.03) * 32_768).astype(np.int16)
+    (path := tmp_path / "a.sph").write_bytes(shortened_sphere(samples))
+    wave, rate = audio.read_complete(path)
+    assert rate == RATE
+    np.testing.assert_array_equal(wave * 32_768, samples)
+    path.write_bytes(path.read_bytes()[:9_000])
+    assert reason(path) == "Truncated"
 
 
 @pytest.mark.parametrize("told", ["", "s16le", "s16le 0 1", "s16le 8000 x", "mp3 8000 1", "s16le 8000 1 1"])

@@ -124,3 +124,19 @@ def test_a_written_file_reads_back(tmp_path: Path) -> None:
     wave, rate = audio.read(tmp_path / "a" / "b.wav")
     assert rate == 24_000
     np.testing.assert_allclose(wave, tone(500), atol=1 / 32_000)
+
+
+def test_only_one_recording_is_held_in_memory(tmp_path: Path) -> None:
+    from stages.audio.files import _opened
+
+    paths = [tmp_path / f"{number}.mka" for number in range(3)]
+    for path in paths:
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
+            frame = av.AudioFrame.from_ndarray((tone(4000)[None] * 2**15).astype(np.int16), "s16", "mono")
+            frame.sample_rate, frame.pts = 16_000, 0
+            container.mux([*stream.encode(frame), *stream.encode(None)])
+    for look in (audio.probe, audio.read, audio.listen):
+        for path in paths:
+            look(path)
+            assert [len(_opened(other)._waves) for other in paths] == [int(other == path) for other in paths]
