@@ -201,6 +201,9 @@ class Engine:
 
     def _complete(self, ready: Sequence[tuple[Job, npt.NDArray[np.int64]]]) -> None:
         """Draws the other codebooks."""
+        for job in [job for job, codes_T in ready if not len(codes_T)]:  # its last chunk ended where it ended itself
+            self._finish(job)
+        ready = [(job, codes_T) for job, codes_T in ready if len(codes_T)]
         for nar in dict.fromkeys(job.ask.decoding.nar for job, _ in ready):
             some = [(job, codes_T) for job, codes_T in ready if job.ask.decoding.nar == nar]
             conditions = [job.ask.condition for job, _ in some]

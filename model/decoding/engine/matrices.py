@@ -80,7 +80,7 @@ class _Linear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Maps `[..., D]` to `[..., E]`."""
         flat_BE = self._held(x.flatten(0, -2))
-        return flat_BE.view(*x.shape[:-1], -1)
+        return flat_BE.view(*x.shape[:-1], flat_BE.shape[-1])
 
 
 @cache

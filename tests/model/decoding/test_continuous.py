@@ -20,7 +20,13 @@ from model.decoding.watch import CHECK_FRAMES, Watch
 from model.network.decoder import Decoder
 from stages.errors import UsageError
 from stages.records import Codes
-from tests.model.decoding.test_autoregressive import CONDITIONS, TOKENIZER, decisive, without_cache
+from tests.model.decoding.test_autoregressive import (
+    CONDITIONS,
+    TOKENIZER,
+    decisive,
+    with_stop_in_place,
+    without_cache,
+)
 
 NETS = {
     name: decisive(**shape)
@@ -139,6 +145,25 @@ def test_a_chunk_is_known_before_the_response_has_ended() -> None:
         engine.advance()
     assert job.frames == 4
     assert job.response is None
+
+
+def test_a_response_may_end_where_a_chunk_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, _ = with_stop_in_place(1, 0, after=4)
+    engine = Engine(net, TOKENIZER)
+    job, packed = engine.submit(Ask(CONDITIONS[0], 40, DECODINGS[0]), chunk_frames=4), list[int]()
+
+    def rest(*given: Any, **_: Any) -> list[Codes]:
+        packed.append(given[3][0].shape[1])
+        return [np.zeros((8, packed[-1]), np.uint16)]
+
+    monkeypatch.setattr("model.decoding.continuous.generate_rest", rest)
+    told = 0
+    while len(engine):
+        told += job in engine.advance()
+    assert job.response
+    assert job.response.codes_KT.shape == (8, 4)
+    assert packed == [4]
+    assert told == 2, "the chunk, and that there is no more"
 
 
 def test_equal_conditions_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

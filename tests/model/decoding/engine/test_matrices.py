@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from model.decoding.engine import matrices
-from model.decoding.engine.matrices import Int8, matrix
+from model.decoding.engine.matrices import Int8, matrix, quantized
 from stages.errors import UsageError
+from tests.model.decoding.test_autoregressive import decisive
 
 
 def test_a_row_is_rounded_by_itself() -> None:
@@ -42,3 +43,19 @@ def test_a_processor_whose_products_overflow_is_refused(monkeypatch: pytest.Monk
 def test_other_devices_are_refused() -> None:
     with pytest.raises(UsageError, match=r"`quantize` must be `none` on meta, but is `int8`"):
         matrix(torch.zeros(2, 2, device="meta"), "int8")
+
+
+def test_a_network_in_8_bits_is_nearly_the_same_and_leaves_the_given_one_as_it_was() -> None:
+    network = decisive()
+    before = {name: weight.clone() for name, weight in network.named_parameters()}
+    held = quantized(network, "int8")
+    assert held.token_embedding.weight is network.token_embedding.weight
+    assert all(torch.equal(weight, before[name]) for name, weight in network.named_parameters())
+    assert quantized(network, "none") is network
+    hidden_LD = torch.randn(7, network.config.width, generator=torch.Generator().manual_seed(0))
+    for head in range(3):
+        exact, rounded = network.logits(hidden_LD, head), held.logits(hidden_LD, head)
+        assert not torch.equal(exact, rounded)
+        assert (exact - rounded).norm() < 0.03 * exact.norm()
+        assert torch.equal(rounded[:1], held.logits(hidden_LD[:1], head)), "a row doesn't depend on the others"
+    assert held.logits(hidden_LD[:0], 1).shape == (0, 64)
