@@ -12,6 +12,7 @@ import anyio
 import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Send
 
 from model.serving.bodies import SpeechBody
 from model.serving.errors import failure
@@ -81,13 +82,28 @@ async def streamed(
     first = await chunks.next()
     pieces = _pieces(chunks, first, StreamEncoder(codec.sample_rate, body.response_format))
     if body.stream_format == "audio":
-        return StreamingResponse(pieces, media_type=FORMATS[body.response_format].media_type)
+        return _Stream(pieces, chunks, media_type=FORMATS[body.response_format].media_type)
 
     def usage() -> dict[str, int]:
         letters, frames = len(asked.text), round(chunks.samples / codec.sample_rate * codec.frame_rate)
         return {"input_tokens": letters, "output_tokens": frames, "total_tokens": letters + frames}
 
-    return StreamingResponse(_events(pieces, usage), media_type="text/event-stream")
+    return _Stream(_events(pieces, usage), chunks, media_type="text/event-stream")
+
+
+class _Stream(StreamingResponse):
+    """An answer piece by piece, that gives the rest up however it ends: also where a client stops reading."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], chunks: "_Chunks", *, media_type: str) -> None:
+        super().__init__(pieces, media_type=media_type)
+        self._chunks = chunks
+
+    async def stream_response(self, send: Send) -> None:
+        """Sends the pieces."""
+        try:
+            await super().stream_response(send)
+        finally:
+            self._chunks.close()
 
 
 class _Chunks:
@@ -117,15 +133,12 @@ class _Chunks:
 
 async def _pieces(chunks: _Chunks, first: Wave | None, encoder: StreamEncoder) -> AsyncIterator[bytes]:
     chunk = first
-    try:
-        while chunk is not None:
-            if piece := await anyio.to_thread.run_sync(encoder.encode, chunk):
-                yield piece
-            chunk = await chunks.next()
-        if piece := await anyio.to_thread.run_sync(encoder.finish):
+    while chunk is not None:
+        if piece := await anyio.to_thread.run_sync(encoder.encode, chunk):
             yield piece
-    finally:
-        chunks.close()
+        chunk = await chunks.next()
+    if piece := await anyio.to_thread.run_sync(encoder.finish):
+        yield piece
 
 
 async def _events(pieces: AsyncIterator[bytes], usage: Callable[[], Mapping[str, int]]) -> AsyncIterator[bytes]:

@@ -125,7 +125,7 @@ def test_ctrl_c_promises_nothing_where_nothing_is_kept(monkeypatch, capsys) -> N
         (["train", "{config}", "--set", "model.widht=8"], "did you mean `model.width`"),
         (["train", "{config}", "--set", "optimizer.lr=fast"], "`optimizer.lr` must be a valid number, but is 'fast'"),
         (["train", "{config}", "--set", "data.store=nowhere"], "valle-prep hdf5 --out nowhere"),
-        (["train", "{config}", "--set", "data.store={dataset}", "--set", "data.min_s=9"], "is left. Widen"),
+        (["train", "{config}", "--set", "data.store={dataset}", "--set", "data.min_s=9"], "is left (12 under"),
         (["train", "{config}", "--set", "data.store={dataset}", "--device", "cuda:77"], "CUDA devices are here"),
         (["synth", "Hello.", "none.wav", "out.wav", "--model", "nowhere"], "valle train"),
     ],

@@ -50,7 +50,7 @@ def test_choices_are_the_rows_of_the_tables() -> None:
     assert list(get_args(What)) == list(BENCHES)
     assert list(options("bench")["what"].type.choices) == list(BENCHES)
     assert all(f"{name}: {row.help}" in options("bench")["what"].help for name, row in BENCHES.items())
-    assert [form.value for form in cli.Format] == list(get_args(export.Format))
+    assert list(options("export")["form"].type.choices) == list(get_args(export.Format))
 
 
 def test_a_new_sampler_is_an_option_without_another_line(monkeypatch: pytest.MonkeyPatch) -> None:

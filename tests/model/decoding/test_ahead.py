@@ -315,4 +315,4 @@ def test_trained_heads_save_passes(tmp_path: Path, group: int) -> None:
         asks = [Ask(condition, 40, Decoding(ar=sampling), 40, seed) for seed in range(4)]
         found = [both_ways(net, ask) for ask in asks]
         assert all(plain.codes_T.tolist() == ahead.codes_T.tolist() for plain, ahead in found)
-        assert sum(ahead.passes or 0 for _, ahead in found) < 0.8 * 4 * (40 // group)
+        assert sum(ahead.passes or 0 for _, ahead in found) < 0.95 * 4 * (40 // group)

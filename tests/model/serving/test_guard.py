@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
+from model.inference.ensemble import Ensemble
 from model.inference.service import Service
 from model.inference.synthesizer import Synthesizer
 from stages.audio.encoding import encode, wav_header
@@ -384,19 +385,32 @@ def test_a_client_that_goes_away_frees_its_place(held: Server, stream: str | Non
     assert held.service.spoken == ["First.", "Fourth."], "nobody waited for the others"
 
 
+class Endless:
+    """A stream that is longer than any client without reading can take."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def __next__(self) -> np.ndarray:
+        return np.zeros(24_000 * 60, np.float32)
+
+    def __iter__(self) -> "Endless":
+        return self
+
+    def close(self) -> None:
+        self.closed = True
+
+
 def test_a_client_that_stops_reading_is_left(synthesizer: Synthesizer, voices: Path, monkeypatch) -> None:
-    long = synthesizer.speak("Hi.", prompt=voices / "anna.wav", max_s=0.1)
-    long = type(long)(
-        **{**{name: getattr(long, name) for name in long.__slots__}, "samples": np.zeros(24_000 * 600, "f4")}
-    )
-    monkeypatch.setattr(synthesizer, "speak", lambda *_, **__: long)
     with serving(synthesizer, voices, write_s=0.3, queue=1) as server:
+        endless = Endless()
+        monkeypatch.setattr(server.service, "stream", lambda _: endless)
         connection = server.connect()
         body = {"model": "tiny", "input": "Hi.", "voice": "anna", "response_format": "pcm", "stream_format": "audio"}
         connection.request("POST", "/v1/audio/speech", json.dumps(body), {"Content-Type": "application/json"})
         until(lambda: "valle_clients_gone_total 1.0" in server.get("/metrics").body.decode())
         connection.close()
-        monkeypatch.undo()
+        until(lambda: endless.closed)
         assert server.speak().status == 200
 
 
@@ -404,7 +418,7 @@ def test_our_own_mistakes_show_nothing(synthesizer: Synthesizer, voices: Path, m
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("the inside of it")
 
-    monkeypatch.setattr(synthesizer, "speak", broken)
+    monkeypatch.setattr(Ensemble, "join", broken)
     with serving(synthesizer, voices) as server:
         for stream in (None, "sse"):
             answer = server.speak(stream_format=stream)

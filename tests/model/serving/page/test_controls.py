@@ -38,7 +38,7 @@ def test_every_option_of_the_samplers_is_a_control() -> None:
 
 
 def test_every_setting_of_decoding_is_a_control() -> None:
-    whole = {"mode", "ar", "nar", "unmasking"}
+    whole = {"mode", "ar", "nar", "unmasking", "ahead"}  # heads ahead give the same speech, sooner
     assert {field.name for field in dataclasses.fields(Decoding)} - whole <= controls().components.keys()
 
 
