@@ -26,7 +26,7 @@ from model.network.decoder import Decoder
 from model.sequences.tokenizer import Tokenizer
 from stages.codecs.table import load_codec
 
-AT_ONCE = 1, 2, 4, 8, 16, 32, 64
+AT_ONCE = 1, 4, 16, 64
 """Responses that share steps."""
 _FRAMES = 375
 """Of each: 5 s."""
