@@ -66,7 +66,7 @@ def serving(config: TrainConfig, *, seconds: float) -> Values:
     one, many = (_together(loads[clients]) for clients in (1, CLIENTS))
     return {
         "hardware": hardware(where),
-        "parameters": synthesizer.network.num_parameters(),
+        "parameters": synthesizer.checkpoint.network.num_parameters(),
         "clients": CLIENTS,
         "requests": one.requests + many.requests,
         "one_client_audio_s_per_s": round(one.audio_s / one.taken_s, 3),
