@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
+from model.cli import main
 from model.inference.service import Service
 from model.inference.synthesizer import Synthesizer
 from model.serving.server import in_thread
@@ -119,3 +121,16 @@ def serving(synthesizer: Synthesizer, voices: Path | None, **values: Any) -> Ite
 def server(synthesizer: Synthesizer, voices: Path) -> Iterator[Server]:
     with serving(synthesizer, voices) as found:
         yield found
+
+
+def refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, *arguments: object
+) -> str:
+    """Runs a command of `valle` that must be refused; returns the one line that says why."""
+    monkeypatch.setattr(sys, "argv", ["valle", command, *map(str, arguments)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    return told

@@ -12,10 +12,10 @@ from urllib.request import urlopen
 import openai
 import pytest
 
-from model.cli import main
 from model.serving.settings import Settings, is_loopback
 from stages.errors import UsageError
 from tests.limits import HANG_S
+from tests.model.serving.conftest import refused
 
 
 def test_the_process(tiny: Path, voices: Path) -> None:
@@ -42,32 +42,24 @@ def test_the_process(tiny: Path, voices: Path) -> None:
         assert b"Traceback" not in log
 
 
-def valle(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    monkeypatch.setattr(sys, "argv", ["valle", "serve", *map(str, arguments)])
-    with pytest.raises(SystemExit) as end:
-        main()
-    assert end.value.code == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    return told
-
-
 def test_wrong_settings_are_one_line(tiny: Path, voices: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.delenv("VALLE_API_KEY", raising=False)
     given = "--model", tiny, "--device", "cpu"
-    told = valle(monkeypatch, capsys, *given, "--host", "0.0.0.0")
+    told = refused(monkeypatch, capsys, "serve", *given, "--host", "0.0.0.0")
     assert "`host` must be a loopback address, such as 127.0.0.1, while there is no key, but is `0.0.0.0`" in told
-    assert "`--voices` must be a folder" in valle(
-        monkeypatch, capsys, *given, "--voices", voices / "anna.wav", "--port", 0
+    assert "`--voices` must be a folder" in refused(
+        monkeypatch, capsys, "serve", *given, "--voices", voices / "anna.wav", "--port", 0
     )
     (tmp_path / "a.wav").touch()
     (tmp_path / "a.flac").touch()
-    assert "two voices of the name `a`" in valle(monkeypatch, capsys, *given, "--voices", tmp_path, "--port", 0)
+    assert "two voices of the name `a`" in refused(
+        monkeypatch, capsys, "serve", *given, "--voices", tmp_path, "--port", 0
+    )
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        told = valle(monkeypatch, capsys, *given, "--port", taken.getsockname()[1])
+        told = refused(monkeypatch, capsys, "serve", *given, "--port", taken.getsockname()[1])
         assert "must be free to listen at" in told
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert "make setup EXTRAS=serve" in valle(monkeypatch, capsys, *given)
+    assert "make setup EXTRAS=serve" in refused(monkeypatch, capsys, "serve", *given)
 
 
 @pytest.mark.parametrize(
