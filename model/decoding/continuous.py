@@ -136,6 +136,8 @@ class Engine:
             over = [job for job in self._drawing if any(job.first is one for one in ended)]
             self._drawing = [job for job in self._drawing if job not in over]
             self._drawn += over
+        # With an empty lane its cache goes: requests may ask for any number of different lanes.
+        self._lanes = {key: lane for key, lane in self._lanes.items() if len(lane)}
         ready = self._ready()
         self._complete(ready)
         return [job for job, _ in ready]

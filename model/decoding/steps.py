@@ -147,15 +147,7 @@ class Steps:
             for copy in range(self._copies):
                 row, old_row = place * self._copies + copy, old * self._copies + copy
                 self._store.copy_row(old_row, row, self._lengths[old_row])
-        order_B = to_device(torch.tensor(order, dtype=torch.int64), self.device)
-        order_A = self._rows(order_B)
-        host_order = [place * self._copies + copy for place in order for copy in range(self._copies)]
-        self._lengths = [self._lengths[row] for row in host_order]
-        self._given = [self._given[row] for row in host_order]
-        self._last_AD, self._position_A = self._last_AD[order_A], self._position_A[order_A]
-        self._drawn_B, self._guidance_B11 = self._drawn_B[order_B], self._guidance_B11[order_B]
-        self._saved_B = self._saved_B[order_B]
-        self._arranged()
+        self._reorder(order)
         return order
 
     def logits(self, least: int | Tensor) -> Tensor:
@@ -272,14 +264,19 @@ class Steps:
 
     def widen(self, copies: int) -> None:
         """Copies each response, so that its copies can go on differently; before the first step."""
-        order_B = torch.arange(len(self), device=self.device).repeat_interleave(copies)
+        order = [place for place in range(len(self)) for _ in range(copies)]
+        self._store = self.cache.widened(self._rows(to_device(torch.tensor(order), self.device)))
+        self._reorder(order)
+
+    def _reorder(self, order: Sequence[int]) -> None:
+        """Lets what is known of responses, but for the store, follow them; `order` is what `leave` returns."""
+        order_B = to_device(torch.tensor(order, dtype=torch.int64), self.device)
         order_A = self._rows(order_B)
-        self._store = self.cache.widened(order_A)
-        host_order = order_A.tolist()
-        self._lengths = [self._lengths[row] for row in host_order]
-        self._given = [self._given[row] for row in host_order]
+        rows = [place * self._copies + copy for place in order for copy in range(self._copies)]
+        self._lengths, self._given = [self._lengths[row] for row in rows], [self._given[row] for row in rows]
         self._last_AD, self._position_A = self._last_AD[order_A], self._position_A[order_A]
         self._drawn_B, self._guidance_B11 = self._drawn_B[order_B], self._guidance_B11[order_B]
+        self._saved_B = self._saved_B[order_B]
         self._arranged()
 
     def replace(self, rows_B: Tensor) -> None:

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from model.decoding.continuous import ROWS
 from model.inference.requests import Request
 from stages.errors import ValleError
 from stages.records import Wave
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from model.inference.synthesizer import Synthesizer
 
 R = TypeVar("R")
-
-AT_ONCE = 16
-"""Most texts that are spoken at the same time."""
 
 
 class QueueFullError(ValleError):
@@ -74,7 +72,7 @@ class Service:
         ...     speech = service.submit(Request("Hello there.", "reference.wav")).result()
     """
 
-    def __init__(self, synthesizer: "Synthesizer", *, capacity: int = 64, at_once: int = AT_ONCE) -> None:
+    def __init__(self, synthesizer: "Synthesizer", *, capacity: int = 64, at_once: int = ROWS) -> None:
         self.synthesizer = synthesizer
         self.capacity = capacity
         self._at_once = at_once

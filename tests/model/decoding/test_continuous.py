@@ -206,6 +206,17 @@ def test_the_mean_log_probability_is_the_models_own(guidance: float) -> None:
     assert ends == {"stop", "length"}
 
 
+def test_settings_that_nobody_uses_any_more_keep_no_cache() -> None:
+    engine = Engine(NETS["llama"], TOKENIZER)
+    for context in range(1, 5):
+        engine.submit(Ask(CONDITIONS[0], 5, Decoding(ar=GREEDY, max_ar_context=context), 5))
+    engine.advance()
+    assert len(engine._lanes) == 4
+    while len(engine):
+        engine.advance()
+    assert not engine._lanes
+
+
 def test_what_a_network_cannot_do_is_refused_when_asked_for() -> None:
     engine = Engine(NETS["retnet"], TOKENIZER)
     with pytest.raises(UsageError, match="max_ar_context"):
