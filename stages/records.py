@@ -192,6 +192,8 @@ class Transcript(Record):
     """What was taken out of the texts; None if nothing was."""
     bad: tuple[BadSegment, ...] | None = None
     """Segments that can't be used; None if all can."""
+    guessed: bool | None = None
+    """True if the language was detected from a text too short to tell it; None if not."""
 
     @property
     def duration_s(self) -> float:

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from stages.artefacts.formats import Rows
-from stages.artefacts.manifest import file_digest
+from stages.artefacts.manifest import digest_of, file_digest
 from stages.audio import files as audio
 from stages.audio.loudness import gain_db
 from stages.audio.silence import EDGE_S, SILENCE_DB, quietest, trimmed
@@ -27,8 +27,9 @@ from stages.config import StageConfig, runtime
 from stages.errors import WeightsError
 from stages.listeners.dnsmos import Dnsmos
 from stages.records import UNKNOWN, Segment, Transcript, Utterance, Wave
+from stages.transcripts.languages import in_language, read_languages
 from stages.utterances import cuts
-from stages.utterances.bounds import clear_of, cropped, is_apart, segment_id, where
+from stages.utterances.bounds import clear_of, cropped, is_apart, no_text, refused_segments, where, why_unsplit
 from stages.utterances.duplicates import DUPLICATES, DUPLICATES_VERSION, write_duplicates
 from stages.utterances.filters import NEED_AUDIO, SLICE_RULES, THRESHOLD_REASONS, above, broken, in_other_language
 from stages.utterances.finish import finished
@@ -128,7 +129,17 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
     _dnsmos: Dnsmos | None = None
 
     def revision(self) -> str:
-        """Returns the short hash of DNSMOS's weights, if `dnsmos` is set, and a mark where cuts changed in 0.2."""
+        """Returns the identity of `_tools`, and of the languages decided for short texts, if there are any."""
+        return self._tools + (f"languages {digest_of(self._languages)[:12]}" if self._languages else "")
+
+    @cached_property
+    def _languages(self) -> dict[str, str]:
+        """Languages of short texts by recording, where not those in their transcripts."""
+        return read_languages(self.context.dataset / self.needs)
+
+    @property
+    def _tools(self) -> str:
+        """The short hash of DNSMOS's weights, if `dnsmos` is set, and a mark where cuts changed in 0.2."""
         # Before 0.2 no border between touching segments was searched for with so little margin.
         searched = "searched" if self.config.search_s and self.config.margin_s <= _TOUCHING_S / 2 else ""
         if self.config.dnsmos is None:
@@ -156,11 +167,19 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     @cached_property
     def _basis(self) -> Any:
-        return [{key: value for key, value in self.config.identity().items() if key not in _CHEAP}, self.revision()]
+        return [{key: value for key, value in self.config.identity().items() if key not in _CHEAP}, self._tools]
 
-    def basis(self, item: Transcript) -> Any:  # noqa: ARG002
+    def basis(self, item: Transcript) -> Any:
         """Returns the parameters of the cuts and their measures."""
-        return self._basis
+        return self._with_language(item, self._basis)
+
+    def item_parameters(self, item: Transcript) -> Any:
+        """Returns the parameters of a recording's rows."""
+        return self._with_language(item, [self.config.identity(), self._tools])
+
+    def _with_language(self, item: Transcript, parameters: list[Any]) -> list[Any]:
+        code = self._languages.get(item.id)
+        return [*parameters, code] if code else parameters
 
     def revise(self, item: Transcript, earlier: Sequence[Outcome]) -> list[Outcome]:  # noqa: ARG002
         """Applies the thresholds again to cuts that are measured already."""
@@ -196,17 +215,18 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         return [DUPLICATES]
 
     def _outcomes(self, transcript: Transcript) -> list[Outcome]:
+        transcript = in_language(transcript, self._languages.get(transcript.id))
         spoken = cuts.without_repeats([segment for segment in transcript.segments if segment.text.strip()])
         if not spoken:
             return [Filtered(transcript.id, "NoSpeech", "the transcript holds no text")]
         if transcript.misfit is not None:
             row = _row(transcript, cuts.merged(spoken), (0, transcript.samples), transcript.id)
             why = "its text lacks some of the speech; the log of `transcribe` says where"
-            return [Filtered(transcript.id, "Misfit", why, row), *_refused_segments(transcript)]
+            return [Filtered(transcript.id, "Misfit", why, row), *refused_segments(transcript)]
         if self._is_utterance(transcript, spoken):
             whole = self._whole(transcript, spoken)
             if whole is not None:
-                return [whole, *_refused_segments(transcript)]
+                return [whole, *refused_segments(transcript)]
         inside, outside = cropped(transcript, spoken)
         limits = self._limits(transcript.sample_rate)
         pieces = [piece for segment in cuts.without_overlap(inside) for piece in cuts.split(segment, limits)]
@@ -219,7 +239,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
             self._piece(transcript, piece, clear_of(others, cut, piece))
             for piece, cut in zip(pieces, borders, strict=True)
         ]
-        return [*outcomes, *outside, *_refused_segments(transcript), *(_no_text(transcript, s) for s in textless)]
+        return [*outcomes, *outside, *refused_segments(transcript), *(no_text(transcript, s) for s in textless)]
 
     def _limits(self, rate: int) -> cuts.Limits:
         return cuts.Limits(
@@ -260,7 +280,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     def _piece(self, transcript: Transcript, piece: Segment, borders: tuple[int, int]) -> Outcome:
         row = _row(transcript, piece, borders, f"{transcript.id}#{borders[0]}-{borders[1]}")
-        too_long = self._too_long(row, f", {_why_unsplit(transcript, piece)}")
+        too_long = self._too_long(row, f", {why_unsplit(transcript, piece)}")
         return self._refused(row, piece) or too_long or self._measured(row)
 
     def _too_long(self, row: Utterance, why_unsplit: str = "") -> Filtered | None:
@@ -338,18 +358,9 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
             return list(pieces)
 
         def read(start: int, end: int) -> Wave:
-            return audio.read(self.context.source(transcript.id), start, end)[0]
+            return audio.read(self.context.place(transcript.id), start, end)[0]
 
         return finished(pieces, others, transcript, read, reach=reach, longest=limits.longest)
-
-
-def _refused_segments(transcript: Transcript) -> list[Reject]:
-    hint = "mend it in the transcript"
-    return [Reject(f"{transcript.id}#{bad.name}", bad.reason, bad.why, hint) for bad in transcript.bad or ()]
-
-
-def _no_text(transcript: Transcript, segment: Segment) -> Filtered:
-    return Filtered(segment_id(transcript, segment), "NoText", "the segment holds no text")
 
 
 def _row(transcript: Transcript, piece: Segment, borders: tuple[int, int], id_: str) -> Utterance:
@@ -379,13 +390,6 @@ def _place(outcome: Outcome) -> tuple[bool, int]:
     """Returns the sort key of an outcome: the start of its cut; those without a cut come last."""
     row = outcome if isinstance(outcome, Utterance) else getattr(outcome, "cut", None)
     return (row is None, row.start_samples if row else 0)
-
-
-def _why_unsplit(transcript: Transcript, piece: Segment) -> str:
-    if piece.words:
-        return "and has no pause between two words to split it at"
-    what = "its words have no times" if transcript.timed else "its text has no times"
-    return f"and {what} to split it by: give an aligner (`transcribe.align_models`; for English the extra `align`)"
 
 
 STAGE = Slice

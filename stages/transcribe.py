@@ -28,10 +28,10 @@ from stages.hearing.channels import Channels, Part, marks, parts_of
 from stages.hearing.diarise import MODEL, Diariser
 from stages.hearing.timing import Times, Timing
 from stages.hearing.whisper import ComputeType, VadName
-from stages.records import UNKNOWN, Recording, Transcript
+from stages.records import Recording, Transcript
 from stages.text.declared import known_code, language_of
-from stages.text.languages import detect, normalise_code
-from stages.transcripts.oddities import odd_languages
+from stages.text.languages import normalise_code
+from stages.transcripts.languages import LANGUAGES_FILE, told_or_guessed, write_languages
 from stages.transcripts.script import Script
 from stages.transcripts.speakers import speakers_of
 from stages.transcripts.summary import TAKEN, in_one_line, write_taken
@@ -160,7 +160,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     name = "transcribe"
     needs = "recordings"
     version = 1
-    text_version: ClassVar[int] = 4
+    text_version: ClassVar[int] = 5
     """Version of how existing texts are read and timed. Raise it instead of `version` to keep what whisper has
     transcribed, which may have taken hours."""
     computes = True
@@ -193,12 +193,12 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         return []
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
-        """Writes what was taken out of the texts, and logs it."""
+        """Writes what was taken out of the texts and the languages of short ones, and logs both."""
         if taken := write_taken(folder, shards):
             _log.warning("taken out of the texts: %s", in_one_line(taken))
-        if odd := odd_languages(folder, shards):
-            _log.warning("%s", odd)
-        return [TAKEN]
+        for line in write_languages(folder, shards):
+            _log.warning("%s", line)
+        return [TAKEN, LANGUAGES_FILE]
 
     @cached_property
     def _whisper(self) -> str:
@@ -344,26 +344,24 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             if self._diariser:
                 result = self._diariser.label(result, wave)
             script = from_whisperx(result, audio, style="heard")
-            return [self._transcript(recording, audio, script, self._language(recording, script), "whisperx")]
+            return [self._transcript(recording, audio, script, self._language(recording, script)[0], "whisperx")]
 
         return guarded([recording for recording, _, _ in heard], transcript, root=self.context.voices)
 
     def _written(self, recording: Recording, audio: AudioInfo, script: Script, source: str, wave: Samples) -> Outcome:
         """Builds the transcript of an existing text; adds times if it is long and has none."""
-        language = self._language(recording, script)
+        language, guessed = self._language(recording, script)
         placed = self._timing.place(recording.id, script, language, wave, audio)
         source = f"{source}+{placed.by}" if placed.by else source
         told = replace(placed.script, taken=script.taken, bad=script.bad)
         if not script.timed and script.segments[0].speaker is None:  # several speak, and nothing tells when
             told = replace(told, segments=tuple(replace(segment, speaker=None) for segment in told.segments))
-        return replace(self._transcript(recording, audio, told, language, source), misfit=placed.misfit)
+        transcript = self._transcript(recording, audio, told, language, source)
+        return replace(transcript, misfit=placed.misfit, guessed=guessed or None)
 
-    def _language(self, recording: Recording, script: Script) -> str:
-        if script.language:
-            return normalise_code(script.language)
+    def _language(self, recording: Recording, script: Script) -> tuple[str, bool]:
         mapped = language_of(self.config.languages, recording.group, recording.speaker)
-        text = " ".join(segment.text for segment in script.segments).replace(UNKNOWN, "")
-        return mapped or detect(text, self.config.candidates or None)
+        return told_or_guessed(script, mapped, self.config.candidates)
 
     def _transcript(
         self, recording: Recording, audio: AudioInfo, script: Script, language: str, source: str

@@ -25,7 +25,7 @@ ROOMS = {
     "stages.codecs": "artefacts",
     "stages.store": "artefacts",
     "stages.transcripts.cleaning": "",
-    "stages.transcripts": "artefacts audio tar transcripts.cleaning",
+    "stages.transcripts": "artefacts audio tar text transcripts.cleaning",
     "stages.transcripts.formats": "audio transcripts",
     "stages.transcripts.recognisers": "audio transcripts",
     "stages.corpora.layouts": "audio tar transcripts",
@@ -35,7 +35,7 @@ ROOMS = {
     "stages.hearing": "audio text transcripts",
     "stages.utterances": "artefacts audio listeners text",
     "stages.neighbours": "artefacts listeners",
-    "stages.exchange": "artefacts audio store tar",
+    "stages.exchange": "artefacts audio store tar transcripts",
     # which stage runs on which shard, when, and what came of it
     "pipeline.cluster": "",
     "pipeline.dataset": "",

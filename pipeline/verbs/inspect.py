@@ -30,6 +30,7 @@ from stages.records import Codes, Encoded, Recording, Transcript, Utterance
 from stages.similar import TABLE
 from stages.store.reader import open_store
 from stages.tar import members
+from stages.transcripts.languages import in_language, read_languages
 
 _FIRST_FRAMES = 4
 _WIDTH = 100
@@ -203,17 +204,18 @@ def _plain(made: _Made[Any]) -> list[Item]:
     return [output.to_json() for output in made.outputs.values()]
 
 
-_IF_ANY = ("misfit", "taken", "bad")
+_IF_ANY = ("misfit", "taken", "bad", "guessed")
 """Fields of a transcript that most have not."""
 
 
 def _transcripts(made: _Made[Transcript]) -> list[Item]:
     names = ("language", "source", "samples", "sample_rate", "timed")
+    decided = read_languages(made.dataset.stage("transcribe"))
     return [
         {name: getattr(row, name) for name in names}
         | {name: value for name in _IF_ANY if (value := row.to_json().get(name)) is not None}
         | {"segments": len(row.segments), "text": " ".join(segment.text for segment in row.segments if segment.text)}
-        for row in made.outputs.values()
+        for row in (in_language(row, decided.get(row.id)) for row in made.outputs.values())
     ]
 
 

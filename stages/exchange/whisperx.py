@@ -12,6 +12,7 @@ from stages.exchange.export import Export
 from stages.exchange.source import Source
 from stages.ids import path_of
 from stages.records import Transcript
+from stages.transcripts.languages import in_language, read_languages
 
 
 def whisperx(source: Source, folder: Path, final: Path) -> None:  # noqa: ARG001
@@ -49,8 +50,10 @@ def _transcripts(dataset: Path) -> Iterator[Transcript]:
     shards = list_shards(stage)
     if not shards:
         raise MissingInputError(f"`{stage}` isn't there. Run `valle-prep transcribe VOICES --out {dataset}` first.")
+    decided = read_languages(stage)
     for shard in shards:
-        yield from _ROWS.read(part_paths(stage, shard, _ROWS.parts))
+        for transcript in _ROWS.read(part_paths(stage, shard, _ROWS.parts)):
+            yield in_language(transcript, decided.get(transcript.id))
 
 
 def whisperx_shaped(transcript: Transcript) -> dict[str, Any]:

@@ -342,12 +342,12 @@ def test_fingerprints_are_those_of_before(tmp_path, monkeypatch):
     [read] = scan(tmp_path).recordings
     made = stage(tmp_path, transcripts="require")
     assert made.version == 1
-    assert made.revision() == "reading 3, pocketsphinx 5.1, alignment 4"
-    assert made.item_parameters(read) == [None, [4, "auto", 20.0, {}, "5.1"], "3"]
+    assert made.revision() == "reading 4, pocketsphinx 5.1, alignment 5"
+    assert made.item_parameters(read) == [None, [5, "auto", 20.0, {}, "5.1"], "4"]
     made = stage(tmp_path, transcripts="require", times="none")
-    assert made.revision() == "reading 3"
-    assert made.item_parameters(read) == [None, None, "3"]
-    assert stage(tmp_path, transcripts="ignore").revision() == "reading 3"
+    assert made.revision() == "reading 4"
+    assert made.item_parameters(read) == [None, None, "4"]
+    assert stage(tmp_path, transcripts="ignore").revision() == "reading 4"
 
 
 @pytest.mark.parametrize("times", ["auto", "none"])

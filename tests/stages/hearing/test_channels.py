@@ -12,7 +12,7 @@ from stages.base import Context, Filtered, Reject
 from stages.corpora.scan import scan
 from stages.encode import Encode, EncodeConfig
 from stages.ids import channel_id, channel_of, file_of, path_of
-from stages.records import Transcript, Utterance
+from stages.records import Segment, Transcript, Utterance
 from stages.slice import Slice, SliceConfig
 from stages.transcribe import Transcribe, TranscribeConfig
 from tests.stages.audio.kinds import RATE, voice
@@ -136,3 +136,20 @@ def test_only_unusual_recordings_have_other_fingerprints(tmp_path: Path) -> None
         "calls/two.wav": [],
     }
     assert all(split.item_parameters(r)[-1][-1] == "split" for r in scan(tmp_path).recordings)
+
+
+@pytest.mark.parametrize("name", ["one.wav@left", "one.raw"])
+def test_a_cut_goes_on_to_the_pause_of_its_own_sound(name: str, tmp_path: Path) -> None:
+    """The left one's caption ends 0.3 s early, while the right one speaks on; a raw file's format isn't in the file."""
+    left, right = (0.002 * np.random.default_rng(seed).standard_normal(5 * RATE) for seed in (1, 2))
+    left[RATE // 2 : 2 * RATE] += voice(1.5)
+    right += voice(5.0)
+    if name == "one.raw":
+        (tmp_path / name).write_bytes((32_767 * left.clip(-1, 1)).astype("<i2").tobytes())
+    else:
+        soundfile.write(tmp_path / "one.wav", np.stack([left, right], axis=1), RATE)
+    said = Segment(RATE // 2, round(1.7 * RATE), "Good morning.", "en")
+    row = Transcript(name, "", "anna", RATE, 5 * RATE, "en", "srt", True, (said,))
+    [[cut]] = Slice(SliceConfig(), Context(tmp_path, raw=f"s16le {RATE} 1")).process([row])
+    assert isinstance(cut, Utterance), cut
+    assert cut.end_samples / RATE == pytest.approx(2.1, abs=0.06)
