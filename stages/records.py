@@ -139,6 +139,8 @@ class BadSegment(Record):
     """The reason under which `slice` counts it."""
     start_samples: int | None = None
     """Where it begins; None if that isn't known, or isn't in the recording."""
+    end_samples: int | None = None
+    """Where the segment after it begins, if it has no times of its own: it is somewhere before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,7 +232,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         pieces = [piece for segment in cuts.without_overlap(inside) for piece in cuts.split(segment, limits)]
         textless = [s for s in transcript.segments if not s.text.strip() and is_apart(s, spoken)]
         others = [*textless, *(mark for bad in transcript.bad or () if (mark := where(bad)))]
-        pieces = self._at_quiet_points(transcript, cuts.join(pieces, limits), limits)
+        pieces = self._at_quiet_points(transcript, cuts.join(pieces, limits, others), limits)
         pieces = self._to_pauses(transcript, pieces, others, limits)
         borders = cuts.widened(pieces, transcript.samples, limits)
         outcomes = [

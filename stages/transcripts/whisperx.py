@@ -29,6 +29,8 @@ Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 _MOST_PAST = 0.5
 """If more than this share of the segments begin past the end, the transcript belongs to another recording."""
+_MOST_UNREAD = 0.5
+"""If the times of more than this share of the segments can't be read, they are in a form that isn't known."""
 
 
 class _Model(BaseModel):
@@ -64,7 +66,8 @@ class _Json(_Model):
 def from_whisperx(result: Any, audio: AudioInfo, *, style: Style = "plain") -> Script:
     """Turns a result in whisperX's form into a script.
 
-    A segment that can't be used is left out and told in `bad`: without an end, of no length, past the recording's end.
+    A segment that can't be used is left out and told in `bad`: without an end, of no length, past the recording's end,
+    with times that can't be read.
     An end past the recording's is cut. What isn't speech is taken out of the texts (see `spoken`), and told in `taken`.
     A result with `text` but no `segments` is an untimed transcript.
 
@@ -104,7 +107,8 @@ def timed(parse: Callable[[str], list[dict[str, Any]]], *, style: Style = "plain
     """Makes a format's reader from a function that returns segments.
 
     A segment is a dictionary with `start`, `end` (seconds) and `text`, and if known `speaker`, `language` and `words`
-    (`word`, `start`, `end`). Any order; empty texts are dropped. See `from_whisperx`.
+    (`word`, `start`, `end`). Any order; empty texts are dropped. One whose times can't be read has `problem` instead:
+    the line for the user. See `from_whisperx`.
     """
 
     def read(text: str, audio: AudioInfo) -> Script:
@@ -180,6 +184,8 @@ class _Reading:
         self._audio = audio
         self._style = style
         self._bad: list[BadSegment] = []
+        self._unplaced: list[tuple[int, BadSegment]] = []
+        """Segments whose times can't be read, each with the number of cues before it."""
         self._past = 0
 
     def script(self, language: str, segments: Sequence[Any]) -> Script:
@@ -199,6 +205,8 @@ class _Reading:
             )
         if self._past > _MOST_PAST * (self._past + len(whole)):
             raise TextError(next(bad.why for bad in self._bad if "start within its recording" in bad.why))
+        if len(self._unplaced) > _MOST_UNREAD * (len(self._unplaced) + len(whole)):
+            raise TextError(self._unplaced[0][1].why)
         if self._style == "captions":
             sung = sung_on([cue.text for cue in whole])
             whole = [replace(cue, text=text) for cue, text in zip(whole, sung, strict=True)]
@@ -217,6 +225,9 @@ class _Reading:
         cues: list[Cue] = []
         for index, value in enumerate(segments):
             name = f"segments[{index}]"
+            if isinstance(value, Mapping) and (problem := value.get("problem")):
+                self._unplaced.append((len(cues), BadSegment(name, str(problem), "BadTimes")))
+                continue
             if isinstance(value, Mapping) and isinstance(text := value.get("text"), str) and not text.strip():
                 continue
             try:
@@ -229,8 +240,16 @@ class _Reading:
             words = [TimedWord(word.word, word.start, word.end) for word in segment.words or () if word.word.strip()]
             speaker = "" if segment.speaker is None else str(segment.speaker).strip()
             cues.append(Cue(segment.start, segment.end, segment.text, speaker, segment.language or "", words, name))
+        self._bad += [self._placed(bad, cues[:place][-1:], cues[place:][:1]) for place, bad in self._unplaced]
         cues.sort(key=lambda cue: (cue.start, cue.end))
         return cues
+
+    def _placed(self, bad: BadSegment, before: Sequence[Cue], after: Sequence[Cue]) -> BadSegment:
+        """Returns a segment whose times can't be read with the room that its neighbours in the file leave it."""
+        rate, samples = self._audio.sample_rate, self._audio.samples
+        start = min(samples, round(before[0].end * rate)) if before else 0
+        end = min(samples, round(after[0].start * rate)) if after else samples
+        return replace(bad, start_samples=start, end_samples=end) if start <= end else bad
 
     def _refuse(self, name: str, start: Any, why: str, reason: str = "BadTimes") -> None:
         samples = (

@@ -4,6 +4,7 @@ A segment is split only between its timed words: never inside a word, and never 
 """
 
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
@@ -163,12 +164,14 @@ def _borders(segment: Segment) -> list[tuple[int, int]]:
     return borders
 
 
-def join(pieces: Sequence[Segment], limits: Limits) -> list[Segment]:
+def join(pieces: Sequence[Segment], limits: Limits, others: Sequence[Segment] = ()) -> list[Segment]:
     """Joins short pieces to each other, else to the nearer neighbour.
 
     Only pieces of one language and one speaker are joined, within `limits.gap` and `limits.longest`, and none with an
-    unknown word: it would take its neighbour with it.
+    unknown word: it would take its neighbour with it. None of `others`, which have no text, may lie between them.
     """
+    others = sorted(others, key=lambda other: other.start_samples)
+    starts = [other.start_samples for other in others]
 
     def fits(left: Segment, right: Segment) -> bool:
         return (
@@ -178,7 +181,12 @@ def join(pieces: Sequence[Segment], limits: Limits) -> list[Segment]:
             and right.end_samples - left.start_samples <= limits.longest
             and min(length(left), length(right)) < limits.join
             and UNKNOWN not in left.text + right.text
+            and not holds_other(left, right)
         )
+
+    def holds_other(left: Segment, right: Segment) -> bool:
+        first, last = bisect_left(starts, left.end_samples), bisect_right(starts, right.start_samples)
+        return any(other.end_samples <= right.start_samples for other in others[first:last])
 
     def belongs_right(left: Segment, piece: Segment, right: Segment) -> bool:
         if length(left) < limits.join or not fits(piece, right):

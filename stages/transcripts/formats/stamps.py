@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from stages.errors import TextError
-from stages.transcripts.clock import CLOCK, seconds
+from stages.transcripts.clock import CLOCK, looks_like_times, seconds
 from stages.transcripts.script import Content, TranscriptFormat
 from stages.transcripts.whisperx import timed
 
@@ -29,7 +29,7 @@ def parse_stamps(text: str) -> list[dict[str, Any]]:
     """Reads lines with clock times; a line without one goes on with the text of the line before.
 
     Returns:
-        Segments with `start` and `end` in seconds, and `text`.
+        Segments with `start` and `end` in seconds, and `text`; `problem` where a line's times can't be read.
 
     Raises:
         TextError: if a line before the first time holds text, or the starts aren't in order.
@@ -37,20 +37,31 @@ def parse_stamps(text: str) -> list[dict[str, Any]]:
     rows = [line.rstrip() for line in text.splitlines() if line.strip()]
     form = _form(rows)
     found: list[dict[str, Any]] = []
+    broken: set[int] = set()
     for number, row in enumerate(rows, 1):
         match = form.match(row) if form else None
         if match is None:
             if not found:
                 raise TextError(f"line {number} must begin with a time, but is `{row.strip()[:40]}`. Export it again.")
-            found[-1]["text"] = f"{found[-1]['text']}\n{row.strip()}".strip()
+            if looks_like_times(row):
+                broken.add(len(found))
+                found.append({"problem": f"line {number} must begin with a time, but is `{row.strip()[:40]}`."})
+            elif "text" in found[-1]:
+                found[-1]["text"] = f"{found[-1]['text']}\n{row.strip()}".strip()
             continue
         start, *end = _times(match)
         found.append({"start": start, "end": end[0] if end else None, "text": row[match.end() :].strip()})
-    starts = [segment["start"] for segment in found]
+    # where only starts are told, the text before a line whose time can't be read ends at an unknown time
+    for place in broken:
+        before = found[place - 1]
+        if before.get("end", 0.0) is None:
+            found[place - 1] = {"problem": f"its end isn't known: {found[place]['problem']}"}
+    timed_ones = [segment for segment in found if "problem" not in segment]
+    starts = [segment["start"] for segment in timed_ones]
     if starts != sorted(starts):
         late = next(right for left, right in pairwise(starts) if right < left)
         raise TextError(f"its times must be in order, but one of {late:g} s follows a later one. Export it again.")
-    for segment, after in zip(found, [*starts[1:], _END_S], strict=True):
+    for segment, after in zip(timed_ones, [*starts[1:], _END_S], strict=True):
         segment["end"] = after if segment["end"] is None else segment["end"]
     return found
 
@@ -81,7 +92,7 @@ def _is_stamped(text: Content) -> bool:
     rows = text.rows
     return (
         bool(rows)
-        and "-->" not in "".join(row for row in rows if not _BOTH.match(row))
+        and "-->" not in "".join(row for row in rows if not (_BOTH.match(row) or looks_like_times(row)))
         and _form(list(rows)) is not None
     )
 

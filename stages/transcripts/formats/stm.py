@@ -22,10 +22,10 @@ def parse_stm(text: str) -> list[dict[str, Any]]:
     Stretches that aren't scored, such as `ignore_time_segment_in_scoring`, and inter-segment gaps are left out.
 
     Returns:
-        Segments with `start` and `end` in seconds, `text` and `speaker`.
+        Segments with `start` and `end` in seconds, `text` and `speaker`; `problem` where a line isn't of that form.
 
     Raises:
-        TextError: if a line isn't of that form, or the lines are of several recordings.
+        TextError: if the lines are of several recordings.
     """
     found: list[dict[str, Any]] = []
     names: set[str] = set()
@@ -34,10 +34,9 @@ def parse_stm(text: str) -> list[dict[str, Any]]:
             continue
         match = _ROW.fullmatch(line.strip())
         if not match:
-            raise TextError(
-                f"line {number} must hold `recording channel speaker start end text`, but is `{line.strip()[:50]}`. "
-                " Export it again."
-            )
+            why = "must hold `recording channel speaker start end text`, but is"
+            found.append({"problem": f"line {number} {why} `{line.strip()[:50]}`. Export it again."})
+            continue
         name, _, speaker, start, end, _, said = match.groups()
         names.add(name)
         said = _APART.sub("", _VARIANT.sub("", _NAME_AT_END.sub("", said or ""))).strip()

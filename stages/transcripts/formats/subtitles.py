@@ -31,12 +31,9 @@ def parse_srt(text: str) -> list[dict[str, Any]]:
 
     Returns:
         Segments with `start` and `end` in seconds, `text` with its line breaks, `speaker` (None if none is named) and
-        `words`.
-
-    Raises:
-        TextError: if a block has no times.
+        `words`; `problem` alone where the times can't be read, or where a block without times follows.
     """
-    return list(_cues(text))
+    return _each_known(_cues(text))
 
 
 def parse_vtt(text: str) -> list[dict[str, Any]]:
@@ -46,13 +43,13 @@ def parse_vtt(text: str) -> list[dict[str, Any]]:
     spaces belongs to it. Notes, styles and regions are skipped.
 
     Raises:
-        TextError: if it doesn't begin with `WEBVTT`, or a block has no times.
+        TextError: if it doesn't begin with `WEBVTT`.
 
     Source: https://www.w3.org/TR/webvtt1/, section 4.
     """
     if not text.startswith("WEBVTT"):
         raise TextError("must begin with `WEBVTT`, but doesn't. Save it as WebVTT, or rename it to `.srt`.")
-    return list(_cues(text))
+    return _each_known(_cues(text))
 
 
 def read_vtt(text: str, audio: AudioInfo) -> Script:
@@ -78,14 +75,32 @@ def _cues(text: str) -> Iterator[dict[str, Any]]:
                     body.pop()  # the number of the next cue, which follows without a blank line
                 yield _cue(lines[start], body, at + start)
         elif filled and not filled[0].startswith(_NOT_CUES) and not (len(filled) == 1 and filled[0].strip().isdigit()):
-            raise TextError(f"line {at} must begin a cue with its times, but is `{filled[0][:40]}`. Export it again.")
+            numbered = filled[0].strip().isdigit()
+            shown, line = filled[numbered], at + lines.index(filled[numbered])
+            why = f"line {line} must begin a cue with its times, but is `{shown.strip()[:40]}`. Export it again."
+            yield {"problem": why, "goes_on": not (numbered or _NUMBERS.search(shown))}
         at += len(lines) + 1
+
+
+_NUMBERS = re.compile(r"\d[:.,]\d")
+"""In the times of a cue, however they are written."""
+
+
+def _each_known(cues: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns the cues; one whose text may go on after an empty line, without times, can't be used either."""
+    found: list[dict[str, Any]] = []
+    for cue in cues:
+        if cue.get("goes_on") and found:
+            found[-1] = {"problem": found[-1].get("problem") or f"its text may go on: {cue['problem']}"}
+        else:
+            found.append(cue)
+    return found
 
 
 def _cue(times: str, body: list[str], line: int) -> dict[str, Any]:
     found = _TIMES.fullmatch(times)
     if not found:
-        raise TextError(f"line {line} must hold `start --> end`, but is `{times.strip()[:60]}`. Export it again.")
+        return {"problem": f"line {line} must hold `start --> end`, but is `{times.strip()[:60]}`. Export it again."}
     start, end = (seconds(hours, *rest) for hours, *rest in (found.groups()[:4], found.groups()[4:]))
     names = list(dict.fromkeys(html.unescape(name).strip() for name in _VOICE.findall("\n".join(body))))
     lines = _SPANS.sub("", _turns("\n".join(body))).split("\n")

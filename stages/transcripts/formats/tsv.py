@@ -14,10 +14,10 @@ def parse_tsv(text: str) -> list[dict[str, Any]]:
     """Reads rows of start and end in whole milliseconds, and text.
 
     Returns:
-        Segments with `start` and `end` in seconds, and `text`.
+        Segments with `start` and `end` in seconds, and `text`; `problem` where a row has no times.
 
     Raises:
-        TextError: if the header is another, or a row has no times.
+        TextError: if the header is another.
     """
     rows = text.splitlines()
     head = _HEAD.fullmatch(rows[0]) if rows else None
@@ -26,16 +26,20 @@ def parse_tsv(text: str) -> list[dict[str, Any]]:
             f"must begin with the header `start⇥end⇥text`, as whisper writes it, but begins with"
             f" `{''.join(rows[:1])[:40].strip()}`. Export it again, or remove it."
         )
-    found = []
+    found: list[dict[str, Any]] = []
     for number, row in enumerate(rows[1:], 2):
         if not row.strip():
             continue
         start, end, *rest = row.split("\t")[: 4 if head[1] else 3] + [""] * 3
         if not (start.strip().isdecimal() and end.strip().isdecimal()):
-            raise TextError(
-                f"line {number} must begin with start and end in milliseconds, but is `{row[:40]}`. Export it again."
-            )
-        segment = {"start": int(start) / 1000, "end": int(end) / 1000, "text": rest[1 if head[1] else 0]}
+            why = f"line {number} must begin with start and end in milliseconds, but is `{row[:40]}`. Export it again."
+            found.append({"problem": why})
+            continue
+        segment: dict[str, Any] = {
+            "start": int(start) / 1000,
+            "end": int(end) / 1000,
+            "text": rest[1 if head[1] else 0],
+        }
         found.append({**segment, "speaker": rest[0]} if head[1] else segment)
     return found
 

@@ -67,12 +67,21 @@ def read_ttml(text: str, audio: AudioInfo) -> Script:
 
 
 def _segments(element: ET.Element, around: _Span, rates: _Rates, agents: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """Yields the segments of an element and of those in it."""
-    span = _span(element, around, rates, agents)
-    if local(element.tag) != "p":
-        for child in element:
-            yield from _segments(child, span, rates, agents)
+    """Yields the segments of an element and of those in it; `problem` for a paragraph whose times can't be read."""
+    if local(element.tag) == "p":
+        try:
+            yield from list(_paragraph(element, around, rates, agents))
+        except TextError as error:
+            yield {"problem": str(error)}
         return
+    span = _span(element, around, rates, agents)
+    for child in element:
+        yield from _segments(child, span, rates, agents)
+
+
+def _paragraph(element: ET.Element, around: _Span, rates: _Rates, agents: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """Yields the segments of a paragraph; raises `TextError` if its times can't be read."""
+    span = _span(element, around, rates, agents)
     pieces = list(_pieces(element, span, rates, agents))
     own = "".join(said for place, said in pieces if place == span)
     inner: dict[tuple[float, float | None], list[str]] = {}

@@ -98,7 +98,7 @@ BROKEN = {
         ("a.stm", "a 1 x 0.5 0.7 hello\nb 1 x 0.8 0.9 you\n", "segments of one recording"),
     ],
     "webvtt": [("a.vtt", "00:01.000 --> 00:02.000\nHello", "must begin with `WEBVTT`")],
-    "subrip": [("a.srt", "1\nHello.", "line 1 must begin a cue")],
+    "subrip": [("a.srt", "1\nHello.", "line 2 must begin a cue")],
     "ass": [
         ("a.ass", "Dialogue: 0,0:00:01.00", "a section `.Events.`"),
         ("a.ass", shapes.ASS.replace("0:00:00.50", "soon"), "must be whole SubStation Alpha"),
@@ -117,7 +117,7 @@ BROKEN = {
         ("a.tsv", "word\tpitch\na\t1\n", "must begin with the header"),
         ("a.tsv", "start\tend\ttext\n0.5\t2\ta\n", "line 2 must begin with start and end in milliseconds"),
     ],
-    "audacity labels": [("a.txt", "0.5\t1.0\thello\n1.5\t2.0\tyou\nand more", "line 3 must hold start, end and label")],
+    "audacity labels": [("a.txt", "90.5\t91.0\thello\n92.5\t93.0\tyou", "must start within its recording")],
     "clock times": [("a.txt", "[00:01] a\n[00:03] b\n[00:02] c\n", "its times must be in order")],
     "text": [
         ("a.txt", "0.50 2.25 hello there\n3.00 4.50 you\n", "holds a table of times, such as `0.50 2.25 hello there`"),
