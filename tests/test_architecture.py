@@ -31,7 +31,7 @@ ROOMS = {
     "stages.corpora.layouts": "audio tar transcripts",
     "stages.corpora.layouts.tables": "artefacts audio tar text corpora.layouts",
     "stages.corpora.layouts.corpora": "audio tar text corpora.layouts corpora.layouts.tables",
-    "stages.corpora": "audio tar text transcripts corpora.layouts",
+    "stages.corpora": "artefacts audio tar text transcripts corpora.layouts",
     "stages.hearing": "audio text transcripts",
     "stages.utterances": "artefacts audio listeners text",
     "stages.neighbours": "artefacts listeners",

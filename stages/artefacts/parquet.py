@@ -1,9 +1,10 @@
 """Reads and writes Parquet tables. No other module imports pyarrow."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from stages.errors import ArtefactError
 from stages.records import Record
@@ -21,6 +22,41 @@ def column_names(path: Path) -> list[str]:
     import pyarrow.parquet
 
     return list(pyarrow.parquet.read_schema(path).names)
+
+
+def sound_column(file: BinaryIO) -> str:
+    """Returns the column of a table in which recordings are kept as bytes; "" if there is none.
+
+    It is a structure with bytes in it, as the data sets of Hugging Face have it, or bytes named as sound.
+
+    Args:
+        file: Parquet or Arrow (IPC), as stream or file.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    import pyarrow.parquet
+
+    def is_bytes(kind: "pyarrow.DataType") -> bool:
+        return bool(pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind))
+
+    head = file.read(6)
+    file.seek(0)
+    if head.startswith(b"PAR1"):
+        schema = pyarrow.parquet.read_schema(file)
+    elif head == b"ARROW1":
+        schema = pyarrow.ipc.open_file(file).schema
+    else:
+        schema = pyarrow.ipc.open_stream(file).schema
+    for field in schema:
+        kind = field.type
+        inside = pyarrow.types.is_struct(kind) and any(is_bytes(kind.field(n).type) for n in range(kind.num_fields))
+        if inside or (is_bytes(kind) and _SOUND.search(field.name)):
+            return str(field.name)
+    return ""
+
+
+_SOUND = re.compile("audio|sound|speech|voice|wav|mp3|flac|opus|ogg|recording|^bytes$", re.IGNORECASE)
 
 
 def each_row(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:

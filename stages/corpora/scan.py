@@ -17,6 +17,7 @@ from typing import Literal
 
 from stages.audio.files import RAW_SUFFIXES, SUFFIXES
 from stages.corpora.corpus import Corpus
+from stages.corpora.unread import Unread
 from stages.errors import UsageError
 from stages.ids import id_of
 from stages.records import Recording
@@ -96,13 +97,19 @@ def walk(
         UsageError: as `scan`; that there is no recording is raised at the end.
     """
     check_folder(voices)
+    unread = Unread(voices)
     with Corpus(voices, layout, columns) as corpus:
         if layout != "voices":
             corpus.gather(folders(voices, Counter(), tars="listed"))
         found = False
-        for recording in _walk(voices, ignored, corpus, SUFFIXES | RAW_SUFFIXES if raw else SUFFIXES):
+        for recording in _walk(voices, ignored, corpus, SUFFIXES | RAW_SUFFIXES if raw else SUFFIXES, unread):
             found = True
             yield recording
+    lines = unread.lines()
+    if not found and lines:
+        raise UsageError(f"`{voices}` must hold recordings that can be read, but holds none: {' '.join(lines)}")
+    for line in lines:
+        _log.warning("%s", line)
     if not found:
         kinds = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in ignored.most_common(5))
         raise UsageError(
@@ -111,15 +118,18 @@ def walk(
         )
 
 
-def _walk(voices: Path, ignored: Counter[str], corpus: Corpus, suffixes: frozenset[str]) -> Iterator[Recording]:
+def _walk(
+    voices: Path, ignored: Counter[str], corpus: Corpus, suffixes: frozenset[str], unread: Unread
+) -> Iterator[Recording]:
     owner = partial(owner_of, only_speaker=id_of(voices.resolve().name))
-    compressed: list[str] = []
     for path, names in folders(voices, ignored):
         group, speaker = owner(id_of(path))
         prefix = f"{path}/" if path else ""
-        compressed += [f"{prefix}{name}" for name in names if _COMPRESSED.search(name)]
         audio, transcripts, rest = _sort_out(names, suffixes)
-        ignored.update(suffix for name, suffix in rest if not corpus.knows(id_of(f"{prefix}{name}")))
+        others = [(name, suffix) for name, suffix in rest if not corpus.knows(id_of(f"{prefix}{name}"))]
+        ignored.update(suffix for _, suffix in others)
+        for name, _ in others:
+            unread.consider(f"{prefix}{name}")
         for name, stem in audio:
             item_id = id_of(f"{prefix}{name}")
             in_table = corpus.recording(item_id, owner)
@@ -133,15 +143,6 @@ def _walk(voices: Path, ignored: Counter[str], corpus: Corpus, suffixes: frozens
             else:
                 yield Recording(item_id, group, speaker, "", beside)
     yield from corpus.missing(owner)
-    if compressed:
-        _log.warning(
-            "%d compressed tar files aren't read, such as `%s`: decompress them (`gunzip`, `zstd -d`), or unpack them.",
-            len(compressed),
-            compressed[0],
-        )
-
-
-_COMPRESSED = re.compile(r"\.(?:tar\.(?:gz|bz2|xz|zst)|tgz|tbz2?|txz)$", re.IGNORECASE)
 
 
 def owner_of(folder: str, only_speaker: str) -> tuple[str, str]:
@@ -277,6 +278,8 @@ def _names_inside(tar: str, *, tell: bool) -> dict[str, list[str]]:
         if tell:
             _log.warning("`%s` can't be read: %s. Make it readable or move it away.", tar, error.strerror)
         return {}
+    if not found.members and members.is_compressed(tar):
+        return {}  # told with the other compressed ones
     if tell and (found.damaged or found.cut or not found.members):
         lost = ["its end is missing"] if found.cut else []
         lost += [f"{found.damaged:,} bytes between its files are no tar headers"] if found.damaged else []

@@ -25,6 +25,8 @@ SUFFIX = ".tar"
 _BLOCK = 512
 _FILES = frozenset({b"0", b"\0", b"7"})
 """Type flags of regular files."""
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"\x1f\x9d")
+"""The first bytes of gzip, bzip2, xz, zstd, lz4 and compress."""
 _LARGEST_HEADER = 1 << 20
 """Bytes of an extended header; a longer one is taken for damage."""
 
@@ -129,6 +131,15 @@ def position(path: Path | str) -> tuple[str, int, int] | None:
     """
     inside = split_path(path)
     return None if inside is None else (inside[0], *_place(*inside))
+
+
+def is_compressed(path: Path | str) -> bool:
+    """Returns whether a file begins as a compressed one does, whatever its name; False if it can't be read."""
+    try:
+        with open_file(path) as file:
+            return file.read(6).startswith(_COMPRESSED)
+    except OSError:
+        return False
 
 
 def check_whole(path: Path) -> None:

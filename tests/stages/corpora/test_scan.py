@@ -152,7 +152,7 @@ def test_a_tar_counts_as_the_folder_that_holds_it(tmp_path, caplog):
 def test_a_damaged_tar_is_told_once(tmp_path, caplog):
     tar = write_tar(tmp_path / "anna" / "x.tar", {"a.wav": b"1" * 5000, "b.wav": b"2" * 5000})
     tar.write_bytes(tar.read_bytes()[:8000])
-    (tmp_path / "anna" / "y.tar").write_bytes(b"\x1f\x8b" + b"?" * 3000)
+    (tmp_path / "anna" / "y.tar").write_bytes(b"?" * 3000)
     (tmp_path / "anna" / "z.tar.gz").write_bytes(b"\x1f\x8b")
     assert list(by_id(tmp_path)) == ["anna/x.tar/a.wav", "anna/x.tar/b.wav"]
     *damaged, packed = [record.getMessage() for record in caplog.records]
