@@ -13,7 +13,7 @@ from stages.errors import AudioError
 Channels = npt.NDArray[np.float32]
 """`[samples, channels]`."""
 
-BLOCK_VALUES = 1 << 18
+BLOCK_VALUES = 1 << 19
 """Values, of all channels, decoded at a time."""
 HEADLESS = frozenset(
     {"s8", "u8", "s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "f32le", "f32be"} | {"mulaw", "alaw"}

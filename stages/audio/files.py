@@ -289,7 +289,6 @@ def _check_file(path: Path, named_by: str = "") -> None:
     try:
         with open_file(path) as file:
             empty = not file.read(1)
-        check_whole(path)
     except OSError as error:
         blame_machine(error)
         reason = _OPENING.get(type(error), "UnreadableAudio")
@@ -314,13 +313,21 @@ def _check_samples(path: Path, samples: int, *, finite: bool) -> None:
 
 def _opened(where: Path | Place, named_by: str = "") -> Sound:
     place = _place(where)
-    _check_file(place.path, named_by)
-    return _sound(place.path, place.raw, *stamp(place.path))
+    try:
+        size, changed_ns = stamp(place.path)
+        sound = _sound(place.path, place.raw, size, changed_ns) if size else None
+    except OSError:
+        sound = None
+    if sound is None:
+        _check_file(place.path, named_by)
+        sound = _sound(place.path, place.raw, *stamp(place.path))
+    return sound
 
 
 @lru_cache(maxsize=1024)
 def _sound(path: Path, raw: str, _size: int, _mtime_ns: int) -> Sound:
     """Opens a file; size and modification time are part of the key: a changed file is opened again."""
+    check_whole(path)
     headless = path.suffix.lower() in RAW_SUFFIXES
     if headless and not raw and not shape_of(path).container:
         raise AudioError(

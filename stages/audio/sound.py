@@ -41,6 +41,8 @@ class _Mix:
 
     def alone(self) -> int | None:
         """Returns the channel that must be taken alone, since the mean of the channels is silent; None if it isn't."""
+        if len(self._powers) == 1:
+            return None
         strongest = float(self._powers.max())
         if not self._mean < _CANCELLED * strongest:
             return None

@@ -166,7 +166,7 @@ def detect(text: str, candidates: Sequence[str] | None = None, *, setting: str =
         TextError: if the text has no letters and several languages are possible. Without candidates also if most of
             its letters are of a script, or its words of a language, that isn't in the table.
     """
-    codes = [normalise_code(code) for code in candidates or LANGUAGES]
+    codes = [normalise_code(code) for code in candidates] if candidates else list(LANGUAGES)
     if len(codes) == 1:
         return codes[0]
     text = unicodedata.normalize("NFC", text)
@@ -194,6 +194,8 @@ def detect(text: str, candidates: Sequence[str] | None = None, *, setting: str =
 
 def _check_script(text: str) -> None:
     """Raises `TextError` if most letters are of a script that no language of the table uses."""
+    if text.isascii():
+        return
     letters = [letter for letter in text if letter.isalpha()]
     strange = [letter for letter in letters if not letter.isascii() and _script(letter) not in _SCRIPTS]
     if 2 * len(strange) > len(letters):

@@ -78,6 +78,9 @@ class Bytes:
 
     def find(self, pattern: bytes, start: int) -> int:
         """Returns the first position of a pattern from `start` on; -1 if there is none."""
+        if self.size - start <= CHUNK:
+            rest = self.at(start, self.size - start)  # stays at hand: what is asked for next is in it
+            return start + rest.find(pattern) if rest.rfind(pattern) >= 0 else -1
         self._file.seek(start)
         behind = b""
         while chunk := self._file.read(min(CHUNK, max(0, self.size - start))):

@@ -49,6 +49,10 @@ _BARE = re.compile(r"(?<!\S)spn(?!\S)")
 _SUNG = re.compile(r"[♪♫♩♬]+[^♪♫♩♬\n]*(?:\n[^♪♫♩♬\n]+){0,2}[♪♫♩♬]+|(?m:^[ \t\-–—>]*[♪♫♩♬].*$)")
 _NOTE = re.compile(r"[♪♫♩♬]+")
 _HASHED = re.compile(r"(?m:^[ \t]*#[ \t][^#\n]+[ \t]#[ \t]*$)")
+_ANY = re.compile(
+    r"[&<\[［【{(（*#%♪♫♩♬\u200b\u200e\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069\u00ad]|\+\+|(?<!\S)spn(?!\S)"
+)
+"""What a match of any of these patterns holds: most texts hold none of it."""
 _LAUGHED = re.compile(r"(?:laughter|laughing|laughs)-([^\W\d_]+(?:['’-][^\W\d_]+)*)", re.IGNORECASE)
 _CAPITALS = re.compile(r"[A-Z][A-Z_ '’.-]*[A-Z]")
 _FILLER = re.compile(r"(?:uh|um|er|erm|ah|eh|hm|hmm|mm|mhm|uhm)", re.IGNORECASE)
@@ -91,6 +95,8 @@ def strip(edited: Edited, style: Style, log: Log) -> None:
         style: What brackets mean in it.
         log: Counts what was taken.
     """
+    if not _ANY.search(edited.text):
+        return
     captions = style == "captions"
 
     def out(kind: str, *, joined: bool = False) -> Callable[[re.Match[str]], str]:

@@ -231,3 +231,21 @@ def test_nothing_is_made_up_and_prose_is_kept(pieces, style):
     assert set(left.replace("<unk>", "").split()) <= {*written.split(), "&", "-", ">>", "b>", "x"} | set("[](){}<>:♪")
     assert left.count("Hello") == written.count("Hello") or "♪" in written or "[" in written or "(" in written
     assert json.dumps([taken.to_json() for taken in script.taken])
+
+
+MARKS = "&<[［【{(（*#%♪♫\u200b\ufeff\u00ad+>]］】})）;/- \nspnhesitation@_A1.:"
+
+
+@given(st.text(st.sampled_from(MARKS), max_size=40))
+def test_a_text_without_any_mark_holds_no_match(text: str) -> None:
+    """Texts that hold none of the marks are passed by, so no pattern may match without one."""
+    patterns = [value for name, value in vars(spoken).items() if isinstance(value, re.Pattern) and name in TAKEN]
+    assert len(patterns) == len(TAKEN)
+    if not spoken._ANY.search(text):
+        assert not [pattern for pattern in patterns if pattern.search(text)]
+
+
+TAKEN = {
+    *("_ENTITY", "_INVISIBLE", "_TIME_TAG", "_RUBY", "_HTML", "_ASS", "_SUNG", "_NOTE", "_HASHED", "_TWICE_ROUND"),
+    *("_ANGLE", "_SQUARE", "_BRACE", "_ROUND", "_STARS", "_PLUSES", "_MASKED", "_BARE"),
+}
