@@ -3,7 +3,7 @@
 import codecs
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -76,6 +76,10 @@ class Content(str):
             return parse_json(self)
         except TextError:
             return None
+
+    def under(self, key: str) -> Any:
+        """Returns the value of a key, if the text is a JSON object that has it; else None."""
+        return self.data.get(key) if isinstance(self.data, Mapping) else None
 
 
 def parse_json(text: str) -> Any:

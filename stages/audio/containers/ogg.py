@@ -72,6 +72,9 @@ def _shape(order: list[_Link], borders: list[int], broken: bool) -> Shape:
         return Shape("ogg", soundfile=links[0].codec != "speex")
     if len(links) == len(order) > 1 and all(link.codec != "speex" and link.ended for link in links):
         return Shape("ogg", parts=tuple(pairwise(borders)))
+    if sum(link.codec == "speex" for link in links) > 1:
+        told = f"must hold one Speex stream, but holds {len(links)} joined ones. Convert it to WAV or FLAC."
+        return Shape("ogg", fault=told, reason="GoesOn")
     joined = "its parts are joined" if len(links) > 1 else ""
     return Shape("ogg", overruled=joined, demuxer="ogg")
 

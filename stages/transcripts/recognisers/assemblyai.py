@@ -27,8 +27,7 @@ def parse_assemblyai(data: Any) -> dict[str, Any]:
 
 
 def _is_assemblyai(text: Content) -> bool:
-    data = text.data
-    words = data.get("words") if isinstance(data, Mapping) else None
+    words = text.under("words")
     return (
         isinstance(words, Sequence)
         and bool(words)

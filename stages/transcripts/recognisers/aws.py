@@ -39,8 +39,7 @@ def _labels(told: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _is_aws(text: Content) -> bool:
-    results = text.data.get("results") if isinstance(text.data, Mapping) else None
-    return isinstance(results, Mapping) and "items" in results
+    return isinstance(results := text.under("results"), Mapping) and "items" in results
 
 
 AWS = TranscriptFormat(

@@ -31,8 +31,7 @@ def parse_deepgram(data: Any) -> dict[str, Any]:
 
 
 def _is_deepgram(text: Content) -> bool:
-    results = text.data.get("results") if isinstance(text.data, Mapping) else None
-    return isinstance(results, Mapping) and "channels" in results
+    return isinstance(results := text.under("results"), Mapping) and "channels" in results
 
 
 DEEPGRAM = TranscriptFormat(

@@ -37,7 +37,7 @@ def _speaker(monologue: Mapping[str, Any]) -> str | None:
 
 
 def _is_rev(text: Content) -> bool:
-    return isinstance(text.data, Mapping) and isinstance(text.data.get("monologues"), list)
+    return isinstance(text.under("monologues"), list)
 
 
 REV = TranscriptFormat(

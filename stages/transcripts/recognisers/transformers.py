@@ -1,6 +1,5 @@
 """Reads the result of Hugging Face's pipeline for speech recognition: `chunks` with `timestamp`."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from stages.transcripts.recognisers.arrays import parse_array
@@ -26,7 +25,7 @@ def parse_chunks(data: Any) -> dict[str, Any]:
 
 
 def _is_chunks(text: Content) -> bool:
-    return isinstance(text.data, Mapping) and isinstance(text.data.get("chunks"), list)
+    return isinstance(text.under("chunks"), list)
 
 
 TRANSFORMERS = TranscriptFormat(

@@ -1,6 +1,5 @@
 """Reads the JSON of whisper.cpp (`-oj`), and the full one with tokens (`-ojf`)."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from stages.transcripts.script import Content, TranscriptFormat
@@ -42,7 +41,7 @@ def _words(tokens: Any) -> list[dict[str, Any]]:
 
 
 def _is_whispercpp(text: Content) -> bool:
-    return isinstance(text.data, Mapping) and isinstance(text.data.get("transcription"), list)
+    return isinstance(text.under("transcription"), list)
 
 
 WHISPER_CPP = TranscriptFormat(

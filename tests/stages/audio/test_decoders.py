@@ -1,5 +1,6 @@
 """All that is in a file is read, or the file is refused: never a part of it as if it were the whole."""
 
+import base64
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -296,6 +297,40 @@ def test_sphere_compressed_by_shorten_is_read_or_refused(tmp_path: Path) -> None
     np.testing.assert_array_equal(wave * 32_768, samples)
     path.write_bytes(path.read_bytes()[:9_000])
     assert reason(path) == "Truncated"
+
+
+# Half a second of `voice` at 8 kHz, written by speexenc 1.2.1 (`-n --quality 3 --nframes 10`).
+SPEEX = """
+T2dnUwACAAAAAAAAAADTWxd3AAAAAP7iPoQBUFNwZWV4ICAgMS4yLjEAAAAAAAAAAAAAAAAAAAABAAAAUAAAAEAfAAAAAAAABAAAAAEAAAD/////
+oAAAAAAAAAAKAAAAAAAAAAAAAAAAAAAAT2dnUwAAAAAAAAAAAADTWxd3AQAAAF7MX8ABIBgAAABFbmNvZGVkIHdpdGggU3BlZXggMS4yLjEAAAAA
+T2dnUwAEwBIAAAAAAADTWxd3AgAAAHBk3+wEyMjIGhnKT2AAOc5wIFKFHCNpeg5fGPq7GcPnV+fZIbhOXxQfRuumA1OXrVEZyiV/nGm16+OG5poH
+xoW2+uNW3BnKT0V8pS9Jfs/5bf0r/E78+3IVGchXZ+g0/7P0YKXxW2964Kmmfb0Zyk9PTadvkXfqH9i/d84yXPPiuB9JEUV8vSiL/tuVcWcg2pdP
+kHkHGchnQue9nCF30GYcuiX+hFkYIB0Zyk936FuDlmOjJ+VY1Zqar4jmGhnKJWfbvFt6zm+WO0HTxF7/bxObGcPnVXy8seFz5cgqpzGWI6Dyiw8Z
+yk9CyNW33S56XCy99pQGWPZwrBnIXXLoctTD5hLPRptKMexbCOnrGd3nj5xbzW/OAPQ4xsTKmF93Za8enQdxEVjtQeicVRgniB5dISVQzh6OD0kO
+j36/xwP98frasjvMNIftHp9nQhhMI33W0sZdBeGjbcHMUIUeh+dOifIp8rTIqo2/DAePDEHGwh6Ob13pc+zRO7nDqOPZVCpTKFy4HpjPVbmcDUIk
+jSr+5hDSjJ7oCd0ejmdO7+jjamGoIhGa7G/blaeNfh6OZ1X3XfRFgLnG2kTeobd5xy3gHpzjQcg+TSq0jqpfg5QGC0WknYMZ3pdbAUA65zDZLblL
+b2u80THsxBnKT4A7nQj4MReEfUNJ0qBbx04XGcpPR87m11lz5GFcufxJSU+WQlIZw91zBw20tA2HAMjB2e+g+coaFhnKJXV8X3Omc5svJLHTxFpc
+6z75GcpPR+fJnX58YsnJXzdOZF17P28ZyH1M5768OWR+rMFbarH5mRVgDRnIfWL/S83T89nJx98PKIXvjkame973ve97
+"""
+
+
+@pytest.mark.parametrize("name", ["a.spx", "a.ogg"])
+def test_speex_is_read_whole_or_refused(name: str, tmp_path: Path) -> None:
+    whole = base64.b64decode(SPEEX)
+    (path := tmp_path / name).write_bytes(whole)
+    wave, rate = audio.read_complete(path)
+    said = voice(0.6, 8_000)
+    assert rate == 8_000
+    assert len(said) <= len(wave) <= len(said) + 160  # a frame of 20 ms
+
+    def loudness(sound: np.ndarray) -> np.ndarray:
+        return np.sqrt((sound[:4_800].reshape(-1, 160) ** 2).mean(axis=1))
+
+    assert np.corrcoef(loudness(wave), loudness(said))[0, 1] > 0.8
+    path.write_bytes(whole[:-40])
+    assert reason(path) == "Truncated"
+    path.write_bytes(whole + whole)
+    assert reason(path) == "GoesOn"
 
 
 @pytest.mark.parametrize("told", ["", "s16le", "s16le 0 1", "s16le 8000 x", "mp3 8000 1", "s16le 8000 1 1"])

@@ -1,6 +1,7 @@
 """What isn't speech isn't read; what is stays."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from stages.audio.files import AudioInfo
 from stages.errors import TextError
 from stages.records import Taken
+from stages.transcripts.cleaning import spoken
 from stages.transcripts.whisperx import from_whisperx, untimed
 
 TEN_MINUTES = AudioInfo(1_000, 600_000, 1)
