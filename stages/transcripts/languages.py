@@ -16,6 +16,7 @@ from typing import Any
 
 from stages.artefacts.disk import write_text
 from stages.artefacts.formats import read_lines
+from stages.errors import MissingInputError
 from stages.records import UNKNOWN, Transcript
 from stages.text.languages import detect, is_spaced, normalise_code
 from stages.transcripts.script import Script
@@ -126,11 +127,20 @@ def _some(examples: Sequence[str]) -> str:
 
 
 def read_languages(folder: Path) -> dict[str, str]:
-    """Reads language by recording from the folder of `transcribe`; empty if there is none, as in older datasets."""
+    """Reads language by recording from the folder of `transcribe`; empty if there is none, as in older datasets.
+
+    Raises:
+        MissingInputError: if the file is damaged.
+    """
+    path = folder / LANGUAGES_FILE
     try:
-        found: dict[str, str] = json.loads((folder / LANGUAGES_FILE).read_text(encoding="utf-8"))
+        found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
+    except ValueError as error:
+        raise MissingInputError(
+            f"`{path}` is damaged. Run `valle-prep transcribe VOICES --out {folder.parent}`: it writes it again."
+        ) from error
     return found
 
 

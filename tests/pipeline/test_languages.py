@@ -78,3 +78,14 @@ def test_exported_transcripts_have_it_too(tmp_path: Path) -> None:
     cut(voices, out)
     assert prep("export", "whisperx", tmp_path / "exported", "--out", out, "--quiet") == 0
     assert '"language": "de"' in (tmp_path / "exported/anna/short.json").read_text()
+
+
+def test_a_damaged_file_is_written_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    voices, out = tmp_path / "voices", tmp_path / "dataset"
+    say(voices, "anna/long", LONG)
+    say(voices, "anna/short", "Hallo Anna.")
+    before = cut(voices, out)
+    (out / "transcribe/languages.json").write_text('{"anna/sho')
+    assert prep("slice", "--out", out, "--scheduler", "sync", "--quiet") == 2
+    assert "languages.json` is damaged. Run `valle-prep transcribe" in capsys.readouterr().err
+    assert cut(voices, out) == before
