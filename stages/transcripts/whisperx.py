@@ -107,7 +107,7 @@ def timed(parse: Callable[[str], list[dict[str, Any]]], *, style: Style = "plain
     """Makes a format's reader from a function that returns segments.
 
     A segment is a dictionary with `start`, `end` (seconds) and `text`, and if known `speaker`, `language` and `words`
-    (`word`, `start`, `end`). Any order; empty texts are dropped. One whose times can't be read has `problem` instead:
+    (`word`, `start`, `end`). Any order; empty texts are dropped. One whose times can't be read has `unread` instead:
     the line for the user. See `from_whisperx`.
     """
 
@@ -225,7 +225,7 @@ class _Reading:
         cues: list[Cue] = []
         for index, value in enumerate(segments):
             name = f"segments[{index}]"
-            if isinstance(value, Mapping) and (problem := value.get("problem")):
+            if isinstance(value, Mapping) and (problem := value.get("unread")):
                 self._unplaced.append((len(cues), BadSegment(name, str(problem), "BadTimes")))
                 continue
             if isinstance(value, Mapping) and isinstance(text := value.get("text"), str) and not text.strip():

@@ -16,7 +16,7 @@ def parse_labels(text: str) -> list[dict[str, Any]]:
     """Reads labels. If all of them are points, each lasts until the next one.
 
     Returns:
-        Segments with `start` and `end` in seconds, and `text`; with `problem` where a line is no label.
+        Segments with `start` and `end` in seconds, and `text`; with `unread` where a line is no label.
 
     Source: https://manual.audacityteam.org/man/importing_and_exporting_labels.html.
     """
@@ -29,7 +29,7 @@ def parse_labels(text: str) -> list[dict[str, Any]]:
             why = "must hold start, end and label with tabs between them, as Audacity exports them, but is"
             before = found[-1] if found else {"start": 0.0, "end": 0.0}
             problem = f"line {number} {why} `{line.strip()[:40]}`. Export it again."
-            found.append({**before, "problem": problem})  # its place in the order
+            found.append({**before, "unread": problem})  # its place in the order
             continue
         start, end = (float(time.replace(",", ".")) for time in match.groups()[:2])
         found.append({"start": start, "end": end, "text": (match[3] or "").strip()})

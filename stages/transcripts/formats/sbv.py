@@ -15,7 +15,7 @@ def parse_sbv(text: str) -> list[dict[str, Any]]:
     """Reads blocks of `start,end` and lines of text; `[br]` breaks a line.
 
     Returns:
-        Segments with `start` and `end` in seconds, and `text` with its line breaks; `problem` where the times can't be
+        Segments with `start` and `end` in seconds, and `text` with its line breaks; `unread` where the times can't be
         read.
     """
     found: list[dict[str, Any]] = []
@@ -27,7 +27,7 @@ def parse_sbv(text: str) -> list[dict[str, Any]]:
             start, end = (seconds(hours, *rest) for hours, *rest in (groups[:4], groups[4:]))
             found.append({"start": start, "end": end, "text": ""})
         elif line.strip() and (not found or (looks_like_times(line) and not before.strip())):
-            found.append({"problem": f"line {number} must hold `start,end`, but is `{line.strip()[:40]}`.", "text": ""})
+            found.append({"unread": f"line {number} must hold `start,end`, but is `{line.strip()[:40]}`.", "text": ""})
         elif line.strip():
             found[-1]["text"] += "\n" + line.replace("[br]", "\n")
     for segment in found:

@@ -29,7 +29,7 @@ def parse_stamps(text: str) -> list[dict[str, Any]]:
     """Reads lines with clock times; a line without one goes on with the text of the line before.
 
     Returns:
-        Segments with `start` and `end` in seconds, and `text`; `problem` where a line's times can't be read.
+        Segments with `start` and `end` in seconds, and `text`; `unread` where a line's times can't be read.
 
     Raises:
         TextError: if a line before the first time holds text, or the starts aren't in order.
@@ -45,7 +45,7 @@ def parse_stamps(text: str) -> list[dict[str, Any]]:
                 raise TextError(f"line {number} must begin with a time, but is `{row.strip()[:40]}`. Export it again.")
             if looks_like_times(row):
                 broken.add(len(found))
-                found.append({"problem": f"line {number} must begin with a time, but is `{row.strip()[:40]}`."})
+                found.append({"unread": f"line {number} must begin with a time, but is `{row.strip()[:40]}`."})
             elif "text" in found[-1]:
                 found[-1]["text"] = f"{found[-1]['text']}\n{row.strip()}".strip()
             continue
@@ -55,8 +55,8 @@ def parse_stamps(text: str) -> list[dict[str, Any]]:
     for place in broken:
         before = found[place - 1]
         if before.get("end", 0.0) is None:
-            found[place - 1] = {"problem": f"its end isn't known: {found[place]['problem']}"}
-    timed_ones = [segment for segment in found if "problem" not in segment]
+            found[place - 1] = {"unread": f"its end isn't known: {found[place]['unread']}"}
+    timed_ones = [segment for segment in found if "unread" not in segment]
     starts = [segment["start"] for segment in timed_ones]
     if starts != sorted(starts):
         late = next(right for left, right in pairwise(starts) if right < left)

@@ -22,7 +22,7 @@ def parse_stm(text: str) -> list[dict[str, Any]]:
     Stretches that aren't scored, such as `ignore_time_segment_in_scoring`, and inter-segment gaps are left out.
 
     Returns:
-        Segments with `start` and `end` in seconds, `text` and `speaker`; `problem` where a line isn't of that form.
+        Segments with `start` and `end` in seconds, `text` and `speaker`; `unread` where a line isn't of that form.
 
     Raises:
         TextError: if the lines are of several recordings.
@@ -35,7 +35,7 @@ def parse_stm(text: str) -> list[dict[str, Any]]:
         match = _ROW.fullmatch(line.strip())
         if not match:
             why = "must hold `recording channel speaker start end text`, but is"
-            found.append({"problem": f"line {number} {why} `{line.strip()[:50]}`. Export it again."})
+            found.append({"unread": f"line {number} {why} `{line.strip()[:50]}`. Export it again."})
             continue
         name, _, speaker, start, end, _, said = match.groups()
         names.add(name)

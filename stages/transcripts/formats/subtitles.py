@@ -31,7 +31,7 @@ def parse_srt(text: str) -> list[dict[str, Any]]:
 
     Returns:
         Segments with `start` and `end` in seconds, `text` with its line breaks, `speaker` (None if none is named) and
-        `words`; `problem` alone where the times can't be read, or where a block without times follows.
+        `words`; `unread` alone where the times can't be read, or where a block without times follows.
     """
     return _each_known(_cues(text))
 
@@ -78,7 +78,7 @@ def _cues(text: str) -> Iterator[dict[str, Any]]:
             numbered = filled[0].strip().isdigit()
             shown, line = filled[numbered], at + lines.index(filled[numbered])
             why = f"line {line} must begin a cue with its times, but is `{shown.strip()[:40]}`. Export it again."
-            yield {"problem": why, "goes_on": not (numbered or _NUMBERS.search(shown))}
+            yield {"unread": why, "goes_on": not (numbered or _NUMBERS.search(shown))}
         at += len(lines) + 1
 
 
@@ -91,7 +91,7 @@ def _each_known(cues: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for cue in cues:
         if cue.get("goes_on") and found:
-            found[-1] = {"problem": found[-1].get("problem") or f"its text may go on: {cue['problem']}"}
+            found[-1] = {"unread": found[-1].get("unread") or f"its text may go on: {cue['unread']}"}
         else:
             found.append(cue)
     return found
@@ -100,7 +100,7 @@ def _each_known(cues: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
 def _cue(times: str, body: list[str], line: int) -> dict[str, Any]:
     found = _TIMES.fullmatch(times)
     if not found:
-        return {"problem": f"line {line} must hold `start --> end`, but is `{times.strip()[:60]}`. Export it again."}
+        return {"unread": f"line {line} must hold `start --> end`, but is `{times.strip()[:60]}`. Export it again."}
     start, end = (seconds(hours, *rest) for hours, *rest in (found.groups()[:4], found.groups()[4:]))
     names = list(dict.fromkeys(html.unescape(name).strip() for name in _VOICE.findall("\n".join(body))))
     lines = _SPANS.sub("", _turns("\n".join(body))).split("\n")

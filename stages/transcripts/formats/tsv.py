@@ -14,7 +14,7 @@ def parse_tsv(text: str) -> list[dict[str, Any]]:
     """Reads rows of start and end in whole milliseconds, and text.
 
     Returns:
-        Segments with `start` and `end` in seconds, and `text`; `problem` where a row has no times.
+        Segments with `start` and `end` in seconds, and `text`; `unread` where a row has no times.
 
     Raises:
         TextError: if the header is another.
@@ -33,7 +33,7 @@ def parse_tsv(text: str) -> list[dict[str, Any]]:
         start, end, *rest = row.split("\t")[: 4 if head[1] else 3] + [""] * 3
         if not (start.strip().isdecimal() and end.strip().isdecimal()):
             why = f"line {number} must begin with start and end in milliseconds, but is `{row[:40]}`. Export it again."
-            found.append({"problem": why})
+            found.append({"unread": why})
             continue
         segment: dict[str, Any] = {
             "start": int(start) / 1000,

@@ -67,12 +67,12 @@ def read_ttml(text: str, audio: AudioInfo) -> Script:
 
 
 def _segments(element: ET.Element, around: _Span, rates: _Rates, agents: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """Yields the segments of an element and of those in it; `problem` for a paragraph whose times can't be read."""
+    """Yields the segments of an element and of those in it; `unread` for a paragraph whose times can't be read."""
     if local(element.tag) == "p":
         try:
             yield from list(_paragraph(element, around, rates, agents))
         except TextError as error:
-            yield {"problem": str(error)}
+            yield {"unread": str(error)}
         return
     span = _span(element, around, rates, agents)
     for child in element:
