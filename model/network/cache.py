@@ -19,8 +19,8 @@ class KVCache:
     """Fixed-size buffers, and how many positions of each row they contain."""
 
     kv: Tensor
-    """For attention, keys and values `[layers, 2, B, N, C, H]`: those of a head lie side by side, so that a step reads them
-    in one go. For retention, states `[layers, B, N, H, H]` float32, whose size doesn't depend on the length."""
+    """For attention, keys and values `[layers, 2, B, N, C, H]`: those of a head lie side by side, so that a step reads
+    them in one go. For retention, states `[layers, B, N, H, H]` float32, whose size doesn't depend on the length."""
     lengths_B: Tensor
     """Positions read in each row, `[B]` int64."""
     longest: int
