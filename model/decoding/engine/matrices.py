@@ -100,7 +100,7 @@ class _FeedForward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Maps each position of `[..., D]` separately."""
         rows_BD = x.flatten(0, -2)
-        return torch.cat([self._whole(some) for some in rows_BD.split(_ROWS)]).view_as(x)
+        return torch.cat([self._whole(some) for some in torch.split(rows_BD, _ROWS)]).view_as(x)
 
 
 @cache

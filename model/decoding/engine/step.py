@@ -143,12 +143,12 @@ class Step:
             read: How many positions each of all rows has read.
             rows: Which rows the queries are of.
         """
-        q_BNLH = q_BLNH.transpose(1, 2)
-        lengths = {read[row] for row in rows}
-        if len(lengths) == 1 and len(rows) == kv.shape[1]:
-            return self._up_to(q_BNLH, *kv, lengths.pop()).transpose(1, 2)
+        q_BNLH, (keys, values), lengths = q_BLNH.transpose(1, 2), kv, {read[row] for row in rows}
+        if len(lengths) == 1 and len(rows) == len(keys):
+            return self._up_to(q_BNLH, keys, values, lengths.pop()).transpose(1, 2)
         each = [
-            self._up_to(q_BNLH[place : place + 1], *kv[:, row : row + 1], read[row]) for place, row in enumerate(rows)
+            self._up_to(q_BNLH[place : place + 1], keys[row : row + 1], values[row : row + 1], read[row])
+            for place, row in enumerate(rows)
         ]
         return torch.cat(each).transpose(1, 2)
 
@@ -156,8 +156,8 @@ class Step:
         """Attends from the positions after the first `read` ones, which each row has read."""
         new, grouped = q_BNLH.shape[2], self._heads != self._keys
         if new > 1 and self._alone:  # as so many steps would
-            each = [self._up_to(q_BN1H, k_BNCH, v_BNCH, read + n) for n, q_BN1H in enumerate(q_BNLH.split(1, 2))]
-            return torch.cat(each, 2)
+            places = torch.split(q_BNLH, 1, 2)
+            return torch.cat([self._up_to(q, k_BNCH, v_BNCH, read + place) for place, q in enumerate(places)], 2)
         end = read + new
         mask = None if new == 1 else torch.ones(new, end, dtype=torch.bool).tril(read)
         keys_and_values = k_BNCH[:, :, :end], v_BNCH[:, :, :end]
