@@ -2,7 +2,6 @@
 
 from model.checkpoints.checkpoint import Checkpoint
 from model.decoding.masked import predict_frames
-from model.network.decoder import Decoder
 from model.sequences.documents import Condition
 from stages.errors import UsageError
 
@@ -20,12 +19,11 @@ def check_speed(speed: float, mode: str) -> None:
         )
 
 
-def frames_at(speed: float, network: Decoder, checkpoint: Checkpoint, condition: Condition, *, max_frames: int) -> int:
+def frames_at(speed: float, checkpoint: Checkpoint, condition: Condition, *, max_frames: int) -> int:
     """Returns the length that a model predicts for a response, divided by the speed.
 
     Args:
         speed: How much faster than the model would speak.
-        network: The model's network, held as the one that speaks.
         checkpoint: The model.
         condition: What is spoken, and in whose voice.
         max_frames: Most frames.
@@ -34,7 +32,7 @@ def frames_at(speed: float, network: Decoder, checkpoint: Checkpoint, condition:
         UsageError: if the response is longer than `max_frames`.
     """
     longest = max(max_frames, int(max_frames * speed))
-    predicted = predict_frames(network, checkpoint.tokenizer, [condition], max_frames=longest)[0]
+    predicted = predict_frames(checkpoint.network, checkpoint.tokenizer, [condition], max_frames=longest)[0]
     frames = max(1, round(predicted / speed))
     if frames > max_frames:
         rate = checkpoint.meta.codec.frame_rate
