@@ -2,7 +2,8 @@
 
 Each `advance` does one piece of work: it lets waiting responses in, draws a group of codes for all that are in progress
 (`ar`), or makes the first codebook of a few others at once (`nar-len`, beam search), and then the other codebooks of
-what is ready. A response comes out the same whoever is generated beside it.
+what is ready; on a CPU these are made in a second thread while others are in progress. A response comes out the same
+whoever is generated beside it.
 
 A response may be made in chunks, so that its beginning can be heard early. The other codebooks of a chunk are then
 drawn with the chunks before as the response's beginning, and without knowing what follows. Chunks double in length,
@@ -16,6 +17,8 @@ Axes: K codebooks, T response frames.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +28,7 @@ from model.decoding.ahead import looks_ahead
 from model.decoding.asks import Ask, Response
 from model.decoding.autoregressive import First, Lane
 from model.decoding.beam import search
+from model.decoding.engine.aside import Aside
 from model.decoding.engine.step import Step
 from model.decoding.exits import EarlyExit
 from model.decoding.levels import generate_rest
@@ -37,6 +41,9 @@ ROWS = 16
 """Responses in progress at the same time, by default."""
 _PACKED = 8
 """Responses whose other codebooks, or canvases, are computed in one pass."""
+_CPU_FRAMES = 256
+"""On a CPU, passes over the other codebooks are of at most so many frames, or of one response: it gains nothing from
+larger ones."""
 
 
 @dataclass(slots=True, eq=False)
@@ -70,6 +77,12 @@ class Job:
         return wanted if known - self.frames >= wanted else 0
 
 
+_Ready = tuple[Job, npt.NDArray[np.int64]]
+"""A job, and frames of codebook 0 for which the other codebooks are wanted."""
+_Made = list[tuple[Job, Codes]]
+"""Jobs, and frames of all codebooks, `[K, T]` each."""
+
+
 class Engine:
     """Generates responses.
 
@@ -94,6 +107,9 @@ class Engine:
         """Those whose codebook 0 is being drawn."""
         self._drawn: list[Job] = []
         """Those whose codebook 0 is known, but not all of the others."""
+        self._aside: Aside[_Made] = Aside(network.token_embedding.weight.device)
+        self._made_aside: list[Job] = []
+        """Those whose other codebooks are being drawn in the second thread."""
 
     def __len__(self) -> int:
         """Number of responses that wait or are in progress."""
@@ -130,17 +146,16 @@ class Engine:
     @torch.inference_mode()
     def advance(self) -> list[Job]:
         """Does the next piece of work; returns the jobs of which more frames are known than before."""
-        self._admit()
-        for lane in self._lanes.values():
-            ended = lane.advance() if len(lane) else []
-            over = [job for job in self._drawing if any(job.first is one for one in ended)]
-            self._drawing = [job for job in self._drawing if job not in over]
-            self._drawn += over
-        # With an empty lane its cache goes: requests may ask for any number of different lanes.
-        self._lanes = {key: lane for key, lane in self._lanes.items() if len(lane)}
-        ready = self._ready()
-        self._complete(ready)
-        return [job for job, _ in ready]
+        with self._aside.beside():
+            self._admit()
+            for lane in self._lanes.values():
+                ended = lane.advance() if len(lane) else []
+                over = [job for job in self._drawing if any(job.first is one for one in ended)]
+                self._drawing = [job for job in self._drawing if job not in over]
+                self._drawn += over
+            # With an empty lane its cache goes: requests may ask for any number of different lanes.
+            self._lanes = {key: lane for key, lane in self._lanes.items() if len(lane)}
+            return self._complete(self._ready())
 
     def _lane(self, ask: Ask) -> Lane:
         key = (ask.decoding.guidance or 1.0) > 1, ask.decoding.max_ar_context, ask.decoding.exits
@@ -184,9 +199,9 @@ class Engine:
         guidance, seeds = decoding.guidance or 1.0, [ask.seed for ask in asks]
         return generate_masked(*asked, counts, unmasking=decoding.unmasking, guidance=guidance, seeds=seeds)
 
-    def _ready(self) -> list[tuple[Job, npt.NDArray[np.int64]]]:
+    def _ready(self) -> list[_Ready]:
         """Returns jobs with the frames of codebook 0 for which the other codebooks are wanted now."""
-        ready: list[tuple[Job, npt.NDArray[np.int64]]] = []
+        ready: list[_Ready] = []
         for job in self._drawn:
             assert job.first
             rest_T = job.first.codes_T[job.frames :]
@@ -199,13 +214,38 @@ class Engine:
                 codes_T = lane.drawn(job.first)[job.frames :][:frames]
                 if len(codes_T) == frames:
                     ready.append((job, codes_T))
-        return ready[:_PACKED]
+        return [(job, codes_T) for job, codes_T in ready if job not in self._made_aside]
 
-    def _complete(self, ready: Sequence[tuple[Job, npt.NDArray[np.int64]]]) -> None:
-        """Draws the other codebooks."""
-        for job in [job for job, codes_T in ready if not len(codes_T)]:  # its last chunk ended where it ended itself
+    def _complete(self, ready: Sequence[_Ready]) -> list[Job]:
+        """Draws the other codebooks, or begins to; returns the jobs of which more is known, or that have ended."""
+        known = [job for job, codes_T in ready if not len(codes_T)]  # its last chunk ended where it ended itself
+        for job in known:
             self._finish(job)
-        ready = [(job, codes_T) for job, codes_T in ready if len(codes_T)]
+        some = self._packed([(job, codes_T) for job, codes_T in ready if len(codes_T)])
+        if self._aside.is_done or (self._aside.is_busy and not some and not self._lanes):
+            known += self._keep(self._take_aside())
+        if some and self._lanes and len(self) > 1 and self._aside.is_there:
+            if not self._aside.is_busy:
+                self._made_aside = [job for job, _ in some]
+                self._aside.begin(partial(self._rest_of, some))
+        elif some:
+            known += self._keep(self._rest_of(some))
+        return known
+
+    def _packed(self, ready: Sequence[_Ready]) -> list[_Ready]:
+        """Returns the first ones, as many as are worth being computed in one pass."""
+        if self._network.token_embedding.weight.device.type != "cpu":
+            return [*ready[:_PACKED]]
+        totals = accumulate(len(codes_T) for _, codes_T in ready[:_PACKED])
+        return [
+            one
+            for place, (one, total) in enumerate(zip(ready, totals, strict=False))
+            if not place or total <= _CPU_FRAMES
+        ]
+
+    def _rest_of(self, ready: Sequence[_Ready]) -> _Made:
+        """Draws the other codebooks; changes nothing, since a second thread may do it."""
+        made: _Made = []
         for nar in dict.fromkeys(job.ask.decoding.nar for job, _ in ready):
             some = [(job, codes_T) for job, codes_T in ready if job.ask.decoding.nar == nar]
             conditions = [job.ask.condition for job, _ in some]
@@ -224,9 +264,20 @@ class Engine:
                 seeds=[job.ask.seed for job, _ in some],
                 starts=[job.frames for job, _ in some],
             )
-            for (job, _), codes_KT in zip(some, found, strict=True):
-                job.parts.append(codes_KT)
-                self._finish(job)
+            made += [(job, codes_KT) for (job, _), codes_KT in zip(some, found, strict=True)]
+        return made
+
+    def _take_aside(self) -> _Made:
+        self._made_aside = []
+        return self._aside.take()
+
+    def _keep(self, made: _Made) -> list[Job]:
+        """Gives jobs their codes, but for those that were cancelled meanwhile; returns the others."""
+        kept = [(job, codes_KT) for job, codes_KT in made if job in self._drawn or job in self._drawing]
+        for job, codes_KT in kept:
+            job.parts.append(codes_KT)
+            self._finish(job)
+        return [job for job, _ in kept]
 
     def _finish(self, job: Job) -> None:
         """Ends a job of which all is known."""

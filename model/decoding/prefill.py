@@ -32,16 +32,29 @@ def prefill(
     Returns:
         The cache, and the hidden state at each document's last position, `[B, D]`.
     """
+    weight = network.token_embedding.weight
+    lengths = [len(item) for item in documents]
+    lengths_B = to_device(torch.tensor(lengths), weight.device)
+    size = len(documents), max(lengths) + room
+    cache = KVCache.allocate(network.config, *size, device=weight.device, dtype=weight.dtype)
+    # A CPU gains nothing from reading several at once, and one by one each is read to the last bit as it is alone.
+    at_once = 1 if weight.device.type == "cpu" else len(documents)
+    last = []
+    for start in range(0, len(documents), at_once):
+        some, lengths_b = documents[start : start + at_once], lengths_B[start : start + at_once]
+        last.append(_read(network, tokenizer, some, cache.part(start, len(some), torch.zeros_like(lengths_b), 0)))
+    cache.advance(lengths_B, max(lengths))
+    return cache, torch.cat(last)
+
+
+def _read(network: Decoder, tokenizer: Tokenizer, documents: Sequence[Document], cache: KVCache) -> Tensor:
+    """Reads documents into an empty cache of as many rows; returns the hidden state at the last position of each."""
     tokens_BL, codes_BLK, positions_BL, lengths_B = _padded(network, tokenizer, documents)
     batch, length = tokens_BL.shape
-    weight = network.token_embedding.weight
-    cache = KVCache.allocate(network.config, batch, length + room, device=weight.device, dtype=weight.dtype)
-    attend = Cached(cache, length, lengths_B)
-    starts = [row * length for row in range(batch)]
-    mixtures = _mixtures(network, documents, starts)
-    hidden_BLD = _hidden(network, (tokens_BL, codes_BLK, positions_BL), attend, mixtures)
-    cache.advance(lengths_B, length)
-    return cache, hidden_BLD[torch.arange(batch, device=weight.device), lengths_B - 1]
+    mixtures = _mixtures(network, documents, [row * length for row in range(batch)])
+    read = tokens_BL, codes_BLK, positions_BL
+    hidden_BLD = _hidden(network, read, Cached(cache, length, lengths_B), mixtures)
+    return hidden_BLD[torch.arange(batch, device=lengths_B.device), lengths_B - 1]
 
 
 class Reading:

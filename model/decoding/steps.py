@@ -202,7 +202,7 @@ class Steps:
         """Takes a group by a step that ends early for rows sure of the next code; both of a guided response."""
         embedded_AD = self.network.embed(*self._shown(codes_BG[:, None]))[:, 0]
         read = embedded_AD, self._position_A + 1, self.cache
-        last_AD, layers_A = step.early(*read, uniform=self._uniform, first=self._first_exit, sure=self._sure)
+        last_AD, layers_A = step.early(*read, first=self._first_exit, sure=self._sure)
         saved_A = self.network.config.layers - layers_A
         self._saved_B = self._saved_B + saved_A.view(-1, self._copies).sum(1)
         self.keep(last_AD[:, None], 1)
@@ -234,7 +234,7 @@ class Steps:
         position_AL = self._position_A[:, None] + later_L
         if self._step:
             embedded_ALD = self.network.embed(level_AL, codes_ALC)
-            return self._step.hidden(embedded_ALD, position_AL, self.cache, uniform=self._uniform)
+            return self._step.hidden(embedded_ALD, position_AL, self.cache)
         attend = Cached(self.cache, length, window=self._window)
         return self.network.hidden(level_AL, codes_ALC, position_AL, attend)
 
@@ -308,8 +308,7 @@ class Steps:
     def _arranged(self) -> None:
         """Takes the first rows of the store as the cache, once responses have entered or left."""
         lengths_A = to_device(torch.tensor(self._lengths, dtype=torch.int64), self.device)
-        self.cache = self._store.first(len(self._lengths), lengths_A, max(self._lengths, default=0))
-        self._uniform = len(set(self._lengths)) <= 1
+        self.cache = self._store.part(0, len(self._lengths), lengths_A, max(self._lengths, default=0))
         self._window = None
         if self._context is not None:
             self._window = Window(to_device(torch.tensor(self._given), self.device), self._context)

@@ -164,7 +164,8 @@ class Ensemble:
             return
         least, most = 1, turn.most_frames
         if request.speed != 1:
-            least = most = frames_at(request.speed, self._synthesizer.checkpoint, turn.condition, max_frames=most)
+            held = replace(self._synthesizer.checkpoint, network=self._synthesizer.network)
+            least = most = frames_at(request.speed, held, turn.condition, max_frames=most)
         ask = Ask(turn.condition, most, request.decoding, least, turn.seed)
         performance.takes = self._takes(performance, ask, turn.phonemes)
         chunk_frames = None

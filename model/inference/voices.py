@@ -126,7 +126,9 @@ class Voice:
             version = about["format"]
             codec = CodecIdentity.from_json(about["codec"])
             texts = None if about["texts"] is None else tuple(map(str, about["texts"]))
-            voice = cls(codes_KP, codec, str(about["model"]), texts, about["loudness_lufs"])
+            heard = about["loudness_lufs"]
+            voice = cls(codes_KP, codec, str(about["model"]), texts, None if heard is None else float(heard))
+            _check_codes(codes_KP, codec)
         except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
             reason = str(error).partition("\n")[0]
             raise ArtefactError(
@@ -147,6 +149,19 @@ class Voice:
         frames = checked_frames(length_s, self.codec.frame_rate, self.texts)
         mixed = tuple((weight, repeated(codes_KP, frames)) for weight, codes_KP in self.mixed)
         return replace(self, codes_KP=repeated(self.codes_KP, frames), mixed=mixed)
+
+
+def _check_codes(codes_KP: np.ndarray, codec: CodecIdentity) -> None:
+    """Raises `ValueError` if these aren't codes of a codec, or no frame of them."""
+    size = codec.codebook_size
+    fits = (
+        codes_KP.ndim == 2
+        and len(codes_KP) == codec.num_codebooks
+        and codes_KP.size > 0
+        and codes_KP.dtype.kind in "iu"
+    )
+    if not fits or codes_KP.min() < 0 or codes_KP.max() >= size:
+        raise ValueError(f"its codes aren't [{codec.num_codebooks}, P] whole numbers from 0 to {size - 1}")
 
 
 def mix(voices: Sequence[Voice], weights: Sequence[float]) -> Voice:

@@ -19,8 +19,8 @@ class KVCache:
     """Fixed-size buffers, and how many positions of each row they contain."""
 
     kv: Tensor
-    """For attention, keys and values `[layers, 2, B, C, N, H]`. For retention, states `[layers, B, N, H, H]` float32,
-    whose size doesn't depend on the length."""
+    """For attention, keys and values `[layers, 2, B, N, C, H]`: those of a head lie side by side, so that a step reads
+    them in one go. For retention, states `[layers, B, N, H, H]` float32, whose size doesn't depend on the length."""
     lengths_B: Tensor
     """Positions read in each row, `[B]` int64."""
     longest: int
@@ -37,7 +37,7 @@ class KVCache:
         if config.arch == "retnet":
             state = torch.zeros(config.layers, batch, config.heads, config.head_width, config.head_width, device=device)
             return cls(state, lengths_B, 0, None)
-        shape = (config.layers, 2, batch, capacity, config.num_kv_heads, config.head_width)
+        shape = (config.layers, 2, batch, config.num_kv_heads, capacity, config.head_width)
         return cls(torch.zeros(shape, device=device, dtype=dtype), lengths_B, 0, capacity)
 
     def advance(self, lengths: Tensor | int, longest: int) -> None:
@@ -55,9 +55,9 @@ class KVCache:
         """Rows that the buffers hold, used or not."""
         return self.kv.shape[self._row_axis]
 
-    def first(self, rows: int, lengths_B: Tensor, longest: int) -> "KVCache":
-        """Returns a cache of the first rows, in the same buffers, with their lengths."""
-        return KVCache(self.kv.narrow(self._row_axis, 0, rows), lengths_B, longest, self.capacity)
+    def part(self, start: int, rows: int, lengths_B: Tensor, longest: int) -> "KVCache":
+        """Returns a cache of some rows, in the same buffers, with their lengths."""
+        return KVCache(self.kv.narrow(self._row_axis, start, rows), lengths_B, longest, self.capacity)
 
     def copy_rows(self, other: "KVCache", rows: Tensor, start: int, longest: int) -> None:
         """Copies rows of another cache into the rows from `start` on; the lengths stay as they are.
@@ -70,14 +70,14 @@ class KVCache:
         """
         into, source = self.kv.narrow(self._row_axis, start, len(rows)), other.kv
         if self.capacity is not None:
-            into, source = into[:, :, :, :longest], source[:, :, :, :longest]
+            into, source = into[..., :longest, :], source[..., :longest, :]
         into.copy_(source.index_select(self._row_axis, rows))
 
     def copy_row(self, row: int, to: int, length: int) -> None:
         """Copies the positions of a row to another row; the lengths stay as they are."""
         source, into = self.kv.select(self._row_axis, row), self.kv.select(self._row_axis, to)
         if self.capacity is not None:
-            source, into = source[:, :, :length], into[:, :, :length]
+            source, into = source[..., :length, :], into[..., :length, :]
         into.copy_(source)
 
     def widened(self, rows: Tensor) -> "KVCache":
@@ -91,7 +91,7 @@ class KVCache:
             rows: The row to copy, for each row.
             start: Positions that the two have in common, and that needn't be copied.
         """
-        used = self.kv if self.capacity is None else self.kv[:, :, :, start : self.longest]
+        used = self.kv if self.capacity is None else self.kv[..., start : self.longest, :]
         used.copy_(used.index_select(self._row_axis, rows))
 
     @property
@@ -156,7 +156,7 @@ class Cached:
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Computes attention on `[B, L, N, H]` tensors."""
-        keys, values = self.cache.kv[layer]
+        keys, values = self.cache.kv[layer].transpose(2, 3)
         keys[self._slots] = k.to(keys.dtype)
         values[self._slots] = v.to(values.dtype)
         if self.end == self.length:

@@ -77,9 +77,7 @@ class Api:
 
     async def list_voices(self) -> dict[str, Any]:
         """Lists the voices."""
-        found = await anyio.to_thread.run_sync(self.voices.all)
-        rows = [{"id": one.name, "name": one.name, "kind": one.kind, "text": one.has_text()} for one in found]
-        return {"object": "list", "voices": rows}
+        return {"object": "list", "voices": await anyio.to_thread.run_sync(self.voices.listed)}
 
     async def health(self) -> dict[str, Any]:
         """Says that the server answers."""

@@ -1,9 +1,10 @@
 """The voices that a server offers: the recordings and kept voices of one folder, and nothing outside it."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from model.serving.errors import RefusedError
 from stages.audio.files import SUFFIXES
@@ -29,8 +30,11 @@ class FoundVoice:
     """What the recording says."""
 
     def prompt(self) -> "Path | Voice":
-        """Returns the voice as the model takes it; raises `ArtefactError` if it is a damaged file of `valle voice`."""
-        return _PROMPTS[self.kind](self.path)
+        """Returns the voice as the model takes it; raises `RefusedError` if it is a damaged file of `valle voice`."""
+        try:
+            return _PROMPTS[self.kind](self.path)
+        except ArtefactError as error:
+            raise RefusedError(422, str(error), param="voice", code="damaged_voice") from error
 
     def text(self) -> str | None:
         """Returns what the recording says, if it is known; raises `TextError` if its file isn't UTF-8."""
@@ -55,13 +59,8 @@ class FoundVoice:
         return (prompt if isinstance(prompt, Path) else prompt.untold(trained.prompt_s)), None
 
     def has_text(self) -> bool:
-        """Returns whether it is known what the voice says."""
-        if self.kind != KEPT:
-            return self.text_path is not None
-        try:
-            return _kept(self.path).texts is not None
-        except ArtefactError:
-            return False  # told when it is asked for
+        """Returns whether it is known what the voice says; raises `ArtefactError` if its file is damaged."""
+        return self.text_path is not None if self.kind != KEPT else _kept(self.path).texts is not None
 
 
 def _kept(path: Path) -> "Voice":
@@ -101,8 +100,16 @@ class Voices:
             raise UsageError(f"`{folder}` holds two voices of the name `{twice}`. Rename one.")
 
     def all(self) -> list[FoundVoice]:
-        """Returns the voices, by name."""
+        """Returns the voices, by name, also those whose files are damaged."""
         return [_found(path) for path in self._files()]
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Returns the voices as the server lists them: without damaged files of `valle voice`."""
+        rows: list[dict[str, Any]] = []
+        for one in self.all():
+            with suppress(ArtefactError):  # told when it is asked for
+                rows.append({"id": one.name, "name": one.name, "kind": one.kind, "text": one.has_text()})
+        return rows
 
     def find(self, name: str) -> FoundVoice:
         """Returns a voice; raises `RefusedError` if there is none of that name, or two."""

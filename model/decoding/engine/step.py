@@ -7,7 +7,7 @@ may be 8-bit.
 Axes: B rows, L new positions of each, M = B * L of them, D width, N heads, H head width, C capacity.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -16,7 +16,6 @@ from torch import Tensor
 
 from model.decoding.engine import Quantization
 from model.decoding.engine.matrices import Matrix, matrix
-from model.network.attention import sdpa
 from model.network.cache import KVCache
 from model.network.decoder import Decoder
 from model.network.layers import Ahead, Attention, Block, rotary_angles
@@ -101,58 +100,68 @@ class Step:
         weight = network.token_embedding.weight
         return network.config.arch == "llama" and weight.dtype == torch.float32 and weight.device.type == "cpu"
 
-    def hidden(self, x_BLD: Tensor, positions_BL: Tensor, cache: KVCache, *, uniform: bool) -> Tensor:
+    def hidden(self, x_BLD: Tensor, positions_BL: Tensor, cache: KVCache) -> Tensor:
         """Computes what the network makes of L new positions a row, and writes their keys and values.
 
         Args:
             x_BLD: Input embeddings.
             positions_BL: Of the rotary embedding.
             cache: Its keys are laid out as `order_H` says. `KVCache.advance` makes the new ones count.
-            uniform: Whether all rows have read equally many positions; then one position needs no mask.
 
         Returns:
             The normalised output of the last layer, `[B, L, D]`.
         """
         rows, new, width = x_BLD.shape
-        end, turned = cache.longest + new, self._heads + self._keys
+        turned, read = self._heads + self._keys, cache.lengths_B.tolist()
         row_M, slot_M = torch.arange(rows), cache.lengths_B
         if new > 1:
             row_M, slot_M = row_M.repeat_interleave(new), (slot_M[:, None] + torch.arange(new)).flatten()
-        seen_BL1 = slot_M.view(rows, new, 1)
-        mask = None if uniform and new == 1 else (torch.arange(end) <= seen_BL1)[:, None]
         rotation = torch.complex(*rotary_angles(positions_BL.flatten(), self._width, self._theta))
         x_MD, shape = x_BLD.reshape(-1, width), (width,)
         for layer, kv in zip(self._layers, cache.kv, strict=True):
             normed = F.rms_norm(x_MD, shape, layer.attention_gain_D, self._eps)
             qkv = layer.qkv(normed).view(rows * new, -1, self._width)
             torch.view_as_complex(qkv.view(rows * new, -1, self._width // 2, 2)[:, :turned]).mul_(rotation)
-            keys, values = kv
-            keys[row_M, slot_M] = qkv[:, self._heads : turned]
-            values[row_M, slot_M] = qkv[:, turned:]
+            kv[:, row_M, :, slot_M] = qkv[:, self._heads :].view(rows * new, 2, self._keys, self._width)
             queries_BLNH = qkv[:, : self._heads].view(rows, new, self._heads, self._width)
-            if self._alone:
-                mixed = self._each_alone(queries_BLNH, keys[:, :end], values[:, :end], mask, uniform=uniform)
-            else:
-                mixed = sdpa(queries_BLNH, keys[:, :end], values[:, :end], mask=mask)
-            x_MD = layer.out(mixed.reshape(rows * new, width)).add_(x_MD)
+            mixed_BLNH = self._attend(queries_BLNH, kv, read, range(rows))
+            x_MD = layer.out(mixed_BLNH.reshape(rows * new, width)).add_(x_MD)
             normed = F.rms_norm(x_MD, shape, layer.feedforward_gain_D, self._eps)
             gate, up = layer.gate_up(normed).chunk(2, dim=-1)
             x_MD = layer.down(F.silu(gate).mul_(up)).add_(x_MD)
         return F.rms_norm(x_MD, shape, self._gain_D, self._eps).view(rows, new, width)
 
-    @staticmethod
-    def _each_alone(q_BLNH: Tensor, k_BCNH: Tensor, v_BCNH: Tensor, mask: Tensor | None, *, uniform: bool) -> Tensor:
-        """Attends from each new position as a step over it alone would, to the last bit.
+    def _attend(self, q_BLNH: Tensor, kv: Tensor, read: Sequence[int], rows: Sequence[int]) -> Tensor:
+        """Attends from the new positions of some rows to those read before, and to each other causally, `[B, L, N, H]`.
 
-        Rounding to 8 bits makes differences of the last bit large, which would show in which code is the likeliest.
+        Each row attends by itself, so that it comes out to the last bit as it would alone, and needs no mask. Rounding
+        to 8 bits makes differences of the last bit large, which would show in which code is the likeliest.
+
+        Args:
+            q_BLNH: The queries.
+            kv: Keys and values of all rows, `[2, rows, N, C, H]`.
+            read: How many positions each of all rows has read.
+            rows: Which rows the queries are of.
         """
-        before = k_BCNH.shape[1] - q_BLNH.shape[1]
-        mixed = []
-        for place, q_B1NH in enumerate(torch.split(q_BLNH, 1, 1)):
-            end = before + place + 1
-            seen = None if mask is None or uniform else mask[:, :, place : place + 1, :end]
-            mixed.append(sdpa(q_B1NH, k_BCNH[:, :end], v_BCNH[:, :end], mask=seen))
-        return torch.cat(mixed, 1)
+        q_BNLH, (keys, values), lengths = q_BLNH.transpose(1, 2), kv, {read[row] for row in rows}
+        if len(lengths) == 1 and len(rows) == len(keys):
+            return self._up_to(q_BNLH, keys, values, lengths.pop()).transpose(1, 2)
+        each = [
+            self._up_to(q_BNLH[place : place + 1], keys[row : row + 1], values[row : row + 1], read[row])
+            for place, row in enumerate(rows)
+        ]
+        return torch.cat(each).transpose(1, 2)
+
+    def _up_to(self, q_BNLH: Tensor, k_BNCH: Tensor, v_BNCH: Tensor, read: int) -> Tensor:
+        """Attends from the positions after the first `read` ones, which each row has read."""
+        new, grouped = q_BNLH.shape[2], self._heads != self._keys
+        if new > 1 and self._alone:  # as so many steps would
+            places = torch.split(q_BNLH, 1, 2)
+            return torch.cat([self._up_to(q, k_BNCH, v_BNCH, read + place) for place, q in enumerate(places)], 2)
+        end = read + new
+        mask = None if new == 1 else torch.ones(new, end, dtype=torch.bool).tril(read)
+        keys_and_values = k_BNCH[:, :, :end], v_BNCH[:, :, :end]
+        return F.scaled_dot_product_attention(q_BNLH, *keys_and_values, attn_mask=mask, enable_gqa=grouped)
 
     def early(
         self,
@@ -160,7 +169,6 @@ class Step:
         positions_B: Tensor,
         cache: KVCache,
         *,
-        uniform: bool,
         first: int,
         sure: Callable[[Tensor, Tensor], Tensor],
     ) -> tuple[Tensor, Tensor]:
@@ -176,7 +184,6 @@ class Step:
             x_BD: As in `hidden`.
             positions_B: As in `hidden`.
             cache: As in `hidden`.
-            uniform: As in `hidden`.
             first: The first layer, counted from 1, after which a row may end.
             sure: Given logits as `logits` returns them, and the numbers of their rows, returns which of the rows may
                 end there.
@@ -184,22 +191,17 @@ class Step:
         Returns:
             The normalised output of each row's last layer, `[B, D]`, and how many layers it took, `[B]` int64.
         """
-        rows, end, turned = len(x_BD), cache.longest + 1, self._heads + self._keys
-        slot_B = cache.lengths_B
-        mask = None if uniform else (torch.arange(end) <= slot_B[:, None])[:, None, None]
+        rows, turned = len(x_BD), self._heads + self._keys
+        slot_B, read = cache.lengths_B, cache.lengths_B.tolist()
         rotation = torch.complex(*rotary_angles(positions_B, self._width, self._theta))
         going, out_BD = torch.arange(rows), torch.empty_like(x_BD)
         depth_B = torch.full((rows,), len(self._layers))
-        queries = x_BD.new_zeros(rows, 1, self._heads, self._width)
-        for number, (layer, (keys, values)) in enumerate(zip(self._layers, cache.kv, strict=True), start=1):
+        for number, (layer, kv) in enumerate(zip(self._layers, cache.kv, strict=True), start=1):
             normed = F.rms_norm(x_BD, x_BD.shape[1:], layer.attention_gain_D, self._eps)
             qkv = layer.qkv(normed).view(len(going), -1, self._width)
             torch.view_as_complex(qkv.view(len(going), -1, self._width // 2, 2)[:, :turned]).mul_(rotation[going])
-            keys[going, slot_B[going]] = qkv[:, self._heads : turned]
-            values[going, slot_B[going]] = qkv[:, turned:]
-            queries[going, 0] = qkv[:, : self._heads]
-            # Also of rows that have ended: to gather the keys and values of the others would take longer.
-            mixed = sdpa(queries, keys[:, :end], values[:, :end], mask=mask)[going]
+            kv[:, going, :, slot_B[going]] = qkv[:, self._heads :].view(len(going), 2, self._keys, self._width)
+            mixed = self._attend(qkv[:, None, : self._heads], kv, read, going.tolist())
             x_BD = layer.out(mixed.flatten(1)).add_(x_BD)
             normed = F.rms_norm(x_BD, x_BD.shape[1:], layer.feedforward_gain_D, self._eps)
             gate, up = layer.gate_up(normed).chunk(2, dim=-1)
@@ -221,12 +223,11 @@ class Step:
     def _propagate(self, x_MD: Tensor, rows: Tensor, rotation: Tensor, depth: int, cache: KVCache) -> None:
         """Writes the keys and values of the layers after `depth` of these rows, made from the output of that layer."""
         slots = cache.lengths_B[rows]
-        for layer, (keys, values) in zip(self._layers[depth:], cache.kv[depth:], strict=True):
+        for layer, all_kv in zip(self._layers[depth:], cache.kv[depth:], strict=True):
             normed = F.rms_norm(x_MD, x_MD.shape[1:], layer.attention_gain_D, self._eps)
             kv = layer.kv(normed).view(len(rows), -1, self._width)
             torch.view_as_complex(kv.view(len(rows), -1, self._width // 2, 2)[:, : self._keys]).mul_(rotation[rows])
-            keys[rows, slots] = kv[:, : self._keys]
-            values[rows, slots] = kv[:, self._keys :]
+            all_kv[:, rows, :, slots] = kv.view(len(rows), 2, self._keys, self._width)
 
     def logits(self, hidden_BD: Tensor) -> Tensor:
         """Computes the float32 logits of codebook 0, `[B * G, V]`, G the frames of a group."""
@@ -235,5 +236,5 @@ class Step:
 
     def arrange(self, cache: KVCache) -> None:
         """Brings the keys that `Decoder.hidden` wrote into the order of `order_H`."""
-        keys = cache.kv[:, 0, :, : cache.longest]
+        keys = cache.kv[:, 0, ..., : cache.longest, :]
         keys.copy_(keys.index_select(-1, self.order_H))

@@ -111,13 +111,13 @@ def test_a_batch_gives_what_its_singles_give(shape: dict[str, Any], guidance: fl
 
 
 def test_no_guidance_asks_for_no_second_row() -> None:
-    net, shown = with_stop_in_place(1, 0, after=2)
+    net, shown = with_stop_in_place(1, 0, after=2, read=3)
     generate_first(net, TOKENIZER, CONDITIONS, max_frames=9, decoding=Decoding(ar=GREEDY, guidance=1.0))
-    assert [len(step_BC) for step_BC in shown] == [3, 3, 3]
-    net, shown = with_stop_in_place(1, 0, after=2)
+    assert [len(step_BC) for step_BC in shown] == [1, 1, 1, 3, 3]
+    net, shown = with_stop_in_place(1, 0, after=2, read=4)
     generate_first(net, TOKENIZER, CONDITIONS, max_frames=9, decoding=Decoding(ar=GREEDY, guidance=1.5))
-    assert [len(step_AC) for step_AC in shown] == [3 + 1, 6, 6], "the condition without text and prompt is read once"
-    assert all((step_AC[::2] == step_AC[1::2]).all() for step_AC in shown[1:]), "both rows see what was drawn"
+    assert [len(step_AC) for step_AC in shown] == [1, 1, 1, 1, 6, 6], "that without text and prompt is read once"
+    assert all((step_AC[::2] == step_AC[1::2]).all() for step_AC in shown[4:]), "both rows see what was drawn"
 
 
 def test_a_device_is_seldom_asked_whether_all_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,8 +194,11 @@ def test_a_step_exchanges_nothing_with_the_device(
     assert counts[0] == counts[1]
 
 
-def with_stop_in_place(group: int, place: int, after: int) -> tuple[Decoder, list[Tensor]]:
-    """A network that stops in a place of a group after so many groups; and what it is shown, step by step."""
+def with_stop_in_place(group: int, place: int, after: int, read: int = 1) -> tuple[Decoder, list[Tensor]]:
+    """A network that stops in a place of a group after so many groups; and what it is shown, step by step.
+
+    First it reads so many conditions, one after the other.
+    """
     net = network(group=group).eval()
     shown: list[Tensor] = []
     hidden = net.hidden
@@ -203,7 +206,7 @@ def with_stop_in_place(group: int, place: int, after: int) -> tuple[Decoder, lis
     def head(last_BD: Tensor) -> Tensor:
         logits = torch.zeros(len(last_BD), group, 65)
         logits[..., 7] = 1
-        if len(shown) == 1 + after:
+        if len(shown) == read + after:
             logits[:, place, 64] = 2
         return logits.flatten(1)
 

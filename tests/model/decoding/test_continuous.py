@@ -1,5 +1,6 @@
 """The engine: whoever enters or leaves, a response is what it would be alone, and chunks join to the whole."""
 
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -9,9 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.decoding import continuous
 from model.decoding.asks import Ask
 from model.decoding.codes import generate, respond
 from model.decoding.continuous import Engine, Job
+from model.decoding.engine.matrices import quantized
 from model.decoding.engine.step import Step
 from model.decoding.levels import generate_rest
 from model.decoding.options import Decoding, Unmasking
@@ -76,12 +79,14 @@ ARRIVALS = st.lists(
 
 @pytest.mark.parametrize("name", NETS)
 @settings(max_examples=10, deadline=None)
-@given(rows=st.integers(1, 4), arrivals=ARRIVALS)
+@given(rows=st.integers(1, 4), arrivals=ARRIVALS, aside=st.booleans())
 def test_a_response_is_the_same_in_any_company(
-    name: str, rows: int, arrivals: list[tuple[int, int, int | None]]
+    name: str, rows: int, arrivals: list[tuple[int, int, int | None]], aside: bool
 ) -> None:
+    """Also where a second thread draws the other codebooks, whenever it is done."""
     net = NETS[name]
     engine = Engine(net, TOKENIZER, rows=rows)
+    engine._aside.is_there = aside
     asks = asks_of([number for number, _, _ in arrivals])
     times = np.cumsum([wait for _, wait, _ in arrivals]).tolist()
     jobs: list[Job] = []
@@ -109,6 +114,91 @@ def test_laid_out_steps_are_the_same_in_any_company(decoding: Decoding) -> None:
         engine.advance()
     for job in jobs:
         np.testing.assert_array_equal(job.codes(), alone(net, job.ask, step))
+
+
+@settings(max_examples=10, deadline=None)
+@given(numbers=st.lists(st.integers(0, 104), min_size=2, max_size=5), waits=st.lists(st.integers(0, 9), min_size=5))
+def test_in_8_bits_a_response_is_the_same_in_any_company(numbers: list[int], waits: list[int]) -> None:
+    """To the last code: rounding makes much of the smallest difference."""
+    net = NETS["llama"]
+    held, step = quantized(net, "int8"), Step(net, quantization="int8")
+    engine = Engine(held, TOKENIZER, step=step, rows=4)
+    jobs: list[Job] = []
+    for ask, wait in zip(asks_of(numbers), waits, strict=False):
+        jobs.append(engine.submit(replace(ask, most_frames=20, least_frames=20)))
+        for _ in range(wait):
+            engine.advance()
+    while len(engine):
+        engine.advance()
+    for job in jobs:
+        np.testing.assert_array_equal(job.codes(), alone(held, job.ask, step))
+
+
+class Held:
+    """Lets the other codebooks be drawn where and when a test says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.names: list[str] = []
+        self.may_end = threading.Event()
+        self.fails = False
+        monkeypatch.setattr(continuous, "generate_rest", self)
+
+    def __call__(self, *given: Any, **more: Any) -> list[Codes]:
+        self.names.append(threading.current_thread().name.partition("_")[0])
+        if self.names[-1] == "aside":
+            assert self.may_end.wait(20)
+            if self.fails:
+                raise RuntimeError("out of memory")
+        return generate_rest(*given, **more)
+
+
+def two_of_which_one_is_over(held: Held, *, aside: bool = True) -> tuple[Engine, list[Job]]:
+    engine = Engine(NETS["llama"], TOKENIZER)
+    engine._aside.is_there = aside
+    jobs = [engine.submit(Ask(CONDITIONS[0], frames, DECODINGS[0], frames)) for frames in (3, 12)]
+    while not held.names:
+        engine.advance()
+    return engine, jobs
+
+
+@pytest.mark.parametrize("cancels", [False, True])
+def test_steps_go_on_while_other_codebooks_are_drawn(monkeypatch: pytest.MonkeyPatch, cancels: bool) -> None:
+    held = Held(monkeypatch)
+    engine, (short, long) = two_of_which_one_is_over(held)
+    assert long.first
+    before = engine._lane(long.ask).frames(long.first)
+    for _ in range(4):
+        assert engine.advance() == []
+    assert engine._lane(long.ask).frames(long.first) == before + 4
+    assert short.response is None
+    if cancels:
+        engine.cancel(short)
+    held.may_end.set()
+    while len(engine):
+        engine.advance()
+    assert (short.response is None) == cancels
+    assert held.names == ["aside", "MainThread"], "what is left at the end has all cores"
+    if not cancels:
+        np.testing.assert_array_equal(short.codes(), alone(NETS["llama"], short.ask))
+    np.testing.assert_array_equal(long.codes(), alone(NETS["llama"], long.ask))
+
+
+def test_what_fails_in_the_second_thread_is_raised_in_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(monkeypatch)
+    held.fails = True
+    held.may_end.set()
+    engine, _ = two_of_which_one_is_over(held)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        while len(engine):
+            engine.advance()
+
+
+def test_a_single_thread_draws_all_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(monkeypatch)
+    engine, _ = two_of_which_one_is_over(held, aside=False)
+    while len(engine):
+        engine.advance()
+    assert held.names == ["MainThread"] * 2
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -239,7 +329,7 @@ def test_a_cancelled_response_leaves_the_batch() -> None:
     engine.advance()
     engine.cancel(jobs[0])
     engine.advance()
-    assert shown[1:3] == [3, 2]
+    assert shown == [1, 1, 1, 3, 2]
     assert len(engine) == 2
 
 

@@ -106,7 +106,7 @@ def test_layers_left_out_get_keys_and_values_of_the_last_output(shape: dict[str,
     step = Step(net)
     steps = Steps(net, TOKENIZER, CONDITIONS, most=6, step=step, exits=ALWAYS)
     cache, place_B = steps.cache, steps.cache.lengths_B.clone()
-    cache.kv[:, :, torch.arange(3), place_B] = torch.nan
+    cache.kv[:, :, torch.arange(3), :, place_B] = torch.nan
     outputs: list[Tensor] = []
     propagate = step._propagate
 
@@ -119,7 +119,7 @@ def test_layers_left_out_get_keys_and_values_of_the_last_output(shape: dict[str,
     (x_BD,) = outputs
     for layer, block in enumerate(net.blocks):
         attention = cast("Attention", block.attention)
-        keys_BNH, values_BNH = cache.kv[layer][:, torch.arange(3), place_B]
+        keys_BNH, values_BNH = cache.kv[layer][:, torch.arange(3), :, place_B].unbind(1)
         assert keys_BNH.isfinite().all()
         assert values_BNH.isfinite().all()
         if layer:

@@ -200,6 +200,16 @@ def test_the_predicted_length_may_exceed_the_longest_before_it_is_divided(
     assert speech.codes.shape[1] == 50
 
 
+def test_the_network_that_speaks_predicts_the_length(synthesizer: Synthesizer, voices: Path, monkeypatch) -> None:
+    held = Synthesizer(synthesizer.checkpoint, synthesizer.codec, quantize="int8")
+    asked = []
+    monkeypatch.setattr("model.inference.speed.predict_frames", lambda network, *_, **__: [asked.append(network) or 40])
+    decoding = replace(Decoding("nar-len"), unmasking=replace(Decoding().unmasking, steps=2))
+    assert held.speak("Hello.", prompt=voices / "anna.wav", speed=2.0, decoding=decoding).codes.shape[1] == 20
+    assert asked == [held.network]
+    assert held.network is not synthesizer.network
+
+
 def test_transcriptions(client, synthesizer: Synthesizer, voices: Path) -> None:
     heard = synthesizer.hear(voices / "anna.wav")
     with (voices / "anna.wav").open("rb") as file:
@@ -272,12 +282,15 @@ def test_kept_voices_are_offered_beside_recordings(synthesizer: Synthesizer, voi
     told = synthesizer.voice(voices / "ben.wav", "Good morning.")
     told.save(tmp_path / "told.safetensors")
     replace(told, codec=replace(told.codec, revision="1" * 12)).save(tmp_path / "foreign.safetensors")
-    (tmp_path / "broken.safetensors").write_bytes(b"no voice")
+    broken = {"empty": b"", "broken": b"no voice", "cut": (tmp_path / "kept.safetensors").read_bytes()[:-9]}
+    for name, content in broken.items():
+        (tmp_path / f"{name}.safetensors").write_bytes(content)
+    flat = replace(told, codes_KP=told.codes_KP[0])
+    flat.save(tmp_path / "flat.safetensors")
     with serving(synthesizer, tmp_path) as server:
         rows = server.get("/v1/audio/voices").json()["voices"]
         assert [(row["name"], row["kind"], row["text"]) for row in rows] == [
             ("anna", "recording", False),
-            ("broken", "kept", False),
             ("foreign", "kept", True),
             ("kept", "kept", False),
             ("told", "kept", True),
@@ -286,7 +299,13 @@ def test_kept_voices_are_offered_beside_recordings(synthesizer: Synthesizer, voi
         continued = synthesizer.speak("Hello.", voice=told, max_s=0.2)
         answer = server.speak(voice="told", response_format="wav")
         assert answer.body == encode(continued.samples, continued.sample_rate, "wav")
-        assert server.speak(voice="broken").status == 500
+        for name in (*broken, "flat"):
+            answer = server.speak(voice=name)
+            assert answer.status == 422
+            assert answer.error["param"] == "voice"
+            assert answer.error["code"] == "damaged_voice"
+            assert answer.error["message"].startswith(f"`{name}.safetensors` must be a file of `valle voice`, but")
+            assert answer.error["message"].endswith("Keep the voice again.")
         foreign = server.speak(voice="foreign")
         assert foreign.status == 422
         assert str(tmp_path) not in foreign.error["message"]

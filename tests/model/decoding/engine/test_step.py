@@ -84,5 +84,5 @@ def test_several_positions_at_once_are_as_many_steps(
     at_once.keep(hidden_ALD, 4)
     torch.testing.assert_close(at_once.logits(0), single.logits(0), rtol=tolerance, atol=tolerance)
     for row, length in enumerate(single.cache.lengths_B.tolist()):
-        found, wanted = (one.cache.kv[:, :, row, :length] for one in (at_once, single))
+        found, wanted = (one.cache.kv[:, :, row, :, :length] for one in (at_once, single))
         torch.testing.assert_close(found, wanted, rtol=tolerance, atol=tolerance)
