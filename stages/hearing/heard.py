@@ -1,6 +1,5 @@
 """What whisper heard in one stretch of speech, with all that it tells of its own certainty."""
 
-import zlib
 from dataclasses import dataclass
 
 
@@ -21,9 +20,3 @@ class Heard:
     """Code of the language it was decoded in, as whisper names it."""
     language_probability: float | None
     """Probability of that language, 0 to 1; None if it was given, or if the model knows only one."""
-
-
-def compression_ratio(text: str) -> float:
-    """Returns how much shorter zlib makes a text; 0 for an empty one. Source: openai-whisper, `utils.py`."""
-    said = text.strip().encode()
-    return len(said) / len(zlib.compress(said)) if said else 0.0
