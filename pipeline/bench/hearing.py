@@ -90,9 +90,7 @@ def _long(clips: Sequence[_Clip], folder: Path, scratch: Path) -> Iterator[Figur
     cuts = [outcome for outcome in outcomes if isinstance(outcome, Utterance)]
     theirs, their_s = _timed(lambda: _baseline("faster-whisper", folder)(wave))
     seconds = len(wave) / SAMPLE_RATE
-    yield Figure(
-        "long recording, speech a second", seconds / took, "s", seconds / their_s, "faster-whisper", least=2.0
-    )
+    yield Figure("long recording, speech a second", seconds / took, "s", seconds / their_s, "faster-whisper", least=2.0)
     wrong, words, lost = _errors([text], [" ".join(cut.text for cut in cuts)])
     their_wrong, _, their_lost = _errors([text], [theirs])
     yield Figure("word error rate", 100 * wrong / words, "%", 100 * their_wrong / words, "faster-whisper", most=1.0)

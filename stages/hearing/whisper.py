@@ -8,7 +8,7 @@ only where they are: that import takes longer than hearing a minute.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from stages.hearing.asr.activity import Stretch
 from stages.hearing.asr.decoding import ComputeType, Decoded, Decoder, WindowName, compression_ratio
 from stages.hearing.asr.windows import SAMPLE_RATE
 from stages.hearing.heard import Heard
-from stages.hearing.placing import Placer
+from stages.hearing.placing import Piece, Placed, Placer, as_segments
 from stages.hearing.wav2vec import quiet, unusable_whisperx
 from stages.records import Wave
 from stages.text.languages import is_spaced, normalise_code
@@ -33,13 +33,6 @@ _MORE = 1.3
 """A second hearing in smaller stretches counts if it has this many times the letters."""
 _SMALLER_S = 8.0
 """Longest of the smaller stretches, in seconds."""
-
-
-class _Piece(NamedTuple):
-    """A stretch with what was heard in it."""
-
-    stretch: Stretch
-    text: Decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +114,7 @@ class Recogniser:
         speech = {index: self._stretches(wave) for index, wave in enumerate(waves)}
         spoken = [index for index in speech if speech[index]]
         known = self._languages(waves, {index: languages[index] for index in spoken})
-        pieces: dict[int, list[_Piece]] = {}
+        pieces: dict[int, list[Piece]] = {}
         for language in sorted({code for code, _ in known.values()} & self.decoder.languages):
             same = [index for index in spoken if known[index][0] == language]
             pieces |= self._pieces({index: (waves[index], speech[index]) for index in same}, language)
@@ -153,23 +146,23 @@ class Recogniser:
 
     def _pieces(
         self, recordings: Mapping[int, tuple[Wave, Sequence[Stretch]]], language: str
-    ) -> dict[int, list[_Piece]]:
+    ) -> dict[int, list[Piece]]:
         """Returns the stretches of each recording that have text; what was heard badly is heard again."""
         places = [(index, stretch) for index, (_, stretches) in recordings.items() for stretch in stretches]
         texts = self._decoded([(recordings[index][0], stretch) for index, stretch in places], language)
-        found: dict[int, list[_Piece]] = {index: [] for index in recordings}
+        found: dict[int, list[Piece]] = {index: [] for index in recordings}
         for (index, stretch), text in zip(places, texts, strict=True):
-            pieces = [_Piece(stretch, text)]
+            pieces = [Piece(stretch, text)]
             if _lacks(pieces, language):
                 pieces = self._heard_smaller(recordings[index][0], pieces[0], language)
             found[index] += [piece for piece in pieces if piece.text.text.strip()]
         return found
 
-    def _heard_smaller(self, wave: Wave, piece: _Piece, language: str) -> list[_Piece]:
+    def _heard_smaller(self, wave: Wave, piece: Piece, language: str) -> list[Piece]:
         """Hears a stretch again in smaller ones; returns these if they have clearly more text, and it is sound."""
         smaller = activity.gathered(piece.stretch.speech, wave, _SMALLER_S)
         texts = self._decoded([(wave, stretch) for stretch in smaller], language)
-        again = [_Piece(stretch, text) for stretch, text in zip(smaller, texts, strict=True)]
+        again = [Piece(stretch, text) for stretch, text in zip(smaller, texts, strict=True)]
         letters = sum(_letters(text.text) for text in texts if not text.doubtful)
         return again if letters > max(_MORE * _letters(piece.text.text), 0) else [piece]
 
@@ -177,7 +170,7 @@ class Recogniser:
         return self.decoder.hear([wave[stretch.start : stretch.end] for wave, stretch in places], language)
 
     def _result(
-        self, wave: Wave, language: str, probability: float | None, pieces: Sequence[_Piece]
+        self, wave: Wave, language: str, probability: float | None, pieces: Sequence[Piece]
     ) -> Result | TextError:
         if language not in self.decoder.languages:
             return TextError(f"whisper doesn't know `{language}`: give its recordings transcripts.")
@@ -189,6 +182,9 @@ class Recogniser:
             return TextError(
                 f"whisper detected an unsupported language: {error} Set the language: `--set transcribe.language=CODE`."
             )
+        placed = Placed(as_segments(pieces), "", pieces)
+        if self._placer:
+            placed = self._placer.place(pieces, (code, language), wave, self.decoder)
         heard = tuple(
             Heard(
                 text=text.text.strip(),
@@ -200,12 +196,9 @@ class Recogniser:
                 language=language,
                 language_probability=probability,
             )
-            for stretch, text in pieces
+            for stretch, text in placed.pieces
         )
-        segments, by = [{"start": one.start, "end": one.end, "text": one.text} for one in heard], ""
-        if self._placer:
-            segments, by = self._placer.place(segments, pieces, (code, language), wave, self.decoder)
-        return Result(code, segments, heard, by)
+        return Result(code, placed.segments, heard, placed.by)
 
 
 def _pyannote(device: str) -> activity.Detector:
@@ -216,7 +209,7 @@ def _pyannote(device: str) -> activity.Detector:
         raise unusable_whisperx(error) from error
 
 
-def _lacks(pieces: Sequence[_Piece], language: str) -> bool:
+def _lacks(pieces: Sequence[Piece], language: str) -> bool:
     """Returns whether the text is far too short for the speech, and the speech can be heard in smaller stretches."""
     letters = sum(_letters(text.text) for _, text in pieces)
     seconds = sum(stretch.speech_s for stretch, _ in pieces)
