@@ -59,6 +59,8 @@ def why_unsplit(transcript: Transcript, piece: Segment) -> str:
     """Returns why a cut that is too long can't be split, and what to do."""
     if piece.words:
         return "and has no pause between two words to split it at"
+    if transcript.source.startswith("whisperx"):
+        return "and its words have no times to split it by: set `transcribe.align` to true, or lower `chunk_s`"
     what = "its words have no times" if transcript.timed else "its text has no times"
     return f"and {what} to split it by: give an aligner (`transcribe.align_models`; for English the extra `align`)"
 
