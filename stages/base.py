@@ -84,6 +84,8 @@ class Context:
     """`transcribe.columns`: the columns of a table, and what each is."""
     raw: str = ""
     """`transcribe.raw`: the format of recordings without a header."""
+    verify: str = ""
+    """`transcribe.verify`: the whisper model that hears every cut again; "" for none."""
 
     def source(self, item_id: str) -> Path:
         """Returns the path of a recording or a transcript."""

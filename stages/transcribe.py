@@ -24,6 +24,7 @@ from stages.corpora.scan import language_in
 from stages.errors import TextError, WeightsError
 from stages.hearing import whisper
 from stages.hearing.batches import Batches, Heard, Waiting
+from stages.hearing.certainty import with_certainty
 from stages.hearing.channels import Channels, Part, marks, parts_of
 from stages.hearing.diarise import MODEL, Diariser
 from stages.hearing.timing import Times, Timing
@@ -101,6 +102,9 @@ class TranscribeConfig(StageConfig):
     """Fewest speakers in a recording; not set: no lower bound."""
     max_speakers: int | None = Field(None, ge=1)
     """Most speakers in a recording; not set: no upper bound."""
+    verify: str | None = runtime(None)
+    """A whisper model, as `model`, with which `slice` hears every cut again, also of given texts, to tell how far they
+    are from the sound (`slice.max_misheard`). Its content, not its name, enters the fingerprint of `slice`."""
     batch_size: int = runtime(8, ge=1)
     """Stretches of speech per whisper batch; a batch may span several recordings."""
     item_timeout_s: float = runtime(3600.0, ge=0)
@@ -339,11 +343,10 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             if isinstance(result, TextError):
                 raise result
             if not result["segments"]:
-                silent = "whisperX finds no speech in it."
-                return [Reject(recording.id, "NoSpeech", silent, "Remove it if that is so.")]
+                return [Reject(recording.id, "NoSpeech", "whisperX finds no speech in it.", "Remove it if that is so.")]
             if self._diariser:
                 result = self._diariser.label(result, wave)
-            script = from_whisperx(result, audio, style="heard")
+            script = with_certainty(from_whisperx(result, audio, style="heard"), result["heard"], audio.sample_rate)
             return [self._transcript(recording, audio, script, self._language(recording, script), "whisperx")]
 
         return guarded([recording for recording, _, _ in heard], transcript, root=self.context.voices)

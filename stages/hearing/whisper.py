@@ -8,6 +8,7 @@ language.
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from stages.errors import TextError, WeightsError
+from stages.hearing.heard import Heard, compression_ratio, decoded
 from stages.hearing.wav2vec import Aligners, quiet, reason_of, unusable_whisperx
 from stages.machine import parse_device
 from stages.records import Wave
@@ -235,9 +237,9 @@ class WhisperX:
 
         Returns:
             Per recording, whisperX's result: `{"language": …, "segments": [{"start", "end", "text", "words"}]}`, times
-            in seconds. There are no segments if nobody speaks, and no `words` if the language has no aligner. A
-            `TextError` instead, if whisper doesn't know the given language, or detects one that isn't in the table of
-            languages.
+            in seconds, and as `heard` what whisper told before it was aligned. There are no segments if nobody speaks,
+            and no `words` if the language has no aligner. A `TextError` instead, if whisper doesn't know the given
+            language, or detects one that isn't in the table of languages.
         """
         if not self._pipeline.model.model.is_multilingual:
             languages = ["en"] * len(waves)
@@ -245,12 +247,13 @@ class WhisperX:
         stretches = [(index, span) for index, wave in enumerate(waves) for span in self._speech(wave)]
         spoken = sorted({index for index, _ in stretches})
         known = self._detected(waves, {index: languages[index] for index in spoken})
-        heard: dict[int, list[dict[str, Any]]] = {index: [] for index in spoken}
-        for language in sorted({*known.values()} & {*self._pipeline.model.supported_languages}):
-            same = [stretch for stretch in stretches if known[stretch[0]] == language]
+        heard: dict[int, list[Heard]] = {index: [] for index in spoken}
+        for language in sorted({code for code, _ in known.values()} & {*self._pipeline.model.supported_languages}):
+            same = [stretch for stretch in stretches if known[stretch[0]][0] == language]
             for index, segment in self._heard(same, waves, language):
-                heard[index].append(segment)
-        return [self._result(wave, known.get(index), heard.get(index, [])) for index, wave in enumerate(waves)]
+                heard[index].append(replace(segment, language_probability=known[index][1]))
+        languages = [known.get(index, (None, None))[0] for index in range(len(waves))]
+        return [self._result(wave, languages[index], heard.get(index, [])) for index, wave in enumerate(waves)]
 
     def _speech(self, wave: Wave) -> list[dict[str, Any]]:
         """Returns the stretches of speech, each at most `chunk_s` long, with `start` and `end` in seconds."""
@@ -264,9 +267,13 @@ class WhisperX:
         )
         return merged
 
-    def _detected(self, waves: Sequence[Wave], languages: Mapping[int, str | None]) -> dict[int, str]:
-        """Returns each recording's language: the given one, or the one detected in its first 30 s."""
-        known = {index: language for index, language in languages.items() if language}
+    def _detected(
+        self, waves: Sequence[Wave], languages: Mapping[int, str | None]
+    ) -> dict[int, tuple[str, float | None]]:
+        """Returns each recording's language: the given one, or the one detected in its first 30 s and how probable."""
+        known: dict[int, tuple[str, float | None]] = {
+            index: (language, None) for index, language in languages.items() if language
+        }
         unknown = [index for index in languages if index not in known]
         for batch in _batches(unknown, self._batch_size):
             features = self._features([waves[index][: 30 * SAMPLE_RATE] for index in batch])
@@ -274,20 +281,20 @@ class WhisperX:
             known |= {index: self._likeliest(ranked) for index, ranked in zip(batch, found, strict=True)}
         return known
 
-    def _likeliest(self, ranked: Sequence[tuple[str, float]]) -> str:
-        """Returns the likeliest language, of the candidates if there are any.
+    def _likeliest(self, ranked: Sequence[tuple[str, float]]) -> tuple[str, float | None]:
+        """Returns the likeliest language and its probability; of the candidates if there are any.
 
         If whisper knows no candidate, it is the first one, so that `_result` says so.
         """
-        codes = [token.strip("<|>") for token, _ in ranked]
+        codes = [(token.strip("<|>"), probability) for token, probability in ranked]
         if not self._candidates:
             return codes[0]
-        return next((code for code in codes if code in self._candidates), self._candidates[0])
+        return next((found for found in codes if found[0] in self._candidates), (self._candidates[0], None))
 
     def _heard(
         self, stretches: Sequence[tuple[int, dict[str, Any]]], waves: Sequence[Wave], language: str
-    ) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yields the segment of each stretch that has text, in order, with the index of its recording."""
+    ) -> Iterator[tuple[int, Heard]]:
+        """Yields what is heard in each stretch that has text, in order, with the index of its recording."""
         from faster_whisper.tokenizer import Tokenizer
 
         model = self._pipeline.model
@@ -296,11 +303,11 @@ class WhisperX:
             sounds = [
                 waves[index][int(span["start"] * SAMPLE_RATE) : int(span["end"] * SAMPLE_RATE)] for index, span in batch
             ]
-            found = model.generate_segment_batched(self._features(sounds), tokenizer, self._pipeline.options)
-            for (index, span), text, score in zip(batch, found["text"], found["avg_logprob"], strict=True):
+            found = decoded(model, self._features(sounds), tokenizer, self._pipeline.options)
+            for (index, span), (text, score, silent) in zip(batch, found, strict=True):
                 if text.strip():
-                    times = {"start": round(span["start"], 3), "end": round(span["end"], 3)}
-                    yield index, {"text": text, **times, "avg_logprob": score}
+                    times = round(span["start"], 3), round(span["end"], 3)
+                    yield index, Heard(text, *times, score, silent, compression_ratio(text), language, None)
 
     def _features(self, sounds: Sequence[Wave]) -> Any:
         """Returns whisper's input features of sounds, each padded to 30 s."""
@@ -308,9 +315,10 @@ class WhisperX:
 
         return torch.stack([self._pipeline.preprocess({"inputs": sound})["inputs"] for sound in sounds]).numpy()
 
-    def _result(self, wave: Wave, language: str | None, segments: list[dict[str, Any]]) -> dict[str, Any] | TextError:
+    def _result(self, wave: Wave, language: str | None, heard: list[Heard]) -> dict[str, Any] | TextError:
         if language is not None and language not in self._pipeline.model.supported_languages:
             return TextError(f"whisper doesn't know `{language}`: give its recordings transcripts.")
+        segments = [{"text": one.text, "start": one.start, "end": one.end} for one in heard]
         if not segments or language is None:
             return {"language": language, "segments": []}
         try:
@@ -320,7 +328,7 @@ class WhisperX:
                 f"whisper detected an unsupported language: {error} Set the language: `--set transcribe.language=CODE`."
             )
         aligned = self._aligners.align_heard(segments, language, wave) if self._aligners else segments
-        return {"language": language, "segments": aligned}
+        return {"language": language, "segments": aligned, "heard": heard}
 
 
 def _batches(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:

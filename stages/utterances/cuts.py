@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
-from stages.records import UNKNOWN, Segment
+from stages.records import UNKNOWN, Certainty, Segment
 from stages.text.languages import is_spaced
 
 _OPENING = frozenset({"Ps", "Pi", "Sc"})
@@ -37,7 +37,7 @@ def merged(segments: Sequence[Segment]) -> Segment:
     """Merges segments into one, their texts in order.
 
     If their languages differ, its language is ""; if their speakers differ, its speaker is None. It has words only if
-    all of them have.
+    all of them have, and it is as sure as the least sure of them.
     """
     languages = {segment.language for segment in segments}
     speakers = {segment.speaker for segment in segments}
@@ -49,6 +49,22 @@ def merged(segments: Sequence[Segment]) -> Segment:
         language,
         tuple(word for segment in segments for word in segment.words) if all(s.words for s in segments) else (),
         speakers.pop() if len(speakers) == 1 else None,
+        _least_sure([segment.certainty for segment in segments if segment.certainty]),
+    )
+
+
+def _least_sure(known: Sequence[Certainty]) -> Certainty | None:
+    """Returns the worst values of any; None if none is known."""
+    if not known:
+        return None
+    probable = [(one.language_probability, one.language) for one in known if one.language_probability is not None]
+    probability, language = min(probable, default=(None, known[0].language))
+    return Certainty(
+        min(one.avg_logprob for one in known),
+        max(one.no_speech_prob for one in known),
+        max(one.compression_ratio for one in known),
+        language,
+        probability,
     )
 
 
