@@ -94,7 +94,7 @@ class SliceConfig(StageConfig):
     drop_hallucinated: bool = True
     """Whether to filter texts that whisper heard though nobody said them (`Hallucinated`): loops, phrases that it
     writes where nobody speaks, impossible rates, and text where silero hears no voice. Given texts are never judged."""
-    min_avg_logprob: float | None = Field(None, le=0, validate_default=True)
+    min_avg_logprob: float | None = Field(-0.65, le=0)
     """Lowest mean log-probability of a heard text; below it an utterance is filtered (`Uncertain`)."""
     max_compression: float | None = Field(2.4, gt=0)
     """Highest compression ratio of a heard text; above it an utterance is filtered (`Repetitive`)."""

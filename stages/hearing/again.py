@@ -100,7 +100,6 @@ class SecondHearing:
     def _heard(self, waves: Sequence[Wave], language: str) -> list[str]:
         from faster_whisper.audio import pad_or_trim
         from faster_whisper.tokenizer import Tokenizer
-        from faster_whisper.transcribe import get_suppressed_tokens
 
         model = self._model
         tokenizer = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
@@ -113,7 +112,7 @@ class SecondHearing:
             beam_size=5,
             max_length=min(model.max_length, len(prompt) + longest),
             suppress_blank=True,
-            suppress_tokens=list(get_suppressed_tokens(tokenizer, [-1])),
+            suppress_tokens=[-1],  # those of the model's own configuration: signs and notes that nobody says
         )
         return [tokenizer.decode(one.sequences_ids[0]).strip() for one in found]
 
