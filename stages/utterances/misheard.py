@@ -77,7 +77,12 @@ def _rates(ours: Sequence[str], theirs: Sequence[str]) -> tuple[float, float, fl
     end = len(text) - last
     at_first = sum(at < first for _, at in errors)
     at_last = sum(at > end or (at == end and kind != "insert") for kind, at in errors)
-    return len(errors) / len(text), min(1.0, at_first / first), min(1.0, at_last / last)
+    return len(errors) / len(text), _share(at_first, text[:first]), _share(at_last, text[end:])
+
+
+def _share(errors: int, edge: str) -> float:
+    """Returns the error rate of an edge; 1 for a wrong number, of which one digit may be a word."""
+    return float(errors > 0) if any(map(str.isdecimal, edge)) else min(1.0, errors / len(edge))
 
 
 def _edge(words: Sequence[str]) -> int:

@@ -59,6 +59,11 @@ def test_the_ends_are_told_apart(heard: str, first: bool, last: bool) -> None:
     assert (found.first > 0.4, found.last > 0.4) == (first, last), found
 
 
+def test_a_number_at_an_end_is_no_small_part_of_it() -> None:
+    assert compared("one two three four", "one two three", "en").last == 1
+    assert compared("It was in eighteen forty-four", "It was in 1844.", "en").last == 0
+
+
 def test_a_short_word_is_judged_with_its_neighbour() -> None:
     assert compared("A boat sailed by.", "The boat sailed by.", "en").first <= 0.6
     assert compared("I see.", "I see.", "en").last == 0
