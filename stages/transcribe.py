@@ -5,6 +5,7 @@ a broken one is rejected before later stages use it.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -17,18 +18,22 @@ from stages.artefacts.formats import Rows
 from stages.audio.files import AudioInfo, parse_raw
 from stages.audio.tape import Samples
 from stages.base import Filtered, Reject, Stage, guarded
-from stages.config import StageConfig, runtime
+from stages.config import runtime
 from stages.corpora.layouts.table import LAYOUTS
 from stages.corpora.layouts.tables.columns import checked_columns
 from stages.corpora.scan import language_in
 from stages.errors import TextError, WeightsError
-from stages.hearing import whisper
-from stages.hearing.batches import Batches, Heard, Waiting
+from stages.hearing import english, sphinx
+from stages.hearing.asr import weights
+from stages.hearing.asr.windows import SAMPLE_RATE
+from stages.hearing.batches import Batches, Unheard, Waiting
 from stages.hearing.certainty import with_certainty
 from stages.hearing.channels import Channels, Part, marks, parts_of
-from stages.hearing.diarise import MODEL, Diariser
-from stages.hearing.timing import Times, Timing
-from stages.hearing.whisper import ComputeType, VadName
+from stages.hearing.config import HearingConfig
+from stages.hearing.diarise import Diariser
+from stages.hearing.placing import Placer
+from stages.hearing.timing import Timing
+from stages.hearing.whisper import Recogniser
 from stages.records import UNKNOWN, Recording, Transcript
 from stages.text.declared import known_code, language_of
 from stages.text.languages import detect, normalise_code
@@ -44,7 +49,7 @@ Outcome = Transcript | Filtered | Reject
 _log = logging.getLogger(__name__)
 
 
-class TranscribeConfig(StageConfig):
+class TranscribeConfig(HearingConfig):
     """Where the text comes from, and how whisperX hears."""
 
     transcripts: Literal["auto", "require", "ignore"] = "auto"
@@ -68,45 +73,12 @@ class TranscribeConfig(StageConfig):
     candidates: list[str] = Field(default_factory=list)
     """Languages that recordings may be in, preferred first: `[de, en]`. Where neither the transcript nor `languages`
     tells, one of them is detected. Not set: any of the table, which short texts often get wrong."""
-    model: str = "large-v3"
-    """The whisper model: a size, a repository of the Hugging Face hub, or a folder in CTranslate2 format."""
-    compute_type: ComputeType = "auto"
-    """Number format of whisper; `auto`: float16 on CUDA, float32 on the CPU."""
-    beam_size: int = Field(5, ge=1)
-    """Beam width of whisper's decoding."""
-    vad: VadName = "pyannote"
-    """Voice activity detector that runs before whisper. The weights of both ship with their packages."""
-    chunk_s: float = Field(30.0, gt=0, le=30)
-    """Longest stretch of speech given to whisper at once, in seconds."""
-    align: bool = True
-    """Whether whisperX computes word times."""
-    align_models: dict[str, str] = Field(default_factory=dict)
-    """wav2vec2 alignment models by language: a folder or a name. Other languages use whisperX's default model."""
-    times: Times = "auto"
-    """Aligner that adds times to a long text without any, so that `slice` can cut its recording. `wav2vec2`: a model
-    of `align_models` or whisperX's default; `pocketsphinx`: English only, needs the extra `align`; `auto`: a
-    model of `align_models`, else pocketsphinx where it is installed."""
-    times_over_s: float = Field(20.0, ge=0)
-    """Seconds. Only longer recordings are given times; 0: all of them."""
-    diarize: bool = False
-    """Whether pyannote labels the speaker of each segment that whisperX hears."""
-    diarize_model: str = MODEL
-    """The pyannote pipeline: a repository of the Hugging Face hub (needs `HF_TOKEN`), or a folder."""
     channels: Channels = "mix"
     """What is taken of recordings with two channels: their `mix`, the `left`, the `right`, or each as a recording with
     its own speaker (`split`, for telephone calls)."""
     raw: str | None = None
     """Format of recordings without a header (`.raw`, `.pcm`, `.ulaw`, `.alaw`, `.sln`): coding, rate in Hz and number
     of channels, such as `s16le 8000 1`. Not set: such files aren't recordings."""
-    min_speakers: int | None = Field(None, ge=1)
-    """Fewest speakers in a recording; not set: no lower bound."""
-    max_speakers: int | None = Field(None, ge=1)
-    """Most speakers in a recording; not set: no upper bound."""
-    verify: str | None = runtime(None)
-    """A whisper model, as `model`, with which `slice` hears every cut again, also of given texts, to tell how far they
-    are from the sound (`slice.max_misheard`). Its content, not its name, enters the fingerprint of `slice`."""
-    batch_size: int = runtime(8, ge=1)
-    """Stretches of speech per whisper batch; a batch may span several recordings."""
     item_timeout_s: float = runtime(3600.0, ge=0)
     """As in every stage, but longer: a large whisper model on a CPU is slower than real time."""
 
@@ -148,11 +120,6 @@ class TranscribeConfig(StageConfig):
     def _known_values(cls, value: dict[str, str]) -> dict[str, str]:
         return {name: known_code(code) for name, code in value.items()}
 
-    @field_validator("align_models")
-    @classmethod
-    def _known_keys(cls, value: dict[str, str]) -> dict[str, str]:
-        return {known_code(code): model for code, model in value.items()}
-
 
 class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     """Turns each recording into one transcript; of two channels that are split, into two.
@@ -167,11 +134,13 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     text_version: ClassVar[int] = 4
     """Version of how existing texts are read and timed. Raise it instead of `version` to keep what whisper has
     transcribed, which may have taken hours."""
+    hearing_version: ClassVar[int] = 2
+    """Version of how whisper hears; raise it to hear everything again that has no text."""
     computes = True
     one_to_one = False
     format = Rows(Transcript)
 
-    _whisperx: whisper.WhisperX | None = None
+    _recogniser: Recogniser | None = None
     _diariser: Diariser | None = None
     _missing = ""
     """Why whisperX can't be used; "" if it can or hasn't been tried."""
@@ -186,15 +155,25 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         Tries to download whisper's model if a recording needs it. A failed download is a problem only if every
         recording needs whisper; otherwise it is logged, and only those that need it are rejected.
         """
-        if problem := self._timing.problem():
+        languages: Counter[str | None] = Counter()
+        read = 0
+        for item in items:
+            if self.hears(item):
+                languages[self.config.language or language_of(self.config.languages, item.group, item.speaker)] += 1
+            else:
+                read += 1
+        if problem := self._timing.problem(fetch=bool(languages or read)):
             return [problem]
-        needed = [self.hears(item) for item in items]
-        if not any(needed) or not (problem := whisper.weights_problem(self.config.model)):
+        if not languages:
             return []
-        if all(needed):
-            return [problem]
-        _log.warning("recordings without a transcript will be rejected: %s", problem)
-        return []
+        if problem := weights.weights_problem(self.config.model):
+            if not read:
+                return [problem]
+            _log.warning("recordings without a transcript will be rejected: %s", problem)
+            return []
+        folder = weights.find_model(self.config.model, download=False)
+        problem = english.problem(folder, languages, self.config.candidates)
+        return [problem] if problem else []
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
         """Writes what was taken out of the texts, and logs it."""
@@ -210,7 +189,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         if self.config.transcripts == "require":
             return ""
         try:
-            return whisper.revision(whisper.find_model(self.config.model, download=False))
+            return weights.revision(weights.find_model(self.config.model, download=False))
         except WeightsError:
             return ""
 
@@ -235,11 +214,13 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
                 *sound,
             ]
         hearing = self.config.identity()
-        for name in ("languages", "transcripts", "times", "times_over_s", "channels", "raw"):
+        for name in ("languages", "transcripts", "channels", "raw"):
             del hearing[name]
         if mapped or not self.config.candidates:
             del hearing["candidates"]
         hearing["align_models"] = self._aligners
+        hearing["version"] = self.hearing_version
+        hearing["aligner"] = sphinx.version() if self._placer else ""
         return [mapped, hearing, self._whisper, self._diarisation, *sound]
 
     @property
@@ -270,23 +251,24 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         return [[done for outcome in outcomes for done in batches.results_of(outcome)] for outcomes in found]
 
     def _load(self) -> None:
-        if self._whisperx or self._missing:
+        if self._recogniser or self._missing:
             return
         config = self.config
         try:
-            folder = whisper.find_model(config.model, download=False)
+            folder = weights.find_model(config.model, download=False)
         except WeightsError as error:
-            self._missing = str(error).removesuffix(f" {whisper.WAYS_OUT}")
+            self._missing = str(error).removesuffix(f" {weights.WAYS_OUT}")
             return
-        self._whisperx = whisper.WhisperX(
+        self._recogniser = Recogniser(
             folder,
             device=self.context.device,
             compute_type=config.compute_type,
             beam_size=config.beam_size,
+            windows=config.windows,
             vad=config.vad,
             chunk_s=config.chunk_s,
             batch_size=config.batch_size,
-            aligners=config.align_models if config.align else None,
+            placer=self._placer,
             candidates=config.candidates,
         )
         if config.diarize:
@@ -298,17 +280,23 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         """The hash of the diarisation model; "" if it isn't a folder or isn't used."""
         folder = Path(self.config.diarize_model).expanduser()
         wanted = self.config.diarize and self.config.transcripts != "require"
-        return whisper.content_of(folder) if wanted and folder.is_dir() else ""
+        return weights.content_of(folder) if wanted and folder.is_dir() else ""
 
     @cached_property
     def _aligners(self) -> dict[str, str]:
         """The alignment models by language: the hash of a folder, else the name; {} if they aren't used."""
         wanted = self.config.align and self.config.transcripts != "require"
-        return whisper.contents_of(self.config.align_models) if wanted else {}
+        return weights.contents_of(self.config.align_models) if wanted else {}
 
     @cached_property
     def _timing(self) -> Timing:
         return Timing(self.config.times, self.config.times_over_s, self.config.align_models, self.context.device)
+
+    @cached_property
+    def _placer(self) -> Placer | None:
+        config = self.config
+        placed = config.align and config.times != "none"
+        return Placer(config.times, config.times_over_s, config.align_models, self.context.device) if placed else None
 
     def _transcribe(self, part: Part, batches: Batches[Outcome]) -> Outcome | Waiting:
         """Returns the outcome of what was read, or that it waits for whisperX in `batches`."""
@@ -316,13 +304,13 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             return unused
         recording, audio = part.recording, part.heard.info
         if self.hears(recording):
-            if self._whisperx is None:
+            if self._recogniser is None:
                 why = "its transcript is ignored" if recording.transcript else "it has no transcript"
-                return Reject(recording.id, "NoTranscript", f"{why}, and {self._missing}", whisper.WAYS_OUT)
-            return batches.add(recording, audio, part.heard.resampled(whisper.SAMPLE_RATE)[:])
+                return Reject(recording.id, "NoTranscript", f"{why}, and {self._missing}", weights.WAYS_OUT)
+            return batches.add(recording, audio, part.heard.resampled(SAMPLE_RATE)[:])
         if not recording.transcript:
             detail = "it has no transcript, and `transcribe.transcripts` is `require`."
-            return Reject(recording.id, "NoTranscript", detail, whisper.WAYS_OUT)
+            return Reject(recording.id, "NoTranscript", detail, weights.WAYS_OUT)
         if recording.told:
             script, source = read_told(recording.told, audio)
         else:
@@ -331,25 +319,35 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         own = part.own(script)
         return own if isinstance(own, Filtered) else self._written(recording, audio, own, source, part.heard.wave)
 
-    def _hear(self, heard: Sequence[Heard]) -> list[list[Outcome]]:
-        """Transcribes a batch of recordings with whisperX."""
-        assert self._whisperx is not None
-        wanted = [self.config.language or language_of(self.config.languages, r.group, r.speaker) for r, _, _ in heard]
-        results = self._whisperx.transcribe([wave for _, _, wave in heard], wanted)
-        found = {r.id: (audio, wave, result) for (r, audio, wave), result in zip(heard, results, strict=True)}
+    def _hear(self, unheard: Sequence[Unheard]) -> list[list[Outcome]]:
+        """Transcribes a batch of recordings with whisper."""
+        recogniser = self._recogniser
+        assert recogniser is not None
+        told = {
+            r.id: self.config.language or language_of(self.config.languages, r.group, r.speaker) for r, _, _ in unheard
+        }
+        results = recogniser.transcribe([wave for _, _, wave in unheard], list(told.values()))
+        found = {r.id: (audio, wave, result) for (r, audio, wave), result in zip(unheard, results, strict=True)}
 
         def transcript(recording: Recording) -> list[Outcome]:
             audio, wave, result = found[recording.id]
             if isinstance(result, TextError):
                 raise result
-            if not result["segments"]:
-                return [Reject(recording.id, "NoSpeech", "whisperX finds no speech in it.", "Remove it if that is so.")]
+            if not result.segments:
+                silent = "whisper finds no speech in it."
+                return [Reject(recording.id, "NoSpeech", silent, "Remove it if that is so.")]
+            if not (recogniser.decoder.multilingual or told[recording.id]) and (
+                why := english.unlike_english(result.heard)
+            ):
+                return [Reject(recording.id, "NotEnglish", f"{why}.", english.WAYS_OUT)]
+            content = {"language": result.language, "segments": result.segments}
             if self._diariser:
-                result = self._diariser.label(result, wave)
-            script = with_certainty(from_whisperx(result, audio, style="heard"), result["heard"], audio.sample_rate)
-            return [self._transcript(recording, audio, script, self._language(recording, script), "whisperx")]
+                content = self._diariser.label(content, wave)
+            script = with_certainty(from_whisperx(content, audio, style="heard"), result.heard, audio.sample_rate)
+            source = "+".join(["whisperx", *filter(None, [result.placed_by])])
+            return [self._transcript(recording, audio, script, self._language(recording, script), source)]
 
-        return guarded([recording for recording, _, _ in heard], transcript, root=self.context.voices)
+        return guarded([recording for recording, _, _ in unheard], transcript, root=self.context.voices)
 
     def _written(self, recording: Recording, audio: AudioInfo, script: Script, source: str, wave: Samples) -> Outcome:
         """Builds the transcript of an existing text; adds times if it is long and has none."""

@@ -11,9 +11,9 @@ from itertools import groupby
 from pathlib import Path
 
 from pipeline.bench.figures import Bench, Figure, StageBench
-from pipeline.bench.misheard import packaged_model
 from stages.base import Context, Filtered
 from stages.corpora.scan import scan
+from stages.hearing.asr.weights import PACKAGED
 from stages.ids import path_of
 from stages.records import Certainty, Recording, Transcript, Utterance
 from stages.slice import Slice, SliceConfig
@@ -86,7 +86,8 @@ def _certainty(row: Utterance) -> Certainty:
 def _heard(bench: Bench) -> Iterator[_Heard]:
     """Yields every utterance that is heard, before any threshold."""
     context = Context(bench.recordings)
-    hear = Transcribe(TranscribeConfig(model=packaged_model(), transcripts="ignore", language="en"), context)
+    heard_as = {"model": PACKAGED, "transcripts": "ignore", "language": "en", "align": False}
+    hear = Transcribe(TranscribeConfig.model_validate(heard_as), context)
     loose = SliceConfig(drop_hallucinated=False, min_avg_logprob=None, max_compression=None, min_s=0.1)
     cut = Slice(loose, context)
     recordings = sorted(scan(bench.recordings).recordings, key=lambda one: (one.group, one.id))

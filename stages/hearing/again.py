@@ -5,25 +5,19 @@ The model isn't told the text. It decodes by beam search without sampling, so th
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from pathlib import Path
-
-import numpy as np
 
 from stages.audio.silence import quietest
 from stages.errors import WeightsError
-from stages.hearing.wav2vec import quiet, reason_of
-from stages.hearing.whisper import SAMPLE_RATE, find_model, revision
-from stages.machine import on_gpu, parse_device
+from stages.hearing.asr.decoding import Decoder
+from stages.hearing.asr.weights import find_model, revision
+from stages.hearing.asr.windows import SAMPLE_RATE, WINDOW_S
+from stages.machine import on_gpu
 from stages.records import Wave
 
 OPTION = "transcribe.verify"
 _WAY_OUT = f"Give a folder or another model: `--set {OPTION}=FOLDER`, or leave it out."
-_WINDOW_S = 30.0
-"""Seconds of whisper's input."""
 _SEARCH_S = 5.0
 """Longer cuts are heard in windows that end at the quietest point within so many seconds."""
-_TOKENS_PER_S, _LEAST_TOKENS = 12, 24
-"""The most tokens that anybody says: a loop ends there."""
 _BATCH = 16
 """Cuts heard together on a GPU. On the CPU each is heard alone, which gives the same bytes in every run."""
 
@@ -58,29 +52,22 @@ class SecondHearing:
     """
 
     def __init__(self, model: str, device: str = "cpu") -> None:
-        folder: Path = find_model(model, download=False, option=OPTION, way_out=_WAY_OUT)
-        with quiet():
-            from faster_whisper import WhisperModel
-
-        where = parse_device(device)
-        try:
-            self._model = WhisperModel(
-                str(folder),
-                where.kind,
-                device_index=where.index or 0,
-                compute_type="float16" if where.kind == "cuda" else "int8",
-                local_files_only=True,
-            )
-        except (RuntimeError, ValueError) as error:
-            raise WeightsError(
-                f"`{OPTION}` can't be loaded from `{folder}` on `{device}`: {reason_of(error)}. {_WAY_OUT}"
-            ) from error
+        folder = find_model(model, download=False, option=OPTION, way_out=_WAY_OUT)
         self.at_once = _BATCH if on_gpu(device) else 1
         """Cuts per call of `hear`."""
+        self._decoder = Decoder(
+            folder,
+            device=device,
+            compute_type="auto",
+            beam_size=5,
+            batch_size=self.at_once,
+            windows="auto",
+            option=OPTION,
+        )
 
     def knows(self, language: str) -> bool:
         """Returns whether the model hears a language, by its ISO 639-1 code."""
-        return language in self._model.supported_languages
+        return language in self._decoder.languages
 
     def hear(self, waves: Sequence[Wave], language: str) -> list[str]:
         """Returns what is said in cuts.
@@ -90,36 +77,16 @@ class SecondHearing:
             language: ISO 639-1 code of all of them, which the model knows.
         """
         pieces = [(place, piece) for place, wave in enumerate(waves) for piece in _windows(wave)]
+        heard = self._decoder.hear([piece for _, piece in pieces], language)
         said = [""] * len(waves)
-        for at in range(0, len(pieces), self.at_once):
-            batch = pieces[at : at + self.at_once]
-            for (place, _), text in zip(batch, self._heard([piece for _, piece in batch], language), strict=True):
-                said[place] = f"{said[place]} {text}".strip()
+        for (place, _), found in zip(pieces, heard, strict=True):
+            said[place] = f"{said[place]} {found.text.strip()}".strip()
         return said
-
-    def _heard(self, waves: Sequence[Wave], language: str) -> list[str]:
-        from faster_whisper.audio import pad_or_trim
-        from faster_whisper.tokenizer import Tokenizer
-
-        model = self._model
-        tokenizer = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
-        prompt = model.get_prompt(tokenizer, [], without_timestamps=True)
-        features = np.stack([pad_or_trim(model.feature_extractor(np.ascontiguousarray(wave))) for wave in waves])
-        longest = round(_TOKENS_PER_S * max(map(len, waves)) / SAMPLE_RATE) + _LEAST_TOKENS
-        found = model.model.generate(
-            model.encode(features),
-            [prompt] * len(waves),
-            beam_size=5,
-            max_length=min(model.max_length, len(prompt) + longest),
-            suppress_blank=True,
-            suppress_tokens=[-1],  # those of the model's own configuration: signs and notes that nobody says
-        )
-        return [tokenizer.decode(one.sequences_ids[0]).strip() for one in found]
 
 
 def _windows(wave: Wave) -> Iterator[Wave]:
     """Yields a wave in windows of at most 30 s that end at quiet points."""
-    most, search = round(_WINDOW_S * SAMPLE_RATE), round(_SEARCH_S * SAMPLE_RATE)
+    most, search = WINDOW_S * SAMPLE_RATE, round(_SEARCH_S * SAMPLE_RATE)
     while len(wave) > most:
         border = most - search + quietest(wave[most - search : most], SAMPLE_RATE)
         yield wave[:border]

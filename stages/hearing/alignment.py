@@ -262,6 +262,18 @@ def _sounds(wave: Samples, words: Sequence[str], spans: Sequence[Span | None]) -
             yield _Sound((float(first), float(last)), len(loud) * _FRAME / SAMPLE_RATE, after, may_be_text)
 
 
+def segments_of(words: Sequence[str], spans: Sequence[Span | None], language: str) -> list[dict[str, Any]]:
+    """Returns placed words as segments in whisperX's form, which end at pauses; a run without times joins the next."""
+    space = " " if is_spaced(language) else ""
+    runs: list[list[tuple[str, Span | None]]] = []
+    for run in _runs(words, spans):
+        if runs and not any(span for _, span in runs[-1]):
+            runs[-1] += run
+        else:
+            runs.append(run)
+    return [_segment(run, space) for run in runs]
+
+
 def _runs(words: Sequence[str], spans: Sequence[Span | None]) -> Iterator[list[tuple[str, Span | None]]]:
     """Yields the words of each segment with their spans."""
     run: list[tuple[str, Span | None]] = []

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from stages.audio.files import AudioInfo
-from stages.hearing.whisper import SAMPLE_RATE
+from stages.hearing.asr.windows import SAMPLE_RATE
 from stages.records import Recording, Wave
 
 T = TypeVar("T")
-Heard = tuple[Recording, AudioInfo, Wave]
+Unheard = tuple[Recording, AudioInfo, Wave]
 """A recording, its format, and its wave, `[samples]` at 16 kHz."""
 
 
@@ -32,9 +32,9 @@ class Batches(Generic[T]):
         hear: Transcribes a batch: returns the results of each recording, in order.
     """
 
-    def __init__(self, hear: Callable[[Sequence[Heard]], Sequence[list[T]]]) -> None:
+    def __init__(self, hear: Callable[[Sequence[Unheard]], Sequence[list[T]]]) -> None:
         self._hear = hear
-        self._waiting: list[Heard] = []
+        self._waiting: list[Unheard] = []
         self.results: dict[str, list[T]] = {}
         """The results so far, by the recording's id."""
 

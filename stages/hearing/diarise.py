@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import WeightsError
-from stages.hearing.wav2vec import quiet, reason_of, unusable_whisperx
+from stages.hearing.asr.weights import reason_of
+from stages.hearing.wav2vec import quiet, unusable_whisperx
 from stages.records import Wave
 
 MODEL = "pyannote/speaker-diarization-community-1"

@@ -120,7 +120,7 @@ class SphinxAligner:
         decoder.end_utt()
         return [
             Part(part.word[0] not in "<[(", part.start_frame, part.end_frame + 1, log(max(part.ascore, float_info.min)))
-            for part in decoder.seg()
+            for part in decoder.seg() or ()  # None if there is no path
             if part.word != "</s>"
         ]
 

@@ -12,8 +12,8 @@ from stages.audio.tape import Samples
 from stages.errors import TextError, WeightsError
 from stages.hearing import sphinx
 from stages.hearing.alignment import SAMPLE_RATE, Aligner, Span, align
-from stages.hearing.wav2vec import Aligners, unusable_whisperx
-from stages.hearing.whisper import contents_of
+from stages.hearing.asr.weights import contents_of
+from stages.hearing.wav2vec import Aligners, model_problem, unusable_whisperx
 from stages.records import Segment
 from stages.transcripts.script import Script
 from stages.transcripts.whisperx import from_whisperx
@@ -51,8 +51,15 @@ class Timing:
         self._models = models
         self._device = device
 
-    def problem(self) -> str:
-        """Returns an error message if a configured aligner isn't installed; "" if nothing is missing."""
+    def problem(self, *, fetch: bool = False) -> str:
+        """Returns an error message if a configured aligner isn't there; "" if nothing is missing.
+
+        Args:
+            fetch: Whether named models may be looked for on the Hugging Face hub.
+        """
+        for code, model in self._models.items():
+            if problem := model_problem(code, model, fetch=fetch):
+                return problem
         if self._times == "pocketsphinx" and not sphinx.version():
             return f"`transcribe.times` is pocketsphinx, which isn't installed. {INSTALL_SPHINX}"
         aligned = self._times == "wav2vec2" or (self._times == "auto" and self._models)

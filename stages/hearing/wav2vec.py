@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.errors import WeightsError
+from stages.hearing.asr.weights import is_path, reason_of
 from stages.records import Wave
 
 _log = logging.getLogger(__name__)
@@ -197,11 +198,6 @@ def best_path(scores_TV: Scores, symbols: Sequence[int], blank: int, *, whole: b
     return [frames[index] for index in range(len(frames))]
 
 
-def reason_of(error: Exception) -> str:
-    """Returns the first line of an error's message without its full stop, to put into a sentence."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-
-
 def unusable_whisperx(error: Exception | None = None) -> WeightsError:
     """Returns the error for a missing whisperX or, with `error`, for one that can't be imported."""
     why = f"can't be loaded ({reason_of(error)})" if error else "isn't installed"
@@ -209,6 +205,63 @@ def unusable_whisperx(error: Exception | None = None) -> WeightsError:
         f"`whisperx` is needed to transcribe and to align, but {why}. `make setup` installs it; after a plain"
         " `pip install .` run `pip install --no-deps -r .setup/nodeps.txt`."
     )
+
+
+def model_problem(language: str, name: str, *, fetch: bool) -> str:
+    """Returns why a named wav2vec2 model can't be used, "" if it can.
+
+    Args:
+        language: Its key in `transcribe.align_models`.
+        name: A folder, a repository of the Hugging Face hub, or a name of torchaudio's.
+        fetch: Whether to look for a repository in the cache and on the hub; a folder is looked for in any case.
+    """
+    key = f"`transcribe.align_models.{language}`"
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        lacks = not (folder / "config.json").is_file()
+        return f"{key} must be a folder of a wav2vec2 model, but `{name}` lacks config.json." if lacks else ""
+    if is_path(name):
+        return f"{key} must be a folder of a wav2vec2 model, but `{name}` isn't there. Correct it or leave it out."
+    if not fetch or (name.isupper() and "/" not in name):
+        return ""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import httpx
+
+    try:
+        hf_hub_download(name, "config.json")
+    except (OSError, ValueError, HFValidationError, httpx.HTTPError) as error:
+        return (
+            f"{key} must be a folder or a repository of the Hugging Face hub, but `{name}` is neither here nor there to"
+            f" fetch ({reason_of(error)}). Give a folder, or leave it out."
+        )
+    return ""
+
+
+def default_at_hand(language: str) -> bool:
+    """Returns whether whisperX's default aligner of a language is in a cache.
+
+    Its table is imported only where a cache holds any wav2vec2 at all: that import takes seconds.
+    """
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    kept = Path(os.environ.get("TORCH_HOME", f"{cache}/torch")).expanduser() / "hub" / "checkpoints"
+    hubs = Path(HF_HUB_CACHE)
+    if not any(
+        "wav2vec2" in path.name or "xls" in path.name
+        for folder in (kept, hubs)
+        if folder.is_dir()
+        for path in folder.iterdir()
+    ):
+        return False
+    import torchaudio
+    from whisperx.alignment import DEFAULT_ALIGN_MODELS_HF, DEFAULT_ALIGN_MODELS_TORCH
+
+    if name := DEFAULT_ALIGN_MODELS_TORCH.get(language):
+        return (kept / str(getattr(torchaudio.pipelines, name)._path)).is_file()
+    repository = DEFAULT_ALIGN_MODELS_HF.get(language, "")
+    return bool(repository) and (hubs / f"models--{repository.replace('/', '--')}").is_dir()
 
 
 def _letters(segments: list[dict[str, Any]]) -> str:

@@ -1,7 +1,7 @@
 """Recognises words with a whisper model: short utterances whose language is known."""
 
 from stages.errors import WeightsError
-from stages.hearing.whisper import find_model
+from stages.hearing.asr.weights import find_model
 from stages.machine import parse_device
 from stages.records import Wave
 

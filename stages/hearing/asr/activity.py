@@ -1,0 +1,141 @@
+"""Finds speech in a recording, and gathers it into the stretches that whisper hears."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from stages.audio.silence import quietest
+from stages.hearing.asr.windows import SAMPLE_RATE
+from stages.records import Wave
+
+_ROOM = round(0.2 * SAMPLE_RATE)
+"""Sound kept on both sides of a stretch, in samples; at most half of the pause there."""
+_APART = round(1.5 * SAMPLE_RATE)
+"""Speech on both sides of a longer pause is never heard together: `slice` doesn't join it either."""
+_ONSET, _OFFSET = 0.5, 0.363
+"""pyannote's thresholds, whisperX's own."""
+
+
+class Region(NamedTuple):
+    """A stretch of samples at 16 kHz in which somebody speaks."""
+
+    start: int
+    end: int
+
+
+class Stretch(NamedTuple):
+    """Speech that is heard together, in samples at 16 kHz."""
+
+    start: int
+    end: int
+    speech: tuple[Region, ...]
+    """The regions of speech in it, with the pauses left out."""
+
+    @property
+    def speech_s(self) -> float:
+        """Seconds of speech, without the pauses."""
+        return sum(end - start for start, end in self.speech) / SAMPLE_RATE
+
+
+Detector = Callable[[Wave], list[Region]]
+"""Finds the regions of speech in a wave at 16 kHz, in order."""
+
+
+def silero(wave: Wave) -> list[Region]:
+    """Finds speech by silero's network, which the faster-whisper package contains."""
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    options = VadOptions(min_silence_duration_ms=160, speech_pad_ms=0, min_speech_duration_ms=64)
+    return [
+        Region(span["start"], min(span["end"], len(wave)))
+        for span in get_speech_timestamps(wave, options, sampling_rate=SAMPLE_RATE)
+    ]
+
+
+def pyannote(device: str) -> Detector:
+    """Returns a detector by pyannote's network, which the whisperX package contains.
+
+    Raises:
+        ImportError: if whisperX isn't installed.
+        OSError: if its weights are missing.
+    """
+    import torch
+    from whisperx.vads.pyannote import Binarize, load_vad_model
+
+    network = load_vad_model(torch.device(device))
+    binarise = Binarize(onset=_ONSET, offset=_OFFSET)
+
+    def regions(wave: Wave) -> list[Region]:
+        found = binarise(network({"waveform": torch.from_numpy(wave)[None], "sample_rate": SAMPLE_RATE}))
+        turns = [
+            (max(0, round(turn.start * SAMPLE_RATE)), min(round(turn.end * SAMPLE_RATE), len(wave)))
+            for turn in found.get_timeline().support()
+        ]
+        return [Region(start, end) for start, end in turns if start < end]
+
+    return regions
+
+
+def gathered(regions: Sequence[Region], wave: Wave, longest_s: float) -> list[Stretch]:
+    """Gathers speech into stretches that end at pauses.
+
+    Args:
+        regions: The regions of speech, in order.
+        wave: `[samples]` at 16 kHz.
+        longest_s: Seconds; no stretch is longer. Speech without a pause for longer is divided at its quietest point.
+
+    Returns:
+        The stretches, in order; they don't overlap, and every region is in one of them.
+    """
+    longest = round(longest_s * SAMPLE_RATE)
+    rest = [piece for region in regions for piece in _divided(region, wave, longest)]
+    stretches = []
+    while rest:
+        count = _together(rest, longest)
+        stretches.append(rest[:count])
+        rest = rest[count:]
+    befores = [0, *(speech[-1].end for speech in stretches)]
+    afters = [*(speech[0].start for speech in stretches[1:]), len(wave)]
+    return [
+        Stretch(_out(speech[0].start, before, longest, speech), _in(speech[-1].end, after, longest, speech), (*speech,))
+        for speech, before, after in zip(stretches, befores, afters, strict=False)
+    ]
+
+
+def _out(start: int, before: int, longest: int, speech: Sequence[Region]) -> int:
+    return start - min(_ROOM, _spare(longest, speech), start if before == 0 else (start - before) // 2)
+
+
+def _in(end: int, after: int, longest: int, speech: Sequence[Region]) -> int:
+    return end + min(_ROOM, _spare(longest, speech), (after - end + 1) // 2)
+
+
+def _spare(longest: int, speech: Sequence[Region]) -> int:
+    return max(0, (longest - (speech[-1].end - speech[0].start)) // 2)
+
+
+def _divided(region: Region, wave: Wave, longest: int) -> list[Region]:
+    """Divides speech without a pause that is too long, at the quietest point of the second half of what fits."""
+    pieces = []
+    start, end = region
+    while end - start > longest:
+        half = start + longest // 2
+        cut = half + quietest(wave[half : start + longest], SAMPLE_RATE)
+        pieces.append(Region(start, cut))
+        start = cut
+    return [*pieces, Region(start, end)]
+
+
+def _together(regions: Sequence[Region], longest: int) -> int:
+    """Returns how many of the first regions are heard together: up to the longest pause in the second half."""
+    fit = 1
+    while fit < len(regions) and regions[fit].end - regions[0].start <= longest:
+        if regions[fit].start - regions[fit - 1].end > _APART:
+            return fit
+        fit += 1
+    if fit == len(regions):
+        return fit
+    late = [count for count in range(1, fit + 1) if regions[count - 1].end - regions[0].start >= longest // 2] or [fit]
+    pauses = np.array([regions[count].start - regions[count - 1].end for count in late])
+    return late[len(pauses) - 1 - int(pauses[::-1].argmax())]

@@ -1,0 +1,252 @@
+"""Gives the words that whisper heard their times, by the best aligner at hand."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from stages.hearing import sphinx
+from stages.hearing.alignment import Span, segments_of, tokens_of
+from stages.hearing.asr.activity import Region, Stretch, gathered
+from stages.hearing.asr.decoding import Decoded, Decoder
+from stages.hearing.asr.windows import SAMPLE_RATE
+from stages.hearing.timing import Times
+from stages.hearing.wav2vec import Aligners, default_at_hand
+from stages.records import Wave
+
+_PAUSE_S = 0.25
+"""Words that attention placed are moved to the pauses of the speech that are at least this long."""
+_FAR_S = 0.6
+"""A pause with no border of words nearer than this isn't one of theirs."""
+_LOST_S = 1.0
+"""Speech of this length without a word near it was lost, and is heard again."""
+_NEAR_S = 0.25
+"""A word covers the speech this close to it."""
+_WORD_S = 1.2
+"""Longest word; attention lets the last one reach to the end of the sound."""
+_ALONE_S = 8.0
+"""Longest stretch in which lost speech is heard again, in seconds."""
+
+
+class Piece(NamedTuple):
+    """A stretch of speech with what was heard in it."""
+
+    stretch: Stretch
+    text: Decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The words of a recording with their times."""
+
+    segments: list[dict[str, Any]]
+    """In whisperX's form; they end at pauses."""
+    by: str
+    """What placed the words: `wav2vec2`, `pocketsphinx`, `whisper` or several with `+`; "" if nothing did."""
+    pieces: Sequence[Piece]
+    """What was heard, in order: also what was found only when its place had no words."""
+
+
+class Placer:
+    """Places heard words: by wav2vec2, else by pocketsphinx (English), else by whisper's own attention.
+
+    Args:
+        times: The aligner; `auto`: the first that is at hand. wav2vec2 is: a model of `models`, or whisperX's default
+            model of the language where it is in a cache; nothing is downloaded for `auto`.
+        over_s: Seconds; of recordings no longer than this only wav2vec2 places the words.
+        models: wav2vec2 models by language.
+        device: `cpu`, `cuda` or `cuda:N`.
+    """
+
+    def __init__(self, times: Times, over_s: float, models: Mapping[str, str], device: str) -> None:
+        self._times = times
+        self._over_s = over_s
+        self._models = models
+        self._device = device
+
+    def place(self, pieces: Sequence[Piece], languages: tuple[str, str], wave: Wave, decoder: Decoder) -> Placed:
+        """Places the words of a recording. Speech without words is heard again, alone.
+
+        Args:
+            pieces: What was heard, in order.
+            languages: The language by ISO 639-1, and as whisper names it.
+            wave: The recording, `[samples]` at 16 kHz.
+            decoder: The model that heard it.
+        """
+        if self._wav2vec2(languages[0]):
+            aligned = self._aligners.align_heard(as_segments(pieces), languages[0], wave)
+            if any(segment.get("words") for segment in aligned):
+                return Placed(aligned, "wav2vec2", pieces)
+        if len(wave) <= self._over_s * SAMPLE_RATE:
+            return Placed(as_segments(pieces), "", pieces)
+        segments: list[dict[str, Any]] = []
+        by: set[str] = set()
+        kept: list[Piece] = []
+        for piece in pieces:
+            placed = self._piece(piece, languages, wave, decoder)
+            found = [(piece, placed)]
+            if lost := without_words(piece.stretch, placed.spans):
+                again = hear(gathered(lost, wave, _ALONE_S), wave, languages[1], decoder)
+                if again := [one for one in again if not one.text.doubtful]:
+                    piece = Piece(without(piece.stretch, lost), piece.text)  # noqa: PLW2901
+                    placed = placed.inside(piece.stretch)
+                    found = [(piece, placed), *((one, self._piece(one, languages, wave, decoder)) for one in again)]
+            found.sort(key=lambda pair: pair[0].stretch.start)
+            kept += [one for one, _ in found]
+            by |= {one.by for _, one in found}
+            segments += [segment for _, one in found for segment in one.segments(languages[0])]
+        return Placed(segments, "+".join(sorted(by - {""})), kept)
+
+    def _wav2vec2(self, code: str) -> bool:
+        if self._times == "wav2vec2" or (self._times == "auto" and code in self._models):
+            return True
+        return self._times == "auto" and default_at_hand(code)
+
+    def _piece(self, piece: Piece, languages: tuple[str, str], wave: Wave, decoder: Decoder) -> "_Words":
+        code, language = languages
+        sound = wave[piece.stretch.start : piece.stretch.end]
+        if code == "en" and self._times in ("auto", "pocketsphinx") and sphinx.version():
+            words = tokens_of(piece.text.text, code)
+            spans = self._sphinx.prefix(sound, words, whole=True)
+            if spans and any(spans):
+                return _Words(piece, words, spans, "pocketsphinx")
+        [attended] = decoder.words([sound], [piece.text], language)
+        words = [word["word"].strip() for word in attended]
+        return _Words(piece, words, [(float(word["start"]), float(word["end"])) for word in attended], "whisper")
+
+    @cached_property
+    def _aligners(self) -> Aligners:
+        return Aligners(self._models, self._device)
+
+    @cached_property
+    def _sphinx(self) -> sphinx.SphinxAligner:
+        return sphinx.SphinxAligner()
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """The words of a stretch; times are seconds from its start."""
+
+    piece: Piece
+    words: Sequence[str]
+    spans: Sequence[Span | None]
+    by: str
+    speech: tuple[Region, ...] = ()
+    """The speech that they lie in, if it is less than the stretch's."""
+
+    def inside(self, stretch: Stretch) -> "_Words":
+        """Returns them with less speech to lie in."""
+        return replace(self, speech=stretch.speech)
+
+    def segments(self, code: str) -> list[dict[str, Any]]:
+        """Returns them in whisperX's form, with times from the start of the recording."""
+        stretch = self.piece.stretch
+        speech = [
+            ((a - stretch.start) / SAMPLE_RATE, (b - stretch.start) / SAMPLE_RATE)
+            for a, b in self.speech or stretch.speech
+        ]
+        spans: list[Span | None] = list(self.spans)
+        placed = [n for n, span in enumerate(spans) if span]
+        for n, span in zip(placed, to_pauses([span for span in spans if span], speech), strict=True):
+            spans[n] = span
+        if not placed:
+            return as_segments([self.piece])
+        begin = stretch.start / SAMPLE_RATE
+        return segments_of(self.words, [span and (span[0] + begin, span[1] + begin) for span in spans], code)
+
+
+def as_segments(pieces: Sequence[Piece]) -> list[dict[str, Any]]:
+    """Returns what was heard in whisperX's form, a segment a stretch, without words."""
+    return [
+        {"start": stretch.start / SAMPLE_RATE, "end": stretch.end / SAMPLE_RATE, "text": text.text.strip()}
+        for stretch, text in pieces
+    ]
+
+
+def hear(stretches: Sequence[Stretch], wave: Wave, language: str, decoder: Decoder) -> list[Piece]:
+    """Returns what is heard in the stretches of a recording that have text."""
+    texts = decoder.hear([wave[stretch.start : stretch.end] for stretch in stretches], language)
+    return [Piece(stretch, text) for stretch, text in zip(stretches, texts, strict=True) if text.text.strip()]
+
+
+def without_words(stretch: Stretch, spans: Sequence[Span | None]) -> list[Region]:
+    """Returns the speech of a stretch in which no word lies: whisper has lost it.
+
+    Args:
+        stretch: The speech.
+        spans: Start and end of each word, in seconds from the start of the stretch.
+    """
+    near = round(_NEAR_S * SAMPLE_RATE)
+    worded = sorted(
+        (
+            stretch.start + round(start * SAMPLE_RATE) - near,
+            stretch.start + round(min(end, start + _WORD_S) * SAMPLE_RATE) + near,
+        )
+        for start, end in filter(None, spans)
+    )
+    lost = []
+    for region in stretch.speech:
+        at = region.start
+        for start, end in [*worded, (region.end, region.end)]:
+            if min(start, region.end) - at >= _LOST_S * SAMPLE_RATE:
+                lost.append(Region(at, min(start, region.end)))
+            at = max(at, end)
+    return lost
+
+
+def without(stretch: Stretch, lost: Sequence[Region]) -> Stretch:
+    """Returns a stretch without some of its speech; as it is, if that is all of it."""
+    kept = []
+    for region in stretch.speech:
+        start, end = region
+        for away in lost:
+            if away.start <= start < away.end:
+                start = away.end
+            elif start < away.start < end:
+                end = away.start
+        if start < end:
+            kept.append(Region(start, end))
+    return Stretch(kept[0].start, kept[-1].end, tuple(kept)) if kept else stretch
+
+
+def to_pauses(words: Sequence[Span], speech: Sequence[Span]) -> list[Span]:
+    """Moves the times of words to the speech: no word lies in a pause or on both sides of one.
+
+    Attention tells which word is said about when, but not exactly where a word ends. A detector of speech tells that,
+    but only at pauses. So each pause gets the border between two words that is nearest to it.
+
+    Args:
+        words: Start and end of each word in seconds, in order.
+        speech: The regions of speech in seconds, in order.
+    """
+    if not words or not speech:
+        return list(words)
+    pauses = [(a[1], b[0]) for a, b in pairwise(speech) if b[0] - a[1] >= _PAUSE_S]
+    borders: dict[int, Span] = {}
+    first = 1
+    for pause in pauses:
+        middle = sum(pause) / 2
+        near = min(
+            range(first, len(words)), key=lambda n: abs((words[n - 1][1] + words[n][0]) / 2 - middle), default=None
+        )
+        if near is not None and abs((words[near - 1][1] + words[near][0]) / 2 - middle) <= _FAR_S:
+            borders[near] = pause
+            first = near + 1
+    return list(_within(words, borders, (speech[0][0], speech[-1][1])))
+
+
+def _within(words: Sequence[Span], borders: Mapping[int, Span], whole: Span) -> Iterator[Span]:
+    """Yields the words with their times between the borders around them."""
+    cuts = [0, *sorted(borders), len(words)]
+    for begin, stop in pairwise(cuts):
+        low = borders[begin][1] if begin in borders else whole[0]
+        high = borders[stop][0] if stop in borders else whole[1]
+        run = [(min(max(start, low), high), min(max(end, low), high)) for start, end in words[begin:stop]]
+        if run:
+            run[0] = (low, max(run[0][1], low))
+            run[-1] = (run[-1][0], high)
+        at = low
+        for start, end in run:
+            at = max(at, start)
+            yield at, (at := max(at, end))
