@@ -9,6 +9,7 @@ measures are kept with every row, filtered ones too: when only thresholds or the
 without reading any audio.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -39,7 +40,9 @@ from stages.utterances.finish import finished
 from stages.utterances.hallucinations import hallucinated
 from stages.utterances.measures import measure
 from stages.utterances.misheard import compared
-from stages.utterances.rows import Outcome, measured_row, no_text, place_of_cut, refused_segments, row_of
+from stages.utterances.rows import Outcome, measured_row, no_text, place_of_cut, refused_segments, row_of, unchecked
+
+_log = logging.getLogger(__name__)
 
 _CHEAP = frozenset({"loudness_lufs", "same_language", "drop_hallucinated", *(rule.key for rule in SLICE_RULES)})
 """Keys that affect neither the cuts nor their measures."""
@@ -235,7 +238,9 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         return DUPLICATES_VERSION if self.config.measure else None
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
-        """Writes which utterances have the same audio, if they are measured."""
+        """Writes which utterances have the same audio, if they are measured; logs which weren't heard again."""
+        if self.context.verify and (others := unchecked(folder, shards)):
+            _log.warning("kept unheard by `transcribe.verify`, which doesn't know their language: %s", others)
         if not self.config.measure:
             return []
         write_duplicates(folder, shards)

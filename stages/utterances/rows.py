@@ -1,7 +1,12 @@
 """Makes the rows of `slice` from a transcript and its cuts, and what it tells of segments that it can't cut."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from stages.artefacts.formats import read_lines
+from stages.artefacts.manifest import part_paths
 from stages.base import Filtered, Reject
 from stages.records import Segment, Transcript, Utterance
 from stages.utterances.bounds import segment_id
@@ -57,3 +62,12 @@ def place_of_cut(outcome: Outcome) -> tuple[bool, int]:
     """Returns the sort key of an outcome: the start of its cut; those without a cut come last."""
     row = outcome if isinstance(outcome, Utterance) else getattr(outcome, "cut", None)
     return (row is None, row.start_samples if row else 0)
+
+
+def unchecked(folder: Path, shards: Sequence[str]) -> str:
+    """Returns how many rows no second model has heard, by language: `3 in de, 1 in ja`; "" if there are none."""
+    found: Counter[str] = Counter()
+    for shard in shards:
+        rows = read_lines(part_paths(folder, shard, ["rows.jsonl"])["rows.jsonl"])
+        found.update(row["language"] for row in rows if "again" not in row)
+    return ", ".join(f"{count:,} in {language}" for language, count in found.most_common())

@@ -63,7 +63,6 @@ class _WhisperX:
             world.patch.setattr(module, "quiet", nullcontext)
         world.patch.setattr(wav2vec, "_provide_sentences", lambda *_: None)
         world.patch.setattr(wav2vec, "_refuse_download", lambda _: None)
-        world.patch.setattr(whisper, "decoded", self._decoded)
 
     def _modules(self) -> dict[str, dict[str, Any]]:
         pipeline = SimpleNamespace(
@@ -72,6 +71,7 @@ class _WhisperX:
                 supported_languages=["en", "de", "fr", "sv"],
                 hf_tokenizer=None,
                 encode=len,
+                generate_segment_batched=self._generate,
             ),
             vad_model=_Vad(),
             _vad_params={"vad_onset": 0.5, "vad_offset": 0.3},
@@ -116,10 +116,10 @@ class _WhisperX:
             },
         }
 
-    def _decoded(self, _model: Any, features: Any, language: str, _options: Any) -> list[tuple[str, float, float]]:
+    def _generate(self, features: Any, language: str, _options: Any) -> dict[str, list[Any]]:
         self.batches.append(len(features))
         self.languages.append(language)
-        return [(_SAID, -0.1, 0.0)] * len(features)
+        return {"text": [_SAID] * len(features), "avg_logprob": [0.0] * len(features)}
 
 
 def _torch_zeros() -> Any:

@@ -138,7 +138,7 @@ def test_a_fixed_language_is_heard_and_silence_is_not(models, talk, tmp_path):
 
 def test_a_language_outside_the_table_is_rejected(models, talk, monkeypatch):
     voices, recordings = talk
-    monkeypatch.setattr(whisper.WhisperX, "_detected", lambda *_: {0: ("haw", 0.9)})
+    monkeypatch.setattr(whisper.WhisperX, "_detected", lambda *_: {0: "haw"})
     (rejected,) = run(voices, recordings[:1], transcripts="ignore", model=models["en"])
     assert rejected.reason == "UnusableText"
     assert "`haw` must be a supported language" in rejected.message
@@ -147,7 +147,7 @@ def test_a_language_outside_the_table_is_rejected(models, talk, monkeypatch):
 
 def test_a_language_that_whisper_does_not_know_is_rejected(models, talk, monkeypatch):
     voices, recordings = talk
-    monkeypatch.setattr(whisper.WhisperX, "_detected", lambda *_: {0: ("eo", 0.9)})
+    monkeypatch.setattr(whisper.WhisperX, "_detected", lambda *_: {0: "eo"})
     (rejected,) = run(voices, recordings[:1], transcripts="ignore", model=models["en"])
     assert rejected.reason == "UnusableText"
     assert "whisper doesn't know `eo`: give its recordings transcripts" in rejected.message
@@ -172,9 +172,10 @@ def test_stretches_of_many_recordings_are_heard_together(models, talk, monkeypat
 
     def what_is_heard(_model, features, tokenizer, _options):
         sizes.append(len(features))
-        return [(f"{tokenizer.language_code} {np.abs(one).sum():.0f}.", -0.1, 0.0) for one in features]
+        heard = [f"{tokenizer.language_code} {np.abs(one).sum():.0f}." for one in features]
+        return {"text": heard, "avg_logprob": [0.0] * len(heard)}
 
-    monkeypatch.setattr(whisper, "decoded", what_is_heard)
+    monkeypatch.setattr("whisperx.asr.WhisperModel.generate_segment_batched", what_is_heard)
     for group in ("a", "b"):
         for number, one in enumerate(recordings):
             path = tmp_path / group / "x" / f"{number}.flac"
