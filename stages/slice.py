@@ -40,6 +40,7 @@ from stages.utterances.finish import finished
 from stages.utterances.hallucinations import hallucinated
 from stages.utterances.measures import measure
 from stages.utterances.misheard import compared
+from stages.utterances.overlaps import lone, marks_of, parted, several_speak
 from stages.utterances.rows import Outcome, measured_row, no_text, place_of_cut, refused_segments, row_of, unchecked
 
 _log = logging.getLogger(__name__)
@@ -60,6 +61,9 @@ class SliceConfig(StageConfig):
     """Seconds. Longer segments are split between words; those that can't be split are filtered (`TooLong`)."""
     join_s: float = Field(3.0, ge=0)
     """Seconds. Shorter segments are joined to a neighbour, as long as the result stays within `max_s`."""
+    join: Literal["short", "sentences"] = "short"
+    """What is joined. `short`: segments shorter than `join_s`; `sentences`: also those of one speaker that end within a
+    sentence, to the ones that go on with it, as long as the result stays within `max_s`."""
     max_gap_s: float = Field(1.5, ge=0)
     """Seconds. Segments with a longer pause between them are never joined."""
     margin_s: float = Field(0.1, ge=0)
@@ -220,8 +224,8 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         Filtered:
             `NoSpeech`, `TooShort`, `TooLong`; `UnknownWord`: a word isn't spelt (`<unk>`); `Misfit`: the text lacks
             some of the speech; `NoText`: a segment without text that overlaps none with text; `MixedLanguages`,
-            `MixedSpeakers`: segments in several languages or of several speakers overlap; and by threshold, see
-            `stages.utterances.filters`.
+            `MixedSpeakers`: segments in several languages or of several speakers overlap; `Overlap`: diarisation hears
+            two speak; and by threshold, see `stages.utterances.filters`.
 
         Rejected:
             `BadTimes`: a segment lies outside its recording, or has no length or no end; `BadSegment`: another fault of
@@ -254,29 +258,31 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
             row = row_of(transcript, cuts.merged(spoken), (0, transcript.samples), transcript.id)
             why = "its text lacks some of the speech; the log of `transcribe` says where"
             return [Filtered(transcript.id, "Misfit", why, row), *refused_segments(transcript)]
-        if self._is_utterance(transcript, spoken):
-            whole = self._whole(transcript, spoken)
+        marks = marks_of(transcript)
+        if self._is_utterance(transcript, spoken, marks):
+            whole = self._whole(transcript, parted(spoken, marks))
             if whole is not None:
                 return [whole, *refused_segments(transcript)]
         inside, outside = cropped(transcript, spoken)
         limits = self._limits(transcript.sample_rate)
-        pieces = [piece for segment in cuts.without_overlap(inside) for piece in cuts.split(segment, limits)]
-        textless = [s for s in transcript.segments if not s.text.strip() and is_apart(s, spoken)]
-        others = [*textless, *(mark for bad in transcript.bad or () if (mark := where(bad)))]
-        pieces = at_quiet_points(
-            cuts.join(pieces, limits),
-            partial(audio.read, self.context.place(transcript.id)),
-            limits,
-            search=round(self.config.search_s * transcript.sample_rate),
-            rate=transcript.sample_rate,
-        )
-        pieces = self._to_pauses(transcript, pieces, others, limits)
+        clear = parted(cuts.without_overlap(inside), marks)
+        pieces = [piece for segment in clear for piece in cuts.split(segment, limits)]
+        silent = [s for s in transcript.segments if not s.text.strip() and s not in marks]
+        textless = [s for s in silent if is_apart(s, spoken)]
+        others = [*textless, *marks, *(mark for bad in transcript.bad or () if (mark := where(bad)))]
+        read = partial(audio.read, self.context.place(transcript.id))
+        search = round(self.config.search_s * transcript.sample_rate)
+        pieces = at_quiet_points(cuts.join(pieces, limits), read, limits, search=search, rate=transcript.sample_rate)
+        if reach := round(self.config.finish_s * transcript.sample_rate):
+            longest = limits.longest
+            pieces = finished(pieces, others, transcript, lambda *s: read(*s)[0], reach=reach, longest=longest)
         borders = cuts.widened(pieces, transcript.samples, limits)
         outcomes = [
             self._piece(transcript, piece, clear_of(others, cut, piece))
             for piece, cut in zip(pieces, borders, strict=True)
         ]
-        return [*outcomes, *outside, *refused_segments(transcript), *(no_text(transcript, s) for s in textless)]
+        unsaid = [*(no_text(transcript, s) for s in textless), *lone(transcript, marks, spoken)]
+        return [*outcomes, *outside, *refused_segments(transcript), *unsaid]
 
     def _limits(self, rate: int) -> cuts.Limits:
         return cuts.Limits(
@@ -285,22 +291,25 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
             join=round(self.config.join_s * rate),
             gap=round(self.config.max_gap_s * rate),
             margin=round(self.config.margin_s * rate),
+            sentences=self.config.join == "sentences",
         )
 
-    def _is_utterance(self, transcript: Transcript, spoken: Sequence[Segment]) -> bool:
+    def _is_utterance(self, transcript: Transcript, spoken: Sequence[Segment], marks: Sequence[Segment]) -> bool:
         """Returns whether a recording is one utterance, unless it turns out to be too long."""
         if self.config.mode != "auto":
             return self.config.mode == "file"
         room = self.config.edge_s * transcript.sample_rate
         start, end = spoken[0].start_samples, spoken[-1].end_samples
-        return not transcript.timed or (len(spoken) == 1 and start <= room and end >= transcript.samples - room)
+        return not transcript.timed or (
+            len(spoken) == 1 and not marks and start <= room and end >= transcript.samples - room
+        )
 
     def _whole(self, transcript: Transcript, spoken: Sequence[Segment]) -> Outcome | None:
         """Returns the outcome of a whole recording; None if it must be cut: too long even with its ends trimmed."""
         piece = cuts.merged(spoken)
         piece = replace(piece, language=piece.language or transcript.language)
         row = row_of(transcript, piece, (0, transcript.samples), transcript.id)
-        if refused := self._refused(row, piece):
+        if refused := self._refused(row, piece, transcript):
             return refused
         heard = audio.listen(self.context.place(transcript.id))
         left = trimmed(heard.wave, heard.sample_rate, silence_db=self.config.silence_db, edge_s=self.config.edge_s)
@@ -310,7 +319,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         if (too_long := self._too_long(row)) and self.config.mode != "file":
             return None
         return (
-            self._refused(row, piece)
+            self._refused(row, piece, transcript)
             or too_long
             or self._measured(row, heard.wave[row.start_samples : row.end_samples])
         )
@@ -318,7 +327,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
     def _piece(self, transcript: Transcript, piece: Segment, borders: tuple[int, int]) -> Outcome:
         row = row_of(transcript, piece, borders, f"{transcript.id}#{borders[0]}-{borders[1]}")
         too_long = self._too_long(row, f", {_why_unsplit(transcript, piece)}")
-        return self._refused(row, piece) or too_long or self._measured(row)
+        return self._refused(row, piece, transcript) or too_long or self._measured(row)
 
     def _too_long(self, row: Utterance, why_unsplit: str = "") -> Filtered | None:
         if row.end_samples - row.start_samples <= self._limits(row.sample_rate).longest:
@@ -326,14 +335,13 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         why = f"{row.duration_s:.2f} s, over `slice.max_s` ({self.config.max_s:g}){why_unsplit}"
         return Filtered(row.id, "TooLong", why, row)
 
-    def _refused(self, row: Utterance, piece: Segment) -> Filtered | None:
+    def _refused(self, row: Utterance, piece: Segment, transcript: Transcript) -> Filtered | None:
         """Filters a cut by its language, speaker or shortness, before anything is measured."""
         if not row.language:
             why = "segments in several languages overlap, so they can't be cut apart"
             return Filtered(row.id, "MixedLanguages", why, row)
         if piece.speaker is None:
-            why = "several people speak at once, or in a recording that stays whole"
-            return Filtered(row.id, "MixedSpeakers", why, row)
+            return several_speak(row, piece, marks_of(transcript))
         if UNKNOWN in row.text:
             why = f"a word of it isn't spelt (`{UNKNOWN}`): `{row.text[:60]}`"
             return Filtered(row.id, "UnknownWord", why, row)
@@ -375,19 +383,6 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         if target is None or measures is None or measures.loudness_lufs is None:
             return 0.0
         return gain_db(measures.loudness_lufs, measures.peak, target)
-
-    def _to_pauses(
-        self, transcript: Transcript, pieces: Sequence[Segment], others: Sequence[Segment], limits: cuts.Limits
-    ) -> list[Segment]:
-        """Widens segments that begin or end in the middle of sound (`finish_s`)."""
-        reach = round(self.config.finish_s * transcript.sample_rate)
-        if not reach:
-            return list(pieces)
-
-        def read(start: int, end: int) -> Wave:
-            return audio.read(self.context.source(transcript.id), start, end)[0]
-
-        return finished(pieces, others, transcript, read, reach=reach, longest=limits.longest)
 
 
 def _why_unsplit(transcript: Transcript, piece: Segment) -> str:

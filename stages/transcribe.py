@@ -30,7 +30,7 @@ from stages.hearing.batches import Batches, Unheard, Waiting
 from stages.hearing.certainty import with_certainty
 from stages.hearing.channels import Channels, Part, marks, parts_of
 from stages.hearing.config import HearingConfig
-from stages.hearing.diarise import Diariser
+from stages.hearing.diarise import Diariser, with_overlaps
 from stages.hearing.placing import Placer
 from stages.hearing.timing import Timing
 from stages.hearing.whisper import Recogniser
@@ -340,10 +340,11 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
                 why := english.unlike_english(result.heard)
             ):
                 return [Reject(recording.id, "NotEnglish", f"{why}.", english.WAYS_OUT)]
-            content = {"language": result.language, "segments": result.segments}
+            content: dict[str, Any] = {"language": result.language, "segments": result.segments}
             if self._diariser:
                 content = self._diariser.label(content, wave)
             script = with_certainty(from_whisperx(content, audio, style="heard"), result.heard, audio.sample_rate)
+            script = with_overlaps(script, content.get("overlaps", ()), audio)
             source = "+".join(["whisperx", *filter(None, [result.placed_by])])
             return [self._transcript(recording, audio, script, self._language(recording, script), source)]
 

@@ -67,6 +67,18 @@ def _join_s(world: World) -> None:
     assert _cuts(world, _said(0, 4), _said(4.5, 8.5), join_s=4.5) == [(0, 850)]
 
 
+def _join(world: World) -> None:
+    """The first sentence is said in two segments."""
+    said = [_said(0, 4, "One two,"), _said(4.5, 8, "three four."), _said(8.5, 12, "Five six.")]
+    plain = {"mode": "segments", "measure": False, "finish_s": 0.0, "search_s": 0.0}
+    texts = {
+        join: [row.text for row in world.outcomes("slice", _transcript(*said), join=join, **plain)]
+        for join in ("short", "sentences")
+    }
+    assert texts["short"] == ["One two,", "three four.", "Five six."]
+    assert texts["sentences"] == ["One two, three four.", "Five six."]
+
+
 def _max_gap_s(world: World) -> None:
     segments = _said(0, 2), _said(3, 5)
     assert _cuts(world, *segments, max_gap_s=0.9) == [(0, 200), (300, 500)]
@@ -265,6 +277,7 @@ SLICE: dict[str, Proof] = {
     "min_s": _min_s,
     "max_s": _max_s,
     "join_s": _join_s,
+    "join": _join,
     "max_gap_s": _max_gap_s,
     "margin_s": _margin_s,
     "search_s": _search_s,
