@@ -149,6 +149,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
     version: ClassVar[int] = 5
     format = Rows(Utterance)
     one_to_one: ClassVar[bool] = False
+    borrows: ClassVar[tuple[tuple[str, str], ...]] = (("transcribe", "verify"),)
 
     _dnsmos: Dnsmos | None = None
     _second: SecondHearing | None = None
