@@ -171,8 +171,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
                 return [problem]
             _log.warning("recordings without a transcript will be rejected: %s", problem)
             return []
-        folder = weights.find_model(self.config.model, download=False)
-        problem = english.problem(folder, languages, self.config.candidates)
+        problem = english.problem(self.config.model, languages, self.config.candidates)
         return [problem] if problem else []
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
