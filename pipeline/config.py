@@ -48,6 +48,13 @@ def check_together(config: PrepConfig, names: Sequence[str]) -> None:
             "`g2p.unique` needs the measures of the audio, but `slice.measure` is false."
             " Set `slice.measure` to true or `g2p.unique` to false."
         )
+    bounds = ("max_misheard", "max_misheard_edge")
+    given = [key for key in bounds if getattr(config.slice, key) is not None]
+    if "slice" in names and given and not config.transcribe.verify:
+        raise ConfigError(
+            f"`slice.{given[0]}` compares each text with what a second model hears, but `transcribe.verify` names none."
+            " Set it to a whisper model, or leave the bound out."
+        )
 
 
 def build_stage(name: str, config: PrepConfig, context: Context) -> Stage[Any, Any, Any]:

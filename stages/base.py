@@ -84,6 +84,8 @@ class Context:
     """`transcribe.columns`: the columns of a table, and what each is."""
     raw: str = ""
     """`transcribe.raw`: the format of recordings without a header."""
+    verify: str = ""
+    """`transcribe.verify`: the whisper model that hears every cut again; "" for none."""
 
     def source(self, item_id: str) -> Path:
         """Returns the path of a recording or a transcript."""
@@ -112,6 +114,8 @@ class Stage(Generic[Conf, In, Out]):
     """Whether every item gives exactly one outcome."""
     computes: ClassVar[bool] = False
     """Whether `process` runs a network on the context's device."""
+    borrows: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Keys of other sections that the stage uses, as (section, key); a dataset remembers them with the stage's own."""
     joins: ClassVar[tuple[str, ...]] = ()
     """Other stages whose finished output `finish` reads."""
     optional: ClassVar[bool] = False

@@ -127,7 +127,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
         if not count_phonemes(phonemes):
             detail = f"`{item.text[:40]}` must hold text that can be spoken in `{item.language}`, but doesn't."
             return Reject(item.id, "NoPhonemes", detail, "mend the transcript or its language")
-        return replace(item, phonemes=phonemes, measures=None)
+        return replace(item.bare(), phonemes=phonemes)
 
     def _is_usable(self, item: Utterance) -> bool:
         """Returns whether an utterance would be kept if it had no copies."""

@@ -22,7 +22,6 @@ Wave = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.unsignedinteger[Any]]
 """Codec codes, `[K, T]`, in the smallest unsigned type that holds the codebook."""
 
-
 UNKNOWN = "<unk>"
 """A word that is spoken, but that the transcript doesn't spell."""
 
@@ -88,11 +87,8 @@ class Recording(Record):
     transcript_digest: str = ""
     """SHA-256 of the transcript beside it; "" for a table, where only the row in `told` matters."""
     told: str = ""
-    """Its row in a corpus's table, as JSON; "" if there is none.
-
-    `layout` and `table` name the table. `content` is the text in whisperX's format. `problem` says why the row can't be
-    used, else it is "". Written by `stages.corpora`, read by `stages.transcripts.whisperx.read_told`.
-    """
+    """Its row in a corpus's table, as JSON; "" if there is none. `layout` and `table` name the table, `content` is the
+    text in whisperX's format, and `problem` says why the row can't be used, else it is ""."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +98,22 @@ class Word(Record):
     text: str
     start_samples: int
     end_samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Certainty(Record):
+    """How sure whisper was of what it heard; of several segments together, the worst values of any."""
+
+    avg_logprob: float
+    """Mean log-probability of the text's tokens; 0 at best."""
+    no_speech_prob: float
+    """Probability that nobody speaks, 0 to 1."""
+    compression_ratio: float
+    """How much shorter zlib makes the text: loops lie above 2.4."""
+    language: str
+    """Code of the language that it heard, as whisper names it."""
+    language_probability: float | None = None
+    """Probability of that language, 0 to 1; None if it was given, or if the model knows only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +127,8 @@ class Segment(Record):
     words: tuple[Word, ...] = ()
     speaker: str | None = ""
     """The speaker; "" for the recording's own speaker, None if several speak in it."""
+    certainty: Certainty | None = None
+    """How sure whisper was of it; None if the text was given."""
 
     def to_json(self) -> dict[str, Any]:
         """Returns the fields as plain JSON values; the speaker also if it is None, which isn't its default."""
@@ -123,8 +137,9 @@ class Segment(Record):
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """Builds the segment and its words."""
-        return cls(**{**data, "words": tuple(Word.from_json(word) for word in data["words"])})
+        """Builds the segment with its words and its certainty."""
+        sure = data.get("certainty") and Certainty.from_json(data["certainty"])
+        return cls(**{**data, "words": tuple(Word.from_json(word) for word in data["words"]), "certainty": sure})
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +251,22 @@ class Measures(Record):
     """DNSMOS P.835 of the background."""
     ovrl: float | None = None
     """DNSMOS P.835 of the whole."""
+    voice: float | None = None
+    """Share of a heard cut's time in which silero hears a voice; None if the text was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardAgain(Record):
+    """What a second model heard in a cut, compared with the row's text; see `stages.utterances.misheard`."""
+
+    text: str
+    """What it heard; "" for nothing."""
+    misheard: float
+    """Character error rate, counted in the row's text; above 1 if much more was heard."""
+    first: float
+    """The same of the first word, and of what was heard before it, 0 to 1."""
+    last: float
+    """The same of the last word, and of what was heard after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +298,10 @@ class Utterance(Record):
     reading: str | None = None
     """What is unusual in how the sound was read, such as another decoder, a scale or a channel; None if nothing is. Not
     kept in the store."""
+    certainty: Certainty | None = None
+    """How sure whisper was of the text; None if it was given. Kept where the measures are, as `again` is."""
+    again: HeardAgain | None = None
+    """What `transcribe.verify` heard; None if it wasn't asked, or doesn't know the language."""
 
     @property
     def duration_s(self) -> float:
@@ -283,18 +318,22 @@ class Utterance(Record):
         """Phonemes per second."""
         return count_phonemes(self.phonemes) / self.duration_s
 
-    def content(self) -> bytes:
-        """Returns bytes for fingerprints: equal exactly if the utterances are equal, apart from their measures.
+    def bare(self) -> Self:
+        """Returns the utterance without what only thresholds and reports use, as later stages keep it."""
+        return dataclasses.replace(self, measures=None, certainty=None, again=None)
 
-        Later stages don't use the measures, so new measures don't make them work again.
-        """
-        return Record.content(dataclasses.replace(self, measures=None))
+    def content(self) -> bytes:
+        """Returns bytes for fingerprints, without what later stages don't use: it doesn't make them work again."""
+        return Record.content(self.bare())
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Builds the utterance and its measures."""
-        measures = data.get("measures")
-        return cls(**(data if measures is None else {**data, "measures": Measures.from_json(measures)}))
+        return cls(**{**data, **{name: kind.from_json(data[name]) for name, kind in ASIDE.items() if name in data}})
+
+
+ASIDE: dict[str, type[Record]] = {"measures": Measures, "certainty": Certainty, "again": HeardAgain}
+"""The fields of an utterance that only thresholds and reports use, and their types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,8 +353,8 @@ class CodecIdentity(Record):
 
     def describe(self) -> str:
         """Returns the identity as one line, for tables and messages."""
-        shape = f"{self.num_codebooks} x {self.codebook_size}"
-        return f"{self.name}, {self.sample_rate} Hz, {shape} at {self.frame_rate:g} Hz, weights {self.revision}"
+        shape = f"{self.num_codebooks} x {self.codebook_size} at {self.frame_rate:g} Hz"
+        return f"{self.name}, {self.sample_rate} Hz, {shape}, weights {self.revision}"
 
     def require(self, found: "CodecIdentity", where: str) -> None:
         """Checks that codes of another codec mean the same here.

@@ -9,9 +9,10 @@ measures are kept with every row, filtered ones too: when only thresholds or the
 without reading any audio.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -21,27 +22,32 @@ from stages.artefacts.formats import Rows
 from stages.artefacts.manifest import digest_of, file_digest
 from stages.audio import files as audio
 from stages.audio.loudness import gain_db
-from stages.audio.silence import EDGE_S, SILENCE_DB, quietest, trimmed
-from stages.base import Filtered, Reject, Stage, guarded
+from stages.audio.silence import EDGE_S, SILENCE_DB, trimmed
+from stages.base import Filtered, Stage, guarded
 from stages.config import StageConfig, runtime
 from stages.errors import WeightsError
+from stages.hearing.again import Hearings, SecondHearing, identity, problem
 from stages.listeners.dnsmos import Dnsmos
+from stages.listeners.silero import SAMPLE_RATE, voice_share
+from stages.machine import on_gpu
 from stages.records import UNKNOWN, Segment, Transcript, Utterance, Wave
 from stages.transcripts.languages import in_language, read_languages
 from stages.utterances import cuts
-from stages.utterances.bounds import clear_of, cropped, is_apart, no_text, refused_segments, where, why_unsplit
+from stages.utterances.borders import at_quiet_points, searched_between_all
+from stages.utterances.bounds import clear_of, cropped, is_apart, where, why_unsplit
 from stages.utterances.duplicates import DUPLICATES, DUPLICATES_VERSION, write_duplicates
-from stages.utterances.filters import NEED_AUDIO, SLICE_RULES, THRESHOLD_REASONS, above, broken, in_other_language
+from stages.utterances.filters import NEED_AUDIO, SLICE_RULES, above, broken, in_other_language
 from stages.utterances.finish import finished
+from stages.utterances.hallucinations import hallucinated
 from stages.utterances.measures import measure
+from stages.utterances.misheard import compared
+from stages.utterances.overlaps import lone, marks_of, parted, several_speak
+from stages.utterances.rows import Outcome, measured_row, no_text, place_of_cut, refused_segments, row_of, unchecked
 
-Outcome = Utterance | Filtered | Reject
+_log = logging.getLogger(__name__)
 
-_CHEAP = frozenset({"loudness_lufs", "same_language", *(rule.key for rule in SLICE_RULES)})
+_CHEAP = frozenset({"loudness_lufs", "same_language", "drop_hallucinated", *(rule.key for rule in SLICE_RULES)})
 """Keys that affect neither the cuts nor their measures."""
-
-_TOUCHING_S = 0.02
-"""Seconds. A shorter gap between segments comes from rounded times, not from a pause."""
 
 
 class SliceConfig(StageConfig):
@@ -56,6 +62,9 @@ class SliceConfig(StageConfig):
     """Seconds. Longer segments are split between words; those that can't be split are filtered (`TooLong`)."""
     join_s: float = Field(3.0, ge=0)
     """Seconds. Shorter segments are joined to a neighbour, as long as the result stays within `max_s`."""
+    join: Literal["short", "sentences"] = "short"
+    """What is joined. `short`: segments shorter than `join_s`; `sentences`: also those of one speaker that end within a
+    sentence, to the ones that go on with it, as long as the result stays within `max_s`."""
     max_gap_s: float = Field(1.5, ge=0)
     """Seconds. Segments with a longer pause between them are never joined."""
     margin_s: float = Field(0.1, ge=0)
@@ -90,6 +99,22 @@ class SliceConfig(StageConfig):
     """Lowest signal-to-noise ratio in dB; below it an utterance is filtered (`Noisy`)."""
     min_dnsmos: float | None = Field(None, ge=1, le=5, validate_default=True)
     """Lowest overall DNSMOS P.835 score; below it an utterance is filtered (`PoorQuality`)."""
+    drop_hallucinated: bool = True
+    """Whether to filter texts that whisper heard though nobody said them (`Hallucinated`): loops, phrases that it
+    writes where nobody speaks, impossible rates, and text where silero hears no voice. Given texts are never judged."""
+    min_avg_logprob: float | None = Field(-0.65, le=0)
+    """Lowest mean log-probability of a heard text; below it an utterance is filtered (`Uncertain`)."""
+    max_compression: float | None = Field(2.4, gt=0)
+    """Highest compression ratio of a heard text; above it an utterance is filtered (`Repetitive`)."""
+    min_language_probability: float | None = Field(None, ge=0, le=1)
+    """Lowest probability of the language that whisper detected; below it an utterance is filtered
+    (`UncertainLanguage`)."""
+    max_misheard: float | None = Field(None, ge=0)
+    """Highest character error rate between the text, given or heard, and what `transcribe.verify` hears in the cut;
+    above it an utterance is filtered (`Misheard`)."""
+    max_misheard_edge: float | None = Field(None, ge=0, le=1)
+    """The same for the first and the last word; above it the cut is probably too tight or too wide, and filtered
+    (`TightCut`)."""
     item_timeout_s: float = runtime(3600.0, ge=0)
     """As in every stage, but longer: a recording of twelve hours is decoded two or three times."""
     same_language: bool = False
@@ -125,8 +150,12 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
     version: ClassVar[int] = 5
     format = Rows(Utterance)
     one_to_one: ClassVar[bool] = False
+    borrows: ClassVar[tuple[tuple[str, str], ...]] = (("transcribe", "verify"),)
 
     _dnsmos: Dnsmos | None = None
+    _second: SecondHearing | None = None
+    _hearings: Hearings | None = None
+    """The cuts of the current batch that are heard again."""
 
     def revision(self) -> str:
         """Returns the identity of `_tools`, and of the languages decided for short texts, if there are any."""
@@ -139,31 +168,52 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     @property
     def _tools(self) -> str:
-        """The short hash of DNSMOS's weights, if `dnsmos` is set, and a mark where cuts changed in 0.2."""
-        # Before 0.2 no border between touching segments was searched for with so little margin.
-        searched = "searched" if self.config.search_s and self.config.margin_s <= _TOUCHING_S / 2 else ""
+        """The identities of the models that are set, and a mark where cuts changed in 0.2."""
+        searched = "searched" if searched_between_all(self.config.search_s, self.config.margin_s) else ""
+        again = f", again {self._again}" if self.context.verify else ""
         if self.config.dnsmos is None:
-            return searched
+            return searched + again
         path = Path(self.config.dnsmos).expanduser()
-        return searched + (file_digest(path)[:12] if path.is_file() else "missing")
+        return searched + (file_digest(path)[:12] if path.is_file() else "missing") + again
+
+    @cached_property
+    def _again(self) -> str:
+        return identity(self.context.verify)
 
     def check(self, items: Iterable[Transcript]) -> list[str]:  # noqa: ARG002
-        """Returns the problem with DNSMOS's weights, if there is one."""
+        """Returns the problems with the weights of DNSMOS and of `transcribe.verify`."""
+        problems = [problem(self.context.verify)] if self.context.verify else []
         try:
-            self.setup()
+            self._load_dnsmos()
         except WeightsError as error:
-            return [str(error)]
-        return []
+            problems.append(str(error))
+        return list(filter(None, problems))
 
     def setup(self) -> None:
-        """Loads DNSMOS if `dnsmos` is set."""
+        """Loads the models that are set."""
+        self._load_dnsmos()
+        if self.context.verify:
+            self._second = SecondHearing(self.context.verify, self.context.device)
+
+    def _load_dnsmos(self) -> None:
         if self.config.dnsmos is not None:
             self._dnsmos = Dnsmos(Path(self.config.dnsmos).expanduser(), "slice.dnsmos")
 
     @property
+    def on_gpu(self) -> bool:
+        """Whether cuts are heard again on a GPU."""
+        return bool(self.context.verify) and on_gpu(self.context.device)
+
+    @property
+    def batch_size(self) -> int:
+        """Recordings per call of `process`: one where a slow model hears them, so that little is lost by a kill."""
+        return 1 if self.context.verify and not self.on_gpu else 16
+
+    @property
     def imports(self) -> tuple[str, ...]:
-        """What measures loudness."""
-        return ("pyloudnorm",) if self.config.measure else ()
+        """What measures loudness, and hears."""
+        measuring = ("pyloudnorm",) if self.config.measure else ()
+        return (*measuring, "faster_whisper") if self.context.verify else measuring
 
     @cached_property
     def _basis(self) -> Any:
@@ -183,8 +233,8 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     def revise(self, item: Transcript, earlier: Sequence[Outcome]) -> list[Outcome]:  # noqa: ARG002
         """Applies the thresholds again to cuts that are measured already."""
-        revised = [outcome if (row := _measured_row(outcome)) is None else self._admitted(row) for outcome in earlier]
-        return sorted(revised, key=_place)
+        revised = [outcome if (row := measured_row(outcome)) is None else self._admitted(row) for outcome in earlier]
+        return sorted(revised, key=place_of_cut)
 
     def process(self, items: Sequence[Transcript]) -> list[list[Outcome]]:
         """Cuts each recording into utterances, in the order of time.
@@ -194,21 +244,27 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         Filtered:
             `NoSpeech`, `TooShort`, `TooLong`; `UnknownWord`: a word isn't spelt (`<unk>`); `Misfit`: the text lacks
             some of the speech; `NoText`: a segment without text that overlaps none with text; `MixedLanguages`,
-            `MixedSpeakers`: segments in several languages or of several speakers overlap; and by threshold, see
-            `stages.utterances.filters`.
+            `MixedSpeakers`: segments in several languages or of several speakers overlap; `Overlap`: diarisation hears
+            two speak; and by threshold, see `stages.utterances.filters`.
 
         Rejected:
             `BadTimes`: a segment lies outside its recording, or has no length or no end; `BadSegment`: another fault of
             one; `UnreadableAudio`.
         """
-        return guarded(items, self._outcomes, root=self.context.voices)
+        self._hearings = Hearings(self._second) if self._second else None
+        found: list[list[Outcome]] = guarded(items, self._outcomes, root=self.context.voices)
+        if self._hearings:
+            self._hearings.flush()
+        return [[self._judged(one) if isinstance(one, Utterance) else one for one in outcomes] for outcomes in found]
 
     def finish_parameters(self) -> int | None:
         """Returns the version of the file of duplicates; None if nothing is measured."""
         return DUPLICATES_VERSION if self.config.measure else None
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
-        """Writes which utterances have the same audio, if they are measured."""
+        """Writes which utterances have the same audio, if they are measured; logs which weren't heard again."""
+        if self.context.verify and (others := unchecked(folder, shards)):
+            _log.warning("kept unheard by `transcribe.verify`, which doesn't know their language: %s", others)
         if not self.config.measure:
             return []
         write_duplicates(folder, shards)
@@ -220,26 +276,35 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         if not spoken:
             return [Filtered(transcript.id, "NoSpeech", "the transcript holds no text")]
         if transcript.misfit is not None:
-            row = _row(transcript, cuts.merged(spoken), (0, transcript.samples), transcript.id)
+            row = row_of(transcript, cuts.merged(spoken), (0, transcript.samples), transcript.id)
             why = "its text lacks some of the speech; the log of `transcribe` says where"
             return [Filtered(transcript.id, "Misfit", why, row), *refused_segments(transcript)]
-        if self._is_utterance(transcript, spoken):
-            whole = self._whole(transcript, spoken)
+        marks = marks_of(transcript)
+        if self._is_utterance(transcript, spoken, marks):
+            whole = self._whole(transcript, parted(spoken, marks))
             if whole is not None:
                 return [whole, *refused_segments(transcript)]
         inside, outside = cropped(transcript, spoken)
         limits = self._limits(transcript.sample_rate)
-        pieces = [piece for segment in cuts.without_overlap(inside) for piece in cuts.split(segment, limits)]
-        textless = [s for s in transcript.segments if not s.text.strip() and is_apart(s, spoken)]
-        others = [*textless, *(mark for bad in transcript.bad or () if (mark := where(bad)))]
-        pieces = self._at_quiet_points(transcript, cuts.join(pieces, limits, others), limits)
-        pieces = self._to_pauses(transcript, pieces, others, limits)
+        clear = parted(cuts.without_overlap(inside), marks)
+        pieces = [piece for segment in clear for piece in cuts.split(segment, limits)]
+        silent = [s for s in transcript.segments if not s.text.strip() and s not in marks]
+        textless = [s for s in silent if is_apart(s, spoken)]
+        others = [*textless, *marks, *(mark for bad in transcript.bad or () if (mark := where(bad)))]
+        read = partial(audio.read, self.context.place(transcript.id))
+        rate = transcript.sample_rate
+        search = round(self.config.search_s * rate)
+        pieces = at_quiet_points(cuts.join(pieces, limits, others), read, limits, search=search, rate=rate)
+        if reach := round(self.config.finish_s * rate):
+            longest = limits.longest
+            pieces = finished(pieces, others, transcript, lambda *s: read(*s)[0], reach=reach, longest=longest)
         borders = cuts.widened(pieces, transcript.samples, limits)
         outcomes = [
             self._piece(transcript, piece, clear_of(others, cut, piece))
             for piece, cut in zip(pieces, borders, strict=True)
         ]
-        return [*outcomes, *outside, *refused_segments(transcript), *(no_text(transcript, s) for s in textless)]
+        unsaid = [*(no_text(transcript, s) for s in textless), *lone(transcript, marks, spoken)]
+        return [*outcomes, *outside, *refused_segments(transcript), *unsaid]
 
     def _limits(self, rate: int) -> cuts.Limits:
         return cuts.Limits(
@@ -248,22 +313,25 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
             join=round(self.config.join_s * rate),
             gap=round(self.config.max_gap_s * rate),
             margin=round(self.config.margin_s * rate),
+            sentences=self.config.join == "sentences",
         )
 
-    def _is_utterance(self, transcript: Transcript, spoken: Sequence[Segment]) -> bool:
+    def _is_utterance(self, transcript: Transcript, spoken: Sequence[Segment], marks: Sequence[Segment]) -> bool:
         """Returns whether a recording is one utterance, unless it turns out to be too long."""
         if self.config.mode != "auto":
             return self.config.mode == "file"
         room = self.config.edge_s * transcript.sample_rate
         start, end = spoken[0].start_samples, spoken[-1].end_samples
-        return not transcript.timed or (len(spoken) == 1 and start <= room and end >= transcript.samples - room)
+        return not transcript.timed or (
+            len(spoken) == 1 and not marks and start <= room and end >= transcript.samples - room
+        )
 
     def _whole(self, transcript: Transcript, spoken: Sequence[Segment]) -> Outcome | None:
         """Returns the outcome of a whole recording; None if it must be cut: too long even with its ends trimmed."""
         piece = cuts.merged(spoken)
         piece = replace(piece, language=piece.language or transcript.language)
-        row = _row(transcript, piece, (0, transcript.samples), transcript.id)
-        if refused := self._refused(row, piece):
+        row = row_of(transcript, piece, (0, transcript.samples), transcript.id)
+        if refused := self._refused(row, piece, transcript):
             return refused
         heard = audio.listen(self.context.place(transcript.id))
         left = trimmed(heard.wave, heard.sample_rate, silence_db=self.config.silence_db, edge_s=self.config.edge_s)
@@ -273,15 +341,15 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         if (too_long := self._too_long(row)) and self.config.mode != "file":
             return None
         return (
-            self._refused(row, piece)
+            self._refused(row, piece, transcript)
             or too_long
             or self._measured(row, heard.wave[row.start_samples : row.end_samples])
         )
 
     def _piece(self, transcript: Transcript, piece: Segment, borders: tuple[int, int]) -> Outcome:
-        row = _row(transcript, piece, borders, f"{transcript.id}#{borders[0]}-{borders[1]}")
+        row = row_of(transcript, piece, borders, f"{transcript.id}#{borders[0]}-{borders[1]}")
         too_long = self._too_long(row, f", {why_unsplit(transcript, piece)}")
-        return self._refused(row, piece) or too_long or self._measured(row)
+        return self._refused(row, piece, transcript) or too_long or self._measured(row)
 
     def _too_long(self, row: Utterance, why_unsplit: str = "") -> Filtered | None:
         if row.end_samples - row.start_samples <= self._limits(row.sample_rate).longest:
@@ -289,14 +357,13 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         why = f"{row.duration_s:.2f} s, over `slice.max_s` ({self.config.max_s:g}){why_unsplit}"
         return Filtered(row.id, "TooLong", why, row)
 
-    def _refused(self, row: Utterance, piece: Segment) -> Filtered | None:
+    def _refused(self, row: Utterance, piece: Segment, transcript: Transcript) -> Filtered | None:
         """Filters a cut by its language, speaker or shortness, before anything is measured."""
         if not row.language:
             why = "segments in several languages overlap, so they can't be cut apart"
             return Filtered(row.id, "MixedLanguages", why, row)
         if piece.speaker is None:
-            why = "several people speak at once, or in a recording that stays whole"
-            return Filtered(row.id, "MixedSpeakers", why, row)
+            return several_speak(row, piece, marks_of(transcript))
         if UNKNOWN in row.text:
             why = f"a word of it isn't spelt (`{UNKNOWN}`): `{row.text[:60]}`"
             return Filtered(row.id, "UnknownWord", why, row)
@@ -305,17 +372,30 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
             return Filtered(row.id, "TooShort", why, row)
         return None
 
-    def _measured(self, row: Utterance, wave: Wave | None = None) -> Outcome:
-        """Measures a cut and applies the thresholds; reads its wave if none is given."""
+    def _measured(self, row: Utterance, wave: Wave | None = None) -> Utterance:
+        """Measures a cut, and adds it to those that are heard again; reads its wave if none is given."""
+        if wave is None and (self.config.measure or self._hearings):
+            wave, _ = audio.read(self.context.place(row.recording), row.start_samples, row.end_samples)
+        if wave is None:
+            return row
         if self.config.measure:
-            if wave is None:
-                wave, _ = audio.read(self.context.place(row.recording), row.start_samples, row.end_samples)
             row = replace(row, measures=measure(wave, row.sample_rate, self._dnsmos))
-        return self._admitted(row)
+            if row.certainty and row.measures:
+                voice = voice_share(audio.resample(wave, row.sample_rate, SAMPLE_RATE))
+                row = replace(row, measures=replace(row.measures, voice=round(voice, 3)))
+        if self._hearings:
+            self._hearings.add(row.id, audio.resample(wave, row.sample_rate, SAMPLE_RATE), row.language)
+        return row
+
+    def _judged(self, row: Utterance) -> Outcome:
+        """Compares a cut with what was heard in it, and applies the thresholds."""
+        heard = self._hearings.results.get(row.id) if self._hearings else None
+        return self._admitted(row if heard is None else replace(row, again=compared(row.text, heard, row.language)))
 
     def _admitted(self, row: Utterance) -> Outcome:
         """Returns the utterance with its gain, or filtered by the first threshold that it breaks."""
-        left_out = broken(row, SLICE_RULES, self.config, self.name)
+        left_out = hallucinated(row) if self.config.drop_hallucinated else None
+        left_out = left_out or broken(row, SLICE_RULES, self.config, self.name)
         if left_out is None and self.config.same_language:
             left_out = in_other_language(row)
         return left_out or replace(row, gain_db=self._gain_db(row))
@@ -325,71 +405,6 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         if target is None or measures is None or measures.loudness_lufs is None:
             return 0.0
         return gain_db(measures.loudness_lufs, measures.peak, target)
-
-    def _at_quiet_points(self, transcript: Transcript, pieces: Sequence[Segment], limits: cuts.Limits) -> list[Segment]:
-        """Moves borders between segments without word times to the quietest point, where the pause is short.
-
-        Searches the pause; around the border, within `search_s`, where segments touch.
-        """
-        moved = list(pieces)
-        search = round(self.config.search_s * transcript.sample_rate)
-        touching = _TOUCHING_S * transcript.sample_rate
-        for i in range(len(moved) - 1):
-            left, right = moved[i : i + 2]
-            pause = right.start_samples - left.end_samples
-            apart = pause > touching and pause >= 2 * limits.margin
-            if not search or left.words or right.words or apart:
-                continue
-            reach = min(search, cuts.length(left) // 2, cuts.length(right) // 2) if pause <= touching else 0
-            first = max(left.end_samples - reach, right.end_samples - limits.longest)
-            last = min(right.start_samples + reach, left.start_samples + limits.longest)
-            if first < last:
-                wave, rate = audio.read(self.context.place(transcript.id), first, last)
-                border = first + quietest(wave, rate)
-                moved[i : i + 2] = replace(left, end_samples=border), replace(right, start_samples=border)
-        return moved
-
-    def _to_pauses(
-        self, transcript: Transcript, pieces: Sequence[Segment], others: Sequence[Segment], limits: cuts.Limits
-    ) -> list[Segment]:
-        """Widens segments that begin or end in the middle of sound (`finish_s`)."""
-        reach = round(self.config.finish_s * transcript.sample_rate)
-        if not reach:
-            return list(pieces)
-
-        def read(start: int, end: int) -> Wave:
-            return audio.read(self.context.place(transcript.id), start, end)[0]
-
-        return finished(pieces, others, transcript, read, reach=reach, longest=limits.longest)
-
-
-def _row(transcript: Transcript, piece: Segment, borders: tuple[int, int], id_: str) -> Utterance:
-    return Utterance(
-        id=id_,
-        recording=transcript.id,
-        group=transcript.group,
-        speaker=piece.speaker or transcript.speaker,
-        language=piece.language,
-        start_samples=borders[0],
-        end_samples=borders[1],
-        sample_rate=transcript.sample_rate,
-        text=piece.text,
-        digest=transcript.digest,
-        reading=transcript.reading,
-    )
-
-
-def _measured_row(outcome: Outcome) -> Utterance | None:
-    """Returns a cut's row without its gain; None if it was filtered before the thresholds."""
-    if isinstance(outcome, Utterance):
-        return replace(outcome, gain_db=0.0)
-    return outcome.cut if isinstance(outcome, Filtered) and outcome.reason in THRESHOLD_REASONS else None
-
-
-def _place(outcome: Outcome) -> tuple[bool, int]:
-    """Returns the sort key of an outcome: the start of its cut; those without a cut come last."""
-    row = outcome if isinstance(outcome, Utterance) else getattr(outcome, "cut", None)
-    return (row is None, row.start_samples if row else 0)
 
 
 STAGE = Slice

@@ -27,13 +27,14 @@ from stages.hearing import english, sphinx
 from stages.hearing.asr import weights
 from stages.hearing.asr.windows import SAMPLE_RATE
 from stages.hearing.batches import Batches, Unheard, Waiting
+from stages.hearing.certainty import with_certainty
 from stages.hearing.channels import CALLS, SOME, Channels, Part, apart, marks, parts_of
 from stages.hearing.config import HearingConfig
-from stages.hearing.diarise import Diariser
+from stages.hearing.diarise import Diariser, with_overlaps
 from stages.hearing.placing import Placer
 from stages.hearing.timing import Timing
 from stages.hearing.whisper import Recogniser
-from stages.records import UNKNOWN, Recording, Transcript
+from stages.records import Recording, Transcript
 from stages.text.declared import known_code, language_of
 from stages.text.languages import normalise_code
 from stages.transcripts.languages import LANGUAGES_FILE, told_or_guessed, write_languages
@@ -339,10 +340,11 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
                 why := english.unlike_english(result.heard)
             ):
                 return [Reject(recording.id, "NotEnglish", f"{why}.", english.WAYS_OUT)]
-            content = {"language": result.language, "segments": result.segments}
+            content: dict[str, Any] = {"language": result.language, "segments": result.segments}
             if self._diariser:
                 content = self._diariser.label(content, wave)
-            script = from_whisperx(content, audio, style="heard")
+            script = with_certainty(from_whisperx(content, audio, style="heard"), result.heard, audio.sample_rate)
+            script = with_overlaps(script, content.get("overlaps", ()), audio)
             source = "+".join(["whisperx", *filter(None, [result.placed_by])])
             return [self._transcript(recording, audio, script, self._language(recording, script)[0], source)]
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -35,6 +36,14 @@ _NAMES = {
     "characters_per_second": ("characters per second", ""),
     "phonemes_per_second": ("phonemes per second", ""),
     "loudness_lufs": ("loudness", "LUFS"),
+    "avg_logprob": ("mean log-probability of what was heard", ""),
+    "no_speech_prob": ("probability that nobody speaks", ""),
+    "compression_ratio": ("compression ratio of the text", ""),
+    "language_probability": ("probability of the language", ""),
+    "misheard": ("character error rate against the sound", ""),
+    "misheard_first": ("the same of the first word", ""),
+    "misheard_last": ("the same of the last word", ""),
+    "voice": ("share of voice", ""),
     "silence": ("share of silence", ""),
     "clipped": ("share of clipped samples", ""),
     "peak": ("peak", ""),
@@ -57,6 +66,7 @@ _SECTIONS = {
     "languages": "Languages",
     "speakers": "Speakers",
     "distributions": "Distributions",
+    "doubtful": "To listen to",
     "phonemes": "Phonemes",
     "left-out": "Left out",
     "taken": "Taken out of the texts",
@@ -85,8 +95,8 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
     )
     environment.filters["grouped"] = "{:,}".format
     shown = _SECTIONS if found.utterances else {key: _SECTIONS[key] for key in ("stages", "left-out", "taken")}
-    if not found.taken:
-        shown = {key: title for key, title in shown.items() if key != "taken"}
+    lacking = {key for key, held in (("taken", found.taken), ("doubtful", found.doubtful)) if not held}
+    shown = {key: title for key, title in shown.items() if key not in lacking}
     names = {name: _NAMES.get(name, (name, "")) for name in ordered(found.values)}
     data = {"names": names, "codebookSize": max(codebook_size, 1), "utterances": list(utterances)}
     script = (_DATA / "page.js").read_text(encoding="utf-8")
@@ -107,6 +117,9 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
         speakers=_shares(found.speakers, "speaker", "languages", found.seconds),
         histograms=[_histogram(*_NAMES.get(name, (name, "")), found.values[name]) for name in ordered(found.values)],
         symbols=_symbols(found.symbols),
+        doubtful=found.doubtful,
+        doubt=_NAMES.get(found.doubt, ("", ""))[0],
+        links={row["id"]: "#u=" + quote(row["id"].encode("utf-8", "replace"), safe="") for row in utterances},
         taken=found.taken,
         left_out=_left_out(list(found.left_out.values()), found.tallies),
         utterances=found.utterances,

@@ -5,10 +5,12 @@ Shards are read one by one, and only the sample utterances are kept in memory.
 
 import hashlib
 from array import array
+from bisect import insort
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,14 @@ _CHAIN = ("encode", "g2p", "slice")
 """Stages whose rows are utterances; the first of these that was run is used."""
 _EXAMPLES = 20
 """Example items per reason."""
+_DOUBTFUL = 20
+"""Utterances to listen to because their texts are the most doubtful."""
+_NUMBERS = {
+    "measures": {},
+    "certainty": {},
+    "again": {"first": "misheard_first", "last": "misheard_last"},
+}
+"""The parts of a row of `slice` whose numbers are shown, with the names of those that need another."""
 
 Row = dict[str, Any]
 
@@ -83,6 +93,11 @@ class Survey:
     """(stage, kind, reason) -> the items left out."""
     taken: list[Taken] = field(default_factory=list)
     """What was taken out of the texts."""
+    doubtful: list[Row] = field(default_factory=list)
+    """The utterances whose text is furthest from the sound, or of which whisper was least sure: worst first, each with
+    `id`, `text`, `value`, and `heard` if a second model heard it."""
+    doubt: str = ""
+    """The name of the value by which they are the worst."""
     shown: list[Row] = field(default_factory=list)
     """The sample: the fields of each utterance, `shard`, `values`, and `neighbours` as pairs of id and score."""
 
@@ -102,7 +117,8 @@ def survey(dataset: Dataset, *, shown: int) -> Survey:
 
     Args:
         dataset: The dataset.
-        shown: Number of sample utterances: drawn from all speakers in turn, each followed by its neighbours.
+        shown: Number of sample utterances: drawn from all speakers in turn, each followed by its neighbours. The most
+            doubtful ones come on top, unless it is 0.
 
     Raises:
         MissingInputError: if `slice` hasn't been run yet.
@@ -113,33 +129,49 @@ def survey(dataset: Dataset, *, shown: int) -> Survey:
     codec = read_codec(dataset.folder).describe() if (dataset.stage("encode") / "codec.json").is_file() else ""
     found = Survey(stage, codec, read_status(dataset))
     drawn: dict[str, list[tuple[bytes, str, str]]] = defaultdict(list)
+    doubts: dict[str, list[tuple[float, str, Row]]] = {"misheard": [], "avg_logprob": []}
     for shard in list_shards(dataset.stage(stage)):
         for row in _rows(dataset, stage, shard):
             _count(found, row)
             order = hashlib.blake2b(row["id"].encode("utf-8", "replace"), digest_size=8).digest()
             drawn[speaker_key(row["group"], row["speaker"])].append((order, row["id"], shard))
+            for name, worst in doubts.items():
+                if name in row["values"]:
+                    _keep_worst(worst, row, -abs(row["values"][name]))
     for name in (tally.stage for tally in found.tallies):
         for shard in list_shards(dataset.stage(name)):
             _count_left_out(found, dataset, name, shard)
     found.taken = read_taken(dataset.stage("transcribe"))
-    found.shown = _sample(dataset, stage, drawn, shown)
+    found.doubt = next((name for name, worst in doubts.items() if worst), "")
+    found.doubtful = [
+        {"id": uid, "text": row["text"], "value": row["values"][found.doubt], "heard": row["heard"]}
+        for _, uid, row in doubts.get(found.doubt, [])
+    ]
+    found.shown = _sample(dataset, stage, drawn, shown, [row["id"] for row in found.doubtful])
     return found
+
+
+def _keep_worst(worst: list[tuple[float, str, Row]], row: Row, rank: float) -> None:
+    """Adds an utterance to the worst ones, if it is among them; the lowest rank is the worst."""
+    insort(worst, (rank, row["id"], row), key=itemgetter(0, 1))
+    del worst[_DOUBTFUL:]
 
 
 def _rows(dataset: Dataset, stage: str, shard: str) -> Iterator[Row]:
     """Yields the utterances of a shard, with measured and derived numbers as `values`."""
     measured = {}
     if read_receipt(dataset.stage("slice"), shard):
-        rows = read_lines(dataset.stage("slice") / f"{shard}.rows.jsonl")
-        measured = {row["id"]: row.get("measures") or {} for row in rows}
+        measured = {row["id"]: row for row in read_lines(dataset.stage("slice") / f"{shard}.rows.jsonl")}
     for row in read_lines(dataset.stage(stage) / f"{shard}.rows.jsonl"):
         seconds = (row["end_samples"] - row["start_samples"]) / row["sample_rate"]
         values = {"seconds": seconds, "characters_per_second": len(row["text"]) / seconds}
         if row.get("phonemes"):
             values["phonemes_per_second"] = count_phonemes(row["phonemes"]) / seconds
-        numbers = measured.get(row["id"], {}).items()
-        values |= {name: float(value) for name, value in numbers if isinstance(value, int | float)}
-        yield {**row, "shard": shard, "values": values}
+        cut = measured.get(row["id"], {})
+        for part, renamed in _NUMBERS.items():
+            numbers = (cut.get(part) or {}).items()
+            values |= {renamed.get(name, name): float(one) for name, one in numbers if isinstance(one, int | float)}
+        yield {**row, "shard": shard, "values": values, "heard": (cut.get("again") or {}).get("text")}
 
 
 def _count(found: Survey, row: Row) -> None:
@@ -163,14 +195,16 @@ def _count_left_out(found: Survey, dataset: Dataset, stage: str, shard: str) -> 
             group.examples.append({"id": row["id"], "message": row["message"], "hint": row.get("hint", "")})
 
 
-def _sample(dataset: Dataset, stage: str, drawn: Mapping[str, list[tuple[bytes, str, str]]], count: int) -> list[Row]:
-    """Returns `count` utterances: speaker by speaker in turn, each followed by its neighbours."""
+def _sample(
+    dataset: Dataset, stage: str, drawn: Mapping[str, list[tuple[bytes, str, str]]], count: int, more: Sequence[str]
+) -> list[Row]:
+    """Returns `count` utterances, speaker by speaker in turn, each followed by its neighbours; then those of `more`."""
     shard_of = {uid: shard for rows in drawn.values() for _, uid, shard in rows}
     in_turn = zip_longest(*(sorted(rows) for _, rows in sorted(drawn.items())))
     seeds = [entry[1] for turn in in_turn for entry in turn if entry is not None][:count]
     near = _neighbours(dataset, seeds)
     chosen = dict.fromkeys(one for uid in seeds for one in (uid, *(other for other, _ in near.get(uid, []))))
-    wanted = dict.fromkeys(list(chosen)[:count])
+    wanted = dict.fromkeys([*list(chosen)[:count], *(more if count else ())])
     near = _neighbours(dataset, list(wanted))
     shards = sorted({shard_of[uid] for uid in wanted if uid in shard_of})
     rows = {row["id"]: row for shard in shards for row in _rows(dataset, stage, shard) if row["id"] in wanted}

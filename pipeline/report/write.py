@@ -106,6 +106,7 @@ def _utterances(dataset: Dataset, rows: Sequence[Row], folder: Path, embed: int)
             "language": row["language"],
             "text": row["text"],
             "phonemes": row.get("phonemes", ""),
+            "heard": row["heard"],
             "seconds": row["values"]["seconds"],
             "values": {name: row["values"][name] for name in ordered(row["values"])},
             "audio": source,

@@ -73,6 +73,7 @@ class Run:
             layout=self.config.transcribe.layout,
             columns=tuple(self.config.transcribe.columns.items()),
             raw=self.config.transcribe.raw or "",
+            verify=self.config.transcribe.verify or "",
         )
         return build_stage(name, self.config, context)
 

@@ -230,6 +230,7 @@ def _cuts(made: _Made[Utterance]) -> list[Item]:
             "text": row.text,
             "gain_db": row.gain_db,
             "measures": row.measures.to_json() if row.measures else None,
+            **{name: part.to_json() for name in ("certainty", "again") if (part := getattr(row, name))},
         }
         for row in made.outputs.values()
     ]

@@ -47,6 +47,9 @@ class HearingConfig(StageConfig):
     """Fewest speakers in a recording; not set: no lower bound."""
     max_speakers: int | None = Field(None, ge=1)
     """Most speakers in a recording; not set: no upper bound."""
+    verify: str | None = runtime(None)
+    """A whisper model, as `model`, with which `slice` hears every cut again, also of given texts, to tell how far they
+    are from the sound (`slice.max_misheard`). Its content, not its name, enters the fingerprint of `slice`."""
     batch_size: int = runtime(8, ge=1)
     """Stretches of speech per whisper batch; a batch may span several recordings."""
 

@@ -1,14 +1,21 @@
 """Speaker diarisation of whisperX's results, by pyannote's pipeline. Off by default."""
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from stages.audio.files import AudioInfo
 from stages.errors import WeightsError
 from stages.hearing.asr.weights import reason_of
 from stages.hearing.wav2vec import quiet, unusable_whisperx
-from stages.records import Wave
+from stages.records import Segment, Wave
+from stages.transcripts.script import Script
 
 MODEL = "pyannote/speaker-diarization-community-1"
+_OVERLAP_S = 0.2
+"""Seconds. Shorter stretches in which two speak are left to one of them."""
 
 
 class Diariser:
@@ -52,7 +59,8 @@ class Diariser:
             wave: The recording, `[samples]` at 16 kHz.
 
         Returns:
-            The result with speakers. Segments in which pyannote hears nobody get none.
+            The result with speakers, and as `overlaps` the stretches in which two speak, as pairs of seconds. Segments
+            in which pyannote hears nobody get no speaker.
         """
         import numpy as np
         from whisperx.diarize import assign_word_speakers
@@ -60,4 +68,35 @@ class Diariser:
         fewest, most = self._speakers
         turns = self._pipeline(np.array(wave), min_speakers=fewest, max_speakers=most)
         labelled: dict[str, Any] = assign_word_speakers(turns, result)
-        return labelled
+        spans = () if turns is None else zip(turns["start"], turns["end"], turns["speaker"], strict=True)
+        return {**labelled, "overlaps": overlaps([(float(start), float(end), str(who)) for start, end, who in spans])}
+
+
+def overlaps(turns: Sequence[tuple[float, float, str]]) -> list[tuple[float, float]]:
+    """Returns the stretches in which several speakers speak, in order; short ones are the blur of turns.
+
+    Args:
+        turns: Start, end (seconds) and speaker of each.
+    """
+    edges = sorted([(start, 1, who) for start, _, who in turns] + [(end, -1, who) for _, end, who in turns])
+    speaking: Counter[str] = Counter()
+    found: list[tuple[float, float]] = []
+    begun: float | None = None
+    for at, change, who in edges:  # at the same time, ends come first
+        speaking[who] += change
+        several = sum(count > 0 for count in speaking.values()) > 1
+        if several and begun is None:
+            begun = at
+        elif not several and begun is not None:
+            found.append((begun, at))
+            begun = None
+    return [(start, end) for start, end in found if end - start >= _OVERLAP_S]
+
+
+def with_overlaps(script: Script, spans: Sequence[tuple[float, float]], audio: AudioInfo) -> Script:
+    """Returns a script with a segment without text, of several speakers, for each stretch in which two speak."""
+    rate = audio.sample_rate
+    inside = [(round(start * rate), min(round(end * rate), audio.samples)) for start, end in spans]
+    marks = [Segment(start, end, "", "", (), None) for start, end in inside if start < end]
+    segments = sorted([*script.segments, *marks], key=lambda one: (one.start_samples, one.end_samples))
+    return replace(script, segments=tuple(segments))

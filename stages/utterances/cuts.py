@@ -8,8 +8,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
-from stages.records import UNKNOWN, Segment
-from stages.text.languages import is_spaced
+from stages.records import UNKNOWN, Certainty, Segment, Word
+from stages.text.languages import CLOSING_MARKS, SENTENCE_ENDS, is_spaced
 
 _OPENING = frozenset({"Ps", "Pi", "Sc"})
 """Unicode categories of characters that belong to the word after them: brackets, quotes, currency signs."""
@@ -27,6 +27,8 @@ class Limits:
     """The longest pause inside a joined piece."""
     margin: int
     """Room added at both ends of a cut."""
+    sentences: bool = False
+    """Whether pieces are joined until a sentence ends."""
 
 
 def length(segment: Segment) -> int:
@@ -38,7 +40,7 @@ def merged(segments: Sequence[Segment]) -> Segment:
     """Merges segments into one, their texts in order.
 
     If their languages differ, its language is ""; if their speakers differ, its speaker is None. It has words only if
-    all of them have.
+    all of them have, and it is as sure as the least sure of them.
     """
     languages = {segment.language for segment in segments}
     speakers = {segment.speaker for segment in segments}
@@ -50,6 +52,22 @@ def merged(segments: Sequence[Segment]) -> Segment:
         language,
         tuple(word for segment in segments for word in segment.words) if all(s.words for s in segments) else (),
         speakers.pop() if len(speakers) == 1 else None,
+        _least_sure([segment.certainty for segment in segments if segment.certainty]),
+    )
+
+
+def _least_sure(known: Sequence[Certainty]) -> Certainty | None:
+    """Returns the worst values of any; None if none is known."""
+    if not known:
+        return None
+    probable = [(one.language_probability, one.language) for one in known if one.language_probability is not None]
+    probability, language = min(probable, default=(None, known[0].language))
+    return Certainty(
+        min(one.avg_logprob for one in known),
+        max(one.no_speech_prob for one in known),
+        max(one.compression_ratio for one in known),
+        language,
+        probability,
     )
 
 
@@ -164,8 +182,29 @@ def _borders(segment: Segment) -> list[tuple[int, int]]:
     return borders
 
 
+def parted(segment: Segment, groups: Sequence[Hashable]) -> list[Segment]:
+    """Parts a segment between neighbouring words of different groups, where its text lets it.
+
+    Args:
+        segment: With or without words.
+        groups: The group of each word.
+    """
+    pieces: list[Segment] = []
+    first = begin = 0
+    for i, at in _borders(segment):
+        if groups[i] != groups[i + 1]:
+            pieces.append(_of_words(segment, segment.text[begin:at], segment.words[first : i + 1]))
+            first, begin = i + 1, at
+    return [*pieces, _of_words(segment, segment.text[begin:], segment.words[first:])] if pieces else [segment]
+
+
+def _of_words(segment: Segment, text: str, words: tuple[Word, ...]) -> Segment:
+    start, end = words[0].start_samples, words[-1].end_samples
+    return replace(segment, text=text.strip(), words=words, start_samples=start, end_samples=end)
+
+
 def join(pieces: Sequence[Segment], limits: Limits, others: Sequence[Segment] = ()) -> list[Segment]:
-    """Joins short pieces to each other, else to the nearer neighbour.
+    """Joins short pieces to each other, else to the nearer neighbour; with `limits.sentences`, sentences too.
 
     Only pieces of one language and one speaker are joined, within `limits.gap` and `limits.longest`, and none with an
     unknown word: it would take its neighbour with it. None of `others`, which have no text, may lie between them.
@@ -179,7 +218,7 @@ def join(pieces: Sequence[Segment], limits: Limits, others: Sequence[Segment] = 
             and left.speaker == right.speaker is not None
             and right.start_samples - left.end_samples <= limits.gap
             and right.end_samples - left.start_samples <= limits.longest
-            and min(length(left), length(right)) < limits.join
+            and (min(length(left), length(right)) < limits.join or goes_on(left))
             and UNKNOWN not in left.text + right.text
             and not holds_other(left, right)
         )
@@ -188,8 +227,11 @@ def join(pieces: Sequence[Segment], limits: Limits, others: Sequence[Segment] = 
         first, last = bisect_left(starts, left.end_samples), bisect_right(starts, right.start_samples)
         return any(other.end_samples <= right.start_samples for other in others[first:last])
 
+    def goes_on(left: Segment) -> bool:
+        return limits.sentences and not left.text.rstrip().rstrip(CLOSING_MARKS).endswith(SENTENCE_ENDS)
+
     def belongs_right(left: Segment, piece: Segment, right: Segment) -> bool:
-        if length(left) < limits.join or not fits(piece, right):
+        if length(left) < limits.join or goes_on(left) or not fits(piece, right):
             return False
         pause_left = piece.start_samples - left.end_samples
         return length(right) < limits.join or right.start_samples - piece.end_samples < pause_left

@@ -16,7 +16,7 @@ from stages.artefacts.disk import write_text
 from stages.artefacts.formats import read_lines
 from stages.artefacts.manifest import part_paths
 from stages.errors import MissingInputError
-from stages.records import Utterance
+from stages.records import ASIDE, Utterance
 
 DUPLICATES = "duplicates.json"
 """Beside the shards of `slice`: for each audio that several rows share, these rows by id, without their measures."""
@@ -33,7 +33,7 @@ def write_duplicates(folder: Path, shards: Sequence[str]) -> None:
     if repeated:
         for audio_hash, row in _hashed(folder, shards):
             if audio_hash in repeated:
-                alike.setdefault(audio_hash, []).append({key: row[key] for key in row if key != "measures"})
+                alike.setdefault(audio_hash, []).append({key: row[key] for key in row if key not in ASIDE})
     groups = sorted((sorted(rows, key=_id) for rows in alike.values()), key=lambda rows: _id(rows[0]))
     write_text(folder / DUPLICATES, json.dumps(groups, ensure_ascii=False, indent=1) + "\n")
 

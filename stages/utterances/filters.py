@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from stages.base import Filtered
 from stages.config import Config
 from stages.errors import TextError
-from stages.records import Measures, Utterance
+from stages.records import Certainty, Measures, Utterance
 from stages.text.languages import detect
+from stages.utterances.hallucinations import HALLUCINATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Rule:
     """Follows the value in the message."""
     value: Callable[[Utterance], float | None]
     """Returns the value to compare; None if it isn't known: the utterance then passes."""
+    tells: Callable[[Utterance], str] = lambda _: ""
+    """Returns what else the message says."""
 
 
 def _measured(name: str) -> Callable[[Utterance], float | None]:
@@ -36,7 +39,34 @@ def _measured(name: str) -> Callable[[Utterance], float | None]:
     return value
 
 
+def _certain(name: str) -> Callable[[Utterance], float | None]:
+    def value(utterance: Utterance) -> float | None:
+        certainty: Certainty | None = utterance.certainty
+        return None if certainty is None else getattr(certainty, name)
+
+    return value
+
+
+def _heard_instead(utterance: Utterance) -> str:
+    again = utterance.again
+    assert again is not None
+    return f"; first word {again.first:.2g}, last {again.last:.2g}; heard `{again.text[:80]}`"
+
+
 SLICE_RULES = (
+    Rule("min_avg_logprob", "Uncertain", "mean log-probability", _certain("avg_logprob")),
+    Rule("max_compression", "Repetitive", "compression ratio", _certain("compression_ratio")),
+    Rule("min_language_probability", "UncertainLanguage", "language probability", _certain("language_probability")),
+    Rule(
+        *("max_misheard", "Misheard", "of the letters misheard"),
+        lambda row: None if row.again is None else row.again.misheard,
+        _heard_instead,
+    ),
+    Rule(
+        *("max_misheard_edge", "TightCut", "of the first or last word misheard"),
+        lambda row: None if row.again is None else max(row.again.first, row.again.last),
+        _heard_instead,
+    ),
     Rule("min_characters_per_s", "FewCharacters", "characters/s", lambda row: row.characters_per_s),
     Rule("max_characters_per_s", "ManyCharacters", "characters/s", lambda row: row.characters_per_s),
     Rule("max_clipped", "Clipped", "of the samples clipped", _measured("clipped")),
@@ -47,7 +77,7 @@ SLICE_RULES = (
 """The rules of `slice`, in order. An utterance is counted under the first rule that it breaks."""
 
 _OTHER_LANGUAGE = "OtherLanguage"
-THRESHOLD_REASONS = frozenset({_OTHER_LANGUAGE, *(rule.reason for rule in SLICE_RULES)})
+THRESHOLD_REASONS = frozenset({_OTHER_LANGUAGE, HALLUCINATED, *(rule.reason for rule in SLICE_RULES)})
 """The reasons under which `slice` counts what its thresholds leave out."""
 
 G2P_RULES = (
@@ -90,7 +120,7 @@ def broken(utterance: Utterance, rules: Sequence[Rule], config: Config, section:
         lower = rule.key.startswith("min_")
         if value < bound if lower else value > bound:
             found = f"{value:.4g} {rule.unit}, {'under' if lower else 'over'} `{section}.{rule.key}` ({bound:g})"
-            return Filtered(utterance.id, rule.reason, found, utterance)
+            return Filtered(utterance.id, rule.reason, found + rule.tells(utterance), utterance)
     return None
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.base import Filtered
-from stages.records import Measures, Segment, Transcript, Utterance, Word
+from stages.base import Context, Filtered
+from stages.records import Certainty, Measures, Segment, Transcript, Utterance, Word
+from stages.slice import Slice
 from tests.keys.world import RATE, Proof, World, noise
 
 _HZ = 100
@@ -64,6 +65,18 @@ def _join_s(world: World) -> None:
     segments = _said(0, 2), _said(2.5, 4.5)
     assert _cuts(world, *segments, join_s=1.9) == [(0, 200), (250, 450)]
     assert _cuts(world, _said(0, 4), _said(4.5, 8.5), join_s=4.5) == [(0, 850)]
+
+
+def _join(world: World) -> None:
+    """The first sentence is said in two segments."""
+    said = [_said(0, 4, "One two,"), _said(4.5, 8, "three four."), _said(8.5, 12, "Five six.")]
+    plain = {"mode": "segments", "measure": False, "finish_s": 0.0, "search_s": 0.0}
+    texts = {
+        join: [row.text for row in world.outcomes("slice", _transcript(*said), join=join, **plain)]
+        for join in ("short", "sentences")
+    }
+    assert texts["short"] == ["One two,", "three four.", "Five six."]
+    assert texts["sentences"] == ["One two, three four.", "Five six."]
 
 
 def _max_gap_s(world: World) -> None:
@@ -180,6 +193,74 @@ def _threshold(key: str, value: float, reason: str, **more: Any) -> Proof:
     return proof
 
 
+_SURE = Certainty(-0.5, 0.1, 1.75, "en", 0.8)
+
+
+def _of_heard_text(key: str, value: float, reason: str) -> Proof:
+    """Proves a bound on whisper's certainty: it counts for what was heard, and for no text that was given."""
+
+    def proof(world: World) -> None:
+        world.wav("ann/one.wav", noise(2))
+        world.patch.setattr("stages.slice.voice_share", lambda _: 1.0)
+        given = _said(0, 2, "a" * 20, rate=RATE)
+        lower = key.startswith("min_")
+        for bound, stays in ((value - 0.01, lower), (value, True), (value + 0.01, not lower)):
+            for segment, kept in ((replace(given, certainty=_SURE), stays), (given, True)):
+                transcript = _transcript(segment, samples=2 * RATE, timed=False, rate=RATE)
+                bounds = {"min_avg_logprob": None, "max_compression": None, "drop_hallucinated": False, key: bound}
+                [found] = world.outcomes("slice", transcript, **bounds)
+                assert isinstance(found, Utterance) == kept, bound
+                assert kept or found.reason == reason
+
+    return proof
+
+
+def _drop_hallucinated(world: World) -> None:
+    world.wav("ann/one.wav", noise(2))
+    world.patch.setattr("stages.slice.voice_share", lambda _: 1.0)
+    heard = replace(_said(0, 2, "Thanks for watching!", rate=RATE), certainty=_SURE)
+    transcript = _transcript(heard, samples=2 * RATE, timed=False, rate=RATE)
+    [found] = world.outcomes("slice", transcript)
+    assert found.reason == "Hallucinated"
+    [kept] = world.outcomes("slice", transcript, drop_hallucinated=False)
+    assert isinstance(kept, Utterance)
+
+
+def _of_second_hearing(key: str, heard: str, reason: str) -> Proof:
+    """Proves a bound on what a second model hears; it hears the text in one of the two recordings."""
+
+    def proof(world: World) -> None:
+        world.patch.setattr("stages.slice.SecondHearing", lambda *_: _Ear(["one two three four", heard] * 3))
+        said = _said(0, 2, "one two three four", rate=RATE)
+        transcript = _transcript(said, samples=2 * RATE, timed=False, rate=RATE)
+        items = [replace(transcript, id=name) for name in ("ann/one.wav", "ann/two.wav")]
+        for item in items:
+            world.wav(item.id, noise(2))
+        for bound, reasons in ((1.0, ["", ""]), (0.4, ["", reason]), (None, ["", ""])):
+            config = world.section("slice", **{key: bound})
+            stage = Slice(config, Context(world.folder, verify="model"))
+            stage.setup()
+            found = [one for outcomes in stage.process(items) for one in outcomes]
+            assert [getattr(one, "reason", "") for one in found] == reasons, bound
+
+    return proof
+
+
+class _Ear:
+    """Stand-in for a whisper model."""
+
+    at_once = 1
+
+    def __init__(self, says: list[str]) -> None:
+        self._says = iter(says)
+
+    def knows(self, _language: str) -> bool:
+        return True
+
+    def hear(self, waves: Any, _language: str) -> list[str]:
+        return [next(self._says) for _ in waves]
+
+
 def _same_language(world: World) -> None:
     text = "Guten Morgen, meine Damen und Herren, wie geht es Ihnen heute?"
     transcript = _transcript(_said(0, 3, text))
@@ -196,6 +277,7 @@ SLICE: dict[str, Proof] = {
     "min_s": _min_s,
     "max_s": _max_s,
     "join_s": _join_s,
+    "join": _join,
     "max_gap_s": _max_gap_s,
     "margin_s": _margin_s,
     "search_s": _search_s,
@@ -212,4 +294,10 @@ SLICE: dict[str, Proof] = {
     "min_snr_db": _threshold("min_snr_db", 20.0, "Noisy"),
     "min_dnsmos": _threshold("min_dnsmos", 3.0, "PoorQuality", dnsmos="sig_bak_ovr.onnx"),
     "same_language": _same_language,
+    "drop_hallucinated": _drop_hallucinated,
+    "min_avg_logprob": _of_heard_text("min_avg_logprob", -0.5, "Uncertain"),
+    "max_compression": _of_heard_text("max_compression", 1.75, "Repetitive"),
+    "min_language_probability": _of_heard_text("min_language_probability", 0.8, "UncertainLanguage"),
+    "max_misheard": _of_second_hearing("max_misheard", "something else", "Misheard"),
+    "max_misheard_edge": _of_second_hearing("max_misheard_edge", "one two three", "TightCut"),
 }

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from pipeline.config import stage_class
 from stages.base import Reject
 from stages.hearing import diarise, timing, wav2vec, whisper
 from stages.hearing.asr import activity
@@ -302,6 +303,18 @@ def _channels(world: World) -> None:
     assert found[1].reason == "NoSpeech"
 
 
+def _verify(world: World) -> None:
+    context = world.context(transcribe={"verify": "some-model"})
+    assert context.verify == "some-model"
+    assert world.context().verify == ""
+    loaded = []
+    world.patch.setattr("stages.slice.SecondHearing", lambda *given: loaded.append(given))
+    stage = stage_class("slice")(world.section("slice"), context)
+    stage.setup()
+    assert loaded == [("some-model", "cpu")]
+    assert "again missing" in stage.revision()
+
+
 def _raw(world: World) -> None:
     """The scan finds files without a header, and every stage reads them as told."""
     from pipeline import session
@@ -336,6 +349,7 @@ TRANSCRIBE: dict[str, Proof] = {
     "times_over_s": _times_over_s_of_a_stand_in,
     "channels": _channels,
     "raw": _raw,
+    "verify": _verify,
     "diarize": _diarize_of_a_stand_in,
     "diarize_model": _diarize_model_of_a_stand_in,
     "min_speakers": _min_speakers_of_a_stand_in,

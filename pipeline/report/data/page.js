@@ -236,6 +236,7 @@
       make("h3", { class: "id" }, one.id),
       make("p", { class: "text", lang: one.language, dir: "auto" }, one.text),
       ...(one.phonemes ? [make("p", { class: "phonemes", title: "phonemes" }, ...words)] : []),
+      ...(typeof one.heard === "string" ? [make("p", { class: "note", lang: one.language, dir: "auto" }, `heard again: ${one.heard || "nothing"}`)] : []),
       audio || make("p", { class: "gone" }, one.silent),
       make("p", { class: "gone", id: "complaint", role: "alert" }),
       ...picture(one),

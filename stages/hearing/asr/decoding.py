@@ -63,6 +63,7 @@ class Decoder:
         beam_size: Number of hypotheses kept.
         batch_size: Number of stretches decoded together.
         windows: `short`: only the speech in a window is encoded; `auto`: for tiny.en on a CPU.
+        option: The option that names the model, for messages.
 
     Raises:
         WeightsError: if the model can't be loaded with this device and compute type.
@@ -77,6 +78,7 @@ class Decoder:
         beam_size: int,
         batch_size: int,
         windows: WindowName,
+        option: str = "transcribe.model",
     ) -> None:
         import ctranslate2
         from faster_whisper import WhisperModel
@@ -98,7 +100,7 @@ class Decoder:
             self.decoder = self.encoder if compute_type != "auto" or kinds[0] == kinds[1] else load(kinds[1])
         except (RuntimeError, ValueError) as error:
             raise WeightsError(
-                f"`transcribe.model` can't be loaded from `{folder}` on `{device}` with `transcribe.compute_type`"
+                f"`{option}` can't be loaded from `{folder}` on `{device}` with `transcribe.compute_type`"
                 f" {compute_type}: {reason_of(error)}. Give an intact model, or another compute type."
             ) from error
         self.multilingual: bool = self.encoder.model.is_multilingual

@@ -12,12 +12,16 @@ from stages.config import Config, load_config
 from stages.errors import ConfigError
 from stages.g2p import G2p, G2pConfig
 from stages.listeners.dnsmos import Dnsmos
-from stages.records import Measures, Segment, Transcript, Utterance
+from stages.records import Certainty, HeardAgain, Measures, Segment, Transcript, Utterance
 from stages.slice import Slice, SliceConfig
 from stages.utterances.filters import G2P_RULES, SLICE_RULES, broken, in_other_language
 
 MEASURES = Measures(snr_db=12.0, clipped=0.02, silence=0.3, peak=1.0, hash="0" * 16, sig=3.0, bak=3.5, ovrl=2.9)
-ROW = Utterance("a.wav", "a.wav", "g", "s", "en", 0, 32_000, 16_000, "x" * 30, "ˈabc, " * 6, measures=MEASURES)
+ROW = replace(
+    Utterance("a.wav", "a.wav", "g", "s", "en", 0, 32_000, 16_000, "x" * 30, "ˈabc, " * 6, measures=MEASURES),
+    certainty=Certainty(-0.5, 0.1, 1.75, "en", 0.8),
+    again=HeardAgain("xx", 0.25, 0.125, 0.375),
+)
 
 
 class Root(Config):
@@ -35,6 +39,11 @@ def test_contradicting_bounds_are_refused(key: str) -> None:
 
 # Of ROW, which is 2 s long: 30 characters, and phonemes that are six times `ˈabc,`.
 BOUNDS = [
+    ("slice.min_avg_logprob", "Uncertain", -0.5, -0.51, -0.49),
+    ("slice.max_compression", "Repetitive", 1.75, 1.8, 1.7),
+    ("slice.min_language_probability", "UncertainLanguage", 0.8, 0.79, 0.81),
+    ("slice.max_misheard", "Misheard", 0.25, 0.26, 0.24),
+    ("slice.max_misheard_edge", "TightCut", 0.375, 0.38, 0.37),
     ("slice.min_characters_per_s", "FewCharacters", 15.0, 14.9, 15.1),
     ("slice.max_characters_per_s", "ManyCharacters", 15.0, 15.1, 14.9),
     ("slice.max_clipped", "Clipped", 0.02, 0.021, 0.019),
@@ -63,7 +72,9 @@ def test_each_threshold_leaves_out_what_crosses_it(
     assert left_out is not None
     assert (left_out.reason, left_out.cut) == (reason, ROW)
     assert left_out.message.startswith(f"{value:g} ")
-    assert left_out.message.endswith(f"{'under' if name.startswith('min_') else 'over'} `{key}` ({leaves_out:g})")
+    told, _, more = left_out.message.partition(";")
+    assert told.endswith(f"{'under' if name.startswith('min_') else 'over'} `{key}` ({leaves_out:g})")
+    assert more == (" first word 0.12, last 0.38; heard `xx`" if "misheard" in key else "")
     assert Filtered.from_json(left_out.to_json()) == left_out
 
 
@@ -73,7 +84,11 @@ def test_every_rule_has_its_bounds_here() -> None:
 
 
 def test_what_isnt_measured_can_t_be_filtered_by() -> None:
-    assert broken(replace(ROW, measures=None), SLICE_RULES, SliceConfig(min_snr_db=99.0), "slice") is None
+    strict = SliceConfig(min_snr_db=99.0, min_avg_logprob=0.0, max_compression=0.1, max_misheard=0.0)
+    assert broken(ROW, SLICE_RULES, strict, "slice")
+    given = ROW.bare()
+    assert (given.measures, given.certainty, given.again) == (None, None, None)
+    assert broken(given, SLICE_RULES, strict, "slice") is None
     with pytest.raises(ConfigError, match=r"min_snr_db.*leave `slice\.measure` at true"):
         load_config(Root, sets=["slice.measure=false", "slice.min_snr_db=5.0"])
     with pytest.raises(ConfigError, match=r"loudness_lufs.*leave `slice\.measure` at true"):
@@ -143,12 +158,12 @@ def test_g2p_filters_by_phonemes_and_drops_the_measures(tmp_path: Path) -> None:
     stage, strict = G2p(G2pConfig(), context), G2p(G2pConfig(min_phonemes_per_s=20.0), context)
     [[full]], [[slow]] = stage.process([row]), strict.process([row])
     assert isinstance(full, Utterance)
-    assert full.measures is None
+    assert full == replace(full.bare(), phonemes=full.phonemes)
     assert isinstance(slow, Filtered)
     assert (slow.reason, slow.cut) == ("FewPhonemes", full)
     assert stage.revise(row, [slow]) == [full]
     assert strict.revise(row, [full]) == [slow]
-    assert row.content() == replace(row, measures=None).content()
+    assert row.content() == row.bare().content()
 
 
 def test_dnsmos_is_measured_where_its_weights_are_given(voices: Path, speech: Path) -> None:
