@@ -13,6 +13,7 @@ from stages.text.ipa import Reader
 from stages.text.kana import Japanese, to_kana
 from stages.text.languages import LANGUAGES, UNSPACED, WIDE_MARKS, normalise_code
 from stages.text.mandarin import Mandarin
+from stages.text.spoken.table import speak
 
 _PACKAGES = ("espeakng-loader", "phonemizer", "pykakasi")
 
@@ -64,8 +65,8 @@ def phonemize(texts: Sequence[str], language: str, *, stress: bool = True, punct
 
 
 def prepared(text: str, code: str) -> str:
-    """Returns the text that espeak-ng is given: cleaned, and Japanese in kana."""
-    plain = _clean(text)
+    """Returns the text that espeak-ng is given: cleaned, in words, and Japanese in kana."""
+    plain = speak(_clean(text), code).text
     prepare = _PREPARE.get(LANGUAGES[code].prepare)
     return prepare(plain) if prepare else plain
 

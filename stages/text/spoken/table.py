@@ -11,6 +11,10 @@ from stages.text.spoken.rules import Change, Spoken, apply
 __all__ = ["Change", "Spoken", "speaker_of", "speak"]
 
 
+_FEW_WORDS = 2
+"""A text of so many words may be in capitals because it is a name or an acronym."""
+
+
 @cache
 def speaker_of(code: str) -> Speaker | None:
     """Returns how a language is spoken; None for one whose writing is left to espeak-ng."""
@@ -27,8 +31,10 @@ def speak(text: str, code: str) -> Spoken:
         text: A line, cleaned.
         code: A code of the table of languages.
     """
+    small = text.lower() if text.isupper() and len(text.split()) > _FEW_WORDS else text
+    folded = (Change("capitals", text, small),) if small != text else ()
     speaker = speaker_of(code)
-    if speaker is None or not speaker.needed.search(text):
-        return Spoken(text)
-    words, changes = apply(speaker.rules, speaker.before(text))
-    return Spoken(words, changes)
+    if speaker is None or not speaker.needed.search(small):
+        return Spoken(small, folded)
+    words, changes = apply(speaker.rules, speaker.before(small))
+    return Spoken(words, (*folded, *changes))
