@@ -1,0 +1,103 @@
+"""Signs by their names."""
+
+import re
+import unicodedata
+
+from stages.text.spoken.languages.en.numbers import NUMBER, spoken
+from stages.text.spoken.languages.en.spelling import apart
+from stages.text.spoken.rules import Rule
+
+_NAMES = {
+    **{"&": "and", "+": "plus", "=": "equals", "@": "at", "%": "percent", "°": "degrees", "×": "times", "÷": "divided by"},
+    **{"±": "plus or minus", "≤": "less than or equal to", "≥": "greater than or equal to", "≠": "not equal to"},
+    **{"≈": "approximately equal to", "∞": "infinity", "√": "square root of", "∑": "sum of", "∆": "delta", "µ": "micro"},
+    **{"§": "section", "¶": "paragraph", "©": "copyright", "™": "trademark", "®": "registered", "‰": "per mille", "∂": "partial"},
+    **{"−": "minus", "№": "number", "†": "dagger", "∈": "in", "∪": "union", "∩": "intersection", "∫": "integral of", "℃": "degrees Celsius"},
+    **{"→": "to", "¬": "not", "∧": "and", "∨": "or", "\\": "backslash", "/": "slash", "^": "to the power of", "♯": "sharp", "♭": "flat"},
+}
+_POWERS = {"²": "squared", "³": "cubed", "⁴": "to the fourth"}
+_SILENT = re.compile(r"[|~`^•·●■◆★☆►▪◦]+|\*+|(?<!\w)_+|_+(?!\w)")
+
+
+def _named(match: re.Match[str]) -> str:
+    """Returns a sign's name, separated from the letters and digits beside it."""
+    sign = match["sign"]
+    return apart(match, _NAMES[sign])
+
+
+def _power(match: re.Match[str]) -> str:
+    return f" {_POWERS[match[0]]}"
+
+
+def _number_sign(match: re.Match[str]) -> str:
+    return "number "
+
+
+def _about(match: re.Match[str]) -> str:
+    return "about "
+
+
+def _sections(match: re.Match[str]) -> str:
+    return "sections "
+
+
+def _minus(match: re.Match[str]) -> str:
+    return f"{match['before']} minus "
+
+
+def _compared(match: re.Match[str]) -> str:
+    return {"<": " less than ", ">": " greater than "}[match[0].strip()]
+
+
+def _times(match: re.Match[str]) -> str:
+    return " times "
+
+
+def _slash(match: re.Match[str]) -> str:
+    return " "
+
+
+def _star(match: re.Match[str]) -> str:
+    return " star"
+
+
+def _underscore(match: re.Match[str]) -> str:
+    return " underscore "
+
+
+def _letter(match: re.Match[str]) -> str | None:
+    """Returns the name of a Greek letter that stands alone."""
+    name = unicodedata.name(match[0], "").split()
+    return apart(match, name[-1].lower() if "FINAL" not in name else "sigma") if "WITH" not in name else None
+
+
+def _circled(match: re.Match[str]) -> str:
+    return apart(match, spoken(str(int(unicodedata.numeric(match[0])))))
+
+
+def _nothing(match: re.Match[str]) -> str:
+    before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    return " " if before.isalnum() and after.isalnum() else ""
+
+
+MARKUP = (Rule("markup", re.compile(r"<[A-Za-z/][^<>]*>"), lambda match: match[0]),)
+"""Left as it is."""
+RULES = (
+    Rule("symbol", re.compile(r"#(?=\d)"), _number_sign),
+    Rule("symbol", re.compile(r"(?<![\w~])[~≈](?= ?[\d$£€.])"), _about),
+    Rule("symbol", re.compile(r"§§ ?"), _sections),
+    Rule("math", re.compile(rf"(?<![\w-])(?P<before>\d+) ?[-−](?= ?{NUMBER} ?=)"), _minus),
+    Rule("math", re.compile(r"(?<=\d) ?[*×] ?(?=\d)"), _times),
+    Rule("math", re.compile(r"(?<=[\w)]) ?[<>] ?(?=\d)"), _compared),
+)
+"""Before the numbers beside them are read."""
+AFTER = (
+    Rule("symbol", re.compile(r"(?<=[A-Za-z])/(?=[A-Za-z])"), _slash),
+    Rule("symbol", re.compile(r"(?<![\w*])(?<=[A-Z])\*(?!\w)|(?<=\b[A-Z])\*(?![\w*])"), _star),
+    Rule("symbol", re.compile(r"(?<=[^\W_])_+(?=[^\W_])"), _underscore),
+    Rule("math", re.compile("[²³⁴]"), _power),
+    Rule("symbol", re.compile(f"(?P<sign>[{re.escape(''.join(_NAMES))}])"), _named),
+    Rule("symbol", re.compile("(?<![\u0370-\u03ff])[\u0391-\u03a9\u03b1-\u03c9](?![\u0370-\u03ff])"), _letter),
+    Rule("cardinal", re.compile("[\u2460-\u2473\u2776-\u277f]"), _circled),
+    Rule("symbol", _SILENT, _nothing),
+)
