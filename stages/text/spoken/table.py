@@ -37,4 +37,4 @@ def speak(text: str, code: str) -> Spoken:
     if speaker is None or not speaker.needed.search(small):
         return Spoken(small, folded)
     words, changes = apply(speaker.rules, speaker.before(small))
-    return Spoken(words, (*folded, *changes))
+    return Spoken(" ".join(words.split()), (*folded, *changes))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from stages.text.spoken.languages.en.numbers import INTEGER, MINUS, NUMBER, SCALE, START, VULGAR, cardinal, counted, scaled, spoken
 from stages.text.spoken.languages.en.numbers import FRACTIONS
-from stages.text.spoken.languages.en.sentences import ends_after
+from stages.text.spoken.languages.en.sentences import ends_after, is_adjective
 from stages.text.spoken.rules import Rule
 
 
@@ -123,7 +123,7 @@ sq.ft sqft sq.ft. | square foot | square feet
 % | percent | percent
 ‰ | per mille | per mille
 """)
-_SPACED = {"N", "J", "t", "pt", "qt", "MP", "Pa", "h", "W", "V"}
+_SPACED = {"N", "J", "t", "pt", "qt", "MP", "Pa", "W", "V"}
 """Letters that mean something else in names such as `5B`: units only with a space or after a decimal."""
 _BARE = {"sq": "square", "cu": "cubic"}
 _LONE = ("kg", "km", "cm", "mm", "lbs", "kWh", "kHz", "MHz", "GHz", "mph", "mL", "ml", "mmHg")
@@ -168,7 +168,7 @@ def _measure(match: re.Match[str]) -> str | None:
         return None
     if unit in ("s", "m") and match["gap"] == " " and match.string[match.end() : match.end() + 1] in ("'", "’"):
         return None
-    adjective = match["gap"] == "-" and match["unit"] not in ("%", "°")
+    adjective = match["unit"] != "%" and (match["gap"] == "-" or (not match["first"] and is_adjective(match)))
     said = _unit(match, one=number == "1" or adjective)
     return said and f"{'minus ' if match['minus'] else ''}{_before(match)}{_figure(match)} {said}{_stop(match)}"
 
@@ -289,6 +289,6 @@ RULES = (
         _measure,
     ),
     Rule("measure", re.compile(rf"{START}(?P<number>{INTEGER})/(?P<per>kg|km|lb|oz|mi|min|hr|h|s|day|week)\b"), _per_unit),
-    Rule("range", re.compile(rf"{START}{NUMBER}(?: ?x ?{NUMBER})+(?!\w)"), _dimensions),
+    Rule("range", re.compile(rf"{START}(?!0x){NUMBER}(?: ?x ?{NUMBER})+(?!\w)"), _dimensions),
     Rule("measure", re.compile(rf"(?<![\w/])(?:{'|'.join(_LONE)}|km/h|m/s)(?![\w/.])"), _lone),
 )

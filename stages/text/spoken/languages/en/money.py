@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from stages.text.spoken.languages.en.numbers import INTEGER, MINUS, NUMBER, START, cardinal, scaled, spoken, value
+from stages.text.spoken.languages.en.sentences import is_adjective
 from stages.text.spoken.languages.en.spelling import apart
 from stages.text.spoken.rules import Rule
 
@@ -63,9 +64,6 @@ _SCALE = (
 )
 _TO = r"\s?(?:[-–—]|to)\s?"
 _PER = rf"(?: ?/ ?(?P<period>{'|'.join(sorted(_PERIODS, key=len, reverse=True))})\b)?"
-_NOUN = re.compile(r"[ -](?!(?:an?|per|or|to|of|in|on|for|and|from|is|was|at|by|as|if)\b)[a-z]")
-"""The beginning of a word that the sum belongs to, as in `a $20 bill`."""
-
 
 def _amount(number: str, larger: str, currency: _Currency) -> str:
     """Returns a sum in words. `larger` is what the number is counted in, such as `million`; "" for ones."""
@@ -94,8 +92,7 @@ def _sum(match: re.Match[str]) -> str:
             said = f"{spoken(number)} to {said}"
     else:
         said = _amount(number, larger, currency)
-        article = match.string[: match.start()].lower().endswith((" a ", " an ")) or match.string[: match.start()].lower() in ("a ", "an ")
-        if article and not found["period"] and _NOUN.match(match.string, match.end()):
+        if not found["period"] and is_adjective(match):
             said = said.removesuffix(currency.more) + currency.one if said.endswith(currency.more) else said
     period = f" per {_PERIODS[found['period'].lower()]}" if found["period"] else ""
     return f"{'minus ' if found['minus'] else ''}{said}{period}"

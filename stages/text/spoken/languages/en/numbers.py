@@ -132,7 +132,7 @@ def _mixed(match: re.Match[str]) -> str | None:
         return None
     if whole:
         return _with_whole(whole, above, below)
-    if above == below or (above, below) == (24, 7):
+    if above == below or (above, below) in ((24, 7), (9, 11)):
         return f"{cardinal(above)} {cardinal(below)}"
     if above > below > 10:
         return f"{cardinal(above)} over {cardinal(below)}"

@@ -2,7 +2,7 @@
 
 import re
 
-from stages.text.spoken.languages.en.numbers import cardinal, ordinal
+from stages.text.spoken.languages.en.numbers import cardinal, counted, ordinal
 from stages.text.spoken.languages.en.spelling import spelled
 from stages.text.spoken.rules import Rule
 
@@ -19,6 +19,8 @@ _REGNAL = (
     "Stephen|Suleiman|Theodosius|Thomas|Thutmose|Tiberius|Urban|Valdemar|Valentinian|Victor|Victoria|Vladimir|Walter|"
     "Wenceslaus|Wilhelm|Willem|William|Xerxes|Yaroslav"
 )
+_GIVEN = re.compile(rf"\b(?:{_REGNAL})(?: [A-Z]\.| [A-Z][a-z]+),? $|\b(?:{_REGNAL})(?: [A-Z]\.?)+ [A-Z][\w-]+,? $")
+"""A given name and another: what follows is who bears it, as in `John D. Rockefeller III`."""
 _TITLES = "King|Queen|Pope|Emperor|Empress|Tsar|Czar|Kaiser|Sultan|Pharaoh|Duke|Archduke|Count|Prince|Elector|Saint|St."
 _PARTS = (
     "act|annex|apollo|appendix|article|band|book|bowl|canto|chap\\.|chapter|column|corps|division|element|episode|"
@@ -29,6 +31,11 @@ _PARTS = (
 _ALWAYS_NUMBERED = ("type", "phase", "class", "stage", "world war", "war", "vatican", "grade", "level", "appendix")
 """After these a lone I is a number whatever follows."""
 _NOT_NUMBERS = {"MIX", "DIX", "XXX", "CD", "DC", "MC", "CC", "CV", "DI", "MD", "DM", "LI", "MM", "CM", "CI", "MI", "DVI"}
+
+
+_IN_FULL = {"vol.": "volume", "chap.": "chapter", "fig.": "figure", "mk": "mark", "mk.": "mark", "pt.": "part", "sect.": "section"} | {
+    **{"no.": "number", "nr.": "number"},
+}
 
 
 def roman(written: str) -> int:
@@ -51,12 +58,14 @@ def _reign(match: re.Match[str]) -> str | None:
 def _first_of_its_name(match: re.Match[str]) -> bool:
     """Returns whether the I after a name is a number, not the word: after a title, or where the word can't stand."""
     titled = re.search(rf"\b(?:{_TITLES}) (?:[A-Z]\w+ )?$", match.string[: match.start()])
-    return bool(titled) or bool(re.match(r"['’]s\b|[),;]| of [A-Z]", match.string[match.end() :]))
+    return bool(titled) or bool(re.match(r"['’]s\b|[),;]| of [A-Z]|[.!?]?$", match.string[match.end() :]))
 
 
 def _part(match: re.Match[str]) -> str | None:
     number, name = roman(match["roman"]), match["part"]
     if not number or (match["roman"].islower() and not name.islower()):
+        return None
+    if number == 1 and name.lower() in ("no.", "nr."):
         return None
     if number == 1 and name.lower() not in _ALWAYS_NUMBERED:
         # `the chapter I read` is no number; `Chapter I` is, and so is `chapter I.`
@@ -65,11 +74,12 @@ def _part(match: re.Match[str]) -> str | None:
             return None
         if name[0].isupper() and re.match(r" (?:am|was|have|had|will|would|can|could|do|did|think|thought|like|liked|know)\b", after):
             return None
-    return f"{name} {cardinal(number)}"
+    return f"{_IN_FULL.get(name.lower(), name)} {cardinal(number)}"
 
 
 def _war(match: re.Match[str]) -> str:
-    return f"World War {cardinal(roman(match['roman']))}"
+    number = match["number"]
+    return f"World War {cardinal(int(number) if number.isdecimal() else roman(number))}"
 
 
 def _century(match: re.Match[str]) -> str | None:
@@ -84,12 +94,14 @@ def _other(match: re.Match[str]) -> str | None:
     if not number or written in _NOT_NUMBERS:
         return None
     named = re.search(r"(?:^|[\s(\"“])[A-Z][\w'’]*[a-z][,]? $", match.string[: match.start()])
+    if _GIVEN.search(match.string[: match.start()]):
+        return f"the {ordinal(number)}"
     plain = set(written) <= set("IVX")
     if written == "IV" and not named:
         return spelled(written)
     if not (plain or len(written) > 3):
         return None
-    return cardinal(number)
+    return counted(str(number))
 
 
 def _bracketed(match: re.Match[str]) -> str:
@@ -97,7 +109,7 @@ def _bracketed(match: re.Match[str]) -> str:
 
 
 RULES = (
-    Rule("roman", re.compile(r"(?<!\w)WW ?(?P<roman>III|II|I)(?!\w)"), _war),
+    Rule("roman", re.compile(r"(?<!\w)WW ?(?P<number>III|II|I|[123])(?!\w)"), _war),
     Rule("roman", re.compile(rf"(?<!\w)(?P<part>World War|{_PARTS}|class|grade) (?P<roman>[IVXLC]+|[ivxl]{{2,}})(?!\w|['’]\w)", re.IGNORECASE), _part),
     Rule("roman", re.compile(rf"(?<!\w)(?P<name>(?i:{_REGNAL})) (?:(?:the )?(?P<roman>[IVX]+|(?i:[ivx]{{2,}})))(?!\w|['’](?!s))"), _reign),
     Rule("roman", re.compile(r"(?<!\w)(?P<roman>[IVX]+)(?:th)?(?=(?: |-)centur)"), _century),

@@ -1,4 +1,4 @@
-"""Whether a sentence ends after an abbreviation, so that its point is a full stop too."""
+"""What a word or number means by what stands around it: whether a sentence ends, whether a noun follows."""
 
 import re
 
@@ -17,3 +17,15 @@ _END = re.compile(rf"[\"'”’)\]]*\s*(?:$|[\"'“‘(]*(?:{_STARTERS}|I|A)\b(?
 def ends_after(match: re.Match[str]) -> bool:
     """Returns whether a sentence ends at the end of a match."""
     return bool(_END.match(match.string, match.end()))
+
+
+_NOUN = re.compile(
+    r"[ -](?!(?:an?|per|or|to|of|in|on|for|and|from|is|was|at|by|as|if|than|the|that|with|when|but|which|long|wide|high|tall|"
+    r"deep|thick|away|ago|later|old)\b)[a-z]"
+)
+
+
+def is_adjective(match: re.Match[str]) -> bool:
+    """Returns whether a sum or measure belongs to the word after it, as in `a $20 bill` and `a 5 km run`."""
+    before = match.string[: match.start()].lower()
+    return (before.endswith((" a ", " an ")) or before in ("a ", "an ")) and bool(_NOUN.match(match.string, match.end()))

@@ -2,10 +2,11 @@
 
 import re
 
-from stages.text.spoken.languages.en.numbers import INTEGER, NUMBER, START, cardinal, counted, digits, pairs, spoken, value
+from stages.text.spoken.languages.en.numbers import INTEGER, NUMBER, START, cardinal, counted, digits, pairs, spoken, year
 from stages.text.spoken.languages.en.spelling import LETTER_A, spelled
 from stages.text.spoken.rules import Rule
 
+_VOWEL = re.compile("[aeiouyAEIOUY]")
 _PIECE = re.compile(r"(\d+)")
 
 
@@ -15,11 +16,12 @@ def _phone(match: re.Match[str]) -> str:
 
 def _address(match: re.Match[str]) -> str:
     """Returns numbers with three points or more: of a machine, or of a version."""
-    return " dot ".join(spoken(part) for part in match[0].split("."))
+    return " dot ".join(pairs(part) for part in match[0].split("."))
 
 
 def _version(match: re.Match[str]) -> str:
-    return " point ".join(spoken(part) for part in match[0].split("."))
+    said = " point ".join(spoken(part) for part in match[0].lstrip("vV").split("."))
+    return f"version {said}" if match[0][0] in "vV" else said
 
 
 def _range(match: re.Match[str]) -> str | None:
@@ -49,6 +51,8 @@ def _piece(part: str, *, alone: bool) -> str:
         return pairs(part) if len(part) < 6 else digits(part)
     if part in ("A", "a"):
         return part if alone and part == "a" else LETTER_A
+    if len(part) < 4 and not alone and (part.isupper() or not _VOWEL.search(part)):
+        return spelled(part)
     return part
 
 
@@ -60,8 +64,8 @@ def _aircraft(match: re.Match[str]) -> str:
     return f"{match['maker']} {pairs(match['number'])}"
 
 
-def _hundreds(match: re.Match[str]) -> str:
-    return f"{spelled(match['letter'])} {pairs(match['number'])}"
+def _model(match: re.Match[str]) -> str:
+    return year(int(match[0]))
 
 
 DIALLED = (
@@ -79,7 +83,7 @@ DIALLED = (
 )
 RANGES = (
     Rule("range", re.compile(r"(?<=[\ue000-\uf8ff]) ?[-–—] ?(?=[\ue000-\uf8ff])"), lambda _: " to "),
-    Rule("serial", re.compile(r"(?<![\w.,])\d{1,4}(?:\.\d{1,4}){2,}(?!\w|\.\d)"), _version),
+    Rule("serial", re.compile(r"(?<![\w.,])(?:\d{1,4}(?:\.\d{1,4}){2,}|[vV]\d{1,4}(?:\.\d{1,4})+)(?!\w|\.\d)"), _version),
     Rule(
         "range",
         re.compile(rf"{START}(?<!-)(?P<first>{NUMBER})(?:(?P<dash>[-–—])| (?:[–—]) )(?P<last>{NUMBER})(?!\w|[-–—]\w| ?=)"),
@@ -87,6 +91,7 @@ RANGES = (
     ),
 )
 RULES = (
+    Rule("serial", re.compile(r"(?<=[A-Z]{2} )[1-9]\d{3}(?!\w|[.,]\d)"), _model),
     Rule("serial", re.compile(r"(?<![\w.])(?P<number>401|403|501)\(?(?P<letter>k|b|c)\)?(?!\w)"), _retirement),
     Rule("serial", re.compile(r"(?<!\w)(?P<maker>Boeing|Airbus|Porsche|Route|Highway|Interstate|Peugeot|Area|Room|Flight) (?P<number>\d{3})(?!\w|[.,]\d)"), _aircraft),
     Rule("serial", re.compile(r"(?<![\w.'’])(?=[A-Za-z\d/-]*\d)(?=[A-Za-z\d/-]*[A-Za-z])[A-Za-z]*\d*(?:[A-Za-z]+\d+)*[A-Za-z]*(?:[-/][A-Za-z\d]+)*(?!\w|['’]\w)"), _serial),

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from stages.text.spoken.languages.en.numbers import NUMBER, spoken
+from stages.text.spoken.languages.en.numbers import NUMBER, cardinal, spoken
 from stages.text.spoken.languages.en.spelling import apart
 from stages.text.spoken.rules import Rule
 
@@ -15,7 +15,8 @@ _NAMES = {
     **{"−": "minus", "№": "number", "†": "dagger", "∈": "in", "∪": "union", "∩": "intersection", "∫": "integral of", "℃": "degrees Celsius"},
     **{"→": "to", "¬": "not", "∧": "and", "∨": "or", "\\": "backslash", "/": "slash", "^": "to the power of", "♯": "sharp", "♭": "flat"},
 }
-_POWERS = {"²": "squared", "³": "cubed", "⁴": "to the fourth"}
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+_PAIRS = {("he", "she"), ("she", "he"), ("his", "her"), ("him", "her"), ("yes", "no"), ("true", "false"), ("s", "he")}
 _SILENT = re.compile(r"[|~`^•·●■◆★☆►▪◦]+|\*+|(?<!\w)_+|_+(?!\w)")
 
 
@@ -26,7 +27,8 @@ def _named(match: re.Match[str]) -> str:
 
 
 def _power(match: re.Match[str]) -> str:
-    return f" {_POWERS[match[0]]}"
+    power = int(match[0].translate(_RAISED))
+    return {2: " squared", 3: " cubed"}.get(power, f" to the power of {cardinal(power)}")
 
 
 def _number_sign(match: re.Match[str]) -> str:
@@ -51,6 +53,13 @@ def _compared(match: re.Match[str]) -> str:
 
 def _times(match: re.Match[str]) -> str:
     return " times "
+
+
+def _either(match: re.Match[str]) -> str:
+    """Returns `or` between two words of which one is meant; else the sign's name."""
+    pair = re.search(r"\w+$", match.string[: match.start()]), re.match(r"\w+", match.string[match.end() :])
+    words = tuple(word[0] for word in pair if word)
+    return " " if words == ("and", "or") else " or " if words in _PAIRS else " slash "
 
 
 def _slash(match: re.Match[str]) -> str:
@@ -91,11 +100,14 @@ RULES = (
     Rule("math", re.compile(r"(?<=[\w)]) ?[<>] ?(?=\d)"), _compared),
 )
 """Before the numbers beside them are read."""
+POWERS = (Rule("math", re.compile("(?<=[0-9A-Za-z)])⁻?[⁰¹²³⁴-⁹]+"), _power),)
+"""After the measures, whose units have such too."""
 AFTER = (
-    Rule("symbol", re.compile(r"(?<=[A-Za-z])/(?=[A-Za-z])"), _slash),
-    Rule("symbol", re.compile(r"(?<![\w*])(?<=[A-Z])\*(?!\w)|(?<=\b[A-Z])\*(?![\w*])"), _star),
+    Rule("symbol", re.compile(r"(?<=\b[A-G])#(?!\w)"), lambda _: " sharp"),
+    Rule("symbol", re.compile(r"(?<=[a-z])/(?=[a-z])"), _either),
+    Rule("symbol", re.compile(r"(?<=[A-Z])/(?=[A-Z])"), _slash),
+    Rule("symbol", re.compile(r"(?<=\b[A-Z])\*(?![\w*])"), _star),
     Rule("symbol", re.compile(r"(?<=[^\W_])_+(?=[^\W_])"), _underscore),
-    Rule("math", re.compile("[²³⁴]"), _power),
     Rule("symbol", re.compile(f"(?P<sign>[{re.escape(''.join(_NAMES))}])"), _named),
     Rule("symbol", re.compile("(?<![\u0370-\u03ff])[\u0391-\u03a9\u03b1-\u03c9](?![\u0370-\u03ff])"), _letter),
     Rule("cardinal", re.compile("[\u2460-\u2473\u2776-\u277f]"), _circled),

@@ -46,6 +46,8 @@ _ANYWHERE = _table(
 """Anywhere, if a point follows; a sentence rarely ends in these as words."""
 _ALWAYS = ("etc", "vs", "e.g", "i.e", "viz", "approx", "dept", "govt", "univ", "cf", "ibid", "incl", "excl", "misc", "appt", "asst", "eds")
 """Of these, no word is written so: they are read whatever follows; the others only before a word in small letters."""
+_WITHIN = ("e.g", "i.e", "vs", "viz", "cf", "approx")
+"""No sentence ends after these."""
 _BARE = _table("vs=versus; etc=et cetera; approx=approximately; w/o=without; w/=with; b/c=because; c/o=care of; a/k/a=also known as; ie=that is; eg=for example")
 _MONTHS = _table(
     "jan=January; feb=February; aug=August; sept=September; sep=September; oct=October; nov=November; dec=December"
@@ -56,10 +58,16 @@ _NOT_INITIALS = ("vitamin", "plan", "grade", "type", "class", "hepatitis", "part
     *("team", "model", "option", "schedule", "figure", "table", "and", "chapter", "was", "is", "am", "than", "as"),
 )
 """Words whose letter ends a sentence rather than begins a name."""
-_SPELT = (
-    "FAQ|FAQs|IQ|ICU|SOS|YMCA|YWCA|ETA|IRA|EQ|DOB|AKA|FYI|UFO|UFOs|VIP|VIPs|CEO|CEOs|CFO|CTO|COO|UAE|USA|UK|EU|AI|EUR|IOU|"
-    "AOL|ATM|ATMs|EKG|ECG|EEG|CIA|FBI|NBA|BBC|API|APIs|URL|URLs|GPU|GPUs|CPU|CPUs|UI|UX|IP|ISP|IDE|OCD|OECD|RIP|AC|AD"
+_MISREAD = (
+    "FAQ|IQ|ICU|SOS|YMCA|YWCA|ETA|IRA|EQ|DOB|AKA|VIP|COO|UAE|EUR|IOU|EKG|ECG|EEG|UX|IDE|RIP|AD|ETF|IED|IUD|OAP|OED|ADD|ESA|LED"
 )
+"""Spelt acronyms that espeak-ng takes for words."""
+_SPELT = f"{_MISREAD}|FBI|CIA|EU|UN|US|USA|UK|NBA|IMF|IBM|AMD|ABC|UFO|CEO|CFO|CTO|CIO|ATM|API|URL|GPU|CPU|UI|IP|ISP|AI|UAV|SUV|USB|MBA|NGO|GMO|EV|ID|IV|OS|PA|PE|EP"
+"""Those with a plural."""
+_AFTER_A = "is|was|are|were|and|or|to|has|had|in|of|for|with|on|at|than|as|by|from|can|will|which|that|but|minus|plus|" + (
+    "zero|one|two|three|four|five|six|seven|eight|nine|ten|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
+)
+"""Before these A is a letter, not the article."""
 _LETTERS = r"(?:[A-Za-z]\.){2,}(?:[A-Za-z](?![\w]))?"
 """Letters with points: U.S., a.k.a., e.s.t."""
 
@@ -106,7 +114,8 @@ def _abbreviation(match: re.Match[str]) -> str | None:
     short = match["short"].lower()
     if short not in _ALWAYS and not re.match(r",|;| [a-z0-9(]", match.string[match.end() :]):
         return None
-    return _capitalised(_ANYWHERE[short], match["short"]) + _stop(match)
+    stop = "" if short in _WITHIN else _stop(match)
+    return _capitalised(_ANYWHERE[short], match["short"]) + stop
 
 
 def _bare(match: re.Match[str]) -> str:
@@ -143,15 +152,27 @@ def _plural(match: re.Match[str]) -> str:
 
 
 def _spelt(match: re.Match[str]) -> str:
-    written = match[0]
-    if written.endswith("s"):
-        *first, last = written[:-1]
-        return f"{spelled(''.join(first))} {last}'s"
-    return spelled(written)
+    return spelled(match[0])
 
 
 def _letter_a(match: re.Match[str]) -> str:  # noqa: ARG001
     return LETTER_A
+
+
+def _small_saint(match: re.Match[str]) -> str:
+    """Returns what `st.` means in a text without capitals: a saint before a word, else a street."""
+    return "saint" if re.match(r" [a-z]", match.string[match.end() :]) else f"street{_stop(match)}"
+
+
+def _small_initial(match: re.Match[str]) -> str | None:
+    """Returns an initial in a text without capitals."""
+    if not match.string.islower():
+        return None
+    return f"{spelled(match[0])}{'' if match.string[match.end() :].startswith(' ') else ' '}"
+
+
+def _with_and(match: re.Match[str]) -> str:
+    return " and ".join(map(spelled, match[0].split("&")))
 
 
 def _any(table: dict[str, str]) -> str:
@@ -163,16 +184,19 @@ RULES = (
     Rule("abbreviation", re.compile(rf"(?<![\w.])(?P<short>(?i:{_any(_TITLES)}))\.(?= ?[A-Z])(?! {STARTER}\b)"), _title),
     Rule("abbreviation", re.compile(rf"(?<![\w.])(?P<short>(?i:{'|'.join(_WITHOUT_POINT[:4])}))\.?(?= [a-zA-Z])(?! {STARTER}\b)"), _title),
     Rule("abbreviation", re.compile(r"(?<![\w.])S[tT]\.?(?!\w)(?=[ ]|[,.;:!?)]|$)"), _saint),
-    Rule("abbreviation", re.compile(rf"(?<=[a-z\d] )(?P<short>{'|'.join(short.capitalize() for short in _STREETS)})\.(?!\w)"), _street),
+    Rule("abbreviation", re.compile(rf"(?<=[a-z\d\ue000-\uf8ff] )(?P<short>{'|'.join(short.capitalize() for short in _STREETS)})\.(?!\w)"), _street),
     Rule("abbreviation", re.compile(rf"(?<=[\w.,] )(?P<short>{'|'.join(short.capitalize() for short in _AFTER_NAMES)})\.(?!\w)"), _after_name),
-    Rule("abbreviation", re.compile(rf"(?<![\w.])(?P<short>(?i:{_any(_NUMBERED)}))\. ?(?=[\d#]|[IVXLC]+\b)"), _numbered),
-    Rule("abbreviation", re.compile(r"(?<![\w.])(?P<short>(?<=[a-z,] )No|Vol|vol|pp|Fig|fig) (?=\d)"), _numbered),
+    Rule("abbreviation", re.compile(rf"(?<![\w.])(?P<short>(?i:{_any(_NUMBERED)}))\. ?(?=[\d#\ue000-\uf8ff])"), _numbered),
+    Rule("abbreviation", re.compile(r"(?<![\w.])(?P<short>(?<=[a-z,] )No|Vol|vol|pp|Fig|fig) (?=[\d\ue000-\uf8ff])"), _numbered),
     Rule("abbreviation", re.compile(rf"(?<![\w.])(?P<short>(?i:{_any(_ANYWHERE)}))\.(?![\w])"), _abbreviation),
     Rule("abbreviation", re.compile(rf"(?<![\w./])(?:vs|etc|approx|w/o|w/|b/c|c/o|ie|eg)(?!\w|\.\w)", re.IGNORECASE), _bare),
     Rule("abbreviation", re.compile(rf"(?<![\w.])(?P<short>{'|'.join(short.capitalize() for short in _MONTHS)})\.(?!\w)"), _month),
     Rule("abbreviation", re.compile(rf"(?<![\w.]){_LETTERS}(?!\w)"), _pointed),
     Rule("abbreviation", re.compile(r"(?<![\w.'’])(?P<letter>[A-Z])\.(?= ?[A-Z](?:[\w'’-]|\.))"), _initial),
-    Rule("acronym", re.compile(r"(?<![\w-])(?P<letters>[B-DF-HJ-NP-TV-XZ]{2,5})['’]?s(?!\w)"), _plural),
-    Rule("acronym", re.compile(rf"(?<![\w&-])(?:{_SPELT})(?![\w&-])"), _spelt),
-    Rule("acronym", re.compile(r"(?<=[a-z0-9] )A(?=[.,;:!?]?$|[.,;:!?]|(?: (?!few|lot|little|great|long)[a-z]))(?<!^A)"), _letter_a),
+    Rule("acronym", re.compile(rf"(?<![\w-])(?P<letters>[B-DF-HJ-NP-TV-XZ]{{2,5}}|{_SPELT})['’]?s(?!\w)"), _plural),
+    Rule("acronym", re.compile(rf"(?<![\w&-])(?:{_MISREAD})(?![\w&-])"), _spelt),
+    Rule("abbreviation", re.compile(r"(?<![\w.])s[tT]\.(?!\w)"), _small_saint),
+    Rule("abbreviation", re.compile(r"(?<![\w.'’])[b-hj-z]\.(?= [a-z](?:[\w'’-]|\.)| ?[a-z]\.)"), _small_initial),
+    Rule("acronym", re.compile(r"(?<![\w&])[A-Z]{1,3}&[A-Z]{1,3}(?![\w&])"), _with_and),
+    Rule("acronym", re.compile(rf"(?<=[a-z0-9] )A(?=$|[.,;:!?)]| (?:{_AFTER_A})\b)"), _letter_a),
 )
