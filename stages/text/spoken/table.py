@@ -8,7 +8,7 @@ from stages.text.spoken import languages
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.rules import Change, Spoken, apply
 
-__all__ = ["Change", "Spoken", "speaker_of", "speak"]
+__all__ = ["Change", "Spoken", "speak", "speaker_of"]
 
 
 _FEW_WORDS = 2

@@ -4,7 +4,7 @@ import re
 
 from stages.text.spoken.languages.en.numbers import cardinal, ordinal, pairs, plural, value, year
 from stages.text.spoken.languages.en.spelling import spelled
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import rule
 
 MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November"),
@@ -119,58 +119,48 @@ def _weekday(match: re.Match[str]) -> str:
 
 
 RULES = (
-    Rule(
+    rule("date", r"(?<![\w/.-])(?P<year>[12]\d{3})([-/.])(?P<month>\d\d?)\2(?P<day>\d\d?)(?![\w/-]|\.\d)", _year_first),
+    rule(
         "date",
-        re.compile(r"(?<![\w/.-])(?P<year>[12]\d{3})([-/.])(?P<month>\d\d?)\2(?P<day>\d\d?)(?![\w/-]|\.\d)"),
-        _year_first,
-    ),
-    Rule(
-        "date",
-        re.compile(
-            r"(?<![\w/.-])(?P<first>\d\d?)([-/.])(?P<second>\d\d?)\2(?P<year>[12]\d{3}|\d\d)(?![\w/-]|\.\d)"
-        ),
+        r"(?<![\w/.-])(?P<first>\d\d?)([-/.])(?P<second>\d\d?)\2(?P<year>[12]\d{3}|\d\d)(?![\w/-]|\.\d)",
         _year_last,
     ),
-    Rule("date", re.compile(r"(?<!\w)(?P<day>Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\b\.?(?=,? (?:\d|[A-Z][a-z]{2,8}\.? \d))"), _weekday),
-    Rule(
+    rule(
         "date",
-        re.compile(
-            rf"(?<!\w)(?P<the>the )?{_DAY}(?:[-–](?P<last>[12]?\d|3[01])(?:st|nd|rd|th)?)?(?: of)?[ -]{_MONTH}(?![\w])"
-            rf"(?:(?P<comma>,)?[ -]{_YEAR})?",
-            re.IGNORECASE,
-        ),
+        r"(?<!\w)(?P<day>Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\b\.?(?=,? (?:\d|[A-Z][a-z]{2,8}\.? \d))",
+        _weekday,
+    ),
+    rule(
+        "date",
+        rf"(?<!\w)(?P<the>the )?{_DAY}(?:[-–](?P<last>[12]?\d|3[01])(?:st|nd|rd|th)?)?(?: of)?[ -]{_MONTH}(?![\w])"
+        rf"(?:(?P<comma>,)?[ -]{_YEAR})?",
         _day_first,
+        ignore_case=True,
     ),
-    Rule(
+    rule(
         "date",
-        re.compile(
-            rf"(?<!\w){_MONTH}[ -](?P<day>0?[1-9]|[12]\d|3[01])(?P<suffix>st|nd|rd|th)?"
-            rf"(?:[-–](?P<last>[12]?\d|3[01])(?:st|nd|rd|th)?)?(?:(?P<comma>,)? {_YEAR})?{_NOT_A_DATE}",
-            re.IGNORECASE,
-        ),
+        rf"(?<!\w){_MONTH}[ -](?P<day>0?[1-9]|[12]\d|3[01])(?P<suffix>st|nd|rd|th)?"
+        rf"(?:[-–](?P<last>[12]?\d|3[01])(?:st|nd|rd|th)?)?(?:(?P<comma>,)? {_YEAR})?{_NOT_A_DATE}",
         _month_first,
+        ignore_case=True,
     ),
-    Rule("date", re.compile(rf"(?<!\w){_MONTH}(?P<comma>,)?[ -]{_YEAR}(?!\w)", re.IGNORECASE), _month_and_year),
-    Rule("date", re.compile(r"(?<!\w)(?P<era>AD|A\.D\.) ?(?P<year>\d{1,4})(?!\w|[.,]\d)"), _anno_domini),
-    Rule(
+    rule("date", rf"(?<!\w){_MONTH}(?P<comma>,)?[ -]{_YEAR}(?!\w)", _month_and_year, ignore_case=True),
+    rule("date", r"(?<!\w)(?P<era>AD|A\.D\.) ?(?P<year>\d{1,4})(?!\w|[.,]\d)", _anno_domini),
+    rule(
         "date",
-        re.compile(
-            r"(?<![\w.,])(?P<year>\d{1,4}|\d{1,3},\d{3})(?:[-–](?P<last>\d{1,4}))?"
-            r" ?(?P<era>BCE?|AD|CE|B\.C\.(?:E\.)?|A\.D\.|C\.E\.)(?!\w)"
-        ),
+        r"(?<![\w.,])(?P<year>\d{1,4}|\d{1,3},\d{3})(?:[-–](?P<last>\d{1,4}))?"
+        r" ?(?P<era>BCE?|AD|CE|B\.C\.(?:E\.)?|A\.D\.|C\.E\.)(?!\w)",
         _before_christ,
     ),
-    Rule(
+    rule(
         "date",
-        re.compile(
-            r"(?<![\w.,$])(?<!\d['’])(?:['’](?=\d0s))?(?P<figures>[1-9]\d\d0|[1-9]0|\d{1,3})(?P<apostrophe>['’])?s(?!\w)"
-        ),
+        r"(?<![\w.,$])(?<!\d['’])(?:['’](?=\d0s))?(?P<figures>[1-9]\d\d0|[1-9]0|\d{1,3})(?P<apostrophe>['’])?s(?!\w)",
         _decade,
     ),
-    Rule(
+    rule(
         "range",
-        re.compile(r"(?<![\w.,$/-])(?P<first>1\d{3}|20\d\d)(?:[-–—/]| [–—-] )(?P<last>\d{4}|\d\d)(?![\w%/]|-\d|[.,]\d)"),
+        r"(?<![\w.,$/-])(?P<first>1\d{3}|20\d\d)(?:[-–—/]| [–—-] )(?P<last>\d{4}|\d\d)(?![\w%/]|-\d|[.,]\d)",
         _span,
     ),
-    Rule("date", re.compile(r"(?<!\w)['’]\d\d(?![\w'’]|[.,]\d)"), _short_year),
+    rule("date", r"(?<!\w)['’]\d\d(?![\w'’]|[.,]\d)", _short_year),
 )

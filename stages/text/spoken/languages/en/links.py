@@ -4,12 +4,31 @@ import re
 
 from stages.text.spoken.languages.en.numbers import spoken
 from stages.text.spoken.languages.en.spelling import spelled
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import rule
 
 _SIGNS = {".": "dot", "@": "at", "/": "slash", "-": "dash", "_": "underscore", ":": "colon", "?": "question mark"} | {
     **{"=": "equals", "&": "and", "#": "hash", "~": "tilde", "%": "percent", "+": "plus", ",": "comma"},
 }
-_SPELT = {"http", "https", "www", "org", "edu", "gov", "uk", "de", "fr", "eu", "us", "io", "html", "htm", "php", "pdf", "tv", "jp"}
+_SPELT = {
+    "http",
+    "https",
+    "www",
+    "org",
+    "edu",
+    "gov",
+    "uk",
+    "de",
+    "fr",
+    "eu",
+    "us",
+    "io",
+    "html",
+    "htm",
+    "php",
+    "pdf",
+    "tv",
+    "jp",
+}
 """Read letter by letter, whatever espeak-ng makes of them; `org` is a word."""
 _SPELT.discard("org")
 _ENDINGS = (
@@ -44,10 +63,10 @@ def _tag(match: re.Match[str]) -> str:
 
 
 RULES = (
-    Rule("link", re.compile(r"(?<![\w@])(?:https?|ftp)://[^\s<>\"“”]*[\w/]", re.IGNORECASE), _link),
-    Rule("link", re.compile(r"(?<![\w.])\.?[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}"), _link),
-    Rule("link", re.compile(r"(?<![\w@])www\.[^\s<>\"“”]*[\w/]", re.IGNORECASE), _link),
-    Rule("link", re.compile(rf"(?<![\w@.]){_HOST}{_PATH}"), _link),
-    Rule("link", re.compile(r"(?<![\w@])@(?P<name>[A-Za-z]\w*)"), _handle),
-    Rule("link", re.compile(r"(?<![\w#&])#(?P<name>[A-Za-z]\w*)"), _tag),
+    rule("link", r"(?<![\w@])(?:https?|ftp)://[^\s<>\"“”]*[\w/]", _link, ignore_case=True),
+    rule("link", r"(?<![\w.])\.?[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}", _link),
+    rule("link", r"(?<![\w@])www\.[^\s<>\"“”]*[\w/]", _link, ignore_case=True),
+    rule("link", rf"(?<![\w@.]){_HOST}{_PATH}", _link),
+    rule("link", r"(?<![\w@])@(?P<name>[A-Za-z]\w*)", _handle),
+    rule("link", r"(?<![\w#&])#(?P<name>[A-Za-z]\w*)", _tag),
 )

@@ -1,12 +1,22 @@
 """Measures: numbers with units, percent, degrees, feet and inches, dimensions."""
 
 import re
-from dataclasses import dataclass
 
-from stages.text.spoken.languages.en.numbers import INTEGER, MINUS, NUMBER, SCALE, START, VULGAR, cardinal, counted, scaled, spoken
-from stages.text.spoken.languages.en.numbers import FRACTIONS
+from stages.text.spoken.languages.en.numbers import (
+    FRACTIONS,
+    INTEGER,
+    MINUS,
+    NUMBER,
+    SCALE,
+    START,
+    VULGAR,
+    cardinal,
+    counted,
+    scaled,
+    spoken,
+)
 from stages.text.spoken.languages.en.sentences import ends_after, is_adjective
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import rule
 
 
 def _table(rows: str) -> dict[str, tuple[str, str]]:
@@ -235,8 +245,19 @@ def _prime(match: re.Match[str]) -> str:
 
 
 def _position(match: re.Match[str]) -> str:
-    names = {"°": "degree", "º": "degree", "′": "minute", "'": "minute", "’": "minute", "″": "second", '"': "second", "”": "second"}
-    said = [_counted_text(number, names[sign]) for number, sign in re.findall(r"(\d+(?:\.\d+)?) ?([°º′'’″\"”])", match[0])]
+    names = {
+        "°": "degree",
+        "º": "degree",
+        "′": "minute",
+        "'": "minute",
+        "’": "minute",
+        "″": "second",
+        '"': "second",
+        "”": "second",
+    }
+    said = [
+        _counted_text(number, names[sign]) for number, sign in re.findall(r"(\d+(?:\.\d+)?) ?([°º′'’″\"”])", match[0])
+    ]
     where = {"N": "north", "S": "south", "E": "east", "W": "west"}.get(match["where"] or "", "")
     return f"{' '.join(said)} {where}".strip()
 
@@ -263,32 +284,24 @@ def _per_unit(match: re.Match[str]) -> str:
 
 _FIRST = rf"(?:(?P<first>{NUMBER})(?: ?(?P<first_unit>{_UNIT}))?(?:{_TO})(?=[\d.]))?"
 RULES = (
-    Rule(
+    rule(
         "measure",
-        re.compile(r"(?<!\w)\d{1,3}(?:\.\d+)?[°º] ?(?:\d\d?(?:\.\d+)?[′'’] ?)(?:\d\d?(?:\.\d+)?[″\"”] ?)?(?P<where>[NSEW]\b)?"),
+        r"(?<!\w)\d{1,3}(?:\.\d+)?[°º] ?(?:\d\d?(?:\.\d+)?[′'’] ?)(?:\d\d?(?:\.\d+)?[″\"”] ?)?(?P<where>[NSEW]\b)?",
         _position,
     ),
-    Rule("measure", re.compile(r"(?<!\w)\d{1,3}(?:\.\d+)?[°º] ?(?P<where>[NSEW])\b"), _position),
-    Rule("measure", re.compile(r"(?<![\w.])(?P<feet>\d{1,2})[′'’] ?(?P<inches>\d\d?)(?:[″\"”]|''|’’)"), _feet),
-    Rule("measure", re.compile(r"(?<![\w.])(?P<feet>\d)[′'’](?P<inches>\d\d?)(?!\w)"), _feet),
-    Rule("measure", re.compile(rf"{START}(?P<number>{NUMBER})(?P<sign>[″]|\"(?= ?[a-z]))"), _inches),
-    Rule("measure", re.compile(r"(?<![\w.])(?P<number>\d+)′"), _prime),
-    Rule(
+    rule("measure", r"(?<!\w)\d{1,3}(?:\.\d+)?[°º] ?(?P<where>[NSEW])\b", _position),
+    rule("measure", r"(?<![\w.])(?P<feet>\d{1,2})[′'’] ?(?P<inches>\d\d?)(?:[″\"”]|''|’’)", _feet),
+    rule("measure", r"(?<![\w.])(?P<feet>\d)[′'’](?P<inches>\d\d?)(?!\w)", _feet),
+    rule("measure", rf"{START}(?P<number>{NUMBER})(?P<sign>[″]|\"(?= ?[a-z]))", _inches),
+    rule("measure", r"(?<![\w.])(?P<number>\d+)′", _prime),
+    rule("measure", rf"{START}(?P<sides>{NUMBER}(?: ?[x×] ?{NUMBER})+){_MEASURE}", _dimensions_with_unit),
+    rule("measure", rf"{START}(?P<fraction>(?:\d+[ -]?)?[{VULGAR}]|(?:\d+[ -])?\d\d?/\d\d?){_MEASURE}", _mixed),
+    rule(
         "measure",
-        re.compile(rf"{START}(?P<sides>{NUMBER}(?: ?[x×] ?{NUMBER})+){_MEASURE}"),
-        _dimensions_with_unit,
-    ),
-    Rule(
-        "measure",
-        re.compile(rf"{START}(?P<fraction>(?:\d+[ -]?)?[{VULGAR}]|(?:\d+[ -])?\d\d?/\d\d?){_MEASURE}"),
-        _mixed,
-    ),
-    Rule(
-        "measure",
-        re.compile(rf"{START}(?P<minus>{MINUS})?{_FIRST}(?P<number>{NUMBER})(?: (?P<scale>{SCALE}))?{_MEASURE}"),
+        rf"{START}(?P<minus>{MINUS})?{_FIRST}(?P<number>{NUMBER})(?: (?P<scale>{SCALE}))?{_MEASURE}",
         _measure,
     ),
-    Rule("measure", re.compile(rf"{START}(?P<number>{INTEGER})/(?P<per>kg|km|lb|oz|mi|min|hr|h|s|day|week)\b"), _per_unit),
-    Rule("range", re.compile(rf"{START}(?!0x){NUMBER}(?: ?x ?{NUMBER})+(?!\w)"), _dimensions),
-    Rule("measure", re.compile(rf"(?<![\w/])(?:{'|'.join(_LONE)}|km/h|m/s)(?![\w/.])"), _lone),
+    rule("measure", rf"{START}(?P<number>{INTEGER})/(?P<per>kg|km|lb|oz|mi|min|hr|h|s|day|week)\b", _per_unit),
+    rule("range", rf"{START}(?!0x){NUMBER}(?: ?x ?{NUMBER})+(?!\w)", _dimensions),
+    rule("measure", rf"(?<![\w/])(?:{'|'.join(_LONE)}|km/h|m/s)(?![\w/.])", _lone),
 )

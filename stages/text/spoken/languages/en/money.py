@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stages.text.spoken.languages.en.numbers import INTEGER, MINUS, NUMBER, START, cardinal, scaled, spoken, value
 from stages.text.spoken.languages.en.sentences import is_adjective
 from stages.text.spoken.languages.en.spelling import apart
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,24 @@ _LETTERS = {
 _PERIODS = {
     **{"mo": "month", "month": "month", "yr": "year", "y": "year", "year": "year", "wk": "week", "week": "week"},
     **{"day": "day", "d": "day", "hr": "hour", "h": "hour", "hour": "hour", "min": "minute", "person": "person"},
-    **{"kg": "kilogram", "lb": "pound", "oz": "ounce", "km": "kilometer", "mi": "mile", "mile": "mile", "gal": "gallon"},
-    **{"l": "liter", "m": "meter", "night": "night", "unit": "unit", "share": "share", "ton": "ton", "kwh": "kilowatt hour"},
+    **{
+        "kg": "kilogram",
+        "lb": "pound",
+        "oz": "ounce",
+        "km": "kilometer",
+        "mi": "mile",
+        "mile": "mile",
+        "gal": "gallon",
+    },
+    **{
+        "l": "liter",
+        "m": "meter",
+        "night": "night",
+        "unit": "unit",
+        "share": "share",
+        "ton": "ton",
+        "kwh": "kilowatt hour",
+    },
     **{"month": "month", "barrel": "barrel", "bbl": "barrel", "head": "head", "user": "user", "gb": "gigabyte"},
 }
 
@@ -64,6 +80,7 @@ _SCALE = (
 )
 _TO = r"\s?(?:[-–—]|to)\s?"
 _PER = rf"(?: ?/ ?(?P<period>{'|'.join(sorted(_PERIODS, key=len, reverse=True))})\b)?"
+
 
 def _amount(number: str, larger: str, currency: _Currency) -> str:
     """Returns a sum in words. `larger` is what the number is counted in, such as `million`; "" for ones."""
@@ -119,28 +136,15 @@ _SUM = rf"(?P<number>{NUMBER}){_SCALE.format('')}(?!\d)"
 _UPPER = rf"(?:{_TO}(?P<again>{_SIGN})?(?P<upper>{NUMBER}){_SCALE.format('_')}(?!\d))?"
 
 RULES = (
-    Rule(
+    rule("money", rf"(?<![\w$])(?P<minus>{MINUS})?(?P<sign>{_SIGN}) ?{_SUM}{_UPPER}{_PER}", _sum, ignore_case=True),
+    rule("money", rf"(?<!\w)(?P<minus>{MINUS})?(?P<code>{_CODE}) ?{_SUM}{_UPPER.replace(_SIGN, _CODE)}{_PER}", _sum),
+    rule(
         "money",
-        re.compile(
-            rf"(?<![\w$])(?P<minus>{MINUS})?(?P<sign>{_SIGN}) ?{_SUM}{_UPPER}{_PER}",
-            re.IGNORECASE,
-        ),
+        rf"{START}(?P<minus>{MINUS})?(?P<number>{NUMBER}){_SCALE.format('')}"
+        rf"(?:(?P<again>){_TO}(?P<upper>{NUMBER}){_SCALE.format('_')})?"
+        rf" ?(?P<sign>(?:{_SIGN})(?![\d.])|(?:{_CODE})\b){_PER}",
         _sum,
     ),
-    Rule(
-        "money",
-        re.compile(rf"(?<!\w)(?P<minus>{MINUS})?(?P<code>{_CODE}) ?{_SUM}{_UPPER.replace(_SIGN, _CODE)}{_PER}"),
-        _sum,
-    ),
-    Rule(
-        "money",
-        re.compile(
-            rf"{START}(?P<minus>{MINUS})?(?P<number>{NUMBER}){_SCALE.format('')}"
-            rf"(?:(?P<again>){_TO}(?P<upper>{NUMBER}){_SCALE.format('_')})?"
-            rf" ?(?P<sign>(?:{_SIGN})(?![\d.])|(?:{_CODE})\b){_PER}"
-        ),
-        _sum,
-    ),
-    Rule("money", re.compile(rf"{START}(?P<number>{INTEGER}(?:\.\d+)?) ?¢"), _cents),
+    rule("money", rf"{START}(?P<number>{INTEGER}(?:\.\d+)?) ?¢", _cents),
 )
-SIGNS = (Rule("symbol", re.compile("[$£€¥₩₹₽₺₪฿₫₴₦₱₿]"), _alone),)
+SIGNS = (rule("symbol", "[$£€¥₩₹₽₺₪฿₫₴₦₱₿]", _alone),)

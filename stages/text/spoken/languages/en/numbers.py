@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from num2words import num2words
 
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import rule
 
 START = r"(?<!\w)(?<!\d[.,:])"
 """Where a number may begin: not inside a word or another number."""
@@ -18,7 +18,7 @@ MINUS = r"(?:(?<![\w)\]%°])[-−])"
 _LONG = 10
 """A number of so many digits, not separated, is read digit by digit: it is a number to dial or to copy."""
 _LARGEST = 10**36
-_DIGITS = "zero one two three four five six seven eight nine".split()
+_DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 _DENOMINATORS = {2: ("half", "halves"), 4: ("quarter", "quarters"), 100: ("hundredth", "hundredths")}
 _VULGAR = {
     **{"½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5), "⅗": (3, 5)},
@@ -105,7 +105,7 @@ def counted(text: str) -> str:
 def pairs(text: str) -> str:
     """Returns digits as in the names of things: 747 seven forty seven, 16 sixteen, 2145 one by one."""
     number = int(text)
-    if len(text) > 1 and text[0] == "0" or len(text) > 3 and number % 1000:
+    if (len(text) > 1 and text[0] == "0") or (len(text) > 3 and number % 1000):
         return digits(text)
     if len(text) < 3 or not number % 100:
         return cardinal(number)
@@ -167,35 +167,32 @@ def _bare(match: re.Match[str]) -> str:
 
 
 FRACTIONS = (
-    Rule("fraction", re.compile(rf"(?:{START}(?P<whole>{INTEGER}) ?)?(?P<sign>[{VULGAR}])"), _vulgar),
-    Rule(
+    rule("fraction", rf"(?:{START}(?P<whole>{INTEGER}) ?)?(?P<sign>[{VULGAR}])", _vulgar),
+    rule(
         "fraction",
-        re.compile(
-            rf"{START}(?<!/)(?:(?P<whole>\d+)(?: |-|(?: and ))(?=\d{{1,2}}/\d{{1,2}}\b))?(?P<above>\d+)[/⁄]"
-            r"(?P<below>\d+)(?:th|rd|nd|st|ths|rds|nds)?(?![\w/]|\.\d)",
-            re.IGNORECASE,
-        ),
+        rf"{START}(?<!/)(?:(?P<whole>\d+)(?: |-|(?: and ))(?=\d{{1,2}}/\d{{1,2}}\b))?(?P<above>\d+)[/⁄]"
+        r"(?P<below>\d+)(?:th|rd|nd|st|ths|rds|nds)?(?![\w/]|\.\d)",
         _mixed,
+        ignore_case=True,
     ),
 )
 ORDINALS = (
-    Rule(
+    rule(
         "ordinal",
-        re.compile(rf"{START}(?P<number>\d{{1,3}}(?:,\d{{3}})+|\d+)(?P<suffix>st|nd|rd|th)(?![\w])", re.IGNORECASE),
+        rf"{START}(?P<number>\d{{1,3}}(?:,\d{{3}})+|\d+)(?P<suffix>st|nd|rd|th)(?![\w])",
         _ordinal,
+        ignore_case=True,
     ),
 )
 CARDINALS = (
-    Rule(
-        "cardinal",
-        re.compile(rf"{START}(?P<minus>{MINUS})?(?P<number>{NUMBER}) (?P<scale>{SCALE})\b", re.IGNORECASE),
-        _scaled,
+    rule(
+        "cardinal", rf"{START}(?P<minus>{MINUS})?(?P<number>{NUMBER}) (?P<scale>{SCALE})\b", _scaled, ignore_case=True
     ),
-    Rule(
+    rule(
         "decimal",
-        re.compile(rf"(?<!\w)(?P<minus>{MINUS})?(?P<number>{INTEGER}?\.\d+)(?P<letter>[A-Za-z](?!\w))?(?!\w)"),
+        rf"(?<!\w)(?P<minus>{MINUS})?(?P<number>{INTEGER}?\.\d+)(?P<letter>[A-Za-z](?!\w))?(?!\w)",
         lambda match: " ".join(filter(None, (_bare(match), match["letter"]))),
     ),
-    Rule("cardinal", re.compile(rf"(?<!\w)(?P<minus>{MINUS})?(?P<number>{INTEGER})(?!\w)"), _bare),
+    rule("cardinal", rf"(?<!\w)(?P<minus>{MINUS})?(?P<number>{INTEGER})(?!\w)", _bare),
 )
 """What is left after all other rules."""

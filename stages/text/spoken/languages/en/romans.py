@@ -4,7 +4,7 @@ import re
 
 from stages.text.spoken.languages.en.numbers import cardinal, counted, ordinal
 from stages.text.spoken.languages.en.spelling import spelled
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import rule
 
 _ROMAN = r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
@@ -30,10 +30,36 @@ _PARTS = (
 )
 _ALWAYS_NUMBERED = ("type", "phase", "class", "stage", "world war", "war", "vatican", "grade", "level", "appendix")
 """After these a lone I is a number whatever follows."""
-_NOT_NUMBERS = {"MIX", "DIX", "XXX", "CD", "DC", "MC", "CC", "CV", "DI", "MD", "DM", "LI", "MM", "CM", "CI", "MI", "DVI"}
+_NOT_NUMBERS = {
+    "MIX",
+    "DIX",
+    "XXX",
+    "CD",
+    "DC",
+    "MC",
+    "CC",
+    "CV",
+    "DI",
+    "MD",
+    "DM",
+    "LI",
+    "MM",
+    "CM",
+    "CI",
+    "MI",
+    "DVI",
+}
 
 
-_IN_FULL = {"vol.": "volume", "chap.": "chapter", "fig.": "figure", "mk": "mark", "mk.": "mark", "pt.": "part", "sect.": "section"} | {
+_IN_FULL = {
+    "vol.": "volume",
+    "chap.": "chapter",
+    "fig.": "figure",
+    "mk": "mark",
+    "mk.": "mark",
+    "pt.": "part",
+    "sect.": "section",
+} | {
     **{"no.": "number", "nr.": "number"},
 }
 
@@ -72,7 +98,9 @@ def _part(match: re.Match[str]) -> str | None:
         after = match.string[match.end() :]
         if name[0].islower() and not re.match(r"\s*$|[.,;:)]", after):
             return None
-        if name[0].isupper() and re.match(r" (?:am|was|have|had|will|would|can|could|do|did|think|thought|like|liked|know)\b", after):
+        if name[0].isupper() and re.match(
+            r" (?:am|was|have|had|will|would|can|could|do|did|think|thought|like|liked|know)\b", after
+        ):
             return None
     return f"{_IN_FULL.get(name.lower(), name)} {cardinal(number)}"
 
@@ -109,10 +137,19 @@ def _bracketed(match: re.Match[str]) -> str:
 
 
 RULES = (
-    Rule("roman", re.compile(r"(?<!\w)WW ?(?P<number>III|II|I|[123])(?!\w)"), _war),
-    Rule("roman", re.compile(rf"(?<!\w)(?P<part>World War|{_PARTS}|class|grade) (?P<roman>[IVXLC]+|[ivxl]{{2,}})(?!\w|['’]\w)", re.IGNORECASE), _part),
-    Rule("roman", re.compile(rf"(?<!\w)(?P<name>(?i:{_REGNAL})) (?:(?:the )?(?P<roman>[IVX]+|(?i:[ivx]{{2,}})))(?!\w|['’](?!s))"), _reign),
-    Rule("roman", re.compile(r"(?<!\w)(?P<roman>[IVX]+)(?:th)?(?=(?: |-)centur)"), _century),
-    Rule("roman", re.compile(r"\((?P<roman>ii|iii|iv|vi|vii|viii|ix)\)"), _bracketed),
-    Rule("roman", re.compile(r"(?<![\w.&/-])(?P<roman>[IVXLCDM]{2,})(?![\w&/]|\.\w|['’](?!s))"), _other),
+    rule("roman", r"(?<!\w)WW ?(?P<number>III|II|I|[123])(?!\w)", _war),
+    rule(
+        "roman",
+        rf"(?<!\w)(?P<part>World War|{_PARTS}|class|grade) (?P<roman>[IVXLC]+|[ivxl]{{2,}})(?!\w|['’]\w)",
+        _part,
+        ignore_case=True,
+    ),
+    rule(
+        "roman",
+        rf"(?<!\w)(?P<name>(?i:{_REGNAL})) (?:(?:the )?(?P<roman>[IVX]+|(?i:[ivx]{{2,}})))(?!\w|['’](?!s))",
+        _reign,
+    ),
+    rule("roman", r"(?<!\w)(?P<roman>[IVX]+)(?:th)?(?=(?: |-)centur)", _century),
+    rule("roman", r"\((?P<roman>ii|iii|iv|vi|vii|viii|ix)\)", _bracketed),
+    rule("roman", r"(?<![\w.&/-])(?P<roman>[IVXLCDM]{2,})(?![\w&/]|\.\w|['’](?!s))", _other),
 )

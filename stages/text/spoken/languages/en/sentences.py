@@ -28,4 +28,6 @@ _NOUN = re.compile(
 def is_adjective(match: re.Match[str]) -> bool:
     """Returns whether a sum or measure belongs to the word after it, as in `a $20 bill` and `a 5 km run`."""
     before = match.string[: match.start()].lower()
-    return (before.endswith((" a ", " an ")) or before in ("a ", "an ")) and bool(_NOUN.match(match.string, match.end()))
+    return (before.endswith((" a ", " an ")) or before in ("a ", "an ")) and bool(
+        _NOUN.match(match.string, match.end())
+    )

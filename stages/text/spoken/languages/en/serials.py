@@ -2,9 +2,17 @@
 
 import re
 
-from stages.text.spoken.languages.en.numbers import INTEGER, NUMBER, START, cardinal, counted, digits, pairs, spoken, year
+from stages.text.spoken.languages.en.numbers import (
+    NUMBER,
+    START,
+    counted,
+    digits,
+    pairs,
+    spoken,
+    year,
+)
 from stages.text.spoken.languages.en.spelling import LETTER_A, spelled
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import rule
 
 _VOWEL = re.compile("[aeiouyAEIOUY]")
 _PIECE = re.compile(r"(\d+)")
@@ -69,30 +77,36 @@ def _model(match: re.Match[str]) -> str:
 
 
 DIALLED = (
-    Rule("link", re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)"), _address),
-    Rule(
+    rule("link", r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)", _address),
+    rule(
         "telephone",
-        re.compile(
-            r"(?<![\w.,])(?:\+\d{1,3}[ -]?)?(?:\(\d{2,4}\) ?|(?:1[- ])?\d{3}[- .])\d{3}[- .]\d{4}(?![\w-]|[.,]\d)"
-            r"|(?<![\w.,])\+\d{1,3}(?:[ -]?\(?\d{1,5}\)?){2,6}(?![\w-])"
-            r"|(?<![\w.,-])\d{3}-\d{4}(?![\w-]|[.,]\d)"
-            r"|(?<![\w.,-])\d{3}-\d{2}-\d{4}(?![\w-])"
-        ),
+        r"(?<![\w.,])(?:\+\d{1,3}[ -]?)?(?:\(\d{2,4}\) ?|(?:1[- ])?\d{3}[- .])\d{3}[- .]\d{4}(?![\w-]|[.,]\d)"
+        r"|(?<![\w.,])\+\d{1,3}(?:[ -]?\(?\d{1,5}\)?){2,6}(?![\w-])"
+        r"|(?<![\w.,-])\d{3}-\d{4}(?![\w-]|[.,]\d)"
+        r"|(?<![\w.,-])\d{3}-\d{2}-\d{4}(?![\w-])",
         _phone,
     ),
 )
 RANGES = (
-    Rule("range", re.compile(r"(?<=[\ue000-\uf8ff]) ?[-–—] ?(?=[\ue000-\uf8ff])"), lambda _: " to "),
-    Rule("serial", re.compile(r"(?<![\w.,])(?:\d{1,4}(?:\.\d{1,4}){2,}|[vV]\d{1,4}(?:\.\d{1,4})+)(?!\w|\.\d)"), _version),
-    Rule(
+    rule("range", r"(?<=[\ue000-\uf8ff]) ?[-–—] ?(?=[\ue000-\uf8ff])", lambda _: " to "),
+    rule("serial", r"(?<![\w.,])(?:\d{1,4}(?:\.\d{1,4}){2,}|[vV]\d{1,4}(?:\.\d{1,4})+)(?!\w|\.\d)", _version),
+    rule(
         "range",
-        re.compile(rf"{START}(?<!-)(?P<first>{NUMBER})(?:(?P<dash>[-–—])| (?:[–—]) )(?P<last>{NUMBER})(?!\w|[-–—]\w| ?=)"),
+        rf"{START}(?<!-)(?P<first>{NUMBER})(?:(?P<dash>[-–—])| (?:[–—]) )(?P<last>{NUMBER})(?!\w|[-–—]\w| ?=)",
         _range,
     ),
 )
 RULES = (
-    Rule("serial", re.compile(r"(?<=[A-Z]{2} )[1-9]\d{3}(?!\w|[.,]\d)"), _model),
-    Rule("serial", re.compile(r"(?<![\w.])(?P<number>401|403|501)\(?(?P<letter>k|b|c)\)?(?!\w)"), _retirement),
-    Rule("serial", re.compile(r"(?<!\w)(?P<maker>Boeing|Airbus|Porsche|Route|Highway|Interstate|Peugeot|Area|Room|Flight) (?P<number>\d{3})(?!\w|[.,]\d)"), _aircraft),
-    Rule("serial", re.compile(r"(?<![\w.'’])(?=[A-Za-z\d/-]*\d)(?=[A-Za-z\d/-]*[A-Za-z])[A-Za-z]*\d*(?:[A-Za-z]+\d+)*[A-Za-z]*(?:[-/][A-Za-z\d]+)*(?!\w|['’]\w)"), _serial),
+    rule("serial", r"(?<=[A-Z]{2} )[1-9]\d{3}(?!\w|[.,]\d)", _model),
+    rule("serial", r"(?<![\w.])(?P<number>401|403|501)\(?(?P<letter>k|b|c)\)?(?!\w)", _retirement),
+    rule(
+        "serial",
+        r"(?<!\w)(?P<maker>Boeing|Airbus|Porsche|Route|Highway|Interstate|Peugeot|Area|Room|Flight) (?P<number>\d{3})(?!\w|[.,]\d)",
+        _aircraft,
+    ),
+    rule(
+        "serial",
+        r"(?<![\w.'’])(?=[A-Za-z\d/-]*\d)(?=[A-Za-z\d/-]*[A-Za-z])[A-Za-z]*\d*(?:[A-Za-z]+\d+)*[A-Za-z]*(?:[-/][A-Za-z\d]+)*(?!\w|['’]\w)",
+        _serial,
+    ),
 )

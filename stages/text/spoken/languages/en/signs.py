@@ -5,19 +5,62 @@ import unicodedata
 
 from stages.text.spoken.languages.en.numbers import NUMBER, cardinal, spoken
 from stages.text.spoken.languages.en.spelling import apart
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import rule
 
 _NAMES = {
-    **{"&": "and", "+": "plus", "=": "equals", "@": "at", "%": "percent", "°": "degrees", "×": "times", "÷": "divided by"},
+    **{
+        "&": "and",
+        "+": "plus",
+        "=": "equals",
+        "@": "at",
+        "%": "percent",
+        "°": "degrees",
+        "×": "times",
+        "÷": "divided by",
+    },
     **{"±": "plus or minus", "≤": "less than or equal to", "≥": "greater than or equal to", "≠": "not equal to"},
-    **{"≈": "approximately equal to", "∞": "infinity", "√": "square root of", "∑": "sum of", "∆": "delta", "µ": "micro"},
-    **{"§": "section", "¶": "paragraph", "©": "copyright", "™": "trademark", "®": "registered", "‰": "per mille", "∂": "partial"},
-    **{"−": "minus", "№": "number", "†": "dagger", "∈": "in", "∪": "union", "∩": "intersection", "∫": "integral of", "℃": "degrees Celsius"},
-    **{"→": "to", "¬": "not", "∧": "and", "∨": "or", "\\": "backslash", "/": "slash", "^": "to the power of", "♯": "sharp", "♭": "flat"},
+    **{
+        "≈": "approximately equal to",
+        "∞": "infinity",
+        "√": "square root of",
+        "∑": "sum of",
+        "∆": "delta",
+        "µ": "micro",
+    },
+    **{
+        "§": "section",
+        "¶": "paragraph",
+        "©": "copyright",
+        "™": "trademark",
+        "®": "registered",
+        "‰": "per mille",
+        "∂": "partial",
+    },
+    **{
+        "−": "minus",
+        "№": "number",
+        "†": "dagger",
+        "∈": "in",
+        "∪": "union",
+        "∩": "intersection",
+        "∫": "integral of",
+        "℃": "degrees Celsius",
+    },
+    **{
+        "→": "to",
+        "¬": "not",
+        "∧": "and",
+        "∨": "or",
+        "\\": "backslash",
+        "/": "slash",
+        "^": "to the power of",
+        "♯": "sharp",
+        "♭": "flat",
+    },
 }
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _PAIRS = {("he", "she"), ("she", "he"), ("his", "her"), ("him", "her"), ("yes", "no"), ("true", "false"), ("s", "he")}
-_SILENT = re.compile(r"[|~`^•·●■◆★☆►▪◦]+|\*+|(?<!\w)_+|_+(?!\w)")
+_SILENT = r"[|~`^•·●■◆★☆►▪◦]+|\*+|(?<!\w)_+|_+(?!\w)"
 
 
 def _named(match: re.Match[str]) -> str:
@@ -89,27 +132,27 @@ def _nothing(match: re.Match[str]) -> str:
     return " " if before.isalnum() and after.isalnum() else ""
 
 
-MARKUP = (Rule("markup", re.compile(r"<[A-Za-z/][^<>]*>"), lambda match: match[0]),)
+MARKUP = (rule("markup", r"<[A-Za-z/][^<>]*>", lambda match: match[0]),)
 """Left as it is."""
 RULES = (
-    Rule("symbol", re.compile(r"#(?=\d)"), _number_sign),
-    Rule("symbol", re.compile(r"(?<![\w~])[~≈](?= ?[\d$£€.])"), _about),
-    Rule("symbol", re.compile(r"§§ ?"), _sections),
-    Rule("math", re.compile(rf"(?<![\w-])(?P<before>\d+) ?[-−](?= ?{NUMBER} ?=)"), _minus),
-    Rule("math", re.compile(r"(?<=\d) ?[*×] ?(?=\d)"), _times),
-    Rule("math", re.compile(r"(?<=[\w)]) ?[<>] ?(?=\d)"), _compared),
+    rule("symbol", r"#(?=\d)", _number_sign),
+    rule("symbol", r"(?<![\w~])[~≈](?= ?[\d$£€.])", _about),
+    rule("symbol", r"§§ ?", _sections),
+    rule("math", rf"(?<![\w-])(?P<before>\d+) ?[-−](?= ?{NUMBER} ?=)", _minus),
+    rule("math", r"(?<=\d) ?[*×] ?(?=\d)", _times),
+    rule("math", r"(?<=[\w)]) ?[<>] ?(?=\d)", _compared),
 )
 """Before the numbers beside them are read."""
-POWERS = (Rule("math", re.compile("(?<=[0-9A-Za-z)])⁻?[⁰¹²³⁴-⁹]+"), _power),)
+POWERS = (rule("math", "(?<=[0-9A-Za-z)])⁻?[⁰¹²³⁴-⁹]+", _power),)
 """After the measures, whose units have such too."""
 AFTER = (
-    Rule("symbol", re.compile(r"(?<=\b[A-G])#(?!\w)"), lambda _: " sharp"),
-    Rule("symbol", re.compile(r"(?<=[a-z])/(?=[a-z])"), _either),
-    Rule("symbol", re.compile(r"(?<=[A-Z])/(?=[A-Z])"), _slash),
-    Rule("symbol", re.compile(r"(?<=\b[A-Z])\*(?![\w*])"), _star),
-    Rule("symbol", re.compile(r"(?<=[^\W_])_+(?=[^\W_])"), _underscore),
-    Rule("symbol", re.compile(f"(?P<sign>[{re.escape(''.join(_NAMES))}])"), _named),
-    Rule("symbol", re.compile("(?<![\u0370-\u03ff])[\u0391-\u03a9\u03b1-\u03c9](?![\u0370-\u03ff])"), _letter),
-    Rule("cardinal", re.compile("[\u2460-\u2473\u2776-\u277f]"), _circled),
-    Rule("symbol", _SILENT, _nothing),
+    rule("symbol", r"(?<=\b[A-G])#(?!\w)", lambda _: " sharp"),
+    rule("symbol", r"(?<=[a-z])/(?=[a-z])", _either),
+    rule("symbol", r"(?<=[A-Z])/(?=[A-Z])", _slash),
+    rule("symbol", r"(?<=\b[A-Z])\*(?![\w*])", _star),
+    rule("symbol", r"(?<=[^\W_])_+(?=[^\W_])", _underscore),
+    rule("symbol", f"(?P<sign>[{re.escape(''.join(_NAMES))}])", _named),
+    rule("symbol", "(?<![\u0370-\u03ff])[\u0391-\u03a9\u03b1-\u03c9](?![\u0370-\u03ff])", _letter),
+    rule("cardinal", "[\u2460-\u2473\u2776-\u277f]", _circled),
+    rule("symbol", _SILENT, _nothing),
 )

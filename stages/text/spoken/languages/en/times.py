@@ -5,10 +5,26 @@ import re
 from stages.text.spoken.languages.en.numbers import cardinal
 from stages.text.spoken.languages.en.sentences import ends_after
 from stages.text.spoken.languages.en.spelling import spelled
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import rule
 
 _HALF = r"(?P<half>[ap]\.m\.?|[ap]m|A\.M\.?|P\.M\.?|AM|PM|Am|Pm)"
-_NUMBER_ENDS = "one two three four five six seven eight nine ten eleven twelve ty teen o'clock".split()
+_NUMBER_ENDS = [
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "ty",
+    "teen",
+    "o'clock",
+]
 _ZONE = r"(?: ?(?P<zone>(?:[ECMP][SD]?T|GMT|UTC|BST|CET|CEST|IST|JST)\b|[ecmp]\.?[sd]?\.?t\b\.?))?"
 
 
@@ -71,19 +87,16 @@ def _morning(match: re.Match[str]) -> str:
 
 _RAW = (
     (r"(?P<hours>\d{1,2}):(?P<minutes>\d\d):(?P<seconds>\d\d)(?!\d|[.,:]\d)(?: ?" + _HALF + ")?" + _ZONE, _duration),
-    (rf"(?P<first>\d\d?)(?::(?P<minutes>[0-5]\d))? ?[-–—] ?(?=\d\d?(?::[0-5]\d)? ?{_HALF.replace('?P<half>', '?:')}(?![a-z]))", _to_hour),
+    (
+        rf"(?P<first>\d\d?)(?::(?P<minutes>[0-5]\d))? ?[-–—] ?(?=\d\d?(?::[0-5]\d)? ?{_HALF.replace('?P<half>', '?:')}(?![a-z]))",
+        _to_hour,
+    ),
     (rf"(?P<hours>\d\d?)[:.](?P<minutes>[0-5]\d) ?{_HALF}(?![a-z]){_ZONE}", _clock),
     (rf"(?P<hours>\d\d?):(?P<minutes>[0-5]\d)(?!\w|[:]\d){_ZONE}", _clock),
     (rf"(?P<hours>\d\d?) ?{_HALF}(?![a-z]){_ZONE}", _hour),
 )
 RULES = (
-    *(Rule("time", re.compile(rf"(?<![\w.:])(?<!\d,){pattern}"), say) for pattern, say in _RAW),
-    Rule("ratio", re.compile(r"(?<![\w.:])(?P<first>\d{1,5}):(?P<second>\d{1,5})(?![\w:]|\.\d)"), _ratio),
-    Rule(
-        "time",
-        re.compile(
-            f"(?:{'|'.join(f'(?<={end} )' for end in _NUMBER_ENDS)})AM(?!\\w)"
-        ),
-        _morning,
-    ),
+    *(rule("time", rf"(?<![\w.:])(?<!\d,){pattern}", say) for pattern, say in _RAW),
+    rule("ratio", r"(?<![\w.:])(?P<first>\d{1,5}):(?P<second>\d{1,5})(?![\w:]|\.\d)", _ratio),
+    rule("time", f"(?:{'|'.join(f'(?<={end} )' for end in _NUMBER_ENDS)})AM(?!\\w)", _morning),
 )

@@ -4,7 +4,7 @@ import re
 
 from stages.text.spoken.languages.en.sentences import STARTER, ends_after
 from stages.text.spoken.languages.en.spelling import LETTER_A, spelled
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import rule
 
 
 def _table(rows: str) -> dict[str, str]:
@@ -44,11 +44,31 @@ _ANYWHERE = _table(
     "apt=apartment; natl=national; intl=international; hr=hour; hrs=hours; mins=minutes; secs=seconds"
 )
 """Anywhere, if a point follows; a sentence rarely ends in these as words."""
-_ALWAYS = ("etc", "vs", "e.g", "i.e", "viz", "approx", "dept", "govt", "univ", "cf", "ibid", "incl", "excl", "misc", "appt", "asst", "eds")
+_ALWAYS = (
+    "etc",
+    "vs",
+    "e.g",
+    "i.e",
+    "viz",
+    "approx",
+    "dept",
+    "govt",
+    "univ",
+    "cf",
+    "ibid",
+    "incl",
+    "excl",
+    "misc",
+    "appt",
+    "asst",
+    "eds",
+)
 """Of these, no word is written so: they are read whatever follows; the others only before a word in small letters."""
 _WITHIN = ("e.g", "i.e", "vs", "viz", "cf", "approx")
 """No sentence ends after these."""
-_BARE = _table("vs=versus; etc=et cetera; approx=approximately; w/o=without; w/=with; b/c=because; c/o=care of; a/k/a=also known as; ie=that is; eg=for example")
+_BARE = _table(
+    "vs=versus; etc=et cetera; approx=approximately; w/o=without; w/=with; b/c=because; c/o=care of; a/k/a=also known as; ie=that is; eg=for example"
+)
 _MONTHS = _table(
     "jan=January; feb=February; aug=August; sept=September; sep=September; oct=October; nov=November; dec=December"
 )
@@ -58,14 +78,13 @@ _NOT_INITIALS = ("vitamin", "plan", "grade", "type", "class", "hepatitis", "part
     *("team", "model", "option", "schedule", "figure", "table", "and", "chapter", "was", "is", "am", "than", "as"),
 )
 """Words whose letter ends a sentence rather than begins a name."""
-_MISREAD = (
-    "FAQ|IQ|ICU|SOS|YMCA|YWCA|ETA|IRA|EQ|DOB|AKA|VIP|COO|UAE|EUR|IOU|EKG|ECG|EEG|UX|IDE|RIP|AD|ETF|IED|IUD|OAP|OED|ADD|ESA|LED"
-)
+_MISREAD = "FAQ|IQ|ICU|SOS|YMCA|YWCA|ETA|IRA|EQ|DOB|AKA|VIP|COO|UAE|EUR|IOU|EKG|ECG|EEG|UX|IDE|RIP|AD|ETF|IED|IUD|OAP|OED|ADD|ESA|LED"
 """Spelt acronyms that espeak-ng takes for words."""
 _SPELT = f"{_MISREAD}|FBI|CIA|EU|UN|US|USA|UK|NBA|IMF|IBM|AMD|ABC|UFO|CEO|CFO|CTO|CIO|ATM|API|URL|GPU|CPU|UI|IP|ISP|AI|UAV|SUV|USB|MBA|NGO|GMO|EV|ID|IV|OS|PA|PE|EP"
 """Those with a plural."""
-_AFTER_A = "is|was|are|were|and|or|to|has|had|in|of|for|with|on|at|than|as|by|from|can|will|which|that|but|minus|plus|" + (
-    "zero|one|two|three|four|five|six|seven|eight|nine|ten|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
+_AFTER_A = (
+    "is|was|are|were|and|or|to|has|had|in|of|for|with|on|at|than|as|by|from|can|will|which|that|but|minus|plus|"
+    + ("zero|one|two|three|four|five|six|seven|eight|nine|ten|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety")
 )
 """Before these A is a letter, not the article."""
 _LETTERS = r"(?:[A-Za-z]\.){2,}(?:[A-Za-z](?![\w]))?"
@@ -139,7 +158,9 @@ def _initial(match: re.Match[str]) -> str | None:
     previous = before.rstrip().rsplit(" ", 1)[-1].lower()
     if re.match(rf" ?{STARTER}\b(?!['’])", after) and not before.endswith(". "):
         return None
-    if match["letter"] == "I" and (not re.match(r" ?[A-Z](?:\.|[a-z])", after) or previous.strip(".").islower() and not before.endswith(". ")):
+    if match["letter"] == "I" and (
+        not re.match(r" ?[A-Z](?:\.|[a-z])", after) or (previous.strip(".").islower() and not before.endswith(". "))
+    ):
         return None
     if previous in _NOT_INITIALS:
         return None
@@ -180,23 +201,35 @@ def _any(table: dict[str, str]) -> str:
 
 
 RULES = (
-    Rule("abbreviation", re.compile(r"(?<![\w.])(?:PhD|Ph\.? ?D\.)(?!\w)"), lambda match: f"P H D{_stop(match)}"),
-    Rule("abbreviation", re.compile(rf"(?<![\w.])(?P<short>(?i:{_any(_TITLES)}))\.(?= ?[A-Z])(?! {STARTER}\b)"), _title),
-    Rule("abbreviation", re.compile(rf"(?<![\w.])(?P<short>(?i:{'|'.join(_WITHOUT_POINT[:4])}))\.?(?= [a-zA-Z])(?! {STARTER}\b)"), _title),
-    Rule("abbreviation", re.compile(r"(?<![\w.])S[tT]\.?(?!\w)(?=[ ]|[,.;:!?)]|$)"), _saint),
-    Rule("abbreviation", re.compile(rf"(?<=[a-z\d\ue000-\uf8ff] )(?P<short>{'|'.join(short.capitalize() for short in _STREETS)})\.(?!\w)"), _street),
-    Rule("abbreviation", re.compile(rf"(?<=[\w.,] )(?P<short>{'|'.join(short.capitalize() for short in _AFTER_NAMES)})\.(?!\w)"), _after_name),
-    Rule("abbreviation", re.compile(rf"(?<![\w.])(?P<short>(?i:{_any(_NUMBERED)}))\. ?(?=[\d#\ue000-\uf8ff])"), _numbered),
-    Rule("abbreviation", re.compile(r"(?<![\w.])(?P<short>(?<=[a-z,] )No|Vol|vol|pp|Fig|fig) (?=[\d\ue000-\uf8ff])"), _numbered),
-    Rule("abbreviation", re.compile(rf"(?<![\w.])(?P<short>(?i:{_any(_ANYWHERE)}))\.(?![\w])"), _abbreviation),
-    Rule("abbreviation", re.compile(rf"(?<![\w./])(?:vs|etc|approx|w/o|w/|b/c|c/o|ie|eg)(?!\w|\.\w)", re.IGNORECASE), _bare),
-    Rule("abbreviation", re.compile(rf"(?<![\w.])(?P<short>{'|'.join(short.capitalize() for short in _MONTHS)})\.(?!\w)"), _month),
-    Rule("abbreviation", re.compile(rf"(?<![\w.]){_LETTERS}(?!\w)"), _pointed),
-    Rule("abbreviation", re.compile(r"(?<![\w.'’])(?P<letter>[A-Z])\.(?= ?[A-Z](?:[\w'’-]|\.))"), _initial),
-    Rule("acronym", re.compile(rf"(?<![\w-])(?P<letters>[B-DF-HJ-NP-TV-XZ]{{2,5}}|{_SPELT})['’]?s(?!\w)"), _plural),
-    Rule("acronym", re.compile(rf"(?<![\w&-])(?:{_MISREAD})(?![\w&-])"), _spelt),
-    Rule("abbreviation", re.compile(r"(?<![\w.])s[tT]\.(?!\w)"), _small_saint),
-    Rule("abbreviation", re.compile(r"(?<![\w.'’])[b-hj-z]\.(?= [a-z](?:[\w'’-]|\.)| ?[a-z]\.)"), _small_initial),
-    Rule("acronym", re.compile(r"(?<![\w&])[A-Z]{1,3}&[A-Z]{1,3}(?![\w&])"), _with_and),
-    Rule("acronym", re.compile(rf"(?<=[a-z0-9] )A(?=$|[.,;:!?)]| (?:{_AFTER_A})\b)"), _letter_a),
+    rule("abbreviation", r"(?<![\w.])(?:PhD|Ph\.? ?D\.)(?!\w)", lambda match: f"P H D{_stop(match)}"),
+    rule("abbreviation", rf"(?<![\w.])(?P<short>(?i:{_any(_TITLES)}))\.(?= ?[A-Z])(?! {STARTER}\b)", _title),
+    rule(
+        "abbreviation",
+        rf"(?<![\w.])(?P<short>(?i:{'|'.join(_WITHOUT_POINT[:4])}))\.?(?= [a-zA-Z])(?! {STARTER}\b)",
+        _title,
+    ),
+    rule("abbreviation", r"(?<![\w.])S[tT]\.?(?!\w)(?=[ ]|[,.;:!?)]|$)", _saint),
+    rule(
+        "abbreviation",
+        rf"(?<=[a-z\d\ue000-\uf8ff] )(?P<short>{'|'.join(short.capitalize() for short in _STREETS)})\.(?!\w)",
+        _street,
+    ),
+    rule(
+        "abbreviation",
+        rf"(?<=[\w.,] )(?P<short>{'|'.join(short.capitalize() for short in _AFTER_NAMES)})\.(?!\w)",
+        _after_name,
+    ),
+    rule("abbreviation", rf"(?<![\w.])(?P<short>(?i:{_any(_NUMBERED)}))\. ?(?=[\d#\ue000-\uf8ff])", _numbered),
+    rule("abbreviation", r"(?<![\w.])(?P<short>(?<=[a-z,] )No|Vol|vol|pp|Fig|fig) (?=[\d\ue000-\uf8ff])", _numbered),
+    rule("abbreviation", rf"(?<![\w.])(?P<short>(?i:{_any(_ANYWHERE)}))\.(?![\w])", _abbreviation),
+    rule("abbreviation", r"(?<![\w./])(?:vs|etc|approx|w/o|w/|b/c|c/o|ie|eg)(?!\w|\.\w)", _bare, ignore_case=True),
+    rule("abbreviation", rf"(?<![\w.])(?P<short>{'|'.join(short.capitalize() for short in _MONTHS)})\.(?!\w)", _month),
+    rule("abbreviation", rf"(?<![\w.]){_LETTERS}(?!\w)", _pointed),
+    rule("abbreviation", r"(?<![\w.'’])(?P<letter>[A-Z])\.(?= ?[A-Z](?:[\w'’-]|\.))", _initial),
+    rule("acronym", rf"(?<![\w-])(?P<letters>[B-DF-HJ-NP-TV-XZ]{{2,5}}|{_SPELT})['’]?s(?!\w)", _plural),
+    rule("acronym", rf"(?<![\w&-])(?:{_MISREAD})(?![\w&-])", _spelt),
+    rule("abbreviation", r"(?<![\w.])s[tT]\.(?!\w)", _small_saint),
+    rule("abbreviation", r"(?<![\w.'’])[b-hj-z]\.(?= [a-z](?:[\w'’-]|\.)| ?[a-z]\.)", _small_initial),
+    rule("acronym", r"(?<![\w&])[A-Z]{1,3}&[A-Z]{1,3}(?![\w&])", _with_and),
+    rule("acronym", rf"(?<=[a-z0-9] )A(?=$|[.,;:!?)]| (?:{_AFTER_A})\b)", _letter_a),
 )
