@@ -157,6 +157,11 @@ class _Voice:
         return joined if self._punctuation else _PUNCTUATION.sub(" ", joined)
 
 
+def in_words(text: str, language: str) -> str:
+    """Returns a text as it is said, in words; raises `TextError` if the language isn't in the table."""
+    return speak(_clean(text), normalise_code(language)).text
+
+
 def prepared(text: str, code: str) -> str:
     """Returns the text that espeak-ng is given: cleaned, in words, and Japanese in kana."""
     return _prepared(speak(_clean(text), code).text, code)
