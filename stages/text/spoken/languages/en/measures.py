@@ -230,7 +230,7 @@ def _feet(match: re.Match[str]) -> str | None:
     inches = int(match["inches"])
     if inches > 11:
         return None
-    return f"{cardinal(int(match['feet']))} {'foot' if match['feet'] == '1' else 'feet'} {_counted(inches, 'inch', 'inches')}"
+    return f"{_counted(int(match['feet']), 'foot', 'feet')} {_counted(inches, 'inch', 'inches')}"
 
 
 def _inches(match: re.Match[str]) -> str | None:

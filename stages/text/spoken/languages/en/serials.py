@@ -101,7 +101,8 @@ RULES = (
     rule("serial", r"(?<![\w.])(?P<number>401|403|501)\(?(?P<letter>k|b|c)\)?(?!\w)", _retirement),
     rule(
         "serial",
-        r"(?<!\w)(?P<maker>Boeing|Airbus|Porsche|Route|Highway|Interstate|Peugeot|Area|Room|Flight) (?P<number>\d{3})(?!\w|[.,]\d)",
+        r"(?<!\w)(?P<maker>Boeing|Airbus|Porsche|Peugeot|Route|Highway|Interstate|Area|Room|Flight)"
+        r" (?P<number>\d{3})(?!\w|[.,]\d)",
         _aircraft,
     ),
     rule(

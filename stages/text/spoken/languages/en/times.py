@@ -88,7 +88,8 @@ def _morning(match: re.Match[str]) -> str:
 _RAW = (
     (r"(?P<hours>\d{1,2}):(?P<minutes>\d\d):(?P<seconds>\d\d)(?!\d|[.,:]\d)(?: ?" + _HALF + ")?" + _ZONE, _duration),
     (
-        rf"(?P<first>\d\d?)(?::(?P<minutes>[0-5]\d))? ?[-–—] ?(?=\d\d?(?::[0-5]\d)? ?{_HALF.replace('?P<half>', '?:')}(?![a-z]))",
+        r"(?P<first>\d\d?)(?::(?P<minutes>[0-5]\d))? ?[-–—] ?"
+        rf"(?=\d\d?(?::[0-5]\d)? ?{_HALF.replace('?P<half>', '?:')}(?![a-z]))",
         _to_hour,
     ),
     (rf"(?P<hours>\d\d?)[:.](?P<minutes>[0-5]\d) ?{_HALF}(?![a-z]){_ZONE}", _clock),
