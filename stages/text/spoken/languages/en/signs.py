@@ -60,7 +60,7 @@ _NAMES = {
 }
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _PAIRS = {("he", "she"), ("she", "he"), ("his", "her"), ("him", "her"), ("yes", "no"), ("true", "false"), ("s", "he")}
-_SILENT = r"[|~`^•·●■◆★☆►▪◦]+|\*+|(?<!\w)_+|_+(?!\w)"
+_SILENT = r"[|~`^™®•·●■◆★☆►▪◦]+|\*+|(?<!\w)_+|_+(?!\w)"
 
 
 def _named(match: re.Match[str]) -> str:
@@ -75,11 +75,16 @@ def _power(match: re.Match[str]) -> str:
 
 
 def _minus(match: re.Match[str]) -> str:
-    return f"{match['before']} minus "
+    return f"{spoken(match['before'])} minus "
+
+
+def _scientific(match: re.Match[str]) -> str:
+    power = int(match["power"].replace("−", "-"))
+    return f"{spoken(match['number'])} times ten to the power of {cardinal(power)}"
 
 
 def _compared(match: re.Match[str]) -> str:
-    return {"<": " less than ", ">": " greater than "}[match[0].strip()]
+    return f"{' ' if match.start() else ''}{ {'<': 'less than', '>': 'greater than'}[match[0].strip()] } "
 
 
 def _either(match: re.Match[str]) -> str:
@@ -112,7 +117,8 @@ RULES = (
     rule("symbol", r"§§ ?", lambda _: "sections "),
     rule("math", rf"(?<![\w-])(?P<before>\d+) ?[-−](?= ?{NUMBER} ?=)", _minus),
     rule("math", r"(?<=\d) ?[*×] ?(?=\d)", lambda _: " times "),
-    rule("math", r"(?<=[\w)]) ?[<>] ?(?=\d)", _compared),
+    rule("math", r"(?:(?<=[\w)]) ?|(?<!\S))[<>] ?(?=[\d$£€.])", _compared),
+    rule("math", r"(?<![\w.,])(?P<number>\d+(?:\.\d+)?)[eE](?P<power>[+−-]?\d+)(?!\w|\.\d)", _scientific),
 )
 """Before the numbers beside them are read."""
 POWERS = (rule("math", "(?<=[0-9A-Za-z)])⁻?[⁰¹²³⁴-⁹]+", _power),)

@@ -78,6 +78,11 @@ def _month(match: re.Match[str]) -> str:
     return MONTHS[match["short"].lower()] + _stop(match)
 
 
+def _life(match: re.Match[str]) -> str:
+    """Returns what is said before a year of someone's life."""
+    return {"b": "born ", "d": "died ", "fl": "flourished ", "r": "reigned "}[match["short"]]
+
+
 def _pointed(match: re.Match[str]) -> str | None:
     letters = match[0].replace(".", "")
     if len(letters) == 2 and letters[0].islower() != letters[1].islower():
@@ -138,7 +143,7 @@ RULES = (
     rule("abbreviation", rf"(?<![\w.])(?P<short>(?i:{_any(TITLES)}))\.(?= ?[A-Z])(?! {STARTER}\b)", _title),
     rule(
         "abbreviation",
-        rf"(?<![\w.])(?P<short>(?i:{_WITHOUT_POINT}))\.?(?= [a-zA-Z])(?! {STARTER}\b)",
+        rf"(?<![\w.])(?P<short>(?i:{_WITHOUT_POINT}))\.?(?= [a-zA-Z&])(?! {STARTER}\b)",
         _title,
     ),
     rule("abbreviation", r"(?<![\w.])S[tT]\.?(?!\w)(?=[ ]|[,.;:!?)]|$)", _saint),
@@ -157,6 +162,7 @@ RULES = (
     rule("abbreviation", rf"(?<![\w.])(?P<short>(?i:{_any(ANYWHERE)}))\.(?![\w])", _abbreviation),
     rule("abbreviation", r"(?<![\w./])(?:vs|etc|approx|w/o|w/|b/c|c/o|ie|eg)(?!\w|\.\w)", _bare, ignore_case=True),
     rule("abbreviation", rf"(?<![\w.])(?P<short>{'|'.join(short.capitalize() for short in MONTHS)})\.(?!\w)", _month),
+    rule("abbreviation", r"(?<![\w.])(?P<short>b|d|fl|r)\. ?(?=(?:c\. ?)?\d{4})", _life),
     rule("abbreviation", rf"(?<![\w.]){_LETTERS}(?!\w)", _pointed),
     rule("abbreviation", r"(?<![\w.'’])(?P<letter>[A-Z])\.(?= ?[A-Z](?:[\w'’-]|\.))", _initial),
     rule("acronym", rf"(?<![\w-])(?P<letters>[B-DF-HJ-NP-TV-XZ]{{2,5}}|{SPELT})['’]?s(?!\w)", _plural),
