@@ -31,8 +31,6 @@ _NAMES = {
         "§": "section",
         "¶": "paragraph",
         "©": "copyright",
-        "™": "trademark",
-        "®": "registered",
         "‰": "per mille",
         "∂": "partial",
     },
