@@ -302,6 +302,10 @@ class Utterance(Record):
     """How sure whisper was of the text; None if it was given. Kept where the measures are, as `again` is."""
     again: HeardAgain | None = None
     """What `transcribe.verify` heard; None if it wasn't asked, or doesn't know the language."""
+    spoken: str | None = None
+    """The text as `g2p` says it, in words; None where nothing is said otherwise than it is written."""
+    unread: tuple[str, ...] | None = None
+    """Letters and signs of the text that `g2p` can't read; None if it reads all. Not kept in the store."""
 
     @property
     def duration_s(self) -> float:
@@ -329,7 +333,10 @@ class Utterance(Record):
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Builds the utterance and its measures."""
-        return cls(**{**data, **{name: kind.from_json(data[name]) for name, kind in ASIDE.items() if name in data}})
+        parts: dict[str, Any] = {name: kind.from_json(data[name]) for name, kind in ASIDE.items() if name in data}
+        if (unread := data.get("unread")) is not None:
+            parts["unread"] = tuple(unread)
+        return cls(**{**data, **parts})
 
 
 ASIDE: dict[str, type[Record]] = {"measures": Measures, "certainty": Certainty, "again": HeardAgain}

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from pipeline.report.readings import rows_of
 from pipeline.report.survey import LeftOut, Row, Share, Survey, histogram
 from pipeline.runner.tally import Tally
 
@@ -68,6 +69,7 @@ _SECTIONS = {
     "distributions": "Distributions",
     "doubtful": "To listen to",
     "phonemes": "Phonemes",
+    "readings": "Read in other words",
     "left-out": "Left out",
     "taken": "Taken out of the texts",
 }
@@ -95,8 +97,9 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
     )
     environment.filters["grouped"] = "{:,}".format
     shown = _SECTIONS if found.utterances else {key: _SECTIONS[key] for key in ("stages", "left-out", "taken")}
-    lacking = {key for key, held in (("taken", found.taken), ("doubtful", found.doubtful)) if not held}
-    shown = {key: title for key, title in shown.items() if key not in lacking}
+    readings = rows_of(found.readings)
+    held = {"taken": found.taken, "doubtful": found.doubtful, "readings": readings}
+    shown = {key: title for key, title in shown.items() if held.get(key, True)}
     names = {name: _NAMES.get(name, (name, "")) for name in ordered(found.values)}
     data = {"names": names, "codebookSize": max(codebook_size, 1), "utterances": list(utterances)}
     script = (_DATA / "page.js").read_text(encoding="utf-8")
@@ -121,6 +124,7 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
         doubt=_NAMES.get(found.doubt, ("", ""))[0],
         links={row["id"]: "#u=" + quote(row["id"].encode("utf-8", "replace"), safe="") for row in utterances},
         taken=found.taken,
+        readings=readings,
         left_out=_left_out(list(found.left_out.values()), found.tallies),
         utterances=found.utterances,
         shown=len(utterances),

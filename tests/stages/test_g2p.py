@@ -17,16 +17,19 @@ from hypothesis import strategies as st
 
 from model.sequences.tokenizer import Tokenizer
 from stages.artefacts.formats import write_lines
+from stages.artefacts.manifest import LEXICON
 from stages.base import Context, Reject
 from stages.corpora.voices import READINGS
 from stages.errors import MissingInputError, TextError
 from stages.g2p import G2p, G2pConfig
 from stages.records import Measures, Utterance, count_phonemes
 from stages.text import espeak
+from stages.text.ipa import Reader
 from stages.text.kana import to_kana
 from stages.text.languages import LANGUAGES
-from stages.text.phonemes import phonemize, prepared
+from stages.text.phonemes import Reading, phonemize, prepared
 from stages.text.pinyin import numbered
+from stages.text.spoken.rules import Spoken
 from stages.utterances.duplicates import DUPLICATES, write_duplicates
 from tests.stages.text.test_languages import SENTENCES
 
@@ -123,7 +126,7 @@ def test_the_strings_are_phonemizers_own(recordings: Path, language: str) -> Non
     folders = {"en": ("librispeech-test-other", "vctk", "ljspeech"), "de": ("kerstin-de",)}
     texts = [" ".join(text.split()) for text in told(recordings, language, *folders.get(language, ()))][:150]
     backend = backend_of(language)
-    expected = [joined(backend, text) for text in texts]
+    expected = [joined(backend, prepared(text, language)) for text in texts]
     assert phonemize(texts, language) == expected
 
 
@@ -274,7 +277,7 @@ def test_what_counts_as_a_phoneme(phonemes: str, number: int) -> None:
 
 
 def test_marks_alone_are_nothing_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.g2p.phonemize", lambda *_args, **_options: ["ˈː."])
+    monkeypatch.setattr("stages.g2p.read_texts", lambda *_, **__: [Reading("One.", Spoken("One."), "ˈː.")])
     [[out]] = stage().process([utterance("One.")])
     assert isinstance(out, Reject)
     assert out.reason == "NoPhonemes"
@@ -323,20 +326,26 @@ def test_marks_stay_where_phonemizer_puts_them() -> None:
         "No 3.",
         "x ,y",
     ]
-    assert phonemize(texts, "en") == [joined(backend, text) for text in texts]
+    assert phonemize(texts, "en") == [joined(backend, prepared(text, "en")) for text in texts]
 
 
 def test_a_decimal_is_no_mark_although_one_looks_like_it() -> None:
-    """phonemizer 3.4 cuts at the decimal point: `θɹˈiː.`, and drops the rest."""
-    texts = ["It costs $3.50 today.", "1,5 and,so", "Of 2.5, 3.5 and 4.5.", "3.14."]
-    read = phonemize(texts, "en")
-    for text, phonemes in zip(texts, read, strict=True):
-        [[of_number], *_] = [phonemize([number], "en") for number in re.findall(r"\d[.,]\d+", text)]
+    """phonemizer 3.4 cuts at the decimal point and drops the rest."""
+    texts = ["It costs 3.50 today.", "1,5 and,so", "Of 2.5, 3.5 and 4.5.", "3.14."]
+    reader = Reader("en-us", stress=True, punctuation=True)
+
+    def read(text: str) -> str:
+        return reader.read(text).strip()
+
+    for text in texts:
+        phonemes = read(text)
+        [of_number, *_] = [read(number) for number in re.findall(r"\d[.,]\d+", text)]
         assert of_number in phonemes
         marks = re.findall(r"[.,](?!\d)", text)
         assert re.findall("[.,]", phonemes) == marks
-    assert joined(backend_of("en"), texts[0]) != read[0]
-    assert read[0].endswith("tədˈeɪ.")
+        assert re.findall("[.,]", phonemize([text], "en")[0]) == marks
+    assert joined(backend_of("en"), texts[0]) != read(texts[0])
+    assert read(texts[0]).endswith("tədˈeɪ.")
 
 
 def test_symbols_are_few_enough_to_learn(speech: Path) -> None:
@@ -346,3 +355,35 @@ def test_symbols_are_few_enough_to_learn(speech: Path) -> None:
             counts[language].update(phonemize([path.read_text(encoding="utf-8-sig")], language)[0])
     assert counts.keys() == set(PLAIN)
     assert all(len(symbols) < 80 for symbols in counts.values())
+
+
+def test_a_row_has_what_is_said_and_what_is_not_read() -> None:
+    [[plain], [spoken], [unread], [given]] = stage().process(
+        [utterance("Hello there."), utterance("It cost $5."), utterance("Hello, я."), utterance("Say [[ˈa]].")]
+    )
+    assert (plain.spoken, plain.unread) == (None, None)
+    assert (spoken.text, spoken.spoken, spoken.unread) == ("It cost $5.", "It cost five dollars.", None)
+    assert (unread.spoken, unread.unread) == (None, ("я",))
+    assert given.spoken is None
+    assert Utterance.from_json(json.loads(json.dumps(unread.to_json()))) == unread
+
+
+def test_another_lexicon_makes_the_phonemes_anew(tmp_path: Path) -> None:
+    path = tmp_path / "words.tsv"
+    path.write_text("en\tHello\tˈa\n", encoding="utf-8")
+    made = stage(lexicon=str(path))
+    [[row]] = made.process([utterance("Hello.")])
+    assert (row.phonemes, row.spoken) == ("ˈa.", "[[ˈa]].")
+    assert made.finish(tmp_path, []) == [LEXICON]
+    assert (tmp_path / LEXICON).read_text(encoding="utf-8") == "en\tHello\tˈa\n"
+    moved = path.rename(tmp_path / "other.tsv")
+    assert stage(lexicon=str(moved)).parameters() == made.parameters(), "the content counts, not the path"
+    moved.write_text("en\tHello\tˈo\n", encoding="utf-8")
+    assert stage(lexicon=str(moved)).parameters() != made.parameters() != stage().parameters()
+    assert stage().finish(tmp_path, []) == []
+    assert not (tmp_path / LEXICON).exists()
+
+
+def test_a_wrong_lexicon_stops_the_stage_before_it_begins(tmp_path: Path) -> None:
+    [problem] = stage(lexicon=str(tmp_path / "none.tsv")).check([])
+    assert "none.tsv` can't be read" in problem

@@ -235,6 +235,8 @@
     $("detail").replaceChildren(
       make("h3", { class: "id" }, one.id),
       make("p", { class: "text", lang: one.language, dir: "auto" }, one.text),
+      ...(one.spoken ? [make("p", { class: "spoken", title: "as it is said" }, one.spoken)] : []),
+      ...(one.unread ? [make("p", { class: "spoken", title: "can't be read" }, `not read: ${one.unread}`)] : []),
       ...(one.phonemes ? [make("p", { class: "phonemes", title: "phonemes" }, ...words)] : []),
       ...(typeof one.heard === "string" ? [make("p", { class: "note", lang: one.language, dir: "auto" }, `heard again: ${one.heard || "nothing"}`)] : []),
       audio || make("p", { class: "gone" }, one.silent),

@@ -1,0 +1,1 @@
+"""Written text to spoken words: numbers, money, dates, units, abbreviations, by language."""

@@ -1,0 +1,58 @@
+"""The languages whose writing is read, each from its module."""
+
+import importlib
+import pkgutil
+import re
+from functools import cache
+
+from stages.text.spoken import languages
+from stages.text.spoken.language import Speaker
+from stages.text.spoken.rules import Change, Spoken, apply
+
+__all__ = ["Change", "Spoken", "speak", "speaker_of"]
+
+
+_FEW_WORDS = 2
+"""A text of so many words may be in capitals because it is a name or an acronym."""
+_ROUNDS = 4
+"""A text is read until nothing changes, at most so often: what was said can make the meaning of its neighbours clear,
+and reading words again must change nothing."""
+_CAPITALS = re.compile(r"[^\W\d_]{2,}")
+
+
+@cache
+def speaker_of(code: str) -> Speaker | None:
+    """Returns how a language is spoken; None for one whose writing is left to espeak-ng."""
+    if code not in {module.name for module in pkgutil.iter_modules(languages.__path__)}:
+        return None
+    found: Speaker = importlib.import_module(f"{languages.__name__}.{code}").LANGUAGE
+    return found
+
+
+def speak(text: str, code: str) -> Spoken:
+    """Returns a text as it is said.
+
+    Args:
+        text: A line, cleaned.
+        code: A code of the table of languages.
+    """
+    small = _folded(text) if text.isupper() else text
+    folded = (Change("capitals", text, small),) if small != text else ()
+    speaker = speaker_of(code)
+    if speaker is None or not speaker.needed.search(small):
+        return Spoken(small, folded)
+    words, changes = small, folded
+    for _ in range(_ROUNDS):
+        said, found = apply(speaker.rules, speaker.before(words))
+        said, before = " ".join(said.split()), words
+        words, changes = said, (*changes, *found)
+        if said == before or not speaker.needed.search(said):
+            break
+    return Spoken(words, changes)
+
+
+def _folded(text: str) -> str:
+    """Returns a text without small letters in such, because its capitals tell nothing; not a name or an acronym."""
+    words = [word for word in text.split() if word.lower() != word]
+    spelt = [word for word in _CAPITALS.findall(text) if word.lower() != word]
+    return text.lower() if len(words) > _FEW_WORDS and len(spelt) >= _FEW_WORDS else text
