@@ -1,0 +1,143 @@
+"""Finds numbers as the continent writes them (1.000.000,50 and 1 000 000,50), and says them."""
+
+import re
+
+from stages.text.spoken.european.tongue import Money, Noun, Quantity, Tongue
+
+MOST_DIGITS = 24
+"""Longer numbers are read digit by digit: nobody counts so far."""
+
+_SPACE = "[ \u00a0\u2009\u202f]"
+WHOLE = (
+    rf"(?:\d{{1,3}}(?:{_SPACE}\d{{3}})+(?!\d)|\d{{1,3}}(?:\.\d{{3}})+(?!\d)|\d{{1,3}}(?:['’]\d{{3}})+(?!\d)"
+    r"|\d{1,3}(?:,\d{3}){2,}(?!\d)|\d+)"
+)
+"""A whole number, grouped or not; a single comma is no sign of groups."""
+NUMBER = rf"{WHOLE}(?:,\d+|\.\d\d?(?!\d)|\.\d{{4,}})?"
+MINUS = r"(?:(?<![^\s(\[])[-−–])?"
+LEFT = r"(?<![\w/])(?<!\d[.,:])(?<!\d[-−–])(?<!\w\.)"
+"""What may not stand before a number: part of a word, of another number or of a name."""
+RIGHT = r"(?!\w)(?![.,:/]\d)"
+"""What may not stand behind one."""
+_GROUPS = re.compile(r"\D")
+
+
+def alternatives(words: object) -> str:
+    """Returns a pattern that finds any of the words, the longest first."""
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))  # type: ignore[call-overload]
+
+
+class Numbers:
+    """Reads and says the numbers of a language."""
+
+    def __init__(self, tongue: Tongue) -> None:
+        self.tongue = tongue
+        self.scale = rf"(?:{alternatives(tongue.scales)})"
+        self.quantity = rf"{MINUS}(?:(?:\d+\s)?\d+/\d+|{NUMBER})(?:\s?(?i:{self.scale})(?!\w))?"
+        """Pattern of a number with its sign and million."""
+        self.range = rf"(?:{NUMBER}\s?[-−–—]\s?)?{self.quantity}"
+        """Pattern of a number, or of two with a dash between them."""
+        self._parsed = re.compile(
+            rf"(?P<minus>[-−–])?(?:(?:(?P<mixed>\d+)\s)?(?P<over>\d+)/(?P<under>\d+)"
+            rf"|(?P<whole>{WHOLE})(?:(?P<sign>[.,])(?P<fraction>\d+))?)(?:\s?(?P<scale>(?i:{self.scale})))?"
+        )
+        self._pair = re.compile(rf"({NUMBER})\s?[-−–—]\s?({NUMBER}.*)")
+
+    def parse(self, text: str) -> Quantity | None:
+        """Returns the number that a match of `quantity` holds; None for one that nobody says so."""
+        found = self._parsed.fullmatch(text.strip())
+        if not found or any(len(run) > MOST_DIGITS for run in re.findall(r"\d+", text)):
+            return None
+        part = (int(found["over"]), int(found["under"])) if found["over"] else None
+        digits = _GROUPS.sub("", found["whole"] or found["mixed"] or "0")
+        if len(digits) > MOST_DIGITS:
+            return None
+        scale = self.tongue.scales[found["scale"].lower()] if found["scale"] else None
+        return Quantity(
+            int(digits), found["fraction"] or "", found["sign"] == ".", part, scale, minus=bool(found["minus"])
+        )
+
+    def words(self, number: Quantity, gender: str = "") -> str | None:
+        """Returns a number in words; the gender is that of what is counted."""
+        tongue = self.tongue
+        counted = "m" if number.scale and not number.scale.gender else number.scale.gender if number.scale else gender
+        if number.part:
+            said = self._part(number)
+            if said is None:
+                return None
+        elif number.fraction:
+            sign = tongue.point if number.point else tongue.comma
+            agreed = counted if tongue.whole_agrees else ""
+            said = f"{tongue.cardinal(number.whole, agreed)} {sign} {tongue.decimals(number.fraction, agreed)}"
+        else:
+            said = tongue.cardinal(number.whole, counted)
+        if number.scale:
+            bare = Quantity(number.whole, number.fraction, number.point, number.part)
+            said = f"{said} {number.scale[tongue.form(bare)]}"
+        return f"{tongue.minus} {said}" if number.minus else said
+
+    def _part(self, number: Quantity) -> str | None:
+        tongue = self.tongue
+        over, under = number.part or (0, 0)
+        if not number.whole:
+            return tongue.ratio(over, under)
+        if tongue.mixed:
+            return tongue.mixed(number.whole, over, under)
+        part = tongue.ratio(over, under)
+        return None if part is None else f"{tongue.cardinal(number.whole, '')}{tongue.half}{part}"
+
+    def counted(self, number: Quantity, thing: Noun) -> str | None:
+        """Returns a number and what it counts, in words."""
+        said = self.words(number, thing.gender)
+        if said is None:
+            return None
+        form = thing[self.tongue.form(number)]
+        return self.tongue.joined(said, form) if number.is_round else f"{said} {form}"
+
+    def said(self, text: str, thing: Noun | None = None) -> str | None:
+        """Returns what a match of `range` says, with what is counted behind it."""
+        if pair := self._pair.fullmatch(text.strip()):
+            first, last = self.parse(pair[1]), self.parse(pair[2])
+            if first is None or last is None or (first.whole, first.fraction) >= (last.whole, last.fraction):
+                return None
+            start = self.words(first, thing.gender if thing else "")
+        else:
+            first, start, last = None, None, self.parse(text)
+        if last is None:
+            return None
+        end = self.counted(last, thing) if thing else self.words(last)
+        if end is None or (first and start is None):
+            return None
+        return f"{start} {self.tongue.to} {end}" if start else end
+
+    def money(self, text: str, money: Money) -> str | None:
+        """Returns an amount in words: with hundredths, where it has two digits behind the comma."""
+        # Amounts have two digits behind the comma: `$1,000` is written the English way.
+        text = re.sub(r"(?<![\d.,])([1-9]\d{0,2}),(\d{3})$", r"\1\2", text.strip())
+        number = self.parse(text)
+        cents = number.fraction.rstrip("0") if number else ""
+        if number is None or not money.cent or not cents or number.scale or len(cents) > 2:
+            if number and number.fraction and number.fraction != cents and not number.scale:
+                text = re.sub(r"[.,]?0+$", "", text)
+            return self.said(text, money.unit)
+        small = self.counted(Quantity(int(cents.ljust(2, "0"))), money.cent)
+        sign = f"{self.tongue.minus} " if number.minus else ""
+        if not number.whole:
+            return f"{sign}{small}"
+        return f"{sign}{self.counted(Quantity(number.whole), money.unit)}{self.tongue.cents}{small}"
+
+    def digits(self, text: str) -> str:
+        """Returns digits said one by one."""
+        return " ".join(self.tongue.cardinal(int(digit), "") for digit in text if digit.isdecimal())
+
+
+def thousands(number: int) -> list[tuple[int, int]]:
+    """Returns the groups of three digits of a number that aren't zero, each with its power of a thousand."""
+    groups: list[tuple[int, int]] = []
+    power = 0
+    while number:
+        number, group = divmod(number, 1000)
+        if group:
+            groups.append((group, power))
+        power += 1
+    return groups[::-1]

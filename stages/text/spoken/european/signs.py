@@ -1,0 +1,181 @@
+"""Rules for addresses, abbreviations, initials, acronyms and signs."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+
+from stages.text.spoken.european.numbers import Numbers, alternatives
+from stages.text.spoken.european.quantities import ended
+from stages.text.spoken.european.tongue import Tongue
+from stages.text.spoken.rules import Rule
+
+_VULGAR = re.compile(r"(\d?)\s?([¼-¾⅐-⅞])")
+_RAISED = re.compile("[\u02b0-\u02b8\u02e1-\u02e3\u1d43-\u1d61]")
+_POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
+
+
+def plainly(text: str) -> str:
+    """Returns a text with ½ as 1/2, and with raised letters (1ᵉʳ) on the line."""
+    if not text.isascii():
+        text = _RAISED.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
+        text = _VULGAR.sub(_vulgar, text)
+    return text
+
+
+def _vulgar(match: re.Match[str]) -> str:
+    over, under = unicodedata.normalize("NFKC", match[2]).split("\u2044")
+    return f"{match[1]}{' ' * bool(match[1])}{over}/{under}"
+
+
+def links(numbers: Numbers) -> tuple[Rule, ...]:
+    """Returns the rules for addresses of pages and of mail."""
+    tongue = numbers.tongue
+
+    def say(match: re.Match[str]) -> str:
+        text = re.sub(r"^https?://", "", match[0], flags=re.IGNORECASE).rstrip("/")
+        parts = re.findall(r"\d+|[^\W\d_]+|.", text)
+        return " ".join(filter(None, (part_said(part, number == len(parts) - 1) for number, part in enumerate(parts))))
+
+    def part_said(part: str, last: bool) -> str:
+        if part.isdecimal():
+            return numbers.digits(part) if len(part) > 4 or part[0] == "0" else tongue.cardinal(int(part), "")
+        if part in tongue.web:
+            return tongue.web[part]
+        if not part.isalpha():
+            return ""
+        spelt = part.lower() == "www" or (last and len(part) == 2) or not _VOWELS.search(part.lower())
+        return spelling(tongue, part) if spelt else part
+
+    local = r"[\w.+-]*\w"
+    host = r"(?:[^\W_][\w-]*\.)+[^\W\d_]{2,}"
+    page = rf"(?:https?://|www\.){host}(?::\d+)?(?:[/?#][\w./?=&%#~+-]*[\w/])?"
+    bare = r"(?:[^\W_][\w-]*\.)+(?:com|org|net|de|fr|es|it|pt|br|ru|eu|info|io|рф)(?:/[\w./-]*\w)?"
+    return (
+        Rule("link", re.compile(rf"(?<![\w@]){local}@{host}(?!\w)"), say),
+        Rule("link", re.compile(rf"(?<!\w){page}", re.IGNORECASE), say),
+        Rule("link", re.compile(rf"(?<![\w@.]){bare}(?![\w@]|\.\w)"), say),
+    )
+
+
+_VOWELS = re.compile("[aeiouyäöüáéíóúàèìòùâêîôûãõëïœаеёиоуыэюя]")
+
+
+def spelling(tongue: Tongue, letters: str) -> str:
+    """Returns letters by their names."""
+    return " ".join(tongue.letters.get(letter, letter) for letter in letters.lower() if letter.isalpha())
+
+
+def zone_said(numbers: Numbers) -> Callable[[str], str]:
+    """Returns a function that says a time zone, such as `GMT-3`."""
+    tongue = numbers.tongue
+
+    def say(written: str) -> str:
+        letters, sign, offset = re.match(r"(\w+?)\s?([+-])?([\d:]*)$", written).groups()  # type: ignore[union-attr]
+        parts = [spelling(tongue, letters)]
+        if sign:
+            parts += [tongue.minus if sign == "-" else tongue.plus]
+            parts += [tongue.cardinal(int(part), "") for part in offset.split(":")]
+        return " ".join(parts)
+
+    return say
+
+
+def abbreviations(tongue: Tongue, numbered: Mapping[str, str], final: frozenset[str] = frozenset()) -> tuple[Rule, ...]:
+    """Returns the rules for abbreviations.
+
+    Args:
+        tongue: Gives them. Those of one letter or two are case-sensitive.
+        numbered: Those that are such only before a number, such as `Nr.`.
+        final: Those after which a sentence ends where a capital follows, such as `usw.`.
+    """
+    short = {_key(word): said for word, said in tongue.abbreviations.items() if _is_short(word)}
+    long = {_key(word).lower(): said for word, said in tongue.abbreviations.items() if not _is_short(word)}
+
+    def say(match: re.Match[str]) -> str | None:
+        key = _key(match[0])
+        said = short.get(key) or long.get(key.lower())
+        if said is None:
+            return None
+        behind = match.string[match.end() :]
+        if match[0] in final and re.match(r"\s+[“«„¿¡(]?[^\W\d_]", behind) and behind.lstrip(" “«„¿¡(")[:1].isupper():
+            return f"{said}."
+        return ended(match, said)
+
+    def before_number(match: re.Match[str]) -> str:
+        return f"{numbers_said[_key(match[1]).lower()]} "
+
+    numbers_said = {_key(word).lower(): said for word, said in numbered.items()}
+    made = []
+    if short:
+        words = [word for word in tongue.abbreviations if _is_short(word)]
+        made.append(Rule("abbreviation", re.compile(rf"(?<![\w.])(?:{_spaced(words)})(?!\w)"), say))
+    if long:
+        words = [word for word in tongue.abbreviations if not _is_short(word)]
+        made.append(Rule("abbreviation", re.compile(rf"(?<![\w.])(?i:{_spaced(words)})(?!\w)"), say))
+    if numbered:
+        made.append(Rule("abbreviation", re.compile(rf"(?<![\w.])((?i:{_spaced(numbered)}))\s?(?=\d|[IVXLC]+\b)"), before_number))
+    return tuple(made)
+
+
+def _is_short(word: str) -> bool:
+    return len(word.rstrip(".")) < 2 or word[:1].isupper() and len(word) < 3
+
+
+def _key(word: str) -> str:
+    return re.sub(r"\s", "", word)
+
+
+def _spaced(words: object) -> str:
+    return alternatives(words).replace(r"\ ", r"\s?")
+
+
+def initials(tongue: Tongue) -> tuple[Rule, ...]:
+    """Returns the rules for initials and acronyms, with points and without."""
+    capital = "[A-ZÀ-ÖØ-ÞА-ЯЁ]"
+
+    def spelt(match: re.Match[str]) -> str:
+        return ended(match, spelling(tongue, match[0]))
+
+    def name(match: re.Match[str]) -> str | None:
+        *_, before = match.string[: match.start()].split() or [""]
+        if len(match[0].rstrip()) < 3 and before and not (before[0].isupper() or not before[0].isalpha()):
+            return None  # a sentence ends there: `plan B. Luego`
+        return f"{spelling(tongue, match[0])} "
+
+    def acronym(match: re.Match[str]) -> str | None:
+        word = match[0]
+        if word in tongue.acronyms or not _VOWELS.search(word.lower()):
+            return spelling(tongue, word)
+        return None
+
+    return (
+        Rule("initials", re.compile(rf"(?<![\w.])(?:{capital}\.[ -]?)+(?={capital}\w+)"), name),
+        Rule("acronym", re.compile(rf"(?<![\w.])(?:{capital}\.){{2,}}"), spelt),
+        Rule("acronym", re.compile(rf"(?<![\w.]){capital}{{2,6}}(?!\w)"), acronym),
+    )
+
+
+def signs(tongue: Tongue) -> tuple[Rule, ...]:
+    """Returns the rules for signs: those that are words wherever they stand, and those that are between spaces."""
+    anywhere = {sign: said for sign, said in tongue.signs.items() if sign not in _ALONE}
+    alone = {sign: said for sign, said in tongue.signs.items() if sign in _ALONE}
+
+    def say(match: re.Match[str]) -> str:
+        before, behind = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+        words = tongue.signs[match[0]]
+        return f"{' ' * (before not in ('', ' '))}{words}{' ' * bool(behind and behind not in ' .,;:!?)')}"
+
+    def power(match: re.Match[str]) -> str:
+        digits = match[0].translate(_POWERS)
+        number = int(digits) if len(digits) < 4 else 0
+        return f" {tongue.cardinal(number, '')} "
+
+    return (
+        Rule("symbol", re.compile(f"(?:{alternatives(anywhere)})"), say),
+        Rule("symbol", re.compile(rf"(?<![^\s\d\ue000-\uf8ff])(?:{alternatives(alone)})(?![^\s\d\ue000-\uf8ff])"), say),
+        Rule("symbol", re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹₀-₉]+"), power),
+    )
+
+
+_ALONE = frozenset("+=<>*÷×/~−")
+"""Signs that are only words between numbers or spaces."""
