@@ -14,6 +14,8 @@ WHOLE = (
 )
 """A whole number, grouped or not; a single comma is no sign of groups."""
 NUMBER = rf"{WHOLE}(?:,\d+|\.\d\d?(?!\d)|\.\d{{4,}})?"
+UNDER = r"(?:\d{1,3}(?:\.\d{3})+(?!\d)|\d+)"
+"""A denominator."""
 MINUS = r"(?:(?<![^\s(\[])[-−–])?"
 LEFT = r"(?<![\w/])(?<!\d[.,:])(?<!\d[-−–])(?<!\w\.)"
 """What may not stand before a number: part of a word, of another number or of a name."""
@@ -33,12 +35,12 @@ class Numbers:
     def __init__(self, tongue: Tongue) -> None:
         self.tongue = tongue
         self.scale = rf"(?:{alternatives(tongue.scales)})"
-        self.quantity = rf"{MINUS}(?:(?:\d+\s)?\d+/\d+|{NUMBER})(?:\s?(?i:{self.scale})(?!\w))?"
+        self.quantity = rf"{MINUS}(?:(?:\d+\s)?\d+/{UNDER}|{NUMBER})(?:\s?(?i:{self.scale})(?!\w))?"
         """Pattern of a number with its sign and million."""
         self.range = rf"(?:{NUMBER}\s?[-−–—]\s?)?{self.quantity}"
         """Pattern of a number, or of two with a dash between them."""
         self._parsed = re.compile(
-            rf"(?P<minus>[-−–])?(?:(?:(?P<mixed>\d+)\s)?(?P<over>\d+)/(?P<under>\d+)"
+            rf"(?P<minus>[-−–])?(?:(?:(?P<mixed>\d+)\s)?(?P<over>\d+)/(?P<under>{UNDER})"
             rf"|(?P<whole>{WHOLE})(?:(?P<sign>[.,])(?P<fraction>\d+))?)(?:\s?(?P<scale>(?i:{self.scale})))?"
         )
         self._pair = re.compile(rf"({NUMBER})\s?[-−–—]\s?({NUMBER}.*)")
@@ -48,7 +50,7 @@ class Numbers:
         found = self._parsed.fullmatch(text.strip())
         if not found or any(len(run) > MOST_DIGITS for run in re.findall(r"\d+", text)):
             return None
-        part = (int(found["over"]), int(found["under"])) if found["over"] else None
+        part = (int(found["over"]), int(_GROUPS.sub("", found["under"]))) if found["over"] else None
         digits = _GROUPS.sub("", found["whole"] or found["mixed"] or "0")
         if len(digits) > MOST_DIGITS:
             return None
@@ -67,8 +69,8 @@ class Numbers:
                 return None
         elif number.fraction:
             sign = tongue.point if number.point else tongue.comma
-            agreed = counted if tongue.whole_agrees else ""
-            said = f"{tongue.cardinal(number.whole, agreed)} {sign} {tongue.decimals(number.fraction, agreed)}"
+            whole = tongue.cardinal(number.whole, "f" if counted == "f" and tongue.whole_agrees else "")
+            said = f"{whole} {sign} {tongue.decimals(number.fraction, counted)}"
         else:
             said = tongue.cardinal(number.whole, counted)
         if number.scale:
@@ -88,6 +90,9 @@ class Numbers:
 
     def counted(self, number: Quantity, thing: Noun) -> str | None:
         """Returns a number and what it counts, in words."""
+        if number.part and not number.whole and not number.scale and self.tongue.portion:
+            said = self.tongue.portion(*number.part, thing)
+            return said and (f"{self.tongue.minus} {said}" if number.minus else said)
         said = self.words(number, thing.gender)
         if said is None:
             return None

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
-from stages.text.spoken.european.numbers import LEFT, MINUS, MOST_DIGITS, NUMBER, RIGHT, Numbers, alternatives
+from stages.text.spoken.european.numbers import LEFT, MINUS, MOST_DIGITS, NUMBER, RIGHT, UNDER, Numbers, alternatives
 from stages.text.spoken.european.tongue import Noun, Quantity
 from stages.text.spoken.rules import Rule
 
@@ -125,7 +125,9 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
             f" {tongue.versus} {tongue.cardinal(int(match[2]), '')}"
         )
 
-    def version(match: re.Match[str]) -> str:
+    def version(match: re.Match[str]) -> str | None:
+        if re.fullmatch(r"[1-9]\d{0,2}(?:\.\d{3})+", match[0]):
+            return None  # grouped
         return f" {tongue.point} ".join(_spelt(numbers, run) for run in match[0].split("."))
 
     def apart(match: re.Match[str]) -> str:
@@ -140,11 +142,11 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
         return (f"{tongue.plus} " if match[0][0] == "+" else "") + numbers.digits(match[0])
 
     return (
-        Rule("telephone", re.compile(r"(?<![\w+])(?:\+\d{1,3}[\s/()-]{0,2}|\(?0\d{1,4}\)?[\s/-]{1,2})(?:\d[\s/()-]?){5,12}\d(?!\w)"), telephone),
+        Rule("telephone", re.compile(r"(?<![\w+])(?<!\d )(?:\+\d{1,3}[\s/()-]{0,2}|\(?0\d{1,4}\)?[\s/-]{1,2})(?:\d[\s/()-]?){5,12}\d(?!\w)"), telephone),
         Rule("serial", re.compile(rf"{LEFT}\d{{1,5}}(?:\.\d{{1,5}}){{2,}}(?!\w)"), version),
         Rule("range", re.compile(rf"{LEFT}(?P<first>{NUMBER})\s?[-−–—]\s?(?P<last>{NUMBER}(?:\s?(?i:{numbers.scale})(?!\w))?){RIGHT}(?![-−–—]\d)"), pair),
         Rule("score", re.compile(rf"{LEFT}(\d{{1,3}}):(\d{{1,3}})(?![\w:])"), score),
-        Rule("fraction", re.compile(rf"{LEFT}{MINUS}(?:\d+\s)?\d+/\d+(?![\w/])(?!\s?[²³])"), number),
+        Rule("fraction", re.compile(rf"{LEFT}{MINUS}(?:\d+\s)?\d+/{UNDER}(?![\w/])(?!\s?[²³])"), number),
         Rule("serial", re.compile(rf"{LEFT}\d+(?:/\d+)+(?![\w/])"), apart),
         Rule("decimal", re.compile(rf"{LEFT}{MINUS}{numbers.quantity}(?:(?<=[^\d])|(?<=,\d)){RIGHT}"), number),
         Rule("cardinal", re.compile(rf"{LEFT}{numbers.quantity}{RIGHT}"), number),

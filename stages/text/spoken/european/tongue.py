@@ -86,7 +86,7 @@ class Tongue:
     ratio: Callable[[int, int], str | None]
     """Numerator and denominator to words; None where nobody says it so."""
     letters: Mapping[str, str]
-    """The names of small letters."""
+    """The names of those small letters that espeak-ng reads as words."""
     scales: Mapping[str, Noun]
     """Million and the like, by word and abbreviation, in small letters."""
     units: Mapping[str, Noun]
@@ -116,6 +116,8 @@ class Tongue:
     """Between a whole number and its fraction, with spaces; empty where `mixed` is given."""
     mixed: Callable[[int, int, int], str] | None = None
     """Whole number, numerator and denominator to words, where `half` doesn't do."""
+    portion: Callable[[int, int, Noun], str | None] | None = None
+    """Numerator, denominator and noun to words such as `medio metro`; None where a fraction goes as a number does."""
     abbreviations: Mapping[str, str] = field(default_factory=dict)
     """What they stand for; a point at the end of an abbreviation may not be left out, a space in one may."""
     acronyms: frozenset[str] = frozenset()

@@ -228,13 +228,6 @@ _NUMBERED = {
     "Abs.": "Absatz", "Tab.": "Tabelle", "Aufl.": "Auflage", "Str.": "Straße", "§": "Paragraf", "§§": "Paragrafen", "#": "Nummer",
     "Pos.": "Position", "Ziff.": "Ziffer", "max.": "maximal", "mind.": "mindestens", "min.": "mindestens", "№": "Nummer", "Hbf.": "Hauptbahnhof",
 }  # fmt: skip
-_LETTERS = dict(
-    zip(
-        "abcdefghijklmnopqrstuvwxyzäöüß",
-        "a be ce de e ef ge ha i jott ka el em en o pe ku er es te u vau we ix ypsilon zett ä ö ü eszett".split(),
-        strict=True,
-    )
-)
 _TONGUE = Tongue(
     "de",
     cardinal=_cardinal,
@@ -242,7 +235,7 @@ _TONGUE = Tongue(
     decimals=lambda digits, _: " ".join(_SMALL[int(digit)] for digit in digits),
     ratio=_ratio,
     mixed=lambda whole, over, under: f"{_cardinal(whole, 'm')} {_ratio(over, under) or ''}",
-    letters=_LETTERS,
+    letters={},
     scales=_SCALES,
     units=_UNITS,
     currencies=_CURRENCIES,

@@ -156,7 +156,7 @@ _SCALES = {
 }
 _ABBREVIATIONS = {
     "M.": "monsieur", "MM.": "messieurs", "Mme": "madame", "Mmes": "mesdames", "Mlle": "mademoiselle", "Mlles": "mesdemoiselles",
-    "Dr": "docteur", "Dr.": "docteur", "Pr": "professeur", "Mgr": "monseigneur", "Me": "maître", "St": "saint", "Ste": "sainte",
+    "Dr": "docteur", "Dr.": "docteur", "Pr": "professeur", "Mgr": "monseigneur", "St": "saint", "Ste": "sainte",
     "etc.": "et cetera", "p. ex.": "par exemple", "c.-à-d.": "c'est-à-dire", "av. J.-C.": "avant Jésus-Christ",
     "apr. J.-C.": "après Jésus-Christ", "ap. J.-C.": "après Jésus-Christ", "J.-C.": "Jésus-Christ", "env.": "environ",
     "bd.": "boulevard", "bld": "boulevard", "c.-a-d.": "c'est-à-dire", "cf.": "confer", "ste.": "sainte", "Cie": "compagnie",
@@ -164,16 +164,9 @@ _ABBREVIATIONS = {
     "min.": "minimum", "apr.": "après", "av.": "avenue", "adj.": "adjectif",
 }  # fmt: skip
 _NUMBERED = {
-    "n°": "numéro", "nº": "numéro", "№": "numéro", "n.": "numéro", "p.": "page", "pp.": "pages", "art.": "article", "chap.": "chapitre",
-    "vol.": "volume", "fig.": "figure", "t.": "tome", "éd.": "édition", "§": "paragraphe", "#": "numéro", "al.": "alinéa", "nos": "numéros", "n°s": "numéros",
+    "n°": "numéro", "nº": "numéro", "№": "numéro", "p.": "page", "pp.": "pages", "art.": "article", "chap.": "chapitre",
+    "vol.": "volume", "fig.": "figure", "t.": "tome", "éd.": "édition", "§": "paragraphe", "#": "numéro", "al.": "alinéa", "n°s": "numéros",
 }  # fmt: skip
-_LETTERS = dict(
-    zip(
-        "abcdefghijklmnopqrstuvwxyzéèêàç",
-        "a bé cé dé e effe gé ache i ji ka elle emme enne o pé ku erre esse té u vé double-vé ixe i-grec zède é è ê à cé".split(),
-        strict=True,
-    )
-)
 _ELIDED = re.compile(r"[aeiouyhéèêâîôûàœ]", re.IGNORECASE)
 _TONGUE = Tongue(
     "fr",
@@ -182,7 +175,7 @@ _TONGUE = Tongue(
     decimals=_decimals,
     ratio=_ratio,
     mixed=_mixed,
-    letters=_LETTERS,
+    letters={"e": "eu", "y": "i grec"},
     scales=_SCALES,
     units=_UNITS,
     currencies=_CURRENCIES,
@@ -310,12 +303,14 @@ _HOURS = r"(?:[àdÀ]|vers|dès|depuis|avant|après|jusqu'à|entre|de)"
 _RULES: tuple[Rule, ...] = (
     *links(_NUMBERS),
     *abbreviations(_TONGUE, _NUMBERED, frozenset(("etc.",))),
+    Rule("abbreviation", re.compile(r"(?<!\w)Me(?= [A-ZÀ-Ý][a-zà-ÿ])"), lambda _: "maître"),
     Rule("date", re.compile(rf"{LEFT}(?P<days>\d\d?(?:[/-]\d\d?)+) (?P<month>(?i:{alternatives(_MONTHS)}))(?!\w)(?: (?P<year>\d{{4}})(?!\w|[.,]\d))?"), _days),
     Rule("date", re.compile(rf"{LEFT}1er(?= (?i:{alternatives(_MONTHS)})(?!\w))"), lambda _: "premier"),
     *dates(_MONTHS, _date),
     times(_clock, words="heures?|h", to="à", zones=zone_said(_NUMBERS)),
     Rule("time", re.compile(rf"{LEFT}(?P<hour>\d\d?)\s?[hH]\s?(?P<minute>\d\d)(?![\w/])"), _hour),
     Rule("telephone", re.compile(r"(?<![\w+])0\d(?:[ .]\d\d){4}(?!\w)"), lambda match: " ".join(("zéro " if part[0] == "0" and part != "00" else "") + ("zéro zéro" if part == "00" else _cardinal(int(part), "")) for part in re.split("[ .]", match[0]))),
+    Rule("year", re.compile(r"(?<!\w)((?i:années|les|des)) (\d\d)'?s(?!\w)"), _decade),
     *money(_NUMBERS),
     Rule("ordinal", re.compile(rf"{LEFT}{_NUMBER}(?P<ending>(?<=1)(?:ers?|res?|ères?|ere)|(?:i?[èe]mes?|es?)|(?<=2)(?:nde?s?|de?s?))(?!\w)"), _ordinal_rule),
     Rule("ordinal", re.compile(rf"{LEFT}{_NUMBER}[°º](?![\w°]|\s?[CFcf]\b)"), _degree_ordinal),
@@ -324,13 +319,12 @@ _RULES: tuple[Rule, ...] = (
     Rule("roman", re.compile(rf"(?<!\w)(?P<name>{alternatives(_KINGS)}) (?P<roman>{ROMAN})"), _monarch),
     Rule("roman", re.compile(rf"(?<!\w)(?P<before>(?i:chapitre|tome|acte|partie|volume|article|titre|livre|annexe|phase|type|groupe)) (?P<roman>{ROMAN})"), _roman),
     Rule("roman", re.compile(rf"(?<!\w)(?P<before>[A-ZÀ-Ý][a-zà-ÿ]+) (?P<roman>(?=[IVX]{{2}}){ROMAN})"), _roman),
-    Rule("year", re.compile(r"(?<!\w)((?i:années|les|des)) (\d\d)'?s(?!\w)"), _decade),
     *plain(_NUMBERS, _agree),
     *signs(_TONGUE),
     *initials(_TONGUE),
 )  # fmt: skip
 _NEEDED = re.compile(
-    r"[0-9%€$£&§°²³±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽¥*\u2212\u02b0-\u02b8\u02e1-\u02e3\u1d43-\u1d61]|\.\s?\w|[A-ZÀ-Ý]{2}|\b[A-Z]\."
-    r"|\b(?:etc|cf|env)\.|\b(?:Mme|Mlle|Mgr|Dr|Me|Pr|St|Ste|Cie|svp|Mmes|Mlles|nos|n°)\b|\b[IVX]+(?:er|re|e|ème)?\b"
+    r"[0-9%€$£&§°²³±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽¥*\u2212\u02b0-\u02b8\u02e1-\u02e3\u1d43-\u1d61]|\.\s?\w|[A-ZÀ-Ý]{2}|\bMe [A-ZÀ-Ý]|\b[A-Z]\."
+    r"|\b(?:etc|cf|env)\.|\b(?:Mme|Mlle|Mgr|Dr|Pr|St|Ste|Cie|svp|Mmes|Mlles|n°)\b|\b[IVX]+(?:er|re|e|ème)?\b"
 )
 LANGUAGE = Speaker("fr", _RULES, needed=_NEEDED, before=plainly)
