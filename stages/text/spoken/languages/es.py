@@ -410,7 +410,7 @@ _RULES: tuple[Rule, ...] = (
     Rule("time", re.compile(rf"{LEFT}(?P<last>\d\d?)\s?(?P<word>(?i:{_HALF}))(?!\w)(?:\s?(?P<zone>gmt|GMT|est|EST))?"), lambda match: f"{_clock(int(match['last']), 0, None, match['word'])}{' ' + spelling(_TONGUE, match['zone']) if match['zone'] else ''}" if int(match["last"]) <= 24 else None),
     Rule("time", re.compile(rf"{LEFT}(?P<hours>\d\d?) ?h (?P<minutes>[0-5]?\d) ?min\.?(?: (?P<seconds>[0-5]?\d) ?se?g?\.?)?(?!\w)"), _duration),
     *money(_NUMBERS),
-    Rule("ordinal", re.compile(rf"{LEFT}{_NUMBER}\.?(?P<ending>[ºª]|er(?!\w)|(?<=1)r[oa](?!\w)|(?<=2)d[oa](?!\w)|(?<=3)r[oa](?!\w)|(?<=[456])t[oa](?!\w)|(?<=[79])[mn][oa](?!\w)|(?<=8)v[oa](?!\w)|(?<=[13])er(?!\w))"), _ordinal_rule),
+    Rule("ordinal", re.compile(rf"{LEFT}{_NUMBER}\.?(?P<ending>[ºª]|(?<!\d\d\d)[ao](?!\w)|er(?!\w)|(?<=1)r[oa](?!\w)|(?<=2)d[oa](?!\w)|(?<=3)r[oa](?!\w)|(?<=[456])t[oa](?!\w)|(?<=[79])[mn][oa](?!\w)|(?<=8)v[oa](?!\w)|(?<=[13])er(?!\w))"), _ordinal_rule),
     Rule("ordinal", re.compile(rf"{LEFT}{_NUMBER}(?P<ending>°)(?=\s+(?!C|F|c\b)[a-zA-Z])"), _ordinal_rule),
     *measures(_NUMBERS),
     Rule("roman", re.compile(r"(?<!\w)(?P<before>(?i:siglos?)) (?P<romans>[IVX]+(?:(?:, | y | ?[-–] ?| al? )[IVX]+)*|[ivx]+)(?!\w)"), _century),
