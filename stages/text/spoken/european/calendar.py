@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from stages.text.spoken.european.numbers import LEFT, alternatives
+from stages.text.spoken.european.numbers import LEFT, alternatives, join
 from stages.text.spoken.rules import Rule
 
 SayDate = Callable[[re.Match[str], int, int, str], str | None]
@@ -78,7 +78,7 @@ def times(say: SayTime, *, words: str, to: str, zones: Callable[[str], str], mor
         if last is None or first is None:
             return None
         zone = f" {zones(match['zone'])}" if match["zone"] else ""
-        return f"{first} {to} {last}{zone}" if first else f"{last}{zone}"
+        return f"{join(first, to, last)}{zone}" if first else f"{last}{zone}"
 
     return Rule("time", pattern, said)
 

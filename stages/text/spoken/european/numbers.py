@@ -29,6 +29,11 @@ def alternatives(words: object) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))  # type: ignore[call-overload]
 
 
+def join(*words: str | None) -> str:
+    """Returns words with spaces between them, without those that are empty."""
+    return " ".join(filter(None, words))
+
+
 class Numbers:
     """Reads and says the numbers of a language."""
 
@@ -54,19 +59,22 @@ class Numbers:
         digits = _GROUPS.sub("", found["whole"] or found["mixed"] or "0")
         if len(digits) > MOST_DIGITS:
             return None
-        scale = self.tongue.scales[found["scale"].lower()] if found["scale"] else None
-        return Quantity(
-            int(digits), found["fraction"] or "", found["sign"] == ".", part, scale, minus=bool(found["minus"])
-        )
+        written = (found["scale"] or "").lower()
+        scale = self.tongue.scales.get(written)
+        form = written if scale and written in map(str.lower, scale.forms) else ""
+        point, minus = found["sign"] == ".", bool(found["minus"])
+        return Quantity(int(digits), found["fraction"] or "", point, part, scale, form, minus)
 
     def words(self, number: Quantity, gender: str = "") -> str | None:
         """Returns a number in words; the gender is that of what is counted."""
         tongue = self.tongue
-        counted = "m" if number.scale and not number.scale.gender else number.scale.gender if number.scale else gender
+        counted = number.scale.gender or gender if number.scale else gender
         if number.part:
             said = self._part(number)
             if said is None:
                 return None
+        elif number.fraction and tongue.decimal:
+            said = tongue.decimal(number.whole, number.fraction, counted)
         elif number.fraction:
             sign = tongue.point if number.point else tongue.comma
             whole = tongue.cardinal(number.whole, "f" if counted == "f" and tongue.whole_agrees else "")
@@ -75,7 +83,8 @@ class Numbers:
             said = tongue.cardinal(number.whole, counted)
         if number.scale:
             bare = Quantity(number.whole, number.fraction, number.point, number.part)
-            said = f"{said} {number.scale[tongue.form(bare)]}"
+            form = number.scale[tongue.form(bare)]
+            said = f"{said} {form if form.lower() == number.scale_form else number.scale_form or form}"
         return f"{tongue.minus} {said}" if number.minus else said
 
     def _part(self, number: Quantity) -> str | None:
@@ -113,7 +122,7 @@ class Numbers:
         end = self.counted(last, thing) if thing else self.words(last)
         if end is None or (first and start is None):
             return None
-        return f"{start} {self.tongue.to} {end}" if start else end
+        return join(start, self.tongue.to, end) if start else end
 
     def money(self, text: str, money: Money) -> str | None:
         """Returns an amount in words: with hundredths, where it has two digits behind the comma."""

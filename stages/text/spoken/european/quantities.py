@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
-from stages.text.spoken.european.numbers import LEFT, MINUS, MOST_DIGITS, NUMBER, RIGHT, UNDER, Numbers, alternatives
+from stages.text.spoken.european.numbers import LEFT, MINUS, MOST_DIGITS, NUMBER, RIGHT, UNDER, Numbers, alternatives, join
 from stages.text.spoken.european.tongue import Noun, Quantity
 from stages.text.spoken.rules import Rule
 
@@ -87,10 +87,11 @@ def measures(numbers: Numbers) -> tuple[Rule, ...]:
         return noun[0] if noun else None
 
     end = r"(?![\w'’²³])"
+    lone = [unit for unit in units if unit[-1] in "²³"] + ["km/h", "m/s", "км/ч", "м/с"]
     return (
         Rule("measure", re.compile(rf"{LEFT}(?P<number>{numbers.range})\s?(?P<unit>{one}(?:/{one})?){end}"), say),
         Rule("measure", re.compile(rf"{LEFT}(?P<number>{numbers.quantity})\s?/(?P<unit>{one}){end}"), per),
-        Rule("measure", re.compile(rf"(?<![\w/])(?P<unit>[kcdm]?m[²³]|km/h|m/s|km²)(?![\w²³/])"), alone),
+        Rule("measure", re.compile(rf"(?<![\w/])(?P<unit>{alternatives(lone)})(?![\w²³/])"), alone),
     )
 
 
@@ -100,7 +101,7 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
 
     def number(match: re.Match[str]) -> str | None:
         text = match[0]
-        if re.match(r"[-−–]?0\d", text):
+        if re.match(r"0\d", text):
             return None
         found = numbers.parse(text)
         if found is None:
@@ -118,12 +119,10 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
             return None
         before = match.string[: match.start()]
         start = numbers.words(first, agree(first, before, f" {tongue.to}"))
-        return f"{start} {tongue.to} {numbers.words(last, agree(last, before, behind))}"
+        return join(start, tongue.to, numbers.words(last, agree(last, before, behind)))
 
     def score(match: re.Match[str]) -> str:
-        return f"{numbers.digits(match[1]) if match[1][0] == '0' else tongue.cardinal(int(match[1]), '')}" + (
-            f" {tongue.versus} {tongue.cardinal(int(match[2]), '')}"
-        )
+        return join(_spelt(numbers, match[1]), tongue.versus, _spelt(numbers, match[2]))
 
     def version(match: re.Match[str]) -> str | None:
         if re.fullmatch(r"[1-9]\d{0,2}(?:\.\d{3})+", match[0]):

@@ -46,6 +46,8 @@ class Quantity:
     """Numerator and denominator of a vulgar fraction, such as the ½ of 1½."""
     scale: Noun | None = None
     """A million or the like, written as a word."""
+    scale_form: str = ""
+    """The form of the scale as it is written; empty where an abbreviation is."""
     minus: bool = False
 
     @property
@@ -56,7 +58,9 @@ class Quantity:
     @property
     def is_round(self) -> bool:
         """Whether its last word is a million or more, which is a noun itself in many languages."""
-        return self.scale is not None or (
+        if self.scale is not None:
+            return bool(self.scale.gender)
+        return (
             self.whole >= 10**6 and self.whole % 10**6 == 0 and not (self.fraction or self.part)
         )
 
@@ -108,6 +112,8 @@ class Tongue:
     """Words for signs that stand alone or between numbers."""
     joined: Callable[[str, str], str]
     """A number's words and a noun; puts `de` between where a million of something needs it."""
+    decimal: Callable[[int, str, str], str] | None = None
+    """What stands before and behind the comma, and the gender of what is counted, to words; where `comma` doesn't do."""
     whole_agrees: bool = True
     """Whether what stands before the comma has the gender of what is counted: `una coma cinco millas`."""
     cents: str = " "

@@ -40,7 +40,7 @@ def _cardinal(number: int, gender: str) -> str:
     words = []
     for group, power in thousands(number):
         if power == 1:
-            words.append("mille" if group == 1 else f"{_hundreds(group)}mila")
+            words.append("mille" if group == 1 else f"{_hundreds(group).replace('tré', 'tre')}mila")
         elif power:
             great = _GREAT[power - 2]
             words.append(f"un {great}" if group == 1 else f"{_hundreds(group)} {great[:-1]}i")
@@ -286,10 +286,10 @@ _RULES: tuple[Rule, ...] = (
     Rule("date", re.compile(rf"{LEFT}1[°º](?= (?i:{alternatives(_MONTHS)})(?!\w))"), lambda _: "primo"),
     *dates(_MONTHS, _date),
     times(_clock, words="ore", to="a", zones=zone_said(_NUMBERS)),
-    Rule("time", re.compile(r"(?<=\bore )(\d\d?)[.,](\d\d)(?![\w.,:])"), lambda match: _clock(int(match[1]), int(match[2]), None, "") if int(match[1]) < 25 and int(match[2]) < 60 else None),
+    Rule("time", re.compile(r"(?:(?<=\bore )|(?<=[ad]alle )|(?<=[ad]elle )|(?<=\ble ))(\d\d?)[.,](\d\d)(?!\w|[.,:]\d)"), lambda match: _clock(int(match[1]), int(match[2]), None, "") if int(match[1]) < 25 and int(match[2]) < 60 else None),
     *money(_NUMBERS),
     Rule("ordinal", re.compile(rf"{LEFT}{_NUMBER}\.?(?P<ending>[ºª])(?!\w|\s?[CF]\b)"), _ordinal_rule),
-    Rule("ordinal", re.compile(rf"{LEFT}{_NUMBER}(?P<ending>°)(?=\s+(?!C\b|F\b|c\b)[a-zA-Z]|\s*[.,;:!?]?\s*$)"), _ordinal_rule),
+    Rule("ordinal", re.compile(rf"{LEFT}{_NUMBER}(?P<ending>°)(?=\s+(?!C\b|F\b|c\b)[a-zA-Z]|\s*[.,;:!?)]|\s*$)"), lambda match: _ordinal_rule(match) if int(re.sub(r"\D", "", match["number"])) < 20 else None),
     *measures(_NUMBERS),
     Rule("roman", re.compile(r"(?<!\w)(?P<before>(?i:secolo)) (?P<roman>[IVX]+)(?![\w’'])"), _century),
     Rule("roman", re.compile(r"(?<![\w’'])(?P<roman>[IVX]+)(?= (?i:secolo|sec\.|edizione|legislatura|dinastia|congresso|guerra)(?!\w))"), _century),
