@@ -8,7 +8,7 @@ from stages.text.spoken import languages
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.rules import Change, Spoken, apply
 
-__all__ = ["Change", "Spoken", "speaker_of", "speak"]
+__all__ = ["Change", "Spoken", "speak", "speaker_of"]
 
 
 _FEW_WORDS = 2
@@ -37,4 +37,4 @@ def speak(text: str, code: str) -> Spoken:
     if speaker is None or not speaker.needed.search(small):
         return Spoken(small, folded)
     words, changes = apply(speaker.rules, speaker.before(small))
-    return Spoken(words, (*folded, *changes))
+    return Spoken(" ".join(words.split()), (*folded, *changes))
