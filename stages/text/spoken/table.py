@@ -5,6 +5,7 @@ import pkgutil
 from functools import cache
 
 from stages.text.spoken import languages
+from stages.text.spoken.european import others
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.rules import Change, Spoken, apply
 
@@ -19,7 +20,7 @@ _FEW_WORDS = 2
 def speaker_of(code: str) -> Speaker | None:
     """Returns how a language is spoken; None for one whose writing is left to espeak-ng."""
     if code not in {module.name for module in pkgutil.iter_modules(languages.__path__)}:
-        return None
+        return others.speaker(code)
     found: Speaker = importlib.import_module(f"{languages.__name__}.{code}").LANGUAGE
     return found
 

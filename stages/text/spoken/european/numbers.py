@@ -17,16 +17,19 @@ NUMBER = rf"{WHOLE}(?:,\d+|\.\d\d?(?!\d)|\.\d{{4,}})?"
 UNDER = r"(?:\d{1,3}(?:\.\d{3})+(?!\d)|\d+)"
 """A denominator."""
 MINUS = r"(?:(?<![^\s(\[])[-−–])?"
-LEFT = r"(?<![\w/])(?<!\d[.,:])(?<!\d[-−–])(?<!\w\.)"
+LEFT = r"(?=[\d−–-])(?<![\w/])(?<!\d[.,:])(?<!\d[-−–])(?<!\w\.)"
 """What may not stand before a number: part of a word, of another number or of a name."""
 RIGHT = r"(?!\w)(?![.,:/]\d)"
 """What may not stand behind one."""
+DASH = r"(?:\s[-−–—]\s|[-−–—])"
+"""Between the ends of a range; a minus stands close to its number, with a space before it."""
 _GROUPS = re.compile(r"\D")
 
 
 def alternatives(words: object) -> str:
     """Returns a pattern that finds any of the words, the longest first."""
-    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))  # type: ignore[call-overload]
+    # Without words it finds nothing.
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) or "(?!)"  # type: ignore[call-overload]
 
 
 def join(*words: str | None) -> str:
@@ -42,13 +45,13 @@ class Numbers:
         self.scale = rf"(?:{alternatives(tongue.scales)})"
         self.quantity = rf"{MINUS}(?:(?:\d+\s)?\d+/{UNDER}|{NUMBER})(?:\s?(?i:{self.scale})(?!\w))?"
         """Pattern of a number with its sign and million."""
-        self.range = rf"(?:{NUMBER}\s?[-−–—]\s?)?{self.quantity}"
+        self.range = rf"(?:{NUMBER}{DASH})?{self.quantity}"
         """Pattern of a number, or of two with a dash between them."""
         self._parsed = re.compile(
             rf"(?P<minus>[-−–])?(?:(?:(?P<mixed>\d+)\s)?(?P<over>\d+)/(?P<under>{UNDER})"
             rf"|(?P<whole>{WHOLE})(?:(?P<sign>[.,])(?P<fraction>\d+))?)(?:\s?(?P<scale>(?i:{self.scale})))?"
         )
-        self._pair = re.compile(rf"({NUMBER})\s?[-−–—]\s?({NUMBER}.*)")
+        self._pair = re.compile(rf"({NUMBER}){DASH}({NUMBER}.*)")
 
     def parse(self, text: str) -> Quantity | None:
         """Returns the number that a match of `quantity` holds; None for one that nobody says so."""

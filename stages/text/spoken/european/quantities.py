@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
-from stages.text.spoken.european.numbers import LEFT, MINUS, MOST_DIGITS, NUMBER, RIGHT, UNDER, Numbers, alternatives, join
+from stages.text.spoken.european.numbers import DASH, LEFT, MINUS, MOST_DIGITS, NUMBER, RIGHT, UNDER, Numbers, alternatives, join
 from stages.text.spoken.european.tongue import Noun, Quantity
 from stages.text.spoken.rules import Rule
 
@@ -57,7 +57,12 @@ def money(numbers: Numbers) -> tuple[Rule, ...]:
 def measures(numbers: Numbers) -> tuple[Rule, ...]:
     """Returns the rules for numbers with a unit, and for units that can't be words."""
     tongue = numbers.tongue
-    degrees = {spelt: tongue.units[unit] for unit in ("°C", "°F") for spelt in (unit.lower(), f"° {unit[1]}", f"° {unit[1]}".lower())}
+    degrees = {
+        spelt: tongue.units[unit]
+        for unit in ("°C", "°F")
+        if unit in tongue.units
+        for spelt in (unit.lower(), f"° {unit[1]}", f"° {unit[1]}".lower())
+    }
     units: Mapping[str, Noun] = {**tongue.units, **degrees, "%": tongue.percent}
     loose = {unit.lower(): unit for unit in reversed(units) if unit.lower() in _LOOSE}
     one = rf"(?:{alternatives([*units, *loose, *(word.upper() for word in loose)])})"
@@ -143,7 +148,7 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
     return (
         Rule("telephone", re.compile(r"(?<![\w+])(?<!\d )(?:\+\d{1,3}[\s/()-]{0,2}|\(?0\d{1,4}\)?[\s/-]{1,2})(?:\d[\s/()-]?){5,12}\d(?!\w)"), telephone),
         Rule("serial", re.compile(rf"{LEFT}\d{{1,5}}(?:\.\d{{1,5}}){{2,}}(?!\w)"), version),
-        Rule("range", re.compile(rf"{LEFT}(?P<first>{NUMBER})\s?[-−–—]\s?(?P<last>{NUMBER}(?:\s?(?i:{numbers.scale})(?!\w))?){RIGHT}(?![-−–—]\d)"), pair),
+        Rule("range", re.compile(rf"{LEFT}(?P<first>{NUMBER}){DASH}(?P<last>{NUMBER}(?:\s?(?i:{numbers.scale})(?!\w))?){RIGHT}(?![-−–—]\d)"), pair),
         Rule("score", re.compile(rf"{LEFT}(\d{{1,3}}):(\d{{1,3}})(?![\w:])"), score),
         Rule("fraction", re.compile(rf"{LEFT}{MINUS}(?:\d+\s)?\d+/{UNDER}(?![\w/])(?!\s?[²³])"), number),
         Rule("serial", re.compile(rf"{LEFT}\d+(?:/\d+)+(?![\w/])"), apart),
