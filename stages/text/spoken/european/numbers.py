@@ -37,6 +37,20 @@ def join(*words: str | None) -> str:
     return " ".join(filter(None, words))
 
 
+def rises(first: Quantity, last: Quantity) -> bool:
+    """Returns whether two numbers with a dash between them are a range: also years before Christ, which fall."""
+    if min(first.whole, last.whole) > 31 and not (first.fraction or last.fraction):
+        return first.whole != last.whole
+    return (first.whole, float(f"0.{first.fraction}0")) < (last.whole, float(f"0.{last.fraction}0"))
+
+
+def is_fraction(over: int, under: int) -> bool:
+    """Returns whether numbers with a slash between them are a fraction, rather than issue 9 of 1995."""
+    if under < 2 or 1900 <= under < 2100 or (over > 12 and over > under):
+        return False
+    return over == 1 or under <= 30 or (under % 10 == 0 and under <= 100) or under in (1000, 10**4, 10**5, 10**6)
+
+
 class Numbers:
     """Reads and says the numbers of a language."""
 
@@ -93,6 +107,8 @@ class Numbers:
     def _part(self, number: Quantity) -> str | None:
         tongue = self.tongue
         over, under = number.part or (0, 0)
+        if not is_fraction(over, under):
+            return None
         if not number.whole:
             return tongue.ratio(over, under)
         if tongue.mixed:
@@ -102,7 +118,7 @@ class Numbers:
 
     def counted(self, number: Quantity, thing: Noun) -> str | None:
         """Returns a number and what it counts, in words."""
-        if number.part and not number.whole and not number.scale and self.tongue.portion:
+        if number.part and is_fraction(*number.part) and not number.whole and not number.scale and self.tongue.portion:
             said = self.tongue.portion(*number.part, thing)
             return said and (f"{self.tongue.minus} {said}" if number.minus else said)
         said = self.words(number, thing.gender)
@@ -115,7 +131,7 @@ class Numbers:
         """Returns what a match of `range` says, with what is counted behind it."""
         if pair := self._pair.fullmatch(text.strip()):
             first, last = self.parse(pair[1]), self.parse(pair[2])
-            if first is None or last is None or (first.whole, first.fraction) >= (last.whole, last.fraction):
+            if first is None or last is None or not rises(first, last):
                 return None
             start = self.words(first, thing.gender if thing else "")
         else:

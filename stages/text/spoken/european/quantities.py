@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
-from stages.text.spoken.european.numbers import DASH, LEFT, MINUS, MOST_DIGITS, NUMBER, RIGHT, UNDER, Numbers, alternatives, join
+from stages.text.spoken.european.numbers import DASH, LEFT, MINUS, MOST_DIGITS, NUMBER, RIGHT, UNDER, Numbers, alternatives, join, rises
 from stages.text.spoken.european.tongue import Noun, Quantity
 from stages.text.spoken.rules import Rule
 
@@ -31,7 +31,7 @@ def last_word(text: str) -> str:
 
 def ended(match: re.Match[str], words: str) -> str:
     """Returns words, with the point that ends both an abbreviation and the text."""
-    ends = match[0].endswith(".") and not match.string[match.end() :].strip(" \"'”’»)")
+    ends = match[0].endswith(".") and not match.string[match.end() :].strip(" \"'”’»")
     return f"{words}." if ends else words
 
 
@@ -80,6 +80,8 @@ def measures(numbers: Numbers) -> tuple[Rule, ...]:
 
     def say(match: re.Match[str]) -> str | None:
         noun = thing(match["unit"])
+        if match["unit"] in ("A", "L") and not match[0][:-1].endswith(" "):
+            return None  # a suffix or a hexadecimal number
         said = numbers.said(match["number"], noun) if noun else None
         return None if said is None else ended(match, said)
 
@@ -120,7 +122,9 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
             return None
         behind = match.string[match.end() :]
         first, last = numbers.parse(match["first"]), found
-        if first is None or (first.whole, first.fraction) >= (last.whole, last.fraction):
+        # Years before Christ fall: what the abbreviation says is there already.
+        falls = re.match(r"\s?[\ue000-\uf8ff]", behind) and "." not in match[0]
+        if first is None or not (falls or rises(first, last)):
             return None
         before = match.string[: match.start()]
         start = numbers.words(first, agree(first, before, f" {tongue.to}"))
@@ -146,11 +150,11 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
         return (f"{tongue.plus} " if match[0][0] == "+" else "") + numbers.digits(match[0])
 
     return (
-        Rule("telephone", re.compile(r"(?<![\w+])(?<!\d )(?:\+\d{1,3}[\s/()-]{0,2}|\(?0\d{1,4}\)?[\s/-]{1,2})(?:\d[\s/()-]?){5,12}\d(?!\w)"), telephone),
+        Rule("telephone", re.compile(r"(?<![\w+])(?<!\d[ .,])(?:\+\d{1,3}[\s/()-]{0,2}|\(?0(?!0[\s/)-])\d{1,4}\)?[\s/-]{1,2})(?:\d[\s/()-]?){5,12}\d(?!\w)"), telephone),
         Rule("serial", re.compile(rf"{LEFT}\d{{1,5}}(?:\.\d{{1,5}}){{2,}}(?!\w)"), version),
         Rule("range", re.compile(rf"{LEFT}(?P<first>{NUMBER}){DASH}(?P<last>{NUMBER}(?:\s?(?i:{numbers.scale})(?!\w))?){RIGHT}(?![-−–—]\d)"), pair),
         Rule("score", re.compile(rf"{LEFT}(\d{{1,3}}):(\d{{1,3}})(?![\w:])"), score),
-        Rule("fraction", re.compile(rf"{LEFT}{MINUS}(?:\d+\s)?\d+/{UNDER}(?![\w/])(?!\s?[²³])"), number),
+        Rule("fraction", re.compile(rf"(?<!\[){LEFT}{MINUS}(?:\d+\s)?\d+/{UNDER}(?![\w/])(?!\s?[²³])"), number),
         Rule("serial", re.compile(rf"{LEFT}\d+(?:/\d+)+(?![\w/])"), apart),
         Rule("decimal", re.compile(rf"{LEFT}{MINUS}{numbers.quantity}(?:(?<=[^\d])|(?<=,\d)){RIGHT}"), number),
         Rule("cardinal", re.compile(rf"{LEFT}{numbers.quantity}{RIGHT}"), number),

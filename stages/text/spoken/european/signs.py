@@ -129,6 +129,16 @@ def _spaced(words: object) -> str:
     return alternatives(words).replace(r"\ ", r"\s?")
 
 
+def don(written: str, said: str) -> tuple[Rule, ...]:
+    """Returns the rule for a title of one letter before a name; elsewhere it is an initial."""
+
+    def say(match: re.Match[str]) -> str | None:
+        *_, before = match.string[: match.start()].split() or [""]
+        return None if before[:1].isupper() else said
+
+    return (Rule("abbreviation", re.compile(rf"(?<![\w.]){re.escape(written)}(?=\s?[^\W\d_a-zà-ÿ][^\W\d_]+)"), say),)
+
+
 def initials(tongue: Tongue) -> tuple[Rule, ...]:
     """Returns the rules for initials and acronyms, with points and without."""
     capital = "[A-ZÀ-ÖØ-ÞА-ЯЁ]"
@@ -156,26 +166,32 @@ def initials(tongue: Tongue) -> tuple[Rule, ...]:
 
 
 def signs(tongue: Tongue) -> tuple[Rule, ...]:
-    """Returns the rules for signs: those that are words wherever they stand, and those that are between spaces."""
-    anywhere = {sign: said for sign, said in tongue.signs.items() if sign not in _ALONE}
-    alone = {sign: said for sign, said in tongue.signs.items() if sign in _ALONE}
+    """Returns the rules for signs, each where it is meant as a word."""
 
     def say(match: re.Match[str]) -> str:
         before, behind = match.string[: match.start()][-1:], match.string[match.end() :][:1]
         words = tongue.signs[match[0]]
-        return f"{' ' * (before not in ('', ' '))}{words}{' ' * bool(behind and behind not in ' .,;:!?)')}"
+        return f"{' ' * (before not in ('', ' ', '('))}{words}{' ' * bool(behind and behind not in ' .,;:!?)')}"
 
     def power(match: re.Match[str]) -> str:
         digits = match[0].translate(_POWERS)
         number = int(digits) if len(digits) < 4 else 0
         return f" {tongue.cardinal(number, '')} "
 
+    def those(places: str) -> str:
+        return f"(?:{alternatives(sign for sign in tongue.signs if sign in places)})"
+
+    said = "[\ue000-\uf8ff]"
+    between = those(_BETWEEN)
     return (
-        Rule("symbol", re.compile(f"(?:{alternatives(anywhere)})"), say),
-        Rule("symbol", re.compile(rf"(?<![^\s\d\ue000-\uf8ff])(?:{alternatives(alone)})(?![^\s\d\ue000-\uf8ff])"), say),
+        Rule("symbol", re.compile(f"(?:{alternatives(sign for sign in tongue.signs if sign not in _BETWEEN + _BEFORE)})"), say),
+        Rule("symbol", re.compile(rf"(?<=\S\s){between}(?=\s\S)|(?<={said}){between}(?={said})|(?<=\w)&(?=\w)"), say),
+        Rule("symbol", re.compile(rf"(?<![^\s(]){those(_BEFORE)}(?=\w|{said})"), say),
         Rule("symbol", re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹₀-₉]+"), power),
     )
 
 
-_ALONE = frozenset("+=<>*÷×/~−")
-"""Signs that are only words between numbers or spaces."""
+_BETWEEN = "+=<>*÷×~−&$£"
+"""Signs that are words where spaces or numbers stand on both sides."""
+_BEFORE = "#@"
+"""Signs that are words before a word."""

@@ -134,8 +134,6 @@ _DETERMINERS = frozenset(
 
 
 def _ratio(over: int, under: int) -> str | None:
-    if under < 2 or over > 12 and over > under:
-        return None
     if under == 2:
         return f"{_cardinal(over, 'm')} {'halb' if over == 1 else 'halbe'}"
     return f"{_cardinal(over, 'm')} {_ordinal(under, 'el')}"

@@ -5,7 +5,7 @@ import re
 from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month_numbers, times
 from stages.text.spoken.european.numbers import LEFT, Numbers, alternatives
 from stages.text.spoken.european.quantities import ended, measures, money, next_word, plain
-from stages.text.spoken.european.signs import abbreviations, initials, links, plainly, signs, spelling, zone_said
+from stages.text.spoken.european.signs import abbreviations, don, initials, links, plainly, signs, spelling, zone_said
 from stages.text.spoken.european.tongue import Money, Noun, Quantity, Tongue, noun, nouns
 from stages.text.spoken.european.units import metric, powers
 from stages.text.spoken.language import Speaker
@@ -98,7 +98,7 @@ def _ordinal(number: int, ending: str) -> str:
 def _decimals(digits: str, gender: str) -> str:
     zeros = len(digits) - len(digits.lstrip("0"))
     rest = digits[zeros:]
-    if zeros and len(rest) > 2:
+    if (zeros and len(rest) > 2) or len(rest) > 6:
         return " ".join([*(_SMALL[int(digit)] for digit in digits[:-1]), _cardinal(int(digits[-1]), gender)])
     parts = [rest] if len(rest) <= 3 else [rest[at : at + 2] for at in range(0, len(rest), 2)]
     words = ["cero"] * zeros
@@ -109,8 +109,6 @@ def _decimals(digits: str, gender: str) -> str:
 
 
 def _ratio(over: int, under: int) -> str | None:
-    if under < 2 or (over > 12 and over > under):
-        return None
     over_said = _cardinal(over, "m")
     small = {2: "medio", 3: "tercio"}
     if under in small:
@@ -231,7 +229,7 @@ _SCALES = {
 }
 _ABBREVIATIONS = {
     "Sr.": "señor", "Sra.": "señora", "Srta.": "señorita", "Sres.": "señores", "Sras.": "señoras", "Dr.": "doctor", "Dra.": "doctora",
-    "Drs.": "doctores", "D.": "don", "Dña.": "doña", "D.ª": "doña", "Prof.": "profesor", "Profa.": "profesora", "Ud.": "usted",
+    "Drs.": "doctores", "Dña.": "doña", "D.ª": "doña", "Prof.": "profesor", "Profa.": "profesora", "Ud.": "usted",
     "Uds.": "ustedes", "Vd.": "usted", "Vds.": "ustedes", "Ing.": "ingeniero", "Lic.": "licenciado", "Gral.": "general", "Avda.": "avenida",
     "Av.": "avenida", "pza.": "plaza", "plza.": "plaza", "esq.": "esquina", "dcha.": "derecha", "izda.": "izquierda", "izq.": "izquierda",
     "etc.": "etcétera", "p. ej.": "por ejemplo", "ej.": "ejemplo", "EE. UU.": "Estados Unidos", "EE UU": "Estados Unidos", "EEUU": "Estados Unidos",
@@ -403,6 +401,7 @@ _HALF = r"[ap]\.\s?m\.?|[ap]m"
 _RULES: tuple[Rule, ...] = (
     *links(_NUMBERS),
     *abbreviations(_TONGUE, _NUMBERED, frozenset(("etc.",))),
+    *don("D.", "don"),
     Rule("abbreviation", re.compile(r"(?<!\w)vier\.(?= \d)"), lambda _: "viernes"),
     Rule("date", re.compile(rf"(?<!\w)(?P<month>(?i:{'|'.join(_MONTH_NAMES)})) (?P<day>\d\d?),? (?P<year>\d{{4}})(?!\w|[.,]\d)"), _month_first),
     *dates(_MONTHS, _date, between=r"de\s", behind=r"del?\s"),

@@ -65,6 +65,8 @@ def _ordinal(number: int, *, female: bool = False) -> str:
 def _decimals(digits: str, _: str) -> str:
     zeros = len(digits) - len(digits.lstrip("0"))
     rest = digits[zeros:]
+    if len(rest) > 6:
+        return " ".join(_SMALL[int(digit)] for digit in digits)
     parts = [rest] if len(rest) <= 3 else [rest[at : at + 2] for at in range(0, len(rest), 2)]
     words = ["zéro"] * zeros
     for part in filter(None, parts):
@@ -73,8 +75,6 @@ def _decimals(digits: str, _: str) -> str:
 
 
 def _ratio(over: int, under: int) -> str | None:
-    if under < 2 or over > 12 and over > under:
-        return None
     names = {2: "demi", 3: "tiers", 4: "quart"}
     name = names.get(under) or _ordinal(under)
     plural = "s" * (over > 1 and name != "tiers")
@@ -175,6 +175,7 @@ _TONGUE = Tongue(
     decimals=_decimals,
     ratio=_ratio,
     mixed=_mixed,
+    whole_agrees=False,
     letters={"e": "eu", "y": "i grec"},
     scales=_SCALES,
     units=_UNITS,
@@ -248,13 +249,15 @@ _NOT_FEMININE = re.compile(r"(?:musée|lycée|trophée|génie|incendie|silence|a
 
 def _agree(number: Quantity, before: str, behind: str) -> str:
     word = next_word(behind)
-    return "f" if number.whole % 10 == 1 and _FEMININE.search(word) and not _NOT_FEMININE.search(word) else "m"
+    return "f" if number.whole % 10 == 1 and not number.fraction and _FEMININE.search(word) and not _NOT_FEMININE.search(word) else "m"
 
 
-def _ordinal_rule(match: re.Match[str]) -> str:
+def _ordinal_rule(match: re.Match[str]) -> str | None:
     number, ending = int(re.sub(r"\D", "", match["number"])), match["ending"]
     female = ending in ("re", "ère", "ere", "nde", "de")
     if ending.startswith("n") or ending in ("d", "ds", "de"):
+        if number != 2:
+            return None
         return f"second{'e' * female}"
     plural = "s" * (ending.endswith("s") and ending != "s")
     return _ordinal(number, female=female) + plural
@@ -315,7 +318,7 @@ _RULES: tuple[Rule, ...] = (
     Rule("ordinal", re.compile(rf"{LEFT}{_NUMBER}(?P<ending>(?<=1)(?:ers?|res?|ères?|ere)|(?:i?[èe]mes?|es?)|(?<=2)(?:nde?s?|de?s?))(?!\w)"), _ordinal_rule),
     Rule("ordinal", re.compile(rf"{LEFT}{_NUMBER}[°º](?![\w°]|\s?[CFcf]\b)"), _degree_ordinal),
     *measures(_NUMBERS),
-    Rule("roman", re.compile(r"(?<![\w’'])(?P<roman>[IVX]+)(?P<ending>(?<=I)(?:er|re|ère)|(?:i?[èe]me|e))(?!\w)"), _century),
+    Rule("roman", re.compile(r"(?<![\w’'.])(?P<roman>[IVX]+)(?P<ending>(?<=I)(?:er|re|ère)|(?:i?[èe]me|e))(?!\w)"), _century),
     Rule("roman", re.compile(rf"(?<!\w)(?P<name>{alternatives(_KINGS)}) (?P<roman>{ROMAN})"), _monarch),
     Rule("roman", re.compile(rf"(?<!\w)(?P<before>(?i:chapitre|tome|acte|partie|volume|article|titre|livre|annexe|phase|type|groupe)) (?P<roman>{ROMAN})"), _roman),
     Rule("roman", re.compile(rf"(?<!\w)(?P<before>[A-ZÀ-Ý][a-zà-ÿ]+) (?P<roman>(?=[IVX]{{2}}){ROMAN})"), _roman),

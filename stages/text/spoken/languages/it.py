@@ -5,7 +5,7 @@ import re
 from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month_numbers, times
 from stages.text.spoken.european.numbers import LEFT, Numbers, alternatives, thousands
 from stages.text.spoken.european.quantities import ended, measures, money, next_word, plain
-from stages.text.spoken.european.signs import abbreviations, initials, links, plainly, signs, zone_said
+from stages.text.spoken.european.signs import abbreviations, don, initials, links, plainly, signs, zone_said
 from stages.text.spoken.european.tongue import Money, Noun, Quantity, Tongue, noun, nouns
 from stages.text.spoken.european.units import metric, powers
 from stages.text.spoken.language import Speaker
@@ -73,8 +73,6 @@ def _decimals(digits: str, _: str) -> str:
 
 
 def _ratio(over: int, under: int) -> str | None:
-    if under < 2 or (over > 12 and over > under):
-        return None
     one = over == 1
     name = ("mezzo" if one else "mezzi") if under == 2 else _ordinal(under, "o" if one else "i")
     return f"{_cardinal(over, 'm')} {name}"
@@ -164,7 +162,7 @@ _ABBREVIATIONS = {
     "Sig.": "signor", "Sig.ra": "signora", "Sig.na": "signorina", "Sigg.": "signori", "Sig.re": "signore", "Dott.": "dottor", "Dott.ssa": "dottoressa",
     "Dr.": "dottor", "Dr.ssa": "dottoressa", "Prof.": "professor", "Prof.ssa": "professoressa", "Avv.": "avvocato", "Ing.": "ingegner",
     "Arch.": "architetto", "Geom.": "geometra", "Rag.": "ragionier", "On.": "onorevole", "Sen.": "senatore", "Gen.": "generale", "Mons.": "monsignor",
-    "S.": "San", "ecc.": "eccetera", "etc.": "eccetera", "p. es.": "per esempio", "ad es.": "ad esempio", "a. C.": "avanti Cristo",
+    "ecc.": "eccetera", "etc.": "eccetera", "p. es.": "per esempio", "ad es.": "ad esempio", "a. C.": "avanti Cristo",
     "d. C.": "dopo Cristo", "c.a.": "corrente anno", "ca.": "circa", "vs.": "contro", "tel.": "telefono", "pag.": "pagina", "pagg.": "pagine",
     "cfr.": "confronta", "max.": "massimo", "S.p.A.": "società per azioni", "S.r.l.": "società a responsabilità limitata",
     "spett.le": "spettabile", "gent.mo": "gentilissimo", "gent.ma": "gentilissima", "egr.": "egregio", "F.lli": "fratelli", "c.so": "corso",
@@ -283,6 +281,7 @@ _NUMBER = r"(?P<number>\d{1,3}(?:[ \u00a0\u202f.]\d{3})+|\d{1,6})"
 _RULES: tuple[Rule, ...] = (
     *links(_NUMBERS),
     *abbreviations(_TONGUE, _NUMBERED, frozenset(("ecc.", "etc."))),
+    *don("S.", "San"),
     Rule("date", re.compile(rf"{LEFT}1[°º](?= (?i:{alternatives(_MONTHS)})(?!\w))"), lambda _: "primo"),
     *dates(_MONTHS, _date),
     times(_clock, words="ore", to="a", zones=zone_said(_NUMBERS)),

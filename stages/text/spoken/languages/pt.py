@@ -5,7 +5,7 @@ import re
 from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month_numbers, times
 from stages.text.spoken.european.numbers import LEFT, Numbers, alternatives, thousands
 from stages.text.spoken.european.quantities import ended, measures, money, next_word, plain
-from stages.text.spoken.european.signs import abbreviations, initials, links, plainly, signs, zone_said
+from stages.text.spoken.european.signs import abbreviations, don, initials, links, plainly, signs, zone_said
 from stages.text.spoken.european.tongue import Money, Noun, Quantity, Tongue, noun, nouns
 from stages.text.spoken.european.units import metric, powers
 from stages.text.spoken.language import Speaker
@@ -67,8 +67,6 @@ def _ordinal(number: int, ending: str = "o") -> str:
 
 
 def _ratio(over: int, under: int) -> str | None:
-    if under < 2 or (over > 12 and over > under):
-        return None
     several = "s" * (over > 1)
     if under == 2:
         name = f"meio{several}"
@@ -152,7 +150,7 @@ _SCALES = {
 }
 _ABBREVIATIONS = {
     "Sr.": "senhor", "Sra.": "senhora", "Srta.": "senhorita", "Srs.": "senhores", "Sras.": "senhoras", "Dr.": "doutor", "Dra.": "doutora",
-    "Drs.": "doutores", "D.": "dom", "Prof.": "professor", "Profa.": "professora", "Prof.ª": "professora", "Eng.": "engenheiro", "Sto.": "santo",
+    "Drs.": "doutores", "Prof.": "professor", "Profa.": "professora", "Prof.ª": "professora", "Eng.": "engenheiro", "Sto.": "santo",
     "Sta.": "santa", "Gal.": "general", "Cel.": "coronel", "Exmo.": "excelentíssimo", "Exma.": "excelentíssima", "Ilmo.": "ilustríssimo",
     "Av.": "avenida", "etc.": "et cetera", "p. ex.": "por exemplo", "a. C.": "antes de Cristo", "d. C.": "depois de Cristo",
     "aprox.": "aproximadamente", "máx.": "máximo", "mín.": "mínimo", "depto.": "departamento", "tel.": "telefone", "pág.": "página",
@@ -292,6 +290,7 @@ _NUMBER = r"(?P<number>\d{1,3}(?:[ \u00a0\u202f.]\d{3})+|\d{1,6})"
 _RULES: tuple[Rule, ...] = (
     *links(_NUMBERS),
     *abbreviations(_TONGUE, _NUMBERED, frozenset(("etc.",))),
+    *don("D.", "dom"),
     Rule("date", re.compile(rf"{LEFT}1[°ºo](?= de (?i:{alternatives(_MONTHS)})(?!\w))"), lambda _: "primeiro"),
     *dates(_MONTHS, _date, between=r"de\s", behind=r"de\s"),
     Rule("time", re.compile(rf"{LEFT}(?P<time>\d\d(?::\d\d){{1,2}})(?= da (?:tarde|noite)(?!\w))"), _in_half),
@@ -299,7 +298,7 @@ _RULES: tuple[Rule, ...] = (
     Rule("time", re.compile(rf"{LEFT}(?P<hour>\d\d?)\s?h(?:\s?(?P<minute>\d\d)(?:\s?min)?)?(?![\w/])"), _hour),
     *money(_NUMBERS),
     Rule("ordinal", re.compile(rf"{LEFT}{_NUMBER}\.?(?P<ending>[ºª]s?|(?<!\d\d\d)[ao]s?)(?!\w|\s?[CF]\b)"), _ordinal_rule),
-    Rule("ordinal", re.compile(rf"{LEFT}{_NUMBER}(?P<ending>°)(?=\s+(?!C\b|F\b|c\b)[a-zA-Z])"), _ordinal_rule),
+    Rule("ordinal", re.compile(rf"{LEFT}{_NUMBER}(?P<ending>°)(?=\s+(?!C\b|F\b|c\b)[a-zA-Z]|\s*[-–:.)])"), _ordinal_rule),
     *measures(_NUMBERS),
     Rule("roman", re.compile(r"(?<!\w)(?P<before>(?i:séculos?)) (?P<romans>[IVX]+(?:(?:, | e | ?[-–] ?| ao? )[IVX]+)*)(?!\w)"), _century),
     Rule("roman", re.compile(rf"(?<!\w)(?P<name>{alternatives(_KINGS)}) (?P<roman>{ROMAN})"), _monarch),

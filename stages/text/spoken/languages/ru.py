@@ -58,7 +58,7 @@ def _share(over: int, under: int) -> str:
 
 
 def _ratio(over: int, under: int) -> str | None:
-    return None if under < 2 or under > 10**6 or (over > 12 and over > under) else _share(over, under)
+    return None if under > 10**6 else _share(over, under)
 
 
 def _mixed(whole: int, over: int, under: int) -> str:
@@ -325,7 +325,8 @@ def _agree(number: Quantity, before: str, behind: str) -> str:
 _SUFFIXES = {
     "й": ("n", "m"), "ый": ("n", "m"), "ий": ("n", "m"), "ой": ("n", "m"), "я": ("n", "f"), "ая": ("n", "f"), "ья": ("n", "f"), "е": ("n", "n"),
     "ое": ("n", "n"), "го": ("g", "m"), "ого": ("g", "m"), "его": ("g", "m"), "му": ("d", "m"), "ому": ("d", "m"), "м": ("p", "m"), "ом": ("p", "m"),
-    "ым": ("i", "m"), "ю": ("a", "f"), "ую": ("a", "f"), "х": ("g", "*"), "ых": ("g", "*"), "ые": ("n", "*"), "ми": ("i", "*"), "ыми": ("i", "*"),
+    "ым": ("i", "m"), "ю": ("a", "f"), "ую": ("a", "f"), "х": ("g", "*"), "ых": ("g", "*"), "ые": ("n", "*"), "ми": ("i", "*"), "ыми": ("i", "*"), "ти": ("g", "m"),
+    "мя": ("i", "m"),
 }  # fmt: skip
 
 
@@ -333,6 +334,9 @@ def _suffixed(match: re.Match[str]) -> str | None:
     number, suffix = int(match["number"]), match["suffix"]
     if not number:
         return None
+    if suffix in ("х", "ти", "мя") and (number % 10 or suffix == "ти"):
+        # A whole number with its ending: 2-х, 5-ти, 3-мя.
+        return _cardinal(number, "m:i" if suffix == "мя" else "m:g")
     case, gender = _SUFFIXES[suffix]
     behind, start = next_word(match.string[match.end() :]), last_word(match.string[: match.start()])
     if suffix == "е" and not (behind.endswith(("о", "е", "мя")) and number % 10):
