@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from functools import cache
 
 from stages.text.spoken import languages
@@ -14,6 +15,7 @@ __all__ = ["Change", "Spoken", "speak", "speaker_of"]
 
 _FEW_WORDS = 2
 """A text of so many words may be in capitals because it is a name or an acronym."""
+_CAPITALS = re.compile(r"[^\W\d_]{2,}")
 
 
 @cache
@@ -32,10 +34,17 @@ def speak(text: str, code: str) -> Spoken:
         text: A line, cleaned.
         code: A code of the table of languages.
     """
-    small = text.lower() if text.isupper() and len(text.split()) > _FEW_WORDS else text
+    small = _folded(text) if text.isupper() else text
     folded = (Change("capitals", text, small),) if small != text else ()
     speaker = speaker_of(code)
     if speaker is None or not speaker.needed.search(small):
         return Spoken(small, folded)
     words, changes = apply(speaker.rules, speaker.before(small))
     return Spoken(" ".join(words.split()), (*folded, *changes))
+
+
+def _folded(text: str) -> str:
+    """Returns a text without small letters in such, because its capitals tell nothing; not a name or an acronym."""
+    words = [word for word in text.split() if word.lower() != word]
+    spelt = [word for word in _CAPITALS.findall(text) if word.lower() != word]
+    return text.lower() if len(words) > _FEW_WORDS and len(spelt) >= _FEW_WORDS else text
