@@ -36,9 +36,16 @@ def dates(months: Mapping[str, int], say: SayDate, *, between: str = "", behind:
     end = r"(?![\w/])(?![.,:-]\d)"
     names = rf"(?P<month>(?i:{alternatives(months)}))(?!\w)"
     patterns: Sequence[tuple[str, Callable[[re.Match[str]], str | None]]] = (
-        (rf"{LEFT}{day}(?P<sign>[./-]){month}(?P=sign)(?P<year>\d{{4}}|(?<=/)\d\d|(?<=\d\d\.\d\d\.)\d\d){end}", in_digits),
+        (
+            rf"{LEFT}{day}(?P<sign>[./-]){month}(?P=sign)(?P<year>\d{{4}}|(?<=/)\d\d|(?<=\d\d\.\d\d\.)\d\d){end}",
+            in_digits,
+        ),
         (rf"{LEFT}{year}(?P<sign>[./-]){month}(?P=sign){day}{end}", in_digits),
-        (rf"{LEFT}{day}\.?(?:[ -]|{between})*{names}(?:\.(?=[\s-]*\d))?(?:(?:\s|-|{behind})*(?<!\w){year}(?!\w|[.,:]\d))?", named),
+        (
+            rf"{LEFT}{day}\.?(?:[ -]|{between})*{names}(?:\.(?=[\s-]*\d))?(?:(?:\s|-|{behind})*(?<!\w){year}(?!\w"
+            rf"|[.,:]\d))?",
+            named,
+        ),
     )
     return tuple(Rule("date", re.compile(pattern), say) for pattern, say in patterns)
 

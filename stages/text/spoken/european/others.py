@@ -148,7 +148,13 @@ def speaker(code: str) -> Speaker | None:
 
     rules: list[Rule] = []
     if other.percent_first:
-        rules.append(Rule("measure", re.compile(rf"(?<!\w)%\s?(?P<number>{numbers.quantity})|{LEFT}(?P<behind>{numbers.quantity})\s?%"), percent_first))
+        rules.append(
+            Rule(
+                "measure",
+                re.compile(rf"(?<!\w)%\s?(?P<number>{numbers.quantity})|{LEFT}(?P<behind>{numbers.quantity})\s?%"),
+                percent_first,
+            )
+        )
     if other.years:
         rules.append(Rule("year", re.compile(rf"{LEFT}1[1-9]\d\d{_NOT_A_YEAR}"), year))
     return Speaker(

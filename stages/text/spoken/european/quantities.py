@@ -1,17 +1,31 @@
 """Rules for amounts of money, measures, ranges, fractions, decimals, whole numbers and strings of digits."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from stages.text.spoken.european.numbers import DASH, LEFT, MINUS, MOST_DIGITS, NUMBER, RIGHT, UNDER, Numbers, alternatives, join, rises
-from stages.text.spoken.european.tongue import Noun, Quantity
+from stages.text.spoken.european.numbers import (
+    DASH,
+    LEFT,
+    MINUS,
+    MOST_DIGITS,
+    NUMBER,
+    RIGHT,
+    UNDER,
+    Numbers,
+    alternatives,
+    join,
+    rises,
+)
+from stages.text.spoken.european.tongue import Noun, Quantity, listed
 from stages.text.spoken.rules import Rule
 
 Agree = Callable[[Quantity, str, str], str]
 """A number, the text before it and the text behind it to the gender of what it counts; empty where nothing follows."""
 
 _LOOSE = frozenset(
-    "kwh mwh gwh wh mph kmh km/h hz khz mhz ghz db kw mw kv mv gb mb kb tb kg km cm mm ml cl mg ft km² m² kcal ghz".split()
+    listed(
+        "kwh mwh gwh wh mph kmh km/h hz khz mhz ghz db kw mw kv mv gb mb kb tb kg km cm mm ml cl mg ft km² m² kcal ghz"
+    )
 )
 """Units that are also taken in other letters than they should be in."""
 _WORD = re.compile(r"\s?([^\W\d_][\w’'-]*)")
@@ -63,7 +77,7 @@ def measures(numbers: Numbers) -> tuple[Rule, ...]:
         if unit in tongue.units
         for spelt in (unit.lower(), f"° {unit[1]}", f"° {unit[1]}".lower())
     }
-    units: Mapping[str, Noun] = {**tongue.units, **degrees, "%": tongue.percent}
+    units: dict[str, Noun] = {**tongue.units, **degrees, "%": tongue.percent}
     loose = {unit.lower(): unit for unit in reversed(units) if unit.lower() in _LOOSE}
     one = rf"(?:{alternatives([*units, *loose, *(word.upper() for word in loose)])})"
 
@@ -150,9 +164,23 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
         return (f"{tongue.plus} " if match[0][0] == "+" else "") + numbers.digits(match[0])
 
     return (
-        Rule("telephone", re.compile(r"(?<![\w+])(?<!\d[ .,])(?:\+\d{1,3}[\s/()-]{0,2}|\(?0(?!0[\s/)-])\d{1,4}\)?[\s/-]{1,2})(?:\d[\s/()-]?){5,12}\d(?!\w)"), telephone),
+        Rule(
+            "telephone",
+            re.compile(
+                r"(?<![\w+])(?<!\d[ .,])(?:\+\d{1,3}[\s/()-]{0,2}|\(?0(?!0[\s/)-])\d{1,4}\)?[\s/-]{1,2})(?:\d[\s/()"
+                r"-]?){5,12}\d(?!\w)"
+            ),
+            telephone,
+        ),
         Rule("serial", re.compile(rf"{LEFT}\d{{1,5}}(?:\.\d{{1,5}}){{2,}}(?!\w)"), version),
-        Rule("range", re.compile(rf"{LEFT}(?P<first>{NUMBER}){DASH}(?P<last>{NUMBER}(?:\s?(?i:{numbers.scale})(?!\w))?){RIGHT}(?![-−–—]\d)"), pair),
+        Rule(
+            "range",
+            re.compile(
+                rf"{LEFT}(?P<first>{NUMBER}){DASH}(?P<last>{NUMBER}(?:\s?(?i:{numbers.scale})(?!\w))?)"
+                rf"{RIGHT}(?![-−–—]\d)"
+            ),
+            pair,
+        ),
         Rule("score", re.compile(rf"{LEFT}(\d{{1,3}}):(\d{{1,3}})(?![\w:])"), score),
         Rule("fraction", re.compile(rf"(?<!\[){LEFT}{MINUS}(?:\d+\s)?\d+/{UNDER}(?![\w/])(?!\s?[²³])"), number),
         Rule("serial", re.compile(rf"{LEFT}\d+(?:/\d+)+(?![\w/])"), apart),

@@ -113,12 +113,16 @@ def abbreviations(tongue: Tongue, numbered: Mapping[str, str], final: frozenset[
         words = [word for word in tongue.abbreviations if not _is_short(word)]
         made.append(Rule("abbreviation", re.compile(rf"(?<![\w.])(?i:{_spaced(words)})(?!\w)"), say))
     if numbered:
-        made.append(Rule("abbreviation", re.compile(rf"(?<![\w.])((?i:{_spaced(numbered)}))\s?(?=\d|[IVXLC]+\b)"), before_number))
+        made.append(
+            Rule(
+                "abbreviation", re.compile(rf"(?<![\w.])((?i:{_spaced(numbered)}))\s?(?=\d|[IVXLC]+\b)"), before_number
+            )
+        )
     return tuple(made)
 
 
 def _is_short(word: str) -> bool:
-    return len(word.rstrip(".")) < 2 or word[:1].isupper() and len(word) < 3
+    return len(word.rstrip(".")) < 2 or (word[:1].isupper() and len(word) < 3)
 
 
 def _key(word: str) -> str:
@@ -184,7 +188,11 @@ def signs(tongue: Tongue) -> tuple[Rule, ...]:
     said = "[\ue000-\uf8ff]"
     between = those(_BETWEEN)
     return (
-        Rule("symbol", re.compile(f"(?:{alternatives(sign for sign in tongue.signs if sign not in _BETWEEN + _BEFORE)})"), say),
+        Rule(
+            "symbol",
+            re.compile(f"(?:{alternatives(sign for sign in tongue.signs if sign not in _BETWEEN + _BEFORE)})"),
+            say,
+        ),
         Rule("symbol", re.compile(rf"(?<=\S\s){between}(?=\s\S)|(?<={said}){between}(?={said})|(?<=\w)&(?=\w)"), say),
         Rule("symbol", re.compile(rf"(?<![^\s(]){those(_BEFORE)}(?=\w|{said})"), say),
         Rule("symbol", re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹₀-₉]+"), power),

@@ -4,6 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
+def listed(words: str) -> list[str]:
+    """Returns the words of a string, which is easier to read than a list of them."""
+    return words.split()
+
+
 @dataclass(frozen=True, slots=True)
 class Noun:
     """A counted thing."""
@@ -60,9 +65,7 @@ class Quantity:
         """Whether its last word is a million or more, which is a noun itself in many languages."""
         if self.scale is not None:
             return bool(self.scale.gender)
-        return (
-            self.whole >= 10**6 and self.whole % 10**6 == 0 and not (self.fraction or self.part)
-        )
+        return self.whole >= 10**6 and self.whole % 10**6 == 0 and not (self.fraction or self.part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ class Tongue:
     joined: Callable[[str, str], str]
     """A number's words and a noun; puts `de` between where a million of something needs it."""
     decimal: Callable[[int, str, str], str] | None = None
-    """What stands before and behind the comma, and the gender of what is counted, to words; where `comma` doesn't do."""
+    """What stands before and behind the comma, and the gender of what is counted, to words; where `comma` won't do."""
     whole_agrees: bool = True
     """Whether what stands before the comma has the gender of what is counted: `una coma cinco millas`."""
     cents: str = " "

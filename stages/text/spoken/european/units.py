@@ -4,7 +4,10 @@ from collections.abc import Mapping
 
 from stages.text.spoken.european.tongue import Noun
 
-_SMALL = "mm cm dm km µm nm mg kg µg ml cl dl hl mW kW MW GW mV kV mA Hz kHz MHz GHz kJ MJ kPa hPa MPa kN kB MB GB TB Wh kWh MWh GWh ms µs ns"
+_SMALL = (
+    "mm cm dm km µm nm mg kg µg ml cl dl hl mW kW MW GW mV kV mA Hz kHz MHz GHz kJ MJ kPa hPa MPa kN kB"
+    " MB GB TB Wh kWh MWh GWh ms µs ns"
+)
 
 
 def metric(names: Mapping[str, Noun], prefixes: Mapping[str, str]) -> dict[str, Noun]:
@@ -24,7 +27,9 @@ def metric(names: Mapping[str, Noun], prefixes: Mapping[str, str]) -> dict[str, 
     return made
 
 
-def powers(units: Mapping[str, Noun], square: tuple[str, ...], cubic: tuple[str, ...], *, before: bool) -> dict[str, Noun]:
+def powers(
+    units: Mapping[str, Noun], square: tuple[str, ...], cubic: tuple[str, ...], *, before: bool
+) -> dict[str, Noun]:
     """Returns units of area and volume from those of length.
 
     Args:
