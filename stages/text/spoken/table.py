@@ -6,7 +6,6 @@ import re
 from functools import cache
 
 from stages.text.spoken import languages
-from stages.text.spoken.european import others
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.rules import Change, Spoken, apply
 
@@ -22,7 +21,8 @@ _CAPITALS = re.compile(r"[^\W\d_]{2,}")
 def speaker_of(code: str) -> Speaker | None:
     """Returns how a language is spoken; None for one whose writing is left to espeak-ng."""
     if code not in {module.name for module in pkgutil.iter_modules(languages.__path__)}:
-        return others.speaker(code)
+        other: Speaker | None = importlib.import_module(f"{languages.__name__}.others").speaker(code)
+        return other
     found: Speaker = importlib.import_module(f"{languages.__name__}.{code}").LANGUAGE
     return found
 

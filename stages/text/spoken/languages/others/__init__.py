@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from num2words import num2words
 
 from stages.text.spoken.european.numbers import LEFT, Numbers
-from stages.text.spoken.european.numerals import greek, hindi, turkish
+from stages.text.spoken.languages.others.numerals import greek, hindi, turkish
 from stages.text.spoken.european.quantities import measures, plain
 from stages.text.spoken.european.signs import plainly
 from stages.text.spoken.european.tongue import Quantity, Tongue, noun
