@@ -64,7 +64,7 @@ def money(numbers: Numbers) -> tuple[Rule, ...]:
         return ended(match, f"{numbers.tongue.minus} {said}" if match.groupdict().get("minus") else said)
 
     before = rf"(?P<minus>{MINUS})(?<!\w)(?P<sign>{signs})\s?(?P<number>{numbers.range}){RIGHT}"
-    behind = rf"{LEFT}(?P<number>{numbers.range})\s?(?P<sign>{signs})(?!\w)(?!\s?\d)"
+    behind = rf"{LEFT}(?P<number>{numbers.range})\s?(?P<sign>{signs})(?!\w)"
     return tuple(Rule("money", re.compile(pattern), say) for pattern in (behind, before))
 
 

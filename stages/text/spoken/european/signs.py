@@ -15,11 +15,11 @@ _POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈�
 
 
 def plainly(text: str) -> str:
-    """Returns a text with ½ as 1/2, and with raised letters (1ᵉʳ) on the line."""
+    """Returns a text with ½ as 1/2, and with raised letters (1ᵉʳ) on the line, and with single spaces."""
     if not text.isascii():
         text = _RAISED.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
         text = _VULGAR.sub(_vulgar, text)
-    return text
+    return " ".join(text.split())
 
 
 def _vulgar(match: re.Match[str]) -> str:
@@ -138,7 +138,7 @@ def don(written: str, said: str) -> tuple[Rule, ...]:
 
     def say(match: re.Match[str]) -> str | None:
         *_, before = match.string[: match.start()].split() or [""]
-        return None if before[:1].isupper() else said
+        return None if before[:1].isupper() and before[-1].isalpha() else said
 
     return (Rule("abbreviation", re.compile(rf"(?<![\w.]){re.escape(written)}(?=\s?[^\W\d_a-zà-ÿ][^\W\d_]+)"), say),)
 
@@ -169,6 +169,16 @@ def initials(tongue: Tongue) -> tuple[Rule, ...]:
     )
 
 
+def raised(tongue: Tongue) -> tuple[Rule, ...]:
+    """Returns the rule for small digits above or below the line, said one by one."""
+
+    def say(match: re.Match[str]) -> str:
+        said = " ".join(tongue.cardinal(int(digit), "") for digit in match[0].translate(_POWERS))
+        return f" {said} "
+
+    return (Rule("symbol", re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹₀-₉]+"), say),)
+
+
 def signs(tongue: Tongue) -> tuple[Rule, ...]:
     """Returns the rules for signs, each where it is meant as a word."""
 
@@ -177,25 +187,26 @@ def signs(tongue: Tongue) -> tuple[Rule, ...]:
         words = tongue.signs[match[0]]
         return f"{' ' * (before not in ('', ' ', '('))}{words}{' ' * bool(behind and behind not in ' .,;:!?)')}"
 
-    def power(match: re.Match[str]) -> str:
-        digits = match[0].translate(_POWERS)
-        number = int(digits) if len(digits) < 4 else 0
-        return f" {tongue.cardinal(number, '')} "
-
     def those(places: str) -> str:
         return f"(?:{alternatives(sign for sign in tongue.signs if sign in places)})"
 
     said = "[\ue000-\uf8ff]"
     between = those(_BETWEEN)
     return (
+        *raised(tongue),
         Rule(
             "symbol",
             re.compile(f"(?:{alternatives(sign for sign in tongue.signs if sign not in _BETWEEN + _BEFORE)})"),
             say,
         ),
-        Rule("symbol", re.compile(rf"(?<=\S\s){between}(?=\s\S)|(?<={said}){between}(?={said})|(?<=\w)&(?=\w)"), say),
+        Rule(
+            "symbol",
+            re.compile(
+                rf"(?<=\S\s){between}(?=\s\S)|(?<={said}){between}(?={said})|(?<=[\w\ue000-\uf8ff])&(?=[\w\ue000-\uf8ff])"
+            ),
+            say,
+        ),
         Rule("symbol", re.compile(rf"(?<![^\s(]){those(_BEFORE)}(?=\w|{said})"), say),
-        Rule("symbol", re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹₀-₉]+"), power),
     )
 
 

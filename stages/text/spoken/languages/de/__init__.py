@@ -217,7 +217,7 @@ _RULES: tuple[Rule, ...] = (
     *initials(TONGUE),
 )
 _NEEDED = re.compile(
-    r"[0-9%€$£&§°²³±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽¥]|\.\s?\w|[A-ZÄÖÜ]{2}|\b[A-Z]\.|\b(?:usw|etc|bzw|ggf|evtl|usf|ca"
+    r"[0-9%€$£&§°²³¹⁰⁴-⁹₀-₉±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽¥]|\.\s?\w|[A-ZÄÖÜ]{2}|\b[A-Z]\.|\b(?:usw|etc|bzw|ggf|evtl|usf|ca"
     r"|Dr|geb|gest|inkl)\.|\*|\u2212"
 )
 LANGUAGE = Speaker("de", _RULES, needed=_NEEDED, before=plainly)

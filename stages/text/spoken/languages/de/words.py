@@ -39,7 +39,7 @@ UNITS = (
         },
     )
     | _LENGTHS
-    | powers(_LENGTHS, ("quadrat-",), ("kubik-",), before=True)
+    | powers(_LENGTHS, ("Quadrat-",), ("Kubik-",), before=True)
     | nouns(
         """
         s,sec,sek,Sek. Sekunde/Sekunden f

@@ -214,7 +214,7 @@ _RULES: tuple[Rule, ...] = (
     *initials(TONGUE),
 )
 _NEEDED = re.compile(
-    r"[0-9%€$£&§°²³±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽¥*\u2212₡₧₩₹\u02b0-\u02b8\u02e1-\u02e3\u1d43-\u1d61]|\.\s?\w"
+    r"[0-9%€$£&§°²³¹⁰⁴-⁹₀-₉±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽¥*\u2212₡₧₩₹\u02b0-\u02b8\u02e1-\u02e3\u1d43-\u1d61]|\.\s?\w"
     r"|[A-ZÁÉÍÓÚÑ]{2}|\b[A-Z]\.|c/"
     r"|(?i:\b(?:etc|uu|pza|plza|esq|dcha|izda|izq|aprox|dpto|depto|c|ej|sr|sra|dr|dra)\.)|\b[Ss]iglos?"
     r" [ivxIVX]|\b[A-ZÁÉÍÓÚÑ]\w+ [IVX]+\b"

@@ -65,7 +65,8 @@ _FEMININE = re.compile(
     r"(?:[tsx]ion|té|ée|ette|ence|ance|ure|ade|esse|ie|elle|enne|ère|eure|ise|ouche|ille|aine)s?$|^(?:fois"
     r"|heure|minute|seconde|semaine"
     r"|année|personne|femme|fille|page|nuit|main|tonne|livre|place|ville|école|table|route|étoile|maison"
-    r"|voiture|voix|chose)s?$",
+    r"|voiture|voix|chose|vache|bouteille|histoire|lettre|fleur|fenêtre|porte|pomme|robe|chemise|poule|entreprise|équipe|langue"
+    r"|carte|photo|image|guerre|partie|chambre|dame|sœur|mère|tante|cousine|amie|voie|carte|chanson|feuille|marche|tasse|tranche)s?$",
     re.IGNORECASE,
 )
 _NOT_FEMININE = re.compile(
@@ -193,7 +194,7 @@ _RULES: tuple[Rule, ...] = (
     *initials(TONGUE),
 )
 _NEEDED = re.compile(
-    r"[0-9%€$£&§°²³±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽¥*\u2212\u02b0-\u02b8\u02e1-\u02e3\u1d43-\u1d61]|\.\s?\w"
+    r"[0-9%€$£&§°²³¹⁰⁴-⁹₀-₉±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽¥*\u2212\u02b0-\u02b8\u02e1-\u02e3\u1d43-\u1d61]|\.\s?\w"
     r"|[A-ZÀ-Ý]{2}|\bMe [A-ZÀ-Ý]|\b[A-Z]\."
     r"|\b(?:etc|cf|env)\.|\b(?:Mme|Mlle|Mgr|Dr|Pr|St|Ste|Cie|svp|Mmes|Mlles|n°)\b|\b[IVX]+(?:er|re|e|ème)?\b"
 )

@@ -128,7 +128,9 @@ _RULES: tuple[Rule, ...] = (
     times(_clock, words="ore", to="a", zones=zone_said(NUMBERS)),
     Rule(
         "time",
-        re.compile(r"(?:(?<=\bore )|(?<=[ad]alle )|(?<=[ad]elle )|(?<=\ble ))(\d\d?)[.,](\d\d)(?!\w|[.,:]\d)"),
+        re.compile(
+            r"(?:(?<=\bore )|(?<=\balle )|(?<=\bdalle )|(?<=\bdelle )|(?<=\ble ))(\d\d?)[.,](\d\d)(?!\w|[.,:]\d)"
+        ),
         lambda match: (
             _clock(int(match[1]), int(match[2]), None, "") if int(match[1]) < 25 and int(match[2]) < 60 else None
         ),
@@ -164,7 +166,7 @@ _RULES: tuple[Rule, ...] = (
     *initials(TONGUE),
 )
 _NEEDED = re.compile(
-    r"[0-9%€$£&§°²³±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽¥*\u2212₤₩₹]|\.\s?\w|[A-ZÀ-Ý]{2}|\b[A-Z]\.|(?i:\b(?:ecc|etc|ca"
+    r"[0-9%€$£&§°²³¹⁰⁴-⁹₀-₉±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽¥*\u2212₤₩₹]|\.\s?\w|[A-ZÀ-Ý]{2}|\b[A-Z]\.|(?i:\b(?:ecc|etc|ca"
     r"|cfr|tel|sig|dott|avv|ing|prof|dr)\.)"
     r"|\b[IVX]+ sec|\b[A-ZÀ-Ý]\w+ [IVX]+\b|\b(?i:secolo) [IVX]"
 )

@@ -26,6 +26,8 @@ def _hundreds(number: int) -> str:
     """Returns a number under 1000; with a space behind the hundreds, where espeak-ng sets a wrong stress else."""
     hundreds, rest = divmod(number, 100)
     words = [f"{_SMALL[hundreds] if hundreds > 1 else ''}cento"] if hundreds else []
+    if hundreds and (rest == 8 or rest // 10 == 8):
+        return words[0][:-1] + _tens(rest)
     return " ".join(words + ([_tens(rest)] if rest else []))
 
 

@@ -8,11 +8,11 @@ from functools import lru_cache, partial
 from num2words import num2words
 
 from stages.text.spoken.european.numbers import LEFT, Numbers
-from stages.text.spoken.languages.others.numerals import greek, hindi, turkish
 from stages.text.spoken.european.quantities import measures, plain
-from stages.text.spoken.european.signs import plainly
+from stages.text.spoken.european.signs import plainly, raised
 from stages.text.spoken.european.tongue import Quantity, Tongue, noun
 from stages.text.spoken.language import Speaker
+from stages.text.spoken.languages.others.numerals import greek, hindi, turkish
 from stages.text.spoken.rules import Rule
 
 
@@ -159,7 +159,7 @@ def speaker(code: str) -> Speaker | None:
         rules.append(Rule("year", re.compile(rf"{LEFT}1[1-9]\d\d{_NOT_A_YEAR}"), year))
     return Speaker(
         code,
-        (*rules, *measures(numbers), *plain(numbers, lambda *_: "")),
-        needed=re.compile(r"[\d%½¼¾⅐-⅞]"),
+        (*rules, *measures(numbers), *plain(numbers, lambda *_: ""), *raised(tongue)),
+        needed=re.compile(r"[\d%½¼¾⅐-⅞²³¹⁰⁴-⁹₀-₉]"),
         before=_indian if code == "hi" else plainly,
     )

@@ -163,7 +163,7 @@ _RULES: tuple[Rule, ...] = (
     *initials(TONGUE),
 )
 _NEEDED = re.compile(
-    r"[0-9%€$£&§°²³±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽¥*\u2212₩₹]|\.\s?\w|[A-ZÀ-Ý]{2}|\b[A-Z]\.|(?i:\b(?:etc|sr|sra|dr"
+    r"[0-9%€$£&§°²³¹⁰⁴-⁹₀-₉±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽¥*\u2212₩₹]|\.\s?\w|[A-ZÀ-Ý]{2}|\b[A-Z]\.|(?i:\b(?:etc|sr|sra|dr"
     r"|dra|av|tel|cia|ltda|aprox)\.)"
     r"|\b[A-ZÀ-Ý]\w+ [IVX]+\b|\b(?i:séculos?) [IVX]"
 )

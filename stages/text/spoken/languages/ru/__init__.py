@@ -121,7 +121,7 @@ def _clock(hour: int, minute: int, second: int | None, _: str) -> str:
 
 
 def _plural_case(words: Sequence[str]) -> str:
-    """Returns the case that the ending of a noun behind a number shows, past an adjective; empty where it shows none."""
+    """Returns the case that the ending of a noun behind a number shows, past an adjective; empty without."""
     for word in words:
         for ending, case in (("ами", "i"), ("ями", "i"), ("ах", "p"), ("ях", "p"), ("ам", "d"), ("ям", "d")):
             if word.endswith(ending) and len(word) > len(ending) + 1:
@@ -378,7 +378,7 @@ _RULES: tuple[Rule, ...] = (
     *initials(TONGUE),
 )
 _NEEDED = re.compile(
-    r"[0-9%€$£&§°²³±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽₴¥*\u2212№]|\.\s?\w|[А-ЯЁ]{2}|\b[А-ЯЁA-Z]\.|[IVX]|\b(?:др|пр"
+    r"[0-9%€$£&§°²³¹⁰⁴-⁹₀-₉±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽₴¥*\u2212№]|\.\s?\w|[А-ЯЁ]{2}|\b[А-ЯЁA-Z]\.|[IVX]|\b(?:др|пр"
     r"|[дпэ]|руб|напр|ул|тыс|гг|вв)\.|\b[Чч]етверт|\b(?:[Тт]р|[Чч]етыр)ех\b|\b(?:г-н|г-жа|д-р|пр-т|млн|млрд|кол-во)\b"
 )
 LANGUAGE = Speaker("ru", _RULES, needed=_NEEDED, before=plainly)
