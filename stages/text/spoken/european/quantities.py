@@ -128,6 +128,8 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
         if found is None:
             return None
         behind = match.string[match.end() :]
+        if found.part == (1, 2) and not found.whole and (half := tongue.halves.get(agree(Quantity(1), "", behind))):
+            return half
         return numbers.words(found, agree(found, match.string[: match.start()], behind))
 
     def pair(match: re.Match[str]) -> str | None:
@@ -146,6 +148,9 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
 
     def score(match: re.Match[str]) -> str:
         return join(_spelt(numbers, match[1]), tongue.versus, _spelt(numbers, match[2]))
+
+    def by(match: re.Match[str]) -> str:
+        return join(_spelt(numbers, match[1]), tongue.signs["×"], _spelt(numbers, match[2]))
 
     def version(match: re.Match[str]) -> str | None:
         if re.fullmatch(r"[1-9]\d{0,2}(?:\.\d{3})+", match[0]):
@@ -181,7 +186,8 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
             ),
             pair,
         ),
-        Rule("score", re.compile(rf"{LEFT}(\d{{1,3}}):(\d{{1,3}})(?![\w:])"), score),
+        Rule("score", re.compile(rf"{LEFT}(\d{{1,3}})(?: : |:)(\d{{1,3}})(?![\w:])"), score),
+        Rule("score", re.compile(rf"{LEFT}(\d{{1,4}})\s?[x×]\s?(\d{{1,4}})(?![\w:])"), by),
         Rule("fraction", re.compile(rf"(?<!\[){LEFT}{MINUS}(?:\d+\s)?\d+/{UNDER}(?![\w/])(?!\s?[²³])"), number),
         Rule("serial", re.compile(rf"{LEFT}\d+(?:/\d+)+(?![\w/])"), apart),
         Rule("decimal", re.compile(rf"{LEFT}{MINUS}{numbers.quantity}(?:(?<=[^\d])|(?<=,\d)){RIGHT}"), number),

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 
+from stages.text.spoken.european.calendar import from_roman
 from stages.text.spoken.european.numbers import Numbers, alternatives
 from stages.text.spoken.european.quantities import ended
 from stages.text.spoken.european.tongue import Tongue
@@ -97,7 +98,13 @@ def abbreviations(tongue: Tongue, numbered: Mapping[str, str], final: frozenset[
         if said is None:
             return None
         behind = match.string[match.end() :]
-        if match[0] in final and re.match(r"\s+[“«„¿¡(]?[^\W\d_]", behind) and behind.lstrip(" “«„¿¡(")[:1].isupper():
+        if behind.startswith("."):
+            return f"{said}."  # the first of three
+        if (
+            match[0].lower() in final
+            and re.match(r"\s+[“«„¿¡(]?[^\W\d_]", behind)
+            and behind.lstrip(" “«„¿¡(")[:1].isupper()
+        ):
             return f"{said}."
         return ended(match, said)
 
@@ -106,12 +113,12 @@ def abbreviations(tongue: Tongue, numbered: Mapping[str, str], final: frozenset[
 
     numbers_said = {_key(word).lower(): said for word, said in numbered.items()}
     made = []
-    if short:
-        words = [word for word in tongue.abbreviations if _is_short(word)]
-        made.append(Rule("abbreviation", re.compile(rf"(?<![\w.])(?:{_spaced(words)})(?!\w)"), say))
     if long:
         words = [word for word in tongue.abbreviations if not _is_short(word)]
         made.append(Rule("abbreviation", re.compile(rf"(?<![\w.])(?i:{_spaced(words)})(?!\w)"), say))
+    if short:
+        words = [word for word in tongue.abbreviations if _is_short(word)]
+        made.append(Rule("abbreviation", re.compile(rf"(?<![\w.])(?:{_spaced(words)})(?!\w)"), say))
     if numbered:
         made.append(
             Rule(
@@ -152,12 +159,14 @@ def initials(tongue: Tongue) -> tuple[Rule, ...]:
 
     def name(match: re.Match[str]) -> str | None:
         *_, before = match.string[: match.start()].split() or [""]
-        if len(match[0].rstrip()) < 3 and before and not (before[0].isupper() or not before[0].isalpha()):
+        if len(match[0].rstrip()) < 3 and before and before[-1].isalpha() and not before[0].isupper():
             return None  # a sentence ends there: `plan B. Luego`
         return f"{spelling(tongue, match[0])} "
 
     def acronym(match: re.Match[str]) -> str | None:
         word = match[0]
+        if number := from_roman(word):
+            return tongue.cardinal(number, "")
         if word in tongue.acronyms or not _VOWELS.search(word.lower()):
             return spelling(tongue, word)
         return None

@@ -123,6 +123,8 @@ class Tongue:
     """Between the two halves of an amount of money."""
     half: str = ""
     """Between a whole number and its fraction, with spaces; empty where `mixed` is given."""
+    halves: Mapping[str, str] = field(default_factory=dict)
+    """What 1/2 is before a noun of a gender: `media hora`."""
     mixed: Callable[[int, int, int], str] | None = None
     """Whole number, numerator and denominator to words, where `half` doesn't do."""
     portion: Callable[[int, int, Noun], str | None] | None = None

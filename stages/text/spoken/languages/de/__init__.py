@@ -20,7 +20,7 @@ from stages.text.spoken.languages.de.numbers import (
     ordinal,
     year_words,
 )
-from stages.text.spoken.languages.de.words import NUMBERED, NUMBERS, TONGUE, UNITS
+from stages.text.spoken.languages.de.words import LATE, NUMBERED, NUMBERS, TONGUE, UNITS
 from stages.text.spoken.rules import Rule
 
 _MONTHS = month_numbers(
@@ -75,10 +75,17 @@ def _clock(hour: int, minute: int, second: int | None, _: str) -> str:
     return f"{words} {cardinal(minute, '')}" if minute else words
 
 
+_ADJECTIVE = re.compile(r" [a-zäöüß]+(e[rs]?) [A-ZÄÖÜ]")
+"""Between a number and its noun: 1 neues Auto."""
+
+
 def _agree(number: Quantity, _before: str, behind: str) -> str:
     word = next_word(behind)
     if number.whole != 1 or number.fraction or number.part or not word:
         return ""
+    found = _ADJECTIVE.match(behind)
+    if found:
+        return "f" if found[1] == "e" else "m"
     if word[0].isupper():
         return "f" if FEMININE.search(word) and not NOT_FEMININE.search(word) else "m"
     return "m" if word == "uhr" else ""
@@ -90,7 +97,7 @@ def _ordinal_rule(match: re.Match[str]) -> str | None:
     word = next_word(behind)
     number = int(match[1])
     begins = not before.strip() and (number < 100 or (not behind.strip() and not 1100 <= number < 2100))
-    joined = bool(re.match(r"\s?(?:und|bis|oder|–|-|/)\s?\d+\.", behind))
+    joined = bool(re.match(r"\s?(?:und|bis|oder|–|-|/|,)\s?\d+\.", behind))
     if behind.strip(" \"'”’»)!?.") == "" and (determined or begins):
         return ended(match, ordinal(int(match[1]), ending(before, "")))
     # A small letter can't begin a sentence; before a capital only a determiner or a known noun tells.
@@ -203,7 +210,7 @@ _RULES: tuple[Rule, ...] = (
         _roman,
     ),
     Rule("roman", re.compile(rf"(?<!\w)(?P<before>[A-ZÄÖÜ][a-zäöüß]+) (?P<roman>(?=[IVX]{{2}}){ROMAN})"), _roman),
-    Rule("ordinal", re.compile(rf"{LEFT}(\d{{1,9}})\.(?![\w.,:]|\s?\d)"), _ordinal_rule),
+    Rule("ordinal", re.compile(rf"{LEFT}(\d{{1,9}})\.(?![\w.:]|,\w|\s?\d)"), _ordinal_rule),
     Rule("ordinal", re.compile(rf"{LEFT}(\d{{1,9}})-?s?t(e[nmrs]?)(?!\w)"), _suffixed),
     Rule("year", re.compile(rf"{LEFT}(\d{{2,4}})er(?!\w)"), _decade),
     Rule(
@@ -213,6 +220,11 @@ _RULES: tuple[Rule, ...] = (
     ),
     Rule("year", re.compile(rf"{LEFT}1[1-9]\d\d(?![\w/%]|[.,:]\d|\s?[-–]\s?\d)"), _in_year),
     *plain(NUMBERS, _agree),
+    Rule(
+        "abbreviation",
+        re.compile(rf"(?<!\w)(?:{alternatives(LATE)})(?!\w)"),
+        lambda match: ended(match, LATE[match[0]]),
+    ),
     *signs(TONGUE),
     *initials(TONGUE),
 )

@@ -104,6 +104,10 @@ _NEUTER = re.compile(
 )
 
 
+_JOINED = re.compile(r"^(?:\s|,|\d+\.|[-–/]|(?<!\w)(?:und|oder|bis|sowie)(?!\w))*")
+"""Between an ordinal and the noun that it shares with others: 2. bis 5. Klasse."""
+
+
 def ending(before: str, behind: str) -> str:
     """Returns the ending of an ordinal from the words around it."""
     start = SKIPPED.sub("", before)
@@ -115,7 +119,7 @@ def ending(before: str, behind: str) -> str:
         return "en"
     if word.rstrip("e") in _STRONG and word.endswith("e"):
         return "e"
-    thing = next_word(behind)
+    thing = next_word(_JOINED.sub(" ", behind))
     if not thing or word == "ins":
         return "e" if word == "ins" else "er"
     if FEMININE.search(thing) and not NOT_FEMININE.search(thing):

@@ -138,11 +138,10 @@ _ABBREVIATIONS = {
     "Jh.": "Jahrhundert",
     "Jhd.": "Jahrhundert",
     "zw.": "zwischen",
-    "Std.": "Stunden",
-    "Mio.": "Millionen",
-    "Mrd.": "Milliarden",
     "Tel.": "Telefon",
 }
+LATE = {"Mio.": "Millionen", "Mrd.": "Milliarden", "Std.": "Stunden"}
+"""Units without a number of their own; tried after those that have one."""
 NUMBERED = {
     "Nr.": "Nummer",
     "Nrn.": "Nummern",

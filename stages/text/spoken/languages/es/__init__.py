@@ -145,14 +145,24 @@ def _roman(match: re.Match[str]) -> str | None:
     return f"{match['before']} {cardinal(number, '')}" if number else None
 
 
+def _counted_roman(match: re.Match[str]) -> str | None:
+    number = from_roman(match["roman"])
+    female = _FEMININE.search(match["thing"]) and not _NOT_FEMININE.match(match["thing"])
+    return ordinal(number, "a" if female else "o") if number else None
+
+
 def _century(match: re.Match[str]) -> str | None:
-    letters = re.findall(r"[IVXivx]+", match["romans"])
+    romans = match["romans"] or match["list"]
+    letters = re.findall(r"[IVXivx]+", romans)
     numbers = [from_roman(roman.upper()) for roman in letters]
     if not all(numbers):
         return None
     said = iter([ordinal(number, "o") if number < 10 else cardinal(number, "") for number in numbers])
-    words = re.sub(r"[IVXivx]+(?!\w)", lambda _: next(said), match["romans"])
-    return f"{match['before']} {re.sub(r' ?[-–] ?', ' al ', words)}"
+    words = re.sub(r"[IVXivx]+(?!\w)", lambda _: next(said), romans)
+    before = match["several"] or (
+        "siglo" if match["before"] == "s." else "siglos" if match["before"] == "ss." else match["before"]
+    )
+    return f"{before} {re.sub(r' ?[-–] ?', ' al ', words)}"
 
 
 _NUMBER = r"(?P<number>\d{1,3}(?:[ \u00a0\u202f.]\d{3})+|\d{1,6})"
@@ -195,9 +205,18 @@ _RULES: tuple[Rule, ...] = (
     Rule(
         "roman",
         re.compile(
-            r"(?<!\w)(?P<before>(?i:siglos?)) (?P<romans>[IVX]+(?:(?:, | y | ?[-–] ?| al? )[IVX]+)*|[ivx]+)(?!\w)"
+            r"(?<!\w)(?P<before>(?i:siglo)|ss?\.) (?P<romans>[IVX]+(?:(?: ?[-–] ?| y | al )[IVX]+)*|[ivx]+)(?!\w)"
+            r"|(?<!\w)(?P<several>(?i:siglos)) (?P<list>[IVX]+(?:(?:, | y | ?[-–] ?| al? )[IVX]+)+)(?!\w)"
         ),
         _century,
+    ),
+    Rule(
+        "roman",
+        re.compile(
+            r"(?<![\w’'])(?P<roman>[IVX]+)(?= (?P<thing>(?i:guerra|congreso|república|reich|cumbre|edición|jornadas"
+            r"|concilio|feria|semana|festival|premio|bienal|olimpiada|legislatura|dinastía|conferencia|encuentro|plan|convenio))(?!\w))"
+        ),
+        _counted_roman,
     ),
     Rule("roman", re.compile(rf"(?<!\w)(?P<name>{alternatives(_KINGS)}) (?P<roman>{ROMAN})"), _monarch),
     Rule(

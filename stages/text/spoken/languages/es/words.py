@@ -217,6 +217,7 @@ TONGUE = Tongue(
     ratio=ratio,
     mixed=mixed,
     portion=_portion,
+    halves={"m": "medio", "f": "media"},
     letters={"y": "i griega"},
     scales=_SCALES,
     units=UNITS,

@@ -56,9 +56,14 @@ def _clock(hour: int, minute: int, second: int | None, _: str) -> str:
     return f"{words} {cardinal(minute, 'f')}" if minute else words
 
 
+_HOUR = re.compile(r"(\d\d?)\s?[hH](?:\s?(\d\d)(?!\w))?")
+
+
 def _hour(match: re.Match[str]) -> str | None:
-    hour, minute = int(match["hour"]), int(match["minute"] or 0)
-    return _clock(hour, minute, None, "") if hour <= 24 and minute < 60 else None
+    ends = [(int(hour), int(minute or 0)) for hour, minute in _HOUR.findall(match[0])]
+    if any(hour > 24 or minute > 59 for hour, minute in ends):
+        return None
+    return " à ".join(_clock(hour, minute, None, "") for hour, minute in ends)
 
 
 _FEMININE = re.compile(
@@ -153,7 +158,7 @@ _RULES: tuple[Rule, ...] = (
     Rule("date", re.compile(rf"{LEFT}1er(?= (?i:{alternatives(_MONTHS)})(?!\w))"), lambda _: "premier"),
     *dates(_MONTHS, _date),
     times(_clock, words="heures?|h", to="à", zones=zone_said(NUMBERS)),
-    Rule("time", re.compile(rf"{LEFT}(?P<hour>\d\d?)\s?[hH]\s?(?P<minute>\d\d)(?![\w/])"), _hour),
+    Rule("time", re.compile(rf"{LEFT}{_HOUR.pattern}(?:\s?[-–]\s?{_HOUR.pattern})?(?![\w/])"), _hour),
     Rule(
         "telephone",
         re.compile(r"(?<![\w+])0\d(?:[ .]\d\d){4}(?!\w)"),

@@ -3,7 +3,7 @@
 import re
 
 from stages.text.spoken.european.numbers import thousands
-from stages.text.spoken.european.tongue import listed
+from stages.text.spoken.european.tongue import Noun, listed
 
 _SMALL = listed(
     "zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize"
@@ -80,6 +80,14 @@ def ratio(over: int, under: int) -> str | None:
     name = names.get(under) or ordinal(under)
     plural = "s" * (over > 1 and name != "tiers")
     return f"{cardinal(over, '')} {name}{plural}"
+
+
+def portion(over: int, under: int, thing: Noun) -> str | None:
+    """Returns a fraction of a thing in words."""
+    if (over, under) == (1, 2):
+        return f"{'une' if thing.gender == 'f' else 'un'} demi-{thing[0]}"
+    said = ratio(over, under)
+    return said and f"{said} de {thing[0]}"
 
 
 def mixed(whole: int, over: int, under: int) -> str:

@@ -5,7 +5,7 @@ import re
 from stages.text.spoken.european.numbers import Numbers
 from stages.text.spoken.european.tongue import Money, Tongue, listed, noun, nouns
 from stages.text.spoken.european.units import metric, powers
-from stages.text.spoken.languages.fr.numbers import cardinal, decimals, mixed, ratio
+from stages.text.spoken.languages.fr.numbers import cardinal, decimals, mixed, portion, ratio
 
 _LENGTHS = metric(
     {"m": noun("mètre/mètres")}, {"k": "kilo", "c": "centi", "m": "milli", "d": "déci", "µ": "micro", "n": "nano"}
@@ -150,6 +150,7 @@ TONGUE = Tongue(
     decimals=decimals,
     ratio=ratio,
     mixed=mixed,
+    portion=portion,
     whole_agrees=False,
     letters={"e": "eu", "y": "i grec"},
     scales=_SCALES,

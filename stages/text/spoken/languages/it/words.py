@@ -154,6 +154,7 @@ TONGUE = Tongue(
     ratio=ratio,
     mixed=mixed,
     portion=portion,
+    halves={"m": "mezzo", "f": "mezza"},
     letters={"y": "ipsilon"},
     scales=_SCALES,
     units=UNITS,

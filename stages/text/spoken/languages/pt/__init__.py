@@ -51,7 +51,8 @@ def _hour(match: re.Match[str]) -> str | None:
     if hour > 24 or minute > 59:
         return None
     evening = re.match(r" da (?:tarde|noite)(?!\w)", match.string[match.end() :])
-    return _clock(hour - 12 if evening and hour > 12 else hour, minute, None, "")
+    said = _clock(hour - 12 if evening and hour > 12 else hour, minute, None, "")
+    return f"{said} a " if match["to"] else said
 
 
 def _in_half(match: re.Match[str]) -> str | None:
@@ -134,7 +135,13 @@ _RULES: tuple[Rule, ...] = (
     *dates(_MONTHS, _date, between=r"de\s", behind=r"de\s"),
     Rule("time", re.compile(rf"{LEFT}(?P<time>\d\d(?::\d\d){{1,2}})(?= da (?:tarde|noite)(?!\w))"), _in_half),
     times(_clock, words="h|hs|horas", to="a", zones=zone_said(NUMBERS)),
-    Rule("time", re.compile(rf"{LEFT}(?P<hour>\d\d?)\s?h(?:\s?(?P<minute>\d\d)(?:\s?min)?)?(?![\w/])"), _hour),
+    Rule(
+        "time",
+        re.compile(
+            rf"{LEFT}(?P<hour>\d\d?)\s?h(?:\s?(?P<minute>\d\d)(?:\s?min)?)?(?:(?P<to>\s?[-–]\s?(?=\d\d?\s?h))|(?![\w/]))"
+        ),
+        _hour,
+    ),
     *money(NUMBERS),
     Rule(
         "ordinal", re.compile(rf"{LEFT}{_NUMBER}\.?(?P<ending>[ºª]s?|(?<!\d\d\d)[ao]s?)(?!\w|\s?[CF]\b)"), _ordinal_rule

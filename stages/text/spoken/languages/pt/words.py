@@ -158,6 +158,7 @@ TONGUE = Tongue(
     ratio=ratio,
     half=" e ",
     portion=portion,
+    halves={"": "meio", "f": "meia"},
     letters={"e": "é", "y": "ípsilon"},
     scales=_SCALES,
     units=UNITS,
