@@ -26,7 +26,7 @@ def dates(months: Mapping[str, int], say: SayDate, *, between: str = "", behind:
         return say(match, day, month, year) if 1 <= day <= 31 and 1 <= month <= 12 else None
 
     def in_digits(match: re.Match[str]) -> str | None:
-        return checked(match, int(match["day"]), int(match["month"]), match["year"])
+        return checked(match, int(match["day"]), int(match["month"]), match.groupdict().get("year") or "")
 
     def named(match: re.Match[str]) -> str | None:
         month = months[match["month"].lower().rstrip(".")]
@@ -40,6 +40,8 @@ def dates(months: Mapping[str, int], say: SayDate, *, between: str = "", behind:
             rf"{LEFT}{day}(?P<sign>[./-]){month}(?P=sign)(?P<year>\d{{4}}|(?<=/)\d\d|(?<=\d\d\.\d\d\.)\d\d){end}",
             in_digits,
         ),
+        # A fraction has no zero in front.
+        (rf"{LEFT}(?=0|\d\d/0){day}/{month}(?![\w/])(?![.,:-]\d)", in_digits),
         (rf"{LEFT}{year}(?P<sign>[./-]){month}(?P=sign){day}{end}", in_digits),
         (
             rf"{LEFT}{day}\.?(?:[ -]|{between})*{names}(?:\.(?=[\s-]*\d))?(?:(?:\s|-|{behind})*(?<!\w){year}(?!\w"

@@ -13,7 +13,7 @@ WHOLE = (
     r"|\d{1,3}(?:,\d{3}){2,}(?!\d)|\d+)"
 )
 """A whole number, grouped or not; a single comma is no sign of groups."""
-NUMBER = rf"{WHOLE}(?:,\d+|\.\d\d?(?!\d)|\.\d{{4,}}|(?<=(?<!\d)0)\.\d+)?"
+NUMBER = rf"{WHOLE}(?:,\d+|\.\d\d?(?!\d)|\.\d{{4,}}|(?<=(?<!\d)0)\.\d+|(?<=\d{{4}})\.\d+)?"
 UNDER = r"(?:\d{1,3}(?:\.\d{3})+(?!\d)|\d+)"
 """A denominator."""
 MINUS = r"(?:(?<![^\s(\[])[-−–])?"
@@ -85,7 +85,8 @@ class Numbers:
     def words(self, number: Quantity, gender: str = "") -> str | None:
         """Returns a number in words; the gender is that of what is counted."""
         tongue = self.tongue
-        counted = number.scale.gender or gender if number.scale else gender
+        kind, colon, case = gender.partition(":")
+        counted = f"{number.scale.gender or kind}{colon}{case}" if number.scale else gender
         if number.part:
             said = self._part(number)
             if said is None:
@@ -100,7 +101,7 @@ class Numbers:
             said = tongue.cardinal(number.whole, counted)
         if number.scale:
             bare = Quantity(number.whole, number.fraction, number.point, number.part)
-            form = number.scale[tongue.form(bare)]
+            form = self._formed(number.scale, bare, case)
             said = f"{said} {form if form.lower() == number.scale_form else number.scale_form or form}"
         return f"{tongue.minus} {said}" if number.minus else said
 
@@ -116,34 +117,43 @@ class Numbers:
         part = tongue.ratio(over, under)
         return None if part is None else f"{tongue.cardinal(number.whole, '')}{tongue.half}{part}"
 
-    def counted(self, number: Quantity, thing: Noun) -> str | None:
+    def _formed(self, thing: Noun, number: Quantity, case: str) -> str:
+        """Returns a noun behind a number; in the genitive its singular behind one, else its plural."""
+        form = self.tongue.form(number)
+        whole = not (number.fraction or number.part)
+        return thing[(1 if form == 0 else 2) if case and whole else form]
+
+    def counted(self, number: Quantity, thing: Noun, case: str = "") -> str | None:
         """Returns a number and what it counts, in words."""
         if number.part and is_fraction(*number.part) and not number.whole and not number.scale and self.tongue.portion:
             said = self.tongue.portion(*number.part, thing)
             return said and (f"{self.tongue.minus} {said}" if number.minus else said)
-        said = self.words(number, thing.gender)
+        said = self.words(number, f"{thing.gender}:{case}" if case else thing.gender)
         if said is None:
             return None
-        form = thing[self.tongue.form(number)]
+        form = self._formed(thing, number, case)
         return self.tongue.joined(said, form) if number.is_round else f"{said} {form}"
 
-    def said(self, text: str, thing: Noun | None = None) -> str | None:
-        """Returns what a match of `range` says, with what is counted behind it."""
+    def said(self, text: str, thing: Noun | None = None, before: str = "") -> str | None:
+        """Returns what a match of `range` says, with what is counted behind it; a text before it may rule its case."""
+        case = self.tongue.case(before) if self.tongue.case else ""
         if pair := self._pair.fullmatch(text.strip()):
             first, last = self.parse(pair[1]), self.parse(pair[2])
             if first is None or last is None or not rises(first, last):
                 return None
-            start = self.words(first, thing.gender if thing else "")
+            start = self.words(
+                first, f"{thing.gender if thing else ''}:{case}" if case else thing.gender if thing else ""
+            )
         else:
             first, start, last = None, None, self.parse(text)
         if last is None:
             return None
-        end = self.counted(last, thing) if thing else self.words(last)
+        end = self.counted(last, thing, case) if thing else self.words(last)
         if end is None or (first and start is None):
             return None
         return join(start, self.tongue.to, end) if start else end
 
-    def money(self, text: str, money: Money) -> str | None:
+    def money(self, text: str, money: Money, before: str = "") -> str | None:
         """Returns an amount in words: with hundredths, where it has two digits behind the comma."""
         # Amounts have two digits behind the comma: `$1,000` is written the English way.
         text = re.sub(r"(?<![\d.,])([1-9]\d{0,2}),(\d{3})$", r"\1\2", text.strip())
@@ -152,7 +162,7 @@ class Numbers:
         if number is None or not money.cent or not cents or number.scale or len(cents) > 2:
             if number and number.fraction and number.fraction != cents and not number.scale:
                 text = re.sub(r"[.,]?0+$", "", text)
-            return self.said(text, money.unit)
+            return self.said(text, money.unit, before)
         small = self.counted(Quantity(int(cents.ljust(2, "0"))), money.cent)
         sign = f"{self.tongue.minus} " if number.minus else ""
         if not number.whole:

@@ -11,6 +11,7 @@ from stages.text.spoken.european.numbers import (
     NUMBER,
     RIGHT,
     UNDER,
+    WHOLE,
     Numbers,
     alternatives,
     join,
@@ -58,13 +59,13 @@ def money(numbers: Numbers) -> tuple[Rule, ...]:
     def say(match: re.Match[str]) -> str | None:
         sign = match["sign"]
         found = known.get(sign) or lower.get(sign.lower())
-        said = numbers.money(match["number"], found) if found else None
+        said = numbers.money(match["number"], found, match.string[: match.start()]) if found else None
         if said is None:
             return None
         return ended(match, f"{numbers.tongue.minus} {said}" if match.groupdict().get("minus") else said)
 
     before = rf"(?P<minus>{MINUS})(?<!\w)(?P<sign>{signs})\s?(?P<number>{numbers.range}){RIGHT}"
-    behind = rf"{LEFT}(?P<number>{numbers.range})\s?(?P<sign>{signs})(?!\w)"
+    behind = rf"{LEFT}(?P<number>{numbers.range})(?:,[-–—]{{1,2}})?\s?(?P<sign>{signs})(?!\w)"
     return tuple(Rule("money", re.compile(pattern), say) for pattern in (behind, before))
 
 
@@ -96,7 +97,7 @@ def measures(numbers: Numbers) -> tuple[Rule, ...]:
         noun = thing(match["unit"])
         if match["unit"] in ("A", "L") and not match[0][:-1].endswith(" "):
             return None  # a suffix or a hexadecimal number
-        said = numbers.said(match["number"], noun) if noun else None
+        said = numbers.said(match["number"], noun, match.string[: match.start()]) if noun else None
         return None if said is None else ended(match, said)
 
     def per(match: re.Match[str]) -> str | None:
@@ -160,6 +161,10 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
     def apart(match: re.Match[str]) -> str:
         return " ".join(_spelt(numbers, part) for part in match[0].split("/"))
 
+    def flat(match: re.Match[str]) -> str | None:
+        found = numbers.parse(match[0].rstrip(",-–—"))
+        return numbers.words(found) if found else None
+
     def run(match: re.Match[str]) -> str:
         words = _spelt(numbers, match[0])
         before, behind = match.string[: match.start()][-1:], match.string[match.end() :][:1]
@@ -187,7 +192,8 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
             pair,
         ),
         Rule("score", re.compile(rf"{LEFT}(\d{{1,3}})(?: : |:)(\d{{1,3}})(?![\w:])"), score),
-        Rule("score", re.compile(rf"{LEFT}(\d{{1,4}})\s?[x×]\s?(\d{{1,4}})(?![\w:])"), by),
+        Rule("score", re.compile(rf"{LEFT}(\d{{1,4}})\s?[x×х]\s?(\d{{1,4}})(?![\w:])"), by),
+        Rule("money", re.compile(rf"{LEFT}{WHOLE}(?=(,[-–—]{{1,2}})(?![\w-]))\1"), flat),
         Rule("fraction", re.compile(rf"(?<!\[){LEFT}{MINUS}(?:\d+\s)?\d+/{UNDER}(?![\w/])(?!\s?[²³])"), number),
         Rule("serial", re.compile(rf"{LEFT}\d+(?:/\d+)+(?![\w/])"), apart),
         Rule("decimal", re.compile(rf"{LEFT}{MINUS}{numbers.quantity}(?:(?<=[^\d])|(?<=,\d)){RIGHT}"), number),

@@ -117,6 +117,8 @@ class Tongue:
     """A number's words and a noun; puts `de` between where a million of something needs it."""
     decimal: Callable[[int, str, str], str] | None = None
     """What stands before and behind the comma, and the gender of what is counted, to words; where `comma` won't do."""
+    case: Callable[[str], str] | None = None
+    """Returns the case that the text before a number asks for, `g` or empty, where nouns have cases."""
     whole_agrees: bool = True
     """Whether what stands before the comma has the gender of what is counted: `una coma cinco millas`."""
     cents: str = " "

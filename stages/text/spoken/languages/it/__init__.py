@@ -30,7 +30,8 @@ _MONTHS = month_numbers(
 
 
 def _date(match: re.Match[str], day: int, month: int, year: str) -> str:
-    words = f"{'primo' if day == 1 else cardinal(day, '')} {_MONTH_NAMES[month - 1]}"
+    elided = match.string[: match.start()].endswith(("'", "’"))
+    words = f"{'primo' if day == 1 and not elided else cardinal(day, '')} {_MONTH_NAMES[month - 1]}"
     if not year:
         return ended(match, words)
     return f"{words} {NUMBERS.digits(year) if year[0] == '0' else cardinal(int(year), '')}"
@@ -58,14 +59,14 @@ _FEMININE = re.compile(
     re.IGNORECASE,
 )
 _NOT_FEMININE = re.compile(
-    r"(?:emma|ema|amma|oma|ista|eta)$|^(?:a|alla|la|una|sua|mia|tua|era|ma|da|fa|va|sta|sia|già|ora|ancora"
+    r"(?:emma|ema|amma|oma|ista|eta)$|^(?:a|alla|la|una|sua|mia|tua|era|ma|da|fa|va|sta|sia|già|ancora"
     r"|prima|poi|sola|volta in)$",
     re.IGNORECASE,
 )
 _NOT_COUNTED = re.compile(
     r"^(?:di|del|della|dei|delle|degli|dello|a|al|alla|e|ed|o|è|in|nel|nella|per|con|che|il|lo|la|i|gli|le"
     r"|si|no|non|su|sul|da|dal|dalla|ma|se|come"
-    r"|fu|era|ha|sono|più|meno|fa|va|sta|già|ora|poi|fino|tra|fra|anche|ci|punto|virgola|su)$",
+    r"|fu|era|ha|sono|più|meno|fa|va|sta|già|poi|fino|tra|fra|anche|ci|punto|virgola|su)$",
     re.IGNORECASE,
 )
 
@@ -108,8 +109,10 @@ def _century(match: re.Match[str]) -> str | None:
     number = from_roman(match["roman"])
     if not number:
         return None
-    said = ordinal(number, "o")
-    return f"{match['before']} {said}" if match.groupdict().get("before") else said
+    found = match.groupdict()
+    if before := found.get("before"):
+        return f"{'secolo' if before == 'sec.' else before} {ordinal(number, 'o')}"
+    return ordinal(number, "a" if re.search(r"(?:a|ione)$", found["thing"]) else "o")
 
 
 def _roman(match: re.Match[str]) -> str | None:
@@ -136,18 +139,23 @@ _RULES: tuple[Rule, ...] = (
         ),
     ),
     *money(NUMBERS),
-    Rule("ordinal", re.compile(rf"{LEFT}{_NUMBER}\.?(?P<ending>[ºª])(?!\w|\s?[CF]\b)"), _ordinal_rule),
+    Rule(
+        "ordinal",
+        re.compile(rf"{LEFT}{_NUMBER}\.?(?P<ending>[ºª]|(?<=(?<!\d)\d)[ao]|(?<=(?<!\d)\d\d)[ao])(?!\w|\s?[CF]\b)"),
+        _ordinal_rule,
+    ),
     Rule(
         "ordinal",
         re.compile(rf"{LEFT}{_NUMBER}(?P<ending>°)(?=\s+(?!C\b|F\b|c\b)[a-zA-Z]|\s*[.,;:!?)]|\s*$)"),
         lambda match: _ordinal_rule(match) if int(re.sub(r"\D", "", match["number"])) < 20 else None,
     ),
     *measures(NUMBERS),
-    Rule("roman", re.compile(r"(?<!\w)(?P<before>(?i:secolo)) (?P<roman>[IVX]+)(?![\w’'])"), _century),
+    Rule("roman", re.compile(r"(?<!\w)(?P<before>(?i:secolo|sec\.)) (?P<roman>[IVX]+)(?![\w’'])"), _century),
     Rule(
         "roman",
         re.compile(
-            r"(?<![\w’'])(?P<roman>[IVX]+)(?= (?i:secolo|sec\.|edizione|legislatura|dinastia|congresso|guerra)(?!\w))"
+            r"(?<![\w’'])(?P<roman>[IVX]+)(?= (?P<thing>(?i:secolo|sec\.|edizione|legislatura|dinastia|congresso"
+            r"|guerra|repubblica|conferenza))(?!\w))"
         ),
         _century,
     ),

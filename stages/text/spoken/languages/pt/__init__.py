@@ -121,6 +121,11 @@ def _century(match: re.Match[str]) -> str | None:
     return f"{match['before']} {re.sub(r' ?[-–] ?', ' a ', words)}"
 
 
+def _counted_roman(match: re.Match[str]) -> str | None:
+    number = from_roman(match["roman"])
+    return ordinal(number, "a" if _FEMININE.search(match["thing"]) else "o") if number else None
+
+
 def _roman(match: re.Match[str]) -> str | None:
     number = from_roman(match["roman"])
     return f"{match['before']} {cardinal(number, '')}" if number else None
@@ -154,6 +159,14 @@ _RULES: tuple[Rule, ...] = (
         "roman",
         re.compile(r"(?<!\w)(?P<before>(?i:séculos?)) (?P<romans>[IVX]+(?:(?:, | e | ?[-–] ?| ao? )[IVX]+)*)(?!\w)"),
         _century,
+    ),
+    Rule(
+        "roman",
+        re.compile(
+            r"(?<![\w’'])(?P<roman>[IVX]+)(?= (?P<thing>(?i:guerra|congresso|república|reich|edição|semana"
+            r"|festival|encontro|bienal|legislatura|dinastia|conferência|concílio|jornada|copa))(?!\w))"
+        ),
+        _counted_roman,
     ),
     Rule("roman", re.compile(rf"(?<!\w)(?P<name>{alternatives(_KINGS)}) (?P<roman>{ROMAN})"), _monarch),
     Rule(

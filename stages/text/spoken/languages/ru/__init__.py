@@ -9,7 +9,7 @@ from stages.text.spoken.european.quantities import ended, last_word, measures, m
 from stages.text.spoken.european.signs import abbreviations, initials, links, plainly, signs, zone_said
 from stages.text.spoken.european.tongue import Quantity, listed
 from stages.text.spoken.language import Speaker
-from stages.text.spoken.languages.ru.numbers import cardinal, ordinal
+from stages.text.spoken.languages.ru.numbers import OF_GENITIVE, cardinal, case_behind, ordinal
 from stages.text.spoken.languages.ru.words import HOUR, LATE, NUMBERED, NUMBERS, SECOND, TONGUE, UNITS
 from stages.text.spoken.rules import Rule
 
@@ -29,9 +29,6 @@ _MONTHS = month_numbers(
     "декабря дек",
 )
 
-_OF_GENITIVE = frozenset(
-    listed("от до из с со у около после без свыше более менее больше меньше для против кроме не_более ввиду среди")
-)
 _OF_DATIVE = frozenset(listed("к ко благодаря согласно"))
 _OF_PREPOSITIONAL = frozenset(listed("в во на о об при"))
 
@@ -48,7 +45,7 @@ def _case_of_year(before: str, word: str) -> str:
         return "p"
     if start == "по":
         return "a"
-    return "g" if start in _OF_GENITIVE else "n"
+    return "g" if start in OF_GENITIVE else "n"
 
 
 _YEAR_FORMS = {"n": "год", "a": "год", "g": "года", "d": "году", "p": "году", "i": "годом"}
@@ -131,7 +128,14 @@ def _plural_case(words: Sequence[str]) -> str:
     return ""
 
 
-def _gender_of_one(thing: str) -> str:
+def _gender(number: int, thing: str) -> str:
+    """Returns the gender of one or two things by the ending of their noun; of one also the accusative."""
+    if not thing or thing in _NOT_COUNTED or number // 10 % 10 == 1:
+        return ""
+    if number % 10 == 2:
+        return "f" if thing.endswith(("ы", "и", "ые", "ие")) else ""
+    if number % 10 != 1:
+        return ""
     if thing.endswith(("у", "ю")):
         return "f:a"
     if thing.endswith(("а", "я")) and not thing.endswith("мя"):
@@ -144,23 +148,19 @@ _NOT_COUNTED = frozenset(listed("и или на за а но из до по не
 
 def _agree(number: Quantity, before: str, behind: str) -> str:
     """Returns the gender and case of a number from the preposition before it and the endings behind it."""
-    if number.fraction or number.part or number.scale:
+    if number.fraction or number.part:
         return ""
+    if number.scale:
+        return ":g" if case_behind(before) else ""
     start = last_word(before)
     words = re.findall(r"[^\W\d_]+", behind[:60])[:2] if behind.startswith(" ") else []
     one = number.whole % 10 == 1 and number.whole % 100 != 11
     if case := _plural_case(words):
         return f"m:{case}"
     thing = words[0] if words else ""
-    if start in _OF_GENITIVE and not (start in ("с", "со") and one and thing.endswith(("ом", "ем"))):
+    if start in OF_GENITIVE and not (start in ("с", "со") and one and thing.endswith(("ом", "ем"))):
         return f"{'f' if one and thing.endswith(('ы', 'и')) else 'm'}:g"
-    if start in _OF_DATIVE:
-        return "m:d"
-    counts = thing and thing not in _NOT_COUNTED
-    if counts and one:
-        return _gender_of_one(thing)
-    two = number.whole % 10 == 2 and number.whole % 100 != 12
-    return "f" if counts and two and thing.endswith(("ы", "и", "ые", "ие")) else ""
+    return "m:d" if start in _OF_DATIVE else _gender(number.whole, thing)
 
 
 _SUFFIXES = {

@@ -4,7 +4,17 @@ from functools import lru_cache
 
 from num2words import num2words
 
-from stages.text.spoken.european.tongue import Quantity
+from stages.text.spoken.european.quantities import last_word
+from stages.text.spoken.european.tongue import Quantity, listed
+
+OF_GENITIVE = frozenset(
+    listed("от до из с со у около после без свыше более менее больше меньше для против кроме ввиду среди")
+)
+
+
+def case_behind(before: str) -> str:
+    """Returns `g` where the text before a number asks for the genitive, else nothing."""
+    return "g" if last_word(before) in OF_GENITIVE else ""
 
 
 @lru_cache(4096)

@@ -5,7 +5,7 @@ import re
 from stages.text.spoken.european.numbers import Numbers
 from stages.text.spoken.european.tongue import Money, Noun, Tongue, listed, noun, nouns
 from stages.text.spoken.european.units import metric, powers
-from stages.text.spoken.languages.ru.numbers import cardinal, decimal, form, mixed, ratio
+from stages.text.spoken.languages.ru.numbers import cardinal, case_behind, decimal, form, mixed, ratio
 
 _LENGTHS = metric({"м": noun("метр/метра/метров")}, {})
 for _sign, _prefix in (("к", "кило"), ("с", "санти"), ("м", "милли"), ("д", "деци")):
@@ -172,6 +172,7 @@ TONGUE = Tongue(
     form=form,
     decimals=lambda digits, _: digits,
     decimal=decimal,
+    case=case_behind,
     ratio=ratio,
     mixed=mixed,
     portion=_portion,
