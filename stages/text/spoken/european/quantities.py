@@ -192,7 +192,7 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
             pair,
         ),
         Rule("score", re.compile(rf"{LEFT}(\d{{1,3}})(?: : |:)(\d{{1,3}})(?![\w:])"), score),
-        Rule("score", re.compile(rf"{LEFT}(\d{{1,4}})\s?[x×х]\s?(\d{{1,4}})(?![\w:])"), by),
+        Rule("score", re.compile(rf"{LEFT}([1-9]\d{{0,3}})\s?[x×х]\s?(\d{{1,4}})(?![\w:])"), by),
         Rule("money", re.compile(rf"{LEFT}{WHOLE}(?=(,[-–—]{{1,2}})(?![\w-]))\1"), flat),
         Rule("fraction", re.compile(rf"(?<!\[){LEFT}{MINUS}(?:\d+\s)?\d+/{UNDER}(?![\w/])(?!\s?[²³])"), number),
         Rule("serial", re.compile(rf"{LEFT}\d+(?:/\d+)+(?![\w/])"), apart),

@@ -165,7 +165,8 @@ def initials(tongue: Tongue) -> tuple[Rule, ...]:
 
     def acronym(match: re.Match[str]) -> str | None:
         word = match[0]
-        if number := from_roman(word):
+        # C, D, L and M make acronyms more often: CD, DM.
+        if not word.strip("IVX") and (number := from_roman(word)):
             return tongue.cardinal(number, "")
         if word in tongue.acronyms or not _VOWELS.search(word.lower()):
             return spelling(tongue, word)
