@@ -29,6 +29,8 @@ _LOOSE = frozenset(
     )
 )
 """Units that are also taken in other letters than they should be in."""
+_LIKE_WORDS = frozenset(listed("BOB COP PEN ARS CUP DOP MAD TRY PHP ALL TOP RON"))
+"""Codes of currencies that are only such in capitals."""
 _WORD = re.compile(r"\s?([^\W\d_][\w’'-]*)")
 
 
@@ -53,7 +55,7 @@ def ended(match: re.Match[str], words: str) -> str:
 def money(numbers: Numbers) -> tuple[Rule, ...]:
     """Returns the rules for amounts with a sign or code before or behind them."""
     known = numbers.tongue.currencies
-    lower = {sign.lower(): amount for sign, amount in known.items() if len(sign) > 1}
+    lower = {sign.lower(): amount for sign, amount in known.items() if len(sign) > 1 and sign not in _LIKE_WORDS}
     signs = rf"(?i:{alternatives(known)})"
 
     def say(match: re.Match[str]) -> str | None:

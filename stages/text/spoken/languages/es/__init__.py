@@ -29,6 +29,12 @@ _MONTHS = month_numbers(
 )
 
 
+_WEEKDAYS = {
+    **{"lun": "lunes", "mar": "martes", "mié": "miércoles", "miér": "miércoles", "jue": "jueves", "juev": "jueves"},
+    **{"vie": "viernes", "vier": "viernes", "sáb": "sábado", "dom": "domingo"},
+}
+
+
 def _date(match: re.Match[str], day: int, month: int, year: str) -> str:
     words = f"{'primero' if day == 1 else cardinal(day, '')} de {_MONTH_NAMES[month - 1]}"
     return (
@@ -115,6 +121,8 @@ def _ordinal_rule(match: re.Match[str]) -> str | None:
     if not 0 < number < 10**6:
         return None
     ending = match["ending"]
+    if len(ending) == 2 and ending[0] != ("m" if number % 10 == 0 else "rrdrtttmvn"[number % 10]) and ending != "er":
+        return None
     if ending in ("ª", "a", "ra", "da", "ta", "va", "na", "ma"):
         return ordinal(number, "a")
     return ordinal(number, "r" if "r" in ending and ending.endswith("r") else "o")
@@ -171,7 +179,11 @@ _RULES: tuple[Rule, ...] = (
     *links(NUMBERS),
     *abbreviations(TONGUE, NUMBERED, frozenset(("etc.",))),
     *don("D.", "don"),
-    Rule("abbreviation", re.compile(r"(?<!\w)vier\.(?= \d)"), lambda _: "viernes"),
+    Rule(
+        "abbreviation",
+        re.compile(rf"(?<!\w)(?i:{alternatives(_WEEKDAYS)})\.(?=,? \d)"),
+        lambda match: _WEEKDAYS[match[0][:-1].lower()],
+    ),
     Rule(
         "date",
         re.compile(rf"(?<!\w)(?P<month>(?i:{'|'.join(_MONTH_NAMES)})) (?P<day>\d\d?),? (?P<year>\d{{4}})(?!\w|[.,]\d)"),
@@ -194,10 +206,7 @@ _RULES: tuple[Rule, ...] = (
     *money(NUMBERS),
     Rule(
         "ordinal",
-        re.compile(
-            rf"{LEFT}{_NUMBER}\.?(?P<ending>[ºª]|(?<!\d\d\d)[ao](?!\w)|er(?!\w)|(?<=1)r[oa](?!\w)|(?<=2)d[oa](?!\w)"
-            rf"|(?<=3)r[oa](?!\w)|(?<=[456])t[oa](?!\w)|(?<=[79])[mn][oa](?!\w)|(?<=8)v[oa](?!\w)|(?<=[13])er(?!\w))"
-        ),
+        re.compile(rf"{LEFT}{_NUMBER}\.?(?P<ending>[ºª]|(?<!\d\d\d)[ao](?!\w)|(?:er|[rdtmnv][oa])(?!\w))"),
         _ordinal_rule,
     ),
     Rule("ordinal", re.compile(rf"{LEFT}{_NUMBER}(?P<ending>°)(?=\s+(?!C|F|c\b)[a-zA-Z])"), _ordinal_rule),

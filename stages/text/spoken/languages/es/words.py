@@ -85,7 +85,36 @@ def _dollar(kind: str, sign: str) -> Money:
     return Money(noun(f"dólar{of_us}/dólares{several or of_us}"), _CENTAVO)
 
 
+_MORE = """
+    UYU peso_uruguayo/pesos_uruguayos
+    DOP peso_dominicano/pesos_dominicanos
+    CUP peso_cubano/pesos_cubanos
+    PYG,₲ guaraní/guaraníes
+    VES bolívar/bolívares
+    SEK corona_sueca/coronas_suecas f
+    NOK corona_noruega/coronas_noruegas f
+    DKK corona_danesa/coronas_danesas f
+    CZK corona_checa/coronas_checas f
+    PLN esloti/eslotis
+    ZAR rand/rands
+    THB baht/bahts
+    EGP libra_egipcia/libras_egipcias f
+    ANG florín_antillano/florines_antillanos
+    BBD dólar_barbadense/dólares_barbadenses
+    BSD dólar_bahameño/dólares_bahameños
+    BZD dólar_beliceño/dólares_beliceños
+    JMD dólar_jamaiquino/dólares_jamaiquinos
+    TTD dólar_de_Trinidad_y_Tobago/dólares_de_Trinidad_y_Tobago
+    TWD dólar_taiwanés/dólares_taiwaneses
+    HTG gurde/gurdes
+    SVC colón_salvadoreño/colones_salvadoreños
+    MAD dírham_marroquí/dírhams_marroquíes
+    TRY lira_turca/liras_turcas f
+    PHP peso_filipino/pesos_filipinos
+    HUF forinto/forintos
+"""
 _CURRENCIES = {
+    **{code: Money(unit, _CENTAVO) for code, unit in nouns(_MORE).items()},
     **{sign: _dollar(kind, sign) for kind, signs_of in _DOLLARS.items() for sign in signs_of},
     **dict.fromkeys(("€", "EUR"), Money(noun("euro/euros"), _CENTIMO)),
     **dict.fromkeys(("£", "GBP"), Money(noun("libra/libras", "f"), noun("penique/peniques"))),

@@ -29,6 +29,17 @@ _MONTHS = month_numbers(
 )
 
 
+_TITLES = {
+    **{"sig": "signor", "dott": "dottor", "dr": "dottor", "prof": "professor", "ing": "ingegner", "rag": "ragionier"},
+}
+
+
+def _title(match: re.Match[str]) -> str:
+    """Returns a title, which loses its last letter before a name."""
+    title = _TITLES[match[0][:-1].lower()]
+    return title if next_word(match.string[match.end() :])[:1].isupper() else ended(match, f"{title}e")
+
+
 def _date(match: re.Match[str], day: int, month: int, year: str) -> str:
     elided = match.string[: match.start()].endswith(("'", "’"))
     words = f"{'primo' if day == 1 and not elided else cardinal(day, '')} {_MONTH_NAMES[month - 1]}"
@@ -125,6 +136,7 @@ _RULES: tuple[Rule, ...] = (
     *links(NUMBERS),
     *abbreviations(TONGUE, NUMBERED, frozenset(("ecc.", "etc."))),
     *don("S.", "San"),
+    Rule("abbreviation", re.compile(rf"(?<![\w.])(?i:{alternatives(_TITLES)})\.(?!\w)"), _title),
     Rule("date", re.compile(rf"{LEFT}1[°º](?= (?i:{alternatives(_MONTHS)})(?!\w))"), lambda _: "primo"),
     *dates(_MONTHS, _date),
     Rule("time", re.compile(r"^\W*(\d\d?):(\d\d)\W*$"), _alone),
