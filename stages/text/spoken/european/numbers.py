@@ -1,6 +1,7 @@
 """Finds numbers as the continent writes them (1.000.000,50 and 1 000 000,50), and says them."""
 
 import re
+from collections.abc import Iterable
 
 from stages.text.spoken.european.tongue import Money, Noun, Quantity, Tongue
 
@@ -26,10 +27,9 @@ DASH = r"(?:\s[-−–—]\s|[-−–—])"
 _GROUPS = re.compile(r"\D")
 
 
-def alternatives(words: object) -> str:
-    """Returns a pattern that finds any of the words, the longest first."""
-    # Without words it finds nothing.
-    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) or "(?!)"  # type: ignore[call-overload]
+def alternatives(words: Iterable[str]) -> str:
+    """Returns a pattern that finds any of the words, the longest first; nothing, if there are none."""
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) or "(?!)"
 
 
 def join(*words: str | None) -> str:
@@ -136,14 +136,12 @@ class Numbers:
 
     def said(self, text: str, thing: Noun | None = None, before: str = "") -> str | None:
         """Returns what a match of `range` says, with what is counted behind it; a text before it may rule its case."""
-        case = self.tongue.case(before) if self.tongue.case else ""
+        case, gender = self.tongue.case(before) if self.tongue.case else "", thing.gender if thing else ""
         if pair := self._pair.fullmatch(text.strip()):
             first, last = self.parse(pair[1]), self.parse(pair[2])
             if first is None or last is None or not rises(first, last):
                 return None
-            start = self.words(
-                first, f"{thing.gender if thing else ''}:{case}" if case else thing.gender if thing else ""
-            )
+            start = self.words(first, f"{gender}:{case}" if case else gender)
         else:
             first, start, last = None, None, self.parse(text)
         if last is None:
@@ -155,8 +153,6 @@ class Numbers:
 
     def money(self, text: str, money: Money, before: str = "") -> str | None:
         """Returns an amount in words: with hundredths, where it has two digits behind the comma."""
-        # Amounts have two digits behind the comma: `$1,000` is written the English way.
-        text = re.sub(r"(?<![\d.,])([1-9]\d{0,2}),(\d{3})$", r"\1\2", text.strip())
         number = self.parse(text)
         cents = number.fraction.rstrip("0") if number else ""
         if number is None or not money.cent or not cents or number.scale or len(cents) > 2:

@@ -61,10 +61,14 @@ def money(numbers: Numbers) -> tuple[Rule, ...]:
     def say(match: re.Match[str]) -> str | None:
         sign = match["sign"]
         found = known.get(sign) or lower.get(sign.lower())
-        said = numbers.money(match["number"], found, match.string[: match.start()]) if found else None
+        number = match["number"]
+        if first := "minus" in match.groupdict():
+            # Amounts have two digits behind the comma: $1,000 is written the English way.
+            number = re.sub(r"^([1-9]\d{0,2}),(\d{3})$", r"\1\2", number)
+        said = numbers.money(number, found, match.string[: match.start()]) if found else None
         if said is None:
             return None
-        return ended(match, f"{numbers.tongue.minus} {said}" if match.groupdict().get("minus") else said)
+        return ended(match, f"{numbers.tongue.minus} {said}" if first and match["minus"] else said)
 
     before = rf"(?P<minus>{MINUS})(?<!\w)(?P<sign>{signs})\s?(?P<number>{numbers.range}){RIGHT}"
     behind = rf"{LEFT}(?P<number>{numbers.range})(?:,[-–—]{{1,2}})?\s?(?P<sign>{signs})(?!\w)"

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from stages.text.spoken.european.calendar import from_roman
 from stages.text.spoken.european.numbers import Numbers, alternatives
@@ -136,7 +136,7 @@ def _key(word: str) -> str:
     return re.sub(r"\s", "", word)
 
 
-def _spaced(words: object) -> str:
+def _spaced(words: Iterable[str]) -> str:
     return alternatives(words).replace(r"\ ", r"\s?")
 
 
@@ -216,7 +216,7 @@ def signs(tongue: Tongue) -> tuple[Rule, ...]:
             ),
             say,
         ),
-        Rule("symbol", re.compile(rf"(?<![^\s(]){those(_BEFORE)}(?=\w|{said})"), say),
+        Rule("symbol", re.compile(rf"(?<![^\s(]){those(_BEFORE)}(?=\w|{said})|(?<![^\s(])\+(?={said})"), say),
     )
 
 

@@ -12,6 +12,10 @@ SAID = {
             Er zahlte drei Euro, dann ein tausend Dollar.
         ein Kredit von 2,5 Mio. €
             ein Kredit von zwei Komma fünf Millionen Euro
+        $1,234 bei 1,234 € je Liter
+            ein tausend zwei hundert vier und dreißig Dollar bei eins Komma zwei drei vier Euro je Liter
+        +5 Punkte, 20,- €, 4x4
+            plus fünf Punkte, zwanzig Euro, vier mal vier
         1 Kilo Mehl, 1 Stunde, 1 Tag
             ein Kilo Mehl, eine Stunde, ein Tag
         21 Kühe und 101 Schafe
