@@ -220,6 +220,28 @@ def signs(tongue: Tongue) -> tuple[Rule, ...]:
     )
 
 
+def needed(tongue: Tongue, more: str = "", titles: Iterable[str] = ()) -> re.Pattern[str]:
+    """Returns the pattern that finds what a language's rules could change; quick where a text has nothing of the kind.
+
+    Args:
+        tongue: Gives its signs and abbreviations.
+        more: Pattern of what else the rules of the language find.
+        titles: Abbreviations besides those of the language, without their point.
+    """
+    signs_of = {sign for sign in (*tongue.signs, *tongue.currencies) if len(sign) == 1 and not sign.isalnum()}
+    within = re.escape("".join(sorted(signs_of))) + "⁰¹²³⁴-⁹₀-₉½¼¾⅐-⅞ʰ-ʸˡ-ˣᵃ-ᵡ"
+    ends: dict[int, list[str]] = {}
+    for word in {*(_key(key)[:-1] for key in tongue.abbreviations if key.endswith(".")), *titles}:
+        ends.setdefault(len(word), []).append(word)
+    # A look behind needs words of one length.
+    pointed = "".join(rf"|(?<=(?i:\b(?:{alternatives(words)})\.))" for words in ends.values())
+    whole = alternatives(key for key in tongue.abbreviations if not key.endswith("."))
+    return re.compile(
+        rf"[\d{within}]|\.(?:\s?\w{pointed})|[A-ZÀ-ÖØ-ÞА-ЯЁ](?:[A-ZÀ-ÖØ-ÞА-ЯЁ.]|(?<= [IVX])(?![\w’']))"
+        rf"|\b(?:{whole})(?!\w){f'|{more}' if more else ''}"
+    )
+
+
 _BETWEEN = "+=<>*÷×~−&$£"
 """Signs that are words where spaces or numbers stand on both sides."""
 _BEFORE = "#@"

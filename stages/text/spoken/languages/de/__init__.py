@@ -5,7 +5,7 @@ import re
 from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month_numbers, times
 from stages.text.spoken.european.numbers import LEFT, RIGHT, alternatives
 from stages.text.spoken.european.quantities import ended, last_word, measures, money, next_word, plain
-from stages.text.spoken.european.signs import abbreviations, initials, links, plainly, signs, zone_said
+from stages.text.spoken.european.signs import abbreviations, initials, links, needed, plainly, signs, zone_said
 from stages.text.spoken.european.tongue import Quantity, listed
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.de.numbers import (
@@ -228,8 +228,4 @@ _RULES: tuple[Rule, ...] = (
     *signs(TONGUE),
     *initials(TONGUE),
 )
-_NEEDED = re.compile(
-    r"[0-9%€$£&§°²³¹⁰⁴-⁹₀-₉±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽¥]|\.\s?\w|[A-ZÄÖÜ]{2}|\b[A-Z]\.|\b(?:usw|etc|bzw|ggf|evtl|usf|ca"
-    r"|Dr|geb|gest|inkl)\.|\*|\u2212"
-)
-LANGUAGE = Speaker("de", _RULES, needed=_NEEDED, before=plainly)
+LANGUAGE = Speaker("de", _RULES, needed=needed(TONGUE), before=plainly)

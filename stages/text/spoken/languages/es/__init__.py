@@ -5,7 +5,17 @@ import re
 from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month_numbers, times
 from stages.text.spoken.european.numbers import LEFT, alternatives, join
 from stages.text.spoken.european.quantities import ended, measures, money, next_word, plain
-from stages.text.spoken.european.signs import abbreviations, don, initials, links, plainly, signs, spelling, zone_said
+from stages.text.spoken.european.signs import (
+    abbreviations,
+    don,
+    initials,
+    links,
+    needed,
+    plainly,
+    signs,
+    spelling,
+    zone_said,
+)
 from stages.text.spoken.european.tongue import Quantity, listed
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.es.numbers import cardinal, ordinal
@@ -241,10 +251,4 @@ _RULES: tuple[Rule, ...] = (
     *signs(TONGUE),
     *initials(TONGUE),
 )
-_NEEDED = re.compile(
-    r"[0-9%€$£&§°²³¹⁰⁴-⁹₀-₉±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽¥*\u2212₡₧₩₹\u02b0-\u02b8\u02e1-\u02e3\u1d43-\u1d61]|\.\s?\w"
-    r"|[A-ZÁÉÍÓÚÑ]{2}|\b[A-Z]\.|c/"
-    r"|(?i:\b(?:etc|uu|pza|plza|esq|dcha|izda|izq|aprox|dpto|depto|c|ej|sr|sra|dr|dra)\.)|\b[Ss]iglos?"
-    r" [ivxIVX]|\b[A-ZÁÉÍÓÚÑ]\w+ [IVX]+\b"
-)
-LANGUAGE = Speaker("es", _RULES, needed=_NEEDED, before=plainly)
+LANGUAGE = Speaker("es", _RULES, needed=needed(TONGUE, r"\b[Ss]iglos? [ivx]"), before=plainly)

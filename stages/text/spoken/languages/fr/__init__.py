@@ -5,7 +5,7 @@ import re
 from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month_numbers, times
 from stages.text.spoken.european.numbers import LEFT, alternatives
 from stages.text.spoken.european.quantities import ended, measures, money, next_word, plain
-from stages.text.spoken.european.signs import abbreviations, initials, links, plainly, signs, zone_said
+from stages.text.spoken.european.signs import abbreviations, initials, links, needed, plainly, signs, zone_said
 from stages.text.spoken.european.tongue import Quantity, listed
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.fr.numbers import cardinal, ordinal
@@ -198,9 +198,4 @@ _RULES: tuple[Rule, ...] = (
     *signs(TONGUE),
     *initials(TONGUE),
 )
-_NEEDED = re.compile(
-    r"[0-9%€$£&§°²³¹⁰⁴-⁹₀-₉±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽¥*\u2212\u02b0-\u02b8\u02e1-\u02e3\u1d43-\u1d61]|\.\s?\w"
-    r"|[A-ZÀ-Ý]{2}|\bMe [A-ZÀ-Ý]|\b[A-Z]\."
-    r"|\b(?:etc|cf|env)\.|\b(?:Mme|Mlle|Mgr|Dr|Pr|St|Ste|Cie|svp|Mmes|Mlles|n°)\b|\b[IVX]+(?:er|re|e|ème)?\b"
-)
-LANGUAGE = Speaker("fr", _RULES, needed=_NEEDED, before=plainly)
+LANGUAGE = Speaker("fr", _RULES, needed=needed(TONGUE, r"\bMe [A-ZÀ-Ý]|\b[IVX]+(?:er|re|e|ème)\b"), before=plainly)

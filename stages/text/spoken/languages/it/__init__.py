@@ -5,7 +5,7 @@ import re
 from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month_numbers, times
 from stages.text.spoken.european.numbers import LEFT, alternatives
 from stages.text.spoken.european.quantities import ended, measures, money, next_word, plain
-from stages.text.spoken.european.signs import abbreviations, don, initials, links, plainly, signs, zone_said
+from stages.text.spoken.european.signs import abbreviations, don, initials, links, needed, plainly, signs, zone_said
 from stages.text.spoken.european.tongue import Quantity, listed
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.it.numbers import cardinal, ordinal
@@ -185,9 +185,4 @@ _RULES: tuple[Rule, ...] = (
     *signs(TONGUE),
     *initials(TONGUE),
 )
-_NEEDED = re.compile(
-    r"[0-9%€$£&§°²³¹⁰⁴-⁹₀-₉±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽¥*\u2212₤₩₹]|\.\s?\w|[A-ZÀ-Ý]{2}|\b[A-Z]\.|(?i:\b(?:ecc|etc|ca"
-    r"|cfr|tel|sig|dott|avv|ing|prof|dr)\.)"
-    r"|\b[IVX]+ sec|\b[A-ZÀ-Ý]\w+ [IVX]+\b|\b(?i:secolo) [IVX]"
-)
-LANGUAGE = Speaker("it", _RULES, needed=_NEEDED, before=plainly)
+LANGUAGE = Speaker("it", _RULES, needed=needed(TONGUE, r"\b[IVX] (?=[a-z])", titles=_TITLES), before=plainly)

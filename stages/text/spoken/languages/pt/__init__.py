@@ -5,7 +5,7 @@ import re
 from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month_numbers, times
 from stages.text.spoken.european.numbers import LEFT, alternatives
 from stages.text.spoken.european.quantities import ended, measures, money, next_word, plain
-from stages.text.spoken.european.signs import abbreviations, don, initials, links, plainly, signs, zone_said
+from stages.text.spoken.european.signs import abbreviations, don, initials, links, needed, plainly, signs, zone_said
 from stages.text.spoken.european.tongue import Quantity, listed
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.pt.numbers import cardinal, ordinal
@@ -182,9 +182,4 @@ _RULES: tuple[Rule, ...] = (
     *signs(TONGUE),
     *initials(TONGUE),
 )
-_NEEDED = re.compile(
-    r"[0-9%€$£&§°²³¹⁰⁴-⁹₀-₉±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽¥*\u2212₩₹]|\.\s?\w|[A-ZÀ-Ý]{2}|\b[A-Z]\.|(?i:\b(?:etc|sr|sra|dr"
-    r"|dra|av|tel|cia|ltda|aprox)\.)"
-    r"|\b[A-ZÀ-Ý]\w+ [IVX]+\b|\b(?i:séculos?) [IVX]"
-)
-LANGUAGE = Speaker("pt", _RULES, needed=_NEEDED, before=plainly)
+LANGUAGE = Speaker("pt", _RULES, needed=needed(TONGUE), before=plainly)

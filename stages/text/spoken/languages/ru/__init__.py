@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month_numbers, times
 from stages.text.spoken.european.numbers import LEFT, alternatives
 from stages.text.spoken.european.quantities import ended, last_word, measures, money, next_word, plain
-from stages.text.spoken.european.signs import abbreviations, initials, links, plainly, signs, zone_said
+from stages.text.spoken.european.signs import abbreviations, initials, links, needed, plainly, signs, zone_said
 from stages.text.spoken.european.tongue import Quantity, listed
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.ru.numbers import OF_GENITIVE, cardinal, case_behind, ordinal
@@ -377,8 +377,13 @@ _RULES: tuple[Rule, ...] = (
     *signs(TONGUE),
     *initials(TONGUE),
 )
-_NEEDED = re.compile(
-    r"[0-9%€$£&§°²³¹⁰⁴-⁹₀-₉±×÷@#=+<>~½¼¾⅐-⅞©≈≥≤‰₽₴¥*\u2212№]|\.\s?\w|[А-ЯЁ]{2}|\b[А-ЯЁA-Z]\.|[IVX]|\b(?:др|пр"
-    r"|[дпэ]|руб|напр|ул|тыс|гг|вв)\.|\b[Чч]етверт|\b(?:[Тт]р|[Чч]етыр)ех\b|\b(?:г-н|г-жа|д-р|пр-т|млн|млрд|кол-во)\b"
+LANGUAGE = Speaker(
+    "ru",
+    _RULES,
+    needed=needed(
+        TONGUE,
+        r"[IVX]|\b[Чч]етверт|\b(?:[Тт]р|[Чч]етыр)ех\b|\b(?:млн|млрд)\b|№",
+        titles=("тыс", "руб", "долл", "г", "см"),
+    ),
+    before=plainly,
 )
-LANGUAGE = Speaker("ru", _RULES, needed=_NEEDED, before=plainly)

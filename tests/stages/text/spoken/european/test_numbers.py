@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from num2words import num2words
 
 from stages.text.spoken.european.numbers import MOST_DIGITS, is_fraction
-from stages.text.spoken.table import speak
+from stages.text.spoken.rules import apply
+from stages.text.spoken.table import speak, speaker_of
 from tests.conftest import SPEECH
 
 OWN = ("de", "fr", "es", "it", "pt", "ru")
@@ -36,6 +37,16 @@ def test_words_have_no_digits_and_no_new_marks_and_are_read_as_they_are(code: st
     assert not any(letter.isdigit() for letter in spoken)
     assert len(MARK.findall(spoken)) <= len(MARK.findall(text))
     assert speak(spoken, code).text == spoken
+
+
+@pytest.mark.parametrize("code", OWN)
+@settings(max_examples=40)
+@given(TEXTS)
+def test_what_isnt_found_to_need_reading_is_changed_by_no_rule(code: str, text: str) -> None:
+    speaker = speaker_of(code)
+    assert speaker is not None
+    for piece in text.split():
+        assert speaker.needed.search(piece) or not apply(speaker.rules, speaker.before(piece))[1]
 
 
 def letters(words: str, code: str) -> str:
