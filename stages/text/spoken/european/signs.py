@@ -238,7 +238,7 @@ def needed(tongue: Tongue, more: str = "", titles: Iterable[str] = ()) -> re.Pat
     whole = alternatives(key for key in tongue.abbreviations if not key.endswith("."))
     return re.compile(
         rf"[\d{within}]|\.(?:\s?\w{pointed})|[A-ZÀ-ÖØ-ÞА-ЯЁ](?:[A-ZÀ-ÖØ-ÞА-ЯЁ.]|(?<= [IVX])(?![\w’']))"
-        rf"|\b(?:{whole})(?!\w){f'|{more}' if more else ''}"
+        rf"|/[hsчс]\b|\b(?:{whole})(?!\w){f'|{more}' if more else ''}"
     )
 
 
