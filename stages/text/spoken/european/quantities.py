@@ -46,10 +46,17 @@ def last_word(text: str) -> str:
     return words[-1].lower() if words else ""
 
 
-def ended(match: re.Match[str], words: str) -> str:
-    """Returns words, with the point that ends both an abbreviation and the text."""
-    ends = match[0].endswith(".") and not match.string[match.end() :].strip(" \"'”’»")
-    return f"{words}." if ends else words
+def ended(match: re.Match[str], words: str, *, capitals: bool = False) -> str:
+    """Returns words, with the point that ends both an abbreviation and the text, or the sentence.
+
+    Args:
+        match: What is said, with its point.
+        words: How it is said.
+        capitals: Whether a capital behind it begins a sentence.
+    """
+    behind = match.string[match.end() :]
+    ends = not behind.strip(" \"'”’»") or (capitals and next_word(behind)[:1].isupper())
+    return f"{words}." if ends and match[0].endswith(".") else words
 
 
 def money(numbers: Numbers) -> tuple[Rule, ...]:
@@ -68,7 +75,8 @@ def money(numbers: Numbers) -> tuple[Rule, ...]:
         said = numbers.money(number, found, match.string[: match.start()]) if found else None
         if said is None:
             return None
-        return ended(match, f"{numbers.tongue.minus} {said}" if first and match["minus"] else said)
+        said = f"{numbers.tongue.minus} {said}" if first and match["minus"] else said
+        return ended(match, said, capitals=numbers.tongue.capitals)
 
     before = rf"(?P<minus>{MINUS})(?<!\w)(?P<sign>{signs})\s?(?P<number>{numbers.range}){RIGHT}"
     behind = rf"{LEFT}(?P<number>{numbers.range})(?:,[-–—]{{1,2}})?\s?(?P<sign>{signs})(?!\w)"
@@ -104,7 +112,7 @@ def measures(numbers: Numbers) -> tuple[Rule, ...]:
         if match["unit"] in ("A", "L") and not match[0][:-1].endswith(" "):
             return None  # a suffix or a hexadecimal number
         said = numbers.said(match["number"], noun, match.string[: match.start()]) if noun else None
-        return None if said is None else ended(match, said)
+        return None if said is None else ended(match, said, capitals=tongue.capitals)
 
     def per(match: re.Match[str]) -> str | None:
         noun, said = found(match["unit"]), numbers.said(match["number"])

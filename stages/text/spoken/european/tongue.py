@@ -119,6 +119,8 @@ class Tongue:
     """What stands before and behind the comma, and the gender of what is counted, to words; where `comma` won't do."""
     case: Callable[[str], str] | None = None
     """Returns the case that the text before a number asks for, `g` or empty, where nouns have cases."""
+    capitals: bool = True
+    """Whether a capital behind the point of a unit begins a sentence: not where nouns have capitals."""
     whole_agrees: bool = True
     """Whether what stands before the comma has the gender of what is counted: `una coma cinco millas`."""
     cents: str = " "

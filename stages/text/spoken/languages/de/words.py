@@ -177,6 +177,7 @@ TONGUE = Tongue(
     units=UNITS,
     currencies=_CURRENCIES,
     whole_agrees=False,
+    capitals=False,
     comma="Komma",
     point="Punkt",
     minus="minus",

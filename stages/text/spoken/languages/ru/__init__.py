@@ -56,7 +56,8 @@ def _year(match: re.Match[str]) -> str | None:
     if not 100 <= number < 2200:
         return None
     case = _case_of_year(match.string[: match.start()], word)
-    return ended(match, f"{ordinal(number, case)} {_YEAR_FORMS[case] if word == 'г.' else match['word']}")
+    year = _YEAR_FORMS[case] if word == "г." else match["word"]
+    return ended(match, f"{ordinal(number, case)} {year}", capitals=True)
 
 
 def _years(match: re.Match[str]) -> str | None:
@@ -71,6 +72,7 @@ def _years(match: re.Match[str]) -> str | None:
     return ended(
         match,
         f"{ordinal(first, case)} {ordinal(last, case)} {several[case] if word.endswith('.') else match['word']}",
+        capitals=True,
     )
 
 
@@ -105,7 +107,7 @@ def _date(match: re.Match[str], day: int, month: int, year: str) -> str:
 
 
 def _of_year(match: re.Match[str]) -> str:
-    return ended(match, f"{match[1]} года")
+    return ended(match, f"{match[1]} года", capitals=True)
 
 
 def _clock(hour: int, minute: int, second: int | None, _: str) -> str:
@@ -274,7 +276,7 @@ def _century(match: re.Match[str]) -> str | None:
         if word == "вв."
         else match["word"]
     )
-    return ended(match, f"{' '.join(ordinal(roman, case, gender) for roman in romans)} {written}")
+    return ended(match, f"{' '.join(ordinal(roman, case, gender) for roman in romans)} {written}", capitals=True)
 
 
 def _world(match: re.Match[str]) -> str | None:
@@ -372,7 +374,7 @@ _RULES: tuple[Rule, ...] = (
     Rule(
         "abbreviation",
         re.compile(rf"(?<!\w)(?:{alternatives(LATE)})(?!\w)"),
-        lambda match: ended(match, LATE[match[0]]),
+        lambda match: ended(match, LATE[match[0]], capitals=True),
     ),
     *signs(TONGUE),
     *initials(TONGUE),
