@@ -304,5 +304,6 @@ RULES = (
     ),
     rule("measure", rf"{START}(?P<number>{INTEGER})/(?P<per>kg|km|lb|oz|mi|min|hr|h|s|day|week)\b", _per_unit),
     rule("range", rf"{START}(?!0x){NUMBER}(?: ?x ?{NUMBER})+(?!\w)", _dimensions),
-    rule("measure", rf"(?<![\w/])(?:{'|'.join(_LONE)}|km/h|m/s)(?![\w/.])", _lone),
 )
+LONE = (rule("measure", rf"(?<![\w/])(?:{'|'.join(_LONE)}|km/h|m/s)(?![\w/.])", _lone),)
+"""Units without a number."""
