@@ -5,6 +5,7 @@ import unicodedata
 
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.en import dates, links, measures, money, numbers, romans, serials, signs, times, words
+from stages.text.spoken.languages.en.abbreviations import AFTER_NAMES, ANYWHERE, MISREAD, MONTHS, STREETS, TITLES
 from stages.text.spoken.rules import gated
 
 _RULES = (
@@ -21,9 +22,12 @@ _RULES = (
     *gated(
         r"\d",
         *gated(r"[<>#~≈§*×]|\d ?[-−]|\de", *signs.RULES),
+    ),
+    *gated(rf"[/{numbers.VULGAR}]", *measures.FRACTIONS),
+    *gated(
+        r"\d",
         *gated(r"\d[ -]?[A-Za-z°º%‰µμΩ℃℉'’′\"″/]|\d ?[x×]", *measures.RULES),
     ),
-    *gated(rf"[{numbers.VULGAR}]", *measures.FRACTIONS),
     *gated(r"[kcm][gm]|lbs|[kMG][WH]|m[Lpl]|m/s", *measures.LONE),
     *gated("[⁰¹²³⁴-⁹]", *signs.POWERS),
     *gated(rf"[/⁄{numbers.VULGAR}]", *numbers.FRACTIONS),
@@ -47,8 +51,8 @@ _RULES = (
 
 def _points() -> str:
     """Returns a pattern of the points after abbreviations, the letters before it by their number."""
-    shorts = {short for table in (words.TITLES, words.AFTER_NAMES, words.STREETS, words.ANYWHERE) for short in table}
-    shorts |= {*words.MONTHS, "st", "ph"}
+    shorts = {short for table in (TITLES, AFTER_NAMES, STREETS, ANYWHERE) for short in table}
+    shorts |= {*MONTHS, "st", "ph"}
     lengths = sorted({len(short) for short in shorts})
     groups = ("|".join(re.escape(one) for one in sorted(shorts) if len(one) == length) for length in lengths)
     return "|".join(rf"(?<=\b(?i:{group})\.)" for group in groups)
@@ -64,7 +68,7 @@ _NEEDED = "|".join(
         r"[A-Z](?:[A-Z]+['’]?s\b|[IVXLCDM]+(?<=\b..)|(?<=\bM)(?:rs?|s)\b|(?<=\bD)[rR]\b|(?<=\bS)[tT]\b|(?<=\bP)hD\b"
         r"|(?<=[a-z] A)\b|(?<=\b[VX])\b|(?<=[a-z] I)(?:(?![\w'’-]| [a-z])| of |['’]s)"
         r"|(?<=War I|ter I|art I|ype I|ase I|ing I|ope I|can I)\b)",
-        rf"\b(?:{words.MISREAD}|WWI+|[IVXLCDM]{{2,}}|[A-Z]{{2}}AM)\b|e AM\b|[tny] AM\b",
+        rf"\b(?:{MISREAD}|WWI+|[IVXLCDM]{{2,}}|[A-Z]{{2}}AM)\b|e AM\b|[tny] AM\b",
         # in small letters
         r"\b(?=[ivxkcmlsew])(?:[ivx]{2,}|[kcm]m|[km]g|ml|lbs|vs|etc|ie|eg|st|www)\b",
     )
