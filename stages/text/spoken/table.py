@@ -24,7 +24,8 @@ _CAPITALS = re.compile(r"[^\W\d_]{2,}")
 def speaker_of(code: str) -> Speaker | None:
     """Returns how a language is spoken; None for one whose writing is left to espeak-ng."""
     if code not in {module.name for module in pkgutil.iter_modules(languages.__path__)}:
-        return None
+        other: Speaker | None = importlib.import_module(f"{languages.__name__}.others").speaker(code)
+        return other
     found: Speaker = importlib.import_module(f"{languages.__name__}.{code}").LANGUAGE
     return found
 
