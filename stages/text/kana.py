@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from stages.text.counters import NUMERALS, Reading, read_number
 from stages.text.ipa import Reader
 from stages.text.languages import HAN, HIRAGANA, KATAKANA
 
@@ -24,6 +25,8 @@ _SPOKEN = {
     "こんにちは": "こんにちわ",
     "こんばんは": "こんばんわ",
 }
+_PARTICLES = frozenset("とはがのにをもやで")
+"""What pykakasi takes for a part of a word after a number."""
 _WRITTEN = {"今日は": "きょうわ"}
 """Corrected readings of pykakasi: in a sentence, this means `today`; the greeting is written in kana."""
 _VARIANTS = str.maketrans("𠮷𠮟𣘺髙﨑瀨德增寬緖淸敎說吳鄕栁桒槗郞靑濵", "吉叱橋高崎瀬徳増寛緒清教説呉郷柳桑橋郎青浜")
@@ -83,7 +86,7 @@ def _as_spoken(kana: str) -> str:
 
 
 def _tokens(run: str) -> Iterator[tuple[str, str]]:
-    """Yields the words of a run with their readings.
+    """Yields the words of a run with their readings: numbers with their counters, and the words of pykakasi.
 
     pykakasi drops the letter after one that it doesn't know, so the rest is converted again from there.
     """
@@ -91,10 +94,30 @@ def _tokens(run: str) -> Iterator[tuple[str, str]]:
     while at < len(run):
         for token in _kakasi().convert(run[at:]):
             if not token["hira"] or not run.startswith(token["orig"], at):
+                at += 1
                 break
-            yield token["orig"], token["hira"]
-            at += len(token["orig"])
-        at += at < len(run)
+            end = at + len(token["orig"])
+            if (number := _number(run, at, end)) is None:
+                yield token["orig"], token["hira"]
+                at = end
+                continue
+            yield run[at : number.end], number.kana
+            at = number.end
+            if at != end:
+                break
+
+
+def _number(run: str, at: int, end: int) -> Reading | None:
+    """Returns the number that begins where pykakasi found a word; None where the word is more than a number: 六本木."""
+    if run[at] not in NUMERALS:
+        return None
+    first = last = read_number(run, at)
+    while last is not None and last.end < end and run[last.end : end] not in _PARTICLES:
+        last = read_number(run, last.end)
+    if first is None or last is None:
+        return None
+    alone = end - at == 1 or run[first.end : end] in _PARTICLES
+    return first if first.sure or first.end > end or alone else None
 
 
 @cache

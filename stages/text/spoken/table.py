@@ -31,10 +31,15 @@ def speak(text: str, code: str) -> Spoken:
         text: A line, cleaned.
         code: A code of the table of languages.
     """
-    small = text.lower() if text.isupper() and len(text.split()) > _FEW_WORDS else text
+    small = text.lower() if _is_in_capitals(text) else text
     folded = (Change("capitals", text, small),) if small != text else ()
     speaker = speaker_of(code)
     if speaker is None or not speaker.needed.search(small):
         return Spoken(small, folded)
     words, changes = apply(speaker.rules, speaker.before(small))
     return Spoken(words, (*folded, *changes))
+
+
+def _is_in_capitals(text: str) -> bool:
+    """Returns whether all letters are capitals. Letters without case, as in `NHKの`, show that capitals mean something."""
+    return text.isupper() and len(text.split()) > _FEW_WORDS and all(map(str.isupper, filter(str.isalpha, text)))
