@@ -25,7 +25,9 @@ class Reading(NamedTuple):
 NUMERALS = "第〇零一二三四五六七八九十百千何数"
 """What a number may begin with."""
 
-_ONES = dict(zip("〇零一二三四五六七八九", "ぜろ ぜろ いち に さん よん ご ろく なな はち きゅう".split(), strict=True)) | {
+_ONES = dict(
+    zip("〇零一二三四五六七八九", "ぜろ ぜろ いち に さん よん ご ろく なな はち きゅう".split(), strict=True)
+) | {
     **{"何": "なん", "数": "すう"},
 }
 _VALUES = {digit: value for value, digit in enumerate("〇一二三四五六七八九")} | {"零": 0}
@@ -108,7 +110,11 @@ _OTHER_WORD = "|".join(
     切れ[るまなた] 皿[洗] 口[調癖] 束[ね縛] 万[が一] 分[野析類割担解離布別かけ] 頭[脳痛上] 丁寧 体系 節[約電] 周[辺囲期] 週末 冊子 才能 歳[入出月末]""".split()
 )
 """Words that begin like a counter, and follow a number for other reasons: 第一日本, 三世界."""
-_COUNTER = re.compile(f"(?!{_OTHER_WORD})(?:{'|'.join(sorted(map(re.escape, _COUNTERS), key=len, reverse=True))})".replace("|年生|", "|年生(?!ま)|"))
+_COUNTER = re.compile(
+    f"(?!{_OTHER_WORD})(?:{'|'.join(sorted(map(re.escape, _COUNTERS), key=len, reverse=True))})".replace(
+        "|年生|", "|年生(?!ま)|"
+    )
+)
 _PREFIXES = frozenset("キロ センチ ミリ メガ ギガ テラ".split())
 _REST_OF_UNIT = re.compile("[ァ-ヴー]*")
 _IN_HIRAGANA = {ord(letter): chr(ord(letter) - 0x60) for letter in map(chr, range(ord("ァ"), ord("ヴ") + 1))}
@@ -147,13 +153,24 @@ _NATIVE: Mapping[str, Mapping[int, str]] = {
 """Numbers that counters read in words of their own, by value."""
 _WORDS = re.compile("一行|一体|一期|一文|一条|四条|千歳|五分五分|一代|一夜|一色|何時(?!間)|何代|一日中|一年中")
 """Words of a number and a counter that are more than that: their reading is the dictionary's."""
-_A_DAY = re.compile("[中間目もでがのをは分半以前当一二三四五六七八九十何]|ずつ|おき|あた|に[一二三四五六七八九十百千何数]|$")
+_A_DAY = re.compile(
+    "[中間目もでがのをは分半以前当一二三四五六七八九十何]|ずつ|おき|あた|に[一二三四五六七八九十百千何数]|$"
+)
 """What follows 一日 where it is a day's time, いちにち, and not the first of a month, ついたち."""
 _MINUTES = re.compile("[間後以未遅待歩程過頃弱強]|前(?!な)|くらい|ぐらい|ほど|おき|かか|ごと|すぎ|足ら|ごろ|たっ|経")
 """What follows 十分 where it is ten minutes, じゅっぷん, and not `enough`, じゅうぶん."""
 _PORTION = re.compile(f"の(?:ルート|[{_DIGIT}十百千])")
 """What follows 分 in a fraction."""
-_AFTER = {"頃": "ごろ", "間": "かん", "目": "め", "後": "ご", "半": "はん", "弱": "じゃく", "強": "きょう", "分": "ぶん"} | {
+_AFTER = {
+    "頃": "ごろ",
+    "間": "かん",
+    "目": "め",
+    "後": "ご",
+    "半": "はん",
+    "弱": "じゃく",
+    "強": "きょう",
+    "分": "ぶん",
+} | {
     "中": "ちゅう",
 }
 """Short words after a counter, and how they are read there."""

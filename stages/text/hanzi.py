@@ -19,7 +19,9 @@ Word = tuple[str, ...]
 
 _DIGITS = "〇零一二三四五六七八九"
 _MEASURES = {"只": "zhi1", "隻": "zhi1", "行": "hang2"}
-_MEASURE = re.compile("[〇零一二三四五六七八九十百千万亿两几半每](?:只(?![是有能会要好剩不])|隻|行(?![人走动为业程政星长驶李]))|[这那](?:只(?![是有能会要好剩不])|隻)")
+_MEASURE = re.compile(
+    "[〇零一二三四五六七八九十百千万亿两几半每](?:只(?![是有能会要好剩不])|隻|行(?![人走动为业程政星长驶李]))|[这那](?:只(?![是有能会要好剩不])|隻)"
+)
 _ASPECT = re.compile("(?<![显原名巨专编土论卓昭新旧合译遗])著(?![名作称述者])")
 """Traditional 著 where it is 着."""
 _BEFORE_MUST = frozenset("我你他她它您们谁也都就只总还必非可又才真人")
@@ -29,10 +31,49 @@ _FIRST_TONE_BEFORE = re.compile("[月日号楼]|年级|等[奖品级]|级|班|�
 """What makes of 一 an ordinal: 一月 is January, 一楼 the first floor."""
 _MANY = frozenset("百千万亿")
 _FIXED = {
-    **{"一": "yi1", "不": "bu4", "儿": "er2", "兒": "er2", "了": "le5", "的": "de5", "呢": "ne5", "吧": "ba5", "嗯": "en1"},
-    **{"〇": "ling2", "谁": "shei2", "誰": "shei2", "哪": "na3", "那": "na4", "这": "zhe4", "着": "zhe5", "著": "zhu4", "个": "ge4"},
-    **{"和": "he2", "没": "mei2", "都": "dou1", "还": "hai2", "為": "wei4", "为": "wei4", "重": "zhong4", "长": "chang2"},
-    **{"吗": "ma5", "嗎": "ma5", "啊": "a5", "呀": "ya5", "哦": "o2", "欸": "ei4", "给": "gei3", "得": "de5", "们": "men5"},
+    **{
+        "一": "yi1",
+        "不": "bu4",
+        "儿": "er2",
+        "兒": "er2",
+        "了": "le5",
+        "的": "de5",
+        "呢": "ne5",
+        "吧": "ba5",
+        "嗯": "en1",
+    },
+    **{
+        "〇": "ling2",
+        "谁": "shei2",
+        "誰": "shei2",
+        "哪": "na3",
+        "那": "na4",
+        "这": "zhe4",
+        "着": "zhe5",
+        "著": "zhu4",
+        "个": "ge4",
+    },
+    **{
+        "和": "he2",
+        "没": "mei2",
+        "都": "dou1",
+        "还": "hai2",
+        "為": "wei4",
+        "为": "wei4",
+        "重": "zhong4",
+        "长": "chang2",
+    },
+    **{
+        "吗": "ma5",
+        "嗎": "ma5",
+        "啊": "a5",
+        "呀": "ya5",
+        "哦": "o2",
+        "欸": "ei4",
+        "给": "gei3",
+        "得": "de5",
+        "们": "men5",
+    },
 }
 """Readings of letters alone, which pypinyin gives by their citation form."""
 _CACHED = 1 << 14
@@ -108,7 +149,9 @@ def _reading(word: str) -> Word:
     ]
     if len(syllables) != len(word) or not all(map(_SYLLABLE.fullmatch, syllables)):
         return ()
-    return tuple(_FIXED[letter] if letter in "一不儿兒" else syllable for letter, syllable in zip(word, syllables, strict=True))
+    return tuple(
+        _FIXED[letter] if letter in "一不儿兒" else syllable for letter, syllable in zip(word, syllables, strict=True)
+    )
 
 
 _SYLLABLE = re.compile("[a-z]*[aeiouv][a-z]*[1-5]")
@@ -178,8 +221,17 @@ def _is_first(run: str, at: int, ends: set[int]) -> bool:
         return False
     if before == "点" and after in ("刻", "半", "些", "点"):
         return False
-    counted = before in _FIRST_TONE_AFTER and before != "" and not (before in "期" and run[at - 2 : at - 1] not in "星学")
-    return not after or at in ends or counted or after in _DIGITS or after == "十" or bool(_FIRST_TONE_BEFORE.match(run, at + 1))
+    counted = (
+        before in _FIRST_TONE_AFTER and before != "" and not (before in "期" and run[at - 2 : at - 1] not in "星学")
+    )
+    return (
+        not after
+        or at in ends
+        or counted
+        or after in _DIGITS
+        or after == "十"
+        or bool(_FIRST_TONE_BEFORE.match(run, at + 1))
+    )
 
 
 def _change_thirds(found: list[tuple[str, list[str]]]) -> None:

@@ -9,10 +9,10 @@ from stages.text.spoken.rules import Rule
 _INTEGER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)"
 _AMOUNT = rf"{_INTEGER}(?:\.[0-9]+)?"
 _MYRIAD = "[百千万億兆京]*"
-_START = r"(?<![0-9.,])"
+_START = "(?<![0-9])(?<![0-9][.,])"
 _END = r"(?![0-9]|[.,][0-9])"
 _WAVE = "[〜～~]"
-_NOT_AFTER = r"(?<![0-9A-Za-z.,)\]])"
+_NOT_AFTER = r"(?<![0-9A-Za-z)\]+#-])"
 """Before a sign that is a minus only if nothing stands before it."""
 _HAN = "一-龯々"
 _COUNTED = f"[{_HAN}つヶケヵカか]"
@@ -25,25 +25,102 @@ _CURRENCIES = {
 }
 _CENTS = {"ドル": "セント", "ユーロ": "セント", "ポンド": "ペンス"}
 _UNITS = {
-    **{"km/h": "キロメートル毎時", "m/s": "メートル毎秒", "kWh": "キロワット時", "km²": "平方キロメートル", "km2": "平方キロメートル"},
-    **{"㎢": "平方キロメートル", "m²": "平方メートル", "m2": "平方メートル", "㎡": "平方メートル", "cm²": "平方センチメートル"},
-    **{"cm2": "平方センチメートル", "m³": "立方メートル", "m3": "立方メートル", "㎥": "立方メートル", "cm³": "立方センチメートル"},
+    **{
+        "km/h": "キロメートル毎時",
+        "m/s": "メートル毎秒",
+        "kWh": "キロワット時",
+        "km²": "平方キロメートル",
+        "km2": "平方キロメートル",
+    },
+    **{
+        "㎢": "平方キロメートル",
+        "m²": "平方メートル",
+        "m2": "平方メートル",
+        "㎡": "平方メートル",
+        "cm²": "平方センチメートル",
+    },
+    **{
+        "cm2": "平方センチメートル",
+        "m³": "立方メートル",
+        "m3": "立方メートル",
+        "㎥": "立方メートル",
+        "cm³": "立方センチメートル",
+    },
     **{"km": "キロメートル", "㎞": "キロメートル", "m": "メートル", "cm": "センチメートル", "㎝": "センチメートル"},
-    **{"mm": "ミリメートル", "㎜": "ミリメートル", "μm": "マイクロメートル", "µm": "マイクロメートル", "nm": "ナノメートル"},
+    **{
+        "mm": "ミリメートル",
+        "㎜": "ミリメートル",
+        "μm": "マイクロメートル",
+        "µm": "マイクロメートル",
+        "nm": "ナノメートル",
+    },
     **{"kg": "キログラム", "㎏": "キログラム", "g": "グラム", "mg": "ミリグラム", "㎎": "ミリグラム", "t": "トン"},
-    **{"L": "リットル", "l": "リットル", "ℓ": "リットル", "mL": "ミリリットル", "ml": "ミリリットル", "㎖": "ミリリットル"},
-    **{"dL": "デシリットル", "cc": "シーシー", "kcal": "キロカロリー", "cal": "カロリー", "W": "ワット", "kW": "キロワット"},
+    **{
+        "L": "リットル",
+        "l": "リットル",
+        "ℓ": "リットル",
+        "mL": "ミリリットル",
+        "ml": "ミリリットル",
+        "㎖": "ミリリットル",
+    },
+    **{
+        "dL": "デシリットル",
+        "cc": "シーシー",
+        "kcal": "キロカロリー",
+        "cal": "カロリー",
+        "W": "ワット",
+        "kW": "キロワット",
+    },
     **{"MW": "メガワット", "V": "ボルト", "A": "アンペア", "Hz": "ヘルツ", "kHz": "キロヘルツ", "MHz": "メガヘルツ"},
-    **{"GHz": "ギガヘルツ", "KB": "キロバイト", "kB": "キロバイト", "MB": "メガバイト", "GB": "ギガバイト", "TB": "テラバイト"},
-    **{"Mbps": "メガビーピーエス", "Gbps": "ギガビーピーエス", "hPa": "ヘクトパスカル", "dB": "デシベル", "ha": "ヘクタール"},
-    **{"ms": "ミリ秒", "s": "秒", "min": "分", "h": "時間", "rpm": "回転毎分", "℃": "度", "°C": "度", "℉": "度", "°F": "度"},
-    **{"°": "度", "%": "パーセント", "％": "パーセント", "‰": "パーミル", "px": "ピクセル", "pt": "ポイント", "mAh": "ミリアンペア時"},
+    **{
+        "GHz": "ギガヘルツ",
+        "KB": "キロバイト",
+        "kB": "キロバイト",
+        "MB": "メガバイト",
+        "GB": "ギガバイト",
+        "TB": "テラバイト",
+    },
+    **{
+        "Mbps": "メガビーピーエス",
+        "Gbps": "ギガビーピーエス",
+        "hPa": "ヘクトパスカル",
+        "dB": "デシベル",
+        "ha": "ヘクタール",
+    },
+    **{
+        "ms": "ミリ秒",
+        "s": "秒",
+        "min": "分",
+        "h": "時間",
+        "rpm": "回転毎分",
+        "℃": "度",
+        "°C": "度",
+        "℉": "度",
+        "°F": "度",
+    },
+    **{
+        "°": "度",
+        "%": "パーセント",
+        "％": "パーセント",
+        "‰": "パーミル",
+        "px": "ピクセル",
+        "pt": "ポイント",
+        "mAh": "ミリアンペア時",
+    },
 }
 _UNIT = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
 _CURRENCY = "|".join(sorted((re.escape(sign) for sign in _CURRENCIES if sign != "元"), key=len, reverse=True))
 _TERMINAL = "".join(sign for sign in "%％‰°℃℉㎏㎎㎜㎝㎞㎡㎥㎢ℓ㎖")
 """Units that are signs: a letter may follow them."""
-_OPERATORS = {"+": "プラス", "-": "マイナス", "−": "マイナス", "×": "かける", "÷": "割る", "=": "イコール", "±": "プラスマイナス"}
+_OPERATORS = {
+    "+": "プラス",
+    "-": "マイナス",
+    "−": "マイナス",
+    "×": "かける",
+    "÷": "割る",
+    "=": "イコール",
+    "±": "プラスマイナス",
+}
 _SIGNS = {"√": "ルート", "№": "ナンバー", "〒": "郵便番号", "℡": "電話", "∞": "無限大"}
 _WEEKDAY = "[月火水木金土日]"
 
@@ -85,7 +162,7 @@ def _era(match: re.Match[str]) -> str:
 def _weekdays(match: re.Match[str]) -> str:
     first, last, holiday = match["first"], match["last"], match["holiday"]
     words = f"{first}曜日から{last}曜日" if last else f"{first}曜日"
-    return f"日{words}、祝日" if holiday else f"日{words}"
+    return f"日{words}祝日" if holiday else f"日{words}"
 
 
 def _clock(match: re.Match[str]) -> str | None:
@@ -127,14 +204,24 @@ def _minutes(match: re.Match[str]) -> str | None:
 
 
 _RULES: tuple[Rule, ...] = (
-    Rule("telephone", re.compile(rf"{_NOT_AFTER}(?:\+[0-9]{{1,3}}|0[0-9]{{1,4}})[-‐–( ][0-9]{{1,4}}[-‐–) ][0-9]{{3,4}}{_END}"), _phone),
+    Rule(
+        "telephone",
+        re.compile(rf"{_NOT_AFTER}(?:\+[0-9]{{1,3}}|0[0-9]{{1,4}})[-‐–( ][0-9]{{1,4}}[-‐–) ][0-9]{{3,4}}{_END}"),
+        _phone,
+    ),
     Rule("telephone", re.compile(rf"(?<=〒)\s?[0-9]{{3}}-[0-9]{{4}}{_END}"), _phone),
     Rule(
         "date",
-        re.compile(rf"{_START}(?P<year>[12][0-9]{{3}})(?P<sep>[-/.])(?P<month>[01]?[0-9])(?P=sep)(?P<day>[0-3]?[0-9]){_END}"),
+        re.compile(
+            rf"{_START}(?P<year>[12][0-9]{{3}})(?P<sep>[-/.])(?P<month>[01]?[0-9])(?P=sep)(?P<day>[0-3]?[0-9]){_END}"
+        ),
         _date,
     ),
-    Rule("date", re.compile(rf"(?<![A-Za-z])([MTSHR])\.([0-9]{{1,2}})(?:\.([0-9]{{1,2}}))?(?:\.([0-9]{{1,2}}))?{_END}年?"), _era),
+    Rule(
+        "date",
+        re.compile(rf"(?<![A-Za-z])([MTSHR])\.([0-9]{{1,2}})(?:\.([0-9]{{1,2}}))?(?:\.([0-9]{{1,2}}))?{_END}年?"),
+        _era,
+    ),
     Rule("date", re.compile(rf"(?<![A-Za-z])([MTSHR])([0-9]{{1,2}})\.([0-9]{{1,2}})\.([0-9]{{1,2}}){_END}"), _era),
     Rule("date", re.compile(r"(?<![A-Za-z])([MTSHR])([0-9]{1,2})()()年"), _era),
     Rule("date", re.compile(rf"{_START}([0-9]{{1,2}})/([0-9]{{1,2}})(?!/){_END}"), _day),
@@ -153,7 +240,7 @@ _RULES: tuple[Rule, ...] = (
         ),
         _clock,
     ),
-    Rule("time", re.compile(r"(?<![0-9.,])10分(?:の[0-9一二三四五六七八九])?"), _minutes),
+    Rule("time", re.compile(rf"{_START}10分(?:の[0-9一二三四五六七八九])?"), _minutes),
     Rule(
         "fraction",
         re.compile(
@@ -171,11 +258,27 @@ _RULES: tuple[Rule, ...] = (
         re.compile(rf"(?<=[0-9万億])\s?({_UNIT})(?:(?<=[{_TERMINAL}])|(?![A-Za-z0-9/²³]))"),
         lambda match: _UNITS[match[1]],
     ),
-    Rule("range", re.compile(rf"(?<=[0-9{_HAN}%)\ue000-\uf8ff])\s?{_WAVE}\s?(?=[0-9{_HAN}¥$第\ue000-\uf8ff])"), lambda _: "から"),
-    Rule("range", re.compile(rf"(?<![0-9.,-])({_AMOUNT})[-–](?={_AMOUNT}\s?[{_HAN}つヶケカ\ue000-\uf8ff])"), lambda match: f"{_number(match[1])}から"),
-    Rule("serial", re.compile(rf"{_START}[0-9]+(?:-[0-9]+){{1,3}}{_END}"), lambda match: "の".join(map(_number, match[0].split("-")))),
-    Rule("ordinal", re.compile(r"(?:(?<![A-Za-z])No\.?|#)\s?(?=[0-9])"), lambda _: "ナンバー"),
-    Rule("symbol", re.compile(rf"(?<=[0-9√\ue000-\uf8ff])\s?([+×÷=±−])\s?(?=[-−√0-9])"), lambda match: _OPERATORS[match[1]]),
+    Rule(
+        "range",
+        re.compile(rf"(?<=[0-9{_HAN}%)\ue000-\uf8ff])\s?{_WAVE}\s?(?=[0-9{_HAN}¥$第\ue000-\uf8ff])"),
+        lambda _: "から",
+    ),
+    Rule(
+        "range",
+        re.compile(rf"{_START}(?<!-)({_AMOUNT})[-–](?={_AMOUNT}\s?[{_HAN}つヶケカ\ue000-\uf8ff])"),
+        lambda match: f"{_number(match[1])}から",
+    ),
+    Rule(
+        "serial",
+        re.compile(rf"{_START}[0-9]+(?:-[0-9]+){{1,3}}{_END}"),
+        lambda match: "の".join(map(_number, match[0].split("-"))),
+    ),
+    Rule("ordinal", re.compile(r"(?:(?<![A-Za-z])No\.?|(?<![A-Za-z])#)\s?(?=[0-9])"), lambda _: "ナンバー"),
+    Rule(
+        "symbol",
+        re.compile(rf"(?<=[0-9√\ue000-\uf8ff])\s?([+×÷=±−])\s?(?=[-−√0-9])"),
+        lambda match: _OPERATORS[match[1]],
+    ),
     Rule("symbol", re.compile(rf"{_NOT_AFTER}([-−+±])(?=[√0-9\ue000-\uf8ff])"), lambda match: _OPERATORS[match[1]]),
     Rule("symbol", re.compile("[√№〒℡∞]"), lambda match: _SIGNS[match[0]]),
     Rule("symbol", re.compile(rf"(?<=[{_HAN}ぁ-ヺー]) ?& ?(?=[{_HAN}ぁ-ヺー])"), lambda _: "アンド"),
@@ -183,7 +286,10 @@ _RULES: tuple[Rule, ...] = (
     Rule("cardinal", re.compile(_INTEGER), lambda match: _number(match[0])),
 )
 
-_WIDE = {wide: chr(wide - 0xFEE0) for wide in (*range(0xFF10, 0xFF1A), 0xFF05, 0xFF0B, 0xFF0D, 0xFF0E, 0xFF0F, 0xFF1D, 0xFF1A)}
+_WIDE = {
+    wide: chr(wide - 0xFEE0)
+    for wide in (*range(0xFF10, 0xFF1A), 0xFF05, 0xFF0B, 0xFF0D, 0xFF0E, 0xFF0F, 0xFF1D, 0xFF1A)
+}
 
 LANGUAGE = Speaker(
     "ja",

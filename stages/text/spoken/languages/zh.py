@@ -12,43 +12,149 @@ _HAN = "一-龥"
 _INTEGER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)"
 _AMOUNT = rf"{_INTEGER}(?:\.[0-9]+)?"
 _MYRIAD = "(?:[百千]?[万亿]+|千|百)?"
-_START = r"(?<![0-9.,])"
+_START = "(?<![0-9])(?<![0-9][.,])"
 _END = r"(?![0-9]|[.,][0-9])"
-_NOT_AFTER = rf"(?<![0-9A-Za-z.,)\]{_SAID}])"
+_NOT_AFTER = rf"(?<![0-9A-Za-z)\]+#{_SAID}-])"
 _TO = r"\s?[-–—~～〜至到]+\s?"
 _DASH = r"\s?(?:[-–~～〜]|—{1,2})\s?"
 
 _CURRENCIES = {
-    **{"$": "美元", "US$": "美元", "USD": "美元", "€": "欧元", "EUR": "欧元", "£": "英镑", "GBP": "英镑", "¥": "元", "￥": "元"},
-    **{"RMB": "元", "CNY": "元", "CN¥": "元", "HK$": "港元", "HKD": "港元", "NT$": "新台币", "JPY": "日元", "₩": "韩元"},
-    **{"KRW": "韩元", "A$": "澳元", "AUD": "澳元", "C$": "加元", "CAD": "加元", "CHF": "瑞士法郎", "₽": "卢布", "₹": "卢比"},
+    **{
+        "$": "美元",
+        "US$": "美元",
+        "USD": "美元",
+        "€": "欧元",
+        "EUR": "欧元",
+        "£": "英镑",
+        "GBP": "英镑",
+        "¥": "元",
+        "￥": "元",
+    },
+    **{
+        "RMB": "元",
+        "CNY": "元",
+        "CN¥": "元",
+        "HK$": "港元",
+        "HKD": "港元",
+        "NT$": "新台币",
+        "JPY": "日元",
+        "₩": "韩元",
+    },
+    **{
+        "KRW": "韩元",
+        "A$": "澳元",
+        "AUD": "澳元",
+        "C$": "加元",
+        "CAD": "加元",
+        "CHF": "瑞士法郎",
+        "₽": "卢布",
+        "₹": "卢比",
+    },
 }
 _CURRENCY = "|".join(sorted(map(re.escape, _CURRENCIES), key=len, reverse=True))
 _UNITS = {
-    **{"km/h": "千米每小时", "m/s": "米每秒", "km²": "平方千米", "km2": "平方千米", "㎢": "平方千米", "m²": "平方米", "m2": "平方米"},
-    **{"㎡": "平方米", "cm²": "平方厘米", "cm2": "平方厘米", "mm²": "平方毫米", "m³": "立方米", "m3": "立方米", "㎥": "立方米"},
-    **{"cm³": "立方厘米", "km": "千米", "㎞": "千米", "m": "米", "dm": "分米", "cm": "厘米", "㎝": "厘米", "mm": "毫米", "㎜": "毫米"},
-    **{"μm": "微米", "µm": "微米", "nm": "纳米", "kg": "千克", "㎏": "千克", "g": "克", "mg": "毫克", "㎎": "毫克", "t": "吨"},
-    **{"L": "升", "l": "升", "mL": "毫升", "ml": "毫升", "W": "瓦", "kW": "千瓦", "MW": "兆瓦", "kWh": "千瓦时", "V": "伏", "A": "安"},
-    **{"Hz": "赫兹", "kHz": "千赫", "MHz": "兆赫", "GHz": "吉赫", "KB": "KB", "Pa": "帕", "kPa": "千帕", "hPa": "百帕", "MPa": "兆帕"},
-    **{"dB": "分贝", "ha": "公顷", "ms": "毫秒", "s": "秒", "min": "分钟", "h": "小时", "kcal": "千卡", "cal": "卡", "rpm": "转每分钟"},
-    **{"℃": "摄氏度", "°C": "摄氏度", "℉": "华氏度", "°F": "华氏度", "°": "度", "Ω": "欧", "kΩ": "千欧", "N": "牛", "J": "焦"},
+    **{
+        "km/h": "千米每小时",
+        "m/s": "米每秒",
+        "km²": "平方千米",
+        "km2": "平方千米",
+        "㎢": "平方千米",
+        "m²": "平方米",
+        "m2": "平方米",
+    },
+    **{
+        "㎡": "平方米",
+        "cm²": "平方厘米",
+        "cm2": "平方厘米",
+        "mm²": "平方毫米",
+        "m³": "立方米",
+        "m3": "立方米",
+        "㎥": "立方米",
+    },
+    **{
+        "cm³": "立方厘米",
+        "km": "千米",
+        "㎞": "千米",
+        "m": "米",
+        "dm": "分米",
+        "cm": "厘米",
+        "㎝": "厘米",
+        "mm": "毫米",
+        "㎜": "毫米",
+    },
+    **{
+        "μm": "微米",
+        "µm": "微米",
+        "nm": "纳米",
+        "kg": "千克",
+        "㎏": "千克",
+        "g": "克",
+        "mg": "毫克",
+        "㎎": "毫克",
+        "t": "吨",
+    },
+    **{
+        "L": "升",
+        "l": "升",
+        "mL": "毫升",
+        "ml": "毫升",
+        "W": "瓦",
+        "kW": "千瓦",
+        "MW": "兆瓦",
+        "kWh": "千瓦时",
+        "V": "伏",
+        "A": "安",
+    },
+    **{
+        "Hz": "赫兹",
+        "kHz": "千赫",
+        "MHz": "兆赫",
+        "GHz": "吉赫",
+        "Pa": "帕",
+        "kPa": "千帕",
+        "hPa": "百帕",
+        "MPa": "兆帕",
+    },
+    **{
+        "dB": "分贝",
+        "ha": "公顷",
+        "ms": "毫秒",
+        "s": "秒",
+        "min": "分钟",
+        "h": "小时",
+        "kcal": "千卡",
+        "cal": "卡",
+        "rpm": "转每分钟",
+    },
+    **{
+        "℃": "摄氏度",
+        "°C": "摄氏度",
+        "℉": "华氏度",
+        "°F": "华氏度",
+        "°": "度",
+        "Ω": "欧",
+        "kΩ": "千欧",
+        "N": "牛",
+        "J": "焦",
+    },
     **{"kJ": "千焦", "mAh": "毫安时", "Mbps": "兆比特每秒", "px": "像素"},
 }
-_UNIT = "|".join(sorted((re.escape(unit) for unit in _UNITS if unit != "KB"), key=len, reverse=True))
+_UNIT = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
 _SIGN_UNITS = "°℃℉㎏㎎㎜㎝㎞㎡㎥㎢Ω"
 _OPERATORS = {"+": "加", "-": "减", "−": "减", "×": "乘", "x": "乘", "*": "乘", "÷": "除以", "=": "等于", "±": "正负"}
 _OPERATORS |= {"<": "小于", ">": "大于", "≤": "小于等于", "≥": "大于等于", "≈": "约等于", "≠": "不等于"}
 _SIGNS = {"-": "负", "−": "负", "－": "负", "+": "正", "±": "正负", "√": "根号", "№": "第", "∞": "无穷大", "§": "第"}
 _TWO = re.compile(
-    "[个個位只隻张張条條本把件辆輛台棵朵匹头頭双雙对對副套家间間层層座栋棟艘架场場次遍趟回种種类類款名口杯瓶碗盘盤盒箱袋包块塊片颗顆粒根支枝首篇部"
+    "[个個位名只隻张張条條本把件辆輛台棵朵匹头頭双雙对對副套家间間层層座栋棟艘架场場次遍趟回种種类類款口杯瓶碗盘盤盒箱袋包块塊片颗顆粒根支枝首篇部"
     "封份幅段句节節门門年天周岁歲秒倍元米吨噸升克里斤亩畝步队隊组組批届人代岸侧側边邊端国國省市县縣校方派点點钟鐘分万亿億千]"
     "|小时|小時|星期|礼拜|禮拜|公里|公斤|公顷|公分|千米|千克|厘米|毫米|平方|立方|美元|英镑|欧元|日元|港元|刻钟|刻鐘|克拉|英里|海里|分钟|分鐘"
 )
 """What 2 is 两 before."""
-_NOT_TWO = re.compile("年级|年級|年生|分之|点[0-9一二三四五六七八九零]|點[0-9一二三四五六七八九零]|里|部分|号|门课|班|等|层楼|级|类人|元[一二]|[百千万亿]?分之|次方|次元|维")
+_NOT_TWO = re.compile("年级|年級|年生|分之|里|部分|号|门课|班|等|层楼|级|类人|元[一二]|[百千万亿]?分之|次方|次元|维")
 """What begins so and follows 二 all the same."""
-_BY_DIGIT = re.compile("[A-Za-z]-?$|(?:拨打|拨|致电|热线|电话|号码|编号|代码|邮编|尾号|QQ|航班|车次|房间|房号|学号|工号|密码|验证码)[是为:：，, ]?$")
+_BY_DIGIT = re.compile(
+    "[A-Za-z]-?$|(?:拨打|拨|致电|热线|电话|号码|编号|代码|邮编|尾号|QQ|航班|车次|房间|房号|学号|工号|密码|验证码)[是为:：，, ]?$"
+)
 
 
 def _digits(text: str) -> str:
@@ -78,7 +184,7 @@ def _cardinal(match: re.Match[str]) -> str:
     text, before = match.string, match.string[: match.start()]
     if len(match[0]) > 2 and "," not in match[0] and _BY_DIGIT.search(before[-8:]):
         return _digits(match[0])
-    if match[0] == "2" and before.endswith(("第", "初", "周", "期", "十", "老")):
+    if match[0] == "2" and re.search("[A-Za-z第初周期十老]$", before):
         return "二"
     return _counted(match[0], text, match.end())
 
@@ -101,15 +207,23 @@ def _year(match: re.Match[str]) -> str | None:
     before, after = text[: match.start()], text[match.end() :]
     counted = re.match("(?:的?历史|以[来上内前后]|[来多]|之[久间内前后]|[前后](?!$)|时间|内|间)", after) is not None
     era = before.endswith(("公元", "公元前", "西元", "西元前", "前"))
-    if not era and (len(digits) == 3 or (len(digits) == 4 and (digits.endswith("000") and (digits != "2000" or counted)))):
+    if not era and (
+        len(digits) == 3 or (len(digits) == 4 and (digits.endswith("000") and (digits != "2000" or counted)))
+    ):
         return None
-    if len(digits) == 2 and not (digits.startswith("0") or (digits >= "70" and not counted) or re.match("[0-9]{1,2}月", after)):
+    if len(digits) == 2 and not (
+        digits.startswith("0") or (digits >= "70" and not counted) or re.match("[0-9]{1,2}月", after)
+    ):
         return None
     if len(digits) == 4 and not era and not "1000" < digits < "3000":
         return None
     if len(digits) == 1:
         return None
     return f"{_digits(digits)}年"
+
+
+def _decade(match: re.Match[str]) -> str:
+    return f"{_digits(match['year'])}年{'代' if match[0].endswith('s') else ''}"
 
 
 def _era_year(match: re.Match[str]) -> str:
@@ -159,19 +273,31 @@ def _money(match: re.Match[str]) -> str:
     whole, _, cents = amount.partition(".")
     if name == "元" and len(cents) == 2 and not match["myriad"]:
         tens, ones = cents
-        small = (f"{_digits(tens)}角" if tens != "0" else "零" * (ones != "0")) + (f"{_digits(ones)}分" if ones != "0" else "")
+        small = (f"{_digits(tens)}角" if tens != "0" else "零" * (ones != "0")) + (
+            f"{_digits(ones)}分" if ones != "0" else ""
+        )
         return f"{_counted(whole, '元', 0)}元{small}"
+    amount = amount.rstrip("0").rstrip(".") if cents else amount
     words = _counted(amount, f"{match['myriad']}元", 0)
     return f"{words}{match['myriad']}{name}"
 
 
 def _phone(match: re.Match[str]) -> str:
     plus = "加" if match[0].startswith("+") else ""
-    return plus + "，".join(_digits(part) for part in re.findall("[0-9]+", match[0]))
+    return plus + " ".join(_digits(part) for part in re.findall("[0-9]+", match[0]))
 
 
 def _range(match: re.Match[str]) -> str:
     return f"{_counted(match[1], match.string, match.end())}到"
+
+
+def _per(match: re.Match[str]) -> str:
+    return f"{match[1]}每{_UNITS.get(match[2], match[2])}"
+
+
+def _version(match: re.Match[str]) -> str:
+    parts = match[0].split(".")
+    return "点".join(map(_digits if len(parts) == 4 else _number, parts))
 
 
 def _measure(match: re.Match[str]) -> str:
@@ -179,8 +305,18 @@ def _measure(match: re.Match[str]) -> str:
 
 
 _RULES: tuple[Rule, ...] = (
-    Rule("telephone", re.compile(rf"{_NOT_AFTER}\+86[- ]?1[0-9]{{10}}(?![0-9])|{_NOT_AFTER}1[3-9][0-9]{{9}}(?![0-9])"), _phone),
-    Rule("telephone", re.compile(rf"{_NOT_AFTER}(?:\+[0-9]{{1,3}}|0[0-9]{{2,3}}|[48]00|1[3-9][0-9])[- ][0-9]{{3,4}}[- ]?[0-9]{{3,4}}{_END}"), _phone),
+    Rule(
+        "telephone",
+        re.compile(rf"{_NOT_AFTER}\+86[- ]?1[0-9]{{10}}(?![0-9])|{_NOT_AFTER}1[3-9][0-9]{{9}}(?![0-9])"),
+        _phone,
+    ),
+    Rule(
+        "telephone",
+        re.compile(
+            rf"{_NOT_AFTER}(?:\+[0-9]{{1,3}}|0[0-9]{{2,3}}|[48]00|1[3-9][0-9])[- ][0-9]{{3,4}}[- ]?[0-9]{{3,4}}{_END}"
+        ),
+        _phone,
+    ),
     Rule(
         "date",
         re.compile(
@@ -190,44 +326,92 @@ _RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "date",
-        re.compile(r"(?<![0-9])(?P<year>[0-9]{1,4})年?(?:(?P<month>[0-9]{1,2})月)?\s?(?P<era>[Aa]\.?[Dd]\.?|[Bb]\.?[Cc]\.?)(?![A-Za-z])"),
+        re.compile(
+            r"(?<![0-9])(?P<year>[0-9]{1,4})年?(?:(?P<month>[0-9]{1,2})月)?\s?(?P<era>[Aa]\.?[Dd]\.?|[Bb]\.?[Cc]\.?)(?![A-Za-z])"
+        ),
         _era_year,
     ),
     Rule("date", re.compile(rf"(?<![0-9.])([12][0-9]{{3}}){_TO}([12][0-9]{{3}})年"), _years),
-    Rule("date", re.compile(r"(?<![0-9.,])(?P<year>[0-9]{1,4})年(?!级|級|龄|代)"), _year),
-    Rule("date", re.compile(r"(?<![0-9.,])(?P<year>1[0-9]{2}0|20[0-9]0)年(?=代)"), _year),
-    Rule("date", re.compile(r"(?<![0-9.,])([0-9]{1,2})([月日号號])(?!线|楼|门|机|馆)"), _month_or_day),
+    Rule("date", re.compile(rf"{_START}(?P<year>[0-9]{{1,4}})年(?!级|級|龄|代)"), _year),
+    Rule("date", re.compile(rf"{_START}(?P<year>1[0-9]{{2}}0|20[0-9]0)(?:年(?=代)|s(?![A-Za-z]))"), _decade),
+    Rule("date", re.compile(rf"{_START}([0-9]{{1,2}})([月日号號])(?!线|楼|门|机|馆)"), _month_or_day),
     Rule(
         "time",
-        re.compile(rf"{_START}(?P<hour>[0-9]{{1,2}})[:：](?P<minute>[0-9]{{2}})(?:[:：](?P<second>[0-9]{{2}}))?(?![:：]?[0-9])"),
+        re.compile(
+            rf"{_START}(?P<hour>[0-9]{{1,2}})[:：](?P<minute>[0-9]{{2}})(?:[:：](?P<second>[0-9]{{2}}))?(?![:：]?[0-9])"
+        ),
         _clock,
     ),
     Rule("range", re.compile(r"(?<![0-9:.])([0-9]{1,3})[:：]([0-9]{1,3})(?![0-9:.])"), _score),
     Rule(
         "percent",
-        re.compile(rf"(?P<minus>{_NOT_AFTER}[-−－])?{_START}(?P<first>{_AMOUNT})(?:[%％]?{_DASH}(?P<last>{_AMOUNT}))?\s?(?P<sign>[%％‰])"),
+        re.compile(
+            rf"(?P<minus>{_NOT_AFTER}[-−－])?{_START}(?P<first>{_AMOUNT})(?:[%％]?{_DASH}(?P<last>{_AMOUNT}))?\s?(?P<sign>[%％‰])"
+        ),
         _percent,
     ),
     Rule(
         "fraction",
-        re.compile(r"(?<![0-9.,/])(?:(?P<whole>[0-9]+)[ 又])?(?P<above>[0-9]{1,4})/(?P<below>[1-9][0-9]{0,3})(?![0-9/])"),
+        re.compile(
+            r"(?<![0-9/])(?<![0-9][.,])(?:(?P<whole>[0-9]+)[ 又])?(?P<above>[0-9]{1,4})/(?P<below>[1-9][0-9]{0,3})(?![0-9/])"
+        ),
         _fraction,
     ),
     Rule("money", re.compile(rf"(?P<sign>{_CURRENCY})\s?(?P<amount>{_AMOUNT})(?P<myriad>{_MYRIAD})(?![0-9])"), _money),
-    Rule("range", re.compile(rf"(?<![0-9.,{_SAID}-])({_AMOUNT}){_DASH}(?={_AMOUNT}(?:\s?(?:{_UNIT}))?\s?(?:[{_HAN}]|$|[，。,.!?、]))"), _range),
+    Rule(
+        "range",
+        re.compile(
+            rf"{_START}(?<![{_SAID}-])({_AMOUNT}){_DASH}(?={_AMOUNT}(?:\s?(?:{_UNIT}))?(?:[{_HAN}\s，。,.!?、)]|$))"
+        ),
+        _range,
+    ),
     Rule(
         "measure",
-        re.compile(rf"{_START}({_AMOUNT})({_MYRIAD})\s?({_UNIT})(?:(?<=[{_SIGN_UNITS}])|(?![A-Za-z0-9/²³]))"),
+        re.compile(
+            rf"{_START}({_AMOUNT})({_MYRIAD})\s?({_UNIT})(?:(?<=[{_SIGN_UNITS}])|(?<=[ANJTsh])(?<![a-zA-Zμµ][ANJTsh])(?![{_HAN}A-Za-z0-9/²³])|(?<![ANJTsh])(?![A-Za-z0-9/²³])|(?<=[a-zA-Z/][ANJTsh])(?![A-Za-z0-9/²³]))"
+        ),
         _measure,
     ),
-    Rule("range", re.compile(rf"(?<=[{_SAID}日月年号时点分岁人元])[~～〜](?=[{_HAN}0-9{_SAID}])"), lambda _: "到"),
-    Rule("ordinal", re.compile(r"(?:(?<![A-Za-z])No\.?|#|№|§)\s?(?=[0-9])"), lambda _: "第"),
-    Rule("symbol", re.compile(rf"(?<=[0-9{_SAID}])\s?([-−+×x*÷=<>≤≥≈≠±])\s?(?=[-−]?[0-9√{_SAID}])(?=[^=]*[=<>]|(?<=[^-−x*]))"), lambda m: _OPERATORS[m[1]]),
+    Rule(
+        "measure",
+        re.compile(rf"(?<=[0-9{_SAID}])([元块角分人次个吨]?)/({_UNIT}|[斤公千克个人次天小年月日平米吨台件只张位份周])"),
+        _per,
+    ),
+    Rule(
+        "measure",
+        re.compile(r"(?<![0-9.])([0-9])米([0-9]{2})(?![0-9.厘分公毫])"),
+        lambda match: f"{_counted(match[1], '米', 0)}米{_digits(match[2])}",
+    ),
+    Rule(
+        "range",
+        re.compile(
+            rf"(?<=[{_SAID}日月年号时点分岁人元])[~～〜](?=[{_HAN}0-9{_SAID}])|(?<=[周期拜][一二三四五六日天])[~～〜](?=[周星礼])"
+        ),
+        lambda _: "到",
+    ),
+    Rule(
+        "serial",
+        re.compile(r"(?<![0-9.])[0-9]{3,4}(?=号?(?:房|室|教室|病房|包厢|航班|次列车|路公交|国道|省道))"),
+        lambda match: _digits(match[0]),
+    ),
+    Rule("date", re.compile(r"(?<![0-9点分:])[0-9][05](?=后(?![天面来续边]))"), lambda match: _digits(match[0])),
+    Rule("ordinal", re.compile(r"(?:(?<![A-Za-z])No\.?|(?<![A-Za-z])#|№|§)\s?(?=[0-9])"), lambda _: "第"),
+    Rule("symbol", re.compile(rf"(?<=[0-9{_SAID}])\s?([-−])\s?(?=[0-9.]+\s?=)"), lambda match: _OPERATORS[match[1]]),
+    Rule(
+        "symbol",
+        re.compile(rf"(?<=[0-9{_SAID}])\s?([+×x*÷±])\s?(?=[-−]?[0-9√{_SAID}])"),
+        lambda match: _OPERATORS[match[1]],
+    ),
+    Rule(
+        "symbol",
+        re.compile(rf"(?<=[0-9A-Za-z{_SAID}])\s?([=<>≤≥≈≠])\s?(?=[-−]?[0-9√{_SAID}])"),
+        lambda match: _OPERATORS[match[1]],
+    ),
     Rule("symbol", re.compile(rf"{_NOT_AFTER}([-−－+±])(?=[√0-9{_SAID}])"), lambda match: _SIGNS[match[1]]),
     Rule("symbol", re.compile("[√∞]"), lambda match: _SIGNS[match[0]]),
     Rule("symbol", re.compile(rf"(?<=[{_HAN}]) ?& ?(?=[{_HAN}])"), lambda _: "和"),
     Rule("decimal", re.compile(rf"{_START}{_INTEGER}\.[0-9]+(?!\.?[0-9])"), _decimal),
-    Rule("serial", re.compile(r"[0-9]+(?:\.[0-9]+){2,}"), lambda match: "点".join(map(_number, match[0].split(".")))),
+    Rule("serial", re.compile(r"[0-9]+(?:\.[0-9]+){2,}"), _version),
     Rule("cardinal", re.compile(_INTEGER), _cardinal),
 )
 
@@ -236,6 +420,6 @@ _WIDE = {wide: chr(wide - 0xFEE0) for wide in (*range(0xFF10, 0xFF1A), 0xFF05, 0
 LANGUAGE = Speaker(
     "zh",
     _RULES,
-    needed=re.compile(rf"[0-9０-９√∞№§&]|[{_HAN}][~～〜][{_HAN}]"),
+    needed=re.compile(rf"[0-9０-９√∞№§&]|[周期拜][一二三四五六日天][~～〜][周星礼]"),
     before=lambda text: text.translate(_WIDE),
 )
