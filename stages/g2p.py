@@ -1,5 +1,8 @@
 """g2p: turns text into phonemes (IPA) with espeak-ng.
 
+What is written in digits, signs and abbreviations is put into words first, as people say it (`stages.text.spoken`); the
+words are kept beside the text. Words of `g2p.lexicon`, and phonemes in a text (`[[həlˈoʊ]]`), are taken as given.
+
 The phonemes are phonemizer's, with punctuation and stress, without the flags of language switches. Where espeak-ng
 reads a language wrongly, its text or phonemes are mended: Japanese is turned into kana first, with its Latin words read
 as English, and Mandarin gets its tones back.
@@ -8,19 +11,24 @@ as English, and Mandarin gets its tones back.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from stages.artefacts.disk import write_text
 from stages.artefacts.formats import Rows
-from stages.artefacts.manifest import file_digest
+from stages.artefacts.manifest import LEXICON, file_digest
 from stages.base import Filtered, Reject, Stage, guarded
-from stages.config import StageConfig
-from stages.errors import WeightsError
+from stages.config import StageConfig, runtime
+from stages.errors import ConfigError, WeightsError
 from stages.records import Utterance, count_phonemes
-from stages.text.phonemes import check_packages, phonemize, reader_packages
+from stages.text.lexicon import NONE, Lexicon, read_lexicon
+from stages.text.phonemes import check_packages, phonemize, read_texts, reader_packages
 from stages.utterances.duplicates import DUPLICATES, Copies, read_duplicates
 from stages.utterances.filters import G2P_RULES, above, broken
+
+__all__ = ["STAGE", "G2p", "G2pConfig", "phonemize"]
 
 Outcome = Utterance | Filtered | Reject
 
@@ -32,6 +40,9 @@ class G2pConfig(StageConfig):
     """Whether to keep the marks of primary and secondary stress."""
     punctuation: bool = True
     """Whether to keep punctuation. Without it the phonemes don't show pauses."""
+    lexicon: str | None = runtime(None)
+    """A file of your own words: lines of a language, a word and its phonemes in IPA, with tabs between them. Models
+    trained on the dataset keep it. The content, not the path, enters the fingerprint."""
     min_phonemes_per_s: float | None = Field(None, ge=0)
     """Utterances with fewer phonemes per second are filtered (`FewPhonemes`): text is probably missing."""
     max_phonemes_per_s: float | None = Field(None, ge=0)
@@ -56,7 +67,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
 
     name: ClassVar[str] = "g2p"
     needs: ClassVar[str] = "slice"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     format = Rows(Utterance)
 
     _copies: Copies | None = None
@@ -67,28 +78,39 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
         return 256
 
     def revision(self) -> str:
-        """Returns the versions of the packages that make the phonemes, and with `unique` the hash of the duplicates."""
-        packages = reader_packages()
+        """Returns the versions of what makes the phonemes, and with `unique` the hash of the duplicates."""
         copies = self.context.dataset / "slice" / DUPLICATES
-        return f"{packages}, copies {file_digest(copies)[:12]}" if self.config.unique and copies.is_file() else packages
+        unique = self.config.unique and copies.is_file()
+        return f"{self._reading}, copies {file_digest(copies)[:12]}" if unique else self._reading
 
     def item_parameters(self, item: Utterance) -> Any:
         """Returns the parameters of an utterance's outcome, and the utterance that is kept instead of it."""
-        return [self._identity, reader_packages(), self._kept_instead(item)]
+        return [self._identity, self._reading, self._kept_instead(item)]
 
     def basis(self, item: Utterance) -> Any:  # noqa: ARG002
         """Returns the parameters of the phonemes."""
-        return [{key: value for key, value in self._identity.items() if key not in _CHEAP}, reader_packages()]
+        return [{key: value for key, value in self._identity.items() if key not in _CHEAP}, self._reading]
 
     @cached_property
     def _identity(self) -> dict[str, Any]:
         return self.config.identity()
 
+    @cached_property
+    def _reading(self) -> str:
+        """The packages that make the phonemes, and the hash of the lexicon."""
+        digest = self._lexicon.digest
+        return f"{reader_packages()}, lexicon {digest[:12]}" if digest else reader_packages()
+
+    @cached_property
+    def _lexicon(self) -> Lexicon:
+        return read_lexicon(Path(self.config.lexicon)) if self.config.lexicon else NONE
+
     def check(self, items: Iterable[Utterance]) -> list[str]:  # noqa: ARG002
-        """Returns the packages that are missing."""
+        """Returns the packages that are missing, or what is wrong with the lexicon."""
         try:
             check_packages()
-        except WeightsError as error:
+            self.revision()
+        except (ConfigError, WeightsError) as error:
             return [str(error)]
         return []
 
@@ -123,11 +145,15 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
 
     def _phonemized(self, item: Utterance) -> Utterance | Reject:
         config = self.config
-        (phonemes,) = phonemize([item.text], item.language, stress=config.stress, punctuation=config.punctuation)
-        if not count_phonemes(phonemes):
+        (read,) = read_texts(
+            [item.text], item.language, stress=config.stress, punctuation=config.punctuation, lexicon=self._lexicon
+        )
+        if not count_phonemes(read.phonemes):
             detail = f"`{item.text[:40]}` must hold text that can be spoken in `{item.language}`, but doesn't."
             return Reject(item.id, "NoPhonemes", detail, "mend the transcript or its language")
-        return replace(item, phonemes=phonemes, measures=None)
+        spoken = read.spoken.text if read.spoken.text != read.text else None
+        unread = read.spoken.unread or None
+        return replace(item, phonemes=read.phonemes, spoken=spoken, unread=unread, measures=None)
 
     def _is_usable(self, item: Utterance) -> bool:
         """Returns whether an utterance would be kept if it had no copies."""
@@ -143,6 +169,14 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
         if first := self._kept_instead(row):
             return Filtered(row.id, "Duplicate", f"the same audio as `{first}`", row)
         return broken(row, G2P_RULES, self.config, self.name) or row
+
+    def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:  # noqa: ARG002
+        """Writes the lexicon, for the store and for models; removes an earlier one that isn't used any more."""
+        if not self._lexicon.rows:
+            (folder / LEXICON).unlink(missing_ok=True)
+            return []
+        write_text(folder / LEXICON, self._lexicon.to_text())
+        return [LEXICON]
 
 
 STAGE = G2p

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from stages.artefacts.disk import atomic
-from stages.artefacts.manifest import COMPLETE, list_shards, read_codec, read_sealed
+from stages.artefacts.manifest import COMPLETE, LEXICON, list_shards, read_codec, read_sealed
 from stages.base import Filtered, Reject, Stage, single
 from stages.config import StageConfig
 from stages.errors import MissingInputError
@@ -48,13 +48,19 @@ class Hdf5(Stage[Hdf5Config, Encoded, Encoded]):
         detail = f"the codes must have the frames that the row says ({item.utterance.frames}, not 0), but have {frames}"
         return Reject(item.id, "BadCodes", detail, "run `valle-prep encode` again")
 
-    def finish_parameters(self) -> float | None:
-        """Returns the loudness in LUFS that `slice` brought the cuts to; None if it left them as recorded.
-
-        Reads it from the record of `slice`, not from the configuration, which may have changed since.
+    def finish_parameters(self) -> Any:
+        """Returns what the index tells of earlier stages: the loudness of the cuts, and `g2p`'s lexicon if it has one.
 
         Raises:
             MissingInputError: if `slice` isn't finished.
+        """
+        lexicon = self._lexicon()
+        return [self._loudness_lufs(), lexicon] if lexicon else self._loudness_lufs()
+
+    def _loudness_lufs(self) -> float | None:
+        """Returns the loudness in LUFS that `slice` brought the cuts to; None if it left them as recorded.
+
+        Reads it from the record of `slice`, not from the configuration, which may have changed since.
         """
         dataset = self.context.dataset
         if not list_shards(dataset / "slice"):  # imported codes have no cuts
@@ -68,9 +74,15 @@ class Hdf5(Stage[Hdf5Config, Encoded, Encoded]):
         loudness: float | None = complete["parameters"].get("loudness_lufs")
         return loudness
 
+    def _lexicon(self) -> list[str]:
+        """Returns the lines of `g2p`'s lexicon."""
+        path = self.context.dataset / "g2p" / LEXICON
+        return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
         """Writes the index, and the `.npy` files if `npy` is set."""
-        index = index_shards(folder, shards, read_codec(self.context.dataset), self.finish_parameters())
+        codec, loudness_lufs = read_codec(self.context.dataset), self._loudness_lufs()
+        index = index_shards(folder, shards, codec, loudness_lufs, self._lexicon())
         return [index, *(_write_npy(folder) if self.config.npy else [])]
 
 

@@ -62,6 +62,8 @@ class MetadataRow(Record):
     seconds: float
     frames: int
     split: str
+    spoken: str | None = None
+    """The text in words; null where it is said as it is written."""
 
     @property
     def duration_s(self) -> float:
@@ -74,7 +76,7 @@ class Metadata(Stage[MetadataConfig, Encoded, MetadataRow]):
 
     name = "metadata"
     needs = "encode"
-    version = 2
+    version = 3
     format = Rows(MetadataRow)
 
     def process(self, items: Sequence[Encoded]) -> list[list[MetadataRow | Filtered | Reject]]:
@@ -97,6 +99,7 @@ class Metadata(Stage[MetadataConfig, Encoded, MetadataRow]):
             seconds=utterance.duration_s,
             frames=utterance.frames,
             split=split_of(key, config.validation, config.test),
+            spoken=utterance.spoken,
         )
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:

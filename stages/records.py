@@ -263,6 +263,10 @@ class Utterance(Record):
     reading: str | None = None
     """What is unusual in how the sound was read, such as another decoder, a scale or a channel; None if nothing is. Not
     kept in the store."""
+    spoken: str | None = None
+    """The text as `g2p` says it, in words; None where nothing is said otherwise than it is written."""
+    unread: tuple[str, ...] | None = None
+    """Letters and signs of the text that `g2p` can't read; None if it reads all. Not kept in the store."""
 
     @property
     def duration_s(self) -> float:
@@ -289,8 +293,12 @@ class Utterance(Record):
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Builds the utterance and its measures."""
-        measures = data.get("measures")
-        return cls(**(data if measures is None else {**data, "measures": Measures.from_json(measures)}))
+        parts: dict[str, Any] = {}
+        if (measures := data.get("measures")) is not None:
+            parts["measures"] = Measures.from_json(measures)
+        if (unread := data.get("unread")) is not None:
+            parts["unread"] = tuple(unread)
+        return cls(**{**data, **parts})
 
 
 @dataclass(frozen=True, slots=True)

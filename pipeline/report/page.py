@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.report.readings import rows_of
 from pipeline.report.survey import LeftOut, Row, Share, Survey, histogram
 from pipeline.runner.tally import Tally
 
@@ -58,6 +59,7 @@ _SECTIONS = {
     "speakers": "Speakers",
     "distributions": "Distributions",
     "phonemes": "Phonemes",
+    "readings": "Read in other words",
     "left-out": "Left out",
     "taken": "Taken out of the texts",
 }
@@ -85,8 +87,9 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
     )
     environment.filters["grouped"] = "{:,}".format
     shown = _SECTIONS if found.utterances else {key: _SECTIONS[key] for key in ("stages", "left-out", "taken")}
-    if not found.taken:
-        shown = {key: title for key, title in shown.items() if key != "taken"}
+    readings = rows_of(found.readings)
+    absent = {key for key, there in (("taken", found.taken), ("readings", readings)) if not there}
+    shown = {key: title for key, title in shown.items() if key not in absent}
     names = {name: _NAMES.get(name, (name, "")) for name in ordered(found.values)}
     data = {"names": names, "codebookSize": max(codebook_size, 1), "utterances": list(utterances)}
     script = (_DATA / "page.js").read_text(encoding="utf-8")
@@ -108,6 +111,7 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
         histograms=[_histogram(*_NAMES.get(name, (name, "")), found.values[name]) for name in ordered(found.values)],
         symbols=_symbols(found.symbols),
         taken=found.taken,
+        readings=readings,
         left_out=_left_out(list(found.left_out.values()), found.tallies),
         utterances=found.utterances,
         shown=len(utterances),

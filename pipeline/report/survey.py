@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.dataset.folder import Dataset
+from pipeline.report.readings import Readings
 from pipeline.runner.runner import read_status
 from pipeline.runner.tally import Tally
 from stages.artefacts.formats import read_lines
@@ -83,6 +84,8 @@ class Survey:
     """(stage, kind, reason) -> the items left out."""
     taken: list[Taken] = field(default_factory=list)
     """What was taken out of the texts."""
+    readings: dict[str, Readings] = field(default_factory=lambda: defaultdict(Readings))
+    """Language -> how its texts were read."""
     shown: list[Row] = field(default_factory=list)
     """The sample: the fields of each utterance, `shard`, `values`, and `neighbours` as pairs of id and score."""
 
@@ -146,6 +149,7 @@ def _count(found: Survey, row: Row) -> None:
     seconds, speaker = row["values"]["seconds"], speaker_key(row["group"], row["speaker"])
     found.languages[row["language"]].add(seconds, speaker)
     found.speakers[speaker].add(seconds, row["language"])
+    found.readings[row["language"]].add(row)
     found.symbols[row["language"]].update(row.get("phonemes", ""))
     for name, value in row["values"].items():
         found.values[name].append(value)

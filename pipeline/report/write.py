@@ -105,6 +105,8 @@ def _utterances(dataset: Dataset, rows: Sequence[Row], folder: Path, embed: int)
             "speaker": speaker_key(row["group"], row["speaker"]),
             "language": row["language"],
             "text": row["text"],
+            "spoken": row.get("spoken") or "",
+            "unread": " ".join(row.get("unread") or ()),
             "phonemes": row.get("phonemes", ""),
             "seconds": row["values"]["seconds"],
             "values": {name: row["values"][name] for name in ordered(row["values"])},

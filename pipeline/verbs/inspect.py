@@ -62,7 +62,7 @@ def inspect(dataset: Dataset, text: str) -> dict[str, Any]:
                 `slice`: `start_samples`, `end_samples`, `seconds`, `language`, `text`, `gain_db`, `measures` (of the
                     audio: `snr_db`, `clipped`, `silence`, `peak`, `hash`, `loudness_lufs`, DNSMOS's `sig`, `bak`,
                     `ovrl`; null if not measured);
-                `g2p`: `phonemes`;
+                `g2p`: `spoken` and `unread` if there is such, `phonemes`;
                 `encode`: `codebooks`, `frames`, `dtype`, `first_codes` (the first frames, each a list of K), `sha256`
                     (of the codes' bytes, T before K), `codec` (its identity);
                 `hdf5`: `file`, `row_in_file`, `row` (in the store, null if the stage isn't finished), `sha256`;
@@ -233,7 +233,11 @@ def _cuts(made: _Made[Utterance]) -> list[Item]:
 
 
 def _phonemes(made: _Made[Utterance]) -> list[Item]:
-    return [{"phonemes": row.phonemes} for row in made.outputs.values()]
+    return [
+        {name: value for name in ("spoken", "unread") if (value := row.to_json().get(name)) is not None}
+        | {"phonemes": row.phonemes}
+        for row in made.outputs.values()
+    ]
 
 
 def _codes(made: _Made[Encoded]) -> list[Item]:

@@ -41,13 +41,13 @@ def write_records(path: Path, kind: type[Record], blocks: Iterable[Sequence[Reco
 
     Args:
         path: The file.
-        kind: The records' class; its fields, of type `str`, `int` or `float`, are the columns.
+        kind: The records' class; its fields, of type `str`, `int` or `float`, or text or None, are the columns.
         blocks: The records, in order; empty blocks are skipped.
     """
     import pyarrow
     import pyarrow.parquet
 
-    kinds = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
+    kinds = {str: pyarrow.string(), str | None: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
     schema = pyarrow.schema([(field.name, kinds[field.type]) for field in fields(kind)])  # type: ignore[arg-type,index]
     with pyarrow.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         for block in blocks:

@@ -15,7 +15,7 @@ def parquet(source: Source, folder: Path, final: Path) -> None:  # noqa: ARG001
 
     Columns: those of `Source.row` without `split`, then `codes` (`[K, T]`) and, unless it is left out, `audio` (FLAC).
     """
-    strings = ("id", "recording", "group", "speaker", "language", "text", "phonemes")
+    strings = ("id", "recording", "group", "speaker", "language", "text", "spoken", "phonemes")
     kinds = {**dict.fromkeys(strings, "string"), "start_s": "float64", "duration_s": "float64", "codes": "codes"}
     if source.voices is not None:
         kinds["audio"] = "file"

@@ -61,6 +61,7 @@ class Source:
             "speaker": speaker_key(row.group, row.speaker),
             "language": row.language,
             "text": row.text,
+            "spoken": row.spoken,
             "phonemes": row.phonemes,
             "start_s": row.start_samples / row.sample_rate,
             "duration_s": row.duration_s,

@@ -15,18 +15,31 @@ LOUDNESS = "loudness_lufs"
 INDEXED = ("id", "group", "speaker", "language")
 INDEX = "index.h5"
 LAYOUT = 1
+WORDS = "lexicon"
+"""A column of the words whose phonemes were given, as lines of `g2p`'s lexicon; only if there are any."""
 
 
-def index_shards(folder: Path, shards: Sequence[str], codec: CodecIdentity, loudness_lufs: float | None = None) -> str:
+def index_shards(
+    folder: Path,
+    shards: Sequence[str],
+    codec: CodecIdentity,
+    loudness_lufs: float | None = None,
+    lexicon: Sequence[str] = (),
+) -> str:
     """Writes `index.h5` over a stage's sealed shards, given by name, and returns its file name."""
     receipts = [read_receipt(folder, shard) for shard in shards]
     fingerprint = digest_of([codec.to_json(), [receipt.digest for receipt in receipts if receipt]])
-    write_index(folder, [f"{shard}.h5" for shard in shards], codec, fingerprint, loudness_lufs)
+    write_index(folder, [f"{shard}.h5" for shard in shards], codec, fingerprint, loudness_lufs, lexicon)
     return INDEX
 
 
 def write_index(
-    folder: Path, shards: Sequence[str], codec: CodecIdentity, fingerprint: str, loudness_lufs: float | None = None
+    folder: Path,
+    shards: Sequence[str],
+    codec: CodecIdentity,
+    fingerprint: str,
+    loudness_lufs: float | None = None,
+    lexicon: Sequence[str] = (),
 ) -> None:
     """Writes `index.h5` over sealed shards.
 
@@ -36,6 +49,7 @@ def write_index(
         codec: The codec that made the codes.
         fingerprint: Digest of the dataset's content.
         loudness_lufs: The utterances' loudness in LUFS; None if they are as loud as recorded.
+        lexicon: The lines of `g2p`'s lexicon.
     """
     columns: dict[str, list[str]] = {name: [] for name in INDEXED}
     numbers: dict[str, list[int]] = {name: [] for name in ("frames", "shard", "first_row", "codes_at")}
@@ -65,6 +79,8 @@ def write_index(
         file.attrs.update(attributes | {key: json.dumps(value, ensure_ascii=False) for key, value in as_json.items()})
         for column, values in columns.items():
             write_texts(file, column, values)
+        if lexicon:
+            write_texts(file, WORDS, lexicon)
         for column, integers in numbers.items():
             write_column(file, column, np.array(integers, np.int64))
         write_column(file, "codes_shape", np.array(shapes, np.int64).reshape(-1, 2))

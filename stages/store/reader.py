@@ -8,6 +8,7 @@ A shard of the store is one sealed file, written once by one writer, contiguous 
     <column>/offsets [N + 1] int64
     start_samples, end_samples, sample_rate   [N] int64
     gain_db          [N] float64, only if a cut was made louder or softer
+    spoken/bytes, spoken/offsets   the texts in words, only if one isn't said as it is written; empty where it is
 
 `index.h5` repeats the small columns of all shards, and the position of the codes in each file: opening a dataset of any
 size reads one file. It holds nothing that the shards don't: `valle-prep hdf5` rebuilds it.
@@ -27,8 +28,8 @@ from stages.errors import ArtefactError, MissingInputError
 from stages.ids import MIXTURES, Mixture, mixture_id, speaker_key
 from stages.records import CodecIdentity, Codes, Utterance
 from stages.store.columns import Int64s, Texts, open_h5
-from stages.store.index import INDEX, INDEXED, LAYOUT, LOUDNESS
-from stages.store.shards import GAIN, NUMBER_COLUMNS, TEXT_COLUMNS, gains_db_of
+from stages.store.index import INDEX, INDEXED, LAYOUT, LOUDNESS, WORDS
+from stages.store.shards import GAIN, NUMBER_COLUMNS, SPOKEN, TEXT_COLUMNS, gains_db_of
 
 if TYPE_CHECKING:
     import h5py
@@ -57,6 +58,8 @@ class Store:
             """All symbols in the phonemes, sorted."""
             self.loudness_lufs: float | None = json.loads(file.attrs.get(LOUDNESS, "null"))
             """The utterances' loudness in LUFS; None if they are as loud as recorded."""
+            self.lexicon: list[str] = list(Texts.read(file, WORDS)) if WORDS in file else []
+            """The lines of `g2p`'s lexicon: language, word and phonemes, with tabs between them."""
             self.ids: Sequence[str] = Texts.read(file, "id")
             self._groups, self._speakers, self._languages = (Texts.read(file, name) for name in INDEXED[1:])
             self.frames: Int64s = file["frames"][:]
@@ -125,6 +128,8 @@ class Store:
                 columns: _Columns = {name: Texts.read(file, name) for name in TEXT_COLUMNS}
                 columns |= {name: file[name][:] for name in NUMBER_COLUMNS}
                 columns[GAIN] = gains_db_of(file, len(columns["id"]))
+                if SPOKEN in file:
+                    columns[SPOKEN] = Texts.read(file, SPOKEN)
             self._rows[shard] = columns
         return self._rows[shard]
 
@@ -134,6 +139,8 @@ class Store:
         columns = self._columns(shard)
         values: dict[str, Any] = {name: columns[name][within] for name in TEXT_COLUMNS}
         values |= {name: int(columns[name][within]) for name in NUMBER_COLUMNS}
+        if SPOKEN in columns:
+            values[SPOKEN] = columns[SPOKEN][within] or None
         return Utterance(**values, frames=int(self.frames[index]), gain_db=float(columns[GAIN][within]))
 
     def phonemes(self, index: int) -> str:

@@ -17,6 +17,8 @@ TEXT_COLUMNS = ("id", "recording", "group", "speaker", "language", "text", "phon
 NUMBER_COLUMNS = ("start_samples", "end_samples", "sample_rate")
 GAIN = "gain_db"
 """A column that exists only if a cut of the shard was made louder or softer."""
+SPOKEN = "spoken"
+"""A column that exists only if a text of the shard isn't said as it is written; "" where it is."""
 
 
 class StoreShards:
@@ -38,6 +40,9 @@ class StoreShards:
             gains_db = np.array([item.utterance.gain_db for item in outputs])
             if gains_db.any():
                 write_column(file, GAIN, gains_db)
+            spoken = [item.utterance.spoken or "" for item in outputs]
+            if any(spoken):
+                write_texts(file, SPOKEN, spoken)
 
     def read(self, paths: Mapping[str, Path]) -> list[Encoded]:
         """Reads a shard's rows with their codes."""
@@ -46,7 +51,8 @@ class StoreShards:
             texts = {column: list(Texts.read(file, column)) for column in TEXT_COLUMNS}
             numbers = {column: file[column][:].tolist() for column in NUMBER_COLUMNS}
             gains_db = gains_db_of(file, len(offsets) - 1).tolist()
-        columns = {**texts, **numbers, "frames": np.diff(offsets).tolist(), GAIN: gains_db}
+            spoken = spoken_of(file, len(offsets) - 1)
+        columns = {**texts, **numbers, "frames": np.diff(offsets).tolist(), GAIN: gains_db, SPOKEN: spoken}
         rows = [Utterance(**dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
         return [Encoded(row, codes[offsets[n] : offsets[n + 1]].T) for n, row in enumerate(rows)]
 
@@ -54,3 +60,8 @@ class StoreShards:
 def gains_db_of(file: "h5py.File", rows: int) -> npt.NDArray[np.float64]:
     """Reads the gain of each row in dB, `[rows]`; 0 if the shard has no such column."""
     return np.asarray(file[GAIN][:] if GAIN in file else np.zeros(rows), np.float64)
+
+
+def spoken_of(file: "h5py.File", rows: int) -> list[str | None]:
+    """Reads each row's text in words; None where it is said as it is written."""
+    return [text or None for text in Texts.read(file, SPOKEN)] if SPOKEN in file else [None] * rows

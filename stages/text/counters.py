@@ -1,15 +1,16 @@
 """Reads Japanese numbers in kanji together with the counters after them: 三本 さんぼん, 二十歳 はたち.
 
-How the last part of a number and the counter change each other follows the tables of counters that textbooks print
-(for instance NHK's `日本語発音アクセント新辞典`, appendix on 助数詞). Where two readings are both heard, the one of careful
-speech is taken: 七年 ななねん, 九人 きゅうにん, 十回 じゅっかい.
+How the last part of a number and its counter change each other is told by class of counter, as textbooks do. Where two
+readings are both heard, one is taken: 七年 ななねん, 九人 きゅうにん, 十回 じゅっかい.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from stages.text.spoken.han import kanji_number
+from stages.text.languages import HAN, KATAKANA
+from stages.text.spoken.asian.han import kanji_number
+from stages.text.spoken.asian.patterns import either
 
 
 class Reading(NamedTuple):
@@ -22,14 +23,21 @@ class Reading(NamedTuple):
     """Whether a counter, 第 or the form of the number shows that it is one; 七五三 alone may be a word."""
 
 
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    words = iter(_words(text))
+    return zip(words, words, strict=True)
+
+
 NUMERALS = "第〇零一二三四五六七八九十百千何数"
 """What a number may begin with."""
 
 _ONES = dict(
-    zip("〇零一二三四五六七八九", "ぜろ ぜろ いち に さん よん ご ろく なな はち きゅう".split(), strict=True)
-) | {
-    **{"何": "なん", "数": "すう"},
-}
+    _pairs("〇 ぜろ 零 ぜろ 一 いち 二 に 三 さん 四 よん 五 ご 六 ろく 七 なな 八 はち 九 きゅう 何 なん 数 すう")
+)
 _VALUES = {digit: value for value, digit in enumerate("〇一二三四五六七八九")} | {"零": 0}
 _POWERS = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "億": 10**8, "兆": 10**12, "京": 10**16}
 
@@ -61,27 +69,26 @@ _COUNTERS_OF_CLASS = {
     "h": "歩 ほ 拍 はく 敗 はい 編 へん 版 はん 品 ひん 犯 はん 遍 へん",
     "hb": "票 ひょう 俵 ひょう",
     "w": "羽 わ",
-    "k": """個 こ 回 かい 箇月 かげつ か月 かげつ ヶ月 かげつ ヵ月 かげつ カ月 かげつ ケ月 かげつ か国 かこく ヶ国 かこく カ国 かこく
-    か所 かしょ ヶ所 かしょ カ所 かしょ 箇所 かしょ か年 かねん ヶ年 かねん カ年 かねん 件 けん 戸 こ 曲 きょく 機 き 基 き 球 きゅう
-    級 きゅう 局 きょく 期 き 巻 かん 缶 かん 校 こう 脚 きゃく 課 か 株 かぶ 桁 けた 回戦 かいせん 回転 かいてん か条 かじょう
-    光年 こうねん キロ きろ""",
+    "k": """個 こ 回 かい 箇月 かげつ か月 かげつ ヶ月 かげつ ヵ月 かげつ カ月 かげつ ケ月 かげつ か国 かこく ヶ国
+    かこく カ国 かこく か所 かしょ ヶ所 かしょ カ所 かしょ 箇所 かしょ か年 かねん ヶ年 かねん カ年 かねん 件 けん
+    戸 こ 曲 きょく 機 き 基 き 球 きゅう 級 きゅう 局 きょく 期 き 巻 かん 缶 かん 校 こう 脚 きゃく 課 か 株 かぶ
+    桁 けた 回戦 かいせん 回転 かいてん か条 かじょう 光年 こうねん キロ きろ""",
     "g": "階 かい 階建て かいだて 軒 けん",
-    "s": """冊 さつ 歳 さい 才 さい 週間 しゅうかん 週 しゅう 世紀 せいき 世帯 せたい 世代 せだい 世 せい 社 しゃ 種類 しゅるい 種 しゅ
-    章 しょう 勝 しょう 周年 しゅうねん 周 しゅう 席 せき 隻 せき 艘 そう 車線 しゃせん 進法 しんほう 進数 しんすう 節 せつ 首 しゅ 作 さく 試合 しあい
-    シーズン しーずん センチ せんち 頭 とう 等 とう 着 ちゃく 丁目 ちょうめ 丁 ちょう 通 つう 点 てん 体 たい 対 つい 店 てん
-    滴 てき 店舗 てんぽ トン とん テラ てら""",
+    "s": """冊 さつ 歳 さい 才 さい 週間 しゅうかん 週 しゅう 世紀 せいき 世帯 せたい 世代 せだい 世 せい 社 しゃ
+    種類 しゅるい 種 しゅ 章 しょう 勝 しょう 周年 しゅうねん 周 しゅう 席 せき 隻 せき 艘 そう 車線 しゃせん 進法
+    しんほう 進数 しんすう 節 せつ 首 しゅ 作 さく 試合 しあい シーズン しーずん センチ せんち 頭 とう 等 とう 着
+    ちゃく 丁目 ちょうめ 丁 ちょう 通 つう 点 てん 体 たい 対 つい 店 てん 滴 てき 店舗 てんぽ トン とん テラ てら""",
     "z": "足 そく",
     "p": "パーセント ぱーせんと ページ ぺーじ ポイント ぽいんと ペア ぺあ パック ぱっく ピース ぴーす",
-    "plain": """通り とおり 枚 まい 台 だい 番 ばん 番目 ばんめ 番線 ばんせん 番地 ばんち 番手 ばんて 円 えん 年 ねん 年間 ねんかん 年生 ねんせい 年代 ねんだい 年度 ねんど
-    年目 ねんめ 度 ど 倍 ばい 名 めい 位 い 部 ぶ 問 もん 月 がつ 時 じ 時間 じかん 日 にち 日間 にちかん 日目 にちめ 人 にん
-    人目 にんめ 人前 にんまえ 人組 にんぐみ つ つ つ目 つめ 号 ごう 号室 ごうしつ 号車 ごうしゃ 号線 ごうせん 号機 ごうき 夜 や
-    膳 ぜん 畳 じょう 秒 びょう 秒間 びょうかん 割 わり 両 りょう 列 れつ 合 ごう 面 めん 文字 もじ 代 だい 代目 だいめ 台目 だいめ
-    枚目 まいめ 次 じ 組 くみ 箱 はこ 袋 ふくろ 皿 さら 部屋 へや 口 くち 束 たば 粒 つぶ 切れ きれ 条 じょう 項 こう 行 ぎょう
-    段 だん 段階 だんかい 乗 じょう 字 じ 学期 がっき 文 ぶん 万 まん 億 おく ミリ みり メートル めーとる グラム ぐらむ
-    リットル りっとる ドル どる ユーロ ゆーろ ポンド ぽんど メガ めが ギガ ぎが バイト ばいと""",
+    "plain": """通り とおり 枚 まい 台 だい 番 ばん 番目 ばんめ 番線 ばんせん 番地 ばんち 番手 ばんて 円 えん 年
+    ねん 年間 ねんかん 年生 ねんせい 年代 ねんだい 年度 ねんど 年目 ねんめ 度 ど 倍 ばい 名 めい 位 い 部 ぶ 問 もん
+    月 がつ 時 じ 時間 じかん 日 にち 日間 にちかん 日目 にちめ 人 にん 人目 にんめ 人前 にんまえ 人組 にんぐみ つ
+    つ つ目 つめ 号 ごう 号室 ごうしつ 号車 ごうしゃ 号線 ごうせん 号機 ごうき 夜 や 膳 ぜん 畳 じょう 秒 びょう
+    秒間 びょうかん 割 わり 両 りょう 列 れつ 合 ごう 面 めん 文字 もじ 代 だい 代目 だいめ 台目 だいめ 枚目 まいめ
+    次 じ 組 くみ 箱 はこ 袋 ふくろ 皿 さら 部屋 へや 口 くち 束 たば 粒 つぶ 切れ きれ 条 じょう 項 こう 行 ぎょう
+    段 だん 段階 だんかい 乗 じょう 字 じ 学期 がっき 文 ぶん 万 まん 億 おく ミリ みり メートル めーとる グラム
+    ぐらむ リットル りっとる ドル どる ユーロ ゆーろ ポンド ぽんど メガ めが ギガ ぎが バイト ばいと""",
 }
-
-
 _POWER_READINGS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "十": ("じゅう", {}),
     "百": ("ひゃく", {"三": "b", "何": "b", "六": "っp", "八": "っp"}),
@@ -93,31 +100,28 @@ _POWER_READINGS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 }
 
 
-def _pairs(text: str) -> Iterator[tuple[str, str]]:
-    words = iter(text.split())
-    return zip(words, words, strict=True)
-
-
 _COUNTERS = {
     counter: (kana, _CLASSES[kind]) for kind, text in _COUNTERS_OF_CLASS.items() for counter, kana in _pairs(text)
 }
 _OTHER_WORD = "|".join(
-    """日本 日[曜常] 月曜 人[間類気生物] 番[組号] 世[界話間論] 時代 部[分長隊門下活員品署] 社[会長員説] 文[化章庫学句] 作[品業者] 面[積白接]
-    体[重育力制系験操] 機[会関械能] 行[くきっこけかわいう動為政] 代[表理わ金] 通[うっじ常信過知学勤訳] 対[応しす策象戦話立] 着[物くてるたいけ] 等し 問[題いわう]
-    期[間待限] 位置 品[質物] 編[集むみ] 発[表売生見展言車明音] 割[合りっれるら] 両[方親手] 夜中 条[件約] 組[織みんむ] 合[計わいっ格意戦] 首[都相] 巻[きくい]
-    校[長舎] 戸籍 曲[がげ線] 課[題長税] 株[式価] 回[るりっらす答復] 台[風所本湾] 点[滅検] 名[前古詞作物人] 店[員長内頭] 種[目子別] 足[りらしす元] 局面
-    本[当人日格社店部質来物能気文書番町線] 匹敵 杯盤 歩[くいきけ行道] 度々 句読 字幕 枚挙 位[相] 球[場団技] 席[上次] 章節 敗[れ北者] 票決 版[画権] 階[級段層]
-    切れ[るまなた] 皿[洗] 口[調癖] 束[ね縛] 万[が一] 分[野析類割担解離布別かけ] 頭[脳痛上] 丁寧 体系 節[約電] 周[辺囲期] 週末 冊子 才能 歳[入出月末]""".split()
-)
-"""Words that begin like a counter, and follow a number for other reasons: 第一日本, 三世界."""
-_COUNTER = re.compile(
-    f"(?!{_OTHER_WORD})(?:{'|'.join(sorted(map(re.escape, _COUNTERS), key=len, reverse=True))})".replace(
-        "|年生|", "|年生(?!ま)|"
+    _words(
+        """日本 日[曜常] 月曜 人[間類気生物] 番[組号] 世[界話間論] 時代
+        部[分長隊門下活員品署] 社[会長員説] 文[化章庫学句]
+        作[品業者] 面[積白接] 体[重育力制系験操] 機[会関械能] 行[くきっこけかわいう動為政] 代[表理わ金]
+        通[うっじ常信過知学勤訳] 対[応しす策象戦話立] 着[物くてるたいけ] 等し 問[題いわう] 期[間待限] 位置 品[質物]
+        編[集むみ] 発[表売生見展言車明音] 割[合りっれるら] 両[方親手] 夜中 条[件約] 組[織みんむ] 合[計わいっ格意戦]
+        首[都相] 巻[きくい] 校[長舎] 戸籍 曲[がげ線] 課[題長税] 株[式価] 回[るりっらす答復] 台[風所本湾] 点[滅検]
+        名[前古詞作物人] 店[員長内頭] 種[目子別] 足[りらしす元] 局面 本[当人日格社店部質来物能気文書番町線] 匹敵
+        杯盤 歩[くいきけ行道] 度々 句読 字幕 枚挙 位[相] 球[場団技] 席[上次] 章節 敗[れ北者] 票決 版[画権]
+        階[級段層] 切れ[るまなた] 皿[洗] 口[調癖] 束[ね縛] 万[が一] 分[野析類割担解離布別かけ] 頭[脳痛上] 丁寧 体系
+        節[約電] 周[辺囲期] 週末 冊子 才能 歳[入出月末]"""
     )
 )
-_PREFIXES = frozenset("キロ センチ ミリ メガ ギガ テラ".split())
-_REST_OF_UNIT = re.compile("[ァ-ヴー]*")
-_IN_HIRAGANA = {ord(letter): chr(ord(letter) - 0x60) for letter in map(chr, range(ord("ァ"), ord("ヴ") + 1))}
+"""Words that begin like a counter, and follow a number for other reasons: 第一日本, 三世界."""
+_COUNTER = re.compile(f"(?!{_OTHER_WORD})(?:{either(_COUNTERS)})".replace("|年生|", "|年生(?!ま)|"))
+_PREFIXES = frozenset(_words("キロ センチ ミリ メガ ギガ テラ"))
+_REST_OF_UNIT = re.compile(f"[{KATAKANA}ー]*")
+_IN_HIRAGANA = {katakana: katakana - 0x60 for katakana in range(ord("ァ"), ord("ヴ") + 1)}
 _CHANGED = {
     "b": dict(zip("はひふへほわ", "ばびぶべぼば", strict=True)),
     "p": dict(zip("はひふへほわ", "ぱぴぷぺぽぱ", strict=True)),
@@ -125,18 +129,18 @@ _CHANGED = {
     "z": dict(zip("さしすせそ", "ざじずぜぞ", strict=True)),
 }
 _LAST_DIGIT = {
-    **dict.fromkeys("人 人目 人前 人組 年 年間 年生 年度 年目 円 か年 ヶ年 カ年".split(), {"四": "よ"}),
-    **dict.fromkeys(("時", "時間"), {"四": "よ", "七": "しち", "九": "く", "零": "れい", "〇": "れい"}),
+    **{counter: {"四": "よ"} for counter in _words("人 人目 人前 人組 年 年間 年生 年度 年目 円 か年 ヶ年 カ年")},
+    **{counter: {"四": "よ", "七": "しち", "九": "く", "零": "れい", "〇": "れい"} for counter in ("時", "時間")},
     "月": {"四": "し", "七": "しち", "九": "く"},
     "日": {"七": "しち", "九": "く"},
     "度": {"零": "れい", "〇": "れい"},
     "点": {"零": "れい", "〇": "れい"},
 }
 """Readings of a number's last digit that only these counters ask for."""
-_DAYS = dict(enumerate("ついたち ふつか みっか よっか いつか むいか なのか ようか ここのか とおか".split(), 1)) | {
+_DAYS = dict(enumerate(_words("ついたち ふつか みっか よっか いつか むいか なのか ようか ここのか とおか"), 1)) | {
     **{14: "じゅうよっか", 20: "はつか", 24: "にじゅうよっか"},
 }
-_THINGS = dict(enumerate("ひとつ ふたつ みっつ よっつ いつつ むっつ ななつ やっつ ここのつ".split(), 1))
+_THINGS = dict(enumerate(_words("ひとつ ふたつ みっつ よっつ いつつ むっつ ななつ やっつ ここのつ"), 1))
 _ONE_OR_TWO = "組 くみ 箱 はこ 袋 ふくろ 皿 さら 部屋 へや 口 くち 束 たば 粒 つぶ 切れ きれ 通り とおり"
 _NATIVE: Mapping[str, Mapping[int, str]] = {
     "つ": _THINGS,
@@ -161,21 +165,11 @@ _MINUTES = re.compile("[間後以未遅待歩程過頃弱強]|前(?!な)|くら�
 """What follows 十分 where it is ten minutes, じゅっぷん, and not `enough`, じゅうぶん."""
 _PORTION = re.compile(f"の(?:ルート|[{_DIGIT}十百千])")
 """What follows 分 in a fraction."""
-_AFTER = {
-    "頃": "ごろ",
-    "間": "かん",
-    "目": "め",
-    "後": "ご",
-    "半": "はん",
-    "弱": "じゃく",
-    "強": "きょう",
-    "分": "ぶん",
-} | {
-    "中": "ちゅう",
-}
+_AFTER = dict(_pairs("頃 ごろ 間 かん 目 め 後 ご 半 はん 弱 じゃく 強 きょう 分 ぶん 中 ちゅう"))
 """Short words after a counter, and how they are read there."""
 _LONGER_WORD = re.compile(
-    "間[違隔]|目[的標指線下覚立]|後[半者方退継悔]|半[端額面数島径]|弱[いっ]|中(?![一二三四五六七八九十百千])[一-龯]|強[いくさっ]|分[野布析類割担解離かけ]"
+    "間[違隔]|目[的標指線下覚立]|後[半者方退継悔]|半[端額面数島径]|弱[いっ]|強[いくさっ]|分[野布析類割担解離かけ]"
+    f"|中(?![一二三四五六七八九十百千])[{HAN}]"
 )
 
 
@@ -249,8 +243,8 @@ def _counted(text: str, at: int, parts: "_Parts", counter: re.Match[str], value:
         return _kana(parts) + "ぶん"
     if name == "日" and value == 1 and text[at - 1 : at] != "月" and _A_DAY.match(text, end):
         return "いちにち"
-    if value in _NATIVE.get(name, {}):
-        return _NATIVE[name][value]
+    if value is not None and (word := _NATIVE.get(name, {}).get(value)):
+        return word
     return _kana(_attached(parts, name, kana, changes))
 
 

@@ -5,8 +5,8 @@ feet, as C. Shih, The Prosodic Domain of Tone Sandhi in Chinese (1986):
 
 * 一 is yī at the end of a word, in ordinals and between digits, yí before a fourth tone, otherwise yì;
 * 不 is bú before a fourth tone, otherwise bù; both are neutral between a repeated word (看一看, 好不好);
-* of third tones in a row in the smallest words (展览 in 展览馆) all but the last become second; after that, from the end
-  of the run to its beginning, the last one of a word does before a word that still begins with a third.
+* of third tones in a row in the smallest words (展览 in 展览馆) all but the last become second; after that, from the
+  end of the run to its beginning, the last one of a word does before a word that still begins with a third.
 """
 
 import re

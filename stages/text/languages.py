@@ -38,6 +38,8 @@ class Language:
     """The language in which words in Latin letters are read; empty for its own voice."""
     spaced: bool = True
     """Whether its words are separated by spaces."""
+    script: str = "latin"
+    """Whose letters it is written in, of `SCRIPTS`."""
 
 
 def _row(code: str, name: str, espeak: str = "", words: str = "", **rest: Any) -> Language:
@@ -52,14 +54,24 @@ _ROWS = (
     _row("it", "Italian", words="zero uno due tre quattro cinque sei sette otto nove dieci sì no ciao grazie"),
     # Brazilian: nine in ten speakers, and nearly all open Portuguese corpora.
     _row("pt", "Portuguese", "pt-br", "zero um dois três quatro cinco seis sete oito nove dez sim não olá obrigado"),
-    _row("ja", "Japanese", prepare="kana", latin="en", spaced=False),
-    _row("zh", "Chinese", "cmn", prepare="tones", spaced=False),
-    _row("ko", "Korean"),
+    _row("ja", "Japanese", prepare="kana", latin="en", spaced=False, script="japanese"),
+    _row("zh", "Chinese", "cmn", prepare="tones", spaced=False, script="chinese"),
+    _row("ko", "Korean", script="hangul"),
     _row("sv", "Swedish", words="noll ett två tre fyra fem sex sju åtta nio tio ja nej hej tack"),
     _row("nl", "Dutch", words="nul één twee drie vier vijf zes zeven acht negen tien ja nee hallo dank"),
     _row("pl", "Polish", words="zero jeden dwa trzy cztery pięć sześć siedem osiem dziewięć tak nie cześć"),
-    _row("ru", "Russian", words="ноль один два три четыре пять шесть семь восемь девять десять да нет привет"),
-    _row("uk", "Ukrainian", words="нуль один два три чотири п'ять шість сім вісім дев'ять десять так ні привіт"),
+    _row(
+        "ru",
+        "Russian",
+        words="ноль один два три четыре пять шесть семь восемь девять десять да нет привет",
+        script="cyrillic",
+    ),
+    _row(
+        "uk",
+        "Ukrainian",
+        words="нуль один два три чотири п'ять шість сім вісім дев'ять десять так ні привіт",
+        script="cyrillic",
+    ),
     _row("cs", "Czech", words="nula jedna dva tři čtyři pět šest sedm osm devět deset ano ne ahoj"),
     _row("da", "Danish", words="nul en to tre fire fem seks syv otte ni ti ja nej hej tak"),
     _row("no", "Norwegian", "nb", "null en to tre fire fem seks sju åtte ni ti ja nei hei takk"),
@@ -67,8 +79,8 @@ _ROWS = (
     _row("hu", "Hungarian", words="nulla egy kettő három négy öt hat hét nyolc kilenc tíz igen nem szia"),
     _row("ro", "Romanian", words="zero unu doi trei patru cinci șase șapte opt nouă zece da nu salut"),
     _row("tr", "Turkish", words="sıfır bir iki üç dört beş altı yedi sekiz dokuz on evet hayır merhaba"),
-    _row("el", "Greek", words="μηδέν ένα δύο τρία τέσσερα πέντε έξι επτά οκτώ εννέα δέκα ναι όχι"),
-    _row("hi", "Hindi"),
+    _row("el", "Greek", words="μηδέν ένα δύο τρία τέσσερα πέντε έξι επτά οκτώ εννέα δέκα ναι όχι", script="greek"),
+    _row("hi", "Hindi", script="devanagari"),
 )
 
 LANGUAGES: Mapping[str, Language] = by_key((row.code, row.name, row) for row in _ROWS)
@@ -92,11 +104,23 @@ _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 # Ranges of letters, for use in the brackets of a regular expression.
 HIRAGANA = "\u3041-\u3096"
 KATAKANA = "\u30a1-\u30fa"
+HANGUL = "\uac00-\ud7a3"
+"""Syllables."""
 RARE_HAN = "\U00020000-\U000323af"
 """Han letters outside the Basic Multilingual Plane."""
 HAN = f"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff{RARE_HAN}"
 UNSPACED = f"\u3040-\u30ff{HAN}"
 """Letters written without spaces: kana, with the marks in their block, and Han."""
+SCRIPTS: Mapping[str, str] = {
+    "latin": "",
+    "cyrillic": "\u0400-\u052f",
+    "greek": "\u0370-\u03ff\u1f00-\u1fff",
+    "devanagari": "\u0900-\u097f",
+    "hangul": f"\u1100-\u11ff\u3131-\u318e{HANGUL}",
+    "japanese": f"\u3040-\u30ff{HAN}",
+    "chinese": f"\u3100-\u312f{HAN}",
+}
+"""The letters of each script, beside the Latin ones, which every language reads."""
 WIDE_MARKS: Mapping[int, str] = {wide: chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)} | dict(
     zip(map(ord, "、。「」『』〈〉《》【】・"), ",.“”“”“”“”“” ", strict=True)
 )

@@ -4,18 +4,23 @@ import re
 import threading
 import unicodedata
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from stages.errors import WeightsError
+from stages.records import count_phonemes
 from stages.text import espeak
 from stages.text.ipa import Reader
 from stages.text.kana import Japanese, to_kana
 from stages.text.languages import LANGUAGES, UNSPACED, WIDE_MARKS, normalise_code
+from stages.text.lexicon import NONE, Given, Lexicon
 from stages.text.mandarin import Mandarin
+from stages.text.spoken.rules import Spoken
 from stages.text.spoken.table import speak
+from stages.text.unread import unread
 
-_PACKAGES = ("espeakng-loader", "phonemizer", "pykakasi")
+_PACKAGES = ("espeakng-loader", "phonemizer", "pykakasi", "num2words", "pypinyin", "rjieba", "opencc")
 
 # espeak-ng keeps its state in global variables, so it can only read one text at a time.
 _LOCK = threading.Lock()
@@ -34,18 +39,41 @@ _MISSING_SPACE = re.compile(f"(?<=[”),.!?;:])(?=[“({UNSPACED}])|(?<=[{UNSPAC
 """Where unspaced text needs a space beside a mark, as marks have in spaced languages."""
 _HAS_UNSPACED = re.compile(f"[{UNSPACED}]")
 
+_STRESS = re.compile("[ˈˌ]")
+_PUNCTUATION = re.compile('[;:,.!?¡¿—…"«»“”(){}[\\]]')
+
 _PREPARE: dict[str, Callable[[str], str]] = {"kana": to_kana}
 """Functions applied before espeak-ng, by the `prepare` column of the table of languages."""
 
 
-def phonemize(texts: Sequence[str], language: str, *, stress: bool = True, punctuation: bool = True) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text as it is read."""
+
+    text: str
+    """The text, cleaned."""
+    spoken: Spoken
+    """The text in words, and what was changed."""
+    phonemes: str
+    """In IPA, with single spaces between words; without letters if there is nothing to speak."""
+
+
+def phonemize(
+    texts: Sequence[str],
+    language: str,
+    *,
+    stress: bool = True,
+    punctuation: bool = True,
+    lexicon: Lexicon = NONE,
+) -> list[str]:
     """Turns texts into phonemes.
 
     Args:
-        texts: Any texts; line breaks count as spaces.
+        texts: Any texts; line breaks count as spaces. `[[həlˈoʊ]]` in a text gives phonemes directly.
         language: A code or name in the table, such as `en`, `en-GB` or `English`.
         stress: Whether stress marks are kept.
         punctuation: Whether punctuation is kept.
+        lexicon: Words whose phonemes are known.
 
     Returns:
         One string of IPA per text, with single spaces between words. It has no letters if there is nothing to speak.
@@ -59,19 +87,87 @@ def phonemize(texts: Sequence[str], language: str, *, stress: bool = True, punct
         >>> phonemize(["Hello."], language="en")
         ['həlˈoʊ.']
     """
+    code = _code(texts, language)
+    with _LOCK:
+        say = _Voice(code, stress, punctuation, lexicon)
+        return [say.read(text)[-1] for text in texts]
+
+
+def read_texts(
+    texts: Sequence[str],
+    language: str,
+    *,
+    stress: bool = True,
+    punctuation: bool = True,
+    lexicon: Lexicon = NONE,
+) -> list[Reading]:
+    """Turns texts into phonemes as `phonemize` does, and tells how each was read: in which words, and what wasn't."""
+    code = _code(texts, language)
+    with _LOCK:
+        voice = _Voice(code, stress, punctuation, lexicon)
+        found = []
+        for text in texts:
+            given, plain, said, phonemes = voice.read(text)
+            changes = [
+                replace(change, written=given.written(change.written), spoken=given.shown(change.spoken))
+                for change in said.changes
+            ]
+            missing = unread(said.text, code, voice.names)
+            spoken = Spoken(given.shown(said.text), (*given.changes(), *changes), missing)
+            found.append(Reading(given.written(plain), spoken, phonemes))
+        return found
+
+
+def _code(texts: Sequence[str], language: str) -> str:
+    """Returns the code of a language; refuses a single text in place of several."""
     if isinstance(texts, str):
         raise TypeError("`texts` must be a sequence of texts, but is one text: give `[text]`.")
-    code = normalise_code(language)
-    with _LOCK:
-        read = _reader(code, stress, punctuation)
-        return [" ".join(read(prepared(text, code)).split()) for text in texts]
+    return normalise_code(language)
+
+
+class _Voice:
+    """Reads texts of one language; the caller holds the lock."""
+
+    def __init__(self, code: str, stress: bool, punctuation: bool, lexicon: Lexicon) -> None:
+        self._code, self._stress, self._punctuation, self._lexicon = code, stress, punctuation, lexicon
+        self._read = _reader(code, stress, punctuation)
+
+    def names(self, sign: str) -> bool:
+        """Returns whether a sign alone has phonemes."""
+        return count_phonemes(self._read(sign)) > 0
+
+    def read(self, text: str) -> tuple[Given, str, Spoken, str]:
+        """Returns what phonemes were given, the text cleaned, in words, and in phonemes."""
+        given = Given()
+        plain = _clean(given.take_written(text))
+        if self._lexicon.rows:
+            plain = given.take_words(plain, self._lexicon, self._code)
+        said = speak(plain, self._code)
+        words = _prepared(said.text, self._code)
+        return given, plain, said, " ".join((self._joined(words, given) if given else self._read(words)).split())
+
+    def _joined(self, words: str, given: Given) -> str:
+        """Returns the phonemes of a text, with the given ones in their places."""
+        parts: list[str] = []
+        for plain, phonemes in given.split(words):
+            read = self._read(plain).strip() if plain.strip() else ""
+            # Without marks, a mark beside given phonemes still divides words.
+            before, after = (
+                end.isspace() or not (self._punctuation or end.isalnum()) for end in (plain[:1], plain[-1:])
+            )
+            parts += [" " * before, read, " " * after, phonemes if self._stress else _STRESS.sub("", phonemes)]
+        joined = "".join(parts)
+        return joined if self._punctuation else _PUNCTUATION.sub(" ", joined)
 
 
 def prepared(text: str, code: str) -> str:
     """Returns the text that espeak-ng is given: cleaned, in words, and Japanese in kana."""
-    plain = speak(_clean(text), code).text
+    return _prepared(speak(_clean(text), code).text, code)
+
+
+def _prepared(words: str, code: str) -> str:
     prepare = _PREPARE.get(LANGUAGES[code].prepare)
-    return prepare(plain) if prepare else plain
+    return prepare(words) if prepare else words
 
 
 def _clean(text: str) -> str:

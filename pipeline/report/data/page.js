@@ -235,6 +235,8 @@
     $("detail").replaceChildren(
       make("h3", { class: "id" }, one.id),
       make("p", { class: "text", lang: one.language, dir: "auto" }, one.text),
+      ...(one.spoken ? [make("p", { class: "spoken", title: "as it is said" }, one.spoken)] : []),
+      ...(one.unread ? [make("p", { class: "spoken", title: "can't be read" }, `not read: ${one.unread}`)] : []),
       ...(one.phonemes ? [make("p", { class: "phonemes", title: "phonemes" }, ...words)] : []),
       audio || make("p", { class: "gone" }, one.silent),
       make("p", { class: "gone", id: "complaint", role: "alert" }),

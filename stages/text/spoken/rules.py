@@ -22,6 +22,11 @@ class Rule:
     """Returns the words; None where the match isn't such a thing, so that later rules see it."""
 
 
+def rule(kind: str, pattern: str, say: Callable[[re.Match[str]], str | None], *, ignore_case: bool = False) -> Rule:
+    """Returns a rule of a regular expression; the arguments are those of `Rule`."""
+    return Rule(kind, re.compile(pattern, re.IGNORECASE if ignore_case else re.NOFLAG), say)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A stretch of the text that isn't read as it is written."""

@@ -8,7 +8,7 @@ from stages.text.spoken import languages
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.rules import Change, Spoken, apply
 
-__all__ = ["Change", "Spoken", "speaker_of", "speak"]
+__all__ = ["Change", "Spoken", "speak", "speaker_of"]
 
 
 _FEW_WORDS = 2
@@ -37,9 +37,11 @@ def speak(text: str, code: str) -> Spoken:
     if speaker is None or not speaker.needed.search(small):
         return Spoken(small, folded)
     words, changes = apply(speaker.rules, speaker.before(small))
-    return Spoken(words, (*folded, *changes))
+    return Spoken(" ".join(words.split()), (*folded, *changes))
 
 
 def _is_in_capitals(text: str) -> bool:
-    """Returns whether all letters are capitals. Letters without case, as in `NHKの`, show that capitals mean something."""
-    return text.isupper() and len(text.split()) > _FEW_WORDS and all(map(str.isupper, filter(str.isalpha, text)))
+    """Returns whether all letters are capitals; the letter without case of `NHKの` shows that they tell something."""
+    if not text.isupper() or len(text.split()) <= _FEW_WORDS:
+        return False
+    return text.isascii() or all(map(str.isupper, filter(str.isalpha, text)))

@@ -2,115 +2,39 @@
 
 import re
 
-from stages.text.spoken.han import LONGEST_KANJI, kanji_number, one_by_one
+from stages.text.languages import HAN, HIRAGANA, KATAKANA
+from stages.text.spoken.asian.han import LONGEST_KANJI, kanji_number, one_by_one
+from stages.text.spoken.asian.patterns import ALONE, AMOUNT, END, INTEGER, SAID, START, WAVE, either, narrow, pairs
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.rules import Rule
 
-_INTEGER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)"
-_AMOUNT = rf"{_INTEGER}(?:\.[0-9]+)?"
 _MYRIAD = "[百千万億兆京]*"
-_START = "(?<![0-9])(?<![0-9][.,])"
-_END = r"(?![0-9]|[.,][0-9])"
-_WAVE = "[〜～~]"
-_NOT_AFTER = r"(?<![0-9A-Za-z)\]+#-])"
-"""Before a sign that is a minus only if nothing stands before it."""
-_HAN = "一-龯々"
-_COUNTED = f"[{_HAN}つヶケヵカか]"
 
+_WORD = f"{HAN}々"
 _ERAS = {"M": "明治", "T": "大正", "S": "昭和", "H": "平成", "R": "令和"}
-_CURRENCIES = {
-    **{"$": "ドル", "US$": "ドル", "USD": "ドル", "€": "ユーロ", "EUR": "ユーロ", "£": "ポンド", "GBP": "ポンド"},
-    **{"¥": "円", "￥": "円", "JPY": "円", "₩": "ウォン", "KRW": "ウォン", "元": "元", "A$": "オーストラリアドル"},
-    **{"HK$": "香港ドル", "C$": "カナダドル", "CHF": "スイスフラン", "CNY": "人民元", "₹": "ルピー", "₽": "ルーブル"},
-}
+_CURRENCIES = pairs(
+    "$ ドル, US$ ドル, USD ドル, € ユーロ, EUR ユーロ, £ ポンド, GBP ポンド, ¥ 円, ￥ 円, JPY 円, ₩ ウォン",
+    "KRW ウォン, A$ オーストラリアドル, HK$ 香港ドル, C$ カナダドル, CHF スイスフラン, CNY 人民元, ₹ ルピー",
+    "₽ ルーブル",
+)
 _CENTS = {"ドル": "セント", "ユーロ": "セント", "ポンド": "ペンス"}
-_UNITS = {
-    **{
-        "km/h": "キロメートル毎時",
-        "m/s": "メートル毎秒",
-        "kWh": "キロワット時",
-        "km²": "平方キロメートル",
-        "km2": "平方キロメートル",
-    },
-    **{
-        "㎢": "平方キロメートル",
-        "m²": "平方メートル",
-        "m2": "平方メートル",
-        "㎡": "平方メートル",
-        "cm²": "平方センチメートル",
-    },
-    **{
-        "cm2": "平方センチメートル",
-        "m³": "立方メートル",
-        "m3": "立方メートル",
-        "㎥": "立方メートル",
-        "cm³": "立方センチメートル",
-    },
-    **{"km": "キロメートル", "㎞": "キロメートル", "m": "メートル", "cm": "センチメートル", "㎝": "センチメートル"},
-    **{
-        "mm": "ミリメートル",
-        "㎜": "ミリメートル",
-        "μm": "マイクロメートル",
-        "µm": "マイクロメートル",
-        "nm": "ナノメートル",
-    },
-    **{"kg": "キログラム", "㎏": "キログラム", "g": "グラム", "mg": "ミリグラム", "㎎": "ミリグラム", "t": "トン"},
-    **{
-        "L": "リットル",
-        "l": "リットル",
-        "ℓ": "リットル",
-        "mL": "ミリリットル",
-        "ml": "ミリリットル",
-        "㎖": "ミリリットル",
-    },
-    **{
-        "dL": "デシリットル",
-        "cc": "シーシー",
-        "kcal": "キロカロリー",
-        "cal": "カロリー",
-        "W": "ワット",
-        "kW": "キロワット",
-    },
-    **{"MW": "メガワット", "V": "ボルト", "A": "アンペア", "Hz": "ヘルツ", "kHz": "キロヘルツ", "MHz": "メガヘルツ"},
-    **{
-        "GHz": "ギガヘルツ",
-        "KB": "キロバイト",
-        "kB": "キロバイト",
-        "MB": "メガバイト",
-        "GB": "ギガバイト",
-        "TB": "テラバイト",
-    },
-    **{
-        "Mbps": "メガビーピーエス",
-        "Gbps": "ギガビーピーエス",
-        "hPa": "ヘクトパスカル",
-        "dB": "デシベル",
-        "ha": "ヘクタール",
-    },
-    **{
-        "ms": "ミリ秒",
-        "s": "秒",
-        "min": "分",
-        "h": "時間",
-        "rpm": "回転毎分",
-        "℃": "度",
-        "°C": "度",
-        "℉": "度",
-        "°F": "度",
-    },
-    **{
-        "°": "度",
-        "%": "パーセント",
-        "％": "パーセント",
-        "‰": "パーミル",
-        "px": "ピクセル",
-        "pt": "ポイント",
-        "mAh": "ミリアンペア時",
-    },
-}
-_UNIT = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
-_CURRENCY = "|".join(sorted((re.escape(sign) for sign in _CURRENCIES if sign != "元"), key=len, reverse=True))
-_TERMINAL = "".join(sign for sign in "%％‰°℃℉㎏㎎㎜㎝㎞㎡㎥㎢ℓ㎖")
+_UNITS = pairs(
+    "km/h キロメートル毎時, m/s メートル毎秒, kWh キロワット時, km² 平方キロメートル, km2 平方キロメートル",
+    "㎢ 平方キロメートル, m² 平方メートル, m2 平方メートル, ㎡ 平方メートル, cm² 平方センチメートル",
+    "cm2 平方センチメートル, m³ 立方メートル, m3 立方メートル, ㎥ 立方メートル, cm³ 立方センチメートル",
+    "km キロメートル, ㎞ キロメートル, m メートル, cm センチメートル, ㎝ センチメートル, mm ミリメートル",
+    "㎜ ミリメートル, μm マイクロメートル, µm マイクロメートル, nm ナノメートル, kg キログラム, ㎏ キログラム",
+    "g グラム, mg ミリグラム, ㎎ ミリグラム, t トン, L リットル, l リットル, ℓ リットル, mL ミリリットル",
+    "ml ミリリットル, ㎖ ミリリットル, dL デシリットル, cc シーシー, kcal キロカロリー, cal カロリー, W ワット",
+    "kW キロワット, MW メガワット, V ボルト, A アンペア, Hz ヘルツ, kHz キロヘルツ, MHz メガヘルツ, GHz ギガヘルツ",
+    "KB キロバイト, kB キロバイト, MB メガバイト, GB ギガバイト, TB テラバイト, Mbps メガビーピーエス",
+    "Gbps ギガビーピーエス, hPa ヘクトパスカル, dB デシベル, ha ヘクタール, ms ミリ秒, s 秒, min 分, h 時間",
+    "rpm 回転毎分, ℃ 度, °C 度, ℉ 度, °F 度, ° 度, % パーセント, ％ パーセント, ‰ パーミル, px ピクセル",
+    "pt ポイント, mAh ミリアンペア時",
+)
+_UNIT = either(_UNITS)
+_CURRENCY = either(_CURRENCIES)
+_TERMINAL = "%％‰°℃℉㎏㎎㎜㎝㎞㎡㎥㎢ℓ㎖"
 """Units that are signs: a letter may follow them."""
 _OPERATORS = {
     "+": "プラス",
@@ -206,51 +130,53 @@ def _minutes(match: re.Match[str]) -> str | None:
 _RULES: tuple[Rule, ...] = (
     Rule(
         "telephone",
-        re.compile(rf"{_NOT_AFTER}(?:\+[0-9]{{1,3}}|0[0-9]{{1,4}})[-‐–( ][0-9]{{1,4}}[-‐–) ][0-9]{{3,4}}{_END}"),
+        re.compile(rf"{ALONE}(?:\+[0-9]{{1,3}}|0[0-9]{{1,4}})[-‐–( ][0-9]{{1,4}}[-‐–) ][0-9]{{3,4}}{END}"),
         _phone,
     ),
-    Rule("telephone", re.compile(rf"(?<=〒)\s?[0-9]{{3}}-[0-9]{{4}}{_END}"), _phone),
+    Rule("telephone", re.compile(rf"(?<=〒)\s?[0-9]{{3}}-[0-9]{{4}}{END}"), _phone),
     Rule(
         "date",
         re.compile(
-            rf"{_START}(?P<year>[12][0-9]{{3}})(?P<sep>[-/.])(?P<month>[01]?[0-9])(?P=sep)(?P<day>[0-3]?[0-9]){_END}"
+            rf"{START}(?P<year>[12][0-9]{{3}})(?P<sep>[-/.])(?P<month>[01]?[0-9])(?P=sep)(?P<day>[0-3]?[0-9]){END}"
         ),
         _date,
     ),
     Rule(
         "date",
-        re.compile(rf"(?<![A-Za-z])([MTSHR])\.([0-9]{{1,2}})(?:\.([0-9]{{1,2}}))?(?:\.([0-9]{{1,2}}))?{_END}年?"),
+        re.compile(rf"(?<![A-Za-z])([MTSHR])\.([0-9]{{1,2}})(?:\.([0-9]{{1,2}}))?(?:\.([0-9]{{1,2}}))?{END}年?"),
         _era,
     ),
-    Rule("date", re.compile(rf"(?<![A-Za-z])([MTSHR])([0-9]{{1,2}})\.([0-9]{{1,2}})\.([0-9]{{1,2}}){_END}"), _era),
+    Rule("date", re.compile(rf"(?<![A-Za-z])([MTSHR])([0-9]{{1,2}})\.([0-9]{{1,2}})\.([0-9]{{1,2}}){END}"), _era),
     Rule("date", re.compile(r"(?<![A-Za-z])([MTSHR])([0-9]{1,2})()()年"), _era),
-    Rule("date", re.compile(rf"{_START}([0-9]{{1,2}})/([0-9]{{1,2}})(?!/){_END}"), _day),
+    Rule("date", re.compile(rf"{START}([0-9]{{1,2}})/([0-9]{{1,2}})(?!/){END}"), _day),
     Rule(
         "date",
         re.compile(
-            rf"(?<=[0-9])日\s?[(（](?P<first>{_WEEKDAY})曜?日?(?:{_WAVE}(?P<last>{_WEEKDAY})曜?日?)?(?P<holiday>[・ ,]祝)?[)）]"
+            rf"(?<=[0-9])日\s?[(（](?P<first>{_WEEKDAY})曜?日?(?:{WAVE}(?P<last>{_WEEKDAY})曜?日?)?"
+            "(?P<holiday>[・ ,]祝)?[)）]"
         ),
         _weekdays,
     ),
     Rule(
         "time",
         re.compile(
-            rf"(?:(?P<half>[AaPp][Mm])\s?)?{_START}(?P<hour>[0-9]{{1,2}}):(?P<minute>[0-9]{{2}})(?::(?P<second>[0-9]{{2}}))?(?![:0-9])"
+            rf"(?:(?P<half>[AaPp][Mm])\s?)?{START}(?P<hour>[0-9]{{1,2}}):(?P<minute>[0-9]{{2}})(?::(?P<second>[0-9]{{2}}))?(?![:0-9])"
             r"(?:\s?(?P<half_after>[AaPp][Mm])(?![A-Za-z]))?"
         ),
         _clock,
     ),
-    Rule("time", re.compile(rf"{_START}10分(?:の[0-9一二三四五六七八九])?"), _minutes),
+    Rule("time", re.compile(rf"{START}10分(?:の[0-9一二三四五六七八九])?"), _minutes),
     Rule(
         "fraction",
         re.compile(
-            rf"{_START}(?:(?P<whole>[0-9]+)(?P<and>[ と荷]))?(?P<root>√)?(?P<above>[0-9]{{1,4}})/(?P<below>[0-9]{{1,4}})(?![0-9/])"
+            rf"{START}(?:(?P<whole>[0-9]+)(?P<and>[ と荷]))?(?P<root>√)?"
+            r"(?P<above>[0-9]{1,4})/(?P<below>[1-9][0-9]{0,3})(?![0-9/])"
         ),
         _fraction,
     ),
     Rule(
         "money",
-        re.compile(rf"(?P<sign>{_CURRENCY})\s?(?P<amount>{_AMOUNT})(?P<myriad>{_MYRIAD}){_END}"),
+        re.compile(rf"(?P<sign>{_CURRENCY})\s?(?P<amount>{AMOUNT})(?P<myriad>{_MYRIAD}){END}"),
         _money,
     ),
     Rule(
@@ -260,40 +186,40 @@ _RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "range",
-        re.compile(rf"(?<=[0-9{_HAN}%)\ue000-\uf8ff])\s?{_WAVE}\s?(?=[0-9{_HAN}¥$第\ue000-\uf8ff])"),
+        re.compile(rf"(?<=[0-9{_WORD}%){SAID}])\s?{WAVE}\s?(?=[0-9{_WORD}¥$第{SAID}])"),
         lambda _: "から",
     ),
     Rule(
         "range",
-        re.compile(rf"{_START}(?<!-)({_AMOUNT})[-–](?={_AMOUNT}\s?[{_HAN}つヶケカ\ue000-\uf8ff])"),
+        re.compile(rf"{START}(?<!-)({AMOUNT})[-–](?={AMOUNT}\s?[{_WORD}つヶケカ{SAID}])"),
         lambda match: f"{_number(match[1])}から",
     ),
     Rule(
         "serial",
-        re.compile(rf"{_START}[0-9]+(?:-[0-9]+){{1,3}}{_END}"),
+        re.compile(rf"{START}[0-9]+(?:-[0-9]+){{1,3}}{END}"),
         lambda match: "の".join(map(_number, match[0].split("-"))),
     ),
     Rule("ordinal", re.compile(r"(?:(?<![A-Za-z])No\.?|(?<![A-Za-z])#)\s?(?=[0-9])"), lambda _: "ナンバー"),
     Rule(
         "symbol",
-        re.compile(rf"(?<=[0-9√\ue000-\uf8ff])\s?([+×÷=±−])\s?(?=[-−√0-9])"),
+        re.compile(rf"(?<=[0-9√{SAID}])\s?([+×÷=±−])\s?(?=[-−√0-9])"),
         lambda match: _OPERATORS[match[1]],
     ),
-    Rule("symbol", re.compile(rf"{_NOT_AFTER}([-−+±])(?=[√0-9\ue000-\uf8ff])"), lambda match: _OPERATORS[match[1]]),
+    Rule("symbol", re.compile(rf"{ALONE}([-−+±])(?=[√0-9{SAID}])"), lambda match: _OPERATORS[match[1]]),
     Rule("symbol", re.compile("[√№〒℡∞]"), lambda match: _SIGNS[match[0]]),
-    Rule("symbol", re.compile(rf"(?<=[{_HAN}ぁ-ヺー]) ?& ?(?=[{_HAN}ぁ-ヺー])"), lambda _: "アンド"),
-    Rule("decimal", re.compile(rf"{_START}{_INTEGER}\.[0-9]+(?![0-9]|\.[0-9])"), lambda match: _number(match[0])),
-    Rule("cardinal", re.compile(_INTEGER), lambda match: _number(match[0])),
+    Rule(
+        "symbol",
+        re.compile(rf"(?<=[{_WORD}{HIRAGANA}{KATAKANA}ー]) ?& ?(?=[{_WORD}{HIRAGANA}{KATAKANA}ー])"),
+        lambda _: "アンド",
+    ),
+    Rule("decimal", re.compile(rf"{START}{INTEGER}\.[0-9]+(?![0-9]|\.[0-9])"), lambda match: _number(match[0])),
+    Rule("cardinal", re.compile(INTEGER), lambda match: _number(match[0])),
 )
 
-_WIDE = {
-    wide: chr(wide - 0xFEE0)
-    for wide in (*range(0xFF10, 0xFF1A), 0xFF05, 0xFF0B, 0xFF0D, 0xFF0E, 0xFF0F, 0xFF1D, 0xFF1A)
-}
 
 LANGUAGE = Speaker(
     "ja",
     _RULES,
-    needed=re.compile(rf"[0-9０-９√№〒℡∞&＆]|[{_HAN}]\s?{_WAVE}\s?[{_HAN}]"),
-    before=lambda text: text.translate(_WIDE),
+    needed=re.compile(rf"[0-9０-９√№〒℡∞&＆]|[{_WORD}]\s?{WAVE}\s?[{_WORD}]"),
+    before=narrow,
 )
