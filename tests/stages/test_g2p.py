@@ -25,8 +25,10 @@ from stages.records import Measures, Utterance, count_phonemes
 from stages.text import espeak
 from stages.text.kana import to_kana
 from stages.text.languages import LANGUAGES
-from stages.text.phonemes import phonemize, prepared
+from stages.text.ipa import Reader
+from stages.text.phonemes import Reading, phonemize, prepared
 from stages.text.pinyin import numbered
+from stages.text.spoken.rules import Spoken
 from stages.utterances.duplicates import DUPLICATES, write_duplicates
 from tests.stages.text.test_languages import SENTENCES
 
@@ -123,7 +125,7 @@ def test_the_strings_are_phonemizers_own(recordings: Path, language: str) -> Non
     folders = {"en": ("librispeech-test-other", "vctk", "ljspeech"), "de": ("kerstin-de",)}
     texts = [" ".join(text.split()) for text in told(recordings, language, *folders.get(language, ()))][:150]
     backend = backend_of(language)
-    expected = [joined(backend, text) for text in texts]
+    expected = [joined(backend, prepared(text, language)) for text in texts]
     assert phonemize(texts, language) == expected
 
 
@@ -274,7 +276,7 @@ def test_what_counts_as_a_phoneme(phonemes: str, number: int) -> None:
 
 
 def test_marks_alone_are_nothing_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.g2p.phonemize", lambda *_args, **_options: ["ˈː."])
+    monkeypatch.setattr("stages.g2p.read_texts", lambda *_, **__: [Reading("One.", Spoken("One."), "ˈː.")])
     [[out]] = stage().process([utterance("One.")])
     assert isinstance(out, Reject)
     assert out.reason == "NoPhonemes"
@@ -323,20 +325,26 @@ def test_marks_stay_where_phonemizer_puts_them() -> None:
         "No 3.",
         "x ,y",
     ]
-    assert phonemize(texts, "en") == [joined(backend, text) for text in texts]
+    assert phonemize(texts, "en") == [joined(backend, prepared(text, "en")) for text in texts]
 
 
 def test_a_decimal_is_no_mark_although_one_looks_like_it() -> None:
-    """phonemizer 3.4 cuts at the decimal point: `θɹˈiː.`, and drops the rest."""
-    texts = ["It costs $3.50 today.", "1,5 and,so", "Of 2.5, 3.5 and 4.5.", "3.14."]
-    read = phonemize(texts, "en")
-    for text, phonemes in zip(texts, read, strict=True):
-        [[of_number], *_] = [phonemize([number], "en") for number in re.findall(r"\d[.,]\d+", text)]
+    """phonemizer 3.4 cuts at the decimal point and drops the rest."""
+    texts = ["It costs 3.50 today.", "1,5 and,so", "Of 2.5, 3.5 and 4.5.", "3.14."]
+    reader = Reader("en-us", stress=True, punctuation=True)
+
+    def read(text: str) -> str:
+        return reader.read(text).strip()
+
+    for text in texts:
+        phonemes = read(text)
+        [of_number, *_] = [read(number) for number in re.findall(r"\d[.,]\d+", text)]
         assert of_number in phonemes
         marks = re.findall(r"[.,](?!\d)", text)
         assert re.findall("[.,]", phonemes) == marks
-    assert joined(backend_of("en"), texts[0]) != read[0]
-    assert read[0].endswith("tədˈeɪ.")
+        assert re.findall("[.,]", phonemize([text], "en")[0]) == marks
+    assert joined(backend_of("en"), texts[0]) != read(texts[0])
+    assert read(texts[0]).endswith("tədˈeɪ.")
 
 
 def test_symbols_are_few_enough_to_learn(speech: Path) -> None:

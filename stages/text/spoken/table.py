@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from functools import cache
 
 from stages.text.spoken import languages
@@ -13,6 +14,7 @@ __all__ = ["Change", "Spoken", "speak", "speaker_of"]
 
 _FEW_WORDS = 2
 """A text of so many words may be in capitals because it is a name or an acronym."""
+_CAPITALS = re.compile(r"[^\W\d_]{2,}")
 
 
 @cache
@@ -31,7 +33,7 @@ def speak(text: str, code: str) -> Spoken:
         text: A line, cleaned.
         code: A code of the table of languages.
     """
-    small = text.lower() if _is_in_capitals(text) else text
+    small = _folded(text) if text.isupper() else text
     folded = (Change("capitals", text, small),) if small != text else ()
     speaker = speaker_of(code)
     if speaker is None or not speaker.needed.search(small):
@@ -40,8 +42,13 @@ def speak(text: str, code: str) -> Spoken:
     return Spoken(" ".join(words.split()), (*folded, *changes))
 
 
-def _is_in_capitals(text: str) -> bool:
-    """Returns whether all letters are capitals; the letter without case of `NHKの` shows that they tell something."""
-    if not text.isupper() or len(text.split()) <= _FEW_WORDS:
-        return False
-    return text.isascii() or all(map(str.isupper, filter(str.isalpha, text)))
+def _folded(text: str) -> str:
+    """Returns a text without small letters in such, because its capitals tell nothing; not a name or an acronym.
+
+    The capitals beside letters without case, as in `NHKの`, do tell something.
+    """
+    if not text.isascii() and not all(map(str.isupper, filter(str.isalpha, text))):
+        return text
+    words = [word for word in text.split() if word.lower() != word]
+    spelt = [word for word in _CAPITALS.findall(text) if word.lower() != word]
+    return text.lower() if len(words) > _FEW_WORDS and len(spelt) >= _FEW_WORDS else text

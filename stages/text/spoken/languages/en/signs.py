@@ -146,6 +146,7 @@ RULES = (
 POWERS = (rule("math", "(?<=[0-9A-Za-z)])⁻?[⁰¹²³⁴-⁹]+", _power),)
 """After the measures, whose units have such too."""
 AFTER = (
+    rule("symbol", r"(?<=[\ue000-\uf8ff])[.,:](?=[\ue000-\uf8ff])", lambda _: " "),
     rule("symbol", r"(?<=\b[A-G])#(?!\w)", lambda _: " sharp"),
     rule("symbol", r"(?<=[a-z])/(?=[a-z])", _either),
     rule("symbol", r"(?<=[A-Z])/(?=[A-Z])", _slash),

@@ -168,8 +168,8 @@ def _initial(match: re.Match[str]) -> str | None:
 
 
 def _plural(match: re.Match[str]) -> str:
-    *first, last = match["letters"]
-    return f"{spelled(''.join(first))} {LETTER_A if last == 'A' else last}'s"
+    first, last = match["letters"][:-1], match["letters"][-1]
+    return f"{spelled(first)} {LETTER_A if last == 'A' else last}'s"
 
 
 def _spelt(match: re.Match[str]) -> str:
