@@ -47,6 +47,25 @@ def _similar(options: Options, top_k: TopK = None) -> None:
     _prepare("similar", options, sets=_top_k(top_k))
 
 
+Said = Annotated[
+    str | None,
+    typer.Argument(metavar="[TEXT]", help="With --explain: show how this text is read, and do nothing else."),
+]
+Spoken = Annotated[str | None, typer.Option("--language", help="Language of TEXT; by default it is detected.")]
+
+
+def _g2p(options: Options, text: Said = None, language: Spoken = None) -> None:
+    if text is None and language is None:
+        _prepare("g2p", options)
+    elif text is None or not options.explain:
+        raise typer.BadParameter("a text and `--language` must go with `--explain`, as in `--explain TEXT`")
+    else:
+        from pipeline.verbs.explain import explain, lines
+
+        found = explain(options, text, language)
+        _show(options, found, "\n".join(lines(found)))
+
+
 def _stage_command(stage: str) -> "Callable[..., None]":
     def command(options: Options) -> None:
         _prepare(stage, options)
@@ -73,7 +92,7 @@ def _stages() -> dict[str, str]:
     return {name: _sentence(head.partition(": ")[2] or head) for name, head in heads.items()}
 
 
-_OWN_COMMANDS: "dict[str, Callable[..., None]]" = {"transcribe": _transcribe, "similar": _similar}
+_OWN_COMMANDS: "dict[str, Callable[..., None]]" = {"transcribe": _transcribe, "g2p": _g2p, "similar": _similar}
 """Commands of stages that take more than the shared options."""
 
 for _name, _help in _stages().items():

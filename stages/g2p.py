@@ -58,6 +58,11 @@ class G2pConfig(StageConfig):
         return above(bound, f"g2p.{key}", info.data.get(key))
 
 
+def lexicon_at(path: str | None) -> Lexicon:
+    """Returns the lexicon that `g2p.lexicon` names, empty if it names none; raises as `read_lexicon`."""
+    return read_lexicon(Path(path)) if path else NONE
+
+
 _CHEAP = frozenset({"unique", *(rule.key for rule in G2P_RULES)})
 """Keys that don't affect the phonemes."""
 
@@ -103,7 +108,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
 
     @cached_property
     def _lexicon(self) -> Lexicon:
-        return read_lexicon(Path(self.config.lexicon)) if self.config.lexicon else NONE
+        return lexicon_at(self.config.lexicon)
 
     def check(self, items: Iterable[Utterance]) -> list[str]:  # noqa: ARG002
         """Returns the packages that are missing, or what is wrong with the lexicon."""

@@ -82,7 +82,7 @@ class Hdf5(Stage[Hdf5Config, Encoded, Encoded]):
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
         """Writes the index, and the `.npy` files if `npy` is set."""
         codec, loudness_lufs = read_codec(self.context.dataset), self._loudness_lufs()
-        index = index_shards(folder, shards, codec, loudness_lufs, self._lexicon())
+        index = index_shards(folder, shards, codec, loudness_lufs, lexicon=self._lexicon())
         return [index, *(_write_npy(folder) if self.config.npy else [])]
 
 

@@ -4,7 +4,7 @@
     model.safetensors   weights
     config.json         all sections of the configuration
     tokenizer.json      the vocabulary
-    meta.json           step, codec identity, and the dataset's fingerprint, symbols, languages and lengths
+    meta.json           step, codec identity, and the dataset's fingerprint, symbols, languages, lengths, lexicon
     trainer.pt          optimiser and place in the data (read with `weights_only`)
 
 `model.checkpoints.saving` writes them. `valle export` writes one file with the weights, and the three JSON files in its
@@ -63,6 +63,8 @@ class Meta:
     """Codes of the languages it was trained on, the most frequent first; () in older checkpoints."""
     lengths: Lengths | None = None
     """How long the training utterances are; None in older checkpoints."""
+    lexicon: tuple[str, ...] = ()
+    """The lines of the lexicon that the dataset was made with: language, word and phonemes, with tabs between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,8 @@ def read_meta(source: Path) -> Meta:
         symbols, loss = tuple(about["symbols"]), about.get("validation_loss")
         languages, lengths = tuple(about.get("languages", ())), Lengths.from_json(about.get("lengths"))
         loudness = about.get("loudness_lufs")
-        meta = Meta(about["step"], codec, about["dataset"], symbols, loss, loudness, languages, lengths)
+        lexicon = tuple(about.get("lexicon", ()))
+        meta = Meta(about["step"], codec, about["dataset"], symbols, loss, loudness, languages, lengths, lexicon)
         version = about["format"]
     except _UNREADABLE as error:
         raise _damaged(source, "meta.json", "a checkpoint's description", error) from error

@@ -19,6 +19,8 @@ class Store(Protocol):
     loudness_lufs: float | None
     frames: Int64s
     ids: Sequence[str]
+    lexicon: Sequence[str]
+    """The lines of the lexicon that its phonemes were made with."""
 
     @property
     def speakers(self) -> Sequence[str]:

@@ -243,10 +243,10 @@ def _errors(trial: Trial, heard: str, protocol: str) -> dict[str, Any]:
 
 
 def _symbols(text: str, language: str, protocol: str) -> tuple[list[str], list[str], list[str]]:
-    """Returns the words, characters and phones whose errors are counted."""
-    from stages.text.phonemes import phonemize
+    """Returns the words, characters and phones whose errors are counted, of what is said: `$5` is `five dollars`."""
+    from stages.text.phonemes import in_words, phonemize
 
-    words = PROTOCOLS[protocol].words(text, language)
+    words = PROTOCOLS[protocol].words(in_words(text, language), language)
     letters = characters(words, language)
     (read,) = phonemize(["".join(letters)], language, stress=False, punctuation=False)
     return words, letters, phones(read)

@@ -25,6 +25,7 @@ from model.inference.wave.joining import Joiner
 from model.inference.wave.streaming import FIRST_S, GrowingWave
 from stages.errors import ValleError
 from stages.records import Wave
+from stages.text.lexicon import lexicon_of
 
 if TYPE_CHECKING:
     from model.inference.synthesizer import Synthesizer
@@ -203,7 +204,9 @@ def check_takes(synthesizer: "Synthesizer", request: Request) -> None:
 
 
 def _judge(synthesizer: "Synthesizer", request: Request) -> Judge | None:
-    return judge_for(request.guard, synthesizer.network, synthesizer.checkpoint.tokenizer, synthesizer.codec)
+    checkpoint = synthesizer.checkpoint
+    lexicon = lexicon_of(checkpoint.meta.lexicon)
+    return judge_for(request.guard, synthesizer.network, checkpoint.tokenizer, synthesizer.codec, lexicon)
 
 
 def perform(ensemble: Ensemble, requests: Iterable[Request], *, at_once: int) -> Iterator[Speech | ValleError]:

@@ -17,6 +17,7 @@ from model.inference.references import LEAST_S, Reference, open_reference, share
 from model.inference.text.languages import language_of
 from stages.errors import CodecError, UsageError
 from stages.records import Codes
+from stages.text.lexicon import lexicon_of
 
 if TYPE_CHECKING:
     from stages.codecs.table import Codec
@@ -53,6 +54,7 @@ class Preparation:
         self._checkpoint = checkpoint
         self._meta = checkpoint.meta
         self._tokenizer = checkpoint.tokenizer
+        self._lexicon = lexicon_of(checkpoint.meta.lexicon)
         self._data = checkpoint.config.data
         self.frame_rate = checkpoint.meta.codec.frame_rate
         self.prompt_frames = max(1, round(self._data.prompt_s * self.frame_rate))
@@ -193,7 +195,8 @@ class Preparation:
         code = language_of(text, language, self._checkpoint)
         # Without stress or punctuation if the training set had none: the model would guess at the marks.
         known = set(self._meta.symbols)
-        (phonemes,) = phonemize([text], code, stress=bool(known & _STRESS), punctuation=bool(known & _PUNCTUATION))
+        stress, punctuation = bool(known & _STRESS), bool(known & _PUNCTUATION)
+        (phonemes,) = phonemize([text], code, stress=stress, punctuation=punctuation, lexicon=self._lexicon)
         return phonemes, code
 
     def tone(self, tone: str | None) -> str:

@@ -296,7 +296,7 @@ class Trainer:
         if first:
             content, symbols = content_of(self.store, self.config.data), tuple(self.store.symbols)
             loudness = self.store.loudness_lufs
-            learnt = self._languages, self._lengths
+            learnt = self._languages, self._lengths, tuple(self.store.lexicon)
             meta = Meta(self.progress.step, self.store.codec, content, symbols, validation_loss, loudness, *learnt)
             saver.save(Snapshot(spoken, state, self.config, self.tokenizer, meta))
 

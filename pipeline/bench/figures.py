@@ -17,6 +17,9 @@ class Bench:
     model: Path | None = None
     """The output of `valle export`, for a model of the embedded codec's codes."""
 
+    readings: Path | None = None
+    """A folder of tables of written and spoken text."""
+
     @property
     def recordings(self) -> Path:
         """The folder of recordings, for a benchmark that needs it."""
@@ -85,3 +88,5 @@ class StageBench:
     """Its place in `make bench`."""
     needs_speech: bool = False
     """Whether it measures real recordings."""
+    needs_readings: bool = False
+    """Whether it needs tables of written and spoken text."""

@@ -24,12 +24,13 @@ def index_shards(
     shards: Sequence[str],
     codec: CodecIdentity,
     loudness_lufs: float | None = None,
+    *,
     lexicon: Sequence[str] = (),
 ) -> str:
     """Writes `index.h5` over a stage's sealed shards, given by name, and returns its file name."""
     receipts = [read_receipt(folder, shard) for shard in shards]
     fingerprint = digest_of([codec.to_json(), [receipt.digest for receipt in receipts if receipt]])
-    write_index(folder, [f"{shard}.h5" for shard in shards], codec, fingerprint, loudness_lufs, lexicon)
+    write_index(folder, [f"{shard}.h5" for shard in shards], codec, fingerprint, loudness_lufs, lexicon=lexicon)
     return INDEX
 
 
@@ -39,6 +40,7 @@ def write_index(
     codec: CodecIdentity,
     fingerprint: str,
     loudness_lufs: float | None = None,
+    *,
     lexicon: Sequence[str] = (),
 ) -> None:
     """Writes `index.h5` over sealed shards.

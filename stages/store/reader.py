@@ -58,7 +58,7 @@ class Store:
             """All symbols in the phonemes, sorted."""
             self.loudness_lufs: float | None = json.loads(file.attrs.get(LOUDNESS, "null"))
             """The utterances' loudness in LUFS; None if they are as loud as recorded."""
-            self.lexicon: list[str] = list(Texts.read(file, WORDS)) if WORDS in file else []
+            self.lexicon: Sequence[str] = list(Texts.read(file, WORDS)) if WORDS in file else []
             """The lines of `g2p`'s lexicon: language, word and phonemes, with tabs between them."""
             self.ids: Sequence[str] = Texts.read(file, "id")
             self._groups, self._speakers, self._languages = (Texts.read(file, name) for name in INDEXED[1:])

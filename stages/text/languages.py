@@ -111,6 +111,10 @@ RARE_HAN = "\U00020000-\U000323af"
 HAN = f"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff{RARE_HAN}"
 UNSPACED = f"\u3040-\u30ff{HAN}"
 """Letters written without spaces: kana, with the marks in their block, and Han."""
+LATIN = r"\x00-\x7e\u00aa\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u036f\u1d00-\u1dbf\u1e00-\u1eff"
+"""ASCII, Latin letters and their accents."""
+MARKS = r"\u00a0\u00a1\u00ab\u00ad\u00b4\u00b7\u00bb\u00bf\u2000-\u206f\u3000-\u303f\ufe00-\ufe0f\uff00-\uffef"
+"""Spaces and punctuation outside ASCII."""
 SCRIPTS: Mapping[str, str] = {
     "latin": "",
     "cyrillic": "\u0400-\u052f",

@@ -181,8 +181,9 @@ class Given:
         yield text[at:], ""
 
 
-def by_language(rows: Iterable[Iterable[str]]) -> Lexicon:
-    """Returns a lexicon of rows as it keeps them, such as those kept with a model."""
+def lexicon_of(lines: Iterable[str]) -> Lexicon:
+    """Returns a lexicon of lines as `Lexicon.to_text` writes them, such as those kept with a model."""
+    rows = (line.split("\t") for line in lines)
     return Lexicon(tuple(sorted((code, word, phonemes) for code, word, phonemes in rows)))
 
 

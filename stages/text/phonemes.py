@@ -160,6 +160,19 @@ class _Voice:
         return joined if self._punctuation else _PUNCTUATION.sub(" ", joined)
 
 
+def unspoken(texts: Sequence[str], language: str) -> list[str]:
+    """Turns texts into phonemes without putting them into words first: what the voice makes of them by itself."""
+    code = _code(texts, language)
+    with _LOCK:
+        read = _reader(code, True, True)
+        return [" ".join(read(_prepared(_clean(text), code)).split()) for text in texts]
+
+
+def in_words(text: str, language: str) -> str:
+    """Returns a text as it is said, in words; raises `TextError` if the language isn't in the table."""
+    return speak(_clean(text), normalise_code(language)).text
+
+
 def prepared(text: str, code: str) -> str:
     """Returns the text that espeak-ng is given: cleaned, in words, and Japanese in kana."""
     return _prepared(speak(_clean(text), code).text, code)

@@ -5,10 +5,8 @@ import unicodedata
 from collections.abc import Callable
 from functools import cache
 
-from stages.text.languages import LANGUAGES, RARE_HAN, SCRIPTS
+from stages.text.languages import LANGUAGES, LATIN, MARKS, RARE_HAN, SCRIPTS
 
-_LATIN = "\x00-\x7e\u00aa\u00ba\u00c0-\u024f\u0250-\u036f\u1d00-\u1dbf\u1e00-\u1eff"
-_MARKS = "\u00a0\u00a1\u00ab\u00ad\u00b4\u00b7\u00bb\u00bf\u2000-\u206f\u3000-\u303f\ufe00-\ufe0f\uff00-\uffef"
 _SILENT = ("M", "P", "Z", "C", "Sk", "Lm", "Nd")
 """Categories of Unicode, or their beginnings, that nobody expects to hear, or that are read as digits."""
 
@@ -16,7 +14,7 @@ _SILENT = ("M", "P", "Z", "C", "Sk", "Lm", "Nd")
 @cache
 def _strange(code: str) -> re.Pattern[str]:
     """Returns a pattern of what isn't a letter of a language or an ordinary mark."""
-    return re.compile(f"[{RARE_HAN}]|[^{_LATIN}{_MARKS}{SCRIPTS[LANGUAGES[code].script]}]")
+    return re.compile(f"[{RARE_HAN}]|[^{LATIN}{MARKS}{SCRIPTS[LANGUAGES[code].script]}]")
 
 
 def unread(text: str, code: str, named: Callable[[str], bool]) -> tuple[str, ...]:

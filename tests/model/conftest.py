@@ -33,6 +33,7 @@ class MemoryStore:
     fingerprint: str = "memory"
     loudness_lufs: float | None = None
     mixtures_fingerprint: str = ""
+    lexicon: Sequence[str] = ()
     neighbours: dict[int, tuple[int, ...]] = field(default_factory=dict)
     mixtures: dict[tuple[Mixture, int], Codes] = field(default_factory=dict)
 

@@ -23,9 +23,9 @@ from stages.errors import MissingInputError, TextError
 from stages.g2p import G2p, G2pConfig
 from stages.records import Measures, Utterance, count_phonemes
 from stages.text import espeak
+from stages.text.ipa import Reader
 from stages.text.kana import to_kana
 from stages.text.languages import LANGUAGES
-from stages.text.ipa import Reader
 from stages.text.phonemes import Reading, phonemize, prepared
 from stages.text.pinyin import numbered
 from stages.text.spoken.rules import Spoken

@@ -14,6 +14,7 @@ import torch
 from model.decoding.asks import Response
 from model.decoding.hearing import hear
 from model.inference.guards.guard import WHISPER, Guard
+from stages.text.lexicon import NONE, Lexicon
 from stages.text.phones import phones
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ class Judge(Protocol):
         """
 
 
-def judge_for(guard: Guard, network: "Decoder", tokenizer: "Tokenizer", codec: "Codec") -> Judge | None:
+def judge_for(
+    guard: Guard, network: "Decoder", tokenizer: "Tokenizer", codec: "Codec", lexicon: Lexicon = NONE
+) -> Judge | None:
     """Returns who chooses; None if there is nothing to choose from.
 
     Args:
@@ -50,6 +53,7 @@ def judge_for(guard: Guard, network: "Decoder", tokenizer: "Tokenizer", codec: "
         network: Of the model, in evaluation mode; it hears itself with `stt`, which it must be trained in.
         tokenizer: The vocabulary it was trained with.
         codec: Decodes responses for whisper.
+        lexicon: Words whose phonemes the model was given; what whisper hears is read with them too.
 
     Raises:
         WeightsError: if there is no such whisper model.
@@ -58,7 +62,7 @@ def judge_for(guard: Guard, network: "Decoder", tokenizer: "Tokenizer", codec: "
         return None
     if guard.whisper:
         device = str(network.token_embedding.weight.device)
-        return Words(codec, whisper_at(guard.whisper, device))
+        return Words(codec, whisper_at(guard.whisper, device), lexicon)
     return Phonemes(network, tokenizer) if guard.best_by == "stt" else Likelihood()
 
 
@@ -97,6 +101,7 @@ class Words:
 
     codec: "Codec"
     whisper: "Whisper"
+    lexicon: Lexicon = NONE
     hears = True
 
     def rate(self, responses: Sequence[Response], phonemes: str, language: str) -> list[Rate]:
@@ -107,7 +112,7 @@ class Words:
 
         waves = [self.codec.decode(torch.from_numpy(response.codes_KT)).numpy() for response in responses]
         texts = [self.whisper.hear(resample(wave, self.codec.sample_rate, SAMPLE_RATE), language) for wave in waves]
-        return _rates(phonemize(texts, language), responses, phonemes)
+        return _rates(phonemize(texts, language, lexicon=self.lexicon), responses, phonemes)
 
 
 @lru_cache(maxsize=1)

@@ -8,14 +8,14 @@ Sentences are found by sentencex, which knows the abbreviations of each language
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from model.sequences.lengths import Lengths
 from stages.errors import TextError, UsageError
 from stages.records import count_phonemes
-from stages.text.languages import CLOSING_MARKS, is_spaced
+from stages.text.languages import CLOSING_MARKS, SENTENCE_ENDS, is_spaced
 
 PARAGRAPH_S = 0.8
 """Pause after a paragraph, in seconds."""
@@ -40,6 +40,10 @@ _BREAKS = (
     (re.compile(r""), WORD_S),
 )
 """Where a sentence may be divided, best places first, with the pause there."""
+_MAY_GO_ON = re.compile(r"(?<!\w)(?:\w{1,6}|\d+)\.$")
+"""The end of what may be an abbreviation or an ordinal."""
+_GIVEN = re.compile(r"\[\[[^\[\]]*\]\]")
+"""Phonemes in a text, which aren't divided."""
 _LEAST_SHARE = 0.2
 """A sentence isn't divided nearer to its ends than this share of its characters, except between words."""
 
@@ -115,8 +119,7 @@ def _sentences(text: str, language: str, read: Callable[[str], str]) -> tuple[fl
         for number, paragraph in enumerate(_BLANK_LINE.split(passage)):
             opens = number > 0 or not found
             lines = [" ".join(line.split()) for line in paragraph.splitlines()]
-            for sentence in segment(language, _between(language).join(lines)):
-                plain = sentence.strip()
+            for plain in _whole(segment(language, _between(language).join(lines)), _between(language), read):
                 if plain and count_phonemes(phonemes := read(plain)):
                     found.append(Part(plain, phonemes, SENTENCE_S, opens))
                     opens = False
@@ -131,6 +134,23 @@ def _sentences(text: str, language: str, read: Callable[[str], str]) -> tuple[fl
     for count in asked_s.keys() - {0}:
         found[count - 1] = replace(found[count - 1], pause_s=asked_s[count], joins=False)
     return asked_s.get(0, 0.0), found
+
+
+def _whole(segments: Iterable[str], between: str, read: Callable[[str], str]) -> list[str]:
+    """Joins what was divided after an abbreviation or an ordinal: read together, it has one mark fewer than apart."""
+    found: list[str] = []
+    for sentence in map(str.strip, segments):
+        if found and _MAY_GO_ON.search(found[-1]):
+            together = f"{found[-1]}{between}{sentence}"
+            if _ends(read(together)) < _ends(read(found[-1])) + _ends(read(sentence)):
+                found[-1] = together
+                continue
+        found.append(sentence)
+    return found
+
+
+def _ends(phonemes: str) -> int:
+    return sum(map(phonemes.count, SENTENCE_ENDS))
 
 
 def _passages(text: str) -> Iterator[tuple[str, float | None]]:
@@ -167,7 +187,9 @@ def _best_break(text: str, read: Callable[[str], str]) -> tuple[int, float] | No
     """Returns where to divide a sentence, as near to its middle as the best kind of place allows, and the pause."""
     for pattern, pause_s in _BREAKS:
         least = 1 if pause_s == WORD_S else max(1, round(_LEAST_SHARE * len(text)))
-        places = [found.end() for found in pattern.finditer(text) if least <= found.end() <= len(text) - least]
+        given = [range(found.start() + 1, found.end()) for found in _GIVEN.finditer(text)]
+        ends = [found.end() for found in pattern.finditer(text) if least <= found.end() <= len(text) - least]
+        places = [end for end in ends if not any(end in phonemes for phonemes in given)]
         for at in sorted(places, key=lambda place: abs(2 * place - len(text))):
             if all(count_phonemes(read(half)) for half in (text[:at].strip(), text[at:].strip())):
                 return at, pause_s

@@ -18,4 +18,4 @@ class Speaker:
     needed: re.Pattern[str]
     """Finds what a rule could change; a text without a match is left as it is, unseen by the rules."""
     before: Callable[[str], str] = field(default=str)
-    """Applied before the rules to a text that has a match. Texts in capitals are folded to small letters before that."""
+    """Applied before the rules to a text that has a match. Texts in capitals were folded to small letters already."""

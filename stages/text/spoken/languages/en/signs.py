@@ -31,8 +31,6 @@ _NAMES = {
         "§": "section",
         "¶": "paragraph",
         "©": "copyright",
-        "™": "trademark",
-        "®": "registered",
         "‰": "per mille",
         "∂": "partial",
     },
@@ -60,7 +58,7 @@ _NAMES = {
 }
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _PAIRS = {("he", "she"), ("she", "he"), ("his", "her"), ("him", "her"), ("yes", "no"), ("true", "false"), ("s", "he")}
-_SILENT = r"[|~`^•·●■◆★☆►▪◦]+|\*+|(?<!\w)_+|_+(?!\w)"
+_SILENT = r"[|~`^™®•·●■◆★☆►▪◦]+|\*+|(?<!\w)_+|_+(?!\w)"
 
 
 def _named(match: re.Match[str]) -> str:
@@ -74,28 +72,17 @@ def _power(match: re.Match[str]) -> str:
     return {2: " squared", 3: " cubed"}.get(power, f" to the power of {cardinal(power)}")
 
 
-def _number_sign(match: re.Match[str]) -> str:
-    return "number "
-
-
-def _about(match: re.Match[str]) -> str:
-    return "about "
-
-
-def _sections(match: re.Match[str]) -> str:
-    return "sections "
-
-
 def _minus(match: re.Match[str]) -> str:
-    return f"{match['before']} minus "
+    return f"{spoken(match['before'])} minus "
+
+
+def _scientific(match: re.Match[str]) -> str:
+    power = int(match["power"].replace("−", "-"))
+    return f"{spoken(match['number'])} times ten to the power of {cardinal(power)}"
 
 
 def _compared(match: re.Match[str]) -> str:
-    return {"<": " less than ", ">": " greater than "}[match[0].strip()]
-
-
-def _times(match: re.Match[str]) -> str:
-    return " times "
+    return f"{' ' if match.start() else ''}{ {'<': 'less than', '>': 'greater than'}[match[0].strip()] } "
 
 
 def _either(match: re.Match[str]) -> str:
@@ -103,18 +90,6 @@ def _either(match: re.Match[str]) -> str:
     pair = re.search(r"\w+$", match.string[: match.start()]), re.match(r"\w+", match.string[match.end() :])
     words = tuple(word[0] for word in pair if word)
     return " " if words == ("and", "or") else " or " if words in _PAIRS else " slash "
-
-
-def _slash(match: re.Match[str]) -> str:
-    return " "
-
-
-def _star(match: re.Match[str]) -> str:
-    return " star"
-
-
-def _underscore(match: re.Match[str]) -> str:
-    return " underscore "
 
 
 def _letter(match: re.Match[str]) -> str | None:
@@ -135,12 +110,13 @@ def _nothing(match: re.Match[str]) -> str:
 MARKUP = (rule("markup", r"<[A-Za-z/][^<>]*>", lambda match: match[0]),)
 """Left as it is."""
 RULES = (
-    rule("symbol", r"#(?=\d)", _number_sign),
-    rule("symbol", r"(?<![\w~])[~≈](?= ?[\d$£€.])", _about),
-    rule("symbol", r"§§ ?", _sections),
+    rule("symbol", r"#(?=\d)", lambda _: "number "),
+    rule("symbol", r"(?<![\w~])[~≈](?= ?[\d$£€.])", lambda _: "about "),
+    rule("symbol", r"§§ ?", lambda _: "sections "),
     rule("math", rf"(?<![\w-])(?P<before>\d+) ?[-−](?= ?{NUMBER} ?=)", _minus),
-    rule("math", r"(?<=\d) ?[*×] ?(?=\d)", _times),
-    rule("math", r"(?<=[\w)]) ?[<>] ?(?=\d)", _compared),
+    rule("math", r"(?<=\d) ?[*×] ?(?=\d)", lambda _: " times "),
+    rule("math", r"(?:(?<=[\w)]) ?|(?<!\S))[<>] ?(?=[\d$£€.])", _compared),
+    rule("math", r"(?<![\w.,])(?P<number>\d+(?:\.\d+)?)[eE](?P<power>[+−-]?\d+)(?!\w|\.\d)", _scientific),
 )
 """Before the numbers beside them are read."""
 POWERS = (rule("math", "(?<=[0-9A-Za-z)])⁻?[⁰¹²³⁴-⁹]+", _power),)
@@ -149,9 +125,9 @@ AFTER = (
     rule("symbol", r"(?<=[\ue000-\uf8ff])[.,:](?=[\ue000-\uf8ff])", lambda _: " "),
     rule("symbol", r"(?<=\b[A-G])#(?!\w)", lambda _: " sharp"),
     rule("symbol", r"(?<=[a-z])/(?=[a-z])", _either),
-    rule("symbol", r"(?<=[A-Z])/(?=[A-Z])", _slash),
-    rule("symbol", r"(?<=\b[A-Z])\*(?![\w*])", _star),
-    rule("symbol", r"(?<=[^\W_])_+(?=[^\W_])", _underscore),
+    rule("symbol", r"(?<=[A-Z])/(?=[A-Z])", lambda _: " "),
+    rule("symbol", r"(?<=\b[A-Z])\*(?![\w*])", lambda _: " star"),
+    rule("symbol", r"(?<=[^\W_])_+(?=[^\W_])", lambda _: " underscore "),
     rule("symbol", f"(?P<sign>[{re.escape(''.join(_NAMES))}])", _named),
     rule("symbol", "(?<![\u0370-\u03ff])[\u0391-\u03a9\u03b1-\u03c9](?![\u0370-\u03ff])", _letter),
     rule("cardinal", "[\u2460-\u2473\u2776-\u277f]", _circled),

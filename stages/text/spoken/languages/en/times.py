@@ -25,6 +25,7 @@ _NUMBER_ENDS = [
     "teen",
     "o'clock",
 ]
+_FULL = ("hundred hours", "o'clock")
 _ZONE = r"(?: ?(?P<zone>(?:[ECMP][SD]?T|GMT|UTC|BST|CET|CEST|IST|JST)\b|[ecmp]\.?[sd]?\.?t\b\.?))?"
 
 
@@ -38,14 +39,12 @@ def _after(match: re.Match[str]) -> str:
 
 def _clock(match: re.Match[str]) -> str | None:
     hours, minutes = int(match["hours"]), int(match["minutes"])
-    if hours > 24 or minutes > 59:
-        return None
     if minutes:
         said = f"{cardinal(hours)} {'oh ' if minutes < 10 else ''}{cardinal(minutes)}"
     elif match.groupdict().get("half"):
         said = cardinal(hours)
     else:
-        said = f"{cardinal(hours)} o'clock" if 0 < hours < 13 else f"{cardinal(hours)} hundred hours"
+        said = f"{cardinal(hours)} {_FULL[0 < hours < 13] if hours < 25 else 'minutes'}"
     return f"{said}{_after(match)}"
 
 
@@ -88,7 +87,8 @@ def _morning(match: re.Match[str]) -> str:
 _RAW = (
     (r"(?P<hours>\d{1,2}):(?P<minutes>\d\d):(?P<seconds>\d\d)(?!\d|[.,:]\d)(?: ?" + _HALF + ")?" + _ZONE, _duration),
     (
-        rf"(?P<first>\d\d?)(?::(?P<minutes>[0-5]\d))? ?[-–—] ?(?=\d\d?(?::[0-5]\d)? ?{_HALF.replace('?P<half>', '?:')}(?![a-z]))",
+        r"(?P<first>\d\d?)(?::(?P<minutes>[0-5]\d))? ?[-–—] ?"
+        rf"(?=\d\d?(?::[0-5]\d)? ?{_HALF.replace('?P<half>', '?:')}(?![a-z]))",
         _to_hour,
     ),
     (rf"(?P<hours>\d\d?)[:.](?P<minutes>[0-5]\d) ?{_HALF}(?![a-z]){_ZONE}", _clock),
