@@ -19,7 +19,7 @@ _READINGS = {
     **{"今日は": "きょうわ", "彼の": "かれの", "間に": "あいだに", "日本": "にほん", "通る": "とおる"},
     **{"明後日": "あさって", "一昨日": "おととい", "何時も": "いつも"},
 }
-"""Words of pykakasi with other readings than it gives: 今日は is `today` here, since the greeting is written in kana."""
+"""Words of pykakasi with other readings than it gives: 今日は is `today` here; the greeting is written in kana."""
 _ALONE = {"人": "ひと", "日": "ひ", "月": "つき", "年": "とし", "君": "きみ", "内": "うち"}
 """Readings of letters that are words by themselves, after kana."""
 _LONGER: dict[str, tuple[re.Pattern[str], str]] = {
@@ -39,7 +39,7 @@ _SOUNDS = {"は": "わ", "へ": "え"}
 _INSIDE = re.compile(
     "(?:のは(?=いつ|ど[これう]|だれ|なに|なぜ|とても|もう|まだ|[こそあ][のれ]|よく)|では(?=はじめ|やく)"
     "|[でにとて]は(?=$|な[いかくら]|あ[りっる]|い(?:け|な|ら|ま|え)|だ|も|ま[だた]|お[りら])"
-    "|(?:から|まで|より|ほど|だけ|こと|もの|とき|これ|それ|あれ|ここ|そこ|どこ|ちら|かれ|わたし|あなた|ぼく|おれ|きょう)は"
+    "|(?:から|まで|より|ほど|だけ|こと|もの|とき|これ|それ|あれ|ここ|そこ|どこ|ちら|かれ|わたし|あなた|ぼく|おれ|きょう|さん|くん|ちゃん|さま)は"
     "|[^は]は$|(?:[こそどあ]こ|ちら|っち|ところ|ほう|まえ|うえ)へ|.へ$)"
 )
 """Hiragana whose last letter is a particle, although pykakasi doesn't split it off."""
@@ -135,10 +135,11 @@ def _number(run: str, at: int, end: int) -> Reading | None:
 
 
 def _words(run: str, at: int, *, joined: bool) -> Iterator[tuple[str, str, bool]]:
-    """Yields the words of a run from a place on: as written, in hiragana with particles as they sound ("" if unknown),
-    and whether they belong to the phrase before.
+    """Yields the words of a run from a place on: as written, as they sound, and if they belong to the phrase before.
+
+    The sound of a word that pykakasi doesn't know is "".
     """
-    before = run[max(at - 2, 0) : at]
+    before = run[max(at - 2, 0) : at] or "A" * joined
     while at < len(run):
         if (longer := _LONGER.get(run[at])) and (word := longer[0].match(run, at)):
             yield word[0], longer[1] or ("おかね" if word[1] else "おなか"), False

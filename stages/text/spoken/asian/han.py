@@ -18,7 +18,7 @@ _ONE_BY_ONE = {ord("0") + value: digit for value, digit in enumerate(DIGITS)}
 
 
 def kanji_number(value: int) -> str:
-    """Returns a whole number as Japanese says it: 11000 is 一万千, 10000000 is 一千万.
+    """Returns a whole number as Japanese says it: 11000 is 一万千, 10000000 is 一千万, 11000000 is 千百万.
 
     Args:
         value: From 0 to below 10²⁰.
@@ -31,7 +31,7 @@ def kanji_number(value: int) -> str:
         for unit_power, unit in _UNITS if group else ():
             digit = group // unit_power % 10
             if digit == 1 and unit:
-                words += f"一{unit}" if unit == "千" and myriad else unit
+                words += f"一{unit}" if myriad and group < 1100 else unit
             elif digit:
                 words += DIGITS[digit] + unit
         words += myriad if group else ""
