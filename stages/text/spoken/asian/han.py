@@ -31,7 +31,7 @@ def kanji_number(value: int) -> str:
         for unit_power, unit in _UNITS if group else ():
             digit = group // unit_power % 10
             if digit == 1 and unit:
-                words += f"一{unit}" if myriad and group < 1100 else unit
+                words += f"一{unit}" if unit == "千" and myriad and group < 1100 else unit
             elif digit:
                 words += DIGITS[digit] + unit
         words += myriad if group else ""
