@@ -9,7 +9,7 @@ from stages.utterances.duplicates import write_duplicates
 from tests.keys.world import Proof, World, utterance
 
 
-def _phonemes(world: World, **values: bool) -> str:
+def _phonemes(world: World, **values: bool | str) -> str:
     [row] = world.outcomes("g2p", utterance(text="Hello, my friend."), **values)
     phonemes: str = row.phonemes
     return phonemes
@@ -50,7 +50,15 @@ def _unique(world: World) -> None:
         assert [getattr(one, "reason", "") for one in world.outcomes("g2p", *rows, unique=unique)] == reasons
 
 
+def _lexicon(world: World) -> None:
+    path = world.folder / "words.tsv"
+    path.write_text("en\tHello\tˈa\n", encoding="utf-8")
+    assert _phonemes(world, lexicon=str(path)).startswith("ˈa, ")
+    assert not _phonemes(world).startswith("ˈa, ")
+
+
 G2P: dict[str, Proof] = {
+    "lexicon": _lexicon,
     "stress": _stress,
     "punctuation": _punctuation,
     "min_phonemes_per_s": _threshold("min_phonemes_per_s", "FewPhonemes"),

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from model.sequences.tokenizer import Tokenizer
 from stages.artefacts.formats import write_lines
+from stages.artefacts.manifest import LEXICON
 from stages.base import Context, Reject
 from stages.corpora.voices import READINGS
 from stages.errors import MissingInputError, TextError
@@ -354,3 +355,35 @@ def test_symbols_are_few_enough_to_learn(speech: Path) -> None:
             counts[language].update(phonemize([path.read_text(encoding="utf-8-sig")], language)[0])
     assert counts.keys() == set(PLAIN)
     assert all(len(symbols) < 80 for symbols in counts.values())
+
+
+def test_a_row_has_what_is_said_and_what_is_not_read() -> None:
+    [[plain], [spoken], [unread], [given]] = stage().process(
+        [utterance("Hello there."), utterance("It cost $5."), utterance("Hello, я."), utterance("Say [[ˈa]].")]
+    )
+    assert (plain.spoken, plain.unread) == (None, None)
+    assert (spoken.text, spoken.spoken, spoken.unread) == ("It cost $5.", "It cost five dollars.", None)
+    assert (unread.spoken, unread.unread) == (None, ("я",))
+    assert given.spoken is None
+    assert Utterance.from_json(json.loads(json.dumps(unread.to_json()))) == unread
+
+
+def test_another_lexicon_makes_the_phonemes_anew(tmp_path: Path) -> None:
+    path = tmp_path / "words.tsv"
+    path.write_text("en\tHello\tˈa\n", encoding="utf-8")
+    made = stage(lexicon=str(path))
+    [[row]] = made.process([utterance("Hello.")])
+    assert (row.phonemes, row.spoken) == ("ˈa.", "[[ˈa]].")
+    assert made.finish(tmp_path, []) == [LEXICON]
+    assert (tmp_path / LEXICON).read_text(encoding="utf-8") == "en\tHello\tˈa\n"
+    moved = path.rename(tmp_path / "other.tsv")
+    assert stage(lexicon=str(moved)).parameters() == made.parameters(), "the content counts, not the path"
+    moved.write_text("en\tHello\tˈo\n", encoding="utf-8")
+    assert stage(lexicon=str(moved)).parameters() != made.parameters() != stage().parameters()
+    assert stage().finish(tmp_path, []) == []
+    assert not (tmp_path / LEXICON).exists()
+
+
+def test_a_wrong_lexicon_stops_the_stage_before_it_begins(tmp_path: Path) -> None:
+    [problem] = stage(lexicon=str(tmp_path / "none.tsv")).check([])
+    assert "none.tsv` can't be read" in problem

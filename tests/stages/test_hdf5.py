@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.artefacts.manifest import CODEC
+from stages.artefacts.manifest import CODEC, LEXICON
 from stages.base import Context, Reject
 from stages.hdf5 import Hdf5, Hdf5Config
 from stages.records import Encoded
@@ -56,3 +56,13 @@ def test_codes_that_don_t_match_their_row_are_rejected(tmp_path: Path) -> None:
 def test_any_number_of_codebooks(tmp_path: Path, books: int) -> None:
     seal(stage(tmp_path), "00000-of-00016", [item("a", 9, books=books)])
     assert open_store(tmp_path).codes(0).shape == (books, 9)
+
+
+def test_the_index_knows_the_lexicon_of_g2p(tmp_path: Path) -> None:
+    made = stage(tmp_path)
+    assert made.finish_parameters() is None
+    (tmp_path / "g2p").mkdir()
+    (tmp_path / "g2p" / LEXICON).write_text("en\tSQL\tsˈiːkwəl\n", encoding="utf-8")
+    assert made.finish_parameters() == [None, ["en\tSQL\tsˈiːkwəl"]]
+    seal(made, "00000-of-00016", [item("a", 9)])
+    assert open_store(tmp_path).lexicon == ["en\tSQL\tsˈiːkwəl"]

@@ -156,3 +156,13 @@ def test_mixtures_of_other_utterances_or_codecs_are_refused(tmp_path: Path) -> N
     write_index(tmp_path / "mix", ["0.h5"], replace(CODEC, revision="other"), "fingerprint")
     with pytest.raises(CodecError, match="`revision` must be 'abc', but is 'other'"):
         open_store(tmp_path).has_mixture("noisy")
+
+
+def test_what_is_said_is_kept_where_it_differs_from_the_text(tmp_path: Path) -> None:
+    said = [(item("a", 2), None), (item("b", 3, text="5"), "five")]
+    first = [replace(one, utterance=replace(one.utterance, spoken=spoken)) for one, spoken in said]
+    write(tmp_path, [first, [item("c", 2)]])
+    store = open_store(tmp_path)
+    assert [store.row(row).spoken for row in range(3)] == [None, "five", None]
+    assert StoreShards().read({"h5": tmp_path / "0.h5"})[1].utterance.spoken == "five"
+    assert store.lexicon == []
