@@ -10,7 +10,7 @@ from stages.text.counters import NUMERALS, Reading, read_number
 from stages.text.ipa import Reader
 from stages.text.languages import HAN, HIRAGANA, KATAKANA
 
-_JAPANESE = re.compile(f"[{HIRAGANA}{KATAKANA}ー々〆{HAN}]+")
+_JAPANESE = re.compile(f"[{HIRAGANA}{KATAKANA}ー々〆〇{HAN}]+")
 _LATIN = re.compile(r"([A-Za-zÀ-ɏ]+(?:[ '’&-]+[A-Za-zÀ-ɏ]+)*)")
 _HIRAGANA = re.compile(f"[{HIRAGANA}ー]+")
 _NUMBER_AND = frozenset("とはがのにをもやで")

@@ -186,6 +186,19 @@ _RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "range",
+        re.compile(rf"(?<![{_WORD}])({_WEEKDAY}){WAVE}({_WEEKDAY})(?![{_WORD}])"),
+        lambda match: f"{match[1]}曜から{match[2]}曜",
+    ),
+    Rule("range", re.compile(rf"(?<=[{SAID}年月日時分秒円人度回枚本個歳])[-–](?=[0-9{SAID}])"), lambda _: "から"),
+    Rule(
+        "score",
+        re.compile(
+            rf"{START}(?<!-)([0-9]{{1,4}})(?::|[-–](?=[0-9]+(?:で(?:勝|敗|負|下|破)|の(?:勝利|敗戦|スコア))))([0-9]{{1,5}})(?![0-9:]|\.[0-9])"
+        ),
+        lambda match: f"{_number(match[1])}対{_number(match[2])}",
+    ),
+    Rule(
+        "range",
         re.compile(rf"(?<=[0-9{_WORD}%){SAID}])\s?{WAVE}\s?(?=[0-9{_WORD}¥$第{SAID}])"),
         lambda _: "から",
     ),

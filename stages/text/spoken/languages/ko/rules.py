@@ -102,6 +102,10 @@ def _weekdays(match: re.Match[str]) -> str:
     return f" {match[1]}요일부터 {match[2]}요일" if match[2] else f" {match[1]}요일"
 
 
+def _from_to(match: re.Match[str]) -> str:
+    return f"{match[1]}요일부터 {match[2]}요일"
+
+
 def _hour(hour: str) -> str:
     """Returns an hour: native words up to twelve, as on a clock's face."""
     value = int(hour)
@@ -203,7 +207,8 @@ _RULES: tuple[Rule, ...] = (
     Rule("date", re.compile(rf"{START}([0-9]{{1,2}})월(?!등|드)"), _month_of_year),
     Rule("date", re.compile(rf"{START}([0-9])·([0-9]{{1,2}})(?![0-9])"), lambda match: one_by_one(match[1] + match[2])),
     Rule("date", re.compile(rf"(?<=일)\s?[(（]({_WEEKDAY})(?:요일)?(?:{WAVE}({_WEEKDAY})(?:요일)?)?[)）]"), _weekdays),
-    Rule("range", re.compile(rf"(?<=[{SAID}년월일])\s?{WAVE}\s?(?=[0-9{SAID}]|다음)"), lambda _: " 부터 "),
+    Rule("range", re.compile(rf"(?<=[{SAID}년월일])\s?(?:{WAVE}|[-–])\s?(?=[0-9{SAID}]|다음)"), lambda _: " 부터 "),
+    Rule("range", re.compile(rf"(?<![{HANGUL}])({_WEEKDAY}){WAVE}({_WEEKDAY})(?![{HANGUL}])"), _from_to),
     Rule(
         "range",
         re.compile(rf"{START}([0-9]{{1,4}})\s?{WAVE}\s?(?=[0-9]{{1,4}}(?:년|월|일|세기))"),
@@ -278,4 +283,9 @@ def _before(text: str) -> str:
     return _BESIDE.sub(" ", narrow(text))
 
 
-LANGUAGE = Speaker("ko", _RULES, needed=re.compile(rf"[0-9０-９№]|[{HANGUL}] ?& ?[{HANGUL}]"), before=_before)
+LANGUAGE = Speaker(
+    "ko",
+    _RULES,
+    needed=re.compile(rf"[0-9０-９№]|[{HANGUL}] ?& ?[{HANGUL}]|{_WEEKDAY}{WAVE}{_WEEKDAY}"),
+    before=_before,
+)

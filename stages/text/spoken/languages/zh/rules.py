@@ -223,7 +223,7 @@ _RULES: tuple[Rule, ...] = (
         ),
         _clock,
     ),
-    Rule("range", re.compile(r"(?<![0-9:.])([0-9]{1,3})[:：]([0-9]{1,3})(?![0-9:.])"), _score),
+    Rule("range", re.compile(r"(?<![0-9:.])([0-9]{1,4})[:：]([0-9]{1,5})(?![0-9:]|\.[0-9])"), _score),
     Rule(
         "percent",
         re.compile(
@@ -242,7 +242,10 @@ _RULES: tuple[Rule, ...] = (
     Rule("money", re.compile(rf"(?P<sign>{_CURRENCY})\s?(?P<amount>{AMOUNT})(?P<myriad>{_MYRIAD})(?![0-9])"), _money),
     Rule(
         "range",
-        re.compile(rf"{START}(?<![{SAID}-])({AMOUNT}){_DASH}(?={AMOUNT}(?:\s?(?:{_UNIT}))?(?:[{HAN}\s，。,.!?、)]|$))"),
+        re.compile(
+            rf"{START}(?<![0-9]-)({AMOUNT}){_DASH}"
+            rf"(?=[{SAID}]|{AMOUNT}(?:\s?(?:{_UNIT}))?(?:[{HAN}\s，。,.!?、)]|$))"
+        ),
         _range,
     ),
     Rule(
@@ -265,7 +268,8 @@ _RULES: tuple[Rule, ...] = (
     Rule(
         "range",
         re.compile(
-            rf"(?<=[{SAID}日月年号时点分岁人元])[~～〜](?=[{HAN}0-9{SAID}])|(?<=[周期拜][一二三四五六日天])[~～〜](?=[周星礼])"
+            rf"(?<=[{SAID}日月年号时点分岁人元]){_DASH}(?=[0-9{SAID}])|(?<=[{SAID}日月年号])[~～〜](?=[{HAN}])"
+            rf"|(?<=[周期拜][一二三四五六日天]){_DASH}(?=[周星礼])"
         ),
         lambda _: "到",
     ),
@@ -299,6 +303,6 @@ _RULES: tuple[Rule, ...] = (
 LANGUAGE = Speaker(
     "zh",
     _RULES,
-    needed=re.compile("[0-9０-９√∞№§&]|[周期拜][一二三四五六日天][~～〜][周星礼]"),
+    needed=re.compile("[0-9０-９√∞№§&]|[周期拜][一二三四五六日天] ?[-–—~～〜]+ ?[周星礼]"),
     before=narrow,
 )
