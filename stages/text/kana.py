@@ -6,26 +6,49 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from stages.text.counters import NUMERALS, Reading, read_number
 from stages.text.ipa import Reader
 from stages.text.languages import HAN, HIRAGANA, KATAKANA
 
-_JAPANESE = re.compile(f"[{HIRAGANA}{KATAKANA}ー々〆{HAN}]+")
+_JAPANESE = re.compile(f"[{HIRAGANA}{KATAKANA}ー々〆〇{HAN}]+")
 _LATIN = re.compile(r"([A-Za-zÀ-ɏ]+(?:[ '’&-]+[A-Za-zÀ-ɏ]+)*)")
 _HIRAGANA = re.compile(f"[{HIRAGANA}ー]+")
-_TOPIC = re.compile(r".*[^は]は$|(?:で|これ|それ|あれ|ここ|そこ|どこ)は")
-"""Hiragana whose は is the particle, although pykakasi doesn't split it off."""
-_SPOKEN = {
-    "は": "わ",
-    "へ": "え",
-    "への": "えの",
-    "へと": "えと",
-    "へは": "えわ",
-    "いろは": "いろは",
-    "こんにちは": "こんにちわ",
-    "こんばんは": "こんばんわ",
+_NUMBER_AND = frozenset("とはがのにをもやで")
+"""What pykakasi takes for a part of a word after a number."""
+_READINGS = {
+    **{"今日は": "きょうわ", "彼の": "かれの", "間に": "あいだに", "日本": "にほん", "通る": "とおる"},
+    **{"明後日": "あさって", "一昨日": "おととい", "何時も": "いつも"},
 }
-_WRITTEN = {"今日は": "きょうわ"}
-"""Corrected readings of pykakasi: in a sentence, this means `today`; the greeting is written in kana."""
+"""Words of pykakasi with other readings than it gives: 今日は is `today` here; the greeting is written in kana."""
+_ALONE = {"人": "ひと", "日": "ひ", "月": "つき", "年": "とし", "君": "きみ", "内": "うち"}
+"""Readings of letters that are words by themselves, after kana."""
+_LONGER: dict[str, tuple[re.Pattern[str], str]] = {
+    "ご": (re.compile("ご飯"), "ごはん"),
+    "お": (re.compile("お(?:(金)(?![利額持沢])|腹)"), ""),
+    "今": (re.compile("今年"), "ことし"),
+    "開": (re.compile("開け(?=[てるたまなよろ])"), "あけ"),
+    "入": (re.compile("(?<!気に)入(?=[るっりらろ])(?![りっ]口)"), "はい"),
+    "怒": (re.compile("怒(?=[るっりらろ])"), "おこ"),
+    "降": (re.compile("降り(?=[始出続注だ])"), "ふり"),
+    "島": (re.compile("島国"), "しまぐに"),
+    "通": (re.compile("(?<=[へに])通(?=[っいうわ])"), "かよ"),
+    "何": (re.compile("何(?=です|で(?:も|す)?な|だ)"), "なん"),
+}
+"""Words that pykakasi splits, or reads otherwise, by their first letter."""
+_SOUNDS = {"は": "わ", "へ": "え"}
+_INSIDE = re.compile(
+    "(?:のは(?=いつ|ど[これう]|だれ|なに|なぜ|とても|もう|まだ|[こそあ][のれ]|よく)|では(?=はじめ|やく)"
+    "|[でにとて]は(?=$|な[いかくら]|あ[りっる]|い(?:け|な|ら|ま|え)|だ|も|ま[だた]|お[りら])"
+    "|(?:から|まで|より|ほど|だけ|こと|もの|とき|これ|それ|あれ|ここ|そこ|どこ|ちら|かれ|わたし|あなた|ぼく|おれ|きょう|さん|くん|ちゃん|さま)は"
+    "|[^は]は$|(?:[こそどあ]こ|ちら|っち|ところ|ほう|まえ|うえ)へ|.へ$)"
+)
+"""Hiragana whose last letter is a particle, although pykakasi doesn't split it off."""
+_AFTER_ANY = frozenset(("は", "へ", "への", "へと", "へは", "へも"))
+_NOUN = re.compile(f"(?:[^{HIRAGANA}]|ども|たち|さん|くん|ちゃん|さま|り)$")
+"""The end of a word after which は and へ are particles."""
+_LEADING = re.compile("は(?!ず(?:$|[だでがの]))|へ(?![んたそびぼ]|や[のにがはでを]|い[わき])")
+_HAN_BEFORE = re.compile(f"[{HAN}]$")
+_GREETINGS = {"こんにちは": "こんにちわ", "こんばんは": "こんばんわ", "いろは": "いろは"}
 _VARIANTS = str.maketrans("𠮷𠮟𣘺髙﨑瀨德增寬緖淸敎說吳鄕栁桒槗郞靑濵", "吉叱橋高崎瀬徳増寛緒清教説呉郷柳桑橋郎青浜")
 """Variant forms of common kanji, mostly in names, that pykakasi doesn't know."""
 
@@ -48,8 +71,8 @@ def to_kana(text: str) -> str:
     """Turns text into hiragana, with spaces between phrases.
 
     A phrase is a word with the particles and endings after it. The particles は and へ are written わ and え, as they
-    are spoken. Readings are pykakasi's, which ignores context. A kanji without a reading is dropped. Latin letters,
-    digits and marks stay as they are.
+    are spoken. Numbers are read with their counters, other words as pykakasi does, which ignores context. A kanji
+    without a reading is dropped. Latin letters, digits and marks stay as they are.
     """
     return _JAPANESE.sub(_spoken, unicodedata.normalize("NFKC", text).translate(_VARIANTS))
 
@@ -57,44 +80,100 @@ def to_kana(text: str) -> str:
 def _spoken(run: re.Match[str]) -> str:
     """Returns a run of Japanese letters as phrases, separated from letters and digits around it."""
     before, after = run.string[: run.start()][-1:], run.string[run.end() :][:1]
-    return (
-        f"{' ' if before.isalnum() else ''}{_phrases(run[0], joined=before.isalnum())}{' ' if after.isalnum() else ''}"
-    )
+    phrases = _phrases(run[0], joined=before.isalnum())
+    return f"{' ' if before.isalnum() else ''}{phrases}{' ' if after.isalnum() else ''}"
 
 
 def _phrases(run: str, *, joined: bool) -> str:
     """Returns a run as phrases. `joined` is whether a word precedes it: then は is the particle."""
     phrases: list[str] = []
-    for written, kana in _tokens(run):
-        if not _HIRAGANA.fullmatch(written):
-            phrases.append(_WRITTEN.get(written, kana))
-        elif phrases:
-            phrases[-1] += _as_spoken(kana)
+    for kana, belongs in _tokens(run, joined=joined):
+        if belongs and phrases:
+            phrases[-1] += kana
         else:
-            phrases.append(_as_spoken(kana) if joined or len(kana) > 1 else kana)
+            phrases.append(kana)
     return " ".join(phrases)
 
 
-def _as_spoken(kana: str) -> str:
-    if kana in _SPOKEN:
-        return _SPOKEN[kana]
-    topic = _TOPIC.match(kana)
-    return f"{topic[0][:-1]}わ{kana[topic.end() :]}" if topic else kana
+def _tokens(run: str, *, joined: bool) -> Iterator[tuple[str, bool]]:
+    """Yields the readings of a run's words, and whether each belongs to the phrase before it.
 
-
-def _tokens(run: str) -> Iterator[tuple[str, str]]:
-    """Yields the words of a run with their readings.
-
-    pykakasi drops the letter after one that it doesn't know, so the rest is converted again from there.
+    Numbers and their counters are read first. A letter that can't be read is dropped, and the rest is split again.
     """
-    at = 0
-    while at < len(run):
-        for token in _kakasi().convert(run[at:]):
-            if not token["hira"] or not run.startswith(token["orig"], at):
+    done = 0
+    while done < len(run):
+        at = done
+        for written, kana, belongs in _words(run, at, joined=joined or at > 0):
+            if at >= done and (not kana or not run.startswith(written, at)):
+                done = at + 1
                 break
-            yield token["orig"], token["hira"]
-            at += len(token["orig"])
-        at += at < len(run)
+            end = at + len(written)
+            if at < done < end:
+                break
+            if at >= done:
+                number = _number(run, at, end)
+                yield (number.kana, False) if number else (kana, belongs)
+                done = number.end if number else end
+                if done < end:
+                    break
+            at = end
+        else:
+            done = len(run)
+
+
+def _number(run: str, at: int, end: int) -> Reading | None:
+    """Returns the number that begins where a word was found; None where the word is more than a number: 六本木."""
+    if run[at] not in NUMERALS:
+        return None
+    first = last = read_number(run, at)
+    while last is not None and last.end < end and run[last.end : end] not in _NUMBER_AND:
+        last = read_number(run, last.end)
+    if first is None or last is None:
+        return None
+    alone = end - at == 1 or run[first.end : end] in _NUMBER_AND
+    return first if first.sure or first.end > end or alone else None
+
+
+def _words(run: str, at: int, *, joined: bool) -> Iterator[tuple[str, str, bool]]:
+    """Yields the words of a run from a place on: as written, as they sound, and if they belong to the phrase before.
+
+    The sound of a word that pykakasi doesn't know is "".
+    """
+    before = run[max(at - 2, 0) : at] or "A" * joined
+    while at < len(run):
+        if (longer := _LONGER.get(run[at])) and (word := longer[0].match(run, at)):
+            yield word[0], longer[1] or ("おかね" if word[1] else "おなか"), False
+            before, at, joined = word[0], word.end(), True
+            continue
+        for token in _kakasi().convert(run[at:]) or [{"orig": run[at], "hira": ""}]:
+            written, kana = token["orig"], token["hira"]
+            if not kana or written != run[at : at + len(written)]:
+                yield written, "", False
+                return
+            if hiragana := _HIRAGANA.fullmatch(written) is not None:
+                kana = _particles(before if joined else "", kana)
+            elif written in _ALONE and not _HAN_BEFORE.search(before):
+                kana = _ALONE[written]
+            elif written[-1] == kana[-1] == "は":
+                kana = f"{_READINGS.get(written, kana)[:-1]}わ"
+            else:
+                kana = _READINGS.get(written, kana)
+            yield written, kana, hiragana
+            before, at, joined = written, at + len(written), True
+            if at < len(run) and run[at] in _LONGER and _LONGER[run[at]][0].match(run, at):
+                break
+
+
+def _particles(before: str, kana: str) -> str:
+    """Returns hiragana with は and へ as they sound. `before` is the word before it; "" if there is none."""
+    if kana in _GREETINGS:
+        return _GREETINGS[kana]
+    if before and (kana in _AFTER_ANY or (_NOUN.search(before) and _LEADING.match(kana))):
+        kana = f"{_SOUNDS[kana[0]]}{kana[1:]}"
+    if "は" not in kana and "へ" not in kana:
+        return kana
+    tail = before[-3:]
+    return _INSIDE.sub(lambda found: f"{found[0][:-1]}{_SOUNDS[found[0][-1]]}", tail + kana)[len(tail) :]
 
 
 @cache

@@ -104,6 +104,8 @@ _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 # Ranges of letters, for use in the brackets of a regular expression.
 HIRAGANA = "\u3041-\u3096"
 KATAKANA = "\u30a1-\u30fa"
+HANGUL = "\uac00-\ud7a3"
+"""Syllables."""
 RARE_HAN = "\U00020000-\U000323af"
 """Han letters outside the Basic Multilingual Plane."""
 HAN = f"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff{RARE_HAN}"
@@ -118,7 +120,7 @@ SCRIPTS: Mapping[str, str] = {
     "cyrillic": "\u0400-\u052f",
     "greek": "\u0370-\u03ff\u1f00-\u1fff",
     "devanagari": "\u0900-\u097f",
-    "hangul": "\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3",
+    "hangul": f"\u1100-\u11ff\u3131-\u318e{HANGUL}",
     "japanese": f"\u3040-\u30ff{HAN}",
     "chinese": f"\u3100-\u312f{HAN}",
 }

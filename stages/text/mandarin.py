@@ -1,17 +1,17 @@
 """Turns Mandarin text into phonemes with tones.
 
-The IPA of espeak-ng 1.52 has only the first digit of a tone: the first tone (55) and the fourth (51) are both `5`. It
-writes the second (35) as the vowel `ɜ`, and leaves some sounds in ASCII. Its mnemonics have the whole tone. So each
-text is read in both, and the tones are put into the IPA as tone letters: 妈 `mˈɑ˥`, 麻 `mˈɑ˧˥`, 马 `mˈɑ˨˩˦`,
-骂 `mˈɑ˥˩`, 吗 `mˈɑ˩`.
+Chinese letters are read as pinyin by `stages.text.hanzi`, and espeak-ng reads the pinyin. The IPA of espeak-ng 1.52 has
+only the first digit of a tone: the first tone (55) and the fourth (51) are both `5`. It writes the second (35) as the
+vowel `ɜ`, and leaves some sounds in ASCII. Its mnemonics have the whole tone. So each word is read in both, and the
+tones are put into the IPA as tone letters: 妈 `mˈɑ˥`, 麻 `mˈɑ˧˥`, 马 `mˈɑ˨˩˦`, 骂 `mˈɑ˥˩`, 吗 `mˈɑ˩`.
 
-espeak-ng reads words by their pinyin. Pinyin that it can't read it takes for English, digits included: words that end
-in 儿 (哪儿 is `na3r5`: "na three r five"), and the syllables jiong, qiong and xiong (熊, 穷, 兄). Such words are split
-and read in parts.
+The syllables jiong, qiong and xiong (窘, 穷, 兄) espeak-ng takes for English, digits included. They are read alone.
 """
 
 import re
+from functools import lru_cache
 
+from stages.text.hanzi import words
 from stages.text.ipa import Reader
 from stages.text.languages import HAN, RARE_HAN
 from stages.text.pinyin import numbered
@@ -28,8 +28,6 @@ _SOUNDS = {
 _SOUND = re.compile("|".join(map(re.escape, _SOUNDS)))
 _CHINESE = re.compile(f"([{HAN}]+)")
 _IONG_PINYIN = re.compile("([jqx]iong[1-5])")
-_DECIMAL = re.compile(rf"(?<=[{HAN}])(?=[0-9]+[.][0-9])")
-"""Where to insert a space: espeak-ng drops the point of a decimal right after a Chinese letter."""
 _UNKNOWN = re.compile(f"[{RARE_HAN}]")
 _SOME_UNKNOWN = "呣"
 """Read as an unknown letter. It replaces letters beyond the BMP, because espeak-ng spells out their code points."""
@@ -40,27 +38,35 @@ _DIGITS = {"w_ˈɒ_n": "˥", "t_ˈuː": "˧˥", "θ_ɹ_ˈiː": "˨˩˦", "f_ˈɔ
 _IONG = re.compile(rf"\(en\)_({'|'.join(_INITIALS)})ə_ŋ_({'|'.join(_DIGITS)})_\(cmn\)_?")
 """`jiong1` to `xiong5`, read as English."""
 _FLAG = re.compile(r"\([^()]*\)")
+_CACHED = 1 << 15
+"""Number of words whose IPA is cached."""
 _STRESS = re.compile("[ˈˌ]")
 
 
 class Mandarin(Reader):
     """Reads Chinese texts, one at a time as every `Reader`."""
 
+    def __init__(self, voice: str, *, stress: bool, punctuation: bool) -> None:
+        super().__init__(voice, stress=stress, punctuation=punctuation)
+        self._word = lru_cache(_CACHED)(self._read_word)
+
     def speak(self, part: str) -> str:
         """Returns the IPA of a part without punctuation, with tone letters."""
-        part = _DECIMAL.sub(" ", _UNKNOWN.sub(_SOME_UNKNOWN, numbered(part)))
-        phonemes = self._toned(part) or " ".join(map(self._speak_run, filter(str.strip, _CHINESE.split(part))))
+        part = _UNKNOWN.sub(_SOME_UNKNOWN, numbered(part))
+        phonemes = " ".join(map(self._speak_run, filter(str.strip, _CHINESE.split(part))))
         return phonemes if self._stress else _STRESS.sub("", phonemes)
 
     def _speak_run(self, run: str) -> str:
         """Returns the IPA of a run in which all letters are Chinese, or none is."""
-        if not _CHINESE.match(run):
-            return " ".join(
-                self._toned(word) or self._toneless(word) for word in _IONG_PINYIN.split(run) if word.strip()
-            )
-        if self._misread(run):
-            return " ".join(self._toned(part) or self._toneless(part) for part in self._parts(run))
-        return self._toned(run) or self._toneless(run)
+        if _CHINESE.match(run):
+            return " ".join(self._word(syllables or (letters,)) for letters, syllables in words(run))
+        return " ".join(self._toned(word) or self._toneless(word) for word in _IONG_PINYIN.split(run) if word.strip())
+
+    def _read_word(self, syllables: tuple[str, ...]) -> str:
+        """Returns the IPA of a word's pinyin."""
+        if whole := self._toned("".join(syllables)):
+            return whole
+        return " ".join(self._toned(syllable) or self._toneless(syllable) for syllable in syllables)
 
     def _toned(self, text: str) -> str:
         """Returns the IPA of a text; "" if it can't be read in one piece."""
@@ -69,31 +75,13 @@ class Mandarin(Reader):
             return f"{_INITIALS[iong[1]]}jˈʊŋ{_DIGITS[iong[2]]}"
         tones = _TONE_IN_MNEMONICS.findall(self._clauses(text, _MNEMONICS))
         # Letters of other scripts are read in other languages, where digits aren't Mandarin tones.
-        if len(tones) != len(_TONE_IN_IPA.findall(sounds)):
-            return ""
-        if _ENGLISH in sounds and (any(map(self._misread, _CHINESE.findall(text))) or _IONG_PINYIN.search(text)):
+        if len(tones) != len(_TONE_IN_IPA.findall(sounds)) or (_ENGLISH in sounds and _IONG_PINYIN.search(text)):
             return ""
         letters = map(_TONES.__getitem__, tones)
         return _plain(_TONE_IN_IPA.sub(lambda _: next(letters), sounds))
 
     def _toneless(self, text: str) -> str:
         return _plain(_TONE_IN_IPA.sub("", self._clauses(text, _IPA)))
-
-    def _misread(self, run: str) -> bool:
-        """Returns whether espeak-ng reads some of these Chinese letters as English."""
-        return _ENGLISH in self._clauses(run, _IPA)
-
-    def _parts(self, run: str) -> list[str]:
-        """Splits Chinese letters into readable parts: 儿 alone, other words whole where possible."""
-        parts = [""]
-        for letter in run.replace("兒", "儿"):
-            if letter == "儿" or self._misread(letter):
-                parts += [letter, ""]
-            else:
-                parts[-1] += letter
-        return [
-            piece for part in parts for piece in (part if len(part) > 1 and self._misread(part) else [part]) if piece
-        ]
 
 
 def _plain(sounds: str) -> str:

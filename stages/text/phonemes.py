@@ -20,7 +20,7 @@ from stages.text.spoken.rules import Spoken
 from stages.text.spoken.table import speak
 from stages.text.unread import unread
 
-_PACKAGES = ("espeakng-loader", "phonemizer", "pykakasi", "num2words")
+_PACKAGES = ("espeakng-loader", "phonemizer", "pykakasi", "num2words", "pypinyin", "rjieba", "opencc")
 
 # espeak-ng keeps its state in global variables, so it can only read one text at a time.
 _LOCK = threading.Lock()
@@ -30,8 +30,11 @@ _UNSPOKEN = re.compile(
 )
 """Characters to drop: soft hyphens, direction marks, lone surrogates, variation selectors of kanji."""
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
-_SENTENCES = re.compile(r"(?<=[、。])(?=\w)|(?<=[，．：！？；）」』】》])(?!(?<=[0-9０-９][，．：])[0-9０-９])(?=\w)")
-"""Where East Asian punctuation needs a space after it; `１，０００` and `10：30` stay whole."""
+_SENTENCES = re.compile(
+    r"(?<=[、。])(?=\w)|(?<=[，．：！？；）」』】》])(?!(?<=[0-9０-９][．：])[0-9０-９])"
+    r"(?!(?<=[0-9０-９]，)(?<![0-9０-９]{4}，)[0-9０-９]{3}(?![0-9０-９]))(?=\w)"
+)
+"""Where East Asian punctuation needs a space after it; `１，０００` and `10：30` stay whole, `5，10` doesn't."""
 _MISSING_SPACE = re.compile(f"(?<=[”),.!?;:])(?=[“({UNSPACED}])|(?<=[{UNSPACED}])(?=[“(])")
 """Where unspaced text needs a space beside a mark, as marks have in spaced languages."""
 _HAS_UNSPACED = re.compile(f"[{UNSPACED}]")

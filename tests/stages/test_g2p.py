@@ -170,22 +170,22 @@ def test_latin_words_in_japanese_are_words() -> None:
 
 def test_spaces_follow_the_marks_that_are_written_without() -> None:
     spoken = [prepared(text, "ja") for text in ("2、3。Aは", "１，０００、10：30、5.5：A", "（A）B")]
-    assert spoken == ["2, 3. A わ", "1,000, 10:30, 5.5: A", "(A) B"]
+    assert spoken == ["に, さん. A わ", "せん, じゅうじ さんじゅっぷん, ごてんご: A", "(A) B"]
 
 
 @pytest.mark.parametrize(
     ("text", "phonemes"),
     [
-        ("你去哪儿？", "nˈi˨˩˦ tɕʰˈy˥˩ nˈɑ˨˩˦ ˈər˧˥?"),
-        ("一会儿", "ji˧˥χˈuei˥˩ ˈər˧˥"),
-        ("女孩儿", "nˈy˨˩˦ χˈai˧˥ ˈər˧˥"),
-        ("儿子在那儿", "ˈər˧˥ tsˈi̪˩ tsˈai˥˩ nˈɑ˥˩ ˈər˧˥"),
-        ("哪兒", "nˈɑ˨˩˦ ˈər˧˥"),
+        ("你去哪儿？", "nˈi˨˩˦ tɕʰˈy˥˩ nɑ˨˩˦ˈər˧˥?"),
+        ("一会儿", "jˌi˧˥χuei˥˩ˈər˧˥"),
+        ("女孩儿", "nˌy˨˩˦χai˧˥ˈər˧˥"),
+        ("儿子在那儿", "ər˧˥tsˈi̪˩ tsˈai˥˩ nɑ˥˩ˈər˧˥"),
+        ("哪兒", "nɑ˨˩˦ˈər˧˥"),
         ("大熊猫，OK", "tˈɑ˥˩ ɕjˈʊŋ˧˥ mˈɑu˥, ˌəʊkˈeɪ"),
         ("弟兄", "tˈi˥˩ ɕjˈʊŋ˥"),
         ("贫穷窘", "pʰˈi˧˥n tɕʰjˈʊŋ˧˥ tɕjˈʊŋ˨˩˦"),
         ("我说hǎo", "wˈo˨˩˦ ʂwˈo˥ χˈɑu˨˩˦"),
-        ("价格是3.5元。", "tɕˈiɑ˥˩ kˈɤ˧˥ ʂˈɨ˥˩ sa˥n tˈiɛ˧˥n wu˨˩˦ jˈyæ˧˥n."),
+        ("价格是3.5元。", "tɕiɑ˥˩kˈɤ˧˥ ʂˈɨ˥˩ sa˥ntˈiɛ˧˥n wu˨˩˦jˈyæ˧˥n."),
     ],
 )
 def test_mandarin_is_never_read_as_english(text: str, phonemes: str) -> None:

@@ -53,7 +53,12 @@ def speak(text: str, code: str) -> Spoken:
 
 
 def _folded(text: str) -> str:
-    """Returns a text without small letters in such, because its capitals tell nothing; not a name or an acronym."""
+    """Returns a text without small letters in such, because its capitals tell nothing; not a name or an acronym.
+
+    The capitals beside letters without case, as in `NHKの`, do tell something.
+    """
+    if not text.isascii() and not all(map(str.isupper, filter(str.isalpha, text))):
+        return text
     words = [word for word in text.split() if word.lower() != word]
     spelt = [word for word in _CAPITALS.findall(text) if word.lower() != word]
     return text.lower() if len(words) > _FEW_WORDS and len(spelt) >= _FEW_WORDS else text

@@ -1,0 +1,1 @@
+"""What Chinese, Japanese and Korean share: patterns of numbers, and their words."""

@@ -1,0 +1,34 @@
+"""Patterns of numbers, and tables of words, of the languages that write no spaces around numbers."""
+
+import re
+from collections.abc import Iterable
+
+SAID = "\ue000-\uf8ff"
+"""What earlier rules said, for use in the brackets of a regular expression."""
+INTEGER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)"
+AMOUNT = rf"{INTEGER}(?:\.[0-9]+)?"
+START = "(?<![0-9])(?<![0-9][.,])"
+"""Where a number may begin."""
+END = r"(?![0-9]|[.,][0-9])"
+"""Where a number has ended."""
+ALONE = rf"(?<![0-9A-Za-z)\]+#{SAID}-])"
+"""Before a sign that belongs to the number after it: nothing stands there that it could join."""
+WAVE = "[~～〜]"
+
+_WIDE = {wide: chr(wide - 0xFEE0) for wide in (*range(0xFF10, 0xFF1A), 0xFF05, 0xFF0B, 0xFF0D, 0xFF0E, 0xFF0F, 0xFF1D)}
+
+
+def narrow(text: str) -> str:
+    """Returns a text with full-width digits and arithmetic signs as ASCII."""
+    return text.translate(_WIDE)
+
+
+def pairs(*lines: str) -> dict[str, str]:
+    """Returns a table from lines such as `km キロメートル, m メートル`; a sign ends at the first space."""
+    cells = (cell.strip().partition(" ") for line in lines for cell in line.split(","))
+    return {sign: name.strip() for sign, _, name in cells}
+
+
+def either(signs: Iterable[str]) -> str:
+    """Returns a pattern of any of some signs, the longest first."""
+    return "|".join(sorted(map(re.escape, signs), key=len, reverse=True))

@@ -1,0 +1,5 @@
+"""Japanese."""
+
+from stages.text.spoken.languages.ja.rules import LANGUAGE
+
+__all__ = ["LANGUAGE"]

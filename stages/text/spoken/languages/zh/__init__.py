@@ -1,0 +1,5 @@
+"""Chinese."""
+
+from stages.text.spoken.languages.zh.rules import LANGUAGE
+
+__all__ = ["LANGUAGE"]
