@@ -25,7 +25,7 @@ _ZERO = 128
 _ROUNDING = 3 * 2**22 + _ZERO
 """Float32 numbers of this size are whole: adding it rounds, and leaves a whole number plus `_ZERO` in the last byte.
 PyTorch rounds to bytes in twice the time."""
-_ROWS = 128
+_ROWS = 256
 """Rows of a feed-forward that are computed at once: so few that what lies between its layers stays in the cache."""
 
 

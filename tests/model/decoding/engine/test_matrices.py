@@ -59,3 +59,13 @@ def test_a_network_in_8_bits_is_nearly_the_same_and_leaves_the_given_one_as_it_w
         assert (exact - rounded).norm() < 0.03 * exact.norm()
         assert torch.equal(rounded[:1], held.logits(hidden_LD[:1], head)), "a row doesn't depend on the others"
     assert held.logits(hidden_LD[:0], 1).shape == (0, 64)
+
+
+def test_a_feed_forward_takes_its_rows_in_parts() -> None:
+    layer = quantized(decisive(), "int8").blocks[0].feedforward
+    x_LD = torch.randn(2 * matrices._ROWS + 7, decisive().config.width, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        found = layer(x_LD)
+        assert torch.equal(found, torch.cat([layer(row_D[None]) for row_D in x_LD]))
+        assert torch.equal(layer(x_LD.view(1, *x_LD.shape)), found[None])
+        assert layer(x_LD[:0]).shape == (0, x_LD.shape[1])
