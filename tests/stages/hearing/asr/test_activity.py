@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from stages.hearing.asr.activity import Region, gathered
 from stages.hearing.asr.windows import SAMPLE_RATE
 
-PIECES = st.lists(st.tuples(st.integers(0, 3 * SAMPLE_RATE), st.integers(512, 9 * SAMPLE_RATE)), min_size=1, max_size=12)
+PIECES = st.lists(
+    st.tuples(st.integers(0, 3 * SAMPLE_RATE), st.integers(512, 9 * SAMPLE_RATE)), min_size=1, max_size=12
+)
 
 
 @given(PIECES, st.sampled_from([2.0, 5.0, 20.0]))
@@ -21,7 +23,7 @@ def test_all_speech_is_in_one_stretch_and_none_is_too_long(pieces, longest_s):
     assert all(one.end - one.start <= longest_s * SAMPLE_RATE for one in found)
     assert all(one.start <= one.speech[0].start and one.speech[-1].end <= one.end for one in found)
     assert all(a.end <= b.start for a, b in pairwise(found))
-    assert 0 <= found[0].start and found[-1].end <= len(wave)
+    assert found[0].start >= 0 and found[-1].end <= len(wave)
     inside = [piece for one in found for piece in one.speech]
     assert sum(end - start for start, end in inside) == sum(end - start for start, end in regions)
     assert inside[0].start == regions[0].start
