@@ -34,7 +34,7 @@ from stages.records import UNKNOWN, Segment, Transcript, Utterance, Wave
 from stages.transcripts.languages import in_language, read_languages
 from stages.utterances import cuts
 from stages.utterances.borders import at_quiet_points, searched_between_all
-from stages.utterances.bounds import clear_of, cropped, is_apart, where, why_unsplit
+from stages.utterances.bounds import clear_of, cropped, is_apart, no_text, refused_segments, where, why_unsplit
 from stages.utterances.duplicates import DUPLICATES, DUPLICATES_VERSION, write_duplicates
 from stages.utterances.filters import NEED_AUDIO, SLICE_RULES, above, broken, in_other_language
 from stages.utterances.finish import finished
@@ -42,7 +42,7 @@ from stages.utterances.hallucinations import hallucinated
 from stages.utterances.measures import measure
 from stages.utterances.misheard import compared
 from stages.utterances.overlaps import lone, marks_of, parted, several_speak
-from stages.utterances.rows import Outcome, measured_row, no_text, place_of_cut, refused_segments, row_of, unchecked
+from stages.utterances.rows import Outcome, measured_row, place_of_cut, row_of, unchecked
 
 _log = logging.getLogger(__name__)
 
@@ -217,7 +217,10 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     @cached_property
     def _basis(self) -> Any:
-        return [{key: value for key, value in self.config.identity().items() if key not in _CHEAP}, self._tools]
+        cutting = {key: value for key, value in self.config.identity().items() if key not in _CHEAP}
+        if cutting["join"] == "short":  # as in datasets made before the key
+            del cutting["join"]
+        return [cutting, self._tools]
 
     def basis(self, item: Transcript) -> Any:
         """Returns the parameters of the cuts and their measures."""

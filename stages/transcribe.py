@@ -334,15 +334,13 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             if isinstance(result, TextError):
                 raise result
             if not result.segments:
-                silent = "whisper finds no speech in it."
-                return [Reject(recording.id, "NoSpeech", silent, "Remove it if that is so.")]
+                return [Reject(recording.id, "NoSpeech", "whisper finds no speech in it.", "Remove it if that is so.")]
             if not (recogniser.decoder.multilingual or told[recording.id]) and (
                 why := english.unlike_english(result.heard)
             ):
                 return [Reject(recording.id, "NotEnglish", f"{why}.", english.WAYS_OUT)]
             content: dict[str, Any] = {"language": result.language, "segments": result.segments}
-            if self._diariser:
-                content = self._diariser.label(content, wave)
+            content = self._diariser.label(content, wave) if self._diariser else content
             script = with_certainty(from_whisperx(content, audio, style="heard"), result.heard, audio.sample_rate)
             script = with_overlaps(script, content.get("overlaps", ()), audio)
             source = "+".join(["whisperx", *filter(None, [result.placed_by])])

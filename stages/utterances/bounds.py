@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from stages.base import Reject
+from stages.base import Filtered, Reject
 from stages.records import BadSegment, Segment, Transcript, Word
 
 
@@ -39,9 +39,20 @@ def _words_inside(transcript: Transcript, segment: Segment) -> tuple[Word, ...]:
 
 
 def where(bad: BadSegment) -> Segment | None:
-    """Returns where a segment that can't be used begins, or may lie, as one without text; None if that isn't known."""
+    """Returns where a segment that can't be used begins, as a segment without length; None if that isn't known."""
     at = bad.start_samples
-    return None if at is None else Segment(at, at if bad.end_samples is None else bad.end_samples, "", "")
+    return None if at is None else Segment(at, at, "", "")
+
+
+def refused_segments(transcript: Transcript) -> list[Reject]:
+    """Returns a reject for each segment that can't be used."""
+    hint = "mend it in the transcript"
+    return [Reject(f"{transcript.id}#{bad.name}", bad.reason, bad.why, hint) for bad in transcript.bad or ()]
+
+
+def no_text(transcript: Transcript, segment: Segment) -> Filtered:
+    """Returns the outcome of a segment without text."""
+    return Filtered(segment_id(transcript, segment), "NoText", "the segment holds no text")
 
 
 def why_unsplit(transcript: Transcript, piece: Segment) -> str:

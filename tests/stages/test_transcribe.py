@@ -23,7 +23,7 @@ from stages.hearing.asr.decoding import Decoded, Decoder
 from stages.hearing.asr.windows import SAMPLE_RATE
 from stages.hearing.wav2vec import Aligners
 from stages.hearing.whisper import Recogniser
-from stages.records import Recording, Transcript
+from stages.records import Recording, Transcript, to_line
 from stages.text.declared import language_of
 from stages.transcribe import STAGE, Transcribe, TranscribeConfig
 from tests.conftest import SPEECH
@@ -214,6 +214,35 @@ def test_whisperx_decodes_and_computes_as_asked(models, talk):
         decoder = made._recogniser.decoder
         assert decoder._beam_size == beam_size
         assert decoder.decoder.model.compute_type == decoder.encoder.model.compute_type == found
+
+
+def test_segments_know_how_sure_whisper_was(models, talk):
+    voices, recordings = talk
+    config = {"transcripts": "ignore", "model": models["en"], "align": False}
+    for language, known in ((None, False), ("en", True)):
+        (found,) = run(voices, recordings[:1], language=language, **config)
+        assert found.segments
+        for segment in found.segments:
+            sure = segment.certainty
+            assert sure.language == "en"
+            assert (sure.language_probability is None) == known
+            assert sure.avg_logprob <= 0 <= sure.no_speech_prob <= 1 < 20 * sure.compression_ratio
+        assert Transcript.from_json(json.loads(to_line(found.to_json()))) == found
+
+
+def test_where_two_speak_is_marked(models, talk, monkeypatch):
+    import pandas
+
+    voices, recordings = talk
+    table = {"start": [0.0, 0.5], "end": [1.5, 3.0], "speaker": ["SPEAKER_00", "SPEAKER_01"]}
+    monkeypatch.setattr(
+        "whisperx.diarize.DiarizationPipeline", lambda *_, **__: lambda *_, **__: pandas.DataFrame(table)
+    )
+    config = {"transcripts": "ignore", "model": models["en"], "align": False, "diarize": True}
+    (found,) = run(voices, recordings[:1], **config)
+    [mark] = [segment for segment in found.segments if not segment.text]
+    assert (mark.start_samples, mark.end_samples) == tuple(round(at * found.sample_rate) for at in (0.5, 1.5))
+    assert mark.speaker is None
 
 
 def test_diarisation_labels_the_segments(models, talk, monkeypatch):
