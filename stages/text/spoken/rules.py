@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _FIRST_MARK = 0xE000
 _MARKS = range(_FIRST_MARK, 0xF8FF + 1)
@@ -20,11 +20,19 @@ class Rule:
     pattern: re.Pattern[str]
     say: Callable[[re.Match[str]], str | None]
     """Returns the words; None where the match isn't such a thing, so that later rules see it."""
+    gates: tuple[re.Pattern[str], ...] = ()
+    """What a text must have somewhere for the rule to be tried, the widest first. Many rules share them."""
 
 
 def rule(kind: str, pattern: str, say: Callable[[re.Match[str]], str | None], *, ignore_case: bool = False) -> Rule:
     """Returns a rule of a regular expression; the arguments are those of `Rule`."""
     return Rule(kind, re.compile(pattern, re.IGNORECASE if ignore_case else re.NOFLAG), say)
+
+
+def gated(gate: str, *rules: Rule) -> tuple[Rule, ...]:
+    """Returns rules that are tried only in texts that have what a regular expression finds, beside their own gates."""
+    pattern = re.compile(gate)
+    return tuple(replace(one, gates=(pattern, *one.gates)) for one in rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +74,26 @@ def apply(rules: Sequence[Rule], text: str) -> tuple[str, tuple[Change, ...]]:
         said.append(Change(rule.kind, _restored(match[0], said, written=True), _restored(words, said, written=False)))
         return chr(_FIRST_MARK + len(said) - 1)
 
+    whole = text
+    opened: dict[re.Pattern[str], bool] = {}
     for rule in rules:
+        if not _open(rule.gates, whole, opened):
+            continue
         text = rule.pattern.sub(lambda match, rule=rule: replaced(match, rule), text)  # type: ignore[misc]
     order = [ord(mark) - _FIRST_MARK for mark in _MARK.findall(text)]
     changes = tuple(said[number] for number in order)
     return _restored(text, said, written=False), tuple(found for found in changes if found.written != found.spoken)
+
+
+def _open(gates: Sequence[re.Pattern[str]], text: str, opened: dict[re.Pattern[str], bool]) -> bool:
+    """Returns whether a text has what all gates ask for; each is tried once."""
+    for gate in gates:
+        found = opened.get(gate)
+        if found is None:
+            found = opened[gate] = gate.search(text) is not None
+        if not found:
+            return False
+    return True
 
 
 def _restored(text: str, said: Sequence[Change], *, written: bool) -> str:

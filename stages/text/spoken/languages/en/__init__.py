@@ -5,40 +5,72 @@ import unicodedata
 
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.en import dates, links, measures, money, numbers, romans, serials, signs, times, words
+from stages.text.spoken.languages.en.abbreviations import AFTER_NAMES, ANYWHERE, MISREAD, MONTHS, STREETS, TITLES
+from stages.text.spoken.rules import gated
 
 _RULES = (
-    *signs.MARKUP,
+    *gated("<", *signs.MARKUP),
     *links.RULES,
-    *serials.DIALLED,
-    *money.RULES,
-    *dates.RULES,
-    *times.RULES,
-    *signs.RULES,
-    *measures.RULES,
-    *signs.POWERS,
-    *numbers.FRACTIONS,
-    *serials.RANGES,
-    *numbers.ORDINALS,
-    *romans.RULES,
+    *gated(
+        r"\d",
+        *gated(r"\d[-). /]+\(?\d|\+\d|all \d|ial \d|[A-Za-z] \d\d\d", *serials.DIALLED),
+        *gated(r"[$£€¥₩₹₽₺₪฿₫₴₦₱₿¢]|[A-Z]{3}", *money.RULES),
+        *dates.RULES,
+        *gated(r"\d[:.]\d|\d ?[apAP]\.?[mM]|\d ?[-–—] ?\d", *times.RULES),
+    ),
+    *gated(r" AM\b", *times.LETTERS),
+    *gated(
+        r"\d",
+        *gated(r"[<>#~≈§*×]|\d ?[-−]|\de", *signs.RULES),
+    ),
+    *gated(rf"[/{numbers.VULGAR}]", *measures.FRACTIONS),
+    *gated(
+        r"\d",
+        *gated(r"\d[ -]?[A-Za-z°º%‰µμΩ℃℉'’′\"″/]|\d ?[x×]", *measures.RULES),
+    ),
+    *gated(r"[kcm][gm]|lbs|[kMG][WH]|m[Lpl]|m/s", *measures.LONE),
+    *gated("[⁰¹²³⁴-⁹]", *signs.POWERS),
+    *gated(rf"[/⁄{numbers.VULGAR}]", *numbers.FRACTIONS),
+    *gated(
+        r"\d",
+        *gated(r"[-–—/]|\d\.\d+\.\d|[vV]\d", *serials.RANGES),
+        *gated(r"\d(?i:st|nd|rd|th)", *numbers.ORDINALS),
+    ),
+    *gated(r"\b(?:[IVXLCDM]{2,}|[VX]|WW[\dI]+|[ivx]{2,})(?:th)?\b|[a-z] I\b", *romans.RULES),
     *words.RULES,
-    *serials.RULES,
-    *numbers.CARDINALS,
-    *money.SIGNS,
+    *gated(
+        r"\d",
+        *gated(r"\d[A-Za-z(-]|[A-Za-z/-]\d|[A-Z] \d", *serials.RULES),
+        *numbers.CARDINALS,
+        *signs.BETWEEN,
+    ),
+    *gated("[$£€¥₩₹₽₺₪฿₫₴₦₱₿]", *money.SIGNS),
     *signs.AFTER,
 )
+
+
+def _points() -> str:
+    """Returns a pattern of the points after abbreviations, the letters before it by their number."""
+    shorts = {short for table in (TITLES, AFTER_NAMES, STREETS, ANYWHERE) for short in table}
+    shorts |= {*MONTHS, "st", "ph"}
+    lengths = sorted({len(short) for short in shorts})
+    groups = ("|".join(re.escape(one) for one in sorted(shorts) if len(one) == length) for length in lengths)
+    return "|".join(rf"(?<=\b(?i:{group})\.)" for group in groups)
+
 
 _NEEDED = "|".join(
     (
         # a digit or a sign
         r"[^A-Za-z \n,.;:!?'’\"“”‘()\[\]{}À-ÖØ-öø-ÿ—–…«»¡¿-]",
-        # a point within the text, after a letter, or after an abbreviation
-        r"\.(?:(?![\"'”’)\]]*$)|(?<=\b[A-Za-z]\.)|(?<=\b(?:Co|Jr|Sr|St|Rd|Ln|Sq|Ct|Dr|vs|al|st)\.)"
-        r"|(?<=\b(?:Inc|Ltd|Esq|Ave|etc|Jan|Feb|Aug|Sep|Oct|Nov|Dec)\.)|(?<=\b(?:Corp|Bros|Blvd|Sept|Pkwy)\.))",
-        # capitals, a title, the letter A, a Roman number, a lone I where it can't be the word
-        r"[A-Z](?:[A-Z]|(?<=\bM)(?:rs?|s)\b|(?<=\bD)r\b|(?<=\bS)t\b|(?<=[a-z] A)\b|(?<=\b[VX])\b"
-        r"|(?<=[a-z] I)(?:(?![\w'’-]| [a-z])| of |['’]s)|(?<=War I|ter I|art I|ype I|ase I|ing I|ope I|can I)\b)",
+        # a point after a letter or an abbreviation, or in an address
+        rf"\.(?:(?<=\b[A-Za-z]\.)|{_points()}|(?=(?:{links.ENDINGS})\b))",
+        # letters that are spelt, a title, the letter A, a Roman number, a lone I where it can't be the word
+        r"[A-Z](?:[A-Z]+['’]?s\b|[IVXLCDM]+(?<=\b..)|(?<=\bM)(?:rs?|s)\b|(?<=\bD)[rR]\b|(?<=\bS)[tT]\b|(?<=\bP)hD\b"
+        r"|(?<=[a-z] A)\b|(?<=\b[VX])\b|(?<=[a-z] I)(?:(?![\w'’-]| [a-z])| of |['’]s)"
+        r"|(?<=War I|ter I|art I|ype I|ase I|ing I|ope I|can I)\b)",
+        rf"\b(?:{MISREAD}|WWI+|[IVXLCDM]{{2,}}|[A-Z]{{2}}AM)\b|e AM\b|[tny] AM\b",
         # in small letters
-        r"\b(?=[ivxkcmlse])(?:[ivx]{2,}|[kcm]m|[km]g|ml|lbs|vs|etc|st)\b",
+        r"\b(?=[ivxkcmlsew])(?:[ivx]{2,}|[kcm]m|[km]g|ml|lbs|vs|etc|ie|eg|st|www)\b",
     )
 )
 

@@ -4,7 +4,7 @@ import re
 
 from stages.text.spoken.languages.en.numbers import cardinal, ordinal, pairs, plural, value, year
 from stages.text.spoken.languages.en.spelling import spelled
-from stages.text.spoken.rules import rule
+from stages.text.spoken.rules import gated, rule
 
 MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November"),
@@ -126,49 +126,74 @@ def _weekday(match: re.Match[str]) -> str:
 
 _DAYS = "Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun"
 RULES = (
-    rule("date", rf"(?<!\w)(?P<first>{_DAYS})\b\.?[-–](?P<last>{_DAYS})\b\.?", _weekdays),
-    rule("date", r"(?<![\w/.-])(?P<year>[12]\d{3})([-/.])(?P<month>\d\d?)\2(?P<day>\d\d?)(?![\w/-]|\.\d)", _year_first),
-    rule(
-        "date",
-        r"(?<![\w/.-])(?P<first>\d\d?)(?P<sign>[-/.])(?P<second>\d\d?)(?P=sign)(?P<year>[12]\d{3}|\d\d)(?![\w/-]|\.\d)",
-        _year_last,
+    *gated(
+        rf"\b(?:{_DAYS})\b",
+        rule("date", rf"(?<!\w)(?P<first>{_DAYS})\b\.?[-–](?P<last>{_DAYS})\b\.?", _weekdays),
+        rule(
+            "date",
+            r"(?<!\w)(?P<day>Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\b\.?(?=,? (?:\d|[A-Z][a-z]{2,8}\.? \d))",
+            _weekday,
+        ),
     ),
-    rule(
-        "date",
-        r"(?<!\w)(?P<day>Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\b\.?(?=,? (?:\d|[A-Z][a-z]{2,8}\.? \d))",
-        _weekday,
+    *gated(
+        r"\d[-/.]\d",
+        rule(
+            "date",
+            r"(?<![\w/.-])(?P<year>[12]\d{3})([-/.])(?P<month>\d\d?)\2(?P<day>\d\d?)(?![\w/-]|\.\d)",
+            _year_first,
+        ),
+        rule(
+            "date",
+            r"(?<![\w/.-])(?P<first>\d\d?)(?P<sign>[-/.])(?P<second>\d\d?)(?P=sign)(?P<year>[12]\d{3}|\d\d)(?![\w/-]|\.\d)",
+            _year_last,
+        ),
     ),
-    rule(
-        "date",
-        rf"(?<!\w)(?P<the>the )?{_DAY}(?:[-–](?P<last>[12]?\d|3[01])(?:st|nd|rd|th)?)?(?: of)?[ -]{_MONTH}(?![\w])"
-        rf"(?:(?P<comma>,)?[ -]{_YEAR})?",
-        _day_first,
-        ignore_case=True,
+    *gated(
+        r"[JFMASONDjfmasond](?:an|eb|ar|pr|ay|u[nlg]|ep|ct|ov|ec|AN|EB|AR|PR|AY|U[NLG]|EP|CT|OV|EC)",
+        rule(
+            "date",
+            rf"(?<!\w)(?P<the>the )?{_DAY}(?:[-–](?P<last>[12]?\d|3[01])(?:st|nd|rd|th)?)?(?: of)?[ -]{_MONTH}(?![\w])"
+            rf"(?:(?P<comma>,)?[ -]{_YEAR})?",
+            _day_first,
+            ignore_case=True,
+        ),
+        rule(
+            "date",
+            rf"(?<!\w){_MONTH}[ -](?P<day>0?[1-9]|[12]\d|3[01])(?P<suffix>st|nd|rd|th)?"
+            rf"(?:[-–](?P<last>[12]?\d|3[01])(?:st|nd|rd|th)?)?(?:(?P<comma>,)? {_YEAR})?{_NOT_A_DATE}",
+            _month_first,
+            ignore_case=True,
+        ),
+        rule("date", rf"(?<!\w){_MONTH}(?P<comma>,)?[ -]{_YEAR}(?!\w)", _month_and_year, ignore_case=True),
     ),
-    rule(
-        "date",
-        rf"(?<!\w){_MONTH}[ -](?P<day>0?[1-9]|[12]\d|3[01])(?P<suffix>st|nd|rd|th)?"
-        rf"(?:[-–](?P<last>[12]?\d|3[01])(?:st|nd|rd|th)?)?(?:(?P<comma>,)? {_YEAR})?{_NOT_A_DATE}",
-        _month_first,
-        ignore_case=True,
+    *gated(
+        r"BC|AD|CE|B\.C|A\.D|C\.E",
+        rule("date", r"(?<!\w)(?P<era>AD|A\.D\.) ?(?P<year>\d{1,4})(?!\w|[.,]\d)", _anno_domini),
+        rule(
+            "date",
+            r"(?<![\w.,])(?P<year>\d{1,4}|\d{1,3},\d{3})(?:[-–](?P<last>\d{1,4}))?"
+            r" ?(?P<era>BCE?|AD|CE|B\.C\.(?:E\.)?|A\.D\.|C\.E\.)(?!\w)",
+            _before_christ,
+        ),
     ),
-    rule("date", rf"(?<!\w){_MONTH}(?P<comma>,)?[ -]{_YEAR}(?!\w)", _month_and_year, ignore_case=True),
-    rule("date", r"(?<!\w)(?P<era>AD|A\.D\.) ?(?P<year>\d{1,4})(?!\w|[.,]\d)", _anno_domini),
-    rule(
-        "date",
-        r"(?<![\w.,])(?P<year>\d{1,4}|\d{1,3},\d{3})(?:[-–](?P<last>\d{1,4}))?"
-        r" ?(?P<era>BCE?|AD|CE|B\.C\.(?:E\.)?|A\.D\.|C\.E\.)(?!\w)",
-        _before_christ,
+    *gated(
+        r"\d['’]?s",
+        rule(
+            "date",
+            r"(?<![\w.,$])(?<!\d['’])(?:['’](?=\d0s))?(?P<figures>[1-9]\d\d0|[1-9]0|\d{1,3})(?P<apostrophe>['’])?s(?!\w)",
+            _decade,
+        ),
     ),
-    rule(
-        "date",
-        r"(?<![\w.,$])(?<!\d['’])(?:['’](?=\d0s))?(?P<figures>[1-9]\d\d0|[1-9]0|\d{1,3})(?P<apostrophe>['’])?s(?!\w)",
-        _decade,
+    *gated(
+        r"\d{4} ?[-–—/]",
+        rule(
+            "range",
+            r"(?<![\w.,$/-])(?P<first>1\d{3}|20\d\d)(?:[-–—/]| [–—-] )(?P<last>\d{4}|\d\d)(?![\w%/]|-\d|[.,]\d)",
+            _span,
+        ),
     ),
-    rule(
-        "range",
-        r"(?<![\w.,$/-])(?P<first>1\d{3}|20\d\d)(?:[-–—/]| [–—-] )(?P<last>\d{4}|\d\d)(?![\w%/]|-\d|[.,]\d)",
-        _span,
+    *gated(
+        r"['’]\d\d",
+        rule("date", r"(?<!\w)['’]\d\d(?![\w'’]|[.,]\d)", _short_year),
     ),
-    rule("date", r"(?<!\w)['’]\d\d(?![\w'’]|[.,]\d)", _short_year),
 )

@@ -4,7 +4,7 @@ import re
 
 from stages.text.spoken.languages.en.numbers import spoken
 from stages.text.spoken.languages.en.spelling import spelled
-from stages.text.spoken.rules import rule
+from stages.text.spoken.rules import gated, rule
 
 _SIGNS = {".": "dot", "@": "at", "/": "slash", "-": "dash", "_": "underscore", ":": "colon", "?": "question mark"} | {
     **{"=": "equals", "&": "and", "#": "hash", "~": "tilde", "%": "percent", "+": "plus", ",": "comma"},
@@ -31,11 +31,11 @@ _SPELT = {
 }
 """Read letter by letter, whatever espeak-ng makes of them; `org` is a word."""
 _SPELT.discard("org")
-_ENDINGS = (
+ENDINGS = (
     "com|org|net|edu|gov|mil|int|info|biz|io|co|ai|app|dev|tv|me|uk|us|ca|au|nz|ie|de|fr|es|it|pt|nl|be|ch|at|se|no|dk|fi|"
     "pl|cz|ru|jp|cn|kr|in|br|mx|eu|fm|ly|gg|xyz|online|site|shop|blog|wiki|tech|museum|london|berlin"
 )
-_HOST = rf"(?:[A-Za-z\d](?:[\w-]*[A-Za-z\d])?\.)+(?:{_ENDINGS})(?![\w-])"
+_HOST = rf"(?:[A-Za-z\d](?:[\w-]*[A-Za-z\d])?\.)+(?:{ENDINGS})(?![\w-])"
 _PATH = r"(?:(?::\d+)?(?:[/?#](?:[^\s<>\"“”]*[\w/])?)?)"
 _TOKEN = re.compile(r"\d+|[^\W\d_]+|[^\s\w]|_")
 
@@ -63,10 +63,10 @@ def _tag(match: re.Match[str]) -> str:
 
 
 RULES = (
-    rule("link", r"(?<![\w@])(?:https?|ftp)://[^\s<>\"“”]*[\w/]", _link, ignore_case=True),
-    rule("link", r"(?<![\w.])\.?[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}", _link),
-    rule("link", r"(?<![\w@])www\.[^\s<>\"“”]*[\w/]", _link, ignore_case=True),
-    rule("link", rf"(?<![\w@.]){_HOST}{_PATH}", _link),
-    rule("link", r"(?<![\w@])@(?P<name>[A-Za-z]\w*)", _handle),
-    rule("link", r"(?<![\w#&])#(?P<name>[A-Za-z]\w*)", _tag),
+    *gated("://", rule("link", r"(?<![\w@])(?:https?|ftp)://[^\s<>\"“”]*[\w/]", _link, ignore_case=True)),
+    *gated("@", rule("link", r"(?<![\w.])\.?[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}", _link)),
+    *gated("(?i:www)", rule("link", r"(?<![\w@])www\.[^\s<>\"“”]*[\w/]", _link, ignore_case=True)),
+    *gated(rf"\.(?:{ENDINGS})\b", rule("link", rf"(?<![\w@.]){_HOST}{_PATH}", _link)),
+    *gated("@", rule("link", r"(?<![\w@])@(?P<name>[A-Za-z]\w*)", _handle)),
+    *gated("#", rule("link", r"(?<![\w#&])#(?P<name>[A-Za-z]\w*)", _tag)),
 )

@@ -2,8 +2,8 @@
 
 import re
 
+from stages.text.spoken.languages.en.numbers import FRACTIONS as PARTS
 from stages.text.spoken.languages.en.numbers import (
-    FRACTIONS,
     INTEGER,
     MINUS,
     NUMBER,
@@ -204,7 +204,7 @@ def _before(match: re.Match[str]) -> str:
 def _mixed(match: re.Match[str]) -> str | None:
     """Returns a measure whose number has a fraction: `2½ kg`, `1/2 mi`."""
     part = match["fraction"]
-    said = next((rule.say(found) for rule in FRACTIONS if (found := rule.pattern.fullmatch(part))), None)
+    said = next((part_rule.say(found) for part_rule in PARTS if (found := part_rule.pattern.fullmatch(part))), None)
     if said is None or (match["unit"] in _SPACED and match["gap"] != " "):
         return None
     alone = part[0] in VULGAR or (" " not in part and "-" not in part and "/" in part)
@@ -283,6 +283,10 @@ def _per_unit(match: re.Match[str]) -> str:
 
 
 _FIRST = rf"(?:(?P<first>{NUMBER})(?: ?(?P<first_unit>{_UNIT}))?(?:{_TO})(?=[\d.]))?"
+FRACTIONS = (
+    rule("measure", rf"{START}(?P<fraction>(?:\d+[ -]?)?[{VULGAR}]|(?:\d+[ -])?\d\d?/\d\d?){_MEASURE}", _mixed),
+)
+"""Of numbers with a fraction; before the others."""
 RULES = (
     rule(
         "measure",
@@ -296,7 +300,6 @@ RULES = (
     rule("measure", rf"{START}(?P<number>{NUMBER})(?P<sign>[″]|\"(?= ?[a-z]))", _inches),
     rule("measure", r"(?<![\w.])(?P<number>\d+)′", _prime),
     rule("measure", rf"{START}(?P<sides>{NUMBER}(?: ?[x×] ?{NUMBER})+){_MEASURE}", _dimensions_with_unit),
-    rule("measure", rf"{START}(?P<fraction>(?:\d+[ -]?)?[{VULGAR}]|(?:\d+[ -])?\d\d?/\d\d?){_MEASURE}", _mixed),
     rule(
         "measure",
         rf"{START}(?P<minus>{MINUS})?{_FIRST}(?P<number>{NUMBER})(?: (?P<scale>{SCALE}))?{_MEASURE}",
@@ -304,5 +307,6 @@ RULES = (
     ),
     rule("measure", rf"{START}(?P<number>{INTEGER})/(?P<per>kg|km|lb|oz|mi|min|hr|h|s|day|week)\b", _per_unit),
     rule("range", rf"{START}(?!0x){NUMBER}(?: ?x ?{NUMBER})+(?!\w)", _dimensions),
-    rule("measure", rf"(?<![\w/])(?:{'|'.join(_LONE)}|km/h|m/s)(?![\w/.])", _lone),
 )
+LONE = (rule("measure", rf"(?<![\w/])(?:{'|'.join(_LONE)}|km/h|m/s)(?![\w/.])", _lone),)
+"""Units without a number."""

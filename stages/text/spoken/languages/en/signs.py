@@ -5,7 +5,7 @@ import unicodedata
 
 from stages.text.spoken.languages.en.numbers import NUMBER, cardinal, spoken
 from stages.text.spoken.languages.en.spelling import apart
-from stages.text.spoken.rules import rule
+from stages.text.spoken.rules import gated, rule
 
 _NAMES = {
     **{
@@ -121,15 +121,22 @@ RULES = (
 """Before the numbers beside them are read."""
 POWERS = (rule("math", "(?<=[0-9A-Za-z)])⁻?[⁰¹²³⁴-⁹]+", _power),)
 """After the measures, whose units have such too."""
+BETWEEN = (rule("symbol", r"(?<=[\ue000-\uf8ff])[.,:](?=[\ue000-\uf8ff])", lambda _: " "),)
+"""Between numbers these are no marks."""
 AFTER = (
-    rule("symbol", r"(?<=[\ue000-\uf8ff])[.,:](?=[\ue000-\uf8ff])", lambda _: " "),
-    rule("symbol", r"(?<=\b[A-G])#(?!\w)", lambda _: " sharp"),
-    rule("symbol", r"(?<=[a-z])/(?=[a-z])", _either),
-    rule("symbol", r"(?<=[A-Z])/(?=[A-Z])", lambda _: " "),
-    rule("symbol", r"(?<=\b[A-Z])\*(?![\w*])", lambda _: " star"),
-    rule("symbol", r"(?<=[^\W_])_+(?=[^\W_])", lambda _: " underscore "),
+    *gated("#", rule("symbol", r"(?<=\b[A-G])#(?!\w)", lambda _: " sharp")),
+    *gated(
+        "/",
+        rule("symbol", r"(?<=[a-z])/(?=[a-z])", _either),
+        rule("symbol", r"(?<=[A-Z])/(?=[A-Z])", lambda _: " "),
+    ),
+    *gated(r"\*", rule("symbol", r"(?<=\b[A-Z])\*(?![\w*])", lambda _: " star")),
+    *gated("_", rule("symbol", r"(?<=[^\W_])_+(?=[^\W_])", lambda _: " underscore ")),
     rule("symbol", f"(?P<sign>[{re.escape(''.join(_NAMES))}])", _named),
-    rule("symbol", "(?<![\u0370-\u03ff])[\u0391-\u03a9\u03b1-\u03c9](?![\u0370-\u03ff])", _letter),
-    rule("cardinal", "[\u2460-\u2473\u2776-\u277f]", _circled),
-    rule("symbol", _SILENT, _nothing),
+    *gated(
+        r"[^\x00-\x7f]",
+        rule("symbol", "(?<![\u0370-\u03ff])[\u0391-\u03a9\u03b1-\u03c9](?![\u0370-\u03ff])", _letter),
+        rule("cardinal", "[\u2460-\u2473\u2776-\u277f]", _circled),
+    ),
+    *gated("[|~`^™®•·●■◆★☆►▪◦*_]", rule("symbol", _SILENT, _nothing)),
 )

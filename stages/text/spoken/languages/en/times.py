@@ -98,5 +98,7 @@ _RAW = (
 RULES = (
     *(rule("time", rf"(?<![\w.:])(?<!\d,){pattern}", say) for pattern, say in _RAW),
     rule("ratio", r"(?<![\w.:])(?P<first>\d{1,5}):(?P<second>\d{1,5})(?![\w:]|\.\d)", _ratio),
-    rule("time", f"(?:{'|'.join(f'(?<={end} )' for end in _NUMBER_ENDS)})AM(?!\\w)", _morning),
 )
+"""Of numbers."""
+LETTERS = (rule("time", f"(?:{'|'.join(f'(?<={end} )' for end in _NUMBER_ENDS)})AM(?!\\w)", _morning),)
+"""After a number in words."""

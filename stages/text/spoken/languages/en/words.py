@@ -18,7 +18,7 @@ from stages.text.spoken.languages.en.abbreviations import (
 )
 from stages.text.spoken.languages.en.sentences import STARTER, ends_after
 from stages.text.spoken.languages.en.spelling import LETTER_A, spelled
-from stages.text.spoken.rules import rule
+from stages.text.spoken.rules import gated, rule
 
 _WITHOUT_POINT = "Mr|Mrs|Ms|Dr"
 _MAY_BE_SAINT = r"(?:Mount|Mt\.|Fort|Ft\.|Port|Lake|Old|East|West|North|South|New|Sault|Little|Great|Church of|Bay)"
@@ -140,35 +140,57 @@ def _any(table: dict[str, str]) -> str:
 
 RULES = (
     rule("abbreviation", r"(?<![\w.])(?:PhD|Ph\.? ?D\.)(?!\w)", lambda match: f"P H D{_stop(match)}"),
-    rule("abbreviation", rf"(?<![\w.])(?P<short>(?i:{_any(TITLES)}))\.(?= ?[A-Z])(?! {STARTER}\b)", _title),
-    rule(
-        "abbreviation",
-        rf"(?<![\w.])(?P<short>(?i:{_WITHOUT_POINT}))\.?(?= [a-zA-Z&])(?! {STARTER}\b)",
-        _title,
+    *gated(
+        r"[A-Za-z]\. ?[A-Z]",
+        rule("abbreviation", rf"(?<![\w.])(?P<short>(?i:{_any(TITLES)}))\.(?= ?[A-Z])(?! {STARTER}\b)", _title),
     ),
-    rule("abbreviation", r"(?<![\w.])S[tT]\.?(?!\w)(?=[ ]|[,.;:!?)]|$)", _saint),
-    rule(
-        "abbreviation",
-        rf"(?<=[a-z\d\ue000-\uf8ff] )(?P<short>{'|'.join(short.capitalize() for short in STREETS)})\.(?!\w)",
-        _street,
+    *gated(
+        "[MmDd][RrSs]",
+        rule("abbreviation", rf"(?<![\w.])(?P<short>(?i:{_WITHOUT_POINT}))\.?(?= [a-zA-Z&])(?! {STARTER}\b)", _title),
     ),
-    rule(
-        "abbreviation",
-        rf"(?<=[\w.,] )(?P<short>{'|'.join(short.capitalize() for short in AFTER_NAMES)})\.(?!\w)",
-        _after_name,
+    *gated(r"S[tT]\b", rule("abbreviation", r"(?<![\w.])S[tT]\.?(?!\w)(?=[ ]|[,.;:!?)]|$)", _saint)),
+    *gated(
+        r"(?:^| )[A-Z][a-z]{1,3}\.",
+        rule(
+            "abbreviation",
+            rf"(?<=[a-z\d\ue000-\uf8ff] )(?P<short>{'|'.join(short.capitalize() for short in STREETS)})\.(?!\w)",
+            _street,
+        ),
+        rule(
+            "abbreviation",
+            rf"(?<=[\w.,] )(?P<short>{'|'.join(short.capitalize() for short in AFTER_NAMES)})\.(?!\w)",
+            _after_name,
+        ),
     ),
-    rule("abbreviation", rf"(?<![\w.])(?P<short>(?i:{_any(NUMBERED)}))\. ?(?=[\d#\ue000-\uf8ff])", _numbered),
-    rule("abbreviation", r"(?<![\w.])(?P<short>(?<=[a-z,] )No|Vol|vol|pp|Fig|fig) (?=[\d\ue000-\uf8ff])", _numbered),
-    rule("abbreviation", rf"(?<![\w.])(?P<short>(?i:{_any(ANYWHERE)}))\.(?![\w])", _abbreviation),
+    *gated(
+        r"\d",
+        rule("abbreviation", rf"(?<![\w.])(?P<short>(?i:{_any(NUMBERED)}))\. ?(?=[\d#\ue000-\uf8ff])", _numbered),
+        rule(
+            "abbreviation", r"(?<![\w.])(?P<short>(?<=[a-z,] )No|Vol|vol|pp|Fig|fig) (?=[\d\ue000-\uf8ff])", _numbered
+        ),
+    ),
+    *gated(
+        rf"\.(?<=(?i:{'|'.join(sorted({short[-2:] for short in ANYWHERE}))})\.)",
+        rule("abbreviation", rf"(?<![\w.])(?P<short>(?i:{_any(ANYWHERE)}))\.(?![\w])", _abbreviation),
+    ),
     rule("abbreviation", r"(?<![\w./])(?:vs|etc|approx|w/o|w/|b/c|c/o|ie|eg)(?!\w|\.\w)", _bare, ignore_case=True),
-    rule("abbreviation", rf"(?<![\w.])(?P<short>{'|'.join(short.capitalize() for short in MONTHS)})\.(?!\w)", _month),
-    rule("abbreviation", r"(?<![\w.])(?P<short>b|d|fl|r)\. ?(?=(?:c\. ?)?\d{4})", _life),
-    rule("abbreviation", rf"(?<![\w.]){_LETTERS}(?!\w)", _pointed),
-    rule("abbreviation", r"(?<![\w.'’])(?P<letter>[A-Z])\.(?= ?[A-Z](?:[\w'’-]|\.))", _initial),
-    rule("acronym", rf"(?<![\w-])(?P<letters>[B-DF-HJ-NP-TV-XZ]{{2,5}}|{SPELT})['’]?s(?!\w)", _plural),
-    rule("acronym", rf"(?<![\w&-])(?:{MISREAD})(?![\w&-])", _spelt),
-    rule("abbreviation", r"(?<![\w.])s[tT]\.(?!\w)", _small_saint),
-    rule("abbreviation", r"(?<![\w.'’])[b-hj-z]\.(?= [a-z](?:[\w'’-]|\.)| ?[a-z]\.)", _small_initial),
-    rule("acronym", r"(?<![\w&])[A-Z]{1,3}&[A-Z]{1,3}(?![\w&])", _with_and),
-    rule("acronym", rf"(?<=[a-z0-9] )A(?=$|[.,;:!?)]| (?:{AFTER_A})\b)", _letter_a),
+    *gated(
+        r"[A-Z][a-z]{2,3}\.",
+        rule("abbreviation", rf"(?<![\w.])(?P<short>{'|'.join(map(str.capitalize, MONTHS))})\.(?!\w)", _month),
+    ),
+    *gated(
+        r"\b(?:[A-Za-z]|fl|s[tT])\.",
+        rule("abbreviation", r"(?<![\w.])(?P<short>b|d|fl|r)\. ?(?=(?:c\. ?)?\d{4})", _life),
+        rule("abbreviation", rf"(?<![\w.]){_LETTERS}(?!\w)", _pointed),
+        rule("abbreviation", r"(?<![\w.'’])(?P<letter>[A-Z])\.(?= ?[A-Z](?:[\w'’-]|\.))", _initial),
+        rule("abbreviation", r"(?<![\w.])s[tT]\.(?!\w)", _small_saint),
+        rule("abbreviation", r"(?<![\w.'’])[b-hj-z]\.(?= [a-z](?:[\w'’-]|\.)| ?[a-z]\.)", _small_initial),
+    ),
+    *gated(
+        "[A-Z]{2}|[A-Z]&",
+        rule("acronym", rf"(?<![\w-])(?P<letters>[B-DF-HJ-NP-TV-XZ]{{2,5}}|{SPELT})['’]?s(?!\w)", _plural),
+        rule("acronym", rf"(?<![\w&-])(?:{MISREAD})(?![\w&-])", _spelt),
+        rule("acronym", r"(?<![\w&])[A-Z]{1,3}&[A-Z]{1,3}(?![\w&])", _with_and),
+    ),
+    *gated(r" A\b", rule("acronym", rf"(?<=[a-z0-9] )A(?=$|[.,;:!?)]| (?:{AFTER_A})\b)", _letter_a)),
 )
