@@ -1,6 +1,6 @@
 """Reads Chinese letters as pinyin: words by jieba, readings by pypinyin's phrases, then the changes of tone.
 
-Source of the changes of tone: Y. R. Chao, A Grammar of Spoken Chinese (1968), 1.3.6; third tones in longer runs by
+Source of the changes of tone: Y. R. Chao, A Grammar of Spoken Chinese (1968); third tones in longer runs by
 feet, as C. Shih, The Prosodic Domain of Tone Sandhi in Chinese (1986):
 
 * 一 is yī at the end of a word, in ordinals and between digits, yí before a fourth tone, otherwise yì;

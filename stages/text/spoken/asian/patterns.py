@@ -15,11 +15,23 @@ ALONE = rf"(?<![0-9A-Za-z)\]+#{SAID}-])"
 """Before a sign that belongs to the number after it: nothing stands there that it could join."""
 WAVE = "[~～〜]"
 
-_WIDE = {wide: chr(wide - 0xFEE0) for wide in (*range(0xFF10, 0xFF1A), 0xFF05, 0xFF0B, 0xFF0D, 0xFF0E, 0xFF0F, 0xFF1D)}
+DIGITS = "0-9０-９①-⑳Ⅰ-Ⅻⅰ-ⅻ½⅓⅔¼¾"
+"""What `narrow` makes digits of, for use in the brackets of a regular expression."""
+
+_WIDE: dict[int, str] = {
+    wide: chr(wide - 0xFEE0) for wide in (*range(0xFF10, 0xFF1A), 0xFF05, 0xFF0B, 0xFF0D, 0xFF0E, 0xFF0F, 0xFF1D)
+}
+
+_WIDE |= {ord(sign): f" {above}/{below}" for sign, above, below in ("½12", "⅓13", "⅔23", "¼14", "¾34")}
+_WIDE |= {
+    first + value: str(value + 1)
+    for first, count in ((0x2460, 20), (0x2160, 12), (0x2170, 12))
+    for value in range(count)
+}
 
 
 def narrow(text: str) -> str:
-    """Returns a text with full-width digits and arithmetic signs as ASCII."""
+    """Returns a text with full-width digits and arithmetic signs, ①, Ⅲ and ½ as ASCII."""
     return text.translate(_WIDE)
 
 

@@ -4,7 +4,19 @@ import re
 
 from stages.text.languages import HAN, HIRAGANA, KATAKANA
 from stages.text.spoken.asian.han import LONGEST_KANJI, kanji_number, one_by_one
-from stages.text.spoken.asian.patterns import ALONE, AMOUNT, END, INTEGER, SAID, START, WAVE, either, narrow, pairs
+from stages.text.spoken.asian.patterns import (
+    ALONE,
+    AMOUNT,
+    DIGITS,
+    END,
+    INTEGER,
+    SAID,
+    START,
+    WAVE,
+    either,
+    narrow,
+    pairs,
+)
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.rules import Rule
 
@@ -233,6 +245,6 @@ _RULES: tuple[Rule, ...] = (
 LANGUAGE = Speaker(
     "ja",
     _RULES,
-    needed=re.compile(rf"[0-9０-９√№〒℡∞&＆]|[{_WORD}]\s?{WAVE}\s?[{_WORD}]"),
+    needed=re.compile(rf"[{DIGITS}√№〒℡∞&＆]|[{_WORD}]\s?{WAVE}\s?[{_WORD}]"),
     before=narrow,
 )

@@ -4,7 +4,19 @@ import re
 
 from stages.text.languages import HANGUL
 from stages.text.spoken.asian.hangul import LONGEST, agreeing, native, one_by_one, sino
-from stages.text.spoken.asian.patterns import ALONE, AMOUNT, END, INTEGER, SAID, START, WAVE, either, narrow, pairs
+from stages.text.spoken.asian.patterns import (
+    ALONE,
+    AMOUNT,
+    DIGITS,
+    END,
+    INTEGER,
+    SAID,
+    START,
+    WAVE,
+    either,
+    narrow,
+    pairs,
+)
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.rules import Rule
 
@@ -286,6 +298,6 @@ def _before(text: str) -> str:
 LANGUAGE = Speaker(
     "ko",
     _RULES,
-    needed=re.compile(rf"[0-9０-９№]|[{HANGUL}] ?& ?[{HANGUL}]|{_WEEKDAY}{WAVE}{_WEEKDAY}"),
+    needed=re.compile(rf"[{DIGITS}№]|[{HANGUL}] ?& ?[{HANGUL}]|{_WEEKDAY}{WAVE}{_WEEKDAY}"),
     before=_before,
 )

@@ -4,7 +4,7 @@ import re
 
 from stages.text.languages import HAN
 from stages.text.spoken.asian.han import LONGEST_HANZI, hanzi_number, one_by_one
-from stages.text.spoken.asian.patterns import ALONE, AMOUNT, END, INTEGER, SAID, START, either, narrow, pairs
+from stages.text.spoken.asian.patterns import ALONE, AMOUNT, DIGITS, END, INTEGER, SAID, START, either, narrow, pairs
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.rules import Rule
 
@@ -303,6 +303,6 @@ _RULES: tuple[Rule, ...] = (
 LANGUAGE = Speaker(
     "zh",
     _RULES,
-    needed=re.compile("[0-9０-９√∞№§&]|[周期拜][一二三四五六日天] ?[-–—~～〜]+ ?[周星礼]"),
+    needed=re.compile(f"[{DIGITS}√∞№§&]|[周期拜][一二三四五六日天] ?[-–—~～〜]+ ?[周星礼]"),
     before=narrow,
 )
