@@ -76,8 +76,12 @@ def apply(rules: Sequence[Rule], text: str) -> tuple[str, tuple[Change, ...]]:
 
     whole = text
     opened: dict[re.Pattern[str], bool] = {}
+    gates: tuple[re.Pattern[str], ...] = ()
+    tried = True
     for rule in rules:
-        if not _open(rule.gates, whole, opened):
+        if rule.gates != gates:
+            gates, tried = rule.gates, _open(rule.gates, whole, opened)
+        if not tried:
             continue
         text = rule.pattern.sub(lambda match, rule=rule: replaced(match, rule), text)  # type: ignore[misc]
     order = [ord(mark) - _FIRST_MARK for mark in _MARK.findall(text)]

@@ -68,7 +68,7 @@ _NEEDED = "|".join(
         r"[A-Z](?:[A-Z]+['’]?s\b|[IVXLCDM]+(?<=\b..)|(?<=\bM)(?:rs?|s)\b|(?<=\bD)[rR]\b|(?<=\bS)[tT]\b|(?<=\bP)hD\b"
         r"|(?<=[a-z] A)\b|(?<=\b[VX])\b|(?<=[a-z] I)(?:(?![\w'’-]| [a-z])| of |['’]s)"
         r"|(?<=War I|ter I|art I|ype I|ase I|ing I|ope I|can I)\b)",
-        rf"\b(?:{MISREAD}|WWI+|[IVXLCDM]{{2,}}|[A-Z]{{2}}AM)\b|e AM\b|[tny] AM\b",
+        rf"\b(?=[A-Z]{{2}})(?:{MISREAD}|AM|WWI+|[IVXLCDM]{{2,}})\b",
         # in small letters
         r"\b(?=[ivxkcmlsew])(?:[ivx]{2,}|[kcm]m|[km]g|ml|lbs|vs|etc|ie|eg|st|www)\b",
     )
