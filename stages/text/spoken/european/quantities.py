@@ -165,7 +165,7 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
         return join(_spelt(numbers, match[1]), tongue.versus, _spelt(numbers, match[2]))
 
     def by(match: re.Match[str]) -> str:
-        return join(_spelt(numbers, match[1]), tongue.signs["×"], _spelt(numbers, match[2]))
+        return join(_spelt(numbers, match[1]), tongue.signs.get("×", "x"), _spelt(numbers, match[2]))
 
     def version(match: re.Match[str]) -> str | None:
         if re.fullmatch(r"[1-9]\d{0,2}(?:\.\d{3})+", match[0]):

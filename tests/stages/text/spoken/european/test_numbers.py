@@ -18,7 +18,9 @@ ALL = (*OWN, "sv", "nl", "pl", "uk", "cs", "da", "no", "fi", "hu", "ro", "tr", "
 MARK = re.compile(r"[.,;:!?…–—\"«»()\[\]]")
 _SIGNS = """
 € $ % kg km/h m² °C h XIV II V. 1er 2º 3ª n° Nr. z. B. Dr. M. usw. etc. - – / : . , + = & I A der am Ludwig siglo в века
-20-го 1/2 14:30 3.10.1990 1.000.000,50 ½ ² www.a.de 007 1990er USA BMW ( ) »
+20-го 1/2 14:30 3.10.1990 1.000.000,50 ½ ² www.a.de 007 4x4 3:1 7×8 9/11 +49 030 1234567
+5,- 1.2.3 5-10 20-15
+1990er USA BMW ( ) »
 """
 PIECES = st.one_of(
     st.integers(0, 10 ** (MOST_DIGITS + 2)).map(str),
