@@ -13,6 +13,9 @@ _ROOM = round(0.2 * SAMPLE_RATE)
 """Sound kept on both sides of a stretch, in samples; at most half of the pause there."""
 _APART = round(1.5 * SAMPLE_RATE)
 """Speech on both sides of a longer pause is never heard together: `slice` doesn't join it either."""
+_BREATH, _ENOUGH = round(0.6 * SAMPLE_RATE), 4 * SAMPLE_RATE
+"""Nor over a pause longer than `_BREATH`, once there is enough speech to understand: whisper loses quiet sentences that
+follow a loud one."""
 _ONSET, _OFFSET = 0.5, 0.363
 """pyannote's thresholds, whisperX's own."""
 
@@ -131,7 +134,8 @@ def _together(regions: Sequence[Region], longest: int) -> int:
     """Returns how many of the first regions are heard together: up to the longest pause in the second half."""
     fit = 1
     while fit < len(regions) and regions[fit].end - regions[0].start <= longest:
-        if regions[fit].start - regions[fit - 1].end > _APART:
+        pause = regions[fit].start - regions[fit - 1].end
+        if pause > _APART or (pause > _BREATH and regions[fit - 1].end - regions[0].start >= _ENOUGH):
             return fit
         fit += 1
     if fit == len(regions):
