@@ -33,7 +33,7 @@ GROUPS = ("packages", "weights", "phonemes", "devices", "disk", "cluster")
 
 WHISPER = ("whisperx", "faster-whisper", "ctranslate2", "pyannote-audio", "transformers", "nltk")
 ALWAYS = ("numpy", "torch", "soundfile", "av", "soxr", "py3langid", "h5py", "pyarrow", "huggingface-hub")
-PHONEMES = ("phonemizer", "espeakng-loader", "pykakasi", "pypinyin", "rjieba", "opencc")
+PHONEMES = ("phonemizer", "espeakng-loader", "pykakasi", "num2words", "pypinyin", "rjieba", "opencc")
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,8 @@ def _whole(segments: Iterable[str], between: str, read: Callable[[str], str]) ->
     for sentence in map(str.strip, segments):
         if found and _MAY_GO_ON.search(found[-1]):
             together = f"{found[-1]}{between}{sentence}"
-            if _ends(read(together)) < _ends(read(found[-1])) + _ends(read(sentence)):
+            first, second = _ends(read(found[-1])), _ends(read(sentence))
+            if first == 0 < second or _ends(read(together)) < first + second:
                 found[-1] = together
                 continue
         found.append(sentence)

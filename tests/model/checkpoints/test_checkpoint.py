@@ -20,12 +20,13 @@ def write(run: Path, config: TrainConfig, steps: list[int]) -> list[Path]:
 def test_what_is_saved_comes_back(tmp_path: Path, configure: Configure) -> None:
     snapshot = make_snapshot(configure(), 5)
     learnt = {"languages": ("en", "de"), "lengths": Lengths(20, 600, 150, 2.0, 4.5, 9.0)}
-    meta = replace(snapshot.meta, loudness_lufs=-23.0, **learnt)
+    words = ("en\tSQL\tsˈiːkwəl",)
+    meta = replace(snapshot.meta, loudness_lufs=-23.0, lexicon=words, **learnt)
     folder = saving.write(tmp_path, replace(snapshot, meta=meta))
     loaded = checkpoint.load(tmp_path)
     assert loaded.folder == folder
     assert loaded.config == configure()
-    assert loaded.meta == Meta(5, CODEC, "fingerprint", ("a", "ˈ"), loudness_lufs=-23.0, **learnt)
+    assert loaded.meta == Meta(5, CODEC, "fingerprint", ("a", "ˈ"), loudness_lufs=-23.0, lexicon=words, **learnt)
     assert (loaded.languages, loaded.lengths) == tuple(learnt.values())
     assert loaded.tokenizer.tokens == TOKENIZER.tokens
     fresh = checkpoint.build(configure(), TOKENIZER, CODEC)

@@ -77,6 +77,12 @@ def test_sound_becomes_as_loud_as_what_was_learnt(voice: Synthesizer, reference:
     assert levelled.prompt_codes(np.zeros(24_000, np.float32)).shape == (8, 75)
 
 
+def test_words_of_the_datasets_lexicon_are_read_as_in_training(voice: Synthesizer) -> None:
+    meta = replace(voice.checkpoint.meta, lexicon=("en\tHello\tˈa",), symbols=("ˈ", "a", "."))
+    taught = Synthesizer(replace(voice.checkpoint, meta=meta), voice.codec)
+    assert taught._preparation.phonemes("Hello.", "en") == ("ˈa.", "en")
+
+
 def test_one_seed_one_wave(voice: Synthesizer, reference: Path) -> None:
     one, two, other = (voice.speak("Hello.", prompt=reference, seed=seed, max_s=0.5) for seed in (1, 1, 2))
     assert np.array_equal(one.samples, two.samples)

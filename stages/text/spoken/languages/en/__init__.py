@@ -74,7 +74,7 @@ _NEEDED = "|".join(
     )
 )
 
-_COMPATIBLE = re.compile("[₀-₉Ⅰ-ⅿ㎀-㏟ﬀ-ﬆ]+")
+_COMPATIBLE = re.compile(r"[₀-₉Ⅰ-ⅿ\u3380-\u33dfﬀ-ﬆ]+")
 """Letters and signs that stand for others: small figures, Roman numbers, units."""
 
 
