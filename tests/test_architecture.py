@@ -60,6 +60,7 @@ ROOMS = {
     "pipeline.doctor": "cluster dataset",
     "pipeline.verbs": "cluster dataset runner session",
     "pipeline.bench": "cluster dataset runner",
+    "pipeline.bench.hearing": "bench",
     # the network, and what trains, samples or scores it
     "model.sequences": "",
     "model.network": "sequences",

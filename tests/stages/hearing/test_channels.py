@@ -154,6 +154,8 @@ def test_a_cut_goes_on_to_the_pause_of_its_own_sound(name: str, tmp_path: Path) 
     [[cut]] = Slice(SliceConfig(), Context(tmp_path, raw=f"s16le {RATE} 1")).process([row])
     assert isinstance(cut, Utterance), cut
     assert cut.end_samples / RATE == pytest.approx(2.1, abs=0.06)
+
+
 def test_two_voices_in_two_channels_are_told_from_one_in_both(tmp_path):
     rate, quiet = 8_000, np.zeros(8_000, np.float32)
     voice = np.random.default_rng(0).normal(0, 0.1, rate).astype(np.float32)

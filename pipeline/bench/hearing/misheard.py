@@ -7,8 +7,8 @@ from random import Random
 
 import numpy as np
 
-from pipeline.bench.alignment import GROUPS
 from pipeline.bench.figures import Bench, Figure, StageBench
+from pipeline.bench.hearing.alignment import GROUPS
 from stages.audio import files as audio
 from stages.audio.silence import trimmed
 from stages.base import Context
