@@ -28,10 +28,10 @@ A frame's score is the logarithm of its probability on the path, relative to the
 goodness of pronunciation: Witt and Young 2000, https://doi.org/10.1016/S0167-6393(99)00044-8).
 
 Lowest mean scores measured: with the right text, -2.9 in 111 single clips of read English, and -2.4 in the nine
-recordings that `pipeline.bench.hearing.alignment` joins from 102 of them. With the text of one clip or more missing
-at the beginning or in between, -3.8 or less in each of 45 recordings. Of 18 texts that lack single words, no mismatch is found
-with one word missing, 1 with two, 8 with three. With noise 15 dB below the speech, two of ten right texts are taken for
-a mismatch; at 5 dB most.
+recordings that `pipeline.bench.hearing.alignment` joins from 102 of them. With the text of one clip or more missing at
+the beginning or in between, -3.8 or less in each of 45 recordings. Of 18 texts that lack single words, no mismatch is
+found with one word missing, 1 with two, 8 with three. With noise 15 dB below the speech, two of ten right texts are
+taken for a mismatch; at 5 dB most.
 """
 _BEAMS = {"beam": 1e-80, "pbeam": 1e-80, "wbeam": 1e-60}
 """Pruning thresholds, far below those for recognition, because the words are known."""
