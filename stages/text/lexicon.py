@@ -25,6 +25,8 @@ _WRITTEN = re.compile(r"\[\[\s*([^\[\]]*?)\s*\]\]")
 _GOES_ON = re.compile(r"\w|['’]\w")
 """What makes a longer word of the one before it; `SQL's` is read by the voice, unless the lexicon has it."""
 _COLUMNS = 3
+_NOT_IPA = frozenset(("Lu", "Nd", "Sc", "So"))
+"""Categories of Unicode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,9 @@ def read_lexicon(path: Path) -> Lexicon:
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"`g2p.lexicon` must be UTF-8, but `{path}` isn't: {error}. Save it as UTF-8.") from error
+    except OSError as error:
         raise ConfigError(
             f"`g2p.lexicon` must name a file of words and phonemes, but `{path}` can't be read: {error}. Mend the path."
         ) from error
@@ -114,9 +118,14 @@ def _row(line: str, where: str) -> tuple[str, str, str]:
         code = normalise_code(cells[0])
     except TextError as error:
         raise ConfigError(f"{where}: {error}") from error
-    if not count_phonemes(cells[2]):
+    if not count_phonemes(cells[2]) or not _may_be_ipa(cells[2]):
         raise ConfigError(f"{where}: the phonemes of `{cells[1]}` must be IPA, but are `{cells[2]}`. Mend the line.")
     return code, cells[1], cells[2]
+
+
+def _may_be_ipa(phonemes: str) -> bool:
+    """Returns whether a string has none of what IPA lacks: capitals, digits, pictures. ARPABET and plain words do."""
+    return not any(unicodedata.category(sign) in _NOT_IPA for sign in phonemes)
 
 
 class Given:
@@ -133,12 +142,19 @@ class Given:
         return chr(_FIRST + len(self._parts) - 1)
 
     def take_written(self, text: str) -> str:
-        """Returns a text whose `[[phonemes]]` are hidden; empty ones are dropped."""
+        """Returns a text whose `[[phonemes]]` are hidden.
+
+        Empty ones are dropped; what can't be IPA, such as the link `[[Paris]]`, is text without its brackets.
+        """
         if not text.isascii():
             text = _OWN.sub("", text)
         if "[[" not in text:
             return text
-        return _WRITTEN.sub(lambda found: self._hidden(found[0], found[1]) if found[1] else "", text)
+
+        def taken(found: re.Match[str]) -> str:
+            return self._hidden(found[0], found[1]) if found[1] and _may_be_ipa(found[1]) else found[1]
+
+        return _WRITTEN.sub(taken, text)
 
     def take_words(self, text: str, lexicon: Lexicon, code: str) -> str:
         """Returns a text whose words of a lexicon are hidden."""

@@ -33,12 +33,20 @@ def test_a_file_is_read_sorted_and_can_be_written_again(tmp_path: Path) -> None:
         ("en SQL sˈiːkwəl\n", "line 1: must be"),
         ("\nxx\tSQL\tsˈiːkwəl\n", "line 2: `xx` must be a supported language"),
         ("en\tSQL\t123\n", "line 1: the phonemes of `SQL` must be IPA"),
+        ("en\thello\tHH AH0 L OW1\n", "line 1: the phonemes of `hello` must be IPA"),
         ("en\tSQL\ta\nen\tSQL\tb\n", "line 2: `SQL` must have one pronunciation, but has another in line 1"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         read_lexicon(write(tmp_path, text))
+
+
+def test_another_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "words.tsv"
+    path.write_bytes("en\tcafé\tkæfˈeɪ\n".encode("utf-16"))
+    with pytest.raises(ConfigError, match="must be UTF-8"):
+        read_lexicon(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -55,6 +63,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("Say [[həlˈoʊ]].", "en", "sˈeɪ həlˈoʊ."),
         ("[[həlˈoʊ]]", "en", "həlˈoʊ"),
         ("[[ a b ]] [[]]", "en", "a b"),
+        ("[[Paris]]", "en", "pˈæɹɪs"),
     ],
 )
 def test_given_phonemes_take_their_place(text: str, code: str, phonemes: str) -> None:

@@ -172,6 +172,16 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
             return None  # grouped
         return f" {tongue.point} ".join(_spelt(numbers, run) for run in match[0].split("."))
 
+    def minus(match: re.Match[str]) -> str:
+        return f" {tongue.minus} "
+
+    def marks(match: re.Match[str]) -> str | None:
+        first, last = (numbers.parse(part) for part in match[0].split("/"))
+        return join(numbers.words(first), tongue.over, numbers.words(last)) if first and last else None
+
+    def named(match: re.Match[str]) -> str:
+        return f"{match[1]} " + f" {tongue.point} ".join(_spelt(numbers, run) for run in match[2].split("."))
+
     def apart(match: re.Match[str]) -> str:
         return " ".join(_spelt(numbers, part) for part in match[0].split("/"))
 
@@ -196,6 +206,10 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
             ),
             telephone,
         ),
+        Rule("telephone", re.compile(_DIALLED), telephone),
+        Rule("serial", re.compile(r"(?<![\w.])([vV])\s?(\d{1,5}(?:\.\d{1,5})+)(?!\w)"), named),
+        Rule("symbol", re.compile(r"(?<=\d)\s[-−–]\s(?=\d+\s?=)"), minus),
+        Rule("fraction", re.compile(rf"{LEFT}\d{{1,3}}[.,]\d\d?/\d{{1,3}}(?![\w/]|[.,]\d)"), marks),
         Rule("serial", re.compile(rf"{LEFT}\d{{1,5}}(?:\.\d{{1,5}}){{2,}}(?!\w)"), version),
         Rule(
             "range",
@@ -214,6 +228,18 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
         Rule("cardinal", re.compile(rf"{LEFT}{numbers.quantity}{RIGHT}"), number),
         Rule("serial", re.compile(r"\d+"), run),
     )
+
+
+_DIALLED = "|".join(
+    (
+        r"(?<![\w.,+-])(?:\d{1,2}\s)?\(\d{2,5}\)\s?\d{2,5}(?:[\s-]\d{2,4}){1,3}(?![\w-])",
+        r"(?<![\w.,+-])(?:\d[\s-])?\d{3}[\s-]\d{3}-\d\d-\d\d(?![\w-])",
+        r"(?<![\w.,+-])(?<!\d\s)(?:\d\d \d{3}|\d{3} \d\d) \d\d \d\d(?![\w-]|[.,]\d| \d)",
+        r"(?<![\w.,+-])\d{3}(?:\.\d{3}){2}-\d\d(?!\w)",
+        r"(?<![\w.,+-])\d+(?:-\d+){3,}(?![\w-])",
+    )
+)
+"""Numbers to dial and to copy: with a prefix in brackets, in groups of two, an ISBN, a Brazilian tax number."""
 
 
 def _spelt(numbers: Numbers, digits: str) -> str:

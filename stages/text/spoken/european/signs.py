@@ -10,22 +10,23 @@ from stages.text.spoken.european.quantities import ended
 from stages.text.spoken.european.tongue import Tongue
 from stages.text.spoken.rules import Rule
 
-_VULGAR = re.compile(r"(\d?)\s?([¼-¾⅐-⅞])")
+_VULGAR = re.compile(r"(?:(\d)\s?)?([¼-¾⅐-⅞])")
+_DEGREES = re.compile(r"º(?=\s?[CF]\b)")
 _RAISED = re.compile("[\u02b0-\u02b8\u02e1-\u02e3\u1d43-\u1d61]")
 _POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
 
 
 def plainly(text: str) -> str:
-    """Returns a text with ½ as 1/2, and with raised letters (1ᵉʳ) on the line, and with single spaces."""
+    """Returns a text with ½ as 1/2, and with raised letters (1ᵉʳ) on the line, degrees by their sign, and with single spaces."""
     if not text.isascii():
         text = _RAISED.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
-        text = _VULGAR.sub(_vulgar, text)
+        text = _DEGREES.sub("°", _VULGAR.sub(_vulgar, text))
     return " ".join(text.split())
 
 
 def _vulgar(match: re.Match[str]) -> str:
     over, under = unicodedata.normalize("NFKC", match[2]).split("\u2044")
-    return f"{match[1]}{' ' * bool(match[1])}{over}/{under}"
+    return f"{match[1]} {over}/{under}" if match[1] else f"{over}/{under}"
 
 
 def links(numbers: Numbers) -> tuple[Rule, ...]:

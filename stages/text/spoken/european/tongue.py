@@ -108,6 +108,8 @@ class Tongue:
     """Between the ends of a range."""
     versus: str
     """Between the two halves of a score such as 3:1."""
+    over: str
+    """Between a mark and the best one: `8,5/10`; between what recurs and its period: `24h/24`."""
     per: Callable[[Noun], str]
     """Such as `pro Stunde`."""
     percent: Noun

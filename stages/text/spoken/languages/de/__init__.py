@@ -3,7 +3,7 @@
 import re
 
 from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month_numbers, times
-from stages.text.spoken.european.numbers import LEFT, RIGHT, alternatives
+from stages.text.spoken.european.numbers import LEFT, NUMBER, RIGHT, alternatives
 from stages.text.spoken.european.quantities import ended, last_word, measures, money, next_word, plain
 from stages.text.spoken.european.signs import abbreviations, initials, links, needed, plainly, signs, zone_said
 from stages.text.spoken.european.tongue import Quantity, listed
@@ -177,6 +177,10 @@ def _roman_ordinal(match: re.Match[str]) -> str | None:
     return ordinal(number, ending(before, behind)) if number else None
 
 
+def _times(match: re.Match[str]) -> str:
+    return f"{cardinal(int(match[1]), 'm')}mal"
+
+
 _RULES: tuple[Rule, ...] = (
     *links(NUMBERS),
     *abbreviations(TONGUE, NUMBERED, frozenset(("usw.", "etc.", "usf."))),
@@ -190,6 +194,12 @@ _RULES: tuple[Rule, ...] = (
         re.compile(rf"{LEFT}(\d\d?) Uhr(?: (\d\d?)(?![\w.,:]))?"),
         lambda match: _clock(int(match[1]), int(match[2] or 0), None, ""),
     ),
+    Rule(
+        "measure",
+        re.compile(rf"{LEFT}({NUMBER})\s?%-?(ig(?:e[mnrs]?)?)(?!\w)"),
+        lambda match: f"{NUMBERS.said(match[1])}prozent{match[2]}",
+    ),
+    Rule("measure", re.compile(rf"{LEFT}(\d{{1,3}})[x×](?![\w-])(?! ?\d)"), _times),
     *money(NUMBERS),
     *measures(NUMBERS),
     Rule(

@@ -183,6 +183,7 @@ TONGUE = Tongue(
     minus="minus",
     plus="plus",
     to="bis",
+    over="von",
     versus="zu",
     per=lambda unit: f"pro {unit[0]}",
     percent=noun("Prozent", "n"),

@@ -34,13 +34,13 @@ _RULES = (
     *gated(
         r"\d",
         *gated(r"[-–—/]|\d\.\d+\.\d|[vV]\d", *serials.RANGES),
-        *gated(r"\d(?i:st|nd|rd|th)", *numbers.ORDINALS),
+        *gated(r"\d(?i:st|nd|rd|th)|0s", *numbers.ORDINALS),
     ),
     *gated(r"\b(?:[IVXLCDM]{2,}|[VX]|WW[\dI]+|[ivx]{2,})(?:th)?\b|[a-z] I\b", *romans.RULES),
     *words.RULES,
     *gated(
         r"\d",
-        *gated(r"\d[A-Za-z(-]|[A-Za-z/-]\d|[A-Z] \d", *serials.RULES),
+        *gated(r"\d[A-Za-z(-]|[A-Za-z/-]\d|[A-Z][ .]\d", *serials.RULES),
         *numbers.CARDINALS,
         *signs.BETWEEN,
     ),

@@ -15,7 +15,7 @@ from stages.text.spoken.languages.en.numbers import (
     scaled,
     spoken,
 )
-from stages.text.spoken.languages.en.sentences import ends_after, is_adjective
+from stages.text.spoken.languages.en.sentences import STARTER, ends_after, is_adjective
 from stages.text.spoken.rules import rule
 
 
@@ -48,6 +48,7 @@ ft ft. | foot | feet
 km/h kph kmh km/hr | kilometer per hour | kilometers per hour
 mph | mile per hour | miles per hour
 m/s | meter per second | meters per second
+m/s² m/s2 m/s^2 | meter per second squared | meters per second squared
 mpg | mile per gallon | miles per gallon
 ha | hectare
 l L | liter
@@ -133,10 +134,14 @@ sq.ft sqft sq.ft. | square foot | square feet
 % | percent | percent
 ‰ | per mille | per mille
 """)
+_STREET = re.compile(rf"\.? (?:(?!{STARTER}\b)[A-Z][a-z]|\d+(?:st|nd|rd|th)\b)")
+"""After the north or west of an address: `12 N. Main`."""
+_ROUND = re.compile(r"1(?:,000)+")
+"""With an s behind it a plural: `1,000s of people`."""
 _SPACED = {"N", "J", "t", "pt", "qt", "MP", "Pa"}
 """Letters that mean something else in names such as `5B`: units only with a space or after a decimal."""
 _BARE = {"sq": "square", "cu": "cubic"}
-_LONE = ("kg", "km", "cm", "mm", "lbs", "kWh", "kHz", "MHz", "GHz", "mph", "mL", "ml", "mmHg")
+_LONE = ("kg", "km", "cm", "lbs", "kWh", "kHz", "MHz", "GHz", "mph", "mL", "ml", "mmHg")
 """Units that are read as such even without a number."""
 _POWERS = {"2": "square", "²": "square", "^2": "square", "3": "cubic", "³": "cubic", "^3": "cubic"}
 _LENGTHS = ("km", "m", "cm", "mm", "ft", "in", "mi", "yd")
@@ -175,6 +180,10 @@ def _measure(match: re.Match[str]) -> str | None:
     number, unit = match["number"], match["unit"]
     whole = number.isdecimal()
     if unit in _SPACED and match["gap"] != " " and whole:
+        return None
+    if unit == "s" and not match["gap"] and _ROUND.fullmatch(number):
+        return None
+    if unit in ("N", "W") and whole and _STREET.match(match.string, match.end()):
         return None
     if unit in ("s", "m") and match["gap"] == " " and match.string[match.end() : match.end() + 1] in ("'", "’"):
         return None
@@ -230,7 +239,8 @@ def _feet(match: re.Match[str]) -> str | None:
     inches = int(match["inches"])
     if inches > 11:
         return None
-    return f"{_counted(int(match['feet']), 'foot', 'feet')} {_counted(inches, 'inch', 'inches')}"
+    said = f"{_counted(int(match['feet']), 'foot', 'feet')} {_counted(inches, 'inch', 'inches')}"
+    return said + _stop(match)
 
 
 def _inches(match: re.Match[str]) -> str | None:
@@ -295,10 +305,10 @@ RULES = (
     ),
     rule("measure", r"(?<!\w)\d{1,3}(?:\.\d+)?[°º] ?(?P<where>[NSEW])\b", _position),
     rule("measure", r"(?<![\w.])(?P<feet>\d{1,2})[′'’] ?(?P<inches>\d\d?)(?:[″\"”]|''|’’)", _feet),
-    rule("measure", r"(?<![\w.])(?P<feet>\d{1,3}) ?(?:ft|feet|foot)\.? ?(?P<inches>\d\d?) ?in\b", _feet),
+    rule("measure", r"(?<![\w.])(?P<feet>\d{1,3}) ?(?:ft|feet|foot)\.? ?(?P<inches>\d\d?) ?in\b\.?", _feet),
     rule("measure", r"(?<![\w.])(?P<feet>\d)[′'’](?P<inches>\d\d?)(?!\w)", _feet),
     rule("measure", rf"{START}(?P<number>{NUMBER})(?P<sign>[″]|\"(?= ?[a-z]))", _inches),
-    rule("measure", r"(?<![\w.])(?P<number>\d+)′", _prime),
+    rule("measure", r"(?<![\w.])(?P<number>\d+)(?:′|['’](?= (?:tall|long|wide|high|deep)\b))", _prime),
     rule("measure", rf"{START}(?P<sides>{NUMBER}(?: ?[x×] ?{NUMBER})+){_MEASURE}", _dimensions_with_unit),
     rule(
         "measure",
@@ -308,5 +318,7 @@ RULES = (
     rule("measure", rf"{START}(?P<number>{INTEGER})/(?P<per>kg|km|lb|oz|mi|min|hr|h|s|day|week)\b", _per_unit),
     rule("range", rf"{START}(?!0x){NUMBER}(?: ?x ?{NUMBER})+(?!\w)", _dimensions),
 )
-LONE = (rule("measure", rf"(?<![\w/])(?:{'|'.join(_LONE)}|km/h|m/s)(?![\w/.])", _lone),)
+LONE = (
+    rule("measure", rf"(?<![\w/])(?:{'|'.join(_LONE)}|km/h|m/s|(?:(?<= in )|(?<= per )|(?<=\())mm)(?![\w/.])", _lone),
+)
 """Units without a number."""

@@ -171,6 +171,11 @@ FRACTIONS = (
     rule("fraction", rf"(?:{START}(?P<whole>{INTEGER}) ?)?(?P<sign>[{VULGAR}])", _vulgar),
     rule(
         "fraction",
+        rf"{START}(?P<above>\d{{1,3}}\.\d{{1,2}})/(?P<below>\d{{1,3}})(?![\w/]|[.,]\d)",
+        lambda match: f"{spoken(match['above'])} out of {spoken(match['below'])}",
+    ),
+    rule(
+        "fraction",
         rf"{START}(?<!/)(?:(?P<whole>\d+)(?: |-|(?: and ))(?=\d{{1,2}}/\d{{1,2}}\b))?(?P<above>\d+)[/⁄]"
         r"(?P<below>\d+)(?:th|rd|nd|st|ths|rds|nds)?(?![\w/]|\.\d)",
         _mixed,
@@ -178,6 +183,9 @@ FRACTIONS = (
     ),
 )
 ORDINALS = (
+    rule(
+        "cardinal", r"(?<![\w.,])1(?:,000)+s(?!\w)", lambda match: f"{cardinal(value(match[0])).removeprefix('one ')}s"
+    ),
     rule(
         "ordinal",
         rf"{START}(?P<number>\d{{1,3}}(?:,\d{{3}})+|\d+)(?P<suffix>st|nd|rd|th)(?![\w])",

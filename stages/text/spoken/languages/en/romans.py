@@ -3,6 +3,7 @@
 import re
 
 from stages.text.spoken.languages.en.numbers import cardinal, counted, ordinal
+from stages.text.spoken.languages.en.sentences import STARTER
 from stages.text.spoken.languages.en.spelling import spelled
 from stages.text.spoken.rules import rule
 
@@ -21,6 +22,8 @@ _REGNAL = (
 )
 _GIVEN = re.compile(rf"\b(?:{_REGNAL})(?: [A-Z]\.| [A-Z][a-z]+),? $|\b(?:{_REGNAL})(?: [A-Z]\.?)+ [A-Z][\w-]+,? $")
 """A given name and another: what follows is who bears it, as in `John D. Rockefeller III`."""
+_SURNAME = re.compile(rf"(?:\. ?| )(?!{STARTER}\b)(?:[A-Z]\. ?)*[A-Z][a-z]")
+"""After a middle initial: `Robert V. Smith`."""
 _TITLES = "King|Queen|Pope|Emperor|Empress|Tsar|Czar|Kaiser|Sultan|Pharaoh|Duke|Archduke|Count|Prince|Elector|Saint|St."
 _PARTS = (
     "act|annex|apollo|appendix|article|band|book|bowl|canto|chap\\.|chapter|column|corps|division|element|episode|"
@@ -76,7 +79,13 @@ def roman(written: str) -> int:
 
 def _reign(match: re.Match[str]) -> str | None:
     number = roman(match["roman"])
-    if not number or (number == 1 and not _first_of_its_name(match)):
+    if (
+        not number
+        or (match["roman"], match["name"]) == ("X", "Malcolm")
+        or (len(match["roman"]) == 1 and _SURNAME.match(match.string, match.end()))
+    ):
+        return None
+    if number == 1 and not _first_of_its_name(match):
         return None
     return f"{match['name']} the {ordinal(number)}"
 

@@ -17,7 +17,9 @@ from stages.text.spoken.rules import rule
 
 _VOWEL = re.compile("[aeiouyAEIOUY]")
 _SEPARATORS = re.compile("[ ,'’]")
-_PIECE = re.compile(r"(\d+)")
+_JOINED = r"(?:[A-Za-z\d]|(?<=\d)\.(?=\d))+"
+"""Letters and digits, with points only between digits."""
+_PIECE = re.compile(r"(\d+(?:\.\d+)*)")
 
 
 def _phone(match: re.Match[str]) -> str:
@@ -60,13 +62,23 @@ def _serial(match: re.Match[str]) -> str | None:
 
 
 def _piece(part: str, *, alone: bool) -> str:
-    if part.isdecimal():
-        return pairs(part) if len(part) < 6 else digits(part)
+    if part[0].isdecimal():
+        whole, *more = part.split(".")
+        return " point ".join([pairs(whole) if len(whole) < 6 else digits(whole), *map(_behind_point, more)])
     if part in ("A", "a"):
         return part if alone and part == "a" else LETTER_A
     if len(part) < 4 and not alone and (part.isupper() or not _VOWEL.search(part)):
         return spelled(part)
     return part
+
+
+def _behind_point(part: str) -> str:
+    """Returns a part of a version: one or two digits as a number, else digit by digit."""
+    return spoken(part) if len(part) < 3 else digits(part)
+
+
+def _standard(match: re.Match[str]) -> str:
+    return f"{spelled(match['letter'])} {pairs(match['number'])}"
 
 
 def _with_word(match: re.Match[str]) -> str:
@@ -116,11 +128,13 @@ RANGES = (
     ),
 )
 RULES = (
+    rule("serial", r"(?<![\w.'’])(?P<letter>[A-Z])\.(?P<number>\d{2,4})(?![\w-]|\.\d)", _standard),
     rule("serial", r"(?<=[A-Z]{2} )[1-9]\d{3}(?!\w|[.,]\d)", _model),
     rule("serial", r"(?<![\w.])(?P<number>401|403|501)\(?(?P<letter>k|b|c)\)?(?!\w)", _retirement),
     rule(
         "serial",
-        r"(?<![\w.'’])(?<!\d,)(?=[A-Za-z\d/-]*\d)(?=[A-Za-z\d/-]*[A-Za-z])[A-Za-z]*\d*(?:[A-Za-z]+\d+)*[A-Za-z]*(?:[-/][A-Za-z\d]+)*(?!\w|['’]\w)",
+        r"(?<![\w.'’])(?<!\d,)(?=[A-Za-z\d/-]*\d)(?=[A-Za-z\d/-]*[A-Za-z])"
+        rf"{_JOINED}(?:[-/]{_JOINED})*(?!\w|['’]\w)",
         _serial,
     ),
 )

@@ -111,7 +111,7 @@ MARKUP = (rule("markup", r"<[A-Za-z/][^<>]*>", lambda match: match[0]),)
 """Left as it is."""
 RULES = (
     rule("symbol", r"#(?=\d)", lambda _: "number "),
-    rule("symbol", r"(?<![\w~])[~≈](?= ?[\d$£€.])", lambda _: "about "),
+    rule("symbol", r"(?<![\w~])[~≈](?= ?[\d$£€.\ue000-\uf8ff])", lambda _: "about "),
     rule("symbol", r"§§ ?", lambda _: "sections "),
     rule("math", rf"(?<![\w-])(?P<before>\d+) ?[-−](?= ?{NUMBER} ?=)", _minus),
     rule("math", r"(?<=\d) ?[*×] ?(?=\d)", lambda _: " times "),

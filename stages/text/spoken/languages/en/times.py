@@ -80,10 +80,22 @@ def _ratio(match: re.Match[str]) -> str:
     return f"{cardinal(int(match['first']))} to {cardinal(int(match['second']))}"
 
 
+def _verse(match: re.Match[str]) -> str:
+    """Returns a place in a book of the Bible."""
+    to = f" to {cardinal(int(match['last']))}" if match["last"] else ""
+    return f"{match['book']} {cardinal(int(match['first']))} {cardinal(int(match['second']))}{to}"
+
+
 def _morning(match: re.Match[str]) -> str:
     return spelled(match[0])
 
 
+_BOOKS = (
+    "Genesis|Exodus|Leviticus|Numbers|Deuteronomy|Joshua|Judges|Ruth|Samuel|Kings|Chronicles|Ezra|Nehemiah|Esther|Job|"
+    "Psalms?|Proverbs|Ecclesiastes|Isaiah|Jeremiah|Lamentations|Ezekiel|Daniel|Hosea|Joel|Amos|Obadiah|Jonah|Micah|"
+    "Nahum|Habakkuk|Zephaniah|Haggai|Zechariah|Malachi|Matthew|Mark|Luke|John|Acts|Romans|Corinthians|Galatians|"
+    "Ephesians|Philippians|Colossians|Thessalonians|Timothy|Titus|Philemon|Hebrews|James|Peter|Jude|Revelation"
+)
 _RAW = (
     (r"(?P<hours>\d{1,2}):(?P<minutes>\d\d):(?P<seconds>\d\d)(?!\d|[.,:]\d)(?: ?" + _HALF + ")?" + _ZONE, _duration),
     (
@@ -96,6 +108,11 @@ _RAW = (
     (rf"(?P<hours>\d\d?) ?{_HALF}(?![a-z]){_ZONE}", _hour),
 )
 RULES = (
+    rule(
+        "ratio",
+        rf"\b(?P<book>{_BOOKS}) (?P<first>\d{{1,3}}):(?P<second>\d{{1,3}})(?:[-–](?P<last>\d{{1,3}}))?(?![\w:]|\.\d)",
+        _verse,
+    ),
     *(rule("time", rf"(?<![\w.:])(?<!\d,){pattern}", say) for pattern, say in _RAW),
     rule("ratio", r"(?<![\w.:])(?P<first>\d{1,5}):(?P<second>\d{1,5})(?![\w:]|\.\d)", _ratio),
 )

@@ -97,7 +97,7 @@ def _duration(match: re.Match[str]) -> str:
 
 _FEMININE = re.compile(
     r"(?:as?|[cs]i[óo]n(?:es)?|dad(?:es)?|tud(?:es)?|veces|mujeres|noches|tardes|clases|calles|partes"
-    r"|bases|fases|series|leyes|luces)$",
+    r"|bases|fases|series|leyes|luces|mujer|vez|noche|tarde|clase|calle|parte|base|fase|serie|ley|luz)$",
     re.IGNORECASE,
 )
 _NOT_FEMININE = re.compile(

@@ -256,6 +256,7 @@ TONGUE = Tongue(
     minus="menos",
     plus="más",
     to="a",
+    over="sobre",
     versus="a",
     per=lambda unit: f"por {unit[0]}",
     percent=noun("por ciento", ""),

@@ -6,7 +6,7 @@ from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month
 from stages.text.spoken.european.numbers import LEFT, alternatives
 from stages.text.spoken.european.quantities import ended, measures, money, next_word, plain
 from stages.text.spoken.european.signs import abbreviations, initials, links, needed, plainly, signs, zone_said
-from stages.text.spoken.european.tongue import Quantity, listed
+from stages.text.spoken.european.tongue import Quantity, listed, noun
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.fr.numbers import cardinal, ordinal
 from stages.text.spoken.languages.fr.words import NUMBERED, NUMBERS, TONGUE, UNITS
@@ -56,7 +56,7 @@ def _clock(hour: int, minute: int, second: int | None, _: str) -> str:
     return f"{words} {cardinal(minute, 'f')}" if minute else words
 
 
-_HOUR = re.compile(r"(\d\d?)\s?[hH](?:\s?(\d\d)(?!\w))?")
+_HOUR = re.compile(r"(\d\d?)\s?[hH](?:\s?(\d\d)(?:\s?min)?(?!\w))?")
 
 
 def _hour(match: re.Match[str]) -> str | None:
@@ -141,6 +141,18 @@ def _decade(match: re.Match[str]) -> str:
     return f"{match[1]} {cardinal(int(match[2]), '')}"
 
 
+_IN_ALL = {"h": UNITS["h"], "j": noun("jour/jours")}
+
+
+def _in_all(match: re.Match[str]) -> str:
+    """Returns `24h/24` and `7j/7` in words."""
+    return f"{NUMBERS.counted(Quantity(int(match[1])), _IN_ALL[match[2]])} sur {cardinal(int(match[3]), '')}"
+
+
+def _times(match: re.Match[str]) -> str:
+    return f"{cardinal(int(match[1]), 'f')} fois"
+
+
 _NUMBER = r"(?P<number>\d{1,3}(?:[ \u00a0\u202f.]\d{3})+|\d{1,10})"
 _HOURS = r"(?:[àdÀ]|vers|dès|depuis|avant|après|jusqu'à|entre|de)"
 _RULES: tuple[Rule, ...] = (
@@ -169,6 +181,12 @@ _RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule("year", re.compile(r"(?<!\w)((?i:années|les|des)) (\d\d)'?s(?!\w)"), _decade),
+    Rule(
+        "time",
+        re.compile(rf"{LEFT}(\d\d?)\s?([hj])/([1-9]\d?)(?![\w/]|[.,]\d)"),
+        _in_all,
+    ),
+    Rule("measure", re.compile(rf"{LEFT}(\d{{1,3}})[x×](?![\w-])(?! ?\d)"), _times),
     *money(NUMBERS),
     Rule(
         "ordinal",

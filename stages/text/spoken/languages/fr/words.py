@@ -81,11 +81,12 @@ _CURRENCIES = {
     "₽": Money(noun("rouble/roubles"), noun("kopeck/kopecks")),
     "₩": Money(noun("won/wons")),
     "k€": Money(noun("mille euros")),
+    **dict.fromkeys(("Md€", "Mds€", "Mrd€"), Money(noun("milliard d'euros/milliards d'euros"))),
     "M€": Money(noun("million d'euros/millions d'euros")),
 }
 _SCALES = {
     **dict.fromkeys(("million", "millions"), noun("million/millions")),
-    **dict.fromkeys(("milliard", "milliards"), noun("milliard/milliards")),
+    **dict.fromkeys(("milliard", "milliards", "md", "mds", "mrd"), noun("milliard/milliards")),
     **dict.fromkeys(("billion", "billions"), noun("billion/billions")),
 }
 _ABBREVIATIONS = {
@@ -161,6 +162,7 @@ TONGUE = Tongue(
     minus="moins",
     plus="plus",
     to="à",
+    over="sur",
     versus="à",
     per=lambda unit: f"par {unit[0]}",
     percent=noun("pour cent"),

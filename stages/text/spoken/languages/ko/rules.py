@@ -196,6 +196,11 @@ def _score(match: re.Match[str]) -> str:
     return f"{_plain(match[1])} 대 {_plain(match[2])}"
 
 
+def _result(match: re.Match[str]) -> str | None:
+    """Returns the result of a game, of which the first number is the larger: 3-1."""
+    return _score(match) if int(match[1]) > int(match[2]) else None
+
+
 _RULES: tuple[Rule, ...] = (
     Rule(
         "telephone",
@@ -252,6 +257,7 @@ _RULES: tuple[Rule, ...] = (
         re.compile(rf"(?<=[0-9{SAID}만천백])\s?({_UNIT})(?:(?<=[{_SIGN_UNITS}])|(?<=%p)|(?![A-Za-z0-9/²³]))"),
         lambda match: f" {_UNITS[match[1]]}",
     ),
+    Rule("score", re.compile(rf"{START}(?<!-)([0-9]{{1,3}})-([0-9]{{1,3}})(?![0-9:-]|[.,][0-9]|\s?=)"), _result),
     Rule("score", re.compile(rf"{START}([0-9]{{1,3}})(?:\s?대\s?|:)([0-9]{{1,3}})(?![0-9:]|[.,][0-9])"), _score),
     Rule("ordinal", re.compile(rf"{START}([0-9]{{1,20}})\s?번째"), _nth),
     Rule(

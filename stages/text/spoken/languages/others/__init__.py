@@ -128,6 +128,7 @@ def speaker(code: str) -> Speaker | None:
         plus=other.plus,
         to=other.to.strip("–"),
         versus="",
+        over="",
         per=lambda unit: unit[0],
         percent=percent,
         signs={},

@@ -168,6 +168,7 @@ TONGUE = Tongue(
     minus="menos",
     plus="mais",
     to="a",
+    over="de",
     versus="a",
     per=lambda unit: f"por {unit[0]}",
     percent=noun("por cento", ""),

@@ -53,7 +53,7 @@ _YEAR_FORMS = {"n": "год", "a": "год", "g": "года", "d": "году", "
 
 def _year(match: re.Match[str]) -> str | None:
     number, word = int(match["year"]), match["word"].lower()
-    if not 100 <= number < 2200:
+    if not 0 < number < 2200:
         return None
     case = _case_of_year(match.string[: match.start()], word)
     year = _YEAR_FORMS[case] if word == "г." else match["word"]
@@ -318,6 +318,11 @@ _RULES: tuple[Rule, ...] = (
     Rule(
         "year",
         re.compile(rf"{LEFT}(?P<year>\d{{3,4}})(?:-[йм]|-го|-му)?\s?(?P<word>(?i:г\.|году|года|годом|годе|год)(?!\w))"),
+        _year,
+    ),
+    Rule(
+        "year",
+        re.compile(rf"{LEFT}(?P<year>\d{{1,2}})\s?(?P<word>(?i:г\.|году|года|год))(?=\s?(?:до\s)?н\.\s?э\.)"),
         _year,
     ),
     # A text that is a year and nothing else.

@@ -185,6 +185,7 @@ TONGUE = Tongue(
     minus="минус",
     plus="плюс",
     to="",
+    over="из",
     versus="",
     per=_per,
     percent=noun("процент/процента/процентов"),

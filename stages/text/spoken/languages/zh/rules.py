@@ -41,7 +41,7 @@ _TWO = re.compile(
 _NOT_TWO = re.compile("年级|年級|年生|分之|里|部分|号|门课|班|等|层楼|级|类人|元[一二]|[百千万亿]?分之|次方|次元|维")
 """What begins so and follows 二 all the same."""
 _BY_DIGIT = re.compile(
-    "[A-Za-z]-?$|(?:拨打|拨|致电|热线|电话|号码|编号|代码|邮编|尾号|QQ|航班|车次|房间|房号|学号|工号|密码|验证码)"
+    "[A-Za-z]-?$|(?:拨打|拨|致电|热线|电话|号码|编号|代码|邮编|尾号|QQ|航班|车次|房间|房号|学号|工号|账号|帐号|卡号|单号|微信号|手机号|QQ号|密码|验证码)"
     "[是为:：，, ]?$"
 )
 
@@ -136,6 +136,16 @@ def _score(match: re.Match[str]) -> str:
     return f"{_plain(match[1])}比{_plain(match[2])}"
 
 
+def _result(match: re.Match[str]) -> str | None:
+    """Returns the result of a game, of which the first number is the larger: 3-1."""
+    if int(match[1]) <= int(match[2]) or _CALCULATED.match(match.string, match.end()):
+        return None
+    return _score(match)
+
+
+_CALCULATED = re.compile(r"\s?[=＝]")
+
+
 def _fraction(match: re.Match[str]) -> str:
     whole = f"{_plain(match['whole'])}又" if match["whole"] else ""
     return f"{whole}{_plain(match['below'])}分之{_plain(match['above'])}"
@@ -223,6 +233,7 @@ _RULES: tuple[Rule, ...] = (
         ),
         _clock,
     ),
+    Rule("range", re.compile(r"(?<![0-9:.-])([0-9]{1,3})-([0-9]{1,3})(?![0-9:%％.-])"), _result),
     Rule("range", re.compile(r"(?<![0-9:.])([0-9]{1,4})[:：]([0-9]{1,5})(?![0-9:]|\.[0-9])"), _score),
     Rule(
         "percent",
@@ -291,6 +302,7 @@ _RULES: tuple[Rule, ...] = (
         re.compile(rf"(?<=[0-9A-Za-z{SAID}])\s?([=<>≤≥≈≠])\s?(?=[-−]?[0-9√{SAID}])"),
         lambda match: _OPERATORS[match[1]],
     ),
+    Rule("serial", re.compile(r"(?<=[歼轰运直强教鹰枭舟风十])-(?=[0-9]{1,3}(?![0-9.%％°℃度]))"), lambda _: ""),
     Rule("symbol", re.compile(rf"{ALONE}([-−－+±])(?=[√0-9{SAID}])"), lambda match: _SIGNS[match[1]]),
     Rule("symbol", re.compile("[√∞]"), lambda match: _SIGNS[match[0]]),
     Rule("symbol", re.compile(rf"(?<=[{HAN}]) ?& ?(?=[{HAN}])"), lambda _: "和"),
