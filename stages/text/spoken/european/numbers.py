@@ -11,7 +11,7 @@ MOST_DIGITS = 24
 _SPACE = "[ \u00a0\u2009\u202f]"
 WHOLE = (
     rf"(?:[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+(?!\d)|[1-9]\d{{0,2}}(?:\.\d{{3}})+(?!\d)|[1-9]\d{{0,2}}(?:['’]\d{{3}})+(?!\d)"
-    r"|\d{1,3}(?:,\d{3}){2,}(?!\d)|\d+)"
+    r"|\d{1,3}(?:,\d{3}){2,}(?!\d)|[1-9]\d{0,2},\d{3}(?=\.\d\d?(?![\d.]))|\d+)"
 )
 """A whole number, grouped or not; a single comma is no sign of groups."""
 NUMBER = rf"{WHOLE}(?:,\d+|\.\d\d?(?!\d)|\.\d{{4,}}|(?<=(?<!\d)0)\.\d+|(?<=\d{{4}})\.\d+)?"
@@ -157,7 +157,7 @@ class Numbers:
         cents = number.fraction.rstrip("0") if number else ""
         if number is None or not money.cent or not cents or number.scale or len(cents) > 2:
             if number and number.fraction and number.fraction != cents and not number.scale:
-                text = re.sub(r"[.,]?0+$", "", text)
+                text = re.sub("0+$", "", text) if cents else f"{'-' * number.minus}{number.whole}"
             return self.said(text, money.unit, before)
         small = self.counted(Quantity(int(cents.ljust(2, "0"))), money.cent)
         sign = f"{self.tongue.minus} " if number.minus else ""

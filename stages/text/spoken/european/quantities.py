@@ -75,11 +75,15 @@ def money(numbers: Numbers) -> tuple[Rule, ...]:
         said = numbers.money(number, found, match.string[: match.start()]) if found else None
         if said is None:
             return None
+        if per := match["per"]:
+            said = f"{said} {numbers.tongue.per(numbers.tongue.units.get(per) or Noun((per,)))}"
         said = f"{numbers.tongue.minus} {said}" if first and match["minus"] else said
         return ended(match, said, capitals=numbers.tongue.capitals)
 
-    before = rf"(?P<minus>{MINUS})(?<!\w)(?P<sign>{signs})\s?(?P<number>{numbers.range}){RIGHT}"
-    behind = rf"{LEFT}(?P<number>{numbers.range})(?:,[-–—]{{1,2}})?\s?(?P<sign>{signs})(?!\w)"
+    units = alternatives(numbers.tongue.units)
+    per = rf"(?:/(?P<per>(?:{units})(?![\w²³])|[^\W\d_]{{3,}}(?!\w|\.[^\s]|\.\s[^\W\dA-ZА-Я])))?"
+    before = rf"(?P<minus>{MINUS})(?<!\w)(?P<sign>{signs})\s?(?P<number>{numbers.range}){RIGHT}{per}"
+    behind = rf"{LEFT}(?P<number>{numbers.range})(?:,[-–—]{{1,2}})?\s?(?P<sign>{signs})(?!\w){per}"
     return tuple(Rule("money", re.compile(pattern), say) for pattern in (behind, before))
 
 
@@ -145,7 +149,8 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
         behind = match.string[match.end() :]
         if found.part == (1, 2) and not found.whole and (half := tongue.halves.get(agree(Quantity(1), "", behind))):
             return half
-        return numbers.words(found, agree(found, match.string[: match.start()], behind))
+        said = numbers.words(found, agree(found, match.string[: match.start()], behind))
+        return said and ended(match, said)
 
     def pair(match: re.Match[str]) -> str | None:
         found = numbers.parse(match["last"])
@@ -171,9 +176,6 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
         if re.fullmatch(r"[1-9]\d{0,2}(?:\.\d{3})+", match[0]):
             return None  # grouped
         return f" {tongue.point} ".join(_spelt(numbers, run) for run in match[0].split("."))
-
-    def minus(match: re.Match[str]) -> str:
-        return f" {tongue.minus} "
 
     def marks(match: re.Match[str]) -> str | None:
         first, last = (numbers.parse(part) for part in match[0].split("/"))
@@ -208,7 +210,8 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
         ),
         Rule("telephone", re.compile(_DIALLED), telephone),
         Rule("serial", re.compile(r"(?<![\w.])([vV])\s?(\d{1,5}(?:\.\d{1,5})+)(?!\w)"), named),
-        Rule("symbol", re.compile(r"(?<=\d)\s[-−–]\s(?=\d+\s?=)"), minus),
+        Rule("symbol", re.compile(r"(?<=\d)\s[-−–]\s(?=\d+\s?=)"), lambda _: f" {tongue.minus} "),
+        Rule("range", re.compile("(?<=[\ue000-\uf8ff])[-–](?=[\ue000-\uf8ff])"), lambda _: f" {tongue.to} "),
         Rule("fraction", re.compile(rf"{LEFT}\d{{1,3}}[.,]\d\d?/\d{{1,3}}(?![\w/]|[.,]\d)"), marks),
         Rule("serial", re.compile(rf"{LEFT}\d{{1,5}}(?:\.\d{{1,5}}){{2,}}(?!\w)"), version),
         Rule(

@@ -17,7 +17,7 @@ _POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈�
 
 
 def plainly(text: str) -> str:
-    """Returns a text with ½ as 1/2, and with raised letters (1ᵉʳ) on the line, degrees by their sign, and with single spaces."""
+    """Returns a text with ½ as 1/2, and raised letters (1ᵉʳ) on the line, ºC as °C, and single spaces."""
     if not text.isascii():
         text = _RAISED.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
         text = _DEGREES.sub("°", _VULGAR.sub(_vulgar, text))

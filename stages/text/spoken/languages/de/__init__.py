@@ -109,6 +109,11 @@ def _ordinal_rule(match: re.Match[str]) -> str | None:
     return ordinal(int(match[1]), ending(before, behind))
 
 
+def _from_day(match: re.Match[str]) -> str:
+    """Returns the first day of two before a month: `1.-3. Mai`."""
+    return f"{ordinal(int(match[1]), ending(match.string[: match.start()], ' Tag'))} bis "
+
+
 def _suffixed(match: re.Match[str]) -> str:
     return ordinal(int(match[1]), match[2])
 
@@ -220,6 +225,7 @@ _RULES: tuple[Rule, ...] = (
         _roman,
     ),
     Rule("roman", re.compile(rf"(?<!\w)(?P<before>[A-ZÄÖÜ][a-zäöüß]+) (?P<roman>(?=[IVX]{{2}}){ROMAN})"), _roman),
+    Rule("ordinal", re.compile(rf"{LEFT}(\d\d?)\.\s?[-–]\s?(?=[\ue000-\uf8ff])"), _from_day),
     Rule("ordinal", re.compile(rf"{LEFT}(\d{{1,9}})\.(?![\w.:]|,\w|\s?\d)"), _ordinal_rule),
     Rule("ordinal", re.compile(rf"{LEFT}(\d{{1,9}})-?s?t(e[nmrs]?)(?!\w)"), _suffixed),
     Rule("year", re.compile(rf"{LEFT}(\d{{2,4}})er(?!\w)"), _decade),

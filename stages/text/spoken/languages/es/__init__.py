@@ -64,7 +64,7 @@ _HALVES = {"am": "de la mañana", "pm": "de la tarde"}
 
 def _clock(hour: int, minute: int, second: int | None, word: str) -> str:
     half = re.sub(r"[^apm]", "", word.lower())
-    if half:
+    if half in _HALVES:
         return f"{_hand(hour, minute)} {_HALVES[half] if (half, hour) != ('am', 12) else 'de la noche'}"
     if second:
         hours = NUMBERS.counted(Quantity(hour), UNITS["h"])

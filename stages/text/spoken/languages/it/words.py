@@ -98,7 +98,6 @@ _ABBREVIATIONS = {
     "Mons.": "monsignor",
     "ecc.": "eccetera",
     "per es.": "per esempio",
-    "p. es.": "per esempio",
     "etc.": "eccetera",
     "p. es.": "per esempio",
     "ad es.": "ad esempio",

@@ -3,14 +3,15 @@
 import re
 from collections.abc import Sequence
 
-from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month_numbers, times
+from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month_numbers
 from stages.text.spoken.european.numbers import LEFT, alternatives
 from stages.text.spoken.european.quantities import ended, last_word, measures, money, next_word, plain
-from stages.text.spoken.european.signs import abbreviations, initials, links, needed, plainly, signs, zone_said
+from stages.text.spoken.european.signs import abbreviations, initials, links, needed, plainly, signs
 from stages.text.spoken.european.tongue import Quantity, listed
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.ru.numbers import OF_GENITIVE, cardinal, case_behind, ordinal
-from stages.text.spoken.languages.ru.words import HOUR, LATE, NUMBERED, NUMBERS, SECOND, TONGUE, UNITS
+from stages.text.spoken.languages.ru.times import TIMES
+from stages.text.spoken.languages.ru.words import LATE, NUMBERED, NUMBERS, TONGUE
 from stages.text.spoken.rules import Rule
 
 _MONTH_NAMES = listed("января февраля марта апреля мая июня июля августа сентября октября ноября декабря")
@@ -108,15 +109,6 @@ def _date(match: re.Match[str], day: int, month: int, year: str) -> str:
 
 def _of_year(match: re.Match[str]) -> str:
     return ended(match, f"{match[1]} года", capitals=True)
-
-
-def _clock(hour: int, minute: int, second: int | None, _: str) -> str:
-    words = [NUMBERS.counted(Quantity(hour), HOUR) or ""]
-    if minute or second:
-        words.append(NUMBERS.counted(Quantity(minute), UNITS["мин"]) or "")
-    if second is not None:
-        words.append(NUMBERS.counted(Quantity(second), SECOND) or "")
-    return " ".join(words)
 
 
 def _plural_case(words: Sequence[str]) -> str:
@@ -332,7 +324,7 @@ _RULES: tuple[Rule, ...] = (
         re.compile(r"(?<!\w)(?P<before>(?i:в|во|с|до|после|по)) (?P<year>\d{4})(?![\w%/-]|[.,:]\d|\s?[-–%°$€₽]|\s\d)"),
         _bare_year,
     ),
-    times(_clock, words="ч\\.?|час(?:ов|а)?", to="", zones=zone_said(NUMBERS)),
+    *TIMES,
     *abbreviations(TONGUE, NUMBERED, frozenset(("и т. д.", "и т.д.", "и др.", "и т. п.", "и т.п.", "и пр."))),
     *money(NUMBERS),
     Rule(
