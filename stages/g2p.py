@@ -24,11 +24,11 @@ from stages.config import StageConfig, runtime
 from stages.errors import ConfigError, WeightsError
 from stages.records import Utterance, count_phonemes
 from stages.text.lexicon import NONE, Lexicon, read_lexicon
-from stages.text.phonemes import check_packages, phonemize, read_texts, reader_packages
+from stages.text.phonemes import check_packages, phonemize, prepared, read_texts, reader_packages
 from stages.utterances.duplicates import DUPLICATES, Copies, read_duplicates
 from stages.utterances.filters import G2P_RULES, above, broken
 
-__all__ = ["STAGE", "G2p", "G2pConfig", "phonemize"]
+__all__ = ["STAGE", "G2p", "G2pConfig", "phonemize", "prepared"]
 
 Outcome = Utterance | Filtered | Reject
 

@@ -17,6 +17,8 @@ _FEW_WORDS = 2
 _ROUNDS = 4
 """A text is read until nothing changes, at most so often: what was said can make the meaning of its neighbours clear,
 and reading words again must change nothing."""
+_NO_UNITS = re.compile(r"(?<![\w.,])(?:[2-6]g|[23]d|[248]k)(?!\w)")
+"""Names that small letters make grams, days and thousands of."""
 _CAPITALS = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -61,4 +63,6 @@ def _folded(text: str) -> str:
         return text
     words = [word for word in text.split() if word.lower() != word]
     spelt = [word for word in _CAPITALS.findall(text) if word.lower() != word]
-    return text.lower() if len(words) > _FEW_WORDS and len(spelt) >= _FEW_WORDS else text
+    if len(words) <= _FEW_WORDS or len(spelt) < _FEW_WORDS:
+        return text
+    return _NO_UNITS.sub(lambda name: name[0].upper(), text.lower())

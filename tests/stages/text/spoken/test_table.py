@@ -108,6 +108,8 @@ _REAL = {
             Read Psalm forty six ten and Mark two three to five.
         We sold 1,000s, rated 4.5/5 for ~$7.
             We sold thousands, rated four point five out of five for about seven dollars.
+        APPLE SOLD A 5G PHONE WITH A 4K SCREEN
+            apple sold a five G phone with a four K screen
         a wall 9' high
             a wall nine feet high
     """,
@@ -186,6 +188,10 @@ _REAL = {
     "ko": """
         4-2로 이겼다.
             사 대 이로 이겼다.
+        4.19 혁명
+            사일구 혁명
+        9:00-18:00
+            아홉시에서 십팔시
     """,
 }
 """Sentences of news, recipes and chats, by language: each is of a kind that was read wrongly once."""

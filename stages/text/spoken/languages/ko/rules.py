@@ -203,6 +203,11 @@ def _result(match: re.Match[str]) -> str | None:
 
 _RULES: tuple[Rule, ...] = (
     Rule(
+        "date",
+        re.compile(rf"{START}(?:3\.1|4\.19|5\.18|6\.25|8\.15)(?=\s?(?:절|혁명|의거|민주|전쟁|사변|광복|독립|운동))"),
+        lambda match: one_by_one(match[0].replace(".", "")),
+    ),
+    Rule(
         "telephone",
         re.compile(
             rf"{ALONE}(?:\+[0-9]{{1,3}}[- ][0-9]{{1,3}}|0[0-9]{{1,2}}|1[5-9][0-9]{{2}})"
@@ -291,6 +296,7 @@ _RULES: tuple[Rule, ...] = (
     ),
     Rule("decimal", re.compile(rf"{START}{INTEGER}\.[0-9]+(?!\.?[0-9])"), lambda match: _number(match[0])),
     Rule("cardinal", re.compile(INTEGER), lambda match: _number(match[0])),
+    Rule("range", re.compile(rf"(?<=[{SAID}])[-–](?=[{SAID}])"), lambda _: "에서 "),
 )
 
 _BESIDE = re.compile(f"(?<=[{HANGUL}])(?<![제십백천만억조경])(?=√?[0-9])")

@@ -1,7 +1,7 @@
 """Korean numbers, against num2words, and particles."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from num2words import num2words
 
@@ -11,7 +11,13 @@ from stages.text.spoken.asian.hangul import agreeing, native, sino
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, 10**16 - 1))
 def test_sino_korean_numbers(value: int) -> None:
+    assume(value < 10**8 or value // 10**4 % 10**4 != 1)  # where num2words says 억만
     assert sino(value) == num2words(value, lang="ko").replace(" ", "")
+
+
+def test_one_myriad_within_a_number_has_its_one() -> None:
+    assert sino(7_200_010_000) == "칠십이억일만"
+    assert sino(10_000) == "만"
 
 
 @pytest.mark.parametrize(
