@@ -242,13 +242,13 @@ class Measures(Record):
     loudness_lufs: float | None = None
     """Integrated loudness, ITU-R BS.1770-4; None if nothing is louder than the gate (-70 LUFS)."""
     sig: float | None = None
-    """DNSMOS P.835 of the speech, 1 to 5; None if it wasn't computed."""
     bak: float | None = None
-    """DNSMOS P.835 of the background."""
     ovrl: float | None = None
-    """DNSMOS P.835 of the whole."""
+    """DNSMOS P.835 of the whole, 1 to 5; before it those of the speech and the background. None if not computed."""
     voice: float | None = None
     """Share of a heard cut's time in which silero hears a voice; None if the text was given."""
+    bandwidth_hz: float | None = None
+    """Highest frequency with speech, in Hz; None if it can't be told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,8 @@ class SliceConfig(StageConfig):
     """Largest share of silent frames; above it an utterance is filtered (`Silence`)."""
     min_snr_db: float | None = Field(None, validate_default=True)
     """Lowest signal-to-noise ratio in dB; below it an utterance is filtered (`Noisy`)."""
+    min_bandwidth_hz: float | None = Field(None, gt=0, validate_default=True)
+    """Lowest bandwidth of the speech; below it, as after an upsampling, an utterance is filtered (`NarrowBand`)."""
     min_dnsmos: float | None = Field(None, ge=1, le=5, validate_default=True)
     """Lowest overall DNSMOS P.835 score; below it an utterance is filtered (`PoorQuality`)."""
     drop_hallucinated: bool = True
@@ -146,7 +148,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     name: ClassVar[str] = "slice"
     needs: ClassVar[str] = "transcribe"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     format = Rows(Utterance)
     one_to_one: ClassVar[bool] = False
 

@@ -30,6 +30,7 @@ _RARE = 5
 _NAMES = {
     "seconds": ("duration", "s"),
     "snr_db": ("SNR", "dB"),
+    "bandwidth_hz": ("bandwidth of the speech", "Hz"),
     "ovrl": ("DNSMOS overall", ""),
     "sig": ("DNSMOS speech", ""),
     "bak": ("DNSMOS background", ""),

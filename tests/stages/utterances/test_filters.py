@@ -49,6 +49,7 @@ BOUNDS = [
     ("slice.max_clipped", "Clipped", 0.02, 0.021, 0.019),
     ("slice.max_silence", "Silence", 0.3, 0.31, 0.29),
     ("slice.min_snr_db", "Noisy", 12.0, 11.9, 12.1),
+    ("slice.min_bandwidth_hz", "NarrowBand", 10_750.0, 10_500.0, 11_000.0),
     ("slice.min_dnsmos", "PoorQuality", 2.9, 2.8, 3.0),
     ("g2p.min_phonemes_per_s", "FewPhonemes", 9.0, 8.9, 9.1),
     ("g2p.max_phonemes_per_s", "ManyPhonemes", 9.0, 9.1, 8.9),
