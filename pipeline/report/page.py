@@ -71,6 +71,7 @@ _SECTIONS = {
     "phonemes": "Phonemes",
     "left-out": "Left out",
     "taken": "Taken out of the texts",
+    "shared": "Texts in several splits",
 }
 """Anchor -> title; the section of utterances follows."""
 
@@ -96,7 +97,10 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
     )
     environment.filters["grouped"] = "{:,}".format
     shown = _SECTIONS if found.utterances else {key: _SECTIONS[key] for key in ("stages", "left-out", "taken")}
-    lacking = {key for key, held in (("taken", found.taken), ("doubtful", found.doubtful)) if not held}
+    shared = found.texts.get("in_several_splits", 0)
+    lacking = {
+        key for key, held in (("taken", found.taken), ("doubtful", found.doubtful), ("shared", shared)) if not held
+    }
     shown = {key: title for key, title in shown.items() if key not in lacking}
     names = {name: _NAMES.get(name, (name, "")) for name in ordered(found.values)}
     data = {"names": names, "codebookSize": max(codebook_size, 1), "utterances": list(utterances)}
@@ -122,6 +126,7 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
         doubt=_NAMES.get(found.doubt, ("", ""))[0],
         links={row["id"]: "#u=" + quote(row["id"].encode("utf-8", "replace"), safe="") for row in utterances},
         taken=found.taken,
+        texts=found.texts if shared else None,
         left_out=_left_out(list(found.left_out.values()), found.tallies),
         utterances=found.utterances,
         shown=len(utterances),
