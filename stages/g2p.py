@@ -8,7 +8,7 @@ as English, and Mandarin gets its tones back.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -19,7 +19,7 @@ from stages.config import StageConfig
 from stages.errors import WeightsError
 from stages.records import Utterance, count_phonemes
 from stages.text.phonemes import check_packages, phonemize, reader_packages
-from stages.utterances.duplicates import DUPLICATES, Copies, read_duplicates
+from stages.utterances.duplicates import DUPLICATES, NEAR, Copies, read_duplicates
 from stages.utterances.filters import G2P_RULES, above, broken
 
 Outcome = Utterance | Filtered | Reject
@@ -36,9 +36,10 @@ class G2pConfig(StageConfig):
     """Utterances with fewer phonemes per second are filtered (`FewPhonemes`): text is probably missing."""
     max_phonemes_per_s: float | None = Field(None, ge=0)
     """Utterances with more are filtered (`ManyPhonemes`): audio is probably missing."""
-    unique: bool = False
+    unique: bool | Literal["near"] = False
     """Whether to keep only one of several utterances with the same audio: the first by id that no other rule
-    filters. Needs `slice.measure`."""
+    filters. `near`: also of those with nearly the same audio: coded again, louder or softer, resampled, or trimmed by
+    some tens of ms. Needs `slice.measure`."""
 
     @field_validator("max_phonemes_per_s")
     @classmethod
@@ -69,7 +70,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
     def revision(self) -> str:
         """Returns the versions of the packages that make the phonemes, and with `unique` the hash of the duplicates."""
         packages = reader_packages()
-        copies = self.context.dataset / "slice" / DUPLICATES
+        copies = self.context.dataset / "slice" / self._listed
         return f"{packages}, copies {file_digest(copies)[:12]}" if self.config.unique and copies.is_file() else packages
 
     def item_parameters(self, item: Utterance) -> Any:
@@ -92,6 +93,11 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
             return [str(error)]
         return []
 
+    @property
+    def _listed(self) -> str:
+        """The name of the file that lists the copies."""
+        return NEAR if self.config.unique == "near" else DUPLICATES
+
     def setup(self) -> None:
         """Reads which utterances are copies, if `unique` is set.
 
@@ -99,7 +105,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
             MissingInputError: if `slice` isn't finished, or measured nothing.
         """
         if self.config.unique:
-            self._copies = Copies(read_duplicates(self.context.dataset / "slice"), self._is_usable)
+            self._copies = Copies(read_duplicates(self.context.dataset / "slice", self._listed), self._is_usable)
 
     def revise(self, item: Utterance, earlier: Sequence[Outcome]) -> list[Outcome]:  # noqa: ARG002
         """Applies the thresholds again to an utterance that has phonemes already."""
@@ -110,7 +116,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
         """Adds the phonemes to the utterances.
 
         Filtered:
-            `FewPhonemes`, `ManyPhonemes`: by threshold; `Duplicate`: an earlier utterance has the same audio.
+            `FewPhonemes`, `ManyPhonemes`: by threshold; `Duplicate`: another has the same audio.
 
         Rejected:
             `NoPhonemes`: nothing in the text can be spoken; `UnusableText`: the language isn't supported.
@@ -141,7 +147,8 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
     def _admitted(self, row: Utterance) -> Outcome:
         """Returns the utterance, or filtered as a copy or by a threshold."""
         if first := self._kept_instead(row):
-            return Filtered(row.id, "Duplicate", f"the same audio as `{first}`", row)
+            nearly = "nearly " if self.config.unique == "near" else ""
+            return Filtered(row.id, "Duplicate", f"{nearly}the same audio as `{first}`", row)
         return broken(row, G2P_RULES, self.config, self.name) or row
 
 

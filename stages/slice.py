@@ -34,7 +34,7 @@ from stages.records import UNKNOWN, Segment, Transcript, Utterance, Wave
 from stages.utterances import cuts
 from stages.utterances.borders import at_quiet_points, searched_between_all
 from stages.utterances.bounds import clear_of, cropped, is_apart, where
-from stages.utterances.duplicates import DUPLICATES, DUPLICATES_VERSION, write_duplicates
+from stages.utterances.duplicates import DUPLICATES, DUPLICATES_VERSION, NEAR, write_duplicates, write_near_duplicates
 from stages.utterances.filters import NEED_AUDIO, SLICE_RULES, above, broken, in_other_language
 from stages.utterances.finish import finished
 from stages.utterances.hallucinations import hallucinated
@@ -240,17 +240,18 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         return [[self._judged(one) if isinstance(one, Utterance) else one for one in outcomes] for outcomes in found]
 
     def finish_parameters(self) -> int | None:
-        """Returns the version of the file of duplicates; None if nothing is measured."""
+        """Returns the version of the files of duplicates; None if nothing is measured."""
         return DUPLICATES_VERSION if self.config.measure else None
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
-        """Writes which utterances have the same audio, if they are measured; logs which weren't heard again."""
+        """Writes which utterances are copies, if they are measured; logs which weren't heard again."""
         if self.context.verify and (others := unchecked(folder, shards)):
             _log.warning("kept unheard by `transcribe.verify`, which doesn't know their language: %s", others)
         if not self.config.measure:
             return []
         write_duplicates(folder, shards)
-        return [DUPLICATES]
+        write_near_duplicates(folder, shards)
+        return [DUPLICATES, NEAR]
 
     def _outcomes(self, transcript: Transcript) -> list[Outcome]:
         spoken = cuts.without_repeats([segment for segment in transcript.segments if segment.text.strip()])
