@@ -250,7 +250,7 @@ class Measures(Record):
     bandwidth_hz: float | None = None
     """Highest frequency with speech, in Hz; None if it can't be told."""
     sketch: str | None = None
-    """What near copies have in common, see `stages.audio.sketch`; None if there is too little sound."""
+    """What near copies have in common, see `stages.utterances.sketch`; None if there is too little sound."""
 
 
 @dataclass(frozen=True, slots=True)

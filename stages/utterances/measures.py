@@ -9,9 +9,9 @@ from stages.audio import files as audio
 from stages.audio.bandwidth import bandwidth_hz
 from stages.audio.loudness import loudness_lufs
 from stages.audio.silence import silent_share, snr_db
-from stages.audio.sketch import sketch
 from stages.listeners.dnsmos import SAMPLE_RATE
 from stages.records import Measures, Wave
+from stages.utterances.sketch import sketch
 
 if TYPE_CHECKING:
     from stages.listeners.dnsmos import Dnsmos

@@ -5,7 +5,7 @@ from array import array
 import numpy as np
 import numpy.typing as npt
 
-from stages.audio.sketch import SIZE, hashes_of
+from stages.utterances.sketch import SIZE, hashes_of
 
 _FEWEST_SHARED = 8
 """Hashes that near copies share at least. Of different recordings, the most that was ever seen is 4."""
@@ -33,7 +33,7 @@ class NearCopies:
         Args:
             audio_hash: Hash of its audio, 64 bits: rows with the same are copies.
             seconds: Its length.
-            sketch: Its sketch, by `stages.audio.sketch`; None if it has none.
+            sketch: Its sketch, by `stages.utterances.sketch`; None if it has none.
         """
         if sketch:
             self._sketches.frombytes(hashes_of(sketch).tobytes())

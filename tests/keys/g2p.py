@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from stages.artefacts.formats import write_lines
-from stages.audio.sketch import sketch
 from stages.base import Filtered
 from stages.records import Measures, Utterance
 from stages.utterances.duplicates import write_duplicates, write_near_duplicates
+from stages.utterances.sketch import sketch
 from tests.keys.world import RATE, Proof, World, noise, utterance
 
 

@@ -5,9 +5,9 @@ import base64
 import numpy as np
 import pytest
 
-from stages.audio.sketch import SIZE
 from stages.utterances import near
 from stages.utterances.near import NearCopies
+from stages.utterances.sketch import SIZE
 
 
 def text_of(hashes: np.ndarray) -> str:

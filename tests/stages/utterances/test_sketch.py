@@ -7,8 +7,8 @@ import pytest
 
 from stages.audio import files as audio
 from stages.audio.encoding import encode, encoded_rate
-from stages.audio.sketch import FEWEST, SIZE, hashes_of, sketch
 from stages.records import Wave
+from stages.utterances.sketch import FEWEST, SIZE, hashes_of, sketch
 
 RATE = 16_000
 
