@@ -151,7 +151,7 @@ def _copy(bench: Bench, clip: _Clip, name: FormatName, rng: np.random.Generator)
 
 def _costs(clips: Sequence[_Clip]) -> Iterator[Figure]:
     spoken_s = sum(len(wave) / rate for wave, rate in clips)
-    for name, run in (("all measures", measure), ("of it the bandwidth", bandwidth_hz), ("the sketch", sketch)):
+    for name, run in (("all measures", measure), ("the bandwidth", bandwidth_hz), ("the sketch", sketch)):
         started = time.process_time()
         for clip in clips:
             run(*clip)
