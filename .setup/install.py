@@ -55,6 +55,7 @@ def main() -> None:
         key, found = setup_key(extras), STAMP.read_text() if STAMP.is_file() else None
         if found == key:
             say(".venv is up to date")
+            add(sys.argv[2:])
             return
         start = time.monotonic()
         keep = found is not None and usable()
@@ -68,6 +69,7 @@ def main() -> None:
             raise SetupError(f"`.venv/bin` must hold {', '.join(missing)}, but doesn't. Remove .venv and try again.")
         STAMP.write_text(key)
         say(f"done in {time.monotonic() - start:.0f} s: {', '.join(str(path.relative_to(ROOT)) for path in scripts)}")
+        add(sys.argv[2:])
 
 
 def say(line: str) -> None:
@@ -118,6 +120,21 @@ def usable() -> bool:
         return found == sys.version.strip() and str(VENV) in (VENV / "pyvenv.cfg").read_text(encoding="utf-8")
     except (OSError, subprocess.CalledProcessError):
         return False
+
+
+def add(extras: list[str]) -> None:
+    """Adds the packages of extras without which everything else works, where the registry has them."""
+    for extra in extras:
+        wanted = project()["project"]["optional-dependencies"][extra]
+        names = [line.partition("==")[0] for line in wanted]
+        probe = f"from importlib.metadata import version; [version(name) for name in {names}]"
+        if subprocess.run([PYTHON, "-c", probe], capture_output=True, check=False).returncode == 0:
+            continue
+        command = [str(PYTHON), "-m", "pip", "install", "-q", "--no-deps", *wanted]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            say(f"the registry lacks {', '.join(wanted)} (extra `{extra}`): what needs it is skipped")
+        else:
+            say(f"added {', '.join(wanted)}")
 
 
 def make_venv() -> None:

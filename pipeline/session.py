@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.cluster.cluster import STOPPED, open_cluster
 from pipeline.cluster.scheduler import Scheduler, parse_scheduler
-from pipeline.config import STAGES, PrepConfig, build_stage, check_together, wanted_stages
+from pipeline.config import STAGES, PrepConfig, build_stage, check_together, stage_class, wanted_stages
 from pipeline.dataset import lock
 from pipeline.dataset.digests import DigestCache
 from pipeline.dataset.folder import (
@@ -275,9 +275,10 @@ def _kept_keys(options: Options, sets: Sequence[str], config: PrepConfig, names:
     """Returns the settings remembered from the last run that aren't defaults and aren't set on the command line."""
     given = {item.partition("=")[0].strip() for item in (*(options.sets or ()), *sets)}
     default, now = PrepConfig().model_dump(mode="json"), config.model_dump(mode="json")
+    used = [(name, key) for name in names for key in now[name]]
+    used += [key for name in names for key in stage_class(name).borrows if key[0] not in names]
     return [
         f"{name}.{key}={json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value}"
-        for name in (() if options.config else names)
-        for key, value in now[name].items()
-        if value != default[name][key] and f"{name}.{key}" not in given
+        for name, key in (() if options.config else used)
+        if (value := now[name][key]) != default[name][key] and f"{name}.{key}" not in given
     ]

@@ -114,6 +114,8 @@ class Stage(Generic[Conf, In, Out]):
     """Whether every item gives exactly one outcome."""
     computes: ClassVar[bool] = False
     """Whether `process` runs a network on the context's device."""
+    borrows: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Keys of other sections that the stage uses, as (section, key); a dataset remembers them with the stage's own."""
     joins: ClassVar[tuple[str, ...]] = ()
     """Other stages whose finished output `finish` reads."""
     optional: ClassVar[bool] = False

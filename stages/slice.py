@@ -33,7 +33,7 @@ from stages.machine import on_gpu
 from stages.records import UNKNOWN, Segment, Transcript, Utterance, Wave
 from stages.utterances import cuts
 from stages.utterances.borders import at_quiet_points, searched_between_all
-from stages.utterances.bounds import clear_of, cropped, is_apart, where
+from stages.utterances.bounds import clear_of, cropped, is_apart, no_text, refused_segments, where, why_unsplit
 from stages.utterances.duplicates import DUPLICATES, DUPLICATES_VERSION, NEAR, write_duplicates, write_near_duplicates
 from stages.utterances.filters import NEED_AUDIO, SLICE_RULES, above, broken, in_other_language
 from stages.utterances.finish import finished
@@ -41,7 +41,7 @@ from stages.utterances.hallucinations import hallucinated
 from stages.utterances.measures import measure
 from stages.utterances.misheard import compared
 from stages.utterances.overlaps import lone, marks_of, parted, several_speak
-from stages.utterances.rows import Outcome, measured_row, no_text, place_of_cut, refused_segments, row_of, unchecked
+from stages.utterances.rows import Outcome, measured_row, place_of_cut, row_of, unchecked
 
 _log = logging.getLogger(__name__)
 
@@ -151,6 +151,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
     version: ClassVar[int] = 6
     format = Rows(Utterance)
     one_to_one: ClassVar[bool] = False
+    borrows: ClassVar[tuple[tuple[str, str], ...]] = (("transcribe", "verify"),)
 
     _dnsmos: Dnsmos | None = None
     _second: SecondHearing | None = None
@@ -207,7 +208,10 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     @cached_property
     def _basis(self) -> Any:
-        return [{key: value for key, value in self.config.identity().items() if key not in _CHEAP}, self.revision()]
+        cutting = {key: value for key, value in self.config.identity().items() if key not in _CHEAP}
+        if cutting["join"] == "short":  # as in datasets made before the key
+            del cutting["join"]
+        return [cutting, self.revision()]
 
     def basis(self, item: Transcript) -> Any:  # noqa: ARG002
         """Returns the parameters of the cuts and their measures."""
@@ -275,7 +279,9 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         others = [*textless, *marks, *(mark for bad in transcript.bad or () if (mark := where(bad)))]
         read = partial(audio.read, self.context.place(transcript.id))
         search = round(self.config.search_s * transcript.sample_rate)
-        pieces = at_quiet_points(cuts.join(pieces, limits), read, limits, search=search, rate=transcript.sample_rate)
+        pieces = at_quiet_points(
+            cuts.join(pieces, limits, marks), read, limits, search=search, rate=transcript.sample_rate
+        )
         if reach := round(self.config.finish_s * transcript.sample_rate):
             longest = limits.longest
             pieces = finished(pieces, others, transcript, lambda *s: read(*s)[0], reach=reach, longest=longest)
@@ -329,7 +335,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     def _piece(self, transcript: Transcript, piece: Segment, borders: tuple[int, int]) -> Outcome:
         row = row_of(transcript, piece, borders, f"{transcript.id}#{borders[0]}-{borders[1]}")
-        too_long = self._too_long(row, f", {_why_unsplit(transcript, piece)}")
+        too_long = self._too_long(row, f", {why_unsplit(transcript, piece)}")
         return self._refused(row, piece, transcript) or too_long or self._measured(row)
 
     def _too_long(self, row: Utterance, why_unsplit: str = "") -> Filtered | None:
@@ -386,13 +392,6 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         if target is None or measures is None or measures.loudness_lufs is None:
             return 0.0
         return gain_db(measures.loudness_lufs, measures.peak, target)
-
-
-def _why_unsplit(transcript: Transcript, piece: Segment) -> str:
-    if piece.words:
-        return "and has no pause between two words to split it at"
-    what = "its words have no times" if transcript.timed else "its text has no times"
-    return f"and {what} to split it by: give an aligner (`transcribe.align_models`; for English the extra `align`)"
 
 
 STAGE = Slice

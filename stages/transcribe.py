@@ -28,7 +28,7 @@ from stages.hearing.asr import weights
 from stages.hearing.asr.windows import SAMPLE_RATE
 from stages.hearing.batches import Batches, Unheard, Waiting
 from stages.hearing.certainty import with_certainty
-from stages.hearing.channels import Channels, Part, marks, parts_of
+from stages.hearing.channels import CALLS, SOME, Channels, Part, apart, marks, parts_of
 from stages.hearing.config import HearingConfig
 from stages.hearing.diarise import Diariser, with_overlaps
 from stages.hearing.placing import Placer
@@ -156,10 +156,11 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         recording needs whisper; otherwise it is logged, and only those that need it are rejected.
         """
         languages: Counter[str | None] = Counter()
-        read = 0
+        read, some = 0, list[Recording]()
         for item in items:
             if self.hears(item):
-                languages[self.config.language or language_of(self.config.languages, item.group, item.speaker)] += 1
+                languages[self._told(item)] += 1
+                some += [item] if len(some) < SOME else []
             else:
                 read += 1
         if problem := self._timing.problem(fetch=bool(languages or read)):
@@ -171,8 +172,9 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
                 return [problem]
             _log.warning("recordings without a transcript will be rejected: %s", problem)
             return []
-        folder = weights.find_model(self.config.model, download=False)
-        problem = english.problem(folder, languages, self.config.candidates)
+        if self.config.channels == "mix" and (calls := apart(some, self.context)):
+            _log.warning("%s", CALLS.format(len(calls), calls[0]))
+        problem = english.problem(self.config.model, languages, self.config.candidates)
         return [problem] if problem else []
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
@@ -323,9 +325,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         """Transcribes a batch of recordings with whisper."""
         recogniser = self._recogniser
         assert recogniser is not None
-        told = {
-            r.id: self.config.language or language_of(self.config.languages, r.group, r.speaker) for r, _, _ in unheard
-        }
+        told = {recording.id: self._told(recording) for recording, _, _ in unheard}
         results = recogniser.transcribe([wave for _, _, wave in unheard], list(told.values()))
         found = {r.id: (audio, wave, result) for (r, audio, wave), result in zip(unheard, results, strict=True)}
 
@@ -334,21 +334,22 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             if isinstance(result, TextError):
                 raise result
             if not result.segments:
-                silent = "whisper finds no speech in it."
-                return [Reject(recording.id, "NoSpeech", silent, "Remove it if that is so.")]
+                return [Reject(recording.id, "NoSpeech", "whisper finds no speech in it.", "Remove it if that is so.")]
             if not (recogniser.decoder.multilingual or told[recording.id]) and (
                 why := english.unlike_english(result.heard)
             ):
                 return [Reject(recording.id, "NotEnglish", f"{why}.", english.WAYS_OUT)]
             content: dict[str, Any] = {"language": result.language, "segments": result.segments}
-            if self._diariser:
-                content = self._diariser.label(content, wave)
+            content = self._diariser.label(content, wave) if self._diariser else content
             script = with_certainty(from_whisperx(content, audio, style="heard"), result.heard, audio.sample_rate)
             script = with_overlaps(script, content.get("overlaps", ()), audio)
             source = "+".join(["whisperx", *filter(None, [result.placed_by])])
             return [self._transcript(recording, audio, script, self._language(recording, script), source)]
 
         return guarded([recording for recording, _, _ in unheard], transcript, root=self.context.voices)
+
+    def _told(self, recording: Recording) -> str | None:
+        return self.config.language or language_of(self.config.languages, recording.group, recording.speaker)
 
     def _written(self, recording: Recording, audio: AudioInfo, script: Script, source: str, wave: Samples) -> Outcome:
         """Builds the transcript of an existing text; adds times if it is long and has none."""

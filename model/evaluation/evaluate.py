@@ -85,6 +85,7 @@ def evaluate(
         `systems` (for each its means with intervals, `wer_corpus`, and for the model `rtf` and `cut`) and `notes`.
 
     Raises:
+        WeightsError: if a recogniser does not know a language of the trials.
         UsageError: if `out` holds another evaluation, a text has no words, or the model wasn't trained for the request.
         AudioError: if a recording can't be read.
         ArtefactError: if the rows in `out` are damaged.
@@ -95,8 +96,10 @@ def evaluate(
     for continues in {trial.prompt_text is not None for trial in trials}:
         voice.check_speech(continues=continues)
     systems = SYSTEMS if all(trial.truth for trial in trials) else (MODEL,)
-    if having("recogniser", judges):
+    if recognisers := having("recogniser", judges):
         _check_texts(trials, protocol)
+        for _, recogniser in recognisers:
+            recogniser.check({trial.language for trial in trials})
     with ExitStack() as stack:
         rows = Rows()
         if out:

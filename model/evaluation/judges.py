@@ -7,7 +7,7 @@ All judges hear mono waves at 16 kHz and read their weights from a path or a cac
 imports this file, so heavy libraries, numpy too, are imported in functions.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -34,6 +34,9 @@ class Recogniser(Protocol):
 
     name: str
     """The model, for reports."""
+
+    def check(self, languages: Iterable[str]) -> None:
+        """Raises `WeightsError` if it doesn't know one of the languages."""
 
     def hear(self, wave: "Wave", language: str) -> str:
         """Returns the text of a wave, "" if nothing is said."""

@@ -115,8 +115,14 @@ def make_folder(folder: Path) -> None:
 
 
 def write_head(dataset: Dataset, config: PrepConfig, names: Sequence[str]) -> None:
-    """Writes `dataset.json`: the path of the voices and the sections of these stages; other sections stay."""
+    """Writes `dataset.json`: the path of the voices, the sections of these stages, and the keys that they borrow.
+
+    Other sections stay.
+    """
     sections = {**dataset.sections, **{name: getattr(config, name).model_dump(mode="json") for name in names}}
+    for section, key in (borrowed for name in names for borrowed in stage_class(name).borrows):
+        value = getattr(getattr(config, section), key)
+        sections[section] = {**sections.get(section, {}), key: value}
     head = {"voices": id_of(str(dataset.voices)), "config": sections}
     if read_sealed(dataset.folder / HEAD) != head:
         write_sealed(dataset.folder / HEAD, head)

@@ -149,11 +149,12 @@ def try_sample(sample: Sample) -> list[str]:
         context = replace(sample.context, voices=voices)
         stage = stage_from_json(sample.stage, sample.config, context)
         try:
-            stage.setup()
-            item = _ITEMS[stage.needs](context.dataset)
-            stage.process([item])
-            if sample.textless and isinstance(item, Recording):
-                stage.process([replace(item, transcript="", transcript_digest="")])
+            with _Trying(sample.stage):
+                stage.setup()
+                item = _ITEMS[stage.needs](context.dataset)
+                stage.process([item])
+                if sample.textless and isinstance(item, Recording):
+                    stage.process([replace(item, transcript="", transcript_digest="")])
         except MachineError:
             raise
         except MissingInputError:
@@ -163,6 +164,22 @@ def try_sample(sample: Sample) -> list[str]:
         except ImportError as error:
             return [f"`{sample.stage}` needs a package that can't be imported: {error}. Run `make setup`."]
     return []
+
+
+class _Trying:
+    """Tells, of an error that is a fault of the program, that it came from the sample and not from a recording."""
+
+    def __init__(self, stage: str) -> None:
+        self._stage = stage
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            error.add_note(
+                f"This happened while `{self._stage}` was tried on a two-second sample of ours, before the run: no"
+                " recording is at fault. `valle-prep doctor` checks the installation."
+            )
 
 
 _ID, _TEXT, _RATE, _WORDS = "sample/speaker/clip.wav", "sample/speaker/clip.txt", 16_000, "one two three"

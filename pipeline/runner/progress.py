@@ -91,7 +91,7 @@ class Reporter:
     def _note(self, now: float) -> str:
         rate = self._audio_s / max(now - self._started, 1e-6)
         rejected = f", {self._rejected:,} rejected" if self._rejected else ""
-        return f"{rate:.0f} h of audio an hour{rejected}"
+        return f"{rate:.{0 if rate >= 10 else 2}f} h of audio an hour{rejected}"
 
     def end(self) -> None:
         """Removes the progress bar."""

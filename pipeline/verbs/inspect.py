@@ -139,7 +139,8 @@ def _stage(dataset: Dataset, found: LocatedItem, name: str, before: Mapping[str,
         return report | {"state": "not finished" if list_shards(folder) else "not run", "note": again}
     try:
         report["items"] = [*_done(stage, dataset, found), *_left_out(folder, found, name)]
-        unused = name == "transcribe" and all(item.get("source") != "whisperx" for item in report["items"])
+        sources = [str(item.get("source")) for item in report["items"]]
+        unused = name == "transcribe" and not any(source.startswith("whisperx") for source in sources)
         report["revision"] = None if unused else made_with.get("revision") or None
     except (ArtefactError, OSError, ValueError, KeyError, TypeError) as error:
         return report | {"state": "damaged", "note": f"{' '.join(str(error).split())}; {again}"}
@@ -227,6 +228,7 @@ def _cuts(made: _Made[Utterance]) -> list[Item]:
             "text": row.text,
             "gain_db": row.gain_db,
             "measures": row.measures.to_json() if row.measures else None,
+            **{name: part.to_json() for name in ("certainty", "again") if (part := getattr(row, name))},
         }
         for row in made.outputs.values()
     ]

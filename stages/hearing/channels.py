@@ -1,13 +1,15 @@
 """Opens recordings for `transcribe`: a file as it is, or each of its two channels as a recording of its own."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Literal
 
 import numpy as np
 
 from stages.audio.files import Decoded, channels_in, listen, unusual
+from stages.audio.silence import frame_power, level_of
 from stages.audio.tape import Samples
 from stages.base import Context, Filtered
 from stages.errors import AudioError, TextError
@@ -17,6 +19,19 @@ from stages.transcripts.script import Script
 
 Channels = Literal["mix", "left", "right", "split"]
 """`transcribe.channels`."""
+
+SOME, _HEARD = 64, 4
+CALLS = (
+    "{} of the recordings looked at hold another voice in each of two channels, such as `{}`: their mix would become"
+    " one speaker, and words said at once are lost. `--set transcribe.channels=split` hears each channel alone."
+)
+"""The advice about such recordings."""
+_LOUD = 10**-2.5
+"""A frame is loud if it is less than 25 dB below its channel's level."""
+_TOGETHER = 0.5
+"""Two channels of one recording of a voice are loud together nearly always, those of a call seldom."""
+_TAKES_PART = 0.1
+"""Both speak for at least this share of the call."""
 
 _NAMES: tuple[tuple[Channel, re.Pattern[str]], ...] = (
     ("left", re.compile(r"(left|l|a|(channel|chan|ch)[ _-]?[1a])", re.IGNORECASE)),
@@ -111,6 +126,36 @@ def parts_of(recording: Recording, channels: Channels, context: Context) -> list
     both: dict[Channel, Decoded] = {side: listen(replace(place, channel=side)) for side in ("left", "right")}
     waves = {side: heard.wave for side, heard in both.items()}
     return [Part(_speaking(recording, side), heard, side, waves) for side, heard in both.items()]
+
+
+def apart(recordings: Iterable[Recording], context: Context) -> list[str]:
+    """Returns which of the first recordings with two channels hold another voice in each, as a telephone call does.
+
+    In them mostly one channel at a time is loud. At most `SOME` recordings are opened, and `_HEARD` decoded; what
+    can't be read is left to the stage.
+    """
+    found, heard = [], 0
+    for recording in islice(recordings, SOME):
+        place = context.place(recording.id)
+        try:
+            if heard == _HEARD or channels_in(place) != 2:
+                continue
+            heard += 1
+            left, right = (listen(replace(place, channel=side)) for side in ("left", "right"))
+        except AudioError:
+            continue
+        if _alternate(left, right):
+            found.append(recording.id)
+    return found
+
+
+def _alternate(left: Decoded, right: Decoded) -> bool:
+    if left.silent or right.silent:
+        return False
+    powers = [frame_power(one.wave, one.sample_rate)[0] for one in (left, right)]
+    loud = [power > level_of(power) * _LOUD for power in powers]
+    both, either = float(np.sum(loud[0] & loud[1])), float(np.sum(loud[0] | loud[1]))
+    return bool(both < _TOGETHER * either and min(np.sum(one) for one in loud) > _TAKES_PART * either)
 
 
 def _speaking(recording: Recording, channel: Channel) -> Recording:

@@ -1,10 +1,9 @@
 """Keeps an English-only whisper from inventing English for other languages."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from stages.hearing.asr.decoding import LOOPS
-from stages.hearing.asr.weights import speaks_only_english
+from stages.hearing.asr.weights import find_model, speaks_only_english
 from stages.hearing.heard import Heard
 
 _UNSURE = -0.65
@@ -12,22 +11,22 @@ _UNSURE = -0.65
 WAYS_OUT = "Give a multilingual model, or a transcript; if it is English, say so: `--set transcribe.language=en`."
 
 
-def problem(folder: Path, languages: Mapping[str | None, int], candidates: Sequence[str]) -> str:
+def problem(model: str, languages: Mapping[str | None, int], candidates: Sequence[str]) -> str:
     """Returns why a whisper model can't hear recordings, "" if nothing speaks against it.
 
     Args:
-        folder: The model.
+        model: The name of the model, which is on this machine.
         languages: How many recordings are said to be in each language; None: nothing tells.
         candidates: The languages that those may be in; empty if any.
     """
     others = {code: count for code, count in languages.items() if code not in ("en", None)}
     if languages.get(None) and candidates and "en" not in candidates:
         others |= dict.fromkeys(candidates, languages[None])
-    if not others or not speaks_only_english(folder):
+    if not others or not speaks_only_english(find_model(model, download=False)):
         return ""
     asked = ", ".join(f"`{code}` ({count} recordings)" for code, count in sorted(others.items(), key=str))
     return (
-        f"`transcribe.model` must know the languages of the recordings, but `{folder}` knows only English: {asked}"
+        f"`transcribe.model` must know the languages of the recordings, but `{model}` knows only English: {asked}"
         " would be turned into invented English. Give a multilingual model, or transcripts."
     )
 

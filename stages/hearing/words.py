@@ -1,5 +1,7 @@
 """Recognises words with a whisper model: short utterances whose language is known."""
 
+from collections.abc import Iterable
+
 from stages.errors import WeightsError
 from stages.hearing.asr.weights import find_model
 from stages.machine import parse_device
@@ -32,6 +34,18 @@ class Whisper:
         except (RuntimeError, ValueError) as error:
             raise WeightsError(f"`{option}` can't be loaded from `{folder}` on `{device}`: {error}") from error
         self.name = f"faster-whisper {model}"
+        self._option = option
+        self.languages = frozenset(self._model.supported_languages)
+        """Codes of the languages it knows."""
+
+    def check(self, languages: Iterable[str]) -> None:
+        """Raises `WeightsError` if it doesn't know one of the languages: it would hear words of another in it."""
+        if strange := sorted(set(languages) - self.languages):
+            knows = "only English" if self.languages == {"en"} else f"{len(self.languages)} others"
+            raise WeightsError(
+                f"`{self._option}` must know the languages that are spoken, but {self.name} knows {knows}, not"
+                f" {', '.join(f'`{code}`' for code in strange)}. Give a multilingual whisper model, such as large-v3."
+            )
 
     def hear(self, wave: Wave, language: str) -> str:
         """Returns the text of a wave, `[samples]` at 16 kHz; "" if nothing is said."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from stages.base import Reject
+from stages.base import Filtered, Reject
 from stages.records import BadSegment, Segment, Transcript, Word
 
 
@@ -42,6 +42,27 @@ def where(bad: BadSegment) -> Segment | None:
     """Returns where a segment that can't be used begins, as a segment without length; None if that isn't known."""
     at = bad.start_samples
     return None if at is None else Segment(at, at, "", "")
+
+
+def refused_segments(transcript: Transcript) -> list[Reject]:
+    """Returns a reject for each segment that can't be used."""
+    hint = "mend it in the transcript"
+    return [Reject(f"{transcript.id}#{bad.name}", bad.reason, bad.why, hint) for bad in transcript.bad or ()]
+
+
+def no_text(transcript: Transcript, segment: Segment) -> Filtered:
+    """Returns the outcome of a segment without text."""
+    return Filtered(segment_id(transcript, segment), "NoText", "the segment holds no text")
+
+
+def why_unsplit(transcript: Transcript, piece: Segment) -> str:
+    """Returns why a cut that is too long can't be split, and what to do."""
+    if piece.words:
+        return "and has no pause between two words to split it at"
+    if transcript.source.startswith("whisperx"):
+        return "and its words have no times to split it by: set `transcribe.align` to true, or lower `chunk_s`"
+    what = "its words have no times" if transcript.timed else "its text has no times"
+    return f"and {what} to split it by: give an aligner (`transcribe.align_models`; for English the extra `align`)"
 
 
 def is_apart(segment: Segment, others: Sequence[Segment]) -> bool:

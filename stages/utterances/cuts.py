@@ -4,6 +4,7 @@ A segment is split only between its timed words: never inside a word, and never 
 """
 
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
@@ -202,12 +203,14 @@ def _of_words(segment: Segment, text: str, words: tuple[Word, ...]) -> Segment:
     return replace(segment, text=text.strip(), words=words, start_samples=start, end_samples=end)
 
 
-def join(pieces: Sequence[Segment], limits: Limits) -> list[Segment]:
+def join(pieces: Sequence[Segment], limits: Limits, others: Sequence[Segment] = ()) -> list[Segment]:
     """Joins short pieces to each other, else to the nearer neighbour; with `limits.sentences`, sentences too.
 
     Only pieces of one language and one speaker are joined, within `limits.gap` and `limits.longest`, and none with an
-    unknown word: it would take its neighbour with it.
+    unknown word: it would take its neighbour with it. None of `others`, which have no text, may lie between them.
     """
+    others = sorted(others, key=lambda other: other.start_samples)
+    starts = [other.start_samples for other in others]
 
     def fits(left: Segment, right: Segment) -> bool:
         return (
@@ -217,7 +220,12 @@ def join(pieces: Sequence[Segment], limits: Limits) -> list[Segment]:
             and right.end_samples - left.start_samples <= limits.longest
             and (min(length(left), length(right)) < limits.join or goes_on(left))
             and UNKNOWN not in left.text + right.text
+            and not holds_other(left, right)
         )
+
+    def holds_other(left: Segment, right: Segment) -> bool:
+        first, last = bisect_left(starts, left.end_samples), bisect_right(starts, right.start_samples)
+        return any(other.end_samples <= right.start_samples for other in others[first:last])
 
     def goes_on(left: Segment) -> bool:
         return limits.sentences and not left.text.rstrip().rstrip(CLOSING_MARKS).endswith(SENTENCE_ENDS)

@@ -17,10 +17,12 @@ HALLUCINATED = "Hallucinated"
 
 _LEAST_VOICE = 0.1
 """Smallest share of a cut with a voice in it."""
-_DOUBT_LOGPROB, _DOUBT_NO_SPEECH, _DOUBT_VOICE = -0.5, 0.3, 0.5
+_DOUBT_LOGPROB, _DOUBT_NO_SPEECH, _DOUBT_VOICE_S = -0.5, 0.3, 0.25
 """A farewell below, above or below one of these wasn't said."""
 _FASTEST, _SLOWEST = 35.0, 1.5
 """Letters a second that nobody says; a letter of Chinese, Japanese or Korean counts as two."""
+_SLOW_FROM_S = 3.0
+"""Seconds of voice from which on a text can be too short for them: less may be one drawn-out word."""
 _REPEATS = ((1, 10, 10), (2, 5, 16), (8, 3, 24))
 """A loop repeats a stretch of at least so many letters, at least so often, and is at least so long."""
 _LONGEST_LOOP = 120
@@ -54,16 +56,16 @@ def _is_doubtful(row: Utterance, voice: float | None) -> bool:
     return (
         row.certainty.avg_logprob < _DOUBT_LOGPROB
         or row.certainty.no_speech_prob > _DOUBT_NO_SPEECH
-        or (voice is not None and voice < _DOUBT_VOICE)
+        or (voice is not None and voice * row.duration_s < _DOUBT_VOICE_S)
     )
 
 
 def _impossible_rate(row: Utterance, voice: float | None) -> str:
     letters = sum(letter.isalnum() * (1 + (east_asian_width(letter) == "W")) for letter in row.text)
-    spoken_s = row.duration_s if voice is None else voice * row.duration_s
     if letters > _FASTEST * row.duration_s:
         return f"nobody says {letters / row.duration_s:.0f} letters a second"
-    if letters < _SLOWEST * spoken_s:
+    spoken_s = (voice or 0.0) * row.duration_s
+    if spoken_s >= _SLOW_FROM_S and letters < _SLOWEST * spoken_s:
         return f"only {letters} letters for {spoken_s:.1f} s of voice"
     return ""
 

@@ -1,4 +1,4 @@
-"""Makes the rows of `slice` from a transcript and its cuts, and what it tells of segments that it can't cut."""
+"""Makes the rows of `slice` from a transcript and its cuts, and finds them again."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,21 +9,9 @@ from stages.artefacts.formats import read_lines
 from stages.artefacts.manifest import part_paths
 from stages.base import Filtered, Reject
 from stages.records import Segment, Transcript, Utterance
-from stages.utterances.bounds import segment_id
 from stages.utterances.filters import THRESHOLD_REASONS
 
 Outcome = Utterance | Filtered | Reject
-
-
-def refused_segments(transcript: Transcript) -> list[Reject]:
-    """Rejects the segments that the transcript couldn't use."""
-    hint = "mend it in the transcript"
-    return [Reject(f"{transcript.id}#{bad.name}", bad.reason, bad.why, hint) for bad in transcript.bad or ()]
-
-
-def no_text(transcript: Transcript, segment: Segment) -> Filtered:
-    """Filters a segment without text."""
-    return Filtered(segment_id(transcript, segment), "NoText", "the segment holds no text")
 
 
 def row_of(transcript: Transcript, piece: Segment, borders: tuple[int, int], id_: str) -> Utterance:

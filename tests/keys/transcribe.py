@@ -1,7 +1,9 @@
 """Proofs for the keys of `transcribe`. Models are stand-ins; `tests/stages/test_transcribe.py` runs whisperX itself."""
 
 import sys
+from collections.abc import Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -11,6 +13,8 @@ import soundfile
 from pipeline.config import stage_class
 from stages.base import Reject
 from stages.hearing import diarise, timing, wav2vec, whisper
+from stages.hearing.asr import activity
+from stages.hearing.asr.decoding import Decoded, Decoder
 from stages.records import Recording, Transcript
 from tests.keys.world import RATE, Proof, World, noise
 from tests.pipeline.conftest import prep
@@ -25,36 +29,38 @@ def _recording(world: World, *, text: str = "", seconds: float = 1.0) -> Recordi
     return Recording("g/ann/one.wav", "g", "ann", "", "g/ann/one.txt" if text else "")
 
 
-class _Vad:
-    """Stand-in for pyannote that finds speech everywhere."""
-
-    def __init__(self, **_: Any) -> None: ...
-
-    def __call__(self, audio: dict[str, Any]) -> float:
-        return len(audio["waveform"]) / RATE
-
-    @staticmethod
-    def preprocess_audio(wave: Any) -> Any:
-        return wave
-
-    @staticmethod
-    def merge_chunks(found: Any, chunk_s: float, onset: float, offset: float) -> list[dict[str, float]]:
-        spans = found if isinstance(found, list) else [SimpleNamespace(start=0.0, end=found)]
-        starts = [(at, one.end) for one in spans for at in np.arange(one.start, one.end, chunk_s).tolist()]
-        return [{"start": at, "end": min(at + chunk_s, end)} for at, end in starts]
-
-
 class _WhisperX:
-    """Stand-in for whisperX and faster-whisper that records its calls."""
+    """Stand-in for whisper, its detectors of speech and whisperX's aligners; records their calls."""
 
     def __init__(self, world: World, ranked: list[tuple[str, float]]) -> None:
-        self.ranked = ranked
+        given = self
         self.loaded: dict[str, Any] = {}
         self.aligners: list[tuple[str, str | None]] = []
         self.languages: list[str] = []
         self.batches: list[int] = []
         self.diarisers: list[str] = []
         self.speakers: list[tuple[int | None, int | None]] = []
+
+        class Model(Decoder):
+            multilingual = True
+            languages = frozenset({"en", "de", "fr", "sv"})
+            windows = SimpleNamespace(short=False)
+
+            def __init__(self, folder: Path, **settings: Any) -> None:
+                given.loaded = {"folder": str(folder), **settings}
+                self._batch_size = settings["batch_size"]
+
+            def _decode(self, sounds: Any, language: str, *, full: bool) -> Iterator[Decoded]:
+                given.batches.append(len(sounds))
+                given.languages.append(language)
+                yield from [Decoded(_SAID, (), 0.0, 0.0)] * len(sounds)
+
+            def detect(self, sounds: Any) -> list[list[tuple[str, float]]]:
+                return [ranked] * len(sounds)
+
+        world.patch.setattr(whisper, "Decoder", Model)
+        world.patch.setattr(activity, "pyannote", lambda _: lambda wave: [activity.Region(0, len(wave))])
+        world.patch.setattr(activity, "silero", lambda _: [activity.Region(RATE, 2 * RATE)])
         for name, names in self._modules().items():
             module = ModuleType(name)
             module.__dict__.update(names)
@@ -65,25 +71,6 @@ class _WhisperX:
         world.patch.setattr(wav2vec, "_refuse_download", lambda _: None)
 
     def _modules(self) -> dict[str, dict[str, Any]]:
-        pipeline = SimpleNamespace(
-            model=SimpleNamespace(
-                model=SimpleNamespace(is_multilingual=True, detect_language=lambda e: [self.ranked] * e),
-                supported_languages=["en", "de", "fr", "sv"],
-                hf_tokenizer=None,
-                encode=len,
-                generate_segment_batched=self._generate,
-            ),
-            vad_model=_Vad(),
-            _vad_params={"vad_onset": 0.5, "vad_offset": 0.3},
-            options=None,
-            preprocess=lambda given: given | {"inputs": _torch_zeros()},
-        )
-
-        def load_model(folder: str, kind: str, **settings: Any) -> Any:
-            self.loaded = {"folder": folder, **settings}
-            pipeline.vad_model = settings["vad_model"] or _Vad()
-            return pipeline
-
         def load_align_model(language: str, _device: str, model_name: str | None) -> Any:
             self.aligners.append((language, model_name))
             return SimpleNamespace(eval=lambda: None), {}
@@ -96,44 +83,24 @@ class _WhisperX:
             named = [{**one, "speaker": f"SPEAKER_0{n % 2}"} for n, one in enumerate(result["segments"])]
             return {**result, "segments": named}
 
+        words = [{"word": word} for word in _SAID.split()]
         return {
             "whisperx": {
-                "load_model": load_model,
                 "load_align_model": load_align_model,
-                "align": lambda segments, *_: {"segments": [{**one, "words": []} for one in segments]},
+                "align": lambda segments, *_: {"segments": [{**one, "words": words} for one in segments]},
             },
-            "whisperx.vads": {"Vad": _Vad, "Pyannote": _Vad},
-            "whisperx.diarize": {
-                "DiarizationPipeline": diarise_by,
-                "assign_word_speakers": assign,
-                "Segment": lambda start, end, _: SimpleNamespace(start=start, end=end),
-            },
-            "faster_whisper": {},
-            "faster_whisper.tokenizer": {"Tokenizer": lambda *_, language, **__: language},
-            "faster_whisper.vad": {
-                "VadOptions": SimpleNamespace,
-                "get_speech_timestamps": lambda *_, **__: [{"start": RATE, "end": 2 * RATE}],
-            },
+            "whisperx.diarize": {"DiarizationPipeline": diarise_by, "assign_word_speakers": assign},
         }
-
-    def _generate(self, features: Any, language: str, _options: Any) -> dict[str, list[Any]]:
-        self.batches.append(len(features))
-        self.languages.append(language)
-        return {"text": [_SAID] * len(features), "avg_logprob": [0.0] * len(features)}
-
-
-def _torch_zeros() -> Any:
-    import torch
-
-    return torch.zeros(1)
 
 
 def _heard(world: World, *, seconds: float = 1.0, ranked: Any = None, **values: Any) -> tuple[_WhisperX, Transcript]:
     """Transcribes a recording with the stand-in."""
-    given = _WhisperX(world, ranked or [("<|en|>", 1.0)])
+    given = _WhisperX(world, ranked or [("en", 1.0)])
     folder = _whisper_folder(world, "whisper")
     [found] = world.outcomes(
-        "transcribe", _recording(world, seconds=seconds), **{"transcripts": "ignore", "model": folder, **values}
+        "transcribe",
+        _recording(world, seconds=seconds),
+        **{"transcripts": "ignore", "model": folder, "vad": "pyannote", **values},
     )
     assert isinstance(found, Transcript), found
     return given, found
@@ -207,7 +174,7 @@ def _candidates(world: World) -> None:
     assert told == {"": "it", "de en": "de", "Polish": "pl"}
     [found] = world.outcomes("transcribe", _recording(world, text=_SAID), candidates=["en"], languages={"*": "it"})
     assert found.language == "it"
-    ranked = [("<|en|>", 0.6), ("<|sv|>", 0.3), ("<|de|>", 0.1)]
+    ranked = [("en", 0.6), ("sv", 0.3), ("de", 0.1)]
     for codes, heard in (([], "en"), (["de", "sv"], "sv"), (["fr", "de"], "de"), (["fr"], "fr")):
         given, found = _heard(world, ranked=ranked, candidates=codes, align=False)
         assert (given.languages, found.language) == ([heard], heard)
@@ -229,31 +196,40 @@ def _compute_type_of_a_stand_in(world: World) -> None:
     assert given.loaded["compute_type"] == "int8"
 
 
+def _windows_of_a_stand_in(world: World) -> None:
+    given, _ = _heard(world, windows="short", align=False)
+    assert given.loaded["windows"] == "short"
+
+
 def _beam_size_of_a_stand_in(world: World) -> None:
     given, _ = _heard(world, beam_size=3, align=False)
-    assert given.loaded["asr_options"] == {"beam_size": 3}
+    assert given.loaded["beam_size"] == 3
 
 
 def _vad_of_a_stand_in(world: World) -> None:
-    """Only the speech that `silero` finds is transcribed: here the second second."""
-    _, found = _heard(world, seconds=3.0, vad="silero", align=False)
-    assert [(one.start_samples, one.end_samples) for one in found.segments] == [(RATE, 2 * RATE)]
+    """Only the speech that the detector finds is transcribed, with 0.2 s on both sides: silero's is a second."""
+    for vad, expected in (("pyannote", (0, 3)), ("silero", (0.8, 2.2))):
+        _, found = _heard(world, seconds=3.0, vad=vad, align=False)
+        [one] = found.segments
+        assert (one.start_samples / RATE, one.end_samples / RATE) == expected
 
 
 def _chunk_s_of_a_stand_in(world: World) -> None:
-    given, found = _heard(world, seconds=3.0, chunk_s=1.0, align=False)
-    assert given.loaded["vad_options"] == {"chunk_size": 1.0}
-    assert [one.end_samples - one.start_samples for one in found.segments] == [RATE] * 3
+    _, found = _heard(world, seconds=3.0, chunk_s=1.0, align=False)
+    lengths = [(one.end_samples - one.start_samples) / RATE for one in found.segments]
+    assert len(lengths) >= 3
+    assert max(lengths) <= 1.0
 
 
 def _batch_size_of_a_stand_in(world: World) -> None:
-    given, _ = _heard(world, seconds=3.0, chunk_s=1.0, align=False, batch_size=2)
-    assert given.batches == [2, 1]
+    given, found = _heard(world, seconds=3.0, chunk_s=1.0, align=False, batch_size=2)
+    assert max(given.batches) == 2
+    assert sum(given.batches) == len(found.segments)
 
 
 def _align_of_a_stand_in(world: World) -> None:
-    for align, aligners in ((True, [("en", None)]), (False, [])):
-        given, _ = _heard(world, align=align)
+    for align, aligners in ((True, [("en", "mine")]), (False, [])):
+        given, _ = _heard(world, align=align, align_models={"en": "mine"})
         assert given.aligners == aligners
 
 
@@ -292,10 +268,10 @@ def _diarised(world: World, **values: Any) -> tuple[_WhisperX, Transcript]:
 
 def _diarize_of_a_stand_in(world: World) -> None:
     _, found = _diarised(world)
-    assert [one.speaker for one in found.segments] == ["g/ann/one:SPEAKER_00", "g/ann/one:SPEAKER_01"]
+    assert {one.speaker for one in found.segments} == {"g/ann/one:SPEAKER_00", "g/ann/one:SPEAKER_01"}
     given, found = _diarised(world, diarize=False)
     assert given.diarisers == []
-    assert [one.speaker for one in found.segments] == ["", ""]
+    assert {one.speaker for one in found.segments} == {""}
 
 
 def _diarize_model_of_a_stand_in(world: World) -> None:
@@ -363,6 +339,7 @@ TRANSCRIBE: dict[str, Proof] = {
     "language": _language_of_a_stand_in,
     "model": _model_of_a_stand_in,
     "compute_type": _compute_type_of_a_stand_in,
+    "windows": _windows_of_a_stand_in,
     "beam_size": _beam_size_of_a_stand_in,
     "vad": _vad_of_a_stand_in,
     "chunk_s": _chunk_s_of_a_stand_in,

@@ -57,6 +57,62 @@ def test_a_threshold_is_changed_without_measuring_again(
     assert to_g2p(voices, tmp_path / "a", *back) == plain
 
 
+class _Ear:
+    """Stand-in for a second whisper model: of each two cuts it hears one as something else."""
+
+    at_once = 1
+    heard = 0
+
+    def __init__(self, *_: object) -> None: ...
+
+    def knows(self, language: str) -> bool:
+        return language == "en"
+
+    def hear(self, waves: list[Any], _language: str) -> list[str]:
+        _Ear.heard += len(waves)
+        return ["something else altogether that nobody said" if _Ear.heard % 2 else ""] * len(waves)
+
+
+def test_cuts_are_heard_again_once(
+    voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("stages.slice.SecondHearing", _Ear)
+    monkeypatch.setattr("stages.slice.problem", lambda _: "")
+    monkeypatch.setattr("stages.slice.identity", lambda model: model)
+    shared = ("--out", tmp_path / "a", "--scheduler", "sync", "--quiet")
+    assert prep("transcribe", voices, *shared) == 0
+    assert prep("slice", *shared, "--set", "slice.max_misheard=0.6") == 2
+    assert "`slice.max_misheard` compares each text with what a second model hears" in capsys.readouterr().err
+    assert prep("slice", *shared) == 0
+    plain = kept(tmp_path / "a", "slice")
+    heard = kept(tmp_path / "a", "transcribe")
+    monkeypatch.setattr(_Ear, "heard", 0)
+    assert prep("slice", *shared, "--set", "transcribe.verify=one") == 0
+    assert kept(tmp_path / "a", "transcribe") == heard
+    rows = kept(tmp_path / "a", "slice")
+    assert [{key: row[key] for key in row if key != "again"} for row in rows] == plain
+    english = [row for row in rows if row["language"] == "en"]
+    assert 0 < len(english) < len(rows)
+    assert all(("again" in row) == (row["language"] == "en") for row in rows)
+    assert {row["again"]["text"] == "" for row in english} == {True, False}
+    asked = _Ear.heard
+    assert asked >= len(english)
+    assert prep("slice", *shared, "--set", "slice.max_misheard=0.6") == 0
+    assert {row["reason"] for row in left_out(tmp_path / "a", "slice")} >= {"Misheard"}
+    assert not [row for row in kept(tmp_path / "a", "slice") if row["language"] == "en"]
+    assert prep("slice", *shared, "--set", "slice.max_misheard=null") == 0
+    assert kept(tmp_path / "a", "slice") == rows
+    assert _Ear.heard == asked + 2, "another bound hears nothing again but the sample that each run begins with"
+    assert prep("report", *shared[:2], "--quiet", "--utterances", 3) == 0
+    page = (tmp_path / "a" / "report.html").read_text(encoding="utf-8")
+    assert 'id="doubtful"' in page
+    assert "something else altogether that nobody said" in page
+    assert prep("g2p", *shared) == 0
+    assert not [row for row in kept(tmp_path / "a", "g2p") if "again" in row or "measures" in row]
+    assert prep("slice", *shared, "--set", "transcribe.verify=two") == 0
+    assert _Ear.heard == 2 * asked + 2
+
+
 def test_of_copies_the_first_by_id_stays(voices: Path, tmp_path: Path) -> None:
     doubled = Path(shutil.copytree(voices, tmp_path / "voices"))
     clip = min(doubled.rglob("*.wav"))

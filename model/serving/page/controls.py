@@ -1,7 +1,8 @@
 """The controls of decoding. Those of the samplers come from the samplers' table: a new one appears by itself."""
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -87,14 +88,8 @@ class Controls:
             for row in OPTIONS:
                 value = values[row.name]
                 self.components[row.name] = _number(row, value, visible=first == "ar" or row.name not in _LOOKING_BACK)
-        self._bound = {name: own for name in self.components if (own := _mode_of(name))}
-        self.mode.change(
-            lambda mode: [gr.update(visible=mode == own) for own in self._bound.values()],
-            self.mode,
-            [self.components[name] for name in self._bound],
-            show_progress="hidden",
-            api_visibility="private",
-        )
+        bound = {name: own for name in self.components if (own := _mode_of(name))}
+        show_by(self.mode, [(self.components[name], [own]) for name, own in bound.items()])
 
     def decoding(self, values: Mapping[str, Any]) -> Decoding:
         """Returns the settings of decoding.
@@ -169,6 +164,26 @@ def _number(row: Option, value: float, *, visible: bool) -> gr.Number:
     words = [_ACRONYMS.get(word, word) for word in row.name.split("_")]
     label = " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
     return entry(label, in_words(row.help), value, whole=row.kind is int, visible=visible)
+
+
+def show_by(chosen: Any, parts: Sequence[tuple[Any, Sequence[str]]]) -> None:
+    """Shows parts of the page only while one of their values is chosen.
+
+    The browser does it by itself: an answer of the server would come while the user types already, and take away what
+    was typed.
+
+    Args:
+        chosen: What is chosen from.
+        parts: Each part, and the values with which it is shown.
+    """
+    values = json.dumps([own for _, own in parts])
+    chosen.change(
+        None,
+        chosen,
+        [part for part, _ in parts],
+        js=f"(now) => {values}.map((own) => ({{__type__: 'update', visible: own.includes(now)}}))",
+        api_visibility="private",
+    )
 
 
 def entry(

@@ -8,7 +8,7 @@ import gradio as gr
 
 from model.inference.requests import Request
 from model.inference.speed import MAX_SPEED, MIN_SPEED
-from model.serving.page.controls import Controls, entry, number_of
+from model.serving.page.controls import Controls, entry, number_of, show_by
 from model.serving.page.live import PATH, Live
 from model.serving.page.results import HEADERS, MOST_KEPT, Kept, Panel, kept, made, rows
 from model.serving.page.seeds import draw_seed, seed_of
@@ -148,13 +148,7 @@ class Speaking:
                 elem_id="speak-live",
             )
         self._controls = Controls(default, modes, can_guide=trained.unconditional_probability > 0)
-        self._controls.mode.change(
-            lambda mode: gr.update(visible=mode == "nar-len"),
-            self._controls.mode,
-            found["speed"],
-            show_progress="hidden",
-            api_visibility="private",
-        )
+        show_by(self._controls.mode, [(found["speed"], ["nar-len"])])
         return found | self._controls.components
 
     async def _speak(self, history: list[Kept], *values: Any) -> AsyncGenerator[list[Any], None]:

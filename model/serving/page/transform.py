@@ -8,7 +8,7 @@ import gradio as gr
 
 from model.sequences.tasks import TRANSFORMS
 from model.serving.errors import RefusedError
-from model.serving.page.controls import Controls
+from model.serving.page.controls import Controls, show_by
 from model.serving.page.results import Panel, made
 from model.serving.page.seeds import draw_seed, seed_of
 from model.serving.page.studio import Studio, in_thread
@@ -58,12 +58,8 @@ class Transforming:
         self._stop.click(
             lambda: self._panel.waiting("Stopped."), None, self._panel.components, cancels=[working], **quiet
         )
-        self._inputs["task"].change(
-            lambda task: [gr.update(visible=TRANSFORMS[task].prompted), gr.update(visible=TRANSFORMS[task].edits)],
-            self._inputs["task"],
-            [self._prompted, self._edits],
-            **quiet,
-        )
+        prompted, edited = ([task for task in tasks if getattr(TRANSFORMS[task], has)] for has in ("prompted", "edits"))
+        show_by(self._inputs["task"], [(self._prompted, prompted), (self._edits, edited)])
 
     def _draw_inputs(self, tasks: list[Any]) -> dict[str, Any]:
         """Draws the controls; returns them by the names of what they set."""

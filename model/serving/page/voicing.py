@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from model.serving.page.controls import show_by
 from model.serving.page.studio import OWN_RECORDING, Studio
 
 
@@ -49,11 +50,5 @@ class Voicing:
                 visible=can_continue,
                 max_length=studio.settings.max_characters,
             )
-        voice.change(
-            lambda chosen: gr.update(visible=chosen == OWN_RECORDING),
-            voice,
-            own,
-            show_progress="hidden",
-            api_visibility="private",
-        )
+        show_by(voice, [(own, [OWN_RECORDING])])
         return cls(voice, recording, said)

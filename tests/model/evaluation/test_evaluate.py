@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,7 +29,7 @@ from model.training.trainer import train
 from stages.artefacts.lock import EXCLUSIVE, take
 from stages.audio.files import probe, read, read_at, write_wav
 from stages.codecs.table import codec_identity
-from stages.errors import ArtefactError, LockedError, StoppedError, UsageError
+from stages.errors import ArtefactError, LockedError, StoppedError, UsageError, WeightsError
 from stages.listeners.resemblyzer import Resemblyzer
 from stages.records import Wave
 from tests.model.conftest import make_config, make_store
@@ -84,6 +84,10 @@ class Knowing:
 
     def __init__(self, trials: list[Trial]) -> None:
         self._texts = {read_at(trial.truth, SAMPLE_RATE).tobytes(): trial.text for trial in trials if trial.truth}
+
+    def check(self, languages: Iterable[str]) -> None:
+        if strange := set(languages) - {"en"}:
+            raise WeightsError(f"it knows only English, not {min(strange)}")
 
     def hear(self, wave: Wave, language: str) -> str:
         assert language == "en"
@@ -465,3 +469,13 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(  # noqa: PLR0917 (fixtures)
     capsys.readouterr()
     assert valle(*options, "--out", tmp_path) == 0
     assert capsys.readouterr().err == "3 of 3 utterances are done already\n"
+
+
+def test_a_recogniser_of_another_language_is_refused_before_anything_is_spoken(
+    voice: Synthesizer, corpus: Path, tmp_path: Path
+) -> None:
+    trials = [replace(trial, language="zh") for trial in read_trials("ls-pc", corpus / "ls-pc.lst")]
+    judges = {"recogniser": Knowing([])}
+    with pytest.raises(WeightsError, match="knows only English, not zh"):
+        evaluate(voice, "ls-pc", trials, judges, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

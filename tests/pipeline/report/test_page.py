@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -98,6 +99,24 @@ def test_it_shows_texts_in_several_splits(hostile: str) -> None:
     page = Elements(hostile)
     assert ("section", {"id": "shared"}) in page.found
     assert "4,321 of 5,678 texts" in hostile
+
+
+def test_it_shows_what_to_listen_to() -> None:
+    found = Survey("slice", "", [Tally("slice", inputs=1, pieces=1, outputs=1)])
+    found.languages["en"] = found.speakers["s"] = Share(1.0, 1, {"s"})
+    found.doubt = "misheard"
+    found.doubtful = [
+        {"id": uid, "text": HOSTILE, "value": value, "heard": heard}
+        for uid, value, heard in ((f"a/{HOSTILE}", 1.25, HOSTILE), ("lost", 0.5, None))
+    ]
+    row = {"id": f"a/{HOSTILE}", "speaker": "s", "language": "en", "text": HOSTILE, "values": {}, "heard": HOSTILE}
+    page = Elements(render(found, [row], title="doubts", codebook_size=1))
+    links = [attributes["href"] for tag, attributes in page.found if tag == "a" and "#u=" in str(attributes["href"])]
+    assert links == ["#u=" + quote(f"a/{HOSTILE}", safe="")], "only what the page shows is linked"
+    assert "character error rate against the sound" in page.texts["p"]
+    assert ("section", {"id": "doubtful"}) in page.found
+    assert "1.25" in page.texts["td"]
+    assert "img" not in {tag for tag, _ in page.found}
 
 
 def test_it_shows_what_the_dataset_holds(copy: Path, voices: Path) -> None:

@@ -17,7 +17,7 @@ from stages.codecs.table import codec_identity
 from stages.config import load_config
 from stages.errors import WeightsError
 from stages.g2p import G2p
-from stages.hearing import whisper
+from stages.hearing.asr import weights
 from stages.records import Recording, to_line
 from stages.transcribe import Transcribe
 from tests.pipeline.conftest import EMBEDDED, prep
@@ -54,16 +54,18 @@ def test_what_can_t_run_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.Mo
     raises(WeightsError("no weights"))
     assert try_sample(sample("g2p", tmp_path)) == ["`g2p`: no weights"]
     raises(ZeroDivisionError())
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError) as raised:
         try_sample(sample("g2p", tmp_path))
+    assert "while `g2p` was tried on a two-second sample" in raised.value.__notes__[0]
 
 
 def test_without_whisperx_what_to_install_is_told_where_something_is_to_be_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "whisperx", None)
-    monkeypatch.setattr(whisper, "find_model", lambda *_, **__: tmp_path)
-    told = sample("transcribe", tmp_path)
+    monkeypatch.setattr(weights, "find_model", lambda *_, **__: tmp_path)
+    (tmp_path / "model.bin").touch()
+    told = replace(sample("transcribe", tmp_path), config='{"vad": "pyannote"}')
     assert try_sample(told) == []
     [problem] = try_sample(replace(told, textless=True))
     assert problem.startswith("`transcribe`: `whisperx` is needed to transcribe and to align, but can't be loaded (")

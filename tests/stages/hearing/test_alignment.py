@@ -261,3 +261,21 @@ def test_speech_after_the_last_word_is_left_out(speech, tmp_path, caplog):
     assert rest.reason == "NoText"
     assert [int(at) / SAMPLE_RATE for at in rest.id.partition("#")[2].split("-")] == pytest.approx(joins[3:], abs=0.3)
     assert "no words can be placed reliably at 16." in caplog.text
+
+
+def test_no_path_of_pocketsphinx_is_no_path(monkeypatch):
+    pytest.importorskip("pocketsphinx")
+    aligner = sphinx.SphinxAligner()
+    monkeypatch.setattr(sphinx.SphinxAligner, "_grammar", lambda *_, **__: _grammar_without_end(aligner))
+    assert aligner.prefix(np.zeros(1600, np.float32), ["hello"], whole=True) is None
+
+
+def _grammar_without_end(aligner):
+    """Returns a grammar that no sound can pass, so that the decoder's `seg()` is None."""
+    from pocketsphinx import FsgModel
+
+    grammar = FsgModel("words", aligner._decoder.get_logmath(), 1.0, 3)
+    grammar.trans_add(0, 1, 0, grammar.word_add("hello"))
+    grammar.set_start_state(0)
+    grammar.set_final_state(2)
+    return grammar

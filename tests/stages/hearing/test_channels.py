@@ -11,6 +11,7 @@ from stages.audio import files as audio
 from stages.base import Context, Filtered, Reject
 from stages.corpora.scan import scan
 from stages.encode import Encode, EncodeConfig
+from stages.hearing.channels import apart
 from stages.ids import channel_id, channel_of, file_of, path_of
 from stages.records import Transcript, Utterance
 from stages.slice import Slice, SliceConfig
@@ -136,3 +137,15 @@ def test_only_unusual_recordings_have_other_fingerprints(tmp_path: Path) -> None
         "calls/two.wav": [],
     }
     assert all(split.item_parameters(r)[-1][-1] == "split" for r in scan(tmp_path).recordings)
+
+
+def test_two_voices_in_two_channels_are_told_from_one_in_both(tmp_path):
+    rate, quiet = 8_000, np.zeros(8_000, np.float32)
+    voice = np.random.default_rng(0).normal(0, 0.1, rate).astype(np.float32)
+    alternating = np.stack([np.concatenate([voice, quiet] * 3), np.concatenate([quiet, voice] * 3)], axis=1)
+    same = np.stack([np.concatenate([voice, quiet] * 3), 0.3 * np.concatenate([voice, quiet] * 3)], axis=1)
+    deaf = np.stack([np.concatenate([voice, quiet] * 3), np.zeros(6 * rate, np.float32)], axis=1)
+    for name, wave in (("call", alternating), ("stereo", same), ("deaf", deaf), ("mono", same[:, 0])):
+        soundfile.write(tmp_path / f"{name}.wav", wave, rate)
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    assert apart(scan(tmp_path).recordings, Context(tmp_path)) == ["call.wav"]

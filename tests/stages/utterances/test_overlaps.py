@@ -45,7 +45,7 @@ def test_words_beside_an_overlap_are_kept() -> None:
 
 
 def test_an_overlap_in_a_pause_parts_a_segment() -> None:
-    [outcomes] = Slice(SliceConfig(measure=False, finish_s=0.0, join_s=0.0, min_s=0.1), Context(Path())).process(
+    [outcomes] = Slice(SliceConfig(measure=False, finish_s=0.0, join_s=9.0, min_s=0.1), Context(Path())).process(
         [transcript(segment(0, WORDS), mark(255, 295))]
     )
     rows = [one for one in outcomes if isinstance(one, Utterance)]

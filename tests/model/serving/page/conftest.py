@@ -20,6 +20,10 @@ from tests.conftest import Once
 from tests.limits import HANG_S
 from tests.model.conftest import make_config, make_store
 from tests.model.serving.conftest import MODES
+from tests.model.serving.test_guard import until
+
+_SETTLED_MS = 200
+"""Gradio draws what is unfolded, and sets its first values again moments later."""
 
 
 @pytest.fixture(scope="session")
@@ -125,10 +129,21 @@ class Tab:
 
     def unfold(self, name: str) -> None:
         self.page.get_by_role("button", name=name).locator("visible=true").click()
+        self.page.wait_for_timeout(_SETTLED_MS)
 
     def number(self, label: str) -> Any:
         field = self.page.locator(f"label:has([data-testid=block-info]:text-is('{label}'))")
         return field.locator("input, textarea").locator("visible=true")
+
+    def fill(self, field: Any, value: str) -> None:
+        """Fills a field until it stays so."""
+
+        def stays() -> bool:
+            field.fill(value)
+            self.page.wait_for_timeout(_SETTLED_MS)
+            return bool(field.input_value() == value)
+
+        until(stays)
 
     def choose(self, selector: str, option: str) -> None:
         self.page.locator(f"{selector} input").click()

@@ -83,10 +83,10 @@ def test_the_settings_reach_the_model_and_come_back(tab: Tab, able: Synthesizer,
     tab.unfold("Decoding")
     tab.number("Steps").wait_for()
     assert tab.page.get_by_label("Beam width", exact=True).locator("visible=true").count() == 0
-    tab.number("Steps").fill("3")
-    tab.number("Guidance").fill("2")
+    tab.fill(tab.number("Steps"), "3")
+    tab.fill(tab.number("Guidance"), "2")
     tab.unfold("Samplers")
-    tab.number("Top k").fill("7")
+    tab.fill(tab.number("Top k"), "7")
     assert tab.page.get_by_label("Repetition penalty", exact=True).locator("visible=true").count() == 0
     tab.unfold("Language and length")
     tab.page.uncheck("#speak-live input")
@@ -134,12 +134,12 @@ def test_mistakes_are_one_line(tab: Tab, shown: Shown, tmp_path: Path) -> None:
     tab.unfold("Language and length")  # an empty field stays empty when it is shown
     tab.number("Longest speech").wait_for()
     for value, told in (("-1", "0 (off) or more"), ("1.5", "must be a whole number")):
-        tab.number("Top k").fill(value)
+        tab.fill(tab.number("Top k"), value)
         tab.page.click("#speak-go")
         words = tab.told()
         assert "“top_k”" in words
         assert told in words
-    tab.number("Top k").fill("0")
+    tab.fill(tab.number("Top k"), "0")
     tab.choose("#speak-voice", "My own recording")
     tab.page.click("#speak-go")
     assert "A voice must be given" in tab.told()
@@ -169,8 +169,8 @@ def test_tasks(tab: Tab, able: Synthesizer, voices: Path) -> None:
     tab.page.click("#transform-go")
     assert "needs a “text”" in tab.told()
     tab.page.fill("#transform-text textarea", "Hello.")
-    tab.page.get_by_label("Replace from").locator("visible=true").fill("0.2")
-    tab.page.get_by_label("to", exact=True).locator("visible=true").fill("0.6")
+    tab.fill(tab.page.get_by_label("Replace from").locator("visible=true"), "0.2")
+    tab.fill(tab.page.get_by_label("to", exact=True).locator("visible=true"), "0.6")
     tab.page.click("#transform-go")
     tab.page.wait_for_selector("#transform-about .facts")
     seed = int(tab.page.input_value("#transform-seed input"))

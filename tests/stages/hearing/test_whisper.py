@@ -1,0 +1,86 @@
+"""Real whisper weights on real recordings: those of the extra `hearing`, which English is heard with offline."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rapidfuzz.distance import Levenshtein
+
+from stages.base import Context, Filtered, Reject
+from stages.corpora.scan import scan
+from stages.errors import WeightsError
+from stages.hearing.asr import weights
+from stages.records import Transcript
+from stages.transcribe import Transcribe, TranscribeConfig
+from tests.conftest import SPEECH
+
+try:
+    PACKAGED = weights.find_model(weights.PACKAGED, download=False)
+except WeightsError as error:
+    PACKAGED = None
+    pytestmark = pytest.mark.skip(reason=str(error))
+
+
+def words(text: str) -> list[str]:
+    kept = "".join(letter if letter.isalnum() else " " * (letter not in "'’") for letter in text.lower())
+    return kept.split()
+
+
+def heard(folder: Path, names: list[str], **config: object) -> list[Transcript | Filtered | Reject]:
+    """Returns the outcomes of recordings without their texts."""
+    if not SPEECH.is_dir():
+        pytest.skip(f"no recordings in {SPEECH}")
+    for name in names:
+        [path] = [one for one in SPEECH.glob(f"{name}.*") if one.suffix != ".txt"]
+        (folder / Path(name).parent).mkdir(parents=True, exist_ok=True)
+        (folder / path.relative_to(SPEECH)).symlink_to(path)
+    stage = Transcribe(TranscribeConfig.model_validate({"model": "packaged", **config}), Context(folder))
+    recordings = scan(folder).recordings
+    assert stage.check(recordings) == []
+    return [outcome for outcomes in stage.process(recordings) for outcome in outcomes]
+
+
+def some(group: str, count: int) -> list[str]:
+    return [str(path.relative_to(SPEECH).with_suffix("")) for path in sorted((SPEECH / group).glob("*/*.txt"))[:count]]
+
+
+def test_real_recordings_are_heard_under_eight_percent_of_wrong_words(tmp_path):
+    names = [*some("ljspeech", 3), *some("vctk", 3), "longform/jfk/jfk"]
+    wrong = total = 0
+    for outcome in heard(tmp_path, names):
+        assert isinstance(outcome, Transcript), outcome
+        text = words((SPEECH / outcome.id).with_suffix(".txt").read_text())
+        said = words(" ".join(segment.text for segment in outcome.segments))
+        wrong, total = wrong + Levenshtein.distance(text, said), total + len(text)
+        assert outcome.language == "en"
+        assert outcome.source == "whisperx"
+    assert total > 80
+    assert wrong / total < 0.08
+
+
+def test_german_is_left_out_and_refused_where_it_is_told(tmp_path):
+    names = some("kerstin-de", 4)
+    outcomes = heard(tmp_path, names)
+    assert {getattr(outcome, "reason", "") for outcome in outcomes} == {"NotEnglish"}
+    assert all("unsure" in outcome.message or "repeats" in outcome.message for outcome in outcomes)
+    for told in ({"language": "de"}, {"languages": {"kerstin-*": "de"}}, {"candidates": ["de", "fr"]}):
+        stage = Transcribe(TranscribeConfig.model_validate({"model": "packaged", **told}), Context(tmp_path))
+        [problem] = stage.check(scan(tmp_path).recordings)
+        assert "knows only English: `de` (4 recordings)" in problem
+
+
+def test_a_short_window_is_heard_as_a_full_one(tmp_path):
+    from stages.audio.files import read_at
+    from stages.hearing.asr.decoding import Decoder
+
+    if not SPEECH.is_dir():
+        pytest.skip(f"no recordings in {SPEECH}")
+    waves = [np.array(read_at(SPEECH / f"{name}.wav", 16_000)) for name in some("ljspeech", 3)]
+    settings = {"device": "cpu", "compute_type": "auto", "beam_size": 5, "batch_size": 2}
+    short, full = (Decoder(PACKAGED, **settings, windows=kind) for kind in ("auto", "full"))
+    assert (short.windows.short, full.windows.short) == (True, False)
+    assert [short.windows.frames(len(wave)) for wave in waves] < [3000] * 3
+    texts = [[words(one.text) for one in decoder.hear(waves, "en")] for decoder in (short, full)]
+    assert sum(map(Levenshtein.distance, *texts)) <= 2
+    encoded = [np.array(decoder.windows.encode(waves[:1])) for decoder in (short, full)]
+    assert encoded[0].shape == encoded[1].shape == (1, 1500, 384)
