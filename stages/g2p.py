@@ -36,7 +36,7 @@ class G2pConfig(StageConfig):
     """Utterances with fewer phonemes per second are filtered (`FewPhonemes`): text is probably missing."""
     max_phonemes_per_s: float | None = Field(None, ge=0)
     """Utterances with more are filtered (`ManyPhonemes`): audio is probably missing."""
-    unique: bool | Literal["near"] = False
+    unique: Literal[False, True, "near"] = False
     """Whether to keep only one of several utterances with the same audio: the first by id that no other rule
     filters. `near`: also of those with nearly the same audio: coded again, louder or softer, resampled, or trimmed by
     some tens of ms. Needs `slice.measure`."""
