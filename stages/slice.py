@@ -35,7 +35,7 @@ from stages.transcripts.languages import in_language, read_languages
 from stages.utterances import cuts
 from stages.utterances.borders import at_quiet_points, searched_between_all
 from stages.utterances.bounds import clear_of, cropped, is_apart, no_text, refused_segments, where, why_unsplit
-from stages.utterances.duplicates import DUPLICATES, DUPLICATES_VERSION, write_duplicates
+from stages.utterances.duplicates import DUPLICATES, DUPLICATES_VERSION, NEAR, write_duplicates, write_near_duplicates
 from stages.utterances.filters import NEED_AUDIO, SLICE_RULES, above, broken, in_other_language
 from stages.utterances.finish import finished
 from stages.utterances.hallucinations import hallucinated
@@ -97,6 +97,8 @@ class SliceConfig(StageConfig):
     """Largest share of silent frames; above it an utterance is filtered (`Silence`)."""
     min_snr_db: float | None = Field(None, validate_default=True)
     """Lowest signal-to-noise ratio in dB; below it an utterance is filtered (`Noisy`)."""
+    min_bandwidth_hz: float | None = Field(None, gt=0, validate_default=True)
+    """Lowest bandwidth of the speech; below it, as after an upsampling, an utterance is filtered (`NarrowBand`)."""
     min_dnsmos: float | None = Field(None, ge=1, le=5, validate_default=True)
     """Lowest overall DNSMOS P.835 score; below it an utterance is filtered (`PoorQuality`)."""
     drop_hallucinated: bool = True
@@ -147,7 +149,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     name: ClassVar[str] = "slice"
     needs: ClassVar[str] = "transcribe"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     format = Rows(Utterance)
     one_to_one: ClassVar[bool] = False
     borrows: ClassVar[tuple[tuple[str, str], ...]] = (("transcribe", "verify"),)
@@ -261,17 +263,18 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         return [[self._judged(one) if isinstance(one, Utterance) else one for one in outcomes] for outcomes in found]
 
     def finish_parameters(self) -> int | None:
-        """Returns the version of the file of duplicates; None if nothing is measured."""
+        """Returns the version of the files of duplicates; None if nothing is measured."""
         return DUPLICATES_VERSION if self.config.measure else None
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
-        """Writes which utterances have the same audio, if they are measured; logs which weren't heard again."""
+        """Writes which utterances are copies, if they are measured; logs which weren't heard again."""
         if self.context.verify and (others := unchecked(folder, shards)):
             _log.warning("kept unheard by `transcribe.verify`, which doesn't know their language: %s", others)
         if not self.config.measure:
             return []
         write_duplicates(folder, shards)
-        return [DUPLICATES]
+        write_near_duplicates(folder, shards)
+        return [DUPLICATES, NEAR]
 
     def _outcomes(self, transcript: Transcript) -> list[Outcome]:
         transcript = in_language(transcript, self._languages.get(transcript.id))

@@ -72,6 +72,7 @@ SLICE_RULES = (
     Rule("max_clipped", "Clipped", "of the samples clipped", _measured("clipped")),
     Rule("max_silence", "Silence", "of the frames silent", _measured("silence")),
     Rule("min_snr_db", "Noisy", "dB over the noise", _measured("snr_db")),
+    Rule("min_bandwidth_hz", "NarrowBand", "Hz of speech", _measured("bandwidth_hz")),
     Rule("min_dnsmos", "PoorQuality", "DNSMOS", _measured("ovrl")),
 )
 """The rules of `slice`, in order. An utterance is counted under the first rule that it breaks."""
@@ -89,7 +90,7 @@ G2P_RULES = (
 _LETTERS = 20
 """Fewest letters in a text whose language is detected."""
 
-NEED_AUDIO = frozenset({"max_clipped", "max_silence", "min_snr_db", "min_dnsmos"})
+NEED_AUDIO = frozenset({"max_clipped", "max_silence", "min_snr_db", "min_bandwidth_hz", "min_dnsmos"})
 """The keys whose values are measured from the audio."""
 
 
@@ -119,7 +120,8 @@ def broken(utterance: Utterance, rules: Sequence[Rule], config: Config, section:
             continue
         lower = rule.key.startswith("min_")
         if value < bound if lower else value > bound:
-            found = f"{value:.4g} {rule.unit}, {'under' if lower else 'over'} `{section}.{rule.key}` ({bound:g})"
+            shown = f"{value:.4g}" if value < 10_000 else f"{value:.0f}"
+            found = f"{shown} {rule.unit}, {'under' if lower else 'over'} `{section}.{rule.key}` ({bound:g})"
             return Filtered(utterance.id, rule.reason, found + rule.tells(utterance), utterance)
     return None
 
