@@ -175,8 +175,7 @@ class Taken(Record):
         return cls(**{**data, "examples": tuple(data["examples"])})
 
 
-_MISFIT_IN_SOURCE = re.compile("([a-z]+)-(pocketsphinx|wav2vec2)")
-"""`source` of a misfit in older datasets, which had no field `misfit`."""
+_MISFIT_IN_SOURCE = re.compile("([a-z]+)-(pocketsphinx|wav2vec2)")  # in older datasets, without the field `misfit`
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,16 +311,6 @@ class Utterance(Record):
     def duration_s(self) -> float:
         """Seconds of audio."""
         return (self.end_samples - self.start_samples) / self.sample_rate
-
-    @property
-    def characters_per_s(self) -> float:
-        """Characters of the text per second."""
-        return len(self.text) / self.duration_s
-
-    @property
-    def phonemes_per_s(self) -> float:
-        """Phonemes per second."""
-        return count_phonemes(self.phonemes) / self.duration_s
 
     def bare(self) -> Self:
         """Returns the utterance without what only thresholds and reports use, as later stages keep it."""

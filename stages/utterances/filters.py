@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from stages.base import Filtered
 from stages.config import Config
 from stages.errors import TextError
-from stages.records import Certainty, Measures, Utterance
+from stages.records import Certainty, Measures, Utterance, count_phonemes
 from stages.text.languages import detect
 from stages.utterances.hallucinations import HALLUCINATED
 
@@ -47,6 +47,14 @@ def _certain(name: str) -> Callable[[Utterance], float | None]:
     return value
 
 
+def _characters_per_s(utterance: Utterance) -> float:
+    return len(utterance.text) / utterance.duration_s
+
+
+def _phonemes_per_s(utterance: Utterance) -> float:
+    return count_phonemes(utterance.phonemes) / utterance.duration_s
+
+
 def _heard_instead(utterance: Utterance) -> str:
     again = utterance.again
     assert again is not None
@@ -67,8 +75,8 @@ SLICE_RULES = (
         lambda row: None if row.again is None else max(row.again.first, row.again.last),
         _heard_instead,
     ),
-    Rule("min_characters_per_s", "FewCharacters", "characters/s", lambda row: row.characters_per_s),
-    Rule("max_characters_per_s", "ManyCharacters", "characters/s", lambda row: row.characters_per_s),
+    Rule("min_characters_per_s", "FewCharacters", "characters/s", _characters_per_s),
+    Rule("max_characters_per_s", "ManyCharacters", "characters/s", _characters_per_s),
     Rule("max_clipped", "Clipped", "of the samples clipped", _measured("clipped")),
     Rule("max_silence", "Silence", "of the frames silent", _measured("silence")),
     Rule("min_snr_db", "Noisy", "dB over the noise", _measured("snr_db")),
@@ -82,8 +90,8 @@ THRESHOLD_REASONS = frozenset({_OTHER_LANGUAGE, HALLUCINATED, *(rule.reason for 
 """The reasons under which `slice` counts what its thresholds leave out."""
 
 G2P_RULES = (
-    Rule("min_phonemes_per_s", "FewPhonemes", "phonemes/s", lambda row: row.phonemes_per_s),
-    Rule("max_phonemes_per_s", "ManyPhonemes", "phonemes/s", lambda row: row.phonemes_per_s),
+    Rule("min_phonemes_per_s", "FewPhonemes", "phonemes/s", _phonemes_per_s),
+    Rule("max_phonemes_per_s", "ManyPhonemes", "phonemes/s", _phonemes_per_s),
 )
 """The rules of `g2p`."""
 
