@@ -77,8 +77,9 @@ class DataConfig(Config):
     """Codes of the languages used. Not set: all."""
     validation: float = Field(default=0.02, ge=0, lt=1)
     """Share of utterances kept for validation, chosen by hash, so that a row's split doesn't depend on other rows."""
-    split_by: Literal["utterance", "speaker"] = "utterance"
-    """What is hashed for the split. With `speaker`, validation speakers are never heard in training."""
+    split_by: Literal["utterance", "speaker", "text"] = "utterance"
+    """What is hashed for the split. With `speaker`, validation speakers are never heard in training; with `text`, its
+    texts are never read there, whatever their case and punctuation."""
     prompt_s: float = Field(default=3.0, gt=0)
     """Longest prompt, in seconds; taken at a random place of another utterance of the speaker."""
     prompt_utterances: int = Field(default=1, ge=1)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -25,7 +25,7 @@ from stages.errors import ConfigError, WeightsError
 from stages.records import Utterance, count_phonemes
 from stages.text.lexicon import NONE, Lexicon, read_lexicon
 from stages.text.phonemes import check_packages, phonemize, prepared, read_texts, reader_packages
-from stages.utterances.duplicates import DUPLICATES, Copies, read_duplicates
+from stages.utterances.duplicates import DUPLICATES, NEAR, Copies, read_duplicates
 from stages.utterances.filters import G2P_RULES, above, broken
 
 __all__ = ["STAGE", "G2p", "G2pConfig", "phonemize", "prepared"]
@@ -47,9 +47,10 @@ class G2pConfig(StageConfig):
     """Utterances with fewer phonemes per second are filtered (`FewPhonemes`): text is probably missing."""
     max_phonemes_per_s: float | None = Field(None, ge=0)
     """Utterances with more are filtered (`ManyPhonemes`): audio is probably missing."""
-    unique: bool = False
+    unique: Literal[False, True, "near"] = False
     """Whether to keep only one of several utterances with the same audio: the first by id that no other rule
-    filters. Needs `slice.measure`."""
+    filters. `near`: also of those with nearly the same audio: coded again, louder or softer, resampled, or trimmed by
+    some tens of ms. Needs `slice.measure`."""
 
     @field_validator("max_phonemes_per_s")
     @classmethod
@@ -84,7 +85,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
 
     def revision(self) -> str:
         """Returns the versions of what makes the phonemes, and with `unique` the hash of the duplicates."""
-        copies = self.context.dataset / "slice" / DUPLICATES
+        copies = self.context.dataset / "slice" / self._listed
         unique = self.config.unique and copies.is_file()
         return f"{self._reading}, copies {file_digest(copies)[:12]}" if unique else self._reading
 
@@ -119,6 +120,11 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
             return [str(error)]
         return []
 
+    @property
+    def _listed(self) -> str:
+        """The name of the file that lists the copies."""
+        return NEAR if self.config.unique == "near" else DUPLICATES
+
     def setup(self) -> None:
         """Reads which utterances are copies, if `unique` is set.
 
@@ -126,7 +132,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
             MissingInputError: if `slice` isn't finished, or measured nothing.
         """
         if self.config.unique:
-            self._copies = Copies(read_duplicates(self.context.dataset / "slice"), self._is_usable)
+            self._copies = Copies(read_duplicates(self.context.dataset / "slice", self._listed), self._is_usable)
 
     def revise(self, item: Utterance, earlier: Sequence[Outcome]) -> list[Outcome]:  # noqa: ARG002
         """Applies the thresholds again to an utterance that has phonemes already."""
@@ -137,7 +143,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
         """Adds the phonemes to the utterances.
 
         Filtered:
-            `FewPhonemes`, `ManyPhonemes`: by threshold; `Duplicate`: an earlier utterance has the same audio.
+            `FewPhonemes`, `ManyPhonemes`: by threshold; `Duplicate`: another has the same audio.
 
         Rejected:
             `NoPhonemes`: nothing in the text can be spoken; `UnusableText`: the language isn't supported.
@@ -172,7 +178,8 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
     def _admitted(self, row: Utterance) -> Outcome:
         """Returns the utterance, or filtered as a copy or by a threshold."""
         if first := self._kept_instead(row):
-            return Filtered(row.id, "Duplicate", f"the same audio as `{first}`", row)
+            nearly = "nearly " if self.config.unique == "near" else ""
+            return Filtered(row.id, "Duplicate", f"{nearly}the same audio as `{first}`", row)
         return broken(row, G2P_RULES, self.config, self.name) or row
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:  # noqa: ARG002

@@ -1,8 +1,9 @@
 """The stage `metadata`: writes a Parquet row per utterance, and a summary of the dataset."""
 
 import json
+import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,9 @@ from stages.base import Filtered, Reject, Stage, single
 from stages.config import StageConfig
 from stages.ids import speaker_key, split_of
 from stages.records import Encoded, Record, count_phonemes
+from stages.text.shared import SharedTexts, folded, warning_of
+
+_log = logging.getLogger(__name__)
 
 SUMMARY = "summary.json"
 
@@ -31,12 +35,13 @@ _EDGES = {
 class MetadataConfig(StageConfig):
     """How the dataset is split."""
 
-    split_by: Literal["utterance", "speaker"] = "utterance"
-    """What is kept together in one split: each utterance on its own, or all utterances of a speaker."""
+    split_by: Literal["utterance", "speaker", "text"] = "utterance"
+    """What is kept together in one split: each utterance on its own, all utterances of a speaker, or all of one text,
+    whatever its case and punctuation."""
     validation: float = Field(default=0.02, ge=0, le=1)
-    """Share of utterances (or speakers, see `split_by`) in the validation split."""
+    """Share of utterances (or speakers or texts, see `split_by`) in the validation split."""
     test: float = Field(default=0.0, ge=0, le=1)
-    """Share of utterances (or speakers) in the test split."""
+    """Share of utterances (or speakers or texts) in the test split."""
 
     @field_validator("test")
     @classmethod
@@ -85,8 +90,11 @@ class Metadata(Stage[MetadataConfig, Encoded, MetadataRow]):
 
     def _row(self, item: Encoded) -> MetadataRow:
         utterance, config = item.utterance, self.config
-        by_utterance = config.split_by == "utterance"
-        key = utterance.id if by_utterance else speaker_key(utterance.group, utterance.speaker)
+        keys = {
+            "utterance": utterance.id,
+            "speaker": speaker_key(utterance.group, utterance.speaker),
+            "text": folded(utterance.text),
+        }
         return MetadataRow(
             id=utterance.id,
             recording=utterance.recording,
@@ -98,17 +106,27 @@ class Metadata(Stage[MetadataConfig, Encoded, MetadataRow]):
             start_s=utterance.start_samples / utterance.sample_rate,
             seconds=utterance.duration_s,
             frames=utterance.frames,
-            split=split_of(key, config.validation, config.test),
+            split=split_of(keys[config.split_by], config.validation, config.test),
             spoken=utterance.spoken,
         )
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
-        """Writes the table and the summary."""
+        """Writes the table and the summary; warns of texts that stand in several splits."""
         summary = Summary()
         with atomic(folder / METADATA) as path:
             write_records(path, MetadataRow, (self._read(folder, shard, summary) for shard in shards))
-        write_text(folder / SUMMARY, json.dumps(summary.to_json(), ensure_ascii=False, indent=1) + "\n")
+        texts = summary.shared.found(self._texts(folder, shards))
+        if told := warning_of(texts, "metadata.split_by"):
+            _log.warning("%s", told)
+        write_text(
+            folder / SUMMARY, json.dumps(summary.to_json() | {"texts": texts}, ensure_ascii=False, indent=1) + "\n"
+        )
         return [METADATA, SUMMARY]
+
+    def _texts(self, folder: Path, shards: Sequence[str]) -> Iterator[tuple[str, str]]:
+        for shard in shards:
+            for row in self.format.read(part_paths(folder, shard, self.format.parts)):
+                yield row.text, row.split
 
     def _read(self, folder: Path, shard: str, summary: "Summary") -> list[MetadataRow]:
         """Returns the rows of a shard, and adds them to the summary."""
@@ -118,6 +136,15 @@ class Metadata(Stage[MetadataConfig, Encoded, MetadataRow]):
         return rows
 
 
+def read_summary(folder: Path) -> dict[str, Any]:
+    """Reads the summary in the stage's folder; {} if there is none yet."""
+    try:
+        summary: dict[str, Any] = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return summary
+
+
 class Summary:
     """Totals over the rows: hours, splits, symbols, histograms."""
 
@@ -125,6 +152,7 @@ class Summary:
         self.seconds: dict[str, Counter[str]] = {name: Counter() for name in ("language", "speaker", "split")}
         self.utterances: dict[str, Counter[str]] = {name: Counter() for name in self.seconds}
         self.symbols: Counter[str] = Counter()
+        self.shared = SharedTexts()
         self.histograms = {name: [0] * len(edges) for name, edges in _EDGES.items()}
 
     def add(self, row: MetadataRow) -> None:
@@ -134,6 +162,7 @@ class Summary:
             self.seconds[name][key] += row.seconds  # type: ignore[assignment]
             self.utterances[name][key] += 1
         self.symbols.update(row.phonemes)
+        self.shared.add(row.text, row.split)
         values = {
             "seconds": row.seconds,
             "characters_per_second": len(row.text) / row.seconds,

@@ -175,8 +175,7 @@ class Taken(Record):
         return cls(**{**data, "examples": tuple(data["examples"])})
 
 
-_MISFIT_IN_SOURCE = re.compile("([a-z]+)-(pocketsphinx|wav2vec2)")
-"""`source` of a misfit in older datasets, which had no field `misfit`."""
+_MISFIT_IN_SOURCE = re.compile("([a-z]+)-(pocketsphinx|wav2vec2)")  # in older datasets, without the field `misfit`
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +193,8 @@ class Transcript(Record):
     language: str
     """ISO 639-1 code."""
     source: str
-    """Origin of the text: the transcript's suffix (`txt`, `json`, …), the layout (`ljspeech`, …) or `whisperx`; then
-    `+pocketsphinx` or `+wav2vec2` if that aligner added the times."""
+    """Origin of the text: the transcript's suffix, the layout (`ljspeech`, …) or `whisperx`; then `+` and the aligner
+    that added the times, if one did."""
     timed: bool
     """Whether the segments have times; False if one text without times covers the whole recording."""
     segments: tuple[Segment, ...] = ()
@@ -246,13 +245,15 @@ class Measures(Record):
     loudness_lufs: float | None = None
     """Integrated loudness, ITU-R BS.1770-4; None if nothing is louder than the gate (-70 LUFS)."""
     sig: float | None = None
-    """DNSMOS P.835 of the speech, 1 to 5; None if it wasn't computed."""
     bak: float | None = None
-    """DNSMOS P.835 of the background."""
     ovrl: float | None = None
-    """DNSMOS P.835 of the whole."""
+    """DNSMOS P.835 of the whole, 1 to 5; before it those of the speech and the background. None if not computed."""
     voice: float | None = None
     """Share of a heard cut's time in which silero hears a voice; None if the text was given."""
+    bandwidth_hz: float | None = None
+    """Highest frequency with speech, in Hz; None if it can't be told."""
+    sketch: str | None = None
+    """What near copies have in common, see `stages.utterances.sketch`; None if there is too little sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,8 +297,7 @@ class Utterance(Record):
     measures: Measures | None = None
     """Only in the rows of `slice` and those it filtered; for thresholds and reports."""
     reading: str | None = None
-    """What is unusual in how the sound was read, such as another decoder, a scale or a channel; None if nothing is. Not
-    kept in the store."""
+    """What is unusual in how the sound was read; None if nothing is. Not kept in the store."""
     certainty: Certainty | None = None
     """How sure whisper was of the text; None if it was given. Kept where the measures are, as `again` is."""
     again: HeardAgain | None = None
@@ -311,16 +311,6 @@ class Utterance(Record):
     def duration_s(self) -> float:
         """Seconds of audio."""
         return (self.end_samples - self.start_samples) / self.sample_rate
-
-    @property
-    def characters_per_s(self) -> float:
-        """Characters of the text per second."""
-        return len(self.text) / self.duration_s
-
-    @property
-    def phonemes_per_s(self) -> float:
-        """Phonemes per second."""
-        return count_phonemes(self.phonemes) / self.duration_s
 
     def bare(self) -> Self:
         """Returns the utterance without what only thresholds and reports use, as later stages keep it."""

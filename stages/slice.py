@@ -24,7 +24,7 @@ from stages.audio import files as audio
 from stages.audio.loudness import gain_db
 from stages.audio.silence import EDGE_S, SILENCE_DB, trimmed
 from stages.base import Filtered, Stage, guarded
-from stages.config import StageConfig, runtime
+from stages.config import runtime
 from stages.errors import WeightsError
 from stages.hearing.again import Hearings, SecondHearing, identity, problem
 from stages.listeners.dnsmos import Dnsmos
@@ -35,14 +35,15 @@ from stages.transcripts.languages import in_language, read_languages
 from stages.utterances import cuts
 from stages.utterances.borders import at_quiet_points, searched_between_all
 from stages.utterances.bounds import clear_of, cropped, is_apart, no_text, refused_segments, where, why_unsplit
-from stages.utterances.duplicates import DUPLICATES, DUPLICATES_VERSION, write_duplicates
-from stages.utterances.filters import NEED_AUDIO, SLICE_RULES, above, broken, in_other_language
+from stages.utterances.duplicates import DUPLICATES, DUPLICATES_VERSION, NEAR, write_duplicates, write_near_duplicates
+from stages.utterances.filters import SLICE_RULES, above, broken, in_other_language
 from stages.utterances.finish import finished
 from stages.utterances.hallucinations import hallucinated
 from stages.utterances.measures import measure
 from stages.utterances.misheard import compared
 from stages.utterances.overlaps import lone, marks_of, parted, several_speak
 from stages.utterances.rows import Outcome, measured_row, place_of_cut, row_of, unchecked
+from stages.utterances.thresholds import Thresholds
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ _CHEAP = frozenset({"loudness_lufs", "same_language", "drop_hallucinated", *(rul
 """Keys that affect neither the cuts nor their measures."""
 
 
-class SliceConfig(StageConfig):
+class SliceConfig(Thresholds):
     """How recordings are cut into utterances."""
 
     mode: Literal["auto", "segments", "file"] = "auto"
@@ -78,68 +79,13 @@ class SliceConfig(StageConfig):
     """Seconds of silence kept at each end of a whole recording; the rest is trimmed."""
     silence_db: float = Field(SILENCE_DB, gt=0)
     """Audio this many dB below the recording's level counts as silence when its ends are trimmed."""
-    measure: bool = True
-    """Whether to measure noise, clipping, silence and loudness of each cut. The report, the thresholds and
-    `loudness_lufs` need it. Costs one more read of the audio."""
-    dnsmos: str | None = runtime(None)
-    """Path of DNSMOS P.835's `sig_bak_ovr.onnx`, to predict listening scores (needs onnxruntime). The file's
-    content, not its path, enters the fingerprint."""
-    loudness_lufs: float | None = Field(None, ge=-70, le=0, validate_default=True)
-    """Target loudness of each cut in LUFS (ITU-R BS.1770-4), applied whenever the cut is read, as far as its peak
-    stays within full scale. Recordings aren't changed. Not set: no gain. EBU R 128 uses -23."""
-    min_characters_per_s: float | None = Field(None, ge=0)
-    """Utterances with fewer characters of text per second are filtered (`FewCharacters`): text is probably missing."""
-    max_characters_per_s: float | None = Field(None, ge=0)
-    """Utterances with more are filtered (`ManyCharacters`): audio is probably missing."""
-    max_clipped: float | None = Field(None, ge=0, le=1, validate_default=True)
-    """Largest share of samples at full scale; above it an utterance is filtered (`Clipped`)."""
-    max_silence: float | None = Field(None, ge=0, le=1, validate_default=True)
-    """Largest share of silent frames; above it an utterance is filtered (`Silence`)."""
-    min_snr_db: float | None = Field(None, validate_default=True)
-    """Lowest signal-to-noise ratio in dB; below it an utterance is filtered (`Noisy`)."""
-    min_dnsmos: float | None = Field(None, ge=1, le=5, validate_default=True)
-    """Lowest overall DNSMOS P.835 score; below it an utterance is filtered (`PoorQuality`)."""
-    drop_hallucinated: bool = True
-    """Whether to filter texts that whisper heard though nobody said them (`Hallucinated`): loops, phrases that it
-    writes where nobody speaks, impossible rates, and text where silero hears no voice. Given texts are never judged."""
-    min_avg_logprob: float | None = Field(-0.65, le=0)
-    """Lowest mean log-probability of a heard text; below it an utterance is filtered (`Uncertain`)."""
-    max_compression: float | None = Field(2.4, gt=0)
-    """Highest compression ratio of a heard text; above it an utterance is filtered (`Repetitive`)."""
-    min_language_probability: float | None = Field(None, ge=0, le=1)
-    """Lowest probability of the language that whisper detected; below it an utterance is filtered
-    (`UncertainLanguage`)."""
-    max_misheard: float | None = Field(None, ge=0)
-    """Highest character error rate between the text, given or heard, and what `transcribe.verify` hears in the cut;
-    above it an utterance is filtered (`Misheard`)."""
-    max_misheard_edge: float | None = Field(None, ge=0, le=1)
-    """The same for the first and the last word; above it the cut is probably too tight or too wide, and filtered
-    (`TightCut`)."""
     item_timeout_s: float = runtime(3600.0, ge=0)
     """As in every stage, but longer: a recording of twelve hours is decoded two or three times."""
-    same_language: bool = False
-    """Whether to filter utterances whose text is in another language than the row says (`OtherLanguage`). Texts
-    under 20 letters are too short to tell and are kept."""
 
     @field_validator("max_s")
     @classmethod
     def _above_min(cls, max_s: float, info: ValidationInfo) -> float | None:
         return above(max_s, "slice.min_s", info.data.get("min_s"))
-
-    @field_validator("max_characters_per_s")
-    @classmethod
-    def _above_min_characters(cls, bound: float | None, info: ValidationInfo) -> float | None:
-        key = "min_characters_per_s"
-        return above(bound, f"slice.{key}", info.data.get(key))
-
-    @field_validator("dnsmos", "loudness_lufs", *sorted(NEED_AUDIO))
-    @classmethod
-    def _is_measured(cls, value: Any, info: ValidationInfo) -> Any:
-        if value is not None and not info.data.get("measure", True):
-            raise ValueError("needs the measures of the audio; leave `slice.measure` at true")
-        if value is not None and info.field_name == "min_dnsmos" and not info.data.get("dnsmos"):
-            raise ValueError("needs `slice.dnsmos`, the path of `sig_bak_ovr.onnx`; give it, or leave the bound out")
-        return value
 
 
 class Slice(Stage[SliceConfig, Transcript, Utterance]):
@@ -147,7 +93,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     name: ClassVar[str] = "slice"
     needs: ClassVar[str] = "transcribe"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     format = Rows(Utterance)
     one_to_one: ClassVar[bool] = False
     borrows: ClassVar[tuple[tuple[str, str], ...]] = (("transcribe", "verify"),)
@@ -261,17 +207,18 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         return [[self._judged(one) if isinstance(one, Utterance) else one for one in outcomes] for outcomes in found]
 
     def finish_parameters(self) -> int | None:
-        """Returns the version of the file of duplicates; None if nothing is measured."""
+        """Returns the version of the files of duplicates; None if nothing is measured."""
         return DUPLICATES_VERSION if self.config.measure else None
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
-        """Writes which utterances have the same audio, if they are measured; logs which weren't heard again."""
+        """Writes which utterances are copies, if they are measured; logs which weren't heard again."""
         if self.context.verify and (others := unchecked(folder, shards)):
             _log.warning("kept unheard by `transcribe.verify`, which doesn't know their language: %s", others)
         if not self.config.measure:
             return []
         write_duplicates(folder, shards)
-        return [DUPLICATES]
+        write_near_duplicates(folder, shards)
+        return [DUPLICATES, NEAR]
 
     def _outcomes(self, transcript: Transcript) -> list[Outcome]:
         transcript = in_language(transcript, self._languages.get(transcript.id))

@@ -13,7 +13,7 @@ from model.config import DataConfig
 from model.data.draw import Draw
 from model.data.order import epoch_order
 from model.data.selection import Selection, select
-from model.data.source import Store, tones_of
+from model.data.source import Store, split_keys, tones_of
 from model.sequences.documents import MODES, Int64s, Mode
 from model.sequences.spans import Span
 from model.sequences.tasks import TRANSFORMS, Material, TaskDraw
@@ -59,7 +59,7 @@ class Examples:
         self.ahead = ahead
         self.selection = select(store, config)
         in_range = self.selection.used_N
-        keys = store.ids if config.split_by == "utterance" else store.speakers
+        keys = split_keys(store, config)
         is_train = np.array([split_of(key, config.validation) == "train" for key in keys], dtype=bool)
         self.rows: Int64s = np.flatnonzero(in_range & (is_train if split == "train" else ~is_train))
         if split == "train" and not len(self.rows):

@@ -1,6 +1,6 @@
 """The interface of the dataset that training reads."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from model.config import DataConfig
@@ -9,6 +9,7 @@ from model.sequences.spans import Bools
 from model.sequences.tasks import TRANSFORMS
 from stages.ids import Mixture, group_of
 from stages.records import CodecIdentity, Codes
+from stages.text.shared import folded
 
 
 class Store(Protocol):
@@ -33,6 +34,9 @@ class Store(Protocol):
     @property
     def symbols(self) -> Sequence[str]:
         """Every symbol that occurs in the phonemes."""
+
+    def texts(self) -> Iterable[str]:
+        """Reads each row's text, in order."""
 
     def codes(self, index: int) -> Codes:
         """Reads a row's codes, `[K, T]`."""
@@ -59,6 +63,13 @@ def content_of(store: Store, config: DataConfig) -> str:
     if not any(config.tasks.get(task) for task in TRANSFORMS):
         return store.fingerprint
     return f"{store.fingerprint} {store.mixtures_fingerprint}".rstrip()
+
+
+def split_keys(store: Store, config: DataConfig) -> Sequence[str]:
+    """Returns what is hashed for each row's split (`data.split_by`); only the texts must be read for it."""
+    if config.split_by == "text":
+        return list(map(folded, store.texts()))
+    return store.ids if config.split_by == "utterance" else store.speakers
 
 
 def tones_of(store: Store) -> list[str]:

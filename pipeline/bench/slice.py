@@ -1,5 +1,9 @@
-"""Benchmarks `slice`: the cost of cutting, measuring and changed thresholds, and the errors of its measures."""
+"""Benchmarks `slice`: the cost of cutting, measuring and changed thresholds, and the errors of its measures.
 
+The benchmark `sound` upsamples, codes and trims real recordings, and counts what the measures find of it.
+"""
+
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -7,17 +11,30 @@ import numpy as np
 
 from pipeline.bench.figures import Bench, Figure, StageBench, cpu_seconds
 from stages.audio import files as audio
+from stages.audio.bandwidth import bandwidth_hz
+from stages.audio.encoding import FormatName, encode
 from stages.audio.loudness import loudness_lufs
 from stages.audio.silence import snr_db
 from stages.base import Context
 from stages.ids import id_of
-from stages.records import Segment, Transcript, Utterance
+from stages.records import Segment, Transcript, Utterance, Wave
 from stages.slice import Slice, SliceConfig
+from stages.utterances.measures import measure
+from stages.utterances.near import NearCopies
+from stages.utterances.sketch import sketch
 
 _CLIPS = 60
 _SHORTEST_S = 2.0
 _KNOWN_DB = (0.0, 5.0, 10.0, 15.0)
 _TARGET_LUFS = -23.0
+_BOUND_HZ = 5000.0
+_RATES = (16_000, 24_000)
+_LONGEST_S = 15.0
+_COPIED = 4
+"""Every so many clips get copies."""
+_MOST_CUT_S = 0.08
+
+_Clip = tuple[Wave, int]
 
 
 def slices(bench: Bench) -> Iterator[Figure]:
@@ -88,4 +105,58 @@ def _is_free(row: Utterance) -> bool:
     return row.measures.peak * 10 ** (row.gain_db / 20) < 0.999
 
 
+def sounds(bench: Bench) -> Iterator[Figure]:
+    """Upsamples, codes and trims the recordings, and counts what is found of it."""
+    paths = sorted(path for path in bench.recordings.rglob("*") if path.suffix in audio.SUFFIXES)
+    clips = [(wave[: round(_LONGEST_S * rate)], rate) for wave, rate in map(audio.read, paths)]
+    wide = [(wave, rate) for wave, rate in clips if rate >= _RATES[0]]
+    found = [bandwidth_hz(*clip) for clip in wide]
+    alarms = float(np.mean([one is not None and one < _BOUND_HZ for one in found]))
+    yield Figure(f"under {_BOUND_HZ:g} Hz, of {len(wide)} as recorded", alarms, most=0.02)
+    yield Figure("bandwidth not told, of these", float(np.mean([one is None for one in found])))
+    for to in _RATES:
+        narrow = [audio.resample(audio.resample(*clip, 8000), 8000, to) for clip in wide]
+        told = [(bandwidth_hz(wave, to) or to) < _BOUND_HZ for wave in narrow]
+        yield Figure(f"under {_BOUND_HZ:g} Hz, of these from 8 to {to // 1000} kHz", float(np.mean(told)), least=0.95)
+    alone = int(np.count_nonzero(_groups(clips) != np.arange(len(clips))))
+    yield Figure(f"taken for copies of another, of {len(clips)} as recorded", alone)
+    yield from _copies(bench, wide)
+    yield from _costs(wide)
+
+
+def _copies(bench: Bench, clips: Sequence[_Clip]) -> Iterator[Figure]:
+    rng = np.random.default_rng(0)
+    copied = [number for number in range(0, len(clips), _COPIED) if sketch(*clips[number])]
+    for name in ("mp3", "opus", "wav"):
+        copies = [_copy(bench, clips[number], name, rng) for number in copied]
+        group_of = _groups([*clips, *copies])
+        hits = [group_of[len(clips) + place] == group_of[number] for place, number in enumerate(copied)]
+        yield Figure(f"found, of {len(copied)} trimmed, 4 dB softer, as {name}", float(np.mean(hits)), least=0.95)
+
+
+def _groups(clips: Sequence[_Clip]) -> np.ndarray:
+    near = NearCopies()
+    for number, (wave, rate) in enumerate(clips):
+        near.add(number, len(wave) / rate, sketch(wave, rate))
+    return near.groups()
+
+
+def _copy(bench: Bench, clip: _Clip, name: FormatName, rng: np.random.Generator) -> _Clip:
+    wave, rate = clip
+    start, end = (round(cut * rate) for cut in rng.uniform(0, _MOST_CUT_S, 2))
+    path = bench.scratch / f"copy.{name}"
+    path.write_bytes(encode(wave[start : len(wave) - end] * np.float32(0.63), rate, name))
+    return audio.read(path)
+
+
+def _costs(clips: Sequence[_Clip]) -> Iterator[Figure]:
+    spoken_s = sum(len(wave) / rate for wave, rate in clips)
+    for name, run in (("all measures", measure), ("the bandwidth", bandwidth_hz), ("the sketch", sketch)):
+        started = time.process_time()
+        for clip in clips:
+            run(*clip)
+        yield Figure(f"cost of {name}, per second of speech", 1000 * (time.process_time() - started) / spoken_s, "ms")
+
+
 SLICE = StageBench("slice", slices, 20, needs_speech=True)
+SOUND = StageBench("sound", sounds, 15, needs_speech=True)

@@ -31,6 +31,7 @@ _RARE = 5
 _NAMES = {
     "seconds": ("duration", "s"),
     "snr_db": ("SNR", "dB"),
+    "bandwidth_hz": ("bandwidth of the speech", "Hz"),
     "ovrl": ("DNSMOS overall", ""),
     "sig": ("DNSMOS speech", ""),
     "bak": ("DNSMOS background", ""),
@@ -72,6 +73,7 @@ _SECTIONS = {
     "readings": "Read in other words",
     "left-out": "Left out",
     "taken": "Taken out of the texts",
+    "shared": "Texts in several splits",
 }
 """Anchor -> title; the section of utterances follows."""
 
@@ -98,7 +100,8 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
     environment.filters["grouped"] = "{:,}".format
     shown = _SECTIONS if found.utterances else {key: _SECTIONS[key] for key in ("stages", "left-out", "taken")}
     readings = rows_of(found.readings)
-    held = {"taken": found.taken, "doubtful": found.doubtful, "readings": readings}
+    shared = found.texts if found.texts.get("in_several_splits", 0) else None
+    held = {"taken": found.taken, "doubtful": found.doubtful, "readings": readings, "shared": shared}
     shown = {key: title for key, title in shown.items() if held.get(key, True)}
     names = {name: _NAMES.get(name, (name, "")) for name in ordered(found.values)}
     data = {"names": names, "codebookSize": max(codebook_size, 1), "utterances": list(utterances)}
@@ -125,6 +128,7 @@ def render(found: Survey, utterances: Sequence[Row], *, title: str, codebook_siz
         links={row["id"]: "#u=" + quote(row["id"].encode("utf-8", "replace"), safe="") for row in utterances},
         taken=found.taken,
         readings=readings,
+        texts=shared,
         left_out=_left_out(list(found.left_out.values()), found.tallies),
         utterances=found.utterances,
         shown=len(utterances),

@@ -24,6 +24,7 @@ from stages.artefacts.manifest import OUT, list_shards, read_codec, read_receipt
 from stages.artefacts.parquet import find_rows
 from stages.errors import MissingInputError
 from stages.ids import speaker_key
+from stages.metadata import read_summary
 from stages.records import Taken, count_phonemes
 from stages.similar import TABLE
 from stages.store.reader import Store, open_store
@@ -94,6 +95,8 @@ class Survey:
     """(stage, kind, reason) -> the items left out."""
     taken: list[Taken] = field(default_factory=list)
     """What was taken out of the texts."""
+    texts: Row = field(default_factory=dict)
+    """What `metadata` counted of texts in several splits, as its summary has it; {} before `metadata`."""
     doubtful: list[Row] = field(default_factory=list)
     """The utterances whose text is furthest from the sound, or of which whisper was least sure: worst first, each with
     `id`, `text`, `value`, and `heard` if a second model heard it."""
@@ -144,6 +147,7 @@ def survey(dataset: Dataset, *, shown: int) -> Survey:
     for name in (tally.stage for tally in found.tallies):
         for shard in list_shards(dataset.stage(name)):
             _count_left_out(found, dataset, name, shard)
+    found.texts = read_summary(dataset.stage("metadata")).get("texts", {})
     found.taken = read_taken(dataset.stage("transcribe"))
     found.doubt = next((name for name, worst in doubts.items() if worst), "")
     found.doubtful = [

@@ -83,6 +83,7 @@ class Recogniser:
         Raises:
             WeightsError: if the model can't be loaded so, or whisperX is needed but can't be imported.
         """
+        self._detector = _pyannote(device) if vad == "pyannote" else activity.silero
         self._chunk_s = chunk_s
         self._candidates = tuple(candidates)
         self._placer = placer
@@ -94,7 +95,6 @@ class Recogniser:
             batch_size=batch_size,
             windows=windows,
         )
-        self._detector = _pyannote(device) if vad == "pyannote" else activity.silero
 
     def transcribe(self, waves: Sequence[Wave], languages: Sequence[str | None]) -> list[Result | TextError]:
         """Transcribes recordings.

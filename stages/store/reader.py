@@ -15,7 +15,7 @@ size reads one file. It holds nothing that the shards don't: `valle-prep hdf5` r
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,6 +94,13 @@ class Store:
     def languages(self) -> list[str]:
         """Each row's language code."""
         return list(self._languages)
+
+    def texts(self) -> Iterator[str]:
+        """Yields each row's text, in order; reads every shard."""
+        for shard in range(len(self._shards)):
+            texts = self._columns(shard)["text"]
+            assert isinstance(texts, Texts)
+            yield from texts
 
     def _find(self, index: int) -> tuple[int, int]:
         """Returns a row's shard and its number there. Refuses negative numbers, which NumPy counts from the end."""

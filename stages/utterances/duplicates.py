@@ -1,4 +1,4 @@
-"""Finds utterances with the same audio. `slice` lists them when all utterances are cut.
+"""Finds utterances with the same audio, and with nearly the same. `slice` lists them when all utterances are cut.
 
 With `g2p.unique`, `g2p` keeps one of each group: the first by id that passes its other checks. So the result doesn't
 depend on the order of the work.
@@ -17,11 +17,14 @@ from stages.artefacts.formats import read_lines
 from stages.artefacts.manifest import part_paths
 from stages.errors import MissingInputError
 from stages.records import ASIDE, Utterance
+from stages.utterances.near import NearCopies
 
 DUPLICATES = "duplicates.json"
 """Beside the shards of `slice`: for each audio that several rows share, these rows by id, without their measures."""
-DUPLICATES_VERSION = 2
-"""Version of that file's content."""
+NEAR = "near_duplicates.json"
+"""The same of rows whose audio is equal or nearly so, by their sketches."""
+DUPLICATES_VERSION = 3
+"""Version of these files' content."""
 
 
 def write_duplicates(folder: Path, shards: Sequence[str]) -> None:
@@ -33,24 +36,52 @@ def write_duplicates(folder: Path, shards: Sequence[str]) -> None:
     if repeated:
         for audio_hash, row in _hashed(folder, shards):
             if audio_hash in repeated:
-                alike.setdefault(audio_hash, []).append({key: row[key] for key in row if key not in ASIDE})
+                alike.setdefault(audio_hash, []).append(_kept(row))
+    _write(folder / DUPLICATES, alike)
+
+
+def write_near_duplicates(folder: Path, shards: Sequence[str]) -> None:
+    """Lists the groups of rows of `slice` with equal or nearly equal audio. Needs about 300 bytes of memory per row."""
+    copies = NearCopies()
+    for audio_hash, row in _hashed(folder, shards):
+        seconds = (row["end_samples"] - row["start_samples"]) / row["sample_rate"]
+        copies.add(audio_hash, seconds, row["measures"].get("sketch"))
+    group_of = copies.groups()
+    alike: dict[int, list[dict[str, Any]]] = {}
+    sizes = np.bincount(group_of, minlength=len(group_of))
+    if (sizes > 1).any():
+        for group, (_, row) in zip(group_of.tolist(), _hashed(folder, shards), strict=True):
+            if sizes[group] > 1:
+                alike.setdefault(group, []).append(_kept(row))
+    _write(folder / NEAR, alike)
+
+
+def _kept(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: row[key] for key in row if key not in ASIDE}
+
+
+def _write(path: Path, alike: dict[int, list[dict[str, Any]]]) -> None:
     groups = sorted((sorted(rows, key=_id) for rows in alike.values()), key=lambda rows: _id(rows[0]))
-    write_text(folder / DUPLICATES, json.dumps(groups, ensure_ascii=False, indent=1) + "\n")
+    write_text(path, json.dumps(groups, ensure_ascii=False, indent=1) + "\n")
 
 
-def read_duplicates(folder: Path) -> list[list[Utterance]]:
+def read_duplicates(folder: Path, name: str = DUPLICATES) -> list[list[Utterance]]:
     """Reads the groups of rows with the same audio, each sorted by id.
+
+    Args:
+        folder: The folder of `slice`.
+        name: `DUPLICATES`, or `NEAR` for those with nearly the same audio.
 
     Raises:
         MissingInputError: if the file is missing or damaged: `slice` isn't finished, or didn't measure.
     """
     try:
-        groups = json.loads((folder / DUPLICATES).read_text(encoding="utf-8"))
+        groups = json.loads((folder / name).read_text(encoding="utf-8"))
         return [[Utterance.from_json(row) for row in rows] for rows in groups]
     except (OSError, ValueError, TypeError, AttributeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is damaged, or of an older version"
         raise MissingInputError(
-            f"`g2p.unique` needs `{folder / DUPLICATES}`, which can't be read: {why}."
+            f"`g2p.unique` needs `{folder / name}`, which can't be read: {why}."
             " Run `valle-prep slice` first, with `slice.measure=true`."
         ) from error
 

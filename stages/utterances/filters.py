@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from stages.base import Filtered
 from stages.config import Config
 from stages.errors import TextError
-from stages.records import Certainty, Measures, Utterance
+from stages.records import Certainty, Measures, Utterance, count_phonemes
 from stages.text.languages import detect
 from stages.utterances.hallucinations import HALLUCINATED
 
@@ -47,6 +47,14 @@ def _certain(name: str) -> Callable[[Utterance], float | None]:
     return value
 
 
+def _characters_per_s(utterance: Utterance) -> float:
+    return len(utterance.text) / utterance.duration_s
+
+
+def _phonemes_per_s(utterance: Utterance) -> float:
+    return count_phonemes(utterance.phonemes) / utterance.duration_s
+
+
 def _heard_instead(utterance: Utterance) -> str:
     again = utterance.again
     assert again is not None
@@ -67,11 +75,12 @@ SLICE_RULES = (
         lambda row: None if row.again is None else max(row.again.first, row.again.last),
         _heard_instead,
     ),
-    Rule("min_characters_per_s", "FewCharacters", "characters/s", lambda row: row.characters_per_s),
-    Rule("max_characters_per_s", "ManyCharacters", "characters/s", lambda row: row.characters_per_s),
+    Rule("min_characters_per_s", "FewCharacters", "characters/s", _characters_per_s),
+    Rule("max_characters_per_s", "ManyCharacters", "characters/s", _characters_per_s),
     Rule("max_clipped", "Clipped", "of the samples clipped", _measured("clipped")),
     Rule("max_silence", "Silence", "of the frames silent", _measured("silence")),
     Rule("min_snr_db", "Noisy", "dB over the noise", _measured("snr_db")),
+    Rule("min_bandwidth_hz", "NarrowBand", "Hz of speech", _measured("bandwidth_hz")),
     Rule("min_dnsmos", "PoorQuality", "DNSMOS", _measured("ovrl")),
 )
 """The rules of `slice`, in order. An utterance is counted under the first rule that it breaks."""
@@ -81,15 +90,15 @@ THRESHOLD_REASONS = frozenset({_OTHER_LANGUAGE, HALLUCINATED, *(rule.reason for 
 """The reasons under which `slice` counts what its thresholds leave out."""
 
 G2P_RULES = (
-    Rule("min_phonemes_per_s", "FewPhonemes", "phonemes/s", lambda row: row.phonemes_per_s),
-    Rule("max_phonemes_per_s", "ManyPhonemes", "phonemes/s", lambda row: row.phonemes_per_s),
+    Rule("min_phonemes_per_s", "FewPhonemes", "phonemes/s", _phonemes_per_s),
+    Rule("max_phonemes_per_s", "ManyPhonemes", "phonemes/s", _phonemes_per_s),
 )
 """The rules of `g2p`."""
 
 _LETTERS = 20
 """Fewest letters in a text whose language is detected."""
 
-NEED_AUDIO = frozenset({"max_clipped", "max_silence", "min_snr_db", "min_dnsmos"})
+NEED_AUDIO = frozenset({"max_clipped", "max_silence", "min_snr_db", "min_bandwidth_hz", "min_dnsmos"})
 """The keys whose values are measured from the audio."""
 
 
@@ -119,7 +128,8 @@ def broken(utterance: Utterance, rules: Sequence[Rule], config: Config, section:
             continue
         lower = rule.key.startswith("min_")
         if value < bound if lower else value > bound:
-            found = f"{value:.4g} {rule.unit}, {'under' if lower else 'over'} `{section}.{rule.key}` ({bound:g})"
+            shown = f"{value:.4g}" if value < 10_000 else f"{value:.0f}"
+            found = f"{shown} {rule.unit}, {'under' if lower else 'over'} `{section}.{rule.key}` ({bound:g})"
             return Filtered(utterance.id, rule.reason, found + rule.tells(utterance), utterance)
     return None
 

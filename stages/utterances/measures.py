@@ -1,4 +1,4 @@
-"""Measures a cut's audio: noise, clipping, silence, peak, loudness, a hash that finds copies, and DNSMOS if given."""
+"""Measures a cut's audio: noise, clipping, silence, peak, loudness, bandwidth, what finds copies, DNSMOS if given."""
 
 import hashlib
 from typing import TYPE_CHECKING
@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stages.audio import files as audio
+from stages.audio.bandwidth import bandwidth_hz
 from stages.audio.loudness import loudness_lufs
 from stages.audio.silence import silent_share, snr_db
 from stages.listeners.dnsmos import SAMPLE_RATE
 from stages.records import Measures, Wave
+from stages.utterances.sketch import sketch
 
 if TYPE_CHECKING:
     from stages.listeners.dnsmos import Dnsmos
@@ -39,6 +41,8 @@ def measure(wave: Wave, sample_rate: int, dnsmos: "Dnsmos | None" = None) -> Mea
         silence=round(silent_share(wave, sample_rate, silence_db=SILENCE_DB), 4),
         peak=round(float(np.abs(wave).max()), 6),
         hash=hashlib.blake2b(np.ascontiguousarray(wave, "<f4").tobytes(), digest_size=8).hexdigest(),
+        sketch=sketch(wave, sample_rate),
+        bandwidth_hz=bandwidth_hz(wave, sample_rate),
         loudness_lufs=None if loudness is None else round(loudness, 3),
         **{name: round(score, 3) for name, score in scores.items()},
     )

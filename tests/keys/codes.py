@@ -153,6 +153,13 @@ def _split_by(world: World) -> None:
     assert set.union(*by_speaker.values()) == {"train", "validation"}
     torn = _splits(world, lambda _, speaker: speaker, split_by="utterance", validation=0.5)
     assert any(len(splits) == 2 for splits in torn.values())
+    said = [encoded(f"s{n}/one.wav", text=f"Text {n % 8}{'!' * (n % 3)}") for n in range(24)]
+    by_text: dict[str, set[str]] = {}
+    for row in world.outcomes("metadata", *said, split_by="text", validation=0.5):
+        by_text.setdefault(row.text.strip("!"), set()).add(row.split)
+    assert len(by_text) == 8
+    assert all(len(splits) == 1 for splits in by_text.values())
+    assert set.union(*by_text.values()) == {"train", "validation"}
 
 
 def _share(key: str) -> Proof:

@@ -89,11 +89,13 @@ def _validation(world: World) -> None:
 
 def _split_by(world: World) -> None:
     whole = {}
-    for by in ("speaker", "utterance"):
+    read = [text.strip("!") for text in world.store.texts()]
+    for by in ("speaker", "utterance", "text"):
         parts = [_examples(world, split, validation=0.6, split_by=by).rows for split in ("train", "validation")]
         speakers = [{world.store.speakers[row] for row in rows} for rows in parts]
-        whole[by] = speakers[0].isdisjoint(speakers[1])
-    assert whole == {"speaker": True, "utterance": False}
+        texts = [{read[row] for row in rows} for rows in parts]
+        whole[by] = speakers[0].isdisjoint(speakers[1]), texts[0].isdisjoint(texts[1])
+    assert whole == {"speaker": (True, False), "utterance": (False, False), "text": (False, True)}
 
 
 def _prompt_s(world: World) -> None:

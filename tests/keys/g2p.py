@@ -5,8 +5,9 @@ from dataclasses import replace
 from stages.artefacts.formats import write_lines
 from stages.base import Filtered
 from stages.records import Measures, Utterance
-from stages.utterances.duplicates import write_duplicates
-from tests.keys.world import Proof, World, utterance
+from stages.utterances.duplicates import write_duplicates, write_near_duplicates
+from stages.utterances.sketch import sketch
+from tests.keys.world import RATE, Proof, World, noise, utterance
 
 
 def _phonemes(world: World, **values: bool | str) -> str:
@@ -43,10 +44,18 @@ def _unique(world: World) -> None:
     equal = Measures(9.0, 0, 0, 1.0, "ab")
     rows = [replace(utterance(name), measures=equal) for name in ("a/1.wav", "b/2.wav")]
     rows.append(replace(utterance("c/3.wav"), measures=replace(equal, hash="cd")))
+    common = [sketch(noise(2, seed=1), RATE) for _ in range(2)]
+    for name, of in zip(("d/4.wav", "e/5.wav"), common, strict=True):
+        rows.append(replace(utterance(name), measures=replace(equal, hash=name[0] * 2, sketch=of)))
     (folder := world.folder / "slice").mkdir()
     write_lines(folder / "0.rows.jsonl", (row.to_json() for row in rows))
     write_duplicates(folder, ["0"])
-    for unique, reasons in ((True, ["", "Duplicate", ""]), (False, ["", "", ""])):
+    write_near_duplicates(folder, ["0"])
+    copy = "Duplicate"
+    for unique, reasons in (
+        *((True, ["", copy, "", "", ""]), (False, [""] * 5)),
+        ("near", ["", copy, "", "", copy]),
+    ):
         assert [getattr(one, "reason", "") for one in world.outcomes("g2p", *rows, unique=unique)] == reasons
 
 

@@ -42,6 +42,10 @@ class MemoryStore:
         self.ids = [f"{speaker}/{row}" for row, speaker in enumerate(self.speakers)]
         self.symbols = sorted(set("".join(self.all_phonemes)))
 
+    def texts(self) -> list[str]:
+        """Three rows or so say the same."""
+        return [f"Text {row % 8}{'!' * (row % 3)}" for row in range(len(self.frames))]
+
     def codes(self, index: int) -> Codes:
         return self.all_codes[index]
 

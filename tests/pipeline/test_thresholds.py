@@ -11,7 +11,7 @@ import pytest
 from stages.artefacts.formats import read_lines
 from stages.artefacts.manifest import COMPLETE, OUT, list_shards
 from stages.audio import files as audio
-from stages.records import Utterance
+from stages.records import Utterance, count_phonemes
 from stages.store.reader import open_store
 from tests.pipeline.conftest import digests, prep
 
@@ -38,7 +38,8 @@ def test_a_threshold_is_changed_without_measuring_again(
 ) -> None:
     plain = to_g2p(voices, tmp_path / "a")
     quiet = median(row["measures"]["silence"] for row in kept(tmp_path / "a", "slice"))
-    fast = median(Utterance.from_json(row).phonemes_per_s for row in kept(tmp_path / "a", "g2p"))
+    rows = map(Utterance.from_json, kept(tmp_path / "a", "g2p"))
+    fast = median(count_phonemes(row.phonemes) / row.duration_s for row in rows)
     thresholds = f"slice.max_silence={quiet}", "slice.loudness_lufs=-23.0", f"g2p.max_phonemes_per_s={fast}"
     fresh = to_g2p(voices, tmp_path / "b", *thresholds)
     rows = left_out(tmp_path / "b", "slice")

@@ -84,6 +84,44 @@ def test_a_speaker_is_never_torn_apart() -> None:
     assert {name for _, name in found} == {"train", "validation", "test"}
 
 
+def test_equal_texts_are_never_torn_apart() -> None:
+    split = stage(split_by="text", validation=0.3, test=0.3)
+    rows = [encoded(id=f"{n}", text=f"Text {n % 50}{'!' * (n % 3)}") for n in range(150)]
+    found = {(row.text.strip("!"), row.split) for [row] in split.process(rows)}
+    assert len(found) == 50
+    assert {name for _, name in found} == {"train", "validation", "test"}
+
+
+def test_texts_in_several_splits_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """40 texts, 5 times each in another spelling, in two shards; a fifth of the rows are for validation."""
+    rows = [encoded(id=f"{n}", text=f"Say {n // 5}{'!' * (n % 5)}") for n in range(200)]
+    texts = finish(tmp_path, rows[:100], rows[100:], validation=0.2)["texts"]
+    splits = [row.split for [row] in stage(validation=0.2).process(rows)]
+    torn = [n for n in range(40) if len(set(splits[5 * n : 5 * n + 5])) == 2]
+    assert 10 < len(torn) < 40
+    assert (texts["different"], texts["in_several_splits"]) == (40, len(torn))
+    held = {name: sum(splits[5 * n : 5 * n + 5].count(name) for n in torn) for name in ("train", "validation")}
+    assert texts["utterances"] == held
+    assert len(texts["examples"]) == min(20, len(torn))
+    for one in texts["examples"]:
+        number = int(one["text"].strip("!").removeprefix("Say "))
+        assert one["splits"] == {name: splits[5 * number : 5 * number + 5].count(name) for name in held}
+    [line] = caplog.messages
+    assert line.startswith(f"{len(torn)} of 40 texts stand in more than one split ({held['train']} of train, ")
+    assert "`Say " in line
+    assert "Set `metadata.split_by=text`" in line
+
+
+@pytest.mark.parametrize("config", [{"split_by": "text", "validation": 0.3}, {"validation": 0.0}])
+def test_no_text_in_several_splits_is_no_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, config: dict
+) -> None:
+    rows = [encoded(id=f"{n}", text=f"Text {n % 20}") for n in range(200)]
+    texts = finish(tmp_path, rows, **config)["texts"]
+    assert texts == {"different": 20, "in_several_splits": 0, "utterances": {}, "examples": []}
+    assert not caplog.messages
+
+
 @given(st.text(), st.floats(0, 0.5), st.floats(0, 0.5))
 def test_a_split_only_grows_with_its_share(key: str, validation: float, test: float) -> None:
     if split_of(key, validation, test) == "test":

@@ -13,9 +13,9 @@ _ROOM = round(0.2 * SAMPLE_RATE)
 """Sound kept on both sides of a stretch, in samples; at most half of the pause there."""
 _APART = round(1.5 * SAMPLE_RATE)
 """Speech on both sides of a longer pause is never heard together: `slice` doesn't join it either."""
-_BREATH, _ENOUGH = round(0.6 * SAMPLE_RATE), 4 * SAMPLE_RATE
-"""Nor over a pause longer than `_BREATH`, once there is enough speech to understand: whisper loses quiet sentences that
-follow a loud one."""
+_BREATH, _ENOUGH = round(0.45 * SAMPLE_RATE), 6 * SAMPLE_RATE
+"""Nor over a pause longer than `_BREATH`, once there is enough speech to understand, in recordings that don't fit into
+one stretch: whisper loses quiet sentences that follow a loud one."""
 _ONSET, _OFFSET = 0.5, 0.363
 """pyannote's thresholds, whisperX's own."""
 
@@ -93,9 +93,10 @@ def gathered(regions: Sequence[Region], wave: Wave, longest_s: float) -> list[St
     """
     longest = round(longest_s * SAMPLE_RATE)
     rest = [piece for region in regions for piece in _divided(region, wave, longest)]
+    breath = _BREATH if rest and rest[-1].end - rest[0].start > longest else _APART
     stretches = []
     while rest:
-        count = _together(rest, longest)
+        count = _together(rest, longest, breath)
         stretches.append(rest[:count])
         rest = rest[count:]
     befores = [0, *(speech[-1].end for speech in stretches)]
@@ -130,12 +131,12 @@ def _divided(region: Region, wave: Wave, longest: int) -> list[Region]:
     return [*pieces, Region(start, end)]
 
 
-def _together(regions: Sequence[Region], longest: int) -> int:
+def _together(regions: Sequence[Region], longest: int, breath: int) -> int:
     """Returns how many of the first regions are heard together: up to the longest pause in the second half."""
     fit = 1
     while fit < len(regions) and regions[fit].end - regions[0].start <= longest:
         pause = regions[fit].start - regions[fit - 1].end
-        if pause > _APART or (pause > _BREATH and regions[fit - 1].end - regions[0].start >= _ENOUGH):
+        if pause > _APART or (pause > breath and regions[fit - 1].end - regions[0].start >= _ENOUGH):
             return fit
         fit += 1
     if fit == len(regions):

@@ -66,6 +66,10 @@ def hostile() -> str:
     example = {"id": HOSTILE, "message": HOSTILE, "hint": HOSTILE}
     found.left_out["slice", "filtered", HOSTILE] = LeftOut("slice", "filtered", HOSTILE, 1, [example])
     found.taken = [Taken("sounds", 1234, (HOSTILE, "[Music]"))]
+    found.texts = {
+        **{"different": 5678, "in_several_splits": 4321, "utterances": {"train": 2, HOSTILE: 1}},
+        "examples": [{"text": HOSTILE, "splits": {"train": 2, HOSTILE: 1}}],
+    }
     rows = [row, row | {"id": "embedded", "audio": "data:audio/flac;base64," + base64.b64encode(TONE).decode()}]
     rows += [row | {"id": uid, "audio": f"{uid}.flac", "text": "x" * 400} for uid in ("beside", "lost")]
     rows[1]["neighbours"], rows[2]["neighbours"] = [["beside", 0.9]], [["embedded", 0.9]]
@@ -89,6 +93,12 @@ def test_it_shows_what_was_taken_out_of_the_texts(hostile: str) -> None:
     assert ("section", {"id": "taken"}) in page.found
     assert "1,234" in page.texts["td"]
     assert "[Music]" in page.texts["td"]
+
+
+def test_it_shows_texts_in_several_splits(hostile: str) -> None:
+    page = Elements(hostile)
+    assert ("section", {"id": "shared"}) in page.found
+    assert "4,321 of 5,678 texts" in hostile
 
 
 def test_it_shows_what_to_listen_to() -> None:
@@ -248,7 +258,7 @@ def test_a_browser_needs_no_mouse(chromium: Chromium, page: Path) -> None:
         assert seen, f"{name} has the focus, and that isn't seen"
         reached.append(name)
         assert len(reached) < 99
-    sections = ["A"] * 8
+    sections = ["A"] * 9
     choice = ["search", "language", "speaker", "order", "list"]
     player = ["AUDIO"] * reached.count("AUDIO")
     neighbours = ["BUTTON", "A"]
