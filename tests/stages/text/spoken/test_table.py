@@ -110,6 +110,8 @@ _REAL = {
             We sold thousands, rated four point five out of five for about seven dollars.
         APPLE SOLD A 5G PHONE WITH A 4K SCREEN
             apple sold a five G phone with a four K screen
+        Stir in 3 tbsp. oil and 1/2 tsp salt.
+            Stir in three tablespoons oil and half a teaspoon salt.
         a wall 9' high
             a wall nine feet high
     """,

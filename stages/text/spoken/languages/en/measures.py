@@ -56,6 +56,8 @@ ml mL | milliliter
 cl cL | centiliter
 dl dL | deciliter
 gal gal. | gallon
+tbsp tbsp. tbsps | tablespoon
+tsp tsp. tsps | teaspoon
 pt pt. | pint
 qt qt. | quart
 W | watt
