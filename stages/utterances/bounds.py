@@ -39,9 +39,9 @@ def _words_inside(transcript: Transcript, segment: Segment) -> tuple[Word, ...]:
 
 
 def where(bad: BadSegment) -> Segment | None:
-    """Returns where a segment that can't be used begins, as a segment without length; None if that isn't known."""
+    """Returns where a segment that can't be used begins, or may lie, as one without text; None if that isn't known."""
     at = bad.start_samples
-    return None if at is None else Segment(at, at, "", "")
+    return None if at is None else Segment(at, at if bad.end_samples is None else bad.end_samples, "", "")
 
 
 def refused_segments(transcript: Transcript) -> list[Reject]:

@@ -22,8 +22,10 @@ from tests.model.conftest import make_config, make_store
 from tests.model.serving.conftest import MODES
 from tests.model.serving.test_guard import until
 
+_DRAWN_MS = 500
+"""Gradio draws what is opened, and moments later sets its first values again and begins to listen to clicks."""
 _SETTLED_MS = 200
-"""Gradio draws what is unfolded, and sets its first values again moments later."""
+"""How long a value must stay."""
 
 
 @pytest.fixture(scope="session")
@@ -117,6 +119,7 @@ class Tab:
         self.page.on("console", lambda told: self.problems.append(told.text) if told.type == "error" else None)
         self.page.goto(url)
         self.page.wait_for_selector("#speak-go")
+        self.page.wait_for_timeout(_DRAWN_MS)
 
     def __enter__(self) -> "Tab":
         return self
@@ -126,10 +129,11 @@ class Tab:
 
     def open(self, name: str) -> None:
         self.page.get_by_role("tab", name=name, exact=True).click()
+        self.page.wait_for_timeout(_DRAWN_MS)
 
     def unfold(self, name: str) -> None:
         self.page.get_by_role("button", name=name).locator("visible=true").click()
-        self.page.wait_for_timeout(_SETTLED_MS)
+        self.page.wait_for_timeout(_DRAWN_MS)
 
     def number(self, label: str) -> Any:
         field = self.page.locator(f"label:has([data-testid=block-info]:text-is('{label}'))")
@@ -148,6 +152,7 @@ class Tab:
     def choose(self, selector: str, option: str) -> None:
         self.page.locator(f"{selector} input").click()
         self.page.get_by_role("option", name=option).click()
+        self.page.wait_for_timeout(_SETTLED_MS)
 
     def made(self, name: str) -> bytes:
         """Waits for a result that differs from the one before; returns its file."""

@@ -36,7 +36,7 @@ def streamed(able: Synthesizer, text: str, prompt: Any, seed: int) -> bytes:
 
 def speak(tab: Tab, text: str) -> bytes:
     """Speaks with what the controls say; returns the file."""
-    tab.page.fill("#speak-text textarea", text)
+    tab.fill(tab.page.locator("#speak-text textarea"), text)
     tab.page.click("#speak-go")
     tab.page.wait_for_function("document.querySelector('#speak-about .facts') === null")
     tab.page.wait_for_selector("#speak-about .facts")
@@ -129,7 +129,7 @@ def test_mistakes_are_one_line(tab: Tab, shown: Shown, tmp_path: Path) -> None:
     tab.page.click("#speak-go")
     assert "must hold something to say" in tab.told()
     assert "Waiting" not in tab.page.inner_text("#speak-status")
-    tab.page.fill("#speak-text textarea", "Hello.")
+    tab.fill(tab.page.locator("#speak-text textarea"), "Hello.")
     tab.unfold("Samplers")
     tab.unfold("Language and length")  # an empty field stays empty when it is shown
     tab.number("Longest speech").wait_for()
@@ -168,7 +168,7 @@ def test_tasks(tab: Tab, able: Synthesizer, voices: Path) -> None:
     tab.page.locator("#transform-recording #waveform").wait_for()
     tab.page.click("#transform-go")
     assert "needs a “text”" in tab.told()
-    tab.page.fill("#transform-text textarea", "Hello.")
+    tab.fill(tab.page.locator("#transform-text textarea"), "Hello.")
     tab.fill(tab.page.get_by_label("Replace from").locator("visible=true"), "0.2")
     tab.fill(tab.page.get_by_label("to", exact=True).locator("visible=true"), "0.6")
     tab.page.click("#transform-go")
@@ -345,7 +345,7 @@ def test_stopping_and_leaving_free_the_place(
         service.submit(_anything(voices))  # is being spoken; what comes after it waits
         try:
             with Tab(chromium, shown.url) as tab:
-                tab.page.fill("#speak-text textarea", "Hello.")
+                tab.fill(tab.page.locator("#speak-text textarea"), "Hello.")
                 tab.page.click("#speak-go")
                 until(lambda: service.open_requests == 2)
                 tab.page.wait_for_selector("text=1 other requests are open")
@@ -358,7 +358,7 @@ def test_stopping_and_leaving_free_the_place(
             for _ in range(2):
                 service.submit(_anything(voices))
             with Tab(chromium, shown.url) as tab:
-                tab.page.fill("#speak-text textarea", "Hello.")
+                tab.fill(tab.page.locator("#speak-text textarea"), "Hello.")
                 tab.page.click("#speak-go")
                 assert "All 3 places of the queue are taken" in tab.told()
         finally:
