@@ -1,7 +1,7 @@
 """Patterns of numbers, and tables of words, of the languages that write no spaces around numbers."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 SAID = "\ue000-\uf8ff"
 """What earlier rules said, for use in the brackets of a regular expression."""
@@ -44,3 +44,19 @@ def pairs(*lines: str) -> dict[str, str]:
 def either(signs: Iterable[str]) -> str:
     """Returns a pattern of any of some signs, the longest first."""
     return "|".join(sorted(map(re.escape, signs), key=len, reverse=True))
+
+
+def amount(digits: str, whole: Callable[[int], str], each: Callable[[str], str], point: str, longest: int) -> str:
+    """Returns the words of a match of `AMOUNT`; one with a zero before it, or too long, is said digit by digit.
+
+    Args:
+        digits: The match.
+        whole: Says a whole number.
+        each: Says digits one by one.
+        point: Says the decimal point.
+        longest: Most digits of a number that `whole` says.
+    """
+    integer, _, decimals = digits.replace(",", "").partition(".")
+    zeros = len(integer) > 1 and integer.startswith("0")
+    words = each(integer) if zeros or len(integer) > longest else whole(int(integer))
+    return f"{words}{point}{each(decimals)}" if decimals else words

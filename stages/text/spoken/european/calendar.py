@@ -95,28 +95,3 @@ def times(say: SayTime, *, words: str, to: str, zones: Callable[[str], str], mor
 def month_numbers(*spellings: str) -> dict[str, int]:
     """Returns the numbers of months by name, from twelve strings of spellings with spaces between."""
     return {name: number for number, names in enumerate(spellings, 1) for name in names.split()}
-
-
-_ROMAN = (
-    *((1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL"), (10, "X")),
-    *((9, "IX"), (5, "V"), (4, "IV"), (1, "I")),
-)
-ROMAN = r"(?:(?=[IVX])X{0,3}(?:IX|IV|V?I{0,3}))(?![\w’'])"
-"""Pattern of Roman numbers up to 39. Greater ones are words or acronyms more often (CD, MIX, XL)."""
-
-
-def from_roman(letters: str) -> int:
-    """Returns the value of a Roman number; 0 where the letters aren't one."""
-    rest, value = letters.upper(), 0
-    for worth, sign in _ROMAN:
-        while rest.startswith(sign):
-            value, rest = value + worth, rest[len(sign) :]
-    return value if not rest and to_roman(value) == letters.upper() else 0
-
-
-def to_roman(value: int) -> str:
-    """Returns a number in Roman letters."""
-    made = ""
-    for worth, sign in _ROMAN:
-        made, value = made + sign * (value // worth), value % worth
-    return made

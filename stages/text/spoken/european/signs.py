@@ -4,10 +4,10 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 
-from stages.text.spoken.european.calendar import from_roman
 from stages.text.spoken.european.numbers import Numbers, alternatives
 from stages.text.spoken.european.quantities import ended
 from stages.text.spoken.european.tongue import Tongue
+from stages.text.spoken.romans import from_roman
 from stages.text.spoken.rules import Rule
 
 _VULGAR = re.compile(r"(?:(\d)\s?)?([¼-¾⅐-⅞])")

@@ -2,9 +2,10 @@
 
 import re
 
-from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month_numbers, times
+from stages.text.spoken.european.calendar import dates, month_numbers, times
 from stages.text.spoken.european.numbers import LEFT, NUMBER, RIGHT, alternatives
 from stages.text.spoken.european.quantities import ended, last_word, measures, money, next_word, plain
+from stages.text.spoken.european.romans import ROMAN, numbered
 from stages.text.spoken.european.signs import abbreviations, initials, links, needed, plainly, signs, zone_said
 from stages.text.spoken.european.tongue import Quantity, listed
 from stages.text.spoken.language import Speaker
@@ -21,6 +22,7 @@ from stages.text.spoken.languages.de.numbers import (
     year_words,
 )
 from stages.text.spoken.languages.de.words import LATE, NUMBERED, NUMBERS, TONGUE, UNITS
+from stages.text.spoken.romans import from_roman
 from stages.text.spoken.rules import Rule
 
 _MONTHS = month_numbers(
@@ -171,11 +173,6 @@ def _monarch(match: re.Match[str]) -> str | None:
     return ended(match, f"{match['names']} {article} {ordinal(number, ending).capitalize()}")
 
 
-def _roman(match: re.Match[str]) -> str | None:
-    number = from_roman(match["roman"])
-    return f"{match['before']} {cardinal(number, '')}" if number else None
-
-
 def _roman_ordinal(match: re.Match[str]) -> str | None:
     number = from_roman(match["roman"])
     before, behind = match.string[: match.start()], match.string[match.end() :]
@@ -216,15 +213,8 @@ _RULES: tuple[Rule, ...] = (
         _monarch,
     ),
     Rule("roman", re.compile(rf"(?<![\w.])(?P<roman>{ROMAN})\.(?= (?:{ORDINAL_NOUNS.pattern}))"), _roman_ordinal),
-    Rule(
-        "roman",
-        re.compile(
-            rf"(?<!\w)(?P<before>(?:Kapitel|Teil|Band|Akt|Klasse|Artikel|Anhang|Phase|Typ|Stufe|Gruppe|Abschnitt))"
-            rf" (?P<roman>{ROMAN})"
-        ),
-        _roman,
-    ),
-    Rule("roman", re.compile(rf"(?<!\w)(?P<before>[A-ZÄÖÜ][a-zäöüß]+) (?P<roman>(?=[IVX]{{2}}){ROMAN})"), _roman),
+    numbered(r"Kapitel|Teil|Band|Akt|Klasse|Artikel|Anhang|Phase|Typ|Stufe|Gruppe|Abschnitt", cardinal),
+    numbered(r"[A-ZÄÖÜ][a-zäöüß]+", cardinal, fewest=2),
     Rule("ordinal", re.compile(rf"{LEFT}(\d\d?)\.\s?[-–]\s?(?=[\ue000-\uf8ff])"), _from_day),
     Rule("ordinal", re.compile(rf"{LEFT}(\d{{1,9}})\.(?![\w.:]|,\w|\s?\d)"), _ordinal_rule),
     Rule("ordinal", re.compile(rf"{LEFT}(\d{{1,9}})-?s?t(e[nmrs]?)(?!\w)"), _suffixed),

@@ -5,10 +5,9 @@ import re
 from stages.text.spoken.languages.en.numbers import cardinal, counted, ordinal
 from stages.text.spoken.languages.en.sentences import STARTER
 from stages.text.spoken.languages.en.spelling import spelled
+from stages.text.spoken.romans import from_roman
 from stages.text.spoken.rules import rule
 
-_ROMAN = r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
-_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _REGNAL = (
     "Adrian|Albert|Alexander|Alfonso|Alphonse|Amenhotep|Anne|Antiochus|Artaxerxes|August|Augustus|Baldwin|Benedict|"
     "Boniface|Canute|Carl|Carlos|Casimir|Catherine|Charles|Christian|Clement|Cleopatra|Conrad|Constantine|Darius|David|"
@@ -67,18 +66,8 @@ _IN_FULL = {
 }
 
 
-def roman(written: str) -> int:
-    """Returns the value of a Roman number; 0 if it isn't one."""
-    upper = written.upper()
-    if not upper or not re.fullmatch(_ROMAN, upper):
-        return 0
-    values = [_VALUES[letter] for letter in upper]
-    after = [*values[1:], 0]
-    return sum(-value if value < following else value for value, following in zip(values, after, strict=True))
-
-
 def _reign(match: re.Match[str]) -> str | None:
-    number = roman(match["roman"])
+    number = from_roman(match["roman"])
     if (
         not number
         or (match["roman"], match["name"]) == ("X", "Malcolm")
@@ -97,7 +86,7 @@ def _first_of_its_name(match: re.Match[str]) -> bool:
 
 
 def _part(match: re.Match[str]) -> str | None:
-    number, name = roman(match["roman"]), match["part"]
+    number, name = from_roman(match["roman"]), match["part"]
     if not number or (match["roman"].islower() and not name.islower()):
         return None
     if number == 1 and name.lower() in ("no.", "nr."):
@@ -116,18 +105,18 @@ def _part(match: re.Match[str]) -> str | None:
 
 def _war(match: re.Match[str]) -> str:
     number = match["number"]
-    return f"World War {cardinal(int(number) if number.isdecimal() else roman(number))}"
+    return f"World War {cardinal(int(number) if number.isdecimal() else from_roman(number))}"
 
 
 def _century(match: re.Match[str]) -> str | None:
-    number = roman(match["roman"])
+    number = from_roman(match["roman"])
     return ordinal(number) if number else None
 
 
 def _other(match: re.Match[str]) -> str | None:
     """Returns a number of two figures or more after a name, or of three after anything."""
     written = match["roman"]
-    number = roman(written)
+    number = from_roman(written)
     if not number or written in _NOT_NUMBERS:
         return None
     named = re.search(r"(?:^|[\s(\"“])[A-Z][\w'’]*[a-z][,]? $", match.string[: match.start()])
@@ -142,7 +131,7 @@ def _other(match: re.Match[str]) -> str | None:
 
 
 def _bracketed(match: re.Match[str]) -> str:
-    return f"({cardinal(roman(match['roman']))})"
+    return f"({cardinal(from_roman(match['roman']))})"
 
 
 RULES = (

@@ -2,9 +2,10 @@
 
 import re
 
-from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month_numbers, times
+from stages.text.spoken.european.calendar import dates, month_numbers, times
 from stages.text.spoken.european.numbers import LEFT, alternatives, join
 from stages.text.spoken.european.quantities import ended, measures, money, next_word, plain
+from stages.text.spoken.european.romans import numbered, reigns
 from stages.text.spoken.european.signs import (
     abbreviations,
     don,
@@ -20,6 +21,7 @@ from stages.text.spoken.european.tongue import Quantity, listed
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.es.numbers import cardinal, ordinal
 from stages.text.spoken.languages.es.words import NUMBERED, NUMBERS, TONGUE, UNITS
+from stages.text.spoken.romans import from_roman
 from stages.text.spoken.rules import Rule
 
 _MONTH_NAMES = listed("enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre")
@@ -150,19 +152,6 @@ _KINGS = listed(
 _QUEENS = frozenset(listed("Catalina Isabel Cleopatra María Juana Margarita"))
 
 
-def _monarch(match: re.Match[str]) -> str | None:
-    number = from_roman(match["roman"])
-    if not number:
-        return None
-    ending = "a" if match["name"] in _QUEENS else "o"
-    return f"{match['name']} {ordinal(number, ending) if number <= 10 else cardinal(number, '')}"
-
-
-def _roman(match: re.Match[str]) -> str | None:
-    number = from_roman(match["roman"].upper())
-    return f"{match['before']} {cardinal(number, '')}" if number else None
-
-
 def _counted_roman(match: re.Match[str]) -> str | None:
     number = from_roman(match["roman"])
     female = _FEMININE.search(match["thing"]) and not _NOT_FEMININE.match(match["thing"])
@@ -237,16 +226,9 @@ _RULES: tuple[Rule, ...] = (
         ),
         _counted_roman,
     ),
-    Rule("roman", re.compile(rf"(?<!\w)(?P<name>{alternatives(_KINGS)}) (?P<roman>{ROMAN})"), _monarch),
-    Rule(
-        "roman",
-        re.compile(
-            rf"(?<!\w)(?P<before>(?i:capítulo|tomo|acto|parte|volumen|artículo|título|libro|anexo|fase|tipo|grupo))"
-            rf" (?P<roman>{ROMAN})"
-        ),
-        _roman,
-    ),
-    Rule("roman", re.compile(rf"(?<!\w)(?P<before>[A-ZÁÉÍÓÚÑ][a-záéíóúñü]+) (?P<roman>(?=[IVX]{{2}}){ROMAN})"), _roman),
+    reigns(_KINGS, _QUEENS, ordinal, cardinal, up_to=10),
+    numbered(r"(?i:capítulo|tomo|acto|parte|volumen|artículo|título|libro|anexo|fase|tipo|grupo)", cardinal),
+    numbered(r"[A-ZÁÉÍÓÚÑ][a-záéíóúñü]+", cardinal, fewest=2),
     *plain(NUMBERS, _agree),
     *signs(TONGUE),
     *initials(TONGUE),

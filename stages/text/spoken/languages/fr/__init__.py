@@ -2,14 +2,16 @@
 
 import re
 
-from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month_numbers, times
+from stages.text.spoken.european.calendar import dates, month_numbers, times
 from stages.text.spoken.european.numbers import LEFT, alternatives
 from stages.text.spoken.european.quantities import ended, measures, money, next_word, plain
+from stages.text.spoken.european.romans import numbered, reigns
 from stages.text.spoken.european.signs import abbreviations, initials, links, needed, plainly, signs, zone_said
 from stages.text.spoken.european.tongue import Quantity, listed, noun
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.fr.numbers import cardinal, ordinal
 from stages.text.spoken.languages.fr.words import NUMBERED, NUMBERS, TONGUE, UNITS
+from stages.text.spoken.romans import from_roman
 from stages.text.spoken.rules import Rule
 
 _MONTH_NAMES = listed("janvier février mars avril mai juin juillet août septembre octobre novembre décembre")
@@ -124,17 +126,8 @@ _KINGS = listed(
 _QUEENS = frozenset(listed("Catherine Élisabeth Elisabeth Elizabeth Cléopâtre Isabelle"))
 
 
-def _monarch(match: re.Match[str]) -> str | None:
-    number = from_roman(match["roman"])
-    if not number:
-        return None
-    first = "première" if match["name"] in _QUEENS else "premier"
-    return f"{match['name']} {first if number == 1 else cardinal(number, '')}"
-
-
-def _roman(match: re.Match[str]) -> str | None:
-    number = from_roman(match["roman"])
-    return f"{match['before']} {cardinal(number, '')}" if number else None
+def _first(_: int, ending: str) -> str:
+    return "première" if ending == "a" else "premier"
 
 
 def _decade(match: re.Match[str]) -> str:
@@ -202,16 +195,9 @@ _RULES: tuple[Rule, ...] = (
         re.compile(r"(?<![\w’'.])(?P<roman>[IVX]+)(?P<ending>(?<=I)(?:er|re|ère)|(?:i?[èe]me|e))(?!\w)"),
         _century,
     ),
-    Rule("roman", re.compile(rf"(?<!\w)(?P<name>{alternatives(_KINGS)}) (?P<roman>{ROMAN})"), _monarch),
-    Rule(
-        "roman",
-        re.compile(
-            rf"(?<!\w)(?P<before>(?i:chapitre|tome|acte|partie|volume|article|titre|livre|annexe|phase|type|groupe)"
-            rf") (?P<roman>{ROMAN})"
-        ),
-        _roman,
-    ),
-    Rule("roman", re.compile(rf"(?<!\w)(?P<before>[A-ZÀ-Ý][a-zà-ÿ]+) (?P<roman>(?=[IVX]{{2}}){ROMAN})"), _roman),
+    reigns(_KINGS, _QUEENS, _first, cardinal, up_to=1),
+    numbered(r"(?i:chapitre|tome|acte|partie|volume|article|titre|livre|annexe|phase|type|groupe)", cardinal),
+    numbered(r"[A-ZÀ-Ý][a-zà-ÿ]+", cardinal, fewest=2),
     *plain(NUMBERS, _agree),
     *signs(TONGUE),
     *initials(TONGUE),

@@ -2,14 +2,16 @@
 
 import re
 
-from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month_numbers, times
+from stages.text.spoken.european.calendar import dates, month_numbers, times
 from stages.text.spoken.european.numbers import LEFT, alternatives
 from stages.text.spoken.european.quantities import ended, measures, money, next_word, plain
+from stages.text.spoken.european.romans import numbered, reigns
 from stages.text.spoken.european.signs import abbreviations, don, initials, links, needed, plainly, signs, zone_said
 from stages.text.spoken.european.tongue import Quantity, listed
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.it.numbers import cardinal, ordinal
 from stages.text.spoken.languages.it.words import NUMBERED, NUMBERS, TONGUE, UNITS
+from stages.text.spoken.romans import from_roman
 from stages.text.spoken.rules import Rule
 
 _MONTH_NAMES = listed("gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre")
@@ -111,11 +113,6 @@ _KINGS = listed(
 _QUEENS = frozenset(listed("Caterina Elisabetta Cleopatra Isabella Margherita Maria"))
 
 
-def _monarch(match: re.Match[str]) -> str | None:
-    number = from_roman(match["roman"])
-    return f"{match['name']} {ordinal(number, 'a' if match['name'] in _QUEENS else 'o')}" if number else None
-
-
 def _century(match: re.Match[str]) -> str | None:
     number = from_roman(match["roman"])
     if not number:
@@ -124,11 +121,6 @@ def _century(match: re.Match[str]) -> str | None:
     if before := found.get("before"):
         return f"{'secolo' if before == 'sec.' else before} {ordinal(number, 'o')}"
     return ordinal(number, "a" if re.search(r"(?:a|ione)$", found["thing"]) else "o")
-
-
-def _roman(match: re.Match[str]) -> str | None:
-    number = from_roman(match["roman"])
-    return f"{match['before']} {cardinal(number, '')}" if number else None
 
 
 _NUMBER = r"(?P<number>\d{1,3}(?:[ \u00a0\u202f.]\d{3})+|\d{1,6})"
@@ -171,16 +163,9 @@ _RULES: tuple[Rule, ...] = (
         ),
         _century,
     ),
-    Rule("roman", re.compile(rf"(?<!\w)(?P<name>{alternatives(_KINGS)}) (?P<roman>{ROMAN})"), _monarch),
-    Rule(
-        "roman",
-        re.compile(
-            rf"(?<!\w)(?P<before>(?i:capitolo|tomo|atto|parte|volume|articolo|titolo|libro|allegato|fase|tipo"
-            rf"|gruppo)) (?P<roman>{ROMAN})"
-        ),
-        _roman,
-    ),
-    Rule("roman", re.compile(rf"(?<!\w)(?P<before>[A-ZÀ-Ý][a-zà-ÿ]+) (?P<roman>(?=[IVX]{{2}}){ROMAN})"), _roman),
+    reigns(_KINGS, _QUEENS, ordinal, cardinal, up_to=39),
+    numbered(r"(?i:capitolo|tomo|atto|parte|volume|articolo|titolo|libro|allegato|fase|tipo|gruppo)", cardinal),
+    numbered(r"[A-ZÀ-Ý][a-zà-ÿ]+", cardinal, fewest=2),
     *plain(NUMBERS, _agree),
     *signs(TONGUE),
     *initials(TONGUE),

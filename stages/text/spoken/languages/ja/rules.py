@@ -13,6 +13,7 @@ from stages.text.spoken.asian.patterns import (
     SAID,
     START,
     WAVE,
+    amount,
     either,
     narrow,
     pairs,
@@ -62,11 +63,8 @@ _WEEKDAY = "[月火水木金土日]"
 
 
 def _number(digits: str) -> str:
-    """Returns an amount as kanji; one with a zero before it, or too long, digit by digit."""
-    whole, _, decimals = digits.replace(",", "").partition(".")
-    zeros = len(whole) > 1 and whole.startswith("0")
-    words = one_by_one(whole) if zeros or len(whole) > LONGEST_KANJI else kanji_number(int(whole))
-    return f"{words}点{one_by_one(decimals)}" if decimals else words
+    """Returns an amount as kanji."""
+    return amount(digits, kanji_number, one_by_one, "点", LONGEST_KANJI)
 
 
 def _plain(digits: str) -> str:

@@ -13,6 +13,7 @@ from stages.text.spoken.asian.patterns import (
     SAID,
     START,
     WAVE,
+    amount,
     either,
     narrow,
     pairs,
@@ -74,10 +75,7 @@ _MONTHS = {6: "유", 10: "시"}
 
 
 def _number(digits: str) -> str:
-    whole, _, decimals = digits.replace(",", "").partition(".")
-    zeros = len(whole) > 1 and whole.startswith("0")
-    words = one_by_one(whole) if zeros or len(whole) > LONGEST else sino(int(whole))
-    return f"{words}점{one_by_one(decimals)}" if decimals else words
+    return amount(digits, sino, one_by_one, "점", LONGEST)
 
 
 def _large(text: str) -> str:

@@ -2,14 +2,16 @@
 
 import re
 
-from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month_numbers, times
+from stages.text.spoken.european.calendar import dates, month_numbers, times
 from stages.text.spoken.european.numbers import LEFT, alternatives
 from stages.text.spoken.european.quantities import ended, measures, money, next_word, plain
+from stages.text.spoken.european.romans import numbered, reigns
 from stages.text.spoken.european.signs import abbreviations, don, initials, links, needed, plainly, signs, zone_said
 from stages.text.spoken.european.tongue import Quantity, listed
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.pt.numbers import cardinal, ordinal
 from stages.text.spoken.languages.pt.words import NUMBERED, NUMBERS, TONGUE, UNITS
+from stages.text.spoken.romans import from_roman
 from stages.text.spoken.rules import Rule
 
 _MONTH_NAMES = listed("janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro")
@@ -103,14 +105,6 @@ _KINGS = listed(
 _QUEENS = frozenset(listed("Catarina Isabel Elizabeth Cleópatra Maria Joana Margarida"))
 
 
-def _monarch(match: re.Match[str]) -> str | None:
-    number = from_roman(match["roman"])
-    if not number:
-        return None
-    ending = "a" if match["name"] in _QUEENS else "o"
-    return f"{match['name']} {ordinal(number, ending) if number <= 10 else cardinal(number, '')}"
-
-
 def _century(match: re.Match[str]) -> str | None:
     romans = re.findall(r"[IVX]+", match["romans"])
     numbers = [from_roman(roman) for roman in romans]
@@ -124,11 +118,6 @@ def _century(match: re.Match[str]) -> str | None:
 def _counted_roman(match: re.Match[str]) -> str | None:
     number = from_roman(match["roman"])
     return ordinal(number, "a" if _FEMININE.search(match["thing"]) else "o") if number else None
-
-
-def _roman(match: re.Match[str]) -> str | None:
-    number = from_roman(match["roman"])
-    return f"{match['before']} {cardinal(number, '')}" if number else None
 
 
 _NUMBER = r"(?P<number>\d{1,3}(?:[ \u00a0\u202f.]\d{3})+|\d{1,6})"
@@ -168,16 +157,9 @@ _RULES: tuple[Rule, ...] = (
         ),
         _counted_roman,
     ),
-    Rule("roman", re.compile(rf"(?<!\w)(?P<name>{alternatives(_KINGS)}) (?P<roman>{ROMAN})"), _monarch),
-    Rule(
-        "roman",
-        re.compile(
-            rf"(?<!\w)(?P<before>(?i:capítulo|tomo|ato|parte|volume|artigo|título|livro|anexo|fase|tipo|grupo))"
-            rf" (?P<roman>{ROMAN})"
-        ),
-        _roman,
-    ),
-    Rule("roman", re.compile(rf"(?<!\w)(?P<before>[A-ZÀ-Ý][a-zà-ÿ]+) (?P<roman>(?=[IVX]{{2}}){ROMAN})"), _roman),
+    reigns(_KINGS, _QUEENS, ordinal, cardinal, up_to=10),
+    numbered(r"(?i:capítulo|tomo|ato|parte|volume|artigo|título|livro|anexo|fase|tipo|grupo)", cardinal),
+    numbered(r"[A-ZÀ-Ý][a-zà-ÿ]+", cardinal, fewest=2),
     *plain(NUMBERS, _agree),
     *signs(TONGUE),
     *initials(TONGUE),

@@ -3,15 +3,17 @@
 import re
 from collections.abc import Sequence
 
-from stages.text.spoken.european.calendar import ROMAN, dates, from_roman, month_numbers
+from stages.text.spoken.european.calendar import dates, month_numbers
 from stages.text.spoken.european.numbers import LEFT, alternatives
 from stages.text.spoken.european.quantities import ended, last_word, measures, money, next_word, plain
+from stages.text.spoken.european.romans import ROMAN, numbered
 from stages.text.spoken.european.signs import abbreviations, initials, links, needed, plainly, signs
 from stages.text.spoken.european.tongue import Quantity, listed
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.ru.numbers import OF_GENITIVE, cardinal, case_behind, ordinal
 from stages.text.spoken.languages.ru.times import TIMES
 from stages.text.spoken.languages.ru.words import LATE, NUMBERED, NUMBERS, TONGUE
+from stages.text.spoken.romans import from_roman
 from stages.text.spoken.rules import Rule
 
 _MONTH_NAMES = listed("января февраля марта апреля мая июня июля августа сентября октября ноября декабря")
@@ -277,11 +279,6 @@ def _world(match: re.Match[str]) -> str | None:
     return ordinal(number, case, "f") if number else None
 
 
-def _roman(match: re.Match[str]) -> str | None:
-    number = from_roman(match["roman"])
-    return f"{match['before']} {cardinal(number, '')}" if number else None
-
-
 def _town(match: re.Match[str]) -> str:
     return "городе" if last_word(match.string[: match.start()]) in ("в", "во") else "город"
 
@@ -359,14 +356,7 @@ _RULES: tuple[Rule, ...] = (
     Rule(
         "roman", re.compile(r"(?<!\w)(?P<roman>[IVX]+)(?= (?P<word>(?:[Мм]иров|[Оо]течественн)(?:ая|ой|ую)))"), _world
     ),
-    Rule(
-        "roman",
-        re.compile(
-            rf"(?<!\w)(?P<before>(?i:глав[аые]|том[ае]?|част[ьи]|класс|раздел|групп[аы]|акт|степен[ьи]|тип[аы]?))"
-            rf" (?P<roman>{ROMAN})"
-        ),
-        _roman,
-    ),
+    numbered(r"(?i:глав[аые]|том[ае]?|част[ьи]|класс|раздел|групп[аы]|акт|степен[ьи]|тип[аы]?)", cardinal),
     *plain(NUMBERS, _agree),
     Rule(
         "abbreviation",

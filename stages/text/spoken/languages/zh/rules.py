@@ -4,7 +4,19 @@ import re
 
 from stages.text.languages import HAN
 from stages.text.spoken.asian.han import LONGEST_HANZI, hanzi_number, one_by_one
-from stages.text.spoken.asian.patterns import ALONE, AMOUNT, DIGITS, END, INTEGER, SAID, START, either, narrow, pairs
+from stages.text.spoken.asian.patterns import (
+    ALONE,
+    AMOUNT,
+    DIGITS,
+    END,
+    INTEGER,
+    SAID,
+    START,
+    amount,
+    either,
+    narrow,
+    pairs,
+)
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.rules import Rule
 
@@ -47,11 +59,8 @@ _BY_DIGIT = re.compile(
 
 
 def _number(digits: str) -> str:
-    """Returns an amount in Chinese letters; one with a zero before it, or too long, digit by digit."""
-    whole, _, decimals = digits.replace(",", "").partition(".")
-    zeros = len(whole) > 1 and whole.startswith("0")
-    words = one_by_one(whole) if zeros or len(whole) > LONGEST_HANZI else hanzi_number(int(whole))
-    return f"{words}点{one_by_one(decimals)}" if decimals else words
+    """Returns an amount in Chinese letters."""
+    return amount(digits, hanzi_number, one_by_one, "点", LONGEST_HANZI)
 
 
 def _plain(digits: str) -> str:

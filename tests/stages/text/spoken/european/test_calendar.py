@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.text.spoken.european.calendar import from_roman, to_roman
+from stages.text.spoken.romans import from_roman, to_roman
 from stages.text.spoken.table import speak
 
 SAID = {
