@@ -35,7 +35,7 @@ from stages.transcripts.languages import in_language, read_languages
 from stages.utterances import cuts
 from stages.utterances.borders import at_quiet_points, searched_between_all
 from stages.utterances.bounds import clear_of, cropped, is_apart, no_text, refused_segments, where, why_unsplit
-from stages.utterances.duplicates import DUPLICATES, DUPLICATES_VERSION, NEAR, write_duplicates, write_near_duplicates
+from stages.utterances.duplicates import DUPLICATES, DUPLICATES_VERSION, NEAR, write_duplicates
 from stages.utterances.filters import SLICE_RULES, above, broken, in_other_language
 from stages.utterances.finish import finished
 from stages.utterances.hallucinations import hallucinated
@@ -112,7 +112,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         """Languages of short texts by recording, where not those in their transcripts."""
         return read_languages(self.context.dataset / self.needs)
 
-    @property
+    @cached_property
     def _tools(self) -> str:
         """The identities of the models that are set, and a mark where cuts changed in 0.2."""
         searched = "searched" if searched_between_all(self.config.search_s, self.config.margin_s) else ""
@@ -174,7 +174,11 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     def item_parameters(self, item: Transcript) -> Any:
         """Returns the parameters of a recording's rows."""
-        return self._with_language(item, [self.config.identity(), self._tools])
+        return self._with_language(item, self._whole_identity)
+
+    @cached_property
+    def _whole_identity(self) -> list[Any]:
+        return [self.config.identity(), self._tools]
 
     def _with_language(self, item: Transcript, parameters: list[Any]) -> list[Any]:
         code = self._languages.get(item.id)
@@ -217,7 +221,6 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         if not self.config.measure:
             return []
         write_duplicates(folder, shards)
-        write_near_duplicates(folder, shards)
         return [DUPLICATES, NEAR]
 
     def _outcomes(self, transcript: Transcript) -> list[Outcome]:
@@ -328,13 +331,14 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
             wave, _ = audio.read(self.context.place(row.recording), row.start_samples, row.end_samples)
         if wave is None:
             return row
+        heard = audio.resample(wave, row.sample_rate, SAMPLE_RATE) if row.certainty or self._hearings else wave
         if self.config.measure:
-            row = replace(row, measures=measure(wave, row.sample_rate, self._dnsmos))
-            if row.certainty and row.measures:
-                voice = voice_share(audio.resample(wave, row.sample_rate, SAMPLE_RATE))
-                row = replace(row, measures=replace(row.measures, voice=round(voice, 3)))
+            measures = measure(wave, row.sample_rate, self._dnsmos)
+            row = replace(
+                row, measures=replace(measures, voice=round(voice_share(heard), 3)) if row.certainty else measures
+            )
         if self._hearings:
-            self._hearings.add(row.id, audio.resample(wave, row.sample_rate, SAMPLE_RATE), row.language)
+            self._hearings.add(row.id, heard, row.language)
         return row
 
     def _judged(self, row: Utterance) -> Outcome:

@@ -5,7 +5,6 @@ depend on the order of the work.
 """
 
 import json
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,32 +27,24 @@ DUPLICATES_VERSION = 3
 
 
 def write_duplicates(folder: Path, shards: Sequence[str]) -> None:
-    """Lists the groups of rows of `slice` with the same audio. Needs 8 bytes of memory per row."""
-    hashes = array("Q", (audio_hash for audio_hash, _ in _hashed(folder, shards)))
-    values, counts = np.unique(np.frombuffer(hashes, np.uint64), return_counts=True)
-    repeated = set(values[counts > 1].tolist())
-    alike: dict[int, list[dict[str, Any]]] = {}
-    if repeated:
-        for audio_hash, row in _hashed(folder, shards):
-            if audio_hash in repeated:
-                alike.setdefault(audio_hash, []).append(_kept(row))
-    _write(folder / DUPLICATES, alike)
+    """Lists the groups of rows of `slice` with equal audio, and with equal or nearly equal audio.
 
-
-def write_near_duplicates(folder: Path, shards: Sequence[str]) -> None:
-    """Lists the groups of rows of `slice` with equal or nearly equal audio. Needs about 300 bytes of memory per row."""
+    Reads the rows once, and again only if there are copies. Needs about 300 bytes of memory per row.
+    """
     copies = NearCopies()
     for audio_hash, row in _hashed(folder, shards):
         seconds = (row["end_samples"] - row["start_samples"]) / row["sample_rate"]
         copies.add(audio_hash, seconds, row["measures"].get("sketch"))
-    group_of = copies.groups()
-    alike: dict[int, list[dict[str, Any]]] = {}
-    sizes = np.bincount(group_of, minlength=len(group_of))
-    if (sizes > 1).any():
-        for group, (_, row) in zip(group_of.tolist(), _hashed(folder, shards), strict=True):
-            if sizes[group] > 1:
-                alike.setdefault(group, []).append(_kept(row))
-    _write(folder / NEAR, alike)
+    firsts = {DUPLICATES: copies.equal(), NEAR: copies.groups()}
+    sizes = {name: np.bincount(first, minlength=len(first)) for name, first in firsts.items()}
+    alike: dict[str, dict[int, list[dict[str, Any]]]] = {name: {} for name in firsts}
+    if (sizes[NEAR] > 1).any():  # copies of equal audio are near ones too
+        for number, (_, row) in enumerate(_hashed(folder, shards)):
+            for name, first in firsts.items():
+                if sizes[name][group := int(first[number])] > 1:
+                    alike[name].setdefault(group, []).append(_kept(row))
+    for name, groups in alike.items():
+        _write(folder / name, groups)
 
 
 def _kept(row: dict[str, Any]) -> dict[str, Any]:

@@ -41,12 +41,14 @@ class NearCopies:
         self._seconds.append(seconds)
         self._hashes.append(audio_hash)
 
+    def equal(self) -> Int64s:
+        """Returns the first row with the same audio as each row; of most it is itself. `[N]`."""
+        _, first, group_of = np.unique(np.frombuffer(self._hashes, np.uint64), return_index=True, return_inverse=True)
+        return first[group_of]
+
     def groups(self) -> Int64s:
         """Returns the first row that is a copy of each row, directly or through others; of most it is itself. `[N]`."""
-        parents = np.arange(len(self._hashes), dtype=np.int64)
-        _, first, group_of = np.unique(np.frombuffer(self._hashes, np.uint64), return_index=True, return_inverse=True)
-        for row in np.flatnonzero(first[group_of] != parents):
-            _join(parents, int(first[group_of[row]]), int(row))
+        parents = self.equal()
         hashes, starts = (
             np.frombuffer(self._sketches, np.uint32),
             np.frombuffer(self._starts, np.uint64).astype(np.int64),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from stages.artefacts.formats import write_lines
 from stages.base import Filtered
 from stages.records import Measures, Utterance
-from stages.utterances.duplicates import write_duplicates, write_near_duplicates
+from stages.utterances.duplicates import write_duplicates
 from stages.utterances.sketch import sketch
 from tests.keys.world import RATE, Proof, World, noise, utterance
 
@@ -50,7 +50,6 @@ def _unique(world: World) -> None:
     (folder := world.folder / "slice").mkdir()
     write_lines(folder / "0.rows.jsonl", (row.to_json() for row in rows))
     write_duplicates(folder, ["0"])
-    write_near_duplicates(folder, ["0"])
     copy = "Duplicate"
     for unique, reasons in (
         *((True, ["", copy, "", "", ""]), (False, [""] * 5)),
