@@ -47,7 +47,7 @@ ROOMS = {
     "stages.corpora.layouts.tables": "artefacts audio tar text corpora.layouts",
     "stages.corpora.layouts.corpora": "audio tar text corpora.layouts corpora.layouts.tables",
     "stages.corpora": "artefacts audio tar text transcripts corpora.layouts",
-    "stages.hearing.asr": "audio",
+    "stages.hearing.asr": "audio listeners",
     "stages.hearing": "audio hearing.asr text transcripts",
     "stages.utterances": "artefacts audio listeners text",
     "stages.neighbours": "artefacts listeners",

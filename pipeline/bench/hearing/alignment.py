@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.bench.figures import Bench, Figure, StageBench
+from pipeline.bench.hearing.clips import TOLERANCE_S, english, speech_in, text_of
 from stages.audio.files import read_complete, resample, write_wav
 from stages.base import Context
 from stages.corpora.scan import scan
@@ -17,10 +18,6 @@ from stages.records import Recording, Transcript, Utterance, Wave
 from stages.slice import Slice, SliceConfig
 from stages.transcribe import Transcribe, TranscribeConfig
 
-GROUPS = ("ljspeech", "librispeech-test-other", "vctk")
-"""Groups of read English whose clips have transcripts."""
-TOLERANCE_S = 0.05
-"""Largest error of a word or border that still counts as right."""
 _RATE = 16_000
 
 
@@ -54,7 +51,7 @@ def alignment(bench: Bench) -> Iterator[Figure]:
     The start and end of speech in each clip are found by silero, on that clip alone.
     """
     counts = _AlignmentCounts()
-    clips = [clip for clip in scan(bench.recordings).recordings if clip.group in GROUPS and clip.transcript]
+    clips = english(bench.recordings)
     for key, group in groupby(clips, key=lambda clip: speaker_key(clip.group, clip.speaker)):
         _measure(list(group), bench.recordings, bench.scratch / key, counts)
     yield Figure("recordings of joined clips", counts.seconds, "s")
@@ -72,7 +69,7 @@ def _measure(clips: Sequence[Recording], voices: Path, folder: Path, counts: _Al
     for clip in clips:
         wave, rate = read_complete(voices / path_of(clip.id))
         waves.append(resample(wave, rate, _RATE))
-        texts.append(" ".join((voices / path_of(clip.transcript)).read_text(encoding="utf-8").split()))
+        texts.append(text_of(voices, clip))
     joins = np.cumsum([0, *map(len, waves)])
     speech = [(start + first, start + last) for start, (first, last) in zip(joins, map(_speech, waves), strict=False)]
     folder.mkdir(parents=True)
@@ -120,11 +117,8 @@ def _cuts(folder: Path, transcript: Transcript) -> list[Utterance]:
 
 def _speech(wave: Wave) -> tuple[int, int]:
     """Returns the start and end of speech in a clip, in samples; the end is exclusive."""
-    from faster_whisper.vad import VadOptions, get_speech_timestamps
-
-    options = VadOptions(min_silence_duration_ms=50, speech_pad_ms=0, min_speech_duration_ms=60)
-    spans = get_speech_timestamps(np.array(wave), options)
-    return spans[0]["start"], spans[-1]["end"]
+    spans = speech_in(wave)
+    return spans[0][0], spans[-1][1]
 
 
 ALIGNMENT = StageBench("alignment", alignment, 10, needs_speech=True)

@@ -11,10 +11,10 @@ from itertools import groupby
 from pathlib import Path
 
 from pipeline.bench.figures import Bench, Figure, StageBench
+from pipeline.bench.hearing.clips import text_of
 from stages.base import Context, Filtered
 from stages.corpora.scan import scan
 from stages.hearing.asr.weights import PACKAGED
-from stages.ids import path_of
 from stages.records import Certainty, Recording, Transcript, Utterance
 from stages.slice import Slice, SliceConfig
 from stages.transcribe import Transcribe, TranscribeConfig
@@ -103,8 +103,7 @@ def _heard(bench: Bench) -> Iterator[_Heard]:
 
 
 def _is_right(rows: Sequence[Utterance], voices: Path, recording: Recording) -> bool:
-    text = (voices / path_of(recording.transcript)).read_text(encoding="utf-8-sig")
-    return compared(text, " ".join(row.text for row in rows), "en").misheard <= _RIGHT
+    return compared(text_of(voices, recording), " ".join(row.text for row in rows), "en").misheard <= _RIGHT
 
 
 CERTAINTY = StageBench("certainty", certainty, 13, needs_speech=True)

@@ -8,11 +8,10 @@ from random import Random
 import numpy as np
 
 from pipeline.bench.figures import Bench, Figure, StageBench
-from pipeline.bench.hearing.alignment import GROUPS
+from pipeline.bench.hearing.clips import english, text_of
 from stages.audio import files as audio
 from stages.audio.silence import trimmed
 from stages.base import Context
-from stages.corpora.scan import scan
 from stages.hearing.asr.weights import PACKAGED
 from stages.ids import path_of, speaker_key
 from stages.records import HeardAgain, Recording, Segment, Transcript, Utterance
@@ -30,8 +29,8 @@ _SEED = 0
 
 def misheard(bench: Bench) -> Iterator[Figure]:
     """Swaps a tenth of the texts among speakers, cuts words off, and counts what a second model finds."""
-    clips = [clip for clip in scan(bench.recordings).recordings if clip.group in GROUPS and clip.transcript]
-    texts = [" ".join((bench.recordings / path_of(clip.transcript)).read_text("utf-8").split()) for clip in clips]
+    clips = english(bench.recordings)
+    texts = [text_of(bench.recordings, clip) for clip in clips]
     given = swapped(clips, texts, _SWAPPED, Random(_SEED))
     stage = Slice(SliceConfig(measure=False), Context(bench.recordings, verify=PACKAGED))
     stage.setup()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.bench.figures import Bench, Figure, StageBench
+from pipeline.bench.hearing.clips import GROUPS, TOLERANCE_S, english, speech_in, text_of
 from stages.audio.files import read_complete, resample, write_wav
 from stages.base import Context
 from stages.corpora.scan import scan
@@ -21,10 +22,6 @@ from stages.records import Transcript, Utterance, Wave
 from stages.slice import Slice, SliceConfig
 from stages.transcribe import Transcribe, TranscribeConfig
 
-GROUPS = ("librispeech-test-other", "ljspeech", "vctk")
-"""Groups of read English whose clips have transcripts."""
-TOLERANCE_S = 0.05
-"""A border this far inside speech still counts as lying in the pause."""
 _LONG_S = 1200.0
 """Length of the joined recording."""
 _BASELINES = ("whisperX", "faster-whisper")
@@ -109,11 +106,9 @@ def _long(clips: Sequence[_Clip], folder: Path, scratch: Path) -> Iterator[Figur
 
 def _clips(recordings: Path) -> list[_Clip]:
     found = []
-    for one in scan(recordings).recordings:
-        if one.group in GROUPS and one.transcript:
-            wave, rate = read_complete(recordings / path_of(one.id))
-            text = (recordings / path_of(one.transcript)).read_text(encoding="utf-8")
-            found.append(_Clip(one.group, np.array(resample(wave, rate, SAMPLE_RATE)), text))
+    for one in english(recordings):
+        wave, rate = read_complete(recordings / path_of(one.id))
+        found.append(_Clip(one.group, np.array(resample(wave, rate, SAMPLE_RATE)), text_of(recordings, one)))
     return found
 
 
@@ -142,14 +137,11 @@ def _text(result: Any) -> str:
 
 def _speech(clips: Sequence[_Clip]) -> list[tuple[int, int]]:
     """Returns the speech of joined clips as silero finds it in each clip alone, in samples."""
-    from faster_whisper.vad import VadOptions, get_speech_timestamps
-
-    options = VadOptions(min_silence_duration_ms=50, speech_pad_ms=0, min_speech_duration_ms=60)
     starts = np.cumsum([0, *(len(clip.wave) for clip in clips)])
     return [
-        (int(start) + span["start"], int(start) + span["end"])
+        (int(start) + first, int(start) + last)
         for clip, start in zip(clips, starts, strict=False)
-        for span in get_speech_timestamps(np.array(clip.wave), options)
+        for first, last in speech_in(clip.wave)
     ]
 
 

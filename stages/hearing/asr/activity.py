@@ -7,6 +7,7 @@ import numpy as np
 
 from stages.audio.silence import quietest
 from stages.hearing.asr.windows import SAMPLE_RATE
+from stages.listeners.silero import voiced
 from stages.records import Wave
 
 _ROOM = round(0.2 * SAMPLE_RATE)
@@ -47,13 +48,7 @@ Detector = Callable[[Wave], list[Region]]
 
 def silero(wave: Wave) -> list[Region]:
     """Finds speech by silero's network, which the faster-whisper package contains."""
-    from faster_whisper.vad import VadOptions, get_speech_timestamps
-
-    options = VadOptions(min_silence_duration_ms=160, speech_pad_ms=0, min_speech_duration_ms=64)
-    return [
-        Region(span["start"], min(span["end"], len(wave)))
-        for span in get_speech_timestamps(wave, options, sampling_rate=SAMPLE_RATE)
-    ]
+    return [Region(*span) for span in voiced(wave, pause_ms=160, shortest_ms=64)]
 
 
 def pyannote(device: str) -> Detector:

@@ -1,0 +1,28 @@
+"""The clips of read English that benchmarks of hearing share: their groups, texts and speech."""
+
+from pathlib import Path
+
+from stages.corpora.scan import scan
+from stages.ids import path_of
+from stages.listeners.silero import voiced
+from stages.records import Recording, Wave
+
+GROUPS = ("librispeech-test-other", "ljspeech", "vctk")
+"""Groups whose clips have transcripts."""
+TOLERANCE_S = 0.05
+"""Largest error of a word or border that still counts as right."""
+
+
+def english(recordings: Path) -> list[Recording]:
+    """Returns the clips of these groups that have texts."""
+    return [clip for clip in scan(recordings).recordings if clip.group in GROUPS and clip.transcript]
+
+
+def text_of(recordings: Path, clip: Recording) -> str:
+    """Returns the text beside a clip, in one line."""
+    return " ".join((recordings / path_of(clip.transcript)).read_text(encoding="utf-8-sig").split())
+
+
+def speech_in(wave: Wave) -> list[tuple[int, int]]:
+    """Returns where a clip at 16 kHz has speech, by silero on that clip alone; short pauses are left out."""
+    return voiced(wave, pause_ms=50, shortest_ms=60)
