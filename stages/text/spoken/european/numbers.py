@@ -165,6 +165,10 @@ class Numbers:
             return f"{sign}{small}"
         return f"{sign}{self.counted(Quantity(number.whole), money.unit)}{self.tongue.cents}{small}"
 
+    def year(self, digits: str) -> str:
+        """Returns the words of a year; of one with a zero in front each digit's."""
+        return self.digits(digits) if digits[0] == "0" else self.tongue.cardinal(int(digits), "")
+
     def digits(self, text: str) -> str:
         """Returns digits said one by one."""
         return " ".join(self.tongue.cardinal(int(digit), "") for digit in text if digit.isdecimal())

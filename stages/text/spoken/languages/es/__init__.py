@@ -49,11 +49,7 @@ _WEEKDAYS = {
 
 def _date(match: re.Match[str], day: int, month: int, year: str) -> str:
     words = f"{'primero' if day == 1 else cardinal(day, '')} de {_MONTH_NAMES[month - 1]}"
-    return (
-        f"{words} de {NUMBERS.digits(year) if year[0] == '0' else cardinal(int(year), '')}"
-        if year
-        else ended(match, words)
-    )
+    return f"{words} de {NUMBERS.year(year)}" if year else ended(match, words)
 
 
 def _month_first(match: re.Match[str]) -> str | None:

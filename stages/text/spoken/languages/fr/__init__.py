@@ -37,9 +37,7 @@ def _day(day: int) -> str:
 
 def _date(match: re.Match[str], day: int, month: int, year: str) -> str:
     words = f"{_day(day)} {_MONTH_NAMES[month - 1]}"
-    if not year:
-        return ended(match, words)
-    return f"{words} {NUMBERS.digits(year) if year[0] == '0' else cardinal(int(year), '')}"
+    return f"{words} {NUMBERS.year(year)}" if year else ended(match, words)
 
 
 def _days(match: re.Match[str]) -> str | None:

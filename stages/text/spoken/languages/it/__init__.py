@@ -45,9 +45,7 @@ def _title(match: re.Match[str]) -> str:
 def _date(match: re.Match[str], day: int, month: int, year: str) -> str:
     elided = match.string[: match.start()].endswith(("'", "’"))
     words = f"{'primo' if day == 1 and not elided else cardinal(day, '')} {_MONTH_NAMES[month - 1]}"
-    if not year:
-        return ended(match, words)
-    return f"{words} {NUMBERS.digits(year) if year[0] == '0' else cardinal(int(year), '')}"
+    return f"{words} {NUMBERS.year(year)}" if year else ended(match, words)
 
 
 def _clock(hour: int, minute: int, second: int | None, _: str) -> str:
