@@ -12,10 +12,8 @@ from stages.errors import WeightsError
 from stages.records import count_phonemes
 from stages.text import espeak
 from stages.text.ipa import Reader
-from stages.text.kana import Japanese, to_kana
 from stages.text.languages import LANGUAGES, UNSPACED, WIDE_MARKS, normalise_code
 from stages.text.lexicon import NONE, Given, Lexicon
-from stages.text.mandarin import Mandarin
 from stages.text.spoken.rules import Spoken
 from stages.text.spoken.table import speak
 from stages.text.unread import unread
@@ -41,9 +39,6 @@ _HAS_UNSPACED = re.compile(f"[{UNSPACED}]")
 
 _STRESS = re.compile("[ˈˌ]")
 _PUNCTUATION = re.compile('[;:,.!?¡¿—…"«»“”(){}[\\]]')
-
-_PREPARE: dict[str, Callable[[str], str]] = {"kana": to_kana}
-"""Functions applied before espeak-ng, by the `prepare` column of the table of languages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +174,11 @@ def prepared(text: str, code: str) -> str:
 
 
 def _prepared(words: str, code: str) -> str:
-    prepare = _PREPARE.get(LANGUAGES[code].prepare)
-    return prepare(words) if prepare else words
+    if LANGUAGES[code].prepare != "kana":
+        return words
+    from stages.text.kana import to_kana
+
+    return to_kana(words)
 
 
 def _clean(text: str) -> str:
@@ -199,8 +197,12 @@ def _reader(code: str, stress: bool, punctuation: bool) -> Callable[[str], str]:
     espeak.configure()
     language = LANGUAGES[code]
     if language.prepare == "tones":
+        from stages.text.mandarin import Mandarin
+
         return Mandarin(language.espeak, stress=stress, punctuation=punctuation).read
     if language.prepare == "kana":
+        from stages.text.kana import Japanese
+
         latin = Reader(LANGUAGES[language.latin].espeak, stress=stress, punctuation=punctuation)
         return Japanese(language.espeak, stress=stress, punctuation=punctuation, latin=latin).read
     return Reader(language.espeak, stress=stress, punctuation=punctuation).read

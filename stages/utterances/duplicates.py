@@ -16,7 +16,6 @@ from stages.artefacts.formats import read_lines
 from stages.artefacts.manifest import part_paths
 from stages.errors import MissingInputError
 from stages.records import ASIDE, Utterance
-from stages.utterances.near import NearCopies
 
 DUPLICATES = "duplicates.json"
 """Beside the shards of `slice`: for each audio that several rows share, these rows by id, without their measures."""
@@ -31,6 +30,8 @@ def write_duplicates(folder: Path, shards: Sequence[str]) -> None:
 
     Reads the rows once, and again only if there are copies. Needs about 300 bytes of memory per row.
     """
+    from stages.utterances.near import NearCopies  # with what sketches sound, which `g2p` doesn't need
+
     copies = NearCopies()
     for audio_hash, row in _hashed(folder, shards):
         seconds = (row["end_samples"] - row["start_samples"]) / row["sample_rate"]

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 from stages.records import HeardAgain
-from stages.text.phonemes import phonemize
 
 _EDGE = 3
 """Letters. Shorter words at the ends of a text are judged together with their neighbour: `a` is easily misheard."""
@@ -44,6 +43,8 @@ def _forms(text: str, heard: str, language: str) -> Iterator[tuple[list[str], li
     if language == "en":
         normalise = _english()
         yield _words(normalise(text)), _words(normalise(heard))
+    from stages.text.phonemes import phonemize  # reads whole languages, for cuts that are heard again
+
     ours, theirs = phonemize([text, heard], language, stress=False, punctuation=False)
     yield _words(ours), _words(theirs)
 
