@@ -74,6 +74,11 @@ def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
         file.writelines(to_line(row) + "\n" for row in rows)
 
 
+def rows_of(folder: Path, shards: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a stage's shards as they lie in its folder; raises as `read_lines`."""
+    return (row for shard in shards for row in read_lines(folder / f"{shard}.rows.jsonl"))
+
+
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """Yields the rows of a JSON-lines file.
 

@@ -225,16 +225,17 @@ def _check_script(text: str) -> None:
     if text.isascii():
         return
     letters = [letter for letter in text if letter.isalpha()]
-    strange = [letter for letter in letters if not letter.isascii() and _script(letter) not in _SCRIPTS]
+    strange = [letter for letter in letters if not letter.isascii() and script_of(letter) not in _SCRIPTS]
     if 2 * len(strange) > len(letters):
-        [(script, _)] = Counter(map(_script, strange)).most_common(1)
+        [(script, _)] = Counter(map(script_of, strange)).most_common(1)
         raise TextError(
             f"`{text[:40]}` must be in the script of a supported language ({', '.join(LANGUAGES)}), but is in"
             f" {script.capitalize()} letters. {_REMEDY}"
         )
 
 
-def _script(letter: str) -> str:
+def script_of(letter: str) -> str:
+    """Returns the script of a letter: the first word of its name in Unicode, in capitals."""
     return unicodedata.name(unicodedata.normalize("NFKC", letter)[0], "UNNAMED").partition(" ")[0]
 
 

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from stages.artefacts.disk import write_text
-from stages.artefacts.formats import read_lines
+from stages.artefacts.formats import rows_of
 from stages.errors import MissingInputError
+from stages.ids import group_of, speaker_key
 from stages.records import UNKNOWN, Transcript
-from stages.text.languages import detect, is_spaced, normalise_code
+from stages.text.languages import detect, is_spaced, normalise_code, script_of
 from stages.transcripts.script import Script
 
 LANGUAGES_FILE = "languages.json"
@@ -77,16 +78,16 @@ def write_languages(folder: Path, shards: Sequence[str]) -> list[str]:
     """
     speakers: dict[str, _Evidence] = defaultdict(_Evidence)
     guessed = False
-    for row in _rows(folder, shards):
+    for row in rows_of(folder, shards):
         guessed = guessed or row.get("guessed", False)
         speakers[_speaker(row)].add(row)
     groups: dict[str, _Evidence] = defaultdict(_Evidence)
     for name, said in speakers.items():
-        groups[name.partition("/")[0]].join(said)
+        groups[group_of(name)].join(said)
     changed: dict[str, str] = {}
     alone: Counter[str] = Counter()
     shown: dict[str, str] = {}
-    for row in _rows(folder, shards) if guessed else ():
+    for row in rows_of(folder, shards) if guessed else ():
         if not row.get("guessed"):
             continue
         text, guess = _text(row), row["language"]
@@ -181,12 +182,8 @@ class _Evidence:
         return [code for code in ranked if self.letters[code] >= least and needed <= self.scripts[code]]
 
 
-def _rows(folder: Path, shards: Sequence[str]) -> Iterator[dict[str, Any]]:
-    return (row for shard in shards for row in read_lines(folder / f"{shard}.rows.jsonl"))
-
-
 def _speaker(row: Mapping[str, Any]) -> str:
-    return f"{row['group']}/{row['speaker']}"
+    return speaker_key(row["group"], row["speaker"])
 
 
 def _text(row: Mapping[str, Any]) -> str:
@@ -202,4 +199,4 @@ def _scripts(text: str) -> set[str]:
 def _script(letter: str) -> str:
     letter = unicodedata.normalize("NFKC", letter)[0]
     own = letter.isalpha() and unicodedata.category(letter) != "Lm"  # marks such as ー and ʼ are in several scripts
-    return unicodedata.name(letter, "UNNAMED").partition(" ")[0] if own else ""
+    return script_of(letter) if own else ""

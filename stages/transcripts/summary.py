@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stages.artefacts.disk import write_text
-from stages.artefacts.formats import read_lines
+from stages.artefacts.formats import rows_of
 from stages.records import Taken
 
 TAKEN = "taken.json"
@@ -18,11 +18,10 @@ def write_taken(folder: Path, shards: Sequence[str]) -> list[Taken]:
     """Writes the summary, and returns it: one entry a kind, its examples most frequent first."""
     counts: Counter[str] = Counter()
     examples: dict[str, Counter[str]] = {}
-    for shard in shards:
-        for row in read_lines(folder / f"{shard}.rows.jsonl"):
-            for taken in map(Taken.from_json, row.get("taken", ())):
-                counts[taken.kind] += taken.count
-                examples.setdefault(taken.kind, Counter()).update(taken.examples)
+    for row in rows_of(folder, shards):
+        for taken in map(Taken.from_json, row.get("taken", ())):
+            counts[taken.kind] += taken.count
+            examples.setdefault(taken.kind, Counter()).update(taken.examples)
     found = [
         Taken(kind, count, tuple(sorted(of, key=lambda text: (-of[text], text))[:_EXAMPLES]))
         for kind, count in sorted(counts.items())

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from stages.artefacts.disk import write_text
-from stages.artefacts.formats import read_lines
-from stages.artefacts.manifest import part_paths
+from stages.artefacts.formats import rows_of
 from stages.errors import MissingInputError
 from stages.records import ASIDE, Utterance
 
@@ -108,8 +107,7 @@ def _id(row: dict[str, Any]) -> str:
 
 
 def _hashed(folder: Path, shards: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    for shard in shards:
-        for row in read_lines(part_paths(folder, shard, ["rows.jsonl"])["rows.jsonl"]):
-            measures: dict[str, Any] | None = row.get("measures")
-            if measures:
-                yield int(measures["hash"], 16), row
+    for row in rows_of(folder, shards):
+        measures: dict[str, Any] | None = row.get("measures")
+        if measures:
+            yield int(measures["hash"], 16), row

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from stages.artefacts.formats import read_lines
-from stages.artefacts.manifest import part_paths
+from stages.artefacts.formats import rows_of
 from stages.base import Filtered, Reject
 from stages.records import Segment, Transcript, Utterance
 from stages.utterances.filters import THRESHOLD_REASONS
@@ -54,8 +53,5 @@ def place_of_cut(outcome: Outcome) -> tuple[bool, int]:
 
 def unchecked(folder: Path, shards: Sequence[str]) -> str:
     """Returns how many rows no second model has heard, by language: `3 in de, 1 in ja`; "" if there are none."""
-    found: Counter[str] = Counter()
-    for shard in shards:
-        rows = read_lines(part_paths(folder, shard, ["rows.jsonl"])["rows.jsonl"])
-        found.update(row["language"] for row in rows if "again" not in row)
+    found = Counter(row["language"] for row in rows_of(folder, shards) if "again" not in row)
     return ", ".join(f"{count:,} in {language}" for language, count in found.most_common())
