@@ -165,6 +165,10 @@ class Numbers:
             return f"{sign}{small}"
         return f"{sign}{self.counted(Quantity(number.whole), money.unit)}{self.tongue.cents}{small}"
 
+    def time(self, number: int, unit: str) -> str | None:
+        """Returns so many of a unit of time, such as `h`, `min` and `s`."""
+        return self.counted(Quantity(number), self.tongue.units[unit])
+
     def year(self, digits: str) -> str:
         """Returns the words of a year; of one with a zero in front each digit's."""
         return self.digits(digits) if digits[0] == "0" else self.tongue.cardinal(int(digits), "")

@@ -76,6 +76,11 @@ class Money:
     cent: Noun | None = None
 
 
+def below_two(number: Quantity) -> int:
+    """Returns the form of a noun in languages where one thing, and one and a half, is a singular."""
+    return 0 if number.is_one or (number.part and number.whole < 2) else 1
+
+
 Cardinal = Callable[[int, str], str]
 """Number and gender (`m`, `f`, `n` before a noun, empty where it stands alone) to words."""
 

@@ -72,8 +72,7 @@ def _year_said(year: str) -> str:
 def _clock(hour: int, minute: int, second: int | None, _: str) -> str:
     words = f"{cardinal(hour, 'm')} Uhr"
     if second is not None:
-        minutes = NUMBERS.counted(Quantity(minute), UNITS["min"])
-        return f"{words} {minutes} {NUMBERS.counted(Quantity(second), UNITS['s'])}"
+        return f"{words} {NUMBERS.time(minute, 'min')} {NUMBERS.time(second, 's')}"
     return f"{words} {cardinal(minute, '')}" if minute else words
 
 

@@ -65,8 +65,8 @@ def _clock(hour: int, minute: int, second: int | None, word: str) -> str:
     if half in _HALVES:
         return f"{_hand(hour, minute)} {_HALVES[half] if (half, hour) != ('am', 12) else 'de la noche'}"
     if second:
-        hours = NUMBERS.counted(Quantity(hour), UNITS["h"])
-        minutes, seconds = (NUMBERS.counted(Quantity(n), UNITS[unit]) for n, unit in ((minute, "min"), (second, "s")))
+        hours = NUMBERS.time(hour, "h")
+        minutes, seconds = NUMBERS.time(minute, "min"), NUMBERS.time(second, "s")
         return f"{hours} {minutes} y {seconds}"
     return _hand(hour, minute)
 
@@ -87,9 +87,7 @@ def _duration(match: re.Match[str]) -> str:
     hours, minutes, seconds = match["hours"], match["minutes"], match["seconds"]
     if not seconds:
         return _hand(int(hours), int(minutes))
-    parts = [
-        NUMBERS.counted(Quantity(int(n)), UNITS[unit]) for n, unit in ((hours, "h"), (minutes, "min"), (seconds, "s"))
-    ]
+    parts = [NUMBERS.time(int(n), unit) for n, unit in ((hours, "h"), (minutes, "min"), (seconds, "s"))]
     return f"{parts[0]} {parts[1]} y {parts[2]}"
 
 

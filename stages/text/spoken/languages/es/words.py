@@ -1,7 +1,7 @@
 """Units, currencies, abbreviations and signs in Spanish."""
 
 from stages.text.spoken.european.numbers import Numbers
-from stages.text.spoken.european.tongue import Money, Noun, Tongue, listed, noun, nouns
+from stages.text.spoken.european.tongue import Money, Noun, Tongue, below_two, listed, noun, nouns
 from stages.text.spoken.european.units import metric, powers
 from stages.text.spoken.languages.es.numbers import cardinal, decimals, mixed, ratio
 
@@ -241,7 +241,7 @@ def _portion(over: int, under: int, thing: Noun) -> str | None:
 TONGUE = Tongue(
     "es",
     cardinal=cardinal,
-    form=lambda number: 0 if number.is_one or (number.part and number.whole < 2) else 1,
+    form=below_two,
     decimals=decimals,
     ratio=ratio,
     mixed=mixed,

@@ -49,9 +49,9 @@ def _days(match: re.Match[str]) -> str | None:
 
 
 def _clock(hour: int, minute: int, second: int | None, _: str) -> str:
-    words = NUMBERS.counted(Quantity(hour), UNITS["h"]) or ""
+    words = NUMBERS.time(hour, "h") or ""
     if second is not None:
-        minutes, seconds = (NUMBERS.counted(Quantity(n), UNITS[unit]) for n, unit in ((minute, "min"), (second, "s")))
+        minutes, seconds = NUMBERS.time(minute, "min"), NUMBERS.time(second, "s")
         return f"{words} {minutes} {seconds}"
     return f"{words} {cardinal(minute, 'f')}" if minute else words
 

@@ -51,7 +51,7 @@ def _date(match: re.Match[str], day: int, month: int, year: str) -> str:
 def _clock(hour: int, minute: int, second: int | None, _: str) -> str:
     words = "una" if hour == 1 else cardinal(hour, "")
     if second is not None:
-        minutes, seconds = (NUMBERS.counted(Quantity(n), UNITS[unit]) for n, unit in ((minute, "min"), (second, "s")))
+        minutes, seconds = NUMBERS.time(minute, "min"), NUMBERS.time(second, "s")
         return f"{words} {minutes} e {seconds}"
     return f"{words} e {cardinal(minute, '')}" if minute else words
 

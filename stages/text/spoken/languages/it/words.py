@@ -1,7 +1,7 @@
 """Units, currencies, abbreviations and signs in Italian."""
 
 from stages.text.spoken.european.numbers import Numbers
-from stages.text.spoken.european.tongue import Money, Tongue, listed, noun, nouns
+from stages.text.spoken.european.tongue import Money, Tongue, below_two, listed, noun, nouns
 from stages.text.spoken.european.units import metric, powers
 from stages.text.spoken.languages.it.numbers import cardinal, decimals, mixed, per, portion, ratio
 
@@ -144,7 +144,7 @@ NUMBERED = {
 TONGUE = Tongue(
     "it",
     cardinal=cardinal,
-    form=lambda number: 0 if number.is_one or (number.part and number.whole < 2) else 1,
+    form=below_two,
     decimals=decimals,
     ratio=ratio,
     mixed=mixed,

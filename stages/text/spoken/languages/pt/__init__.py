@@ -39,7 +39,7 @@ def _date(match: re.Match[str], day: int, month: int, year: str) -> str:
 def _clock(hour: int, minute: int, second: int | None, _: str) -> str:
     words = f"{cardinal(hour, 'f')} hora{'s' * (hour != 1)}"
     if second is not None:
-        minutes, seconds = (NUMBERS.counted(Quantity(n), UNITS[unit]) for n, unit in ((minute, "min"), (second, "s")))
+        minutes, seconds = NUMBERS.time(minute, "min"), NUMBERS.time(second, "s")
         return f"{words} e {minutes} e {seconds}"
     return f"{words} e {cardinal(minute, '')}" if minute else words
 
