@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stages.audio.files import resample
+from stages.audio.files import resample, sixteen_bit
 from stages.errors import UsageError
 from stages.records import Wave
 
@@ -69,7 +69,7 @@ def encode(wave: Wave, sample_rate: int, name: FormatName) -> bytes:
     form = format_named(name)
     wave = resample(wave, sample_rate, rate := encoded_rate(sample_rate, name))
     if not form.codec:
-        samples = _sixteen_bit(wave).tobytes()
+        samples = sixteen_bit(wave).tobytes()
         return (wav_header(rate, len(samples)) if name == "wav" else b"") + samples
     sink = io.BytesIO()
     encoder = _Muxed(sink, form, rate, {})
@@ -136,7 +136,7 @@ class StreamEncoder:
         if self._resampler is not None:
             chunk = np.asarray(self._resampler.resample_chunk(chunk.astype(np.float32), last), np.float32)
         if self._muxed is None:
-            self._sink.write(_sixteen_bit(chunk).tobytes())
+            self._sink.write(sixteen_bit(chunk).tobytes())
         else:
             self._muxed.write(chunk)
             if last:
@@ -148,10 +148,6 @@ def _resampler(from_rate: int, to_rate: int) -> Any:
     import soxr
 
     return soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32")
-
-
-def _sixteen_bit(wave: Wave) -> "np.ndarray[tuple[int], np.dtype[np.int16]]":
-    return np.rint(np.clip(wave, -1.0, 1.0) * 32_767).astype("<i2")
 
 
 class _Muxed:
@@ -174,7 +170,7 @@ class _Muxed:
 
         if not len(wave):
             return
-        frame = av.AudioFrame.from_ndarray(_sixteen_bit(wave)[None], format="s16", layout="mono")
+        frame = av.AudioFrame.from_ndarray(sixteen_bit(wave)[None], format="s16", layout="mono")
         frame.sample_rate = self._rate
         frame.pts = self._written_samples
         self._written_samples += len(wave)

@@ -281,8 +281,16 @@ def _file_of(wave: Wave, sample_rate: int, kind: str) -> bytes:
     import soundfile
 
     file = io.BytesIO()
-    soundfile.write(file, np.clip(wave, -1.0, 1.0), sample_rate, subtype="PCM_16", format=kind)
+    soundfile.write(file, sixteen_bit(wave), sample_rate, subtype="PCM_16", format=kind)
     return file.getvalue()
+
+
+def sixteen_bit(wave: Wave) -> "np.ndarray[tuple[int], np.dtype[np.int16]]":
+    """Returns samples in [-1, 1] as the nearest of 65,536 steps: reading them again divides by 32,768.
+
+    libsndfile itself would round down in WAV files, and to the nearest in FLAC files.
+    """
+    return np.clip(np.rint(wave * np.float32(32_768)), -32_768, 32_767).astype("<i2")
 
 
 def _check_file(path: Path, named_by: str = "") -> None:

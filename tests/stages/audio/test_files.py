@@ -1,3 +1,5 @@
+import io
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -123,7 +125,14 @@ def test_a_written_file_reads_back(tmp_path: Path) -> None:
     audio.write_wav(tmp_path / "a" / "b.wav", tone(500), 24_000)
     wave, rate = audio.read(tmp_path / "a" / "b.wav")
     assert rate == 24_000
-    np.testing.assert_allclose(wave, tone(500), atol=1 / 32_000)
+    np.testing.assert_allclose(wave, tone(500), atol=0.501 / 32_768)
+
+
+@pytest.mark.parametrize("encode", [audio.wav_of, audio.flac_of])
+def test_samples_are_rounded_to_the_nearest(encode: Callable[..., bytes]) -> None:
+    steps = np.array([0.4, 0.6, -0.4, -0.6, -1.6, 40_000, -40_000], np.float32)
+    found, _ = soundfile.read(io.BytesIO(encode(steps / 32_768, 24_000)), dtype="int16")
+    assert found.tolist() == [0, 1, 0, -1, -2, 32_767, -32_768]
 
 
 def test_only_one_recording_is_held_in_memory(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from stages.text.spoken.languages.de.numbers import (
     ordinal,
     year_words,
 )
-from stages.text.spoken.languages.de.words import LATE, NUMBERED, NUMBERS, TONGUE, UNITS
+from stages.text.spoken.languages.de.words import LATE, NUMBERED, NUMBERS, TONGUE
 from stages.text.spoken.romans import from_roman
 from stages.text.spoken.rules import Rule
 

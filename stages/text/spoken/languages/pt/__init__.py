@@ -10,7 +10,7 @@ from stages.text.spoken.european.signs import abbreviations, don, initials, link
 from stages.text.spoken.european.tongue import Quantity, listed
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.pt.numbers import cardinal, ordinal
-from stages.text.spoken.languages.pt.words import NUMBERED, NUMBERS, TONGUE, UNITS
+from stages.text.spoken.languages.pt.words import NUMBERED, NUMBERS, TONGUE
 from stages.text.spoken.romans import from_roman
 from stages.text.spoken.rules import Rule
 
