@@ -109,7 +109,7 @@ def _precision_by_a_stand_in(world: World) -> None:
             super().__init__(*given)
             made.append(self)
 
-    world.patch.setitem(codecs.CODECS, "encodec", replace(codecs.CODECS["encodec"], kind=Row))
+    world.patch.setitem(codecs.CODECS, "encodec", replace(codecs.CODECS["encodec"], kind=Row, way=""))
     for precision, exact in (("bfloat16", True), ("float32", False)):
         assert _codes(world, codec="encodec", precision=precision).shape == (1, 80)
         assert made[-1].exact == exact

@@ -31,12 +31,18 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def loaded(saved: dict[str, Path]) -> dict[str, Codec]:
+    return {name: load_codec(name, path, exact=True) for name, path in saved.items()}
+
+
+@pytest.fixture(scope="session")
+def quick(saved: dict[str, Path]) -> dict[str, Codec]:
     return {name: load_codec(name, path) for name, path in saved.items()}
 
 
-@pytest.fixture(scope="session", params=CODECS)
-def codec(request: pytest.FixtureRequest, loaded: dict[str, Codec]) -> Codec:
-    return loaded.get(request.param) or load_codec(request.param)
+@pytest.fixture(scope="session", params=[*CODECS, *(f"{name}, quick" for name, row in CODECS.items() if row.way)])
+def codec(request: pytest.FixtureRequest, loaded: dict[str, Codec], quick: dict[str, Codec]) -> Codec:
+    name, _, way = request.param.partition(", ")
+    return (quick if way else loaded).get(name) or load_codec(name)
 
 
 @pytest.fixture(params=["synthetic", "speech"])
