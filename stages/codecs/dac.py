@@ -29,8 +29,8 @@ class DacCodec(NetworkCodec):
     """Descript Audio Codec of any size; the published 44.1 kHz model has 9 codebooks of 1024 at 86 Hz.
 
     Waves are padded with zeros to whole frames; their loudness isn't changed. On the CPU the codes are exactly the
-    library's, or nearly and three times as fast if `quick`. The model looks ahead, so on CUDA only waves with equally many frames share a batch; the batch's size may
-    flip a few codes.
+    library's, or nearly, and found three times as fast, if `quick`. The model looks ahead, so on CUDA only waves with
+    equally many frames share a batch; the batch's size may flip a few codes.
 
     Source: High-Fidelity Audio Compression with Improved RVQGAN, section 3, https://arxiv.org/abs/2306.06546.
     """

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 class EncodecCodec(NetworkCodec):
     """EnCodec, the causal 24 kHz model at 6 kbps: 8 codebooks of 1024 at 75 Hz.
 
-    On the CPU the codes are exactly the library's, or nearly and twice as fast if `quick`. The model is causal, so on CUDA waves of similar lengths share a
-    batch. They are padded with zeros, which may change a wave's last frame; the other waves of a batch change nothing.
+    On the CPU the codes are exactly the library's, or nearly, and found twice as fast, if `quick`. The model is causal,
+    so on CUDA waves of similar lengths share a batch. They are padded with zeros, which may change a wave's last frame;
+    the other waves of a batch change nothing.
 
     Source: High Fidelity Neural Audio Compression, section 3, https://arxiv.org/abs/2210.13438.
     """

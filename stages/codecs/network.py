@@ -91,7 +91,7 @@ class NetworkCodec(ABC):
     precision: Precision = "float32"
     """Precision of the encoder. The search in the codebooks is always in float32."""
     quick: bool = False
-    """Whether it computes by `_quick_codes` and `_quick_wave`: on the CPU in float32, with the codec's `CodecRow.way`."""
+    """Whether it computes by `_quick_codes` and `_quick_wave`: on the CPU in float32, by the codec's `CodecRow.way`."""
 
     @classmethod
     @abstractmethod

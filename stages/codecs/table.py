@@ -42,8 +42,8 @@ def load_codec(
         sample_rate: Hz; chooses among the published models (`dac`: 44100, the default, 24000 or 16000). Ignored if
             `weights` are given.
         precision: Precision of the encoder. Half precision is faster on CUDA and flips some codes.
-        exact: Whether to compute on the CPU as the codec's library does, bit for bit. Otherwise it is two to three times
-            as fast, where the codec has such a way, and rounding may flip a few codes.
+        exact: Whether to compute on the CPU as the codec's library does, bit for bit. Otherwise it is two to three
+            times as fast, where the codec has such a way, and rounding may flip a few codes.
 
     Raises:
         UsageError: if there is no such codec, sample rate or device, or if it can't compute in this precision.

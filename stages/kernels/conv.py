@@ -1,9 +1,9 @@
 """Convolutions over time as matrix products, strip by strip.
 
 A CPU spends most of a codec's time on moving activations through memory, and on convolutions with few channels. Here
-times are rows and channels are neighbours, so that a strided or a transposed convolution is a matrix product on the rows
-as they lie. A strip's activations stay in the cache from one operation to the next. Filters with several taps share
-multiplications (`toom.py`). The filters are prepared when the codec is loaded, in well under a second.
+times are rows and channels are neighbours, so that a strided or a transposed convolution is a matrix product on the
+rows as they lie. A strip's activations stay in the cache from one operation to the next. Filters with several taps
+share multiplications (`toom.py`). The filters are prepared when they are first used, from the weights in memory.
 
 Axes: T times, C channels in, D channels out, R taps, N points, Q tiles, G stride.
 """
@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float32]
 Window = Callable[[Floats, int, Floats], None]
 """Fills its last argument with the activated times of a signal from a first time on; times outside are padding."""
 
-_STRIP_FLOATS = 80_000
+_STRIP_FLOATS = 130_000
 """Floats of a strip's evaluated inputs, in order that a strip stays in a core's second cache."""
 _FEWEST_TILES = 128
 """Tiles of a strip if rows are wide: a matrix product needs so many to be worth reading its filter."""
@@ -37,6 +37,23 @@ def empty(*shape: int) -> Floats:
 
     found: Floats = torch.empty(shape).numpy()
     return found
+
+
+class Rooms:
+    """Two rooms by turns for the signals of one call: a layer reads one and writes the other.
+
+    Fresh memory is slow, because the system clears it page by page.
+    """
+
+    def __init__(self) -> None:
+        self._rooms = [empty(0), empty(0)]
+
+    def take(self, length: int, channels: int) -> Floats:
+        """Returns `[length, channels]`, which is valid until the next but one is taken."""
+        self._rooms.reverse()
+        if self._rooms[0].size < length * channels:
+            self._rooms[0] = empty(length * channels)
+        return self._rooms[0][: length * channels].reshape(length, channels)
 
 
 def plain(mirror: int) -> Window:
@@ -98,19 +115,27 @@ class Taps:
         tiles = max(_FEWEST_TILES, _STRIP_FLOATS // (points * channels))
         return -(-tiles // self.step) * self.block
 
-    def __call__(self, x_TC: Floats, out_TD: Floats) -> None:
+    def scratch(self, outputs: int) -> tuple[Floats, Floats]:
+        """Returns room for the points of the inputs and of the results of so many outputs or fewer."""
+        points, channels, wide = self.points_NCD.shape
+        tiles = self.whole(outputs) // self.outputs
+        return empty(points * tiles * channels), empty(points * tiles * wide)
+
+    def __call__(self, x_TC: Floats, out_TD: Floats, scratch: tuple[Floats, Floats]) -> None:
         """Convolves: out[t] is the sum over taps r of x[t + r * step] @ filter[r], plus the bias.
 
         Args:
             x_TC: At least `reach` plus the outputs rounded up to whole blocks.
             out_TD: The outputs, as many as wanted.
+            scratch: Of `scratch`; kept from strip to strip, it stays in the cache.
         """
         points, channels, wide = self.points_NCD.shape
         tiles = self.whole(len(out_TD)) // self.outputs
         assert len(x_TC) >= tiles * self.outputs + self.reach
-        values_NQC = empty(points, tiles, channels)
+        values_NQC = scratch[0][: points * tiles * channels].reshape(points, tiles, channels)
+        products_NQD = scratch[1][: points * tiles * wide].reshape(points, tiles, wide)
         loops.EVALUATE[points](x_TC, self.even, self.odd, self.outputs, self.step, values_NQC)
-        products_NQD = np.matmul(values_NQC, self.points_NCD, out=empty(points, tiles, wide))
+        np.matmul(values_NQC, self.points_NCD, out=products_NQD)
         loops.INTERPOLATE[points](products_NQD, self.weights, self.bias_D, self.step, out_TD)
 
 
@@ -142,18 +167,19 @@ class Convolution:
     stride: int = 1
     """G: a row of the convolution is so many times wide, and each output stands so many further."""
 
-    def __call__(self, x_TC: Floats, length: int) -> Floats:
-        """Returns `[length, D]`."""
+    def __call__(self, x_TC: Floats, length: int, rooms: Rooms) -> Floats:
+        """Returns `[length, D]` in one of the rooms."""
         channels = x_TC.shape[1]
         taps = self.taps
-        out_TD = empty(length, taps.points_NCD.shape[2])
+        out_TD = rooms.take(length, taps.points_NCD.shape[2])
         strip = taps.rows()
-        scratch = empty(taps.whole(min(strip, length)) + taps.reach, self.stride * channels)
+        most = min(strip, length)
+        window, scratch = empty(taps.whole(most) + taps.reach, self.stride * channels), taps.scratch(most)
         for first in range(0, length, strip):
             out = out_TD[first : first + strip]
-            rows = scratch[: taps.whole(len(out)) + taps.reach]
+            rows = window[: taps.whole(len(out)) + taps.reach]
             self.window(x_TC, first * self.stride - self.before, rows.reshape(-1, channels))
-            taps(rows, out)
+            taps(rows, out, scratch)
         return out_TD
 
 
@@ -169,8 +195,8 @@ def strided(window: Window, conv: Any, before: int) -> Convolution:
 def transposed(window: Window, conv: Any) -> Convolution:
     """Prepares a `ConvTranspose1d` whose taps are two strides.
 
-    Its rows are one stride of outputs wide: row t is made of the inputs t - 1 and t, and starts at the output t * stride
-    before the padding is cut off.
+    Its rows are one stride of outputs wide: row t is made of the inputs t - 1 and t, and starts at the output
+    t * stride before the padding is cut off.
     """
     channels, wide, count = conv.weight.shape
     stride = conv.stride[0]
@@ -202,16 +228,18 @@ def to_one(window: Window, conv: Any, before: int) -> "Callable[[Floats], Tensor
     return convolve
 
 
-def from_one(conv: Any, before: int, mirror: int) -> "Callable[[Tensor], Floats]":
+def from_one(conv: Any, before: int, mirror: int) -> "Callable[[Tensor, Rooms], Floats]":
     """Prepares a `Conv1d` from a single channel: returns a function from `[T]` to `[T, D]`."""
     import torch
 
     filter_RD, bias_D, count = conv.weight.detach()[:, 0].T.contiguous(), conv.bias.detach(), conv.kernel_size[0]
 
-    def convolve(wave_T: "Tensor") -> Floats:
+    def convolve(wave_T: "Tensor", rooms: Rooms) -> Floats:
         padded = empty(len(wave_T) + count - 1, 1)
         loops.copy_window(wave_T[:, None].contiguous().numpy(), -before, mirror, padded)
-        found: Floats = torch.addmm(bias_D, torch.from_numpy(padded[:, 0]).unfold(0, count, 1), filter_RD).numpy()
-        return found
+        out_TD = rooms.take(len(wave_T), len(bias_D))
+        windows_TR = torch.from_numpy(padded[:, 0]).unfold(0, count, 1)
+        torch.addmm(bias_D, windows_TR, filter_RD, out=torch.from_numpy(out_TD))
+        return out_TD
 
     return convolve

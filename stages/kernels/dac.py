@@ -11,6 +11,7 @@ import numpy as np
 from stages.kernels.conv import (
     Convolution,
     Floats,
+    Rooms,
     Taps,
     Window,
     array,
@@ -49,6 +50,7 @@ class _Residual:
         taps, reach = self.taps, self.taps.reach
         strip = taps.rows()
         most = taps.whole(min(strip, length))
+        scratch = taps.scratch(most)
         rows, middle, hidden = empty(most + reach, channels), empty(most, channels), empty(most, channels)
         for start in range(0, length, strip):
             x = x_TC[start : start + strip]
@@ -58,7 +60,7 @@ class _Residual:
                 self.first(x_TC, start + reach // 2, rows[reach : whole + reach])
             else:
                 self.first(x_TC, -(reach // 2), rows[: whole + reach])
-            taps(rows[: whole + reach], middle[: len(x)])
+            taps(rows[: whole + reach], middle[: len(x)], scratch)
             self.second(middle, 0, hidden[: len(x)])
             torch.from_numpy(x).addmm_(torch.from_numpy(hidden[: len(x)]), self.filter_CC)
 
@@ -99,12 +101,13 @@ class DacEncoder:
         """Returns the latents, `[1, D, T]`, of a wave of whole frames, `[L]`."""
         import torch
 
-        x_TC = self._first(wave_L)
+        rooms = Rooms()
+        x_TC = self._first(wave_L, rooms)
         for units, down in self._stages:
             for unit in units:
                 unit(x_TC)
-            x_TC = down(x_TC, (len(x_TC) + 2 * down.before) // down.stride - 1)
-        return torch.from_numpy(self._last(x_TC, len(x_TC))).T[None].contiguous()
+            x_TC = down(x_TC, (len(x_TC) + 2 * down.before) // down.stride - 1, rooms)
+        return torch.from_numpy(self._last(x_TC, len(x_TC), rooms)).T[None].contiguous()
 
 
 class DacDecoder:
@@ -129,11 +132,12 @@ class DacDecoder:
     def __call__(self, latent_1DT: "Tensor") -> "Tensor":
         """Returns the wave, `[L]`."""
         x_TC = latent_1DT[0].T.contiguous().numpy()
-        x_TC = self._first(x_TC, len(x_TC))
+        rooms = Rooms()
+        x_TC = self._first(x_TC, len(x_TC), rooms)
         for up, stride, cut, units in self._stages:
             rows = len(x_TC) + 1
             length = len(x_TC) * stride + stride - 2 * cut
-            x_TC = up(x_TC, rows).reshape(rows * stride, -1)[cut : cut + length]
+            x_TC = up(x_TC, rows, rooms).reshape(rows * stride, -1)[cut : cut + length]
             for unit in units:
                 unit(x_TC)
         return self._last(x_TC).tanh()

@@ -134,8 +134,8 @@ def _source(time: int, length: int, mirror: int) -> int:
     Args:
         time: It.
         length: T.
-        mirror: 0: zeros surround the signal. Else it is reflected at both ends, after it has been made at least `mirror`
-            times long with zeros, as EnCodec pads.
+        mirror: 0: zeros surround the signal. Else it is reflected at both ends, after zeros have made it at least
+            `mirror` times long, as EnCodec pads.
     """
     if mirror:
         last = max(length, mirror) - 1

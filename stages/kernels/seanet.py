@@ -13,6 +13,7 @@ from stages.kernels import loops
 from stages.kernels.conv import (
     Convolution,
     Floats,
+    Rooms,
     Taps,
     array,
     elu,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-Layer = Callable[[Floats], Floats]
+Layer = Callable[[Floats, Rooms], Floats]
 """From `[T, C]` to `[T, D]`; T may change."""
 
 _PANEL = 512
@@ -51,19 +52,20 @@ class _Residual:
     bias_C: Floats
     """Left to whatever reads the sum."""
 
-    def __call__(self, x_TC: Floats) -> Floats:
+    def __call__(self, x_TC: Floats, rooms: Rooms) -> Floats:
         length, channels = x_TC.shape
         taps, wide = self.taps, len(self.filter_DC)
-        out_TC = empty(length, channels)
+        out_TC = rooms.take(length, channels)
         strip = taps.rows()
         most = taps.whole(min(strip, length))
         none_C = np.zeros(channels, np.float32)
+        scratch = taps.scratch(most)
         rows, middle, beside = empty(most + taps.reach, channels), empty(most, wide - channels), empty(most, wide)
         for start in range(0, length, strip):
             x = x_TC[start : start + strip]
             window = rows[: taps.whole(len(x)) + taps.reach]
             loops.elu_window(x_TC, none_C, start - taps.reach, taps.reach + 1, window)
-            taps(window, middle[: len(x)])
+            taps(window, middle[: len(x)], scratch)
             loops.elu_beside(x, middle, beside)
             np.matmul(beside[: len(x)], self.filter_DC, out=out_TC[start : start + strip])
         return out_TC
@@ -131,7 +133,7 @@ def _seven(module: Any, *, active: bool) -> Layer:
     before = conv.kernel_size[0] - 1
     window = elu(before + 1, np.zeros(conv.in_channels, np.float32)) if active else plain(before + 1)
     layer = Convolution(window, taps(conv.weight.permute(2, 1, 0), conv.bias, 4), before)
-    return lambda x_TC: layer(x_TC, len(x_TC))
+    return lambda x_TC, rooms: layer(x_TC, len(x_TC), rooms)
 
 
 class EncodecEncoder:
@@ -154,12 +156,14 @@ class EncodecEncoder:
 
     def __call__(self, waves: "Sequence[Tensor]") -> list[Floats]:
         """Returns the latents, `[T, D]`, of each wave, `[L]`."""
-        return [self._last(x_TC) for x_TC in self._lstm([self._frames(wave) for wave in waves])]
+        rooms = Rooms()
+        frames = [self._frames(wave, rooms).copy() for wave in waves]
+        return [self._last(x_TC, rooms).copy() for x_TC in self._lstm(frames)]
 
-    def _frames(self, wave_L: "Tensor") -> Floats:
-        x_TC = self._first(wave_L)
+    def _frames(self, wave_L: "Tensor", rooms: Rooms) -> Floats:
+        x_TC = self._first(wave_L, rooms)
         for block, down in self._stages:
-            x_TC = down(block(x_TC), -(-len(x_TC) // down.stride))
+            x_TC = down(block(x_TC, rooms), -(-len(x_TC) // down.stride), rooms)
         return x_TC
 
 
@@ -186,10 +190,11 @@ class EncodecDecoder:
 
     def __call__(self, latent_TD: Floats) -> "Tensor":
         """Returns the wave, `[L]`."""
-        [x_TC] = self._lstm([self._first(latent_TD)])
+        rooms = Rooms()
+        [x_TC] = self._lstm([self._first(latent_TD, rooms)])
         for up, stride, block in self._stages:
-            rows = up(x_TC, len(x_TC))
-            x_TC = block(rows.reshape(len(rows) * stride, -1))
+            rows = up(x_TC, len(x_TC), rooms)
+            x_TC = block(rows.reshape(len(rows) * stride, -1), rooms)
         return self._last(x_TC)
 
 

@@ -32,9 +32,9 @@ class Toom:
     """The three matrices for m outputs of a filter with r taps, n = m + r - 1."""
 
     outputs: int
-    """m."""
+    """How many at once: m."""
     taps: int
-    """r."""
+    """Of the filter: r."""
     inputs_NN: Matrix
     """Evaluates n inputs."""
     filter_NR: Matrix
@@ -44,7 +44,7 @@ class Toom:
 
     @property
     def points(self) -> int:
-        """n."""
+        """How many points: n."""
         return self.outputs + self.taps - 1
 
 

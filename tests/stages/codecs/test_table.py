@@ -217,6 +217,45 @@ def test_dac_is_the_library(loaded: dict[str, Codec], saved: dict[str, Path], cl
     assert len(codes_KT.unique()) > 10
 
 
+@pytest.mark.parametrize("name", [name for name, row in CODECS.items() if row.way])
+def test_the_quick_way_gives_nearly_the_librarys_codes_and_its_sound(
+    quick: dict[str, Codec], loaded: dict[str, Codec], name: str, clip: torch.Tensor
+) -> None:
+    [codes_KT], [expected_KT] = quick[name].encode([clip]), loaded[name].encode([clip])
+    assert (codes_KT == expected_KT).float().mean() >= 0.999
+    assert len(expected_KT.unique()) > 10
+    found, expected = (which[name].decode(expected_KT) for which in (quick, loaded))
+    assert (found - expected).norm() < 1e-4 * expected.norm()
+    if name == "vocos":
+        assert torch.equal(found, expected), "Vocos decodes by its library alone"
+    else:
+        assert not torch.equal(found, expected), "it must compute in another way"
+
+
+@pytest.mark.parametrize("name", ["encodec", "dac"])
+def test_the_quick_way_gives_the_same_bits_on_any_number_of_threads(quick: dict[str, Codec], name: str) -> None:
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            with threadpool_limits(threads):
+                [codes_KT] = quick[name].encode([sweep(48_000)])
+                found.append((codes_KT, quick[name].decode(codes_KT)))
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1], found[1][1])
+
+
+def test_only_a_codec_on_the_cpu_in_float32_is_quick(saved: dict[str, Path], quick: dict[str, Codec]) -> None:
+    assert all(codec.quick for codec in quick.values())
+    assert not load_codec("dac", saved["dac"], exact=True).quick
+    assert not load_codec("dac", saved["dac"], precision="bfloat16").quick
+
+
 def test_dac_names_its_releases_as_the_library_does() -> None:
     from dac import utils
 

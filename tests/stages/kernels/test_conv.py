@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import conv1d, conv_transpose1d, elu
 
 from stages.kernels import conv
-from stages.kernels.conv import Convolution, from_one, plain, strided, taps, to_one, transposed
+from stages.kernels.conv import Convolution, Rooms, from_one, plain, strided, taps, to_one, transposed
 
 CHANNELS = 5
 LENGTHS = [1, 2, 7, 100, 301]
@@ -30,7 +30,7 @@ def test_a_dilated_convolution(length: int, count: int, outputs: int, step: int)
     x_TC = signal(length)
     ours = Convolution(plain(0), taps(module.weight.permute(2, 1, 0), module.bias, outputs, step), module.padding[0])
     with torch.no_grad():
-        np.testing.assert_allclose(ours(x_TC.numpy(), length), module(x_TC.T[None])[0].T.numpy(), atol=2e-5)
+        np.testing.assert_allclose(ours(x_TC.numpy(), length, Rooms()), module(x_TC.T[None])[0].T.numpy(), atol=2e-5)
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -41,7 +41,7 @@ def test_a_strided_convolution_after_an_activation(length: int, stride: int) -> 
     ours = strided(conv.elu(0, np.zeros(CHANNELS, np.float32)), module, stride)
     with torch.no_grad():
         expected = conv1d(torch.nn.functional.pad(elu(x_TC.T), (stride, 0))[None], module.weight, module.bias, stride)
-    np.testing.assert_allclose(ours(x_TC.numpy(), length), expected[0].T.numpy(), atol=1e-5)
+    np.testing.assert_allclose(ours(x_TC.numpy(), length, Rooms()), expected[0].T.numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -51,7 +51,7 @@ def test_a_transposed_convolution(length: int, stride: int) -> None:
     x_TC = signal(length)
     with torch.no_grad():
         expected = conv_transpose1d(x_TC.T[None], module.weight, module.bias, stride)[0].T
-    found = transposed(plain(0), module)(x_TC.numpy(), length + 1).reshape(-1, 6)
+    found = transposed(plain(0), module)(x_TC.numpy(), length + 1, Rooms()).reshape(-1, 6)
     np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
 
 
@@ -62,5 +62,5 @@ def test_from_and_to_a_single_channel(length: int) -> None:
     with torch.no_grad():
         x_TC = first(wave_T[None, None])[0].T
         expected_T = last(x_TC.T[None])[0, 0]
-    np.testing.assert_allclose(from_one(first, 3, 0)(wave_T), x_TC.numpy(), atol=1e-6)
+    np.testing.assert_allclose(from_one(first, 3, 0)(wave_T, Rooms()), x_TC.numpy(), atol=1e-6)
     np.testing.assert_allclose(to_one(plain(0), last, 3)(x_TC.contiguous().numpy()), expected_T.numpy(), atol=1e-6)

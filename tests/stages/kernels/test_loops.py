@@ -51,7 +51,9 @@ def test_huge_arguments_of_a_snake_stay_finite() -> None:
     np.testing.assert_allclose(found, given, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("length", "left", "right"), [(9, 6, 0), (1, 6, 0), (5, 5, 3), (6, 5, 4), (3, 8, 7), (2, 2, 1)])
+@pytest.mark.parametrize(
+    ("length", "left", "right"), [(9, 6, 0), (1, 6, 0), (5, 5, 3), (6, 5, 4), (3, 8, 7), (2, 2, 1)]
+)
 def test_padding_is_encodecs(length: int, left: int, right: int) -> None:
     from encodec.modules.conv import pad1d
 
