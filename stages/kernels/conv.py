@@ -112,7 +112,7 @@ class Taps:
     def rows(self) -> int:
         """Returns how many outputs to make at a time."""
         points, channels, _ = self.points_NCD.shape
-        tiles = max(_FEWEST_TILES, _STRIP_FLOATS // (points * channels))
+        tiles: int = max(_FEWEST_TILES, _STRIP_FLOATS // (points * channels))
         return -(-tiles // self.step) * self.block
 
     def scratch(self, outputs: int) -> tuple[Floats, Floats]:
@@ -189,7 +189,7 @@ def strided(window: Window, conv: Any, before: int) -> Convolution:
     stride = conv.stride[0]
     assert count == 2 * stride
     filter_RCD = conv.weight.permute(2, 1, 0).reshape(2, stride * channels, wide)
-    return Convolution(window, taps(filter_RCD, conv.bias, 5), before, stride)
+    return Convolution(window, taps(filter_RCD, conv.bias, 7), before, stride)
 
 
 def transposed(window: Window, conv: Any) -> Convolution:
@@ -203,7 +203,7 @@ def transposed(window: Window, conv: Any) -> Convolution:
     assert count == 2 * stride
     halves = conv.weight.permute(2, 0, 1).reshape(2, stride, channels, wide).permute(0, 2, 1, 3)
     filter_RCD = halves.reshape(2, channels, stride * wide).flip(0)
-    return Convolution(window, taps(filter_RCD, conv.bias.repeat(stride), 3), 1)
+    return Convolution(window, taps(filter_RCD, conv.bias.repeat(stride), 5), 1)
 
 
 def to_one(window: Window, conv: Any, before: int) -> "Callable[[Floats], Tensor]":

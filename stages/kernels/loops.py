@@ -30,7 +30,12 @@ def _compiled(function: F) -> F:
         return numba.njit(**options)(function)  # type: ignore[no-any-return]
 
 
-@numba.njit(fastmath={"contract"})
+def _part(function: F) -> F:
+    """Compiles a part of other functions, with them."""
+    return numba.njit(fastmath={"contract"})(function)  # type: ignore[no-any-return]
+
+
+@_part
 def _expm1(value: f32) -> f32:
     """e^value - 1 for value <= 0, within two units in the last place."""
     value = max(value, f32(-87.0))
@@ -48,21 +53,21 @@ def _expm1(value: f32) -> f32:
     return power * series + (power - f32(1.0))
 
 
-@numba.njit(fastmath={"contract"})
+@_part
 def _sigmoid(value: f32) -> f32:
     power = _expm1(-abs(value))  # e^-|v| - 1, so that nothing overflows
     small = (power + f32(1.0)) / (power + f32(2.0))
     return small if value < 0 else f32(1.0) / (power + f32(2.0))
 
 
-@numba.njit(fastmath={"contract"})
+@_part
 def _tanh(value: f32) -> f32:
     power = _expm1(f32(-2.0) * abs(value))
     size = -power / (power + f32(2.0))
     return -size if value < 0 else size
 
 
-@numba.njit(fastmath={"contract"})
+@_part
 def _sine_squared(value: f32) -> f32:
     """sin(value)^2, which repeats after pi."""
     shifted = value * f32(0.3183098861837907) + _ROUND
@@ -127,7 +132,7 @@ def snake_window(x_TC: Any, bias_C: Any, first: int, alpha_C: Any, inverse_C: An
             out_TC[row, c] = value + inverse_C[c] * _sine_squared(alpha_C[c] * value)
 
 
-@numba.njit
+@_part
 def _source(time: int, length: int, mirror: int) -> int:
     """Returns where a time's value is, -1 for a zero.
 
@@ -159,7 +164,9 @@ def _evaluator(half: int) -> Callable[..., None]:
                 if half > 2:
                     e2, o2 = even[pair, 2], odd[pair, 2]
                 if half > 3:
-                    e3, e4, o3, o4 = even[pair, 3], even[pair, 4], odd[pair, 3], odd[pair, 4]
+                    e3, o3 = even[pair, 3], odd[pair, 3]
+                if half > 4:
+                    e4, o4 = even[pair, 4], odd[pair, 4]
                 if half > 5:
                     e5, o5 = even[pair, 5], odd[pair, 5]
                 plus = max(2 * pair - 1, 0)
@@ -171,8 +178,11 @@ def _evaluator(half: int) -> Callable[..., None]:
                         left += e2 * x_TC[base + 4 * step, c]
                         right += o2 * x_TC[base + 5 * step, c]
                     if half > 3:
-                        left += e3 * x_TC[base + 6 * step, c] + e4 * x_TC[base + 8 * step, c]
-                        right += o3 * x_TC[base + 7 * step, c] + o4 * x_TC[base + 9 * step, c]
+                        left += e3 * x_TC[base + 6 * step, c]
+                        right += o3 * x_TC[base + 7 * step, c]
+                    if half > 4:
+                        left += e4 * x_TC[base + 8 * step, c]
+                        right += o4 * x_TC[base + 9 * step, c]
                     if half > 5:
                         left += e5 * x_TC[base + 10 * step, c]
                         right += o5 * x_TC[base + 11 * step, c]
@@ -204,7 +214,9 @@ def _interpolator(pairs: int) -> Callable[..., None]:
                 if pairs > 1:
                     w1 = weights[index, 1]
                 if pairs > 2:
-                    w2, w3 = weights[index, 2], weights[index, 3]
+                    w2 = weights[index, 2]
+                if pairs > 3:
+                    w3 = weights[index, 3]
                 if pairs > 4:
                     w4 = weights[index, 4]
                 edge = last if index == outputs - 1 else 0
@@ -216,6 +228,7 @@ def _interpolator(pairs: int) -> Callable[..., None]:
                         value += w1 * (x_NQC[3, tile, c] + sign * x_NQC[4, tile, c])
                     if pairs > 2:
                         value += w2 * (x_NQC[5, tile, c] + sign * x_NQC[6, tile, c])
+                    if pairs > 3:
                         value += w3 * (x_NQC[7, tile, c] + sign * x_NQC[8, tile, c])
                     if pairs > 4:
                         value += w4 * (x_NQC[9, tile, c] + sign * x_NQC[10, tile, c])
@@ -224,10 +237,10 @@ def _interpolator(pairs: int) -> Callable[..., None]:
     return interpolate
 
 
-EVALUATE = {2 * half: _evaluator(half) for half in (2, 3, 5, 6)}
+EVALUATE = {2 * half: _evaluator(half) for half in (2, 3, 4, 5, 6)}
 """By n: evaluates the inputs of each tile. Args: `x_TC`, the even and odd columns of the rows zero (even), infinity
 (odd) and the positive ones, m, the step between taps, and the result."""
-INTERPOLATE = {2 * pairs + 2: _interpolator(pairs) for pairs in (1, 2, 4, 5)}
+INTERPOLATE = {2 * pairs + 2: _interpolator(pairs) for pairs in (1, 2, 3, 4, 5)}
 """By n: interpolates the outputs of each tile and adds a bias."""
 
 
@@ -276,7 +289,7 @@ def lstm(inputs_TG: Any, bias_G: Any, firsts_B: Any, lengths_B: Any, weights_PHG
                     out_TH[firsts_B[row] + time, panel * width + unit] = after[row, panel * width + unit]
 
 
-@numba.njit(fastmath={"contract"})
+@_part
 def _one(a: Any, weights: Any, k: int, sums: Any) -> None:
     """Adds 8 products to each of a row's sums, in a fixed order."""
     a0, a1, a2, a3, a4, a5, a6, a7 = a[k], a[k + 1], a[k + 2], a[k + 3], a[k + 4], a[k + 5], a[k + 6], a[k + 7]
@@ -287,7 +300,7 @@ def _one(a: Any, weights: Any, k: int, sums: Any) -> None:
         sums[gate] = one + a6 * weights[k + 6, gate] + a7 * weights[k + 7, gate]
 
 
-@numba.njit(fastmath={"contract"})
+@_part
 def _two(a: Any, b: Any, weights: Any, k: int, sums: Any, others: Any) -> None:
     """As `_one` for two rows, which share the weights."""
     a0, a1, a2, a3, a4, a5, a6, a7 = a[k], a[k + 1], a[k + 2], a[k + 3], a[k + 4], a[k + 5], a[k + 6], a[k + 7]

@@ -75,7 +75,7 @@ def _residual(block: Any) -> _Residual:
     _, three, _, one = block.block
     three, one, shortcut = three.conv.conv, one.conv.conv, block.shortcut.conv.conv
     filter_DC = np.concatenate([array(module.weight[:, :, 0].T) for module in (shortcut, one)])
-    return _Residual(taps(three.weight.permute(2, 1, 0), three.bias, 4), filter_DC, array(shortcut.bias + one.bias))
+    return _Residual(taps(three.weight.permute(2, 1, 0), three.bias, 6), filter_DC, array(shortcut.bias + one.bias))
 
 
 class _Lstm:

@@ -24,7 +24,9 @@ def signal(length: int, channels: int = CHANNELS) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-@pytest.mark.parametrize(("count", "outputs", "step"), [(3, 4, 1), (7, 4, 1), (7, 4, 3), (7, 4, 9), (7, 6, 3)])
+@pytest.mark.parametrize(
+    ("count", "outputs", "step"), [(3, 4, 1), (3, 6, 1), (7, 4, 1), (7, 4, 3), (7, 4, 9), (7, 6, 3)]
+)
 def test_a_dilated_convolution(length: int, count: int, outputs: int, step: int) -> None:
     module = torch.nn.Conv1d(CHANNELS, 6, count, dilation=step, padding=(count - 1) * step // 2)
     x_TC = signal(length)

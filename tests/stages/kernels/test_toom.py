@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from stages.kernels.toom import toom
+from stages.kernels.toom import _POINTS, toom
 
-SIZES = [(3, 2), (5, 2), (4, 3), (4, 7), (6, 7)]
+SIZES = list(_POINTS)
 
 
 @pytest.mark.parametrize(("outputs", "taps"), SIZES)
