@@ -111,6 +111,7 @@ HOMES = {
     "soundfile": {"stages/audio/"},
     "av": {"stages/audio/"},
     "soxr": {"stages/audio/"},
+    "numba": {"stages/kernels/"},
     "pysubs2": {"stages/transcripts/formats/ass.py"},
 }
 HEAVY = {
