@@ -1,8 +1,8 @@
 """Benchmarks `encode`: seconds of speech per second on one core, for each codec and its own library, and equal codes.
 
-The networks have the published sizes and random weights, which are as fast as trained ones. EnCodec's
-codebooks are fitted to its random encoder's output, without which all codes would be the same, and that encoder has no
-biases: with them its output hardly depends on the sound, and float32 hardly tells its frames apart.
+The networks have the published sizes and random weights, which are as fast as trained ones. EnCodec's codebooks are
+fitted to its random encoder's output, without which all codes would be the same, and that encoder has no biases: with
+them its output hardly depends on the sound, and float32 hardly tells its frames apart.
 """
 
 import hashlib

@@ -84,10 +84,10 @@ class Taps:
     """A convolution without stride: rows of C channels in, rows of D channels out."""
 
     points_NCD: Floats
-    """The filter at the points of `toom`; with one tap the filter itself."""
+    """The filter at the points of `toom`."""
     bias_D: Floats
     outputs: int
-    """m; 1 with one tap."""
+    """How many a tile gives: m."""
     taps: int
     step: int
     """The dilation."""

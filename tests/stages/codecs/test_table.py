@@ -222,7 +222,7 @@ def test_the_quick_way_gives_nearly_the_librarys_codes_and_its_sound(
     quick: dict[str, Codec], loaded: dict[str, Codec], name: str, clip: torch.Tensor
 ) -> None:
     [codes_KT], [expected_KT] = quick[name].encode([clip]), loaded[name].encode([clip])
-    # One of 76 frames may flip: random weights hardly tell sounds apart, and a flip changes the codebooks after it, too.
+    # One of 76 frames may flip: random weights hardly tell sounds apart. A flip changes the codebooks after it, too.
     assert (codes_KT == expected_KT).all(dim=0).sum() >= codes_KT.shape[1] - 1
     assert len(expected_KT.unique()) > 10
     found, expected = (which[name].decode(expected_KT) for which in (quick, loaded))
