@@ -37,7 +37,8 @@ ROOMS = {
     "stages.text.spoken.languages.ko": "text text.spoken text.spoken.asian",
     "stages.text.spoken.languages.zh": "text text.spoken text.spoken.asian",
     "stages.listeners": "",
-    "stages.codecs": "artefacts",
+    "stages.kernels": "",
+    "stages.codecs": "artefacts kernels",
     "stages.store": "artefacts",
     "stages.transcripts.cleaning": "",
     "stages.transcripts": "artefacts audio tar text transcripts.cleaning",
@@ -111,6 +112,7 @@ HOMES = {
     "soundfile": {"stages/audio/"},
     "av": {"stages/audio/"},
     "soxr": {"stages/audio/"},
+    "numba": {"stages/kernels/"},
     "pysubs2": {"stages/transcripts/formats/ass.py"},
 }
 HEAVY = {
