@@ -19,7 +19,7 @@ from stages.text.spoken.asian.patterns import (
     pairs,
 )
 from stages.text.spoken.language import Speaker
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, Rules
 
 _MYRIAD = "[百千万億兆京]*"
 
@@ -242,7 +242,7 @@ _RULES: tuple[Rule, ...] = (
 
 LANGUAGE = Speaker(
     "ja",
-    _RULES,
+    Rules(_RULES),
     needed=re.compile(rf"[{DIGITS}√№〒℡∞&＆]|[{_WORD}]\s?{WAVE}\s?[{_WORD}]"),
     before=narrow,
 )

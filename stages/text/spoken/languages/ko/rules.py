@@ -19,7 +19,7 @@ from stages.text.spoken.asian.patterns import (
     pairs,
 )
 from stages.text.spoken.language import Speaker
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, Rules
 
 _MYRIAD = "(?:[십백천]?[만억조경]|[백천])"
 _LARGE = rf"{AMOUNT}(?:{_MYRIAD}(?:\s?{INTEGER}{_MYRIAD})*(?:\s?{INTEGER})?)?"
@@ -307,7 +307,7 @@ def _before(text: str) -> str:
 
 LANGUAGE = Speaker(
     "ko",
-    _RULES,
+    Rules(_RULES),
     needed=re.compile(rf"[{DIGITS}№]|[{HANGUL}] ?& ?[{HANGUL}]|{_WEEKDAY}{WAVE}{_WEEKDAY}"),
     before=_before,
 )

@@ -14,7 +14,7 @@ from stages.text.spoken.languages.ru.numbers import OF_GENITIVE, cardinal, case_
 from stages.text.spoken.languages.ru.times import TIMES
 from stages.text.spoken.languages.ru.words import LATE, NUMBERED, NUMBERS, TONGUE
 from stages.text.spoken.romans import from_roman
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, Rules
 
 _MONTH_NAMES = listed("января февраля марта апреля мая июня июля августа сентября октября ноября декабря")
 _MONTHS = month_numbers(
@@ -368,7 +368,7 @@ _RULES: tuple[Rule, ...] = (
 )
 LANGUAGE = Speaker(
     "ru",
-    _RULES,
+    Rules(_RULES),
     needed=needed(
         TONGUE,
         r"[IVX]|\b[Чч]етверт|\b(?:[Тт]р|[Чч]етыр)ех\b|\b(?:млн|млрд)\b|№",

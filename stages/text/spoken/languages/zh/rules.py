@@ -18,7 +18,7 @@ from stages.text.spoken.asian.patterns import (
     pairs,
 )
 from stages.text.spoken.language import Speaker
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, Rules
 
 _MYRIAD = "(?:[百千]?[万亿]+|千|百)?"
 _TO = r"\s?[-–—~～〜至到]+\s?"
@@ -323,7 +323,7 @@ _RULES: tuple[Rule, ...] = (
 
 LANGUAGE = Speaker(
     "zh",
-    _RULES,
+    Rules(_RULES),
     needed=re.compile(f"[{DIGITS}√∞№§&]|[周期拜][一二三四五六日天] ?[-–—~～〜]+ ?[周星礼]"),
     before=narrow,
 )
