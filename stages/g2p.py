@@ -8,8 +8,8 @@ reads a language wrongly, its text or phonemes are mended: Japanese is turned in
 as English, and Mandarin gets its tones back.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -23,8 +23,9 @@ from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig, runtime
 from stages.errors import ConfigError, WeightsError
 from stages.records import Utterance, count_phonemes
+from stages.text.languages import LANGUAGES
 from stages.text.lexicon import NONE, Lexicon, read_lexicon
-from stages.text.phonemes import check_packages, phonemize, prepared, read_texts, reader_packages
+from stages.text.phonemes import Reading, check_packages, phonemize, prepared, read_texts, reader_packages
 from stages.utterances.duplicates import DUPLICATES, NEAR, Copies, read_duplicates
 from stages.utterances.filters import G2P_RULES, above, broken
 
@@ -148,23 +149,40 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
         Rejected:
             `NoPhonemes`: nothing in the text can be spoken; `UnusableText`: the language isn't supported.
         """
-        return guarded(items, self._outcome)
+        read = self._read_together(items)
 
-    def _outcome(self, item: Utterance) -> list[Outcome]:
-        row = self._phonemized(item)
-        return [row if isinstance(row, Reject) else self._admitted(row)]
+        def outcome(item: Utterance) -> list[Outcome]:
+            row = self._phonemized(item, read.get((item.language, item.text)))
+            return [row if isinstance(row, Reject) else self._admitted(row)]
 
-    def _phonemized(self, item: Utterance) -> Utterance | Reject:
-        config = self.config
-        (read,) = read_texts(
-            [item.text], item.language, stress=config.stress, punctuation=config.punctuation, lexicon=self._lexicon
-        )
-        if not count_phonemes(read.phonemes):
+        return guarded(items, outcome)
+
+    def _read_together(self, items: Iterable[Utterance]) -> dict[tuple[str, str], Reading]:
+        """Returns the readings of all texts, by language and text: a text that many speakers say is read once."""
+        texts: dict[str, dict[str, None]] = defaultdict(dict)
+        for item in items:
+            if item.language in LANGUAGES:
+                texts[item.language][item.text] = None
+        return {
+            (language, text): reading
+            for language, some in texts.items()
+            for text, reading in zip(some, self._read([*some], language), strict=True)
+        }
+
+    def _read(self, texts: Sequence[str], language: str) -> list[Reading]:
+        stress, punctuation = self.config.stress, self.config.punctuation
+        return read_texts(texts, language, stress=stress, punctuation=punctuation, lexicon=self._lexicon)
+
+    def _phonemized(self, item: Utterance, read: Reading | None = None) -> Utterance | Reject:
+        """Returns the utterance with its phonemes. `read` is how its text is read, if that is known."""
+        if read is None:
+            (read,) = self._read([item.text], item.language)
+        if not any(map(count_phonemes, read.phonemes)):
             detail = f"`{item.text[:40]}` must hold text that can be spoken in `{item.language}`, but doesn't."
             return Reject(item.id, "NoPhonemes", detail, "mend the transcript or its language")
         spoken = read.spoken.text if read.spoken.text != read.text else None
         unread = read.spoken.unread or None
-        return replace(item.bare(), phonemes=read.phonemes, spoken=spoken, unread=unread)
+        return item.bare(phonemes=read.phonemes, spoken=spoken, unread=unread)
 
     def _is_usable(self, item: Utterance) -> bool:
         """Returns whether an utterance would be kept if it had no copies."""

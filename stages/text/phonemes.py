@@ -137,8 +137,7 @@ class _Voice:
         """
         for given, plain, said in list(map(self._said, texts)):
             words = _prepared(said.text, self._code)
-            read = self._joined(words, given) if given else self._read(words)
-            yield given, plain, said, " ".join(read.split())
+            yield given, plain, said, _spaced(self._joined(words, given) if given else self._read(words))
 
     def _said(self, text: str) -> tuple[Given, str, Spoken]:
         """Returns what phonemes were given, and the text cleaned and in words."""
@@ -191,10 +190,16 @@ def _prepared(words: str, code: str) -> str:
 def _clean(text: str) -> str:
     """Returns the text in one line, NFC-composed, with marks that phonemizer knows."""
     if text.isascii() and text.isprintable():
-        return " ".join(text.split())
+        return _spaced(text)
     plain = unicodedata.normalize("NFC", _SPACE.sub(" ", _UNSPOKEN.sub("", text))).strip()
     plain = _SENTENCES.sub(" ", plain).translate(WIDE_MARKS)
     return _MISSING_SPACE.sub(" ", plain) if _HAS_UNSPACED.search(plain) else plain
+
+
+def _spaced(text: str) -> str:
+    """Returns a text without spaces at its ends and double ones in it, which most texts lack: to look is cheaper."""
+    text = text.strip()
+    return " ".join(text.split()) if "  " in text else text
 
 
 @cache

@@ -137,8 +137,8 @@ class Rules:
         has = frozenset(text).isdisjoint
         plan = self._plan(tuple(map(has, self._letters)))
         found: list[object] = [_UNTRIED] * len(plan.gates)
-        at = 0
-        while at < len(plan.groups):
+        at, end = 0, len(plan.groups)
+        while at < end:
             shared, rules, after = plan.groups[at]
             at += 1
             for depth, gate in enumerate(shared):
@@ -174,4 +174,4 @@ def _restored(text: str, said: Sequence[Change], *, written: bool) -> str:
         change = said[ord(mark[0]) - _FIRST_MARK]
         return change.written if written else change.spoken
 
-    return _MARK.sub(original, text)
+    return text if text.isascii() else _MARK.sub(original, text)

@@ -72,6 +72,9 @@ _NEEDED = "|".join(
     )
 )
 
+_BEGINS = r"[^abdfghjnopqrtuyz ,;:!?'\"’“”‘()\[\]{}—–-]"
+"""How what needs reading begins: most letters of a text don't, and are passed quickly."""
+
 _COMPATIBLE = re.compile(r"[₀-₉Ⅰ-ⅿ\u3380-\u33dfﬀ-ﬆ]+")
 """Letters and signs that stand for others: small figures, Roman numbers, units."""
 
@@ -80,4 +83,4 @@ def _plain(text: str) -> str:
     return _COMPATIBLE.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
 
 
-LANGUAGE = Speaker("en", Rules(_RULES), needed=re.compile(_NEEDED), before=_plain)
+LANGUAGE = Speaker("en", Rules(_RULES), needed=re.compile(rf"{_BEGINS}(?<=(?={_NEEDED}).)"), before=_plain)
