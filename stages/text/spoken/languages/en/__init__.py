@@ -21,8 +21,8 @@ _RULES = (
     *links.RULES,
     *gated(
         r"\d",
-        *gated(r"\d[-). /]+\(?\d|\+\d|all \d|ial \d|[A-Za-z] \d\d\d", *serials.DIALLED),
-        *gated(r"[$£€¥₩₹₽₺₪฿₫₴₦₱₿¢]|[A-Z]{3}", *money.RULES),
+        *serials.DIALLED,
+        *money.RULES,
         *dates.RULES,
         *gated(r"\d[:.]\d|\d ?[apAP]\.?[mM]|\d ?[-–—] ?\d", *times.RULES),
     ),
@@ -46,7 +46,7 @@ _RULES = (
     *words.RULES,
     *gated(
         r"\d",
-        *gated(r"\d[A-Za-z(-]|[A-Za-z/-]\d|[A-Z][ .]\d", *serials.RULES),
+        *serials.RULES,
         *numbers.CARDINALS,
         *signs.BETWEEN,
     ),

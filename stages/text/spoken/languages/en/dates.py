@@ -149,7 +149,8 @@ RULES = (
         ),
     ),
     *gated(
-        r"[JFMASONDjfmasond](?<=\b.)(?:an|eb|ar|pr|ay|u[nlg]|ep|ct|ov|ec|AN|EB|AR|PR|AY|U[NLG]|EP|CT|OV|EC)",
+        r"[JFMASONDjfmasond](?<=\b.)(?i:an|eb|ar|pr|ay|u[nlg]|ep|ct|ov|ec)"
+        r"(?:(?<=\d[ -]...)|(?<=\d(?i:st|nd|rd|th)[ -]...)|(?<=(?i:of)[ -]...)|[A-Za-z]*\.?,?[ -]['’]?\d)",
         rule(
             "date",
             rf"(?<!\w)(?P<the>the )?{_DAY}(?:[-–](?P<last>[12]?\d|3[01])(?:st|nd|rd|th)?)?(?: of)?[ -]{_MONTH}(?![\w])"

@@ -124,7 +124,7 @@ RULES = (
 """Before the numbers beside them are read."""
 POWERS = (rule("math", "(?<=[0-9A-Za-z)])⁻?[⁰¹²³⁴-⁹]+", _power),)
 """After the measures, whose units have such too."""
-BETWEEN = (rule("symbol", r"(?<=[\ue000-\uf8ff])[.,:](?=[\ue000-\uf8ff])", lambda _: " "),)
+BETWEEN = (rule("symbol", r"[.,:](?<=[\ue000-\uf8ff].)(?=[\ue000-\uf8ff])", lambda _: " "),)
 """Between numbers these are no marks."""
 AFTER = (
     *having("#", rule("symbol", r"(?<=\b[A-G])#(?!\w)", lambda _: " sharp")),
