@@ -10,6 +10,7 @@ as English, and Mandarin gets its tones back.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -44,6 +45,9 @@ class G2pConfig(StageConfig):
     lexicon: str | None = runtime(None)
     """A file of your own words: lines of a language, a word and its phonemes in IPA, with tabs between them. Models
     trained on the dataset keep it. The content, not the path, enters the fingerprint."""
+    japanese: Literal["pykakasi", "openjtalk"] = runtime("pykakasi")
+    """What splits Japanese into words and reads them. `openjtalk` knows the context; it needs the extra `openjtalk`.
+    Models trained on the dataset keep it. Its version enters the fingerprint."""
     min_phonemes_per_s: float | None = Field(None, ge=0)
     """Utterances with fewer phonemes per second are filtered (`FewPhonemes`): text is probably missing."""
     max_phonemes_per_s: float | None = Field(None, ge=0)
@@ -60,9 +64,9 @@ class G2pConfig(StageConfig):
         return above(bound, f"g2p.{key}", info.data.get(key))
 
 
-def lexicon_at(path: str | None) -> Lexicon:
-    """Returns the lexicon that `g2p.lexicon` names, empty if it names none; raises as `read_lexicon`."""
-    return read_lexicon(Path(path)) if path else NONE
+def lexicon_of(config: G2pConfig) -> Lexicon:
+    """Returns the words of `g2p.lexicon`, none if it names no file, and `g2p.japanese`; raises as `read_lexicon`."""
+    return replace(read_lexicon(Path(config.lexicon)) if config.lexicon else NONE, japanese=config.japanese)
 
 
 _CHEAP = frozenset({"unique", *(rule.key for rule in G2P_RULES)})
@@ -105,17 +109,17 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
     @cached_property
     def _reading(self) -> str:
         """The packages that make the phonemes, and the hash of the lexicon."""
-        digest = self._lexicon.digest
-        return f"{reader_packages()}, lexicon {digest[:12]}" if digest else reader_packages()
+        packages, digest = reader_packages(self._lexicon.japanese), self._lexicon.digest
+        return f"{packages}, lexicon {digest[:12]}" if digest else packages
 
     @cached_property
     def _lexicon(self) -> Lexicon:
-        return lexicon_at(self.config.lexicon)
+        return lexicon_of(self.config)
 
     def check(self, items: Iterable[Utterance]) -> list[str]:  # noqa: ARG002
         """Returns the packages that are missing, or what is wrong with the lexicon."""
         try:
-            check_packages()
+            check_packages(self.config.japanese)
             self.revision()
         except (ConfigError, WeightsError) as error:
             return [str(error)]
@@ -202,10 +206,10 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:  # noqa: ARG002
         """Writes the lexicon, for the store and for models; removes an earlier one that isn't used any more."""
-        if not self._lexicon.rows:
+        if not (text := self._lexicon.to_text()):
             (folder / LEXICON).unlink(missing_ok=True)
             return []
-        write_text(folder / LEXICON, self._lexicon.to_text())
+        write_text(folder / LEXICON, text)
         return [LEXICON]
 
 

@@ -114,7 +114,7 @@ HOMES = {
 }
 HEAVY = {
     *("torch", "torchaudio", "lightning", "transformers", "whisperx", "faster_whisper", "encodec", "dac", "vocos"),
-    *("phonemizer", "pykakasi", "librosa", "soundfile", "av", "soxr", "scipy", "pandas"),
+    *("phonemizer", "pykakasi", "pyopenjtalk", "librosa", "soundfile", "av", "soxr", "scipy", "pandas"),
     *("dask", "distributed", "dask_cuda", "dask_jobqueue", "pyarrow", "h5py"),
 }
 ITEM_BOUNDARY = "pipeline/runner/shard.py"

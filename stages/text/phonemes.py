@@ -14,6 +14,7 @@ from stages.text import espeak
 from stages.text.ipa import Reader
 from stages.text.languages import LANGUAGES, UNSPACED, WIDE_MARKS, normalise_code
 from stages.text.lexicon import NONE, Given, Lexicon
+from stages.text.openjtalk import OPENJTALK, PACKAGE, PYKAKASI
 from stages.text.spoken.rules import Spoken
 from stages.text.spoken.table import speak
 from stages.text.unread import unread
@@ -70,7 +71,7 @@ def phonemize(
         language: A code or name in the table, such as `en`, `en-GB` or `English`.
         stress: Whether stress marks are kept.
         punctuation: Whether punctuation is kept.
-        lexicon: Words whose phonemes are known.
+        lexicon: Words whose phonemes are known, and what reads Japanese.
 
     Returns:
         One string of IPA per text, with single spaces between words. It has no letters if there is nothing to speak.
@@ -78,7 +79,7 @@ def phonemize(
 
     Raises:
         TextError: if the language isn't in the table.
-        WeightsError: if espeak-ng is missing.
+        WeightsError: if espeak-ng is missing, or what reads Japanese.
 
     Example:
         >>> phonemize(["Hello."], language="en")
@@ -126,6 +127,8 @@ class _Voice:
     def __init__(self, code: str, stress: bool, punctuation: bool, lexicon: Lexicon) -> None:
         self._code, self._stress, self._punctuation, self._lexicon = code, stress, punctuation, lexicon
         self._read = _reader(code, stress, punctuation)
+        if LANGUAGES[code].prepare == "kana":
+            check_packages(lexicon.japanese)
 
     def names(self, sign: str) -> bool:
         """Returns whether a sign alone has phonemes."""
@@ -139,7 +142,7 @@ class _Voice:
         """
         for start in range(0, len(texts), _TOGETHER):
             for given, plain, said in list(map(self._said, texts[start : start + _TOGETHER])):
-                words = _prepared(said.text, self._code)
+                words = _prepared(said.text, self._code, self._lexicon.japanese)
                 yield given, plain, said, _spaced(self._joined(words, given) if given else self._read(words))
 
     def _said(self, text: str) -> tuple[Given, str, Spoken]:
@@ -182,12 +185,12 @@ def prepared(text: str, code: str) -> str:
     return _prepared(speak(_clean(text), code).text, code)
 
 
-def _prepared(words: str, code: str) -> str:
+def _prepared(words: str, code: str, japanese: str = PYKAKASI) -> str:
     if LANGUAGES[code].prepare != "kana":
         return words
     from stages.text.kana import to_kana
 
-    return to_kana(words)
+    return to_kana(words, japanese)
 
 
 def _clean(text: str) -> str:
@@ -224,17 +227,30 @@ def _reader(code: str, stress: bool, punctuation: bool) -> Callable[[str], str]:
 
 
 @cache
-def reader_packages() -> str:
-    """Returns the packages that turn text into phonemes, with their versions, for fingerprints."""
-    return ", ".join(f"{package} {_version(package)}" for package in _PACKAGES)
+def reader_packages(japanese: str = PYKAKASI) -> str:
+    """Returns the packages that turn text into phonemes, with their versions, for fingerprints.
+
+    Args:
+        japanese: What reads Japanese: a value of `g2p.japanese`.
+    """
+    packages = (*_PACKAGES, PACKAGE) if japanese == OPENJTALK else _PACKAGES
+    return ", ".join(f"{package} {_version(package)}" for package in packages)
 
 
-def check_packages() -> None:
+def check_packages(japanese: str = PYKAKASI) -> None:
     """Checks that the packages that turn text into phonemes are installed.
+
+    Args:
+        japanese: What reads Japanese: a value of `g2p.japanese`.
 
     Raises:
         WeightsError: if one is missing, or espeak-ng is unusable.
     """
+    if japanese == OPENJTALK and not _version(PACKAGE):
+        raise WeightsError(
+            f"`g2p.japanese=openjtalk` needs {PACKAGE}, but can't find it. Run `make setup EXTRAS=dev,openjtalk`"
+            f" (`pip install {PACKAGE}`)."
+        )
     missing = [package for package in _PACKAGES if not _version(package)]
     if missing:
         raise WeightsError(
