@@ -87,10 +87,13 @@ def test_words_of_the_datasets_lexicon_are_read_as_in_training(voice: Synthesize
 def test_japanese_is_read_as_in_training(voice: Synthesizer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stages.text.kana.split", lambda run: iter([(run, "あ", False)]))
     monkeypatch.setattr("stages.text.phonemes.check_packages", lambda *_: None)
-    meta = replace(voice.checkpoint.meta, lexicon=tuple(Lexicon(japanese="openjtalk").to_text().splitlines()))
-    taught = Synthesizer(replace(voice.checkpoint, meta=meta), voice.codec)
-    assert taught._preparation.phonemes("今日", "ja") == taught._preparation.phonemes("あ", "ja")
-    assert voice._preparation.phonemes("今日", "ja") == voice._preparation.phonemes("きょう", "ja")
+    meta = replace(voice.checkpoint.meta, languages=("en", "ja"))
+    plain, taught = (
+        Synthesizer(replace(voice.checkpoint, meta=replace(meta, lexicon=tuple(lines))), voice.codec)._preparation
+        for lines in ((), Lexicon(japanese="openjtalk").to_text().splitlines())
+    )
+    assert taught.phonemes("今日", "ja") == plain.phonemes("あ", "ja")
+    assert plain.phonemes("今日", "ja") == plain.phonemes("きょう", "ja") != plain.phonemes("あ", "ja")
 
 
 def test_one_seed_one_wave(voice: Synthesizer, reference: Path) -> None:

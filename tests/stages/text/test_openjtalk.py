@@ -65,4 +65,5 @@ def test_sentences_are_read_in_context() -> None:
     rows = [line.split("\t") for line in SENTENCES.read_text(encoding="utf-8").splitlines()]
     right = sum(bare(to_kana(written, "openjtalk")) == kana for written, kana in rows)
     assert right >= 0.97 * len(rows)
-    assert phonemize(["この方が良い。"], "ja", lexicon=CONTEXT) != phonemize(["この方が良い。"], "ja")
+    assert to_kana("角を曲がる", "openjtalk") == "かどを まがる"
+    assert phonemize(["角を曲がる。"], "ja", lexicon=CONTEXT) == phonemize(["かどを まがる。"], "ja")
