@@ -117,7 +117,7 @@ RULES = (
     *having("*×", rule("math", r"(?<=\d) ?[*×] ?(?=\d)", lambda _: " times ")),
     *having("<>", rule("math", r"(?:(?<=[\w)]) ?|(?<!\S))[<>] ?(?=[\d$£€.])", _compared)),
     *gated(
-        r"\d[eE]",
+        r"\de|\.\d+E|\dE[+−-]",
         rule("math", r"(?<![\w.,])(?P<number>\d+(?:\.\d+)?)[eE](?P<power>[+−-]?\d+)(?!\w|\.\d)", _scientific),
     ),
 )
