@@ -64,7 +64,7 @@ class G2pConfig(StageConfig):
         return above(bound, f"g2p.{key}", info.data.get(key))
 
 
-def lexicon_of(config: G2pConfig) -> Lexicon:
+def configured_lexicon(config: G2pConfig) -> Lexicon:
     """Returns the words of `g2p.lexicon`, none if it names no file, and `g2p.japanese`; raises as `read_lexicon`."""
     return replace(read_lexicon(Path(config.lexicon)) if config.lexicon else NONE, japanese=config.japanese)
 
@@ -114,7 +114,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
 
     @cached_property
     def _lexicon(self) -> Lexicon:
-        return lexicon_of(self.config)
+        return configured_lexicon(self.config)
 
     def check(self, items: Iterable[Utterance]) -> list[str]:  # noqa: ARG002
         """Returns the packages that are missing, or what is wrong with the lexicon."""

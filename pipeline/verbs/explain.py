@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from pipeline.dataset.folder import configuration
-from stages.g2p import lexicon_of
+from stages.g2p import configured_lexicon
 from stages.text.languages import detect, normalise_code
 from stages.text.phonemes import read_texts
 
@@ -29,7 +29,9 @@ def explain(options: "Options", text: str, language: str | None) -> dict[str, An
     """
     config = configuration(options).g2p
     code = normalise_code(language) if language else detect(text, setting="--language")
-    (read,) = read_texts([text], code, stress=config.stress, punctuation=config.punctuation, lexicon=lexicon_of(config))
+    (read,) = read_texts(
+        [text], code, stress=config.stress, punctuation=config.punctuation, lexicon=configured_lexicon(config)
+    )
     changes = [
         {"kind": change.kind, "written": change.written, "spoken": change.spoken} for change in read.spoken.changes
     ]
