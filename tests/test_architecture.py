@@ -24,7 +24,7 @@ ROOMS = {
     "stages.text.spoken": "text.spoken.languages",
     "stages.text.spoken.european": "text.spoken",
     "stages.text.spoken.languages": "",
-    "stages.text.spoken.asian": "",
+    "stages.text.spoken.asian": "text.spoken",
     "stages.text.spoken.languages.de": "text.spoken text.spoken.european",
     "stages.text.spoken.languages.en": "text.spoken",
     "stages.text.spoken.languages.es": "text.spoken text.spoken.european",
