@@ -312,9 +312,9 @@ class Utterance(Record):
         """Seconds of audio."""
         return (self.end_samples - self.start_samples) / self.sample_rate
 
-    def bare(self) -> Self:
-        """Returns the utterance without what only thresholds and reports use, as later stages keep it."""
-        return dataclasses.replace(self, measures=None, certainty=None, again=None)
+    def bare(self, **changes: Any) -> Self:
+        """Returns the utterance, changed, without what only thresholds and reports use, as later stages keep it."""
+        return dataclasses.replace(self, measures=None, certainty=None, again=None, **changes)
 
     def content(self) -> bytes:
         """Returns bytes for fingerprints, without what later stages don't use: it doesn't make them work again."""

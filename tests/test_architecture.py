@@ -24,7 +24,7 @@ ROOMS = {
     "stages.text.spoken": "text.spoken.languages",
     "stages.text.spoken.european": "text.spoken",
     "stages.text.spoken.languages": "",
-    "stages.text.spoken.asian": "",
+    "stages.text.spoken.asian": "text.spoken",
     "stages.text.spoken.languages.de": "text.spoken text.spoken.european",
     "stages.text.spoken.languages.en": "text.spoken",
     "stages.text.spoken.languages.es": "text.spoken text.spoken.european",
@@ -117,7 +117,7 @@ HOMES = {
 }
 HEAVY = {
     *("torch", "torchaudio", "lightning", "transformers", "whisperx", "faster_whisper", "encodec", "dac", "vocos"),
-    *("phonemizer", "pykakasi", "librosa", "soundfile", "av", "soxr", "scipy", "pandas"),
+    *("phonemizer", "pykakasi", "pyopenjtalk", "librosa", "soundfile", "av", "soxr", "scipy", "pandas"),
     *("dask", "distributed", "dask_cuda", "dask_jobqueue", "pyarrow", "h5py"),
 }
 ITEM_BOUNDARY = "pipeline/runner/shard.py"

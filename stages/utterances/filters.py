@@ -123,8 +123,8 @@ def broken(utterance: Utterance, rules: Sequence[Rule], config: Config, section:
         section: The section's name, for the message.
     """
     for rule in rules:
-        bound, value = getattr(config, rule.key), rule.value(utterance)
-        if bound is None or value is None:
+        bound = getattr(config, rule.key)
+        if bound is None or (value := rule.value(utterance)) is None:
             continue
         lower = rule.key.startswith("min_")
         if value < bound if lower else value > bound:
