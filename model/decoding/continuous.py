@@ -201,12 +201,11 @@ class Engine:
         lengths = [most] * len(asks) if least == most else predict_frames(*asked, max_frames=most)
         counts = [max(length, least) for length in lengths]
         guidance, seeds = decoding.guidance or 1.0, [ask.seed for ask in asks]
-        unmasking, steps = decoding.unmasking, decoding.steps
+        unmasking = decoding.unmasking
         if decoding.mode == "all":
-            return generate_whole(
-                *asked, counts, unmasking=unmasking, steps=steps, nar=decoding.nar, guidance=guidance, seeds=seeds
-            )
-        return generate_masked(*asked, counts, unmasking=unmasking, steps=steps, guidance=guidance, seeds=seeds)
+            nar = decoding.nar
+            return generate_whole(*asked, counts, unmasking=unmasking, nar=nar, guidance=guidance, seeds=seeds)
+        return generate_masked(*asked, counts, unmasking=unmasking, guidance=guidance, seeds=seeds)
 
     def _ready(self) -> list[_Ready]:
         """Returns jobs with the frames of codebook 0 for which the other codebooks are wanted now."""

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model.decoding.options import Unmasking
+from model.decoding.options import STEPS, Unmasking
 from model.decoding.prefill import Reading, prefill
 from model.decoding.samplers.chain import sample
 from model.decoding.samplers.guidance import guide
@@ -69,7 +69,6 @@ def generate_masked(
     frames: Sequence[int],
     *,
     unmasking: Unmasking,
-    steps: int,
     guidance: float = 1.0,
     seeds: Sequence[int] | None = None,
 ) -> list[Codes]:
@@ -80,8 +79,7 @@ def generate_masked(
         tokenizer: The vocabulary it was trained with.
         conditions: What to say, and in whose voice.
         frames: T of each response, at least 1.
-        unmasking: Sampling, and the rescaling of guided logits.
-        steps: Passes of the network.
+        unmasking: Steps and sampling.
         guidance: Guidance scale (`samplers.guidance`); 1 is off.
         seeds: Of each condition's draws; 0 by default.
 
@@ -96,7 +94,7 @@ def generate_masked(
     asked = [*conditions, *(condition.dropped() for condition in conditions)][: copies * len(conditions)]
     inputs = zip(asked, canvases * copies, masked * copies, strict=True)
     reading = Reading(network, [canvas(tokenizer, *given) for given in inputs])
-    batch, on_canvas = reading.batch, network.num_codebooks + 1
+    batch, on_canvas, steps = reading.batch, network.num_codebooks + 1, unmasking.steps or STEPS["nar-len"]
     rows_M, device = batch.rows[on_canvas], batch.tokens_L.device
     # Canvases and what is masked stay on the device, so that the host never waits between the steps.
     codes_M = torch.zeros(sum(frames), dtype=torch.int64, device=device)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from model.decoding.masked import Ranking
-from model.decoding.options import Unmasking
+from model.decoding.options import STEPS, Unmasking
 from model.decoding.prefill import Reading
 from model.decoding.samplers.chain import GREEDY, Sampling, sample
 from model.decoding.samplers.guidance import guide
@@ -103,7 +103,6 @@ def generate_whole(
     frames: Sequence[int],
     *,
     unmasking: Unmasking,
-    steps: int,
     nar: Sampling = GREEDY,
     guidance: float = 1.0,
     seeds: Sequence[int] | None = None,
@@ -115,8 +114,7 @@ def generate_whole(
         tokenizer: The vocabulary it was trained with.
         conditions: What to say, and in whose voice.
         frames: T of each response, at least 1.
-        unmasking: Sampling of codebook 0, and the rescaling of guided logits.
-        steps: Passes of the network.
+        unmasking: Steps, sampling of codebook 0, and the rescaling of guided logits.
         nar: Sampling of the other codebooks.
         guidance: Guidance scale of codebook 0 (`samplers.guidance`); 1 is off.
         seeds: Of each condition's draws; 0 by default.
@@ -126,10 +124,10 @@ def generate_whole(
     """
     canvases = _Canvases(network, tokenizer, conditions, frames, guided=guidance > 1)
     given_seeds, new = seeds or [0] * len(frames), [np.arange(count) for count in frames]
-    for number, one in enumerate(plan(steps, network.num_codebooks)):
+    for number, one in enumerate(plan(unmasking.steps or STEPS["all"], network.num_codebooks)):
         if one.place == 0:
             canvases.begin(one.codebooks[0])
-        elif not canvases.waiting:  # short canvases need fewer passes
+        if not canvases.gains(one.left):  # short canvases need fewer passes
             continue
         hidden = canvases.read()
         for codebook in one.codebooks:
@@ -182,11 +180,10 @@ class _Canvases:
         self._masked_M = self._is_new_M.clone()
         self._tokens = to_device(torch.from_numpy(frame_tokens(tokenizer, network.num_codebooks)), device)
         self._rank, self._frames, self._conditions = Ranking(frames, device), frames, len(conditions)
+        self._left_B = [*frames]
         self._ends = np.cumsum(frames)[:-1]
         self._level = 0
         self.guided = guided
-        self.waiting = True
-        """Whether codes of the codebook are still masked."""
 
     def begin(self, codebook: int) -> None:
         """Goes on to a codebook, of which all new frames are masked."""
@@ -196,7 +193,14 @@ class _Canvases:
             self._rows_M = self._rows_M[: len(self._is_new_M)]
         for below in range(self._level, codebook):
             self._show(below, self._codes_KM[below])
-        self._level, self._masked_M = codebook, self._is_new_M.clone()
+        self._level, self._masked_M, self._left_B = codebook, self._is_new_M.clone(), [*self._frames]
+
+    def gains(self, left: float) -> bool:
+        """Returns whether a code of the codebook becomes known if this share of the frames is left masked."""
+        return self._counts(left) != self._left_B
+
+    def _counts(self, left: float) -> list[int]:
+        return [int(left * count) for count in self._frames]
 
     def read(self) -> Tensor:
         """Runs the network; returns the hidden states of the new frames, `[M, D]`; guided ones twice."""
@@ -223,14 +227,12 @@ class _Canvases:
         )
         known_M = self._codes_KM[codebook, self._new_M]
         self._codes_KM[codebook, self._new_M] = torch.where(masked_M, drawn_M, known_M)
-        counts = [int(left * count) for count in self._frames]
-        self.waiting = any(counts)
-        if not self.waiting:
-            self._masked_M = torch.zeros_like(self._masked_M)
+        self._left_B = self._counts(left)
+        self._masked_M = torch.zeros_like(self._masked_M)
+        if not any(self._left_B):
             return
         sure_M = logits_MV.log_softmax(-1).gather(-1, drawn_M[:, None])[:, 0].masked_fill(~masked_M, torch.inf)
-        left_B = to_device(torch.tensor(counts), drawn_M.device)
-        self._masked_M = torch.zeros_like(self._masked_M)
+        left_B = to_device(torch.tensor(self._left_B), drawn_M.device)
         self._masked_M[self._new_M] = self._rank(sure_M) < left_B.repeat_interleave(
             self._rank.frames_B, output_size=len(drawn_M)
         )

@@ -42,6 +42,7 @@ DECODINGS = [
     Decoding(ar=Sampling(0.9, repetition_penalty=1.3, repetition_penalty_decay=0.5), guidance=2.0),
     Decoding(ar=Sampling(1.2, top_p=0.9), guidance=1.5, refine_on_stop=True),
     Decoding("nar-len", unmasking=Unmasking(3)),
+    Decoding("all", unmasking=Unmasking(4), nar=Sampling(0.8)),
     Decoding(beam_width=2),
 ]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from model.decoding.codes import generate
-from model.decoding.options import Decoding, FirstMode, Unmasking
+from model.decoding.options import FIRST_MODES, Decoding, FirstMode, Unmasking
 from model.decoding.prefill import Reading
 from model.decoding.samplers.chain import GREEDY
 from model.sequences.documents import Condition, canvas, document
@@ -18,7 +18,7 @@ from tests.model.decoding.test_autoregressive import CONDITIONS, RNG, SHAPES, TO
 
 ONE = CONDITIONS[0]
 OTHER_KP = RNG.integers(0, 64, ONE.prompt_KP.shape).astype(np.uint16)
-MODES = pytest.mark.parametrize("mode", ["ar", "nar-len"])
+MODES = pytest.mark.parametrize("mode", FIRST_MODES)
 
 
 def mixed(first: float, second: float, other_KP: Codes = OTHER_KP) -> Condition:

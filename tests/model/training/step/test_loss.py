@@ -67,7 +67,7 @@ def test_devices_add_up_in_one_sum() -> None:
 
 
 def test_without_tasks_only_heads_are_told() -> None:
-    scores = score([torch.zeros(2, 4)] * 3, [torch.tensor([0, 1])] * 3)
+    scores = score([torch.zeros(2, 4)] * 4, [torch.tensor([0, 1])] * 4)
     assert scores.report("x")["x/accuracy"] == 0.5
     assert not {name for name in scores.report("x") if name.rpartition("_")[2] in TASKS}
 
@@ -75,19 +75,19 @@ def test_without_tasks_only_heads_are_told() -> None:
 def test_heads_ahead_count_for_themselves() -> None:
     """The objective is loss + w (0.8 a1 + 0.64 a2); the other sums don't know of heads ahead."""
     documents = [document(TOKENIZER, Condition("ab", "en", CODES[:, :4]), CODES, level, 7) for level in (0, 1)]
-    generator, sizes = torch.Generator().manual_seed(0), [8, 7, 7, len(TOKENIZER), 8]
+    generator, sizes = torch.Generator().manual_seed(0), [8, 7, 7, len(TOKENIZER), 8, *[7] * 5]
     batch = collate(documents, 3, ahead=2)
     logits = [torch.randn(len(y), n, generator=generator) for y, n in zip(batch.targets, [*sizes, 8, 8], strict=True)]
     scores = score(logits, batch.targets, batch.tasks, ahead=2)
-    without = score(logits[:5], batch.targets[:5], batch.tasks[:5])
-    first, second = (torch.nn.functional.cross_entropy(logits[n], batch.targets[n]) for n in (5, 6))
+    without = score(logits[:10], batch.targets[:10], batch.tasks[:10])
+    first, second = (torch.nn.functional.cross_entropy(logits[n], batch.targets[n]) for n in (10, 11))
     wanted = without.loss_H.sum() + 0.3 * (0.8 * 12 * first + 0.64 * 11 * second)
     torch.testing.assert_close(scores.objective(Weights(ahead=0.3)), wanted)
     taught = replace(scores, taught=torch.tensor(5.0)).objective(Weights(taught=0.5, ahead=0.3))
     torch.testing.assert_close(taught, 0.5 * without.loss_H.sum() + 2.5 + wanted - without.loss_H.sum())
     report, plain = scores.report("x"), without.report("x")
     assert {name: report.pop(name) for name in plain} == plain
-    right = [float((logits[n].argmax(-1) == batch.targets[n]).float().mean()) for n in (5, 6)]
+    right = [float((logits[n].argmax(-1) == batch.targets[n]).float().mean()) for n in (10, 11)]
     told = {"loss_ahead_1": first, "loss_ahead_2": second, "accuracy_ahead_1": right[0], "accuracy_ahead_2": right[1]}
     assert report == pytest.approx({f"x/{name}": float(value) for name, value in told.items()})
     assert (scores + scores).over_devices(lambda sums: sums).report("x") == pytest.approx(scores.report("x"))
