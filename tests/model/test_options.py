@@ -21,7 +21,7 @@ from model.sequences.tasks import TRANSFORMS, Transform
 
 COMMANDS = get_command(cli.app).commands  # type: ignore[attr-defined]
 DECODING = {
-    **{"mode": "ar", "steps": 25, "guidance": None},
+    **{"mode": "ar", "steps": None, "guidance": None},
     **{option.name: option.default for option in OPTIONS},
 }
 

@@ -203,7 +203,7 @@ def test_a_single_thread_draws_all_by_itself(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("name", NETS)
-@pytest.mark.parametrize("decoding", DECODINGS, ids=str)
+@pytest.mark.parametrize("decoding", [one for one in DECODINGS if one.mode != "all"], ids=str)
 def test_chunks_are_drawn_after_those_before_them(name: str, decoding: Decoding) -> None:
     net, ask = NETS[name], Ask(CONDITIONS[0], 40, decoding, 30, seed=3)
     engine = Engine(net, TOKENIZER)
@@ -226,6 +226,19 @@ def test_chunks_are_drawn_after_those_before_them(name: str, decoding: Decoding)
             )
         known_KT = np.concatenate([known_KT, chunk_KT], axis=1)
     np.testing.assert_array_equal(known_KT, found_KT)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_canvas_of_all_codebooks_comes_whole(name: str) -> None:
+    ask = Ask(CONDITIONS[0], 40, Decoding("all", unmasking=Unmasking(4)), 30, seed=3)
+    engine, seen = Engine(NETS[name], TOKENIZER), list[int]()
+    job = engine.submit(ask, chunk_frames=4)
+    engine.submit(replace(ask, decoding=Decoding(), seed=9))
+    while len(engine):
+        if job in engine.advance():
+            seen.append(job.frames)
+    assert len(seen) == 1
+    np.testing.assert_array_equal(job.codes(), alone(NETS[name], ask))
 
 
 def test_a_chunk_is_known_before_the_response_has_ended() -> None:

@@ -218,16 +218,16 @@ def test_heads_ahead_predict_later_steps_where_head_0_predicts_the_next(shape: d
         rows, targets = batch.rows[24 + n], batch.targets[24 + n]
         assert len(rows) == sum(max(count - n, 0) for count in counts)
         assert logits[24 + n].shape == (len(targets), 65)
-        assert len(targets) == len(rows) * group == len(batch.tasks[9 + n])
+        assert len(targets) == len(rows) * group == len(batch.tasks[24 + n])
         wanted = [item.targets_M[n * group :] for item in documents(group) if item.head == 0]
         assert targets.tolist() == np.concatenate(wanted).tolist()
         kept = [row in set(rows.tolist()) for row in batch.rows[0].tolist()]
         places = torch.tensor(kept).repeat_interleave(group)
-        torch.testing.assert_close(logits[9 + n], logits[0][places], msg="new ones say what head 0 says")
+        torch.testing.assert_close(logits[24 + n], logits[0][places], msg="new ones say what head 0 says")
     with torch.no_grad():
         net.ahead[1].down.weight.normal_()
     changed = run(net, batch)
-    assert [torch.equal(one, other) for one, other in zip(logits, changed, strict=True)] == [True] * 11 + [False]
+    assert [torch.equal(one, other) for one, other in zip(logits, changed, strict=True)] == [True] * 26 + [False]
 
 
 def test_heads_ahead_change_no_other_weight() -> None:

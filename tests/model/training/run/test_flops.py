@@ -16,17 +16,20 @@ def test_a_hand_count() -> None:
     grouped = Decoder(ModelConfig(width=8, layers=1, heads=2, feedforward=12, group=4), 5, 2, 3)
     blocks = 8 * 24 + 8 * 8 + 8 * 24 + 12 * 8  # qkv, out, gate and up, down
     heads = 2 * (8 * 4) + 4 * (8 * 3) + 1 * (8 * 5) + 3 * (8 * 4)  # the canvas uses head 0
+    heads += 5 * (8 * 4) + 2 * (8 * 3) + 1 * (8 * 3)  # as a canvas of all uses both
     causal, full = 4 * (10**2 / 2) * 8, 4 * 6**2 * 8
     wanted = 3 * (2 * 16 * blocks + 2 * heads + causal + full)
-    assert training_flops(network, [10, 6], 1, [2, 4, 1, 3]) == wanted
+    assert training_flops(network, [10, 6], 1, [2, 4, 1, 3, 5, 2, 1]) == wanted
     more = 3 * 2 * 2 * (8 * 4 * 3)  # at the two positions of mode ar
-    assert training_flops(grouped, [10, 6], 1, [2, 4, 1, 3]) == wanted + more
+    assert training_flops(grouped, [10, 6], 1, [2, 4, 1, 3, 5, 2, 1]) == wanted + more
+    given = training_flops(network, [10, 6], 1, [2, 4, 1, 3, 5, 2, 1], [0, 4])
+    assert wanted - given == 3 * 4 * 4 * 2 * 8, "what is given doesn't attend to the two positions that follow"
     ahead = Decoder(ModelConfig(width=8, layers=1, heads=2, feedforward=12, ahead=2), 5, 2, 3)
     one = 3 * 2 * (2 * 8 * 8 + 8 * 4)  # its own two matrices, and head 0's
-    assert training_flops(ahead, [10, 6], 1, [2, 4, 1, 3, 1, 0]) == wanted + one
+    assert training_flops(ahead, [10, 6], 1, [2, 4, 1, 3, 5, 2, 1, 1, 0]) == wanted + one
     ahead.train_only_ahead()
     one = (3 + 2) * 2 * 8 * 8 + 2 * 2 * 8 * 4  # the gradient passes through head 0 and W2, but not through W1
-    assert training_flops(ahead, [10, 6], 1, [2, 4, 1, 3, 1, 0]) == wanted / 3 + one
+    assert training_flops(ahead, [10, 6], 1, [2, 4, 1, 3, 5, 2, 1, 1, 0]) == wanted / 3 + one
 
 
 def test_retention_costs_the_same_at_every_position_of_a_long_document() -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from model.network.packing import collate
-from model.sequences.documents import Condition, canvas, document, length_document, text_document
+from model.sequences.documents import Condition, canvas, document, length_document, text_document, whole_canvas
 from model.sequences.tokenizer import TASKS, Tokenizer
 from model.training.step.loss import Scores, Weights, score
 
@@ -15,14 +15,16 @@ CODES = np.arange(36, dtype=np.uint16).reshape(3, 12) % 7
 
 def test_sums_by_head_and_task_are_those_of_each_document() -> None:
     speech, continued = (Condition("ab", "en", CODES[:, :4], task) for task in ("tts", "tts-c"))
+    masked_KT = np.array([[False] * 12, [True] * 5 + [False] * 7, [True] * 12])
     documents = {
         ("0", "tts"): document(TOKENIZER, speech, CODES, 0, 7),
         ("2", "tts-c"): document(TOKENIZER, continued, CODES, 2, 7),
         ("canvas", "tts"): canvas(TOKENIZER, speech, CODES[0], np.arange(12) < 5),
+        ("all", "tts"): whole_canvas(TOKENIZER, speech, CODES, masked_KT, masked_KT),
         ("tokens", "len"): length_document(TOKENIZER, speech, TOKENIZER.encode("12"), ended=True),
         ("tokens", "stt"): text_document(TOKENIZER, CODES, TOKENIZER.encode("ab"), ended=True),
     }
-    sizes = [8, 7, 7, len(TOKENIZER), 8]
+    sizes = [8, 7, 7, len(TOKENIZER), 8, *[7] * 5]
     generator = torch.Generator().manual_seed(0)
     parts: dict[tuple[str, str], Scores] = {}
     for key, item in documents.items():
@@ -35,14 +37,20 @@ def test_sums_by_head_and_task_are_those_of_each_document() -> None:
         loss = sum(parts[key].loss_H.sum() for key in keys)
         return float(loss) / sum(int(parts[key].count_H.sum()) for key in keys)
 
+    whole = parts["all", "tts"]
+    assert [int(count) for count in whole.count_H] == [0, 0, 0, 0, 0, 0, 5, 0, 0, 12]
+    own, above = float(whole.loss_H[6]) / 5, float(whole.loss_H[9]) / 12
     wanted = {
         "x/loss": mean(*documents),
         "x/loss_0": mean(("0", "tts")),
         "x/loss_2": mean(("2", "tts-c")),
         "x/loss_nar": mean(("2", "tts-c")),
         "x/loss_canvas": mean(("canvas", "tts")),
+        "x/loss_all_1": own,
+        "x/loss_all": own,
+        "x/loss_all_above": above,
         "x/loss_tokens": mean(("tokens", "len"), ("tokens", "stt")),
-        "x/loss_tts": mean(("0", "tts"), ("canvas", "tts")),
+        "x/loss_tts": mean(("0", "tts"), ("canvas", "tts"), ("all", "tts")),
         "x/loss_tts-c": mean(("2", "tts-c")),
         "x/loss_len": mean(("tokens", "len")),
         "x/loss_stt": mean(("tokens", "stt")),
