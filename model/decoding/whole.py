@@ -135,7 +135,7 @@ def generate_whole(
             logits_MV = network.logits(hidden, head)
             if canvases.guided:
                 with_MV, without_MV = logits_MV.chunk(2)
-                logits_MV = guide(with_MV, without_MV, guidance, unmasking.rescale)
+                logits_MV = guide(with_MV, without_MV, guidance, unmasking.rescale) if codebook == 0 else with_MV
             sampling = (unmasking.sampling if codebook == 0 else nar).cooled(1 - one.place / one.places)
             place = first_place("all", number * network.num_codebooks + codebook)
             keys = keys_at(given_seeds, place, new) if sampling.random else None
