@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from model.cli import main
-from model.decoding.options import Decoding
+from model.decoding.options import FIRST_MODES, Decoding
 from model.decoding.samplers.chain import GREEDY
 from model.inference.guards.guard import OFF
 from model.inference.requests import Request
@@ -218,10 +218,10 @@ def test_what_it_was_never_trained_for_is_refused(
 
 
 def test_guidance_is_for_models_that_can_do_without(voice: Synthesizer, reference: Path) -> None:
-    modes = {**MASKED, "nar": 1.0, "ar": 1.0}
+    modes = {**MASKED, "nar": 1.0, "ar": 1.0, "all": 1.0}
     plain, able = taught(voice, modes=modes), taught(voice, modes=modes, unconditional_probability=0.1)
-    found = [model.settled(Decoding(mode)).guidance for model in (plain, able) for mode in ("ar", "nar-len")]
-    assert found == [1.0, 1.0, 1.0, 2.5]
+    found = [model.settled(Decoding(mode)).guidance for model in (plain, able) for mode in FIRST_MODES]
+    assert found == [1.0, 1.0, 1.0, 1.0, 2.5, 2.0]
     assert able.settled(Decoding("nar-len", guidance=1.0)).guidance == 1.0
     assert str(able.settled(Decoding(guidance=3))) == "ar, guidance 3, temperature 1"
     free, off, strict = (
