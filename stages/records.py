@@ -251,7 +251,8 @@ class Measures(Record):
     voice: float | None = None
     """Share of a heard cut's time in which silero hears a voice; None if the text was given."""
     bandwidth_hz: float | None = None
-    """Highest frequency with speech, in Hz; None if it can't be told."""
+    srmr: float | None = None
+    """Less with more reverberation; before it the highest frequency with speech, in Hz. None if it can't be told."""
     sketch: str | None = None
     """What near copies have in common, see `stages.utterances.sketch`; None if there is too little sound."""
 
