@@ -36,8 +36,8 @@ taken for a mismatch; at 5 dB most.
 _BEAMS = {"beam": 1e-80, "pbeam": 1e-80, "wbeam": 1e-60}
 """Pruning thresholds, far below those for recognition, because the words are known."""
 _HEARD_BEAMS = {"beam": 1e-36, "pbeam": 1e-36, "wbeam": 1e-30}
-"""The same where the words were heard in that very sound. Of 1,788 borders of words 13 lay more than 50 ms elsewhere than
-by `_BEAMS`, in four fifths of the time; `_MISFIT` wasn't measured with them."""
+"""The same where the words were heard in that very sound. Of 1,788 borders of words 13 lay more than 50 ms elsewhere
+than by `_BEAMS`, in a fifth less time; `_MISFIT` wasn't measured with them."""
 _SPELT = re.compile(r"[a-z]+(?:'[a-z]+)*")
 
 _PHONES = {
