@@ -65,9 +65,8 @@ def to_line(data: dict[str, Any]) -> str:
 def count_phonemes(phonemes: str) -> int:
     """Counts the phonemes in a string of IPA: its letters.
 
-    Modifiers aren't counted (stress, length, aspiration, palatalisation, ties, tones), nor is punctuation.
+    Modifiers aren't counted (stress, length, ties, tones; Unicode calls most of them letters too), nor is punctuation.
     """
-    # Unicode calls most modifiers letters too, of the category Lm.
     return sum(symbol.isalpha() and unicodedata.category(symbol) != "Lm" for symbol in phonemes)
 
 
