@@ -15,10 +15,10 @@ from stages.audio import files as audio
 from stages.audio.bandwidth import bandwidth_hz
 from stages.audio.encoding import FormatName, encode
 from stages.audio.loudness import loudness_lufs
-from stages.audio.reverberation import srmr
 from stages.audio.silence import snr_db
 from stages.base import Context
 from stages.ids import id_of
+from stages.listeners.reverberation import SAMPLE_RATE, srmr
 from stages.records import Segment, Transcript, Utterance, Wave
 from stages.slice import Slice, SliceConfig
 from stages.utterances.measures import measure
@@ -136,19 +136,23 @@ def sounds(bench: Bench) -> Iterator[Figure]:
 
 def _rooms(clips: Sequence[_Clip]) -> Iterator[Figure]:
     """Chooses a bound on the SRMR of the clips as recorded, and counts what it finds of the same in rooms."""
-    dry = [srmr(*clip) or np.nan for clip in clips]
+    dry = [_srmr(*clip) or np.nan for clip in clips]
     bound = float(np.nanquantile(dry, _DRY_LOST))
     yield Figure(f"median SRMR of {len(dry)} as recorded", float(np.nanmedian(dry)))
     yield Figure(f"SRMR that {_DRY_LOST:.0%} of them stay under", bound)
     for seconds, direct_db in _ROOMS:
         rng = np.random.default_rng(0)
-        wet = [srmr(in_room(wave, rate, seconds, direct_db, rng), rate) or np.nan for wave, rate in clips]
+        wet = [_srmr(in_room(wave, rate, seconds, direct_db, rng), rate) or np.nan for wave, rate in clips]
         name = f"room of {seconds:g} s, direct sound at {direct_db:g} dB"
         yield Figure(f"{name}: median SRMR", float(np.nanmedian(wet)))
         yield Figure(f"{name}: under that bound", float(np.mean(np.array(wet) < bound)))
         yield Figure(
             f"{name}: under the same clip as recorded", float(np.mean(np.array(wet) < np.array(dry))), least=0.95
         )
+
+
+def _srmr(wave: Wave, sample_rate: int) -> float | None:
+    return srmr(audio.resample(wave, sample_rate, SAMPLE_RATE))
 
 
 def in_room(wave: Wave, sample_rate: int, seconds: float, direct_db: float, rng: np.random.Generator) -> Wave:
@@ -200,7 +204,7 @@ def _costs(clips: Sequence[_Clip]) -> Iterator[Figure]:
     for name, run in (
         ("all measures", measure),
         ("the bandwidth", bandwidth_hz),
-        ("SRMR", srmr),
+        ("SRMR", _srmr),
         ("the sketch", sketch),
     ):
         started = time.process_time()

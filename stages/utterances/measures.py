@@ -8,9 +8,9 @@ import numpy as np
 from stages.audio import files as audio
 from stages.audio.bandwidth import bandwidth_hz
 from stages.audio.loudness import loudness_lufs
-from stages.audio.reverberation import srmr
 from stages.audio.silence import silent_share, snr_db
 from stages.listeners.dnsmos import SAMPLE_RATE
+from stages.listeners.reverberation import srmr
 from stages.records import Measures, Wave
 from stages.utterances.sketch import sketch
 
@@ -35,8 +35,9 @@ def measure(wave: Wave, sample_rate: int, dnsmos: "Dnsmos | None" = None) -> Mea
         The measures, rounded to be the same on every machine.
     """
     loudness = loudness_lufs(wave, sample_rate)
-    ratio = srmr(wave, sample_rate)
-    scores = dnsmos.score(audio.resample(wave, sample_rate, SAMPLE_RATE)) if dnsmos else {}
+    heard = audio.resample(wave, sample_rate, SAMPLE_RATE)
+    ratio = srmr(heard)
+    scores = dnsmos.score(heard) if dnsmos else {}
     return Measures(
         snr_db=round(snr_db(wave, sample_rate), 2),
         clipped=round(float(np.mean(np.abs(wave) >= _FULL_SCALE)), 6),

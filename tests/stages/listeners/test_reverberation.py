@@ -7,21 +7,21 @@ import pytest
 
 from pipeline.bench.slice import in_room
 from stages.audio import files as audio
-from stages.audio.reverberation import srmr
+from stages.listeners.reverberation import srmr
 from stages.records import Wave
 
 RATE = 16_000
 
 
-def voice(syllables_hz: float, decay_s: float, seconds: float = 2.0, rate: int = RATE, pitch_hz: float = 120.0) -> Wave:
+def voice(syllables_hz: float, decay_s: float, seconds: float = 2.0) -> Wave:
     """Returns harmonics that come and go, in a room whose response is a formula."""
-    time_T = np.arange(round(seconds * rate)) / rate
-    harmonics = range(1, int(rate / 2 / pitch_hz))
-    wave = np.sum([np.sin(2 * np.pi * pitch_hz * k * time_T + k * k) / k for k in harmonics], axis=0)
+    time_T = np.arange(round(seconds * RATE)) / RATE
+    harmonics = range(1, int(RATE / 2 / 120))
+    wave = np.sum([np.sin(2 * np.pi * 120 * k * time_T + k * k) / k for k in harmonics], axis=0)
     wave = wave * np.maximum(0, np.sin(2 * np.pi * syllables_hz * time_T)) ** 2
     if decay_s:
-        n = np.arange(round(decay_s * rate))
-        response = np.sin(0.7 * n * n + n) * 10 ** (-3 * n / (decay_s * rate)) * 0.05
+        n = np.arange(round(decay_s * RATE))
+        response = np.sin(0.7 * n * n + n) * 10 ** (-3 * n / (decay_s * RATE)) * 0.05
         response[0] = 1
         wave = np.convolve(wave, response)[: len(wave)]
     return (0.3 * wave / np.abs(wave).max()).astype(np.float32)
@@ -39,30 +39,27 @@ REFERENCE = ((4, 0, 59.540), (4, 0.3, 19.187), (4, 0.8, 9.102), (8, 0, 12.468), 
 
 @pytest.mark.parametrize(("syllables_hz", "decay_s", "theirs"), REFERENCE)
 def test_it_is_that_of_torchmetrics(syllables_hz: float, decay_s: float, theirs: float) -> None:
-    assert srmr(voice(syllables_hz, decay_s), RATE) == pytest.approx(theirs, rel=0.03)
+    assert srmr(voice(syllables_hz, decay_s)) == pytest.approx(theirs, rel=0.03)
 
 
 def test_a_room_lowers_it(clips: list[Wave]) -> None:
     def in_rooms(seconds: float) -> list[float]:
-        return [srmr(in_room(wave, RATE, seconds, 0.0, np.random.default_rng(0)), RATE) or 0 for wave in clips]
+        return [srmr(in_room(wave, RATE, seconds, 0.0, np.random.default_rng(0))) or 0 for wave in clips]
 
-    dry, small, large = [srmr(wave, RATE) or 0 for wave in clips], in_rooms(0.5), in_rooms(1.2)
+    dry, small, large = [srmr(wave) or 0 for wave in clips], in_rooms(0.5), in_rooms(1.2)
     assert all(a > b for a, b in zip(dry, small, strict=True))
     assert all(a > b for a, b in zip(dry, large, strict=True))
     assert np.median(small) > 1.1 * np.median(large)
 
 
-def test_neither_level_nor_rate_matter(clips: list[Wave]) -> None:
-    wave = clips[0]
-    plain = srmr(wave, RATE)
-    assert srmr(wave * np.float32(0.01), RATE) == pytest.approx(plain, rel=1e-3)
-    assert srmr(audio.resample(wave, RATE, 48_000), 48_000) == pytest.approx(plain, rel=0.02)
+def test_the_level_does_not_matter(clips: list[Wave]) -> None:
+    assert srmr(clips[0] * np.float32(0.01)) == pytest.approx(srmr(clips[0]), rel=1e-3)
 
 
 def test_a_long_wave_is_measured_in_pieces(clips: list[Wave]) -> None:
     """Twice the same is as reverberant as once, also where it takes more than one piece."""
     once = np.tile(clips[0], -(-15 * RATE // len(clips[0])))[: 15 * RATE]
-    assert srmr(np.tile(once, 4), RATE) == pytest.approx(srmr(np.tile(once, 2), RATE), rel=0.01)
+    assert srmr(np.tile(once, 4)) == pytest.approx(srmr(np.tile(once, 2)), rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -71,10 +68,4 @@ def test_a_long_wave_is_measured_in_pieces(clips: list[Wave]) -> None:
     ids=["a sample", "silence", "too short", "long silence"],
 )
 def test_what_cannot_be_told_is_none(wave: Wave) -> None:
-    assert srmr(wave, RATE) is None
-
-
-@pytest.mark.parametrize("rate", [200, 4000, 8000, 11_025, 192_000])
-def test_any_rate_is_measured(rate: int) -> None:
-    found = srmr(voice(4, 0, seconds=0.8, rate=rate, pitch_hz=rate / 20), rate)
-    assert found is None or (np.isfinite(found) and found > 0)
+    assert srmr(wave) is None

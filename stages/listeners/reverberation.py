@@ -6,10 +6,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from stages.audio import files as audio
 from stages.records import Wave
 
-_RATE = 16_000
+SAMPLE_RATE = 16_000
+"""Hz, its input."""
 _CHANNELS, _LOWEST_HZ = 23, 125.0
 _EAR_Q, _LEAST_HZ = 9.26449, 24.7
 """Glasberg and Moore's: an equivalent rectangular bandwidth is `f / _EAR_Q + _LEAST_HZ`."""
@@ -27,15 +27,14 @@ _GAMMATONE = 1e-3
 Floats = npt.NDArray[np.float64]
 
 
-def srmr(wave: Wave, sample_rate: int) -> float | None:
+def srmr(wave: Wave) -> float | None:
     """Returns the speech-to-reverberation modulation energy ratio: dry speech has more, about 5 to 20.
 
     Compare recordings of some seconds; it also depends on the speaker and the noise. As in the first publication, over
     the whole wave instead of the mean of frames, and with filters of infinite length applied to the spectrum.
 
     Args:
-        wave: Mono, `[samples]`. Measured at 16 kHz.
-        sample_rate: Hz.
+        wave: `[samples]` at 16 kHz.
 
     Returns:
         The ratio, above 0; None if the wave is shorter than 0.5 s or silent.
@@ -43,10 +42,9 @@ def srmr(wave: Wave, sample_rate: int) -> float | None:
     Source: Falk, Zheng and Chan, "A non-intrusive quality and intelligibility measure of reverberant and dereverberated
     speech" (IEEE TASLP 18(7), 2010).
     """
-    wave = audio.resample(wave, sample_rate, _RATE)
-    if len(wave) < _SHORTEST_S * _RATE or not wave.any():
+    if len(wave) < _SHORTEST_S * SAMPLE_RATE or not wave.any():
         return None
-    longest = round(_LONGEST_S * _RATE)
+    longest = round(_LONGEST_S * SAMPLE_RATE)
     energy_CM = np.sum([_energy(wave[at : at + longest]) for at in range(0, len(wave), longest)], axis=0)
     share_C = energy_CM.sum(axis=1)
     loudest = int(np.flatnonzero(np.cumsum(share_C) > 0.9 * share_C.sum())[0])
@@ -59,7 +57,7 @@ def srmr(wave: Wave, sample_rate: int) -> float | None:
 def _energy(wave: Wave) -> Floats:
     """Returns the energy of each channel's envelope in each modulation band, `[C, M]`."""
     # The silence after the end keeps it from the beginning: the spectrum is that of a circle.
-    size = _fast(len(wave) + _RATE // 8)
+    size = _fast(len(wave) + SAMPLE_RATE // 8)
     spectrum = np.fft.rfft(wave, size)
     return np.array([_modulations(spectrum, size, centre) for centre in _centres()])
 
@@ -67,7 +65,7 @@ def _energy(wave: Wave) -> Floats:
 @lru_cache(1)
 def _centres() -> Floats:
     """Returns the centre frequencies of the channels in Hz, lowest first, equally far apart in bandwidths."""
-    low, high = (math.log(edge + _EAR_Q * _LEAST_HZ) for edge in (_LOWEST_HZ, _RATE / 2))
+    low, high = (math.log(edge + _EAR_Q * _LEAST_HZ) for edge in (_LOWEST_HZ, SAMPLE_RATE / 2))
     return np.asarray(np.exp(low + (high - low) * np.arange(_CHANNELS) / _CHANNELS) - _EAR_Q * _LEAST_HZ)
 
 
@@ -79,14 +77,14 @@ def _modulation_centres() -> Floats:
 def _lower_edges() -> Floats:
     """Returns the lower 3 dB edges of the modulation bands in Hz."""
     centres = _modulation_centres()
-    return np.asarray(centres - np.tan(np.pi * centres / _RATE) / _Q * _RATE / (2 * np.pi))
+    return np.asarray(centres - np.tan(np.pi * centres / SAMPLE_RATE) / _Q * SAMPLE_RATE / (2 * np.pi))
 
 
 def _modulations(spectrum: npt.NDArray[np.complexfloating], size: int, centre: float) -> Floats:
     """Returns the energy of a channel's envelope in each modulation band, `[M]`."""
     width = 1.019 * (centre / _EAR_Q + _LEAST_HZ)
     reach = width * math.sqrt(_GAMMATONE ** (-1 / 2) - 1)
-    step = _RATE / size
+    step = SAMPLE_RATE / size
     first, end = max(0, math.floor((centre - reach) / step)), min(len(spectrum), math.ceil((centre + reach) / step))
     # The gammatone's response near its centre (Holdsworth et al. 1988), for positive frequencies only: what comes back
     # is the analytic signal, whose magnitude is the envelope.
