@@ -134,9 +134,9 @@ def test_a_dry_run_tells_that_a_model_cannot_hear_the_recordings(
     monkeypatch.setattr(english, "speaks_only_english", lambda _: True)
     shared = ("run", tmp_path / "voices", "--out", tmp_path / "d", "--dry-run", "--scheduler", "sync")
     language = ("--set", "transcribe.language=de")
-    assert prep(*shared, *language, "--set", f"transcribe.model={model}") == ExitCode.USAGE
+    assert prep(*shared, *language, "--set", f"transcribe.model={model}") == ExitCode.FAILED
     assert "knows only English: `de` (1 recordings)" in capsys.readouterr().err
-    assert prep(*shared, *language, "--set", "transcribe.model=/nonexistent") == ExitCode.USAGE
+    assert prep(*shared, *language, "--set", "transcribe.model=/nonexistent") == ExitCode.FAILED
     assert "`/nonexistent` isn't there" in capsys.readouterr().err
     assert prep(*shared, *language, "--set", "transcribe.model=small") == 0  # the run downloads it
 
