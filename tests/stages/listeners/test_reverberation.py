@@ -47,7 +47,7 @@ def test_a_room_lowers_it(clips: list[Wave]) -> None:
         return [srmr(in_room(wave, RATE, seconds, 0.0, np.random.default_rng(0))) or 0 for wave in clips]
 
     dry, small, large = [srmr(wave) or 0 for wave in clips], in_rooms(0.5), in_rooms(1.2)
-    assert np.mean(np.array(small) < dry) > 0.8  # a clip with noise may not be lower
+    assert all(b < a for a, b in zip(dry, small, strict=True) if a > 4)  # noise keeps others low without a room
     assert np.median(dry) > 1.2 * np.median(small) > 1.2 * np.median(large)
 
 
