@@ -38,10 +38,9 @@ from pipeline.runner.runner import Run, plan_all, read_status, run_stages, sweep
 from pipeline.runner.tally import Tally, exit_code
 from stages.artefacts.manifest import list_shards
 from stages.base import Context
-from stages.codecs import weights
 from stages.corpora.scan import check_folder, walk
 from stages.errors import ExitCode, StoppedError, UsageError, ValleError
-from stages.machine import cores
+from stages.machine import cores, nothing_fetched
 
 
 class Problems:
@@ -220,7 +219,7 @@ def _plan_rows(run: Run, names: Sequence[str]) -> list[dict[str, Any]]:
             `shards`: the shards to make, each with `shard`, `why` and `items`.
     """
     estimate = Estimate(run.dataset.folder)
-    with weights.nothing_fetched():
+    with nothing_fetched():
         plans = plan_all(run, names)
     before = expected(run.dataset, plans)
     rows: list[dict[str, Any]] = []

@@ -23,8 +23,8 @@ from pipeline.runner.runner import Plans, Run, plan_all
 from stages.artefacts.manifest import read_codec
 from stages.audio import files as audio
 from stages.base import Context
-from stages.codecs.weights import nothing_fetched
 from stages.errors import MachineError, MissingInputError, ValleError
+from stages.machine import nothing_fetched
 from stages.records import Encoded, Recording, Segment, Transcript, Utterance
 
 _SPARE = 1.2
@@ -81,7 +81,7 @@ def check_stages(run: Run, names: Sequence[str], *, fetch: bool = True) -> None:
     with nullcontext() if fetch else nothing_fetched():
         for name in names:
             stage = run.stage(name)
-            items = each_kind(run.dataset.stage(RECORDINGS)) if fetch and stage.needs == RECORDINGS else ()
+            items = each_kind(run.dataset.stage(RECORDINGS)) if stage.needs == RECORDINGS else ()
             problems += [f"`{name}`: {problem}" for problem in stage.check(items)]
     if problems:
         raise PreflightError("\n".join(problems))
