@@ -29,6 +29,7 @@ from stages.ids import Mixture, id_of, mixture_id, path_of
 from stages.records import Encoded, Recording, Utterance, Wave
 from stages.store.index import index_shards
 from stages.store.shards import StoreShards
+from stages.remote.paths import path_from
 from stages.tar import members
 
 if TYPE_CHECKING:
@@ -298,7 +299,7 @@ def _unusable(uid: str, what: str) -> Reject:
 
 
 def _folder(path: str) -> Path:
-    return Path(path).expanduser()
+    return path_from(path).expanduser()
 
 
 def _same(folder: Path, other: Path) -> bool:

@@ -13,6 +13,9 @@ from stages.artefacts.manifest import COMPLETE, list_shards, read_receipt, read_
 from stages.config import load_config
 from stages.errors import ArtefactError, MissingInputError, UsageError
 from stages.ids import id_of, path_of
+from stages.remote import files as remote
+from stages.remote.paths import path_from
+from stages.remote.stores import is_url
 
 if TYPE_CHECKING:
     from pipeline.options import Options
@@ -78,7 +81,10 @@ def open_dataset(folder: Path, *, damaged: bool = False) -> Dataset:
             f"`{path}` is damaged: the paths and settings of the dataset are lost."
             f" Run `valle-prep run VOICES --out {folder}` with the same options as before: that mends it."
         )
-    return Dataset(folder, Path(path_of(head["voices"])), sections=head["config"])
+    voices = path_from(path_of(head["voices"]))
+    if not damaged:
+        remote.attach(voices, folder)
+    return Dataset(folder, voices, sections=head["config"])
 
 
 def new_dataset(folder: Path, voices: Path, *, recordings: Path | None = None) -> Dataset:
@@ -94,6 +100,8 @@ def new_dataset(folder: Path, voices: Path, *, recordings: Path | None = None) -
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"`--out {folder}` must be a folder, but is a file.")
+    if is_url(folder):
+        raise UsageError(f"`--out {folder}` must be a folder on a disk that all workers share, but is the URL of a store.")
     if voices.resolve() in (folder.resolve(), *folder.resolve().parents):
         raise UsageError(f"`--out {folder}` must not lie in the folder of the recordings: that is never written to.")
     return Dataset(folder, voices.resolve(), recordings, _sections(folder))
