@@ -7,7 +7,9 @@ is read again, every row is parsed, and the recordings are compared with their c
 import json
 import re
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
