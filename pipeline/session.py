@@ -43,6 +43,7 @@ from stages.corpora.scan import check_folder, walk
 from stages.errors import ExitCode, StoppedError, UsageError, ValleError
 from stages.machine import cores
 from stages.remote import files as remote
+from stages.remote.listing import LISTING
 
 
 class Problems:
@@ -117,7 +118,7 @@ def prepare(
         if voices is not None:
             told = config.transcribe
             room = Path(stack.enter_context(tempfile.TemporaryDirectory())) if options.dry_run else dataset.folder
-            new_list = stack.enter_context(remote.listed(dataset.voices, room, dataset.folder / remote.LISTING))
+            new_list = stack.enter_context(remote.listed(dataset.voices, room, dataset.folder / LISTING))
             scan = partial(walk, layout=told.layout, columns=told.columns, raw=bool(told.raw))
             reporter.say_found(find(options, dataset, cache, walk=scan, reporter=reporter, stop=stop))
             if not options.dry_run:

@@ -27,9 +27,9 @@ from stages.corpora.scan import owner_of, walk
 from stages.errors import AudioError, MissingInputError, NotFetchedError, UsageError, WeightsError
 from stages.ids import Mixture, id_of, mixture_id, path_of
 from stages.records import Encoded, Recording, Utterance, Wave
+from stages.remote.paths import path_from
 from stages.store.index import index_shards
 from stages.store.shards import StoreShards
-from stages.remote.paths import path_from
 from stages.tar import members
 
 if TYPE_CHECKING:

@@ -67,6 +67,7 @@ def open_dataset(folder: Path, *, damaged: bool = False) -> Dataset:
         MissingInputError: if there is no dataset; names the command that makes it.
         ArtefactError: if `dataset.json` is damaged.
     """
+    _check_on_disk(folder)
     path = folder / HEAD
     if not path.exists():
         raise MissingInputError(
@@ -100,11 +101,18 @@ def new_dataset(folder: Path, voices: Path, *, recordings: Path | None = None) -
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"`--out {folder}` must be a folder, but is a file.")
-    if is_url(folder):
-        raise UsageError(f"`--out {folder}` must be a folder on a disk that all workers share, but is the URL of a store.")
+    _check_on_disk(folder)
     if voices.resolve() in (folder.resolve(), *folder.resolve().parents):
         raise UsageError(f"`--out {folder}` must not lie in the folder of the recordings: that is never written to.")
     return Dataset(folder, voices.resolve(), recordings, _sections(folder))
+
+
+def _check_on_disk(folder: Path) -> None:
+    scheme, *_ = (*folder.parts, "")
+    if is_url(f"{scheme}//") and not Path(scheme).exists():
+        raise UsageError(
+            f"`--out` must be a folder on a disk that all workers share, but is the URL of a store (`{scheme}//…`)."
+        )
 
 
 def make_folder(folder: Path) -> None:

@@ -27,9 +27,9 @@ from stages.base import Out, Stage
 from stages.errors import ArtefactError, MissingInputError
 from stages.ids import file_of, path_of
 from stages.records import Codes, Encoded, Recording, Transcript, Utterance
+from stages.remote import files as remote
 from stages.similar import TABLE
 from stages.store.reader import open_store
-from stages.remote import files as remote
 from stages.tar import members
 from stages.transcripts.languages import in_language, read_languages
 

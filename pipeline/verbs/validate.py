@@ -36,9 +36,9 @@ from stages.artefacts.manifest import (
 from stages.errors import ArtefactError, ExitCode, MissingInputError
 from stages.ids import path_of
 from stages.records import Encoded
-from stages.store.reader import open_store
 from stages.remote import files as remote
 from stages.remote.listing import LISTING
+from stages.store.reader import open_store
 from stages.tar import members
 
 if TYPE_CHECKING:

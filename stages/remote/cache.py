@@ -1,7 +1,7 @@
 """Keeps what was read from a store on this machine's disk, up to a size: the oldest goes first.
 
-A range of an object is a sparse file, filled block by block, and beside it a file with a checksum of each block. Several
-processes may share a folder: they write the same bytes, and a block counts only if it has its checksum.
+A range of an object is a sparse file, filled block by block, and beside it a file with a checksum of each block.
+Several processes may share a folder: they write the same bytes, and a block counts only if it has its checksum.
 """
 
 import os

@@ -68,7 +68,7 @@ def steadily(url: str, work: Callable[[], Result]) -> Result:
         UsageError: if there are no credentials.
         MachineError: if it fails `TRIES` times, or for a reason that is no object's fault.
     """
-    waits = random.Random(url)  # noqa: S311 (workers that were refused together shouldn't come back together)
+    waits = random.Random(url)  # workers that were refused together shouldn't come back together
     for left in reversed(range(TRIES)):
         try:
             return work()
@@ -109,7 +109,7 @@ def _raise_lasting(url: str, error: BaseException) -> None:
         raise error
     passing = isinstance(error, TimeoutError | ConnectionError) or not isinstance(error, OSError)
     if status is not None:
-        passing = status == 408 or status == 429 or status >= 500
+        passing = status in {408, 429} or status >= 500
     elif isinstance(error, OSError):
         passing = passing or error.errno in _PASSING or error.errno is None
     if not passing:
@@ -123,9 +123,9 @@ def _answer(error: BaseException) -> tuple[str, int | None]:
         if isinstance(response, dict):
             status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
             return str(response.get("Error", {}).get("Code", "")), int(status) if status else None
-        for name in ("status", "code", "status_code"):
-            if isinstance(value := getattr(one, name, None), int) and 400 <= value < 600:
-                return "", value
+    for name in ("status", "code", "status_code"):
+        if isinstance(value := getattr(error, name, None), int) and 400 <= value < 600:
+            return "", value
     return "", None
 
 
@@ -141,8 +141,8 @@ def in_one_line(error: BaseException) -> str:
 def gone(url: str) -> AudioError:
     """Returns the error of an object that was listed and isn't there."""
     return AudioError(
-        f"`{url}` was there when the recordings were listed, but is gone. Bring it back, or run `valle-prep transcribe"
-        " VOICES` again.",
+        f"`{url}` was there when the recordings were listed, but is gone. Run `valle-prep transcribe VOICES`"
+        " again, or bring it back and run `valle-prep retry`.",
         "NotThere",
     )
 
@@ -150,5 +150,7 @@ def gone(url: str) -> AudioError:
 def changed(url: str) -> AudioError:
     """Returns the error of an object that isn't the one that was listed."""
     return AudioError(
-        f"`{url}` has changed since the recordings were listed. Run `valle-prep transcribe VOICES` again.", "Changed"
+        f"`{url}` has changed since the recordings were listed. Run `valle-prep transcribe VOICES` again, or put back"
+        " what it was and run `valle-prep retry`.",
+        "Changed",
     )

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from stages.remote.stores import Object
 
@@ -56,7 +57,7 @@ class Listing:
     def find(self, key: str) -> Object | None:
         """Returns an object by its key."""
         row = self._one("SELECT size, tag, modified FROM objects WHERE parent = ? AND name = ?", key)
-        return row and Object(key, *row)
+        return None if row is None else Object(key, *row)
 
     def is_folder(self, key: str) -> bool:
         """Returns whether there is something below a key."""
@@ -72,7 +73,8 @@ class Listing:
     def contents(self, tar: Object) -> bytes | None:
         """Returns what was noted of a tar file's contents; None if nothing was, or of another content."""
         row = self._one("SELECT contents, size, tag FROM tars WHERE parent = ? AND name = ?", tar.key)
-        return row[0] if row and tar.tag and row[1:] == (tar.size, tar.tag) else None
+        known = row is not None and tar.tag and row[1:] == (tar.size, tar.tag)
+        return bytes(row[0]) if row is not None and known else None
 
     def note_contents(self, tar: Object, contents: bytes) -> None:
         """Notes a tar file's contents, where the listing is being made."""
@@ -93,9 +95,9 @@ class Listing:
         with self._lock:
             self._file.execute("DETACH earlier")
 
-    def _one(self, question: str, key: str) -> tuple[int | str | bytes, ...] | None:
+    def _one(self, question: str, key: str) -> tuple[Any, ...] | None:
         with self._lock:
-            found: tuple[int | str | bytes, ...] | None = self._file.execute(question, _parts(key)).fetchone()
+            found: tuple[Any, ...] | None = self._file.execute(question, _parts(key)).fetchone()
         return found
 
 

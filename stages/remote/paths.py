@@ -3,7 +3,7 @@
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path, PosixPath
 from typing import IO, Any, Self
 
@@ -53,7 +53,7 @@ class StorePath(PosixPath):
     def __reduce__(self) -> Any:
         return StorePath, (str(self),)
 
-    def resolve(self, strict: bool = False) -> Self:  # noqa: ARG002, FBT001, FBT002
+    def resolve(self, strict: bool = False) -> Self:  # noqa: ARG002
         """Returns itself: a store has no links."""
         return self
 
@@ -86,7 +86,7 @@ class StorePath(PosixPath):
         size, mark = files.stamp(str(self))
         return os.stat_result((stat.S_IFREG | 0o444, 0, 0, 1, 0, 0, size, 0, mark // 10**9, 0))
 
-    def iterdir(self) -> "Iterator[Any]":
+    def iterdir(self) -> Generator[Self, None, None]:
         """Yields what lies directly in it."""
         for name, _ in files.names_in(str(self)):
             yield self / name

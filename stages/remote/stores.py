@@ -79,12 +79,11 @@ def store_of(url: str) -> Store:
     Raises:
         UsageError: if there is no such kind of store, or its package isn't installed.
     """
-    scheme, key = split(url)
-    return _store(scheme, key.partition("/")[0] if scheme in {"http", "https"} else "", os.getpid())
+    return _store(split(url)[0], os.getpid())
 
 
 @lru_cache(maxsize=16)
-def _store(scheme: str, host: str, _process: int) -> Store:
+def _store(scheme: str, _process: int) -> Store:
     if scheme in {"s3", "s3a"}:
         from stages.remote.s3 import S3Store
 
@@ -132,7 +131,8 @@ class FsspecStore:
     def pages(self, folder: str) -> Iterator[list[Object]]:
         """Yields everything below a folder, as one page: fsspec has no other way."""
         found = steadily(folder, partial(self._fs.find, folder, detail=True))
-        yield [_object(self._key(name), info) for name, info in found.items() if info.get("type") != "directory"]
+        files = {name.lstrip("/"): info for name, info in found.items() if info.get("type") != "directory"}
+        yield [_object(key, info) for key, info in files.items() if key.startswith(f"{folder}/")]
 
     def info(self, key: str) -> Object | None:
         """Returns one object."""
@@ -151,9 +151,6 @@ class FsspecStore:
         if not now.same_as(found):
             raise ObjectChangedError
         return whole(content, end - start)
-
-    def _key(self, name: str) -> str:
-        return str(name).lstrip("/")
 
     def _name(self, key: str) -> str:
         return key
@@ -200,5 +197,5 @@ def nanoseconds(time: Any) -> int:
             except ValueError:
                 return 0
     if isinstance(time, datetime):
-        return int(time.timestamp() * 1_000_000) * 1000
-    return int(time * 1_000_000_000) if isinstance(time, int | float) else 0
+        time = time.timestamp()
+    return round(time * 1_000_000) * 1000 if isinstance(time, int | float) else 0  # a float holds no more digits
