@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(503, "SlowDown")
         elif fault.isdigit():
             self._refuse(int(fault), {"503": "ServiceUnavailable", "403": "AccessDenied"}.get(fault, "InternalError"))
-        elif fault and not fault == "cut":
+        elif fault and fault != "cut":
             self._refuse(403, fault)
         elif "list-type" in query:
             self._list(query)
