@@ -2,6 +2,7 @@
 
 import errno
 import os
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from stages.remote.errors import ObjectChangedError, ShortError, in_one_line, st
 
 URL = re.compile(r"([a-z][a-z0-9+.\-]{1,15})://")
 """How the URL of a store begins."""
-CONNECT_S, ANSWER_S = 20, 60
+CONNECT_S, ANSWER_S = 20, 30
 """Seconds to wait for a connection, and for the next bytes of an answer."""
 _EXTRAS = {"s3": "s3", "s3a": "s3"}
 """The extra of this package that a scheme needs; other schemes need the package that fsspec names."""
@@ -68,9 +69,9 @@ def is_url(path: object) -> bool:
 
 
 def split(url: str) -> tuple[str, str]:
-    """Returns the scheme and the key of a URL."""
+    """Returns the scheme and the key of a URL; `.` and `..` in it lead where they would on a disk."""
     scheme, _, key = url.partition("://")
-    return scheme, key
+    return scheme, posixpath.normpath(key) if "/." in key or "//" in key else key
 
 
 def store_of(url: str) -> Store:

@@ -8,7 +8,7 @@ import pytest
 
 from stages.errors import UsageError
 from stages.remote.paths import path_from
-from stages.remote.stores import is_url
+from stages.remote.stores import is_url, split
 
 
 def test_paths() -> None:
@@ -23,6 +23,11 @@ def test_paths() -> None:
     assert is_url(path)
     with pytest.raises(PermissionError):
         path.open("wb")
+
+
+def test_steps_in_a_path_lead_where_they_would_on_a_disk() -> None:
+    assert split("s3://b/v/lj/../wavs/./x.wav") == ("s3", "b/v/wavs/x.wav")
+    assert split("s3://b/v/.hidden/..a/x..wav") == ("s3", "b/v/.hidden/..a/x..wav")
 
 
 @pytest.mark.parametrize("text", ["voices", "/a/b", "./s3:/x", "file:///a/b", "local:///a/b"])
