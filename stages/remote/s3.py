@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from stages.remote.errors import steadily
-from stages.remote.stores import Object, nanoseconds, whole
+from stages.remote.stores import Object, check_same, nanoseconds, whole
 
 
 class S3Store:
@@ -25,7 +25,7 @@ class S3Store:
         while True:
             answer = steadily(f"s3://{folder}", partial(self._fs.call_s3, "list_objects_v2", **ask))
             yield [
-                Object(f"{bucket}/{one['Key']}", one["Size"], one["ETag"].strip('"'), nanoseconds(one["LastModified"]))
+                Object(f"{bucket}/{one['Key']}", one["Size"], _tag(one), nanoseconds(one["LastModified"]))
                 for one in answer.get("Contents", ())
             ]
             if not answer.get("IsTruncated"):
@@ -41,18 +41,24 @@ class S3Store:
             one = self._fs.call_s3("head_object", Bucket=bucket, Key=name)
         except FileNotFoundError:
             return None
-        return Object(key, one["ContentLength"], one["ETag"].strip('"'), nanoseconds(one["LastModified"]))
+        return Object(key, one["ContentLength"], _tag(one), nanoseconds(one["LastModified"]))
 
     def read(self, found: Object, start: int, end: int) -> bytes:
         """Reads a range."""
         from fsspec.asyn import sync
 
         content: bytes = sync(self._fs.loop, self._get, found, start, end)
+        if not found.tag:  # nothing was asked for that another content wouldn't have
+            check_same(found, self.info(found.key))
         return whole(content, end - start)
 
     async def _get(self, found: Object, start: int, end: int) -> bytes:
         bucket, _, name = found.key.partition("/")
-        wanted = {"Range": f"bytes={start}-{end - 1}", "IfMatch": f'"{found.tag}"'}
+        wanted = {"Range": f"bytes={start}-{end - 1}"} | ({"IfMatch": f'"{found.tag}"'} if found.tag else {})
         answer = await self._fs._call_s3("get_object", Bucket=bucket, Key=name, **wanted)
         async with answer["Body"] as body:
             return bytes(await body.read())
+
+
+def _tag(answer: dict[str, Any]) -> str:
+    return str(answer.get("ETag", "")).strip('"')

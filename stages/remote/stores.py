@@ -146,15 +146,19 @@ class FsspecStore:
     def read(self, found: Object, start: int, end: int) -> bytes:
         """Reads a range."""
         content: bytes = self._fs.cat_file(self._name(found.key), start=start, end=end)
-        now = self.info(found.key)
-        if now is None:
-            raise FileNotFoundError(errno.ENOENT, "No such object", found.key)
-        if not now.same_as(found):
-            raise ObjectChangedError
+        check_same(found, self.info(found.key))
         return whole(content, end - start)
 
     def _name(self, key: str) -> str:
         return key
+
+
+def check_same(found: Object, now: Object | None) -> None:
+    """Raises `FileNotFoundError` if an object is gone, `ObjectChangedError` if it isn't what was found any more."""
+    if now is None:
+        raise FileNotFoundError(errno.ENOENT, "No such object", found.key)
+    if not now.same_as(found):
+        raise ObjectChangedError
 
 
 def whole(content: bytes, wanted: int) -> bytes:

@@ -86,9 +86,13 @@ class _Handler(BaseHTTPRequestHandler):
         keys = sorted((k for k in self.served.objects if k.startswith(prefix) and k > after), key=str.encode)
         page = keys[: int(query.get("max-keys", "1000"))]
         quoted = quote if query.get("encoding-type") == "url" else escape
+
+        def tag(key: str) -> str:
+            return "" if self.served.tags == "none" else f"<ETag>&quot;{self.served.tag(key)}&quot;</ETag>"
+
         rows = "".join(
             f"<Contents><Key>{quoted(key)}</Key><LastModified>2026-01-02T03:04:05.000Z</LastModified>"
-            f"<ETag>&quot;{self.served.tag(key)}&quot;</ETag><Size>{len(self.served.objects[key])}</Size></Contents>"
+            f"{tag(key)}<Size>{len(self.served.objects[key])}</Size></Contents>"
             for key in page
         )
         more = len(keys) > len(page)

@@ -101,6 +101,15 @@ def test_a_failure_that_passes_is_waited_for(s3: Served, monkeypatch: pytest.Mon
     assert max(times.values()) < 0
 
 
+def test_an_s3_without_etags(s3: Served, tmp_path: Path) -> None:
+    s3.tags, s3.objects["v/a.wav"] = "none", content(5_000)
+    with files.listed(path_from(ROOT), tmp_path):
+        assert members.digest(f"{ROOT}/a.wav") == hashlib.sha256(content(5_000)).hexdigest()
+        s3.objects["v/a.wav"] = b"RIFF"
+        with pytest.raises(AudioError, match="has changed"), members.member_file(f"{ROOT}/a.wav"):
+            pass
+
+
 def test_a_failure_that_lasts_stops_the_run_and_blames_no_file(s3: Served) -> None:
     s3.objects["v/a.wav"] = b"RIFF"
     s3.fault = lambda line: "503" if "bytes" in line else ""
