@@ -10,7 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import BinaryIO
 from stages.errors import MissingInputError, UsageError
 from stages.remote.cache import BLOCK, Kept, own_cache
 from stages.remote.errors import ObjectChangedError, changed, gone, steadily
-from stages.remote.listing import LISTING, Listing, write_listing
+from stages.remote.listing import LISTING, Listing, seal, write_listing
 from stages.remote.stores import Object, is_url, split, store_of
 
 _log = logging.getLogger(__name__)
@@ -130,7 +130,8 @@ def listed(voices: Path, scratch: Path, earlier: Path | None = None) -> Iterator
     write_listing(path, split(root)[1], _pages(root))
     listing = Listing(path, writable=True)
     if earlier is not None and earlier.is_file():
-        listing.take_contents(earlier)
+        with suppress(sqlite3.DatabaseError):  # a damaged one: the tar files are gone through again
+            listing.take_contents(earlier)
     if listing.unusable:
         _log.warning(
             "`%s`: %d keys aren't read, such as `%s`: they have empty names, `.` or `..` between their slashes, or are"
@@ -154,8 +155,9 @@ def keep_listing(path: Path | None, voices: Path, dataset: Path) -> None:
     if path is None:
         return
     kept = dataset / LISTING
-    path.replace(kept)
     _attached.pop(str(voices)).close()
+    seal(path)
+    path.replace(kept)
     _attach(str(voices), Listing(kept))
 
 

@@ -13,9 +13,12 @@ from typing import Any
 
 from stages.remote.stores import Object
 
+_NO_JOURNAL = "PRAGMA journal_mode = OFF"
+"""A new list is thrown away if it isn't finished; a journal left by a kill would spoil the next."""
 LISTING = ".objects.sqlite"
 """The file's name in a dataset's folder."""
-_TABLES = """
+_TABLES = f"""
+{_NO_JOURNAL};
 CREATE TABLE about (root TEXT, unusable INT, example TEXT);
 CREATE TABLE objects (parent TEXT, name TEXT, size INT, tag TEXT, modified INT, PRIMARY KEY (parent, name))
     WITHOUT ROWID;
@@ -46,6 +49,8 @@ class Listing:
         self._lock = threading.Lock()
         self._writable = writable
         with self._lock:
+            if writable:
+                self._file.execute(_NO_JOURNAL)
             found = self._file.execute("SELECT root, unusable, example FROM about").fetchone()
         self.root, self.unusable, self.example = found
         """The key of the folder that was listed; the number of keys that aren't paths of files, and one of them."""
@@ -127,6 +132,10 @@ def write_listing(path: Path, root: str, pages: Iterable[list[Object]]) -> None:
             for parent, name in file.execute(_BOTH.replace("count(*), min(parent || '/' || name)", "parent, name")):
                 _drop(file, f"{parent}/{name}")
             file.execute("INSERT INTO about VALUES (?, ?, ?)", [root, unusable + both, example or one or ""])
+
+
+def seal(path: Path) -> None:
+    """Makes sure that a list is on the disk, before it takes the place of another."""
     with path.open("rb") as written:
         os.fsync(written.fileno())
 

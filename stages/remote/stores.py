@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from functools import lru_cache, partial
 from typing import Any, Protocol
 
@@ -194,6 +193,8 @@ def _strong(tag: str) -> bool:
 def nanoseconds(time: Any) -> int:
     """Returns a time as stores tell it, in ns since 1970; 0 if it is none."""
     if isinstance(time, str):
+        from email.utils import parsedate_to_datetime
+
         try:
             time = datetime.fromisoformat(time)
         except ValueError:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stages.corpora.scan import scan
-from stages.errors import AudioError, MachineError, UsageError
+from stages.errors import AudioError, MachineError, MissingInputError, UsageError
 from stages.remote import cache, files, stores
 from stages.remote.paths import path_from
 from stages.tar import members
@@ -82,6 +82,31 @@ def test_the_cache_is_bounded_and_mends_itself(s3: Served, tmp_path: Path, monke
     last.write_bytes(held)
     assert members.read_bytes(path_from(f"{ROOT}/19.wav")) == bodies["v/19.wav"]
     assert last.read_bytes() == bodies["v/19.wav"]
+
+
+def test_a_cache_that_cannot_be(s3: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3.objects["v/a.wav"] = b"RIFF"
+    monkeypatch.setenv("VALLE_CACHE_GIB", "much")
+    with pytest.raises(UsageError, match="`VALLE_CACHE_GIB` must be a size in GiB, such as 20, but is `much`"):
+        members.read_bytes(path_from(f"{ROOT}/a.wav"))
+    monkeypatch.setenv("VALLE_CACHE_GIB", "0")
+    assert members.read_bytes(path_from(f"{ROOT}/a.wav")) == b"RIFF"
+    forget()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("VALLE_CACHE", str(tmp_path / "file"))
+    with pytest.raises(MachineError, match=r"can't be written to: .* name another folder in `VALLE_CACHE`"):
+        members.read_bytes(path_from(f"{ROOT}/a.wav"))
+
+
+def test_a_damaged_listing_is_told(s3: Served, tmp_path: Path) -> None:
+    (tmp_path / ".objects.sqlite").write_bytes(b"no database" * 400)
+    with pytest.raises(MissingInputError, match="isn't there or is damaged"):
+        files.attach(path_from(ROOT), tmp_path)
+    s3.objects["v/a.wav"] = b"RIFF"
+    with files.listed(path_from(ROOT), tmp_path, tmp_path / ".objects.sqlite") as made:
+        files.keep_listing(made, path_from(ROOT), tmp_path)
+    files.attach(path_from(ROOT), tmp_path)
+    assert members.is_file(f"{ROOT}/a.wav")
 
 
 @pytest.mark.parametrize("fault", ["503", "500", "429", "cut", "slow"])
