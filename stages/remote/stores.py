@@ -62,9 +62,10 @@ class Store(Protocol):
         """
 
 
-def is_url(path: object) -> bool:
+def is_url(path: "str | os.PathLike[str]") -> bool:
     """Returns whether a path is the URL of a store."""
-    return URL.match(os.fspath(path)) is not None  # type: ignore[call-overload]
+    text = path if isinstance(path, str) else os.fspath(path)
+    return "://" in text and URL.match(text) is not None  # asked for each of a million files: most aren't
 
 
 def split(url: str) -> tuple[str, str]:
