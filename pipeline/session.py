@@ -41,6 +41,8 @@ from stages.base import Context
 from stages.corpora.scan import check_folder, walk
 from stages.errors import ExitCode, StoppedError, UsageError, ValleError
 from stages.machine import cores, nothing_fetched
+from stages.remote import files as remote
+from stages.remote.listing import LISTING
 
 
 class Problems:
@@ -114,8 +116,12 @@ def prepare(
         cluster = stack.enter_context(open_cluster(scheduler, lambda: stop is not None and stop.asked))
         if voices is not None:
             told = config.transcribe
+            room = Path(stack.enter_context(tempfile.TemporaryDirectory())) if options.dry_run else dataset.folder
+            new_list = stack.enter_context(remote.listed(dataset.voices, room, dataset.folder / LISTING))
             scan = partial(walk, layout=told.layout, columns=told.columns, raw=bool(told.raw))
             reporter.say_found(find(options, dataset, cache, walk=scan, reporter=reporter, stop=stop))
+            if not options.dry_run:
+                remote.keep_listing(new_list, dataset.voices, dataset.folder)
         last = nth_recording(dataset.stage(RECORDINGS), options.limit) if options.limit and voices is None else None
         run = Run(
             dataset=dataset,

@@ -27,6 +27,7 @@ from stages.corpora.scan import owner_of, walk
 from stages.errors import AudioError, MissingInputError, NotFetchedError, UsageError, WeightsError
 from stages.ids import Mixture, id_of, mixture_id, path_of
 from stages.records import Encoded, Recording, Utterance, Wave
+from stages.remote.paths import path_from
 from stages.store.index import index_shards
 from stages.store.shards import StoreShards
 from stages.tar import members
@@ -307,7 +308,7 @@ def _unusable(uid: str, what: str) -> Reject:
 
 
 def _folder(path: str) -> Path:
-    return Path(path).expanduser()
+    return path_from(path).expanduser()
 
 
 def _same(folder: Path, other: Path) -> bool:

@@ -17,7 +17,8 @@ ARROWS = {"stages": {"stages"}, "pipeline": {"pipeline", "stages"}, "model": {"m
 ROOMS = {
     # what can be done to speech
     "stages.artefacts": "",
-    "stages.tar": "",
+    "stages.remote": "",
+    "stages.tar": "remote",
     "stages.audio.containers": "tar",
     "stages.audio": "audio.containers tar",
     "stages.text": "text.spoken text.spoken.asian",
@@ -47,12 +48,12 @@ ROOMS = {
     "stages.corpora.layouts": "audio tar transcripts",
     "stages.corpora.layouts.tables": "artefacts audio tar text corpora.layouts",
     "stages.corpora.layouts.corpora": "audio tar text corpora.layouts corpora.layouts.tables",
-    "stages.corpora": "artefacts audio tar text transcripts corpora.layouts",
+    "stages.corpora": "artefacts audio remote tar text transcripts corpora.layouts",
     "stages.hearing.asr": "audio listeners",
     "stages.hearing": "audio hearing.asr text transcripts",
     "stages.utterances": "artefacts audio listeners text",
     "stages.neighbours": "artefacts listeners",
-    "stages.exchange": "artefacts audio exchange.filelists store tar transcripts",
+    "stages.exchange": "artefacts audio remote exchange.filelists store tar transcripts",
     "stages.exchange.filelists": "",
     # which stage runs on which shard, when, and what came of it
     "pipeline.cluster": "",
@@ -103,6 +104,7 @@ HOMES = {
     "distributed": {"pipeline/cluster/"},
     "dask_cuda": {"pipeline/cluster/"},
     "dask_jobqueue": {"pipeline/cluster/"},
+    "fsspec": {"stages/remote/"},
     "h5py": {"stages/store/", "pipeline/bench/store.py"},
     "fastapi": {"model/serving/"},
     "uvicorn": {"model/serving/"},
@@ -118,7 +120,7 @@ HOMES = {
 HEAVY = {
     *("torch", "torchaudio", "lightning", "transformers", "whisperx", "faster_whisper", "encodec", "dac", "vocos"),
     *("phonemizer", "pykakasi", "pyopenjtalk", "librosa", "soundfile", "av", "soxr", "scipy", "pandas"),
-    *("dask", "distributed", "dask_cuda", "dask_jobqueue", "pyarrow", "h5py"),
+    *("dask", "distributed", "dask_cuda", "dask_jobqueue", "pyarrow", "h5py", "fsspec"),
 }
 ITEM_BOUNDARY = "pipeline/runner/shard.py"
 """The one place that may catch everything: whatever error one item causes becomes its reject."""

@@ -20,6 +20,8 @@ from pipeline.dataset.folder import RECORDINGS
 from pipeline.dataset.recordings import each_kind
 from pipeline.runner.estimate import room_needed_by
 from pipeline.runner.runner import Plans, Run, plan_all
+from pipeline.runner.workers import Needed
+from pipeline.runner.workers import problems as worker_problems
 from stages.artefacts.manifest import read_codec
 from stages.audio import files as audio
 from stages.base import Context
@@ -60,7 +62,8 @@ def check(run: Run, names: Sequence[str]) -> Plans:
     cannot_work = run.cluster.problems(
         gpu=any(run.stage(name).on_gpu for name in busy), imports=[__name__, *sorted(imports)]
     )
-    problems += cannot_work or _samples(run, busy)
+    needed = Needed(run.dataset.folder.resolve(), run.dataset.voices, run.token)
+    problems += cannot_work or worker_problems(run.cluster, needed) or _samples(run, busy)
     if problems:
         raise PreflightError("\n".join(problems))
     return plans
