@@ -61,6 +61,9 @@ class Cluster(Protocol):
     def describe(self) -> str:
         """Returns the number of workers and the dashboard's address; "" without a cluster."""
 
+    def workers(self) -> int:
+        """Returns the number of jobs that are worked on at once, at least 1."""
+
     def run(
         self,
         function: Callable[[Job], Result],
@@ -105,6 +108,10 @@ class SyncCluster:
     def describe(self) -> str:
         """Returns ""."""
         return ""
+
+    def workers(self) -> int:
+        """Returns 1."""
+        return 1
 
     def run(
         self,
@@ -179,6 +186,10 @@ class DaskCluster:
         client = self._connect()
         workers = len(client.nthreads())
         return f"{workers} worker{'s' * (workers != 1)}, {client.dashboard_link}"
+
+    def workers(self) -> int:
+        """Returns the number of workers, as last counted."""
+        return max(1, self._workers)
 
     def on_workers(self, function: Callable[[], None]) -> None:
         """Calls a function once on every worker."""
