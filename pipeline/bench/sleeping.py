@@ -33,8 +33,10 @@ _SECONDS_AN_ITEM = 5 / 74.7
 """What the embedded codec takes for an utterance of five seconds: the fastest codec there is, so the hardest case."""
 _WINDOW = 3
 """Jobs in flight per worker, as in `pipeline.cluster.cluster`."""
-_TRIED = 2000
+_TRIED = 500
 """Jobs on real workers, to measure what one costs the client."""
+_IDLE_S = 10.0
+"""Seconds without jobs, to measure what waiting costs it."""
 
 
 def receipt_of(job: ShardJob, items: int) -> Receipt:
@@ -138,13 +140,21 @@ def work(cluster: Cluster, folder: Path, items: int, shards: int, make: Callable
         raise RuntimeError(f"{shards} shards must be made, but {len(made)} were")
 
 
-def dask_seconds(folder: Path) -> float:
-    """Returns the processor time that a job costs the client, which is also Dask's scheduler, with two real workers."""
+def dask_seconds(folder: Path) -> tuple[float, float]:
+    """Measures the client, which is also Dask's scheduler, with two real workers.
+
+    Returns:
+        The processor time of a job, and that of a second of waiting.
+    """
     with DaskCluster(parse_scheduler("local", jobs=2, device="cpu")) as cluster:
         work(cluster, folder / "warm", 1, 50, answer)
-        began = time.process_time()
+        busy_s, wall_s = time.process_time(), time.monotonic()
+        time.sleep(_IDLE_S)
+        idle = (time.process_time() - busy_s) / (time.monotonic() - wall_s)
+        busy_s, wall_s = time.process_time(), time.monotonic()
         work(cluster, folder / "real", 1, _TRIED, answer)
-        return (time.process_time() - began) / _TRIED
+        spent_s = time.process_time() - busy_s - idle * (time.monotonic() - wall_s)
+        return spent_s / _TRIED, idle
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -158,13 +168,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{processor()}, {cores()} cores, Python {platform.python_version()}")
     print(f"{items * shards:,} items in {shards:,} shards, {_SECONDS_AN_ITEM:.3f} s an item")
     with tempfile.TemporaryDirectory() as scratch:
-        job_s = dask_seconds(Path(scratch))
-        print(f"a job on real workers costs the client {1000 * job_s:.2f} ms")
+        job_s, idle = dask_seconds(Path(scratch))
+        print(f"on real workers a job costs the client {1000 * job_s:.2f} ms, waiting {100 * idle:.2f} % of the time")
         for workers in options.workers:
             cluster = SleepingCluster(workers, items, job_s)
             work(cluster, Path(scratch) / str(workers), items, shards, answer)
             ideal_s = shards * items * _SECONDS_AN_ITEM / workers
-            share = cluster.client_s / cluster.wall_s
+            share = cluster.client_s / cluster.wall_s + idle
             print(
                 f"{workers:>6,} workers: {cluster.wall_s / 3600:9.2f} h, {cluster.wall_s / ideal_s:.3f} x of their"
                 f" sleep, the scheduler busy {100 * share:5.2f} % ({1000 * cluster.client_s / shards:.2f} ms a job)",

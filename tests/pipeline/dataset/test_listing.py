@@ -1,4 +1,4 @@
-"""The listing of a folder: the same in any number of processes, other after every change, and what a scan makes of it."""
+"""The listing of a folder: equal in any number of processes, other after every change; what a scan makes of it."""
 
 import logging
 import os
