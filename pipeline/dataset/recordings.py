@@ -32,7 +32,7 @@ from stages.artefacts.manifest import (
     write_shard,
 )
 from stages.errors import ArtefactError, UsageError
-from stages.ids import path_of
+from stages.ids import id_of, path_of
 from stages.records import Recording
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def find_recordings(
     """
     # Taken before the walk: what changes meanwhile is found by the next scan.
     listing = None if told is None else listing_digest(str(dataset.voices), threads)
-    seen = listing and digest_of([listing, str(dataset.voices), told, limit, _WRITTEN, sources_digest()])
+    seen = listing and digest_of([listing, id_of(str(dataset.voices)), told, limit, _WRITTEN, sources_digest()])
     if seen and (outcome := _unchanged(dataset, cache, seen)):
         return outcome
     with _warnings() as warned:
@@ -95,7 +95,10 @@ def find_recordings(
             outcome, state = _find(dataset, cache, walk, limit, threads=threads, progress=progress)
     if seen and state:
         counts = [outcome.recordings, outcome.with_transcript, list(outcome.ignored.items())]
-        cache.take_note(_LISTED, json.dumps([seen, state, counts, warned]))
+        try:
+            cache.take_note(_LISTED, json.dumps([seen, state, counts, warned]))
+        except sqlite3.DatabaseError:
+            cache.forget()
     return outcome
 
 

@@ -95,9 +95,10 @@ class Attempt:
                 faulthandler.cancel_dump_traceback_later()
 
     def close(self) -> None:
-        """Closes the file of a hang's traceback; what it says stays."""
+        """Removes the file for a hang's traceback: this worker is alive."""
         if self._hang:
             self._hang.close()
+            self.path.with_suffix(_HANG).unlink(missing_ok=True)
         self._hang = None
 
     def _write(self) -> None:
