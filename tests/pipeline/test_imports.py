@@ -23,12 +23,14 @@ PROCESS = {
     "hdf5": set(),
     "metadata": set(),
     "similar": {"soundfile", "soxr"},
-    "mix": {"soundfile", "soxr", "torch", "librosa", "numba", "pandas", "pyarrow", "rich", "scipy", "sklearn"},
+    "mix": {"soundfile", "soxr", "torch"},
 }
-"""What `setup` and `process` import, on a worker, for an English recording with its text. librosa shifts the pitch."""
+"""What `setup` and `process` import, on a worker, for an English recording with its text, mixed with noise."""
 
 FINISH = {"encode": set(), "hdf5": {"h5py"}, "metadata": {"pyarrow"}, "similar": {"h5py", "pyarrow"}}
 """What `finish` imports in the process that schedules."""
+
+NOISE = Path(__file__).parents[1] / "noise"
 
 WORK = """
 import json, sys
@@ -40,8 +42,8 @@ from stages.artefacts.manifest import list_shards, part_paths
 from stages.base import Context
 from stages.config import load_config
 
-part, name, dataset, voices = *sys.argv[1:3], *map(Path, sys.argv[3:])
-config = load_config(PrepConfig, None, ["encode.codec=embedded", "mix.shift=true"])
+part, name, dataset, voices, noise = *sys.argv[1:3], *map(Path, sys.argv[3:])
+config = load_config(PrepConfig, None, ["encode.codec=embedded", f"mix.noise={noise}"])
 stage = build_stage(name, config, Context(voices, dataset))
 folder = dataset / stage.needs
 shards = list_shards(folder)
@@ -67,7 +69,7 @@ print(json.dumps(sorted({module.partition(".")[0] for module in sys.modules})))
 
 
 def imported(part: str, stage: str, dataset: Path, voices: Path) -> set[str]:
-    command = [sys.executable, "-c", WORK, part, stage, str(dataset), str(voices)]
+    command = [sys.executable, "-c", WORK, part, stage, *map(str, (dataset, voices, NOISE))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return WATCHED & set(json.loads(done.stdout.splitlines()[-1]))
