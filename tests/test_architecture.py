@@ -78,7 +78,7 @@ ROOMS = {
     "model.training.run": "checkpoints network training.parallel training.step",
     "model.training": "checkpoints data decoding network sequences training.parallel training.run training.step",
     "model.serving": "decoding decoding.samplers inference inference.guards",
-    "model.evaluation": "checkpoints decoding decoding.engine decoding.samplers inference inference.guards",
+    "model.evaluation": ("checkpoints decoding decoding.engine decoding.samplers inference inference.guards serving"),
     "model.serving.page": "decoding decoding.samplers inference sequences serving",
     "model.bench": (
         "checkpoints data decoding decoding.engine decoding.samplers inference inference.wave network sequences serving"
