@@ -145,6 +145,6 @@ def test_sources_get_bytecode_where_python_writes_none(
     for name in ("a", "tests/b", "transformers/models/bert/c", "transformers/models/whisper/d", "broken"):
         path = tmp_path / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("not Python" if name == "broken" else "x = 1")
+        path.write_text("def :" if name == "broken" else "x = 1")
     install.compile_sources(tmp_path)
     assert {path.name.partition(".")[0] for path in tmp_path.rglob("*.pyc")} == {"a", "d"}
