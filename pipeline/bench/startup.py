@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from pipeline.bench.figures import Bench, Figure, StageBench
@@ -86,24 +87,29 @@ def startup(bench: Bench) -> Iterator[Figure]:
 
 def _clips(bench: Bench) -> Path:
     """Copies four recordings of about six seconds, with their texts."""
-    folder, found = bench.scratch / "clips", 0
-    for path in sorted(bench.recordings.rglob("*.*")):
-        if found == _CLIPS:
-            return folder
-        text = path.with_suffix(".txt")
-        if path.suffix not in {".wav", ".flac"} or not text.is_file():
-            continue
-        try:
-            info = audio.probe(path)
-        except AudioError:
-            continue
-        if _CLIP_S[0] < info.samples / info.sample_rate < _CLIP_S[1]:
-            target = folder / path.relative_to(bench.recordings).parent
-            target.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, target)
-            shutil.copy(text, target)
-            found += 1
-    raise RuntimeError(f"`{bench.recordings}` must hold {_CLIPS} recordings of {_CLIP_S} s with texts, but has {found}")
+    folder = bench.scratch / "clips"
+    found = list(islice((path for path in sorted(bench.recordings.rglob("*.*")) if _is_clip(path)), _CLIPS))
+    if len(found) < _CLIPS:
+        low, high = _CLIP_S
+        raise RuntimeError(
+            f"`{bench.recordings}` must hold {_CLIPS} recordings of {low} to {high} s with texts, but has {len(found)}."
+        )
+    for path in found:
+        target = folder / path.relative_to(bench.recordings).parent
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+        shutil.copy(path.with_suffix(".txt"), target)
+    return folder
+
+
+def _is_clip(path: Path) -> bool:
+    if path.suffix not in {".wav", ".flac"} or not path.with_suffix(".txt").is_file():
+        return False
+    try:
+        info = audio.probe(path)
+    except AudioError:
+        return False
+    return _CLIP_S[0] < info.samples / info.sample_rate < _CLIP_S[1]
 
 
 def _checkout(folder: Path) -> Path:
