@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.options import Options, with_options
-from stages.errors import run_app
+from stages.errors import UsageError, run_app
 from stages.tables import names_in
 
 if TYPE_CHECKING:
@@ -209,6 +209,10 @@ def export(
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="A new folder.")],
     options: Options,
     audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Include the audio, or only the codes.")] = True,
+    trainer: Annotated[
+        str,
+        typer.Option("--for", help=f"For filelist: {', '.join(names_in('stages/exchange/filelists', 'Trainer'))}."),
+    ] = "",
 ) -> None:
     """Export the dataset to another format."""
     from pipeline.dataset.folder import check_audio, open_dataset
@@ -218,9 +222,10 @@ def export(
     dataset = open_dataset(options.out)
     if audio:
         check_audio(dataset)
-    count = export(
-        kind, Source(options.out, dataset.voices if audio else None, dataset.raw), target, dry_run=options.dry_run
-    )
+    if trainer and kind != "filelist":
+        raise UsageError(f"`--for` is for the format filelist, but the format is `{kind}`. Leave one out.")
+    source = Source(options.out, dataset.voices if audio else None, dataset.raw, trainer)
+    count = export(kind, source, target, dry_run=options.dry_run)
     found = {"format": kind, "utterances": count, "folder": str(target)}
     _show(options, found, f"{count:,} utterances in {target}", of=EXPORTS[kind].reads)
 

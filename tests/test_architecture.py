@@ -51,7 +51,8 @@ ROOMS = {
     "stages.hearing": "audio hearing.asr text transcripts",
     "stages.utterances": "artefacts audio listeners text",
     "stages.neighbours": "artefacts listeners",
-    "stages.exchange": "artefacts audio store tar transcripts",
+    "stages.exchange": "artefacts audio exchange.filelists store tar transcripts",
+    "stages.exchange.filelists": "",
     # which stage runs on which shard, when, and what came of it
     "pipeline.cluster": "",
     "pipeline.dataset": "",
