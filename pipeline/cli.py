@@ -27,7 +27,11 @@ app = typer.Typer(
 )
 
 Voices = Annotated[
-    Path, typer.Argument(metavar="VOICES", help="Folder of recordings: <group>/<speaker>/<file> or <speaker>/<file>.")
+    str,
+    typer.Argument(
+        metavar="VOICES",
+        help="Folder of recordings, or its URL (s3://…): <group>/<speaker>/<file> or <speaker>/<file>.",
+    ),
 ]
 TopK = Annotated[int | None, typer.Option("--top-k", min=1, help="Neighbours per utterance (similar.top_k).")]
 
@@ -292,11 +296,13 @@ def _top_k(top_k: int | None) -> list[str]:
     return [] if top_k is None else [f"similar.top_k={top_k}"]
 
 
-def _prepare(stage: str | None, options: Options, *, voices: Path | None = None, sets: "Sequence[str]" = ()) -> None:
+def _prepare(stage: str | None, options: Options, *, voices: str | None = None, sets: "Sequence[str]" = ()) -> None:
     """Runs one stage, or all stages that the configuration asks for."""
     from pipeline.session import prepare
+    from stages.remote.paths import path_from
 
-    raise typer.Exit(prepare(options, [stage] if stage else None, voices=voices, sets=sets))
+    folder = None if voices is None else path_from(voices)
+    raise typer.Exit(prepare(options, [stage] if stage else None, voices=folder, sets=sets))
 
 
 def main() -> None:

@@ -13,8 +13,9 @@ from model.config import TrainConfig
 from model.data.examples import Examples
 from model.data.reading import read_condition, read_response
 from model.decoding.codes import generate
-from model.decoding.options import Decoding
+from model.decoding.options import FIRST_MODES, Decoding
 from model.network.lora import merge_adapters
+from model.sequences.documents import Mode
 from model.training.run.failures import is_out_of_memory
 from model.training.run.progress import RunLog
 from stages.audio.files import write_wav
@@ -40,6 +41,8 @@ class Previews:
         self.config, self.examples, self.device = config, examples, device
         rows = np.random.default_rng(_SEED).permutation(examples.rows)[: config.trainer.samples]
         self._draws = [examples.draw(int(row), np.random.default_rng((_SEED, row)), ("ar", 0)) for row in rows]
+        ways = [Decoding(mode) for mode in FIRST_MODES]
+        self._decoding = next((way for way in ways if not self._missing(way)), ways[0])
         self._codec: Codec | None = None
         self._unavailable = False
 
@@ -47,8 +50,9 @@ class Previews:
         """Writes `<run>/samples/step-…/` and TensorBoard's audio.
 
         For each utterance, `NN.wav` is the network's speech, `NN.reference.wav` the recording after the codec, and
-        `NN.txt` the id, the language and the phonemes. If the codec isn't available or the network doesn't learn the
-        modes `ar` and `nar`, a note says so once and nothing is written. A full disk or memory only causes a note.
+        `NN.txt` the id, the language and the phonemes. It speaks in the first way that the network learns all modes of
+        (`model.decoding.options.FIRST_MODES`). If there is none or the codec isn't available, a note says so once and
+        nothing is written. A full disk or memory only causes a note.
 
         Args:
             weights: The network's weights, not sharded.
@@ -76,7 +80,8 @@ class Previews:
         conditions = [read_condition(examples, draw) for draw in self._draws]
         longest = 2 * max(draw.frames for draw in self._draws)  # early in training, the network doesn't stop by itself
         seeds = range(_SEED, _SEED + len(conditions))
-        spoken = generate(network, examples.tokenizer, conditions, max_frames=longest, seeds=seeds)
+        decoding = self._decoding.settled(self.config.data, Path(self.config.trainer.out))
+        spoken = generate(network, examples.tokenizer, conditions, max_frames=longest, decoding=decoding, seeds=seeds)
         for number, (draw, condition, spoken_KT) in enumerate(zip(self._draws, conditions, spoken, strict=True)):
             codes = {f"{number:02d}": spoken_KT, f"{number:02d}.reference": read_response(examples, draw)}
             for name, codes_KT in codes.items():
@@ -85,6 +90,11 @@ class Previews:
                 log.audio(f"samples/{name}", wave, codec.sample_rate, step)
             about = (examples.store.ids[draw.row], condition.language, condition.phonemes)
             (folder / f"{number:02d}.txt").write_text("\n".join(about) + "\n", encoding="utf-8")
+
+    def _missing(self, decoding: Decoding) -> list[Mode]:
+        """Returns the modes that a way to speak needs, but the network doesn't learn."""
+        needed = decoding.modes(self.examples.store.codec.num_codebooks)
+        return [mode for mode in needed if not self.config.data.modes.get(mode)]
 
     def _find_codec(self, log: RunLog) -> "Codec | None":
         """Returns the codec; None if no previews are possible, with a note the first time."""
@@ -99,8 +109,7 @@ class Previews:
     def _load(self) -> "Codec":
         from stages.codecs.table import identity_of, load_codec
 
-        needed = Decoding().modes(self.examples.store.codec.num_codebooks)
-        if missing := [mode for mode in needed if not self.config.data.modes.get(mode)]:
+        if missing := self._missing(self._decoding):
             raise UsageError(f"the mode `{missing[0]}` has no weight in `data.modes`.")
         if not self._draws:
             raise UsageError("there are no validation utterances; raise `data.validation`.")

@@ -1,6 +1,6 @@
 """StyleTTS 2: its two lists of phonemes, and the texts that it adapts to (`OOD_data`)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -20,17 +20,21 @@ def write(lines: Sequence[Line], folder: Path, final: Path) -> None:  # noqa: AR
     write_lines(folder / "OOD_texts.txt", ((text,) for text in _long_texts(lines)))
 
 
-def _long_texts(lines: Sequence[Line]) -> Iterator[str]:
-    """Yields the phonemes of each text, joined to texts of at least `_LEAST` characters; the first fill up the last."""
+def _long_texts(lines: Sequence[Line]) -> list[str]:
+    """Returns the phonemes of each text, joined to at least two texts of at least `_LEAST` characters.
+
+    The first texts fill up the last one. StyleTTS 2 never draws the last line, and fails if it is the only one.
+    """
     texts = list(dict.fromkeys(line.phonemes for line in lines if line.phonemes))
-    joined = ""
+    found, joined = [], ""
     for phonemes in texts:
         joined = f"{joined} {phonemes}".strip()
         if len(joined) >= _LEAST:
-            yield joined
+            found.append(joined)
             joined = ""
     if joined:
-        yield " ".join([joined, *islice(cycle(texts), _LEAST)])
+        found.append(" ".join([joined, *islice(cycle(texts), _LEAST)]))
+    return found if len(found) > 1 else 2 * found
 
 
 STYLETTS2 = Trainer("styletts2", "`train_list.txt`, `val_list.txt`, `OOD_texts.txt`, `speakers.json`", 24_000, write)

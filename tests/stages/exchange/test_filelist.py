@@ -152,7 +152,7 @@ def test_styletts2(make: Make) -> None:
     lines = split_lines(folder / "train_list.txt") + split_lines(folder / "val_list.txt")
     assert all((folder / wav).is_file() and phonemes and number == "0" for wav, phonemes, number in lines)
     texts = (folder / "OOD_texts.txt").read_text(encoding="utf-8").splitlines()
-    assert texts
+    assert len(texts) > 1
     assert all(len(text) >= 50 for text in texts)
 
 
