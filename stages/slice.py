@@ -157,9 +157,8 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     @property
     def imports(self) -> tuple[str, ...]:
-        """What measures loudness, and hears."""
-        measuring = ("pyloudnorm",) if self.config.measure else ()
-        return (*measuring, "faster_whisper") if self.context.verify else measuring
+        """What hears."""
+        return ("faster_whisper",) if self.context.verify else ()
 
     @cached_property
     def _basis(self) -> Any:
