@@ -1,5 +1,6 @@
 """The measures of a cut, against known values and against other programs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,3 +60,11 @@ def test_copies_have_one_hash(tmp_path: Path, clips: list[Wave]) -> None:
         hashes.add(measure(*read(tmp_path / f"a.{suffix}")).hash)
     assert len(hashes) == 1
     assert measure(clips[0][1 : RATE + 1], RATE).hash not in hashes
+
+
+def test_reverberation_is_measured_only_where_it_is_asked_for() -> None:
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, 16_000).astype(np.float32)
+    plain, asked = measure(wave, 16_000), measure(wave, 16_000, reverberation=True)
+    assert plain.srmr is None
+    assert asked.srmr is not None
+    assert replace(asked, srmr=None) == plain
