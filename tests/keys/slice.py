@@ -181,7 +181,7 @@ def _threshold(key: str, value: float, reason: str, **more: Any) -> Proof:
     """Proves a bound: an utterance of a known value is kept exactly if the value is on the right side of the bound."""
 
     def proof(world: World) -> None:
-        world.patch.setattr("stages.slice.measure", lambda *_: _MEASURES)
+        world.patch.setattr("stages.slice.measure", lambda *_, **__: _MEASURES)
         world.patch.setattr("stages.slice.Dnsmos", _Listener)
         world.wav("ann/one.wav", noise(2))
         text = "a" * 20  # 10 a second
