@@ -59,7 +59,7 @@ def test_every_import_is_declared() -> None:
     } | NODEPS
     optional = {
         Requirement(line).name.replace("-", "_")
-        for extra in ("cuda", "deepspeed", "hearing", "slurm")
+        for extra in ("cuda", "deepspeed", "hearing", "piper", "slurm")
         for line in EXTRAS[extra]
     }
     folders = ("pipeline", "stages", "model", "tests")

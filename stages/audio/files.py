@@ -290,7 +290,9 @@ def sixteen_bit(wave: Wave) -> "np.ndarray[tuple[int], np.dtype[np.int16]]":
 
     libsndfile itself would round down in WAV files, and to the nearest in FLAC files.
     """
-    return np.clip(np.rint(wave * np.float32(32_768)), -32_768, 32_767).astype("<i2")
+    rounded: np.ndarray[tuple[int], np.dtype[np.int16]]
+    rounded = np.clip(np.rint(wave * np.float32(32_768)), -32_768, 32_767).astype("<i2")
+    return rounded
 
 
 def _check_file(path: Path, named_by: str = "") -> None:

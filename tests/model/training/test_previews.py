@@ -12,6 +12,7 @@ from stages.audio.files import read
 from stages.codecs.table import codec_identity
 from tests.model.conftest import Configure, MemoryStore, make_store
 
+_FILES = ".attention.png", ".reference.wav", ".txt", ".wav"
 _FEW = {"trainer__max_steps": 2, "trainer__validate_every": 1, "trainer__samples": 2}
 
 
@@ -24,7 +25,7 @@ def test_validation_speaks(tmp_path: Path, configure: Configure, monkeypatch, se
     folders = sorted((tmp_path / "run" / "samples").iterdir())
     assert [folder.name for folder in folders] == ["step-00000001", "step-00000002"]
     for folder in folders:
-        names = [f"{number}{rest}" for number in ("00", "01") for rest in (".reference.wav", ".txt", ".wav")]
+        names = [f"{number}{rest}" for number in ("00", "01") for rest in _FILES]
         assert sorted(path.name for path in folder.iterdir()) == names
     first, second = ((folder / "00.reference.wav").read_bytes() for folder in folders)
     assert first == second, "the same utterances each time"
