@@ -4,7 +4,9 @@
 #
 #   OUT=sentences          folder for everything
 #   SIZE=cores             cores: two CPU cores, three hours at most; gpu: ten minutes of a GPU; short: all parts, in minutes
-#   SPEECH=../shared/speech  real recordings beside the synthetic ones, where that folder is
+#   SPEECH=../shared/speech  real recordings, where that folder is: librispeech-test-other to test voices never heard, and
+#   REAL="…"               those of its folders that are trained on beside the synthetic speech
+#   COUNT, TESTED          sentences to train on; sentences and recordings to test
 #   VERSES=FILE            what Debian's `bible -f gen1:1-rev22:21` prints; by default its packages are fetched with apt
 #   MODES="ar nar-len"     how the model speaks
 #   SETS="…"               more settings of `valle train`, such as "model.layers=8 trainer.max_steps=4000"
@@ -14,7 +16,7 @@ export PATH="$PWD/.venv/bin:$PATH"
 
 readonly OUT=${OUT:-sentences} SIZE=${SIZE:-cores} SPEECH=${SPEECH-../shared/speech} MODES=${MODES:-ar nar-len}
 readonly VERSES=${VERSES-fetch}
-readonly REAL=(librispeech-train-clean-100 ljspeech vctk) UNHEARD=$SPEECH/librispeech-test-other
+readonly REAL=${REAL-librispeech-train-clean-100 ljspeech vctk} UNHEARD=$SPEECH/librispeech-test-other
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
 case $SIZE in
   cores) count=8000 tested=50 settings=() ;;
@@ -65,18 +67,14 @@ if [[ ! -f $OUT/texts/texts.json ]]; then
   [[ ! -f $OUT/kjv.txt ]] || found=(--verses "$OUT/kjv.txt")
   step python -m stages.corpora.sentences "$OUT/texts" --count "$count" "${found[@]}"
 fi
-# A short form speaks only as many of the sentences held out as it needs for tests and prompts.
-tests=$OUT/texts/held-out.tsv
-if [[ $SIZE == short ]]; then
-  tests=$OUT/texts/held-out-first.tsv
-  head -n $((6 * tested)) "$OUT/texts/held-out.tsv" >"$tests"
-fi
-step valle-prep voices "$OUT/held-out" --voice piper --texts "$tests" --jobs "$jobs"
+# Those that are tested, and some more for prompts and for the means of the voices.
+head -n $((2 * tested + 16)) "$OUT/texts/held-out.tsv" >"$OUT/texts/tested.tsv"
+step valle-prep voices "$OUT/held-out" --voice piper --texts "$OUT/texts/tested.tsv" --jobs "$jobs"
 step valle-prep voices "$OUT/recordings/synthetic" --voice piper --texts "$OUT/texts/train.tsv" --jobs "$jobs"
 
-prepare=(--set encode.codec=embedded)
+prepare=(--set encode.codec=embedded --set 'transcribe.languages={synthetic: en}')
 if [[ -n $SPEECH && -d $SPEECH && $SIZE != short ]]; then
-  for group in "${REAL[@]}"; do
+  for group in $REAL; do
     [[ ! -d $SPEECH/$group ]] || ln -sfn "$(realpath "$SPEECH/$group")" "$OUT/recordings/$group"
   done
   prepare+=(--set transcribe.model=packaged) # some have no text

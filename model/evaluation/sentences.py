@@ -39,6 +39,8 @@ MOST = 50
 """Trials of a set."""
 WAVES = 10
 """Waves that are put where one hears them first."""
+_ENROLLED = 20
+"""Most recordings of a speaker that make its mean."""
 _SHORTEST_S, _LONGEST_S = 2.0, 12.0
 _SHOWN = {TRUTH: "recordings", RESYNTHESIS: "codec"}
 _LANGUAGE = "en"
@@ -67,9 +69,9 @@ def by_hash(recordings: Iterable[Recording]) -> list[Recording]:
     return sorted(recordings, key=lambda one: hashlib.sha256(one.id.encode()).hexdigest())
 
 
-def read_recordings(folder: Path, suffix: str) -> list[Recording]:
+def read_recordings(folder: Path, suffix: str, *, speaker: str = "*") -> list[Recording]:
     """Returns the recordings of a folder, by hash; raises `MissingInputError` if there is none with a text."""
-    found = [(path, path.with_suffix(".txt")) for path in sorted(folder.glob(f"*/*{suffix}"))]
+    found = [(path, path.with_suffix(".txt")) for path in sorted(folder.glob(f"{speaker}/*{suffix}"))]
     recordings = [Recording(path, text.read_text(encoding="utf-8").strip()) for path, text in found if text.is_file()]
     if not recordings:
         raise MissingInputError(f"`{folder}` must hold <speaker>/<name>{suffix} with a .txt beside each, but has none.")
@@ -148,7 +150,7 @@ def read_evaluations(out: Path, step: str) -> list[Evaluation]:
 
 
 class Voices:
-    """Compares speech with the voices of a list: the mean vectors of each speaker's recordings."""
+    """Compares speech with the voices of a list: the mean vectors of recordings of each of its speakers."""
 
     def __init__(self, path: Path) -> None:
         from stages.listeners.resemblyzer import Resemblyzer
@@ -156,10 +158,11 @@ class Voices:
         self._encoder = Resemblyzer()
         self.name = self._encoder.name
         self._vectors: dict[str, dict[str, Vector]] = {}
-        for line in path.read_text(encoding="utf-8").splitlines():
-            name, *_, recording = line.split("\t")
-            vector = self._encoder.embed(Sound.read(Clip(Path(recording))).at(SAMPLE_RATE))
-            self._vectors.setdefault(_speaker(name), {})[name] = vector
+        truths = [Path(line.split("\t")[-1]) for line in path.read_text(encoding="utf-8").splitlines()]
+        for folder in sorted({truth.parent for truth in truths}):
+            for one in read_recordings(folder.parent, truths[0].suffix, speaker=folder.name)[:_ENROLLED]:
+                vector = self._encoder.embed(Sound.read(Clip(one.path)).at(SAMPLE_RATE))
+                self._vectors.setdefault(one.speaker, {})[one.id] = vector
 
     def compare(self, wave: Path, name: str) -> tuple[float, float] | None:
         """Returns the similarity to the own speaker and to the nearest other; None if there is none."""
