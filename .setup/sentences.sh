@@ -18,13 +18,14 @@ readonly OUT=${OUT:-sentences} SIZE=${SIZE:-cores} SPEECH=${SPEECH-../shared/spe
 readonly VERSES=${VERSES-fetch}
 readonly REAL=${REAL-librispeech-train-clean-100 ljspeech vctk} UNHEARD=$SPEECH/librispeech-test-other
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
+run=()
 case $SIZE in
   cores) count=8000 tested=50 settings=() ;;
   gpu) count=8000 tested=50 settings=(model.width=512 model.layers=10 model.heads=8 model.feedforward=1536
     data.batch_tokens=32768 optimizer.lr=1e-3 optimizer.muon_lr=3e-3 trainer.max_steps=6000) ;;
-  short) count=64 tested=4 settings=(model.width=64 model.layers=2 model.heads=2 model.feedforward=128
-    data.batch_tokens=2048 data.validation=0.1 optimizer.warmup_steps=5 trainer.max_steps=40 trainer.samples=1
-    trainer.validate_every=20 trainer.save_every=20 trainer.log_every=5) ;;
+  short) count=64 tested=4 jobs=1 run=(--scheduler sync) settings=(model.width=64 model.layers=2 model.heads=2
+    model.feedforward=128 data.batch_tokens=2048 data.validation=0.25 optimizer.warmup_steps=5 trainer.max_steps=40 trainer.samples=1
+    trainer.validate_every=40 trainer.save_every=40 trainer.log_every=5 trainer.threads=1) ;;
   *) printf 'error: SIZE must be cores, gpu or short, but is %s.\n' "$SIZE" >&2 && exit 2 ;;
 esac
 count=${COUNT:-$count} tested=${TESTED:-$tested}
@@ -38,17 +39,11 @@ step() { # step COMMAND...: prints the command and runs it
 }
 
 verses() { # verses FILE: writes the verses of the King James Version, or says why there are none
-  local folder status=0
+  local folder
   folder=$(mktemp -d)
-  (
-    set -e
-    cd "$folder"
-    apt-get download -q bible-kjv bible-kjv-text >log 2>&1
-    for package in ./*.deb; do dpkg-deb -x "$package" .; done
-    ./usr/bin/bible -p "$folder/usr/lib/" -f gen1:1-rev22:21 >verses 2>>log </dev/null
-    [[ $(wc -l <verses) -gt 30000 ]]
-  ) || status=$?
-  if [[ $status == 0 ]]; then
+  if (cd "$folder" && apt-get download -q bible-kjv bible-kjv-text && dpkg-deb -x bible-kjv_*.deb . &&
+    dpkg-deb -x bible-kjv-text_*.deb . && ./usr/bin/bible -p "$folder/usr/lib/" -f gen1:1-rev22:21 >verses </dev/null &&
+    [[ $(wc -l <verses) -gt 30000 ]]) >/dev/null 2>&1; then
     mv "$folder/verses" "$1"
   else
     printf "note: no verses: Debian's packages bible-kjv and bible-kjv-text can't be fetched or run here. The texts are the\n"
@@ -68,11 +63,11 @@ if [[ ! -f $OUT/texts/texts.json ]]; then
   step python -m stages.corpora.sentences "$OUT/texts" --count "$count" "${found[@]}"
 fi
 # Those that are tested, and some more for prompts and for the means of the voices.
-head -n $((2 * tested + 16)) "$OUT/texts/held-out.tsv" >"$OUT/texts/tested.tsv"
+head -n $((2 * tested + 8)) "$OUT/texts/held-out.tsv" >"$OUT/texts/tested.tsv"
 step valle-prep voices "$OUT/held-out" --voice piper --texts "$OUT/texts/tested.tsv" --jobs "$jobs"
 step valle-prep voices "$OUT/recordings/synthetic" --voice piper --texts "$OUT/texts/train.tsv" --jobs "$jobs"
 
-prepare=(--set encode.codec=embedded --set 'transcribe.languages={synthetic: en}')
+prepare=("${run[@]}" --set encode.codec=embedded --set 'transcribe.languages={synthetic: en}')
 if [[ -n $SPEECH && -d $SPEECH && $SIZE != short ]]; then
   for group in $REAL; do
     [[ ! -d $SPEECH/$group ]] || ln -sfn "$(realpath "$SPEECH/$group")" "$OUT/recordings/$group"
