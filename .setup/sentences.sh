@@ -24,8 +24,8 @@ case $SIZE in
   gpu) count=8000 tested=50 settings=(model.width=512 model.layers=10 model.heads=8 model.feedforward=1536
     data.batch_tokens=32768 optimizer.lr=1e-3 optimizer.muon_lr=3e-3 trainer.max_steps=6000) ;;
   short) count=64 tested=4 jobs=1 run=(--scheduler sync) settings=(model.width=64 model.layers=2 model.heads=2
-    model.feedforward=128 data.batch_tokens=2048 data.validation=0.25 optimizer.warmup_steps=5 trainer.max_steps=40 trainer.samples=1
-    trainer.validate_every=40 trainer.save_every=40 trainer.log_every=5 trainer.threads=1) ;;
+    model.feedforward=128 data.batch_tokens=2048 data.validation=0.25 optimizer.warmup_steps=5 trainer.max_steps=40
+    trainer.samples=1 trainer.validate_every=40 trainer.save_every=40 trainer.log_every=5 trainer.threads=1) ;;
   *) printf 'error: SIZE must be cores, gpu or short, but is %s.\n' "$SIZE" >&2 && exit 2 ;;
 esac
 count=${COUNT:-$count} tested=${TESTED:-$tested}
@@ -52,6 +52,7 @@ verses() { # verses FILE: writes the verses of the King James Version, or says w
   rm -rf "$folder"
 }
 
+{ # read as a whole before it begins: a new version of this file doesn't change a run that goes on
 mkdir -p "$OUT/recordings"
 if [[ ! -f $OUT/texts/texts.json ]]; then
   case $VERSES in
@@ -97,3 +98,5 @@ for mode in $MODES; do
   done
 done
 step python -m model.evaluation.sentences report "$OUT" --step "$name"
+exit
+}
