@@ -1,8 +1,8 @@
 """The configuration of `valle train`: a class per section, and all of them together."""
 
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from model.sequences.documents import Mode
 from model.sequences.tasks import Drawn
@@ -222,6 +222,10 @@ class TrainerConfig(Config):
     activation_checkpointing: bool = runtime(False)
     """Recompute the activations inside each block in the backward pass: a fraction of the memory for a third more
     time; the gradients stay the same."""
+    fit_gb: float | None = runtime(None, ge=0)
+    """Memory per device to fit into, in gigabytes; `auto` (0): what is free. Batches are worked through in parts and,
+    where that isn't enough, activations computed again, so that every update stays the same. Not set: whole
+    batches."""
     compile: bool = runtime(False)
     """Compile the blocks with `torch.compile` (all but attention), once for all lengths. Pays off on a GPU after
     some hundreds of steps; the first ones take a minute. Needs a C++ compiler on the CPU."""
@@ -256,6 +260,11 @@ class TrainerConfig(Config):
     log_every: int = runtime(20, ge=1)
     """Steps between two lines of the log."""
 
+    @field_validator("fit_gb", mode="before")
+    @classmethod
+    def _read_auto(cls, value: Any) -> Any:
+        return 0.0 if value == "auto" else value
+
 
 class TrainConfig(Config):
     """All sections."""
@@ -277,6 +286,11 @@ class TrainConfig(Config):
         self._check_ahead()
         if self.trainer.strategy == "deepspeed":
             self._check_deepspeed()
+        if self.trainer.fit_gb is not None and self.trainer.strategy in {"fsdp", "deepspeed"}:
+            raise ValueError(
+                f"`trainer.fit_gb` doesn't go with `trainer.strategy` = {self.trainer.strategy}, whose processes must"
+                " work through as many batches each: leave one of them out"
+            )
         return self
 
     def _check_ahead(self) -> None:

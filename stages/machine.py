@@ -26,6 +26,19 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def memory_bytes() -> int:
+    """Returns the bytes of memory this process may use, the least of machine and control group; 0 if unknown."""
+    sizes = []
+    if "SC_PHYS_PAGES" in os.sysconf_names:
+        sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            sizes.append(int(Path(path).read_text(encoding="ascii")))
+        except (OSError, ValueError):  # missing, or `max`
+            continue
+    return min(sizes, default=0)
+
+
 def processor() -> str:
     """Returns the processor's name, for measurements."""
     try:

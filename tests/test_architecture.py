@@ -80,7 +80,7 @@ ROOMS = {
         "checkpoints data decoding evaluation network sequences training.parallel training.run training.step"
     ),
     "model.serving": "decoding decoding.samplers inference inference.guards",
-    "model.evaluation": "checkpoints decoding decoding.engine decoding.samplers inference inference.guards",
+    "model.evaluation": ("checkpoints decoding decoding.engine decoding.samplers inference inference.guards serving"),
     "model.serving.page": "decoding decoding.samplers inference sequences serving",
     "model.bench": (
         "checkpoints data decoding decoding.engine decoding.samplers inference inference.wave network sequences serving"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from model.config import TrainConfig
 
-What = Literal["train", "decode", "ahead", "samplers", "synth", "load", "serve"]
+What = Literal["train", "fit", "decode", "ahead", "samplers", "synth", "load", "serve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,12 @@ def _train(config: "TrainConfig", seconds: float) -> dict[str, float | int | str
     from model.bench.training import training
 
     return training(config, seconds=seconds)
+
+
+def _fit(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
+    from model.bench.fitting import fitting
+
+    return fitting(config, seconds=seconds)
 
 
 def _decode(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
@@ -64,6 +70,7 @@ def _serve(config: "TrainConfig", seconds: float) -> dict[str, float | int | str
 
 BENCHES: Mapping[What, Bench] = {
     "train": Bench("packed against padded", _train),
+    "fit": Bench("the memory of each way to fit against what was expected", _fit),
     "decode": Bench("cached against uncached", _decode),
     "ahead": Bench("heads ahead against single steps, of a trained model", _ahead),
     "samplers": Bench("all samplers against none", _samplers),

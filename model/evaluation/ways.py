@@ -1,22 +1,36 @@
 """The ways in which a model can be asked for several texts: what comes out must not depend on it."""
 
+import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 import numpy as np
 
+from stages.errors import UsageError
 from stages.records import Wave
 
 if TYPE_CHECKING:
     from model.inference.requests import Request
     from model.inference.synthesizer import Synthesizer
 
-Way = Literal["alone", "together", "streamed", "served"]
-"""One by one, in a batch, as streams, or all at once from a service."""
+Way = Literal["alone", "together", "streamed", "served", "posted"]
+"""One by one, in a batch, as streams, all at once from a service, or from a server by HTTP."""
+
+_CLIENTS = 8
+"""How many ask a server at the same time."""
 
 
 def spoken(synthesizer: "Synthesizer", requests: "Sequence[Request]", way: Way) -> Iterator[Wave]:
-    """Yields the waves of texts, in order, each `[samples]` float32; raises as `Synthesizer.speak` does."""
+    """Yields the waves of texts, in order, each `[samples]` float32; those of a server have 16 bits.
+
+    Raises:
+        ValleError: as `Synthesizer.speak` does; a server's refusal as `UsageError`.
+    """
     from model.inference.service import Service
 
     if way == "together":
@@ -28,6 +42,51 @@ def spoken(synthesizer: "Synthesizer", requests: "Sequence[Request]", way: Way) 
         with Service(synthesizer, capacity=len(requests)) as service:
             futures = [service.submit(request) for request in requests]
             yield from (future.result().samples for future in futures)
+    elif way == "posted":
+        yield from _posted(synthesizer, requests)
     else:
         for request in requests:
             yield synthesizer.batch([request])[0].samples
+
+
+def _posted(synthesizer: "Synthesizer", requests: "Sequence[Request]") -> Iterator[Wave]:
+    """Asks a server on loopback, which keeps each request's prompt as a voice; all must decode alike."""
+    from model.inference.service import Service
+    from model.inference.voices import Voice
+    from model.serving.server import check_packages, in_thread
+    from model.serving.settings import Settings
+
+    check_packages()
+    first = requests[0]
+    with TemporaryDirectory() as name:
+        for number, request in enumerate(requests):
+            given = request.prompt if request.voice is None else request.voice
+            assert given is not None
+            voice = given if isinstance(given, Voice) else synthesizer.voice(given, request.prompt_text)
+            voice.save(Path(name) / f"{number}.safetensors")
+        settings = Settings("posted", voices=Path(name), port=0, decoding=first.decoding, guard=first.guard)
+        with (
+            Service(synthesizer, capacity=settings.queue) as service,
+            in_thread(service, settings) as url,
+            ThreadPoolExecutor(_CLIENTS) as clients,
+        ):
+            yield from clients.map(lambda one: _answer(url, *one), enumerate(requests))
+
+
+def _answer(url: str, number: int, request: "Request") -> Wave:
+    """Asks for a text in the voice of its number."""
+    from stages.audio.encoding import wav_header
+
+    fields = {"input": request.text, "language": request.language, "seed": request.seed, "max_s": request.max_s}
+    body = {"model": "posted", "voice": str(number), "response_format": "wav", **fields}
+    connection = HTTPConnection(str(urlsplit(url).netloc))
+    asked = json.dumps({name: value for name, value in body.items() if value is not None})
+    connection.request("POST", "/v1/audio/speech", asked, {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    found = answer.read()
+    connection.close()
+    if answer.status != 200:
+        raise UsageError(f"The server refused “{request.text}”: {found.decode()}")
+    samples = np.frombuffer(found, "<i2", offset=len(wav_header(0))).astype(np.float32)
+    samples /= 32_768
+    return samples

@@ -66,6 +66,47 @@ class Batch:
         )
 
 
+def in_parts(batch: Batch, most: int) -> list[Batch]:
+    """Splits a batch between documents into parts of at most so many positions; a longer document is alone.
+
+    Args:
+        batch: A batch on the CPU.
+        most: Most positions of a part.
+    """
+    bounds = np.cumsum([0, *batch.lengths])
+    firsts = [0]
+    for document in range(1, len(batch.lengths)):
+        if bounds[document + 1] - bounds[firsts[-1]] > most:
+            firsts.append(document)
+    if len(firsts) == 1:
+        return [batch]
+    ends = [*firsts[1:], len(batch.lengths)]
+    return [_part(batch, first, end, *map(int, bounds[[first, end]])) for first, end in zip(firsts, ends, strict=True)]
+
+
+def _part(batch: Batch, first: int, end: int, start: int, stop: int) -> Batch:
+    """Returns the documents from `first` to `end`, which are the positions from `start` to `stop`."""
+    # The positions of a head ascend, as documents are packed one after the other.
+    own = [torch.searchsorted(rows, torch.tensor([start, stop])).tolist() for rows in batch.rows]
+
+    def at(values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Returns what belongs to the positions; with groups of frames, one position has several."""
+        each = [len(one) // max(len(rows), 1) for one, rows in zip(values, batch.rows, strict=True)]
+        return tuple(one[n * a : n * b] for one, n, (a, b) in zip(values, each, own, strict=True))
+
+    return replace(
+        batch,
+        tokens_L=batch.tokens_L[start:stop],
+        codes_LK=batch.codes_LK[start:stop],
+        positions_L=batch.positions_L[start:stop],
+        lengths=batch.lengths[first:end],
+        causal=min(max(batch.causal - first, 0), end - first),
+        rows=tuple(rows - start for rows in at(batch.rows)),
+        targets=at(batch.targets),
+        tasks=at(batch.tasks),
+    )
+
+
 def in_order(documents: Sequence[Document]) -> list[Document]:
     """Returns documents in the order of a batch: the causal ones first, otherwise as they are."""
     return sorted(documents, key=lambda document: not document.causal)

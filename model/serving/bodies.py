@@ -174,10 +174,10 @@ class _Speech(Body):
     def decoding(self, default: Decoding) -> Decoding:
         """Returns the server's settings of decoding with the request's own laid over them."""
         given = {row.name: value for row in OPTIONS if (value := getattr(self, row.name)) is not None}
-        sampling = Sampling(**{**default.ar.named(), **given})
-        unmasking = replace(default.unmasking, steps=self.steps or default.unmasking.steps, sampling=sampling)
+        ar, unmasked = (Sampling(**{**one.named(), **given}) for one in (default.ar, default.unmasking.sampling))
+        unmasking = replace(default.unmasking, steps=self.steps or default.unmasking.steps, sampling=unmasked)
         guidance = default.guidance if self.guidance is None else self.guidance
-        return replace(default, mode=self.mode or default.mode, ar=sampling, unmasking=unmasking, guidance=guidance)
+        return replace(default, mode=self.mode or default.mode, ar=ar, unmasking=unmasking, guidance=guidance)
 
     def reference(self, form: Form) -> bytes | None:
         """Returns the recording that the request brings, None if it brings none.

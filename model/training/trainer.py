@@ -1,7 +1,7 @@
 """The training loop. It reads codes, never audio; a resumed run equals an uninterrupted one."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial, reduce
@@ -32,9 +32,10 @@ from model.data.source import Store, content_of
 from model.data.stream import BatchStream, every_mode, prefetched
 from model.network.attention import Attend, Packed
 from model.network.decoder import Decoder
-from model.network.packing import Batch, Place
+from model.network.packing import Batch, Place, in_parts
 from model.sequences.tokenizer import Tokenizer
 from model.training.ema import Average
+from model.training.fit import Demand, Fit, chosen
 from model.training.parallel.fabric import make_fabric
 from model.training.parallel.state import put, whole
 from model.training.parallel.strategy import Uncompiled, anywhere, set_up, total
@@ -82,6 +83,11 @@ class Trainer:
             Teacher(config, self.tokenizer, store.codec, self.fabric.device) if config.distill.teacher else None
         )
         self.raw_network = network
+        self.fitted: Fit | None = None
+        if config.trainer.fit_gb is not None:
+            taught = self.teacher.network.num_parameters() if self.teacher else 0
+            self.fitted = chosen(Demand.of(config, network, self.stream.examples, taught=taught), self.fabric.device)
+            self.config = config = self.fitted.applied(config)
         self.network, self.updates = set_up(self.fabric, self.raw_network, config)
         decay = config.trainer.ema_decay
         self.average = Average(self.raw_network, decay) if decay else None
@@ -118,6 +124,7 @@ class Trainer:
         set_rate(self.updates.optimizers, rate_factor(config, self.progress.step, self.config.trainer.max_steps))
         self._seed_dropout()
         num_targets = total(self.fabric, torch.tensor(sum(batch.num_targets for batch in batches)))
+        batches = self._parts(batches)
         parts = []
         for batch in batches:
             with self.updates.gather(last=batch is batches[-1]):
@@ -132,6 +139,11 @@ class Trainer:
             self.average.update(self.progress.step + 1)
         self._updating = False
         return reduce(add, parts), norm
+
+    def _parts(self, batches: Iterable[Batch]) -> list[Batch]:
+        """Returns batches as they are worked through: whole, or in parts that fit the memory."""
+        most = self.fitted.positions if self.fitted else None
+        return [part for batch in batches for part in ([batch] if most is None else in_parts(batch, most))]
 
     # ----------------------------------------------------------------------------------------------------------------
 
@@ -170,7 +182,8 @@ class Trainer:
         batches = every_mode(self.validation, self.config.data.batch_tokens, seed=VALIDATION_SEED)
         batches = islice(batches, self.config.trainer.validate_batches)
         with self.average.applied() if self.average else nullcontext():
-            scores = reduce(add, [self.score(batch.to(self.fabric.device), alone=True) for batch in batches])
+            parts = self._parts(batches)
+            scores = reduce(add, [self.score(batch.to(self.fabric.device), alone=True) for batch in parts])
         self.network.train()
         return scores.report("validation")
 
@@ -277,6 +290,8 @@ class Trainer:
             log.say(f"note: languages outside the vocabulary are learnt as <unk>: {', '.join(nameless)}")
         if (selection := self.stream.examples.selection).left_out:
             log.say(f"note: uses {selection.describe()}")
+        if self.fitted:
+            log.say(f"note: works through {self.fitted.describe()} expected")
         trained, parameters = (self.raw_network.num_parameters(trained=trained) for trained in (True, False))
         if self.config.data.validation and not len(self.validation):
             log.say("note: there are no validation utterances, so nothing is validated. Raise `data.validation`.")

@@ -9,7 +9,7 @@ from pipeline.cluster.scheduler import Scheduler, parse_scheduler
 from pipeline.cluster.start import survey
 from pipeline.doctor.check import GIB, Check, Status, gib, reason
 from stages.errors import ValleError
-from stages.machine import cores, parse_device
+from stages.machine import cores, memory_bytes, parse_device
 
 _LEAST_DISK = GIB // 4
 """Free bytes below which even a small dataset fails."""
@@ -23,21 +23,8 @@ def processor() -> list[Check]:
     """Reports the usable cores and memory."""
     return [
         Check("cores", "devices", "ok", f"{cores()} usable"),
-        Check("memory", "devices", "ok", gib(_memory()) if _memory() else "unknown"),
+        Check("memory", "devices", "ok", gib(memory_bytes()) if memory_bytes() else "unknown"),
     ]
-
-
-def _memory() -> int:
-    """Returns the bytes of memory this process may use, the least of machine and control group; 0 if unknown."""
-    sizes = []
-    if "SC_PHYS_PAGES" in os.sysconf_names:
-        sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            sizes.append(int(Path(path).read_text(encoding="ascii")))
-        except (OSError, ValueError):  # missing, or `max`
-            continue
-    return min(sizes, default=0)
 
 
 def cuda(device: str) -> list[Check]:
@@ -164,7 +151,7 @@ def _to_start(named: Scheduler) -> str:
             return "`sync`: this process, one thread"
         case "local":
             workers = named.jobs or cores()
-            return f"`local`: {workers} workers of one thread, {gib(_memory() // workers)} of memory each"
+            return f"`local`: {workers} workers of one thread, {gib(memory_bytes() // workers)} of memory each"
         case "cuda":
             return "`cuda`: one worker per GPU"
     return f"`slurm:{named.where}`: jobs on Slurm; its file is valid"

@@ -290,9 +290,8 @@ def sixteen_bit(wave: Wave) -> "np.ndarray[tuple[int], np.dtype[np.int16]]":
 
     libsndfile itself would round down in WAV files, and to the nearest in FLAC files.
     """
-    rounded: np.ndarray[tuple[int], np.dtype[np.int16]]
-    rounded = np.clip(np.rint(wave * np.float32(32_768)), -32_768, 32_767).astype("<i2")
-    return rounded
+    steps: Wave = np.rint(wave * 32_768)
+    return np.clip(steps, -32_768, 32_767).astype("<i2")
 
 
 def _check_file(path: Path, named_by: str = "") -> None:

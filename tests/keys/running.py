@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from model.checkpoints.checkpoint import build, load, steps
 from model.network.packing import Batch
 from model.sequences.tokenizer import TASKS
-from model.training import previews
+from model.training import fit, previews
 from model.training.listening import Heard
 from model.training.parallel import strategy
 from model.training.parallel.fabric import make_fabric
@@ -209,6 +209,16 @@ def _activation_checkpointing(world: World) -> None:
     assert norms[0] == pytest.approx(norms[1], rel=1e-5)
 
 
+def _fit_gb(world: World) -> None:
+    """Batches are worked through in parts where the memory is small, whole where it is large."""
+    world.patch.setattr(fit, "_SHARES", {"cpu": (1.0, 0.0)})
+    parts = []
+    for gb in (0.003, 100.0):
+        trainer = world.trainer(trainer__fit_gb=gb)
+        parts.append(len(trainer._parts([world.batch])))
+    assert parts[0] > parts[1] == 1
+
+
 def _compile_of_a_stand_in(world: World) -> None:
     """A stand-in for the compiler, which takes a minute, gets the blocks, and its results are called."""
     calls: list[str] = []
@@ -330,6 +340,7 @@ TRAINER: dict[str, Proof] = {
     "devices": _devices_of_a_stand_in,
     "strategy": _strategy_of_a_stand_in,
     "activation_checkpointing": _activation_checkpointing,
+    "fit_gb": _fit_gb,
     "compile": _compile_of_a_stand_in,
     "ema_decay": _ema_decay,
     "precision": _precision,

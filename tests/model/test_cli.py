@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -173,12 +174,32 @@ def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, sh
         assert "mfu_of_datasheet" not in shown, "no datasheet has the rate of a CPU"
 
 
+def test_bench_of_memory_shows_each_way_to_fit(config: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("model.bench.fitting._train", lambda *_: (1.5, 2.0))
+    monkeypatch.setattr("model.bench.fitting.ProcessPoolExecutor", _Here)
+    settings = "--set", "data.batch_tokens=4000", "--set", "model.layers=4", "--device", "cpu", "--json"
+    assert valle(monkeypatch, "bench", "fit", "--config", config, *settings) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["parts_1_peak_gb"] == 1.5
+    assert shown["parts_1_time"] == 1.0
+    assert shown["parts_2_limit_gb"] <= shown["parts_1_limit_gb"]
+    assert any(name.endswith("again_expected_gb") for name in shown)
+
+
+class _Here(ThreadPoolExecutor):
+    """Trains in this process."""
+
+    def __init__(self, workers: int, **_: object) -> None:
+        super().__init__(workers)
+
+
 @pytest.mark.parametrize(
     ("what", "sets", "told"),
     [
         ("train", "trainer.device=cuda:77", "CUDA devices are here"),
         ("decode", "trainer.device=cuda:77", "CUDA devices are here"),
         ("train", "trainer.devices=2", "`trainer.devices` must be 1"),
+        ("fit", "trainer.devices=2", "`trainer.devices` must be 1"),
         ("ahead", "trainer.threads=1", "`valle bench ahead` needs a trained model: set `trainer.start_from`"),
         ("train", "trainer.start_from=runs/base", "`trainer.start_from` (and `lora.rank`) must not be set"),
     ],

@@ -27,8 +27,8 @@ def out_of_memory(device: torch.device, step: int, positions: int, run: Path) ->
     """
     return (
         f"the memory of `{device}` is full at step {step}, with {positions:,} positions in a batch. {_kept(run)}."
-        " Lower `data.batch_tokens` and raise `trainer.accumulate` as much, or set `trainer.activation_checkpointing`,"
-        " and run the same command with `--resume`."
+        " Set `trainer.fit_gb` to less than the memory, or lower `data.batch_tokens` and raise `trainer.accumulate` as"
+        " much, and run the same command with `--resume`."
     )
 
 

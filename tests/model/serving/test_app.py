@@ -12,7 +12,7 @@ import numpy as np
 import openai
 import pytest
 
-from model.decoding.options import Decoding
+from model.decoding.options import Decoding, Unmasking
 from model.decoding.samplers.chain import GREEDY, OPTIONS, Sampling
 from model.inference.guards.guard import OFF, Guard
 from model.inference.requests import Request
@@ -140,11 +140,11 @@ def post_form(server: Server, path: str, fields: dict[str, str], files: dict[str
 def test_every_option_of_the_samplers_is_a_field() -> None:
     assert {row.name for row in OPTIONS} <= SpeechBody.model_fields.keys()
     body = SpeechBody(model="m", input="Hi.", top_p=0.5, steps=7, mode="nar-len", guidance=3)
-    server_wide = Decoding(ar=Sampling(0.3, top_k=9))
+    server_wide = Decoding(ar=Sampling(0.3, top_k=9), unmasking=Unmasking(5, sampling=Sampling(0.7)))
     found = body.decoding(server_wide)
     assert (found.mode, found.guidance, found.unmasking.steps) == ("nar-len", 3.0, 7)
-    assert found.ar == found.unmasking.sampling == Sampling(0.3, top_k=9, top_p=0.5)
-    assert SpeechBody(model="m", input="Hi.").decoding(server_wide).ar == server_wide.ar
+    assert (found.ar, found.unmasking.sampling) == (Sampling(0.3, top_k=9, top_p=0.5), Sampling(0.7, top_p=0.5))
+    assert SpeechBody(model="m", input="Hi.").decoding(server_wide) == server_wide
 
 
 def test_a_request_may_have_a_guard_of_its_own(server: Server, synthesizer: Synthesizer, voices: Path) -> None:

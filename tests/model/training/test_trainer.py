@@ -239,7 +239,7 @@ def test_a_full_memory_is_told_after_saving(
 
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "score", full)
-        told = r"memory of `cpu` is full at step 6.*step-00000005.*batch_tokens.*accumulate.*activation_checkpointing"
+        told = r"memory of `cpu` is full at step 6.*step-00000005.*fit_gb.*batch_tokens.*accumulate"
         with pytest.raises(TrainingError, match=told):
             train(config, store, quiet=True)
     assert_same(weights(whole_run), weights(train(config, store, quiet=True)))

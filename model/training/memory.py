@@ -1,0 +1,82 @@
+"""Estimates the memory that training needs."""
+
+import torch
+
+from model.config import ModelConfig, TrainConfig
+from model.network.decoder import Decoder
+from model.network.retention import CHUNK
+
+
+def memory(
+    config: TrainConfig,
+    network: Decoder,
+    device: torch.device,
+    precision: str,
+    *,
+    taught: int = 0,
+    positions: int | None = None,
+    recomputes: bool | None = None,
+) -> float:
+    """Estimates the memory that training needs on each device, in bytes.
+
+    It counts:
+
+    * the weights and, if kept, their average; the gradients and AdamW's two moments of the trained weights. Under
+      `fsdp` and `deepspeed` a device has only its share of what the strategy shards;
+    * a teacher's weights;
+    * a bfloat16 copy of the weights under bf16-mixed;
+    * the activations of the largest batch: those of all blocks or, with activation checkpointing, every block's input
+      and the activations of one block;
+    * the logits, as if every position predicted.
+
+    With `ahead.only`, the blocks keep no activations, as no gradient passes through them.
+
+    Args:
+        config: All sections.
+        network: The network to train; may be on the meta device.
+        device: The device to train on.
+        precision: `trainer.precision`, resolved.
+        taught: Number of parameters of the teacher.
+        positions: Most positions at once; by default those of a batch.
+        recomputes: Whether activations are computed again; by default as `trainer.activation_checkpointing` says.
+    """
+    trainer, model = config.trainer, config.model
+    positions = config.data.batch_tokens if positions is None else positions
+    recomputes = trainer.activation_checkpointing if recomputes is None else recomputes
+    parameters, trained = network.num_parameters(), network.num_parameters(trained=True)
+    size = 2 if precision == "bf16-true" else 4
+    weights = parameters * (size + (4.0 if trainer.ema_decay else 0.0))
+    updates = 3.0 * size * trained
+    match trainer.strategy:
+        case "fsdp":
+            weights, updates = weights / trainer.devices, updates / trainer.devices
+        case "deepspeed":  # each process updates its own copy of its share of the weights
+            updates = (updates + 4 * trained) / trainer.devices
+    converted = 2 * parameters if precision == "bf16-mixed" else 0
+    block = kept_by_block(model, precision, fused=device.type == "cuda")
+    blocks = 4 * model.width * model.layers + block if recomputes else block * model.layers
+    if config.ahead.only:
+        blocks = 0.0
+    logits = 3 * 4 * network.codebook_size * (1 + model.ahead)  # the logits, their probabilities and their gradient
+    return weights + updates + converted + 4 * taught + (blocks + logits) * positions
+
+
+def kept_by_block(model: ModelConfig, precision: str, *, fused: bool) -> float:
+    """Returns the bytes per position that a block keeps for its backward pass.
+
+    In float32: the input of each norm and, without a fused kernel, its output. In the precision of the matrix products:
+    the input of each product; queries, keys and values before and after the rotation; the output of attention for each
+    document and joined; the gate, and the product with it. Retention keeps more, plus the weights of the pairs in each
+    chunk, once per direction; half of the batch is taken to be causal.
+
+    Args:
+        model: Section `model`.
+        precision: `trainer.precision`, resolved.
+        fused: Whether PyTorch has a fused kernel for the norms, as on CUDA.
+    """
+    size = 4 if precision == "32-true" else 2
+    norms = (8 if fused else 16) * model.width
+    feedforward = 4 * size * model.feedforward
+    if model.arch == "retnet":
+        return norms + feedforward + (18 * size + 5) * model.width + 1.5 * (4 + size) * model.heads * CHUNK
+    return norms + feedforward + 9 * size * model.width

@@ -1,0 +1,67 @@
+"""Tests the estimate of memory against what training keeps."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from model.config import ARCHS, Arch, ModelConfig, Precision, TrainConfig
+from model.network import attention
+from model.network.attention import Packed
+from model.network.decoder import Decoder
+from model.training.memory import kept_by_block, memory
+from tests.model.conftest import make_config
+
+
+def network_of(config: TrainConfig) -> Decoder:
+    with torch.device("meta"):
+        return Decoder(config.model, 100, 8, 1024)
+
+
+def test_memory_is_what_a_device_holds() -> None:
+    big = {"model__width": 1024, "model__layers": 12, "model__heads": 16, "data__batch_tokens": 10_000}
+    network = network_of(make_config(**big))
+    size = network.num_parameters()
+    for weight in network.blocks[0].parameters():
+        weight.requires_grad_(False)
+    trained = network.num_parameters(trained=True)
+
+    def held(taught: int = 0, **settings: object) -> float:
+        return memory(make_config(**big, **settings), network, torch.device("cpu"), "32-true", taught=taught)
+
+    activations = held() - (4 * size + 12 * trained)
+    assert held(taught=50) - held() == 4 * 50
+    assert held(trainer__ema_decay=0.9) - held() == 4 * size
+    assert held(trainer__devices=4, trainer__strategy="ddp") == held()
+    assert held(trainer__devices=4, trainer__strategy="fsdp") - activations == (4 * size + 12 * trained) / 4
+    assert held(trainer__devices=4, trainer__strategy="deepspeed") - activations == 4 * size + 16 * trained / 4
+    assert held(trainer__activation_checkpointing=True) < held() / 3
+    logits = 12 * 1024 * 10_000
+    assert held(model__ahead=3) - held() == 3 * logits
+    only = {"ahead__only": True, "trainer__start_from": "runs/base", "model__ahead": 1}
+    assert held(**only) == 4 * size + 12 * trained + 2 * logits
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("arch", ARCHS)
+def test_a_block_keeps_what_autograd_keeps(arch: Arch, precision: Precision, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention, "_PRODUCTS_UP_TO", 0)  # as on a GPU, where the weights of pairs aren't kept
+    shape = ModelConfig(arch=arch, width=64, heads=2, feedforward=160)
+
+    def kept(layers: int, length: int) -> int:
+        network = Decoder(shape.model_copy(update={"layers": layers}), 9, 2, 64)
+        own = {weight.untyped_storage().data_ptr() for weight in network.parameters()}
+        found: dict[int, Tensor] = {}
+
+        def keep(tensor: Tensor) -> Tensor:
+            found[tensor.untyped_storage().data_ptr()] = tensor
+            return tensor
+
+        tokens, codes = torch.zeros(length, dtype=torch.int64), torch.zeros(length, 2, dtype=torch.int64)
+        attend = Packed([length // 4] * 4, 2, torch.device("cpu"))
+        mixed = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed")
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), mixed:
+            network.hidden(tokens, codes, torch.arange(length), attend)
+        return sum(one.untyped_storage().nbytes() for place, one in found.items() if place not in own)
+
+    one, two = (kept(2, length) - kept(1, length) for length in (1024, 2048))
+    assert (two - one) / 1024 == pytest.approx(kept_by_block(shape, precision, fused=False), rel=0.03)
