@@ -146,7 +146,7 @@ class Previews:
             head = int(follow_H.argmax())
             best.append(float(follow_H[head]))
             layer, place = divmod(head, self.config.model.heads)
-            title = f"{examples.store.ids[draw.row]}, step {step}: layer {layer}, head {place}, follows {best[-1]:.2f}"
+            title = f"{examples.store.ids[draw.row]}, step {step}: layer {layer}, head {place}, follows {best[-1]:.3f}"
             path = self._folder(step) / f"{number:02d}.attention.png"
             log.picture(f"attention/{number:02d}", draw_attention(weights_HMS[head], draw.phonemes, title, path), step)
         return {"validation/alignment": float(np.mean(best))} if best else {}
