@@ -68,14 +68,16 @@ head -n $((2 * tested + 8)) "$OUT/texts/held-out.tsv" >"$OUT/texts/tested.tsv"
 step valle-prep voices "$OUT/held-out" --voice piper --texts "$OUT/texts/tested.tsv" --jobs "$jobs"
 step valle-prep voices "$OUT/recordings/synthetic" --voice piper --texts "$OUT/texts/train.tsv" --jobs "$jobs"
 
-prepare=("${run[@]}" --set encode.codec=embedded --set 'transcribe.languages={synthetic: en}')
+prepare=("${run[@]}" --set encode.codec=embedded) languages="synthetic: en"
 if [[ -n $SPEECH && -d $SPEECH && $SIZE != short ]]; then
   for group in $REAL; do
-    [[ ! -d $SPEECH/$group ]] || ln -sfn "$(realpath "$SPEECH/$group")" "$OUT/recordings/$group"
+    [[ -d $SPEECH/$group ]] || continue
+    ln -sfn "$(realpath "$SPEECH/$group")" "$OUT/recordings/$group"
+    languages+=", $group: en"
   done
   prepare+=(--set transcribe.model=packaged) # some have no text
 fi
-step valle-prep run "$OUT/recordings" --out "$OUT/dataset" "${prepare[@]}"
+step valle-prep run "$OUT/recordings" --out "$OUT/dataset" --set "transcribe.languages={$languages}" "${prepare[@]}"
 overrides=()
 for setting in "data.store=$OUT/dataset" "trainer.out=$OUT/model" "${settings[@]}" "${more[@]}"; do
   overrides+=(--set "$setting")
