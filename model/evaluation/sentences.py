@@ -8,8 +8,8 @@
 
 * `held-out`: sentences of `stages.corpora.sentences` that were held out, in synthetic voices that the model has heard.
 * `librispeech`: real recordings of 2 to 12 s, of speakers that the model has never heard.
-* Voice: right where the speech is nearer to the mean of the prompt's speaker than to that of any other speaker of the
-  list. A recording doesn't count in the mean that it is compared with.
+* Voice: right where the speech is nearer to the mean of the prompt's speaker than to that of any other speaker in
+  the folder. A recording doesn't count in the mean that it is compared with.
 """
 
 import argparse
@@ -69,9 +69,9 @@ def by_hash(recordings: Iterable[Recording]) -> list[Recording]:
     return sorted(recordings, key=lambda one: hashlib.sha256(one.id.encode()).hexdigest())
 
 
-def read_recordings(folder: Path, suffix: str, *, speaker: str = "*") -> list[Recording]:
+def read_recordings(folder: Path, suffix: str) -> list[Recording]:
     """Returns the recordings of a folder, by hash; raises `MissingInputError` if there is none with a text."""
-    found = [(path, path.with_suffix(".txt")) for path in sorted(folder.glob(f"{speaker}/*{suffix}"))]
+    found = [(path, path.with_suffix(".txt")) for path in sorted(folder.glob(f"*/*{suffix}"))]
     recordings = [Recording(path, text.read_text(encoding="utf-8").strip()) for path, text in found if text.is_file()]
     if not recordings:
         raise MissingInputError(f"`{folder}` must hold <speaker>/<name>{suffix} with a .txt beside each, but has none.")
@@ -150,7 +150,7 @@ def read_evaluations(out: Path, step: str) -> list[Evaluation]:
 
 
 class Voices:
-    """Compares speech with the voices of a list: the mean vectors of recordings of each of its speakers."""
+    """Compares speech with the speakers of a list's folder: with the mean vector of recordings of each."""
 
     def __init__(self, path: Path) -> None:
         from stages.listeners.resemblyzer import Resemblyzer
@@ -158,11 +158,11 @@ class Voices:
         self._encoder = Resemblyzer()
         self.name = self._encoder.name
         self._vectors: dict[str, dict[str, Vector]] = {}
-        truths = [Path(line.split("\t")[-1]) for line in path.read_text(encoding="utf-8").splitlines()]
-        for folder in sorted({truth.parent for truth in truths}):
-            for one in read_recordings(folder.parent, truths[0].suffix, speaker=folder.name)[:_ENROLLED]:
-                vector = self._encoder.embed(Sound.read(Clip(one.path)).at(SAMPLE_RATE))
-                self._vectors.setdefault(one.speaker, {})[one.id] = vector
+        first = Path(path.read_text(encoding="utf-8").splitlines()[0].split("\t")[-1])
+        for one in read_recordings(first.parent.parent, first.suffix):
+            vectors = self._vectors.setdefault(one.speaker, {})
+            if len(vectors) < _ENROLLED:
+                vectors[one.id] = self._encoder.embed(Sound.read(Clip(one.path)).at(SAMPLE_RATE))
 
     def compare(self, wave: Path, name: str) -> tuple[float, float] | None:
         """Returns the similarity to the own speaker and to the nearest other; None if there is none."""
