@@ -78,10 +78,12 @@ if [[ -n $SPEECH && -d $SPEECH && $SIZE != short ]]; then
   prepare+=(--set transcribe.model=packaged) # some have no text
 fi
 step valle-prep run "$OUT/recordings" --out "$OUT/dataset" --set "transcribe.languages={$languages}" "${prepare[@]}"
-overrides=()
+declare -A chosen # of two settings of one key the later one
 for setting in "data.store=$OUT/dataset" "trainer.out=$OUT/model" "${settings[@]}" "${more[@]}"; do
-  overrides+=(--set "$setting")
+  chosen[${setting%%=*}]=$setting
 done
+overrides=()
+for setting in "${chosen[@]}"; do overrides+=(--set "$setting"); done
 step valle train configs/sentences.yaml "${overrides[@]}"
 
 lists=()
