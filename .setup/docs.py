@@ -28,6 +28,7 @@ from pipeline.options import Options
 from stages.codecs.table import CODECS
 from stages.config import Config
 from stages.corpora.layouts.table import LAYOUTS
+from stages.exchange.filelists.table import TRAINERS
 from stages.exchange.table import EXPORTS
 from stages.text.languages import LANGUAGES
 from stages.transcripts.table import FORMATS
@@ -216,6 +217,11 @@ def _exports() -> str:
     return _table(("format", "what it does"), ((_code(name), row.summary) for name, row in EXPORTS.items()))
 
 
+def _filelists() -> str:
+    rows = ((_code(name), f"{row.sample_rate} Hz", row.summary) for name, row in TRAINERS.items())
+    return _table(("trainer", "waves", "lists"), rows)
+
+
 def _commands(program: str) -> str:
     found = commands(program).items()
     rows = ((f"[`{program} {name}`](#{program}-{name})", _sentence(command.help)) for name, command in found)
@@ -229,6 +235,7 @@ _TABLES: Mapping[str, Callable[[], str]] = {
     "speakers": _speakers,
     "transcripts": _transcripts,
     "exports": _exports,
+    "filelists": _filelists,
     "commands of valle-prep": lambda: _commands("valle-prep"),
     "commands of valle": lambda: _commands("valle"),
 }

@@ -112,16 +112,19 @@ class DataConfig(Config):
     """With `tones`: how often the token is left out, so that `--tone` is optional."""
     modes: dict[Mode, float] = Field(default={"ar": 0.5, "nar": 0.5})
     """Relative weight of each mode: `ar` (codebook 0, frame by frame), `nar` (codebook k, drawn with weight K - k),
-    `nar-len` (codebook 0, all at once), `len` (the number of frames), `stt` (phonemes)."""
+    `nar-len` (codebook 0, all at once), `all` (all codebooks at once, the first codebooks first), `len` (the number of
+    frames), `stt` (phonemes)."""
     unconditional_probability: float = Field(default=0.0, ge=0, le=1)
-    """How often text, prompt, input and tone are all left out in `ar` and `nar-len`, for classifier-free guidance."""
+    """How often text, prompt, input and tone are all left out in `ar`, `nar-len` and `all`, for classifier-free
+    guidance."""
     mask_schedule: Literal["cosine", "fixed"] = "cosine"
-    """Share of frames masked in `nar-len`: `cosine` is cos(u pi/2) with u uniform, `fixed` is `mask_ratio`."""
+    """Share of frames masked in `nar-len`, and in the drawn codebook of `all`: `cosine` is cos(u pi/2) with u uniform,
+    `fixed` is `mask_ratio`."""
     mask_ratio: float = Field(default=0.8, gt=0, le=1)
     """Share of frames masked with `mask_schedule: fixed`."""
     corrupt: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the input codes of `nar` replaced by random ones, since at synthesis these come from `ar` and aren't
-    perfect."""
+    """Share of the input codes of `nar`, and of the codebooks below the drawn one in `all`, replaced by random ones,
+    since at synthesis these are predictions and aren't perfect."""
     batch_tokens: int = Field(default=16_384, ge=64)
     """Most positions (phonemes, frames and markers) in a packed batch."""
 

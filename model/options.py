@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from model.decoding.engine import Quantization
-from model.decoding.options import FIRST_MODES, Decoding, FirstMode, Unmasking
+from model.decoding.options import FIRST_MODES, STEPS, Decoding, FirstMode, Unmasking
 from model.decoding.samplers.chain import OPTIONS, Sampling
 from model.decoding.samplers.sampler import Option
 from model.evaluation.judges import JUDGES, Judges, load_judges
@@ -67,12 +67,12 @@ class DecodingOptions(Options):
 
     Args:
         mode: How codebook 0 is generated.
-        steps: Passes of the network, for `nar-len`.
+        steps: Passes of the network, for `nar-len` and `all`; None: the mode's own.
         nar_temperature: Of the other codebooks.
         options: Values of `Decoding`'s fields and of the samplers' options.
     """
 
-    def __init__(self, *, mode: FirstMode, steps: int, nar_temperature: float = 0.0, **options: Any) -> None:
+    def __init__(self, *, mode: FirstMode, steps: int | None, nar_temperature: float = 0.0, **options: Any) -> None:
         if not 0 <= nar_temperature < float("inf"):
             raise UsageError(f"`nar_temperature` must be 0 or more, but is {nar_temperature}. 0 is greedy.")
         fields = {name: options.pop(name) for name in _FIELDS if name in options}
@@ -85,11 +85,12 @@ class DecodingOptions(Options):
         """Returns the parameters of the modes and of the samplers."""
         default = Decoding()
         modes = "; ".join(f"{name}, {how}" for name, how in FIRST_MODES.items())
-        steps = "With nar-len: passes of the network."
+        usual = " and ".join(f"{number} with {name}" for name, number in STEPS.items())
+        steps = f"Passes of the network; by default {usual}."
         nar = "Temperature of the codebooks after the first; 0 is greedy."
         return [
             parameter("mode", Annotated[FirstMode, typer.Option(help=f"First codebook: {modes}.")], default.mode),
-            parameter("steps", Annotated[int, typer.Option(help=steps)], default.unmasking.steps),
+            parameter("steps", Annotated[int | None, typer.Option(help=steps)], default.unmasking.steps),
             *(parameter(name, _field_option(name, *told), getattr(default, name)) for name, told in _FIELDS.items()),
             parameter("nar_temperature", Annotated[float, typer.Option(help=nar)], 0.0),
             *(parameter(row.name, _sampler_option(row), row.default) for row in OPTIONS),
@@ -100,7 +101,7 @@ _FIELDS: dict[str, tuple[Any, str]] = {
     "guidance": (
         float | None,
         "Classifier-free guidance, for models trained with data.unconditional_probability > 0. 1 is off, the default of"
-        " ar; the default of nar-len is 2.5.",
+        " ar; the default of nar-len is 2.5, of all 2.",
     ),
     "beam_width": (int, "With ar: beam search over so many sequences, in place of draws; 1 is off."),
     "refine_on_stop": (bool, "With ar: when the speech has ended, take the likeliest code in each place."),

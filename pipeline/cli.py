@@ -27,7 +27,11 @@ app = typer.Typer(
 )
 
 Voices = Annotated[
-    Path, typer.Argument(metavar="VOICES", help="Folder of recordings: <group>/<speaker>/<file> or <speaker>/<file>.")
+    str,
+    typer.Argument(
+        metavar="VOICES",
+        help="Folder of recordings, or its URL (s3://…): <group>/<speaker>/<file> or <speaker>/<file>.",
+    ),
 ]
 TopK = Annotated[int | None, typer.Option("--top-k", min=1, help="Neighbours per utterance (similar.top_k).")]
 
@@ -209,6 +213,10 @@ def export(
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="A new folder.")],
     options: Options,
     audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Include the audio, or only the codes.")] = True,
+    trainer: Annotated[
+        str,
+        typer.Option("--for", help=f"For filelist: {', '.join(names_in('stages/exchange/filelists', 'Trainer'))}."),
+    ] = "",
 ) -> None:
     """Export the dataset to another format."""
     from pipeline.dataset.folder import check_audio, open_dataset
@@ -218,9 +226,10 @@ def export(
     dataset = open_dataset(options.out)
     if audio:
         check_audio(dataset)
-    count = export(
-        kind, Source(options.out, dataset.voices if audio else None, dataset.raw), target, dry_run=options.dry_run
-    )
+    if trainer and kind != "filelist":
+        raise UsageError(f"`--for` is for the format filelist, but the format is `{kind}`. Leave one out.")
+    source = Source(options.out, dataset.voices if audio else None, dataset.raw, trainer)
+    count = export(kind, source, target, dry_run=options.dry_run)
     found = {"format": kind, "utterances": count, "folder": str(target)}
     _show(options, found, f"{count:,} utterances in {target}", of=EXPORTS[kind].reads)
 
@@ -308,11 +317,13 @@ def _top_k(top_k: int | None) -> list[str]:
     return [] if top_k is None else [f"similar.top_k={top_k}"]
 
 
-def _prepare(stage: str | None, options: Options, *, voices: Path | None = None, sets: "Sequence[str]" = ()) -> None:
+def _prepare(stage: str | None, options: Options, *, voices: str | None = None, sets: "Sequence[str]" = ()) -> None:
     """Runs one stage, or all stages that the configuration asks for."""
     from pipeline.session import prepare
+    from stages.remote.paths import path_from
 
-    raise typer.Exit(prepare(options, [stage] if stage else None, voices=voices, sets=sets))
+    folder = None if voices is None else path_from(voices)
+    raise typer.Exit(prepare(options, [stage] if stage else None, voices=folder, sets=sets))
 
 
 def main() -> None:

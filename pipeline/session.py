@@ -38,10 +38,11 @@ from pipeline.runner.runner import Run, plan_all, read_status, run_stages, sweep
 from pipeline.runner.tally import Tally, exit_code
 from stages.artefacts.manifest import list_shards
 from stages.base import Context
-from stages.codecs import weights
 from stages.corpora.scan import check_folder, walk
 from stages.errors import ExitCode, StoppedError, UsageError, ValleError
-from stages.machine import cores
+from stages.machine import cores, nothing_fetched
+from stages.remote import files as remote
+from stages.remote.listing import LISTING
 
 
 class Problems:
@@ -115,8 +116,12 @@ def prepare(
         cluster = stack.enter_context(open_cluster(scheduler, lambda: stop is not None and stop.asked))
         if voices is not None:
             told = config.transcribe
+            room = Path(stack.enter_context(tempfile.TemporaryDirectory())) if options.dry_run else dataset.folder
+            new_list = stack.enter_context(remote.listed(dataset.voices, room, dataset.folder / LISTING))
             scan = partial(walk, layout=told.layout, columns=told.columns, raw=bool(told.raw))
             reporter.say_found(find(options, dataset, cache, walk=scan, reporter=reporter, stop=stop))
+            if not options.dry_run:
+                remote.keep_listing(new_list, dataset.voices, dataset.folder)
         last = nth_recording(dataset.stage(RECORDINGS), options.limit) if options.limit and voices is None else None
         run = Run(
             dataset=dataset,
@@ -220,7 +225,7 @@ def _plan_rows(run: Run, names: Sequence[str]) -> list[dict[str, Any]]:
             `shards`: the shards to make, each with `shard`, `why` and `items`.
     """
     estimate = Estimate(run.dataset.folder)
-    with weights.nothing_fetched():
+    with nothing_fetched():
         plans = plan_all(run, names)
     before = expected(run.dataset, plans)
     rows: list[dict[str, Any]] = []

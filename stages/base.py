@@ -78,6 +78,8 @@ class Context:
     """`cpu`, `cuda` or `cuda:N`."""
     weights: str | None = None
     """`encode.weights`: the path of the codec's weights."""
+    exact: bool = False
+    """`encode.exact`: whether the codec computes as its library does."""
     layout: str = "auto"
     """`transcribe.layout`: the corpus layout, which names the recordings' speakers."""
     columns: tuple[tuple[str, str], ...] = ()

@@ -8,6 +8,7 @@ reads a language wrongly, its text or phonemes are mended: Japanese is turned in
 as English, and Mandarin gets its tones back.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -23,8 +24,9 @@ from stages.base import Filtered, Reject, Stage, guarded
 from stages.config import StageConfig, runtime
 from stages.errors import ConfigError, WeightsError
 from stages.records import Utterance, count_phonemes
+from stages.text.languages import LANGUAGES
 from stages.text.lexicon import NONE, Lexicon, read_lexicon
-from stages.text.phonemes import check_packages, phonemize, prepared, read_texts, reader_packages
+from stages.text.phonemes import Reading, check_packages, phonemize, prepared, read_texts, reader_packages
 from stages.utterances.duplicates import DUPLICATES, NEAR, Copies, read_duplicates
 from stages.utterances.filters import G2P_RULES, above, broken
 
@@ -43,6 +45,9 @@ class G2pConfig(StageConfig):
     lexicon: str | None = runtime(None)
     """A file of your own words: lines of a language, a word and its phonemes in IPA, with tabs between them. Models
     trained on the dataset keep it. The content, not the path, enters the fingerprint."""
+    japanese: Literal["pykakasi", "openjtalk"] = runtime("pykakasi")
+    """What splits Japanese into words and reads them. `openjtalk` knows the context; it needs the extra `openjtalk`.
+    Models trained on the dataset keep it. Its version enters the fingerprint."""
     min_phonemes_per_s: float | None = Field(None, ge=0)
     """Utterances with fewer phonemes per second are filtered (`FewPhonemes`): text is probably missing."""
     max_phonemes_per_s: float | None = Field(None, ge=0)
@@ -59,9 +64,9 @@ class G2pConfig(StageConfig):
         return above(bound, f"g2p.{key}", info.data.get(key))
 
 
-def lexicon_at(path: str | None) -> Lexicon:
-    """Returns the lexicon that `g2p.lexicon` names, empty if it names none; raises as `read_lexicon`."""
-    return read_lexicon(Path(path)) if path else NONE
+def configured_lexicon(config: G2pConfig) -> Lexicon:
+    """Returns the words of `g2p.lexicon`, none if it names no file, and `g2p.japanese`; raises as `read_lexicon`."""
+    return replace(read_lexicon(Path(config.lexicon)) if config.lexicon else NONE, japanese=config.japanese)
 
 
 _CHEAP = frozenset({"unique", *(rule.key for rule in G2P_RULES)})
@@ -73,7 +78,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
 
     name: ClassVar[str] = "g2p"
     needs: ClassVar[str] = "slice"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     format = Rows(Utterance)
 
     _copies: Copies | None = None
@@ -104,17 +109,17 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
     @cached_property
     def _reading(self) -> str:
         """The packages that make the phonemes, and the hash of the lexicon."""
-        digest = self._lexicon.digest
-        return f"{reader_packages()}, lexicon {digest[:12]}" if digest else reader_packages()
+        packages, digest = reader_packages(self._lexicon.japanese), self._lexicon.digest
+        return f"{packages}, lexicon {digest[:12]}" if digest else packages
 
     @cached_property
     def _lexicon(self) -> Lexicon:
-        return lexicon_at(self.config.lexicon)
+        return configured_lexicon(self.config)
 
     def check(self, items: Iterable[Utterance]) -> list[str]:  # noqa: ARG002
         """Returns the packages that are missing, or what is wrong with the lexicon."""
         try:
-            check_packages()
+            check_packages(self.config.japanese)
             self.revision()
         except (ConfigError, WeightsError) as error:
             return [str(error)]
@@ -148,23 +153,40 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
         Rejected:
             `NoPhonemes`: nothing in the text can be spoken; `UnusableText`: the language isn't supported.
         """
-        return guarded(items, self._outcome)
+        read = self._read_together(items)
 
-    def _outcome(self, item: Utterance) -> list[Outcome]:
-        row = self._phonemized(item)
-        return [row if isinstance(row, Reject) else self._admitted(row)]
+        def outcome(item: Utterance) -> list[Outcome]:
+            row = self._phonemized(item, read.get((item.language, item.text)))
+            return [row if isinstance(row, Reject) else self._admitted(row)]
 
-    def _phonemized(self, item: Utterance) -> Utterance | Reject:
-        config = self.config
-        (read,) = read_texts(
-            [item.text], item.language, stress=config.stress, punctuation=config.punctuation, lexicon=self._lexicon
-        )
-        if not count_phonemes(read.phonemes):
+        return guarded(items, outcome)
+
+    def _read_together(self, items: Iterable[Utterance]) -> dict[tuple[str, str], Reading]:
+        """Returns the readings of all texts, by language and text: a text that many speakers say is read once."""
+        texts: dict[str, dict[str, None]] = defaultdict(dict)
+        for item in items:
+            if item.language in LANGUAGES:
+                texts[item.language][item.text] = None
+        return {
+            (language, text): reading
+            for language, some in texts.items()
+            for text, reading in zip(some, self._read([*some], language), strict=True)
+        }
+
+    def _read(self, texts: Sequence[str], language: str) -> list[Reading]:
+        stress, punctuation = self.config.stress, self.config.punctuation
+        return read_texts(texts, language, stress=stress, punctuation=punctuation, lexicon=self._lexicon)
+
+    def _phonemized(self, item: Utterance, read: Reading | None = None) -> Utterance | Reject:
+        """Returns the utterance with its phonemes. `read` is how its text is read, if that is known."""
+        if read is None:
+            (read,) = self._read([item.text], item.language)
+        if not any(map(count_phonemes, read.phonemes)):
             detail = f"`{item.text[:40]}` must hold text that can be spoken in `{item.language}`, but doesn't."
             return Reject(item.id, "NoPhonemes", detail, "mend the transcript or its language")
         spoken = read.spoken.text if read.spoken.text != read.text else None
         unread = read.spoken.unread or None
-        return replace(item.bare(), phonemes=read.phonemes, spoken=spoken, unread=unread)
+        return item.bare(phonemes=read.phonemes, spoken=spoken, unread=unread)
 
     def _is_usable(self, item: Utterance) -> bool:
         """Returns whether an utterance would be kept if it had no copies."""
@@ -184,10 +206,10 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:  # noqa: ARG002
         """Writes the lexicon, for the store and for models; removes an earlier one that isn't used any more."""
-        if not self._lexicon.rows:
+        if not (text := self._lexicon.to_text()):
             (folder / LEXICON).unlink(missing_ok=True)
             return []
-        write_text(folder / LEXICON, self._lexicon.to_text())
+        write_text(folder / LEXICON, text)
         return [LEXICON]
 
 

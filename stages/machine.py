@@ -1,8 +1,11 @@
-"""The machine that a process runs on: its processor and its devices."""
+"""The machine that a process runs on: its processor, its devices, and whether it may download."""
 
 import os
 import platform
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -70,3 +73,21 @@ def parse_device(name: str, *, option: str | None = None) -> Device:
 def on_gpu(device: str) -> bool:
     """Returns whether a device, `cpu`, `cuda` or `cuda:N`, is a GPU."""
     return parse_device(device).kind == "cuda"
+
+
+_may_fetch = ContextVar("_may_fetch", default=True)
+
+
+def may_fetch() -> bool:
+    """Returns whether weights may be downloaded: everywhere but in a block of `nothing_fetched`."""
+    return _may_fetch.get()
+
+
+@contextmanager
+def nothing_fetched() -> Iterator[None]:
+    """Forbids downloads of weights inside its block."""
+    token = _may_fetch.set(False)
+    try:
+        yield
+    finally:
+        _may_fetch.reset(token)

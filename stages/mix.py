@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -21,12 +21,13 @@ from stages.artefacts.manifest import digest_of, read_codec
 from stages.audio import files as audio
 from stages.audio.mixing import at_snr, limited, shifted, stretch
 from stages.base import Filtered, Reject, Stage, guarded
-from stages.codecs.table import Codec, codec_identity, identity_of, load_codec
+from stages.codecs.table import CODECS, Codec, codec_identity, identity_of, load_codec
 from stages.config import StageConfig, runtime
 from stages.corpora.scan import owner_of, walk
 from stages.errors import AudioError, MissingInputError, NotFetchedError, UsageError, WeightsError
 from stages.ids import Mixture, id_of, mixture_id, path_of
 from stages.records import Encoded, Recording, Utterance, Wave
+from stages.remote.paths import path_from
 from stages.store.index import index_shards
 from stages.store.shards import StoreShards
 from stages.tar import members
@@ -143,6 +144,14 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
         speeches = [[file.path, file.bytes, file.speaker] for file in self.speeches]
         return digest_of([noises, speeches])[:12] if noises or speeches else ""
 
+    def parameters(self) -> Any:
+        """As for every stage, and the way in which the codec computes, if it isn't its library's."""
+        try:
+            way = "" if self.context.exact else CODECS[read_codec(self.context.dataset).name].way
+        except MissingInputError:
+            way = ""  # `encode` hasn't run yet
+        return [*super().parameters(), *filter(None, [way])]
+
     def check(self, items: Iterable[Encoded]) -> list[str]:  # noqa: ARG002
         """Returns the problems with the folders and with the codec's weights."""
         if not self.wanted():
@@ -176,7 +185,8 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
         """
         codec = read_codec(self.context.dataset)
         device, rate = self.context.device, codec.sample_rate
-        self._codec = load_codec(codec.name, self.context.weights, device, sample_rate=rate)
+        exact = self.context.exact
+        self._codec = load_codec(codec.name, self.context.weights, device, sample_rate=rate, exact=exact)
         codec.require(identity_of(self._codec), str(self.context.weights or codec.name))
 
     def process(self, items: Sequence[Encoded]) -> list[list[Encoded | Filtered | Reject]]:
@@ -298,7 +308,7 @@ def _unusable(uid: str, what: str) -> Reject:
 
 
 def _folder(path: str) -> Path:
-    return Path(path).expanduser()
+    return path_from(path).expanduser()
 
 
 def _same(folder: Path, other: Path) -> bool:

@@ -65,9 +65,8 @@ def to_line(data: dict[str, Any]) -> str:
 def count_phonemes(phonemes: str) -> int:
     """Counts the phonemes in a string of IPA: its letters.
 
-    Modifiers aren't counted (stress, length, aspiration, palatalisation, ties, tones), nor is punctuation.
+    Modifiers aren't counted (stress, length, ties, tones; Unicode calls most of them letters too), nor is punctuation.
     """
-    # Unicode calls most modifiers letters too, of the category Lm.
     return sum(symbol.isalpha() and unicodedata.category(symbol) != "Lm" for symbol in phonemes)
 
 
@@ -251,7 +250,8 @@ class Measures(Record):
     voice: float | None = None
     """Share of a heard cut's time in which silero hears a voice; None if the text was given."""
     bandwidth_hz: float | None = None
-    """Highest frequency with speech, in Hz; None if it can't be told."""
+    srmr: float | None = None
+    """Less with more reverberation; before it the highest frequency with speech, in Hz. None if it can't be told."""
     sketch: str | None = None
     """What near copies have in common, see `stages.utterances.sketch`; None if there is too little sound."""
 
@@ -312,9 +312,9 @@ class Utterance(Record):
         """Seconds of audio."""
         return (self.end_samples - self.start_samples) / self.sample_rate
 
-    def bare(self) -> Self:
-        """Returns the utterance without what only thresholds and reports use, as later stages keep it."""
-        return dataclasses.replace(self, measures=None, certainty=None, again=None)
+    def bare(self, **changes: Any) -> Self:
+        """Returns the utterance, changed, without what only thresholds and reports use, as later stages keep it."""
+        return dataclasses.replace(self, measures=None, certainty=None, again=None, **changes)
 
     def content(self) -> bytes:
         """Returns bytes for fingerprints, without what later stages don't use: it doesn't make them work again."""

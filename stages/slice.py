@@ -93,7 +93,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     name: ClassVar[str] = "slice"
     needs: ClassVar[str] = "transcribe"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     format = Rows(Utterance)
     one_to_one: ClassVar[bool] = False
     borrows: ClassVar[tuple[tuple[str, str], ...]] = (("transcribe", "verify"),)

@@ -34,6 +34,7 @@ from stages.hearing.diarise import Diariser, with_overlaps
 from stages.hearing.placing import Placer
 from stages.hearing.timing import Timing
 from stages.hearing.whisper import Recogniser
+from stages.machine import may_fetch
 from stages.records import Recording, Transcript
 from stages.text.declared import known_code, language_of
 from stages.text.languages import normalise_code
@@ -163,9 +164,9 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
                 some += [item] if len(some) < SOME else []
             else:
                 read += 1
-        if problem := self._timing.problem(fetch=bool(languages or read)):
+        if problem := self._timing.problem(fetch=may_fetch() and bool(languages or read)):
             return [problem]
-        if not languages:
+        if not languages or (weights.is_to_be_fetched(self.config.model) and not may_fetch()):
             return []
         if problem := weights.weights_problem(self.config.model):
             if not read:

@@ -17,14 +17,15 @@ ARROWS = {"stages": {"stages"}, "pipeline": {"pipeline", "stages"}, "model": {"m
 ROOMS = {
     # what can be done to speech
     "stages.artefacts": "",
-    "stages.tar": "",
+    "stages.remote": "",
+    "stages.tar": "remote",
     "stages.audio.containers": "tar",
     "stages.audio": "audio.containers tar",
     "stages.text": "text.spoken text.spoken.asian",
     "stages.text.spoken": "text.spoken.languages",
     "stages.text.spoken.european": "text.spoken",
     "stages.text.spoken.languages": "",
-    "stages.text.spoken.asian": "",
+    "stages.text.spoken.asian": "text.spoken",
     "stages.text.spoken.languages.de": "text.spoken text.spoken.european",
     "stages.text.spoken.languages.en": "text.spoken",
     "stages.text.spoken.languages.es": "text.spoken text.spoken.european",
@@ -37,7 +38,8 @@ ROOMS = {
     "stages.text.spoken.languages.ko": "text text.spoken text.spoken.asian",
     "stages.text.spoken.languages.zh": "text text.spoken text.spoken.asian",
     "stages.listeners": "",
-    "stages.codecs": "artefacts",
+    "stages.kernels": "",
+    "stages.codecs": "artefacts kernels",
     "stages.store": "artefacts",
     "stages.transcripts.cleaning": "",
     "stages.transcripts": "artefacts audio tar text transcripts.cleaning",
@@ -46,12 +48,13 @@ ROOMS = {
     "stages.corpora.layouts": "audio tar transcripts",
     "stages.corpora.layouts.tables": "artefacts audio tar text corpora.layouts",
     "stages.corpora.layouts.corpora": "audio tar text corpora.layouts corpora.layouts.tables",
-    "stages.corpora": "artefacts audio tar text transcripts corpora.layouts",
+    "stages.corpora": "artefacts audio remote tar text transcripts corpora.layouts",
     "stages.hearing.asr": "audio listeners",
     "stages.hearing": "audio hearing.asr text transcripts",
     "stages.utterances": "artefacts audio listeners text",
     "stages.neighbours": "artefacts listeners",
-    "stages.exchange": "artefacts audio store tar transcripts",
+    "stages.exchange": "artefacts audio remote exchange.filelists store tar transcripts",
+    "stages.exchange.filelists": "",
     # which stage runs on which shard, when, and what came of it
     "pipeline.cluster": "",
     "pipeline.dataset": "",
@@ -103,6 +106,7 @@ HOMES = {
     "distributed": {"pipeline/cluster/"},
     "dask_cuda": {"pipeline/cluster/"},
     "dask_jobqueue": {"pipeline/cluster/"},
+    "fsspec": {"stages/remote/"},
     "h5py": {"stages/store/", "pipeline/bench/store.py"},
     "fastapi": {"model/serving/"},
     "uvicorn": {"model/serving/"},
@@ -112,12 +116,13 @@ HOMES = {
     "soundfile": {"stages/audio/"},
     "av": {"stages/audio/"},
     "soxr": {"stages/audio/"},
+    "numba": {"stages/kernels/"},
     "pysubs2": {"stages/transcripts/formats/ass.py"},
 }
 HEAVY = {
     *("torch", "torchaudio", "lightning", "transformers", "whisperx", "faster_whisper", "encodec", "dac", "vocos"),
-    *("phonemizer", "pykakasi", "librosa", "soundfile", "av", "soxr", "scipy", "pandas"),
-    *("dask", "distributed", "dask_cuda", "dask_jobqueue", "pyarrow", "h5py"),
+    *("phonemizer", "pykakasi", "pyopenjtalk", "librosa", "soundfile", "av", "soxr", "scipy", "pandas"),
+    *("dask", "distributed", "dask_cuda", "dask_jobqueue", "pyarrow", "h5py", "fsspec"),
 }
 ITEM_BOUNDARY = "pipeline/runner/shard.py"
 """The one place that may catch everything: whatever error one item causes becomes its reject."""

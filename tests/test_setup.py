@@ -58,8 +58,8 @@ def test_every_import_is_declared() -> None:
         canonicalize_name(Requirement(line).name) for line in [*PROJECT["dependencies"], *EXTRAS["dev"]]
     } | NODEPS
     optional = {
-        Requirement(line).name.replace("-", "_")
-        for extra in ("cuda", "deepspeed", "hearing", "piper", "slurm")
+        Requirement(line).name.removesuffix("-plus").replace("-", "_")
+        for extra in ("cuda", "deepspeed", "hearing", "openjtalk", "piper", "slurm")
         for line in EXTRAS[extra]
     }
     folders = ("pipeline", "stages", "model", "tests")

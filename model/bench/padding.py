@@ -1,5 +1,6 @@
 """The baseline of `valle bench train`: the same network on padded batches."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -19,13 +20,19 @@ class Padded:
         lengths_B: Length of each row without padding.
         causal_B: Whether each row is causal.
         length: L, the length of the rows with padding.
+        given: The first positions of each row that see each other alone (`Document.given`); () for none.
     """
 
-    def __init__(self, lengths_B: Tensor, causal_B: Tensor, length: int) -> None:
+    def __init__(self, lengths_B: Tensor, causal_B: Tensor, length: int, given: Sequence[int] = ()) -> None:
         at = torch.arange(length, device=lengths_B.device)
         inside_B11L = (at < lengths_B[:, None])[:, None, None]
         behind_LL = at <= at[:, None]
         self.mask_B1LL = inside_B11L & (behind_LL | ~causal_B[:, None, None])[:, None]
+        self.whole_B1LL = self.mask_B1LL
+        if given:
+            given_B1 = torch.tensor(given, device=lengths_B.device)[:, None]
+            hidden_BLL = (at < given_B1)[:, :, None] & (at >= given_B1)[:, None]
+            self.mask_B1LL = self.mask_B1LL & ~hidden_BLL[:, None]
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002 (stateless)
         """Attends over `[B, L, N, H]` tensors."""
@@ -33,7 +40,7 @@ class Padded:
 
     def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002 (stateless)
         """Computes retention over `[B, L, N, H]` tensors."""
-        return parallel(q, k, v, self.mask_B1LL)
+        return parallel(q, k, v, self.whole_B1LL)
 
 
 class EitherWay(Trainer):
@@ -45,7 +52,7 @@ class EitherWay(Trainer):
             return super().attention(batch)
         lengths_B = torch.tensor(batch.lengths, device=self.fabric.device)
         causal_B = torch.arange(len(lengths_B), device=self.fabric.device) < batch.causal
-        return Padded(lengths_B, causal_B, batch.tokens_L.shape[1])
+        return Padded(lengths_B, causal_B, batch.tokens_L.shape[1], batch.given)
 
 
 def padded(batch: Batch) -> tuple[Batch, Tensor, Tensor]:

@@ -21,7 +21,7 @@ from model.sequences.tokenizer import Tokenizer
 from stages.errors import UsageError
 from stages.ids import group_of, split_of
 
-_GUIDED = frozenset({"ar", "nar-len"})
+_GUIDED = frozenset({"ar", "nar-len", "all"})
 """Modes that can be decoded with guidance."""
 
 
@@ -72,7 +72,7 @@ class Examples:
         self._unconditional = config.unconditional_probability if split == "train" else 0.0
         self._join = config.join_probability if split == "train" else 0.0
         self.corrupt = config.corrupt if split == "train" else 0.0
-        """Share of the lower codebooks' codes to replace by random ones in the mode nar."""
+        """Share of the lower codebooks' codes to replace by random ones in the modes nar and all."""
         self._index_speakers()
         if config.tones:
             self._check_tones()
@@ -132,11 +132,10 @@ class Examples:
 
     @property
     def kinds(self) -> list[tuple[Mode, int]]:
-        """Every trained mode with its level; `nar` with each of its levels."""
-        levels = range(1, self.store.codec.num_codebooks)
-        return [
-            kind for mode in self._modes for kind in ([(mode, k) for k in levels] if mode == "nar" else [(mode, 0)])
-        ]
+        """Every trained mode with its level; `nar` and `all` with each of their levels."""
+        every = range(self.store.codec.num_codebooks)
+        levels: dict[Mode, range] = {"nar": every[1:], "all": every}
+        return [(mode, level) for mode in self._modes for level in levels.get(mode, every[:1])]
 
     def epoch(self, seed: int, epoch: int) -> Int64s:
         """Returns the rows of an epoch, in order."""
@@ -185,9 +184,14 @@ class Examples:
 
     def _draw_mode(self, rng: np.random.Generator) -> tuple[Mode, int]:
         mode = self._modes[int(np.searchsorted(self._mode_bounds[:-1], rng.random(), side="right"))]
-        if mode != "nar":
+        if mode not in ("nar", "all"):
             return mode, 0
-        return mode, 1 + int(np.searchsorted(self._level_bounds[:-1], rng.random(), side="right"))
+        at = rng.random()
+        if mode == "all":  # half of them codebook 0, as it has about half of decoding's passes
+            if at < 0.5 or self.store.codec.num_codebooks == 1:
+                return mode, 0
+            at = 2 * at - 1
+        return mode, 1 + int(np.searchsorted(self._level_bounds[:-1], at, side="right"))
 
     def _draw_prompt_row(self, row: int, rng: np.random.Generator) -> int:
         """Draws the row of a prompt: a near neighbour or any other usable row of the speaker, or else `row`."""

@@ -9,9 +9,20 @@ import numpy as np
 
 from model.data.draw import Draw
 from model.data.examples import Examples
-from model.sequences.documents import Condition, Document, canvas, document, length_document, text_document
+from model.sequences.documents import (
+    Condition,
+    Document,
+    canvas,
+    document,
+    length_document,
+    text_document,
+    whole_canvas,
+)
 from model.sequences.spans import Bools, read_spans, replaced
 from stages.records import Codes
+
+_WHOLE = 0.5
+"""How often all of a codebook above the first is masked in the mode all, where it is the first masked one."""
 
 
 def read_response(examples: Examples, draw: Draw) -> Codes:
@@ -41,15 +52,39 @@ def read_document(examples: Examples, draw: Draw) -> Document:
         case "len":
             return length_document(tokenizer, condition, tokenizer.encode(str(draw.frames)), ended=True)
         case "nar-len":
-            return canvas(tokenizer, condition, response_KT[0], _masked(examples, draw))
-        case "nar" if examples.corrupt:
+            return canvas(
+                tokenizer, condition, response_KT[0], _masked(examples, draw.frames, np.random.default_rng(draw.noise))
+            )
+        case "all":
+            shown_KT = _corrupted(response_KT, draw, share=examples.corrupt, codebook_size=stop)
+            masked_KT, asked_KT = _masked_below(examples, draw, response_KT.shape[0])
+            return whole_canvas(tokenizer, condition, shown_KT, masked_KT, asked_KT)
+        case "nar":
             response_KT = _corrupted(response_KT, draw, share=examples.corrupt, codebook_size=stop)
     return document(tokenizer, condition, response_KT, draw.level, stop, group=draw.group)
 
 
-def _masked(examples: Examples, draw: Draw) -> Bools:
+def _masked_below(examples: Examples, draw: Draw, num_codebooks: int) -> tuple[Bools, Bools]:
+    """Draws which codes are masked in the mode all, and which of these to predict, both `[K, T]`.
+
+    Of the codebooks above the drawn one, which are wholly masked, each code is predicted with a probability of 1 / K:
+    they count less in the loss, as decoding needs such predictions only where its steps are fewer than codebooks, and
+    cost less.
+    """
+    rng = np.random.default_rng(draw.noise)
+    masked_KT = np.zeros((num_codebooks, draw.frames), bool)
+    masked_KT[draw.level + 1 :] = True
+    # Decoding mostly fills in a codebook above the first in one step.
+    whole = draw.level > 0 and rng.random() < _WHOLE
+    masked_KT[draw.level] = True if whole else _masked(examples, draw.frames, rng)
+    asked_KT = masked_KT & (rng.random(masked_KT.shape) < 1 / num_codebooks)
+    asked_KT[draw.level] = masked_KT[draw.level]
+    return masked_KT, asked_KT
+
+
+def _masked(examples: Examples, frames: int, rng: np.random.Generator) -> Bools:
     """Draws which frames are masked, at least one, `[T]`."""
-    rng, frames, config = np.random.default_rng(draw.noise), draw.frames, examples.config
+    config = examples.config
     share = np.cos(rng.random() * np.pi / 2) if config.mask_schedule == "cosine" else config.mask_ratio
     masked_T = np.zeros(frames, bool)
     masked_T[rng.permutation(frames)[: max(1, round(share * frames))]] = True
@@ -58,6 +93,8 @@ def _masked(examples: Examples, draw: Draw) -> Bools:
 
 def _corrupted(response_KT: Codes, draw: Draw, *, share: float, codebook_size: int) -> Codes:
     """Replaces a share of the codes below the level by random ones."""
+    if not share:
+        return response_KT
     rng = np.random.default_rng(draw.noise)
     changed_KT = rng.random(response_KT.shape) < share
     changed_KT[draw.level :] = False

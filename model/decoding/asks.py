@@ -27,7 +27,7 @@ class Ask:
     decoding: Decoding
     """With its guidance filled in (`Decoding.settled`)."""
     least_frames: int = 1
-    """If equal to `most_frames`, `nar-len` predicts no length."""
+    """If equal to `most_frames`, `nar-len` and `all` predict no length."""
     seed: int = 0
     """Of all its draws: a condition with its seed gives the same codes in any company."""
     watch: Watch | None = None

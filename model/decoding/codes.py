@@ -30,7 +30,7 @@ def generate(
         tokenizer: The vocabulary it was trained with.
         conditions: What to say, and in whose voice.
         max_frames: Most frames of a response.
-        min_frames: Fewest, at least 1. If equal to `max_frames`, `nar-len` predicts no length.
+        min_frames: Fewest, at least 1. If equal to `max_frames`, `nar-len` and `all` predict no length.
         decoding: How the codes are chosen. A guidance of None is off; `Decoding.settled` fills in a model's default.
         seeds: One per condition, of all its draws: a condition with its seed gives the same codes in any batch. 0 by
             default.

@@ -1,9 +1,9 @@
 """The engine: generates many responses side by side, and lets new ones in between the steps of the others.
 
 Each `advance` does one piece of work: it lets waiting responses in, draws a group of codes for all that are in progress
-(`ar`), or makes the first codebook of a few others at once (`nar-len`, beam search), and then the other codebooks of
-what is ready; on a CPU these are made in a second thread while others are in progress. A response comes out the same
-whoever is generated beside it.
+(`ar`), or makes the first codebook of a few others at once (`nar-len`, beam search; with `all` every codebook), and
+then the other codebooks of what is ready; on a CPU these are made in a second thread while others are in progress. A
+response comes out the same whoever is generated beside it.
 
 A response may be made in chunks, so that its beginning can be heard early. The other codebooks of a chunk are then
 drawn with the chunks before as the response's beginning, and without knowing what follows. Chunks double in length,
@@ -33,6 +33,7 @@ from model.decoding.engine.step import Step
 from model.decoding.exits import EarlyExit
 from model.decoding.levels import generate_rest
 from model.decoding.masked import generate_masked, predict_frames
+from model.decoding.whole import generate_whole
 from model.network.decoder import Decoder
 from model.sequences.tokenizer import Tokenizer
 from stages.records import Codes
@@ -179,17 +180,20 @@ class Engine:
             self._make_at_once()
 
     def _make_at_once(self) -> None:
-        """Makes codebook 0 of the first waiting job, and of others that are decoded alike."""
+        """Makes codebook 0, or all codebooks, of the first waiting job, and of others that are decoded alike."""
         like = _likeness(self._waiting[0].ask)
         jobs = [job for job in self._waiting if _likeness(job.ask) == like][:_PACKED]
         self._waiting = deque(job for job in self._waiting if job not in jobs)
-        for job, codes_1T in zip(jobs, self._first_at_once([job.ask for job in jobs]), strict=True):
-            codes_T = codes_1T[0].astype(np.int64)
+        for job, codes_JT in zip(jobs, self._first_at_once([job.ask for job in jobs]), strict=True):
+            codes_T = codes_JT[0].astype(np.int64)
             is_long = len(codes_T) == job.ask.most_frames > job.ask.least_frames
             job.first = First(job.ask, codes_T, "length" if is_long else "stop")
+            if job.ask.decoding.mode == "all":
+                job.parts = [codes_JT]
         self._drawn += jobs
 
     def _first_at_once(self, asks: Sequence[Ask]) -> list[Codes]:
+        """Makes codebook 0 of responses, `[1, T]` each; in the mode `all` every codebook, `[K, T]`."""
         asked = self._network, self._tokenizer, [ask.condition for ask in asks]
         decoding, least, most = asks[0].decoding, asks[0].least_frames, asks[0].most_frames
         if decoding.mode == "ar":
@@ -197,7 +201,11 @@ class Engine:
         lengths = [most] * len(asks) if least == most else predict_frames(*asked, max_frames=most)
         counts = [max(length, least) for length in lengths]
         guidance, seeds = decoding.guidance or 1.0, [ask.seed for ask in asks]
-        return generate_masked(*asked, counts, unmasking=decoding.unmasking, guidance=guidance, seeds=seeds)
+        unmasking = decoding.unmasking
+        if decoding.mode == "all":
+            nar = decoding.nar
+            return generate_whole(*asked, counts, unmasking=unmasking, nar=nar, guidance=guidance, seeds=seeds)
+        return generate_masked(*asked, counts, unmasking=unmasking, guidance=guidance, seeds=seeds)
 
     def _ready(self) -> list[_Ready]:
         """Returns jobs with the frames of codebook 0 for which the other codebooks are wanted now."""

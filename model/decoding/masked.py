@@ -17,14 +17,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model.decoding.options import Unmasking
-from model.decoding.prefill import Reading
+from model.decoding.options import STEPS, Unmasking
+from model.decoding.prefill import Reading, prefill
 from model.decoding.samplers.chain import sample
 from model.decoding.samplers.guidance import guide
 from model.decoding.samplers.noise import first_place, keys_at
+from model.network.cache import Cached
 from model.network.decoder import Decoder
 from model.network.transfer import to_device
-from model.sequences.documents import ABSENT, Condition, Document, canvas, length_document
+from model.sequences.documents import ABSENT, Condition, canvas, length_document
 from model.sequences.tokenizer import Tokenizer
 from stages.records import Codes
 
@@ -38,23 +39,26 @@ def predict_frames(
     choices = to_device(torch.tensor([*tokenizer.digits, tokenizer.end]), device)
     known: list[list[int]] = [[] for _ in conditions]
     begun = [condition.begun().shape[1] for condition in conditions]  # counted too: the text is of all frames
-    for place in range(len(str(max_frames + max(begun, default=0)))):
-        pairs = zip(conditions, known, strict=True)
-        documents = [length_document(tokenizer, condition, ids, ended=True) for condition, ids in pairs]
-        logits_BV = _last_logits(network, documents)[:, choices]
+    places = len(str(max_frames + max(begun, default=0)))
+    documents = [length_document(tokenizer, condition, [], ended=False) for condition in conditions]
+    cache, last_BD = prefill(network, tokenizer, documents, room=places)
+    absent_B1K = torch.full((len(documents), 1, network.num_codebooks), ABSENT, device=device)
+    for place in range(places):
+        logits_BV = network.logits(last_BD, network.num_codebooks)[:, choices]
         if place == 0:
             logits_BV[:, -1] = -torch.inf
-        for ids, choice in zip(known, choices[logits_BV.argmax(-1)].tolist(), strict=True):
+        chosen_B = choices[logits_BV.argmax(-1)]
+        for ids, choice in zip(known, chosen_B.tolist(), strict=True):
             if len(ids) == place and choice != tokenizer.end:
                 ids.append(choice)
+        if place + 1 == places or not any(len(ids) > place for ids in known):
+            break
+        chosen_B1 = chosen_B[:, None]
+        read = chosen_B1, absent_B1K, torch.full_like(chosen_B1, place + 1)
+        last_BD = network.hidden(*read, Cached(cache, 1))[:, 0]
+        cache.advance(1, 1)
     predicted = [int("".join(tokenizer.tokens[number] for number in ids)) for ids in known]
     return [min(max(frames - first, 1), max_frames) for frames, first in zip(predicted, begun, strict=True)]
-
-
-def _last_logits(network: Decoder, documents: Sequence[Document]) -> Tensor:
-    """Returns the logits of tokens at each document's last position."""
-    reading = Reading(network, documents)
-    return network.logits(reading.hidden()[reading.last], network.num_codebooks)
 
 
 @torch.inference_mode()
@@ -90,7 +94,7 @@ def generate_masked(
     asked = [*conditions, *(condition.dropped() for condition in conditions)][: copies * len(conditions)]
     inputs = zip(asked, canvases * copies, masked * copies, strict=True)
     reading = Reading(network, [canvas(tokenizer, *given) for given in inputs])
-    batch, on_canvas, steps = reading.batch, network.num_codebooks + 1, unmasking.steps
+    batch, on_canvas, steps = reading.batch, network.num_codebooks + 1, unmasking.steps or STEPS["nar-len"]
     rows_M, device = batch.rows[on_canvas], batch.tokens_L.device
     # Canvases and what is masked stay on the device, so that the host never waits between the steps.
     codes_M = torch.zeros(sum(frames), dtype=torch.int64, device=device)
@@ -98,7 +102,7 @@ def generate_masked(
     counts_SB = _left(frames, steps)
     left_SB = to_device(torch.from_numpy(counts_SB), device)
     new = [np.arange(count) for count in frames]
-    rank = _Ranking(frames, device)
+    rank = Ranking(frames, device)
     for step in range(steps):
         if step and not counts_SB[step - 1].any():  # short canvases need fewer steps
             break
@@ -129,7 +133,7 @@ def _left(frames: Sequence[int], steps: int) -> npt.NDArray[np.int64]:
     return left_SB
 
 
-class _Ranking:
+class Ranking:
     """Ranks the frames of each of several canvases that are laid end to end.
 
     Args:

@@ -13,30 +13,37 @@ if TYPE_CHECKING:
     from model.config import DataConfig
     from model.sequences.documents import Mode
 
-FirstMode = Literal["ar", "nar-len"]
-"""How codebook 0 is generated."""
+FirstMode = Literal["ar", "nar-len", "all"]
+"""How codebook 0 is generated; with `all`, the others too."""
 
-FIRST_MODES: Mapping[FirstMode, str] = {"ar": "frame by frame", "nar-len": "the length first, then all at once"}
+FIRST_MODES: Mapping[FirstMode, str] = {
+    "ar": "frame by frame",
+    "nar-len": "the length first, then all at once",
+    "all": "the length first, then all codebooks on one canvas",
+}
 """The modes with their descriptions in `--help`."""
 
-_GUIDANCE: Mapping[FirstMode, float] = {"ar": 1.0, "nar-len": 2.5}
+_GUIDANCE: Mapping[FirstMode, float] = {"ar": 1.0, "nar-len": 2.5, "all": 2.0}
 """Default guidance of a model trained with `data.unconditional_probability` > 0."""
+
+STEPS: Mapping[FirstMode, int] = {"nar-len": 25, "all": 8}
+"""Default passes of the network, in the modes that have a number of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unmasking:
-    """How codebook 0 is unmasked (`nar-len`)."""
+    """How a canvas is unmasked: codebook 0 (`nar-len`) or all codebooks (`all`)."""
 
-    steps: int = 25
-    """Passes of the network."""
+    steps: int | None = None
+    """Passes of the network; None: the mode's own, 25 for `nar-len` and 8 for `all`."""
     rescale: float = 0.75
     """With guidance: how far guided logits are scaled back to the spread of the conditional ones, 0 to 1."""
     sampling: Sampling = Sampling()  # noqa: RUF009 (frozen)
-    """How codes are drawn; the temperature falls to 0 over the steps."""
+    """How codes of codebook 0 are drawn; the temperature falls to 0 over its steps."""
 
     def __post_init__(self) -> None:
         """Raises `UsageError` for values out of range."""
-        if self.steps < 1:
+        if self.steps is not None and self.steps < 1:
             raise UsageError(f"`steps` must be at least 1, but is {self.steps}.")
 
 
@@ -53,12 +60,12 @@ class Decoding:
     ar: Sampling = PLAIN
     """How codebook 0 is drawn in the mode `ar`."""
     unmasking: Unmasking = Unmasking()
-    """How codebook 0 is unmasked in the mode `nar-len`."""
+    """How the canvas is unmasked in the modes `nar-len` and `all`."""
     nar: Sampling = GREEDY
     """How the other codebooks are drawn."""
     guidance: float | None = None
     """Scale of classifier-free guidance for codebook 0: the condition is text, prompt, input and tone. 1 is off. None:
-    2.5 for `nar-len` if the model was trained with `data.unconditional_probability` > 0, else off."""
+    2.5 for `nar-len` and 2 for `all` if the model was trained with `data.unconditional_probability` > 0, else off."""
     beam_width: int = 1
     """`ar`: sequences that beam search keeps (`decoding.beam`); 1 is off."""
     refine_on_stop: bool = False
@@ -125,11 +132,13 @@ class Decoding:
     def _check_mode(self) -> None:
         """Raises `UsageError` for options that need the response frame by frame where it isn't made so."""
         drawn_at_once = {"the other codebooks": self.nar}
-        if self.mode == "nar-len":
-            drawn_at_once["the mode nar-len"] = self.unmasking.sampling
+        if self.mode != "ar":
+            drawn_at_once[f"the mode {self.mode}"] = self.unmasking.sampling
             for name, off in _OFF.items():
                 if (value := getattr(self, name)) != off:
-                    raise UsageError(f"`{name}` must be left out in the mode nar-len (it is {value}). Use `--mode ar`.")
+                    raise UsageError(
+                        f"`{name}` must be left out in the mode {self.mode} (it is {value}). Use `--mode ar`."
+                    )
         for where, sampling in drawn_at_once.items():
             for sampler, _ in sampling.on:
                 if sampler.looks_back:
@@ -159,10 +168,15 @@ class Decoding:
 
         Args:
             num_codebooks: Of the model's codec.
-            length_known: Whether the number of frames is given, so that `nar-len` needn't predict it.
+            length_known: Whether the number of frames is given, so that `nar-len` and `all` needn't predict it.
         """
-        first: tuple[Mode, ...] = ("ar",) if self.mode == "ar" else ("nar-len",) if length_known else ("nar-len", "len")
-        return (*first, "nar") if num_codebooks > 1 else first
+        first: tuple[Mode, ...] = (self.mode,) if self.mode == "ar" or length_known else (self.mode, "len")
+        return (*first, "nar") if num_codebooks > 1 and self.mode != "all" else first
+
+    @property
+    def steps(self) -> int:
+        """Passes of the network in the modes `nar-len` and `all`; 0 in `ar`."""
+        return STEPS.get(self.mode, 0) and (self.unmasking.steps or STEPS[self.mode])
 
     def settled(self, trained: "DataConfig", model: Path) -> "Decoding":
         """Fills in the default guidance for a model.
@@ -190,8 +204,8 @@ class Decoding:
     def __str__(self) -> str:
         """Returns the settings of codebook 0 in a line."""
         sampling = self.ar if self.mode == "ar" else self.unmasking.sampling
-        steps = "" if self.mode == "ar" else f", {self.unmasking.steps} steps"
-        shown = self.guidance is not None and (self.mode == "nar-len" or self.guidance > 1)
+        steps = f", {self.steps} steps" if self.steps else ""
+        shown = self.guidance is not None and (self.mode != "ar" or self.guidance > 1)
         guidance = f", guidance {self.guidance:g}" if shown else ""
         beam = f", beam of {self.beam_width}" if self.beam_width > 1 else ""
         refined = ", refined on stop" if self.refine_on_stop else ""

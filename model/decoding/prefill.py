@@ -4,6 +4,8 @@ Axes: B batch, D width, K codebooks, L positions, P prompt frames.
 """
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from itertools import accumulate
 
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor
 from model.network.attention import Attend, Packed
 from model.network.cache import Cached, KVCache
 from model.network.decoder import Decoder
+from model.network.given import Beside, Kept
 from model.network.packing import collate, in_order
 from model.network.transfer import to_device
 from model.sequences.documents import ABSENT, Document
@@ -60,7 +63,9 @@ def _read(network: Decoder, tokenizer: Tokenizer, documents: Sequence[Document],
 class Reading:
     """Documents laid end to end on the network's device, to be read in one pass, once or several times.
 
-    Between two passes the tokens and codes of `batch` may be changed in place, without the host.
+    Between two passes the tokens and codes of `batch` may be changed in place, without the host. Where the first
+    positions of every document are given (`Document.given`), they are read once, here, and aren't part of `batch`; with
+    retention they are read in each pass.
 
     Args:
         network: In evaluation mode.
@@ -70,18 +75,58 @@ class Reading:
     def __init__(self, network: Decoder, documents: Sequence[Document]) -> None:
         device = network.token_embedding.weight.device
         self._network = network
-        self.batch = collate(documents, network.num_codebooks).to(device)
-        self._attend = Packed(self.batch.lengths, self.batch.causal, device)
+        self._attend: Attend
+        if network.config.arch != "retnet" and all(item.given for item in documents):
+            before, documents = zip(*(item.split() for item in documents), strict=True)
+            kept = Kept([len(item) for item in before], device)
+            _read_packed(network, before, kept)
+            self.batch = collate(documents, network.num_codebooks).to(device)
+            self._attend = Beside(kept, self.batch.lengths)
+        else:
+            self.batch = collate(documents, network.num_codebooks).to(device)
+            self._attend = Packed(self.batch.lengths, self.batch.causal, device, self.batch.given)
         ends = list(accumulate(self.batch.lengths))
         starts = [end - length for length, end in zip(self.batch.lengths, ends, strict=True)]
         self._mixtures = _mixtures(network, in_order(documents), starts)
         self.last = to_device(torch.tensor(ends) - 1, device)
         """Each document's last position, `[B]`."""
 
+    def first(self, documents: int) -> "Reading":
+        """Returns a reading of the first documents alone, with their tokens and codes as they are; it has no rows."""
+        lengths, given = self.batch.lengths[:documents], self.batch.given[:documents]
+        end = sum(lengths)
+        part = copy(self)
+        part.batch = replace(
+            self.batch,
+            tokens_L=self.batch.tokens_L[:end],
+            codes_LK=self.batch.codes_LK[:end],
+            positions_L=self.batch.positions_L[:end],
+            lengths=lengths,
+            given=given,
+            rows=(),
+            targets=(),
+            tasks=(),
+        )
+        if isinstance(self._attend, Beside):
+            part._attend = Beside(self._attend.kept.first(documents), lengths)
+        else:
+            part._attend = Packed(lengths, 0, self.batch.tokens_L.device, given)
+        part._mixtures = [(start, mixed_PD) for start, mixed_PD in self._mixtures if start < end]
+        part.last = self.last[:documents]
+        return part
+
     def hidden(self) -> Tensor:
         """Returns the hidden states, `[L, D]`."""
         read = self.batch.tokens_L, self.batch.codes_LK, self.batch.positions_L
         return _hidden(self._network, read, self._attend, self._mixtures)
+
+
+def _read_packed(network: Decoder, documents: Sequence[Document], attend: Attend) -> None:
+    """Reads documents that are laid end to end, for what `attend` keeps of them."""
+    batch = collate(documents, network.num_codebooks).to(network.token_embedding.weight.device)
+    starts = [0, *accumulate(batch.lengths)][:-1]
+    read = batch.tokens_L, batch.codes_LK, batch.positions_L
+    _hidden(network, read, attend, _mixtures(network, documents, starts))
 
 
 _Mixtures = Sequence[tuple[int, Tensor]]

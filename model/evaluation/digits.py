@@ -20,7 +20,7 @@ import argparse
 import json
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -30,13 +30,12 @@ import numpy as np
 import torch
 
 from model.decoding.engine import Quantization
-from model.decoding.options import Decoding, Unmasking
-from model.decoding.samplers.chain import Sampling
+from model.decoding.options import Decoding
 from model.evaluation.digit_judge import SAMPLE_RATE, DigitJudge, VoiceJudge
 from model.evaluation.judges import SAMPLE_RATE as VOICE_RATE
 from model.evaluation.sound import Sound
 from model.evaluation.voices import Vector, similarity
-from model.evaluation.ways import Way, spoken
+from model.evaluation.ways import DECODINGS, Way, decodings_of, spoken
 from model.inference.guards.guard import OFF
 from stages.errors import UsageError, run_app
 from stages.ids import path_of, split_of
@@ -48,11 +47,6 @@ if TYPE_CHECKING:
     from stages.store.reader import Store
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-DECODINGS = {
-    "AR+NAR": Decoding("ar", ar=Sampling(temperature=0.9, top_p=0.9)),
-    "NAR-len": Decoding("nar-len", unmasking=Unmasking(sampling=Sampling(top_p=0.9)), guidance=2.0),
-}
-"""How the model speaks; chosen on earlier checkpoints, with the prompts and draws of other seeds."""
 RECORDINGS, CODEC = "recordings", "codec"
 
 Decode = Callable[[torch.Tensor], Sound]
@@ -204,14 +198,21 @@ def real_rows(corpus: Corpus, judges: Judges, decode: Decode) -> list[Judged]:
 
 
 def spoken_rows(
-    corpus: Corpus, judges: Judges, voice: "Synthesizer", seed: int, out: Path, *, way: Way = "alone"
+    corpus: Corpus,
+    judges: Judges,
+    voice: "Synthesizer",
+    seed: int,
+    out: Path,
+    *,
+    way: Way = "alone",
+    decodings: Mapping[str, Decoding] = DECODINGS,
 ) -> list[Judged]:
     """Judges every digit spoken in every voice and mode; writes `<out>/<mode>/<speaker>-<digit>.wav`."""
     from model.inference.requests import Request
     from stages.audio.files import write_wav
 
     rows = []
-    for name, decoding in DECODINGS.items():
+    for name, decoding in decodings.items():
         asked = [*product(corpus.speakers, DIGITS)]
         seeds = [zlib.crc32(f"{seed} {speaker} {digit}".encode()) for speaker, digit in asked]
         # All modes get the same prompt.
@@ -332,18 +333,19 @@ def prove(
     judges = teach(corpus)
     _say(f"judging {len(corpus.held_out)} held-out recordings")
     judged = real_rows(corpus, judges, decode)
-    _say(f"speaking {len(corpus.speakers) * len(DIGITS) * len(DECODINGS)} digits")
-    judged += spoken_rows(corpus, judges, voice, seed, out, way=way)
+    decodings = decodings_of(voice.checkpoint.config.data, voice.checkpoint.meta.codec.num_codebooks)
+    _say(f"speaking {len(corpus.speakers) * len(DIGITS) * len(decodings)} digits")
+    judged += spoken_rows(corpus, judges, voice, seed, out, way=way, decodings=decodings)
     report: dict[str, Any] = {
         "model": f"{voice.checkpoint.folder.name}, {voice.checkpoint.network.num_parameters():,} parameters",
-        **{name: str(decoding) for name, decoding in DECODINGS.items()},
+        **{name: str(decoding) for name, decoding in decodings.items()},
         "spoken": way if quantize == "none" else f"{way}, {quantize}",
         "seed": seed,
         "digit": judges.digit.name,
         "voice": judges.encoder.name,
         "hardware": hardware(voice.device),
         "rows": {
-            name: summarise([one for one in judged if one.row == name]) for name in (RECORDINGS, CODEC, *DECODINGS)
+            name: summarise([one for one in judged if one.row == name]) for name in (RECORDINGS, CODEC, *decodings)
         },
         "judged": [asdict(one) for one in judged],
     }

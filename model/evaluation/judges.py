@@ -217,12 +217,9 @@ def _load_recogniser(value: str, device: str) -> Recogniser | None:
     """Loads whisper; the published numbers use `large-v3` (Chinese ones Paraformer, which isn't implemented here)."""
     if value == "none":
         return None
-    from stages.hearing.words import Whisper, hub_name
+    from stages.hearing.words import Whisper, ways_to
 
-    way_out = (
-        f"Fetch it where there is a network (`hf download {hub_name(value)}`) and give its folder, or leave out error"
-        " rates: `--asr none`."
-    )
+    way_out = f"{ways_to(value)}; or leave out error rates: `--asr none`."
     return Whisper(value, device, option="--asr", way_out=way_out)
 
 

@@ -1,4 +1,4 @@
-"""The ways in which a model can be asked for several texts: what comes out must not depend on it."""
+"""How a model speaks several texts: the decodings of each mode, and the ways of asking, on which nothing may depend."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -11,18 +11,41 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from model.decoding.options import Decoding, Unmasking
+from model.decoding.samplers.chain import Sampling
 from stages.errors import UsageError
 from stages.records import Wave
 
 if TYPE_CHECKING:
+    from model.config import DataConfig
     from model.inference.requests import Request
     from model.inference.synthesizer import Synthesizer
+
+DECODINGS = {
+    "AR+NAR": Decoding("ar", ar=Sampling(temperature=0.9, top_p=0.9)),
+    "NAR-len": Decoding("nar-len", unmasking=Unmasking(sampling=Sampling(top_p=0.9)), guidance=2.0),
+    "all": Decoding("all", unmasking=Unmasking(sampling=Sampling(top_p=0.9)), guidance=2.0),
+}
+"""How the model speaks, in the modes that it learnt; the first two chosen on earlier checkpoints, with the prompts and
+draws of other seeds."""
 
 Way = Literal["alone", "together", "streamed", "served", "posted"]
 """One by one, in a batch, as streams, all at once from a service, or from a server by HTTP."""
 
 _CLIENTS = 8
 """How many ask a server at the same time."""
+
+
+def decodings_of(trained: "DataConfig", num_codebooks: int) -> dict[str, Decoding]:
+    """Returns those of `DECODINGS` that a model can speak by; all if there is none, so that it says what it lacks.
+
+    Args:
+        trained: The section `data` of its training.
+        num_codebooks: Of its codec.
+    """
+    needed = {name: one.modes(num_codebooks) for name, one in DECODINGS.items()}
+    able = {name: DECODINGS[name] for name, modes in needed.items() if all(trained.modes.get(mode) for mode in modes)}
+    return able or DECODINGS
 
 
 def spoken(synthesizer: "Synthesizer", requests: "Sequence[Request]", way: Way) -> Iterator[Wave]:

@@ -36,7 +36,7 @@ class Request:
     seed: int = 0
     max_s: float | None = None
     speed: float = 1.0
-    """How much faster than the model would speak; only `nar-len` can do other than 1."""
+    """How much faster than the model would speak; in the mode `ar` only 1."""
     decoding: Decoding = Decoding()  # noqa: RUF009 (frozen)
     guard: Guard = Guard()  # noqa: RUF009 (frozen)
 

@@ -15,7 +15,8 @@ def check_speed(speed: float, mode: str) -> None:
         raise UsageError(f"`speed` must be {MIN_SPEED:g} to {MAX_SPEED:g}, but is {speed:g}.")
     if speed != 1 and mode == "ar":
         raise UsageError(
-            f"`speed` must be 1 with the mode `ar`, which ends where it will, but is {speed:g}. Use the mode `nar-len`."
+            f"`speed` must be 1 with the mode `ar`, which ends where it will, but is {speed:g}. Use the mode `nar-len`"
+            " or `all`."
         )
 
 

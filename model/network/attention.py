@@ -8,8 +8,10 @@ Axes: B batch, L positions, N heads, H head width.
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import accumulate
 from typing import Protocol, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
@@ -73,8 +75,58 @@ def flash_takes(device: torch.device, dtype: torch.dtype, head_width: int) -> bo
     return fits and device.type == "cuda" and torch.cuda.get_device_capability(device) >= AMPERE
 
 
+def varlen(
+    q: Tensor, k: Tensor, v: Tensor, bounds: tuple[Tensor, Tensor], longest: tuple[int, int], *, causal: bool = False
+) -> Tensor:
+    """Computes attention within parts laid end to end, `[L, N, H]`, by PyTorch's variable-length flash attention.
+
+    Args:
+        q: Queries.
+        k: Keys; may be more, or fewer.
+        v: Values.
+        bounds: Where the parts of the queries and of the keys begin, and their ends, `[parts + 1]` int32 each.
+        longest: The longest part of each.
+        causal: Whether a query attends to no later key.
+    """
+    from torch.nn.attention.varlen import varlen_attn
+
+    groups = q.shape[1] // k.shape[1]
+    if groups > 1:  # the oldest PyTorch supported here has no `enable_gqa`
+        k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
+    window = (-1, 0) if causal else (-1, -1)
+    return cast("Tensor", varlen_attn(q, k, v, *bounds, *longest, window_size=window))
+
+
+class Reach:
+    """Parts of packed queries that each attend to keys of their own.
+
+    Args:
+        lengths: Queries of each part; their sum is L.
+        keys: The numbers of each part's keys among the packed ones.
+        device: Device of the tensors.
+    """
+
+    def __init__(self, lengths: Sequence[int], keys: Sequence[np.ndarray], device: torch.device) -> None:
+        reached = [len(part) for part in keys]
+        self._longest = max(lengths), max(reached)
+        self._bounds = tuple(to_device(torch.tensor([0, *part]).cumsum(0).int(), device) for part in (lengths, reached))
+        self._keys = to_device(torch.from_numpy(np.concatenate(keys)), device)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Computes attention on `[L, N, H]` tensors as `varlen` does."""
+        first, second = self._bounds
+        return varlen(q, k[self._keys], v[self._keys], (first, second), self._longest)
+
+
+def _starts(lengths: Sequence[int]) -> list[int]:
+    return [0, *accumulate(lengths)][:-1]
+
+
 class Packed:
     """Attention within each of several documents laid end to end: the first `causal` ones causal, the others full.
+
+    In a full one, the first positions may be `given`: these attend to each other alone, the others to all. Retention
+    takes such a document as full.
 
     On CUDA in half precision, each kind (causal, full) is one call of PyTorch's variable-length flash attention. On the
     CPU, before Ampere, and for heads that flash attention doesn't support, each document is one SDPA call. Retention is
@@ -84,10 +136,12 @@ class Packed:
         lengths: Positions of each document; their sum is L.
         causal: Number of causal documents; they come first.
         device: Device of the tensors.
+        given: The given positions of each document; () for none.
     """
 
-    def __init__(self, lengths: Sequence[int], causal: int, device: torch.device) -> None:
+    def __init__(self, lengths: Sequence[int], causal: int, device: torch.device, given: Sequence[int] = ()) -> None:
         self.documents = tuple((length, number < causal) for number, length in enumerate(lengths))
+        self.given = tuple(given) or (0,) * len(self.documents)
         self.device = device
         self.kinds = [(part, kind) for part, kind in ((lengths[:causal], True), (lengths[causal:], False)) if part]
 
@@ -101,24 +155,34 @@ class Packed:
         if flash_takes(q.device, q.dtype, q.shape[-1]):
             return self._varlen(q, k, v)
         sizes = [length for length, _ in self.documents]
-        split = zip(self.documents, *(torch.split(x, sizes) for x in (q, k, v)), strict=True)
-        return torch.cat(
-            [sdpa(q_i[None], k_i[None], v_i[None], causal=causal)[0] for (_, causal), q_i, k_i, v_i in split]
-        )
+        split = zip(self.documents, self.given, *(torch.split(x, sizes) for x in (q, k, v)), strict=True)
+        out: list[Tensor] = []
+        for (_, causal), given, q_i, k_i, v_i in split:
+            if given:
+                out.append(sdpa(q_i[None, :given], k_i[None, :given], v_i[None, :given])[0])
+            out.append(sdpa(q_i[None, given:], k_i[None], v_i[None], causal=causal)[0])
+        return torch.cat(out)
+
+    @cached_property
+    def _reach(self) -> "Reach":
+        """Which positions of the full documents attend to which, where some are given."""
+        full = [length for length, causal in self.documents if not causal]
+        pairs = list(zip(self.given[len(self.given) - len(full) :], full, strict=True))
+        parts = [part for given, length in pairs for part in ((given, given), (length - given, length)) if part[0]]
+        starts = [start for (given, _), start in zip(pairs, _starts(full), strict=True) for _ in range(1 + bool(given))]
+        keys = [np.arange(start, start + reached) for start, (_, reached) in zip(starts, parts, strict=True)]
+        return Reach([own for own, _ in parts], keys, self.device)
 
     def _varlen(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        from torch.nn.attention.varlen import varlen_attn
-
-        groups = q.shape[1] // k.shape[1]
-        if groups > 1:  # the oldest PyTorch supported here has no `enable_gqa`
-            k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
         sizes = [sum(part) for part, _ in self.kinds]
         split = zip(self.kinds, self._bounds, *(torch.split(x, sizes) for x in (q, k, v)), strict=True)
         out = []
         for (part, causal), bounds, q_i, k_i, v_i in split:
-            window = (-1, 0) if causal else (-1, -1)
-            out.append(varlen_attn(q_i, k_i, v_i, bounds, bounds, max(part), max(part), window_size=window))
-        return torch.cat(cast("list[Tensor]", out))
+            if any(self.given) and not causal:
+                out.append(self._reach.attend(q_i, k_i, v_i))
+            else:
+                out.append(varlen(q_i, k_i, v_i, (bounds, bounds), (max(part), max(part)), causal=causal))
+        return torch.cat(out)
 
     def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002 (stateless)
         """Computes retention on `[L, N, H]` tensors."""

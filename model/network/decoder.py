@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from model.config import ModelConfig
 from model.network.attention import Attend
 from model.network.layers import Ahead, Block, RMSNorm, rotary_angles
+from model.sequences.documents import codebook_of_all, num_heads
 
 INIT_STD = 0.02
 """Standard deviation of new weights."""
@@ -131,12 +132,16 @@ class Decoder(nn.Module):
             head: The head's number.
 
         Returns:
-            `[..., V]`. V is the codebook's size, one more (the stop code) for codebook 0, and the vocabulary's size for
-            tokens. With grouped codes, `[M, D]` gives `[M * G, V]`, group after group.
+            `[..., V]`. V is the codebook's size, one more (the stop code) for codebook 0 but in the mode all, and the
+            vocabulary's size for tokens. With grouped codes, `[M, D]` gives `[M * G, V]`, group after group.
         """
+        if head >= num_heads(self.num_codebooks):
+            return self.logits(self.ahead[head - num_heads(self.num_codebooks)](hidden), 0)
         on_canvas = head == self.num_codebooks + 1
-        if head > self.num_codebooks + 1:
-            return self.logits(self.ahead[head - self.num_codebooks - 2](hidden), 0)
+        codebook = codebook_of_all(self.num_codebooks, head)
+        if codebook is not None:  # the length is known, so there is no stop code
+            shared: Tensor = self.heads[codebook](hidden)
+            return shared[..., : self.codebook_size].float()
         logits: Tensor = self.heads[0 if on_canvas else head](hidden).float()
         if on_canvas:
             return logits[..., : self.codebook_size + 1]
@@ -157,7 +162,7 @@ class Decoder(nn.Module):
             rows: For each head, the positions where it predicts, `[M]`, as indices into the flattened leading axes.
 
         Returns:
-            K + 2 float32 tensors `[M, V]`, and one for each head ahead; M may be 0. With grouped codes, head 0 and
+            3K + 1 float32 tensors `[M, V]`, and one for each head ahead; M may be 0. With grouped codes, head 0 and
             those ahead give `[M * G, V]`.
         """
         flat = self.hidden(tokens, codes, positions, attend).flatten(0, -2)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from model.network.transfer import to_device
-from model.sequences.documents import Document, widened
+from model.sequences.documents import Document, num_heads, widened
 from model.sequences.tokenizer import TASKS
 
 
@@ -46,6 +46,8 @@ class Batch:
     """How many heads ahead there are; they are the last."""
     place: Place = START
     """Where the stream continues after this batch."""
+    given: tuple[int, ...] = ()
+    """First positions of each document that attend to each other alone (`Document.given`); () if none has any."""
 
     @property
     def num_targets(self) -> int:
@@ -101,6 +103,7 @@ def _part(batch: Batch, first: int, end: int, start: int, stop: int) -> Batch:
         positions_L=batch.positions_L[start:stop],
         lengths=batch.lengths[first:end],
         causal=min(max(batch.causal - first, 0), end - first),
+        given=batch.given[first:end],
         rows=tuple(rows - start for rows in at(batch.rows)),
         targets=at(batch.targets),
         tasks=at(batch.tasks),
@@ -125,17 +128,21 @@ def collate(documents: Sequence[Document], num_codebooks: int, place: Place = ST
     ordered = in_order(documents)
     starts = np.cumsum([0, *map(len, ordered)])
     columns = max(item.codes_LK.shape[1] for item in documents)
-    heads = num_codebooks + 2 + ahead
+    first_ahead = num_heads(num_codebooks)
+    heads = first_ahead + ahead
     rows: list[list[np.ndarray]] = [[] for _ in range(heads)]
     targets: list[list[np.ndarray]] = [[] for _ in range(heads)]
     tasks: list[list[np.ndarray]] = [[] for _ in range(heads)]
     for start, item in zip(starts, ordered, strict=False):
         steps = len(item.rows_M)
-        later = [(num_codebooks + 1 + n, n) for n in range(1, ahead + 1)] if item.head == 0 else []
-        for head, n in [(item.head, 0), *later]:
-            rows[head].append(item.rows_M[: max(steps - n, 0)] + start)
-            targets[head].append(item.targets_M[n * len(item.targets_M) // max(steps, 1) :])
-            tasks[head].append(np.full(len(targets[head][-1]), TASKS.index(item.task)))
+        asked = [(item.head, item.rows_M, item.targets_M), *item.more]
+        for n in range(1, ahead + 1) if item.head == 0 else ():
+            later_M = item.targets_M[n * len(item.targets_M) // max(steps, 1) :]
+            asked.append((first_ahead - 1 + n, item.rows_M[: max(steps - n, 0)], later_M))
+        for head, rows_M, targets_M in asked:
+            rows[head].append(rows_M + start)
+            targets[head].append(targets_M)
+            tasks[head].append(np.full(len(targets_M), TASKS.index(item.task)))
     return Batch(
         _joined([item.tokens_L for item in ordered]),
         _joined([widened(item.codes_LK, columns) for item in ordered]),
@@ -147,6 +154,7 @@ def collate(documents: Sequence[Document], num_codebooks: int, place: Place = ST
         tuple(map(_joined, tasks)),
         ahead,
         place,
+        tuple(item.given for item in ordered) if any(item.given for item in ordered) else (),
     )
 
 

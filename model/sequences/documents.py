@@ -5,6 +5,7 @@ So the input at every position is one token embedding plus the sum of the codes 
 
     ar, nar   <task> <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <level k> response frames ...
     nar-len   <task> <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <canvas> response frames ...
+    all       <task> <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <canvas> response frames ...
     len       <len>  <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <length> digits
     stt       <stt>  |  <speech> frames ...  |  <text> <language> phonemes ...
 
@@ -24,6 +25,11 @@ Tasks that turn speech into other speech (`model.sequences.tasks`) have the give
   at its own position.
 * nar-len: some frames show codebook 0. The others have the token <mask> and are predicted at once (MaskGIT,
   arXiv 2202.04200; for codes MaskGCT, arXiv 2409.00750). The number of frames comes from `len`.
+* all: a canvas of all K codebooks, `[K, T]`, of which the first ones are known first. At every moment, one codebook is
+  known in some frames, those below it in all and those above it in none. A frame shows the codes known there, summed;
+  its token is <mask> where none is, <level k> where codebook k is the first masked one, and <canvas> where none is
+  masked. Every masked code can be predicted, each by its codebook's head. What comes before <canvas> doesn't attend to
+  what follows it (with `model.arch: retnet` it does), so that decoding reads it once for all its passes.
 * input: shows all K codebooks summed, in every mode. Frames to replace have the token <replace>. Without a text, <unk>
   replaces the language.
 * len: the task tts is marked <len> here; other tasks keep their own marker. So the text under <tts-c>, which covers
@@ -59,7 +65,7 @@ MARKERS = 5
 """Positions of a document besides phonemes and frames: task, language, end, prompt and level. An input and a tone
 take one more each."""
 
-Mode = Literal["ar", "nar", "nar-len", "len", "stt"]
+Mode = Literal["ar", "nar", "nar-len", "all", "len", "stt"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 
@@ -106,7 +112,8 @@ class Document:
     positions_L: Int64s
     causal: bool
     head: int
-    """Which head predicts: 0 ... K-1 for the codebooks, K for tokens, K + 1 for codebook 0 on a canvas (nar-len)."""
+    """Which head predicts: 0 ... K-1 for the codebooks, K for tokens, K + 1 for codebook 0 on a canvas (nar-len), and
+    K + 2 ... 3K for the codebooks on a canvas of all (`head_of_all`). Heads of one codebook share its matrix."""
     rows_M: Int64s
     """Positions that predict."""
     targets_M: Int64s
@@ -117,10 +124,48 @@ class Document:
     """As in `Condition`; the codes of the prompt's frames are then those of the first."""
     prompt_at: int = 0
     """The position of the prompt's first frame."""
+    more: tuple[tuple[int, Int64s, Int64s], ...] = ()
+    """Further heads of the mode all, with their positions and targets."""
+    given: int = 0
+    """First positions that attend to each other alone (mode all); 0: all attend to all, or causally."""
 
     def __len__(self) -> int:
         """Number of positions."""
         return len(self.tokens_L)
+
+    def split(self) -> "tuple[Document, Document]":
+        """Returns what is given (`given`), which predicts nothing, and the rest."""
+        cut, none = self.given, np.zeros(0, np.int64)
+        first = self.tokens_L[:cut], self.codes_LK[:cut], self.positions_L[:cut]
+        rest = self.tokens_L[cut:], self.codes_LK[cut:], self.positions_L[cut:]
+        more = tuple((head, rows_M - cut, targets_M) for head, rows_M, targets_M in self.more)
+        before = Document(*first, False, self.head, none, none, self.task, self.mixed, self.prompt_at)
+        return before, Document(*rest, False, self.head, self.rows_M - cut, self.targets_M, self.task, more=more)
+
+
+def head_of_all(num_codebooks: int, codebook: int, level: int) -> int:
+    """Returns which head predicts a codebook on a canvas of all codebooks.
+
+    Args:
+        num_codebooks: K.
+        codebook: The predicted one, `level` or above.
+        level: The first codebook with masked codes. Predictions of the ones above are counted apart: they don't know
+            the codes below their own.
+    """
+    return num_codebooks + 2 + codebook + (0 if codebook == level else num_codebooks - 1)
+
+
+def codebook_of_all(num_codebooks: int, head: int) -> int | None:
+    """Returns the codebook that a head predicts on a canvas of all codebooks; None for the other heads."""
+    place = head - num_codebooks - 2
+    if not 0 <= place < 2 * num_codebooks - 1:
+        return None
+    return place if place < num_codebooks else place - num_codebooks + 1
+
+
+def num_heads(num_codebooks: int) -> int:
+    """Returns the number of heads, without heads ahead, whose numbers follow."""
+    return 3 * num_codebooks + 1
 
 
 def group_columns(num_codebooks: int, group: int) -> list[int]:
@@ -174,6 +219,43 @@ def canvas(
     at = draft.segment(tokenizer.canvas, np.where(masked_T, ABSENT, first_T.astype(np.int64))[None])[1:]
     draft.tokens[-1][1:][masked_T] = tokenizer.mask
     return draft.document(at[masked_T], first_T[masked_T], draft.num_codebooks + 1, causal=False)
+
+
+def whole_canvas(
+    tokenizer: Tokenizer,
+    condition: Condition,
+    response_KT: Codes,
+    masked_KT: npt.NDArray[np.bool_],
+    asked_KT: npt.NDArray[np.bool_],
+) -> Document:
+    """Lays out a document of the mode all.
+
+    Args:
+        tokenizer: The vocabulary.
+        condition: Text, prompt and input.
+        response_KT: The response; masked codes aren't shown.
+        masked_KT: Which codes are masked: below a masked one of a frame, none is known above.
+        asked_KT: Which of these to predict.
+    """
+    draft = _conditions(tokenizer, condition, condition.task)
+    num_codebooks = draft.num_codebooks
+    at = draft.segment(tokenizer.canvas, np.where(masked_KT, ABSENT, response_KT.astype(np.int64)))
+    draft.tokens[-1][1:] = frame_tokens(tokenizer, num_codebooks)[(~masked_KT).sum(0)]
+    level = int(masked_KT.any(1).argmax())
+    asked = [
+        (head_of_all(num_codebooks, codebook, level), at[1:][asked_T], response_KT[codebook][asked_T].astype(np.int64))
+        for codebook, asked_T in enumerate(asked_KT)
+        if codebook == level or asked_T.any()
+    ]
+    (head, rows_M, targets_M), *more = asked
+    item = draft.document(rows_M, targets_M, head, causal=False)
+    return replace(item, more=tuple(more), given=int(at[0]))
+
+
+def frame_tokens(tokenizer: Tokenizer, num_codebooks: int) -> Int64s:
+    """Returns the token of a frame of the mode all, by how many of its codebooks are known, `[K + 1]`."""
+    levels = [tokenizer.level(level) for level in range(1, num_codebooks)]
+    return np.array([tokenizer.mask, *levels, tokenizer.canvas], np.int64)
 
 
 def length_document(tokenizer: Tokenizer, condition: Condition, digits: Sequence[int], *, ended: bool) -> Document:

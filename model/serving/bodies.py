@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 MAX_STEPS = 200
-"""Most passes of `nar-len` that a request may ask for."""
+"""Most passes of `nar-len` and `all` that a request may ask for."""
 MAX_RETRIES, MAX_BEST_OF = 5, 8
 """Most draws that a request may ask for."""
 _MAX_FIELDS = 100
@@ -131,7 +131,7 @@ class _Speech(Body):
     response_format: FormatName = "mp3"
     """The format of the audio."""
     speed: Annotated[float, Field(ge=MIN_SPEED, le=MAX_SPEED)] = 1.0
-    """With the mode nar-len: how much faster than the model would speak."""
+    """With the modes nar-len and all: how much faster than the model would speak."""
     stream_format: Literal["audio", "sse"] | None = None
     """Not given: the whole file at its end. audio: the file piece by piece; sse: pieces as events."""
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
@@ -145,9 +145,9 @@ class _Speech(Body):
     max_s: Annotated[float, Field(gt=0)] | None = None
     """Longest speech, in seconds."""
     mode: FirstMode | None = None
-    """How the first codebook is generated."""
+    """How the first codebook is generated; with all, every codebook."""
     steps: Annotated[int, Field(ge=1, le=MAX_STEPS)] | None = None
-    """With the mode nar-len: passes of the network."""
+    """With the modes nar-len and all: passes of the network."""
     guidance: Annotated[float, Field(ge=1, le=100)] | None = None
     """Scale of classifier-free guidance."""
     retries: Annotated[int, Field(ge=0, le=MAX_RETRIES)] | None = None

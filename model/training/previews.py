@@ -20,9 +20,10 @@ from model.config import TrainConfig
 from model.data.examples import Examples
 from model.data.reading import read_condition, read_document, read_response
 from model.decoding.codes import generate
-from model.decoding.options import Decoding
+from model.decoding.options import FIRST_MODES, Decoding
 from model.network.decoder import Decoder
 from model.network.lora import merge_adapters
+from model.sequences.documents import Mode
 from model.training.alignment import attention_to_text, draw_attention, followed
 from model.training.listening import Heard, Listener, error_rate
 from model.training.run.failures import is_out_of_memory
@@ -55,6 +56,8 @@ class Previews:
         self.config, self.examples, self.device = config, examples, device
         rows = np.random.default_rng(_SEED).permutation(examples.rows)[: config.trainer.samples]
         self._draws = [examples.draw(int(row), np.random.default_rng((_SEED, row)), ("ar", 0)) for row in rows]
+        ways = [Decoding(mode) for mode in FIRST_MODES]
+        self._decoding = next((way for way in ways if not self._missing(way)), ways[0])
         self._codec: Codec | None = None
         self._unavailable = False
         self._listener: Listener | None = None
@@ -69,7 +72,8 @@ class Previews:
     def speak(self, weights: Mapping[str, Tensor], step: int, log: RunLog) -> dict[str, float]:
         """Writes `<run>/samples/step-…/` and TensorBoard's audio and pictures.
 
-        If the codec isn't available or the network doesn't learn the modes `ar` and `nar`, a note says so once and
+        It speaks in the first way that the network learns all modes of (`model.decoding.options.FIRST_MODES`), and
+        draws the attention of the mode `ar`. If there is none or the codec isn't available, a note says so once and
         nothing is written. A full disk or memory only causes a note.
 
         Args:
@@ -110,7 +114,8 @@ class Previews:
         conditions = [read_condition(examples, draw) for draw in self._draws]
         longest = 2 * max(draw.frames for draw in self._draws)  # early in training, the network doesn't stop by itself
         seeds = range(_SEED, _SEED + len(conditions))
-        spoken = generate(network, examples.tokenizer, conditions, max_frames=longest, seeds=seeds)
+        decoding = self._decoding.settled(self.config.data, Path(self.config.trainer.out))
+        spoken = generate(network, examples.tokenizer, conditions, max_frames=longest, decoding=decoding, seeds=seeds)
         found: list[Heard] = []
         for number, (draw, condition, spoken_KT) in enumerate(zip(self._draws, conditions, spoken, strict=True)):
             codes = {f"{number:02d}": spoken_KT, f"{number:02d}.reference": read_response(examples, draw)}
@@ -132,9 +137,9 @@ class Previews:
         return {name: rate for name, rate in rates.items() if rate is not None}
 
     def _draw(self, network: Decoder, step: int, log: RunLog) -> dict[str, float]:
-        """Draws the attention of the samples' recordings, read as in training; RetNet has no weights to draw."""
+        """Draws the attention of the samples' recordings, read as in the mode `ar`; RetNet has no weights to draw."""
         examples = self.examples
-        if self.config.model.arch != "llama":
+        if self.config.model.arch != "llama" or not self.config.data.modes.get("ar"):
             return {}
         best = []
         for number, draw in enumerate(self._draws):
@@ -150,6 +155,11 @@ class Previews:
             path = self._folder(step) / f"{number:02d}.attention.png"
             log.picture(f"attention/{number:02d}", draw_attention(weights_HMS[head], draw.phonemes, title, path), step)
         return {"validation/alignment": float(np.mean(best))} if best else {}
+
+    def _missing(self, decoding: Decoding) -> list[Mode]:
+        """Returns the modes that a way to speak needs, but the network doesn't learn."""
+        needed = decoding.modes(self.examples.store.codec.num_codebooks)
+        return [mode for mode in needed if not self.config.data.modes.get(mode)]
 
     def _find_codec(self, log: RunLog) -> "Codec | None":
         """Returns the codec; None if no previews are possible, with a note the first time."""
@@ -169,8 +179,7 @@ class Previews:
     def _load(self) -> "Codec":
         from stages.codecs.table import identity_of, load_codec
 
-        needed = Decoding().modes(self.examples.store.codec.num_codebooks)
-        if missing := [mode for mode in needed if not self.config.data.modes.get(mode)]:
+        if missing := self._missing(self._decoding):
             raise UsageError(f"the mode `{missing[0]}` has no weight in `data.modes`.")
         if not self._draws:
             raise UsageError("there are no validation utterances; raise `data.validation`.")

@@ -166,7 +166,7 @@ class Trainer:
 
     def attention(self, batch: Batch) -> Attend:
         """Returns the attention of a batch."""
-        return Packed(batch.lengths, batch.causal, self.fabric.device)
+        return Packed(batch.lengths, batch.causal, self.fabric.device, batch.given)
 
     def _seed_dropout(self) -> None:
         """Seeds dropout from the step and the device only, so a resumed run repeats it."""

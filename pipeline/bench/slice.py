@@ -1,6 +1,7 @@
 """Benchmarks `slice`: the cost of cutting, measuring and changed thresholds, and the errors of its measures.
 
-The benchmark `sound` upsamples, codes and trims real recordings, and counts what the measures find of it.
+The benchmark `sound` upsamples, codes and trims real recordings, and counts what the measures find of it; it also hears
+them in synthetic rooms.
 """
 
 import time
@@ -17,6 +18,7 @@ from stages.audio.loudness import loudness_lufs
 from stages.audio.silence import snr_db
 from stages.base import Context
 from stages.ids import id_of
+from stages.listeners.reverberation import SAMPLE_RATE, srmr
 from stages.records import Segment, Transcript, Utterance, Wave
 from stages.slice import Slice, SliceConfig
 from stages.utterances.measures import measure
@@ -33,6 +35,13 @@ _LONGEST_S = 15.0
 _COPIED = 4
 """Every so many clips get copies."""
 _MOST_CUT_S = 0.08
+
+_ROOMS = ((0.3, 0.0), (0.5, 0.0), (0.8, 0.0), (1.2, 0.0), (0.8, 6.0))
+"""Synthetic rooms: reverberation time in seconds, and the direct sound's energy over that of the rest, in dB."""
+_IN_ROOMS = 6
+"""Every so many clips are heard in them."""
+_DRY_LOST = 0.05
+"""Share of the clips as recorded that a bound on SRMR may leave out."""
 
 _Clip = tuple[Wave, int]
 
@@ -121,7 +130,46 @@ def sounds(bench: Bench) -> Iterator[Figure]:
     alone = int(np.count_nonzero(_groups(clips) != np.arange(len(clips))))
     yield Figure(f"taken for copies of another, of {len(clips)} as recorded", alone)
     yield from _copies(bench, wide)
+    yield from _rooms(wide[::_IN_ROOMS])
     yield from _costs(wide)
+
+
+def _rooms(clips: Sequence[_Clip]) -> Iterator[Figure]:
+    """Chooses a bound on the SRMR of the clips as recorded, and counts what it finds of the same in rooms."""
+    dry = [_srmr(*clip) or np.nan for clip in clips]
+    bound = float(np.nanquantile(dry, _DRY_LOST))
+    yield Figure(f"median SRMR of {len(dry)} as recorded", float(np.nanmedian(dry)))
+    yield Figure(f"SRMR that {_DRY_LOST:.0%} of them stay under", bound)
+    for seconds, direct_db in _ROOMS:
+        rng = np.random.default_rng(0)
+        wet = [_srmr(in_room(wave, rate, seconds, direct_db, rng), rate) or np.nan for wave, rate in clips]
+        name = f"room of {seconds:g} s, direct sound at {direct_db:g} dB"
+        yield Figure(f"{name}: median SRMR", float(np.nanmedian(wet)))
+        yield Figure(f"{name}: under that bound", float(np.mean(np.array(wet) < bound)))
+        yield Figure(f"{name}: under the same clip as recorded", float(np.mean(np.array(wet) < np.array(dry))))
+
+
+def _srmr(wave: Wave, sample_rate: int) -> float | None:
+    return srmr(audio.resample(wave, sample_rate, SAMPLE_RATE))
+
+
+def in_room(wave: Wave, sample_rate: int, seconds: float, direct_db: float, rng: np.random.Generator) -> Wave:
+    """Returns a wave with the reverberation of a synthetic room: noise that decays exponentially.
+
+    Args:
+        wave: Mono, `[samples]`.
+        sample_rate: Hz.
+        seconds: The time in which the reverberation falls by 60 dB.
+        direct_db: The direct sound's energy over the reverberation's, in dB.
+        rng: Draws the room.
+    """
+    time_T = np.arange(round(1.2 * seconds * sample_rate)) / sample_rate
+    response = rng.normal(0, 1, len(time_T)) * 10 ** (-3 * time_T / seconds)
+    response *= 10 ** (-direct_db / 20) / np.sqrt(np.square(response).sum())
+    response[0] = 1.0
+    size = len(wave) + len(response)
+    heard = np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(response, size), size)
+    return heard[: len(wave)].astype(np.float32)
 
 
 def _copies(bench: Bench, clips: Sequence[_Clip]) -> Iterator[Figure]:
@@ -151,7 +199,12 @@ def _copy(bench: Bench, clip: _Clip, name: FormatName, rng: np.random.Generator)
 
 def _costs(clips: Sequence[_Clip]) -> Iterator[Figure]:
     spoken_s = sum(len(wave) / rate for wave, rate in clips)
-    for name, run in (("all measures", measure), ("the bandwidth", bandwidth_hz), ("the sketch", sketch)):
+    for name, run in (
+        ("all measures", measure),
+        ("the bandwidth", bandwidth_hz),
+        ("SRMR", _srmr),
+        ("the sketch", sketch),
+    ):
         started = time.process_time()
         for clip in clips:
             run(*clip)

@@ -58,6 +58,9 @@ class Cluster(Protocol):
             imports: The modules that the work imports slowly; workers started here may share them.
         """
 
+    def ask(self, function: Callable[[Job], Result], job: Job) -> dict[str, Result | BaseException]:
+        """Calls a function on each worker that others started; returns its answer or error by the worker's name."""
+
     def describe(self) -> str:
         """Returns the number of workers and the dashboard's address; "" without a cluster."""
 
@@ -101,6 +104,14 @@ class SyncCluster:
     def problems(self, *, gpu: bool, imports: Collection[str] = ()) -> list[str]:  # noqa: ARG002 (a stage reports it)
         """Returns no problems."""
         return []
+
+    def ask(
+        self,
+        function: Callable[[Job], Result],  # noqa: ARG002
+        job: Job,  # noqa: ARG002
+    ) -> dict[str, Result | BaseException]:
+        """Asks nobody."""
+        return {}
 
     def describe(self) -> str:
         """Returns ""."""
@@ -173,6 +184,18 @@ class DaskCluster:
             return [str(error)]
         problem = gpu_problem(client, self._scheduler) if gpu else ""
         return [problem] if problem else []
+
+    def ask(self, function: Callable[[Job], Result], job: Job) -> dict[str, Result | BaseException]:
+        """Asks each worker that others started: those of our own are this machine and this program."""
+        if self._scheduler.kind in {"local", "cuda"}:
+            return {}
+        client = self._connect()
+        names = {address: one["name"] for address, one in client.scheduler_info(n_workers=-1)["workers"].items()}
+        found: dict[str, Result | BaseException] = client.run(function, job, on_error="return")
+        return {
+            address if names.get(address, address) == address else f"{names[address]} ({address})": answer
+            for address, answer in found.items()
+        }
 
     def describe(self) -> str:
         """Returns the number of workers and the dashboard's address."""

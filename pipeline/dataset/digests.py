@@ -15,7 +15,9 @@ from types import TracebackType
 from typing import Self
 
 from stages.artefacts.manifest import Receipt
+from stages.remote.stores import is_url
 from stages.tar import members
+from stages.tar.stamps import remote_stamp
 
 Stamp = tuple[int, int, int, int]
 """Inode, size in bytes, and the times of the last change of content and of status in ns."""
@@ -26,6 +28,8 @@ def stamp_of(path: Path | str) -> Stamp | None:
 
     A member's is that of its tar file, with its own size, and with a hash of the tar's inode and its place as inode.
     """
+    if is_url(path):
+        return remote_stamp(str(path))
     try:
         stat = os.stat(path)  # noqa: PTH116 (a Path object for each of a million files is slow)
     except NotADirectoryError:

@@ -13,6 +13,9 @@ from stages.artefacts.manifest import COMPLETE, list_shards, read_receipt, read_
 from stages.config import load_config
 from stages.errors import ArtefactError, MissingInputError, UsageError
 from stages.ids import id_of, path_of
+from stages.remote import files as remote
+from stages.remote.paths import path_from
+from stages.remote.stores import is_url
 
 if TYPE_CHECKING:
     from pipeline.options import Options
@@ -64,6 +67,7 @@ def open_dataset(folder: Path, *, damaged: bool = False) -> Dataset:
         MissingInputError: if there is no dataset; names the command that makes it.
         ArtefactError: if `dataset.json` is damaged.
     """
+    _check_on_disk(folder)
     path = folder / HEAD
     if not path.exists():
         raise MissingInputError(
@@ -78,7 +82,10 @@ def open_dataset(folder: Path, *, damaged: bool = False) -> Dataset:
             f"`{path}` is damaged: the paths and settings of the dataset are lost."
             f" Run `valle-prep run VOICES --out {folder}` with the same options as before: that mends it."
         )
-    return Dataset(folder, Path(path_of(head["voices"])), sections=head["config"])
+    voices = path_from(path_of(head["voices"]))
+    if not damaged:
+        remote.attach(voices, folder)
+    return Dataset(folder, voices, sections=head["config"])
 
 
 def new_dataset(folder: Path, voices: Path, *, recordings: Path | None = None) -> Dataset:
@@ -94,9 +101,18 @@ def new_dataset(folder: Path, voices: Path, *, recordings: Path | None = None) -
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"`--out {folder}` must be a folder, but is a file.")
+    _check_on_disk(folder)
     if voices.resolve() in (folder.resolve(), *folder.resolve().parents):
         raise UsageError(f"`--out {folder}` must not lie in the folder of the recordings: that is never written to.")
     return Dataset(folder, voices.resolve(), recordings, _sections(folder))
+
+
+def _check_on_disk(folder: Path) -> None:
+    scheme, *_ = (*folder.parts, "")
+    if is_url(f"{scheme}//") and not Path(scheme).exists():
+        raise UsageError(
+            f"`--out` must be a folder on a disk that all workers share, but is the URL of a store (`{scheme}//…`)."
+        )
 
 
 def make_folder(folder: Path) -> None:

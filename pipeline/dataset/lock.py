@@ -69,6 +69,11 @@ def work(folder: Path, token: str) -> Iterator[None]:
             os.close(workers)
 
 
+def holds(folder: Path, token: str) -> bool:
+    """Returns whether a folder is held by the run with this token: whether it is the same folder as that run's."""
+    return read(folder / _RUN).get("token") == token
+
+
 def _wait_for_workers(folder: Path, say: Callable[[str], None]) -> int:
     """Waits until no worker of an earlier run is making a shard; returns the locked descriptor."""
     started = time.monotonic()

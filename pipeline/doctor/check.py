@@ -92,6 +92,7 @@ class Setup:
         names = {*ALWAYS, *PHONEMES, *CODECS[config.encode.codec].packages}
         names |= {*WHISPER, "torchaudio"} if self.hears else set()
         names |= {"pocketsphinx"} if config.transcribe.times == "pocketsphinx" else set()
+        names |= {"pyopenjtalk-plus"} if config.g2p.japanese == "openjtalk" else set()
         names |= {"onnxruntime"} if config.slice.dnsmos else set()
         names |= {*FEATURES[config.similar.feature].packages}
         names |= set() if config.similar.approximate_above is None else {"faiss-cpu"}

@@ -32,6 +32,7 @@ _NAMES = {
     "seconds": ("duration", "s"),
     "snr_db": ("SNR", "dB"),
     "bandwidth_hz": ("bandwidth of the speech", "Hz"),
+    "srmr": ("SRMR, less with more reverberation", ""),
     "ovrl": ("DNSMOS overall", ""),
     "sig": ("DNSMOS speech", ""),
     "bak": ("DNSMOS background", ""),

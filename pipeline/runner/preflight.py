@@ -20,11 +20,13 @@ from pipeline.dataset.folder import RECORDINGS
 from pipeline.dataset.recordings import each_kind
 from pipeline.runner.estimate import room_needed_by
 from pipeline.runner.runner import Plans, Run, plan_all
+from pipeline.runner.workers import Needed
+from pipeline.runner.workers import problems as worker_problems
 from stages.artefacts.manifest import read_codec
 from stages.audio import files as audio
 from stages.base import Context
-from stages.codecs.weights import nothing_fetched
 from stages.errors import MachineError, MissingInputError, ValleError
+from stages.machine import nothing_fetched
 from stages.records import Encoded, Recording, Segment, Transcript, Utterance
 
 _SPARE = 1.2
@@ -60,7 +62,8 @@ def check(run: Run, names: Sequence[str]) -> Plans:
     cannot_work = run.cluster.problems(
         gpu=any(run.stage(name).on_gpu for name in busy), imports=[__name__, *sorted(imports)]
     )
-    problems += cannot_work or _samples(run, busy)
+    needed = Needed(run.dataset.folder.resolve(), run.dataset.voices, run.token)
+    problems += cannot_work or worker_problems(run.cluster, needed) or _samples(run, busy)
     if problems:
         raise PreflightError("\n".join(problems))
     return plans
@@ -81,7 +84,7 @@ def check_stages(run: Run, names: Sequence[str], *, fetch: bool = True) -> None:
     with nullcontext() if fetch else nothing_fetched():
         for name in names:
             stage = run.stage(name)
-            items = each_kind(run.dataset.stage(RECORDINGS)) if fetch and stage.needs == RECORDINGS else ()
+            items = each_kind(run.dataset.stage(RECORDINGS)) if stage.needs == RECORDINGS else ()
             problems += [f"`{name}`: {problem}" for problem in stage.check(items)]
     if problems:
         raise PreflightError("\n".join(problems))

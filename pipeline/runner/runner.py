@@ -70,6 +70,7 @@ class Run:
             self.dataset.folder.resolve(),
             self.device,
             weights=self.config.encode.weights,
+            exact=self.config.encode.exact,
             layout=self.config.transcribe.layout,
             columns=tuple(self.config.transcribe.columns.items()),
             raw=self.config.transcribe.raw or "",

@@ -25,6 +25,7 @@ from pipeline.runner.plan import ShardJob
 from stages.artefacts.manifest import Receipt, digest_of, part_paths, read_receipt
 from stages.base import Context, Reject, Stage
 from stages.errors import ArtefactError, MachineError, StoppedError, WeightsError, blame_machine
+from stages.remote import files as remote
 
 _SAVE_EVERY_S = 20.0
 """Seconds between two saves: the work a kill may lose."""
@@ -56,6 +57,7 @@ def make_shard(job: ShardJob, ready: Callable[[], Stage[Any, Any, Any]]) -> Rece
         ready: Returns the stage, set up.
     """
     folder = job.context.dataset / job.stage
+    remote.attach(job.context.voices, job.context.dataset)
     with _one_at_a_time, work(job.context.dataset, job.run):
         attempt = open_attempt(folder, job.shard, job.run)
         if attempt.sealed and (receipt := read_receipt(folder, job.shard)):

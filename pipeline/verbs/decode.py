@@ -131,7 +131,8 @@ def _load(options: "Options", found: _FoundCodes) -> "Codec":
         base = stored_config(options.out).model_dump(mode="json")
     encode = load_config(PrepConfig, options.config, options.sets or [], base=base).encode
     rate = found.codec.sample_rate if found.codec else encode.sample_rate
-    codec = load_codec(encode.codec, encode.weights, device_of(options.device), sample_rate=rate)
+    device = device_of(options.device)
+    codec = load_codec(encode.codec, encode.weights, device, sample_rate=rate, exact=encode.exact)
     if found.codec:
         identity_of(codec).require(found.codec, found.where)
     return codec

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from pipeline.dataset.folder import configuration
-from stages.g2p import lexicon_at
+from stages.g2p import configured_lexicon
 from stages.text.languages import detect, normalise_code
 from stages.text.phonemes import read_texts
 
@@ -15,7 +15,7 @@ def explain(options: "Options", text: str, language: str | None) -> dict[str, An
     """Reads a text as `g2p` would, with the configuration of the command.
 
     Args:
-        options: The command's options; `g2p.lexicon`, `g2p.stress` and `g2p.punctuation` are taken from them.
+        options: The command's options; `g2p.lexicon`, `japanese`, `stress` and `punctuation` are taken from them.
         text: The text.
         language: A code or name of the table of languages; None: the detected one.
 
@@ -30,7 +30,7 @@ def explain(options: "Options", text: str, language: str | None) -> dict[str, An
     config = configuration(options).g2p
     code = normalise_code(language) if language else detect(text, setting="--language")
     (read,) = read_texts(
-        [text], code, stress=config.stress, punctuation=config.punctuation, lexicon=lexicon_at(config.lexicon)
+        [text], code, stress=config.stress, punctuation=config.punctuation, lexicon=configured_lexicon(config)
     )
     changes = [
         {"kind": change.kind, "written": change.written, "spoken": change.spoken} for change in read.spoken.changes

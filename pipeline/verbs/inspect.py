@@ -27,6 +27,7 @@ from stages.base import Out, Stage
 from stages.errors import ArtefactError, MissingInputError
 from stages.ids import file_of, path_of
 from stages.records import Codes, Encoded, Recording, Transcript, Utterance
+from stages.remote import files as remote
 from stages.similar import TABLE
 from stages.store.reader import open_store
 from stages.tar import members
@@ -111,7 +112,8 @@ def _recording(dataset: Dataset, recording: Recording) -> dict[str, Any]:
 def _state(path: Path, digest: str) -> str:
     """Returns whether a file is `unchanged` since the scan, `changed` or `gone`."""
     try:
-        return "unchanged" if members.digest(path) == digest else "changed"
+        with remote.asked():
+            return "unchanged" if members.digest(path) == digest else "changed"
     except OSError:
         return "gone"
 

@@ -7,7 +7,9 @@ is read again, every row is parsed, and the recordings are compared with their c
 import json
 import re
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +36,8 @@ from stages.artefacts.manifest import (
 from stages.errors import ArtefactError, ExitCode, MissingInputError
 from stages.ids import path_of
 from stages.records import Encoded
+from stages.remote import files as remote
+from stages.remote.listing import LISTING
 from stages.store.reader import open_store
 from stages.tar import members
 
@@ -243,6 +247,16 @@ def _codes(dataset: Dataset, outputs: list[Encoded], file: str) -> Iterator[Prob
             yield Problem("hdf5", file, DAMAGED, detail)
 
 
+@contextmanager
+def _as_it_is_now(dataset: Dataset, *, deep: bool) -> Iterator[None]:
+    """Lists a store anew for a deep validation: what was listed for the dataset would be found unchanged."""
+    if not deep:
+        yield
+        return
+    with tempfile.TemporaryDirectory() as folder, remote.listed(dataset.voices, Path(folder), dataset.folder / LISTING):
+        yield
+
+
 def show_validation(options: "Options", *, deep: bool) -> ExitCode:
     """Checks a dataset's artefacts and shows the problems.
 
@@ -257,7 +271,7 @@ def show_validation(options: "Options", *, deep: bool) -> ExitCode:
     folder = options.out
     dataset = open_dataset(folder, damaged=True)
     path = folder / DIGESTS
-    with DigestCache(path, read_only=options.dry_run, trust=not deep) as cache:
+    with DigestCache(path, read_only=options.dry_run, trust=not deep) as cache, _as_it_is_now(dataset, deep=deep):
         findings = validate(dataset, cache, deep=deep)
     code = ExitCode.FAILED if findings.problems else ExitCode.DONE
     if options.as_json:

@@ -21,7 +21,8 @@ def column_names(path: Path) -> list[str]:
     """
     import pyarrow.parquet
 
-    return list(pyarrow.parquet.read_schema(path).names)
+    with path.open("rb") as file:  # a path may be one in a store, which pyarrow would open in its own way
+        return list(pyarrow.parquet.read_schema(file).names)
 
 
 def sound_column(file: BinaryIO) -> str:
@@ -67,7 +68,7 @@ def each_row(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     """
     import pyarrow.parquet
 
-    with pyarrow.parquet.ParquetFile(path) as file:
+    with path.open("rb") as opened, pyarrow.parquet.ParquetFile(opened) as file:
         for block in file.iter_batches(columns=list(columns)):
             yield from block.to_pylist()
 

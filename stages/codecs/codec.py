@@ -53,7 +53,7 @@ class Codec(Protocol):
     def encode(self, waves: "Sequence[Tensor]") -> "list[Tensor]":
         """Turns waves into codes.
 
-        On the CPU waves are encoded one by one, which is fastest there: a batch gives exactly the codes of its singles.
+        On the CPU a batch gives exactly the codes of its singles.
         On CUDA they share batches, and rounding depends on a batch's shape; each codec says what that changes. The same
         call always gives the same codes.
 
@@ -109,6 +109,10 @@ class CodecRow:
     """Finds the weights from `weights` and `sample_rate`, without a download. Raises `WeightsError` if it can't."""
     packages: tuple[str, ...]
     """The packages that it imports, by their names on PyPI."""
+    way: str = ""
+    """The name of a faster way to compute on the CPU than its library's, which may round a few codes to others. It is
+    part of the identity of `encode`'s output: change it when the codes change. Empty if there is none; only a
+    `NetworkCodec` can have one."""
     half_precision: bool = False
     """Whether the encoder can compute in bfloat16 and float16: only a `NetworkCodec` can."""
     lookahead: int | None = None

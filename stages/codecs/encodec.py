@@ -1,10 +1,11 @@
 """EnCodec at 24 kHz: 8 codebooks of 1024 at 75 frames a second."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from stages.codecs.codec import CodecRow
+from stages.codecs.codec import CodecRow, Floats
 from stages.codecs.network import Batch, NetworkCodec, causal_batches
 from stages.codecs.weights import (
     downloading,
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 class EncodecCodec(NetworkCodec):
     """EnCodec, the causal 24 kHz model at 6 kbps: 8 codebooks of 1024 at 75 Hz.
 
-    On the CPU the codes are exactly the library's. The model is causal, so on CUDA waves of similar lengths share a
-    batch. They are padded with zeros, which may change a wave's last frame; the other waves of a batch change nothing.
+    On the CPU the codes are exactly the library's, or nearly, and found twice as fast, if `quick`. The model is causal,
+    so on CUDA waves of similar lengths share a batch. They are padded with zeros, which may change a wave's last frame;
+    the other waves of a batch change nothing.
 
     Source: High Fidelity Neural Audio Compression, section 3, https://arxiv.org/abs/2210.13438.
     """
@@ -48,6 +50,31 @@ class EncodecCodec(NetworkCodec):
 
         layers = self._model.quantizer.vq.layers[: self.num_codebooks]
         return torch.stack([layer.codebook for layer in layers]).detach().float().cpu()
+
+    @cached_property
+    def _quick_encoder(self) -> "Callable[[Sequence[Tensor]], list[Floats]]":
+        from stages.kernels.seanet import EncodecEncoder
+
+        return EncodecEncoder(self._model.encoder)
+
+    @cached_property
+    def _quick_codebooks(self) -> "Callable[[Floats], Tensor]":
+        from stages.kernels.seanet import Codebooks
+
+        return Codebooks(self.embeddings())
+
+    @cached_property
+    def _quick_decoder(self) -> "Callable[[Floats], Tensor]":
+        from stages.kernels.seanet import EncodecDecoder
+
+        return EncodecDecoder(self._model.decoder)
+
+    def _quick_codes(self, waves: "Sequence[Tensor]") -> "list[Tensor]":
+        return [self._quick_codebooks(latent_TD) for latent_TD in self._quick_encoder(waves)]
+
+    def _quick_wave(self, codes_KT: "Tensor") -> "Tensor":
+        latent_1DT = self._model.quantizer.decode(codes_KT[:, None])
+        return self._quick_decoder(latent_1DT[0].T.contiguous().numpy())
 
     def _batches(self, frames: Sequence[int]) -> list[Batch]:
         return causal_batches(frames)
@@ -109,6 +136,7 @@ ENCODEC = CodecRow(
     EncodecCodec,
     files=lambda weights, _: [find_encodec(weights, download=False)],
     packages=("encodec", "torchaudio"),
+    way="toom-1",
     half_precision=True,
     lookahead=0,  # causal
 )

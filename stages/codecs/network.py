@@ -90,6 +90,8 @@ class NetworkCodec(ABC):
 
     precision: Precision = "float32"
     """Precision of the encoder. The search in the codebooks is always in float32."""
+    quick: bool = False
+    """Whether it computes by `_quick_codes` and `_quick_wave`: on the CPU in float32, by the codec's `CodecRow.way`."""
 
     @classmethod
     @abstractmethod
@@ -126,6 +128,8 @@ class NetworkCodec(ABC):
             if self._batched:
                 for batch in self._batches([self._frames(wave) for wave in waves]):
                     codes.update(zip(batch.waves, self._encode_batch(waves, batch), strict=True))
+            elif self.quick:
+                codes = dict(enumerate(self._quick_codes(waves)))
             else:
                 codes = {index: self._codes(wave[None, None])[0] for index, wave in enumerate(waves)}
         return [codes[index] for index in range(len(waves))]
@@ -158,7 +162,7 @@ class NetworkCodec(ABC):
 
         codes_KT = check_codes(self, codes_KT).to(self._device)
         with torch.no_grad():
-            wave = self._wave(codes_KT).flatten().float().cpu()
+            wave = (self._quick_wave if self.quick else self._wave)(codes_KT).flatten().float().cpu()
         samples = codes_KT.shape[1] * self._hop
         return torch.nn.functional.pad(wave, (0, max(0, samples - len(wave))))[:samples]
 
@@ -177,6 +181,17 @@ class NetworkCodec(ABC):
     @abstractmethod
     def _wave(self, codes_KT: "Tensor") -> "Tensor":
         """Decodes codes to a wave of any shape; `decode` pads or cuts it to T frames."""
+
+    def _quick_codes(self, waves: "Sequence[Tensor]") -> "list[Tensor]":
+        """Encodes waves, `[samples]`, on the CPU, faster than `_codes` and with nearly its codes.
+
+        A wave's codes must not depend on the others.
+        """
+        raise NotImplementedError
+
+    def _quick_wave(self, codes_KT: "Tensor") -> "Tensor":
+        """Decodes as `_wave` on the CPU, up to rounding; by default by `_wave` itself."""
+        return self._wave(codes_KT)
 
 
 def _folded(model: "torch.nn.Module") -> "torch.nn.Module":

@@ -40,6 +40,9 @@ class VocosCodec(EncodecCodec):
         codec._vocos = vocos_model(folder, codec.num_codebooks * codec.codebook_size).to(codec._device)
         return codec
 
+    def _quick_wave(self, codes_KT: "Tensor") -> "Tensor":
+        return self._wave(codes_KT)
+
     def _wave(self, codes_KT: "Tensor") -> "Tensor":
         import torch
 
@@ -158,6 +161,7 @@ VOCOS = CodecRow(
     VocosCodec,
     files=_files,
     packages=("encodec", "vocos", "torchaudio"),
+    way="toom-1",  # EnCodec's
     half_precision=True,
     lookahead=30,  # eight blocks of 3 frames to each side, the first convolution's 3, and the inverse STFT
 )

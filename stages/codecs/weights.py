@@ -9,13 +9,13 @@ import pickle
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.artefacts.manifest import file_digest
 from stages.errors import NotFetchedError, WeightsError
+from stages.machine import may_fetch
 
 if TYPE_CHECKING:
     import torch
@@ -109,19 +109,6 @@ def torch_hub() -> Path:
     return Path(os.environ.get("TORCH_HOME") or f"{cache}/torch").expanduser() / "hub"
 
 
-_may_fetch = ContextVar("_may_fetch", default=True)
-
-
-@contextmanager
-def nothing_fetched() -> Iterator[None]:
-    """Forbids downloads of codecs' weights inside its block."""
-    token = _may_fetch.set(False)
-    try:
-        yield
-    finally:
-        _may_fetch.reset(token)
-
-
 @contextmanager
 def downloading(codec: str, variable: str, cached: Path, url: str, allowed: bool) -> Iterator[None]:
     """Wraps a library's download, and raises one line that names every way to get the weights.
@@ -145,7 +132,7 @@ def downloading(codec: str, variable: str, cached: Path, url: str, allowed: bool
         f"Download it on another machine and set `encode.weights` or `{variable}` to its path, or use"
         " `encode.codec=embedded`, which needs no download."
     )
-    if not (allowed and _may_fetch.get()):
+    if not (allowed and may_fetch()):
         raise NotFetchedError(f"{nowhere} {url} isn't downloaded yet: `valle-prep encode` does that. {ways_out}")
     try:
         yield

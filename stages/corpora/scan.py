@@ -21,6 +21,8 @@ from stages.corpora.unread import Unread
 from stages.errors import UsageError
 from stages.ids import id_of
 from stages.records import Recording
+from stages.remote import folders as remote_folders
+from stages.remote.stores import is_url
 from stages.tar import members
 from stages.transcripts.table import READERS
 
@@ -67,6 +69,9 @@ def check_folder(voices: Path) -> None:
     Raises:
         UsageError: if it is missing, a file, or can't be listed.
     """
+    if is_url(voices):
+        remote_folders.check_folder(str(voices))
+        return
     if not voices.is_dir():
         found = "a file" if voices.exists() else "not there"
         raise UsageError(f"`{voices}` must be a folder of recordings, but is {found}. Give the path of one.")
@@ -294,6 +299,8 @@ def _names_inside(tar: str, *, tell: bool) -> dict[str, list[str]]:
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    if is_url(folder):
+        return remote_folders.entries(str(folder))  # type: ignore[return-value]
     try:
         with os.scandir(folder) as entries:
             return [entry for entry in entries if not entry.name.startswith(".")]

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from stages.audio import files as audio
+from stages.errors import UsageError
 from stages.exchange.export import Export
 from stages.exchange.source import Source
 from stages.ids import channel_of, path_of
 from stages.records import Utterance, to_line
+from stages.remote.stores import is_url
 from stages.store.reader import Store
 from stages.tar import members
 
@@ -21,8 +23,9 @@ from stages.tar import members
 def lhotse(source: Source, folder: Path, final: Path) -> None:
     """Writes `recordings.jsonl.gz`, `supervisions.jsonl.gz`, `cuts.jsonl.gz`, and the codes as `codes/<row>.npy`.
 
-    The recordings stay where they are: manifests name them by absolute paths, and the codes by their paths in `final`.
-    A recording inside a tar file is a command that prints its bytes.
+    The recordings stay where they are: manifests name them by absolute paths, or by their URLs in a store (lhotse
+    reads these through smart_open), and the codes by their paths in `final`. A recording inside a tar file is a command
+    that prints its bytes.
     A cut has its supervision, the custom fields `subset` (the split) and `group`, and `codes`, a temporal array
     `[T, K]` (`cut.load_codes()`). It has the first channel only; the other formats mix all channels. If
     `slice.loudness_lufs` changed a cut's loudness, the cut's own recording has lhotse's transform `Volume`; those in
@@ -73,9 +76,12 @@ def _channel(row: dict[str, Any]) -> int:
 def _recording(voices: Path, utterance: Utterance) -> dict[str, Any]:
     path = voices / path_of(utterance.recording)
     info = audio.probe(path)
-    source = {"type": "file", "channels": list(range(info.channels)), "source": str(path)}
+    kind = "url" if is_url(path) else "file"
+    source = {"type": kind, "channels": list(range(info.channels)), "source": str(path)}
     if inside := members.position(path):  # lhotse runs a command to read what is no file of its own
         tar, offset, size = inside
+        if is_url(tar):
+            raise UsageError(f"lhotse can't name `{path}`, a file inside a tar file in a store. Add `--no-audio`.")
         command = f"tail -c +{offset + 1} {shlex.quote(str(Path(tar).resolve()))} | head -c {size}"
         source |= {"type": "command", "source": command}
     return {

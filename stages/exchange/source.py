@@ -27,6 +27,8 @@ class Source:
     """The folder of recordings; None to leave the audio out."""
     raw: str = ""
     """`transcribe.raw`: the format of recordings without a header."""
+    trainer: str = ""
+    """Who reads the export `filelist`."""
 
     @cached_property
     def store(self) -> Store:

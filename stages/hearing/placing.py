@@ -121,7 +121,7 @@ class Placer:
 
     @cached_property
     def _sphinx(self) -> sphinx.SphinxAligner:
-        return sphinx.SphinxAligner()
+        return sphinx.SphinxAligner(heard=True)
 
 
 @dataclass(frozen=True, slots=True)

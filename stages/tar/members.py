@@ -8,6 +8,7 @@ Source of the format: POSIX.1-2001, pax; GNU tar manual, section D.
 
 import hashlib
 import io
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.errors import AudioError
+from stages.remote import files as remote
+from stages.remote.stores import is_url
 
 SUFFIX = ".tar"
 _BLOCK = 512
@@ -58,10 +61,10 @@ class Contents:
 def split_path(path: Path | str) -> tuple[str, str] | None:
     """Splits the path of a member into the tar file's path and the member's name; None for any other path."""
     text = os.fspath(path)
-    found = text.lower().find(f"{SUFFIX}/")
+    found = text.lower().find(f"{SUFFIX}/", text.find("://") + 3 if is_url(text) else 0)
     while found >= 0:
         end = found + len(SUFFIX)
-        if os.path.isfile(text[:end]):  # noqa: PTH113 (called for each of a million files)
+        if _is_own_file(text[:end]):
             return text[:end], text[end + 1 :]
         found = text.lower().find(f"{SUFFIX}/", end)
     return None
@@ -75,14 +78,32 @@ def open_file(path: Path | str) -> BinaryIO:
     """
     inside = split_path(path)
     if inside is None:
-        return open(path, "rb")  # noqa: PTH123 (the caller closes it)
+        return remote.open_range(os.fspath(path)) if is_url(path) else open(path, "rb")  # noqa: PTH123
     offset, size = _place(*inside)
+    if is_url(path):
+        return remote.open_range(inside[0], offset, size)
     return io.BufferedReader(_Range(inside, offset, size))
 
 
 def member_file(path: Path | str) -> BinaryIO | None:
-    """Opens a member of a tar file as `open_file` does; None for any other path, which libraries open themselves."""
-    return None if split_path(path) is None else open_file(path)
+    """Opens what libraries can't open themselves, whole: a member of a tar file, or a file in a store.
+
+    Returns:
+        The file, as `open_file` does; None for a file of its own on a disk.
+
+    Raises:
+        OSError: as `open_file`.
+        AudioError: if it is in a store, and gone or changed.
+    """
+    inside = split_path(path)
+    if is_url(path):
+        return remote.open_whole(inside[0], *_place(*inside)) if inside else remote.open_whole(os.fspath(path))
+    return None if inside is None else open_file(path)
+
+
+def part_file(path: Path | str) -> BinaryIO | None:
+    """Opens the same as `member_file`, for reading some of it: of a file in a store only that is fetched."""
+    return open_file(path) if is_url(path) or split_path(path) is not None else None
 
 
 def read_bytes(path: Path) -> bytes:
@@ -104,23 +125,47 @@ def digest(path: Path | str) -> str:
     Raises:
         OSError: as `open_file`.
     """
+    if is_url(path) and (digest := _digest_in_store(os.fspath(path))):
+        return digest
     with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
+def _digest_in_store(url: str) -> str:
+    """Returns the digest of a file in a store; of a member from its tar's, its place and its length."""
+    inside = split_path(url)
+    if inside is None:
+        return remote.digest(url)
+    offset, size = _place(*inside)
+    tar = remote.need(inside[0])
+    return hashlib.sha256(f"member {tar.tag} {offset} {size}".encode()).hexdigest() if tar.tag else ""
+
+
 def is_file(path: Path | str) -> bool:
     """Returns whether a path names a file or a member."""
-    if os.path.isfile(path):  # noqa: PTH113 (pathlib raises on names that are too long)
+    if _is_own_file(os.fspath(path)):
         return True
     inside = split_path(path)
     return inside is not None and _find(_places(*_stamped(inside[0])), inside[1]) is not None
 
 
+def _is_own_file(path: str) -> bool:
+    """Returns whether a path names a file that isn't a member."""
+    if is_url(path):
+        return remote.find(path) is not None
+    return os.path.isfile(path)  # noqa: PTH113 (pathlib raises on names that are too long; called for each file)
+
+
+def is_folder(path: str) -> bool:
+    """Returns whether a path names a folder, on a disk or in a store."""
+    return remote.is_folder(path) if is_url(path) else os.path.isdir(path)  # noqa: PTH112
+
+
 def stamp(path: Path | str) -> tuple[int, int]:
     """Returns size in bytes and modification time in ns; those of a member change with its tar file."""
     inside = split_path(path)
-    stat = os.stat(path if inside is None else inside[0])  # noqa: PTH116
-    return (stat.st_size if inside is None else _place(*inside)[1]), stat.st_mtime_ns
+    _, size, changed_ns = _stamped(os.fspath(path) if inside is None else inside[0])
+    return (size if inside is None else _place(*inside)[1]), changed_ns
 
 
 def position(path: Path | str) -> tuple[str, int, int] | None:
@@ -145,7 +190,7 @@ def is_compressed(path: Path | str) -> bool:
 def check_whole(path: Path) -> None:
     """Raises `AudioError` if a path is a member of a tar that ends before the member does."""
     found = position(path)
-    if found and found[1] + found[2] > (length := os.stat(found[0]).st_size):  # noqa: PTH116
+    if found and found[1] + found[2] > (length := _stamped(found[0])[1]):
         held = max(length - found[1], 0)
         raise AudioError(
             f"`{path}` must hold {found[2]:,} bytes, but `{found[0]}` ends after {held:,} of them. Copy the tar again.",
@@ -159,10 +204,12 @@ def contents(tar: Path | str) -> Contents:
     Raises:
         OSError: if the file can't be read.
     """
+    if is_url(tar) and (noted := remote.contents(os.fspath(tar))):
+        return _from_note(noted)
     found: dict[str, Member] = {}
     damaged = 0
-    with open(tar, "rb") as file:  # noqa: PTH123
-        length = os.fstat(file.fileno()).st_size
+    with remote.open_range(os.fspath(tar), kept=False) if is_url(tar) else open(tar, "rb") as file:  # noqa: PTH123
+        length = file.seek(0, os.SEEK_END)
         file.seek(max(length - _BLOCK, 0))
         cut = any(file.read(_BLOCK))
         for member in _members(file, length):
@@ -171,7 +218,20 @@ def contents(tar: Path | str) -> Contents:
             else:
                 found.pop(member.name, None)
                 found[member.name] = member
-    return Contents(tuple(found.values()), damaged, cut)
+    all_of_it = Contents(tuple(found.values()), damaged, cut)
+    if is_url(tar):  # to find them, the whole tar is read: this is done once, and not by every worker
+        remote.note_contents(os.fspath(tar), _to_note(all_of_it))
+    return all_of_it
+
+
+def _to_note(contents: Contents) -> bytes:
+    members = [(os.fsencode(one.name).hex(), one.offset, one.size) for one in contents.members]
+    return json.dumps([members, contents.damaged, contents.cut]).encode()
+
+
+def _from_note(note: bytes) -> Contents:
+    members, damaged, cut = json.loads(note)
+    return Contents(tuple(Member(os.fsdecode(bytes.fromhex(name)), *place) for name, *place in members), damaged, cut)
 
 
 def _members(file: BinaryIO, length: int) -> Iterator[Member | int]:
@@ -265,6 +325,8 @@ def _places(tar: str, _size: int, _mtime_ns: int) -> _Places:
 
 
 def _stamped(tar: str) -> tuple[str, int, int]:
+    if is_url(tar):
+        return tar, *remote.stamp(tar)
     stat = os.stat(tar)  # noqa: PTH116
     return tar, stat.st_size, stat.st_mtime_ns
 

@@ -4,11 +4,12 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from stages.text.counters import NUMERALS, Reading, read_number
 from stages.text.ipa import Reader
 from stages.text.languages import HAN, HIRAGANA, KATAKANA
+from stages.text.openjtalk import PYKAKASI, split
 
 _JAPANESE = re.compile(f"[{HIRAGANA}{KATAKANA}ー々〆〇{HAN}]+")
 _LATIN = re.compile(r"([A-Za-zÀ-ɏ]+(?:[ '’&-]+[A-Za-zÀ-ɏ]+)*)")
@@ -67,27 +68,29 @@ class Japanese(Reader):
         return " ".join(self._latin.speak(run) if _LATIN.match(run) else speak(run) for run in runs)
 
 
-def to_kana(text: str) -> str:
+def to_kana(text: str, analyser: str = PYKAKASI) -> str:
     """Turns text into hiragana, with spaces between phrases.
 
     A phrase is a word with the particles and endings after it. The particles は and へ are written わ and え, as they
-    are spoken. Numbers are read with their counters, other words as pykakasi does, which ignores context. A kanji
-    without a reading is dropped. Latin letters, digits and marks stay as they are.
+    are spoken. Numbers are read with their counters, other words as the analyser does: `pykakasi`, which ignores
+    context, or `openjtalk`. A kanji without a reading is dropped. Latin letters, digits and marks stay as they are.
     """
-    return _JAPANESE.sub(_spoken, unicodedata.normalize("NFKC", text).translate(_VARIANTS))
+    words = _words if analyser == PYKAKASI else _words_in_context
+    plain = unicodedata.normalize("NFKC", text).translate(_VARIANTS)
+    return _JAPANESE.sub(lambda run: _spoken(run, words), plain)
 
 
-def _spoken(run: re.Match[str]) -> str:
+def _spoken(run: re.Match[str], words: "_Words") -> str:
     """Returns a run of Japanese letters as phrases, separated from letters and digits around it."""
     before, after = run.string[: run.start()][-1:], run.string[run.end() :][:1]
-    phrases = _phrases(run[0], joined=before.isalnum())
+    phrases = _phrases(run[0], words, joined=before.isalnum())
     return f"{' ' if before.isalnum() else ''}{phrases}{' ' if after.isalnum() else ''}"
 
 
-def _phrases(run: str, *, joined: bool) -> str:
+def _phrases(run: str, words: "_Words", *, joined: bool) -> str:
     """Returns a run as phrases. `joined` is whether a word precedes it: then は is the particle."""
     phrases: list[str] = []
-    for kana, belongs in _tokens(run, joined=joined):
+    for kana, belongs in _tokens(run, words, joined=joined):
         if belongs and phrases:
             phrases[-1] += kana
         else:
@@ -95,7 +98,7 @@ def _phrases(run: str, *, joined: bool) -> str:
     return " ".join(phrases)
 
 
-def _tokens(run: str, *, joined: bool) -> Iterator[tuple[str, bool]]:
+def _tokens(run: str, words: "_Words", *, joined: bool) -> Iterator[tuple[str, bool]]:
     """Yields the readings of a run's words, and whether each belongs to the phrase before it.
 
     Numbers and their counters are read first. A letter that can't be read is dropped, and the rest is split again.
@@ -103,7 +106,7 @@ def _tokens(run: str, *, joined: bool) -> Iterator[tuple[str, bool]]:
     done = 0
     while done < len(run):
         at = done
-        for written, kana, belongs in _words(run, at, joined=joined or at > 0):
+        for written, kana, belongs in words(run, at, joined=joined or at > 0):
             if at >= done and (not kana or not run.startswith(written, at)):
                 done = at + 1
                 break
@@ -132,6 +135,18 @@ def _number(run: str, at: int, end: int) -> Reading | None:
         return None
     alone = end - at == 1 or run[first.end : end] in _NUMBER_AND
     return first if first.sure or first.end > end or alone else None
+
+
+class _Words(Protocol):
+    """Splits a run into words from a place on: as written, as they sound, and if they belong to the phrase before."""
+
+    def __call__(self, run: str, at: int, *, joined: bool) -> Iterator[tuple[str, str, bool]]:
+        """Yields the words; `joined` is whether a word precedes. The sound of an unknown word is ""."""
+
+
+def _words_in_context(run: str, at: int, *, joined: bool) -> Iterator[tuple[str, str, bool]]:  # noqa: ARG001
+    """Yields the words as Open JTalk splits and reads them."""
+    return split(run[at:])
 
 
 def _words(run: str, at: int, *, joined: bool) -> Iterator[tuple[str, str, bool]]:

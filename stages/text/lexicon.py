@@ -15,6 +15,7 @@ from pathlib import Path
 from stages.errors import ConfigError, TextError
 from stages.records import count_phonemes
 from stages.text.languages import is_spaced, normalise_code
+from stages.text.openjtalk import PYKAKASI
 from stages.text.spoken.rules import Change
 
 _FIRST = 0xF0000
@@ -25,16 +26,19 @@ _WRITTEN = re.compile(r"\[\[\s*([^\[\]]*?)\s*\]\]")
 _GOES_ON = re.compile(r"\w|['’]\w")
 """What makes a longer word of the one before it; `SQL's` is read by the voice, unless the lexicon has it."""
 _COLUMNS = 3
+_SETTING = "#"
 _NOT_IPA = frozenset(("Lu", "Nd", "Sc", "So"))
 """Categories of Unicode."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Words with their phonemes, by language."""
+    """Words with their phonemes, by language, and what else a dataset's texts were read with."""
 
     rows: tuple[tuple[str, str, str], ...] = ()
     """Code of the language, word and phonemes; sorted."""
+    japanese: str = PYKAKASI
+    """What splits Japanese into words and reads them: `g2p.japanese`."""
     _words: dict[str, dict[str, str]] = field(init=False, repr=False, compare=False, default_factory=dict)
     _lengths: dict[tuple[str, str], list[int]] = field(init=False, repr=False, compare=False, default_factory=dict)
     """Lengths of the words of a language that begin with a letter, longest first."""
@@ -54,8 +58,12 @@ class Lexicon:
         return hashlib.sha256(content.encode()).hexdigest() if self.rows else ""
 
     def to_text(self) -> str:
-        """Returns the words as a file that `read_lexicon` reads."""
-        return "".join("\t".join(row) + "\n" for row in self.rows)
+        """Returns a file that `read_lexicon` reads, and `lexicon_of` whole; "" if all is as it is by default.
+
+        The analyser stands in a line that is a comment for `read_lexicon`.
+        """
+        setting = [(_SETTING, "japanese", self.japanese)] if self.japanese != PYKAKASI else []
+        return "".join("\t".join(row) + "\n" for row in (*setting, *self.rows))
 
     def find(self, text: str, at: int, code: str) -> tuple[str, str] | None:
         """Returns the longest word that begins at a place in a text, as it stands there, with its phonemes.
@@ -199,8 +207,10 @@ class Given:
 
 def lexicon_of(lines: Iterable[str]) -> Lexicon:
     """Returns a lexicon of lines as `Lexicon.to_text` writes them, such as those kept with a model."""
-    rows = (line.split("\t") for line in lines)
-    return Lexicon(tuple(sorted((code, word, phonemes) for code, word, phonemes in rows)))
+    cells = [tuple(line.split("\t")) for line in lines]
+    japanese = next((value for mark, name, value in cells if (mark, name) == (_SETTING, "japanese")), PYKAKASI)
+    rows = sorted((code, word, phonemes) for code, word, phonemes in cells if code != _SETTING)
+    return Lexicon(tuple(rows), japanese)
 
 
 NONE = Lexicon()

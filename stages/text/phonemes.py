@@ -3,7 +3,7 @@
 import re
 import threading
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -14,6 +14,7 @@ from stages.text import espeak
 from stages.text.ipa import Reader
 from stages.text.languages import LANGUAGES, UNSPACED, WIDE_MARKS, normalise_code
 from stages.text.lexicon import NONE, Given, Lexicon
+from stages.text.openjtalk import OPENJTALK, PACKAGE, PYKAKASI
 from stages.text.spoken.rules import Spoken
 from stages.text.spoken.table import speak
 from stages.text.unread import unread
@@ -23,6 +24,8 @@ _PACKAGES = ("espeakng-loader", "phonemizer", "pykakasi", "num2words", "pypinyin
 # espeak-ng keeps its state in global variables, so it can only read one text at a time.
 _LOCK = threading.Lock()
 
+_TOGETHER = 256
+"""Texts that are put into words before they are read."""
 _UNSPOKEN = re.compile(
     "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff\U000e0100-\U000e01ef]+"
 )
@@ -68,7 +71,7 @@ def phonemize(
         language: A code or name in the table, such as `en`, `en-GB` or `English`.
         stress: Whether stress marks are kept.
         punctuation: Whether punctuation is kept.
-        lexicon: Words whose phonemes are known.
+        lexicon: Words whose phonemes are known, and what reads Japanese.
 
     Returns:
         One string of IPA per text, with single spaces between words. It has no letters if there is nothing to speak.
@@ -76,7 +79,7 @@ def phonemize(
 
     Raises:
         TextError: if the language isn't in the table.
-        WeightsError: if espeak-ng is missing.
+        WeightsError: if espeak-ng is missing, or what reads Japanese.
 
     Example:
         >>> phonemize(["Hello."], language="en")
@@ -84,8 +87,7 @@ def phonemize(
     """
     code = _code(texts, language)
     with _LOCK:
-        say = _Voice(code, stress, punctuation, lexicon)
-        return [say.read(text)[-1] for text in texts]
+        return [phonemes for *_, phonemes in _Voice(code, stress, punctuation, lexicon).read(texts)]
 
 
 def read_texts(
@@ -101,8 +103,7 @@ def read_texts(
     with _LOCK:
         voice = _Voice(code, stress, punctuation, lexicon)
         found = []
-        for text in texts:
-            given, plain, said, phonemes = voice.read(text)
+        for given, plain, said, phonemes in voice.read(texts):
             changes = [
                 replace(change, written=given.written(change.written), spoken=given.shown(change.spoken))
                 for change in said.changes
@@ -126,20 +127,31 @@ class _Voice:
     def __init__(self, code: str, stress: bool, punctuation: bool, lexicon: Lexicon) -> None:
         self._code, self._stress, self._punctuation, self._lexicon = code, stress, punctuation, lexicon
         self._read = _reader(code, stress, punctuation)
+        if LANGUAGES[code].prepare == "kana":
+            check_packages(lexicon.japanese)
 
     def names(self, sign: str) -> bool:
         """Returns whether a sign alone has phonemes."""
         return count_phonemes(self._read(sign)) > 0
 
-    def read(self, text: str) -> tuple[Given, str, Spoken, str]:
-        """Returns what phonemes were given, the text cleaned, in words, and in phonemes."""
+    def read(self, texts: Sequence[str]) -> Iterator[tuple[Given, str, Spoken, str]]:
+        """Yields what phonemes were given, the text cleaned, in words, and in phonemes, of each text.
+
+        Some texts are put into words before the first of them is read: one kind of work at a time keeps to the
+        processor's caches, which saves a tenth of the time.
+        """
+        for start in range(0, len(texts), _TOGETHER):
+            for given, plain, said in list(map(self._said, texts[start : start + _TOGETHER])):
+                words = _prepared(said.text, self._code, self._lexicon.japanese)
+                yield given, plain, said, _spaced(self._joined(words, given) if given else self._read(words))
+
+    def _said(self, text: str) -> tuple[Given, str, Spoken]:
+        """Returns what phonemes were given, and the text cleaned and in words."""
         given = Given()
         plain = _clean(given.take_written(text))
         if self._lexicon.rows:
             plain = given.take_words(plain, self._lexicon, self._code)
-        said = speak(plain, self._code)
-        words = _prepared(said.text, self._code)
-        return given, plain, said, " ".join((self._joined(words, given) if given else self._read(words)).split())
+        return given, plain, speak(plain, self._code)
 
     def _joined(self, words: str, given: Given) -> str:
         """Returns the phonemes of a text, with the given ones in their places."""
@@ -173,21 +185,27 @@ def prepared(text: str, code: str) -> str:
     return _prepared(speak(_clean(text), code).text, code)
 
 
-def _prepared(words: str, code: str) -> str:
+def _prepared(words: str, code: str, japanese: str = PYKAKASI) -> str:
     if LANGUAGES[code].prepare != "kana":
         return words
     from stages.text.kana import to_kana
 
-    return to_kana(words)
+    return to_kana(words, japanese)
 
 
 def _clean(text: str) -> str:
     """Returns the text in one line, NFC-composed, with marks that phonemizer knows."""
     if text.isascii() and text.isprintable():
-        return " ".join(text.split())
+        return _spaced(text)
     plain = unicodedata.normalize("NFC", _SPACE.sub(" ", _UNSPOKEN.sub("", text))).strip()
     plain = _SENTENCES.sub(" ", plain).translate(WIDE_MARKS)
     return _MISSING_SPACE.sub(" ", plain) if _HAS_UNSPACED.search(plain) else plain
+
+
+def _spaced(text: str) -> str:
+    """Returns a text without spaces at its ends and double ones in it, which most texts lack: to look is cheaper."""
+    text = text.strip()
+    return " ".join(text.split()) if "  " in text else text
 
 
 @cache
@@ -209,17 +227,30 @@ def _reader(code: str, stress: bool, punctuation: bool) -> Callable[[str], str]:
 
 
 @cache
-def reader_packages() -> str:
-    """Returns the packages that turn text into phonemes, with their versions, for fingerprints."""
-    return ", ".join(f"{package} {_version(package)}" for package in _PACKAGES)
+def reader_packages(japanese: str = PYKAKASI) -> str:
+    """Returns the packages that turn text into phonemes, with their versions, for fingerprints.
+
+    Args:
+        japanese: What reads Japanese: a value of `g2p.japanese`.
+    """
+    packages = (*_PACKAGES, PACKAGE) if japanese == OPENJTALK else _PACKAGES
+    return ", ".join(f"{package} {_version(package)}" for package in packages)
 
 
-def check_packages() -> None:
+def check_packages(japanese: str = PYKAKASI) -> None:
     """Checks that the packages that turn text into phonemes are installed.
+
+    Args:
+        japanese: What reads Japanese: a value of `g2p.japanese`.
 
     Raises:
         WeightsError: if one is missing, or espeak-ng is unusable.
     """
+    if japanese == OPENJTALK and not _version(PACKAGE):
+        raise WeightsError(
+            f"`g2p.japanese=openjtalk` needs {PACKAGE}, but can't find it. Run `make setup EXTRAS=dev,openjtalk`"
+            f" (`pip install {PACKAGE}`)."
+        )
     missing = [package for package in _PACKAGES if not _version(package)]
     if missing:
         raise WeightsError(

@@ -81,6 +81,7 @@ SLICE_RULES = (
     Rule("max_silence", "Silence", "of the frames silent", _measured("silence")),
     Rule("min_snr_db", "Noisy", "dB over the noise", _measured("snr_db")),
     Rule("min_bandwidth_hz", "NarrowBand", "Hz of speech", _measured("bandwidth_hz")),
+    Rule("min_srmr", "Reverberant", "SRMR", _measured("srmr")),
     Rule("min_dnsmos", "PoorQuality", "DNSMOS", _measured("ovrl")),
 )
 """The rules of `slice`, in order. An utterance is counted under the first rule that it breaks."""
@@ -98,7 +99,7 @@ G2P_RULES = (
 _LETTERS = 20
 """Fewest letters in a text whose language is detected."""
 
-NEED_AUDIO = frozenset({"max_clipped", "max_silence", "min_snr_db", "min_bandwidth_hz", "min_dnsmos"})
+NEED_AUDIO = frozenset({"max_clipped", "max_silence", "min_snr_db", "min_bandwidth_hz", "min_srmr", "min_dnsmos"})
 """The keys whose values are measured from the audio."""
 
 
@@ -123,8 +124,8 @@ def broken(utterance: Utterance, rules: Sequence[Rule], config: Config, section:
         section: The section's name, for the message.
     """
     for rule in rules:
-        bound, value = getattr(config, rule.key), rule.value(utterance)
-        if bound is None or value is None:
+        bound = getattr(config, rule.key)
+        if bound is None or (value := rule.value(utterance)) is None:
             continue
         lower = rule.key.startswith("min_")
         if value < bound if lower else value > bound:

@@ -1,4 +1,4 @@
-"""Measures a cut's audio: noise, clipping, silence, peak, loudness, bandwidth, what finds copies, DNSMOS if given."""
+"""Measures a cut's audio: noise, clipping, silence, loudness, bandwidth, reverberation, what finds copies, DNSMOS."""
 
 import hashlib
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from stages.audio.bandwidth import bandwidth_hz
 from stages.audio.loudness import loudness_lufs
 from stages.audio.silence import silent_share, snr_db
 from stages.listeners.dnsmos import SAMPLE_RATE
+from stages.listeners.reverberation import srmr
 from stages.records import Measures, Wave
 from stages.utterances.sketch import sketch
 
@@ -34,7 +35,9 @@ def measure(wave: Wave, sample_rate: int, dnsmos: "Dnsmos | None" = None) -> Mea
         The measures, rounded to be the same on every machine.
     """
     loudness = loudness_lufs(wave, sample_rate)
-    scores = dnsmos.score(audio.resample(wave, sample_rate, SAMPLE_RATE)) if dnsmos else {}
+    heard = audio.resample(wave, sample_rate, SAMPLE_RATE)
+    ratio = srmr(heard)
+    scores = dnsmos.score(heard) if dnsmos else {}
     return Measures(
         snr_db=round(snr_db(wave, sample_rate), 2),
         clipped=round(float(np.mean(np.abs(wave) >= _FULL_SCALE)), 6),
@@ -43,6 +46,7 @@ def measure(wave: Wave, sample_rate: int, dnsmos: "Dnsmos | None" = None) -> Mea
         hash=hashlib.blake2b(np.ascontiguousarray(wave, "<f4").tobytes(), digest_size=8).hexdigest(),
         sketch=sketch(wave, sample_rate),
         bandwidth_hz=bandwidth_hz(wave, sample_rate),
+        srmr=None if ratio is None else round(ratio, 3),
         loudness_lufs=None if loudness is None else round(loudness, 3),
         **{name: round(score, 3) for name, score in scores.items()},
     )

@@ -32,6 +32,9 @@ class Thresholds(StageConfig):
     """Lowest signal-to-noise ratio in dB; below it an utterance is filtered (`Noisy`)."""
     min_bandwidth_hz: float | None = Field(None, gt=0, validate_default=True)
     """Lowest bandwidth of the speech; below it, as after an upsampling, an utterance is filtered (`NarrowBand`)."""
+    min_srmr: float | None = Field(None, gt=0, validate_default=True)
+    """Lowest speech-to-reverberation modulation energy ratio (SRMR); below it an utterance is filtered (`Reverberant`).
+    It also depends on the speaker and the noise: look at the report's distribution first."""
     min_dnsmos: float | None = Field(None, ge=1, le=5, validate_default=True)
     """Lowest overall DNSMOS P.835 score; below it an utterance is filtered (`PoorQuality`)."""
     drop_hallucinated: bool = True

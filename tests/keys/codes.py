@@ -13,12 +13,14 @@ from torch import Tensor
 from stages.artefacts.manifest import CODEC, EMBEDDINGS, read_codec
 from stages.audio import files as audio
 from stages.codecs import table as codecs
+from stages.codecs.dac import dac_model
 from stages.codecs.embedded import WEIGHTS
 from stages.codecs.network import Batch, NetworkCodec, equal_batches
 from stages.codecs.table import codec_identity, load_codec
 from stages.records import CodecIdentity, to_line
 from stages.store.reader import open_store
 from tests.keys.world import RATE, Proof, World, encoded, noise, utterance
+from tests.stages.genuine_codecs import save_dac
 from tests.stages.store.test_reader import CODEC as IDENTITY
 
 
@@ -109,10 +111,26 @@ def _precision_by_a_stand_in(world: World) -> None:
             super().__init__(*given)
             made.append(self)
 
-    world.patch.setitem(codecs.CODECS, "encodec", replace(codecs.CODECS["encodec"], kind=Row))
+    world.patch.setitem(codecs.CODECS, "encodec", replace(codecs.CODECS["encodec"], kind=Row, way=""))
     for precision, exact in (("bfloat16", True), ("float32", False)):
         assert _codes(world, codec="encodec", precision=precision).shape == (1, 80)
         assert made[-1].exact == exact
+
+
+def _exact(world: World) -> None:
+    """Exact codes are the library's bit for bit; the latents behind the others differ by rounding."""
+    weights = save_dac(world.folder)
+    for exact in (True, False):
+        stage = world.stage("encode", codec="dac", weights=str(weights), exact=exact)
+        stage.setup()
+        assert stage._codec.quick is not exact
+    assert world.context(encode={"exact": True}).exact, "`mix` encodes in the same way"
+    codes_KT = _codes(world, codec="dac", weights=str(weights), exact=True)
+    model = dac_model(weights).eval()
+    wave = torch.tensor(audio.read_cut(world.folder / "ann/one.wav", 0, RATE // 2, 24_000))
+    with torch.no_grad():
+        _, expected_1KT, *_ = model.encode(model.preprocess(wave[None, None], 24_000))
+    np.testing.assert_array_equal(codes_KT, expected_1KT[0].numpy())
 
 
 def _batch_size(name: str) -> Proof:
@@ -179,6 +197,7 @@ ENCODE: dict[str, Proof] = {
     "weights": _weights,
     "dac_model": _dac_model_in_a_stand_in_for_the_cache,
     "precision": _precision_by_a_stand_in,
+    "exact": _exact,
     "batch_size": _batch_size("encode"),
 }
 HDF5: dict[str, Proof] = {"npy": _npy}

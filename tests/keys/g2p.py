@@ -5,6 +5,8 @@ from dataclasses import replace
 from stages.artefacts.formats import write_lines
 from stages.base import Filtered
 from stages.records import Measures, Utterance
+from stages.text import kana, phonemes
+from stages.text.phonemes import phonemize
 from stages.utterances.duplicates import write_duplicates
 from stages.utterances.sketch import sketch
 from tests.keys.world import RATE, Proof, World, noise, utterance
@@ -65,7 +67,17 @@ def _lexicon(world: World) -> None:
     assert not _phonemes(world).startswith("ˈa, ")
 
 
+def _japanese_by_a_stand_in(world: World) -> None:
+    """Open JTalk needs an extra: here it reads all as one word."""
+    world.patch.setattr(kana, "split", lambda run: iter([(run, "あ", False)]))
+    world.patch.setattr(phonemes, "check_packages", lambda *_: None)
+    row = utterance(text="今日は。", language="ja")
+    read = {key: world.outcomes("g2p", row, japanese=key)[0].phonemes for key in ("pykakasi", "openjtalk")}
+    assert read["openjtalk"] == phonemize(["あ。"], "ja")[0] != read["pykakasi"] == phonemize(["きょうわ。"], "ja")[0]
+
+
 G2P: dict[str, Proof] = {
+    "japanese": _japanese_by_a_stand_in,
     "lexicon": _lexicon,
     "stress": _stress,
     "punctuation": _punctuation,

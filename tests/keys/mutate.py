@@ -78,7 +78,7 @@ def holds(key: str, path: Path, source: bytes) -> bool:
         sys.meta_path.insert(0, _Changed(path, source))
         import pytest
 
-        from stages.codecs.weights import nothing_fetched
+        from stages.machine import nothing_fetched
         from tests.keys.table import KEYS
         from tests.keys.world import World
 

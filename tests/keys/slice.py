@@ -172,7 +172,9 @@ def _loudness_lufs(world: World) -> None:
     assert abs(row.gain_db) > 1
 
 
-_MEASURES = Measures(snr_db=20.0, clipped=0.2, silence=0.4, peak=0.5, hash="ab", ovrl=3.0, bandwidth_hz=6000.0)
+_MEASURES = Measures(
+    snr_db=20.0, clipped=0.2, silence=0.4, peak=0.5, hash="ab", ovrl=3.0, bandwidth_hz=6000.0, srmr=5.0
+)
 
 
 def _threshold(key: str, value: float, reason: str, **more: Any) -> Proof:
@@ -293,6 +295,7 @@ SLICE: dict[str, Proof] = {
     "max_silence": _threshold("max_silence", 0.4, "Silence"),
     "min_snr_db": _threshold("min_snr_db", 20.0, "Noisy"),
     "min_bandwidth_hz": _threshold("min_bandwidth_hz", 6000.0, "NarrowBand"),
+    "min_srmr": _threshold("min_srmr", 5.0, "Reverberant"),
     "min_dnsmos": _threshold("min_dnsmos", 3.0, "PoorQuality", dnsmos="sig_bak_ovr.onnx"),
     "same_language": _same_language,
     "drop_hallucinated": _drop_hallucinated,

@@ -6,8 +6,8 @@ import pytest
 
 from model.config import TrainConfig
 from pipeline.config import PrepConfig
-from stages.codecs.weights import nothing_fetched
 from stages.errors import ValleError
+from stages.machine import nothing_fetched
 from tests.keys.table import KEYS
 from tests.keys.world import World, fields
 

@@ -56,7 +56,7 @@ def documents(examples: Examples) -> list[Document]:
     for number in range(8):
         for row in examples.rows.tolist():
             for mode in MODES:
-                level = 2 if mode == "nar" else 0
+                level = {"nar": 2, "all": 3}.get(mode, 0)
                 draw = examples.draw(row, np.random.default_rng((row, number)), (mode, level))
                 found.setdefault((draw.task if mode != "stt" else "stt", mode), draw)
     return [read_document(examples, draw) for draw in found.values()]
@@ -86,7 +86,11 @@ def test_packing_is_padding(tmp_path: Path, shape: dict[str, object]) -> None:
     trainer = Trainer(config_of("llama", tmp_path, **shape), task_store(), quiet=True)
     network, batch = trainer.raw_network, collate(documents(trainer.stream.examples), 8)
     wide, lengths_B, causal_B = padded(batch)
-    attends = Packed(batch.lengths, batch.causal, torch.device("cpu")), Padded(lengths_B, causal_B, max(batch.lengths))
+    given = batch.given
+    attends = (
+        Packed(batch.lengths, batch.causal, torch.device("cpu"), given),
+        Padded(lengths_B, causal_B, max(batch.lengths), given),
+    )
     results = []
     for one, attend in zip((batch, wide), attends, strict=True):
         network.zero_grad()

@@ -21,7 +21,7 @@ from model.sequences.tasks import TRANSFORMS, Transform
 
 COMMANDS = get_command(cli.app).commands  # type: ignore[attr-defined]
 DECODING = {
-    **{"mode": "ar", "steps": 25, "guidance": None},
+    **{"mode": "ar", "steps": None, "guidance": None},
     **{option.name: option.default for option in OPTIONS},
 }
 
@@ -39,7 +39,10 @@ def test_all_that_decode_take_the_same_options(command: str) -> None:
         assert found[option.name].help == option.help
         assert isinstance(option.default, option.kind)
     assert list(found["mode"].type.choices) == list(FIRST_MODES)
-    assert found["mode"].help == "First codebook: ar, frame by frame; nar-len, the length first, then all at once."
+    assert found["mode"].help == (
+        "First codebook: ar, frame by frame; nar-len, the length first, then all at once; all, the length first, then"
+        " all codebooks on one canvas."
+    )
 
 
 def test_choices_are_the_rows_of_the_tables() -> None:

@@ -19,6 +19,7 @@ from model.decoding.options import Decoding, Unmasking
 from model.decoding.samplers.chain import GREEDY, Sampling
 from model.network.attention import sdpa
 from model.network.decoder import Decoder
+from model.sequences.documents import MODES
 from model.training.trainer import Trainer
 from tests.devices import CUDA, PretendedCuda
 from tests.model.conftest import Configure, MemoryStore, first_epoch
@@ -101,6 +102,17 @@ def test_nar_len_and_the_other_codebooks_wait_once_each(shape: dict[str, Any], n
     assert predicted.total() == len("24")
 
 
+@pytest.mark.parametrize("shape", [{}, {"arch": "retnet"}], ids=str)
+@pytest.mark.parametrize("steps", [2, 9])
+def test_a_canvas_of_all_codebooks_waits_once(shape: dict[str, Any], steps: int) -> None:
+    """At its end, whatever the number of steps."""
+    net, warm = decisive(**shape), Sampling(0.9, top_k=20)
+    asked = [replace(CONDITIONS[0], begun_KT=CONDITIONS[1].prompt_KP[:, :4]), *CONDITIONS[1:]]
+    decoding = Decoding("all", guidance=2.5, unmasking=Unmasking(steps, sampling=warm), nar=warm)
+    known = waits(net, lambda: generate(net, TOKENIZER, asked, max_frames=20, min_frames=20, decoding=decoding))
+    assert [wait.rpartition(":")[0] for wait in known.elements()] == ["Tensor.to at model/decoding/whole.py"]
+
+
 def test_beam_search_waits_for_nothing_but_the_check_every_16th() -> None:
     net = decisive()
 
@@ -134,7 +146,7 @@ TRAININGS: dict[str, dict[str, Any]] = {
 def test_a_training_step_waits_once_to_see_whether_its_gradient_is_finite(
     which: str, store: MemoryStore, configure: Configure
 ) -> None:
-    modes = {"ar": 1.0, "nar": 1.0, "nar-len": 1.0, "len": 1.0, "stt": 1.0}
+    modes = dict.fromkeys(MODES, 1.0)
     trainer = Trainer(configure(data__modes=modes, **TRAININGS[which]), store, quiet=True)
     for wait in _waits_of_updates(trainer, PretendedCuda()):
         assert wait.startswith("Tensor.to at model/training/parallel/state.py")

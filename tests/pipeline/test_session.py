@@ -13,6 +13,7 @@ from pipeline.runner.estimate import Estimate, Expected, bytes_per_item, expecte
 from stages.artefacts.formats import read_lines
 from stages.artefacts.manifest import list_shards, read_receipt, read_sealed, remove_shard, write_sealed
 from stages.audio import files as audio
+from stages.errors import ExitCode
 from tests.pipeline.conftest import EMBEDDED, digests, prep
 
 PLAN_KEYS = {"stage", "to_do", "kept", "items", "hours", "seconds", "bytes", "why", "shards"}
@@ -118,6 +119,26 @@ def test_a_dry_run_fetches_nothing(
     assert list(rows["encode"]["why"]) == ["its weights aren't downloaded yet"]
     assert list(rows["hdf5"]["why"]) == ["an earlier stage changes"]
     assert rows["encode"]["items"] == len(list(Path(voices).rglob("*.wav")))
+
+
+def test_a_dry_run_tells_that_a_model_cannot_hear_the_recordings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stages.hearing import english
+
+    audio.write_wav(tmp_path / "voices" / "ann" / "one.wav", np.zeros(8000, np.float32), 8000)
+    model = tmp_path / "model"
+    model.mkdir()
+    for name in ("config.json", "model.bin", "tokenizer.json", "vocabulary.json"):
+        (model / name).write_text("[]")
+    monkeypatch.setattr(english, "speaks_only_english", lambda _: True)
+    shared = ("run", tmp_path / "voices", "--out", tmp_path / "d", "--dry-run", "--scheduler", "sync")
+    language = ("--set", "transcribe.language=de")
+    assert prep(*shared, *language, "--set", f"transcribe.model={model}") == ExitCode.FAILED
+    assert "knows only English: `de` (1 recordings)" in capsys.readouterr().err
+    assert prep(*shared, *language, "--set", "transcribe.model=/nonexistent") == ExitCode.FAILED
+    assert "`/nonexistent` isn't there" in capsys.readouterr().err
+    assert prep(*shared, *language, "--set", "transcribe.model=small") == 0  # the run downloads it
 
 
 def test_what_a_dataset_was_made_with_holds_until_something_else_is_said(

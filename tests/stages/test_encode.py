@@ -102,11 +102,27 @@ def test_a_cut_of_no_samples_at_the_rate_of_the_codec_is_rejected(stage: Encode,
     assert found.reason == "UnreadableAudio"
 
 
+def test_the_way_to_compute_is_part_of_the_fingerprint_and_old_datasets_are_exact(stage: Encode) -> None:
+    config = {"codec": "dac", "weights": stage.config.weights}
+    exact, half = (
+        Encode(EncodeConfig(**config, **more), stage.context) for more in ({"exact": True}, {"precision": "bfloat16"})
+    )
+    assert stage.revision() == f"{stage.identity.revision} toom-1"
+    assert exact.revision() == half.revision() == stage.identity.revision
+    before_exact_came = {"codec": "dac", "dac_model": "44khz", "precision": "float32"}
+    assert exact.parameters() == [before_exact_came, stage.identity.revision]
+    assert half.parameters() == [before_exact_came | {"precision": "bfloat16"}, stage.identity.revision]
+    assert stage.parameters() != exact.parameters()
+    EncodeConfig.model_validate(stage.config.identity())  # a finished stage's parameters are read as its section
+    embedded = [Encode(EncodeConfig(codec="embedded", exact=exact), stage.context) for exact in (False, True)]
+    assert embedded[0].parameters() == embedded[1].parameters(), "it has one way"
+
+
 def test_it_writes_the_identity_and_the_embeddings(stage: Encode, weights: Path, tmp_path: Path) -> None:
     assert stage.finish(tmp_path, []) == [CODEC, EMBEDDINGS]
     codec = load_codec("dac", weights)
     assert CodecIdentity.from_json(json.loads((tmp_path / CODEC).read_text())) == stage.identity
-    assert stage.identity.revision == codec.revision == stage.revision()
+    assert stage.identity.revision == codec.revision == stage.revision().split()[0]
     embeddings_KVD = np.load(tmp_path / EMBEDDINGS, allow_pickle=False)
     np.testing.assert_array_equal(embeddings_KVD, codec.embeddings().numpy())
 

@@ -23,11 +23,12 @@ from stages.corpora.voices import READINGS
 from stages.errors import MissingInputError, TextError
 from stages.g2p import G2p, G2pConfig
 from stages.records import Measures, Utterance, count_phonemes
-from stages.text import espeak
+from stages.text import espeak, phonemes
 from stages.text.ipa import Reader
 from stages.text.kana import to_kana
 from stages.text.languages import LANGUAGES
-from stages.text.phonemes import Reading, phonemize, prepared
+from stages.text.lexicon import lexicon_of
+from stages.text.phonemes import Reading, phonemize, prepared, read_texts, reader_packages
 from stages.text.pinyin import numbered
 from stages.text.spoken.rules import Spoken
 from stages.utterances.duplicates import DUPLICATES, write_duplicates
@@ -57,7 +58,7 @@ def utterance(text: str, language: str = "en") -> Utterance:
     return Utterance("a.wav", "a.wav", "g", "s", language, 0, 16_000, 16_000, text)
 
 
-def stage(**config: bool) -> G2p:
+def stage(**config: Any) -> G2p:
     return G2p(G2pConfig(**config), Context(Path()))
 
 
@@ -306,10 +307,10 @@ def test_another_process_reads_the_same() -> None:
 
 @pytest.mark.parametrize("language", [*PLAIN, "ja", "zh"])
 def test_real_words_come_out_as_phonemes_of_the_inventory(recordings: Path, language: str) -> None:
-    for phonemes in phonemize(told(recordings, language), language):
-        assert not Tokenizer.default(8).unknown_symbols(set(phonemes))
-        assert not re.search(r"\([a-z]{2,3}(-[a-z]+)*\)|_|[0-9]", phonemes), "a flag, a separator or a tone's number"
-        scripts = {unicodedata.name(symbol).partition(" ")[0] for symbol in phonemes if symbol.isalpha()}
+    for read in phonemize(told(recordings, language), language):
+        assert not Tokenizer.default(8).unknown_symbols(set(read))
+        assert not re.search(r"\([a-z]{2,3}(-[a-z]+)*\)|_|[0-9]", read), "a flag, a separator or a tone's number"
+        scripts = {unicodedata.name(symbol).partition(" ")[0] for symbol in read if symbol.isalpha()}
         assert scripts <= {"LATIN", "GREEK", "MODIFIER"}
 
 
@@ -382,6 +383,34 @@ def test_another_lexicon_makes_the_phonemes_anew(tmp_path: Path) -> None:
     assert stage(lexicon=str(moved)).parameters() != made.parameters() != stage().parameters()
     assert stage().finish(tmp_path, []) == []
     assert not (tmp_path / LEXICON).exists()
+
+
+def test_what_reads_japanese_is_told_to_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phonemes, "_version", lambda _: "1.0")
+    reader_packages.cache_clear()
+    made = stage(japanese="openjtalk")
+    assert made.finish(tmp_path, []) == [LEXICON]
+    assert lexicon_of((tmp_path / LEXICON).read_text(encoding="utf-8").splitlines()).japanese == "openjtalk"
+    assert made.revision() == f"{stage().revision()}, pyopenjtalk-plus 1.0"
+    monkeypatch.setattr(phonemes, "_version", lambda name: "" if "openjtalk" in name else "1.0")
+    [problem] = stage(japanese="openjtalk").check([])
+    assert "make setup EXTRAS=dev,openjtalk" in problem
+    assert not stage().check([])
+    reader_packages.cache_clear()
+
+
+def test_the_texts_of_a_batch_are_read_together_and_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[list[str], str]] = []
+
+    def read(texts: list[str], language: str, **settings: Any) -> list[Reading]:
+        asked.append((texts, language))
+        return read_texts(texts, language, **settings)
+
+    monkeypatch.setattr("stages.g2p.read_texts", read)
+    items = [utterance("One."), utterance("Zwei.", "de"), utterance("One."), utterance("Two.")]
+    rows = [row.phonemes for [row] in stage().process(items)]
+    assert asked == [(["One.", "Two."], "en"), (["Zwei."], "de")]
+    assert rows == [phonemize([item.text], item.language)[0] for item in items]
 
 
 def test_a_wrong_lexicon_stops_the_stage_before_it_begins(tmp_path: Path) -> None:

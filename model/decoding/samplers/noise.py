@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-Part = Literal["ar", "nar", "nar-len", "stt"]
-"""What draws: codebook 0 step by step, the other codebooks, codebook 0 on a canvas, the tokens of speech to text."""
+Part = Literal["ar", "nar", "nar-len", "stt", "all"]
+"""What draws: codebook 0 step by step, the other codebooks, codebook 0 on a canvas, the tokens of speech to text, all
+codebooks on a canvas."""
 
 _PARTS: tuple[Part, ...] = get_args(Part)
 _PASS_BITS, _FRAME_BITS = 24, 32
@@ -35,7 +36,7 @@ def first_place(part: Part, number: int = 0) -> int:
 
     Args:
         part: What draws.
-        number: Of the pass: the codebook in `nar`, the step in `nar-len`.
+        number: Of the pass: the codebook in `nar`, the step in `nar-len`; in `all`, the step times K plus the codebook.
     """
     return (_PARTS.index(part) << _PASS_BITS | number) << _FRAME_BITS
 

@@ -74,7 +74,8 @@ def takes(
 
     The first is drawn with the ask's own seed: if it is sound and the only one wanted, it is what there would be
     without a guard. Others are drawn only while all are faulty, `guard.retries` times at most, `guard.best_of` side by
-    side each time. Where no draw is random they would be the same, so there are none; nor for the length of `nar-len`.
+    side each time. Where no draw is random they would be the same, so there are none; nor for a length
+    that is predicted.
 
     Args:
         ask: What to say.

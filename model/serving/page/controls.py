@@ -8,17 +8,20 @@ from typing import Any
 
 import gradio as gr
 
-from model.decoding.options import FIRST_MODES, Decoding, FirstMode, Unmasking
+from model.decoding.options import FIRST_MODES, STEPS, Decoding, FirstMode, Unmasking
 from model.decoding.samplers.chain import OPTIONS, SAMPLERS, Sampling
 from model.decoding.samplers.sampler import Option
 from model.serving.page.studio import in_words
 from stages.errors import UsageError
 
 MAX_STEPS = 200
-"""Most passes of `nar-len` that the page asks for, as the server's."""
+"""Most passes of `nar-len` and `all` that the page asks for, as the server's."""
 _ACRONYMS = {"dry": "DRY", "ras": "RAS"}
 _LOOKING_BACK = frozenset(option.name for sampler in SAMPLERS if sampler.looks_back for option in sampler.options)
-"""Options of samplers that need the frames one after the other, which `nar-len` doesn't have."""
+"""Options of samplers that need the frames one after the other, which only `ar` has."""
+
+
+_AR: tuple[FirstMode, ...] = ("ar",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,35 +30,35 @@ class Field:
 
     label: str
     info: str
-    mode: FirstMode | None = None
-    """The mode that it is for; None for all."""
+    modes: tuple[FirstMode, ...] = tuple(FIRST_MODES)
+    """The modes that it is for."""
     kind: type[int] | type[float] | type[bool] = int
     empty: str = ""
     """What an empty field shows; "" for its default."""
 
 
 FIELDS: Mapping[str, Field] = {
-    "steps": Field("Steps", "Passes of the network.", "nar-len"),
+    "steps": Field("Steps", "Passes of the network.", tuple(STEPS), empty="the mode's own"),
     "guidance": Field(
         "Guidance",
         "How much more the text and voice count (classifier-free guidance). 1 is off; empty is the mode's own.",
         kind=float,
         empty="the mode's own",
     ),
-    "beam_width": Field("Beam width", "Search with so many sequences, in place of draws. 1 is off.", "ar"),
+    "beam_width": Field("Beam width", "Search with so many sequences, in place of draws. 1 is off.", _AR),
     "max_ar_context": Field(
-        "Context", "Attend to so many last frames of the speech only. Empty: to all.", "ar", empty="all"
+        "Context", "Attend to so many last frames of the speech only. Empty: to all.", _AR, empty="all"
     ),
     "refine_on_stop": Field(
-        "Refine on stop", "When the speech has ended, take the likeliest code in each place.", "ar", bool
+        "Refine on stop", "When the speech has ended, take the likeliest code in each place.", _AR, bool
     ),
-    "layer_skip": Field("Early exit", "On a CPU: end a step at a layer that is sure of the next code.", "ar", bool),
-    "layer_skip_exit_layer": Field("Exit layer", "The first that may end a step early.", "ar", empty="the middle"),
+    "layer_skip": Field("Early exit", "On a CPU: end a step at a layer that is sure of the next code.", _AR, bool),
+    "layer_skip_exit_layer": Field("Exit layer", "The first that may end a step early.", _AR, empty="the middle"),
     "layer_skip_entropy_threshold": Field(
-        "Exit entropy", "With early exit: the entropy that a sure layer is below, in nats.", "ar", float
+        "Exit entropy", "With early exit: the entropy that a sure layer is below, in nats.", _AR, float
     ),
     "layer_skip_varentropy_threshold": Field(
-        "Exit varentropy", "With early exit: the varentropy that it is below too.", "ar", float
+        "Exit varentropy", "With early exit: the varentropy that it is below too.", _AR, float
     ),
     "nar_temperature": Field("NAR temperature", "Of the codebooks after the first. 0 takes the likeliest.", kind=float),
 }
@@ -82,14 +85,14 @@ class Controls:
         values = _values(default)
         with gr.Accordion("Decoding", open=False), gr.Row(elem_classes="fields"):
             for name, field in FIELDS.items():
-                shown = (can_guide or name != "guidance") and field.mode in (None, first)
+                shown = (can_guide or name != "guidance") and first in field.modes
                 self.components[name] = _field(field, values[name], visible=shown)
         with gr.Accordion("Samplers", open=False), gr.Row(elem_classes="fields"):
             for row in OPTIONS:
                 value = values[row.name]
                 self.components[row.name] = _number(row, value, visible=first == "ar" or row.name not in _LOOKING_BACK)
-        bound = {name: own for name in self.components if (own := _mode_of(name))}
-        show_by(self.mode, [(self.components[name], [own]) for name, own in bound.items()])
+        bound = {name: own for name in self.components if len(own := _modes_of(name)) < len(FIRST_MODES)}
+        show_by(self.mode, [(self.components[name], own) for name, own in bound.items()])
 
     def decoding(self, values: Mapping[str, Any]) -> Decoding:
         """Returns the settings of decoding.
@@ -105,8 +108,8 @@ class Controls:
         own = {**_values(self._default), "mode": mode}
         typed = {name: number_of(name, values[name]) for name in self.components if name != "mode"}
         given = {"mode": mode} | {name: own[name] if value is None else value for name, value in typed.items()}
-        found = {name: given[name] if _mode_of(name) in (None, mode) else usual[name] for name in given}
-        if found["steps"] > MAX_STEPS:
+        found = {name: given[name] if mode in _modes_of(name) else usual[name] for name in given}
+        if found["steps"] is not None and found["steps"] > MAX_STEPS:
             raise UsageError(f"`steps` must be at most {MAX_STEPS}, but is {found['steps']}.")
         if not 0 <= found["nar_temperature"] < float("inf"):
             raise UsageError(f"`nar_temperature` must be 0 or more, but is {found['nar_temperature']:g}. 0 is greedy.")
@@ -124,7 +127,7 @@ class Controls:
             unmasking=replace(
                 self._default.unmasking,
                 steps=found["steps"],
-                sampling=first if mode == "nar-len" else Unmasking().sampling,
+                sampling=first if mode in STEPS else Unmasking().sampling,
             ),
             nar=Sampling(float(found["nar_temperature"])),
             **{name: found[name] for name in _OWN},
@@ -135,11 +138,11 @@ class Controls:
         return {name: part.value if values[name] is None else values[name] for name, part in self.components.items()}
 
 
-def _mode_of(name: str) -> FirstMode | None:
-    """Returns the mode that a control is for; None for both."""
+def _modes_of(name: str) -> tuple[FirstMode, ...]:
+    """Returns the modes that a control is for."""
     if name in _LOOKING_BACK:
-        return "ar"
-    return FIELDS[name].mode if name in FIELDS else None
+        return _AR
+    return FIELDS[name].modes if name in FIELDS else tuple(FIRST_MODES)
 
 
 def _values(decoding: Decoding) -> dict[str, Any]:

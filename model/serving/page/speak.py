@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from model.decoding.options import STEPS
 from model.inference.requests import Request
 from model.inference.speed import MAX_SPEED, MIN_SPEED
 from model.serving.page.controls import Controls, entry, number_of, show_by
@@ -136,9 +137,9 @@ class Speaking:
                 1.0,
                 step=0.05,
                 label="Speed",
-                info="With the mode nar-len.",
+                info="How much faster than the model would speak.",
                 min_width=200,
-                visible=(default.mode if default.mode in modes else modes[0]) == "nar-len",
+                visible=(default.mode if default.mode in modes else modes[0]) in STEPS,
             )
             found["live"] = gr.Checkbox(
                 value=True,
@@ -148,7 +149,7 @@ class Speaking:
                 elem_id="speak-live",
             )
         self._controls = Controls(default, modes, can_guide=trained.unconditional_probability > 0)
-        show_by(self._controls.mode, [(found["speed"], ["nar-len"])])
+        show_by(self._controls.mode, [(found["speed"], list(STEPS))])
         return found | self._controls.components
 
     async def _speak(self, history: list[Kept], *values: Any) -> AsyncGenerator[list[Any], None]:
@@ -190,7 +191,7 @@ class Speaking:
             tone=asked["tone"] or None,
             seed=asked["seed"],
             max_s=number_of("max_s", asked["max_s"]),
-            speed=asked["speed"] if decoding.mode == "nar-len" else 1.0,
+            speed=asked["speed"] if decoding.mode in STEPS else 1.0,
             decoding=decoding,
             guard=studio.settings.guard,
         )

@@ -45,7 +45,9 @@ datasheets. A row matches a device whose name has all of its words; of several m
 to tell the variants of a chip apart."""
 
 
-def training_flops(network: Decoder, lengths: Sequence[int], causal: int, predicted: Sequence[int]) -> float:
+def training_flops(
+    network: Decoder, lengths: Sequence[int], causal: int, predicted: Sequence[int], given: Sequence[int] = ()
+) -> float:
     """Returns the operations of a training step on packed documents, forward and backward.
 
     Args:
@@ -53,11 +55,14 @@ def training_flops(network: Decoder, lengths: Sequence[int], causal: int, predic
         lengths: L of each document.
         causal: Number of causal documents; they come first.
         predicted: For each head (see `Document.head`), then each head ahead, the number of positions where it predicts.
+        given: First positions of each document that attend to each other alone; () for none.
     """
     reach: float = max(lengths, default=0)
     if network.config.arch == "retnet":  # half a chunk's pairs, and one product each to write and read the state
         reach = 2 * (CHUNK / 2 + network.config.head_width)
     pairs = sum(length * min(length, reach) / (2 if number < causal else 1) for number, length in enumerate(lengths))
+    if given and network.config.arch != "retnet":
+        pairs -= sum(first * (length - first) for first, length in zip(given, lengths, strict=True))
     # Through frozen blocks no gradient passes, unless embeddings below them are trained.
     passed = any(
         weight.requires_grad
@@ -66,7 +71,8 @@ def training_flops(network: Decoder, lengths: Sequence[int], causal: int, predic
     )
     attention = (3 if passed else 1) * 4 * pairs * network.config.width * network.config.layers  # q k, weights times v
     heads = [_per_position(head, passed=passed) for head in network.heads]
-    heads.append(heads[0] / network.config.group)  # a canvas uses one frame of head 0
+    codebooks = [heads[0] / network.config.group, *heads[1:-1]]  # a canvas uses one frame of head 0
+    heads += [codebooks[0], *codebooks, *codebooks[1:]]
     shared = _per_position(network.heads[0], passed=True)
     further = cast("list[Ahead]", list(network.ahead))
     heads += [_per_position(one.up, passed=passed) + _per_position(one.down, passed=True) + shared for one in further]

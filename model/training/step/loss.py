@@ -85,16 +85,20 @@ class Scores:
         """Returns the mean loss and accuracy, over all predictions and of each part that has predictions.
 
         The parts are the codebooks, `0` (mode ar), `1`, … (levels of nar); `nar`, all its levels together; `canvas`
-        (nar-len); `tokens` (len and stt); and each task by name. With a teacher, `distill` is the mean of `taught`.
+        (nar-len); `all_0`, … (the drawn codebook of the mode all), `all`, these together, and `all_above` (the others
+        above it); `tokens` (len and stt); and each task by name. With a teacher, `distill` is the mean of `taught`.
         `ahead_1`, … are the heads ahead.
         """
         heads = torch.stack([self.loss_H.double(), self.correct_H.double(), self.count_H.double()]).cpu()
-        codebooks = heads.shape[1] - 2
+        codebooks = (heads.shape[1] - 1) // 3
         ahead = [f"ahead_{number}" for number in range(1, 1 + self.ahead_3N.shape[1])]
-        names = ["", *map(str, range(codebooks)), "tokens", "canvas", "nar", *TASKS, *ahead]
-        nar = heads[:, 1:codebooks].sum(1, keepdim=True)
+        each, later = codebooks + 2, 2 * codebooks + 2
+        own = [f"all_{codebook}" for codebook in range(codebooks)]
+        names = ["", *map(str, range(codebooks)), "tokens", "canvas", *own, "nar", "all", "all_above", *TASKS, *ahead]
+        groups = (slice(1, codebooks), slice(each, later), slice(later, None))
+        together = [heads[:, group].sum(1, keepdim=True) for group in groups]
         more = (part.detach().double().cpu() for part in (self.tasks_3J, self.ahead_3N))
-        sums = torch.cat([heads.sum(1, keepdim=True), heads, nar, *more], 1)
+        sums = torch.cat([heads.sum(1, keepdim=True), heads[:, :later], *together, *more], 1)
         report = {}
         for name, (loss, correct, count) in zip(names, sums.T.tolist(), strict=True):
             if count or not name:

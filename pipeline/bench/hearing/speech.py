@@ -5,53 +5,65 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pipeline.bench.figures import Bench, Figure, StageBench
-from pipeline.bench.hearing.clips import GROUPS, TOLERANCE_S, english, speech_in, text_of
-from stages.audio.files import read_complete, resample, write_wav
-from stages.base import Context
-from stages.corpora.scan import scan
+from pipeline.bench.hearing.clips import GROUPS, english, text_of
+from stages.audio.files import read_complete, resample
 from stages.hearing.asr.weights import PACKAGED, find_model
 from stages.hearing.asr.windows import SAMPLE_RATE
 from stages.hearing.whisper import Recogniser
 from stages.ids import path_of
-from stages.records import Transcript, Utterance, Wave
-from stages.slice import Slice, SliceConfig
-from stages.transcribe import Transcribe, TranscribeConfig
+from stages.records import Wave
 
-_LONG_S = 1200.0
-"""Length of the joined recording."""
 _BASELINES = ("whisperX", "faster-whisper")
 
 
 @dataclass(frozen=True, slots=True)
-class _Clip:
+class Clip:
+    """A recording with its text."""
+
     group: str
     wave: Wave
+    """`[samples]` at 16 kHz."""
     text: str
 
     @property
     def seconds(self) -> float:
+        """Its length."""
         return len(self.wave) / SAMPLE_RATE
 
 
+class Errors(NamedTuple):
+    """Words of heard texts, beside what was said."""
+
+    wrong: int
+    words: int
+    """Words said."""
+    lost: int
+
+    @property
+    def rate(self) -> float:
+        """The word error rate in %."""
+        return 100 * self.wrong / self.words
+
+
 def hearing(bench: Bench) -> Iterator[Figure]:
-    """Hears clips of three corpora, and 20 minutes of them joined.
+    """Hears clips of three corpora.
 
     CPU seconds of this process: start it with OMP_NUM_THREADS=1. The models' loading doesn't count.
     """
-    clips = _clips(bench.recordings)
+    clips = clips_in(bench.recordings)
     folder = find_model(PACKAGED, download=False)
     own = Recogniser(folder, batch_size=8)
     seconds = sum(clip.seconds for clip in clips)
     texts = {"valle-prep": lambda: [_text(one) for one in own.transcribe([c.wave for c in clips], ["en"] * len(clips))]}
     for name in _BASELINES:
-        hear = _baseline(name, folder)
+        hear = baseline(name, folder)
         texts[name] = lambda hear=hear: [hear(clip.wave) for clip in clips]  # type: ignore[misc]
-    measured = {name: _timed(work) for name, work in texts.items()}
+    measured = {name: timed(work) for name, work in texts.items()}
     for name in _BASELINES:
         least = {"whisperX": 3.0, "faster-whisper": 2.5}[name]
         yield Figure(
@@ -61,58 +73,21 @@ def hearing(bench: Bench) -> Iterator[Figure]:
     for name, (heard, _) in measured.items():
         for group in (*GROUPS, ""):
             mine = [n for n, clip in enumerate(clips) if group in clip.group]
-            wrong, words, _ = _errors([clips[n].text for n in mine], [heard[n] for n in mine])
+            rate = errors([clips[n].text for n in mine], [heard[n] for n in mine]).rate
             most = 9.6 if name == "valle-prep" and not group else None
-            yield Figure(f"word error rate, {name}, {group or 'all'}", 100 * wrong / words, "%", most=most)
-    yield from _long(clips, folder, bench.scratch)
+            yield Figure(f"word error rate, {name}, {group or 'all'}", rate, "%", most=most)
 
 
-def _long(clips: Sequence[_Clip], folder: Path, scratch: Path) -> Iterator[Figure]:
-    """Hears the clips joined, by the stage with its defaults, and cuts the result."""
-    order: list[_Clip] = []
-    generator = np.random.default_rng(0)
-    while sum(clip.seconds for clip in order) < _LONG_S:
-        order += [clips[n] for n in generator.permutation(len(clips))]
-    while sum(clip.seconds for clip in order[:-1]) >= _LONG_S:
-        order.pop()
-    wave, text = np.concatenate([clip.wave for clip in order]), " ".join(clip.text for clip in order)
-    (place := scratch / "voices").mkdir(parents=True)
-    write_wav(place / "long.wav", wave, SAMPLE_RATE)
-    config = TranscribeConfig.model_validate({"transcripts": "ignore", "model": PACKAGED, "language": "en"})
-    stage = Transcribe(config, Context(place))
-    recordings = scan(place).recordings
-    ((transcript,),), took = _timed(lambda: stage.process(recordings))
-    assert isinstance(transcript, Transcript), transcript
-    (outcomes,) = Slice(SliceConfig(), Context(place)).process([transcript])
-    cuts = [outcome for outcome in outcomes if isinstance(outcome, Utterance)]
-    theirs, their_s = _timed(lambda: _baseline("faster-whisper", folder)(wave))
-    seconds = len(wave) / SAMPLE_RATE
-    yield Figure("long recording, speech a second", seconds / took, "s", seconds / their_s, "faster-whisper", least=2.0)
-    wrong, words, lost = _errors([text], [" ".join(cut.text for cut in cuts)])
-    their_wrong, _, their_lost = _errors([text], [theirs])
-    yield Figure("word error rate", 100 * wrong / words, "%", 100 * their_wrong / words, "faster-whisper", most=1.0)
-    yield Figure("words lost", float(lost), "", float(their_lost), "faster-whisper", most=1.0)
-    speech = _speech(order)
-    covered = sum(
-        max(0, min(end, cut.end_samples) - max(start, cut.start_samples)) for start, end in speech for cut in cuts
-    )
-    yield Figure("speech in utterances", covered / sum(end - start for start, end in speech), least=0.95)
-    borders = [border for cut in cuts for border in (cut.start_samples, cut.end_samples)]
-    slack = round(TOLERANCE_S * SAMPLE_RATE)
-    inside = sum(any(start + slack < border < end - slack for start, end in speech) for border in borders)
-    yield Figure("borders in a pause, within 50 ms", 1 - inside / len(borders), least=1.0)
-    yield Figure("utterances", len(cuts))
-
-
-def _clips(recordings: Path) -> list[_Clip]:
+def clips_in(recordings: Path) -> list[Clip]:
+    """Reads the clips of English that have texts."""
     found = []
     for one in english(recordings):
         wave, rate = read_complete(recordings / path_of(one.id))
-        found.append(_Clip(one.group, np.array(resample(wave, rate, SAMPLE_RATE)), text_of(recordings, one)))
+        found.append(Clip(one.group, np.array(resample(wave, rate, SAMPLE_RATE)), text_of(recordings, one)))
     return found
 
 
-def _baseline(name: str, folder: Path) -> Callable[[Wave], str]:
+def baseline(name: str, folder: Path) -> Callable[[Wave], str]:
     """Loads a baseline in float32 with its defaults, English given; returns a function from a wave to its text."""
     if name == "whisperX":
         import whisperx
@@ -125,7 +100,7 @@ def _baseline(name: str, folder: Path) -> Callable[[Wave], str]:
     return lambda wave: " ".join(one.text for one in plain.transcribe(wave, language="en")[0])
 
 
-def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
     """Returns a call's result and the CPU seconds of this process that it takes."""
     started = time.process_time()
     return work(), time.process_time() - started
@@ -133,16 +108,6 @@ def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
 
 def _text(result: Any) -> str:
     return " ".join(segment["text"] for segment in result.segments)
-
-
-def _speech(clips: Sequence[_Clip]) -> list[tuple[int, int]]:
-    """Returns the speech of joined clips as silero finds it in each clip alone, in samples."""
-    starts = np.cumsum([0, *(len(clip.wave) for clip in clips)])
-    return [
-        (int(start) + first, int(start) + last)
-        for clip, start in zip(clips, starts, strict=False)
-        for first, last in speech_in(clip.wave)
-    ]
 
 
 @cache
@@ -153,7 +118,7 @@ def _normaliser() -> Callable[[str], str]:
     return normalise
 
 
-def _errors(texts: Sequence[str], heard: Sequence[str]) -> tuple[int, int, int]:
+def errors(texts: Sequence[str], heard: Sequence[str]) -> Errors:
     """Returns the wrong words, all words, and the lost ones, after openai-whisper's normalisation of English."""
     from rapidfuzz.distance import Levenshtein
 
@@ -163,7 +128,7 @@ def _errors(texts: Sequence[str], heard: Sequence[str]) -> tuple[int, int, int]:
         edits = Levenshtein.editops(right, found)
         wrong, words = wrong + len(edits), words + len(right)
         lost += sum(edit.tag == "delete" for edit in edits)
-    return wrong, words, lost
+    return Errors(wrong, words, lost)
 
 
 HEARING = StageBench("hearing", hearing, 11, needs_speech=True)

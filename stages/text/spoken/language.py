@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +13,7 @@ class Speaker:
 
     code: str
     """ISO 639-1."""
-    rules: tuple[Rule, ...]
-    """The most particular first."""
+    rules: Rules
     needed: re.Pattern[str]
     """Finds what a rule could change; a text without a match is left as it is, unseen by the rules."""
     before: Callable[[str], str] = field(default=str)

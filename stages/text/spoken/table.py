@@ -7,7 +7,7 @@ from functools import cache
 
 from stages.text.spoken import languages
 from stages.text.spoken.language import Speaker
-from stages.text.spoken.rules import Change, Spoken, apply
+from stages.text.spoken.rules import Change, Spoken
 
 __all__ = ["Change", "Spoken", "speak", "speaker_of"]
 
@@ -46,7 +46,7 @@ def speak(text: str, code: str) -> Spoken:
         return Spoken(small, folded)
     words, changes = small, folded
     for _ in range(_ROUNDS):
-        said, found = apply(speaker.rules, speaker.before(words))
+        said, found = speaker.rules.apply(speaker.before(words))
         said, before = " ".join(said.split()), words
         words, changes = said, (*changes, *found)
         if said == before or not speaker.needed.search(said):

@@ -9,6 +9,7 @@ from model.data.draw import Draw
 from model.data.examples import Examples
 from model.data.reading import read_document
 from model.data.source import tones_of
+from model.sequences.documents import MODES
 from model.sequences.tokenizer import Tokenizer
 from stages.errors import UsageError
 from tests.model.conftest import MemoryStore
@@ -100,7 +101,7 @@ def test_a_document_is_as_long_as_its_draw_says(store: MemoryStore) -> None:
         assert len(read_document(examples, draw)) == draw.length
 
 
-ALL = dict.fromkeys(("ar", "nar", "nar-len", "len", "stt"), 1.0)
+ALL = dict.fromkeys(MODES, 1.0)
 
 
 def test_every_mode_is_drawn_as_weighted_and_makes_a_document(store: MemoryStore) -> None:
@@ -109,11 +110,12 @@ def test_every_mode_is_drawn_as_weighted_and_makes_a_document(store: MemoryStore
     found = draws(store, config, times=60)
     counts = Counter(draw.mode for draw in found)
     for mode in ALL:
-        assert counts[mode] / counts.total() == pytest.approx((3 if mode == "stt" else 1) / 7, abs=0.03)
+        assert counts[mode] / counts.total() == pytest.approx((3 if mode == "stt" else 1) / 8, abs=0.03)
     for draw in found[:200]:
         item = read_document(examples, draw)
         assert len(item) == draw.length
-        assert item.head == {"ar": 0, "nar": draw.level, "nar-len": 9, "len": 8, "stt": 8}[draw.mode]
+        heads = {"ar": 0, "nar": draw.level, "nar-len": 9, "all": 10 + draw.level, "len": 8, "stt": 8}
+        assert item.head == heads[draw.mode]
         assert len(item.rows_M) == len(item.targets_M) > 0
         if draw.mode == "len":
             assert item.targets_M.tolist() == [*TOKENIZER.encode(str(draw.frames)), TOKENIZER.end]
@@ -147,7 +149,7 @@ def test_the_tone_of_a_group_is_told_but_for_some(store: MemoryStore) -> None:
             if other.tone:
                 assert names.index(f"<tone {other.tone}>") == 2
                 assert store.speakers[row].startswith(other.tone)
-            dropped = other.mode in {"ar", "nar-len"} and not other.phonemes
+            dropped = other.mode in {"ar", "nar-len", "all"} and not other.phonemes
             if dropped or other.mode == "stt" or store.speakers[row] == "nobody":
                 assert not other.tone
             else:
@@ -173,7 +175,7 @@ def test_text_and_prompt_are_dropped_as_often_as_asked_but_never_in_validation(s
         found = [examples.draw(int(row), np.random.default_rng((row, n))) for row in examples.rows for n in range(100)]
         for mode in ALL:
             dropped = [not draw.phonemes and not draw.prompt for draw in found if draw.mode == mode]
-            expected = share if mode in {"ar", "nar-len"} else 0.0
+            expected = share if mode in {"ar", "nar-len", "all"} else 0.0
             assert sum(dropped) / len(dropped) == pytest.approx(expected, abs=0.08)
 
 

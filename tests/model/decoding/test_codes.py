@@ -10,7 +10,7 @@ from model.decoding.codes import generate
 from model.decoding.engine.step import Step, laid_out
 from model.decoding.levels import generate_rest
 from model.decoding.masked import generate_masked, predict_frames
-from model.decoding.options import Decoding, FirstMode, Unmasking
+from model.decoding.options import FIRST_MODES, Decoding, FirstMode, Unmasking
 from model.decoding.samplers.chain import GREEDY, Sampling
 from model.decoding.samplers.noise import keys_at
 from model.decoding.steps import Steps
@@ -114,7 +114,7 @@ def logits_after(network: Decoder, condition: Condition) -> torch.Tensor:
     return Steps(network, TOKENIZER, [condition], most=1, guidance=1.0).logits(0)[0].clone()
 
 
-@pytest.mark.parametrize("mode", ["ar", "nar-len"])
+@pytest.mark.parametrize("mode", FIRST_MODES)
 def test_draws_after_known_frames_are_those_of_the_seed(mode: FirstMode) -> None:
     decoding = Decoding(mode, WARM, QUICK, WARM)
     begun_KT = np.random.default_rng(5).integers(0, 64, (8, 6)).astype(np.uint16)
@@ -125,22 +125,23 @@ def test_draws_after_known_frames_are_those_of_the_seed(mode: FirstMode) -> None
         np.testing.assert_array_equal(alone[0], both[number])
 
 
-@pytest.mark.parametrize("part", ["nar", "nar-len"])
+@pytest.mark.parametrize("part", ["nar", "nar-len", "all"])
 def test_places_count_new_frames_only(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    module, places = {"nar": "levels", "nar-len": "masked"}[part], []
+    module, places = {"nar": "levels", "nar-len": "masked", "all": "whole"}[part], []
     monkeypatch.setattr(
         f"model.decoding.{module}.keys_at",
         lambda *given: places.append([p.tolist() for p in given[2]]) or keys_at(*given),
     )
     asked = [replace(CONDITIONS[0], begun_KT=np.zeros((8, 6), np.uint16)), CONDITIONS[1]]
-    decoding = Decoding("nar-len", WARM, QUICK, WARM)
+    decoding = Decoding("all" if part == "all" else "nar-len", WARM, QUICK, WARM)
     generate(NET, TOKENIZER, asked, max_frames=9, min_frames=9, decoding=decoding)
     assert places[0] == [list(range(9))] * 2
 
 
-def test_a_canvas_shows_what_it_begins_with() -> None:
+@pytest.mark.parametrize("mode", ["nar-len", "all"])
+def test_a_canvas_shows_what_it_begins_with(mode: FirstMode) -> None:
     one, other = (np.full((8, 5), code, np.uint16) for code in (3, 9))
-    spoken = [continued(CONDITIONS[0], begun, "nar-len", frames=12) for begun in (one, one, other)]
+    spoken = [continued(CONDITIONS[0], begun, mode, frames=12) for begun in (one, one, other)]
     assert [codes_KT.shape for codes_KT in spoken] == [(8, 17)] * 3
     np.testing.assert_array_equal(spoken[0], spoken[1])
     assert not np.array_equal(spoken[0][:, 5:], spoken[2][:, 5:])

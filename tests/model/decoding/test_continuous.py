@@ -42,6 +42,7 @@ DECODINGS = [
     Decoding(ar=Sampling(0.9, repetition_penalty=1.3, repetition_penalty_decay=0.5), guidance=2.0),
     Decoding(ar=Sampling(1.2, top_p=0.9), guidance=1.5, refine_on_stop=True),
     Decoding("nar-len", unmasking=Unmasking(3)),
+    Decoding("all", unmasking=Unmasking(4), nar=Sampling(0.8)),
     Decoding(beam_width=2),
 ]
 
@@ -202,7 +203,7 @@ def test_a_single_thread_draws_all_by_itself(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("name", NETS)
-@pytest.mark.parametrize("decoding", DECODINGS, ids=str)
+@pytest.mark.parametrize("decoding", [one for one in DECODINGS if one.mode != "all"], ids=str)
 def test_chunks_are_drawn_after_those_before_them(name: str, decoding: Decoding) -> None:
     net, ask = NETS[name], Ask(CONDITIONS[0], 40, decoding, 30, seed=3)
     engine = Engine(net, TOKENIZER)
@@ -225,6 +226,19 @@ def test_chunks_are_drawn_after_those_before_them(name: str, decoding: Decoding)
             )
         known_KT = np.concatenate([known_KT, chunk_KT], axis=1)
     np.testing.assert_array_equal(known_KT, found_KT)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_canvas_of_all_codebooks_comes_whole(name: str) -> None:
+    ask = Ask(CONDITIONS[0], 40, Decoding("all", unmasking=Unmasking(4)), 30, seed=3)
+    engine, seen = Engine(NETS[name], TOKENIZER), list[int]()
+    job = engine.submit(ask, chunk_frames=4)
+    engine.submit(replace(ask, decoding=Decoding(), seed=9))
+    while len(engine):
+        if job in engine.advance():
+            seen.append(job.frames)
+    assert len(seen) == 1
+    np.testing.assert_array_equal(job.codes(), alone(NETS[name], ask))
 
 
 def test_a_chunk_is_known_before_the_response_has_ended() -> None:

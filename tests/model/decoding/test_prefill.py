@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from model.decoding.codes import generate
-from model.decoding.options import Decoding, FirstMode, Unmasking
+from model.decoding.options import FIRST_MODES, Decoding, FirstMode, Unmasking
 from model.decoding.prefill import Reading
 from model.decoding.samplers.chain import GREEDY
 from model.sequences.documents import Condition, canvas, document
@@ -18,7 +18,7 @@ from tests.model.decoding.test_autoregressive import CONDITIONS, RNG, SHAPES, TO
 
 ONE = CONDITIONS[0]
 OTHER_KP = RNG.integers(0, 64, ONE.prompt_KP.shape).astype(np.uint16)
-MODES = pytest.mark.parametrize("mode", ["ar", "nar-len"])
+MODES = pytest.mark.parametrize("mode", FIRST_MODES)
 
 
 def mixed(first: float, second: float, other_KP: Codes = OTHER_KP) -> Condition:
@@ -44,8 +44,8 @@ def test_a_mixture_is_another_voice_and_a_voice_mixed_with_itself_is_itself(mode
         spoken([item], mode)[0] for item in (ONE, replace(ONE, prompt_KP=OTHER_KP), mixed(0.5, 0.5, ONE.prompt_KP))
     )
     np.testing.assert_array_equal(itself, one)
-    half = spoken([mixed(0.5, 0.5)], mode)[0]
-    assert not any(np.array_equal(half, codes_KT) for codes_KT in (one, other))
+    between = [spoken([mixed(first, 1 - first)], mode)[0] for first in (0.5, 0.7)]
+    assert any(not np.array_equal(half, one) and not np.array_equal(half, other) for half in between)
 
 
 @MODES

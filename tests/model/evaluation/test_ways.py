@@ -1,13 +1,15 @@
 """However texts are asked for, the same comes out."""
 
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
 import pytest
 
+from model.config import DataConfig
 from model.decoding.options import Decoding, Unmasking
 from model.decoding.samplers.chain import Sampling
-from model.evaluation.ways import Way, spoken
+from model.evaluation.ways import Way, decodings_of, spoken
 from model.inference.requests import Request
 from model.inference.synthesizer import Synthesizer
 from stages.audio.files import sixteen_bit
@@ -18,6 +20,7 @@ __all__ = ["able", "able_run"]
 
 
 DECODINGS = (Decoding(ar=Sampling(top_k=5)), Decoding("nar-len", unmasking=Unmasking(3, sampling=Sampling(top_k=7))))
+DECODINGS += (replace(DECODINGS[1], mode="all", nar=Sampling(0.5)),)
 
 
 @pytest.fixture(scope="module", params=DECODINGS, ids=lambda decoding: decoding.mode)
@@ -34,3 +37,12 @@ def test_what_is_said_does_not_depend_on_the_way(able: Synthesizer, requests: li
         alone = [(sixteen_bit(wave) / np.float32(32_768)).astype(np.float32) for wave in alone]
     for wave, expected in zip(spoken(able, requests, way), alone, strict=True):
         np.testing.assert_array_equal(wave, expected)
+
+
+def test_a_model_speaks_by_the_modes_that_it_learnt() -> None:
+    for modes, names in (
+        ({"ar": 1.0, "nar": 1.0, "len": 0.0}, ["AR+NAR"]),
+        ({"nar-len": 1.0, "nar": 1.0, "all": 0.5, "len": 0.1}, ["NAR-len", "all"]),
+        ({"stt": 1.0}, ["AR+NAR", "NAR-len", "all"]),
+    ):
+        assert [*decodings_of(DataConfig.model_validate({"modes": modes}), 8)] == names

@@ -19,7 +19,10 @@ def able_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model with prompts of 1 s, trained in every mode and on voice conversion."""
     folder = tmp_path_factory.mktemp("able") / "run"
     data = {
-        **{"data__modes": dict.fromkeys(("ar", "nar", "nar-len", "len"), 1.0), "data__tasks": {"tts": 1.0, "vc": 1.0}},
+        **{
+            "data__modes": dict.fromkeys(("ar", "nar", "nar-len", "all", "len"), 1.0),
+            "data__tasks": {"tts": 1.0, "vc": 1.0},
+        },
         **{"data__max_s": 2.0, "data__prompt_s": 1.0, "data__min_s": 0.4, "data__text_dropout": 0.5},
     }
     store = make_store(codec=codec_identity("embedded"))

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from model.cli import main
-from model.decoding.options import Decoding
+from model.decoding.options import FIRST_MODES, Decoding
 from model.decoding.samplers.chain import GREEDY
 from model.inference.guards.guard import OFF
 from model.inference.requests import Request
@@ -22,6 +22,7 @@ from stages.audio.files import read, read_at, write_wav
 from stages.audio.loudness import loudness_lufs
 from stages.codecs.table import codec_identity
 from stages.errors import AudioError, CodecError, MissingInputError, TextError, UsageError
+from stages.text.lexicon import Lexicon
 from tests.model.conftest import make_config, make_store
 from tests.typed_json import quoted
 
@@ -81,6 +82,18 @@ def test_words_of_the_datasets_lexicon_are_read_as_in_training(voice: Synthesize
     meta = replace(voice.checkpoint.meta, lexicon=("en\tHello\tˈa",), symbols=("ˈ", "a", "."))
     taught = Synthesizer(replace(voice.checkpoint, meta=meta), voice.codec)
     assert taught._preparation.phonemes("Hello.", "en") == ("ˈa.", "en")
+
+
+def test_japanese_is_read_as_in_training(voice: Synthesizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.text.kana.split", lambda run: iter([(run, "あ", False)]))
+    monkeypatch.setattr("stages.text.phonemes.check_packages", lambda *_: None)
+    meta = replace(voice.checkpoint.meta, languages=("en", "ja"))
+    plain, taught = (
+        Synthesizer(replace(voice.checkpoint, meta=replace(meta, lexicon=tuple(lines))), voice.codec)._preparation
+        for lines in ((), Lexicon(japanese="openjtalk").to_text().splitlines())
+    )
+    assert taught.phonemes("今日", "ja") == plain.phonemes("あ", "ja")
+    assert plain.phonemes("今日", "ja") == plain.phonemes("きょう", "ja") != plain.phonemes("あ", "ja")
 
 
 def test_one_seed_one_wave(voice: Synthesizer, reference: Path) -> None:
@@ -205,10 +218,10 @@ def test_what_it_was_never_trained_for_is_refused(
 
 
 def test_guidance_is_for_models_that_can_do_without(voice: Synthesizer, reference: Path) -> None:
-    modes = {**MASKED, "nar": 1.0, "ar": 1.0}
+    modes = {**MASKED, "nar": 1.0, "ar": 1.0, "all": 1.0}
     plain, able = taught(voice, modes=modes), taught(voice, modes=modes, unconditional_probability=0.1)
-    found = [model.settled(Decoding(mode)).guidance for model in (plain, able) for mode in ("ar", "nar-len")]
-    assert found == [1.0, 1.0, 1.0, 2.5]
+    found = [model.settled(Decoding(mode)).guidance for model in (plain, able) for mode in FIRST_MODES]
+    assert found == [1.0, 1.0, 1.0, 1.0, 2.5, 2.0]
     assert able.settled(Decoding("nar-len", guidance=1.0)).guidance == 1.0
     assert str(able.settled(Decoding(guidance=3))) == "ar, guidance 3, temperature 1"
     free, off, strict = (

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from model.network.packing import Batch, in_parts
+from model.sequences.documents import MODES
 from model.training.trainer import Trainer
 from tests.model.conftest import first_epoch, make_config, make_store
 
@@ -17,7 +18,7 @@ from tests.model.conftest import first_epoch, make_config, make_store
 @pytest.fixture(scope="module")
 def batches(tmp_path_factory: pytest.TempPathFactory) -> list[Batch]:
     """Batches of all modes, with groups of frames and heads ahead."""
-    modes = dict.fromkeys(("ar", "nar", "nar-len", "len", "stt"), 1.0)
+    modes = dict.fromkeys(MODES, 1.0)
     values = {"data__modes": modes, "model__group": 2, "model__ahead": 2, "data__batch_tokens": 1500}
     config = make_config(trainer__out=str(tmp_path_factory.mktemp("run")), **values)
     return first_epoch(Trainer(config, make_store(rows=40), quiet=True).stream)
@@ -37,6 +38,7 @@ def test_parts_are_the_batch(batches: list[Batch], most: int, data: st.DataObjec
     assert all(len(part.tokens_L) <= most or len(part.lengths) == 1 for part in parts)
     assert sum((part.lengths for part in parts), ()) == batch.lengths
     assert sum(part.causal for part in parts) == batch.causal
+    assert sum((part.given for part in parts), ()) == batch.given
     assert sum(part.num_targets for part in parts) == batch.num_targets
     for name in ("tokens_L", "codes_LK", "positions_L"):
         assert torch.equal(torch.cat([getattr(part, name) for part in parts]), getattr(batch, name))

@@ -11,10 +11,14 @@ from model.sequences.documents import (
     Condition,
     Document,
     canvas,
+    codebook_of_all,
     document,
     group_columns,
+    head_of_all,
     length_document,
+    num_heads,
     text_document,
+    whole_canvas,
 )
 from model.sequences.tokenizer import Tokenizer
 from stages.errors import UsageError
@@ -68,6 +72,48 @@ def test_a_canvas_shows_what_is_known_and_asks_for_the_rest() -> None:
     assert (item.head, item.causal) == (K + 1, False)
     assert item.rows_M.tolist() == [len(item) - 5, len(item) - 3, len(item) - 2]
     assert item.targets_M.tolist() == [10, 12, 13]
+
+
+def test_a_canvas_of_all_codebooks_shows_the_first_ones_first() -> None:
+    response_KT = np.arange(K * 4).reshape(K, 4).astype(np.uint16)
+    masked_KT = np.zeros((K, 4), bool)
+    masked_KT[1, [0, 2]] = True
+    masked_KT[2:] = True
+    asked_KT = masked_KT.copy()
+    asked_KT[2, 1:] = False
+    item = whole_canvas(TOKENIZER, Condition("ab", "de", np.ones((K, 2), np.uint8)), response_KT, masked_KT, asked_KT)
+    assert names(item)[-5:] == ["<canvas>", "<level 1>", "<level 2>", "<level 1>", "<level 2>"]
+    shown_TK = np.where(masked_KT, ABSENT, response_KT.astype(np.int64)).T
+    np.testing.assert_array_equal(item.codes_LK[-4:, :K], shown_TK)
+    assert not item.causal
+    assert item.head == head_of_all(K, 1, 1)
+    first = len(item) - 4
+    assert (item.rows_M.tolist(), item.targets_M.tolist()) == ([first, first + 2], response_KT[1, [0, 2]].tolist())
+    asked = {head: (rows_M.tolist(), targets_M.tolist()) for head, rows_M, targets_M in item.more}
+    assert asked.pop(head_of_all(K, 2, 1)) == ([first], [response_KT[2, 0]])
+    for codebook in range(3, K):
+        assert asked.pop(head_of_all(K, codebook, 1)) == ([*range(first, first + 4)], response_KT[codebook].tolist())
+    assert not asked
+    before, after = item.split()
+    assert item.given == len(before) == len(item) - 5
+    assert names(before) + names(after) == names(item)
+    assert after.more[0][1].tolist() == [1]
+
+
+def test_every_head_predicts_one_codebook() -> None:
+    for num_codebooks in (1, 2, 8):
+        heads = [
+            head_of_all(num_codebooks, codebook, level)
+            for level in range(num_codebooks)
+            for codebook in range(level, num_codebooks)
+        ]
+        assert set(heads) == set(range(num_codebooks + 2, num_heads(num_codebooks)))
+        for level in range(num_codebooks):
+            for codebook in range(level, num_codebooks):
+                head = head_of_all(num_codebooks, codebook, level)
+                assert codebook_of_all(num_codebooks, head) == codebook
+        others = [*range(num_codebooks + 2), num_heads(num_codebooks), num_heads(num_codebooks) + 1]
+        assert [codebook_of_all(num_codebooks, head) for head in others] == [None] * len(others)
 
 
 def test_a_length_is_spelled_digit_by_digit_to_its_end() -> None:

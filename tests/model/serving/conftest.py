@@ -25,7 +25,7 @@ from tests.conftest import Once
 from tests.limits import HANG_S
 from tests.model.conftest import make_config, make_store
 
-MODES = dict.fromkeys(("ar", "nar", "nar-len", "len", "stt"), 1.0)
+MODES = dict.fromkeys(("ar", "nar", "nar-len", "all", "len", "stt"), 1.0)
 
 
 @pytest.fixture(scope="session")

@@ -171,15 +171,18 @@ def test_a_request_may_have_a_guard_of_its_own(server: Server, synthesizer: Synt
     assert server.speak(stream_format="audio", retries=0, best_of=1).status == 200
 
 
-def test_speed_sets_the_length_of_nar_len(server: Server, synthesizer: Synthesizer, voices: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("mode", ["nar-len", "all"])
+def test_speed_sets_a_predicted_length(
+    server: Server, synthesizer: Synthesizer, voices: Path, monkeypatch, mode: str
+) -> None:
     monkeypatch.setattr("model.inference.speed.predict_frames", lambda *_, **__: [30])
     frames = {}
     for speed in (0.5, 2.0, 4.0):
-        answer = server.speak(mode="nar-len", steps=2, speed=speed, max_s=1.0)
+        answer = server.speak(mode=mode, steps=2, speed=speed, max_s=1.0)
         wave, rate = decode(answer.body, name="it", max_s=2)
         frames[speed] = len(wave) * 75 / rate
     assert frames == {0.5: 60, 2.0: 15, 4.0: 8}
-    slow = server.speak(mode="nar-len", steps=2, speed=0.25, max_s=1.0)
+    slow = server.speak(mode=mode, steps=2, speed=0.25, max_s=1.0)
     assert slow.status == 422
     assert "makes this text 1.6 s long, but the longest response is 0.853 s" in slow.error["message"]
     refused = server.speak(speed=1.5)

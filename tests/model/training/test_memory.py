@@ -37,6 +37,8 @@ def test_memory_is_what_a_device_holds() -> None:
     assert held(trainer__activation_checkpointing=True) < held() / 3
     logits = 12 * 1024 * 10_000
     assert held(model__ahead=3) - held() == 3 * logits
+    with_all = {"data__modes": {"all": 1.0}}
+    assert held(**with_all) - held() == pytest.approx(7 / 8 * logits), "of each position, one code and 7 / 8 others"
     only = {"ahead__only": True, "trainer__start_from": "runs/base", "model__ahead": 1}
     assert held(**only) == 4 * size + 12 * trained + 2 * logits
 

@@ -219,14 +219,20 @@ def test_a_version_outside_of_what_is_asked_for(tmp_path: Path, monkeypatch: pyt
 
 def test_a_package_that_an_extra_brings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def version(name: str, real: Callable[[str], str] = doctor.metadata.version) -> str:
-        if name in {"pocketsphinx", "faiss-cpu", "onnxruntime", "soxr"}:
+        if name in {"pocketsphinx", "faiss-cpu", "onnxruntime", "pyopenjtalk-plus", "soxr"}:
             raise doctor.metadata.PackageNotFoundError(name)
         return real(name)
 
     monkeypatch.setattr(doctor.metadata, "version", version)
-    wanted = ("transcribe.times=pocketsphinx", "similar.approximate_above=1000", "slice.dnsmos=x.onnx")
+    wanted = (
+        "transcribe.times=pocketsphinx",
+        "similar.approximate_above=1000",
+        "slice.dnsmos=x.onnx",
+        "g2p.japanese=openjtalk",
+    )
     rows = doctor._packages(setup(tmp_path, *wanted))
     extras = {"pocketsphinx": "dev,align", "faiss-cpu": "dev,faiss", "onnxruntime": "dev,eval"}
+    extras["pyopenjtalk-plus"] = "dev,openjtalk"
     for name, extra in extras.items():
         assert row(rows, name) == Check(name, "packages", "problem", "missing", f"Run `make setup EXTRAS={extra}`.")
     assert row(rows, "soxr").hint == "Run `make setup`."

@@ -31,12 +31,18 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def loaded(saved: dict[str, Path]) -> dict[str, Codec]:
+    return {name: load_codec(name, path, exact=True) for name, path in saved.items()}
+
+
+@pytest.fixture(scope="session")
+def quick(saved: dict[str, Path]) -> dict[str, Codec]:
     return {name: load_codec(name, path) for name, path in saved.items()}
 
 
-@pytest.fixture(scope="session", params=CODECS)
-def codec(request: pytest.FixtureRequest, loaded: dict[str, Codec]) -> Codec:
-    return loaded.get(request.param) or load_codec(request.param)
+@pytest.fixture(scope="session", params=[*CODECS, *(f"{name}, quick" for name, row in CODECS.items() if row.way)])
+def codec(request: pytest.FixtureRequest, loaded: dict[str, Codec], quick: dict[str, Codec]) -> Codec:
+    name, _, way = request.param.partition(", ")
+    return (quick if way else loaded).get(name) or load_codec(name)
 
 
 @pytest.fixture(params=["synthetic", "speech"])
@@ -209,6 +215,46 @@ def test_dac_is_the_library(loaded: dict[str, Codec], saved: dict[str, Path], cl
     assert torch.equal(decoded[: len(expected_wave)], expected_wave)
     assert len(decoded) == 76 * 320 > len(expected_wave), "odd strides lose samples, which decode pads"
     assert len(codes_KT.unique()) > 10
+
+
+@pytest.mark.parametrize("name", [name for name, row in CODECS.items() if row.way])
+def test_the_quick_way_gives_nearly_the_librarys_codes_and_its_sound(
+    quick: dict[str, Codec], loaded: dict[str, Codec], name: str, clip: torch.Tensor
+) -> None:
+    [codes_KT], [expected_KT] = quick[name].encode([clip]), loaded[name].encode([clip])
+    # One of 76 frames may flip: random weights hardly tell sounds apart. A flip changes the codebooks after it, too.
+    assert (codes_KT == expected_KT).all(dim=0).sum() >= codes_KT.shape[1] - 1
+    assert len(expected_KT.unique()) > 10
+    found, expected = (which[name].decode(expected_KT) for which in (quick, loaded))
+    assert (found - expected).norm() < 1e-4 * expected.norm()
+    if name == "vocos":
+        assert torch.equal(found, expected), "Vocos decodes by its library alone"
+    else:
+        assert not torch.equal(found, expected), "it must compute in another way"
+
+
+@pytest.mark.parametrize("name", ["encodec", "dac"])
+def test_the_quick_way_gives_the_same_bits_on_any_number_of_threads(quick: dict[str, Codec], name: str) -> None:
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            with threadpool_limits(threads):
+                [codes_KT] = quick[name].encode([sweep(48_000)])
+                found.append((codes_KT, quick[name].decode(codes_KT)))
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1], found[1][1])
+
+
+def test_only_a_codec_on_the_cpu_in_float32_is_quick(saved: dict[str, Path], quick: dict[str, Codec]) -> None:
+    assert all(codec.quick for codec in quick.values())
+    assert not load_codec("dac", saved["dac"], exact=True).quick
+    assert not load_codec("dac", saved["dac"], precision="bfloat16").quick
 
 
 def test_dac_names_its_releases_as_the_library_does() -> None:

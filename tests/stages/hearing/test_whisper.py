@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from rapidfuzz.distance import Levenshtein
 
 from stages.base import Context, Filtered, Reject
@@ -67,6 +68,27 @@ def test_german_is_left_out_and_refused_where_it_is_told(tmp_path):
         stage = Transcribe(TranscribeConfig.model_validate({"model": "packaged", **told}), Context(tmp_path))
         [problem] = stage.check(scan(tmp_path).recordings)
         assert "knows only English: `de` (4 recordings)" in problem
+
+
+def test_each_channel_of_a_call_is_heard_alone(tmp_path):
+    from stages.audio.files import read_at
+
+    if not SPEECH.is_dir():
+        pytest.skip(f"no recordings in {SPEECH}")
+    names = [some("ljspeech", 1)[0], some("vctk", 1)[0]]
+    sides = [np.array(read_at(SPEECH / f"{name}.wav", 16_000)) for name in names]
+    call = np.zeros((max(map(len, sides)) + 8000, 2), np.float32)
+    for channel, side in enumerate(sides):
+        call[8000 * channel : 8000 * channel + len(side), channel] = side
+    (tmp_path / "calls").mkdir()
+    soundfile.write(tmp_path / "calls" / "one.wav", call, 16_000)
+    outcomes = heard(tmp_path, [], channels="split", language="en")
+    assert [outcome.id for outcome in outcomes] == ["calls/one.wav@left", "calls/one.wav@right"]
+    assert len({outcome.speaker for outcome in outcomes}) == 2
+    for name, outcome in zip(names, outcomes, strict=True):
+        text = words((SPEECH / name).with_suffix(".txt").read_text())
+        said = words(" ".join(segment.text for segment in outcome.segments))
+        assert Levenshtein.distance(text, said) <= 0.2 * len(text)
 
 
 def test_a_short_window_is_heard_as_a_full_one(tmp_path):

@@ -24,6 +24,14 @@ def test_a_file_is_read_sorted_and_can_be_written_again(tmp_path: Path) -> None:
     assert lexicon_of(read.to_text().splitlines()) == read
     assert read.digest != lexicon_of(["de\tTest\ttɛst"]).digest
     assert Lexicon().digest == ""
+    assert Lexicon().to_text() == ""
+
+
+def test_what_reads_japanese_is_kept_with_the_words(tmp_path: Path) -> None:
+    kept = Lexicon((("ja", "東京", "tˈoːkʲoː"),), "openjtalk")
+    assert lexicon_of(kept.to_text().splitlines()) == kept
+    assert lexicon_of(Lexicon(japanese="openjtalk").to_text().splitlines()) == Lexicon(japanese="openjtalk")
+    assert read_lexicon(write(tmp_path, kept.to_text())) == Lexicon(kept.rows), "a file of words says nothing of it"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,16 @@ from stages.slice import Slice, SliceConfig
 from stages.utterances.filters import G2P_RULES, SLICE_RULES, broken, in_other_language
 
 MEASURES = Measures(
-    snr_db=12.0, clipped=0.02, silence=0.3, peak=1.0, hash="0" * 16, sig=3.0, bak=3.5, ovrl=2.9, bandwidth_hz=10_750.0
+    snr_db=12.0,
+    clipped=0.02,
+    silence=0.3,
+    peak=1.0,
+    hash="0" * 16,
+    sig=3.0,
+    bak=3.5,
+    ovrl=2.9,
+    bandwidth_hz=10_750.0,
+    srmr=4.5,
 )
 ROW = replace(
     Utterance("a.wav", "a.wav", "g", "s", "en", 0, 32_000, 16_000, "x" * 30, "ˈabc, " * 6, measures=MEASURES),
@@ -52,6 +61,7 @@ BOUNDS = [
     ("slice.max_silence", "Silence", 0.3, 0.31, 0.29),
     ("slice.min_snr_db", "Noisy", 12.0, 11.9, 12.1),
     ("slice.min_bandwidth_hz", "NarrowBand", 10_750.0, 10_500.0, 11_000.0),
+    ("slice.min_srmr", "Reverberant", 4.5, 4.0, 5.0),
     ("slice.min_dnsmos", "PoorQuality", 2.9, 2.8, 3.0),
     ("g2p.min_phonemes_per_s", "FewPhonemes", 9.0, 8.9, 9.1),
     ("g2p.max_phonemes_per_s", "ManyPhonemes", 9.0, 9.1, 8.9),

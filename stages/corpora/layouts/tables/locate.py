@@ -76,7 +76,7 @@ class Locator:
         if known := self._likely(slashed(name)):
             return self._normal(known)
         name = with_suffix(slashed(name), ".wav")
-        folder = next((f for f in FOLDERS if os.path.isdir(f"{self._folder}/{f}")), "")  # noqa: PTH112
+        folder = next((f for f in FOLDERS if members.is_folder(f"{self._folder}/{f}")), "")
         if name.startswith("/"):
             return os.path.relpath(name, self._folder)
         return f"{folder}/{name}" if folder and "/" not in name else name

@@ -69,6 +69,7 @@ def test_it_is_exponential_and_independent_between_codes_rows_and_draws() -> Non
 
 def test_no_place_is_used_twice() -> None:
     passes = [("ar", 0), *(("nar", level) for level in range(1, 32)), *(("nar-len", step) for step in range(200))]
+    passes += [("all", number) for number in range(200 * 32)]
     places = [
         first_place(part, number) + frame for part, number in [*passes, ("stt", 0)] for frame in (0, 1, 2**32 - 1)
     ]  # type: ignore[arg-type]

@@ -215,7 +215,7 @@ def free(able: Synthesizer) -> Synthesizer:
 
 
 def test_the_default_changes_nothing_for_sound_speech(free: Synthesizer) -> None:
-    for decoding in (Decoding(), Decoding("nar-len", unmasking=Unmasking(3))):
+    for decoding in (Decoding(), *(Decoding(mode, unmasking=Unmasking(3)) for mode in ("nar-len", "all"))):
         guarded, off = (
             free.speak("Hello.", prompt=talk(2.0), seed=3, decoding=decoding, guard=guard) for guard in (Guard(), OFF)
         )

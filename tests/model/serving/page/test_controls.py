@@ -12,7 +12,7 @@ from stages.errors import UsageError
 gr = pytest.importorskip("gradio", reason="the page needs gradio: `make setup EXTRAS=dev,serve`")
 
 
-def controls(default: Decoding = Decoding(), modes: Any = ("ar", "nar-len")) -> Any:  # noqa: B008
+def controls(default: Decoding = Decoding(), modes: Any = ("ar", "nar-len", "all")) -> Any:  # noqa: B008
     from model.serving.page.controls import Controls
 
     with gr.Blocks(analytics_enabled=False):
@@ -49,6 +49,8 @@ def test_what_is_shown_at_first_is_the_default() -> None:
         Decoding(beam_width=4),
         Decoding(layer_skip=True, layer_skip_exit_layer=1, layer_skip_entropy_threshold=0.5),
         Decoding("nar-len", unmasking=Unmasking(7, sampling=Sampling(0.5)), guidance=3.0),
+        Decoding("all", unmasking=Unmasking(7, sampling=Sampling(0.5)), nar=Sampling(0.5)),
+        Decoding("all"),
     ):
         made = controls(default)
         assert made.decoding(values(made)) == default
@@ -60,8 +62,9 @@ def test_what_is_shown_at_first_is_the_default() -> None:
 def test_what_isn_t_for_the_mode_doesn_t_count() -> None:
     made = controls()
     changed = {"repetition_penalty": 1.5, "beam_width": 3, "refine_on_stop": True, "max_ar_context": 9, "top_k": 5}
-    found = made.decoding(values(made, mode="nar-len", steps=4, **changed))
-    assert found == Decoding("nar-len", unmasking=Unmasking(4, sampling=Sampling(top_k=5)))
+    for mode in ("nar-len", "all"):
+        found = made.decoding(values(made, mode=mode, steps=4, **changed))
+        assert found == Decoding(mode, unmasking=Unmasking(4, sampling=Sampling(top_k=5)))
     assert made.decoding(values(made, steps=4)) == Decoding()
 
 
@@ -70,7 +73,7 @@ def test_what_isn_t_for_the_mode_doesn_t_count() -> None:
     [
         ({"top_k": 1.5}, "`top_k` must be a whole number, but is 1.5"),
         ({"top_k": -1}, "`top_k` must be 0"),
-        ({"mode": "nar-len", "steps": 500}, "`steps` must be at most 200"),
+        ({"mode": "all", "steps": 500}, "`steps` must be at most 200"),
         ({"mode": "nar-len", "steps": 0}, "`steps` must be at least 1"),
         ({"nar_temperature": -1}, "`nar_temperature` must be 0 or more"),
         ({"guidance": "0.5"}, "`guidance` must be 1"),

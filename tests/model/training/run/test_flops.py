@@ -16,30 +16,33 @@ def test_a_hand_count() -> None:
     grouped = Decoder(ModelConfig(width=8, layers=1, heads=2, feedforward=12, group=4), 5, 2, 3)
     blocks = 8 * 24 + 8 * 8 + 8 * 24 + 12 * 8  # qkv, out, gate and up, down
     heads = 2 * (8 * 4) + 4 * (8 * 3) + 1 * (8 * 5) + 3 * (8 * 4)  # the canvas uses head 0
+    heads += 5 * (8 * 4) + 2 * (8 * 3) + 1 * (8 * 3)  # as a canvas of all uses both
     causal, full = 4 * (10**2 / 2) * 8, 4 * 6**2 * 8
     wanted = 3 * (2 * 16 * blocks + 2 * heads + causal + full)
-    assert training_flops(network, [10, 6], 1, [2, 4, 1, 3]) == wanted
+    assert training_flops(network, [10, 6], 1, [2, 4, 1, 3, 5, 2, 1]) == wanted
     more = 3 * 2 * 2 * (8 * 4 * 3)  # at the two positions of mode ar
-    assert training_flops(grouped, [10, 6], 1, [2, 4, 1, 3]) == wanted + more
+    assert training_flops(grouped, [10, 6], 1, [2, 4, 1, 3, 5, 2, 1]) == wanted + more
+    given = training_flops(network, [10, 6], 1, [2, 4, 1, 3, 5, 2, 1], [0, 4])
+    assert wanted - given == 3 * 4 * 4 * 2 * 8, "what is given doesn't attend to the two positions that follow"
     ahead = Decoder(ModelConfig(width=8, layers=1, heads=2, feedforward=12, ahead=2), 5, 2, 3)
     one = 3 * 2 * (2 * 8 * 8 + 8 * 4)  # its own two matrices, and head 0's
-    assert training_flops(ahead, [10, 6], 1, [2, 4, 1, 3, 1, 0]) == wanted + one
+    assert training_flops(ahead, [10, 6], 1, [2, 4, 1, 3, 5, 2, 1, 1, 0]) == wanted + one
     ahead.train_only_ahead()
     one = (3 + 2) * 2 * 8 * 8 + 2 * 2 * 8 * 4  # the gradient passes through head 0 and W2, but not through W1
-    assert training_flops(ahead, [10, 6], 1, [2, 4, 1, 3, 1, 0]) == wanted / 3 + one
+    assert training_flops(ahead, [10, 6], 1, [2, 4, 1, 3, 5, 2, 1, 1, 0]) == wanted / 3 + one
 
 
 def test_retention_costs_the_same_at_every_position_of_a_long_document() -> None:
     network = Decoder(ModelConfig(arch="retnet", width=8, layers=3, heads=2), 5, 2, 3)
     attention = Decoder(ModelConfig(width=8, layers=3, heads=2), 5, 2, 3)
-    short, long, longer = (training_flops(network, [length], 1, [0] * 4) for length in (20, 1000, 2000))
+    short, long, longer = (training_flops(network, [length], 1, [0] * 7) for length in (20, 1000, 2000))
     blocks = 3 * 2 * (4 * 8 * 8 + 8 * 8 + 3 * 8 * ModelConfig().feedforward)
     # In each head, of 4: half the 128 x 128 pairs of a chunk, q k and the weights times v; k v, and q times the state.
     assert long == 1000 * 3 * (blocks + 3 * 2 * (2 * 2 * 64 * 4 + 2 * 2 * 4 * 4))
     assert longer == 2 * long
-    assert training_flops(network, [1000], 0, [0] * 4) - long == 1000 * 3 * 3 * 2 * (2 * 2 * 64 * 4 + 2 * 2 * 4 * 4)
+    assert training_flops(network, [1000], 0, [0] * 7) - long == 1000 * 3 * 3 * 2 * (2 * 2 * 64 * 4 + 2 * 2 * 4 * 4)
     gate = 20 * 3 * 3 * 2 * 8 * 8
-    assert short == training_flops(attention, [20], 1, [0] * 4) + gate, "by pairs where these are fewer"
+    assert short == training_flops(attention, [20], 1, [0] * 7) + gate, "by pairs where these are fewer"
 
 
 @pytest.mark.parametrize("kv_heads", [None, 2])
@@ -50,10 +53,10 @@ def test_it_is_what_pytorch_counts(kv_heads: int | None) -> None:
     batch = collate([item for item in random_documents(tokenizer, 6000) if not item.causal], CODEC.num_codebooks)
     # Masked by hand: whether it counts the kernels of attention on the CPU depends on PyTorch's version.
     with FlopCounterMode(display=False) as counter, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-        attend = Packed(batch.lengths, batch.causal, torch.device("cpu"))
+        attend = Packed(batch.lengths, batch.causal, torch.device("cpu"), batch.given)
         logits = network(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)
         torch.stack([x.sum() for x in logits]).sum().backward()
-    counted = training_flops(network, batch.lengths, batch.causal, [len(rows) for rows in batch.rows])
+    counted = training_flops(network, batch.lengths, batch.causal, [len(rows) for rows in batch.rows], batch.given)
     assert counter.get_total_flops() == pytest.approx(counted, rel=0.01)
 
 

@@ -1,6 +1,7 @@
 """Properties of written text in words, of the engine and of English; capitals."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.text.phonemes import in_words, phonemize
+from stages.text.spoken.languages import en
+from stages.text.spoken.rules import Rules
 from stages.text.spoken.table import speak, speaker_of
 
 MARKS = re.compile(r"[.!?;:,…]")
@@ -52,6 +55,13 @@ def test_reading_is_idempotent_and_adds_no_mark(text: str) -> None:
     assert not re.search(r"\d", spoken.text)
     assert len(MARKS.findall(spoken.text)) <= len(MARKS.findall(text))
     assert all(change.written != change.spoken for change in spoken.changes)
+
+
+@given(st.lists(PIECES.filter(lambda piece: piece != "½"), min_size=1, max_size=8).map(" ".join))
+@settings(max_examples=200, deadline=None)
+def test_gates_shut_no_rule_out_that_would_say_something(text: str) -> None:
+    ungated = Rules(replace(rule, gates=()) for rule in en._RULES)
+    assert en.LANGUAGE.rules.apply(text) == ungated.apply(text)
 
 
 @given(st.text(max_size=40))

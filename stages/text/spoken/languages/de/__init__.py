@@ -23,7 +23,7 @@ from stages.text.spoken.languages.de.numbers import (
 )
 from stages.text.spoken.languages.de.words import LATE, NUMBERED, NUMBERS, TONGUE
 from stages.text.spoken.romans import from_roman
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, Rules
 
 _MONTHS = month_numbers(
     "januar jänner jan",
@@ -233,4 +233,4 @@ _RULES: tuple[Rule, ...] = (
     *signs(TONGUE),
     *initials(TONGUE),
 )
-LANGUAGE = Speaker("de", _RULES, needed=needed(TONGUE), before=plainly)
+LANGUAGE = Speaker("de", Rules(_RULES), needed=needed(TONGUE), before=plainly)

@@ -1,5 +1,8 @@
 """Tables of abbreviations and acronyms."""
 
+import re
+from collections.abc import Iterable
+
 
 def _table(rows: str) -> dict[str, str]:
     pairs = (row.split("=") for row in rows.split(";"))
@@ -71,3 +74,11 @@ AFTER_A = (
     "two|three|four|five|six|seven|eight|nine|ten|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
 )
 """Before these A is a letter, not the article."""
+
+
+def points(shorts: Iterable[str]) -> str:
+    """Returns a pattern of the points after abbreviations, the letters before it by their number."""
+    known = sorted(set(shorts))
+    by_length = ([re.escape(one) for one in known if len(one) == length] for length in sorted(set(map(len, known))))
+    ends = "|".join(rf"(?<=\b(?i:{'|'.join(some)})\.)" for some in by_length)
+    return rf"\.(?:{ends})"

@@ -127,7 +127,7 @@ def _weekday(match: re.Match[str]) -> str:
 _DAYS = "Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun"
 RULES = (
     *gated(
-        rf"\b(?:{_DAYS})\b",
+        r"[MTWFS](?<=\b.)(?:on|ues?|ed|hu(?:rs?)?|ri|at|un)\b",
         rule("date", rf"(?<!\w)(?P<first>{_DAYS})\b\.?[-–](?P<last>{_DAYS})\b\.?", _weekdays),
         rule(
             "date",
@@ -149,7 +149,8 @@ RULES = (
         ),
     ),
     *gated(
-        r"[JFMASONDjfmasond](?:an|eb|ar|pr|ay|u[nlg]|ep|ct|ov|ec|AN|EB|AR|PR|AY|U[NLG]|EP|CT|OV|EC)",
+        r"[JFMASONDjfmasond](?<=\b.)(?i:an|eb|ar|pr|ay|u[nlg]|ep|ct|ov|ec)"
+        r"(?:(?<=\d[ -]...)|(?<=\d(?i:st|nd|rd|th)[ -]...)|(?<=(?i:of)[ -]...)|[A-Za-z]*\.?,?[ -]['’]?\d)",
         rule(
             "date",
             rf"(?<!\w)(?P<the>the )?{_DAY}(?:[-–](?P<last>[12]?\d|3[01])(?:st|nd|rd|th)?)?(?: of)?[ -]{_MONTH}(?![\w])"

@@ -4,7 +4,7 @@ import re
 
 from stages.text.spoken.languages.en.numbers import spoken
 from stages.text.spoken.languages.en.spelling import spelled
-from stages.text.spoken.rules import gated, rule
+from stages.text.spoken.rules import gated, having, rule
 
 _SIGNS = {".": "dot", "@": "at", "/": "slash", "-": "dash", "_": "underscore", ":": "colon", "?": "question mark"} | {
     **{"=": "equals", "&": "and", "#": "hash", "~": "tilde", "%": "percent", "+": "plus", ",": "comma"},
@@ -63,10 +63,10 @@ def _tag(match: re.Match[str]) -> str:
 
 
 RULES = (
-    *gated("://", rule("link", r"(?<![\w@])(?:https?|ftp)://[^\s<>\"“”]*[\w/]", _link, ignore_case=True)),
-    *gated("@", rule("link", r"(?<![\w.])\.?[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}", _link)),
-    *gated("(?i:www)", rule("link", r"(?<![\w@])www\.[^\s<>\"“”]*[\w/]", _link, ignore_case=True)),
+    *having(":", rule("link", r"(?<![\w@])(?:https?|ftp)://[^\s<>\"“”]*[\w/]", _link, ignore_case=True)),
+    *having("@", rule("link", r"(?<![\w.])\.?[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}", _link)),
+    *gated("[wW](?i:ww)", rule("link", r"(?<![\w@])www\.[^\s<>\"“”]*[\w/]", _link, ignore_case=True)),
     *gated(rf"\.(?:{ENDINGS})\b", rule("link", rf"(?<![\w@.]){_HOST}{_PATH}", _link)),
-    *gated("@", rule("link", r"(?<![\w@])@(?P<name>[A-Za-z]\w*)", _handle)),
-    *gated("#", rule("link", r"(?<![\w#&])#(?P<name>[A-Za-z]\w*)", _tag)),
+    *having("@", rule("link", r"(?<![\w@])@(?P<name>[A-Za-z]\w*)", _handle)),
+    *having("#", rule("link", r"(?<![\w#&])#(?P<name>[A-Za-z]\w*)", _tag)),
 )

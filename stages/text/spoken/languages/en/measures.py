@@ -16,7 +16,7 @@ from stages.text.spoken.languages.en.numbers import (
     spoken,
 )
 from stages.text.spoken.languages.en.sentences import STARTER, ends_after, is_adjective
-from stages.text.spoken.rules import rule
+from stages.text.spoken.rules import gated, having, rule
 
 
 def _table(rows: str) -> dict[str, tuple[str, str]]:
@@ -299,26 +299,45 @@ FRACTIONS = (
     rule("measure", rf"{START}(?P<fraction>(?:\d+[ -]?)?[{VULGAR}]|(?:\d+[ -])?\d\d?/\d\d?){_MEASURE}", _mixed),
 )
 """Of numbers with a fraction; before the others."""
+_WITH_UNIT = rf"\d(?: {SCALE})?[ -]?(?:(?:{_UNIT}|{'|'.join(_LENGTHS)})(?![A-Za-z])|sq|cu)"
 RULES = (
-    rule(
-        "measure",
-        r"(?<!\w)\d{1,3}(?:\.\d+)?[°º] ?(?:\d\d?(?:\.\d+)?[′'’] ?)(?:\d\d?(?:\.\d+)?[″\"”] ?)?(?P<where>[NSEW]\b)?",
-        _position,
+    *having(
+        "°º",
+        rule(
+            "measure",
+            r"(?<!\w)\d{1,3}(?:\.\d+)?[°º] ?(?:\d\d?(?:\.\d+)?[′'’] ?)(?:\d\d?(?:\.\d+)?[″\"”] ?)?(?P<where>[NSEW]\b)?",
+            _position,
+        ),
+        rule("measure", r"(?<!\w)\d{1,3}(?:\.\d+)?[°º] ?(?P<where>[NSEW])\b", _position),
     ),
-    rule("measure", r"(?<!\w)\d{1,3}(?:\.\d+)?[°º] ?(?P<where>[NSEW])\b", _position),
-    rule("measure", r"(?<![\w.])(?P<feet>\d{1,2})[′'’] ?(?P<inches>\d\d?)(?:[″\"”]|''|’’)", _feet),
-    rule("measure", r"(?<![\w.])(?P<feet>\d{1,3}) ?(?:ft|feet|foot)\.? ?(?P<inches>\d\d?) ?in\b\.?", _feet),
-    rule("measure", r"(?<![\w.])(?P<feet>\d)[′'’](?P<inches>\d\d?)(?!\w)", _feet),
-    rule("measure", rf"{START}(?P<number>{NUMBER})(?P<sign>[″]|\"(?= ?[a-z]))", _inches),
-    rule("measure", r"(?<![\w.])(?P<number>\d+)(?:′|['’](?= (?:tall|long|wide|high|deep)\b))", _prime),
-    rule("measure", rf"{START}(?P<sides>{NUMBER}(?: ?[x×] ?{NUMBER})+){_MEASURE}", _dimensions_with_unit),
-    rule(
-        "measure",
-        rf"{START}(?P<minus>{MINUS})?{_FIRST}(?P<number>{NUMBER})(?: (?P<scale>{SCALE}))?{_MEASURE}",
-        _measure,
+    *gated(r"\d[′'’]", rule("measure", r"(?<![\w.])(?P<feet>\d{1,2})[′'’] ?(?P<inches>\d\d?)(?:[″\"”]|''|’’)", _feet)),
+    *gated(
+        r"\d ?f",
+        rule("measure", r"(?<![\w.])(?P<feet>\d{1,3}) ?(?:ft|feet|foot)\.? ?(?P<inches>\d\d?) ?in\b\.?", _feet),
     ),
-    rule("measure", rf"{START}(?P<number>{INTEGER})/(?P<per>kg|km|lb|oz|mi|min|hr|h|s|day|week)\b", _per_unit),
-    rule("range", rf"{START}(?!0x){NUMBER}(?: ?x ?{NUMBER})+(?!\w)", _dimensions),
+    *gated(r"\d[′'’]", rule("measure", r"(?<![\w.])(?P<feet>\d)[′'’](?P<inches>\d\d?)(?!\w)", _feet)),
+    *gated(r"\d[″\"]", rule("measure", rf"{START}(?P<number>{NUMBER})(?P<sign>[″]|\"(?= ?[a-z]))", _inches)),
+    *gated(
+        r"\d[′'’]",
+        rule("measure", r"(?<![\w.])(?P<number>\d+)(?:′|['’](?= (?:tall|long|wide|high|deep)\b))", _prime),
+    ),
+    *gated(
+        _WITH_UNIT,
+        *gated(
+            r"\d ?[x×]",
+            rule("measure", rf"{START}(?P<sides>{NUMBER}(?: ?[x×] ?{NUMBER})+){_MEASURE}", _dimensions_with_unit),
+        ),
+        rule(
+            "measure",
+            rf"{START}(?P<minus>{MINUS})?{_FIRST}(?P<number>{NUMBER})(?: (?P<scale>{SCALE}))?{_MEASURE}",
+            _measure,
+        ),
+    ),
+    *having(
+        "/",
+        rule("measure", rf"{START}(?P<number>{INTEGER})/(?P<per>kg|km|lb|oz|mi|min|hr|h|s|day|week)\b", _per_unit),
+    ),
+    *gated(r"\d ?x", rule("range", rf"{START}(?!0x){NUMBER}(?: ?x ?{NUMBER})+(?!\w)", _dimensions)),
 )
 LONE = (
     rule("measure", rf"(?<![\w/])(?:{'|'.join(_LONE)}|km/h|m/s|(?:(?<= in )|(?<= per )|(?<=\())mm)(?![\w/.])", _lone),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stages.text.spoken.languages.en.numbers import INTEGER, MINUS, NUMBER, START, cardinal, scaled, spoken, value
 from stages.text.spoken.languages.en.sentences import is_adjective
 from stages.text.spoken.languages.en.spelling import apart
-from stages.text.spoken.rules import rule
+from stages.text.spoken.rules import gated, rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,9 @@ def _alone(match: re.Match[str]) -> str:
 _SUM = rf"(?P<number>{NUMBER}){_SCALE.format('')}(?!\d)"
 _UPPER = rf"(?:{_TO}(?P<again>{_SIGN})?(?P<upper>{NUMBER}){_SCALE.format('_')}(?!\d))?"
 
-RULES = (
+_WRITTEN = rf"[{''.join(sign for sign in _SIGNS if len(sign) == 1)}¢]|[A-Z]{{3}}(?<={_CODE})"
+RULES = gated(
+    _WRITTEN,
     rule("money", rf"(?<![\w$])(?P<minus>{MINUS})?(?P<sign>{_SIGN}) ?{_SUM}{_UPPER}{_PER}", _sum, ignore_case=True),
     rule("money", rf"(?<!\w)(?P<minus>{MINUS})?(?P<code>{_CODE}) ?{_SUM}{_UPPER.replace(_SIGN, _CODE)}{_PER}", _sum),
     rule(

@@ -6,7 +6,7 @@ from functools import lru_cache
 from num2words import num2words
 
 from stages.text.spoken.languages.en.spelling import apart
-from stages.text.spoken.rules import rule
+from stages.text.spoken.rules import gated, rule
 
 START = r"(?<!\w)(?<!\d[.,:])"
 """Where a number may begin: not inside a word or another number."""
@@ -194,13 +194,22 @@ ORDINALS = (
     ),
 )
 CARDINALS = (
-    rule(
-        "cardinal", rf"{START}(?P<minus>{MINUS})?(?P<number>{NUMBER}) (?P<scale>{SCALE})\b", _scaled, ignore_case=True
+    *gated(
+        rf"\d (?i:{SCALE})",
+        rule(
+            "cardinal",
+            rf"{START}(?P<minus>{MINUS})?(?P<number>{NUMBER}) (?P<scale>{SCALE})\b",
+            _scaled,
+            ignore_case=True,
+        ),
     ),
-    rule(
-        "decimal",
-        rf"(?<!\w)(?P<minus>{MINUS})?(?P<number>{INTEGER}?\.\d+)(?P<letter>[A-Za-z](?!\w))?(?!\w)",
-        lambda match: " ".join(filter(None, (_bare(match), match["letter"]))),
+    *gated(
+        r"\.\d",
+        rule(
+            "decimal",
+            rf"(?<!\w)(?P<minus>{MINUS})?(?P<number>{INTEGER}?\.\d+)(?P<letter>[A-Za-z](?!\w))?(?!\w)",
+            lambda match: " ".join(filter(None, (_bare(match), match["letter"]))),
+        ),
     ),
     rule("cardinal", rf"(?<!\w)(?P<minus>{MINUS})?(?P<number>{INTEGER})(?!\w)", _bare),
     rule("cardinal", r"\d+(?:\.\d+)?", lambda match: apart(match, spoken(match[0]))),

@@ -13,7 +13,7 @@ from stages.text.spoken.languages.en.numbers import (
     year,
 )
 from stages.text.spoken.languages.en.spelling import LETTER_A, spelled
-from stages.text.spoken.rules import rule
+from stages.text.spoken.rules import gated, rule
 
 _VOWEL = re.compile("[aeiouyAEIOUY]")
 _SEPARATORS = re.compile("[ ,'’]")
@@ -98,23 +98,32 @@ def _model(match: re.Match[str]) -> str:
 
 
 DIALLED = (
-    rule(
-        "serial",
-        r"(?<!\w)(?P<maker>Boeing|Airbus|Porsche|Peugeot|Route|Highway|Interstate|Area|Room|Flight)"
-        r" (?P<number>\d{3})(?:-(?P<more>\d+))?(?!\w|[.,]\d)",
-        _aircraft,
+    *gated(
+        r"[a-z] \d{3}",
+        rule(
+            "serial",
+            r"(?<!\w)(?P<maker>Boeing|Airbus|Porsche|Peugeot|Route|Highway|Interstate|Area|Room|Flight)"
+            r" (?P<number>\d{3})(?:-(?P<more>\d+))?(?!\w|[.,]\d)",
+            _aircraft,
+        ),
     ),
-    rule("telephone", r"(?:(?<=call )|(?<=dial )|(?<=Call )|(?<=Dial ))\d{3}(?!\w|[-.,/: ]\d)", _phone),
-    rule("link", r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)", _address),
-    rule(
-        "telephone",
-        r"(?<![\w.,])(?:\+\d{1,3}[ -]?)?(?:\(\d{2,4}\) ?|(?:1[- ])?\d{3}[- .])\d{3}[- .]\d{4}(?![\w-]|[.,]\d)"
-        r"|(?<![\w.,])\+\d{1,3}(?:[ -]?\(?\d{1,5}\)?){2,6}(?![\w-])"
-        r"|(?<![\w.,-])\d{3}-\d{4}(?![\w-]|[.,]\d)"
-        r"|(?<![\w.,-])\d{3}-\d{2}-\d{4}(?![\w-])"
-        r"|(?<![\w.,-])(?<!\d )0\d{1,5}(?: \d{2,8}){1,3}(?![\w-]|[.,]\d)"
-        r"|(?<![\w.,-])\d+(?:-\d+){3,}(?![\w-])",
-        _phone,
+    *gated(
+        r"(?:all|ial) \d",
+        rule("telephone", r"(?:(?<=call )|(?<=dial )|(?<=Call )|(?<=Dial ))\d{3}(?!\w|[-.,/: ]\d)", _phone),
+    ),
+    *gated(r"\.\d{1,3}\.", rule("link", r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)", _address)),
+    *gated(
+        r"\d(?:[- .]\d{4}|-\d| \d\d)|\+\d",
+        rule(
+            "telephone",
+            r"(?<![\w.,])(?:\+\d{1,3}[ -]?)?(?:\(\d{2,4}\) ?|(?:1[- ])?\d{3}[- .])\d{3}[- .]\d{4}(?![\w-]|[.,]\d)"
+            r"|(?<![\w.,])\+\d{1,3}(?:[ -]?\(?\d{1,5}\)?){2,6}(?![\w-])"
+            r"|(?<![\w.,-])\d{3}-\d{4}(?![\w-]|[.,]\d)"
+            r"|(?<![\w.,-])\d{3}-\d{2}-\d{4}(?![\w-])"
+            r"|(?<![\w.,-])(?<!\d )0\d{1,5}(?: \d{2,8}){1,3}(?![\w-]|[.,]\d)"
+            r"|(?<![\w.,-])\d+(?:-\d+){3,}(?![\w-])",
+            _phone,
+        ),
     ),
 )
 RANGES = (
@@ -128,13 +137,21 @@ RANGES = (
     ),
 )
 RULES = (
-    rule("serial", r"(?<![\w.'’])(?P<letter>[A-Z])\.(?P<number>\d{2,4})(?![\w-]|\.\d)", _standard),
-    rule("serial", r"(?<=[A-Z]{2} )[1-9]\d{3}(?!\w|[.,]\d)", _model),
-    rule("serial", r"(?<![\w.])(?P<number>401|403|501)\(?(?P<letter>k|b|c)\)?(?!\w)", _retirement),
-    rule(
-        "serial",
-        r"(?<![\w.'’])(?<!\d,)(?=[A-Za-z\d/-]*\d)(?=[A-Za-z\d/-]*[A-Za-z])"
-        rf"{_JOINED}(?:[-/]{_JOINED})*(?!\w|['’]\w)",
-        _serial,
+    *gated(
+        r"[A-Z]\.\d\d", rule("serial", r"(?<![\w.'’])(?P<letter>[A-Z])\.(?P<number>\d{2,4})(?![\w-]|\.\d)", _standard)
+    ),
+    *gated("[A-Z] [1-9]", rule("serial", r"(?<=[A-Z]{2} )[1-9]\d{3}(?!\w|[.,]\d)", _model)),
+    *gated(
+        "0[13][(kbc]",
+        rule("serial", r"(?<![\w.])(?P<number>401|403|501)\(?(?P<letter>k|b|c)\)?(?!\w)", _retirement),
+    ),
+    *gated(
+        r"\d[A-Za-z-]|[A-Za-z/-]\d",
+        rule(
+            "serial",
+            r"(?<![\w.'’])(?<!\d,)(?=[A-Za-z\d/-]*\d)(?=[A-Za-z\d/-]*[A-Za-z])"
+            rf"{_JOINED}(?:[-/]{_JOINED})*(?!\w|['’]\w)",
+            _serial,
+        ),
     ),
 )

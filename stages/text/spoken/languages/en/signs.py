@@ -5,7 +5,7 @@ import unicodedata
 
 from stages.text.spoken.languages.en.numbers import NUMBER, cardinal, spoken
 from stages.text.spoken.languages.en.spelling import apart
-from stages.text.spoken.rules import gated, rule
+from stages.text.spoken.rules import gated, having, rule
 
 _NAMES = {
     **{
@@ -58,7 +58,7 @@ _NAMES = {
 }
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _PAIRS = {("he", "she"), ("she", "he"), ("his", "her"), ("him", "her"), ("yes", "no"), ("true", "false"), ("s", "he")}
-_SILENT = r"[|~`^™®•·●■◆★☆►▪◦]+|\*+|(?<!\w)_+|_+(?!\w)"
+_SILENT = "|~`^™®•·●■◆★☆►▪◦"
 
 
 def _named(match: re.Match[str]) -> str:
@@ -110,33 +110,37 @@ def _nothing(match: re.Match[str]) -> str:
 MARKUP = (rule("markup", r"<[A-Za-z/][^<>]*>", lambda match: match[0]),)
 """Left as it is."""
 RULES = (
-    rule("symbol", r"#(?=\d)", lambda _: "number "),
-    rule("symbol", r"(?<![\w~])[~≈](?= ?[\d$£€.\ue000-\uf8ff])", lambda _: "about "),
-    rule("symbol", r"§§ ?", lambda _: "sections "),
-    rule("math", rf"(?<![\w-])(?P<before>\d+) ?[-−](?= ?{NUMBER} ?=)", _minus),
-    rule("math", r"(?<=\d) ?[*×] ?(?=\d)", lambda _: " times "),
-    rule("math", r"(?:(?<=[\w)]) ?|(?<!\S))[<>] ?(?=[\d$£€.])", _compared),
-    rule("math", r"(?<![\w.,])(?P<number>\d+(?:\.\d+)?)[eE](?P<power>[+−-]?\d+)(?!\w|\.\d)", _scientific),
+    *having("#", rule("symbol", r"#(?=\d)", lambda _: "number ")),
+    *having("~≈", rule("symbol", r"(?<![\w~])[~≈](?= ?[\d$£€.\ue000-\uf8ff])", lambda _: "about ")),
+    *having("§", rule("symbol", r"§§ ?", lambda _: "sections ")),
+    *having("=", rule("math", rf"(?<![\w-])(?P<before>\d+) ?[-−](?= ?{NUMBER} ?=)", _minus)),
+    *having("*×", rule("math", r"(?<=\d) ?[*×] ?(?=\d)", lambda _: " times ")),
+    *having("<>", rule("math", r"(?:(?<=[\w)]) ?|(?<!\S))[<>] ?(?=[\d$£€.])", _compared)),
+    *gated(
+        r"\de|\.\d+E|\dE[+−-]",
+        rule("math", r"(?<![\w.,])(?P<number>\d+(?:\.\d+)?)[eE](?P<power>[+−-]?\d+)(?!\w|\.\d)", _scientific),
+    ),
 )
 """Before the numbers beside them are read."""
 POWERS = (rule("math", "(?<=[0-9A-Za-z)])⁻?[⁰¹²³⁴-⁹]+", _power),)
 """After the measures, whose units have such too."""
-BETWEEN = (rule("symbol", r"(?<=[\ue000-\uf8ff])[.,:](?=[\ue000-\uf8ff])", lambda _: " "),)
+BETWEEN = (rule("symbol", r"[.,:](?<=[\ue000-\uf8ff].)(?=[\ue000-\uf8ff])", lambda _: " "),)
 """Between numbers these are no marks."""
 AFTER = (
-    *gated("#", rule("symbol", r"(?<=\b[A-G])#(?!\w)", lambda _: " sharp")),
-    *gated(
+    *having("#", rule("symbol", r"(?<=\b[A-G])#(?!\w)", lambda _: " sharp")),
+    *having(
         "/",
         rule("symbol", r"(?<=[a-z])/(?=[a-z])", _either),
         rule("symbol", r"(?<=[A-Z])/(?=[A-Z])", lambda _: " "),
     ),
-    *gated(r"\*", rule("symbol", r"(?<=\b[A-Z])\*(?![\w*])", lambda _: " star")),
-    *gated("_", rule("symbol", r"(?<=[^\W_])_+(?=[^\W_])", lambda _: " underscore ")),
-    rule("symbol", f"(?P<sign>[{re.escape(''.join(_NAMES))}])", _named),
+    *having("*", rule("symbol", r"(?<=\b[A-Z])\*(?![\w*])", lambda _: " star")),
+    *having("_", rule("symbol", r"_(?<=[^\W_]_)_*(?=[^\W_])", lambda _: " underscore ")),
+    *having("".join(_NAMES), rule("symbol", f"(?P<sign>[{re.escape(''.join(_NAMES))}])", _named)),
     *gated(
         r"[^\x00-\x7f]",
         rule("symbol", "(?<![\u0370-\u03ff])[\u0391-\u03a9\u03b1-\u03c9](?![\u0370-\u03ff])", _letter),
         rule("cardinal", "[\u2460-\u2473\u2776-\u277f]", _circled),
     ),
-    *gated("[|~`^™®•·●■◆★☆►▪◦*_]", rule("symbol", _SILENT, _nothing)),
+    *having(f"{_SILENT}*", rule("symbol", rf"[{_SILENT}]+|\*+", _nothing)),
+    *having("_", rule("symbol", r"_(?:(?<!\w_)_*|_*(?!\w))", _nothing)),
 )

@@ -15,6 +15,7 @@ from stages.text.spoken.languages.en.abbreviations import (
     STREETS,
     TITLES,
     WITHIN,
+    points,
 )
 from stages.text.spoken.languages.en.sentences import STARTER, ends_after
 from stages.text.spoken.languages.en.spelling import LETTER_A, spelled
@@ -139,9 +140,11 @@ def _any(table: dict[str, str]) -> str:
 
 
 RULES = (
-    rule("abbreviation", r"(?<![\w.])(?:PhD|Ph\.? ?D\.)(?!\w)", lambda match: f"P H D{_stop(match)}"),
     *gated(
-        r"[A-Za-z]\. ?[A-Z]",
+        r"Ph\.? ?D", rule("abbreviation", r"(?<![\w.])(?:PhD|Ph\.? ?D\.)(?!\w)", lambda match: f"P H D{_stop(match)}")
+    ),
+    *gated(
+        r"\.(?<=[A-Za-z]\.) ?[A-Z]",
         rule("abbreviation", rf"(?<![\w.])(?P<short>(?i:{_any(TITLES)}))\.(?= ?[A-Z])(?! {STARTER}\b)", _title),
     ),
     *gated(
@@ -150,7 +153,7 @@ RULES = (
     ),
     *gated(r"S[tT]\b", rule("abbreviation", r"(?<![\w.])S[tT]\.?(?!\w)(?=[ ]|[,.;:!?)]|$)", _saint)),
     *gated(
-        r"(?:^| )[A-Z][a-z]{1,3}\.",
+        r"\.(?:(?<= [A-Z][a-z]\.)|(?<= [A-Z][a-z]{2}\.)|(?<= [A-Z][a-z]{3}\.))",
         rule(
             "abbreviation",
             rf"(?<=[a-z\d\ue000-\uf8ff] )(?P<short>{'|'.join(short.capitalize() for short in STREETS)})\.(?!\w)",
@@ -164,22 +167,33 @@ RULES = (
     ),
     *gated(
         r"\d",
-        rule("abbreviation", rf"(?<![\w.])(?P<short>(?i:{_any(NUMBERED)}))\. ?(?=[\d#\ue000-\uf8ff])", _numbered),
-        rule(
-            "abbreviation", r"(?<![\w.])(?P<short>(?<=[a-z,] )No|Vol|vol|pp|Fig|fig) (?=[\d\ue000-\uf8ff])", _numbered
+        *gated(
+            r"\.(?<=[A-Za-z]\.) ?[^ ]",
+            rule("abbreviation", rf"(?<![\w.])(?P<short>(?i:{_any(NUMBERED)}))\. ?(?=[\d#\ue000-\uf8ff])", _numbered),
+        ),
+        *gated(
+            "No |[Vv]ol |pp |[Ff]ig ",
+            rule(
+                "abbreviation",
+                r"(?<![\w.])(?P<short>(?<=[a-z,] )No|Vol|vol|pp|Fig|fig) (?=[\d\ue000-\uf8ff])",
+                _numbered,
+            ),
         ),
     ),
     *gated(
-        rf"\.(?<=(?i:{'|'.join(sorted({short[-2:] for short in ANYWHERE}))})\.)",
+        points(ANYWHERE),
         rule("abbreviation", rf"(?<![\w.])(?P<short>(?i:{_any(ANYWHERE)}))\.(?![\w])", _abbreviation),
     ),
-    rule("abbreviation", r"(?<![\w./])(?:vs|etc|approx|w/o|w/|b/c|c/o|ie|eg)(?!\w|\.\w)", _bare, ignore_case=True),
     *gated(
-        r"[A-Z][a-z]{2,3}\.",
+        r"[vVeEaAwWbBcCiI](?<![\w./].)(?i:(?<=v)s|(?<=e)tc|(?<=e)g|(?<=a)pprox|(?<=[wbc])/|(?<=i)e)",
+        rule("abbreviation", r"(?<![\w./])(?:vs|etc|approx|w/o|w/|b/c|c/o|ie|eg)(?!\w|\.\w)", _bare, ignore_case=True),
+    ),
+    *gated(
+        r"\.(?:(?<=[A-Z][a-z]{2}\.)|(?<=[A-Z][a-z]{3}\.))",
         rule("abbreviation", rf"(?<![\w.])(?P<short>{'|'.join(map(str.capitalize, MONTHS))})\.(?!\w)", _month),
     ),
     *gated(
-        r"\b(?:[A-Za-z]|fl|s[tT])\.",
+        r"\.(?:(?<=\b[A-Za-z]\.)|(?<=\bfl\.)|(?<=\bs[tT]\.))",
         rule("abbreviation", r"(?<![\w.])(?P<short>b|d|fl|r)\. ?(?=(?:c\. ?)?\d{4})", _life),
         rule("abbreviation", rf"(?<![\w.]){_LETTERS}(?!\w)", _pointed),
         rule("abbreviation", r"(?<![\w.'’])(?P<letter>[A-Z])\.(?= ?[A-Z](?:[\w'’-]|\.))", _initial),
@@ -187,7 +201,7 @@ RULES = (
         rule("abbreviation", r"(?<![\w.'’])[b-hj-z]\.(?= [a-z](?:[\w'’-]|\.)| ?[a-z]\.)", _small_initial),
     ),
     *gated(
-        "[A-Z]{2}|[A-Z]&",
+        "[A-Z][A-Z&]",
         rule("acronym", rf"(?<![\w-])(?P<letters>[B-DF-HJ-NP-TV-XZ]{{2,5}}|{SPELT})['’]?s(?!\w)", _plural),
         rule("acronym", rf"(?<![\w&-])(?:{MISREAD})(?![\w&-])", _spelt),
         rule("acronym", r"(?<![\w&])[A-Z]{1,3}&[A-Z]{1,3}(?![\w&])", _with_and),

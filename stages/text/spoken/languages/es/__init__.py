@@ -22,7 +22,7 @@ from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.es.numbers import cardinal, ordinal
 from stages.text.spoken.languages.es.words import NUMBERED, NUMBERS, TONGUE
 from stages.text.spoken.romans import from_roman
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, Rules
 
 _MONTH_NAMES = listed("enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre")
 _MONTHS = month_numbers(
@@ -227,4 +227,4 @@ _RULES: tuple[Rule, ...] = (
     *signs(TONGUE),
     *initials(TONGUE),
 )
-LANGUAGE = Speaker("es", _RULES, needed=needed(TONGUE, r"\b[Ss]iglos? [ivx]"), before=plainly)
+LANGUAGE = Speaker("es", Rules(_RULES), needed=needed(TONGUE, r"\b[Ss]iglos? [ivx]"), before=plainly)

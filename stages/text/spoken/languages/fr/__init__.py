@@ -12,7 +12,7 @@ from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.fr.numbers import cardinal, ordinal
 from stages.text.spoken.languages.fr.words import NUMBERED, NUMBERS, TONGUE, UNITS
 from stages.text.spoken.romans import from_roman
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, Rules
 
 _MONTH_NAMES = listed("janvier février mars avril mai juin juillet août septembre octobre novembre décembre")
 _MONTHS = month_numbers(
@@ -200,4 +200,6 @@ _RULES: tuple[Rule, ...] = (
     *signs(TONGUE),
     *initials(TONGUE),
 )
-LANGUAGE = Speaker("fr", _RULES, needed=needed(TONGUE, r"\bMe [A-ZÀ-Ý]|\b[IVX]+(?:er|re|e|ème)\b"), before=plainly)
+LANGUAGE = Speaker(
+    "fr", Rules(_RULES), needed=needed(TONGUE, r"\bMe [A-ZÀ-Ý]|\b[IVX]+(?:er|re|e|ème)\b"), before=plainly
+)

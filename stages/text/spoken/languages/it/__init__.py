@@ -12,7 +12,7 @@ from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.it.numbers import cardinal, ordinal
 from stages.text.spoken.languages.it.words import NUMBERED, NUMBERS, TONGUE
 from stages.text.spoken.romans import from_roman
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, Rules
 
 _MONTH_NAMES = listed("gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre")
 _MONTHS = month_numbers(
@@ -168,4 +168,4 @@ _RULES: tuple[Rule, ...] = (
     *signs(TONGUE),
     *initials(TONGUE),
 )
-LANGUAGE = Speaker("it", _RULES, needed=needed(TONGUE, r"\b[IVX] (?=[a-z])", titles=_TITLES), before=plainly)
+LANGUAGE = Speaker("it", Rules(_RULES), needed=needed(TONGUE, r"\b[IVX] (?=[a-z])", titles=_TITLES), before=plainly)

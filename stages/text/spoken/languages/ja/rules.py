@@ -4,6 +4,7 @@ import re
 
 from stages.text.languages import HAN, HIRAGANA, KATAKANA
 from stages.text.spoken.asian.han import LONGEST_KANJI, kanji_number, one_by_one
+from stages.text.spoken.asian.links import LINKED, links
 from stages.text.spoken.asian.patterns import (
     ALONE,
     AMOUNT,
@@ -19,7 +20,7 @@ from stages.text.spoken.asian.patterns import (
     pairs,
 )
 from stages.text.spoken.language import Speaker
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, Rules
 
 _MYRIAD = "[百千万億兆京]*"
 
@@ -137,7 +138,12 @@ def _minutes(match: re.Match[str]) -> str | None:
     return None if match[0].startswith("10分の") else "ジュップン"
 
 
+_WEB = pairs(
+    ". ドット, @ アットマーク, / スラッシュ, - ハイフン, _ アンダーバー, : コロン, ? クエスチョン, = イコール",
+    "& アンド, # シャープ, % パーセント, + プラス, ~ チルダ",
+)
 _RULES: tuple[Rule, ...] = (
+    *links(_WEB, one_by_one, "ハッシュタグ"),
     Rule(
         "telephone",
         re.compile(rf"{ALONE}(?:\+[0-9]{{1,3}}|0[0-9]{{1,4}})[-‐–( ][0-9]{{1,4}}[-‐–) ][0-9]{{3,4}}{END}"),
@@ -242,7 +248,7 @@ _RULES: tuple[Rule, ...] = (
 
 LANGUAGE = Speaker(
     "ja",
-    _RULES,
-    needed=re.compile(rf"[{DIGITS}√№〒℡∞&＆]|[{_WORD}]\s?{WAVE}\s?[{_WORD}]"),
+    Rules(_RULES),
+    needed=re.compile(rf"[{DIGITS}√№〒℡∞&＆]|{LINKED}|[{_WORD}]\s?{WAVE}\s?[{_WORD}]"),
     before=narrow,
 )

@@ -4,6 +4,7 @@ import re
 
 from stages.text.languages import HANGUL
 from stages.text.spoken.asian.hangul import LONGEST, agreeing, native, one_by_one, sino
+from stages.text.spoken.asian.links import LINKED, links
 from stages.text.spoken.asian.patterns import (
     ALONE,
     AMOUNT,
@@ -19,7 +20,7 @@ from stages.text.spoken.asian.patterns import (
     pairs,
 )
 from stages.text.spoken.language import Speaker
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, Rules
 
 _MYRIAD = "(?:[십백천]?[만억조경]|[백천])"
 _LARGE = rf"{AMOUNT}(?:{_MYRIAD}(?:\s?{INTEGER}{_MYRIAD})*(?:\s?{INTEGER})?)?"
@@ -199,7 +200,11 @@ def _result(match: re.Match[str]) -> str | None:
     return _score(match) if int(match[1]) > int(match[2]) else None
 
 
+_WEB = pairs(
+    ". 닷, @ 골뱅이, / 슬래시, - 하이픈, _ 언더바, : 콜론, ? 물음표, = 이퀄, & 앤드, # 샵, % 퍼센트, + 플러스, ~ 물결",
+)
 _RULES: tuple[Rule, ...] = (
+    *links(_WEB, one_by_one, "해시태그"),
     Rule(
         "date",
         re.compile(rf"{START}(?:3\.1|4\.19|5\.18|6\.25|8\.15)(?=\s?(?:절|혁명|의거|민주|전쟁|사변|광복|독립|운동))"),
@@ -282,7 +287,7 @@ _RULES: tuple[Rule, ...] = (
         re.compile(rf"{START}[0-9]+(?:-[0-9]+){{1,3}}{END}"),
         lambda match: " 다시 ".join(map(_number, match[0].split("-"))),
     ),
-    Rule("ordinal", re.compile(r"(?:(?<![A-Za-z])No\.?|№)\s?(?=[0-9])"), lambda _: "넘버 "),
+    Rule("ordinal", re.compile(r"(?:(?<![A-Za-z])No\.?|№|(?<![A-Za-z0-9#&])#)\s?(?=[0-9])"), lambda _: "넘버 "),
     Rule("symbol", re.compile(rf"(?<=[0-9{SAID}])\s?([+×x*÷=])\s?(?=[-−]?[0-9√{SAID}])"), _operator),
     Rule("symbol", re.compile(rf"{ALONE}([-−+±])(?=[√0-9{SAID}])"), lambda match: f"{_SIGNS[match[1]]} "),
     Rule("symbol", re.compile(rf"√(?=[0-9{SAID}])"), lambda _: "루트 "),
@@ -307,7 +312,7 @@ def _before(text: str) -> str:
 
 LANGUAGE = Speaker(
     "ko",
-    _RULES,
-    needed=re.compile(rf"[{DIGITS}№]|[{HANGUL}] ?& ?[{HANGUL}]|{_WEEKDAY}{WAVE}{_WEEKDAY}"),
+    Rules(_RULES),
+    needed=re.compile(rf"[{DIGITS}№]|{LINKED}|[{HANGUL}] ?& ?[{HANGUL}]|{_WEEKDAY}{WAVE}{_WEEKDAY}"),
     before=_before,
 )

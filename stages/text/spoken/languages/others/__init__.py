@@ -13,7 +13,7 @@ from stages.text.spoken.european.signs import plainly, raised
 from stages.text.spoken.european.tongue import Quantity, Tongue, noun
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.others.numerals import greek, hindi, turkish
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def speaker(code: str) -> Speaker | None:
         rules.append(Rule("year", re.compile(rf"{LEFT}1[1-9]\d\d{_NOT_A_YEAR}"), year))
     return Speaker(
         code,
-        (*rules, *measures(numbers), *plain(numbers, lambda *_: ""), *raised(tongue)),
+        Rules((*rules, *measures(numbers), *plain(numbers, lambda *_: ""), *raised(tongue))),
         needed=re.compile(r"[\d%½¼¾⅐-⅞²³¹⁰⁴-⁹₀-₉]"),
         before=_indian if code == "hi" else plainly,
     )

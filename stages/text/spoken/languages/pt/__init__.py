@@ -12,7 +12,7 @@ from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.pt.numbers import cardinal, ordinal
 from stages.text.spoken.languages.pt.words import NUMBERED, NUMBERS, TONGUE
 from stages.text.spoken.romans import from_roman
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, Rules
 
 _MONTH_NAMES = listed("janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro")
 _MONTHS = month_numbers(
@@ -160,4 +160,4 @@ _RULES: tuple[Rule, ...] = (
     *signs(TONGUE),
     *initials(TONGUE),
 )
-LANGUAGE = Speaker("pt", _RULES, needed=needed(TONGUE), before=plainly)
+LANGUAGE = Speaker("pt", Rules(_RULES), needed=needed(TONGUE), before=plainly)

@@ -11,10 +11,11 @@ from stages.text.spoken.european.signs import abbreviations, initials, links, ne
 from stages.text.spoken.european.tongue import Quantity, listed
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.ru.numbers import OF_GENITIVE, cardinal, case_behind, ordinal
+from stages.text.spoken.languages.ru.places import PLACES, days
 from stages.text.spoken.languages.ru.times import TIMES
 from stages.text.spoken.languages.ru.words import LATE, NUMBERED, NUMBERS, TONGUE
 from stages.text.spoken.romans import from_roman
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, Rules
 
 _MONTH_NAMES = listed("января февраля марта апреля мая июня июля августа сентября октября ноября декабря")
 _MONTHS = month_numbers(
@@ -142,12 +143,18 @@ def _gender(number: int, thing: str) -> str:
 _NOT_COUNTED = frozenset(listed("и или на за а но из до по не года для к была дня"))
 
 
+_BETWEEN = re.compile(r"(?<!\w)(?:[Мм]ежду|[Нн]ад|[Пп]еред)(?: [\d\ue000-\uf8ff]+ и)? $")
+"""What asks for the instrumental."""
+
+
 def _agree(number: Quantity, before: str, behind: str) -> str:
     """Returns the gender and case of a number from the preposition before it and the endings behind it."""
     if number.fraction or number.part:
         return ""
     if number.scale:
         return ":g" if case_behind(before) else ""
+    if _BETWEEN.search(before):
+        return "m:i"
     start = last_word(before)
     words = re.findall(r"[^\W\d_]+", behind[:60])[:2] if behind.startswith(" ") else []
     one = number.whole % 10 == 1 and number.whole % 100 != 11
@@ -294,6 +301,7 @@ _RULES: tuple[Rule, ...] = (
     *links(NUMBERS),
     Rule("abbreviation", re.compile(r"(?<![\w.])(?<!\d )г\.(?=\s?[А-ЯЁ][а-яё])"), _town),
     Rule("abbreviation", re.compile(r"(?<![\w.])(?<!\d )(?<!\d)см\.(?=\s)"), lambda _: "смотри"),
+    days("|".join(_MONTH_NAMES)),
     *dates(_MONTHS, _date),
     Rule("year", re.compile(r"([\ue000-\uf8ff])\s?(?:г\.|года(?!\w))"), _of_year),
     Rule(
@@ -356,6 +364,7 @@ _RULES: tuple[Rule, ...] = (
     Rule(
         "roman", re.compile(r"(?<!\w)(?P<roman>[IVX]+)(?= (?P<word>(?:[Мм]иров|[Оо]течественн)(?:ая|ой|ую)))"), _world
     ),
+    PLACES,
     numbered(r"(?i:глав[аые]|том[ае]?|част[ьи]|класс|раздел|групп[аы]|акт|степен[ьи]|тип[аы]?)", cardinal),
     *plain(NUMBERS, _agree),
     Rule(
@@ -368,7 +377,7 @@ _RULES: tuple[Rule, ...] = (
 )
 LANGUAGE = Speaker(
     "ru",
-    _RULES,
+    Rules(_RULES),
     needed=needed(
         TONGUE,
         r"[IVX]|\b[Чч]етверт|\b(?:[Тт]р|[Чч]етыр)ех\b|\b(?:млн|млрд)\b|№",

@@ -4,6 +4,7 @@ import re
 
 from stages.text.languages import HAN
 from stages.text.spoken.asian.han import LONGEST_HANZI, hanzi_number, one_by_one
+from stages.text.spoken.asian.links import LINKED, links
 from stages.text.spoken.asian.patterns import (
     ALONE,
     AMOUNT,
@@ -18,7 +19,7 @@ from stages.text.spoken.asian.patterns import (
     pairs,
 )
 from stages.text.spoken.language import Speaker
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, Rules
 
 _MYRIAD = "(?:[百千]?[万亿]+|千|百)?"
 _TO = r"\s?[-–—~～〜至到]+\s?"
@@ -204,7 +205,11 @@ def _measure(match: re.Match[str]) -> str:
     return f"{_counted(match[1], _UNITS[match[3]], 0)}{match[2]}{_UNITS[match[3]]}"
 
 
+_WEB = pairs(
+    ". 点, @ 艾特, / 斜杠, - 横杠, _ 下划线, : 冒号, ? 问号, = 等于, & 和, # 井号, % 百分号, + 加号, ~ 波浪号",
+)
 _RULES: tuple[Rule, ...] = (
+    *links(_WEB, one_by_one, "话题"),
     Rule(
         "telephone",
         re.compile(rf"{ALONE}\+86[- ]?1[0-9]{{10}}(?![0-9])|{ALONE}1[3-9][0-9]{{9}}(?![0-9])"),
@@ -323,7 +328,7 @@ _RULES: tuple[Rule, ...] = (
 
 LANGUAGE = Speaker(
     "zh",
-    _RULES,
-    needed=re.compile(f"[{DIGITS}√∞№§&]|[周期拜][一二三四五六日天] ?[-–—~～〜]+ ?[周星礼]"),
+    Rules(_RULES),
+    needed=re.compile(f"[{DIGITS}√∞№§&]|{LINKED}|[周期拜][一二三四五六日天] ?[-–—~～〜]+ ?[周星礼]"),
     before=narrow,
 )

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from num2words import num2words
 
 from stages.text.spoken.european.numbers import MOST_DIGITS, is_fraction
-from stages.text.spoken.rules import apply
 from stages.text.spoken.table import speak, speaker_of
 from tests.conftest import SPEECH
 
@@ -48,7 +47,7 @@ def test_what_isnt_found_to_need_reading_is_changed_by_no_rule(code: str, text: 
     speaker = speaker_of(code)
     assert speaker is not None
     for piece in text.split():
-        assert speaker.needed.search(piece) or not apply(speaker.rules, speaker.before(piece))[1]
+        assert speaker.needed.search(piece) or not speaker.rules.apply(speaker.before(piece))[1]
 
 
 def letters(words: str, code: str) -> str:

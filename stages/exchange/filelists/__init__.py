@@ -1,0 +1,1 @@
+"""Lists of waves and texts as other trainers read them, a file a trainer."""

@@ -1,0 +1,1 @@
+"""The codecs' networks on the CPU, computed faster than their libraries do; see `conv.py` for how."""
