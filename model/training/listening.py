@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from model.evaluation.metrics import distance, words_librispeech
-from stages.hearing.words import SAMPLE_RATE, Whisper, hub_name
+from stages.hearing.words import SAMPLE_RATE, Whisper
 from stages.records import Wave
 
 
@@ -38,10 +38,7 @@ class Listener:
     """
 
     def __init__(self, model: str, device: str, languages: Iterable[str]) -> None:
-        way_out = (
-            f"Fetch it where there is a network (`hf download {hub_name(model)}`) and give its folder, give `packaged`"
-            " for English, or leave it out."
-        )
+        way_out = "Give a folder of a whisper model, a name in the cache, `packaged` for English, or leave it out."
         self._whisper = Whisper(model, device, option="trainer.judge", way_out=way_out)
         self._whisper.check(languages)
 
