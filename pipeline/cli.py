@@ -143,6 +143,46 @@ def retry(options: Options, reason: Reasons = None) -> None:
 
 @app.command()
 @with_options
+def plan(
+    options: Options,
+    *,
+    hours: Annotated[float, typer.Option("--hours", help="Hours of recordings.")],
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Workers, one core each.")] = 16,
+    gpus: Annotated[int, typer.Option("--gpus", min=0, help="GPUs for hearing and encoding; 0: none.")] = 0,
+    heard: Annotated[float, typer.Option("--heard", help="Share of the hours that have no transcript, 0 to 1.")] = 0.0,
+    recording_s: Annotated[
+        float | None, typer.Option("--recording-s", help="Mean length of a recording, in seconds.")
+    ] = None,
+    utterance_s: Annotated[
+        float | None, typer.Option("--utterance-s", help="Mean length of an utterance, in seconds.")
+    ] = None,
+    kbit_s: Annotated[float, typer.Option("--kbit-s", help="Bit rate of the recordings, in kbit/s.")] = 256.0,
+    speakers: Annotated[int | None, typer.Option("--speakers", min=1, help="Number of speakers.")] = None,
+    rate: Annotated[
+        list[str] | None,
+        typer.Option("--rate", metavar="STAGE=X", help="Seconds of audio that a worker does a second; repeatable."),
+    ] = None,
+) -> None:
+    """Compute time, GPU hours, disk and network of a dataset to be made, from measured rates."""
+    from pipeline.verbs.planning import Wanted, parse_rates, show_plan
+
+    rates = parse_rates(rate or ())
+    wanted = Wanted(
+        hours=hours,
+        workers=workers,
+        gpus=gpus,
+        recording_s=recording_s,
+        utterance_s=utterance_s,
+        heard=heard,
+        kbit_s=kbit_s,
+        speakers=speakers,
+        rates=rates,
+    )
+    show_plan(options, wanted)
+
+
+@app.command()
+@with_options
 def doctor(options: Options) -> None:
     """Check that this machine has what the pipeline needs. Show how to get what is missing."""
     from pipeline.dataset.folder import configuration

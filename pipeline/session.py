@@ -118,8 +118,10 @@ def prepare(
             told = config.transcribe
             room = Path(stack.enter_context(tempfile.TemporaryDirectory())) if options.dry_run else dataset.folder
             new_list = stack.enter_context(remote.listed(dataset.voices, room, dataset.folder / LISTING))
-            scan = partial(walk, layout=told.layout, columns=told.columns, raw=bool(told.raw))
-            reporter.say_found(find(options, dataset, cache, walk=scan, reporter=reporter, stop=stop))
+            how: dict[str, Any] = {"layout": told.layout, "columns": told.columns, "raw": bool(told.raw)}
+            scan = partial(walk, **how)
+            seen = how if new_list is None else None
+            reporter.say_found(find(options, dataset, cache, walk=scan, reporter=reporter, stop=stop, told=seen))
             if not options.dry_run:
                 remote.keep_listing(new_list, dataset.voices, dataset.folder)
         last = nth_recording(dataset.stage(RECORDINGS), options.limit) if options.limit and voices is None else None
@@ -181,7 +183,14 @@ def _tidy_up(folder: Path, kind: type[BaseException] | None, *_: object) -> None
 
 
 def find(
-    options: Options, dataset: Dataset, cache: DigestCache, *, walk: Walk, reporter: Reporter, stop: Interrupt | None
+    options: Options,
+    dataset: Dataset,
+    cache: DigestCache,
+    *,
+    walk: Walk,
+    reporter: Reporter,
+    stop: Interrupt | None,
+    told: Any = None,
 ) -> ScanCounts:
     """Scans the voices folder with `find_recordings` and shows the progress.
 
@@ -192,6 +201,7 @@ def find(
         walk: Lists the recordings.
         reporter: Shows the progress.
         stop: Tells whether the user wants to stop; None if there is nothing to tell it.
+        told: All that `walk` depends on besides the folder; None: unknown, so the folder is walked in any case.
 
     Raises:
         StoppedError: if the user stops it; others as `find_recordings`.
@@ -203,7 +213,9 @@ def find(
         reporter.reading(done, total)
 
     threads = options.jobs or cores()
-    return find_recordings(dataset, cache, walk=walk, limit=options.limit, threads=threads, progress=progress)
+    return find_recordings(
+        dataset, cache, walk=walk, limit=options.limit, threads=threads, progress=progress, told=told
+    )
 
 
 _FOLLOWS, _NO_WEIGHTS = "an earlier stage changes", "its weights aren't downloaded yet"

@@ -88,6 +88,11 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
         """Utterances per call of `process`: about 100 ms of work."""
         return 256
 
+    @property
+    def imports(self) -> tuple[str, ...]:
+        """What reads all languages."""
+        return ("phonemizer.backend.espeak.wrapper",)
+
     def revision(self) -> str:
         """Returns the versions of what makes the phonemes, and with `unique` the hash of the duplicates."""
         copies = self.context.dataset / "slice" / self._listed

@@ -9,6 +9,7 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, Self
 
 import numpy as np
@@ -31,8 +32,9 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the fields as plain JSON values, in order; tuples become lists, None is left out."""
-        values = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self) if f.init)  # type: ignore[arg-type]
-        return {name: _plain(value) for name, value in values if value is not None}
+        names: tuple[str, ...] = self.__match_args__  # type: ignore[attr-defined]
+        values = zip(names, map(getattr, repeat(self), names), strict=True)
+        return {n: _plain(v) if isinstance(v, tuple | Record) else v for n, v in values if v is not None}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
@@ -52,9 +54,7 @@ class Record:
 def _plain(value: Any) -> Any:
     if isinstance(value, Record):
         return value.to_json()
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def to_line(data: dict[str, Any]) -> str:
@@ -318,7 +318,7 @@ class Utterance(Record):
 
     def content(self) -> bytes:
         """Returns bytes for fingerprints, without what later stages don't use: it doesn't make them work again."""
-        return Record.content(self.bare())
+        return to_line({name: value for name, value in self.to_json().items() if name not in ASIDE}).encode()
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:

@@ -93,7 +93,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     name: ClassVar[str] = "slice"
     needs: ClassVar[str] = "transcribe"
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 6
     format = Rows(Utterance)
     one_to_one: ClassVar[bool] = False
     borrows: ClassVar[tuple[tuple[str, str], ...]] = (("transcribe", "verify"),)
@@ -117,6 +117,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         """The identities of the models that are set, and a mark where cuts changed in 0.2."""
         searched = "searched" if searched_between_all(self.config.search_s, self.config.margin_s) else ""
         again = f", again {self._again}" if self.context.verify else ""
+        again += ", srmr" if self.config.min_srmr is not None else ""
         if self.config.dnsmos is None:
             return searched + again
         path = Path(self.config.dnsmos).expanduser()
@@ -157,9 +158,8 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     @property
     def imports(self) -> tuple[str, ...]:
-        """What measures loudness, and hears."""
-        measuring = ("pyloudnorm",) if self.config.measure else ()
-        return (*measuring, "faster_whisper") if self.context.verify else measuring
+        """What hears."""
+        return ("faster_whisper",) if self.context.verify else ()
 
     @cached_property
     def _basis(self) -> Any:
@@ -333,7 +333,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
             return row
         heard = audio.resample(wave, row.sample_rate, SAMPLE_RATE) if row.certainty or self._hearings else wave
         if self.config.measure:
-            measures = measure(wave, row.sample_rate, self._dnsmos)
+            measures = measure(wave, row.sample_rate, self._dnsmos, reverberation=self.config.min_srmr is not None)
             row = replace(
                 row, measures=replace(measures, voice=round(voice_share(heard), 3)) if row.certainty else measures
             )

@@ -1,13 +1,14 @@
 """`--help` of both programs and of all their commands: it answers, and loads nothing heavy.
 
-Times are printed, not asserted: `pytest tests/test_help.py -rP -n 0`.
+`python -m pipeline.bench.stages startup` measures how long it takes.
 """
 
+import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import groupby
 
 import pytest
 import typer
@@ -30,14 +31,24 @@ HEAVY = (
 )
 
 SHOW_HELP = """
-import sys
+import json, os, sys, traceback
 from {module} import main
-sys.argv = {argv}
-try:
-    main()
-finally:
-    print("LOADED", *({heavy} & sys.modules.keys()))
+
+for argv in json.load(sys.stdin):
+    sys.stdout.flush()
+    if os.fork() == 0:
+        sys.argv = argv
+        try:
+            code = main() or 0
+        except SystemExit as ended:
+            code = ended.code or 0
+        except BaseException:
+            code = traceback.print_exc(file=sys.stdout) or 1
+        print("LOADED", *({heavy} & sys.modules.keys()), flush=True)
+        os._exit(code)
+    print("ENDED", os.waitstatus_to_exitcode(os.wait()[1]))
 """
+"""Shows the help of each command in a process of its own, forked from one that has loaded nothing but the program."""
 
 
 def commands(command: object, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -55,14 +66,26 @@ def all_commands() -> list[tuple[str, ...]]:
     ]
 
 
+@pytest.fixture(scope="module")
+def shown() -> dict[tuple[str, ...], list[str]]:
+    """What each command prints, the heavy modules it has loaded, and how it ended."""
+    found = {}
+    for module, told in groupby(all_commands(), key=lambda command: command[0]):
+        argvs = [[*argv, "--help"] for _, *argv in told]
+        script = SHOW_HELP.format(module=module, heavy=set(HEAVY))
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, input=json.dumps(argvs), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        lines = iter(done.stdout.splitlines())
+        for argv in argvs:
+            found[module, *argv[:-1]] = list(iter(lines.__next__, "ENDED 0"))
+    return found
+
+
 @pytest.mark.parametrize("command", all_commands(), ids=lambda command: " ".join(command[1:]))
-def test_help_answers_and_loads_nothing_heavy(command: tuple[str, ...]) -> None:
-    module, *argv = command
-    script = SHOW_HELP.format(module=module, argv=[*argv, "--help"], heavy=set(HEAVY))
-    start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    print(f"{' '.join(argv)} --help: {time.perf_counter() - start:.2f} s")
-    assert done.returncode == 0, done.stderr
-    *shown, loaded = done.stdout.splitlines()
-    assert "Usage:" in shown[0] + shown[1]
-    assert loaded == "LOADED", f"`{' '.join(argv)} --help` must import none of these"
+def test_help_answers_and_loads_nothing_heavy(
+    command: tuple[str, ...], shown: dict[tuple[str, ...], list[str]]
+) -> None:
+    *lines, loaded = shown[command]
+    assert "Usage:" in lines[0] + lines[1], lines
+    assert loaded == "LOADED", f"`{' '.join(command[1:])} --help` must import none of these"

@@ -135,3 +135,16 @@ def test_an_extra_that_the_registry_lacks_stops_nothing(
     monkeypatch.setattr(install.subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0))
     install.add(["hearing"])
     assert capsys.readouterr().out == "", "it is there already"
+
+
+def test_sources_get_bytecode_where_python_writes_none(
+    install: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(install, "PYTHON", Path(sys.executable))
+    for name in ("a", "tests/b", "transformers/models/bert/c", "transformers/models/whisper/d", "broken"):
+        path = tmp_path / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("def :" if name == "broken" else "x = 1")
+    install.compile_sources(tmp_path)
+    assert {path.name.partition(".")[0] for path in tmp_path.rglob("*.pyc")} == {"a", "d"}

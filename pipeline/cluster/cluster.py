@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 from multiprocessing import resource_tracker
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
@@ -64,6 +65,9 @@ class Cluster(Protocol):
     def describe(self) -> str:
         """Returns the number of workers and the dashboard's address; "" without a cluster."""
 
+    def workers(self) -> int:
+        """Returns the number of jobs that are worked on at once, at least 1."""
+
     def run(
         self,
         function: Callable[[Job], Result],
@@ -116,6 +120,10 @@ class SyncCluster:
     def describe(self) -> str:
         """Returns ""."""
         return ""
+
+    def workers(self) -> int:
+        """Returns 1."""
+        return 1
 
     def run(
         self,
@@ -203,6 +211,10 @@ class DaskCluster:
         workers = len(client.nthreads())
         return f"{workers} worker{'s' * (workers != 1)}, {client.dashboard_link}"
 
+    def workers(self) -> int:
+        """Returns the number of workers, as last counted."""
+        return max(1, self._workers)
+
     def on_workers(self, function: Callable[[], None]) -> None:
         """Calls a function once on every worker."""
         self._connect().run(function)
@@ -225,9 +237,13 @@ class DaskCluster:
         client = self._connect()
         resources = {"GPU": 1} if gpu else None
         running: dict[Future, Job] = {}
+        done: SimpleQueue[Future] = SimpleQueue()
 
         def submit(job: Job) -> None:
-            running[client.submit(function, job, pure=False, resources=resources)] = job
+            future = client.submit(function, job, pure=False, resources=resources)
+            running[future] = job
+            # Dask's `wait` asks every future that runs: of a thousand workers that would be thousands for each result.
+            future.add_done_callback(done.put)
 
         def hand_out() -> bool:
             """Fills the window; returns whether any job is running: all may have finished at once."""
@@ -239,7 +255,7 @@ class DaskCluster:
         try:
             submit(first)
             while hand_out():
-                for future in self._next_done(client, list(running)):
+                for future in self._next_done(client, done, running):
                     job = running.pop(future)
                     try:
                         result: Result = future.result()
@@ -267,22 +283,22 @@ class DaskCluster:
                 self._scaling.start()
         return self._workers
 
-    def _next_done(self, client: "Client", futures: "list[Future]") -> "list[Future]":
-        """Waits until at least one future is done, as long as there are workers.
+    def _next_done(
+        self, client: "Client", done: "SimpleQueue[Future]", running: "Collection[Future]"
+    ) -> "list[Future]":
+        """Waits until at least one future is done, as long as there are workers; returns those that are.
 
         Raises:
             StoppedError: if the user stops the run, after the workers have saved their work.
             WorkerDiedError: if the cluster has had no worker for `wait_s`: Dask itself would wait for ever.
         """
-        from distributed import wait
-
         alive = time.monotonic()
         while True:
             if self._stop():
-                self._drain(futures)
+                self._drain(list(running))
             try:
-                return list(wait(futures, timeout=_TICK_S, return_when="FIRST_COMPLETED").done)
-            except TimeoutError:
+                return [done.get(timeout=_TICK_S), *(done.get_nowait() for _ in range(done.qsize()))]
+            except Empty:
                 now = time.monotonic()
                 if self._count(client):
                     alive = now

@@ -3,8 +3,9 @@
 import os
 import shutil
 import sys
-from collections.abc import Collection
-from contextlib import ExitStack, closing
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from multiprocessing import forkserver
 from typing import TYPE_CHECKING, Any
 
 from pipeline.cluster.scheduler import Scheduler, address_in
@@ -19,6 +20,8 @@ _CONNECT_S = 15
 """Seconds to try to reach a scheduler."""
 _ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), 1)
 """Variables of every worker: the libraries, too, use one thread."""
+_FORKED = {"MALLOC_TRIM_THRESHOLD_": 65_536, "PYTHONHASHSEED": 6640}
+"""Further ones that Dask sets before it starts a worker, and that a process obeys only if it starts with them."""
 _GPU = {"GPU": 1}
 _METHOD = "DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD"
 _STARTS = 3
@@ -70,22 +73,39 @@ def _fork_workers(imports: Collection[str]) -> None:
 
     Only on Linux, as elsewhere system libraries must not be used after a fork, and unless Dask's own environment
     variable names another method. The server has one thread and no state but its imports. The choice holds as long as
-    this process lives, since Dask also starts workers in place of dead ones.
+    this process lives, since Dask also starts workers in place of dead ones. The server starts before this process
+    imports Dask, so that both import at the same time; Dask would start it last.
     """
-    import dask
-    from distributed.utils import get_mp_context
-
     if sys.platform != "linux" or _METHOD in os.environ:
         return
+    forkserver.set_forkserver_preload(["distributed", *imports])
+    with _environment({name: str(value) for name, value in (_ENVIRONMENT | _FORKED).items()}):
+        forkserver.ensure_running()
+    import dask
+
     dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
-    get_mp_context().set_forkserver_preload(["distributed", *imports])
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Sets environment variables for processes started in a block."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _start_local(scheduler: Scheduler, imports: Collection[str]) -> "tuple[Client, Any]":
+    _fork_workers(imports)
     import dask
     from distributed import Client, LocalCluster
 
-    _fork_workers(imports)
     options = {
         "n_workers": scheduler.jobs or cores(),
         "threads_per_worker": 1,

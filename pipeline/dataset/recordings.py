@@ -4,10 +4,11 @@ The scan goes through a temporary SQLite table, so a million recordings take no 
 """
 
 import json
+import logging
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby, islice
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.dataset.digests import DigestCache, Stamp, is_whole, sealed_files, stamp_of
 from pipeline.dataset.folder import RECORDINGS, Dataset
+from pipeline.dataset.listing import listing_digest, sources_digest
 from stages.artefacts.formats import Rows
 from stages.artefacts.manifest import (
     LAYOUT,
@@ -30,7 +32,7 @@ from stages.artefacts.manifest import (
     write_shard,
 )
 from stages.errors import ArtefactError, UsageError
-from stages.ids import path_of
+from stages.ids import id_of, path_of
 from stages.records import Recording
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ def find_recordings(
     limit: int | None,
     threads: int,
     progress: Callable[[int, int], None],
+    told: Any = None,
 ) -> ScanCounts:
     """Scans the voices folder, computes the digests, and writes the recordings down, shard by shard.
 
@@ -71,16 +74,76 @@ def find_recordings(
         limit: Number of recordings to take, the first by id; None for all.
         threads: Files to read at a time.
         progress: Called with the number of recordings done and their total.
+        told: All that `walk` depends on besides the folder, as plain JSON values: if it, the names and the stamps of
+            all files and the written recordings are as after the last scan, that scan's counts are returned. None:
+            the folder is always walked.
 
     Raises:
         UsageError: if the voices folder is missing or has no recordings, if the dataset was made from other
             recordings, or if the limit would remove some of its recordings.
     """
+    # Taken before the walk: what changes meanwhile is found by the next scan.
+    listing = None if told is None else listing_digest(str(dataset.voices), threads)
+    seen = listing and digest_of([listing, id_of(str(dataset.voices)), told, limit, _WRITTEN, sources_digest()])
+    if seen and (outcome := _unchanged(dataset, cache, seen)):
+        return outcome
+    with _warnings() as warned:
+        try:
+            outcome, state = _find(dataset, cache, walk, limit, threads=threads, progress=progress)
+        except sqlite3.DatabaseError:
+            cache.forget()
+            outcome, state = _find(dataset, cache, walk, limit, threads=threads, progress=progress)
+    if seen and state:
+        counts = [outcome.recordings, outcome.with_transcript, list(outcome.ignored.items())]
+        try:
+            cache.take_note(_LISTED, json.dumps([seen, state, counts, warned]))
+        except sqlite3.DatabaseError:
+            cache.forget()
+    return outcome
+
+
+_LISTED = "listed"
+"""Note of the last scan's listing, output, counts and warnings: if nothing has changed, nothing is walked."""
+
+
+def _unchanged(dataset: Dataset, cache: DigestCache, seen: str) -> ScanCounts | None:
+    """Returns the counts of the last scan, and repeats its warnings, if it saw the same and its output is intact."""
     try:
-        return _find(dataset, cache, walk, limit, threads=threads, progress=progress)
+        seen_before, state, counts, warned = json.loads(cache.note(_LISTED))
+    except ValueError:  # no note
+        return None
     except sqlite3.DatabaseError:
         cache.forget()
-        return _find(dataset, cache, walk, limit, threads=threads, progress=progress)
+        return None
+    if seen_before != seen or state is None or state != _state(dataset.stage(RECORDINGS), cache):
+        return None
+    for name, level, message in warned:
+        logging.getLogger(name).log(level, "%s", message)
+    recordings, with_transcript, ignored = counts
+    return ScanCounts(recordings, with_transcript, dict(ignored))
+
+
+class _Warnings(logging.Handler):
+    """Keeps what is logged as pairs of a level and a message."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.kept: list[tuple[str, int, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keeps one message, with the name of its logger."""
+        self.kept.append((record.name, record.levelno, record.getMessage()))
+
+
+@contextmanager
+def _warnings() -> Iterator[list[tuple[str, int, str]]]:
+    """Yields a list that receives what the scan warns of."""
+    handler, logger = _Warnings(), logging.getLogger("stages")
+    logger.addHandler(handler)
+    try:
+        yield handler.kept
+    finally:
+        logger.removeHandler(handler)
 
 
 def _find(
@@ -91,7 +154,8 @@ def _find(
     *,
     threads: int,
     progress: Callable[[int, int], None],
-) -> ScanCounts:
+) -> tuple[ScanCounts, str | None]:
+    """Walks the folder; returns the counts, and the `_state` written, None if some file couldn't be read."""
     ignored: Counter[str] = Counter()
     seen = sha256()
     with closing(cache.database().cursor()) as cursor:
@@ -109,7 +173,7 @@ def _find(
         listing = f"{_WRITTEN} {seen.hexdigest()} {limit}"
         seen_before, _, state = cache.note(_SCANNED).rpartition(" ")
         if seen_before == listing and state == _state(folder, cache):
-            return outcome
+            return outcome, state
         total = shard_count(count)
         names = {shard_name(index, total) for index in range(total)}
         for name in set(list_shards(folder)) - names:
@@ -126,9 +190,10 @@ def _find(
         for name in sorted(names):
             _write(folder, name, [], cache)
     cache.save()
-    if all_read:  # files that couldn't be read are tried again next time
-        cache.take_note(_SCANNED, f"{listing} {_state(folder, cache)}")
-    return outcome
+    if not all_read:  # the files that couldn't be read are tried again next time
+        return outcome, None
+    cache.take_note(_SCANNED, f"{listing} {(state_now := _state(folder, cache))}")
+    return outcome, state_now
 
 
 _SCANNED = "scanned"

@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
@@ -52,6 +52,8 @@ class Attempt:
     """Items to reject without processing them again in this run, by id."""
     sealed: bool = False
     """Whether this run has made the shard: Dask asks for it again if the worker holding the result dies."""
+    _hang: IO[str] | None = None
+    """The file that gets the traceback if this worker hangs."""
 
     def begin(self, ids: Sequence[str]) -> None:
         """Writes down the items now in hand."""
@@ -84,19 +86,29 @@ class Attempt:
             with _alarm(seconds):
                 yield
         else:
-            with self.path.with_suffix(_HANG).open("w") as hang:
-                faulthandler.dump_traceback_later(seconds, exit=True, file=hang)
-                try:
-                    yield
-                finally:
-                    faulthandler.cancel_dump_traceback_later()
+            if self._hang is None:
+                self._hang = self.path.with_suffix(_HANG).open("w")
+            faulthandler.dump_traceback_later(seconds, exit=True, file=self._hang)
+            try:
+                yield
+            finally:
+                faulthandler.cancel_dump_traceback_later()
+
+    def close(self) -> None:
+        """Removes the file for a hang's traceback: this worker is alive."""
+        if self._hang:
+            self._hang.close()
             self.path.with_suffix(_HANG).unlink(missing_ok=True)
+        self._hang = None
 
     def _write(self) -> None:
-        note = {**asdict(self), "path": None}
-        temporary = self.path.with_suffix(".new.tmp")
-        temporary.write_text(json.dumps(note), encoding="utf-8")
-        temporary.replace(self.path)
+        note = json.dumps({name: getattr(self, name) for name in _NOTED})
+        target = str(self.path)
+        temporary = f"{target.removesuffix('.tmp')}.new.tmp"
+        # Before every batch: a `Path` takes longer. Closed and renamed, so that it is there even if the machine dies.
+        with open(temporary, "w", encoding="utf-8") as file:  # noqa: PTH123
+            file.write(note)
+        os.replace(temporary, target)  # noqa: PTH105
 
     def _learn(self, hung: IO[str] | None) -> None:
         """Counts the death of the worker that had these items in hand against them."""
@@ -113,6 +125,7 @@ class Attempt:
         self.in_hand = []
 
 
+_NOTED = ("run", "in_hand", "alone", "deaths", "condemned", "sealed")
 _HANG = ".hang.tmp"
 """Suffix of the file that gets the traceback of a hung worker."""
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.dataset.folder import RECORDINGS, Dataset
 from pipeline.dataset.recordings import count_recordings, read_recordings
@@ -24,6 +25,8 @@ from stages.ids import place_of
 from stages.tar import members
 
 _RATES = ".rates.json"
+_WORKERS = "workers"
+"""The key, among the stages' seconds, of how many workers took them."""
 _BYTES_PER_ITEM = {
     "transcribe": 500,
     "slice": 800,
@@ -35,7 +38,7 @@ _BYTES_PER_ITEM = {
     "mix": 32_000,
 }
 """Bytes per item of a stage's files, measured on ten real corpora: 5 s per utterance, 8 codebooks at 75 Hz."""
-_UTTERANCE_S = 5.0
+UTTERANCE_S = 5.0
 """Assumed length of an utterance, in seconds."""
 _FEWEST_BYTES_PER_S = 50
 """No codec of speech needs fewer bytes per second."""
@@ -74,16 +77,26 @@ class Estimate:
             rates = json.loads(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             rates = {}
-        self._rates: dict[str, float] = rates if isinstance(rates, dict) else {}
+        self._rates: dict[str, Any] = rates if isinstance(rates, dict) else {}
 
-    def learn(self, plan: StagePlan, seconds: float) -> None:
-        """Stores a stage's seconds per item if it made its shards from nothing and without a limit."""
+    def learn(self, plan: StagePlan, seconds: float, workers: int) -> None:
+        """Stores a stage's seconds per item, and who worked, if it made its shards from nothing and without a limit."""
         items = sum(todo.inputs for todo in plan.todo)
         from_scratch = all(todo.why == MISSING and not todo.previous for todo in plan.todo)
         if items and from_scratch and plan.last_recording is None:
             self._rates[plan.stage.name] = round(seconds / items, 6)
+            self._rates[_WORKERS] = {**self._workers(), plan.stage.name: min(workers, len(plan.todo))}
             with suppress(OSError):  # without it, only the next estimate is missing
                 write_text(self._path, json.dumps(self._rates, indent=1) + "\n")
+
+    def _workers(self) -> dict[str, int]:
+        found = self._rates.get(_WORKERS)
+        return found if isinstance(found, dict) else {}
+
+    def worker_seconds(self, name: str) -> float | None:
+        """Returns the seconds of one worker for an item of a stage; None if that wasn't measured on this dataset."""
+        rate, workers = self._rates.get(name), self._workers().get(name)
+        return rate * workers if rate and workers else None
 
     def cost(self, dataset: Dataset, name: str, before: Expected) -> Cost:
         """Estimates what it takes a stage to process the expected items."""
@@ -144,7 +157,7 @@ def expected(dataset: Dataset, plans: Mapping[str, StagePlan | None]) -> dict[st
 def _whole(dataset: Dataset) -> Expected:
     """Estimates the number of utterances in all recordings, and their seconds (0 if no header can be read)."""
     recordings, audio_s = count_recordings(dataset.stage(RECORDINGS)), _probe_audio_s(dataset)
-    return Expected(max(recordings, math.ceil(audio_s / _UTTERANCE_S)), audio_s)
+    return Expected(max(recordings, math.ceil(audio_s / UTTERANCE_S)), audio_s)
 
 
 def room_needed_by(dataset: Dataset, plans: Mapping[str, StagePlan | None]) -> int:

@@ -192,7 +192,7 @@ def _make(run: Run, plan: StagePlan, tally: Tally, folder: Path) -> dict[str, Se
             made[receipt.shard] = Sealed.of(receipt)
             run.cache.learn(sealed_files(folder, receipt))
             run.reporter.advance(receipt)
-        Estimate(run.dataset.folder).learn(plan, time.monotonic() - began)
+        Estimate(run.dataset.folder).learn(plan, time.monotonic() - began, run.cluster.workers())
     except MachineError as error:
         left = room_needed(folder, [todo.shard for todo in plan.todo])
         raise MachineError(f"{error}{left} Finished work is kept: make room and run the same command.") from error

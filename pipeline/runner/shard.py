@@ -4,12 +4,15 @@ Independent of Dask. It may be killed at any moment and called any number of tim
 kill loses seconds of work, not hours.
 """
 
+import marshal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -22,7 +25,7 @@ from pipeline.dataset.recordings import read_recordings
 from pipeline.runner.attempt import Attempt, TimeLimitError, Verdict, asked_to_stop, open_attempt
 from pipeline.runner.commit import Done, Outcomes, commit, parts_of, read_done, recording_of, remove_parts
 from pipeline.runner.plan import ShardJob
-from stages.artefacts.manifest import Receipt, digest_of, part_paths, read_receipt
+from stages.artefacts.manifest import Receipt, canonical, part_paths, read_receipt
 from stages.base import Context, Reject, Stage
 from stages.errors import ArtefactError, MachineError, StoppedError, WeightsError, blame_machine
 from stages.remote import files as remote
@@ -58,8 +61,11 @@ def make_shard(job: ShardJob, ready: Callable[[], Stage[Any, Any, Any]]) -> Rece
     """
     folder = job.context.dataset / job.stage
     remote.attach(job.context.voices, job.context.dataset)
-    with _one_at_a_time, work(job.context.dataset, job.run):
-        attempt = open_attempt(folder, job.shard, job.run)
+    with (
+        _one_at_a_time,
+        work(job.context.dataset, job.run),
+        closing(open_attempt(folder, job.shard, job.run)) as attempt,
+    ):
         if attempt.sealed and (receipt := read_receipt(folder, job.shard)):
             return receipt
         stage = ready()
@@ -117,11 +123,29 @@ class _Task:
     @classmethod
     def of(cls, stage: Stage[Any, Any, Any], item: Any) -> "_Task":
         content, basis = item.content().hex(), stage.basis(item)
-        fingerprint = digest_of([stage.version, stage.item_parameters(item), content])[:32]
-        return cls(item, fingerprint, "" if basis is None else digest_of([stage.version, "basis", basis, content])[:32])
+        fingerprint = _key(stage.version, "", stage.item_parameters(item), content)
+        return cls(item, fingerprint, "" if basis is None else _key(stage.version, '"basis",', basis, content))
 
     def done(self, outcomes: Outcomes) -> Done:
         return Done(self.item, self.fingerprint, outcomes, self.basis)
+
+
+def _key(version: int, kind: str, parameters: Any, content: str) -> str:
+    """Returns what `digest_of` gives for version, kind, parameters and content, cut to 32 characters.
+
+    Most items of a shard have the same parameters: to put these into JSON again took longer than all the rest.
+    """
+    try:
+        text = _canonical(marshal.dumps(parameters, 2))
+    except ValueError:  # marshal refuses enumerations and other types that JSON takes for plain ones
+        text = canonical(parameters)
+    return sha256(f'[{version},{kind}{text},"{content}"]'.encode()).hexdigest()[:32]
+
+
+@lru_cache(maxsize=256)
+def _canonical(parameters: bytes) -> str:
+    """Returns the JSON of parameters, by what `marshal` made of them: `1`, `1.0` and `True` stay different."""
+    return canonical(marshal.loads(parameters))
 
 
 def _carried_over(stage: Stage[Any, Any, Any], task: _Task, carried: Mapping[str, Outcomes]) -> Done | None:

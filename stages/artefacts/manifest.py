@@ -113,8 +113,15 @@ def read_codec(dataset: Path) -> CodecIdentity:
 
 def digest_of(value: Any) -> str:
     """Returns the SHA-256 of a JSON value."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def canonical(value: Any) -> str:
+    """Returns a JSON value as text, equal for equal values: what `digest_of` hashes."""
+    return _ENCODER.encode(value)
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def file_digest(path: Path | str) -> str:

@@ -6,6 +6,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
+import numpy.typing as npt
+
 from stages.errors import ArtefactError
 from stages.records import Record
 
@@ -89,7 +92,46 @@ def write_records(path: Path, kind: type[Record], blocks: Iterable[Sequence[Reco
     with pyarrow.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         for block in blocks:
             if block:
-                writer.write_table(pyarrow.Table.from_pylist([record.to_json() for record in block], schema))
+                rows = [record.to_json() for record in block]
+                arrays = [arrow_array([row.get(field.name) for row in rows], field.type) for field in schema]
+                writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
+
+
+def arrow_array(values: Sequence[Any], kind: "pyarrow.DataType") -> "pyarrow.Array":
+    """Returns values as an array of Arrow, as `pyarrow.array` does: that would import pandas, which takes a second.
+
+    Args:
+        values: Of text, numbers, or lists of these; None is null.
+        kind: `string`, a number's type, or a list of one of these.
+    """
+    import pyarrow
+
+    missing = [value is None for value in values]
+    valid = None
+    if any(missing):
+        valid = pyarrow.py_buffer(np.packbits(np.logical_not(missing), bitorder="little"))
+    if pyarrow.types.is_list(kind):
+        inside = arrow_array([item for value in values for item in value or ()], kind.value_type)
+        ends = _ends([len(value or ()) for value in values])
+        return pyarrow.Array.from_buffers(kind, len(values), [valid, pyarrow.py_buffer(ends)], children=[inside])
+    if pyarrow.types.is_string(kind):
+        texts = [(value or "").encode() for value in values]
+        buffers = [pyarrow.py_buffer(_ends([*map(len, texts)])), pyarrow.py_buffer(b"".join(texts))]
+        return pyarrow.Array.from_buffers(kind, len(values), [valid, *buffers])
+    numbers = np.array([0 if value is None else value for value in values], kind.to_pandas_dtype())
+    return pyarrow.Array.from_buffers(kind, len(values), [valid, pyarrow.py_buffer(numbers)])
+
+
+def _ends(lengths: Sequence[int]) -> npt.NDArray[np.int32]:
+    """Returns where each of the parts laid end to end begins, and where the last one ends.
+
+    Raises:
+        OverflowError: if an int32 can't hold it.
+    """
+    ends = np.cumsum([0, *lengths], dtype=np.int64)
+    if ends[-1] > np.iinfo(np.int32).max:
+        raise OverflowError(f"a column of a block must hold less than 2 GiB, but holds {ends[-1] / 2**30:.1f} GiB")
+    return ends.astype(np.int32)
 
 
 def append_columns(source: Path, target: Path, columns: Mapping[str, Mapping[str, Any]]) -> None:
@@ -108,7 +150,7 @@ def append_columns(source: Path, target: Path, columns: Mapping[str, Mapping[str
     ids = table.column("id").to_pylist()
     for name, values in columns.items():
         kind = pyarrow.list_(pyarrow.float32() if name.endswith("_score") else pyarrow.string())
-        table = table.append_column(name, pyarrow.array([values.get(uid) for uid in ids], kind))
+        table = table.append_column(name, arrow_array([values.get(uid) for uid in ids], kind))
     pyarrow.parquet.write_table(table, target, compression="zstd")
 
 
@@ -150,7 +192,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> "pyarrow.Tab
     import pyarrow.parquet
 
     try:
-        return pyarrow.parquet.read_table(path, columns=columns)
+        with pyarrow.parquet.ParquetFile(path) as file:  # `read_table` would import what reads folders of files
+            return file.read(columns=columns)
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise ArtefactError(f"`{path}` can't be read as Parquet: {error}. Run `valle-prep metadata` again.") from error
 
@@ -174,7 +217,7 @@ def find_rows(path: Path, ids: Collection[str], columns: Sequence[str] | None = 
     import pyarrow.parquet
 
     found: dict[str, dict[str, Any]] = {}
-    wanted = pyarrow.array(sorted(ids), pyarrow.string())
+    wanted = arrow_array(sorted(ids), pyarrow.string())
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             for group in range(file.num_row_groups):

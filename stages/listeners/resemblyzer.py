@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.errors import WeightsError
+from stages.listeners.mel import mel_power
 from stages.records import Wave
 
 if TYPE_CHECKING:
@@ -80,14 +81,13 @@ class Resemblyzer:
 
     def _outputs(self, wave: Wave, starts: list[int]) -> "torch.Tensor":
         """Returns the last layer's outputs for the parts that begin at these frames, `[parts, 256]`."""
-        import librosa
         import torch
 
         loudness = float(np.sqrt(np.mean(np.square(wave, dtype=np.float64))))
         if 0 < loudness < self._LOUDNESS:
             wave = wave * np.float32(self._LOUDNESS / loudness)
         wave = np.pad(wave, (0, max(0, (starts[-1] + self._FRAMES) * self._HOP - len(wave))))
-        mel_TM = librosa.feature.melspectrogram(y=wave, sr=SAMPLE_RATE, n_fft=400, hop_length=self._HOP, n_mels=40).T
+        mel_TM = mel_power(wave, sample_rate=SAMPLE_RATE, window=400, hop=self._HOP, mels=40).T
         parts = np.stack([mel_TM[start : start + self._FRAMES] for start in starts]).astype(np.float32)
         with torch.inference_mode():
             hidden = self._lstm(torch.from_numpy(parts).to(self._device))[1][0][-1]

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from stages.artefacts.manifest import EMBEDDINGS, file_digest, read_codec
 from stages.errors import ArtefactError, MissingInputError, UsageError
+from stages.listeners.mel import mel_power, mfcc
 from stages.listeners.resemblyzer import SAMPLE_RATE, Resemblyzer, find_weights
 from stages.listeners.whitening import whitening
 from stages.records import CodecIdentity, Wave
@@ -26,6 +27,8 @@ Floats = npt.NDArray[np.float32]
 
 _COEFFICIENTS, _MELS, _WINDOW, _HOP = 40, 80, 400, 160
 """Parameters of the MFCCs; window and hop in samples."""
+_MFCC_VERSION = 2
+"""Raised when the vectors of `mfcc` change: part of their fingerprints."""
 _VOICED_DB = 30.0
 """Frames more than this many dB below an utterance's loudest are ignored: they tell nothing about the voice."""
 _BLOCK = 1 << 14
@@ -58,7 +61,8 @@ class Kind:
     prepare: Callable[[Floats], Floats]
     """Normalises the vectors of a corpus, `[N, D]`, before their cosines are taken."""
     revision: Callable[[FeatureInputs], str] = lambda _: ""
-    """Returns the identity of the weights, other than the dataset's own; raises if they are missing or wrong."""
+    """Returns the identity of what computes the vectors, other than the dataset's own weights; raises if weights are
+    missing or wrong."""
     on_device: bool = False
     """Whether a network on `device` computes the vector."""
     packages: tuple[str, ...] = ()
@@ -81,10 +85,8 @@ def mfcc_vector(wave: Wave) -> Floats:
     Args:
         wave: `[samples]`, at 16 kHz.
     """
-    import librosa
-
-    power_MT = librosa.feature.melspectrogram(y=wave, sr=SAMPLE_RATE, n_fft=_WINDOW, hop_length=_HOP, n_mels=_MELS)
-    mfcc_CT = librosa.feature.mfcc(S=librosa.power_to_db(power_MT), n_mfcc=_COEFFICIENTS)
+    power_MT = mel_power(wave, sample_rate=SAMPLE_RATE, window=_WINDOW, hop=_HOP, mels=_MELS)
+    mfcc_CT = mfcc(power_MT, _COEFFICIENTS)
     energy_T = power_MT.sum(axis=0)
     return pooled(mfcc_CT.T, energy_T >= energy_T.max() * 10 ** (-_VOICED_DB / 10))
 
@@ -235,7 +237,7 @@ def _covariance(vectors_ND: Floats, centre_D: npt.NDArray[np.float64], scale_D: 
 
 
 FEATURES: dict[str, Kind] = {
-    "mfcc": Kind("wave", load_mfcc, whitened, packages=("librosa",), imports=("librosa.feature",)),
+    "mfcc": Kind("wave", load_mfcc, whitened, lambda _: str(_MFCC_VERSION)),
     "codec": Kind("codes", load_codec, whitened),
     "model": Kind("codes", load_model, whitened, _model_revision),
     "speaker": Kind(
@@ -244,8 +246,8 @@ FEATURES: dict[str, Kind] = {
         partial(whitened, directions=_VOICE_DIRECTIONS),
         lambda _: f"{file_digest(find_weights())[:16]} {Resemblyzer.VERSION}",
         on_device=True,
-        packages=("librosa", "resemblyzer"),
-        imports=("torch", "librosa.feature"),
+        packages=("resemblyzer",),
+        imports=("torch",),
     ),
 }
 """The features by name: `similar.feature`."""

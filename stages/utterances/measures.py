@@ -23,20 +23,21 @@ SILENCE_DB = 40.0
 """dB below a cut's level at which silence begins."""
 
 
-def measure(wave: Wave, sample_rate: int, dnsmos: "Dnsmos | None" = None) -> Measures:
+def measure(wave: Wave, sample_rate: int, dnsmos: "Dnsmos | None" = None, *, reverberation: bool = False) -> Measures:
     """Measures a cut.
 
     Args:
         wave: Mono, `[samples]`, not empty, in [-1, 1].
         sample_rate: Hz.
         dnsmos: Predicts listeners' opinions; without it these measures stay empty.
+        reverberation: Whether SRMR is measured, which costs as much as the rest.
 
     Returns:
         The measures, rounded to be the same on every machine.
     """
     loudness = loudness_lufs(wave, sample_rate)
-    heard = audio.resample(wave, sample_rate, SAMPLE_RATE)
-    ratio = srmr(heard)
+    heard = audio.resample(wave, sample_rate, SAMPLE_RATE) if dnsmos or reverberation else wave
+    ratio = srmr(heard) if reverberation else None
     scores = dnsmos.score(heard) if dnsmos else {}
     return Measures(
         snr_db=round(snr_db(wave, sample_rate), 2),

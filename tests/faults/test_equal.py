@@ -27,6 +27,15 @@ def test_four_workers(voices: Path, reference: dict[str, str], tmp_path: Path) -
     assert digests(out) == reference
 
 
+def test_shifted_pitches_by_two_workers(copy: Path, tmp_path: Path) -> None:
+    alone, shift = Path(shutil.copytree(copy, tmp_path / "alone")), ("mix", "--set", "mix.shift=true", "--out")
+    with command(tmp_path, *shift, copy, "--jobs", 2, "--quiet", *EMBEDDED, *OTHER_BATCHES) as run:
+        ended = run.end()
+    assert ended.code == 0, ended.err
+    assert sync(*shift, alone) == 0
+    assert digests(copy) == digests(alone)
+
+
 @contextmanager
 def cluster(folder: Path, workers: int) -> Iterator[str]:
     """Starts a Dask scheduler and workers; yields the scheduler's address."""

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from distributed import wait
 
 from pipeline.cluster import cluster as cluster_module
 from pipeline.cluster import scheduler as schedulers
@@ -70,7 +69,7 @@ def test_results_come_from_every_job_once(local: Cluster) -> None:
 
 
 def test_all_that_is_out_may_come_back_at_once(local: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "_next_done", lambda _client, futures: list(wait(futures).done))
+    monkeypatch.setattr(local, "_next_done", lambda _client, done, running: [done.get() for _ in list(running)])
     assert sorted(local.run(abs, range(-50, 0), lambda job: job)) == list(range(1, 51))
 
 

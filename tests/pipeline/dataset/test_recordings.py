@@ -28,17 +28,18 @@ def clips(tmp_path: Path) -> Path:
     return tmp_path / "voices"
 
 
-@pytest.fixture
-def scan(tmp_path: Path, clips: Path) -> Scan:
-    """Finds the recordings, in a dataset of its own."""
+@pytest.fixture(params=["walked", "listed"])
+def scan(tmp_path: Path, clips: Path, request: pytest.FixtureRequest) -> Scan:
+    """Finds the recordings, in a dataset of its own; by walking each time, or only if names or stamps have changed."""
     (tmp_path / "dataset").mkdir()
 
     def scan(*, limit: int | None = None, layout: str = "auto") -> ScanCounts:
         dataset = new_dataset(tmp_path / "dataset", clips)
         with DigestCache(dataset.folder / DIGESTS) as cache:
             walked = partial(walk, layout=layout)
+            told = {"layout": layout} if request.param == "listed" else None
             return find_recordings(
-                dataset, cache, walk=walked, limit=limit, threads=1, progress=lambda _done, _count: None
+                dataset, cache, walk=walked, limit=limit, threads=1, progress=lambda _done, _count: None, told=told
             )
 
     return scan

@@ -1,10 +1,14 @@
-"""Looking up rows in a Parquet table."""
+"""Writing Parquet tables without pandas, and looking up rows in them."""
 
+import math
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from stages.artefacts.parquet import append_columns, find_rows, write_records
+from stages.artefacts import parquet
+from stages.artefacts.parquet import append_columns, arrow_array, find_rows, write_records
 from stages.errors import ArtefactError
 from stages.records import Recording
 
@@ -36,3 +40,34 @@ def test_a_damaged_table_is_an_artefact_error(tmp_path: Path) -> None:
         find_rows(tmp_path / "t.parquet", ["a"])
     with pytest.raises(ArtefactError, match="gone"):
         find_rows(tmp_path / "gone.parquet", ["a"])
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([], "string"),
+        (["a", None, "é日本", ""], "string"),
+        ([None] * 9, "string"),
+        ([2**63 - 1, 0, -1, None], "int64"),
+        ([1.5, None, math.inf, -0.0], "float64"),
+        ([["a", "b"], None, [], ["c"]], "list string"),
+        ([[0.1, 2.0], None, []], "list float32"),
+    ],
+)
+def test_arrays_are_what_pyarrow_makes_of_the_values(values: list[Any], kind: str) -> None:
+    import pyarrow
+
+    made = getattr(pyarrow, kind.removeprefix("list "))()
+    type_ = pyarrow.list_(made) if kind.startswith("list") else made
+    array = arrow_array(values, type_)
+    array.validate(full=True)
+    assert array.equals(pyarrow.array(values, type_))
+    assert array.null_count == values.count(None)
+
+
+def test_a_column_too_long_for_its_offsets_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyarrow
+
+    monkeypatch.setattr(np, "iinfo", lambda _: type("Few", (), {"max": 3}))
+    with pytest.raises(OverflowError, match="less than 2 GiB"):
+        parquet.arrow_array(["four"], pyarrow.string())
