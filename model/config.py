@@ -246,7 +246,11 @@ class TrainerConfig(Config):
     validate_batches: int = runtime(20, ge=1)
     """Most batches of one validation."""
     samples: int = runtime(0, ge=0)
-    """Utterances spoken at each validation, to `<out>/samples` and TensorBoard; needs the codec's weights."""
+    """Utterances spoken at each validation, to `<out>/samples` and TensorBoard, with pictures of the attention to their
+    text; needs the codec's weights."""
+    judge: str | None = runtime(None)
+    """A whisper model that hears the `samples`, for their word error rate (`validation/wer`): a folder, a name in the
+    cache, or `packaged` (English, the extra `hearing`). Not set: nobody does."""
     save_every: int = runtime(1000, ge=1)
     """Steps between two checkpoints."""
     keep: int = runtime(3, ge=1)
@@ -280,6 +284,8 @@ class TrainConfig(Config):
     def _check_together(self) -> Self:
         if self.lora.rank and self.trainer.start_from is None:
             raise ValueError("`lora.rank` needs a model to adapt: set `trainer.start_from` to a run or checkpoint")
+        if self.trainer.judge and not self.trainer.samples:
+            raise ValueError("`trainer.judge` hears the samples: set `trainer.samples` above 0")
         self._check_ahead()
         if self.trainer.strategy == "deepspeed":
             self._check_deepspeed()

@@ -7,7 +7,7 @@ import ast
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -308,9 +308,30 @@ def formats(
 @app.command()
 def voices(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write; created if missing.")],
+    *,
+    voice: Annotated[
+        Literal["espeak", "piper"],
+        typer.Option(help="espeak: a small demo in four languages; piper: English in eight voices (extra piper)."),
+    ] = "espeak",
+    texts: Annotated[
+        Path | None,
+        typer.Option(help="With piper: what to say, a name, a tab and a text a line; by default the demo's."),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="With piper: another voice's .onnx, its .onnx.json beside it.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="With piper: seed of the intonation.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="With piper: processes.")] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
-    """Write a demo corpus: speech by espeak-ng, with transcripts."""
+    """Write recordings of synthetic speech, with transcripts."""
+    if voice == "piper":
+        from pipeline.verbs.speaking import speak_texts
+
+        speak_texts(folder, texts, weights=weights, seed=seed, jobs=jobs, quiet=quiet)
+        return
+    if texts or weights or seed or jobs > 1:
+        raise UsageError("`--texts`, `--weights`, `--seed` and `--jobs` go with `--voice piper`.")
     from stages.corpora.voices import write_voices
 
     count = len(write_voices(folder))

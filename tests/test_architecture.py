@@ -79,7 +79,9 @@ ROOMS = {
     "model.training.step": "checkpoints network sequences",
     "model.training.parallel": "network training.step",
     "model.training.run": "checkpoints network training.parallel training.step",
-    "model.training": "checkpoints data decoding network sequences training.parallel training.run training.step",
+    "model.training": (
+        "checkpoints data decoding evaluation network sequences training.parallel training.run training.step"
+    ),
     "model.serving": "decoding decoding.samplers inference inference.guards",
     "model.evaluation": ("checkpoints decoding decoding.engine decoding.samplers inference inference.guards serving"),
     "model.serving.page": "decoding decoding.samplers inference sequences serving",

@@ -59,7 +59,7 @@ def test_every_import_is_declared() -> None:
     } | NODEPS
     optional = {
         Requirement(line).name.removesuffix("-plus").replace("-", "_")
-        for extra in ("cuda", "deepspeed", "hearing", "openjtalk", "slurm")
+        for extra in ("cuda", "deepspeed", "hearing", "openjtalk", "piper", "slurm")
         for line in EXTRAS[extra]
     }
     folders = ("pipeline", "stages", "model", "tests")

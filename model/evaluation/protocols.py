@@ -171,6 +171,24 @@ def _seed_tts(source: TrialList) -> list[Trial]:
     return trials
 
 
+def _own(source: TrialList) -> list[Trial]:
+    """Reads a list of one's own: `id`, `language`, `prompt`, `text` and, if there is one, `recording`, tab-separated.
+
+    Paths are relative to the root. The prompt is the first 3 s of its recording, whose text is unknown, as in VALL-E's
+    cross-sentence test.
+    """
+    from stages.text.languages import normalise_code
+
+    trials = []
+    for number, (name, language, prompt, text, *truth) in source.rows("\t", (4, 5)):
+        for path in (prompt, *truth):
+            _require(source.root / path, source, number)
+        spoken = source.root / truth[0] if truth else None
+        clip = Clip(source.root / prompt, 0.0, PROMPT_S)
+        trials.append(Trial(name, text, normalise_code(language), clip, None, spoken))
+    return trials
+
+
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """A row of the table."""
@@ -185,6 +203,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
     "ls-valle-continual": Protocol(partial(_ls_valle, continues=True), words_librispeech),
     "ls-pc": Protocol(_ls_pc, words_f5),
     "seed-tts": Protocol(_seed_tts, words_seed_tts),
+    "own": Protocol(_own, words_librispeech),
 }
 
 

@@ -1,4 +1,11 @@
-"""Previews: validation utterances spoken by the network during training."""
+"""Previews: validation utterances spoken by the network during training, heard by a judge, and drawn.
+
+<run>/samples/step-00001000/
+    00.wav             the network's speech
+    00.reference.wav   the recording after the codec
+    00.txt             id, language and phonemes, a line each; with `trainer.judge` also text and what was heard
+    00.attention.png   which phoneme each frame attends to, in the head that follows the text best
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,15 +18,19 @@ from torch import Tensor
 from model.checkpoints.checkpoint import build
 from model.config import TrainConfig
 from model.data.examples import Examples
-from model.data.reading import read_condition, read_response
+from model.data.reading import read_condition, read_document, read_response
 from model.decoding.codes import generate
 from model.decoding.options import FIRST_MODES, Decoding
+from model.network.decoder import Decoder
 from model.network.lora import merge_adapters
 from model.sequences.documents import Mode
+from model.training.alignment import attention_to_text, draw_attention, followed
+from model.training.listening import Heard, Listener, error_rate
 from model.training.run.failures import is_out_of_memory
 from model.training.run.progress import RunLog
 from stages.audio.files import write_wav
 from stages.errors import UsageError, ValleError
+from stages.records import Codes, Wave
 
 if TYPE_CHECKING:
     from stages.codecs.table import Codec
@@ -35,9 +46,13 @@ class Previews:
         config: All sections; `trainer.samples` is the number of utterances.
         examples: The validation set.
         device: Device for decoding.
+        judged: Whether to load `trainer.judge`; the other devices of a run don't speak.
+
+    Raises:
+        WeightsError: if the judge isn't there, or doesn't know a sample's language.
     """
 
-    def __init__(self, config: TrainConfig, examples: Examples, device: torch.device) -> None:
+    def __init__(self, config: TrainConfig, examples: Examples, device: torch.device, *, judged: bool = True) -> None:
         self.config, self.examples, self.device = config, examples, device
         rows = np.random.default_rng(_SEED).permutation(examples.rows)[: config.trainer.samples]
         self._draws = [examples.draw(int(row), np.random.default_rng((_SEED, row)), ("ar", 0)) for row in rows]
@@ -45,51 +60,101 @@ class Previews:
         self._decoding = next((way for way in ways if not self._missing(way)), ways[0])
         self._codec: Codec | None = None
         self._unavailable = False
+        self._listener: Listener | None = None
+        self._texts: dict[int, str] = {}
+        self._references: list[Heard] = []
+        if config.trainer.judge and judged and self._draws:
+            languages = {examples.store.languages[draw.row] for draw in self._draws}
+            self._listener = Listener(config.trainer.judge, str(device), languages)
+            drawn = {draw.row for draw in self._draws}
+            self._texts = {row: text for row, text in enumerate(examples.store.texts()) if row in drawn}
 
-    def speak(self, weights: Mapping[str, Tensor], step: int, log: RunLog) -> None:
-        """Writes `<run>/samples/step-…/` and TensorBoard's audio.
+    def speak(self, weights: Mapping[str, Tensor], step: int, log: RunLog) -> dict[str, float]:
+        """Writes `<run>/samples/step-…/` and TensorBoard's audio and pictures.
 
-        For each utterance, `NN.wav` is the network's speech, `NN.reference.wav` the recording after the codec, and
-        `NN.txt` the id, the language and the phonemes. It speaks in the first way that the network learns all modes of
-        (`model.decoding.options.FIRST_MODES`). If there is none or the codec isn't available, a note says so once and
+        It speaks in the first way that the network learns all modes of (`model.decoding.options.FIRST_MODES`), and
+        draws the attention of the mode `ar`. If there is none or the codec isn't available, a note says so once and
         nothing is written. A full disk or memory only causes a note.
 
         Args:
             weights: The network's weights, not sharded.
             step: The run's step.
-            log: The log for notes and audio.
+            log: The log for notes, audio and pictures.
+
+        Returns:
+            `validation/alignment`, how well the samples' best heads follow the text (`followed`), and with a judge
+            `validation/wer` and `validation/wer_codec`: word error rates of the samples and of the recordings after the
+            codec. What couldn't be measured is left out.
         """
         codec = self._find_codec(log)
         if codec is None:
-            return
+            return {}
         try:
-            self._speak(codec, weights, step, log)
+            network = self._network(weights)
+            values = self._speak(network, codec, step, log)
+            return self._draw(network, step, log) | values
         except (OSError, MemoryError, RuntimeError) as error:
             if not isinstance(error, OSError) and not is_out_of_memory(error):
                 raise
             log.say(f"note: some samples of step {step} couldn't be written: {str(error).partition(chr(10))[0]}")
+            return {}
 
-    def _speak(self, codec: "Codec", weights: Mapping[str, Tensor], step: int, log: RunLog) -> None:
-        examples = self.examples
-        network = build(self.config, examples.tokenizer, examples.store.codec)
+    def _network(self, weights: Mapping[str, Tensor]) -> Decoder:
+        network = build(self.config, self.examples.tokenizer, self.examples.store.codec)
         network.load_state_dict(weights)
         if self.config.lora.rank:
             merge_adapters(network)
-        network.to(self.device).eval()
-        folder = Path(self.config.trainer.out) / "samples" / f"step-{step:08d}"
+        return network.to(self.device).eval()
+
+    def _folder(self, step: int) -> Path:
+        return Path(self.config.trainer.out) / "samples" / f"step-{step:08d}"
+
+    def _speak(self, network: Decoder, codec: "Codec", step: int, log: RunLog) -> dict[str, float]:
+        examples, folder = self.examples, self._folder(step)
         conditions = [read_condition(examples, draw) for draw in self._draws]
         longest = 2 * max(draw.frames for draw in self._draws)  # early in training, the network doesn't stop by itself
         seeds = range(_SEED, _SEED + len(conditions))
         decoding = self._decoding.settled(self.config.data, Path(self.config.trainer.out))
         spoken = generate(network, examples.tokenizer, conditions, max_frames=longest, decoding=decoding, seeds=seeds)
+        found: list[Heard] = []
         for number, (draw, condition, spoken_KT) in enumerate(zip(self._draws, conditions, spoken, strict=True)):
             codes = {f"{number:02d}": spoken_KT, f"{number:02d}.reference": read_response(examples, draw)}
-            for name, codes_KT in codes.items():
-                wave = codec.decode(torch.from_numpy(codes_KT.copy())).numpy()
+            waves = {name: self._decoded(codec, codes_KT) for name, codes_KT in codes.items()}
+            for name, wave in waves.items():
                 write_wav(folder / f"{name}.wav", wave, codec.sample_rate)
                 log.audio(f"samples/{name}", wave, codec.sample_rate, step)
-            about = (examples.store.ids[draw.row], condition.language, condition.phonemes)
+            about = [examples.store.ids[draw.row], condition.language, condition.phonemes]
+            if self._listener:
+                text = self._texts[draw.row]
+                heard = [
+                    self._listener.hear(one, codec.sample_rate, text, condition.language) for one in waves.values()
+                ]
+                found.append(heard[0])
+                self._references += heard[1:] if len(self._references) < len(self._draws) else []
+                about += [text, f"heard: {heard[0].text}"]
             (folder / f"{number:02d}.txt").write_text("\n".join(about) + "\n", encoding="utf-8")
+        rates = {"validation/wer": error_rate(found), "validation/wer_codec": error_rate(self._references)}
+        return {name: rate for name, rate in rates.items() if rate is not None}
+
+    def _draw(self, network: Decoder, step: int, log: RunLog) -> dict[str, float]:
+        """Draws the attention of the samples' recordings, read as in the mode `ar`; RetNet has no weights to draw."""
+        examples = self.examples
+        if self.config.model.arch != "llama" or not self.config.data.modes.get("ar"):
+            return {}
+        best = []
+        for number, draw in enumerate(self._draws):
+            if not draw.phonemes:
+                continue
+            document = read_document(examples, draw)
+            weights_HMS = attention_to_text(network, examples.tokenizer, document, draw.phonemes)
+            follow_H = followed(weights_HMS)
+            head = int(follow_H.argmax())
+            best.append(float(follow_H[head]))
+            layer, place = divmod(head, self.config.model.heads)
+            title = f"{examples.store.ids[draw.row]}, step {step}: layer {layer}, head {place}, follows {best[-1]:.3f}"
+            path = self._folder(step) / f"{number:02d}.attention.png"
+            log.picture(f"attention/{number:02d}", draw_attention(weights_HMS[head], draw.phonemes, title, path), step)
+        return {"validation/alignment": float(np.mean(best))} if best else {}
 
     def _missing(self, decoding: Decoding) -> list[Mode]:
         """Returns the modes that a way to speak needs, but the network doesn't learn."""
@@ -105,6 +170,11 @@ class Previews:
                 log.say(f"note: `trainer.samples` is skipped: {error}")
                 self._unavailable = True
         return self._codec
+
+    @staticmethod
+    def _decoded(codec: "Codec", codes_KT: Codes) -> Wave:
+        wave: Wave = codec.decode(torch.from_numpy(codes_KT.copy())).numpy()
+        return wave
 
     def _load(self) -> "Codec":
         from stages.codecs.table import identity_of, load_codec

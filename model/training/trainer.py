@@ -92,7 +92,7 @@ class Trainer:
         decay = config.trainer.ema_decay
         self.average = Average(self.raw_network, decay) if decay else None
         self.validation = self._examples("validation")
-        self.previews = Previews(config, self.validation, self.fabric.device) if config.trainer.samples else None
+        self.previews = self._previews() if config.trainer.samples else None
         self.progress = Progress()
         self._updating = False
         self._languages = learnt_languages(config, languages_of(self.stream.examples), resumed)
@@ -102,6 +102,9 @@ class Trainer:
         """Returns a checkpoint's vocabulary and a network without its weights, which `restore` loads."""
         tokenizer = read_tokenizer(resumed)
         return tokenizer, build(self.config, tokenizer, self.store.codec)
+
+    def _previews(self) -> Previews:
+        return Previews(self.config, self.validation, self.fabric.device, judged=self.fabric.is_global_zero)
 
     def _examples(self, split: Literal["train", "validation"]) -> Examples:
         return examples_of(self.config, self.store, self.tokenizer, split)
@@ -188,11 +191,11 @@ class Trainer:
         """Validates, writes previews on the first device, and returns the validation loss."""
         with meter.paused():
             values = self.validate()
-            log.report(self.progress.step, values, meter.seconds(self.config.trainer.max_steps - self.progress.step))
             if self.previews:
                 weights = whole(self._spoken_weights, keep=self.fabric.is_global_zero)
                 if self.fabric.is_global_zero:
-                    self.previews.speak(weights, self.progress.step, log)
+                    values |= self.previews.speak(weights, self.progress.step, log)
+            log.report(self.progress.step, values, meter.seconds(self.config.trainer.max_steps - self.progress.step))
         return values.get("validation/loss")
 
     @property

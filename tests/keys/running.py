@@ -18,6 +18,7 @@ from model.checkpoints.checkpoint import build, load, steps
 from model.network.packing import Batch
 from model.sequences.tokenizer import TASKS
 from model.training import fit, previews
+from model.training.listening import Heard
 from model.training.parallel import strategy
 from model.training.parallel.fabric import make_fabric
 from model.training.run.lock import hold
@@ -281,6 +282,26 @@ def _samples_with_a_stand_in_for_the_codec(world: World) -> None:
     assert len(list(folder.glob("*.wav"))) == 4
 
 
+def _judge_of_a_stand_in(world: World) -> None:
+    """Whose ears the samples are given to; without one nobody hears them."""
+    asked: list[str] = []
+
+    class Ear:
+        def __init__(self, model: str, *_: Any) -> None:
+            asked.append(model)
+
+        def hear(self, *_: Any) -> Heard:
+            return Heard("", 1, 2)
+
+    world.patch.setattr(previews, "Listener", Ear)
+    _samples_with_a_stand_in_for_the_codec(world)
+    assert (asked, _logged(world, "validation/wer")) == ([], [])
+    _loop(world, samples=1, max_steps=1, validate_every=1, judge="a-whisper", out=str(world.folder / "judged"))
+    assert asked == ["a-whisper"]
+    lines = (world.folder / "judged" / "log.jsonl").read_text().splitlines()
+    assert [record["validation/wer"] for record in map(json.loads, lines) if "validation/wer" in record] == [0.5]
+
+
 def _save_every(world: World) -> None:
     _loop(world, save_every=2, max_steps=7, keep=100)
     assert _kept(world) == [2, 4, 6, 7]
@@ -328,6 +349,7 @@ TRAINER: dict[str, Proof] = {
     "validate_every": _validate_every,
     "validate_batches": _validate_batches,
     "samples": _samples_with_a_stand_in_for_the_codec,
+    "judge": _judge_of_a_stand_in,
     "save_every": _save_every,
     "keep": _keep,
     "keep_best": _keep_best,

@@ -16,6 +16,7 @@ LOG = "log.jsonl"
 SAMPLES = "samples"
 _STEP = re.compile(r"step-(\d+)")
 _SAMPLE = re.compile(r"(\d+)\.wav")
+_OF_CODEBOOK = re.compile(r"validation/accuracy_\d+")
 _MAX_TEXT_BYTES = 10_000
 
 Point = tuple[int, float]
@@ -36,6 +37,11 @@ class Curves:
         """The last step that was reported; None if none was."""
         return max((points[-1][0] for points in self.points.values() if points), default=None)
 
+    def codebooks(self) -> dict[str, list[Point]]:
+        """Returns how often validation's likeliest code is right, by codebook."""
+        found = {name: points for name, points in self.points.items() if _OF_CODEBOOK.fullmatch(name)}
+        return {name.rpartition("_")[2]: found[name] for name in sorted(found, key=lambda one: int(one.split("_")[1]))}
+
     def kinds(self) -> list[str]:
         """Returns the kinds of values: names without `train/` and `validation/`, in the log's order."""
         return list(dict.fromkeys(name.rpartition("/")[2] for name in self.points))
@@ -50,7 +56,9 @@ class Sample:
     reference: Path | None
     """The recording after the codec; None if it isn't there."""
     about: str
-    """Id, language and phonemes, a line each; "" if unknown."""
+    """Id, language and phonemes, a line each; with `trainer.judge` text and what was heard; "" if unknown."""
+    attention: Path | None = None
+    """The picture of the attention to the text; None if there is none."""
 
 
 class Runs:
@@ -154,7 +162,9 @@ def _sample(wave: Path, run: Path) -> Sample:
     if _is_inside(text, run):
         with text.open("rb") as file:
             about = file.read(_MAX_TEXT_BYTES).decode(errors="replace").strip()
-    return Sample(wave.stem, wave, reference if _is_inside(reference, run) else None, about)
+    picture = wave.with_suffix(".attention.png")
+    kept = [one if _is_inside(one, run) else None for one in (reference, picture)]
+    return Sample(wave.stem, wave, kept[0], about, kept[1])
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

@@ -18,6 +18,11 @@ _MOST_POINTS = 400
 """Of a curve; longer ones are thinned."""
 _PLOTTED = "loss", "accuracy"
 """The kinds of values that have a plot of their own."""
+_SHOWN_FIRST = "wer", "tokens_per_s"
+"""Of the others, the kind that the third plot begins with."""
+_CODEBOOKS = "codebooks"
+"""The plot of validation's accuracy by codebook."""
+_COLOURS = {"train": "#f97316", "validation": "#3b82f6", "run": "#f97316"}
 _NOTHING = "No run has reported anything yet. `valle train` does every `trainer.log_every` steps."
 
 
@@ -43,10 +48,25 @@ class Training:
         seen, timer = gr.State(), gr.Timer(REFRESH_S, active=False)
         with gr.Row():
             self._plots = [_plot(kind) for kind in (*_PLOTTED, "third")]
+        with gr.Row():
+            self._plots.append(_plot(_CODEBOOKS, colours=None))
+            self._attention = gr.Image(
+                label="Attention of its frames to the phonemes",
+                interactive=False,
+                height=260,
+                min_width=300,
+                elem_id="training-attention",
+                buttons=["download", "fullscreen"],
+            )
         with gr.Row(elem_classes="fields"):
             self._step = gr.Dropdown([], label="Samples of step", min_width=200, elem_id="training-step")
             self._number = gr.Dropdown([], label="Utterance", min_width=200, elem_id="training-number")
-        self._about = gr.Textbox(label="Id, language, phonemes", interactive=False, lines=2, elem_id="training-about")
+        self._about = gr.Textbox(
+            label="Id, language, phonemes; with a judge the text, and what it heard",
+            interactive=False,
+            lines=3,
+            elem_id="training-about",
+        )
         with gr.Row():
             self._spoken = gr.Audio(
                 label="Spoken by the network",
@@ -79,7 +99,7 @@ class Training:
             [self._step.change, self._number.change],
             self._samples,
             chosen,
-            [self._number, self._about, self._spoken, self._reference],
+            [self._number, self._about, self._spoken, self._reference, self._attention],
             **quiet,
         )
 
@@ -91,7 +111,7 @@ class Training:
         curves = runs.curves(run) if run else Curves()
         steps = runs.steps(run) if run else []
         others = [one for one in curves.kinds() if one not in _PLOTTED]
-        kind = kind if kind in others else next((one for one in others if one == "tokens_per_s"), None)
+        kind = kind if kind in others else next((one for one in _SHOWN_FIRST if one in others), None)
         kind = kind or (others[0] if others else None)
         now = (tuple(names), run, kind, curves.version, tuple(steps))
         if seen == now:
@@ -104,6 +124,7 @@ class Training:
             _status(curves, len(steps)),
             gr.Dropdown(others, value=kind),
             *(_drawn(curves, one) for one in (*_PLOTTED, kind)),
+            _by_codebook(curves),
             gr.Dropdown(steps, value=step),
         ]
 
@@ -113,14 +134,14 @@ class Training:
         number = number if number in found else next(iter(found), None)
         choice = gr.Dropdown(list(found), value=number)
         if number is None:
-            return [choice, "", None, None]
+            return [choice, "", None, None, None]
         sample = found[number]
         return [choice, sample.about, *self._shown(sample)]
 
     def _shown(self, sample: Sample) -> list[str | None]:
         """Returns copies of a sample's files: the page serves nothing from a run's folder."""
         copies: list[str | None] = []
-        for path in (sample.spoken, sample.reference):
+        for path in (sample.spoken, sample.reference, sample.attention):
             if path is None:
                 copies.append(None)
                 continue
@@ -138,7 +159,11 @@ def _status(curves: Curves, num_sampled: int) -> str:
     if curves.last_step is None:
         return _NOTHING
     last = {name: points[-1][1] for name, points in curves.points.items() if points}
-    shown = [name for name in ("train/loss", "validation/loss", "train/accuracy", "tokens_per_s") if name in last]
+    shown = [
+        name
+        for name in ("train/loss", "validation/loss", "train/accuracy", "validation/wer", "tokens_per_s")
+        if name in last
+    ]
     parts = [f"step {curves.last_step:,}", *(f"{name} {_number(last[name])}" for name in shown)]
     return " · ".join([*parts, f"samples of {num_sampled} steps"] if num_sampled else parts)
 
@@ -147,7 +172,7 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def _plot(kind: str) -> gr.LinePlot:
+def _plot(kind: str, colours: dict[str, str] | None = _COLOURS) -> gr.LinePlot:
     return gr.LinePlot(
         x="step",
         y="value",
@@ -160,7 +185,7 @@ def _plot(kind: str) -> gr.LinePlot:
         min_width=300,
         elem_id=f"training-{kind}",
         buttons=["fullscreen"],
-        color_map={"train": "#f97316", "validation": "#3b82f6", "run": "#f97316"},
+        color_map=colours,
     )
 
 
@@ -168,11 +193,22 @@ def _drawn(curves: Curves, kind: str | None) -> Any:
     """Returns the plot of a kind of values."""
     if kind is None:
         return gr.LinePlot(None)
-    frame = _frame(curves, kind)
+    return _plotted(_frame(curves, kind), kind)
+
+
+def _by_codebook(curves: Curves) -> Any:
+    """Returns the plot of validation's accuracy, a line a codebook."""
+    import pandas as pd
+
+    rows = [(*point, of) for of, points in curves.codebooks().items() for point in thinned(points, _MOST_POINTS)]
+    return _plotted(pd.DataFrame(rows, columns=["step", "value", "of"]), "accuracy by codebook")
+
+
+def _plotted(frame: "pd.DataFrame", title: str) -> Any:
     # The axis shows the values' own range: from 0 a loss that still falls a little looks flat.
     low, high = (float(frame["value"].min()), float(frame["value"].max())) if len(frame) else (0.0, 1.0)
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 0.1
-    return gr.LinePlot(frame, title=kind, y_lim=[low - margin, high + margin])
+    return gr.LinePlot(frame, title=title, y_lim=[low - margin, high + margin])
 
 
 def _frame(curves: Curves, kind: str) -> "pd.DataFrame":

@@ -26,6 +26,7 @@ from model.training.step.loss import Scores
 from stages.records import Wave
 
 if TYPE_CHECKING:
+    import numpy as np
     from lightning.fabric import Fabric
 
 
@@ -83,13 +84,13 @@ class RunLog:
             self._bar.update(self._task, completed=step)
 
     def report(self, step: int, values: Mapping[str, float], remaining_s: float) -> None:
-        """Logs a step's values and shows loss, accuracy and speed."""
+        """Logs a step's values and shows loss, accuracy, word error rate and speed."""
         record = {"step": step, **values}
         self._file.write(json.dumps(record) + "\n")
         self._file.flush()
         for name, value in values.items():
             self._tensorboard.add_scalar(name, value, step)
-        shown = [name for name in values if name.endswith(("/loss", "/accuracy", "tokens_per_s"))]
+        shown = [name for name in values if name.endswith(("/loss", "/accuracy", "/wer", "tokens_per_s"))]
         note = "  ".join(f"{name} {values[name]:.4g}" for name in shown)
         if self._bar:
             self._bar.update(self._task, completed=step, note=note)
@@ -99,6 +100,10 @@ class RunLog:
     def audio(self, name: str, wave: Wave, sample_rate: int, step: int) -> None:
         """Adds a mono wave to TensorBoard, clipped to [-1, 1]."""
         self._tensorboard.add_audio(name, torch.from_numpy(wave)[None].clamp(-1, 1), step, sample_rate)
+
+    def picture(self, name: str, picture: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]", step: int) -> None:
+        """Adds a picture, `[height, width, 3]`, to TensorBoard."""
+        self._tensorboard.add_image(name, picture, step, dataformats="HWC")
 
     def say(self, line: str) -> None:
         """Shows a line of text."""

@@ -7,7 +7,7 @@ import pytest
 
 from model.evaluation.protocols import PROTOCOLS, Clip, Trial, read_trials
 from stages.audio.files import write_wav
-from stages.errors import MissingInputError, UsageError
+from stages.errors import MissingInputError, TextError, UsageError
 
 SECONDS = {"12-3-0000": 5.0, "12-3-0001": 2.5, "12-4-0002": 9.0, "12-4-0003": 14.0, "7-1-0000": 6.0, "7-1-0001": 4.0}
 
@@ -79,6 +79,18 @@ def test_seed_tts_reads_both_forms_in_both_languages(tmp_path: Path) -> None:
     assert one == Trial("one", "Say this.", "en", prompt, "What he said.", tmp_path / "wavs/one.wav")
     assert two == Trial("two", "今天天气很好。", "zh", prompt, "你说什么", tmp_path / "truth/two.wav")
     assert three.truth is None
+
+
+def test_a_list_of_one_s_own(tmp_path: Path) -> None:
+    for name in ("a.wav", "b.wav"):
+        write_wav(tmp_path / name, np.zeros(8000, np.float32), 8000)
+    one, two = read_trials("own", listed(tmp_path, "x/1\tEnglish\ta.wav\tSay this.\tb.wav", "x/2\tde\tb.wav\tSag das."))
+    assert one == Trial("x/1", "Say this.", "en", Clip(tmp_path / "a.wav", 0.0, 3.0), None, tmp_path / "b.wav")
+    assert two == Trial("x/2", "Sag das.", "de", Clip(tmp_path / "b.wav", 0.0, 3.0), None, None)
+    with pytest.raises(MissingInputError, match=r"`.*none[.]wav` \(line 1"):
+        read_trials("own", listed(tmp_path, "x\ten\ta.wav\tText.\tnone.wav"))
+    with pytest.raises(TextError, match="xx"):
+        read_trials("own", listed(tmp_path, "x\txx\ta.wav\tText."))
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -6,12 +7,15 @@ import pytest
 import torch
 
 from model.training import previews
+from model.training.listening import Heard
 from model.training.run.progress import RunLog
 from model.training.trainer import train
 from stages.audio.files import read
 from stages.codecs.table import codec_identity
+from stages.errors import WeightsError
 from tests.model.conftest import Configure, MemoryStore, make_store
 
+_FILES = ".attention.png", ".reference.wav", ".txt", ".wav"
 _FEW = {"trainer__max_steps": 2, "trainer__validate_every": 1, "trainer__samples": 2}
 
 
@@ -24,7 +28,7 @@ def test_validation_speaks(tmp_path: Path, configure: Configure, monkeypatch, se
     folders = sorted((tmp_path / "run" / "samples").iterdir())
     assert [folder.name for folder in folders] == ["step-00000001", "step-00000002"]
     for folder in folders:
-        names = [f"{number}{rest}" for number in ("00", "01") for rest in (".reference.wav", ".txt", ".wav")]
+        names = [f"{number}{rest}" for number in ("00", "01") for rest in _FILES]
         assert sorted(path.name for path in folder.iterdir()) == names
     first, second = ((folder / "00.reference.wav").read_bytes() for folder in folders)
     assert first == second, "the same utterances each time"
@@ -36,6 +40,49 @@ def test_validation_speaks(tmp_path: Path, configure: Configure, monkeypatch, se
     assert abs(len(wave) / rate - store.frames[row] / 75) < 0.6
     assert [(args[0], args[3]) for args in heard[:2]] == [("samples/00", 1), ("samples/00.reference", 1)]
     assert all(np.isfinite(args[1]).all() for args in heard)
+
+
+def test_a_judge_hears_them_and_their_pictures_are_drawn(tmp_path: Path, configure: Configure, monkeypatch) -> None:
+    pictures: list[tuple[str, tuple[int, ...]]] = []
+    monkeypatch.setattr(RunLog, "picture", lambda self, name, picture, step: pictures.append((name, picture.shape)))
+
+    class Ear:
+        def __init__(self, model: str, device: str, languages) -> None:
+            assert (model, device, set(languages)) == ("packaged", "cpu", {"en"})
+
+        def hear(self, wave, sample_rate: int, text: str, language: str) -> Heard:
+            return Heard("what I heard", 1, len(text.split()))
+
+    monkeypatch.setattr(previews, "Listener", Ear)
+    store = make_store(codec=codec_identity("embedded"))
+    train(configure(**_FEW, trainer__judge="packaged"), store, quiet=True)
+    records = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    validated = [record for record in records if "validation/loss" in record]
+    assert len(validated) == 2
+    for record in validated:
+        assert record["validation/wer"] == record["validation/wer_codec"] == 0.5, "`Text 3` has two words"
+        assert 0 < record["validation/alignment"] < 1
+    about = (tmp_path / "run" / "samples" / "step-00000002" / "01.txt").read_text().splitlines()
+    assert about[3] == list(store.texts())[store.ids.index(about[0])]
+    assert about[4] == "heard: what I heard"
+    assert [name for name, _ in pictures] == ["attention/00", "attention/01"] * 2
+    assert all(len(shape) == 3 for _, shape in pictures)
+
+
+def test_retention_has_no_attention_to_draw(tmp_path: Path, configure: Configure) -> None:
+    config = configure(**_FEW, model__arch="retnet", model__kv_heads=None)
+    train(config, make_store(codec=codec_identity("embedded")), quiet=True)
+    folder = tmp_path / "run" / "samples" / "step-00000002"
+    assert sorted(path.suffix for path in folder.glob("00*")) == [".txt", ".wav", ".wav"]
+
+
+def test_a_judge_that_isnt_there_ends_the_run_before_it_begins(tmp_path: Path, configure: Configure) -> None:
+    config = configure(**_FEW, trainer__judge=str(tmp_path / "none"))
+    with pytest.raises(WeightsError, match=r"`trainer\.judge` must be a folder"):
+        train(config, make_store(codec=codec_identity("embedded")), quiet=True)
+    assert not list((tmp_path / "run").glob("checkpoints/*"))
+    with pytest.raises(ValueError, match=r"`trainer\.judge` hears the samples: set `trainer\.samples` above 0"):
+        configure(trainer__judge="packaged")
 
 
 @pytest.mark.parametrize(

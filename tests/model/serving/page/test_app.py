@@ -202,6 +202,11 @@ def test_a_run_is_watched_while_it_goes_on(tab: Tab, shown: Shown) -> None:
     link.wait_for()
     body = tab.context.request.get(link.get_attribute("href")).body()
     assert body == (shown.runs / "able" / "samples" / "step-00000006" / "00.reference.wav").read_bytes()
+    picture = tab.page.locator("#training-attention img")
+    picture.wait_for()
+    body = tab.context.request.get(picture.get_attribute("src")).body()
+    assert body == (shown.runs / "able" / "samples" / "step-00000006" / "00.attention.png").read_bytes()
+    tab.page.locator("#training-codebooks canvas, #training-codebooks svg").first.wait_for()
     with (shown.runs / "able" / "log.jsonl").open("a") as log:
         log.write(json.dumps({"step": 7, "train/loss": 1.25, "train/accuracy": 0.5, "tokens_per_s": 10.0}) + "\n")
     tab.page.wait_for_function("document.querySelector('#training-status').innerText.includes('step 7')")

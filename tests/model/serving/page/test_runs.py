@@ -70,6 +70,16 @@ def test_the_runs_of_a_folder(tmp_path: Path) -> None:
     assert alone.curves("secret").last_step == 9
 
 
+def test_the_accuracy_of_each_codebook(tmp_path: Path) -> None:
+    run = tmp_path / "base"
+    values = {f"validation/accuracy_{book}": book / 10 for book in (0, 10, 2)}
+    others = {"validation/accuracy": 1.0, "validation/accuracy_nar": 1.0, "train/accuracy_1": 1.0}
+    write(run, {"step": 1, **values, **others})
+    found = Runs(tmp_path).curves("base").codebooks()
+    assert found == {"0": [(1, 0.0)], "2": [(1, 0.2)], "10": [(1, 1.0)]}
+    assert list(found) == ["0", "2", "10"]
+
+
 def test_samples(tmp_path: Path) -> None:
     run = tmp_path / "base"
     write(run, {"step": 1, "train/loss": 1.0})
@@ -78,7 +88,7 @@ def test_samples(tmp_path: Path) -> None:
     for step in (2, 10):
         folder = run / "samples" / f"step-{step:08d}"
         folder.mkdir(parents=True)
-        for name in ("00.wav", "00.reference.wav", "00.txt", "01.wav", "notes.wav"):
+        for name in ("00.wav", "00.reference.wav", "00.txt", "00.attention.png", "01.wav", "notes.wav"):
             (folder / name).write_text(f"{name} of {step}")
     (run / "samples" / "tmp").mkdir()
     (tmp_path / "secret.wav").write_text("secret")
@@ -87,7 +97,8 @@ def test_samples(tmp_path: Path) -> None:
     first, second = runs.samples("base", 10)
     assert (first.number, first.about, first.spoken.read_text()) == ("00", "00.txt of 10", "00.wav of 10")
     assert first.reference == folder / "00.reference.wav"
-    assert (second.number, second.reference, second.about) == ("01", None, "")
+    assert first.attention == folder / "00.attention.png"
+    assert (second.number, second.reference, second.about, second.attention) == ("01", None, "", None)
     assert runs.samples("base", 3) == []
 
 
