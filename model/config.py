@@ -33,6 +33,10 @@ class ModelConfig(Config):
     ahead: int = Field(default=0, ge=0, le=8)
     """Further heads of the mode `ar`: from the same position, head n predicts the frame (group of frames) n steps after
     the next one. Decoding proposes by them what one pass then checks, and makes the same codes in fewer steps."""
+    window: int | None = Field(default=None, ge=1)
+    """Frames of the response that a position of the mode `ar` sees, its own included; text, prompt and input stay in
+    sight. Then memory and time per decoded frame don't grow with the length. Not set: all. Must not be set for
+    `retnet`."""
     feedforward: int = Field(default=4096, ge=8)
     """Inner width of the SwiGLU."""
     rope_theta: float = Field(default=10_000.0, gt=0)
@@ -50,12 +54,28 @@ class ModelConfig(Config):
             raise ValueError(f"`heads` ({self.heads}) must be a multiple of `kv_heads` ({self.kv_heads})")
         if self.arch == "retnet" and self.num_kv_heads != self.heads:
             raise ValueError(f"`kv_heads` must not be set if `arch` is `retnet`, but is {self.kv_heads}")
+        if self.arch == "retnet" and self.window is not None:
+            raise ValueError(f"`window` must not be set if `arch` is `retnet`, but is {self.window}")
         return self
 
     @property
     def num_kv_heads(self) -> int:
         """Number of key and value heads."""
         return self.kv_heads or self.heads
+
+    @property
+    def window_positions(self) -> int | None:
+        """`window` in positions, each of which shows a group of frames; None for all."""
+        return None if self.window is None else -(-self.window // self.group)
+
+    @property
+    def ring(self) -> int | None:
+        """Positions of a response that decoding with a window must keep; None without one.
+
+        Beside the window, those are the ones that heads ahead propose, since a wrong proposal must not take the place
+        of a position that is still seen.
+        """
+        return None if self.window_positions is None else self.window_positions + self.ahead
 
     @property
     def head_width(self) -> int:

@@ -16,7 +16,7 @@ from model.decoding.samplers.chain import Sampling, sample
 from model.decoding.steps import Steps
 from model.device import hardware, inference_dtype, resolve_device
 from model.network.attention import Packed
-from model.network.cache import Cached, KVCache
+from model.network.cache import Cached, KVCache, Window
 from model.network.decoder import Decoder
 from model.sequences.documents import ABSENT, Condition, document, group_columns
 from model.sequences.tokenizer import Tokenizer
@@ -108,14 +108,17 @@ def _decode(
     cache = KVCache.allocate(network.config, 1, capacity, device=device, dtype=network.token_embedding.weight.dtype)
     new = tokens.shape[1]
     columns = torch.tensor(group_columns(CODEC.num_codebooks, group), device=device)
+    size = network.config.window_positions
+    window = None if size is None else Window(torch.tensor([item.before], device=device), size)
     for step in range(start, start + steps):
-        attend = Cached(cache, new) if cached else Packed([tokens.shape[1]], 1, device)
         if cached:
+            attend = Cached(cache, new, window=window)
             last = network.hidden(tokens[:, -new:], known[:, -new:], positions[:, -new:], attend)[:, -1]
             cache.advance(new, new)
             new = 1
         else:
-            last = network.hidden(tokens[0], known[0], positions[0], attend)[-1:]
+            packed = Packed([tokens.shape[1]], 1, device, window=size, before=[item.before])
+            last = network.hidden(tokens[0], known[0], positions[0], packed)[-1:]
         codes_G = sample(network.logits(last, 0), Sampling(0.0))
         row = torch.full_like(known[:, :1], ABSENT)
         row[0, 0, columns] = codes_G % CODEC.codebook_size

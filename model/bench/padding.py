@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from model.config import ModelConfig
 from model.network.attention import Attend, sdpa
 from model.network.packing import Batch
 from model.network.retention import parallel
@@ -21,9 +22,20 @@ class Padded:
         causal_B: Whether each row is causal.
         length: L, the length of the rows with padding.
         given: The first positions of each row that see each other alone (`Document.given`); () for none.
+        window: As for `Packed`.
+        before: As for `Packed`.
     """
 
-    def __init__(self, lengths_B: Tensor, causal_B: Tensor, length: int, given: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        lengths_B: Tensor,
+        causal_B: Tensor,
+        length: int,
+        given: Sequence[int] = (),
+        *,
+        window: int | None = None,
+        before: Sequence[int] = (),
+    ) -> None:
         at = torch.arange(length, device=lengths_B.device)
         inside_B11L = (at < lengths_B[:, None])[:, None, None]
         behind_LL = at <= at[:, None]
@@ -33,6 +45,10 @@ class Padded:
             given_B1 = torch.tensor(given, device=lengths_B.device)[:, None]
             hidden_BLL = (at < given_B1)[:, :, None] & (at >= given_B1)[:, None]
             self.mask_B1LL = self.mask_B1LL & ~hidden_BLL[:, None]
+        if window is not None and before:
+            before_B1 = torch.tensor(before, device=lengths_B.device)[:, None]
+            kept_BLL = (at < before_B1)[:, None] | (at > at[:, None] - window) | (before_B1 == 0)[:, :, None]
+            self.mask_B1LL = self.mask_B1LL & kept_BLL[:, None]
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002 (stateless)
         """Attends over `[B, L, N, H]` tensors."""
@@ -46,13 +62,14 @@ class Padded:
 class EitherWay(Trainer):
     """A trainer that takes packed batches (`[L]`) and padded ones (`[B, L]`)."""
 
-    def attention(self, batch: Batch) -> Attend:
+    def attention(self, batch: Batch, model: ModelConfig | None = None) -> Attend:
         """Returns the attention for a packed or padded batch."""
         if batch.tokens_L.dim() == 1:
-            return super().attention(batch)
+            return super().attention(batch, model)
         lengths_B = torch.tensor(batch.lengths, device=self.fabric.device)
         causal_B = torch.arange(len(lengths_B), device=self.fabric.device) < batch.causal
-        return Padded(lengths_B, causal_B, batch.tokens_L.shape[1], batch.given)
+        window = (model or self.config.model).window_positions
+        return Padded(lengths_B, causal_B, batch.tokens_L.shape[1], batch.given, window=window, before=batch.before)
 
 
 def padded(batch: Batch) -> tuple[Batch, Tensor, Tensor]:

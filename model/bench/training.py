@@ -60,9 +60,8 @@ def _training(trainer: Trainer, seconds: float) -> Values:
     useful = sum(batch.lengths)
     steps_per_s = rates(sides, seconds, device)
     speeds = {name: useful * times * rate for name, rate in steps_per_s.items()}
-    flops = times * training_flops(
-        network, batch.lengths, batch.causal, [len(rows) for rows in batch.rows], batch.given
-    )
+    packed = batch.lengths, batch.causal, [len(rows) for rows in batch.rows], batch.given
+    flops = times * training_flops(network, *packed, before=batch.before)
     precision = resolve_precision(config.trainer.precision, device)
     return {
         "hardware": hardware(device),

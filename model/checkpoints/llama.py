@@ -117,12 +117,17 @@ def to_llama(weights: dict[str, Tensor], config: ModelConfig) -> tuple[dict[str,
     """Splits a network's weights into those of a `transformers.LlamaModel`, by its names, and those beside it.
 
     Raises:
-        UsageError: if `model.arch` isn't `llama`, or Llama has no place for a weight.
+        UsageError: if `model.arch` isn't `llama`, or Llama has no place for a weight or for `model.window`.
     """
     if config.arch != "llama":
         raise UsageError(
             f"`--format hf` needs a model with `model.arch: llama`, but this one is `{config.arch}`, which Llama can't"
             " represent. Use `--format safetensors`."
+        )
+    if config.window is not None:
+        raise UsageError(
+            f"`--format hf` needs a model without `model.window`, but this one's is {config.window}: Llama attends to"
+            " all positions, and would speak otherwise. Use `--format safetensors`."
         )
     llama: dict[str, Tensor] = {}
     taken = {name for name in weights if name.startswith(_BESIDE)}

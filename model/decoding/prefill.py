@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from model.network.attention import Attend, Packed
-from model.network.cache import Cached, KVCache
+from model.network.cache import Cached, KVCache, Window
 from model.network.decoder import Decoder
 from model.network.given import Beside, Kept
 from model.network.packing import collate, in_order
@@ -30,7 +30,7 @@ def prefill(
         network: In evaluation mode.
         tokenizer: The vocabulary it was trained with.
         documents: What is given; lengths may differ.
-        room: Positions that the cache has free for decoding.
+        room: Positions that the cache has free for decoding; with `model.window`, no more than the ring takes.
 
     Returns:
         The cache, and the hidden state at each document's last position, `[B, D]`.
@@ -38,25 +38,35 @@ def prefill(
     weight = network.token_embedding.weight
     lengths = [len(item) for item in documents]
     lengths_B = to_device(torch.tensor(lengths), weight.device)
+    ring, before_B = network.config.ring, None
     size = len(documents), max(lengths) + room
+    if ring is not None and all(item.before for item in documents):
+        before_B = to_device(torch.tensor([item.before for item in documents]), weight.device)
+        size = len(documents), min(size[1], max(item.before for item in documents) + ring)
     cache = KVCache.allocate(network.config, *size, device=weight.device, dtype=weight.dtype)
     # A CPU gains nothing from reading several at once, and one by one each is read to the last bit as it is alone.
     at_once = 1 if weight.device.type == "cpu" else len(documents)
     last = []
     for start in range(0, len(documents), at_once):
         some, lengths_b = documents[start : start + at_once], lengths_B[start : start + at_once]
-        last.append(_read(network, tokenizer, some, cache.part(start, len(some), torch.zeros_like(lengths_b), 0)))
+        part = cache.part(start, len(some), torch.zeros_like(lengths_b), 0)
+        window = None
+        if before_B is not None:
+            window = Window(before_B[start : start + at_once], network.config.window_positions or 0, ring)
+        last.append(_read(network, tokenizer, some, part, window))
     cache.advance(lengths_B, max(lengths))
     return cache, torch.cat(last)
 
 
-def _read(network: Decoder, tokenizer: Tokenizer, documents: Sequence[Document], cache: KVCache) -> Tensor:
+def _read(
+    network: Decoder, tokenizer: Tokenizer, documents: Sequence[Document], cache: KVCache, window: Window | None
+) -> Tensor:
     """Reads documents into an empty cache of as many rows; returns the hidden state at the last position of each."""
     tokens_BL, codes_BLK, positions_BL, lengths_B = _padded(network, tokenizer, documents)
     batch, length = tokens_BL.shape
     mixtures = _mixtures(network, documents, [row * length for row in range(batch)])
     read = tokens_BL, codes_BLK, positions_BL
-    hidden_BLD = _hidden(network, read, Cached(cache, length, lengths_B), mixtures)
+    hidden_BLD = _hidden(network, read, Cached(cache, length, lengths_B, window=window), mixtures)
     return hidden_BLD[torch.arange(batch, device=lengths_B.device), lengths_B - 1]
 
 

@@ -73,17 +73,19 @@ class Steps:
         if exits is not None:
             if self._step is None:
                 raise UsageError(
-                    "`layer_skip` must be left out: it is for models with `model.arch: llama` on a CPU. On a GPU the"
-                    " host would have to wait after each layer."
+                    "`layer_skip` must be left out: it is for models with `model.arch: llama` and no `model.window`, on"
+                    " a CPU. On a GPU the host would have to wait after each layer."
                 )
             self._first_exit = exits.first(network.config.layers)
-        self._context = None if context is None else -(-context // self.group)
+        self._ring = network.config.ring
+        limits = network.config.window_positions, None if context is None else -(-context // self.group)
+        self._context = min((limit for limit in limits if limit is not None), default=None)
         self._store = KVCache.allocate(network.config, 0, 0, device=self.device, dtype=weight.dtype)
         self.cache = self._store
         self._lengths: list[int] = []
         """Positions of each row, as the cache has them on the device."""
         self._given: list[int] = []
-        """How many of these were there before the first step."""
+        """How many of these were there before the first step; with a ring, before the response."""
         self._last_AD = weight.new_empty(0, network.config.width)
         self._position_A = torch.zeros(0, dtype=torch.int64, device=self.device)
         self._drawn_B = torch.zeros(0, dtype=torch.int64, device=self.device)
@@ -116,11 +118,15 @@ class Steps:
             self._step.arrange(read)
         lengths = [len(item) for item in documents]
         first, rows_A = len(self._lengths), to_device(torch.tensor(which), self.device)
-        self._make_room(first + len(lengths), max(lengths) + most)
+        given = lengths if self._ring is None else [item.before for item in documents]
+        positions = max(lengths) + most
+        if self._ring is not None:
+            positions = min(positions, max(given) + self._ring)
+        self._make_room(first + len(lengths), positions)
         self._store.copy_rows(read, rows_A, first, max(lengths))
         begun_A = [one.begun().shape[1] // self.group for one in asked]
         self._lengths += lengths
-        self._given += lengths
+        self._given += given
         self._last_AD = torch.cat((self._last_AD, hidden_AD[rows_A]))
         self._position_A = torch.cat((self._position_A, to_device(torch.tensor(begun_A), self.device)))
         self._drawn_B = torch.cat((self._drawn_B, self._drawn_B.new_zeros(len(conditions))))
@@ -311,7 +317,7 @@ class Steps:
         self.cache = self._store.part(0, len(self._lengths), lengths_A, max(self._lengths, default=0))
         self._window = None
         if self._context is not None:
-            self._window = Window(to_device(torch.tensor(self._given), self.device), self._context)
+            self._window = Window(to_device(torch.tensor(self._given), self.device), self._context, self._ring)
 
 
 def _distinct(documents: Sequence[Document]) -> tuple[list[Document], list[int]]:

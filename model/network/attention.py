@@ -19,6 +19,7 @@ from torch import Tensor
 from model.device import AMPERE
 from model.network.retention import chunkwise
 from model.network.transfer import to_device
+from model.network.window import chunks, near
 
 _PRODUCTS_UP_TO = 1024
 """Longest sequence for which the attention weights of all pairs are held in memory."""
@@ -132,18 +133,37 @@ class Packed:
     CPU, before Ampere, and for heads that flash attention doesn't support, each document is one SDPA call. Retention is
     computed chunk by chunk over all documents of a kind.
 
+    With a `window`, positions of a response see all before it, but only the last ones of the response
+    (`model.network.window`). A document longer than that is a few SDPA calls, on CUDA too, since a window of flash
+    attention would hide what comes before the response.
+
     Args:
         lengths: Positions of each document; their sum is L.
         causal: Number of causal documents; they come first.
         device: Device of the tensors.
         given: The given positions of each document; () for none.
+        window: Positions of a response that one of its positions sees, itself included; None for all.
+        before: Positions of each document before its response (`Document.before`); () for no response that is limited.
     """
 
-    def __init__(self, lengths: Sequence[int], causal: int, device: torch.device, given: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        causal: int,
+        device: torch.device,
+        given: Sequence[int] = (),
+        *,
+        window: int | None = None,
+        before: Sequence[int] = (),
+    ) -> None:
         self.documents = tuple((length, number < causal) for number, length in enumerate(lengths))
         self.given = tuple(given) or (0,) * len(self.documents)
         self.device = device
         self.kinds = [(part, kind) for part, kind in ((lengths[:causal], True), (lengths[causal:], False)) if part]
+        self.window = window
+        self.before = tuple(before) or (0,) * len(self.documents)
+        self._near: dict[tuple[int, int], Tensor] = {}
+        """Masks of chunks, by their queries and what comes before, kept for the other layers."""
 
     @cached_property
     def _bounds(self) -> list[Tensor]:
@@ -155,13 +175,29 @@ class Packed:
         if flash_takes(q.device, q.dtype, q.shape[-1]):
             return self._varlen(q, k, v)
         sizes = [length for length, _ in self.documents]
-        split = zip(self.documents, self.given, *(torch.split(x, sizes) for x in (q, k, v)), strict=True)
+        split = zip(self.documents, self.given, self.before, *(torch.split(x, sizes) for x in (q, k, v)), strict=True)
         out: list[Tensor] = []
-        for (_, causal), given, q_i, k_i, v_i in split:
+        for (_, causal), given, before, q_i, k_i, v_i in split:
+            if self.window and before:
+                out += self._sliding(q_i, k_i, v_i, before, self.window)
+                continue
             if given:
                 out.append(sdpa(q_i[None, :given], k_i[None, :given], v_i[None, :given])[0])
             out.append(sdpa(q_i[None, given:], k_i[None], v_i[None], causal=causal)[0])
         return torch.cat(out)
+
+    def _sliding(self, q: Tensor, k: Tensor, v: Tensor, before: int, window: int) -> list[Tensor]:
+        """Computes causal attention within a document whose response is limited to a window, part after part."""
+        whole = before + window  # up to here, positions see all before them
+        out = [sdpa(q[None, :whole], k[None, :whole], v[None, :whole], causal=True)[0]]
+        for start, end in chunks(len(q), before, window):
+            key = end - start, before
+            if key not in self._near:
+                self._near[key] = near(*key, window, q.device)
+            first = start - window + 1
+            near_k, near_v = (torch.cat((x[:before], x[first:end]))[None] for x in (k, v))
+            out.append(sdpa(q[None, start:end], near_k, near_v, mask=self._near[key])[0])
+        return out
 
     @cached_property
     def _reach(self) -> "Reach":
@@ -173,6 +209,13 @@ class Packed:
         keys = [np.arange(start, start + reached) for start, (_, reached) in zip(starts, parts, strict=True)]
         return Reach([own for own, _ in parts], keys, self.device)
 
+    @property
+    def _slides(self) -> bool:
+        """Whether some document has positions that its window hides from others."""
+        window = self.window
+        pairs = zip(self.before, self.documents, strict=True)
+        return window is not None and any(before and length > before + window for before, (length, _) in pairs)
+
     def _varlen(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         sizes = [sum(part) for part, _ in self.kinds]
         split = zip(self.kinds, self._bounds, *(torch.split(x, sizes) for x in (q, k, v)), strict=True)
@@ -180,6 +223,10 @@ class Packed:
         for (part, causal), bounds, q_i, k_i, v_i in split:
             if any(self.given) and not causal:
                 out.append(self._reach.attend(q_i, k_i, v_i))
+            elif causal and self._slides:
+                whole = zip(part, self.before, *(torch.split(x, list(part)) for x in (q_i, k_i, v_i)), strict=False)
+                for length, before, q_j, k_j, v_j in whole:
+                    out += self._sliding(q_j, k_j, v_j, before or length, self.window or length)
             else:
                 out.append(varlen(q_i, k_i, v_i, (bounds, bounds), (max(part), max(part)), causal=causal))
         return torch.cat(out)

@@ -63,14 +63,15 @@ class KVCache:
         """Copies rows of another cache into the rows from `start` on; the lengths stay as they are.
 
         Args:
-            other: The other cache, of the same network.
+            other: The other cache, of the same network, and with the same ring (`Window`), if any.
             rows: Its rows, `[B]`.
             start: First row to fill.
-            longest: Positions to copy.
+            longest: Positions to copy; with a ring, no more than both caches have slots.
         """
         into, source = self.kv.narrow(self._row_axis, start, len(rows)), other.kv
-        if self.capacity is not None:
-            into, source = into[..., :longest, :], source[..., :longest, :]
+        if self.capacity is not None and other.capacity is not None:
+            slots = min(longest, self.capacity, other.capacity)
+            into, source = into[..., :slots, :], source[..., :slots, :]
         into.copy_(source.index_select(self._row_axis, rows))
 
     def copy_row(self, row: int, to: int, length: int) -> None:
@@ -107,6 +108,9 @@ class Window:
     """First positions of each row, `[B]`: what is given before decoding begins."""
     size: int
     """Last positions, the new one included."""
+    ring: int | None = None
+    """Slots of each row after its first ones, which the later positions take in turns; None: a slot for each. They
+    must be as many as `size`, and one more for each position that may be read, not taken, and overwritten."""
 
 
 class Cached:
@@ -120,13 +124,16 @@ class Cached:
         cache: The positions read so far.
         length: L, the new positions of each row, including padding.
         lengths_B: New positions of each row without padding; L for all rows if not given.
-        window: Limits what may be attended to; not for retention, nor for the first call.
+        window: Limits what may be attended to; not for retention.
     """
 
     def __init__(
         self, cache: KVCache, length: int, lengths_B: Tensor | None = None, *, window: Window | None = None
     ) -> None:
         self.end = cache.longest + length
+        self._ring = None if window is None else window.ring
+        if self._ring:
+            self.end = min(self.end, cache.capacity or 0)
         if cache.capacity is not None and self.end > cache.capacity:
             raise ValueError(f"the cache must hold {self.end} positions, but has {cache.capacity}")
         self.cache = cache
@@ -135,32 +142,82 @@ class Cached:
         self.lengths_B = torch.full_like(cache.lengths_B, length) if lengths_B is None else lengths_B
 
     @cached_property
+    def _places_BL(self) -> Tensor:  # noqa: N802 (its axes)
+        """The place in its row of each new position."""
+        lengths_B = self.cache.lengths_B
+        return lengths_B[:, None] + torch.arange(self.length, device=lengths_B.device)
+
+    @cached_property
     def _slots(self) -> tuple[Tensor, Tensor]:
         """Row `[B, 1]` and slot `[B, L]` of each new position."""
-        lengths_B = self.cache.lengths_B
-        rows_B = torch.arange(len(lengths_B), device=lengths_B.device)
-        return rows_B[:, None], lengths_B[:, None] + torch.arange(self.length, device=lengths_B.device)
+        places_BL = self._places_BL
+        rows_B = torch.arange(len(places_BL), device=places_BL.device)
+        if self.window is None or self._ring is None:
+            return rows_B[:, None], places_BL
+        first_B1 = self.window.first_B[:, None]
+        return rows_B[:, None], torch.where(
+            places_BL < first_B1, places_BL, first_B1 + (places_BL - first_B1) % self._ring
+        )
+
+    @cached_property
+    def _held_BC(self) -> Tensor:  # noqa: N802 (its axes)
+        """The place in its row of the position that each slot holds; negative where it holds none."""
+        places_BL = self._places_BL
+        slots_C = torch.arange(self.end, device=places_BL.device)
+        if self.window is None or self._ring is None:
+            return slots_C.expand(len(places_BL), -1)
+        first_B1, last_B1 = self.window.first_B[:, None], places_BL[:, -1:]
+        turn_BC = slots_C - first_B1
+        latest_BC = last_B1 - (last_B1 - slots_C) % self._ring
+        filled_BC = (turn_BC < self._ring) & (latest_BC >= first_B1)
+        return torch.where(turn_BC < 0, slots_C, torch.where(filled_BC, latest_BC, -1))
 
     @cached_property
     def _mask_B1LC(self) -> Tensor | None:  # noqa: N802 (its axes)
         """The slots that each new position may attend to; None for all."""
-        slots_BL = self._slots[1]
-        if slots_BL.numel() == 1 and self.window is None:
+        if self._places_BL.numel() == 1 and self.window is None:
             return None
-        slots_C = torch.arange(self.end, device=slots_BL.device)
-        allowed_BLC = slots_C <= slots_BL[:, :, None]
+        return self._allowed(self._held_BC)
+
+    @cached_property
+    def _own_B1LL(self) -> Tensor:  # noqa: N802 (its axes)
+        """Which of each other the new positions of an empty cache may attend to."""
+        return self._allowed(self._places_BL)
+
+    def _allowed(self, held_BC: Tensor) -> Tensor:
+        """Returns which of these places each new position may attend to, `[B, 1, L, C]`."""
+        held_B1C, own_BL1 = held_BC[:, None], self._places_BL[:, :, None]
+        allowed_BLC = (held_B1C >= 0) & (held_B1C <= own_BL1)
         if self.window:
-            near_BLC = slots_C > slots_BL[:, :, None] - self.window.size
-            allowed_BLC = allowed_BLC & (near_BLC | (slots_C < self.window.first_B[:, None, None]))
+            near_BLC = held_B1C > own_BL1 - self.window.size
+            allowed_BLC = allowed_BLC & (near_BLC | (held_B1C < self.window.first_B[:, None, None]))
         return allowed_BLC[:, None]
+
+    @cached_property
+    def _stay(self) -> tuple[Tensor, Tensor] | None:
+        """Row and number of the new positions that are to be written, `[W]` each; None for all.
+
+        In a ring, many new positions share slots, and padding would take those of positions.
+        """
+        if self.window is None or self._ring is None or self.cache.longest:
+            return None
+        places_BL, ends_B1 = self._places_BL, self.lengths_B[:, None]
+        recent_BL = (places_BL < self.window.first_B[:, None]) | (places_BL >= ends_B1 - self._ring)
+        rows_W, numbers_W = torch.nonzero(recent_BL & (places_BL < ends_B1), as_tuple=True)
+        return rows_W, numbers_W
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Computes attention on `[B, L, N, H]` tensors."""
         keys, values = self.cache.kv[layer].transpose(2, 3)
-        keys[self._slots] = k.to(keys.dtype)
-        values[self._slots] = v.to(values.dtype)
-        if self.end == self.length:
-            return sdpa(q, k, v, causal=True)
+        if self._stay is None:
+            keys[self._slots] = k.to(keys.dtype)
+            values[self._slots] = v.to(values.dtype)
+        else:
+            slots_W = self._slots[1][self._stay]
+            keys[self._stay[0], slots_W] = k[self._stay].to(keys.dtype)
+            values[self._stay[0], slots_W] = v[self._stay].to(values.dtype)
+        if not self.cache.longest:
+            return sdpa(q, k, v, causal=True) if self.window is None else sdpa(q, k, v, mask=self._own_B1LL)
         return sdpa(q, keys[:, : self.end].to(q.dtype), values[:, : self.end].to(q.dtype), mask=self._mask_B1LC)
 
     def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:

@@ -48,6 +48,8 @@ class Batch:
     """Where the stream continues after this batch."""
     given: tuple[int, ...] = ()
     """First positions of each document that attend to each other alone (`Document.given`); () if none has any."""
+    before: tuple[int, ...] = ()
+    """Positions of each document before its response (`Document.before`); () if none has any."""
 
     @property
     def num_targets(self) -> int:
@@ -104,6 +106,7 @@ def _part(batch: Batch, first: int, end: int, start: int, stop: int) -> Batch:
         lengths=batch.lengths[first:end],
         causal=min(max(batch.causal - first, 0), end - first),
         given=batch.given[first:end],
+        before=batch.before[first:end],
         rows=tuple(rows - start for rows in at(batch.rows)),
         targets=at(batch.targets),
         tasks=at(batch.tasks),
@@ -155,6 +158,7 @@ def collate(documents: Sequence[Document], num_codebooks: int, place: Place = ST
         ahead,
         place,
         tuple(item.given for item in ordered) if any(item.given for item in ordered) else (),
+        tuple(item.before for item in ordered) if any(item.before for item in ordered) else (),
     )
 
 

@@ -128,6 +128,9 @@ class Document:
     """Further heads of the mode all, with their positions and targets."""
     given: int = 0
     """First positions that attend to each other alone (mode all); 0: all attend to all, or causally."""
+    before: int = 0
+    """Positions before the first frame of the response (mode ar), which no window hides (`model.window`); 0 in other
+    modes."""
 
     def __len__(self) -> int:
         """Number of positions."""
@@ -201,7 +204,7 @@ def document(
     shown_JT = np.full((num_codebooks + group - 1, frames // group), ABSENT, np.int64)
     shown_JT[group_columns(num_codebooks, group)] = targets_M[:-group].reshape(-1, group).T
     at = draft.segment(tokenizer.level(0), shown_JT)
-    return draft.document(at, targets_M, 0, causal=True)
+    return replace(draft.document(at, targets_M, 0, causal=True), before=int(at[0]) + 1)
 
 
 def canvas(

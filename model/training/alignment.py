@@ -37,10 +37,22 @@ class Watched:
         rows_M: The positions whose weights are kept.
         columns_S: The positions that these weights are for.
         causal: Whether a position attends only to those up to it.
+        unseen_M: How many positions from `before` on each of `rows_M` doesn't see (`model.window`); None for none.
+        before: Positions before the response.
     """
 
-    def __init__(self, attend: Attend, rows_M: Tensor, columns_S: Tensor, *, causal: bool) -> None:
+    def __init__(
+        self,
+        attend: Attend,
+        rows_M: Tensor,
+        columns_S: Tensor,
+        *,
+        causal: bool,
+        unseen_M: Tensor | None = None,
+        before: int = 0,
+    ) -> None:
         self._attend, self._rows_M, self._columns_S, self._causal = attend, rows_M, columns_S, causal
+        self._unseen_M, self._before = unseen_M, before
         self.weights: list[Tensor] = []
         """The weights of each layer so far, `[N, M, S]`."""
 
@@ -51,6 +63,10 @@ class Watched:
         if self._causal:
             later_ML = torch.arange(len(k), device=k.device) > self._rows_M[:, None]
             scores_NML = scores_NML.masked_fill(later_ML, -torch.inf)
+        if self._unseen_M is not None:
+            places_L = torch.arange(len(k), device=k.device) - self._before
+            unseen_ML = (places_L >= 0) & (places_L < self._unseen_M[:, None])
+            scores_NML = scores_NML.masked_fill(unseen_ML, -torch.inf)
         self.weights.append(scores_NML.softmax(-1)[..., self._columns_S])
         return self._attend(layer, q, k, v)
 
@@ -77,11 +93,14 @@ def attention_to_text(network: Decoder, tokenizer: Tokenizer, document: Document
     ends = int(np.flatnonzero(document.tokens_L == tokenizer.end)[0])
     device = network.token_embedding.weight.device
     batch = collate([document], network.num_codebooks).to(device)
+    window, rows_M = network.config.window_positions, torch.from_numpy(document.rows_M).to(device)
     watched = Watched(
-        Packed(batch.lengths, batch.causal, device),
-        torch.from_numpy(document.rows_M).to(device),
+        Packed(batch.lengths, batch.causal, device, window=window, before=batch.before),
+        rows_M,
         torch.arange(ends - count, ends, device=device),
         causal=document.causal,
+        unseen_M=rows_M - document.before - window + 1 if window and document.before else None,
+        before=document.before,
     )
     network.hidden(batch.tokens_L, batch.codes_LK, batch.positions_L, watched)
     found: Weights = torch.cat(watched.weights).cpu().numpy()

@@ -5,6 +5,7 @@ import torch
 from model.config import ModelConfig, TrainConfig
 from model.network.decoder import Decoder
 from model.network.retention import CHUNK
+from model.network.window import LEAST_CHUNK
 
 
 def memory(
@@ -70,7 +71,8 @@ def kept_by_block(model: ModelConfig, precision: str, *, fused: bool) -> float:
     In float32: the input of each norm and, without a fused kernel, its output. In the precision of the matrix products:
     the input of each product; queries, keys and values before and after the rotation; the output of attention for each
     document and joined; the gate, and the product with it. Retention keeps more, plus the weights of the pairs in each
-    chunk, once per direction; half of the batch is taken to be causal.
+    chunk, once per direction; half of the batch is taken to be causal. With a window, each chunk's keys and values are
+    joined anew, and its mask is a bias; both at most, as if all documents were long responses.
 
     Args:
         model: Section `model`.
@@ -82,4 +84,7 @@ def kept_by_block(model: ModelConfig, precision: str, *, fused: bool) -> float:
     feedforward = 4 * size * model.feedforward
     if model.arch == "retnet":
         return norms + feedforward + (18 * size + 5) * model.width + 1.5 * (4 + size) * model.heads * CHUNK
-    return norms + feedforward + 9 * size * model.width
+    joined = 0.0
+    if window := model.window_positions:  # a chunk's keys are at most three times its queries (`network.window`)
+        joined = 3 * size * (2 * model.num_kv_heads * model.head_width + max(window, LEAST_CHUNK))
+    return norms + feedforward + 9 * size * model.width + joined

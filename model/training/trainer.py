@@ -25,7 +25,7 @@ from model.checkpoints.checkpoint import (
     read_weights,
 )
 from model.checkpoints.saving import Saver, Snapshot
-from model.config import TrainConfig
+from model.config import ModelConfig, TrainConfig
 from model.data.examples import Examples
 from model.data.lengths import languages_of, lengths_of
 from model.data.source import Store, content_of
@@ -161,12 +161,15 @@ class Trainer:
         taught = None
         if self.teacher:
             with self.fabric.autocast():
-                taught = self.teacher.divergence(batch, attend, logits)
+                seen = self.attention(batch, self.teacher.network.config)
+                taught = self.teacher.divergence(batch, seen, logits)
         return replace(score(logits, batch.targets, batch.tasks, ahead=batch.ahead), taught=taught)
 
-    def attention(self, batch: Batch) -> Attend:
-        """Returns the attention of a batch."""
-        return Packed(batch.lengths, batch.causal, self.fabric.device, batch.given)
+    def attention(self, batch: Batch, model: ModelConfig | None = None) -> Attend:
+        """Returns the attention of a batch, by the window of a model; the one in training if none is given."""
+        window = (model or self.config.model).window_positions
+        parts = batch.lengths, batch.causal, self.fabric.device, batch.given
+        return Packed(*parts, window=window, before=batch.before)
 
     def _seed_dropout(self) -> None:
         """Seeds dropout from the step and the device only, so a resumed run repeats it."""

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -33,7 +33,9 @@ from tests.model.conftest import REAL_CODES, make_config, task_store
 from tests.model.training.test_trainer import after_step, assert_same, log_of, weights
 
 ROOT = Path(__file__).resolve().parents[2]
-SHAPES = pytest.mark.parametrize("shape", [*({"model__arch": arch} for arch in ARCHS), {"model__group": 2}], ids=str)
+SHAPES = pytest.mark.parametrize(
+    "shape", [*({"model__arch": arch} for arch in ARCHS), {"model__group": 2}, {"model__window": 4}], ids=str
+)
 
 
 def config_of(arch: Arch, out: Path, **settings: object) -> TrainConfig:
@@ -86,10 +88,10 @@ def test_packing_is_padding(tmp_path: Path, shape: dict[str, object]) -> None:
     trainer = Trainer(config_of("llama", tmp_path, **shape), task_store(), quiet=True)
     network, batch = trainer.raw_network, collate(documents(trainer.stream.examples), 8)
     wide, lengths_B, causal_B = padded(batch)
-    given = batch.given
+    limits: dict[str, Any] = {"window": network.config.window_positions, "before": batch.before}
     attends = (
-        Packed(batch.lengths, batch.causal, torch.device("cpu"), given),
-        Padded(lengths_B, causal_B, max(batch.lengths), given),
+        Packed(batch.lengths, batch.causal, torch.device("cpu"), batch.given, **limits),
+        Padded(lengths_B, causal_B, max(batch.lengths), batch.given, **limits),
     )
     results = []
     for one, attend in zip((batch, wide), attends, strict=True):

@@ -33,7 +33,8 @@ def laid_out(network: Decoder, quantization: Quantization) -> "Step | None":
         return Step(network, quantization=quantization)
     if quantization != "none":
         raise UsageError(
-            f"`quantize` must be `none`, but is `{quantization}`: it is for models with `model.arch: llama` on a CPU."
+            f"`quantize` must be `none`, but is `{quantization}`: it is for models with `model.arch: llama` and no"
+            " `model.window`, on a CPU."
         )
     return None
 
@@ -96,9 +97,10 @@ class Step:
 
     @staticmethod
     def fits(network: Decoder) -> bool:
-        """Returns whether a network can be stepped so: Llama blocks in float32, on a CPU."""
+        """Returns whether a network can be stepped so: Llama blocks without a window, in float32, on a CPU."""
         weight = network.token_embedding.weight
-        return network.config.arch == "llama" and weight.dtype == torch.float32 and weight.device.type == "cpu"
+        plain = network.config.arch == "llama" and network.config.window is None
+        return plain and weight.dtype == torch.float32 and weight.device.type == "cpu"
 
     def hidden(self, x_BLD: Tensor, positions_BL: Tensor, cache: KVCache) -> Tensor:
         """Computes what the network makes of L new positions a row, and writes their keys and values.

@@ -2,7 +2,8 @@
 
 Source of the count: PaLM, appendix B, https://arxiv.org/abs/2204.02311. A multiplication and an addition are two
 operations, and the backward pass takes twice as many as the forward pass. Only what the model needs counts, not padding
-or recomputation. Here attention counts by the documents' real lengths, half of it if causal; retention counts by
+or recomputation. Here attention counts by the documents' real lengths, half of it if causal, and without the pairs that
+a window hides; retention counts by
 chunks, as long documents need it; each head counts by the positions where it predicts. Norms, activations and
 embeddings aren't counted.
 
@@ -46,7 +47,13 @@ to tell the variants of a chip apart."""
 
 
 def training_flops(
-    network: Decoder, lengths: Sequence[int], causal: int, predicted: Sequence[int], given: Sequence[int] = ()
+    network: Decoder,
+    lengths: Sequence[int],
+    causal: int,
+    predicted: Sequence[int],
+    given: Sequence[int] = (),
+    *,
+    before: Sequence[int] = (),
 ) -> float:
     """Returns the operations of a training step on packed documents, forward and backward.
 
@@ -56,6 +63,7 @@ def training_flops(
         causal: Number of causal documents; they come first.
         predicted: For each head (see `Document.head`), then each head ahead, the number of positions where it predicts.
         given: First positions of each document that attend to each other alone; () for none.
+        before: Positions of each document before its response (`Document.before`); () for none.
     """
     reach: float = max(lengths, default=0)
     if network.config.arch == "retnet":  # half a chunk's pairs, and one product each to write and read the state
@@ -63,6 +71,9 @@ def training_flops(
     pairs = sum(length * min(length, reach) / (2 if number < causal else 1) for number, length in enumerate(lengths))
     if given and network.config.arch != "retnet":
         pairs -= sum(first * (length - first) for first, length in zip(given, lengths, strict=True))
+    if window := network.config.window_positions:  # half the pairs of what lies behind the window
+        hidden = (length - first - window for first, length in zip(before, lengths, strict=False) if first)
+        pairs -= sum(max(behind, 0) ** 2 / 2 for behind in hidden)
     # Through frozen blocks no gradient passes, unless embeddings below them are trained.
     passed = any(
         weight.requires_grad

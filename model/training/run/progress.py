@@ -172,9 +172,8 @@ class Meter:
         self._steps += 1
         for batch in batches:
             computed = len(batch.tokens_L)
-            flops = training_flops(
-                self._network, batch.lengths, batch.causal, [len(rows) for rows in batch.rows], batch.given
-            )
+            documents = batch.lengths, batch.causal, [len(rows) for rows in batch.rows], batch.given
+            flops = training_flops(self._network, *documents, before=batch.before)
             work = sum(batch.lengths), computed, max(computed, self._budget), flops
             self._work += torch.tensor(work, dtype=torch.float64)
         if math.isfinite(norm):

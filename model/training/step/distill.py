@@ -50,7 +50,7 @@ class Teacher:
 
         Args:
             batch: The batch, on the teacher's device.
-            attend: The batch's attention.
+            attend: The batch's attention, by the teacher's `model.window`.
             logits: The student's logits of each head, `[M, V]`.
         """
         heads = len(batch.rows) - batch.ahead

@@ -55,7 +55,8 @@ def without_cache(net: Decoder, condition: Condition, codes_T: Sequence[int]) ->
     item = document(TOKENIZER, condition, response, 0, 64, group=net.config.group)
     tensors = (torch.from_numpy(x) for x in (item.tokens_L, item.codes_LK, item.positions_L))
     with torch.inference_mode():
-        return net.logits(net.hidden(*tensors, Packed([len(item)], 1, CPU))[item.rows_M], 0)
+        attend = Packed([len(item)], 1, CPU, window=net.config.window_positions, before=[item.before])
+        return net.logits(net.hidden(*tensors, attend)[item.rows_M], 0)
 
 
 @SHAPES

@@ -43,13 +43,17 @@ def documents(group: int = 1) -> list[Document]:
 
 
 def run(net: Decoder, batch: Batch) -> list[Tensor]:
-    attend = Packed(batch.lengths, batch.causal, CPU, batch.given)
+    window = net.config.window_positions
+    attend = Packed(batch.lengths, batch.causal, CPU, batch.given, window=window, before=batch.before)
     return net(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)
 
 
 @pytest.mark.parametrize(
     "shape",
-    [*({"arch": arch} for arch in ARCHS), {"kv_heads": 2}, {"kv_heads": 1}, {"group": 2}, {"group": 4}],
+    [
+        *({"arch": arch} for arch in ARCHS),
+        *({"kv_heads": 2}, {"kv_heads": 1}, {"group": 2}, {"group": 4}, {"window": 5}, {"window": 7, "group": 2}),
+    ],
     ids=str,
 )
 def test_packed_equals_padded_in_loss_and_gradient(shape: dict[str, Any]) -> None:
@@ -62,7 +66,8 @@ def test_packed_equals_padded_in_loss_and_gradient(shape: dict[str, Any]) -> Non
             logits = run(net, batch)
         else:
             wide, lengths_B, causal_B = padded(batch)
-            attend = Padded(lengths_B, causal_B, wide.tokens_L.shape[1], batch.given)
+            limits: dict[str, Any] = {"window": net.config.window_positions, "before": batch.before}
+            attend = Padded(lengths_B, causal_B, wide.tokens_L.shape[1], batch.given, **limits)
             logits = net(wide.tokens_L, wide.codes_LK, wide.positions_L, attend, wide.rows)
         scores = score(logits, batch.targets)
         scores.loss_H.sum().backward()
