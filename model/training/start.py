@@ -86,7 +86,9 @@ def _source(config: TrainConfig, store: Store) -> Path:
     theirs = read_config(source)
     read_meta(source).codec.require(store.codec, config.data.store)
     differing = [item for item in theirs.differences(config) if item.startswith("`model.")]
-    differing = [item for item in differing if not item.startswith("`model.ahead`")]
+    # A window has no weights, and may be learnt later; a model that has one must not lose it unnoticed.
+    free = ("`model.ahead`", *(("`model.window`",) if theirs.model.window is None else ()))
+    differing = [item for item in differing if not item.startswith(free)]
     if differing:
         raise UsageError(
             f"`trainer.start_from` = `{source}` must have the shape that the section `model` asks for, but these"

@@ -1,5 +1,6 @@
 """Proofs for the keys of `model`: the network that a configuration builds."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,24 @@ def _ahead(world: World) -> None:
     assert all(head.down.weight.any() for head in trainer.raw_network.ahead)
 
 
+def _window(world: World) -> None:
+    """In training, a frame's hidden state depends on the condition and the window, not on frames farther back."""
+    for window, hears in ((4, False), (None, True)):
+        trainer = world.trainer(model__window=window, model__layers=1, data__modes={"ar": 1.0})
+        examples = trainer.stream.examples
+        document = read_document(examples, examples.draw(int(examples.rows[0]), np.random.default_rng(0)))
+        assert len(document) > document.before + 5
+        last = []
+        for changed in (None, document.before, len(document) - 2, 1):
+            tokens_L = document.tokens_L.copy()
+            if changed is not None:
+                tokens_L[changed] = (tokens_L[changed] + 1) % 5
+            batch = collate([replace(document, tokens_L=tokens_L)], 8)
+            read = batch.tokens_L, batch.codes_LK, batch.positions_L, trainer.attention(batch)
+            last.append(trainer.raw_network.hidden(*read)[-1])
+        assert [not torch.equal(last[0], other) for other in last[1:]] == [hears, True, True]
+
+
 def _feedforward(world: World) -> None:
     block = _network(world, feedforward=80).blocks[0]
     widths: list[int] = []
@@ -165,6 +184,7 @@ MODEL: dict[str, Proof] = {
     "kv_heads": _kv_heads,
     "group": _group,
     "ahead": _ahead,
+    "window": _window,
     "feedforward": _feedforward,
     "rope_theta": _rope_theta,
     "norm_eps": _norm_eps,

@@ -33,6 +33,8 @@ def test_the_sizes_above_are_of_files() -> None:
         ("model.heads=7", "must be an even multiple of `heads`"),
         ("model.kv_heads=3", "must be a multiple of `kv_heads`"),
         ("model={arch: retnet, heads: 4, kv_heads: 2}", "must not be set if `arch` is `retnet`"),
+        ("model={arch: retnet, window: 75}", "must not be set if `arch` is `retnet`, but is 75"),
+        ("model.window=0", "greater than or equal to 1"),
         ("model.arch=mamba", "'llama' or 'retnet'"),
         ("data.min_s=20", "must be greater than `min_s`"),
         ("optimizer.lr=fast", "must be a valid number"),

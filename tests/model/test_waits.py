@@ -42,6 +42,7 @@ WAYS: dict[str, tuple[dict[str, Any], Decoding]] = {
     "window": ({}, WINDOWED),
     "groups": ({"group": 2}, WINDOWED),
     "retention": ({"arch": "retnet"}, Decoding(ar=EVERY)),
+    "ring": ({"window": 5}, Decoding(ar=EVERY, guidance=2.0)),
 }
 
 

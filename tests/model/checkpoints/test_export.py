@@ -224,6 +224,15 @@ def test_retention_is_refused_as_llama_and_comes_through_as_one_file(tmp_path: P
     assert checkpoint.load(tmp_path / "voice.safetensors").config.model.arch == "retnet"
 
 
+def test_a_window_is_refused_as_llama_and_comes_through_as_one_file(tmp_path: Path) -> None:
+    model = write_random(tmp_path / "run", window=9)
+    with pytest.raises(UsageError, match=r"without `model.window`, but this one's is 9"):
+        export(model, tmp_path / "hf", "hf")
+    assert not (tmp_path / "hf").exists()
+    export(model, tmp_path / "voice.safetensors", "safetensors")
+    assert checkpoint.load(tmp_path / "voice.safetensors").config.model.window == 9
+
+
 @pytest.mark.parametrize(
     ("key", "value"), [("rope_parameters", {"rope_theta": 1e4}), ("rms_norm_eps", 1e-5), ("num_attention_heads", 3)]
 )

@@ -56,6 +56,18 @@ def test_each_frame_s_weights_on_the_phonemes(mode: tuple[str, int]) -> None:
     )
 
 
+def test_what_a_window_hides_has_no_weight() -> None:
+    """An untrained network attends to all that it sees alike."""
+    network = build(make_config(model__window=4), TOKENIZER, CODEC)
+    network.initialise(torch.Generator().manual_seed(0))
+    document, phonemes = drawn(("ar", 0))
+    weights_HMS = attention_to_text(network.eval(), TOKENIZER, document, phonemes)
+    seen_M = np.minimum(document.rows_M + 1, document.before + 4)
+    assert (seen_M < document.rows_M + 1).sum() > 3
+    share_M = len(TOKENIZER.encode(phonemes)) / seen_M
+    np.testing.assert_allclose(weights_HMS.sum(2).mean(0), share_M, rtol=0.2)
+
+
 def test_the_head_that_follows_the_text_is_found() -> None:
     frames, phonemes = 60, 20
     follows, backwards, jumps = (np.zeros((frames, phonemes), np.float32) for _ in range(3))

@@ -32,6 +32,16 @@ def test_a_hand_count() -> None:
     assert training_flops(ahead, [10, 6], 1, [2, 4, 1, 3, 5, 2, 1, 1, 0]) == wanted / 3 + one
 
 
+def test_what_a_window_hides_costs_nothing() -> None:
+    shape = {"width": 8, "layers": 1, "heads": 2, "feedforward": 12}
+    whole, limited = (Decoder(ModelConfig(**shape, window=window), 5, 2, 3) for window in (None, 4))
+    documents = [30, 20, 6, 9], 3, [0] * 7
+    behind = (30 - 10 - 4) ** 2 / 2  # of the second, nothing is limited; the third is shorter than its window
+    saved = training_flops(whole, *documents) - training_flops(limited, *documents, before=[10, 0, 3, 0])
+    assert saved == 3 * 4 * behind * 8
+    assert training_flops(whole, *documents, before=[10, 0, 3, 0]) == training_flops(whole, *documents)
+
+
 def test_retention_costs_the_same_at_every_position_of_a_long_document() -> None:
     network = Decoder(ModelConfig(arch="retnet", width=8, layers=3, heads=2), 5, 2, 3)
     attention = Decoder(ModelConfig(width=8, layers=3, heads=2), 5, 2, 3)
