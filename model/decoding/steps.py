@@ -73,8 +73,8 @@ class Steps:
         if exits is not None:
             if self._step is None:
                 raise UsageError(
-                    "`layer_skip` must be left out: it is for models with `model.arch: llama` and no `model.window`, on"
-                    " a CPU. On a GPU the host would have to wait after each layer."
+                    "`layer_skip` must be left out: it is for models with `model.arch: llama` on a CPU. On a GPU the"
+                    " host would have to wait after each layer."
                 )
             self._first_exit = exits.first(network.config.layers)
         self._ring = network.config.ring
@@ -208,7 +208,7 @@ class Steps:
         """Takes a group by a step that ends early for rows sure of the next code; both of a guided response."""
         embedded_AD = self.network.embed(*self._shown(codes_BG[:, None]))[:, 0]
         read = embedded_AD, self._position_A + 1, self.cache
-        last_AD, layers_A = step.early(*read, first=self._first_exit, sure=self._sure)
+        last_AD, layers_A = step.early(*read, first=self._first_exit, sure=self._sure, window=self._window)
         saved_A = self.network.config.layers - layers_A
         self._saved_B = self._saved_B + saved_A.view(-1, self._copies).sum(1)
         self.keep(last_AD[:, None], 1)
@@ -240,7 +240,7 @@ class Steps:
         position_AL = self._position_A[:, None] + later_L
         if self._step:
             embedded_ALD = self.network.embed(level_AL, codes_ALC)
-            return self._step.hidden(embedded_ALD, position_AL, self.cache)
+            return self._step.hidden(embedded_ALD, position_AL, self.cache, window=self._window)
         attend = Cached(self.cache, length, window=self._window)
         return self.network.hidden(level_AL, codes_ALC, position_AL, attend)
 

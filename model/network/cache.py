@@ -112,6 +112,13 @@ class Window:
     """Slots of each row after its first ones, which the later positions take in turns; None: a slot for each. They
     must be as many as `size`, and one more for each position that may be read, not taken, and overwritten."""
 
+    def slots(self, places_BL: Tensor) -> Tensor:
+        """Returns the slots of positions, given their places in their rows, `[B, L]`."""
+        if self.ring is None:
+            return places_BL
+        first_B1 = self.first_B[:, None]
+        return torch.where(places_BL < first_B1, places_BL, first_B1 + (places_BL - first_B1) % self.ring)
+
 
 class Cached:
     """Attention or retention for decoding.
@@ -152,12 +159,7 @@ class Cached:
         """Row `[B, 1]` and slot `[B, L]` of each new position."""
         places_BL = self._places_BL
         rows_B = torch.arange(len(places_BL), device=places_BL.device)
-        if self.window is None or self._ring is None:
-            return rows_B[:, None], places_BL
-        first_B1 = self.window.first_B[:, None]
-        return rows_B[:, None], torch.where(
-            places_BL < first_B1, places_BL, first_B1 + (places_BL - first_B1) % self._ring
-        )
+        return rows_B[:, None], places_BL if self.window is None else self.window.slots(places_BL)
 
     @cached_property
     def _held_BC(self) -> Tensor:  # noqa: N802 (its axes)

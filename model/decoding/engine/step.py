@@ -16,7 +16,7 @@ from torch import Tensor
 
 from model.decoding.engine import Quantization
 from model.decoding.engine.matrices import Matrix, matrix
-from model.network.cache import KVCache
+from model.network.cache import KVCache, Window
 from model.network.decoder import Decoder
 from model.network.layers import Ahead, Attention, Block, rotary_angles
 from stages.errors import UsageError
@@ -33,8 +33,7 @@ def laid_out(network: Decoder, quantization: Quantization) -> "Step | None":
         return Step(network, quantization=quantization)
     if quantization != "none":
         raise UsageError(
-            f"`quantize` must be `none`, but is `{quantization}`: it is for models with `model.arch: llama` and no"
-            " `model.window`, on a CPU."
+            f"`quantize` must be `none`, but is `{quantization}`: it is for models with `model.arch: llama` on a CPU."
         )
     return None
 
@@ -69,6 +68,45 @@ class _Ahead:
         return self._down(F.silu(self._up(hidden_BD))).add_(hidden_BD)
 
 
+class _Past:
+    """What each row of a cache has read, and what a step sees of it.
+
+    Args:
+        cache: The positions read so far.
+        window: What may be attended to; None for all.
+    """
+
+    def __init__(self, cache: KVCache, window: Window | None) -> None:
+        self.window = window
+        self._lengths_B = cache.lengths_B
+        read = cache.lengths_B.tolist()
+        first = window.first_B.tolist() if window else [0] * len(read)
+        self.rows: list[tuple[int, int]] = list(zip(read, first, strict=True))
+        """Of each row, how many positions it has read, and how many stay in sight."""
+        self._seen: dict[tuple[int, int], Tensor | None] = {}
+
+    def slots(self, new: int) -> Tensor:
+        """Returns the slots of so many new positions of each row, `[M]`, row after row."""
+        places_BL = self._lengths_B[:, None] + torch.arange(new)
+        return (self.window.slots(places_BL) if self.window else places_BL).flatten()
+
+    def seen(self, row: int, later: int) -> Tensor | None:
+        """Returns the slots that a new position sees, in the order of the positions; None for all up to its own."""
+        if self.window is None:
+            return None
+        read, first = self.rows[row]
+        place = read + later
+        nearest = max(first, place + 1 - self.window.size)
+        if nearest == first:
+            return None
+        if (row, later) not in self._seen:
+            near = torch.arange(nearest, place + 1) - first
+            if self.window.ring:
+                near = near % self.window.ring
+            self._seen[row, later] = torch.cat((torch.arange(first), first + near))
+        return self._seen[row, later]
+
+
 class Step:
     """Computes steps of a float32 Llama network.
 
@@ -97,27 +135,25 @@ class Step:
 
     @staticmethod
     def fits(network: Decoder) -> bool:
-        """Returns whether a network can be stepped so: Llama blocks without a window, in float32, on a CPU."""
+        """Returns whether a network can be stepped so: Llama blocks in float32, on a CPU."""
         weight = network.token_embedding.weight
-        plain = network.config.arch == "llama" and network.config.window is None
-        return plain and weight.dtype == torch.float32 and weight.device.type == "cpu"
+        return network.config.arch == "llama" and weight.dtype == torch.float32 and weight.device.type == "cpu"
 
-    def hidden(self, x_BLD: Tensor, positions_BL: Tensor, cache: KVCache) -> Tensor:
+    def hidden(self, x_BLD: Tensor, positions_BL: Tensor, cache: KVCache, *, window: Window | None = None) -> Tensor:
         """Computes what the network makes of L new positions a row, and writes their keys and values.
 
         Args:
             x_BLD: Input embeddings.
             positions_BL: Of the rotary embedding.
             cache: Its keys are laid out as `order_H` says. `KVCache.advance` makes the new ones count.
+            window: What may be attended to, and where it lies.
 
         Returns:
             The normalised output of the last layer, `[B, L, D]`.
         """
         rows, new, width = x_BLD.shape
-        turned, read = self._heads + self._keys, cache.lengths_B.tolist()
-        row_M, slot_M = torch.arange(rows), cache.lengths_B
-        if new > 1:
-            row_M, slot_M = row_M.repeat_interleave(new), (slot_M[:, None] + torch.arange(new)).flatten()
+        turned, past = self._heads + self._keys, _Past(cache, window)
+        row_M, slot_M = torch.arange(rows).repeat_interleave(new), past.slots(new)
         rotation = torch.complex(*rotary_angles(positions_BL.flatten(), self._width, self._theta))
         x_MD, shape = x_BLD.reshape(-1, width), (width,)
         for layer, kv in zip(self._layers, cache.kv, strict=True):
@@ -126,14 +162,14 @@ class Step:
             torch.view_as_complex(qkv.view(rows * new, -1, self._width // 2, 2)[:, :turned]).mul_(rotation)
             kv[:, row_M, :, slot_M] = qkv[:, self._heads :].view(rows * new, 2, self._keys, self._width)
             queries_BLNH = qkv[:, : self._heads].view(rows, new, self._heads, self._width)
-            mixed_BLNH = self._attend(queries_BLNH, kv, read, range(rows))
+            mixed_BLNH = self._attend(queries_BLNH, kv, past, range(rows))
             x_MD = layer.out(mixed_BLNH.reshape(rows * new, width)).add_(x_MD)
             normed = F.rms_norm(x_MD, shape, layer.feedforward_gain_D, self._eps)
             gate, up = layer.gate_up(normed).chunk(2, dim=-1)
             x_MD = layer.down(F.silu(gate).mul_(up)).add_(x_MD)
         return F.rms_norm(x_MD, shape, self._gain_D, self._eps).view(rows, new, width)
 
-    def _attend(self, q_BLNH: Tensor, kv: Tensor, read: Sequence[int], rows: Sequence[int]) -> Tensor:
+    def _attend(self, q_BLNH: Tensor, kv: Tensor, past: "_Past", rows: Sequence[int]) -> Tensor:
         """Attends from the new positions of some rows to those read before, and to each other causally, `[B, L, N, H]`.
 
         Each row attends by itself, so that it comes out to the last bit as it would alone, and needs no mask. Rounding
@@ -142,28 +178,30 @@ class Step:
         Args:
             q_BLNH: The queries.
             kv: Keys and values of all rows, `[2, rows, N, C, H]`.
-            read: How many positions each of all rows has read.
+            past: How many positions each of all rows has read, and what is seen of them.
             rows: Which rows the queries are of.
         """
-        q_BNLH, (keys, values), lengths = q_BLNH.transpose(1, 2), kv, {read[row] for row in rows}
-        if len(lengths) == 1 and len(rows) == len(keys):
-            return self._up_to(q_BNLH, keys, values, lengths.pop()).transpose(1, 2)
+        q_BNLH, alike = q_BLNH.transpose(1, 2), {past.rows[row] for row in rows}
+        if len(alike) == 1 and len(rows) == kv.shape[1]:
+            return self._up_to(q_BNLH, kv, past, 0).transpose(1, 2)
         each = [
-            self._up_to(q_BNLH[place : place + 1], keys[row : row + 1], values[row : row + 1], read[row])
-            for place, row in enumerate(rows)
+            self._up_to(q_BNLH[place : place + 1], kv[:, row : row + 1], past, row) for place, row in enumerate(rows)
         ]
         return torch.cat(each).transpose(1, 2)
 
-    def _up_to(self, q_BNLH: Tensor, k_BNCH: Tensor, v_BNCH: Tensor, read: int) -> Tensor:
-        """Attends from the positions after the first `read` ones, which each row has read."""
+    def _up_to(self, q_BNLH: Tensor, kv: Tensor, past: "_Past", row: int, later: int = 0) -> Tensor:
+        """Attends from the positions `later` than the first one that a row hasn't read; all given rows are like it."""
         new, grouped = q_BNLH.shape[2], self._heads != self._keys
-        if new > 1 and self._alone:  # as so many steps would
-            places = torch.split(q_BNLH, 1, 2)
-            return torch.cat([self._up_to(q, k_BNCH, v_BNCH, read + place) for place, q in enumerate(places)], 2)
+        if new > 1 and (self._alone or past.window):  # as so many steps would
+            places = enumerate(torch.split(q_BNLH, 1, 2))
+            return torch.cat([self._up_to(q, kv, past, row, place) for place, q in places], 2)
+        seen_C = past.seen(row, later)
+        if seen_C is not None:
+            return F.scaled_dot_product_attention(q_BNLH, *kv.index_select(3, seen_C), enable_gqa=grouped)
+        read = past.rows[row][0] + later
         end = read + new
         mask = None if new == 1 else torch.ones(new, end, dtype=torch.bool).tril(read)
-        keys_and_values = k_BNCH[:, :, :end], v_BNCH[:, :, :end]
-        return F.scaled_dot_product_attention(q_BNLH, *keys_and_values, attn_mask=mask, enable_gqa=grouped)
+        return F.scaled_dot_product_attention(q_BNLH, *kv[..., :end, :], attn_mask=mask, enable_gqa=grouped)
 
     def early(
         self,
@@ -173,6 +211,7 @@ class Step:
         *,
         first: int,
         sure: Callable[[Tensor, Tensor], Tensor],
+        window: Window | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Computes what `hidden` does, but only as many layers of each row as it takes to be sure of the next code.
 
@@ -189,12 +228,14 @@ class Step:
             first: The first layer, counted from 1, after which a row may end.
             sure: Given logits as `logits` returns them, and the numbers of their rows, returns which of the rows may
                 end there.
+            window: As in `hidden`.
 
         Returns:
             The normalised output of each row's last layer, `[B, D]`, and how many layers it took, `[B]` int64.
         """
         rows, turned = len(x_BD), self._heads + self._keys
-        slot_B, read = cache.lengths_B, cache.lengths_B.tolist()
+        past = _Past(cache, window)
+        slot_B = past.slots(1)
         rotation = torch.complex(*rotary_angles(positions_B, self._width, self._theta))
         going, out_BD = torch.arange(rows), torch.empty_like(x_BD)
         depth_B = torch.full((rows,), len(self._layers))
@@ -203,7 +244,7 @@ class Step:
             qkv = layer.qkv(normed).view(len(going), -1, self._width)
             torch.view_as_complex(qkv.view(len(going), -1, self._width // 2, 2)[:, :turned]).mul_(rotation[going])
             kv[:, going, :, slot_B[going]] = qkv[:, self._heads :].view(len(going), 2, self._keys, self._width)
-            mixed = self._attend(qkv[:, None, : self._heads], kv, read, going.tolist())
+            mixed = self._attend(qkv[:, None, : self._heads], kv, past, going.tolist())
             x_BD = layer.out(mixed.flatten(1)).add_(x_BD)
             normed = F.rms_norm(x_BD, x_BD.shape[1:], layer.feedforward_gain_D, self._eps)
             gate, up = layer.gate_up(normed).chunk(2, dim=-1)
@@ -215,20 +256,27 @@ class Step:
             if ends.any():
                 gone, going = going[ends], going[~ends]
                 out_BD[gone], depth_B[gone] = normed[ends], number
-                self._propagate(x_BD[ends], gone, rotation, number, cache)
+                self._propagate(x_BD[ends], gone, (rotation[gone], slot_B[gone]), cache.kv[number:])
                 x_BD = x_BD[~ends]
             if not len(going):
                 return out_BD, depth_B
         out_BD[going] = F.rms_norm(x_BD, x_BD.shape[1:], self._gain_D, self._eps)
         return out_BD, depth_B
 
-    def _propagate(self, x_MD: Tensor, rows: Tensor, rotation: Tensor, depth: int, cache: KVCache) -> None:
-        """Writes the keys and values of the layers after `depth` of these rows, made from the output of that layer."""
-        slots = cache.lengths_B[rows]
-        for layer, all_kv in zip(self._layers[depth:], cache.kv[depth:], strict=True):
+    def _propagate(self, x_MD: Tensor, rows: Tensor, places: tuple[Tensor, Tensor], left: Tensor) -> None:
+        """Writes the keys and values of these rows in the layers `left`, made from the output of the layer before.
+
+        Args:
+            x_MD: That output.
+            rows: The rows.
+            places: The rotation and the slot of each.
+            left: Keys and values of all rows in these layers.
+        """
+        rotation, slots = places
+        for layer, all_kv in zip(self._layers[len(self._layers) - len(left) :], left, strict=True):
             normed = F.rms_norm(x_MD, x_MD.shape[1:], layer.attention_gain_D, self._eps)
             kv = layer.kv(normed).view(len(rows), -1, self._width)
-            torch.view_as_complex(kv.view(len(rows), -1, self._width // 2, 2)[:, : self._keys]).mul_(rotation[rows])
+            torch.view_as_complex(kv.view(len(rows), -1, self._width // 2, 2)[:, : self._keys]).mul_(rotation)
             all_kv[:, rows, :, slots] = kv.view(len(rows), 2, self._keys, self._width)
 
     def logits(self, hidden_BD: Tensor) -> Tensor:

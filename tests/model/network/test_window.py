@@ -10,7 +10,8 @@ from torch import Tensor
 
 from model.config import ModelConfig
 from model.decoding.autoregressive import Lane
-from model.decoding.engine.step import Step, laid_out
+from model.decoding.engine import Quantization
+from model.decoding.engine.step import laid_out
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import Sampling
 from model.decoding.steps import Steps
@@ -20,7 +21,6 @@ from model.network.cache import Cached, KVCache, Window
 from model.network.packing import collate
 from model.network.window import chunks
 from model.sequences.documents import document
-from stages.errors import UsageError
 from tests.model.decoding.test_ahead import ask_of, both_ways, guessing, prompted, spoken
 from tests.model.decoding.test_autoregressive import CONDITIONS, decisive, without_cache
 from tests.model.network.test_decoder import CPU, TOKENIZER, documents, network, run
@@ -198,14 +198,59 @@ def test_a_cache_without_a_ring_does_the_same() -> None:
     torch.testing.assert_close(torch.cat(found), wanted, rtol=1e-4, atol=1e-4)
 
 
-def test_what_knows_no_window_says_so() -> None:
-    net = decisive(window=5)
-    assert not Step.fits(net)
-    assert laid_out(net, "none") is None
-    with pytest.raises(UsageError, match=r"`quantize` must be `none`.* no `model.window`"):
-        laid_out(net, "int8")
-    with pytest.raises(UsageError, match=r"`layer_skip` must be left out.* no `model.window`"):
-        spoken(net, ask_of(0, layer_skip=True))
+@pytest.mark.parametrize("shape", [{"window": 6}, {"window": 1}, {"window": 4, "group": 2, "kv_heads": 2}], ids=str)
+@pytest.mark.parametrize("guidance", [1.0, 2.0])
+def test_single_steps_laid_out_see_the_same(shape: dict[str, Any], guidance: float) -> None:
+    net = decisive(**shape)
+    group = net.config.group
+    codes_BLG = torch.from_numpy(np.random.default_rng(5).integers(0, 64, (3, 24, group)))
+    found, rounded, wanted = [], [], []
+    with torch.inference_mode():
+        for rows, quantization in ((wanted, None), (found, "none"), (rounded, "int8")):
+            step = None if quantization is None else laid_out(net, quantization)
+            steps = Steps(net, TOKENIZER, CONDITIONS, most=24, guidance=guidance, step=step)
+            for place in range(24):
+                steps.take(codes_BLG[:, place])
+                rows.append(steps.logits(0))
+    torch.testing.assert_close(torch.cat(found), torch.cat(wanted), rtol=1e-4, atol=2e-4)
+    assert 0 < (torch.cat(rounded) - torch.cat(wanted)).norm() < 0.1 * torch.cat(wanted).norm()
+
+
+@pytest.mark.parametrize("quantization", ["none", "int8"])
+def test_single_steps_laid_out_know_no_batch_and_no_wrong_proposal(
+    monkeypatch: pytest.MonkeyPatch, quantization: Quantization
+) -> None:
+    net = guessing(window=6)
+    step = laid_out(net, quantization)
+    asks = [ask_of(number, most=40, least=35, ar=Sampling(0.9)) for number in range(3)]
+    alone = [spoken(net, ask, step, ahead=False) for ask in asks]
+    lane = Lane(net, TOKENIZER, like=replace(asks[0], decoding=replace(asks[0].decoding, ahead=False)), step=step)
+    together = lane.enter(asks)
+    while len(lane):
+        lane.advance()
+    assert [one.codes_T.tolist() for one in together] == [one.codes_T.tolist() for one in alone]
+    longer = spoken(net, replace(asks[0], most_frames=50), step, ahead=False)
+    prompted(monkeypatch, longer.codes_T, 1)
+    helped = spoken(net, asks[0], step)
+    assert helped.codes_T.tolist() == alone[0].codes_T.tolist()
+    assert (helped.passes or 0) < (alone[0].passes or 0)
+
+
+def test_steps_that_end_early_see_the_window_too() -> None:
+    """Steps that never end early give the same codes; those that always do go round the ring as well."""
+    net = decisive(window=6)
+    step = laid_out(net, "none")
+    sure = {"layer_skip_entropy_threshold": 99.0, "layer_skip_varentropy_threshold": 99.0}
+    plain, never, soon = (
+        spoken(net, ask_of(0, most=30, least=30, ar=Sampling(0.9), **more), step)
+        for more in ({}, {"layer_skip": True, "layer_skip_entropy_threshold": 0.0}, {"layer_skip": True, **sure})
+    )
+    assert plain.codes_T.tolist() == never.codes_T.tolist()
+    assert len(soon.codes_T) == 30
+    assert soon.codes_T.tolist() != plain.codes_T.tolist()
+
+
+def test_retention_has_no_window() -> None:
     with pytest.raises(ValueError, match="`window` must not be set if `arch` is `retnet`, but is 5"):
         ModelConfig(arch="retnet", window=5)
 

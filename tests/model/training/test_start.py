@@ -131,6 +131,20 @@ def test_another_shape_or_codec_is_refused(older: Checkpoint, store: MemoryStore
         begin(configure(trainer__start_from=str(older.folder)), store)
 
 
+def test_a_window_is_added_but_never_lost(
+    older: Checkpoint, store: MemoryStore, configure: Configure, tmp_path: Path
+) -> None:
+    start = {"trainer__start_from": str(older.folder), "trainer__max_steps": 1, "data__validation": 0.0}
+    limited = checkpoint.load(
+        train(configure(**start, model__window=9, trainer__out=str(tmp_path / "limited")), store, quiet=True)
+    )
+    assert limited.network.config.window == 9
+    for window in (None, 5):
+        config = configure(trainer__start_from=str(limited.folder), model__window=window)
+        with pytest.raises(UsageError, match=r"`model.window`: 9"):
+            begin(config, store)
+
+
 @pytest.mark.parametrize("only", [True, False])
 def test_heads_ahead_are_added_to_a_model(
     older: Checkpoint, store: MemoryStore, configure: Configure, tmp_path: Path, only: bool
