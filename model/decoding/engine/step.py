@@ -197,11 +197,13 @@ class Step:
             return torch.cat([self._up_to(q, kv, past, row, place) for place, q in places], 2)
         seen_C = past.seen(row, later)
         if seen_C is not None:
-            return F.scaled_dot_product_attention(q_BNLH, *kv.index_select(3, seen_C), enable_gqa=grouped)
+            keys, values = kv.index_select(3, seen_C)
+            return F.scaled_dot_product_attention(q_BNLH, keys, values, enable_gqa=grouped)
         read = past.rows[row][0] + later
         end = read + new
         mask = None if new == 1 else torch.ones(new, end, dtype=torch.bool).tril(read)
-        return F.scaled_dot_product_attention(q_BNLH, *kv[..., :end, :], attn_mask=mask, enable_gqa=grouped)
+        keys, values = kv[..., :end, :]
+        return F.scaled_dot_product_attention(q_BNLH, keys, values, attn_mask=mask, enable_gqa=grouped)
 
     def early(
         self,

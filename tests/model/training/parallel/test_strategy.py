@@ -35,9 +35,10 @@ def test_what_is_summed_over_processes_stays_as_it_was(monkeypatch) -> None:
     assert total(SimpleNamespace(world_size=1), values) is values
 
 
-def test_activation_checkpointing_changes_no_gradient(store: MemoryStore, tmp_path) -> None:
-    loss, wanted = gradients(store, tmp_path)
-    recomputed_loss, found = gradients(store, tmp_path, trainer__activation_checkpointing=True)
+@pytest.mark.parametrize("window", [None, 4])
+def test_activation_checkpointing_changes_no_gradient(store: MemoryStore, tmp_path, window: int | None) -> None:
+    loss, wanted = gradients(store, tmp_path, model__window=window)
+    recomputed_loss, found = gradients(store, tmp_path, model__window=window, trainer__activation_checkpointing=True)
     assert recomputed_loss == loss
     for name, gradient in wanted.items():
         torch.testing.assert_close(found[name], gradient, rtol=1e-6, atol=1e-6, msg=name)
