@@ -15,7 +15,7 @@ from model.decoding.engine.step import laid_out
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import Sampling
 from model.decoding.steps import Steps
-from model.network import window
+from model.network import attention, window
 from model.network.attention import Packed, sdpa
 from model.network.cache import Cached, KVCache, Window
 from model.network.packing import collate
@@ -61,6 +61,14 @@ def test_documents_are_attended_to_as_defined(
         found.append([out.detach(), qkv.grad])
     for one, wanted in zip(*found, strict=True):
         torch.testing.assert_close(one, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_where_flash_attention_computes_the_rest_a_window_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths, befores = (200, 30, 50), (9, 12, 0)
+    qkv = torch.randn(3, sum(lengths), 2, 8, generator=torch.Generator().manual_seed(0))
+    wanted = Packed(lengths, 3, CPU, window=20, before=befores)(0, *qkv)
+    monkeypatch.setattr(attention, "flash_takes", lambda *_: True)
+    torch.testing.assert_close(Packed(lengths, 3, CPU, window=20, before=befores)(0, *qkv), wanted)
 
 
 def test_chunks_cover_each_position_once_and_have_few_keys() -> None:
