@@ -110,7 +110,8 @@ class Synthesizer:
         identity = checkpoint.meta.codec
         name = codec or identity.name
         rate = identity.sample_rate if name == identity.name and codec_weights is None else None
-        return cls(checkpoint, load_codec(name, codec_weights, str(where), sample_rate=rate), quantize=quantize)
+        decoder = load_codec(name, codec_weights, str(where), sample_rate=rate, codebooks=identity.num_codebooks)
+        return cls(checkpoint, decoder, quantize=quantize)
 
     def speak(
         self,
