@@ -20,10 +20,11 @@ WAITS = {"embedded": (10, 3), "encodec": (6, 3), "vocos": (6, 4), "dac": (6, 2)}
 """Of encoding: two for each batch, whose waves go there and whose codes come back; the embedded codec has a batch for
 each wave. Of decoding: the codes go there and the wave comes back. Beside them EnCodec's library makes a zero there
 from the host, a bandwidth goes there for Vocos, whose library then checks its windows, and the embedded codec's first
-phases are drawn on the CPU, so that they are the same everywhere."""
+phases are drawn on the CPU, so that they are the same everywhere. Mimi isn't among them: transformers fills its model
+on the meta device, of which the pretended one knows nothing, and waits for the padding of each convolution."""
 
 
-@pytest.mark.parametrize("name", CODECS)
+@pytest.mark.parametrize("name", [name for name in CODECS if name != "mimi"])
 def test_a_batch_of_a_codec_goes_there_and_comes_back(
     name: str, saved: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
