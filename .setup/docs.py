@@ -185,7 +185,8 @@ def _languages() -> str:
 
 
 def _codecs() -> str:
-    return _table(("`encode.codec`", "what it is"), ((_code(name), row.summary) for name, row in CODECS.items()))
+    rows = ((_code(name), row.summary, row.licence) for name, row in CODECS.items())
+    return _table(("`encode.codec`", "what it is", "licence of its weights"), rows)
 
 
 def _layouts() -> str:

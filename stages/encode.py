@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from stages.artefacts.disk import atomic, write_text
 from stages.artefacts.formats import CodeRows
@@ -17,7 +17,7 @@ from stages.base import Filtered, Reject, Stage, guarded, single
 from stages.codecs.network import Precision
 from stages.codecs.table import CODECS, Codec, codec_embeddings, codec_identity, load_codec
 from stages.config import StageConfig, runtime
-from stages.errors import NotFetchedError, WeightsError
+from stages.errors import CodecError, NotFetchedError, WeightsError
 from stages.records import CodecIdentity, Encoded, Utterance, to_line
 
 if TYPE_CHECKING:
@@ -32,15 +32,19 @@ class EncodeConfig(StageConfig):
 
     codec: str = "encodec"
     """`encodec`: 24 kHz, 8 codebooks at 75 Hz; `vocos`: the same codes, decoded by Vocos; `dac`: `dac_model`, 9 to 32
-    codebooks; `embedded`: 24 kHz, 8 codebooks at 75 Hz, without a download. A file in `stages/codecs` adds another."""
+    codebooks; `mimi`: 24 kHz, up to 32 codebooks at 12.5 Hz; `embedded`: 24 kHz, 8 codebooks at 75 Hz, without a
+    download. A file in `stages/codecs` adds another."""
     weights: str | None = runtime(None)
-    """The codec's weights: a file, or for `vocos` a folder. Not set: the codec's environment variable, then its
-    library's cache, then a download. The content, not the path, enters the fingerprint."""
+    """The codec's weights: a file, or for `vocos` and `mimi` a folder. Not set: the codec's environment variable, then
+    its library's cache, then a download. The content, not the path, enters the fingerprint."""
     dac_model: Literal["44khz", "24khz", "16khz"] = "44khz"
     """The published DAC model to download when `weights` isn't set."""
+    codebooks: int | None = Field(default=None, ge=1)
+    """How many codebooks to use, from the first: fewer are less work for a model, and sound rougher. Not set: 8 of
+    `mimi`'s 32, all of any other codec's."""
     precision: Precision = "float32"
     """Number format of the encoder network. `bfloat16` and `float16` are faster on CUDA but change some codes.
-    `embedded` supports `float32` only."""
+    `embedded` and `mimi` support `float32` only."""
     exact: bool = False
     """On the CPU, whether to compute `encodec`, `vocos` and `dac` as their libraries do, bit for bit. Otherwise the
     encoder is two to three times as fast, and rounding flips less than one code in a thousand."""
@@ -69,13 +73,16 @@ class EncodeConfig(StageConfig):
         return "" if self.exact or self.precision != "float32" else CODECS[self.codec].way
 
     def identity(self) -> dict[str, Any]:
-        """As for every section, but without `exact` where codes are the library's.
+        """As for every section, but without `exact` where codes are the library's, and without usual `codebooks`.
 
-        Datasets older than `exact` hold such codes, and are therefore up to date with `encode.exact=true`.
+        Datasets older than `exact` hold such codes, and are therefore up to date with `encode.exact=true`. Those older
+        than `codebooks` hold the usual ones.
         """
         found = super().identity()
         if not self.way:
             del found["exact"]
+        if self.codebooks in (None, CODECS[self.codec].codebooks):
+            del found["codebooks"]
         return found
 
     @property
@@ -112,8 +119,10 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
 
         Raises:
             WeightsError: if the download fails.
+            CodecError: if the weights have fewer codebooks than `encode.codebooks`.
         """
-        return codec_identity(self.config.codec, self.config.weights, sample_rate=self.config.sample_rate)
+        config, rate = self.config, self.config.sample_rate
+        return codec_identity(config.codec, config.weights, sample_rate=rate, codebooks=config.codebooks)
 
     def revision(self) -> str:
         """Returns the short hash of the weights, and the way to compute if it isn't the library's."""
@@ -125,7 +134,7 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
             self.revision()
         except NotFetchedError:
             return []  # a dry run downloads nothing
-        except WeightsError as error:
+        except (CodecError, WeightsError) as error:
             return [str(error)]
         return []
 
@@ -139,7 +148,13 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
         config, rate = self.config, self.config.sample_rate
         device, precision = self.context.device, config.precision
         self._codec = load_codec(
-            config.codec, config.weights, device, sample_rate=rate, precision=precision, exact=config.exact
+            config.codec,
+            config.weights,
+            device,
+            sample_rate=rate,
+            precision=precision,
+            exact=config.exact,
+            codebooks=config.codebooks,
         )
 
     def process(self, items: Sequence[Utterance]) -> list[list[Encoded | Filtered | Reject]]:
@@ -171,7 +186,9 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
         """Writes the identity and the embeddings of the codec."""
         config = self.config
         write_text(folder / CODEC, to_line(self.identity.to_json()) + "\n")
-        embeddings_KVD = codec_embeddings(config.codec, config.weights, sample_rate=config.sample_rate)
+        embeddings_KVD = codec_embeddings(
+            config.codec, config.weights, sample_rate=config.sample_rate, codebooks=config.codebooks
+        )
         with atomic(folder / EMBEDDINGS) as path, path.open("wb") as file:
             np.save(file, embeddings_KVD, allow_pickle=False)
         return [CODEC, EMBEDDINGS]

@@ -186,7 +186,9 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
         codec = read_codec(self.context.dataset)
         device, rate = self.context.device, codec.sample_rate
         exact = self.context.exact
-        self._codec = load_codec(codec.name, self.context.weights, device, sample_rate=rate, exact=exact)
+        self._codec = load_codec(
+            codec.name, self.context.weights, device, sample_rate=rate, exact=exact, codebooks=codec.num_codebooks
+        )
         codec.require(identity_of(self._codec), str(self.context.weights or codec.name))
 
     def process(self, items: Sequence[Encoded]) -> list[list[Encoded | Filtered | Reject]]:

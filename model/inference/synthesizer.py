@@ -89,8 +89,7 @@ class Synthesizer:
 
         Args:
             folder: A run (its newest checkpoint is used), a checkpoint, or a file of `valle export`.
-            device: `auto`, `cpu`, `cuda` or `cuda:N`. On CUDA the network runs in bfloat16 from Ampere on, else in
-                float32.
+            device: `auto`, `cpu`, `cuda` or `cuda:N`. CUDA runs the network in bfloat16 from Ampere on, else float32.
             codec: Another decoder of the same codes, such as `vocos` for a model trained with `encodec`.
             codec_weights: As `weights` of `stages.codecs.table.load_codec`.
             quantize: `int8` holds the weights of the linear layers in 8 bits, which is faster on a CPU.
@@ -108,9 +107,10 @@ class Synthesizer:
         checkpoint = load(Path(folder), str(where))
         checkpoint.network.to(inference_dtype(where))
         identity = checkpoint.meta.codec
-        name = codec or identity.name
+        name, codebooks = codec or identity.name, identity.num_codebooks
         rate = identity.sample_rate if name == identity.name and codec_weights is None else None
-        return cls(checkpoint, load_codec(name, codec_weights, str(where), sample_rate=rate), quantize=quantize)
+        found = load_codec(name, codec_weights, str(where), sample_rate=rate, codebooks=codebooks)
+        return cls(checkpoint, found, quantize=quantize)
 
     def speak(
         self,

@@ -184,6 +184,7 @@ class Previews:
         if not self._draws:
             raise UsageError("there are no validation utterances; raise `data.validation`.")
         identity = self.examples.store.codec
-        codec = load_codec(identity.name, None, str(self.device), sample_rate=identity.sample_rate)
+        rate, codebooks = identity.sample_rate, identity.num_codebooks
+        codec = load_codec(identity.name, None, str(self.device), sample_rate=rate, codebooks=codebooks)
         identity_of(codec).require(identity, self.config.data.store)
         return codec

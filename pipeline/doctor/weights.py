@@ -39,7 +39,8 @@ def _codec(setup: Setup, name: str) -> Check:
         return Check(f"codec {name}", "weights", "problem" if wanted else "note", "missing", hint)
     used = ", configured" if wanted else ""
     where = f"{', '.join(f'`{path}`' for path in paths)} ({gib(sizes)})" if paths else "needs no weights"
-    value = f"{where}, revision {found.revision}{used}"
+    licence = f", licence of the published weights: {row.licence}" if row.licence else ""
+    value = f"{where}, revision {found.revision}{licence}{used}"
     return Check(f"codec {name}", "weights", "ok", value)
 
 

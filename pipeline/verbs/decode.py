@@ -132,7 +132,8 @@ def _load(options: "Options", found: _FoundCodes) -> "Codec":
     encode = load_config(PrepConfig, options.config, options.sets or [], base=base).encode
     rate = found.codec.sample_rate if found.codec else encode.sample_rate
     device = device_of(options.device)
-    codec = load_codec(encode.codec, encode.weights, device, sample_rate=rate, exact=encode.exact)
+    codebooks = found.codec.num_codebooks if found.codec else encode.codebooks
+    codec = load_codec(encode.codec, encode.weights, device, sample_rate=rate, exact=encode.exact, codebooks=codebooks)
     if found.codec:
         identity_of(codec).require(found.codec, found.where)
     return codec

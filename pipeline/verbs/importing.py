@@ -81,7 +81,8 @@ class Importer(Stage[EncodeConfig, Recording, Encoded]):
     def _imported(self, item: Recording) -> list[Encoded | Filtered | Reject]:
         artefact = read_artefact(self.context.source(item.id))
         if wrong := self._misfit(artefact.codes_KT):
-            hint = "name the codec that made them: `encode.codec`, `encode.dac_model`, `encode.weights`"
+            keys = "`encode.codec`, `encode.dac_model`, `encode.codebooks`, `encode.weights`"
+            hint = f"name the codec that made them: {keys}"
             return [Reject(item.id, "BadCodes", wrong, hint)]
         row = self._with_text(self._utterance(item, artefact), artefact)
         if isinstance(row, Filtered | Reject):

@@ -6,7 +6,7 @@ Axes: K codebooks, T frames, V codebook size, D width of a codebook's vectors.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +84,14 @@ class Codec(Protocol):
         """Returns the codebooks' vectors, `[K, V, D]` float32: their sum over K is the quantised frame."""
 
 
+@runtime_checkable
+class Shortens(Protocol):
+    """A codec that also works with its first codebooks alone."""
+
+    def keep(self, codebooks: int) -> None:
+        """Leaves out all codebooks but the first; at least 1, at most as many as there are."""
+
+
 class CodecKind(Protocol):
     """Identifies and loads a codec; `weights` and `sample_rate` are those of `load_codec`."""
 
@@ -118,6 +126,10 @@ class CodecRow:
     lookahead: int | None = None
     """How many frames after its own a sample depends on: while speech is streamed, so many are held back. None if every
     sample depends on all frames."""
+    codebooks: int | None = None
+    """How many codebooks, from the first, are used if nobody says it. None: all."""
+    licence: str = ""
+    """The licence of the published weights; "" if the row doesn't know."""
     models: Mapping[str, int] = field(default_factory=dict)
     """If several models are published: their names and sample rates in Hz."""
 

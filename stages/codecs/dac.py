@@ -54,7 +54,8 @@ class DacCodec(NetworkCodec):
         import torch
 
         with torch.no_grad():
-            tables = [layer.out_proj(layer.codebook.weight.T[None])[0].T for layer in self._model.quantizer.quantizers]
+            layers = self._model.quantizer.quantizers[: self.num_codebooks]
+            tables = [layer.out_proj(layer.codebook.weight.T[None])[0].T for layer in layers]
         return torch.stack(tables).float().cpu()
 
     @cached_property
@@ -166,6 +167,7 @@ DAC = CodecRow(
     packages=("descript-audio-codec", "torchaudio"),
     way="toom-1",
     half_precision=True,
+    licence="MIT",
     lookahead=10,  # the convolutions of all blocks together reach less than 10 frames
     models={"44khz": 44_100, "24khz": 24_000, "16khz": 16_000},
 )

@@ -10,7 +10,7 @@ bins, N samples in a window, H hypotheses of the beam.
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -153,6 +153,11 @@ class EmbeddedCodec:
         """
         path = _path(weights)
         return cls(read_tables(path), revision=revision_of(path), device=device)
+
+    def keep(self, codebooks: int) -> None:
+        """As `Shortens.keep`; the search for codes then ends with the last of them, so some codes change."""
+        self.num_codebooks = codebooks
+        self._tables = replace(self._tables, codebooks_KVM=self._tables.codebooks_KVM[:codebooks])
 
     def encode(self, waves: "Sequence[Tensor]") -> "list[Tensor]":
         """As `Codec.encode`."""
@@ -305,5 +310,6 @@ EMBEDDED = CodecRow(
     EmbeddedCodec,
     files=lambda weights, _: [_path(weights)],
     packages=("safetensors",),
+    licence="MIT",
     lookahead=20,  # measured: in speech, the phases of frames beyond it change samples by less than 1e-4
 )

@@ -138,5 +138,6 @@ ENCODEC = CodecRow(
     packages=("encodec", "torchaudio"),
     way="toom-1",
     half_precision=True,
+    licence="CC BY-NC 4.0",
     lookahead=0,  # causal
 )

@@ -43,7 +43,7 @@ class Batch:
     """Frames that every row is padded to."""
 
 
-def causal_batches(frames: Sequence[int]) -> list[Batch]:
+def causal_batches(frames: Sequence[int], *, most: int = _BATCH_FRAMES) -> list[Batch]:
     """Forms batches for a causal network, which silence after a wave doesn't disturb.
 
     Rounding depends on a batch's shape. So the shape depends only on a wave's own length: that is rounded up to one of
@@ -51,13 +51,14 @@ def causal_batches(frames: Sequence[int]) -> list[Batch]:
 
     Args:
         frames: The number of frames of each wave, at least 1.
+        most: Most frames in a batch, unless one wave has more.
     """
     alike: dict[int, list[int]] = defaultdict(list)
     for index, count in enumerate(frames):
         alike[_rounded_up(count)].append(index)
     batches = []
     for length, waves in sorted(alike.items()):
-        rows = max(1, min(_BATCH_ROWS, _BATCH_FRAMES // length))
+        rows = max(1, min(_BATCH_ROWS, most // length))
         batches += [Batch(waves[at : at + rows], rows, length) for at in range(0, len(waves), rows)]
     return batches
 
@@ -132,7 +133,11 @@ class NetworkCodec(ABC):
                 codes = dict(enumerate(self._quick_codes(waves)))
             else:
                 codes = {index: self._codes(wave[None, None])[0] for index, wave in enumerate(waves)}
-        return [codes[index] for index in range(len(waves))]
+        return [codes[index][: self.num_codebooks] for index in range(len(waves))]
+
+    def keep(self, codebooks: int) -> None:
+        """As `Shortens.keep`; each codebook codes what those before it left, so the first codes stay the same."""
+        self.num_codebooks = codebooks
 
     def _frames(self, wave: "Tensor") -> int:
         return -(-len(wave) // self._hop)

@@ -24,7 +24,8 @@ def silent_codes(codec: Codec) -> tuple[int, ...]:
     """Returns the codes of codebook 0 that a codec gives to digital silence and to faint noises of many spectra.
 
     Silence in recordings is the noise of a room and a microphone. The noises are drawn with a fixed seed and encoded in
-    one call, about 14 s of audio, so it takes as long as encoding a recording of that length. Call it once.
+    one call, about 14 s of audio at 75 Hz and 80 s at 12.5 Hz: it takes as long as encoding such a recording. Call it
+    once.
 
     Returns:
         The codes, ascending, each once.

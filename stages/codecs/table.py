@@ -4,11 +4,12 @@ To add a codec, write one file in this folder: a class with the methods of `Code
 has most of them), and a `CodecRow` that describes it.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
-from stages.codecs.codec import Codec, CodecRow, Floats, identity_of
+from stages.codecs.codec import Codec, CodecRow, Floats, Shortens, identity_of
 from stages.codecs.network import NetworkCodec, Precision
-from stages.errors import UsageError
+from stages.errors import CodecError, UsageError
 from stages.machine import on_gpu
 from stages.records import CodecIdentity
 from stages.tables import rows_in
@@ -28,31 +29,40 @@ def load_codec(
     sample_rate: int | None = None,
     precision: Precision = "float32",
     exact: bool = False,
+    codebooks: int | None = None,
 ) -> Codec:
     """Loads a codec.
 
     Args:
         name: A row of `CODECS`.
         weights: A file or folder. By default the environment variable (`VALLE_ENCODEC_WEIGHTS`,
-            `VALLE_VOCOS_WEIGHTS`, `VALLE_DAC_WEIGHTS`), then the cache of the codec's library, then its download.
-            `encodec`: the state dict of the 24 kHz model, `encodec_24khz-d7cc33bc.th`. `vocos`: a folder with
-            `config.yaml`, `pytorch_model.bin` and EnCodec's `.th` file; if that is missing, it is looked for as for
-            `encodec`. `dac`: a file that `DAC.save(path, package=False)` wrote, which also holds the model's sizes.
+            `VALLE_VOCOS_WEIGHTS`, `VALLE_DAC_WEIGHTS`, `VALLE_MIMI_WEIGHTS`), then the cache of the codec's library,
+            then its download. `encodec`: the state dict of the 24 kHz model, `encodec_24khz-d7cc33bc.th`. `vocos`: a
+            folder with `config.yaml`, `pytorch_model.bin` and EnCodec's `.th` file; if that is missing, it is looked
+            for as for `encodec`. `dac`: a file that `DAC.save(path, package=False)` wrote, which also holds the model's
+            sizes. `mimi`: a folder with `config.json` and `model.safetensors`, as on the hub.
         device: `cpu`, `cuda` or `cuda:N`.
         sample_rate: Hz; chooses among the published models (`dac`: 44100, the default, 24000 or 16000). Ignored if
             `weights` are given.
         precision: Precision of the encoder. Half precision is faster on CUDA and flips some codes.
         exact: Whether to compute on the CPU as the codec's library does, bit for bit. Otherwise it is two to three
             times as fast, where the codec has such a way, and rounding may flip a few codes.
+        codebooks: How many to use, from the first. By default `CodecRow.codebooks`, else all.
 
     Raises:
         UsageError: if there is no such codec, sample rate or device, or if it can't compute in this precision.
         WeightsError: if the weights are missing or don't fit; the message names every way to get them.
+        CodecError: if the weights have fewer codebooks than asked for.
     """
     row = _row(name)
     _check_device(device)
     _check_precision(precision, device)
     codec = row.kind.load(weights, device, sample_rate)
+    kept = _kept(row, codec.num_codebooks, codebooks)
+    if kept < codec.num_codebooks:
+        if not isinstance(codec, Shortens):
+            raise CodecError(f"`{name}` needs all its {codec.num_codebooks} codebooks, but {kept} were asked for.")
+        codec.keep(kept)
     if precision == "float32":
         if isinstance(codec, NetworkCodec):
             codec.quick = bool(row.way) and not exact and not on_gpu(device)
@@ -63,17 +73,25 @@ def load_codec(
     return codec
 
 
-def codec_identity(name: str, weights: str | Path | None = None, *, sample_rate: int | None = None) -> CodecIdentity:
+def codec_identity(
+    name: str, weights: str | Path | None = None, *, sample_rate: int | None = None, codebooks: int | None = None
+) -> CodecIdentity:
     """Returns the identity of the codec that `load_codec` would load, without loading it. Arguments as there."""
-    return _row(name).kind.identify(weights, sample_rate)
+    row = _row(name)
+    found = row.kind.identify(weights, sample_rate)
+    return replace(found, num_codebooks=_kept(row, found.num_codebooks, codebooks))
 
 
-def codec_embeddings(name: str, weights: str | Path | None = None, *, sample_rate: int | None = None) -> Floats:
+def codec_embeddings(
+    name: str, weights: str | Path | None = None, *, sample_rate: int | None = None, codebooks: int | None = None
+) -> Floats:
     """Returns the embeddings of the codec that `load_codec` would load, `[K, V, D]`. Arguments and errors as there.
 
     Those of `embedded` are read without importing PyTorch, which the scheduling process doesn't need otherwise.
     """
-    return _row(name).kind.tables(weights, sample_rate)
+    row = _row(name)
+    tables_KVD = row.kind.tables(weights, sample_rate)
+    return tables_KVD[: _kept(row, len(tables_KVD), codebooks)]
 
 
 CODECS = rows_in("stages.codecs", CodecRow)
@@ -84,6 +102,15 @@ def _row(name: str) -> CodecRow:
     if name not in CODECS:
         raise UsageError(f"`{name}` must be one of the codecs {', '.join(CODECS)}.")
     return CODECS[name]
+
+
+def _kept(row: CodecRow, there: int, asked: int | None) -> int:
+    """Returns how many codebooks to use of those that are there."""
+    if asked is None:
+        return min(row.codebooks or there, there)
+    if not 1 <= asked <= there:
+        raise CodecError(f"`{row.name}` must use 1 to {there} codebooks with these weights, but {asked} are asked for.")
+    return asked
 
 
 def _check_device(device: str) -> None:

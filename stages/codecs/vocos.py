@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from stages.codecs.codec import CodecRow
 from stages.codecs.encodec import EncodecCodec, encodec_model, find_encodec
-from stages.codecs.weights import downloading, load_state, named_weights, read_state, reason_of
+from stages.codecs.weights import from_hub, load_state, named_weights, read_state, reason_of
 from stages.errors import WeightsError
 from stages.records import CodecIdentity
 
@@ -70,7 +70,7 @@ def find_vocos(weights: str | Path | None, *, download: bool = True) -> tuple[Pa
         WeightsError: if a file is missing and can't be downloaded.
     """
     given = named_weights(weights, "VALLE_VOCOS_WEIGHTS")
-    folder = given or _vocos_from_hub(download)
+    folder = given or from_hub("vocos", VOCOS_REPOSITORY, VOCOS_FILES, "VALLE_VOCOS_WEIGHTS", download)
     missing = [name for name in VOCOS_FILES if not (folder / name).is_file()]
     if missing:
         raise WeightsError(
@@ -130,26 +130,6 @@ def _build(module: ModuleType, section: Mapping[str, Any]) -> "torch.nn.Module":
     return built
 
 
-def _vocos_from_hub(download: bool) -> Path:
-    from huggingface_hub import constants, hf_hub_download, hf_hub_url, try_to_load_from_cache
-
-    paths = [try_to_load_from_cache(VOCOS_REPOSITORY, name) for name in VOCOS_FILES]
-    if not all(isinstance(path, str) for path in paths):
-        url = hf_hub_url(VOCOS_REPOSITORY, VOCOS_FILES[0])
-        with downloading("vocos", "VALLE_VOCOS_WEIGHTS", Path(constants.HF_HUB_CACHE), url, download):
-            if not constants.HF_HUB_OFFLINE:
-                _reach(url)
-            paths = [hf_hub_download(VOCOS_REPOSITORY, name) for name in VOCOS_FILES]
-    return Path(str(paths[0])).parent
-
-
-def _reach(url: str) -> None:
-    """Raises `OSError` if the hub can't be reached. Its own client would retry for half a minute."""
-    from urllib.request import Request, urlopen
-
-    urlopen(Request(url, method="HEAD"), timeout=10).close()
-
-
 def _files(weights: str | None, _: int | None) -> list[Path]:
     folder, encodec = find_vocos(weights, download=False)
     return [*(folder / name for name in VOCOS_FILES), encodec]
@@ -163,5 +143,6 @@ VOCOS = CodecRow(
     packages=("encodec", "vocos", "torchaudio"),
     way="toom-1",  # EnCodec's
     half_precision=True,
+    licence="MIT; EnCodec's CC BY-NC 4.0",
     lookahead=30,  # eight blocks of 3 frames to each side, the first convolution's 3, and the inverse STFT
 )

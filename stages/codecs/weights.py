@@ -7,7 +7,7 @@ library, and the library's own download, unless `download=False`.
 import os
 import pickle
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -138,6 +138,38 @@ def downloading(codec: str, variable: str, cached: Path, url: str, allowed: bool
         yield
     except (OSError, RuntimeError, ValueError) as error:
         raise WeightsError(f"{nowhere} {url} can't be downloaded ({reason_of(error)}). {ways_out}") from error
+
+
+def from_hub(codec: str, repository: str, files: Sequence[str], variable: str, allowed: bool) -> Path:
+    """Returns the folder of a repository's files in the cache of the Hugging Face hub; downloads those that lack.
+
+    Args:
+        codec: Its name.
+        repository: Such as `charactr/vocos-encodec-24khz`.
+        files: What is needed of it.
+        variable: The environment variable that names the codec's weights.
+        allowed: Whether it may download.
+
+    Raises:
+        WeightsError: as `downloading`.
+    """
+    from huggingface_hub import constants, hf_hub_download, hf_hub_url, try_to_load_from_cache
+
+    paths = [try_to_load_from_cache(repository, name) for name in files]
+    if not all(isinstance(path, str) for path in paths):
+        url = hf_hub_url(repository, files[0])
+        with downloading(codec, variable, Path(constants.HF_HUB_CACHE), url, allowed):
+            if not constants.HF_HUB_OFFLINE:
+                _reach(url)
+            paths = [hf_hub_download(repository, name) for name in files]
+    return Path(str(paths[0])).parent
+
+
+def _reach(url: str) -> None:
+    """Raises `OSError` if the hub can't be reached. Its own client would retry for half a minute."""
+    from urllib.request import Request, urlopen
+
+    urlopen(Request(url, method="HEAD"), timeout=10).close()
 
 
 def reason_of(error: Exception) -> str:

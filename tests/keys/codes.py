@@ -77,6 +77,26 @@ def _dac_model_in_a_stand_in_for_the_cache(world: World) -> None:
         assert (identity.sample_rate, identity.frame_rate) == (rate, rate / 8)
 
 
+def _codebooks(world: World) -> None:
+    """One codebook gets from codes to the dataset; the usual number is no setting, so old datasets stay up to date."""
+    one = {"codec": "embedded", "codebooks": 1}
+    codes_KT = _codes(world, **one)
+    wave = audio.read_cut(world.folder / "ann/one.wav", 0, RATE // 2, 24_000)
+    [expected_KT] = load_codec("embedded", codebooks=1).encode([torch.tensor(wave)])
+    np.testing.assert_array_equal(codes_KT, expected_KT.numpy())
+    assert len(codes_KT) == 1
+    (world.folder / "encode").mkdir()
+    world.stage("encode", **one).finish(world.folder / "encode", [])
+    assert read_codec(world.folder) == codec_identity("embedded", codebooks=1)
+    assert len(np.load(world.folder / "encode" / EMBEDDINGS)) == 1
+    [problem] = world.stage("encode", codec="embedded", codebooks=9).check([])
+    assert "must use 1 to 8 codebooks" in problem
+    usual, asked = (world.stage("encode", codec="mimi", codebooks=count).config.identity() for count in (None, 8))
+    assert usual == asked
+    assert "codebooks" not in usual
+    assert world.stage("encode", **one).config.identity()["codebooks"] == 1
+
+
 class _Mean(NetworkCodec):
     """The smallest network codec: its encoder is one matrix product per frame."""
 
@@ -196,6 +216,7 @@ ENCODE: dict[str, Proof] = {
     "codec": _codec,
     "weights": _weights,
     "dac_model": _dac_model_in_a_stand_in_for_the_cache,
+    "codebooks": _codebooks,
     "precision": _precision_by_a_stand_in,
     "exact": _exact,
     "batch_size": _batch_size("encode"),

@@ -9,7 +9,12 @@ import yaml
 def save_all(folder: Path) -> dict[str, Path]:
     """Writes the weights of all codecs that don't ship with theirs; returns their paths by the codec's name."""
     encodec = save_encodec(folder)
-    return {"encodec": encodec, "vocos": save_vocos(folder / "vocos", encodec), "dac": save_dac(folder)}
+    return {
+        "encodec": encodec,
+        "vocos": save_vocos(folder / "vocos", encodec),
+        "dac": save_dac(folder),
+        "mimi": save_mimi(folder / "mimi"),
+    }
 
 
 def save_encodec(folder: Path, seed: int = 0) -> Path:
@@ -79,3 +84,41 @@ def save_dac(folder: Path, seed: int = 0) -> Path:
     path = folder / "dac.pth"
     model.save(path, package=False)
     return path
+
+
+def save_mimi(folder: Path, seed: int = 0) -> Path:
+    """Writes a small Mimi of 12 codebooks with the strides of the published one, as on the hub.
+
+    Its codebooks fit its encoder's output. Its attention reaches 20 of its transformer's positions, as far as in the
+    published model for a wave of these tests' length.
+    """
+    from transformers import MimiConfig, MimiModel
+
+    config = MimiConfig(
+        hidden_size=32,
+        num_filters=4,
+        codebook_size=64,
+        codebook_dim=16,
+        vector_quantization_hidden_dimension=16,
+        num_quantizers=12,
+        upsample_groups=32,
+        num_hidden_layers=2,
+        intermediate_size=64,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        sliding_window=20,
+    )
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        model = MimiModel(config).eval()
+        volume = 0.5 * torch.rand(1, 1, 256).repeat_interleave(1920, dim=2)
+        latent_1DT = model.encoder(volume * torch.randn(1, 1, 256 * 1920)).latents
+        quantizer = model.quantizer
+        for part in (quantizer.semantic_residual_vector_quantizer, quantizer.acoustic_residual_vector_quantizer):
+            residual_TD = part.input_proj(latent_1DT)[0].T
+            for layer in part.layers:
+                layer.codebook.embed_sum.copy_(residual_TD[torch.randint(256, (64,))] * torch.rand(64, 1))
+                layer.codebook._embed = None
+                residual_TD = residual_TD - layer.codebook.decode(layer.codebook.encode(residual_TD))
+    model.save_pretrained(folder)
+    return folder

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stages.codecs.mimi import mimi_model
 from stages.codecs.table import CODECS, load_codec
 from stages.neighbours.nearest import nearest
 from tests.devices import CPU, PretendedCuda
@@ -16,11 +17,12 @@ __all__ = ["saved"]  # the codecs' weights, a fixture
 SAMPLES = 3200, 3100, 3200, 960, 1
 """Lengths of the waves: those of 10 frames share batches, where the codec has any."""
 
-WAITS = {"embedded": (10, 3), "encodec": (6, 3), "vocos": (6, 4), "dac": (6, 2)}
+WAITS = {"embedded": (10, 3), "encodec": (6, 3), "vocos": (6, 4), "dac": (6, 2), "mimi": (66, 23)}
 """Of encoding: two for each batch, whose waves go there and whose codes come back; the embedded codec has a batch for
 each wave. Of decoding: the codes go there and the wave comes back. Beside them EnCodec's library makes a zero there
 from the host, a bandwidth goes there for Vocos, whose library then checks its windows, and the embedded codec's first
-phases are drawn on the CPU, so that they are the same everywhere."""
+phases are drawn on the CPU, so that they are the same everywhere. Mimi's library
+asks the device how far to pad before each convolution."""
 
 
 @pytest.mark.parametrize("name", CODECS)
@@ -29,6 +31,9 @@ def test_a_batch_of_a_codec_goes_there_and_comes_back(
 ) -> None:
     monkeypatch.setattr("stages.codecs.network._BATCH_ROWS", 3)
     waves = [sweep(samples, number) for number, samples in enumerate(SAMPLES)]
+    if name == "mimi":  # transformers builds it on the meta device, of which the pretended one knows nothing
+        model = mimi_model(saved["mimi"])
+        monkeypatch.setattr("stages.codecs.mimi.mimi_model", lambda _: model)
     with PretendedCuda() as cuda:
         codec = load_codec(name, saved.get(name), "cuda:0")
         cuda.waits.clear()
@@ -40,8 +45,10 @@ def test_a_batch_of_a_codec_goes_there_and_comes_back(
         decoding = cuda.waits.total()
         assert {tensor.device for tensor in (*codes, wave)} == {CPU}
     assert (encoding, decoding) == WAITS[name]
+    monkeypatch.undo()
     for one, other in zip(codes[:-1], load_codec(name, saved.get(name)).encode(waves[:-1]), strict=True):
-        assert (one[:, :-1] == other[:, :-1]).float().mean() > 0.9, "but for rounding, and the last frame of a batch"
+        flipped = (one[:, :-1] != other[:, :-1]).sum()
+        assert flipped <= 0.1 * one[:, :-1].numel(), "but for rounding, and the last frame of a batch"
 
 
 def test_the_search_of_similar_waits_for_its_blocks() -> None:

@@ -111,6 +111,7 @@ def test_every_codec_of_the_table_has_its_row(tmp_path: Path) -> None:
     assert statuses["codec embedded"] == "ok"
     assert set(statuses.values()) <= {"ok", "note"}
     assert "weights_44khz_8kbps" in row(rows, "codec dac").hint
+    assert all(row.licence for row in CODECS.values())
     rows = doctor_weights.codecs(setup(tmp_path, "encode.codec=dac", "encode.dac_model=24khz"))
     assert "weights_24khz" in row(rows, "codec dac").hint
 
@@ -136,6 +137,7 @@ def test_a_codec_without_files_needs_no_weights(tmp_path: Path, monkeypatch: pyt
     [check] = doctor_weights.codecs(setup(tmp_path, "encode.codec=embedded"))
     assert check.status == "ok"
     assert check.value.startswith("needs no weights, revision ")
+    assert "licence of the published weights: MIT" in check.value
 
 
 def test_whisper_is_needed_where_a_recording_has_no_text(

@@ -21,7 +21,7 @@ from stages.codecs.vocos import vocos_model
 from stages.errors import AudioError, CodecError, UsageError, WeightsError
 from tests.stages.genuine_codecs import save_all
 
-VARIABLES = ("VALLE_ENCODEC_WEIGHTS", "VALLE_VOCOS_WEIGHTS", "VALLE_DAC_WEIGHTS")
+VARIABLES = ("VALLE_ENCODEC_WEIGHTS", "VALLE_VOCOS_WEIGHTS", "VALLE_DAC_WEIGHTS", "VALLE_MIMI_WEIGHTS")
 
 
 @pytest.fixture(scope="session")
@@ -151,7 +151,7 @@ def test_the_embeddings_are_read_without_the_model(codec: Codec, saved: dict[str
 
 
 def test_embeddings_sum_to_the_quantised_frame(loaded: dict[str, Codec]) -> None:
-    for name in ("encodec", "dac"):
+    for name in ("encodec", "dac", "mimi"):
         codec = loaded[name]
         [codes_KT] = codec.encode([sweep(12_000)])
         tables_KVD = codec.embeddings()
@@ -161,6 +161,8 @@ def test_embeddings_sum_to_the_quantised_frame(loaded: dict[str, Codec]) -> None
         with torch.no_grad():
             if name == "encodec":
                 latent_1DT = quantizer.decode(codes_KT[:, None])
+            elif name == "mimi":
+                latent_1DT = quantizer.decode(codes_KT[None])
             else:
                 latent_1DT, _, _ = quantizer.from_codes(codes_KT[None])
         assert torch.allclose(sum_TD.T, latent_1DT[0], rtol=1e-5, atol=1e-5)
@@ -200,6 +202,27 @@ def test_vocos_is_the_library(
         assert torch.equal(codec.decode(codes_KT[:rows]), expected[0])
         another = vocos.decode(features, bandwidth_id=torch.tensor([3 - bandwidth]))
         assert not torch.allclose(expected, another), "the decoder must hear which bandwidth it is given"
+
+
+def test_fewer_codebooks_can_be_asked_for(codec: Codec, saved: dict[str, Path]) -> None:
+    name, weights = codec.name, saved.get(codec.name)
+    one, wave = load_codec(name, weights, exact=not getattr(codec, "quick", False), codebooks=1), sweep(12_000)
+    assert identity_of(one) == codec_identity(name, weights, codebooks=1)
+    assert one.num_codebooks == 1
+    [codes_1T] = one.encode([wave])
+    assert len(codes_1T) == 1
+    if name != "embedded":  # its search looks at all codebooks that it has
+        assert torch.equal(codes_1T, codec.encode([wave])[0][:1])
+    assert torch.equal(one.decode(codes_1T), codec.decode(codes_1T))
+    tables_1VD = codec_embeddings(name, weights, codebooks=1)
+    assert (tables_1VD == codec.embeddings()[:1].numpy()).all()
+    assert (tables_1VD == one.embeddings().numpy()).all()
+    with pytest.raises(CodecError, match="1 to 1 codebooks"):
+        one.decode(torch.zeros(2, 4).long())
+    for codebooks in (0, 99):
+        for ask in (load_codec, codec_identity, codec_embeddings):
+            with pytest.raises(CodecError, match=f"must use 1 to .* but {codebooks} are asked for"):
+                ask(name, weights, codebooks=codebooks)  # type: ignore[operator]
 
 
 def test_dac_is_the_library(loaded: dict[str, Codec], saved: dict[str, Path], clip: torch.Tensor) -> None:
@@ -252,7 +275,7 @@ def test_the_quick_way_gives_the_same_bits_on_any_number_of_threads(quick: dict[
 
 
 def test_only_a_codec_on_the_cpu_in_float32_is_quick(saved: dict[str, Path], quick: dict[str, Codec]) -> None:
-    assert all(codec.quick for codec in quick.values())
+    assert all(codec.quick == bool(CODECS[name].way) for name, codec in quick.items())
     assert not load_codec("dac", saved["dac"], exact=True).quick
     assert not load_codec("dac", saved["dac"], precision="bfloat16").quick
 
@@ -290,6 +313,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("encodec", "torch/hub/checkpoints/encodec_24khz-d7cc33bc.th", "dl.fbaipublicfiles.com"),
         ("vocos", "hub", "huggingface.co/charactr/vocos-encodec-24khz"),
         ("dac", ".cache/descript/dac/weights_44khz_8kbps_0.0.1.pth", "github.com/descriptinc"),
+        ("mimi", "hub", "huggingface.co/kyutai/mimi"),
     ],
 )
 def test_missing_weights_give_one_line_with_every_way_to_get_them(
@@ -301,7 +325,7 @@ def test_missing_weights_give_one_line_with_every_way_to_get_them(
     assert "\n" not in message
     for way in ("`encode.weights`", f"`VALLE_{name.upper()}_WEIGHTS`", str(nowhere / cache), url, "embedded"):
         assert way in message
-    with pytest.raises(WeightsError, match=r"isn't there|has no `config.yaml`"):
+    with pytest.raises(WeightsError, match=r"isn't there|has no `config.(yaml|json)`"):
         load_codec(name, nowhere / "gone")
 
 
@@ -416,9 +440,10 @@ def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("few_rows")
-def test_the_rest_of_a_batch_changes_no_code_of_a_causal_codec(saved: dict[str, Path]) -> None:
+@pytest.mark.parametrize("name", ["encodec", "mimi"])
+def test_the_rest_of_a_batch_changes_no_code_of_a_causal_codec(saved: dict[str, Path], name: str) -> None:
     """The batching of CUDA, on the CPU: neither the order of the waves nor the other waves change a code."""
-    codec = load_codec("encodec", saved["encodec"])
+    codec = load_codec(name, saved[name])
     codec._batched = True
     waves = [sweep(samples, seed) for seed, samples in enumerate((5_000, 5_001, 4_900, 2_000))]
     together = codec.encode(waves)
@@ -460,7 +485,7 @@ def test_bfloat16_is_refused_where_a_device_does_not_compute_in_it(monkeypatch: 
 
 @pytest.mark.usefixtures("few_rows")
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
-@pytest.mark.parametrize("name", ["encodec", "dac"])
+@pytest.mark.parametrize("name", ["encodec", "dac", "mimi"])
 def test_batches_give_nearly_the_codes_of_singles(
     saved: dict[str, Path], loaded: dict[str, Codec], name: str, device: str
 ) -> None:
