@@ -1,6 +1,6 @@
 """The stage `encode`: turns utterances into codec codes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -82,6 +82,12 @@ class EncodeConfig(StageConfig):
     def sample_rate(self) -> int | None:
         """The sample rate in Hz of the published model to use; None if the codec has only one model."""
         return CODECS[self.codec].models.get(self.dac_model)
+
+
+def of_earlier(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a run's section, as stored: one older than `exact` made the library's codes, and keeps to them."""
+    row = CODECS.get(section.get("codec", ""))
+    return {"exact": bool(row and row.way), **section}
 
 
 class Encode(Stage[EncodeConfig, Utterance, Encoded]):

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pipeline.config import STAGES, PrepConfig, stage_class
 from stages.artefacts.manifest import COMPLETE, list_shards, read_receipt, read_sealed, write_sealed
 from stages.config import load_config
+from stages.encode import of_earlier
 from stages.errors import ArtefactError, MissingInputError, UsageError
 from stages.ids import id_of, path_of
 from stages.remote import files as remote
@@ -160,8 +161,11 @@ def stored_config(folder: Path) -> PrepConfig:
         ArtefactError: if another version of this program wrote it, with other keys.
     """
     path = folder / HEAD
+    sections = _sections(folder)
+    if "encode" in sections:
+        sections["encode"] = of_earlier(sections["encode"])
     try:
-        return PrepConfig.model_validate_json(json.dumps(_sections(folder)))
+        return PrepConfig.model_validate_json(json.dumps(sections))
     except ValidationError as error:
         raise ArtefactError(
             f"`{path}` must hold a configuration of this version, but: {error}."

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.config import STAGES
-from pipeline.dataset.folder import open_dataset, stored_config
+from pipeline.dataset.folder import HEAD, open_dataset, stored_config
 from pipeline.runner.estimate import Estimate, Expected, bytes_per_item, expected
 from stages.artefacts.formats import read_lines
 from stages.artefacts.manifest import list_shards, read_receipt, read_sealed, remove_shard, write_sealed
@@ -104,6 +104,18 @@ def test_the_configuration_is_remembered_stage_by_stage(copy: Path) -> None:
     assert prep("similar", *shared, "--top-k", 2) == 0
     config = stored_config(copy)
     assert (config.encode.codec, config.similar.top_k) == ("embedded", 2)
+
+
+@pytest.mark.parametrize(("codec", "kept"), [("encodec", True), ("dac", True), ("embedded", False)])
+def test_a_dataset_older_than_a_key_keeps_its_codes(copy: Path, codec: str, kept: bool) -> None:
+    head = read_sealed(copy / HEAD)
+    head["config"]["encode"] |= {"codec": codec}
+    del head["config"]["encode"]["exact"]
+    write_sealed(copy / HEAD, head)
+    assert stored_config(copy).encode.exact == kept
+    head["config"]["encode"]["exact"] = False
+    write_sealed(copy / HEAD, head)
+    assert not stored_config(copy).encode.exact
 
 
 def test_a_dry_run_fetches_nothing(
