@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -161,15 +162,30 @@ def imports_of(node: ast.AST, *, on_load: bool = True) -> Iterator[Import]:
             yield from imports_of(child, on_load=on_load and not deferred)
 
 
-TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in SOURCES.items()}
-IMPORTS = {name: list(imports_of(tree)) for name, tree in TREES.items()}
-STAGES = {
-    name
-    for name, tree in TREES.items()
-    if name.startswith("stages/")
-    and any(isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "STAGE" for node in tree.body)
-}
 MODEL = {name for name in SOURCES if name.startswith("model/")}
+
+
+@cache
+def trees() -> dict[str, ast.Module]:
+    """Every file's syntax tree; read when asked for, since every process of the tests loads this file."""
+    return {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in SOURCES.items()}
+
+
+@cache
+def imports() -> dict[str, list[Import]]:
+    """What every file imports."""
+    return {name: list(imports_of(tree)) for name, tree in trees().items()}
+
+
+@cache
+def stage_files() -> set[str]:
+    """The files that hold a stage."""
+    return {
+        name
+        for name, tree in trees().items()
+        if name.startswith("stages/")
+        and any(isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "STAGE" for node in tree.body)
+    }
 
 
 def package_of(module: str) -> str:
@@ -184,7 +200,7 @@ def room_of(module: str) -> str:
 
 def crossings() -> Iterator[tuple[str, Import]]:
     """Yields each file with each import from another room or package of the project."""
-    for name, found in IMPORTS.items():
+    for name, found in imports().items():
         for one in found:
             if package_of(one.module) in PACKAGES and room_of(one.module) != room_of(module_of(name)):
                 yield name, one
@@ -192,8 +208,8 @@ def crossings() -> Iterator[tuple[str, Import]]:
 
 def test_the_scan_sees_the_project() -> None:
     names = "transcribe", "slice", "g2p", "encode", "hdf5", "metadata", "similar"
-    assert {f"stages/{name}.py" for name in names} <= STAGES
-    assert {one.on_load for one in IMPORTS["stages/store/columns.py"] if one.module == "h5py"} == {False}
+    assert {f"stages/{name}.py" for name in names} <= stage_files()
+    assert {one.on_load for one in imports()["stages/store/columns.py"] if one.module == "h5py"} == {False}
     assert room_of("stages.corpora.layouts.kaldi") == "stages.corpora.layouts"
 
 
@@ -229,8 +245,8 @@ def test_rooms_form_no_cycle() -> None:
 
 
 def test_stages_dont_import_each_other() -> None:
-    modules = {module_of(name) for name in STAGES}
-    wrong = {(name, one.module) for name in STAGES for one in IMPORTS[name] if one.module in modules}
+    modules = {module_of(name) for name in stage_files()}
+    wrong = {(name, one.module) for name in stage_files() for one in imports()[name] if one.module in modules}
     assert not wrong
 
 
@@ -246,7 +262,7 @@ def test_the_model_imports_only_what_text_and_audio_pass_through() -> None:
 
 @pytest.mark.parametrize("library", HOMES)
 def test_outside_libraries_have_one_home(library: str) -> None:
-    users = {name for name, found in IMPORTS.items() if library in {package_of(one.module) for one in found}}
+    users = {name for name, found in imports().items() if library in {package_of(one.module) for one in found}}
     assert users, f"nothing imports {library}: drop it here and from pyproject.toml"
     assert {name for name in users if not any(name.startswith(home) for home in HOMES[library])} == set()
 
@@ -259,7 +275,7 @@ def test_heavy_libraries_are_not_imported_on_load() -> None:
     wrong = {
         (name, one.line, one.module)
         for name in set(SOURCES) - (MODEL - light)
-        for one in IMPORTS[name]
+        for one in imports()[name]
         if one.on_load and package_of(one.module) in HEAVY
     }
     assert not wrong
@@ -268,7 +284,7 @@ def test_heavy_libraries_are_not_imported_on_load() -> None:
 def test_no_cycles_on_load() -> None:
     graph = {
         module_of(name): {one.module for one in found if one.on_load and one.module in MODULES} - {module_of(name)}
-        for name, found in IMPORTS.items()
+        for name, found in imports().items()
     }
     while leaves := {module for module, needs in graph.items() if not needs}:
         graph = {module: needs - leaves for module, needs in graph.items() if module not in leaves}
@@ -306,7 +322,7 @@ def test_only_the_item_boundary_catches_everything() -> None:
     catch_all = {"", "Exception", "BaseException"}
     handlers = [
         name
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ExceptHandler) and (ast.unparse(node.type) if node.type else "") in catch_all
     ]
@@ -324,12 +340,12 @@ RANGE = re.compile(
 
 def test_facts_about_languages_have_one_home() -> None:
     """Which letters a script has, and which languages do without spaces: a new row must not be told to four files."""
-    trees = {name: tree for name, tree in TREES.items() if name != "stages/text/languages.py"}
-    ranges = {(name, text) for name, tree in trees.items() for text in constants(tree) if RANGE.search(text)}
+    others = {name: tree for name, tree in trees().items() if name != "stages/text/languages.py"}
+    ranges = {(name, text) for name, tree in others.items() for text in constants(tree) if RANGE.search(text)}
     assert not ranges
     codes = {
         (name, node.lineno)
-        for name, tree in trees.items()
+        for name, tree in others.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Set) and {"ja", "zh"} & set(constants(node))
     }
@@ -339,7 +355,7 @@ def test_facts_about_languages_have_one_home() -> None:
 def test_no_reason_steers_the_work_by_its_name() -> None:
     """A reason is what people count by; what is decided by it is a type, a flag or an enumeration."""
     kinds = {"Reject", "Filtered"}
-    calls = [node for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls = [node for tree in trees().values() for node in ast.walk(tree) if isinstance(node, ast.Call)]
     reasons = {
         node.args[1].value
         for node in calls
@@ -349,7 +365,7 @@ def test_no_reason_steers_the_work_by_its_name() -> None:
     reasons |= {"NotThere", "TimedOut", "WorkerKilled"}
     compared = {
         (name, node.lineno)
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Compare) and reasons & set(constants(node))
     }

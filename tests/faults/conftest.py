@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import Once
 from tests.limits import HANG_S
-from tests.pipeline.conftest import digests, prep
+from tests.pipeline.conftest import SHORT_S, copy_start, digests, prep
 
 PROGRAM = Path(sys.executable).with_name("valle-prep")
 POISON = Path(__file__).parent / "poison"
@@ -145,14 +145,16 @@ def without_privileges() -> None:
 
 @pytest.fixture(scope="session")
 def voices(all_voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip of every speaker of `valle-prep voices`, and two of the first. Read only."""
+    """The start of a clip of every speaker of `valle-prep voices`, and of two of the first, none as long as another.
+
+    Read only.
+    """
     some = tmp_path_factory.mktemp("faults") / "voices"
     for number, speaker in enumerate(sorted({path.parent for path in all_voices.rglob("*.wav")})):
         target = some / speaker.relative_to(all_voices)
         target.mkdir(parents=True)
-        for clip in sorted(speaker.glob("*.wav"))[: 1 if number else 2]:
-            for path in (clip, clip.with_suffix(".txt")):
-                shutil.copy(path, target)
+        for extra, clip in enumerate(sorted(speaker.glob("*.wav"))[: 1 if number else 2]):
+            copy_start(clip, target, SHORT_S + 0.05 * number + 0.5 * extra)
     return some
 
 

@@ -10,6 +10,7 @@ from stages.audio import files as audio
 from stages.ids import path_of
 from stages.store.reader import open_store
 from tests.faults.conftest import leftovers, prep, sync
+from tests.pipeline.conftest import SHORT_S
 
 STEMS = (
     b"with some  spaces ",
@@ -33,7 +34,7 @@ def hostile(voices: Path, tmp_path: Path) -> list[Path]:
     spoken = min(voices.rglob("en/*/*.wav"))
     wave, rate = audio.read(spoken)
     clip = tmp_path / "clip.wav"
-    audio.write_wav(clip, wave[: round(1.2 * rate)], rate)
+    audio.write_wav(clip, wave[: round(SHORT_S * rate)], rate)
     made = []
     for speaker in SPEAKERS:
         folder = tmp_path / "voices \n😀" / "group" / os.fsdecode(speaker)
