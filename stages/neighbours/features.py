@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float32]
 
 _COEFFICIENTS, _MELS, _WINDOW, _HOP = 40, 80, 400, 160
 """Parameters of the MFCCs; window and hop in samples."""
-_MFCC_VERSION = 2
+_MFCC_VERSION = "mfcc 2"
 """Raised when the vectors of `mfcc` change: part of their fingerprints."""
 _VOICED_DB = 30.0
 """Frames more than this many dB below an utterance's loudest are ignored: they tell nothing about the voice."""
@@ -237,7 +237,7 @@ def _covariance(vectors_ND: Floats, centre_D: npt.NDArray[np.float64], scale_D: 
 
 
 FEATURES: dict[str, Kind] = {
-    "mfcc": Kind("wave", load_mfcc, whitened, lambda _: str(_MFCC_VERSION)),
+    "mfcc": Kind("wave", load_mfcc, whitened, lambda _: _MFCC_VERSION),
     "codec": Kind("codes", load_codec, whitened),
     "model": Kind("codes", load_model, whitened, _model_revision),
     "speaker": Kind(
