@@ -131,7 +131,7 @@ def test_transformers_takes_every_tensor_and_lacks_none(hf: Path) -> None:
 
 def test_every_setting_of_the_network_is_known_to_the_export() -> None:
     known = {"arch", "width", "layers", "heads", "kv_heads", "group", "feedforward"}
-    known |= {"ahead", "rope_theta", "norm_eps", "dropout"}
+    known |= {"ahead", "window", "rope_theta", "norm_eps", "dropout"}
     assert set(ModelConfig.model_fields) == known, (
         "does Llama have it? Map it in model/checkpoints/export.py, or refuse it there"
     )
