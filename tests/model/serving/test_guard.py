@@ -38,7 +38,7 @@ BAD_FIELDS = [
     ({"max_s": 99}, "max_s", "`max_s` must be at most 1"),
     ({"max_s": 0.0001}, "max_s", "at least one frame"),
     ({"steps": 10**9}, "steps", "less than or equal to 200"),
-    ({"mode": "magic"}, "mode", "'ar' or 'nar-len'"),
+    ({"mode": "magic"}, "mode", "'ar', 'nar-len' or 'all'"),
     ({"guidance": 2}, "guidance", "`guidance` must be 1 (off)"),
     ({"language": "klingon"}, "language", "supported language"),
     ({"tone": "calm"}, "tone", "the model knows none"),
