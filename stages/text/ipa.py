@@ -45,8 +45,8 @@ class Reader:
         self._text = ctypes.c_char_p()
         self._pointer = ctypes.addressof(self._text)
         self._punctuation = Punctuation()
-        marks = re.escape(self._punctuation.marks)
-        self._marks = re.compile(rf"[{marks}][{marks}\s]*")
+        self._marks = self._punctuation._marks_re
+        self._mark = re.compile(f"[{re.escape(self._punctuation.marks)}]")
         self._stress, self._keep_marks = stress, punctuation
         self._spoken = lru_cache(_CACHED)(self.speak)
 
@@ -57,26 +57,26 @@ class Reader:
         marks = self._find_marks(text)
         if not marks:
             return self._spoken(text)
-        if marks[0] == (0, len(text)):
+        if marks[0][0] == text:
             return text
-        parts, at = [], 0
-        for start, end in marks:
-            parts.append(text[at:start])
-            at = end
-        parts.append(text[at:])
+        starts, ends = [mark.start() for mark in marks], [mark.end() for mark in marks]
+        parts = [text[start:end] for start, end in zip([0, *ends], [*starts, len(text)], strict=True)]
         spoken = [self._spoken(part) for part in parts if part]
-        return _restored(spoken, [text[start:end] for start, end in marks], begins=not parts[0], ends=not parts[-1])
+        return _restored(spoken, [mark[0] for mark in marks], begins=starts[0] == 0, ends=ends[-1] == len(text))
 
-    def _find_marks(self, text: str) -> list[tuple[int, int]]:
-        """Returns where phonemizer's pattern matches: marks with spaces around them, looked for by the marks."""
-        marks: list[tuple[int, int]] = []
+    def _find_marks(self, text: str) -> list[re.Match[str]]:
+        """Returns the matches of phonemizer's pattern, tried only at marks: elsewhere it is slow to fail."""
+        marks: list[re.Match[str]] = []
         at = 0
-        for mark in self._marks.finditer(text):
-            start, end = mark.span()
+        for mark in self._mark.finditer(text):
+            start = mark.start()
+            if start < at:
+                continue
             while start > at and text[start - 1].isspace():
                 start -= 1
-            marks.append((start, end))
-            at = end
+            if found := self._marks.match(text, start):
+                marks.append(found)
+                at = found.end()
         return marks
 
     def speak(self, part: str) -> str:
