@@ -51,13 +51,14 @@ class Rate:
 _CPU: dict[str, Rate] = {
     "transcribe": Rate(item_s=0.0043, source=f"{_FIGURES}: 3,228 transcripts in 6.9 s on two cores"),
     "slice": Rate(audio_s=973, source=f"{_FIGURES}: cutting and measuring"),
-    "g2p": Rate(item_s=1 / 4506, source=f"{_FIGURES}: 9,012 sentences a second with two processes"),
+    "g2p": Rate(item_s=1 / 6142, source=f"{_FIGURES}: 12,284 sentences a second with two processes"),
     "hdf5": Rate(item_s=0.000343, source=f"{_FIGURES}: many recordings, for plans"),
     "metadata": Rate(item_s=0.000201, source=f"{_FIGURES}: many recordings, for plans"),
     "similar": Rate(audio_s=213, source=f"{_FIGURES}: 0.51 hours in 4.3 s on two cores"),
 }
-_ENCODING = {"embedded": 74.7, "encodec": 14.7, "vocos": 14.7, "dac": 0.68}
-"""Seconds of audio a CPU second, by codec: docs/figures.md."""
+_ENCODING = {"embedded": 70.9, "encodec": 29.2, "vocos": 29.2, "dac": 2.71}
+_EXACT = {"encodec": 14.4, "vocos": 14.4, "dac": 0.68}
+"""Seconds of audio a CPU second, by codec, and with `encode.exact`: docs/figures.md."""
 _HEARING_GPU = Rate(audio_s=70, source="whisperX's README: 70 x real time with large-v2, batched")
 _CLIENT_ITEM_S = {"hdf5": 0.000103, "metadata": 0.000108, "similar": 0.000113}
 """Seconds of the client an item, for what it does alone at a stage's end: docs/figures.md, "Many recordings"."""
@@ -172,7 +173,8 @@ def _rates(name: str, wanted: Wanted, config: PrepConfig, estimate: Estimate) ->
     if name == "similar" and config.similar.feature not in _LISTENING:
         return None
     if name == "encode":
-        rate = None if wanted.gpus else _ENCODING.get(config.encode.codec)
+        rates = _ENCODING | (_EXACT if config.encode.exact else {})
+        rate = None if wanted.gpus else rates.get(config.encode.codec)
         source = f"{_FIGURES}: {config.encode.codec} on one core"
         return [(Rate(audio_s=rate, source=source), 1.0)] if rate else None
     return [(_CPU[name], 1.0)] if name in _CPU else None
