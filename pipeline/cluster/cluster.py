@@ -278,6 +278,10 @@ class DaskCluster:
             self._counted, self._workers = now, len(client.nthreads())
             wanted = len(self._ours.worker_spec) if self._scheduler.kind in {"local", "cuda"} else 0
             if self._workers < wanted and not (self._scaling and self._scaling.is_alive()):
+                # Dask keeps those that failed as they started, and takes them for workers.
+                for name, worker in [*self._ours.workers.items()]:
+                    if worker.status.name in {"failed", "closed"}:
+                        self._ours.workers.pop(name, None)
                 # In a thread: Dask waits for the new worker, and waits for ever if that hangs as it starts.
                 self._scaling = threading.Thread(target=self._ours.scale, args=(wanted,), daemon=True)
                 self._scaling.start()

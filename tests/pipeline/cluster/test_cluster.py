@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -110,3 +111,17 @@ def ignores_ctrl_c(_: int) -> bool:
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_workers_are_spared_ctrl_c_also_those_that_replace_a_dead_one(local: Cluster) -> None:
     assert list(local.run(ignores_ctrl_c, range(8), lambda job: job)) == [True] * 8
+
+
+def test_workers_that_failed_as_they_started_are_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    status = {0: "failed", 1: "closed", 2: "starting", 3: "running"}
+    workers = {number: SimpleNamespace(status=SimpleNamespace(name=name)) for number, name in status.items()}
+    ours = SimpleNamespace(worker_spec=dict.fromkeys(range(4)), workers=workers, scale=asked.append)
+    cluster = cluster_module.DaskCluster(Scheduler("local", "", 4, "cpu"), lambda: False)
+    monkeypatch.setattr(cluster, "_ours", ours, raising=False)
+    monkeypatch.setattr(cluster, "_counted", -1e9)
+    assert cluster._count(SimpleNamespace(nthreads=lambda: {"tcp://3": 1})) == 1  # type: ignore[arg-type]
+    assert cluster._scaling
+    cluster._scaling.join()
+    assert (sorted(workers), asked) == ([2, 3], [4])
