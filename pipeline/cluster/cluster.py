@@ -28,6 +28,8 @@ _WINDOW = 3
 """Jobs in flight per worker: enough to keep it busy, few enough to keep memory flat."""
 _TICK_S = 0.5
 """Seconds between two checks for a wish to stop, while no job finishes."""
+_LOST_S = 120.0
+"""How long our own cluster may be without any worker, before all are started anew."""
 _WATCH_S = 5.0
 """Seconds between two counts of the workers."""
 _CLOSE_S = 10.0
@@ -154,6 +156,8 @@ class DaskCluster:
         self._client: Client | None = None
         self._ours: Any = None
         self._workers, self._counted = 0, -_WATCH_S
+        self._alone: float | None = None
+        """Since when there has been no worker."""
         self._scaling: threading.Thread | None = None
 
     def __enter__(self) -> Self:
@@ -277,11 +281,15 @@ class DaskCluster:
         if now - self._counted >= _WATCH_S:
             self._counted, self._workers = now, len(client.nthreads())
             wanted = len(self._ours.worker_spec) if self._scheduler.kind in {"local", "cuda"} else 0
+            self._alone = None if self._workers else self._alone or now
             if self._workers < wanted and not (self._scaling and self._scaling.is_alive()):
-                # Dask keeps those that failed as they started, and takes them for workers.
+                # Dask keeps those that failed as they started, and takes them for workers; others never come back.
+                lost = self._alone is not None and now - self._alone > _LOST_S
                 for name, worker in [*self._ours.workers.items()]:
-                    if worker.status.name in {"failed", "closed"}:
+                    if lost or worker.status.name in {"failed", "closed"}:
                         self._ours.workers.pop(name, None)
+                if lost:
+                    self._alone = None
                 # In a thread: Dask waits for the new worker, and waits for ever if that hangs as it starts.
                 self._scaling = threading.Thread(target=self._ours.scale, args=(wanted,), daemon=True)
                 self._scaling.start()

@@ -125,3 +125,10 @@ def test_workers_that_failed_as_they_started_are_started_again(monkeypatch: pyte
     assert cluster._scaling
     cluster._scaling.join()
     assert (sorted(workers), asked) == ([2, 3], [4])
+    none = SimpleNamespace(nthreads=dict)
+    for alone_s, left in ((10.0, [2, 3]), (cluster_module._LOST_S + 1, [])):
+        monkeypatch.setattr(cluster, "_counted", -1e9)
+        monkeypatch.setattr(cluster, "_alone", time.monotonic() - alone_s)
+        assert cluster._count(none) == 0  # type: ignore[arg-type]
+        cluster._scaling.join()
+        assert sorted(workers) == left
