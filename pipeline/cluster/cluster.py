@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from multiprocessing import resource_tracker
 from queue import Empty, SimpleQueue
@@ -28,10 +29,10 @@ _WINDOW = 3
 """Jobs in flight per worker: enough to keep it busy, few enough to keep memory flat."""
 _TICK_S = 0.5
 """Seconds between two checks for a wish to stop, while no job finishes."""
-_LOST_S = 120.0
-"""How long our own cluster may be without any worker, before all are started anew."""
 _WATCH_S = 5.0
 """Seconds between two counts of the workers."""
+_GATHER_S = 5.0
+"""Seconds that a worker may take to give a result, before anything else is looked after."""
 _CLOSE_S = 10.0
 """Seconds a client or cluster may take to close; then its processes are killed."""
 _LET_GO_S = 10.0
@@ -156,8 +157,6 @@ class DaskCluster:
         self._client: Client | None = None
         self._ours: Any = None
         self._workers, self._counted = 0, -_WATCH_S
-        self._alone: float | None = None
-        """Since when there has been no worker."""
         self._scaling: threading.Thread | None = None
 
     def __enter__(self) -> Self:
@@ -259,10 +258,11 @@ class DaskCluster:
         try:
             submit(first)
             while hand_out():
-                for future in self._next_done(client, done, running):
+                self._stop_if_asked(running)
+                for future in self._watched(client, running, partial(_next_done, done)):
                     job = running.pop(future)
                     try:
-                        result: Result = future.result()
+                        result: Result = self._watched(client, running, partial(_gathered, future))
                     except KilledWorker:
                         submit(on_death(job))
                         continue
@@ -281,24 +281,18 @@ class DaskCluster:
         if now - self._counted >= _WATCH_S:
             self._counted, self._workers = now, len(client.nthreads())
             wanted = len(self._ours.worker_spec) if self._scheduler.kind in {"local", "cuda"} else 0
-            self._alone = None if self._workers else self._alone or now
             if self._workers < wanted and not (self._scaling and self._scaling.is_alive()):
-                # Dask keeps those that failed as they started, and takes them for workers; others never come back.
-                lost = self._alone is not None and now - self._alone > _LOST_S
+                # Dask keeps those that failed as they started, and takes them for workers.
                 for name, worker in [*self._ours.workers.items()]:
-                    if lost or worker.status.name in {"failed", "closed"}:
+                    if worker.status.name in {"failed", "closed"}:
                         self._ours.workers.pop(name, None)
-                if lost:
-                    self._alone = None
                 # In a thread: Dask waits for the new worker, and waits for ever if that hangs as it starts.
                 self._scaling = threading.Thread(target=self._ours.scale, args=(wanted,), daemon=True)
                 self._scaling.start()
         return self._workers
 
-    def _next_done(
-        self, client: "Client", done: "SimpleQueue[Future]", running: "Collection[Future]"
-    ) -> "list[Future]":
-        """Waits until at least one future is done, as long as there are workers; returns those that are.
+    def _watched(self, client: "Client", running: "Collection[Future]", wait: Callable[[], Result]) -> Result:
+        """Returns what `wait` does, which raises `Empty` after a while; it is called as long as there are workers.
 
         Raises:
             StoppedError: if the user stops the run, after the workers have saved their work.
@@ -306,11 +300,10 @@ class DaskCluster:
         """
         alive = time.monotonic()
         while True:
-            if self._stop():
-                self._drain(list(running))
             try:
-                return [done.get(timeout=_TICK_S), *(done.get_nowait() for _ in range(done.qsize()))]
+                return wait()
             except Empty:
+                self._stop_if_asked(running)
                 now = time.monotonic()
                 if self._count(client):
                     alive = now
@@ -320,13 +313,33 @@ class DaskCluster:
                         " Finished work is kept: start workers and run the same command again."
                     ) from None
 
-    def _drain(self, futures: "list[Future]") -> None:
-        """Waits until the workers, which have been asked to stop, have saved their work."""
+    def _stop_if_asked(self, running: "Collection[Future]") -> None:
+        """Waits until the workers, which have been asked to stop, have saved their work, and raises `StoppedError`."""
         from distributed import wait
 
+        if not self._stop():
+            return
         with suppress(TimeoutError):
-            wait(futures, timeout=_LET_GO_S)
+            wait(list(running), timeout=_LET_GO_S)
         raise StoppedError(STOPPED)
+
+
+def _next_done(done: "SimpleQueue[Future]") -> "list[Future]":
+    """Returns the futures that are done, at least one; raises `Empty` if none is for `_TICK_S`."""
+    return [done.get(timeout=_TICK_S), *(done.get_nowait() for _ in range(done.qsize()))]
+
+
+def _gathered(future: "Future") -> Any:
+    """Returns a job's result, or raises its error; raises `Empty` if its worker doesn't give it in `_GATHER_S`.
+
+    The worker may have died since it finished the job; Dask then waits for another one to do it again.
+    """
+    try:
+        return future.result(timeout=_GATHER_S)
+    except TimeoutError:
+        if future.status == "error":  # the job's own
+            raise
+        raise Empty from None
 
 
 def _close(what: Any) -> None:

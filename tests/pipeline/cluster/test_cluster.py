@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,10 @@ def test_results_come_from_every_job_once(local: Cluster) -> None:
 
 
 def test_all_that_is_out_may_come_back_at_once(local: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "_next_done", lambda _client, done, running: [done.get() for _ in list(running)])
+    def watched(_client: object, running: list[Any], wait: Any) -> Any:
+        return [wait.args[0].get() for _ in list(running)] if wait.func is cluster_module._next_done else wait()
+
+    monkeypatch.setattr(local, "_watched", watched)
     assert sorted(local.run(abs, range(-50, 0), lambda job: job)) == list(range(1, 51))
 
 
@@ -87,6 +91,37 @@ def test_a_cluster_that_has_lost_its_workers_is_given_up(monkeypatch: pytest.Mon
         cluster._ours.scale(0)  # type: ignore[attr-defined]
         with pytest.raises(WorkerDiedError, match="no worker for 1 s"):
             list(cluster.run(abs, [-1], lambda job: job))
+
+
+def test_a_worker_may_die_between_the_end_of_a_job_and_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dask gives it up, and waits for another one that never comes, unless the workers are watched meanwhile."""
+    dask = pytest.importorskip("dask")
+    monkeypatch.setenv("DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD", "spawn")
+    monkeypatch.setattr(cluster_module, "_WATCH_S", 0.2)
+    monkeypatch.setattr(cluster_module, "_GATHER_S", 0.5)
+    slow = {"distributed.worker.multiprocessing-method": "spawn", "distributed.deploy.lost-worker-timeout": "1 ms"}
+    honest, killed = cluster_module._gathered, list[int]()
+
+    def gathered(future: Any) -> Any:
+        if not killed:
+            killed.extend(cluster._connect().run(os.getpid).values())  # type: ignore[attr-defined]
+            os.kill(killed[0], signal.SIGKILL)
+        return honest(future)
+
+    monkeypatch.setattr(cluster_module, "_gathered", gathered)
+    with dask.config.set(slow), open_cluster(Scheduler("local", "", 1, "cpu")) as cluster:
+        assert sorted(cluster.run(abs, range(-6, 0), lambda job: job)) == list(range(1, 7))
+    assert len(killed) == 1
+
+
+def raises_timeout(_: int) -> None:
+    """Fails as a job may by itself."""
+    raise TimeoutError("of its own")
+
+
+def test_a_job_s_own_timeout_is_its_error(local: Cluster) -> None:
+    with pytest.raises(TimeoutError, match="of its own"):
+        list(local.run(raises_timeout, [0], lambda job: job))
 
 
 def test_a_wish_to_stop_ends_the_work_at_once(local: Cluster) -> None:
@@ -125,10 +160,3 @@ def test_workers_that_failed_as_they_started_are_started_again(monkeypatch: pyte
     assert cluster._scaling
     cluster._scaling.join()
     assert (sorted(workers), asked) == ([2, 3], [4])
-    none = SimpleNamespace(nthreads=dict)
-    for alone_s, left in ((10.0, [2, 3]), (cluster_module._LOST_S + 1, [])):
-        monkeypatch.setattr(cluster, "_counted", -1e9)
-        monkeypatch.setattr(cluster, "_alone", time.monotonic() - alone_s)
-        assert cluster._count(none) == 0  # type: ignore[arg-type]
-        cluster._scaling.join()
-        assert sorted(workers) == left
