@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from model.checkpoints.checkpoint import PARTS
 from model.evaluation.judges import JUDGES, Judges
-from stages.artefacts.disk import write_text
+from stages.artefacts.identity import differences, write_identity
 from stages.artefacts.lock import EXCLUSIVE, holder, sign, take
 from stages.codecs.table import identity_of
 from stages.errors import ArtefactError, LockedError, UsageError
@@ -142,19 +142,18 @@ def _check(out: Path, made_with: Mapping[str, str]) -> None:
                 f"`--out` must be a folder without an evaluation, or with one that has `{IDENTITY}`, but `{out / ROWS}`"
                 " has none beside it. Name another folder, or remove the rows with `--fresh`."
             )
-        write_text(path, json.dumps(made_with, ensure_ascii=False, indent=1) + "\n")
+        write_identity(path, made_with)
         return
     try:
-        found = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        differing = differences(path, made_with)
+    except (OSError, ValueError) as error:
         raise ArtefactError(
             f"`{path}` must hold an evaluation's identity, but can't be read: {error}. Name another `--out`, or start"
             " over with `--fresh`."
         ) from error
-    if others := [name for name in {**made_with, **found} if found.get(name) != made_with.get(name)]:
-        differences = "; ".join(f"{name}: {found.get(name)} -> {made_with.get(name)}" for name in others)
+    if differing:
         raise UsageError(
-            f"`--out` must hold the same evaluation to resume it, but `{out}` differs ({differences}). Undo the"
+            f"`--out` must hold the same evaluation to resume it, but `{out}` differs ({differing}). Undo the"
             " change, name another folder, or start over with `--fresh`."
         )
 

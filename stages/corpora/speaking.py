@@ -7,7 +7,6 @@ Each text is spoken by one speaker, chosen by a hash of its name. What is there 
 call can be continued. The bytes depend on voice, seed and text, and not on the other texts or the number of processes.
 """
 
-import json
 import multiprocessing
 import os
 import signal
@@ -21,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.artefacts.disk import atomic, write_text
+from stages.artefacts.identity import differences, write_identity
 from stages.audio.files import wav_of
 from stages.corpora.piper import SPEAKERS, Piper, Speaker, digest_of, find_voice, seed_of
 from stages.corpora.sentences import Sentence
@@ -159,16 +159,15 @@ def _check_folder(folder: Path, clips: Sequence[Clip], identity: dict[str, str])
             raise UsageError(
                 f"`{folder}` has recordings, but no `{IDENTITY}` that tells their voice. Give a new folder."
             )
-        write_text(about, json.dumps(identity, ensure_ascii=False, indent=1) + "\n")
+        write_identity(about, identity)
         return
     try:
-        found = dict(json.loads(about.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        told = differences(about, identity)
+    except (OSError, ValueError) as error:
         raise ArtefactError(
             f"`{about}` must tell the recordings' voice, but can't be read. Give a new folder."
         ) from error
-    if differing := [name for name in {**identity, **found} if found.get(name) != identity.get(name)]:
-        told = "; ".join(f"{name}: {found.get(name)} -> {identity.get(name)}" for name in differing)
+    if told:
         raise UsageError(f"`{folder}` holds recordings made otherwise ({told}). Give a new folder.")
 
 
