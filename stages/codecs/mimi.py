@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from stages.codecs.codec import CodecRow
 from stages.codecs.network import Batch, NetworkCodec, causal_batches
-from stages.codecs.weights import from_hub, named_weights, reason_of, revision_of
+from stages.codecs.weights import hub_folder, reason_of, revision_of
 from stages.errors import WeightsError
 from stages.records import CodecIdentity
 
@@ -82,15 +82,7 @@ def find_mimi(weights: str | Path | None, *, download: bool = True) -> Path:
     Raises:
         WeightsError: if a file is missing and can't be downloaded.
     """
-    given = named_weights(weights, "VALLE_MIMI_WEIGHTS")
-    folder = given or from_hub("mimi", MIMI_REPOSITORY, MIMI_FILES, "VALLE_MIMI_WEIGHTS", download)
-    missing = [name for name in MIMI_FILES if not (folder / name).is_file()]
-    if missing:
-        raise WeightsError(
-            f"`{folder}` must be a folder with Mimi's `config.json` and `model.safetensors`, but has no"
-            f" `{missing[0]}`. Put the files of {MIMI_REPOSITORY} (Hugging Face hub) into it."
-        )
-    return folder
+    return hub_folder("Mimi", weights, "VALLE_MIMI_WEIGHTS", MIMI_REPOSITORY, MIMI_FILES, download=download)
 
 
 def mimi_config(folder: Path) -> Any:

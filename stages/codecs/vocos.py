@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from stages.codecs.codec import CodecRow
 from stages.codecs.encodec import EncodecCodec, encodec_model, find_encodec
-from stages.codecs.weights import from_hub, load_state, named_weights, read_state, reason_of
+from stages.codecs.weights import hub_folder, load_state, read_state, reason_of
 from stages.errors import WeightsError
 from stages.records import CodecIdentity
 
@@ -69,14 +69,7 @@ def find_vocos(weights: str | Path | None, *, download: bool = True) -> tuple[Pa
     Raises:
         WeightsError: if a file is missing and can't be downloaded.
     """
-    given = named_weights(weights, "VALLE_VOCOS_WEIGHTS")
-    folder = given or from_hub("vocos", VOCOS_REPOSITORY, VOCOS_FILES, "VALLE_VOCOS_WEIGHTS", download)
-    missing = [name for name in VOCOS_FILES if not (folder / name).is_file()]
-    if missing:
-        raise WeightsError(
-            f"`{folder}` must be a folder with Vocos' `config.yaml` and `pytorch_model.bin`, but has no `{missing[0]}`."
-            f" Put the files of {VOCOS_REPOSITORY} (Hugging Face hub) into it."
-        )
+    folder = hub_folder("Vocos", weights, "VALLE_VOCOS_WEIGHTS", VOCOS_REPOSITORY, VOCOS_FILES, download=download)
     return folder, find_encodec(folder if any(folder.glob("*.th")) else None, download=download)
 
 

@@ -140,7 +140,34 @@ def downloading(codec: str, variable: str, cached: Path, url: str, allowed: bool
         raise WeightsError(f"{nowhere} {url} can't be downloaded ({reason_of(error)}). {ways_out}") from error
 
 
-def from_hub(codec: str, repository: str, files: Sequence[str], variable: str, allowed: bool) -> Path:
+def hub_folder(
+    name: str, weights: str | Path | None, variable: str, repository: str, files: Sequence[str], *, download: bool
+) -> Path:
+    """Returns the folder of a codec's files: the given one, the environment variable's, or the hub's cache.
+
+    Args:
+        name: The codec's, as it writes itself.
+        weights: As in `load_codec`.
+        variable: The environment variable that names the folder.
+        repository: The files' repository on the Hugging Face hub.
+        files: Their names.
+        download: Whether to download files that aren't on this machine.
+
+    Raises:
+        WeightsError: if a file is missing and can't be downloaded.
+    """
+    folder = named_weights(weights, variable) or _from_hub(name.lower(), repository, files, variable, download)
+    missing = [file for file in files if not (folder / file).is_file()]
+    if missing:
+        needed = " and ".join(f"`{file}`" for file in files)
+        raise WeightsError(
+            f"`{folder}` must be a folder with {needed} of {name}, but has no `{missing[0]}`. Put the files of"
+            f" {repository} (Hugging Face hub) into it."
+        )
+    return folder
+
+
+def _from_hub(codec: str, repository: str, files: Sequence[str], variable: str, allowed: bool) -> Path:
     """Returns the folder of a repository's files in the cache of the Hugging Face hub; downloads those that lack.
 
     Args:
