@@ -1,16 +1,13 @@
 """`valle bench serve`: eight clients of a real server beside one."""
 
 import hashlib
-import json
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import urlsplit
 
 import numpy as np
 import torch
@@ -25,6 +22,7 @@ from model.device import hardware, inference_dtype, resolve_device
 from model.inference.service import Service
 from model.inference.synthesizer import Synthesizer
 from model.sequences.tokenizer import Tokenizer
+from model.serving.client import ask_speech
 from model.serving.server import check_packages, in_thread
 from model.serving.settings import Settings
 from stages.audio.files import write_wav
@@ -148,13 +146,8 @@ def _ask(url: str, number: int) -> _Answer:
     started = time.perf_counter()
     max_s = float(np.random.default_rng(number).uniform(*LENGTHS_S))
     fields = {"model": "bench", "input": _TEXT, "voice": "tone", "language": "en", "response_format": "pcm"}
-    connection = HTTPConnection(str(urlsplit(url).netloc))
-    body = json.dumps({**fields, "seed": number, "max_s": max_s, "temperature": 0})
-    connection.request("POST", "/v1/audio/speech", body, {"Content-Type": "application/json"})
-    answer = connection.getresponse()
-    audio = answer.read()
-    connection.close()
-    if answer.status != 200:
+    status, audio = ask_speech(url, {**fields, "seed": number, "max_s": max_s, "temperature": 0})
+    if status != 200:
         raise TrainingError(f"The server refused a request of the bench: {audio.decode()}")
     digest = hashlib.sha256(audio).hexdigest()
     return _Answer(number, len(audio) / _BYTES_PER_S, time.perf_counter() - started, digest)

@@ -1,13 +1,10 @@
 """How a model speaks several texts: the decodings of each mode, and the ways of asking, on which nothing may depend."""
 
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -34,6 +31,8 @@ Way = Literal["alone", "together", "streamed", "served", "posted"]
 
 _CLIENTS = 8
 """How many ask a server at the same time."""
+_LONGEST_S = 3600.0
+"""Most seconds of an answer."""
 
 
 def decodings_of(trained: "DataConfig", num_codebooks: int) -> dict[str, Decoding]:
@@ -98,18 +97,11 @@ def _posted(synthesizer: "Synthesizer", requests: "Sequence[Request]") -> Iterat
 
 def _answer(url: str, number: int, request: "Request") -> Wave:
     """Asks for a text in the voice of its number."""
-    from stages.audio.encoding import wav_header
+    from model.serving.client import ask_speech
+    from stages.audio.uploads import decode
 
     fields = {"input": request.text, "language": request.language, "seed": request.seed, "max_s": request.max_s}
-    body = {"model": "posted", "voice": str(number), "response_format": "wav", **fields}
-    connection = HTTPConnection(str(urlsplit(url).netloc))
-    asked = json.dumps({name: value for name, value in body.items() if value is not None})
-    connection.request("POST", "/v1/audio/speech", asked, {"Content-Type": "application/json"})
-    answer = connection.getresponse()
-    found = answer.read()
-    connection.close()
-    if answer.status != 200:
+    status, found = ask_speech(url, {"model": "posted", "voice": str(number), "response_format": "wav", **fields})
+    if status != 200:
         raise UsageError(f"The server refused “{request.text}”: {found.decode()}")
-    samples = np.frombuffer(found, "<i2", offset=len(wav_header(0))).astype(np.float32)
-    samples /= 32_768
-    return samples
+    return decode(found, name=request.text, max_s=_LONGEST_S)[0]
