@@ -9,7 +9,7 @@ from stages.exchange.export import Export
 from stages.exchange.filelists.table import TRAINERS
 from stages.exchange.filelists.trainer import UTTERANCES, Line, Trainer
 from stages.exchange.source import Source
-from stages.ids import place_of, speaker_key
+from stages.ids import speaker_key
 
 _BETWEEN = re.compile(r"[\s|]+")
 
@@ -25,11 +25,8 @@ def write(source: Source, folder: Path, final: Path) -> None:
     lines = []
     for index in _rows(source, trainer):
         row = source.store.row(index)
-        assert source.voices is not None
-        wave, rate = audio.read(place_of(source.voices, row.recording, source.raw), row.start_samples, row.end_samples)
-        wave = audio.resample(audio.amplified(wave, row.gain_db), rate, trainer.sample_rate)
-        name = f"wavs/{index:07d}.wav"
-        audio.write_wav(folder / name, wave, trainer.sample_rate)
+        name, rate = f"wavs/{index:07d}.wav", trainer.sample_rate
+        audio.write_wav(folder / name, audio.resample(*source.wave(index), rate), rate)
         fields = speaker_key(row.group, row.speaker), row.spoken or row.text, row.phonemes
         speaker, text, phonemes = (_BETWEEN.sub(" ", field).strip() for field in fields)
         lines.append(Line(name, row.id, speaker, row.language, source.splits[index], text, phonemes))

@@ -11,6 +11,7 @@ from stages.artefacts.parquet import read_table
 from stages.audio import files as audio
 from stages.errors import ArtefactError, MissingInputError
 from stages.ids import Split, place_of, speaker_key
+from stages.records import Wave
 from stages.store.reader import Store, open_store
 
 ROWS_PER_SHARD, ROWS_PER_GROUP = 1000, 100
@@ -70,12 +71,16 @@ class Source:
             "split": self.splits[index],
         }
 
-    def flac(self, index: int) -> bytes:
-        """Returns an utterance's audio, with its gain applied, as mono 16-bit FLAC at the recording's rate."""
+    def wave(self, index: int) -> tuple[Wave, int]:
+        """Returns an utterance's audio, `[samples]` with its gain applied, and the recording's rate in Hz."""
         row = self.store.row(index)
         assert self.voices is not None
         wave, rate = audio.read(place_of(self.voices, row.recording, self.raw), row.start_samples, row.end_samples)
-        return audio.flac_of(audio.amplified(wave, row.gain_db), rate)
+        return audio.amplified(wave, row.gain_db), rate
+
+    def flac(self, index: int) -> bytes:
+        """Returns the same as mono 16-bit FLAC."""
+        return audio.flac_of(*self.wave(index))
 
     def shards(self) -> Iterator[tuple[Split, int, int, list[int]]]:
         """Yields each split's rows in shards: the split, the shard's number, the split's number of shards, the rows."""

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from stages.exchange.filelists.trainer import Line, Trainer, taught, write_lines
 
-LANGUAGES = {"zh": "zh", "ja": "ja", "en": "en", "ko": "ko", "yue": "yue"}
+LANGUAGES = ("zh", "ja", "en", "ko", "yue")
 
 
 def write(lines: Sequence[Line], folder: Path, final: Path) -> None:
     """Writes `train.list`: `wave|speaker|language|text`."""
-    rows = ((str(final / line.wav), line.speaker, LANGUAGES[line.language], line.text) for line in taught(lines))
+    rows = ((str(final / line.wav), line.speaker, line.language, line.text) for line in taught(lines))
     write_lines(folder / "train.list", rows)
 
 

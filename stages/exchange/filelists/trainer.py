@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from stages.ids import Split
@@ -38,8 +38,8 @@ class Trainer:
     """Of the waves, in Hz."""
     write: Callable[[Sequence[Line], Path, Path], None]
     """Writes the lists into a folder, given second, which is then renamed to the path given last."""
-    languages: Mapping[str, str] = field(default_factory=dict)
-    """Its names of the languages that it can be trained on; empty: any."""
+    languages: tuple[str, ...] = ()
+    """Those that it can be trained on; empty: any."""
 
 
 def speakers_of(lines: Iterable[Line]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """VITS: lists for `data.training_files`, with the texts and, as its own `preprocess.py` makes them, with phonemes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 
 from stages.exchange.filelists.trainer import Line, Trainer, by_language, speakers_of, write_lines, write_speakers
@@ -15,12 +16,14 @@ def write(lines: Sequence[Line], folder: Path, final: Path) -> None:
     write_speakers(folder, speakers)
     for split, name in (("train", "train.txt"), ("validation", "val.txt")):
         for file, part in by_language([line for line in lines if line.split == split], name).items():
-            heads = [
-                (str(final / line.wav), *((str(speakers[line.speaker]),) if len(speakers) > 1 else ())) for line in part
-            ]
-            write_lines(folder / file, ((*head, line.text) for head, line in zip(heads, part, strict=True)))
-            cleaned = ((*head, line.phonemes) for head, line in zip(heads, part, strict=True))
-            write_lines(folder / f"{file}.cleaned", cleaned)
+            for ending, said in (("", attrgetter("text")), (".cleaned", attrgetter("phonemes"))):
+                rows = ((*_head(line, speakers, final), said(line)) for line in part)
+                write_lines(folder / f"{file}{ending}", rows)
+
+
+def _head(line: Line, speakers: Mapping[str, int], final: Path) -> tuple[str, ...]:
+    wave = str(final / line.wav)
+    return (wave, str(speakers[line.speaker])) if len(speakers) > 1 else (wave,)
 
 
 VITS = Trainer("vits", "`train.txt`, `val.txt` and the same with phonemes (`.cleaned`), `speakers.json`", 22_050, write)
