@@ -24,8 +24,6 @@ from stages.errors import UsageError
 from stages.store.reader import open_store
 
 _UTTERANCES = 300
-_STEPS = 2
-"""From the second on, the optimiser's moments are there."""
 _LIMITS = 400
 """Sizes of memory for which the ways to fit are listed."""
 _BYTES = 1 if sys.platform == "darwin" else 1024
@@ -37,16 +35,15 @@ def fitting(config: TrainConfig, *, seconds: float) -> Values:
 
     Args:
         config: The configuration of the run. Of the section `data` its length limits and `batch_tokens` count.
-        seconds: Not used: each size takes two steps.
+        seconds: Least seconds to measure the steps of each size, after the first one.
 
     Returns:
         For each way of fitting: the memory that it was for, what was expected, the peak of the process (on CUDA: of
-        the device), and the seconds of the last step against those of whole batches.
+        the device), and the seconds of a step against those of whole batches.
 
     Raises:
         UsageError: if the configuration starts from another model, or trains in several processes.
     """
-    del seconds
     if config.trainer.start_from or config.trainer.devices > 1:
         raise UsageError(
             "`valle bench fit` measures a new model in one process: `trainer.start_from` must not be set and"
@@ -59,7 +56,7 @@ def fitting(config: TrainConfig, *, seconds: float) -> Values:
         whole_s = None
         for limit_gb, fit in _fits(config, Path(scratch), device):
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
-                peak_gb, taken_s = alone.submit(_train, config, scratch, limit_gb).result()
+                peak_gb, taken_s = alone.submit(_train, config, scratch, limit_gb, seconds).result()
             whole_s = whole_s or taken_s
             name = f"{fit.parts}{'_again' if fit.recomputes else ''}"
             values = {"limit_gb": limit_gb, "expected_gb": fit.gb, "peak_gb": peak_gb, "time": taken_s / whole_s}
@@ -84,18 +81,19 @@ def _fits(config: TrainConfig, scratch: Path, device: torch.device) -> Iterator[
         last = fit
 
 
-def _train(config: TrainConfig, scratch: str, limit_gb: float) -> tuple[float, float]:
-    """Returns the peak in gigabytes, and the seconds of the last step."""
+def _train(config: TrainConfig, scratch: str, limit_gb: float, seconds: float) -> tuple[float, float]:
+    """Returns the peak in gigabytes, and the seconds of a step. Before the first one, there are no moments."""
     out = str(Path(scratch) / "run")
     trainer = config.trainer.model_copy(update={"fit_gb": limit_gb, "out": out})
     run = Trainer(config.model_copy(update={"trainer": trainer}), open_store(Path(scratch)), quiet=True)
     batches = run.stream.batches()
-    taken_s = 0.0
-    for _ in range(_STEPS):
+    times: list[float] = []
+    while len(times) < 2 or sum(times[1:]) < seconds:
         group = [next(batches) for _ in range(config.trainer.accumulate)]
         started = perf_counter()
         run.train_step(group)
-        taken_s = perf_counter() - started
+        times.append(perf_counter() - started)
+    taken_s = sum(times[1:]) / len(times[1:])
     device = run.fabric.device
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)

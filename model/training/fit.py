@@ -5,6 +5,7 @@ whatever its part. Where that isn't enough, the blocks' activations are computed
 """
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Self
 
 import numpy as np
@@ -130,11 +131,16 @@ def chosen(demand: Demand, device: torch.device) -> Fit:
     found = demand.fit(gb, device)
     if found is None:
         raise UsageError(
-            f"`trainer.fit_gb` must be at least {demand.least(device):.1f} for this model on `{device}`, but is"
+            f"`trainer.fit_gb` must be at least {_up(demand.least(device))} for this model on `{device}`, but is"
             f" {gb:.3g}. Take a smaller model, `lora.rank`, `trainer.precision` = bf16-true, a lower `data.max_s`, or"
             " several devices with `trainer.strategy` = fsdp."
         )
     return found
+
+
+def _up(gb: float) -> str:
+    """Returns a number that is as large or a tenth larger at most: one that is told must do."""
+    return f"{ceil(10 * gb) / 10:g}"
 
 
 def _own_gb(device: torch.device) -> float:
@@ -146,7 +152,7 @@ def table(demand: Demand) -> dict[str, str]:
     """Returns how training fits GPUs of common sizes, in words, by `fit_8_gb` and so on."""
     cuda = torch.device("cuda")
     found = {size: demand.fit(size, cuda) for size in TABLE_GB}
-    least = f"doesn't fit: at least {demand.least(cuda):.1f} GB"
+    least = f"doesn't fit: at least {_up(demand.least(cuda))} GB"
     return {f"fit_{size}_gb": fit.describe() if fit else least for size, fit in found.items()}
 
 

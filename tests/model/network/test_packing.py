@@ -39,6 +39,7 @@ def test_parts_are_the_batch(batches: list[Batch], most: int, data: st.DataObjec
     assert sum((part.lengths for part in parts), ()) == batch.lengths
     assert sum(part.causal for part in parts) == batch.causal
     assert sum((part.given for part in parts), ()) == batch.given
+    assert sum((part.before for part in parts), ()) == batch.before
     assert sum(part.num_targets for part in parts) == batch.num_targets
     for name in ("tokens_L", "codes_LK", "positions_L"):
         assert torch.equal(torch.cat([getattr(part, name) for part in parts]), getattr(batch, name))

@@ -1,5 +1,6 @@
 """Tests that training fits into a memory, and that every update stays the same there."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,14 @@ def test_the_plan_tells_what_fits(store: MemoryStore) -> None:
     assert "fit_8_gb" not in describe(make_config(trainer__devices=2, trainer__strategy="fsdp"), store)
     with pytest.raises(ValueError, match=r"doesn't go with `trainer\.strategy` = fsdp"):
         make_config(trainer__devices=2, trainer__strategy="fsdp", trainer__fit_gb=8)
+
+
+def test_the_memory_that_is_asked_for_is_enough() -> None:
+    demand, cpu = demand_of(trainer__fit_gb=0.1, trainer__precision="32-true"), torch.device("cpu")
+    with pytest.raises(UsageError) as refused:
+        chosen(demand, cpu)
+    [told] = re.findall(r"must be at least ([\d.]+) for", str(refused.value))
+    assert demand.fit(float(told), cpu)
 
 
 def test_auto_is_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
