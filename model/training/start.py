@@ -14,7 +14,10 @@ from model.data.source import Store, tones_of
 from model.network.decoder import INIT_STD, Decoder
 from model.network.lora import add_adapters, initialise_adapters
 from model.sequences.tokenizer import Tokenizer
+from stages.codecs.codec import Floats
+from stages.codecs.table import codec_embeddings, codec_identity
 from stages.errors import UsageError
+from stages.records import CodecIdentity
 
 
 def begin(config: TrainConfig, store: Store) -> tuple[Tokenizer, Decoder]:
@@ -36,6 +39,8 @@ def begin(config: TrainConfig, store: Store) -> tuple[Tokenizer, Decoder]:
     network = build(config.model_copy(update={"lora": LoraConfig()}), tokenizer, store.codec)
     if config.trainer.start_from is None:
         network.initialise(generator)
+        if config.model.initial_codes == "codec":
+            network.initialise_codes(torch.from_numpy(_codebooks(store.codec)), generator)
         return tokenizer, network
     known = load(_source(config, store))
     weights = _grown(known, network, tokenizer, generator)
@@ -67,6 +72,7 @@ def vocabulary(config: TrainConfig, store: Store) -> Tokenizer:
         tokenizer = Tokenizer.default(store.codec.num_codebooks)
     else:
         tokenizer = read_tokenizer(_source(config, store)).extended(store.codec.num_codebooks, store.symbols)
+    tokenizer = tokenizer.spaced(config.model.text_spacing)
     return tokenizer.with_tones(tones_of(store) if config.data.tones else ())
 
 
@@ -78,6 +84,13 @@ def learnt_languages(config: TrainConfig, languages: Sequence[str], resumed: Pat
     if source is not None:
         known = read_meta(source).languages or tuple(read_config(source).data.languages or ())
     return tuple(dict.fromkeys([*languages, *known]))
+
+
+def _codebooks(codec: CodecIdentity) -> Floats:
+    """Reads the vectors of a codec's codebooks, `[K, V, D]`; checks that the weights here are those of the dataset."""
+    here = codec_identity(codec.name, sample_rate=codec.sample_rate, codebooks=codec.num_codebooks)
+    here.require(codec, "the dataset")
+    return codec_embeddings(codec.name, sample_rate=codec.sample_rate, codebooks=codec.num_codebooks)
 
 
 def _source(config: TrainConfig, store: Store) -> Path:

@@ -46,6 +46,7 @@ from model.training.run.interrupt import stop_signals
 from model.training.run.lock import hold
 from model.training.run.progress import Meter, MuteLog, RunLog
 from model.training.start import begin, examples_of, learnt_languages
+from model.training.step.aligning import Following
 from model.training.step.distill import Teacher
 from model.training.step.loss import Scores, Weights, score
 from model.training.step.optimizer import rate_factor, set_rate
@@ -130,7 +131,8 @@ class Trainer:
             with self.updates.gather(last=batch is batches[-1]):
                 scores = self.score(batch.to(self.fabric.device))
                 # All strategies average the gradients over the devices; undo that, so all targets weigh the same.
-                objective = scores.objective(Weights(self.config.distill.weight, self.config.ahead.weight))
+                weights = Weights(self.config.distill.weight, self.config.ahead.weight, self.config.align.weight)
+                objective = scores.objective(weights)
                 self.fabric.backward(objective * (self.fabric.world_size / num_targets))
             parts.append(scores.detach())
         self._updating = True
@@ -150,6 +152,9 @@ class Trainer:
     def score(self, batch: Batch, *, alone: bool = False) -> Scores:
         """Runs the network on a packed batch; `alone` runs it without the other devices and the teacher."""
         attend = self.attention(batch)
+        following = None
+        if self.config.align.weight and not alone:
+            attend = following = Following(attend, batch, self.config.align.layer)
         if self.config.trainer.compile:
             attend = Uncompiled(attend)
         inputs = batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows
@@ -163,7 +168,8 @@ class Trainer:
             with self.fabric.autocast():
                 seen = self.attention(batch, self.teacher.network.config)
                 taught = self.teacher.divergence(batch, seen, logits)
-        return replace(score(logits, batch.targets, batch.tasks, ahead=batch.ahead), taught=taught)
+        scores = score(logits, batch.targets, batch.tasks, ahead=batch.ahead)
+        return replace(scores, taught=taught, followed=following.loss if following else None)
 
     def attention(self, batch: Batch, model: ModelConfig | None = None) -> Attend:
         """Returns the attention of a batch, by the window of a model; the one in training if none is given."""
