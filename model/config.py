@@ -152,6 +152,10 @@ class DataConfig(Config):
     corrupt: float = Field(default=0.0, ge=0, lt=1)
     """Share of the input codes of `nar`, and of the codebooks below the drawn one in `all`, replaced by random ones,
     since at synthesis these are predictions and aren't perfect."""
+    text_jitter: float = Field(default=0.0, ge=0, lt=1)
+    """With `model.text_spacing`, in the modes `ar` and `nar`: how far texts are moved in training, so that a frame's
+    phoneme is found by listening, not by counting. The distance between phonemes is multiplied by up to e to the
+    power of it or of its negative, and all are shifted by up to 50 times it, in frames."""
     batch_tokens: int = Field(default=16_384, ge=64)
     """Most positions (phonemes, frames and markers) in a packed batch."""
 

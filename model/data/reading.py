@@ -21,6 +21,8 @@ from model.sequences.documents import (
 from model.sequences.spans import Bools, read_spans, replaced
 from stages.records import Codes
 
+_JITTER_FRAMES = 50
+"""Frames that a text is moved by with a `data.text_jitter` of 1."""
 _WHOLE = 0.5
 """How often all of a codebook above the first is masked in the mode all, where it is the first masked one."""
 
@@ -47,7 +49,7 @@ def read_document(examples: Examples, draw: Draw) -> Document:
     if draw.mode == "stt":
         spoken = [tokenizer.language(examples.store.languages[draw.row]), *tokenizer.encode(draw.phonemes)]
         return text_document(tokenizer, response_KT, spoken, ended=True)
-    condition = read_condition(examples, draw)
+    condition = _jittered(read_condition(examples, draw), draw, examples.text_jitter)
     match draw.mode:
         case "len":
             return length_document(tokenizer, condition, tokenizer.encode(str(draw.frames)), ended=True)
@@ -62,6 +64,15 @@ def read_document(examples: Examples, draw: Draw) -> Document:
         case "nar":
             response_KT = _corrupted(response_KT, draw, share=examples.corrupt, codebook_size=stop)
     return document(tokenizer, condition, response_KT, draw.level, stop, group=draw.group)
+
+
+def _jittered(condition: Condition, draw: Draw, most: float) -> Condition:
+    """Moves the phonemes of a spaced text at random, where what is said shows which of them a frame is at."""
+    if not most or draw.mode not in ("ar", "nar"):
+        return condition
+    rng = np.random.default_rng((draw.noise, 1))
+    stretch, shift = np.exp(rng.uniform(-most, most)), rng.uniform(-most, most) * _JITTER_FRAMES
+    return replace(condition, stretch=float(stretch), shift=float(shift))
 
 
 def _masked_below(examples: Examples, draw: Draw, num_codebooks: int) -> tuple[Bools, Bools]:

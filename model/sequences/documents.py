@@ -90,6 +90,10 @@ class Condition:
     """Prompts to mix, each as long as `prompt_KP`, which they replace; () for none."""
     begun_KT: Codes | None = None
     """Frames that the response begins with, for decoding only: a whole number of groups. They aren't returned."""
+    stretch: float = 1.0
+    """Factor of the distance between two phonemes (`Tokenizer.spacing`), in training (`data.text_jitter`)."""
+    shift: float = 0.0
+    """Frames that the phonemes are moved by, in training."""
 
     def dropped(self) -> "Condition":
         """Returns the empty condition for classifier-free guidance, without text, prompt, input and tone."""
@@ -146,7 +150,8 @@ class Document:
     """Positions before the first frame of the response (mode ar), which no window hides (`model.window`); 0 in other
     modes."""
     aligned: Aligned = Aligned()
-    """Text and response, where each position of the response is at one of the phonemes."""
+    """Text and response, where each position of the response is at one of the phonemes (modes ar and nar). Canvases
+    have none: what hasn't been said yet can't be found in the text by listening."""
 
     def __len__(self) -> int:
         """Number of positions."""
@@ -239,7 +244,7 @@ def canvas(
     draft = _conditions(tokenizer, condition, condition.task, frames=len(first_T))
     at = draft.segment(tokenizer.canvas, np.where(masked_T, ABSENT, first_T.astype(np.int64))[None])[1:]
     draft.tokens[-1][1:][masked_T] = tokenizer.mask
-    return draft.document(at[masked_T], first_T[masked_T], draft.num_codebooks + 1, causal=False, along=at)
+    return draft.document(at[masked_T], first_T[masked_T], draft.num_codebooks + 1, causal=False)
 
 
 def whole_canvas(
@@ -269,7 +274,7 @@ def whole_canvas(
         if codebook == level or asked_T.any()
     ]
     (head, rows_M, targets_M), *more = asked
-    item = draft.document(rows_M, targets_M, head, causal=False, along=at[1:])
+    item = draft.document(rows_M, targets_M, head, causal=False)
     return replace(item, more=tuple(more), given=int(at[0]))
 
 
@@ -331,7 +336,8 @@ def _conditions(
     before = condition.prompt_KP.shape[1] if condition.task == "tts-c" else 0
     if tokenizer.spacing and spoken and task not in ("len", "stt"):
         apart = tokenizer.spacing if frames is None else (before + frames) / len(spoken)
-        places = (np.arange(len(spoken) + len(tone) + 3) - draft.text[0] + 0.5) * apart - before
+        apart *= condition.stretch
+        places = (np.arange(len(spoken) + len(tone) + 3) - draft.text[0] + 0.5) * apart - before + condition.shift
         draft.text_positions = np.floor(places / group).astype(np.int64)
     mixed = condition.mixed
     at = draft.segment(tokenizer.prompt, mixed[0][1] if mixed else condition.prompt_KP)
