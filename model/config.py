@@ -152,6 +152,9 @@ class DataConfig(Config):
     corrupt: float = Field(default=0.0, ge=0, lt=1)
     """Share of the input codes of `nar`, and of the codebooks below the drawn one in `all`, replaced by random ones,
     since at synthesis these are predictions and aren't perfect."""
+    hide: float = Field(default=0.0, ge=0, le=1)
+    """In training, `ar` doesn't show all codes of the response: for each utterance, the share that it hides is drawn
+    evenly from 0 to this. What can't be continued must be read from the text, so the text is followed sooner."""
     text_jitter: float = Field(default=0.0, ge=0, lt=1)
     """With `model.text_spacing`, in the modes `ar` and `nar`: how far texts are moved in training, so that a frame's
     phoneme is found by listening, not by counting. The distance between phonemes is multiplied by up to e to the

@@ -10,6 +10,7 @@ import numpy as np
 from model.data.draw import Draw
 from model.data.examples import Examples
 from model.sequences.documents import (
+    ABSENT,
     Condition,
     Document,
     canvas,
@@ -63,7 +64,19 @@ def read_document(examples: Examples, draw: Draw) -> Document:
             return whole_canvas(tokenizer, condition, shown_KT, masked_KT, asked_KT)
         case "nar":
             response_KT = _corrupted(response_KT, draw, share=examples.corrupt, codebook_size=stop)
-    return document(tokenizer, condition, response_KT, draw.level, stop, group=draw.group)
+    item = document(tokenizer, condition, response_KT, draw.level, stop, group=draw.group)
+    return _hidden(item, draw, examples.hide) if draw.mode == "ar" else item
+
+
+def _hidden(item: Document, draw: Draw, most: float) -> Document:
+    """Hides the codes of some positions of a response; they are predicted all the same."""
+    if not most:
+        return item
+    rng = np.random.default_rng((draw.noise, 2))
+    share, codes_LK = rng.uniform(0, most), item.codes_LK.copy()
+    shown_LK = codes_LK[item.before :]
+    shown_LK[rng.random(len(shown_LK)) < share] = ABSENT
+    return replace(item, codes_LK=codes_LK)
 
 
 def _jittered(condition: Condition, draw: Draw, most: float) -> Condition:

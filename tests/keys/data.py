@@ -238,6 +238,24 @@ def _batch_tokens(world: World) -> None:
             assert float(np.mean(lengths[:-1])) > budget - 300
 
 
+def _hide(world: World) -> None:
+    """In training, a share of the response's codes isn't shown in the mode ar, another one each time."""
+    for hide, mode in ((0.6, "ar"), (0.6, "nar"), (0.0, "ar")):
+        examples = _examples(world, hide=hide, modes={mode: 1.0})
+        shares = []
+        for draw in _draws(examples, 30, [0]):
+            item = read_document(examples, draw)
+            assert len(item.targets_M) == draw.frames + (mode == "ar"), "all are predicted"
+            shares.append(float((item.codes_LK[-draw.frames :, 0] < 0).mean()))
+            assert (item.codes_LK[: -draw.frames][item.tokens_L[: -draw.frames] == TOKENIZER.prompt][1:] >= 0).all()
+        if mode == "ar" and hide:
+            assert min(shares) < 0.2
+            assert 0.4 < max(shares) < 0.75
+        else:
+            assert not any(shares)
+    assert _examples(world, "validation", validation=0.5, hide=0.6).hide == 0
+
+
 def _text_jitter(world: World) -> None:
     """A spaced text is moved as a whole, by another factor and shift each time, where the speech tells where it is."""
     world_tokenizer = TOKENIZER.spaced(40.0)
@@ -282,6 +300,7 @@ DATA: dict[str, Proof] = {
     "mask_schedule": _mask_schedule,
     "mask_ratio": _mask_ratio,
     "corrupt": _corrupt,
+    "hide": _hide,
     "text_jitter": _text_jitter,
     "batch_tokens": _batch_tokens,
 }
