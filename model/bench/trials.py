@@ -1,8 +1,8 @@
 """Trains several configurations for the same processor time each, and compares their held-out losses.
 
-    python -m model.bench.trials configs/trials.yaml --minutes 4 --out runs/trials
+    python -m model.bench.trials .setup/trials.yaml --minutes 2.5 --out runs/trials
 
-The file has a key for each trial, with the settings that it adds to those before it:
+The file names a configuration, and the settings of each trial; of two for one key, a trial's is taken:
 
     base: configs/sentences.yaml        # what `valle train` would read
     set: [data.store=sentences/dataset] # for all trials
@@ -94,8 +94,8 @@ def run_trial(trials: Trials, name: str, out: Path, *, seconds: float) -> dict[s
     if (folder / RESULT).is_file():
         known: dict[str, Any] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
         return known
-    asked = [*trials.settings, *trials.each[name], f"trainer.out={folder}"]
-    config = load_config(TrainConfig, trials.base, asked)
+    asked = {one.partition("=")[0]: one for one in (*trials.settings, *trials.each[name], f"trainer.out={folder}")}
+    config = load_config(TrainConfig, trials.base, [*asked.values()])
     store = open_store(Path(config.data.store))
     step_s = _seconds_of_a_step(Trainer(_with(config, samples=0, judge=None), store, quiet=True))
     steps = max(1, round(seconds / step_s))
