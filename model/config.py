@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, Self, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, NonNegativeFloat, field_validator, model_validator
 
 from model.sequences.documents import Mode
 from model.sequences.tasks import Drawn
@@ -41,11 +41,10 @@ class ModelConfig(Config):
     """Inner width of the SwiGLU."""
     rope_theta: float = Field(default=10_000.0, gt=0)
     """Base of the rotary position embedding."""
-    text_spacing: float = Field(default=0.0, ge=0)
-    """Frames from one phoneme to the next, as the rotary embedding of the mode `ar` sees them; in the modes that know
-    the length of the response, the phonemes are spread over it. So a frame's phonemes are near it, and are found sooner
-    in training. Set it to the data's mean: for English at 75 frames per second about 4, as stress marks and spaces
-    count. 0: phonemes are numbered."""
+    text_spacing: Literal["measured"] | NonNegativeFloat = 0.0
+    """Where the rotary embedding sees phonemes beside the frames that say them: the frames from one to the next, or
+    `measured`: as many as each symbol takes in the training set on average. In modes that know the length of the
+    response, the text is stretched to it. So a frame's phonemes are near it. 0: phonemes are numbered."""
     initial_codes: Literal["random", "codec"] = "random"
     """What embeddings and heads of the codes of a new model begin with: `codec` takes the vectors of the codec's
     codebooks, mapped at random, so that codes that sound alike begin alike."""
@@ -70,6 +69,11 @@ class ModelConfig(Config):
     def num_kv_heads(self) -> int:
         """Number of key and value heads."""
         return self.kv_heads or self.heads
+
+    @property
+    def even_spacing(self) -> float:
+        """`text_spacing` where it is the same for all phonemes, else 0."""
+        return 0.0 if self.text_spacing == "measured" else self.text_spacing
 
     @property
     def window_positions(self) -> int | None:
@@ -153,13 +157,6 @@ class DataConfig(Config):
     corrupt: float = Field(default=0.0, ge=0, lt=1)
     """Share of the input codes of `nar`, and of the codebooks below the drawn one in `all`, replaced by random ones,
     since at synthesis these are predictions and aren't perfect."""
-    hide: float = Field(default=0.0, ge=0, le=1)
-    """In training, `ar` doesn't show all codes of the response: for each utterance, the share that it hides is drawn
-    evenly from 0 to this. What can't be continued must be read from the text, so the text is followed sooner."""
-    text_jitter: float = Field(default=0.0, ge=0, lt=1)
-    """With `model.text_spacing`, in the modes `ar` and `nar`: how far texts are moved in training, so that a frame's
-    phoneme is found by listening, not by counting. The distance between phonemes is multiplied by up to e to the
-    power of it or of its negative, and all are shifted by up to 50 times it, in frames."""
     batch_tokens: int = Field(default=16_384, ge=64)
     """Most positions (phonemes, frames and markers) in a packed batch."""
 
@@ -359,10 +356,6 @@ class TrainConfig(Config):
                 raise ValueError(f"`ahead.only` needs {what}")
 
     def _check_align(self) -> None:
-        if self.data.text_jitter and not self.model.text_spacing:
-            raise ValueError("`data.text_jitter` moves spaced texts: set `model.text_spacing`, or leave it out")
-        if self.data.hide and not self.data.modes.get("ar"):
-            raise ValueError("`data.hide` is for the mode `ar`: give it a weight in `data.modes`, or leave it out")
         if not self.align.weight:
             return
         if self.align.layer >= self.model.layers:

@@ -10,6 +10,7 @@ from torch import Tensor
 from model.checkpoints.checkpoint import Checkpoint, build, find, load, read_config, read_meta, read_tokenizer
 from model.config import LoraConfig, TrainConfig
 from model.data.examples import Examples
+from model.data.lengths import paces_of
 from model.data.source import Store, tones_of
 from model.network.decoder import INIT_STD, Decoder
 from model.network.lora import add_adapters, initialise_adapters
@@ -36,6 +37,8 @@ def begin(config: TrainConfig, store: Store) -> tuple[Tokenizer, Decoder]:
     """
     generator = torch.Generator().manual_seed(config.trainer.seed)
     tokenizer = vocabulary(config, store)
+    if config.model.text_spacing == "measured" and config.trainer.start_from is None:
+        tokenizer = tokenizer.paced(paces_of(examples_of(config, store, tokenizer, "train")))
     network = build(config.model_copy(update={"lora": LoraConfig()}), tokenizer, store.codec)
     if config.trainer.start_from is None:
         network.initialise(generator)
@@ -72,7 +75,7 @@ def vocabulary(config: TrainConfig, store: Store) -> Tokenizer:
         tokenizer = Tokenizer.default(store.codec.num_codebooks)
     else:
         tokenizer = read_tokenizer(_source(config, store)).extended(store.codec.num_codebooks, store.symbols)
-    tokenizer = tokenizer.spaced(config.model.text_spacing)
+    tokenizer = tokenizer.spaced(config.model.even_spacing)
     return tokenizer.with_tones(tones_of(store) if config.data.tones else ())
 
 

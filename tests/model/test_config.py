@@ -37,7 +37,7 @@ def test_the_sizes_above_are_of_files() -> None:
         ("model.window=0", "greater than or equal to 1"),
         ("model.arch=mamba", "'llama' or 'retnet'"),
         ("data.min_s=20", "must be greater than `min_s`"),
-        ("data.text_jitter=0.2", "set `model.text_spacing`, or leave it out"),
+        ("model.text_spacing=-1", "greater than or equal to 0"),
         ("align={weight: 0.1, layer: 12}", "must be below the number of layers (12), but is 12"),
         ("optimizer.lr=fast", "must be a valid number"),
         ("trainer.max_steps=0", "greater than or equal to 1"),
