@@ -9,13 +9,13 @@
 #                          librispeech-train-clean-100, ljspeech and vctk, else none: they cost more time than there is
 #   COUNT, TESTED          sentences to train on; sentences and recordings to test
 #   VERSES=FILE            what Debian's `bible -f gen1:1-rev22:21` prints; by default its packages are fetched with apt
-#   MODES="ar nar-len all" how the model speaks
+#   MODES="nar-len all"    how the model speaks
 #   SETS="…"               more settings of `valle train`, such as "model.layers=8 trainer.max_steps=4000"
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 
-readonly OUT=${OUT:-sentences} SIZE=${SIZE:-cores} SPEECH=${SPEECH-../shared/speech} MODES=${MODES:-ar nar-len all}
+readonly OUT=${OUT:-sentences} SIZE=${SIZE:-cores} SPEECH=${SPEECH-../shared/speech} MODES=${MODES:-nar-len all}
 readonly VERSES=${VERSES-fetch}
 readonly UNHEARD=$SPEECH/librispeech-test-other
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
@@ -95,8 +95,8 @@ name=$(basename "$(find "$OUT/model/checkpoints" -maxdepth 1 -name 'step-*' | so
 for mode in $MODES; do
   case $mode in
     ar) decoding=(--temperature 0.9 --top-p 0.9) ;;
-    nar-len) decoding=(--top-p 0.9 --guidance 2) ;;
-    *) decoding=() ;;
+    nar-len) decoding=(--top-p 0.8 --guidance 2 --steps 4) ;;
+    *) decoding=(--top-p 0.8 --guidance 2) ;;
   esac
   for list in "$OUT"/lists/*.tsv; do
     step valle eval --protocol own --list "$list" --root / --model "$OUT/model/checkpoints/$name" --asr packaged \

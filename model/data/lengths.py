@@ -42,7 +42,7 @@ def paces_of(examples: Examples) -> dict[str, float]:
     frames_N = np.asarray(store.frames)[sample_N].astype(np.float64)
     table_NS = np.array([[*(count[name] for name in names), 1] for count in counts], np.float64)
     usual = frames_N.sum() / max(1.0, table_NS[:, :-1].sum())
-    near_SS = _NEAR * np.eye(len(names) + 1)
+    near_SS = _NEAR * np.diag([*([1.0] * len(names)), 0.0])
     found_S, _ = nnls(np.concatenate([table_NS, near_SS]), np.concatenate([frames_N, usual * near_SS.sum(1)]))
     return dict(zip([*names, ""], found_S.tolist(), strict=True))
 

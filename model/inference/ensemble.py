@@ -167,7 +167,7 @@ class Ensemble:
         if request.speed != 1:
             held = replace(self._synthesizer.checkpoint, network=self._synthesizer.network)
             least = most = frames_at(request.speed, held, turn.condition, turn.phonemes, max_frames=most)
-        usual = usual_frames(self._synthesizer.checkpoint.meta.lengths, turn.phonemes)
+        usual = usual_frames(self._synthesizer.checkpoint, turn.phonemes)
         ask = Ask(turn.condition, most, request.decoding, least, turn.seed, usual_frames=usual)
         performance.takes = self._takes(performance, ask, turn.phonemes)
         chunk_frames = None
