@@ -340,18 +340,29 @@ class CodecIdentity(Record):
     name: str
     """The codec's name in `CODECS`, for `load_codec`."""
     sample_rate: int
-    """Hz of the waves."""
+    """Hz of the waves that it encodes."""
     frame_rate: float
     """Frames per second: T = ceil(samples * frame_rate / sample_rate)."""
     num_codebooks: int
     codebook_size: int
     revision: str
     """Short SHA-256 of the encoder's weights."""
+    decoded_rate: int | None = None
+    """Hz of the waves that it decodes to; None if that is `sample_rate`."""
+    licence: str | None = field(default=None, compare=False)
+    """The licence of the weights, `NOT_KNOWN` for weights of unknown origin; None in what was made before it was kept.
+    It isn't compared: it changes no code."""
+
+    @property
+    def output_rate(self) -> int:
+        """Hz of the waves that it decodes to."""
+        return self.decoded_rate or self.sample_rate
 
     def describe(self) -> str:
         """Returns the identity as one line, for tables and messages."""
         shape = f"{self.num_codebooks} x {self.codebook_size} at {self.frame_rate:g} Hz"
-        return f"{self.name}, {self.sample_rate} Hz, {shape}, weights {self.revision}"
+        rates = f"{self.sample_rate} Hz" + (f" in, {self.decoded_rate} Hz out" if self.decoded_rate else "")
+        return f"{self.name}, {rates}, {shape}, weights {self.revision}"
 
     def require(self, found: "CodecIdentity", where: str) -> None:
         """Checks that codes of another codec mean the same here.
