@@ -358,6 +358,10 @@ class CodecIdentity(Record):
         """Hz of the waves that it decodes to."""
         return self.decoded_rate or self.sample_rate
 
+    def of_codes(self) -> dict[str, Any]:
+        """Returns what the codes depend on, as plain JSON values for fingerprints: all but the licence."""
+        return {name: value for name, value in self.to_json().items() if name != "licence"}
+
     def describe(self) -> str:
         """Returns the identity as one line, for tables and messages."""
         shape = f"{self.num_codebooks} x {self.codebook_size} at {self.frame_rate:g} Hz"

@@ -52,12 +52,12 @@ class Speech:
     """How often the network was run for codebook 0; None where frames aren't drawn one by one."""
 
     @classmethod
-    def of(cls, ask: "Ask", response: "Response", samples: Wave, meta: "Meta") -> Self:
-        """Returns a single response of a model as speech, with its wave; computing took no time."""
+    def of(cls, ask: "Ask", response: "Response", samples: Wave, sample_rate: int, meta: "Meta") -> Self:
+        """Returns a single response of a model as speech, with its wave and its rate in Hz; computing took no time."""
         condition = ask.condition
         return cls(
             samples,
-            meta.codec.sample_rate,
+            sample_rate,
             response.codes_KT,
             language=condition.language,
             phonemes=condition.phonemes,

@@ -11,7 +11,6 @@ from stages.codecs.weights import revision_of
 from stages.records import CodecIdentity
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 _BATCH_S = 240

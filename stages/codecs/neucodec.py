@@ -127,7 +127,8 @@ class NeuCodec(NetworkCodec):
 def check_features(config: Any, sample_rate: int, hop: int) -> str:
     """Returns what keeps a configuration from encoding with w2v-BERT's features; "" if nothing does."""
     if (sample_rate, hop) != (FEATURES_HZ, FEATURES_HOP):
-        return f"it takes {sample_rate} Hz and {hop} samples a frame, but its features need {FEATURES_HZ} and {FEATURES_HOP}"
+        found, wanted = (sample_rate, hop), (FEATURES_HZ, FEATURES_HOP)
+        return "it takes {} Hz and {} samples a frame, but its features need {} and {}".format(*found, *wanted)
     semantic = config.semantic_model_config
     if semantic.model_type != "wav2vec2-bert" or semantic.feature_projection_input_dim != FEATURES_WIDTH:
         return f"its semantic encoder doesn't read {FEATURES_WIDTH} features of w2v-BERT"

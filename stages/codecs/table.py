@@ -37,11 +37,11 @@ def load_codec(
     Args:
         name: A row of `CODECS`.
         weights: A file or folder. By default the environment variable (`VALLE_ENCODEC_WEIGHTS` and the like, by the
-            codec's name), then the cache of the codec's library, then its download. `encodec`: the state dict of the 24 kHz model, `encodec_24khz-d7cc33bc.th`. `vocos`: a
-            folder with `config.yaml`, `pytorch_model.bin` and EnCodec's `.th` file; if that is missing, it is looked
-            for as for `encodec`. `dac`: a file that `DAC.save(path, package=False)` wrote, which also holds the model's
-            sizes. `mimi`, `neucodec`, `xcodec2`, `higgs`: a folder with `config.json` and `model.safetensors`, as on
-            the hub.
+            codec's name), then the cache of the codec's library, then its download. `encodec`: the state dict of the
+            24 kHz model, `encodec_24khz-d7cc33bc.th`. `vocos`: a folder with `config.yaml`, `pytorch_model.bin` and
+            EnCodec's `.th` file; if that is missing, it is looked for as for `encodec`. `dac`: a file that
+            `DAC.save(path, package=False)` wrote, which also holds the model's sizes. `mimi`, `neucodec`, `xcodec2`,
+            `higgs`: a folder with `config.json` and `model.safetensors`, as on the hub.
         device: `cpu`, `cuda` or `cuda:N`.
         sample_rate: Hz; chooses among the published models (`dac`: 44100, the default, 24000 or 16000). Ignored if
             `weights` are given.

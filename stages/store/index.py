@@ -29,7 +29,7 @@ def index_shards(
 ) -> str:
     """Writes `index.h5` over a stage's sealed shards, given by name, and returns its file name."""
     receipts = [read_receipt(folder, shard) for shard in shards]
-    fingerprint = digest_of([codec.to_json(), [receipt.digest for receipt in receipts if receipt]])
+    fingerprint = digest_of([codec.of_codes(), [receipt.digest for receipt in receipts if receipt]])
     write_index(folder, [f"{shard}.h5" for shard in shards], codec, fingerprint, loudness_lufs, lexicon=lexicon)
     return INDEX
 

@@ -146,29 +146,38 @@ _FSQ = {
     "encoder_hidden_size": 4,
     "quantization_dim": 96,  # as wide as both encoders together
 }
-"""Small, but with the strides, features and 65,536 codes of the published models."""
+"""Small, but with the strides, features and 65,536 codes of the published models; norms divide the width by 32."""
 
 
 def save_neucodec(folder: Path, seed: int = 0) -> Path:
     """Writes a small NeuCodec, as on the hub."""
-    from transformers import NeuCodecConfig, NeuCodecModel
+    from transformers import NeuCodecConfig, NeuCodecFeatureExtractor, NeuCodecModel
 
-    return _save_fsq(folder, NeuCodecModel, NeuCodecConfig(semantic_model_config=_W2V_BERT, **_FSQ), seed)
+    config = NeuCodecConfig(semantic_model_config=_W2V_BERT, **_FSQ)
+    return _save_fsq(folder, NeuCodecModel, config, NeuCodecFeatureExtractor(), seed)
 
 
 def save_xcodec2(folder: Path, seed: int = 0) -> Path:
     """Writes a small X-Codec 2, as on the hub."""
-    from transformers import Xcodec2Config, Xcodec2Model
+    from transformers import Xcodec2Config, Xcodec2FeatureExtractor, Xcodec2Model
 
-    return _save_fsq(folder, Xcodec2Model, Xcodec2Config(semantic_model_config=_W2V_BERT, **_FSQ), seed)
+    config = Xcodec2Config(semantic_model_config=_W2V_BERT, **_FSQ)
+    return _save_fsq(folder, Xcodec2Model, config, Xcodec2FeatureExtractor(), seed)
 
 
-def _save_fsq(folder: Path, kind: Any, config: Any, seed: int) -> Path:
+def _save_fsq(folder: Path, kind: Any, config: Any, extractor: Any, seed: int) -> Path:
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        model = kind(config)
-        model.fc_encoder.weight *= 20  # random layers say little; without this, few of the codes would be used
-        model.quantizer.project_in.weight *= 20
+        model = kind(config).eval()
+        heard: list[torch.Tensor] = []
+        project = model.quantizer.project_in
+        hook = project.register_forward_hook(lambda *given: heard.append(given[-1][0]))
+        volume = 0.5 * torch.rand(200).repeat_interleave(320)
+        model.encode(**extractor(audio=volume * torch.randn(200 * 320), sampling_rate=16_000, return_tensors="pt"))
+        hook.remove()
+        deviation, mean = torch.std_mean(heard[0], dim=0)
+        project.weight.div_(deviation[:, None])  # random layers hardly tell sounds apart: few codes would be used
+        project.bias.sub_(mean).div_(deviation)
     model.save_pretrained(folder)
     return folder
 
