@@ -19,10 +19,8 @@ from stages.errors import CodecError
 
 Wave = npt.NDArray[np.float32]
 """Mono audio, `[samples]`, in [-1, 1]."""
-
 Codes = npt.NDArray[np.unsignedinteger[Any]]
 """Codec codes, `[K, T]`, in the smallest unsigned type that holds the codebook."""
-
 UNKNOWN = "<unk>"
 """A word that is spoken, but that the transcript doesn't spell."""
 
@@ -350,17 +348,7 @@ class CodecIdentity(Record):
     decoded_rate: int | None = None
     """Hz of the waves that it decodes to; None if that is `sample_rate`."""
     licence: str | None = field(default=None, compare=False)
-    """The licence of the weights, `NOT_KNOWN` for weights of unknown origin; None in what was made before it was kept.
-    It isn't compared: it changes no code."""
-
-    @property
-    def output_rate(self) -> int:
-        """Hz of the waves that it decodes to."""
-        return self.decoded_rate or self.sample_rate
-
-    def of_codes(self) -> dict[str, Any]:
-        """Returns what the codes depend on, as plain JSON values for fingerprints: all but the licence."""
-        return {name: value for name, value in self.to_json().items() if name != "licence"}
+    """The licence of the weights; None if nobody asked. It changes no code, so it isn't compared."""
 
     def describe(self) -> str:
         """Returns the identity as one line, for tables and messages."""
@@ -381,15 +369,12 @@ class CodecIdentity(Record):
             CodecError: if a part differs; the message names each.
         """
         parts = ("sample_rate", "frame_rate", "num_codebooks", "codebook_size", "revision")
-        differing = [
-            f"`{part}` must be {getattr(self, part)!r}, but is {getattr(found, part)!r}"
-            for part in parts
-            if getattr(self, part) != getattr(found, part)
-        ]
-        if differing:
+        pairs = [(part, getattr(self, part), getattr(found, part)) for part in parts]
+        wrong = [f"`{part}` must be {mine!r}, but is {theirs!r}" for part, mine, theirs in pairs if mine != theirs]
+        if wrong:
             raise CodecError(
                 f"`{where}` must agree with the codec {self.describe()}, but was made with {found.describe()}:"
-                f" {'; '.join(differing)}. Give the codec and weights that it was made with, or make it again."
+                f" {'; '.join(wrong)}. Give the codec and weights that it was made with, or make it again."
             )
 
 

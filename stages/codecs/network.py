@@ -146,13 +146,13 @@ class NetworkCodec(ABC):
 
         self.name = identity.name
         self.sample_rate = identity.sample_rate
-        self.output_rate = identity.output_rate
+        self.output_rate = identity.decoded_rate or identity.sample_rate
         self.frame_rate = identity.frame_rate
         self.num_codebooks = identity.num_codebooks
         self.codebook_size = identity.codebook_size
         self.revision = identity.revision
         self._hop = round(identity.sample_rate / identity.frame_rate)
-        self._hop_out = round(identity.output_rate / identity.frame_rate)
+        self._hop_out = round(self.output_rate / identity.frame_rate)
         self._device = torch.device(device)
         self._batched = self._device.type != "cpu"
         self._model: Any = _folded(model).to(self._device).eval()

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.artefacts.manifest import file_digest
+from stages.artefacts.manifest import NOT_KNOWN, file_digest
 from stages.errors import NotFetchedError, WeightsError
 from stages.machine import may_fetch
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from stages.codecs.codec import CodecRow
 
 
-NOT_KNOWN = "not known"
-"""The licence of weights whose origin isn't known."""
 _CARD = "README.md"
 """The model card in a folder of the hub."""
 

@@ -111,7 +111,8 @@ def test_the_rates_are_known(weights: dict[str, Path]) -> None:
     for name, rate, line in (("neucodec", 24_000, "16000 Hz in, 24000 Hz out"), ("xcodec2", 16_000, "16000 Hz, ")):
         codec = load_codec(name, weights[name])
         identity = identity_of(codec)
-        assert (codec.sample_rate, output_rate(codec), identity.output_rate) == (16_000, rate, rate)
+        assert (codec.sample_rate, output_rate(codec)) == (16_000, rate)
+        assert identity.decoded_rate == (rate if rate != 16_000 else None)
         assert (identity.num_codebooks, identity.codebook_size, identity.frame_rate) == (1, 65_536, 50.0)
         assert line in identity.describe()
         [codes_1T] = codec.encode([noise(16_000)])
