@@ -1,4 +1,4 @@
-"""NeuCodec from recordings to speech: 65,536 codes in one codebook, 16 kHz in and 24 kHz out, and its weights' licence."""
+"""NeuCodec from recordings to speech: one codebook of 65,536, 16 kHz in and 24 kHz out, and its weights' licence."""
 
 import json
 import shutil

@@ -15,7 +15,6 @@ from model.serving.page.results import HEADERS, MOST_KEPT, Kept, Panel, kept, ma
 from model.serving.page.seeds import draw_seed, seed_of
 from model.serving.page.studio import OWN_RECORDING, Studio, in_thread
 from model.serving.page.voicing import Voicing
-from stages.codecs.table import output_rate
 
 if TYPE_CHECKING:
     from model.inference.speech import Speech
@@ -220,7 +219,7 @@ class Speaking:
                     if chunk is None:
                         yield None, self._queue() if live is None else _player(live)
                         continue
-                    live = live or studio.lives.begin(output_rate(studio.codec))
+                    live = live or studio.lives.begin(studio.rate)
                     live.add(chunk)
                     yield None, _player(live)
             speech = await in_thread(stream.speech)
