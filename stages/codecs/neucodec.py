@@ -21,6 +21,8 @@ FEATURES_HOP = 320
 """Samples a frame: two spectra, 10 ms apart, are one of its frames."""
 FEATURES_WIDTH = 160
 """Two spectra of 80 bands."""
+MOST_CODES = 1 << 16
+"""Models and exports hold codes in 16 bits."""
 _CORE_S, _CONTEXT_S = 30, 5
 """Waves longer than both together, with the context on either side, are encoded in windows: the semantic encoder's
 memory grows with the square of a wave's length."""
@@ -132,7 +134,8 @@ def check_features(config: Any, sample_rate: int, hop: int) -> str:
     semantic = config.semantic_model_config
     if semantic.model_type != "wav2vec2-bert" or semantic.feature_projection_input_dim != FEATURES_WIDTH:
         return f"its semantic encoder doesn't read {FEATURES_WIDTH} features of w2v-BERT"
-    return ""
+    codes = math.prod(config.quantization_levels)
+    return "" if codes <= MOST_CODES else f"its {codes} codes don't fit into 16 bits"
 
 
 def _check(config: Any) -> str:

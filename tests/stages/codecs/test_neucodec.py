@@ -163,6 +163,7 @@ def test_another_model_is_refused(tmp_path: Path, weights: dict[str, Path], name
         ({"downsampling_ratios": [2, 2, 4, 4, 4]}, "it takes 16000 Hz and 256 samples a frame"),
         ({"semantic_model_config": semantic | {"feature_projection_input_dim": 80}}, "160 features of w2v-BERT"),
         ({"semantic_model_config": {"model_type": "hubert"}}, "features of w2v-BERT"),
+        ({"quantization_levels": [4] * 7 + [5]}, "its 81920 codes don't fit into 16 bits"),
         ({"num_hidden_layers": 3}, "tensors are missing"),
         ({"hidden_size": "wide"}, "hidden_size"),
         ({"model_type": "dac"}, "model_type"),
