@@ -21,8 +21,8 @@ from model.data.reading import read_condition
 from model.decoding.ahead import looks_ahead
 from model.decoding.asks import Ask
 from model.decoding.autoregressive import Lane
+from model.decoding.crew import First
 from model.decoding.engine import Quantization
-from model.decoding.engine.crew import First
 from model.decoding.engine.step import Step, laid_out
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY, PLAIN, Sampling

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from model.decoding.ahead import advance_ahead, looks_ahead
 from model.decoding.asks import Ask
-from model.decoding.engine.crew import Crew, First, settings_of
+from model.decoding.crew import Crew, First, settings_of
 from model.decoding.engine.graphs import Graphs
 from model.decoding.engine.step import Step
 from model.decoding.steps import Steps

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from model.decoding.engine.exits import EarlyExit, Layers
 from model.decoding.engine.rows import Rows
 from model.decoding.engine.step import Step
-from model.decoding.exits import EarlyExit, Layers
 from model.decoding.prefill import prefill
 from model.decoding.samplers.guidance import guided
 from model.network.cache import Cached, KVCache, Window

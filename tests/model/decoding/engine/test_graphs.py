@@ -12,8 +12,8 @@ import torch
 
 from model.decoding.asks import Ask
 from model.decoding.autoregressive import Lane
+from model.decoding.crew import First
 from model.decoding.engine import graphs
-from model.decoding.engine.crew import First
 from model.decoding.engine.graphs import CAPTURES, SWITCH, Graphs
 from model.decoding.levels import generate_rest
 from model.decoding.masked import generate_masked

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from model.decoding.ahead import proposals
 from model.decoding.asks import Ask, End
+from model.decoding.engine.exits import Layers
 from model.decoding.engine.rows import Rows
-from model.decoding.exits import Layers
 from model.decoding.samplers.chain import Sampling, sample
 from model.decoding.samplers.noise import keys_of, seeds_of
 from model.decoding.samplers.sampler import Draws
