@@ -66,7 +66,7 @@ def test_another_model_is_refused(tmp_path: Path, weights: Path) -> None:
     for changed, problem in (
         ({"sample_rate": 24_001}, "don't divide 24001 Hz"),
         ({"acoustic_model_config": acoustic | {"downsampling_ratios": [8, 5, 4, 2]}}, "75 frames a second aren't"),
-        ({"semantic_sample_rate": 8_000}, "frames of its semantic encoder"),
+        ({"semantic_sample_rate": 12_000}, "frames of its semantic encoder"),
         ({"target_bandwidths": [0.1]}, "0.1 kbps aren't enough"),
         ({"codebook_size": 512}, "doesn't"),
         ({"model_type": "xcodec"}, "model_type"),

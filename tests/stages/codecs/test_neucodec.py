@@ -101,10 +101,12 @@ def test_no_part_of_a_wave_is_lost(codec: Codec, library: Library, samples: int)
 
 def test_the_last_part_of_a_frame_is_heard(weights: dict[str, Path]) -> None:
     codec, wave = load_codec("neucodec", weights["neucodec"]), noise(10 * HOP + 200)
-    quiet = wave.clone()
-    quiet[-200:] = 0
-    [codes_1T], [other_1T] = codec.encode([wave]), codec.encode([quiet])
-    assert codes_1T[0, -1] != other_1T[0, -1]
+    found = set()
+    for seed in range(4):
+        wave[-200:] = torch.randn(200, generator=torch.Generator().manual_seed(seed)) / (seed + 1)
+        [codes_1T] = codec.encode([wave])
+        found.add(int(codes_1T[0, -1]))
+    assert len(found) > 1
 
 
 def test_the_rates_are_known(weights: dict[str, Path]) -> None:
