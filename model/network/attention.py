@@ -18,6 +18,7 @@ from torch import Tensor
 
 from model.device import AMPERE
 from model.network.retention import chunkwise
+from model.network.ssm import Scan, both_ways
 from model.network.transfer import to_device
 from model.network.window import chunks, near
 
@@ -29,7 +30,7 @@ _FLASH_UP_TO = 256
 
 
 class Attend(Protocol):
-    """Attention or retention within one layer."""
+    """Attention, retention or a state space within one layer."""
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Computes attention.
@@ -46,6 +47,19 @@ class Attend(Protocol):
 
     def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Computes retention (`model.network.retention`); arguments as in `__call__`, with M = N."""
+
+    def scan(self, layer: int, features: Tensor, steps: Tensor, ways: tuple[Scan, Scan]) -> Tensor:
+        """Computes a state space (`model.network.ssm`).
+
+        Args:
+            layer: The layer's number, from 0.
+            features: What is convolved, `[..., L, E]`.
+            steps: Step widths, `[..., L, N]`.
+            ways: The weights forwards and backwards.
+
+        Returns:
+            The heads' outputs, `[..., L, N, H]`.
+        """
 
 
 def sdpa(q_BLNH: Tensor, k_BLMH: Tensor, v_BLMH: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
@@ -127,7 +141,7 @@ class Packed:
     """Attention within each of several documents laid end to end: the first `causal` ones causal, the others full.
 
     In a full one, the first positions may be `given`: these attend to each other alone, the others to all. Retention
-    takes such a document as full.
+    and state spaces take such a document as full.
 
     On CUDA in half precision, each kind (causal, full) is one call of PyTorch's variable-length flash attention. On the
     CPU, before Ampere, and for heads that flash attention doesn't support, each document is one SDPA call. Retention is
@@ -236,3 +250,12 @@ class Packed:
         sizes = [sum(part) for part, _ in self.kinds]
         split = zip(self.kinds, self._bounds, *(torch.split(x, sizes) for x in (q, k, v)), strict=True)
         return torch.cat([chunkwise(q_i, k_i, v_i, bounds, causal=kind) for (_, kind), bounds, q_i, k_i, v_i in split])
+
+    def scan(self, layer: int, features: Tensor, steps: Tensor, ways: tuple[Scan, Scan]) -> Tensor:  # noqa: ARG002
+        """Computes a state space on `[L, E]` features."""
+        sizes = [sum(part) for part, _ in self.kinds]
+        split = zip(self.kinds, self._bounds, torch.split(features, sizes), torch.split(steps, sizes), strict=True)
+        out = torch.cat([both_ways(ways, x, steps_i, bounds, causal=kind) for (_, kind), bounds, x, steps_i in split])
+        if torch.is_grad_enabled() and all(kind for _, kind in self.kinds):  # several devices wait for all gradients
+            out = out + ways[1].nothing().to(out.dtype)
+        return out
