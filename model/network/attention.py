@@ -6,8 +6,8 @@ The network takes an `Attend` as an argument and calls it in each layer. `Packed
 Axes: B batch, L positions, N heads, H head width.
 """
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from itertools import accumulate
 from typing import Protocol, cast
 
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from model.device import AMPERE
 from model.network.retention import chunkwise
@@ -252,10 +253,17 @@ class Packed:
         return torch.cat([chunkwise(q_i, k_i, v_i, bounds, causal=kind) for (_, kind), bounds, q_i, k_i, v_i in split])
 
     def scan(self, layer: int, features: Tensor, steps: Tensor, ways: tuple[Scan, Scan]) -> Tensor:  # noqa: ARG002
-        """Computes a state space on `[L, E]` features."""
+        """Computes a state space on `[L, E]` features.
+
+        What it makes between is computed again in the backward pass, as the paper's kernels do: kept, it would be
+        several times as much as all else in a block.
+        """
         sizes = [sum(part) for part, _ in self.kinds]
         split = zip(self.kinds, self._bounds, torch.split(features, sizes), torch.split(steps, sizes), strict=True)
-        out = torch.cat([both_ways(ways, x, steps_i, bounds, causal=kind) for (_, kind), bounds, x, steps_i in split])
+        read: Callable[..., Tensor] = both_ways
+        if torch.is_grad_enabled():
+            read = partial(checkpoint, both_ways, use_reentrant=False, preserve_rng_state=False)
+        out = torch.cat([read(ways, x, steps_i, bounds, causal=kind) for (_, kind), bounds, x, steps_i in split])
         if torch.is_grad_enabled() and all(kind for _, kind in self.kinds):  # several devices wait for all gradients
             out = out + ways[1].nothing().to(out.dtype)
         return out

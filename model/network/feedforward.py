@@ -56,7 +56,10 @@ class Experts(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Maps each position of `[..., D]` separately."""
         flat_MD = x.flatten(0, -2)
-        share_MA, chosen_MA = route(flat_MD, self.router, self.lifts_E, self.per_token)
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        with torch.autocast(x.device.type, enabled=False):
+            scores_ME = F.linear(flat_MD.to(dtype), self.router.to(dtype))
+        share_MA, chosen_MA = route(scores_ME, self.lifts_E, self.per_token)
         load_E = self.lifts_E.new_zeros(len(self.experts))
         load_E = load_E.scatter_add(0, chosen_MA.flatten(), torch.ones_like(chosen_MA).flatten())
         if self.training:
@@ -81,21 +84,18 @@ class Experts(nn.Module):
         self.lifts_E += (load_E.sum() - load_E * len(load_E)).sign().to(self.lifts_E.device)
 
 
-def route(x_MD: Tensor, router_ED: Tensor, lifts_E: Tensor, per_token: int) -> tuple[Tensor, Tensor]:
-    """Chooses the experts of each position, in float32.
+def route(scores_ME: Tensor, lifts_E: Tensor, per_token: int) -> tuple[Tensor, Tensor]:
+    """Chooses the experts of each position.
 
     Args:
-        x_MD: The positions.
-        router_ED: The router's weight.
+        scores_ME: The router's scores, in float32.
         lifts_E: The experts' biases, in units of `LIFT`.
         per_token: A.
 
     Returns:
         What the chosen ones weigh, which sums to 1, and their numbers, `[M, A]` each.
     """
-    dtype = torch.promote_types(x_MD.dtype, torch.float32)
-    with torch.autocast(x_MD.device.type, enabled=False):
-        share_ME = F.linear(x_MD.to(dtype), router_ED.to(dtype)).softmax(-1)
+    share_ME = scores_ME.softmax(-1)
     chosen_MA = (share_ME.detach() + LIFT * lifts_E).topk(per_token, -1).indices
     share_MA = share_ME.gather(-1, chosen_MA)
     return share_MA / share_MA.sum(-1, keepdim=True), chosen_MA

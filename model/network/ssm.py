@@ -98,9 +98,7 @@ class Scan(nn.Module):
         y_LNH, _ = self._chunkwise(convolved_LE, steps_LN, F.pad(document_L, (0, missing), value=-1))
         return y_LNH[:length]
 
-    def rows(
-        self, features_RLE: Tensor, steps_RLN: Tensor, kept_RX: Tensor, new_R: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def rows(self, features_RLE: Tensor, steps_RLN: Tensor, kept_RX: Tensor, new_R: Tensor) -> tuple[Tensor, Tensor]:
         """Reads new positions of several rows, after what each has read.
 
         Args:

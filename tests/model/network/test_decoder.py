@@ -53,6 +53,7 @@ def run(net: Decoder, batch: Batch) -> list[Tensor]:
     [
         *({"arch": arch} for arch in ARCHS),
         *({"kv_heads": 2}, {"kv_heads": 1}, {"group": 2}, {"group": 4}, {"window": 5}, {"window": 7, "group": 2}),
+        *({"experts": 4}, {"experts": 3, "arch": "mamba", "group": 2}),
     ],
     ids=str,
 )
