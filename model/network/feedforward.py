@@ -64,7 +64,8 @@ class Experts(nn.Module):
         load_E = load_E.scatter_add(0, chosen_MA.flatten(), torch.ones_like(chosen_MA).flatten())
         if self.training:
             self.load_E = load_E
-        return self._through(flat_MD, share_MA, chosen_MA, load_E).view_as(x)
+        made_MD: Tensor = self._through(flat_MD, share_MA, chosen_MA, load_E)
+        return made_MD.view_as(x)
 
     @torch.compiler.disable  # type: ignore[untyped-decorator] # the experts' numbers of positions differ each time
     def _through(self, flat_MD: Tensor, share_MA: Tensor, chosen_MA: Tensor, load_E: Tensor) -> Tensor:
@@ -72,8 +73,9 @@ class Experts(nn.Module):
         own = torch.split(flat_MD[order // self.per_token], load_E.tolist())
         # An expert that nobody chose maps no positions, so that its weights have a gradient (of zeros) all the same.
         made = torch.cat([expert(part) for expert, part in zip(self.experts, own, strict=True)])
-        made_MAD = made[order.argsort()].unflatten(0, chosen_MA.shape)
-        return (share_MA.to(made.dtype)[:, None] @ made_MAD)[:, 0]
+        made_MAD = made[order.argsort()].view(*chosen_MA.shape, -1)
+        out: Tensor = (share_MA.to(made.dtype)[:, None] @ made_MAD)[:, 0]
+        return out
 
     def balance(self, load_E: Tensor) -> None:
         """Lifts the experts that were chosen less often than the mean, and lowers those chosen more often.

@@ -112,8 +112,8 @@ class Scan(nn.Module):
         """
         rows, length, _ = features_RLE.shape
         last = (TAPS - 1) * self.features
-        recent_RWE = kept_RX[:, :last].unflatten(1, (TAPS - 1, -1))
-        state_RNHS = kept_RX[:, last:].unflatten(1, (self.heads, self.head_width, self.state))
+        recent_RWE = kept_RX[:, :last].reshape(rows, TAPS - 1, -1)
+        state_RNHS = kept_RX[:, last:].reshape(rows, self.heads, self.head_width, self.state)
         joined = torch.cat((recent_RWE, features_RLE.to(kept_RX.dtype)), 1)
         row_R1 = torch.arange(rows, device=new_R.device)[:, None]
         recent_RWE = joined[row_R1, new_R[:, None] + torch.arange(TAPS - 1, device=new_R.device)]
@@ -148,8 +148,8 @@ class Scan(nn.Module):
         return steps.double() * -self.forgetting.double().exp()
 
     def _parts(self, convolved: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x, b, c = convolved.split((self.heads * self.head_width, self.state, self.state), -1)
-        return x.unflatten(-1, (self.heads, self.head_width)), b, c
+        x, b, c = torch.split(convolved, [self.heads * self.head_width, self.state, self.state], -1)
+        return x.reshape(*x.shape[:-1], self.heads, self.head_width), b, c
 
     def _step(self, convolved_RE: Tensor, steps_RN: Tensor, state_RNHS: Tensor) -> tuple[Tensor, Tensor]:
         """Reads a position of each row; returns the outputs, `[R, N, H]`, and the states after it."""
@@ -164,10 +164,11 @@ class Scan(nn.Module):
         """Reads several positions of each row; returns as `_step` does, `[R, L, N, H]`."""
         rows, length, _ = convolved_RLE.shape
         missing = -length % CHUNK
-        flat = (F.pad(x, (0, 0, 0, missing)).flatten(0, 1) for x in (convolved_RLE, steps_RLN))
+        flat_LE, flat_LN = (F.pad(x, (0, 0, 0, missing)).flatten(0, 1) for x in (convolved_RLE, steps_RLN))
         row_L = torch.arange(rows, device=steps_RLN.device).repeat_interleave(length + missing)
-        y_LNH, after_JNHS = self._chunkwise(*flat, row_L)
-        y_RLNH, after_RNHS = y_LNH.unflatten(0, (rows, -1))[:, :length], after_JNHS.unflatten(0, (rows, -1))[:, -1]
+        y_LNH, after_JNHS = self._chunkwise(flat_LE, flat_LN, row_L)
+        y_RLNH = y_LNH.view(rows, -1, *y_LNH.shape[1:])[:, :length]
+        after_RNHS = after_JNHS.view(rows, -1, *after_JNHS.shape[1:])[:, -1]
         left_RLN = self._fading(steps_RLN).cumsum(1).exp().to(state_RNHS.dtype)
         _, _, c_RLS = self._parts(convolved_RLE)
         from_before = torch.einsum("rls,rnhs->rlnh", c_RLS, state_RNHS) * left_RLN[..., None]
@@ -177,8 +178,9 @@ class Scan(nn.Module):
         """Reads whole chunks of documents; returns the outputs, `[L, N, H]`, and the state after each chunk."""
         plain_LNH, b_LS, c_LS = self._parts(convolved_LE)
         document_JC = document_L.view(-1, CHUNK)
-        x_JNCH = (plain_LNH * steps_LN[..., None]).to(plain_LNH.dtype).unflatten(0, (-1, CHUNK)).transpose(1, 2)
-        b_JCS, c_JCS = (x.view(-1, CHUNK, self.state) for x in (b_LS, c_LS))
+        x_LNH = (plain_LNH * steps_LN[..., None]).to(plain_LNH.dtype)
+        x_JNCH = x_LNH.view(-1, CHUNK, *x_LNH.shape[1:]).transpose(1, 2)
+        b_JCS, c_JCS = (x.reshape(-1, CHUNK, self.state) for x in (b_LS, c_LS))
         sums_JNC = self._fading(steps_LN).view(-1, CHUNK, self.heads).cumsum(1).mT
         log_JNC = sums_JNC.to(steps_LN.dtype)
 
@@ -224,7 +226,7 @@ def _carried(left_JNHS: Tensor, log_JN: Tensor, goes_on_J: Tensor) -> Tensor:
     breaks_KJ = (~goes_on_J).view(-1, size).cumsum(1)
     same_KJJ = (breaks_KJ[:, :, None] == breaks_KJ[:, None]).tril()
     apart_KNJJ = (log_KNJ[..., None] - log_KNJ[..., None, :]).masked_fill(~same_KJJ[:, None], -torch.inf)
-    left_KJNHS = left_JNHS.unflatten(0, (-1, size))
+    left_KJNHS = left_JNHS.view(-1, size, *left_JNHS.shape[1:])
     after_KJNHS = torch.einsum("knij,kjnhs->kinhs", apart_KNJJ.exp().to(dtype), left_KJNHS)
     if chunks <= _TOGETHER:
         return after_KJNHS.flatten(0, 1)

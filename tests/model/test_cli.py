@@ -174,6 +174,20 @@ def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, sh
         assert "mfu_of_datasheet" not in shown, "no datasheet has the rate of a CPU"
 
 
+def test_bench_of_architectures_shows_what_each_learns(config: Path, dataset: Path, monkeypatch, capsys) -> None:
+    sets = "--set", "data.batch_tokens=600", "--set", f"data.store={dataset}", "--set", "trainer.validate_batches=1"
+    settings = *sets, "--seconds", "0.01", "--device", "cpu", "--json"
+    assert valle(monkeypatch, "bench", "archs", "--config", config, *settings) == 0
+    shown = json.loads(capsys.readouterr().out)
+    for name in ("llama", "window", "retnet", "mamba", "experts"):
+        assert shown[f"{name}_steps"] >= 1
+        assert 0 < shown[f"{name}_loss"] < 10
+        assert shown[f"{name}_tokens_per_s"] > 0
+        assert (shown[f"{name}_active_parameters"] < shown[f"{name}_parameters"]) == (name == "experts")
+    assert valle(monkeypatch, "bench", "archs", "--config", config, *settings, "--set", "data.validation=0") == 2
+    assert "`data.validation` must be above 0" in capsys.readouterr().err
+
+
 def test_bench_of_memory_shows_each_way_to_fit(config: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr("model.bench.fitting._train", lambda *_: (1.5, 2.0))
     monkeypatch.setattr("model.bench.fitting.ProcessPoolExecutor", _Here)

