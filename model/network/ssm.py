@@ -14,7 +14,7 @@ where a and D are the head's. There are three forms of the same sum:
 A bidirectional document is read both ways and the two are added. Each way has a convolution, forgetting and D of its
 own, or a network without positions couldn't tell what comes before from what comes after.
 
-Sources: Mamba-2, sections 6 and 7, https://arxiv.org/abs/2405.21060; two ways in one layer, Vision Mamba, section 3.2,
+Sources: Mamba-2, sections 6 and 7, https://arxiv.org/abs/2405.21060; two ways in one layer, Vision Mamba, section 3.3,
 https://arxiv.org/abs/2401.09417.
 
 Axes: R rows, L positions, N heads, H head width, S state, E = N * H + 2 S convolved features, W taps, J chunks, C

@@ -54,9 +54,11 @@ def test_activations_that_were_asked_to_be_computed_again_are() -> None:
 
 
 @pytest.mark.parametrize("recomputes", [False, True])
-@pytest.mark.parametrize("shape", [{}, {"model__experts": 4}], ids=str)
+@pytest.mark.parametrize(
+    "shape", [{}, {"model__experts": 4}, {"model__arch": "mamba", "model__kv_heads": None}], ids=str
+)
 def test_an_update_in_parts_is_the_whole_one(
-    store: MemoryStore, tmp_path: Path, recomputes: bool, shape: dict[str, int]
+    store: MemoryStore, tmp_path: Path, recomputes: bool, shape: dict[str, object]
 ) -> None:
     steps = []
     for name, fitted in {"whole": None, "parts": Fit(300, recomputes, 1.0, 4)}.items():
@@ -71,7 +73,7 @@ def test_an_update_in_parts_is_the_whole_one(
         assert len(trainer._parts(batches)) > 4 or not fitted
         scores, norm = trainer.train_step(batches)
         steps.append((scores, norm, [weight.detach() for weight in trainer.raw_network.state_dict().values()]))
-        if shape:
+        if "model__experts" in shape:
             assert all(lifts.any() for lifts in trainer.raw_network.lifts().values()), "experts are balanced"
             assert trainer.usage.report()["experts/violation"] > 0
         validated = trainer.validate()["validation/loss"]
