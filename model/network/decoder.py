@@ -187,6 +187,19 @@ class Decoder(nn.Module):
         """Returns the experts' biases (`Experts`) by name: what a checkpoint has beside the parameters."""
         return {f"{name}.lifts_E": part.lifts_E for name, part in self.experts().items()}
 
+    def rounded(self, dtype: torch.dtype) -> "Decoder":
+        """Changes the dtype of the weights, in place, but for the few that every other number hangs on; returns itself.
+
+        These say which experts are chosen, how wide a state's steps are and how fast it forgets: rounded, they would
+        choose others, and a little more of the state would be lost or kept at each of many positions.
+        """
+        exact = [weight for part in self.modules() if isinstance(part, Experts | Scan) for weight in part.exact()]
+        held = [weight.detach() for weight in exact]
+        self.to(dtype)
+        for weight, value in zip(exact, held, strict=True):
+            weight.data = value
+        return self
+
     def num_parameters(self, *, trained: bool = False) -> int:
         """Returns the number of parameters, or of those that are `trained`: with adapters, few of them."""
         return sum(weight.numel() for weight in self.parameters() if weight.requires_grad or not trained)

@@ -77,6 +77,10 @@ class Experts(nn.Module):
         out: Tensor = (share_MA.to(made.dtype)[:, None] @ made_MAD)[:, 0]
         return out
 
+    def exact(self) -> list[nn.Parameter]:
+        """Returns the weights that must not be rounded (`Decoder.rounded`)."""
+        return [self.router]
+
     def balance(self, load_E: Tensor) -> None:
         """Lifts the experts that were chosen less often than the mean, and lowers those chosen more often.
 

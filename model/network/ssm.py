@@ -72,6 +72,10 @@ class Scan(nn.Module):
         step.add_(torch.log(-torch.expm1(-step)))  # the inverse of softplus
         self.skip.fill_(1)
 
+    def exact(self) -> list[nn.Parameter]:
+        """Returns the weights that must not be rounded (`Decoder.rounded`)."""
+        return [self.forgetting, self.step_bias, self.skip]
+
     def nothing(self) -> Tensor:
         """Returns 0 from all weights, so that they have a gradient where nothing is read this way."""
         return torch.stack([weight.sum() for weight in self.parameters()]).sum() * 0

@@ -175,6 +175,20 @@ def test_a_new_network_knows_nothing(arch: Arch) -> None:
     assert report["new/loss"] == pytest.approx(torch.tensor(64.0).log().item(), rel=0.05)
 
 
+def test_weights_that_choose_experts_or_forget_are_not_rounded() -> None:
+    net = network(arch="mamba", experts=4).eval()
+    batch = collate(documents(), 8)
+    with torch.no_grad():
+        wanted = run(net, batch)[0]
+        before = {name: weight.clone() for name, weight in net.named_parameters()}
+        found = run(net.rounded(torch.bfloat16), batch)[0]
+    exact = {name.rpartition(".")[2] for name, weight in net.named_parameters() if weight.dtype == torch.float32}
+    assert exact == {"router", "forgetting", "step_bias", "skip"}
+    assert all(weight.equal(before[name]) for name, weight in net.named_parameters() if weight.dtype == torch.float32)
+    assert net.lifts().popitem()[1].dtype == torch.int64
+    assert 0 < (found - wanted).norm() < 0.05 * wanted.norm()
+
+
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("masked", [False, True])
 def test_attention_in_bfloat16_equals_that_in_float32(causal: bool, masked: bool) -> None:
