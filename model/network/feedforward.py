@@ -71,8 +71,10 @@ class Experts(nn.Module):
     def _through(self, flat_MD: Tensor, share_MA: Tensor, chosen_MA: Tensor, load_E: Tensor) -> Tensor:
         order = chosen_MA.flatten().argsort(stable=True)
         own = torch.split(flat_MD[order // self.per_token], load_E.tolist())
-        # An expert that nobody chose maps no positions, so that its weights have a gradient (of zeros) all the same.
-        made = torch.cat([expert(part) for expert, part in zip(self.experts, own, strict=True)])
+        # In training, an expert that nobody chose maps no positions, so that its weights have a gradient (of zeros).
+        learns = torch.is_grad_enabled()
+        pairs = zip(self.experts, own, strict=True)
+        made = torch.cat([expert(part) for expert, part in pairs if len(part) or learns])
         made_MAD = made[order.argsort()].view(*chosen_MA.shape, -1)
         out: Tensor = (share_MA.to(made.dtype)[:, None] @ made_MAD)[:, 0]
         return out
