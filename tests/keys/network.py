@@ -109,16 +109,17 @@ def _state(world: World) -> None:
 def _experts(world: World) -> None:
     """Each block has so many feed-forwards, of which a router chooses, and the log tells how busy each one is."""
     trainer = world.trainer(model__experts=3, trainer__max_steps=2, trainer__log_every=1)
-    assert [len(block.feedforward.experts) for block in trainer.raw_network.blocks] == [3, 3]
+    assert [len(part.experts) for part in trainer.raw_network.experts().values()] == [3, 3]
     trainer.fit()
     lines = [json.loads(line) for line in (trainer.run / "log.jsonl").read_text().splitlines()]
-    loads = {name: value for name, value in lines[-1].items() if name.startswith("experts/load_")}
+    last = [line for line in lines if "experts/violation" in line][-1]
+    loads = {name: value for name, value in last.items() if name.startswith("experts/load_")}
     assert {*loads} == {f"experts/load_{layer}_{expert}" for layer in (0, 1) for expert in range(3)}
     assert sum(loads.values()) == pytest.approx(6)
 
 
 def _experts_per_token(world: World) -> None:
-    made = _network(world, experts=4, experts_per_token=3).blocks[0].feedforward.train()
+    made = next(iter(_network(world, experts=4, experts_per_token=3).experts().values()))
     made(torch.randn(10, 32, generator=torch.Generator().manual_seed(0)))
     assert int(made.load_E.sum()) == 30
 

@@ -43,6 +43,7 @@ WAYS: dict[str, tuple[dict[str, Any], Decoding]] = {
     "groups": ({"group": 2}, WINDOWED),
     "retention": ({"arch": "retnet"}, Decoding(ar=EVERY)),
     "state space": ({"arch": "mamba"}, Decoding(ar=EVERY)),
+    "experts": ({"experts": 4}, Decoding(ar=EVERY)),
     "ring": ({"window": 5}, Decoding(ar=EVERY, guidance=2.0)),
 }
 
@@ -66,19 +67,18 @@ def test_a_step_of_ar_waits_for_nothing_but_the_check_every_16th(way: str) -> No
     group = net.config.group
     more = taken(18 * group) - taken(2 * group)
     assert more.total() == 1
-    assert set(more) == {wait for wait in more if "Tensor.tolist at model/decoding/autoregressive.py" in wait}
+    assert set(more) == {wait for wait in more if "Tensor.tolist at model/decoding/crew.py" in wait}
 
 
-def test_a_mixture_of_experts_waits_once_a_layer_to_see_who_goes_where() -> None:
+def test_a_pass_over_many_positions_waits_once_a_layer_to_see_which_expert_has_how_many() -> None:
     net = decisive(experts=4)
-
-    def taken(frames: int) -> Counter[str]:
-        how: dict[str, Any] = {"max_frames": frames, "min_frames": frames, "decoding": Decoding(ar=GREEDY)}
-        return waits(net, lambda: generate_first(net, TOKENIZER, CONDITIONS, **how))
-
-    more = taken(18) - taken(2)
-    experts = [wait for wait in more.elements() if "Tensor.tolist at model/network/feedforward.py" in wait]
-    assert len(experts) == more.total() - 1 == 16 * net.config.layers
+    how: dict[str, Any] = {"max_frames": 20, "min_frames": 20, "decoding": Decoding("all", unmasking=Unmasking(3))}
+    found = waits(net, lambda: generate(net, TOKENIZER, CONDITIONS, **how))
+    places = Counter(wait.rpartition(":")[0] for wait in found.elements())
+    assert places == {
+        "Tensor.to at model/decoding/whole.py": 1,
+        "Tensor.tolist at model/network/feedforward.py": (1 + 3) * net.config.layers,
+    }
 
 
 def test_a_response_that_enters_beside_others_doesnt_make_each_step_wait() -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from model.config import ModelConfig
+from model.network import feedforward
 from model.network.feedforward import LIFT, Experts, SwiGLU, route
 
 
@@ -71,6 +72,18 @@ def test_a_position_knows_nothing_of_those_beside_it() -> None:
         crowd = made(torch.cat([x[:1].expand(500, -1), x]))[500:]
     torch.testing.assert_close(together, alone, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(together, crowd, rtol=1e-12, atol=1e-12)
+
+
+def test_few_positions_may_go_through_all_experts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On CUDA, so that the host needn't wait: what comes out is the same."""
+    made, x = mixture().eval(), random(20, 16)
+    with torch.no_grad():
+        wanted = made(x)
+        monkeypatch.setitem(feedforward.AT_ONCE, "cpu", 20)
+        monkeypatch.setattr(made, "_through", None)
+        torch.testing.assert_close(made(x), wanted, rtol=1e-12, atol=1e-12)
+        with pytest.raises(TypeError, match="not callable"):
+            made(random(21, 16))
 
 
 def test_a_bias_counts_for_the_choice_but_not_for_the_weights() -> None:
