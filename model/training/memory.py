@@ -28,7 +28,7 @@ def memory(
     * a teacher's weights;
     * a bfloat16 copy of the weights under bf16-mixed;
     * the activations of the largest batch: those of all blocks or, with activation checkpointing, every block's input
-      and the activations of one block;
+      and the activations of one block; and what one state space makes on its way, which is never kept;
     * the logits, as if every position predicted.
 
     With `ahead.only`, the blocks keep no activations, as no gradient passes through them.
@@ -104,7 +104,7 @@ def kept_by_block(model: ModelConfig, precision: str, *, fused: bool) -> float:
 
 
 def scanned(model: ModelConfig, precision: str) -> float:
-    """Returns the bytes per position that a state space of one block makes on its way, twice in both directions.
+    """Returns about the bytes per position that a state space of one block makes on its way, in both directions.
 
     Features shifted, convolved and taken apart; the weights of the pairs in each chunk; and each chunk's states.
 

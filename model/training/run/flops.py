@@ -3,9 +3,8 @@
 Source of the count: PaLM, appendix B, https://arxiv.org/abs/2204.02311. A multiplication and an addition are two
 operations, and the backward pass takes twice as many as the forward pass. Only what the model needs counts, not padding
 or recomputation. Here attention counts by the documents' real lengths, half of it if causal, and without the pairs that
-a window hides; retention and state
-spaces count by chunks, as long documents need it; of experts those that are chosen count; each head counts by the
-positions where it predicts. Norms, activations and embeddings aren't counted.
+a window hides; retention and state spaces count by chunks, as long documents need it; of experts those that are chosen
+count; each head counts by the positions where it predicts. Norms, activations and embeddings aren't counted.
 
 Axes: L positions of a document.
 """
