@@ -362,7 +362,8 @@ def export(
 
     written = write(model, out, form)
     numbers = {"step": written.meta.step, "parameters": written.num_parameters}
-    _show({"out": str(out), "format": form, **numbers}, as_json)
+    licence = {"codec_licence": written.meta.codec.licence} if written.meta.codec.licence else {}
+    _show({"out": str(out), "format": form, **numbers, **licence}, as_json)
 
 
 _BENCHES = "; ".join(f"{name}: {row.help}" for name, row in BENCHES.items())

@@ -32,11 +32,13 @@ class EncodeConfig(StageConfig):
 
     codec: str = "encodec"
     """`encodec`: 24 kHz, 8 codebooks at 75 Hz; `vocos`: the same codes, decoded by Vocos; `dac`: `dac_model`, 9 to 32
-    codebooks; `mimi`: 24 kHz, up to 32 codebooks at 12.5 Hz; `embedded`: 24 kHz, 8 codebooks at 75 Hz, without a
-    download. A file in `stages/codecs` adds another."""
+    codebooks; `mimi`: 24 kHz, up to 32 codebooks at 12.5 Hz; `higgs`: 24 kHz, 8 codebooks at 25 Hz; `neucodec`: 16 kHz
+    in and 24 kHz out, 1 codebook of 65,536 at 50 Hz; `xcodec2`: the same at 16 kHz; `embedded`: 24 kHz, 8 codebooks at
+    75 Hz, without a download. A file in `stages/codecs` adds another."""
     weights: str | None = runtime(None)
-    """The codec's weights: a file, or for `vocos` and `mimi` a folder. Not set: the codec's environment variable, then
-    its library's cache, then a download. The content, not the path, enters the fingerprint."""
+    """The codec's weights: a file, or for `vocos` and the models of transformers (`mimi`, `neucodec`, `xcodec2`,
+    `higgs`) a folder. Not set: the codec's environment variable, then its library's cache, then a download. The
+    content, not the path, enters the fingerprint."""
     dac_model: Literal["44khz", "24khz", "16khz"] = "44khz"
     """The published DAC model to download when `weights` isn't set."""
     codebooks: int | None = Field(default=None, ge=1)
@@ -44,7 +46,7 @@ class EncodeConfig(StageConfig):
     `mimi`'s 32, all of any other codec's."""
     precision: Precision = "float32"
     """Number format of the encoder network. `bfloat16` and `float16` are faster on CUDA but change some codes.
-    `embedded` and `mimi` support `float32` only."""
+    `embedded` and the models of transformers support `float32` only."""
     exact: bool = False
     """On the CPU, whether to compute `encodec`, `vocos` and `dac` as their libraries do, bit for bit. Otherwise the
     encoder is two to three times as fast, and rounding flips less than one code in a thousand."""

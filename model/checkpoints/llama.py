@@ -12,6 +12,7 @@ from torch import Tensor
 from model.checkpoints.checkpoint import EXPORTED, read_weights
 from model.checkpoints.model import Model
 from model.config import ModelConfig, TrainConfig
+from stages.artefacts.manifest import NOT_KNOWN
 from stages.errors import ArtefactError, UsageError
 
 _OUTSIDE = {"token_embedding.weight": "embed_tokens.weight", "norm.gain": "norm.weight"}
@@ -36,6 +37,8 @@ tags: [text-to-speech]
 `transformers` opens `config.json` and `model.safetensors` as a `LlamaModel`. `valle.safetensors` has the layers before
 and after it: the embeddings of the codes, and the heads. `valle.json` has the configuration, the vocabulary, and the
 codec and dataset of the model. `valle export FOLDER model.safetensors` converts the folder back to a model for `valle`.
+
+Speaking also needs the weights of its codec: {codec}. Their licence: {licence}.
 
 The input at a position is the embedding of its token plus those of the codes known there. Positions restart at each
 segment (text, prompt, response). This computes the same hidden states as `valle` in evaluation mode:
@@ -78,7 +81,8 @@ def write_folder(model: Model, folder: Path) -> None:
     about = {**_llama_config(model.config, len(llama["embed_tokens.weight"])), "torch_dtype": dtype}
     codec = model.meta.codec
     tensors = "\n".join(f"* `{name}` {list(weight.shape)}" for name, weight in beside.items())
-    card = _CARD.format(num_codebooks=codec.num_codebooks, codebook_size=codec.codebook_size, tensors=tensors)
+    told = {"codec": codec.describe(), "licence": codec.licence or NOT_KNOWN, "tensors": tensors}
+    card = _CARD.format(num_codebooks=codec.num_codebooks, codebook_size=codec.codebook_size, **told)
     folder.mkdir()
     save_file(llama, folder / "model.safetensors", {"format": "pt"})
     save_file(beside, folder / f"{EXPORTED}.safetensors", {"format": "pt"})

@@ -293,7 +293,7 @@ class Synthesizer:
     def said(self, ask: Ask, response: Response, wave: Wave | None = None) -> Speech:
         """Returns a response as speech; its `wave` is decoded if it isn't given."""
         decoded = self.codec.decode(torch.from_numpy(response.codes_KT)).numpy() if wave is None else wave
-        return Speech.of(ask, response, decoded, self.checkpoint.meta)
+        return Speech.of(ask, response, decoded, self.codec, self.checkpoint.meta)
 
     def hear(self, speech: Prompt, *, language: str | None = None, max_tokens: int = 500) -> Heard:
         """Recognises the phonemes of what is said.

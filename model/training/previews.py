@@ -110,7 +110,9 @@ class Previews:
         return Path(self.config.trainer.out) / "samples" / f"step-{step:08d}"
 
     def _speak(self, network: Decoder, codec: "Codec", step: int, log: RunLog) -> dict[str, float]:
-        examples, folder = self.examples, self._folder(step)
+        from stages.codecs.table import output_rate
+
+        examples, folder, rate = self.examples, self._folder(step), output_rate(codec)
         conditions = [read_condition(examples, draw) for draw in self._draws]
         longest = 2 * max(draw.frames for draw in self._draws)  # early in training, the network doesn't stop by itself
         seeds = range(_SEED, _SEED + len(conditions))
@@ -121,14 +123,12 @@ class Previews:
             codes = {f"{number:02d}": spoken_KT, f"{number:02d}.reference": read_response(examples, draw)}
             waves = {name: self._decoded(codec, codes_KT) for name, codes_KT in codes.items()}
             for name, wave in waves.items():
-                write_wav(folder / f"{name}.wav", wave, codec.sample_rate)
-                log.audio(f"samples/{name}", wave, codec.sample_rate, step)
+                write_wav(folder / f"{name}.wav", wave, rate)
+                log.audio(f"samples/{name}", wave, rate, step)
             about = [examples.store.ids[draw.row], condition.language, condition.phonemes]
             if self._listener:
                 text = self._texts[draw.row]
-                heard = [
-                    self._listener.hear(one, codec.sample_rate, text, condition.language) for one in waves.values()
-                ]
+                heard = [self._listener.hear(one, rate, text, condition.language) for one in waves.values()]
                 found.append(heard[0])
                 self._references += heard[1:] if len(self._references) < len(self._draws) else []
                 about += [text, f"heard: {heard[0].text}"]

@@ -20,7 +20,7 @@ from pipeline.report.readings import Readings
 from pipeline.runner.runner import read_status
 from pipeline.runner.tally import Tally
 from stages.artefacts.formats import read_lines
-from stages.artefacts.manifest import OUT, list_shards, read_codec, read_receipt
+from stages.artefacts.manifest import CODEC, OUT, list_shards, read_codec, read_receipt
 from stages.artefacts.parquet import find_rows
 from stages.errors import MissingInputError
 from stages.ids import speaker_key
@@ -82,7 +82,7 @@ class Survey:
     stage: str
     """The stage whose rows the utterances are."""
     codec: str
-    """The codec in one line; "" before `encode`."""
+    """The codec in one line, with the licence of its weights; "" before `encode`."""
     tallies: list[Tally]
     """The counts of every stage."""
     languages: dict[str, Share] = field(default_factory=lambda: defaultdict(Share))
@@ -118,6 +118,14 @@ class Survey:
         return sum(share.utterances for share in self.languages.values())
 
 
+def _codec(dataset: Dataset) -> str:
+    """Returns the codec and the licence of its weights in one line; "" before `encode`."""
+    if not (dataset.stage("encode") / CODEC).is_file():
+        return ""
+    codec = read_codec(dataset.folder)
+    return codec.describe() + (f", licence: {codec.licence}" if codec.licence else "")
+
+
 def survey(dataset: Dataset, *, shown: int) -> Survey:
     """Reads a dataset, finished or not, and collects its statistics.
 
@@ -132,8 +140,7 @@ def survey(dataset: Dataset, *, shown: int) -> Survey:
     stage = next((name for name in _CHAIN if list_shards(dataset.stage(name))), None)
     if stage is None:
         raise MissingInputError(f"`{dataset.folder}` has no utterances yet. Run `valle-prep slice` first.")
-    codec = read_codec(dataset.folder).describe() if (dataset.stage("encode") / "codec.json").is_file() else ""
-    found = Survey(stage, codec, read_status(dataset))
+    found = Survey(stage, _codec(dataset), read_status(dataset))
     drawn: dict[str, list[tuple[bytes, str, str]]] = defaultdict(list)
     doubts: dict[str, list[tuple[float, str, Row]]] = {"misheard": [], "avg_logprob": []}
     for shard in list_shards(dataset.stage(stage)):

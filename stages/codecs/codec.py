@@ -29,7 +29,7 @@ class Codec(Protocol):
 
     @property
     def sample_rate(self) -> int:
-        """Hz."""
+        """Hz of the waves that it encodes; those that it decodes to have it, too, unless it `ChangesRate`."""
 
     @property
     def frame_rate(self) -> float:
@@ -74,7 +74,7 @@ class Codec(Protocol):
             codes_KT: Integers in [0, codebook_size). Fewer codebooks, the first ones, give a rougher wave.
 
         Returns:
-            `[samples]` float32, samples = T * sample_rate / frame_rate.
+            `[samples]` float32 at `output_rate(codec)`, samples = T * output_rate / frame_rate.
 
         Raises:
             CodecError: if the codes are not `[K, T]`, have too many codebooks or are out of range.
@@ -90,6 +90,20 @@ class Shortens(Protocol):
 
     def keep(self, codebooks: int) -> None:
         """Leaves out all codebooks but the first; at least 1, at most as many as there are."""
+
+
+@runtime_checkable
+class ChangesRate(Protocol):
+    """A codec whose `decode` gives waves at another sample rate than `encode` takes."""
+
+    @property
+    def output_rate(self) -> int:
+        """Hz of decoded waves."""
+
+
+def output_rate(codec: Codec) -> int:
+    """Returns the sample rate of what a codec decodes to, in Hz."""
+    return codec.output_rate if isinstance(codec, ChangesRate) else codec.sample_rate
 
 
 class CodecKind(Protocol):
@@ -130,6 +144,10 @@ class CodecRow:
     """How many codebooks, from the first, are used if nobody says it. None: all."""
     licence: str = ""
     """The licence of the published weights; "" if the row doesn't know."""
+    repository: str = ""
+    """The published weights' repository on the Hugging Face hub; "" if they are elsewhere."""
+    digest: str = ""
+    """How the SHA-256 of the published weights begins, if that is known: they are known by it wherever they lie."""
     models: Mapping[str, int] = field(default_factory=dict)
     """If several models are published: their names and sample rates in Hz."""
 
@@ -137,7 +155,8 @@ class CodecRow:
 def identity_of(codec: Codec) -> CodecIdentity:
     """Returns the identity that is stored beside a codec's codes."""
     sizes = (codec.sample_rate, codec.frame_rate, codec.num_codebooks, codec.codebook_size)
-    return CodecIdentity(codec.name, *sizes, codec.revision)
+    decoded = output_rate(codec)
+    return CodecIdentity(codec.name, *sizes, codec.revision, decoded if decoded != codec.sample_rate else None)
 
 
 def check_waves(waves: "Sequence[Tensor]") -> "list[Tensor]":
