@@ -25,7 +25,7 @@ _ENGLISH = ("librispeech-test-other", "librispeech-train-clean-100", "ljspeech",
 _DIGITS = "fsdd"
 _LENGTHS_S = (0.5, 1.0, 2.0, 4.0)
 _ROOM = SAMPLE_RATE // 10
-_EACH = 40
+_EACH = 30
 """Recordings of English, of one German speaker and of other languages, at most; chosen by their ids."""
 
 

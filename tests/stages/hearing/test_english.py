@@ -44,7 +44,7 @@ def heard(avg_logprob: float, ratio: float = 1.2, seconds: float = 2.0) -> Heard
 
 def reason(*stretches: Heard) -> tuple[str, str]:
     found = refused("one", stretches)
-    return (found.reason, found.message) if found else ("", "")
+    return (found.reason, f"{found.message} {found.hint}") if found else ("", "")
 
 
 def test_what_an_english_model_is_unsure_of_is_not_english():
