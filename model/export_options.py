@@ -18,7 +18,7 @@ class ExportOptions(Options):
         Literal["safetensors", "hf", "gguf", "onnx"],
         typer.Option(
             "--format",
-            help="safetensors: one file for valle; hf: Llama for transformers; gguf: for llama.cpp; onnx: for onnxruntime.",
+            help="safetensors: one file for valle; hf: for transformers; gguf: for llama.cpp; onnx: for onnxruntime.",
         ),
     ] = "safetensors"
     kind: Annotated[

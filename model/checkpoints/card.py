@@ -38,7 +38,9 @@ def model_card(model: Model, *, use: str, library: str = "", tag: str = "", eval
     }
     sections = {
         "Use": use,
-        "Training data": "\n\n".join(filter(None, [table(["", ""], _data(model)), reasons(figures.get("left_out", {}))])),
+        "Training data": "\n\n".join(
+            filter(None, [table(["", ""], _data(model)), reasons(figures.get("left_out", {}))])
+        ),
         "Training": table(["", ""], _training(model)),
         "Validation": table(["", "loss", "accuracy"], _validation(figures.get("validation", {}))),
         "Evaluation": f"```\n{evaluation.strip()}\n```" if evaluation.strip() else "",

@@ -1,6 +1,6 @@
-"""Exports a model to one file, or to a folder that `transformers` opens as Llama, and converts either back; or to GGUF
-(`model.checkpoints.gguf`) or ONNX (`model.checkpoints.onnx`).
+"""Exports a model to one file, or for `transformers`, llama.cpp or onnxruntime; and converts the first two back.
 
+`model.checkpoints.gguf` writes GGUF for llama.cpp, `model.checkpoints.onnx` ONNX for onnxruntime.
 All have the weights and the JSON of a checkpoint (`model.checkpoints.checkpoint.PARTS`), but no trainer state. Adapters
 (`lora`) are merged first.
 
@@ -20,8 +20,8 @@ Axes: K codebooks, D width, H head width.
 """
 
 import json
-from pathlib import Path
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 import torch

@@ -1,10 +1,10 @@
 """Converts a model to GGUF, for llama.cpp (https://github.com/ggml-org/llama.cpp).
 
-The blocks of `model.arch: llama` are Llama's, but llama.cpp's `llama` can't compute them: its attention hides what has a
-higher position than a token, and here positions restart at each segment (`model.sequences.documents`), so that a frame
-would see neither text nor prompt. So the file has the architecture `paddleocr`: Llama's blocks with rotary pairs
-(i, i + H/2) as here, and four positions a token. The first one says what is hidden; `rope.dimension_sections` says
-which of them rotate, and here that is the second alone. (`qwen2vl` has these too, but ignores the epsilon of the norms:
+The blocks of `model.arch: llama` are Llama's, but llama.cpp's `llama` can't compute them: it hides what has a
+higher position, and here positions restart at each segment (`model.sequences.documents`), so that a frame would see
+neither text nor prompt. So the file has the architecture `paddleocr`: Llama's blocks with rotary pairs (i, i + H/2) as
+here, and four positions a token. The first one says what is hidden; `rope.dimension_sections` says which ones rotate,
+and here that is the second alone. (`qwen2vl` has these too, but ignores the epsilon of the norms:
 findings/llama-cpp-qwen2vl-epsilon.sh.) So a driver passes:
 
     embeddings   the sum of the rows of `token_embd.weight` of all that is known at a position

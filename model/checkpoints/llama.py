@@ -125,13 +125,13 @@ def to_llama(
     """
     if config.arch != "llama":
         raise UsageError(
-            f"`--format {form}` needs a model with `model.arch: llama`, but this one is `{config.arch}`, which Llama can't"
-            " represent. Use `--format safetensors`."
+            f"`--format {form}` needs a model with `model.arch: llama`, but this one is `{config.arch}`, which Llama"
+            " can't represent. Use `--format safetensors`."
         )
     if config.window is not None:
         raise UsageError(
-            f"`--format {form}` needs a model without `model.window`, but this one's is {config.window}: Llama attends to"
-            " all positions, and would speak otherwise. Use `--format safetensors`."
+            f"`--format {form}` needs a model without `model.window`, but this one's is {config.window}: Llama attends"
+            " to all positions, and would speak otherwise. Use `--format safetensors`."
         )
     llama: dict[str, Tensor] = {}
     taken = {name for name in weights if name.startswith(_BESIDE)}

@@ -5,13 +5,13 @@
     weights.bin  the weights of both
     valle.json   configuration, vocabulary, codec
 
-The inputs are those of `model.sequences.documents`, int64; a code is -1 where it is unknown. `ar.onnx` reads what is given
-in one call with an empty `past`, then a position (group of frames) a call; `present` is the next `past`. Its logits are
-those after the last position. With `model.window` it also takes `before` [], the positions before the response. All
-sizes but C, K, G and V may differ from call to call; the rows of a batch are of one length.
+The inputs are those of `model.sequences.documents`, int64; a code is -1 where it is unknown. `ar.onnx` reads what is
+given in one call with an empty `past`, then a position (group of frames) a call; `present` is the next `past`. Its
+logits are those after the last position. With `model.window` it also takes `before` [], the positions before the
+response. All sizes but C, K, G and V may differ from call to call; the rows of a batch are of one length.
 
-Axes: B batch, L new positions, P past ones, S = P + L, C columns of codes (K + G - 1), K codebooks, G frames of a group, V
-codes, D width, N heads, M key heads, H head width.
+Axes: B batch, L new positions, P past ones, S = P + L, C columns of codes (K + G - 1), K codebooks, G frames a group,
+V codes, D width, N heads, M key heads, R queries of a key head, H head width.
 """
 
 import hashlib
@@ -189,7 +189,7 @@ def _pass(network: Decoder) -> "ModelProto":
 
 def _exported(graph: nn.Module, inputs: Mapping[str, tuple[Tensor, Any]], outputs: list[str]) -> "ModelProto":
     """Traces a graph for all sizes of its changing axes."""
-    dims: dict[str, Any] = {name: torch.export.Dim.DYNAMIC for name in ("batch", "length", "past")}
+    dims: dict[str, Any] = dict.fromkeys(("batch", "length", "past"), torch.export.Dim.DYNAMIC)
     shapes = {name: {axis: dims[dim] for axis, dim in axes.items()} for name, (_, axes) in inputs.items()}
     with _quiet():
         program = torch.onnx.export(

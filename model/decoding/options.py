@@ -196,8 +196,8 @@ class Decoding:
             if self.guidance is not None and self.guidance > 1:
                 raise UsageError(
                     f"`guidance` must be left out or 1, but is {self.guidance:g}: `{model}` already speaks as with"
-                    f" guidance {built_in:g}, in one pass (`distill.guidance`). To choose it, give the model that it was"
-                    " distilled from."
+                    f" guidance {built_in:g}, in one pass (`distill.guidance`). To choose it, give the model that it"
+                    " was distilled from."
                 )
             return replace(self, guidance=1.0)
         can_guide = trained.unconditional_probability > 0

@@ -92,7 +92,8 @@ def _told(error: Exception, repo: str, endpoint: str) -> Exception:
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in (401, 403):
         return MissingInputError(
-            f"`--push {repo}` was refused by {endpoint} ({status}): the token is wrong, or may not write there. {_LOGIN}."
+            f"`--push {repo}` was refused by {endpoint} ({status}): the token is wrong, or may not write there."
+            f" {_LOGIN}."
         )
     if status == 404:
         return MissingInputError(
@@ -104,7 +105,8 @@ def _told(error: Exception, repo: str, endpoint: str) -> Exception:
             f"`--push {repo}` failed at {endpoint} ({status}): {_line(error)} Run the same command to go on."
         )
     return MachineError(
-        f"`--push {repo}` couldn't reach {endpoint}: {_line(error)} Check the network, and run the same command to go on."
+        f"`--push {repo}` couldn't reach {endpoint}: {_line(error)} Check the network, and run the same command to go"
+        " on."
     )
 
 

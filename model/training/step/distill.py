@@ -3,8 +3,8 @@
 The loss of each prediction is (1 - w) CE + w T² KL(teacher ‖ student), with the KL divergence taken at temperature T.
 T² keeps the two parts in proportion for any T.
 
-With `distill.guidance` the teacher's predictions are those of classifier-free guidance at that scale, as decoding would
-guide them: of codebook 0 in the modes ar, nar-len and all. So the student speaks in one pass as the teacher does in two.
+With `distill.guidance` the teacher's predictions are those of classifier-free guidance at that scale, as decoding
+guides them: of codebook 0 in ar, nar-len and all. So the student speaks in one pass as the teacher does in two.
 
 Sources: Hinton, Vinyals and Dean 2015, section 2, https://arxiv.org/abs/1503.02531; the distillation of guidance, at a
 fixed scale, Meng et al. 2022, section 3.1, https://arxiv.org/abs/2210.03142.
@@ -74,7 +74,6 @@ class Teacher:
                 taught = self._guided(taught, self._predictions(*unguided, heads))
         parts = zip(taught, logits[:heads], strict=True)
         return torch.stack([divergence(teacher, student, self.config.temperature) for teacher, student in parts]).sum()
-
 
     def _predictions(self, batch: Batch, attend: Attend, heads: int) -> list[Tensor]:
         read = batch.tokens_L, batch.codes_LK, batch.positions_L

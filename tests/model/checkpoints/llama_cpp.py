@@ -97,7 +97,11 @@ class LlamaCpp:
         embedded_LD = np.ascontiguousarray(embedded_LD, np.float32)
         positions_4L = np.zeros((4, length), np.int32)
         positions_4L[:2] = np.arange(self._read, self._read + length), positions_L
-        counts_L, sequences_L, wanted_L = np.ones(length, np.int32), np.zeros(length, np.int32), np.ones(length, np.int8)
+        counts_L, sequences_L, wanted_L = (
+            np.ones(length, np.int32),
+            np.zeros(length, np.int32),
+            np.ones(length, np.int8),
+        )
         places_L = sequences_L.ctypes.data + 4 * np.arange(length, dtype=np.uint64)
         parts = embedded_LD, positions_4L, counts_L, places_L, wanted_L
         batch = _Batch(length, None, *(part.ctypes.data for part in parts))
