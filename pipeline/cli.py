@@ -280,7 +280,7 @@ def export(
     if public and push is None:
         raise UsageError("`--public` goes with `--push OWNER/NAME`.")
     if push is not None:
-        from stages.exchange.pushing import publish
+        from pipeline.verbs.pushing import publish
 
         told = publish(kind, source, target, push, public=public, dry_run=options.dry_run)
         lines = [f"{name}: {value}" for name, value in told.items() if name != "files"]

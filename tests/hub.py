@@ -58,7 +58,8 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             elif step == "create":
                 asked = json.loads(body)
                 repo = "/".join(filter(None, (asked.get("organization"), asked["name"])))
-                hub.made.append({**asked, "repo": repo})
+                private = asked.get("private", asked.get("visibility") == "private")
+                hub.made.append({"repo": repo, "type": asked.get("type", "model"), "private": private})
                 hub.files.setdefault(repo, {})
                 self._answer({"url": f"{hub.url}/{repo}", "name": repo, "id": repo})
             elif step == "preupload":

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from huggingface_hub import DatasetCard
 
+from pipeline.verbs.pushing import publish
 from stages.errors import UsageError
-from stages.exchange.pushing import publish
 from stages.exchange.source import Source
 from tests.hub import Hub, running
 from tests.stages.exchange.test_table import source  # noqa: F401 (a fixture)
