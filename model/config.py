@@ -343,10 +343,13 @@ class TrainConfig(Config):
     def _check_guidance(self) -> None:
         if self.distill.guidance == 1:
             return
+        modes = self.data.modes
         needed = {
             "`distill.teacher`": self.distill.teacher is not None,
             "`distill.weight` = 1, since the codes aren't guided": self.distill.weight == 1,
-            "one of the modes `ar`, `nar-len`, `all`": any(map(self.data.modes.get, ("ar", "nar-len", "all"))),
+            "one of the modes `ar`, `nar-len`, `all`": bool(
+                modes.get("ar") or modes.get("nar-len") or modes.get("all")
+            ),
         }
         for what, is_so in needed.items():
             if not is_so:
