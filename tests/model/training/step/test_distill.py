@@ -24,7 +24,7 @@ from model.training.start import built_in_guidance
 from model.training.step.distill import Teacher, divergence
 from model.training.trainer import Trainer, train
 from stages.errors import CodecError, MissingInputError, UsageError
-from tests.model.conftest import CODEC, Configure, MemoryStore, make_config, make_store
+from tests.model.conftest import CODEC, Configure, MemoryStore, make_config
 from tests.model.training.test_trainer import log_of
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -148,15 +148,33 @@ def test_a_dry_run_tells_the_teacher(teacher: Path, store: MemoryStore, configur
     assert "teacher" not in plain
 
 
+LETTERS = "aeiou"
+
+
+def letters() -> MemoryStore:
+    """Short utterances whose text tells most of their codes: each letter has eight, taken six times of ten."""
+    rng = np.random.default_rng(5)
+    rows = [row % len(LETTERS) for row in range(60)]
+    codes = []
+    for letter in rows:
+        shape = CODEC.num_codebooks, int(rng.integers(6, 10))
+        own, any_ = rng.integers(0, 8, shape) + 8 * letter, rng.integers(0, 8 * len(LETTERS), shape)
+        codes.append(np.where(rng.random(shape) < 0.6, own, any_).astype(np.uint16))
+    texts = [LETTERS[letter] * int(rng.integers(3, 8)) for letter in rows]
+    return MemoryStore(codes, texts, [f"g/s{row % 3}" for row in range(60)], ["en"] * 60)
+
+
+SHORT = {
+    **{"data__modes": {"ar": 1.0}, "data__min_s": 0.05, "data__unconditional_probability": 0.3},
+    **{"data__continuation_probability": 0.0, "optimizer__lr": 1e-2},
+}
+
+
 def kl_of_the_first_codebook(student: Path, teacher: Path, guidance: float) -> float:
     """KL(teacher with guidance || student without), a prediction of codebook 0, on documents of its own."""
-    store = make_store()
-    store.all_codes = [codes % 8 for codes in store.all_codes]
+    store = letters()
     networks = {name: checkpoint.load(path) for name, path in (("student", student), ("teacher", teacher))}
-    rows = [
-        (Condition(store.phonemes(row), "en", store.codes(row + 1)[:, :20]), store.codes(row)[:, :30])
-        for row in range(6)
-    ]
+    rows = [(Condition(store.phonemes(row), "en", store.codes(59 - row)), store.codes(row)) for row in range(20)]
 
     def logits(name: str, *, drop: bool) -> torch.Tensor:
         loaded = networks[name]
@@ -175,23 +193,20 @@ def kl_of_the_first_codebook(student: Path, teacher: Path, guidance: float) -> f
 def guidable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A teacher that has learnt a little, with and without text and prompt."""
     folder = tmp_path_factory.mktemp("guidable") / "run"
-    store = make_store()
-    store.all_codes = [codes % 8 for codes in store.all_codes]
-    shape = {"data__unconditional_probability": 0.3, "data__modes": {"ar": 1.0}, "optimizer__lr": 1e-2}
-    train(make_config(trainer__out=str(folder), trainer__max_steps=40, **shape), store, quiet=True)
+    train(make_config(trainer__out=str(folder), trainer__max_steps=120, **SHORT), letters(), quiet=True)
     return folder
 
 
 def test_a_student_speaks_in_one_pass_as_its_teacher_does_with_guidance(tmp_path: Path, guidable: Path) -> None:
     """It starts from the teacher; without guidance, the same steps leave it where the teacher is."""
-    store = make_store()
-    store.all_codes = [codes % 8 for codes in store.all_codes]
-    shape = {"data__modes": {"ar": 1.0}, "distill__weight": 1.0, "distill__temperature": 1.0, "optimizer__lr": 3e-3}
-    shape |= {"trainer__start_from": str(guidable), "distill__teacher": str(guidable), "trainer__max_steps": 40}
+    store = letters()
+    shape = {**SHORT, "distill__weight": 1.0, "distill__temperature": 1.0, "optimizer__lr": 3e-3}
+    shape |= {"trainer__start_from": str(guidable), "distill__teacher": str(guidable), "trainer__max_steps": 80}
     far = kl_of_the_first_codebook(guidable, guidable, 4.0)
     for name, guidance in (("guided", 4.0), ("plain", 1.0)):
         out = {"trainer__out": str(tmp_path / name), "distill__guidance": guidance}
         train(make_config(**shape, **out), store, quiet=True)
+    print(far)
     assert far > 0.05, "guidance must change something"
     assert kl_of_the_first_codebook(tmp_path / "guided", guidable, 4.0) < 0.3 * far
     assert kl_of_the_first_codebook(tmp_path / "plain", guidable, 4.0) > 0.7 * far
