@@ -247,6 +247,13 @@ class DistillConfig(Config):
     """Weight of the teacher's term in the loss; the term of the codes has the rest."""
     temperature: float = Field(default=2.0, gt=0)
     """Divides the logits of both, so that the teacher's unlikely codes count too."""
+    guidance: float = Field(default=1.0, ge=1)
+    """Above 1: learn to speak in one pass as the teacher does in two, with classifier-free guidance of this scale
+    (`--guidance`), which is then built in. Needs `weight` 1, a mode that can be guided (`ar`, `nar-len`, `all`), and a
+    teacher trained with `data.unconditional_probability`."""
+    rescale: float = Field(default=0.75, ge=0, le=1)
+    """With `guidance`, in `nar-len` and `all`: how far guided logits are scaled back to the spread of the conditional
+    ones, as decoding does."""
 
 
 class TrainerConfig(Config):
@@ -336,6 +343,7 @@ class TrainConfig(Config):
         if self.trainer.judge and not self.trainer.samples:
             raise ValueError("`trainer.judge` hears the samples: set `trainer.samples` above 0")
         self._check_ahead()
+        self._check_guidance()
         if self.trainer.strategy == "deepspeed":
             self._check_deepspeed()
         if self.trainer.fit_gb is not None and self.trainer.strategy in {"fsdp", "deepspeed"}:
@@ -360,6 +368,21 @@ class TrainConfig(Config):
         for what, is_so in needed.items():
             if not is_so:
                 raise ValueError(f"`ahead.only` needs {what}")
+
+    def _check_guidance(self) -> None:
+        if self.distill.guidance == 1:
+            return
+        modes = self.data.modes
+        needed = {
+            "`distill.teacher`": self.distill.teacher is not None,
+            "`distill.weight` = 1, since the codes aren't guided": self.distill.weight == 1,
+            "one of the modes `ar`, `nar-len`, `all`": bool(
+                modes.get("ar") or modes.get("nar-len") or modes.get("all")
+            ),
+        }
+        for what, is_so in needed.items():
+            if not is_so:
+                raise ValueError(f"`distill.guidance` above 1 needs {what}")
 
     def _check_deepspeed(self) -> None:
         unsupported = {

@@ -18,6 +18,7 @@ ARROWS = {"stages": {"stages"}, "pipeline": {"pipeline", "stages"}, "model": {"m
 ROOMS = {
     # what can be done to speech
     "stages.artefacts": "",
+    "stages.publish": "",
     "stages.remote": "",
     "stages.tar": "remote",
     "stages.audio.containers": "tar",
@@ -54,7 +55,7 @@ ROOMS = {
     "stages.hearing": "audio hearing.asr text transcripts",
     "stages.utterances": "artefacts audio listeners text",
     "stages.neighbours": "artefacts listeners",
-    "stages.exchange": "artefacts audio remote exchange.filelists store tar transcripts",
+    "stages.exchange": "artefacts audio codecs publish remote exchange.filelists store tar transcripts",
     "stages.exchange.filelists": "",
     # which stage runs on which shard, when, and what came of it
     "pipeline.cluster": "",
@@ -77,7 +78,7 @@ ROOMS = {
     "model.inference.text": "checkpoints sequences",
     "model.inference.wave": "",
     "model.inference": "checkpoints decoding decoding.engine inference.guards inference.text inference.wave sequences",
-    "model.training.step": "checkpoints network sequences",
+    "model.training.step": "checkpoints decoding.samplers network sequences",
     "model.training.parallel": "network training.step",
     "model.training.run": "checkpoints network training.parallel training.step",
     "model.training": (
@@ -98,11 +99,12 @@ GROUND = {
     "pipeline": {"config", "options"},
     "model": {"config", "device"},
 }
-FOR_MODEL = {"artefacts", "audio", "codecs", "hearing", "listeners", "store", "text"}
-"""The rooms of `stages` that the model may import: speech and text are treated at synthesis as in preparation."""
+FOR_MODEL = {"artefacts", "audio", "codecs", "hearing", "listeners", "publish", "store", "text"}
+"""The rooms of `stages` that the model may import: speech and text are treated at synthesis as in preparation.
+Cards and hubs are the same for both."""
 
 HOMES = {
-    "typer": {"pipeline/cli.py", "pipeline/options.py", "model/cli.py", "model/options.py"},
+    "typer": {"pipeline/cli.py", "pipeline/options.py", "model/cli.py", "model/options.py", "model/export_options.py"},
     "dask": {"pipeline/cluster/"},
     "distributed": {"pipeline/cluster/"},
     "dask_cuda": {"pipeline/cluster/"},

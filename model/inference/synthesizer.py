@@ -326,7 +326,7 @@ class Synthesizer:
         """
         num_codebooks = self.checkpoint.meta.codec.num_codebooks
         self.check_trained(*decoding.modes(num_codebooks, length_known=length_known))
-        return decoding.settled(self.checkpoint.config.data, self.checkpoint.folder)
+        return decoding.settled(self.checkpoint.config.data, self.checkpoint.folder, self.checkpoint.meta.guidance)
 
     def check_speech(self, *, continues: bool) -> None:
         """Raises `UsageError` if the model wasn't trained to speak a text so; see `requests.check_speech`."""
