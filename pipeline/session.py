@@ -20,6 +20,7 @@ from pipeline.dataset.folder import (
     DIGESTS,
     RECORDINGS,
     Dataset,
+    check_cleaned,
     check_made_here,
     check_voices,
     configuration,
@@ -166,6 +167,7 @@ def _resolve(
         elif not problems:
             check_voices(dataset)
             check_made_here(dataset, names)
+            check_cleaned(dataset, config, names)
     if problems:
         for name in names:
             with problems.collect():

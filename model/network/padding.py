@@ -71,7 +71,7 @@ def padded(batch: Batch) -> tuple[Batch, Tensor, Tensor]:
     """Turns a packed batch into one with a row per document, padded to the longest.
 
     Returns:
-        The batch, with `[B, L]` tensors instead of `[L]` and its row indices those of the flattened tensors; the lengths
+        The batch, with `[B, L]` tensors in place of `[L]`, and row indices into the flattened tensors; the lengths
         `[B]`; and whether each row is causal, `[B]`.
     """
     device = batch.tokens_L.device

@@ -101,12 +101,12 @@ def _thread_pools(_modules: int) -> Any:
 
 
 def _read_items(stage: Stage[Any, Any, Any], job: ShardJob) -> list[Any]:
-    folder = job.context.dataset / stage.needs
+    folder = job.context.dataset / stage.before
     items: list[Any]
-    if stage.needs == RECORDINGS:
+    if stage.before == RECORDINGS:
         items = list(read_recordings(folder, job.shard))
     else:
-        upstream = stage_class(stage.needs)
+        upstream = stage_class(stage.before)
         items = upstream.format.read(part_paths(folder, job.shard, upstream.format.parts))
     last = job.last_recording
     return items if last is None else [item for item in items if recording_of(item) <= last]

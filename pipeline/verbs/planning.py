@@ -23,7 +23,7 @@ _PROBED = 64
 _CLIENT_S_PER_SHARD = 0.005
 """Processor time of the client for a shard: docs/figures.md, "The scheduler alone"."""
 _FIGURES = "docs/figures.md"
-_HEARS, _READS = frozenset({"transcribe", "encode"}), frozenset({"transcribe", "slice", "encode", "similar"})
+_HEARS, _READS = frozenset({"transcribe", "encode"}), frozenset({"clean", "transcribe", "slice", "encode", "similar"})
 """Stages that a GPU may work for; stages that read the sound of every recording."""
 _LISTENING = frozenset({"mfcc"})
 """Features of `similar` that read the sound and have a documented rate."""
@@ -115,7 +115,7 @@ def plan(wanted: Wanted, config: PrepConfig, dataset: Dataset) -> list[StageCost
     shards = shard_count(recordings)
     estimate, costs, before = Estimate(dataset.folder), list[StageCost](), recordings * 400
     for name in wanted_stages(config):
-        items = recordings if name in {"transcribe", "slice"} else utterances
+        items = recordings if name in {"clean", "transcribe", "slice"} else utterances
         rates = _rates(name, wanted, config, estimate)
         on_gpus = wanted.gpus > 0 and name in _HEARS and (name != "transcribe" or wanted.heard > 0)
         workers = min(wanted.gpus if on_gpus else wanted.workers, shards)
@@ -129,7 +129,9 @@ def plan(wanted: Wanted, config: PrepConfig, dataset: Dataset) -> list[StageCost
             # A stage ends with its last shard, and no shard is shared by workers.
             rounds = math.ceil(shards / workers)
             wall_s = max(rounds * work_s / shards, shards * _CLIENT_S_PER_SHARD) + alone_s
-        made = (recordings if name == "transcribe" else utterances) * bytes_per_item(dataset.stage(name), name)
+        made = (recordings if name in {"clean", "transcribe"} else utterances) * bytes_per_item(
+            dataset.stage(name), name
+        )
         share = {"transcribe": wanted.heard, "similar": config.similar.feature in {"mfcc", "speaker"}}.get(name, 1.0)
         sound = int(share * audio_s * wanted.kbit_s * 125) if name in _READS else 0
         hours = None if work_s is None else work_s / 3600

@@ -169,7 +169,7 @@ def _receipt(dataset: Dataset, name: str, receipt: Receipt) -> Iterator[Problem]
     """Checks that a shard is up to date with the stage before, and that its counts add up."""
     if name == RECORDINGS:
         return
-    before = stage_class(name).needs
+    before = stage_class(name).follows(dataset.cleaner)
     upstream = read_receipt(dataset.folder / before, receipt.shard)
     if upstream and upstream.digest != receipt.upstream:
         yield Problem(name, f"{name}/{receipt.shard}.json", STALE, f"`{before}` has changed since the shard was made")
