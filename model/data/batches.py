@@ -79,7 +79,8 @@ def _by_length(pool: list[Draw], budget: int, growth: float) -> list[list[Draw]]
     batches: list[list[Draw]] = []
     rest: list[Draw] = []
     for number in sorted(by_bucket):
-        batch, longest = [], 0
+        batch: list[Draw] = []
+        longest = 0
         for draw in (*rest, *by_bucket[number]):
             longest = max(longest, draw.length)
             if batch and longest * (len(batch) + 1) > budget:

@@ -12,12 +12,17 @@ from stages.records import Wave
 class Cleaner(Protocol):
     """Takes noise out of speech. Holds no state between two calls: what it returns depends on the wave alone."""
 
-    sample_rate: int | None
-    """Hz that it works at; None: any."""
-    piece_s: float
-    """Seconds of a long recording that it cleans at a time."""
-    context_s: float
-    """Seconds before and after a piece that it hears too."""
+    @property
+    def sample_rate(self) -> int | None:
+        """Hz that it works at; None: any."""
+
+    @property
+    def piece_s(self) -> float:
+        """Seconds of a long recording that it cleans at a time."""
+
+    @property
+    def context_s(self) -> float:
+        """Seconds before and after a piece that it hears too."""
 
     def clean(self, wave: Wave, sample_rate: int) -> Wave:
         """Cleans a mono wave.

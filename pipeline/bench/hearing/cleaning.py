@@ -5,7 +5,8 @@ can only do harm. `min_gain` is what `clean.min_gain` = 0.1 leaves: each clip cl
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -26,6 +27,9 @@ _EACH = 3
 """Clips of each corpus."""
 _MEASURED = ("gate", "deepfilternet")
 _MIN_GAIN = 0.1
+
+
+T = TypeVar("T")
 
 
 class Condition(NamedTuple):
@@ -61,7 +65,7 @@ def cleaning(bench: Bench, conditions: Sequence[Condition] = CONDITIONS) -> Iter
         noisy = [_noisy(clip, condition, others, seed) for seed, clip in enumerate(clips)]
         waves = {"as it is": noisy}
         for name, cleaner in cleaners.items():
-            waves[name], taken = timed(lambda cleaner=cleaner: [_cleaned(wave, cleaner) for wave in noisy])
+            waves[name], taken = timed(partial(_all_cleaned, noisy, cleaner))
             yield Figure(f"{about}, {name}, speech a second", sum(map(len, noisy)) / SAMPLE_RATE / taken, "s")
         scores = {name: [dnsmos.score(wave) for wave in found] for name, found in waves.items()}
         heard = {name: _texts(own, found) for name, found in waves.items()}
@@ -69,9 +73,8 @@ def cleaning(bench: Bench, conditions: Sequence[Condition] = CONDITIONS) -> Iter
             pairs = zip(scores["as it is"], scores[name], strict=True)
             take = [after["ovrl"] - before["ovrl"] >= _MIN_GAIN for before, after in pairs]
             both = f"{name}, min_gain"
-            for kind in (scores, heard):
-                mixed = zip(take, kind[name], kind["as it is"], strict=True)
-                kind[both] = [mine if taken else its for taken, mine, its in mixed]  # type: ignore[index]
+            scores[both] = _taken(take, scores[name], scores["as it is"])
+            heard[both] = _taken(take, heard[name], heard["as it is"])
         for name, found in scores.items():
             for key in ("sig", "bak", "ovrl"):
                 yield Figure(f"{about}, {name}, {key}", float(np.mean([one[key] for one in found])))
@@ -93,8 +96,12 @@ def _noisy(clip: Clip, condition: Condition, others: Sequence[Clip], seed: int) 
     return limited(clip.wave + at_snr(clip.wave, noise, condition.snr_db))[0]
 
 
-def _cleaned(wave: Wave, cleaner: Cleaner) -> Wave:
-    return np.concatenate(list(cleaned([wave], SAMPLE_RATE, cleaner)))[:, 0]
+def _all_cleaned(waves: Sequence[Wave], cleaner: Cleaner) -> list[Wave]:
+    return [np.concatenate(list(cleaned([wave], SAMPLE_RATE, cleaner)))[:, 0] for wave in waves]
+
+
+def _taken(take: Sequence[bool], cleaned: Sequence[T], others: Sequence[T]) -> list[T]:
+    return [mine if taken else its for taken, mine, its in zip(take, cleaned, others, strict=True)]
 
 
 def _texts(recogniser: Recogniser, waves: Sequence[Wave]) -> list[str]:
