@@ -6,17 +6,21 @@ long as the recording and not shifted against it, so that the times of transcrip
 """
 
 import hashlib
+import json
+import logging
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from stages.artefacts.disk import write_text
+from stages.artefacts.formats import rows_of
 from stages.artefacts.manifest import file_digest
 from stages.audio import files as audio
 from stages.audio.tape import Samples
@@ -31,6 +35,10 @@ from stages.ids import Channel, Place, place_of
 from stages.listeners.dnsmos import SAMPLE_RATE, Dnsmos
 from stages.records import Recording, Wave
 
+_log = logging.getLogger(__name__)
+
+SUMMARY = "cleaned.json"
+"""How many recordings were cleaned, and the mean scores before and after."""
 _WINDOW_S = 9.01
 _MOST_WINDOWS = 12
 """DNSMOS hears windows of nine seconds: so many of a long recording, evenly spread."""
@@ -143,6 +151,22 @@ class Clean(Stage[CleanConfig, Recording, Cleaned]):
             As by `transcribe`, which would read the same recordings; `NotCleaned`: the cleaner failed on one.
         """
         return guarded(items, self._clean, root=self.context.voices)
+
+    def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
+        """Writes how many recordings were cleaned, and the mean scores before and after; logs both."""
+        rows = [Cleaned.from_json(row) for row in rows_of(folder, shards)]
+        taken = [row for row in rows if row.kept is None]
+        told: dict[str, Any] = {"cleaned": len(taken), "kept": len(rows) - len(taken), "cleaner": self._identity}
+        for name in ("sig", "bak", "ovrl"):
+            pairs = [(getattr(row.before, name), getattr(row.after, name)) for row in taken if row.before and row.after]
+            if pairs:
+                told[name] = np.mean(pairs, axis=0).round(3).tolist()
+        write_text(folder / SUMMARY, json.dumps(told, indent=1) + "\n")
+        scores = "".join(
+            f"; {name} {told[name][0]} -> {told[name][1]}" for name in ("sig", "bak", "ovrl") if name in told
+        )
+        _log.warning("cleaned %d recordings, %d stay as they are%s", len(taken), told["kept"], scores)
+        return [SUMMARY]
 
     def _clean(self, recording: Recording) -> list[Cleaned | Filtered | Reject]:
         place = place_of(self.context.voices, recording.id, self.context.raw)

@@ -4,6 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.doctor.check import SETUP, Check, Setup, Status, gib, probe, reason
+from stages.cleaning.table import CLEANERS
 from stages.codecs.table import CODECS
 from stages.codecs.weights import torch_hub
 from stages.errors import ValleError
@@ -42,6 +43,23 @@ def _codec(setup: Setup, name: str) -> Check:
     licence = f", licence of the published weights: {row.licence}" if row.licence else ""
     value = f"{where}, revision {found.revision}{licence}{used}"
     return Check(f"codec {name}", "weights", "ok", value)
+
+
+def cleaners(setup: Setup) -> list[Check]:
+    """Looks for every cleaner in the table; `clean.weights` applies to the configured one only."""
+    rows = []
+    for name, row in CLEANERS.items():
+        wanted = name == setup.config.clean.cleaner
+        given = setup.config.clean.weights if wanted else None
+        try:
+            found = row.identify(Path(given).expanduser() if given else None)
+        except (ValleError, OSError) as error:
+            status: Status = "problem" if wanted else "note"
+            rows.append(Check(f"cleaner {name}", "weights", status, "missing", str(error)))
+        else:
+            value = f"{found}, licence: {row.licence}{', configured' if wanted else ''}"
+            rows.append(Check(f"cleaner {name}", "weights", "ok", value))
+    return rows
 
 
 def hearing(setup: Setup) -> list[Check]:

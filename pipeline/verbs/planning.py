@@ -59,6 +59,8 @@ _CPU: dict[str, Rate] = {
 _ENCODING = {"embedded": 70.9, "encodec": 29.2, "vocos": 29.2, "dac": 2.71}
 _EXACT = {"encodec": 14.4, "vocos": 14.4, "dac": 0.68}
 """Seconds of audio a CPU second, by codec, and with `encode.exact`: docs/figures.md."""
+_CLEANING = {"gate": 25.0, "deepfilternet": 6.0}
+"""Likewise, by cleaner."""
 _HEARING_GPU = Rate(audio_s=70, source="whisperX's README: 70 x real time with large-v2, batched")
 _CLIENT_ITEM_S = {"hdf5": 0.000103, "metadata": 0.000108, "similar": 0.000113}
 """Seconds of the client an item, for what it does alone at a stage's end: docs/figures.md, "Many recordings"."""
@@ -174,11 +176,11 @@ def _rates(name: str, wanted: Wanted, config: PrepConfig, estimate: Estimate) ->
         return [(_CPU[name], 1 - wanted.heard), (_HEARING_GPU, wanted.heard)] if wanted.gpus else None
     if name == "similar" and config.similar.feature not in _LISTENING:
         return None
-    if name == "encode":
-        rates = _ENCODING | (_EXACT if config.encode.exact else {})
-        rate = None if wanted.gpus else rates.get(config.encode.codec)
-        source = f"{_FIGURES}: {config.encode.codec} on one core"
-        return [(Rate(audio_s=rate, source=source), 1.0)] if rate else None
+    if name in {"clean", "encode"}:
+        encoding = _ENCODING | (_EXACT if config.encode.exact else {})
+        by, rates = (config.clean.cleaner, _CLEANING) if name == "clean" else (config.encode.codec, encoding)
+        rate = None if name == "encode" and wanted.gpus else rates.get(by or "")
+        return [(Rate(audio_s=rate, source=f"{_FIGURES}: {by} on one core"), 1.0)] if rate else None
     return [(_CPU[name], 1.0)] if name in _CPU else None
 
 

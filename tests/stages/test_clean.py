@@ -2,18 +2,21 @@
 
 import hashlib
 import io
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from stages.artefacts.formats import write_lines
 from stages.audio import files as audio
 from stages.base import Context, Reject
-from stages.clean import Clean, CleanConfig
+from stages.clean import SUMMARY, Clean, CleanConfig
 from stages.cleaning import table
-from stages.cleaning.cleaned import Cleaned, CleanedRows, sound_of
+from stages.cleaning.cleaned import Cleaned, CleanedRows, Scores, sound_of
 from stages.cleaning.cleaner import CleanerRow
 from stages.errors import AudioError
 from stages.ids import Place
@@ -141,6 +144,18 @@ def test_later_stages_see_the_recording_with_another_digest(tmp_path: Path, make
     assert found.content() == Recording(recording.id, "", "ann", found.digest).content()
     assert Cleaned.from_json(found.to_json()) == found
     assert "sound" not in found.to_json()
+
+
+def test_a_summary_counts_what_was_cleaned(tmp_path: Path, make: Callable[..., Clean], caplog) -> None:
+    found = only(make(), record(tmp_path, "one.wav", hiss()))
+    good, better = Scores(3.0, 2.0, 2.5), Scores(3.5, 4.0, 3.5)
+    rows = [replace(found, before=good, after=better), replace(found, kept="worse", before=better, after=good)]
+    write_lines(tmp_path / "00000-of-00001.rows.jsonl", [row.to_json() for row in rows])
+    assert make().finish(tmp_path, ["00000-of-00001"]) == [SUMMARY]
+    told = json.loads((tmp_path / SUMMARY).read_text())
+    assert (told["cleaned"], told["kept"], told["cleaner"]) == (1, 1, "half 1")
+    assert (told["sig"], told["bak"], told["ovrl"]) == ([3.0, 3.5], [2.0, 4.0], [2.5, 3.5])
+    assert "cleaned 1 recordings, 1 stay as they are; sig 3.0 -> 3.5" in caplog.text
 
 
 def test_the_tar_holds_the_sound_and_can_be_copied(tmp_path: Path, make: Callable[..., Clean]) -> None:
