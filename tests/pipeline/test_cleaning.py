@@ -98,7 +98,9 @@ def test_a_second_run_does_nothing_and_damage_is_mended(few: Path, tmp_path: Pat
         assert digests(out) == first
 
 
-def test_a_killed_run_goes_on(few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_goes_on_where_it_was(few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.dataset.recordings.shard_count", lambda _: 1)
+    monkeypatch.setattr("pipeline.runner.shard._SAVE_EVERY_S", 0.0)
     run(tmp_path / "whole", few, *HALF)
     out, honest, seen = tmp_path / "out", clean.Clean._clean, []
 
@@ -109,10 +111,12 @@ def test_a_killed_run_goes_on(few: Path, tmp_path: Path, monkeypatch: pytest.Mon
                 raise KeyboardInterrupt
         return honest(self, recording)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(clean.Clean, "_clean", dies)
-        assert prep("clean", few, "--out", out, "--scheduler", "sync", "--quiet", *HALF) == 130
+    monkeypatch.setattr(clean.Clean, "_clean", dies)
+    assert prep("clean", few, "--out", out, "--scheduler", "sync", "--quiet", *HALF) == 130
+    assert list((out / "clean").glob(".*.part0.audio.tar")), "what was cleaned is saved"
     run(out, few, *HALF)
+    assert len(set(seen)) == 4
+    assert seen.count(seen[0]) == 1, "and isn't cleaned again"
     assert digests(out) == digests(tmp_path / "whole")
     assert not list((out / "clean").glob(".*"))
 
