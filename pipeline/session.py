@@ -286,7 +286,7 @@ def retry(options: Options, reasons: Sequence[str]) -> ExitCode:
             f"`--reason` must be a reason for which `{options.out}` has rejects, but is `{unknown[0]}`."
             f" Reasons there: {known}."
         )
-    names = [name for name in STAGES if list_shards(dataset.stage(name))]
+    names = [name for name in STAGES if list_shards(dataset.stage(name)) and (name != "clean" or dataset.cleaner)]
     return prepare(options, names, retry=tuple(reasons) or ("*",))
 
 

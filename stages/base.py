@@ -230,6 +230,9 @@ class Stage(Generic[Conf, In, Out]):
         """
         raise NotImplementedError
 
+    def sealed(self, outcomes: Sequence[Out | Filtered | Reject]) -> None:
+        """Removes what a shard's outcomes held aside, once they are written; by default there is nothing."""
+
     def finish_parameters(self) -> Any:
         """Returns anything else that `finish` reads and that could change, such as a setting of another stage.
 

@@ -44,6 +44,8 @@ _MOST_WINDOWS = 12
 """DNSMOS hears windows of nine seconds: so many of a long recording, evenly spread."""
 _IN_MEMORY = 64 * 2**20
 """Bytes of cleaned samples that are held in memory until their peak is known; more are on the disk."""
+_SPOOLED = ".tmp.flac"
+"""How the name of a sound ends that isn't in its shard yet; the runner removes what a killed run left of them."""
 _TURN = 1 << 20
 """Samples that are written at a time."""
 
@@ -152,6 +154,12 @@ class Clean(Stage[CleanConfig, Recording, Cleaned]):
         """
         return guarded(items, self._clean, root=self.context.voices)
 
+    def sealed(self, outcomes: Sequence[Cleaned | Filtered | Reject]) -> None:
+        """Removes the files from which a shard's sound was copied."""
+        for one in outcomes:
+            if isinstance(one, Cleaned) and one.sound is not None and one.sound.name.endswith(_SPOOLED):
+                one.sound.unlink(missing_ok=True)
+
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
         """Writes how many recordings were cleaned, and the mean scores before and after; logs both."""
         rows = [Cleaned.from_json(row) for row in rows_of(folder, shards)]
@@ -179,7 +187,7 @@ class Clean(Stage[CleanConfig, Recording, Cleaned]):
         row = Cleaned(**about, source=recording.digest, cleaner=self._identity, sample_rate=rate, samples=samples)
         waves = [one.wave for one in heard]
         before = self._scores(lambda start, end: np.mean([wave[start:end] for wave in waves], axis=0), row)
-        sound = self.context.dataset / self.name / f".{uuid.uuid4().hex}.tmp.flac"
+        sound = self.context.dataset / self.name / f".{uuid.uuid4().hex}{_SPOOLED}"
         digest, gain_db = self._write(sound, waves, rate)
         after = self._scores(lambda start, end: audio.read(Place(sound), start, end)[0], row)
         row = replace(row, channels=len(sides), before=before, after=after)

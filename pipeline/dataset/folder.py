@@ -63,8 +63,12 @@ class Dataset:
 
 
 def stages_of(dataset: Dataset) -> list[str]:
-    """Returns the names of the stages, in order, without optional ones that never ran on this dataset."""
-    return [name for name in STAGES if not stage_class(name).optional or list_shards(dataset.stage(name))]
+    """Returns the names of the stages, in order, without optional ones that never ran on this dataset.
+
+    Nor with `clean` where its output isn't used any more.
+    """
+    ran = [name for name in STAGES if not stage_class(name).optional or list_shards(dataset.stage(name))]
+    return [name for name in ran if name != "clean" or dataset.cleaner]
 
 
 def open_dataset(folder: Path, *, damaged: bool = False) -> Dataset:

@@ -81,6 +81,7 @@ def make_shard(job: ShardJob, ready: Callable[[], Stage[Any, Any, Any]]) -> Rece
         receipt = commit(stage, folder, job.shard, job, done)
         attempt.end()
         remove_parts(folder, job.shard)
+        stage.sealed([outcome for row in done for outcome in row.outcomes])
     return receipt
 
 

@@ -103,6 +103,8 @@ def validate(dataset: Dataset, cache: DigestCache, *, deep: bool) -> Findings:
         gone = "the folder of the recordings is missing, so none of them was checked"
         findings.problems.append(Problem(RECORDINGS, str(dataset.voices), MISSING, gone))
     for name in (RECORDINGS, *STAGES):
+        if name == "clean" and not dataset.cleaner:
+            continue  # what it made is used no more
         folder = dataset.folder / name
         if folder.is_dir() and (name == RECORDINGS or any(folder.iterdir())):
             findings.problems += _stage(dataset, name, cache, findings, deep=deep)

@@ -83,6 +83,7 @@ def test_a_second_run_does_nothing_and_damage_is_mended(few: Path, tmp_path: Pat
     out = tmp_path / "out"
     run(out, few, *HALF)
     first = digests(out)
+    assert not list((out / "clean").glob(".*")), "nothing is left aside"
     assert prep("clean", few, "--out", out, "--scheduler", "sync", *HALF) == 0
     assert "nothing to do" in capsys.readouterr().err
     assert prep("validate", "--out", out, "--deep") == 0
@@ -127,6 +128,9 @@ def test_turning_it_off_and_on_makes_everything_again(few: Path, tmp_path: Path,
     run(out, few, *HALF)
     with_it = digests(out)
     run(out, few, "--set", "clean.cleaner=null", stages=("transcribe", "slice"))
+    assert prep("validate", "--out", out) == 0
+    assert prep("status", "--out", out, "--json") == 0
+    assert "clean" not in {stage["stage"] for stage in json.loads(capsys.readouterr().out)["stages"]}
     without = {name: digest for name, digest in digests(out).items() if not name.startswith("clean/")}
     assert without == digests(plain)
     run(out, few, *HALF)
