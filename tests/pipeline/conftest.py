@@ -12,7 +12,7 @@ from stages.audio import files as audio
 from stages.errors import run_app
 from tests.conftest import Once
 
-EMBEDDED = (
+EMBEDDED = ("--set", "encode.codec=embedded", "--set", "mix.shift=true")
     "--set",
     "encode.codec=embedded",
     "--set",
