@@ -13,15 +13,6 @@ from stages.errors import run_app
 from tests.conftest import Once
 
 EMBEDDED = ("--set", "encode.codec=embedded", "--set", "mix.shift=true")
-    "--set",
-    "encode.codec=embedded",
-    "--set",
-    "mix.shift=true",
-    "--set",
-    "encode.item_timeout_s=0",
-    "--set",
-    "mix.item_timeout_s=0",
-)
 """The codec that needs no download, and something for the stage `mix` to do: so all of `RAN` run."""
 RAN = tuple(name for name in STAGES if name != "clean")
 """All stages but `clean`, which changes what the others read (tests/pipeline/test_cleaning.py)."""
