@@ -25,6 +25,7 @@ from model.config import TrainConfig
 from pipeline.cluster.slurm import SlurmConfig
 from pipeline.config import PrepConfig
 from pipeline.options import Options
+from stages.cleaning.table import CLEANERS
 from stages.codecs.table import CODECS
 from stages.config import Config
 from stages.corpora.layouts.table import LAYOUTS
@@ -189,6 +190,11 @@ def _codecs() -> str:
     return _table(("`encode.codec`", "what it is", "licence of its weights"), rows)
 
 
+def _cleaners() -> str:
+    rows = ((_code(name), row.help, row.licence) for name, row in CLEANERS.items())
+    return _table(("`clean.cleaner`", "what it does", "licence"), rows)
+
+
 def _layouts() -> str:
     rows = (
         (
@@ -231,6 +237,7 @@ def _commands(program: str) -> str:
 
 _TABLES: Mapping[str, Callable[[], str]] = {
     "languages": _languages,
+    "cleaners": _cleaners,
     "codecs": _codecs,
     "layouts": _layouts,
     "speakers": _speakers,

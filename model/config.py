@@ -175,7 +175,13 @@ class DataConfig(Config):
     """Share of the input codes of `nar`, and of the codebooks below the drawn one in `all`, replaced by random ones,
     since at synthesis these are predictions and aren't perfect."""
     batch_tokens: int = Field(default=16_384, ge=64)
-    """Most positions (phonemes, frames and markers) in a packed batch."""
+    """Most positions (phonemes, frames and markers) in a batch, padding included."""
+    sampler: Literal["packed", "buckets"] = "packed"
+    """How utterances are put into batches: `packed` in the order of the epoch, laid end to end without padding;
+    `buckets` with others of similar length, padded to the longest."""
+    bucket_growth: float = Field(default=1.1, gt=1)
+    """With `buckets`: the longest of a bucket's lengths, as a multiple of its shortest. A smaller one leaves less
+    padding and mixes fewer utterances."""
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:

@@ -43,6 +43,10 @@ def run(voices: Voices, options: Options, top_k: TopK = None) -> None:
     _prepare(None, options, voices=voices, sets=_top_k(top_k))
 
 
+def _clean(voices: Voices, options: Options) -> None:
+    _prepare("clean", options, voices=voices)
+
+
 def _transcribe(voices: Voices, options: Options) -> None:
     _prepare("transcribe", options, voices=voices)
 
@@ -96,7 +100,12 @@ def _stages() -> dict[str, str]:
     return {name: _sentence(head.partition(": ")[2] or head) for name, head in heads.items()}
 
 
-_OWN_COMMANDS: "dict[str, Callable[..., None]]" = {"transcribe": _transcribe, "g2p": _g2p, "similar": _similar}
+_OWN_COMMANDS: "dict[str, Callable[..., None]]" = {
+    "clean": _clean,
+    "transcribe": _transcribe,
+    "g2p": _g2p,
+    "similar": _similar,
+}
 """Commands of stages that take more than the shared options."""
 
 for _name, _help in _stages().items():
@@ -276,7 +285,8 @@ def export(
         check_audio(dataset)
     if trainer and kind != "filelist":
         raise UsageError(f"`--for` is for the format filelist, but the format is `{kind}`. Leave one out.")
-    source = Source(options.out, dataset.voices if audio else None, dataset.raw, trainer)
+    voices = dataset.voices if audio else None
+    source = Source(options.out, voices, dataset.raw, trainer, is_cleaned=bool(dataset.cleaner))
     if public and push is None:
         raise UsageError("`--public` goes with `--push OWNER/NAME`.")
     if push is not None:

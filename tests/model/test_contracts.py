@@ -14,7 +14,6 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model.bench.padding import Padded, padded
 from model.checkpoints import checkpoint
 from model.config import ARCHS, Arch, TrainConfig
 from model.data.draw import Draw
@@ -22,6 +21,7 @@ from model.data.examples import Examples
 from model.data.reading import read_document
 from model.network.attention import Packed
 from model.network.packing import collate
+from model.network.padding import Padded, padded
 from model.sequences.documents import MODES, Document
 from model.sequences.tasks import DRAWN
 from model.sequences.tokenizer import TASKS

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import app
+from pipeline.config import STAGES
 from stages.audio import files as audio
 from stages.errors import run_app
 from tests.conftest import Once
 
 EMBEDDED = ("--set", "encode.codec=embedded", "--set", "mix.shift=true")
-"""The codec that needs no download, and something for the optional stage to do: so all stages run."""
+"""The codec that needs no download, and something for the stage `mix` to do: so all of `RAN` run."""
+RAN = tuple(name for name in STAGES if name != "clean")
+"""All stages but `clean`, which changes what the others read (tests/pipeline/test_cleaning.py)."""
 SHORT_S = 1.2
 """A little over `slice.min_s`: over half the time of a run is the codec's, which takes as long as the sound is long."""
 

@@ -59,13 +59,14 @@ def after_step(monkeypatch: pytest.MonkeyPatch, step: int, act) -> None:
     monkeypatch.setattr(Trainer, "train_step", wrapped)
 
 
+@pytest.mark.parametrize("sampler", ["packed", "buckets"])
 def test_a_killed_run_goes_on_from_its_last_checkpoint(
-    tmp_path: Path, configure: Configure, store: MemoryStore, monkeypatch
+    tmp_path: Path, configure: Configure, store: MemoryStore, monkeypatch, sampler: str
 ) -> None:
     def killed() -> None:
         raise KeyboardInterrupt
 
-    settings = {"trainer__save_every": 4, "trainer__log_every": 2}
+    settings = {"trainer__save_every": 4, "trainer__log_every": 2, "data__sampler": sampler}
     whole = train(configure(**settings, trainer__out=str(tmp_path / "whole")), store, quiet=True)
     config = configure(**settings)
     with monkeypatch.context() as patch:
