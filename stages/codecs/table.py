@@ -7,7 +7,7 @@ has most of them), and a `CodecRow` that describes it.
 from dataclasses import replace
 from pathlib import Path
 
-from stages.codecs.codec import Codec, CodecRow, Floats, Shortens, output_rate
+from stages.codecs.codec import Codec, CodecRow, Floats, Shortens, encode_arrays, identity_of, output_rate
 from stages.codecs.network import NetworkCodec, Precision
 from stages.codecs.weights import licence_of
 from stages.errors import CodecError, UsageError
@@ -16,7 +16,13 @@ from stages.records import CodecIdentity
 from stages.tables import rows_in
 
 __all__ = [
-    *("CODECS", "Codec", "codec_embeddings", "codec_identity", "encode_arrays", "identity_of", "load_codec"),
+    "CODECS",
+    "Codec",
+    "codec_embeddings",
+    "codec_identity",
+    "encode_arrays",
+    "identity_of",
+    "load_codec",
     "output_rate",
 ]
 
