@@ -41,7 +41,7 @@ ROOMS = {
     "stages.listeners": "",
     "stages.kernels": "",
     "stages.codecs": "artefacts kernels",
-    "stages.store": "artefacts",
+    "stages.store": "artefacts text",
     "stages.transcripts.cleaning": "",
     "stages.transcripts": "artefacts audio tar text transcripts.cleaning",
     "stages.transcripts.formats": "audio transcripts",

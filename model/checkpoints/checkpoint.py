@@ -54,7 +54,7 @@ class Meta:
     dataset: str
     """Fingerprint of the training dataset."""
     symbols: tuple[str, ...]
-    """Every symbol in that dataset's phonemes."""
+    """Every symbol in that dataset's phonemes or, with `data.text: characters`, in its texts."""
     validation_loss: float | None = None
     """Mean loss on the validation set; None if it wasn't validated at this step."""
     loudness_lufs: float | None = None
@@ -65,6 +65,8 @@ class Meta:
     """How long the training utterances are; None in older checkpoints."""
     lexicon: tuple[str, ...] = ()
     """The lines of the lexicon that the dataset was made with: language, word and phonemes, with tabs between them."""
+    characters: tuple[str, ...] = ()
+    """Every character of that dataset's texts, if the model reads or writes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +206,8 @@ def read_meta(source: Path) -> Meta:
         symbols, loss = tuple(about["symbols"]), about.get("validation_loss")
         languages, lengths = tuple(about.get("languages", ())), Lengths.from_json(about.get("lengths"))
         loudness = about.get("loudness_lufs")
-        lexicon = tuple(about.get("lexicon", ()))
-        meta = Meta(about["step"], codec, about["dataset"], symbols, loss, loudness, languages, lengths, lexicon)
+        more = tuple(about.get("lexicon", ())), tuple(about.get("characters", ()))
+        meta = Meta(about["step"], codec, about["dataset"], symbols, loss, loudness, languages, lengths, *more)
         version = about["format"]
     except _UNREADABLE as error:
         raise _damaged(source, "meta.json", "a checkpoint's description", error) from error

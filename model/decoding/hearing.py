@@ -1,21 +1,18 @@
-"""Speech to text: recognises language and phonemes from codes.
+"""Speech to text: recognises language and phonemes, or characters (`data.text`), from codes.
 
-Axes: B batch, D width, K codebooks, T frames, V tokens.
+Axes: K codebooks, T frames.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from model.decoding.autoregressive import all_ended, until
-from model.decoding.prefill import prefill
-from model.decoding.samplers.chain import GREEDY, Sampling, sample
-from model.decoding.samplers.noise import first_place, keys_of, seeds_of
-from model.network.cache import Cached
+from model.decoding.autoregressive import until
+from model.decoding.samplers.chain import GREEDY, Sampling
+from model.decoding.spelling import spell
 from model.network.decoder import Decoder
-from model.sequences.documents import ABSENT, text_document
+from model.sequences.documents import text_document
 from model.sequences.tokenizer import Tokenizer
 from stages.records import Codes
 
@@ -27,11 +24,11 @@ class Heard:
     language: str
     """ISO 639-1 code."""
     phonemes: str
+    """Phonemes or, with `data.text: characters`, the text."""
     ended: bool
     """Whether the model ended by itself, before `max_tokens`."""
 
 
-@torch.inference_mode()
 def hear(
     network: Decoder,
     tokenizer: Tokenizer,
@@ -56,33 +53,18 @@ def hear(
     Returns:
         One result per recording.
     """
-    device = network.token_embedding.weight.device
     given = [] if language is None else [tokenizer.language(language)]
     documents = [text_document(tokenizer, codes_KT, given, ended=True) for codes_KT in speech]
-    cache, last_BD = prefill(network, tokenizer, documents, room=max_tokens + 1)
-    batch = len(speech)
-
-    languages = torch.tensor(list(tokenizer.languages), device=device)
-    nothing_B1K = torch.full((batch, 1, network.num_codebooks), ABSENT, device=device)
-    seeds_B = seeds_of(seeds or [0] * batch, device)
-    places_B = torch.full((batch,), first_place("stt"), device=device)
-    ended_B = torch.zeros(batch, dtype=torch.bool, device=device)
-    drawn = []
-    for place in range(max_tokens + (language is None)):
-        logits_BV = network.logits(last_BD, network.num_codebooks)
-        if place == 0 and language is None:
-            token_B = languages[logits_BV[:, languages].argmax(-1)]
-        else:
-            keys_B = keys_of(seeds_B, places_B + place) if sampling.random else None
-            token_B = sample(logits_BV, sampling, keys_B)
-        drawn.append(token_B)
-        ended_B |= token_B == tokenizer.end
-        if all_ended(ended_B, place):
-            break
-        position_B1 = torch.full((batch, 1), 1 + len(given) + place, device=device)
-        last_BD = network.hidden(token_B[:, None], nothing_B1K, position_B1, Cached(cache, 1))[:, 0]
-        cache.advance(1, 1)
-    rows = torch.stack(drawn, dim=1).cpu().numpy()
+    rows = spell(
+        network,
+        tokenizer,
+        documents,
+        begun=len(given),
+        max_tokens=max_tokens + (language is None),
+        language_first=language is None,
+        sampling=sampling,
+        seeds=seeds,
+    )
     return [_heard(tokenizer, row, language) for row in rows]
 
 

@@ -2,7 +2,6 @@
 
 import re
 import threading
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -11,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from stages.errors import WeightsError
 from stages.records import count_phonemes
 from stages.text import espeak
+from stages.text.characters import composed
 from stages.text.ipa import Reader
 from stages.text.languages import LANGUAGES, UNSPACED, WIDE_MARKS, normalise_code
 from stages.text.lexicon import NONE, Given, Lexicon
@@ -26,11 +26,6 @@ _LOCK = threading.Lock()
 
 _TOGETHER = 256
 """Texts that are put into words before they are read."""
-_UNSPOKEN = re.compile(
-    "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff\U000e0100-\U000e01ef]+"
-)
-"""Characters to drop: soft hyphens, direction marks, lone surrogates, variation selectors of kanji."""
-_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 _SENTENCES = re.compile(
     r"(?<=[、。])(?=\w)|(?<=[，．：！？；）」』】》])(?!(?<=[0-9０-９][．：])[0-9０-９])"
     r"(?!(?<=[0-9０-９]，)(?<![0-9０-９]{4}，)[0-9０-９]{3}(?![0-9０-９]))(?=\w)"
@@ -200,8 +195,7 @@ def _clean(text: str) -> str:
     """Returns the text in one line, NFC-composed, with marks that phonemizer knows."""
     if text.isascii() and text.isprintable():
         return _spaced(text)
-    plain = unicodedata.normalize("NFC", _SPACE.sub(" ", _UNSPOKEN.sub("", text))).strip()
-    plain = _SENTENCES.sub(" ", plain).translate(WIDE_MARKS)
+    plain = _SENTENCES.sub(" ", composed(text)).translate(WIDE_MARKS)
     return _MISSING_SPACE.sub(" ", plain) if _HAS_UNSPACED.search(plain) else plain
 
 
