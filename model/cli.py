@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from model.bench.table import BENCHES, What
-from model.lines import Values, show
+from model.lines import show
 from model.option_groups import with_options
 from model.options import (
     CodecWeights,

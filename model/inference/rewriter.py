@@ -14,7 +14,7 @@ from model.sequences.tasks import TEXT_TASKS, TextTask
 from stages.errors import TextError, UsageError
 from stages.text.characters import characters, in_known
 
-_ROOM = 12
+_ROOM: dict[TextTask, int] = {"phn": 12, "un-phn": 2}
 """Most symbols made of one: a Chinese letter is some ten phonemes and marks."""
 _LEAST_ROOM = 50
 _ROWS = 16
@@ -122,7 +122,7 @@ class Rewriter:
         made = []
         for start in range(0, len(pairs), _ROWS):
             some = pairs[start : start + _ROWS]
-            room = _LEAST_ROOM + _ROOM * max(len(text) for text, _ in some)
+            room = _LEAST_ROOM + _ROOM[task] * max(len(text) for text, _ in some)
             made += rewrite(self._checkpoint.network, self._checkpoint.tokenizer, task, some, max_tokens=room)
         return [
             Written(one.text, code, one.ended, tuple(_notes(text, known, ended=one.ended)))
