@@ -20,7 +20,8 @@ from model.data.examples import Examples
 from model.data.reading import read_condition
 from model.decoding.ahead import looks_ahead
 from model.decoding.asks import Ask
-from model.decoding.autoregressive import First, Lane
+from model.decoding.autoregressive import Lane
+from model.decoding.crew import First
 from model.decoding.engine import Quantization
 from model.decoding.engine.step import Step, laid_out
 from model.decoding.options import Decoding

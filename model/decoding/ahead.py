@@ -54,7 +54,10 @@ class Drawing(Protocol):
     least_B: Tensor
 
     def draw(self, logits_BGV: Tensor) -> Tensor:
-        """Draws the next group, `[1, G]`."""
+        """Draws the next group, `[1, G]`; then `count` must be called."""
+
+    def count(self) -> None:
+        """Counts a group that was drawn."""
 
     def propose(self, logits_BNGV: Tensor) -> Tensor:
         """Draws proposals for the groups after the next one, `[1, N, G]`, and changes nothing."""
@@ -81,6 +84,7 @@ def advance_ahead(steps: Steps, drawing: Drawing, last_1G: Tensor) -> Tensor:
     right = 0
     for place in range(logits_1LGV.shape[1]):
         last_1G = drawing.draw(logits_1LGV[:, place])
+        drawing.count()
         right += 1
         if not drawing.left or place == proposed_1NG.shape[1] or not last_1G.equal(proposed_1NG[:, place]):
             break

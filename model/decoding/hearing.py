@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.decoding.autoregressive import until
+from model.decoding.crew import until
 from model.decoding.samplers.chain import GREEDY, Sampling
 from model.decoding.spelling import spell
 from model.network.decoder import Decoder

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from model.decoding.exits import ENTROPY, VARENTROPY, EarlyExit
+from model.decoding.engine.exits import ENTROPY, VARENTROPY, EarlyExit
 from model.decoding.samplers.chain import GREEDY, PLAIN, Sampling
 from stages.errors import UsageError
 

@@ -11,6 +11,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
+from model.decoding.engine.graphs import Graphs
 from model.network.attention import Attend, Packed
 from model.network.cache import Cached, KVCache, Window
 from model.network.decoder import Decoder
@@ -100,6 +101,8 @@ class Reading:
         self._mixtures = _mixtures(network, in_order(documents), starts)
         self.last = to_device(torch.tensor(ends) - 1, device)
         """Each document's last position, `[B]`."""
+        self._graphs = Graphs(device)
+        self._out_LD: Tensor | None = None
 
     def first(self, documents: int) -> "Reading":
         """Returns a reading of the first documents alone, with their tokens and codes as they are; it has no rows."""
@@ -123,10 +126,24 @@ class Reading:
             part._attend = Packed(lengths, 0, self.batch.tokens_L.device, given)
         part._mixtures = [(start, mixed_PD) for start, mixed_PD in self._mixtures if start < end]
         part.last = self.last[:documents]
+        part._graphs, part._out_LD = Graphs(self.batch.tokens_L.device), None
         return part
 
     def hidden(self) -> Tensor:
-        """Returns the hidden states, `[L, D]`."""
+        """Returns the hidden states, `[L, D]`. On a GPU they are overwritten by the next pass, which a graph does."""
+        if not self._graphs.are_there:
+            return self._pass()
+        self._graphs.run("pass", self._write)
+        assert self._out_LD is not None
+        return self._out_LD
+
+    def _write(self) -> None:
+        found_LD = self._pass()
+        if self._out_LD is None:  # in the first pass, which is before the graph
+            self._out_LD = torch.empty_like(found_LD)
+        self._out_LD.copy_(found_LD)
+
+    def _pass(self) -> Tensor:
         read = self.batch.tokens_L, self.batch.codes_LK, self.batch.positions_L
         return _hidden(self._network, read, self._attend, self._mixtures)
 

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from model.decoding.autoregressive import all_ended, until
+from model.decoding.autoregressive import all_ended
+from model.decoding.crew import until
 from model.decoding.prefill import prefill
 from model.decoding.samplers.chain import GREEDY, Sampling, sample
 from model.decoding.samplers.noise import first_place, keys_of, seeds_of

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from model.decoding.exits import Layers
+from model.decoding.engine.exits import Layers
 from stages.records import Codes, Wave
 
 if TYPE_CHECKING:

@@ -47,8 +47,13 @@ class KVCache:
             lengths: Positions added to each row: `[B]`, or one number for all rows.
             longest: Maximum of `lengths`.
         """
-        self.lengths_B = self.lengths_B + lengths
+        self.lengths_B.add_(lengths)
         self.longest += longest
+
+    def reach(self, new: int, rounded_to: int) -> int:
+        """Returns up to which slot so many new positions look: a multiple of `rounded_to`, or all there are."""
+        end = -(-(self.longest + new) // rounded_to) * rounded_to
+        return end if self.capacity is None else min(end, self.capacity)
 
     @property
     def rows(self) -> int:
@@ -132,17 +137,22 @@ class Cached:
         length: L, the new positions of each row, including padding.
         lengths_B: New positions of each row without padding; L for all rows if not given.
         window: Limits what may be attended to; not for retention.
+        rounded_to: Slots are looked at up to a multiple of so many; those without a position count for nothing.
     """
 
     def __init__(
-        self, cache: KVCache, length: int, lengths_B: Tensor | None = None, *, window: Window | None = None
+        self,
+        cache: KVCache,
+        length: int,
+        lengths_B: Tensor | None = None,
+        *,
+        window: Window | None = None,
+        rounded_to: int = 1,
     ) -> None:
-        self.end = cache.longest + length
         self._ring = None if window is None else window.ring
-        if self._ring:
-            self.end = min(self.end, cache.capacity or 0)
-        if cache.capacity is not None and self.end > cache.capacity:
-            raise ValueError(f"the cache must hold {self.end} positions, but has {cache.capacity}")
+        if cache.capacity is not None and not self._ring and cache.longest + length > cache.capacity:
+            raise ValueError(f"the cache must hold {cache.longest + length} positions, but has {cache.capacity}")
+        self.end = cache.reach(length, rounded_to)
         self.cache = cache
         self.window = window
         self.length = length
@@ -177,7 +187,7 @@ class Cached:
     @cached_property
     def _mask_B1LC(self) -> Tensor | None:  # noqa: N802 (its axes)
         """The slots that each new position may attend to; None for all."""
-        if self._places_BL.numel() == 1 and self.window is None:
+        if self._places_BL.numel() == 1 and self.window is None and self.end == self.cache.longest + 1:
             return None
         return self._allowed(self._held_BC)
 

@@ -14,6 +14,7 @@ from model.bench.samplers import SETTINGS
 from model.cli import main
 from model.config import DataConfig
 from model.data.examples import Examples
+from model.decoding.engine.graphs import CAPTURES
 from model.decoding.samplers.chain import SAMPLERS
 from model.sequences.tokenizer import Tokenizer
 from model.training import trainer
@@ -22,6 +23,7 @@ from stages.records import CodecIdentity, Encoded, Utterance
 from stages.store.index import write_index
 from stages.store.reader import open_store
 from stages.store.shards import StoreShards
+from tests.graphs import Recording
 from tests.typed_json import quoted
 
 CONFIG = """
@@ -172,6 +174,16 @@ def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, sh
     if what == "train":
         assert shown["mfu_of_measured"] > 0
         assert "mfu_of_datasheet" not in shown, "no datasheet has the rate of a CPU"
+
+
+def test_bench_shows_graphs_where_there_are_some(config: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setitem(CAPTURES, "cpu", Recording.of)
+    settings = "--seconds", "0.1", "--device", "cpu", "--json"
+    assert valle(monkeypatch, "bench", "decode", "--config", config, *settings) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["graphs_ratio"] == pytest.approx(
+        shown["graphs_frames_per_s"] / shown["cached_frames_per_s"], rel=0.1, abs=0.01
+    )
 
 
 def test_bench_of_memory_shows_each_way_to_fit(config: Path, monkeypatch, capsys) -> None:

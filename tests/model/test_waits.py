@@ -65,7 +65,7 @@ def test_a_step_of_ar_waits_for_nothing_but_the_check_every_16th(way: str) -> No
     group = net.config.group
     more = taken(18 * group) - taken(2 * group)
     assert more.total() == 1
-    assert set(more) == {wait for wait in more if "Tensor.tolist at model/decoding/autoregressive.py" in wait}
+    assert set(more) == {wait for wait in more if "Tensor.tolist at model/decoding/crew.py" in wait}
 
 
 def test_a_response_that_enters_beside_others_doesnt_make_each_step_wait() -> None:

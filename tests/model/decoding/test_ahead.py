@@ -14,9 +14,10 @@ from torch import Tensor
 
 from model.decoding.ahead import looks_ahead
 from model.decoding.asks import Ask
-from model.decoding.autoregressive import First, Lane, _Crew
+from model.decoding.autoregressive import Lane
 from model.decoding.codes import respond
 from model.decoding.continuous import Engine
+from model.decoding.crew import Crew, First
 from model.decoding.engine.step import Step, laid_out
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY, Sampling
@@ -76,7 +77,7 @@ def prompted(monkeypatch: pytest.MonkeyPatch, codes_T: Sequence[int], group: int
         wrong = (start // group + torch.arange(heads)) % 4 == 2
         return (right + wrong[:, None]) % (stop - 1)
 
-    monkeypatch.setattr(_Crew, "propose", propose)
+    monkeypatch.setattr(Crew, "propose", propose)
 
 
 CASES = [
@@ -164,6 +165,7 @@ def test_no_state_and_no_cache_know_of_wrong_proposals() -> None:
         torch.testing.assert_close(found, wanted_kv, rtol=1e-4, atol=1e-4)
     with torch.inference_mode():
         wanted.draw(plain._steps.logits(wanted.least_B))
+        wanted.count()
     assert drawn._draws.lengths_B.tolist() == wanted._draws.lengths_B.tolist()
     assert lane.drawn(one).tolist() == plain.drawn(other).tolist()
     torch.testing.assert_close(drawn._draws.state[LIMIT], wanted._draws.state[LIMIT])

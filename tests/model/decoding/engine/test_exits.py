@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from model.decoding.asks import Ask, Response
 from model.decoding.continuous import Engine
+from model.decoding.engine.exits import EarlyExit, Layers, spread
 from model.decoding.engine.step import Step
-from model.decoding.exits import EarlyExit, Layers, spread
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY, Sampling
 from model.decoding.steps import Steps
