@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from model.checkpoints.checkpoint import Checkpoint, load
-from model.decoding.spelling import rewrite
+from model.decoding.hearing import rewrite
 from model.device import inference_dtype, resolve_device
 from model.inference.requests import check_text_task
 from model.inference.text.languages import known_language, language_of
