@@ -122,6 +122,8 @@ class DataConfig(Config):
     """Shortest utterance used, in seconds."""
     max_s: float = Field(default=20.0, gt=0)
     """Longest utterance used, in seconds; by default as long as `slice.max_s` lets them be."""
+    text: Literal["phonemes", "characters"] = "phonemes"
+    """What the text is read as: the dataset's phonemes, or the characters that it is written in."""
     languages: list[str] | None = None
     """Codes of the languages used. Not set: all."""
     validation: float = Field(default=0.02, ge=0, lt=1)
@@ -150,8 +152,9 @@ class DataConfig(Config):
     """`interleaved` spreads each class evenly over the epoch."""
     tasks: dict[Drawn, float] = Field(default={"tts": 1.0})
     """Relative weight of each task: text to speech (`tts`), noise removal (`ns`), noise extraction (`sr`), target
-    speaker extraction (`tse`), editing of clean (`cse`) or noisy speech (`nse`), voice conversion (`vc`). All but
-    `tts` and `cse` need `valle-prep mix`. An utterance that can't serve the drawn task is drawn for another."""
+    speaker extraction (`tse`), editing of clean (`cse`) or noisy speech (`nse`), voice conversion (`vc`), text to
+    phonemes (`phn`) and back (`un-phn`). `ns`, `sr`, `tse`, `nse` and `vc` need `valle-prep mix`. An utterance that
+    can't serve the drawn task is drawn for another."""
     text_dropout: float = Field(default=0.5, ge=0, le=1)
     """How often `ns`, `sr`, `tse` and `vc` are trained without the text."""
     tones: bool = False

@@ -8,6 +8,10 @@ So the input at every position is one token embedding plus the sum of the codes 
     all       <task> <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <canvas> response frames ...
     len       <len>  <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <length> digits
     stt       <stt>  |  <speech> frames ...  |  <text> <language> phonemes ...
+    phn       <phn>  <language> characters ... <end>  |  <text> phonemes ...
+    un-phn    <un-phn>  <language> phonemes ... <end>  |  <text> characters ...
+
+With `data.text: characters`, all but the last two have characters in place of phonemes.
 
 Tasks that turn speech into other speech (`model.sequences.tasks`) have the given speech before the last segment:
 
@@ -34,7 +38,8 @@ Tasks that turn speech into other speech (`model.sequences.tasks`) have the give
   replaces the language.
 * len: the task tts is marked <len> here; other tasks keep their own marker. So the text under <tts-c>, which covers
   prompt and response, isn't taken for the text of the response alone.
-* len and stt, causal: the marker predicts the first token, each token the next one, and the last token <end>.
+* len, stt, phn and un-phn, causal: the marker predicts the first token, each token the next one, and the last token
+  <end>.
 
 Positions restart at each segment. So the distance from a response frame to a phoneme doesn't depend on the length of
 the prompt, and a longer prompt than any in training gives larger positions in its own segment only.
@@ -50,6 +55,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from model.sequences.tasks import TextTask
 from model.sequences.tokenizer import Task, Tokenizer
 from stages.records import Codes
 
@@ -287,6 +293,32 @@ def text_document(tokenizer: Tokenizer, speech_KT: Codes, spoken: Sequence[int],
     draft.add([tokenizer.task("stt")])
     draft.segment(tokenizer.speech, speech_KT)
     return _spelled(draft, tokenizer, tokenizer.text, spoken, ended=ended)
+
+
+def rewritten_document(
+    tokenizer: Tokenizer,
+    task: TextTask,
+    given: str,
+    language: str,
+    written: Sequence[int],
+    *,
+    num_codebooks: int,
+    ended: bool,
+) -> Document:
+    """Lays out a document of a text task.
+
+    Args:
+        tokenizer: The vocabulary.
+        task: What is made of what.
+        given: Characters or phonemes.
+        language: ISO 639-1 code of the text.
+        written: Ids of the phonemes or characters to learn, or of those known so far.
+        num_codebooks: K.
+        ended: Whether `written` is complete; then the last one predicts <end>.
+    """
+    draft = _Draft(num_codebooks, task)
+    draft.add([tokenizer.task(task), tokenizer.language(language), *tokenizer.encode(given), tokenizer.end])
+    return _spelled(draft, tokenizer, tokenizer.text, written, ended=ended)
 
 
 def _conditions(tokenizer: Tokenizer, condition: Condition, task: Task) -> "_Draft":

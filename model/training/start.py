@@ -11,8 +11,10 @@ from model.checkpoints.checkpoint import Checkpoint, build, find, load, read_con
 from model.config import LoraConfig, TrainConfig
 from model.data.examples import Examples
 from model.data.source import Store, tones_of
+from model.data.texts import characters_of, symbols_of
 from model.network.decoder import INIT_STD, Decoder
 from model.network.lora import add_adapters, initialise_adapters
+from model.sequences.tasks import is_text_task
 from model.sequences.tokenizer import Tokenizer
 from stages.errors import UsageError
 
@@ -57,7 +59,8 @@ def examples_of(config: TrainConfig, store: Store, tokenizer: Tokenizer, split: 
     """Returns the utterances of a split; raises as `Examples` does. With `ahead.only` all are of the mode `ar`."""
     data, model = config.data, config.model
     if config.ahead.only:
-        data = data.model_copy(update={"modes": {"ar": 1.0}})
+        tasks = {task: weight for task, weight in data.tasks.items() if not is_text_task(task)}
+        data = data.model_copy(update={"modes": {"ar": 1.0}, "tasks": tasks})
     return Examples(store, tokenizer, data, split, group=model.group, ahead=model.ahead)
 
 
@@ -66,7 +69,9 @@ def vocabulary(config: TrainConfig, store: Store) -> Tokenizer:
     if config.trainer.start_from is None:
         tokenizer = Tokenizer.default(store.codec.num_codebooks)
     else:
-        tokenizer = read_tokenizer(_source(config, store)).extended(store.codec.num_codebooks, store.symbols)
+        symbols = symbols_of(store, config.data)
+        tokenizer = read_tokenizer(_source(config, store)).extended(store.codec.num_codebooks, symbols)
+    tokenizer = tokenizer.with_symbols(characters_of(store, config.data))
     return tokenizer.with_tones(tones_of(store) if config.data.tones else ())
 
 

@@ -31,6 +31,7 @@ from model.data.figures import figures_of
 from model.data.lengths import languages_of, lengths_of
 from model.data.source import Store, content_of
 from model.data.stream import BatchStream, every_mode, prefetched
+from model.data.texts import characters_of, symbols_of
 from model.network.attention import Attend, Packed
 from model.network.decoder import Decoder
 from model.network.packing import Batch, Place, in_parts
@@ -304,7 +305,7 @@ class Trainer:
         raise TrainingError(out_of_memory(self.fabric.device, step, positions, self.run))
 
     def _announce(self, log: RunLog, rate: str) -> None:
-        unknown = self.tokenizer.unknown_symbols(self.store.symbols)
+        unknown = self.tokenizer.unknown_symbols(symbols_of(self.store, self.config.data))
         if unknown:
             log.say(f"note: {len(unknown)} symbols outside the vocabulary are learnt as <unk>: {' '.join(unknown)}")
         if nameless := [code for code in self._languages if self.tokenizer.language(code) == self.tokenizer.unknown]:
@@ -333,11 +334,12 @@ class Trainer:
             state["weights"] = whole(dict(self.raw_network.named_parameters()), keep=first)
         spoken = whole(self._spoken_weights, keep=first)
         if first:
-            content, symbols = content_of(self.store, self.config.data), tuple(self.store.symbols)
+            content, symbols = content_of(self.store, self.config.data), symbols_of(self.store, self.config.data)
             loudness = self.store.loudness_lufs
             learnt = self._languages, self._lengths, tuple(self.store.lexicon)
             figures = self._figures | ({"validation": self._validated} if validation_loss is not None else {})
-            told = validation_loss, loudness, *learnt, self._guidance, figures
+            letters = characters_of(self.store, self.config.data)
+            told = validation_loss, loudness, *learnt, self._guidance, figures, letters
             meta = Meta(self.progress.step, self.store.codec, content, symbols, *told)
             saver.save(Snapshot(spoken, state, self.config, self.tokenizer, meta))
 

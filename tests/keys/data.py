@@ -72,6 +72,15 @@ def _max_s(world: World) -> None:
     assert 150 < max(draw.frames for draw in joined) <= 225, "nor are several together longer"
 
 
+def _text(world: World) -> None:
+    """The document holds the characters of the text, or the phonemes."""
+    for text, read in (("phonemes", world.store.phonemes), ("characters", world.store.text)):
+        examples = _examples(world, text=text)
+        draw, document = _document(examples, "ar")
+        assert draw.phonemes == read(0)
+        assert examples.tokenizer.decode(document.tokens_L.tolist()) == read(0)
+
+
 def _languages(world: World) -> None:
     world.store.languages = ["de" if row % 2 else "en" for row in range(24)]
     assert _examples(world, languages=["de"]).rows.tolist() == list(range(1, 24, 2))
@@ -264,6 +273,7 @@ DATA: dict[str, Proof] = {
     "store": _store,
     "min_s": _min_s,
     "max_s": _max_s,
+    "text": _text,
     "languages": _languages,
     "validation": _validation,
     "split_by": _split_by,
