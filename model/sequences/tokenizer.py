@@ -61,8 +61,10 @@ def _symbols() -> list[str]:
 class Tokenizer:
     """Turns phonemes and markers into ids; `tokens[i]` is the token of id i."""
 
-    def __init__(self, tokens: Sequence[str]) -> None:
+    def __init__(self, tokens: Sequence[str], *, spacing: float = 0.0) -> None:
         self.tokens = tuple(tokens)
+        self.spacing = spacing
+        """`model.text_spacing`, which the configuration keeps; 0 for none."""
         self._ids = {token: number for number, token in enumerate(self.tokens)}
         self.unknown = self._ids["<unk>"]
         self.end = self._ids["<end>"]
@@ -97,7 +99,12 @@ class Tokenizer:
         return self._with([_TONE.format(name) for name in names])
 
     def _with(self, wanted: Iterable[str]) -> "Tokenizer":
-        return Tokenizer([*self.tokens, *(token for token in wanted if token not in self._ids)])
+        new = [token for token in wanted if token not in self._ids]
+        return Tokenizer([*self.tokens, *new], spacing=self.spacing)
+
+    def spaced(self, spacing: float) -> "Tokenizer":
+        """Returns this vocabulary with texts laid out at a `model.text_spacing`."""
+        return Tokenizer(self.tokens, spacing=spacing)
 
     def __len__(self) -> int:
         """Number of tokens."""

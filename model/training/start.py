@@ -16,7 +16,10 @@ from model.network.decoder import INIT_STD, Decoder
 from model.network.lora import add_adapters, initialise_adapters
 from model.sequences.tasks import is_text_task
 from model.sequences.tokenizer import Tokenizer
+from stages.codecs.codec import Floats
+from stages.codecs.table import codec_embeddings, codec_identity
 from stages.errors import UsageError
+from stages.records import CodecIdentity
 
 
 def begin(config: TrainConfig, store: Store) -> tuple[Tokenizer, Decoder]:
@@ -38,6 +41,8 @@ def begin(config: TrainConfig, store: Store) -> tuple[Tokenizer, Decoder]:
     network = build(config.model_copy(update={"lora": LoraConfig()}), tokenizer, store.codec)
     if config.trainer.start_from is None:
         network.initialise(generator)
+        if config.model.initial_codes == "codec":
+            network.initialise_codes(torch.from_numpy(_codebooks(store.codec)), generator)
         return tokenizer, network
     known = load(_source(config, store))
     weights = _grown(known, network, tokenizer, generator)
@@ -71,7 +76,7 @@ def vocabulary(config: TrainConfig, store: Store) -> Tokenizer:
     else:
         symbols = symbols_of(store, config.data)
         tokenizer = read_tokenizer(_source(config, store)).extended(store.codec.num_codebooks, symbols)
-    tokenizer = tokenizer.with_symbols(characters_of(store, config.data))
+    tokenizer = tokenizer.with_symbols(characters_of(store, config.data)).spaced(config.model.text_spacing)
     return tokenizer.with_tones(tones_of(store) if config.data.tones else ())
 
 
@@ -98,6 +103,13 @@ def built_in_guidance(config: TrainConfig, resumed: Path | None) -> float | None
     sources = config.distill.teacher, config.trainer.start_from
     known = [read_meta(find(Path(source))).guidance for source in sources if source is not None]
     return next((scale for scale in known if scale), None)
+
+
+def _codebooks(codec: CodecIdentity) -> Floats:
+    """Reads the vectors of a codec's codebooks, `[K, V, D]`; checks that the weights here are those of the dataset."""
+    here = codec_identity(codec.name, sample_rate=codec.sample_rate, codebooks=codec.num_codebooks)
+    here.require(codec, "the dataset")
+    return codec_embeddings(codec.name, sample_rate=codec.sample_rate, codebooks=codec.num_codebooks)
 
 
 def _source(config: TrainConfig, store: Store) -> Path:

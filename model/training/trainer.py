@@ -49,6 +49,7 @@ from model.training.run.interrupt import stop_signals
 from model.training.run.lock import hold
 from model.training.run.progress import Meter, MuteLog, RunLog
 from model.training.start import begin, built_in_guidance, examples_of, learnt_languages
+from model.training.step.aligning import Following
 from model.training.step.distill import Teacher
 from model.training.step.loss import Scores, Weights, score
 from model.training.step.optimizer import rate_factor, set_rate
@@ -140,7 +141,8 @@ class Trainer:
                 scores = self.score(batch)
                 self.usage.add()
                 # All strategies average the gradients over the devices; undo that, so all targets weigh the same.
-                objective = scores.objective(Weights(self.config.distill.weight, self.config.ahead.weight))
+                weights = Weights(self.config.distill.weight, self.config.ahead.weight, self.config.align.weight)
+                objective = scores.objective(weights)
                 self.fabric.backward(objective * (self.fabric.world_size / num_targets))
             parts.append(scores.detach())
         self._updating = True
@@ -163,6 +165,9 @@ class Trainer:
         plain = self.teacher.unguided(batch) if self.teacher and not alone else None
         batch = batch.to(self.fabric.device)
         attend = self.attention(batch)
+        following = None
+        if self.config.align.weight and not alone:
+            attend = following = Following(attend, batch, self.config.align.layer)
         if self.config.trainer.compile:
             attend = Uncompiled(attend)
         inputs = batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows
@@ -178,7 +183,8 @@ class Trainer:
                 if plain is not None:
                     beside = plain.to(self.fabric.device), self.attention(plain, model)
                 taught = self.teacher.divergence(batch, self.attention(batch, model), logits, beside)
-        return replace(score(logits, batch.targets, batch.tasks, ahead=batch.ahead), taught=taught)
+        scores = score(logits, batch.targets, batch.tasks, ahead=batch.ahead)
+        return replace(scores, taught=taught, followed=following.loss if following else None)
 
     def attention(self, batch: Batch, model: ModelConfig | None = None) -> Attend:
         """Returns the attention of a batch, by the window of a model; the one in training if none is given."""
