@@ -48,6 +48,13 @@ class ModelConfig(Config):
     """Experts that each position goes through. Not set: 2; only with `experts` above 1."""
     rope_theta: float = Field(default=10_000.0, gt=0)
     """Base of the rotary position embedding, which `mamba` has none of."""
+    text_spacing: float = Field(default=0.0, ge=0)
+    """Frames from one phoneme to the next, as the rotary embedding of the mode `ar` sees them; in the modes that know
+    the length of the response, the phonemes are spread over it. So a frame's phonemes are near it, and are found sooner
+    in training. Set it to the data's mean, for English at 75 frames per second about 5. 0: phonemes are numbered."""
+    initial_codes: Literal["random", "codec"] = "random"
+    """What embeddings and heads of the codes of a new model begin with: `codec` takes the vectors of the codec's
+    codebooks, mapped at random, so that codes that sound alike begin alike."""
     norm_eps: float = Field(default=1e-6, gt=0)
     """Epsilon of RMSNorm."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -122,6 +129,8 @@ class DataConfig(Config):
     """Shortest utterance used, in seconds."""
     max_s: float = Field(default=20.0, gt=0)
     """Longest utterance used, in seconds; by default as long as `slice.max_s` lets them be."""
+    text: Literal["phonemes", "characters"] = "phonemes"
+    """What the text is read as: the dataset's phonemes, or the characters that it is written in."""
     languages: list[str] | None = None
     """Codes of the languages used. Not set: all."""
     validation: float = Field(default=0.02, ge=0, lt=1)
@@ -150,8 +159,9 @@ class DataConfig(Config):
     """`interleaved` spreads each class evenly over the epoch."""
     tasks: dict[Drawn, float] = Field(default={"tts": 1.0})
     """Relative weight of each task: text to speech (`tts`), noise removal (`ns`), noise extraction (`sr`), target
-    speaker extraction (`tse`), editing of clean (`cse`) or noisy speech (`nse`), voice conversion (`vc`). All but
-    `tts` and `cse` need `valle-prep mix`. An utterance that can't serve the drawn task is drawn for another."""
+    speaker extraction (`tse`), editing of clean (`cse`) or noisy speech (`nse`), voice conversion (`vc`), text to
+    phonemes (`phn`) and back (`un-phn`). `ns`, `sr`, `tse`, `nse` and `vc` need `valle-prep mix`. An utterance that
+    can't serve the drawn task is drawn for another."""
     text_dropout: float = Field(default=0.5, ge=0, le=1)
     """How often `ns`, `sr`, `tse` and `vc` are trained without the text."""
     tones: bool = False
@@ -174,6 +184,13 @@ class DataConfig(Config):
     corrupt: float = Field(default=0.0, ge=0, lt=1)
     """Share of the input codes of `nar`, and of the codebooks below the drawn one in `all`, replaced by random ones,
     since at synthesis these are predictions and aren't perfect."""
+    hide: float = Field(default=0.0, ge=0, le=1)
+    """In training, `ar` doesn't show all codes of the response: for each utterance, the share that it hides is drawn
+    evenly from 0 to this. What can't be continued must be read from the text, so the text is followed sooner."""
+    text_jitter: float = Field(default=0.0, ge=0, lt=1)
+    """With `model.text_spacing`, in the modes `ar` and `nar`: how far texts are moved in training, so that a frame's
+    phoneme is found by listening, not by counting. The distance between phonemes is multiplied by up to e to the
+    power of it or of its negative, and all are shifted by up to 50 times it, in frames."""
     batch_tokens: int = Field(default=16_384, ge=64)
     """Most positions (phonemes, frames and markers) in a batch, padding included."""
     sampler: Literal["packed", "buckets"] = "packed"
@@ -219,6 +236,15 @@ class OptimizerConfig(Config):
     """Weight decay of the matrices; gains and embeddings have none."""
     clip_norm: float = Field(default=1.0, gt=0)
     """Largest gradient norm; larger gradients are scaled down to it."""
+
+
+class AlignConfig(Config):
+    """A head of attention that is taught to follow the text from phoneme to phoneme (forward-sum loss)."""
+
+    weight: float = Field(default=0.0, ge=0, le=1)
+    """Weight of its term in the loss; 0: no head is taught."""
+    layer: int = Field(default=1, ge=0)
+    """Layer of the head, from 0; it is the layer's first."""
 
 
 class LoraConfig(Config):
@@ -338,6 +364,7 @@ class TrainConfig(Config):
     data: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     ahead: AheadConfig = AheadConfig()
+    align: AlignConfig = AlignConfig()
     lora: LoraConfig = LoraConfig()
     distill: DistillConfig = DistillConfig()
     trainer: TrainerConfig = TrainerConfig()
@@ -350,6 +377,7 @@ class TrainConfig(Config):
             raise ValueError("`trainer.judge` hears the samples: set `trainer.samples` above 0")
         self._check_ahead()
         self._check_guidance()
+        self._check_align()
         if self.trainer.strategy == "deepspeed":
             self._check_deepspeed()
         if self.trainer.fit_gb is not None and self.trainer.strategy in {"fsdp", "deepspeed"}:
@@ -389,6 +417,18 @@ class TrainConfig(Config):
         for what, is_so in needed.items():
             if not is_so:
                 raise ValueError(f"`distill.guidance` above 1 needs {what}")
+
+    def _check_align(self) -> None:
+        if not self.align.weight:
+            return
+        if self.align.layer >= self.model.layers:
+            raise ValueError(
+                f"`align.layer` must be below the number of layers ({self.model.layers}), but is {self.align.layer}"
+            )
+        if self.model.arch != "llama" or self.model.window is not None:
+            raise ValueError(
+                "`align.weight` needs softmax attention to the whole text: `model.arch: llama` without `model.window`"
+            )
 
     def _check_deepspeed(self) -> None:
         unsupported = {

@@ -44,7 +44,7 @@ ROOMS = {
     "stages.cleaning": "artefacts audio tar",
     "stages.cleaning.cleaners": "artefacts cleaning",
     "stages.codecs": "artefacts kernels",
-    "stages.store": "artefacts",
+    "stages.store": "artefacts text",
     "stages.transcripts.cleaning": "",
     "stages.transcripts": "artefacts audio tar text transcripts.cleaning",
     "stages.transcripts.formats": "audio transcripts",

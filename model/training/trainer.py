@@ -31,6 +31,7 @@ from model.data.figures import figures_of
 from model.data.lengths import languages_of, lengths_of
 from model.data.source import Store, content_of
 from model.data.stream import BatchStream, every_mode, prefetched
+from model.data.texts import characters_of, symbols_of
 from model.network.attention import Attend, Packed
 from model.network.decoder import Decoder
 from model.network.packing import Batch, Place, in_parts
@@ -48,6 +49,7 @@ from model.training.run.interrupt import stop_signals
 from model.training.run.lock import hold
 from model.training.run.progress import Meter, MuteLog, RunLog
 from model.training.start import begin, built_in_guidance, examples_of, learnt_languages
+from model.training.step.aligning import Following
 from model.training.step.distill import Teacher
 from model.training.step.loss import Scores, Weights, score
 from model.training.step.optimizer import rate_factor, set_rate
@@ -139,7 +141,8 @@ class Trainer:
                 scores = self.score(batch)
                 self.usage.add()
                 # All strategies average the gradients over the devices; undo that, so all targets weigh the same.
-                objective = scores.objective(Weights(self.config.distill.weight, self.config.ahead.weight))
+                weights = Weights(self.config.distill.weight, self.config.ahead.weight, self.config.align.weight)
+                objective = scores.objective(weights)
                 self.fabric.backward(objective * (self.fabric.world_size / num_targets))
             parts.append(scores.detach())
         self._updating = True
@@ -162,6 +165,9 @@ class Trainer:
         plain = self.teacher.unguided(batch) if self.teacher and not alone else None
         batch = batch.to(self.fabric.device)
         attend = self.attention(batch)
+        following = None
+        if self.config.align.weight and not alone:
+            attend = following = Following(attend, batch, self.config.align.layer)
         if self.config.trainer.compile:
             attend = Uncompiled(attend)
         inputs = batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows
@@ -177,7 +183,8 @@ class Trainer:
                 if plain is not None:
                     beside = plain.to(self.fabric.device), self.attention(plain, model)
                 taught = self.teacher.divergence(batch, self.attention(batch, model), logits, beside)
-        return replace(score(logits, batch.targets, batch.tasks, ahead=batch.ahead), taught=taught)
+        scores = score(logits, batch.targets, batch.tasks, ahead=batch.ahead)
+        return replace(scores, taught=taught, followed=following.loss if following else None)
 
     def attention(self, batch: Batch, model: ModelConfig | None = None) -> Attend:
         """Returns the attention of a batch, by the window of a model; the one in training if none is given."""
@@ -304,7 +311,7 @@ class Trainer:
         raise TrainingError(out_of_memory(self.fabric.device, step, positions, self.run))
 
     def _announce(self, log: RunLog, rate: str) -> None:
-        unknown = self.tokenizer.unknown_symbols(self.store.symbols)
+        unknown = self.tokenizer.unknown_symbols(symbols_of(self.store, self.config.data))
         if unknown:
             log.say(f"note: {len(unknown)} symbols outside the vocabulary are learnt as <unk>: {' '.join(unknown)}")
         if nameless := [code for code in self._languages if self.tokenizer.language(code) == self.tokenizer.unknown]:
@@ -333,11 +340,12 @@ class Trainer:
             state["weights"] = whole(dict(self.raw_network.named_parameters()), keep=first)
         spoken = whole(self._spoken_weights, keep=first)
         if first:
-            content, symbols = content_of(self.store, self.config.data), tuple(self.store.symbols)
+            content, symbols = content_of(self.store, self.config.data), symbols_of(self.store, self.config.data)
             loudness = self.store.loudness_lufs
             learnt = self._languages, self._lengths, tuple(self.store.lexicon)
             figures = self._figures | ({"validation": self._validated} if validation_loss is not None else {})
-            told = validation_loss, loudness, *learnt, self._guidance, figures
+            letters = characters_of(self.store, self.config.data)
+            told = validation_loss, loudness, *learnt, self._guidance, figures, letters
             meta = Meta(self.progress.step, self.store.codec, content, symbols, *told)
             saver.save(Snapshot(spoken, state, self.config, self.tokenizer, meta))
 

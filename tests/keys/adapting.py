@@ -1,4 +1,4 @@
-"""Proofs for the keys of `ahead`, `lora` and `distill`."""
+"""Proofs for the keys of `ahead`, `align`, `lora` and `distill`."""
 
 from typing import Any
 
@@ -184,9 +184,43 @@ def _ahead_only(world: World) -> None:
         assert all(name.startswith("ahead.") for name in changed) == only
 
 
+def _align_weight(world: World) -> None:
+    """The minimised loss has the term of the head with this weight."""
+    for weight in (0.2, 0.7):
+        trainer = world.trainer(align__weight=weight)
+        batch, minimised = next(trainer.stream.batches()), _minimised(world, trainer)
+        with torch.no_grad():
+            scores = trainer.score(batch)
+            assert trainer.score(batch, alone=True).followed is None, "validation scores the codes alone"
+        assert scores.followed is not None
+        assert float(scores.followed) > 0
+        trainer.train_step([batch])
+        wanted = float(scores.loss_H.sum()) + weight * float(scores.followed)
+        assert minimised[0] * batch.num_targets == pytest.approx(wanted, rel=1e-4)
+
+
+def _align_layer(world: World) -> None:
+    """The term reaches the layers up to that of the head, and no later one."""
+    for layer in (0, 1):
+        trainer = world.trainer(align__weight=0.5, align__layer=layer, model__layers=3)
+        followed = trainer.score(next(trainer.stream.batches())).followed
+        assert followed is not None
+        followed.backward()
+        reached = [bool(weight.grad is not None) for weight in (b.attention.qkv.weight for b in _blocks(trainer))]
+        assert reached == [number <= layer for number in range(3)]
+
+
+def _blocks(trainer: Trainer) -> list[Any]:
+    return list(trainer.raw_network.blocks)
+
+
 AHEAD: dict[str, Proof] = {
     "weight": _ahead_weight,
     "only": _ahead_only,
+}
+ALIGN: dict[str, Proof] = {
+    "weight": _align_weight,
+    "layer": _align_layer,
 }
 LORA: dict[str, Proof] = {
     "rank": _rank,
