@@ -323,6 +323,8 @@ class TrainConfig(Config):
             raise ValueError(
                 "`align.weight` needs softmax attention to the whole text: `model.arch: llama` without `model.window`"
             )
+        if self.data.sampler != "packed":
+            raise ValueError(f"`align.weight` needs `data.sampler: packed`, but it is `{self.data.sampler}`")
 
     def _check_deepspeed(self) -> None:
         unsupported = {
