@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
@@ -14,14 +14,12 @@ from stages.artefacts.formats import CodeRows
 from stages.artefacts.manifest import CODEC, EMBEDDINGS
 from stages.audio import files as audio
 from stages.base import Filtered, Reject, Stage, guarded, single
+from stages.codecs.codec import LongCodes
 from stages.codecs.network import Precision
-from stages.codecs.table import CODECS, Codec, codec_embeddings, codec_identity, load_codec
+from stages.codecs.table import CODECS, Codec, codec_embeddings, codec_identity, encode_arrays, load_codec
 from stages.config import StageConfig, runtime
 from stages.errors import CodecError, NotFetchedError, WeightsError
-from stages.records import CodecIdentity, Encoded, Utterance, to_line
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from stages.records import CodecIdentity, Encoded, Utterance, Wave, to_line
 
 _CUDA_CALL = 512
 """Utterances per call on CUDA: enough to fill batches of similar lengths. Fixed, so that no setting changes codes."""
@@ -142,8 +140,8 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
 
     @property
     def imports(self) -> tuple[str, ...]:
-        """What every codec runs on."""
-        return ("torch",)
+        """What the codec runs on."""
+        return ("torch",) if self.on_gpu else CODECS[self.config.codec].imports
 
     def setup(self) -> None:
         """Loads the codec."""
@@ -162,7 +160,7 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
     def process(self, items: Sequence[Utterance]) -> list[list[Encoded | Filtered | Reject]]:
         """Encodes the utterances; rejects those whose audio can't be read."""
         cuts = [cut for [cut] in guarded(items, self._cut, root=self.context.voices)]
-        codes = iter(self._codec.encode([cut for cut in cuts if not isinstance(cut, Filtered | Reject)]))
+        codes = iter(encode_arrays(self._codec, [cut for cut in cuts if not isinstance(cut, Filtered | Reject)]))
         return single(
             [
                 cut if isinstance(cut, Filtered | Reject) else self._encoded(item, next(codes))
@@ -170,19 +168,17 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
             ]
         )
 
-    def _cut(self, item: Utterance) -> "list[Tensor | Filtered | Reject]":
+    def _cut(self, item: Utterance) -> list[Wave | Filtered | Reject]:
         """Reads an utterance's audio at the codec's sample rate."""
-        import torch
-
         place = self.context.place(item.recording)
         wave = audio.read_cut(
             place, item.start_samples, item.end_samples, self._codec.sample_rate, gain_db=item.gain_db
         )
-        return [torch.tensor(wave)]
+        return [wave]
 
-    def _encoded(self, item: Utterance, codes_KT: "Tensor") -> Encoded:
+    def _encoded(self, item: Utterance, codes_KT: LongCodes) -> Encoded:
         smallest = np.min_scalar_type(self._codec.codebook_size - 1)
-        return Encoded(replace(item, frames=codes_KT.shape[1]), codes_KT.numpy().astype(smallest))
+        return Encoded(replace(item, frames=codes_KT.shape[1]), codes_KT.astype(smallest))
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:  # noqa: ARG002
         """Writes the identity and the embeddings of the codec."""

@@ -209,7 +209,8 @@ def check_takes(synthesizer: "Synthesizer", request: Request) -> None:
 def _judge(synthesizer: "Synthesizer", request: Request) -> Judge | None:
     checkpoint = synthesizer.checkpoint
     lexicon = lexicon_of(checkpoint.meta.lexicon)
-    return judge_for(request.guard, synthesizer.network, checkpoint.tokenizer, synthesizer.codec, lexicon)
+    given = synthesizer.network, checkpoint.tokenizer, synthesizer.codec, lexicon
+    return judge_for(request.guard, *given, characters=checkpoint.config.data.text == "characters")
 
 
 def perform(ensemble: Ensemble, requests: Iterable[Request], *, at_once: int) -> Iterator[Speech | ValleError]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.doctor.check import SETUP, Check, Setup, Status, gib, probe, reason
 from stages.artefacts.manifest import NOT_KNOWN
+from stages.cleaning.table import CLEANERS
 from stages.codecs.table import CODECS
 from stages.codecs.weights import licence_of, torch_hub
 from stages.errors import ValleError
@@ -46,6 +47,23 @@ def _codec(setup: Setup, name: str) -> Check:
         told += f" (the published weights' is {row.licence or NOT_KNOWN})"
     value = f"{where}, revision {found.revision}, {told}{used}"
     return Check(f"codec {name}", "weights", "ok", value)
+
+
+def cleaners(setup: Setup) -> list[Check]:
+    """Looks for every cleaner in the table; `clean.weights` applies to the configured one only."""
+    rows = []
+    for name, row in CLEANERS.items():
+        wanted = name == setup.config.clean.cleaner
+        given = setup.config.clean.weights if wanted else None
+        try:
+            found = row.identify(Path(given).expanduser() if given else None)
+        except (ValleError, OSError) as error:
+            status: Status = "problem" if wanted else "note"
+            rows.append(Check(f"cleaner {name}", "weights", status, "missing", str(error)))
+        else:
+            value = f"{found}, licence: {row.licence}{', configured' if wanted else ''}"
+            rows.append(Check(f"cleaner {name}", "weights", "ok", value))
+    return rows
 
 
 def hearing(setup: Setup) -> list[Check]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Floats = npt.NDArray[np.float32]
+LongCodes = npt.NDArray[np.int64]
 
 
 class Codec(Protocol):
@@ -106,6 +107,23 @@ def output_rate(codec: Codec) -> int:
     return codec.output_rate if isinstance(codec, ChangesRate) else codec.sample_rate
 
 
+@runtime_checkable
+class EncodesArrays(Protocol):
+    """A codec that also encodes NumPy's arrays, without importing PyTorch where it can."""
+
+    def encode_arrays(self, waves: Sequence[Floats]) -> list[LongCodes]:
+        """As `Codec.encode`, with the same codes."""
+
+
+def encode_arrays(codec: Codec, waves: Sequence[Floats]) -> list[LongCodes]:
+    """Turns waves into codes, as `Codec.encode`, from and to NumPy's arrays. Raises as it does."""
+    if isinstance(codec, EncodesArrays):
+        return codec.encode_arrays(waves)
+    import torch
+
+    return [codes_KT.numpy() for codes_KT in codec.encode([torch.tensor(wave) for wave in waves])]
+
+
 class CodecKind(Protocol):
     """Identifies and loads a codec; `weights` and `sample_rate` are those of `load_codec`."""
 
@@ -131,6 +149,8 @@ class CodecRow:
     """Finds the weights from `weights` and `sample_rate`, without a download. Raises `WeightsError` if it can't."""
     packages: tuple[str, ...]
     """The packages that it imports, by their names on PyPI."""
+    imports: tuple[str, ...] = ("torch",)
+    """The modules that encoding on the CPU imports slowly: local workers share them."""
     way: str = ""
     """The name of a faster way to compute on the CPU than its library's, which may round a few codes to others. It is
     part of the identity of `encode`'s output: change it when the codes change. Empty if there is none; only a
@@ -169,6 +189,16 @@ def check_waves(waves: "Sequence[Tensor]") -> "list[Tensor]":
         if not torch.isfinite(wave).all():
             raise AudioError(f"`waves[{index}]` must hold finite samples, but holds NaN or infinity.")
     return [wave.detach().cpu().float() for wave in waves]
+
+
+def check_arrays(waves: Sequence[Floats]) -> list[Floats]:
+    """As `check_waves`, for arrays."""
+    for index, wave in enumerate(waves):
+        if wave.ndim != 1 or not wave.size:
+            raise AudioError(f"`waves[{index}]` must be mono `[samples]` and not empty, but is {list(wave.shape)}.")
+        if not np.isfinite(wave).all():
+            raise AudioError(f"`waves[{index}]` must hold finite samples, but holds NaN or infinity.")
+    return [np.asarray(wave, np.float32) for wave in waves]
 
 
 def check_codes(codec: Codec, codes_KT: "Tensor") -> "Tensor":

@@ -7,7 +7,7 @@ has most of them), and a `CodecRow` that describes it.
 from dataclasses import replace
 from pathlib import Path
 
-from stages.codecs.codec import Codec, CodecRow, Floats, Shortens, identity_of, output_rate
+from stages.codecs.codec import Codec, CodecRow, Floats, Shortens, encode_arrays, identity_of, output_rate
 from stages.codecs.network import NetworkCodec, Precision
 from stages.codecs.weights import licence_of
 from stages.errors import CodecError, UsageError
@@ -15,7 +15,16 @@ from stages.machine import on_gpu
 from stages.records import CodecIdentity
 from stages.tables import rows_in
 
-__all__ = ["CODECS", "Codec", "codec_embeddings", "codec_identity", "identity_of", "load_codec", "output_rate"]
+__all__ = [
+    "CODECS",
+    "Codec",
+    "codec_embeddings",
+    "codec_identity",
+    "encode_arrays",
+    "identity_of",
+    "load_codec",
+    "output_rate",
+]
 
 
 _BFLOAT16_FROM = 8, 0
@@ -119,17 +128,19 @@ def _kept(row: CodecRow, there: int, asked: int | None) -> int:
 
 
 def _check_device(device: str) -> None:
+    if not on_gpu(device):
+        return
     import torch
 
-    if on_gpu(device) and not torch.cuda.is_available():
+    if not torch.cuda.is_available():
         raise UsageError(f"`{device}` needs a CUDA device and a CUDA build of torch, but there is none. Use `cpu`.")
 
 
 def _check_precision(precision: Precision, device: str) -> None:
+    if precision != "bfloat16" or not on_gpu(device):
+        return
     import torch
 
-    if precision != "bfloat16" or torch.device(device).type != "cuda":
-        return
     capability = torch.cuda.get_device_capability(device)
     if capability < _BFLOAT16_FROM:
         raise UsageError(

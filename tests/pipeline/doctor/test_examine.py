@@ -22,6 +22,7 @@ from pipeline.doctor import (
     weights as doctor_weights,
 )
 from pipeline.doctor.check import GROUPS, Check, Setup, probe
+from stages.cleaning.table import CLEANERS
 from stages.codecs.table import CODECS
 from stages.config import load_config
 from stages.errors import WeightsError
@@ -339,3 +340,17 @@ def test_a_cluster_that_isn_t_there(monkeypatch: pytest.MonkeyPatch) -> None:
     [check] = doctor_machine.scheduler("tcp://127.0.0.1:9", jobs=None, device="cpu")
     assert check.status == "problem"
     assert "tcp://127.0.0.1:9" in check.value
+
+
+def test_every_cleaner_has_its_row_with_its_licence(tmp_path: Path) -> None:
+    rows = doctor_weights.cleaners(setup(tmp_path, "clean.cleaner=demucs"))
+    assert [check.name for check in rows] == [f"cleaner {name}" for name in CLEANERS]
+    missing = row(rows, "cleaner demucs")
+    assert (missing.status, "hdemucs_high_trained.pt" in missing.hint) == ("problem", True)
+    for check in rows:
+        assert check.status in {"ok", "note"} or check is missing
+        assert check.status != "ok" or "licence: " in check.value
+    weights = tmp_path / "any.pt"
+    weights.write_bytes(b"any")
+    configured = doctor_weights.cleaners(setup(tmp_path, "clean.cleaner=demucs", f"clean.weights={weights}"))
+    assert row(configured, "cleaner demucs").value.endswith(", configured")
