@@ -139,6 +139,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     """Version of how whisper hears; raise it to hear everything again that has no text."""
     computes = True
     one_to_one = False
+    borrows = (("clean", "cleaner"),)
     format = Rows(Transcript)
 
     _recogniser: Recogniser | None = None

@@ -152,7 +152,7 @@ def try_sample(sample: Sample) -> list[str]:
         voices = Path(folder)
         audio.write_wav(voices / _ID, _wave(), _RATE)
         (voices / _TEXT).write_text(_WORDS, encoding="utf-8")
-        context = replace(sample.context, voices=voices)
+        context = replace(sample.context, voices=voices, cleaner="")
         stage = stage_from_json(sample.stage, sample.config, context)
         try:
             with _Trying(sample.stage):

@@ -81,6 +81,7 @@ def make_shard(job: ShardJob, ready: Callable[[], Stage[Any, Any, Any]]) -> Rece
         receipt = commit(stage, folder, job.shard, job, done)
         attempt.end()
         remove_parts(folder, job.shard)
+        stage.sealed([outcome for row in done for outcome in row.outcomes])
     return receipt
 
 
@@ -114,12 +115,12 @@ def _thread_pools(_modules: int) -> Any:
 
 
 def _read_items(stage: Stage[Any, Any, Any], job: ShardJob) -> list[Any]:
-    folder = job.context.dataset / stage.needs
+    folder = job.context.dataset / stage.before
     items: list[Any]
-    if stage.needs == RECORDINGS:
+    if stage.before == RECORDINGS:
         items = list(read_recordings(folder, job.shard))
     else:
-        upstream = stage_class(stage.needs)
+        upstream = stage_class(stage.before)
         items = upstream.format.read(part_paths(folder, job.shard, upstream.format.parts))
     last = job.last_recording
     return items if last is None else [item for item in items if recording_of(item) <= last]

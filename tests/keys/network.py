@@ -1,5 +1,6 @@
 """Proofs for the keys of `model`: the network that a configuration builds."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +13,13 @@ from model.checkpoints.checkpoint import build
 from model.config import TrainConfig
 from model.data.reading import read_document
 from model.network.attention import sdpa
+from model.network.cache import KVCache
 from model.network.decoder import Decoder
-from model.network.layers import Retention, rotate
+from model.network.layers import Mamba, Retention, rotate
 from model.network.packing import collate
+from model.network.ssm import Scan
+from model.training.start import begin
+from stages.codecs.table import codec_embeddings, codec_identity
 from tests.keys.world import Proof, World
 from tests.model.conftest import CODEC, TOKENIZER
 
@@ -30,7 +35,7 @@ class _Seen:
     """Attention that keeps the queries and keys of the first layer."""
 
     def __init__(self) -> None:
-        self.retained = 0
+        self.retained = self.scanned = 0
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         self.q, self.k = (q, k) if layer == 0 else (self.q, self.k)
@@ -40,6 +45,11 @@ class _Seen:
         self.retained += 1
         self.q, self.k = q, k
         return v
+
+    def scan(self, layer: int, features: Tensor, steps: Tensor, ways: tuple[Scan, Scan]) -> Tensor:
+        self.scanned += 1
+        self.features = features
+        return features[..., : ways[0].heads * ways[0].head_width].unflatten(-1, (ways[0].heads, -1))
 
 
 def _run(network: Decoder, positions: list[int]) -> tuple[_Seen, Tensor]:
@@ -56,6 +66,10 @@ def _arch(world: World) -> None:
     seen, _ = _run(network, [0, 1])
     assert seen.retained == len(network.blocks) == 2
     assert all(isinstance(block.attention, Retention) for block in network.blocks)
+    network = _network(world, arch="mamba", kv_heads=None)
+    seen, _ = _run(network, [0, 1])
+    assert seen.scanned == len(network.blocks) == 2
+    assert all(isinstance(block.attention, Mamba) for block in network.blocks)
 
 
 def _width(world: World) -> None:
@@ -83,6 +97,33 @@ def _kv_heads(world: World) -> None:
     seen, _ = _run(_network(world, kv_heads=1), [0])
     assert seen.q.shape == (1, 4, 8)
     assert seen.k.shape == (1, 1, 8)
+
+
+def _state(world: World) -> None:
+    """Each feature remembers as many numbers, and each position says by two rows of them what to."""
+    network = _network(world, arch="mamba", kv_heads=None, state=24)
+    seen, _ = _run(network, [0, 1])
+    assert seen.features.shape == (2, 64 + 2 * 24)
+    cache = KVCache.allocate(network.config, 1, 0, device=torch.device("cpu"), dtype=torch.float32)
+    assert cache.kv[0, 0].numel() == 64 * 24 + 3 * (64 + 2 * 24)
+
+
+def _experts(world: World) -> None:
+    """Each block has so many feed-forwards, of which a router chooses, and the log tells how busy each one is."""
+    trainer = world.trainer(model__experts=3, trainer__max_steps=2, trainer__log_every=1)
+    assert [len(part.experts) for part in trainer.raw_network.experts().values()] == [3, 3]
+    trainer.fit()
+    lines = [json.loads(line) for line in (trainer.run / "log.jsonl").read_text().splitlines()]
+    last = [line for line in lines if "experts/violation" in line][-1]
+    loads = {name: value for name, value in last.items() if name.startswith("experts/load_")}
+    assert {*loads} == {f"experts/load_{layer}_{expert}" for layer in (0, 1) for expert in range(3)}
+    assert sum(loads.values()) == pytest.approx(6)
+
+
+def _experts_per_token(world: World) -> None:
+    made = next(iter(_network(world, experts=4, experts_per_token=3).experts().values()))
+    made(torch.randn(10, 32, generator=torch.Generator().manual_seed(0)))
+    assert int(made.load_E.sum()) == 30
 
 
 def _group(world: World) -> None:
@@ -152,6 +193,35 @@ def _rope_theta(world: World) -> None:
         torch.testing.assert_close(seen.q[1:], wanted)
 
 
+def _text_spacing(world: World) -> None:
+    """In training, a text's phonemes are so far apart in the mode ar, and spread over the response in others."""
+    for mode in ("ar", "nar", "nar-len", "all"):
+        trainer = world.trainer(model__text_spacing=3.0, data__modes={mode: 1.0}, data__continuation_probability=0.0)
+        examples = trainer.stream.examples
+        draw = examples.draw(int(examples.rows[0]), np.random.default_rng(0))
+        count = len(draw.phonemes)
+        apart = 3.0 if mode == "ar" else draw.frames / count
+        found = read_document(examples, draw).positions_L[2 : 2 + count]
+        assert found.tolist() == [int((number + 0.5) * apart) for number in range(count)]
+
+
+def _initial_codes(world: World) -> None:
+    """Codes of which the codec's vectors are alike begin alike, and so do their outputs."""
+    vectors = codec_embeddings("embedded", codebooks=8)
+    codec = codec_identity("embedded", codebooks=8)
+    near = np.square(vectors[0][:1] - vectors[0]).sum(1).argsort()
+    for initial, is_alike in (("codec", True), ("random", False)):
+        config = world.config(model__initial_codes=initial)
+        world.store.codec = codec
+        _, network = begin(config, world.store)
+        for rows in (network.code_embedding.weight[:1024], network.heads[0].weight[:1024]):
+            alike = torch.nn.functional.normalize(rows.detach(), dim=-1) @ torch.nn.functional.normalize(
+                rows[0].detach(), dim=-1
+            )
+            assert (float(alike[near[1:20]].mean() - alike[near[-500:]].mean()) > 0.2) == is_alike
+        assert not network.code_embedding.weight[network.absent].any()
+
+
 def _norm_eps(world: World) -> None:
     network = _network(world, norm_eps=0.25, arch="llama")
     x = torch.full((1, 32), 0.5)  # mean square 0.25
@@ -182,11 +252,16 @@ MODEL: dict[str, Proof] = {
     "layers": _layers,
     "heads": _heads,
     "kv_heads": _kv_heads,
+    "state": _state,
     "group": _group,
     "ahead": _ahead,
     "window": _window,
     "feedforward": _feedforward,
+    "experts": _experts,
+    "experts_per_token": _experts_per_token,
     "rope_theta": _rope_theta,
+    "text_spacing": _text_spacing,
+    "initial_codes": _initial_codes,
     "norm_eps": _norm_eps,
     "dropout": _dropout,
 }
