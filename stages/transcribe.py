@@ -222,8 +222,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             del hearing[name]
         if mapped or not self.config.candidates:
             del hearing["candidates"]
-        hearing["align_models"] = self._aligners
-        hearing["version"] = self.hearing_version
+        hearing |= {"align_models": self._aligners, "version": self.hearing_version}
         hearing["aligner"] = sphinx.version() if self._placer else ""
         return [mapped, hearing, self._whisper, self._diarisation, *sound]
 
