@@ -32,7 +32,6 @@ from stages.hearing.channels import CALLS, SOME, Channels, Part, apart, marks, p
 from stages.hearing.config import HearingConfig
 from stages.hearing.diarise import Diariser, with_overlaps
 from stages.hearing.placing import Placer
-from stages.hearing.refusals import refused
 from stages.hearing.timing import Timing
 from stages.hearing.whisper import Recogniser
 from stages.machine import may_fetch
@@ -223,8 +222,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             del hearing[name]
         if mapped or not self.config.candidates:
             del hearing["candidates"]
-        hearing["align_models"] = self._aligners
-        hearing["version"] = self.hearing_version
+        hearing |= {"align_models": self._aligners, "version": self.hearing_version}
         hearing["aligner"] = sphinx.version() if self._placer else ""
         return [mapped, hearing, self._whisper, self._diarisation, *sound]
 
@@ -341,7 +339,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             if isinstance(result, TextError):
                 raise result
             only_english = not (recogniser.decoder.multilingual or told[recording.id])
-            if reject := refused(recording.id, result, only_english=only_english):
+            if reject := english.refused(recording.id, result, only_english=only_english):
                 return [reject]
             content: dict[str, Any] = {"language": result.language, "segments": result.segments}
             content = self._diariser.label(content, wave) if self._diariser else content

@@ -6,6 +6,7 @@ from stages.base import Reject
 from stages.hearing.asr.decoding import LOOPS
 from stages.hearing.asr.weights import find_model, speaks_only_english
 from stages.hearing.heard import Heard
+from stages.hearing.whisper import Result
 
 _UNSURE = -0.65
 """Mean log-probability of a recording below which what an English-only model heard isn't taken for English."""
@@ -36,7 +37,20 @@ def problem(model: str, languages: Mapping[str | None, int], candidates: Sequenc
     )
 
 
-def refused(name: str, heard: Sequence[Heard]) -> Reject | None:
+def refused(name: str, result: Result, *, only_english: bool) -> Reject | None:
+    """Returns why a recording that was heard is left out; None if it isn't.
+
+    Args:
+        name: The recording's id.
+        result: What was heard in it.
+        only_english: Whether the model knows only English, and nobody told that this is English.
+    """
+    if not result.segments:
+        return Reject(name, "NoSpeech", "nobody is heard to speak in it.", "Remove it if that is so.")
+    return unlike_english(name, result.heard) if only_english else None
+
+
+def unlike_english(name: str, heard: Sequence[Heard]) -> Reject | None:
     """Returns why what an English-only model heard isn't taken for English; None if it is.
 
     The mean of the stretches' log-probabilities counts, each weighted by its length, and loops. In a few words even

@@ -111,7 +111,7 @@ class Recogniser:
             Per recording what was heard; no segments if nobody speaks. A `TextError` instead, if whisper doesn't know
             the given language, or detects one that isn't in the table of languages.
         """
-        waves = [np.array(wave) for wave in waves]  # copies: they are made equally loud
+        waves = [np.array(wave) for wave in waves]  # copies: long ones are made equally loud
         speech = {index: self._stretches(wave) for index, wave in enumerate(waves)}
         spoken = [index for index in speech if speech[index]]
         known = self._languages(waves, {index: languages[index] for index in spoken})
@@ -125,9 +125,10 @@ class Recogniser:
         ]
 
     def _stretches(self, wave: Wave) -> list[Stretch]:
-        """Finds the speech of a wave, and makes it equally loud in the wave itself."""
+        """Finds the speech of a wave; that of several stretches is made equally loud, in the wave itself."""
         regions = self._detector(wave)
-        even(wave, regions)
+        if regions and regions[-1].end - regions[0].start > self._chunk_s * SAMPLE_RATE:
+            even(wave, regions)
         return activity.gathered(regions, wave, self._chunk_s)
 
     def _languages(self, waves: Sequence[Wave], given: Mapping[int, str | None]) -> dict[int, tuple[str, float | None]]:

@@ -13,10 +13,10 @@ import numpy as np
 from pipeline.bench.figures import Bench, Figure, StageBench
 from stages.audio.files import read_at
 from stages.corpora.scan import scan
+from stages.hearing import english
 from stages.hearing.asr import activity
 from stages.hearing.asr.weights import PACKAGED, find_model
 from stages.hearing.asr.windows import SAMPLE_RATE
-from stages.hearing.refusals import refused
 from stages.hearing.whisper import Recogniser
 from stages.ids import path_of
 from stages.records import Wave
@@ -49,7 +49,7 @@ def _figures(own: Recogniser, pieces: Sequence[tuple[str, Wave]], what: str) -> 
     reasons: dict[str, list[str]] = {"first": [], "second": []}
     for (name, _), result in zip(pieces, results, strict=True):
         assert not isinstance(result, Exception)
-        reject = refused(name, result, only_english=True)
+        reject = english.refused(name, result, only_english=True)
         reasons["first" if _mark(name)[1] % 2 == 0 else "second"].append(reject.reason if reject else "kept")
     for half, found in reasons.items():
         for reason in ("kept", "TooLittleSpeech", "NotEnglish", "NoSpeech") if found else ():

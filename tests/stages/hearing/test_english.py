@@ -3,7 +3,7 @@ import json
 import pytest
 
 from stages.hearing.asr import weights
-from stages.hearing.english import problem, refused
+from stages.hearing.english import problem, unlike_english
 from stages.hearing.heard import Heard
 
 
@@ -43,7 +43,7 @@ def heard(avg_logprob: float, ratio: float = 1.2, seconds: float = 2.0) -> Heard
 
 
 def reason(*stretches: Heard) -> tuple[str, str]:
-    found = refused("one", stretches)
+    found = unlike_english("one", stretches)
     return (found.reason, f"{found.message} {found.hint}") if found else ("", "")
 
 
