@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from model.config import TrainConfig
 
-What = Literal["train", "buckets", "fit", "decode", "ahead", "samplers", "synth", "load", "serve"]
+What = Literal["train", "buckets", "fit", "decode", "ahead", "samplers", "synth", "load", "serve", "archs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,12 @@ def _serve(config: "TrainConfig", seconds: float) -> dict[str, float | int | str
     return serving(config, seconds=seconds)
 
 
+def _archs(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
+    from model.bench.archs import archs
+
+    return archs(config, seconds=seconds)
+
+
 BENCHES: Mapping[What, Bench] = {
     "train": Bench("packed against padded", _train),
     "buckets": Bench("packing against buckets of similar length, on a dataset", _buckets),
@@ -84,4 +90,5 @@ BENCHES: Mapping[What, Bench] = {
     "synth": Bench("many responses at once against one by one, and how soon a stream is heard", _synth),
     "load": Bench("the data", _load),
     "serve": Bench("eight clients against one", _serve),
+    "archs": Bench("what each architecture learns of a dataset in the same time", _archs),
 }

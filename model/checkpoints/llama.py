@@ -117,12 +117,18 @@ def to_llama(weights: dict[str, Tensor], config: ModelConfig) -> tuple[dict[str,
     """Splits a network's weights into those of a `transformers.LlamaModel`, by its names, and those beside it.
 
     Raises:
-        UsageError: if `model.arch` isn't `llama`, or Llama has no place for a weight or for `model.window`.
+        UsageError: if `model.arch` isn't `llama`, or Llama has no place for a weight, for `model.experts` or for
+            `model.window`.
     """
     if config.arch != "llama":
         raise UsageError(
             f"`--format hf` needs a model with `model.arch: llama`, but this one is `{config.arch}`, which Llama can't"
             " represent. Use `--format safetensors`."
+        )
+    if config.experts > 1:
+        raise UsageError(
+            f"`--format hf` needs a model without `model.experts`, but this one has {config.experts}: Llama has one"
+            " feed-forward a block. Use `--format safetensors`."
         )
     if config.window is not None:
         raise UsageError(

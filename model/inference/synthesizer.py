@@ -105,7 +105,7 @@ class Synthesizer:
 
         where = resolve_device(device)
         checkpoint = load(Path(folder), str(where))
-        checkpoint.network.to(inference_dtype(where))
+        checkpoint.network.rounded(inference_dtype(where))
         identity = checkpoint.meta.codec
         name, codebooks = codec or identity.name, identity.num_codebooks
         rate = identity.sample_rate if name == identity.name and codec_weights is None else None

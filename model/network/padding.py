@@ -10,6 +10,7 @@ from torch import Tensor
 from model.network.attention import sdpa
 from model.network.packing import Batch
 from model.network.retention import parallel
+from model.network.ssm import Scan, wide
 from model.network.transfer import to_device
 from model.sequences.documents import ABSENT
 
@@ -36,6 +37,7 @@ class Padded:
         window: int | None = None,
         before: Sequence[int] = (),
     ) -> None:
+        self.lengths_B, self.causal_B = lengths_B, causal_B
         at = torch.arange(length, device=lengths_B.device)
         inside_B11L = (at < lengths_B[:, None])[:, None, None]
         behind_LL = at <= at[:, None]
@@ -65,6 +67,18 @@ class Padded:
     def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002 (stateless)
         """Computes retention over `[B, L, N, H]` tensors."""
         return parallel(q, k, v, self.whole_B1LL)
+
+    def scan(self, layer: int, features: Tensor, steps: Tensor, ways: tuple[Scan, Scan]) -> Tensor:  # noqa: ARG002
+        """Computes a state space over `[B, L, E]` features."""
+        rows, length, _ = features.shape
+        empty = wide(features).new_zeros(rows, ways[0].kept)
+        forwards, _ = ways[0].rows(features, steps, empty, self.lengths_B)
+        at_BL = torch.arange(length, device=features.device).expand(rows, -1)
+        turned_BL = torch.where(at_BL < self.lengths_B[:, None], self.lengths_B[:, None] - 1 - at_BL, at_BL)
+        row_B1 = torch.arange(rows, device=features.device)[:, None]
+        turned = features[row_B1, turned_BL], steps[row_B1, turned_BL]
+        backwards, _ = ways[1].rows(*turned, empty, self.lengths_B)
+        return forwards + backwards[row_B1, turned_BL] * ~self.causal_B[:, None, None, None]
 
 
 def padded(batch: Batch) -> tuple[Batch, Tensor, Tensor]:

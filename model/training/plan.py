@@ -28,7 +28,8 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
     `dataset` tells what of the dataset is used, and which keys leave the rest out. With `data.sampler` = buckets,
     `padding_share` is the share of padding in the batches. The memory is per device (see
     `memory`); all else is for all devices together. `fit_8_gb` and so on tell how `trainer.fit_gb` would fit a GPU of
-    so much memory. With a teacher (`distill`), its path and its number of parameters are added.
+    so much memory. With a mixture of experts, `active_parameters` are those
+    that one position goes through. With a teacher (`distill`), its path and its number of parameters are added.
 
     Raises:
         UsageError: under the same conditions as `model.training.trainer.train`.
@@ -54,6 +55,7 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
         "device": str(device),
         "parameters": network.num_parameters(),
         "trained_parameters": trained,
+        **({"active_parameters": network.num_active()} if config.model.experts > 1 else {}),
         "dataset": train.selection.describe(),
         "utterances": len(train),
         "validation_utterances": len(validation),

@@ -50,6 +50,7 @@ from model.training.start import begin, examples_of, learnt_languages
 from model.training.step.distill import Teacher
 from model.training.step.loss import Scores, Weights, score
 from model.training.step.optimizer import rate_factor, set_rate
+from model.training.step.usage import Usage
 from stages.errors import MachineError, StoppedError, TrainingError
 
 _Result = TypeVar("_Result")
@@ -84,6 +85,7 @@ class Trainer:
             Teacher(config, self.tokenizer, store.codec, self.fabric.device) if config.distill.teacher else None
         )
         self.raw_network = network
+        self.usage = Usage(network)
         self.fitted: Fit | None = None
         if config.trainer.fit_gb is not None:
             taught = self.teacher.network.num_parameters() if self.teacher else 0
@@ -130,12 +132,14 @@ class Trainer:
         for batch in batches:
             with self.updates.gather(last=batch is batches[-1]):
                 scores = self.score(batch.to(self.fabric.device))
+                self.usage.add()
                 # All strategies average the gradients over the devices; undo that, so all targets weigh the same.
                 objective = scores.objective(Weights(self.config.distill.weight, self.config.ahead.weight))
                 self.fabric.backward(objective * (self.fabric.world_size / num_targets))
             parts.append(scores.detach())
         self._updating = True
         norm = self.updates.apply()
+        self.usage.settle(partial(total, self.fabric), good=math.isfinite(norm))
         if self.average and math.isfinite(norm):
             self.average.update(self.progress.step + 1)
         self._updating = False
@@ -206,8 +210,9 @@ class Trainer:
 
     @property
     def _spoken_weights(self) -> dict[str, Tensor]:
-        """The weights for synthesis: the averages if kept, else the network's own."""
-        return self.average.weights if self.average else dict(self.raw_network.named_parameters())
+        """The weights for synthesis: the averages if kept, else the network's own; with the experts' biases."""
+        weights = self.average.weights if self.average else dict(self.raw_network.named_parameters())
+        return {**weights, **self.raw_network.lifts()}
 
     def fit(self) -> Path:
         """Trains until `trainer.max_steps`.
@@ -243,7 +248,7 @@ class Trainer:
                 if progress.step % trainer.log_every == 0 or at_end:
                     rate = self.updates.optimizers[0].param_groups[0]["lr"]
                     values = {"lr": rate, "epoch": progress.place.epoch, "skipped": progress.skipped}
-                    values = meter.report() | values
+                    values = meter.report() | self.usage.report() | values
                     log.report(progress.step, values, meter.seconds(trainer.max_steps - progress.step))
                 validates = progress.step % trainer.validate_every == 0 or progress.step == trainer.max_steps
                 evaluate = partial(self._evaluate, log, meter)
@@ -329,6 +334,7 @@ class Trainer:
         spoken, state = read_weights(folder), load_trainer_state(folder)
         check_weights(self.raw_network, spoken, folder)
         put(dict(self.raw_network.named_parameters()), state.pop("weights", spoken))
+        put(self.raw_network.lifts(), spoken)
         if self.average:
             put(self.average.weights, spoken)
         self.updates.put(state.pop("optimizers"))

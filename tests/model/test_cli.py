@@ -187,6 +187,20 @@ def test_bench_of_buckets_trains_both_samplers_on_a_dataset(folder: Path, config
     assert "Raise it" in capsys.readouterr().err
 
 
+def test_bench_of_architectures_shows_what_each_learns(config: Path, dataset: Path, monkeypatch, capsys) -> None:
+    sets = "--set", "data.batch_tokens=600", "--set", f"data.store={dataset}", "--set", "trainer.validate_batches=1"
+    settings = *sets, "--seconds", "0.01", "--device", "cpu", "--json"
+    assert valle(monkeypatch, "bench", "archs", "--config", config, *settings) == 0
+    shown = json.loads(capsys.readouterr().out)
+    for name in ("llama", "window", "retnet", "mamba", "experts"):
+        assert shown[f"{name}_steps"] >= 1
+        assert 0 < shown[f"{name}_loss"] < 10
+        assert shown[f"{name}_tokens_per_s"] > 0
+        assert (shown[f"{name}_active_parameters"] < shown[f"{name}_parameters"]) == (name == "experts")
+    assert valle(monkeypatch, "bench", "archs", "--config", config, *settings, "--set", "data.validation=0") == 2
+    assert "`data.validation` must be above 0" in capsys.readouterr().err
+
+
 def test_bench_shows_graphs_where_there_are_some(config: Path, monkeypatch, capsys) -> None:
     monkeypatch.setitem(CAPTURES, "cpu", Recording.of)
     settings = "--seconds", "0.1", "--device", "cpu", "--json"

@@ -80,7 +80,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(
         assert torch.equal(weight, weights(resumed)[name]), name
 
 
-@pytest.mark.parametrize(("arch", "group"), [("llama", 1), ("retnet", 1), ("llama", 2)])
+@pytest.mark.parametrize(("arch", "group"), [("llama", 1), ("retnet", 1), ("llama", 2), ("mamba", 1)])
 def test_it_learns_and_logs(tmp_path: Path, configure: Configure, store: MemoryStore, arch: Arch, group: int) -> None:
     shape = {"model__arch": arch, "model__group": group, "model__width": 64, "model__kv_heads": None}
     train(configure(**shape, trainer__max_steps=80, trainer__validate_every=40), store, quiet=True)
