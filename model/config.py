@@ -269,6 +269,11 @@ class TrainConfig(Config):
             raise ValueError("`lora.rank` needs a model to adapt: set `trainer.start_from` to a run or checkpoint")
         if self.trainer.judge and not self.trainer.samples:
             raise ValueError("`trainer.judge` hears the samples: set `trainer.samples` above 0")
+        if self.data.sampler == "buckets" and self.model.experts > 1:
+            raise ValueError(
+                "`data.sampler` = buckets doesn't go with `model.experts`: padding would count as work of the experts,"
+                " which are to be kept equally busy. Take `packed`"
+            )
         self._check_ahead()
         self._check_guidance()
         self._check_align()
