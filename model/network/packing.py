@@ -1,4 +1,4 @@
-"""Packs documents into one sequence without padding."""
+"""Packs documents into one sequence without padding; `model.network.padding` lays such a batch out in rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from model.network.transfer import to_device
-from model.sequences.documents import Document, num_heads, widened
+from model.sequences.documents import Aligned, Document, num_heads, widened
 from model.sequences.tokenizer import TASKS
 
 
@@ -27,7 +27,10 @@ START = Place()
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Packed documents, the causal ones first, then the bidirectional ones."""
+    """Packed documents, the causal ones first, then the bidirectional ones.
+
+    Of a padded batch the first three tensors are `[B, L]`, and `rows` are places in them when flattened.
+    """
 
     tokens_L: Tensor
     codes_LK: Tensor
@@ -50,6 +53,13 @@ class Batch:
     """First positions of each document that attend to each other alone (`Document.given`); () if none has any."""
     before: tuple[int, ...] = ()
     """Positions of each document before its response (`Document.before`); () if none has any."""
+    aligned: tuple[Aligned, ...] = ()
+    """Text and response of each document, in its own positions (`Document.aligned`)."""
+
+    @property
+    def is_padded(self) -> bool:
+        """Whether each document is a row of its own."""
+        return self.tokens_L.dim() == 2
 
     @property
     def num_targets(self) -> int:
@@ -75,9 +85,10 @@ def in_parts(batch: Batch, most: int) -> list[Batch]:
 
     Args:
         batch: A batch on the CPU.
-        most: Most positions of a part.
+        most: Most positions of a part, padding included.
     """
-    bounds = np.cumsum([0, *batch.lengths])
+    taken = [batch.tokens_L.shape[1]] * len(batch.lengths) if batch.is_padded else batch.lengths
+    bounds = np.cumsum([0, *taken])
     firsts = [0]
     for document in range(1, len(batch.lengths)):
         if bounds[document + 1] - bounds[firsts[-1]] > most:
@@ -98,15 +109,17 @@ def _part(batch: Batch, first: int, end: int, start: int, stop: int) -> Batch:
         each = [len(one) // max(len(rows), 1) for one, rows in zip(values, batch.rows, strict=True)]
         return tuple(one[n * a : n * b] for one, n, (a, b) in zip(values, each, own, strict=True))
 
+    inside = slice(first, end) if batch.is_padded else slice(start, stop)
     return replace(
         batch,
-        tokens_L=batch.tokens_L[start:stop],
-        codes_LK=batch.codes_LK[start:stop],
-        positions_L=batch.positions_L[start:stop],
+        tokens_L=batch.tokens_L[inside],
+        codes_LK=batch.codes_LK[inside],
+        positions_L=batch.positions_L[inside],
         lengths=batch.lengths[first:end],
         causal=min(max(batch.causal - first, 0), end - first),
         given=batch.given[first:end],
         before=batch.before[first:end],
+        aligned=batch.aligned[first:end],
         rows=tuple(rows - start for rows in at(batch.rows)),
         targets=at(batch.targets),
         tasks=at(batch.tasks),
@@ -159,6 +172,7 @@ def collate(documents: Sequence[Document], num_codebooks: int, place: Place = ST
         place,
         tuple(item.given for item in ordered) if any(item.given for item in ordered) else (),
         tuple(item.before for item in ordered) if any(item.before for item in ordered) else (),
+        tuple(item.aligned for item in ordered),
     )
 
 

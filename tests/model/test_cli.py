@@ -190,6 +190,17 @@ def test_bench_of_architectures_shows_what_each_learns(config: Path, dataset: Pa
     assert "`data.validation` must be above 0" in capsys.readouterr().err
 
 
+def test_bench_of_buckets_trains_both_samplers_on_a_dataset(folder: Path, config: Path, monkeypatch, capsys) -> None:
+    some = "bench", "buckets", "--config", config, "--set", f"data.store={folder / 'dataset'}", "--device", "cpu"
+    assert valle(monkeypatch, *some, "--seconds", "0.3", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["packed_padding_share"] == 0 <= shown["buckets_padding_share"] < 0.5
+    assert shown["ratio"] == pytest.approx(shown["buckets_tokens_per_s"] / shown["packed_tokens_per_s"], abs=0.01)
+    assert min(shown[f"{side}_{what}"] for side in ("packed", "buckets") for what in ("steps", "validation_loss")) > 0
+    assert valle(monkeypatch, *some, "--set", "data.validation=0") == 2
+    assert "Raise it" in capsys.readouterr().err
+
+
 def test_bench_shows_graphs_where_there_are_some(config: Path, monkeypatch, capsys) -> None:
     monkeypatch.setitem(CAPTURES, "cpu", Recording.of)
     settings = "--seconds", "0.1", "--device", "cpu", "--json"
@@ -226,6 +237,7 @@ class _Here(ThreadPoolExecutor):
         ("decode", "trainer.device=cuda:77", "CUDA devices are here"),
         ("train", "trainer.devices=2", "`trainer.devices` must be 1"),
         ("fit", "trainer.devices=2", "`trainer.devices` must be 1"),
+        ("buckets", "trainer.devices=2", "`trainer.devices` must be 1"),
         ("ahead", "trainer.threads=1", "`valle bench ahead` needs a trained model: set `trainer.start_from`"),
         ("train", "trainer.start_from=runs/base", "`trainer.start_from` (and `lora.rank`) must not be set"),
     ],

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.bench.padding import Padded, padded
-from model.config import ARCHS, Arch, ModelConfig
+from model.architecture import ARCHS, Arch, ModelConfig
 from model.data.reading import read_document
 from model.network.attention import Packed, sdpa
 from model.network.decoder import Decoder
 from model.network.packing import Batch, collate
+from model.network.padding import Padded, padded
 from model.sequences.documents import Document, group_columns
 from model.sequences.tokenizer import Tokenizer
 from model.training.step.loss import score

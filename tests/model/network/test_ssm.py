@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model.bench.padding import Padded
 from torch import Tensor
 
-from model.bench.padding import Padded
-from model.config import ModelConfig
+from model.architecture import ModelConfig
 from model.network import ssm
 from model.network.attention import Packed
 from model.network.cache import Cached, KVCache
