@@ -6,11 +6,12 @@ Nothing heavy is imported at the top: each command imports what it needs.
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from model.bench.table import BENCHES, What
+from model.export_options import ExportOptions
 from model.lines import show
 from model.option_groups import with_options
 from model.options import (
@@ -334,22 +335,16 @@ def evaluate(
 
 
 @app.command()
+@with_options
 def export(
     model: Annotated[Path, typer.Argument(help="A run's folder, a checkpoint, or an export.")],
-    out: Annotated[Path, typer.Argument(help="The file (safetensors) or folder (hf) to write.")],
+    out: Annotated[Path, typer.Argument(help="The file (safetensors, gguf) or folder (hf, onnx) to write.")],
     *,
-    form: Annotated[
-        Literal["safetensors", "hf"],
-        typer.Option("--format", help="safetensors: one file for valle; hf: Llama for transformers."),
-    ] = "safetensors",
+    export_options: ExportOptions,
     as_json: Json = False,
 ) -> None:
-    """Convert a model to one file, or to a folder that transformers opens as Llama, or back."""
-    from model.checkpoints.export import export as write
-
-    written = write(model, out, form)
-    numbers = {"step": written.meta.step, "parameters": written.num_parameters}
-    show({"out": str(out), "format": form, **numbers}, as_json)
+    """Convert a model to one file, or for transformers, llama.cpp or onnxruntime; or back. Upload it, if asked to."""
+    show(export_options.write(model, out), as_json)
 
 
 _BENCHES = "; ".join(f"{name}: {row.help}" for name, row in BENCHES.items())

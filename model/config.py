@@ -8,7 +8,7 @@ from model.sequences.documents import Mode
 from model.sequences.tasks import Drawn
 from stages.config import Config, runtime
 
-Arch = Literal["llama", "retnet"]
+Arch = Literal["llama", "retnet", "mamba"]
 ARCHS: tuple[Arch, ...] = get_args(Arch)
 Strategy = Literal["auto", "ddp", "fsdp", "deepspeed"]
 Precision = Literal["auto", "32-true", "bf16-mixed", "bf16-true"]
@@ -18,16 +18,19 @@ class ModelConfig(Config):
     """The network's shape."""
 
     arch: Arch = "llama"
-    """`llama`: softmax attention; `retnet`: RetNet's retention, whose cost and memory per decoded frame don't grow
-    with the length."""
+    """`llama`: softmax attention; `retnet`: RetNet's retention; `mamba`: Mamba-2's state space. With the last two, cost
+    and memory per decoded frame don't grow with the length."""
     width: int = Field(default=1024, ge=8)
     """Features per position."""
     layers: int = Field(default=12, ge=1)
     """Number of blocks."""
     heads: int = Field(default=16, ge=1)
-    """Attention heads. `width / heads` is the width of a head and must be even."""
+    """Attention heads. `width / heads` is the width of a head and must be even; with `mamba` a head is twice as
+    wide."""
     kv_heads: int | None = Field(default=None, ge=1)
-    """Key and value heads, for grouped-query attention. Not set: as many as `heads`; must not be set for `retnet`."""
+    """Key and value heads, for grouped-query attention. Not set: as many as `heads`; only for `llama`."""
+    state: int | None = Field(default=None, ge=1)
+    """Numbers that `mamba` remembers of each of its `2 * width` features. Not set: 128; only for `mamba`."""
     group: Literal[1, 2, 4] = 1
     """Frames that the mode `ar` reads and predicts per step (grouped codes): 2 halves the steps."""
     ahead: int = Field(default=0, ge=0, le=8)
@@ -35,12 +38,16 @@ class ModelConfig(Config):
     the next one. Decoding proposes by them what one pass then checks, and makes the same codes in fewer steps."""
     window: int | None = Field(default=None, ge=1)
     """Frames of the response that a position of the mode `ar` sees, its own included; text, prompt and input stay in
-    sight. Then memory and time per decoded frame don't grow with the length. Not set: all. Must not be set for
-    `retnet`."""
+    sight. Then memory and time per decoded frame don't grow with the length. Not set: all. Only for `llama`."""
     feedforward: int = Field(default=4096, ge=8)
-    """Inner width of the SwiGLU."""
+    """Inner width of the SwiGLU; with `experts`, of each of them."""
+    experts: int = Field(default=1, ge=1, le=256)
+    """Feed-forwards of a block, of which a router chooses some for each position (mixture of experts): more weights at
+    the same number of operations. 1: a single one, for all positions."""
+    experts_per_token: int | None = Field(default=None, ge=1)
+    """Experts that each position goes through. Not set: 2; only with `experts` above 1."""
     rope_theta: float = Field(default=10_000.0, gt=0)
-    """Base of the rotary position embedding."""
+    """Base of the rotary position embedding, which `mamba` has none of."""
     norm_eps: float = Field(default=1e-6, gt=0)
     """Epsilon of RMSNorm."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -52,16 +59,38 @@ class ModelConfig(Config):
             raise ValueError(f"`width` ({self.width}) must be an even multiple of `heads` ({self.heads})")
         if self.heads % self.num_kv_heads:
             raise ValueError(f"`heads` ({self.heads}) must be a multiple of `kv_heads` ({self.kv_heads})")
-        if self.arch == "retnet" and self.num_kv_heads != self.heads:
-            raise ValueError(f"`kv_heads` must not be set if `arch` is `retnet`, but is {self.kv_heads}")
-        if self.arch == "retnet" and self.window is not None:
-            raise ValueError(f"`window` must not be set if `arch` is `retnet`, but is {self.window}")
+        for key, value, arch in (
+            ("kv_heads", None if self.num_kv_heads == self.heads else self.kv_heads, "llama"),
+            ("window", self.window, "llama"),
+            ("state", self.state, "mamba"),
+        ):
+            if value is not None and self.arch != arch:
+                raise ValueError(f"`{key}` must not be set if `arch` is `{self.arch}`, but is {value}")
+        if self.experts_per_token is not None and self.experts == 1:
+            raise ValueError(f"`experts_per_token` ({self.experts_per_token}) needs `experts` above 1")
+        if self.active_experts > self.experts:
+            raise ValueError(f"`experts_per_token` ({self.active_experts}) must be at most `experts` ({self.experts})")
         return self
 
     @property
     def num_kv_heads(self) -> int:
         """Number of key and value heads."""
         return self.kv_heads or self.heads
+
+    @property
+    def active_experts(self) -> int:
+        """Feed-forwards that a position goes through."""
+        return 1 if self.experts == 1 else self.experts_per_token or 2
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether decoding keeps a state of fixed size, which can't go back, in place of keys and values."""
+        return self.arch != "llama"
+
+    @property
+    def state_size(self) -> int:
+        """S, the numbers that `mamba` remembers of each feature."""
+        return self.state or 128
 
     @property
     def window_positions(self) -> int | None:
@@ -149,7 +178,13 @@ class DataConfig(Config):
     """Share of the input codes of `nar`, and of the codebooks below the drawn one in `all`, replaced by random ones,
     since at synthesis these are predictions and aren't perfect."""
     batch_tokens: int = Field(default=16_384, ge=64)
-    """Most positions (phonemes, frames and markers) in a packed batch."""
+    """Most positions (phonemes, frames and markers) in a batch, padding included."""
+    sampler: Literal["packed", "buckets"] = "packed"
+    """How utterances are put into batches: `packed` in the order of the epoch, laid end to end without padding;
+    `buckets` with others of similar length, padded to the longest."""
+    bucket_growth: float = Field(default=1.1, gt=1)
+    """With `buckets`: the longest of a bucket's lengths, as a multiple of its shortest. A smaller one leaves less
+    padding and mixes fewer utterances."""
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:
@@ -221,6 +256,13 @@ class DistillConfig(Config):
     """Weight of the teacher's term in the loss; the term of the codes has the rest."""
     temperature: float = Field(default=2.0, gt=0)
     """Divides the logits of both, so that the teacher's unlikely codes count too."""
+    guidance: float = Field(default=1.0, ge=1)
+    """Above 1: learn to speak in one pass as the teacher does in two, with classifier-free guidance of this scale
+    (`--guidance`), which is then built in. Needs `weight` 1, a mode that can be guided (`ar`, `nar-len`, `all`), and a
+    teacher trained with `data.unconditional_probability`."""
+    rescale: float = Field(default=0.75, ge=0, le=1)
+    """With `guidance`, in `nar-len` and `all`: how far guided logits are scaled back to the spread of the conditional
+    ones, as decoding does."""
 
 
 class TrainerConfig(Config):
@@ -310,6 +352,7 @@ class TrainConfig(Config):
         if self.trainer.judge and not self.trainer.samples:
             raise ValueError("`trainer.judge` hears the samples: set `trainer.samples` above 0")
         self._check_ahead()
+        self._check_guidance()
         if self.trainer.strategy == "deepspeed":
             self._check_deepspeed()
         if self.trainer.fit_gb is not None and self.trainer.strategy in {"fsdp", "deepspeed"}:
@@ -334,6 +377,21 @@ class TrainConfig(Config):
         for what, is_so in needed.items():
             if not is_so:
                 raise ValueError(f"`ahead.only` needs {what}")
+
+    def _check_guidance(self) -> None:
+        if self.distill.guidance == 1:
+            return
+        modes = self.data.modes
+        needed = {
+            "`distill.teacher`": self.distill.teacher is not None,
+            "`distill.weight` = 1, since the codes aren't guided": self.distill.weight == 1,
+            "one of the modes `ar`, `nar-len`, `all`": bool(
+                modes.get("ar") or modes.get("nar-len") or modes.get("all")
+            ),
+        }
+        for what, is_so in needed.items():
+            if not is_so:
+                raise ValueError(f"`distill.guidance` above 1 needs {what}")
 
     def _check_deepspeed(self) -> None:
         unsupported = {

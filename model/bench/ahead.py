@@ -60,7 +60,7 @@ def ahead(config: TrainConfig, *, seconds: float) -> Values:
     if where.type == "cpu" and config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     model = load(Path(config.trainer.start_from), str(where))
-    network = model.network.to(inference_dtype(where)).eval()
+    network = model.network.rounded(inference_dtype(where)).eval()
     looks_ahead(network, Decoding(ahead=True))
     asks = _asks(model, config.data.store)
     found: Values = {"hardware": hardware(where), "heads": network.config.ahead, "responses": len(asks)}

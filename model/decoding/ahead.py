@@ -39,13 +39,13 @@ def looks_ahead(network: Decoder, decoding: Decoding) -> bool:
     config = network.config
     if decoding.ahead and not config.ahead:
         raise UsageError("`ahead` must be left out: the model has no heads ahead. Train it with `model.ahead` above 0.")
-    if decoding.ahead and config.arch == "retnet":
+    if decoding.ahead and config.is_recurrent:
         raise UsageError(
-            "`ahead` must be left out: the model's `model.arch` is retnet, whose state can't go back to before a wrong"
-            " proposal."
+            f"`ahead` must be left out: the model's `model.arch` is {config.arch}, whose state can't go back to before"
+            " a wrong proposal."
         )
     stepwise = decoding.mode == "ar" and decoding.beam_width == 1 and not decoding.layer_skip
-    return config.ahead > 0 and config.arch != "retnet" and stepwise and decoding.ahead is not False
+    return config.ahead > 0 and not config.is_recurrent and stepwise and decoding.ahead is not False
 
 
 class Drawing(Protocol):

@@ -75,8 +75,8 @@ class Reading:
     """Documents laid end to end on the network's device, to be read in one pass, once or several times.
 
     Between two passes the tokens and codes of `batch` may be changed in place, without the host. Where the first
-    positions of every document are given (`Document.given`), they are read once, here, and aren't part of `batch`; with
-    retention they are read in each pass.
+    positions of every document are given (`Document.given`), they are read once, here, and aren't part of `batch`;
+    models with a state read them in each pass.
 
     Args:
         network: In evaluation mode.
@@ -87,7 +87,7 @@ class Reading:
         device = network.token_embedding.weight.device
         self._network = network
         self._attend: Attend
-        if network.config.arch != "retnet" and all(item.given for item in documents):
+        if not network.config.is_recurrent and all(item.given for item in documents):
             before, documents = zip(*(item.split() for item in documents), strict=True)
             kept = Kept([len(item) for item in before], device)
             _read_packed(network, before, kept)
@@ -131,7 +131,8 @@ class Reading:
 
     def hidden(self) -> Tensor:
         """Returns the hidden states, `[L, D]`. On a GPU they are overwritten by the next pass, which a graph does."""
-        if not self._graphs.are_there:
+        # The host must learn how many positions each expert has, which a graph can't tell it.
+        if not self._graphs.are_there or self._network.config.experts > 1:
             return self._pass()
         self._graphs.run("pass", self._write)
         assert self._out_LD is not None
@@ -166,7 +167,7 @@ def _hidden(network: Decoder, read: tuple[Tensor, Tensor, Tensor], attend: Atten
     Args:
         network: In evaluation mode.
         read: Tokens `[..., L]`, codes `[..., L, C]` and positions `[..., L]`.
-        attend: Attention or retention.
+        attend: Attention or what replaces it.
         mixtures: The mixed prompts.
     """
     tokens, codes, positions = read

@@ -61,10 +61,10 @@ class Steps:
         exits: EarlyExit | None = None,
         rounded_to: int = 1,
     ) -> None:
-        if context is not None and network.config.arch == "retnet":
+        if context is not None and network.config.is_recurrent:
             raise UsageError(
-                f"`max_ar_context` must be left out (it is {context}): the model's `model.arch` is retnet, which has no"
-                " attention over frames that could be limited."
+                f"`max_ar_context` must be left out (it is {context}): the model's `model.arch` is"
+                f" {network.config.arch}, which has no attention over frames that could be limited."
             )
         self.network, self.stop, self.group = network, network.codebook_size, network.config.group
         weight = network.token_embedding.weight
@@ -233,8 +233,8 @@ class Steps:
     def read(self, codes_BLG: Tensor) -> Tensor:
         """Reads groups after those taken, without taking them; returns their hidden states, `[A, L, D]`.
 
-        What is read next overwrites what wasn't taken (`keep`). Only the first can be taken with retention, whose state
-        can't go back.
+        What is read next overwrites what wasn't taken (`keep`). Only the first can be taken by a model with a state,
+        which can't go back.
         """
         level_AL, codes_ALC = self._shown(codes_BLG)
         length = codes_BLG.shape[1]

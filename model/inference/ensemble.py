@@ -98,7 +98,9 @@ class Ensemble:
         recital = self._synthesizer.recital(request)
         performance = Performance(request, recital, streams, started)
         if streams:
-            rate = self._synthesizer.codec.sample_rate
+            from stages.codecs.table import output_rate
+
+            rate = output_rate(self._synthesizer.codec)
             performance.joiner = Joiner(rate, lead_s=recital.script.lead_s)
         self._go_on(performance)
         self._performances.append(performance)

@@ -12,6 +12,7 @@ from torch import Tensor
 from model.config import ModelConfig
 from model.network.attention import sdpa
 from model.network.retention import recurrent
+from model.network.ssm import Scan, kept
 
 
 @dataclass(slots=True)
@@ -20,13 +21,14 @@ class KVCache:
 
     kv: Tensor
     """For attention, keys and values `[layers, 2, B, N, C, H]`: those of a head lie side by side, so that a step reads
-    them in one go. For retention, states `[layers, B, N, H, H]` float32, whose size doesn't depend on the length."""
+    them in one go. For retention, states `[layers, B, N, H, H]`; for a state space, what `Scan.rows` keeps, `[layers,
+    B, ...]`: both in float32 at least, of a size that doesn't depend on the length."""
     lengths_B: Tensor
     """Positions read in each row, `[B]` int64."""
     longest: int
     """Maximum of `lengths_B`, kept on the CPU so that no one waits for the device."""
     capacity: int | None
-    """C; None for retention, which has no limit."""
+    """C; None for states, which have no limit."""
 
     @classmethod
     def allocate(
@@ -34,8 +36,12 @@ class KVCache:
     ) -> "KVCache":
         """Allocates an empty cache for `batch` rows of at most `capacity` positions."""
         lengths_B = torch.zeros(batch, dtype=torch.int64, device=device)
-        if config.arch == "retnet":
-            state = torch.zeros(config.layers, batch, config.heads, config.head_width, config.head_width, device=device)
+        if config.is_recurrent:
+            each: tuple[int, ...] = config.heads, config.head_width, config.head_width
+            if config.arch == "mamba":
+                each = (kept(config.heads, 2 * config.head_width, config.state_size),)
+            wide = torch.promote_types(dtype, torch.float32)
+            state = torch.zeros(config.layers, batch, *each, device=device, dtype=wide)
             return cls(state, lengths_B, 0, None)
         shape = (config.layers, 2, batch, config.num_kv_heads, capacity, config.head_width)
         return cls(torch.zeros(shape, device=device, dtype=dtype), lengths_B, 0, capacity)
@@ -126,17 +132,17 @@ class Window:
 
 
 class Cached:
-    """Attention or retention for decoding.
+    """Attention, retention or a state space for decoding.
 
     Each row gets L new positions, which attend to the row's cached positions and causally to each other. A call writes
     the new keys and values; after all layers call `KVCache.advance`. If rows differ in length, pad at the right:
-    padding is overwritten by the next positions (attention) or ignored (retention).
+    padding is overwritten by the next positions (attention) or ignored (the others).
 
     Args:
         cache: The positions read so far.
         length: L, the new positions of each row, including padding.
         lengths_B: New positions of each row without padding; L for all rows if not given.
-        window: Limits what may be attended to; not for retention.
+        window: Limits what may be attended to; only for attention.
         rounded_to: Slots are looked at up to a multiple of so many; those without a position count for nothing.
     """
 
@@ -236,4 +242,9 @@ class Cached:
         """Computes retention on `[B, L, N, H]` tensors."""
         state_BNHH, read_B = self.cache.kv[layer], self.cache.lengths_B
         out, self.cache.kv[layer] = recurrent(q, k, v, state_BNHH, read_B=read_B, new_B=self.lengths_B)
+        return out
+
+    def scan(self, layer: int, features: Tensor, steps: Tensor, ways: tuple[Scan, Scan]) -> Tensor:
+        """Computes a state space on `[B, L, E]` features, forwards."""
+        out, self.cache.kv[layer] = ways[0].rows(features, steps, self.cache.kv[layer], self.lengths_B)
         return out

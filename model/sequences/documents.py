@@ -33,7 +33,7 @@ Tasks that turn speech into other speech (`model.sequences.tasks`) have the give
   known in some frames, those below it in all and those above it in none. A frame shows the codes known there, summed;
   its token is <mask> where none is, <level k> where codebook k is the first masked one, and <canvas> where none is
   masked. Every masked code can be predicted, each by its codebook's head. What comes before <canvas> doesn't attend to
-  what follows it (with `model.arch: retnet` it does), so that decoding reads it once for all its passes.
+  what follows it (with `model.arch: retnet` or `mamba` it does), so that decoding reads it once for all its passes.
 * input: shows all K codebooks summed, in every mode. Frames to replace have the token <replace>. Without a text, <unk>
   replaces the language.
 * len: the task tts is marked <len> here; other tasks keep their own marker. So the text under <tts-c>, which covers

@@ -85,6 +85,21 @@ def learnt_languages(config: TrainConfig, languages: Sequence[str], resumed: Pat
     return tuple(dict.fromkeys([*languages, *known]))
 
 
+def built_in_guidance(config: TrainConfig, resumed: Path | None) -> float | None:
+    """Returns the scale of the guidance that a run's model has built in; None for none.
+
+    It is that of `distill.guidance`, or what the run, the teacher or the model of `start_from` had: to train on doesn't
+    take it out.
+    """
+    if config.distill.guidance > 1:
+        return config.distill.guidance
+    if resumed is not None:
+        return read_meta(resumed).guidance
+    sources = config.distill.teacher, config.trainer.start_from
+    known = [read_meta(find(Path(source))).guidance for source in sources if source is not None]
+    return next((scale for scale in known if scale), None)
+
+
 def _source(config: TrainConfig, store: Store) -> Path:
     """Returns the checkpoint to start from; checks that its codec and shape fit."""
     source = find(Path(str(config.trainer.start_from)))

@@ -247,6 +247,28 @@ def _batch_tokens(world: World) -> None:
             assert float(np.mean(lengths[:-1])) > budget - 300
 
 
+def _sampler(world: World) -> None:
+    """Utterances of similar length come together, and are padded."""
+    world.store = make_store(rows=48)
+    spreads = {}
+    for sampler in ("packed", "buckets"):
+        batches = first_epoch(world.trainer(data__sampler=sampler, data__batch_tokens=1200).stream)
+        assert {batch.is_padded for batch in batches} == {sampler == "buckets"}
+        spreads[sampler] = float(np.mean([max(batch.lengths) - min(batch.lengths) for batch in batches]))
+    assert spreads["buckets"] < spreads["packed"] / 2
+
+
+def _bucket_growth(world: World) -> None:
+    """Narrow buckets leave less padding."""
+    world.store = make_store(rows=96)
+    shares = []
+    for growth in (1.05, 8.0):
+        values = {"data__bucket_growth": growth, "data__batch_tokens": 1200, "data__modes": {"nar": 1.0}}
+        batches = first_epoch(world.trainer(data__sampler="buckets", **values).stream)
+        shares.append(1 - sum(sum(batch.lengths) for batch in batches) / sum(b.tokens_L.numel() for b in batches))
+    assert shares[0] < shares[1] / 2
+
+
 DATA: dict[str, Proof] = {
     "store": _store,
     "min_s": _min_s,
@@ -273,4 +295,6 @@ DATA: dict[str, Proof] = {
     "mask_ratio": _mask_ratio,
     "corrupt": _corrupt,
     "batch_tokens": _batch_tokens,
+    "sampler": _sampler,
+    "bucket_growth": _bucket_growth,
 }

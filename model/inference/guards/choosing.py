@@ -116,11 +116,12 @@ class Words:
     def rate(self, responses: Sequence[Response], phonemes: str, language: str) -> list[Rate]:
         """As `Judge.rate`."""
         from stages.audio.files import resample
+        from stages.codecs.table import output_rate
         from stages.hearing.words import SAMPLE_RATE
         from stages.text.phonemes import phonemize
 
         waves = [self.codec.decode(torch.from_numpy(response.codes_KT)).numpy() for response in responses]
-        texts = [self.whisper.hear(resample(wave, self.codec.sample_rate, SAMPLE_RATE), language) for wave in waves]
+        texts = [self.whisper.hear(resample(wave, output_rate(self.codec), SAMPLE_RATE), language) for wave in waves]
         if self.characters:
             (phonemes,) = phonemize([phonemes], language, lexicon=self.lexicon)
         return _rates(phonemize(texts, language, lexicon=self.lexicon), responses, phonemes)

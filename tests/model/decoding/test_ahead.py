@@ -253,10 +253,13 @@ def test_draws_are_distributed_as_the_models(close: bool) -> None:
     ("shape", "values", "told"),
     [
         ({}, {"ahead": True}, r"`ahead` must be left out: the model has no heads ahead\. Train it with `model.ahead`"),
-        (
-            {"arch": "retnet", "ahead": 1},
-            {"ahead": True},
-            "`ahead` must be left out: the model's `model.arch` is retnet",
+        *(
+            (
+                {"arch": arch, "ahead": 1},
+                {"ahead": True},
+                f"`ahead` must be left out: the model's `model.arch` is {arch}",
+            )
+            for arch in ("retnet", "mamba")
         ),
     ],
     ids=str,
@@ -274,16 +277,16 @@ def test_where_heads_ahead_are_used() -> None:
     assert not looks_ahead(decisive(), Decoding())
     assert not looks_ahead(net, Decoding("nar-len"))
     assert not looks_ahead(net, Decoding(beam_width=2))
-    assert not looks_ahead(decisive(arch="retnet", ahead=2), Decoding())
+    assert not any(looks_ahead(decisive(arch=arch, ahead=2), Decoding()) for arch in ("retnet", "mamba"))
 
 
-@pytest.mark.parametrize("arch", ["llama", "retnet"])
+@pytest.mark.parametrize("arch", ["llama", "retnet", "mamba"])
 def test_responses_tell_their_passes(arch: str) -> None:
     net = decisive(ahead=2, arch=arch)
     response = respond(net, TOKENIZER, ask_of(0, least=12, most=12))
     assert response.passes is not None
     assert response.passes <= 12
-    assert (response.passes == 12) == (arch == "retnet")
+    assert (response.passes == 12) == (arch != "llama")
     assert respond(net, TOKENIZER, ask_of(0, mode="nar-len", least=9, most=9)).passes is None
 
 

@@ -31,7 +31,10 @@ CONDITIONS = [
 
 SHAPES = pytest.mark.parametrize(
     "shape",
-    [*({"arch": arch} for arch in ARCHS), {"kv_heads": 2}, {"group": 2}, {"group": 4, "arch": "retnet"}],
+    [
+        *({"arch": arch} for arch in ARCHS),
+        *({"kv_heads": 2}, {"group": 2}, {"group": 4, "arch": "retnet"}, {"experts": 4}),
+    ],
     ids=str,
 )
 

@@ -80,7 +80,14 @@ def exhaustive(score: Score, least: int = 1) -> tuple[tuple[int, ...], float]:
 
 @pytest.mark.parametrize(
     ("shape", "guidance", "least"),
-    [({}, 1.0, 1), ({}, 1.0, 3), ({}, 2.0, 1), ({"arch": "retnet"}, 1.5, 1), ({"group": 2}, 1.0, 1)],
+    [
+        ({}, 1.0, 1),
+        ({}, 1.0, 3),
+        ({}, 2.0, 1),
+        ({"arch": "retnet"}, 1.5, 1),
+        ({"arch": "mamba"}, 1.5, 1),
+        ({"group": 2}, 1.0, 1),
+    ],
     ids=str,
 )
 def test_wide_enough_it_is_exhaustive(shape: dict[str, Any], guidance: float, least: int) -> None:

@@ -20,6 +20,7 @@ from model.decoding.masked import generate_masked
 from model.decoding.options import Decoding, Unmasking
 from model.decoding.samplers.chain import GREEDY, Sampling
 from model.decoding.whole import generate_whole
+from model.network import feedforward
 from model.network.decoder import Decoder
 from tests.graphs import NotForGraphsError, Recording
 from tests.model.decoding.test_autoregressive import CONDITIONS, GUIDANCE, RNG, SAMPLINGS, SHAPES, TOKENIZER, decisive
@@ -39,6 +40,7 @@ def recordings(monkeypatch: pytest.MonkeyPatch) -> list[Recording]:
         return made[-1]
 
     monkeypatch.setitem(CAPTURES, "cpu", capture)
+    monkeypatch.setitem(feedforward.AT_ONCE, "cpu", 32)
     return made
 
 
@@ -124,7 +126,7 @@ def test_passes_by_graphs_make_what_passes_make(
         recordings.clear()
         CAPTURES["cpu"] = capture
         by_graphs = way()
-        assert sum(one.replays for one in recordings) > 2
+        assert (sum(one.replays for one in recordings) > 2) == ("experts" not in shape)
         CAPTURES.pop("cpu")
         assert all(map(np.array_equal, by_graphs, way()))
 
