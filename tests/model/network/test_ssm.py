@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from model.bench.padding import Padded
 from model.config import ModelConfig
 from model.network import ssm
 from model.network.attention import Packed
 from model.network.cache import Cached, KVCache
 from model.network.layers import Mamba
+from model.network.padding import Padded
 from model.network.ssm import CHUNK, Scan
 
 CPU = torch.device("cpu")
