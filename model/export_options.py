@@ -46,8 +46,14 @@ class ExportOptions(Options):
         if self.push is not None:
             from model.checkpoints.publishing import publish
 
-            given = {"kind": self.kind, "evaluation": rows, "public": self.public, "dry_run": self.dry_run}
-            return {"out": str(out), "format": self.form, **publish(model, out, self.form, self.push, **given)}
+            told = publish(
+                *(model, out, self.form, self.push),
+                kind=self.kind,
+                evaluation=rows,
+                public=self.public,
+                dry_run=self.dry_run,
+            )
+            return {"out": str(out), "format": self.form, **told}
         from model.checkpoints.export import export
 
         written = export(model, out, self.form, kind=self.kind, evaluation=rows)

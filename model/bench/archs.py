@@ -4,8 +4,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from model.architecture import ModelConfig
 from model.bench.rates import Values
-from model.config import ModelConfig, TrainConfig
+from model.config import TrainConfig
 from model.device import hardware
 from model.training.trainer import Trainer
 from stages.errors import UsageError

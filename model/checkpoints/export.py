@@ -20,6 +20,7 @@ Axes: K codebooks, D width, H head width.
 """
 
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -76,16 +77,16 @@ def export(source: Path, out: Path, form: Format, *, kind: GGUFType = "f16", eva
     """
     _check_out(out, form)
     model = read_model(source)
-    write = {
+    writers: dict[Format, Callable[[Model, Path], None]] = {
         "safetensors": _write_file,
         "hf": partial(write_folder, evaluation=evaluation),
         "gguf": partial(write_gguf, kind=kind),
         "onnx": partial(write_onnx, evaluation=evaluation),
-    }[form]
+    }
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with atomic(out) as temporary:
-            write(model, temporary)
+            writers[form](model, temporary)
     except (OSError, SafetensorError) as error:
         raise MachineError(f"`{out}` can't be written: {error}. Make room (`df`), or name another path.") from error
     return model

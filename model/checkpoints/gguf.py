@@ -108,7 +108,7 @@ def _code_rows(model: Model, beside: dict[str, Tensor]) -> list[Tensor]:
 
 def _logit_rows(beside: dict[str, Tensor], num_codebooks: int, size: int) -> Iterator[Tensor]:
     """Yields the rows of the heads, in the order of the ids."""
-    first = beside["heads.0.weight"].unflatten(0, (-1, size + 1))
+    first = beside["heads.0.weight"].view(-1, size + 1, beside["heads.0.weight"].shape[1])
     yield beside[f"heads.{num_codebooks}.weight"]
     yield first[0, :size]
     for codebook in range(1, num_codebooks):

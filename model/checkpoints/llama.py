@@ -9,10 +9,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from model.architecture import ModelConfig
 from model.checkpoints.card import model_card
 from model.checkpoints.checkpoint import EXPORTED, read_weights
 from model.checkpoints.model import Model
-from model.config import ModelConfig, TrainConfig
+from model.config import TrainConfig
 from stages.artefacts.manifest import NOT_KNOWN
 from stages.errors import ArtefactError, UsageError
 

@@ -21,7 +21,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +30,7 @@ from model.checkpoints.card import model_card
 from model.checkpoints.checkpoint import EXPORTED, build
 from model.checkpoints.model import Model
 from model.network.decoder import Decoder
+from model.network.ssm import Scan
 from model.sequences.tokenizer import Tokenizer
 from stages.errors import UsageError
 
@@ -107,16 +108,20 @@ class _Attention:
             kv = torch.cat((self._past[layer], kv), -2)
         self.present.append(kv)
         k_BM1SH, v_BM1SH = kv.unsqueeze(3).unbind(0)
-        q_BMRLH = q.unflatten(2, (k.shape[2], -1)).permute(0, 2, 3, 1, 4)
+        q_BMRLH = q.reshape(*q.shape[:2], k.shape[2], -1, q.shape[-1]).permute(0, 2, 3, 1, 4)
         scores = (q_BMRLH @ k_BM1SH.mT) * q.shape[-1] ** -0.5
         if self._allowed_LS is not None:
             scores = scores.masked_fill(~self._allowed_LS, -torch.inf)
-        out_BMRLH = scores.softmax(-1) @ v_BM1SH
+        out_BMRLH: Tensor = scores.softmax(-1) @ v_BM1SH
         return out_BMRLH.permute(0, 3, 1, 2, 4).flatten(2, 3)
 
     def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Raises `NotImplementedError`."""
         raise NotImplementedError("retention has no keys and values to keep")
+
+    def scan(self, layer: int, features: Tensor, steps: Tensor, ways: tuple[Scan, Scan]) -> Tensor:
+        """Raises `NotImplementedError`."""
+        raise NotImplementedError("a state space has no keys and values to keep")
 
 
 class _Graph(nn.Module):
@@ -148,7 +153,7 @@ class _Step(_Graph):
             allowed_LS = allowed_LS & ((key_S > own_L1 - window) | (key_S < before))
         attend = _Attention(past, allowed_LS)
         last_BD = self.hidden(tokens, codes, positions, attend)[:, -1]
-        logits_BGV = self.network.heads[0](last_BD).unflatten(-1, (self.network.config.group, -1))
+        logits_BGV = self.network.heads[0](last_BD).reshape(last_BD.shape[0], self.network.config.group, -1)
         return logits_BGV, torch.stack(attend.present)
 
 
@@ -157,7 +162,7 @@ class _Pass(_Graph):
         """Returns the logits of codebook `level` at every position, `[B, L, V]`."""
         hidden_BLD = self.hidden(tokens, codes, positions, _Attention(None, None))
         heads = self.network.heads[1 : self.network.num_codebooks]
-        weights_KVD = torch.stack([head.weight for head in heads])
+        weights_KVD = torch.stack([cast("nn.Linear", head).weight for head in heads])
         return hidden_BLD @ weights_KVD[level - 1].mT
 
 

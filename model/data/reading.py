@@ -9,18 +9,9 @@ import numpy as np
 
 from model.data.draw import Draw
 from model.data.examples import Examples
-from model.sequences.documents import (
-    ABSENT,
-    Condition,
-    Document,
-    canvas,
-    document,
-    length_document,
-    rewritten_document,
-    text_document,
-    whole_canvas,
-)
+from model.sequences.documents import ABSENT, Condition, Document, canvas, document, whole_canvas
 from model.sequences.spans import Bools, read_spans, replaced
+from model.sequences.spelled import length_document, rewritten_document, text_document
 from model.sequences.tasks import TextTask, is_text_task
 from stages.records import Codes
 

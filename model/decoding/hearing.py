@@ -17,7 +17,8 @@ from model.decoding.samplers.chain import GREEDY, Sampling, sample
 from model.decoding.samplers.noise import first_place, keys_of, seeds_of
 from model.network.cache import Cached
 from model.network.decoder import Decoder
-from model.sequences.documents import ABSENT, Document, rewritten_document, text_document
+from model.sequences.documents import ABSENT, Document
+from model.sequences.spelled import rewritten_document, text_document
 from model.sequences.tasks import TextTask
 from model.sequences.tokenizer import Tokenizer
 from stages.records import Codes

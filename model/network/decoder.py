@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
-from model.config import ModelConfig
+from model.architecture import ModelConfig
 from model.network.attention import Attend
 from model.network.feedforward import Experts
 from model.network.layers import Ahead, Block, RMSNorm, rotary_angles

@@ -55,7 +55,6 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from model.sequences.tasks import TextTask
 from model.sequences.tokenizer import Task, Tokenizer
 from stages.records import Codes
 
@@ -224,10 +223,10 @@ def document(
     """
     num_codebooks, frames = response_KT.shape
     if level:
-        draft = _conditions(tokenizer, condition, condition.task, frames=frames)
+        draft = conditions(tokenizer, condition, condition.task, frames=frames)
         at = draft.segment(tokenizer.level(level), response_KT[:level])
         return draft.document(at[1:], response_KT[level], level, causal=False, along=at[1:])
-    draft = _conditions(tokenizer, condition, condition.task, group=group)
+    draft = conditions(tokenizer, condition, condition.task, group=group)
     targets_M = np.append(response_KT[0], np.full(group - frames % group, stop))
     shown_JT = np.full((num_codebooks + group - 1, frames // group), ABSENT, np.int64)
     shown_JT[group_columns(num_codebooks, group)] = targets_M[:-group].reshape(-1, group).T
@@ -247,7 +246,7 @@ def canvas(
         first_T: Codebook 0 of the response; masked frames aren't shown.
         masked_T: Which frames to predict.
     """
-    draft = _conditions(tokenizer, condition, condition.task, frames=len(first_T))
+    draft = conditions(tokenizer, condition, condition.task, frames=len(first_T))
     at = draft.segment(tokenizer.canvas, np.where(masked_T, ABSENT, first_T.astype(np.int64))[None])[1:]
     draft.tokens[-1][1:][masked_T] = tokenizer.mask
     return draft.document(at[masked_T], first_T[masked_T], draft.num_codebooks + 1, causal=False)
@@ -269,7 +268,7 @@ def whole_canvas(
         masked_KT: Which codes are masked: below a masked one of a frame, none is known above.
         asked_KT: Which of these to predict.
     """
-    draft = _conditions(tokenizer, condition, condition.task, frames=response_KT.shape[1])
+    draft = conditions(tokenizer, condition, condition.task, frames=response_KT.shape[1])
     num_codebooks = draft.num_codebooks
     at = draft.segment(tokenizer.canvas, np.where(masked_KT, ABSENT, response_KT.astype(np.int64)))
     draft.tokens[-1][1:] = frame_tokens(tokenizer, num_codebooks)[(~masked_KT).sum(0)]
@@ -290,63 +289,9 @@ def frame_tokens(tokenizer: Tokenizer, num_codebooks: int) -> Int64s:
     return np.array([tokenizer.mask, *levels, tokenizer.canvas], np.int64)
 
 
-def length_document(tokenizer: Tokenizer, condition: Condition, digits: Sequence[int], *, ended: bool) -> Document:
-    """Lays out a document of the mode len.
-
-    Args:
-        tokenizer: The vocabulary.
-        condition: Text, prompt and input.
-        digits: Ids of the decimal digits of the number of frames, or of the digits known so far.
-        ended: Whether `digits` is complete; then the last one predicts <end>.
-    """
-    draft = _conditions(tokenizer, condition, "len")
-    return _spelled(draft, tokenizer, tokenizer.length, digits, ended=ended)
-
-
-def text_document(tokenizer: Tokenizer, speech_KT: Codes, spoken: Sequence[int], *, ended: bool) -> Document:
-    """Lays out a document of the mode stt.
-
-    Args:
-        tokenizer: The vocabulary.
-        speech_KT: The speech to transcribe.
-        spoken: Ids of its language and phonemes, or of those known so far.
-        ended: Whether `spoken` is complete; then the last one predicts <end>.
-    """
-    draft = _Draft(speech_KT.shape[0], "stt")
-    draft.add([tokenizer.task("stt")])
-    draft.segment(tokenizer.speech, speech_KT)
-    return _spelled(draft, tokenizer, tokenizer.text, spoken, ended=ended)
-
-
-def rewritten_document(
-    tokenizer: Tokenizer,
-    task: TextTask,
-    given: str,
-    language: str,
-    written: Sequence[int],
-    *,
-    num_codebooks: int,
-    ended: bool,
-) -> Document:
-    """Lays out a document of a text task.
-
-    Args:
-        tokenizer: The vocabulary.
-        task: What is made of what.
-        given: Characters or phonemes.
-        language: ISO 639-1 code of the text.
-        written: Ids of the phonemes or characters to learn, or of those known so far.
-        num_codebooks: K.
-        ended: Whether `written` is complete; then the last one predicts <end>.
-    """
-    draft = _Draft(num_codebooks, task)
-    draft.add([tokenizer.task(task), tokenizer.language(language), *tokenizer.encode(given), tokenizer.end])
-    return _spelled(draft, tokenizer, tokenizer.text, written, ended=ended)
-
-
-def _conditions(
+def conditions(
     tokenizer: Tokenizer, condition: Condition, task: Task, *, frames: int | None = None, group: int = 1
-) -> "_Draft":
+) -> "Draft":
     """Begins a document with its conditions: text, prompt and input.
 
     Args:
@@ -356,7 +301,7 @@ def _conditions(
         frames: T of the response; None where it isn't known before it is spoken.
         group: Frames of a position of the response.
     """
-    draft = _Draft(condition.prompt_KP.shape[0], task)
+    draft = Draft(condition.prompt_KP.shape[0], task)
     given_KS = condition.input_KS
     marker = tokenizer.task(task if condition.task == "tts" else condition.task)
     named = bool(condition.phonemes) or given_KS is None
@@ -381,14 +326,7 @@ def _conditions(
     return draft
 
 
-def _spelled(draft: "_Draft", tokenizer: Tokenizer, marker: int, ids: Sequence[int], *, ended: bool) -> Document:
-    """Adds the last segment, whose tokens are predicted one after the other."""
-    at = draft.add([marker, *ids])
-    targets = [*ids, tokenizer.end] if ended else [*ids]
-    return draft.document(at[: len(targets)], np.array(targets), draft.num_codebooks, causal=True)
-
-
-class _Draft:
+class Draft:
     """Builds a document segment by segment."""
 
     def __init__(self, num_codebooks: int, task: Task) -> None:

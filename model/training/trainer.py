@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model.architecture import ModelConfig
 from model.checkpoints.checkpoint import (
     Meta,
     build,
@@ -25,7 +26,7 @@ from model.checkpoints.checkpoint import (
     read_weights,
 )
 from model.checkpoints.saving import Saver, Snapshot
-from model.config import ModelConfig, TrainConfig
+from model.config import TrainConfig
 from model.data.examples import Examples
 from model.data.figures import figures_of
 from model.data.lengths import languages_of, lengths_of

@@ -14,8 +14,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from model.architecture import ARCHS, Arch
 from model.checkpoints import checkpoint
-from model.config import ARCHS, Arch, TrainConfig
+from model.config import TrainConfig
 from model.data.draw import Draw
 from model.data.examples import Examples
 from model.data.reading import read_document

@@ -12,12 +12,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from model.architecture import ModelConfig
 from model.checkpoints import checkpoint, saving
 from model.checkpoints.checkpoint import Meta
 from model.checkpoints.export import Format, export
 from model.checkpoints.llama import to_llama
 from model.cli import main
-from model.config import ModelConfig
 from model.inference.synthesizer import Synthesizer
 from model.network.attention import Packed
 from model.sequences.documents import Condition, document

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from model.network.packing import Batch, collate
-from model.sequences.documents import Condition, Document, canvas, document, length_document, whole_canvas
+from model.sequences.documents import Condition, Document, canvas, document, whole_canvas
+from model.sequences.spelled import length_document
 from model.sequences.tokenizer import Tokenizer
 from model.training.step.unconditional import unconditional
 
