@@ -318,6 +318,10 @@ class TrainConfig(Config):
                 raise ValueError(f"`distill.guidance` above 1 needs {what}")
 
     def _check_align(self) -> None:
+        if self.data.text_jitter and not self.model.text_spacing:
+            raise ValueError("`data.text_jitter` moves spaced texts: set `model.text_spacing`, or leave it out")
+        if self.data.hide and not self.data.modes.get("ar"):
+            raise ValueError("`data.hide` is for the mode `ar`: give it a weight in `data.modes`, or leave it out")
         if not self.align.weight:
             return
         if self.align.layer >= self.model.layers:
