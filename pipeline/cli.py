@@ -281,21 +281,17 @@ def export(
     from stages.exchange.table import EXPORTS, export
 
     dataset = open_dataset(options.out)
-    if audio:
-        check_audio(dataset)
+    voices = check_audio(dataset) if audio else None
     if trainer and kind != "filelist":
         raise UsageError(f"`--for` is for the format filelist, but the format is `{kind}`. Leave one out.")
-    voices = dataset.voices if audio else None
     source = Source(options.out, voices, dataset.raw, trainer, is_cleaned=bool(dataset.cleaner))
     if public and push is None:
         raise UsageError("`--public` goes with `--push OWNER/NAME`.")
     if push is not None:
-        from pipeline.verbs.pushing import publish
+        from pipeline.verbs.pushing import in_lines, publish
 
         told = publish(kind, source, target, push, public=public, dry_run=options.dry_run)
-        lines = [f"{name}: {value}" for name, value in told.items() if name != "files"]
-        lines += [f"{size:>15,}  {name}" for name, size in told.get("files", {}).items()]
-        _show(options, told, "\n".join(lines), of=EXPORTS[kind].reads)
+        _show(options, told, in_lines(told), of=EXPORTS[kind].reads)
         return
     count = export(kind, source, target, dry_run=options.dry_run)
     found = {"format": kind, "utterances": count, "folder": str(target)}

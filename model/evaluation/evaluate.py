@@ -26,7 +26,7 @@ from model.inference.guards.guard import OFF
 from stages.artefacts.disk import write_text
 from stages.errors import StoppedError, UsageError
 from stages.records import Codes
-from stages.text.phones import phones
+from stages.text.ipa import phones
 
 if TYPE_CHECKING:
     from model.evaluation.voices import Vector

@@ -189,8 +189,8 @@ def stored_config(folder: Path) -> PrepConfig:
         ) from error
 
 
-def check_audio(dataset: Dataset) -> None:
-    """Checks that a dataset has recordings to export.
+def check_audio(dataset: Dataset) -> Path:
+    """Returns the folder of a dataset's recordings, which are to be exported.
 
     Raises:
         UsageError: if they are gone, or the dataset was imported and has none.
@@ -198,6 +198,7 @@ def check_audio(dataset: Dataset) -> None:
     check_voices(dataset)
     if was_imported(dataset.folder):
         raise UsageError(f"`{dataset.folder}` was imported and has codes but no recordings. Add `--no-audio`.")
+    return dataset.voices
 
 
 def was_imported(folder: Path) -> bool:

@@ -41,3 +41,9 @@ def publish(
     if there or not dry_run:
         told["files"] = dict(listing(target))
     return told if dry_run else {**told, "url": push(target, repo, "dataset", public=public)}
+
+
+def in_lines(told: dict[str, Any]) -> str:
+    """Returns what `publish` told, for people."""
+    lines = [f"{name}: {value}" for name, value in told.items() if name != "files"]
+    return "\n".join([*lines, *(f"{size:>15,}  {name}" for name, size in told.get("files", {}).items())])

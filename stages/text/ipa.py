@@ -10,6 +10,7 @@ matched. In `It costs 3.50 today.` it takes the decimal point for the full stop,
 
 import ctypes
 import re
+import unicodedata
 from collections.abc import Sequence
 
 _UTF8 = 1
@@ -19,6 +20,8 @@ _FLAG = re.compile(r"\(.+?\)")
 _STRESS = re.compile("[ˈˌ'-]+")
 _CACHED = 1 << 14
 """Number of parts whose IPA is kept: in most corpora many speakers read the same sentences."""
+_MODIFIERS = frozenset({"Mn", "Lm", "Sk"})
+"""Categories of Unicode of what belongs to the letter before."""
 
 
 class Reader:
@@ -106,3 +109,19 @@ def _marks(marks: str) -> re.Pattern[str]:
     or a comma between digits is none.
     """
     return re.compile(rf"((?:[{re.escape(marks)}](?<![0-9][,.](?=[0-9]))\s*)+)")
+
+
+def phones(phonemes: str) -> list[str]:
+    """Splits IPA into phones, each a letter with its length, tone or diacritics; drops spaces and stress.
+
+    Example:
+        >>> phones("həlˈoʊ wˈɜːld")
+        ['h', 'ə', 'l', 'o', 'ʊ', 'w', 'ɜː', 'l', 'd']
+    """
+    found: list[str] = []
+    for symbol in re.sub(r"[\sˈˌ]+", "", phonemes):
+        if found and unicodedata.category(symbol) in _MODIFIERS:
+            found[-1] += symbol
+        else:
+            found.append(symbol)
+    return found

@@ -14,8 +14,8 @@ import torch
 from model.decoding.asks import Response
 from model.decoding.hearing import hear
 from model.inference.guards.guard import WHISPER, Guard
+from stages.text.ipa import phones
 from stages.text.lexicon import NONE, Lexicon
-from stages.text.phones import phones
 
 if TYPE_CHECKING:
     from model.network.decoder import Decoder
