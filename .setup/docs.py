@@ -88,9 +88,10 @@ def _code(text: Any) -> str:
 def _keys(section: str) -> str:
     """Renders the keys of a configuration section."""
     kind, rows = sections()[section], []
+    meanings = kind.meanings()
     own = inspect.get_annotations(kind)
     for name, field in sorted(kind.model_fields.items(), key=lambda item: item[0] not in own):
-        if name == "item_timeout_s" and not (field.description or "").startswith("As in"):
+        if name == "item_timeout_s" and not meanings.get(name, "").startswith("As in"):
             continue
         extra = field.json_schema_extra
         mark = r"\*" if isinstance(extra, Mapping) and extra.get("runtime") else ""
@@ -99,7 +100,7 @@ def _keys(section: str) -> str:
                 f"{_code(name)}{mark}",
                 _type(field.annotation, field.metadata),
                 "required" if field.is_required() else _value(field.get_default(call_default_factory=True)),
-                field.description or "",
+                meanings.get(name, ""),
             )
         )
     return _table(("key", "type", "default", "meaning"), rows)

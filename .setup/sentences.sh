@@ -5,23 +5,24 @@
 #   OUT=sentences          folder for everything
 #   SIZE=cores             cores: two CPU cores, three hours at most; gpu: ten minutes of a GPU; short: all parts, in minutes
 #   SPEECH=../shared/speech  real recordings, where that folder is: librispeech-test-other to test voices never heard, and
-#   REAL="…"               those of its folders that are trained on beside the synthetic speech
+#   REAL="…"               those of its folders that are trained on beside the synthetic speech; by default with SIZE=gpu
+#                          librispeech-train-clean-100, ljspeech and vctk, else none: they cost more time than there is
 #   COUNT, TESTED          sentences to train on; sentences and recordings to test
 #   VERSES=FILE            what Debian's `bible -f gen1:1-rev22:21` prints; by default its packages are fetched with apt
-#   MODES="ar nar-len"     how the model speaks
+#   MODES="ar nar-len all" how the model speaks
 #   SETS="…"               more settings of `valle train`, such as "model.layers=8 trainer.max_steps=4000"
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 
-readonly OUT=${OUT:-sentences} SIZE=${SIZE:-cores} SPEECH=${SPEECH-../shared/speech} MODES=${MODES:-ar nar-len}
+readonly OUT=${OUT:-sentences} SIZE=${SIZE:-cores} SPEECH=${SPEECH-../shared/speech} MODES=${MODES:-ar nar-len all}
 readonly VERSES=${VERSES-fetch}
-readonly REAL=${REAL-librispeech-train-clean-100 ljspeech vctk} UNHEARD=$SPEECH/librispeech-test-other
+readonly UNHEARD=$SPEECH/librispeech-test-other
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
-run=()
+run=() real=
 case $SIZE in
-  cores) count=8000 tested=50 settings=() ;;
-  gpu) count=8000 tested=50 settings=(model.width=512 model.layers=10 model.heads=8 model.feedforward=1536
+  cores) count=3000 tested=50 settings=() ;;
+  gpu) count=8000 tested=50 real="librispeech-train-clean-100 ljspeech vctk" settings=(model.width=512 model.layers=10 model.heads=8 model.feedforward=1536
     data.batch_tokens=32768 optimizer.lr=1e-3 optimizer.muon_lr=3e-3 trainer.max_steps=6000) ;;
   short) count=64 tested=4 jobs=1 run=(--scheduler sync) settings=(model.width=64 model.layers=2 model.heads=2
     model.feedforward=128 data.batch_tokens=2048 data.validation=0.25 optimizer.warmup_steps=5 trainer.max_steps=40
@@ -29,6 +30,7 @@ case $SIZE in
   *) printf 'error: SIZE must be cores, gpu or short, but is %s.\n' "$SIZE" >&2 && exit 2 ;;
 esac
 count=${COUNT:-$count} tested=${TESTED:-$tested}
+readonly REAL=${REAL-$real}
 read -ra more <<<"${SETS:-}"
 
 step() { # step COMMAND...: prints the command and runs it
@@ -68,8 +70,8 @@ head -n $((2 * tested + 8)) "$OUT/texts/held-out.tsv" >"$OUT/texts/tested.tsv"
 step valle-prep voices "$OUT/held-out" --voice piper --texts "$OUT/texts/tested.tsv" --jobs "$jobs"
 step valle-prep voices "$OUT/recordings/synthetic" --voice piper --texts "$OUT/texts/train.tsv" --jobs "$jobs"
 
-prepare=("${run[@]}" --set encode.codec=embedded) languages="synthetic: en"
-if [[ -n $SPEECH && -d $SPEECH && $SIZE != short ]]; then
+prepare=("${run[@]}" --set encode.codec=embedded --set encode.codebooks=4) languages="synthetic: en"
+if [[ -n $REAL && -n $SPEECH && -d $SPEECH && $SIZE != short ]]; then
   for group in $REAL; do
     [[ -d $SPEECH/$group ]] || continue
     ln -sfn "$(realpath "$SPEECH/$group")" "$OUT/recordings/$group"

@@ -1,115 +1,16 @@
 """The configuration of `valle train`: a class per section, and all of them together."""
 
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from model.architecture import ModelConfig
 from model.sequences.documents import Mode
 from model.sequences.tasks import Drawn
 from stages.config import Config, runtime
 
-Arch = Literal["llama", "retnet", "mamba"]
-ARCHS: tuple[Arch, ...] = get_args(Arch)
 Strategy = Literal["auto", "ddp", "fsdp", "deepspeed"]
 Precision = Literal["auto", "32-true", "bf16-mixed", "bf16-true"]
-
-
-class ModelConfig(Config):
-    """The network's shape."""
-
-    arch: Arch = "llama"
-    """`llama`: softmax attention; `retnet`: RetNet's retention; `mamba`: Mamba-2's state space. With the last two, cost
-    and memory per decoded frame don't grow with the length."""
-    width: int = Field(default=1024, ge=8)
-    """Features per position."""
-    layers: int = Field(default=12, ge=1)
-    """Number of blocks."""
-    heads: int = Field(default=16, ge=1)
-    """Attention heads. `width / heads` is the width of a head and must be even; with `mamba` a head is twice as
-    wide."""
-    kv_heads: int | None = Field(default=None, ge=1)
-    """Key and value heads, for grouped-query attention. Not set: as many as `heads`; only for `llama`."""
-    state: int | None = Field(default=None, ge=1)
-    """Numbers that `mamba` remembers of each of its `2 * width` features. Not set: 128; only for `mamba`."""
-    group: Literal[1, 2, 4] = 1
-    """Frames that the mode `ar` reads and predicts per step (grouped codes): 2 halves the steps."""
-    ahead: int = Field(default=0, ge=0, le=8)
-    """Further heads of the mode `ar`: from the same position, head n predicts the frame (group of frames) n steps after
-    the next one. Decoding proposes by them what one pass then checks, and makes the same codes in fewer steps."""
-    window: int | None = Field(default=None, ge=1)
-    """Frames of the response that a position of the mode `ar` sees, its own included; text, prompt and input stay in
-    sight. Then memory and time per decoded frame don't grow with the length. Not set: all. Only for `llama`."""
-    feedforward: int = Field(default=4096, ge=8)
-    """Inner width of the SwiGLU; with `experts`, of each of them."""
-    experts: int = Field(default=1, ge=1, le=256)
-    """Feed-forwards of a block, of which a router chooses some for each position (mixture of experts): more weights at
-    the same number of operations. 1: a single one, for all positions."""
-    experts_per_token: int | None = Field(default=None, ge=1)
-    """Experts that each position goes through. Not set: 2; only with `experts` above 1."""
-    rope_theta: float = Field(default=10_000.0, gt=0)
-    """Base of the rotary position embedding, which `mamba` has none of."""
-    norm_eps: float = Field(default=1e-6, gt=0)
-    """Epsilon of RMSNorm."""
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Dropout after attention and after the feed-forward."""
-
-    @model_validator(mode="after")
-    def _check_heads(self) -> Self:
-        if self.width % (2 * self.heads):
-            raise ValueError(f"`width` ({self.width}) must be an even multiple of `heads` ({self.heads})")
-        if self.heads % self.num_kv_heads:
-            raise ValueError(f"`heads` ({self.heads}) must be a multiple of `kv_heads` ({self.kv_heads})")
-        for key, value, arch in (
-            ("kv_heads", None if self.num_kv_heads == self.heads else self.kv_heads, "llama"),
-            ("window", self.window, "llama"),
-            ("state", self.state, "mamba"),
-        ):
-            if value is not None and self.arch != arch:
-                raise ValueError(f"`{key}` must not be set if `arch` is `{self.arch}`, but is {value}")
-        if self.experts_per_token is not None and self.experts == 1:
-            raise ValueError(f"`experts_per_token` ({self.experts_per_token}) needs `experts` above 1")
-        if self.active_experts > self.experts:
-            raise ValueError(f"`experts_per_token` ({self.active_experts}) must be at most `experts` ({self.experts})")
-        return self
-
-    @property
-    def num_kv_heads(self) -> int:
-        """Number of key and value heads."""
-        return self.kv_heads or self.heads
-
-    @property
-    def active_experts(self) -> int:
-        """Feed-forwards that a position goes through."""
-        return 1 if self.experts == 1 else self.experts_per_token or 2
-
-    @property
-    def is_recurrent(self) -> bool:
-        """Whether decoding keeps a state of fixed size, which can't go back, in place of keys and values."""
-        return self.arch != "llama"
-
-    @property
-    def state_size(self) -> int:
-        """S, the numbers that `mamba` remembers of each feature."""
-        return self.state or 128
-
-    @property
-    def window_positions(self) -> int | None:
-        """`window` in positions, each of which shows a group of frames; None for all."""
-        return None if self.window is None else -(-self.window // self.group)
-
-    @property
-    def ring(self) -> int | None:
-        """Positions of a response that decoding with a window must keep; None without one.
-
-        Beside the window, those are the ones that heads ahead propose, since a wrong proposal must not take the place
-        of a position that is still seen.
-        """
-        return None if self.window_positions is None else self.window_positions + self.ahead
-
-    @property
-    def head_width(self) -> int:
-        """Features of one head."""
-        return self.width // self.heads
 
 
 class DataConfig(Config):
@@ -122,6 +23,8 @@ class DataConfig(Config):
     """Shortest utterance used, in seconds."""
     max_s: float = Field(default=20.0, gt=0)
     """Longest utterance used, in seconds; by default as long as `slice.max_s` lets them be."""
+    text: Literal["phonemes", "characters"] = "phonemes"
+    """What the text is read as: the dataset's phonemes, or the characters that it is written in."""
     languages: list[str] | None = None
     """Codes of the languages used. Not set: all."""
     validation: float = Field(default=0.02, ge=0, lt=1)
@@ -150,8 +53,9 @@ class DataConfig(Config):
     """`interleaved` spreads each class evenly over the epoch."""
     tasks: dict[Drawn, float] = Field(default={"tts": 1.0})
     """Relative weight of each task: text to speech (`tts`), noise removal (`ns`), noise extraction (`sr`), target
-    speaker extraction (`tse`), editing of clean (`cse`) or noisy speech (`nse`), voice conversion (`vc`). All but
-    `tts` and `cse` need `valle-prep mix`. An utterance that can't serve the drawn task is drawn for another."""
+    speaker extraction (`tse`), editing of clean (`cse`) or noisy speech (`nse`), voice conversion (`vc`), text to
+    phonemes (`phn`) and back (`un-phn`). `ns`, `sr`, `tse`, `nse` and `vc` need `valle-prep mix`. An utterance that
+    can't serve the drawn task is drawn for another."""
     text_dropout: float = Field(default=0.5, ge=0, le=1)
     """How often `ns`, `sr`, `tse` and `vc` are trained without the text."""
     tones: bool = False
@@ -174,6 +78,13 @@ class DataConfig(Config):
     corrupt: float = Field(default=0.0, ge=0, lt=1)
     """Share of the input codes of `nar`, and of the codebooks below the drawn one in `all`, replaced by random ones,
     since at synthesis these are predictions and aren't perfect."""
+    hide: float = Field(default=0.0, ge=0, le=1)
+    """In training, `ar` doesn't show all codes of the response: for each utterance, the share that it hides is drawn
+    evenly from 0 to this. What can't be continued must be read from the text, so the text is followed sooner."""
+    text_jitter: float = Field(default=0.0, ge=0, lt=1)
+    """With `model.text_spacing`, in the modes `ar` and `nar`: how far texts are moved in training, so that a frame's
+    phoneme is found by listening, not by counting. The distance between phonemes is multiplied by up to e to the
+    power of it or of its negative, and all are shifted by up to 50 times it, in frames."""
     batch_tokens: int = Field(default=16_384, ge=64)
     """Most positions (phonemes, frames and markers) in a batch, padding included."""
     sampler: Literal["packed", "buckets"] = "packed"
@@ -221,6 +132,15 @@ class OptimizerConfig(Config):
     """Largest gradient norm; larger gradients are scaled down to it."""
 
 
+class AlignConfig(Config):
+    """A head of attention that is taught to follow the text from phoneme to phoneme (forward-sum loss)."""
+
+    weight: float = Field(default=0.0, ge=0, le=1)
+    """Weight of its term in the loss; 0: no head is taught."""
+    layer: int = Field(default=1, ge=0)
+    """Layer of the head, from 0; it is the layer's first."""
+
+
 class LoraConfig(Config):
     """Low-rank adapters, trained while the network itself stays as it is (needs `trainer.start_from`)."""
 
@@ -253,6 +173,13 @@ class DistillConfig(Config):
     """Weight of the teacher's term in the loss; the term of the codes has the rest."""
     temperature: float = Field(default=2.0, gt=0)
     """Divides the logits of both, so that the teacher's unlikely codes count too."""
+    guidance: float = Field(default=1.0, ge=1)
+    """Above 1: learn to speak in one pass as the teacher does in two, with classifier-free guidance of this scale
+    (`--guidance`), which is then built in. Needs `weight` 1, a mode that can be guided (`ar`, `nar-len`, `all`), and a
+    teacher trained with `data.unconditional_probability`."""
+    rescale: float = Field(default=0.75, ge=0, le=1)
+    """With `guidance`, in `nar-len` and `all`: how far guided logits are scaled back to the spread of the conditional
+    ones, as decoding does."""
 
 
 class TrainerConfig(Config):
@@ -331,6 +258,7 @@ class TrainConfig(Config):
     data: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     ahead: AheadConfig = AheadConfig()
+    align: AlignConfig = AlignConfig()
     lora: LoraConfig = LoraConfig()
     distill: DistillConfig = DistillConfig()
     trainer: TrainerConfig = TrainerConfig()
@@ -347,6 +275,8 @@ class TrainConfig(Config):
                 " which are to be kept equally busy. Take `packed`"
             )
         self._check_ahead()
+        self._check_guidance()
+        self._check_align()
         if self.trainer.strategy == "deepspeed":
             self._check_deepspeed()
         if self.trainer.fit_gb is not None and self.trainer.strategy in {"fsdp", "deepspeed"}:
@@ -371,6 +301,39 @@ class TrainConfig(Config):
         for what, is_so in needed.items():
             if not is_so:
                 raise ValueError(f"`ahead.only` needs {what}")
+
+    def _check_guidance(self) -> None:
+        if self.distill.guidance == 1:
+            return
+        modes = self.data.modes
+        needed = {
+            "`distill.teacher`": self.distill.teacher is not None,
+            "`distill.weight` = 1, since the codes aren't guided": self.distill.weight == 1,
+            "one of the modes `ar`, `nar-len`, `all`": bool(
+                modes.get("ar") or modes.get("nar-len") or modes.get("all")
+            ),
+        }
+        for what, is_so in needed.items():
+            if not is_so:
+                raise ValueError(f"`distill.guidance` above 1 needs {what}")
+
+    def _check_align(self) -> None:
+        if self.data.text_jitter and not self.model.text_spacing:
+            raise ValueError("`data.text_jitter` moves spaced texts: set `model.text_spacing`, or leave it out")
+        if self.data.hide and not self.data.modes.get("ar"):
+            raise ValueError("`data.hide` is for the mode `ar`: give it a weight in `data.modes`, or leave it out")
+        if not self.align.weight:
+            return
+        if self.align.layer >= self.model.layers:
+            raise ValueError(
+                f"`align.layer` must be below the number of layers ({self.model.layers}), but is {self.align.layer}"
+            )
+        if self.model.arch != "llama" or self.model.window is not None:
+            raise ValueError(
+                "`align.weight` needs softmax attention to the whole text: `model.arch: llama` without `model.window`"
+            )
+        if self.data.sampler != "packed":
+            raise ValueError(f"`align.weight` needs `data.sampler: packed`, but it is `{self.data.sampler}`")
 
     def _check_deepspeed(self) -> None:
         unsupported = {

@@ -261,13 +261,21 @@ def export(
     kind: Annotated[str, typer.Argument(metavar="FORMAT", help=f"{', '.join(names_in('stages/exchange', 'Export'))}.")],
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="A new folder.")],
     options: Options,
+    *,
     audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Include the audio, or only the codes.")] = True,
     trainer: Annotated[
         str,
         typer.Option("--for", help=f"For filelist: {', '.join(names_in('stages/exchange/filelists', 'Trainer'))}."),
     ] = "",
+    push: Annotated[
+        str | None,
+        typer.Option("--push", metavar="OWNER/NAME", help="Upload it to this repository of the Hugging Face hub."),
+    ] = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="With --push: let everyone see a repository that is made.")
+    ] = False,
 ) -> None:
-    """Export the dataset to another format."""
+    """Export the dataset to another format, and upload it if asked to."""
     from pipeline.dataset.folder import check_audio, open_dataset
     from stages.exchange.source import Source
     from stages.exchange.table import EXPORTS, export
@@ -279,6 +287,16 @@ def export(
         raise UsageError(f"`--for` is for the format filelist, but the format is `{kind}`. Leave one out.")
     voices = dataset.voices if audio else None
     source = Source(options.out, voices, dataset.raw, trainer, is_cleaned=bool(dataset.cleaner))
+    if public and push is None:
+        raise UsageError("`--public` goes with `--push OWNER/NAME`.")
+    if push is not None:
+        from pipeline.verbs.pushing import publish
+
+        told = publish(kind, source, target, push, public=public, dry_run=options.dry_run)
+        lines = [f"{name}: {value}" for name, value in told.items() if name != "files"]
+        lines += [f"{size:>15,}  {name}" for name, size in told.get("files", {}).items()]
+        _show(options, told, "\n".join(lines), of=EXPORTS[kind].reads)
+        return
     count = export(kind, source, target, dry_run=options.dry_run)
     found = {"format": kind, "utterances": count, "folder": str(target)}
     _show(options, found, f"{count:,} utterances in {target}", of=EXPORTS[kind].reads)

@@ -219,6 +219,13 @@ class Stage(Generic[Conf, In, Out]):
     def setup(self) -> None:
         """Imports libraries and loads weights for `process`; called once per worker, before the first batch."""
 
+    def inherit(self, tried: Self) -> None:
+        """Takes over what another instance has loaded, before `setup`; nothing, unless a stage loads slowly.
+
+        Args:
+            tried: An instance with the same configuration and device, which was tried on a sample in this process.
+        """
+
     def process(self, items: Sequence[In]) -> list[list[Out | Filtered | Reject]]:
         """Turns items into outcomes.
 

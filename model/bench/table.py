@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from model.config import TrainConfig
 
-What = Literal["train", "buckets", "fit", "decode", "ahead", "samplers", "synth", "load", "serve", "archs"]
+What = Literal["train", "buckets", "fit", "decode", "ahead", "guidance", "samplers", "synth", "load", "serve", "archs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,12 @@ def _ahead(config: "TrainConfig", seconds: float) -> dict[str, float | int | str
     return ahead(config, seconds=seconds)
 
 
+def _guidance(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
+    from model.bench.guidance import guidance
+
+    return guidance(config, seconds=seconds)
+
+
 def _samplers(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
     from model.bench.samplers import samplers
 
@@ -86,6 +92,7 @@ BENCHES: Mapping[What, Bench] = {
     "fit": Bench("the memory of each way to fit against what was expected", _fit),
     "decode": Bench("cached against uncached", _decode),
     "ahead": Bench("heads ahead against single steps, of a trained model", _ahead),
+    "guidance": Bench("one pass, as of a model with guidance built in, against guidance's two", _guidance),
     "samplers": Bench("all samplers against none", _samplers),
     "synth": Bench("many responses at once against one by one, and how soon a stream is heard", _synth),
     "load": Bench("the data", _load),

@@ -20,7 +20,7 @@ from model.inference.guards.takes import Taken, Takes, takes, watch_for
 from model.inference.recital import Recital
 from model.inference.requests import Request, check_guard
 from model.inference.speech import Speech
-from model.inference.speed import check_speed, frames_at
+from model.inference.speed import check_speed, frames_at, usual_frames
 from model.inference.wave.joining import Joiner
 from model.inference.wave.streaming import FIRST_S, GrowingWave
 from stages.errors import ValleError
@@ -98,7 +98,9 @@ class Ensemble:
         recital = self._synthesizer.recital(request)
         performance = Performance(request, recital, streams, started)
         if streams:
-            rate = self._synthesizer.codec.sample_rate
+            from stages.codecs.table import output_rate
+
+            rate = output_rate(self._synthesizer.codec)
             performance.joiner = Joiner(rate, lead_s=recital.script.lead_s)
         self._go_on(performance)
         self._performances.append(performance)
@@ -166,8 +168,9 @@ class Ensemble:
         least, most = 1, turn.most_frames
         if request.speed != 1:
             held = replace(self._synthesizer.checkpoint, network=self._synthesizer.network)
-            least = most = frames_at(request.speed, held, turn.condition, max_frames=most)
-        ask = Ask(turn.condition, most, request.decoding, least, turn.seed)
+            least = most = frames_at(request.speed, held, turn.condition, turn.phonemes, max_frames=most)
+        usual = usual_frames(self._synthesizer.checkpoint.meta.lengths, turn.phonemes)
+        ask = Ask(turn.condition, most, request.decoding, least, turn.seed, usual_frames=usual)
         performance.takes = self._takes(performance, ask, turn.phonemes)
         chunk_frames = None
         if performance.streams:
@@ -207,7 +210,8 @@ def check_takes(synthesizer: "Synthesizer", request: Request) -> None:
 def _judge(synthesizer: "Synthesizer", request: Request) -> Judge | None:
     checkpoint = synthesizer.checkpoint
     lexicon = lexicon_of(checkpoint.meta.lexicon)
-    return judge_for(request.guard, synthesizer.network, checkpoint.tokenizer, synthesizer.codec, lexicon)
+    given = synthesizer.network, checkpoint.tokenizer, synthesizer.codec, lexicon
+    return judge_for(request.guard, *given, characters=checkpoint.config.data.text == "characters")
 
 
 def perform(ensemble: Ensemble, requests: Iterable[Request], *, at_once: int) -> Iterator[Speech | ValleError]:

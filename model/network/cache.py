@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig
+from model.architecture import ModelConfig
 from model.network.attention import sdpa
 from model.network.retention import recurrent
 from model.network.ssm import Scan, kept

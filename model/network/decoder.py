@@ -8,8 +8,8 @@ Sources: VALL-E (Wang et al., 2023), section 4, https://arxiv.org/abs/2301.02111
 model for the others, both conditioned on phonemes and on an acoustic prompt with summed codebooks. VALL-E uses two
 networks and adaptive layer norm for the NAR stages. Here one network does both, with a token for the level, because
 both tasks share what they learn about text and voice. The blocks are pre-norm with RMSNorm, RoPE and SwiGLU as in Llama
-(https://arxiv.org/abs/2302.13971), or with RetNet's retention or Mamba-2's state
-space in place of attention (`model.network.layers`).
+(https://arxiv.org/abs/2302.13971), or with RetNet's retention or Mamba-2's state space in place of attention
+(`model.network.layers`).
 
 Axes: ... any leading axes, L positions, K codebooks, G frames of a group, C = K + G - 1 columns of codes, M predicted
 positions, D width, V codes.
@@ -18,9 +18,10 @@ positions, D width, V codes.
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
-from model.config import ModelConfig
+from model.architecture import ModelConfig
 from model.network.attention import Attend
 from model.network.feedforward import Experts
 from model.network.layers import Ahead, Block, RMSNorm, rotary_angles
@@ -75,6 +76,30 @@ class Decoder(nn.Module):
         with torch.no_grad():
             self.code_embedding.weight[self.absent] = 0
         self.initialise_ahead(generator)
+
+    def initialise_codes(self, vectors_KVE: Tensor, generator: torch.Generator) -> None:
+        """Draws new weights for the codes from the vectors that they stand for in the codec.
+
+        Codes that sound alike then look alike, and what is learnt of one holds for the others. The vectors of all
+        codebooks are mapped by one random matrix, so that the sum of a frame's embeddings is the codec's sum. The rows
+        of a codebook's head point the same way.
+
+        Args:
+            vectors_KVE: The codec's codebooks, E features each.
+            generator: Of the random matrix.
+        """
+        vectors_KVE = vectors_KVE.float()
+        features, size = vectors_KVE.shape[2], self.codebook_size
+        map_ED = torch.randn(features, self.config.width, generator=generator) * features**-0.5
+        mapped_KVD = vectors_KVE @ map_ED
+        mapped_KVD *= INIT_STD / mapped_KVD[0].std()
+        columns = [*range(self.num_codebooks), *([0] * (self.config.group - 1))]
+        with torch.no_grad():
+            self.code_embedding.weight[: self.absent] += mapped_KVD[columns].flatten(0, 1)
+            for codebook, rows_VD in enumerate(F.normalize(mapped_KVD, dim=-1) * INIT_STD * self.config.width**0.5):
+                head = self.heads[codebook].get_parameter("weight")
+                places = self.config.group if codebook == 0 else 1
+                head.view(places, -1, self.config.width)[:, :size] += rows_VD
 
     def initialise_ahead(self, generator: torch.Generator) -> None:
         """Draws new weights of the heads ahead; at first, each predicts what head 0 does."""

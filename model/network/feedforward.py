@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
-from model.config import ModelConfig
+from model.architecture import ModelConfig
 
 AT_ONCE = {"cuda": 32}
 """Most positions that all experts map at inference, by kind of device; on others none do. There the host needn't wait

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
-from model.config import Arch, ModelConfig
+from model.architecture import Arch, ModelConfig
 from model.network.attention import Attend
 from model.network.feedforward import Experts, SwiGLU
 from model.network.ssm import Scan, wide

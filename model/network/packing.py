@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from model.network.transfer import to_device
+from model.sequences.aligned import Aligned
 from model.sequences.documents import Document, num_heads, widened
 from model.sequences.tokenizer import TASKS
 
@@ -53,6 +54,8 @@ class Batch:
     """First positions of each document that attend to each other alone (`Document.given`); () if none has any."""
     before: tuple[int, ...] = ()
     """Positions of each document before its response (`Document.before`); () if none has any."""
+    aligned: tuple[Aligned, ...] = ()
+    """Text and response of each document, in its own positions (`Document.aligned`)."""
 
     @property
     def is_padded(self) -> bool:
@@ -117,6 +120,7 @@ def _part(batch: Batch, first: int, end: int, start: int, stop: int) -> Batch:
         causal=min(max(batch.causal - first, 0), end - first),
         given=batch.given[first:end],
         before=batch.before[first:end],
+        aligned=batch.aligned[first:end],
         rows=tuple(rows - start for rows in at(batch.rows)),
         targets=at(batch.targets),
         tasks=at(batch.tasks),
@@ -169,6 +173,7 @@ def collate(documents: Sequence[Document], num_codebooks: int, place: Place = ST
         place,
         tuple(item.given for item in ordered) if any(item.given for item in ordered) else (),
         tuple(item.before for item in ordered) if any(item.before for item in ordered) else (),
+        tuple(item.aligned for item in ordered),
     )
 
 

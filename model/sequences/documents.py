@@ -8,6 +8,10 @@ So the input at every position is one token embedding plus the sum of the codes 
     all       <task> <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <canvas> response frames ...
     len       <len>  <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <length> digits
     stt       <stt>  |  <speech> frames ...  |  <text> <language> phonemes ...
+    phn       <phn>  <language> characters ... <end>  |  <text> phonemes ...
+    un-phn    <un-phn>  <language> phonemes ... <end>  |  <text> characters ...
+
+With `data.text: characters`, all but the last two have characters in place of phonemes.
 
 Tasks that turn speech into other speech (`model.sequences.tasks`) have the given speech before the last segment:
 
@@ -34,10 +38,12 @@ Tasks that turn speech into other speech (`model.sequences.tasks`) have the give
   replaces the language.
 * len: the task tts is marked <len> here; other tasks keep their own marker. So the text under <tts-c>, which covers
   prompt and response, isn't taken for the text of the response alone.
-* len and stt, causal: the marker predicts the first token, each token the next one, and the last token <end>.
+* len, stt, phn and un-phn, causal: the marker predicts the first token, each token the next one, and the last token
+  <end>.
 
-Positions restart at each segment. So the distance from a response frame to a phoneme doesn't depend on the length of
-the prompt, and a longer prompt than any in training gives larger positions in its own segment only.
+Positions restart at each segment; those of the text may be spaced so that a phoneme is at about the position of the
+frames that say it (`model.sequences.aligned`). So the distance from a response frame to a phoneme doesn't depend on the
+length of the prompt, and a longer prompt than any in training gives larger positions in its own segment only.
 
 Axes: L positions of a document, M predicted ones, K codebooks (with grouped codes K + G - 1 columns), P prompt frames,
 S input frames, T response frames.
@@ -50,6 +56,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from model.sequences.aligned import NOT_ALIGNED, Aligned, aligned, spaced
 from model.sequences.tokenizer import Task, Tokenizer
 from stages.records import Codes
 
@@ -90,6 +97,10 @@ class Condition:
     """Prompts to mix, each as long as `prompt_KP`, which they replace; () for none."""
     begun_KT: Codes | None = None
     """Frames that the response begins with, for decoding only: a whole number of groups. They aren't returned."""
+    stretch: float = 1.0
+    """Factor of the distance between two phonemes (`Tokenizer.spacing`), in training (`data.text_jitter`)."""
+    shift: float = 0.0
+    """Frames that the phonemes are moved by, in training."""
 
     def dropped(self) -> "Condition":
         """Returns the empty condition for classifier-free guidance, without text, prompt, input and tone."""
@@ -131,6 +142,8 @@ class Document:
     before: int = 0
     """Positions before the first frame of the response (mode ar), which no window hides (`model.window`); 0 in other
     modes."""
+    aligned: Aligned = NOT_ALIGNED
+    """Text and response (modes ar and nar). On a canvas, what isn't said yet can't be found in a text by listening."""
 
     def __len__(self) -> int:
         """Number of positions."""
@@ -195,16 +208,18 @@ def document(
         stop: The stop code: `codebook_size`.
         group: G, frames per position; only level 0 is grouped.
     """
-    draft = _conditions(tokenizer, condition, condition.task)
-    if level:
-        at = draft.segment(tokenizer.level(level), response_KT[:level])
-        return draft.document(at[1:], response_KT[level], level, causal=False)
     num_codebooks, frames = response_KT.shape
+    if level:
+        draft = conditions(tokenizer, condition, condition.task, frames=frames)
+        at = draft.segment(tokenizer.level(level), response_KT[:level])
+        return draft.document(at[1:], response_KT[level], level, causal=False, along=at[1:])
+    draft = conditions(tokenizer, condition, condition.task, group=group)
     targets_M = np.append(response_KT[0], np.full(group - frames % group, stop))
     shown_JT = np.full((num_codebooks + group - 1, frames // group), ABSENT, np.int64)
     shown_JT[group_columns(num_codebooks, group)] = targets_M[:-group].reshape(-1, group).T
     at = draft.segment(tokenizer.level(0), shown_JT)
-    return replace(draft.document(at, targets_M, 0, causal=True), before=int(at[0]) + 1)
+    item = draft.document(at, targets_M, 0, causal=True, along=at[: -(-frames // group)])
+    return replace(item, before=int(at[0]) + 1)
 
 
 def canvas(
@@ -218,7 +233,7 @@ def canvas(
         first_T: Codebook 0 of the response; masked frames aren't shown.
         masked_T: Which frames to predict.
     """
-    draft = _conditions(tokenizer, condition, condition.task)
+    draft = conditions(tokenizer, condition, condition.task, frames=len(first_T))
     at = draft.segment(tokenizer.canvas, np.where(masked_T, ABSENT, first_T.astype(np.int64))[None])[1:]
     draft.tokens[-1][1:][masked_T] = tokenizer.mask
     return draft.document(at[masked_T], first_T[masked_T], draft.num_codebooks + 1, causal=False)
@@ -240,7 +255,7 @@ def whole_canvas(
         masked_KT: Which codes are masked: below a masked one of a frame, none is known above.
         asked_KT: Which of these to predict.
     """
-    draft = _conditions(tokenizer, condition, condition.task)
+    draft = conditions(tokenizer, condition, condition.task, frames=response_KT.shape[1])
     num_codebooks = draft.num_codebooks
     at = draft.segment(tokenizer.canvas, np.where(masked_KT, ABSENT, response_KT.astype(np.int64)))
     draft.tokens[-1][1:] = frame_tokens(tokenizer, num_codebooks)[(~masked_KT).sum(0)]
@@ -261,43 +276,31 @@ def frame_tokens(tokenizer: Tokenizer, num_codebooks: int) -> Int64s:
     return np.array([tokenizer.mask, *levels, tokenizer.canvas], np.int64)
 
 
-def length_document(tokenizer: Tokenizer, condition: Condition, digits: Sequence[int], *, ended: bool) -> Document:
-    """Lays out a document of the mode len.
+def conditions(
+    tokenizer: Tokenizer, condition: Condition, task: Task, *, frames: int | None = None, group: int = 1
+) -> "Draft":
+    """Begins a document with its conditions: text, prompt and input.
 
     Args:
         tokenizer: The vocabulary.
-        condition: Text, prompt and input.
-        digits: Ids of the decimal digits of the number of frames, or of the digits known so far.
-        ended: Whether `digits` is complete; then the last one predicts <end>.
+        condition: What to lay out.
+        task: Names the first segment.
+        frames: T of the response; None where it isn't known before it is spoken.
+        group: Frames of a position of the response.
     """
-    draft = _conditions(tokenizer, condition, "len")
-    return _spelled(draft, tokenizer, tokenizer.length, digits, ended=ended)
-
-
-def text_document(tokenizer: Tokenizer, speech_KT: Codes, spoken: Sequence[int], *, ended: bool) -> Document:
-    """Lays out a document of the mode stt.
-
-    Args:
-        tokenizer: The vocabulary.
-        speech_KT: The speech to transcribe.
-        spoken: Ids of its language and phonemes, or of those known so far.
-        ended: Whether `spoken` is complete; then the last one predicts <end>.
-    """
-    draft = _Draft(speech_KT.shape[0], "stt")
-    draft.add([tokenizer.task("stt")])
-    draft.segment(tokenizer.speech, speech_KT)
-    return _spelled(draft, tokenizer, tokenizer.text, spoken, ended=ended)
-
-
-def _conditions(tokenizer: Tokenizer, condition: Condition, task: Task) -> "_Draft":
-    """Begins a document with its conditions: text, prompt and input."""
-    draft = _Draft(condition.prompt_KP.shape[0], task)
+    draft = Draft(condition.prompt_KP.shape[0], task)
     given_KS = condition.input_KS
     marker = tokenizer.task(task if condition.task == "tts" else condition.task)
     named = bool(condition.phonemes) or given_KS is None
     language = tokenizer.language(condition.language) if named else tokenizer.unknown
     tone = [tokenizer.tone(condition.tone)] if condition.tone else []
-    draft.add([marker, language, *tone, *tokenizer.encode(condition.phonemes), tokenizer.end])
+    spoken = tokenizer.encode(condition.phonemes)
+    draft.text = 2 + len(tone), len(spoken)
+    draft.add([marker, language, *tone, *spoken, tokenizer.end])
+    before = condition.prompt_KP.shape[1] if condition.task == "tts-c" else 0
+    if tokenizer.spacing and spoken and task not in ("len", "stt"):
+        apart = tokenizer.spacing if frames is None else (before + frames) / len(spoken)
+        draft.text_positions = spaced(draft.text, condition.stretch * apart, condition.shift - before, group)
     mixed = condition.mixed
     at = draft.segment(tokenizer.prompt, mixed[0][1] if mixed else condition.prompt_KP)
     draft.mixed, draft.prompt_at = mixed, int(at[0]) + 1
@@ -308,14 +311,7 @@ def _conditions(tokenizer: Tokenizer, condition: Condition, task: Task) -> "_Dra
     return draft
 
 
-def _spelled(draft: "_Draft", tokenizer: Tokenizer, marker: int, ids: Sequence[int], *, ended: bool) -> Document:
-    """Adds the last segment, whose tokens are predicted one after the other."""
-    at = draft.add([marker, *ids])
-    targets = [*ids, tokenizer.end] if ended else [*ids]
-    return draft.document(at[: len(targets)], np.array(targets), draft.num_codebooks, causal=True)
-
-
-class _Draft:
+class Draft:
     """Builds a document segment by segment."""
 
     def __init__(self, num_codebooks: int, task: Task) -> None:
@@ -323,6 +319,10 @@ class _Draft:
         self.task = task
         self.mixed: Mixed = ()
         self.prompt_at = 0
+        self.text = 0, 0
+        """The position of the first phoneme, and how many there are."""
+        self.text_positions: Int64s | None = None
+        """What the rotary embedding is told of the first segment; None for its own numbers."""
         self.tokens: list[Int64s] = []
         self._codes: list[Int64s] = []
         self._length = 0
@@ -345,11 +345,26 @@ class _Draft:
         self._length += len(tokens_L)
         return np.arange(self._length - len(tokens_L), self._length)
 
-    def document(self, rows_M: Int64s, targets_M: npt.NDArray[Any], head: int, *, causal: bool) -> Document:
-        positions_L = np.concatenate([np.arange(len(tokens)) for tokens in self.tokens])
+    def document(
+        self,
+        rows_M: Int64s,
+        targets_M: npt.NDArray[Any],
+        head: int,
+        *,
+        causal: bool,
+        along: Int64s | None = None,
+    ) -> Document:
+        """Returns the document; `along` are the positions of the response that its text runs along."""
+        own = [np.arange(len(tokens)) for tokens in self.tokens]
+        if self.text_positions is not None:
+            own[0] = self.text_positions
+        positions_L = np.concatenate(own)
         columns = max(codes_LK.shape[1] for codes_LK in self._codes)
         tokens_L = np.concatenate(self.tokens)
         codes_LK = np.concatenate([widened(codes_LK, columns) for codes_LK in self._codes])
         predicted = rows_M, targets_M.astype(np.int64)
         read = tokens_L, codes_LK, positions_L, causal
-        return Document(*read, head, *predicted, self.task, mixed=self.mixed, prompt_at=self.prompt_at)
+        item = Document(*read, head, *predicted, self.task, mixed=self.mixed, prompt_at=self.prompt_at)
+        if along is None or self.task == "tts-c":  # where the text is also that of the prompt
+            return item
+        return replace(item, aligned=aligned(self.text, along))

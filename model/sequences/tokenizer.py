@@ -12,19 +12,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from model.sequences.tasks import Transform
+from model.sequences.tasks import TextTask, Transform
 from stages.errors import ArtefactError, UsageError
 from stages.text.languages import LANGUAGES
 
-Task = Literal["tts", "tts-c", "len", "stt", Transform]
+Task = Literal["tts", "tts-c", "len", "stt", Transform, TextTask]
 """`tts`: the text covers the response; the prompt is another utterance of the speaker.
 `tts-c`: the text covers prompt and response; the response continues the prompt.
 `len`: predicts the number of frames of a response, as decimal digits.
 `stt`: predicts the language and the phonemes of speech.
-The others turn speech into other speech: see `model.sequences.tasks`."""
+The others turn speech into other speech, or text into phonemes and back: see `model.sequences.tasks`."""
 
 _FIRST: Final[tuple[Task, ...]] = ("tts", "tts-c", "len", "stt")
-_LATER: Final[tuple[Task, ...]] = get_args(Transform)
+_LATER: Final[tuple[Task, ...]] = (*get_args(Transform), *get_args(TextTask))
 """Their markers come last, so the other ids are the same as in models from before these tasks."""
 TASKS: Final[tuple[Task, ...]] = (*_FIRST, *_LATER)
 
@@ -61,8 +61,10 @@ def _symbols() -> list[str]:
 class Tokenizer:
     """Turns phonemes and markers into ids; `tokens[i]` is the token of id i."""
 
-    def __init__(self, tokens: Sequence[str]) -> None:
+    def __init__(self, tokens: Sequence[str], *, spacing: float = 0.0) -> None:
         self.tokens = tuple(tokens)
+        self.spacing = spacing
+        """`model.text_spacing`, which the configuration keeps; 0 for none."""
         self._ids = {token: number for number, token in enumerate(self.tokens)}
         self.unknown = self._ids["<unk>"]
         self.end = self._ids["<end>"]
@@ -88,12 +90,21 @@ class Tokenizer:
         """Returns this vocabulary with the missing tokens of a new model's and a dataset's symbols appended."""
         return self._with([*self.default(num_codebooks).tokens, *self.unknown_symbols(symbols)])
 
+    def with_symbols(self, symbols: Iterable[str]) -> "Tokenizer":
+        """Returns this vocabulary with an id for each of the symbols, those of decomposable ones too."""
+        return self._with(symbols)
+
     def with_tones(self, names: Iterable[str]) -> "Tokenizer":
         """Returns this vocabulary with the missing tones appended, in their order."""
         return self._with([_TONE.format(name) for name in names])
 
     def _with(self, wanted: Iterable[str]) -> "Tokenizer":
-        return Tokenizer([*self.tokens, *(token for token in wanted if token not in self._ids)])
+        new = [token for token in wanted if token not in self._ids]
+        return Tokenizer([*self.tokens, *new], spacing=self.spacing)
+
+    def spaced(self, spacing: float) -> "Tokenizer":
+        """Returns this vocabulary with texts laid out at a `model.text_spacing`."""
+        return Tokenizer(self.tokens, spacing=spacing)
 
     def __len__(self) -> int:
         """Number of tokens."""

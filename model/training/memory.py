@@ -2,7 +2,8 @@
 
 import torch
 
-from model.config import ModelConfig, TrainConfig
+from model.architecture import ModelConfig
+from model.config import TrainConfig
 from model.network import ssm
 from model.network.decoder import Decoder
 from model.network.retention import CHUNK

@@ -11,10 +11,15 @@ from model.checkpoints.checkpoint import Checkpoint, build, find, load, read_con
 from model.config import LoraConfig, TrainConfig
 from model.data.examples import Examples
 from model.data.source import Store, tones_of
+from model.data.texts import characters_of, symbols_of
 from model.network.decoder import INIT_STD, Decoder
 from model.network.lora import add_adapters, initialise_adapters
+from model.sequences.tasks import is_text_task
 from model.sequences.tokenizer import Tokenizer
+from stages.codecs.codec import Floats
+from stages.codecs.table import codec_embeddings, codec_identity
 from stages.errors import UsageError
+from stages.records import CodecIdentity
 
 
 def begin(config: TrainConfig, store: Store) -> tuple[Tokenizer, Decoder]:
@@ -36,6 +41,8 @@ def begin(config: TrainConfig, store: Store) -> tuple[Tokenizer, Decoder]:
     network = build(config.model_copy(update={"lora": LoraConfig()}), tokenizer, store.codec)
     if config.trainer.start_from is None:
         network.initialise(generator)
+        if config.model.initial_codes == "codec":
+            network.initialise_codes(torch.from_numpy(_codebooks(store.codec)), generator)
         return tokenizer, network
     known = load(_source(config, store))
     weights = _grown(known, network, tokenizer, generator)
@@ -57,7 +64,8 @@ def examples_of(config: TrainConfig, store: Store, tokenizer: Tokenizer, split: 
     """Returns the utterances of a split; raises as `Examples` does. With `ahead.only` all are of the mode `ar`."""
     data, model = config.data, config.model
     if config.ahead.only:
-        data = data.model_copy(update={"modes": {"ar": 1.0}})
+        tasks = {task: weight for task, weight in data.tasks.items() if not is_text_task(task)}
+        data = data.model_copy(update={"modes": {"ar": 1.0}, "tasks": tasks})
     return Examples(store, tokenizer, data, split, group=model.group, ahead=model.ahead)
 
 
@@ -66,7 +74,9 @@ def vocabulary(config: TrainConfig, store: Store) -> Tokenizer:
     if config.trainer.start_from is None:
         tokenizer = Tokenizer.default(store.codec.num_codebooks)
     else:
-        tokenizer = read_tokenizer(_source(config, store)).extended(store.codec.num_codebooks, store.symbols)
+        symbols = symbols_of(store, config.data)
+        tokenizer = read_tokenizer(_source(config, store)).extended(store.codec.num_codebooks, symbols)
+    tokenizer = tokenizer.with_symbols(characters_of(store, config.data)).spaced(config.model.text_spacing)
     return tokenizer.with_tones(tones_of(store) if config.data.tones else ())
 
 
@@ -80,6 +90,28 @@ def learnt_languages(config: TrainConfig, languages: Sequence[str], resumed: Pat
     return tuple(dict.fromkeys([*languages, *known]))
 
 
+def built_in_guidance(config: TrainConfig, resumed: Path | None) -> float | None:
+    """Returns the scale of the guidance that a run's model has built in; None for none.
+
+    It is that of `distill.guidance`, or what the run, the teacher or the model of `start_from` had: to train on doesn't
+    take it out.
+    """
+    if config.distill.guidance > 1:
+        return config.distill.guidance
+    if resumed is not None:
+        return read_meta(resumed).guidance
+    sources = config.distill.teacher, config.trainer.start_from
+    known = [read_meta(find(Path(source))).guidance for source in sources if source is not None]
+    return next((scale for scale in known if scale), None)
+
+
+def _codebooks(codec: CodecIdentity) -> Floats:
+    """Reads the vectors of a codec's codebooks, `[K, V, D]`; checks that the weights here are those of the dataset."""
+    here = codec_identity(codec.name, sample_rate=codec.sample_rate, codebooks=codec.num_codebooks)
+    here.require(codec, "the dataset")
+    return codec_embeddings(codec.name, sample_rate=codec.sample_rate, codebooks=codec.num_codebooks)
+
+
 def _source(config: TrainConfig, store: Store) -> Path:
     """Returns the checkpoint to start from; checks that its codec and shape fit."""
     source = find(Path(str(config.trainer.start_from)))
@@ -87,7 +119,8 @@ def _source(config: TrainConfig, store: Store) -> Path:
     read_meta(source).codec.require(store.codec, config.data.store)
     differing = [item for item in theirs.differences(config) if item.startswith("`model.")]
     # A window has no weights, and may be learnt later; a model that has one must not lose it unnoticed.
-    free = ("`model.ahead`", *(("`model.window`",) if theirs.model.window is None else ()))
+    # Where its codes began doesn't matter any more.
+    free = ("`model.ahead`", "`model.initial_codes`", *(("`model.window`",) if theirs.model.window is None else ()))
     differing = [item for item in differing if not item.startswith(free)]
     if differing:
         raise UsageError(

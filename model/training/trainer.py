@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model.architecture import ModelConfig
 from model.checkpoints.checkpoint import (
     Meta,
     build,
@@ -25,11 +26,13 @@ from model.checkpoints.checkpoint import (
     read_weights,
 )
 from model.checkpoints.saving import Saver, Snapshot
-from model.config import ModelConfig, TrainConfig
+from model.config import TrainConfig
 from model.data.examples import Examples
+from model.data.figures import figures_of
 from model.data.lengths import languages_of, lengths_of
 from model.data.source import Store, content_of
 from model.data.stream import BatchStream, every_mode, prefetched
+from model.data.texts import characters_of, symbols_of
 from model.network.attention import Attend, Packed
 from model.network.decoder import Decoder
 from model.network.packing import Batch, Place, in_parts
@@ -46,7 +49,8 @@ from model.training.run.failures import is_out_of_memory, not_finite, out_of_mem
 from model.training.run.interrupt import stop_signals
 from model.training.run.lock import hold
 from model.training.run.progress import Meter, MuteLog, RunLog
-from model.training.start import begin, examples_of, learnt_languages
+from model.training.start import begin, built_in_guidance, examples_of, learnt_languages
+from model.training.step.aligning import Following
 from model.training.step.distill import Teacher
 from model.training.step.loss import Scores, Weights, score
 from model.training.step.optimizer import rate_factor, set_rate
@@ -95,6 +99,9 @@ class Trainer:
         decay = config.trainer.ema_decay
         self.average = Average(self.raw_network, decay) if decay else None
         self.validation = self._examples("validation")
+        self._guidance = built_in_guidance(config, resumed)
+        self._figures = figures_of(self.stream.examples, self.validation)
+        self._validated: dict[str, float] = {}
         self.previews = self._previews() if config.trainer.samples else None
         self.progress = Progress()
         self._updating = False
@@ -107,7 +114,8 @@ class Trainer:
         return tokenizer, build(self.config, tokenizer, self.store.codec)
 
     def _previews(self) -> Previews:
-        return Previews(self.config, self.validation, self.fabric.device, judged=self.fabric.is_global_zero)
+        judged, guidance = self.fabric.is_global_zero, self._guidance
+        return Previews(self.config, self.validation, self.fabric.device, judged=judged, guidance=guidance)
 
     def _examples(self, split: Literal["train", "validation"]) -> Examples:
         return examples_of(self.config, self.store, self.tokenizer, split)
@@ -131,10 +139,11 @@ class Trainer:
         parts = []
         for batch in batches:
             with self.updates.gather(last=batch is batches[-1]):
-                scores = self.score(batch.to(self.fabric.device))
+                scores = self.score(batch)
                 self.usage.add()
                 # All strategies average the gradients over the devices; undo that, so all targets weigh the same.
-                objective = scores.objective(Weights(self.config.distill.weight, self.config.ahead.weight))
+                weights = Weights(self.config.distill.weight, self.config.ahead.weight, self.config.align.weight)
+                objective = scores.objective(weights)
                 self.fabric.backward(objective * (self.fabric.world_size / num_targets))
             parts.append(scores.detach())
         self._updating = True
@@ -154,7 +163,12 @@ class Trainer:
 
     def score(self, batch: Batch, *, alone: bool = False) -> Scores:
         """Runs the network on a batch; `alone` runs it without the other devices and the teacher."""
+        plain = self.teacher.unguided(batch) if self.teacher and not alone else None
+        batch = batch.to(self.fabric.device)
         attend = self.attention(batch)
+        following = None
+        if self.config.align.weight and not alone:
+            attend = following = Following(attend, batch, self.config.align.layer)
         if self.config.trainer.compile:
             attend = Uncompiled(attend)
         inputs = batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows
@@ -166,9 +180,12 @@ class Trainer:
         taught = None
         if self.teacher:
             with self.fabric.autocast():
-                seen = self.attention(batch, self.teacher.network.config)
-                taught = self.teacher.divergence(batch, seen, logits)
-        return replace(score(logits, batch.targets, batch.tasks, ahead=batch.ahead), taught=taught)
+                model, beside = self.teacher.network.config, None
+                if plain is not None:
+                    beside = plain.to(self.fabric.device), self.attention(plain, model)
+                taught = self.teacher.divergence(batch, self.attention(batch, model), logits, beside)
+        scores = score(logits, batch.targets, batch.tasks, ahead=batch.ahead)
+        return replace(scores, taught=taught, followed=following.loss if following else None)
 
     def attention(self, batch: Batch, model: ModelConfig | None = None) -> Attend:
         """Returns the attention of a batch, by the window of a model; the one in training if none is given."""
@@ -193,7 +210,7 @@ class Trainer:
         batches = islice(batches, self.config.trainer.validate_batches)
         with self.average.applied() if self.average else nullcontext():
             parts = self._parts(batches)
-            scores = reduce(add, [self.score(batch.to(self.fabric.device), alone=True) for batch in parts])
+            scores = reduce(add, [self.score(batch, alone=True) for batch in parts])
         self.network.train()
         return scores.report("validation")
 
@@ -201,6 +218,7 @@ class Trainer:
         """Validates, writes previews on the first device, and returns the validation loss."""
         with meter.paused():
             values = self.validate()
+            self._validated = dict(values)
             if self.previews:
                 weights = whole(self._spoken_weights, keep=self.fabric.is_global_zero)
                 if self.fabric.is_global_zero:
@@ -294,7 +312,7 @@ class Trainer:
         raise TrainingError(out_of_memory(self.fabric.device, step, positions, self.run))
 
     def _announce(self, log: RunLog, rate: str) -> None:
-        unknown = self.tokenizer.unknown_symbols(self.store.symbols)
+        unknown = self.tokenizer.unknown_symbols(symbols_of(self.store, self.config.data))
         if unknown:
             log.say(f"note: {len(unknown)} symbols outside the vocabulary are learnt as <unk>: {' '.join(unknown)}")
         if nameless := [code for code in self._languages if self.tokenizer.language(code) == self.tokenizer.unknown]:
@@ -323,10 +341,13 @@ class Trainer:
             state["weights"] = whole(dict(self.raw_network.named_parameters()), keep=first)
         spoken = whole(self._spoken_weights, keep=first)
         if first:
-            content, symbols = content_of(self.store, self.config.data), tuple(self.store.symbols)
+            content, symbols = content_of(self.store, self.config.data), symbols_of(self.store, self.config.data)
             loudness = self.store.loudness_lufs
             learnt = self._languages, self._lengths, tuple(self.store.lexicon)
-            meta = Meta(self.progress.step, self.store.codec, content, symbols, validation_loss, loudness, *learnt)
+            figures = self._figures | ({"validation": self._validated} if validation_loss is not None else {})
+            letters = characters_of(self.store, self.config.data)
+            told = validation_loss, loudness, *learnt, self._guidance, figures, letters
+            meta = Meta(self.progress.step, self.store.codec, content, symbols, *told)
             saver.save(Snapshot(spoken, state, self.config, self.tokenizer, meta))
 
     def restore(self, folder: Path) -> None:

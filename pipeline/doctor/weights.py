@@ -4,9 +4,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.doctor.check import SETUP, Check, Setup, Status, gib, probe, reason
+from stages.artefacts.manifest import NOT_KNOWN
 from stages.cleaning.table import CLEANERS
 from stages.codecs.table import CODECS
-from stages.codecs.weights import torch_hub
+from stages.codecs.weights import licence_of, torch_hub
 from stages.errors import ValleError
 from stages.hearing.asr import weights as whisper
 from stages.text.languages import LANGUAGES
@@ -40,8 +41,11 @@ def _codec(setup: Setup, name: str) -> Check:
         return Check(f"codec {name}", "weights", "problem" if wanted else "note", "missing", hint)
     used = ", configured" if wanted else ""
     where = f"{', '.join(f'`{path}`' for path in paths)} ({gib(sizes)})" if paths else "needs no weights"
-    licence = f", licence of the published weights: {row.licence}" if row.licence else ""
-    value = f"{where}, revision {found.revision}{licence}{used}"
+    licence = licence_of(row, given, found.revision)
+    told = f"licence of the published weights: {licence}" if licence == row.licence else f"licence: {licence}"
+    if licence == NOT_KNOWN:
+        told += f" (the published weights' is {row.licence or NOT_KNOWN})"
+    value = f"{where}, revision {found.revision}, {told}{used}"
     return Check(f"codec {name}", "weights", "ok", value)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.dataset.folder import Dataset
+from pipeline.report.drawing import rows_of
 from pipeline.report.page import base64_of, ordered, render
 from pipeline.report.survey import Row, opened, survey
 from stages.artefacts.disk import write_text
@@ -83,13 +84,14 @@ def write_page(dataset: Dataset, *, shown: int, embed: int) -> Written:
 
 
 def _codebook_size(dataset: Dataset) -> int:
-    store, _ = opened(dataset)
+    store = opened(dataset)
     return store.codec.codebook_size if store else 1
 
 
 def _utterances(dataset: Dataset, rows: Sequence[Row], folder: Path, embed: int) -> Iterator[Row]:
     """Yields each utterance as the page's script needs it; writes the audio that isn't embedded."""
-    store, row_of = opened(dataset)
+    store = opened(dataset)
+    row_of = rows_of((row["id"] for row in rows), store.ids) if store else {}
     for place, row in enumerate(rows):
         codes_KT = store.codes(row_of[row["id"]]) if store and row["id"] in row_of else None
         wave, rate, why = _wave(dataset, row)

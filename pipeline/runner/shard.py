@@ -85,10 +85,23 @@ def make_shard(job: ShardJob, ready: Callable[[], Stage[Any, Any, Any]]) -> Rece
     return receipt
 
 
+_tried: dict[tuple[str, str, str], Stage[Any, Any, Any]] = {}
+"""The stage that was tried last on a sample in this process, by name, configuration and device."""
+
+
+def keep(name: str, config: str, stage: Stage[Any, Any, Any]) -> None:
+    """Keeps a stage that was tried on a sample, until the next stage is made ready: it may take over what it loaded."""
+    _tried.clear()
+    _tried[name, config, stage.context.device] = stage
+
+
 @lru_cache(maxsize=1)
 def _ready_stage(name: str, config: str, context: Context, _revision: str) -> Stage[Any, Any, Any]:
     """Builds a stage and sets it up; cached, so a worker loads the weights once."""
     stage = stage_from_json(name, config, context)
+    if tried := _tried.get((name, config, context.device)):
+        stage.inherit(tried)
+    _tried.clear()
     stage.setup()
     return stage
 

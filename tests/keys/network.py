@@ -18,6 +18,8 @@ from model.network.decoder import Decoder
 from model.network.layers import Mamba, Retention, rotate
 from model.network.packing import collate
 from model.network.ssm import Scan
+from model.training.start import begin
+from stages.codecs.table import codec_embeddings, codec_identity
 from tests.keys.world import Proof, World
 from tests.model.conftest import CODEC, TOKENIZER
 
@@ -191,6 +193,35 @@ def _rope_theta(world: World) -> None:
         torch.testing.assert_close(seen.q[1:], wanted)
 
 
+def _text_spacing(world: World) -> None:
+    """In training, a text's phonemes are so far apart in the mode ar, and spread over the response in others."""
+    for mode in ("ar", "nar", "nar-len", "all"):
+        trainer = world.trainer(model__text_spacing=3.0, data__modes={mode: 1.0}, data__continuation_probability=0.0)
+        examples = trainer.stream.examples
+        draw = examples.draw(int(examples.rows[0]), np.random.default_rng(0))
+        count = len(draw.phonemes)
+        apart = 3.0 if mode == "ar" else draw.frames / count
+        found = read_document(examples, draw).positions_L[2 : 2 + count]
+        assert found.tolist() == [int((number + 0.5) * apart) for number in range(count)]
+
+
+def _initial_codes(world: World) -> None:
+    """Codes of which the codec's vectors are alike begin alike, and so do their outputs."""
+    vectors = codec_embeddings("embedded", codebooks=8)
+    codec = codec_identity("embedded", codebooks=8)
+    near = np.square(vectors[0][:1] - vectors[0]).sum(1).argsort()
+    for initial, is_alike in (("codec", True), ("random", False)):
+        config = world.config(model__initial_codes=initial)
+        world.store.codec = codec
+        _, network = begin(config, world.store)
+        for rows in (network.code_embedding.weight[:1024], network.heads[0].weight[:1024]):
+            alike = torch.nn.functional.normalize(rows.detach(), dim=-1) @ torch.nn.functional.normalize(
+                rows[0].detach(), dim=-1
+            )
+            assert (float(alike[near[1:20]].mean() - alike[near[-500:]].mean()) > 0.2) == is_alike
+        assert not network.code_embedding.weight[network.absent].any()
+
+
 def _norm_eps(world: World) -> None:
     network = _network(world, norm_eps=0.25, arch="llama")
     x = torch.full((1, 32), 0.5)  # mean square 0.25
@@ -229,6 +260,8 @@ MODEL: dict[str, Proof] = {
     "experts": _experts,
     "experts_per_token": _experts_per_token,
     "rope_theta": _rope_theta,
+    "text_spacing": _text_spacing,
+    "initial_codes": _initial_codes,
     "norm_eps": _norm_eps,
     "dropout": _dropout,
 }

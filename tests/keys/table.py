@@ -3,7 +3,7 @@
 import signal
 
 from pipeline.config import STAGES
-from tests.keys.adapting import AHEAD, DISTILL, LORA
+from tests.keys.adapting import AHEAD, ALIGN, DISTILL, LORA
 from tests.keys.clean import CLEAN
 from tests.keys.codes import ENCODE, HDF5, METADATA
 from tests.keys.data import DATA
@@ -46,6 +46,7 @@ _SECTIONS: dict[str, dict[str, Proof]] = {
     "data": DATA,
     "optimizer": OPTIMIZER,
     "ahead": AHEAD,
+    "align": ALIGN,
     "lora": LORA,
     "distill": DISTILL,
     "trainer": TRAINER,

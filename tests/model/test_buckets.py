@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.config import ARCHS, Arch
+from model.architecture import ARCHS, Arch
 from model.training.trainer import Trainer, train
 from tests.model.conftest import Configure, MemoryStore, first_epoch
 from tests.model.training.test_trainer import log_of

@@ -176,19 +176,8 @@ def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, sh
         assert "mfu_of_datasheet" not in shown, "no datasheet has the rate of a CPU"
 
 
-def test_bench_of_buckets_trains_both_samplers_on_a_dataset(folder: Path, config: Path, monkeypatch, capsys) -> None:
-    some = "bench", "buckets", "--config", config, "--set", f"data.store={folder / 'dataset'}", "--device", "cpu"
-    assert valle(monkeypatch, *some, "--seconds", "0.3", "--json") == 0
-    shown = json.loads(capsys.readouterr().out)
-    assert shown["packed_padding_share"] == 0 <= shown["buckets_padding_share"] < 0.5
-    assert shown["ratio"] == pytest.approx(shown["buckets_tokens_per_s"] / shown["packed_tokens_per_s"], abs=0.01)
-    assert min(shown[f"{side}_{what}"] for side in ("packed", "buckets") for what in ("steps", "validation_loss")) > 0
-    assert valle(monkeypatch, *some, "--set", "data.validation=0") == 2
-    assert "Raise it" in capsys.readouterr().err
-
-
 def test_bench_of_architectures_shows_what_each_learns(config: Path, dataset: Path, monkeypatch, capsys) -> None:
-    sets = "--set", "data.batch_tokens=600", "--set", f"data.store={dataset}", "--set", "trainer.validate_batches=1"
+    sets = "--set", "data.batch_tokens=600", "--set", f"data.store={dataset}", "--set", "data.validation=0.4"
     settings = *sets, "--seconds", "0.01", "--device", "cpu", "--json"
     assert valle(monkeypatch, "bench", "archs", "--config", config, *settings) == 0
     shown = json.loads(capsys.readouterr().out)
@@ -199,6 +188,17 @@ def test_bench_of_architectures_shows_what_each_learns(config: Path, dataset: Pa
         assert (shown[f"{name}_active_parameters"] < shown[f"{name}_parameters"]) == (name == "experts")
     assert valle(monkeypatch, "bench", "archs", "--config", config, *settings, "--set", "data.validation=0") == 2
     assert "`data.validation` must be above 0" in capsys.readouterr().err
+
+
+def test_bench_of_buckets_trains_both_samplers_on_a_dataset(folder: Path, config: Path, monkeypatch, capsys) -> None:
+    some = "bench", "buckets", "--config", config, "--set", f"data.store={folder / 'dataset'}", "--device", "cpu"
+    assert valle(monkeypatch, *some, "--seconds", "0.3", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["packed_padding_share"] == 0 <= shown["buckets_padding_share"] < 0.5
+    assert shown["ratio"] == pytest.approx(shown["buckets_tokens_per_s"] / shown["packed_tokens_per_s"], abs=0.01)
+    assert min(shown[f"{side}_{what}"] for side in ("packed", "buckets") for what in ("steps", "validation_loss")) > 0
+    assert valle(monkeypatch, *some, "--set", "data.validation=0") == 2
+    assert "Raise it" in capsys.readouterr().err
 
 
 def test_bench_shows_graphs_where_there_are_some(config: Path, monkeypatch, capsys) -> None:

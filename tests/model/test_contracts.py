@@ -14,8 +14,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from model.architecture import ARCHS, Arch
 from model.checkpoints import checkpoint
-from model.config import ARCHS, Arch, TrainConfig
+from model.config import TrainConfig
 from model.data.draw import Draw
 from model.data.examples import Examples
 from model.data.reading import read_document
@@ -23,7 +24,7 @@ from model.network.attention import Packed
 from model.network.packing import collate
 from model.network.padding import Padded, padded
 from model.sequences.documents import MODES, Document
-from model.sequences.tasks import DRAWN
+from model.sequences.tasks import DRAWN, TEXT_TASKS
 from model.sequences.tokenizer import TASKS
 from model.training.step.loss import score
 from model.training.trainer import Trainer, train
@@ -59,7 +60,7 @@ def documents(examples: Examples) -> list[Document]:
     found: dict[tuple[str, str], Draw] = {}
     for number in range(8):
         for row in examples.rows.tolist():
-            for mode in MODES:
+            for mode in (*MODES, *TEXT_TASKS):
                 level = {"nar": 2, "all": 3}.get(mode, 0)
                 draw = examples.draw(row, np.random.default_rng((row, number)), (mode, level))
                 found.setdefault((draw.task if mode != "stt" else "stt", mode), draw)

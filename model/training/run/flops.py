@@ -18,7 +18,7 @@ from typing import cast
 import torch
 from torch import nn
 
-from model.config import ModelConfig
+from model.architecture import ModelConfig
 from model.network import ssm
 from model.network.decoder import Decoder
 from model.network.layers import Ahead

@@ -29,6 +29,8 @@ class Weights:
     """A teacher's, `distill.weight`."""
     ahead: float = 0.0
     """That of the heads ahead, `ahead.weight`."""
+    followed: float = 0.0
+    """That of the head that follows the text, `align.weight`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Scores:
     """The same three sums per head ahead; none of the sums above counts these."""
     taught: Tensor | None = None
     """Summed divergence from `model.training.step.distill.Teacher`; None without a teacher."""
+    followed: Tensor | None = None
+    """Summed `model.training.step.aligning.Following.loss`; None if no head is taught to follow the text."""
 
     def __add__(self, other: "Scores") -> "Scores":
         return Scores(
@@ -56,6 +60,7 @@ class Scores:
             self.tasks_3J + other.tasks_3J,
             self.ahead_3N + other.ahead_3N,
             None if self.taught is None or other.taught is None else self.taught + other.taught,
+            None if self.followed is None or other.followed is None else self.followed + other.followed,
         )
 
     def objective(self, weights: Weights) -> Tensor:
@@ -63,6 +68,8 @@ class Scores:
         loss = self.loss_H.sum()
         if self.taught is not None:
             loss = (1 - weights.taught) * loss + weights.taught * self.taught
+        if self.followed is not None:
+            loss = loss + weights.followed * self.followed
         for number, ahead in enumerate(self.ahead_3N[0], 1):
             loss = loss + weights.ahead * AHEAD_DECAY**number * ahead
         return loss
@@ -70,16 +77,20 @@ class Scores:
     def detach(self) -> "Scores":
         """Returns the scores detached from the autograd graph."""
         taught = None if self.taught is None else self.taught.detach()
-        return replace(self, loss_H=self.loss_H.detach(), ahead_3N=self.ahead_3N.detach(), taught=taught)
+        followed = None if self.followed is None else self.followed.detach()
+        return replace(
+            self, loss_H=self.loss_H.detach(), ahead_3N=self.ahead_3N.detach(), taught=taught, followed=followed
+        )
 
     def over_devices(self, total: Callable[[Tensor], Tensor]) -> "Scores":
         """Sums the scores over all devices, in float64, with one call of `total`, which sums a tensor over them."""
         parts = [self.loss_H, self.correct_H, self.count_H, self.tasks_3J, self.ahead_3N]
-        if self.taught is not None:
-            parts.append(self.taught)
+        further = {name: part for name in ("taught", "followed") if (part := getattr(self, name)) is not None}
+        parts += further.values()
         packed = total(torch.cat([part.double().flatten() for part in parts]))
         sums = torch.split(packed, [part.numel() for part in parts])
-        return Scores(*(value.view_as(part) for value, part in zip(sums, parts, strict=True)))
+        views = [value.view_as(part) for value, part in zip(sums, parts, strict=True)]
+        return Scores(*views[:5], **dict(zip(further, views[5:], strict=True)))
 
     def report(self, prefix: str) -> dict[str, float]:
         """Returns the mean loss and accuracy, over all predictions and of each part that has predictions.
@@ -107,6 +118,8 @@ class Scores:
                 report[f"{prefix}/accuracy{part}"] = correct / max(count, 1)
         if self.taught is not None:
             report[f"{prefix}/distill"] = float(self.taught) / max(float(self.count_H.sum()), 1)
+        if self.followed is not None:
+            report[f"{prefix}/align"] = float(self.followed) / max(float(self.count_H.sum()), 1)
         return report
 
 

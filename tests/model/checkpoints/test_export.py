@@ -12,12 +12,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from model.architecture import ModelConfig
 from model.checkpoints import checkpoint, saving
 from model.checkpoints.checkpoint import Meta
 from model.checkpoints.export import Format, export
 from model.checkpoints.llama import to_llama
 from model.cli import main
-from model.config import ModelConfig
 from model.inference.synthesizer import Synthesizer
 from model.network.attention import Packed
 from model.sequences.documents import Condition, document
@@ -349,7 +349,15 @@ def test_the_command_says_what_it_wrote(run: Path, tmp_path: Path, monkeypatch, 
         (["{run}", "{one_file}"], "must not exist, but does"),
         (["{run}", "{hf}", "--format", "hf"], "must not exist, but does"),
         (["{run}", "folder"], "For a folder, give `--format hf`"),
-        (["{run}", "model.gguf", "--format", "gguf"], "'gguf' is not one of 'safetensors', 'hf'"),
+        (["{run}", "model.bin", "--format", "gguf"], "`OUT` must end in `.gguf`, but is `model.bin`"),
+        (["{run}", "model.xyz", "--format", "xyz"], "'xyz' is not one of 'safetensors', 'hf', 'gguf', 'onnx'"),
+        (
+            ["{run}", "out", "--format", "hf", "--type", "f32"],
+            "`--type` is for `--format gguf`, but the format is `hf`",
+        ),
+        (["{run}", "m.safetensors", "--public"], "`--public` and `--dry-run` go with `--push OWNER/NAME`"),
+        (["{run}", "m.safetensors", "--push", "x", "--dry-run"], "must name a repository as OWNER/NAME, but is `x`"),
+        (["{run}", "m.safetensors", "--evaluation", "none.json"], "`--evaluation` = `none.json` can't be read"),
         (["nowhere", "model.safetensors"], "`nowhere` must be a checkpoint or a run's folder"),
     ],
 )

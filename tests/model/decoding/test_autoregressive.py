@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from model.config import ARCHS
+from model.architecture import ARCHS
 from model.decoding.autoregressive import CHECK_EVERY
 from model.decoding.codes import generate
 from model.decoding.options import Decoding

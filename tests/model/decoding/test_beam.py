@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.config import ModelConfig
+from model.architecture import ModelConfig
 from model.decoding import beam
 from model.decoding.beam import search
 from model.decoding.codes import generate

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.config import ARCHS, Arch
+from model.architecture import ARCHS, Arch
 from model.data.reading import read_condition, read_response
 from model.decoding.codes import generate
 from model.decoding.options import STEPS, Decoding, Unmasking

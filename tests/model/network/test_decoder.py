@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.config import ARCHS, Arch, ModelConfig
+from model.architecture import ARCHS, Arch, ModelConfig
 from model.data.reading import read_document
 from model.network.attention import Packed, sdpa
 from model.network.decoder import Decoder

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig
+from model.architecture import ModelConfig
 from model.network import feedforward
 from model.network.feedforward import LIFT, Experts, SwiGLU, route
 

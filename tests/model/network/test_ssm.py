@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from model.config import ModelConfig
+from model.architecture import ModelConfig
 from model.network import ssm
 from model.network.attention import Packed
 from model.network.cache import Cached, KVCache

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,11 +16,10 @@ from model.sequences.documents import (
     document,
     group_columns,
     head_of_all,
-    length_document,
     num_heads,
-    text_document,
     whole_canvas,
 )
+from model.sequences.spelled import length_document, text_document
 from model.sequences.tokenizer import Tokenizer
 from stages.errors import UsageError
 
@@ -56,6 +56,60 @@ def test_layout(level: int, prompt_frames: int, frames: int, phonemes: str) -> N
     else:
         assert at.tolist() == list(range(response + 1, len(item)))
         assert item.targets_M.tolist() == response_KT[level].tolist()
+
+
+@given(
+    st.sampled_from(["tts", "tts-c"]), st.integers(0, 9), st.integers(1, 40), st.integers(1, 6), st.sampled_from([1, 2])
+)
+def test_a_spaced_text_lies_along_the_response(task: Any, prompt: int, frames: int, count: int, group: int) -> None:
+    """It begins at the response's first frame, or at the prompt's if it is that of both, and ends at the last one."""
+    tokenizer = TOKENIZER.spaced(2.5)
+    condition = Condition("a" * count, "de", np.zeros((K, prompt), np.uint8), task)
+    response_KT = np.zeros((K, frames), np.uint8)
+    masked = np.ones((K, frames), bool)
+    before = prompt if task == "tts-c" else 0
+    known = [
+        document(tokenizer, condition, response_KT, 2, V),
+        canvas(tokenizer, condition, response_KT[0], masked[0]),
+        whole_canvas(tokenizer, condition, response_KT, masked, masked),
+    ]
+    spread = (before + frames) / count
+    for item, apart, size in [
+        *((item, spread, 1) for item in known),
+        (document(tokenizer, condition, response_KT, 0, V, group=group), 2.5, group),
+    ]:
+        wanted = [int(np.floor(((number + 0.5) * apart - before) / size)) for number in range(-2, count + 1)]
+        assert item.positions_L[: count + 3].tolist() == wanted
+        plain = [*range(1 + prompt), *range(len(item) - count - 4 - prompt)]
+        assert item.positions_L[count + 3 :].tolist() == plain
+    assert length_document(tokenizer, condition, [], ended=False).positions_L[: count + 3].tolist() == [
+        *range(count + 3)
+    ]
+
+
+@given(st.integers(1, 40), st.integers(0, 90), st.sampled_from([1, 2, 4]))
+def test_each_frame_of_a_response_is_at_a_phoneme(frames: int, count: int, group: int) -> None:
+    condition = Condition("a" * count, "de", np.zeros((K, 3), np.uint8))
+    response_KT = np.ones((K, frames), np.uint8)
+    masked = np.ones((K, frames), bool)
+    for item, positions, size in [
+        (document(TOKENIZER, condition, response_KT, 0, V, group=group), -(-frames // group), 0),
+        (document(TOKENIZER, condition, response_KT, 1, V), frames, 1),
+    ]:
+        place = item.aligned
+        if not count or 2 * positions < count - 1:
+            assert place.phonemes == 0, "no path passes over so many phonemes"
+            continue
+        assert names(item)[place.text : place.text + place.phonemes] == ["a"] * count
+        assert (place.first, place.positions) == (2 + count + 1 + 1 + 3 + size, positions)
+        assert place.first + place.positions <= len(item)
+    for item in (
+        canvas(TOKENIZER, condition, response_KT[0], masked[0]),
+        whole_canvas(TOKENIZER, condition, response_KT, masked, masked),
+    ):
+        assert item.aligned.phonemes == 0, "what isn't said yet can't be followed"
+    continued = replace(condition, task="tts-c")
+    assert document(TOKENIZER, continued, response_KT, 0, V).aligned.phonemes == 0, "its text is the prompt's too"
 
 
 def names(item: Document) -> list[str]:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from model.config import ARCHS, Arch, ModelConfig, Precision, TrainConfig
+from model.architecture import ARCHS, Arch, ModelConfig
+from model.config import Precision, TrainConfig
 from model.network import attention
 from model.network.attention import Packed
 from model.network.decoder import Decoder

@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from model.architecture import Arch, ModelConfig
 from model.checkpoints import checkpoint, saving
-from model.config import Arch, ModelConfig, OptimizerConfig
+from model.config import OptimizerConfig
 from model.network.decoder import Decoder
 from model.training.parallel.state import whole
 from model.training.run.lock import hold

@@ -27,6 +27,7 @@ from stages.codecs.table import CODECS
 from stages.config import load_config
 from stages.errors import WeightsError
 from tests.pipeline.conftest import EMBEDDED, prep
+from tests.stages.genuine_codecs import save_mimi
 
 QUICK = ("--scheduler", "sync", "--set", "transcribe.transcripts=require")
 """Options that skip the import of whisperX, which takes seconds."""
@@ -139,6 +140,16 @@ def test_a_codec_without_files_needs_no_weights(tmp_path: Path, monkeypatch: pyt
     assert check.status == "ok"
     assert check.value.startswith("needs no weights, revision ")
     assert "licence of the published weights: MIT" in check.value
+
+
+def test_given_weights_are_not_said_to_have_the_published_licence(tmp_path: Path) -> None:
+    folder = save_mimi(tmp_path / "mimi")
+    sets = "encode.codec=mimi", f"encode.weights={folder}"
+    check = row(doctor_weights.codecs(setup(tmp_path, *sets)), "codec mimi")
+    assert "licence: not known (the published weights' is CC BY 4.0)" in check.value
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    check = row(doctor_weights.codecs(setup(tmp_path, *sets)), "codec mimi")
+    assert "licence: mit (by its README.md)" in check.value
 
 
 def test_whisper_is_needed_where_a_recording_has_no_text(

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from model.architecture import ModelConfig
 from model.bench.random_data import CODEC, random_documents
-from model.config import ModelConfig
 from model.network.attention import Packed
 from model.network.decoder import Decoder
 from model.network.packing import collate
