@@ -1,7 +1,4 @@
-"""The `valle-prep` command line.
-
-Imports nothing heavy: each command imports what it needs when it runs.
-"""
+"""The `valle-prep` command line. Imports nothing heavy: each command imports what it needs when it runs."""
 
 import ast
 import json
