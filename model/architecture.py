@@ -47,7 +47,8 @@ class ModelConfig(Config):
     text_spacing: float = Field(default=0.0, ge=0)
     """Frames from one phoneme to the next, as the rotary embedding of the mode `ar` sees them; in the modes that know
     the length of the response, the phonemes are spread over it. So a frame's phonemes are near it, and are found sooner
-    in training. Set it to the data's mean, for English at 75 frames per second about 5. 0: phonemes are numbered."""
+    in training. Set it to the data's mean: for English at 75 frames per second about 4, as stress marks and spaces
+    count. 0: phonemes are numbered."""
     initial_codes: Literal["random", "codec"] = "random"
     """What embeddings and heads of the codes of a new model begin with: `codec` takes the vectors of the codec's
     codebooks, mapped at random, so that codes that sound alike begin alike."""

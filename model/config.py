@@ -269,6 +269,11 @@ class TrainConfig(Config):
             raise ValueError("`lora.rank` needs a model to adapt: set `trainer.start_from` to a run or checkpoint")
         if self.trainer.judge and not self.trainer.samples:
             raise ValueError("`trainer.judge` hears the samples: set `trainer.samples` above 0")
+        if self.data.sampler == "buckets" and self.model.experts > 1:
+            raise ValueError(
+                "`data.sampler` = buckets doesn't go with `model.experts`: padding would count as work of the experts,"
+                " which are to be kept equally busy. Take `packed`"
+            )
         self._check_ahead()
         self._check_guidance()
         self._check_align()
@@ -313,6 +318,10 @@ class TrainConfig(Config):
                 raise ValueError(f"`distill.guidance` above 1 needs {what}")
 
     def _check_align(self) -> None:
+        if self.data.text_jitter and not self.model.text_spacing:
+            raise ValueError("`data.text_jitter` moves spaced texts: set `model.text_spacing`, or leave it out")
+        if self.data.hide and not self.data.modes.get("ar"):
+            raise ValueError("`data.hide` is for the mode `ar`: give it a weight in `data.modes`, or leave it out")
         if not self.align.weight:
             return
         if self.align.layer >= self.model.layers:

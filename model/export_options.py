@@ -58,8 +58,7 @@ class ExportOptions(Options):
 
         written = export(model, out, self.form, kind=self.kind, evaluation=rows)
         numbers = {"step": written.meta.step, "parameters": written.num_parameters}
-        licence = {"codec_licence": written.meta.codec.licence} if written.meta.codec.licence else {}
-        return {"out": str(out), "format": self.form, **numbers, **licence}
+        return {"out": str(out), "format": self.form, **numbers}
 
     def _rows(self) -> str:
         """Returns the rows of the evaluation as text."""

@@ -88,14 +88,11 @@ def test_the_dataset_holds_the_librarys_codes_of_its_cuts(dataset: Path, voices:
     assert prep("validate", "--out", dataset, "--deep", "--quiet") == 0
 
 
-def test_the_licence_goes_with_the_codes_to_the_model_and_its_export(
-    dataset: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_licence_goes_with_the_codes_to_the_model_and_its_export(dataset: Path, run: Path, tmp_path: Path) -> None:
     told = "apache-2.0 (by its README.md)"
     assert read_codec(dataset).licence == open_store(dataset).codec.licence == told
-    capsys.readouterr()
-    assert valle("export", run, tmp_path / "hf", "--format", "hf", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["codec_licence"] == told
+    assert valle("export", run, tmp_path / "hf", "--format", "hf") == 0
+    assert json.loads((tmp_path / "hf" / "valle.json").read_text())["meta"]["codec"]["licence"] == told
     card = (tmp_path / "hf" / "README.md").read_text()
     assert f"Their licence: {told}." in card
     assert "neucodec, 16000 Hz in, 24000 Hz out, 1 x 65536 at 50 Hz" in card

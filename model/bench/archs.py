@@ -73,6 +73,11 @@ def archs(config: TrainConfig, *, seconds: float) -> Values:
             trainer = config.trainer.model_copy(update={"out": str(Path(scratch) / name)})
             changed = {"model": model, "optimizer": constant, "trainer": trainer}
             runs[name] = _Run(Trainer(config.model_copy(update=changed), store, quiet=True))
+        if not len(runs["llama"].trainer.validation):
+            raise UsageError(
+                f"`data.validation` must leave utterances of `{config.data.store}` to validate, but is"
+                f" {config.data.validation}, which leaves none. Raise it."
+            )
         while waiting := [run for run in runs.values() if run.taken_s < seconds]:
             min(waiting, key=lambda run: run.taken_s).step()
         device = runs["llama"].trainer.fabric.device

@@ -69,6 +69,11 @@ def write_onnx(model: Model, folder: Path, evaluation: str = "") -> None:
             f"`--format onnx` needs a model with `model.arch: llama`, but this one is `{config.model.arch}`, which has"
             " no keys and values to keep. Use `--format safetensors`."
         )
+    if config.model.experts > 1:
+        raise UsageError(
+            f"`--format onnx` needs a model without `model.experts`, but this one has {config.model.experts}, whose"
+            " positions go different ways. Use `--format safetensors`."
+        )
     if not config.data.modes.get("ar"):
         modes = ", ".join(mode for mode, weight in config.data.modes.items() if weight)
         raise UsageError(

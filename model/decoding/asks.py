@@ -30,8 +30,18 @@ class Ask:
     """If equal to `most_frames`, `nar-len` and `all` predict no length."""
     seed: int = 0
     """Of all its draws: a condition with its seed gives the same codes in any company."""
+    usual_frames: tuple[int, int, int] | None = None
+    """Fewest, usual and most frames that the text takes in the training set. In `nar-len` and `all`, a predicted length
+    that is none of these is replaced by the usual one; None takes any."""
     watch: Watch | None = None
     """What stops it when it repeats itself or is silent for too long; None: nothing does."""
+
+    def frames(self, predicted: int) -> int:
+        """Returns the frames of a response for which the network predicts so many."""
+        if self.usual_frames:
+            fewest, usual, most = self.usual_frames
+            predicted = predicted if fewest <= predicted <= most else usual
+        return min(max(predicted, self.least_frames), self.most_frames)
 
 
 @dataclass(frozen=True, slots=True)

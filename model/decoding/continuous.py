@@ -211,7 +211,7 @@ class Engine:
         if decoding.mode == "ar":
             return search(*asked, max_frames=most, min_frames=least, decoding=decoding)
         lengths = [most] * len(asks) if least == most else predict_frames(*asked, max_frames=most)
-        counts = [max(length, least) for length in lengths]
+        counts = [ask.frames(length) for ask, length in zip(asks, lengths, strict=True)]
         guidance, seeds = decoding.guidance or 1.0, [ask.seed for ask in asks]
         unmasking = decoding.unmasking
         if decoding.mode == "all":

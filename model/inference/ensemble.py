@@ -20,7 +20,7 @@ from model.inference.guards.takes import Taken, Takes, takes, watch_for
 from model.inference.recital import Recital
 from model.inference.requests import Request, check_guard
 from model.inference.speech import Speech
-from model.inference.speed import check_speed, frames_at
+from model.inference.speed import check_speed, frames_at, usual_frames
 from model.inference.wave.joining import Joiner
 from model.inference.wave.streaming import FIRST_S, GrowingWave
 from stages.errors import ValleError
@@ -168,8 +168,9 @@ class Ensemble:
         least, most = 1, turn.most_frames
         if request.speed != 1:
             held = replace(self._synthesizer.checkpoint, network=self._synthesizer.network)
-            least = most = frames_at(request.speed, held, turn.condition, max_frames=most)
-        ask = Ask(turn.condition, most, request.decoding, least, turn.seed)
+            least = most = frames_at(request.speed, held, turn.condition, turn.phonemes, max_frames=most)
+        usual = usual_frames(self._synthesizer.checkpoint.meta.lengths, turn.phonemes)
+        ask = Ask(turn.condition, most, request.decoding, least, turn.seed, usual_frames=usual)
         performance.takes = self._takes(performance, ask, turn.phonemes)
         chunk_frames = None
         if performance.streams:

@@ -1,8 +1,11 @@
 """How fast a text is spoken: the length that the model predicts, divided."""
 
 from model.checkpoints.checkpoint import Checkpoint
+from model.decoding.asks import Ask
 from model.decoding.masked import predict_frames
+from model.decoding.options import Decoding
 from model.sequences.documents import Condition
+from model.sequences.lengths import Lengths
 from stages.errors import UsageError
 
 MIN_SPEED, MAX_SPEED = 0.25, 4.0
@@ -20,13 +23,22 @@ def check_speed(speed: float, mode: str) -> None:
         )
 
 
-def frames_at(speed: float, checkpoint: Checkpoint, condition: Condition, *, max_frames: int) -> int:
+def usual_frames(lengths: Lengths | None, phonemes: str) -> tuple[int, int, int] | None:
+    """Returns the fewest, the usual and the most frames of a text by the training set's pace; None if it is unknown."""
+    if lengths is None:
+        return None
+    fewest, most = lengths.possible_frames(len(phonemes))
+    return fewest, max(1, round(lengths.expected_frames(len(phonemes)))), most
+
+
+def frames_at(speed: float, checkpoint: Checkpoint, condition: Condition, phonemes: str, *, max_frames: int) -> int:
     """Returns the length that a model predicts for a response, divided by the speed.
 
     Args:
         speed: How much faster than the model would speak.
         checkpoint: The model.
         condition: What is spoken, and in whose voice.
+        phonemes: Those that the response says.
         max_frames: Most frames.
 
     Raises:
@@ -34,6 +46,8 @@ def frames_at(speed: float, checkpoint: Checkpoint, condition: Condition, *, max
     """
     longest = max(max_frames, int(max_frames * speed))
     predicted = predict_frames(checkpoint.network, checkpoint.tokenizer, [condition], max_frames=longest)[0]
+    usual = usual_frames(checkpoint.meta.lengths, phonemes)
+    predicted = Ask(condition, longest, Decoding(), usual_frames=usual).frames(predicted)
     frames = max(1, round(predicted / speed))
     if frames > max_frames:
         rate = checkpoint.meta.codec.frame_rate

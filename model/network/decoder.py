@@ -8,8 +8,8 @@ Sources: VALL-E (Wang et al., 2023), section 4, https://arxiv.org/abs/2301.02111
 model for the others, both conditioned on phonemes and on an acoustic prompt with summed codebooks. VALL-E uses two
 networks and adaptive layer norm for the NAR stages. Here one network does both, with a token for the level, because
 both tasks share what they learn about text and voice. The blocks are pre-norm with RMSNorm, RoPE and SwiGLU as in Llama
-(https://arxiv.org/abs/2302.13971), or with RetNet's retention or Mamba-2's state
-space in place of attention (`model.network.layers`).
+(https://arxiv.org/abs/2302.13971), or with RetNet's retention or Mamba-2's state space in place of attention
+(`model.network.layers`).
 
 Axes: ... any leading axes, L positions, K codebooks, G frames of a group, C = K + G - 1 columns of codes, M predicted
 positions, D width, V codes.

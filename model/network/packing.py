@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from model.network.transfer import to_device
-from model.sequences.documents import Aligned, Document, num_heads, widened
+from model.sequences.aligned import Aligned
+from model.sequences.documents import Document, num_heads, widened
 from model.sequences.tokenizer import TASKS
 
 

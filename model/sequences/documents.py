@@ -41,8 +41,9 @@ Tasks that turn speech into other speech (`model.sequences.tasks`) have the give
 * len, stt, phn and un-phn, causal: the marker predicts the first token, each token the next one, and the last token
   <end>.
 
-Positions restart at each segment. So the distance from a response frame to a phoneme doesn't depend on the length of
-the prompt, and a longer prompt than any in training gives larger positions in its own segment only.
+Positions restart at each segment; those of the text may be spaced so that a phoneme is at about the position of the
+frames that say it (`model.sequences.aligned`). So the distance from a response frame to a phoneme doesn't depend on the
+length of the prompt, and a longer prompt than any in training gives larger positions in its own segment only.
 
 Axes: L positions of a document, M predicted ones, K codebooks (with grouped codes K + G - 1 columns), P prompt frames,
 S input frames, T response frames.
@@ -55,6 +56,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from model.sequences.aligned import NOT_ALIGNED, Aligned, aligned, spaced
 from model.sequences.tokenizer import Task, Tokenizer
 from stages.records import Codes
 
@@ -112,20 +114,6 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Aligned:
-    """Where a document has its text, and the positions of the response that run along it."""
-
-    text: int = 0
-    """The position of the first phoneme."""
-    phonemes: int = 0
-    """How many phonemes; 0 if the text isn't that of the response alone, or too long for it."""
-    first: int = 0
-    """The first position of the response that shows or predicts a frame (group of frames)."""
-    positions: int = 0
-    """How many do."""
-
-
-@dataclass(frozen=True, slots=True)
 class Document:
     """One sequence, and what to predict in it."""
 
@@ -154,9 +142,8 @@ class Document:
     before: int = 0
     """Positions before the first frame of the response (mode ar), which no window hides (`model.window`); 0 in other
     modes."""
-    aligned: Aligned = Aligned()
-    """Text and response, where each position of the response is at one of the phonemes (modes ar and nar). Canvases
-    have none: what hasn't been said yet can't be found in the text by listening."""
+    aligned: Aligned = NOT_ALIGNED
+    """Text and response (modes ar and nar). On a canvas, what isn't said yet can't be found in a text by listening."""
 
     def __len__(self) -> int:
         """Number of positions."""
@@ -313,9 +300,7 @@ def conditions(
     before = condition.prompt_KP.shape[1] if condition.task == "tts-c" else 0
     if tokenizer.spacing and spoken and task not in ("len", "stt"):
         apart = tokenizer.spacing if frames is None else (before + frames) / len(spoken)
-        apart *= condition.stretch
-        places = (np.arange(len(spoken) + len(tone) + 3) - draft.text[0] + 0.5) * apart - before + condition.shift
-        draft.text_positions = np.floor(places / group).astype(np.int64)
+        draft.text_positions = spaced(draft.text, condition.stretch * apart, condition.shift - before, group)
     mixed = condition.mixed
     at = draft.segment(tokenizer.prompt, mixed[0][1] if mixed else condition.prompt_KP)
     draft.mixed, draft.prompt_at = mixed, int(at[0]) + 1
@@ -380,8 +365,6 @@ class Draft:
         predicted = rows_M, targets_M.astype(np.int64)
         read = tokens_L, codes_LK, positions_L, causal
         item = Document(*read, head, *predicted, self.task, mixed=self.mixed, prompt_at=self.prompt_at)
-        # Under tts-c the text is also that of the prompt. A path goes on by two phonemes at most.
-        first, phonemes = self.text
-        if along is None or self.task == "tts-c" or not phonemes or 2 * len(along) < phonemes - 1 or not len(along):
+        if along is None or self.task == "tts-c":  # where the text is also that of the prompt
             return item
-        return replace(item, aligned=Aligned(first, phonemes, int(along[0]), len(along)))
+        return replace(item, aligned=aligned(self.text, along))

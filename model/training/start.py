@@ -119,7 +119,8 @@ def _source(config: TrainConfig, store: Store) -> Path:
     read_meta(source).codec.require(store.codec, config.data.store)
     differing = [item for item in theirs.differences(config) if item.startswith("`model.")]
     # A window has no weights, and may be learnt later; a model that has one must not lose it unnoticed.
-    free = ("`model.ahead`", *(("`model.window`",) if theirs.model.window is None else ()))
+    # Where its codes began doesn't matter any more.
+    free = ("`model.ahead`", "`model.initial_codes`", *(("`model.window`",) if theirs.model.window is None else ()))
     differing = [item for item in differing if not item.startswith(free)]
     if differing:
         raise UsageError(

@@ -272,7 +272,7 @@ def _dac(folder: Path) -> tuple[Path, _Library]:
 
 
 def _neucodec(folder: Path) -> tuple[Path, _Library]:
-    """Writes NeuCodec with the published sizes, which X-Codec 2 has, too: 3.3 GB."""
+    """Writes NeuCodec with the published sizes, which X-Codec 2 has, too: some GB."""
     import torch
 
     with _seeded():

@@ -39,3 +39,8 @@ def test_it_learns_and_tells_its_padding(tmp_path: Path, configure: Configure, s
     assert training[-1]["train/loss"] < 0.97 * training[0]["train/loss"]
     assert 0 < training[-1]["padding_share"] < 0.3
     assert "validation/loss" in log[-1]
+
+
+def test_padding_would_keep_experts_busy(configure: Configure) -> None:
+    with pytest.raises(ValueError, match=r"doesn't go with `model\.experts`"):
+        configure(data__sampler="buckets", model__experts=4)

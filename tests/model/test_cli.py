@@ -177,7 +177,7 @@ def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, sh
 
 
 def test_bench_of_architectures_shows_what_each_learns(config: Path, dataset: Path, monkeypatch, capsys) -> None:
-    sets = "--set", "data.batch_tokens=600", "--set", f"data.store={dataset}", "--set", "trainer.validate_batches=1"
+    sets = "--set", "data.batch_tokens=600", "--set", f"data.store={dataset}", "--set", "data.validation=0.4"
     settings = *sets, "--seconds", "0.01", "--device", "cpu", "--json"
     assert valle(monkeypatch, "bench", "archs", "--config", config, *settings) == 0
     shown = json.loads(capsys.readouterr().out)

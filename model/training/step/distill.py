@@ -109,8 +109,8 @@ def find_teacher(config: TrainConfig, tokenizer: Tokenizer, codec: CodecIdentity
         The checkpoint.
 
     Raises:
-        UsageError: if the teacher has another vocabulary or `model.group`, wasn't trained on a mode or task of the
-            student, or can't be guided.
+        UsageError: if the teacher has another vocabulary, `model.group` or `model.text_spacing`, wasn't trained on a mode
+            or task of the student, or can't be guided.
         CodecError: if the teacher was trained on another codec's codes.
         MissingInputError: if there is no such checkpoint.
         ArtefactError: if it is damaged.
@@ -120,8 +120,10 @@ def find_teacher(config: TrainConfig, tokenizer: Tokenizer, codec: CodecIdentity
     theirs, teacher = read_config(source), read_tokenizer(source)
     if teacher.tokens != tokenizer.tokens:
         raise _unfit(source, "the vocabulary", _difference(teacher, tokenizer))
-    if theirs.model.group != config.model.group:
-        raise _unfit(source, f"`model.group` = {config.model.group}", f"has {theirs.model.group}")
+    for key in ("group", "text_spacing"):  # both lay out what student and teacher read
+        here, there = (getattr(each.model, key) for each in (config, theirs))
+        if here != there:
+            raise _unfit(source, f"`model.{key}` = {here}", f"has {there}")
     for section in ("modes", "tasks"):
         learnt, wanted = (getattr(each.data, section) for each in (theirs, config))
         if unknown := [name for name, weight in wanted.items() if weight and not learnt.get(name)]:

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model.bench.padding import Padded
 from torch import Tensor
 
 from model.architecture import ModelConfig
@@ -16,6 +15,7 @@ from model.network import ssm
 from model.network.attention import Packed
 from model.network.cache import Cached, KVCache
 from model.network.layers import Mamba
+from model.network.padding import Padded
 from model.network.ssm import CHUNK, Scan
 
 CPU = torch.device("cpu")

@@ -295,6 +295,12 @@ MISFITS: dict[str, tuple[Callable[[Path], Path], dict[str, Any], type[Exception]
         UsageError,
         "must share `model.group` = 1 with the model that learns from it, but has 2.",
     ),
+    "text_spacing": (
+        write_teacher,
+        {"model__text_spacing": 4.0},
+        UsageError,
+        "must share `model.text_spacing` = 4.0 with the model that learns from it, but has 0.0.",
+    ),
     "mode": (write_teacher, {"data__modes": {"ar": 1.0, "stt": 1.0}}, UsageError, "but wasn't trained on `stt`."),
     "task": (write_teacher, {"data__tasks": {"cse": 1.0}}, UsageError, "but wasn't trained on `cse`."),
     "guidance": (
