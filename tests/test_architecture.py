@@ -106,7 +106,10 @@ FOR_MODEL = {"artefacts", "audio", "codecs", "hearing", "listeners", "publish", 
 Cards and hubs are the same for both."""
 
 HOMES = {
-    "typer": {"pipeline/cli.py", "pipeline/options.py", "model/cli.py", "model/options.py", "model/export_options.py"},
+    "typer": {
+        *("pipeline/cli.py", "pipeline/options.py", "model/cli.py", "model/options.py", "model/export_options.py"),
+        *("model/text_commands.py", "model/lines.py"),
+    },
     "dask": {"pipeline/cluster/"},
     "distributed": {"pipeline/cluster/"},
     "dask_cuda": {"pipeline/cluster/"},
