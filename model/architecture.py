@@ -2,7 +2,7 @@
 
 from typing import Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeFloat, model_validator
 
 from stages.config import Config
 
@@ -44,11 +44,10 @@ class ModelConfig(Config):
     """Experts that each position goes through. Not set: 2; only with `experts` above 1."""
     rope_theta: float = Field(default=10_000.0, gt=0)
     """Base of the rotary position embedding, which `mamba` has none of."""
-    text_spacing: float = Field(default=0.0, ge=0)
-    """Frames from one phoneme to the next, as the rotary embedding of the mode `ar` sees them; in the modes that know
-    the length of the response, the phonemes are spread over it. So a frame's phonemes are near it, and are found sooner
-    in training. Set it to the data's mean: for English at 75 frames per second about 4, as stress marks and spaces
-    count. 0: phonemes are numbered."""
+    text_spacing: Literal["measured"] | NonNegativeFloat = 0.0
+    """Where the rotary embedding sees phonemes beside the frames that say them: the frames from one to the next, or
+    `measured`: as many as each symbol takes in the training set on average. In modes that know the length of the
+    response, the text is stretched to it. So a frame's phonemes are near it. 0: phonemes are numbered."""
     initial_codes: Literal["random", "codec"] = "random"
     """What embeddings and heads of the codes of a new model begin with: `codec` takes the vectors of the codec's
     codebooks, mapped at random, so that codes that sound alike begin alike."""
@@ -75,6 +74,11 @@ class ModelConfig(Config):
         if self.active_experts > self.experts:
             raise ValueError(f"`experts_per_token` ({self.active_experts}) must be at most `experts` ({self.experts})")
         return self
+
+    @property
+    def even_spacing(self) -> float:
+        """`text_spacing` where it is the same for all phonemes, else 0."""
+        return 0.0 if self.text_spacing == "measured" else self.text_spacing
 
     @property
     def num_kv_heads(self) -> int:

@@ -78,13 +78,6 @@ class DataConfig(Config):
     corrupt: float = Field(default=0.0, ge=0, lt=1)
     """Share of the input codes of `nar`, and of the codebooks below the drawn one in `all`, replaced by random ones,
     since at synthesis these are predictions and aren't perfect."""
-    hide: float = Field(default=0.0, ge=0, le=1)
-    """In training, `ar` doesn't show all codes of the response: for each utterance, the share that it hides is drawn
-    evenly from 0 to this. What can't be continued must be read from the text, so the text is followed sooner."""
-    text_jitter: float = Field(default=0.0, ge=0, lt=1)
-    """With `model.text_spacing`, in the modes `ar` and `nar`: how far texts are moved in training, so that a frame's
-    phoneme is found by listening, not by counting. The distance between phonemes is multiplied by up to e to the
-    power of it or of its negative, and all are shifted by up to 50 times it, in frames."""
     batch_tokens: int = Field(default=16_384, ge=64)
     """Most positions (phonemes, frames and markers) in a batch, padding included."""
     sampler: Literal["packed", "buckets"] = "packed"
@@ -318,10 +311,6 @@ class TrainConfig(Config):
                 raise ValueError(f"`distill.guidance` above 1 needs {what}")
 
     def _check_align(self) -> None:
-        if self.data.text_jitter and not self.model.text_spacing:
-            raise ValueError("`data.text_jitter` moves spaced texts: set `model.text_spacing`, or leave it out")
-        if self.data.hide and not self.data.modes.get("ar"):
-            raise ValueError("`data.hide` is for the mode `ar`: give it a weight in `data.modes`, or leave it out")
         if not self.align.weight:
             return
         if self.align.layer >= self.model.layers:

@@ -194,11 +194,11 @@ def read_config(source: Path) -> TrainConfig:
 
 def read_tokenizer(source: Path) -> Tokenizer:
     """Reads a checkpoint's vocabulary; raises `ArtefactError` if it is damaged."""
-    spacing = read_config(source).model.text_spacing
+    spacing = read_config(source).model.even_spacing
     if not source.is_file():
         return Tokenizer.load(source / "tokenizer.json").spaced(spacing)
     try:
-        return Tokenizer(json.loads(read_part(source, "tokenizer"))["tokens"], spacing=spacing)
+        return Tokenizer.from_json(json.loads(read_part(source, "tokenizer")), spacing=spacing)
     except _UNREADABLE as error:
         raise _damaged(source, "tokenizer.json", "a vocabulary", error) from error
 

@@ -77,10 +77,6 @@ class Examples:
         self._join = config.join_probability if split == "train" else 0.0
         self.corrupt = config.corrupt if split == "train" else 0.0
         """Share of the lower codebooks' codes to replace by random ones in the modes nar and all."""
-        self.hide = config.hide if split == "train" else 0.0
-        """The greatest share of a response's positions whose codes the mode ar hides."""
-        self.text_jitter = config.text_jitter if split == "train" else 0.0
-        """How far texts are moved."""
         self._index_speakers()
         if config.tones:
             self._check_tones()

@@ -9,14 +9,12 @@ import numpy as np
 
 from model.data.draw import Draw
 from model.data.examples import Examples
-from model.sequences.documents import ABSENT, Condition, Document, canvas, document, whole_canvas
+from model.sequences.documents import Condition, Document, canvas, document, whole_canvas
 from model.sequences.spans import Bools, read_spans, replaced
 from model.sequences.spelled import length_document, rewritten_document, text_document
 from model.sequences.tasks import TextTask, is_text_task
 from stages.records import Codes
 
-_JITTER_FRAMES = 50
-"""Frames that a text is moved by with a `data.text_jitter` of 1."""
 _WHOLE = 0.5
 """How often all of a codebook above the first is masked in the mode all, where it is the first masked one."""
 
@@ -45,7 +43,7 @@ def read_document(examples: Examples, draw: Draw) -> Document:
     if draw.mode == "stt":
         spoken = [tokenizer.language(examples.store.languages[draw.row]), *tokenizer.encode(draw.phonemes)]
         return text_document(tokenizer, response_KT, spoken, ended=True)
-    condition = _jittered(read_condition(examples, draw), draw, examples.text_jitter)
+    condition = read_condition(examples, draw)
     match draw.mode:
         case "len":
             return length_document(tokenizer, condition, tokenizer.encode(str(draw.frames)), ended=True)
@@ -59,28 +57,7 @@ def read_document(examples: Examples, draw: Draw) -> Document:
             return whole_canvas(tokenizer, condition, shown_KT, masked_KT, asked_KT)
         case "nar":
             response_KT = _corrupted(response_KT, draw, share=examples.corrupt, codebook_size=stop)
-    item = document(tokenizer, condition, response_KT, draw.level, stop, group=draw.group)
-    return _hidden(item, draw, examples.hide) if draw.mode == "ar" else item
-
-
-def _hidden(item: Document, draw: Draw, most: float) -> Document:
-    """Hides the codes of some positions of a response; they are predicted all the same."""
-    if not most:
-        return item
-    rng = np.random.default_rng((draw.noise, 2))
-    share, codes_LK = rng.uniform(0, most), item.codes_LK.copy()
-    shown_LK = codes_LK[item.before :]
-    shown_LK[rng.random(len(shown_LK)) < share] = ABSENT
-    return replace(item, codes_LK=codes_LK)
-
-
-def _jittered(condition: Condition, draw: Draw, most: float) -> Condition:
-    """Moves the phonemes of a spaced text at random, where what is said shows which of them a frame is at."""
-    if not most or draw.mode not in ("ar", "nar"):
-        return condition
-    rng = np.random.default_rng((draw.noise, 1))
-    stretch, shift = np.exp(rng.uniform(-most, most)), rng.uniform(-most, most) * _JITTER_FRAMES
-    return replace(condition, stretch=float(stretch), shift=float(shift))
+    return document(tokenizer, condition, response_KT, draw.level, stop, group=draw.group)
 
 
 def _read_text(examples: Examples, draw: Draw, task: TextTask) -> Document:

@@ -3,6 +3,7 @@
 Axes: S positions of the first segment, which holds the text; M of the response.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,15 +43,26 @@ def aligned(text: tuple[int, int], along_M: Int64s) -> Aligned:
     return Aligned(first, phonemes, int(along_M[0]), len(along_M))
 
 
-def spaced(text: tuple[int, int], apart: float, start: float, group: int) -> Int64s:
-    """Returns the positions `[S]` of a segment whose phonemes are as far apart as the frames that say them.
+def laid_out(
+    text: tuple[int, int], paces: tuple[float, Sequence[float]], *, frames: int | None, before: int, group: int
+) -> Int64s:
+    """Returns the positions `[S]` of a segment whose phonemes are where the frames are that say them.
 
     Args:
         text: The position of the first phoneme in the segment, and how many there are; one more symbol follows.
-        apart: Frames from a phoneme to the next. Each is put in the middle of its frames.
-        start: Where the text begins, in frames of the response.
+        paces: Frames of silence at either end, and frames of each phoneme, which is put in the middle of its own.
+        frames: To stretch them to, from the beginning to the end; None leaves them as they are.
+        before: Frames that were said before the response.
         group: Frames of a position of the response.
     """
-    first, phonemes = text
-    places = (np.arange(first + phonemes + 1) - first + 0.5) * apart + start
-    return np.floor(places / group).astype(np.int64)
+    first, _ = text
+    edge, each = paces
+    ends_S = np.concatenate([np.full(first, 0.0), [edge], edge + np.cumsum(each)])
+    middles_S = ends_S[:-1].copy()
+    middles_S[first:] += np.asarray(each) / 2
+    middles_S[:first] = 0.0
+    places_S = np.append(middles_S, ends_S[-1])
+    if frames is not None:
+        places_S *= frames / max(ends_S[-1] + edge, 1e-6)
+    places_S[:first] = np.arange(-first, 0)
+    return np.floor((places_S - before) / group).astype(np.int64)

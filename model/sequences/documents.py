@@ -56,7 +56,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from model.sequences.aligned import NOT_ALIGNED, Aligned, aligned, spaced
+from model.sequences.aligned import NOT_ALIGNED, Aligned, aligned, laid_out
 from model.sequences.tokenizer import Task, Tokenizer
 from stages.records import Codes
 
@@ -97,10 +97,6 @@ class Condition:
     """Prompts to mix, each as long as `prompt_KP`, which they replace; () for none."""
     begun_KT: Codes | None = None
     """Frames that the response begins with, for decoding only: a whole number of groups. They aren't returned."""
-    stretch: float = 1.0
-    """Factor of the distance between two phonemes (`Tokenizer.spacing`), in training (`data.text_jitter`)."""
-    shift: float = 0.0
-    """Frames that the phonemes are moved by, in training."""
 
     def dropped(self) -> "Condition":
         """Returns the empty condition for classifier-free guidance, without text, prompt, input and tone."""
@@ -298,9 +294,10 @@ def conditions(
     draft.text = 2 + len(tone), len(spoken)
     draft.add([marker, language, *tone, *spoken, tokenizer.end])
     before = condition.prompt_KP.shape[1] if condition.task == "tts-c" else 0
-    if tokenizer.spacing and spoken and task not in ("len", "stt"):
-        apart = tokenizer.spacing if frames is None else (before + frames) / len(spoken)
-        draft.text_positions = spaced(draft.text, condition.stretch * apart, condition.shift - before, group)
+    if (tokenizer.spacing or tokenizer.paces) and spoken and task not in ("len", "stt"):
+        whole = None if frames is None else before + frames
+        paces = tokenizer.frames_of(spoken)
+        draft.text_positions = laid_out(draft.text, paces, frames=whole, before=before, group=group)
     mixed = condition.mixed
     at = draft.segment(tokenizer.prompt, mixed[0][1] if mixed else condition.prompt_KP)
     draft.mixed, draft.prompt_at = mixed, int(at[0]) + 1

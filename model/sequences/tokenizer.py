@@ -7,10 +7,10 @@ checkpoint. A symbol outside it becomes the known parts of its canonical decompo
 
 import json
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from model.sequences.tasks import TextTask, Transform
 from stages.errors import ArtefactError, UsageError
@@ -61,10 +61,14 @@ def _symbols() -> list[str]:
 class Tokenizer:
     """Turns phonemes and markers into ids; `tokens[i]` is the token of id i."""
 
-    def __init__(self, tokens: Sequence[str], *, spacing: float = 0.0) -> None:
+    def __init__(
+        self, tokens: Sequence[str], *, spacing: float = 0.0, paces: Mapping[str, float] | None = None
+    ) -> None:
         self.tokens = tuple(tokens)
         self.spacing = spacing
-        """`model.text_spacing`, which the configuration keeps; 0 for none."""
+        """Frames from one phoneme to the next, by `model.text_spacing`, which the configuration keeps; 0 for none."""
+        self.paces = dict(paces or {})
+        """Frames that each symbol takes, measured in the training set; empty if not. "" is the silence at both ends."""
         self._ids = {token: number for number, token in enumerate(self.tokens)}
         self.unknown = self._ids["<unk>"]
         self.end = self._ids["<end>"]
@@ -100,11 +104,22 @@ class Tokenizer:
 
     def _with(self, wanted: Iterable[str]) -> "Tokenizer":
         new = [token for token in wanted if token not in self._ids]
-        return Tokenizer([*self.tokens, *new], spacing=self.spacing)
+        return Tokenizer([*self.tokens, *new], spacing=self.spacing, paces=self.paces)
 
     def spaced(self, spacing: float) -> "Tokenizer":
         """Returns this vocabulary with texts laid out at a `model.text_spacing`."""
-        return Tokenizer(self.tokens, spacing=spacing)
+        return Tokenizer(self.tokens, spacing=spacing, paces=self.paces)
+
+    def paced(self, paces: Mapping[str, float]) -> "Tokenizer":
+        """Returns this vocabulary with texts laid out by the frames that their symbols take (`paces`)."""
+        return Tokenizer(self.tokens, paces=paces)
+
+    def frames_of(self, ids: Sequence[int]) -> tuple[float, list[float]]:
+        """Returns the frames of silence at either end of a text, and of each of its symbols; some take none."""
+        if not self.paces:
+            return 0.0, [self.spacing or 1.0] * len(ids)
+        usual = sum(self.paces.values()) / len(self.paces)
+        return self.paces.get("", 0.0) / 2, [self.paces.get(self.tokens[number], usual) for number in ids]
 
     def __len__(self) -> int:
         """Number of tokens."""
@@ -192,7 +207,16 @@ class Tokenizer:
 
     def save(self, path: Path) -> None:
         """Writes the tokens as JSON."""
-        path.write_text(json.dumps({"tokens": self.tokens}, ensure_ascii=False), encoding="utf-8")
+        path.write_text(json.dumps(self.kept(), ensure_ascii=False), encoding="utf-8")
+
+    def kept(self) -> dict[str, Any]:
+        """Returns what a checkpoint keeps, as JSON."""
+        return {"tokens": self.tokens, **({"paces": self.paces} if self.paces else {})}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any], *, spacing: float = 0.0) -> "Tokenizer":
+        """Returns the vocabulary of what `kept` returned."""
+        return cls(kept["tokens"], spacing=spacing, paces=kept.get("paces"))
 
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":
@@ -202,7 +226,7 @@ class Tokenizer:
             ArtefactError: if the file can't be read or isn't a vocabulary.
         """
         try:
-            return cls(json.loads(path.read_text(encoding="utf-8"))["tokens"])
+            return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ArtefactError(
                 f"`{path}` must be a vocabulary, but can't be read as one ({error!r}). Take another checkpoint."

@@ -10,6 +10,7 @@ from torch import Tensor
 from model.checkpoints.checkpoint import Checkpoint, build, find, load, read_config, read_meta, read_tokenizer
 from model.config import LoraConfig, TrainConfig
 from model.data.examples import Examples
+from model.data.lengths import paces_of
 from model.data.source import Store, tones_of
 from model.data.texts import characters_of, symbols_of
 from model.network.decoder import INIT_STD, Decoder
@@ -38,6 +39,8 @@ def begin(config: TrainConfig, store: Store) -> tuple[Tokenizer, Decoder]:
     """
     generator = torch.Generator().manual_seed(config.trainer.seed)
     tokenizer = vocabulary(config, store)
+    if config.model.text_spacing == "measured" and config.trainer.start_from is None:
+        tokenizer = tokenizer.paced(paces_of(examples_of(config, store, tokenizer, "train")))
     network = build(config.model_copy(update={"lora": LoraConfig()}), tokenizer, store.codec)
     if config.trainer.start_from is None:
         network.initialise(generator)
@@ -76,7 +79,7 @@ def vocabulary(config: TrainConfig, store: Store) -> Tokenizer:
     else:
         symbols = symbols_of(store, config.data)
         tokenizer = read_tokenizer(_source(config, store)).extended(store.codec.num_codebooks, symbols)
-    tokenizer = tokenizer.with_symbols(characters_of(store, config.data)).spaced(config.model.text_spacing)
+    tokenizer = tokenizer.with_symbols(characters_of(store, config.data)).spaced(config.model.even_spacing)
     return tokenizer.with_tones(tones_of(store) if config.data.tones else ())
 
 

@@ -269,44 +269,6 @@ def _bucket_growth(world: World) -> None:
     assert shares[0] < shares[1] / 2
 
 
-def _hide(world: World) -> None:
-    """In training, a share of the response's codes isn't shown in the mode ar, another one each time."""
-    for hide, mode in ((0.6, "ar"), (0.6, "nar"), (0.0, "ar")):
-        examples = _examples(world, hide=hide, modes={mode: 1.0})
-        shares = []
-        for draw in _draws(examples, 30, [0]):
-            item = read_document(examples, draw)
-            assert len(item.targets_M) == draw.frames + (mode == "ar"), "all are predicted"
-            shares.append(float((item.codes_LK[-draw.frames :, 0] < 0).mean()))
-            assert (item.codes_LK[: -draw.frames][item.tokens_L[: -draw.frames] == TOKENIZER.prompt][1:] >= 0).all()
-        if mode == "ar" and hide:
-            assert min(shares) < 0.2
-            assert 0.4 < max(shares) < 0.75
-        else:
-            assert not any(shares)
-    assert _examples(world, "validation", validation=0.5, hide=0.6).hide == 0
-
-
-def _text_jitter(world: World) -> None:
-    """A spaced text is moved as a whole, by another factor and shift each time, where the speech tells where it is."""
-    world_tokenizer = TOKENIZER.spaced(40.0)
-    for jitter, mode, moves in ((0.2, "ar", True), (0.2, "nar", True), (0.2, "nar-len", False), (0.0, "ar", False)):
-        examples = _examples(world, text_jitter=jitter, modes={mode: 1.0})
-        examples.tokenizer = world_tokenizer
-        firsts, gaps = [], []
-        for draw in _draws(examples, 20, [0]):
-            apart = 40.0 if mode == "ar" else draw.frames / len(draw.phonemes)
-            positions = read_document(examples, draw).positions_L[2 : 2 + len(draw.phonemes)]
-            gaps.append((positions[-1] - positions[0]) / (len(positions) - 1) / apart)
-            firsts.append(positions[0] - 0.5 * gaps[-1] * apart)
-        assert (max(gaps) - min(gaps) > 0.1) == moves
-        assert (max(firsts) - min(firsts) > 4) == moves
-        assert max(gaps) < 1.35
-        assert min(gaps) > 0.7
-        assert max(map(abs, firsts)) < 13
-    assert _examples(world, "validation", validation=0.5, text_jitter=0.2).text_jitter == 0
-
-
 DATA: dict[str, Proof] = {
     "store": _store,
     "min_s": _min_s,
@@ -332,8 +294,6 @@ DATA: dict[str, Proof] = {
     "mask_schedule": _mask_schedule,
     "mask_ratio": _mask_ratio,
     "corrupt": _corrupt,
-    "hide": _hide,
-    "text_jitter": _text_jitter,
     "batch_tokens": _batch_tokens,
     "sampler": _sampler,
     "bucket_growth": _bucket_growth,

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from model.checkpoints.checkpoint import build
 from model.config import TrainConfig
+from model.data.lengths import paces_of
 from model.data.reading import read_document
 from model.network.attention import sdpa
 from model.network.cache import KVCache
@@ -202,7 +203,12 @@ def _text_spacing(world: World) -> None:
         count = len(draw.phonemes)
         apart = 3.0 if mode == "ar" else draw.frames / count
         found = read_document(examples, draw).positions_L[2 : 2 + count]
-        assert found.tolist() == [int((number + 0.5) * apart) for number in range(count)]
+        assert np.abs(found - (np.arange(count) + 0.5) * apart).max() <= 1
+    trainer = world.trainer(model__text_spacing="measured")
+    assert trainer.tokenizer.paces == paces_of(trainer.stream.examples)
+    assert (
+        set("".join(map(world.store.phonemes, trainer.stream.examples.rows.tolist()))) < trainer.tokenizer.paces.keys()
+    )
 
 
 def _initial_codes(world: World) -> None:

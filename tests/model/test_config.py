@@ -41,7 +41,7 @@ def test_the_sizes_above_are_of_files() -> None:
         ("model.experts_per_token=2", "`experts_per_token` (2) needs `experts` above 1"),
         ("model={experts: 4, experts_per_token: 5}", "`experts_per_token` (5) must be at most `experts` (4)"),
         ("data.min_s=20", "must be greater than `min_s`"),
-        ("data.text_jitter=0.2", "set `model.text_spacing`, or leave it out"),
+        ("model.text_spacing=-1", "greater than or equal to 0"),
         ("align={weight: 0.1, layer: 12}", "must be below the number of layers (12), but is 12"),
         ("optimizer.lr=fast", "must be a valid number"),
         ("trainer.max_steps=0", "greater than or equal to 1"),

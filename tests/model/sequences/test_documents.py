@@ -1,5 +1,4 @@
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -58,33 +57,37 @@ def test_layout(level: int, prompt_frames: int, frames: int, phonemes: str) -> N
         assert item.targets_M.tolist() == response_KT[level].tolist()
 
 
-@given(
-    st.sampled_from(["tts", "tts-c"]), st.integers(0, 9), st.integers(1, 40), st.integers(1, 6), st.sampled_from([1, 2])
-)
-def test_a_spaced_text_lies_along_the_response(task: Any, prompt: int, frames: int, count: int, group: int) -> None:
-    """It begins at the response's first frame, or at the prompt's if it is that of both, and ends at the last one."""
-    tokenizer = TOKENIZER.spaced(2.5)
-    condition = Condition("a" * count, "de", np.zeros((K, prompt), np.uint8), task)
+PACED = TOKENIZER.paced({"a": 6.0, "b": 2.0, "": 4.0})
+"""A text begins 2 frames after its speech, and ends 2 before it."""
+
+
+@pytest.mark.parametrize(("frames", "by"), [(20, 1.0), (40, 2.0), (10, 0.5)])
+def test_a_measured_text_lies_where_it_is_said(frames: int, by: float) -> None:
+    condition = Condition("abba", "de", np.zeros((K, 3), np.uint8))
     response_KT = np.zeros((K, frames), np.uint8)
     masked = np.ones((K, frames), bool)
-    before = prompt if task == "tts-c" else 0
-    known = [
-        document(tokenizer, condition, response_KT, 2, V),
-        canvas(tokenizer, condition, response_KT[0], masked[0]),
-        whole_canvas(tokenizer, condition, response_KT, masked, masked),
+    middles = [2 + 3, 2 + 6 + 1, 2 + 8 + 1, 2 + 10 + 3, 2 + 16]  # of a, b, b, a, and the end
+    for item in (
+        document(PACED, condition, response_KT, 2, V),
+        canvas(PACED, condition, response_KT[0], masked[0]),
+        whole_canvas(PACED, condition, response_KT, masked, masked),
+    ):
+        assert item.positions_L[:7].tolist() == [-2, -1, *(int(at * by) for at in middles)]
+        assert item.positions_L[7:].tolist() == [*range(4), *range(1 + frames)]
+    assert document(PACED, condition, response_KT, 0, V).positions_L[:7].tolist() == [-2, -1, *middles]
+    assert document(PACED, condition, response_KT, 0, V, group=2).positions_L[2:7].tolist() == [
+        at // 2 for at in middles
     ]
-    spread = (before + frames) / count
-    for item, apart, size in [
-        *((item, spread, 1) for item in known),
-        (document(tokenizer, condition, response_KT, 0, V, group=group), 2.5, group),
-    ]:
-        wanted = [int(np.floor(((number + 0.5) * apart - before) / size)) for number in range(-2, count + 1)]
-        assert item.positions_L[: count + 3].tolist() == wanted
-        plain = [*range(1 + prompt), *range(len(item) - count - 4 - prompt)]
-        assert item.positions_L[count + 3 :].tolist() == plain
-    assert length_document(tokenizer, condition, [], ended=False).positions_L[: count + 3].tolist() == [
-        *range(count + 3)
-    ]
+    continued = document(PACED, replace(condition, task="tts-c"), response_KT, 0, V)
+    assert continued.positions_L[2:7].tolist() == [at - 3 for at in middles], "it begins with the prompt"
+    assert length_document(PACED, condition, [], ended=False).positions_L[:7].tolist() == [*range(7)]
+
+
+def test_a_spaced_text_is_spread_over_a_known_length() -> None:
+    condition, response_KT = Condition("abba", "de", np.zeros((K, 3), np.uint8)), np.zeros((K, 20), np.uint8)
+    spaced = TOKENIZER.spaced(3.0)
+    assert document(spaced, condition, response_KT, 0, V).positions_L[2:7].tolist() == [1, 4, 7, 10, 12]
+    assert document(spaced, condition, response_KT, 1, V).positions_L[2:7].tolist() == [2, 7, 12, 17, 20]
 
 
 @given(st.integers(1, 40), st.integers(0, 90), st.sampled_from([1, 2, 4]))
