@@ -25,6 +25,7 @@ from model.config import TrainConfig
 from pipeline.cluster.slurm import SlurmConfig
 from pipeline.config import PrepConfig
 from pipeline.options import Options
+from stages.cleaning.table import CLEANERS
 from stages.codecs.table import CODECS
 from stages.config import Config
 from stages.corpora.layouts.table import LAYOUTS
@@ -87,9 +88,10 @@ def _code(text: Any) -> str:
 def _keys(section: str) -> str:
     """Renders the keys of a configuration section."""
     kind, rows = sections()[section], []
+    meanings = kind.meanings()
     own = inspect.get_annotations(kind)
     for name, field in sorted(kind.model_fields.items(), key=lambda item: item[0] not in own):
-        if name == "item_timeout_s" and not (field.description or "").startswith("As in"):
+        if name == "item_timeout_s" and not meanings.get(name, "").startswith("As in"):
             continue
         extra = field.json_schema_extra
         mark = r"\*" if isinstance(extra, Mapping) and extra.get("runtime") else ""
@@ -98,7 +100,7 @@ def _keys(section: str) -> str:
                 f"{_code(name)}{mark}",
                 _type(field.annotation, field.metadata),
                 "required" if field.is_required() else _value(field.get_default(call_default_factory=True)),
-                field.description or "",
+                meanings.get(name, ""),
             )
         )
     return _table(("key", "type", "default", "meaning"), rows)
@@ -189,6 +191,11 @@ def _codecs() -> str:
     return _table(("`encode.codec`", "what it is", "licence of its weights"), rows)
 
 
+def _cleaners() -> str:
+    rows = ((_code(name), row.help, row.licence) for name, row in CLEANERS.items())
+    return _table(("`clean.cleaner`", "what it does", "licence"), rows)
+
+
 def _layouts() -> str:
     rows = (
         (
@@ -231,6 +238,7 @@ def _commands(program: str) -> str:
 
 _TABLES: Mapping[str, Callable[[], str]] = {
     "languages": _languages,
+    "cleaners": _cleaners,
     "codecs": _codecs,
     "layouts": _layouts,
     "speakers": _speakers,

@@ -6,12 +6,13 @@ Nothing heavy is imported at the top: each command imports what it needs.
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from model.bench.table import BENCHES, What
-from model.lines import Values, in_lines
+from model.export_options import ExportOptions
+from model.lines import show
 from model.option_groups import with_options
 from model.options import (
     CodecWeights,
@@ -30,6 +31,7 @@ from model.options import (
     VoiceOptions,
 )
 from model.sequences.tasks import TRANSFORMS, Transform
+from model.text_commands import phonemize, transcribe
 from stages.errors import ExitCode, UsageError, ValleError, run_app
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def train(
     if dry_run:
         from model.training.plan import describe
 
-        _show(describe(settings, store), output.as_json)
+        show(describe(settings, store), output.as_json)
         return
     from model.training.run.lock import is_first_process
     from model.training.trainer import train as run
@@ -76,7 +78,7 @@ def train(
     if not is_first_process():
         return
     if output.as_json:
-        _show({"checkpoint": str(folder)}, output.as_json)
+        show({"checkpoint": str(folder)}, output.as_json)
     elif not output.quiet:
         typer.echo(f"{folder}\nNext: valle synth TEXT REFERENCE.wav OUT.wav --model {settings.trainer.out}")
 
@@ -151,7 +153,7 @@ def _speak_list(synthesizer: "Synthesizer", orders: "list[Order]", output: Outpu
             told = about(speech, order.out, synthesizer.checkpoint.folder)
             _tell_notes(speech, output, limited=order.request.max_s is not None, where=f"{order.line}: ")
         if output.as_json:
-            _show({"line": order.line, **told}, as_json=True)
+            show({"line": order.line, **told}, as_json=True)
         elif not output.quiet and not isinstance(speech, ValleError):
             typer.echo(f"{count}/{len(orders)}  {order.out}  {speech.duration_s:.2f} s")
     if failed:
@@ -187,7 +189,7 @@ def keep_voice(
     for note in () if output.quiet else voice.notes:
         typer.echo(f"note: {note}", err=True)
     if output.as_json or not output.quiet:
-        _show({"out": str(out), **about(voice)}, output.as_json)
+        show({"out": str(out), **about(voice)}, output.as_json)
 
 
 _TASKS = "; ".join(f"{name}: {spec.help}" for name, spec in TRANSFORMS.items())
@@ -242,7 +244,7 @@ def _write(speech: "Speech", out: Path, model: Path, output: OutputOptions, *, l
         return
     write_wav(out, speech.samples, speech.sample_rate)
     if output.as_json or not output.quiet:
-        _show(about(speech, out, model), output.as_json)
+        show(about(speech, out, model), output.as_json)
 
 
 def _tell_notes(speech: "Speech", output: OutputOptions, *, limited: bool, where: str = "") -> None:
@@ -252,22 +254,8 @@ def _tell_notes(speech: "Speech", output: OutputOptions, *, limited: bool, where
         typer.echo(f"{where}note: {note}", err=True)
 
 
-@app.command()
-@with_options
-def transcribe(
-    audio: Annotated[Path, typer.Argument(help="A recording of speech.")],
-    *,
-    model_options: ModelOptions,
-    language: Annotated[str | None, typer.Option(help="Code such as en; recognised if not given.")] = None,
-    codec_weights: CodecWeights = None,
-    as_json: Json = False,
-) -> None:
-    """Recognise the phonemes of a recording."""
-    from model.inference.synthesizer import Synthesizer
-
-    listener = Synthesizer.load(model_options.model, model_options.device, codec_weights=codec_weights)
-    heard = listener.hear(audio, language=language)
-    _show({"language": heard.language, "phonemes": heard.phonemes, "ended": heard.ended}, as_json)
+app.command()(transcribe)
+app.command()(phonemize)
 
 
 @app.command()
@@ -347,22 +335,16 @@ def evaluate(
 
 
 @app.command()
+@with_options
 def export(
     model: Annotated[Path, typer.Argument(help="A run's folder, a checkpoint, or an export.")],
-    out: Annotated[Path, typer.Argument(help="The file (safetensors) or folder (hf) to write.")],
+    out: Annotated[Path, typer.Argument(help="The file (safetensors, gguf) or folder (hf, onnx) to write.")],
     *,
-    form: Annotated[
-        Literal["safetensors", "hf"],
-        typer.Option("--format", help="safetensors: one file for valle; hf: Llama for transformers."),
-    ] = "safetensors",
+    export_options: ExportOptions,
     as_json: Json = False,
 ) -> None:
-    """Convert a model to one file, or to a folder that transformers opens as Llama, or back."""
-    from model.checkpoints.export import export as write
-
-    written = write(model, out, form)
-    numbers = {"step": written.meta.step, "parameters": written.num_parameters}
-    _show({"out": str(out), "format": form, **numbers}, as_json)
+    """Convert a model to one file, or for transformers, llama.cpp or onnxruntime; or back. Upload it, if asked to."""
+    show(export_options.write(model, out), as_json)
 
 
 _BENCHES = "; ".join(f"{name}: {row.help}" for name, row in BENCHES.items())
@@ -381,11 +363,7 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Measure training, decoding, loading or serving against a baseline in the same run."""
-    _show(BENCHES[what].measure(overrides.load(config), seconds), as_json)
-
-
-def _show(values: Values, as_json: bool) -> None:
-    typer.echo(json.dumps(values, ensure_ascii=False) if as_json else in_lines(values))
+    show(BENCHES[what].measure(overrides.load(config), seconds), as_json)
 
 
 def main() -> None:

@@ -1,98 +1,16 @@
 """The configuration of `valle train`: a class per section, and all of them together."""
 
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from model.architecture import ModelConfig
 from model.sequences.documents import Mode
 from model.sequences.tasks import Drawn
 from stages.config import Config, runtime
 
-Arch = Literal["llama", "retnet"]
-ARCHS: tuple[Arch, ...] = get_args(Arch)
 Strategy = Literal["auto", "ddp", "fsdp", "deepspeed"]
 Precision = Literal["auto", "32-true", "bf16-mixed", "bf16-true"]
-
-
-class ModelConfig(Config):
-    """The network's shape."""
-
-    arch: Arch = "llama"
-    """`llama`: softmax attention; `retnet`: RetNet's retention, whose cost and memory per decoded frame don't grow
-    with the length."""
-    width: int = Field(default=1024, ge=8)
-    """Features per position."""
-    layers: int = Field(default=12, ge=1)
-    """Number of blocks."""
-    heads: int = Field(default=16, ge=1)
-    """Attention heads. `width / heads` is the width of a head and must be even."""
-    kv_heads: int | None = Field(default=None, ge=1)
-    """Key and value heads, for grouped-query attention. Not set: as many as `heads`; must not be set for `retnet`."""
-    group: Literal[1, 2, 4] = 1
-    """Frames that the mode `ar` reads and predicts per step (grouped codes): 2 halves the steps."""
-    ahead: int = Field(default=0, ge=0, le=8)
-    """Further heads of the mode `ar`: from the same position, head n predicts the frame (group of frames) n steps after
-    the next one. Decoding proposes by them what one pass then checks, and makes the same codes in fewer steps."""
-    window: int | None = Field(default=None, ge=1)
-    """Frames of the response that a position of the mode `ar` sees, its own included; text, prompt and input stay in
-    sight. Then memory and time per decoded frame don't grow with the length. Not set: all. Must not be set for
-    `retnet`."""
-    feedforward: int = Field(default=4096, ge=8)
-    """Inner width of the SwiGLU."""
-    rope_theta: float = Field(default=10_000.0, gt=0)
-    """Base of the rotary position embedding."""
-    text_spacing: Literal["measured"] | NonNegativeFloat = 0.0
-    """Where the rotary embedding sees phonemes beside the frames that say them: the frames from one to the next, or
-    `measured`: as many as each symbol takes in the training set on average. In modes that know the length of the
-    response, the text is stretched to it. So a frame's phonemes are near it. 0: phonemes are numbered."""
-    initial_codes: Literal["random", "codec"] = "random"
-    """What embeddings and heads of the codes of a new model begin with: `codec` takes the vectors of the codec's
-    codebooks, mapped at random, so that codes that sound alike begin alike."""
-    norm_eps: float = Field(default=1e-6, gt=0)
-    """Epsilon of RMSNorm."""
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Dropout after attention and after the feed-forward."""
-
-    @model_validator(mode="after")
-    def _check_heads(self) -> Self:
-        if self.width % (2 * self.heads):
-            raise ValueError(f"`width` ({self.width}) must be an even multiple of `heads` ({self.heads})")
-        if self.heads % self.num_kv_heads:
-            raise ValueError(f"`heads` ({self.heads}) must be a multiple of `kv_heads` ({self.kv_heads})")
-        if self.arch == "retnet" and self.num_kv_heads != self.heads:
-            raise ValueError(f"`kv_heads` must not be set if `arch` is `retnet`, but is {self.kv_heads}")
-        if self.arch == "retnet" and self.window is not None:
-            raise ValueError(f"`window` must not be set if `arch` is `retnet`, but is {self.window}")
-        return self
-
-    @property
-    def num_kv_heads(self) -> int:
-        """Number of key and value heads."""
-        return self.kv_heads or self.heads
-
-    @property
-    def even_spacing(self) -> float:
-        """`text_spacing` where it is the same for all phonemes, else 0."""
-        return 0.0 if self.text_spacing == "measured" else self.text_spacing
-
-    @property
-    def window_positions(self) -> int | None:
-        """`window` in positions, each of which shows a group of frames; None for all."""
-        return None if self.window is None else -(-self.window // self.group)
-
-    @property
-    def ring(self) -> int | None:
-        """Positions of a response that decoding with a window must keep; None without one.
-
-        Beside the window, those are the ones that heads ahead propose, since a wrong proposal must not take the place
-        of a position that is still seen.
-        """
-        return None if self.window_positions is None else self.window_positions + self.ahead
-
-    @property
-    def head_width(self) -> int:
-        """Features of one head."""
-        return self.width // self.heads
 
 
 class DataConfig(Config):
@@ -105,6 +23,8 @@ class DataConfig(Config):
     """Shortest utterance used, in seconds."""
     max_s: float = Field(default=20.0, gt=0)
     """Longest utterance used, in seconds; by default as long as `slice.max_s` lets them be."""
+    text: Literal["phonemes", "characters"] = "phonemes"
+    """What the text is read as: the dataset's phonemes, or the characters that it is written in."""
     languages: list[str] | None = None
     """Codes of the languages used. Not set: all."""
     validation: float = Field(default=0.02, ge=0, lt=1)
@@ -133,8 +53,9 @@ class DataConfig(Config):
     """`interleaved` spreads each class evenly over the epoch."""
     tasks: dict[Drawn, float] = Field(default={"tts": 1.0})
     """Relative weight of each task: text to speech (`tts`), noise removal (`ns`), noise extraction (`sr`), target
-    speaker extraction (`tse`), editing of clean (`cse`) or noisy speech (`nse`), voice conversion (`vc`). All but
-    `tts` and `cse` need `valle-prep mix`. An utterance that can't serve the drawn task is drawn for another."""
+    speaker extraction (`tse`), editing of clean (`cse`) or noisy speech (`nse`), voice conversion (`vc`), text to
+    phonemes (`phn`) and back (`un-phn`). `ns`, `sr`, `tse`, `nse` and `vc` need `valle-prep mix`. An utterance that
+    can't serve the drawn task is drawn for another."""
     text_dropout: float = Field(default=0.5, ge=0, le=1)
     """How often `ns`, `sr`, `tse` and `vc` are trained without the text."""
     tones: bool = False
@@ -158,7 +79,13 @@ class DataConfig(Config):
     """Share of the input codes of `nar`, and of the codebooks below the drawn one in `all`, replaced by random ones,
     since at synthesis these are predictions and aren't perfect."""
     batch_tokens: int = Field(default=16_384, ge=64)
-    """Most positions (phonemes, frames and markers) in a packed batch."""
+    """Most positions (phonemes, frames and markers) in a batch, padding included."""
+    sampler: Literal["packed", "buckets"] = "packed"
+    """How utterances are put into batches: `packed` in the order of the epoch, laid end to end without padding;
+    `buckets` with others of similar length, padded to the longest."""
+    bucket_growth: float = Field(default=1.1, gt=1)
+    """With `buckets`: the longest of a bucket's lengths, as a multiple of its shortest. A smaller one leaves less
+    padding and mixes fewer utterances."""
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:
@@ -239,6 +166,13 @@ class DistillConfig(Config):
     """Weight of the teacher's term in the loss; the term of the codes has the rest."""
     temperature: float = Field(default=2.0, gt=0)
     """Divides the logits of both, so that the teacher's unlikely codes count too."""
+    guidance: float = Field(default=1.0, ge=1)
+    """Above 1: learn to speak in one pass as the teacher does in two, with classifier-free guidance of this scale
+    (`--guidance`), which is then built in. Needs `weight` 1, a mode that can be guided (`ar`, `nar-len`, `all`), and a
+    teacher trained with `data.unconditional_probability`."""
+    rescale: float = Field(default=0.75, ge=0, le=1)
+    """With `guidance`, in `nar-len` and `all`: how far guided logits are scaled back to the spread of the conditional
+    ones, as decoding does."""
 
 
 class TrainerConfig(Config):
@@ -328,7 +262,13 @@ class TrainConfig(Config):
             raise ValueError("`lora.rank` needs a model to adapt: set `trainer.start_from` to a run or checkpoint")
         if self.trainer.judge and not self.trainer.samples:
             raise ValueError("`trainer.judge` hears the samples: set `trainer.samples` above 0")
+        if self.data.sampler == "buckets" and self.model.experts > 1:
+            raise ValueError(
+                "`data.sampler` = buckets doesn't go with `model.experts`: padding would count as work of the experts,"
+                " which are to be kept equally busy. Take `packed`"
+            )
         self._check_ahead()
+        self._check_guidance()
         self._check_align()
         if self.trainer.strategy == "deepspeed":
             self._check_deepspeed()
@@ -355,6 +295,21 @@ class TrainConfig(Config):
             if not is_so:
                 raise ValueError(f"`ahead.only` needs {what}")
 
+    def _check_guidance(self) -> None:
+        if self.distill.guidance == 1:
+            return
+        modes = self.data.modes
+        needed = {
+            "`distill.teacher`": self.distill.teacher is not None,
+            "`distill.weight` = 1, since the codes aren't guided": self.distill.weight == 1,
+            "one of the modes `ar`, `nar-len`, `all`": bool(
+                modes.get("ar") or modes.get("nar-len") or modes.get("all")
+            ),
+        }
+        for what, is_so in needed.items():
+            if not is_so:
+                raise ValueError(f"`distill.guidance` above 1 needs {what}")
+
     def _check_align(self) -> None:
         if not self.align.weight:
             return
@@ -362,11 +317,12 @@ class TrainConfig(Config):
             raise ValueError(
                 f"`align.layer` must be below the number of layers ({self.model.layers}), but is {self.align.layer}"
             )
-        if self.model.arch == "retnet" or self.model.window is not None:
+        if self.model.arch != "llama" or self.model.window is not None:
             raise ValueError(
-                "`align.weight` needs softmax attention to the whole text: leave out `model.arch: retnet`"
-                " and `model.window`"
+                "`align.weight` needs softmax attention to the whole text: `model.arch: llama` without `model.window`"
             )
+        if self.data.sampler != "packed":
+            raise ValueError(f"`align.weight` needs `data.sampler: packed`, but it is `{self.data.sampler}`")
 
     def _check_deepspeed(self) -> None:
         unsupported = {

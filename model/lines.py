@@ -1,8 +1,16 @@
 """What a command prints of a few values."""
 
+import json
 from collections.abc import Mapping
 
+import typer
+
 Values = Mapping[str, float | int | str | list[str]]
+
+
+def show(values: Values, as_json: bool) -> None:
+    """Prints values in lines, or as JSON."""
+    typer.echo(json.dumps(values, ensure_ascii=False) if as_json else in_lines(values))
 
 
 def in_lines(values: Values) -> str:

@@ -1,7 +1,4 @@
-"""The `valle-prep` command line.
-
-Imports nothing heavy: each command imports what it needs when it runs.
-"""
+"""The `valle-prep` command line. Imports nothing heavy: each command imports what it needs when it runs."""
 
 import ast
 import json
@@ -41,6 +38,10 @@ TopK = Annotated[int | None, typer.Option("--top-k", min=1, help="Neighbours per
 def run(voices: Voices, options: Options, top_k: TopK = None) -> None:
     """Run all stages on a folder of recordings."""
     _prepare(None, options, voices=voices, sets=_top_k(top_k))
+
+
+def _clean(voices: Voices, options: Options) -> None:
+    _prepare("clean", options, voices=voices)
 
 
 def _transcribe(voices: Voices, options: Options) -> None:
@@ -96,7 +97,12 @@ def _stages() -> dict[str, str]:
     return {name: _sentence(head.partition(": ")[2] or head) for name, head in heads.items()}
 
 
-_OWN_COMMANDS: "dict[str, Callable[..., None]]" = {"transcribe": _transcribe, "g2p": _g2p, "similar": _similar}
+_OWN_COMMANDS: "dict[str, Callable[..., None]]" = {
+    "clean": _clean,
+    "transcribe": _transcribe,
+    "g2p": _g2p,
+    "similar": _similar,
+}
 """Commands of stages that take more than the shared options."""
 
 for _name, _help in _stages().items():
@@ -252,23 +258,38 @@ def export(
     kind: Annotated[str, typer.Argument(metavar="FORMAT", help=f"{', '.join(names_in('stages/exchange', 'Export'))}.")],
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="A new folder.")],
     options: Options,
+    *,
     audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Include the audio, or only the codes.")] = True,
     trainer: Annotated[
         str,
         typer.Option("--for", help=f"For filelist: {', '.join(names_in('stages/exchange/filelists', 'Trainer'))}."),
     ] = "",
+    push: Annotated[
+        str | None,
+        typer.Option("--push", metavar="OWNER/NAME", help="Upload it to this repository of the Hugging Face hub."),
+    ] = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="With --push: let everyone see a repository that is made.")
+    ] = False,
 ) -> None:
-    """Export the dataset to another format."""
+    """Export the dataset to another format, and upload it if asked to."""
     from pipeline.dataset.folder import check_audio, open_dataset
     from stages.exchange.source import Source
     from stages.exchange.table import EXPORTS, export
 
     dataset = open_dataset(options.out)
-    if audio:
-        check_audio(dataset)
+    voices = check_audio(dataset) if audio else None
     if trainer and kind != "filelist":
         raise UsageError(f"`--for` is for the format filelist, but the format is `{kind}`. Leave one out.")
-    source = Source(options.out, dataset.voices if audio else None, dataset.raw, trainer)
+    source = Source(options.out, voices, dataset.raw, trainer, is_cleaned=bool(dataset.cleaner))
+    if public and push is None:
+        raise UsageError("`--public` goes with `--push OWNER/NAME`.")
+    if push is not None:
+        from pipeline.verbs.pushing import in_lines, publish
+
+        told = publish(kind, source, target, push, public=public, dry_run=options.dry_run)
+        _show(options, told, in_lines(told), of=EXPORTS[kind].reads)
+        return
     count = export(kind, source, target, dry_run=options.dry_run)
     found = {"format": kind, "utterances": count, "folder": str(target)}
     _show(options, found, f"{count:,} utterances in {target}", of=EXPORTS[kind].reads)

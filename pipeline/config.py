@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.base import Context, Stage
+from stages.clean import CleanConfig
 from stages.config import Config
 from stages.encode import EncodeConfig
 from stages.errors import ConfigError
@@ -21,6 +22,7 @@ from stages.transcribe import TranscribeConfig
 class PrepConfig(Config):
     """One section per stage, in running order. A field's name is the stage's module, command and output folder."""
 
+    clean: CleanConfig = CleanConfig()
     transcribe: TranscribeConfig = TranscribeConfig()
     slice: SliceConfig = SliceConfig()
     g2p: G2pConfig = G2pConfig()

@@ -20,6 +20,7 @@ from pipeline.dataset.folder import (
     DIGESTS,
     RECORDINGS,
     Dataset,
+    check_cleaned,
     check_made_here,
     check_voices,
     configuration,
@@ -166,6 +167,7 @@ def _resolve(
         elif not problems:
             check_voices(dataset)
             check_made_here(dataset, names)
+            check_cleaned(dataset, config, names)
     if problems:
         for name in names:
             with problems.collect():
@@ -284,7 +286,7 @@ def retry(options: Options, reasons: Sequence[str]) -> ExitCode:
             f"`--reason` must be a reason for which `{options.out}` has rejects, but is `{unknown[0]}`."
             f" Reasons there: {known}."
         )
-    names = [name for name in STAGES if list_shards(dataset.stage(name))]
+    names = [name for name in STAGES if list_shards(dataset.stage(name)) and (name != "clean" or dataset.cleaner)]
     return prepare(options, names, retry=tuple(reasons) or ("*",))
 
 

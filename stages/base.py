@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from stages.artefacts.formats import Format
+from stages.cleaning.cleaned import FOLDER as CLEAN
+from stages.cleaning.cleaned import sound_of
 from stages.config import StageConfig
 from stages.errors import AudioError, MachineError, TextError, ValleError
-from stages.ids import Place, path_of, place_of
+from stages.ids import Place, path_of
 from stages.machine import on_gpu
 from stages.records import Record, Utterance
 
@@ -88,14 +90,16 @@ class Context:
     """`transcribe.raw`: the format of recordings without a header."""
     verify: str = ""
     """`transcribe.verify`: the whisper model that hears every cut again; "" for none."""
+    cleaner: str = ""
+    """`clean.cleaner`: what cleaned the recordings; "" if they are used as they are."""
 
     def source(self, item_id: str) -> Path:
         """Returns the path of a recording or a transcript."""
         return self.voices / path_of(item_id)
 
     def place(self, item_id: str) -> Place:
-        """Returns where a recording's sound lies."""
-        return place_of(self.voices, item_id, self.raw)
+        """Returns where a recording's sound lies. Raises `AudioError` if it should be cleaned, but isn't."""
+        return sound_of(self.voices, self.dataset, item_id, raw=self.raw, is_cleaned=bool(self.cleaner))
 
 
 class Stage(Generic[Conf, In, Out]):
@@ -126,6 +130,20 @@ class Stage(Generic[Conf, In, Out]):
     def __init__(self, config: Conf, context: Context) -> None:
         self.config = config
         self.context = context
+
+    @classmethod
+    def follows(cls, cleaner: str) -> str:
+        """Returns the stage whose outputs are this one's items: `needs`, or `clean` where recordings are cleaned.
+
+        Args:
+            cleaner: `Context.cleaner`.
+        """
+        return CLEAN if cleaner and cls.needs == "recordings" and cls.name != CLEAN else cls.needs
+
+    @property
+    def before(self) -> str:
+        """The stage whose outputs are this one's items in its dataset."""
+        return self.follows(self.context.cleaner)
 
     @property
     def batch_size(self) -> int:
@@ -201,6 +219,13 @@ class Stage(Generic[Conf, In, Out]):
     def setup(self) -> None:
         """Imports libraries and loads weights for `process`; called once per worker, before the first batch."""
 
+    def inherit(self, tried: Self) -> None:
+        """Takes over what another instance has loaded, before `setup`; nothing, unless a stage loads slowly.
+
+        Args:
+            tried: An instance with the same configuration and device, which was tried on a sample in this process.
+        """
+
     def process(self, items: Sequence[In]) -> list[list[Out | Filtered | Reject]]:
         """Turns items into outcomes.
 
@@ -211,6 +236,9 @@ class Stage(Generic[Conf, In, Out]):
             For each item, in order, a non-empty list of outcomes; exactly one if `one_to_one`.
         """
         raise NotImplementedError
+
+    def sealed(self, outcomes: Sequence[Out | Filtered | Reject]) -> None:
+        """Removes what a shard's outcomes held aside, once they are written; by default there is nothing."""
 
     def finish_parameters(self) -> Any:
         """Returns anything else that `finish` reads and that could change, such as a setting of another stage.

@@ -7,6 +7,7 @@ size, doesn't affect the results and isn't part of any fingerprint.
 import difflib
 import re
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,9 +30,29 @@ def runtime(default: Any, **constraints: Any) -> Any:
 class Config(BaseModel):
     """Base of every section: frozen, without unknown keys, and without conversion of text to numbers."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @classmethod
+    def meanings(cls) -> dict[str, str]:
+        """Returns the docstring under each field, its parents' included, by the field's name.
+
+        Read from the sources when documentation asks for them: pydantic would read them at every start.
+        """
+        import ast
+        import inspect
+        import textwrap
+
+        found: dict[str, str] = {}
+        for kind in reversed(cls.__mro__):
+            if not issubclass(kind, Config):
+                continue
+            [section] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+            assert isinstance(section, ast.ClassDef)
+            for line, below in pairwise(section.body):
+                match line, below:
+                    case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                        found[name] = inspect.cleandoc(text)
+        return found
 
     def identity(self) -> dict[str, Any]:
         """Returns the fields that affect the results, as plain JSON values."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
@@ -14,14 +14,12 @@ from stages.artefacts.formats import CodeRows
 from stages.artefacts.manifest import CODEC, EMBEDDINGS
 from stages.audio import files as audio
 from stages.base import Filtered, Reject, Stage, guarded, single
+from stages.codecs.codec import LongCodes
 from stages.codecs.network import Precision
-from stages.codecs.table import CODECS, Codec, codec_embeddings, codec_identity, load_codec
+from stages.codecs.table import CODECS, Codec, codec_embeddings, codec_identity, encode_arrays, load_codec
 from stages.config import StageConfig, runtime
 from stages.errors import CodecError, NotFetchedError, WeightsError
-from stages.records import CodecIdentity, Encoded, Utterance, to_line
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from stages.records import CodecIdentity, Encoded, Utterance, Wave, to_line
 
 _CUDA_CALL = 512
 """Utterances per call on CUDA: enough to fill batches of similar lengths. Fixed, so that no setting changes codes."""
@@ -32,11 +30,13 @@ class EncodeConfig(StageConfig):
 
     codec: str = "encodec"
     """`encodec`: 24 kHz, 8 codebooks at 75 Hz; `vocos`: the same codes, decoded by Vocos; `dac`: `dac_model`, 9 to 32
-    codebooks; `mimi`: 24 kHz, up to 32 codebooks at 12.5 Hz; `embedded`: 24 kHz, 8 codebooks at 75 Hz, without a
-    download. A file in `stages/codecs` adds another."""
+    codebooks; `mimi`: 24 kHz, up to 32 codebooks at 12.5 Hz; `higgs`: 24 kHz, 8 codebooks at 25 Hz; `neucodec`: 16 kHz
+    in and 24 kHz out, 1 codebook of 65,536 at 50 Hz; `xcodec2`: the same at 16 kHz; `embedded`: 24 kHz, 8 codebooks at
+    75 Hz, without a download. A file in `stages/codecs` adds another."""
     weights: str | None = runtime(None)
-    """The codec's weights: a file, or for `vocos` and `mimi` a folder. Not set: the codec's environment variable, then
-    its library's cache, then a download. The content, not the path, enters the fingerprint."""
+    """The codec's weights: a file, or for `vocos` and the models of transformers (`mimi`, `neucodec`, `xcodec2`,
+    `higgs`) a folder. Not set: the codec's environment variable, then its library's cache, then a download. The
+    content, not the path, enters the fingerprint."""
     dac_model: Literal["44khz", "24khz", "16khz"] = "44khz"
     """The published DAC model to download when `weights` isn't set."""
     codebooks: int | None = Field(default=None, ge=1)
@@ -44,7 +44,7 @@ class EncodeConfig(StageConfig):
     `mimi`'s 32, all of any other codec's."""
     precision: Precision = "float32"
     """Number format of the encoder network. `bfloat16` and `float16` are faster on CUDA but change some codes.
-    `embedded` and `mimi` support `float32` only."""
+    `embedded` and the models of transformers support `float32` only."""
     exact: bool = False
     """On the CPU, whether to compute `encodec`, `vocos` and `dac` as their libraries do, bit for bit. Otherwise the
     encoder is two to three times as fast, and rounding flips less than one code in a thousand."""
@@ -140,8 +140,8 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
 
     @property
     def imports(self) -> tuple[str, ...]:
-        """What every codec runs on."""
-        return ("torch",)
+        """What the codec runs on."""
+        return ("torch",) if self.on_gpu else CODECS[self.config.codec].imports
 
     def setup(self) -> None:
         """Loads the codec."""
@@ -160,7 +160,7 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
     def process(self, items: Sequence[Utterance]) -> list[list[Encoded | Filtered | Reject]]:
         """Encodes the utterances; rejects those whose audio can't be read."""
         cuts = [cut for [cut] in guarded(items, self._cut, root=self.context.voices)]
-        codes = iter(self._codec.encode([cut for cut in cuts if not isinstance(cut, Filtered | Reject)]))
+        codes = iter(encode_arrays(self._codec, [cut for cut in cuts if not isinstance(cut, Filtered | Reject)]))
         return single(
             [
                 cut if isinstance(cut, Filtered | Reject) else self._encoded(item, next(codes))
@@ -168,19 +168,17 @@ class Encode(Stage[EncodeConfig, Utterance, Encoded]):
             ]
         )
 
-    def _cut(self, item: Utterance) -> "list[Tensor | Filtered | Reject]":
+    def _cut(self, item: Utterance) -> list[Wave | Filtered | Reject]:
         """Reads an utterance's audio at the codec's sample rate."""
-        import torch
-
         place = self.context.place(item.recording)
         wave = audio.read_cut(
             place, item.start_samples, item.end_samples, self._codec.sample_rate, gain_db=item.gain_db
         )
-        return [torch.tensor(wave)]
+        return [wave]
 
-    def _encoded(self, item: Utterance, codes_KT: "Tensor") -> Encoded:
+    def _encoded(self, item: Utterance, codes_KT: LongCodes) -> Encoded:
         smallest = np.min_scalar_type(self._codec.codebook_size - 1)
-        return Encoded(replace(item, frames=codes_KT.shape[1]), codes_KT.numpy().astype(smallest))
+        return Encoded(replace(item, frames=codes_KT.shape[1]), codes_KT.astype(smallest))
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:  # noqa: ARG002
         """Writes the identity and the embeddings of the codec."""

@@ -78,7 +78,7 @@ class G2p(Stage[G2pConfig, Utterance, Utterance]):
 
     name: ClassVar[str] = "g2p"
     needs: ClassVar[str] = "slice"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     format = Rows(Utterance)
 
     _copies: Copies | None = None

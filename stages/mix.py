@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -21,7 +21,8 @@ from stages.artefacts.manifest import digest_of, read_codec
 from stages.audio import files as audio
 from stages.audio.mixing import at_snr, limited, shifted, stretch
 from stages.base import Filtered, Reject, Stage, guarded
-from stages.codecs.table import CODECS, Codec, codec_identity, identity_of, load_codec
+from stages.codecs.codec import LongCodes
+from stages.codecs.table import CODECS, Codec, codec_identity, encode_arrays, identity_of, load_codec
 from stages.config import StageConfig, runtime
 from stages.corpora.scan import owner_of, walk
 from stages.errors import AudioError, MissingInputError, NotFetchedError, UsageError, WeightsError
@@ -31,9 +32,6 @@ from stages.remote.paths import path_from
 from stages.store.index import index_shards
 from stages.store.shards import StoreShards
 from stages.tar import members
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 MOST_CANDIDATES = 1000
 """Files of a folder that are used at most."""
@@ -200,20 +198,18 @@ class Mix(Stage[MixConfig, Encoded, Encoded]):
         Rejected:
             `NothingToMix`: none of the files that were tried is usable.
         """
-        import torch
-
         mixed = guarded(items, self._mix, root=self.context.voices)
         clips = [clip for outcomes in mixed for clip in outcomes if isinstance(clip, _Clip)]
-        codes = iter(self._codec.encode([torch.tensor(clip.wave) for clip in clips]) if clips else [])
+        codes = iter(encode_arrays(self._codec, [clip.wave for clip in clips]) if clips else [])
         return [
             [self._encoded(item, made.kind, next(codes)) if isinstance(made, _Clip) else made for made in outcomes]
             for item, outcomes in zip(items, mixed, strict=True)
         ]
 
-    def _encoded(self, item: Encoded, kind: Mixture, codes_KT: "Tensor") -> Encoded:
+    def _encoded(self, item: Encoded, kind: Mixture, codes_KT: LongCodes) -> Encoded:
         smallest = np.min_scalar_type(self._codec.codebook_size - 1)
         row = replace(item.utterance, id=mixture_id(item.id, kind), frames=codes_KT.shape[1])
-        return Encoded(row, codes_KT.numpy().astype(smallest))
+        return Encoded(row, codes_KT.astype(smallest))
 
     def _mix(self, item: Encoded) -> list[_Clip | Filtered | Reject]:
         row = item.utterance

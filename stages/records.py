@@ -19,10 +19,8 @@ from stages.errors import CodecError
 
 Wave = npt.NDArray[np.float32]
 """Mono audio, `[samples]`, in [-1, 1]."""
-
 Codes = npt.NDArray[np.unsignedinteger[Any]]
 """Codec codes, `[K, T]`, in the smallest unsigned type that holds the codebook."""
-
 UNKNOWN = "<unk>"
 """A word that is spoken, but that the transcript doesn't spell."""
 
@@ -340,18 +338,23 @@ class CodecIdentity(Record):
     name: str
     """The codec's name in `CODECS`, for `load_codec`."""
     sample_rate: int
-    """Hz of the waves."""
+    """Hz of the waves that it encodes."""
     frame_rate: float
     """Frames per second: T = ceil(samples * frame_rate / sample_rate)."""
     num_codebooks: int
     codebook_size: int
     revision: str
     """Short SHA-256 of the encoder's weights."""
+    decoded_rate: int | None = None
+    """Hz of the waves that it decodes to; None if that is `sample_rate`."""
+    licence: str | None = field(default=None, compare=False)
+    """The licence of the weights; None if nobody asked. It changes no code, so it isn't compared."""
 
     def describe(self) -> str:
         """Returns the identity as one line, for tables and messages."""
         shape = f"{self.num_codebooks} x {self.codebook_size} at {self.frame_rate:g} Hz"
-        return f"{self.name}, {self.sample_rate} Hz, {shape}, weights {self.revision}"
+        rates = f"{self.sample_rate} Hz" + (f" in, {self.decoded_rate} Hz out" if self.decoded_rate else "")
+        return f"{self.name}, {rates}, {shape}, weights {self.revision}"
 
     def require(self, found: "CodecIdentity", where: str) -> None:
         """Checks that codes of another codec mean the same here.
@@ -366,15 +369,12 @@ class CodecIdentity(Record):
             CodecError: if a part differs; the message names each.
         """
         parts = ("sample_rate", "frame_rate", "num_codebooks", "codebook_size", "revision")
-        differing = [
-            f"`{part}` must be {getattr(self, part)!r}, but is {getattr(found, part)!r}"
-            for part in parts
-            if getattr(self, part) != getattr(found, part)
-        ]
-        if differing:
+        pairs = [(part, getattr(self, part), getattr(found, part)) for part in parts]
+        wrong = [f"`{part}` must be {mine!r}, but is {theirs!r}" for part, mine, theirs in pairs if mine != theirs]
+        if wrong:
             raise CodecError(
                 f"`{where}` must agree with the codec {self.describe()}, but was made with {found.describe()}:"
-                f" {'; '.join(differing)}. Give the codec and weights that it was made with, or make it again."
+                f" {'; '.join(wrong)}. Give the codec and weights that it was made with, or make it again."
             )
 
 

@@ -135,10 +135,11 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     text_version: ClassVar[int] = 5
     """Version of how existing texts are read and timed. Raise it instead of `version` to keep what whisper has
     transcribed, which may have taken hours."""
-    hearing_version: ClassVar[int] = 2
+    hearing_version: ClassVar[int] = 3
     """Version of how whisper hears; raise it to hear everything again that has no text."""
     computes = True
     one_to_one = False
+    borrows = (("clean", "cleaner"),)
     format = Rows(Transcript)
 
     _recogniser: Recogniser | None = None
@@ -221,8 +222,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             del hearing[name]
         if mapped or not self.config.candidates:
             del hearing["candidates"]
-        hearing["align_models"] = self._aligners
-        hearing["version"] = self.hearing_version
+        hearing |= {"align_models": self._aligners, "version": self.hearing_version}
         hearing["aligner"] = sphinx.version() if self._placer else ""
         return [mapped, hearing, self._whisper, self._diarisation, *sound]
 
@@ -235,6 +235,10 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     def batch_size(self) -> int:
         """Recordings per call of `process`: more on a GPU, to keep it busy."""
         return 64 if self.on_gpu else 16
+
+    def inherit(self, tried: Self) -> None:
+        """Takes over whisper and the diariser."""
+        self._recogniser, self._diariser = tried._recogniser, tried._diariser
 
     def process(self, items: Sequence[Recording]) -> list[list[Outcome]]:
         """Turns recordings into transcripts.
@@ -334,12 +338,9 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             audio, wave, result = found[recording.id]
             if isinstance(result, TextError):
                 raise result
-            if not result.segments:
-                return [Reject(recording.id, "NoSpeech", "whisper finds no speech in it.", "Remove it if that is so.")]
-            if not (recogniser.decoder.multilingual or told[recording.id]) and (
-                why := english.unlike_english(result.heard)
-            ):
-                return [Reject(recording.id, "NotEnglish", f"{why}.", english.WAYS_OUT)]
+            only_english = not (recogniser.decoder.multilingual or told[recording.id])
+            if reject := english.refused(recording.id, result, only_english=only_english):
+                return [reject]
             content: dict[str, Any] = {"language": result.language, "segments": result.segments}
             content = self._diariser.label(content, wave) if self._diariser else content
             script = with_certainty(from_whisperx(content, audio, style="heard"), result.heard, audio.sample_rate)

@@ -7,7 +7,7 @@ PyTorch without CUDA would fail; the other sees the operations that they come do
 As on CUDA, an operation on tensors of two devices raises; scalars (0-dimensional CPU tensors in pointwise operations)
 and CPU indices of CUDA tensors are taken. Counted as waits of the host are values read (`item`, `bool`, `tolist`,
 `cpu`), shapes that depend on values (`nonzero`, indices that are masks), and copies to the device of memory that isn't
-pinned. CUDA streams and kernels that a CPU lacks aren't pretended.
+pinned. CUDA graphs are those of `tests.graphs`. CUDA streams and kernels that a CPU lacks aren't pretended.
 """
 
 import sys
@@ -23,6 +23,8 @@ from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from model.decoding.engine.graphs import CAPTURES
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -77,6 +79,9 @@ class PretendedCuda:
                 patched[f"{module}.{name}"] = lambda *_: False
         for name, stand_in in patched.items():
             self._stack.enter_context(patch(name, stand_in))
+        from tests.graphs import Recording  # here, since it takes `tensors_in` from this module
+
+        self._stack.enter_context(patch.dict(CAPTURES, cuda=Recording.of))
         self._stack.enter_context(_Operations(self))
         self._stack.enter_context(_Calls(self))
         return self
@@ -97,7 +102,7 @@ class PretendedCuda:
 
     def note(self, tree: Any, device: torch.device) -> None:
         """Notes the device of the tensors in a tree."""
-        for tensor in _tensors(tree):
+        for tensor in tensors_in(tree):
             (self._there.add if device == CUDA else self._there.discard)(_storage(tensor))
 
     def wait(self, name: str) -> None:
@@ -131,7 +136,7 @@ def _storage(tensor: Tensor) -> StorageWeakRef:
     return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
 
 
-def _tensors(tree: Any) -> list[Tensor]:
+def tensors_in(tree: Any) -> list[Tensor]:
     """Returns the tensors in nested lists, tuples and dictionaries."""
     if isinstance(tree, Tensor):
         return [tree]
@@ -139,7 +144,7 @@ def _tensors(tree: Any) -> list[Tensor]:
         tree = tree.values()
     elif not isinstance(tree, list | tuple):
         return []
-    return [tensor for branch in tree for tensor in _tensors(branch)]
+    return [tensor for branch in tree for tensor in tensors_in(branch)]
 
 
 class _Operations(TorchDispatchMode):
@@ -161,7 +166,7 @@ class _Operations(TorchDispatchMode):
             with self:  # in inference mode, composite operations come here whole
                 if (out := func.decompose(*args, **kwargs)) is not NotImplemented:
                     return out
-            tensors = _tensors((args, kwargs))
+            tensors = tensors_in((args, kwargs))
             here = [tensor for tensor in tensors if self._owner.device_of(tensor) == CPU]
             out_device = CPU if len(here) == len(tensors) else CUDA
             if out_device == CUDA:

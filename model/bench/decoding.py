@@ -1,4 +1,4 @@
-"""`valle bench decode`: AR decoding without a KV cache, with one, with steps laid out for speed, and in 8 bits."""
+"""`valle bench decode`: AR decoding without a KV cache, with one, and faster: laid out, in 8 bits, by CUDA graphs."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,9 +10,13 @@ from model.bench.random_data import CODEC, SEED, random_condition
 from model.bench.rates import Values, rates
 from model.checkpoints.checkpoint import build
 from model.config import TrainConfig
+from model.decoding.asks import Ask
+from model.decoding.autoregressive import Lane
 from model.decoding.engine import Quantization
+from model.decoding.engine.graphs import Graphs
 from model.decoding.engine.step import Step, laid_out
-from model.decoding.samplers.chain import Sampling, sample
+from model.decoding.options import Decoding
+from model.decoding.samplers.chain import GREEDY, Sampling, sample
 from model.decoding.steps import Steps
 from model.device import hardware, inference_dtype, resolve_device
 from model.network.attention import Packed
@@ -24,9 +28,12 @@ from model.sequences.tokenizer import Tokenizer
 _LAID_OUT: Mapping[str, Quantization] = {"laid_out": "none", "int8": "int8"}
 """The sides whose steps are laid out for speed, and how they hold their weights."""
 
+_FAST = *_LAID_OUT, "graphs"
+"""The sides that are compared to the network called with a cache, where they are."""
+
 
 def decoding(config: TrainConfig, *, seconds: float) -> Values:
-    """Measures AR steps: the network's own with a cache, those laid out for speed, in 8 bits, and without a cache.
+    """Measures AR steps: the network's own with and without a cache, those laid out for speed, in 8 bits, by graphs.
 
     Args:
         config: The configuration of the network.
@@ -34,7 +41,8 @@ def decoding(config: TrainConfig, *, seconds: float) -> Values:
 
     Returns:
         Frames per second of each side, for 5 s of speech after a prompt of 3 s. `ratio` is that of the cache to none;
-        the others are ratios to the cache. Steps are laid out only for float32 Llama networks on a CPU.
+        the others are ratios to the cache. Steps are laid out only for float32 Llama networks on a CPU; by CUDA graphs
+        they are done only on a GPU.
     """
     where = resolve_device(config.trainer.device)
     if where.type == "cpu" and config.trainer.threads:
@@ -52,6 +60,9 @@ def decoding(config: TrainConfig, *, seconds: float) -> Values:
     for name, quantization in _LAID_OUT.items() if Step.fits(network) else ():
         step = laid_out(network, quantization)
         runs[name] = partial(_step, network, tokenizer, condition, step=step, steps=all_steps)
+    if Graphs(where).are_there:
+        ask = Ask(condition, all_steps * group, Decoding(ar=GREEDY), all_steps * group)
+        runs["graphs"] = partial(_by_graphs, Lane(network, tokenizer, like=ask), ask)
     found = rates(runs, seconds, where)
     uncached, frames = found.pop("uncached") * few_steps * group, all_steps * group
     cached = found["cached"] * frames
@@ -63,8 +74,8 @@ def decoding(config: TrainConfig, *, seconds: float) -> Values:
         "uncached_frames_per_s": round(uncached, 1),
         "ratio": round(cached / uncached, 1),
         "real_time": round(cached / CODEC.frame_rate, 3),
-        **{f"{name}_frames_per_s": round(found[name] * frames, 1) for name in _LAID_OUT if name in found},
-        **{f"{name}_ratio": round(found[name] * frames / cached, 2) for name in _LAID_OUT if name in found},
+        **{f"{name}_frames_per_s": round(found[name] * frames, 1) for name in _FAST if name in found},
+        **{f"{name}_ratio": round(found[name] * frames / cached, 2) for name in _FAST if name in found},
     }
 
 
@@ -74,6 +85,13 @@ def _step(network: Decoder, tokenizer: Tokenizer, condition: Condition, *, step:
     decoded = Steps(network, tokenizer, [condition], most=steps, guidance=1.0, step=step)
     for _ in range(steps - 1):
         decoded.take(decoded.logits(steps * decoded.group).argmax(-1))
+
+
+def _by_graphs(lane: Lane, ask: Ask) -> None:
+    """Decodes a response; the lane keeps its graphs."""
+    lane.enter([ask])
+    while len(lane):
+        lane.advance()
 
 
 def decode_cached(

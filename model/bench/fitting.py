@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
@@ -12,7 +13,7 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from model.bench.random_data import write_store
+from model.bench.random_data import CODEC, write_store
 from model.bench.rates import Values
 from model.checkpoints.checkpoint import build
 from model.config import TrainConfig
@@ -20,7 +21,7 @@ from model.device import hardware, resolve_device
 from model.training.fit import Demand, Fit
 from model.training.start import examples_of, vocabulary
 from model.training.trainer import Trainer
-from stages.errors import UsageError
+from stages.errors import MissingInputError, UsageError
 from stages.store.reader import open_store
 
 _UTTERANCES = 300
@@ -34,7 +35,8 @@ def fitting(config: TrainConfig, *, seconds: float) -> Values:
     """Trains in memories of several sizes, each in a process of its own, and measures the peak.
 
     Args:
-        config: The configuration of the run. Of the section `data` its length limits and `batch_tokens` count.
+        config: The configuration of the run. Of the section `data` its length limits, `batch_tokens` and the codec of
+            `store` count; without such a dataset, the codes are EnCodec's.
         seconds: Least seconds to measure the steps of each size, after the first one.
 
     Returns:
@@ -51,8 +53,12 @@ def fitting(config: TrainConfig, *, seconds: float) -> Values:
         )
     device = resolve_device(config.trainer.device)
     found: Values = {"hardware": hardware(device)}
+    codec = CODEC
+    with suppress(MissingInputError):
+        codec = open_store(Path(config.data.store)).codec
+        found["codec"] = codec.describe()
     with tempfile.TemporaryDirectory() as scratch:
-        write_store(Path(scratch), _UTTERANCES, speakers=10)
+        write_store(Path(scratch), _UTTERANCES, speakers=10, codec=codec)
         whole_s = None
         for limit_gb, fit in _fits(config, Path(scratch), device):
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:

@@ -17,18 +17,19 @@ _DURATIONS_S = (2.0, 2.9, 3.5, 4.4, 5.3, 6.8, 7.5, 8.4, 10.5, 13.5, 16.0)
 SEED = 0
 
 
-def write_store(folder: Path, utterances: int, speakers: int) -> None:
+def write_store(folder: Path, utterances: int, speakers: int, codec: CodecIdentity = CODEC) -> None:
     """Writes a store of random utterances as `valle-prep hdf5` does; the ids are five-digit numbers."""
     rng = np.random.default_rng(SEED)
     rows = []
     for number in range(utterances):
-        frames = random_frames(rng)
-        phonemes, codes_KT = random_phonemes(rng, frames), random_codes(rng, frames)
-        uid, samples = f"{number:05d}", frames * round(CODEC.sample_rate / CODEC.frame_rate)
-        about = uid, uid, "g", f"s{number % speakers}", "en", 0, samples, CODEC.sample_rate, "", phonemes, frames
+        spoken = random_frames(rng)
+        frames = max(1, round(spoken * codec.frame_rate / CODEC.frame_rate))
+        phonemes, codes_KT = random_phonemes(rng, spoken), random_codes(rng, frames, codec)
+        uid, samples = f"{number:05d}", frames * round(codec.sample_rate / codec.frame_rate)
+        about = uid, uid, "g", f"s{number % speakers}", "en", 0, samples, codec.sample_rate, "", phonemes, frames
         rows.append(Encoded(Utterance(*about), codes_KT))
     StoreShards().write({"h5": folder / "0.h5"}, rows)
-    write_index(folder, ["0.h5"], CODEC, "random")
+    write_index(folder, ["0.h5"], codec, "random")
 
 
 def random_frames(rng: np.random.Generator) -> int:
@@ -37,9 +38,10 @@ def random_frames(rng: np.random.Generator) -> int:
     return round(float(np.interp(rng.random(), shares, _DURATIONS_S)) * CODEC.frame_rate)
 
 
-def random_codes(rng: np.random.Generator, frames: int) -> Codes:
+def random_codes(rng: np.random.Generator, frames: int, codec: CodecIdentity = CODEC) -> Codes:
     """Returns random codes `[K, T]`."""
-    return rng.integers(0, CODEC.codebook_size, (CODEC.num_codebooks, frames)).astype(np.uint16)
+    codes_KT = rng.integers(0, codec.codebook_size, (codec.num_codebooks, frames))
+    return codes_KT.astype(np.promote_types(np.uint16, np.min_scalar_type(codec.codebook_size - 1)))
 
 
 def random_phonemes(rng: np.random.Generator, frames: int) -> str:

@@ -9,7 +9,7 @@ from model.bench.random_data import CODEC, SEED, random_condition
 from model.bench.rates import Values
 from model.checkpoints.checkpoint import build
 from model.config import TrainConfig
-from model.decoding.autoregressive import draw_group
+from model.decoding.crew import draw_group
 from model.decoding.samplers.chain import GREEDY, PLAIN, Sampling
 from model.decoding.samplers.noise import seeds_of
 from model.decoding.samplers.sampler import Draws

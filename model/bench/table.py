@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from model.config import TrainConfig
 
-What = Literal["train", "fit", "decode", "ahead", "samplers", "synth", "load", "serve"]
+What = Literal["train", "buckets", "fit", "decode", "ahead", "guidance", "samplers", "synth", "load", "serve", "archs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,12 @@ def _train(config: "TrainConfig", seconds: float) -> dict[str, float | int | str
     return training(config, seconds=seconds)
 
 
+def _buckets(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
+    from model.bench.buckets import by_length
+
+    return by_length(config, seconds=seconds)
+
+
 def _fit(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
     from model.bench.fitting import fitting
 
@@ -42,6 +48,12 @@ def _ahead(config: "TrainConfig", seconds: float) -> dict[str, float | int | str
     from model.bench.ahead import ahead
 
     return ahead(config, seconds=seconds)
+
+
+def _guidance(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
+    from model.bench.guidance import guidance
+
+    return guidance(config, seconds=seconds)
 
 
 def _samplers(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
@@ -68,13 +80,22 @@ def _serve(config: "TrainConfig", seconds: float) -> dict[str, float | int | str
     return serving(config, seconds=seconds)
 
 
+def _archs(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
+    from model.bench.archs import archs
+
+    return archs(config, seconds=seconds)
+
+
 BENCHES: Mapping[What, Bench] = {
     "train": Bench("packed against padded", _train),
+    "buckets": Bench("packing against buckets of similar length, on a dataset", _buckets),
     "fit": Bench("the memory of each way to fit against what was expected", _fit),
     "decode": Bench("cached against uncached", _decode),
     "ahead": Bench("heads ahead against single steps, of a trained model", _ahead),
+    "guidance": Bench("one pass, as of a model with guidance built in, against guidance's two", _guidance),
     "samplers": Bench("all samplers against none", _samplers),
     "synth": Bench("many responses at once against one by one, and how soon a stream is heard", _synth),
     "load": Bench("the data", _load),
     "serve": Bench("eight clients against one", _serve),
+    "archs": Bench("what each architecture learns of a dataset in the same time", _archs),
 }

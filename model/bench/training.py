@@ -5,12 +5,12 @@ from pathlib import Path
 
 import torch
 
-from model.bench.padding import EitherWay, padded
 from model.bench.random_data import CODEC, random_documents, write_store
 from model.bench.rates import Values, rates
 from model.config import DataConfig, TrainConfig
 from model.device import hardware, resolve_precision
 from model.network.packing import collate
+from model.network.padding import padded
 from model.training.run.flops import datasheet_rate, measured_rate, training_flops
 from model.training.trainer import Trainer
 from stages.errors import UsageError
@@ -43,7 +43,7 @@ def training(config: TrainConfig, *, seconds: float) -> Values:
     data = DataConfig(validation=0.0, batch_tokens=config.data.batch_tokens)
     with tempfile.TemporaryDirectory() as scratch:
         write_store(Path(scratch), utterances=2, speakers=1)
-        trainer = EitherWay(config.model_copy(update={"data": data}), open_store(Path(scratch)), quiet=True)
+        trainer = Trainer(config.model_copy(update={"data": data}), open_store(Path(scratch)), quiet=True)
         return _training(trainer, seconds)
 
 

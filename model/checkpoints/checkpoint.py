@@ -15,7 +15,7 @@ import json
 import pickle
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class Meta:
     dataset: str
     """Fingerprint of the training dataset."""
     symbols: tuple[str, ...]
-    """Every symbol in that dataset's phonemes."""
+    """Every symbol in that dataset's phonemes or, with `data.text: characters`, in its texts."""
     validation_loss: float | None = None
     """Mean loss on the validation set; None if it wasn't validated at this step."""
     loudness_lufs: float | None = None
@@ -65,6 +65,12 @@ class Meta:
     """How long the training utterances are; None in older checkpoints."""
     lexicon: tuple[str, ...] = ()
     """The lines of the lexicon that the dataset was made with: language, word and phonemes, with tabs between them."""
+    guidance: float | None = None
+    """Scale of the guidance that is built in (`distill.guidance`); None for none."""
+    figures: dict[str, Any] = field(default_factory=dict)
+    """What it was trained on (`model.data.figures`), and the values of its last validation, for its card."""
+    characters: tuple[str, ...] = ()
+    """Every character of that dataset's texts, if the model reads or writes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +211,9 @@ def read_meta(source: Path) -> Meta:
         symbols, loss = tuple(about["symbols"]), about.get("validation_loss")
         languages, lengths = tuple(about.get("languages", ())), Lengths.from_json(about.get("lengths"))
         loudness = about.get("loudness_lufs")
-        lexicon = tuple(about.get("lexicon", ()))
-        meta = Meta(about["step"], codec, about["dataset"], symbols, loss, loudness, languages, lengths, lexicon)
+        lexicon, characters = tuple(about.get("lexicon", ())), tuple(about.get("characters", ()))
+        read = about["step"], codec, about["dataset"], symbols, loss, loudness, languages, lengths, lexicon
+        meta = Meta(*read, about.get("guidance"), about.get("figures", {}), characters)
         version = about["format"]
     except _UNREADABLE as error:
         raise _damaged(source, "meta.json", "a checkpoint's description", error) from error

@@ -1,7 +1,8 @@
-"""Exports a model to one file, or to a folder that `transformers` opens as Llama; and converts either back.
+"""Exports a model to one file, or for `transformers`, llama.cpp or onnxruntime; and converts the first two back.
 
-Both have all weights and the JSON of a checkpoint (`model.checkpoints.checkpoint.PARTS`), but no trainer state.
-Adapters (`lora`) are merged first.
+`model.checkpoints.gguf` writes GGUF for llama.cpp, `model.checkpoints.onnx` ONNX for onnxruntime.
+All have the weights and the JSON of a checkpoint (`model.checkpoints.checkpoint.PARTS`), but no trainer state. Adapters
+(`lora`) are merged first.
 
 One file (`safetensors`) works wherever a model is expected (`valle synth --model model.safetensors`). Its tensors have
 the network's names; the JSON is in its metadata under the key `valle`. The embedding tables are:
@@ -19,6 +20,8 @@ Axes: K codebooks, D width, H head width.
 """
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -39,21 +42,28 @@ from model.checkpoints.checkpoint import (
     read_tokenizer,
     read_weights,
 )
+from model.checkpoints.gguf import GGUFType, write_gguf
 from model.checkpoints.llama import read_folder, write_folder
 from model.checkpoints.model import Model
+from model.checkpoints.onnx import write_onnx
 from stages.artefacts.disk import atomic
 from stages.errors import MachineError, MissingInputError, UsageError
 
-Format = Literal["safetensors", "hf"]
+Format = Literal["safetensors", "hf", "gguf", "onnx"]
+FOLDERS: dict[Format, str] = {"hf": "config.json", "onnx": "ar.onnx"}
+"""The formats that are folders, with a card, and a file that only theirs have."""
+_SUFFIXES: dict[Format, str] = {"safetensors": ".safetensors", "gguf": ".gguf"}
 
 
-def export(source: Path, out: Path, form: Format) -> Model:
+def export(source: Path, out: Path, form: Format, *, kind: GGUFType = "f16", evaluation: str = "") -> Model:
     """Exports a model; the source stays unchanged.
 
     Args:
         source: A run (for its newest checkpoint), a checkpoint, or an earlier export.
-        out: The file (`safetensors`) or folder (`hf`) to write; must not exist.
+        out: The file (`safetensors`, `gguf`) or folder (`hf`, `onnx`) to write; must not exist.
         form: The format.
+        kind: For `gguf`: how matrices are stored.
+        evaluation: Rows of `valle eval` for the card of a folder.
 
     Returns:
         The exported model.
@@ -61,16 +71,22 @@ def export(source: Path, out: Path, form: Format) -> Model:
     Raises:
         MissingInputError: if there is no model.
         ArtefactError: if a part of it is damaged or doesn't fit the others.
-        UsageError: if `out` exists or has the wrong suffix, or if Llama has no place for a part of the network.
+        UsageError: if `out` exists or has the wrong suffix, if a package is missing, or if the format has no place for
+            a part of the network.
         MachineError: if `out` can't be written.
     """
     _check_out(out, form)
     model = read_model(source)
-    write = {"safetensors": _write_file, "hf": write_folder}[form]
+    writers: dict[Format, Callable[[Model, Path], None]] = {
+        "safetensors": _write_file,
+        "hf": partial(write_folder, evaluation=evaluation),
+        "gguf": partial(write_gguf, kind=kind),
+        "onnx": partial(write_onnx, evaluation=evaluation),
+    }
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with atomic(out) as temporary:
-            write(model, temporary)
+            writers[form](model, temporary)
     except (OSError, SafetensorError) as error:
         raise MachineError(f"`{out}` can't be written: {error}. Make room (`df`), or name another path.") from error
     return model
@@ -79,8 +95,8 @@ def export(source: Path, out: Path, form: Format) -> Model:
 def _check_out(out: Path, form: Format) -> None:
     if out.exists() or out.is_symlink():
         raise UsageError(f"`{out}` must not exist, but does. Name another path, or remove it.")
-    if form == "safetensors" and out.suffix != ".safetensors":
-        raise UsageError(f"`OUT` must end in `.safetensors`, but is `{out}`. For a folder, give `--format hf`.")
+    if (suffix := _SUFFIXES.get(form, out.suffix)) != out.suffix:
+        raise UsageError(f"`OUT` must end in `{suffix}`, but is `{out}`. For a folder, give `--format hf`.")
 
 
 def read_model(source: Path) -> Model:

@@ -9,9 +9,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from model.architecture import ModelConfig
+from model.checkpoints.card import model_card
 from model.checkpoints.checkpoint import EXPORTED, read_weights
 from model.checkpoints.model import Model
-from model.config import ModelConfig, TrainConfig
+from model.config import TrainConfig
+from stages.artefacts.manifest import NOT_KNOWN
 from stages.errors import ArtefactError, UsageError
 
 _OUTSIDE = {"token_embedding.weight": "embed_tokens.weight", "norm.gain": "norm.weight"}
@@ -27,15 +30,12 @@ _BLOCK = {
 _BESIDE = ("code_embedding.", "heads.", "ahead.")
 """Prefixes of the tensors outside Llama's decoder, which are stored beside it."""
 
-_CARD = '''---
-library_name: transformers
-tags: [text-to-speech]
----
-# A `valle` model as Llama
-
+_USE = '''
 `transformers` opens `config.json` and `model.safetensors` as a `LlamaModel`. `valle.safetensors` has the layers before
 and after it: the embeddings of the codes, and the heads. `valle.json` has the configuration, the vocabulary, and the
 codec and dataset of the model. `valle export FOLDER model.safetensors` converts the folder back to a model for `valle`.
+
+Speaking also needs the weights of its codec: {codec}. Their licence: {licence}.
 
 The input at a position is the embedding of its token plus those of the codes known there. Positions restart at each
 segment (text, prompt, response); with `model.text_spacing`, those of the text are spaced as `valle` does it. This
@@ -72,19 +72,21 @@ to `h + silu(h @ up.T) @ down.T`, where h are the hidden states. `valle.safetens
 '''
 
 
-def write_folder(model: Model, folder: Path) -> None:
+def write_folder(model: Model, folder: Path, evaluation: str = "") -> None:
     """Writes a model as a folder for `transformers`; raises as `to_llama` does."""
     llama, beside = to_llama(model.weights, model.config.model)
     dtype = str(llama["norm.weight"].dtype).removeprefix("torch.")
     about = {**_llama_config(model.config, len(llama["embed_tokens.weight"])), "torch_dtype": dtype}
     codec = model.meta.codec
     tensors = "\n".join(f"* `{name}` {list(weight.shape)}" for name, weight in beside.items())
-    card = _CARD.format(num_codebooks=codec.num_codebooks, codebook_size=codec.codebook_size, tensors=tensors)
+    told = {"codec": codec.describe(), "licence": codec.licence or NOT_KNOWN, "tensors": tensors}
+    use = _USE.format(num_codebooks=codec.num_codebooks, codebook_size=codec.codebook_size, **told)
     folder.mkdir()
     save_file(llama, folder / "model.safetensors", {"format": "pt"})
     save_file(beside, folder / f"{EXPORTED}.safetensors", {"format": "pt"})
     (folder / "config.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
     (folder / f"{EXPORTED}.json").write_text(json.dumps(model.parts, ensure_ascii=False), encoding="utf-8")
+    card = model_card(model, use=use, library="transformers", evaluation=evaluation)
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 
@@ -114,21 +116,34 @@ def _llama_config(config: TrainConfig, num_tokens: int) -> dict[str, Any]:
     }
 
 
-def to_llama(weights: dict[str, Tensor], config: ModelConfig) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def to_llama(
+    weights: dict[str, Tensor], config: ModelConfig, form: str = "hf"
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Splits a network's weights into those of a `transformers.LlamaModel`, by its names, and those beside it.
 
+    Args:
+        weights: By the network's names.
+        config: Section `model`.
+        form: The format that they are for, for messages.
+
     Raises:
-        UsageError: if `model.arch` isn't `llama`, or Llama has no place for a weight or for `model.window`.
+        UsageError: if `model.arch` isn't `llama`, or Llama has no place for a weight, for `model.experts` or for
+            `model.window`.
     """
     if config.arch != "llama":
         raise UsageError(
-            f"`--format hf` needs a model with `model.arch: llama`, but this one is `{config.arch}`, which Llama can't"
-            " represent. Use `--format safetensors`."
+            f"`--format {form}` needs a model with `model.arch: llama`, but this one is `{config.arch}`, which Llama"
+            " can't represent. Use `--format safetensors`."
+        )
+    if config.experts > 1:
+        raise UsageError(
+            f"`--format {form}` needs a model without `model.experts`, but this one has {config.experts}: Llama has one"
+            " feed-forward a block. Use `--format safetensors`."
         )
     if config.window is not None:
         raise UsageError(
-            f"`--format hf` needs a model without `model.window`, but this one's is {config.window}: Llama attends to"
-            " all positions, and would speak otherwise. Use `--format safetensors`."
+            f"`--format {form}` needs a model without `model.window`, but this one's is {config.window}: Llama attends"
+            " to all positions, and would speak otherwise. Use `--format safetensors`."
         )
     llama: dict[str, Tensor] = {}
     taken = {name for name in weights if name.startswith(_BESIDE)}
@@ -138,7 +153,7 @@ def to_llama(weights: dict[str, Tensor], config: ModelConfig) -> tuple[dict[str,
         taken.add(name)
     if left := sorted(weights.keys() - taken):
         raise UsageError(
-            f"`--format hf` can't store `{left[0]}`: Llama has no place for it. Use `--format safetensors`."
+            f"`--format {form}` can't store `{left[0]}`: Llama has no place for it. Use `--format safetensors`."
         )
     return llama, {name: weight for name, weight in weights.items() if name.startswith(_BESIDE)}
 

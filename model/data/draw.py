@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from model.sequences.documents import MARKERS, Mode
 from model.sequences.spans import Span
+from model.sequences.tasks import TextTask, is_text_task
 from model.sequences.tokenizer import Task
 
 
@@ -17,9 +18,11 @@ class Draw:
     """The spans that form the prompt."""
     response: tuple[Span, ...]
     """The spans that form the response; the first is of `row`."""
-    mode: Mode
+    mode: Mode | TextTask
+    """A text task has no speech: what it turns into what is its task's."""
     level: int
     phonemes: str
+    """Phonemes or, with `data.text: characters`, characters: what a text task is given."""
     noise: int
     """Seed for masking and corruption."""
     input: tuple[Span, ...] | None = None
@@ -28,6 +31,8 @@ class Draw:
     """Frames per position in the mode `ar`."""
     tone: str = ""
     """The speaker's group; "" if the model isn't told."""
+    written: str = ""
+    """What a text task makes of `phonemes`."""
 
     @property
     def frames(self) -> int:
@@ -37,6 +42,8 @@ class Draw:
     @property
     def length(self) -> int:
         """Number of positions of the document; a symbol that decomposes into several ids counts as one."""
+        if is_text_task(self.mode):
+            return MARKERS - 1 + len(self.phonemes) + len(self.written)
         if self.mode == "stt":
             return MARKERS - 1 + len(self.phonemes) + self.frames
         given = sum(map(len, self.prompt))

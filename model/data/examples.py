@@ -14,9 +14,10 @@ from model.data.draw import Draw
 from model.data.order import epoch_order
 from model.data.selection import Selection, select
 from model.data.source import Store, split_keys, tones_of
+from model.data.texts import Texts, check_texts
 from model.sequences.documents import MODES, Int64s, Mode
 from model.sequences.spans import Span
-from model.sequences.tasks import TRANSFORMS, Material, TaskDraw
+from model.sequences.tasks import TEXT_TASKS, TRANSFORMS, Material, TaskDraw, TextTask
 from model.sequences.tokenizer import Tokenizer
 from stages.errors import UsageError
 from stages.ids import group_of, split_of
@@ -39,7 +40,8 @@ class Examples:
 
     Raises:
         UsageError: if no utterance is left for training or for a task of `data.tasks`; if an utterance has no speaker;
-            with `data.tones`, if no speaker has a group or the vocabulary lacks a group.
+            if texts are needed and an utterance has none; with `data.tones`, if no speaker has a group or the
+            vocabulary lacks a group.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Examples:
         self.config = config
         self.group = group
         self.ahead = ahead
+        self.texts = Texts(store, config)
         self.selection = select(store, config)
         in_range = self.selection.used_N
         keys = split_keys(store, config)
@@ -68,6 +71,7 @@ class Examples:
                 f" but none of the {len(in_range)} in the dataset is left{_why(self.selection)}. Widen the range or"
                 " `data.languages`, or lower `data.validation`."
             )
+        check_texts(store, in_range, config)
         self._usable = in_range & is_train if split == "train" else in_range
         self._unconditional = config.unconditional_probability if split == "train" else 0.0
         self._join = config.join_probability if split == "train" else 0.0
@@ -77,6 +81,8 @@ class Examples:
         if config.tones:
             self._check_tones()
         self._tasks = self._task_draw(required=split == "train")
+        self._text_tasks = [task for task in TEXT_TASKS if config.tasks.get(task)]
+        self._text_bounds = np.cumsum([config.tasks[task] for task in self._text_tasks]) / sum(config.tasks.values())
         self._prompt_frames = max(1, round(config.prompt_s * store.codec.frame_rate))
         num_codebooks = store.codec.num_codebooks
         weights = np.arange(num_codebooks - 1, 0, -1, dtype=np.float64)
@@ -131,11 +137,17 @@ class Examples:
         return len(self.rows)
 
     @property
-    def kinds(self) -> list[tuple[Mode, int]]:
-        """Every trained mode with its level; `nar` and `all` with each of their levels."""
+    def kinds(self) -> list[tuple[Mode | TextTask, int]]:
+        """Every trained mode with its level, `nar` and `all` with each of their levels; then the text tasks."""
         every = range(self.store.codec.num_codebooks)
         levels: dict[Mode, range] = {"nar": every[1:], "all": every}
-        return [(mode, level) for mode in self._modes for level in levels.get(mode, every[:1])]
+        spoken = [(mode, level) for mode in self._modes for level in levels.get(mode, every[:1])]
+        return [*(spoken if self._speaks else ()), *((task, 0) for task in self._text_tasks)]
+
+    @property
+    def _speaks(self) -> bool:
+        """Whether any task has speech."""
+        return any(weight for task, weight in self.config.tasks.items() if task not in TEXT_TASKS)
 
     def epoch(self, seed: int, epoch: int) -> Int64s:
         """Returns the rows of an epoch, in order."""
@@ -144,8 +156,23 @@ class Examples:
         interleaved = config.order == "interleaved"
         return epoch_order(self.rows, classes, rng, temperature=config.temperature, interleaved=interleaved)
 
-    def draw(self, row: int, rng: np.random.Generator, kind: tuple[Mode, int] | None = None) -> Draw:
+    def draw(self, row: int, rng: np.random.Generator, kind: tuple[Mode | TextTask, int] | None = None) -> Draw:
         """Draws task, prompt, input, mode and level for a row of the store; `kind` sets mode and level."""
+        if task := self._draw_text_task(rng, kind):
+            given, written = self.texts.rewritten(row, task)
+            return Draw(row, task, (), (), task, 0, given, noise=0, written=written)
+        return self._draw_speech(row, rng, kind)
+
+    def _draw_text_task(self, rng: np.random.Generator, kind: tuple[Mode | TextTask, int] | None) -> TextTask | None:
+        """Draws a text task, or returns None for speech. Without text tasks, nothing is drawn from the generator."""
+        if kind:
+            return next((task for task in self._text_tasks if kind[0] == task), None)
+        if not self._text_tasks:
+            return None
+        at = int(np.searchsorted(self._text_bounds, rng.random(), side="right"))
+        return self._text_tasks[at] if at < len(self._text_tasks) else None
+
+    def _draw_speech(self, row: int, rng: np.random.Generator, kind: tuple[Mode | TextTask, int] | None) -> Draw:
         frames = int(self.store.frames[row])
         drawn = self._draw_mode(rng)
         mode, level = kind or drawn
@@ -154,7 +181,7 @@ class Examples:
         continuation = rng.random() < self.config.continuation_probability
         unconditional = rng.random() < self._unconditional
         noise = int(rng.integers(2**63))
-        phonemes = self.store.phonemes(row)
+        phonemes = self.texts.read(row)
         if given:
             prompt = self._draw_prompt(row, prompt_row, rng) if given.prompted else ()
             phonemes = phonemes if given.with_text else ""
@@ -167,7 +194,7 @@ class Examples:
         else:
             prompt = self._draw_prompt(row, prompt_row, rng)
             joined = self._draw_joined(row, {row, *(span.row for span in prompt)}, rng)
-            phonemes = " ".join([phonemes, *(self.store.phonemes(span.row) for span in joined)])
+            phonemes = " ".join([phonemes, *(self.texts.read(span.row) for span in joined)])
             draw = Draw(row, "tts", prompt, (Span(row, 0, frames), *joined), mode, level, phonemes, noise)
         if unconditional and mode in _GUIDED:
             draw = replace(draw, phonemes="", prompt=(), input=None if draw.input is None else ())
@@ -179,7 +206,7 @@ class Examples:
         """Returns the draw with its whole utterances: which phonemes belong to which frames is unknown."""
         rows = [span.row for span in draw.response]
         whole = tuple(Span(row, 0, int(self.store.frames[row])) for row in rows)
-        phonemes = " ".join(map(self.store.phonemes, rows))
+        phonemes = " ".join(map(self.texts.read, rows))
         return replace(draw, level=0, response=whole, prompt=(), phonemes=phonemes, input=None, tone="")
 
     def _draw_mode(self, rng: np.random.Generator) -> tuple[Mode, int]:

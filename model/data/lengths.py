@@ -13,14 +13,14 @@ from model.sequences.lengths import Lengths
 _NEAR = 2.0
 """How much the mean of all symbols counts for the frames of one."""
 _SAMPLE = 10_000
-"""Most rows whose phonemes are read: their distribution needs no more."""
+"""Most rows whose texts are read: their distribution needs no more."""
 
 
 def lengths_of(examples: Examples) -> Lengths:
     """Measures the lengths of the utterances, and of joined ones with `data.join_probability`."""
     store, rows, config = examples.store, examples.rows, examples.config
     sample_N = rows[np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE)).astype(np.int64)]
-    symbols_N = np.array([max(1, len(store.phonemes(int(row)))) for row in sample_N], np.int64)
+    symbols_N = np.array([max(1, len(examples.texts.read(int(row)))) for row in sample_N], np.int64)
     longest = int(store.frames[rows].max())
     if config.join_probability:
         longest = max(longest, int(config.max_s * store.codec.frame_rate))

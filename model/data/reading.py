@@ -9,16 +9,10 @@ import numpy as np
 
 from model.data.draw import Draw
 from model.data.examples import Examples
-from model.sequences.documents import (
-    Condition,
-    Document,
-    canvas,
-    document,
-    length_document,
-    text_document,
-    whole_canvas,
-)
+from model.sequences.documents import Condition, Document, canvas, document, whole_canvas
 from model.sequences.spans import Bools, read_spans, replaced
+from model.sequences.spelled import length_document, rewritten_document, text_document
+from model.sequences.tasks import TextTask, is_text_task
 from stages.records import Codes
 
 _WHOLE = 0.5
@@ -43,6 +37,8 @@ def read_condition(examples: Examples, draw: Draw) -> Condition:
 def read_document(examples: Examples, draw: Draw) -> Document:
     """Reads all codes of a draw and lays them out, with the frames masked or corrupted as drawn."""
     tokenizer, stop = examples.tokenizer, examples.store.codec.codebook_size
+    if is_text_task(draw.mode):
+        return _read_text(examples, draw, draw.mode)
     response_KT = read_response(examples, draw)
     if draw.mode == "stt":
         spoken = [tokenizer.language(examples.store.languages[draw.row]), *tokenizer.encode(draw.phonemes)]
@@ -62,6 +58,13 @@ def read_document(examples: Examples, draw: Draw) -> Document:
         case "nar":
             response_KT = _corrupted(response_KT, draw, share=examples.corrupt, codebook_size=stop)
     return document(tokenizer, condition, response_KT, draw.level, stop, group=draw.group)
+
+
+def _read_text(examples: Examples, draw: Draw, task: TextTask) -> Document:
+    """Lays out a draw of a text task, which has no codes."""
+    tokenizer, num_codebooks = examples.tokenizer, examples.store.codec.num_codebooks
+    given = draw.phonemes, examples.store.languages[draw.row], tokenizer.encode(draw.written)
+    return rewritten_document(tokenizer, task, *given, num_codebooks=num_codebooks, ended=True)
 
 
 def _masked_below(examples: Examples, draw: Draw, num_codebooks: int) -> tuple[Bools, Bools]:

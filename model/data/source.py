@@ -38,6 +38,13 @@ class Store(Protocol):
     def texts(self) -> Iterable[str]:
         """Reads each row's text, in order."""
 
+    @property
+    def characters(self) -> Sequence[str]:
+        """Every character of the texts, as `stages.text.characters` reads them, sorted."""
+
+    def text(self, index: int) -> str:
+        """Reads a row's text, as it was given."""
+
     def codes(self, index: int) -> Codes:
         """Reads a row's codes, `[K, T]`."""
 

@@ -1,4 +1,4 @@
-"""Streams of batches: documents packed into a fixed budget of positions, without padding.
+"""Streams of batches: documents within a fixed budget of positions, packed or padded (`model.data.batches`).
 
 Batches are numbered over all ranks: of W ranks, rank r takes batches r, r + W, r + 2W … Together they see every
 utterance once per epoch, and a single rank that accumulates W batches per step sees the same. To resume, only (epoch,
@@ -11,15 +11,17 @@ from itertools import islice
 
 import numpy as np
 
+from model.data.batches import buckets, packed
 from model.data.draw import Draw
 from model.data.examples import Examples
 from model.data.reading import read_document
 from model.network.packing import START, Batch, Place, collate
+from model.network.padding import padded
 from model.sequences.documents import Document
 
 
 class BatchStream:
-    """An endless stream of packed batches, reshuffled in each epoch.
+    """An endless stream of batches, reshuffled in each epoch; by `data.sampler`, packed or padded.
 
     Args:
         examples: The utterances.
@@ -48,30 +50,30 @@ class BatchStream:
             turns = list(islice(plans, self.world))
             draws, (_, after) = turns[self.rank][0], turns[-1]
             documents = [read_document(self.examples, draw) for draw in draws]
-            yield collate(documents, num_codebooks, after, ahead=self.examples.ahead)
+            batch = collate(documents, num_codebooks, after, ahead=self.examples.ahead)
+            yield padded(batch)[0] if self.examples.config.sampler == "buckets" else batch
 
     def _plans(self, place: Place) -> Iterator[tuple[list[Draw], Place]]:
         epoch, offset = place.epoch, place.offset
         while True:
             order = self.examples.epoch(self.seed, epoch)
-            while offset < len(order):
-                draws = self._plan(order, epoch, offset)
+            for draws in self._plan(order, epoch, offset):
                 offset += len(draws)
                 at_end = offset == len(order)
                 yield draws, Place(epoch + 1, 0) if at_end else Place(epoch, offset)
             epoch, offset = epoch + 1, 0
 
-    def _plan(self, order: np.ndarray, epoch: int, offset: int) -> list[Draw]:
-        """Draws utterances until the next one doesn't fit."""
-        draws: list[Draw] = []
-        left = self.batch_tokens
-        for number in range(offset, len(order)):
-            draw = self.examples.draw(int(order[number]), np.random.default_rng((self.seed, epoch, number)))
-            left -= draw.length
-            if left < 0 and draws:
-                break
-            draws.append(draw)
-        return draws
+    def _plan(self, order: np.ndarray, epoch: int, offset: int) -> Iterator[list[Draw]]:
+        """Yields what is drawn for each batch of an epoch."""
+        config = self.examples.config
+
+        def draw(number: int) -> Draw:
+            return self.examples.draw(int(order[number]), np.random.default_rng((self.seed, epoch, number)))
+
+        if config.sampler == "packed":
+            return packed(draw, len(order), self.batch_tokens, offset)
+        seed = self.seed, epoch
+        return buckets(draw, len(order), self.batch_tokens, offset, seed=seed, growth=config.bucket_growth)
 
 
 def every_mode(examples: Examples, batch_tokens: int, *, seed: int) -> Iterator[Batch]:

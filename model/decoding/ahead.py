@@ -39,13 +39,13 @@ def looks_ahead(network: Decoder, decoding: Decoding) -> bool:
     config = network.config
     if decoding.ahead and not config.ahead:
         raise UsageError("`ahead` must be left out: the model has no heads ahead. Train it with `model.ahead` above 0.")
-    if decoding.ahead and config.arch == "retnet":
+    if decoding.ahead and config.is_recurrent:
         raise UsageError(
-            "`ahead` must be left out: the model's `model.arch` is retnet, whose state can't go back to before a wrong"
-            " proposal."
+            f"`ahead` must be left out: the model's `model.arch` is {config.arch}, whose state can't go back to before"
+            " a wrong proposal."
         )
     stepwise = decoding.mode == "ar" and decoding.beam_width == 1 and not decoding.layer_skip
-    return config.ahead > 0 and config.arch != "retnet" and stepwise and decoding.ahead is not False
+    return config.ahead > 0 and not config.is_recurrent and stepwise and decoding.ahead is not False
 
 
 class Drawing(Protocol):
@@ -54,7 +54,10 @@ class Drawing(Protocol):
     least_B: Tensor
 
     def draw(self, logits_BGV: Tensor) -> Tensor:
-        """Draws the next group, `[1, G]`."""
+        """Draws the next group, `[1, G]`; then `count` must be called."""
+
+    def count(self) -> None:
+        """Counts a group that was drawn."""
 
     def propose(self, logits_BNGV: Tensor) -> Tensor:
         """Draws proposals for the groups after the next one, `[1, N, G]`, and changes nothing."""
@@ -81,6 +84,7 @@ def advance_ahead(steps: Steps, drawing: Drawing, last_1G: Tensor) -> Tensor:
     right = 0
     for place in range(logits_1LGV.shape[1]):
         last_1G = drawing.draw(logits_1LGV[:, place])
+        drawing.count()
         right += 1
         if not drawing.left or place == proposed_1NG.shape[1] or not last_1G.equal(proposed_1NG[:, place]):
             break

@@ -6,7 +6,7 @@ Axes: K codebooks, T response frames.
 from dataclasses import dataclass
 from typing import Literal
 
-from model.decoding.exits import Layers
+from model.decoding.engine.exits import Layers
 from model.decoding.options import Decoding
 from model.decoding.watch import Watch
 from model.sequences.documents import Condition

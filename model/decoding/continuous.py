@@ -26,11 +26,12 @@ import torch
 
 from model.decoding.ahead import looks_ahead
 from model.decoding.asks import Ask, Response
-from model.decoding.autoregressive import First, Lane
+from model.decoding.autoregressive import Lane
 from model.decoding.beam import search
+from model.decoding.crew import First
 from model.decoding.engine.aside import Aside
+from model.decoding.engine.exits import EarlyExit
 from model.decoding.engine.step import Step
-from model.decoding.exits import EarlyExit
 from model.decoding.levels import generate_rest
 from model.decoding.masked import generate_masked, predict_frames
 from model.decoding.whole import generate_whole
@@ -84,6 +85,10 @@ _Made = list[tuple[Job, Codes]]
 """Jobs, and frames of all codebooks, `[K, T]` each."""
 
 
+_LaneKey = tuple[bool, int | None, EarlyExit | None]
+"""What responses must have in common to share a lane."""
+
+
 class Engine:
     """Generates responses.
 
@@ -103,7 +108,7 @@ class Engine:
         self._network, self._tokenizer, self._step = network, tokenizer, step
         self.rows = rows
         self._waiting: deque[Job] = deque()
-        self._lanes: dict[tuple[bool, int | None, EarlyExit | None], Lane] = {}
+        self._lanes: dict[_LaneKey, Lane] = {}
         self._drawing: list[Job] = []
         """Those whose codebook 0 is being drawn."""
         self._drawn: list[Job] = []
@@ -154,9 +159,16 @@ class Engine:
                 over = [job for job in self._drawing if any(job.first is one for one in ended)]
                 self._drawing = [job for job in self._drawing if job not in over]
                 self._drawn += over
-            # With an empty lane its cache goes: requests may ask for any number of different lanes.
-            self._lanes = {key: lane for key, lane in self._lanes.items() if len(lane)}
+            self._lanes = self._kept_lanes()
             return self._complete(self._ready())
+
+    def _kept_lanes(self) -> dict[_LaneKey, Lane]:
+        """Returns the lanes with responses: with an empty one its cache goes, as asks may differ in any number of ways.
+
+        If all are empty, the last one stays where its graphs serve the next responses, too.
+        """
+        busy = {key: lane for key, lane in self._lanes.items() if len(lane)}
+        return busy or {key: lane for key, lane in [*self._lanes.items()][-1:] if lane.replays}
 
     def _lane(self, ask: Ask) -> Lane:
         key = (ask.decoding.guidance or 1.0) > 1, ask.decoding.max_ar_context, ask.decoding.exits

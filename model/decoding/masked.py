@@ -25,7 +25,8 @@ from model.decoding.samplers.noise import first_place, keys_at
 from model.network.cache import Cached
 from model.network.decoder import Decoder
 from model.network.transfer import to_device
-from model.sequences.documents import ABSENT, Condition, canvas, length_document
+from model.sequences.documents import ABSENT, Condition, canvas
+from model.sequences.spelled import length_document
 from model.sequences.tokenizer import Tokenizer
 from stages.records import Codes
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from model.decoding.exits import ENTROPY, VARENTROPY, EarlyExit
+from model.decoding.engine.exits import ENTROPY, VARENTROPY, EarlyExit
 from model.decoding.samplers.chain import GREEDY, PLAIN, Sampling
 from stages.errors import UsageError
 
@@ -178,19 +178,28 @@ class Decoding:
         """Passes of the network in the modes `nar-len` and `all`; 0 in `ar`."""
         return STEPS.get(self.mode, 0) and (self.unmasking.steps or STEPS[self.mode])
 
-    def settled(self, trained: "DataConfig", model: Path) -> "Decoding":
+    def settled(self, trained: "DataConfig", model: Path, built_in: float | None = None) -> "Decoding":
         """Fills in the default guidance for a model.
 
         Args:
             trained: The section `data` of the model's training.
             model: The model's path, for messages.
+            built_in: Scale of the guidance that the model was distilled from; None for none.
 
         Returns:
             The same settings with a guidance that isn't None.
 
         Raises:
-            UsageError: if guidance is on, but the model was never trained without its condition.
+            UsageError: if guidance is on, but the model was never trained without its condition, or has it built in.
         """
+        if built_in is not None:
+            if self.guidance is not None and self.guidance > 1:
+                raise UsageError(
+                    f"`guidance` must be left out or 1, but is {self.guidance:g}: `{model}` already speaks as with"
+                    f" guidance {built_in:g}, in one pass (`distill.guidance`). To choose it, give the model that it"
+                    " was distilled from."
+                )
+            return replace(self, guidance=1.0)
         can_guide = trained.unconditional_probability > 0
         if self.guidance is None:
             return replace(self, guidance=_GUIDANCE[self.mode] if can_guide else 1.0)

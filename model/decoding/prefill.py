@@ -11,6 +11,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
+from model.decoding.engine.graphs import Graphs
 from model.network.attention import Attend, Packed
 from model.network.cache import Cached, KVCache, Window
 from model.network.decoder import Decoder
@@ -74,8 +75,8 @@ class Reading:
     """Documents laid end to end on the network's device, to be read in one pass, once or several times.
 
     Between two passes the tokens and codes of `batch` may be changed in place, without the host. Where the first
-    positions of every document are given (`Document.given`), they are read once, here, and aren't part of `batch`; with
-    retention they are read in each pass.
+    positions of every document are given (`Document.given`), they are read once, here, and aren't part of `batch`;
+    models with a state read them in each pass.
 
     Args:
         network: In evaluation mode.
@@ -86,7 +87,7 @@ class Reading:
         device = network.token_embedding.weight.device
         self._network = network
         self._attend: Attend
-        if network.config.arch != "retnet" and all(item.given for item in documents):
+        if not network.config.is_recurrent and all(item.given for item in documents):
             before, documents = zip(*(item.split() for item in documents), strict=True)
             kept = Kept([len(item) for item in before], device)
             _read_packed(network, before, kept)
@@ -100,6 +101,8 @@ class Reading:
         self._mixtures = _mixtures(network, in_order(documents), starts)
         self.last = to_device(torch.tensor(ends) - 1, device)
         """Each document's last position, `[B]`."""
+        self._graphs = Graphs(device)
+        self._out_LD: Tensor | None = None
 
     def first(self, documents: int) -> "Reading":
         """Returns a reading of the first documents alone, with their tokens and codes as they are; it has no rows."""
@@ -123,10 +126,25 @@ class Reading:
             part._attend = Packed(lengths, 0, self.batch.tokens_L.device, given)
         part._mixtures = [(start, mixed_PD) for start, mixed_PD in self._mixtures if start < end]
         part.last = self.last[:documents]
+        part._graphs, part._out_LD = Graphs(self.batch.tokens_L.device), None
         return part
 
     def hidden(self) -> Tensor:
-        """Returns the hidden states, `[L, D]`."""
+        """Returns the hidden states, `[L, D]`. On a GPU they are overwritten by the next pass, which a graph does."""
+        # The host must learn how many positions each expert has, which a graph can't tell it.
+        if not self._graphs.are_there or self._network.config.experts > 1:
+            return self._pass()
+        self._graphs.run("pass", self._write)
+        assert self._out_LD is not None
+        return self._out_LD
+
+    def _write(self) -> None:
+        found_LD = self._pass()
+        if self._out_LD is None:  # in the first pass, which is before the graph
+            self._out_LD = torch.empty_like(found_LD)
+        self._out_LD.copy_(found_LD)
+
+    def _pass(self) -> Tensor:
         read = self.batch.tokens_L, self.batch.codes_LK, self.batch.positions_L
         return _hidden(self._network, read, self._attend, self._mixtures)
 
@@ -149,7 +167,7 @@ def _hidden(network: Decoder, read: tuple[Tensor, Tensor, Tensor], attend: Atten
     Args:
         network: In evaluation mode.
         read: Tokens `[..., L]`, codes `[..., L, C]` and positions `[..., L]`.
-        attend: Attention or retention.
+        attend: Attention or what replaces it.
         mixtures: The mixed prompts.
     """
     tokens, codes, positions = read

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from model.decoding.engine.exits import EarlyExit, Layers
+from model.decoding.engine.rows import Rows
 from model.decoding.engine.step import Step
-from model.decoding.exits import EarlyExit, Layers
 from model.decoding.prefill import prefill
 from model.decoding.samplers.guidance import guided
 from model.network.cache import Cached, KVCache, Window
@@ -40,6 +41,7 @@ class Steps:
         context: Frames of the response that a step may attend to, beside the condition; None for all.
         step: The network laid out for single steps; without it, or with a `context`, the network itself is called.
         exits: When a step ends early; None: never. It needs a `step`.
+        rounded_to: A step looks at a multiple of so many slots of the cache, so that many steps are alike to a graph.
 
     Raises:
         UsageError: if `context` is given and the network has no attention, or `exits` without a `step` or with no layer
@@ -57,11 +59,12 @@ class Steps:
         context: int | None = None,
         step: Step | None = None,
         exits: EarlyExit | None = None,
+        rounded_to: int = 1,
     ) -> None:
-        if context is not None and network.config.arch == "retnet":
+        if context is not None and network.config.is_recurrent:
             raise UsageError(
-                f"`max_ar_context` must be left out (it is {context}): the model's `model.arch` is retnet, which has no"
-                " attention over frames that could be limited."
+                f"`max_ar_context` must be left out (it is {context}): the model's `model.arch` is"
+                f" {network.config.arch}, which has no attention over frames that could be limited."
             )
         self.network, self.stop, self.group = network, network.codebook_size, network.config.group
         weight = network.token_embedding.weight
@@ -69,7 +72,7 @@ class Steps:
         self._tokenizer = tokenizer
         self._copies = 2 if guidance > 1 else 1
         self._step = step if context is None else None
-        self._exits = exits
+        self._exits, self._rounded_to = exits, rounded_to
         if exits is not None:
             if self._step is None:
                 raise UsageError(
@@ -86,15 +89,15 @@ class Steps:
         """Positions of each row, as the cache has them on the device."""
         self._given: list[int] = []
         """How many of these were there before the first step; with a ring, before the response."""
-        self._last_AD = weight.new_empty(0, network.config.width)
-        self._position_A = torch.zeros(0, dtype=torch.int64, device=self.device)
-        self._drawn_B = torch.zeros(0, dtype=torch.int64, device=self.device)
-        self._guidance_B11 = torch.zeros(0, 1, 1, device=self.device)
-        self._saved_B = torch.zeros(0, dtype=torch.int64, device=self.device)
-        """Layers that early exit left out, of each response and its second row."""
+        none = torch.zeros(0, dtype=torch.int64, device=self.device)
+        self._rows_A = Rows(last=weight.new_empty(0, network.config.width), position=none, length=none, given=none)
+        self._each_B = Rows(drawn=none, guidance=torch.zeros(0, 1, 1, device=self.device), saved=none)
+        self._stores = 0
+        """How often the store was replaced."""
         # A tensor, since a list would be copied to the device in each step, and the host would wait for it.
         self._columns = to_device(torch.tensor(group_columns(network.num_codebooks, self.group)), self.device)
         self._level = tokenizer.level(0)
+        self._arranged()
         if conditions:
             self.admit(conditions, most=most, guidance=[guidance] * len(conditions))
 
@@ -124,15 +127,14 @@ class Steps:
             positions = min(positions, max(given) + self._ring)
         self._make_room(first + len(lengths), positions)
         self._store.copy_rows(read, rows_A, first, max(lengths))
-        begun_A = [one.begun().shape[1] // self.group for one in asked]
+        begun = [one.begun().shape[1] // self.group for one in asked]
         self._lengths += lengths
         self._given += given
-        self._last_AD = torch.cat((self._last_AD, hidden_AD[rows_A]))
-        self._position_A = torch.cat((self._position_A, to_device(torch.tensor(begun_A), self.device)))
-        self._drawn_B = torch.cat((self._drawn_B, self._drawn_B.new_zeros(len(conditions))))
+        read_A, given_A, begun_A = (to_device(torch.tensor(each), self.device) for each in (lengths, given, begun))
+        self._rows_A.add(last=hidden_AD[rows_A], position=begun_A, length=read_A, given=given_A)
         scales_B11 = to_device(torch.tensor(guidance, dtype=torch.float32), self.device)[:, None, None]
-        self._guidance_B11 = torch.cat((self._guidance_B11, scales_B11))
-        self._saved_B = torch.cat((self._saved_B, self._saved_B.new_zeros(len(conditions))))
+        new_B = torch.zeros(len(conditions), dtype=torch.int64, device=self.device)
+        self._each_B.add(drawn=new_B, guidance=scales_B11, saved=new_B)
         self._arranged()
 
     def leave(self, gone: Sequence[int]) -> list[int]:
@@ -210,7 +212,7 @@ class Steps:
         read = embedded_AD, self._position_A + 1, self.cache
         last_AD, layers_A = step.early(*read, first=self._first_exit, sure=self._sure, window=self._window)
         saved_A = self.network.config.layers - layers_A
-        self._saved_B = self._saved_B + saved_A.view(-1, self._copies).sum(1)
+        self._saved_B.add_(saved_A.view(-1, self._copies).sum(1))
         self.keep(last_AD[:, None], 1)
 
     def _sure(self, logits_MV: Tensor, rows_A: Tensor) -> Tensor:
@@ -231,8 +233,8 @@ class Steps:
     def read(self, codes_BLG: Tensor) -> Tensor:
         """Reads groups after those taken, without taking them; returns their hidden states, `[A, L, D]`.
 
-        What is read next overwrites what wasn't taken (`keep`). Only the first can be taken with retention, whose state
-        can't go back.
+        What is read next overwrites what wasn't taken (`keep`). Only the first can be taken by a model with a state,
+        which can't go back.
         """
         level_AL, codes_ALC = self._shown(codes_BLG)
         length = codes_BLG.shape[1]
@@ -241,7 +243,7 @@ class Steps:
         if self._step:
             embedded_ALD = self.network.embed(level_AL, codes_ALC)
             return self._step.hidden(embedded_ALD, position_AL, self.cache, window=self._window)
-        attend = Cached(self.cache, length, window=self._window)
+        attend = Cached(self.cache, length, window=self._window, rounded_to=self._rounded_to)
         return self.network.hidden(level_AL, codes_ALC, position_AL, attend)
 
     def _shown(self, codes_BLG: Tensor) -> tuple[Tensor, Tensor]:
@@ -259,11 +261,34 @@ class Steps:
             hidden_ALD: What `read` returned.
             groups: How many, at least 1.
         """
-        self._last_AD = hidden_ALD[:, groups - 1]
-        self._drawn_B = self._drawn_B + groups * self.group
-        self._position_A = self._position_A + groups
-        self.cache.advance(groups, groups)
+        self._keep(hidden_ALD, groups)
+        self._count(groups)
+
+    def _keep(self, hidden_ALD: Tensor, groups: int) -> None:
+        """Does what `keep` does on the device."""
+        self._last_AD.copy_(hidden_ALD[:, groups - 1])
+        self._drawn_B.add_(groups * self.group)
+        self._position_A.add_(groups)
+        self.cache.lengths_B.add_(groups)
+
+    def _count(self, groups: int) -> None:
+        """Does what `keep` does on the host."""
+        self.cache.longest += groups
         self._lengths = [length + groups for length in self._lengths]
+
+    def follow(self, codes_BG: Tensor) -> None:
+        """Appends a group to each response on the device alone, as a graph does it; then `followed` must be called."""
+        self._keep(self.read(codes_BG[:, None]), 1)
+
+    def followed(self) -> None:
+        """Counts a group that was appended by `follow`, or by a graph of it."""
+        self._count(1)
+
+    @property
+    def layout(self) -> tuple[int, ...]:
+        """All that `logits` and `follow` depend on, but for what is in tensors that stay where they are."""
+        moves = self._stores, self._rows_A.moves, self._each_B.moves
+        return len(self._lengths), self.cache.reach(1, self._rounded_to), *moves
 
     def _head(self, hidden_MD: Tensor) -> Tensor:
         return self.network.logits(hidden_MD, 0)
@@ -272,6 +297,7 @@ class Steps:
         """Copies each response, so that its copies can go on differently; before the first step."""
         order = [place for place in range(len(self)) for _ in range(copies)]
         self._store = self.cache.widened(self._rows(to_device(torch.tensor(order), self.device)))
+        self._stores += 1
         self._reorder(order)
 
     def _reorder(self, order: Sequence[int]) -> None:
@@ -280,16 +306,15 @@ class Steps:
         order_A = self._rows(order_B)
         rows = [place * self._copies + copy for place in order for copy in range(self._copies)]
         self._lengths, self._given = [self._lengths[row] for row in rows], [self._given[row] for row in rows]
-        self._last_AD, self._position_A = self._last_AD[order_A], self._position_A[order_A]
-        self._drawn_B, self._guidance_B11 = self._drawn_B[order_B], self._guidance_B11[order_B]
-        self._saved_B = self._saved_B[order_B]
+        self._rows_A.take(order_A)
+        self._each_B.take(order_B)
         self._arranged()
 
     def replace(self, rows_B: Tensor) -> None:
         """Gives each response the past of another one (`rows_B`) of the same condition."""
         rows_A = self._rows(rows_B)
         self.cache.replace(rows_A, min(self._given))
-        self._last_AD = self._last_AD[rows_A]
+        self._last_AD.copy_(self._last_AD[rows_A])
 
     def _rows(self, places_B: Tensor) -> Tensor:
         """Returns the rows of responses."""
@@ -310,14 +335,19 @@ class Steps:
             used_A = torch.arange(len(self._lengths), device=self.device)
             larger.copy_rows(self._store, used_A, 0, max(self._lengths))
         self._store = larger
+        self._stores += 1
 
     def _arranged(self) -> None:
         """Takes the first rows of the store as the cache, once responses have entered or left."""
-        lengths_A = to_device(torch.tensor(self._lengths, dtype=torch.int64), self.device)
-        self.cache = self._store.part(0, len(self._lengths), lengths_A, max(self._lengths, default=0))
+        rows_A, each_B = self._rows_A, self._each_B
+        self._last_AD, self._position_A = rows_A["last"], rows_A["position"]
+        self._drawn_B, self._guidance_B11 = each_B["drawn"], each_B["guidance"]
+        self._saved_B = each_B["saved"]
+        """Layers that early exit left out, of each response and its second row."""
+        self.cache = self._store.part(0, len(rows_A), rows_A["length"], max(self._lengths, default=0))
         self._window = None
         if self._context is not None:
-            self._window = Window(to_device(torch.tensor(self._given), self.device), self._context, self._ring)
+            self._window = Window(rows_A["given"], self._context, self._ring)
 
 
 def _distinct(documents: Sequence[Document]) -> tuple[list[Document], list[int]]:

@@ -210,6 +210,7 @@ def spoken_rows(
     """Judges every digit spoken in every voice and mode; writes `<out>/<mode>/<speaker>-<digit>.wav`."""
     from model.inference.requests import Request
     from stages.audio.files import write_wav
+    from stages.codecs.table import output_rate
 
     rows = []
     for name, decoding in decodings.items():
@@ -229,7 +230,7 @@ def spoken_rows(
             for (_, digit), drawn, prompt in zip(asked, seeds, prompts, strict=True)
         ]
         for (speaker, digit), prompt, wave in zip(asked, prompts, spoken(voice, requests, way), strict=True):
-            sound, ids = Sound(wave, voice.codec.sample_rate), tuple(corpus.rows[index].id for index in prompt)
+            sound, ids = Sound(wave, output_rate(voice.codec)), tuple(corpus.rows[index].id for index in prompt)
             write_wav(out / decoding.mode / f"{speaker}-{digit}.wav", sound.wave, sound.rate)
             rows.append(judges.judge(name, speaker, digit, sound, ids))
     return rows
@@ -321,13 +322,14 @@ def prove(
     """
     from model.device import hardware
     from model.inference.synthesizer import Synthesizer
+    from stages.codecs.table import output_rate
     from stages.store.reader import open_store
 
     voice = Synthesizer.load(model, device, quantize=quantize)
     corpus = Corpus(recordings, open_store(dataset), voice.checkpoint.config.data.validation)
 
     def decode(codes_KT: torch.Tensor) -> Sound:
-        return Sound(voice.codec.decode(codes_KT).numpy(), voice.codec.sample_rate)
+        return Sound(voice.codec.decode(codes_KT).numpy(), output_rate(voice.codec))
 
     _say(f"training the judges on {len(corpus.training):,} recordings")
     judges = teach(corpus)

@@ -26,7 +26,7 @@ from model.inference.guards.guard import OFF
 from stages.artefacts.disk import write_text
 from stages.errors import StoppedError, UsageError
 from stages.records import Codes
-from stages.text.phones import phones
+from stages.text.ipa import phones
 
 if TYPE_CHECKING:
     from model.evaluation.voices import Vector
@@ -256,7 +256,9 @@ def _symbols(text: str, language: str, protocol: str) -> tuple[list[str], list[s
 
 
 def _decode(voice: "Synthesizer", codes_KT: Codes) -> Sound:
-    return Sound(voice.codec.decode(torch.from_numpy(codes_KT)).numpy(), voice.codec.sample_rate)
+    from stages.codecs.table import output_rate
+
+    return Sound(voice.codec.decode(torch.from_numpy(codes_KT)).numpy(), output_rate(voice.codec))
 
 
 def _similarities(own: "Vector", original: "Vector", resynthesised: "Vector") -> dict[str, float]:

@@ -98,7 +98,9 @@ class Ensemble:
         recital = self._synthesizer.recital(request)
         performance = Performance(request, recital, streams, started)
         if streams:
-            rate = self._synthesizer.codec.sample_rate
+            from stages.codecs.table import output_rate
+
+            rate = output_rate(self._synthesizer.codec)
             performance.joiner = Joiner(rate, lead_s=recital.script.lead_s)
         self._go_on(performance)
         self._performances.append(performance)
@@ -208,7 +210,8 @@ def check_takes(synthesizer: "Synthesizer", request: Request) -> None:
 def _judge(synthesizer: "Synthesizer", request: Request) -> Judge | None:
     checkpoint = synthesizer.checkpoint
     lexicon = lexicon_of(checkpoint.meta.lexicon)
-    return judge_for(request.guard, synthesizer.network, checkpoint.tokenizer, synthesizer.codec, lexicon)
+    given = synthesizer.network, checkpoint.tokenizer, synthesizer.codec, lexicon
+    return judge_for(request.guard, *given, characters=checkpoint.config.data.text == "characters")
 
 
 def perform(ensemble: Ensemble, requests: Iterable[Request], *, at_once: int) -> Iterator[Speech | ValleError]:

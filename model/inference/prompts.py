@@ -17,6 +17,7 @@ from model.inference.references import LEAST_S, Reference, open_reference, share
 from model.inference.text.languages import language_of
 from stages.errors import CodecError, UsageError
 from stages.records import Codes
+from stages.text.characters import characters, in_known
 from stages.text.lexicon import lexicon_of
 
 if TYPE_CHECKING:
@@ -189,10 +190,16 @@ class Preparation:
         return parts, float(np.mean(heard)) if heard else None
 
     def phonemes(self, text: str, language: str | None) -> tuple[str, str]:
-        """Returns the phonemes of a text and its language code, detected if not given; raises as `language_of`."""
+        """Returns what the model reads of a text, phonemes or characters (`data.text`), and its language code.
+
+        The language is detected if not given. Characters that the model hasn't read become ones that it has
+        (`in_known`); those that can't are left to it, and told of with the speech. Raises as `language_of` does.
+        """
         from stages.text.phonemes import phonemize
 
         code = language_of(text, language, self._checkpoint)
+        if self._data.text == "characters":
+            return in_known(characters(text), frozenset(self._meta.symbols)), code
         # Without stress or punctuation if the training set had none: the model would guess at the marks.
         known = set(self._meta.symbols)
         stress, punctuation = bool(known & _STRESS), bool(known & _PUNCTUATION)

@@ -13,7 +13,7 @@ from model.decoding.options import Decoding
 from model.inference.guards.guard import Guard
 from model.sequences.documents import Mode
 from model.sequences.spans import Bools
-from model.sequences.tasks import TRANSFORMS, Spec
+from model.sequences.tasks import TRANSFORMS, Spec, TextTask
 from stages.errors import UsageError
 
 if TYPE_CHECKING:
@@ -116,6 +116,11 @@ def whole_frames(max_s: float, frame_rate: float) -> int:
     if not 1 <= max_s * frame_rate < float("inf"):
         raise UsageError(f"`max_s` must be at least one frame ({1 / frame_rate:.3f} s) and finite, but is {max_s}.")
     return int(max_s * frame_rate)
+
+
+def check_text_task(task: TextTask, trained: DataConfig, model: Path) -> None:
+    """Raises `UsageError` if a model wasn't trained on a text task."""
+    _check_weight(task, trained, model)
 
 
 def _check_weight(task: str, trained: DataConfig, model: Path) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from model.decoding.exits import Layers
+from model.decoding.engine.exits import Layers
 from stages.records import Codes, Wave
 
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from model.decoding.asks import Ask, Response
     from model.inference.guards.takes import Fault
     from model.inference.recital import Said
+    from stages.codecs.table import Codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,14 @@ class Speech:
     """How often the network was run for codebook 0; None where frames aren't drawn one by one."""
 
     @classmethod
-    def of(cls, ask: "Ask", response: "Response", samples: Wave, meta: "Meta") -> Self:
-        """Returns a single response of a model as speech, with its wave; computing took no time."""
+    def of(cls, ask: "Ask", response: "Response", samples: Wave, codec: "Codec", meta: "Meta") -> Self:
+        """Returns a single response of a model as speech, with the wave that the codec gave; computing took no time."""
+        from stages.codecs.table import output_rate
+
         condition = ask.condition
         return cls(
             samples,
-            meta.codec.sample_rate,
+            output_rate(codec),
             response.codes_KT,
             language=condition.language,
             phonemes=condition.phonemes,

@@ -105,7 +105,7 @@ class Synthesizer:
 
         where = resolve_device(device)
         checkpoint = load(Path(folder), str(where))
-        checkpoint.network.to(inference_dtype(where))
+        checkpoint.network.rounded(inference_dtype(where))
         identity = checkpoint.meta.codec
         name, codebooks = codec or identity.name, identity.num_codebooks
         rate = identity.sample_rate if name == identity.name and codec_weights is None else None
@@ -293,7 +293,7 @@ class Synthesizer:
     def said(self, ask: Ask, response: Response, wave: Wave | None = None) -> Speech:
         """Returns a response as speech; its `wave` is decoded if it isn't given."""
         decoded = self.codec.decode(torch.from_numpy(response.codes_KT)).numpy() if wave is None else wave
-        return Speech.of(ask, response, decoded, self.checkpoint.meta)
+        return Speech.of(ask, response, decoded, self.codec, self.checkpoint.meta)
 
     def hear(self, speech: Prompt, *, language: str | None = None, max_tokens: int = 500) -> Heard:
         """Recognises the phonemes of what is said.
@@ -326,7 +326,7 @@ class Synthesizer:
         """
         num_codebooks = self.checkpoint.meta.codec.num_codebooks
         self.check_trained(*decoding.modes(num_codebooks, length_known=length_known))
-        return decoding.settled(self.checkpoint.config.data, self.checkpoint.folder)
+        return decoding.settled(self.checkpoint.config.data, self.checkpoint.folder, self.checkpoint.meta.guidance)
 
     def check_speech(self, *, continues: bool) -> None:
         """Raises `UsageError` if the model wasn't trained to speak a text so; see `requests.check_speech`."""

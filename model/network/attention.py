@@ -6,8 +6,8 @@ The network takes an `Attend` as an argument and calls it in each layer. `Packed
 Axes: B batch, L positions, N heads, H head width.
 """
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from itertools import accumulate
 from typing import Protocol, cast
 
@@ -15,9 +15,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from model.device import AMPERE
 from model.network.retention import chunkwise
+from model.network.ssm import Scan, both_ways
 from model.network.transfer import to_device
 from model.network.window import chunks, near
 
@@ -29,7 +31,7 @@ _FLASH_UP_TO = 256
 
 
 class Attend(Protocol):
-    """Attention or retention within one layer."""
+    """Attention, retention or a state space within one layer."""
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Computes attention.
@@ -46,6 +48,19 @@ class Attend(Protocol):
 
     def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Computes retention (`model.network.retention`); arguments as in `__call__`, with M = N."""
+
+    def scan(self, layer: int, features: Tensor, steps: Tensor, ways: tuple[Scan, Scan]) -> Tensor:
+        """Computes a state space (`model.network.ssm`).
+
+        Args:
+            layer: The layer's number, from 0.
+            features: What is convolved, `[..., L, E]`.
+            steps: Step widths, `[..., L, N]`.
+            ways: The weights forwards and backwards.
+
+        Returns:
+            The heads' outputs, `[..., L, N, H]`.
+        """
 
 
 def sdpa(q_BLNH: Tensor, k_BLMH: Tensor, v_BLMH: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
@@ -127,7 +142,7 @@ class Packed:
     """Attention within each of several documents laid end to end: the first `causal` ones causal, the others full.
 
     In a full one, the first positions may be `given`: these attend to each other alone, the others to all. Retention
-    takes such a document as full.
+    and state spaces take such a document as full.
 
     On CUDA in half precision, each kind (causal, full) is one call of PyTorch's variable-length flash attention. On the
     CPU, before Ampere, and for heads that flash attention doesn't support, each document is one SDPA call. Retention is
@@ -236,3 +251,19 @@ class Packed:
         sizes = [sum(part) for part, _ in self.kinds]
         split = zip(self.kinds, self._bounds, *(torch.split(x, sizes) for x in (q, k, v)), strict=True)
         return torch.cat([chunkwise(q_i, k_i, v_i, bounds, causal=kind) for (_, kind), bounds, q_i, k_i, v_i in split])
+
+    def scan(self, layer: int, features: Tensor, steps: Tensor, ways: tuple[Scan, Scan]) -> Tensor:  # noqa: ARG002
+        """Computes a state space on `[L, E]` features.
+
+        What it makes between is computed again in the backward pass, as the paper's kernels do: kept, it would be
+        several times as much as all else in a block.
+        """
+        sizes = [sum(part) for part, _ in self.kinds]
+        split = zip(self.kinds, self._bounds, torch.split(features, sizes), torch.split(steps, sizes), strict=True)
+        read: Callable[..., Tensor] = both_ways
+        if torch.is_grad_enabled():
+            read = partial(checkpoint, both_ways, use_reentrant=False, preserve_rng_state=False)
+        out = torch.cat([read(ways, x, steps_i, bounds, causal=kind) for (_, kind), bounds, x, steps_i in split])
+        if torch.is_grad_enabled() and all(kind for _, kind in self.kinds):  # several devices wait for all gradients
+            out = out + ways[1].nothing().to(out.dtype)
+        return out

@@ -9,9 +9,10 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig
+from model.architecture import ModelConfig
 from model.network.attention import sdpa
 from model.network.retention import recurrent
+from model.network.ssm import Scan, kept
 
 
 @dataclass(slots=True)
@@ -20,13 +21,14 @@ class KVCache:
 
     kv: Tensor
     """For attention, keys and values `[layers, 2, B, N, C, H]`: those of a head lie side by side, so that a step reads
-    them in one go. For retention, states `[layers, B, N, H, H]` float32, whose size doesn't depend on the length."""
+    them in one go. For retention, states `[layers, B, N, H, H]`; for a state space, what `Scan.rows` keeps, `[layers,
+    B, ...]`: both in float32 at least, of a size that doesn't depend on the length."""
     lengths_B: Tensor
     """Positions read in each row, `[B]` int64."""
     longest: int
     """Maximum of `lengths_B`, kept on the CPU so that no one waits for the device."""
     capacity: int | None
-    """C; None for retention, which has no limit."""
+    """C; None for states, which have no limit."""
 
     @classmethod
     def allocate(
@@ -34,8 +36,12 @@ class KVCache:
     ) -> "KVCache":
         """Allocates an empty cache for `batch` rows of at most `capacity` positions."""
         lengths_B = torch.zeros(batch, dtype=torch.int64, device=device)
-        if config.arch == "retnet":
-            state = torch.zeros(config.layers, batch, config.heads, config.head_width, config.head_width, device=device)
+        if config.is_recurrent:
+            each: tuple[int, ...] = config.heads, config.head_width, config.head_width
+            if config.arch == "mamba":
+                each = (kept(config.heads, 2 * config.head_width, config.state_size),)
+            wide = torch.promote_types(dtype, torch.float32)
+            state = torch.zeros(config.layers, batch, *each, device=device, dtype=wide)
             return cls(state, lengths_B, 0, None)
         shape = (config.layers, 2, batch, config.num_kv_heads, capacity, config.head_width)
         return cls(torch.zeros(shape, device=device, dtype=dtype), lengths_B, 0, capacity)
@@ -47,8 +53,13 @@ class KVCache:
             lengths: Positions added to each row: `[B]`, or one number for all rows.
             longest: Maximum of `lengths`.
         """
-        self.lengths_B = self.lengths_B + lengths
+        self.lengths_B.add_(lengths)
         self.longest += longest
+
+    def reach(self, new: int, rounded_to: int) -> int:
+        """Returns up to which slot so many new positions look: a multiple of `rounded_to`, or all there are."""
+        end = -(-(self.longest + new) // rounded_to) * rounded_to
+        return end if self.capacity is None else min(end, self.capacity)
 
     @property
     def rows(self) -> int:
@@ -121,28 +132,33 @@ class Window:
 
 
 class Cached:
-    """Attention or retention for decoding.
+    """Attention, retention or a state space for decoding.
 
     Each row gets L new positions, which attend to the row's cached positions and causally to each other. A call writes
     the new keys and values; after all layers call `KVCache.advance`. If rows differ in length, pad at the right:
-    padding is overwritten by the next positions (attention) or ignored (retention).
+    padding is overwritten by the next positions (attention) or ignored (the others).
 
     Args:
         cache: The positions read so far.
         length: L, the new positions of each row, including padding.
         lengths_B: New positions of each row without padding; L for all rows if not given.
-        window: Limits what may be attended to; not for retention.
+        window: Limits what may be attended to; only for attention.
+        rounded_to: Slots are looked at up to a multiple of so many; those without a position count for nothing.
     """
 
     def __init__(
-        self, cache: KVCache, length: int, lengths_B: Tensor | None = None, *, window: Window | None = None
+        self,
+        cache: KVCache,
+        length: int,
+        lengths_B: Tensor | None = None,
+        *,
+        window: Window | None = None,
+        rounded_to: int = 1,
     ) -> None:
-        self.end = cache.longest + length
         self._ring = None if window is None else window.ring
-        if self._ring:
-            self.end = min(self.end, cache.capacity or 0)
-        if cache.capacity is not None and self.end > cache.capacity:
-            raise ValueError(f"the cache must hold {self.end} positions, but has {cache.capacity}")
+        if cache.capacity is not None and not self._ring and cache.longest + length > cache.capacity:
+            raise ValueError(f"the cache must hold {cache.longest + length} positions, but has {cache.capacity}")
+        self.end = cache.reach(length, rounded_to)
         self.cache = cache
         self.window = window
         self.length = length
@@ -177,7 +193,7 @@ class Cached:
     @cached_property
     def _mask_B1LC(self) -> Tensor | None:  # noqa: N802 (its axes)
         """The slots that each new position may attend to; None for all."""
-        if self._places_BL.numel() == 1 and self.window is None:
+        if self._places_BL.numel() == 1 and self.window is None and self.end == self.cache.longest + 1:
             return None
         return self._allowed(self._held_BC)
 
@@ -226,4 +242,9 @@ class Cached:
         """Computes retention on `[B, L, N, H]` tensors."""
         state_BNHH, read_B = self.cache.kv[layer], self.cache.lengths_B
         out, self.cache.kv[layer] = recurrent(q, k, v, state_BNHH, read_B=read_B, new_B=self.lengths_B)
+        return out
+
+    def scan(self, layer: int, features: Tensor, steps: Tensor, ways: tuple[Scan, Scan]) -> Tensor:
+        """Computes a state space on `[B, L, E]` features, forwards."""
+        out, self.cache.kv[layer] = ways[0].rows(features, steps, self.cache.kv[layer], self.lengths_B)
         return out

@@ -8,7 +8,8 @@ Sources: VALL-E (Wang et al., 2023), section 4, https://arxiv.org/abs/2301.02111
 model for the others, both conditioned on phonemes and on an acoustic prompt with summed codebooks. VALL-E uses two
 networks and adaptive layer norm for the NAR stages. Here one network does both, with a token for the level, because
 both tasks share what they learn about text and voice. The blocks are pre-norm with RMSNorm, RoPE and SwiGLU as in Llama
-(https://arxiv.org/abs/2302.13971), or with RetNet's retention in place of attention (`model.network.layers`).
+(https://arxiv.org/abs/2302.13971), or with RetNet's retention or Mamba-2's state space in place of attention
+(`model.network.layers`).
 
 Axes: ... any leading axes, L positions, K codebooks, G frames of a group, C = K + G - 1 columns of codes, M predicted
 positions, D width, V codes.
@@ -20,9 +21,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
-from model.config import ModelConfig
+from model.architecture import ModelConfig
 from model.network.attention import Attend
+from model.network.feedforward import Experts
 from model.network.layers import Ahead, Block, RMSNorm, rotary_angles
+from model.network.ssm import Scan
 from model.sequences.documents import codebook_of_all, num_heads
 
 INIT_STD = 0.02
@@ -65,8 +68,11 @@ class Decoder(nn.Module):
         residual_std = INIT_STD / (2 * self.config.layers) ** 0.5
         for name, weight in self.named_parameters():
             if weight.dim() > 1 and not name.startswith("ahead."):
-                writes_residual = name.endswith(("attention.out.weight", "feedforward.down.weight"))
+                writes_residual = name.endswith(("attention.out.weight", ".down.weight"))
                 nn.init.normal_(weight, std=residual_std if writes_residual else INIT_STD, generator=generator)
+        for part in self.blocks.modules():
+            if isinstance(part, Scan):
+                part.initialise(generator)
         with torch.no_grad():
             self.code_embedding.weight[self.absent] = 0
         self.initialise_ahead(generator)
@@ -130,7 +136,7 @@ class Decoder(nn.Module):
             tokens: Token ids `[..., L]`.
             codes: As in `embed`.
             positions: `[..., L]`, for the rotary embedding.
-            attend: Attention or retention.
+            attend: Attention or what replaces it.
         """
         return self.read(self.embed(tokens, codes), positions, attend)
 
@@ -193,6 +199,38 @@ class Decoder(nn.Module):
         flat = self.hidden(tokens, codes, positions, attend).flatten(0, -2)
         return [self.logits(flat[at], head) for head, at in enumerate(rows)]
 
+    def experts(self) -> dict[str, Experts]:
+        """Returns the mixtures of experts, by their names, from the first block to the last."""
+        return {name: part for name, part in self.named_modules() if isinstance(part, Experts)}
+
+    def loads(self) -> Tensor | None:
+        """Returns how often each expert was chosen in the last pass in training, `[layers, E]`; None without any."""
+        loads = [part.load_E for part in self.experts().values() if part.load_E is not None]
+        return torch.stack(loads) if loads else None
+
+    def lifts(self) -> dict[str, Tensor]:
+        """Returns the experts' biases (`Experts`) by name: what a checkpoint has beside the parameters."""
+        return {f"{name}.lifts_E": part.lifts_E for name, part in self.experts().items()}
+
+    def rounded(self, dtype: torch.dtype) -> "Decoder":
+        """Changes the dtype of the weights, in place, but for the few that every other number hangs on; returns itself.
+
+        These say which experts are chosen, how wide a state's steps are and how fast it forgets: rounded, they would
+        choose others, and a little more of the state would be lost or kept at each of many positions.
+        """
+        exact = [weight for part in self.modules() if isinstance(part, Experts | Scan) for weight in part.exact()]
+        held = [weight.detach() for weight in exact]
+        self.to(dtype)
+        for weight, value in zip(exact, held, strict=True):
+            weight.data = value
+        return self
+
     def num_parameters(self, *, trained: bool = False) -> int:
         """Returns the number of parameters, or of those that are `trained`: with adapters, few of them."""
         return sum(weight.numel() for weight in self.parameters() if weight.requires_grad or not trained)
+
+    def num_active(self) -> int:
+        """Returns the number of parameters that one position goes through: all but those of experts not chosen."""
+        idle = self.config.experts - self.config.active_experts
+        each = [sum(weight.numel() for weight in part.experts[0].parameters()) for part in self.experts().values()]
+        return self.num_parameters() - idle * sum(each)

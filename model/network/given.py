@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from model.network.attention import Packed, Reach, flash_takes, sdpa
+from model.network.ssm import Scan
 
 
 class Kept:
@@ -39,6 +40,10 @@ class Kept:
     def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Raises `NotImplementedError`: a state that has read what is given knows nothing of what follows."""
         raise NotImplementedError("retention has no keys and values to keep")
+
+    def scan(self, layer: int, features: Tensor, steps: Tensor, ways: tuple[Scan, Scan]) -> Tensor:
+        """Raises `NotImplementedError`, as `retain` does."""
+        raise NotImplementedError("a state space has no keys and values to keep")
 
     def first(self, documents: int) -> "Kept":
         """Returns what was read of the first documents."""
@@ -82,3 +87,7 @@ class Beside:
     def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Raises `NotImplementedError`, as `Kept` does."""
         raise NotImplementedError("retention has no keys and values to keep")
+
+    def scan(self, layer: int, features: Tensor, steps: Tensor, ways: tuple[Scan, Scan]) -> Tensor:
+        """Raises `NotImplementedError`, as `retain` does."""
+        raise NotImplementedError("a state space has no keys and values to keep")

@@ -1,14 +1,18 @@
-"""The parts of a block: RMSNorm, rotary positions, attention or retention, SwiGLU.
+"""The parts of a block: RMSNorm, rotary positions, and attention, retention or a state space.
 
 Axes: ... any leading axes, L positions, D width, N heads, H head width.
 """
+
+from typing import cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
-from model.config import Arch, ModelConfig
+from model.architecture import Arch, ModelConfig
 from model.network.attention import Attend
+from model.network.feedforward import Experts, SwiGLU
+from model.network.ssm import Scan, wide
 
 
 class RMSNorm(nn.Module):
@@ -23,8 +27,8 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalises the last axis, in float32."""
-        return F.rms_norm(x.float(), self.gain.shape, self.gain.float(), self.eps).to(x.dtype)
+        """Normalises the last axis, in float32 at least."""
+        return F.rms_norm(wide(x), self.gain.shape, self.gain.to(wide(x).dtype), self.eps).to(x.dtype)
 
 
 def rotary_angles(positions: Tensor, head_width: int, theta: float) -> tuple[Tensor, Tensor]:
@@ -89,23 +93,40 @@ class Retention(nn.Module):
         return out
 
 
-MIXERS: dict[Arch, type[Attention] | type[Retention]] = {"llama": Attention, "retnet": Retention}
-"""The layer that mixes the positions, by `model.arch`."""
+class Mamba(nn.Module):
+    """Mamba-2's layer (`model.network.ssm`), with a gate and a norm over all heads.
 
+    As in the paper, heads are twice as wide together as the network, and share b and c. The network has no positions:
+    their order is in the state.
 
-class SwiGLU(nn.Module):
-    """The gated feed-forward. Source: Shazeer, https://arxiv.org/abs/2002.05202."""
+    Source: Mamba-2, section 7 and figure 6, https://arxiv.org/abs/2405.21060.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.gate_up = nn.Linear(config.width, 2 * config.feedforward, bias=False)
-        self.down = nn.Linear(config.feedforward, config.width, bias=False)
+        self.heads, width = config.heads, 2 * config.width
+        self.ways = nn.ModuleList(Scan(self.heads, width // self.heads, config.state_size) for _ in range(2))
+        self.sizes = width, width + 2 * config.state_size, self.heads
+        self.inputs = nn.Linear(config.width, sum(self.sizes), bias=False)
+        self.norm = RMSNorm(width, config.norm_eps)
+        self.out = nn.Linear(width, config.width, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps each position of `[..., D]` separately."""
-        gate, up = self.gate_up(x).chunk(2, dim=-1)
-        out: Tensor = self.down(F.silu(gate) * up)
+    def forward(self, x: Tensor, angles: tuple[Tensor, Tensor], layer: int, attend: Attend) -> Tensor:  # noqa: ARG002
+        """Mixes the positions of `[..., L, D]` as `attend` allows."""
+        gate, features, steps = self.inputs(x).split(self.sizes, -1)
+        forwards, backwards = self.ways
+        mixed = attend.scan(layer, features, steps, (cast("Scan", forwards), cast("Scan", backwards)))
+        gated = (wide(mixed.flatten(-2)) * F.silu(wide(gate))).to(x.dtype)
+        out: Tensor = self.out(self.norm(gated))
         return out
+
+
+MIXERS: dict[Arch, type[Attention] | type[Retention] | type[Mamba]] = {
+    "llama": Attention,
+    "retnet": Retention,
+    "mamba": Mamba,
+}
+"""The layer that mixes the positions, by `model.arch`."""
 
 
 class Ahead(nn.Module):
@@ -128,14 +149,14 @@ class Ahead(nn.Module):
 
 
 class Block(nn.Module):
-    """A pre-norm block: attention or retention, then the feed-forward, each added to its input."""
+    """A pre-norm block: attention or what replaces it, then the feed-forward, each added to its input."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.attention_norm = RMSNorm(config.width, config.norm_eps)
         self.attention = MIXERS[config.arch](config)
         self.feedforward_norm = RMSNorm(config.width, config.norm_eps)
-        self.feedforward = SwiGLU(config)
+        self.feedforward = SwiGLU(config) if config.experts == 1 else Experts(config)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, angles: tuple[Tensor, Tensor], layer: int, attend: Attend) -> Tensor:

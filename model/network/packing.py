@@ -1,4 +1,4 @@
-"""Packs documents into one sequence without padding."""
+"""Packs documents into one sequence without padding; `model.network.padding` lays such a batch out in rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +28,10 @@ START = Place()
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Packed documents, the causal ones first, then the bidirectional ones."""
+    """Packed documents, the causal ones first, then the bidirectional ones.
+
+    Of a padded batch the first three tensors are `[B, L]`, and `rows` are places in them when flattened.
+    """
 
     tokens_L: Tensor
     codes_LK: Tensor
@@ -55,6 +58,11 @@ class Batch:
     """Text and response of each document, in its own positions (`Document.aligned`)."""
 
     @property
+    def is_padded(self) -> bool:
+        """Whether each document is a row of its own."""
+        return self.tokens_L.dim() == 2
+
+    @property
     def num_targets(self) -> int:
         """Number of codes and tokens to predict, without those of the heads ahead."""
         return sum(len(target) for target in self.targets[: len(self.targets) - self.ahead])
@@ -78,9 +86,10 @@ def in_parts(batch: Batch, most: int) -> list[Batch]:
 
     Args:
         batch: A batch on the CPU.
-        most: Most positions of a part.
+        most: Most positions of a part, padding included.
     """
-    bounds = np.cumsum([0, *batch.lengths])
+    taken = [batch.tokens_L.shape[1]] * len(batch.lengths) if batch.is_padded else batch.lengths
+    bounds = np.cumsum([0, *taken])
     firsts = [0]
     for document in range(1, len(batch.lengths)):
         if bounds[document + 1] - bounds[firsts[-1]] > most:
@@ -101,11 +110,12 @@ def _part(batch: Batch, first: int, end: int, start: int, stop: int) -> Batch:
         each = [len(one) // max(len(rows), 1) for one, rows in zip(values, batch.rows, strict=True)]
         return tuple(one[n * a : n * b] for one, n, (a, b) in zip(values, each, own, strict=True))
 
+    inside = slice(first, end) if batch.is_padded else slice(start, stop)
     return replace(
         batch,
-        tokens_L=batch.tokens_L[start:stop],
-        codes_LK=batch.codes_LK[start:stop],
-        positions_L=batch.positions_L[start:stop],
+        tokens_L=batch.tokens_L[inside],
+        codes_LK=batch.codes_LK[inside],
+        positions_L=batch.positions_L[inside],
         lengths=batch.lengths[first:end],
         causal=min(max(batch.causal - first, 0), end - first),
         given=batch.given[first:end],

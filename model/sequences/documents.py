@@ -8,6 +8,10 @@ So the input at every position is one token embedding plus the sum of the codes 
     all       <task> <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <canvas> response frames ...
     len       <len>  <language> phonemes ... <end>  |  <prompt> prompt frames ...  |  <length> digits
     stt       <stt>  |  <speech> frames ...  |  <text> <language> phonemes ...
+    phn       <phn>  <language> characters ... <end>  |  <text> phonemes ...
+    un-phn    <un-phn>  <language> phonemes ... <end>  |  <text> characters ...
+
+With `data.text: characters`, all but the last two have characters in place of phonemes.
 
 Tasks that turn speech into other speech (`model.sequences.tasks`) have the given speech before the last segment:
 
@@ -29,12 +33,13 @@ Tasks that turn speech into other speech (`model.sequences.tasks`) have the give
   known in some frames, those below it in all and those above it in none. A frame shows the codes known there, summed;
   its token is <mask> where none is, <level k> where codebook k is the first masked one, and <canvas> where none is
   masked. Every masked code can be predicted, each by its codebook's head. What comes before <canvas> doesn't attend to
-  what follows it (with `model.arch: retnet` it does), so that decoding reads it once for all its passes.
+  what follows it (with `model.arch: retnet` or `mamba` it does), so that decoding reads it once for all its passes.
 * input: shows all K codebooks summed, in every mode. Frames to replace have the token <replace>. Without a text, <unk>
   replaces the language.
 * len: the task tts is marked <len> here; other tasks keep their own marker. So the text under <tts-c>, which covers
   prompt and response, isn't taken for the text of the response alone.
-* len and stt, causal: the marker predicts the first token, each token the next one, and the last token <end>.
+* len, stt, phn and un-phn, causal: the marker predicts the first token, each token the next one, and the last token
+  <end>.
 
 Positions restart at each segment; those of the text may be spaced so that a phoneme is at about the position of the
 frames that say it (`model.sequences.aligned`). So the distance from a response frame to a phoneme doesn't depend on the
@@ -201,10 +206,10 @@ def document(
     """
     num_codebooks, frames = response_KT.shape
     if level:
-        draft = _conditions(tokenizer, condition, condition.task, frames=frames)
+        draft = conditions(tokenizer, condition, condition.task, frames=frames)
         at = draft.segment(tokenizer.level(level), response_KT[:level])
         return draft.document(at[1:], response_KT[level], level, causal=False, along=at[1:])
-    draft = _conditions(tokenizer, condition, condition.task, group=group)
+    draft = conditions(tokenizer, condition, condition.task, group=group)
     targets_M = np.append(response_KT[0], np.full(group - frames % group, stop))
     shown_JT = np.full((num_codebooks + group - 1, frames // group), ABSENT, np.int64)
     shown_JT[group_columns(num_codebooks, group)] = targets_M[:-group].reshape(-1, group).T
@@ -224,7 +229,7 @@ def canvas(
         first_T: Codebook 0 of the response; masked frames aren't shown.
         masked_T: Which frames to predict.
     """
-    draft = _conditions(tokenizer, condition, condition.task, frames=len(first_T))
+    draft = conditions(tokenizer, condition, condition.task, frames=len(first_T))
     at = draft.segment(tokenizer.canvas, np.where(masked_T, ABSENT, first_T.astype(np.int64))[None])[1:]
     draft.tokens[-1][1:][masked_T] = tokenizer.mask
     return draft.document(at[masked_T], first_T[masked_T], draft.num_codebooks + 1, causal=False)
@@ -246,7 +251,7 @@ def whole_canvas(
         masked_KT: Which codes are masked: below a masked one of a frame, none is known above.
         asked_KT: Which of these to predict.
     """
-    draft = _conditions(tokenizer, condition, condition.task, frames=response_KT.shape[1])
+    draft = conditions(tokenizer, condition, condition.task, frames=response_KT.shape[1])
     num_codebooks = draft.num_codebooks
     at = draft.segment(tokenizer.canvas, np.where(masked_KT, ABSENT, response_KT.astype(np.int64)))
     draft.tokens[-1][1:] = frame_tokens(tokenizer, num_codebooks)[(~masked_KT).sum(0)]
@@ -267,37 +272,9 @@ def frame_tokens(tokenizer: Tokenizer, num_codebooks: int) -> Int64s:
     return np.array([tokenizer.mask, *levels, tokenizer.canvas], np.int64)
 
 
-def length_document(tokenizer: Tokenizer, condition: Condition, digits: Sequence[int], *, ended: bool) -> Document:
-    """Lays out a document of the mode len.
-
-    Args:
-        tokenizer: The vocabulary.
-        condition: Text, prompt and input.
-        digits: Ids of the decimal digits of the number of frames, or of the digits known so far.
-        ended: Whether `digits` is complete; then the last one predicts <end>.
-    """
-    draft = _conditions(tokenizer, condition, "len")
-    return _spelled(draft, tokenizer, tokenizer.length, digits, ended=ended)
-
-
-def text_document(tokenizer: Tokenizer, speech_KT: Codes, spoken: Sequence[int], *, ended: bool) -> Document:
-    """Lays out a document of the mode stt.
-
-    Args:
-        tokenizer: The vocabulary.
-        speech_KT: The speech to transcribe.
-        spoken: Ids of its language and phonemes, or of those known so far.
-        ended: Whether `spoken` is complete; then the last one predicts <end>.
-    """
-    draft = _Draft(speech_KT.shape[0], "stt")
-    draft.add([tokenizer.task("stt")])
-    draft.segment(tokenizer.speech, speech_KT)
-    return _spelled(draft, tokenizer, tokenizer.text, spoken, ended=ended)
-
-
-def _conditions(
+def conditions(
     tokenizer: Tokenizer, condition: Condition, task: Task, *, frames: int | None = None, group: int = 1
-) -> "_Draft":
+) -> "Draft":
     """Begins a document with its conditions: text, prompt and input.
 
     Args:
@@ -307,7 +284,7 @@ def _conditions(
         frames: T of the response; None where it isn't known before it is spoken.
         group: Frames of a position of the response.
     """
-    draft = _Draft(condition.prompt_KP.shape[0], task)
+    draft = Draft(condition.prompt_KP.shape[0], task)
     given_KS = condition.input_KS
     marker = tokenizer.task(task if condition.task == "tts" else condition.task)
     named = bool(condition.phonemes) or given_KS is None
@@ -331,14 +308,7 @@ def _conditions(
     return draft
 
 
-def _spelled(draft: "_Draft", tokenizer: Tokenizer, marker: int, ids: Sequence[int], *, ended: bool) -> Document:
-    """Adds the last segment, whose tokens are predicted one after the other."""
-    at = draft.add([marker, *ids])
-    targets = [*ids, tokenizer.end] if ended else [*ids]
-    return draft.document(at[: len(targets)], np.array(targets), draft.num_codebooks, causal=True)
-
-
-class _Draft:
+class Draft:
     """Builds a document segment by segment."""
 
     def __init__(self, num_codebooks: int, task: Task) -> None:

@@ -1,4 +1,6 @@
-"""The tasks that turn speech into other speech: their inputs, their responses, and the rows that they can use.
+"""The tasks: what each turns into what, and the rows that it can use.
+
+Those of `TRANSFORMS` turn speech into other speech:
 
     task   input                                         response            prompt   text
     ns     the speech with noise                         the speech          no       optional
@@ -7,6 +9,11 @@
     cse    the speech, a stretch of it replaced          the speech          no       of the response
     nse    the same, all of it with noise                the noisy speech    no       of the response
     vc     the same words in another voice               the speech          yes      optional
+
+Two tasks have no speech at all (`TEXT_TASKS`):
+
+    phn      the text, its characters                    its phonemes
+    un-phn   the phonemes                                the text
 
 To add a task, write a function that draws its input, and add a row to `TRANSFORMS` and its name to `Transform`.
 `valle-prep mix` has mixed and encoded all mixtures beforehand; nothing here reads audio. The command line reads this
@@ -22,7 +29,7 @@ Axes: N rows of the store, K codebooks, T frames.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, TypeGuard, get_args
 
 from stages.errors import UsageError
 
@@ -34,7 +41,9 @@ if TYPE_CHECKING:
 
 Transform = Literal["ns", "sr", "tse", "cse", "nse", "vc"]
 """Add new names at the end: the vocabulary has their markers in this order."""
-Drawn = Literal["tts", Transform]
+TextTask = Literal["phn", "un-phn"]
+"""Tasks without speech."""
+Drawn = Literal["tts", Transform, TextTask]
 """The keys of `data.tasks`. A drawn `tts` becomes `tts-c` with `data.continuation_probability`."""
 DRAWN: tuple[Drawn, ...] = get_args(Drawn)
 
@@ -257,11 +266,32 @@ TRANSFORMS: Mapping[Transform, Spec] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class TextSpec:
+    """A row of the table of text tasks."""
+
+    help: str
+    """Description for the command line."""
+    writes_phonemes: bool
+    """Whether phonemes are made of characters; otherwise characters of phonemes."""
+
+
+TEXT_TASKS: Mapping[TextTask, TextSpec] = {
+    "phn": TextSpec("turn text into phonemes", writes_phonemes=True),
+    "un-phn": TextSpec("turn phonemes into text", writes_phonemes=False),
+}
+
+
+def is_text_task(name: str) -> TypeGuard[TextTask]:
+    """Returns whether a task or a mode is a text task."""
+    return name in TEXT_TASKS
+
+
 class TaskDraw:
     """Draws a task for each row, by weight, among the tasks that can use the row; `tts` if none can.
 
     Args:
-        weights: Relative frequency of each task (`data.tasks`).
+        weights: Relative frequency of each task (`data.tasks`); those of text tasks don't count.
         material: The rows to draw inputs from.
         text_dropout: Probability of leaving out an optional text.
         required: Rows of which every task must be able to use at least one; None checks nothing.
@@ -277,7 +307,8 @@ class TaskDraw:
 
         self._text_dropout = text_dropout
         self._material = material
-        self._tasks: list[Drawn] = [task for task in DRAWN if weights.get(task)]
+        spoken: tuple[Literal["tts"] | Transform, ...] = ("tts", *TRANSFORMS)
+        self._tasks = [task for task in spoken if weights.get(task)]
         columns = []
         for task in self._tasks:
             spec = None if task == "tts" else TRANSFORMS[task]

@@ -12,19 +12,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from model.sequences.tasks import Transform
+from model.sequences.tasks import TextTask, Transform
 from stages.errors import ArtefactError, UsageError
 from stages.text.languages import LANGUAGES
 
-Task = Literal["tts", "tts-c", "len", "stt", Transform]
+Task = Literal["tts", "tts-c", "len", "stt", Transform, TextTask]
 """`tts`: the text covers the response; the prompt is another utterance of the speaker.
 `tts-c`: the text covers prompt and response; the response continues the prompt.
 `len`: predicts the number of frames of a response, as decimal digits.
 `stt`: predicts the language and the phonemes of speech.
-The others turn speech into other speech: see `model.sequences.tasks`."""
+The others turn speech into other speech, or text into phonemes and back: see `model.sequences.tasks`."""
 
 _FIRST: Final[tuple[Task, ...]] = ("tts", "tts-c", "len", "stt")
-_LATER: Final[tuple[Task, ...]] = get_args(Transform)
+_LATER: Final[tuple[Task, ...]] = (*get_args(Transform), *get_args(TextTask))
 """Their markers come last, so the other ids are the same as in models from before these tasks."""
 TASKS: Final[tuple[Task, ...]] = (*_FIRST, *_LATER)
 
@@ -93,6 +93,10 @@ class Tokenizer:
     def extended(self, num_codebooks: int, symbols: Iterable[str]) -> "Tokenizer":
         """Returns this vocabulary with the missing tokens of a new model's and a dataset's symbols appended."""
         return self._with([*self.default(num_codebooks).tokens, *self.unknown_symbols(symbols)])
+
+    def with_symbols(self, symbols: Iterable[str]) -> "Tokenizer":
+        """Returns this vocabulary with an id for each of the symbols, those of decomposable ones too."""
+        return self._with(symbols)
 
     def with_tones(self, names: Iterable[str]) -> "Tokenizer":
         """Returns this vocabulary with the missing tones appended, in their order."""

@@ -18,6 +18,7 @@ from model.serving.bodies import SpeechBody
 from model.serving.errors import failure
 from model.serving.figures import Figures
 from stages.audio.encoding import FORMATS, StreamEncoder, encode
+from stages.codecs.table import output_rate
 from stages.errors import ValleError
 from stages.records import Wave
 
@@ -77,15 +78,16 @@ async def streamed(
     request: Request, service: "Service", asked: "Asked", body: "SpeechBody", figures: Figures
 ) -> Response:
     """Answers with the file piece by piece, or with events; waits for the first piece, so that errors have a status."""
-    codec = service.synthesizer.checkpoint.meta.codec
-    chunks = _Chunks(request, service.stream(asked), codec.sample_rate, figures)
+    codec = service.synthesizer.codec
+    rate = output_rate(codec)
+    chunks = _Chunks(request, service.stream(asked), rate, figures)
     first = await chunks.next()
-    pieces = _pieces(chunks, first, StreamEncoder(codec.sample_rate, body.response_format))
+    pieces = _pieces(chunks, first, StreamEncoder(rate, body.response_format))
     if body.stream_format == "audio":
         return _Stream(pieces, chunks, media_type=FORMATS[body.response_format].media_type)
 
     def usage() -> dict[str, int]:
-        letters, frames = len(asked.text), round(chunks.samples / codec.sample_rate * codec.frame_rate)
+        letters, frames = len(asked.text), round(chunks.samples / rate * codec.frame_rate)
         return {"input_tokens": letters, "output_tokens": frames, "total_tokens": letters + frames}
 
     return _Stream(_events(pieces, usage), chunks, media_type="text/event-stream")

@@ -18,6 +18,7 @@ from torch import Tensor
 from model.network.attention import Attend, Packed
 from model.network.decoder import Decoder
 from model.network.packing import collate
+from model.network.ssm import Scan
 from model.sequences.documents import Document
 from model.sequences.tokenizer import Tokenizer
 
@@ -73,6 +74,10 @@ class Watched:
     def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Computes retention, which has no weights to keep."""
         return self._attend.retain(layer, q, k, v)
+
+    def scan(self, layer: int, features: Tensor, steps: Tensor, ways: tuple[Scan, Scan]) -> Tensor:
+        """Computes a state space, which has no weights to keep."""
+        return self._attend.scan(layer, features, steps, ways)
 
 
 @torch.no_grad()

@@ -2,7 +2,9 @@
 
 import torch
 
-from model.config import ModelConfig, TrainConfig
+from model.architecture import ModelConfig
+from model.config import TrainConfig
+from model.network import ssm
 from model.network.decoder import Decoder
 from model.network.retention import CHUNK
 from model.network.window import LEAST_CHUNK
@@ -27,7 +29,7 @@ def memory(
     * a teacher's weights;
     * a bfloat16 copy of the weights under bf16-mixed;
     * the activations of the largest batch: those of all blocks or, with activation checkpointing, every block's input
-      and the activations of one block;
+      and the activations of one block; and what one state space makes on its way, which is never kept;
     * the logits, as if every position predicted.
 
     With `ahead.only`, the blocks keep no activations, as no gradient passes through them.
@@ -56,6 +58,8 @@ def memory(
     converted = 2 * parameters if precision == "bf16-mixed" else 0
     block = kept_by_block(model, precision, fused=device.type == "cuda")
     blocks = 4 * model.width * model.layers + block if recomputes else block * model.layers
+    if model.arch == "mamba":
+        blocks += scanned(model, precision)
     if config.ahead.only:
         blocks = 0.0
     # The logits, their probabilities and their gradient. On a canvas of all codebooks a position predicts the drawn
@@ -72,7 +76,9 @@ def kept_by_block(model: ModelConfig, precision: str, *, fused: bool) -> float:
     the input of each product; queries, keys and values before and after the rotation; the output of attention for each
     document and joined; the gate, and the product with it. Retention keeps more, plus the weights of the pairs in each
     chunk, once per direction; half of the batch is taken to be causal. With a window, each chunk's keys and values are
-    joined anew, and its mask is a bias; both at most, as if all documents were long responses.
+    joined anew, and its mask is a bias; both at most, as if all documents were long responses. A state space keeps what
+    goes into it and what its gate and norm need. With experts, each chosen one keeps what a feed-forward does, and a
+    position's input and output of it are kept in the experts' order.
 
     Args:
         model: Section `model`.
@@ -81,10 +87,35 @@ def kept_by_block(model: ModelConfig, precision: str, *, fused: bool) -> float:
     """
     size = 4 if precision == "32-true" else 2
     norms = (8 if fused else 16) * model.width
-    feedforward = 4 * size * model.feedforward
+    chosen = model.active_experts
+    feedforward = 4.0 * size * model.feedforward * chosen
+    if model.experts > 1:
+        feedforward += (2 * size * chosen + 4 - size) * model.width + 44 * chosen + 4 * model.experts
+    if model.arch == "mamba":
+        inner = 2 * model.width
+        inputs = size * (model.width + 2 * inner + 2 * model.state_size + model.heads)
+        gated = (norms // model.width // 2 + 8 + size) * inner + (0 if size == 4 else 4 * inner)
+        return norms + feedforward + inputs + gated + size * model.width
     if model.arch == "retnet":
         return norms + feedforward + (18 * size + 5) * model.width + 1.5 * (4 + size) * model.heads * CHUNK
     joined = 0.0
     if window := model.window_positions:  # a chunk's keys are at most three times its queries (`network.window`)
         joined = 3 * size * (2 * model.num_kv_heads * model.head_width + max(window, LEAST_CHUNK))
     return norms + feedforward + 9 * size * model.width + joined
+
+
+def scanned(model: ModelConfig, precision: str) -> float:
+    """Returns about the bytes per position that a state space of one block makes on its way, in both directions.
+
+    Features shifted, convolved and taken apart; the weights of the pairs in each chunk; and each chunk's states.
+
+    Args:
+        model: Section `model`.
+        precision: As in `kept_by_block`.
+    """
+    size = 4 if precision == "32-true" else 2
+    inner = 2 * model.width
+    features = inner + 2 * model.state_size
+    pairs = model.heads * ssm.CHUNK * (8 + size)
+    states = 4 * 4 * inner * model.state_size / ssm.CHUNK
+    return 2 * (7 * size * features + 4 * size * inner + pairs + states)

@@ -47,13 +47,22 @@ class Previews:
         examples: The validation set.
         device: Device for decoding.
         judged: Whether to load `trainer.judge`; the other devices of a run don't speak.
+        guidance: Scale of the guidance that is built in; None for none.
 
     Raises:
         WeightsError: if the judge isn't there, or doesn't know a sample's language.
     """
 
-    def __init__(self, config: TrainConfig, examples: Examples, device: torch.device, *, judged: bool = True) -> None:
-        self.config, self.examples, self.device = config, examples, device
+    def __init__(
+        self,
+        config: TrainConfig,
+        examples: Examples,
+        device: torch.device,
+        *,
+        judged: bool = True,
+        guidance: float | None = None,
+    ) -> None:
+        self.config, self.examples, self.device, self._guidance = config, examples, device, guidance
         rows = np.random.default_rng(_SEED).permutation(examples.rows)[: config.trainer.samples]
         self._draws = [examples.draw(int(row), np.random.default_rng((_SEED, row)), ("ar", 0)) for row in rows]
         ways = [Decoding(mode) for mode in FIRST_MODES]
@@ -110,25 +119,25 @@ class Previews:
         return Path(self.config.trainer.out) / "samples" / f"step-{step:08d}"
 
     def _speak(self, network: Decoder, codec: "Codec", step: int, log: RunLog) -> dict[str, float]:
-        examples, folder = self.examples, self._folder(step)
+        from stages.codecs.table import output_rate
+
+        examples, folder, rate = self.examples, self._folder(step), output_rate(codec)
         conditions = [read_condition(examples, draw) for draw in self._draws]
         longest = 2 * max(draw.frames for draw in self._draws)  # early in training, the network doesn't stop by itself
         seeds = range(_SEED, _SEED + len(conditions))
-        decoding = self._decoding.settled(self.config.data, Path(self.config.trainer.out))
+        decoding = self._decoding.settled(self.config.data, Path(self.config.trainer.out), self._guidance)
         spoken = generate(network, examples.tokenizer, conditions, max_frames=longest, decoding=decoding, seeds=seeds)
         found: list[Heard] = []
         for number, (draw, condition, spoken_KT) in enumerate(zip(self._draws, conditions, spoken, strict=True)):
             codes = {f"{number:02d}": spoken_KT, f"{number:02d}.reference": read_response(examples, draw)}
             waves = {name: self._decoded(codec, codes_KT) for name, codes_KT in codes.items()}
             for name, wave in waves.items():
-                write_wav(folder / f"{name}.wav", wave, codec.sample_rate)
-                log.audio(f"samples/{name}", wave, codec.sample_rate, step)
+                write_wav(folder / f"{name}.wav", wave, rate)
+                log.audio(f"samples/{name}", wave, rate, step)
             about = [examples.store.ids[draw.row], condition.language, condition.phonemes]
             if self._listener:
                 text = self._texts[draw.row]
-                heard = [
-                    self._listener.hear(one, codec.sample_rate, text, condition.language) for one in waves.values()
-                ]
+                heard = [self._listener.hear(one, rate, text, condition.language) for one in waves.values()]
                 found.append(heard[0])
                 self._references += heard[1:] if len(self._references) < len(self._draws) else []
                 about += [text, f"heard: {heard[0].text}"]

@@ -12,8 +12,10 @@ from model.config import LoraConfig, TrainConfig
 from model.data.examples import Examples
 from model.data.lengths import paces_of
 from model.data.source import Store, tones_of
+from model.data.texts import characters_of, symbols_of
 from model.network.decoder import INIT_STD, Decoder
 from model.network.lora import add_adapters, initialise_adapters
+from model.sequences.tasks import is_text_task
 from model.sequences.tokenizer import Tokenizer
 from stages.codecs.codec import Floats
 from stages.codecs.table import codec_embeddings, codec_identity
@@ -65,7 +67,8 @@ def examples_of(config: TrainConfig, store: Store, tokenizer: Tokenizer, split: 
     """Returns the utterances of a split; raises as `Examples` does. With `ahead.only` all are of the mode `ar`."""
     data, model = config.data, config.model
     if config.ahead.only:
-        data = data.model_copy(update={"modes": {"ar": 1.0}})
+        tasks = {task: weight for task, weight in data.tasks.items() if not is_text_task(task)}
+        data = data.model_copy(update={"modes": {"ar": 1.0}, "tasks": tasks})
     return Examples(store, tokenizer, data, split, group=model.group, ahead=model.ahead)
 
 
@@ -74,8 +77,9 @@ def vocabulary(config: TrainConfig, store: Store) -> Tokenizer:
     if config.trainer.start_from is None:
         tokenizer = Tokenizer.default(store.codec.num_codebooks)
     else:
-        tokenizer = read_tokenizer(_source(config, store)).extended(store.codec.num_codebooks, store.symbols)
-    tokenizer = tokenizer.spaced(config.model.even_spacing)
+        symbols = symbols_of(store, config.data)
+        tokenizer = read_tokenizer(_source(config, store)).extended(store.codec.num_codebooks, symbols)
+    tokenizer = tokenizer.with_symbols(characters_of(store, config.data)).spaced(config.model.even_spacing)
     return tokenizer.with_tones(tones_of(store) if config.data.tones else ())
 
 
@@ -87,6 +91,21 @@ def learnt_languages(config: TrainConfig, languages: Sequence[str], resumed: Pat
     if source is not None:
         known = read_meta(source).languages or tuple(read_config(source).data.languages or ())
     return tuple(dict.fromkeys([*languages, *known]))
+
+
+def built_in_guidance(config: TrainConfig, resumed: Path | None) -> float | None:
+    """Returns the scale of the guidance that a run's model has built in; None for none.
+
+    It is that of `distill.guidance`, or what the run, the teacher or the model of `start_from` had: to train on doesn't
+    take it out.
+    """
+    if config.distill.guidance > 1:
+        return config.distill.guidance
+    if resumed is not None:
+        return read_meta(resumed).guidance
+    sources = config.distill.teacher, config.trainer.start_from
+    known = [read_meta(find(Path(source))).guidance for source in sources if source is not None]
+    return next((scale for scale in known if scale), None)
 
 
 def _codebooks(codec: CodecIdentity) -> Floats:

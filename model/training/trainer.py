@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model.architecture import ModelConfig
 from model.checkpoints.checkpoint import (
     Meta,
     build,
@@ -25,14 +26,17 @@ from model.checkpoints.checkpoint import (
     read_weights,
 )
 from model.checkpoints.saving import Saver, Snapshot
-from model.config import ModelConfig, TrainConfig
+from model.config import TrainConfig
 from model.data.examples import Examples
+from model.data.figures import figures_of
 from model.data.lengths import languages_of, lengths_of
 from model.data.source import Store, content_of
 from model.data.stream import BatchStream, every_mode, prefetched
+from model.data.texts import characters_of, symbols_of
 from model.network.attention import Attend, Packed
 from model.network.decoder import Decoder
 from model.network.packing import Batch, Place, in_parts
+from model.network.padding import Padded
 from model.sequences.tokenizer import Tokenizer
 from model.training.ema import Average
 from model.training.fit import Demand, Fit, chosen
@@ -45,11 +49,12 @@ from model.training.run.failures import is_out_of_memory, not_finite, out_of_mem
 from model.training.run.interrupt import stop_signals
 from model.training.run.lock import hold
 from model.training.run.progress import Meter, MuteLog, RunLog
-from model.training.start import begin, examples_of, learnt_languages
+from model.training.start import begin, built_in_guidance, examples_of, learnt_languages
 from model.training.step.aligning import Following
 from model.training.step.distill import Teacher
 from model.training.step.loss import Scores, Weights, score
 from model.training.step.optimizer import rate_factor, set_rate
+from model.training.step.usage import Usage
 from stages.errors import MachineError, StoppedError, TrainingError
 
 _Result = TypeVar("_Result")
@@ -84,6 +89,7 @@ class Trainer:
             Teacher(config, self.tokenizer, store.codec, self.fabric.device) if config.distill.teacher else None
         )
         self.raw_network = network
+        self.usage = Usage(network)
         self.fitted: Fit | None = None
         if config.trainer.fit_gb is not None:
             taught = self.teacher.network.num_parameters() if self.teacher else 0
@@ -93,6 +99,9 @@ class Trainer:
         decay = config.trainer.ema_decay
         self.average = Average(self.raw_network, decay) if decay else None
         self.validation = self._examples("validation")
+        self._guidance = built_in_guidance(config, resumed)
+        self._figures = figures_of(self.stream.examples, self.validation)
+        self._validated: dict[str, float] = {}
         self.previews = self._previews() if config.trainer.samples else None
         self.progress = Progress()
         self._updating = False
@@ -105,7 +114,8 @@ class Trainer:
         return tokenizer, build(self.config, tokenizer, self.store.codec)
 
     def _previews(self) -> Previews:
-        return Previews(self.config, self.validation, self.fabric.device, judged=self.fabric.is_global_zero)
+        judged, guidance = self.fabric.is_global_zero, self._guidance
+        return Previews(self.config, self.validation, self.fabric.device, judged=judged, guidance=guidance)
 
     def _examples(self, split: Literal["train", "validation"]) -> Examples:
         return examples_of(self.config, self.store, self.tokenizer, split)
@@ -129,7 +139,8 @@ class Trainer:
         parts = []
         for batch in batches:
             with self.updates.gather(last=batch is batches[-1]):
-                scores = self.score(batch.to(self.fabric.device))
+                scores = self.score(batch)
+                self.usage.add()
                 # All strategies average the gradients over the devices; undo that, so all targets weigh the same.
                 weights = Weights(self.config.distill.weight, self.config.ahead.weight, self.config.align.weight)
                 objective = scores.objective(weights)
@@ -137,6 +148,7 @@ class Trainer:
             parts.append(scores.detach())
         self._updating = True
         norm = self.updates.apply()
+        self.usage.settle(partial(total, self.fabric), good=math.isfinite(norm))
         if self.average and math.isfinite(norm):
             self.average.update(self.progress.step + 1)
         self._updating = False
@@ -150,7 +162,9 @@ class Trainer:
     # ----------------------------------------------------------------------------------------------------------------
 
     def score(self, batch: Batch, *, alone: bool = False) -> Scores:
-        """Runs the network on a packed batch; `alone` runs it without the other devices and the teacher."""
+        """Runs the network on a batch; `alone` runs it without the other devices and the teacher."""
+        plain = self.teacher.unguided(batch) if self.teacher and not alone else None
+        batch = batch.to(self.fabric.device)
         attend = self.attention(batch)
         following = None
         if self.config.align.weight and not alone:
@@ -166,14 +180,18 @@ class Trainer:
         taught = None
         if self.teacher:
             with self.fabric.autocast():
-                seen = self.attention(batch, self.teacher.network.config)
-                taught = self.teacher.divergence(batch, seen, logits)
+                model, beside = self.teacher.network.config, None
+                if plain is not None:
+                    beside = plain.to(self.fabric.device), self.attention(plain, model)
+                taught = self.teacher.divergence(batch, self.attention(batch, model), logits, beside)
         scores = score(logits, batch.targets, batch.tasks, ahead=batch.ahead)
         return replace(scores, taught=taught, followed=following.loss if following else None)
 
     def attention(self, batch: Batch, model: ModelConfig | None = None) -> Attend:
         """Returns the attention of a batch, by the window of a model; the one in training if none is given."""
         window = (model or self.config.model).window_positions
+        if batch.is_padded:
+            return Padded.of(batch, self.fabric.device, window=window)
         parts = batch.lengths, batch.causal, self.fabric.device, batch.given
         return Packed(*parts, window=window, before=batch.before)
 
@@ -192,7 +210,7 @@ class Trainer:
         batches = islice(batches, self.config.trainer.validate_batches)
         with self.average.applied() if self.average else nullcontext():
             parts = self._parts(batches)
-            scores = reduce(add, [self.score(batch.to(self.fabric.device), alone=True) for batch in parts])
+            scores = reduce(add, [self.score(batch, alone=True) for batch in parts])
         self.network.train()
         return scores.report("validation")
 
@@ -200,6 +218,7 @@ class Trainer:
         """Validates, writes previews on the first device, and returns the validation loss."""
         with meter.paused():
             values = self.validate()
+            self._validated = dict(values)
             if self.previews:
                 weights = whole(self._spoken_weights, keep=self.fabric.is_global_zero)
                 if self.fabric.is_global_zero:
@@ -209,8 +228,9 @@ class Trainer:
 
     @property
     def _spoken_weights(self) -> dict[str, Tensor]:
-        """The weights for synthesis: the averages if kept, else the network's own."""
-        return self.average.weights if self.average else dict(self.raw_network.named_parameters())
+        """The weights for synthesis: the averages if kept, else the network's own; with the experts' biases."""
+        weights = self.average.weights if self.average else dict(self.raw_network.named_parameters())
+        return {**weights, **self.raw_network.lifts()}
 
     def fit(self) -> Path:
         """Trains until `trainer.max_steps`.
@@ -246,7 +266,7 @@ class Trainer:
                 if progress.step % trainer.log_every == 0 or at_end:
                     rate = self.updates.optimizers[0].param_groups[0]["lr"]
                     values = {"lr": rate, "epoch": progress.place.epoch, "skipped": progress.skipped}
-                    values = meter.report() | values
+                    values = meter.report() | self.usage.report() | values
                     log.report(progress.step, values, meter.seconds(trainer.max_steps - progress.step))
                 validates = progress.step % trainer.validate_every == 0 or progress.step == trainer.max_steps
                 evaluate = partial(self._evaluate, log, meter)
@@ -288,11 +308,11 @@ class Trainer:
         if self.fabric.world_size == 1 and self.progress.step and not self._updating:
             self.save(saver)
         saver.wait()
-        positions = max(len(batch.tokens_L) for batch in batches)
+        positions = max(batch.tokens_L.numel() for batch in batches)
         raise TrainingError(out_of_memory(self.fabric.device, step, positions, self.run))
 
     def _announce(self, log: RunLog, rate: str) -> None:
-        unknown = self.tokenizer.unknown_symbols(self.store.symbols)
+        unknown = self.tokenizer.unknown_symbols(symbols_of(self.store, self.config.data))
         if unknown:
             log.say(f"note: {len(unknown)} symbols outside the vocabulary are learnt as <unk>: {' '.join(unknown)}")
         if nameless := [code for code in self._languages if self.tokenizer.language(code) == self.tokenizer.unknown]:
@@ -321,10 +341,13 @@ class Trainer:
             state["weights"] = whole(dict(self.raw_network.named_parameters()), keep=first)
         spoken = whole(self._spoken_weights, keep=first)
         if first:
-            content, symbols = content_of(self.store, self.config.data), tuple(self.store.symbols)
+            content, symbols = content_of(self.store, self.config.data), symbols_of(self.store, self.config.data)
             loudness = self.store.loudness_lufs
             learnt = self._languages, self._lengths, tuple(self.store.lexicon)
-            meta = Meta(self.progress.step, self.store.codec, content, symbols, validation_loss, loudness, *learnt)
+            figures = self._figures | ({"validation": self._validated} if validation_loss is not None else {})
+            letters = characters_of(self.store, self.config.data)
+            told = validation_loss, loudness, *learnt, self._guidance, figures, letters
+            meta = Meta(self.progress.step, self.store.codec, content, symbols, *told)
             saver.save(Snapshot(spoken, state, self.config, self.tokenizer, meta))
 
     def restore(self, folder: Path) -> None:
@@ -332,6 +355,7 @@ class Trainer:
         spoken, state = read_weights(folder), load_trainer_state(folder)
         check_weights(self.raw_network, spoken, folder)
         put(dict(self.raw_network.named_parameters()), state.pop("weights", spoken))
+        put(self.raw_network.lifts(), spoken)
         if self.average:
             put(self.average.weights, spoken)
         self.updates.put(state.pop("optimizers"))

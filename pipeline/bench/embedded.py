@@ -15,21 +15,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from stages.artefacts.disk import atomic
 from stages.audio.files import read_at, resample
-from stages.codecs.embedded import (
-    FLOOR,
-    NUM_MELS,
-    SAMPLE_RATE,
-    WEIGHTS,
-    EmbeddedCodec,
-    Tables,
-    log_mel,
-    mel_filters,
-    quantise,
-)
+from stages.codecs.embedded import WEIGHTS, EmbeddedCodec, log_mel, quantise
+from stages.codecs.frames import FLOOR, NUM_MELS, SAMPLE_RATE, Tables, mel_filters
 from stages.corpora.scan import scan
 from stages.errors import UsageError, run_app
 from stages.ids import path_of
@@ -84,7 +77,7 @@ def fit(voices: Path, *, seed: int = 0) -> Tables:
     missing = sorted(SOURCES.keys() - {recording.group for recording in recordings})
     if missing:
         raise UsageError(f"`{voices}` must contain the groups {', '.join(SOURCES)}, but has no {', '.join(missing)}.")
-    filters_MF = mel_filters()
+    filters_MF = torch.tensor(mel_filters())
     mels = [log_mel(torch.tensor(wave), filters_MF) for wave in _training_waves(voices, recordings)]
     frames_TM = torch.cat(mels)
     mean_M, scale_M = frames_TM.mean(dim=0), frames_TM.std(dim=0).clamp_min(_LEAST_SCALE)
@@ -94,7 +87,7 @@ def fit(voices: Path, *, seed: int = 0) -> Tables:
     codebooks_KVM = _residual_k_means(frames_TM, torch.Generator().manual_seed(seed))
     for _ in range(_REFINEMENTS):
         codebooks_KVM = _refine(frames_TM, codebooks_KVM)
-    return Tables(mean_M, scale_M, codebooks_KVM)
+    return Tables(mean_M.numpy(), scale_M.numpy(), codebooks_KVM.numpy())
 
 
 def _training_waves(voices: Path, recordings: Sequence[Recording]) -> Iterator[Wave]:
@@ -185,9 +178,9 @@ def _nearest(frames_TM: "Tensor", centres_VM: "Tensor") -> "Tensor":
 
 def save(tables: Tables, path: Path) -> None:
     """Writes the weights file; the same tables give the same bytes."""
-    from safetensors.torch import save_file
+    from safetensors.numpy import save_file
 
-    tensors = {"mean_M": tables.mean_M, "scale_M": tables.scale_M, "codebooks_KVM": tables.codebooks_KVM.half()}
+    tensors: dict[str, Any] = {**tables.by_name(), "codebooks_KVM": tables.codebooks_KVM.astype(np.float16)}
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as partial:
         save_file(tensors, partial, metadata={"data": "; ".join(SOURCES.values())})

@@ -6,7 +6,7 @@ Jobs and results are small, and only a bounded window of jobs is submitted at a 
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -242,33 +242,38 @@ class DaskCluster:
         running: dict[Future, Job] = {}
         done: SimpleQueue[Future] = SimpleQueue()
 
-        def submit(job: Job) -> None:
-            future = client.submit(function, job, pure=False, resources=resources)
-            running[future] = job
-            # Dask's `wait` asks every future that runs: of a thousand workers that would be thousands for each result.
-            future.add_done_callback(done.put)
+        def submit(jobs: list[Job]) -> None:
+            if not jobs:
+                return
+            for future, job in zip(client.map(function, jobs, pure=False, resources=resources), jobs, strict=True):
+                running[future] = job
+                # Dask's `wait` asks every future that runs: of a thousand workers that would be thousands for each
+                # result.
+                future.add_done_callback(done.put)
 
         def hand_out() -> bool:
             """Fills the window; returns whether any job is running: all may have finished at once."""
             window = _WINDOW * max(1, self._count(client))
-            for job in islice(waiting, max(0, window - len(running))):  # the window shrinks when workers go
-                submit(job)
+            submit(list(islice(waiting, max(0, window - len(running)))))  # the window shrinks when workers go
             return bool(running)
 
         try:
-            submit(first)
+            submit([first])
             while hand_out():
                 self._stop_if_asked(running)
-                for future in self._watched(client, running, partial(_next_done, done)):
+                finished = self._watched(client, running, partial(_next_done, done))
+                results: dict[Future, Result] = _gathered_together(client, finished)
+                for future in finished:
                     job = running.pop(future)
                     try:
-                        result: Result = self._watched(client, running, partial(_gathered, future))
+                        if future not in results:
+                            results[future] = self._watched(client, running, partial(_gathered, future))
                     except KilledWorker:
-                        submit(on_death(job))
+                        submit([on_death(job)])
                         continue
                     finally:
                         future.release()  # else Dask makes the result again if the worker that holds it dies
-                    yield result
+                    yield results.pop(future)
         finally:
             client.cancel(list(running))
 
@@ -327,6 +332,23 @@ class DaskCluster:
 def _next_done(done: "SimpleQueue[Future]") -> "list[Future]":
     """Returns the futures that are done, at least one; raises `Empty` if none is for `_TICK_S`."""
     return [done.get(timeout=_TICK_S), *(done.get_nowait() for _ in range(done.qsize()))]
+
+
+def _gathered_together(client: "Client", futures: "Sequence[Future]") -> "dict[Future, Any]":
+    """Returns the results of jobs that are done, without those that failed or whose worker doesn't give them.
+
+    One question for all: a question for each takes the client longer than anything else that it does for a job.
+    """
+    whole = [future for future in futures if future.status == "finished"]
+    if len(whole) < 2:
+        return {}
+    try:
+        gather = partial(client.gather, whole, errors="skip", asynchronous=True)
+        found = client.sync(gather, callback_timeout=_GATHER_S)
+    except TimeoutError:
+        return {}
+    # Fewer, if a result was lost with its worker and the job has failed since; it isn't told which.
+    return dict(zip(whole, found, strict=True)) if len(found) == len(whole) else {}
 
 
 def _gathered(future: "Future") -> Any:

@@ -64,6 +64,9 @@ def _settings() -> dict[str, Any]:
         # Keep a minute of samples and few transitions: these are most of what the client's memory grows by.
         "distributed.admin.system-monitor.log-length": 120,
         "distributed.admin.low-level-log-length": 100,
+        # By default each process looks at its stack 100 times a second and at its event loop 50 times, working or not.
+        "distributed.worker.profile.enabled": False,
+        "distributed.admin.tick.interval": "500ms",
         **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in _ENVIRONMENT.items()},
     }
 

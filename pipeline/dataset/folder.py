@@ -10,10 +10,11 @@ from pydantic import ValidationError
 
 from pipeline.config import STAGES, PrepConfig, stage_class
 from stages.artefacts.manifest import COMPLETE, list_shards, read_receipt, read_sealed, write_sealed
+from stages.cleaning.cleaned import sound_of
 from stages.config import load_config
 from stages.encode import of_earlier
 from stages.errors import ArtefactError, MissingInputError, UsageError
-from stages.ids import id_of, path_of
+from stages.ids import Place, id_of, path_of
 from stages.remote import files as remote
 from stages.remote.paths import path_from
 from stages.remote.stores import is_url
@@ -47,14 +48,27 @@ class Dataset:
         """The format of recordings without a header, as last used; "" if none was told."""
         return self.sections.get("transcribe", {}).get("raw") or ""
 
+    @property
+    def cleaner(self) -> str:
+        """What cleaned the recordings, as last used; "" if they are used as they are."""
+        return self.sections.get("clean", {}).get("cleaner") or ""
+
+    def sound(self, recording: str) -> Place:
+        """Returns where the sound of a recording lies, by its id. Raises `AudioError` as `sound_of` does."""
+        return sound_of(self.voices, self.folder, recording, raw=self.raw, is_cleaned=bool(self.cleaner))
+
     def stage(self, name: str) -> Path:
         """Returns the folder of a stage."""
         return self.recordings if self.recordings and name == RECORDINGS else self.folder / name
 
 
 def stages_of(dataset: Dataset) -> list[str]:
-    """Returns the names of the stages, in order, without optional ones that never ran on this dataset."""
-    return [name for name in STAGES if not stage_class(name).optional or list_shards(dataset.stage(name))]
+    """Returns the names of the stages, in order, without optional ones that never ran on this dataset.
+
+    Nor with `clean` where its output isn't used any more.
+    """
+    ran = [name for name in STAGES if not stage_class(name).optional or list_shards(dataset.stage(name))]
+    return [name for name in ran if name != "clean" or dataset.cleaner]
 
 
 def open_dataset(folder: Path, *, damaged: bool = False) -> Dataset:
@@ -105,7 +119,7 @@ def new_dataset(folder: Path, voices: Path, *, recordings: Path | None = None) -
     _check_on_disk(folder)
     if voices.resolve() in (folder.resolve(), *folder.resolve().parents):
         raise UsageError(f"`--out {folder}` must not lie in the folder of the recordings: that is never written to.")
-    return Dataset(folder, voices.resolve(), recordings, _sections(folder))
+    return Dataset(folder, voices.resolve(), recordings, sections_of(folder))
 
 
 def _check_on_disk(folder: Path) -> None:
@@ -139,13 +153,15 @@ def write_head(dataset: Dataset, config: PrepConfig, names: Sequence[str]) -> No
     sections = {**dataset.sections, **{name: getattr(config, name).model_dump(mode="json") for name in names}}
     for section, key in (borrowed for name in names for borrowed in stage_class(name).borrows):
         value = getattr(getattr(config, section), key)
+        if section not in sections and value == getattr(getattr(PrepConfig(), section), key):
+            continue  # a stage that never ran isn't mentioned
         sections[section] = {**sections.get(section, {}), key: value}
     head = {"voices": id_of(str(dataset.voices)), "config": sections}
     if read_sealed(dataset.folder / HEAD) != head:
         write_sealed(dataset.folder / HEAD, head)
 
 
-def _sections(folder: Path) -> dict[str, Any]:
+def sections_of(folder: Path) -> dict[str, Any]:
     """Returns each stage's section, as last used; from the finished stages if `dataset.json` is damaged."""
     head = read_sealed(folder / HEAD)
     if head:
@@ -161,7 +177,7 @@ def stored_config(folder: Path) -> PrepConfig:
         ArtefactError: if another version of this program wrote it, with other keys.
     """
     path = folder / HEAD
-    sections = _sections(folder)
+    sections = sections_of(folder)
     if "encode" in sections:
         sections["encode"] = of_earlier(sections["encode"])
     try:
@@ -173,8 +189,8 @@ def stored_config(folder: Path) -> PrepConfig:
         ) from error
 
 
-def check_audio(dataset: Dataset) -> None:
-    """Checks that a dataset has recordings to export.
+def check_audio(dataset: Dataset) -> Path:
+    """Returns the folder of a dataset's recordings, which are to be exported.
 
     Raises:
         UsageError: if they are gone, or the dataset was imported and has none.
@@ -182,6 +198,7 @@ def check_audio(dataset: Dataset) -> None:
     check_voices(dataset)
     if was_imported(dataset.folder):
         raise UsageError(f"`{dataset.folder}` was imported and has codes but no recordings. Add `--no-audio`.")
+    return dataset.voices
 
 
 def was_imported(folder: Path) -> bool:
@@ -205,7 +222,22 @@ def check_made_here(dataset: Dataset, names: Sequence[str]) -> None:
         )
 
 
-_OF_AUDIO = frozenset({"transcribe", "slice", "g2p", "encode", "mix"})
+def check_cleaned(dataset: Dataset, config: PrepConfig, names: Sequence[str]) -> None:
+    """Checks that stages that don't begin with the recordings find them cleaned as the configuration says.
+
+    Raises:
+        UsageError: if they don't.
+    """
+    wanted = config.clean.cleaner or ""
+    if wanted != dataset.cleaner and not {"clean", "transcribe"} & set(names):
+        made = f"was made with `{dataset.cleaner}`" if dataset.cleaner else "was made without one"
+        raise UsageError(
+            f"`clean.cleaner` = {wanted or 'null'} must be as in `{dataset.folder}`, which {made}. To change it, run"
+            f" `valle-prep run {dataset.voices} --out {dataset.folder} --set clean.cleaner={wanted or 'null'}`."
+        )
+
+
+_OF_AUDIO = frozenset({"clean", "transcribe", "slice", "g2p", "encode", "mix"})
 """Stages that need recordings, directly or through an earlier stage."""
 
 

@@ -171,6 +171,7 @@ CHECKS: tuple[Callable[[Setup], list[Check]], ...] = (
     _packages,
     _torchaudio,
     doctor_weights.aligners,
+    doctor_weights.cleaners,
     doctor_weights.codecs,
     doctor_weights.hearing,
     _espeak,

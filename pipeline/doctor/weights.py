@@ -4,8 +4,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.doctor.check import SETUP, Check, Setup, Status, gib, probe, reason
+from stages.artefacts.manifest import NOT_KNOWN
+from stages.cleaning.table import CLEANERS
 from stages.codecs.table import CODECS
-from stages.codecs.weights import torch_hub
+from stages.codecs.weights import licence_of, torch_hub
 from stages.errors import ValleError
 from stages.hearing.asr import weights as whisper
 from stages.text.languages import LANGUAGES
@@ -39,9 +41,29 @@ def _codec(setup: Setup, name: str) -> Check:
         return Check(f"codec {name}", "weights", "problem" if wanted else "note", "missing", hint)
     used = ", configured" if wanted else ""
     where = f"{', '.join(f'`{path}`' for path in paths)} ({gib(sizes)})" if paths else "needs no weights"
-    licence = f", licence of the published weights: {row.licence}" if row.licence else ""
-    value = f"{where}, revision {found.revision}{licence}{used}"
+    licence = licence_of(row, given, found.revision)
+    told = f"licence of the published weights: {licence}" if licence == row.licence else f"licence: {licence}"
+    if licence == NOT_KNOWN:
+        told += f" (the published weights' is {row.licence or NOT_KNOWN})"
+    value = f"{where}, revision {found.revision}, {told}{used}"
     return Check(f"codec {name}", "weights", "ok", value)
+
+
+def cleaners(setup: Setup) -> list[Check]:
+    """Looks for every cleaner in the table; `clean.weights` applies to the configured one only."""
+    rows = []
+    for name, row in CLEANERS.items():
+        wanted = name == setup.config.clean.cleaner
+        given = setup.config.clean.weights if wanted else None
+        try:
+            found = row.identify(Path(given).expanduser() if given else None)
+        except (ValleError, OSError) as error:
+            status: Status = "problem" if wanted else "note"
+            rows.append(Check(f"cleaner {name}", "weights", status, "missing", str(error)))
+        else:
+            value = f"{found}, licence: {row.licence}{', configured' if wanted else ''}"
+            rows.append(Check(f"cleaner {name}", "weights", "ok", value))
+    return rows
 
 
 def hearing(setup: Setup) -> list[Check]:

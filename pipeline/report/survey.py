@@ -1,26 +1,25 @@
 """Collects the statistics and the sample utterances that `valle-prep report` shows.
 
-Shards are read one by one, and only the sample utterances are kept in memory.
+Shards are read one by one. Kept in memory are the sample utterances, and some hundred bytes of numbers of each other.
 """
 
-import hashlib
 from array import array
 from bisect import insort
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from pipeline.dataset.folder import Dataset
+from pipeline.report.drawing import Drawing
 from pipeline.report.readings import Readings
 from pipeline.runner.runner import read_status
 from pipeline.runner.tally import Tally
 from stages.artefacts.formats import read_lines
-from stages.artefacts.manifest import OUT, list_shards, read_codec, read_receipt
+from stages.artefacts.manifest import CODEC, OUT, list_shards, read_codec, read_receipt
 from stages.artefacts.parquet import find_rows
 from stages.errors import MissingInputError
 from stages.ids import speaker_key
@@ -82,7 +81,7 @@ class Survey:
     stage: str
     """The stage whose rows the utterances are."""
     codec: str
-    """The codec in one line; "" before `encode`."""
+    """The codec in one line, with the licence of its weights; "" before `encode`."""
     tallies: list[Tally]
     """The counts of every stage."""
     languages: dict[str, Share] = field(default_factory=lambda: defaultdict(Share))
@@ -118,6 +117,14 @@ class Survey:
         return sum(share.utterances for share in self.languages.values())
 
 
+def _codec(dataset: Dataset) -> str:
+    """Returns the codec and the licence of its weights in one line; "" before `encode`."""
+    if not (dataset.stage("encode") / CODEC).is_file():
+        return ""
+    codec = read_codec(dataset.folder)
+    return codec.describe() + (f", licence: {codec.licence}" if codec.licence else "")
+
+
 def survey(dataset: Dataset, *, shown: int) -> Survey:
     """Reads a dataset, finished or not, and collects its statistics.
 
@@ -132,15 +139,13 @@ def survey(dataset: Dataset, *, shown: int) -> Survey:
     stage = next((name for name in _CHAIN if list_shards(dataset.stage(name))), None)
     if stage is None:
         raise MissingInputError(f"`{dataset.folder}` has no utterances yet. Run `valle-prep slice` first.")
-    codec = read_codec(dataset.folder).describe() if (dataset.stage("encode") / "codec.json").is_file() else ""
-    found = Survey(stage, codec, read_status(dataset))
-    drawn: dict[str, list[tuple[bytes, str, str]]] = defaultdict(list)
+    found = Survey(stage, _codec(dataset), read_status(dataset))
+    drawing = Drawing(shown)
     doubts: dict[str, list[tuple[float, str, Row]]] = {"misheard": [], "avg_logprob": []}
     for shard in list_shards(dataset.stage(stage)):
         for row in _rows(dataset, stage, shard):
             _count(found, row)
-            order = hashlib.blake2b(row["id"].encode("utf-8", "replace"), digest_size=8).digest()
-            drawn[speaker_key(row["group"], row["speaker"])].append((order, row["id"], shard))
+            drawing.add(row["id"], speaker_key(row["group"], row["speaker"]), shard)
             for name, worst in doubts.items():
                 if name in row["values"]:
                     _keep_worst(worst, row, -abs(row["values"][name]))
@@ -154,7 +159,7 @@ def survey(dataset: Dataset, *, shown: int) -> Survey:
         {"id": uid, "text": row["text"], "value": row["values"][found.doubt], "heard": row["heard"]}
         for _, uid, row in doubts.get(found.doubt, [])
     ]
-    found.shown = _sample(dataset, stage, drawn, shown, [row["id"] for row in found.doubtful])
+    found.shown = _sample(dataset, stage, drawing, shown, [row["id"] for row in found.doubtful])
     return found
 
 
@@ -203,18 +208,14 @@ def _count_left_out(found: Survey, dataset: Dataset, stage: str, shard: str) -> 
             group.examples.append({"id": row["id"], "message": row["message"], "hint": row.get("hint", "")})
 
 
-def _sample(
-    dataset: Dataset, stage: str, drawn: Mapping[str, list[tuple[bytes, str, str]]], count: int, more: Sequence[str]
-) -> list[Row]:
+def _sample(dataset: Dataset, stage: str, drawing: Drawing, count: int, more: Sequence[str]) -> list[Row]:
     """Returns `count` utterances, speaker by speaker in turn, each followed by its neighbours; then those of `more`."""
-    shard_of = {uid: shard for rows in drawn.values() for _, uid, shard in rows}
-    in_turn = zip_longest(*(sorted(rows) for _, rows in sorted(drawn.items())))
-    seeds = [entry[1] for turn in in_turn for entry in turn if entry is not None][:count]
+    seeds = drawing.drawn()
     near = _neighbours(dataset, seeds)
     chosen = dict.fromkeys(one for uid in seeds for one in (uid, *(other for other, _ in near.get(uid, []))))
     wanted = dict.fromkeys([*list(chosen)[:count], *(more if count else ())])
     near = _neighbours(dataset, list(wanted))
-    shards = sorted({shard_of[uid] for uid in wanted if uid in shard_of})
+    shards = drawing.shards(wanted)
     rows = {row["id"]: row for shard in shards for row in _rows(dataset, stage, shard) if row["id"] in wanted}
     return [{**rows[uid], "neighbours": near.get(uid, [])} for uid in wanted if uid in rows]
 
@@ -232,13 +233,12 @@ def _neighbours(dataset: Dataset, ids: Sequence[str]) -> dict[str, list[tuple[st
     }
 
 
-def opened(dataset: Dataset) -> tuple[Store | None, dict[str, int]]:
-    """Opens the store and returns it with the row number of each id; None and {} if `hdf5` isn't finished."""
+def opened(dataset: Dataset) -> Store | None:
+    """Opens the store; returns None if `hdf5` isn't finished."""
     try:
-        store = open_store(dataset.folder)
+        return open_store(dataset.folder)
     except MissingInputError:
-        return None, {}
-    return store, {uid: row for row, uid in enumerate(store.ids)}
+        return None
 
 
 def histogram(values: Sequence[float], bins: int = 32) -> tuple[list[float], list[int]]:

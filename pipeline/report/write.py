@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from pipeline.dataset.folder import Dataset
+from pipeline.report.drawing import rows_of
 from pipeline.report.page import base64_of, ordered, render
 from pipeline.report.survey import Row, opened, survey
 from stages.artefacts.disk import write_text
 from stages.audio import files as audio
 from stages.errors import AudioError, UsageError
-from stages.ids import place_of, speaker_key
+from stages.ids import speaker_key
 from stages.records import Wave
 
 PAGE, AUDIO = "report.html", "report.audio"
@@ -83,13 +84,14 @@ def write_page(dataset: Dataset, *, shown: int, embed: int) -> Written:
 
 
 def _codebook_size(dataset: Dataset) -> int:
-    store, _ = opened(dataset)
+    store = opened(dataset)
     return store.codec.codebook_size if store else 1
 
 
 def _utterances(dataset: Dataset, rows: Sequence[Row], folder: Path, embed: int) -> Iterator[Row]:
     """Yields each utterance as the page's script needs it; writes the audio that isn't embedded."""
-    store, row_of = opened(dataset)
+    store = opened(dataset)
+    row_of = rows_of((row["id"] for row in rows), store.ids) if store else {}
     for place, row in enumerate(rows):
         codes_KT = store.codes(row_of[row["id"]]) if store and row["id"] in row_of else None
         wave, rate, why = _wave(dataset, row)
@@ -123,9 +125,8 @@ def _utterances(dataset: Dataset, rows: Sequence[Row], folder: Path, embed: int)
 
 def _wave(dataset: Dataset, row: Row) -> tuple[Wave | None, int, str]:
     """Returns an utterance's audio, its sample rate and ""; or None, 0 and why it can't be read."""
-    place = place_of(dataset.voices, row["recording"], dataset.raw)
     try:
-        wave, rate = audio.read(place, row["start_samples"], row["end_samples"])
+        wave, rate = audio.read(dataset.sound(row["recording"]), row["start_samples"], row["end_samples"])
     except AudioError as error:
         return None, 0, f"No audio: the recording is gone or has changed ({error.reason})."
     return audio.amplified(wave, row.get("gain_db", 0.0)), rate, ""

@@ -28,6 +28,7 @@ _RATES = ".rates.json"
 _WORKERS = "workers"
 """The key, among the stages' seconds, of how many workers took them."""
 _BYTES_PER_ITEM = {
+    "clean": 450_000,
     "transcribe": 500,
     "slice": 800,
     "g2p": 800,

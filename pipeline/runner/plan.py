@@ -150,7 +150,7 @@ def plan_stage(
     totals = {_place(name)[1] for name in present}
     kept, sealed, todo = Tally(stage.name), dict[str, Sealed](), list[Todo]()
     upstream = before or {
-        receipt.shard: Sealed.of(receipt) for receipt in input_receipts(stage.needs, dataset, cache, verified=verified)
+        receipt.shard: Sealed.of(receipt) for receipt in input_receipts(stage.before, dataset, cache, verified=verified)
     }
     for shard, taken in upstream.items():
         fingerprint = digest_of([parameters, taken.digest])
@@ -198,7 +198,7 @@ def input_receipts(needs: str, dataset: Dataset, cache: DigestCache, *, verified
     """
     found = list_shards(dataset.stage(needs))
     expected = list_shards(dataset.stage(RECORDINGS))
-    command = "transcribe VOICES" if needs == RECORDINGS else needs
+    command = {RECORDINGS: "transcribe VOICES", "clean": "clean VOICES"}.get(needs, needs)
     if not found or found != expected:
         state = f"is unfinished ({len(found)} of {len(expected)} shards)" if found else "is missing"
         raise MissingInputError(
@@ -226,7 +226,7 @@ def check_fresh(receipt: Receipt, name: str, dataset: Dataset) -> None:
         MissingInputError: if an input has changed since; names the command that updates the output.
     """
     while name != RECORDINGS and receipt.upstream:
-        before = stage_class(name).needs
+        before = stage_class(name).follows(dataset.cleaner)
         upstream = read_receipt(dataset.stage(before), receipt.shard)
         if upstream is None or upstream.digest != receipt.upstream:
             raise MissingInputError(

@@ -20,6 +20,7 @@ from pipeline.dataset.folder import RECORDINGS
 from pipeline.dataset.recordings import each_kind
 from pipeline.runner.estimate import room_needed_by
 from pipeline.runner.runner import Plans, Run, plan_all
+from pipeline.runner.shard import keep
 from pipeline.runner.workers import Needed
 from pipeline.runner.workers import problems as worker_problems
 from stages.artefacts.manifest import read_codec
@@ -112,6 +113,8 @@ class Sample:
     context: Context
     textless: bool = False
     """Whether some recording has no transcript: the stage is then also tried on one without."""
+    first: bool = False
+    """Whether it is the first to work: what it loads for the sample is kept for its first shard."""
 
 
 def _samples(run: Run, names: Sequence[str]) -> list[str]:
@@ -120,7 +123,7 @@ def _samples(run: Run, names: Sequence[str]) -> list[str]:
     textless = not all(recording.transcript for recording in each_kind(run.dataset.stage(RECORDINGS)))
     for name in names:
         stage = run.stage(name)
-        samples.append(Sample(name, stage.config.model_dump_json(), stage.context, textless))
+        samples.append(Sample(name, stage.config.model_dump_json(), stage.context, textless, name == names[0]))
     run.reporter.say("trying each stage on a two-second sample")
     gpu = any(run.stage(name).on_gpu for name in names)
     deaths: Counter[str] = Counter()
@@ -149,7 +152,7 @@ def try_sample(sample: Sample) -> list[str]:
         voices = Path(folder)
         audio.write_wav(voices / _ID, _wave(), _RATE)
         (voices / _TEXT).write_text(_WORDS, encoding="utf-8")
-        context = replace(sample.context, voices=voices)
+        context = replace(sample.context, voices=voices, cleaner="")
         stage = stage_from_json(sample.stage, sample.config, context)
         try:
             with _Trying(sample.stage):
@@ -158,6 +161,8 @@ def try_sample(sample: Sample) -> list[str]:
                 stage.process([item])
                 if sample.textless and isinstance(item, Recording):
                     stage.process([replace(item, transcript="", transcript_digest="")])
+            if sample.first:
+                keep(sample.stage, sample.config, stage)
         except MachineError:
             raise
         except MissingInputError:

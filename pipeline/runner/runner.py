@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.cluster.cluster import Cluster, WorkerDiedError
 from pipeline.config import PrepConfig, build_stage
 from pipeline.dataset.digests import DigestCache, sealed_files
-from pipeline.dataset.folder import RECORDINGS, REJECTS, Dataset, stages_of
+from pipeline.dataset.folder import RECORDINGS, REJECTS, Dataset, sections_of, stages_of
 from pipeline.runner.estimate import Estimate, room_needed
 from pipeline.runner.plan import Sealed, ShardJob, StagePlan, check_fresh, plan_stage
 from pipeline.runner.progress import Reporter
@@ -75,6 +75,7 @@ class Run:
             columns=tuple(self.config.transcribe.columns.items()),
             raw=self.config.transcribe.raw or "",
             verify=self.config.transcribe.verify or "",
+            cleaner=self.config.clean.cleaner or "",
         )
         return build_stage(name, self.config, context)
 
@@ -91,15 +92,15 @@ class Run:
             plans: Their plans.
         """
         stage = self.stage(name)
-        known = plans.get(stage.needs) if plans else None
+        known = plans.get(stage.before) if plans else None
         return plan_stage(
             stage,
             self.dataset,
             self.cache,
             last_recording=self.last_recording,
             retry=self.retry,
-            verified=stage.needs in verified,
-            before=known.sealed if known and stage.needs in verified else None,
+            verified=stage.before in verified,
+            before=known.sealed if known and stage.before in verified else None,
         )
 
 
@@ -291,7 +292,7 @@ def note_if_stale(folder: Path, names: Sequence[str]) -> str:
         folder: The dataset's folder.
         names: Stages about to be read; those that never ran are skipped.
     """
-    dataset = Dataset(folder, Path())
+    dataset = Dataset(folder, Path(), sections=sections_of(folder))
     try:
         for name in names:
             if list_shards(dataset.stage(name)):

@@ -81,13 +81,27 @@ def make_shard(job: ShardJob, ready: Callable[[], Stage[Any, Any, Any]]) -> Rece
         receipt = commit(stage, folder, job.shard, job, done)
         attempt.end()
         remove_parts(folder, job.shard)
+        stage.sealed([outcome for row in done for outcome in row.outcomes])
     return receipt
+
+
+_tried: dict[tuple[str, str, str], Stage[Any, Any, Any]] = {}
+"""The stage that was tried last on a sample in this process, by name, configuration and device."""
+
+
+def keep(name: str, config: str, stage: Stage[Any, Any, Any]) -> None:
+    """Keeps a stage that was tried on a sample, until the next stage is made ready: it may take over what it loaded."""
+    _tried.clear()
+    _tried[name, config, stage.context.device] = stage
 
 
 @lru_cache(maxsize=1)
 def _ready_stage(name: str, config: str, context: Context, _revision: str) -> Stage[Any, Any, Any]:
     """Builds a stage and sets it up; cached, so a worker loads the weights once."""
     stage = stage_from_json(name, config, context)
+    if tried := _tried.get((name, config, context.device)):
+        stage.inherit(tried)
+    _tried.clear()
     stage.setup()
     return stage
 
@@ -101,12 +115,12 @@ def _thread_pools(_modules: int) -> Any:
 
 
 def _read_items(stage: Stage[Any, Any, Any], job: ShardJob) -> list[Any]:
-    folder = job.context.dataset / stage.needs
+    folder = job.context.dataset / stage.before
     items: list[Any]
-    if stage.needs == RECORDINGS:
+    if stage.before == RECORDINGS:
         items = list(read_recordings(folder, job.shard))
     else:
-        upstream = stage_class(stage.needs)
+        upstream = stage_class(stage.before)
         items = upstream.format.read(part_paths(folder, job.shard, upstream.format.parts))
     last = job.last_recording
     return items if last is None else [item for item in items if recording_of(item) <= last]

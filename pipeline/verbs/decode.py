@@ -11,7 +11,7 @@ from pipeline.dataset.folder import HEAD, stored_config
 from pipeline.dataset.lookup import ambiguous, matching
 from pipeline.options import device_of
 from stages.audio import files as audio
-from stages.codecs.table import Codec, identity_of, load_codec
+from stages.codecs.table import Codec, identity_of, load_codec, output_rate
 from stages.config import load_config
 from stages.errors import UsageError
 from stages.ids import MIXTURES, utterance_of
@@ -78,10 +78,10 @@ def decode(options: "Options", name: str, target: Path) -> Decoded:
     wave = codec.decode(torch.from_numpy(found.codes_KT.astype(np.int64))).numpy()
     try:
         if not options.dry_run:
-            audio.write_wav(target, wave, codec.sample_rate)
+            audio.write_wav(target, wave, output_rate(codec))
     except OSError as error:
         raise UsageError(f"`{target}` can't be written: {error.strerror}. Name another file.") from error
-    seconds = round(len(wave) / codec.sample_rate, 6)
+    seconds = round(len(wave) / output_rate(codec), 6)
     codebooks, frames = found.codes_KT.shape
     return Decoded(found.id, identity_of(codec), codebooks, frames, seconds, str(target))
 

@@ -72,7 +72,8 @@ class Importer(Stage[EncodeConfig, Recording, Encoded]):
 
     def parameters(self) -> Any:
         """Returns the settings that decide what is made of a file."""
-        return ["import", self._encode.identity.to_json(), self._keep, self._g2p.version, self._g2p.parameters()]
+        codec = replace(self._encode.identity, licence=None)  # which changes no code
+        return ["import", codec.to_json(), self._keep, self._g2p.version, self._g2p.parameters()]
 
     def process(self, items: Sequence[Recording]) -> list[list[Encoded | Filtered | Reject]]:
         """Reads files of codes; rejects those without usable codes or text."""

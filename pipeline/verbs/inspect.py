@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
 
-from pipeline.config import STAGES, stage_class
+from pipeline.config import stage_class
 from pipeline.dataset.folder import RECORDINGS, Dataset, stages_of
 from pipeline.dataset.lookup import LocatedItem, find
 from stages.artefacts.formats import read_lines
@@ -24,6 +24,7 @@ from stages.artefacts.manifest import (
 )
 from stages.artefacts.parquet import find_rows
 from stages.base import Out, Stage
+from stages.cleaning.cleaned import Cleaned
 from stages.errors import ArtefactError, MissingInputError
 from stages.ids import file_of, path_of
 from stages.records import Codes, Encoded, Recording, Transcript, Utterance
@@ -135,9 +136,9 @@ def _stage(dataset: Dataset, found: LocatedItem, name: str, before: Mapping[str,
         "items": [],
     }
     again = f"run `valle-prep {name}{' VOICES' * (stage.needs == RECORDINGS)} --out {dataset.folder}`"
-    needs = before.get(stage.needs, {}).get("state")
-    if needs in {"left out", "not reached"}:
-        return report | {"state": "not reached", "note": f"`{stage.needs}` left nothing of it"}
+    upstream = stage.follows(dataset.cleaner)
+    if before.get(upstream, {}).get("state") in {"left out", "not reached"}:
+        return report | {"state": "not reached", "note": f"`{upstream}` left nothing of it"}
     if receipt is None:
         return report | {"state": "not finished" if list_shards(folder) else "not run", "note": again}
     try:
@@ -154,9 +155,10 @@ def _verdict(
     stage: type[Stage[Any, Any, Any]], dataset: Dataset, receipt: Receipt, items: Sequence[Item], again: str
 ) -> dict[str, str]:
     """Returns `state` and `note` of a stage that has made this shard; nothing if all is well."""
-    upstream = read_receipt(dataset.stage(stage.needs), receipt.shard)
+    before = stage.follows(dataset.cleaner)
+    upstream = read_receipt(dataset.stage(before), receipt.shard)
     if receipt.upstream and (upstream is None or upstream.digest != receipt.upstream):
-        return {"state": "out of date", "note": f"`{stage.needs}` has changed since: {again}"}
+        return {"state": "out of date", "note": f"`{before}` has changed since: {again}"}
     if not items:
         return {"state": "not finished", "note": f"`--limit` left it out: {again} without `--limit`"}
     if all(item["state"] != "done" for item in items):
@@ -188,7 +190,7 @@ def _done(stage: type[Stage[Any, Any, Any]], dataset: Dataset, found: LocatedIte
 
 
 def _belongs(found: LocatedItem, stage: str, item_id: str) -> bool:
-    return file_of(item_id) == found.recording.id if stage == STAGES[0] else found.holds(item_id)
+    return file_of(item_id) == found.recording.id if stage in {"clean", "transcribe"} else found.holds(item_id)
 
 
 def _left_out(folder: Path, found: LocatedItem, stage: str) -> Iterator[Item]:
@@ -205,6 +207,11 @@ def _codec(folder: Path) -> dict[str, Any]:
 
 def _plain(made: _Made[Any]) -> list[Item]:
     return [output.to_json() for output in made.outputs.values()]
+
+
+def _cleanings(made: _Made[Cleaned]) -> list[Item]:
+    shown = {*Cleaned.__match_args__} - {*Recording.__match_args__} | {"digest"}
+    return [{name: value for name, value in row.to_json().items() if name in shown} for row in made.outputs.values()]
 
 
 _IF_ANY = ("misfit", "taken", "bad", "guessed")
@@ -306,6 +313,7 @@ def _rows_of(path: Path, ids: Sequence[str], columns: Sequence[str] | None = Non
 
 
 _DETAILS: dict[str, Callable[[_Made[Any]], list[Item]]] = {
+    "clean": _cleanings,
     "transcribe": _transcripts,
     "slice": _cuts,
     "g2p": _phonemes,

@@ -23,7 +23,7 @@ _PROBED = 64
 _CLIENT_S_PER_SHARD = 0.005
 """Processor time of the client for a shard: docs/figures.md, "The scheduler alone"."""
 _FIGURES = "docs/figures.md"
-_HEARS, _READS = frozenset({"transcribe", "encode"}), frozenset({"transcribe", "slice", "encode", "similar"})
+_HEARS, _READS = frozenset({"transcribe", "encode"}), frozenset({"clean", "transcribe", "slice", "encode", "similar"})
 """Stages that a GPU may work for; stages that read the sound of every recording."""
 _LISTENING = frozenset({"mfcc"})
 """Features of `similar` that read the sound and have a documented rate."""
@@ -59,6 +59,8 @@ _CPU: dict[str, Rate] = {
 _ENCODING = {"embedded": 70.9, "encodec": 29.2, "vocos": 29.2, "dac": 2.71}
 _EXACT = {"encodec": 14.4, "vocos": 14.4, "dac": 0.68}
 """Seconds of audio a CPU second, by codec, and with `encode.exact`: docs/figures.md."""
+_CLEANING = {"gate": 25.0, "deepfilternet": 6.0}
+"""Likewise, by cleaner."""
 _HEARING_GPU = Rate(audio_s=70, source="whisperX's README: 70 x real time with large-v2, batched")
 _CLIENT_ITEM_S = {"hdf5": 0.000103, "metadata": 0.000108, "similar": 0.000113}
 """Seconds of the client an item, for what it does alone at a stage's end: docs/figures.md, "Many recordings"."""
@@ -115,7 +117,7 @@ def plan(wanted: Wanted, config: PrepConfig, dataset: Dataset) -> list[StageCost
     shards = shard_count(recordings)
     estimate, costs, before = Estimate(dataset.folder), list[StageCost](), recordings * 400
     for name in wanted_stages(config):
-        items = recordings if name in {"transcribe", "slice"} else utterances
+        items = recordings if name in {"clean", "transcribe", "slice"} else utterances
         rates = _rates(name, wanted, config, estimate)
         on_gpus = wanted.gpus > 0 and name in _HEARS and (name != "transcribe" or wanted.heard > 0)
         workers = min(wanted.gpus if on_gpus else wanted.workers, shards)
@@ -129,7 +131,9 @@ def plan(wanted: Wanted, config: PrepConfig, dataset: Dataset) -> list[StageCost
             # A stage ends with its last shard, and no shard is shared by workers.
             rounds = math.ceil(shards / workers)
             wall_s = max(rounds * work_s / shards, shards * _CLIENT_S_PER_SHARD) + alone_s
-        made = (recordings if name == "transcribe" else utterances) * bytes_per_item(dataset.stage(name), name)
+        made = (recordings if name in {"clean", "transcribe"} else utterances) * bytes_per_item(
+            dataset.stage(name), name
+        )
         share = {"transcribe": wanted.heard, "similar": config.similar.feature in {"mfcc", "speaker"}}.get(name, 1.0)
         sound = int(share * audio_s * wanted.kbit_s * 125) if name in _READS else 0
         hours = None if work_s is None else work_s / 3600
@@ -172,11 +176,11 @@ def _rates(name: str, wanted: Wanted, config: PrepConfig, estimate: Estimate) ->
         return [(_CPU[name], 1 - wanted.heard), (_HEARING_GPU, wanted.heard)] if wanted.gpus else None
     if name == "similar" and config.similar.feature not in _LISTENING:
         return None
-    if name == "encode":
-        rates = _ENCODING | (_EXACT if config.encode.exact else {})
-        rate = None if wanted.gpus else rates.get(config.encode.codec)
-        source = f"{_FIGURES}: {config.encode.codec} on one core"
-        return [(Rate(audio_s=rate, source=source), 1.0)] if rate else None
+    if name in {"clean", "encode"}:
+        encoding = _ENCODING | (_EXACT if config.encode.exact else {})
+        by, rates = (config.clean.cleaner, _CLEANING) if name == "clean" else (config.encode.codec, encoding)
+        rate = None if name == "encode" and wanted.gpus else rates.get(by or "")
+        return [(Rate(audio_s=rate, source=f"{_FIGURES}: {by} on one core"), 1.0)] if rate else None
     return [(_CPU[name], 1.0)] if name in _CPU else None
 
 

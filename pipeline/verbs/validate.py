@@ -103,6 +103,8 @@ def validate(dataset: Dataset, cache: DigestCache, *, deep: bool) -> Findings:
         gone = "the folder of the recordings is missing, so none of them was checked"
         findings.problems.append(Problem(RECORDINGS, str(dataset.voices), MISSING, gone))
     for name in (RECORDINGS, *STAGES):
+        if name == "clean" and not dataset.cleaner:
+            continue  # what it made is used no more
         folder = dataset.folder / name
         if folder.is_dir() and (name == RECORDINGS or any(folder.iterdir())):
             findings.problems += _stage(dataset, name, cache, findings, deep=deep)
@@ -169,7 +171,7 @@ def _receipt(dataset: Dataset, name: str, receipt: Receipt) -> Iterator[Problem]
     """Checks that a shard is up to date with the stage before, and that its counts add up."""
     if name == RECORDINGS:
         return
-    before = stage_class(name).needs
+    before = stage_class(name).follows(dataset.cleaner)
     upstream = read_receipt(dataset.folder / before, receipt.shard)
     if upstream and upstream.digest != receipt.upstream:
         yield Problem(name, f"{name}/{receipt.shard}.json", STALE, f"`{before}` has changed since the shard was made")

@@ -82,6 +82,8 @@ class Receipt(Record):
 
 CODEC = "codec.json"
 """The codec's identity, beside the shards of `encode`."""
+NOT_KNOWN = "not known"
+"""The licence of a codec's weights whose origin isn't known."""
 EMBEDDINGS = "embeddings.npy"
 """The codebooks' vectors, `[K, V, D]` float32, beside the shards of `encode`."""
 COMPLETE = "stage.json"

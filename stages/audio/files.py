@@ -6,15 +6,16 @@ mono, float32 in [-1, 1], at the file's own rate. Recordings are never changed.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from stages.audio.containers.table import shape_of
-from stages.audio.decoder import RAW_CODINGS, Raw
+from stages.audio.decoder import RAW_CODINGS, Channels, Raw
 from stages.audio.sound import Sound
 from stages.audio.tape import KEPT_S, Samples, Tape, stretches
 from stages.errors import AudioError, blame_machine
@@ -275,6 +276,45 @@ def wav_of(wave: Wave, sample_rate: int) -> bytes:
 def flac_of(wave: Wave, sample_rate: int) -> bytes:
     """Encodes a wave as a mono 16-bit FLAC file; samples outside [-1, 1] are clipped."""
     return _file_of(wave, sample_rate, "FLAC")
+
+
+def write_flac(path: Path, blocks: Iterable[Channels], sample_rate: int, channels: int) -> None:
+    """Writes blocks of samples, `[samples, channels]` in [-1, 1], as a 24-bit FLAC file, without holding them all.
+
+    Raises:
+        OSError: if the file can't be written.
+    """
+    import soundfile
+
+    with path.open("wb") as file:
+        noted = _Noted(file)
+        with soundfile.SoundFile(noted, "w", sample_rate, channels, "PCM_24", format="FLAC") as out:
+            for block in blocks:
+                out.write(twenty_four_bit(block) * 256)  # of 32 bits, libsndfile takes the upper 24
+        if noted.failed:  # libsndfile itself doesn't report a full disk
+            raise noted.failed
+
+
+class _Noted:
+    """A file that remembers the first error in writing to it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.failed: OSError | None = None
+        self.seek, self.tell, self.read = file.seek, file.tell, file.read
+
+    def write(self, content: bytes) -> int:
+        """Writes, and returns how much of it."""
+        try:
+            return self._file.write(content)
+        except OSError as error:
+            self.failed = self.failed or error
+            return len(content)
+
+
+def twenty_four_bit(block: Channels) -> "np.ndarray[tuple[int, int], np.dtype[np.int32]]":
+    """Returns samples in [-1, 1] as the nearest of 2^24 steps."""
+    return np.clip(np.rint(block.astype(np.float64) * 2**23), -(2**23), 2**23 - 1).astype("<i4")
 
 
 def _file_of(wave: Wave, sample_rate: int, kind: str) -> bytes:

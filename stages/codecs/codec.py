@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Floats = npt.NDArray[np.float32]
+LongCodes = npt.NDArray[np.int64]
 
 
 class Codec(Protocol):
@@ -29,7 +30,7 @@ class Codec(Protocol):
 
     @property
     def sample_rate(self) -> int:
-        """Hz."""
+        """Hz of the waves that it encodes; those that it decodes to have it, too, unless it `ChangesRate`."""
 
     @property
     def frame_rate(self) -> float:
@@ -74,7 +75,7 @@ class Codec(Protocol):
             codes_KT: Integers in [0, codebook_size). Fewer codebooks, the first ones, give a rougher wave.
 
         Returns:
-            `[samples]` float32, samples = T * sample_rate / frame_rate.
+            `[samples]` float32 at `output_rate(codec)`, samples = T * output_rate / frame_rate.
 
         Raises:
             CodecError: if the codes are not `[K, T]`, have too many codebooks or are out of range.
@@ -90,6 +91,37 @@ class Shortens(Protocol):
 
     def keep(self, codebooks: int) -> None:
         """Leaves out all codebooks but the first; at least 1, at most as many as there are."""
+
+
+@runtime_checkable
+class ChangesRate(Protocol):
+    """A codec whose `decode` gives waves at another sample rate than `encode` takes."""
+
+    @property
+    def output_rate(self) -> int:
+        """Hz of decoded waves."""
+
+
+def output_rate(codec: Codec) -> int:
+    """Returns the sample rate of what a codec decodes to, in Hz."""
+    return codec.output_rate if isinstance(codec, ChangesRate) else codec.sample_rate
+
+
+@runtime_checkable
+class EncodesArrays(Protocol):
+    """A codec that also encodes NumPy's arrays, without importing PyTorch where it can."""
+
+    def encode_arrays(self, waves: Sequence[Floats]) -> list[LongCodes]:
+        """As `Codec.encode`, with the same codes."""
+
+
+def encode_arrays(codec: Codec, waves: Sequence[Floats]) -> list[LongCodes]:
+    """Turns waves into codes, as `Codec.encode`, from and to NumPy's arrays. Raises as it does."""
+    if isinstance(codec, EncodesArrays):
+        return codec.encode_arrays(waves)
+    import torch
+
+    return [codes_KT.numpy() for codes_KT in codec.encode([torch.tensor(wave) for wave in waves])]
 
 
 class CodecKind(Protocol):
@@ -117,6 +149,8 @@ class CodecRow:
     """Finds the weights from `weights` and `sample_rate`, without a download. Raises `WeightsError` if it can't."""
     packages: tuple[str, ...]
     """The packages that it imports, by their names on PyPI."""
+    imports: tuple[str, ...] = ("torch",)
+    """The modules that encoding on the CPU imports slowly: local workers share them."""
     way: str = ""
     """The name of a faster way to compute on the CPU than its library's, which may round a few codes to others. It is
     part of the identity of `encode`'s output: change it when the codes change. Empty if there is none; only a
@@ -130,6 +164,10 @@ class CodecRow:
     """How many codebooks, from the first, are used if nobody says it. None: all."""
     licence: str = ""
     """The licence of the published weights; "" if the row doesn't know."""
+    repository: str = ""
+    """The published weights' repository on the Hugging Face hub; "" if they are elsewhere."""
+    digest: str = ""
+    """How the SHA-256 of the published weights begins, if that is known: they are known by it wherever they lie."""
     models: Mapping[str, int] = field(default_factory=dict)
     """If several models are published: their names and sample rates in Hz."""
 
@@ -137,7 +175,8 @@ class CodecRow:
 def identity_of(codec: Codec) -> CodecIdentity:
     """Returns the identity that is stored beside a codec's codes."""
     sizes = (codec.sample_rate, codec.frame_rate, codec.num_codebooks, codec.codebook_size)
-    return CodecIdentity(codec.name, *sizes, codec.revision)
+    decoded = output_rate(codec)
+    return CodecIdentity(codec.name, *sizes, codec.revision, decoded if decoded != codec.sample_rate else None)
 
 
 def check_waves(waves: "Sequence[Tensor]") -> "list[Tensor]":
@@ -150,6 +189,16 @@ def check_waves(waves: "Sequence[Tensor]") -> "list[Tensor]":
         if not torch.isfinite(wave).all():
             raise AudioError(f"`waves[{index}]` must hold finite samples, but holds NaN or infinity.")
     return [wave.detach().cpu().float() for wave in waves]
+
+
+def check_arrays(waves: Sequence[Floats]) -> list[Floats]:
+    """As `check_waves`, for arrays."""
+    for index, wave in enumerate(waves):
+        if wave.ndim != 1 or not wave.size:
+            raise AudioError(f"`waves[{index}]` must be mono `[samples]` and not empty, but is {list(wave.shape)}.")
+        if not np.isfinite(wave).all():
+            raise AudioError(f"`waves[{index}]` must hold finite samples, but holds NaN or infinity.")
+    return [np.asarray(wave, np.float32) for wave in waves]
 
 
 def check_codes(codec: Codec, codes_KT: "Tensor") -> "Tensor":

@@ -10,16 +10,28 @@ bins, N samples in a window, H hypotheses of the beam.
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from stages.codecs.codec import CodecRow, Floats, check_codes, check_waves
+from stages.codecs.codec import CodecRow, Floats, LongCodes, check_arrays, check_codes, check_waves
+from stages.codecs.frames import (
+    BEAM,
+    FLOOR,
+    HOP,
+    NUM_MELS,
+    SAMPLE_RATE,
+    WINDOW,
+    FrameCoder,
+    Tables,
+    frame_coder,
+    mel_filters,
+)
 from stages.codecs.weights import revision_of
 from stages.errors import WeightsError
+from stages.machine import on_gpu
 from stages.records import CodecIdentity
 
 if TYPE_CHECKING:
@@ -27,39 +39,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WEIGHTS = Path(__file__).parent / "data" / "embedded_codec.safetensors"
-SAMPLE_RATE = 24_000
-HOP = 320
-"""Samples between two frames: 75 frames per second."""
-WINDOW = 1024
-"""Samples in a frame's Hann window; frame t is centred on sample HOP * t + HOP / 2."""
-NUM_MELS = 100
-FLOOR = 5e-4
-"""Added to the mel magnitudes, so that hiss well below it counts as silence and gets steady codes. A full-scale sine
-reaches about 7."""
-_BEAM = 4
 _NNLS_STEPS = 10
 _GRIFFIN_LIM_STEPS = 32
 _MOMENTUM = 0.99
 _TINY = 1e-10
-
-
-@cache
-def mel_filters() -> "Tensor":
-    """Returns triangular mel filters of unit area, `[M, F]` float32, equal to `librosa.filters.mel`.
-
-    The mel scale is Slaney's: linear up to 1 kHz, logarithmic above (Auditory Toolbox, 1998).
-    """
-    import torch
-
-    def hertz(mel: "Tensor") -> "Tensor":
-        return torch.where(mel < 15, mel * 200 / 3, 1000 * torch.exp((mel - 15) * math.log(6.4) / 27))
-
-    top = 15 + 27 * math.log(SAMPLE_RATE / 2 / 1000) / math.log(6.4)
-    edges = hertz(torch.linspace(0, top, NUM_MELS + 2, dtype=torch.float64))[:, None]
-    bins = torch.arange(WINDOW // 2 + 1, dtype=torch.float64) * SAMPLE_RATE / WINDOW
-    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
-    rise, fall = (bins - low) / (centre - low), (high - bins) / (high - centre)
-    return (torch.minimum(rise, fall).clamp_min(0) * 2 / (high - low)).float()
 
 
 def log_mel(wave: "Tensor", filters_MF: "Tensor") -> "Tensor":
@@ -69,26 +52,6 @@ def log_mel(wave: "Tensor", filters_MF: "Tensor") -> "Tensor":
     frames = -(-len(wave) // HOP)
     magnitude_TF = _stft(torch.nn.functional.pad(wave, (0, frames * HOP - len(wave)))).abs()
     return (magnitude_TF @ filters_MF.T + FLOOR).log()
-
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """The trained tables in the weights file."""
-
-    mean_M: "Tensor"
-    """Mean log mel magnitude of speech."""
-    scale_M: "Tensor"
-    """Log magnitude of one unit of the codebooks' vectors."""
-    codebooks_KVM: "Tensor"
-
-    def to(self, device: str) -> "Tables":
-        """Returns the tables on a device, in float32."""
-        tensors = (self.mean_M, self.scale_M, self.codebooks_KVM)
-        return Tables(*(tensor.to(device).float() for tensor in tensors))
-
-    def standardise(self, mel_TM: "Tensor") -> "Tensor":
-        """Scales log-mel frames to the units of the codebooks."""
-        return (mel_TM - self.mean_M) / self.scale_M
 
 
 class EmbeddedCodec:
@@ -106,21 +69,31 @@ class EmbeddedCodec:
     frame_rate: ClassVar[float] = SAMPLE_RATE / HOP
 
     def __init__(self, tables: Tables, *, revision: str = "", device: str = "cpu") -> None:
-        import torch
-
         self.revision = revision
         self.num_codebooks, self.codebook_size, _ = tables.codebooks_KVM.shape
-        self._device = torch.device(device)
-        self._tables = tables.to(device)
-        self._filters_MF = mel_filters().to(device)
+        self._device = device
+        self._all = tables
+
+    @cached_property
+    def _tables(self) -> "dict[str, Tensor]":
+        """All tables on the device, by the names of the fields of `Tables`; and the mel filters, `filters_MF`."""
+        import torch
+
+        kept = {**self._all.first(self.num_codebooks).by_name(), "filters_MF": mel_filters()}
+        return {name: torch.tensor(table, device=self._device) for name, table in kept.items()}
 
     @cached_property
     def _inverse(self) -> "Tensor":
         """What turns mel magnitudes into magnitudes, `[F, M]`."""
         import torch
 
-        inverse: Tensor = torch.linalg.pinv(mel_filters().double())
+        inverse: Tensor = torch.linalg.pinv(torch.tensor(mel_filters()).double())
         return inverse.float().to(self._device)
+
+    @cached_property
+    def _coder(self) -> FrameCoder | None:
+        """What encodes on the CPU without PyTorch's Python modules; None on a GPU, or if it can't be called so."""
+        return None if on_gpu(self._device) else frame_coder(self._all.first(self.num_codebooks))
 
     @classmethod
     def identify(cls, weights: str | Path | None = None, sample_rate: int | None = None) -> CodecIdentity:  # noqa: ARG003
@@ -157,34 +130,44 @@ class EmbeddedCodec:
     def keep(self, codebooks: int) -> None:
         """As `Shortens.keep`; the search for codes then ends with the last of them, so some codes change."""
         self.num_codebooks = codebooks
-        self._tables = replace(self._tables, codebooks_KVM=self._tables.codebooks_KVM[:codebooks])
+        self.__dict__.pop("_tables", None)
+        self.__dict__.pop("_coder", None)
 
     def encode(self, waves: "Sequence[Tensor]") -> "list[Tensor]":
         """As `Codec.encode`."""
         return [self._encode(wave.to(self._device)).cpu() for wave in check_waves(waves)]
 
+    def encode_arrays(self, waves: Sequence[Floats]) -> list[LongCodes]:
+        """As `EncodesArrays.encode_arrays`."""
+        if self._coder is not None:
+            return [self._coder(wave) for wave in check_arrays(waves)]
+        import torch
+
+        return [codes_KT.numpy() for codes_KT in self.encode([torch.tensor(wave) for wave in waves])]
+
     def decode(self, codes_KT: "Tensor") -> "Tensor":
         """As `Codec.decode`. The same codes always give the same wave."""
         codes_KT = check_codes(self, codes_KT).to(self._device)
-        vectors_KTM = self._tables.codebooks_KVM[: len(codes_KT)].gather(
-            1, codes_KT[..., None].expand(-1, -1, NUM_MELS)
-        )
-        mel_TM = vectors_KTM.sum(dim=0) * self._tables.scale_M + self._tables.mean_M
+        tables = self._tables
+        vectors_KTM = tables["codebooks_KVM"][: len(codes_KT)].gather(1, codes_KT[..., None].expand(-1, -1, NUM_MELS))
+        mel_TM = vectors_KTM.sum(dim=0) * tables["scale_M"] + tables["mean_M"]
         return _griffin_lim(self._magnitudes((mel_TM.exp() - FLOOR).clamp_min(0))).cpu()
 
     def embeddings(self) -> "Tensor":
         """As `Codec.embeddings`; D is the number of mel bands, each in standard deviations."""
-        return self._tables.codebooks_KVM.cpu().clone()
+        return self._tables["codebooks_KVM"].cpu().clone()
 
     def _encode(self, wave: "Tensor") -> "Tensor":
-        return quantise(self._tables.standardise(log_mel(wave, self._filters_MF)), self._tables.codebooks_KVM)
+        tables = self._tables
+        frames_TM = (log_mel(wave, tables["filters_MF"]) - tables["mean_M"]) / tables["scale_M"]
+        return quantise(frames_TM, tables["codebooks_KVM"])
 
     def _magnitudes(self, mel_TM: "Tensor") -> "Tensor":
         """Estimates non-negative magnitudes `[T, F]` from mel magnitudes.
 
         Source: multiplicative updates, Lee & Seung 2001, started from the pseudo-inverse.
         """
-        filters_MF = self._filters_MF
+        filters_MF = self._tables["filters_MF"]
         magnitude_TF: Tensor = (mel_TM @ self._inverse.T).clamp_min(_TINY)
         wanted_TF = mel_TM @ filters_MF
         for _ in range(_NNLS_STEPS):
@@ -206,7 +189,7 @@ def quantise(frames_TM: "Tensor", codebooks_KVM: "Tensor") -> "Tensor":
     for codebook_VM in codebooks_KVM:
         half_norm_V = codebook_VM.square().sum(dim=1) / 2
         error_THV = rest_THM.square().sum(dim=2, keepdim=True) / 2 - rest_THM @ codebook_VM.T + half_norm_V
-        best_TH = error_THV.flatten(1).topk(_BEAM, largest=False).indices
+        best_TH = error_THV.flatten(1).topk(BEAM, largest=False).indices
         parent_TH1, code_TH = best_TH[..., None] // len(codebook_VM), best_TH % len(codebook_VM)
         rest_THM = rest_THM.gather(1, parent_TH1.expand(-1, -1, rest_THM.shape[2])) - codebook_VM[code_TH]
         parents_THK = codes_THK.gather(1, parent_TH1.expand(-1, -1, codes_THK.shape[2]))
@@ -217,11 +200,10 @@ def quantise(frames_TM: "Tensor", codebooks_KVM: "Tensor") -> "Tensor":
 def read_tables(path: Path) -> Tables:
     """Reads a weights file. Raises as `EmbeddedCodec.load` does."""
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.numpy import load_file
 
     try:
-        tensors = load_file(path)
-        tables = Tables(**tensors)
+        tables = Tables(**{name: np.asarray(table, np.float32) for name, table in load_file(path).items()})
     except (OSError, SafetensorError, TypeError) as error:
         raise WeightsError(_unreadable(path, error)) from error
     if tables.codebooks_KVM.ndim != 3 or tables.codebooks_KVM.shape[2] != NUM_MELS:
@@ -310,6 +292,7 @@ EMBEDDED = CodecRow(
     EmbeddedCodec,
     files=lambda weights, _: [_path(weights)],
     packages=("safetensors",),
+    imports=("stages.kernels.aten",),
     licence="MIT",
     lookahead=20,  # measured: in speech, the phases of frames beyond it change samples by less than 1e-4
 )

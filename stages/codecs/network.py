@@ -63,21 +63,57 @@ def causal_batches(frames: Sequence[int], *, most: int = _BATCH_FRAMES) -> list[
     return batches
 
 
-def equal_batches(frames: Sequence[int]) -> list[Batch]:
+def equal_batches(frames: Sequence[int], *, most: int = _BATCH_FRAMES) -> list[Batch]:
     """Forms batches of equal lengths for a network that looks ahead, which silence after a wave would disturb.
 
     Args:
         frames: The number of frames of each wave, at least 1.
+        most: Most frames in a batch, unless one wave has more.
     """
     alike: dict[int, list[int]] = defaultdict(list)
     for index, count in enumerate(frames):
         alike[count].append(index)
     batches = []
     for length, waves in sorted(alike.items()):
-        rows = max(1, _BATCH_FRAMES // length)
+        rows = max(1, most // length)
         parts = [waves[at : at + rows] for at in range(0, len(waves), rows)]
         batches += [Batch(part, len(part), length) for part in parts]
     return batches
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of a long wave that is encoded by itself, in frames."""
+
+    start: int
+    """The first frame that is kept."""
+    end: int
+    """The frame after the last one that is kept."""
+    first: int
+    """The first frame that is encoded."""
+    last: int
+    """The frame after the last one that is encoded."""
+
+
+def windows(frames: int, *, core: int, context: int) -> list[Window]:
+    """Divides a long wave for a network whose memory grows with the square of a wave's length.
+
+    Args:
+        frames: The number of frames of the wave.
+        core: Frames that are kept of each window.
+        context: Frames that are encoded on either side of them, and not kept.
+
+    Returns:
+        The windows in order; a single one up to `core + 2 * context` frames.
+    """
+    if frames <= core + 2 * context:
+        return [Window(0, frames, 0, frames)]
+    starts = range(0, frames, core)
+    ends = [min(start + core, frames) for start in starts]
+    return [
+        Window(start, end, max(0, start - context), min(frames, end + context))
+        for start, end in zip(starts, ends, strict=True)
+    ]
 
 
 def _rounded_up(frames: int) -> int:
@@ -110,11 +146,13 @@ class NetworkCodec(ABC):
 
         self.name = identity.name
         self.sample_rate = identity.sample_rate
+        self.output_rate = identity.decoded_rate or identity.sample_rate
         self.frame_rate = identity.frame_rate
         self.num_codebooks = identity.num_codebooks
         self.codebook_size = identity.codebook_size
         self.revision = identity.revision
         self._hop = round(identity.sample_rate / identity.frame_rate)
+        self._hop_out = round(self.output_rate / identity.frame_rate)
         self._device = torch.device(device)
         self._batched = self._device.type != "cpu"
         self._model: Any = _folded(model).to(self._device).eval()
@@ -168,7 +206,7 @@ class NetworkCodec(ABC):
         codes_KT = check_codes(self, codes_KT).to(self._device)
         with torch.no_grad():
             wave = (self._quick_wave if self.quick else self._wave)(codes_KT).flatten().float().cpu()
-        samples = codes_KT.shape[1] * self._hop
+        samples = codes_KT.shape[1] * self._hop_out
         return torch.nn.functional.pad(wave, (0, max(0, samples - len(wave))))[:samples]
 
     @abstractmethod

@@ -7,14 +7,24 @@ has most of them), and a `CodecRow` that describes it.
 from dataclasses import replace
 from pathlib import Path
 
-from stages.codecs.codec import Codec, CodecRow, Floats, Shortens, identity_of
+from stages.codecs.codec import Codec, CodecRow, Floats, Shortens, encode_arrays, identity_of, output_rate
 from stages.codecs.network import NetworkCodec, Precision
+from stages.codecs.weights import licence_of
 from stages.errors import CodecError, UsageError
 from stages.machine import on_gpu
 from stages.records import CodecIdentity
 from stages.tables import rows_in
 
-__all__ = ["CODECS", "Codec", "codec_embeddings", "codec_identity", "identity_of", "load_codec"]
+__all__ = [
+    "CODECS",
+    "Codec",
+    "codec_embeddings",
+    "codec_identity",
+    "encode_arrays",
+    "identity_of",
+    "load_codec",
+    "output_rate",
+]
 
 
 _BFLOAT16_FROM = 8, 0
@@ -35,12 +45,12 @@ def load_codec(
 
     Args:
         name: A row of `CODECS`.
-        weights: A file or folder. By default the environment variable (`VALLE_ENCODEC_WEIGHTS`,
-            `VALLE_VOCOS_WEIGHTS`, `VALLE_DAC_WEIGHTS`, `VALLE_MIMI_WEIGHTS`), then the cache of the codec's library,
-            then its download. `encodec`: the state dict of the 24 kHz model, `encodec_24khz-d7cc33bc.th`. `vocos`: a
-            folder with `config.yaml`, `pytorch_model.bin` and EnCodec's `.th` file; if that is missing, it is looked
-            for as for `encodec`. `dac`: a file that `DAC.save(path, package=False)` wrote, which also holds the model's
-            sizes. `mimi`: a folder with `config.json` and `model.safetensors`, as on the hub.
+        weights: A file or folder. By default the environment variable (`VALLE_ENCODEC_WEIGHTS` and the like, by the
+            codec's name), then the cache of the codec's library, then its download. `encodec`: the state dict of the
+            24 kHz model, `encodec_24khz-d7cc33bc.th`. `vocos`: a folder with `config.yaml`, `pytorch_model.bin` and
+            EnCodec's `.th` file; if that is missing, it is looked for as for `encodec`. `dac`: a file that
+            `DAC.save(path, package=False)` wrote, which also holds the model's sizes. `mimi`, `neucodec`, `xcodec2`,
+            `higgs`: a folder with `config.json` and `model.safetensors`, as on the hub.
         device: `cpu`, `cuda` or `cuda:N`.
         sample_rate: Hz; chooses among the published models (`dac`: 44100, the default, 24000 or 16000). Ignored if
             `weights` are given.
@@ -76,10 +86,14 @@ def load_codec(
 def codec_identity(
     name: str, weights: str | Path | None = None, *, sample_rate: int | None = None, codebooks: int | None = None
 ) -> CodecIdentity:
-    """Returns the identity of the codec that `load_codec` would load, without loading it. Arguments as there."""
+    """Returns the identity of the codec that `load_codec` would load, without loading it. Arguments as there.
+
+    It also tells the licence of the weights (`licence_of`).
+    """
     row = _row(name)
     found = row.kind.identify(weights, sample_rate)
-    return replace(found, num_codebooks=_kept(row, found.num_codebooks, codebooks))
+    licence = licence_of(row, weights, found.revision)
+    return replace(found, num_codebooks=_kept(row, found.num_codebooks, codebooks), licence=licence)
 
 
 def codec_embeddings(
@@ -114,17 +128,19 @@ def _kept(row: CodecRow, there: int, asked: int | None) -> int:
 
 
 def _check_device(device: str) -> None:
+    if not on_gpu(device):
+        return
     import torch
 
-    if on_gpu(device) and not torch.cuda.is_available():
+    if not torch.cuda.is_available():
         raise UsageError(f"`{device}` needs a CUDA device and a CUDA build of torch, but there is none. Use `cpu`.")
 
 
 def _check_precision(precision: Precision, device: str) -> None:
+    if precision != "bfloat16" or not on_gpu(device):
+        return
     import torch
 
-    if precision != "bfloat16" or torch.device(device).type != "cuda":
-        return
     capability = torch.cuda.get_device_capability(device)
     if capability < _BFLOAT16_FROM:
         raise UsageError(

@@ -69,7 +69,7 @@ def find_vocos(weights: str | Path | None, *, download: bool = True) -> tuple[Pa
     Raises:
         WeightsError: if a file is missing and can't be downloaded.
     """
-    folder = hub_folder("Vocos", weights, "VALLE_VOCOS_WEIGHTS", VOCOS_REPOSITORY, VOCOS_FILES, download=download)
+    folder = hub_folder("vocos", "Vocos", weights, VOCOS_REPOSITORY, VOCOS_FILES, download=download)
     return folder, find_encodec(folder if any(folder.glob("*.th")) else None, download=download)
 
 
@@ -133,6 +133,7 @@ VOCOS = CodecRow(
     "EnCodec's codes, decoded by Vocos, which sounds better",
     VocosCodec,
     files=_files,
+    repository=VOCOS_REPOSITORY,
     packages=("encodec", "vocos", "torchaudio"),
     way="toom-1",  # EnCodec's
     half_precision=True,

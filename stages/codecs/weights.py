@@ -13,12 +13,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.artefacts.manifest import file_digest
+from stages.artefacts.manifest import NOT_KNOWN, file_digest
 from stages.errors import NotFetchedError, WeightsError
 from stages.machine import may_fetch
 
 if TYPE_CHECKING:
     import torch
+
+    from stages.codecs.codec import CodecRow
+
+
+_CARD = "README.md"
+"""The model card in a folder of the hub."""
 
 
 def revision_of(path: Path) -> str:
@@ -77,6 +83,11 @@ def no_deprecations() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         yield
+
+
+def variable_of(codec: str) -> str:
+    """Returns the name of the environment variable of a codec's weights."""
+    return f"VALLE_{codec.upper()}_WEIGHTS"
 
 
 def named_weights(weights: str | Path | None, variable: str) -> Path | None:
@@ -141,14 +152,14 @@ def downloading(codec: str, variable: str, cached: Path, url: str, allowed: bool
 
 
 def hub_folder(
-    name: str, weights: str | Path | None, variable: str, repository: str, files: Sequence[str], *, download: bool
+    codec: str, title: str, weights: str | Path | None, repository: str, files: Sequence[str], *, download: bool
 ) -> Path:
     """Returns the folder of a codec's files: the given one, the environment variable's, or the hub's cache.
 
     Args:
-        name: The codec's, as it writes itself.
+        codec: The name of its row.
+        title: Its name as people write it.
         weights: As in `load_codec`.
-        variable: The environment variable that names the folder.
         repository: The files' repository on the Hugging Face hub.
         files: Their names.
         download: Whether to download files that aren't on this machine.
@@ -156,12 +167,13 @@ def hub_folder(
     Raises:
         WeightsError: if a file is missing and can't be downloaded.
     """
-    folder = named_weights(weights, variable) or _from_hub(name.lower(), repository, files, variable, download)
+    variable = variable_of(codec)
+    folder = named_weights(weights, variable) or _from_hub(codec, repository, files, variable, download)
     missing = [file for file in files if not (folder / file).is_file()]
     if missing:
         needed = " and ".join(f"`{file}`" for file in files)
         raise WeightsError(
-            f"`{folder}` must be a folder with {needed} of {name}, but has no `{missing[0]}`. Put the files of"
+            f"`{folder}` must be a folder with {needed} of {title}, but has no `{missing[0]}`. Put the files of"
             f" {repository} (Hugging Face hub) into it."
         )
     return folder
@@ -197,6 +209,45 @@ def _reach(url: str) -> None:
     from urllib.request import Request, urlopen
 
     urlopen(Request(url, method="HEAD"), timeout=10).close()
+
+
+def licence_of(row: "CodecRow", weights: str | Path | None, revision: str) -> str:
+    """Returns the licence of a codec's weights.
+
+    That is the row's for the published weights: downloaded ones, those in the hub's cache and those whose content is
+    known. Of a folder that was given, the model card says it (`README.md` with `license:`, as on the hub).
+
+    Args:
+        row: The codec's.
+        weights: As in `load_codec`.
+        revision: Of the weights in use.
+
+    Returns:
+        The licence, or `NOT_KNOWN`.
+    """
+    given = named_weights(weights, variable_of(row.name))
+    if given is None or (row.digest and revision.startswith(row.digest)):
+        return row.licence or NOT_KNOWN
+    cached = "models--" + row.repository.replace("/", "--")
+    if row.repository and cached in given.resolve().parts:
+        return row.licence or NOT_KNOWN
+    said = _card_licence(given / _CARD)
+    return f"{said} (by its {_CARD})" if said else NOT_KNOWN
+
+
+def _card_licence(path: Path) -> str:
+    """Returns what the head of a model card calls its licence; "" if it doesn't."""
+    import yaml
+
+    try:
+        head = path.read_text(encoding="utf-8").split("---\n", 2)
+        about = yaml.safe_load(head[1]) if len(head) == 3 and not head[0].strip() else None
+    except (OSError, ValueError, yaml.YAMLError):
+        return ""
+    if not isinstance(about, dict):
+        return ""
+    names = [about.get("license_name"), about.get("license")]
+    return " ".join(next((name for name in names if isinstance(name, str) and name != "other"), "").split())
 
 
 def reason_of(error: Exception) -> str:

@@ -23,8 +23,8 @@ from stages.artefacts.disk import write_text
 from stages.corpora.kjv import read_verses
 from stages.corpora.modern import modern_sentences
 from stages.errors import MissingInputError, UsageError, run_app
+from stages.text.ipa import phones
 from stages.text.phonemes import phonemize
-from stages.text.phones import phones
 
 HELD_OUT = 200
 """Sentences held out."""

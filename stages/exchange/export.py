@@ -25,3 +25,6 @@ class Export:
     """Returns how many rows will be written. Raises `MissingInputError` if a stage that it reads hasn't run."""
     reads: tuple[str, ...] = ("hdf5", "metadata")
     """The stages whose outputs it reads."""
+    portable: bool = False
+    """Whether the folder can be opened elsewhere, as it names no file by an absolute path: it gets a card, and may be
+    pushed to a hub."""

@@ -13,7 +13,7 @@ from stages.audio import files as audio
 from stages.errors import UsageError
 from stages.exchange.export import Export
 from stages.exchange.source import Source
-from stages.ids import channel_of, path_of
+from stages.ids import channel_of
 from stages.records import Utterance, to_line
 from stages.remote.stores import is_url
 from stages.store.reader import Store
@@ -49,7 +49,7 @@ def lhotse(source: Source, folder: Path, final: Path) -> None:
             cut = {**about, "supervisions": [{**supervision, "start": 0.0}]}
             if source.voices is not None:
                 if utterance.recording not in recordings:
-                    recordings[utterance.recording] = _recording(source.voices, utterance)
+                    recordings[utterance.recording] = _recording(source, utterance)
                 louder = {"transforms": [_volume(utterance.gain_db)]} if utterance.gain_db else {}
                 cut["recording"] = recordings[utterance.recording] | louder
             else:
@@ -73,20 +73,20 @@ def _channel(row: dict[str, Any]) -> int:
     return 1 if channel_of(row["recording"]) == "right" else 0
 
 
-def _recording(voices: Path, utterance: Utterance) -> dict[str, Any]:
-    path = voices / path_of(utterance.recording)
+def _recording(source: Source, utterance: Utterance) -> dict[str, Any]:
+    path = source.sound(utterance.recording).path
     info = audio.probe(path)
     kind = "url" if is_url(path) else "file"
-    source = {"type": kind, "channels": list(range(info.channels)), "source": str(path)}
+    sound = {"type": kind, "channels": list(range(info.channels)), "source": str(path)}
     if inside := members.position(path):  # lhotse runs a command to read what is no file of its own
         tar, offset, size = inside
         if is_url(tar):
             raise UsageError(f"lhotse can't name `{path}`, a file inside a tar file in a store. Add `--no-audio`.")
         command = f"tail -c +{offset + 1} {shlex.quote(str(Path(tar).resolve()))} | head -c {size}"
-        source |= {"type": "command", "source": command}
+        sound |= {"type": "command", "source": command}
     return {
         "id": utterance.recording,
-        "sources": [source],
+        "sources": [sound],
         "sampling_rate": info.sample_rate,
         "num_samples": info.samples,
         "duration": info.samples / info.sample_rate,

@@ -45,4 +45,4 @@ def _parquet_row(source: Source, index: int, columns: Collection[str]) -> dict[s
     return {name: row[name] for name in columns}
 
 
-PARQUET = Export("parquet", "Parquet that Hugging Face `load_dataset` opens", parquet)
+PARQUET = Export("parquet", "Parquet that Hugging Face `load_dataset` opens", parquet, portable=True)

@@ -9,8 +9,9 @@ from typing import Any, get_args
 from stages.artefacts.manifest import METADATA
 from stages.artefacts.parquet import read_table
 from stages.audio import files as audio
+from stages.cleaning.cleaned import sound_of
 from stages.errors import ArtefactError, MissingInputError
-from stages.ids import Split, place_of, speaker_key
+from stages.ids import Place, Split, speaker_key
 from stages.records import Wave
 from stages.store.reader import Store, open_store
 
@@ -30,6 +31,8 @@ class Source:
     """`transcribe.raw`: the format of recordings without a header."""
     trainer: str = ""
     """Who reads the export `filelist`."""
+    is_cleaned: bool = False
+    """Whether the dataset is made from cleaned recordings."""
 
     @cached_property
     def store(self) -> Store:
@@ -74,9 +77,13 @@ class Source:
     def wave(self, index: int) -> tuple[Wave, int]:
         """Returns an utterance's audio, `[samples]` with its gain applied, and the recording's rate in Hz."""
         row = self.store.row(index)
-        assert self.voices is not None
-        wave, rate = audio.read(place_of(self.voices, row.recording, self.raw), row.start_samples, row.end_samples)
+        wave, rate = audio.read(self.sound(row.recording), row.start_samples, row.end_samples)
         return audio.amplified(wave, row.gain_db), rate
+
+    def sound(self, recording: str) -> Place:
+        """Returns where the sound of a recording lies, by its id."""
+        assert self.voices is not None
+        return sound_of(self.voices, self.dataset, recording, raw=self.raw, is_cleaned=self.is_cleaned)
 
     def flac(self, index: int) -> bytes:
         """Returns the same as mono 16-bit FLAC."""

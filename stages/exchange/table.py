@@ -8,8 +8,10 @@ from pathlib import Path
 
 from stages.artefacts.disk import atomic
 from stages.errors import UsageError
+from stages.exchange.card import dataset_card
 from stages.exchange.export import Export
 from stages.exchange.source import Source
+from stages.publish.push import CARD
 from stages.tables import rows_in
 
 EXPORTS = rows_in("stages.exchange", Export)
@@ -45,6 +47,16 @@ def export(kind: str, source: Source, target: Path, *, dry_run: bool = False) ->
         with atomic(target.absolute()) as temporary:
             temporary.mkdir()
             EXPORTS[kind].write(source, temporary, target.absolute())
+            if EXPORTS[kind].portable:
+                (temporary / CARD).write_text(dataset_card(source, kind), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"`{target}` can't be written: {error}. Make room, or name another folder.") from error
     return rows
+
+
+def is_export(kind: str, source: Source, target: Path) -> bool:
+    """Returns whether a folder is an export of this very dataset in this format, by its card."""
+    try:
+        return (target / CARD).read_text(encoding="utf-8") == dataset_card(source, kind)
+    except (OSError, UnicodeDecodeError):
+        return False

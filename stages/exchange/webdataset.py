@@ -27,4 +27,4 @@ def webdataset(source: Source, folder: Path, final: Path) -> None:  # noqa: ARG0
                     tar.addfile(member, io.BytesIO(content))
 
 
-WEBDATASET = Export("webdataset", "WebDataset shards", webdataset)
+WEBDATASET = Export("webdataset", "WebDataset shards", webdataset, portable=True)

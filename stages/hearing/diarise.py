@@ -8,7 +8,7 @@ from typing import Any
 
 from stages.audio.files import AudioInfo
 from stages.errors import WeightsError
-from stages.hearing.asr.weights import reason_of
+from stages.hearing.asr.weights import is_path, reason_of
 from stages.hearing.wav2vec import quiet, unusable_whisperx
 from stages.records import Segment, Wave
 from stages.transcripts.script import Script
@@ -36,6 +36,11 @@ class Diariser:
     def __init__(self, model: str, device: str = "cpu", speakers: tuple[int | None, int | None] = (None, None)) -> None:
         self._speakers = speakers
         folder = Path(model).expanduser()
+        if is_path(model) and not folder.exists():
+            raise WeightsError(
+                f"`transcribe.diarize_model` must be a folder of a pyannote pipeline, but `{model}` isn't there."
+                f" Mend the path, or leave it out: `{MODEL}` is then taken from the Hugging Face hub."
+            )
         try:
             with quiet():
                 from whisperx.diarize import DiarizationPipeline
@@ -47,8 +52,9 @@ class Diariser:
             reason = "access to it is restricted" if isinstance(error, AttributeError) else reason_of(error)
             raise WeightsError(
                 f"`transcribe.diarize` needs the model `{model}`, which can't be loaded ({reason}). Accept its terms at"
-                f" https://hf.co/{MODEL} and set `HF_TOKEN` to a token of your account, or give a folder that holds"
-                " it: `--set transcribe.diarize_model=FOLDER`."
+                f" https://hf.co/{model} and set `HF_TOKEN` to a token of your account; or, without a network, fetch it"
+                f" elsewhere (`hf download {model} --local-dir FOLDER`) and give it: `--set"
+                " transcribe.diarize_model=FOLDER`."
             ) from error
 
     def label(self, result: dict[str, Any], wave: Wave) -> dict[str, Any]:

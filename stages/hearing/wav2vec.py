@@ -272,7 +272,7 @@ def _letters(segments: list[dict[str, Any]]) -> str:
 def quiet() -> Iterator[None]:
     """Silences whisperX and the libraries it loads, and switches off pyannote's telemetry."""
     os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")
-    for name in ("whisperx", "lightning.pytorch.utilities.migration"):
+    for name in ("whisperx", "lightning.pytorch.utilities.migration", "huggingface_hub.utils._http"):
         logger = logging.getLogger(name)
         logger.addHandler(logging.NullHandler())  # without a handler whisperX adds one that writes to standard output
         logger.setLevel(logging.ERROR)

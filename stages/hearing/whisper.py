@@ -16,6 +16,7 @@ from stages.errors import TextError
 from stages.hearing.asr import activity
 from stages.hearing.asr.activity import Stretch
 from stages.hearing.asr.decoding import ComputeType, Decoded, Decoder, WindowName, compression_ratio
+from stages.hearing.asr.levels import even
 from stages.hearing.asr.windows import SAMPLE_RATE
 from stages.hearing.heard import Heard
 from stages.hearing.placing import Piece, Placed, Placer, as_segments
@@ -110,7 +111,7 @@ class Recogniser:
             Per recording what was heard; no segments if nobody speaks. A `TextError` instead, if whisper doesn't know
             the given language, or detects one that isn't in the table of languages.
         """
-        waves = [np.array(wave) for wave in waves]  # torch takes no read-only arrays
+        waves = [np.array(wave) for wave in waves]  # copies: long ones are made equally loud
         speech = {index: self._stretches(wave) for index, wave in enumerate(waves)}
         spoken = [index for index in speech if speech[index]]
         known = self._languages(waves, {index: languages[index] for index in spoken})
@@ -124,7 +125,11 @@ class Recogniser:
         ]
 
     def _stretches(self, wave: Wave) -> list[Stretch]:
-        return activity.gathered(self._detector(wave), wave, self._chunk_s)
+        """Finds the speech of a wave; that of several stretches is made equally loud, in the wave itself."""
+        regions = self._detector(wave)
+        if regions and regions[-1].end - regions[0].start > self._chunk_s * SAMPLE_RATE:
+            even(wave, regions)
+        return activity.gathered(regions, wave, self._chunk_s)
 
     def _languages(self, waves: Sequence[Wave], given: Mapping[int, str | None]) -> dict[int, tuple[str, float | None]]:
         """Returns each recording's language, and its probability if it was detected (in the first 30 s)."""

@@ -1,1 +1,4 @@
-"""The codecs' networks on the CPU, computed faster than their libraries do; see `conv.py` for how."""
+"""What the codecs compute on the CPU, faster than their libraries do.
+
+The networks (see `conv.py`), and PyTorch's own operations without its modules (`aten.py`).
+"""

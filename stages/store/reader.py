@@ -30,6 +30,7 @@ from stages.records import CodecIdentity, Codes, Utterance
 from stages.store.columns import Int64s, Texts, open_h5
 from stages.store.index import INDEX, INDEXED, LAYOUT, LOUDNESS, WORDS
 from stages.store.shards import GAIN, NUMBER_COLUMNS, SPOKEN, TEXT_COLUMNS, gains_db_of
+from stages.text.characters import characters
 
 if TYPE_CHECKING:
     import h5py
@@ -102,6 +103,11 @@ class Store:
             assert isinstance(texts, Texts)
             yield from texts
 
+    @cached_property
+    def characters(self) -> list[str]:
+        """Every character of the texts as they are read (`stages.text.characters`), sorted; reads every shard."""
+        return sorted(set().union(*map(characters, self.texts())))
+
     def _find(self, index: int) -> tuple[int, int]:
         """Returns a row's shard and its number there. Refuses negative numbers, which NumPy counts from the end."""
         if not 0 <= index < len(self.frames):
@@ -149,6 +155,11 @@ class Store:
         if SPOKEN in columns:
             values[SPOKEN] = columns[SPOKEN][within] or None
         return Utterance(**values, frames=int(self.frames[index]), gain_db=float(columns[GAIN][within]))
+
+    def text(self, index: int) -> str:
+        """Returns a row's text, as it was given."""
+        shard, within = self._find(index)
+        return str(self._columns(shard)["text"][within])
 
     def phonemes(self, index: int) -> str:
         """Returns a row's phonemes."""

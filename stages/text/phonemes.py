@@ -2,8 +2,7 @@
 
 import re
 import threading
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -11,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from stages.errors import WeightsError
 from stages.records import count_phonemes
 from stages.text import espeak
+from stages.text.characters import composed
 from stages.text.ipa import Reader
 from stages.text.languages import LANGUAGES, UNSPACED, WIDE_MARKS, normalise_code
 from stages.text.lexicon import NONE, Given, Lexicon
@@ -26,11 +26,6 @@ _LOCK = threading.Lock()
 
 _TOGETHER = 256
 """Texts that are put into words before they are read."""
-_UNSPOKEN = re.compile(
-    "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff\U000e0100-\U000e01ef]+"
-)
-"""Characters to drop: soft hyphens, direction marks, lone surrogates, variation selectors of kanji."""
-_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 _SENTENCES = re.compile(
     r"(?<=[、。])(?=\w)|(?<=[，．：！？；）」』】》])(?!(?<=[0-9０-９][．：])[0-9０-９])"
     r"(?!(?<=[0-9０-９]，)(?<![0-9０-９]{4}，)[0-9０-９]{3}(?![0-9０-９]))(?=\w)"
@@ -126,13 +121,13 @@ class _Voice:
 
     def __init__(self, code: str, stress: bool, punctuation: bool, lexicon: Lexicon) -> None:
         self._code, self._stress, self._punctuation, self._lexicon = code, stress, punctuation, lexicon
-        self._read = _reader(code, stress, punctuation)
+        self._reader = _reader(code, stress, punctuation)
         if LANGUAGES[code].prepare == "kana":
             check_packages(lexicon.japanese)
 
     def names(self, sign: str) -> bool:
         """Returns whether a sign alone has phonemes."""
-        return count_phonemes(self._read(sign)) > 0
+        return count_phonemes(self._reader.read(sign)) > 0
 
     def read(self, texts: Sequence[str]) -> Iterator[tuple[Given, str, Spoken, str]]:
         """Yields what phonemes were given, the text cleaned, in words, and in phonemes, of each text.
@@ -141,9 +136,12 @@ class _Voice:
         processor's caches, which saves a tenth of the time.
         """
         for start in range(0, len(texts), _TOGETHER):
-            for given, plain, said in list(map(self._said, texts[start : start + _TOGETHER])):
-                words = _prepared(said.text, self._code, self._lexicon.japanese)
-                yield given, plain, said, _spaced(self._joined(words, given) if given else self._read(words))
+            some = list(map(self._said, texts[start : start + _TOGETHER]))
+            words = [_prepared(said.text, self._code, self._lexicon.japanese) for _, _, said in some]
+            whole = [text for text, (given, *_) in zip(words, some, strict=True) if not given]
+            read = iter(self._reader.read_all(whole))
+            for text, (given, plain, said) in zip(words, some, strict=True):
+                yield given, plain, said, _spaced(self._joined(text, given) if given else next(read))
 
     def _said(self, text: str) -> tuple[Given, str, Spoken]:
         """Returns what phonemes were given, and the text cleaned and in words."""
@@ -157,7 +155,7 @@ class _Voice:
         """Returns the phonemes of a text, with the given ones in their places."""
         parts: list[str] = []
         for plain, phonemes in given.split(words):
-            read = self._read(plain).strip() if plain.strip() else ""
+            read = self._reader.read(plain).strip() if plain.strip() else ""
             # Without marks, a mark beside given phonemes still divides words.
             before, after = (
                 end.isspace() or not (self._punctuation or end.isalnum()) for end in (plain[:1], plain[-1:])
@@ -171,8 +169,8 @@ def unspoken(texts: Sequence[str], language: str) -> list[str]:
     """Turns texts into phonemes without putting them into words first: what the voice makes of them by itself."""
     code = _code(texts, language)
     with _LOCK:
-        read = _reader(code, True, True)
-        return [" ".join(read(_prepared(_clean(text), code)).split()) for text in texts]
+        read = _reader(code, True, True).read_all([_prepared(_clean(text), code) for text in texts])
+        return [" ".join(phonemes.split()) for phonemes in read]
 
 
 def in_words(text: str, language: str) -> str:
@@ -197,8 +195,7 @@ def _clean(text: str) -> str:
     """Returns the text in one line, NFC-composed, with marks that phonemizer knows."""
     if text.isascii() and text.isprintable():
         return _spaced(text)
-    plain = unicodedata.normalize("NFC", _SPACE.sub(" ", _UNSPOKEN.sub("", text))).strip()
-    plain = _SENTENCES.sub(" ", plain).translate(WIDE_MARKS)
+    plain = _SENTENCES.sub(" ", composed(text)).translate(WIDE_MARKS)
     return _MISSING_SPACE.sub(" ", plain) if _HAS_UNSPACED.search(plain) else plain
 
 
@@ -209,7 +206,7 @@ def _spaced(text: str) -> str:
 
 
 @cache
-def _reader(code: str, stress: bool, punctuation: bool) -> Callable[[str], str]:
+def _reader(code: str, stress: bool, punctuation: bool) -> Reader:
     """Returns the reader of a language; cached, because each backend costs 100 ms and leaks 5 MB."""
     check_packages()
     espeak.configure()
@@ -217,13 +214,13 @@ def _reader(code: str, stress: bool, punctuation: bool) -> Callable[[str], str]:
     if language.prepare == "tones":
         from stages.text.mandarin import Mandarin
 
-        return Mandarin(language.espeak, stress=stress, punctuation=punctuation).read
+        return Mandarin(language.espeak, stress=stress, punctuation=punctuation)
     if language.prepare == "kana":
         from stages.text.kana import Japanese
 
         latin = Reader(LANGUAGES[language.latin].espeak, stress=stress, punctuation=punctuation)
-        return Japanese(language.espeak, stress=stress, punctuation=punctuation, latin=latin).read
-    return Reader(language.espeak, stress=stress, punctuation=punctuation).read
+        return Japanese(language.espeak, stress=stress, punctuation=punctuation, latin=latin)
+    return Reader(language.espeak, stress=stress, punctuation=punctuation)
 
 
 @cache

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import STAGES
 from pipeline.dataset.folder import RECORDINGS
 from tests.faults.conftest import NOT_COMPARED, digests, leftovers, prep, sync
+from tests.pipeline.conftest import RAN
 
 SHARD_FILE = re.compile(r"(\d+-of-\d+)\.(.+)")
 DAMAGE = ("truncate", "tear", "flip", "append", "delete")
@@ -94,7 +94,7 @@ def patient(
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-@pytest.mark.parametrize("stage", [RECORDINGS, *STAGES])
+@pytest.mark.parametrize("stage", [RECORDINGS, *RAN])
 def test_a_damaged_shard(patient: Patient, stage: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     harmed: set[str] = set()
     expected = set() if stage == RECORDINGS else patient.finished(stage)
@@ -107,7 +107,7 @@ def test_a_damaged_shard(patient: Patient, stage: str, kind: str, capsys: pytest
     patient.mend(harmed, expected, capsys)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", RAN)
 def test_damage_to_what_is_made_from_all_shards(
     patient: Patient, stage: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,7 +116,7 @@ def test_damage_to_what_is_made_from_all_shards(
     for number, name in enumerate(sorted(expected)):
         # every kind of damage to each kind of file over the seven stages; to the larger files all of them
         large = (patient.folder / name).suffix in {".h5", ".npy", ".npz", ".parquet"}
-        for kind in DAMAGE if large else (DAMAGE[(number + STAGES.index(stage)) % len(DAMAGE)], "append"):
+        for kind in DAMAGE if large else (DAMAGE[(number + RAN.index(stage)) % len(DAMAGE)], "append"):
             if damage(patient.folder / name, kind):
                 patient.mend({name}, expected, capsys)
 

@@ -130,6 +130,30 @@ def _temperature(world: World) -> None:
     assert float(scores.taught) == pytest.approx(_divergence(trainer, world, 5.0), rel=1e-3)
 
 
+def _guided(world: World, modes: dict[str, float], **values: Any) -> float:
+    """Returns a teacher's divergence on a batch, with guidance."""
+    folder = world.folder / f"teacher-{len(list(world.folder.iterdir()))}"
+    path = write_teacher(folder, data__unconditional_probability=0.1, data__modes=modes)
+    given = {"teacher": str(path), "weight": 1.0, **values}
+    trainer = world.trainer(**{f"distill__{key}": value for key, value in given.items()}, data__modes=modes)
+    with torch.no_grad():
+        scores = trainer.score(next(trainer.stream.batches()))
+    assert scores.taught is not None
+    return float(scores.taught)
+
+
+def _guidance(world: World) -> None:
+    """The scale is in what is learnt from; `tests/model/training/step/test_distill.py` has the definition."""
+    one, two, three = (_guided(world, {"ar": 1.0}, guidance=scale) for scale in (1.0, 2.0, 3.0))
+    assert one < two < three, "the teacher is more certain with guidance, and the student knows nothing yet"
+
+
+def _rescale(world: World) -> None:
+    modes = {"nar-len": 1.0, "len": 1.0}
+    none, all_ = (_guided(world, modes, guidance=4.0, rescale=share) for share in (0.0, 1.0))
+    assert all_ < 0.9 * none, "scaled back, the guided logits spread less"
+
+
 def _ahead_weight(world: World) -> None:
     """The minimised loss has the terms of the heads ahead with this weight, 0.8 and 0.64 times."""
     for weight in (0.2, 0.7):
@@ -208,4 +232,6 @@ DISTILL: dict[str, Proof] = {
     "teacher": _teacher,
     "weight": _weight,
     "temperature": _temperature,
+    "guidance": _guidance,
+    "rescale": _rescale,
 }

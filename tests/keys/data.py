@@ -72,6 +72,15 @@ def _max_s(world: World) -> None:
     assert 150 < max(draw.frames for draw in joined) <= 225, "nor are several together longer"
 
 
+def _text(world: World) -> None:
+    """The document holds the characters of the text, or the phonemes."""
+    for text, read in (("phonemes", world.store.phonemes), ("characters", world.store.text)):
+        examples = _examples(world, text=text)
+        draw, document = _document(examples, "ar")
+        assert draw.phonemes == read(0)
+        assert examples.tokenizer.decode(document.tokens_L.tolist()) == read(0)
+
+
 def _languages(world: World) -> None:
     world.store.languages = ["de" if row % 2 else "en" for row in range(24)]
     assert _examples(world, languages=["de"]).rows.tolist() == list(range(1, 24, 2))
@@ -238,10 +247,33 @@ def _batch_tokens(world: World) -> None:
             assert float(np.mean(lengths[:-1])) > budget - 300
 
 
+def _sampler(world: World) -> None:
+    """Utterances of similar length come together, and are padded."""
+    world.store = make_store(rows=48)
+    spreads = {}
+    for sampler in ("packed", "buckets"):
+        batches = first_epoch(world.trainer(data__sampler=sampler, data__batch_tokens=1200).stream)
+        assert {batch.is_padded for batch in batches} == {sampler == "buckets"}
+        spreads[sampler] = float(np.mean([max(batch.lengths) - min(batch.lengths) for batch in batches]))
+    assert spreads["buckets"] < spreads["packed"] / 2
+
+
+def _bucket_growth(world: World) -> None:
+    """Narrow buckets leave less padding."""
+    world.store = make_store(rows=96)
+    shares = []
+    for growth in (1.05, 8.0):
+        values = {"data__bucket_growth": growth, "data__batch_tokens": 1200, "data__modes": {"nar": 1.0}}
+        batches = first_epoch(world.trainer(data__sampler="buckets", **values).stream)
+        shares.append(1 - sum(sum(batch.lengths) for batch in batches) / sum(b.tokens_L.numel() for b in batches))
+    assert shares[0] < shares[1] / 2
+
+
 DATA: dict[str, Proof] = {
     "store": _store,
     "min_s": _min_s,
     "max_s": _max_s,
+    "text": _text,
     "languages": _languages,
     "validation": _validation,
     "split_by": _split_by,
@@ -263,4 +295,6 @@ DATA: dict[str, Proof] = {
     "mask_ratio": _mask_ratio,
     "corrupt": _corrupt,
     "batch_tokens": _batch_tokens,
+    "sampler": _sampler,
+    "bucket_growth": _bucket_growth,
 }

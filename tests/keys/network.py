@@ -1,5 +1,6 @@
 """Proofs for the keys of `model`: the network that a configuration builds."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +14,11 @@ from model.config import TrainConfig
 from model.data.lengths import paces_of
 from model.data.reading import read_document
 from model.network.attention import sdpa
+from model.network.cache import KVCache
 from model.network.decoder import Decoder
-from model.network.layers import Retention, rotate
+from model.network.layers import Mamba, Retention, rotate
 from model.network.packing import collate
+from model.network.ssm import Scan
 from model.training.start import begin
 from stages.codecs.table import codec_embeddings, codec_identity
 from tests.keys.world import Proof, World
@@ -33,7 +36,7 @@ class _Seen:
     """Attention that keeps the queries and keys of the first layer."""
 
     def __init__(self) -> None:
-        self.retained = 0
+        self.retained = self.scanned = 0
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         self.q, self.k = (q, k) if layer == 0 else (self.q, self.k)
@@ -43,6 +46,11 @@ class _Seen:
         self.retained += 1
         self.q, self.k = q, k
         return v
+
+    def scan(self, layer: int, features: Tensor, steps: Tensor, ways: tuple[Scan, Scan]) -> Tensor:
+        self.scanned += 1
+        self.features = features
+        return features[..., : ways[0].heads * ways[0].head_width].unflatten(-1, (ways[0].heads, -1))
 
 
 def _run(network: Decoder, positions: list[int]) -> tuple[_Seen, Tensor]:
@@ -59,6 +67,10 @@ def _arch(world: World) -> None:
     seen, _ = _run(network, [0, 1])
     assert seen.retained == len(network.blocks) == 2
     assert all(isinstance(block.attention, Retention) for block in network.blocks)
+    network = _network(world, arch="mamba", kv_heads=None)
+    seen, _ = _run(network, [0, 1])
+    assert seen.scanned == len(network.blocks) == 2
+    assert all(isinstance(block.attention, Mamba) for block in network.blocks)
 
 
 def _width(world: World) -> None:
@@ -86,6 +98,33 @@ def _kv_heads(world: World) -> None:
     seen, _ = _run(_network(world, kv_heads=1), [0])
     assert seen.q.shape == (1, 4, 8)
     assert seen.k.shape == (1, 1, 8)
+
+
+def _state(world: World) -> None:
+    """Each feature remembers as many numbers, and each position says by two rows of them what to."""
+    network = _network(world, arch="mamba", kv_heads=None, state=24)
+    seen, _ = _run(network, [0, 1])
+    assert seen.features.shape == (2, 64 + 2 * 24)
+    cache = KVCache.allocate(network.config, 1, 0, device=torch.device("cpu"), dtype=torch.float32)
+    assert cache.kv[0, 0].numel() == 64 * 24 + 3 * (64 + 2 * 24)
+
+
+def _experts(world: World) -> None:
+    """Each block has so many feed-forwards, of which a router chooses, and the log tells how busy each one is."""
+    trainer = world.trainer(model__experts=3, trainer__max_steps=2, trainer__log_every=1)
+    assert [len(part.experts) for part in trainer.raw_network.experts().values()] == [3, 3]
+    trainer.fit()
+    lines = [json.loads(line) for line in (trainer.run / "log.jsonl").read_text().splitlines()]
+    last = [line for line in lines if "experts/violation" in line][-1]
+    loads = {name: value for name, value in last.items() if name.startswith("experts/load_")}
+    assert {*loads} == {f"experts/load_{layer}_{expert}" for layer in (0, 1) for expert in range(3)}
+    assert sum(loads.values()) == pytest.approx(6)
+
+
+def _experts_per_token(world: World) -> None:
+    made = next(iter(_network(world, experts=4, experts_per_token=3).experts().values()))
+    made(torch.randn(10, 32, generator=torch.Generator().manual_seed(0)))
+    assert int(made.load_E.sum()) == 30
 
 
 def _group(world: World) -> None:
@@ -219,10 +258,13 @@ MODEL: dict[str, Proof] = {
     "layers": _layers,
     "heads": _heads,
     "kv_heads": _kv_heads,
+    "state": _state,
     "group": _group,
     "ahead": _ahead,
     "window": _window,
     "feedforward": _feedforward,
+    "experts": _experts,
+    "experts_per_token": _experts_per_token,
     "rope_theta": _rope_theta,
     "text_spacing": _text_spacing,
     "initial_codes": _initial_codes,

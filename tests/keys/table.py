@@ -4,6 +4,7 @@ import signal
 
 from pipeline.config import STAGES
 from tests.keys.adapting import AHEAD, ALIGN, DISTILL, LORA
+from tests.keys.clean import CLEAN
 from tests.keys.codes import ENCODE, HDF5, METADATA
 from tests.keys.data import DATA
 from tests.keys.g2p import G2P
@@ -32,6 +33,7 @@ def _item_timeout_s(name: str) -> Proof:
 
 
 _SECTIONS: dict[str, dict[str, Proof]] = {
+    "clean": CLEAN,
     "transcribe": TRANSCRIBE,
     "slice": SLICE,
     "g2p": G2P,

@@ -19,6 +19,7 @@ from model.network.packing import Batch
 from model.sequences.tokenizer import Tokenizer
 from stages.ids import MIXTURES, Mixture
 from stages.records import CodecIdentity, Codes
+from stages.text.characters import characters
 
 CODEC = CodecIdentity("embedded", 24_000, 75.0, 8, 64, "0" * 12)
 
@@ -45,6 +46,13 @@ class MemoryStore:
     def texts(self) -> list[str]:
         """Three rows or so say the same."""
         return [f"Text {row % 8}{'!' * (row % 3)}" for row in range(len(self.frames))]
+
+    def text(self, index: int) -> str:
+        return list(self.texts())[index]
+
+    @property
+    def characters(self) -> list[str]:
+        return sorted(set("".join(map(characters, self.texts()))))
 
     def codes(self, index: int) -> Codes:
         return self.all_codes[index]

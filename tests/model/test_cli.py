@@ -14,6 +14,7 @@ from model.bench.samplers import SETTINGS
 from model.cli import main
 from model.config import DataConfig
 from model.data.examples import Examples
+from model.decoding.engine.graphs import CAPTURES
 from model.decoding.samplers.chain import SAMPLERS
 from model.sequences.tokenizer import Tokenizer
 from model.training import trainer
@@ -22,6 +23,7 @@ from stages.records import CodecIdentity, Encoded, Utterance
 from stages.store.index import write_index
 from stages.store.reader import open_store
 from stages.store.shards import StoreShards
+from tests.graphs import Recording
 from tests.typed_json import quoted
 
 CONFIG = """
@@ -174,6 +176,41 @@ def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, sh
         assert "mfu_of_datasheet" not in shown, "no datasheet has the rate of a CPU"
 
 
+def test_bench_of_architectures_shows_what_each_learns(config: Path, dataset: Path, monkeypatch, capsys) -> None:
+    sets = "--set", "data.batch_tokens=600", "--set", f"data.store={dataset}", "--set", "data.validation=0.4"
+    settings = *sets, "--seconds", "0.01", "--device", "cpu", "--json"
+    assert valle(monkeypatch, "bench", "archs", "--config", config, *settings) == 0
+    shown = json.loads(capsys.readouterr().out)
+    for name in ("llama", "window", "retnet", "mamba", "experts"):
+        assert shown[f"{name}_steps"] >= 1
+        assert 0 < shown[f"{name}_loss"] < 10
+        assert shown[f"{name}_tokens_per_s"] > 0
+        assert (shown[f"{name}_active_parameters"] < shown[f"{name}_parameters"]) == (name == "experts")
+    assert valle(monkeypatch, "bench", "archs", "--config", config, *settings, "--set", "data.validation=0") == 2
+    assert "`data.validation` must be above 0" in capsys.readouterr().err
+
+
+def test_bench_of_buckets_trains_both_samplers_on_a_dataset(folder: Path, config: Path, monkeypatch, capsys) -> None:
+    some = "bench", "buckets", "--config", config, "--set", f"data.store={folder / 'dataset'}", "--device", "cpu"
+    assert valle(monkeypatch, *some, "--seconds", "0.3", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["packed_padding_share"] == 0 <= shown["buckets_padding_share"] < 0.5
+    assert shown["ratio"] == pytest.approx(shown["buckets_tokens_per_s"] / shown["packed_tokens_per_s"], abs=0.01)
+    assert min(shown[f"{side}_{what}"] for side in ("packed", "buckets") for what in ("steps", "validation_loss")) > 0
+    assert valle(monkeypatch, *some, "--set", "data.validation=0") == 2
+    assert "Raise it" in capsys.readouterr().err
+
+
+def test_bench_shows_graphs_where_there_are_some(config: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setitem(CAPTURES, "cpu", Recording.of)
+    settings = "--seconds", "0.1", "--device", "cpu", "--json"
+    assert valle(monkeypatch, "bench", "decode", "--config", config, *settings) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["graphs_ratio"] == pytest.approx(
+        shown["graphs_frames_per_s"] / shown["cached_frames_per_s"], rel=0.1, abs=0.01
+    )
+
+
 def test_bench_of_memory_shows_each_way_to_fit(config: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr("model.bench.fitting._train", lambda *_: (1.5, 2.0))
     monkeypatch.setattr("model.bench.fitting.ProcessPoolExecutor", _Here)
@@ -200,6 +237,7 @@ class _Here(ThreadPoolExecutor):
         ("decode", "trainer.device=cuda:77", "CUDA devices are here"),
         ("train", "trainer.devices=2", "`trainer.devices` must be 1"),
         ("fit", "trainer.devices=2", "`trainer.devices` must be 1"),
+        ("buckets", "trainer.devices=2", "`trainer.devices` must be 1"),
         ("ahead", "trainer.threads=1", "`valle bench ahead` needs a trained model: set `trainer.start_from`"),
         ("train", "trainer.start_from=runs/base", "`trainer.start_from` (and `lora.rank`) must not be set"),
     ],

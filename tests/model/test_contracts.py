@@ -14,16 +14,17 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model.bench.padding import Padded, padded
+from model.architecture import ARCHS, Arch
 from model.checkpoints import checkpoint
-from model.config import ARCHS, Arch, TrainConfig
+from model.config import TrainConfig
 from model.data.draw import Draw
 from model.data.examples import Examples
 from model.data.reading import read_document
 from model.network.attention import Packed
 from model.network.packing import collate
+from model.network.padding import Padded, padded
 from model.sequences.documents import MODES, Document
-from model.sequences.tasks import DRAWN
+from model.sequences.tasks import DRAWN, TEXT_TASKS
 from model.sequences.tokenizer import TASKS
 from model.training.step.loss import score
 from model.training.trainer import Trainer, train
@@ -34,7 +35,9 @@ from tests.model.training.test_trainer import after_step, assert_same, log_of, w
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPES = pytest.mark.parametrize(
-    "shape", [*({"model__arch": arch} for arch in ARCHS), {"model__group": 2}, {"model__window": 4}], ids=str
+    "shape",
+    [*({"model__arch": arch} for arch in ARCHS), {"model__group": 2}, {"model__window": 4}, {"model__experts": 4}],
+    ids=str,
 )
 
 
@@ -57,7 +60,7 @@ def documents(examples: Examples) -> list[Document]:
     found: dict[tuple[str, str], Draw] = {}
     for number in range(8):
         for row in examples.rows.tolist():
-            for mode in MODES:
+            for mode in (*MODES, *TEXT_TASKS):
                 level = {"nar": 2, "all": 3}.get(mode, 0)
                 draw = examples.draw(row, np.random.default_rng((row, number)), (mode, level))
                 found.setdefault((draw.task if mode != "stt" else "stt", mode), draw)
@@ -112,9 +115,10 @@ RUN = {"model__dropout": 0.1, "model__ahead": 2, "trainer__accumulate": 2, "trai
 @cache
 def uninterrupted(folder: Path, arch: Arch, *, adapted: bool) -> tuple[dict[str, object], Path]:
     """Returns the settings and the last checkpoint of a run with everything that has a state, or with adapters."""
-    settings: dict[str, object] = {**RUN, "optimizer__matrices": "muon"}
+    settings: dict[str, object] = {**RUN, "optimizer__matrices": "muon", "model__experts": 3 if arch == "retnet" else 1}
     if adapted:
-        start = config_of(arch, folder / f"{arch}-base", model__dropout=0.1, model__ahead=1, trainer__max_steps=1)
+        same: dict[str, object] = {key: settings[key] for key in ("model__dropout", "model__experts")}
+        start = config_of(arch, folder / f"{arch}-base", model__ahead=1, trainer__max_steps=1, **same)
         base = train(start, task_store(), quiet=True)
         settings |= {"lora__rank": 2, "lora__dropout": 0.1, "lora__embeddings": True, "trainer__start_from": str(base)}
     name = f"{arch}-{adapted}"
@@ -149,6 +153,8 @@ COMBINATIONS = [
     ("fsdp", "llama", "adamw"),
     ("ddp", "retnet", "adamw"),
     ("fsdp", "retnet", "adamw"),
+    ("ddp", "mamba", "muon"),
+    ("fsdp", "mamba", "adamw"),
 ]
 _IN_TWO = """
 import os, signal, sys
@@ -161,7 +167,7 @@ from tests.model.conftest import task_store
 from tests.model.training.test_trainer import after_step
 after_step(pytest.MonkeyPatch(), 4, lambda: os.kill(os.getpid(), signal.SIGTERM))
 for strategy, arch, matrices in COMBINATIONS:
-    settings = {**shared(matrices), "trainer__devices": 2, "trainer__strategy": strategy}
+    settings = {**shared(arch, matrices), "trainer__devices": 2, "trainer__strategy": strategy}
     try:
         train(config_of(arch, Path(sys.argv[1]) / f"{strategy}-{arch}", **settings), task_store(), quiet=True)
     except StoppedError as stopped:
@@ -169,10 +175,11 @@ for strategy, arch, matrices in COMBINATIONS:
 """
 
 
-def shared(matrices: str) -> dict[str, object]:
+def shared(arch: Arch, matrices: str) -> dict[str, object]:
     """The settings of the runs in two processes and in one, which validate between the steps and before saving."""
     validation = {"data__validation": 0.2, "trainer__validate_every": 2, "trainer__validate_batches": 1}
     return {
+        "model__experts": 4 if arch == "retnet" else 1,
         "model__ahead": 1,
         "trainer__ema_decay": 0.5,
         "optimizer__matrices": matrices,
@@ -204,7 +211,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @cache
 def alone(folder: Path, arch: Arch, matrices: str) -> Path:
     """Returns the last checkpoint of a run in one process, with twice the batches."""
-    config = config_of(arch, folder / f"one-{arch}-{matrices}", **shared(matrices), trainer__accumulate=2)
+    config = config_of(arch, folder / f"one-{arch}-{matrices}", **shared(arch, matrices), trainer__accumulate=2)
     return train(config, task_store(), quiet=True)
 
 
@@ -214,7 +221,7 @@ def test_two_processes_train_what_one_trains_with_twice_the_batches(
 ) -> None:
     run = two / f"{strategy}-{arch}"
     assert checkpoint.find(run).name == "step-00000004", "a signal to each is one stop of both"
-    config = config_of(arch, run, **shared(matrices), trainer__accumulate=2)
+    config = config_of(arch, run, **shared(arch, matrices), trainer__accumulate=2)
     found, wanted = weights(train(config, task_store(), resume=True, quiet=True)), alone(two, arch, matrices)
     for name, weight in weights(wanted).items():
         torch.testing.assert_close(found[name], weight, rtol=1e-3, atol=1e-5, msg=name)

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import lightning.fabric
 import pytest
 import torch
 
@@ -30,7 +29,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
         found.update(settings)
         return SimpleNamespace(launch=lambda: None)
 
-    monkeypatch.setattr(lightning.fabric, "Fabric", fabric)
+    monkeypatch.setattr("lightning.fabric.Fabric", fabric)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
     return found

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from model.config import Arch
+from model.architecture import Arch
 from model.decoding.codes import generate
 from model.decoding.hearing import hear
 from model.decoding.masked import generate_masked, predict_frames
 from model.decoding.options import Decoding, Unmasking
 from model.decoding.samplers.chain import GREEDY
 from model.network.packing import collate
-from model.sequences.documents import Condition, canvas, document, length_document, text_document
+from model.sequences.documents import Condition, canvas, document
+from model.sequences.spelled import length_document, text_document
 from model.training.trainer import Trainer
 from stages.audio.files import read_at
 from stages.codecs.table import identity_of, load_codec

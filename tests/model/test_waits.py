@@ -42,6 +42,8 @@ WAYS: dict[str, tuple[dict[str, Any], Decoding]] = {
     "window": ({}, WINDOWED),
     "groups": ({"group": 2}, WINDOWED),
     "retention": ({"arch": "retnet"}, Decoding(ar=EVERY)),
+    "state space": ({"arch": "mamba"}, Decoding(ar=EVERY)),
+    "experts": ({"experts": 4}, Decoding(ar=EVERY)),
     "ring": ({"window": 5}, Decoding(ar=EVERY, guidance=2.0)),
 }
 
@@ -65,7 +67,18 @@ def test_a_step_of_ar_waits_for_nothing_but_the_check_every_16th(way: str) -> No
     group = net.config.group
     more = taken(18 * group) - taken(2 * group)
     assert more.total() == 1
-    assert set(more) == {wait for wait in more if "Tensor.tolist at model/decoding/autoregressive.py" in wait}
+    assert set(more) == {wait for wait in more if "Tensor.tolist at model/decoding/crew.py" in wait}
+
+
+def test_a_pass_over_many_positions_waits_once_a_layer_to_see_which_expert_has_how_many() -> None:
+    net = decisive(experts=4)
+    how: dict[str, Any] = {"max_frames": 20, "min_frames": 20, "decoding": Decoding("all", unmasking=Unmasking(3))}
+    found = waits(net, lambda: generate(net, TOKENIZER, CONDITIONS, **how))
+    places = Counter(wait.rpartition(":")[0] for wait in found.elements())
+    assert places == {
+        "Tensor.to at model/decoding/whole.py": 1,
+        "Tensor.tolist at model/network/feedforward.py": (1 + 3) * net.config.layers,
+    }
 
 
 def test_a_response_that_enters_beside_others_doesnt_make_each_step_wait() -> None:
@@ -83,7 +96,7 @@ def test_a_response_that_enters_beside_others_doesnt_make_each_step_wait() -> No
     assert waits(net, act).total() <= len(CONDITIONS) * 21 + 19 // 16
 
 
-@pytest.mark.parametrize("shape", [{}, {"arch": "retnet"}], ids=str)
+@pytest.mark.parametrize("shape", [{}, {"arch": "retnet"}, {"arch": "mamba"}], ids=str)
 @pytest.mark.parametrize("nar", [GREEDY, Sampling(0.7, top_k=20)], ids=str)
 @pytest.mark.parametrize("steps", [2, 5])
 def test_nar_len_and_the_other_codebooks_wait_once_each(shape: dict[str, Any], nar: Sampling, steps: int) -> None:
@@ -103,7 +116,7 @@ def test_nar_len_and_the_other_codebooks_wait_once_each(shape: dict[str, Any], n
     assert predicted.total() == len("24")
 
 
-@pytest.mark.parametrize("shape", [{}, {"arch": "retnet"}], ids=str)
+@pytest.mark.parametrize("shape", [{}, {"arch": "retnet"}, {"arch": "mamba"}], ids=str)
 @pytest.mark.parametrize("steps", [2, 9])
 def test_a_canvas_of_all_codebooks_waits_once(shape: dict[str, Any], steps: int) -> None:
     """At its end, whatever the number of steps."""
@@ -140,6 +153,7 @@ TRAININGS: dict[str, dict[str, Any]] = {
     "plain": {},
     "averages, Muon": {"trainer__ema_decay": 0.9, "optimizer__matrices": "muon"},
     "retention": {"model__arch": "retnet", "model__kv_heads": None},
+    "state space": {"model__arch": "mamba", "model__kv_heads": None},
 }
 
 

@@ -10,7 +10,7 @@ from pipeline.cli import app
 from pipeline.config import STAGES, PrepConfig
 from pipeline.options import Options
 from stages.config import load_config
-from tests.pipeline.conftest import EMBEDDED, prep
+from tests.pipeline.conftest import EMBEDDED, RAN, prep
 from tests.typed_json import quoted
 
 
@@ -114,7 +114,7 @@ def test_a_second_run_says_that_there_is_nothing_to_do(
 def test_status_counts_what_is_there(capsys: pytest.CaptureFixture[str], dataset: Path) -> None:
     assert prep("status", "--out", dataset, "--json") == 0
     stages = {stage["stage"]: stage for stage in json.loads(capsys.readouterr().out)["stages"]}
-    assert list(stages) == list(STAGES)
+    assert list(stages) == list(RAN)
     assert stages["encode"]["outputs"] == stages["hdf5"]["outputs"] > 0
 
 
@@ -160,7 +160,7 @@ def test_optional_stages_are_left_out_until_they_are_asked_for(
     out = ("--out", tmp_path / "d", "--scheduler", "sync")
     assert prep("run", voices, *out, *EMBEDDED[:2], "--dry-run", "--json") == 0
     planned = [row["stage"] for row in json.loads(capsys.readouterr().out)["plan"]]
-    assert planned == [name for name in STAGES if name != "mix"]
+    assert planned == [name for name in RAN if name != "mix"]
     assert prep("transcribe", voices, *out, "--quiet") == 0
     capsys.readouterr()
     assert prep("status", *out, "--json") == 0

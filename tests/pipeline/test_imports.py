@@ -19,11 +19,11 @@ PROCESS = {
     "transcribe": {"py3langid", "soundfile"},
     "slice": {"soundfile", "soxr"},
     "g2p": {"phonemizer", "num2words"},
-    "encode": {"soundfile", "soxr", "torch"},
+    "encode": {"soundfile", "soxr"},
     "hdf5": set(),
     "metadata": set(),
     "similar": {"soundfile", "soxr"},
-    "mix": {"soundfile", "soxr", "torch"},
+    "mix": {"soundfile", "soxr"},
 }
 """What `setup` and `process` import, on a worker, for an English recording with its text, mixed with noise."""
 

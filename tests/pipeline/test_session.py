@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.config import STAGES
 from pipeline.dataset.folder import HEAD, open_dataset, stored_config
 from pipeline.runner.estimate import Estimate, Expected, bytes_per_item, expected
 from stages.artefacts.formats import read_lines
 from stages.artefacts.manifest import list_shards, read_receipt, read_sealed, remove_shard, write_sealed
 from stages.audio import files as audio
 from stages.errors import ExitCode
-from tests.pipeline.conftest import EMBEDDED, digests, prep
+from tests.pipeline.conftest import EMBEDDED, RAN, digests, prep
 
 PLAN_KEYS = {"stage", "to_do", "kept", "items", "hours", "seconds", "bytes", "why", "shards"}
 
@@ -50,10 +49,10 @@ def test_a_dry_run_shows_each_stage_with_documented_keys(
 ) -> None:
     assert prep("run", voices, "--out", tmp_path / "d", "--dry-run", "--json", *EMBEDDED) == 0
     plan = json.loads(capsys.readouterr().out)["plan"]
-    assert [row["stage"] for row in plan] == list(STAGES)
+    assert [row["stage"] for row in plan] == list(RAN)
     assert all(row.keys() == PLAN_KEYS for row in plan)
     recordings = len(list(voices.rglob("*.wav")))
-    assert [row["items"] for row in plan] == [recordings] * len(STAGES)
+    assert [row["items"] for row in plan] == [recordings] * len(RAN)
     assert plan[0]["seconds"] is None, "it never ran here"
     assert 0 < plan[0]["hours"] < 1
     assert sum(shard["items"] for shard in plan[0]["shards"]) == recordings

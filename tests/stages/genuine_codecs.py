@@ -1,6 +1,7 @@
 """Writes random weights of the codecs in each library's own format, so that the real code runs offline."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -14,6 +15,9 @@ def save_all(folder: Path) -> dict[str, Path]:
         "vocos": save_vocos(folder / "vocos", encodec),
         "dac": save_dac(folder),
         "mimi": save_mimi(folder / "mimi"),
+        "neucodec": save_neucodec(folder / "neucodec"),
+        "xcodec2": save_xcodec2(folder / "xcodec2"),
+        "higgs": save_higgs(folder / "higgs"),
     }
 
 
@@ -120,5 +124,99 @@ def save_mimi(folder: Path, seed: int = 0) -> Path:
                 layer.codebook.embed_sum.copy_(residual_TD[torch.randint(256, (64,))] * torch.rand(64, 1))
                 layer.codebook._embed = None
                 residual_TD = residual_TD - layer.codebook.decode(layer.codebook.encode(residual_TD))
+    model.save_pretrained(folder)
+    return folder
+
+
+_W2V_BERT = {
+    "model_type": "wav2vec2-bert",
+    "hidden_size": 32,
+    "output_hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+}
+_FSQ = {
+    "hidden_size": 64,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+    "encoder_hidden_size": 4,
+    "quantization_dim": 96,  # as wide as both encoders together
+}
+"""Small, but with the strides, features and 65,536 codes of the published models; norms divide the width by 32."""
+
+
+def save_neucodec(folder: Path, seed: int = 0) -> Path:
+    """Writes a small NeuCodec, as on the hub."""
+    from transformers import NeuCodecConfig, NeuCodecFeatureExtractor, NeuCodecModel
+
+    config = NeuCodecConfig(semantic_model_config=_W2V_BERT, **_FSQ)
+    return _save_fsq(folder, NeuCodecModel, config, NeuCodecFeatureExtractor(), seed)
+
+
+def save_xcodec2(folder: Path, seed: int = 0) -> Path:
+    """Writes a small X-Codec 2, as on the hub."""
+    from transformers import Xcodec2Config, Xcodec2FeatureExtractor, Xcodec2Model
+
+    config = Xcodec2Config(semantic_model_config=_W2V_BERT, **_FSQ)
+    return _save_fsq(folder, Xcodec2Model, config, Xcodec2FeatureExtractor(), seed)
+
+
+def _save_fsq(folder: Path, kind: Any, config: Any, extractor: Any, seed: int) -> Path:
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        model = kind(config).eval()
+        heard: list[torch.Tensor] = []
+        project = model.quantizer.project_in
+        hook = project.register_forward_hook(lambda *given: heard.append(given[-1][0]))
+        volume = 0.5 * torch.rand(200).repeat_interleave(320)
+        model.encode(**extractor(audio=volume * torch.randn(200 * 320), sampling_rate=16_000, return_tensors="pt"))
+        hook.remove()
+        deviation, mean = torch.std_mean(heard[0], dim=0)
+        project.weight.div_(deviation[:, None])  # random layers hardly tell sounds apart: few codes would be used
+        project.bias.sub_(mean).div_(deviation)
+    model.save_pretrained(folder)
+    return folder
+
+
+def save_higgs(folder: Path, seed: int = 0) -> Path:
+    """Writes a small tokenizer of Higgs Audio v2 with the rates and 8 codebooks of the published one, as on the hub.
+
+    Its codebooks fit its encoders' output.
+    """
+    from transformers import HiggsAudioV2TokenizerConfig, HiggsAudioV2TokenizerModel
+
+    acoustic = {"encoder_hidden_size": 4, "downsampling_ratios": [8, 5, 4, 2, 3], "hidden_size": 16}
+    hubert = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = HiggsAudioV2TokenizerConfig(
+        target_bandwidths=[0.5, 1, 1.5, 2],
+        codebook_dim=8,
+        acoustic_model_config={
+            "model_type": "dac",
+            **acoustic,
+            "decoder_hidden_size": 64,
+            "upsampling_ratios": [8, 5, 4, 2, 3],
+        },
+        semantic_model_config={"model_type": "hubert", "conv_dim": [16] * 7, "num_conv_pos_embeddings": 16, **hubert},
+    )
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        model = HiggsAudioV2TokenizerModel(config).eval()
+        volume = 0.5 * torch.rand(1, 1, 400).repeat_interleave(960, dim=2)
+        wave = volume * torch.randn(1, 1, 400 * 960)
+        heard = []
+        hook = model.fc.register_forward_hook(lambda *given: heard.append(given[-1][0]))
+        for layer in model.quantizer.quantizers:
+            layer.codebook.embed.normal_()
+        model.encode(wave)
+        hook.remove()
+        [residual_TD] = heard
+        for layer in model.quantizer.quantizers:
+            inner_TD = layer.project_in(residual_TD)
+            layer.codebook.embed.copy_(inner_TD[torch.randint(400, (1024,))] * (0.5 + torch.rand(1024, 1)))
+            residual_TD = residual_TD - layer.project_out(layer.codebook.embed)[layer.codebook.encode(inner_TD)]
     model.save_pretrained(folder)
     return folder

@@ -8,12 +8,14 @@ import sys
 import unicodedata
 from collections import defaultdict
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from phonemizer.punctuation import Punctuation
 
 from model.sequences.tokenizer import Tokenizer
 from stages.artefacts.formats import write_lines
@@ -347,6 +349,30 @@ def test_a_decimal_is_no_mark_although_one_looks_like_it() -> None:
         assert re.findall("[.,]", phonemize([text], "en")[0]) == marks
     assert joined(backend_of("en"), texts[0]) != read(texts[0])
     assert read(texts[0]).endswith("tədˈeɪ.")
+
+
+class Echo(Reader):
+    """Shows the parts that espeak-ng would be given."""
+
+    def speak(self, part: str) -> str:
+        return f"<{part}>"
+
+
+@cache
+def echo(*, punctuation: bool) -> Echo:
+    espeak.configure()
+    return Echo("en-us", stress=True, punctuation=punctuation)
+
+
+@given(st.text("ab1 5,.;!(\u00a0—", max_size=30))
+@example("Of 2.5, 3.5 and (x) 4.5 .")
+def test_a_text_is_cut_where_phonemizers_pattern_finds_marks(text: str) -> None:
+    text = text.strip()
+    pattern = Punctuation()._marks_re
+    parts = pattern.sub(lambda marks: f">{marks[0]}<", text)
+    assert echo(punctuation=True).read(text) == f"<{parts}>".replace("<>", "")
+    plain = pattern.sub(" ", text).strip()
+    assert echo(punctuation=False).read(text) == (f"<{plain}>" if plain else "")
 
 
 def test_symbols_are_few_enough_to_learn(speech: Path) -> None:

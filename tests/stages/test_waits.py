@@ -6,23 +6,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.codecs.mimi import mimi_model
+from stages.codecs import higgs, mimi
+from stages.codecs.neucodec import NeuCodec
+from stages.codecs.pretrained import Pretrained
 from stages.codecs.table import CODECS, load_codec
+from stages.codecs.xcodec2 import XCodec2
 from stages.neighbours.nearest import nearest
 from tests.devices import CPU, PretendedCuda
 from tests.stages.codecs.test_table import saved, sweep
 
 __all__ = ["saved"]  # the codecs' weights, a fixture
 
+TRANSFORMERS = {one.codec: one for one in (mimi.PRETRAINED, NeuCodec.pretrained, XCodec2.pretrained, higgs.PRETRAINED)}
+
 SAMPLES = 3200, 3100, 3200, 960, 1
 """Lengths of the waves: those of 10 frames share batches, where the codec has any."""
 
-WAITS = {"embedded": (10, 3), "encodec": (6, 3), "vocos": (6, 4), "dac": (6, 2), "mimi": (66, 23)}
+WAITS = {
+    **{"embedded": (10, 3), "encodec": (6, 3), "vocos": (6, 4), "dac": (6, 2), "mimi": (66, 23)},
+    **{"higgs": (6, 2), "neucodec": (30, 2), "xcodec2": (30, 2)},
+}
 """Of encoding: two for each batch, whose waves go there and whose codes come back; the embedded codec has a batch for
 each wave. Of decoding: the codes go there and the wave comes back. Beside them EnCodec's library makes a zero there
 from the host, a bandwidth goes there for Vocos, whose library then checks its windows, and the embedded codec's first
 phases are drawn on the CPU, so that they are the same everywhere. Mimi's library
-asks the device how far to pad before each convolution."""
+asks the device how far to pad before each convolution. NeuCodec and X-Codec 2 encode each wave by itself, whose
+features go there by their library, which asks whether its mask leaves anything out; Higgs' moves what it heard."""
 
 
 @pytest.mark.parametrize("name", CODECS)
@@ -31,9 +40,11 @@ def test_a_batch_of_a_codec_goes_there_and_comes_back(
 ) -> None:
     monkeypatch.setattr("stages.codecs.network._BATCH_ROWS", 3)
     waves = [sweep(samples, number) for number, samples in enumerate(SAMPLES)]
-    if name == "mimi":  # transformers builds it on the meta device, of which the pretended one knows nothing
-        model = mimi_model(saved["mimi"])
-        monkeypatch.setattr("stages.codecs.mimi.mimi_model", lambda _: model)
+    if stored := TRANSFORMERS.get(
+        name
+    ):  # transformers builds it on the meta device, of which the pretended one knows nothing
+        model = stored.load(saved[name])
+        monkeypatch.setattr(Pretrained, "load", lambda *_: model)
     with PretendedCuda() as cuda:
         codec = load_codec(name, saved.get(name), "cuda:0")
         cuda.waits.clear()

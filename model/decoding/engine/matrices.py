@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from model.decoding.engine import Quantization
 from model.network.decoder import Decoder
-from model.network.layers import SwiGLU
+from model.network.feedforward import SwiGLU
 from stages.errors import UsageError
 
 Matrix = Callable[[Tensor], Tensor]

@@ -18,6 +18,7 @@ from model.decoding.engine import Quantization
 from model.decoding.engine.matrices import Matrix, matrix
 from model.network.cache import KVCache, Window
 from model.network.decoder import Decoder
+from model.network.feedforward import Experts, SwiGLU, route
 from model.network.layers import Ahead, Attention, Block, rotary_angles
 from stages.errors import UsageError
 
@@ -50,11 +51,46 @@ class _Layer:
         self.qkv: Matrix = matrix(laid_out_ED, quantization)
         self.kv: Matrix = matrix(laid_out_ED[heads * width :], quantization)
         self.out: Matrix = matrix(attention.out.weight.detach(), quantization)
-        feedforward = block.feedforward
-        self.gate_up: Matrix = matrix(feedforward.gate_up.weight.detach(), quantization)
-        self.down: Matrix = matrix(feedforward.down.weight.detach(), quantization)
+        experts = block.feedforward
+        self.feedforward: _SwiGLU | _Experts = (
+            _Experts(experts, quantization) if isinstance(experts, Experts) else _SwiGLU(experts, quantization)
+        )
         self.attention_gain_D = block.attention_norm.gain.detach()
         self.feedforward_gain_D = block.feedforward_norm.gain.detach()
+
+
+class _SwiGLU:
+    """The weights of a feed-forward."""
+
+    def __init__(self, whole: SwiGLU, quantization: Quantization) -> None:
+        self._gate_up = matrix(whole.gate_up.weight.detach(), quantization)
+        self._down = matrix(whole.down.weight.detach(), quantization)
+
+    def __call__(self, x_MD: Tensor) -> Tensor:
+        gate, up = self._gate_up(x_MD).chunk(2, dim=-1)
+        return self._down(F.silu(gate).mul_(up))
+
+
+class _Experts:
+    """The weights of a mixture of experts. Each chosen expert is applied once, to all rows that chose it."""
+
+    def __init__(self, whole: Experts, quantization: Quantization) -> None:
+        self._router_ED, self._lifts_E, self._per_token = whole.router.detach(), whole.lifts_E, whole.per_token
+        self._experts = [_SwiGLU(cast("SwiGLU", expert), quantization) for expert in whole.experts]
+
+    def __call__(self, x_MD: Tensor) -> Tensor:
+        # Sums row by row: in a matrix product, the last bit may depend on the other rows.
+        scores_ME = (x_MD[:, None] * self._router_ED).sum(-1)
+        share_MA, chosen_MA = route(scores_ME, self._lifts_E, self._per_token)
+        made_MAD = x_MD.new_empty(*chosen_MA.shape, x_MD.shape[1])
+        rows: dict[int, list[tuple[int, int]]] = {}
+        for row, numbers in enumerate(chosen_MA.tolist()):
+            for place, number in enumerate(numbers):
+                rows.setdefault(number, []).append((row, place))
+        for number, places in rows.items():
+            row_R, place_R = torch.tensor(places).unbind(1)
+            made_MAD[row_R, place_R] = self._experts[number](x_MD[row_R])
+        return (share_MA[..., None] * made_MAD).sum(1)
 
 
 class _Ahead:
@@ -165,8 +201,7 @@ class Step:
             mixed_BLNH = self._attend(queries_BLNH, kv, past, range(rows))
             x_MD = layer.out(mixed_BLNH.reshape(rows * new, width)).add_(x_MD)
             normed = F.rms_norm(x_MD, shape, layer.feedforward_gain_D, self._eps)
-            gate, up = layer.gate_up(normed).chunk(2, dim=-1)
-            x_MD = layer.down(F.silu(gate).mul_(up)).add_(x_MD)
+            x_MD = layer.feedforward(normed).add_(x_MD)
         return F.rms_norm(x_MD, shape, self._gain_D, self._eps).view(rows, new, width)
 
     def _attend(self, q_BLNH: Tensor, kv: Tensor, past: "_Past", rows: Sequence[int]) -> Tensor:
@@ -249,8 +284,7 @@ class Step:
             mixed = self._attend(qkv[:, None, : self._heads], kv, past, going.tolist())
             x_BD = layer.out(mixed.flatten(1)).add_(x_BD)
             normed = F.rms_norm(x_BD, x_BD.shape[1:], layer.feedforward_gain_D, self._eps)
-            gate, up = layer.gate_up(normed).chunk(2, dim=-1)
-            x_BD = layer.down(F.silu(gate).mul_(up)).add_(x_BD)
+            x_BD = layer.feedforward(normed).add_(x_BD)
             if number < first or number == len(self._layers):
                 continue
             normed = F.rms_norm(x_BD, x_BD.shape[1:], self._gain_D, self._eps)

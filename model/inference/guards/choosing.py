@@ -14,8 +14,8 @@ import torch
 from model.decoding.asks import Response
 from model.decoding.hearing import hear
 from model.inference.guards.guard import WHISPER, Guard
+from stages.text.ipa import phones
 from stages.text.lexicon import NONE, Lexicon
-from stages.text.phones import phones
 
 if TYPE_CHECKING:
     from model.network.decoder import Decoder
@@ -44,7 +44,13 @@ class Judge(Protocol):
 
 
 def judge_for(
-    guard: Guard, network: "Decoder", tokenizer: "Tokenizer", codec: "Codec", lexicon: Lexicon = NONE
+    guard: Guard,
+    network: "Decoder",
+    tokenizer: "Tokenizer",
+    codec: "Codec",
+    lexicon: Lexicon = NONE,
+    *,
+    characters: bool = False,
 ) -> Judge | None:
     """Returns who chooses; None if there is nothing to choose from.
 
@@ -54,6 +60,7 @@ def judge_for(
         tokenizer: The vocabulary it was trained with.
         codec: Decodes responses for whisper.
         lexicon: Words whose phonemes the model was given; what whisper hears is read with them too.
+        characters: Whether the model reads characters in place of phonemes.
 
     Raises:
         WeightsError: if there is no such whisper model.
@@ -62,7 +69,7 @@ def judge_for(
         return None
     if guard.whisper:
         device = str(network.token_embedding.weight.device)
-        return Words(codec, whisper_at(guard.whisper, device), lexicon)
+        return Words(codec, whisper_at(guard.whisper, device), lexicon, characters)
     return Phonemes(network, tokenizer) if guard.best_by == "stt" else Likelihood()
 
 
@@ -102,16 +109,21 @@ class Words:
     codec: "Codec"
     whisper: "Whisper"
     lexicon: Lexicon = NONE
+    characters: bool = False
+    """Whether what is to be said is given in characters, not in phonemes."""
     hears = True
 
     def rate(self, responses: Sequence[Response], phonemes: str, language: str) -> list[Rate]:
         """As `Judge.rate`."""
         from stages.audio.files import resample
+        from stages.codecs.table import output_rate
         from stages.hearing.words import SAMPLE_RATE
         from stages.text.phonemes import phonemize
 
         waves = [self.codec.decode(torch.from_numpy(response.codes_KT)).numpy() for response in responses]
-        texts = [self.whisper.hear(resample(wave, self.codec.sample_rate, SAMPLE_RATE), language) for wave in waves]
+        texts = [self.whisper.hear(resample(wave, output_rate(self.codec), SAMPLE_RATE), language) for wave in waves]
+        if self.characters:
+            (phonemes,) = phonemize([phonemes], language, lexicon=self.lexicon)
         return _rates(phonemize(texts, language, lexicon=self.lexicon), responses, phonemes)
 
 

@@ -120,7 +120,7 @@ def _sentences(text: str, language: str, read: Callable[[str], str]) -> tuple[fl
             opens = number > 0 or not found
             lines = [" ".join(line.split()) for line in paragraph.splitlines()]
             for plain in _whole(segment(language, _between(language).join(lines)), _between(language), read):
-                if plain and count_phonemes(phonemes := read(plain)):
+                if plain and _is_said(phonemes := read(plain)):
                     found.append(Part(plain, phonemes, SENTENCE_S, opens))
                     opens = False
         if pause_s is not None:
@@ -134,6 +134,11 @@ def _sentences(text: str, language: str, read: Callable[[str], str]) -> tuple[fl
     for count in asked_s.keys() - {0}:
         found[count - 1] = replace(found[count - 1], pause_s=asked_s[count], joins=False)
     return asked_s.get(0, 0.0), found
+
+
+def _is_said(symbols: str) -> bool:
+    """Returns whether phonemes, or the characters of a text, have anything to say: a letter or a digit."""
+    return count_phonemes(symbols) > 0 or any(map(str.isnumeric, symbols))
 
 
 def _whole(segments: Iterable[str], between: str, read: Callable[[str], str]) -> list[str]:
@@ -192,7 +197,7 @@ def _best_break(text: str, read: Callable[[str], str]) -> tuple[int, float] | No
         ends = [found.end() for found in pattern.finditer(text) if least <= found.end() <= len(text) - least]
         places = [end for end in ends if not any(end in phonemes for phonemes in given)]
         for at in sorted(places, key=lambda place: abs(2 * place - len(text))):
-            if all(count_phonemes(read(half)) for half in (text[:at].strip(), text[at:].strip())):
+            if all(_is_said(read(half)) for half in (text[:at].strip(), text[at:].strip())):
                 return at, pause_s
     return None
 

@@ -44,6 +44,8 @@ class GrowingWave:
         """Takes all codes that are known; the last time, all of the response."""
         import torch
 
+        from stages.codecs.table import output_rate
+
         decoded = self._codec.decode(torch.from_numpy(codes_KT)).numpy()
         sent = len(self.wave)
         if self._lookahead is not None:
@@ -51,7 +53,7 @@ class GrowingWave:
             until = len(decoded) if final else max(sent, len(decoded) - self._lookahead * hop)
             self.wave = np.concatenate([self.wave, decoded[sent:until]])
             return
-        blend = round(BLEND_S * self._codec.sample_rate)
+        blend = round(BLEND_S * output_rate(self._codec))
         until = len(decoded) if final else max(sent, len(decoded) - blend)
         new = decoded[sent:until].copy()
         shared = min(len(self._tail), len(new))

@@ -111,6 +111,6 @@ def draw(studio: "Studio") -> Any:
 def _head(studio: "Studio") -> str:
     from html import escape
 
-    codec = f"{studio.codec.name}, {studio.codec.num_codebooks} codebooks, {studio.codec.sample_rate / 1000:g} kHz"
+    codec = f"{studio.codec.name}, {studio.codec.num_codebooks} codebooks, {studio.rate / 1000:g} kHz"
     facts = [f"step {studio.meta.step:,}", codec, ", ".join(studio.languages)]
     return f"<h1>{escape(studio.settings.name)}</h1><p>{escape(' · '.join(facts))}</p>"

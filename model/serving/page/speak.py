@@ -219,7 +219,7 @@ class Speaking:
                     if chunk is None:
                         yield None, self._queue() if live is None else _player(live)
                         continue
-                    live = live or studio.lives.begin(studio.codec.sample_rate)
+                    live = live or studio.lives.begin(studio.rate)
                     live.add(chunk)
                     yield None, _player(live)
             speech = await in_thread(stream.speech)

@@ -23,6 +23,7 @@ from model.serving.settings import Settings
 from model.serving.voices import Voices
 from stages.audio.files import resample
 from stages.audio.uploads import decode
+from stages.codecs.table import output_rate
 from stages.errors import UsageError, ValleError
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Studio:
         self.tokenizer = checkpoint.tokenizer
         self.meta = checkpoint.meta
         self.codec = checkpoint.meta.codec
+        self.rate = output_rate(self.service.synthesizer.codec)
         self.languages = list(checkpoint.languages or checkpoint.tokenizer.languages.values())
         self.hidden = {str(checkpoint.folder): self.settings.name}
         if (folder := self.settings.voices) is not None:

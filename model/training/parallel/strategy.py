@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from model.config import OptimizerConfig, TrainConfig
 from model.network.attention import Attend
 from model.network.decoder import Decoder
+from model.network.ssm import Scan
 from model.network.transfer import to_device
 from model.training.parallel.updates import Updates, ZeroUpdates
 from model.training.step.optimizer import make_optimizers
@@ -167,3 +168,8 @@ class Uncompiled:
     def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Computes retention."""
         return self.attend.retain(layer, q, k, v)
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def scan(self, layer: int, features: Tensor, steps: Tensor, ways: tuple[Scan, Scan]) -> Tensor:
+        """Computes a state space."""
+        return self.attend.scan(layer, features, steps, ways)

@@ -3,9 +3,8 @@
 Source of the count: PaLM, appendix B, https://arxiv.org/abs/2204.02311. A multiplication and an addition are two
 operations, and the backward pass takes twice as many as the forward pass. Only what the model needs counts, not padding
 or recomputation. Here attention counts by the documents' real lengths, half of it if causal, and without the pairs that
-a window hides; retention counts by
-chunks, as long documents need it; each head counts by the positions where it predicts. Norms, activations and
-embeddings aren't counted.
+a window hides; retention and state spaces count by chunks, as long documents need it; of experts those that are chosen
+count; each head counts by the positions where it predicts. Norms, activations and embeddings aren't counted.
 
 Axes: L positions of a document.
 """
@@ -19,6 +18,8 @@ from typing import cast
 import torch
 from torch import nn
 
+from model.architecture import ModelConfig
+from model.network import ssm
 from model.network.decoder import Decoder
 from model.network.layers import Ahead
 from model.network.retention import CHUNK
@@ -66,12 +67,13 @@ def training_flops(
         before: Positions of each document before its response (`Document.before`); () for none.
     """
     reach: float = max(lengths, default=0)
-    if network.config.arch == "retnet":  # half a chunk's pairs, and one product each to write and read the state
-        reach = 2 * (CHUNK / 2 + network.config.head_width)
+    config = network.config
+    if config.arch == "retnet":  # half a chunk's pairs, and one product each to write and read the state
+        reach = 2 * (CHUNK / 2 + config.head_width)
     pairs = sum(length * min(length, reach) / (2 if number < causal else 1) for number, length in enumerate(lengths))
-    if given and network.config.arch != "retnet":
+    if given and config.arch == "llama":
         pairs -= sum(first * (length - first) for first, length in zip(given, lengths, strict=True))
-    if window := network.config.window_positions:  # half the pairs of what lies behind the window
+    if window := config.window_positions:  # half the pairs of what lies behind the window
         hidden = (length - first - window for first, length in zip(before, lengths, strict=False) if first)
         pairs -= sum(max(behind, 0) ** 2 / 2 for behind in hidden)
     # Through frozen blocks no gradient passes, unless embeddings below them are trained.
@@ -80,7 +82,10 @@ def training_flops(
         for part in (network.blocks, network.token_embedding, network.code_embedding)
         for weight in part.parameters()
     )
-    attention = (3 if passed else 1) * 4 * pairs * network.config.width * network.config.layers  # q k, weights times v
+    mixing = 4 * pairs * config.width  # q k, and weights times v
+    if config.arch == "mamba":
+        mixing = sum(_scanned(config, length) * (1 if number < causal else 2) for number, length in enumerate(lengths))
+    attention = (3 if passed else 1) * mixing * config.layers
     heads = [_per_position(head, passed=passed) for head in network.heads]
     codebooks = [heads[0] / network.config.group, *heads[1:-1]]  # a canvas uses one frame of head 0
     heads += [codebooks[0], *codebooks, *codebooks[1:]]
@@ -89,20 +94,33 @@ def training_flops(
     heads += [_per_position(one.up, passed=passed) + _per_position(one.down, passed=True) + shared for one in further]
     return (
         attention
-        + sum(lengths) * _per_position(network.blocks, passed=passed)
+        + sum(lengths) * _per_position(network.blocks, passed=passed, chosen=config.active_experts / config.experts)
         + sum(rows * head for rows, head in zip(predicted, heads, strict=True))
     )
 
 
-def _per_position(part: nn.Module, *, passed: bool) -> float:
+def _scanned(config: ModelConfig, length: int) -> float:
+    """Returns the operations of a state space on a document, forward and in one direction."""
+    inner, state = 2 * config.width, config.state_size
+    pairs = 2 * (inner + state)  # c b for all heads, and the weights times x
+    by_chunks = ssm.CHUNK / 2 * pairs + 4 * inner * state  # half a chunk's pairs; the state is written and read
+    return length * (min(length / 2 * pairs, by_chunks) + 2 * ssm.TAPS * (inner + 2 * state))
+
+
+def _per_position(part: nn.Module, *, passed: bool, chosen: float = 1.0) -> float:
     """Returns the operations per position of a part's matrices; frozen ones need no weight gradient.
 
     Args:
         part: A part of the network.
         passed: Whether the gradient passes through it, to what is trained below.
+        chosen: The share of its experts that a position goes through.
     """
-    matrices = [weight for weight in part.parameters() if weight.dim() == 2]
-    return sum(2 * weight.numel() * (1 + passed + weight.requires_grad) for weight in matrices)
+    found = 0.0
+    for name, weight in part.named_parameters():
+        if weight.dim() == 2:
+            share = chosen if ".experts." in name else 1.0
+            found += share * 2 * weight.numel() * (1 + passed + weight.requires_grad)
+    return found
 
 
 def datasheet_rate(name: str) -> float | None:

@@ -171,7 +171,7 @@ class Meter:
         """Counts one step of this device; if its norm isn't finite, only its time and operations."""
         self._steps += 1
         for batch in batches:
-            computed = len(batch.tokens_L)
+            computed = batch.tokens_L.numel()
             documents = batch.lengths, batch.causal, [len(rows) for rows in batch.rows], batch.given
             flops = training_flops(self._network, *documents, before=batch.before)
             work = sum(batch.lengths), computed, max(computed, self._budget), flops

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from model.network.attention import Attend
 from model.network.packing import Batch
+from model.network.ssm import Scan
 
 _NEVER = -1e4
 """Log probability of what no path may do; finite, so that sums of it have a gradient."""
@@ -54,6 +55,10 @@ class Following:
     def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Computes retention, which has no weights to score."""
         return self._attend.retain(layer, q, k, v)
+
+    def scan(self, layer: int, features: Tensor, steps: Tensor, ways: tuple[Scan, Scan]) -> Tensor:
+        """Computes a state space, which has no weights to score."""
+        return self._attend.scan(layer, features, steps, ways)
 
     def _score(self, q_LH: Tensor, k_LH: Tensor) -> Tensor:
         found = []

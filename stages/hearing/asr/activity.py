@@ -17,6 +17,10 @@ _APART = round(1.5 * SAMPLE_RATE)
 _BREATH, _ENOUGH = round(0.45 * SAMPLE_RATE), 6 * SAMPLE_RATE
 """Nor over a pause longer than `_BREATH`, once there is enough speech to understand, in recordings that don't fit into
 one stretch: whisper loses quiet sentences that follow a loud one."""
+_PAUSE_MS, _SHORTEST_MS = 160, 64
+"""silero's: a shorter pause is none, and a shorter sound is no speech."""
+_WORD, _QUIET = 2 * SAMPLE_RATE, SAMPLE_RATE // 2
+"""Longest recording, in samples, in which silero looks again with so much silence before and after it."""
 _ONSET, _OFFSET = 0.5, 0.363
 """pyannote's thresholds, whisperX's own."""
 
@@ -47,8 +51,17 @@ Detector = Callable[[Wave], list[Region]]
 
 
 def silero(wave: Wave) -> list[Region]:
-    """Finds speech by silero's network, which the faster-whisper package contains."""
-    return [Region(*span) for span in voiced(wave, pause_ms=160, shortest_ms=64)]
+    """Finds speech by silero's network, which the faster-whisper package contains.
+
+    It needs to hear a while before it tells speech: a single word that fills its recording is often overlooked. So in
+    a short recording in which nobody is found, it looks again with silence around it.
+    """
+    found = voiced(wave, pause_ms=_PAUSE_MS, shortest_ms=_SHORTEST_MS)
+    if not found and len(wave) <= _WORD:
+        spans = voiced(np.pad(wave, _QUIET), pause_ms=_PAUSE_MS, shortest_ms=_SHORTEST_MS)
+        inside = [(max(0, start - _QUIET), min(end - _QUIET, len(wave))) for start, end in spans]
+        found = [(start, end) for start, end in inside if start < end]
+    return [Region(*span) for span in found]
 
 
 def pyannote(device: str) -> Detector:

@@ -18,7 +18,14 @@ _FEATURES = "preprocessor_config.json"
 _MEBIBYTE = 1 << 20
 _MULTILINGUAL = 51_865
 """Size of the vocabulary from which CTranslate2 takes a model for multilingual."""
-_NO_NETWORK = ("urlopen error", "getaddrinfo", "ConnectError", "ConnectTimeout", "Name or service not known")
+_NO_NETWORK = (
+    "urlopen error",
+    "getaddrinfo",
+    "ConnectError",
+    "ConnectTimeout",
+    "Name or service not known",
+    "on the Hub and",
+)
 """In the messages of libraries, of which none says it in words."""
 PACKAGED = "packaged"
 """Stands for the weights in the installed package of the extra `hearing`."""

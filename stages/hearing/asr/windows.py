@@ -3,10 +3,12 @@
 Whisper hears windows of 30 s; shorter speech is filled up with silence, and the encoder works as long on a second as on
 thirty. Here only the speech and two seconds of silence are encoded. What the encoder makes of the rest of the window is
 nearly the same for any speech, and is taken from one window of silence: the decoder attends to 1,500 frames, as it was
-trained to. (Without that rest it doesn't know when to stop, and invents words.)
+trained to. (Without that rest it doesn't know when to stop, and invents words.) So that one such window serves all
+speech, its features are brought to one peak, which is as if it were equally loud.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +31,11 @@ _SILENCE = 200
 """Frames of silence encoded after the speech, at least."""
 _REACH = 480
 """Samples of silence that the features of the last frames of speech can reach."""
-_LEVEL = 0.25
-"""Step of the levels of silence for which a window is kept."""
+_PEAK, _RAISED = 1.0, 0.5
+"""Peak of the features that are encoded (any level of sound has the same, so that one window of silence serves all),
+and most by which they are raised to it: whisper's features take 2.5 for a factor of 10^5 in amplitude."""
+_FLOOR = _PEAK - 2.0
+"""The features of silence: whisper's are cut 2 below their peak."""
 
 Features = npt.NDArray[np.float32]
 
@@ -46,8 +51,6 @@ class Windows:
     def __init__(self, model: "WhisperModel", *, short: bool) -> None:
         self._model = model
         self.short = short
-        self._silence: dict[float, Features] = {}
-        """The encoded window of silence, `[1500, D]`, by the level of its features."""
 
     def frames(self, samples: int) -> int:
         """Returns the frames of 10 ms that are encoded for a sound; depends on nothing but its length."""
@@ -67,31 +70,43 @@ class Windows:
         import ctranslate2
 
         if full or not self.short:
-            features = np.stack([self._features(sound, _FRAMES)[0] for sound in sounds])
-            return self._model.encode(features)
+            return self._model.encode(np.stack([self._whole(sound) for sound in sounds]))
         encoded: dict[int, Features] = {}
         for frames, places in _same([self.frames(len(sound)) for sound in sounds]):
-            inputs = [self._features(sounds[place], frames) for place in places]
-            made = np.array(self._model.encode(np.stack([features for features, _ in inputs])))
-            for place, part, (_, level) in zip(places, made, inputs, strict=True):
-                encoded[place] = self._of_silence(level).copy()
+            made = np.array(self._model.encode(np.stack([self._short(sounds[place], frames) for place in places])))
+            for place, part in zip(places, made, strict=True):
+                encoded[place] = self._silence.copy()
                 encoded[place][: len(part)] = part
         return ctranslate2.StorageView.from_array(np.stack([encoded[place] for place in range(len(sounds))]))
 
-    def _features(self, sound: Wave, frames: int) -> tuple[Features, float]:
-        """Returns whisper's features of a sound and the silence after it, `[M, frames]`, and the level of silence."""
-        spoken = self._model.feature_extractor(np.asarray(sound, np.float32), padding=_REACH)[:, :frames]
-        level = (max(-10.0, float(spoken.max()) * 4 - 12) + 4) / 4
-        features = np.full((len(spoken), frames), level, np.float32)
-        features[:, : spoken.shape[1]] = spoken
-        return features, level
+    def _spoken(self, sound: Wave, frames: int) -> Features:
+        """Returns whisper's features of a sound alone, `[M, frames]` or less."""
+        found: Features = self._model.feature_extractor(np.asarray(sound, np.float32), padding=_REACH)[:, :frames]
+        return found
 
-    def _of_silence(self, level: float) -> Features:
-        near = round(level / _LEVEL) * _LEVEL
-        if near not in self._silence:
-            features = np.full((1, self._model.model.n_mels, _FRAMES), near, np.float32)
-            self._silence[near] = np.array(self._model.encode(features))[0]
-        return self._silence[near]
+    def _whole(self, sound: Wave) -> Features:
+        """Returns whisper's features of a sound and the silence after it, `[M, 3000]`."""
+        spoken = self._spoken(sound, _FRAMES)
+        level = (max(-10.0, float(spoken.max()) * 4 - 12) + 4) / 4
+        return _filled(spoken, _FRAMES, level)
+
+    def _short(self, sound: Wave, frames: int) -> Features:
+        """Returns a sound's features at the common peak, and the silence after it, `[M, frames]`."""
+        spoken = self._spoken(sound, frames)
+        raised = spoken + min(_PEAK - float(spoken.max()), _RAISED)
+        return _filled(np.maximum(raised, _FLOOR), frames, _FLOOR)
+
+    @cached_property
+    def _silence(self) -> Features:
+        """The encoded window of silence, `[1500, D]`."""
+        features = np.full((1, self._model.model.n_mels, _FRAMES), _FLOOR, np.float32)
+        return np.asarray(np.array(self._model.encode(features))[0])
+
+
+def _filled(spoken: Features, frames: int, level: float) -> Features:
+    features = np.full((len(spoken), frames), level, np.float32)
+    features[:, : spoken.shape[1]] = spoken
+    return features
 
 
 def _same(lengths: Sequence[int]) -> Iterator[tuple[int, list[int]]]:

@@ -12,12 +12,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from model.architecture import ModelConfig
 from model.checkpoints import checkpoint, saving
 from model.checkpoints.checkpoint import Meta
 from model.checkpoints.export import Format, export
 from model.checkpoints.llama import to_llama
 from model.cli import main
-from model.config import ModelConfig
 from model.inference.synthesizer import Synthesizer
 from model.network.attention import Packed
 from model.sequences.documents import Condition, document
@@ -213,15 +213,29 @@ def test_what_llama_has_no_place_for_is_refused(run: Path) -> None:
         to_llama(weights, config)
 
 
-def test_retention_is_refused_as_llama_and_comes_through_as_one_file(tmp_path: Path) -> None:
-    model = write_random(tmp_path / "run", arch="retnet", kv_heads=None)
-    with pytest.raises(UsageError, match=r"`model.arch: llama`, but this one is `retnet`") as raised:
+@pytest.mark.parametrize("arch", ["retnet", "mamba"])
+def test_other_architectures_are_refused_as_llama_and_come_through_as_one_file(tmp_path: Path, arch: str) -> None:
+    model = write_random(tmp_path / "run", arch=arch, kv_heads=None)
+    with pytest.raises(UsageError, match=f"`model.arch: llama`, but this one is `{arch}`") as raised:
         export(model, tmp_path / "hf", "hf")
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "hf").exists()
     export(model, tmp_path / "voice.safetensors", "safetensors")
     assert_same(weights_of(model), weights_of(tmp_path / "voice.safetensors"))
-    assert checkpoint.load(tmp_path / "voice.safetensors").config.model.arch == "retnet"
+    assert checkpoint.load(tmp_path / "voice.safetensors").config.model.arch == arch
+
+
+def test_experts_are_refused_as_llama_and_come_through_as_one_file_with_their_biases(tmp_path: Path) -> None:
+    model = write_random(tmp_path / "run", experts=3)
+    weights = weights_of(model)
+    name = "blocks.1.feedforward.lifts_E"
+    weights[name] += torch.tensor([5, -3, 1])
+    save_file(weights, model / "model.safetensors")
+    with pytest.raises(UsageError, match=r"without `model.experts`, but this one has 3"):
+        export(model, tmp_path / "hf", "hf")
+    assert not (tmp_path / "hf").exists()
+    export(model, tmp_path / "voice.safetensors", "safetensors")
+    assert checkpoint.load(tmp_path / "voice.safetensors").network.lifts()[name].tolist() == [5, -3, 1]
 
 
 def test_a_window_is_refused_as_llama_and_comes_through_as_one_file(tmp_path: Path) -> None:
@@ -335,7 +349,15 @@ def test_the_command_says_what_it_wrote(run: Path, tmp_path: Path, monkeypatch, 
         (["{run}", "{one_file}"], "must not exist, but does"),
         (["{run}", "{hf}", "--format", "hf"], "must not exist, but does"),
         (["{run}", "folder"], "For a folder, give `--format hf`"),
-        (["{run}", "model.gguf", "--format", "gguf"], "'gguf' is not one of 'safetensors', 'hf'"),
+        (["{run}", "model.bin", "--format", "gguf"], "`OUT` must end in `.gguf`, but is `model.bin`"),
+        (["{run}", "model.xyz", "--format", "xyz"], "'xyz' is not one of 'safetensors', 'hf', 'gguf', 'onnx'"),
+        (
+            ["{run}", "out", "--format", "hf", "--type", "f32"],
+            "`--type` is for `--format gguf`, but the format is `hf`",
+        ),
+        (["{run}", "m.safetensors", "--public"], "`--public` and `--dry-run` go with `--push OWNER/NAME`"),
+        (["{run}", "m.safetensors", "--push", "x", "--dry-run"], "must name a repository as OWNER/NAME, but is `x`"),
+        (["{run}", "m.safetensors", "--evaluation", "none.json"], "`--evaluation` = `none.json` can't be read"),
         (["nowhere", "model.safetensors"], "`nowhere` must be a checkpoint or a run's folder"),
     ],
 )

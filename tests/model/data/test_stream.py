@@ -1,4 +1,5 @@
 from itertools import islice
+from typing import Literal, get_args
 
 import numpy as np
 import pytest
@@ -15,10 +16,20 @@ from tests.model.conftest import first_epoch, make_store
 
 CONFIG = DataConfig(min_s=0.2, validation=0.0, prompt_s=0.5)
 EXAMPLES = Examples(make_store(), Tokenizer.default(8), CONFIG, "train")
+Sampler = Literal["packed", "buckets"]
+SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
+EVERY_SAMPLER = pytest.mark.parametrize("sampler", SAMPLERS)
 
 
-def stream(budget: int = 600, rank: int = 0, world: int = 1) -> BatchStream:
-    return BatchStream(EXAMPLES, budget, seed=7, rank=rank, world=world)
+def examples(sampler: Sampler) -> Examples:
+    return Examples(make_store(), Tokenizer.default(8), CONFIG.model_copy(update={"sampler": sampler}), "train")
+
+
+BY_SAMPLER = {sampler: examples(sampler) for sampler in SAMPLERS}
+
+
+def stream(budget: int = 600, rank: int = 0, world: int = 1, sampler: Sampler = "packed") -> BatchStream:
+    return BatchStream(BY_SAMPLER[sampler], budget, seed=7, rank=rank, world=world)
 
 
 def same(one: Batch, two: Batch) -> bool:
@@ -27,31 +38,34 @@ def same(one: Batch, two: Batch) -> bool:
     return all(torch.equal(a, b) for a, b in pairs) and (one.lengths, one.causal) == (two.lengths, two.causal)
 
 
-@given(st.integers(64, 2000))
-@settings(max_examples=15)
-def test_an_epoch_holds_each_utterance_once_within_the_budget(budget: int) -> None:
-    batches = first_epoch(stream(budget))
+@given(st.integers(64, 2000), st.sampled_from(SAMPLERS))
+@settings(max_examples=30)
+def test_an_epoch_holds_each_utterance_once_within_the_budget(budget: int, sampler: Sampler) -> None:
+    batches = first_epoch(stream(budget, sampler=sampler))
     frames = sorted(len(targets) for batch in batches for targets in batch.targets)
     assert sum(len(batch.lengths) for batch in batches) == len(EXAMPLES)
     assert frames
     for batch in batches:
-        assert sum(batch.lengths) == len(batch.tokens_L)
-        assert sum(batch.lengths) <= budget or len(batch.lengths) == 1
+        assert batch.is_padded == (sampler == "buckets")
+        computed = max(batch.lengths) * len(batch.lengths) if batch.is_padded else sum(batch.lengths)
+        assert computed == batch.tokens_L.numel()
+        assert computed <= budget or len(batch.lengths) == 1
     assert batches[-1].place == Place(1, 0)
 
 
-def test_epochs_differ_and_seeds_repeat() -> None:
-    one, two = (list(islice(stream().batches(), 20)) for _ in range(2))
+@EVERY_SAMPLER
+def test_epochs_differ_and_seeds_repeat(sampler: Sampler) -> None:
+    one, two = (list(islice(stream(sampler=sampler).batches(), 20)) for _ in range(2))
     assert all(map(same, one, two))
-    assert not same(one[0], next(stream().batches(Place(1, 0))))
+    assert not same(one[0], next(stream(sampler=sampler).batches(Place(1, 0))))
 
 
-@given(st.integers(0, 15), st.sampled_from([1, 2, 3]))
-@settings(max_examples=15)
-def test_a_stream_goes_on_from_any_place(at: int, world: int) -> None:
-    whole = list(islice(stream().batches(), at + 9))
+@given(st.integers(0, 15), st.sampled_from([1, 2, 3]), st.sampled_from(SAMPLERS))
+@settings(max_examples=30)
+def test_a_stream_goes_on_from_any_place(at: int, world: int, sampler: Sampler) -> None:
+    whole = list(islice(stream(sampler=sampler).batches(), at + 9))
     place = whole[at - 1].place if at else Place()
-    ranks = [stream(rank=rank, world=world).batches(place) for rank in range(world)]
+    ranks = [stream(rank=rank, world=world, sampler=sampler).batches(place) for rank in range(world)]
     resumed = [next(ranks[number % world]) for number in range(6)]
     assert all(map(same, whole[at : at + 6], resumed)), "ranks take turns, so together they see what one alone sees"
     for round_ in range(6 // world):
@@ -59,12 +73,14 @@ def test_a_stream_goes_on_from_any_place(at: int, world: int) -> None:
         assert places == {whole[at + (round_ + 1) * world - 1].place}, "all ranks go on from the same place"
 
 
-@given(st.integers(64, 900), st.sampled_from([2, 3]))
-@settings(max_examples=15)
-def test_ranks_share_nothing_and_miss_nothing(budget: int, world: int) -> None:
+@given(st.integers(64, 900), st.sampled_from([2, 3]), st.sampled_from(SAMPLERS))
+@settings(max_examples=30)
+def test_ranks_share_nothing_and_miss_nothing(budget: int, world: int, sampler: Sampler) -> None:
     store = make_store()
     store.all_codes = [np.full_like(codes, row) for row, codes in enumerate(store.all_codes)]
-    told = Examples(store, Tokenizer.default(8), CONFIG.model_copy(update={"modes": {"ar": 1.0}}), "train")
+    told = Examples(
+        store, Tokenizer.default(8), CONFIG.model_copy(update={"modes": {"ar": 1.0}, "sampler": sampler}), "train"
+    )
     ranks = [BatchStream(told, budget, seed=7, rank=rank, world=world).batches() for rank in range(world)]
     seen: list[int] = []
     while len(seen) < 3 * len(told):

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from model.decoding.ahead import looks_ahead
 from model.decoding.asks import Ask
-from model.decoding.autoregressive import First, Lane, _Crew
+from model.decoding.autoregressive import Lane
 from model.decoding.codes import respond
 from model.decoding.continuous import Engine
+from model.decoding.crew import Crew, First
 from model.decoding.engine.step import Step, laid_out
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY, Sampling
@@ -76,7 +77,7 @@ def prompted(monkeypatch: pytest.MonkeyPatch, codes_T: Sequence[int], group: int
         wrong = (start // group + torch.arange(heads)) % 4 == 2
         return (right + wrong[:, None]) % (stop - 1)
 
-    monkeypatch.setattr(_Crew, "propose", propose)
+    monkeypatch.setattr(Crew, "propose", propose)
 
 
 CASES = [
@@ -164,6 +165,7 @@ def test_no_state_and_no_cache_know_of_wrong_proposals() -> None:
         torch.testing.assert_close(found, wanted_kv, rtol=1e-4, atol=1e-4)
     with torch.inference_mode():
         wanted.draw(plain._steps.logits(wanted.least_B))
+        wanted.count()
     assert drawn._draws.lengths_B.tolist() == wanted._draws.lengths_B.tolist()
     assert lane.drawn(one).tolist() == plain.drawn(other).tolist()
     torch.testing.assert_close(drawn._draws.state[LIMIT], wanted._draws.state[LIMIT])
@@ -251,10 +253,13 @@ def test_draws_are_distributed_as_the_models(close: bool) -> None:
     ("shape", "values", "told"),
     [
         ({}, {"ahead": True}, r"`ahead` must be left out: the model has no heads ahead\. Train it with `model.ahead`"),
-        (
-            {"arch": "retnet", "ahead": 1},
-            {"ahead": True},
-            "`ahead` must be left out: the model's `model.arch` is retnet",
+        *(
+            (
+                {"arch": arch, "ahead": 1},
+                {"ahead": True},
+                f"`ahead` must be left out: the model's `model.arch` is {arch}",
+            )
+            for arch in ("retnet", "mamba")
         ),
     ],
     ids=str,
@@ -272,16 +277,16 @@ def test_where_heads_ahead_are_used() -> None:
     assert not looks_ahead(decisive(), Decoding())
     assert not looks_ahead(net, Decoding("nar-len"))
     assert not looks_ahead(net, Decoding(beam_width=2))
-    assert not looks_ahead(decisive(arch="retnet", ahead=2), Decoding())
+    assert not any(looks_ahead(decisive(arch=arch, ahead=2), Decoding()) for arch in ("retnet", "mamba"))
 
 
-@pytest.mark.parametrize("arch", ["llama", "retnet"])
+@pytest.mark.parametrize("arch", ["llama", "retnet", "mamba"])
 def test_responses_tell_their_passes(arch: str) -> None:
     net = decisive(ahead=2, arch=arch)
     response = respond(net, TOKENIZER, ask_of(0, least=12, most=12))
     assert response.passes is not None
     assert response.passes <= 12
-    assert (response.passes == 12) == (arch == "retnet")
+    assert (response.passes == 12) == (arch != "llama")
     assert respond(net, TOKENIZER, ask_of(0, mode="nar-len", least=9, most=9)).passes is None
 
 

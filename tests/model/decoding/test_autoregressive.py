@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from model.config import ARCHS
+from model.architecture import ARCHS
 from model.decoding.autoregressive import CHECK_EVERY
 from model.decoding.codes import generate
 from model.decoding.options import Decoding
@@ -31,7 +31,10 @@ CONDITIONS = [
 
 SHAPES = pytest.mark.parametrize(
     "shape",
-    [*({"arch": arch} for arch in ARCHS), {"kv_heads": 2}, {"group": 2}, {"group": 4, "arch": "retnet"}],
+    [
+        *({"arch": arch} for arch in ARCHS),
+        *({"kv_heads": 2}, {"group": 2}, {"group": 4, "arch": "retnet"}, {"experts": 4}),
+    ],
     ids=str,
 )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.config import ModelConfig
+from model.architecture import ModelConfig
 from model.decoding import beam
 from model.decoding.beam import search
 from model.decoding.codes import generate
@@ -80,7 +80,14 @@ def exhaustive(score: Score, least: int = 1) -> tuple[tuple[int, ...], float]:
 
 @pytest.mark.parametrize(
     ("shape", "guidance", "least"),
-    [({}, 1.0, 1), ({}, 1.0, 3), ({}, 2.0, 1), ({"arch": "retnet"}, 1.5, 1), ({"group": 2}, 1.0, 1)],
+    [
+        ({}, 1.0, 1),
+        ({}, 1.0, 3),
+        ({}, 2.0, 1),
+        ({"arch": "retnet"}, 1.5, 1),
+        ({"arch": "mamba"}, 1.5, 1),
+        ({"group": 2}, 1.0, 1),
+    ],
     ids=str,
 )
 def test_wide_enough_it_is_exhaustive(shape: dict[str, Any], guidance: float, least: int) -> None:

@@ -33,7 +33,10 @@ from tests.model.decoding.test_autoregressive import (
 
 NETS = {
     name: decisive(**shape)
-    for name, shape in {"llama": {}, "retnet": {"arch": "retnet"}, "group": {"group": 2}}.items()
+    for name, shape in {
+        **{"llama": {}, "retnet": {"arch": "retnet"}, "mamba": {"arch": "mamba"}},
+        **{"group": {"group": 2}, "experts": {"experts": 4}},
+    }.items()
 }
 DECODINGS = [
     Decoding(ar=GREEDY),

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.config import Arch
+from model.architecture import Arch
 from model.decoding.autoregressive import CHECK_EVERY
 from model.decoding.hearing import Heard, hear
 from model.network.attention import Packed
-from model.sequences.documents import text_document
+from model.sequences.spelled import text_document
 from tests.model.decoding.test_autoregressive import CPU, TOKENIZER, decisive
 from tests.model.network.test_decoder import EVERY_ARCH, network
 

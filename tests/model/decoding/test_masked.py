@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.config import Arch
+from model.architecture import Arch
 from model.decoding.masked import generate_masked, predict_frames
 from model.decoding.options import Decoding, Unmasking
 from model.decoding.prefill import Reading

@@ -66,6 +66,7 @@ def test_a_step_sees_the_condition_and_the_last_frames(shape: dict[str, Any], po
     assert not torch.allclose(found[:, near + group :], everything[:, near + group :], atol=1e-2)
 
 
-def test_retention_has_no_window() -> None:
-    with pytest.raises(UsageError, match=r"`max_ar_context` must be left out .* retnet"):
-        generate(decisive(arch="retnet"), TOKENIZER, CONDITIONS, max_frames=4, decoding=Decoding(max_ar_context=5))
+@pytest.mark.parametrize("arch", ["retnet", "mamba"])
+def test_a_state_has_no_window(arch: str) -> None:
+    with pytest.raises(UsageError, match=f"`max_ar_context` must be left out .* {arch}"):
+        generate(decisive(arch=arch), TOKENIZER, CONDITIONS, max_frames=4, decoding=Decoding(max_ar_context=5))

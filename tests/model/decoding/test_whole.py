@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.config import Arch
+from model.architecture import ARCHS, Arch
 from model.data.reading import read_condition, read_response
 from model.decoding.codes import generate
 from model.decoding.options import STEPS, Decoding, Unmasking
@@ -92,7 +92,7 @@ def test_a_seed_repeats_and_another_differs() -> None:
     assert (plain[1:] != warm[1:]).mean() > 0.5, "the other codebooks are drawn as the mode nar draws them"
 
 
-@pytest.mark.parametrize("arch", ["llama", "retnet"])
+@pytest.mark.parametrize("arch", ARCHS)
 def test_the_first_codebooks_are_known_first(arch: Arch, monkeypatch: pytest.MonkeyPatch) -> None:
     """In each pass a codebook is shown only where all below it are; guidance reads the first one's passes twice."""
     seen: list[np.ndarray] = []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.decoding.exits import Layers
+from model.decoding.engine.exits import Layers
 from model.inference.notes import about, notes
 from model.inference.recital import Said
 from model.inference.speech import Speech

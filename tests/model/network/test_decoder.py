@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.bench.padding import Padded, padded
-from model.config import ARCHS, Arch, ModelConfig
+from model.architecture import ARCHS, Arch, ModelConfig
 from model.data.reading import read_document
 from model.network.attention import Packed, sdpa
 from model.network.decoder import Decoder
 from model.network.packing import Batch, collate
+from model.network.padding import Padded, padded
 from model.sequences.documents import Document, group_columns
 from model.sequences.tokenizer import Tokenizer
 from model.training.step.loss import score
@@ -53,6 +53,7 @@ def run(net: Decoder, batch: Batch) -> list[Tensor]:
     [
         *({"arch": arch} for arch in ARCHS),
         *({"kv_heads": 2}, {"kv_heads": 1}, {"group": 2}, {"group": 4}, {"window": 5}, {"window": 7, "group": 2}),
+        *({"experts": 4}, {"experts": 3, "arch": "mamba", "group": 2}),
     ],
     ids=str,
 )
@@ -172,6 +173,20 @@ def test_a_new_network_knows_nothing(arch: Arch) -> None:
     batch = collate(documents(), 8)
     report = score(run(network(arch=arch), batch), batch.targets).report("new")
     assert report["new/loss"] == pytest.approx(torch.tensor(64.0).log().item(), rel=0.05)
+
+
+def test_weights_that_choose_experts_or_forget_are_not_rounded() -> None:
+    net = network(arch="mamba", experts=4).eval()
+    batch = collate(documents(), 8)
+    with torch.no_grad():
+        wanted = run(net, batch)[0]
+        before = {name: weight.clone() for name, weight in net.named_parameters()}
+        found = run(net.rounded(torch.bfloat16), batch)[0]
+    exact = {name.rpartition(".")[2] for name, weight in net.named_parameters() if weight.dtype == torch.float32}
+    assert exact == {"router", "forgetting", "step_bias", "skip"}
+    assert all(weight.equal(before[name]) for name, weight in net.named_parameters() if weight.dtype == torch.float32)
+    assert net.lifts().popitem()[1].dtype == torch.int64
+    assert 0 < (found - wanted).norm() < 0.05 * wanted.norm()
 
 
 @pytest.mark.parametrize("causal", [False, True])

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.config import ARCHS
+from model.architecture import ARCHS
 from model.network import attention
 from model.network import given as module
 from model.network.attention import Packed

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from model.bench.padding import Padded
-from model.config import ModelConfig
+from model.architecture import ModelConfig
 from model.network import retention
 from model.network.attention import Packed
 from model.network.cache import Cached, KVCache
 from model.network.layers import Retention, rotary_angles
+from model.network.padding import Padded
 from model.network.retention import chunkwise, parallel, recurrent
 
 CPU = torch.device("cpu")

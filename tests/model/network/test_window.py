@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig
+from model.architecture import ModelConfig
 from model.decoding.autoregressive import Lane
 from model.decoding.engine import Quantization
 from model.decoding.engine.step import laid_out

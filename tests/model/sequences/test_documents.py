@@ -15,11 +15,10 @@ from model.sequences.documents import (
     document,
     group_columns,
     head_of_all,
-    length_document,
     num_heads,
-    text_document,
     whole_canvas,
 )
+from model.sequences.spelled import length_document, text_document
 from model.sequences.tokenizer import Tokenizer
 from stages.errors import UsageError
 

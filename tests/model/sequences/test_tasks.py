@@ -286,7 +286,7 @@ def test_validation_holds_tasks_as_they_are_weighed(store: MemoryStore) -> None:
     )
     assert len(seen) >= 4
     batches = list(every_mode(found, 600, seed=7))
-    assert sum(len(batch.lengths) for batch in batches) == len(found) * 11
+    assert sum(len(batch.lengths) for batch in batches) == len(found) * 13
 
 
 def test_a_run_knows_its_mixtures_where_a_task_may_need_them(store: MemoryStore, configure: Configure) -> None:

@@ -7,9 +7,9 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import openai
 import pytest
 
 from model.decoding.options import Decoding, Unmasking
@@ -24,9 +24,14 @@ from tests.limits import HANG_S
 from tests.model.inference.test_synthesizer import taught
 from tests.model.serving.conftest import Server, serving
 
+if TYPE_CHECKING:
+    import openai  # half a thousand modules, which each of the workers would import as it collects the tests
+
 
 @pytest.fixture
-def client(server: Server) -> openai.OpenAI:
+def client(server: Server) -> "openai.OpenAI":
+    import openai
+
     return openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0, timeout=HANG_S)
 
 
@@ -91,6 +96,8 @@ def test_a_stream_is_the_whole(client, synthesizer: Synthesizer, voices: Path, f
 
 
 def test_models_and_voices(client, server: Server) -> None:
+    import openai
+
     assert [model.id for model in client.models.list()] == ["tiny"]
     assert client.models.retrieve("tiny").owned_by == "valle"
     with pytest.raises(openai.NotFoundError, match="`model` must be `tiny`, but is `gpt`"):
@@ -221,6 +228,8 @@ def test_transcriptions(client, synthesizer: Synthesizer, voices: Path) -> None:
     with (voices / "anna.wav").open("rb") as file:
         text = client.audio.transcriptions.create(model="tiny", file=file, language="en", response_format="text")
     assert text.strip() == synthesizer.hear(voices / "anna.wav", language="en").phonemes.strip()
+    import openai
+
     with pytest.raises(openai.UnprocessableEntityError, match="response_format"):
         client.audio.transcriptions.create(model="tiny", file=io.BytesIO(b"x"), response_format="srt")
 

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from urllib.request import urlopen
 
-import openai
 import pytest
 
 from model.serving.settings import Settings, is_loopback
@@ -19,6 +18,8 @@ from tests.model.serving.conftest import refused
 
 
 def test_the_process(tiny: Path, voices: Path) -> None:
+    import openai
+
     command = [sys.executable, "-c", "from model.cli import main; main()", "serve", "--model", str(tiny)]
     options = ["--voices", str(voices), "--port", "0", "--device", "cpu", "--name", "tts-1", "--temperature", "0"]
     environment = {**os.environ, "VALLE_API_KEY": "s3cret"}

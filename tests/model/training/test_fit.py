@@ -9,6 +9,7 @@ import torch
 from model.network.decoder import Decoder
 from model.training import fit
 from model.training.fit import Demand, Fit, chosen, longest
+from model.training.parallel.strategy import recompute
 from model.training.plan import describe
 from model.training.trainer import Trainer, train
 from stages.errors import UsageError
@@ -53,15 +54,28 @@ def test_activations_that_were_asked_to_be_computed_again_are() -> None:
 
 
 @pytest.mark.parametrize("recomputes", [False, True])
-def test_an_update_in_parts_is_the_whole_one(store: MemoryStore, tmp_path: Path, recomputes: bool) -> None:
+@pytest.mark.parametrize(
+    "shape", [{}, {"model__experts": 4}, {"model__arch": "mamba", "model__kv_heads": None}], ids=str
+)
+def test_an_update_in_parts_is_the_whole_one(
+    store: MemoryStore, tmp_path: Path, recomputes: bool, shape: dict[str, object]
+) -> None:
     steps = []
     for name, fitted in {"whole": None, "parts": Fit(300, recomputes, 1.0, 4)}.items():
-        trainer = Trainer(make_config(trainer__out=str(tmp_path / name), data__batch_tokens=1200), store, quiet=True)
+        config = make_config(trainer__out=str(tmp_path / name), data__batch_tokens=1200, **shape)
+        trainer = Trainer(config, store, quiet=True)
+        if fitted and recomputes:
+            assert fitted.applied(config).trainer.activation_checkpointing
+            for block in trainer.raw_network.blocks:
+                recompute(block)
         trainer.fitted = fitted
         batches = first_epoch(trainer.stream)[:2]
         assert len(trainer._parts(batches)) > 4 or not fitted
         scores, norm = trainer.train_step(batches)
-        steps.append((scores, norm, [weight.detach() for weight in trainer.raw_network.parameters()]))
+        steps.append((scores, norm, [weight.detach() for weight in trainer.raw_network.state_dict().values()]))
+        if "model__experts" in shape:
+            assert all(lifts.any() for lifts in trainer.raw_network.lifts().values()), "experts are balanced"
+            assert trainer.usage.report()["experts/violation"] > 0
         validated = trainer.validate()["validation/loss"]
         steps[-1] = (*steps[-1], validated)
     (scores, norm, weights, loss), (other_scores, other_norm, other_weights, other_loss) = steps

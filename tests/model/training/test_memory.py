@@ -1,10 +1,15 @@
 """Tests the estimate of memory against what training keeps."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
-from model.config import ARCHS, Arch, ModelConfig, Precision, TrainConfig
+from model.architecture import ARCHS, Arch, ModelConfig
+from model.config import Precision, TrainConfig
 from model.network import attention
 from model.network.attention import Packed
 from model.network.decoder import Decoder
@@ -44,12 +49,14 @@ def test_memory_is_what_a_device_holds() -> None:
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-@pytest.mark.parametrize(("arch", "window"), [*((arch, None) for arch in ARCHS), ("llama", 40)])
+@pytest.mark.parametrize(
+    ("arch", "window", "experts"), [*((arch, None, 1) for arch in ARCHS), ("llama", 40, 1), ("llama", None, 4)]
+)
 def test_a_block_keeps_what_autograd_keeps(
-    arch: Arch, window: int | None, precision: Precision, monkeypatch: pytest.MonkeyPatch
+    arch: Arch, window: int | None, experts: int, precision: Precision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attention, "_PRODUCTS_UP_TO", 0)  # as on a GPU, where the weights of pairs aren't kept
-    shape = ModelConfig(arch=arch, width=64, heads=2, feedforward=160, window=window)
+    shape = ModelConfig(arch=arch, width=64, heads=2, feedforward=160, window=window, experts=experts)
 
     def kept(layers: int, length: int) -> int:
         network = Decoder(shape.model_copy(update={"layers": layers}), 9, 2, 64)
@@ -60,6 +67,15 @@ def test_a_block_keeps_what_autograd_keeps(
             found[tensor.untyped_storage().data_ptr()] = tensor
             return tensor
 
+        def kept_too(act: Callable[..., Tensor], *given: object, **how: Any) -> Tensor:
+            """What is to be computed again keeps its inputs, which no hook sees."""
+            for one in given:
+                if isinstance(one, Tensor):
+                    keep(one)
+            return checkpoint(act, *given, **how)
+
+        monkeypatch.setattr(attention, "checkpoint", kept_too)
+        network.initialise(torch.Generator().manual_seed(0))
         tokens, codes = torch.zeros(length, dtype=torch.int64), torch.zeros(length, 2, dtype=torch.int64)
         attend = Packed([length // 4] * 4, 2, torch.device("cpu"), window=window, before=[30] * 4)
         mixed = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed")

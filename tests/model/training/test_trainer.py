@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from model.architecture import Arch, ModelConfig
 from model.checkpoints import checkpoint, saving
-from model.config import Arch, ModelConfig, OptimizerConfig
+from model.config import OptimizerConfig
 from model.network.decoder import Decoder
 from model.training.parallel.state import whole
 from model.training.run.lock import hold
@@ -59,13 +60,14 @@ def after_step(monkeypatch: pytest.MonkeyPatch, step: int, act) -> None:
     monkeypatch.setattr(Trainer, "train_step", wrapped)
 
 
+@pytest.mark.parametrize("sampler", ["packed", "buckets"])
 def test_a_killed_run_goes_on_from_its_last_checkpoint(
-    tmp_path: Path, configure: Configure, store: MemoryStore, monkeypatch
+    tmp_path: Path, configure: Configure, store: MemoryStore, monkeypatch, sampler: str
 ) -> None:
     def killed() -> None:
         raise KeyboardInterrupt
 
-    settings = {"trainer__save_every": 4, "trainer__log_every": 2}
+    settings = {"trainer__save_every": 4, "trainer__log_every": 2, "data__sampler": sampler}
     whole = train(configure(**settings, trainer__out=str(tmp_path / "whole")), store, quiet=True)
     config = configure(**settings)
     with monkeypatch.context() as patch:
@@ -79,7 +81,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(
         assert torch.equal(weight, weights(resumed)[name]), name
 
 
-@pytest.mark.parametrize(("arch", "group"), [("llama", 1), ("retnet", 1), ("llama", 2)])
+@pytest.mark.parametrize(("arch", "group"), [("llama", 1), ("retnet", 1), ("llama", 2), ("mamba", 1)])
 def test_it_learns_and_logs(tmp_path: Path, configure: Configure, store: MemoryStore, arch: Arch, group: int) -> None:
     shape = {"model__arch": arch, "model__group": group, "model__width": 64, "model__kv_heads": None}
     train(configure(**shape, trainer__max_steps=80, trainer__validate_every=40), store, quiet=True)

@@ -100,18 +100,31 @@ def test_a_worker_may_die_between_the_end_of_a_job_and_its_result(monkeypatch: p
     monkeypatch.setattr(cluster_module, "_WATCH_S", 0.2)
     monkeypatch.setattr(cluster_module, "_GATHER_S", 0.5)
     slow = {"distributed.worker.multiprocessing-method": "spawn", "distributed.deploy.lost-worker-timeout": "1 ms"}
-    honest, killed = cluster_module._gathered, list[int]()
+    together, alone, killed = cluster_module._gathered_together, cluster_module._gathered, list[int]()
+    asked: Counter[str] = Counter()
 
-    def gathered(future: Any) -> Any:
+    def kill() -> None:
         if not killed:
             killed.extend(cluster._connect().run(os.getpid).values())  # type: ignore[attr-defined]
             os.kill(killed[0], signal.SIGKILL)
-        return honest(future)
 
+    def gathered_together(client: Any, futures: Any) -> Any:
+        if len(futures) > 1:
+            kill()
+            asked["together"] += 1
+        return together(client, futures)
+
+    def gathered(future: Any) -> Any:
+        asked["alone"] += 1
+        return alone(future)
+
+    monkeypatch.setattr(cluster_module, "_gathered_together", gathered_together)
     monkeypatch.setattr(cluster_module, "_gathered", gathered)
     with dask.config.set(slow), open_cluster(Scheduler("local", "", 1, "cpu")) as cluster:
         assert sorted(cluster.run(abs, range(-6, 0), lambda job: job)) == list(range(1, 7))
     assert len(killed) == 1
+    assert asked["together"]
+    assert asked["alone"]
 
 
 def raises_timeout(_: int) -> None:

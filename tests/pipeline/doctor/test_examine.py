@@ -22,10 +22,12 @@ from pipeline.doctor import (
     weights as doctor_weights,
 )
 from pipeline.doctor.check import GROUPS, Check, Setup, probe
+from stages.cleaning.table import CLEANERS
 from stages.codecs.table import CODECS
 from stages.config import load_config
 from stages.errors import WeightsError
 from tests.pipeline.conftest import EMBEDDED, prep
+from tests.stages.genuine_codecs import save_mimi
 
 QUICK = ("--scheduler", "sync", "--set", "transcribe.transcripts=require")
 """Options that skip the import of whisperX, which takes seconds."""
@@ -138,6 +140,16 @@ def test_a_codec_without_files_needs_no_weights(tmp_path: Path, monkeypatch: pyt
     assert check.status == "ok"
     assert check.value.startswith("needs no weights, revision ")
     assert "licence of the published weights: MIT" in check.value
+
+
+def test_given_weights_are_not_said_to_have_the_published_licence(tmp_path: Path) -> None:
+    folder = save_mimi(tmp_path / "mimi")
+    sets = "encode.codec=mimi", f"encode.weights={folder}"
+    check = row(doctor_weights.codecs(setup(tmp_path, *sets)), "codec mimi")
+    assert "licence: not known (the published weights' is CC BY 4.0)" in check.value
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    check = row(doctor_weights.codecs(setup(tmp_path, *sets)), "codec mimi")
+    assert "licence: mit (by its README.md)" in check.value
 
 
 def test_whisper_is_needed_where_a_recording_has_no_text(
@@ -328,3 +340,17 @@ def test_a_cluster_that_isn_t_there(monkeypatch: pytest.MonkeyPatch) -> None:
     [check] = doctor_machine.scheduler("tcp://127.0.0.1:9", jobs=None, device="cpu")
     assert check.status == "problem"
     assert "tcp://127.0.0.1:9" in check.value
+
+
+def test_every_cleaner_has_its_row_with_its_licence(tmp_path: Path) -> None:
+    rows = doctor_weights.cleaners(setup(tmp_path, "clean.cleaner=demucs"))
+    assert [check.name for check in rows] == [f"cleaner {name}" for name in CLEANERS]
+    missing = row(rows, "cleaner demucs")
+    assert (missing.status, "hdemucs_high_trained.pt" in missing.hint) == ("problem", True)
+    for check in rows:
+        assert check.status in {"ok", "note"} or check is missing
+        assert check.status != "ok" or "licence: " in check.value
+    weights = tmp_path / "any.pt"
+    weights.write_bytes(b"any")
+    configured = doctor_weights.cleaners(setup(tmp_path, "clean.cleaner=demucs", f"clean.weights={weights}"))
+    assert row(configured, "cleaner demucs").value.endswith(", configured")

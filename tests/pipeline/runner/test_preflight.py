@@ -5,11 +5,12 @@ import sys
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pipeline.config import STAGES, PrepConfig, build_stage
-from pipeline.runner import estimate
+from pipeline.runner import estimate, shard
 from pipeline.runner.preflight import Sample, try_sample
 from stages.artefacts.manifest import CODEC
 from stages.base import Context
@@ -18,6 +19,7 @@ from stages.config import load_config
 from stages.errors import WeightsError
 from stages.g2p import G2p
 from stages.hearing.asr import weights
+from stages.hearing.whisper import Result
 from stages.records import Recording, to_line
 from stages.transcribe import Transcribe
 from tests.pipeline.conftest import EMBEDDED, prep
@@ -36,7 +38,7 @@ def test_every_stage_takes_the_sample(name: str, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(stage, "process", lambda self, items: outcomes.extend(found := honest(self, items)) or found)
     (tmp_path / "encode").mkdir()
     (tmp_path / "encode" / CODEC).write_text(to_line(codec_identity("embedded").to_json()))
-    assert try_sample(sample(name, tmp_path, "slice.min_s=0.5", "mix.shift=true")) == []
+    assert try_sample(sample(name, tmp_path, "slice.min_s=0.5", "mix.shift=true", "clean.cleaner=gate")) == []
     assert len(outcomes) == 1
     assert not hasattr(outcomes[0][0], "reason"), "the sample is a sound one"
 
@@ -110,3 +112,30 @@ def test_too_little_room_is_told_before(
     assert prep("run", voices, "--out", tmp_path / "new", "--scheduler", "sync", "--quiet", *EMBEDDED) == 1
     line = capsys.readouterr().err
     assert "needs about 154 MiB for this run, but its disk has 0 MiB free" in line
+
+
+def test_what_the_first_stage_loads_for_the_sample_serves_its_shards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+    decoder = SimpleNamespace(multilingual=True)
+
+    def load(self: Transcribe) -> None:
+        if not self._recogniser:
+            loaded.append(self.context.device)
+            self._recogniser = SimpleNamespace(
+                transcribe=lambda waves, _: [Result(None, [])] * len(waves), decoder=decoder
+            )
+
+    monkeypatch.setattr(Transcribe, "_load", load)
+    made = replace(sample("transcribe", tmp_path), textless=True)
+    context = replace(made.context, voices=tmp_path / "others")
+    for first, device, expected in ((True, "cpu", 1), (False, "cpu", 2), (True, "cuda", 2)):
+        loaded.clear()
+        shard._ready_stage.cache_clear()
+        assert try_sample(replace(made, first=first)) == []
+        stage = shard._ready_stage("transcribe", made.config, replace(context, device=device), "")
+        stage._load()
+        assert len(loaded) == expected
+        assert not shard._tried, "nothing is kept any longer than it is needed"
+    shard._ready_stage.cache_clear()

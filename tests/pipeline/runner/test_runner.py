@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import STAGES
 from pipeline.runner.plan import _overlapping
 from stages.artefacts.formats import read_lines
 from stages.artefacts.manifest import list_shards, read_receipt, shard_count, shard_name
@@ -17,7 +16,7 @@ from stages.errors import MissingInputError
 from stages.g2p import G2p
 from stages.hdf5 import Hdf5
 from stages.store.reader import open_store
-from tests.pipeline.conftest import EMBEDDED, digests, prep
+from tests.pipeline.conftest import EMBEDDED, RAN, digests, prep
 
 
 def made(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, int]:
@@ -27,7 +26,7 @@ def made(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, in
     return {stage["stage"]: stage["shards_made"] for stage in json.loads(capsys.readouterr().out)["stages"]}
 
 
-NOTHING = dict.fromkeys(STAGES, 0)
+NOTHING = dict.fromkeys(RAN, 0)
 
 
 def test_nothing_is_done_twice(voices: Path, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,7 +50,7 @@ def test_stage_by_stage_gives_the_same_bytes(voices: Path, dataset: Path, tmp_pa
     folder = tmp_path / "by-stage"
     shared = ("--out", folder, "--scheduler", "sync", "--quiet", *EMBEDDED)
     assert prep("transcribe", voices, *shared) == 0
-    for stage in STAGES[1:]:
+    for stage in RAN[1:]:
         assert prep(stage, *shared) == 0
     assert digests(folder) == digests(dataset)
 
@@ -169,7 +168,7 @@ def test_every_item_is_accounted_for(voices: Path, tmp_path: Path, capsys: pytes
     assert stages["transcribe"]["inputs"] == len(list(mixed.rglob("*.wav")))
     assert sum(stages["transcribe"]["rejected"].values()) == 4
     assert stages["slice"]["filtered"]["TooShort"] > 0
-    for name, after in pairwise(STAGES):
+    for name, after in pairwise(RAN):
         stage = stages[name]
         assert stage["pieces"] == stage["outputs"] + sum(stage["filtered"].values()) + sum(stage["rejected"].values())
         if after in {"slice", "g2p", "encode", "hdf5"}:

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.config import STAGES
 from pipeline.dataset.folder import open_dataset
 from pipeline.verbs.inspect import inspect, lines
 from stages.artefacts.manifest import list_shards, part_paths, read_receipt
 from stages.audio.files import write_wav
 from stages.store.reader import open_store
-from tests.pipeline.conftest import EMBEDDED, prep
+from tests.pipeline.conftest import EMBEDDED, RAN, prep
 
 CLIP = "en/alder/alder_01.wav"
 STAGE_KEYS = ["stage", "state", "note", "shard", "fingerprint", "version", "parameters", "revision", "items"]
@@ -52,7 +51,7 @@ def test_the_whole_chain_and_the_keys_that_are_documented(dataset: Path, voices:
     assert list(recording) == keys
     assert recording["digest"] == hashlib.sha256((voices / CLIP).read_bytes()).hexdigest()
     assert (recording["state"], recording["transcript_state"]) == ("unchanged", "unchanged")
-    assert [one["stage"] for one in result["stages"]] == list(STAGES)
+    assert [one["stage"] for one in result["stages"]] == list(RAN)
     for one in result["stages"]:
         assert list(one) == STAGE_KEYS
         assert (one["state"], one["note"]) == ("done", ""), one["stage"]
@@ -96,7 +95,7 @@ def test_the_command_prints_text_or_json(capsys: pytest.CaptureFixture[str], dat
     assert prep("inspect", "alder_01", "--out", dataset) == 0
     out, err = capsys.readouterr()
     assert not out
-    assert [line for line in err.splitlines() if line.startswith(STAGES)] == [f"{name}: done" for name in STAGES]
+    assert [line for line in err.splitlines() if line.startswith(RAN)] == [f"{name}: done" for name in RAN]
     assert prep("inspect", "alder_01", "--out", dataset, "--json") == 0
     assert json.loads(capsys.readouterr().out) == told(dataset, CLIP)
 
@@ -129,7 +128,7 @@ def test_an_exact_id_is_found_without_reading_other_shards(copy: Path) -> None:
     for path in copy.rglob("*-of-*.jsonl"):
         if not path.name.startswith(shard):
             path.write_text("not JSON\n")
-    assert states(told(copy, CLIP)) == ["done"] * len(STAGES)
+    assert states(told(copy, CLIP)) == ["done"] * len(RAN)
 
 
 def test_a_source_that_changed_or_is_gone_is_told(copy: Path, voices: Path, tmp_path: Path) -> None:
@@ -141,7 +140,7 @@ def test_a_source_that_changed_or_is_gone_is_told(copy: Path, voices: Path, tmp_
     (moved / CLIP).with_suffix(".txt").unlink()
     result = told(tmp_path / "d", CLIP)
     assert (result["recording"]["state"], result["recording"]["transcript_state"]) == ("changed", "gone")
-    assert states(result) == ["done", *["not run"] * (len(STAGES) - 2)], "of optional ones nothing is said"
+    assert states(result) == ["done", *["not run"] * (len(RAN) - 2)], "of optional ones nothing is said"
     assert stage(result, "slice")["note"] == f"run `valle-prep slice --out {tmp_path / 'd'}`"
 
 
@@ -153,7 +152,7 @@ def test_a_reject_ends_the_chain(voices: Path, tmp_path: Path) -> None:
     out = ("--out", tmp_path / "d", "--scheduler", "sync", "--quiet")
     assert prep("run", broken, *out, *EMBEDDED) == 3
     result = told(tmp_path / "d", "broken")
-    assert states(result) == ["left out", *["not reached"] * (len(STAGES) - 1)]
+    assert states(result) == ["left out", *["not reached"] * (len(RAN) - 1)]
     [item] = result["stages"][0]["items"]
     assert set(item) == {"id", "state", "reason", "message", "hint"}
     assert (item["id"], item["state"]) == ("en/alder/broken.wav", "rejected")
@@ -189,7 +188,7 @@ def test_a_recording_in_pieces(voices: Path, tmp_path: Path) -> None:
     assert [item["id"] for item in stage(result, "encode")["items"]] == [piece["id"] for piece in pieces[:2]]
     one = told(tmp_path / "d", pieces[1]["id"])
     assert one["kind"] == "utterance"
-    assert [len(found["items"]) for found in one["stages"]] == [1] * len(STAGES)
+    assert [len(found["items"]) for found in one["stages"]] == [1] * len(RAN)
     assert stage(one, "g2p")["items"][0]["id"] == pieces[1]["id"]
     short = told(tmp_path / "d", pieces[2]["id"])
     assert states(short) == ["done", "left out", *["not reached"] * 6]

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,7 +14,8 @@ from safetensors.torch import save_file
 
 from pipeline.bench import embedded as fit_embedded
 from stages.audio.files import read_at, write_wav
-from stages.codecs.embedded import HOP, NUM_MELS, SAMPLE_RATE, WEIGHTS, WINDOW, EmbeddedCodec, mel_filters, quantise
+from stages.codecs.embedded import WEIGHTS, EmbeddedCodec, quantise
+from stages.codecs.frames import HOP, NUM_MELS, SAMPLE_RATE, WINDOW, mel_filters
 from stages.codecs.table import identity_of
 from stages.corpora.scan import scan
 from stages.errors import AudioError, CodecError, UsageError, WeightsError
@@ -53,7 +55,22 @@ def test_mel_filters_are_librosas():
     import librosa
 
     expected = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=WINDOW, n_mels=NUM_MELS)
-    torch.testing.assert_close(mel_filters(), torch.from_numpy(expected), atol=1e-7, rtol=1e-5)
+    np.testing.assert_allclose(mel_filters(), expected, atol=1e-7, rtol=1e-5)
+
+
+def test_mel_filters_have_the_bits_of_those_that_torch_makes():
+    """Codes of earlier datasets were made with these."""
+
+    def hertz(mel: torch.Tensor) -> torch.Tensor:
+        return torch.where(mel < 15, mel * 200 / 3, 1000 * torch.exp((mel - 15) * math.log(6.4) / 27))
+
+    top = 15 + 27 * math.log(SAMPLE_RATE / 2 / 1000) / math.log(6.4)
+    edges = hertz(torch.linspace(0, top, NUM_MELS + 2, dtype=torch.float64))[:, None]
+    bins = torch.arange(WINDOW // 2 + 1, dtype=torch.float64) * SAMPLE_RATE / WINDOW
+    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
+    rise, fall = (bins - low) / (centre - low), (high - bins) / (high - centre)
+    theirs = (torch.minimum(rise, fall).clamp_min(0) * 2 / (high - low)).float()
+    np.testing.assert_array_equal(mel_filters(), theirs)
 
 
 @settings(max_examples=25)
@@ -63,7 +80,10 @@ def test_mel_filters_are_librosas():
 def test_encode_gives_the_frames_and_a_batch_equals_its_singles(codec, samples, gain):
     waves = [gain * noise(count, seed) for seed, count in enumerate(samples)]
     batch = codec.encode(waves)
-    for wave, codes_KT in zip(waves, batch, strict=True):
+    without_torch = codec.encode_arrays([wave.numpy() for wave in waves])
+    for wave, codes_KT, array_KT in zip(waves, batch, without_torch, strict=True):
+        assert array_KT.dtype == np.int64
+        np.testing.assert_array_equal(array_KT, codes_KT)
         assert codes_KT.shape == (8, math.ceil(len(wave) * codec.frame_rate / codec.sample_rate))
         assert codes_KT.dtype == torch.int64
         assert 0 <= codes_KT.min() <= codes_KT.max() < 1024
@@ -125,6 +145,28 @@ def test_real_speech_comes_back_intelligible_and_every_codebook_helps(codec, cli
     assert fine >= (0.87 if recordings == SPEECH else 0.8)
 
 
+@pytest.mark.parametrize("codebooks", [8, 3])
+def test_speech_has_the_same_codes_without_torchs_modules(clips, codebooks, monkeypatch):
+    codec = EmbeddedCodec.load()
+    codec.encode_arrays([clips[0].numpy()])
+    codec.keep(codebooks)
+    codes = codec.encode(clips)
+    with monkeypatch.context() as patched:
+        patched.setattr(codec, "encode", None)  # it isn't how arrays are encoded
+        found = codec.encode_arrays([wave.numpy() for wave in clips])
+    assert all(np.array_equal(array_KT, codes_KT) for array_KT, codes_KT in zip(found, codes, strict=True))
+    assert found[0].shape[0] == codebooks
+
+
+def test_where_torchs_library_cannot_be_called_arrays_are_encoded_by_its_modules(clips, monkeypatch):
+    expected = EmbeddedCodec.load().encode_arrays([clips[0].numpy()])
+    monkeypatch.setitem(sys.modules, "stages.kernels.aten", None)
+    monkeypatch.delattr("stages.kernels.aten")
+    codec = EmbeddedCodec.load()
+    assert codec._coder is None
+    np.testing.assert_array_equal(codec.encode_arrays([clips[0].numpy()]), expected)
+
+
 def test_silence_is_one_code_and_stays_silent(codec):
     [codes_KT] = codec.encode([torch.zeros(SAMPLE_RATE)])
     assert (codes_KT == codes_KT[:, :1]).all()
@@ -145,6 +187,8 @@ def test_clipped_and_overdriven_input_is_coded(codec, clips):
 def test_bad_waves_are_refused(codec, wave):
     with pytest.raises(AudioError, match=r"waves\[1\]"):
         codec.encode([noise(400), wave])
+    with pytest.raises(AudioError, match=r"waves\[1\]"):
+        codec.encode_arrays([noise(400).numpy(), wave.numpy()])
 
 
 @pytest.mark.parametrize("shape_or_value", [(9, 4), (0, 4), (8, 0), (8,), -1, 1024])

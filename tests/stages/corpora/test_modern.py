@@ -2,8 +2,8 @@ import re
 from itertools import islice
 
 from stages.corpora.modern import PATTERNS, WORDS, modern_sentences
+from stages.text.ipa import phones
 from stages.text.phonemes import phonemize
-from stages.text.phones import phones
 
 
 def test_sentences_are_whole_and_the_same_again():

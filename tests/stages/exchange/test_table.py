@@ -143,7 +143,7 @@ def test_datasets_opens_it(source: Source, tmp_path: Path, monkeypatch: pytest.M
 def test_webdataset_opens_it(source: Source, tmp_path: Path) -> None:
     webdataset = pytest.importorskip("webdataset", reason="webdataset isn't installed (extra `dev`)")
     assert export("webdataset", source, tmp_path / "out") == 6
-    shards = sorted(str(path) for path in (tmp_path / "out").iterdir())
+    shards = sorted(str(path) for path in (tmp_path / "out").glob("*.tar"))
     assert len(shards) == len(set(source.splits)) == 3
     found = list(webdataset.WebDataset(shards, shardshuffle=False).decode())
     for sample in found:

@@ -1,9 +1,14 @@
 """Where two speak at once, by the turns of a diarisation."""
 
+import sys
+from pathlib import Path
+from types import ModuleType
+
 import pytest
 
 from stages.audio.files import AudioInfo
-from stages.hearing.diarise import overlaps, with_overlaps
+from stages.errors import WeightsError
+from stages.hearing.diarise import Diariser, overlaps, with_overlaps
 from stages.records import Segment
 from stages.transcripts.script import Script
 
@@ -35,3 +40,22 @@ def test_a_script_is_marked_there() -> None:
         (100, 200, "", None),
         (700, 800, "", None),
     ]
+
+
+def test_a_pipeline_that_cannot_be_had_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("An error happened while trying to locate the file on the Hub and we cannot\nfind it")
+
+    module = ModuleType("whisperx.diarize")
+    module.DiarizationPipeline = refuse  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "whisperx", ModuleType("whisperx"))
+    monkeypatch.setitem(sys.modules, "whisperx.diarize", module)
+    with pytest.raises(WeightsError) as raised:
+        Diariser("some/pipeline")
+    message = str(raised.value)
+    assert "`some/pipeline`, which can't be loaded (no network reaches it)" in message
+    assert "https://hf.co/some/pipeline and set `HF_TOKEN`" in message
+    assert "`hf download some/pipeline --local-dir FOLDER`" in message
+    assert "\n" not in message
+    with pytest.raises(WeightsError, match=r"`transcribe.diarize_model` must be a folder .* isn't there"):
+        Diariser(str(tmp_path / "missing"))

@@ -42,8 +42,25 @@ def heard(avg_logprob: float, ratio: float = 1.2, seconds: float = 2.0) -> Heard
     return Heard("said", 0.0, seconds, avg_logprob, 0.1, ratio, "en", None)
 
 
+def reason(*stretches: Heard) -> tuple[str, str]:
+    found = unlike_english("one", stretches)
+    return (found.reason, f"{found.message} {found.hint}") if found else ("", "")
+
+
 def test_what_an_english_model_is_unsure_of_is_not_english():
-    assert unlike_english([heard(-0.3), heard(-0.64)]) == ""
-    assert "mean log-probability -0.80, below -0.65" in unlike_english([heard(-0.8)])
-    assert unlike_english([heard(-0.9, seconds=1.0), heard(-0.2, seconds=9.0)]) == ""
-    assert "repeats itself" in unlike_english([heard(-0.2, 5.0), heard(-0.2, seconds=1.0)])
+    assert reason(heard(-0.3), heard(-0.64)) == ("", "")
+    name, message = reason(heard(-0.8))
+    assert name == "NotEnglish"
+    assert "mean log-probability -0.80, below -0.65" in message
+    assert reason(heard(-0.9, seconds=1.0), heard(-0.2, seconds=9.0)) == ("", "")
+    name, message = reason(heard(-0.2, 5.0), heard(-0.2, seconds=1.0))
+    assert name == "NotEnglish"
+    assert "repeats itself" in message
+
+
+@pytest.mark.parametrize(("avg_logprob", "left_out"), [(-0.3, ""), (-0.62, "TooLittleSpeech"), (-2, "TooLittleSpeech")])
+def test_a_word_is_too_little_to_tell_that_it_is_not_english(avg_logprob, left_out):
+    name, message = reason(heard(avg_logprob, seconds=0.6), heard(avg_logprob, seconds=0.5))
+    assert name == left_out
+    assert not name or "1.1 s of speech are too short to tell whether it is English" in message
+    assert not name or "transcribe.language=en" in message

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from stages.text.spoken.european.numbers import LEFT, alternatives, join
+from stages.text.spoken.european.quantities import ended
 from stages.text.spoken.rules import Rule
 
 SayDate = Callable[[re.Match[str], int, int, str], str | None]
@@ -87,7 +88,7 @@ def times(say: SayTime, *, words: str, to: str, zones: Callable[[str], str], mor
         if last is None or first is None:
             return None
         zone = f" {zones(match['zone'])}" if match["zone"] else ""
-        return f"{join(first, to, last)}{zone}" if first else f"{last}{zone}"
+        return ended(match, f"{join(first, to, last)}{zone}" if first else f"{last}{zone}", capitals=True)
 
     return Rule("time", pattern, said)
 

@@ -135,6 +135,18 @@ def measures(numbers: Numbers) -> tuple[Rule, ...]:
     )
 
 
+def dialled(numbers: Numbers, before: str, codes: str) -> Rule:
+    """Returns the rule for short numbers to dial, such as those of the police, which are said digit by digit.
+
+    Args:
+        numbers: Of the language.
+        before: Pattern of the words before them, with their spaces.
+        codes: The numbers, with spaces between.
+    """
+    pattern = rf"(?<!\w)(?P<before>(?i:{before}))(?P<code>{'|'.join(codes.split())})(?!\w|[.,:/-]\d)"
+    return Rule("telephone", re.compile(pattern), lambda match: match["before"] + numbers.digits(match["code"]))
+
+
 def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
     """Returns the rules for numbers that count words or nothing: ranges, versions, fractions, decimals, whole ones."""
     tongue = numbers.tongue

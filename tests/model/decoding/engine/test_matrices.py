@@ -69,3 +69,14 @@ def test_a_feed_forward_takes_its_rows_in_parts() -> None:
         assert torch.equal(found, torch.cat([layer(row_D[None]) for row_D in x_LD]))
         assert torch.equal(layer(x_LD.view(1, *x_LD.shape)), found[None])
         assert layer(x_LD[:0]).shape == (0, x_LD.shape[1])
+
+
+def test_experts_are_in_8_bits_but_not_their_router() -> None:
+    network = decisive(experts=4)
+    network.blocks[0].feedforward.lifts_E[2] = -10_000  # nobody goes there
+    held, x_LD = quantized(network, "int8"), torch.randn(300, 32, generator=torch.Generator().manual_seed(0))
+    assert held.blocks[0].feedforward.router is network.blocks[0].feedforward.router
+    with torch.inference_mode():
+        exact, rounded = (one.blocks[0].feedforward(x_LD) for one in (network, held))
+    assert not torch.equal(exact, rounded)
+    assert (exact - rounded).norm() < 0.03 * exact.norm()

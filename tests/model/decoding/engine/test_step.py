@@ -14,7 +14,7 @@ from tests.model.decoding.firsts import generate_first
 from tests.model.decoding.test_autoregressive import CONDITIONS, decisive
 from tests.model.network.test_decoder import TOKENIZER
 
-SHAPES = pytest.mark.parametrize("shape", [{}, {"kv_heads": 2}, {"kv_heads": 1}, {"group": 2}], ids=str)
+SHAPES = pytest.mark.parametrize("shape", [{}, {"kv_heads": 2}, {"kv_heads": 1}, {"group": 2}, {"experts": 4}], ids=str)
 
 
 @SHAPES
@@ -61,7 +61,7 @@ def test_8_bit_weights_stay_close_and_know_no_batch(shape: dict[str, Any]) -> No
 
 def test_only_what_it_is_written_for_is_laid_out() -> None:
     assert Step.fits(decisive())
-    assert not Step.fits(decisive(arch="retnet"))
+    assert not any(Step.fits(decisive(arch=arch)) for arch in ("retnet", "mamba"))
     assert not Step.fits(decisive().bfloat16())
 
 

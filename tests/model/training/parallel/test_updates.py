@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning.fabric.strategies import SingleDeviceStrategy
 from pydantic import ValidationError
 
 from model.checkpoints import checkpoint
@@ -23,22 +22,26 @@ from tests.model.training.test_trainer import after_step, assert_same, poison, w
 CUDA = torch.device("cuda")
 
 
-class OnCpu(SingleDeviceStrategy):
-    """DeepSpeed's own engine on the CPU, in one process: Lightning's strategy takes it only where there is CUDA."""
+def on_cpu(settings: dict[str, object]) -> object:
+    """Makes a strategy of DeepSpeed's own engine on the CPU, in one process: Lightning's takes it only on CUDA."""
+    from lightning.fabric.strategies import SingleDeviceStrategy
 
-    def __init__(self, settings: dict[str, object]) -> None:
-        super().__init__("cpu")
-        self.settings = {**settings, "train_micro_batch_size_per_gpu": 1, "wall_clock_breakdown": False}
+    class OnCpu(SingleDeviceStrategy):
+        def __init__(self, settings: dict[str, object]) -> None:
+            super().__init__("cpu")
+            self.settings = {**settings, "train_micro_batch_size_per_gpu": 1, "wall_clock_breakdown": False}
 
-    def setup_module_and_optimizers(self, module, optimizers, scheduler=None):
-        import deepspeed
+        def setup_module_and_optimizers(self, module, optimizers, scheduler=None):
+            import deepspeed
 
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("LOCAL_RANK", "0")  # not for longer: Fabric would take it for a launcher's
-            engine, *_ = deepspeed.initialize(
-                model=module, optimizer=optimizers[0], config=self.settings, dist_init_required=False
-            )
-        return engine, optimizers, scheduler
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("LOCAL_RANK", "0")  # not for longer: Fabric would take it for a launcher's
+                engine, *_ = deepspeed.initialize(
+                    model=module, optimizer=optimizers[0], config=self.settings, dist_init_required=False
+                )
+            return engine, optimizers, scheduler
+
+    return OnCpu(settings)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,7 @@ def deepspeed(monkeypatch: pytest.MonkeyPatch, group: None) -> None:
     def make(config, on, processes, precision):
         if config.trainer.strategy != "deepspeed":
             return original(config, on, processes, precision)
-        return OnCpu(strategy.zero_config(config.optimizer, precision))
+        return on_cpu(strategy.zero_config(config.optimizer, precision))
 
     monkeypatch.setattr(fabric, "make_strategy", make)
 

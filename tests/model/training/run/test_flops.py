@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from model.architecture import ModelConfig
 from model.bench.random_data import CODEC, random_documents
-from model.config import ModelConfig
 from model.network.attention import Packed
 from model.network.decoder import Decoder
 from model.network.packing import collate
@@ -55,9 +55,33 @@ def test_retention_costs_the_same_at_every_position_of_a_long_document() -> None
     assert short == training_flops(attention, [20], 1, [0] * 7) + gate, "by pairs where these are fewer"
 
 
-@pytest.mark.parametrize("kv_heads", [None, 2])
-def test_it_is_what_pytorch_counts(kv_heads: int | None) -> None:
-    config = ModelConfig(width=64, layers=3, heads=4, kv_heads=kv_heads, feedforward=96)
+def test_a_state_space_costs_the_same_at_every_position_of_a_long_document() -> None:
+    network = Decoder(ModelConfig(arch="mamba", width=8, layers=3, heads=2, state=5), 5, 2, 3)
+    long, longer, full = (training_flops(network, [length], causal, [0] * 7) for length, causal in LONG)
+    blocks = 3 * 2 * (8 * (2 * 16 + 2 * 5 + 2) + 16 * 8 + 3 * 8 * ModelConfig().feedforward)
+    # Half the 64 x 64 pairs of a chunk, c b and the weights times x; the state, written and read; four taps.
+    one_way = 2 * 32 * (5 + 16) + 2 * 2 * 16 * 5 + 2 * 4 * (16 + 2 * 5)
+    assert long == 1000 * 3 * (blocks + 3 * one_way)
+    assert longer == 2 * long
+    assert full - long == 1000 * 3 * 3 * one_way, "both ways"
+
+
+LONG = (1000, 1), (2000, 1), (1000, 0)
+
+
+def test_of_experts_those_that_are_chosen_cost() -> None:
+    shape = {"width": 8, "layers": 2, "heads": 2, "feedforward": 12}
+    one, several = (Decoder(ModelConfig(**shape, **more), 5, 2, 3) for more in ({}, {"experts": 8}))
+    router, expert = 8 * 8, 3 * 8 * 12
+    added = training_flops(several, [10], 1, [0] * 7) - training_flops(one, [10], 1, [0] * 7)
+    assert added == 10 * 2 * 3 * 2 * (router + expert), "the second one, and the router"
+    assert several.num_active() == one.num_parameters() + 2 * (router + expert)
+    assert several.num_parameters() == several.num_active() + 2 * 6 * expert
+
+
+@pytest.mark.parametrize("more", [{}, {"kv_heads": 2}, {"experts": 3}], ids=str)
+def test_it_is_what_pytorch_counts(more: dict[str, int]) -> None:
+    config = ModelConfig(width=64, layers=3, heads=4, feedforward=96, **more)
     tokenizer = Tokenizer.default(CODEC.num_codebooks)
     network = Decoder(config, len(tokenizer), CODEC.num_codebooks, CODEC.codebook_size)
     batch = collate([item for item in random_documents(tokenizer, 6000) if not item.causal], CODEC.num_codebooks)

@@ -1,5 +1,6 @@
 """Tests distillation: the formula, its gradient, the trained student, and the teachers that are refused."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,14 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from model.checkpoints import checkpoint, saving
 from model.checkpoints.checkpoint import Meta
 from model.data.reading import read_document
+from model.decoding.options import Decoding
 from model.network.attention import Packed
-from model.network.packing import collate
+from model.network.packing import Batch, collate
+from model.sequences.documents import Condition, document
 from model.sequences.tokenizer import Tokenizer
 from model.training.plan import describe
+from model.training.start import built_in_guidance
 from model.training.step.distill import Teacher, divergence
 from model.training.trainer import Trainer, train
 from stages.errors import CodecError, MissingInputError, UsageError
@@ -143,6 +148,139 @@ def test_a_dry_run_tells_the_teacher(teacher: Path, store: MemoryStore, configur
     assert "teacher" not in plain
 
 
+LETTERS = "aeiou"
+
+
+def letters() -> MemoryStore:
+    """Short utterances whose text tells most of their codes: each letter has eight, taken six times of ten."""
+    rng = np.random.default_rng(5)
+    rows = [row % len(LETTERS) for row in range(60)]
+    codes = []
+    for letter in rows:
+        shape = CODEC.num_codebooks, int(rng.integers(6, 10))
+        own, any_ = rng.integers(0, 8, shape) + 8 * letter, rng.integers(0, 8 * len(LETTERS), shape)
+        codes.append(np.where(rng.random(shape) < 0.6, own, any_).astype(np.uint16))
+    texts = [LETTERS[letter] * int(rng.integers(3, 8)) for letter in rows]
+    return MemoryStore(codes, texts, [f"g/s{row % 3}" for row in range(60)], ["en"] * 60)
+
+
+SHORT = {
+    **{"data__modes": {"ar": 1.0}, "data__min_s": 0.05, "data__unconditional_probability": 0.3},
+    **{"data__continuation_probability": 0.0, "optimizer__lr": 1e-2},
+}
+
+
+def kl_of_the_first_codebook(student: Path, teacher: Path, guidance: float) -> float:
+    """KL(teacher with guidance || student without), a prediction of codebook 0, on documents of its own."""
+    store = letters()
+    networks = {name: checkpoint.load(path) for name, path in (("student", student), ("teacher", teacher))}
+    rows = [(Condition(store.phonemes(row), "en", store.codes(59 - row)), store.codes(row)) for row in range(20)]
+
+    def logits(name: str, *, drop: bool) -> torch.Tensor:
+        loaded = networks[name]
+        pairs = [(condition.dropped() if drop else condition, response) for condition, response in rows]
+        batch = collate([document(loaded.tokenizer, *pair, 0, CODEC.codebook_size) for pair in pairs], 8)
+        attend = Packed(batch.lengths, batch.causal, torch.device("cpu"))
+        with torch.no_grad():
+            return loaded.network.eval()(batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows)[0]
+
+    guided = logits("teacher", drop=True)
+    guided = guided + guidance * (logits("teacher", drop=False) - guided)
+    return float(divergence(guided, logits("student", drop=False), 1.0)) / len(guided)
+
+
+@pytest.fixture(scope="module")
+def guidable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A teacher that has learnt a little, with and without text and prompt."""
+    folder = tmp_path_factory.mktemp("guidable") / "run"
+    train(make_config(trainer__out=str(folder), trainer__max_steps=120, **SHORT), letters(), quiet=True)
+    return folder
+
+
+def test_a_student_speaks_in_one_pass_as_its_teacher_does_with_guidance(tmp_path: Path, guidable: Path) -> None:
+    """It starts from the teacher; without guidance, the same steps leave it where the teacher is."""
+    store = letters()
+    shape = {**SHORT, "distill__weight": 1.0, "distill__temperature": 1.0, "optimizer__lr": 3e-3}
+    shape |= {"trainer__start_from": str(guidable), "distill__teacher": str(guidable), "trainer__max_steps": 80}
+    far = kl_of_the_first_codebook(guidable, guidable, 4.0)
+    for name, guidance in (("guided", 4.0), ("plain", 1.0)):
+        out = {"trainer__out": str(tmp_path / name), "distill__guidance": guidance}
+        train(make_config(**shape, **out), store, quiet=True)
+    assert far > 0.05, "guidance must change something"
+    assert kl_of_the_first_codebook(tmp_path / "guided", guidable, 4.0) < 0.3 * far
+    assert kl_of_the_first_codebook(tmp_path / "plain", guidable, 4.0) > 0.7 * far
+
+    told = checkpoint.load(tmp_path / "guided").meta
+    assert told.guidance == 4.0
+    assert checkpoint.load(tmp_path / "plain").meta.guidance is None
+    trained = make_config(data__unconditional_probability=0.3).data
+    assert Decoding().settled(trained, tmp_path, told.guidance).guidance == 1.0
+    assert Decoding("nar-len").settled(trained, tmp_path, told.guidance).guidance == 1.0
+    with pytest.raises(UsageError, match="already speaks as with guidance 4, in one pass"):
+        Decoding(guidance=2.0).settled(trained, tmp_path, told.guidance)
+    # What is trained on from it has the guidance still, and can't teach guidance.
+    for key in ("distill__teacher", "trainer__start_from"):
+        assert built_in_guidance(make_config(**{key: str(tmp_path / "guided")}), None) == 4.0
+    config = make_config(**shape, distill__guidance=2.0)
+    config = config.model_copy(
+        update={"distill": config.distill.model_copy(update={"teacher": str(tmp_path / "guided")})}
+    )
+    with pytest.raises(UsageError, match="already speaks as with guidance 4"):
+        describe(config, store)
+
+
+@pytest.mark.parametrize(
+    "modes", [{"ar": 1.0, "nar": 1.0}, {"nar-len": 1.0, "len": 1.0}, {"all": 1.0, "len": 1.0}], ids=str
+)
+def test_the_teacher_is_guided_as_decoding_guides_it(
+    tmp_path: Path, store: MemoryStore, configure: Configure, modes: dict[str, float]
+) -> None:
+    """The divergence, by the definition: codebook 0 guided, in nar-len and all rescaled, all else as it is."""
+    folder = write_teacher(tmp_path / "teacher", data__unconditional_probability=0.1, data__modes=modes)
+    settings = {"distill__teacher": str(folder), "distill__weight": 1.0, "distill__guidance": 3.0, "data__modes": modes}
+    trainer = Trainer(configure(**settings, distill__rescale=0.5), store, quiet=True)
+    examples = trainer.stream.examples
+    draws = [examples.draw(row, np.random.default_rng(row)) for row in range(8)]
+    batch = collate([read_document(examples, draw) for draw in draws], 8)
+    empty = [replace(draw, phonemes="", prompt=(), input=None, tone="") for draw in draws]
+    plain = collate([read_document(examples, draw) for draw in empty], 8)
+    network = checkpoint.load(folder).network.eval()
+
+    def predicted(one: Batch) -> list[torch.Tensor]:
+        attend = Packed(one.lengths, one.causal, torch.device("cpu"), one.given)
+        with torch.no_grad():
+            return network(one.tokens_L, one.codes_LK, one.positions_L, attend, one.rows)
+
+    with_, without, total = predicted(batch), predicted(plain), 0.0
+    own = trainer.raw_network(batch.tokens_L, batch.codes_LK, batch.positions_L, trainer.attention(batch), batch.rows)
+    for head, student in enumerate(own):
+        wanted = with_[head]
+        if head in (0, 9, 10) and len(wanted):
+            wanted = without[head] + 3.0 * (with_[head] - without[head])
+            if head:
+                wanted = wanted * (0.5 * with_[head].std(-1, keepdim=True) / wanted.std(-1, keepdim=True) + 0.5)
+        total += float(divergence(wanted, student.detach(), 2.0))
+    taught = trainer.score(batch).taught
+    assert taught is not None
+    assert float(taught.detach()) == pytest.approx(total, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"distill__weight": 1.0}, "`distill.guidance` above 1 needs `distill.teacher`"),
+        ({"distill__teacher": "x"}, "`distill.guidance` above 1 needs `distill.weight` = 1"),
+        (
+            {"distill__teacher": "x", "distill__weight": 1.0, "data__modes": {"nar": 1.0}},
+            "needs one of the modes `ar`, `nar-len`, `all`",
+        ),
+    ],
+)
+def test_guidance_without_what_it_needs_is_refused(values: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(told)):
+        make_config(distill__guidance=2.0, **values)
+
+
 MISFITS: dict[str, tuple[Callable[[Path], Path], dict[str, Any], type[Exception], str]] = {
     "vocabulary": (
         lambda folder: write_teacher(folder, Tokenizer.default(8).with_tones(["calm"])),
@@ -165,6 +303,12 @@ MISFITS: dict[str, tuple[Callable[[Path], Path], dict[str, Any], type[Exception]
     ),
     "mode": (write_teacher, {"data__modes": {"ar": 1.0, "stt": 1.0}}, UsageError, "but wasn't trained on `stt`."),
     "task": (write_teacher, {"data__tasks": {"cse": 1.0}}, UsageError, "but wasn't trained on `cse`."),
+    "guidance": (
+        write_teacher,
+        {"distill__guidance": 2.0, "distill__weight": 1.0},
+        UsageError,
+        "needs a teacher that was also trained without text and prompt",
+    ),
     "nothing": (lambda folder: folder, {}, MissingInputError, "must be a checkpoint or a run's folder"),
 }
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from model.network.packing import collate
-from model.sequences.documents import Condition, canvas, document, length_document, text_document, whole_canvas
+from model.sequences.documents import Condition, canvas, document, whole_canvas
+from model.sequences.spelled import length_document, text_document
 from model.sequences.tokenizer import TASKS, Tokenizer
 from model.training.step.loss import Scores, Weights, score
 

@@ -1,11 +1,14 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.hearing.asr.activity import Region, gathered
+from stages.audio.files import read_at
+from stages.hearing.asr.activity import Region, gathered, silero
 from stages.hearing.asr.windows import SAMPLE_RATE
+from tests.conftest import SPEECH
 
 PIECES = st.lists(
     st.tuples(st.integers(0, 3 * SAMPLE_RATE), st.integers(512, 9 * SAMPLE_RATE)), min_size=1, max_size=12
@@ -44,3 +47,19 @@ def test_speech_without_a_pause_is_divided_where_it_is_quietest():
     found = gathered([Region(0, len(wave))], wave, 10.0)
     assert len(found) == 2
     assert abs(found[0].speech[0].end - 7 * SAMPLE_RATE - 800) < 800
+
+
+def test_a_word_that_fills_its_recording_is_found_and_a_click_is_not():
+    digits = [SPEECH / "fsdd" / f"george/2_george_{number}.wav" for number in (15, 16, 17, 24, 28, 34)]
+    if not digits[0].is_file():
+        pytest.skip(f"no recordings in {SPEECH}")
+    for path in digits:
+        wave = np.array(read_at(path, SAMPLE_RATE))
+        found = silero(wave)
+        assert found, path
+        assert all(0 <= start < end <= len(wave) for start, end in found)
+    click, hum = np.zeros(SAMPLE_RATE // 2, np.float32), np.arange(SAMPLE_RATE // 2, dtype=np.float32) / SAMPLE_RATE
+    click[4000:4040] = 0.8
+    noise = np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE // 2).astype(np.float32)
+    for sound in (click, noise, np.sin(2 * np.pi * 440 * hum), np.sin(2 * np.pi * 50 * hum), np.zeros_like(hum)):
+        assert silero(sound) == []

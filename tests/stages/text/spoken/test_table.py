@@ -102,6 +102,8 @@ def test_words_alone_are_passed_by() -> None:
 
 _REAL = {
     "en": """
+        About 1.5bn people live there, 3 mn of them here.
+            About one point five billion people live there, three million of them here.
         Ask for 77 N. Oak Lane, or 8 W 12th Street.
             Ask for seventy seven N Oak Lane, or eight W twelfth Street.
         He is 6 ft 2 in. tall.
@@ -126,6 +128,8 @@ _REAL = {
             a wall nine feet high
     """,
     "de": """
+        Wählen Sie die 112, er hat 112 Freunde.
+            Wählen Sie die eins eins zwei, er hat ein hundert zwölf Freunde.
         Milch, ½ Liter
             Milch, ein halb Liter
         eine 5%ige Lösung, 2x am Tag
@@ -154,6 +158,12 @@ _REAL = {
             la v trois point un
     """,
     "es": """
+        ¡Marque el 112! Hay 112 casas.
+            ¡Marque el uno uno dos! Hay ciento doce casas.
+        Vuelve a las 11:00 h. Luego come a las 12:00 h.
+            Vuelve a las once. Luego come a las doce.
+        Son las 11:00 h. en casa
+            Son las once en casa
         azúcar, ½ taza
             azúcar, media taza
         a 38 ºC con 1 mujer
@@ -164,12 +174,20 @@ _REAL = {
             Paga dos mil trescientos dólares a las seis y cuarenta y cinco, ocho euros por mes.
     """,
     "it": """
+        Chiama il 118 subito, ho 118 libri.
+            Chiama il uno uno otto subito, ho cento diciotto libri.
         latte, ½
             latte, un mezzo
         per es. 7,5/10
             per esempio sette virgola cinque su dieci
     """,
     "pt": """
+        Ligue para o 190! Faltam 190 dias.
+            Ligue para o um nove zero! Faltam cento e noventa dias.
+        1/2 litro de leite, 1/2 xícara de sal
+            meio litro de leite, meia xícara de sal
+        O quarto 101 fica ali, temos 101 casas.
+            O quarto cento e um fica ali, temos cento e uma casas.
         a 38 ºC
             a trinta e oito graus Celsius
         (21) 98765-4321
@@ -178,6 +196,8 @@ _REAL = {
             vinte reais por mês
     """,
     "ru": """
+        См. рис. 2: он живёт на ул. Мира.
+            смотри рисунок два: он живёт на улице Мира.
         молоко, ½
             молоко, одна вторая
         в 31 г. до н. э. и в 27 г. н. э.
@@ -190,6 +210,8 @@ _REAL = {
             в шесть часов пятнадцать минут.
     """,
     "zh": """
+        请打110, 我打了120个电话
+            请打一一零, 我打了一百二十个电话
         歼-10和运-8
             歼十和运八
         以98-87获胜
@@ -197,7 +219,15 @@ _REAL = {
         账号24680
             账号二四六八零
     """,
+    "ja": """
+        バージョン2.10.3は3.5倍です
+            バージョン二点十点三は三点五倍です
+    """,
     "ko": """
+        119에 전화하세요.
+            일일구에 전화하세요.
+        버전 2.10.3은 나왔다.
+            버전 이점십점삼은 나왔다.
         4-2로 이겼다.
             사 대 이로 이겼다.
         4.19 혁명

@@ -4,7 +4,7 @@ import re
 
 from stages.text.spoken.european.calendar import dates, month_numbers, times
 from stages.text.spoken.european.numbers import LEFT, NUMBER, RIGHT, alternatives
-from stages.text.spoken.european.quantities import ended, last_word, measures, money, next_word, plain
+from stages.text.spoken.european.quantities import dialled, ended, last_word, measures, money, next_word, plain
 from stages.text.spoken.european.romans import ROMAN, numbered
 from stages.text.spoken.european.signs import abbreviations, initials, links, needed, plainly, signs, zone_said
 from stages.text.spoken.european.tongue import Quantity, listed
@@ -224,6 +224,7 @@ _RULES: tuple[Rule, ...] = (
         lambda match: f"{year_words(int(match[1]))} bis {year_words(int(match[2]))}",
     ),
     Rule("year", re.compile(rf"{LEFT}1[1-9]\d\d(?![\w/%]|[.,:]\d|\s?[-–]\s?\d)"), _in_year),
+    dialled(NUMBERS, r"(?:wähl\w+|ruf\w*)(?: sie)? (?:die |den )?(?:notruf )?|notruf(?:nummer)? ", "110 112 115 911"),
     *plain(NUMBERS, _agree),
     Rule(
         "abbreviation",

@@ -28,6 +28,7 @@ _RULES = (
     ),
     *gated(r" AM\b", *times.LETTERS),
     *gated(r"\d", *signs.RULES),
+    *gated(r"\d ?[mbt]n\b", *numbers.SHORT_SCALES),
     *having(f"/{numbers.VULGAR}", *measures.FRACTIONS),
     *gated(r"\d", *measures.RULES),
     *gated(r"[kclmMG](?<![\w/].)(?:[gmWHLpl/]|bs)", *measures.LONE),

@@ -193,6 +193,17 @@ ORDINALS = (
         ignore_case=True,
     ),
 )
+_SCALES = {"mn": "million", "bn": "billion", "tn": "trillion"}
+
+
+def _short_scale(match: re.Match[str]) -> str:
+    return f"{'minus ' if match['minus'] else ''}{scaled(match['number'], _SCALES[match['scale']])}"
+
+
+SHORT_SCALES = (
+    rule("cardinal", rf"(?<!\w)(?P<minus>{MINUS})?(?P<number>{NUMBER}) ?(?P<scale>[mbt]n)(?!\w|['’]\w)", _short_scale),
+)
+"""`1.5bn people`; money has its own."""
 CARDINALS = (
     *gated(
         rf"\d (?i:{SCALE})",

@@ -4,7 +4,7 @@ import re
 
 from stages.text.spoken.european.calendar import dates, month_numbers, times
 from stages.text.spoken.european.numbers import LEFT, alternatives, join
-from stages.text.spoken.european.quantities import ended, measures, money, next_word, plain
+from stages.text.spoken.european.quantities import dialled, ended, measures, money, next_word, plain
 from stages.text.spoken.european.romans import numbered, reigns
 from stages.text.spoken.european.signs import (
     abbreviations,
@@ -223,6 +223,7 @@ _RULES: tuple[Rule, ...] = (
     reigns(_KINGS, _QUEENS, ordinal, cardinal, up_to=10),
     numbered(r"(?i:capítulo|tomo|acto|parte|volumen|artículo|título|libro|anexo|fase|tipo|grupo)", cardinal),
     numbered(r"[A-ZÁÉÍÓÚÑ][a-záéíóúñü]+", cardinal, fewest=2),
+    dialled(NUMBERS, r"(?:llam\w+|marqu\w+|marcar|teléfono) (?:al |el )?", "112 911 091 061 062 016"),
     *plain(NUMBERS, _agree),
     *signs(TONGUE),
     *initials(TONGUE),

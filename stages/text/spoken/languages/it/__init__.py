@@ -4,7 +4,7 @@ import re
 
 from stages.text.spoken.european.calendar import dates, month_numbers, times
 from stages.text.spoken.european.numbers import LEFT, alternatives
-from stages.text.spoken.european.quantities import ended, measures, money, next_word, plain
+from stages.text.spoken.european.quantities import dialled, ended, measures, money, next_word, plain
 from stages.text.spoken.european.romans import numbered, reigns
 from stages.text.spoken.european.signs import abbreviations, don, initials, links, needed, plainly, signs, zone_said
 from stages.text.spoken.european.tongue import Quantity, listed
@@ -164,6 +164,7 @@ _RULES: tuple[Rule, ...] = (
     reigns(_KINGS, _QUEENS, ordinal, cardinal, up_to=39),
     numbered(r"(?i:capitolo|tomo|atto|parte|volume|articolo|titolo|libro|allegato|fase|tipo|gruppo)", cardinal),
     numbered(r"[A-ZÀ-Ý][a-zà-ÿ]+", cardinal, fewest=2),
+    dialled(NUMBERS, r"(?:chiam\w+|compon\w+|numero) (?:il |al |lo )?", "112 113 115 117 118 911"),
     *plain(NUMBERS, _agree),
     *signs(TONGUE),
     *initials(TONGUE),

@@ -241,6 +241,11 @@ _RULES: tuple[Rule, ...] = (
         re.compile(rf"(?<=[{_WORD}{HIRAGANA}{KATAKANA}ー]) ?& ?(?=[{_WORD}{HIRAGANA}{KATAKANA}ー])"),
         lambda _: "アンド",
     ),
+    Rule(
+        "serial",
+        re.compile(rf"{START}[0-9]+(?:\.[0-9]+){{2,}}(?![0-9])"),
+        lambda match: "点".join(map(_number, match[0].split("."))),
+    ),
     Rule("decimal", re.compile(rf"{START}{INTEGER}\.[0-9]+(?![0-9]|\.[0-9])"), lambda match: _number(match[0])),
     Rule("cardinal", re.compile(INTEGER), lambda match: _number(match[0])),
 )

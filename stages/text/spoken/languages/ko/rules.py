@@ -218,6 +218,11 @@ _RULES: tuple[Rule, ...] = (
         ),
         _phone,
     ),
+    Rule(
+        "telephone",
+        re.compile(rf"{ALONE}(?:11[24569]|120|911)(?=(?:번?(?:에|으로|로|을|를))?\s?(?:전화|신고|연락))"),
+        lambda match: one_by_one(match[0]),
+    ),
     Rule("telephone", re.compile(rf"{ALONE}01[016789][0-9]{{7,8}}(?![0-9])"), _phone),
     Rule(
         "date",
@@ -296,6 +301,11 @@ _RULES: tuple[Rule, ...] = (
         "cardinal",
         re.compile(rf"{START}{AMOUNT}{_MYRIAD}(?:\s?{INTEGER}{_MYRIAD})*(?:\s?{INTEGER}(?![.,]?[0-9]))?"),
         lambda match: _large(match[0]),
+    ),
+    Rule(
+        "serial",
+        re.compile(rf"{START}[0-9]+(?:\.[0-9]+){{2,}}(?![0-9])"),
+        lambda match: "점".join(map(_number, match[0].split("."))),
     ),
     Rule("decimal", re.compile(rf"{START}{INTEGER}\.[0-9]+(?!\.?[0-9])"), lambda match: _number(match[0])),
     Rule("cardinal", re.compile(INTEGER), lambda match: _number(match[0])),

@@ -4,7 +4,7 @@ import re
 
 from stages.text.spoken.european.calendar import dates, month_numbers, times
 from stages.text.spoken.european.numbers import LEFT, alternatives
-from stages.text.spoken.european.quantities import ended, measures, money, next_word, plain
+from stages.text.spoken.european.quantities import dialled, ended, measures, money, next_word, plain
 from stages.text.spoken.european.romans import numbered, reigns
 from stages.text.spoken.european.signs import abbreviations, don, initials, links, needed, plainly, signs, zone_said
 from stages.text.spoken.european.tongue import Quantity, listed
@@ -116,6 +116,16 @@ def _counted_roman(match: re.Match[str]) -> str | None:
     return ordinal(number, "a" if _FEMININE.search(match["thing"]) else "o") if number else None
 
 
+def _half(match: re.Match[str]) -> str:
+    word = match["word"]
+    feminine = _FEMININE.search(word) and not _NOT_FEMININE.match(word)
+    return "meia" if feminine else "meio"
+
+
+def _room(match: re.Match[str]) -> str:
+    return f"{match['before']} {cardinal(int(match['number']), 'm')}"
+
+
 _NUMBER = r"(?P<number>\d{1,3}(?:[ \u00a0\u202f.]\d{3})+|\d{1,6})"
 _RULES: tuple[Rule, ...] = (
     *links(NUMBERS),
@@ -156,6 +166,20 @@ _RULES: tuple[Rule, ...] = (
     reigns(_KINGS, _QUEENS, ordinal, cardinal, up_to=10),
     numbered(r"(?i:capítulo|tomo|ato|parte|volume|artigo|título|livro|anexo|fase|tipo|grupo)", cardinal),
     numbered(r"[A-ZÀ-Ý][a-zà-ÿ]+", cardinal, fewest=2),
+    Rule("fraction", re.compile(rf"{LEFT}(?:1/2|½)(?= (?P<word>[a-zà-ÿ]{{3,}})(?!\w))"), _half),
+    Rule(
+        "cardinal",
+        re.compile(
+            r"(?<!\w)(?P<before>(?i:quarto|sala|apartamento|apto|casa|número|linha|ônibus|voo|canal|porta|portão|bloco"
+            r"|lote|artigo|página|capítulo)) (?P<number>[1-9]\d{0,3})(?!\w|[.,:/-]\d|\s?[ºª°%])"
+        ),
+        _room,
+    ),
+    dialled(
+        NUMBERS,
+        r"(?:lig\w+|disqu\w+|discar|telefone) (?:para |ao |o |pro )?(?:o )?",
+        "190 191 192 193 188 180 100 112 911",
+    ),
     *plain(NUMBERS, _agree),
     *signs(TONGUE),
     *initials(TONGUE),

@@ -212,6 +212,11 @@ _RULES: tuple[Rule, ...] = (
     *links(_WEB, one_by_one, "话题"),
     Rule(
         "telephone",
+        re.compile(r"(?<=[打拨叫])(?:1(?:10|14|19|20|22)|911|999|12[0-9]{3})(?![0-9]|[.,][0-9]|[个次元年人天块万])"),
+        lambda match: one_by_one(match[0]),
+    ),
+    Rule(
+        "telephone",
         re.compile(rf"{ALONE}\+86[- ]?1[0-9]{{10}}(?![0-9])|{ALONE}1[3-9][0-9]{{9}}(?![0-9])"),
         _phone,
     ),

@@ -1,7 +1,7 @@
 """Phones: letters of IPA with what modifies them."""
 
+from stages.text.ipa import phones
 from stages.text.phonemes import phonemize
-from stages.text.phones import phones
 
 
 def test_phones_hold_their_marks() -> None:

@@ -1,17 +1,18 @@
-"""The baseline of `valle bench train`: the same network on padded batches."""
+"""Padded batches: a row per document, all as long as the longest (`data.sampler: buckets`)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Self
 
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig
-from model.network.attention import Attend, sdpa
+from model.network.attention import sdpa
 from model.network.packing import Batch
 from model.network.retention import parallel
+from model.network.ssm import Scan, wide
+from model.network.transfer import to_device
 from model.sequences.documents import ABSENT
-from model.training.trainer import Trainer
 
 
 class Padded:
@@ -36,19 +37,28 @@ class Padded:
         window: int | None = None,
         before: Sequence[int] = (),
     ) -> None:
+        self.lengths_B, self.causal_B = lengths_B, causal_B
         at = torch.arange(length, device=lengths_B.device)
         inside_B11L = (at < lengths_B[:, None])[:, None, None]
         behind_LL = at <= at[:, None]
         self.mask_B1LL = inside_B11L & (behind_LL | ~causal_B[:, None, None])[:, None]
         self.whole_B1LL = self.mask_B1LL
         if given:
-            given_B1 = torch.tensor(given, device=lengths_B.device)[:, None]
+            given_B1 = to_device(torch.tensor(given), lengths_B.device)[:, None]
             hidden_BLL = (at < given_B1)[:, :, None] & (at >= given_B1)[:, None]
             self.mask_B1LL = self.mask_B1LL & ~hidden_BLL[:, None]
         if window is not None and before:
-            before_B1 = torch.tensor(before, device=lengths_B.device)[:, None]
+            before_B1 = to_device(torch.tensor(before), lengths_B.device)[:, None]
             kept_BLL = (at < before_B1)[:, None] | (at > at[:, None] - window) | (before_B1 == 0)[:, :, None]
             self.mask_B1LL = self.mask_B1LL & kept_BLL[:, None]
+
+    @classmethod
+    def of(cls, batch: Batch, device: torch.device, *, window: int | None = None) -> Self:
+        """Returns the attention of a padded batch, with its tensors on a device."""
+        lengths_B = to_device(torch.tensor(batch.lengths), device)
+        causal_B = torch.arange(len(batch.lengths), device=device) < batch.causal
+        length = batch.tokens_L.shape[1]
+        return cls(lengths_B, causal_B, length, batch.given, window=window, before=batch.before)
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002 (stateless)
         """Attends over `[B, L, N, H]` tensors."""
@@ -58,26 +68,25 @@ class Padded:
         """Computes retention over `[B, L, N, H]` tensors."""
         return parallel(q, k, v, self.whole_B1LL)
 
-
-class EitherWay(Trainer):
-    """A trainer that takes packed batches (`[L]`) and padded ones (`[B, L]`)."""
-
-    def attention(self, batch: Batch, model: ModelConfig | None = None) -> Attend:
-        """Returns the attention for a packed or padded batch."""
-        if batch.tokens_L.dim() == 1:
-            return super().attention(batch, model)
-        lengths_B = torch.tensor(batch.lengths, device=self.fabric.device)
-        causal_B = torch.arange(len(lengths_B), device=self.fabric.device) < batch.causal
-        window = (model or self.config.model).window_positions
-        return Padded(lengths_B, causal_B, batch.tokens_L.shape[1], batch.given, window=window, before=batch.before)
+    def scan(self, layer: int, features: Tensor, steps: Tensor, ways: tuple[Scan, Scan]) -> Tensor:  # noqa: ARG002
+        """Computes a state space over `[B, L, E]` features."""
+        rows, length, _ = features.shape
+        empty = wide(features).new_zeros(rows, ways[0].kept)
+        forwards, _ = ways[0].rows(features, steps, empty, self.lengths_B)
+        at_BL = torch.arange(length, device=features.device).expand(rows, -1)
+        turned_BL = torch.where(at_BL < self.lengths_B[:, None], self.lengths_B[:, None] - 1 - at_BL, at_BL)
+        row_B1 = torch.arange(rows, device=features.device)[:, None]
+        turned = features[row_B1, turned_BL], steps[row_B1, turned_BL]
+        backwards, _ = ways[1].rows(*turned, empty, self.lengths_B)
+        return forwards + backwards[row_B1, turned_BL] * ~self.causal_B[:, None, None, None]
 
 
 def padded(batch: Batch) -> tuple[Batch, Tensor, Tensor]:
     """Turns a packed batch into one with a row per document, padded to the longest.
 
     Returns:
-        The batch, with `[B, L]` tensors instead of `[L]` and its row indices adapted; the lengths `[B]`; and whether
-        each row is causal, `[B]`.
+        The batch, with `[B, L]` tensors in place of `[L]`, and row indices into the flattened tensors; the lengths
+        `[B]`; and whether each row is causal, `[B]`.
     """
     device = batch.tokens_L.device
     lengths_B = torch.tensor(batch.lengths, device=device)

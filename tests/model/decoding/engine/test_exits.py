@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from model.decoding.asks import Ask, Response
 from model.decoding.continuous import Engine
+from model.decoding.engine.exits import EarlyExit, Layers, spread
 from model.decoding.engine.step import Step
-from model.decoding.exits import EarlyExit, Layers, spread
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY, Sampling
 from model.decoding.steps import Steps
@@ -23,7 +23,7 @@ from model.sequences.documents import Condition
 from stages.errors import UsageError
 from tests.model.decoding.test_autoregressive import CONDITIONS, TOKENIZER, decisive
 
-SHAPES = pytest.mark.parametrize("shape", [{}, {"kv_heads": 2}, {"group": 2}], ids=str)
+SHAPES = pytest.mark.parametrize("shape", [{}, {"kv_heads": 2}, {"group": 2}, {"experts": 4}], ids=str)
 GUIDANCE = pytest.mark.parametrize("guidance", [1.0, 2.0])
 ALWAYS, NEVER = EarlyExit(1, 1e9, 1e9), EarlyExit(1, 0.0, 0.0)
 
@@ -172,8 +172,7 @@ def test_what_cant_end_early_is_refused() -> None:
     def submit(net: Decoder, step: Step | None, decoding: Decoding) -> None:
         Engine(net, TOKENIZER, step=step).submit(Ask(CONDITIONS[0], 4, decoding))
 
-    retention = deep(arch="retnet")
-    for net in (retention, deep().bfloat16()):
+    for net in (deep(arch="retnet"), deep(arch="mamba"), deep().bfloat16()):
         assert not Step.fits(net)
         with pytest.raises(UsageError, match="`layer_skip` must be left out: it is for models with"):
             submit(net, None, exiting(ALWAYS))

@@ -1,0 +1,1 @@
+"""The cleaners: one file each, found by `stages.cleaning.table`."""

@@ -1,0 +1,1 @@
+"""Cards of models and datasets, and uploading them to the Hugging Face hub."""
