@@ -1,5 +1,7 @@
 """How fast a text is spoken: the length that the model predicts, divided."""
 
+import math
+
 from model.checkpoints.checkpoint import Checkpoint
 from model.decoding.asks import Ask
 from model.decoding.masked import predict_frames
@@ -9,10 +11,6 @@ from stages.errors import UsageError
 
 MIN_SPEED, MAX_SPEED = 0.25, 4.0
 """The speeds that OpenAI's interface allows."""
-
-_OFF = 1.3
-"""How far a length may be from the sum of its symbols' frames, as a factor. On synthetic speech of four speakers it
-is off by 8 %; speakers' own paces differ more."""
 
 
 def check_speed(speed: float, mode: str) -> None:
@@ -29,16 +27,17 @@ def check_speed(speed: float, mode: str) -> None:
 def usual_frames(checkpoint: Checkpoint, phonemes: str) -> tuple[int, int, int] | None:
     """Returns the fewest, the usual and the most frames of a text by the training set's pace; None if it is unknown.
 
-    Where the frames of each symbol were measured (`model.text_spacing`), their sum is known so well that much shorter
-    and longer predictions are wrong.
+    Where the frames of each symbol were measured (`model.text_spacing`), the usual length is their sum, and the others
+    are as far from it as the hundredth fastest and slowest utterances of the training set are from the median.
     """
     lengths, tokenizer = checkpoint.meta.lengths, checkpoint.tokenizer
+    if lengths is None:
+        return None
     if tokenizer.paces:
         edge, each = tokenizer.frames_of(tokenizer.encode(phonemes))
         usual = 2 * edge + sum(each)
-        return int(usual / _OFF), max(1, round(usual)), int(usual * _OFF) + 1
-    if lengths is None:
-        return None
+        by = usual / lengths.usual_per_symbol
+        return int(by * lengths.fewest_per_symbol), max(1, round(usual)), math.ceil(by * lengths.most_per_symbol)
     fewest, most = lengths.possible_frames(len(phonemes))
     return fewest, max(1, round(lengths.expected_frames(len(phonemes)))), most
 
