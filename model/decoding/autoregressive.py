@@ -110,6 +110,8 @@ class Lane:
     def advance(self) -> list[First]:
         """Draws a group of codes for each response, or several for one; returns those that have ended, which leave."""
         steps = self._steps
+        if not len(self):
+            return []
         if len(self) == 1 and looks_ahead(steps.network, self._crews[0].members[0].ask.decoding):
             return self._advance_ahead()
         if self.replays:

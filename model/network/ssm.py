@@ -116,7 +116,7 @@ class Scan(nn.Module):
         """
         rows, length, _ = features_RLE.shape
         last = (TAPS - 1) * self.features
-        recent_RWE = kept_RX[:, :last].reshape(rows, TAPS - 1, -1)
+        recent_RWE = kept_RX[:, :last].reshape(rows, TAPS - 1, self.features)
         state_RNHS = kept_RX[:, last:].reshape(rows, self.heads, self.head_width, self.state)
         joined = torch.cat((recent_RWE, features_RLE.to(kept_RX.dtype)), 1)
         row_R1 = torch.arange(rows, device=new_R.device)[:, None]

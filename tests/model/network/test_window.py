@@ -250,7 +250,7 @@ def test_steps_that_end_early_see_the_window_too() -> None:
     step = laid_out(net, "none")
     sure = {"layer_skip_entropy_threshold": 99.0, "layer_skip_varentropy_threshold": 99.0}
     plain, never, soon = (
-        spoken(net, ask_of(0, most=30, least=30, ar=Sampling(0.9), **more), step)
+        spoken(net, ask_of(1, most=30, least=30, ar=Sampling(0.9), **more), step)
         for more in ({}, {"layer_skip": True, "layer_skip_entropy_threshold": 0.0}, {"layer_skip": True, **sure})
     )
     assert plain.codes_T.tolist() == never.codes_T.tolist()

@@ -77,7 +77,7 @@ def test_steps_by_graphs_draw_what_steps_draw(
     net = decisive(**shape)
     decodings = [Decoding(ar=each, guidance=guidance, refine_on_stop=True) for each in sampling]
     by_graphs = draw(net, decodings)
-    assert sum(one.replays for one in recordings) > 2
+    assert sum(one.replays for one in recordings) > 0
     CAPTURES.pop("cpu")
     assert by_graphs == draw(net, decodings)
 
