@@ -38,8 +38,8 @@ codec and dataset of the model. `valle export FOLDER model.safetensors` converts
 Speaking also needs the weights of its codec: {codec}. Their licence: {licence}.
 
 The input at a position is the embedding of its token plus those of the codes known there. Positions restart at each
-segment (text, prompt, response); with `model.text_spacing`, those of the text are spaced as `valle` does it. This
-computes the same hidden states as `valle` in evaluation mode:
+segment (text, prompt, response); with `model.text_spacing`, those of the text are other ones, which `text_positions` in
+`docs/exports.md` of `valle` computes. This computes the same hidden states as `valle` in evaluation mode:
 
 ```python
 import torch

@@ -46,7 +46,7 @@ _ALIGNED = 4096
 
 
 _USE = """
-For onnxruntime. `docs/exports.md` of `valle` has a program of 60 lines that speaks with it, by onnxruntime and NumPy
+For onnxruntime. `docs/exports.md` of `valle` has a program of 80 lines that speaks with it, by onnxruntime and NumPy
 alone. `ar.onnx` is a step of codebook 0 with a cache, `nar.onnx` a pass of another one; `weights.bin` belongs to both.
 """
 

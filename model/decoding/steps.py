@@ -267,6 +267,10 @@ class Steps:
     def _keep(self, hidden_ALD: Tensor, groups: int) -> None:
         """Does what `keep` does on the device."""
         self._last_AD.copy_(hidden_ALD[:, groups - 1])
+        self._move(groups)
+
+    def _move(self, groups: int) -> None:
+        """Moves the place where the next group is read."""
         self._drawn_B.add_(groups * self.group)
         self._position_A.add_(groups)
         self.cache.lengths_B.add_(groups)
@@ -275,6 +279,11 @@ class Steps:
         """Does what `keep` does on the host."""
         self.cache.longest += groups
         self._lengths = [length + groups for length in self._lengths]
+
+    def back(self, groups: int) -> None:
+        """Goes back by groups taken, whose places the next ones take; states and the last logits stay as they are."""
+        self._move(-groups)
+        self._count(-groups)
 
     def follow(self, codes_BG: Tensor) -> None:
         """Appends a group to each response on the device alone, as a graph does it; then `followed` must be called."""

@@ -177,9 +177,9 @@ def test_bench_shows_both_sides(config: Path, monkeypatch, capsys, what: str, sh
 
 
 def test_bench_of_architectures_shows_what_each_learns(config: Path, dataset: Path, monkeypatch, capsys) -> None:
-    sets = "--set", "data.batch_tokens=600", "--set", f"data.store={dataset}", "--set", "data.validation=0.4"
+    sets = "--set", "data.batch_tokens=600", "--set", f"data.store={dataset}"
     settings = *sets, "--seconds", "0.01", "--device", "cpu", "--json"
-    assert valle(monkeypatch, "bench", "archs", "--config", config, *settings) == 0
+    assert valle(monkeypatch, "bench", "archs", "--config", config, *settings, "--set", "data.validation=0.4") == 0
     shown = json.loads(capsys.readouterr().out)
     for name in ("llama", "window", "retnet", "mamba", "experts"):
         assert shown[f"{name}_steps"] >= 1

@@ -16,6 +16,7 @@ from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY
 from model.network.attention import Packed
 from model.sequences.documents import Condition, document
+from model.sequences.tokenizer import Tokenizer
 from stages.errors import UsageError
 from tests.model.checkpoints.test_export import write_random
 from tests.model.conftest import CODEC
@@ -24,14 +25,15 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime isn't insta
 SIZE, K = CODEC.codebook_size, CODEC.num_codebooks
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "exports.md"
 TOLERANCE = 1e-4
-SHAPES: list[dict[str, object]] = [{}, {"group": 2, "window": 6, "kv_heads": None}]
+SHAPES: list[dict[str, object]] = [{}, {"group": 2, "window": 6, "kv_heads": None, "text_spacing": 2.5}]
+TEXTS = "həlˈoʊ wɜːld.", "wɜːld.", "həlˈoʊ ðˈɛɹ.", "ðˈɛɹ həlˈoʊ.", "lˈoʊ ðˈɛɹ."
 
 
-def program() -> Callable[..., np.ndarray]:
-    """The program that the page shows."""
+def program() -> dict[str, Callable[..., np.ndarray]]:
+    """The functions of the program that the page shows."""
     found: dict = {}
     exec(PAGE.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0], found)
-    return found["speak"]
+    return found
 
 
 @pytest.fixture(scope="module", params=SHAPES, ids=str)
@@ -51,12 +53,29 @@ def prompt(frames: int) -> np.ndarray:
 def test_the_page_s_program_speaks_the_same_codes(models: tuple[Path, Path], frames: int) -> None:
     run, folder = models
     loaded = checkpoint.load(run)
-    condition = Condition("həlˈoʊ wɜːld.", "en", prompt(frames))
+    conditions = [Condition(text, "en", prompt(frames)) for text in TEXTS]
     decoding = Decoding(ar=GREEDY)
-    (ours,) = generate(loaded.network.eval(), loaded.tokenizer, [condition], max_frames=41, decoding=decoding)
-    theirs = program()(folder, condition.phonemes, "en", condition.prompt_KP, max_frames=41)
-    assert ours.shape[1] > 5
-    np.testing.assert_array_equal(theirs, ours)
+    spoken = generate(loaded.network.eval(), loaded.tokenizer, conditions, max_frames=41, decoding=decoding)
+    _, chosen = min((codes_KT.shape[1], n) for n, codes_KT in enumerate(spoken) if codes_KT.shape[1] > 5)
+    theirs = program()["speak"](folder, TEXTS[chosen], "en", prompt(frames), max_frames=41)
+    np.testing.assert_array_equal(theirs, spoken[chosen])
+
+
+@pytest.mark.parametrize("group", [1, 2])
+@pytest.mark.parametrize("spacing", [0.0, 2.7, "measured"])
+def test_the_page_s_program_spaces_texts_as_documents_do(spacing: float | str, group: int) -> None:
+    tokenizer = Tokenizer.default(K)
+    if isinstance(spacing, float):
+        tokenizer = tokenizer.spaced(spacing)
+    else:
+        tokenizer = tokenizer.paced({"": 9.0, "h": 4.3, "ə": 3.1, "l": 6.0, "ˈ": 0.0})
+    about = {"tokenizer": tokenizer.kept(), "config": {"model": {"text_spacing": spacing, "group": group}}}
+    for text in ("", "h", *TEXTS):
+        for level in (0, 3):
+            item = document(tokenizer, Condition(text, "en", prompt(4)), prompt(24), level, SIZE, group=group)
+            ids = item.tokens_L[: 3 + len(tokenizer.encode(text))]
+            found = program()["text_positions"](about, ids.tolist(), 24 if level else None)
+            np.testing.assert_array_equal(found, item.positions_L[: len(ids)])
 
 
 def test_logits_are_the_same_over_a_whole_utterance(models: tuple[Path, Path]) -> None:

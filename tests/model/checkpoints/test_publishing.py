@@ -28,7 +28,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A few steps, validated, on two languages."""
     folder = tmp_path_factory.mktemp("publishing") / "run"
-    store = make_store(codec=codec_identity("embedded"))
+    store = make_store(codec=replace(codec_identity("embedded"), licence="Apache-2.0"))
     store.languages = ["en", "de"] * 12
     shape = {"width": 64, "heads": 4, "feedforward": 96}
     values = {f"model__{key}": value for key, value in shape.items()}
@@ -58,7 +58,7 @@ def test_a_file_is_exported_and_pushed_with_its_card(run: Path, hub: Hub, tmp_pa
         "| speakers | 4 |",
         f"| hours | {round(float(seconds) / 3600, 4)} |",
         "| steps | 3 |",
-        "| licence of the codec's published weights | MIT |",
+        "| licence of the codec's weights | Apache-2.0 |",
         f"| all | {meta.validation_loss:.4f} |",
         "| hours in `de` |",
         "| `optimizer.lr` | `0.003` |",

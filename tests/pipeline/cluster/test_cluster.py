@@ -6,6 +6,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -102,6 +103,15 @@ def test_a_worker_may_die_between_the_end_of_a_job_and_its_result(monkeypatch: p
     slow = {"distributed.worker.multiprocessing-method": "spawn", "distributed.deploy.lost-worker-timeout": "1 ms"}
     together, alone, killed = cluster_module._gathered_together, cluster_module._gathered, list[int]()
     asked: Counter[str] = Counter()
+    next_done, calls = cluster_module._next_done, count()
+
+    def several_done(done: Any) -> Any:
+        """Waits for the three jobs of the second call, so that their results are asked for together."""
+        if next(calls) == 1:
+            ends = time.monotonic() + 60
+            while done.qsize() < 3 and time.monotonic() < ends:
+                time.sleep(0.01)
+        return next_done(done)
 
     def kill() -> None:
         if not killed:
@@ -115,9 +125,10 @@ def test_a_worker_may_die_between_the_end_of_a_job_and_its_result(monkeypatch: p
         return together(client, futures)
 
     def gathered(future: Any) -> Any:
-        asked["alone"] += 1
+        asked["alone"] += len(killed)
         return alone(future)
 
+    monkeypatch.setattr(cluster_module, "_next_done", several_done)
     monkeypatch.setattr(cluster_module, "_gathered_together", gathered_together)
     monkeypatch.setattr(cluster_module, "_gathered", gathered)
     with dask.config.set(slow), open_cluster(Scheduler("local", "", 1, "cpu")) as cluster:

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from stages.exchange.lhotse import _recording
+from stages.exchange.source import Source
 from stages.records import Utterance
 from tests.stages.corpora.layouts.shapes import RATE, write_tar
 
@@ -18,6 +19,6 @@ def test_lhotse_reads_a_recording_inside_a_tar(tmp_path):
     soundfile.write(file, wave, RATE, format="FLAC")
     write_tar(tmp_path / "it's here" / "x.tar", {"before.json": b"{}" * 400, "a b.flac": file.getvalue(), "z": b"1"})
     utterance = Utterance("it's here/x.tar/a b.flac", "it's here/x.tar/a b.flac", "", "", "en", 0, 1, RATE, "Hello.")
-    found = lhotse.Recording.from_dict(_recording(tmp_path, utterance))
+    found = lhotse.Recording.from_dict(_recording(Source(tmp_path / "dataset", tmp_path), utterance))
     np.testing.assert_allclose(found.load_audio()[0], wave, atol=1e-4)
     assert found.num_samples == len(wave)
