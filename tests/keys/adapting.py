@@ -144,13 +144,13 @@ def _guided(world: World, modes: dict[str, float], **values: Any) -> float:
 
 def _guidance(world: World) -> None:
     """The scale is in what is learnt from; `tests/model/training/step/test_distill.py` has the definition."""
-    one, two, three = (_guided(world, {"ar": 1.0}, guidance=scale) for scale in (1.0, 2.0, 3.0))
+    one, two, three = (_guided(world, {"ar": 1.0}, guidance=scale) for scale in (1.0, 3.0, 6.0))
     assert one < two < three, "the teacher is more certain with guidance, and the student knows nothing yet"
 
 
 def _rescale(world: World) -> None:
     modes = {"nar-len": 1.0, "len": 1.0}
-    none, all_ = (_guided(world, modes, guidance=4.0, rescale=share) for share in (0.0, 1.0))
+    none, all_ = (_guided(world, modes, guidance=8.0, rescale=share) for share in (0.0, 1.0))
     assert all_ < 0.9 * none, "scaled back, the guided logits spread less"
 
 

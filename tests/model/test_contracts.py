@@ -225,6 +225,8 @@ def test_two_processes_train_what_one_trains_with_twice_the_batches(
     found, wanted = weights(train(config, task_store(), resume=True, quiet=True)), alone(two, arch, matrices)
     for name, weight in weights(wanted).items():
         torch.testing.assert_close(found[name], weight, rtol=1e-3, atol=1e-5, msg=name)
-    logs = [[row["train/loss"] for row in log_of(each) if "train/loss" in row] for each in (run, wanted.parents[1])]
-    assert logs[0][-1] == pytest.approx(logs[1][-1], rel=1e-4)
-    assert logs[0][-1] < 0.98 * logs[0][0]
+    logs = [[row for row in log_of(each) if "train/loss" in row] for each in (run, wanted.parents[1])]
+    assert logs[0][-1]["train/loss"] == pytest.approx(logs[1][-1]["train/loss"], rel=1e-4)
+    # Steps have different shares of tokens and codes, so losses are compared by head.
+    for name in ("train/loss_0", "train/loss_nar", "train/loss_all", "train/loss_canvas", "train/loss_tokens"):
+        assert logs[0][-1][name] < logs[0][0][name], name

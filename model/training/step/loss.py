@@ -97,8 +97,8 @@ class Scores:
 
         The parts are the codebooks, `0` (mode ar), `1`, … (levels of nar); `nar`, all its levels together; `canvas`
         (nar-len); `all_0`, … (the drawn codebook of the mode all), `all`, these together, and `all_above` (the others
-        above it); `tokens` (len and stt); and each task by name. With a teacher, `distill` is the mean of `taught`.
-        `ahead_1`, … are the heads ahead.
+        above it); `tokens` (len, stt and the text tasks); and each task by name. With a teacher, `distill` is the mean
+        of `taught`. `ahead_1`, … are the heads ahead.
         """
         heads = torch.stack([self.loss_H.double(), self.correct_H.double(), self.count_H.double()]).cpu()
         codebooks = (heads.shape[1] - 1) // 3

@@ -77,6 +77,6 @@ def test_it_is_saved_as_it_is(tmp_path: Path) -> None:
 
 
 def test_later_markers_leave_the_ids_of_earlier_ones_as_they_were() -> None:
-    later = ("<input>", "<replace>", "<ns>", "<sr>", "<tse>", "<cse>", "<nse>", "<vc>")
+    later = ("<input>", "<replace>", "<ns>", "<sr>", "<tse>", "<cse>", "<nse>", "<vc>", "<phn>", "<un-phn>")
     assert TOKENIZER.tokens[-len(later) :] == later
     assert TOKENIZER.tokens[8:13] == ("<tts>", "<tts-c>", "<len>", "<stt>", "<level 0>")
