@@ -36,7 +36,7 @@ def test_it_learns_and_tells_its_padding(tmp_path: Path, configure: Configure) -
     train(configure(**settings, model__width=64, model__kv_heads=None), task_store(), quiet=True)
     log = log_of(tmp_path / "run")
     training = [line for line in log if "train/loss" in line]
-    assert training[-1]["train/loss"] < 0.98 * training[0]["train/loss"]
+    assert training[-1]["train/loss"] < 0.9 * training[0]["train/loss"]
     assert 0 < training[-1]["padding_share"] < 0.3
     assert "validation/loss" in log[-1]
 
