@@ -44,7 +44,7 @@ def test_a_mixture_is_another_voice_and_a_voice_mixed_with_itself_is_itself(mode
         spoken([item], mode)[0] for item in (ONE, replace(ONE, prompt_KP=OTHER_KP), mixed(0.5, 0.5, ONE.prompt_KP))
     )
     np.testing.assert_array_equal(itself, one)
-    between = [spoken([mixed(first, 1 - first)], mode)[0] for first in (0.4, 0.5, 0.6, 0.7)]
+    between = [spoken([mixed(first, 1 - first)], mode)[0] for first in (0.5, 0.7, 0.9)]
     assert any(not np.array_equal(half, one) and not np.array_equal(half, other) for half in between)
 
 
