@@ -57,7 +57,7 @@ ROOMS = {
     "stages.hearing": "audio hearing.asr text transcripts",
     "stages.utterances": "artefacts audio listeners text",
     "stages.neighbours": "artefacts listeners",
-    "stages.exchange": "artefacts audio cleaning codecs publish remote exchange.filelists store tar transcripts",
+    "stages.exchange": "artefacts audio cleaning publish remote exchange.filelists store tar transcripts",
     "stages.exchange.filelists": "",
     # which stage runs on which shard, when, and what came of it
     "pipeline.cluster": "",

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from stages.artefacts.left_out import left_out
+from stages.artefacts.manifest import NOT_KNOWN
 from stages.exchange.source import Source
 from stages.publish.cards import card, reasons, size_category, table
 
@@ -40,7 +41,7 @@ def dataset_card(source: Source, kind: str) -> str:
         ("speakers", len(set(store.speakers))),
         *((f"split `{split}`", count) for split, count in sorted(splits.items())),
         ("codec", store.codec.describe()),
-        ("licence of the codec's published weights", _licence(store.codec.name)),
+        ("licence of the codec's weights", store.codec.licence or NOT_KNOWN),
         ("audio", "none" if source.voices is None else "mono, 16 bits, at the rate of the recordings"),
         ("fingerprint", f"`{store.fingerprint}`"),
     ]
@@ -60,9 +61,3 @@ def dataset_card(source: Source, kind: str) -> str:
 
 def _hours(seconds: float) -> float:
     return round(seconds / 3600, 4)
-
-
-def _licence(codec: str) -> str:
-    from stages.codecs.table import CODECS
-
-    return (CODECS[codec].licence if codec in CODECS else "") or "unknown"

@@ -39,7 +39,7 @@ def test_a_dataset_is_exported_and_pushed_with_its_card(source: Source, hub: Hub
         "| speakers | 2 |",
         "| hours | 0.0017 |",
         "| en | 6 | 0.0017 |",
-        "| licence of the codec's published weights | CC BY-NC 4.0 |",
+        "| licence of the codec's weights | CC BY-NC 4.0 |",
         "| fingerprint | `fingerprint` |",
     ):
         assert row in card.text, row

@@ -20,7 +20,7 @@ from stages.records import CodecIdentity, Encoded, Utterance
 from stages.store.index import write_index
 from stages.store.shards import StoreShards
 
-CODEC = CodecIdentity("encodec", 24_000, 75.0, 8, 1024, "abc")
+CODEC = CodecIdentity("encodec", 24_000, 75.0, 8, 1024, "abc", licence="CC BY-NC 4.0")
 RATE = 16_000
 STEREO = "group/anna/b.wav"
 
