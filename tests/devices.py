@@ -82,6 +82,7 @@ class PretendedCuda:
         from tests.graphs import Recording  # here, since it takes `tensors_in` from this module
 
         self._stack.enter_context(patch.dict(CAPTURES, cuda=Recording.of))
+        self._stack.enter_context(patch("model.decoding.engine.graphs._FAILED", set()))
         self._stack.enter_context(_Operations(self))
         self._stack.enter_context(_Calls(self))
         return self

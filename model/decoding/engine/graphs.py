@@ -36,6 +36,8 @@ def _captured(work: Work, device: torch.device) -> Work:
 
 CAPTURES: dict[str, Callable[[Work, torch.device], Work]] = {"cuda": _captured}
 """How work is recorded, by kind of device; on others it isn't."""
+_FAILED: set[str] = set()
+"""The kinds of device where recording failed once: it isn't tried again, for whatever response."""
 
 
 class Graphs:
@@ -50,8 +52,12 @@ class Graphs:
         self._device, self._after = device, after
         self._seen: OrderedDict[Hashable, int] = OrderedDict()
         self._graphs: OrderedDict[Hashable, Work] = OrderedDict()
-        self.are_there = device.type in CAPTURES and os.environ.get(SWITCH) != "0"
+        self._is_wanted = device.type in CAPTURES and os.environ.get(SWITCH) != "0"
+
+    @property
+    def are_there(self) -> bool:
         """Whether work is recorded."""
+        return self._is_wanted and self._device.type not in _FAILED
 
     def run(self, key: Hashable, work: Work) -> None:
         """Does work, the first times as it is.
@@ -79,7 +85,7 @@ class Graphs:
         try:
             self._graphs[key] = CAPTURES[self._device.type](work, self._device)
         except RuntimeError as error:  # nothing was computed yet, so that the work can be done as it is
-            self.are_there = False
+            _FAILED.add(self._device.type)
             logger.warning(
                 "decoding goes on without CUDA graphs, slower: recording one failed (%s). %s=0 doesn't try it.",
                 str(error).partition("\n")[0],
