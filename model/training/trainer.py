@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict, replace
-from functools import partial, reduce
+from functools import cached_property, partial, reduce
 from itertools import islice
 from operator import add
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -100,13 +100,17 @@ class Trainer:
         self.average = Average(self.raw_network, decay) if decay else None
         self.validation = self._examples("validation")
         self._guidance = built_in_guidance(config, resumed)
-        self._figures = figures_of(self.stream.examples, self.validation)
         self._validated: dict[str, float] = {}
         self.previews = self._previews() if config.trainer.samples else None
         self.progress = Progress()
         self._updating = False
         self._languages = learnt_languages(config, languages_of(self.stream.examples), resumed)
         self._lengths = lengths_of(self.stream.examples)
+
+    @cached_property
+    def _figures(self) -> dict[str, Any]:
+        """What it is trained on, which only the process that saves reads the dataset's receipts for."""
+        return figures_of(self.stream.examples, self.validation)
 
     def _rebuild(self, resumed: Path) -> tuple[Tokenizer, Decoder]:
         """Returns a checkpoint's vocabulary and a network without its weights, which `restore` loads."""
