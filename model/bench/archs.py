@@ -1,11 +1,10 @@
 """`valle bench archs`: what each architecture learns of a dataset in the same time."""
 
 import tempfile
-import time
 from pathlib import Path
 
 from model.architecture import ModelConfig
-from model.bench.rates import Values
+from model.bench.rates import Values, clock_of
 from model.config import TrainConfig
 from model.device import hardware
 from model.training.trainer import Trainer
@@ -94,7 +93,7 @@ class _Run:
         self.trainer = trainer
         self.taken_s, self._positions = 0.0, 0
         self._batches = trainer.stream.batches()
-        self._clock = time.process_time if trainer.fabric.device.type == "cpu" else time.perf_counter
+        self._clock = clock_of(trainer.fabric.device)
         trainer.network.train()
 
     def step(self) -> None:

@@ -1,12 +1,9 @@
 """`valle bench buckets`: training on packed batches against padded ones of utterances of similar length."""
 
-import time
 from collections.abc import Callable
 from typing import Literal
 
-import torch
-
-from model.bench.rates import Values
+from model.bench.rates import Values, clock_of
 from model.config import TrainConfig
 from model.device import hardware
 from model.training.trainer import Trainer
@@ -77,13 +74,7 @@ def by_length(config: TrainConfig, *, seconds: float) -> Values:
             f" keeps no utterance of `{config.data.store}` for it. Raise it."
         )
     device = first.fabric.device
-
-    def clock() -> float:
-        if device.type != "cuda":
-            return time.process_time()
-        torch.cuda.synchronize(device)
-        return time.perf_counter()
-
+    clock = clock_of(device)
     for side in sides.values():  # what PyTorch sets up at its first pass isn't measured
         side.trainer.score(next(side.trainer.stream.batches()).to(device))
     while min(side.seconds for side in sides.values()) < seconds:
