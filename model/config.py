@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from model.architecture import ModelConfig
+from model.sequences.delayed import Levels
 from model.sequences.documents import Mode
 from model.sequences.tasks import Drawn
 from stages.config import Config, runtime
@@ -67,6 +68,10 @@ class DataConfig(Config):
     """Relative weight of each mode: `ar` (codebook 0, frame by frame), `nar` (codebook k, drawn with weight K - k),
     `nar-len` (codebook 0, all at once), `all` (all codebooks at once, the first codebooks first), `len` (the number of
     frames), `stt` (phonemes)."""
+    levels: Levels = "sums"
+    """How the mode `ar` goes with the codebooks above the first. `sums`: it predicts the first alone, and the mode `nar`
+    the others, each from the sum of those below. `delay`: it predicts all, codebook k for k frames before, as MusicGen
+    does; without `nar` and `nar-len`."""
     unconditional_probability: float = Field(default=0.0, ge=0, le=1)
     """How often text, prompt, input and tone are all left out in `ar`, `nar-len` and `all`, for classifier-free
     guidance."""
@@ -161,7 +166,8 @@ class DistillConfig(Config):
 
     teacher: str | None = None
     """The teacher's run, checkpoint or exported file; not set: no distillation. It must have the same codec,
-    vocabulary and `model.group`; its size may differ."""
+    vocabulary, `model.group` and `model.text_spacing`; its size may differ. With `model.text_spacing: measured`, a new
+    model takes the teacher's measures."""
     weight: float = Field(default=0.5, gt=0, le=1)
     """Weight of the teacher's term in the loss; the term of the codes has the rest."""
     temperature: float = Field(default=2.0, gt=0)
@@ -270,6 +276,7 @@ class TrainConfig(Config):
         self._check_ahead()
         self._check_guidance()
         self._check_align()
+        self._check_levels()
         if self.trainer.strategy == "deepspeed":
             self._check_deepspeed()
         if self.trainer.fit_gb is not None and self.trainer.strategy in {"fsdp", "deepspeed"}:
@@ -323,6 +330,22 @@ class TrainConfig(Config):
             )
         if self.data.sampler != "packed":
             raise ValueError(f"`align.weight` needs `data.sampler: packed`, but it is `{self.data.sampler}`")
+
+    def _check_levels(self) -> None:
+        if self.data.levels == "sums":
+            return
+        modes = self.data.modes
+        needed = {
+            "the mode `ar`": bool(modes.get("ar")),
+            "`data.modes` without `nar`, since `ar` predicts all codebooks": not modes.get("nar"),
+            "`data.modes` without `nar-len`, which predicts the first codebook alone": not modes.get("nar-len"),
+            "`model.group` = 1": self.model.group == 1,
+            "`model.ahead` = 0, since heads ahead predict the first codebook alone": not self.model.ahead,
+            "`distill.guidance` = 1": self.distill.guidance == 1,
+        }
+        for what, is_so in needed.items():
+            if not is_so:
+                raise ValueError(f"`data.levels` = {self.data.levels} needs {what}")
 
     def _check_deepspeed(self) -> None:
         unsupported = {

@@ -103,6 +103,7 @@ def build(config: TrainConfig, tokenizer: Tokenizer, codec: CodecIdentity) -> De
     What the configuration doesn't train is frozen.
     """
     network = Decoder(config.model, len(tokenizer), codec.num_codebooks, codec.codebook_size)
+    network.levels = config.data.levels
     if config.lora.rank:
         add_adapters(network, config.lora)
     if config.ahead.only:

@@ -74,6 +74,11 @@ def write_onnx(model: Model, folder: Path, evaluation: str = "") -> None:
             f"`--format onnx` needs a model without `model.experts`, but this one has {config.model.experts}, whose"
             " positions go different ways. Use `--format safetensors`."
         )
+    if config.data.levels != "sums":
+        raise UsageError(
+            f"`--format onnx` needs a model with `data.levels: sums`, but this one has {config.data.levels}: the step"
+            " that it writes predicts the first codebook alone. Use `--format safetensors`."
+        )
     if not config.data.modes.get("ar"):
         modes = ", ".join(mode for mode, weight in config.data.modes.items() if weight)
         raise UsageError(

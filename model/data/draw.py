@@ -29,6 +29,8 @@ class Draw:
     """The spans that form the speech to transform; None for tasks without an input."""
     group: int = 1
     """Frames per position in the mode `ar`."""
+    late: int = 0
+    """Positions that the mode `ar` has for the codebooks above the first (`data.levels: delay`)."""
     tone: str = ""
     """The speaker's group; "" if the model isn't told."""
     written: str = ""
@@ -50,7 +52,7 @@ class Draw:
         given += 0 if self.input is None else 1 + sum(map(len, self.input))
         match self.mode:
             case "ar":
-                own = self.frames // self.group
+                own = self.frames // self.group + self.late
             case "len":
                 own = len(str(self.frames))
             case _:

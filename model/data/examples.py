@@ -15,6 +15,7 @@ from model.data.order import epoch_order
 from model.data.selection import Selection, select
 from model.data.source import Store, split_keys, tones_of
 from model.data.texts import Texts, check_texts
+from model.sequences.delayed import steps_read
 from model.sequences.documents import MODES, Int64s, Mode
 from model.sequences.spans import Span
 from model.sequences.tasks import TEXT_TASKS, TRANSFORMS, Material, TaskDraw, TextTask
@@ -85,6 +86,7 @@ class Examples:
         self._text_bounds = np.cumsum([config.tasks[task] for task in self._text_tasks]) / sum(config.tasks.values())
         self._prompt_frames = max(1, round(config.prompt_s * store.codec.frame_rate))
         num_codebooks = store.codec.num_codebooks
+        self._late = steps_read(num_codebooks, 0) if config.levels == "delay" else 0
         weights = np.arange(num_codebooks - 1, 0, -1, dtype=np.float64)
         self._level_bounds = np.cumsum(weights / weights.sum()) if num_codebooks > 1 else weights
         used = {mode: config.modes.get(mode, 0.0) for mode in MODES if mode != "nar" or num_codebooks > 1}
@@ -200,7 +202,7 @@ class Examples:
             draw = replace(draw, phonemes="", prompt=(), input=None if draw.input is None else ())
         elif self.config.tones and rng.random() >= self.config.tone_dropout:
             draw = replace(draw, tone=group_of(self.store.speakers[row]))
-        return replace(self._for_stt(draw) if mode == "stt" else draw, group=self.group)
+        return replace(self._for_stt(draw) if mode == "stt" else draw, group=self.group, late=self._late)
 
     def _for_stt(self, draw: Draw) -> Draw:
         """Returns the draw with its whole utterances: which phonemes belong to which frames is unknown."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from model.data.draw import Draw
 from model.data.examples import Examples
+from model.sequences.delayed import delayed_document
 from model.sequences.documents import Condition, Document, canvas, document, whole_canvas
 from model.sequences.spans import Bools, read_spans, replaced
 from model.sequences.spelled import length_document, rewritten_document, text_document
@@ -55,6 +56,8 @@ def read_document(examples: Examples, draw: Draw) -> Document:
             shown_KT = _corrupted(response_KT, draw, share=examples.corrupt, codebook_size=stop)
             masked_KT, asked_KT = _masked_below(examples, draw, response_KT.shape[0])
             return whole_canvas(tokenizer, condition, shown_KT, masked_KT, asked_KT)
+        case "ar" if examples.config.levels == "delay":
+            return delayed_document(tokenizer, condition, response_KT, stop)
         case "nar":
             response_KT = _corrupted(response_KT, draw, share=examples.corrupt, codebook_size=stop)
     return document(tokenizer, condition, response_KT, draw.level, stop, group=draw.group)

@@ -42,7 +42,7 @@ class Lane:
         exits = like.decoding.exits
         self._graphs = Graphs(network.token_embedding.weight.device, after=2)
         self.replays = self._graphs.are_there and step is None
-        """Whether steps are done by graphs."""
+        """Whether steps are done by graphs, or at least in their way where the host has to wait (`Steps.waits`)."""
         self._steps = Steps(
             network,
             tokenizer,
@@ -115,7 +115,10 @@ class Lane:
         if len(self) == 1 and looks_ahead(steps.network, self._crews[0].members[0].ask.decoding):
             return self._advance_ahead()
         if self.replays:
-            self._graphs.run(self._layout, self._draw_and_take)
+            if steps.waits:
+                self._draw_and_take()
+            else:
+                self._graphs.run(self._layout, self._draw_and_take)
             steps.followed()
         else:
             codes_BG = self._draw()

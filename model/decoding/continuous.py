@@ -1,8 +1,8 @@
 """The engine: generates many responses side by side, and lets new ones in between the steps of the others.
 
 Each `advance` does one piece of work: it lets waiting responses in, draws a group of codes for all that are in progress
-(`ar`), or makes the first codebook of a few others at once (`nar-len`, beam search; with `all` every codebook), and
-then the other codebooks of what is ready; on a CPU these are made in a second thread while others are in progress. A
+(`ar`), or makes the first codebook of a few others at once (`nar-len`, beam search; with `all`, and in `ar` with
+`data.levels: delay`, every codebook), and then the other codebooks of what is ready; on a CPU these are made in a second thread while others are in progress. A
 response comes out the same whoever is generated beside it.
 
 A response may be made in chunks, so that its beginning can be heard early. The other codebooks of a chunk are then
@@ -29,6 +29,7 @@ from model.decoding.asks import Ask, Response
 from model.decoding.autoregressive import Lane
 from model.decoding.beam import search
 from model.decoding.crew import First
+from model.decoding.delayed import generate_delayed
 from model.decoding.engine.aside import Aside
 from model.decoding.engine.exits import EarlyExit
 from model.decoding.engine.step import Step
@@ -131,6 +132,7 @@ class Engine:
         Raises:
             UsageError: if the network can't decode so.
         """
+        ask.decoding.check_levels(self._network.levels)
         looks_ahead(self._network, ask.decoding)
         self._lane(ask)
         # Of what was handed out nothing can be taken back, so a response in chunks isn't stopped.
@@ -180,7 +182,7 @@ class Engine:
         """Lets waiting jobs in, in order: those drawn step by step into their lanes, or a few others at once."""
         entering: list[Job] = []
         while self._waiting and len(self._drawing) + len(self._drawn) + len(entering) < self.rows:
-            if not _is_stepwise(self._waiting[0].ask):
+            if not self._is_stepwise(self._waiting[0].ask):
                 break
             entering.append(self._waiting.popleft())
         for lane in dict.fromkeys(self._lane(job.ask) for job in entering):
@@ -193,9 +195,15 @@ class Engine:
 
     def _make_at_once(self) -> None:
         """Makes codebook 0, or all codebooks, of the first waiting job, and of others that are decoded alike."""
-        like = _likeness(self._waiting[0].ask)
-        jobs = [job for job in self._waiting if _likeness(job.ask) == like][:_PACKED]
+        like = self._likeness(self._waiting[0].ask)
+        jobs = [job for job in self._waiting if self._likeness(job.ask) == like][:_PACKED]
         self._waiting = deque(job for job in self._waiting if job not in jobs)
+        if self._is_delayed(jobs[0].ask):
+            made = generate_delayed(self._network, self._tokenizer, [job.ask for job in jobs])
+            for job, (first, codes_KT) in zip(jobs, made, strict=True):
+                job.first, job.parts = first, [codes_KT]
+            self._drawn += jobs
+            return
         for job, codes_JT in zip(jobs, self._first_at_once([job.ask for job in jobs]), strict=True):
             codes_T = codes_JT[0].astype(np.int64)
             is_long = len(codes_T) == job.ask.most_frames > job.ask.least_frames
@@ -218,6 +226,16 @@ class Engine:
             nar = decoding.nar
             return generate_whole(*asked, counts, unmasking=unmasking, nar=nar, guidance=guidance, seeds=seeds)
         return generate_masked(*asked, counts, unmasking=unmasking, guidance=guidance, seeds=seeds)
+
+    def _is_delayed(self, ask: Ask) -> bool:
+        return ask.decoding.mode == "ar" and self._network.levels == "delay"
+
+    def _is_stepwise(self, ask: Ask) -> bool:
+        return ask.decoding.mode == "ar" and ask.decoding.beam_width == 1 and not self._is_delayed(ask)
+
+    def _likeness(self, ask: Ask) -> tuple[object, ...]:
+        """Returns what asks that are made at once must have in common."""
+        return self._is_stepwise(ask), ask.decoding, ask.least_frames, ask.most_frames
 
     def _ready(self) -> list[_Ready]:
         """Returns jobs with the frames of codebook 0 for which the other codebooks are wanted now."""
@@ -308,10 +326,3 @@ class Engine:
             self._drawn.remove(job)
 
 
-def _is_stepwise(ask: Ask) -> bool:
-    return ask.decoding.mode == "ar" and ask.decoding.beam_width == 1
-
-
-def _likeness(ask: Ask) -> tuple[object, ...]:
-    """Returns what asks that are made at once must have in common."""
-    return _is_stepwise(ask), ask.decoding, ask.least_frames, ask.most_frames

@@ -11,6 +11,7 @@ from stages.errors import UsageError
 
 if TYPE_CHECKING:
     from model.config import DataConfig
+    from model.sequences.delayed import Levels
     from model.sequences.documents import Mode
 
 FirstMode = Literal["ar", "nar-len", "all"]
@@ -163,15 +164,34 @@ class Decoding:
                 " Leave one of them out."
             )
 
-    def modes(self, num_codebooks: int, *, length_known: bool = False) -> "tuple[Mode, ...]":
+    def modes(
+        self, num_codebooks: int, *, length_known: bool = False, levels: "Levels" = "sums"
+    ) -> "tuple[Mode, ...]":
         """Returns the modes that a model must have been trained in.
 
         Args:
             num_codebooks: Of the model's codec.
             length_known: Whether the number of frames is given, so that `nar-len` and `all` needn't predict it.
+            levels: `data.levels` of its training.
         """
+        if self.mode == "ar" and levels == "delay":
+            return (self.mode,)
         first: tuple[Mode, ...] = (self.mode,) if self.mode == "ar" or length_known else (self.mode, "len")
         return (*first, "nar") if num_codebooks > 1 and self.mode != "all" else first
+
+    def check_levels(self, levels: "Levels") -> None:
+        """Raises `UsageError` for what a model with these `data.levels` can't do."""
+        if levels == "sums" or self.mode != "ar":
+            return
+        given = {name: getattr(self, name) for name in ("refine_on_stop", "max_ar_context", "layer_skip", "ahead")}
+        if self.beam_width > 1:
+            given["beam_width"] = self.beam_width
+        for name, value in given.items():
+            if value:
+                raise UsageError(
+                    f"`{name}` must be left out (it is {value}): the model was trained with `data.levels: {levels}`,"
+                    " whose steps draw all codebooks."
+                )
 
     @property
     def steps(self) -> int:
@@ -190,8 +210,10 @@ class Decoding:
             The same settings with a guidance that isn't None.
 
         Raises:
-            UsageError: if guidance is on, but the model was never trained without its condition, or has it built in.
+            UsageError: if guidance is on, but the model was never trained without its condition, or has it built in;
+                as `check_levels`.
         """
+        self.check_levels(trained.levels)
         if built_in is not None:
             if self.guidance is not None and self.guidance > 1:
                 raise UsageError(

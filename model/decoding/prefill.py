@@ -15,6 +15,7 @@ from model.decoding.engine.graphs import Graphs
 from model.network.attention import Attend, Packed
 from model.network.cache import Cached, KVCache, Window
 from model.network.decoder import Decoder
+from model.network.feedforward import waits
 from model.network.given import Beside, Kept
 from model.network.packing import collate, in_order
 from model.network.transfer import to_device
@@ -131,8 +132,8 @@ class Reading:
 
     def hidden(self) -> Tensor:
         """Returns the hidden states, `[L, D]`. On a GPU they are overwritten by the next pass, which a graph does."""
-        # The host must learn how many positions each expert has, which a graph can't tell it.
-        if not self._graphs.are_there or self._network.config.experts > 1:
+        positions, device = self.batch.tokens_L.numel(), self.batch.tokens_L.device
+        if not self._graphs.are_there or waits(self._network.config.experts, positions, device):
             return self._pass()
         self._graphs.run("pass", self._write)
         assert self._out_LD is not None

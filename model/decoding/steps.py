@@ -19,6 +19,7 @@ from model.decoding.prefill import prefill
 from model.decoding.samplers.guidance import guided
 from model.network.cache import Cached, KVCache, Window
 from model.network.decoder import Decoder
+from model.network.feedforward import waits
 from model.network.transfer import to_device
 from model.sequences.documents import ABSENT, Condition, Document, document, group_columns
 from model.sequences.tokenizer import Tokenizer
@@ -292,6 +293,11 @@ class Steps:
     def followed(self) -> None:
         """Counts a group that was appended by `follow`, or by a graph of it."""
         self._count(1)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the host waits for the device within a step, so that no graph can do it."""
+        return waits(self.network.config.experts, len(self._lengths), self.device)
 
     @property
     def layout(self) -> tuple[int, ...]:

@@ -42,7 +42,7 @@ def decodings_of(trained: "DataConfig", num_codebooks: int) -> dict[str, Decodin
         trained: The section `data` of its training.
         num_codebooks: Of its codec.
     """
-    needed = {name: one.modes(num_codebooks) for name, one in DECODINGS.items()}
+    needed = {name: one.modes(num_codebooks, levels=trained.levels) for name, one in DECODINGS.items()}
     able = {name: DECODINGS[name] for name, modes in needed.items() if all(trained.modes.get(mode) for mode in modes)}
     return able or DECODINGS
 

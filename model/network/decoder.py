@@ -26,6 +26,7 @@ from model.network.attention import Attend
 from model.network.feedforward import Experts
 from model.network.layers import Ahead, Block, RMSNorm, rotary_angles
 from model.network.ssm import Scan
+from model.sequences.delayed import Levels
 from model.sequences.documents import codebook_of_all, num_heads
 
 INIT_STD = 0.02
@@ -48,6 +49,8 @@ class Decoder(nn.Module):
         self.config = config
         self.codebook_size = codebook_size
         self.num_codebooks = num_codebooks
+        self.levels: Levels = "sums"
+        """`data.levels`: which codebooks the mode ar predicts."""
         self.token_embedding = nn.Embedding(num_tokens, config.width)
         # One table for all codebooks, plus codebook 0 again for each further frame of a group, summed in one pass. Its
         # last row is for an absent code and stays zero. VALL-E 2 concatenates a group's embeddings and projects them,

@@ -16,6 +16,17 @@ LIFT = 0.001
 """What an expert's bias changes per update; gamma of DeepSeek-V3."""
 
 
+def waits(experts: int, positions: int, device: torch.device) -> bool:
+    """Returns whether the host waits to learn who goes where, so that no CUDA graph can do it; at inference.
+
+    Args:
+        experts: `model.experts`.
+        positions: How many are mapped together.
+        device: The network's.
+    """
+    return experts > 1 and positions > AT_ONCE.get(device.type, 0)
+
+
 class SwiGLU(nn.Module):
     """The gated feed-forward. Source: Shazeer, https://arxiv.org/abs/2002.05202."""
 
@@ -63,7 +74,7 @@ class Experts(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             scores_ME = F.linear(flat_MD.to(dtype), self.router.to(dtype))
         share_MA, chosen_MA = route(scores_ME, self.lifts_E, self.per_token)
-        if len(flat_MD) <= AT_ONCE.get(x.device.type, 0) and not self.training:
+        if not self.training and not waits(len(self.experts), len(flat_MD), x.device):
             share_ME = torch.zeros_like(scores_ME).scatter(1, chosen_MA, share_MA).to(x.dtype)
             made_MED = torch.stack([expert(flat_MD) for expert in self.experts], 1)
             return (share_ME[:, None] @ made_MED).view_as(x)

@@ -65,6 +65,8 @@ def memory(
     # The logits, their probabilities and their gradient. On a canvas of all codebooks a position predicts the drawn
     # codebook's code, and that of each of the K - 1 above it with a probability of 1 / K.
     heads = max(1 + model.ahead, 2 - 1 / network.num_codebooks if config.data.modes.get("all") else 1)
+    if config.data.levels == "delay":
+        heads = network.num_codebooks
     logits = 3 * 4 * network.codebook_size * heads
     return weights + updates + converted + 4 * taught + (blocks + logits) * positions
 

@@ -14,7 +14,7 @@ from model.device import resolve_device
 from model.sequences.tokenizer import Tokenizer
 from model.training.fit import Demand, chosen, precision_on, table
 from model.training.memory import memory
-from model.training.start import SPLITS, examples_of, vocabulary
+from model.training.start import SPLITS, examples_of, spaced, vocabulary
 from model.training.step.distill import find_teacher
 from stages.records import CodecIdentity
 
@@ -34,7 +34,7 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
     Raises:
         UsageError: under the same conditions as `model.training.trainer.train`.
     """
-    tokenizer = vocabulary(config, store)
+    tokenizer = spaced(config, store, vocabulary(config, store))
     train, validation = (examples_of(config, store, tokenizer, split) for split in SPLITS)
     with torch.device("meta"):
         network = build(config, tokenizer, store.codec)

@@ -167,7 +167,7 @@ class Previews:
 
     def _missing(self, decoding: Decoding) -> list[Mode]:
         """Returns the modes that a way to speak needs, but the network doesn't learn."""
-        needed = decoding.modes(self.examples.store.codec.num_codebooks)
+        needed = decoding.modes(self.examples.store.codec.num_codebooks, levels=self.config.data.levels)
         return [mode for mode in needed if not self.config.data.modes.get(mode)]
 
     def _find_codec(self, log: RunLog) -> "Codec | None":

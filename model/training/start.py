@@ -38,9 +38,7 @@ def begin(config: TrainConfig, store: Store) -> tuple[Tokenizer, Decoder]:
         ArtefactError: if it is damaged.
     """
     generator = torch.Generator().manual_seed(config.trainer.seed)
-    tokenizer = vocabulary(config, store)
-    if config.model.text_spacing == "measured" and config.trainer.start_from is None:
-        tokenizer = tokenizer.paced(paces_of(examples_of(config, store, tokenizer, "train")))
+    tokenizer = spaced(config, store, vocabulary(config, store))
     network = build(config.model_copy(update={"lora": LoraConfig()}), tokenizer, store.codec)
     if config.trainer.start_from is None:
         network.initialise(generator)
@@ -57,6 +55,19 @@ def begin(config: TrainConfig, store: Store) -> tuple[Tokenizer, Decoder]:
         add_adapters(network, config.lora)
         initialise_adapters(network, generator)
     return tokenizer, network
+
+
+def spaced(config: TrainConfig, store: Store, tokenizer: Tokenizer) -> Tokenizer:
+    """Returns a new run's vocabulary with the paces of `model.text_spacing: measured`: what it lays texts out by.
+
+    A model that learns from a teacher has the teacher's, since both read the same documents; one that starts from
+    another model keeps that model's; else they are measured in the training set.
+    """
+    if config.model.text_spacing != "measured" or config.trainer.start_from is not None:
+        return tokenizer
+    teacher = config.distill.teacher
+    paces = read_tokenizer(find(Path(teacher))).paces if teacher is not None else {}
+    return tokenizer.paced(paces or paces_of(examples_of(config, store, tokenizer, "train")))
 
 
 Split = Literal["train", "validation"]

@@ -98,7 +98,7 @@ HIGGS = CodecRow(
     HiggsCodec,
     files=PRETRAINED.files,
     packages=("transformers", "torchaudio"),
-    licence="Boson Higgs Audio 2 Community License",
+    licence="Boson Higgs Audio 2 Community License",  # the title of the `LICENSE` beside the weights
     repository=PRETRAINED.repository,
     lookahead=12,  # the convolutions of all blocks together reach less than 12 frames
 )

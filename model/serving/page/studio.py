@@ -80,7 +80,8 @@ class Studio:
 
     def why_not(self, decoding: Decoding, *, length_known: bool = False) -> str:
         """Returns why the model can't decode so; "" if it can."""
-        needed = decoding.modes(self.codec.num_codebooks, length_known=length_known)
+        levels = self.service.synthesizer.checkpoint.config.data.levels
+        needed = decoding.modes(self.codec.num_codebooks, length_known=length_known, levels=levels)
         return self.untrained(*needed)
 
     def untrained(self, *modes: Any) -> str:

@@ -109,8 +109,8 @@ def find_teacher(config: TrainConfig, tokenizer: Tokenizer, codec: CodecIdentity
         The checkpoint.
 
     Raises:
-        UsageError: if the teacher has another vocabulary, `model.group` or `model.text_spacing`, wasn't trained on a
-            mode or task of the student, or can't be guided.
+        UsageError: if the teacher has another vocabulary, `model.group`, `data.levels`, `model.text_spacing` or measured paces,
+            wasn't trained on a mode or task of the student, or can't be guided.
         CodecError: if the teacher was trained on another codec's codes.
         MissingInputError: if there is no such checkpoint.
         ArtefactError: if it is damaged.
@@ -124,6 +124,10 @@ def find_teacher(config: TrainConfig, tokenizer: Tokenizer, codec: CodecIdentity
         here, there = (getattr(each.model, key) for each in (config, theirs))
         if here != there:
             raise _unfit(source, f"`model.{key}` = {here}", f"has {there}")
+    if theirs.data.levels != config.data.levels:
+        raise _unfit(source, f"`data.levels` = {config.data.levels}", f"has {theirs.data.levels}")
+    if teacher.paces != tokenizer.paces:
+        raise _unfit(source, "the paces of `model.text_spacing: measured`", _other_pace(teacher, tokenizer))
     for section in ("modes", "tasks"):
         learnt, wanted = (getattr(each.data, section) for each in (theirs, config))
         if unknown := [name for name, weight in wanted.items() if weight and not learnt.get(name)]:
@@ -151,6 +155,13 @@ def _difference(teacher: Tokenizer, student: Tokenizer) -> str:
         if extra := [token for token in first.tokens if token not in set(second.tokens)]:
             return f"{problem.format(len(extra))}, such as `{extra[0]}`"
     return "has the same tokens in another order"
+
+
+def _other_pace(teacher: Tokenizer, student: Tokenizer) -> str:
+    here, there = student.paces, teacher.paces
+    name = next(name for name in sorted({*here, *there}) if here.get(name) != there.get(name))
+    told = [f"{paces[name]:.4g}" if name in paces else "no measure" for paces in (there, here)]
+    return f"has other ones, such as {told[0]} frames for `{name or 'silence'}` in place of {told[1]}"
 
 
 def _unfit(source: Path, what: str, problem: str) -> UsageError:

@@ -59,15 +59,16 @@ def unconditional(batch: Batch, tokenizer: Tokenizer) -> Batch | None:
 
 def _drop(tokens_L: Int64s, positions_L: Int64s, kept_L: np.ndarray, tokenizer: Tokenizer) -> bool:
     """Marks what is kept of one document, and changes its tokens and positions; returns whether it can be guided."""
-    starts = np.flatnonzero(positions_L == 0)
-    last = starts[-1]
+    last = np.flatnonzero(positions_L == 0)[-1]
     if tokens_L[last] not in (tokenizer.level(0), tokenizer.canvas):
         return False
-    end = starts[1] - 1  # of the text: <task> <language> [tone] phonemes <end>
-    positions_L[end] = 2
+    # The text, <task> <language> [tone] phonemes <end>, may be spaced: its positions are no numbers of its own.
+    end = int(np.flatnonzero(tokens_L == tokenizer.end)[0])
+    starts = end + 1 + np.flatnonzero(positions_L[end + 1 :] == 0)
     kept_L[[0, 1, end]] = True
-    kept_L[starts[1:]] = True
+    positions_L[[0, 1, end]] = 0, 1, 2
+    kept_L[starts] = True
     kept_L[last:] = True
-    if tokenizer.input in tokens_L[starts[1:-1]]:  # without a text, an input's language is unknown
+    if tokenizer.input in tokens_L[starts[:-1]]:  # without a text, an input's language is unknown
         tokens_L[1] = tokenizer.unknown
     return True

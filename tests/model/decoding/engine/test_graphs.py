@@ -83,6 +83,20 @@ def test_steps_by_graphs_draw_what_steps_draw(
     assert by_graphs == draw(net, decodings)
 
 
+@GUIDANCE
+def test_more_rows_than_experts_map_at_once_are_not_recorded(
+    guidance: float, recordings: list[Recording], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There the host must wait, which would fail while it is recorded, and end graphs for whatever comes after."""
+    net, decodings = decisive(experts=4), [Decoding(ar=WARM, guidance=guidance)]
+    monkeypatch.setitem(feedforward.AT_ONCE, "cpu", 4)
+    by_graphs = draw(net, decodings)
+    assert not graphs._FAILED
+    assert sum(one.replays for one in recordings) > 0, "steps of four rows and fewer"
+    CAPTURES.pop("cpu")
+    assert by_graphs == draw(net, decodings)
+
+
 def test_a_context_and_a_window_go_by_graphs(recordings: list[Recording]) -> None:
     for net, context in ((decisive(), 6), (decisive(window=8), None)):
         decodings = [Decoding(ar=WARM, max_ar_context=context)]

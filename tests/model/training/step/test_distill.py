@@ -229,15 +229,17 @@ def test_a_student_speaks_in_one_pass_as_its_teacher_does_with_guidance(tmp_path
         describe(config, store)
 
 
+@pytest.mark.parametrize("spacing", [0.0, 3.0])
 @pytest.mark.parametrize(
     "modes", [{"ar": 1.0, "nar": 1.0}, {"nar-len": 1.0, "len": 1.0}, {"all": 1.0, "len": 1.0}], ids=str
 )
 def test_the_teacher_is_guided_as_decoding_guides_it(
-    tmp_path: Path, store: MemoryStore, configure: Configure, modes: dict[str, float]
+    tmp_path: Path, store: MemoryStore, configure: Configure, modes: dict[str, float], spacing: float
 ) -> None:
     """The divergence, by the definition: codebook 0 guided, in nar-len and all rescaled, all else as it is."""
-    folder = write_teacher(tmp_path / "teacher", data__unconditional_probability=0.1, data__modes=modes)
-    settings = {"distill__teacher": str(folder), "distill__weight": 1.0, "distill__guidance": 3.0, "data__modes": modes}
+    shape = {"data__modes": modes, "model__text_spacing": spacing}
+    folder = write_teacher(tmp_path / "teacher", data__unconditional_probability=0.1, **shape)
+    settings = {"distill__teacher": str(folder), "distill__weight": 1.0, "distill__guidance": 3.0, **shape}
     trainer = Trainer(configure(**settings, distill__rescale=0.5), store, quiet=True)
     examples = trainer.stream.examples
     draws = [examples.draw(row, np.random.default_rng(row)) for row in range(8)]
@@ -301,6 +303,12 @@ MISFITS: dict[str, tuple[Callable[[Path], Path], dict[str, Any], type[Exception]
         UsageError,
         "must share `model.text_spacing` = 4.0 with the model that learns from it, but has 0.0.",
     ),
+    "levels": (
+        lambda folder: write_teacher(folder, data__levels="delay", data__modes={"ar": 1.0}),
+        {"data__modes": {"ar": 1.0}},
+        UsageError,
+        "must share `data.levels` = sums with the model that learns from it, but has delay.",
+    ),
     "mode": (write_teacher, {"data__modes": {"ar": 1.0, "stt": 1.0}}, UsageError, "but wasn't trained on `stt`."),
     "task": (write_teacher, {"data__tasks": {"cse": 1.0}}, UsageError, "but wasn't trained on `cse`."),
     "guidance": (
@@ -311,6 +319,32 @@ MISFITS: dict[str, tuple[Callable[[Path], Path], dict[str, Any], type[Exception]
     ),
     "nothing": (lambda folder: folder, {}, MissingInputError, "must be a checkpoint or a run's folder"),
 }
+
+
+PACES = {"a": 5.0, "b": 2.5, "": 4.0}
+
+
+def test_a_student_lays_texts_out_as_its_teacher_does(
+    tmp_path: Path, store: MemoryStore, configure: Configure
+) -> None:
+    """Its own training set would have other paces; with others already, as of `start_from`, it is refused."""
+    measured = {"model__text_spacing": "measured"}
+    vocabulary = Tokenizer.default(8)
+    teacher = write_teacher(tmp_path / "teacher", vocabulary.paced(PACES), **measured)
+    config = configure(distill__teacher=str(teacher), **measured)
+    assert Trainer(config, store, quiet=True).tokenizer.paces == PACES
+    describe(config, store)
+
+    other = write_teacher(
+        tmp_path / "other", vocabulary.paced({**PACES, "b": 3.0}), model__width=32, model__dropout=0.0, **measured
+    )
+    begun = configure(distill__teacher=str(teacher), trainer__start_from=str(other), **measured)
+    for act in (describe, Trainer):
+        with pytest.raises(UsageError) as raised:
+            act(begun, store)  # type: ignore[operator]
+        told = "must share the paces of `model.text_spacing: measured` with the model that learns from it, but has"
+        assert f"{told} other ones, such as 2.5 frames for `b` in place of 3." in str(raised.value)
+        assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("what", MISFITS)
