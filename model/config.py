@@ -69,9 +69,9 @@ class DataConfig(Config):
     `nar-len` (codebook 0, all at once), `all` (all codebooks at once, the first codebooks first), `len` (the number of
     frames), `stt` (phonemes)."""
     levels: Levels = "sums"
-    """How the mode `ar` goes with the codebooks above the first. `sums`: it predicts the first alone, and the mode `nar`
-    the others, each from the sum of those below. `delay`: it predicts all, codebook k for k frames before, as MusicGen
-    does; without `nar` and `nar-len`."""
+    """What predicts the codebooks above the first. `sums`: the mode `nar`, each from the sum of those below. `delay`:
+    the mode `ar`, with the first one, codebook k for the frame k steps before (MusicGen); without `nar` and
+    `nar-len`."""
     unconditional_probability: float = Field(default=0.0, ge=0, le=1)
     """How often text, prompt, input and tone are all left out in `ar`, `nar-len` and `all`, for classifier-free
     guidance."""

@@ -71,8 +71,8 @@ def write_gguf(model: Model, path: Path, kind: GGUFType) -> None:
         raise UsageError('`--format gguf` needs the package gguf: `pip install "valle-prep[gguf]"`.') from error
     if (levels := model.config.data.levels) != "sums":
         raise UsageError(
-            f"`--format gguf` needs a model with `data.levels: sums`, but this one has {levels}: what it writes predicts"
-            " the first codebook alone. Use `--format safetensors`."
+            f"`--format gguf` needs a model with `data.levels: sums`, but this one has {levels}: what it writes"
+            " predicts the first codebook alone. Use `--format safetensors`."
         )
     shape = model.config.model
     if kind == "q8_0" and (wrong := [n for n in (shape.width, shape.feedforward) if n % _Q8_BLOCK]):

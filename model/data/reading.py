@@ -56,11 +56,14 @@ def read_document(examples: Examples, draw: Draw) -> Document:
             shown_KT = _corrupted(response_KT, draw, share=examples.corrupt, codebook_size=stop)
             masked_KT, asked_KT = _masked_below(examples, draw, response_KT.shape[0])
             return whole_canvas(tokenizer, condition, shown_KT, masked_KT, asked_KT)
-        case "ar" if examples.config.levels == "delay":
-            return delayed_document(tokenizer, condition, response_KT, stop)
         case "nar":
             response_KT = _corrupted(response_KT, draw, share=examples.corrupt, codebook_size=stop)
-    return document(tokenizer, condition, response_KT, draw.level, stop, group=draw.group)
+    is_late = draw.mode == "ar" and examples.config.levels == "delay"
+    return (
+        delayed_document(tokenizer, condition, response_KT, stop)
+        if is_late
+        else document(tokenizer, condition, response_KT, draw.level, stop, group=draw.group)
+    )
 
 
 def _read_text(examples: Examples, draw: Draw, task: TextTask) -> Document:

@@ -2,8 +2,8 @@
 
 Each `advance` does one piece of work: it lets waiting responses in, draws a group of codes for all that are in progress
 (`ar`), or makes the first codebook of a few others at once (`nar-len`, beam search; with `all`, and in `ar` with
-`data.levels: delay`, every codebook), and then the other codebooks of what is ready; on a CPU these are made in a second thread while others are in progress. A
-response comes out the same whoever is generated beside it.
+`data.levels: delay`, every codebook), and then the other codebooks of what is ready; on a CPU these are made in a
+second thread while others are in progress. A response comes out the same whoever is generated beside it.
 
 A response may be made in chunks, so that its beginning can be heard early. The other codebooks of a chunk are then
 drawn with the chunks before as the response's beginning, and without knowing what follows. Chunks double in length,
@@ -324,5 +324,3 @@ class Engine:
         if first.end is not None and job.frames == len(first.codes_T):
             job.response = Response(job.codes(), first.end, first.mean_logprob, first.layers, first.passes)
             self._drawn.remove(job)
-
-

@@ -164,9 +164,7 @@ class Decoding:
                 " Leave one of them out."
             )
 
-    def modes(
-        self, num_codebooks: int, *, length_known: bool = False, levels: "Levels" = "sums"
-    ) -> "tuple[Mode, ...]":
+    def modes(self, num_codebooks: int, *, length_known: bool = False, levels: "Levels" = "sums") -> "tuple[Mode, ...]":
         """Returns the modes that a model must have been trained in.
 
         Args:

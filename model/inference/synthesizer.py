@@ -190,10 +190,11 @@ class Synthesizer:
         """Speaks a text; yields its wave as it is made, in chunks of `[samples]` float32.
 
         The first chunk is of half a second, each further one of a sentence is twice as long. Codebook 0 is what `speak`
-        draws first; the other codebooks of a chunk are chosen without knowing what follows it. With a codec whose samples
-        depend on few frames (`CodecRow.lookahead`), the chunks of a sentence together are what all its codes decode to,
-        to 1e-4 of its loudest sample. With `neucodec` and `xcodec2`, whose samples depend on all frames, each chunk is
-        what the codes known by then decode to, and passes into the next one within 20 ms: it may differ from the whole.
+        draws first; the other codebooks of a chunk are chosen without knowing what follows it. With a codec whose
+        samples depend on few frames (`CodecRow.lookahead`), the chunks of a sentence together are what all its codes
+        decode to, to 1e-4 of its loudest sample. With `neucodec` and `xcodec2`, whose samples depend on all frames,
+        each chunk is what the codes known by then decode to, and passes into the next one within 20 ms: it may differ
+        from the whole.
 
         Args:
             text: What to say, or a whole request; its guard isn't used, since what was heard can't be taken back.

@@ -201,6 +201,16 @@ def _modes(world: World) -> None:
     assert _share(draws, lambda draw: draw.mode == "stt") == pytest.approx(0.75, abs=0.1)
 
 
+def _levels(world: World) -> None:
+    """The mode ar predicts the first codebook, or all, each a step later than the one below."""
+    for levels, heads in (("sums", [0]), ("delay", [*range(8)])):
+        draw, document = _document(_examples(world, levels=levels, modes={"ar": 1.0}), "ar")
+        asked = [(document.head, document.rows_M), *((head, rows_M) for head, rows_M, _ in document.more)]
+        assert [head for head, _ in asked] == heads
+        assert [int(rows_M[0]) for _, rows_M in asked] == [document.before - 1 + head for head in heads]
+        assert len(document) == draw.length == document.before + draw.frames + (6 if levels == "delay" else 0)
+
+
 def _unconditional_probability(world: World) -> None:
     for probability in (0.0, 0.7):
         draws = _draws(_examples(world, modes={"ar": 1.0}, unconditional_probability=probability), times=20)
@@ -290,6 +300,7 @@ DATA: dict[str, Proof] = {
     "tones": _tones,
     "tone_dropout": _tone_dropout,
     "modes": _modes,
+    "levels": _levels,
     "unconditional_probability": _unconditional_probability,
     "mask_schedule": _mask_schedule,
     "mask_ratio": _mask_ratio,

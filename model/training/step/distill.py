@@ -109,8 +109,8 @@ def find_teacher(config: TrainConfig, tokenizer: Tokenizer, codec: CodecIdentity
         The checkpoint.
 
     Raises:
-        UsageError: if the teacher has another vocabulary, `model.group`, `data.levels`, `model.text_spacing` or measured paces,
-            wasn't trained on a mode or task of the student, or can't be guided.
+        UsageError: if the teacher has another vocabulary, `model.group`, `data.levels`, `model.text_spacing` or
+            measured paces, wasn't trained on a mode or task of the student, or can't be guided.
         CodecError: if the teacher was trained on another codec's codes.
         MissingInputError: if there is no such checkpoint.
         ArtefactError: if it is damaged.

@@ -9,7 +9,7 @@ import torch
 from gguf import GGUFReader
 from gguf.quants import dequantize
 
-from model.checkpoints import checkpoint
+from model.checkpoints import checkpoint, saving
 from model.checkpoints.export import export, read_model
 from model.checkpoints.gguf import GGUFType, tensors_of
 from model.network.attention import Packed
@@ -17,7 +17,7 @@ from model.sequences.documents import Condition, Document, document, group_colum
 from stages.errors import UsageError
 from tests.model.checkpoints.llama_cpp import LlamaCpp
 from tests.model.checkpoints.test_export import TOKENIZER, write_random
-from tests.model.conftest import CODEC
+from tests.model.conftest import CODEC, make_config, make_snapshot
 
 SHAPE = {"width": 64, "heads": 4, "kv_heads": 2, "feedforward": 96, "rope_theta": 100.0, "norm_eps": 1e-2}
 SIZE, K = CODEC.codebook_size, CODEC.num_codebooks
@@ -31,6 +31,13 @@ def exported(tmp_path: Path, kind: GGUFType = "f32", **shape: object) -> tuple[P
 
 def read(path: Path) -> dict[str, np.ndarray]:
     return {tensor.name: dequantize(tensor.data, tensor.tensor_type) for tensor in GGUFReader(path).tensors}
+
+
+def test_what_predicts_all_codebooks_is_refused(tmp_path: Path) -> None:
+    run = saving.write(tmp_path / "run", make_snapshot(make_config(data__levels="delay", data__modes={"ar": 1.0}), 3))
+    with pytest.raises(UsageError, match=r"`--format gguf` needs a model with `data.levels: sums`"):
+        export(run, tmp_path / "model.gguf", "gguf")
+    assert not (tmp_path / "model.gguf").exists()
 
 
 @pytest.mark.parametrize("group", [1, 2])

@@ -101,6 +101,13 @@ def test_a_document_is_as_long_as_its_draw_says(store: MemoryStore) -> None:
         assert len(read_document(examples, draw)) == draw.length
 
 
+def test_in_the_delay_pattern_it_is_longer_by_the_last_codebooks(store: MemoryStore) -> None:
+    config = PLAIN.model_copy(update={"modes": {"ar": 1.0, "all": 1.0}, "levels": "delay"})
+    examples = Examples(store, TOKENIZER, config, "train")
+    for draw in draws(store, config, times=2):
+        assert len(read_document(examples, draw)) == draw.length
+
+
 ALL = dict.fromkeys(MODES, 1.0)
 
 

@@ -50,7 +50,10 @@ def test_each_code_is_predicted_once_from_the_step_before_it(books: int, frames:
 
 def test_what_comes_before_the_response_is_as_in_any_document() -> None:
     condition, response_KT = Condition("ab", "en", codes(8, 5)), codes(8, 9)
-    late, plain = delayed_document(TOKENIZER, condition, response_KT, STOP), document(TOKENIZER, condition, response_KT, 0, STOP)
+    late, plain = (
+        delayed_document(TOKENIZER, condition, response_KT, STOP),
+        document(TOKENIZER, condition, response_KT, 0, STOP),
+    )
     assert late.before == plain.before
     for name in ("tokens_L", "codes_LK", "positions_L"):
         assert np.array_equal(getattr(late, name)[: late.before], getattr(plain, name)[: late.before])

@@ -324,9 +324,7 @@ MISFITS: dict[str, tuple[Callable[[Path], Path], dict[str, Any], type[Exception]
 PACES = {"a": 5.0, "b": 2.5, "": 4.0}
 
 
-def test_a_student_lays_texts_out_as_its_teacher_does(
-    tmp_path: Path, store: MemoryStore, configure: Configure
-) -> None:
+def test_a_student_lays_texts_out_as_its_teacher_does(tmp_path: Path, store: MemoryStore, configure: Configure) -> None:
     """Its own training set would have other paces; with others already, as of `start_from`, it is refused."""
     measured = {"model__text_spacing": "measured"}
     vocabulary = Tokenizer.default(8)
