@@ -15,7 +15,7 @@ from model.config import TrainConfig
 from model.data.examples import Examples
 from model.device import resolve_precision
 from model.network.decoder import Decoder
-from model.training.memory import memory
+from model.training.memory import Taught, memory
 from stages.errors import UsageError
 from stages.machine import memory_bytes
 
@@ -69,16 +69,16 @@ class Demand:
         config: All sections.
         network: The network to train; may be on the meta device.
         longest: Positions of the longest document.
-        taught: Number of parameters of the teacher.
+        taught: The teacher, if there is one.
     """
 
     config: TrainConfig
     network: Decoder
     longest: int
-    taught: int = 0
+    taught: Taught | None = None
 
     @classmethod
-    def of(cls, config: TrainConfig, network: Decoder, examples: Examples, *, taught: int = 0) -> Self:
+    def of(cls, config: TrainConfig, network: Decoder, examples: Examples, *, taught: Taught | None = None) -> Self:
         """Returns what training on these utterances needs."""
         return cls(config, network, longest(examples, config.trainer.seed), taught)
 

@@ -1,5 +1,7 @@
 """Estimates the memory that training needs."""
 
+from dataclasses import dataclass
+
 import torch
 
 from model.architecture import ModelConfig
@@ -10,13 +12,27 @@ from model.network.retention import CHUNK
 from model.network.window import LEAST_CHUNK
 
 
+_WITH_TEACHER = 8
+"""Tensors of the logits' size at the backward pass of a loss with a teacher; 7.7 were measured on the CPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What a teacher (`distill`) takes."""
+
+    parameters: int
+    """Number of its parameters."""
+    model: ModelConfig
+    """Its section `model`."""
+
+
 def memory(
     config: TrainConfig,
     network: Decoder,
     device: torch.device,
     precision: str,
     *,
-    taught: int = 0,
+    taught: Taught | None = None,
     positions: int | None = None,
     recomputes: bool | None = None,
 ) -> float:
@@ -26,11 +42,13 @@ def memory(
 
     * the weights and, if kept, their average; the gradients and AdamW's two moments of the trained weights. Under
       `fsdp` and `deepspeed` a device has only its share of what the strategy shards;
-    * a teacher's weights;
+    * a teacher's weights, and the activations of one of its blocks while it predicts, which nothing is kept of. With
+      `distill.guidance` it predicts twice: the second time, its first logits are there;
     * a bfloat16 copy of the weights under bf16-mixed;
     * the activations of the largest batch: those of all blocks or, with activation checkpointing, every block's input
       and the activations of one block; and what one state space makes on its way, which is never kept;
-    * the logits, as if every position predicted.
+    * the logits, as if every position predicted. With a teacher there are its own, the probabilities of both, and what
+      the divergence makes of them.
 
     With `ahead.only`, the blocks keep no activations, as no gradient passes through them.
 
@@ -39,7 +57,7 @@ def memory(
         network: The network to train; may be on the meta device.
         device: The device to train on.
         precision: `trainer.precision`, resolved.
-        taught: Number of parameters of the teacher.
+        taught: The teacher; None without one.
         positions: Most positions at once; by default those of a batch.
         recomputes: Whether activations are computed again; by default as `trainer.activation_checkpointing` says.
     """
@@ -67,8 +85,13 @@ def memory(
     heads = max(1 + model.ahead, 2 - 1 / network.num_codebooks if config.data.modes.get("all") else 1)
     if config.data.levels == "delay":
         heads = network.num_codebooks
-    logits = 3 * 4 * network.codebook_size * heads
-    return weights + updates + converted + 4 * taught + (blocks + logits) * positions
+    each = 4 * network.codebook_size * heads
+    logits = 3 * each
+    if taught:
+        predicts = kept_by_block(taught.model, precision, fused=device.type == "cuda")
+        logits = max(_WITH_TEACHER * each, predicts + (3 if config.distill.guidance > 1 else 2) * each)
+        weights += 4 * taught.parameters
+    return weights + updates + converted + (blocks + logits) * positions
 
 
 def kept_by_block(model: ModelConfig, precision: str, *, fused: bool) -> float:

@@ -13,7 +13,7 @@ from model.data.source import Store
 from model.device import resolve_device
 from model.sequences.tokenizer import Tokenizer
 from model.training.fit import Demand, chosen, precision_on, table
-from model.training.memory import memory
+from model.training.memory import Taught, memory
 from model.training.start import SPLITS, examples_of, spaced, vocabulary
 from model.training.step.distill import find_teacher
 from stages.records import CodecIdentity
@@ -47,7 +47,7 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
     per_step = config.data.batch_tokens * config.trainer.accumulate * config.trainer.devices
     trained = network.num_parameters(trained=True)
     teacher = find_teacher(config, tokenizer, store.codec) if config.distill.teacher else None
-    taught = _size(teacher, tokenizer, store.codec) if teacher else 0
+    taught = _taught(teacher, tokenizer, store.codec) if teacher else None
     demand = Demand.of(config, network, train, taught=taught)
     fit = chosen(demand, device) if config.trainer.fit_gb is not None else None
     needed = fit.gb if fit else memory(config, network, device, precision_on(config, device), taught=taught) / 1e9
@@ -69,7 +69,7 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
         "memory_gb": round(needed, 2),
         **({"fit": fit.describe()} if fit else {}),
         **({} if config.trainer.strategy in {"fsdp", "deepspeed"} else table(demand)),
-        **({"teacher": str(teacher), "teacher_parameters": taught} if teacher else {}),
+        **({"teacher": str(teacher), "teacher_parameters": taught.parameters} if taught else {}),
     }
 
 
@@ -83,8 +83,8 @@ def _padding(config: TrainConfig, drawn: list[Draw]) -> float:
     return empty / (empty + sum(draw.length for draw in drawn))
 
 
-def _size(teacher: Path, tokenizer: Tokenizer, codec: CodecIdentity) -> int:
-    """Returns a teacher's number of parameters, with its adapters merged."""
+def _taught(teacher: Path, tokenizer: Tokenizer, codec: CodecIdentity) -> Taught:
+    """Returns a teacher's number of parameters, with its adapters merged, and its shape."""
     with torch.device("meta"):
         plain = read_config(teacher).model_copy(update={"lora": LoraConfig()})
-        return build(plain, tokenizer, codec).num_parameters()
+        return Taught(build(plain, tokenizer, codec).num_parameters(), plain.model)

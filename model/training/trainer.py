@@ -40,6 +40,7 @@ from model.network.padding import Padded
 from model.sequences.tokenizer import Tokenizer
 from model.training.ema import Average
 from model.training.fit import Demand, Fit, chosen
+from model.training.memory import Taught
 from model.training.parallel.fabric import make_fabric
 from model.training.parallel.state import put, whole
 from model.training.parallel.strategy import Uncompiled, anywhere, set_up, total
@@ -92,8 +93,10 @@ class Trainer:
         self.usage = Usage(network)
         self.fitted: Fit | None = None
         if config.trainer.fit_gb is not None:
-            taught = self.teacher.network.num_parameters() if self.teacher else 0
-            self.fitted = chosen(Demand.of(config, network, self.stream.examples, taught=taught), self.fabric.device)
+            told = self.teacher.network if self.teacher else None
+            taught = Taught(told.num_parameters(), told.config) if told else None
+            demand = Demand.of(config, network, self.stream.examples, taught=taught)
+            self.fitted = chosen(demand, self.fabric.device)
             self.config = config = self.fitted.applied(config)
         self.network, self.updates = set_up(self.fabric, self.raw_network, config)
         decay = config.trainer.ema_decay

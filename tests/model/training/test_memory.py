@@ -13,7 +13,7 @@ from model.config import Precision, TrainConfig
 from model.network import attention
 from model.network.attention import Packed
 from model.network.decoder import Decoder
-from model.training.memory import kept_by_block, memory
+from model.training.memory import Taught, kept_by_block, memory
 from tests.model.conftest import make_config
 
 
@@ -30,11 +30,10 @@ def test_memory_is_what_a_device_holds() -> None:
         weight.requires_grad_(False)
     trained = network.num_parameters(trained=True)
 
-    def held(taught: int = 0, **settings: object) -> float:
+    def held(taught: Taught | None = None, **settings: object) -> float:
         return memory(make_config(**big, **settings), network, torch.device("cpu"), "32-true", taught=taught)
 
     activations = held() - (4 * size + 12 * trained)
-    assert held(taught=50) - held() == 4 * 50
     assert held(trainer__ema_decay=0.9) - held() == 4 * size
     assert held(trainer__devices=4, trainer__strategy="ddp") == held()
     assert held(trainer__devices=4, trainer__strategy="fsdp") - activations == (4 * size + 12 * trained) / 4
@@ -42,10 +41,28 @@ def test_memory_is_what_a_device_holds() -> None:
     assert held(trainer__activation_checkpointing=True) < held() / 3
     logits = 12 * 1024 * 10_000
     assert held(model__ahead=3) - held() == 3 * logits
+    late = {"data__levels": "delay", "data__modes": {"ar": 1.0}}
+    assert held(**late) - held() == 7 * logits, "every position predicts all codebooks"
     with_all = {"data__modes": {"all": 1.0}}
     assert held(**with_all) - held() == pytest.approx(7 / 8 * logits), "of each position, one code and 7 / 8 others"
     only = {"ahead__only": True, "trainer__start_from": "runs/base", "model__ahead": 1}
     assert held(**only) == 4 * size + 12 * trained + 2 * logits
+
+
+def test_a_teacher_takes_its_weights_its_predictions_and_a_block() -> None:
+    big = {"model__width": 256, "model__layers": 2, "model__heads": 4, "data__batch_tokens": 10_000}
+    network = network_of(make_config(**big))
+
+    def held(taught: Taught | None, **settings: object) -> float:
+        return memory(make_config(**big, **settings), network, torch.device("cpu"), "32-true", taught=taught)
+
+    one = 4 * 1024 * 10_000
+    for width, guidance in ((64, 1.0), (4096, 1.0), (4096, 2.0)):
+        model = ModelConfig(width=width, heads=4, feedforward=4 * width)
+        settings = {"distill__teacher": "x", "distill__weight": 1.0, "distill__guidance": guidance}
+        extra = held(Taught(50, model), **settings) - held(None) - 4 * 50
+        block = kept_by_block(model, "32-true", fused=False) * 10_000
+        assert extra == pytest.approx((5 if width == 64 else (-1 if guidance == 1 else 0)) * one + block * (width > 64))
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
