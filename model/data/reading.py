@@ -28,7 +28,9 @@ def read_condition(examples: Examples, draw: Draw) -> Condition:
     """Reads the prompt and the input, and returns them with the text; not for the mode stt."""
     store = examples.store
     prompt_KP, language = read_spans(store, draw.prompt), store.languages[draw.row]
-    condition = Condition(draw.phonemes, language, prompt_KP, draw.task, tone=draw.tone)
+    rows = [span.row for span in draw.response]
+    times = examples.alignments.of(rows) if examples.alignments and draw.phonemes else None
+    condition = Condition(draw.phonemes, language, prompt_KP, draw.task, tone=draw.tone, times=times)
     if draw.input is None:
         return condition
     return replace(condition, input_KS=read_spans(store, draw.input), replaced_S=replaced(draw.input))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from model.network.packing import Batch
-from model.sequences.documents import Int64s
+from model.sequences.documents import ABSENT, Int64s
 from model.sequences.tokenizer import Tokenizer
 
 
@@ -42,10 +42,13 @@ def unconditional(batch: Batch, tokenizer: Tokenizer) -> Batch | None:
     )
     place_L = torch.from_numpy(np.cumsum(kept_L) - 1)
     kept = torch.from_numpy(kept_L)
+    codes_LK = batch.codes_LK[kept]
+    if tokenizer.names_said:
+        codes_LK[:, tokenizer.num_codebooks :] = ABSENT
     return replace(
         batch,
         tokens_L=torch.from_numpy(tokens_L[kept_L]),
-        codes_LK=batch.codes_LK[kept],
+        codes_LK=codes_LK,
         positions_L=torch.from_numpy(positions_L[kept_L]),
         lengths=tuple(lengths),
         causal=sum(number < batch.causal for number in guided),
