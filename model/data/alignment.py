@@ -11,9 +11,10 @@ Axes: N utterances, S states (silence, symbols, silence), T frames, J codebooks 
 
 import hashlib
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -220,13 +221,13 @@ def paces_by_neighbours(
         texts: Ids of symbols.
         times: The frames of each.
     """
-    totals: Counter[str] = Counter()
+    totals: defaultdict[str, float] = defaultdict(float)
     seen: Counter[str] = Counter()
     for ids, each in zip(texts, times, strict=True):
         symbols = [EDGE, *(tokenizer.tokens[number] for number in ids), EDGE]
         for at, frames in enumerate(each.each, start=1):
             for name in (symbols[at], "".join(symbols[at - 1 : at + 2])):
-                totals[name] += frames  # type: ignore[assignment]
+                totals[name] += frames
                 seen[name] += 1
     paces = {name: totals[name] / count for name, count in sorted(seen.items()) if len(name) == 1}
     for name, count in sorted(seen.items()):
@@ -248,19 +249,26 @@ class Alignments:
     """
 
     def __init__(self, store: Store, texts: Texts, tokenizer: Tokenizer, rows: Int64s) -> None:
-        self._store, self._texts, self._tokenizer = store, texts, tokenizer
-        self._aligner = _aligner(store, texts, tokenizer, rows)
+        self._store, self._texts, self._tokenizer, self._rows = store, texts, tokenizer, rows
         self._found: dict[int, Times] = {}
+
+    @cached_property
+    def _aligner(self) -> Aligner:
+        """What finds the times; it learns when it is first needed, so that planning a run doesn't wait for it."""
+        return _aligner(self._store, self._texts, self._tokenizer, self._rows)
+
+    def find(self, rows: Sequence[int]) -> list[Times]:
+        """Finds the times of the texts of rows; all that aren't known are found at once."""
+        if missing := [row for row in dict.fromkeys(rows) if row not in self._found]:
+            if len(self._found) >= _KEPT:
+                self._found, missing = {}, [*dict.fromkeys(rows)]
+            self._found |= zip(missing, self._aligner.times([self._spoken(row) for row in missing]), strict=True)
+        return [self._found[row] for row in rows]
 
     def of(self, rows: Sequence[int]) -> Times:
         """Returns the times of the texts of rows, joined by spaces."""
-        for row in rows:
-            if row not in self._found:
-                if len(self._found) >= _KEPT:
-                    self._found.clear()
-                self._found[row] = self._aligner.times([self._spoken(row)])[0]
-        joined = self._found[rows[0]]
-        for after in (self._found[row] for row in rows[1:]):
+        joined, *further = self.find(rows)
+        for after in further:
             joined = Times(joined.lead, (*joined.each, joined.tail + after.lead, *after.each), after.tail)
         return joined
 

@@ -3,6 +3,7 @@
 Axes: K codebooks, T frames.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -34,6 +35,13 @@ def read_condition(examples: Examples, draw: Draw) -> Condition:
     if draw.input is None:
         return condition
     return replace(condition, input_KS=read_spans(store, draw.input), replaced_S=replaced(draw.input))
+
+
+def read_documents(examples: Examples, draws: Sequence[Draw]) -> list[Document]:
+    """Reads the documents of several draws; their texts are aligned at once, which is several times as fast."""
+    if examples.alignments:
+        examples.alignments.find([span.row for draw in draws for span in draw.response])
+    return [read_document(examples, draw) for draw in draws]
 
 
 def read_document(examples: Examples, draw: Draw) -> Document:
