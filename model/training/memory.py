@@ -11,7 +11,6 @@ from model.network.decoder import Decoder
 from model.network.retention import CHUNK
 from model.network.window import LEAST_CHUNK
 
-
 _WITH_TEACHER = 8
 """Tensors of the logits' size at the backward pass of a loss with a teacher; 7.7 were measured on the CPU."""
 
