@@ -144,14 +144,13 @@ class _Steps:
     def watch(self, frames: int) -> None:
         """Ends responses whose watch stops them, where codebook 0 is known up to so many frames."""
         lengths_B = self._on_device([frames])
+        known = frames - self._network.num_codebooks + 1  # of the last frames, not all codebooks
         for row, ask in enumerate(self._asks):
-            if ask.watch is None or frames > ask.most_frames or not bool(self._going_B[row]):
+            if ask.watch is None or known < ask.least_frames or not bool(self._going_B[row]):
                 continue
             seen = ask.watch.look(self._draws.codes_BT[row : row + 1], lengths_B)
             if not bool(seen.loops_B | seen.silent_B):
                 continue
-            # Of the last frames, the codebooks above the first aren't known yet.
-            known = max(1, frames - self._network.num_codebooks + 1)
             kept = min(known, max(int(seen.kept_B), ask.least_frames))
             self._stopped[row] = "loop" if bool(seen.loops_B) else "silence"
             self._frames_B[row], self._going_B[row] = kept, False
