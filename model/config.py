@@ -166,8 +166,8 @@ class DistillConfig(Config):
 
     teacher: str | None = None
     """The teacher's run, checkpoint or exported file; not set: no distillation. It must have the same codec,
-    vocabulary, `model.group` and `model.text_spacing`; its size may differ. Where `model.text_spacing` is measured, a new
-    model takes the teacher's measures."""
+    vocabulary, `model.group` and `model.text_spacing`; its size may differ. Where the latter is measured, a new model
+    takes the teacher's measures."""
     weight: float = Field(default=0.5, gt=0, le=1)
     """Weight of the teacher's term in the loss; the term of the codes has the rest."""
     temperature: float = Field(default=2.0, gt=0)

@@ -29,11 +29,10 @@ from model.decoding.asks import Ask, Response
 from model.decoding.autoregressive import Lane
 from model.decoding.beam import search
 from model.decoding.crew import First
-from model.decoding.delayed import generate_delayed
 from model.decoding.engine.aside import Aside
 from model.decoding.engine.exits import EarlyExit
 from model.decoding.engine.step import Step
-from model.decoding.levels import generate_rest
+from model.decoding.levels import generate_delayed, generate_rest
 from model.decoding.masked import generate_masked, predict_frames
 from model.decoding.whole import generate_whole
 from model.network.decoder import Decoder

@@ -190,11 +190,9 @@ class Synthesizer:
         """Speaks a text; yields its wave as it is made, in chunks of `[samples]` float32.
 
         The first chunk is of half a second, each further one of a sentence is twice as long. Codebook 0 is what `speak`
-        draws first; the other codebooks of a chunk are chosen without knowing what follows it. With a codec whose
-        samples depend on few frames (`CodecRow.lookahead`), the chunks of a sentence together are what all its codes
-        decode to, to 1e-4 of its loudest sample. With `neucodec` and `xcodec2`, whose samples depend on all frames,
-        each chunk is what the codes known by then decode to, and passes into the next one within 20 ms: it may differ
-        from the whole.
+        draws first; the other codebooks of a chunk are chosen without knowing what follows it. The chunks of a sentence
+        together are what all its codes decode to, to 1e-4 of its loudest sample; but with codecs whose samples depend
+        on all frames (`neucodec`, `xcodec2`), each is what is known by then, and passes into the next within 20 ms.
 
         Args:
             text: What to say, or a whole request; its guard isn't used, since what was heard can't be taken back.
@@ -328,9 +326,9 @@ class Synthesizer:
             UsageError: if the model wasn't trained in one of the modes, or for guidance.
         """
         num_codebooks = self.checkpoint.meta.codec.num_codebooks
-        trained = self.checkpoint.config.data
-        self.check_trained(*decoding.modes(num_codebooks, length_known=length_known, levels=trained.levels))
-        return decoding.settled(trained, self.checkpoint.folder, self.checkpoint.meta.guidance)
+        data = self.checkpoint.config.data
+        self.check_trained(*decoding.modes(num_codebooks, length_known=length_known, levels=data.levels))
+        return decoding.settled(data, self.checkpoint.folder, self.checkpoint.meta.guidance)
 
     def check_speech(self, *, continues: bool) -> None:
         """Raises `UsageError` if the model wasn't trained to speak a text so; see `requests.check_speech`."""

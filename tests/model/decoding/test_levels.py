@@ -10,7 +10,7 @@ import torch
 from model.architecture import ARCHS
 from model.decoding.asks import Ask
 from model.decoding.codes import generate, respond
-from model.decoding.delayed import generate_delayed
+from model.decoding.levels import generate_delayed
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY, Sampling
 from model.network.attention import Packed
