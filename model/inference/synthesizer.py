@@ -201,9 +201,8 @@ class Synthesizer:
         Raises:
             ValleError: as `speak` does, when the first chunk is taken.
         """
-        performance = (ensemble := self.ensemble(rows=1)).join(
-            text if isinstance(text, Request) else Request(text, prompt), streams=True
-        )
+        asked = text if isinstance(text, Request) else Request(text, prompt)
+        performance = (ensemble := self.ensemble(rows=1)).join(asked, streams=True)
         while not performance.is_over:
             ensemble.advance()
             if len(chunk := performance.taken()):
@@ -325,9 +324,8 @@ class Synthesizer:
         Raises:
             UsageError: if the model wasn't trained in one of the modes, or for guidance.
         """
-        num_codebooks = self.checkpoint.meta.codec.num_codebooks
-        data = self.checkpoint.config.data
-        self.check_trained(*decoding.modes(num_codebooks, length_known=length_known, levels=data.levels))
+        data, codec = self.checkpoint.config.data, self.checkpoint.meta.codec
+        self.check_trained(*decoding.modes(codec.num_codebooks, length_known=length_known, levels=data.levels))
         return decoding.settled(data, self.checkpoint.folder, self.checkpoint.meta.guidance)
 
     def check_speech(self, *, continues: bool) -> None:
