@@ -16,7 +16,7 @@ from pipeline.dataset.digests import DigestCache, is_whole
 from pipeline.dataset.listing import folder_digest
 from stages.artefacts.manifest import LAYOUT, Receipt, digest_of, list_shards, read_receipt
 
-_SETTLED_S = 2.0
+SETTLED_S = 2.0
 """A file written this short a time before its stamp was taken may change again and keep the stamp: the clocks of file
 systems tick, the slowest every two seconds."""
 _WRITTEN = digest_of([LAYOUT, *Receipt.__dataclass_fields__])
@@ -37,7 +37,7 @@ class Receipts:
         looked_ns = time.time_ns()
         digest, newest_ns = folder_digest(str(folder))  # before anything is read: what changes later is found next time
         self._seen = digest_of([_WRITTEN, digest]) if digest else ""
-        self._settled = looked_ns - newest_ns > _SETTLED_S * 1e9
+        self._settled = looked_ns - newest_ns > SETTLED_S * 1e9
         self._kept = self._recall()
         self._lines: dict[str, str] = {}
         self.shards = list(self._kept) or list_shards(folder)

@@ -19,7 +19,7 @@ Found = dict[str, tuple[Receipt | None, bool]]
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Four shards of one file each, which count as written long ago."""
-    monkeypatch.setattr(receipts, "_SETTLED_S", -1)
+    monkeypatch.setattr(receipts, "SETTLED_S", -1)
     folder = tmp_path / "g2p"
     folder.mkdir()
     for shard in SHARDS:
@@ -123,7 +123,7 @@ def test_nothing_is_kept_while_a_shard_is_damaged(folder: Path, reads: list[str]
 def test_a_file_written_just_now_may_change_and_keep_its_stamp(
     folder: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receipts, "_SETTLED_S", 3600)
+    monkeypatch.setattr(receipts, "SETTLED_S", 3600)
     look(folder)
     look(folder)
     assert reads == 2 * SHARDS
