@@ -46,17 +46,7 @@ def cluster(folder: Path, workers: int) -> Iterator[str]:
     started = [subprocess.Popen([dask, "scheduler", *name, "--port", "0", "--no-dashboard"], cwd=folder, **quiet)]
     try:
         for _ in range(workers):
-            line = [
-                dask,
-                "worker",
-                *name,
-                "--nthreads",
-                "1",
-                "--local-directory",
-                folder,
-                "--no-dashboard",
-                "--no-nanny",
-            ]
+            line = [dask, "worker", *name, "--nthreads", "1", "--local-directory", folder, "--no-dashboard"]
             started.append(subprocess.Popen(line, cwd=folder, **quiet))
         give_up = time.monotonic() + HANG_S
         while not file.exists():
