@@ -250,7 +250,7 @@ class Measures(Record):
     """Less with more reverberation; before it the highest frequency with speech, in Hz. None if it can't be told."""
     begins_db: float | None = None
     ends_db: float | None = None
-    """Level of the loudest sound at the first and last 50 ms, see `stages.audio.edges`. None if it is background."""
+    """Level of the loudest sound at the first and last 50 ms, see `edge_levels`. None if it is background."""
     sketch: str | None = None
     """What near copies have in common, see `stages.utterances.sketch`; None if there is too little sound."""
 

@@ -7,9 +7,8 @@ import numpy as np
 
 from stages.audio import files as audio
 from stages.audio.bandwidth import bandwidth_hz
-from stages.audio.edges import edge_levels
 from stages.audio.loudness import loudness_lufs
-from stages.audio.silence import silent_share, snr_db
+from stages.audio.silence import edge_levels, silent_share, snr_db
 from stages.listeners.dnsmos import SAMPLE_RATE
 from stages.listeners.reverberation import srmr
 from stages.records import Measures, Wave

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from pipeline.bench.figures import Bench, Figure, StageBench
-from stages.audio.edges import edge_levels
 from stages.audio.files import read
-from stages.audio.silence import sound_edges
+from stages.audio.silence import edge_levels, sound_edges
 from stages.corpora.scan import scan
 from stages.ids import path_of
 from stages.records import Wave

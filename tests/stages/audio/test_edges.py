@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from stages.audio import files as audio
-from stages.audio.edges import edge_levels
-from stages.audio.silence import sound_edges
+from stages.audio.silence import edge_levels, sound_edges
 from stages.records import Wave
 
 RATE = 16_000
