@@ -14,7 +14,6 @@ from stages.hearing.asr.windows import SAMPLE_RATE
 from stages.hearing.timing import Times
 from stages.hearing.wav2vec import Aligners, default_at_hand
 from stages.records import Wave
-from stages.text.languages import is_spaced
 
 _PAUSE_S = 0.25
 """Words that attention placed are moved to the pauses of the speech that are at least this long."""
@@ -26,9 +25,6 @@ _NEAR_S = 0.25
 """A word covers the speech this close to it."""
 _WORD_S = 1.2
 """Longest word; attention lets the last one reach to the end of the sound."""
-_SPARSE = {True: 9.0, False: 4.0}
-"""Letters a second of speech, by whether the language has spaces, below which something may be lost, or is said in
-another language: the words of a short recording are placed, too. Read English has 12 to 15."""
 _ALONE_S = 8.0
 """Longest stretch in which lost speech is heard again, in seconds."""
 
@@ -58,7 +54,7 @@ class Placer:
     Args:
         times: The aligner; `auto`: the first that is at hand. wav2vec2 is: a model of `models`, or whisperX's default
             model of the language where it is in a cache; nothing is downloaded for `auto`.
-        over_s: Seconds; of recordings no longer than this only wav2vec2 places the words, unless there are few of them.
+        over_s: Seconds; of recordings no longer than this only wav2vec2 places the words.
         models: wav2vec2 models by language.
         device: `cpu`, `cuda` or `cuda:N`.
     """
@@ -82,7 +78,7 @@ class Placer:
             aligned = self._aligners.align_heard(as_segments(pieces), languages[0], wave)
             if any(segment.get("words") for segment in aligned):
                 return Placed(aligned, "wav2vec2", pieces)
-        if len(wave) <= self._over_s * SAMPLE_RATE and not _is_sparse(pieces, languages[0]):
+        if len(wave) <= self._over_s * SAMPLE_RATE:
             return Placed(as_segments(pieces), "", pieces)
         segments: list[dict[str, Any]] = []
         by: set[str] = set()
@@ -158,13 +154,6 @@ class _Words:
             return as_segments([self.piece])
         begin = stretch.start / SAMPLE_RATE
         return segments_of(self.words, [span and (span[0] + begin, span[1] + begin) for span in spans], code)
-
-
-def _is_sparse(pieces: Sequence[Piece], code: str) -> bool:
-    """Returns whether the text is short for the speech, of which there is enough to lose some."""
-    seconds = sum(piece.stretch.speech_s for piece in pieces)
-    letters = sum(letter.isalnum() for piece in pieces for letter in piece.text.text)
-    return seconds >= 2 * _LOST_S and letters < _SPARSE[is_spaced(code)] * seconds
 
 
 def as_segments(pieces: Sequence[Piece]) -> list[dict[str, Any]]:
