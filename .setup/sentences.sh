@@ -21,7 +21,7 @@ readonly UNHEARD=$SPEECH/librispeech-test-other
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
 run=() real=
 case $SIZE in
-  cores) count=3000 tested=50 settings=() ;;
+  cores) count=8000 tested=50 settings=() ;;
   gpu) count=8000 tested=50 real="librispeech-train-clean-100 ljspeech vctk" settings=(model.width=512 model.layers=10 model.heads=8 model.feedforward=1536
     data.batch_tokens=32768 optimizer.lr=1e-3 optimizer.muon_lr=3e-3 trainer.max_steps=6000) ;;
   short) count=64 tested=4 jobs=1 run=(--scheduler sync) settings=(model.width=64 model.layers=2 model.heads=2
@@ -95,8 +95,7 @@ name=$(basename "$(find "$OUT/model/checkpoints" -maxdepth 1 -name 'step-*' | so
 for mode in $MODES; do
   case $mode in
     ar) decoding=(--temperature 0.9 --top-p 0.9) ;;
-    nar-len) decoding=(--top-p 0.8 --guidance 2 --steps 4) ;;
-    *) decoding=(--top-p 0.8 --guidance 2) ;;
+    *) decoding=(--guidance 2 --steps 16) ;;
   esac
   for list in "$OUT"/lists/*.tsv; do
     step valle eval --protocol own --list "$list" --root / --model "$OUT/model/checkpoints/$name" --asr packaged \

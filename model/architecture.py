@@ -44,10 +44,12 @@ class ModelConfig(Config):
     """Experts that each position goes through. Not set: 2; only with `experts` above 1."""
     rope_theta: float = Field(default=10_000.0, gt=0)
     """Base of the rotary position embedding, which `mamba` has none of."""
-    text_spacing: Literal["measured"] | NonNegativeFloat = 0.0
+    text_spacing: Literal["measured", "aligned"] | NonNegativeFloat = 0.0
     """Where the rotary embedding sees phonemes beside the frames that say them: the frames from one to the next, or
     `measured`: as many as each symbol takes in the training set on average. In modes that know the length of the
-    response, the text is stretched to it. So a frame's phonemes are near it. 0: phonemes are numbered."""
+    response, the text is stretched to it. So a frame's phonemes are near it. `aligned`: in training as many as they
+    take in the utterance itself, which is found from codes and text alone; in these modes each frame also reads the
+    phoneme that it says (VALL-E R, arXiv 2406.07855); only with `group` 1. 0: phonemes are numbered."""
     initial_codes: Literal["random", "codec"] = "random"
     """What embeddings and heads of the codes of a new model begin with: `codec` takes the vectors of the codec's
     codebooks, mapped at random, so that codes that sound alike begin alike."""
@@ -69,6 +71,8 @@ class ModelConfig(Config):
         ):
             if value is not None and self.arch != arch:
                 raise ValueError(f"`{key}` must not be set if `arch` is `{self.arch}`, but is {value}")
+        if self.names_said and self.group > 1:
+            raise ValueError(f"`text_spacing` must not be `aligned` with `group` {self.group}: use `measured`")
         if self.experts_per_token is not None and self.experts == 1:
             raise ValueError(f"`experts_per_token` ({self.experts_per_token}) needs `experts` above 1")
         if self.active_experts > self.experts:
@@ -78,7 +82,12 @@ class ModelConfig(Config):
     @property
     def even_spacing(self) -> float:
         """`text_spacing` where it is the same for all phonemes, else 0."""
-        return 0.0 if self.text_spacing == "measured" else self.text_spacing
+        return 0.0 if isinstance(self.text_spacing, str) else self.text_spacing
+
+    @property
+    def names_said(self) -> bool:
+        """Whether the frames of a response of known length read the phoneme that they say."""
+        return self.text_spacing == "aligned"
 
     @property
     def num_kv_heads(self) -> int:

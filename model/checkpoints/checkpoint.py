@@ -194,13 +194,15 @@ def read_config(source: Path) -> TrainConfig:
 
 def read_tokenizer(source: Path) -> Tokenizer:
     """Reads a checkpoint's vocabulary; raises `ArtefactError` if it is damaged."""
-    spacing = read_config(source).model.even_spacing
+    shape = read_config(source).model
     if not source.is_file():
-        return Tokenizer.load(source / "tokenizer.json").spaced(spacing)
-    try:
-        return Tokenizer.from_json(json.loads(read_part(source, "tokenizer")), spacing=spacing)
-    except _UNREADABLE as error:
-        raise _damaged(source, "tokenizer.json", "a vocabulary", error) from error
+        tokenizer = Tokenizer.load(source / "tokenizer.json")
+    else:
+        try:
+            tokenizer = Tokenizer.from_json(json.loads(read_part(source, "tokenizer")))
+        except _UNREADABLE as error:
+            raise _damaged(source, "tokenizer.json", "a vocabulary", error) from error
+    return tokenizer.spaced(shape.even_spacing, names_said=shape.names_said)
 
 
 def read_meta(source: Path) -> Meta:

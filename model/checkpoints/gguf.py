@@ -62,8 +62,8 @@ def write_gguf(model: Model, path: Path, kind: GGUFType) -> None:
     """Writes a model as one GGUF file.
 
     Raises:
-        UsageError: if the package `gguf` isn't installed, llama.cpp can't represent the network, or its widths can't be
-            stored in 8 bits.
+        UsageError: if the package `gguf` isn't installed, llama.cpp can't represent the network, its widths can't be
+            stored in 8 bits, or its frames read the phonemes that they say (`model.text_spacing: aligned`).
     """
     try:
         import gguf
@@ -74,6 +74,11 @@ def write_gguf(model: Model, path: Path, kind: GGUFType) -> None:
         raise UsageError(
             f"`--type q8_0` needs `model.width` and `model.feedforward` to be multiples of {_Q8_BLOCK}, but one is"
             f" {wrong[0]}. Use `--type f16`."
+        )
+    if shape.names_said:
+        raise UsageError(
+            "`--format gguf` needs a model whose frames don't read the phonemes that they say, but this one has"
+            " `model.text_spacing: aligned`. Use `--format safetensors`."
         )
     tensors = dict(tensors_of(model))
     writer = gguf.GGUFWriter(path, ARCH)

@@ -74,6 +74,11 @@ def write_onnx(model: Model, folder: Path, evaluation: str = "") -> None:
             f"`--format onnx` needs a model without `model.experts`, but this one has {config.model.experts}, whose"
             " positions go different ways. Use `--format safetensors`."
         )
+    if config.model.names_said:
+        raise UsageError(
+            "`--format onnx` needs a model whose frames don't read the phonemes that they say, but this one has"
+            " `model.text_spacing: aligned`. Use `--format safetensors`."
+        )
     if not config.data.modes.get("ar"):
         modes = ", ".join(mode for mode, weight in config.data.modes.items() if weight)
         raise UsageError(

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from model.config import DataConfig
+from model.data.alignment import Alignments
 from model.data.draw import Draw
 from model.data.order import epoch_order
 from model.data.selection import Selection, select
@@ -72,6 +73,9 @@ class Examples:
                 " `data.languages`, or lower `data.validation`."
             )
         check_texts(store, in_range, config)
+        learnt = np.flatnonzero(in_range & is_train)
+        self.alignments = Alignments(store, self.texts, tokenizer, learnt) if tokenizer.names_said else None
+        """When each symbol of a text is said; None if nobody asks (`model.text_spacing`)."""
         self._usable = in_range & is_train if split == "train" else in_range
         self._unconditional = config.unconditional_probability if split == "train" else 0.0
         self._join = config.join_probability if split == "train" else 0.0

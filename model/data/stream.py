@@ -14,7 +14,7 @@ import numpy as np
 from model.data.batches import buckets, packed
 from model.data.draw import Draw
 from model.data.examples import Examples
-from model.data.reading import read_document
+from model.data.reading import read_document, read_documents
 from model.network.packing import START, Batch, Place, collate
 from model.network.padding import padded
 from model.sequences.documents import Document
@@ -49,7 +49,7 @@ class BatchStream:
         while True:
             turns = list(islice(plans, self.world))
             draws, (_, after) = turns[self.rank][0], turns[-1]
-            documents = [read_document(self.examples, draw) for draw in draws]
+            documents = read_documents(self.examples, draws)
             batch = collate(documents, num_codebooks, after, ahead=self.examples.ahead)
             yield padded(batch)[0] if self.examples.config.sampler == "buckets" else batch
 

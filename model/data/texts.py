@@ -18,11 +18,12 @@ class Texts:
 
     def __init__(self, store: Store, config: DataConfig) -> None:
         self._store = store
-        self._by_characters = config.text == "characters"
+        self.by_characters = config.text == "characters"
+        """Whether speech is made of characters."""
 
     def read(self, row: int) -> str:
         """Reads what speech is made of, and what the mode `stt` writes: phonemes, or characters (`data.text`)."""
-        return self._characters(row) if self._by_characters else self._store.phonemes(row)
+        return self._characters(row) if self.by_characters else self._store.phonemes(row)
 
     def rewritten(self, row: int, task: TextTask) -> tuple[str, str]:
         """Reads what a text task is given, and what it makes of it."""

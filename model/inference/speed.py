@@ -34,8 +34,7 @@ def usual_frames(checkpoint: Checkpoint, phonemes: str) -> tuple[int, int, int] 
     if lengths is None:
         return None
     if tokenizer.paces:
-        edge, each = tokenizer.frames_of(tokenizer.encode(phonemes))
-        usual = 2 * edge + sum(each)
+        usual = tokenizer.frames_of(tokenizer.encode(phonemes)).total
         by = usual / lengths.usual_per_symbol
         return int(by * lengths.fewest_per_symbol), max(1, round(usual)), math.ceil(by * lengths.most_per_symbol)
     fewest, most = lengths.possible_frames(len(phonemes))

@@ -53,7 +53,9 @@ class Decoder(nn.Module):
         # last row is for an absent code and stays zero. VALL-E 2 concatenates a group's embeddings and projects them,
         # which is also a sum of one vector for each code and place in the group.
         columns = num_codebooks + config.group - 1
-        self.absent = columns * codebook_size
+        self.num_code_rows = columns * codebook_size
+        # After the codes come the symbols that frames say (`ModelConfig.names_said`).
+        self.absent = self.num_code_rows + (num_tokens if config.names_said else 0)
         self.code_embedding = nn.EmbeddingBag(self.absent + 1, config.width, mode="sum", padding_idx=self.absent)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = RMSNorm(config.width, config.norm_eps)
@@ -61,7 +63,8 @@ class Decoder(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(config.width, size, bias=False) for size in sizes)
         self.ahead = nn.ModuleList(Ahead(config.width) for _ in range(config.ahead))
         self.rows_before_C: Tensor
-        self.register_buffer("rows_before_C", torch.arange(columns) * codebook_size, persistent=False)
+        rows_before_C = torch.arange(columns + config.names_said) * codebook_size
+        self.register_buffer("rows_before_C", rows_before_C, persistent=False)
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draws new normal weights; layers that write to the residual stream are scaled down by the depth (GPT-2)."""
@@ -95,7 +98,7 @@ class Decoder(nn.Module):
         mapped_KVD *= INIT_STD / mapped_KVD[0].std()
         columns = [*range(self.num_codebooks), *([0] * (self.config.group - 1))]
         with torch.no_grad():
-            self.code_embedding.weight[: self.absent] += mapped_KVD[columns].flatten(0, 1)
+            self.code_embedding.weight[: self.num_code_rows] += mapped_KVD[columns].flatten(0, 1)
             for codebook, rows_VD in enumerate(F.normalize(mapped_KVD, dim=-1) * INIT_STD * self.config.width**0.5):
                 head = self.heads[codebook].get_parameter("weight")
                 places = self.config.group if codebook == 0 else 1
@@ -122,7 +125,8 @@ class Decoder(nn.Module):
 
         Args:
             tokens: Token ids `[..., L]`.
-            codes: `[..., L, K]`, or `[..., L, C]` with grouped codes; negative where a code is unknown.
+            codes: `[..., L, K]`, or `[..., L, C]` with grouped codes; negative where a code is unknown. With
+                `text_spacing: aligned`, column K may have the ids of the symbols that frames say.
         """
         rows = torch.where(codes < 0, self.absent, codes + self.rows_before_C[: codes.shape[-1]])
         summed = self.code_embedding(rows.flatten(0, -2)).unflatten(0, tokens.shape)

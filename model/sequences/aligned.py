@@ -1,4 +1,4 @@
-"""Where a document's text lies beside its response: the positions of spaced texts, and what follows the text.
+"""Where a document's text lies beside its response: the times of its symbols, their positions, what follows the text.
 
 Axes: S positions of the first segment, which holds the text; M of the response.
 """
@@ -29,6 +29,36 @@ class Aligned:
 NOT_ALIGNED = Aligned()
 
 
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How many frames a text takes: each symbol, and the silence before and after them. Some symbols take none."""
+
+    lead: float
+    each: Sequence[float]
+    tail: float
+
+    @property
+    def total(self) -> float:
+        """Frames of all."""
+        return self.lead + sum(self.each) + self.tail
+
+    def ends(self) -> npt.NDArray[np.float64]:
+        """Returns where the silence before, each symbol and the silence after end, `[1 + symbols + 1]`."""
+        return np.cumsum([self.lead, *self.each, self.tail], dtype=np.float64)
+
+    def said(self, ids: Sequence[int], silence: int, frames: int) -> Int64s:
+        """Returns the symbol that each frame says, `[frames]`, if all is stretched to so many frames.
+
+        Args:
+            ids: The symbols.
+            silence: Says that none is said.
+            frames: T.
+        """
+        ends = np.rint(self.ends() * (frames / max(self.total, 1e-6))).astype(np.int64)
+        ends[-1] = frames
+        return np.repeat(np.array([silence, *ids, silence], np.int64), np.diff(ends, prepend=0))
+
+
 def aligned(text: tuple[int, int], along_M: Int64s) -> Aligned:
     """Returns the places of a text and of what follows it, if each position can be at a phoneme.
 
@@ -43,26 +73,23 @@ def aligned(text: tuple[int, int], along_M: Int64s) -> Aligned:
     return Aligned(first, phonemes, int(along_M[0]), len(along_M))
 
 
-def laid_out(
-    text: tuple[int, int], paces: tuple[float, Sequence[float]], *, frames: int | None, before: int, group: int
-) -> Int64s:
+def laid_out(text: tuple[int, int], times: Times, *, frames: int | None, before: int, group: int) -> Int64s:
     """Returns the positions `[S]` of a segment whose phonemes are where the frames are that say them.
 
     Args:
         text: The position of the first phoneme in the segment, and how many there are; one more symbol follows.
-        paces: Frames of silence at either end, and frames of each phoneme, which is put in the middle of its own.
+        times: Frames of the text; each phoneme is put in the middle of its own.
         frames: To stretch them to, from the beginning to the end; None leaves them as they are.
         before: Frames that were said before the response.
         group: Frames of a position of the response.
     """
     first, _ = text
-    edge, each = paces
-    ends_S = np.concatenate([np.full(first, 0.0), [edge], edge + np.cumsum(each)])
+    ends_S = np.concatenate([np.full(first, 0.0), times.ends()[:-1]])
     middles_S = ends_S[:-1].copy()
-    middles_S[first:] += np.asarray(each) / 2
+    middles_S[first:] += np.asarray(times.each) / 2
     middles_S[:first] = 0.0
     places_S = np.append(middles_S, ends_S[-1])
     if frames is not None:
-        places_S *= frames / max(ends_S[-1] + edge, 1e-6)
+        places_S *= frames / max(times.total, 1e-6)
     places_S[:first] = np.arange(-first, 0)
     return np.floor((places_S - before) / group).astype(np.int64)

@@ -25,6 +25,8 @@ Tasks that turn speech into other speech (`model.sequences.tasks`) have the give
   The first is in column 0 of the codes, the others in columns K ... K + G - 2, so the network learns an embedding for
   each place in the group. A position predicts the G codes of the next group, independently of each other. The last
   predicted group is filled up with stop codes; if T is a multiple of G, it is all stop codes. The prompt isn't grouped.
+* nar, nar-len and all, with `model.text_spacing: aligned`: at the frames of the response, column K of the codes has the
+  id of the symbol that each says, and <end> where none is said.
 * nar (level k > 0): the response shows codebooks 0 ... k-1 summed. Codebook k of all frames is predicted at once, each
   at its own position.
 * nar-len: some frames show codebook 0. The others have the token <mask> and are predicted at once (MaskGIT,
@@ -56,7 +58,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from model.sequences.aligned import NOT_ALIGNED, Aligned, aligned, laid_out
+from model.sequences.aligned import NOT_ALIGNED, Aligned, Times, aligned, laid_out
 from model.sequences.tokenizer import Task, Tokenizer
 from stages.records import Codes
 
@@ -97,6 +99,8 @@ class Condition:
     """Prompts to mix, each as long as `prompt_KP`, which they replace; () for none."""
     begun_KT: Codes | None = None
     """Frames that the response begins with, for decoding only: a whole number of groups. They aren't returned."""
+    times: Times | None = None
+    """The frames of each symbol of the text, where they are known; else they are the usual ones."""
 
     def dropped(self) -> "Condition":
         """Returns the empty condition for classifier-free guidance, without text, prompt, input and tone."""
@@ -207,7 +211,7 @@ def document(
     num_codebooks, frames = response_KT.shape
     if level:
         draft = conditions(tokenizer, condition, condition.task, frames=frames)
-        at = draft.segment(tokenizer.level(level), response_KT[:level])
+        at = draft.response(tokenizer.level(level), response_KT[:level])
         return draft.document(at[1:], response_KT[level], level, causal=False, along=at[1:])
     draft = conditions(tokenizer, condition, condition.task, group=group)
     targets_M = np.append(response_KT[0], np.full(group - frames % group, stop))
@@ -230,7 +234,7 @@ def canvas(
         masked_T: Which frames to predict.
     """
     draft = conditions(tokenizer, condition, condition.task, frames=len(first_T))
-    at = draft.segment(tokenizer.canvas, np.where(masked_T, ABSENT, first_T.astype(np.int64))[None])[1:]
+    at = draft.response(tokenizer.canvas, np.where(masked_T, ABSENT, first_T.astype(np.int64))[None])[1:]
     draft.tokens[-1][1:][masked_T] = tokenizer.mask
     return draft.document(at[masked_T], first_T[masked_T], draft.num_codebooks + 1, causal=False)
 
@@ -253,7 +257,7 @@ def whole_canvas(
     """
     draft = conditions(tokenizer, condition, condition.task, frames=response_KT.shape[1])
     num_codebooks = draft.num_codebooks
-    at = draft.segment(tokenizer.canvas, np.where(masked_KT, ABSENT, response_KT.astype(np.int64)))
+    at = draft.response(tokenizer.canvas, np.where(masked_KT, ABSENT, response_KT.astype(np.int64)))
     draft.tokens[-1][1:] = frame_tokens(tokenizer, num_codebooks)[(~masked_KT).sum(0)]
     level = int(masked_KT.any(1).argmax())
     asked = [
@@ -296,8 +300,10 @@ def conditions(
     before = condition.prompt_KP.shape[1] if condition.task == "tts-c" else 0
     if (tokenizer.spacing or tokenizer.paces) and spoken and task not in ("len", "stt"):
         whole = None if frames is None else before + frames
-        paces = tokenizer.frames_of(spoken)
-        draft.text_positions = laid_out(draft.text, paces, frames=whole, before=before, group=group)
+        times = condition.times or tokenizer.frames_of(spoken)
+        draft.text_positions = laid_out(draft.text, times, frames=whole, before=before, group=group)
+        if tokenizer.names_said and whole is not None:
+            draft.said = times.said(spoken, tokenizer.end, whole)[before:]
     mixed = condition.mixed
     at = draft.segment(tokenizer.prompt, mixed[0][1] if mixed else condition.prompt_KP)
     draft.mixed, draft.prompt_at = mixed, int(at[0]) + 1
@@ -320,6 +326,8 @@ class Draft:
         """The position of the first phoneme, and how many there are."""
         self.text_positions: Int64s | None = None
         """What the rotary embedding is told of the first segment; None for its own numbers."""
+        self.said: Int64s | None = None
+        """The symbol that each frame of the response says; None if they aren't told (`model.text_spacing`)."""
         self.tokens: list[Int64s] = []
         self._codes: list[Int64s] = []
         self._length = 0
@@ -335,6 +343,15 @@ class Draft:
         codes_LK = np.full((1 + frames, max(shown, self.num_codebooks)), ABSENT, np.int64)
         codes_LK[1:, :shown] = codes_JT.T
         return self._append(np.full(1 + frames, marker, np.int64), codes_LK)
+
+    def response(self, marker: int, codes_JT: npt.NDArray[Any]) -> Int64s:
+        """Adds the segment of a response of known length, whose frames also say what they are told to."""
+        at = self.segment(marker, codes_JT)
+        if self.said is not None:
+            codes_LK = widened(self._codes[-1], self.num_codebooks + 1)
+            codes_LK[1:, -1] = self.said
+            self._codes[-1] = codes_LK
+        return at
 
     def _append(self, tokens_L: Int64s, codes_LK: Int64s) -> Int64s:
         self.tokens.append(tokens_L)

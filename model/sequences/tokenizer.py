@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
+from model.sequences.aligned import Times
 from model.sequences.tasks import TextTask, Transform
 from stages.errors import ArtefactError, UsageError
 from stages.text.languages import LANGUAGES
@@ -29,6 +30,11 @@ _LATER: Final[tuple[Task, ...]] = (*get_args(Transform), *get_args(TextTask))
 TASKS: Final[tuple[Task, ...]] = (*_FIRST, *_LATER)
 
 _TONE: Final = "<tone {}>"
+
+LEAD, TAIL = "<lead>", "<tail>"
+"""Names, in `Tokenizer.paces`, of the silence before and after a text."""
+EDGE = "\n"
+"""Stands there for the neighbour of the first and of the last symbol; no symbol itself."""
 
 _RANGES = (
     (0x20, 0x7E),  # ASCII: Latin letters, digits (espeak's tone numbers), punctuation
@@ -62,13 +68,22 @@ class Tokenizer:
     """Turns phonemes and markers into ids; `tokens[i]` is the token of id i."""
 
     def __init__(
-        self, tokens: Sequence[str], *, spacing: float = 0.0, paces: Mapping[str, float] | None = None
+        self,
+        tokens: Sequence[str],
+        *,
+        spacing: float = 0.0,
+        paces: Mapping[str, float] | None = None,
+        names_said: bool = False,
     ) -> None:
         self.tokens = tuple(tokens)
         self.spacing = spacing
         """Frames from one phoneme to the next, by `model.text_spacing`, which the configuration keeps; 0 for none."""
         self.paces = dict(paces or {})
-        """Frames that each symbol takes, measured in the training set; empty if not. "" is the silence at both ends."""
+        """Frames that each symbol takes, measured in the training set; empty if not. "" is the silence at both ends
+        together. Where utterances were aligned (`model.text_spacing: aligned`), `LEAD` and `TAIL` are these apart, and
+        three symbols are the middle one between the others."""
+        self.names_said = names_said
+        """Whether frames are told which symbol they say (`ModelConfig.names_said`)."""
         self._ids = {token: number for number, token in enumerate(self.tokens)}
         self.unknown = self._ids["<unk>"]
         self.end = self._ids["<end>"]
@@ -104,22 +119,33 @@ class Tokenizer:
 
     def _with(self, wanted: Iterable[str]) -> "Tokenizer":
         new = [token for token in wanted if token not in self._ids]
-        return Tokenizer([*self.tokens, *new], spacing=self.spacing, paces=self.paces)
+        return Tokenizer([*self.tokens, *new], spacing=self.spacing, paces=self.paces, names_said=self.names_said)
 
-    def spaced(self, spacing: float) -> "Tokenizer":
-        """Returns this vocabulary with texts laid out at a `model.text_spacing`."""
-        return Tokenizer(self.tokens, spacing=spacing, paces=self.paces)
+    def spaced(self, spacing: float, *, names_said: bool = False) -> "Tokenizer":
+        """Returns this vocabulary with texts laid out as `model.text_spacing` says."""
+        return Tokenizer(self.tokens, spacing=spacing, paces=self.paces, names_said=names_said)
 
     def paced(self, paces: Mapping[str, float]) -> "Tokenizer":
         """Returns this vocabulary with texts laid out by the frames that their symbols take (`paces`)."""
-        return Tokenizer(self.tokens, paces=paces)
+        return Tokenizer(self.tokens, paces=paces, names_said=self.names_said)
 
-    def frames_of(self, ids: Sequence[int]) -> tuple[float, list[float]]:
-        """Returns the frames of silence at either end of a text, and of each of its symbols; some take none."""
+    def frames_of(self, ids: Sequence[int]) -> Times:
+        """Returns the frames that each symbol of a text usually takes; some take none."""
         if not self.paces:
-            return 0.0, [self.spacing or 1.0] * len(ids)
-        usual = sum(self.paces.values()) / len(self.paces)
-        return self.paces.get("", 0.0) / 2, [self.paces.get(self.tokens[number], usual) for number in ids]
+            return Times(0.0, [self.spacing or 1.0] * len(ids), 0.0)
+        symbols = [EDGE, *(self.tokens[number] for number in ids), EDGE]
+        each = [
+            self.paces.get("".join(symbols[at - 1 : at + 2]), self.paces.get(symbols[at], self._usual))
+            for at in range(1, len(symbols) - 1)
+        ]
+        edge = self.paces.get("", 0.0) / 2
+        return Times(self.paces.get(LEAD, edge), each, self.paces.get(TAIL, edge))
+
+    @cached_property
+    def _usual(self) -> float:
+        """Frames of a symbol that wasn't measured."""
+        measured = [frames for name, frames in self.paces.items() if len(name) < 2]
+        return sum(measured) / len(measured)
 
     def __len__(self) -> int:
         """Number of tokens."""
@@ -175,6 +201,11 @@ class Tokenizer:
         return "".join(self.tokens[number] for number in ids if len(self.tokens[number]) == 1)
 
     @cached_property
+    def num_codebooks(self) -> int:
+        """K of the codec: there is a marker for each codebook."""
+        return sum(f"<level {level}>" in self._ids for level in range(len(self.tokens)))
+
+    @cached_property
     def languages(self) -> dict[int, str]:
         """Language codes, by the id of their marker."""
         return {self._ids[f"<{code}>"]: code for code in LANGUAGES if f"<{code}>" in self._ids}
@@ -214,9 +245,9 @@ class Tokenizer:
         return {"tokens": self.tokens, **({"paces": self.paces} if self.paces else {})}
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any], *, spacing: float = 0.0) -> "Tokenizer":
+    def from_json(cls, kept: Mapping[str, Any]) -> "Tokenizer":
         """Returns the vocabulary of what `kept` returned."""
-        return cls(kept["tokens"], spacing=spacing, paces=kept.get("paces"))
+        return cls(kept["tokens"], paces=kept.get("paces"))
 
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":

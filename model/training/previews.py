@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,7 +123,8 @@ class Previews:
         from stages.codecs.table import output_rate
 
         examples, folder, rate = self.examples, self._folder(step), output_rate(codec)
-        conditions = [read_condition(examples, draw) for draw in self._draws]
+        # As at synthesis, nobody knows when a symbol is said.
+        conditions = [replace(read_condition(examples, draw), times=None) for draw in self._draws]
         longest = 2 * max(draw.frames for draw in self._draws)  # early in training, the network doesn't stop by itself
         seeds = range(_SEED, _SEED + len(conditions))
         decoding = self._decoding.settled(self.config.data, Path(self.config.trainer.out), self._guidance)

@@ -39,7 +39,7 @@ def begin(config: TrainConfig, store: Store) -> tuple[Tokenizer, Decoder]:
     """
     generator = torch.Generator().manual_seed(config.trainer.seed)
     tokenizer = vocabulary(config, store)
-    if config.model.text_spacing == "measured" and config.trainer.start_from is None:
+    if isinstance(config.model.text_spacing, str) and config.trainer.start_from is None:
         tokenizer = tokenizer.paced(paces_of(examples_of(config, store, tokenizer, "train")))
     network = build(config.model_copy(update={"lora": LoraConfig()}), tokenizer, store.codec)
     if config.trainer.start_from is None:
@@ -79,7 +79,8 @@ def vocabulary(config: TrainConfig, store: Store) -> Tokenizer:
     else:
         symbols = symbols_of(store, config.data)
         tokenizer = read_tokenizer(_source(config, store)).extended(store.codec.num_codebooks, symbols)
-    tokenizer = tokenizer.with_symbols(characters_of(store, config.data)).spaced(config.model.even_spacing)
+    tokenizer = tokenizer.with_symbols(characters_of(store, config.data))
+    tokenizer = tokenizer.spaced(config.model.even_spacing, names_said=config.model.names_said)
     return tokenizer.with_tones(tones_of(store) if config.data.tones else ())
 
 
@@ -134,15 +135,23 @@ def _source(config: TrainConfig, store: Store) -> Path:
 
 
 def _grown(known: Checkpoint, network: Decoder, tokenizer: Tokenizer, generator: torch.Generator) -> dict[str, Tensor]:
-    """Returns the weights with a row for each new token in the token embedding and the token head."""
+    """Returns the weights with a row for each new token in the token embedding, the token head and what frames say."""
     weights = dict(known.network.state_dict())
     before = len(known.tokenizer)
     kinds = [set(tokenizer.languages), set(tokenizer.tones.values())]
-    for name in ("token_embedding.weight", f"heads.{network.num_codebooks}.weight"):
+    grown = ["token_embedding.weight", f"heads.{network.num_codebooks}.weight"]
+    if network.config.names_said:
+        codes = "code_embedding.weight"
+        table, said, absent = weights[codes].split([network.num_code_rows, before, 1])
+        grown.append("said")
+        weights["said"] = said
+    for name in grown:
         old = weights[name]
         new = torch.normal(0.0, INIT_STD / 10, (len(tokenizer) - before, old.shape[1]), generator=generator)
         for number in range(before, len(tokenizer)):
             alike = [other for kind in kinds if number in kind for other in sorted(kind) if other < before]
             new[number - before] += (old[alike] if alike else old).mean(0)
         weights[name] = torch.cat([old, new.to(old.dtype)])
+    if network.config.names_said:
+        weights[codes] = torch.cat([table, weights.pop("said"), absent])
     return weights

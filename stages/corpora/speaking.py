@@ -33,7 +33,7 @@ IDENTITY = ".voice.json"
 PAUSE_S = 0.1
 """Silence before and after each text."""
 
-_VERSION = "2"
+_VERSION = "3"
 """Raise it when the speech changes."""
 _AT_A_TIME = 8
 """Texts that a process is given together."""

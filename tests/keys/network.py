@@ -204,6 +204,15 @@ def _text_spacing(world: World) -> None:
         apart = 3.0 if mode == "ar" else draw.frames / count
         found = read_document(examples, draw).positions_L[2 : 2 + count]
         assert np.abs(found - (np.arange(count) + 0.5) * apart).max() <= 1
+    trainer = world.trainer(model__text_spacing="aligned", data__modes={"all": 1.0}, data__continuation_probability=0.0)
+    examples = trainer.stream.examples
+    draw = examples.draw(int(examples.rows[0]), np.random.default_rng(0))
+    assert examples.alignments is not None
+    times = examples.alignments.of([draw.row])
+    said_T = times.said(trainer.tokenizer.encode(draw.phonemes), trainer.tokenizer.end, draw.frames)
+    assert read_document(examples, draw).codes_LK[-draw.frames :, 8].tolist() == said_T.tolist()
+    assert len(trainer.raw_network.code_embedding.weight) == 8 * 64 + len(trainer.tokenizer) + 1
+    assert {"<lead>", "<tail>"} < trainer.tokenizer.paces.keys()
     trainer = world.trainer(model__text_spacing="measured")
     assert trainer.tokenizer.paces == paces_of(trainer.stream.examples)
     assert (

@@ -42,6 +42,7 @@ def test_the_sizes_above_are_of_files() -> None:
         ("model={experts: 4, experts_per_token: 5}", "`experts_per_token` (5) must be at most `experts` (4)"),
         ("data.min_s=20", "must be greater than `min_s`"),
         ("model.text_spacing=-1", "greater than or equal to 0"),
+        ("model={text_spacing: aligned, group: 2}", "`text_spacing` must not be `aligned` with `group` 2"),
         ("align={weight: 0.1, layer: 12}", "must be below the number of layers (12), but is 12"),
         ("optimizer.lr=fast", "must be a valid number"),
         ("trainer.max_steps=0", "greater than or equal to 1"),

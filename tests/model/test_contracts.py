@@ -116,8 +116,11 @@ RUN = {"model__dropout": 0.1, "model__ahead": 2, "trainer__accumulate": 2, "trai
 def uninterrupted(folder: Path, arch: Arch, *, adapted: bool) -> tuple[dict[str, object], Path]:
     """Returns the settings and the last checkpoint of a run with everything that has a state, or with adapters."""
     settings: dict[str, object] = {**RUN, "optimizer__matrices": "muon", "model__experts": 3 if arch == "retnet" else 1}
+    settings["model__text_spacing"] = "aligned" if arch == "llama" else 0.0
     if adapted:
-        same: dict[str, object] = {key: settings[key] for key in ("model__dropout", "model__experts")}
+        same: dict[str, object] = {
+            key: settings[key] for key in ("model__dropout", "model__experts", "model__text_spacing")
+        }
         start = config_of(arch, folder / f"{arch}-base", model__ahead=1, trainer__max_steps=1, **same)
         base = train(start, task_store(), quiet=True)
         settings |= {"lora__rank": 2, "lora__dropout": 0.1, "lora__embeddings": True, "trainer__start_from": str(base)}

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from model.network.packing import Batch
-from model.sequences.documents import Int64s
+from model.sequences.documents import ABSENT, Int64s
 from model.sequences.tokenizer import Tokenizer
 
 
@@ -42,10 +42,13 @@ def unconditional(batch: Batch, tokenizer: Tokenizer) -> Batch | None:
     )
     place_L = torch.from_numpy(np.cumsum(kept_L) - 1)
     kept = torch.from_numpy(kept_L)
+    codes_LK = batch.codes_LK[kept]
+    if tokenizer.names_said:
+        codes_LK[:, tokenizer.num_codebooks :] = ABSENT
     return replace(
         batch,
         tokens_L=torch.from_numpy(tokens_L[kept_L]),
-        codes_LK=batch.codes_LK[kept],
+        codes_LK=codes_LK,
         positions_L=torch.from_numpy(positions_L[kept_L]),
         lengths=tuple(lengths),
         causal=sum(number < batch.causal for number in guided),
@@ -63,11 +66,12 @@ def _drop(tokens_L: Int64s, positions_L: Int64s, kept_L: np.ndarray, tokenizer: 
     last = starts[-1]
     if tokens_L[last] not in (tokenizer.level(0), tokenizer.canvas):
         return False
-    end = starts[1] - 1  # of the text: <task> <language> [tone] phonemes <end>
-    positions_L[end] = 2
+    end = int(np.flatnonzero(tokens_L == tokenizer.end)[0])  # of the text: <task> <language> [tone] phonemes <end>
+    starts = starts[starts > end]  # a spaced text has any positions
+    positions_L[[0, 1, end]] = 0, 1, 2
     kept_L[[0, 1, end]] = True
-    kept_L[starts[1:]] = True
+    kept_L[starts] = True
     kept_L[last:] = True
-    if tokenizer.input in tokens_L[starts[1:-1]]:  # without a text, an input's language is unknown
+    if tokenizer.input in tokens_L[starts[:-1]]:  # without a text, an input's language is unknown
         tokens_L[1] = tokenizer.unknown
     return True

@@ -147,6 +147,7 @@ def test_llama_cpp_comes_near_in_half_precision(tmp_path: Path) -> None:
     [
         ({"arch": "retnet", "kv_heads": None}, "f16", "`--format gguf` needs a model with `model.arch: llama`"),
         ({"window": 9}, "f16", "`--format gguf` needs a model without `model.window`, but this one's is 9"),
+        ({"text_spacing": "aligned"}, "f16", "but this one has `model.text_spacing: aligned`"),
         ({"width": 48, "heads": 6}, "q8_0", "to be multiples of 32, but one is 48. Use `--type f16`."),
     ],
 )

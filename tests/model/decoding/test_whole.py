@@ -119,6 +119,35 @@ def test_the_first_codebooks_are_known_first(arch: Arch, monkeypatch: pytest.Mon
     assert lengths[5] > lengths[6] == lengths[-1], "six passes of codebook 0 with guidance, the others without"
 
 
+@pytest.mark.parametrize("arch", ARCHS)
+def test_frames_know_what_they_say_in_every_pass(arch: Arch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `text_spacing: aligned`; what guidance reads without the text doesn't. A batch still gives its singles."""
+    tokenizer = TOKENIZER.spaced(0.0, names_said=True).paced({"h": 4.0, "l": 6.0, "ə": 3.0, "": 5.0})
+    net = decisive(arch=arch, text_spacing="aligned")
+    said: list[list[int]] = []
+    hidden = Reading.hidden
+
+    def watched(self: Reading) -> torch.Tensor:
+        said.append(self.batch.codes_LK[:, 8].tolist())
+        return hidden(self)
+
+    def speak(conditions: list[Condition], frames: list[int]) -> list[Any]:
+        return generate_whole(net, tokenizer, conditions, frames, unmasking=Unmasking(steps=12), guidance=2.0)
+
+    together = speak(CONDITIONS, FRAMES)
+    monkeypatch.setattr(Reading, "hidden", watched)
+    for condition, frames, wanted in zip(CONDITIONS, FRAMES, together, strict=True):
+        said.clear()
+        (alone,) = speak([condition], [frames])
+        np.testing.assert_array_equal(alone, wanted)
+        ids = tokenizer.encode(condition.phonemes)
+        told = tokenizer.frames_of(ids).said(ids, tokenizer.end, frames).tolist()
+        absent = [ABSENT] * frames
+        assert all(one[-frames:] in (told, absent) for one in said)
+        assert said[0][-frames:] == absent, "guidance comes last"
+        assert said[-1][-frames:] == told
+
+
 def test_a_canvas_that_is_full_early_takes_no_more_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     passes: list[int] = []
     hidden = Reading.hidden

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.sequences.aligned import Times
 from model.sequences.documents import (
     ABSENT,
     MARKERS,
@@ -81,6 +82,38 @@ def test_a_measured_text_lies_where_it_is_said(frames: int, by: float) -> None:
     continued = document(PACED, replace(condition, task="tts-c"), response_KT, 0, V)
     assert continued.positions_L[2:7].tolist() == [at - 3 for at in middles], "it begins with the prompt"
     assert length_document(PACED, condition, [], ended=False).positions_L[:7].tolist() == [*range(7)]
+
+
+def test_frames_of_a_known_length_are_told_what_they_say() -> None:
+    """As many as a symbol usually takes, or those that are known; not where nobody knows the length."""
+    paced = PACED.spaced(0.0, names_said=True)
+    a, b, none = *paced.encode("ab"), paced.end
+    condition, response_KT = Condition("abba", "de", np.zeros((K, 3), np.uint8)), np.zeros((K, 10), np.uint8)
+    masked = np.ones((K, 10), bool)
+
+    def said(item: Document) -> list[int]:
+        return item.codes_LK[-11:, K].tolist()
+
+    def laid_out(condition: Condition) -> list[Document]:
+        return [
+            document(paced, condition, response_KT, 2, V),
+            canvas(paced, condition, response_KT[0], masked[0]),
+            whole_canvas(paced, condition, response_KT, masked, masked),
+        ]
+
+    for item in laid_out(condition):  # half of 2, 6, 2, 2, 6, 2 frames
+        assert said(item) == [ABSENT, none, a, a, a, b, b, a, a, a, none]
+        assert (item.codes_LK[:-10, K] == ABSENT).all()
+    for item in laid_out(replace(condition, times=Times(1, (2, 0, 1, 3), 3))):
+        assert said(item) == [ABSENT, none, a, a, b, a, a, a, none, none, none]
+        assert item.positions_L[2:7].tolist() == [2, 3, 3, 5, 7]
+    for item in laid_out(replace(condition, task="tts-c", times=Times(2, (4, 1, 1, 4), 1))):
+        assert said(item) == [ABSENT, a, a, a, b, b, a, a, a, a, none], "the prompt says the first three"
+    for item in laid_out(condition.dropped()):
+        assert item.codes_LK.shape[1] == K
+    spoken = document(paced, replace(condition, times=Times(2, (4, 1, 1, 4), 1)), response_KT, 0, V)
+    assert spoken.codes_LK.shape[1] == K
+    assert spoken.positions_L[2:7].tolist() == [4, 6, 7, 10, 12]
 
 
 def test_a_spaced_text_is_spread_over_a_known_length() -> None:

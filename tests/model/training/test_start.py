@@ -85,6 +85,27 @@ def test_symbols_of_the_dataset_are_added(older: Checkpoint, store: MemoryStore,
     assert "字" not in vocabulary(configure(), store).tokens, "a new model's vocabulary depends on no dataset"
 
 
+def test_what_frames_say_is_kept_and_grows(tmp_path: Path, store: MemoryStore, configure: Configure) -> None:
+    """With `text_spacing: aligned`, the table of symbols that frames say begins as the model's, too."""
+    spaced = {"model__text_spacing": "aligned", "data__modes": {"all": 1.0}}
+    first = checkpoint.load(train(configure(**spaced, trainer__max_steps=1), store, quiet=True))
+    store.symbols = [*store.symbols, "字"]
+    config = configure(**spaced, trainer__start_from=str(first.folder), trainer__out=str(tmp_path / "further"))
+    tokenizer, network = begin(config, store)
+    assert tokenizer.paces == first.tokenizer.paces
+    assert tokenizer.names_said
+    examples = Examples(store, tokenizer, config.data, "train")
+    item = read_document(examples, examples.draw(0, np.random.default_rng(0), ("all", 0)))
+    assert (item.codes_LK[-9:, 8] >= 0).all()
+    read = [torch.from_numpy(each) for each in (item.tokens_L, item.codes_LK, item.positions_L)]
+    before, after = (net.eval().embed(*read[:2]) for net in (first.network, network))
+    assert torch.allclose(before, after, atol=1e-6)
+    table = network.code_embedding.weight
+    assert len(table) == network.num_code_rows + len(tokenizer) + 1
+    assert not table[network.absent].any()
+    assert table[network.absent - 1].any(), "the new symbol begins as the mean"
+
+
 def test_tones_of_the_dataset_are_added_and_begin_as_the_known_ones(
     tmp_path: Path, store: MemoryStore, configure: Configure
 ) -> None:

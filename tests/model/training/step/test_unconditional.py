@@ -32,17 +32,17 @@ RESPONSE = codes(7)
 MASKED = np.arange(7) % 2 == 0
 
 
-def laid_out(condition: Condition, kind: str) -> Document:
+def laid_out(condition: Condition, kind: str, tokenizer: Tokenizer = TOKENIZER) -> Document:
     if kind == "nar":
-        return document(TOKENIZER, condition, RESPONSE, 2, SIZE)
+        return document(tokenizer, condition, RESPONSE, 2, SIZE)
     if kind == "len":
-        return length_document(TOKENIZER, condition, TOKENIZER.digits[:2], ended=True)
+        return length_document(tokenizer, condition, tokenizer.digits[:2], ended=True)
     if kind == "nar-len":
-        return canvas(TOKENIZER, condition, RESPONSE[0].astype(np.int64), MASKED)
+        return canvas(tokenizer, condition, RESPONSE[0].astype(np.int64), MASKED)
     if kind == "all":
         masked_KT = np.concatenate([MASKED[None], np.ones((K - 1, 7), bool)])
-        return whole_canvas(TOKENIZER, condition, RESPONSE, masked_KT, masked_KT)
-    return document(TOKENIZER, condition, RESPONSE, 0, SIZE, group=2 if kind == "grouped" else 1)
+        return whole_canvas(tokenizer, condition, RESPONSE, masked_KT, masked_KT)
+    return document(tokenizer, condition, RESPONSE, 0, SIZE, group=2 if kind == "grouped" else 1)
 
 
 def assert_same(found: Batch, wanted: Batch) -> None:
@@ -65,6 +65,19 @@ def test_a_document_is_laid_out_as_the_dropped_condition_is(what: str, kind: str
     found = unconditional(collate([laid_out(condition, kind)], K), TOKENIZER)
     assert found is not None
     assert_same(found, collate([laid_out(condition.dropped(), kind)], K))
+
+
+@pytest.mark.parametrize("kind", ["nar-len", "all"])
+def test_nobody_is_told_what_a_frame_says(kind: str) -> None:
+    tokenizer = TOKENIZER.spaced(0.0, names_said=True).paced({"a": 5.0, "": 4.0})
+    batch = collate([laid_out(CONDITIONS["speech"], kind, tokenizer)], K)
+    assert (batch.codes_LK[-7:, K] >= 0).all()
+    found = unconditional(batch, tokenizer)
+    assert found is not None
+    wanted = collate([laid_out(CONDITIONS["speech"].dropped(), kind, tokenizer)], K)
+    assert_same(replace(found, codes_LK=found.codes_LK[:, :K]), wanted)
+    assert (found.codes_LK[:, K] < 0).all()
+    assert (batch.codes_LK[-7:, K] >= 0).all(), "the batch itself stays as it is"
 
 
 def test_of_many_documents_those_that_are_guided_stay_in_order() -> None:
