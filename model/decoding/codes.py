@@ -22,6 +22,7 @@ def generate(
     decoding: Decoding = Decoding(),  # noqa: B008 (frozen)
     seeds: Sequence[int] | None = None,
     step: Step | None = None,
+    usual_frames: Sequence[tuple[int, int, int] | None] | None = None,
 ) -> list[Codes]:
     """Generates a response to each condition, side by side.
 
@@ -35,12 +36,14 @@ def generate(
         seeds: One per condition, of all its draws: a condition with its seed gives the same codes in any batch. 0 by
             default.
         step: The network laid out for single steps, which makes `ar` faster.
+        usual_frames: Of each condition, as in `Ask`.
 
     Returns:
         One `[K, T]` array of uint16 per condition, `min_frames` <= T <= `max_frames`.
     """
-    pairs = zip(conditions, seeds or [0] * len(conditions), strict=True)
-    asks = [Ask(condition, max_frames, decoding, min_frames, seed) for condition, seed in pairs]
+    count = len(conditions)
+    each = zip(conditions, seeds or [0] * count, usual_frames or [None] * count, strict=True)
+    asks = [Ask(condition, max_frames, decoding, min_frames, seed, usual) for condition, seed, usual in each]
     return [response.codes_KT for response in _responses(network, tokenizer, asks, step)]
 
 

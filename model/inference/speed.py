@@ -1,7 +1,5 @@
 """How fast a text is spoken: the length that the model predicts, divided."""
 
-import math
-
 from model.checkpoints.checkpoint import Checkpoint
 from model.decoding.asks import Ask
 from model.decoding.masked import predict_frames
@@ -25,20 +23,9 @@ def check_speed(speed: float, mode: str) -> None:
 
 
 def usual_frames(checkpoint: Checkpoint, phonemes: str) -> tuple[int, int, int] | None:
-    """Returns the fewest, the usual and the most frames of a text by the training set's pace; None if it is unknown.
-
-    Where the frames of each symbol were measured (`model.text_spacing`), the usual length is their sum, and the others
-    are as far from it as the hundredth fastest and slowest utterances of the training set are from the median.
-    """
-    lengths, tokenizer = checkpoint.meta.lengths, checkpoint.tokenizer
-    if lengths is None:
-        return None
-    if tokenizer.paces:
-        usual = tokenizer.frames_of(tokenizer.encode(phonemes)).total
-        by = usual / lengths.usual_per_symbol
-        return int(by * lengths.fewest_per_symbol), max(1, round(usual)), math.ceil(by * lengths.most_per_symbol)
-    fewest, most = lengths.possible_frames(len(phonemes))
-    return fewest, max(1, round(lengths.expected_frames(len(phonemes)))), most
+    """Returns the fewest, the usual and the most frames of a text by the training set's pace; None if it is unknown."""
+    lengths = checkpoint.meta.lengths
+    return None if lengths is None else lengths.usual_frames(checkpoint.tokenizer, phonemes)
 
 
 def frames_at(speed: float, checkpoint: Checkpoint, condition: Condition, phonemes: str, *, max_frames: int) -> int:

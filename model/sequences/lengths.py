@@ -11,6 +11,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from model.sequences.tokenizer import Tokenizer
+
 _SHORT, _FEW, _USUAL, _MANY = 0.05, 0.01, 0.5, 0.99
 """The quantiles kept: of lengths, and of frames per symbol."""
 _SECONDS_PER_SYMBOL = 0.03, 0.06, 0.12
@@ -74,6 +76,20 @@ class Lengths:
         edges = _EDGES * self.usual_per_symbol
         fewest, most = _FASTER * self.fewest_per_symbol * symbols, _SLOWER * self.most_per_symbol * symbols
         return max(1, math.ceil(fewest - edges)), math.ceil(most + edges)
+
+    def usual_frames(self, tokenizer: Tokenizer, phonemes: str) -> tuple[int, int, int]:
+        """Returns the fewest, the usual and the most frames of a text by the training set's pace.
+
+        Where the frames of each symbol were measured (`model.text_spacing`), the usual length is their sum, and the
+        others are as far from it as the hundredth fastest and slowest utterances of the training set are from the
+        median.
+        """
+        if tokenizer.paces:
+            usual = tokenizer.frames_of(tokenizer.encode(phonemes)).total
+            by = usual / self.usual_per_symbol
+            return int(by * self.fewest_per_symbol), max(1, round(usual)), math.ceil(by * self.most_per_symbol)
+        fewest, most = self.possible_frames(len(phonemes))
+        return fewest, max(1, round(self.expected_frames(len(phonemes)))), most
 
     def fits(self, symbols: int) -> bool:
         """Returns whether a text of so many symbols is no longer than what was trained on."""

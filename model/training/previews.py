@@ -9,6 +9,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,12 +20,14 @@ from torch import Tensor
 from model.checkpoints.checkpoint import build
 from model.config import TrainConfig
 from model.data.examples import Examples
+from model.data.lengths import lengths_of
 from model.data.reading import read_condition, read_document, read_response
 from model.decoding.codes import generate
 from model.decoding.options import FIRST_MODES, Decoding
 from model.network.decoder import Decoder
 from model.network.lora import merge_adapters
-from model.sequences.documents import Mode
+from model.sequences.documents import Condition, Mode
+from model.sequences.lengths import Lengths
 from model.training.alignment import attention_to_text, draw_attention, followed
 from model.training.listening import Heard, Listener, error_rate
 from model.training.run.failures import is_out_of_memory
@@ -128,7 +131,16 @@ class Previews:
         longest = 2 * max(draw.frames for draw in self._draws)  # early in training, the network doesn't stop by itself
         seeds = range(_SEED, _SEED + len(conditions))
         decoding = self._decoding.settled(self.config.data, Path(self.config.trainer.out), self._guidance)
-        spoken = generate(network, examples.tokenizer, conditions, max_frames=longest, decoding=decoding, seeds=seeds)
+        usual = [self._usual(condition) for condition in conditions]
+        spoken = generate(
+            network,
+            examples.tokenizer,
+            conditions,
+            max_frames=longest,
+            decoding=decoding,
+            seeds=seeds,
+            usual_frames=usual,
+        )
         found: list[Heard] = []
         for number, (draw, condition, spoken_KT) in enumerate(zip(self._draws, conditions, spoken, strict=True)):
             codes = {f"{number:02d}": spoken_KT, f"{number:02d}.reference": read_response(examples, draw)}
@@ -166,6 +178,16 @@ class Previews:
             path = self._folder(step) / f"{number:02d}.attention.png"
             log.picture(f"attention/{number:02d}", draw_attention(weights_HMS[head], draw.phonemes, title, path), step)
         return {"validation/alignment": float(np.mean(best))} if best else {}
+
+    def _usual(self, condition: Condition) -> tuple[int, int, int] | None:
+        """Returns the frames that a response usually takes, if its text is all that it says."""
+        if condition.task != "tts" or not condition.phonemes:
+            return None
+        return self._lengths.usual_frames(self.examples.tokenizer, condition.phonemes)
+
+    @cached_property
+    def _lengths(self) -> Lengths:
+        return lengths_of(self.examples)
 
     def _missing(self, decoding: Decoding) -> list[Mode]:
         """Returns the modes that a way to speak needs, but the network doesn't learn."""

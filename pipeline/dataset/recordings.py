@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.dataset.digests import DigestCache, Stamp, is_whole, sealed_files, stamp_of
 from pipeline.dataset.folder import RECORDINGS, Dataset
 from pipeline.dataset.listing import listing_digest, sources_digest
+from pipeline.dataset.receipts import Receipts
 from stages.artefacts.formats import Rows
 from stages.artefacts.manifest import (
     LAYOUT,
@@ -204,12 +205,13 @@ _WRITTEN = digest_of([LAYOUT, *Recording.__dataclass_fields__])
 
 def _state(folder: Path, cache: DigestCache) -> str | None:
     """Returns a hash of the written recordings; None if a shard is missing or damaged."""
-    written = sha256()
-    for shard in list_shards(folder):
-        receipt = read_receipt(folder, shard)
-        if receipt is None or not is_whole(folder, receipt, cache):
+    written, receipts = sha256(), Receipts(folder, cache)
+    for shard in receipts.shards:
+        receipt, whole = receipts.read(shard)
+        if receipt is None or not whole:
             return None
         written.update(f"{shard} {receipt.fingerprint}\n".encode())
+    receipts.keep()
     return written.hexdigest()
 
 

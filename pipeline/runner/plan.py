@@ -7,13 +7,13 @@ receipt's checksums. File times, names, worker counts and batch sizes don't matt
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from pipeline.config import stage_class
-from pipeline.dataset.digests import DigestCache, is_whole
+from pipeline.dataset.digests import DigestCache
 from pipeline.dataset.folder import RECORDINGS, Dataset
+from pipeline.dataset.receipts import Receipts
 from pipeline.runner.tally import Tally
 from stages.artefacts.manifest import LAYOUT, OUT, Receipt, digest_of, list_shards, read_receipt, shard_name
 from stages.base import Context, Stage
@@ -146,7 +146,8 @@ def plan_stage(
     """
     folder = dataset.stage(stage.name)
     parameters = digest_of([LAYOUT, stage.name, stage.version, stage.parameters(), last_recording])
-    present = set(list_shards(folder))
+    receipts = Receipts(folder, cache)
+    present = set(receipts.shards)
     totals = {_place(name)[1] for name in present}
     kept, sealed, todo = Tally(stage.name), dict[str, Sealed](), list[Todo]()
     upstream = before or {
@@ -154,8 +155,8 @@ def plan_stage(
     }
     for shard, taken in upstream.items():
         fingerprint = digest_of([parameters, taken.digest])
-        receipt = read_receipt(folder, shard)
-        why = _why_stale(folder, receipt, fingerprint, cache)
+        receipt, whole = receipts.read(shard)
+        why = _why_stale(receipt, fingerprint, whole=whole)
         if receipt and not why and _to_retry(receipt, retry):
             why = RETRY
         if receipt and not why:
@@ -164,6 +165,7 @@ def plan_stage(
             continue
         previous = tuple(_overlapping(shard, present, totals))
         todo.append(Todo(shard, why, fingerprint, taken.digest, previous, taken.outputs, taken.audio_s))
+    receipts.keep()
     given = sum(taken.outputs for taken in upstream.values())
     return StagePlan(stage, last_recording, kept, tuple(todo), MappingProxyType(sealed), given)
 
@@ -171,11 +173,11 @@ def plan_stage(
 MISSING, DAMAGED, CHANGED, RETRY = "missing", "damaged", "inputs or parameters changed", "to be retried"
 
 
-def _why_stale(folder: Path, receipt: Receipt | None, fingerprint: str, cache: DigestCache) -> str:
+def _why_stale(receipt: Receipt | None, fingerprint: str, *, whole: bool) -> str:
     """Returns why a shard must be made, or "" if it is up to date."""
     if receipt is None:
         return MISSING
-    if not is_whole(folder, receipt, cache):
+    if not whole:
         return DAMAGED
     return "" if receipt.fingerprint == fingerprint else CHANGED
 
@@ -196,7 +198,8 @@ def input_receipts(needs: str, dataset: Dataset, cache: DigestCache, *, verified
     Raises:
         MissingInputError: if one is missing, damaged or outdated; names the command that makes them.
     """
-    found = list_shards(dataset.stage(needs))
+    receipts = Receipts(dataset.stage(needs), cache)
+    found = receipts.shards
     expected = list_shards(dataset.stage(RECORDINGS))
     command = {RECORDINGS: "transcribe VOICES", "clean": "clean VOICES"}.get(needs, needs)
     if not found or found != expected:
@@ -206,8 +209,8 @@ def input_receipts(needs: str, dataset: Dataset, cache: DigestCache, *, verified
             f" Run `valle-prep {command} --out {dataset.folder}` first."
         )
     for shard in found:
-        receipt = read_receipt(dataset.stage(needs), shard)
-        if receipt is None or not (verified or is_whole(dataset.stage(needs), receipt, cache)):
+        receipt, whole = receipts.read(shard)
+        if receipt is None or not (verified or whole):
             raise MissingInputError(
                 f"Shard {shard} of `{needs}` in `{dataset.folder}` is damaged."
                 f" Run `valle-prep {command} --out {dataset.folder}`: it makes the shard again."
@@ -215,6 +218,7 @@ def input_receipts(needs: str, dataset: Dataset, cache: DigestCache, *, verified
         if not verified:
             check_fresh(receipt, needs, dataset)
         yield receipt
+    receipts.keep()
 
 
 def check_fresh(receipt: Receipt, name: str, dataset: Dataset) -> None:

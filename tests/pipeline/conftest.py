@@ -78,6 +78,21 @@ def dataset(voices: Path, once: Once, tmp_path_factory: pytest.TempPathFactory) 
     return Path(shutil.copytree(made, tmp_path_factory.mktemp("reference") / "dataset"))
 
 
+@cache
+def probed(script: str) -> tuple[object, str]:
+    """Asks another interpreter what `doctor` asks of it, but the same only once: each answer takes seconds."""
+    from pipeline.doctor.check import probe
+
+    return probe(script)
+
+
+@pytest.fixture
+def probed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets `doctor` ask each question of another interpreter once in all tests."""
+    for module in ("examine", "weights"):
+        monkeypatch.setattr(f"pipeline.doctor.{module}.probe", probed)
+
+
 @pytest.fixture
 def copy(dataset: Path, tmp_path: Path) -> Path:
     """A copy of the dataset, to be changed."""

@@ -118,6 +118,7 @@ def test_status_counts_what_is_there(capsys: pytest.CaptureFixture[str], dataset
     assert stages["encode"]["outputs"] == stages["hdf5"]["outputs"] > 0
 
 
+@pytest.mark.usefixtures("probed_once")
 def test_json_holds_numbers_and_truth_as_what_they_are(
     capsys: pytest.CaptureFixture[str], voices: Path, copy: Path, tmp_path: Path
 ) -> None:

@@ -39,43 +39,52 @@ def tiny(seed: int = 0, scale: float = 8, **shape: Any) -> Decoder:
     return made.eval()
 
 
-def logp(net: Decoder, condition: Condition, codes: tuple[int, ...], guidance: float) -> torch.Tensor:
-    """Returns the log-probabilities of each place and of what follows, from one pass without a cache."""
-    response = np.zeros((8, len(codes)), np.uint16)
-    response[0] = codes
+Drawn = tuple[int, ...]
 
-    def logits(one: Condition) -> torch.Tensor:
-        item = document(TOKENIZER, one, response, 0, SIZE, group=net.config.group)
-        tensors = (torch.from_numpy(x) for x in (item.tokens_L, item.codes_LK, item.positions_L))
-        return net.logits(net.hidden(*tensors, Packed([len(item)], 1, CPU))[item.rows_M], 0)
+
+def logp(net: Decoder, condition: Condition, sequences: list[Drawn], guidance: float) -> list[torch.Tensor]:
+    """Returns the logits of each place and of what follows, of each sequence, from one pass without a cache."""
+
+    def logits(one: Condition) -> list[torch.Tensor]:
+        items = []
+        for codes in sequences:
+            response = np.zeros((8, len(codes)), np.uint16)
+            response[0] = codes
+            items.append(document(TOKENIZER, one, response, 0, SIZE, group=net.config.group))
+        parts = ([getattr(item, name) for item in items] for name in ("tokens_L", "codes_LK", "positions_L"))
+        attend = Packed([len(item) for item in items], len(items), CPU)
+        hidden_LD = net.hidden(*(torch.from_numpy(np.concatenate(part)) for part in parts), attend)
+        each = hidden_LD.split([len(item) for item in items])
+        return [net.logits(own[item.rows_M], 0) for own, item in zip(each, items, strict=True)]
 
     with torch.inference_mode():
         found = logits(condition)
         if guidance > 1:
             alone = logits(condition.dropped())
-            found = alone + guidance * (found - alone)
-    return found.double()
+            found = [less + guidance * (more - less) for more, less in zip(found, alone, strict=True)]
+    return [each.double() for each in found]
 
 
-Score = Callable[[tuple[int, ...]], float]
+Score = Callable[[list[Drawn]], list[float]]
 
 
 def scorer(net: Decoder, condition: Condition, guidance: float = 1.0, least: int = 1) -> Score:
-    def score(codes: tuple[int, ...]) -> float:
-        logits = logp(net, condition, codes, guidance)
-        logits[:least, SIZE] = -torch.inf
-        ended = len(codes) < MOST
-        drawn = [*codes, SIZE] if ended else list(codes)
-        rows = logits.log_softmax(-1)[: len(drawn)]
-        return float(rows.gather(1, torch.tensor(drawn)[:, None]).mean())
+    def score(sequences: list[Drawn]) -> list[float]:
+        found = []
+        for codes, logits in zip(sequences, logp(net, condition, sequences, guidance), strict=True):
+            logits[:least, SIZE] = -torch.inf
+            drawn = [*codes, SIZE] if len(codes) < MOST else list(codes)
+            rows = logits.log_softmax(-1)[: len(drawn)]
+            found.append(float(rows.gather(1, torch.tensor(drawn)[:, None]).mean()))
+        return found
 
     return score
 
 
-def exhaustive(score: Score, least: int = 1) -> tuple[tuple[int, ...], float]:
+def exhaustive(score: Score, least: int = 1) -> tuple[Drawn, float]:
     every = [codes for length in range(least, MOST + 1) for codes in product(range(SIZE), repeat=length)]
-    best = max(every, key=score)
-    return best, score(best)
+    mean, best = max(zip(score(every), every, strict=True), key=lambda pair: pair[0])
+    return best, mean
 
 
 @pytest.mark.parametrize(
@@ -113,7 +122,7 @@ def test_a_wider_search_finds_no_worse_and_a_narrow_one_is_a_batch_too() -> None
                 (alone,) = generate(net, TOKENIZER, [condition], max_frames=MOST, decoding=decoding)
                 np.testing.assert_array_equal(alone, codes)
             pairs = zip(CONDITIONS, together, strict=True)
-            means.append([scorer(net, one)(tuple(codes[0].tolist())) for one, codes in pairs])
+            means.append([scorer(net, one)([tuple(codes[0].tolist())])[0] for one, codes in pairs])
         assert (np.array(means[2]) >= np.array(means[0]) - 1e-6).all()
 
 
@@ -126,8 +135,8 @@ def test_it_beats_taking_the_likeliest_each_time() -> None:
             for decoding in (Decoding(ar=Sampling(0.0)), Decoding(beam_width=9))
         )
         for condition, one, other in zip(CONDITIONS, greedy, wide, strict=True):
-            score = scorer(net, condition)
-            gained = score(tuple(other[0].tolist())) - score(tuple(one[0].tolist()))
+            less, more = scorer(net, condition)([tuple(one[0].tolist()), tuple(other[0].tolist())])
+            gained = more - less
             assert gained >= -1e-6
             better += gained > 1e-6
     assert better

@@ -124,3 +124,22 @@ def test_a_machine_that_is_full_is_said_and_ends_nothing(
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note:")]
     assert [line.partition(" couldn't")[0][-6:] for line in told] == ["step 1", "step 2"]
     assert str(error) in told[0]
+
+
+def test_they_are_spoken_as_at_synthesis(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows when a symbol is said, and a length that no such text has is replaced by the usual one."""
+    asked: list[dict[str, object]] = []
+
+    def generate(network, tokenizer, conditions, **how):
+        asked.append(how | {"times": [condition.times for condition in conditions]})
+        return spoken(network, tokenizer, conditions, **how)
+
+    spoken = previews.generate
+    monkeypatch.setattr(previews, "generate", generate)
+    settings = {"data__modes": {"all": 1.0, "len": 0.1}, "model__text_spacing": "aligned"}
+    told = {**_FEW, **settings, "trainer__max_steps": 1, "data__continuation_probability": 0.0}
+    train(configure(**told), make_store(codec=codec_identity("embedded")), quiet=True)
+    (how,) = asked
+    assert how["times"] == [None, None]
+    for fewest, usual, most in how["usual_frames"]:
+        assert 0 < fewest < usual < most

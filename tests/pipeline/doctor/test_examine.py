@@ -34,7 +34,7 @@ QUICK = ("--scheduler", "sync", "--set", "transcribe.transcripts=require")
 
 
 @pytest.fixture(autouse=True)
-def empty_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def empty_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, probed_once: None) -> None:
     """A machine without weights and without a network."""
     for name in ("HOME", "HF_HOME", "TORCH_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "empty"))
