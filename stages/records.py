@@ -184,9 +184,8 @@ class Transcript(Record):
     group: str
     speaker: str
     sample_rate: int
-    """Hz, of the recording; all positions are samples at this rate."""
     samples: int
-    """Length of the recording in samples."""
+    """Length of the recording; all positions are samples at its rate, in Hz."""
     language: str
     """ISO 639-1 code."""
     source: str
@@ -232,9 +231,8 @@ class Measures(Record):
     snr_db: float
     """Estimated signal-to-noise ratio, -20 to 100 dB."""
     clipped: float
-    """Share of the samples at full scale."""
     silence: float
-    """Share of the 10 ms frames that are at least 40 dB below the cut's level."""
+    """Share of the 10 ms frames at least 40 dB below the cut's level; before it that of the samples at full scale."""
     peak: float
     """The largest absolute sample; 1 is full scale."""
     hash: str
@@ -250,6 +248,9 @@ class Measures(Record):
     bandwidth_hz: float | None = None
     srmr: float | None = None
     """Less with more reverberation; before it the highest frequency with speech, in Hz. None if it can't be told."""
+    begins_db: float | None = None
+    ends_db: float | None = None
+    """Level of the loudest sound at the first and last 50 ms, see `edge_levels`. None if it is background."""
     sketch: str | None = None
     """What near copies have in common, see `stages.utterances.sketch`; None if there is too little sound."""
 
@@ -263,9 +264,8 @@ class HeardAgain(Record):
     misheard: float
     """Character error rate, counted in the row's text; above 1 if much more was heard."""
     first: float
-    """The same of the first word, and of what was heard before it, 0 to 1."""
     last: float
-    """The same of the last word, and of what was heard after it."""
+    """The same of the first and last word, with what was heard before and after them, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
         searched = "searched" if searched_between_all(self.config.search_s, self.config.margin_s) else ""
         again = f", again {self._again}" if self.context.verify else ""
         again += ", srmr" if self.config.min_srmr is not None else ""
+        again += ", edges" if self.config.max_edge_db is not None else ""
         if self.config.dnsmos is None:
             return searched + again
         path = Path(self.config.dnsmos).expanduser()
@@ -333,7 +334,11 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
             return row
         heard = audio.resample(wave, row.sample_rate, SAMPLE_RATE) if row.certainty or self._hearings else wave
         if self.config.measure:
-            measures = measure(wave, row.sample_rate, self._dnsmos, reverberation=self.config.min_srmr is not None)
+            asked = {
+                "reverberation": self.config.min_srmr is not None,
+                "edges": self.config.max_edge_db is not None,
+            }
+            measures = measure(wave, row.sample_rate, self._dnsmos, **asked)
             row = replace(
                 row, measures=replace(measures, voice=round(voice_share(heard), 3)) if row.certainty else measures
             )

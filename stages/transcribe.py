@@ -25,7 +25,6 @@ from stages.corpora.scan import language_in
 from stages.errors import TextError, WeightsError
 from stages.hearing import english, sphinx
 from stages.hearing.asr import weights
-from stages.hearing.asr.windows import SAMPLE_RATE
 from stages.hearing.batches import Batches, Unheard, Waiting
 from stages.hearing.certainty import with_certainty
 from stages.hearing.channels import CALLS, SOME, Channels, Part, apart, marks, parts_of
@@ -135,7 +134,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     text_version: ClassVar[int] = 5
     """Version of how existing texts are read and timed. Raise it instead of `version` to keep what whisper has
     transcribed, which may have taken hours."""
-    hearing_version: ClassVar[int] = 3
+    hearing_version: ClassVar[int] = 4
     """Version of how whisper hears; raise it to hear everything again that has no text."""
     computes = True
     one_to_one = False
@@ -224,7 +223,8 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             del hearing["candidates"]
         hearing |= {"align_models": self._aligners, "version": self.hearing_version}
         hearing["aligner"] = sphinx.version() if self._placer else ""
-        return [mapped, hearing, self._whisper, self._diarisation, *sound]
+        own = ["without the other voice"] if self.config.channels == "split" else []
+        return [mapped, hearing, self._whisper, self._diarisation, *sound, *own]
 
     @property
     def _reading(self) -> str:
@@ -314,7 +314,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             if self._recogniser is None:
                 why = "its transcript is ignored" if recording.transcript else "it has no transcript"
                 return Reject(recording.id, "NoTranscript", f"{why}, and {self._missing}", weights.WAYS_OUT)
-            return batches.add(recording, audio, part.heard.resampled(SAMPLE_RATE)[:])
+            return batches.add(recording, audio, part.to_hear())
         if not recording.transcript:
             detail = "it has no transcript, and `transcribe.transcripts` is `require`."
             return Reject(recording.id, "NoTranscript", detail, weights.WAYS_OUT)

@@ -33,6 +33,8 @@ _NAMES = {
     "snr_db": ("SNR", "dB"),
     "bandwidth_hz": ("bandwidth of the speech", "Hz"),
     "srmr": ("SRMR, less with more reverberation", ""),
+    "begins_db": ("level at the beginning, relative to the utterance", "dB"),
+    "ends_db": ("level at the end, relative to the utterance", "dB"),
     "ovrl": ("DNSMOS overall", ""),
     "sig": ("DNSMOS speech", ""),
     "bak": ("DNSMOS background", ""),

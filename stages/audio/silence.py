@@ -18,6 +18,14 @@ _FRAMES_AT_A_TIME = 6000
 _QUIET_FRAMES = 5
 _NOISE_FRAMES = 10
 _WORST_SNR_DB, _BEST_SNR_DB = -20.0, 100.0
+_EDGE_S = 0.05
+"""Seconds at each end in which a cut at a pause is quiet. The stop of a consonant is seldom longer."""
+_BACKGROUND_S, _QUIETEST = 0.05, 0.05
+"""The background is the power under which so large a share of all windows of so many seconds lies."""
+_OVER_DB = 10.0
+"""What isn't this much louder than the background may be the background."""
+_SHORTEST_S = 0.3
+"""Seconds of sound in which a background can be told from speech."""
 _TINY = 1e-12
 DIGITAL = 2e-12
 """Windows of at most this power are digital silence (`_TINY` is added to every frame)."""
@@ -97,6 +105,36 @@ def snr_db(wave: Wave, sample_rate: int) -> float:
     noise = float(windows[: max(1, len(windows) // 10)].mean())
     speech = max(float(power.mean()) - noise, _TINY)
     return float(np.clip(10 * np.log10(speech / noise), _WORST_SNR_DB, _BEST_SNR_DB))
+
+
+def edge_levels(wave: Wave, sample_rate: int) -> tuple[float | None, float | None]:
+    """Returns how loud a cut is where it begins and where it ends.
+
+    A cut at pauses begins and ends with less sound than one through a word. No words are looked at, so this holds for
+    any language; but a cut that falls into the stop of a consonant, or between two words, isn't told.
+
+    Args:
+        wave: Mono, `[samples]`, not empty.
+        sample_rate: Hz.
+
+    Returns:
+        The level of the loudest 10 ms within the first 50 ms, and within the last, in dB relative to the cut's level
+        (see `level_of`). None where that isn't clearly louder than the background, or the cut is shorter than 0.3 s.
+    """
+    power, _ = frame_power(wave, sample_rate)
+    if len(power) < _SHORTEST_S / FRAME_S:
+        return None, None
+    width = round(_BACKGROUND_S / FRAME_S)
+    background = float(np.quantile(np.convolve(power, np.ones(width) / width, "valid"), _QUIETEST))
+    least, level = background * 10 ** (_OVER_DB / 10), level_of(power)
+    count = round(_EDGE_S / FRAME_S)
+
+    def relative(loudest: float) -> float | None:
+        return float(10 * np.log10(loudest / level)) if loudest > least else None
+
+    # The last samples may not fill a frame: they are in the frames of the reversed wave.
+    backwards, _ = frame_power(wave[::-1], sample_rate)
+    return relative(float(power[:count].max())), relative(float(backwards[:count].max()))
 
 
 def quietest(wave: Wave, sample_rate: int) -> int:

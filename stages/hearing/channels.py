@@ -7,16 +7,19 @@ from itertools import islice
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from stages.audio.files import Decoded, channels_in, listen, unusual
+from stages.audio.files import Decoded, channels_in, listen, resampled, unusual
 from stages.audio.silence import frame_power, level_of
 from stages.audio.tape import Samples
 from stages.base import Context, Filtered
 from stages.errors import AudioError, TextError
+from stages.hearing.asr.windows import SAMPLE_RATE
 from stages.ids import Channel, channel_id
-from stages.records import Recording, Segment
+from stages.records import Recording, Segment, Wave
 from stages.transcripts.script import Script
 
+Booleans = npt.NDArray[np.bool_]
 Channels = Literal["mix", "left", "right", "split"]
 """`transcribe.channels`."""
 
@@ -28,10 +31,15 @@ CALLS = (
 """The advice about such recordings."""
 _LOUD = 10**-2.5
 """A frame is loud if it is less than 25 dB below its channel's level."""
-_TOGETHER = 0.5
-"""Two channels of one recording of a voice are loud together nearly always, those of a call seldom."""
+_MINE_DB, _SMOOTH = 10.0, 20
+"""A frame is one channel's voice if it is so much louder there, relative to the channels' levels, than in the other;
+powers are averaged over so many frames. A microphone also hears, more quietly, who speaks into the other."""
+_ALTERNATING = 0.5
+"""At least this share of the loud frames of a call are one channel's; of one voice in both channels hardly any are."""
 _TAKES_PART = 0.1
 """Both speak for at least this share of the call."""
+_MUTED = 10**-2
+"""Factor of the other's voice in what is heard of a channel."""
 
 _NAMES: tuple[tuple[Channel, re.Pattern[str]], ...] = (
     ("left", re.compile(r"(left|l|a|(channel|chan|ch)[ _-]?[1a])", re.IGNORECASE)),
@@ -61,6 +69,15 @@ class Part:
     channel: Channel = "mix"
     both: Mapping[Channel, Samples] = field(default_factory=dict)
     """The waves of both channels if each is a recording of its own."""
+
+    def to_hear(self) -> Wave:
+        """Returns what whisper hears, `[samples]` at 16 kHz: of a channel, without the voice of the other one."""
+        wave = np.asarray(self.heard.resampled(SAMPLE_RATE)[:])
+        others = [one for side, one in self.both.items() if side != self.channel]
+        if not others or not all(np.any(one[:]) for one in others):
+            return wave
+        [other] = others
+        return without_the_other(wave, np.asarray(resampled(other, self.heard.sample_rate, SAMPLE_RATE)[:]))
 
     def unused(self) -> Filtered | None:
         """Filters a channel without sound. Raises `AudioError` if a whole file can't hold speech."""
@@ -150,12 +167,38 @@ def apart(recordings: Iterable[Recording], context: Context) -> list[str]:
 
 
 def _alternate(left: Decoded, right: Decoded) -> bool:
-    if left.silent or right.silent:
-        return False
-    powers = [frame_power(one.wave, one.sample_rate)[0] for one in (left, right)]
-    loud = [power > level_of(power) * _LOUD for power in powers]
-    both, either = float(np.sum(loud[0] & loud[1])), float(np.sum(loud[0] | loud[1]))
-    return bool(both < _TOGETHER * either and min(np.sum(one) for one in loud) > _TAKES_PART * either)
+    return not (left.silent or right.silent) and _takes_turns(*_owners(left.wave, right.wave, left.sample_rate))
+
+
+def _takes_turns(mine: Booleans, others: Booleans, loud: int) -> bool:
+    """Returns whether each channel has a voice of its own: mostly one of them is loud, now this, now that."""
+    alone = int(mine.sum()), int(others.sum())
+    return sum(alone) > _ALTERNATING * loud and min(alone) > _TAKES_PART * loud
+
+
+def _owners(wave: Samples, other: Samples, sample_rate: int) -> tuple[Booleans, Booleans, int]:
+    """Returns which frames are a channel's voice and which the other's, and how many are loud in either."""
+    relative = [(power := frame_power(one, sample_rate)[0]) / level_of(power) for one in (wave, other)]
+    smooth = [np.convolve(one, np.ones(_SMOOTH) / _SMOOTH, "same")[: len(one)] for one in relative]
+    difference = 10 * np.log10(smooth[0] / smooth[1])
+    loud = (relative[0] > _LOUD) | (relative[1] > _LOUD)
+    return loud & (difference > _MINE_DB), loud & (difference < -_MINE_DB), int(loud.sum())
+
+
+def without_the_other(wave: Wave, other: Wave) -> Wave:
+    """Returns a channel in which the other's voice is made quiet; as it is, if they don't take turns.
+
+    Args:
+        wave: `[samples]` at 16 kHz.
+        other: The other channel, as long.
+    """
+    mine, others, loud = _owners(wave, other, SAMPLE_RATE)
+    if not _takes_turns(mine, others, loud):
+        return wave
+    frame = frame_power(wave, SAMPLE_RATE)[1]
+    centres = (np.arange(len(others)) + 0.5) * frame
+    gain = np.interp(np.arange(len(wave)), centres, np.where(others, _MUTED, 1.0)).astype(np.float32)
+    return wave * gain
 
 
 def _speaking(recording: Recording, channel: Channel) -> Recording:

@@ -47,6 +47,18 @@ def _certain(name: str) -> Callable[[Utterance], float | None]:
     return value
 
 
+def _loudest_end(utterance: Utterance) -> float | None:
+    measures: Measures | None = utterance.measures
+    ends = (measures.begins_db, measures.ends_db) if measures else ()
+    return max((end for end in ends if end is not None), default=None)
+
+
+def _which_end(utterance: Utterance) -> str:
+    assert utterance.measures is not None
+    ends = {"beginning": utterance.measures.begins_db, "end": utterance.measures.ends_db}
+    return "; " + ", ".join(f"{name} {'quiet' if level is None else f'{level:.1f}'}" for name, level in ends.items())
+
+
 def _characters_per_s(utterance: Utterance) -> float:
     return len(utterance.text) / utterance.duration_s
 
@@ -81,6 +93,7 @@ SLICE_RULES = (
     Rule("max_silence", "Silence", "of the frames silent", _measured("silence")),
     Rule("min_snr_db", "Noisy", "dB over the noise", _measured("snr_db")),
     Rule("min_bandwidth_hz", "NarrowBand", "Hz of speech", _measured("bandwidth_hz")),
+    Rule("max_edge_db", "MidSound", "dB at an end, relative to the cut", _loudest_end, _which_end),
     Rule("min_srmr", "Reverberant", "SRMR", _measured("srmr")),
     Rule("min_dnsmos", "PoorQuality", "DNSMOS", _measured("ovrl")),
 )
@@ -99,7 +112,9 @@ G2P_RULES = (
 _LETTERS = 20
 """Fewest letters in a text whose language is detected."""
 
-NEED_AUDIO = frozenset({"max_clipped", "max_silence", "min_snr_db", "min_bandwidth_hz", "min_srmr", "min_dnsmos"})
+NEED_AUDIO = frozenset(
+    {"max_clipped", "max_silence", "min_snr_db", "min_bandwidth_hz", "max_edge_db", "min_srmr", "min_dnsmos"}
+)
 """The keys whose values are measured from the audio."""
 
 

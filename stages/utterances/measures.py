@@ -8,7 +8,7 @@ import numpy as np
 from stages.audio import files as audio
 from stages.audio.bandwidth import bandwidth_hz
 from stages.audio.loudness import loudness_lufs
-from stages.audio.silence import silent_share, snr_db
+from stages.audio.silence import edge_levels, silent_share, snr_db
 from stages.listeners.dnsmos import SAMPLE_RATE
 from stages.listeners.reverberation import srmr
 from stages.records import Measures, Wave
@@ -23,7 +23,14 @@ SILENCE_DB = 40.0
 """dB below a cut's level at which silence begins."""
 
 
-def measure(wave: Wave, sample_rate: int, dnsmos: "Dnsmos | None" = None, *, reverberation: bool = False) -> Measures:
+def measure(
+    wave: Wave,
+    sample_rate: int,
+    dnsmos: "Dnsmos | None" = None,
+    *,
+    reverberation: bool = False,
+    edges: bool = False,
+) -> Measures:
     """Measures a cut.
 
     Args:
@@ -31,6 +38,7 @@ def measure(wave: Wave, sample_rate: int, dnsmos: "Dnsmos | None" = None, *, rev
         sample_rate: Hz.
         dnsmos: Predicts listeners' opinions; without it these measures stay empty.
         reverberation: Whether SRMR is measured, which costs as much as the rest.
+        edges: Whether the levels at both ends are measured.
 
     Returns:
         The measures, rounded to be the same on every machine.
@@ -38,6 +46,7 @@ def measure(wave: Wave, sample_rate: int, dnsmos: "Dnsmos | None" = None, *, rev
     loudness = loudness_lufs(wave, sample_rate)
     heard = audio.resample(wave, sample_rate, SAMPLE_RATE) if dnsmos or reverberation else wave
     ratio = srmr(heard) if reverberation else None
+    ends = edge_levels(wave, sample_rate) if edges else (None, None)
     scores = dnsmos.score(heard) if dnsmos else {}
     return Measures(
         snr_db=round(snr_db(wave, sample_rate), 2),
@@ -48,6 +57,8 @@ def measure(wave: Wave, sample_rate: int, dnsmos: "Dnsmos | None" = None, *, rev
         sketch=sketch(wave, sample_rate),
         bandwidth_hz=bandwidth_hz(wave, sample_rate),
         srmr=None if ratio is None else round(ratio, 3),
+        begins_db=None if ends[0] is None else round(ends[0], 2),
+        ends_db=None if ends[1] is None else round(ends[1], 2),
         loudness_lufs=None if loudness is None else round(loudness, 3),
         **{name: round(score, 3) for name, score in scores.items()},
     )

@@ -32,6 +32,9 @@ class Thresholds(StageConfig):
     """Lowest signal-to-noise ratio in dB; below it an utterance is filtered (`Noisy`)."""
     min_bandwidth_hz: float | None = Field(None, gt=0, validate_default=True)
     """Lowest bandwidth of the speech; below it, as after an upsampling, an utterance is filtered (`NarrowBand`)."""
+    max_edge_db: float | None = Field(None, le=0, validate_default=True)
+    """Loudest sound allowed within 50 ms of a cut's beginning and end, in dB relative to the cut; above it the cut
+    probably goes through a word, and is filtered (`MidSound`). -20 finds most such cuts."""
     min_srmr: float | None = Field(None, gt=0, validate_default=True)
     """Lowest speech-to-reverberation modulation energy ratio (SRMR); below it an utterance is filtered (`Reverberant`).
     It also depends on the speaker and the noise: look at the report's distribution first."""

@@ -173,7 +173,16 @@ def _loudness_lufs(world: World) -> None:
 
 
 _MEASURES = Measures(
-    snr_db=20.0, clipped=0.2, silence=0.4, peak=0.5, hash="ab", ovrl=3.0, bandwidth_hz=6000.0, srmr=5.0
+    snr_db=20.0,
+    clipped=0.2,
+    silence=0.4,
+    peak=0.5,
+    hash="ab",
+    ovrl=3.0,
+    bandwidth_hz=6000.0,
+    srmr=5.0,
+    begins_db=-40.0,
+    ends_db=-20.0,
 )
 
 
@@ -187,7 +196,8 @@ def _threshold(key: str, value: float, reason: str, **more: Any) -> Proof:
         text = "a" * 20  # 10 a second
         transcript = _transcript(_said(0, 2, text, rate=RATE), samples=2 * RATE, timed=False, rate=RATE)
         lower = key.startswith("min_")
-        for bound, stays in ((value * 0.99, lower), (value, True), (value * 1.01, not lower)):
+        little = abs(value) / 100
+        for bound, stays in ((value - little, lower), (value, True), (value + little, not lower)):
             [found] = world.outcomes("slice", transcript, **{key: bound}, **more)
             assert isinstance(found, Utterance) == stays, bound
             assert stays or (isinstance(found, Filtered) and found.reason == reason)
@@ -295,6 +305,7 @@ SLICE: dict[str, Proof] = {
     "max_silence": _threshold("max_silence", 0.4, "Silence"),
     "min_snr_db": _threshold("min_snr_db", 20.0, "Noisy"),
     "min_bandwidth_hz": _threshold("min_bandwidth_hz", 6000.0, "NarrowBand"),
+    "max_edge_db": _threshold("max_edge_db", -20.0, "MidSound"),
     "min_srmr": _threshold("min_srmr", 5.0, "Reverberant"),
     "min_dnsmos": _threshold("min_dnsmos", 3.0, "PoorQuality", dnsmos="sig_bak_ovr.onnx"),
     "same_language": _same_language,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipeline.cluster import scheduler as schedulers
@@ -51,6 +53,14 @@ def until(ready: Callable[[], bool], *, wait_s: float = HANG_S) -> None:
     while not ready():
         assert time.monotonic() < end
         time.sleep(0.1)
+
+
+def page_faults() -> int:
+    """Counts the page faults of a hundred arrays of 1 MiB, each freed before the next is made."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(100):
+        np.ones(2**17)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
 class TestParsing:
@@ -155,6 +165,8 @@ class TestLocal:
             assert client.submit(os.getpid, resources=GPU).result(timeout=HANG_S) != os.getpid()
             threads = client.run(lambda: [os.environ[name] for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")])
             assert list(threads.values()) == [["1", "1"]] * 2
+            faults = client.run(page_faults)
+            assert max(faults.values()) < 10_000, "what was freed is used again: by Dask's own setting it is 25,600"
             assert client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.allowed_failures) == 0
 
     def test_what_a_killed_worker_leaves_is_removed(self) -> None:

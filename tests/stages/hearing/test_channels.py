@@ -11,7 +11,7 @@ from stages.audio import files as audio
 from stages.base import Context, Filtered, Reject
 from stages.corpora.scan import scan
 from stages.encode import Encode, EncodeConfig
-from stages.hearing.channels import apart
+from stages.hearing.channels import apart, without_the_other
 from stages.ids import channel_id, channel_of, file_of, path_of
 from stages.records import Segment, Transcript, Utterance
 from stages.slice import Slice, SliceConfig
@@ -162,7 +162,23 @@ def test_two_voices_in_two_channels_are_told_from_one_in_both(tmp_path):
     alternating = np.stack([np.concatenate([voice, quiet] * 3), np.concatenate([quiet, voice] * 3)], axis=1)
     same = np.stack([np.concatenate([voice, quiet] * 3), 0.3 * np.concatenate([voice, quiet] * 3)], axis=1)
     deaf = np.stack([np.concatenate([voice, quiet] * 3), np.zeros(6 * rate, np.float32)], axis=1)
-    for name, wave in (("call", alternating), ("stereo", same), ("deaf", deaf), ("mono", same[:, 0])):
+    bled = alternating + 0.1 * alternating[:, ::-1]
+    named = {"bled": bled, "call": alternating, "stereo": same, "deaf": deaf, "mono": same[:, 0]}
+    for name, wave in named.items():
         soundfile.write(tmp_path / f"{name}.wav", wave, rate)
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
-    assert apart(scan(tmp_path).recordings, Context(tmp_path)) == ["call.wav"]
+    assert apart(scan(tmp_path).recordings, Context(tmp_path)) == ["bled.wav", "call.wav"]
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.1])
+def test_a_channel_is_heard_without_what_its_microphone_catches_of_the_other(gain: float) -> None:
+    voice = np.random.default_rng(0).normal(0, 0.1, 32_000).astype(np.float32)
+    own, others = (np.concatenate(parts * 2) for parts in ([voice, 0 * voice], [0 * voice, voice]))
+    left, right = own + 0.1 * others, gain * (others + 0.1 * own)
+    heard = without_the_other(left, right)
+    inside = slice(4_000, 28_000)
+    np.testing.assert_array_equal(heard[inside], left[inside])
+    assert np.abs(heard[32_000:64_000][inside]).max() < 0.02 * np.abs(left[32_000:64_000]).max()
+    both = own + others
+    for one, other in ((both, gain * both), (both, gain * (both + 0.3 * own))):
+        np.testing.assert_array_equal(without_the_other(one, other), one)  # one voice in both

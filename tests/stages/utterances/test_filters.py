@@ -27,6 +27,7 @@ MEASURES = Measures(
     ovrl=2.9,
     bandwidth_hz=10_750.0,
     srmr=4.5,
+    begins_db=-18.5,
 )
 ROW = replace(
     Utterance("a.wav", "a.wav", "g", "s", "en", 0, 32_000, 16_000, "x" * 30, "ˈabc, " * 6, measures=MEASURES),
@@ -61,6 +62,7 @@ BOUNDS = [
     ("slice.max_silence", "Silence", 0.3, 0.31, 0.29),
     ("slice.min_snr_db", "Noisy", 12.0, 11.9, 12.1),
     ("slice.min_bandwidth_hz", "NarrowBand", 10_750.0, 10_500.0, 11_000.0),
+    ("slice.max_edge_db", "MidSound", -18.5, -18.4, -18.6),
     ("slice.min_srmr", "Reverberant", 4.5, 4.0, 5.0),
     ("slice.min_dnsmos", "PoorQuality", 2.9, 2.8, 3.0),
     ("g2p.min_phonemes_per_s", "FewPhonemes", 9.0, 8.9, 9.1),
@@ -87,7 +89,8 @@ def test_each_threshold_leaves_out_what_crosses_it(
     assert left_out.message.startswith(f"{value:g} ")
     told, _, more = left_out.message.partition(";")
     assert told.endswith(f"{'under' if name.startswith('min_') else 'over'} `{key}` ({leaves_out:g})")
-    assert more == (" first word 0.12, last 0.38; heard `xx`" if "misheard" in key else "")
+    tells = {"misheard": " first word 0.12, last 0.38; heard `xx`", "edge_db": " beginning -18.5, end quiet"}
+    assert more == next((said for name, said in tells.items() if name in key), "")
     assert Filtered.from_json(left_out.to_json()) == left_out
 
 

@@ -62,6 +62,16 @@ def test_copies_have_one_hash(tmp_path: Path, clips: list[Wave]) -> None:
     assert measure(clips[0][1 : RATE + 1], RATE).hash not in hashes
 
 
+def test_the_ends_are_measured_only_where_it_is_asked_for() -> None:
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, 16_000).astype(np.float32)
+    wave[4_000:] *= 0.001
+    plain, asked = measure(wave, 16_000), measure(wave, 16_000, edges=True)
+    assert (plain.begins_db, plain.ends_db) == (None, None)
+    assert asked.begins_db == pytest.approx(0, abs=1)
+    assert asked.ends_db is None
+    assert replace(asked, begins_db=None, ends_db=None) == plain
+
+
 def test_reverberation_is_measured_only_where_it_is_asked_for() -> None:
     wave = np.random.default_rng(0).uniform(-0.5, 0.5, 16_000).astype(np.float32)
     plain, asked = measure(wave, 16_000), measure(wave, 16_000, reverberation=True)
