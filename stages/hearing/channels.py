@@ -179,7 +179,8 @@ def _takes_turns(mine: Booleans, others: Booleans, loud: int) -> bool:
 def _owners(wave: Samples, other: Samples, sample_rate: int) -> tuple[Booleans, Booleans, int]:
     """Returns which frames are a channel's voice and which the other's, and how many are loud in either."""
     relative = [(power := frame_power(one, sample_rate)[0]) / level_of(power) for one in (wave, other)]
-    smooth = [np.convolve(one, np.ones(_SMOOTH) / _SMOOTH, "same")[: len(one)] for one in relative]
+    # Where both channels are digitally silent neither is louder.
+    smooth = [np.convolve(one, np.ones(_SMOOTH) / _SMOOTH, "same")[: len(one)] + 1e-12 for one in relative]
     difference = 10 * np.log10(smooth[0] / smooth[1])
     loud = (relative[0] > _LOUD) | (relative[1] > _LOUD)
     return loud & (difference > _MINE_DB), loud & (difference < -_MINE_DB), int(loud.sum())
