@@ -14,7 +14,7 @@ _ROOM = round(0.2 * SAMPLE_RATE)
 """Sound kept on both sides of a stretch, in samples; at most half of the pause there."""
 _APART = round(1.5 * SAMPLE_RATE)
 """Speech on both sides of a longer pause is never heard together: `slice` doesn't join it either."""
-_BREATH, _ENOUGH = round(0.3 * SAMPLE_RATE), 4 * SAMPLE_RATE
+_BREATH, _ENOUGH = round(0.45 * SAMPLE_RATE), 6 * SAMPLE_RATE
 """Nor over a pause longer than `_BREATH`, once there is enough speech to understand, in recordings that don't fit into
 one stretch: whisper loses quiet sentences that follow a loud one."""
 _PAUSE_MS, _SHORTEST_MS = 160, 64
