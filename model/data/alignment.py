@@ -2,7 +2,7 @@
 
 A hidden Markov model goes through the symbols of a text from left to right, with silence at both ends. Each symbol has
 its own distribution of codes; a symbol may be passed over, as a space or a stress mark is. It begins with the symbols'
-mean frames (`model.data.lengths.paces_of`), and learns from the likeliest paths (Viterbi training), as recognisers do
+mean frames (`mean_paces`), and learns from the likeliest paths (Viterbi training), as recognisers do
 from a flat start (Young et al., The HTK Book, 3.4, section 8.3). Nothing is downloaded, and any language and any codec
 will do.
 
@@ -97,7 +97,7 @@ class Aligner:
         kinds = {number: kind for kind, number in enumerate(known)}
         states = [_states(item.ids, kinds) for item in utterances]
         codes = [_read(item.codes_KT) for item in utterances]
-        frames = [_evenly(tokenizer.frames_of(item.ids), item.codes_KT.shape[1]) for item in utterances]
+        frames = [tokenizer.frames_of(item.ids).counts(item.codes_KT.shape[1]) for item in utterances]
         found = _estimated(kinds, states, codes, frames, codebook_size)
         for _ in range(_ROUNDS):
             frames = found._paths(states, codes)
@@ -180,12 +180,6 @@ def _read(codes_KT: Codes) -> Int64s:
     return codes_KT[:_CODEBOOKS].astype(np.int64)
 
 
-def _evenly(times: Times, frames: int) -> Int64s:
-    """Returns the frames of each state if each symbol has its usual share of them, `[S]`."""
-    ends_S = times.ends() * frames / max(times.total, 1e-6)
-    return np.diff(np.rint(ends_S), prepend=0.0).astype(np.int64)
-
-
 def _estimated(
     kinds: dict[int, int],
     states: Sequence[Int64s],
@@ -250,20 +244,23 @@ class Alignments:
 
     def __init__(self, store: Store, texts: Texts, tokenizer: Tokenizer, rows: Int64s) -> None:
         self._store, self._texts, self._tokenizer, self._rows = store, texts, tokenizer, rows
-        self._found: dict[int, Times] = {}
 
     @cached_property
-    def _aligner(self) -> Aligner:
+    def _learnt(self) -> "_Learnt":
         """What finds the times; it learns when it is first needed, so that planning a run doesn't wait for it."""
-        return _aligner(self._store, self._texts, self._tokenizer, self._rows)
+        return _learnt(self._store, self._texts, self._tokenizer, self._rows)
 
     def find(self, rows: Sequence[int]) -> list[Times]:
         """Finds the times of the texts of rows; all that aren't known are found at once."""
-        if missing := [row for row in dict.fromkeys(rows) if row not in self._found]:
-            if len(self._found) >= _KEPT:
-                self._found, missing = {}, [*dict.fromkeys(rows)]
-            self._found |= zip(missing, self._aligner.times([self._spoken(row) for row in missing]), strict=True)
-        return [self._found[row] for row in rows]
+        known = self._learnt.found
+        found = {row: known[row] for row in dict.fromkeys(rows) if row in known}
+        if missing := [row for row in dict.fromkeys(rows) if row not in found]:
+            new = dict(zip(missing, self._learnt.aligner.times([self._spoken(row) for row in missing]), strict=True))
+            if len(known) + len(new) > _KEPT:
+                known.clear()
+            known |= new
+            found |= new
+        return [found[row] for row in rows]
 
     def of(self, rows: Sequence[int]) -> Times:
         """Returns the times of the texts of rows, joined by spaces."""
@@ -274,18 +271,29 @@ class Alignments:
 
     def paces(self, rows: Int64s) -> dict[str, float]:
         """Returns the mean frames of the symbols of rows: see `paces_by_neighbours`."""
-        spoken = [self._spoken(row) for row in rows.tolist()]
-        return paces_by_neighbours(self._tokenizer, [item.ids for item in spoken], self._aligner.times(spoken))
+        texts = [self._ids(row) for row in rows.tolist()]
+        return paces_by_neighbours(self._tokenizer, texts, self.find(rows.tolist()))
 
     def _spoken(self, row: int) -> Spoken:
-        return Spoken(self._tokenizer.encode(self._texts.read(row)), self._store.codes(row))
+        return Spoken(self._ids(row), self._store.codes(row))
+
+    def _ids(self, row: int) -> list[int]:
+        return self._tokenizer.encode(self._texts.read(row))
 
 
-_LAST: dict[str, Aligner] = {}
-"""The last aligner of the process, by what it was made of: the splits of a run share it."""
+@dataclass(frozen=True, slots=True)
+class _Learnt:
+    """What rows of a dataset taught, and the times that it found."""
+
+    aligner: Aligner
+    found: dict[int, Times]
 
 
-def _aligner(store: Store, texts: Texts, tokenizer: Tokenizer, rows: Int64s) -> Aligner:
+_LAST: dict[str, _Learnt] = {}
+"""The last of the process, by what it was made of: the splits of a run share it."""
+
+
+def _learnt(store: Store, texts: Texts, tokenizer: Tokenizer, rows: Int64s) -> _Learnt:
     """Returns what the rows teach, or taught before."""
     key = repr(
         (store.fingerprint, texts.by_characters, hash(tokenizer.tokens), hashlib.sha256(rows.tobytes()).digest())
@@ -296,7 +304,7 @@ def _aligner(store: Store, texts: Texts, tokenizer: Tokenizer, rows: Int64s) -> 
         spoken = [Spoken(tokenizer.encode(texts.read(row)), store.codes(row)) for row in learnt.tolist()]
         paced = tokenizer.paced(mean_paces(store, texts, rows))
         _LAST.clear()
-        _LAST[key] = Aligner.fit(spoken, paced, store.codec.codebook_size)
+        _LAST[key] = _Learnt(Aligner.fit(spoken, paced, store.codec.codebook_size), {})
     return _LAST[key]
 
 

@@ -46,6 +46,12 @@ class Times:
         """Returns where the silence before, each symbol and the silence after end, `[1 + symbols + 1]`."""
         return np.cumsum([self.lead, *self.each, self.tail], dtype=np.float64)
 
+    def counts(self, frames: int) -> Int64s:
+        """Returns the whole frames of silence, symbols and silence, stretched to so many: `[1 + symbols + 1]`."""
+        ends = np.rint(self.ends() * (frames / max(self.total, 1e-6))).astype(np.int64)
+        ends[-1] = frames
+        return np.diff(ends, prepend=0)
+
     def said(self, ids: Sequence[int], silence: int, frames: int) -> Int64s:
         """Returns the symbol that each frame says, `[frames]`, if all is stretched to so many frames.
 
@@ -54,9 +60,7 @@ class Times:
             silence: Says that none is said.
             frames: T.
         """
-        ends = np.rint(self.ends() * (frames / max(self.total, 1e-6))).astype(np.int64)
-        ends[-1] = frames
-        return np.repeat(np.array([silence, *ids, silence], np.int64), np.diff(ends, prepend=0))
+        return np.repeat(np.array([silence, *ids, silence], np.int64), self.counts(frames))
 
 
 def aligned(text: tuple[int, int], along_M: Int64s) -> Aligned:
