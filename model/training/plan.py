@@ -34,7 +34,9 @@ def describe(config: TrainConfig, store: Store) -> dict[str, float | int | str]:
     Raises:
         UsageError: under the same conditions as `model.training.trainer.train`.
     """
-    tokenizer = spaced(config, store, vocabulary(config, store))
+    tokenizer = vocabulary(config, store)
+    if config.distill.teacher:  # whose paces must be the run's; to plan one, they needn't be measured
+        tokenizer = spaced(config, store, tokenizer)
     train, validation = (examples_of(config, store, tokenizer, split) for split in SPLITS)
     with torch.device("meta"):
         network = build(config, tokenizer, store.codec)

@@ -150,19 +150,17 @@ def _grown(known: Checkpoint, network: Decoder, tokenizer: Tokenizer, generator:
     weights = dict(known.network.state_dict())
     before = len(known.tokenizer)
     kinds = [set(tokenizer.languages), set(tokenizer.tones.values())]
-    grown = ["token_embedding.weight", f"heads.{network.num_codebooks}.weight"]
-    if network.config.names_said:
-        codes = "code_embedding.weight"
-        table, said, absent = weights[codes].split([network.num_code_rows, before, 1])
-        grown.append("said")
-        weights["said"] = said
-    for name in grown:
-        old = weights[name]
+
+    def grown(old: Tensor) -> Tensor:
         new = torch.normal(0.0, INIT_STD / 10, (len(tokenizer) - before, old.shape[1]), generator=generator)
         for number in range(before, len(tokenizer)):
             alike = [other for kind in kinds if number in kind for other in sorted(kind) if other < before]
             new[number - before] += (old[alike] if alike else old).mean(0)
-        weights[name] = torch.cat([old, new.to(old.dtype)])
+        return torch.cat([old, new.to(old.dtype)])
+
+    for name in ("token_embedding.weight", f"heads.{network.num_codebooks}.weight"):
+        weights[name] = grown(weights[name])
     if network.config.names_said:
-        weights[codes] = torch.cat([table, weights.pop("said"), absent])
+        codes, said, absent = weights["code_embedding.weight"].split([network.num_code_rows, before, 1])
+        weights["code_embedding.weight"] = torch.cat([codes, grown(said), absent])
     return weights

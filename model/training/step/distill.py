@@ -127,7 +127,9 @@ def find_teacher(config: TrainConfig, tokenizer: Tokenizer, codec: CodecIdentity
     if theirs.data.levels != config.data.levels:
         raise _unfit(source, f"`data.levels` = {config.data.levels}", f"has {theirs.data.levels}")
     if teacher.paces != tokenizer.paces:
-        raise _unfit(source, "the paces of `model.text_spacing: measured`", _other_pace(teacher, tokenizer))
+        raise _unfit(
+            source, f"the paces of `model.text_spacing: {config.model.text_spacing}`", _other_pace(teacher, tokenizer)
+        )
     for section in ("modes", "tasks"):
         learnt, wanted = (getattr(each.data, section) for each in (theirs, config))
         if unknown := [name for name, weight in wanted.items() if weight and not learnt.get(name)]:
