@@ -43,13 +43,18 @@ class Receipts:
         self.shards = list(self._kept) or list_shards(folder)
         """The names of the shards that have a receipt, sorted."""
 
-    def read(self, shard: str) -> tuple[Receipt | None, bool]:
-        """Returns a shard's receipt, None if it is missing or damaged, and whether the shard's files match it."""
+    def read(self, shard: str, *, verified: bool = False) -> tuple[Receipt | None, bool]:
+        """Returns a shard's receipt, None if it is missing or damaged, and whether the shard's files match it.
+
+        Args:
+            shard: Its name.
+            verified: Whether its files were found whole by this run: then they aren't checked again.
+        """
         if line := self._kept.get(shard):
             return Receipt.from_json(json.loads(line)), True
         receipt = read_receipt(self._folder, shard)
-        whole = receipt is not None and is_whole(self._folder, receipt, self._cache)
-        if receipt and whole and self._settled:
+        whole = receipt is not None and (verified or is_whole(self._folder, receipt, self._cache))
+        if receipt and whole and self._settled and not verified:
             self._lines[shard] = json.dumps(receipt.to_json(), separators=(",", ":"))
         return receipt, whole
 

@@ -209,8 +209,8 @@ def input_receipts(needs: str, dataset: Dataset, cache: DigestCache, *, verified
             f" Run `valle-prep {command} --out {dataset.folder}` first."
         )
     for shard in found:
-        receipt, whole = receipts.read(shard)
-        if receipt is None or not (verified or whole):
+        receipt, whole = receipts.read(shard, verified=verified)
+        if receipt is None or not whole:
             raise MissingInputError(
                 f"Shard {shard} of `{needs}` in `{dataset.folder}` is damaged."
                 f" Run `valle-prep {command} --out {dataset.folder}`: it makes the shard again."
