@@ -121,7 +121,7 @@ def edge_levels(wave: Wave, sample_rate: int) -> tuple[float | None, float | Non
         The level of the loudest 10 ms within the first 50 ms, and within the last, in dB relative to the cut's level
         (see `level_of`). None where that isn't clearly louder than the background, or the cut is shorter than 0.3 s.
     """
-    power, _ = frame_power(wave, sample_rate)
+    power, frame = frame_power(wave, sample_rate)
     if len(power) < _SHORTEST_S / FRAME_S:
         return None, None
     width = round(_BACKGROUND_S / FRAME_S)
@@ -132,9 +132,9 @@ def edge_levels(wave: Wave, sample_rate: int) -> tuple[float | None, float | Non
     def relative(loudest: float) -> float | None:
         return float(10 * np.log10(loudest / level)) if loudest > least else None
 
-    # The last samples may not fill a frame: they are in the frames of the reversed wave.
-    backwards, _ = frame_power(wave[::-1], sample_rate)
-    return relative(float(power[:count].max())), relative(float(backwards[:count].max()))
+    # The last samples may not fill a frame: these frames are counted from the end.
+    last, _ = frame_power(wave[-count * frame :], sample_rate)
+    return relative(float(power[:count].max())), relative(float(last.max()))
 
 
 def quietest(wave: Wave, sample_rate: int) -> int:
