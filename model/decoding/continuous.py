@@ -36,6 +36,7 @@ from model.decoding.levels import generate_delayed, generate_rest
 from model.decoding.masked import generate_masked, predict_frames
 from model.decoding.whole import generate_whole
 from model.network.decoder import Decoder
+from model.sequences.documents import Condition, planned
 from model.sequences.tokenizer import Tokenizer
 from stages.records import Codes
 
@@ -285,7 +286,7 @@ class Engine:
         made: _Made = []
         for nar in dict.fromkeys(job.ask.decoding.nar for job, _ in ready):
             some = [(job, codes_T) for job, codes_T in ready if job.ask.decoding.nar == nar]
-            conditions = [job.ask.condition for job, _ in some]
+            conditions = [self._laid_out(job) for job, _ in some]
             spoken = [
                 replace(condition, begun_KT=np.concatenate([condition.begun(), job.codes()], axis=1))
                 if job.parts
@@ -303,6 +304,13 @@ class Engine:
             )
             made += [(job, codes_KT) for (job, _), codes_KT in zip(some, found, strict=True)]
         return made
+
+    def _laid_out(self, job: Job) -> Condition:
+        """Returns what a response is made of; one drawn step by step keeps the times by which it was begun."""
+        condition, is_drawn = job.ask.condition, job.ask.decoding.mode == "ar"
+        if not is_drawn or not (self._tokenizer.names_said or job.chunk_frames):
+            return condition
+        return replace(condition, times=planned(self._tokenizer, condition), goes_on=True)
 
     def _take_aside(self) -> _Made:
         self._made_aside = []

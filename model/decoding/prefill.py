@@ -209,11 +209,11 @@ def _padded(network: Decoder, tokenizer: Tokenizer, documents: Sequence[Document
     lengths_B = torch.tensor([len(item) for item in documents])
     shape = len(documents), int(lengths_B.max())
     tokens_BL = torch.full(shape, tokenizer.unknown)
-    codes_BLK = torch.full((*shape, documents[0].codes_LK.shape[1]), ABSENT)
+    codes_BLK = torch.full((*shape, max(item.codes_LK.shape[1] for item in documents)), ABSENT)
     positions_BL = torch.zeros(shape, dtype=torch.int64)
     for row, item in enumerate(documents):
         tokens_BL[row, : len(item)] = torch.from_numpy(item.tokens_L)
-        codes_BLK[row, : len(item)] = torch.from_numpy(item.codes_LK)
+        codes_BLK[row, : len(item), : item.codes_LK.shape[1]] = torch.from_numpy(item.codes_LK)
         positions_BL[row, : len(item)] = torch.from_numpy(item.positions_L)
     padded = tokens_BL, codes_BLK, positions_BL, lengths_B
     return tuple(to_device(tensor, device) for tensor in padded)

@@ -91,7 +91,11 @@ class Steps:
         self._given: list[int] = []
         """How many of these were there before the first step; with a ring, before the response."""
         none = torch.zeros(0, dtype=torch.int64, device=self.device)
-        self._rows_A = Rows(last=weight.new_empty(0, network.config.width), position=none, length=none, given=none)
+        self._silence = tokenizer.end
+        told = {"said": none[:, None], "end": none} if network.config.names_said else {}
+        self._rows_A = Rows(
+            last=weight.new_empty(0, network.config.width), position=none, length=none, given=none, **told
+        )
         self._each_B = Rows(drawn=none, guidance=torch.zeros(0, 1, 1, device=self.device), saved=none)
         self._stores = 0
         """How often the store was replaced."""
@@ -132,11 +136,20 @@ class Steps:
         self._lengths += lengths
         self._given += given
         read_A, given_A, begun_A = (to_device(torch.tensor(each), self.device) for each in (lengths, given, begun))
-        self._rows_A.add(last=hidden_AD[rows_A], position=begun_A, length=read_A, given=given_A)
+        told = self._told(documents) if self.network.config.names_said else {}
+        self._rows_A.add(last=hidden_AD[rows_A], position=begun_A, length=read_A, given=given_A, **told)
         scales_B11 = to_device(torch.tensor(guidance, dtype=torch.float32), self.device)[:, None, None]
         new_B = torch.zeros(len(conditions), dtype=torch.int64, device=self.device)
         self._each_B.add(drawn=new_B, guidance=scales_B11, saved=new_B)
         self._arranged()
+
+    def _told(self, documents: Sequence[Document]) -> dict[str, Tensor]:
+        """Returns what the frames of responses are told to say, `[A, T]`, and from which frame on it stays the same."""
+        said = [[*item.said_T, self._silence] if len(item.said_T) else [ABSENT] for item in documents]
+        longest = max(map(len, said))
+        said_AT = torch.tensor([row + row[-1:] * (longest - len(row)) for row in said])
+        end_A = torch.tensor([len(row) - 1 for row in said])
+        return {"said": to_device(said_AT, self.device), "end": to_device(end_A, self.device)}
 
     def leave(self, gone: Sequence[int]) -> list[int]:
         """Takes responses out; the last ones move into their places.
@@ -209,8 +222,9 @@ class Steps:
 
     def _take_early(self, step: Step, codes_BG: Tensor) -> None:
         """Takes a group by a step that ends early for rows sure of the next code; both of a guided response."""
-        embedded_AD = self.network.embed(*self._shown(codes_BG[:, None]))[:, 0]
-        read = embedded_AD, self._position_A + 1, self.cache
+        position_A = self._position_A + 1
+        embedded_AD = self.network.embed(*self._shown(codes_BG[:, None], position_A[:, None]))[:, 0]
+        read = embedded_AD, position_A, self.cache
         last_AD, layers_A = step.early(*read, first=self._first_exit, sure=self._sure, window=self._window)
         saved_A = self.network.config.layers - layers_A
         self._saved_B.add_(saved_A.view(-1, self._copies).sum(1))
@@ -237,22 +251,26 @@ class Steps:
         What is read next overwrites what wasn't taken (`keep`). Only the first can be taken by a model with a state,
         which can't go back.
         """
-        level_AL, codes_ALC = self._shown(codes_BLG)
         length = codes_BLG.shape[1]
         later_L = 1 if length == 1 else torch.arange(1, length + 1, device=self.device)
         position_AL = self._position_A[:, None] + later_L
+        level_AL, codes_ALC = self._shown(codes_BLG, position_AL)
         if self._step:
             embedded_ALD = self.network.embed(level_AL, codes_ALC)
             return self._step.hidden(embedded_ALD, position_AL, self.cache, window=self._window)
         attend = Cached(self.cache, length, window=self._window, rounded_to=self._rounded_to)
         return self.network.hidden(level_AL, codes_ALC, position_AL, attend)
 
-    def _shown(self, codes_BLG: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the tokens `[A, L]` and codes `[A, L, C]` that the network is shown of groups."""
+    def _shown(self, codes_BLG: Tensor, position_AL: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the tokens `[A, L]` and codes `[A, L, C]` that the network is shown of groups at these positions."""
         rows, length = len(self._last_AD), codes_BLG.shape[1]
-        codes_ALC = codes_BLG.new_full((rows, length, self.network.num_codebooks + self.group - 1), ABSENT)
+        tells = self.network.config.names_said
+        codes_ALC = codes_BLG.new_full((rows, length, self.network.num_codebooks + self.group - 1 + tells), ABSENT)
         shown_BLG = codes_BLG.where(codes_BLG != self.stop, ABSENT)
         codes_ALC[..., self._columns] = shown_BLG.repeat_interleave(self._copies, 0, output_size=rows)
+        if tells:
+            frame_AL = torch.minimum(position_AL, self._rows_A["end"][:, None])
+            codes_ALC[..., -1] = self._rows_A["said"].gather(1, frame_AL)
         return codes_BLG.new_full((rows, length), self._level), codes_ALC
 
     def keep(self, hidden_ALD: Tensor, groups: int) -> None:

@@ -199,15 +199,16 @@ class Recital:
         if voice.prompt_text is None:
             read = part.phonemes, voice.language, voice.shortened_KP
             return Condition(*read, "tts", tone=voice.tone, mixed=voice.mixed)
-        return self._following(self._read(f"{voice.prompt_text} {part.text}"), voice.prompt_KP)
+        return self._following(self._read(f"{voice.prompt_text} {part.text}"), part.phonemes, voice.prompt_KP)
 
-    def _following(self, phonemes: str, codes_KP: Codes) -> Condition:
+    def _following(self, phonemes: str, unsaid: str, codes_KP: Codes) -> Condition:
         """Returns the condition of a part that goes on from codes; the phonemes are of both."""
         voice = self._voice
         if not voice.prefix:
-            return Condition(phonemes, voice.language, codes_KP, "tts-c", tone=voice.tone)
+            return Condition(phonemes, voice.language, codes_KP, "tts-c", tone=voice.tone, unsaid=unsaid)
         begun_KT = codes_KP[:, codes_KP.shape[1] % voice.group :]
-        return Condition(phonemes, voice.language, voice.shortened_KP, "tts", tone=voice.tone, begun_KT=begun_KT)
+        read = phonemes, voice.language, voice.shortened_KP
+        return Condition(*read, "tts", tone=voice.tone, begun_KT=begun_KT, unsaid=unsaid)
 
     def _context_frames(self, condition: Condition) -> int:
         """Returns the frames of what a part goes on from."""
@@ -222,7 +223,7 @@ class Recital:
         for text, codes_KP in self._contexts():
             phonemes = self._read(f"{text} {part.text}")
             if self._lengths.fits(len(phonemes)) and codes_KP.shape[1] + expected <= self._lengths.longest_frames:
-                return self._following(phonemes, codes_KP)
+                return self._following(phonemes, part.phonemes, codes_KP)
         return None
 
     def _goes_on(self) -> bool:

@@ -27,7 +27,7 @@ from model.network.feedforward import Experts
 from model.network.layers import Ahead, Block, RMSNorm, rotary_angles
 from model.network.ssm import Scan
 from model.sequences.delayed import Levels
-from model.sequences.documents import codebook_of_all, num_heads
+from model.sequences.heads import codebook_of_all, num_heads
 
 INIT_STD = 0.02
 """Standard deviation of new weights."""

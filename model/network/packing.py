@@ -10,7 +10,8 @@ from torch import Tensor
 
 from model.network.transfer import to_device
 from model.sequences.aligned import Aligned
-from model.sequences.documents import Document, num_heads, widened
+from model.sequences.documents import Document, widened
+from model.sequences.heads import num_heads
 from model.sequences.tokenizer import TASKS
 
 

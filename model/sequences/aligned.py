@@ -52,15 +52,30 @@ class Times:
         ends[-1] = frames
         return np.diff(ends, prepend=0)
 
-    def said(self, ids: Sequence[int], silence: int, frames: int) -> Int64s:
-        """Returns the symbol that each frame says, `[frames]`, if all is stretched to so many frames.
+    def said(self, ids: Sequence[int], silence: int, frames: int | None = None) -> Int64s:
+        """Returns the symbol that each frame says, `[frames]`.
 
         Args:
             ids: The symbols.
             silence: Says that none is said.
-            frames: T.
+            frames: To stretch all to; None leaves the times as they are.
         """
-        return np.repeat(np.array([silence, *ids, silence], np.int64), self.counts(frames))
+        counts = self.counts(round(self.total) if frames is None else frames)
+        return np.repeat(np.array([silence, *ids, silence], np.int64), counts)
+
+    def after(self, symbols: int, frames: int, rest: int | None = None) -> "Times":
+        """Returns the times of a text of which the first symbols were said in so many frames.
+
+        Args:
+            symbols: How many were.
+            frames: That they took, with the silence before them.
+            rest: Frames that the others take; None leaves their times as they are.
+        """
+        said, left = self.lead + sum(self.each[:symbols]), sum(self.each[symbols:]) + self.tail
+        first = frames / max(said, 1e-6)
+        second = 1.0 if rest is None else rest / max(left, 1e-6)
+        each = [first * one for one in self.each[:symbols]] + [second * one for one in self.each[symbols:]]
+        return Times(first * self.lead, each, second * self.tail)
 
 
 def aligned(text: tuple[int, int], along_M: Int64s) -> Aligned:

@@ -25,8 +25,9 @@ Tasks that turn speech into other speech (`model.sequences.tasks`) have the give
   The first is in column 0 of the codes, the others in columns K ... K + G - 2, so the network learns an embedding for
   each place in the group. A position predicts the G codes of the next group, independently of each other. The last
   predicted group is filled up with stop codes; if T is a multiple of G, it is all stop codes. The prompt isn't grouped.
-* nar, nar-len and all, with `model.text_spacing: aligned`: at the frames of the response, column K of the codes has the
-  id of the symbol that each says, and <end> where none is said.
+* With `model.text_spacing: aligned`, column K of the codes has the id of a symbol, and <end> for silence. nar, nar-len
+  and all: at each frame of the response, the one that it says. ar: at the marker and at each frame, the one that the
+  frame predicted there says, by the times that the text usually takes; <end> once it is over.
 * nar (level k > 0): the response shows codebooks 0 ... k-1 summed. Codebook k of all frames is predicted at once, each
   at its own position.
 * nar-len: some frames show codebook 0. The others have the token <mask> and are predicted at once (MaskGIT,
@@ -52,13 +53,14 @@ S input frames, T response frames.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from model.sequences.aligned import NOT_ALIGNED, Aligned, Times, aligned, laid_out
+from model.sequences.heads import head_of_all
 from model.sequences.tokenizer import Task, Tokenizer
 from stages.records import Codes
 
@@ -99,8 +101,14 @@ class Condition:
     """Prompts to mix, each as long as `prompt_KP`, which they replace; () for none."""
     begun_KT: Codes | None = None
     """Frames that the response begins with, for decoding only: a whole number of groups. They aren't returned."""
+    unsaid: str = ""
+    """The last of the phonemes, which what is given (`begun_KT`, or in the task tts-c the prompt) doesn't say; "" where
+    that isn't known. So what is given is laid out along its own frames, whatever its pace."""
     times: Times | None = None
     """The frames of each symbol of the text, where they are known; else they are the usual ones."""
+    goes_on: bool = False
+    """Whether the frames that are known of the response follow the times as they are, and more may come; else the
+    times are stretched to the response."""
 
     def dropped(self) -> "Condition":
         """Returns the empty condition for classifier-free guidance, without text, prompt, input and tone."""
@@ -142,6 +150,8 @@ class Document:
     before: int = 0
     """Positions before the first frame of the response (mode ar), which no window hides (`model.window`); 0 in other
     modes."""
+    said_T: Int64s = field(default_factory=lambda: np.zeros(0, np.int64))
+    """What the frames of the response say (mode ar), as far as the text goes; empty if they aren't told."""
     aligned: Aligned = NOT_ALIGNED
     """Text and response (modes ar and nar). On a canvas, what isn't said yet can't be found in a text by listening."""
 
@@ -157,31 +167,6 @@ class Document:
         more = tuple((head, rows_M - cut, targets_M) for head, rows_M, targets_M in self.more)
         before = Document(*first, False, self.head, none, none, self.task, self.mixed, self.prompt_at)
         return before, Document(*rest, False, self.head, self.rows_M - cut, self.targets_M, self.task, more=more)
-
-
-def head_of_all(num_codebooks: int, codebook: int, level: int) -> int:
-    """Returns which head predicts a codebook on a canvas of all codebooks.
-
-    Args:
-        num_codebooks: K.
-        codebook: The predicted one, `level` or above.
-        level: The first codebook with masked codes. Predictions of the ones above are counted apart: they don't know
-            the codes below their own.
-    """
-    return num_codebooks + 2 + codebook + (0 if codebook == level else num_codebooks - 1)
-
-
-def codebook_of_all(num_codebooks: int, head: int) -> int | None:
-    """Returns the codebook that a head predicts on a canvas of all codebooks; None for the other heads."""
-    place = head - num_codebooks - 2
-    if not 0 <= place < 2 * num_codebooks - 1:
-        return None
-    return place if place < num_codebooks else place - num_codebooks + 1
-
-
-def num_heads(num_codebooks: int) -> int:
-    """Returns the number of heads, without heads ahead, whose numbers follow."""
-    return 3 * num_codebooks + 1
 
 
 def group_columns(num_codebooks: int, group: int) -> list[int]:
@@ -218,8 +203,10 @@ def document(
     shown_JT = np.full((num_codebooks + group - 1, frames // group), ABSENT, np.int64)
     shown_JT[group_columns(num_codebooks, group)] = targets_M[:-group].reshape(-1, group).T
     at = draft.segment(tokenizer.level(0), shown_JT)
+    if draft.said is not None:
+        draft.tell(_fitted(draft.said, len(at), tokenizer.end))
     item = draft.document(at, targets_M, 0, causal=True, along=at[: -(-frames // group)])
-    return replace(item, before=int(at[0]) + 1)
+    return replace(item, before=int(at[0]) + 1, said_T=item.said_T if draft.said is None else draft.said)
 
 
 def canvas(
@@ -297,13 +284,14 @@ def conditions(
     spoken = tokenizer.encode(condition.phonemes)
     draft.text = 2 + len(tone), len(spoken)
     draft.add([marker, language, *tone, *spoken, tokenizer.end])
-    before = condition.prompt_KP.shape[1] if condition.task == "tts-c" else 0
     if (tokenizer.spacing or tokenizer.paces) and spoken and task not in ("len", "stt"):
-        whole = None if frames is None else before + frames
-        times = condition.times or tokenizer.frames_of(spoken)
+        before = condition.prompt_KP.shape[1] if condition.task == "tts-c" else 0
+        whole = None if frames is None or condition.goes_on else before + frames
+        times = planned(tokenizer, condition, whole)
         draft.text_positions = laid_out(draft.text, times, frames=whole, before=before, group=group)
-        if tokenizer.names_said and whole is not None:
-            draft.said = times.said(spoken, tokenizer.end, whole)[before:]
+        if tokenizer.names_said:
+            said_T = times.said(spoken, tokenizer.end, whole)[before:]
+            draft.said = said_T if frames is None else _fitted(said_T, frames, tokenizer.end)
     mixed = condition.mixed
     at = draft.segment(tokenizer.prompt, mixed[0][1] if mixed else condition.prompt_KP)
     draft.mixed, draft.prompt_at = mixed, int(at[0]) + 1
@@ -312,6 +300,30 @@ def conditions(
         if condition.replaced_S is not None:
             draft.tokens[-1][1:][condition.replaced_S] = tokenizer.replace
     return draft
+
+
+def planned(tokenizer: Tokenizer, condition: Condition, whole: int | None = None) -> Times:
+    """Returns the frames of each symbol: the known ones, or the usual ones.
+
+    Args:
+        tokenizer: The vocabulary.
+        condition: What is said. Symbols that are said already (`Condition.unsaid`) take the frames that say them.
+        whole: Frames that such symbols and the others take together; None if they aren't known.
+    """
+    if condition.times is not None:
+        return condition.times
+    spoken = tokenizer.encode(condition.phonemes)
+    times = tokenizer.frames_of(spoken)
+    given = condition.prompt_KP.shape[1] if condition.task == "tts-c" else condition.begun().shape[1]
+    unsaid = len(tokenizer.encode(condition.unsaid))
+    if not given or not 0 < unsaid < len(spoken):
+        return times
+    return times.after(len(spoken) - unsaid, given, None if whole is None else whole - given)
+
+
+def _fitted(said_T: Int64s, frames: int, silence: int) -> Int64s:
+    """Returns what so many frames say, silence after the end."""
+    return np.append(said_T, np.full(max(0, frames - len(said_T)), silence))[:frames]
 
 
 class Draft:
@@ -348,10 +360,14 @@ class Draft:
         """Adds the segment of a response of known length, whose frames also say what they are told to."""
         at = self.segment(marker, codes_JT)
         if self.said is not None:
-            codes_LK = widened(self._codes[-1], self.num_codebooks + 1)
-            codes_LK[1:, -1] = self.said
-            self._codes[-1] = codes_LK
+            self.tell(self.said)
         return at
+
+    def tell(self, said_N: Int64s) -> None:
+        """Tells the last positions of the last segment what is said there."""
+        codes_LK = widened(self._codes[-1], self.num_codebooks + 1)
+        codes_LK[len(codes_LK) - len(said_N) :, -1] = said_N
+        self._codes[-1] = codes_LK
 
     def _append(self, tokens_L: Int64s, codes_LK: Int64s) -> Int64s:
         self.tokens.append(tokens_L)

@@ -24,7 +24,7 @@ from model.config import TrainConfig
 from model.decoding.samplers.guidance import guide
 from model.network.attention import Attend
 from model.network.packing import Batch
-from model.sequences.documents import head_of_all
+from model.sequences.heads import head_of_all
 from model.sequences.tokenizer import Tokenizer
 from model.training.step.unconditional import unconditional
 from stages.errors import UsageError

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from model.data.examples import Examples
 from model.data.reading import read_document, read_response
-from model.sequences.documents import ABSENT, codebook_of_all, head_of_all
+from model.sequences.documents import ABSENT
+from model.sequences.heads import codebook_of_all, head_of_all
 from tests.model.conftest import MemoryStore, make_store
 from tests.model.data.test_examples import PLAIN, TOKENIZER, draws
 

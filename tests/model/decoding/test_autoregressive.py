@@ -18,6 +18,7 @@ from model.network.attention import Packed
 from model.network.cache import Cached, KVCache
 from model.network.decoder import Decoder
 from model.sequences.documents import Condition, document, group_columns
+from model.sequences.tokenizer import Tokenizer
 from stages.records import Codes
 from tests.model.decoding.firsts import generate_first
 from tests.model.network.test_decoder import CPU, TOKENIZER, network
@@ -33,10 +34,19 @@ SHAPES = pytest.mark.parametrize(
     "shape",
     [
         *({"arch": arch} for arch in ARCHS),
-        *({"kv_heads": 2}, {"group": 2}, {"group": 4, "arch": "retnet"}, {"experts": 4}),
+        *({"kv_heads": 2}, {"group": 2}, {"group": 4, "arch": "retnet"}, {"experts": 4}, {"text_spacing": "aligned"}),
     ],
     ids=str,
 )
+
+
+PACED = TOKENIZER.spaced(0.0, names_said=True).paced({"h": 4.0, "l": 6.0, "ə": 3.0, "": 5.0})
+"""Tells frames what they say, for networks that read it."""
+
+
+def vocabulary(net: Decoder) -> Tokenizer:
+    """What a network is given its texts by."""
+    return PACED if net.config.names_said else TOKENIZER
 
 
 GUIDANCE = pytest.mark.parametrize("guidance", [1.0, 2.0])
@@ -55,7 +65,7 @@ def without_cache(net: Decoder, condition: Condition, codes_T: Sequence[int]) ->
     """Returns the logits of each frame and of what follows the last whole group, from one pass over everything."""
     response = np.zeros((8, len(codes_T)), np.uint16)
     response[0] = codes_T
-    item = document(TOKENIZER, condition, response, 0, 64, group=net.config.group)
+    item = document(vocabulary(net), condition, response, 0, 64, group=net.config.group)
     tensors = (torch.from_numpy(x) for x in (item.tokens_L, item.codes_LK, item.positions_L))
     with torch.inference_mode():
         attend = Packed([len(item)], 1, CPU, window=net.config.window_positions, before=[item.before])
@@ -70,7 +80,7 @@ def test_cached_logits_equal_uncached(shape: dict[str, Any]) -> None:
     wanted = without_cache(net, condition, codes)
     response = np.zeros((8, 30), np.uint16)
     response[0] = codes
-    item = document(TOKENIZER, condition, response, 0, 64, group=net.config.group)
+    item = document(vocabulary(net), condition, response, 0, 64, group=net.config.group)
     inputs = [torch.from_numpy(x)[None] for x in (item.tokens_L, item.codes_LK, item.positions_L)]
     cache = KVCache.allocate(net.config, 1, len(item), device=CPU, dtype=torch.float32)
     found, at = [], 0
@@ -91,7 +101,7 @@ def test_greedy_decoding_is_what_full_passes_choose(shape: dict[str, Any], guida
     net = decisive(**shape)
     for condition in CONDITIONS:
         (codes,) = generate_first(
-            net, TOKENIZER, [condition], max_frames=25, decoding=Decoding(ar=GREEDY, guidance=guidance)
+            net, vocabulary(net), [condition], max_frames=25, decoding=Decoding(ar=GREEDY, guidance=guidance)
         )
         logits = without_cache(net, condition, codes[0])
         if guidance > 1:
@@ -108,18 +118,18 @@ def test_greedy_decoding_is_what_full_passes_choose(shape: dict[str, Any], guida
 def test_a_batch_gives_what_its_singles_give(shape: dict[str, Any], guidance: float) -> None:
     net = decisive(**shape)
     greedy = Decoding(ar=GREEDY, guidance=guidance)
-    together = generate(net, TOKENIZER, CONDITIONS, max_frames=25, decoding=greedy)
+    together = generate(net, vocabulary(net), CONDITIONS, max_frames=25, decoding=greedy)
     for condition, codes in zip(CONDITIONS, together, strict=True):
-        (alone,) = generate(net, TOKENIZER, [condition], max_frames=25, decoding=greedy)
+        (alone,) = generate(net, vocabulary(net), [condition], max_frames=25, decoding=greedy)
         assert np.array_equal(alone, codes)
 
 
 def test_no_guidance_asks_for_no_second_row() -> None:
     net, shown = with_stop_in_place(1, 0, after=2, read=3)
-    generate_first(net, TOKENIZER, CONDITIONS, max_frames=9, decoding=Decoding(ar=GREEDY, guidance=1.0))
+    generate_first(net, vocabulary(net), CONDITIONS, max_frames=9, decoding=Decoding(ar=GREEDY, guidance=1.0))
     assert [len(step_BC) for step_BC in shown] == [1, 1, 1, 3, 3]
     net, shown = with_stop_in_place(1, 0, after=2, read=4)
-    generate_first(net, TOKENIZER, CONDITIONS, max_frames=9, decoding=Decoding(ar=GREEDY, guidance=1.5))
+    generate_first(net, vocabulary(net), CONDITIONS, max_frames=9, decoding=Decoding(ar=GREEDY, guidance=1.5))
     assert [len(step_AC) for step_AC in shown] == [1, 1, 1, 1, 6, 6], "that without text and prompt is read once"
     assert all((step_AC[::2] == step_AC[1::2]).all() for step_AC in shown[4:]), "both rows see what was drawn"
 
@@ -127,7 +137,7 @@ def test_no_guidance_asks_for_no_second_row() -> None:
 def test_a_device_is_seldom_asked_whether_all_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     net, shown = with_stop_in_place(1, 0, after=2)
     monkeypatch.setitem(CHECK_EVERY, "cpu", 5)
-    (codes,) = generate_first(net, TOKENIZER, CONDITIONS[:1], max_frames=50, decoding=Decoding(ar=GREEDY))
+    (codes,) = generate_first(net, vocabulary(net), CONDITIONS[:1], max_frames=50, decoding=Decoding(ar=GREEDY))
     assert codes.tolist() == [[7, 7]]
     assert len(shown) == 5
 
@@ -158,7 +168,7 @@ def with_stop_logit(value: float) -> Decoder:
 
 def test_stop_and_limit() -> None:
     def lengths(net: Decoder) -> list[int]:
-        return [codes.shape[1] for codes in generate(net, TOKENIZER, CONDITIONS, max_frames=20, seeds=[1, 2, 3])]
+        return [codes.shape[1] for codes in generate(net, vocabulary(net), CONDITIONS, max_frames=20, seeds=[1, 2, 3])]
 
     assert lengths(with_stop_logit(1e9)) == [1, 1, 1], "a response has at least one frame"
     assert lengths(with_stop_logit(-1e9)) == [20, 20, 20]
@@ -190,7 +200,7 @@ def test_a_step_exchanges_nothing_with_the_device(
     for frames in (8, 24):
         with Exchanges() as exchanges:
             generate_first(
-                *(net, TOKENIZER, CONDITIONS),
+                *(net, vocabulary(net), CONDITIONS),
                 **{"max_frames": frames, "min_frames": frames},
                 decoding=Decoding(ar=sampling, guidance=guidance),
             )
@@ -227,7 +237,7 @@ def with_stop_in_place(group: int, place: int, after: int, read: int = 1) -> tup
 def test_groups_stop_at_the_first_stop_code(group: int) -> None:
     for place in range(group):
         net, shown = with_stop_in_place(group, place, after=3)
-        (codes,) = generate_first(net, TOKENIZER, CONDITIONS[:1], max_frames=50, decoding=Decoding(ar=GREEDY))
+        (codes,) = generate_first(net, vocabulary(net), CONDITIONS[:1], max_frames=50, decoding=Decoding(ar=GREEDY))
         assert codes.tolist() == [[7] * (3 * group + place)]
         assert len(shown) == 1 + 3
         assert [int(step[0, 0]) for step in shown[1:]] == [1, 2, 3], "a group is one position"
@@ -238,7 +248,7 @@ def test_groups_stop_at_the_first_stop_code(group: int) -> None:
 @pytest.mark.parametrize(("group", "frames"), [(2, 7), (2, 8), (4, 7), (4, 8), (4, 9), (4, 1)])
 def test_groups_take_no_more_steps_than_the_limit_asks_for(group: int, frames: int) -> None:
     net, shown = with_stop_in_place(group, 0, after=100)
-    (codes,) = generate_first(net, TOKENIZER, CONDITIONS[:1], max_frames=frames, decoding=Decoding(ar=GREEDY))
+    (codes,) = generate_first(net, vocabulary(net), CONDITIONS[:1], max_frames=frames, decoding=Decoding(ar=GREEDY))
     assert codes.shape == (1, frames)
     assert len(shown) == -(-frames // group)
 
@@ -247,7 +257,7 @@ def test_groups_take_no_more_steps_than_the_limit_asks_for(group: int, frames: i
 def test_one_seed_gives_one_outcome(nar: Sampling) -> None:
     def spoken(seed: int) -> list[Codes]:
         seeds = [seed, seed + 10, seed + 20]
-        return generate(net, TOKENIZER, CONDITIONS, max_frames=20, decoding=Decoding(nar=nar), seeds=seeds)
+        return generate(net, vocabulary(net), CONDITIONS, max_frames=20, decoding=Decoding(nar=nar), seeds=seeds)
 
     net = network().eval()
     assert all(map(np.array_equal, spoken(5), spoken(5)))
@@ -272,9 +282,9 @@ def test_a_batch_gives_what_its_singles_give_when_drawn(
 ) -> None:
     net, seeds = decisive(**shape), [5, 6, 5]
     warm = Decoding(ar=sampling, nar=Sampling(0.9, top_k=20), guidance=guidance)
-    together = generate(net, TOKENIZER, CONDITIONS, max_frames=25, decoding=warm, seeds=seeds)
+    together = generate(net, vocabulary(net), CONDITIONS, max_frames=25, decoding=warm, seeds=seeds)
     for condition, seed, codes in zip(CONDITIONS, seeds, together, strict=True):
-        (alone,) = generate(net, TOKENIZER, [condition], max_frames=25, decoding=warm, seeds=[seed])
+        (alone,) = generate(net, vocabulary(net), [condition], max_frames=25, decoding=warm, seeds=[seed])
         assert np.array_equal(alone, codes)
 
 
@@ -285,7 +295,7 @@ def test_refined_codes_are_the_likeliest_after_those_drawn(shape: dict[str, Any]
     for condition in CONDITIONS:
         drawn, refined = (
             generate_first(
-                *(net, TOKENIZER, [condition] * len(seeds)),
+                *(net, vocabulary(net), [condition] * len(seeds)),
                 **{"max_frames": 30, "seeds": seeds},
                 decoding=Decoding(ar=Sampling(1.5, length_penalty=2), guidance=guidance, refine_on_stop=refine),
             )

@@ -12,13 +12,11 @@ from model.sequences.documents import (
     Condition,
     Document,
     canvas,
-    codebook_of_all,
     document,
     group_columns,
-    head_of_all,
-    num_heads,
     whole_canvas,
 )
+from model.sequences.heads import codebook_of_all, head_of_all, num_heads
 from model.sequences.spelled import length_document, text_document
 from model.sequences.tokenizer import Tokenizer
 from stages.errors import UsageError
@@ -111,9 +109,43 @@ def test_frames_of_a_known_length_are_told_what_they_say() -> None:
         assert said(item) == [ABSENT, a, a, a, b, b, a, a, a, a, none], "the prompt says the first three"
     for item in laid_out(condition.dropped()):
         assert item.codes_LK.shape[1] == K
-    spoken = document(paced, replace(condition, times=Times(2, (4, 1, 1, 4), 1)), response_KT, 0, V)
-    assert spoken.codes_LK.shape[1] == K
-    assert spoken.positions_L[2:7].tolist() == [4, 6, 7, 10, 12]
+
+
+def test_frames_drawn_one_by_one_are_told_what_they_will_say() -> None:
+    """By the times of the text as they are, since nobody knows the length; what is begun with keeps its own pace."""
+    paced = PACED.spaced(0.0, names_said=True)
+    a, b, none = *paced.encode("ab"), paced.end
+    condition, nothing_KT = Condition("abba", "de", np.zeros((K, 3), np.uint8)), np.zeros((K, 0), np.uint8)
+    usual = [none] * 2 + [a] * 6 + [b] * 4 + [a] * 6 + [none] * 2
+    for frames in (0, 1, 20, 23):
+        item = document(paced, condition, np.zeros((K, frames), np.uint8), 0, V)
+        assert item.said_T.tolist() == usual
+        assert item.codes_LK[item.before - 1 :, K].tolist() == (usual + [none] * 9)[: frames + 1]
+        assert (item.codes_LK[: item.before - 1, K] == ABSENT).all()
+    known = document(paced, replace(condition, times=Times(2, (4, 1, 1, 4), 1)), nothing_KT, 0, V)
+    assert known.said_T.tolist() == [none] * 2 + [a] * 4 + [b] * 2 + [a] * 4 + [none]
+    assert known.positions_L[2:7].tolist() == [4, 6, 7, 10, 12]
+    begun = replace(condition, begun_KT=np.zeros((K, 5), np.uint8), unsaid="ba")
+    slow = [none] + [a] * 3 + [b] + [b] * 2 + [a] * 6 + [none] * 2
+    assert document(paced, begun, begun.begun(), 0, V).said_T.tolist() == slow, "ten frames of it were said in five"
+    for level, masks in ((0, nothing_KT), (1, np.zeros((K, 20), np.uint8))):
+        item = document(paced, replace(condition, task="tts-c", unsaid="ba"), masks, level, V)
+        said = item.said_T.tolist() if level == 0 else item.codes_LK[-20:, K].tolist()
+        assert said == [*[b] * 2, *[a] * 6, *[none] * 2] if level == 0 else [*[b] * 4, *[a] * 12, *[none] * 4]
+    dropped = document(paced, condition.dropped(), nothing_KT, 0, V)
+    assert not len(dropped.said_T)
+    assert dropped.codes_LK.shape[1] == K
+
+
+def test_what_goes_on_keeps_its_times() -> None:
+    """Of a response drawn frame by frame, the other codebooks are drawn by the same times, however much is known."""
+    paced = PACED.spaced(0.0, names_said=True)
+    condition = Condition("abba", "de", np.zeros((K, 3), np.uint8), goes_on=True)
+    drawn = document(paced, condition, np.zeros((K, 0), np.uint8), 0, V)
+    for frames in (5, 20, 23):
+        item = document(paced, condition, np.zeros((K, frames), np.uint8), 1, V)
+        assert item.positions_L[2:7].tolist() == drawn.positions_L[2:7].tolist()
+        assert item.codes_LK[-frames:, K].tolist() == [*drawn.said_T, *[paced.end] * 9][:frames]
 
 
 def test_a_spaced_text_is_spread_over_a_known_length() -> None:

@@ -23,7 +23,16 @@ from model.decoding.whole import generate_whole
 from model.network import feedforward
 from model.network.decoder import Decoder
 from tests.graphs import NotForGraphsError, Recording
-from tests.model.decoding.test_autoregressive import CONDITIONS, GUIDANCE, RNG, SAMPLINGS, SHAPES, TOKENIZER, decisive
+from tests.model.decoding.test_autoregressive import (
+    CONDITIONS,
+    GUIDANCE,
+    RNG,
+    SAMPLINGS,
+    SHAPES,
+    TOKENIZER,
+    decisive,
+    vocabulary,
+)
 from tests.model.network.test_decoder import CPU
 
 FRAMES = 24
@@ -51,7 +60,7 @@ def draw(net: Decoder, decodings: list[Decoding]) -> list[list[int]]:
         Ask(condition, FRAMES - place, decoding, 1, seed=place)
         for place, (condition, decoding) in enumerate(zip(CONDITIONS * 2, decodings * 6, strict=False))
     ]
-    lane, found = Lane(net, TOKENIZER, like=asks[0]), []
+    lane, found = Lane(net, vocabulary(net), like=asks[0]), []
     for some in (asks[:3], asks[3:]):
         found += lane.enter(some)
         for _ in range(8):
@@ -130,7 +139,7 @@ def test_passes_by_graphs_make_what_passes_make(
     seeds = [4, 5, 6]
     begun = [replace(one, begun_KT=RNG.integers(0, 64, (8, 3)).astype(np.uint16)) for one in CONDITIONS]
     unmasking = Unmasking(steps=12, sampling=WARM)
-    asked = net, TOKENIZER, begun
+    asked = net, vocabulary(net), begun
     ways = [
         partial(generate_rest, *asked, first, sampling=WARM, seeds=seeds),
         partial(generate_masked, *asked, frames, unmasking=unmasking, guidance=guidance, seeds=seeds),

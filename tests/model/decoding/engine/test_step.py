@@ -11,10 +11,11 @@ from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY, Sampling
 from model.decoding.steps import Steps
 from tests.model.decoding.firsts import generate_first
-from tests.model.decoding.test_autoregressive import CONDITIONS, decisive
-from tests.model.network.test_decoder import TOKENIZER
+from tests.model.decoding.test_autoregressive import CONDITIONS, decisive, vocabulary
 
-SHAPES = pytest.mark.parametrize("shape", [{}, {"kv_heads": 2}, {"kv_heads": 1}, {"group": 2}, {"experts": 4}], ids=str)
+SHAPES = pytest.mark.parametrize(
+    "shape", [{}, {"kv_heads": 2}, {"kv_heads": 1}, {"group": 2}, {"experts": 4}, {"text_spacing": "aligned"}], ids=str
+)
 
 
 @SHAPES
@@ -24,7 +25,8 @@ def test_the_logits_are_the_networks(shape: dict[str, Any], guidance: float, row
     net = decisive(**shape)
     with torch.inference_mode():
         plain, laid_out = (
-            Steps(net, TOKENIZER, CONDITIONS[:rows], most=9, guidance=guidance, step=step) for step in (None, Step(net))
+            Steps(net, vocabulary(net), CONDITIONS[:rows], most=9, guidance=guidance, step=step)
+            for step in (None, Step(net))
         )
         for _ in range(8):
             expected = plain.logits(0)
@@ -38,8 +40,8 @@ def test_the_logits_are_the_networks(shape: dict[str, Any], guidance: float, row
 def test_the_codes_are_the_networks(shape: dict[str, Any], sampling: Sampling) -> None:
     net = decisive(**shape)
     how = {"max_frames": 12, "decoding": Decoding(ar=sampling), "seeds": [1, 2, 3]}
-    plain = generate_first(net, TOKENIZER, CONDITIONS, **how)
-    laid_out = generate_first(net, TOKENIZER, CONDITIONS, **how, step=Step(net))
+    plain = generate_first(net, vocabulary(net), CONDITIONS, **how)
+    laid_out = generate_first(net, vocabulary(net), CONDITIONS, **how, step=Step(net))
     assert [row.tolist() for row in laid_out] == [row.tolist() for row in plain]
 
 
@@ -48,11 +50,13 @@ def test_8_bit_weights_stay_close_and_know_no_batch(shape: dict[str, Any]) -> No
     net = decisive(**shape)
     step = Step(net, quantization="int8")
     how = {"max_frames": 12, "decoding": Decoding(ar=GREEDY)}
-    together = generate_first(net, TOKENIZER, CONDITIONS, **how, step=step)
-    alone = [generate_first(net, TOKENIZER, [one], **how, step=step)[0] for one in CONDITIONS]
+    together = generate_first(net, vocabulary(net), CONDITIONS, **how, step=step)
+    alone = [generate_first(net, vocabulary(net), [one], **how, step=step)[0] for one in CONDITIONS]
     assert [row.tolist() for row in together] == [row.tolist() for row in alone]
     with torch.inference_mode():
-        plain, rounded = (Steps(net, TOKENIZER, CONDITIONS, most=9, guidance=1.0, step=one) for one in (None, step))
+        plain, rounded = (
+            Steps(net, vocabulary(net), CONDITIONS, most=9, guidance=1.0, step=one) for one in (None, step)
+        )
         for steps in (plain, rounded):
             steps.take(torch.zeros(3, net.config.group, dtype=torch.int64))
         expected, found = plain.logits(0), rounded.logits(0)
@@ -76,7 +80,9 @@ def test_several_positions_at_once_are_as_many_steps(
     net = decisive(**shape)
     step = Step(net, quantization=quantization)
     codes_BLG = torch.randint(0, 64, (rows, 4, net.config.group), generator=torch.Generator().manual_seed(0))
-    single, at_once = (Steps(net, TOKENIZER, CONDITIONS[:rows], most=9, guidance=guidance, step=step) for _ in range(2))
+    single, at_once = (
+        Steps(net, vocabulary(net), CONDITIONS[:rows], most=9, guidance=guidance, step=step) for _ in range(2)
+    )
     for group in range(4):
         single.take(codes_BLG[:, group])
     at_once.read(codes_BLG.flip(1))  # is overwritten, as it isn't kept

@@ -1,0 +1,26 @@
+"""Numbers the heads that predict: which one stands for which codebook, in which mode (`Document.head`)."""
+
+
+def head_of_all(num_codebooks: int, codebook: int, level: int) -> int:
+    """Returns which head predicts a codebook on a canvas of all codebooks.
+
+    Args:
+        num_codebooks: K.
+        codebook: The predicted one, `level` or above.
+        level: The first codebook with masked codes. Predictions of the ones above are counted apart: they don't know
+            the codes below their own.
+    """
+    return num_codebooks + 2 + codebook + (0 if codebook == level else num_codebooks - 1)
+
+
+def codebook_of_all(num_codebooks: int, head: int) -> int | None:
+    """Returns the codebook that a head predicts on a canvas of all codebooks; None for the other heads."""
+    place = head - num_codebooks - 2
+    if not 0 <= place < 2 * num_codebooks - 1:
+        return None
+    return place if place < num_codebooks else place - num_codebooks + 1
+
+
+def num_heads(num_codebooks: int) -> int:
+    """Returns the number of heads, without heads ahead, whose numbers follow."""
+    return 3 * num_codebooks + 1
