@@ -48,8 +48,9 @@ class ModelConfig(Config):
     """Where the rotary embedding sees phonemes beside the frames that say them: the frames from one to the next, or
     `measured`: as many as each symbol takes in the training set on average. In modes that know the length of the
     response, the text is stretched to it. So a frame's phonemes are near it. `aligned`: in training as many as they
-    take in the utterance itself, which is found from codes and text alone; in these modes each frame also reads the
-    phoneme that it says (VALL-E R, arXiv 2406.07855); only with `group` 1. 0: phonemes are numbered."""
+    take in the utterance itself, which is found from codes and text alone; each frame also reads the phoneme that it
+    says, in the mode `ar` the one that the next frame says (VALL-E R, arXiv 2406.07855); only with `group` 1. 0:
+    phonemes are numbered."""
     initial_codes: Literal["random", "codec"] = "random"
     """What embeddings and heads of the codes of a new model begin with: `codec` takes the vectors of the codec's
     codebooks, mapped at random, so that codes that sound alike begin alike."""
@@ -86,7 +87,7 @@ class ModelConfig(Config):
 
     @property
     def names_said(self) -> bool:
-        """Whether the frames of a response of known length read the phoneme that they say."""
+        """Whether the frames of a response read the phoneme that they say."""
         return self.text_spacing == "aligned"
 
     @property

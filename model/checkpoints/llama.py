@@ -39,8 +39,8 @@ Speaking also needs the weights of its codec: {codec}. Their licence: {licence}.
 
 The input at a position is the embedding of its token plus those of the codes known there. Positions restart at each
 segment (text, prompt, response); with `model.text_spacing`, those of the text are other ones, which `text_positions` in
-`docs/exports.md` of `valle` computes. With `text_spacing: aligned`, the frames of a response of known length have one
-more column of codes: the id of the token that each says, `<end>` for none.
+`docs/exports.md` of `valle` computes. With `text_spacing: aligned`, the frames of a response have one more column of
+codes: the id of the token that each says, in the mode `ar` that the next one says; `<end>` for none.
 
 This computes the same hidden states as `valle` in evaluation mode:
 
