@@ -18,13 +18,16 @@ from model.decoding.engine.matrices import quantized
 from model.decoding.engine.step import Step
 from model.decoding.levels import generate_rest
 from model.decoding.options import Decoding, Unmasking
+from model.decoding.prefill import Reading
 from model.decoding.samplers.chain import GREEDY, Sampling
 from model.decoding.watch import CHECK_FRAMES, Watch
 from model.network.decoder import Decoder
+from model.sequences.documents import document
 from stages.errors import UsageError
 from stages.records import Codes
 from tests.model.decoding.test_autoregressive import (
     CONDITIONS,
+    PACED,
     TOKENIZER,
     decisive,
     with_stop_in_place,
@@ -229,6 +232,29 @@ def test_chunks_are_drawn_after_those_before_them(name: str, decoding: Decoding)
             )
         known_KT = np.concatenate([known_KT, chunk_KT], axis=1)
     np.testing.assert_array_equal(known_KT, found_KT)
+
+
+@pytest.mark.parametrize("chunk_frames", [4, None])
+def test_other_codebooks_are_drawn_by_the_times_of_the_first(
+    chunk_frames: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many frames are known: a text isn't squeezed into the chunk that is there."""
+    net, said = decisive(text_spacing="aligned"), list[list[int]]()
+    condition = replace(CONDITIONS[0], begun_KT=CONDITIONS[0].prompt_KP[:, :3], unsaid="lˈoʊ")
+    hidden = Reading.hidden
+
+    def watched(self: Reading) -> torch.Tensor:
+        said.append(self.batch.codes_LK[self.batch.rows[1], 8].tolist())
+        return hidden(self)
+
+    monkeypatch.setattr(Reading, "hidden", watched)
+    job = (engine := Engine(net, PACED)).submit(Ask(condition, 40, Decoding(), 40), chunk_frames=chunk_frames)
+    while len(engine):
+        engine.advance()
+    drawn = document(PACED, condition, condition.begun(), 0, 64).said_T.tolist() + [PACED.end] * 43
+    assert [len(one) - 3 for one in said[::7]] == ([4, 12, 28, 40] if chunk_frames else [40])
+    assert all(one == drawn[: len(one)] for one in said)
+    assert job.codes().shape == (8, 40)
 
 
 @pytest.mark.parametrize("name", NETS)

@@ -63,6 +63,8 @@ def test_parts_of_a_voice_that_begins_its_responses_begin_with_what_was_spoken()
         ("tts", "Zero two is here three is here", 20),
     ]
     assert [turn.condition.begun().shape[1] for turn in turns] == [28, 68, 72], "whole groups of 4"
+    assert all(turn.condition.phonemes.endswith(f" {turn.condition.unsaid}") for turn in turns)
+    assert [turn.condition.unsaid for turn in turns] == [turn.phonemes for turn in turns]
     assert turns[1].condition.begun()[0].tolist() == [7] * 27 + [41] * 41
     assert [turn.most_frames for turn in turns[1:]] == [200 - 68, 200 - 72]
     assert one.speech().notes == ("made of two",)
