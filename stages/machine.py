@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -91,3 +92,18 @@ def nothing_fetched() -> Iterator[None]:
         yield
     finally:
         _may_fetch.reset(token)
+
+
+@contextmanager
+def threads_kept() -> Iterator[None]:
+    """Keeps the number of threads that torch computes with, where it is loaded.
+
+    Making a model of CTranslate2 may set it for the whole process (findings/ctranslate2-sets-threads-of-torch.sh).
+    """
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else 0
+    try:
+        yield
+    finally:
+        if torch:
+            torch.set_num_threads(threads)

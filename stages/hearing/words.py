@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from stages.errors import WeightsError
 from stages.hearing.asr.weights import INSTALL_PACKAGED, PACKAGED, find_model, is_path
-from stages.machine import parse_device
+from stages.machine import parse_device, threads_kept
 from stages.records import Wave
 
 SAMPLE_RATE = 16_000
@@ -30,7 +30,10 @@ class Whisper:
 
         where = parse_device(device)
         try:
-            self._model = WhisperModel(str(folder), where.kind, device_index=where.index or 0, local_files_only=True)
+            with threads_kept():
+                self._model = WhisperModel(
+                    str(folder), where.kind, device_index=where.index or 0, local_files_only=True
+                )
         except (RuntimeError, ValueError) as error:
             raise WeightsError(f"`{option}` can't be loaded from `{folder}` on `{device}`: {error}") from error
         self.name = f"faster-whisper {model}"

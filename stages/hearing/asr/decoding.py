@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from stages.errors import WeightsError
 from stages.hearing.asr.weights import reason_of
 from stages.hearing.asr.windows import SAMPLE_RATE, WINDOW_S, Windows
-from stages.machine import parse_device
+from stages.machine import parse_device, threads_kept
 from stages.records import Wave
 
 if TYPE_CHECKING:
@@ -89,9 +89,9 @@ class Decoder:
         where = parse_device(device)
 
         def load(kind: str) -> WhisperModel:
-            return WhisperModel(
-                str(folder), where.kind, device_index=where.index or 0, compute_type=kind, local_files_only=True
-            )
+            on = {"device": where.kind, "device_index": where.index or 0}
+            with threads_kept():
+                return WhisperModel(str(folder), **on, compute_type=kind, local_files_only=True)
 
         small = where.kind == "cpu" and (folder / "model.bin").stat().st_size < _SMALL
         kinds = {"cpu": ("float32", "int8" if small else "float32")}.get(where.kind, ("default", "default"))

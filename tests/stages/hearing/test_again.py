@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from stages.errors import WeightsError
 from stages.hearing.again import Hearings, SecondHearing, _windows, identity, problem
+from stages.hearing.words import Whisper
 from stages.records import Wave
 from tests.stages.tiny_whisper import build_whisper
 
@@ -30,6 +32,18 @@ def test_a_model_hears_each_cut(model: Path) -> None:
     assert not hearing.knows("xx")
     assert hearing.hear([noise(1), noise(2, 1)], "en") == ["hello there", "hello there"]
     assert hearing.hear([noise(40)], "en") == ["hello there hello there"], "it hears 30 s at once"
+
+
+def test_hearing_leaves_the_threads_of_others_alone(model: Path) -> None:
+    """Making a model of CTranslate2 sets OpenMP's number of threads for the whole process."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 2)
+    try:
+        SecondHearing(str(model))
+        Whisper(str(model), "cpu", option="--asr", way_out="")
+        assert torch.get_num_threads() == before + 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_model_is_known_by_its_content(model: Path, tmp_path: Path) -> None:
