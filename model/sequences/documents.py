@@ -29,6 +29,8 @@ Tasks that turn speech into other speech (`model.sequences.tasks`) have the give
   id of the symbol that each says, and <end> where none is said.
 * nar (level k > 0): the response shows codebooks 0 ... k-1 summed. Codebook k of all frames is predicted at once, each
   at its own position.
+* nar with `data.levels: masks`: codebook k is a sequence of its own. Some frames show it, with the token <canvas>; the
+  others have the token <level k> and are predicted at once, as in nar-len. No other codebook is shown.
 * nar-len: some frames show codebook 0. The others have the token <mask> and are predicted at once (MaskGIT,
   arXiv 2202.04200; for codes MaskGCT, arXiv 2409.00750). The number of frames comes from `len`.
 * all: a canvas of all K codebooks, `[K, T]`, of which the first ones are known first. At every moment, one codebook is
@@ -223,20 +225,37 @@ def document(
 
 
 def canvas(
-    tokenizer: Tokenizer, condition: Condition, first_T: npt.NDArray[np.integer[Any]], masked_T: npt.NDArray[np.bool_]
+    tokenizer: Tokenizer,
+    condition: Condition,
+    codes_T: npt.NDArray[np.integer[Any]],
+    masked_T: npt.NDArray[np.bool_],
+    level: int = 0,
 ) -> Document:
-    """Lays out a document of the mode nar-len.
+    """Lays out a document of the mode nar-len or, for a level above 0, one of nar with `data.levels: masks`.
 
     Args:
         tokenizer: The vocabulary.
         condition: Text, prompt and input.
-        first_T: Codebook 0 of the response; masked frames aren't shown.
+        codes_T: One codebook of the response; masked frames aren't shown.
         masked_T: Which frames to predict.
+        level: Which codebook.
     """
-    draft = conditions(tokenizer, condition, condition.task, frames=len(first_T))
-    at = draft.response(tokenizer.canvas, np.where(masked_T, ABSENT, first_T.astype(np.int64))[None])[1:]
-    draft.tokens[-1][1:][masked_T] = tokenizer.mask
-    return draft.document(at[masked_T], first_T[masked_T], draft.num_codebooks + 1, causal=False)
+    draft = conditions(tokenizer, condition, condition.task, frames=len(codes_T))
+    shown_JT = np.full((level + 1, len(codes_T)), ABSENT, np.int64)
+    shown_JT[level] = np.where(masked_T, ABSENT, codes_T.astype(np.int64))
+    at = draft.response(tokenizer.level(level) if level else tokenizer.canvas, shown_JT)[1:]
+    draft.tokens[-1][1:] = np.where(masked_T, masked_token(tokenizer, level), tokenizer.canvas)
+    return draft.document(at[masked_T], codes_T[masked_T], head_of_one(draft.num_codebooks, level), causal=False)
+
+
+def masked_token(tokenizer: Tokenizer, level: int) -> int:
+    """Returns the token of a masked frame on a canvas of one codebook."""
+    return tokenizer.level(level) if level else tokenizer.mask
+
+
+def head_of_one(num_codebooks: int, level: int) -> int:
+    """Returns which head predicts a codebook on a canvas of its own."""
+    return level or num_codebooks + 1
 
 
 def whole_canvas(
