@@ -29,7 +29,7 @@ from model.decoding.samplers.noise import first_place, keys_at
 from model.network.cache import Cached
 from model.network.decoder import Decoder
 from model.network.transfer import to_device
-from model.sequences.documents import ABSENT, Condition, Document, canvas, head_of_one, masked_token
+from model.sequences.documents import ABSENT, Condition, Document, canvas, masked_alone
 from model.sequences.spelled import length_document
 from model.sequences.tokenizer import Tokenizer
 from stages.records import Codes
@@ -100,7 +100,7 @@ def generate_masked(
     inputs = [(level, one, count) for level in levels for one, count in zip(asked, [*frames] * copies, strict=True)]
     reading = Reading(network, [_blank(tokenizer, *one) for one in inputs])
     batch, steps = reading.batch, unmasking.steps or STEPS["nar-len"]
-    heads = [head_of_one(network.num_codebooks, level) for level in levels]
+    tokens, heads = zip(*(masked_alone(tokenizer, level) for level in levels), strict=True)
     rows_JM, device = [batch.rows[head] for head in heads], batch.tokens_L.device
     # Canvases and what is masked stay on the device, so that the host never waits between the steps.
     shape = len(levels), sum(frames)
@@ -113,18 +113,14 @@ def generate_masked(
     for step in range(steps):
         if step and not counts_SB[step - 1].any():  # short canvases need fewer steps
             break
-        for level, rows_M, codes_M, masked_M in zip(levels, rows_JM, codes_JM, masked_JM, strict=True):
-            tokens_M = torch.where(masked_M, masked_token(tokenizer, level), tokenizer.canvas)
-            batch.tokens_L[rows_M] = tokens_M.repeat(copies)
+        shown = zip(levels, tokens, rows_JM, codes_JM, masked_JM, strict=True)
+        for level, token, rows_M, codes_M, masked_M in shown:
+            batch.tokens_L[rows_M] = torch.where(masked_M, token, tokenizer.canvas).repeat(copies)
             batch.codes_LK[rows_M, level] = codes_M.masked_fill(masked_M, ABSENT).repeat(copies)
         hidden_LD = reading.hidden()
         drawn, sure = [], []
         for level, head, rows_M in zip(levels, heads, rows_JM, strict=True):
-            logits_MV = network.logits(hidden_LD[rows_M], head)
-            if copies == 2:
-                with_MV, without_MV = logits_MV.chunk(2)
-                logits_MV = guide(with_MV, without_MV, guidance, unmasking.rescale)
-            logits_MV[:, network.codebook_size :] = -torch.inf
+            logits_MV = _logits(network, hidden_LD[rows_M], head, guidance, unmasking.rescale)
             cooled = (nar if level else unmasking.sampling).cooled(1 - step / steps)
             place = first_place("nar", step * network.num_codebooks + level) if level else first_place("nar-len", step)
             keys = keys_at(seeds or [0] * len(frames), place, new) if cooled.random else None
@@ -136,6 +132,15 @@ def generate_masked(
         masked_JM = (rank(sure_JM.flatten()) < left_M).view(shape)
     ends = np.cumsum(frames)[:-1]
     return np.split(codes_JM.cpu().numpy().astype(np.uint16), ends, axis=1)
+
+
+def _logits(network: Decoder, hidden_MD: Tensor, head: int, guidance: float, rescale: float) -> Tensor:
+    """Returns the guided logits of the codes, `[M, V]`; with guidance, the hidden states come with and without."""
+    logits_MV = network.logits(hidden_MD, head)
+    if guidance > 1:
+        logits_MV = guide(*logits_MV.chunk(2), guidance, rescale)
+    logits_MV[:, network.codebook_size :] = -torch.inf  # no response stops where its length is known
+    return logits_MV
 
 
 def _blank(tokenizer: Tokenizer, level: int, condition: Condition, frames: int) -> Document:

@@ -244,18 +244,14 @@ def canvas(
     shown_JT = np.full((level + 1, len(codes_T)), ABSENT, np.int64)
     shown_JT[level] = np.where(masked_T, ABSENT, codes_T.astype(np.int64))
     at = draft.response(tokenizer.level(level) if level else tokenizer.canvas, shown_JT)[1:]
-    draft.tokens[-1][1:] = np.where(masked_T, masked_token(tokenizer, level), tokenizer.canvas)
-    return draft.document(at[masked_T], codes_T[masked_T], head_of_one(draft.num_codebooks, level), causal=False)
+    token, head = masked_alone(tokenizer, level)
+    draft.tokens[-1][1:] = np.where(masked_T, token, tokenizer.canvas)
+    return draft.document(at[masked_T], codes_T[masked_T], head, causal=False)
 
 
-def masked_token(tokenizer: Tokenizer, level: int) -> int:
-    """Returns the token of a masked frame on a canvas of one codebook."""
-    return tokenizer.level(level) if level else tokenizer.mask
-
-
-def head_of_one(num_codebooks: int, level: int) -> int:
-    """Returns which head predicts a codebook on a canvas of its own."""
-    return level or num_codebooks + 1
+def masked_alone(tokenizer: Tokenizer, level: int) -> tuple[int, int]:
+    """Returns the token of a masked frame on a canvas of one codebook, and the head that predicts it."""
+    return (tokenizer.level(level), level) if level else (tokenizer.mask, tokenizer.num_codebooks + 1)
 
 
 def whole_canvas(
