@@ -138,7 +138,8 @@ def _logits(network: Decoder, hidden_MD: Tensor, head: int, guidance: float, res
     """Returns the guided logits of the codes, `[M, V]`; with guidance, the hidden states come with and without."""
     logits_MV = network.logits(hidden_MD, head)
     if guidance > 1:
-        logits_MV = guide(*logits_MV.chunk(2), guidance, rescale)
+        with_MV, without_MV = logits_MV.chunk(2)
+        logits_MV = guide(with_MV, without_MV, guidance, rescale)
     logits_MV[:, network.codebook_size :] = -torch.inf  # no response stops where its length is known
     return logits_MV
 
