@@ -71,13 +71,13 @@ class DataConfig(Config):
     levels: Levels = "sums"
     """What predicts the codebooks above the first. `sums`: the mode `nar`, each from the sum of those below. `delay`:
     the mode `ar`, with the first one, codebook k for the frame k steps before (MusicGen); without `nar` and
-    `nar-len`."""
+    `nar-len`. `masks`: the mode `nar`, each from those of its own codes that aren't masked, as `nar-len` the first."""
     unconditional_probability: float = Field(default=0.0, ge=0, le=1)
     """How often text, prompt, input and tone are all left out in `ar`, `nar-len` and `all`, for classifier-free
-    guidance."""
+    guidance; with `levels: masks`, also in `nar`."""
     mask_schedule: Literal["cosine", "fixed"] = "cosine"
-    """Share of frames masked in `nar-len`, and in the drawn codebook of `all`: `cosine` is cos(u pi/2) with u uniform,
-    `fixed` is `mask_ratio`."""
+    """Share of frames masked in `nar-len`, in `nar` with `levels: masks`, and in the drawn codebook of `all`: `cosine`
+    is cos(u pi/2) with u uniform, `fixed` is `mask_ratio`."""
     mask_ratio: float = Field(default=0.8, gt=0, le=1)
     """Share of frames masked with `mask_schedule: fixed`."""
     corrupt: float = Field(default=0.0, ge=0, lt=1)
@@ -332,18 +332,24 @@ class TrainConfig(Config):
             raise ValueError(f"`align.weight` needs `data.sampler: packed`, but it is `{self.data.sampler}`")
 
     def _check_levels(self) -> None:
+        modes, alone = self.data.modes, self.distill.guidance == 1
         if self.data.levels == "sums":
             return
-        modes = self.data.modes
-        needed = {
+        own = {
+            "the mode `nar`, which learns the codebooks above the first": bool(modes.get("nar")),
+            "`data.corrupt` = 0, since `nar` is shown no lower codebooks": not self.data.corrupt
+            or bool(modes.get("all")),
+            "`distill.guidance` = 1": alone,
+        }
+        joint = {
             "the mode `ar`": bool(modes.get("ar")),
             "`data.modes` without `nar`, since `ar` predicts all codebooks": not modes.get("nar"),
             "`data.modes` without `nar-len`, which predicts the first codebook alone": not modes.get("nar-len"),
             "`model.group` = 1": self.model.group == 1,
             "`model.ahead` = 0, since heads ahead predict the first codebook alone": not self.model.ahead,
-            "`distill.guidance` = 1": self.distill.guidance == 1,
+            "`distill.guidance` = 1": alone,
         }
-        for what, is_so in needed.items():
+        for what, is_so in (joint if self.data.levels == "delay" else own).items():
             if not is_so:
                 raise ValueError(f"`data.levels` = {self.data.levels} needs {what}")
 

@@ -34,6 +34,7 @@ from torch import Tensor
 from model.checkpoints.checkpoint import EXPORTED
 from model.checkpoints.llama import to_llama
 from model.checkpoints.model import Model
+from model.checkpoints.portable import check_portable
 from stages.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,28 +63,19 @@ def write_gguf(model: Model, path: Path, kind: GGUFType) -> None:
     """Writes a model as one GGUF file.
 
     Raises:
-        UsageError: if the package `gguf` isn't installed, llama.cpp can't represent the network, its widths can't be
-            stored in 8 bits, or its frames read the phonemes that they say (`model.text_spacing: aligned`).
+        UsageError: if the package `gguf` isn't installed, llama.cpp can't represent the network, or its widths can't
+            be stored in 8 bits; as `check_portable`.
     """
     try:
         import gguf
     except ImportError as error:
         raise UsageError('`--format gguf` needs the package gguf: `pip install "valle-prep[gguf]"`.') from error
-    if (levels := model.config.data.levels) != "sums":
-        raise UsageError(
-            f"`--format gguf` needs a model with `data.levels: sums`, but this one has {levels}: what it writes"
-            " predicts the first codebook alone. Use `--format safetensors`."
-        )
+    check_portable(model.config, "gguf")
     shape = model.config.model
     if kind == "q8_0" and (wrong := [n for n in (shape.width, shape.feedforward) if n % _Q8_BLOCK]):
         raise UsageError(
             f"`--type q8_0` needs `model.width` and `model.feedforward` to be multiples of {_Q8_BLOCK}, but one is"
             f" {wrong[0]}. Use `--type f16`."
-        )
-    if shape.names_said:
-        raise UsageError(
-            "`--format gguf` needs a model whose frames don't read the phonemes that they say, but this one has"
-            " `model.text_spacing: aligned`. Use `--format safetensors`."
         )
     tensors = dict(tensors_of(model))
     writer = gguf.GGUFWriter(path, ARCH)

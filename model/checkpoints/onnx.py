@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from model.checkpoints.card import model_card
 from model.checkpoints.checkpoint import EXPORTED, build
 from model.checkpoints.model import Model
+from model.checkpoints.portable import check_portable
 from model.network.decoder import Decoder
 from model.network.ssm import Scan
 from model.sequences.tokenizer import Tokenizer
@@ -56,7 +57,7 @@ def write_onnx(model: Model, folder: Path, evaluation: str = "") -> None:
 
     Raises:
         UsageError: if the packages aren't installed, or the network isn't of `model.arch: llama` or wasn't trained on
-            the mode `ar`.
+            the mode `ar`; as `check_portable`.
     """
     try:
         import onnx  # noqa: F401 (so that both are asked for at once)
@@ -74,16 +75,7 @@ def write_onnx(model: Model, folder: Path, evaluation: str = "") -> None:
             f"`--format onnx` needs a model without `model.experts`, but this one has {config.model.experts}, whose"
             " positions go different ways. Use `--format safetensors`."
         )
-    if config.data.levels != "sums":
-        raise UsageError(
-            f"`--format onnx` needs a model with `data.levels: sums`, but this one has {config.data.levels}: the step"
-            " that it writes predicts the first codebook alone. Use `--format safetensors`."
-        )
-    if config.model.names_said:
-        raise UsageError(
-            "`--format onnx` needs a model whose frames don't read the phonemes that they say, but this one has"
-            " `model.text_spacing: aligned`. Use `--format safetensors`."
-        )
+    check_portable(config, "onnx")
     if not config.data.modes.get("ar"):
         modes = ", ".join(mode for mode, weight in config.data.modes.items() if weight)
         raise UsageError(

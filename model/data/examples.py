@@ -25,7 +25,7 @@ from stages.errors import UsageError
 from stages.ids import group_of, split_of
 
 _GUIDED = frozenset({"ar", "nar-len", "all"})
-"""Modes that can be decoded with guidance."""
+"""Modes that can be decoded with guidance; with `data.levels: masks`, `nar` too."""
 
 
 class Examples:
@@ -90,6 +90,7 @@ class Examples:
         self._text_bounds = np.cumsum([config.tasks[task] for task in self._text_tasks]) / sum(config.tasks.values())
         self._prompt_frames = max(1, round(config.prompt_s * store.codec.frame_rate))
         num_codebooks = store.codec.num_codebooks
+        self._guided = _GUIDED | {"nar"} if config.levels == "masks" else _GUIDED
         self._late = steps_read(num_codebooks, 0) if config.levels == "delay" else 0
         weights = np.arange(num_codebooks - 1, 0, -1, dtype=np.float64)
         self._level_bounds = np.cumsum(weights / weights.sum()) if num_codebooks > 1 else weights
@@ -202,7 +203,7 @@ class Examples:
             joined = self._draw_joined(row, {row, *(span.row for span in prompt)}, rng)
             phonemes = " ".join([phonemes, *(self.texts.read(span.row) for span in joined)])
             draw = Draw(row, "tts", prompt, (Span(row, 0, frames), *joined), mode, level, phonemes, noise)
-        if unconditional and mode in _GUIDED:
+        if unconditional and mode in self._guided:
             draw = replace(draw, phonemes="", prompt=(), input=None if draw.input is None else ())
         elif self.config.tones and rng.random() >= self.config.tone_dropout:
             draw = replace(draw, tone=group_of(self.store.speakers[row]))

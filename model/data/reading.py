@@ -54,21 +54,20 @@ def read_document(examples: Examples, draw: Draw) -> Document:
     if draw.mode == "stt":
         spoken = [tokenizer.language(examples.store.languages[draw.row]), *tokenizer.encode(draw.phonemes)]
         return text_document(tokenizer, response_KT, spoken, ended=True)
-    condition = read_condition(examples, draw)
+    condition, levels = read_condition(examples, draw), examples.config.levels
     match draw.mode:
         case "len":
             return length_document(tokenizer, condition, tokenizer.encode(str(draw.frames)), ended=True)
-        case "nar-len":
-            return canvas(
-                tokenizer, condition, response_KT[0], _masked(examples, draw.frames, np.random.default_rng(draw.noise))
-            )
         case "all":
             shown_KT = _corrupted(response_KT, draw, share=examples.corrupt, codebook_size=stop)
             masked_KT, asked_KT = _masked_below(examples, draw, response_KT.shape[0])
             return whole_canvas(tokenizer, condition, shown_KT, masked_KT, asked_KT)
-        case "nar":
+        case "nar" if levels != "masks":
             response_KT = _corrupted(response_KT, draw, share=examples.corrupt, codebook_size=stop)
-    is_late = draw.mode == "ar" and examples.config.levels == "delay"
+        case "nar" | "nar-len":
+            masked_T = _masked(examples, draw.frames, np.random.default_rng(draw.noise))
+            return canvas(tokenizer, condition, response_KT[draw.level], masked_T, draw.level)
+    is_late = draw.mode == "ar" and levels == "delay"
     return (
         delayed_document(tokenizer, condition, response_KT, stop)
         if is_late

@@ -128,6 +128,7 @@ class Engine:
         Args:
             ask: What to generate.
             chunk_frames: Frames of its first chunk, at least 1; each further one is twice as long. None: no chunks.
+                With `data.levels: masks` there are none.
 
         Raises:
             UsageError: if the network can't decode so.
@@ -135,6 +136,8 @@ class Engine:
         ask.decoding.check_levels(self._network.levels)
         looks_ahead(self._network, ask.decoding)
         self._lane(ask)
+        if self._network.levels == "masks":  # a codebook of its own learns when things are said from the whole length
+            chunk_frames = None
         # Of what was handed out nothing can be taken back, so a response in chunks isn't stopped.
         job = Job(ask if chunk_frames is None else replace(ask, watch=None), chunk_frames)
         self._waiting.append(job)
@@ -208,12 +211,12 @@ class Engine:
             codes_T = codes_JT[0].astype(np.int64)
             is_long = len(codes_T) == job.ask.most_frames > job.ask.least_frames
             job.first = First(job.ask, codes_T, "length" if is_long else "stop")
-            if job.ask.decoding.mode == "all":
+            if len(codes_JT) == self._network.num_codebooks:
                 job.parts = [codes_JT]
         self._drawn += jobs
 
     def _first_at_once(self, asks: Sequence[Ask]) -> list[Codes]:
-        """Makes codebook 0 of responses, `[1, T]` each; in the mode `all` every codebook, `[K, T]`."""
+        """Makes codebook 0 of responses, `[1, T]` each; every one, `[K, T]`, where the mode or the levels do so."""
         asked = self._network, self._tokenizer, [ask.condition for ask in asks]
         decoding, least, most = asks[0].decoding, asks[0].least_frames, asks[0].most_frames
         if decoding.mode == "ar":
@@ -225,7 +228,9 @@ class Engine:
         if decoding.mode == "all":
             nar = decoding.nar
             return generate_whole(*asked, counts, unmasking=unmasking, nar=nar, guidance=guidance, seeds=seeds)
-        return generate_masked(*asked, counts, unmasking=unmasking, guidance=guidance, seeds=seeds)
+        levels = range(self._network.num_codebooks) if self._network.levels == "masks" else (0,)
+        how = partial(generate_masked, unmasking=unmasking, guidance=guidance, nar=decoding.nar)
+        return how(*asked, counts, seeds=seeds, levels=levels)
 
     def _is_delayed(self, ask: Ask) -> bool:
         return ask.decoding.mode == "ar" and self._network.levels == "delay"
@@ -283,6 +288,8 @@ class Engine:
 
     def _rest_of(self, ready: Sequence[_Ready]) -> _Made:
         """Draws the other codebooks; changes nothing, since a second thread may do it."""
+        if self._network.levels == "masks" and self._network.num_codebooks > 1:
+            return self._unmasked(ready)
         made: _Made = []
         for nar in dict.fromkeys(job.ask.decoding.nar for job, _ in ready):
             some = [(job, codes_T) for job, codes_T in ready if job.ask.decoding.nar == nar]
@@ -311,6 +318,26 @@ class Engine:
         if not is_drawn or not (self._tokenizer.names_said or job.chunk_frames):
             return condition
         return replace(condition, times=planned(self._tokenizer, condition), goes_on=True)
+
+    def _unmasked(self, ready: Sequence[_Ready]) -> _Made:
+        """Draws the other codebooks of whole responses, each by itself."""
+        made: _Made = []
+        for decoding in dict.fromkeys(job.ask.decoding for job, _ in ready):
+            some = [(job, codes_T[None].astype(np.uint16)) for job, codes_T in ready if job.ask.decoding == decoding]
+            found = generate_masked(
+                self._network,
+                self._tokenizer,
+                [self._laid_out(job) for job, _ in some],
+                [first_JT.shape[1] for _, first_JT in some],
+                unmasking=decoding.unmasking,
+                guidance=decoding.guidance or 1.0,
+                seeds=[job.ask.seed for job, _ in some],
+                levels=range(1, self._network.num_codebooks),
+                nar=decoding.nar,
+            )
+            pairs = zip(some, found, strict=True)
+            made += [(job, np.concatenate([first_JT, rest_JT])) for (job, first_JT), rest_JT in pairs]
+        return made
 
     def _take_aside(self) -> _Made:
         self._made_aside = []

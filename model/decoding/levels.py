@@ -2,6 +2,8 @@
 
 `sums`: codebooks 1 ... K-1 are drawn in one pass each (mode `nar`).
 
+`masks`: they are unmasked beside each other, in `model.decoding.masked`.
+
 `delay`: the mode `ar` draws all codebooks with a cache. Each step draws a code of every codebook, codebook k for the
 frame k steps before (`model.sequences.delayed`). Codebook 0 ends a response by its stop code; K - 1 more steps then
 draw the last codes of those above. Responses that are asked for together share the steps, and each comes out as it

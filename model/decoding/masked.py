@@ -1,4 +1,7 @@
-"""Generates codebook 0 all at once (mode `nar-len`): predicts the length, then unmasks a canvas in a few steps.
+"""Generates codebooks all at once, each on a canvas of its own: codebook 0 (mode `nar-len`), others (levels `masks`).
+
+The length is predicted first, or codebook 0 has it; then all canvases are unmasked in a few steps. With `data.levels:
+masks` those of the codebooks above the first are laid beside each other in every pass, and none sees another.
 
 Each step draws all masked frames at once, then masks those again that the network is least sure of: after step s of S
 (from 0), cos((s + 1) / S * pi / 2) of the frames are masked. Guidance runs each canvas twice in one packed batch: with
@@ -7,7 +10,8 @@ and without text, prompt, input and tone.
 Sources: MaskGIT, section 3.2, https://arxiv.org/abs/2202.04200; for codes MaskGCT, section 3.2,
 https://arxiv.org/abs/2409.00750; the rescaling of guided logits, section 3.4 of https://arxiv.org/abs/2305.08891.
 
-Axes: B batch, D width, L positions, M masked frames, T response frames, V codes.
+Axes: B batch, D width, J codebooks that are generated, L positions, M new frames of a codebook, S steps, T response
+frames, V codes.
 """
 
 from collections.abc import Sequence
@@ -19,13 +23,14 @@ from torch import Tensor
 
 from model.decoding.options import STEPS, Unmasking
 from model.decoding.prefill import Reading, prefill
-from model.decoding.samplers.chain import sample
+from model.decoding.samplers.chain import GREEDY, Sampling, sample
 from model.decoding.samplers.guidance import guide
 from model.decoding.samplers.noise import first_place, keys_at
 from model.network.cache import Cached
 from model.network.decoder import Decoder
 from model.network.transfer import to_device
-from model.sequences.documents import ABSENT, Condition, canvas
+from model.sequences.documents import ABSENT, Condition, Document, canvas
+from model.sequences.heads import masked_alone
 from model.sequences.spelled import length_document
 from model.sequences.tokenizer import Tokenizer
 from stages.records import Codes
@@ -72,58 +77,79 @@ def generate_masked(
     unmasking: Unmasking,
     guidance: float = 1.0,
     seeds: Sequence[int] | None = None,
+    levels: Sequence[int] = (0,),
+    nar: Sampling = GREEDY,
 ) -> list[Codes]:
-    """Generates codebook 0 of responses of known lengths.
+    """Generates codebooks of responses of known lengths.
 
     Args:
-        network: In evaluation mode.
+        network: In evaluation mode; for a level above 0, trained with `data.levels: masks`.
         tokenizer: The vocabulary it was trained with.
         conditions: What to say, and in whose voice.
         frames: T of each response, at least 1.
-        unmasking: Steps and sampling.
-        guidance: Guidance scale (`samplers.guidance`); 1 is off.
+        unmasking: Steps, sampling of codebook 0, and the rescaling of guided logits.
+        guidance: Guidance scale of all of them (`samplers.guidance`); 1 is off.
         seeds: Of each condition's draws; 0 by default.
+        levels: Which codebooks, at least one.
+        nar: Sampling of those above the first; its temperature falls to 0 too.
 
     Returns:
-        One `[1, T]` array of uint16 per condition.
+        One `[J, T]` array of uint16 per condition.
     """
-    begun = [condition.begun()[0].astype(np.int64) for condition in conditions]
-    pairs = list(zip(begun, frames, strict=True))
-    canvases = [np.concatenate([known_T, np.zeros(count, np.int64)]) for known_T, count in pairs]
-    masked = [np.repeat([False, True], [len(known_T), count]) for known_T, count in pairs]
     copies = 2 if guidance > 1 else 1
     asked = [*conditions, *(condition.dropped() for condition in conditions)][: copies * len(conditions)]
-    inputs = zip(asked, canvases * copies, masked * copies, strict=True)
-    reading = Reading(network, [canvas(tokenizer, *given) for given in inputs])
-    batch, on_canvas, steps = reading.batch, network.num_codebooks + 1, unmasking.steps or STEPS["nar-len"]
-    rows_M, device = batch.rows[on_canvas], batch.tokens_L.device
+    inputs = [(level, one, count) for level in levels for one, count in zip(asked, [*frames] * copies, strict=True)]
+    reading = Reading(network, [_blank(tokenizer, *one) for one in inputs])
+    batch, steps = reading.batch, unmasking.steps or STEPS["nar-len"]
+    tokens, heads = zip(*(masked_alone(tokenizer, level) for level in levels), strict=True)
+    rows_JM, device = [batch.rows[head] for head in heads], batch.tokens_L.device
     # Canvases and what is masked stay on the device, so that the host never waits between the steps.
-    codes_M = torch.zeros(sum(frames), dtype=torch.int64, device=device)
-    masked_M = torch.ones(sum(frames), dtype=torch.bool, device=device)
-    counts_SB = _left(frames, steps)
+    shape = len(levels), sum(frames)
+    codes_JM = torch.zeros(shape, dtype=torch.int64, device=device)
+    masked_JM = torch.ones(shape, dtype=torch.bool, device=device)
+    counts_SB = _left([*frames] * len(levels), steps)
     left_SB = to_device(torch.from_numpy(counts_SB), device)
     new = [np.arange(count) for count in frames]
-    rank = Ranking(frames, device)
+    rank = Ranking([*frames] * len(levels), device)
     for step in range(steps):
         if step and not counts_SB[step - 1].any():  # short canvases need fewer steps
             break
-        batch.tokens_L[rows_M] = torch.where(masked_M, tokenizer.mask, tokenizer.canvas).repeat(copies)
-        batch.codes_LK[rows_M, 0] = codes_M.masked_fill(masked_M, ABSENT).repeat(copies)
-        logits_MV = network.logits(reading.hidden()[rows_M], on_canvas)
-        if copies == 2:
-            with_MV, without_MV = logits_MV.chunk(2)
-            logits_MV = guide(with_MV, without_MV, guidance, unmasking.rescale)
-        logits_MV[:, network.codebook_size] = -torch.inf
-        cooled = unmasking.sampling.cooled(1 - step / steps)
-        keys = keys_at(seeds or [0] * len(frames), first_place("nar-len", step), new) if cooled.random else None
-        drawn_M = sample(logits_MV, cooled, None if keys is None else to_device(keys, device))
-        codes_M = torch.where(masked_M, drawn_M, codes_M)
-        sure_M = logits_MV.log_softmax(-1).gather(-1, drawn_M[:, None])[:, 0]
-        masked_M = rank(sure_M.float().masked_fill(~masked_M, torch.inf)) < left_SB[step].repeat_interleave(
-            rank.frames_B, output_size=len(codes_M)
-        )
+        shown = zip(levels, tokens, rows_JM, codes_JM, masked_JM, strict=True)
+        for level, token, rows_M, codes_M, masked_M in shown:
+            batch.tokens_L[rows_M] = torch.where(masked_M, token, tokenizer.canvas).repeat(copies)
+            batch.codes_LK[rows_M, level] = codes_M.masked_fill(masked_M, ABSENT).repeat(copies)
+        hidden_LD = reading.hidden()
+        drawn, sure = [], []
+        for level, head, rows_M in zip(levels, heads, rows_JM, strict=True):
+            logits_MV = _logits(network, hidden_LD[rows_M], head, guidance, unmasking.rescale)
+            cooled = (nar if level else unmasking.sampling).cooled(1 - step / steps)
+            place = first_place("nar", step * network.num_codebooks + level) if level else first_place("nar-len", step)
+            keys = keys_at(seeds or [0] * len(frames), place, new) if cooled.random else None
+            drawn.append(sample(logits_MV, cooled, None if keys is None else to_device(keys, device)))
+            sure.append(logits_MV.log_softmax(-1).gather(-1, drawn[-1][:, None])[:, 0])
+        codes_JM = torch.where(masked_JM, torch.stack(drawn), codes_JM)
+        sure_JM = torch.stack(sure).float().masked_fill(~masked_JM, torch.inf)
+        left_M = left_SB[step].repeat_interleave(rank.frames_B, output_size=masked_JM.numel())
+        masked_JM = (rank(sure_JM.flatten()) < left_M).view(shape)
     ends = np.cumsum(frames)[:-1]
-    return [codes_T[None].astype(np.uint16) for codes_T in np.split(codes_M.cpu().numpy(), ends)]
+    return np.split(codes_JM.cpu().numpy().astype(np.uint16), ends, axis=1)
+
+
+def _logits(network: Decoder, hidden_MD: Tensor, head: int, guidance: float, rescale: float) -> Tensor:
+    """Returns the guided logits of the codes, `[M, V]`; with guidance, the hidden states come with and without."""
+    logits_MV = network.logits(hidden_MD, head)
+    if guidance > 1:
+        with_MV, without_MV = logits_MV.chunk(2)
+        logits_MV = guide(with_MV, without_MV, guidance, rescale)
+    logits_MV[:, network.codebook_size :] = -torch.inf  # no response stops where its length is known
+    return logits_MV
+
+
+def _blank(tokenizer: Tokenizer, level: int, condition: Condition, frames: int) -> Document:
+    """Lays out a canvas of one codebook, of which only what the response begins with is known."""
+    begun_T = condition.begun()[level].astype(np.int64)
+    codes_T = np.concatenate([begun_T, np.zeros(frames, np.int64)])
+    return canvas(tokenizer, condition, codes_T, np.repeat([False, True], [len(begun_T), frames]), level)
 
 
 def _left(frames: Sequence[int], steps: int) -> npt.NDArray[np.int64]:

@@ -33,10 +33,10 @@ STEPS: Mapping[FirstMode, int] = {"nar-len": 25, "all": 8}
 
 @dataclass(frozen=True, slots=True)
 class Unmasking:
-    """How a canvas is unmasked: codebook 0 (`nar-len`) or all codebooks (`all`)."""
+    """How a canvas is unmasked: codebook 0 (`nar-len`), all codebooks (`all`), or each one (`data.levels: masks`)."""
 
     steps: int | None = None
-    """Passes of the network; None: the mode's own, 25 for `nar-len` and 8 for `all`."""
+    """Passes of the network; None: the mode's own, 25 for `nar-len`, 8 for `all`, and 25 for `data.levels: masks`."""
     rescale: float = 0.75
     """With guidance: how far guided logits are scaled back to the spread of the conditional ones, 0 to 1."""
     sampling: Sampling = Sampling()  # noqa: RUF009 (frozen)
@@ -61,12 +61,13 @@ class Decoding:
     ar: Sampling = PLAIN
     """How codebook 0 is drawn in the mode `ar`."""
     unmasking: Unmasking = Unmasking()
-    """How the canvas is unmasked in the modes `nar-len` and `all`."""
+    """How the canvas is unmasked in the modes `nar-len` and `all`, and those of `data.levels: masks`."""
     nar: Sampling = GREEDY
     """How the other codebooks are drawn."""
     guidance: float | None = None
-    """Scale of classifier-free guidance for codebook 0: the condition is text, prompt, input and tone. 1 is off. None:
-    2.5 for `nar-len` and 2 for `all` if the model was trained with `data.unconditional_probability` > 0, else off."""
+    """Scale of classifier-free guidance for codebook 0, with `data.levels: delay` or `masks` for all codebooks: the
+    condition is text, prompt, input and tone. 1 is off. None: 2.5 for `nar-len` and 2 for `all` if the model was
+    trained with `data.unconditional_probability` > 0, else off."""
     beam_width: int = 1
     """`ar`: sequences that beam search keeps (`decoding.beam`); 1 is off."""
     refine_on_stop: bool = False
@@ -179,7 +180,7 @@ class Decoding:
 
     def check_levels(self, levels: "Levels") -> None:
         """Raises `UsageError` for what a model with these `data.levels` can't do."""
-        if levels == "sums" or self.mode != "ar":
+        if levels != "delay" or self.mode != "ar":
             return
         given = {name: getattr(self, name) for name in ("refine_on_stop", "max_ar_context", "layer_skip", "ahead")}
         if self.beam_width > 1:

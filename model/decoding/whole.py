@@ -27,8 +27,8 @@ from model.decoding.samplers.guidance import guide
 from model.decoding.samplers.noise import first_place, keys_at
 from model.network.decoder import Decoder
 from model.network.transfer import to_device
-from model.sequences.documents import ABSENT, Condition, Document, frame_tokens, whole_canvas
-from model.sequences.heads import head_of_all
+from model.sequences.documents import ABSENT, Condition, Document, whole_canvas
+from model.sequences.heads import frame_tokens, head_of_all
 from model.sequences.tokenizer import Tokenizer
 from stages.records import Codes
 

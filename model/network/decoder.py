@@ -50,7 +50,7 @@ class Decoder(nn.Module):
         self.codebook_size = codebook_size
         self.num_codebooks = num_codebooks
         self.levels: Levels = "sums"
-        """`data.levels`: which codebooks the mode ar predicts."""
+        """`data.levels`: what predicts the codebooks above the first."""
         self.token_embedding = nn.Embedding(num_tokens, config.width)
         # One table for all codebooks, plus codebook 0 again for each further frame of a group, summed in one pass. Its
         # last row is for an absent code and stays zero. VALL-E 2 concatenates a group's embeddings and projects them,

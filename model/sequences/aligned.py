@@ -112,3 +112,8 @@ def laid_out(text: tuple[int, int], times: Times, *, frames: int | None, before:
         places_S *= frames / max(times.total, 1e-6)
     places_S[:first] = np.arange(-first, 0)
     return np.floor((places_S - before) / group).astype(np.int64)
+
+
+def fitted(said_T: Int64s, frames: int, silence: int) -> Int64s:
+    """Returns what so many frames say, silence after the end."""
+    return np.append(said_T, np.full(max(0, frames - len(said_T)), silence))[:frames]

@@ -26,7 +26,7 @@ from model.sequences.documents import ABSENT, Condition, Document, Int64s, condi
 from model.sequences.tokenizer import Tokenizer
 from stages.records import Codes
 
-Levels = Literal["sums", "delay"]
+Levels = Literal["sums", "delay", "masks"]
 
 
 def steps_read(num_codebooks: int, frames: int) -> int:

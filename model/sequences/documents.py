@@ -30,6 +30,8 @@ Tasks that turn speech into other speech (`model.sequences.tasks`) have the give
   frame predicted there says, by the times that the text usually takes; <end> once it is over.
 * nar (level k > 0): the response shows codebooks 0 ... k-1 summed. Codebook k of all frames is predicted at once, each
   at its own position.
+* nar with `data.levels: masks`: codebook k is a sequence of its own. Some frames show it, with the token <canvas>; the
+  others have the token <level k> and are predicted at once, as in nar-len. No other codebook is shown.
 * nar-len: some frames show codebook 0. The others have the token <mask> and are predicted at once (MaskGIT,
   arXiv 2202.04200; for codes MaskGCT, arXiv 2409.00750). The number of frames comes from `len`.
 * all: a canvas of all K codebooks, `[K, T]`, of which the first ones are known first. At every moment, one codebook is
@@ -59,8 +61,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from model.sequences.aligned import NOT_ALIGNED, Aligned, Times, aligned, laid_out
-from model.sequences.heads import head_of_all
+from model.sequences.aligned import NOT_ALIGNED, Aligned, Times, aligned, fitted, laid_out
+from model.sequences.heads import frame_tokens, head_of_all, masked_alone
 from model.sequences.tokenizer import Task, Tokenizer
 from stages.records import Codes
 
@@ -204,26 +206,34 @@ def document(
     shown_JT[group_columns(num_codebooks, group)] = targets_M[:-group].reshape(-1, group).T
     at = draft.segment(tokenizer.level(0), shown_JT)
     if draft.said is not None:
-        draft.tell(_fitted(draft.said, len(at), tokenizer.end))
+        draft.tell(fitted(draft.said, len(at), tokenizer.end))
     item = draft.document(at, targets_M, 0, causal=True, along=at[: -(-frames // group)])
     return replace(item, before=int(at[0]) + 1, said_T=item.said_T if draft.said is None else draft.said)
 
 
 def canvas(
-    tokenizer: Tokenizer, condition: Condition, first_T: npt.NDArray[np.integer[Any]], masked_T: npt.NDArray[np.bool_]
+    tokenizer: Tokenizer,
+    condition: Condition,
+    codes_T: npt.NDArray[np.integer[Any]],
+    masked_T: npt.NDArray[np.bool_],
+    level: int = 0,
 ) -> Document:
-    """Lays out a document of the mode nar-len.
+    """Lays out a document of the mode nar-len or, for a level above 0, one of nar with `data.levels: masks`.
 
     Args:
         tokenizer: The vocabulary.
         condition: Text, prompt and input.
-        first_T: Codebook 0 of the response; masked frames aren't shown.
+        codes_T: One codebook of the response; masked frames aren't shown.
         masked_T: Which frames to predict.
+        level: Which codebook.
     """
-    draft = conditions(tokenizer, condition, condition.task, frames=len(first_T))
-    at = draft.response(tokenizer.canvas, np.where(masked_T, ABSENT, first_T.astype(np.int64))[None])[1:]
-    draft.tokens[-1][1:][masked_T] = tokenizer.mask
-    return draft.document(at[masked_T], first_T[masked_T], draft.num_codebooks + 1, causal=False)
+    draft = conditions(tokenizer, condition, condition.task, frames=len(codes_T))
+    shown_JT = np.full((level + 1, len(codes_T)), ABSENT, np.int64)
+    shown_JT[level] = np.where(masked_T, ABSENT, codes_T.astype(np.int64))
+    at = draft.response(tokenizer.level(level) if level else tokenizer.canvas, shown_JT)[1:]
+    token, head = masked_alone(tokenizer, level)
+    draft.tokens[-1][1:] = np.where(masked_T, token, tokenizer.canvas)
+    return draft.document(at[masked_T], codes_T[masked_T], head, causal=False)
 
 
 def whole_canvas(
@@ -257,12 +267,6 @@ def whole_canvas(
     return replace(item, more=tuple(more), given=int(at[0]))
 
 
-def frame_tokens(tokenizer: Tokenizer, num_codebooks: int) -> Int64s:
-    """Returns the token of a frame of the mode all, by how many of its codebooks are known, `[K + 1]`."""
-    levels = [tokenizer.level(level) for level in range(1, num_codebooks)]
-    return np.array([tokenizer.mask, *levels, tokenizer.canvas], np.int64)
-
-
 def conditions(
     tokenizer: Tokenizer, condition: Condition, task: Task, *, frames: int | None = None, group: int = 1
 ) -> "Draft":
@@ -291,7 +295,7 @@ def conditions(
         draft.text_positions = laid_out(draft.text, times, frames=whole, before=before, group=group)
         if tokenizer.names_said:
             said_T = times.said(spoken, tokenizer.end, whole)[before:]
-            draft.said = said_T if frames is None else _fitted(said_T, frames, tokenizer.end)
+            draft.said = said_T if frames is None else fitted(said_T, frames, tokenizer.end)
     mixed = condition.mixed
     at = draft.segment(tokenizer.prompt, mixed[0][1] if mixed else condition.prompt_KP)
     draft.mixed, draft.prompt_at = mixed, int(at[0]) + 1
@@ -319,11 +323,6 @@ def planned(tokenizer: Tokenizer, condition: Condition, whole: int | None = None
     if not given or not 0 < unsaid < len(spoken):
         return times
     return times.after(len(spoken) - unsaid, given, None if whole is None else whole - given)
-
-
-def _fitted(said_T: Int64s, frames: int, silence: int) -> Int64s:
-    """Returns what so many frames say, silence after the end."""
-    return np.append(said_T, np.full(max(0, frames - len(said_T)), silence))[:frames]
 
 
 class Draft:

@@ -1,4 +1,9 @@
-"""Numbers the heads that predict: which one stands for which codebook, in which mode (`Document.head`)."""
+"""Numbers the heads that predict, by mode and codebook (`Document.head`), and tells the tokens of masked frames."""
+
+import numpy as np
+import numpy.typing as npt
+
+from model.sequences.tokenizer import Tokenizer
 
 
 def head_of_all(num_codebooks: int, codebook: int, level: int) -> int:
@@ -24,3 +29,14 @@ def codebook_of_all(num_codebooks: int, head: int) -> int | None:
 def num_heads(num_codebooks: int) -> int:
     """Returns the number of heads, without heads ahead, whose numbers follow."""
     return 3 * num_codebooks + 1
+
+
+def masked_alone(tokenizer: Tokenizer, level: int) -> tuple[int, int]:
+    """Returns the token of a masked frame on a canvas of one codebook, and the head that predicts it."""
+    return (tokenizer.level(level), level) if level else (tokenizer.mask, tokenizer.num_codebooks + 1)
+
+
+def frame_tokens(tokenizer: Tokenizer, num_codebooks: int) -> npt.NDArray[np.int64]:
+    """Returns the token of a frame of the mode all, by how many of its codebooks are known, `[K + 1]`."""
+    levels = [tokenizer.level(level) for level in range(1, num_codebooks)]
+    return np.array([tokenizer.mask, *levels, tokenizer.canvas], np.int64)

@@ -49,7 +49,23 @@ class _Library:
 
 
 def encode(bench: Bench) -> Iterator[Figure]:
-    """Measures every codec's encoding (with reading the file) and decoding, in seconds of speech per CPU second."""
+    """Measures EnCodec, Vocos, DAC and the embedded codec."""
+    return _one_core(
+        bench, (("encodec", _encodec, 30), ("vocos", _vocos, 30), ("dac", _dac, 6), ("embedded", None, 30))
+    )
+
+
+def codecs(bench: Bench) -> Iterator[Figure]:
+    """Measures the codecs of transformers; X-Codec 2 has the sizes of NeuCodec."""
+    return _one_core(bench, (("mimi", _mimi, 12), ("neucodec", _neucodec, 12), ("higgs", _higgs, 12)))
+
+
+_Row = tuple[str, "Callable[[Path], tuple[Path, _Library]] | None", float]
+"""A codec, what makes its weights and its library, and about how many seconds of speech it is measured on."""
+
+
+def _one_core(bench: Bench, rows: Sequence[_Row]) -> Iterator[Figure]:
+    """Measures encoding (with reading the file) and decoding, in seconds of speech per CPU second."""
     import torch
     from threadpoolctl import threadpool_limits
 
@@ -57,14 +73,7 @@ def encode(bench: Bench) -> Iterator[Figure]:
     torch.set_num_threads(1)
     try:
         with threadpool_limits(1):
-            for name, make, audio_s in (
-                ("encodec", _encodec, 30),
-                ("vocos", _vocos, 30),
-                ("dac", _dac, 6),
-                ("neucodec", _neucodec, 12),
-                ("higgs", _higgs, 12),
-                ("embedded", None, 30),
-            ):
+            for name, make, audio_s in rows:
                 yield from _measure(bench, name, make, _clips(bench.recordings, audio_s))
     finally:
         torch.set_num_threads(threads)
@@ -271,6 +280,33 @@ def _dac(folder: Path) -> tuple[Path, _Library]:
     return path, _Library(encode, decode)
 
 
+def _mimi(folder: Path) -> tuple[Path, _Library]:
+    import torch
+
+    with _seeded():
+        from transformers import MimiConfig, MimiModel
+
+        model = MimiModel(MimiConfig()).eval()
+        for part in (
+            model.quantizer.semantic_residual_vector_quantizer,
+            model.quantizer.acoustic_residual_vector_quantizer,
+        ):
+            for layer in part.layers:
+                layer.codebook.embed_sum.normal_()
+    model.save_pretrained(folder / "mimi")
+
+    def encode(wave_1L: "Tensor", rate: int) -> "Tensor":
+        wave_L = torch.from_numpy(audio.resample(wave_1L[0].numpy(), rate, 24_000))
+        with torch.no_grad():
+            return model.encode(wave_L[None, None], num_quantizers=8).audio_codes  # type: ignore[no-any-return]
+
+    def decode(codes_1KT: "Tensor") -> "Tensor":
+        with torch.no_grad():
+            return model.decode(codes_1KT).audio_values  # type: ignore[no-any-return]
+
+    return folder / "mimi", _Library(encode, decode)
+
+
 def _neucodec(folder: Path) -> tuple[Path, _Library]:
     """Writes NeuCodec with the published sizes, which X-Codec 2 has, too: some GB."""
     import torch
@@ -323,3 +359,5 @@ def _higgs(folder: Path) -> tuple[Path, _Library]:
 
 
 ENCODE = StageBench("encode", encode, 40, needs_speech=True)
+
+CODECS = StageBench("codecs", codecs, 41, needs_speech=True)

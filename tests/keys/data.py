@@ -209,6 +209,14 @@ def _levels(world: World) -> None:
         assert [head for head, _ in asked] == heads
         assert [int(rows_M[0]) for _, rows_M in asked] == [document.before - 1 + head for head in heads]
         assert len(document) == draw.length == document.before + draw.frames + (6 if levels == "delay" else 0)
+    for levels, shown in (("sums", [*range(5)]), ("masks", [5])):  # by the mode nar
+        examples = _examples(world, levels=levels, modes={"nar": 1.0})
+        draw, document = _document(examples, "nar", level=5)
+        seen = document.codes_LK[-draw.frames :] >= 0
+        assert np.flatnonzero(seen.any(0)).tolist() == shown
+        assert document.head == 5
+        assert len(document.rows_M) == draw.frames - (levels == "masks") * seen.sum()
+        assert len(document) == draw.length
 
 
 def _unconditional_probability(world: World) -> None:
@@ -216,21 +224,27 @@ def _unconditional_probability(world: World) -> None:
         draws = _draws(_examples(world, modes={"ar": 1.0}, unconditional_probability=probability), times=20)
         dropped = _share(draws, lambda draw: not draw.phonemes and not draw.prompt)
         assert dropped == pytest.approx(probability, abs=0.1)
+    for levels, share in (("sums", 0.0), ("masks", 0.7)):
+        draws = _draws(_examples(world, modes={"nar": 1.0}, levels=levels, unconditional_probability=0.7), times=20)
+        assert _share(draws, lambda draw: not draw.phonemes and not draw.prompt) == pytest.approx(share, abs=0.1)
 
 
-def _masked(world: World, **values: Any) -> list[float]:
-    examples = _examples(world, modes={"nar-len": 1.0}, **values)
-    documents = [_document(examples, "nar-len", row=row) for row in range(24)]
+def _masked(world: World, mode: str = "nar-len", **values: Any) -> list[float]:
+    examples = _examples(world, modes={mode: 1.0}, levels="masks" if mode == "nar" else "sums", **values)
+    documents = [_document(examples, mode, level=3 if mode == "nar" else 0, row=row) for row in range(24)]
     return [len(document.rows_M) / draw.frames for draw, document in documents]
 
 
 def _mask_schedule(world: World) -> None:
     assert _masked(world, mask_schedule="fixed") == pytest.approx([0.8] * 24, abs=0.02)
-    assert max(_masked(world, mask_schedule="cosine")) - min(_masked(world, mask_schedule="cosine")) > 0.5
+    for mode in ("nar-len", "nar"):
+        shares = _masked(world, mode, mask_schedule="cosine")
+        assert max(shares) - min(shares) > 0.5
 
 
 def _mask_ratio(world: World) -> None:
-    assert _masked(world, mask_schedule="fixed", mask_ratio=0.25) == pytest.approx([0.25] * 24, abs=0.02)
+    for mode in ("nar-len", "nar"):
+        assert _masked(world, mode, mask_schedule="fixed", mask_ratio=0.25) == pytest.approx([0.25] * 24, abs=0.02)
 
 
 def _corrupt(world: World) -> None:

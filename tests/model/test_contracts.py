@@ -34,10 +34,13 @@ from tests.model.conftest import REAL_CODES, make_config, task_store
 from tests.model.training.test_trainer import after_step, assert_same, log_of, weights
 
 ROOT = Path(__file__).resolve().parents[2]
-SHAPES = pytest.mark.parametrize(
-    "shape",
-    [*({"model__arch": arch} for arch in ARCHS), {"model__group": 2}, {"model__window": 4}, {"model__experts": 4}],
-    ids=str,
+_SHAPES: list[dict[str, object]] = [
+    *({"model__arch": arch} for arch in ARCHS),
+    *({"model__group": 2}, {"model__window": 4}, {"model__experts": 4}),
+]
+SHAPES = pytest.mark.parametrize("shape", _SHAPES, ids=str)
+SHAPES_AND_LAYOUTS = pytest.mark.parametrize(
+    "shape", [*_SHAPES, {"data__levels": "masks"}, {"data__text": "characters"}], ids=str
 )
 
 
@@ -67,7 +70,7 @@ def documents(examples: Examples) -> list[Document]:
     return [read_document(examples, draw) for draw in found.values()]
 
 
-@SHAPES
+@SHAPES_AND_LAYOUTS
 @pytest.mark.parametrize("kind", ["uneven", "real"])
 def test_steps_lower_the_loss_of_every_task_and_every_head(
     tmp_path: Path, kind: Literal["uneven", "real"], shape: dict[str, object]

@@ -116,6 +116,14 @@ def test_nar_len_and_the_other_codebooks_wait_once_each(shape: dict[str, Any], n
     assert predicted.total() == len("24")
 
 
+def test_codebooks_that_are_unmasked_beside_each_other_wait_once() -> None:
+    net, warm = decisive(), Sampling(0.9, top_k=20)
+    net.levels = "masks"
+    decoding = Decoding("nar-len", guidance=2.5, unmasking=Unmasking(3, sampling=warm), nar=warm)
+    known = waits(net, lambda: generate(net, TOKENIZER, CONDITIONS, max_frames=9, min_frames=9, decoding=decoding))
+    assert [wait.rpartition(":")[0] for wait in known.elements()] == ["Tensor.to at model/decoding/masked.py"]
+
+
 @pytest.mark.parametrize("shape", [{}, {"arch": "retnet"}, {"arch": "mamba"}], ids=str)
 @pytest.mark.parametrize("steps", [2, 9])
 def test_a_canvas_of_all_codebooks_waits_once(shape: dict[str, Any], steps: int) -> None:

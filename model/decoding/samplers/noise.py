@@ -36,7 +36,8 @@ def first_place(part: Part, number: int = 0) -> int:
 
     Args:
         part: What draws.
-        number: Of the pass: the codebook in `nar`, the step in `nar-len`; in `all`, the step times K plus the codebook.
+        number: Of the pass: the codebook in `nar`, the step in `nar-len`; in `all`, and in `nar` with `data.levels:
+            masks`, the step times K plus the codebook.
     """
     return (_PARTS.index(part) << _PASS_BITS | number) << _FRAME_BITS
 

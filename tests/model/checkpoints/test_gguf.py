@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,9 +34,13 @@ def read(path: Path) -> dict[str, np.ndarray]:
     return {tensor.name: dequantize(tensor.data, tensor.tensor_type) for tensor in GGUFReader(path).tensors}
 
 
-def test_what_predicts_all_codebooks_is_refused(tmp_path: Path) -> None:
-    run = saving.write(tmp_path / "run", make_snapshot(make_config(data__levels="delay", data__modes={"ar": 1.0}), 3))
-    with pytest.raises(UsageError, match=r"`--format gguf` needs a model with `data.levels: sums`"):
+@pytest.mark.parametrize("values", [{"levels": "delay", "modes": {"ar": 1.0}}, {"levels": "masks"}], ids=str)
+def test_other_levels_are_refused(values: dict[str, Any], tmp_path: Path) -> None:
+    config = make_config(**{f"data__{key}": value for key, value in values.items()})
+    run = saving.write(tmp_path / "run", make_snapshot(config, 3))
+    with pytest.raises(
+        UsageError, match=rf"`--format gguf` needs a model with `data.levels: sums`.* {values['levels']}"
+    ):
         export(run, tmp_path / "model.gguf", "gguf")
     assert not (tmp_path / "model.gguf").exists()
 

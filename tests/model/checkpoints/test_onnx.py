@@ -141,6 +141,7 @@ def test_the_weights_are_stored_once(models: tuple[Path, Path]) -> None:
     [
         ({"model__arch": "retnet", "model__kv_heads": None}, "needs a model with `model.arch: llama`"),
         ({"data__modes": {"ar": 1.0}, "data__levels": "delay"}, "needs a model with `data.levels: sums`"),
+        ({"data__levels": "masks"}, "needs a model with `data.levels: sums`, but this one has masks"),
         ({"model__text_spacing": "aligned"}, "but this one has `model.text_spacing: aligned`"),
         ({"data__modes": {"nar-len": 1.0, "len": 1.0}}, "trained on the mode `ar`, but this one knows nar-len, len."),
     ],

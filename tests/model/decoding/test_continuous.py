@@ -17,7 +17,7 @@ from model.decoding.continuous import Engine, Job
 from model.decoding.engine.matrices import quantized
 from model.decoding.engine.step import Step
 from model.decoding.levels import generate_rest
-from model.decoding.options import Decoding, Unmasking
+from model.decoding.options import Decoding, FirstMode, Unmasking
 from model.decoding.prefill import Reading
 from model.decoding.samplers.chain import GREEDY, Sampling
 from model.decoding.watch import CHECK_FRAMES, Watch
@@ -41,6 +41,9 @@ NETS = {
         **{"group": {"group": 2}, "experts": {"experts": 4}},
     }.items()
 }
+MASKS = decisive()
+MASKS.levels = "masks"
+NETS_AND_MASKS = NETS | {"masks": MASKS}
 DECODINGS = [
     Decoding(ar=GREEDY),
     Decoding(ar=Sampling(0.9, top_k=20), nar=Sampling(0.8)),
@@ -84,17 +87,19 @@ ARRIVALS = st.lists(
 """Which ask, how many pieces of work after the one before, and after how many it is cancelled, if it is."""
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", NETS_AND_MASKS)
 @settings(max_examples=10, deadline=None)
 @given(rows=st.integers(1, 4), arrivals=ARRIVALS, aside=st.booleans())
 def test_a_response_is_the_same_in_any_company(
     name: str, rows: int, arrivals: list[tuple[int, int, int | None]], aside: bool
 ) -> None:
     """Also where a second thread draws the other codebooks, whenever it is done."""
-    net = NETS[name]
+    net = NETS_AND_MASKS[name]
     engine = Engine(net, TOKENIZER, rows=rows)
     engine._aside.is_there = aside
     asks = asks_of([number for number, _, _ in arrivals])
+    if name == "masks":
+        asks = [replace(ask, decoding=replace(ask.decoding, unmasking=Unmasking(2))) for ask in asks]
     times = np.cumsum([wait for _, wait, _ in arrivals]).tolist()
     jobs: list[Job] = []
     for now in range(times[-1] + 200):
@@ -257,17 +262,19 @@ def test_other_codebooks_are_drawn_by_the_times_of_the_first(
     assert job.codes().shape == (8, 40)
 
 
-@pytest.mark.parametrize("name", NETS)
-def test_a_canvas_of_all_codebooks_comes_whole(name: str) -> None:
-    ask = Ask(CONDITIONS[0], 40, Decoding("all", unmasking=Unmasking(4)), 30, seed=3)
-    engine, seen = Engine(NETS[name], TOKENIZER), list[int]()
+@pytest.mark.parametrize(
+    ("name", "mode"), [*((name, "all") for name in NETS), *(("masks", mode) for mode in ("ar", "nar-len", "all"))]
+)
+def test_a_canvas_of_all_codebooks_comes_whole(name: str, mode: FirstMode) -> None:
+    net, ask = NETS_AND_MASKS[name], Ask(CONDITIONS[0], 40, Decoding(mode, unmasking=Unmasking(4)), 30, seed=3)
+    engine, seen = Engine(net, TOKENIZER), list[int]()
     job = engine.submit(ask, chunk_frames=4)
     engine.submit(replace(ask, decoding=Decoding(), seed=9))
     while len(engine):
         if job in engine.advance():
             seen.append(job.frames)
     assert len(seen) == 1
-    np.testing.assert_array_equal(job.codes(), alone(NETS[name], ask))
+    np.testing.assert_array_equal(job.codes(), alone(net, ask))
 
 
 def test_a_chunk_is_known_before_the_response_has_ended() -> None:

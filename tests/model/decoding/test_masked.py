@@ -1,5 +1,6 @@
 """Filling a canvas: every frame is decided, guidance is the formula, a batch gives its singles."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from model.decoding.options import Decoding, Unmasking
 from model.decoding.prefill import Reading
 from model.decoding.samplers.chain import GREEDY, Sampling
 from model.decoding.samplers.guidance import guide
-from model.sequences.documents import Condition
+from model.network.attention import Packed
+from model.sequences.documents import Condition, canvas
 from stages.errors import UsageError
 from tests.model.decoding.test_autoregressive import CONDITIONS, TOKENIZER, decisive
-from tests.model.network.test_decoder import EVERY_ARCH
+from tests.model.network.test_decoder import CPU, EVERY_ARCH
 
 FRAMES = [12, 1, 30]
 
@@ -103,3 +105,49 @@ def test_a_batch_gives_what_its_singles_give_when_drawn(arch: Arch) -> None:
     for condition, frames, seed, wanted in zip(CONDITIONS, FRAMES, seeds, together, strict=True):
         (alone,) = generate_masked(net, TOKENIZER, [condition], [frames], **asked, seeds=[seed])  # type: ignore[arg-type]
         np.testing.assert_array_equal(alone, wanted)
+
+
+LEVELS = [0, 2, 7]
+
+
+@EVERY_ARCH
+@pytest.mark.parametrize("nar", [GREEDY, Sampling(0.8, top_k=20)], ids=str)
+def test_each_codebook_comes_out_as_it_would_alone(arch: Arch, nar: Sampling) -> None:
+    net, seeds = decisive(arch=arch), [5, 6, 5]
+    begun_KT = np.full((8, 4), 9, np.uint16)
+    conditions = [replace(CONDITIONS[0], begun_KT=begun_KT), *CONDITIONS[1:]]
+    asked: dict[str, Any] = {"unmasking": Unmasking(4, sampling=nar), "guidance": 2.0, "nar": nar}
+    together = generate_masked(net, TOKENIZER, conditions, FRAMES, **asked, seeds=seeds, levels=LEVELS)
+    assert [codes_JT.shape for codes_JT in together] == [(3, frames) for frames in FRAMES]
+    for condition, frames, seed, wanted_JT in zip(conditions, FRAMES, seeds, together, strict=True):
+        for level, wanted_T in zip(LEVELS, wanted_JT, strict=True):
+            one = generate_masked(net, TOKENIZER, [condition], [frames], **asked, seeds=[seed], levels=[level])[0]
+            np.testing.assert_array_equal(one[0], wanted_T)
+    assert not np.array_equal(together[2][1], together[2][2])
+
+
+@EVERY_ARCH
+@pytest.mark.parametrize("guidance", [1.0, 2.0])
+def test_a_codebook_is_unmasked_as_by_passes_over_new_documents(arch: Arch, guidance: float) -> None:
+    net, level, frames, steps = decisive(arch=arch), 3, 14, 5
+    condition = replace(CONDITIONS[1], begun_KT=np.full((8, 3), 9, np.uint16))
+    asked: dict[str, Any] = {"unmasking": Unmasking(steps), "guidance": guidance, "levels": [level]}
+    (found_JT,) = generate_masked(net, TOKENIZER, [condition], [frames], **asked)
+    codes_T = np.concatenate([condition.begun()[level], np.zeros(frames, np.uint16)])
+    masked_T = np.arange(3 + frames) >= 3
+    for step in range(steps):
+        read = []
+        for one in (condition, condition.dropped()):
+            item = canvas(TOKENIZER, one, codes_T, masked_T, level)
+            tensors = (torch.from_numpy(x) for x in (item.tokens_L, item.codes_LK, item.positions_L))
+            with torch.inference_mode():
+                hidden_LD = net.hidden(*tensors, Packed([len(item)], 0, CPU))
+                read.append(net.logits(hidden_LD[item.rows_M], item.head))
+        logits_MV = guide(*read, guidance, 0.75) if guidance > 1 else read[0]
+        best_M = logits_MV.argmax(-1).numpy()
+        codes_T[masked_T] = best_M
+        sure_M = logits_MV.log_softmax(-1).max(-1).values.numpy()
+        left = int(np.cos((step + 1) / steps * np.pi / 2) * frames) if step + 1 < steps else 0
+        again = np.flatnonzero(masked_T)[np.argsort(sure_M, kind="stable")[:left]]
+        masked_T = np.isin(np.arange(len(masked_T)), again)
+    np.testing.assert_array_equal(found_JT[0], codes_T[3:])

@@ -196,6 +196,19 @@ def test_a_canvas_shows_what_is_known_and_asks_for_the_rest() -> None:
     assert item.targets_M.tolist() == [10, 12, 13]
 
 
+def test_a_canvas_of_a_codebook_above_shows_no_other() -> None:
+    level, codes_T = K - 1, np.arange(5) + 10
+    masked_T = np.array([True, False, True, True, False])
+    item = canvas(TOKENIZER, Condition("ab", "de", np.ones((K, 2), np.uint8)), codes_T, masked_T, level)
+    hidden = f"<level {level}>"
+    assert names(item)[-6:] == [hidden, hidden, "<canvas>", hidden, hidden, "<canvas>"]
+    assert item.codes_LK[-5:, level].tolist() == [ABSENT, 11, ABSENT, ABSENT, 14]
+    assert (item.codes_LK[-6:, :level] == ABSENT).all()
+    assert (item.head, item.causal, item.given) == (level, False, 0)
+    assert item.rows_M.tolist() == [len(item) - 5, len(item) - 3, len(item) - 2]
+    assert item.targets_M.tolist() == [10, 12, 13]
+
+
 def test_a_canvas_of_all_codebooks_shows_the_first_ones_first() -> None:
     response_KT = np.arange(K * 4).reshape(K, 4).astype(np.uint16)
     masked_KT = np.zeros((K, 4), bool)
