@@ -22,7 +22,8 @@ from model.device import hardware, inference_dtype, resolve_device
 from model.network.attention import Packed
 from model.network.cache import Cached, KVCache, Window
 from model.network.decoder import Decoder
-from model.sequences.documents import ABSENT, Condition, document, group_columns
+from model.sequences.documents import ABSENT, Condition, document
+from model.sequences.heads import group_columns
 from model.sequences.tokenizer import Tokenizer
 
 _LAID_OUT: Mapping[str, Quantization] = {"laid_out": "none", "int8": "int8"}

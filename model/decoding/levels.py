@@ -22,7 +22,7 @@ from torch import Tensor
 from model.decoding.asks import Ask, End
 from model.decoding.autoregressive import all_ended
 from model.decoding.crew import First, draw_group
-from model.decoding.prefill import Reading, prefill
+from model.decoding.prefill import Reading, prefill, told_at, told_to
 from model.decoding.samplers.chain import GREEDY, Sampling, sample
 from model.decoding.samplers.guidance import guided
 from model.decoding.samplers.noise import first_place, keys_at, keys_of, seeds_of
@@ -142,6 +142,7 @@ class _Steps:
             before_A = to_device(torch.tensor([item.before for item in documents]), device)
             self._window = Window(before_A, network.config.window_positions, network.config.ring)
         self._level = tokenizer.level(0)
+        self._told = told_to(documents, tokenizer.end, device) if network.config.names_said else None
         self._position_A1 = self._on_device([[row.begun().shape[1] + 1] for row in rows])
         self._least_B = self._on_device([ask.least_frames for ask in asks])
         self._most_B = self._on_device([ask.most_frames for ask in asks])
@@ -223,9 +224,12 @@ class _Steps:
     def read(self, shown_BK: Tensor, step: int) -> None:
         """Reads a step."""
         codes_A1K = shown_BK.repeat_interleave(self._copies, 0)[:, None]
-        tokens_A1 = torch.full_like(self._position_A1, self._level)
+        tokens_A1, position_A1 = torch.full_like(self._position_A1, self._level), self._position_A1 + step
         attend = Cached(self._cache, 1, window=self._window)
-        self._last_AD = self._network.hidden(tokens_A1, codes_A1K, self._position_A1 + step, attend)[:, 0]
+        if self._told:
+            said_A1 = told_at(self._told["said"], self._told["end"], position_A1)
+            codes_A1K = torch.cat((codes_A1K, said_A1[..., None]), -1)
+        self._last_AD = self._network.hidden(tokens_A1, codes_A1K, position_A1, attend)[:, 0]
         self._cache.advance(1, 1)
 
     def responses(self, passes: int) -> list[tuple[First, Codes]]:

@@ -72,6 +72,29 @@ def _read(
     return hidden_BLD[torch.arange(batch, device=lengths_B.device), lengths_B - 1]
 
 
+def told_to(documents: Sequence[Document], silence: int, device: torch.device) -> dict[str, Tensor]:
+    """Returns what the frames of responses are told to say, for `told_at`.
+
+    Args:
+        documents: What the responses begin with.
+        silence: Says that no symbol is said.
+        device: The network's.
+
+    Returns:
+        `said`, `[B, T]`, and `end`, `[B]`: from that frame on nothing is said, and what isn't told has no symbol.
+    """
+    said = [[*item.said_T, silence] if len(item.said_T) else [ABSENT] for item in documents]
+    longest = max(map(len, said))
+    said_BT = torch.tensor([row + row[-1:] * (longest - len(row)) for row in said])
+    end_B = torch.tensor([len(row) - 1 for row in said])
+    return {"said": to_device(said_BT, device), "end": to_device(end_B, device)}
+
+
+def told_at(said_BT: Tensor, end_B: Tensor, positions_BL: Tensor) -> Tensor:
+    """Returns what is told at positions of the responses' segments, `[B, L]`: what the next frame of each says."""
+    return said_BT.gather(1, torch.minimum(positions_BL, end_B[:, None]))
+
+
 class Reading:
     """Documents laid end to end on the network's device, to be read in one pass, once or several times.
 

@@ -15,13 +15,14 @@ from torch import Tensor
 from model.decoding.engine.exits import EarlyExit, Layers
 from model.decoding.engine.rows import Rows
 from model.decoding.engine.step import Step
-from model.decoding.prefill import prefill
+from model.decoding.prefill import prefill, told_at, told_to
 from model.decoding.samplers.guidance import guided
 from model.network.cache import Cached, KVCache, Window
 from model.network.decoder import Decoder
 from model.network.feedforward import waits
 from model.network.transfer import to_device
-from model.sequences.documents import ABSENT, Condition, Document, document, group_columns
+from model.sequences.documents import ABSENT, Condition, Document, document
+from model.sequences.heads import group_columns
 from model.sequences.tokenizer import Tokenizer
 from stages.errors import UsageError
 
@@ -136,20 +137,12 @@ class Steps:
         self._lengths += lengths
         self._given += given
         read_A, given_A, begun_A = (to_device(torch.tensor(each), self.device) for each in (lengths, given, begun))
-        told = self._told(documents) if self.network.config.names_said else {}
+        told = told_to(documents, self._silence, self.device) if self.network.config.names_said else {}
         self._rows_A.add(last=hidden_AD[rows_A], position=begun_A, length=read_A, given=given_A, **told)
         scales_B11 = to_device(torch.tensor(guidance, dtype=torch.float32), self.device)[:, None, None]
         new_B = torch.zeros(len(conditions), dtype=torch.int64, device=self.device)
         self._each_B.add(drawn=new_B, guidance=scales_B11, saved=new_B)
         self._arranged()
-
-    def _told(self, documents: Sequence[Document]) -> dict[str, Tensor]:
-        """Returns what the frames of responses are told to say, `[A, T]`, and from which frame on it stays the same."""
-        said = [[*item.said_T, self._silence] if len(item.said_T) else [ABSENT] for item in documents]
-        longest = max(map(len, said))
-        said_AT = torch.tensor([row + row[-1:] * (longest - len(row)) for row in said])
-        end_A = torch.tensor([len(row) - 1 for row in said])
-        return {"said": to_device(said_AT, self.device), "end": to_device(end_A, self.device)}
 
     def leave(self, gone: Sequence[int]) -> list[int]:
         """Takes responses out; the last ones move into their places.
@@ -269,8 +262,7 @@ class Steps:
         shown_BLG = codes_BLG.where(codes_BLG != self.stop, ABSENT)
         codes_ALC[..., self._columns] = shown_BLG.repeat_interleave(self._copies, 0, output_size=rows)
         if tells:
-            frame_AL = torch.minimum(position_AL, self._rows_A["end"][:, None])
-            codes_ALC[..., -1] = self._rows_A["said"].gather(1, frame_AL)
+            codes_ALC[..., -1] = told_at(self._rows_A["said"], self._rows_A["end"], position_AL)
         return codes_BLG.new_full((rows, length), self._level), codes_ALC
 
     def keep(self, hidden_ALD: Tensor, groups: int) -> None:

@@ -55,7 +55,7 @@ def delayed_document(tokenizer: Tokenizer, condition: Condition, response_KT: Co
     num_codebooks, frames = response_KT.shape
     draft = conditions(tokenizer, condition, condition.task)
     late_KS = delayed(response_KT)
-    at = draft.segment(tokenizer.level(0), late_KS[:, : steps_read(num_codebooks, frames)])
+    at = draft.drawn(tokenizer, late_KS[:, : steps_read(num_codebooks, frames)])
     first_M = np.append(response_KT[0], stop)
     item = draft.document(at[: frames + 1], first_M, 0, causal=True, along=at[:frames])
     more = tuple(
@@ -69,6 +69,6 @@ def begun_document(tokenizer: Tokenizer, condition: Condition) -> Document:
     """Lays out what is known before decoding: the condition, and the first steps of what the response begins with."""
     begun_KT = condition.begun()
     draft = conditions(tokenizer, condition, condition.task)
-    at = draft.segment(tokenizer.level(0), delayed(begun_KT)[:, : begun_KT.shape[1]])
+    at = draft.drawn(tokenizer, delayed(begun_KT)[:, : begun_KT.shape[1]])
     item = draft.document(at[-1:], np.zeros(1, np.int64), 0, causal=True)
     return replace(item, before=int(at[0]) + 1)

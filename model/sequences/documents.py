@@ -62,7 +62,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.sequences.aligned import NOT_ALIGNED, Aligned, Times, aligned, fitted, laid_out
-from model.sequences.heads import frame_tokens, head_of_all, masked_alone
+from model.sequences.heads import frame_tokens, group_columns, head_of_all, masked_alone
 from model.sequences.tokenizer import Task, Tokenizer
 from stages.records import Codes
 
@@ -171,11 +171,6 @@ class Document:
         return before, Document(*rest, False, self.head, self.rows_M - cut, self.targets_M, self.task, more=more)
 
 
-def group_columns(num_codebooks: int, group: int) -> list[int]:
-    """Returns the columns of the codes that show a group's frames: 0, K ... K + G - 2."""
-    return [0, *range(num_codebooks, num_codebooks + group - 1)]
-
-
 def widened(codes_LK: Int64s, columns: int) -> Int64s:
     """Pads codes to a number of columns with `ABSENT`."""
     missing = columns - codes_LK.shape[1]
@@ -204,11 +199,9 @@ def document(
     targets_M = np.append(response_KT[0], np.full(group - frames % group, stop))
     shown_JT = np.full((num_codebooks + group - 1, frames // group), ABSENT, np.int64)
     shown_JT[group_columns(num_codebooks, group)] = targets_M[:-group].reshape(-1, group).T
-    at = draft.segment(tokenizer.level(0), shown_JT)
-    if draft.said is not None:
-        draft.tell(fitted(draft.said, len(at), tokenizer.end))
+    at = draft.drawn(tokenizer, shown_JT)
     item = draft.document(at, targets_M, 0, causal=True, along=at[: -(-frames // group)])
-    return replace(item, before=int(at[0]) + 1, said_T=item.said_T if draft.said is None else draft.said)
+    return replace(item, before=int(at[0]) + 1)
 
 
 def canvas(
@@ -362,6 +355,13 @@ class Draft:
             self.tell(self.said)
         return at
 
+    def drawn(self, tokenizer: Tokenizer, codes_JT: npt.NDArray[Any]) -> Int64s:
+        """Adds the segment of a response that is drawn frame by frame; each is told what the next one says."""
+        at = self.segment(tokenizer.level(0), codes_JT)
+        if self.said is not None:
+            self.tell(fitted(self.said, len(at), tokenizer.end))
+        return at
+
     def tell(self, said_N: Int64s) -> None:
         """Tells the last positions of the last segment what is said there."""
         codes_LK = widened(self._codes[-1], self.num_codebooks + 1)
@@ -394,6 +394,7 @@ class Draft:
         predicted = rows_M, targets_M.astype(np.int64)
         read = tokens_L, codes_LK, positions_L, causal
         item = Document(*read, head, *predicted, self.task, mixed=self.mixed, prompt_at=self.prompt_at)
+        item = replace(item, said_T=self.said) if causal and self.said is not None else item
         if along is None or self.task == "tts-c":  # where the text is also that of the prompt
             return item
         return replace(item, aligned=aligned(self.text, along))

@@ -1,4 +1,4 @@
-"""Numbers the heads that predict, by mode and codebook (`Document.head`), and tells the tokens of masked frames."""
+"""Numbers the heads that predict (`Document.head`); which columns and tokens show codes, by mode and codebook."""
 
 import numpy as np
 import numpy.typing as npt
@@ -40,3 +40,8 @@ def frame_tokens(tokenizer: Tokenizer, num_codebooks: int) -> npt.NDArray[np.int
     """Returns the token of a frame of the mode all, by how many of its codebooks are known, `[K + 1]`."""
     levels = [tokenizer.level(level) for level in range(1, num_codebooks)]
     return np.array([tokenizer.mask, *levels, tokenizer.canvas], np.int64)
+
+
+def group_columns(num_codebooks: int, group: int) -> list[int]:
+    """Returns the columns of the codes that show a group's frames: 0, K ... K + G - 2."""
+    return [0, *range(num_codebooks, num_codebooks + group - 1)]

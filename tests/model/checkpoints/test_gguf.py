@@ -14,7 +14,8 @@ from model.checkpoints import checkpoint, saving
 from model.checkpoints.export import export, read_model
 from model.checkpoints.gguf import GGUFType, tensors_of
 from model.network.attention import Packed
-from model.sequences.documents import Condition, Document, document, group_columns
+from model.sequences.documents import Condition, Document, document
+from model.sequences.heads import group_columns
 from stages.errors import UsageError
 from tests.model.checkpoints.llama_cpp import LlamaCpp
 from tests.model.checkpoints.test_export import TOKENIZER, write_random

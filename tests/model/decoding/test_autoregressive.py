@@ -17,7 +17,8 @@ from model.decoding.samplers.chain import GREEDY, Sampling
 from model.network.attention import Packed
 from model.network.cache import Cached, KVCache
 from model.network.decoder import Decoder
-from model.sequences.documents import Condition, document, group_columns
+from model.sequences.documents import Condition, document
+from model.sequences.heads import group_columns
 from model.sequences.tokenizer import Tokenizer
 from stages.records import Codes
 from tests.model.decoding.firsts import generate_first

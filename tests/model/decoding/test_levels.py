@@ -19,11 +19,13 @@ from model.sequences.delayed import delayed_document
 from model.sequences.documents import Condition
 from stages.errors import UsageError
 from stages.records import Codes
-from tests.model.decoding.test_autoregressive import CONDITIONS, RNG, TOKENIZER, decisive
+from tests.model.decoding.test_autoregressive import CONDITIONS, RNG, TOKENIZER, decisive, vocabulary
 from tests.model.network.test_decoder import CPU
 
 WARM = Sampling(0.9, top_k=20, repetition_penalty=1.1)
-SHAPES = pytest.mark.parametrize("shape", [*({"arch": arch} for arch in ARCHS), {"window": 6}, {"experts": 4}], ids=str)
+SHAPES = pytest.mark.parametrize(
+    "shape", [*({"arch": arch} for arch in ARCHS), {"window": 6}, {"experts": 4}, {"text_spacing": "aligned"}], ids=str
+)
 
 
 def late(**shape: Any) -> Decoder:
@@ -36,7 +38,7 @@ def logits_of(net: Decoder, condition: Condition, codes_KT: Codes, guidance: flo
     """Returns the logits of each codebook at each frame, from one pass over everything."""
     found = []
     for one in (condition, condition.dropped()):
-        item = delayed_document(TOKENIZER, one, codes_KT, 64)
+        item = delayed_document(vocabulary(net), one, codes_KT, 64)
         read = (torch.from_numpy(x) for x in (item.tokens_L, item.codes_LK, item.positions_L))
         attend = Packed([len(item)], 1, CPU, window=net.config.window_positions, before=[item.before])
         with torch.inference_mode():
@@ -56,7 +58,7 @@ def test_the_likeliest_codes_are_those_of_one_pass_over_all(shape: dict[str, Any
         Ask(replace(one, begun_KT=begun_KT if place else None), count, Decoding(ar=GREEDY, guidance=guidance), count)
         for place, one in enumerate(CONDITIONS[:2])
     ]
-    for ask, (first, codes_KT) in zip(asks, generate_delayed(net, TOKENIZER, asks), strict=True):
+    for ask, (first, codes_KT) in zip(asks, generate_delayed(net, vocabulary(net), asks), strict=True):
         assert codes_KT.shape == (8, count)
         assert codes_KT.dtype == np.uint16
         known = ask.condition.begun().shape[1]
@@ -81,14 +83,14 @@ def test_a_response_is_the_same_in_any_company(shape: dict[str, Any]) -> None:
     decoding = Decoding(ar=WARM, nar=Sampling(0.7), guidance=1.5)
     conditions = [*CONDITIONS, replace(CONDITIONS[0], begun_KT=RNG.integers(0, 64, (8, 4)).astype(np.uint16))]
     asks = [Ask(one, 16 - 4 * place, decoding, 1, seed=3 + place) for place, one in enumerate(conditions)]
-    together = generate_delayed(net, TOKENIZER, asks)
+    together = generate_delayed(net, vocabulary(net), asks)
     for ask, (first, codes_KT) in zip(asks, together, strict=True):
-        ((alone, alone_KT),) = generate_delayed(net, TOKENIZER, [ask])
+        ((alone, alone_KT),) = generate_delayed(net, vocabulary(net), [ask])
         assert np.array_equal(alone_KT, codes_KT)
         assert alone.mean_logprob == pytest.approx(first.mean_logprob, rel=1e-4)
         assert (alone.end, alone.passes) == (first.end, first.passes)
     assert len({codes_KT.shape[1] for _, codes_KT in together}) > 1
-    again = generate_delayed(net, TOKENIZER, [replace(ask, seed=ask.seed + 9) for ask in asks])
+    again = generate_delayed(net, vocabulary(net), [replace(ask, seed=ask.seed + 9) for ask in asks])
     assert any(not np.array_equal(one[1], other[1]) for one, other in zip(together, again, strict=True))
 
 
@@ -99,7 +101,7 @@ def test_a_response_ends_by_its_stop_code_and_no_earlier_than_it_may() -> None:
         net.heads[0].weight.zero_()  # all codes are as likely, and the first one is taken
         for sign in (0.0, 1.0, -1.0):
             net.heads[0].weight[64] = sign
-            ((first, codes_KT),) = generate_delayed(net, TOKENIZER, [ask])
+            ((first, codes_KT),) = generate_delayed(net, vocabulary(net), [ask])
             assert not codes_KT[0].any()
             assert 6 <= codes_KT.shape[1] <= 20
             assert (first.end == "stop") == (codes_KT.shape[1] < 20)
@@ -128,7 +130,7 @@ def test_a_watch_stops_a_response_and_not_the_others(kept: int, frames: int) -> 
     watched: Any = replace(plain, condition=CONDITIONS[1], watch=_Stops(kept))
     with torch.no_grad():
         net.heads[0].weight[64] = 0
-    (_, free_KT), (first, codes_KT) = generate_delayed(net, TOKENIZER, [plain, watched])
+    (_, free_KT), (first, codes_KT) = generate_delayed(net, vocabulary(net), [plain, watched])
     assert (first.end, codes_KT.shape[1]) == ("loop", frames)
     assert free_KT.shape[1] == 40
     whole = respond(net, TOKENIZER, replace(watched, watch=None)).codes_KT

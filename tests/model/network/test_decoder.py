@@ -14,7 +14,8 @@ from model.network.attention import Packed, sdpa
 from model.network.decoder import Decoder
 from model.network.packing import Batch, collate
 from model.network.padding import Padded, padded
-from model.sequences.documents import Document, group_columns
+from model.sequences.documents import Document
+from model.sequences.heads import group_columns
 from model.sequences.tokenizer import Tokenizer
 from model.training.step.loss import score
 from tests.model.data.test_stream import EXAMPLES

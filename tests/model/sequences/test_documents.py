@@ -13,10 +13,9 @@ from model.sequences.documents import (
     Document,
     canvas,
     document,
-    group_columns,
     whole_canvas,
 )
-from model.sequences.heads import codebook_of_all, head_of_all, num_heads
+from model.sequences.heads import codebook_of_all, group_columns, head_of_all, num_heads
 from model.sequences.spelled import length_document, text_document
 from model.sequences.tokenizer import Tokenizer
 from stages.errors import UsageError
