@@ -14,6 +14,7 @@ from stages.hearing.asr.windows import SAMPLE_RATE
 from stages.hearing.timing import Times
 from stages.hearing.wav2vec import Aligners, default_at_hand
 from stages.records import Wave
+from stages.text.languages import is_spaced
 
 _PAUSE_S = 0.25
 """Words that attention placed are moved to the pauses of the speech that are at least this long."""
@@ -27,6 +28,14 @@ _WORD_S = 1.2
 """Longest word; attention lets the last one reach to the end of the sound."""
 _ALONE_S = 8.0
 """Longest stretch in which lost speech is heard again, in seconds."""
+_APART_S = 0.3
+"""There, a stretch ends at longer pauses where words were placed on other speech than theirs."""
+_SPARSE = {True: 11.0, False: 4.4}
+"""Letters a second of speech, by whether the language has spaces, below which the words of a stretch that is a whole
+recording are placed, to see whether some speech has none. Of 102 clips of read English 8 % have fewer."""
+
+
+_MARKS = ".,;:!?\"'()…"
 
 
 class Piece(NamedTuple):
@@ -46,6 +55,8 @@ class Placed:
     """What placed the words: `wav2vec2`, `pocketsphinx`, `whisper` or several with `+`; "" if nothing did."""
     pieces: Sequence[Piece]
     """What was heard, in order: also what was found only when its place had no words."""
+    unheard: Sequence[Region] = ()
+    """Speech in which nothing certain was heard."""
 
 
 class Placer:
@@ -68,6 +79,8 @@ class Placer:
     def place(self, pieces: Sequence[Piece], languages: tuple[str, str], wave: Wave, decoder: Decoder) -> Placed:
         """Places the words of a recording. Speech without words is heard again, alone.
 
+        In recordings that need no times this is done only where little text was heard.
+
         Args:
             pieces: What was heard, in order.
             languages: The language by ISO 639-1, and as whisper names it.
@@ -83,20 +96,53 @@ class Placer:
         segments: list[dict[str, Any]] = []
         by: set[str] = set()
         kept: list[Piece] = []
+        unheard: list[Region] = []
         for piece in pieces:
-            placed = self._piece(piece, languages, wave, decoder)
-            found = [(piece, placed)]
-            if lost := without_words(piece.stretch, placed.spans):
-                again = hear(gathered(lost, wave, _ALONE_S), wave, languages[1], decoder)
-                if again := [one for one in again if not one.text.doubtful]:
-                    piece = Piece(without(piece.stretch, lost), piece.text)  # noqa: PLW2901
-                    placed = placed.inside(piece.stretch)
-                    found = [(piece, placed), *((one, self._piece(one, languages, wave, decoder)) for one in again)]
+            found, lost = [], []
+            if len(wave) > self._over_s * SAMPLE_RATE or sparse(piece, languages[0]):
+                found, lost = self._found(piece, languages, wave, decoder)
+            if len(wave) <= self._over_s * SAMPLE_RATE and [one for one, _ in found] in ([], [piece]):
+                kept.append(piece)  # its times are those of the recording
+                segments += as_segments([piece])
+                continue
             found.sort(key=lambda pair: pair[0].stretch.start)
             kept += [one for one, _ in found]
             by |= {one.by for _, one in found}
             segments += [segment for _, one in found for segment in one.segments(languages[0])]
-        return Placed(segments, "+".join(sorted(by - {""})), kept)
+            unheard += lost
+        segments.sort(key=lambda segment: segment["start"])  # what was heard again may lie between others
+        return Placed(segments, "+".join(sorted(by - {""})), kept, unheard)
+
+    def _found(
+        self, piece: Piece, languages: tuple[str, str], wave: Wave, decoder: Decoder
+    ) -> tuple[list[tuple[Piece, "_Words"]], list[Region]]:
+        """Places the words of a stretch, and hears again, alone, the speech that is left without words.
+
+        Returns:
+            What was heard, with its words; the speech in which nothing, or nothing certain, was heard.
+        """
+        placed = self._piece(piece, languages, wave, decoder)
+        lost = without_words(piece.stretch, placed.spans)
+        left = without(piece.stretch, lost)
+        if not lost or left == piece.stretch:
+            return [(piece, placed)], []
+        again = hear(gathered(lost, wave, _ALONE_S), wave, languages[1], decoder)
+        if any(repeats(one.text.text, piece.text.text) for one in again):
+            smaller = self._smaller(piece, wave, languages[1], decoder)
+            return [(one, self._piece(one, languages, wave, decoder)) for one in smaller], []
+        again = [one for one in again if not one.text.doubtful]
+        others = [(one, self._piece(one, languages, wave, decoder)) for one in again]
+        heard = [region for one in again for region in one.stretch.speech]
+        piece = Piece(left, piece.text)
+        return [(piece, placed.inside(left)), *others], [region for region in lost if region not in heard]
+
+    def _smaller(self, piece: Piece, wave: Wave, language: str, decoder: Decoder) -> list[Piece]:
+        """Hears a stretch again in smaller ones: some of its words were placed on speech that it has lost."""
+        speech = piece.stretch.speech
+        turns = {after.start for before, after in pairwise(speech) if after.start - before.end > _APART_S * SAMPLE_RATE}
+        again = hear(gathered(speech, wave, _ALONE_S, turns), wave, language, decoder)
+        certain = [one for one in again if not one.text.doubtful]
+        return certain if sum(map(_letters, certain)) > _letters(piece) else [piece]
 
     def _wav2vec2(self, code: str) -> bool:
         if self._times == "wav2vec2" or (self._times == "auto" and code in self._models):
@@ -168,6 +214,26 @@ def hear(stretches: Sequence[Stretch], wave: Wave, language: str, decoder: Decod
     """Returns what is heard in the stretches of a recording that have text."""
     texts = decoder.hear([wave[stretch.start : stretch.end] for stretch in stretches], language)
     return [Piece(stretch, text) for stretch, text in zip(stretches, texts, strict=True) if text.text.strip()]
+
+
+def sparse(piece: Piece, code: str) -> bool:
+    """Returns whether so little text was heard in a stretch that some of its speech may be lost.
+
+    Args:
+        piece: The stretch.
+        code: ISO 639-1 code of its language.
+    """
+    return _letters(piece) < _SPARSE[is_spaced(code)] * piece.stretch.speech_s
+
+
+def repeats(text: str, whole: str) -> bool:
+    """Returns whether a text of two words or more is a part of another, whatever its case and punctuation."""
+    words, others = ([word.strip(_MARKS).lower() for word in one.split()] for one in (text, whole))
+    return len(words) > 1 and any(words == others[at : at + len(words)] for at in range(len(others)))
+
+
+def _letters(piece: Piece) -> int:
+    return sum(map(str.isalnum, piece.text.text))
 
 
 def without_words(stretch: Stretch, spans: Sequence[Span | None]) -> list[Region]:

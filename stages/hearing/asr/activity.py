@@ -1,6 +1,6 @@
 """Finds speech in a recording, and gathers it into the stretches that whisper hears."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -88,13 +88,16 @@ def pyannote(device: str) -> Detector:
     return regions
 
 
-def gathered(regions: Sequence[Region], wave: Wave, longest_s: float) -> list[Stretch]:
+def gathered(
+    regions: Sequence[Region], wave: Wave, longest_s: float, turns: Collection[int] = frozenset()
+) -> list[Stretch]:
     """Gathers speech into stretches that end at pauses.
 
     Args:
         regions: The regions of speech, in order.
         wave: `[samples]` at 16 kHz.
         longest_s: Seconds; no stretch is longer. Speech without a pause for longer is divided at its quietest point.
+        turns: The starts of regions at which another voice begins: no stretch spans one.
 
     Returns:
         The stretches, in order; they don't overlap, and every region is in one of them.
@@ -104,7 +107,7 @@ def gathered(regions: Sequence[Region], wave: Wave, longest_s: float) -> list[St
     breath = _BREATH if rest and rest[-1].end - rest[0].start > longest else _APART
     stretches = []
     while rest:
-        count = _together(rest, longest, breath)
+        count = _together(rest, longest, breath, turns)
         stretches.append(rest[:count])
         rest = rest[count:]
     befores = [0, *(speech[-1].end for speech in stretches)]
@@ -139,12 +142,16 @@ def _divided(region: Region, wave: Wave, longest: int) -> list[Region]:
     return [*pieces, Region(start, end)]
 
 
-def _together(regions: Sequence[Region], longest: int, breath: int) -> int:
+def _together(regions: Sequence[Region], longest: int, breath: int, turns: Collection[int]) -> int:
     """Returns how many of the first regions are heard together: up to the longest pause in the second half."""
     fit = 1
     while fit < len(regions) and regions[fit].end - regions[0].start <= longest:
         pause = regions[fit].start - regions[fit - 1].end
-        if pause > _APART or (pause > breath and regions[fit - 1].end - regions[0].start >= _ENOUGH):
+        if (
+            regions[fit].start in turns
+            or pause > _APART
+            or (pause > breath and regions[fit - 1].end - regions[0].start >= _ENOUGH)
+        ):
             return fit
         fit += 1
     if fit == len(regions):

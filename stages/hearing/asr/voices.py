@@ -1,0 +1,92 @@
+"""Tells at which pauses of a recording another voice begins.
+
+Whisper, which hears a stretch of speech at once, often writes only one of two voices in it. So stretches end where the
+voice changes. The speech before a pause and the speech after it are compared: by Hotelling's T² of their mel-frequency
+cepstra, which doesn't depend on their levels, the language or any training.
+
+Source: Zhou and Hansen 2000, Unsupervised audio stream segmentation and clustering via the Bayesian information
+criterion, ICSLP (T² as the first pass; the second is left out: it told less here).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.listeners.mel import mel_power, mfcc
+from stages.records import Wave
+
+SAMPLE_RATE = 16_000
+"""Hz, of what is compared."""
+_HOP, _WINDOW, _MELS = 160, 512, 40
+_COEFFICIENTS = 19
+"""Cepstra that are compared; the one before them, the level, isn't."""
+_NEAR = 300
+"""Frames of 10 ms of speech compared on either side of a pause, at most."""
+_LEAST = 30
+"""The same, at least: in less speech no voice can be told."""
+_RIDGE = 0.01
+"""Added to the covariances, as a share of their mean variance: little speech has singular ones."""
+
+SUSPECTED, CERTAIN = 1.0, 1.75
+"""Differences, as T² over the number of frames. Of the pauses inside clips of one voice 7 % and 1 % have more, of those
+between two voices 90 % and 74 % (`pipeline.bench.hearing.turns`)."""
+
+Frames = npt.NDArray[np.float64]
+
+
+def changes(wave: Wave, regions: Sequence[tuple[int, int]], least: float) -> list[int]:
+    """Returns the starts of the regions at which another voice begins than spoke before.
+
+    Args:
+        wave: `[samples]` at 16 kHz.
+        regions: Where somebody speaks, in samples, in order.
+        least: The smallest difference that is a change: `SUSPECTED`, `CERTAIN`.
+    """
+    if len(regions) < 2:
+        return []
+    spoken = [_cepstra(wave[start:end]) for start, end in regions]
+    found, first = [], 0
+    for place in range(1, len(regions)):
+        if _difference(_last(spoken[first:place]), _first(spoken[place:])) >= least:
+            found.append(regions[place][0])
+            first = place
+    return found
+
+
+def _cepstra(speech: Wave) -> Frames:
+    """Returns the cepstra of a region, `[T, C]`; of a long one only both ends."""
+    most = _NEAR * _HOP
+    if len(speech) > 2 * most:
+        return np.concatenate([_cepstra(speech[:most]), _cepstra(speech[-most:])])
+    power_MT = mel_power(speech, sample_rate=SAMPLE_RATE, window=_WINDOW, hop=_HOP, mels=_MELS)
+    return np.asarray(mfcc(power_MT, _COEFFICIENTS + 1)[1:].T, np.float64)
+
+
+def _last(spoken: Sequence[Frames]) -> Frames:
+    near: list[Frames] = []
+    for frames in reversed(spoken):
+        near.insert(0, frames)
+        if sum(map(len, near)) >= _NEAR:
+            break
+    return np.concatenate(near)[-_NEAR:]
+
+
+def _first(spoken: Sequence[Frames]) -> Frames:
+    near: list[Frames] = []
+    for frames in spoken:
+        near.append(frames)
+        if sum(map(len, near)) >= _NEAR:
+            break
+    return np.concatenate(near)[:_NEAR]
+
+
+def _difference(before: Frames, after: Frames) -> float:
+    """Returns T² over the number of frames of two sets of frames, `[T, C]` each."""
+    count = len(before) + len(after)
+    if min(len(before), len(after)) < _LEAST:
+        return 0.0
+    apart_C = before.mean(axis=0) - after.mean(axis=0)
+    shared_CC = sum(len(one) / count * np.cov(one.T, bias=True) for one in (before, after))
+    shared_CC += _RIDGE * np.trace(shared_CC) / len(shared_CC) * np.eye(len(shared_CC))
+    return float(len(before) * len(after) / count**2 * (apart_C @ np.linalg.solve(shared_CC, apart_C)))
