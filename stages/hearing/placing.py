@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any, NamedTuple
 
 from stages.hearing import sphinx
@@ -25,7 +25,7 @@ _LOST_S = 1.0
 _NEAR_S = 0.25
 """A word covers the speech this close to it."""
 _WORD_S = 1.2
-"""Longest word; attention lets the last one reach to the end of the sound."""
+"""Longest word; attention lets the first one begin with the sound, and the last one reach to its end."""
 _ALONE_S = 8.0
 """Longest stretch in which lost speech is heard again, in seconds."""
 _APART_S = 0.3
@@ -91,18 +91,19 @@ class Placer:
             aligned = self._aligners.align_heard(as_segments(pieces), languages[0], wave)
             if any(segment.get("words") for segment in aligned):
                 return Placed(aligned, "wav2vec2", pieces)
-        if len(wave) <= self._over_s * SAMPLE_RATE:
-            return Placed(as_segments(pieces), "", pieces)
+        short = len(wave) <= self._over_s * SAMPLE_RATE
         segments: list[dict[str, Any]] = []
         by: set[str] = set()
         kept: list[Piece] = []
         unheard: list[Region] = []
         for piece in pieces:
-            found, lost = [], []
-            if len(wave) > self._over_s * SAMPLE_RATE or sparse(piece, languages[0]):
-                found, lost = self._found(piece, languages, wave, decoder)
-            if len(wave) <= self._over_s * SAMPLE_RATE and [one for one, _ in found] in ([], [piece]):
-                kept.append(piece)  # its times are those of the recording
+            if short and not sparse(piece, languages[0]):
+                kept.append(piece)
+                segments += as_segments([piece])
+                continue
+            found, lost = self._found(piece, languages, wave, decoder)
+            if short and [one for one, _ in found] == [piece]:
+                kept.append(piece)
                 segments += as_segments([piece])
                 continue
             found.sort(key=lambda pair: pair[0].stretch.start)
@@ -245,11 +246,8 @@ def without_words(stretch: Stretch, spans: Sequence[Span | None]) -> list[Region
     """
     near = round(_NEAR_S * SAMPLE_RATE)
     worded = sorted(
-        (
-            stretch.start + round(start * SAMPLE_RATE) - near,
-            stretch.start + round(min(end, start + _WORD_S) * SAMPLE_RATE) + near,
-        )
-        for start, end in filter(None, spans)
+        (stretch.start + round(start * SAMPLE_RATE) - near, stretch.start + round(end * SAMPLE_RATE) + near)
+        for start, end in _shortened([span for span in spans if span])
     )
     lost = []
     for region in stretch.speech:
@@ -259,6 +257,15 @@ def without_words(stretch: Stretch, spans: Sequence[Span | None]) -> list[Region
                 lost.append(Region(at, min(start, region.end)))
             at = max(at, end)
     return lost
+
+
+def _shortened(spans: Sequence[Span]) -> Iterator[Span]:
+    """Yields words at the length that words have: the first ones end where they end, others begin where they begin."""
+    long = list(takewhile(lambda span: span[1] - span[0] > _WORD_S, spans))
+    if 0 < len(long) < len(spans):
+        yield max(long[0][0], long[-1][1] - len(long) * _WORD_S / 3), long[-1][1]
+        spans = spans[len(long) :]
+    yield from ((start, min(end, start + _WORD_S)) for start, end in spans)
 
 
 def without(stretch: Stretch, lost: Sequence[Region]) -> Stretch:

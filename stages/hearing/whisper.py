@@ -17,7 +17,7 @@ from stages.hearing.asr import activity
 from stages.hearing.asr.activity import Stretch
 from stages.hearing.asr.decoding import ComputeType, Decoded, Decoder, WindowName, compression_ratio
 from stages.hearing.asr.levels import even
-from stages.hearing.asr.voices import CERTAIN, SUSPECTED, changes
+from stages.hearing.asr.voices import changes
 from stages.hearing.asr.windows import SAMPLE_RATE
 from stages.hearing.heard import Heard
 from stages.hearing.placing import Piece, Placed, Placer, as_segments
@@ -131,7 +131,8 @@ class Recogniser:
         """Finds the speech of a wave, a voice a stretch; of a long wave it is made equally loud, in the wave itself."""
         regions = self._detector(wave)
         long = bool(regions) and regions[-1].end - regions[0].start > self._chunk_s * SAMPLE_RATE
-        turns = changes(wave, regions, SUSPECTED if long else CERTAIN)
+        turns = changes(wave, regions, suspected=long)
+        regions = activity.joined(regions, turns)
         if long:
             even(wave, regions)
         return activity.gathered(regions, wave, self._chunk_s, turns)

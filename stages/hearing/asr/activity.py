@@ -17,8 +17,10 @@ _APART = round(1.5 * SAMPLE_RATE)
 _BREATH, _ENOUGH = round(0.45 * SAMPLE_RATE), 6 * SAMPLE_RATE
 """Nor over a pause longer than `_BREATH`, once there is enough speech to understand, in recordings that don't fit into
 one stretch: whisper loses quiet sentences that follow a loud one."""
-_PAUSE_MS, _SHORTEST_MS = 160, 64
+_PAUSE_MS, _SHORTEST_MS = 64, 64
 """silero's: a shorter pause is none, and a shorter sound is no speech."""
+_JOINED = round(0.16 * SAMPLE_RATE)
+"""Over a shorter pause speech of one voice is one region."""
 _WORD, _QUIET = 2 * SAMPLE_RATE, SAMPLE_RATE // 2
 """Longest recording, in samples, in which silero looks again with so much silence before and after it."""
 _ONSET, _OFFSET = 0.5, 0.363
@@ -86,6 +88,22 @@ def pyannote(device: str) -> Detector:
         return [Region(start, end) for start, end in turns if start < end]
 
     return regions
+
+
+def joined(regions: Sequence[Region], turns: Collection[int]) -> list[Region]:
+    """Joins regions of speech over pauses under 0.16 s.
+
+    Args:
+        regions: In order.
+        turns: The starts of regions at which another voice begins: they aren't joined to those before them.
+    """
+    whole: list[Region] = []
+    for region in regions:
+        if whole and region.start - whole[-1].end < _JOINED and region.start not in turns:
+            whole[-1] = Region(whole[-1].start, region.end)
+        else:
+            whole.append(region)
+    return whole
 
 
 def gathered(

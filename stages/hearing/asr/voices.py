@@ -28,26 +28,30 @@ _LEAST = 30
 _RIDGE = 0.01
 """Added to the covariances, as a share of their mean variance: little speech has singular ones."""
 
-SUSPECTED, CERTAIN = 1.0, 1.75
+_SUSPECTED, _CERTAIN = 1.0, 1.75
 """Differences, as T² over the number of frames. Of the pauses inside clips of one voice 7 % and 1 % have more, of those
 between two voices 90 % and 74 % (`pipeline.bench.hearing.turns`)."""
+
+_PAUSE = round(0.16 * SAMPLE_RATE)
 
 Frames = npt.NDArray[np.float64]
 
 
-def changes(wave: Wave, regions: Sequence[tuple[int, int]], least: float) -> list[int]:
+def changes(wave: Wave, regions: Sequence[tuple[int, int]], *, suspected: bool) -> list[int]:
     """Returns the starts of the regions at which another voice begins than spoke before.
 
     Args:
         wave: `[samples]` at 16 kHz.
         regions: Where somebody speaks, in samples, in order.
-        least: The smallest difference that is a change: `SUSPECTED`, `CERTAIN`.
+        suspected: Whether after pauses of 0.16 s a smaller difference is enough.
     """
     if len(regions) < 2:
         return []
     spoken = [_cepstra(wave[start:end]) for start, end in regions]
     found, first = [], 0
     for place in range(1, len(regions)):
+        pause = regions[place][0] - regions[place - 1][1]
+        least = _SUSPECTED if suspected and pause >= _PAUSE else _CERTAIN
         if _difference(_last(spoken[first:place]), _first(spoken[place:])) >= least:
             found.append(regions[place][0])
             first = place
