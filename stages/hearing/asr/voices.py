@@ -28,11 +28,9 @@ _LEAST = 30
 _RIDGE = 0.01
 """Added to the covariances, as a share of their mean variance: little speech has singular ones."""
 
-_SUSPECTED, _CERTAIN = 0.9, 1.5
-"""Differences, as T² over the number of frames, that are a change of voice: after pauses of 0.16 s in a recording that
-is heard in several stretches anyway, and elsewhere. Chosen on half of the recordings of `pipeline.bench.hearing.turns`:
-there 90 % and 79 % of the changes after such pauses are found, and 5 % and 1 % of the pauses of one voice are taken for
-one."""
+_SUSPECTED, _CERTAIN = 0.8, 1.25
+"""Differences that are a change of voice: after pauses of 0.16 s in a recording that is heard in several stretches
+anyway, and elsewhere. `pipeline.bench.hearing.turns` measures them; they were chosen on half of its recordings."""
 _PAUSE = round(0.16 * SAMPLE_RATE)
 
 Frames = npt.NDArray[np.float64]
@@ -107,11 +105,15 @@ def _first(spoken: Sequence[Frames]) -> Frames:
 
 
 def _difference(before: Frames, after: Frames) -> float:
-    """Returns T² over the number of frames of two sets of frames, `[T, C]` each."""
+    """Returns how far two sets of frames are apart, `[T, C]` each: T² over their number, less where one is small.
+
+    In little speech there are few different sounds, so that any two of them differ.
+    """
     count = len(before) + len(after)
     if min(len(before), len(after)) < _LEAST:
         return 0.0
     apart_C = before.mean(axis=0) - after.mean(axis=0)
     shared_CC = sum(len(one) / count * np.cov(one.T, bias=True) for one in (before, after))
     shared_CC += _RIDGE * np.trace(shared_CC) / len(shared_CC) * np.eye(len(shared_CC))
-    return float(len(before) * len(after) / count**2 * (apart_C @ np.linalg.solve(shared_CC, apart_C)))
+    apart = len(before) * len(after) / count**2 * (apart_C @ np.linalg.solve(shared_CC, apart_C))
+    return float(apart * np.sqrt(min(len(before), len(after)) / _NEAR))
