@@ -17,6 +17,8 @@ _APART = round(1.5 * SAMPLE_RATE)
 _BREATH, _ENOUGH = round(0.45 * SAMPLE_RATE), 6 * SAMPLE_RATE
 """Nor over a pause longer than `_BREATH`, once there is enough speech to understand, in recordings that don't fit into
 one stretch: whisper loses quiet sentences that follow a loud one."""
+_LITTLE = 2 * SAMPLE_RATE
+"""Less speech than this before another voice begins isn't heard alone because of a `_BREATH` before it."""
 _PAUSE_MS, _SHORTEST_MS = 64, 64
 """silero's: a shorter pause is none, and a shorter sound is no speech."""
 _JOINED = round(0.16 * SAMPLE_RATE)
@@ -165,11 +167,10 @@ def _together(regions: Sequence[Region], longest: int, breath: int, turns: Colle
     fit = 1
     while fit < len(regions) and regions[fit].end - regions[0].start <= longest:
         pause = regions[fit].start - regions[fit - 1].end
-        if (
-            regions[fit].start in turns
-            or pause > _APART
-            or (pause > breath and regions[fit - 1].end - regions[0].start >= _ENOUGH)
-        ):
+        if regions[fit].start in turns or pause > _APART:
+            return fit
+        enough = regions[fit - 1].end - regions[0].start >= _ENOUGH
+        if pause > breath and enough and not _ends_soon(regions, fit, turns):
             return fit
         fit += 1
     if fit == len(regions):
@@ -177,3 +178,15 @@ def _together(regions: Sequence[Region], longest: int, breath: int, turns: Colle
     late = [count for count in range(1, fit + 1) if regions[count - 1].end - regions[0].start >= longest // 2] or [fit]
     pauses = np.array([regions[count].start - regions[count - 1].end for count in late])
     return late[len(pauses) - 1 - int(pauses[::-1].argmax())]
+
+
+def _ends_soon(regions: Sequence[Region], at: int, turns: Collection[int]) -> bool:
+    """Returns whether a voice that speaks in a region gives way to another soon: too little to understand alone."""
+    spoken = 0
+    for place in range(at, len(regions)):
+        if place > at and regions[place].start in turns:
+            return True
+        spoken += regions[place].end - regions[place].start
+        if spoken >= _LITTLE:
+            return False
+    return False

@@ -8,7 +8,7 @@ Source: Zhou and Hansen 2000, Unsupervised audio stream segmentation and cluster
 criterion, ICSLP (T² as the first pass; the second is left out: it told less here).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -23,20 +23,24 @@ _COEFFICIENTS = 19
 """Cepstra that are compared; the one before them, the level, isn't."""
 _NEAR = 300
 """Frames of 10 ms of speech compared on either side of a pause, at most."""
-_LEAST = 30
-"""The same, at least: in less speech no voice can be told."""
+_LEAST = 100
+"""The same, at least, the one before the pause since its voice began: in less speech no voice can be told."""
+_SOON = 150
+"""Frames of speech within which a greater difference is looked for: the last words of a voice, no turn of another."""
 _RIDGE = 0.01
 """Added to the covariances, as a share of their mean variance: little speech has singular ones."""
 
 _SUSPECTED, _CERTAIN = 0.8, 1.25
 """Differences that are a change of voice: after pauses of 0.16 s in a recording that is heard in several stretches
 anyway, and elsewhere. `pipeline.bench.hearing.turns` measures them; they were chosen on half of its recordings."""
+_LITTLE = 1e-6
+"""Added too: frames that are all the same have no variance."""
 _PAUSE = round(0.16 * SAMPLE_RATE)
 
 Frames = npt.NDArray[np.float64]
 
 
-def changes(wave: Wave, regions: Sequence[tuple[int, int]], *, suspected: bool) -> list[int]:
+def changes(wave: Wave, regions: Sequence[tuple[int, int]], *, suspected: bool) -> frozenset[int]:
     """Returns the starts of the regions at which another voice begins than spoke before.
 
     Args:
@@ -50,11 +54,11 @@ def changes(wave: Wave, regions: Sequence[tuple[int, int]], *, suspected: bool) 
     while place < len(regions):
         pause = regions[place][0] - regions[place - 1][1]
         least = _SUSPECTED if suspected and pause >= _PAUSE else _CERTAIN
-        if _difference(_last(spoken[first:place]), _first(spoken[place:])) >= least:
+        if _between(spoken, first, place) >= least:
             place = first = _likeliest(spoken, first, place)
             found.append(regions[place][0])
         place += 1
-    return found
+    return frozenset(found)
 
 
 def _likeliest(spoken: Sequence[Frames], first: int, place: int) -> int:
@@ -67,11 +71,12 @@ def _likeliest(spoken: Sequence[Frames], first: int, place: int) -> int:
         first: The region at which the voice before the pause began.
         place: The region after the first of the pauses.
     """
-    best, most = place, 0.0
+    best, most, passed = place, 0.0, 0
     for later in range(place, len(spoken)):
-        if sum(map(len, spoken[place:later])) > _NEAR:
+        if passed > _SOON:
             break
-        difference = _difference(_last(spoken[first:later]), _first(spoken[later:]))
+        passed += len(spoken[later])
+        difference = _between(spoken, first, later)
         if difference > most:
             best, most = later, difference
     return best
@@ -86,22 +91,23 @@ def _cepstra(speech: Wave) -> Frames:
     return np.asarray(mfcc(power_MT, _COEFFICIENTS + 1)[1:].T, np.float64)
 
 
-def _last(spoken: Sequence[Frames]) -> Frames:
-    near: list[Frames] = []
-    for frames in reversed(spoken):
-        near.insert(0, frames)
-        if sum(map(len, near)) >= _NEAR:
-            break
-    return np.concatenate(near)[-_NEAR:]
+def _between(spoken: Sequence[Frames], first: int, place: int) -> float:
+    """Returns how much the voice before a pause, from region `first` on, differs from the one after it."""
+    before = _near(spoken[at] for at in range(place - 1, first - 1, -1))
+    after = _near(spoken[at] for at in range(place, len(spoken)))
+    return _difference(np.concatenate(before[::-1])[-_NEAR:], np.concatenate(after)[:_NEAR])
 
 
-def _first(spoken: Sequence[Frames]) -> Frames:
+def _near(spoken: Iterable[Frames]) -> list[Frames]:
+    """Returns the first regions that have enough frames together, or all."""
     near: list[Frames] = []
+    count = 0
     for frames in spoken:
         near.append(frames)
-        if sum(map(len, near)) >= _NEAR:
+        count += len(frames)
+        if count >= _NEAR:
             break
-    return np.concatenate(near)[:_NEAR]
+    return near
 
 
 def _difference(before: Frames, after: Frames) -> float:
@@ -114,6 +120,6 @@ def _difference(before: Frames, after: Frames) -> float:
         return 0.0
     apart_C = before.mean(axis=0) - after.mean(axis=0)
     shared_CC = sum(len(one) / count * np.cov(one.T, bias=True) for one in (before, after))
-    shared_CC += _RIDGE * np.trace(shared_CC) / len(shared_CC) * np.eye(len(shared_CC))
+    shared_CC += (_RIDGE * np.trace(shared_CC) / len(shared_CC) + _LITTLE) * np.eye(len(shared_CC))
     apart = len(before) * len(after) / count**2 * (apart_C @ np.linalg.solve(shared_CC, apart_C))
     return float(apart * np.sqrt(min(len(before), len(after)) / _NEAR))

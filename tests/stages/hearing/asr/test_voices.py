@@ -43,7 +43,7 @@ def spoken(*parts: tuple[str, float, float]) -> tuple[np.ndarray, list[Region]]:
         ([("low", 2, 1), ("low", 3, 1), ("low", 1, 1)], []),
         ([("low", 2, 1), ("low", 3, 0.05), ("low", 1, 1)], []),  # a level is no voice
         ([("low", 2, 1), ("low", 2, 1), ("high", 3, 1), ("high", 1, 1)], [2]),
-        ([("low", 3, 1), ("high", 1.5, 1), ("low", 3, 1)], [1, 2]),
+        ([("low", 3, 1), ("high", 2.5, 1), ("low", 3, 1)], [1, 2]),
         ([("low", 3, 1), ("low", 0.5, 1), ("high", 3, 1)], [2]),  # not before the last word of a voice
         ([("low", 3, 1), ("high", 0.2, 1)], []),  # too little to tell
         ([("low", 3, 1)], []),
@@ -52,7 +52,7 @@ def spoken(*parts: tuple[str, float, float]) -> tuple[np.ndarray, list[Region]]:
 )
 def test_a_change_of_voice_is_found_where_it_is(parts, turns, suspected):
     wave, regions = spoken(*parts) if parts else (np.zeros(100, np.float32), [])
-    assert changes(wave, regions, suspected=suspected) == [regions[place].start for place in turns]
+    assert changes(wave, regions, suspected=suspected) == {regions[place].start for place in turns}
 
 
 def test_no_stretch_spans_a_turn_and_speech_of_one_voice_is_joined_over_short_pauses():
@@ -74,7 +74,7 @@ def test_two_people_are_told_apart_and_one_is_not():
         pytest.skip(f"no recordings in {SPEECH}")
     waves = [np.array(read_at(path, SAMPLE_RATE)) for path in found]
     wave = np.concatenate(waves)
-    turns = changes(wave, silero(wave), suspected=False)
+    turns = sorted(changes(wave, silero(wave), suspected=False))
     assert len(turns) == 1
     assert abs(turns[0] - len(waves[0])) < SAMPLE_RATE // 2
-    assert all(changes(one, silero(one), suspected=False) == [] for one in waves)
+    assert all(changes(one, silero(one), suspected=False) == frozenset() for one in waves)
