@@ -32,7 +32,7 @@ _APART_S = 0.3
 """There, a stretch ends at longer pauses where words were placed on other speech than theirs."""
 _SPARSE = {True: 11.0, False: 4.4}
 """Letters a second of speech, by whether the language has spaces, below which the words of a stretch that is a whole
-recording are placed, to see whether some speech has none. Of 102 clips of read English 8 % have fewer."""
+recording are placed, to see whether some speech has none. Of 102 clips of read English four have fewer."""
 
 
 _MARKS = ".,;:!?\"'()…"

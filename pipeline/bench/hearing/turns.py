@@ -1,6 +1,6 @@
 """Measures how well a change of voice is told from a pause of one voice, in recordings joined so that it is known.
 
-The bounds were chosen on the first half of the recordings. Speech whose pauses are under 0.16 s is told apart only
+The bounds were chosen on the first half of the recordings. Over pauses of up to 0.16 s voices are told apart only
 where the difference is great, and so are recordings that would be heard at once.
 """
 
@@ -49,7 +49,7 @@ def turns(bench: Bench) -> Iterator[Figure]:
                 if before != after and clips[before].speaker == clips[after].speaker:
                     continue
                 kind = "of one voice" if before == after else "between voices"
-                pause = "from 0.16 s" if regions[place].start - regions[place - 1].end >= _LONG else "shorter"
+                pause = "over 0.16 s" if regions[place].start - regions[place - 1].end > _LONG else "shorter"
                 told.setdefault(f"{kind}, {pause}", []).append(regions[place].start in found)
             for kind, marks in sorted(told.items()):
                 yield Figure(f"{name} half, {what}: of {len(marks)} pauses {kind}, a change", float(np.mean(marks)))

@@ -19,10 +19,12 @@ _BREATH, _ENOUGH = round(0.45 * SAMPLE_RATE), 6 * SAMPLE_RATE
 one stretch: whisper loses quiet sentences that follow a loud one."""
 _LITTLE = 2 * SAMPLE_RATE
 """Less speech than this before another voice begins isn't heard alone because of a `_BREATH` before it."""
-_PAUSE_MS, _SHORTEST_MS = 64, 64
-"""silero's: a shorter pause is none, and a shorter sound is no speech."""
+_PAUSE_MS = 64
+"""silero's: a shorter pause is none."""
+_SHORTEST = round(0.064 * SAMPLE_RATE)
+"""A sound of this length is no speech."""
 _JOINED = round(0.16 * SAMPLE_RATE)
-"""Over a shorter pause speech of one voice is one region."""
+"""Over a pause no longer than this, speech of one voice is one region."""
 _WORD, _QUIET = 2 * SAMPLE_RATE, SAMPLE_RATE // 2
 """Longest recording, in samples, in which silero looks again with so much silence before and after it."""
 _ONSET, _OFFSET = 0.5, 0.363
@@ -60,12 +62,26 @@ def silero(wave: Wave) -> list[Region]:
     It needs to hear a while before it tells speech: a single word that fills its recording is often overlooked. So in
     a short recording in which nobody is found, it looks again with silence around it.
     """
-    found = voiced(wave, pause_ms=_PAUSE_MS, shortest_ms=_SHORTEST_MS)
+    found = _spoken(wave)
     if not found and len(wave) <= _WORD:
-        spans = voiced(np.pad(wave, _QUIET), pause_ms=_PAUSE_MS, shortest_ms=_SHORTEST_MS)
-        inside = [(max(0, start - _QUIET), min(end - _QUIET, len(wave))) for start, end in spans]
-        found = [(start, end) for start, end in inside if start < end]
-    return [Region(*span) for span in found]
+        inside = [
+            (max(0, start - _QUIET), min(end - _QUIET, len(wave))) for start, end in _spoken(np.pad(wave, _QUIET))
+        ]
+        found = [Region(start, end) for start, end in inside if start < end]
+    return found
+
+
+def _spoken(wave: Wave) -> list[Region]:
+    """Returns the regions of speech, divided at short pauses; a sound between long ones must have some length."""
+    found = [Region(*span) for span in voiced(wave, pause_ms=_PAUSE_MS)]
+    whole = [region for region in joined(found, ()) if region.end - region.start > _SHORTEST]
+    within = iter(whole)
+    kept, mine = [], next(within, None)
+    for region in found:
+        while mine and mine.end < region.end:
+            mine = next(within, None)
+        kept += [region] if mine and mine.start <= region.start else []
+    return kept
 
 
 def pyannote(device: str) -> Detector:
@@ -93,7 +109,7 @@ def pyannote(device: str) -> Detector:
 
 
 def joined(regions: Sequence[Region], turns: Collection[int]) -> list[Region]:
-    """Joins regions of speech over pauses under 0.16 s.
+    """Joins regions of speech over pauses of up to 0.16 s.
 
     Args:
         regions: In order.
@@ -101,7 +117,7 @@ def joined(regions: Sequence[Region], turns: Collection[int]) -> list[Region]:
     """
     whole: list[Region] = []
     for region in regions:
-        if whole and region.start - whole[-1].end < _JOINED and region.start not in turns:
+        if whole and region.start - whole[-1].end <= _JOINED and region.start not in turns:
             whole[-1] = Region(whole[-1].start, region.end)
         else:
             whole.append(region)

@@ -31,7 +31,7 @@ _RIDGE = 0.01
 """Added to the covariances, as a share of their mean variance: little speech has singular ones."""
 
 _SUSPECTED, _CERTAIN = 0.8, 1.25
-"""Differences that are a change of voice: after pauses of 0.16 s in a recording that is heard in several stretches
+"""Differences that are a change of voice: after pauses over 0.16 s in a recording that is heard in several stretches
 anyway, and elsewhere. `pipeline.bench.hearing.turns` measures them; they were chosen on half of its recordings."""
 _LITTLE = 1e-6
 """Added too: frames that are all the same have no variance."""
@@ -46,14 +46,14 @@ def changes(wave: Wave, regions: Sequence[tuple[int, int]], *, suspected: bool) 
     Args:
         wave: `[samples]` at 16 kHz.
         regions: Where somebody speaks, in samples, in order.
-        suspected: Whether after pauses of 0.16 s a smaller difference is enough.
+        suspected: Whether after pauses over 0.16 s a smaller difference is enough.
     """
     spoken = [_cepstra(wave[start:end]) for start, end in regions]
     found: list[int] = []
     first, place = 0, 1
     while place < len(regions):
         pause = regions[place][0] - regions[place - 1][1]
-        least = _SUSPECTED if suspected and pause >= _PAUSE else _CERTAIN
+        least = _SUSPECTED if suspected and pause > _PAUSE else _CERTAIN
         if _between(spoken, first, place) >= least:
             place = first = _likeliest(spoken, first, place)
             found.append(regions[place][0])
@@ -119,7 +119,8 @@ def _difference(before: Frames, after: Frames) -> float:
     if min(len(before), len(after)) < _LEAST:
         return 0.0
     apart_C = before.mean(axis=0) - after.mean(axis=0)
-    shared_CC = sum(len(one) / count * np.cov(one.T, bias=True) for one in (before, after))
+    own_CC = [len(one) / count * np.cov(one.T, bias=True) for one in (before, after)]
+    shared_CC: Frames = own_CC[0] + own_CC[1]
     shared_CC += (_RIDGE * np.trace(shared_CC) / len(shared_CC) + _LITTLE) * np.eye(len(shared_CC))
     apart = len(before) * len(after) / count**2 * (apart_C @ np.linalg.solve(shared_CC, apart_C))
     return float(apart * np.sqrt(min(len(before), len(after)) / _NEAR))
