@@ -30,9 +30,10 @@ _SOON = 150
 _RIDGE = 0.01
 """Added to the covariances, as a share of their mean variance: little speech has singular ones."""
 
-_SUSPECTED, _CERTAIN = 0.8, 1.25
-"""Differences that are a change of voice: after pauses over 0.16 s in a recording that is heard in several stretches
-anyway, and elsewhere. `pipeline.bench.hearing.turns` measures them; they were chosen on half of its recordings."""
+_SUSPECTED, _CERTAIN, _ALONE = 0.8, 1.25, 1.5
+"""Differences that are a change of voice: in a recording that is heard in several stretches anyway, after pauses over
+0.16 s and after shorter ones; and in any other. `pipeline.bench.hearing.turns` measures them; they were chosen on half of
+its recordings, and so that few clips of one voice are taken apart."""
 _LITTLE = 1e-6
 """Added too: frames that are all the same have no variance."""
 _PAUSE = round(0.16 * SAMPLE_RATE)
@@ -46,14 +47,14 @@ def changes(wave: Wave, regions: Sequence[tuple[int, int]], *, suspected: bool) 
     Args:
         wave: `[samples]` at 16 kHz.
         regions: Where somebody speaks, in samples, in order.
-        suspected: Whether after pauses over 0.16 s a smaller difference is enough.
+        suspected: Whether the recording is heard in several stretches anyway: then a smaller difference is enough.
     """
     spoken = [_cepstra(wave[start:end]) for start, end in regions]
     found: list[int] = []
     first, place = 0, 1
     while place < len(regions):
         pause = regions[place][0] - regions[place - 1][1]
-        least = _SUSPECTED if suspected and pause > _PAUSE else _CERTAIN
+        least = (_SUSPECTED if pause > _PAUSE else _CERTAIN) if suspected else _ALONE
         if _between(spoken, first, place) >= least:
             place = first = _likeliest(spoken, first, place)
             found.append(regions[place][0])
