@@ -32,8 +32,8 @@ _RIDGE = 0.01
 
 _SUSPECTED, _CERTAIN, _ALONE = 0.8, 1.25, 1.5
 """Differences that are a change of voice: in a recording that is heard in several stretches anyway, after pauses over
-0.16 s and after shorter ones; and in any other. `pipeline.bench.hearing.turns` measures them; they were chosen on half of
-its recordings, and so that few clips of one voice are taken apart."""
+0.16 s and after shorter ones; and in any other. `pipeline.bench.hearing.turns` measures them. They were chosen on half
+of its recordings, and so that few clips of one voice are taken apart."""
 _LITTLE = 1e-6
 """Added too: frames that are all the same have no variance."""
 _PAUSE = round(0.16 * SAMPLE_RATE)
