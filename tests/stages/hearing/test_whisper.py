@@ -91,8 +91,8 @@ def test_of_two_languages_in_a_short_recording_each_is_judged_alone(tmp_path):
         text = words((SPEECH / english).with_suffix(".txt").read_text())
         assert Levenshtein.distance(text, words(row.text)) <= 0.2 * len(text)
         before = len(sounds[german]) if place else 0
-        assert before - 8000 <= row.start_samples
-        assert row.end_samples <= before + len(sounds[english]) + 8000
+        assert before - 11_200 <= row.start_samples
+        assert row.end_samples <= before + len(sounds[english]) + 11_200
         assert {one.reason for one in found if not isinstance(one, Utterance)} <= {
             "Uncertain",
             "Hallucinated",
