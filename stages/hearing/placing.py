@@ -127,23 +127,29 @@ class Placer:
         left = without(piece.stretch, lost)
         if not lost or left == piece.stretch:
             return [(piece, placed)], []
-        again = hear(gathered(lost, wave, _ALONE_S), wave, languages[1], decoder)
+        alone = gathered(lost, wave, _ALONE_S)
+        again = hear(alone, wave, languages[1], decoder)
         if any(repeats(one.text.text, piece.text.text) for one in again):
-            smaller = self._smaller(piece, wave, languages[1], decoder)
-            return [(one, self._piece(one, languages, wave, decoder)) for one in smaller], []
+            if smaller := self._smaller(piece, wave, languages[1], decoder):
+                return [(one, self._piece(one, languages, wave, decoder)) for one in smaller], []
+            again = []
         again = [one for one in again if not one.text.doubtful]
         others = [(one, self._piece(one, languages, wave, decoder)) for one in again]
-        heard = [region for one in again for region in one.stretch.speech]
-        piece = Piece(left, piece.text)
-        return [(piece, placed.inside(left)), *others], [region for region in lost if region not in heard]
+        heard = {region for one in again for region in one.stretch.speech}
+        unheard = [region for stretch in alone for region in stretch.speech if region not in heard]
+        return [(Piece(left, piece.text), placed.inside(left)), *others], unheard
 
     def _smaller(self, piece: Piece, wave: Wave, language: str, decoder: Decoder) -> list[Piece]:
-        """Hears a stretch again in smaller ones: some of its words were placed on speech that it has lost."""
+        """Hears a stretch again in smaller ones: some of its words were placed on speech that it has lost.
+
+        Returns:
+            What was heard with certainty; nothing if that isn't more than before.
+        """
         speech = piece.stretch.speech
         turns = {after.start for before, after in pairwise(speech) if after.start - before.end > _APART_S * SAMPLE_RATE}
         again = hear(gathered(speech, wave, _ALONE_S, turns), wave, language, decoder)
         certain = [one for one in again if not one.text.doubtful]
-        return certain if sum(map(_letters, certain)) > _letters(piece) else [piece]
+        return certain if sum(map(_letters, certain)) > _letters(piece) else []
 
     def _wav2vec2(self, code: str) -> bool:
         if self._times == "wav2vec2" or (self._times == "auto" and code in self._models):
