@@ -183,7 +183,8 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     def _with_language(self, item: Transcript, parameters: list[Any]) -> list[Any]:
         code = self._languages.get(item.id)
-        return [*parameters, code] if code else parameters
+        heard = any(segment.certainty for segment in item.segments)
+        return [*parameters, *filter(None, [code]), *(["by certainty"] if heard else [])]
 
     def revise(self, item: Transcript, earlier: Sequence[Outcome]) -> list[Outcome]:  # noqa: ARG002
         """Applies the thresholds again to cuts that are measured already."""

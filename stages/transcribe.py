@@ -26,7 +26,7 @@ from stages.errors import TextError, WeightsError
 from stages.hearing import english, sphinx
 from stages.hearing.asr import weights
 from stages.hearing.batches import Batches, Unheard, Waiting
-from stages.hearing.certainty import with_certainty
+from stages.hearing.certainty import with_certainty, with_unheard
 from stages.hearing.channels import CALLS, SOME, Channels, Part, apart, marks, parts_of
 from stages.hearing.config import HearingConfig
 from stages.hearing.diarise import Diariser, with_overlaps
@@ -134,7 +134,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     text_version: ClassVar[int] = 5
     """Version of how existing texts are read and timed. Raise it instead of `version` to keep what whisper has
     transcribed, which may have taken hours."""
-    hearing_version: ClassVar[int] = 4
+    hearing_version: ClassVar[int] = 5
     """Version of how whisper hears; raise it to hear everything again that has no text."""
     computes = True
     one_to_one = False
@@ -344,7 +344,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
             content: dict[str, Any] = {"language": result.language, "segments": result.segments}
             content = self._diariser.label(content, wave) if self._diariser else content
             script = with_certainty(from_whisperx(content, audio, style="heard"), result.heard, audio.sample_rate)
-            script = with_overlaps(script, content.get("overlaps", ()), audio)
+            script = with_overlaps(with_unheard(script, result.unheard, audio), content.get("overlaps", ()), audio)
             source = "+".join(["whisperx", *filter(None, [result.placed_by])])
             return [self._transcript(recording, audio, script, self._language(recording, script)[0], source)]
 

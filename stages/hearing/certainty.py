@@ -1,8 +1,9 @@
-"""Gives each segment of a heard script what whisper told of its certainty."""
+"""Gives a heard script what whisper told of its certainty: of each segment, and where it heard nothing certain."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from stages.audio.files import AudioInfo
 from stages.hearing.heard import Heard
 from stages.records import Certainty, Segment
 from stages.transcripts.script import Script
@@ -34,6 +35,21 @@ def with_certainty(script: Script, heard: Sequence[Heard], sample_rate: int) -> 
         return replace(segment, certainty=_certainty_of(max(heard, key=shared_s)))
 
     return replace(script, segments=tuple(map(sure, script.segments)))
+
+
+def with_unheard(script: Script, spans: Sequence[tuple[float, float]], audio: AudioInfo) -> Script:
+    """Returns a script with a segment without text for each stretch in which somebody speaks, but nothing was heard.
+
+    Args:
+        script: What was heard.
+        spans: Start and end of each stretch in seconds.
+        audio: The recording.
+    """
+    rate = audio.sample_rate
+    inside = [(round(start * rate), min(round(end * rate), audio.samples)) for start, end in spans]
+    silent = [Segment(start, end, "", "") for start, end in inside if start < end]
+    segments = sorted([*script.segments, *silent], key=lambda one: (one.start_samples, one.end_samples))
+    return replace(script, segments=tuple(segments)) if silent else script
 
 
 def _certainty_of(heard: Heard) -> Certainty:

@@ -17,6 +17,7 @@ from stages.hearing.asr import activity
 from stages.hearing.asr.activity import Stretch
 from stages.hearing.asr.decoding import ComputeType, Decoded, Decoder, WindowName, compression_ratio
 from stages.hearing.asr.levels import even
+from stages.hearing.asr.voices import changes
 from stages.hearing.asr.windows import SAMPLE_RATE
 from stages.hearing.heard import Heard
 from stages.hearing.placing import Piece, Placed, Placer, as_segments
@@ -46,6 +47,8 @@ class Result:
     """In whisperX's form: `start`, `end`, `text` and, if they have times, `words`; seconds."""
     heard: tuple[Heard, ...] = ()
     """The same speech as whisper decoded it, with its certainty: a segment lies in one of these or over several."""
+    unheard: tuple[tuple[float, float], ...] = ()
+    """Where somebody speaks, but nothing certain was heard; seconds."""
     placed_by: str = ""
     """What gave the words their times: `wav2vec2`, `pocketsphinx` or `whisper` (its attention); "" if nothing did."""
 
@@ -125,11 +128,14 @@ class Recogniser:
         ]
 
     def _stretches(self, wave: Wave) -> list[Stretch]:
-        """Finds the speech of a wave; that of several stretches is made equally loud, in the wave itself."""
+        """Finds the speech of a wave, a voice a stretch; of a long wave it is made equally loud, in the wave itself."""
         regions = self._detector(wave)
-        if regions and regions[-1].end - regions[0].start > self._chunk_s * SAMPLE_RATE:
+        long = bool(regions) and regions[-1].end - regions[0].start > self._chunk_s * SAMPLE_RATE
+        turns = changes(wave, regions, suspected=long)
+        regions = activity.joined(regions, turns)
+        if long:
             even(wave, regions)
-        return activity.gathered(regions, wave, self._chunk_s)
+        return activity.gathered(regions, wave, self._chunk_s, turns)
 
     def _languages(self, waves: Sequence[Wave], given: Mapping[int, str | None]) -> dict[int, tuple[str, float | None]]:
         """Returns each recording's language, and its probability if it was detected (in the first 30 s)."""
@@ -203,7 +209,8 @@ class Recogniser:
             )
             for stretch, text in placed.pieces
         )
-        return Result(code, placed.segments, heard, placed.by)
+        unheard = tuple((start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in placed.unheard)
+        return Result(code, placed.segments, heard, unheard, placed.by)
 
 
 def _pyannote(device: str) -> activity.Detector:

@@ -131,8 +131,8 @@ def test_without_an_aligner_whisper_places_the_words_of_long_recordings_itself(m
         assert words
         assert times == sorted(times)
     short = run(voices, recordings, **config)
-    assert {found.source for found in short} == {"whisperx"}
-    assert not any(segment.words for found in short for segment in found.segments)
+    assert {found.source for found in short} == {"whisperx", "whisperx+whisper"}, "the text of one of them is too short"
+    assert not any(segment.words for found in short if found.source == "whisperx" for segment in found.segments)
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 

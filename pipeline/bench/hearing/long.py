@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.bench.figures import Bench, Figure, StageBench
 from pipeline.bench.hearing.clips import TOLERANCE_S, speech_in, text_of
-from pipeline.bench.hearing.speech import Clip, baseline, clips_in, errors, timed
+from pipeline.bench.hearing.speech import Clip, Errors, baseline, clips_in, errors, timed
 from stages.audio.files import read_complete, resample, write_wav
 from stages.base import Context
 from stages.corpora.scan import scan
@@ -73,16 +73,9 @@ def _measured(longs: Sequence[_Long], voices: Path, name: str) -> Iterator[Figur
         "faster-whisper",
         least=2,
     )
-    written = [n for n, one in enumerate(longs) if one.by_people]
-    for what, some in (("word error rate", written), ("words lost", range(len(longs)))):
-        texts = [longs[n].text for n in some]
-        our_errors, their_errors = (errors(texts, [heard[n] for n in some]) for heard in (ours, theirs))
-        value, their_value, unit = (
-            (our_errors.lost, their_errors.lost, "")
-            if what == "words lost"
-            else (our_errors.rate, their_errors.rate, "%")
-        )
-        yield Figure(f"{name}: {what}, of {our_errors.words} words", value, unit, their_value, "faster-whisper", most=1)
+    heard = [" ".join(segment.text for segment in one.segments) for one in transcripts]
+    yield from _words(longs, heard, theirs, f"{name}, heard", most=1)
+    yield from _words(longs, ours, theirs, f"{name}, in utterances", most=None)
     total = sum(end - start for one in longs for start, end in one.speech)
     covered = sum(_covered(one, mine) for one, mine in zip(longs, cuts, strict=True))
     yield Figure(f"{name}: speech in utterances", covered / total, least=0.95)
@@ -91,6 +84,24 @@ def _measured(longs: Sequence[_Long], voices: Path, name: str) -> Iterator[Figur
     yield Figure(f"{name}: utterances", sum(map(len, cuts)))
     left_out = sum(not isinstance(one, Utterance) for outcomes in found for one in outcomes)
     yield Figure(f"{name}: pieces left out", left_out)
+
+
+def _words(
+    longs: Sequence[_Long], ours: Sequence[str], theirs: Sequence[str], name: str, *, most: float | None
+) -> Iterator[Figure]:
+    """Yields wrong and lost words, beside faster-whisper's; the first only of texts that people wrote."""
+    written = [n for n, one in enumerate(longs) if one.by_people]
+    mine, others = (errors([longs[n].text for n in written], [one[n] for n in written]) for one in (ours, theirs))
+    them = "faster-whisper"
+    yield Figure(f"{name}: word error rate, of {mine.words} words", mine.rate, "%", others.rate, them, most=most)
+    yield Figure(f"{name}: wrong words of those written", _wrong(mine), "%", _wrong(others), them, most=most)
+    mine, others = (errors([one.text for one in longs], one) for one in (ours, theirs))
+    yield Figure(f"{name}: words lost, of {mine.words} words", mine.lost, "", others.lost, them, most=most)
+
+
+def _wrong(found: Errors) -> float:
+    """Returns the share of the words that are wrong, in %, lost ones left aside."""
+    return 100 * (found.wrong - found.lost) / (found.words - found.lost)
 
 
 def _joined(clips: Sequence[Clip], voices: Path) -> list[_Long]:

@@ -14,6 +14,7 @@ from pipeline.bench.hearing.clips import GROUPS, english, text_of
 from stages.audio.files import read_complete, resample
 from stages.hearing.asr.weights import PACKAGED, find_model
 from stages.hearing.asr.windows import SAMPLE_RATE
+from stages.hearing.placing import Placer
 from stages.hearing.whisper import Recogniser
 from stages.ids import path_of
 from stages.records import Wave
@@ -57,7 +58,7 @@ def hearing(bench: Bench) -> Iterator[Figure]:
     """
     clips = clips_in(bench.recordings)
     folder = find_model(PACKAGED, download=False)
-    own = Recogniser(folder, batch_size=8)
+    own = Recogniser(folder, batch_size=8, placer=Placer("auto", 20.0, {}, "cpu"))
     seconds = sum(clip.seconds for clip in clips)
     texts = {"valle-prep": lambda: [_text(one) for one in own.transcribe([c.wave for c in clips], ["en"] * len(clips))]}
     for name in _BASELINES:

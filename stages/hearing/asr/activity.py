@@ -1,6 +1,6 @@
 """Finds speech in a recording, and gathers it into the stretches that whisper hears."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +17,14 @@ _APART = round(1.5 * SAMPLE_RATE)
 _BREATH, _ENOUGH = round(0.45 * SAMPLE_RATE), 6 * SAMPLE_RATE
 """Nor over a pause longer than `_BREATH`, once there is enough speech to understand, in recordings that don't fit into
 one stretch: whisper loses quiet sentences that follow a loud one."""
-_PAUSE_MS, _SHORTEST_MS = 160, 64
-"""silero's: a shorter pause is none, and a shorter sound is no speech."""
+_LITTLE = 2 * SAMPLE_RATE
+"""Less speech than this before another voice begins isn't heard alone because of a `_BREATH` before it."""
+_PAUSE_MS = 64
+"""silero's: a shorter pause is none."""
+_SHORTEST = round(0.064 * SAMPLE_RATE)
+"""A sound of this length is no speech."""
+_JOINED = round(0.16 * SAMPLE_RATE)
+"""Over a pause no longer than this, speech of one voice is one region."""
 _WORD, _QUIET = 2 * SAMPLE_RATE, SAMPLE_RATE // 2
 """Longest recording, in samples, in which silero looks again with so much silence before and after it."""
 _ONSET, _OFFSET = 0.5, 0.363
@@ -56,12 +62,26 @@ def silero(wave: Wave) -> list[Region]:
     It needs to hear a while before it tells speech: a single word that fills its recording is often overlooked. So in
     a short recording in which nobody is found, it looks again with silence around it.
     """
-    found = voiced(wave, pause_ms=_PAUSE_MS, shortest_ms=_SHORTEST_MS)
+    found = _spoken(wave)
     if not found and len(wave) <= _WORD:
-        spans = voiced(np.pad(wave, _QUIET), pause_ms=_PAUSE_MS, shortest_ms=_SHORTEST_MS)
-        inside = [(max(0, start - _QUIET), min(end - _QUIET, len(wave))) for start, end in spans]
-        found = [(start, end) for start, end in inside if start < end]
-    return [Region(*span) for span in found]
+        inside = [
+            (max(0, start - _QUIET), min(end - _QUIET, len(wave))) for start, end in _spoken(np.pad(wave, _QUIET))
+        ]
+        found = [Region(start, end) for start, end in inside if start < end]
+    return found
+
+
+def _spoken(wave: Wave) -> list[Region]:
+    """Returns the regions of speech, divided at short pauses; a sound between long ones must have some length."""
+    found = [Region(*span) for span in voiced(wave, pause_ms=_PAUSE_MS)]
+    whole = [region for region in joined(found, ()) if region.end - region.start > _SHORTEST]
+    within = iter(whole)
+    kept, mine = [], next(within, None)
+    for region in found:
+        while mine and mine.end < region.end:
+            mine = next(within, None)
+        kept += [region] if mine and mine.start <= region.start else []
+    return kept
 
 
 def pyannote(device: str) -> Detector:
@@ -88,13 +108,32 @@ def pyannote(device: str) -> Detector:
     return regions
 
 
-def gathered(regions: Sequence[Region], wave: Wave, longest_s: float) -> list[Stretch]:
+def joined(regions: Sequence[Region], turns: Collection[int]) -> list[Region]:
+    """Joins regions of speech over pauses of up to 0.16 s.
+
+    Args:
+        regions: In order.
+        turns: The starts of regions at which another voice begins: they aren't joined to those before them.
+    """
+    whole: list[Region] = []
+    for region in regions:
+        if whole and region.start - whole[-1].end <= _JOINED and region.start not in turns:
+            whole[-1] = Region(whole[-1].start, region.end)
+        else:
+            whole.append(region)
+    return whole
+
+
+def gathered(
+    regions: Sequence[Region], wave: Wave, longest_s: float, turns: Collection[int] = frozenset()
+) -> list[Stretch]:
     """Gathers speech into stretches that end at pauses.
 
     Args:
         regions: The regions of speech, in order.
         wave: `[samples]` at 16 kHz.
         longest_s: Seconds; no stretch is longer. Speech without a pause for longer is divided at its quietest point.
+        turns: The starts of regions at which another voice begins: no stretch spans one.
 
     Returns:
         The stretches, in order; they don't overlap, and every region is in one of them.
@@ -104,7 +143,7 @@ def gathered(regions: Sequence[Region], wave: Wave, longest_s: float) -> list[St
     breath = _BREATH if rest and rest[-1].end - rest[0].start > longest else _APART
     stretches = []
     while rest:
-        count = _together(rest, longest, breath)
+        count = _together(rest, longest, breath, turns)
         stretches.append(rest[:count])
         rest = rest[count:]
     befores = [0, *(speech[-1].end for speech in stretches)]
@@ -139,12 +178,15 @@ def _divided(region: Region, wave: Wave, longest: int) -> list[Region]:
     return [*pieces, Region(start, end)]
 
 
-def _together(regions: Sequence[Region], longest: int, breath: int) -> int:
+def _together(regions: Sequence[Region], longest: int, breath: int, turns: Collection[int]) -> int:
     """Returns how many of the first regions are heard together: up to the longest pause in the second half."""
     fit = 1
     while fit < len(regions) and regions[fit].end - regions[0].start <= longest:
         pause = regions[fit].start - regions[fit - 1].end
-        if pause > _APART or (pause > breath and regions[fit - 1].end - regions[0].start >= _ENOUGH):
+        if regions[fit].start in turns or pause > _APART:
+            return fit
+        enough = regions[fit - 1].end - regions[0].start >= _ENOUGH
+        if pause > breath and enough and not _ends_soon(regions, fit, turns):
             return fit
         fit += 1
     if fit == len(regions):
@@ -152,3 +194,15 @@ def _together(regions: Sequence[Region], longest: int, breath: int) -> int:
     late = [count for count in range(1, fit + 1) if regions[count - 1].end - regions[0].start >= longest // 2] or [fit]
     pauses = np.array([regions[count].start - regions[count - 1].end for count in late])
     return late[len(pauses) - 1 - int(pauses[::-1].argmax())]
+
+
+def _ends_soon(regions: Sequence[Region], at: int, turns: Collection[int]) -> bool:
+    """Returns whether a voice that speaks in a region gives way to another soon: too little to understand alone."""
+    spoken = 0
+    for place in range(at, len(regions)):
+        if place > at and regions[place].start in turns:
+            return True
+        spoken += regions[place].end - regions[place].start
+        if spoken >= _LITTLE:
+            return False
+    return False

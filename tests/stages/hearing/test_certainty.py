@@ -1,6 +1,7 @@
 """Each segment gets the certainty of the stretch in which it was heard."""
 
-from stages.hearing.certainty import with_certainty
+from stages.audio.files import AudioInfo
+from stages.hearing.certainty import with_certainty, with_unheard
 from stages.hearing.heard import Heard
 from stages.records import Certainty, Segment
 from stages.transcripts.script import Script
@@ -27,3 +28,15 @@ def test_each_segment_gets_that_of_its_stretch() -> None:
 def test_without_it_nothing_changes() -> None:
     script = Script("en", (Segment(0, 100, "text", "en"),), timed=True)
     assert with_certainty(script, [], 100) is script
+
+
+def test_speech_in_which_nothing_was_heard_is_a_segment_without_text() -> None:
+    script = Script("en", (Segment(200, 300, "text", "en"),), timed=True)
+    audio = AudioInfo(100, 500, 1)
+    found = with_unheard(script, [(0.5, 1.5), (4.0, 6.0), (5.0, 6.0)], audio)
+    assert [(one.start_samples, one.end_samples, one.text) for one in found.segments] == [
+        (50, 150, ""),
+        (200, 300, "text"),
+        (400, 500, ""),
+    ]
+    assert with_unheard(script, [], audio) is script

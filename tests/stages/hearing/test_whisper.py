@@ -70,6 +70,37 @@ def test_german_is_left_out_and_refused_where_it_is_told(tmp_path):
         assert "knows only English: `de` (4 recordings)" in problem
 
 
+def test_of_two_languages_in_a_short_recording_each_is_judged_alone(tmp_path):
+    from stages.audio.files import read_at
+    from stages.records import Utterance
+    from stages.slice import Slice, SliceConfig
+
+    if not SPEECH.is_dir():
+        pytest.skip(f"no recordings in {SPEECH}")
+    english, german = "ljspeech/LJ/LJ001-0005", "kerstin-de/kerstin/de_rhasspy-0011"
+    sounds = {name: np.array(read_at(next(SPEECH.glob(f"{name}.[fw]*")), 16_000)) for name in (english, german)}
+    assert sum(map(len, sounds.values())) < 20 * 16_000
+    (tmp_path / "both").mkdir()
+    for order in ((english, german), (german, english)):
+        wave = np.concatenate([sounds[name] for name in order])
+        soundfile.write(tmp_path / "both" / f"{order.index(english)}.wav", wave, 16_000)
+    for place, outcome in enumerate(heard(tmp_path, [])):
+        assert isinstance(outcome, Transcript), outcome
+        [found] = Slice(SliceConfig(), Context(tmp_path)).process([outcome])
+        [row] = [one for one in found if isinstance(one, Utterance)]
+        text = words((SPEECH / english).with_suffix(".txt").read_text())
+        assert Levenshtein.distance(text, words(row.text)) <= 0.2 * len(text)
+        before = len(sounds[german]) if place else 0
+        assert before - 11_200 <= row.start_samples
+        assert row.end_samples <= before + len(sounds[english]) + 11_200
+        assert {one.reason for one in found if not isinstance(one, Utterance)} <= {
+            "Uncertain",
+            "Hallucinated",
+            "NoText",
+            "TooShort",
+        }
+
+
 def test_each_channel_of_a_call_is_heard_alone(tmp_path):
     from stages.audio.files import read_at
 
