@@ -1,4 +1,8 @@
-from stages.records import Certainty, Segment
+from pathlib import Path
+
+from stages.base import Context
+from stages.records import Certainty, Segment, Transcript
+from stages.slice import Slice, SliceConfig
 from stages.utterances.cuts import Limits, join
 
 
@@ -17,3 +21,13 @@ def test_a_piece_heard_with_far_more_doubt_isnt_joined_to_a_sure_one() -> None:
     ]
     for alike in (-0.4, None):  # nearly as sure, or a text of people
         assert len(join([pieces[0], heard(600, 800, alike)], limits)) == 1
+
+
+def test_what_was_heard_before_that_rule_is_cut_again_and_a_text_of_people_isnt() -> None:
+    stage = Slice(SliceConfig(), Context(Path()))
+    read, told = (
+        Transcript("a.wav", "", "a", 100, 500, "en", source, timed=True, segments=(heard(0, 600, sure),))
+        for source, sure in (("json", None), ("whisperx", -0.1))
+    )
+    assert stage.basis(told) == [*stage.basis(read), "by certainty"]
+    assert stage.item_parameters(told) == [*stage.item_parameters(read), "by certainty"]
