@@ -95,6 +95,7 @@ name=$(basename "$(find "$OUT/model/checkpoints" -maxdepth 1 -name 'step-*' | so
 for mode in $MODES; do
   case $mode in
     ar) decoding=(--temperature 0.9 --top-p 0.9) ;;
+    all) decoding=(--guidance 2 --steps 8) ;;
     *) decoding=(--guidance 2 --steps 16) ;;
   esac
   for list in "$OUT"/lists/*.tsv; do
