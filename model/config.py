@@ -332,14 +332,13 @@ class TrainConfig(Config):
             raise ValueError(f"`align.weight` needs `data.sampler: packed`, but it is `{self.data.sampler}`")
 
     def _check_levels(self) -> None:
-        modes, alone = self.data.modes, self.distill.guidance == 1
         if self.data.levels == "sums":
             return
+        modes = self.data.modes
         own = {
             "the mode `nar`, which learns the codebooks above the first": bool(modes.get("nar")),
             "`data.corrupt` = 0, since `nar` is shown no lower codebooks": not self.data.corrupt
             or bool(modes.get("all")),
-            "`distill.guidance` = 1": alone,
         }
         joint = {
             "the mode `ar`": bool(modes.get("ar")),
@@ -347,9 +346,10 @@ class TrainConfig(Config):
             "`data.modes` without `nar-len`, which predicts the first codebook alone": not modes.get("nar-len"),
             "`model.group` = 1": self.model.group == 1,
             "`model.ahead` = 0, since heads ahead predict the first codebook alone": not self.model.ahead,
-            "`distill.guidance` = 1": alone,
         }
-        for what, is_so in (joint if self.data.levels == "delay" else own).items():
+        needed = joint if self.data.levels == "delay" else own
+        needed["`distill.guidance` = 1"] = self.distill.guidance == 1
+        for what, is_so in needed.items():
             if not is_so:
                 raise ValueError(f"`data.levels` = {self.data.levels} needs {what}")
 

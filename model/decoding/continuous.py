@@ -229,8 +229,9 @@ class Engine:
             nar = decoding.nar
             return generate_whole(*asked, counts, unmasking=unmasking, nar=nar, guidance=guidance, seeds=seeds)
         levels = range(self._network.num_codebooks) if self._network.levels == "masks" else (0,)
-        how = partial(generate_masked, unmasking=unmasking, guidance=guidance, nar=decoding.nar)
-        return how(*asked, counts, seeds=seeds, levels=levels)
+        return generate_masked(
+            *asked, counts, unmasking=unmasking, guidance=guidance, seeds=seeds, levels=levels, nar=decoding.nar
+        )
 
     def _is_delayed(self, ask: Ask) -> bool:
         return ask.decoding.mode == "ar" and self._network.levels == "delay"

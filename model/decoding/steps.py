@@ -92,7 +92,6 @@ class Steps:
         self._given: list[int] = []
         """How many of these were there before the first step; with a ring, before the response."""
         none = torch.zeros(0, dtype=torch.int64, device=self.device)
-        self._silence = tokenizer.end
         told = {"said": none[:, None], "end": none} if network.config.names_said else {}
         self._rows_A = Rows(
             last=weight.new_empty(0, network.config.width), position=none, length=none, given=none, **told
@@ -137,7 +136,7 @@ class Steps:
         self._lengths += lengths
         self._given += given
         read_A, given_A, begun_A = (to_device(torch.tensor(each), self.device) for each in (lengths, given, begun))
-        told = told_to(documents, self._silence, self.device) if self.network.config.names_said else {}
+        told = told_to(documents, self._tokenizer.end, self.device) if self.network.config.names_said else {}
         self._rows_A.add(last=hidden_AD[rows_A], position=begun_A, length=read_A, given=given_A, **told)
         scales_B11 = to_device(torch.tensor(guidance, dtype=torch.float32), self.device)[:, None, None]
         new_B = torch.zeros(len(conditions), dtype=torch.int64, device=self.device)

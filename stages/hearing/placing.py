@@ -97,12 +97,9 @@ class Placer:
         kept: list[Piece] = []
         unheard: list[Region] = []
         for piece in pieces:
-            if short and not sparse(piece, languages[0]):
-                kept.append(piece)
-                segments += as_segments([piece])
-                continue
-            found, lost = self._found(piece, languages, wave, decoder)
-            if short and [one for one, _ in found] == [piece]:
+            is_full = short and not sparse(piece, languages[0])
+            found, lost = ([], []) if is_full else self._found(piece, languages, wave, decoder)
+            if short and [one for one, _ in found] in ([], [piece]):
                 kept.append(piece)
                 segments += as_segments([piece])
                 continue

@@ -5,12 +5,12 @@ halves of the recordings are told apart: bounds were chosen on the first.
 """
 
 from collections.abc import Iterator, Sequence
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.bench.figures import Bench, Figure, StageBench
+from pipeline.bench.hearing.clips import mark
 from stages.audio.files import read_at
 from stages.corpora.scan import scan
 from stages.hearing import english
@@ -50,7 +50,7 @@ def _figures(own: Recogniser, pieces: Sequence[tuple[str, Wave]], what: str) -> 
     for (name, _), result in zip(pieces, results, strict=True):
         assert not isinstance(result, Exception)
         reject = english.refused(name, result, only_english=True)
-        reasons["first" if _mark(name)[1] % 2 == 0 else "second"].append(reject.reason if reject else "kept")
+        reasons["first" if mark(name)[1] % 2 == 0 else "second"].append(reject.reason if reject else "kept")
     for half, found in reasons.items():
         for reason in ("kept", "TooLittleSpeech", "NotEnglish", "NoSpeech") if found else ():
             yield Figure(f"{what}, {half} half, of {len(found)}: {reason}", found.count(reason) / len(found))
@@ -75,11 +75,7 @@ def _others(recordings: Path) -> list[str]:
 
 def _chosen(recordings: Path, groups: Sequence[str]) -> list[str]:
     found = [one.id for one in scan(recordings).recordings if one.group in groups]
-    return sorted(found, key=_mark)[:_EACH]
-
-
-def _mark(name: str) -> bytes:
-    return blake2b(name.encode()).digest()
+    return sorted(found, key=mark)[:_EACH]
 
 
 BRIEF = StageBench("brief", brief, 16, needs_speech=True)

@@ -1,5 +1,6 @@
 """The clips of read English that benchmarks of hearing share: their groups, texts and speech."""
 
+from hashlib import blake2b
 from pathlib import Path
 
 from stages.corpora.scan import scan
@@ -26,3 +27,8 @@ def text_of(recordings: Path, clip: Recording) -> str:
 def speech_in(wave: Wave) -> list[tuple[int, int]]:
     """Returns where a clip at 16 kHz has speech, by silero on that clip alone; short pauses are left out."""
     return voiced(wave, pause_ms=50, shortest_ms=60)
+
+
+def mark(name: str) -> bytes:
+    """Returns a hash of a name, by which recordings are drawn and halved."""
+    return blake2b(name.encode()).digest()

@@ -5,13 +5,13 @@ where the difference is great, and so are recordings that would be heard at once
 """
 
 from collections.abc import Iterator, Sequence
-from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.bench.figures import Bench, Figure, StageBench
+from pipeline.bench.hearing.clips import mark
 from stages.audio.files import read_at
 from stages.corpora.scan import scan
 from stages.hearing.asr import activity
@@ -24,7 +24,6 @@ _ENGLISH = ("librispeech-test-other", "librispeech-train-clean-100", "ljspeech",
 _OTHERS = ("kerstin-de", *(f"multilingual-{code}" for code in ("de", "es", "fr", "it", "ja", "ko", "pt", "sv", "zh")))
 _EACH = 60
 """Recordings of a group, at most; chosen by their ids."""
-_LONG = round(0.16 * SAMPLE_RATE)
 
 
 class _Clip(NamedTuple):
@@ -49,7 +48,9 @@ def turns(bench: Bench) -> Iterator[Figure]:
                 if before != after and clips[before].speaker == clips[after].speaker:
                     continue
                 kind = "of one voice" if before == after else "between voices"
-                pause = "over 0.16 s" if regions[place].start - regions[place - 1].end > _LONG else "shorter"
+                pause = (
+                    "over 0.16 s" if regions[place].start - regions[place - 1].end > activity.SHORT_PAUSE else "shorter"
+                )
                 told.setdefault(f"{kind}, {pause}", []).append(regions[place].start in found)
             for kind, marks in sorted(told.items()):
                 yield Figure(f"{name} half, {what}: of {len(marks)} pauses {kind}, a change", float(np.mean(marks)))
@@ -69,20 +70,17 @@ def _alone(clips: Sequence[_Clip], name: str) -> Iterator[Figure]:
 
 def _clips(recordings: Path, half: int) -> list[_Clip]:
     """Returns a half of the recordings in an order that their ids draw."""
+    scanned = scan(recordings).recordings
     found = []
     for group in (*_ENGLISH, *_OTHERS):
-        mine = [one for one in scan(recordings).recordings if one.group == group]
-        chosen = sorted(mine, key=lambda one: _mark(one.id))[:_EACH]
-        found += [one for one in chosen if _mark(one.id)[0] % 2 == half]
-    found.sort(key=lambda one: _mark(one.id)[::-1])
+        mine = [one for one in scanned if one.group == group]
+        chosen = sorted(mine, key=lambda one: mark(one.id))[:_EACH]
+        found += [one for one in chosen if mark(one.id)[0] % 2 == half]
+    found.sort(key=lambda one: mark(one.id)[::-1])
     return [
         _Clip(f"{one.group}/{one.speaker}", np.array(read_at(recordings / path_of(one.id), SAMPLE_RATE)))
         for one in found
     ]
-
-
-def _mark(name: str) -> bytes:
-    return blake2b(name.encode()).digest()
 
 
 TURNS = StageBench("turns", turns, 17, needs_speech=True)

@@ -1,5 +1,6 @@
 """Finds speech in a recording, and gathers it into the stretches that whisper hears."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ _PAUSE_MS = 64
 """silero's: a shorter pause is none."""
 _SHORTEST = round(0.064 * SAMPLE_RATE)
 """A sound of this length is no speech."""
-_JOINED = round(0.16 * SAMPLE_RATE)
+SHORT_PAUSE = round(0.16 * SAMPLE_RATE)
 """Over a pause no longer than this, speech of one voice is one region."""
 _WORD, _QUIET = 2 * SAMPLE_RATE, SAMPLE_RATE // 2
 """Longest recording, in samples, in which silero looks again with so much silence before and after it."""
@@ -74,14 +75,10 @@ def silero(wave: Wave) -> list[Region]:
 def _spoken(wave: Wave) -> list[Region]:
     """Returns the regions of speech, divided at short pauses; a sound between long ones must have some length."""
     found = [Region(*span) for span in voiced(wave, pause_ms=_PAUSE_MS)]
-    whole = [region for region in joined(found, ()) if region.end - region.start > _SHORTEST]
-    within = iter(whole)
-    kept, mine = [], next(within, None)
-    for region in found:
-        while mine and mine.end < region.end:
-            mine = next(within, None)
-        kept += [region] if mine and mine.start <= region.start else []
-    return kept
+    whole = joined(found, ())
+    starts = [region.start for region in whole]
+    around = [whole[bisect_right(starts, region.start) - 1] for region in found]
+    return [region for region, sound in zip(found, around, strict=True) if sound.end - sound.start > _SHORTEST]
 
 
 def pyannote(device: str) -> Detector:
@@ -117,7 +114,7 @@ def joined(regions: Sequence[Region], turns: Collection[int]) -> list[Region]:
     """
     whole: list[Region] = []
     for region in regions:
-        if whole and region.start - whole[-1].end <= _JOINED and region.start not in turns:
+        if whole and region.start - whole[-1].end <= SHORT_PAUSE and region.start not in turns:
             whole[-1] = Region(whole[-1].start, region.end)
         else:
             whole.append(region)

@@ -89,9 +89,10 @@ class Decoder:
         where = parse_device(device)
 
         def load(kind: str) -> WhisperModel:
-            on = {"device": where.kind, "device_index": where.index or 0}
             with threads_kept():
-                return WhisperModel(str(folder), **on, compute_type=kind, local_files_only=True)
+                return WhisperModel(
+                    str(folder), where.kind, device_index=where.index or 0, compute_type=kind, local_files_only=True
+                )
 
         small = where.kind == "cpu" and (folder / "model.bin").stat().st_size < _SMALL
         kinds = {"cpu": ("float32", "int8" if small else "float32")}.get(where.kind, ("default", "default"))

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from stages.hearing.asr.activity import SHORT_PAUSE
+from stages.hearing.asr.windows import SAMPLE_RATE
 from stages.listeners.mel import mel_power, mfcc
 from stages.records import Wave
 
-SAMPLE_RATE = 16_000
-"""Hz, of what is compared."""
 _HOP, _WINDOW, _MELS = 160, 512, 40
 _COEFFICIENTS = 19
 """Cepstra that are compared; the one before them, the level, isn't."""
@@ -36,7 +36,6 @@ _SUSPECTED, _CERTAIN, _ALONE = 0.8, 1.25, 1.5
 of its recordings, and so that few clips of one voice are taken apart."""
 _LITTLE = 1e-6
 """Added too: frames that are all the same have no variance."""
-_PAUSE = round(0.16 * SAMPLE_RATE)
 
 Frames = npt.NDArray[np.float64]
 
@@ -49,12 +48,14 @@ def changes(wave: Wave, regions: Sequence[tuple[int, int]], *, suspected: bool) 
         regions: Where somebody speaks, in samples, in order.
         suspected: Whether the recording is heard in several stretches anyway: then a smaller difference is enough.
     """
+    if len(regions) < 2:
+        return frozenset()
     spoken = [_cepstra(wave[start:end]) for start, end in regions]
     found: list[int] = []
     first, place = 0, 1
     while place < len(regions):
         pause = regions[place][0] - regions[place - 1][1]
-        least = (_SUSPECTED if pause > _PAUSE else _CERTAIN) if suspected else _ALONE
+        least = (_SUSPECTED if pause > SHORT_PAUSE else _CERTAIN) if suspected else _ALONE
         if _between(spoken, first, place) >= least:
             place = first = _likeliest(spoken, first, place)
             found.append(regions[place][0])
