@@ -134,7 +134,7 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
     text_version: ClassVar[int] = 5
     """Version of how existing texts are read and timed. Raise it instead of `version` to keep what whisper has
     transcribed, which may have taken hours."""
-    hearing_version: ClassVar[int] = 5
+    hearing_version: ClassVar[int] = 6
     """Version of how whisper hears; raise it to hear everything again that has no text."""
     computes = True
     one_to_one = False

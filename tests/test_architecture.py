@@ -39,7 +39,7 @@ ROOMS = {
     "stages.text.spoken.languages.ja": "text text.spoken text.spoken.asian",
     "stages.text.spoken.languages.ko": "text text.spoken text.spoken.asian",
     "stages.text.spoken.languages.zh": "text text.spoken text.spoken.asian",
-    "stages.listeners": "",
+    "stages.listeners": "audio",
     "stages.kernels": "",
     "stages.cleaning": "artefacts audio tar",
     "stages.cleaning.cleaners": "artefacts cleaning",

@@ -2,20 +2,16 @@
 
 import numpy as np
 
+from stages.audio.silence import frame_power, level_of
 from stages.records import Wave
 
 SAMPLE_RATE = 16_000
 """Hz, its input."""
 _PAUSE_MS, _ROOM_MS = 300, 30
 """Shorter pauses count as voice; room left around each stretch."""
-
-
 _QUIET_DB, _RAISED_DB = -38.0, -26.0
 """A level below which a sound is made louder before it is heard, and to what, in dB: silero misses words of it. Speech
 is seldom recorded below -35."""
-
-_FRAME = 160
-"""Samples; 10 ms."""
 
 
 def voiced(wave: Wave, *, pause_ms: int, room_ms: int = 0, shortest_ms: int = 0) -> list[tuple[int, int]]:
@@ -40,10 +36,7 @@ def _audible(wave: Wave) -> Wave:
     """Returns a copy of a wave; a very quiet one is louder, as far as its peak stays within full scale."""
     copy = np.array(wave, np.float32)
     peak = float(np.abs(copy).max()) if len(copy) else 0.0
-    power = np.square(copy[: len(copy) // _FRAME * _FRAME].reshape(-1, _FRAME)).mean(axis=1, dtype=np.float64)
-    # The mean of the frames' powers, each weighted by itself: long silences don't lower it.
-    level = float(np.square(power).sum() / power.sum()) if power.any() else 0.0
-    if 0 < level < 10 ** (_QUIET_DB / 10):
+    if peak and (level := level_of(frame_power(copy, SAMPLE_RATE)[0])) < 10 ** (_QUIET_DB / 10):
         copy *= np.float32(min(np.sqrt(10 ** (_RAISED_DB / 10) / level), 1 / peak))
     return copy
 

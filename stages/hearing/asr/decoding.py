@@ -27,6 +27,8 @@ LOOPS = 2.4
 """Compression ratio of text that repeats itself (openai-whisper's threshold)."""
 _UNSURE = -1.0
 """Mean log-probability below which a text is doubtful (openai-whisper's threshold)."""
+_AGAIN = -0.6
+"""Mean log-probability below which a text from a short window is decoded again from a full one."""
 _OPENING, _CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 """Marks that belong to the word after them and before them, as faster-whisper has them."""
 
@@ -118,7 +120,8 @@ class Decoder:
     def hear(self, sounds: Sequence[Wave], language: str) -> list[Decoded]:
         """Decodes sounds of at most 30 s, in a language that the model knows.
 
-        One that is decoded to a loop, or with doubt, from a short window is decoded again from a full one.
+        One that is decoded to a loop, or without much certainty, from a short window is decoded again from a full one;
+        the surer text is kept.
 
         Args:
             sounds: `[samples]` at 16 kHz each.
@@ -129,8 +132,8 @@ class Decoder:
         for batch in batches(by_length, self._batch_size):
             texts = self._decode([sounds[place] for place in batch], language, full=False)
             found |= dict(zip(batch, texts, strict=True))
-        doubtful = [place for place in by_length if self.windows.short and found[place].doubtful]
-        for batch in batches(doubtful, self._batch_size):
+        unsure = [place for place in by_length if found[place].loops or found[place].avg_logprob < _AGAIN]
+        for batch in batches(unsure if self.windows.short else [], self._batch_size):
             texts = self._decode([sounds[place] for place in batch], language, full=True)
             found |= {place: _surer(found[place], text) for place, text in zip(batch, texts, strict=True)}
         return [found[place] for place in range(len(sounds))]
