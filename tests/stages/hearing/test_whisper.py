@@ -137,3 +137,23 @@ def test_a_short_window_is_heard_as_a_full_one(tmp_path):
     assert sum(map(Levenshtein.distance, *texts)) <= 2
     encoded = [np.array(decoder.windows.encode(waves[:1])) for decoder in (short, full)]
     assert encoded[0].shape == encoded[1].shape == (1, 1500, 384)
+
+
+def test_what_it_is_unsure_of_is_heard_again_from_a_full_window(monkeypatch):
+    from stages.audio.files import read_at
+    from stages.hearing.asr import decoding
+
+    if not SPEECH.is_dir():
+        pytest.skip(f"no recordings in {SPEECH}")
+    german = sorted((SPEECH / "kerstin-de").rglob("*.flac")) or sorted((SPEECH / "kerstin-de").rglob("*.wav"))
+    waves = [np.array(read_at(path, 16_000)) for path in german[:3]]
+    settings = {"device": "cpu", "compute_type": "auto", "beam_size": 5, "batch_size": 2}
+    short, full = (decoding.Decoder(PACKAGED, **settings, windows=kind) for kind in ("short", "full"))
+    both, only_full = short.hear(waves, "en"), full.hear(waves, "en")
+    monkeypatch.setattr(decoding, "_AGAIN", -10.0)
+    only_short = short.hear(waves, "en")
+    unsure = [one.avg_logprob < -0.6 for one in only_short]
+    assert any(unsure)
+    for heard_twice, first, second, is_unsure in zip(both, only_short, only_full, unsure, strict=True):
+        surest = max(first.avg_logprob, second.avg_logprob) if is_unsure else first.avg_logprob
+        assert heard_twice.avg_logprob == pytest.approx(surest, abs=0.02)
