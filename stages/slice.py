@@ -184,7 +184,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
     def _with_item(self, item: Transcript, parameters: list[Any]) -> list[Any]:
         code = self._languages.get(item.id)
         heard = any(segment.certainty for segment in item.segments)
-        return [*parameters, *([code] if code else []), *(["by certainty"] if heard else [])]
+        return [*parameters, *([code] if code else []), *(["by certainty, unsure apart"] if heard else [])]
 
     def revise(self, item: Transcript, earlier: Sequence[Outcome]) -> list[Outcome]:  # noqa: ARG002
         """Applies the thresholds again to cuts that are measured already."""

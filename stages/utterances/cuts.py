@@ -14,6 +14,9 @@ from stages.text.languages import CLOSING_MARKS, SENTENCE_ENDS, is_spaced
 _OPENING = frozenset({"Ps", "Pi", "Sc"})
 """Unicode categories of characters that belong to the word after them: brackets, quotes, currency signs."""
 
+UNSURE = -0.65
+"""Mean log-probability below which whisper's text is often of no speech or of another language: `slice` leaves it out
+by default."""
 _FAR_SURER = 0.4
 """Difference of mean log-probabilities: of two voices, or of two languages, one may be heard so much better."""
 
@@ -210,8 +213,8 @@ def join(pieces: Sequence[Segment], limits: Limits, others: Sequence[Segment] = 
     """Joins short pieces to each other, else to the nearer neighbour; with `limits.sentences`, sentences too.
 
     Only pieces of one language and one speaker are joined, within `limits.gap` and `limits.longest`, and none with an
-    unknown word, or heard with far more doubt: it would take its neighbour with it. None of `others`, which have no
-    text, may lie between them.
+    unknown word, or heard with far more doubt, or with so little certainty that it is left out, where the other isn't:
+    it would take its neighbour with it. None of `others`, which have no text, may lie between them.
     """
     others = sorted(others, key=lambda other: other.start_samples)
     starts = [other.start_samples for other in others]
@@ -224,13 +227,13 @@ def join(pieces: Sequence[Segment], limits: Limits, others: Sequence[Segment] = 
             and right.end_samples - left.start_samples <= limits.longest
             and (min(length(left), length(right)) < limits.join or goes_on(left))
             and UNKNOWN not in left.text + right.text
-            and not far_surer(left, right)
+            and not much_surer(left, right)
             and not holds_other(left, right)
         )
 
-    def far_surer(left: Segment, right: Segment) -> bool:
+    def much_surer(left: Segment, right: Segment) -> bool:
         known = [piece.certainty.avg_logprob for piece in (left, right) if piece.certainty]
-        return len(known) == 2 and abs(known[0] - known[1]) > _FAR_SURER
+        return len(known) == 2 and (max(known) - min(known) > _FAR_SURER or min(known) < UNSURE <= max(known))
 
     def holds_other(left: Segment, right: Segment) -> bool:
         first, last = bisect_left(starts, left.end_samples), bisect_right(starts, right.start_samples)

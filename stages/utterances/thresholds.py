@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field, ValidationInfo, field_validator
 
 from stages.config import StageConfig, runtime
+from stages.utterances.cuts import UNSURE
 from stages.utterances.filters import NEED_AUDIO, above
 
 
@@ -43,7 +44,7 @@ class Thresholds(StageConfig):
     drop_hallucinated: bool = True
     """Whether to filter texts that whisper heard though nobody said them (`Hallucinated`): loops, phrases that it
     writes where nobody speaks, impossible rates, and text where silero hears no voice. Given texts are never judged."""
-    min_avg_logprob: float | None = Field(-0.65, le=0)
+    min_avg_logprob: float | None = Field(UNSURE, le=0)
     """Lowest mean log-probability of a heard text; below it an utterance is filtered (`Uncertain`)."""
     max_compression: float | None = Field(2.4, gt=0)
     """Highest compression ratio of a heard text; above it an utterance is filtered (`Repetitive`)."""
