@@ -93,7 +93,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     name: ClassVar[str] = "slice"
     needs: ClassVar[str] = "transcribe"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     format = Rows(Utterance)
     one_to_one: ClassVar[bool] = False
     borrows: ClassVar[tuple[tuple[str, str], ...]] = (("transcribe", "verify"),)
@@ -183,8 +183,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     def _with_item(self, item: Transcript, parameters: list[Any]) -> list[Any]:
         code = self._languages.get(item.id)
-        heard = any(segment.certainty for segment in item.segments)
-        return [*parameters, *([code] if code else []), *(["by certainty, unsure apart"] if heard else [])]
+        return [*parameters, *([code] if code else [])]
 
     def revise(self, item: Transcript, earlier: Sequence[Outcome]) -> list[Outcome]:  # noqa: ARG002
         """Applies the thresholds again to cuts that are measured already."""

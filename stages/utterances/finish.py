@@ -14,7 +14,10 @@ _CONTEXT_S = 1.5
 _PAUSE_S = 0.15
 """Seconds. A shorter silence may be the stop of a consonant."""
 _SHORT_PAUSE_S = 0.05
-"""Seconds. The shortest silence that is a pause if a neighbour or the end of the recording follows."""
+"""Seconds. The shortest silence that is a pause if a neighbour or the end of the recording follows, or if two
+neighbours are so near that the sound on either side can only be theirs."""
+_NEAR_S = 0.6
+"""Seconds between two segments that are so near."""
 _LEAST_DB = 15.0
 """dB between speech and background. In recordings with less, only digital silence is a pause."""
 _OVER_NOISE_DB, _UNDER_SPEECH_DB, _SHARE, _RANGE_DB = 6.0, 30.0, 0.35, 60.0
@@ -43,6 +46,7 @@ def finished(
     """Widens each segment that begins or ends in the middle of sound, to the next pause.
 
     A segment stays as it is where no pause lies within reach, before its neighbour: the sound may be the neighbour's.
+    Of two that are near each other, each gets the sound on its side of the longest silence between them.
 
     Args:
         pieces: Sorted by time, without overlap.
@@ -60,6 +64,10 @@ def finished(
     starts = sorted(other.start_samples for other in others)
     ends = sorted(other.end_samples for other in others)
     moved = list(pieces)
+    for place in range(len(moved) - 1):
+        left, right = moved[place : place + 2]
+        if not any(left.end_samples <= other <= right.start_samples for other in (*starts, *ends)):
+            moved[place : place + 2] = _apart(left, right, read, rate, reach=reach, longest=longest)
     for place, piece in enumerate(moved):
         start, end = piece.start_samples, piece.end_samples
         before = max([0, moved[place - 1].end_samples if place else 0, *_upto(ends, start)])
@@ -74,6 +82,39 @@ def finished(
         start -= _allowed(_back(read, start, end, room, rate, ends_there=room == before), most)
         moved[place] = replace(piece, start_samples=start, end_samples=end)
     return moved
+
+
+def _apart(
+    left: Segment, right: Segment, read: Read, rate: int, *, reach: int, longest: int
+) -> tuple[Segment, Segment]:
+    """Returns two neighbours that are near each other, each widened to the longest silence between them."""
+    begin, end = left.end_samples, right.start_samples
+    if not _SHORT_PAUSE_S * rate < end - begin <= _NEAR_S * rate:
+        return left, right
+    context = round(_CONTEXT_S * rate)
+    first, last = max(left.start_samples, begin - context), min(right.end_samples, end + context)
+    power, frame = _powers(read(first, last), rate)
+    after, before = -(-(begin - first) // frame), (end - first) // frame
+    if after < 1 or before > len(power) - 1:
+        return left, right
+    gap = power[after:before]
+    later = _to_silence(gap, _threshold(power[:after], after)) * frame
+    earlier = _to_silence(gap[::-1], _threshold(power[before:], len(power) - before)) * frame
+    later = _allowed(later, min(reach, longest - (begin - left.start_samples)))
+    earlier = _allowed(earlier, min(reach, longest - (right.end_samples - end)))
+    if later + earlier > end - begin:
+        return left, right
+    return replace(left, end_samples=begin + later), replace(right, start_samples=end - earlier)
+
+
+def _to_silence(power: npt.NDArray[np.float64], bound: float) -> int:
+    """Returns the frames up to the longest silence; 0 if there is none, or hardly any sound before it."""
+    edges = np.flatnonzero(np.diff((power <= bound).astype(np.int8), prepend=0, append=0))
+    starts, lengths = edges[::2], edges[1::2] - edges[::2]
+    if not len(lengths) or lengths.max() < _SHORT_PAUSE_S / FRAME_S:
+        return 0
+    start = int(starts[lengths.argmax()])
+    return start if start > _BLUR else 0
 
 
 def _upto(times: Sequence[int], at: int) -> list[int]:
@@ -113,8 +154,7 @@ def _sound_after(wave: Wave, border: int, rate: int, *, ends_there: bool) -> int
         rate: Hz.
         ends_there: Whether a neighbour or the recording's end follows on the wave: then a short silence is a pause.
     """
-    power, frame = frame_power(wave, rate)
-    power = np.convolve(power, np.ones(_SMOOTH) / _SMOOTH, "same") if len(power) >= _SMOOTH else power
+    power, frame = _powers(wave, rate)
     at = -(-border // frame)
     if at < 1 or at >= len(power):
         return 0
@@ -130,6 +170,12 @@ def _sound_after(wave: Wave, border: int, rate: int, *, ends_there: bool) -> int
     if not len(pauses) or pauses[0] <= _BLUR:
         return 0
     return max(0, (at + int(pauses[0])) * frame - border)
+
+
+def _powers(wave: Wave, rate: int) -> tuple[npt.NDArray[np.float64], int]:
+    """Returns the averaged power of each frame, and the samples in a frame."""
+    power, frame = frame_power(wave, rate)
+    return np.convolve(power, np.ones(_SMOOTH) / _SMOOTH, "same") if len(power) >= _SMOOTH else power, frame
 
 
 def _threshold(power: npt.NDArray[np.float64], border: int) -> float:

@@ -3,9 +3,10 @@
 from hashlib import blake2b
 from pathlib import Path
 
+from stages.audio.silence import SILENCE_DB, sound_edges
 from stages.corpora.scan import scan
 from stages.ids import path_of
-from stages.listeners.silero import voiced
+from stages.listeners.silero import SAMPLE_RATE, voiced
 from stages.records import Recording, Wave
 
 GROUPS = ("librispeech-test-other", "ljspeech", "vctk")
@@ -25,8 +26,14 @@ def text_of(recordings: Path, clip: Recording) -> str:
 
 
 def speech_in(wave: Wave) -> list[tuple[int, int]]:
-    """Returns where a clip at 16 kHz has speech, by silero on that clip alone; short pauses are left out."""
-    return voiced(wave, pause_ms=50, shortest_ms=60)
+    """Returns where a clip at 16 kHz has speech, by silero on that clip alone.
+
+    Short pauses are left out, and so is silence at the clip's ends: silero needs some to tell that speech is over.
+    """
+    edges = sound_edges(wave, SAMPLE_RATE, silence_db=SILENCE_DB) or (0, 0)
+    found = voiced(wave, pause_ms=50, shortest_ms=60)
+    within = [(max(start, edges[0]), min(end, edges[1])) for start, end in found]
+    return [(start, end) for start, end in within if start < end]
 
 
 def mark(name: str) -> bytes:

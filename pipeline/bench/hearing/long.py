@@ -74,8 +74,8 @@ def _measured(longs: Sequence[_Long], voices: Path, name: str) -> Iterator[Figur
         least=2,
     )
     heard = [" ".join(segment.text for segment in one.segments) for one in transcripts]
-    yield from _words(longs, heard, theirs, f"{name}, heard", most=1)
-    yield from _words(longs, ours, theirs, f"{name}, in utterances", most=None)
+    yield from _words(longs, heard, theirs, f"{name}, heard")
+    yield from _words(longs, ours, theirs, f"{name}, in utterances")
     total = sum(end - start for one in longs for start, end in one.speech)
     covered = sum(_covered(one, mine) for one, mine in zip(longs, cuts, strict=True))
     yield Figure(f"{name}: speech in utterances", covered / total, least=0.95)
@@ -86,17 +86,15 @@ def _measured(longs: Sequence[_Long], voices: Path, name: str) -> Iterator[Figur
     yield Figure(f"{name}: pieces left out", left_out)
 
 
-def _words(
-    longs: Sequence[_Long], ours: Sequence[str], theirs: Sequence[str], name: str, *, most: float | None
-) -> Iterator[Figure]:
+def _words(longs: Sequence[_Long], ours: Sequence[str], theirs: Sequence[str], name: str) -> Iterator[Figure]:
     """Yields wrong and lost words, beside faster-whisper's; the first only of texts that people wrote."""
     written = [n for n, one in enumerate(longs) if one.by_people]
     mine, others = (errors([longs[n].text for n in written], [one[n] for n in written]) for one in (ours, theirs))
     them = "faster-whisper"
-    yield Figure(f"{name}: word error rate, of {mine.words} words", mine.rate, "%", others.rate, them, most=most)
-    yield Figure(f"{name}: wrong words of those written", _wrong(mine), "%", _wrong(others), them, most=most)
+    yield Figure(f"{name}: word error rate, of {mine.words} words", mine.rate, "%", others.rate, them, most=1)
+    yield Figure(f"{name}: wrong words of those written", _wrong(mine), "%", _wrong(others), them, most=1)
     mine, others = (errors([one.text for one in longs], one) for one in (ours, theirs))
-    yield Figure(f"{name}: words lost, of {mine.words} words", mine.lost, "", others.lost, them, most=most)
+    yield Figure(f"{name}: words lost, of {mine.words} words", mine.lost, "", others.lost, them, most=1)
 
 
 def _wrong(found: Errors) -> float:

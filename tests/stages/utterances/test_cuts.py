@@ -1,10 +1,6 @@
-from pathlib import Path
-
 import pytest
 
-from stages.base import Context
-from stages.records import Certainty, Segment, Transcript
-from stages.slice import Slice, SliceConfig
+from stages.records import Certainty, Segment
 from stages.utterances.cuts import Limits, join
 
 
@@ -31,13 +27,3 @@ def test_a_piece_that_is_left_out_takes_none_with_it(first: float, second: float
     for pair in ((first, second), (second, first)):
         pieces = [heard(0, 200, pair[0]), heard(200, 400, pair[1])]
         assert len(join(pieces, limits)) == cuts
-
-
-def test_what_was_heard_before_that_rule_is_cut_again_and_a_text_of_people_isnt() -> None:
-    stage = Slice(SliceConfig(), Context(Path()))
-    read, told = (
-        Transcript("a.wav", "", "a", 100, 500, "en", source, timed=True, segments=(heard(0, 600, sure),))
-        for source, sure in (("json", None), ("whisperx", -0.1))
-    )
-    assert stage.basis(told) == [*stage.basis(read), "by certainty, unsure apart"]
-    assert stage.item_parameters(told) == [*stage.item_parameters(read), "by certainty, unsure apart"]

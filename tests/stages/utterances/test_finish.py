@@ -65,6 +65,30 @@ def test_sound_up_to_the_neighbour_may_be_the_neighbour_s():
     assert widened(wave, [(1.0, 4.0), (4.5, 8.0)]) == [(1.0, 4.0), (4.5, 8.0)]
 
 
+def syllables(count, seed=0):
+    """Loud noise, 0.25 s each, with 0.1 s of soft noise between."""
+    noise = np.random.default_rng(seed).normal(0, 0.1, round((0.35 * count - 0.1) * RATE))
+    loud = np.arange(len(noise)) % round(0.35 * RATE) < round(0.25 * RATE)
+    return (noise * np.where(loud, 1, 0.05)).astype(np.float32)
+
+
+CLOSE = np.concatenate([silence(1), syllables(9), silence(0.1), syllables(9, 1), silence(1)])
+"""Sound from 1 to 4.05 s and from 4.15 to 7.2 s."""
+
+
+@pytest.mark.parametrize(("early", "late"), [(0.1, 0.0), (0.0, 0.1), (0.1, 0.1)])
+def test_of_near_neighbours_each_gets_the_sound_on_its_side_of_a_short_silence(early, late):
+    spans = [(1.0, round(4.05 - early, 3)), (round(4.15 + late, 3), 7.2)]
+    assert widened(CLOSE, spans) == [pytest.approx((1.0, 4.05), abs=0.05), pytest.approx((4.15, 7.2), abs=0.05)]
+    assert widened(CLOSE, spans, [(4.1, 4.1)]) == spans, "what no cut may hold lies between them"
+    assert widened(CLOSE, spans, reach=0.04) == spans
+
+
+def test_of_neighbours_that_are_further_apart_a_short_silence_parts_nothing():
+    spans = [(1.0, 3.6), (4.4, 7.2)]
+    assert widened(CLOSE, spans) == spans
+
+
 def test_what_lies_beyond_the_reach_or_belongs_to_others_is_left_alone():
     assert widened(TALK, [(1.0, 3.5)], reach=0.3) == [(1.0, 3.5)]
     assert widened(TALK, [(1.0, 3.5)], others=[(3.7, 3.7)]) == [(1.0, 3.5)]
