@@ -1,5 +1,6 @@
 """Widens segments whose times are too narrow: to the pauses around what is said in them."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -66,7 +67,8 @@ def finished(
     moved = list(pieces)
     for place in range(len(moved) - 1):
         left, right = moved[place : place + 2]
-        if not any(left.end_samples <= other <= right.start_samples for other in (*starts, *ends)):
+        between = [*_from(starts, left.end_samples), *_from(ends, left.end_samples)]
+        if not any(time <= right.start_samples for time in between):
             moved[place : place + 2] = _apart(left, right, read, rate, reach=reach, longest=longest)
     for place, piece in enumerate(moved):
         start, end = piece.start_samples, piece.end_samples
@@ -118,11 +120,15 @@ def _to_silence(power: npt.NDArray[np.float64], bound: float) -> int:
 
 
 def _upto(times: Sequence[int], at: int) -> list[int]:
-    return [time for time in times if time <= at][-1:]
+    """Returns the last of the times in order that isn't later; [] if there is none."""
+    place = bisect_right(times, at)
+    return list(times[max(0, place - 1) : place])
 
 
 def _from(times: Sequence[int], at: int) -> list[int]:
-    return [time for time in times if time >= at][:1]
+    """Returns the first of the times in order that isn't earlier; [] if there is none."""
+    place = bisect_left(times, at)
+    return list(times[place : place + 1])
 
 
 def _allowed(samples: int, most: int) -> int:
