@@ -171,19 +171,19 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
 
     def basis(self, item: Transcript) -> Any:
         """Returns the parameters of the cuts and their measures."""
-        return self._with_item(item, self._basis)
+        return self._with_language(item, self._basis)
 
     def item_parameters(self, item: Transcript) -> Any:
         """Returns the parameters of a recording's rows."""
-        return self._with_item(item, self._whole_identity)
+        return self._with_language(item, self._whole_identity)
 
     @cached_property
     def _whole_identity(self) -> list[Any]:
         return [self.config.identity(), self._tools]
 
-    def _with_item(self, item: Transcript, parameters: list[Any]) -> list[Any]:
+    def _with_language(self, item: Transcript, parameters: list[Any]) -> list[Any]:
         code = self._languages.get(item.id)
-        return [*parameters, *([code] if code else [])]
+        return [*parameters, code] if code else parameters
 
     def revise(self, item: Transcript, earlier: Sequence[Outcome]) -> list[Outcome]:  # noqa: ARG002
         """Applies the thresholds again to cuts that are measured already."""

