@@ -1,7 +1,7 @@
 """Tables built from the modules of a folder: to add a row, add a file that defines it."""
 
-import ast
 import pkgutil
+import re
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
@@ -28,9 +28,8 @@ def names_in(folder: str, kind: str) -> list[str]:
         kind: The name of the rows' class. Each row must be made by a call `kind(name, …)` with a literal name.
     """
     sources = sorted((Path(__file__).parents[1] / folder).glob("*.py"))
-    nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
-    calls = [node for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") == kind]
-    return sorted(ast.literal_eval(call.args[0]) for call in calls)
+    call = re.compile(rf'(?<!\w){kind}\(\s*"([^"]+)"')
+    return sorted(name for path in sources for name in call.findall(path.read_text(encoding="utf-8")))
 
 
 def by_key(entries: Iterable[tuple[str, str, V]]) -> dict[str, V]:

@@ -1,6 +1,8 @@
 import pytest
 
-from stages.tables import by_key
+from stages.exchange.filelists.table import TRAINERS
+from stages.exchange.table import EXPORTS
+from stages.tables import by_key, names_in
 from stages.text.languages import Language
 from stages.transcripts.formats.plain import read_plain
 from stages.transcripts.script import TranscriptFormat
@@ -13,6 +15,11 @@ def test_a_key_of_two_rows_names_both() -> None:
     rows = [Language("eo", name, "eo") for name in ("Esperanto", "Ido")]
     with pytest.raises(ValueError, match="`eo` must be of one row, but both `Esperanto` and `Ido` claim it"):
         by_key((row.code, row.name, row) for row in rows)
+
+
+def test_names_are_found_without_an_import() -> None:
+    assert names_in("stages/exchange", "Export") == sorted(EXPORTS)
+    assert names_in("stages/exchange/filelists", "Trainer") == sorted(TRAINERS)
 
 
 @pytest.mark.parametrize("suffix", [".LRC", "lrc"])
