@@ -304,7 +304,7 @@ def ui(
 def evaluate(
     *,
     trial_options: TrialOptions,
-    model_options: ModelOptions,
+    voice_options: VoiceOptions,
     judge_options: JudgeOptions,
     decoding_options: DecodingOptions,
     seed: Annotated[int, typer.Option(help="Seed of prompts, speech and intervals.")] = 0,
@@ -316,12 +316,11 @@ def evaluate(
 ) -> None:
     """Score a model by a published protocol, beside the recordings and the codec's resynthesis."""
     from model.evaluation import evaluate as evaluation
-    from model.inference.synthesizer import Synthesizer
 
     trials = trial_options.read(seed)
-    judges = judge_options.load(model_options.device)
+    judges = judge_options.load(voice_options.device)
     report = evaluation.evaluate(
-        Synthesizer.load(model_options.model, model_options.device),
+        voice_options.load(),
         trial_options.protocol,
         trials,
         judges,

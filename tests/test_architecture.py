@@ -87,11 +87,17 @@ ROOMS = {
         "checkpoints data decoding evaluation network sequences training.parallel training.run training.step"
     ),
     "model.serving": "decoding decoding.samplers inference inference.guards",
-    "model.evaluation": ("checkpoints decoding decoding.engine decoding.samplers inference inference.guards serving"),
+    "model.evaluation": (
+        "checkpoints data decoding decoding.engine decoding.samplers inference inference.guards serving"
+    ),
     "model.serving.page": "decoding decoding.samplers inference sequences serving",
+    "model.bench.basis": "sequences",
+    "model.bench.decoding": (
+        "bench.basis checkpoints data decoding decoding.engine decoding.samplers inference.wave network sequences"
+    ),
     "model.bench": (
-        "checkpoints data decoding decoding.engine decoding.samplers inference inference.wave network sequences serving"
-        " training training.run"
+        "bench.basis bench.decoding checkpoints data decoding.engine inference network sequences serving training"
+        " training.run"
     ),
 }
 """Which rooms of its own package a room may import. A package's contracts (`GROUND`) are open to all of its rooms."""

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from model.architecture import ModelConfig
-from model.bench.rates import Values, clock_of
+from model.bench.basis.rates import Values, clock_of
 from model.config import TrainConfig
 from model.device import hardware
 from model.training.trainer import Trainer

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Literal
 
-from model.bench.rates import Values, clock_of
+from model.bench.basis.rates import Values, clock_of
 from model.config import TrainConfig
 from model.device import hardware
 from model.training.trainer import Trainer

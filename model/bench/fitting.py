@@ -13,8 +13,8 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from model.bench.random_data import CODEC, write_store
-from model.bench.rates import Values
+from model.bench.basis.random_data import CODEC, write_store
+from model.bench.basis.rates import Values
 from model.checkpoints.checkpoint import build
 from model.config import TrainConfig
 from model.device import hardware, resolve_device

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.bench.random_data import CODEC, write_store
-from model.bench.rates import Values
+from model.bench.basis.random_data import CODEC, write_store
+from model.bench.basis.rates import Values
 from model.config import TrainConfig
 from model.data.examples import Examples
 from model.data.stream import BatchStream

@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from model.bench.random_data import SEED
-from model.bench.rates import Values
+from model.bench.basis.random_data import SEED
+from model.bench.basis.rates import Values
 from model.checkpoints.checkpoint import Checkpoint, Meta, build
 from model.config import TrainConfig
 from model.decoding.engine import Quantization

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from model.config import TrainConfig
 
-What = Literal["train", "buckets", "fit", "decode", "ahead", "guidance", "samplers", "synth", "load", "serve", "archs"]
+What = Literal[
+    "train", "buckets", "fit", "decode", "modes", "ahead", "guidance", "samplers", "synth", "load", "serve", "archs"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +41,37 @@ def _fit(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
 
 
 def _decode(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
-    from model.bench.decoding import decoding
+    from model.bench.decoding.steps import decoding
 
     return decoding(config, seconds=seconds)
 
 
+def _modes(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
+    from model.bench.decoding.modes import modes
+
+    return modes(config, seconds=seconds)
+
+
 def _ahead(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
-    from model.bench.ahead import ahead
+    from model.bench.decoding.ahead import ahead
 
     return ahead(config, seconds=seconds)
 
 
 def _guidance(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
-    from model.bench.guidance import guidance
+    from model.bench.decoding.guidance import guidance
 
     return guidance(config, seconds=seconds)
 
 
 def _samplers(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
-    from model.bench.samplers import samplers
+    from model.bench.decoding.samplers import samplers
 
     return samplers(config, seconds=seconds)
 
 
 def _synth(config: "TrainConfig", seconds: float) -> dict[str, float | int | str]:
-    from model.bench.synth import synth
+    from model.bench.decoding.synth import synth
 
     return synth(config, seconds=seconds)
 
@@ -91,6 +99,7 @@ BENCHES: Mapping[What, Bench] = {
     "buckets": Bench("packing against buckets of similar length, on a dataset", _buckets),
     "fit": Bench("the memory of each way to fit against what was expected", _fit),
     "decode": Bench("cached against uncached", _decode),
+    "modes": Bench("responses made at once against frame by frame, of a trained model", _modes),
     "ahead": Bench("heads ahead against single steps, of a trained model", _ahead),
     "guidance": Bench("one pass, as of a model with guidance built in, against guidance's two", _guidance),
     "samplers": Bench("all samplers against none", _samplers),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from model.bench.random_data import CODEC, random_documents, write_store
-from model.bench.rates import Values, rates
+from model.bench.basis.random_data import CODEC, random_documents, write_store
+from model.bench.basis.rates import Values, rates
 from model.config import DataConfig, TrainConfig
 from model.device import hardware, resolve_precision
 from model.network.packing import collate

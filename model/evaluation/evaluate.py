@@ -118,7 +118,7 @@ def evaluate(
         "protocol": protocol,
         "model": str(voice.checkpoint.folder),
         "utterances": len(trials),
-        "decoding": str(decoding),
+        "decoding": str(decoding) if voice.quantize == "none" else f"{decoding}, {voice.quantize}",
         "seed": seed,
         "judges": {row.name: judges[row.name].name for row in JUDGES.values() if row.name in judges},
         "systems": {

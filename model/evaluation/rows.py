@@ -59,8 +59,9 @@ def identity(
     """Returns everything that rows depend on, by names for people.
 
     The model is identified by its content, not its path. The kind of device counts, since a GPU computes in another
-    precision.
+    precision; so do weights in 8 bits.
     """
+    held = "" if voice.quantize == "none" else f", {voice.quantize}"
     listed = json.dumps([asdict(trial) for trial in trials], default=lambda path: str(Path(path).absolute()))
     return {
         "model": _model_digest(voice.checkpoint.folder),
@@ -70,7 +71,7 @@ def identity(
         "decoding": f"{decoding}; {decoding.unmasking.rescale:g}; {decoding.nar}",
         "seed": str(seed),
         "judges": ", ".join(judges[name].name if name in judges else "none" for name in JUDGES),
-        "device": f"{voice.device.type}, {voice.network.token_embedding.weight.dtype}",
+        "device": f"{voice.device.type}, {voice.network.token_embedding.weight.dtype}{held}",
     }
 
 

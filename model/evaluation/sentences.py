@@ -6,6 +6,11 @@
 
 `make sentences` runs these. Which sentences, recordings and prompts are tested is decided by hashes of their names.
 
+How a model speaks (passes, guidance, weights in 8 bits) is chosen on other sentences, those that it was validated on:
+
+    python -m model.evaluation.sentences validation sentences --most 32
+    valle eval --protocol own --list sentences/validation.tsv --model sentences/model --mode all --steps 6 …
+
 * `held-out`: sentences of `stages.corpora.sentences` that were held out, in synthetic voices that the model has heard.
 * `librispeech`: real recordings of 2 to 12 s, of speakers that the model has never heard.
 * Voice: right where the speech is nearer to the mean of the prompt's speaker than to that of any other speaker in
@@ -44,6 +49,8 @@ _ENROLLED = 20
 _SHORTEST_S, _LONGEST_S = 2.0, 12.0
 _SHOWN = {TRUTH: "recordings", RESYNTHESIS: "codec"}
 _LANGUAGE = "en"
+_SYNTHETIC = "synthetic"
+"""The folder of the recordings in the Piper voice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,35 @@ def write_lists(out: Path, librispeech: Path | None, most: int) -> list[Path]:
     for name, text in lists.items():
         write_text(folder / f"{name}.tsv", text)
     return [folder / f"{name}.tsv" for name in lists]
+
+
+def write_validation(out: Path, most: int) -> Path:
+    """Writes `<out>/validation.tsv`, a list of synthetic sentences that the model was validated on, to choose by.
+
+    Args:
+        out: The folder of `make sentences`, with its dataset and its model.
+        most: Trials of the list.
+
+    Returns:
+        The list's path. It isn't in `lists`: what was chosen by it isn't a result.
+
+    Raises:
+        MissingInputError: if there is no dataset or no model.
+        UsageError: if no speaker has two such sentences.
+    """
+    from model.checkpoints.checkpoint import find, read_config, read_tokenizer
+    from model.data.examples import Examples
+    from stages.store.reader import open_store
+
+    checkpoint = find(out / "model")
+    store = open_store(out / "dataset")
+    examples = Examples(store, read_tokenizer(checkpoint), read_config(checkpoint).data, "validation")
+    validated = {store.ids[row] for row in examples.rows}  # of a whole file the id is its path below the voices
+    recordings = read_recordings(out / "recordings" / _SYNTHETIC, ".wav")
+    some = [one for one in recordings if f"{_SYNTHETIC}/{one.id}.wav" in validated]
+    path = out / "validation.tsv"
+    write_text(path, list_of(some, shouted=False, most=most))
+    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,15 +355,20 @@ def main() -> None:
     lists.add_argument("out", type=Path, metavar="OUT", help="the folder of make sentences")
     lists.add_argument("--librispeech", type=Path, help="<speaker>/<clip>.flac, with .txt beside each")
     lists.add_argument("--most", type=int, default=MOST, help="trials of a list")
+    chosen_by = parts.add_parser("validation", help="write a list of sentences to choose by how the model speaks")
+    chosen_by.add_argument("out", type=Path, metavar="OUT", help="the folder of make sentences")
+    chosen_by.add_argument("--most", type=int, default=MOST, help="trials of the list")
     joined = parts.add_parser("report", help="join what valle eval found")
     joined.add_argument("out", type=Path, metavar="OUT", help="the folder of make sentences")
     joined.add_argument("--step", required=True, help="the checkpoint's name")
     options = parser.parse_args()
+    if options.part != "report" and options.most < 1:
+        raise UsageError(f"`--most` must be 1 or more, but is {options.most}.")
     if options.part == "lists":
-        if options.most < 1:
-            raise UsageError(f"`--most` must be 1 or more, but is {options.most}.")
         for path in write_lists(options.out, options.librispeech, options.most):
             sys.stdout.write(f"{path}\n")
+    elif options.part == "validation":
+        sys.stdout.write(f"{write_validation(options.out, options.most)}\n")
     else:
         sys.stdout.write(report(options.out, options.step))
 

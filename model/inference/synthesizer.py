@@ -62,7 +62,7 @@ class Synthesizer:
 
         identity_of(codec).require(checkpoint.meta.codec, str(checkpoint.folder))
         self.checkpoint = checkpoint
-        self.codec = codec
+        self.codec, self.quantize = codec, quantize
         trained = checkpoint.network.eval()
         self.device = trained.token_embedding.weight.device
         self.step = laid_out(trained, quantize)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.bench.samplers import SETTINGS
+from model.bench.decoding.samplers import SETTINGS
 from model.cli import main
 from model.config import DataConfig
 from model.data.examples import Examples
@@ -239,6 +239,7 @@ class _Here(ThreadPoolExecutor):
         ("fit", "trainer.devices=2", "`trainer.devices` must be 1"),
         ("buckets", "trainer.devices=2", "`trainer.devices` must be 1"),
         ("ahead", "trainer.threads=1", "`valle bench ahead` needs a trained model: set `trainer.start_from`"),
+        ("modes", "trainer.threads=1", "`valle bench modes` needs a trained model: set `trainer.start_from`"),
         ("train", "trainer.start_from=runs/base", "`trainer.start_from` (and `lora.rank`) must not be set"),
     ],
 )
@@ -252,7 +253,7 @@ def test_bench_obeys_or_refuses(  # noqa: PLR0917 (fixtures)
 def test_bench_of_speaking_tells_how_much_sharing_steps_saves(config: Path, monkeypatch, capsys) -> None:
     values = {"AT_ONCE": (1, 2), "_FRAMES": 6, "_SENTENCE_FRAMES": 60}
     for name, value in values.items():
-        monkeypatch.setattr(f"model.bench.synth.{name}", value)
+        monkeypatch.setattr(f"model.bench.decoding.synth.{name}", value)
     settings = "--seconds", "0.1", "--device", "cpu", "--json"
     assert valle(monkeypatch, "bench", "synth", "--config", config, *settings) == 0
     shown = json.loads(capsys.readouterr().out)
@@ -265,7 +266,7 @@ def test_bench_of_speaking_tells_how_much_sharing_steps_saves(config: Path, monk
 
 
 def test_bench_of_samplers_tells_their_share_of_a_step(config: Path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("model.bench.samplers.MIDDLE", 12)
+    monkeypatch.setattr("model.bench.decoding.samplers.MIDDLE", 12)
     settings = "--seconds", "0.1", "--device", "cpu", "--json"
     assert valle(monkeypatch, "bench", "samplers", "--config", config, *settings) == 0
     shown = json.loads(capsys.readouterr().out)
@@ -280,7 +281,7 @@ def test_bench_of_samplers_tells_their_share_of_a_step(config: Path, monkeypatch
 def test_bench_of_heads_ahead_takes_a_trained_model(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
-    monkeypatch.setattr("model.bench.ahead.RESPONSES", 2)
+    monkeypatch.setattr("model.bench.decoding.ahead.RESPONSES", 2)
     bench = "bench", "ahead", "--set", f"data.store={folder / 'dataset'}", "--seconds", "0.05", "--device", "cpu"
     assert valle(monkeypatch, *bench, "--set", f"trainer.start_from={folder / 'run'}") == 2
     assert "must be left out: the model has no heads ahead" in capsys.readouterr().err
@@ -295,6 +296,19 @@ def test_bench_of_heads_ahead_takes_a_trained_model(
         assert shown[f"{name}_ratio"] == pytest.approx(next(speeds) / next(speeds), rel=0.05)
         assert 1 <= shown[f"{name}_frames_per_pass"] <= 3
         assert shown[f"{name}_same"] == 1
+
+
+def test_bench_of_modes_makes_whole_responses_in_each(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr("model.bench.decoding.modes.RESPONSES", 2)
+    bench = "bench", "modes", "--set", f"data.store={folder / 'dataset'}", "--seconds", "0.05", "--device", "cpu"
+    assert valle(monkeypatch, *bench, "--set", f"trainer.start_from={folder / 'run'}", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["responses"] == 2
+    for company in ("alone", "together", "int8_alone", "int8_together"):
+        base = shown[f"ar_{company}_frames_per_s"]
+        for name in ("nar_len_16", "all_4", "all_6", "all_8"):
+            ratio = shown[f"{name}_{company}_frames_per_s"] / base
+            assert shown[f"{name}_{company}_ratio"] == pytest.approx(ratio, rel=0.05, abs=0.01)
 
 
 def test_bench_takes_the_steps_that_training_takes(config: Path, monkeypatch, capsys) -> None:

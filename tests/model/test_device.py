@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from model.bench.decoding import decoding
+from model.bench.decoding.steps import decoding
 from model.checkpoints.saving import write
 from model.device import inference_dtype, resolve_precision
 from model.inference.synthesizer import Synthesizer

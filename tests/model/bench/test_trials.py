@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from model.bench import trials
-from model.bench.random_data import write_store
+from model.bench.basis.random_data import write_store
 from model.bench.trials import Trials, read_trials, run_trial, table
 from stages.errors import UsageError
 from tests.model.conftest import make_config

@@ -192,6 +192,13 @@ def test_without_recordings_the_model_stands_alone(voice: Synthesizer, corpus: P
     )
 
 
+def test_weights_in_8_bits_are_told(run: Path, corpus: Path) -> None:
+    trials = read_trials("ls-pc", corpus / "ls-pc.lst")[:1]
+    report = evaluate(Synthesizer.load(run, quantize="int8"), "ls-pc", trials, {})
+    assert report["decoding"] == "ar, temperature 1, int8"
+    assert "1 utterances, ar, temperature 1, int8, seed 0" in table(report)
+
+
 def test_mistakes_are_told_before_anything_is_spoken(voice: Synthesizer, corpus: Path, tmp_path: Path) -> None:
     trials = read_trials("ls-pc", corpus / "ls-pc.lst")
     (tmp_path / "rows.jsonl").touch()
@@ -273,6 +280,8 @@ def test_rows_of_another_evaluation_are_refused_or_removed(
         asked = {"protocol": "ls-pc", "trials": trials, "judges": {}, **other}
         with pytest.raises(UsageError, match=rf"must hold the same evaluation .*\({told}.*start over with `--fresh`"):
             evaluate(voice, out=out, **asked)
+    with pytest.raises(UsageError, match=r"\(device: cpu, torch.float32 -> cpu, torch.float32, int8\)"):
+        evaluate(Synthesizer.load(run, quantize="int8"), "ls-pc", trials, {}, out=out)
     shutil.copytree(run, tmp_path / "taught")
     weights = next((tmp_path / "taught").rglob("model.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from model.checkpoints import saving
 from model.evaluation import sentences
 from model.evaluation.evaluate import MODEL, RESYNTHESIS, TRUTH
 from model.evaluation.protocols import read_trials
@@ -15,6 +16,12 @@ from model.evaluation.rows import wave_path
 from model.evaluation.sentences import Recording, by_hash, list_of, main, report, write_lists
 from stages.audio.files import write_wav
 from stages.errors import MissingInputError, UsageError, ValleError
+from stages.ids import split_of
+from stages.records import Encoded, Utterance
+from stages.store.index import write_index
+from stages.store.shards import StoreShards
+from stages.text.shared import folded
+from tests.model.conftest import CODEC, make_config, make_snapshot
 
 PITCH = {"anna": 200.0, "ben": 100.0, "carl": 400.0}
 RATE = 16_000
@@ -73,6 +80,35 @@ def test_librispeech_is_of_2_to_12_s_and_in_small_letters(recordings: Path, tmp_
     trials = read_trials("own", path, root=Path("/"))
     assert sorted(trial.id for trial in trials) == ["7/1", "7/2"]
     assert {trial.text for trial in trials} == {"It isn't so."}
+
+
+def test_how_it_speaks_is_chosen_on_what_it_was_validated_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "dataset" / "hdf5").mkdir(parents=True)
+    items = []
+    for speaker in PITCH:
+        for number in range(12):
+            path = tmp_path / "recordings" / "synthetic" / speaker / f"{number}.wav"
+            write_wav(path, hum(speaker, 0.5), RATE)
+            path.with_suffix(".txt").write_text(f"Sentence {number}.\n")
+            name = f"synthetic/{speaker}/{number}.wav"
+            row = Utterance(name, name, "synthetic", speaker, "en", 0, 8000, RATE, f"Sentence {number}.", "a", 60)
+            items.append(Encoded(row, rng.integers(0, 16, (8, 60)).astype(np.uint8)))
+    StoreShards().write({"h5": tmp_path / "dataset" / "hdf5" / "0.h5"}, items)
+    write_index(tmp_path / "dataset" / "hdf5", ["0.h5"], CODEC, "fingerprint")
+    saving.write(tmp_path / "model", make_snapshot(make_config(data__validation=0.4, data__split_by="text"), 3))
+    run(monkeypatch, "validation", tmp_path, "--most", 5)
+    path = tmp_path / "validation.tsv"
+    assert capsys.readouterr().out == f"{path}\n"
+    trials = read_trials("own", path, root=Path("/"))
+    assert len(trials) == 5
+    validated = {f"Sentence {n}." for n in range(12) if split_of(folded(f"Sentence {n}."), 0.4) == "validation"}
+    for trial in trials:
+        assert trial.text in validated
+        assert trial.prompt.path.with_suffix(".txt").read_text().strip() in validated
+        assert trial.prompt.path != trial.truth
 
 
 def evaluated(recordings: Path, mode: str, voice: dict[str, str]) -> Path:

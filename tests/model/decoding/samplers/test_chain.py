@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from model.bench.samplers import SETTINGS
+from model.bench.decoding.samplers import SETTINGS
 from model.decoding.samplers.chain import GREEDY, Sampling, sample
 from model.decoding.samplers.noise import draw, keys_of
 from model.decoding.samplers.sampler import Draws

@@ -3,7 +3,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from model.architecture import ModelConfig
-from model.bench.random_data import CODEC, random_documents
+from model.bench.basis.random_data import CODEC, random_documents
 from model.network.attention import Packed
 from model.network.decoder import Decoder
 from model.network.packing import collate

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from model.bench.decoding import decode_cached
-from model.bench.random_data import CODEC, SEED, random_condition
-from model.bench.rates import Values
+from model.bench.basis.random_data import CODEC, SEED, random_condition
+from model.bench.basis.rates import Values
+from model.bench.decoding.steps import decode_cached
 from model.checkpoints.checkpoint import build
 from model.config import TrainConfig
 from model.decoding.asks import Ask

@@ -5,8 +5,8 @@ import time
 import numpy as np
 import torch
 
-from model.bench.random_data import CODEC, SEED, random_condition
-from model.bench.rates import Values
+from model.bench.basis.random_data import CODEC, SEED, random_condition
+from model.bench.basis.rates import Values
 from model.checkpoints.checkpoint import build
 from model.config import TrainConfig
 from model.decoding.crew import draw_group

@@ -7,17 +7,13 @@ benchmark of random weights.
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-import torch
 
-from model.bench.random_data import SEED
-from model.bench.rates import Values, rates
-from model.checkpoints.checkpoint import Checkpoint, load
+from model.bench.basis.rates import Values, rates
+from model.bench.decoding.trained import asks_of, load_trained
+from model.checkpoints.checkpoint import Checkpoint
 from model.config import TrainConfig
-from model.data.examples import Examples
-from model.data.reading import read_condition
 from model.decoding.ahead import looks_ahead
 from model.decoding.asks import Ask
 from model.decoding.autoregressive import Lane
@@ -26,9 +22,7 @@ from model.decoding.engine import Quantization
 from model.decoding.engine.step import Step, laid_out
 from model.decoding.options import Decoding
 from model.decoding.samplers.chain import GREEDY, PLAIN, Sampling
-from model.device import hardware, inference_dtype, resolve_device
-from stages.errors import UsageError
-from stages.store.reader import open_store
+from model.device import hardware
 
 RESPONSES = 8
 """Utterances that are spoken, each alone."""
@@ -52,17 +46,10 @@ def ahead(config: TrainConfig, *, seconds: float) -> Values:
     Raises:
         UsageError: if no such model is named.
     """
-    if config.trainer.start_from is None:
-        raise UsageError(
-            "`valle bench ahead` needs a trained model: set `trainer.start_from` to a run with heads ahead."
-        )
-    where = resolve_device(config.trainer.device)
-    if where.type == "cpu" and config.trainer.threads:
-        torch.set_num_threads(config.trainer.threads)
-    model = load(Path(config.trainer.start_from), str(where))
-    network = model.network.rounded(inference_dtype(where)).eval()
+    model, where = load_trained(config, "ahead", "a run with heads ahead")
+    network = model.network
     looks_ahead(network, Decoding(ahead=True))
-    asks = _asks(model, config.data.store)
+    asks = asks_of(model, config.data.store, RESPONSES)
     found: Values = {"hardware": hardware(where), "heads": network.config.ahead, "responses": len(asks)}
     kinds: tuple[Quantization, ...] = ("none", "int8") if Step.fits(network) else ("none",)
     for quantization in kinds:
@@ -86,24 +73,6 @@ def ahead(config: TrainConfig, *, seconds: float) -> Values:
                 f"{title}_same": round(float(np.mean([np.array_equal(a.codes_T, b.codes_T) for a, b in both])), 3),
             }
     return found
-
-
-def _asks(model: Checkpoint, store_folder: str) -> list[Ask]:
-    """Returns what is to be said: utterances of the validation set, by their voices, as long as they are."""
-    store = open_store(Path(store_folder))
-    model.meta.codec.require(store.codec, store_folder)
-    group = model.config.model.group
-    examples = Examples(store, model.tokenizer, model.config.data, "validation", group=group)
-    rows = np.random.default_rng(SEED).permutation(examples.rows)[:RESPONSES]
-    if not len(rows):
-        raise UsageError(
-            f"`{store_folder}` has no validation utterances by the model's `data.validation`: name another."
-        )
-    draws = [examples.draw(int(row), np.random.default_rng((SEED, row)), ("ar", 0)) for row in rows]
-    return [
-        Ask(read_condition(examples, draw), draw.frames, Decoding(), least_frames=draw.frames, seed=number)
-        for number, draw in enumerate(draws)
-    ]
 
 
 def _spoken(model: Checkpoint, asks: Sequence[Ask], step: Step | None) -> list[First]:

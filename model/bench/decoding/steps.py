@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 import torch
 
-from model.bench.random_data import CODEC, SEED, random_condition
-from model.bench.rates import Values, rates
+from model.bench.basis.random_data import CODEC, SEED, random_condition
+from model.bench.basis.rates import Values, rates
 from model.checkpoints.checkpoint import build
 from model.config import TrainConfig
 from model.decoding.asks import Ask

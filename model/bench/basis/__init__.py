@@ -1,0 +1,1 @@
+"""What benchmarks share: calls per second of several sides, random models and data."""

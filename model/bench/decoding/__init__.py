@@ -1,0 +1,1 @@
+"""Benchmarks of decoding: steps, heads ahead, guidance, samplers, modes, many responses at once."""
