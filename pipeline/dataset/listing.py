@@ -15,8 +15,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import compress
-from operator import attrgetter, not_
+from itertools import compress, islice
+from operator import attrgetter, itemgetter, not_
 from select import select
 from typing import IO
 
@@ -24,7 +24,10 @@ _ALONE = 20_000
 """Files to look at before other processes are started: they take as long to start as these to look at."""
 _NAME = attrgetter("name")
 _STAMP = attrgetter("st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
+_CHANGED = itemgetter(3)
 _ABSENT = (0, 0, 0, 0)
+_AT_A_TIME = 512
+"""Entries of a folder that are looked at together."""
 
 _Look = tuple[str, int, list[list[str]]]
 """The hash of a folder, the number of its files, and the name of each folder in it, with the real path of a link."""
@@ -90,39 +93,55 @@ def folder_digest(folder: str) -> tuple[str, int]:
     Returns:
         The hash, and the latest time of a change of a file's status in ns; "" and 0 if the folder can't be listed.
     """
+    content, newest = hashlib.sha256(), 0
     try:
-        names, stamps, _ = _list(folder)
+        for names, stamps, _ in _listed(folder):
+            content.update(marshal.dumps((names, stamps), 2))
+            newest = max((newest, *map(_CHANGED, stamps)))
     except OSError:
         return "", 0
-    return hashlib.sha256(marshal.dumps((names, stamps), 2)).hexdigest(), max((stamp[3] for stamp in stamps), default=0)
+    return content.hexdigest(), newest
 
 
 def _look(folder: str) -> _Look:
-    names, stamps, folders = _list(folder)
-    inside = sorted([name, os.path.realpath(os.path.join(folder, name)) if link else ""] for name, link in folders)  # noqa: PTH118
-    # Version 2 of marshal has no references, so equal values give equal bytes; later versions don't promise that.
-    return hashlib.sha256(marshal.dumps((names, stamps, inside), 2)).hexdigest(), len(names), inside
+    content, count, inside = hashlib.sha256(), 0, list[list[str]]()
+    for names, stamps, folders in _listed(folder):
+        # Version 2 of marshal has no references, so equal values give equal bytes; later versions don't promise that.
+        content.update(marshal.dumps((names, stamps), 2))
+        count += len(names)
+        inside += ([name, os.path.realpath(os.path.join(folder, name)) if link else ""] for name, link in folders)  # noqa: PTH118
+    inside.sort()
+    content.update(marshal.dumps(inside, 2))
+    return content.hexdigest(), count, inside
 
 
-def _list(folder: str) -> tuple[list[str], list[tuple[int, int, int, int]], list[tuple[str, bool]]]:
-    """Returns the names and stamps of a folder's files, and its folders' names and whether they are links.
+_Listed = tuple[list[str], list[tuple[int, int, int, int]], list[tuple[str, bool]]]
+"""The names and stamps of some files of a folder, and the names of some folders in it and whether they are links."""
 
-    Nearly all of it runs in C: a statement a file would double the time of a million.
+
+def _listed(folder: str) -> Iterator[_Listed]:
+    """Yields what is in a folder, in the order in which the system lists it, some at a time.
+
+    Nearly all of it runs in C: a statement a file would double the time of a million. Entries, names and stamps of all
+    files at once would take megabytes where a folder has thousands.
     """
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # so that the kernel needn't go down the path for each file
     try:
         with os.scandir(opened) as found:
-            entries = [entry for entry in found if entry.name[0] != "."]
-        are_folders = list(map(os.DirEntry.is_dir, entries))
-        files = list(compress(entries, map(not_, are_folders)))
-        try:
-            stamps = list(map(_STAMP, map(os.DirEntry.stat, files)))
-        except OSError:
-            stamps = list(map(_stamp, files))
-        folders = [(entry.name, entry.is_symlink()) for entry in compress(entries, are_folders)]
+            shown = (
+                entry for entry in found if entry.name[0] != "."
+            )  # hidden ones don't change who is listed together
+            while entries := list(islice(shown, _AT_A_TIME)):
+                are_folders = list(map(os.DirEntry.is_dir, entries))
+                files = list(compress(entries, map(not_, are_folders)))
+                try:
+                    stamps = list(map(_STAMP, map(os.DirEntry.stat, files)))
+                except OSError:
+                    stamps = list(map(_stamp, files))
+                folders = [(entry.name, entry.is_symlink()) for entry in compress(entries, are_folders)]
+                yield list(map(_NAME, files)), stamps, folders
     finally:
         os.close(opened)
-    return list(map(_NAME, files)), stamps, folders
 
 
 def _stamp(entry: "os.DirEntry[str]") -> tuple[int, int, int, int]:

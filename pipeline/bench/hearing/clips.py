@@ -1,10 +1,12 @@
 """The clips of read English that benchmarks of hearing share: their groups, texts and speech."""
 
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
 from stages.audio.silence import SILENCE_DB, sound_edges
 from stages.corpora.scan import scan
+from stages.hearing.sphinx import SphinxAligner
 from stages.ids import path_of
 from stages.listeners.silero import SAMPLE_RATE, voiced
 from stages.records import Recording, Wave
@@ -34,6 +36,19 @@ def speech_in(wave: Wave) -> list[tuple[int, int]]:
     found = voiced(wave, pause_ms=50, shortest_ms=60)
     within = [(max(start, edges[0]), min(end, edges[1])) for start, end in found]
     return [(start, end) for start, end in within if start < end]
+
+
+def words_in(wave: Wave, text: str) -> list[tuple[int, int]] | None:
+    """Returns where each word of a clip at 16 kHz lies, by pocketsphinx on it alone; None if the text misfits."""
+    spans = _aligner().prefix(wave, text.split(), whole=True)
+    if spans is None:
+        return None
+    return [(round(span[0] * SAMPLE_RATE), round(span[1] * SAMPLE_RATE)) for span in spans if span]
+
+
+@cache
+def _aligner() -> SphinxAligner:
+    return SphinxAligner()
 
 
 def mark(name: str) -> bytes:

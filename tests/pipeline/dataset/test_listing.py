@@ -52,8 +52,12 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.parametrize("at_a_time", [1, 2, 512])
 @pytest.mark.parametrize("name", CHANGES)
-def test_every_change_gives_another_hash(voices: Path, name: str) -> None:
+def test_every_change_gives_another_hash(
+    voices: Path, name: str, at_a_time: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_AT_A_TIME", at_a_time)
     before = listing_digest(str(voices), 1)
     assert before == listing_digest(str(voices), 1)
     CHANGES[name](voices)
@@ -81,7 +85,11 @@ def test_processes_share_it(voices: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert listing_digest(str(voices), 2) is None, "a process that dies knows nothing, and says no folder is empty"
 
 
-def test_what_is_hidden_and_when_it_was_read_do_not_matter(voices: Path) -> None:
+@pytest.mark.parametrize("at_a_time", [1, 2, 512])
+def test_what_is_hidden_and_when_it_was_read_do_not_matter(
+    voices: Path, at_a_time: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_AT_A_TIME", at_a_time)
     before = listing_digest(str(voices), 1)
     (voices / "g0" / ".DS_Store").touch()
     (voices / "g0" / "s0" / "clip0.wav").read_bytes()
