@@ -23,7 +23,7 @@ ROOMS = {
     "stages.tar": "remote",
     "stages.audio.containers": "tar",
     "stages.audio": "audio.containers tar",
-    "stages.text": "text.spoken text.spoken.asian",
+    "stages.text": "artefacts text.spoken text.spoken.asian",
     "stages.text.spoken": "text.spoken.languages",
     "stages.text.spoken.european": "text.spoken",
     "stages.text.spoken.languages": "",

@@ -6,13 +6,16 @@ it, and py3langid must know its code. If whisper doesn't know the code, its reco
 
 import difflib
 import re
+import shutil
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stages.artefacts.unpacked import unpacked
 from stages.errors import TextError
 from stages.tables import by_key
 
@@ -264,6 +267,41 @@ def _of_script(text: str, letters: int) -> str:
 
 @cache
 def _identifier() -> "LanguageIdentifier":
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    """Loads py3langid's model, which takes half a second to unpack: from where it is kept unpacked, if it can be."""
+    from py3langid.langid import MODEL_DIR, MODEL_FILE, LanguageIdentifier
+    from py3langid.modelio import load_model
 
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    packed = Path(MODEL_DIR, MODEL_FILE)
+    kept = unpacked(packed, "py3langid", lambda folder: _save(load_model(packed), folder))
+    if kept:
+        try:
+            return _mapped(kept)
+        except (OSError, ValueError):  # damaged
+            shutil.rmtree(kept, ignore_errors=True)
+    return LanguageIdentifier.from_model_file(packed, norm_probs=True)
+
+
+_PARTS = "ptc", "pc", "classes", "nextmove", "row", "output"
+"""What py3langid's `load_model` returns, in order."""
+
+
+def _save(model: Sequence[Any], folder: Path) -> None:
+    import numpy as np
+
+    for name, part in zip(_PARTS, model, strict=True):
+        np.save(folder / f"{name}.npy", np.asarray(part))
+
+
+def _mapped(folder: Path) -> "LanguageIdentifier":
+    """Maps what `_save` wrote, 68 MB, of which a text reads little."""
+    import numpy as np
+    from py3langid.langid import LanguageIdentifier
+
+    ptc, pc, classes, moves, row, output = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in _PARTS)
+    return LanguageIdentifier(
+        *(ptc, pc, classes.tolist()),
+        memoryview(moves),  # its items are ints; to take one of a NumPy array is slow
+        output.tolist(),
+        norm_probs=True,
+        tk_row=row.tolist(),
+    )

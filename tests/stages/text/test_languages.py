@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.errors import TextError
+from stages.text import languages
 from stages.text.languages import LANGUAGES, detect, normalise_code
 
 SENTENCES = {
@@ -120,6 +121,21 @@ def test_codes_are_normalised(given_code, code):
 def test_an_unknown_code_names_the_nearest(code, nearest):
     with pytest.raises(TextError, match=f"Did you mean `{nearest}`" if nearest else "must be a supported language"):
         normalise_code(code)
+
+
+def test_the_model_kept_unpacked_is_the_librarys(tmp_path, monkeypatch):
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    library = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    texts = [f"{sentence} {sentence[:9]}" for sentence in SENTENCES.values()]
+    for turn in ("unpacked now", "unpacked before"):
+        kept = languages._identifier.__wrapped__()
+        assert [kept.rank(text) for text in texts] == [library.rank(text) for text in texts], turn
+    [moves] = tmp_path.rglob("nextmove.npy")
+    moves.write_bytes(moves.read_bytes()[:1000])
+    assert languages._identifier.__wrapped__().rank(texts[0]) == library.rank(texts[0])
+    assert not moves.exists(), "the damaged one is removed, and made again the next time"
 
 
 def test_the_real_transcripts(speech):
