@@ -25,5 +25,5 @@ def test_words_of_real_clips_lie_in_order_and_other_texts_misfit(speech: Path) -
         assert len(words) == len(clip.text.split())
         assert all(start < end for start, end in words)
         assert all(end <= start for (_, end), (start, _) in pairwise(words))
-        assert words[-1][1] <= len(clip.wave)
+        assert words[-1][1] <= len(clip.wave) + SAMPLE_RATE // 100, "the last frame may be half filled"
         assert words_in(clip.wave, other.text) is None
