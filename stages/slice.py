@@ -308,7 +308,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
     def _too_long(self, row: Utterance, why_unsplit: str = "") -> Filtered | None:
         if row.end_samples - row.start_samples <= self._limits(row.sample_rate).longest:
             return None
-        why = f"{row.duration_s:.2f} s, over `slice.max_s` ({self.config.max_s:g}){why_unsplit}"
+        why = f"{row.duration_s:.2f} s, over `slice.max_s` ({self.config.max_s:g} s){why_unsplit}"
         return Filtered(row.id, "TooLong", why, row)
 
     def _refused(self, row: Utterance, piece: Segment, transcript: Transcript) -> Filtered | None:
@@ -322,7 +322,7 @@ class Slice(Stage[SliceConfig, Transcript, Utterance]):
             why = f"a word of it isn't spelt (`{UNKNOWN}`): `{row.text[:60]}`"
             return Filtered(row.id, "UnknownWord", why, row)
         if row.end_samples - row.start_samples < self._limits(row.sample_rate).shortest:
-            why = f"{row.duration_s:.2f} s, under `slice.min_s` ({self.config.min_s:g})"
+            why = f"{row.duration_s:.2f} s, under `slice.min_s` ({self.config.min_s:g} s)"
             return Filtered(row.id, "TooShort", why, row)
         return None
 

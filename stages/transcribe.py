@@ -179,10 +179,10 @@ class Transcribe(Stage[TranscribeConfig, Recording, Transcript]):
         return [problem] if problem else []
 
     def finish(self, folder: Path, shards: Sequence[str]) -> list[str]:
-        """Writes what was taken out of the texts and the languages of short ones, and logs both."""
+        """Writes what was taken out of the texts and the languages of short ones; logs both, and invented English."""
         if taken := write_taken(folder, shards):
             _log.warning("taken out of the texts: %s", in_one_line(taken))
-        for line in write_languages(folder, shards):
+        for line in (*write_languages(folder, shards), *english.doubted(folder, shards)):
             _log.warning("%s", line)
         return [TAKEN, LANGUAGES_FILE]
 

@@ -54,7 +54,7 @@ ROOMS = {
     "stages.corpora.layouts.corpora": "audio tar text corpora.layouts corpora.layouts.tables",
     "stages.corpora": "artefacts audio remote tar text transcripts corpora.layouts",
     "stages.hearing.asr": "audio listeners",
-    "stages.hearing": "audio hearing.asr text transcripts",
+    "stages.hearing": "artefacts audio hearing.asr text transcripts",
     "stages.utterances": "artefacts audio listeners text",
     "stages.neighbours": "artefacts listeners",
     "stages.exchange": "artefacts audio cleaning publish remote exchange.filelists store tar transcripts",

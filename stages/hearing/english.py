@@ -1,12 +1,18 @@
 """Keeps an English-only whisper from inventing English for other languages."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+from stages.artefacts.formats import read_lines, rows_of
+from stages.artefacts.manifest import OUT
 from stages.base import Reject
 from stages.hearing.asr.decoding import LOOPS
 from stages.hearing.asr.weights import find_model, speaks_only_english
 from stages.hearing.heard import Heard
 from stages.hearing.whisper import Result
+from stages.ids import file_of, speaker_key
 
 _UNSURE = -0.65
 """Mean log-probability of a recording below which what an English-only model heard isn't taken for English."""
@@ -14,6 +20,17 @@ _TELLING_S = 2.0
 """Seconds of speech from which on the language can be told."""
 _SURE = -0.6
 """Mean log-probability from which on less speech is taken for English. `pipeline.bench.hearing.brief` measures both."""
+_SHOWN = 60
+"""Characters shown of what was heard."""
+_ENOUGH = 3
+"""Recordings in another language that make one doubt those of the same speaker that were heard as English."""
+_NAMED = 5
+"""Speakers named in warnings."""
+_OTHER = "NotEnglish"
+"""The reason of those left out that are counted by speaker."""
+_OVERLOOKED = (
+    "Remove it if that is so. In less than half a second a word is often overlooked: a transcript beside it keeps it."
+)
 WAYS_OUT = "Give a multilingual model, or a transcript; if it is English, say so: `--set transcribe.language=en`."
 
 
@@ -46,7 +63,7 @@ def refused(name: str, result: Result, *, only_english: bool) -> Reject | None:
         only_english: Whether the model knows only English, and nobody told that this is English.
     """
     if not result.segments:
-        return Reject(name, "NoSpeech", "nobody is heard to speak in it.", "Remove it if that is so.")
+        return Reject(name, "NoSpeech", "nobody is heard to speak in it.", _OVERLOOKED)
     return unlike_english(name, result.heard) if only_english else None
 
 
@@ -64,14 +81,56 @@ def unlike_english(name: str, heard: Sequence[Heard]) -> Reject | None:
     seconds = sum(one.end - one.start for one in heard)
     mean = sum(one.avg_logprob * (one.end - one.start) for one in heard) / seconds
     looping = sum(one.end - one.start for one in heard if one.compression_ratio > LOOPS)
+    unsure = f"it is heard as `{_shortened(heard)}`, but unsurely (mean log-probability {mean:.2f}"
     if seconds < _TELLING_S:
         if mean >= _SURE:
             return None
-        why = f"{seconds:.1f} s of speech are too short to tell whether it is English: mean log-probability {mean:.2f}"
-        return Reject(name, "TooLittleSpeech", f"{why}, below {_SURE:g}.", WAYS_OUT)
+        why = f"{unsure}; in less than {_TELLING_S:g} s of speech it must reach {_SURE:g})"
+        return Reject(name, "TooLittleSpeech", f"{why}: {seconds:.1f} s are too short to tell the language.", WAYS_OUT)
     if mean < _UNSURE:
-        why = f"an English-only model is unsure of it: mean log-probability {mean:.2f}, below {_UNSURE:g}."
+        why = f"{unsure}, below {_UNSURE:g}): it is probably in another language than English."
         return Reject(name, "NotEnglish", why, WAYS_OUT)
     if looping > seconds / 2:
         return Reject(name, "NotEnglish", "an English-only model repeats itself in most of it.", WAYS_OUT)
     return None
+
+
+def _shortened(heard: Sequence[Heard]) -> str:
+    text = " ".join(one.text.strip() for one in heard)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def doubted(folder: Path, shards: Sequence[str]) -> list[str]:
+    """Finds speakers of whom some recordings were heard as English, though most are `NotEnglish`.
+
+    A model that knows nothing else is sure of some sentences in other languages, too: then only the speaker's other
+    recordings tell.
+
+    Args:
+        folder: The folder of `transcribe`; that of the recordings is beside it.
+        shards: Its shards.
+
+    Returns:
+        A line for the log for each of the first of them; [] if there is none.
+    """
+    others = {file_of(row["item"]) for row in _left_out(folder, shards) if row["reason"] == _OTHER}
+    if not others:
+        return []
+    heard = {file_of(row["id"]) for row in rows_of(folder, shards) if row["source"].startswith("whisperx")}
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows_of(folder.parent / "recordings", shards):
+        for kind, ids in (("others", others), ("heard", heard)):
+            counts[speaker_key(row["group"], row["speaker"])][kind] += row["id"] in ids
+    found = sorted(
+        name for name, one in counts.items() if one["others"] >= _ENOUGH and one["others"] > one["heard"] > 0
+    )
+    lines = [
+        f"`{name}`: {counts[name]['others']:,} recordings are left out as `{_OTHER}`, but {counts[name]['heard']:,}"
+        " were heard as English, which is probably invented. Give a multilingual model or transcripts, or remove them."
+        for name in found[:_NAMED]
+    ]
+    return lines + ([f"the same goes for {len(found) - _NAMED:,} more speakers"] if len(found) > _NAMED else [])
+
+
+def _left_out(folder: Path, shards: Sequence[str]) -> Iterator[dict[str, Any]]:
+    return (row for shard in shards for row in read_lines(folder / f"{shard}.{OUT}"))

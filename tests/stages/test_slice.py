@@ -267,7 +267,7 @@ def test_whole_recordings_lose_only_long_silence(tmp_path):
         assert slicer(tmp_path, max_s=4.5, mode=mode).process([source]) == [[cut]], "7 s, of which 3 are silence"
         (long,) = slicer(tmp_path, max_s=3.5, mode=mode).process([source])[0]
         assert long.reason == "TooLong"
-        assert long.message.startswith(f"{found}, over `slice.max_s` (3.5)")
+        assert long.message.startswith(f"{found}, over `slice.max_s` (3.5 s)")
         assert ("to split it by" in long.message) == (mode == "auto")
     (cut,) = slicer(tmp_path, edge_s=9.0).process([whole])[0]
     assert (cut.start_samples, cut.end_samples) == (0, 7 * rate)

@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 
+from stages.artefacts.formats import write_lines
 from stages.hearing.asr import weights
-from stages.hearing.english import problem, unlike_english
+from stages.hearing.english import doubted, problem, unlike_english
 from stages.hearing.heard import Heard
 
 
@@ -62,5 +64,52 @@ def test_what_an_english_model_is_unsure_of_is_not_english():
 def test_a_word_is_too_little_to_tell_that_it_is_not_english(avg_logprob, left_out):
     name, message = reason(heard(avg_logprob, seconds=0.6), heard(avg_logprob, seconds=0.5))
     assert name == left_out
-    assert not name or "1.1 s of speech are too short to tell whether it is English" in message
+    assert not name or "heard as `said said`, but unsurely" in message
+    assert not name or "1.1 s are too short to tell the language" in message
     assert not name or "transcribe.language=en" in message
+
+
+def test_what_was_heard_is_shown_shortened():
+    long = replace(heard(-0.9), text="word " * 30)
+    assert f"`{('word ' * 30)[:60]}…`" in reason(long)[1]
+
+
+def write_folder(root, rows):
+    """A folder of `transcribe` after it heard recordings `speaker/name`; the value says how each came out."""
+    for stage in ("recordings", "transcribe"):
+        (root / stage).mkdir(exist_ok=True)
+    recordings = [{"id": f"g/{name}.wav", "group": "g", "speaker": name.split("/")[0], "digest": "d"} for name in rows]
+    texts = [
+        {"id": f"g/{name}.wav{channel}", "source": source, "language": "en"}
+        for name, source in rows.items()
+        if source not in ("NotEnglish", "TooShort")
+        for channel in ("@left", "@right")[: 1 + source.endswith("pocketsphinx")]
+    ]
+    out = [
+        {"item": f"g/{name}.wav", "reason": reason, "kind": "rejected"}
+        for name, reason in rows.items()
+        if reason in ("NotEnglish", "TooShort")
+    ]
+    write_lines(root / "recordings" / "00000-of-00001.rows.jsonl", recordings)
+    write_lines(root / "transcribe" / "00000-of-00001.rows.jsonl", texts)
+    write_lines(root / "transcribe" / "00000-of-00001.out.jsonl", out)
+    return doubted(root / "transcribe", ["00000-of-00001"])
+
+
+def test_english_of_a_speaker_who_mostly_speaks_something_else_is_doubted(tmp_path):
+    german = {f"kerstin/{n}": "NotEnglish" for n in range(4)}
+    english = {"anna/1": "whisperx", "anna/2": "TooShort", "anna/3": "NotEnglish"}
+    assert write_folder(tmp_path, german | english) == [], "nothing of hers came in"
+    german |= {"kerstin/8": "whisperx", "kerstin/9": "whisperx+pocketsphinx"}
+    [told] = write_folder(tmp_path, german | english)
+    assert told.startswith("`g/kerstin`: 4 recordings are left out as `NotEnglish`, but 2 were heard as English")
+    written = {f"kerstin/text{n}": "txt" for n in range(9)}
+    assert write_folder(tmp_path, german | written) == [told], "what was written isn't heard"
+    assert write_folder(tmp_path, {**german, "kerstin/3": "whisperx", "kerstin/2": "whisperx"}) == [], (
+        "not most of them"
+    )
+    many = {f"s{speaker}/{n}": "whisperx" if n == 9 else "NotEnglish" for speaker in range(8) for n in (1, 2, 3, 9)}
+    assert [line.split(":")[0] for line in write_folder(tmp_path, many)] == [
+        *(f"`g/s{speaker}`" for speaker in range(5)),
+        "the same goes for 3 more speakers",
+    ]
