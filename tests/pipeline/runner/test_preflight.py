@@ -64,6 +64,8 @@ def test_what_can_t_run_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.Mo
 def test_without_whisperx_what_to_install_is_told_where_something_is_to_be_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "whisperx"]:
+        monkeypatch.delitem(sys.modules, name)  # of a test before
     monkeypatch.setitem(sys.modules, "whisperx", None)
     monkeypatch.setattr(weights, "find_model", lambda *_, **__: tmp_path)
     (tmp_path / "model.bin").touch()
