@@ -149,11 +149,9 @@ def test_an_unfinished_dataset_and_lost_recordings_have_a_page_too(
     for stage in ("similar", "hdf5", "encode", "metadata"):
         shutil.rmtree(copy / stage)
     head = json.loads((copy / "dataset.json").read_text())
-    Path(head["voices"]).rename(Path(head["voices"]).with_name("gone"))
-    try:
-        assert prep("report", "--out", copy, "--json") == 0
-    finally:
-        Path(head["voices"]).with_name("gone").rename(head["voices"])
+    # The folder itself is shared with other tests.
+    (copy / "dataset.json").write_text(json.dumps({**head, "voices": str(copy.with_name("gone"))}))
+    assert prep("report", "--out", copy, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["files"], told["shown"]) == (0, told["utterances"])
     [*shown] = data_of((copy / "report.html").read_text(encoding="utf-8"))["utterances"]
