@@ -18,6 +18,7 @@ import soundfile
 from pipeline.report.page import render
 from pipeline.report.survey import LeftOut, Share, Survey, histogram
 from pipeline.runner.tally import Tally
+from stages.artefacts.manifest import read_sealed, write_sealed
 from stages.audio import files as audio
 from stages.records import Taken
 from stages.store.reader import open_store
@@ -148,9 +149,9 @@ def test_an_unfinished_dataset_and_lost_recordings_have_a_page_too(
 ) -> None:
     for stage in ("similar", "hdf5", "encode", "metadata"):
         shutil.rmtree(copy / stage)
-    head = json.loads((copy / "dataset.json").read_text())
+    head = read_sealed(copy / "dataset.json")
     # The folder itself is shared with other tests.
-    (copy / "dataset.json").write_text(json.dumps({**head, "voices": str(copy.with_name("gone"))}))
+    write_sealed(copy / "dataset.json", {**head, "voices": str(copy.with_name("gone"))})
     assert prep("report", "--out", copy, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["files"], told["shown"]) == (0, told["utterances"])
