@@ -54,12 +54,11 @@ def long(bench: Bench) -> Iterator[Figure]:
     A border cuts a word where silero hears somebody speak more than 50 ms to both sides, and where a word lies so, too:
     each clip's own text is placed on that clip alone. For silero a loud breath is speech.
     """
-    joined = _joined(clips_in(bench.recordings), bench.scratch)
-    yield from _measured(joined, bench.scratch, "twenty minutes joined", least_speed=2)
+    yield from _measured(_joined(clips_in(bench.recordings), bench.scratch), bench.scratch, "twenty minutes joined")
     yield from _measured(_longform(bench.recordings), bench.recordings, _LONGFORM)
 
 
-def _measured(longs: Sequence[_Long], voices: Path, name: str, least_speed: float | None = None) -> Iterator[Figure]:
+def _measured(longs: Sequence[_Long], voices: Path, name: str) -> Iterator[Figure]:
     config = TranscribeConfig.model_validate({"transcripts": "ignore", "model": PACKAGED, "language": "en"})
     stage = Transcribe(config, Context(voices))
     done, took = timed(lambda: stage.process([one.recording for one in longs]))
@@ -77,7 +76,7 @@ def _measured(longs: Sequence[_Long], voices: Path, name: str, least_speed: floa
         "s",
         seconds / their_s,
         "faster-whisper",
-        least=least_speed,
+        least=2,
     )
     heard = [" ".join(segment.text for segment in one.segments) for one in transcripts]
     yield from _words(longs, heard, theirs, f"{name}, heard")
@@ -87,7 +86,9 @@ def _measured(longs: Sequence[_Long], voices: Path, name: str, least_speed: floa
     yield Figure(f"{name}: speech in utterances", covered / total, least=0.95)
     borders = [(one, border) for one, mine in zip(longs, cuts, strict=True) for border in _borders(mine)]
     cutting = [(one, border) for one, border in borders if _within(border, one.speech)]
-    yield Figure(f"{name}: of {len(borders)} borders, in a pause within 50 ms", 1 - len(cutting) / len(borders))
+    yield Figure(
+        f"{name}: of {len(borders)} borders, in a pause within 50 ms", 1 - len(cutting) / len(borders), least=1
+    )
     cutting = [(one, border) for one, border in cutting if one.words is None or _within(border, one.words)]
     yield Figure(f"{name}: of {len(borders)} borders, within a word by over 50 ms", len(cutting), most=0)
     yield Figure(f"{name}: utterances", sum(map(len, cuts)))
@@ -101,7 +102,7 @@ def _words(longs: Sequence[_Long], ours: Sequence[str], theirs: Sequence[str], n
     mine, others = (errors([longs[n].text for n in written], [one[n] for n in written]) for one in (ours, theirs))
     them = "faster-whisper"
     yield Figure(f"{name}: word error rate, of {mine.words} words", mine.rate, "%", others.rate, them, most=1)
-    yield Figure(f"{name}: wrong words of those written", _wrong(mine), "%", _wrong(others), them)
+    yield Figure(f"{name}: wrong words of those written", _wrong(mine), "%", _wrong(others), them, most=1)
     mine, others = (errors([one.text for one in longs], one) for one in (ours, theirs))
     yield Figure(f"{name}: words lost, of {mine.words} words", mine.lost, "", others.lost, them, most=1)
 
