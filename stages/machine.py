@@ -53,6 +53,11 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def user_cache() -> Path:
+    """Returns the folder of the user's caches; raises `RuntimeError` if the user has no home."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+
+
 def parse_device(name: str, *, option: str | None = None) -> Device:
     """Parses the name of a device.
 

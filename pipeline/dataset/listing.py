@@ -128,9 +128,8 @@ def _listed(folder: str) -> Iterator[_Listed]:
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # so that the kernel needn't go down the path for each file
     try:
         with os.scandir(opened) as found:
-            shown = (
-                entry for entry in found if entry.name[0] != "."
-            )  # hidden ones don't change who is listed together
+            # Hidden ones are left out first, so that they don't change who is listed together.
+            shown = (entry for entry in found if entry.name[0] != ".")
             while entries := list(islice(shown, _AT_A_TIME)):
                 are_folders = list(map(os.DirEntry.is_dir, entries))
                 files = list(compress(entries, map(not_, are_folders)))

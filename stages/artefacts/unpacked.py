@@ -3,7 +3,6 @@
 $XDG_CACHE_HOME/valle-prep/unpacked/<name>-<checksum of the packed file>/
 """
 
-import os
 import shutil
 import uuid
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from stages.artefacts.disk import sync
 from stages.artefacts.manifest import file_digest
+from stages.machine import user_cache
 
 _SHOWN = 16
 """Hexadecimal digits kept of a checksum."""
@@ -29,9 +29,8 @@ def unpacked(packed: Path, name: str, unpack: Callable[[Path], None]) -> Path | 
     Returns:
         The folder; None if nothing can be kept there.
     """
-    above = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     try:
-        kept = Path(above).expanduser() / "valle-prep" / "unpacked" / f"{name}-{file_digest(packed)[:_SHOWN]}"
+        kept = user_cache() / "valle-prep" / "unpacked" / f"{name}-{file_digest(packed)[:_SHOWN]}"
         if kept.is_dir():
             return kept
         temporary = kept.with_name(f".{uuid.uuid4().hex}.tmp")

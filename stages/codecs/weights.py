@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages.artefacts.manifest import NOT_KNOWN, file_digest
 from stages.errors import NotFetchedError, WeightsError
-from stages.machine import may_fetch
+from stages.machine import may_fetch, user_cache
 
 if TYPE_CHECKING:
     import torch
@@ -116,8 +116,7 @@ def single_file(path: Path, pattern: str, codec: str) -> Path:
 
 def torch_hub() -> Path:
     """Returns the cache folder of torch.hub without importing torch."""
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.environ.get("TORCH_HOME") or f"{cache}/torch").expanduser() / "hub"
+    return Path(os.environ.get("TORCH_HOME") or user_cache() / "torch").expanduser() / "hub"
 
 
 @contextmanager

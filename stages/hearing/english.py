@@ -1,9 +1,8 @@
 """Keeps an English-only whisper from inventing English for other languages."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from stages.artefacts.formats import read_lines, rows_of
 from stages.artefacts.manifest import OUT
@@ -113,7 +112,8 @@ def doubted(folder: Path, shards: Sequence[str]) -> list[str]:
     Returns:
         A line for the log for each of the first of them; [] if there is none.
     """
-    others = {file_of(row["item"]) for row in _left_out(folder, shards) if row["reason"] == _OTHER}
+    left_out = (row for shard in shards for row in read_lines(folder / f"{shard}.{OUT}"))
+    others = {file_of(row["item"]) for row in left_out if row["reason"] == _OTHER}
     if not others:
         return []
     heard = {file_of(row["id"]) for row in rows_of(folder, shards) if row["source"].startswith("whisperx")}
@@ -130,7 +130,3 @@ def doubted(folder: Path, shards: Sequence[str]) -> list[str]:
         for name in found[:_NAMED]
     ]
     return lines + ([f"the same goes for {len(found) - _NAMED:,} more speakers"] if len(found) > _NAMED else [])
-
-
-def _left_out(folder: Path, shards: Sequence[str]) -> Iterator[dict[str, Any]]:
-    return (row for shard in shards for row in read_lines(folder / f"{shard}.{OUT}"))

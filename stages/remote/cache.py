@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from stages.errors import FULL, MachineError, UsageError
+from stages.machine import user_cache
 
 BLOCK = 4 << 20
 """Bytes asked for at a time."""
@@ -177,6 +178,5 @@ def own_cache() -> Cache:
         room = -1.0
     if not 0 <= room < 1 << 30:
         raise UsageError(f"`{ROOM}` must be a size in GiB, such as 20, but is `{told}`.")
-    above = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    folder = Path(os.environ.get(FOLDER) or f"{above}/valle-prep/objects").expanduser()
+    folder = Path(os.environ.get(FOLDER) or user_cache() / "valle-prep" / "objects").expanduser()
     return Cache(folder, int(room * 2**30))
