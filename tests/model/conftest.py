@@ -1,5 +1,6 @@
 """A small dataset in memory with the interface of `stages.store.reader.Store`, and small configurations."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -31,7 +32,8 @@ class MemoryStore:
     speakers: Sequence[str]
     languages: Sequence[str]
     codec: CodecIdentity = CODEC
-    fingerprint: str = "memory"
+    fingerprint: str = ""
+    """Of the codes and texts, unless one is given."""
     loudness_lufs: float | None = None
     mixtures_fingerprint: str = ""
     lexicon: Sequence[str] = ()
@@ -42,6 +44,9 @@ class MemoryStore:
         self.frames = np.array([codes.shape[1] for codes in self.all_codes], np.int64)
         self.ids = [f"{speaker}/{row}" for row, speaker in enumerate(self.speakers)]
         self.symbols = sorted(set("".join(self.all_phonemes)))
+        if not self.fingerprint:
+            content = [repr((self.codec, self.all_phonemes)).encode(), *(codes.tobytes() for codes in self.all_codes)]
+            self.fingerprint = hashlib.sha256(b"".join(content)).hexdigest()
 
     def texts(self) -> list[str]:
         """Three rows or so say the same."""

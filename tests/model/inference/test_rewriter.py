@@ -47,7 +47,7 @@ def dataset(codec: str = "embedded", texts: tuple[tuple[str, str], ...] = ()) ->
 def checkpoint(trainer: Trainer, store: MemoryStore) -> Checkpoint:
     data = trainer.config.data
     letters = {"languages": ("en", "de"), "characters": characters_of(store, data)}
-    meta = Meta(STEPS, store.codec, "memory", symbols_of(store, data), **letters)  # type: ignore[arg-type]
+    meta = Meta(STEPS, store.codec, store.fingerprint, symbols_of(store, data), **letters)  # type: ignore[arg-type]
     return Checkpoint(Path("run"), trainer.config, trainer.tokenizer, meta, trainer.raw_network.eval())
 
 

@@ -298,4 +298,4 @@ def test_a_run_knows_its_mixtures_where_a_task_may_need_them(store: MemoryStore,
     with pytest.raises(UsageError, match="the dataset's content"):
         train(again, replace(store, mixtures_fingerprint="b"), quiet=True)
     plain = configure().data
-    assert content_of(store, plain) == content_of(replace(store, mixtures_fingerprint="a"), plain) == "memory"
+    assert content_of(store, plain) == content_of(replace(store, mixtures_fingerprint="a"), plain) == store.fingerprint
