@@ -255,7 +255,8 @@ def test_a_browser_needs_no_mouse(chromium: Chromium, page: Path) -> None:
         if name == "BODY":
             break
         assert seen, f"{name} has the focus, and that isn't seen"
-        reached.append(name)
+        if "scroll" not in name.split():  # Chromium's newer versions reach what scrolls, too
+            reached.append(name)
         assert len(reached) < 99
     sections = ["A"] * 9
     choice = ["search", "language", "speaker", "order", "list"]

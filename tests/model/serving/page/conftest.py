@@ -24,7 +24,7 @@ from tests.model.serving.test_guard import until
 
 _DRAWN_MS = 500
 """Gradio draws what is opened, and moments later sets its first values again and begins to listen to clicks."""
-_SETTLED_MS = 200
+SETTLED_MS = 200
 """How long a value must stay."""
 
 
@@ -144,7 +144,7 @@ class Tab:
 
         def stays() -> bool:
             field.fill(value)
-            self.page.wait_for_timeout(_SETTLED_MS)
+            self.page.wait_for_timeout(SETTLED_MS)
             return bool(field.input_value() == value)
 
         until(stays)
@@ -152,7 +152,7 @@ class Tab:
     def choose(self, selector: str, option: str) -> None:
         self.page.locator(f"{selector} input").click()
         self.page.get_by_role("option", name=option).click()
-        self.page.wait_for_timeout(_SETTLED_MS)
+        self.page.wait_for_timeout(SETTLED_MS)
 
     def made(self, name: str) -> bytes:
         """Waits for a result that differs from the one before; returns its file."""
