@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
@@ -19,18 +19,24 @@ _PLANS = 1 << 10
 _UNTRIED = object()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """A kind of written thing, and how it is said."""
 
     kind: str
     """As reports name it: `cardinal`, `ordinal`, `decimal`, `fraction`, `range`, `money`, `date`, `time`, `measure`,
     `abbreviation`, `acronym`, `roman`, `serial`, `symbol`, `link`, …"""
-    pattern: re.Pattern[str]
+    regex: str
     say: Callable[[re.Match[str]], str | None]
     """Returns the words; None where the match isn't such a thing, so that later rules see it."""
     gates: tuple["Gate", ...] = ()
     """What a text must have somewhere for the rule to be tried, the widest first. Many rules share them."""
+    flags: re.RegexFlag = re.NOFLAG
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What it finds; compiled for the first text that has its gates, since few texts need many of the rules."""
+        return re.compile(self.regex, self.flags)
 
 
 Gate = re.Pattern[str] | frozenset[str]
@@ -39,7 +45,7 @@ Gate = re.Pattern[str] | frozenset[str]
 
 def rule(kind: str, pattern: str, say: Callable[[re.Match[str]], str | None], *, ignore_case: bool = False) -> Rule:
     """Returns a rule of a regular expression; the arguments are those of `Rule`."""
-    return Rule(kind, re.compile(pattern, re.IGNORECASE if ignore_case else re.NOFLAG), say)
+    return Rule(kind, pattern, say, flags=re.IGNORECASE if ignore_case else re.NOFLAG)
 
 
 def gated(gate: str, *rules: Rule) -> tuple[Rule, ...]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, rule
 
 _HOST = r"(?:[A-Za-z0-9][A-Za-z0-9-]*\.)+[A-Za-z]{2,}"
 _BARE = r"(?:[A-Za-z0-9][A-Za-z0-9-]*\.)+(?:com|org|net|edu|gov|info|io|cn|hk|jp|kr|tw)"
@@ -29,10 +29,10 @@ def links(names: Mapping[str, str], one_by_one: Callable[[str], str], tag: str) 
 
     letter = "(?<![A-Za-z0-9.@_-])"
     return (
-        Rule("link", re.compile(rf"{letter}[A-Za-z0-9._+-]*[A-Za-z0-9]@{_HOST}(?![A-Za-z0-9-])"), said),
-        Rule("link", re.compile(rf"{letter}(?:(?i:https?|ftp)://|(?i:www)\.){_HOST}{_PATH}"), said),
-        Rule("link", re.compile(rf"{letter}{_BARE}(?![A-Za-z0-9-]|\.[A-Za-z0-9]){_PATH}"), said),
-        Rule("link", re.compile(r"#(?P<word>[^\s#]{1,30})#(?!\d)"), lambda match: f"{tag} {match['word']} "),
-        Rule("link", re.compile(r"(?<![A-Za-z0-9#&])#(?=[^\W\d_])"), lambda _: f"{tag} "),
-        Rule("link", re.compile(r"(?<![A-Za-z0-9.@])@(?=[^\W_])"), lambda _: f"{names['@']} "),
+        rule("link", rf"{letter}[A-Za-z0-9._+-]*[A-Za-z0-9]@{_HOST}(?![A-Za-z0-9-])", said),
+        rule("link", rf"{letter}(?:(?i:https?|ftp)://|(?i:www)\.){_HOST}{_PATH}", said),
+        rule("link", rf"{letter}{_BARE}(?![A-Za-z0-9-]|\.[A-Za-z0-9]){_PATH}", said),
+        rule("link", r"#(?P<word>[^\s#]{1,30})#(?!\d)", lambda match: f"{tag} {match['word']} "),
+        rule("link", r"(?<![A-Za-z0-9#&])#(?=[^\W\d_])", lambda _: f"{tag} "),
+        rule("link", r"(?<![A-Za-z0-9.@])@(?=[^\W_])", lambda _: f"{names['@']} "),
     )

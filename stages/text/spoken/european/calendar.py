@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from stages.text.spoken.european.numbers import LEFT, alternatives, join
 from stages.text.spoken.european.quantities import ended
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, rule
 
 SayDate = Callable[[re.Match[str], int, int, str], str | None]
 """The match, day, month from 1, and the digits of the year (empty without one) to words."""
@@ -50,7 +50,7 @@ def dates(months: Mapping[str, int], say: SayDate, *, between: str = "", behind:
             named,
         ),
     )
-    return tuple(Rule("date", re.compile(pattern), say) for pattern, say in patterns)
+    return tuple(rule("date", pattern, say) for pattern, say in patterns)
 
 
 SayTime = Callable[[int, int, int | None, str], str | None]
@@ -69,7 +69,7 @@ def times(say: SayTime, *, words: str, to: str, zones: Callable[[str], str], mor
     """
     one = r"\d{1,2}(?:[:.]\d\d){1,2}"
     zone = rf"(?:GMT|UTC|CES?T|MES?Z|[EPC][SD]T|BRT|МСК|gmt|utc|cet{more})(?!\w)(?:\s?[+-]\d{{1,2}}(?::\d\d)?)?"
-    pattern = re.compile(
+    pattern = (
         rf"(?<![\w/+-])(?<!\d[.,:])(?:(?P<first>{one})\s?[-–—]\s?)?(?P<last>{one})(?![\d:/%])(?![.,]\d)"
         rf"(?:\s?(?P<word>(?i:{words}))(?!\w))?(?:\s?(?P<zone>{zone}))?"
     )
@@ -90,7 +90,7 @@ def times(say: SayTime, *, words: str, to: str, zones: Callable[[str], str], mor
         zone = f" {zones(match['zone'])}" if match["zone"] else ""
         return ended(match, f"{join(first, to, last)}{zone}" if first else f"{last}{zone}", capitals=True)
 
-    return Rule("time", pattern, said)
+    return rule("time", pattern, said)
 
 
 def month_numbers(*spellings: str) -> dict[str, int]:

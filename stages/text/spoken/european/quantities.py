@@ -18,7 +18,7 @@ from stages.text.spoken.european.numbers import (
     rises,
 )
 from stages.text.spoken.european.tongue import Noun, Quantity, listed
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, rule
 
 Agree = Callable[[Quantity, str, str], str]
 """A number, the text before it and the text behind it to the gender of what it counts; empty where nothing follows."""
@@ -84,7 +84,7 @@ def money(numbers: Numbers) -> tuple[Rule, ...]:
     per = rf"(?:/(?P<per>(?:{units})(?![\w²³])|[^\W\d_]{{3,}}(?!\w|\.[^\s]|\.\s[^\W\dA-ZА-Я])))?"
     before = rf"(?P<minus>{MINUS})(?<!\w)(?P<sign>{signs})\s?(?P<number>{numbers.range}){RIGHT}{per}"
     behind = rf"{LEFT}(?P<number>{numbers.range})(?:,[-–—]{{1,2}})?\s?(?P<sign>{signs})(?!\w){per}"
-    return tuple(Rule("money", re.compile(pattern), say) for pattern in (behind, before))
+    return tuple(rule("money", pattern, say) for pattern in (behind, before))
 
 
 def measures(numbers: Numbers) -> tuple[Rule, ...]:
@@ -129,9 +129,9 @@ def measures(numbers: Numbers) -> tuple[Rule, ...]:
     end = r"(?![\w'’²³])"
     lone = [unit for unit in units if unit[-1] in "²³"] + ["km/h", "m/s", "км/ч", "м/с"]
     return (
-        Rule("measure", re.compile(rf"{LEFT}(?P<number>{numbers.range})\s?(?P<unit>{one}(?:/{one})?){end}"), say),
-        Rule("measure", re.compile(rf"{LEFT}(?P<number>{numbers.quantity})\s?/(?P<unit>{one}){end}"), per),
-        Rule("measure", re.compile(rf"(?<![\w/])(?P<unit>{alternatives(lone)})(?![\w²³/])"), alone),
+        rule("measure", rf"{LEFT}(?P<number>{numbers.range})\s?(?P<unit>{one}(?:/{one})?){end}", say),
+        rule("measure", rf"{LEFT}(?P<number>{numbers.quantity})\s?/(?P<unit>{one}){end}", per),
+        rule("measure", rf"(?<![\w/])(?P<unit>{alternatives(lone)})(?![\w²³/])", alone),
     )
 
 
@@ -144,7 +144,7 @@ def dialled(numbers: Numbers, before: str, codes: str) -> Rule:
         codes: The numbers, with spaces between.
     """
     pattern = rf"(?<!\w)(?P<before>(?i:{before}))(?P<code>{'|'.join(codes.split())})(?!\w|[.,:/-]\d)"
-    return Rule("telephone", re.compile(pattern), lambda match: match["before"] + numbers.digits(match["code"]))
+    return rule("telephone", pattern, lambda match: match["before"] + numbers.digits(match["code"]))
 
 
 def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
@@ -212,36 +212,32 @@ def plain(numbers: Numbers, agree: Agree) -> tuple[Rule, ...]:
         return (f"{tongue.plus} " if match[0][0] == "+" else "") + numbers.digits(match[0])
 
     return (
-        Rule(
+        rule(
             "telephone",
-            re.compile(
-                r"(?<![\w+])(?<!\d[ .,])(?:\+\d{1,3}[\s/()-]{0,2}|\(?0(?!0[\s/)-])\d{1,4}\)?[\s/-]{1,2})(?:\d[\s/()"
-                r"-]?){5,12}\d(?!\w)"
-            ),
+            r"(?<![\w+])(?<!\d[ .,])(?:\+\d{1,3}[\s/()-]{0,2}|\(?0(?!0[\s/)-])\d{1,4}\)?[\s/-]{1,2})(?:\d[\s/()"
+            r"-]?){5,12}\d(?!\w)",
             telephone,
         ),
-        Rule("telephone", re.compile(_DIALLED), telephone),
-        Rule("serial", re.compile(r"(?<![\w.])([vV])\s?(\d{1,5}(?:\.\d{1,5})+)(?!\w)"), named),
-        Rule("symbol", re.compile(r"(?<=\d)\s[-−–]\s(?=\d+\s?=)"), lambda _: f" {tongue.minus} "),
-        Rule("range", re.compile("(?<=[\ue000-\uf8ff])[-–](?=[\ue000-\uf8ff])"), lambda _: f" {tongue.to} "),
-        Rule("fraction", re.compile(rf"{LEFT}\d{{1,3}}[.,]\d\d?/\d{{1,3}}(?![\w/]|[.,]\d)"), marks),
-        Rule("serial", re.compile(rf"{LEFT}\d{{1,5}}(?:\.\d{{1,5}}){{2,}}(?!\w)"), version),
-        Rule(
+        rule("telephone", _DIALLED, telephone),
+        rule("serial", r"(?<![\w.])([vV])\s?(\d{1,5}(?:\.\d{1,5})+)(?!\w)", named),
+        rule("symbol", r"(?<=\d)\s[-−–]\s(?=\d+\s?=)", lambda _: f" {tongue.minus} "),
+        rule("range", "(?<=[\ue000-\uf8ff])[-–](?=[\ue000-\uf8ff])", lambda _: f" {tongue.to} "),
+        rule("fraction", rf"{LEFT}\d{{1,3}}[.,]\d\d?/\d{{1,3}}(?![\w/]|[.,]\d)", marks),
+        rule("serial", rf"{LEFT}\d{{1,5}}(?:\.\d{{1,5}}){{2,}}(?!\w)", version),
+        rule(
             "range",
-            re.compile(
-                rf"{LEFT}(?P<first>{NUMBER}){DASH}(?P<last>{NUMBER}(?:\s?(?i:{numbers.scale})(?!\w))?)"
-                rf"{RIGHT}(?![-−–—]\d)"
-            ),
+            rf"{LEFT}(?P<first>{NUMBER}){DASH}(?P<last>{NUMBER}(?:\s?(?i:{numbers.scale})(?!\w))?)"
+            rf"{RIGHT}(?![-−–—]\d)",
             pair,
         ),
-        Rule("score", re.compile(rf"{LEFT}(\d{{1,3}})(?: : |:)(\d{{1,3}})(?![\w:])"), score),
-        Rule("score", re.compile(rf"{LEFT}([1-9]\d{{0,3}})\s?[x×х]\s?(\d{{1,4}})(?![\w:])"), by),
-        Rule("money", re.compile(rf"{LEFT}{WHOLE}(?=(,[-–—]{{1,2}})(?![\w-]))\1"), flat),
-        Rule("fraction", re.compile(rf"(?<!\[){LEFT}{MINUS}(?:\d+\s)?\d+/{UNDER}(?![\w/])(?!\s?[²³])"), number),
-        Rule("serial", re.compile(rf"{LEFT}\d+(?:/\d+)+(?![\w/])"), apart),
-        Rule("decimal", re.compile(rf"{LEFT}{MINUS}{numbers.quantity}(?:(?<=[^\d])|(?<=,\d)){RIGHT}"), number),
-        Rule("cardinal", re.compile(rf"{LEFT}{numbers.quantity}{RIGHT}"), number),
-        Rule("serial", re.compile(r"\d+"), run),
+        rule("score", rf"{LEFT}(\d{{1,3}})(?: : |:)(\d{{1,3}})(?![\w:])", score),
+        rule("score", rf"{LEFT}([1-9]\d{{0,3}})\s?[x×х]\s?(\d{{1,4}})(?![\w:])", by),
+        rule("money", rf"{LEFT}{WHOLE}(?=(,[-–—]{{1,2}})(?![\w-]))\1", flat),
+        rule("fraction", rf"(?<!\[){LEFT}{MINUS}(?:\d+\s)?\d+/{UNDER}(?![\w/])(?!\s?[²³])", number),
+        rule("serial", rf"{LEFT}\d+(?:/\d+)+(?![\w/])", apart),
+        rule("decimal", rf"{LEFT}{MINUS}{numbers.quantity}(?:(?<=[^\d])|(?<=,\d)){RIGHT}", number),
+        rule("cardinal", rf"{LEFT}{numbers.quantity}{RIGHT}", number),
+        rule("serial", r"\d+", run),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Sequence
 from stages.text.spoken.european.numbers import alternatives
 from stages.text.spoken.european.tongue import Cardinal
 from stages.text.spoken.romans import from_roman
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, rule
 
 ROMAN = r"(?:(?=[IVX])X{0,3}(?:IX|IV|V?I{0,3}))(?![\w’'])"
 """Pattern of Roman numbers up to 39. Greater ones are words or acronyms more often (CD, MIX, XL)."""
@@ -30,7 +30,7 @@ def reigns(
         said = ordinal(number, ending) if number <= up_to else cardinal(number, "")
         return f"{match['name']} {said}" if number else None
 
-    return Rule("roman", re.compile(rf"(?<!\w)(?P<name>{alternatives(names)}) (?P<roman>{ROMAN})"), say)
+    return rule("roman", rf"(?<!\w)(?P<name>{alternatives(names)}) (?P<roman>{ROMAN})", say)
 
 
 def numbered(parts: str, cardinal: Cardinal, *, fewest: int = 1) -> Rule:
@@ -46,4 +46,4 @@ def numbered(parts: str, cardinal: Cardinal, *, fewest: int = 1) -> Rule:
         number = from_roman(match["roman"])
         return f"{match['before']} {cardinal(number, '')}" if number else None
 
-    return Rule("roman", re.compile(rf"(?<!\w)(?P<before>{parts}) (?P<roman>(?=[IVX]{{{fewest}}}){ROMAN})"), say)
+    return rule("roman", rf"(?<!\w)(?P<before>{parts}) (?P<roman>(?=[IVX]{{{fewest}}}){ROMAN})", say)

@@ -8,7 +8,7 @@ from stages.text.spoken.european.numbers import Numbers, alternatives
 from stages.text.spoken.european.quantities import ended
 from stages.text.spoken.european.tongue import Tongue
 from stages.text.spoken.romans import from_roman
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, rule
 
 _VULGAR = re.compile(r"(?:(\d)\s?)?([¼-¾⅐-⅞])")
 _DEGREES = re.compile(r"º(?=\s?[CF]\b)")
@@ -53,9 +53,9 @@ def links(numbers: Numbers) -> tuple[Rule, ...]:
     page = rf"(?:https?://|www\.){host}(?::\d+)?(?:[/?#][\w./?=&%#~+-]*[\w/])?"
     bare = r"(?:[^\W_][\w-]*\.)+(?:com|org|net|de|fr|es|it|pt|br|ru|eu|info|io|рф)(?:/[\w./-]*\w)?"
     return (
-        Rule("link", re.compile(rf"(?<![\w@]){local}@{host}(?!\w)"), say),
-        Rule("link", re.compile(rf"(?<!\w){page}", re.IGNORECASE), say),
-        Rule("link", re.compile(rf"(?<![\w@.]){bare}(?![\w@]|\.\w)"), say),
+        rule("link", rf"(?<![\w@]){local}@{host}(?!\w)", say),
+        rule("link", rf"(?<!\w){page}", say, ignore_case=True),
+        rule("link", rf"(?<![\w@.]){bare}(?![\w@]|\.\w)", say),
     )
 
 
@@ -116,16 +116,12 @@ def abbreviations(tongue: Tongue, numbered: Mapping[str, str], final: frozenset[
     made = []
     if long:
         words = [word for word in tongue.abbreviations if not _is_short(word)]
-        made.append(Rule("abbreviation", re.compile(rf"(?<![\w.])(?i:{_spaced(words)})(?!\w)"), say))
+        made.append(rule("abbreviation", rf"(?<![\w.])(?i:{_spaced(words)})(?!\w)", say))
     if short:
         words = [word for word in tongue.abbreviations if _is_short(word)]
-        made.append(Rule("abbreviation", re.compile(rf"(?<![\w.])(?:{_spaced(words)})(?!\w)"), say))
+        made.append(rule("abbreviation", rf"(?<![\w.])(?:{_spaced(words)})(?!\w)", say))
     if numbered:
-        made.append(
-            Rule(
-                "abbreviation", re.compile(rf"(?<![\w.])((?i:{_spaced(numbered)}))\s?(?=\d|[IVXLC]+\b)"), before_number
-            )
-        )
+        made.append(rule("abbreviation", rf"(?<![\w.])((?i:{_spaced(numbered)}))\s?(?=\d|[IVXLC]+\b)", before_number))
     return tuple(made)
 
 
@@ -148,7 +144,7 @@ def don(written: str, said: str) -> tuple[Rule, ...]:
         *_, before = match.string[: match.start()].split() or [""]
         return None if before[:1].isupper() and before[-1].isalpha() else said
 
-    return (Rule("abbreviation", re.compile(rf"(?<![\w.]){re.escape(written)}(?=\s?[^\W\d_a-zà-ÿ][^\W\d_]+)"), say),)
+    return (rule("abbreviation", rf"(?<![\w.]){re.escape(written)}(?=\s?[^\W\d_a-zà-ÿ][^\W\d_]+)", say),)
 
 
 def initials(tongue: Tongue) -> tuple[Rule, ...]:
@@ -174,9 +170,9 @@ def initials(tongue: Tongue) -> tuple[Rule, ...]:
         return None
 
     return (
-        Rule("initials", re.compile(rf"(?<![\w.])(?:{capital}\.[ -]?)+(?={capital}\w+)"), name),
-        Rule("acronym", re.compile(rf"(?<![\w.])(?:{capital}\.){{2,}}"), spelt),
-        Rule("acronym", re.compile(rf"(?<![\w.]){capital}{{2,6}}(?!\w)"), acronym),
+        rule("initials", rf"(?<![\w.])(?:{capital}\.[ -]?)+(?={capital}\w+)", name),
+        rule("acronym", rf"(?<![\w.])(?:{capital}\.){{2,}}", spelt),
+        rule("acronym", rf"(?<![\w.]){capital}{{2,6}}(?!\w)", acronym),
     )
 
 
@@ -187,7 +183,7 @@ def raised(tongue: Tongue) -> tuple[Rule, ...]:
         said = " ".join(tongue.cardinal(int(digit), "") for digit in match[0].translate(_POWERS))
         return f" {said} "
 
-    return (Rule("symbol", re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹₀-₉]+"), say),)
+    return (rule("symbol", "[⁰¹²³⁴⁵⁶⁷⁸⁹₀-₉]+", say),)
 
 
 def signs(tongue: Tongue) -> tuple[Rule, ...]:
@@ -205,19 +201,17 @@ def signs(tongue: Tongue) -> tuple[Rule, ...]:
     between = those(_BETWEEN)
     return (
         *raised(tongue),
-        Rule(
+        rule(
             "symbol",
-            re.compile(f"(?:{alternatives(sign for sign in tongue.signs if sign not in _BETWEEN + _BEFORE)})"),
+            f"(?:{alternatives(sign for sign in tongue.signs if sign not in _BETWEEN + _BEFORE)})",
             say,
         ),
-        Rule(
+        rule(
             "symbol",
-            re.compile(
-                rf"(?<=\S\s){between}(?=\s\S)|(?<={said}){between}(?={said})|(?<=[\w\ue000-\uf8ff])&(?=[\w\ue000-\uf8ff])"
-            ),
+            rf"(?<=\S\s){between}(?=\s\S)|(?<={said}){between}(?={said})|(?<=[\w\ue000-\uf8ff])&(?=[\w\ue000-\uf8ff])",
             say,
         ),
-        Rule("symbol", re.compile(rf"(?<![^\s(]){those(_BEFORE)}(?=\w|{said})|(?<![^\s(])\+(?={said})"), say),
+        rule("symbol", rf"(?<![^\s(]){those(_BEFORE)}(?=\w|{said})|(?<![^\s(])\+(?={said})", say),
     )
 
 

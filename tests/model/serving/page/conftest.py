@@ -22,9 +22,9 @@ from tests.model.conftest import make_config, make_store
 from tests.model.serving.conftest import MODES
 from tests.model.serving.test_guard import until
 
-_DRAWN_MS = 500
+DRAWN_MS = 500
 """Gradio draws what is opened, and moments later sets its first values again and begins to listen to clicks."""
-SETTLED_MS = 200
+_SETTLED_MS = 200
 """How long a value must stay."""
 
 
@@ -119,7 +119,7 @@ class Tab:
         self.page.on("console", lambda told: self.problems.append(told.text) if told.type == "error" else None)
         self.page.goto(url)
         self.page.wait_for_selector("#speak-go")
-        self.page.wait_for_timeout(_DRAWN_MS)
+        self.page.wait_for_timeout(DRAWN_MS)
 
     def __enter__(self) -> "Tab":
         return self
@@ -129,11 +129,11 @@ class Tab:
 
     def open(self, name: str) -> None:
         self.page.get_by_role("tab", name=name, exact=True).click()
-        self.page.wait_for_timeout(_DRAWN_MS)
+        self.page.wait_for_timeout(DRAWN_MS)
 
     def unfold(self, name: str) -> None:
         self.page.get_by_role("button", name=name).locator("visible=true").click()
-        self.page.wait_for_timeout(_DRAWN_MS)
+        self.page.wait_for_timeout(DRAWN_MS)
 
     def number(self, label: str) -> Any:
         field = self.page.locator(f"label:has([data-testid=block-info]:text-is('{label}'))")
@@ -144,7 +144,7 @@ class Tab:
 
         def stays() -> bool:
             field.fill(value)
-            self.page.wait_for_timeout(SETTLED_MS)
+            self.page.wait_for_timeout(_SETTLED_MS)
             return bool(field.input_value() == value)
 
         until(stays)
@@ -152,7 +152,7 @@ class Tab:
     def choose(self, selector: str, option: str) -> None:
         self.page.locator(f"{selector} input").click()
         self.page.get_by_role("option", name=option).click()
-        self.page.wait_for_timeout(SETTLED_MS)
+        self.page.wait_for_timeout(_SETTLED_MS)
 
     def made(self, name: str) -> bytes:
         """Waits for a result that differs from the one before; returns its file."""

@@ -21,7 +21,7 @@ from model.inference.synthesizer import Synthesizer
 from stages.audio.files import read_at, wav_of
 from tests.limits import HANG_S
 from tests.model.inference.test_synthesizer import taught
-from tests.model.serving.page.conftest import SETTLED_MS, Shown, Tab, showing
+from tests.model.serving.page.conftest import DRAWN_MS, Shown, Tab, showing
 from tests.model.serving.test_guard import Held, until
 
 
@@ -356,14 +356,10 @@ def test_stopping_and_leaving_free_the_place(
                 tab.page.click("#speak-stop")
                 until(lambda: service.open_requests == 1)
                 tab.page.wait_for_selector("text=Stopped.")
-
-                def taken() -> bool:
-                    tab.page.click("#speak-go")  # which Gradio passes over until it knows that the other one ended
-                    tab.page.wait_for_timeout(SETTLED_MS)
-                    return service.open_requests == 2
-
-                until(taken)
+                tab.page.wait_for_timeout(DRAWN_MS)  # moments in which Gradio closes the stream of what was stopped
+                tab.page.click("#speak-go")
                 tab.page.wait_for_selector("text=1 other requests are open")  # the server knows who listens
+                assert service.open_requests == 2
             until(lambda: service.open_requests == 1)
             for _ in range(2):
                 service.submit(_anything(voices))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.text.languages import LANGUAGES
 from stages.text.phonemes import in_words, phonemize
 from stages.text.spoken.languages import en
 from stages.text.spoken.rules import Rules
@@ -38,6 +39,16 @@ PIECES = st.sampled_from(
         *("3:1", "1e5", "x@y.com", "1_000", "3.5xyz", "[", "<", "'", "…", "—"),
     ]
 )
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_rule_is_a_regular_expression(code: str) -> None:
+    """Each is compiled for the first text that may need it, which no test may have."""
+    speaker = speaker_of(code)
+    assert speaker is not None
+    for _, rules in speaker.rules._groups:
+        for rule in rules:
+            assert rule.pattern.pattern == rule.regex
 
 
 @given(st.one_of(st.integers(-(10**40), 10**40).map(str), st.floats(allow_nan=False, allow_infinity=False).map(str)))

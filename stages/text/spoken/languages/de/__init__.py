@@ -23,7 +23,7 @@ from stages.text.spoken.languages.de.numbers import (
 )
 from stages.text.spoken.languages.de.words import LATE, NUMBERED, NUMBERS, TONGUE
 from stages.text.spoken.romans import from_roman
-from stages.text.spoken.rules import Rule, Rules
+from stages.text.spoken.rules import Rule, Rules, rule
 
 _MONTHS = month_numbers(
     "januar jänner jan",
@@ -185,50 +185,48 @@ def _times(match: re.Match[str]) -> str:
 _RULES: tuple[Rule, ...] = (
     *links(NUMBERS),
     *abbreviations(TONGUE, NUMBERED, frozenset(("usw.", "etc.", "usf."))),
-    Rule("abbreviation", re.compile(r"(?<=[a-zäöüß])str\.(?!\w)"), lambda match: ended(match, "straße")),
-    Rule("abbreviation", re.compile(r"(?<![\w.])Fr\.(?= (?:Dr\.|Prof\.|[A-ZÄÖÜ]\w))"), lambda _: "Frau"),
+    rule("abbreviation", r"(?<=[a-zäöüß])str\.(?!\w)", lambda match: ended(match, "straße")),
+    rule("abbreviation", r"(?<![\w.])Fr\.(?= (?:Dr\.|Prof\.|[A-ZÄÖÜ]\w))", lambda _: "Frau"),
     *dates(_MONTHS, _date, between=r"(?<=\.)\s"),
-    Rule("date", re.compile(rf"{LEFT}(?P<day>\d\d?)\.(?P<month>\d\d?)\.(?!\d)"), _short_date),
+    rule("date", rf"{LEFT}(?P<day>\d\d?)\.(?P<month>\d\d?)\.(?!\d)", _short_date),
     times(_clock, words="Uhr", to="bis", zones=zone_said(NUMBERS), more="|est|mez"),
-    Rule(
+    rule(
         "time",
-        re.compile(rf"{LEFT}(\d\d?) Uhr(?: (\d\d?)(?![\w.,:]))?"),
+        rf"{LEFT}(\d\d?) Uhr(?: (\d\d?)(?![\w.,:]))?",
         lambda match: _clock(int(match[1]), int(match[2] or 0), None, ""),
     ),
-    Rule(
+    rule(
         "measure",
-        re.compile(rf"{LEFT}({NUMBER})\s?%-?(ig(?:e[mnrs]?)?)(?!\w)"),
+        rf"{LEFT}({NUMBER})\s?%-?(ig(?:e[mnrs]?)?)(?!\w)",
         lambda match: f"{NUMBERS.said(match[1])}prozent{match[2]}",
     ),
-    Rule("measure", re.compile(rf"{LEFT}(\d{{1,3}})[x×](?![\w-])(?! ?\d)"), _times),
+    rule("measure", rf"{LEFT}(\d{{1,3}})[x×](?![\w-])(?! ?\d)", _times),
     *money(NUMBERS),
     *measures(NUMBERS),
-    Rule(
+    rule(
         "roman",
-        re.compile(
-            rf"(?<!\w)(?P<names>(?:(?:{alternatives(_MALE)}|{alternatives(_FEMALE)})s?[ -])"
-            rf"*(?:{alternatives(_MALE)}|{alternatives(_FEMALE)})s?) (?P<roman>{ROMAN})\.?"
-        ),
+        rf"(?<!\w)(?P<names>(?:(?:{alternatives(_MALE)}|{alternatives(_FEMALE)})s?[ -])"
+        rf"*(?:{alternatives(_MALE)}|{alternatives(_FEMALE)})s?) (?P<roman>{ROMAN})\.?",
         _monarch,
     ),
-    Rule("roman", re.compile(rf"(?<![\w.])(?P<roman>{ROMAN})\.(?= (?:{ORDINAL_NOUNS.pattern}))"), _roman_ordinal),
+    rule("roman", rf"(?<![\w.])(?P<roman>{ROMAN})\.(?= (?:{ORDINAL_NOUNS.pattern}))", _roman_ordinal),
     numbered(r"Kapitel|Teil|Band|Akt|Klasse|Artikel|Anhang|Phase|Typ|Stufe|Gruppe|Abschnitt", cardinal),
     numbered(r"[A-ZÄÖÜ][a-zäöüß]+", cardinal, fewest=2),
-    Rule("ordinal", re.compile(rf"{LEFT}(\d\d?)\.\s?[-–]\s?(?=[\ue000-\uf8ff])"), _from_day),
-    Rule("ordinal", re.compile(rf"{LEFT}(\d{{1,9}})\.(?![\w.:]|,\w|\s?\d)"), _ordinal_rule),
-    Rule("ordinal", re.compile(rf"{LEFT}(\d{{1,9}})-?s?t(e[nmrs]?)(?!\w)"), _suffixed),
-    Rule("year", re.compile(rf"{LEFT}(\d{{2,4}})er(?!\w)"), _decade),
-    Rule(
+    rule("ordinal", rf"{LEFT}(\d\d?)\.\s?[-–]\s?(?=[\ue000-\uf8ff])", _from_day),
+    rule("ordinal", rf"{LEFT}(\d{{1,9}})\.(?![\w.:]|,\w|\s?\d)", _ordinal_rule),
+    rule("ordinal", rf"{LEFT}(\d{{1,9}})-?s?t(e[nmrs]?)(?!\w)", _suffixed),
+    rule("year", rf"{LEFT}(\d{{2,4}})er(?!\w)", _decade),
+    rule(
         "range",
-        re.compile(rf"{LEFT}(1[1-9]\d\d)\s?[-–]\s?([12]\d\d\d){RIGHT}"),
+        rf"{LEFT}(1[1-9]\d\d)\s?[-–]\s?([12]\d\d\d){RIGHT}",
         lambda match: f"{year_words(int(match[1]))} bis {year_words(int(match[2]))}",
     ),
-    Rule("year", re.compile(rf"{LEFT}1[1-9]\d\d(?![\w/%]|[.,:]\d|\s?[-–]\s?\d)"), _in_year),
+    rule("year", rf"{LEFT}1[1-9]\d\d(?![\w/%]|[.,:]\d|\s?[-–]\s?\d)", _in_year),
     dialled(NUMBERS, r"(?:wähl\w+|ruf\w*)(?: sie)? (?:die |den )?(?:notruf )?|notruf(?:nummer)? ", "110 112 115 911"),
     *plain(NUMBERS, _agree),
-    Rule(
+    rule(
         "abbreviation",
-        re.compile(rf"(?<!\w)(?:{alternatives(LATE)})(?!\w)"),
+        rf"(?<!\w)(?:{alternatives(LATE)})(?!\w)",
         lambda match: ended(match, LATE[match[0]]),
     ),
     *signs(TONGUE),

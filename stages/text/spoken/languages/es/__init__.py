@@ -22,7 +22,7 @@ from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.es.numbers import cardinal, ordinal
 from stages.text.spoken.languages.es.words import NUMBERED, NUMBERS, TONGUE
 from stages.text.spoken.romans import from_roman
-from stages.text.spoken.rules import Rule, Rules
+from stages.text.spoken.rules import Rule, Rules, rule
 
 _MONTH_NAMES = listed("enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre")
 _MONTHS = month_numbers(
@@ -172,52 +172,46 @@ _RULES: tuple[Rule, ...] = (
     *links(NUMBERS),
     *abbreviations(TONGUE, NUMBERED, frozenset(("etc.",))),
     *don("D.", "don"),
-    Rule(
+    rule(
         "abbreviation",
-        re.compile(rf"(?<!\w)(?i:{alternatives(_WEEKDAYS)})\.(?=,? \d)"),
+        rf"(?<!\w)(?i:{alternatives(_WEEKDAYS)})\.(?=,? \d)",
         lambda match: _WEEKDAYS[match[0][:-1].lower()],
     ),
-    Rule(
+    rule(
         "date",
-        re.compile(rf"(?<!\w)(?P<month>(?i:{'|'.join(_MONTH_NAMES)})) (?P<day>\d\d?),? (?P<year>\d{{4}})(?!\w|[.,]\d)"),
+        rf"(?<!\w)(?P<month>(?i:{'|'.join(_MONTH_NAMES)})) (?P<day>\d\d?),? (?P<year>\d{{4}})(?!\w|[.,]\d)",
         _month_first,
     ),
     *dates(_MONTHS, _date, between=r"de\s", behind=r"del?\s"),
     times(_clock, words=rf"{_HALF}|h\.|hs|hrs|horas|h", to="a", zones=zone_said(NUMBERS), more="|est"),
-    Rule(
+    rule(
         "time",
-        re.compile(rf"{LEFT}(?P<last>\d\d?)\s?(?P<word>(?i:{_HALF}))(?!\w)(?:\s?(?P<zone>gmt|GMT|est|EST))?"),
+        rf"{LEFT}(?P<last>\d\d?)\s?(?P<word>(?i:{_HALF}))(?!\w)(?:\s?(?P<zone>gmt|GMT|est|EST))?",
         _half_day,
     ),
-    Rule(
+    rule(
         "time",
-        re.compile(
-            rf"{LEFT}(?P<hours>\d\d?) ?h (?P<minutes>[0-5]?\d) ?min\.?(?: (?P<seconds>[0-5]?\d) ?se?g?\.?)?(?!\w)"
-        ),
+        rf"{LEFT}(?P<hours>\d\d?) ?h (?P<minutes>[0-5]?\d) ?min\.?(?: (?P<seconds>[0-5]?\d) ?se?g?\.?)?(?!\w)",
         _duration,
     ),
     *money(NUMBERS),
-    Rule(
+    rule(
         "ordinal",
-        re.compile(rf"{LEFT}{_NUMBER}\.?(?P<ending>[ºª]|(?<!\d\d\d)[ao](?!\w)|(?:er|[rdtmnv][oa])(?!\w))"),
+        rf"{LEFT}{_NUMBER}\.?(?P<ending>[ºª]|(?<!\d\d\d)[ao](?!\w)|(?:er|[rdtmnv][oa])(?!\w))",
         _ordinal_rule,
     ),
-    Rule("ordinal", re.compile(rf"{LEFT}{_NUMBER}(?P<ending>°)(?=\s+(?!C|F|c\b)[a-zA-Z])"), _ordinal_rule),
+    rule("ordinal", rf"{LEFT}{_NUMBER}(?P<ending>°)(?=\s+(?!C|F|c\b)[a-zA-Z])", _ordinal_rule),
     *measures(NUMBERS),
-    Rule(
+    rule(
         "roman",
-        re.compile(
-            r"(?<!\w)(?P<before>(?i:siglo)|ss?\.) (?P<romans>[IVX]+(?:(?: ?[-–] ?| y | al )[IVX]+)*|[ivx]+)(?!\w)"
-            r"|(?<!\w)(?P<several>(?i:siglos)) (?P<list>[IVX]+(?:(?:, | y | ?[-–] ?| al? )[IVX]+)+)(?!\w)"
-        ),
+        r"(?<!\w)(?P<before>(?i:siglo)|ss?\.) (?P<romans>[IVX]+(?:(?: ?[-–] ?| y | al )[IVX]+)*|[ivx]+)(?!\w)"
+        r"|(?<!\w)(?P<several>(?i:siglos)) (?P<list>[IVX]+(?:(?:, | y | ?[-–] ?| al? )[IVX]+)+)(?!\w)",
         _century,
     ),
-    Rule(
+    rule(
         "roman",
-        re.compile(
-            r"(?<![\w’'])(?P<roman>[IVX]+)(?= (?P<thing>(?i:guerra|congreso|república|reich|cumbre|edición|jornadas"
-            r"|concilio|feria|semana|festival|premio|bienal|olimpiada|legislatura|dinastía|conferencia|encuentro|plan|convenio))(?!\w))"
-        ),
+        r"(?<![\w’'])(?P<roman>[IVX]+)(?= (?P<thing>(?i:guerra|congreso|república|reich|cumbre|edición|jornadas"
+        r"|concilio|feria|semana|festival|premio|bienal|olimpiada|legislatura|dinastía|conferencia|encuentro|plan|convenio))(?!\w))",
         _counted_roman,
     ),
     reigns(_KINGS, _QUEENS, ordinal, cardinal, up_to=10),

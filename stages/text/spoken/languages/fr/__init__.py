@@ -12,7 +12,7 @@ from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.fr.numbers import cardinal, ordinal
 from stages.text.spoken.languages.fr.words import NUMBERED, NUMBERS, TONGUE, UNITS
 from stages.text.spoken.romans import from_roman
-from stages.text.spoken.rules import Rule, Rules
+from stages.text.spoken.rules import Rule, Rules, rule
 
 _MONTH_NAMES = listed("janvier février mars avril mai juin juillet août septembre octobre novembre décembre")
 _MONTHS = month_numbers(
@@ -149,48 +149,44 @@ _HOURS = r"(?:[àdÀ]|vers|dès|depuis|avant|après|jusqu'à|entre|de)"
 _RULES: tuple[Rule, ...] = (
     *links(NUMBERS),
     *abbreviations(TONGUE, NUMBERED, frozenset(("etc.",))),
-    Rule("abbreviation", re.compile(r"(?<!\w)Me(?= [A-ZÀ-Ý][a-zà-ÿ])"), lambda _: "maître"),
-    Rule(
+    rule("abbreviation", r"(?<!\w)Me(?= [A-ZÀ-Ý][a-zà-ÿ])", lambda _: "maître"),
+    rule(
         "date",
-        re.compile(
-            rf"{LEFT}(?P<days>\d\d?(?:[/-]\d\d?)+) (?P<month>(?i:{alternatives(_MONTHS)}))(?!\w)(?:"
-            rf" (?P<year>\d{{4}})(?!\w|[.,]\d))?"
-        ),
+        rf"{LEFT}(?P<days>\d\d?(?:[/-]\d\d?)+) (?P<month>(?i:{alternatives(_MONTHS)}))(?!\w)(?:"
+        rf" (?P<year>\d{{4}})(?!\w|[.,]\d))?",
         _days,
     ),
-    Rule("date", re.compile(rf"{LEFT}1er(?= (?i:{alternatives(_MONTHS)})(?!\w))"), lambda _: "premier"),
+    rule("date", rf"{LEFT}1er(?= (?i:{alternatives(_MONTHS)})(?!\w))", lambda _: "premier"),
     *dates(_MONTHS, _date),
     times(_clock, words="heures?|h", to="à", zones=zone_said(NUMBERS)),
-    Rule("time", re.compile(rf"{LEFT}{_HOUR.pattern}(?:\s?[-–]\s?{_HOUR.pattern})?(?![\w/])"), _hour),
-    Rule(
+    rule("time", rf"{LEFT}{_HOUR.pattern}(?:\s?[-–]\s?{_HOUR.pattern})?(?![\w/])", _hour),
+    rule(
         "telephone",
-        re.compile(r"(?<![\w+])0\d(?:[ .]\d\d){4}(?!\w)"),
+        r"(?<![\w+])0\d(?:[ .]\d\d){4}(?!\w)",
         lambda match: " ".join(
             ("zéro " if part[0] == "0" and part != "00" else "")
             + ("zéro zéro" if part == "00" else cardinal(int(part), ""))
             for part in re.split("[ .]", match[0])
         ),
     ),
-    Rule("year", re.compile(r"(?<!\w)((?i:années|les|des)) (\d\d)'?s(?!\w)"), _decade),
-    Rule(
+    rule("year", r"(?<!\w)((?i:années|les|des)) (\d\d)'?s(?!\w)", _decade),
+    rule(
         "time",
-        re.compile(rf"{LEFT}(\d\d?)\s?([hj])/([1-9]\d?)(?![\w/]|[.,]\d)"),
+        rf"{LEFT}(\d\d?)\s?([hj])/([1-9]\d?)(?![\w/]|[.,]\d)",
         _in_all,
     ),
-    Rule("measure", re.compile(rf"{LEFT}(\d{{1,3}})[x×](?![\w-])(?! ?\d)"), _times),
+    rule("measure", rf"{LEFT}(\d{{1,3}})[x×](?![\w-])(?! ?\d)", _times),
     *money(NUMBERS),
-    Rule(
+    rule(
         "ordinal",
-        re.compile(
-            rf"{LEFT}{_NUMBER}(?P<ending>(?<=1)(?:ers?|res?|ères?|ere)|(?:i?[èe]mes?|es?)|(?<=2)(?:nde?s?|de?s?))(?!\w)"
-        ),
+        rf"{LEFT}{_NUMBER}(?P<ending>(?<=1)(?:ers?|res?|ères?|ere)|(?:i?[èe]mes?|es?)|(?<=2)(?:nde?s?|de?s?))(?!\w)",
         _ordinal_rule,
     ),
-    Rule("ordinal", re.compile(rf"{LEFT}{_NUMBER}[°º](?![\w°]|\s?[CFcf]\b)"), _degree_ordinal),
+    rule("ordinal", rf"{LEFT}{_NUMBER}[°º](?![\w°]|\s?[CFcf]\b)", _degree_ordinal),
     *measures(NUMBERS),
-    Rule(
+    rule(
         "roman",
-        re.compile(r"(?<![\w’'.])(?P<roman>[IVX]+)(?P<ending>(?<=I)(?:er|re|ère)|(?:i?[èe]me|e))(?!\w)"),
+        r"(?<![\w’'.])(?P<roman>[IVX]+)(?P<ending>(?<=I)(?:er|re|ère)|(?:i?[èe]me|e))(?!\w)",
         _century,
     ),
     reigns(_KINGS, _QUEENS, _first, cardinal, up_to=1),

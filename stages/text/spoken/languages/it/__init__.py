@@ -12,7 +12,7 @@ from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.it.numbers import cardinal, ordinal
 from stages.text.spoken.languages.it.words import NUMBERED, NUMBERS, TONGUE
 from stages.text.spoken.romans import from_roman
-from stages.text.spoken.rules import Rule, Rules
+from stages.text.spoken.rules import Rule, Rules, rule
 
 _MONTH_NAMES = listed("gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre")
 _MONTHS = month_numbers(
@@ -126,39 +126,35 @@ _RULES: tuple[Rule, ...] = (
     *links(NUMBERS),
     *abbreviations(TONGUE, NUMBERED, frozenset(("ecc.", "etc."))),
     *don("S.", "San"),
-    Rule("abbreviation", re.compile(rf"(?<![\w.])(?i:{alternatives(_TITLES)})\.(?!\w)"), _title),
-    Rule("date", re.compile(rf"{LEFT}1[°º](?= (?i:{alternatives(_MONTHS)})(?!\w))"), lambda _: "primo"),
+    rule("abbreviation", rf"(?<![\w.])(?i:{alternatives(_TITLES)})\.(?!\w)", _title),
+    rule("date", rf"{LEFT}1[°º](?= (?i:{alternatives(_MONTHS)})(?!\w))", lambda _: "primo"),
     *dates(_MONTHS, _date),
-    Rule("time", re.compile(r"^\W*(\d\d?):(\d\d)\W*$"), _alone),
+    rule("time", r"^\W*(\d\d?):(\d\d)\W*$", _alone),
     times(_clock, words="ore", to="a", zones=zone_said(NUMBERS)),
-    Rule(
+    rule(
         "time",
-        re.compile(
-            r"(?:(?<=\bore )|(?<=\balle )|(?<=\bdalle )|(?<=\bdelle )|(?<=\ble ))(\d\d?)[.,](\d\d)(?!\w|[.,:]\d)"
-        ),
+        r"(?:(?<=\bore )|(?<=\balle )|(?<=\bdalle )|(?<=\bdelle )|(?<=\ble ))(\d\d?)[.,](\d\d)(?!\w|[.,:]\d)",
         lambda match: (
             _clock(int(match[1]), int(match[2]), None, "") if int(match[1]) < 25 and int(match[2]) < 60 else None
         ),
     ),
     *money(NUMBERS),
-    Rule(
+    rule(
         "ordinal",
-        re.compile(rf"{LEFT}{_NUMBER}\.?(?P<ending>[ºª]|(?<=(?<!\d)\d)[ao]|(?<=(?<!\d)\d\d)[ao])(?!\w|\s?[CF]\b)"),
+        rf"{LEFT}{_NUMBER}\.?(?P<ending>[ºª]|(?<=(?<!\d)\d)[ao]|(?<=(?<!\d)\d\d)[ao])(?!\w|\s?[CF]\b)",
         _ordinal_rule,
     ),
-    Rule(
+    rule(
         "ordinal",
-        re.compile(rf"{LEFT}{_NUMBER}(?P<ending>°)(?=\s+(?!C\b|F\b|c\b)[a-zA-Z]|\s*[.,;:!?)]|\s*$)"),
+        rf"{LEFT}{_NUMBER}(?P<ending>°)(?=\s+(?!C\b|F\b|c\b)[a-zA-Z]|\s*[.,;:!?)]|\s*$)",
         lambda match: _ordinal_rule(match) if int(re.sub(r"\D", "", match["number"])) < 20 else None,
     ),
     *measures(NUMBERS),
-    Rule("roman", re.compile(r"(?<!\w)(?P<before>(?i:secolo|sec\.)) (?P<roman>[IVX]+)(?![\w’'])"), _century),
-    Rule(
+    rule("roman", r"(?<!\w)(?P<before>(?i:secolo|sec\.)) (?P<roman>[IVX]+)(?![\w’'])", _century),
+    rule(
         "roman",
-        re.compile(
-            r"(?<![\w’'])(?P<roman>[IVX]+)(?= (?P<thing>(?i:secolo|sec\.|edizione|legislatura|dinastia|congresso"
-            r"|guerra|repubblica|conferenza))(?!\w))"
-        ),
+        r"(?<![\w’'])(?P<roman>[IVX]+)(?= (?P<thing>(?i:secolo|sec\.|edizione|legislatura|dinastia|congresso"
+        r"|guerra|repubblica|conferenza))(?!\w))",
         _century,
     ),
     reigns(_KINGS, _QUEENS, ordinal, cardinal, up_to=39),

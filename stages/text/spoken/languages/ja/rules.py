@@ -20,7 +20,7 @@ from stages.text.spoken.asian.patterns import (
     pairs,
 )
 from stages.text.spoken.language import Speaker
-from stages.text.spoken.rules import Rule, Rules
+from stages.text.spoken.rules import Rule, Rules, rule
 
 _MYRIAD = "[百千万億兆京]*"
 
@@ -144,110 +144,100 @@ _WEB = pairs(
 )
 _RULES: tuple[Rule, ...] = (
     *links(_WEB, one_by_one, "ハッシュタグ"),
-    Rule(
+    rule(
         "telephone",
-        re.compile(rf"{ALONE}(?:\+[0-9]{{1,3}}|0[0-9]{{1,4}})[-‐–( ][0-9]{{1,4}}[-‐–) ][0-9]{{3,4}}{END}"),
+        rf"{ALONE}(?:\+[0-9]{{1,3}}|0[0-9]{{1,4}})[-‐–( ][0-9]{{1,4}}[-‐–) ][0-9]{{3,4}}{END}",
         _phone,
     ),
-    Rule("telephone", re.compile(rf"(?<=〒)\s?[0-9]{{3}}-[0-9]{{4}}{END}"), _phone),
-    Rule(
+    rule("telephone", rf"(?<=〒)\s?[0-9]{{3}}-[0-9]{{4}}{END}", _phone),
+    rule(
         "date",
-        re.compile(
-            rf"{START}(?P<year>[12][0-9]{{3}})(?P<sep>[-/.])(?P<month>[01]?[0-9])(?P=sep)(?P<day>[0-3]?[0-9]){END}"
-        ),
+        rf"{START}(?P<year>[12][0-9]{{3}})(?P<sep>[-/.])(?P<month>[01]?[0-9])(?P=sep)(?P<day>[0-3]?[0-9]){END}",
         _date,
     ),
-    Rule(
+    rule(
         "date",
-        re.compile(rf"(?<![A-Za-z])([MTSHR])\.([0-9]{{1,2}})(?:\.([0-9]{{1,2}}))?(?:\.([0-9]{{1,2}}))?{END}年?"),
+        rf"(?<![A-Za-z])([MTSHR])\.([0-9]{{1,2}})(?:\.([0-9]{{1,2}}))?(?:\.([0-9]{{1,2}}))?{END}年?",
         _era,
     ),
-    Rule("date", re.compile(rf"(?<![A-Za-z])([MTSHR])([0-9]{{1,2}})\.([0-9]{{1,2}})\.([0-9]{{1,2}}){END}"), _era),
-    Rule("date", re.compile(r"(?<![A-Za-z])([MTSHR])([0-9]{1,2})()()年"), _era),
-    Rule("date", re.compile(rf"{START}([0-9]{{1,2}})/([0-9]{{1,2}})(?!/){END}"), _day),
-    Rule(
+    rule("date", rf"(?<![A-Za-z])([MTSHR])([0-9]{{1,2}})\.([0-9]{{1,2}})\.([0-9]{{1,2}}){END}", _era),
+    rule("date", r"(?<![A-Za-z])([MTSHR])([0-9]{1,2})()()年", _era),
+    rule("date", rf"{START}([0-9]{{1,2}})/([0-9]{{1,2}})(?!/){END}", _day),
+    rule(
         "date",
-        re.compile(
-            rf"(?<=[0-9])日\s?[(（](?P<first>{_WEEKDAY})曜?日?(?:{WAVE}(?P<last>{_WEEKDAY})曜?日?)?"
-            "(?P<holiday>[・ ,]祝)?[)）]"
-        ),
+        rf"(?<=[0-9])日\s?[(（](?P<first>{_WEEKDAY})曜?日?(?:{WAVE}(?P<last>{_WEEKDAY})曜?日?)?"
+        "(?P<holiday>[・ ,]祝)?[)）]",
         _weekdays,
     ),
-    Rule(
+    rule(
         "time",
-        re.compile(
-            rf"(?:(?P<half>[AaPp][Mm])\s?)?{START}(?P<hour>[0-9]{{1,2}}):(?P<minute>[0-9]{{2}})(?::(?P<second>[0-9]{{2}}))?(?![:0-9])"
-            r"(?:\s?(?P<half_after>[AaPp][Mm])(?![A-Za-z]))?"
-        ),
+        rf"(?:(?P<half>[AaPp][Mm])\s?)?{START}(?P<hour>[0-9]{{1,2}}):(?P<minute>[0-9]{{2}})(?::(?P<second>[0-9]{{2}}))?(?![:0-9])"
+        r"(?:\s?(?P<half_after>[AaPp][Mm])(?![A-Za-z]))?",
         _clock,
     ),
-    Rule("time", re.compile(rf"{START}10分(?:の[0-9一二三四五六七八九])?"), _minutes),
-    Rule(
+    rule("time", rf"{START}10分(?:の[0-9一二三四五六七八九])?", _minutes),
+    rule(
         "fraction",
-        re.compile(
-            rf"{START}(?:(?P<whole>[0-9]+)(?P<and>[ と荷]))?(?P<root>√)?"
-            r"(?P<above>[0-9]{1,4})/(?P<below>[1-9][0-9]{0,3})(?![0-9/])"
-        ),
+        rf"{START}(?:(?P<whole>[0-9]+)(?P<and>[ と荷]))?(?P<root>√)?"
+        r"(?P<above>[0-9]{1,4})/(?P<below>[1-9][0-9]{0,3})(?![0-9/])",
         _fraction,
     ),
-    Rule(
+    rule(
         "money",
-        re.compile(rf"(?P<sign>{_CURRENCY})\s?(?P<amount>{AMOUNT})(?P<myriad>{_MYRIAD}){END}"),
+        rf"(?P<sign>{_CURRENCY})\s?(?P<amount>{AMOUNT})(?P<myriad>{_MYRIAD}){END}",
         _money,
     ),
-    Rule(
+    rule(
         "measure",
-        re.compile(rf"(?<=[0-9万億])\s?({_UNIT})(?:(?<=[{_TERMINAL}])|(?![A-Za-z0-9/²³]))"),
+        rf"(?<=[0-9万億])\s?({_UNIT})(?:(?<=[{_TERMINAL}])|(?![A-Za-z0-9/²³]))",
         lambda match: _UNITS[match[1]],
     ),
-    Rule(
+    rule(
         "range",
-        re.compile(rf"(?<![{_WORD}])({_WEEKDAY}){WAVE}({_WEEKDAY})(?![{_WORD}])"),
+        rf"(?<![{_WORD}])({_WEEKDAY}){WAVE}({_WEEKDAY})(?![{_WORD}])",
         lambda match: f"{match[1]}曜から{match[2]}曜",
     ),
-    Rule("range", re.compile(rf"(?<=[{SAID}年月日時分秒円人度回枚本個歳])[-–](?=[0-9{SAID}])"), lambda _: "から"),
-    Rule(
+    rule("range", rf"(?<=[{SAID}年月日時分秒円人度回枚本個歳])[-–](?=[0-9{SAID}])", lambda _: "から"),
+    rule(
         "score",
-        re.compile(
-            rf"{START}(?<!-)([0-9]{{1,4}})(?::|[-–](?=[0-9]+(?:で(?:勝|敗|負|下|破)|の(?:勝利|敗戦|スコア))))([0-9]{{1,5}})(?![0-9:]|\.[0-9])"
-        ),
+        rf"{START}(?<!-)([0-9]{{1,4}})(?::|[-–](?=[0-9]+(?:で(?:勝|敗|負|下|破)|の(?:勝利|敗戦|スコア))))([0-9]{{1,5}})(?![0-9:]|\.[0-9])",
         lambda match: f"{_number(match[1])}対{_number(match[2])}",
     ),
-    Rule(
+    rule(
         "range",
-        re.compile(rf"(?<=[0-9{_WORD}%){SAID}])\s?{WAVE}\s?(?=[0-9{_WORD}¥$第{SAID}])"),
+        rf"(?<=[0-9{_WORD}%){SAID}])\s?{WAVE}\s?(?=[0-9{_WORD}¥$第{SAID}])",
         lambda _: "から",
     ),
-    Rule(
+    rule(
         "range",
-        re.compile(rf"{START}(?<!-)({AMOUNT})[-–](?={AMOUNT}\s?[{_WORD}つヶケカ{SAID}])"),
+        rf"{START}(?<!-)({AMOUNT})[-–](?={AMOUNT}\s?[{_WORD}つヶケカ{SAID}])",
         lambda match: f"{_number(match[1])}から",
     ),
-    Rule(
+    rule(
         "serial",
-        re.compile(rf"{START}[0-9]+(?:-[0-9]+){{1,3}}{END}"),
+        rf"{START}[0-9]+(?:-[0-9]+){{1,3}}{END}",
         lambda match: "の".join(map(_number, match[0].split("-"))),
     ),
-    Rule("ordinal", re.compile(r"(?:(?<![A-Za-z])No\.?|(?<![A-Za-z])#)\s?(?=[0-9])"), lambda _: "ナンバー"),
-    Rule(
+    rule("ordinal", r"(?:(?<![A-Za-z])No\.?|(?<![A-Za-z])#)\s?(?=[0-9])", lambda _: "ナンバー"),
+    rule(
         "symbol",
-        re.compile(rf"(?<=[0-9√{SAID}])\s?([+×÷=±−])\s?(?=[-−√0-9])"),
+        rf"(?<=[0-9√{SAID}])\s?([+×÷=±−])\s?(?=[-−√0-9])",
         lambda match: _OPERATORS[match[1]],
     ),
-    Rule("symbol", re.compile(rf"{ALONE}([-−+±])(?=[√0-9{SAID}])"), lambda match: _OPERATORS[match[1]]),
-    Rule("symbol", re.compile("[√№〒℡∞]"), lambda match: _SIGNS[match[0]]),
-    Rule(
+    rule("symbol", rf"{ALONE}([-−+±])(?=[√0-9{SAID}])", lambda match: _OPERATORS[match[1]]),
+    rule("symbol", "[√№〒℡∞]", lambda match: _SIGNS[match[0]]),
+    rule(
         "symbol",
-        re.compile(rf"(?<=[{_WORD}{HIRAGANA}{KATAKANA}ー]) ?& ?(?=[{_WORD}{HIRAGANA}{KATAKANA}ー])"),
+        rf"(?<=[{_WORD}{HIRAGANA}{KATAKANA}ー]) ?& ?(?=[{_WORD}{HIRAGANA}{KATAKANA}ー])",
         lambda _: "アンド",
     ),
-    Rule(
+    rule(
         "serial",
-        re.compile(rf"{START}[0-9]+(?:\.[0-9]+){{2,}}(?![0-9])"),
+        rf"{START}[0-9]+(?:\.[0-9]+){{2,}}(?![0-9])",
         lambda match: "点".join(map(_number, match[0].split("."))),
     ),
-    Rule("decimal", re.compile(rf"{START}{INTEGER}\.[0-9]+(?![0-9]|\.[0-9])"), lambda match: _number(match[0])),
-    Rule("cardinal", re.compile(INTEGER), lambda match: _number(match[0])),
+    rule("decimal", rf"{START}{INTEGER}\.[0-9]+(?![0-9]|\.[0-9])", lambda match: _number(match[0])),
+    rule("cardinal", INTEGER, lambda match: _number(match[0])),
 )
 
 

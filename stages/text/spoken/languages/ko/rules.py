@@ -20,7 +20,7 @@ from stages.text.spoken.asian.patterns import (
     pairs,
 )
 from stages.text.spoken.language import Speaker
-from stages.text.spoken.rules import Rule, Rules
+from stages.text.spoken.rules import Rule, Rules, rule
 
 _MYRIAD = "(?:[십백천]?[만억조경]|[백천])"
 _LARGE = rf"{AMOUNT}(?:{_MYRIAD}(?:\s?{INTEGER}{_MYRIAD})*(?:\s?{INTEGER})?)?"
@@ -205,111 +205,101 @@ _WEB = pairs(
 )
 _RULES: tuple[Rule, ...] = (
     *links(_WEB, one_by_one, "해시태그"),
-    Rule(
+    rule(
         "date",
-        re.compile(rf"{START}(?:3\.1|4\.19|5\.18|6\.25|8\.15)(?=\s?(?:절|혁명|의거|민주|전쟁|사변|광복|독립|운동))"),
+        rf"{START}(?:3\.1|4\.19|5\.18|6\.25|8\.15)(?=\s?(?:절|혁명|의거|민주|전쟁|사변|광복|독립|운동))",
         lambda match: one_by_one(match[0].replace(".", "")),
     ),
-    Rule(
+    rule(
         "telephone",
-        re.compile(
-            rf"{ALONE}(?:\+[0-9]{{1,3}}[- ][0-9]{{1,3}}|0[0-9]{{1,2}}|1[5-9][0-9]{{2}})"
-            rf"[- )](?:[0-9]{{3,4}}[- ])?[0-9]{{4}}{END}"
-        ),
+        rf"{ALONE}(?:\+[0-9]{{1,3}}[- ][0-9]{{1,3}}|0[0-9]{{1,2}}|1[5-9][0-9]{{2}})"
+        rf"[- )](?:[0-9]{{3,4}}[- ])?[0-9]{{4}}{END}",
         _phone,
     ),
-    Rule(
+    rule(
         "telephone",
-        re.compile(rf"{ALONE}(?:11[24569]|120|911)(?=(?:번?(?:에|으로|로|을|를))?\s?(?:전화|신고|연락))"),
+        rf"{ALONE}(?:11[24569]|120|911)(?=(?:번?(?:에|으로|로|을|를))?\s?(?:전화|신고|연락))",
         lambda match: one_by_one(match[0]),
     ),
-    Rule("telephone", re.compile(rf"{ALONE}01[016789][0-9]{{7,8}}(?![0-9])"), _phone),
-    Rule(
+    rule("telephone", rf"{ALONE}01[016789][0-9]{{7,8}}(?![0-9])", _phone),
+    rule(
         "date",
-        re.compile(
-            rf"{START}(?P<year>[12][0-9]{{3}})(?P<sep>[-/.])\s?(?P<month>[01]?[0-9])(?P=sep)\s?(?P<day>[0-3]?[0-9])\.?(?![0-9])"
-        ),
+        rf"{START}(?P<year>[12][0-9]{{3}})(?P<sep>[-/.])\s?(?P<month>[01]?[0-9])(?P=sep)\s?(?P<day>[0-3]?[0-9])\.?(?![0-9])",
         _date,
     ),
-    Rule(
-        "date", re.compile(rf"{START}(?P<month>[01]?[0-9])/(?P<day>[0-3]?[0-9])/(?P<year>[12][0-9]{{3}}){END}"), _date
-    ),
-    Rule("date", re.compile(rf"{START}([0-9]{{1,2}})월(?!등|드)"), _month_of_year),
-    Rule("date", re.compile(rf"{START}([0-9])·([0-9]{{1,2}})(?![0-9])"), lambda match: one_by_one(match[1] + match[2])),
-    Rule("date", re.compile(rf"(?<=일)\s?[(（]({_WEEKDAY})(?:요일)?(?:{WAVE}({_WEEKDAY})(?:요일)?)?[)）]"), _weekdays),
-    Rule("range", re.compile(rf"(?<=[{SAID}년월일])\s?(?:{WAVE}|[-–])\s?(?=[0-9{SAID}]|다음)"), lambda _: " 부터 "),
-    Rule("range", re.compile(rf"(?<![{HANGUL}])({_WEEKDAY}){WAVE}({_WEEKDAY})(?![{HANGUL}])"), _from_to),
-    Rule(
+    rule("date", rf"{START}(?P<month>[01]?[0-9])/(?P<day>[0-3]?[0-9])/(?P<year>[12][0-9]{{3}}){END}", _date),
+    rule("date", rf"{START}([0-9]{{1,2}})월(?!등|드)", _month_of_year),
+    rule("date", rf"{START}([0-9])·([0-9]{{1,2}})(?![0-9])", lambda match: one_by_one(match[1] + match[2])),
+    rule("date", rf"(?<=일)\s?[(（]({_WEEKDAY})(?:요일)?(?:{WAVE}({_WEEKDAY})(?:요일)?)?[)）]", _weekdays),
+    rule("range", rf"(?<=[{SAID}년월일])\s?(?:{WAVE}|[-–])\s?(?=[0-9{SAID}]|다음)", lambda _: " 부터 "),
+    rule("range", rf"(?<![{HANGUL}])({_WEEKDAY}){WAVE}({_WEEKDAY})(?![{HANGUL}])", _from_to),
+    rule(
         "range",
-        re.compile(rf"{START}([0-9]{{1,4}})\s?{WAVE}\s?(?=[0-9]{{1,4}}(?:년|월|일|세기))"),
+        rf"{START}([0-9]{{1,4}})\s?{WAVE}\s?(?=[0-9]{{1,4}}(?:년|월|일|세기))",
         lambda match: f"{_plain(match[1])} 부터 ",
     ),
-    Rule(
+    rule(
         "time",
-        re.compile(rf"{START}(?P<hour>[0-9]{{1,2}}):(?P<minute>[0-9]{{2}})(?::(?P<second>[0-9]{{2}}))?(?![:0-9])"),
+        rf"{START}(?P<hour>[0-9]{{1,2}}):(?P<minute>[0-9]{{2}})(?::(?P<second>[0-9]{{2}}))?(?![:0-9])",
         _clock,
     ),
-    Rule(
+    rule(
         "time",
-        re.compile(rf"{START}([0-9]{{1,2}})시(?!간|리즈|즌|스템|도|집|험|장|민|내|대|트|설|각|선|력|작|절)"),
+        rf"{START}([0-9]{{1,2}})시(?!간|리즈|즌|스템|도|집|험|장|민|내|대|트|설|각|선|력|작|절)",
         _hours,
     ),
-    Rule("time", re.compile(rf"{START}(0[0-9])(?=[분초일])"), lambda match: _plain(match[1])),
-    Rule(
+    rule("time", rf"{START}(0[0-9])(?=[분초일])", lambda match: _plain(match[1])),
+    rule(
         "fraction",
-        re.compile(
-            r"(?<![0-9/])(?<![0-9][.,])(?:(?P<whole>[0-9]+)\s?[과와 ]\s?)?(?P<root>√)?"
-            r"(?P<above>[0-9]{1,4})/(?P<below>[1-9][0-9]{0,3})(?![0-9/])"
-            rf"(?:(?P<particle>이|가|은|는|을|를|과|와|으로|로)(?![{HANGUL}]))?"
-        ),
+        r"(?<![0-9/])(?<![0-9][.,])(?:(?P<whole>[0-9]+)\s?[과와 ]\s?)?(?P<root>√)?"
+        r"(?P<above>[0-9]{1,4})/(?P<below>[1-9][0-9]{0,3})(?![0-9/])"
+        rf"(?:(?P<particle>이|가|은|는|을|를|과|와|으로|로)(?![{HANGUL}]))?",
         _fraction,
     ),
-    Rule("money", re.compile(rf"(?P<sign>{_CURRENCY})\s?(?P<amount>{_LARGE})(?![0-9])", re.IGNORECASE), _money),
-    Rule(
+    rule("money", rf"(?P<sign>{_CURRENCY})\s?(?P<amount>{_LARGE})(?![0-9])", _money, ignore_case=True),
+    rule(
         "measure",
-        re.compile(rf"(?<=[0-9{SAID}만천백])\s?({_UNIT})(?:(?<=[{_SIGN_UNITS}])|(?<=%p)|(?![A-Za-z0-9/²³]))"),
+        rf"(?<=[0-9{SAID}만천백])\s?({_UNIT})(?:(?<=[{_SIGN_UNITS}])|(?<=%p)|(?![A-Za-z0-9/²³]))",
         lambda match: f" {_UNITS[match[1]]}",
     ),
-    Rule("score", re.compile(rf"{START}(?<!-)([0-9]{{1,3}})-([0-9]{{1,3}})(?![0-9:-]|[.,][0-9]|\s?=)"), _result),
-    Rule("score", re.compile(rf"{START}([0-9]{{1,3}})(?:\s?대\s?|:)([0-9]{{1,3}})(?![0-9:]|[.,][0-9])"), _score),
-    Rule("ordinal", re.compile(rf"{START}([0-9]{{1,20}})\s?번째"), _nth),
-    Rule(
+    rule("score", rf"{START}(?<!-)([0-9]{{1,3}})-([0-9]{{1,3}})(?![0-9:-]|[.,][0-9]|\s?=)", _result),
+    rule("score", rf"{START}([0-9]{{1,3}})(?:\s?대\s?|:)([0-9]{{1,3}})(?![0-9:]|[.,][0-9])", _score),
+    rule("ordinal", rf"{START}([0-9]{{1,20}})\s?번째", _nth),
+    rule(
         "cardinal",
-        re.compile(
-            rf"{START}(?:(?P<first>[0-9]{{1,2}})(?:{_NATIVE})?\s?[-~～〜]\s?)?(?P<last>[0-9]{{1,2}})\s?(?P<counter>{_NATIVE})"
-        ),
+        rf"{START}(?:(?P<first>[0-9]{{1,2}})(?:{_NATIVE})?\s?[-~～〜]\s?)?(?P<last>[0-9]{{1,2}})\s?(?P<counter>{_NATIVE})",
         _counted,
     ),
-    Rule("range", re.compile(rf"(?<=[0-9{SAID}만천백억%도])\s?{WAVE}\s?(?=[0-9{SAID}])"), lambda _: "에서 "),
-    Rule(
+    rule("range", rf"(?<=[0-9{SAID}만천백억%도])\s?{WAVE}\s?(?=[0-9{SAID}])", lambda _: "에서 "),
+    rule(
         "range",
-        re.compile(rf"{START}(?<!-)({AMOUNT})[-–](?={AMOUNT}\s?[{HANGUL}{SAID}])"),
+        rf"{START}(?<!-)({AMOUNT})[-–](?={AMOUNT}\s?[{HANGUL}{SAID}])",
         lambda match: f"{_number(match[1])}에서 ",
     ),
-    Rule("symbol", re.compile(rf"(?<=[0-9{SAID}])\s?([-−])\s?(?=[0-9.]+\s?=)"), _operator),
-    Rule(
+    rule("symbol", rf"(?<=[0-9{SAID}])\s?([-−])\s?(?=[0-9.]+\s?=)", _operator),
+    rule(
         "serial",
-        re.compile(rf"{START}[0-9]+(?:-[0-9]+){{1,3}}{END}"),
+        rf"{START}[0-9]+(?:-[0-9]+){{1,3}}{END}",
         lambda match: " 다시 ".join(map(_number, match[0].split("-"))),
     ),
-    Rule("ordinal", re.compile(r"(?:(?<![A-Za-z])No\.?|№|(?<![A-Za-z0-9#&])#)\s?(?=[0-9])"), lambda _: "넘버 "),
-    Rule("symbol", re.compile(rf"(?<=[0-9{SAID}])\s?([+×x*÷=])\s?(?=[-−]?[0-9√{SAID}])"), _operator),
-    Rule("symbol", re.compile(rf"{ALONE}([-−+±])(?=[√0-9{SAID}])"), lambda match: f"{_SIGNS[match[1]]} "),
-    Rule("symbol", re.compile(rf"√(?=[0-9{SAID}])"), lambda _: "루트 "),
-    Rule("symbol", re.compile(rf"(?<=[{HANGUL}]) ?& ?(?=[{HANGUL}])"), lambda _: " 앤드 "),
-    Rule(
+    rule("ordinal", r"(?:(?<![A-Za-z])No\.?|№|(?<![A-Za-z0-9#&])#)\s?(?=[0-9])", lambda _: "넘버 "),
+    rule("symbol", rf"(?<=[0-9{SAID}])\s?([+×x*÷=])\s?(?=[-−]?[0-9√{SAID}])", _operator),
+    rule("symbol", rf"{ALONE}([-−+±])(?=[√0-9{SAID}])", lambda match: f"{_SIGNS[match[1]]} "),
+    rule("symbol", rf"√(?=[0-9{SAID}])", lambda _: "루트 "),
+    rule("symbol", rf"(?<=[{HANGUL}]) ?& ?(?=[{HANGUL}])", lambda _: " 앤드 "),
+    rule(
         "cardinal",
-        re.compile(rf"{START}{AMOUNT}{_MYRIAD}(?:\s?{INTEGER}{_MYRIAD})*(?:\s?{INTEGER}(?![.,]?[0-9]))?"),
+        rf"{START}{AMOUNT}{_MYRIAD}(?:\s?{INTEGER}{_MYRIAD})*(?:\s?{INTEGER}(?![.,]?[0-9]))?",
         lambda match: _large(match[0]),
     ),
-    Rule(
+    rule(
         "serial",
-        re.compile(rf"{START}[0-9]+(?:\.[0-9]+){{2,}}(?![0-9])"),
+        rf"{START}[0-9]+(?:\.[0-9]+){{2,}}(?![0-9])",
         lambda match: "점".join(map(_number, match[0].split("."))),
     ),
-    Rule("decimal", re.compile(rf"{START}{INTEGER}\.[0-9]+(?!\.?[0-9])"), lambda match: _number(match[0])),
-    Rule("cardinal", re.compile(INTEGER), lambda match: _number(match[0])),
-    Rule("range", re.compile(rf"(?<=[{SAID}])[-–](?=[{SAID}])"), lambda _: "에서 "),
+    rule("decimal", rf"{START}{INTEGER}\.[0-9]+(?!\.?[0-9])", lambda match: _number(match[0])),
+    rule("cardinal", INTEGER, lambda match: _number(match[0])),
+    rule("range", rf"(?<=[{SAID}])[-–](?=[{SAID}])", lambda _: "에서 "),
 )
 
 _BESIDE = re.compile(f"(?<=[{HANGUL}])(?<![제십백천만억조경])(?=√?[0-9])")

@@ -13,7 +13,7 @@ from stages.text.spoken.european.signs import plainly, raised
 from stages.text.spoken.european.tongue import Quantity, Tongue, noun
 from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.others.numerals import greek, hindi, turkish
-from stages.text.spoken.rules import Rule, Rules
+from stages.text.spoken.rules import Rule, Rules, rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +150,14 @@ def speaker(code: str) -> Speaker | None:
     rules: list[Rule] = []
     if other.percent_first:
         rules.append(
-            Rule(
+            rule(
                 "measure",
-                re.compile(rf"(?<!\w)%\s?(?P<number>{numbers.quantity})|{LEFT}(?P<behind>{numbers.quantity})\s?%"),
+                rf"(?<!\w)%\s?(?P<number>{numbers.quantity})|{LEFT}(?P<behind>{numbers.quantity})\s?%",
                 percent_first,
             )
         )
     if other.years:
-        rules.append(Rule("year", re.compile(rf"{LEFT}1[1-9]\d\d{_NOT_A_YEAR}"), year))
+        rules.append(rule("year", rf"{LEFT}1[1-9]\d\d{_NOT_A_YEAR}", year))
     return Speaker(
         code,
         Rules((*rules, *measures(numbers), *plain(numbers, lambda *_: ""), *raised(tongue))),

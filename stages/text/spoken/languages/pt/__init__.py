@@ -12,7 +12,7 @@ from stages.text.spoken.language import Speaker
 from stages.text.spoken.languages.pt.numbers import cardinal, ordinal
 from stages.text.spoken.languages.pt.words import NUMBERED, NUMBERS, TONGUE
 from stages.text.spoken.romans import from_roman
-from stages.text.spoken.rules import Rule, Rules
+from stages.text.spoken.rules import Rule, Rules, rule
 
 _MONTH_NAMES = listed("janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro")
 _MONTHS = month_numbers(
@@ -131,48 +131,38 @@ _RULES: tuple[Rule, ...] = (
     *links(NUMBERS),
     *abbreviations(TONGUE, NUMBERED, frozenset(("etc.",))),
     *don("D.", "dom"),
-    Rule("date", re.compile(rf"{LEFT}1[°ºo](?= de (?i:{alternatives(_MONTHS)})(?!\w))"), lambda _: "primeiro"),
+    rule("date", rf"{LEFT}1[°ºo](?= de (?i:{alternatives(_MONTHS)})(?!\w))", lambda _: "primeiro"),
     *dates(_MONTHS, _date, between=r"de\s", behind=r"de\s"),
-    Rule("time", re.compile(rf"{LEFT}(?P<time>\d\d(?::\d\d){{1,2}})(?= da (?:tarde|noite)(?!\w))"), _in_half),
+    rule("time", rf"{LEFT}(?P<time>\d\d(?::\d\d){{1,2}})(?= da (?:tarde|noite)(?!\w))", _in_half),
     times(_clock, words="h|hs|horas", to="a", zones=zone_said(NUMBERS)),
-    Rule(
+    rule(
         "time",
-        re.compile(
-            rf"{LEFT}(?P<hour>\d\d?)\s?h(?:\s?(?P<minute>\d\d)(?:\s?min)?)?(?:(?P<to>\s?[-–]\s?(?=\d\d?\s?h))|(?![\w/]))"
-        ),
+        rf"{LEFT}(?P<hour>\d\d?)\s?h(?:\s?(?P<minute>\d\d)(?:\s?min)?)?(?:(?P<to>\s?[-–]\s?(?=\d\d?\s?h))|(?![\w/]))",
         _hour,
     ),
     *money(NUMBERS),
-    Rule(
-        "ordinal", re.compile(rf"{LEFT}{_NUMBER}\.?(?P<ending>[ºª]s?|(?<!\d\d\d)[ao]s?)(?!\w|\s?[CF]\b)"), _ordinal_rule
-    ),
-    Rule(
-        "ordinal", re.compile(rf"{LEFT}{_NUMBER}(?P<ending>°)(?=\s+(?!C\b|F\b|c\b)[a-zA-Z]|\s*[-–:.)])"), _ordinal_rule
-    ),
+    rule("ordinal", rf"{LEFT}{_NUMBER}\.?(?P<ending>[ºª]s?|(?<!\d\d\d)[ao]s?)(?!\w|\s?[CF]\b)", _ordinal_rule),
+    rule("ordinal", rf"{LEFT}{_NUMBER}(?P<ending>°)(?=\s+(?!C\b|F\b|c\b)[a-zA-Z]|\s*[-–:.)])", _ordinal_rule),
     *measures(NUMBERS),
-    Rule(
+    rule(
         "roman",
-        re.compile(r"(?<!\w)(?P<before>(?i:séculos?)) (?P<romans>[IVX]+(?:(?:, | e | ?[-–] ?| ao? )[IVX]+)*)(?!\w)"),
+        r"(?<!\w)(?P<before>(?i:séculos?)) (?P<romans>[IVX]+(?:(?:, | e | ?[-–] ?| ao? )[IVX]+)*)(?!\w)",
         _century,
     ),
-    Rule(
+    rule(
         "roman",
-        re.compile(
-            r"(?<![\w’'])(?P<roman>[IVX]+)(?= (?P<thing>(?i:guerra|congresso|república|reich|edição|semana"
-            r"|festival|encontro|bienal|legislatura|dinastia|conferência|concílio|jornada|copa))(?!\w))"
-        ),
+        r"(?<![\w’'])(?P<roman>[IVX]+)(?= (?P<thing>(?i:guerra|congresso|república|reich|edição|semana"
+        r"|festival|encontro|bienal|legislatura|dinastia|conferência|concílio|jornada|copa))(?!\w))",
         _counted_roman,
     ),
     reigns(_KINGS, _QUEENS, ordinal, cardinal, up_to=10),
     numbered(r"(?i:capítulo|tomo|ato|parte|volume|artigo|título|livro|anexo|fase|tipo|grupo)", cardinal),
     numbered(r"[A-ZÀ-Ý][a-zà-ÿ]+", cardinal, fewest=2),
-    Rule("fraction", re.compile(rf"{LEFT}(?:1/2|½)(?= (?P<word>[a-zà-ÿ]{{3,}})(?!\w))"), _half),
-    Rule(
+    rule("fraction", rf"{LEFT}(?:1/2|½)(?= (?P<word>[a-zà-ÿ]{{3,}})(?!\w))", _half),
+    rule(
         "cardinal",
-        re.compile(
-            r"(?<!\w)(?P<before>(?i:quarto|sala|apartamento|apto|casa|número|linha|ônibus|voo|canal|porta|portão|bloco"
-            r"|lote|artigo|página|capítulo)) (?P<number>[1-9]\d{0,3})(?!\w|[.,:/-]\d|\s?[ºª°%])"
-        ),
+        r"(?<!\w)(?P<before>(?i:quarto|sala|apartamento|apto|casa|número|linha|ônibus|voo|canal|porta|portão|bloco"
+        r"|lote|artigo|página|capítulo)) (?P<number>[1-9]\d{0,3})(?!\w|[.,:/-]\d|\s?[ºª°%])",
         _room,
     ),
     dialled(

@@ -15,7 +15,7 @@ from stages.text.spoken.languages.ru.places import PLACES, days
 from stages.text.spoken.languages.ru.times import TIMES
 from stages.text.spoken.languages.ru.words import LATE, NUMBERED, NUMBERS, TONGUE
 from stages.text.spoken.romans import from_roman
-from stages.text.spoken.rules import Rule, Rules
+from stages.text.spoken.rules import Rule, Rules, rule
 
 _MONTH_NAMES = listed("января февраля марта апреля мая июня июля августа сентября октября ноября декабря")
 _MONTHS = month_numbers(
@@ -292,86 +292,74 @@ def _town(match: re.Match[str]) -> str:
 
 _RULES: tuple[Rule, ...] = (
     # espeak-ng reads е where ё isn't written.
-    Rule(
+    rule(
         "spelling",
-        re.compile(r"(?<!\w)[Чч]етверт(?=(?:ый|ого|ому|ым|ом|ая|ой|ую|ое|ые|ых|ыми)(?!\w))"),
+        r"(?<!\w)[Чч]етверт(?=(?:ый|ого|ому|ым|ом|ая|ой|ую|ое|ые|ых|ыми)(?!\w))",
         lambda match: f"{match[0][:4]}ёрт",
     ),
-    Rule("spelling", re.compile(r"(?<!\w)(?:[Тт]р|[Чч]етыр)ех(?!\w)"), lambda match: f"{match[0][:-2]}ёх"),
+    rule("spelling", r"(?<!\w)(?:[Тт]р|[Чч]етыр)ех(?!\w)", lambda match: f"{match[0][:-2]}ёх"),
     *links(NUMBERS),
-    Rule("abbreviation", re.compile(r"(?<![\w.])(?<!\d )г\.(?=\s?[А-ЯЁ][а-яё])"), _town),
-    Rule("abbreviation", re.compile(r"(?<![\w.])(?<!\d )(?<!\d)[Сс]м\.(?=\s)"), lambda _: "смотри"),
-    Rule("abbreviation", re.compile(r"(?<![\w.])(?:(?<=\b[Нн]а )|(?<=\b[Пп]о ))ул\.(?=\s)"), lambda _: "улице"),
-    Rule("abbreviation", re.compile(r"(?<![\w.])(?:(?<=\b[Сс] )|(?<=\b[Дд]о ))ул\.(?=\s)"), lambda _: "улицы"),
+    rule("abbreviation", r"(?<![\w.])(?<!\d )г\.(?=\s?[А-ЯЁ][а-яё])", _town),
+    rule("abbreviation", r"(?<![\w.])(?<!\d )(?<!\d)[Сс]м\.(?=\s)", lambda _: "смотри"),
+    rule("abbreviation", r"(?<![\w.])(?:(?<=\b[Нн]а )|(?<=\b[Пп]о ))ул\.(?=\s)", lambda _: "улице"),
+    rule("abbreviation", r"(?<![\w.])(?:(?<=\b[Сс] )|(?<=\b[Дд]о ))ул\.(?=\s)", lambda _: "улицы"),
     days("|".join(_MONTH_NAMES)),
     *dates(_MONTHS, _date),
-    Rule("year", re.compile(r"([\ue000-\uf8ff])\s?(?:г\.|года(?!\w))"), _of_year),
-    Rule(
+    rule("year", r"([\ue000-\uf8ff])\s?(?:г\.|года(?!\w))", _of_year),
+    rule(
         "year",
-        re.compile(
-            rf"{LEFT}(?P<first>\d{{3,4}})\s?[-–—]\s?(?P<last>\d{{3,4}})\s?(?P<word>(?i:гг\.|годы|годов|годами|годах"
-            rf"|годам)(?!\w))"
-        ),
+        rf"{LEFT}(?P<first>\d{{3,4}})\s?[-–—]\s?(?P<last>\d{{3,4}})\s?(?P<word>(?i:гг\.|годы|годов|годами|годах"
+        rf"|годам)(?!\w))",
         _years,
     ),
-    Rule(
+    rule(
         "year",
-        re.compile(rf"{LEFT}(?P<year>\d{{3,4}})(?:-[йм]|-го|-му)?\s?(?P<word>(?i:г\.|году|года|годом|годе|год)(?!\w))"),
+        rf"{LEFT}(?P<year>\d{{3,4}})(?:-[йм]|-го|-му)?\s?(?P<word>(?i:г\.|году|года|годом|годе|год)(?!\w))",
         _year,
     ),
-    Rule(
+    rule(
         "year",
-        re.compile(rf"{LEFT}(?P<year>\d{{1,2}})\s?(?P<word>(?i:г\.|году|года|год))(?=\s?(?:до\s)?н\.\s?э\.)"),
+        rf"{LEFT}(?P<year>\d{{1,2}})\s?(?P<word>(?i:г\.|году|года|год))(?=\s?(?:до\s)?н\.\s?э\.)",
         _year,
     ),
     # A text that is a year and nothing else.
-    Rule("year", re.compile(r"^(?:19\d\d|20[0-2]\d)$"), lambda match: ordinal(int(match[0]))),
-    Rule(
+    rule("year", r"^(?:19\d\d|20[0-2]\d)$", lambda match: ordinal(int(match[0]))),
+    rule(
         "year",
-        re.compile(r"(?<!\w)(?P<before>(?i:в|во|с|до|после|по)) (?P<year>\d{4})(?![\w%/-]|[.,:]\d|\s?[-–%°$€₽]|\s\d)"),
+        r"(?<!\w)(?P<before>(?i:в|во|с|до|после|по)) (?P<year>\d{4})(?![\w%/-]|[.,:]\d|\s?[-–%°$€₽]|\s\d)",
         _bare_year,
     ),
     *TIMES,
     *abbreviations(TONGUE, NUMBERED, frozenset(("и т. д.", "и т.д.", "и др.", "и т. п.", "и т.п.", "и пр."))),
     *money(NUMBERS),
-    Rule(
-        "ordinal", re.compile(rf"{LEFT}(?P<number>\d{{1,9}})-?(?P<suffix>{alternatives(_SUFFIXES)})(?!\w)"), _suffixed
-    ),
-    Rule(
+    rule("ordinal", rf"{LEFT}(?P<number>\d{{1,9}})-?(?P<suffix>{alternatives(_SUFFIXES)})(?!\w)", _suffixed),
+    rule(
         "ordinal",
-        re.compile(
-            rf"{LEFT}(?P<number>\d{{1,4}})-(?P<word>(?:лет|этаж|метров|процент|днев|часов|тонн|мест|миллим|килом"
-            rf"|килог|минут|мес|недел|кратн|градус|балл|комнат|секунд|ступен|разов|тысяч|миллион|струн|угольн"
-            rf"|сантим|класс|рубл|клапан|цилиндр|дюйм|гранн|век|голос|звезд|колес|верст|лист|сторонн|значн)[а-яё]+)"
-        ),
+        rf"{LEFT}(?P<number>\d{{1,4}})-(?P<word>(?:лет|этаж|метров|процент|днев|часов|тонн|мест|миллим|килом"
+        rf"|килог|минут|мес|недел|кратн|градус|балл|комнат|секунд|ступен|разов|тысяч|миллион|струн|угольн"
+        rf"|сантим|класс|рубл|клапан|цилиндр|дюйм|гранн|век|голос|звезд|колес|верст|лист|сторонн|значн)[а-яё]+)",
         _compound,
     ),
     *measures(NUMBERS),
-    Rule(
+    rule(
         "roman",
-        re.compile(
-            rf"(?<!\w)(?P<name>(?:(?P<male>{alternatives(_MALE)})(?P<male_end>{alternatives(_MALE_CASES)})"
-            rf"|(?:{alternatives(_FEMALE)})(?P<female_end>{alternatives(_FEMALE_CASES)}))) (?P<roman>{ROMAN})"
-        ),
+        rf"(?<!\w)(?P<name>(?:(?P<male>{alternatives(_MALE)})(?P<male_end>{alternatives(_MALE_CASES)})"
+        rf"|(?:{alternatives(_FEMALE)})(?P<female_end>{alternatives(_FEMALE_CASES)}))) (?P<roman>{ROMAN})",
         _monarch,
     ),
-    Rule(
+    rule(
         "roman",
-        re.compile(
-            r"(?<![\w-])(?P<romans>[IVX]+(?:\s?[-–—]\s?[IVX]+)?)\s(?P<word>вв?\.|(?:век(?:ами|ах|ом|ов|а|у|е)?"
-            r"|столети[еяи]|съезд[ае]?)(?!\w))"
-        ),
+        r"(?<![\w-])(?P<romans>[IVX]+(?:\s?[-–—]\s?[IVX]+)?)\s(?P<word>вв?\.|(?:век(?:ами|ах|ом|ов|а|у|е)?"
+        r"|столети[еяи]|съезд[ае]?)(?!\w))",
         _century,
     ),
-    Rule(
-        "roman", re.compile(r"(?<!\w)(?P<roman>[IVX]+)(?= (?P<word>(?:[Мм]иров|[Оо]течественн)(?:ая|ой|ую)))"), _world
-    ),
+    rule("roman", r"(?<!\w)(?P<roman>[IVX]+)(?= (?P<word>(?:[Мм]иров|[Оо]течественн)(?:ая|ой|ую)))", _world),
     PLACES,
     numbered(r"(?i:глав[аые]|том[ае]?|част[ьи]|класс|раздел|групп[аы]|акт|степен[ьи]|тип[аы]?)", cardinal),
     *plain(NUMBERS, _agree),
-    Rule(
+    rule(
         "abbreviation",
-        re.compile(rf"(?<!\w)(?:{alternatives(LATE)})(?!\w)"),
+        rf"(?<!\w)(?:{alternatives(LATE)})(?!\w)",
         lambda match: ended(match, LATE[match[0]], capitals=True),
     ),
     *signs(TONGUE),

@@ -6,7 +6,7 @@ from stages.text.spoken.european.numbers import LEFT, alternatives
 from stages.text.spoken.european.quantities import last_word
 from stages.text.spoken.european.tongue import listed
 from stages.text.spoken.languages.ru.numbers import ordinal
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import Rule, rule
 
 _MALE = listed(
     "этаж класс век вагон подъезд раунд тур сезон номер кабинет зал курс квартал разряд пункт абзац параграф том"
@@ -50,14 +50,12 @@ def days(months: str) -> Rule:
         months: A pattern of the months' names.
     """
     pattern = rf"(?:(?<=\b[Сс] )|(?<=\b[Сс]о ))(?P<number>\d{{1,2}})(?= (?:по|до) \d{{1,2}} (?:{months})(?!\w))"
-    return Rule("date", re.compile(pattern), _first_day)
+    return rule("date", pattern, _first_day)
 
 
-PLACES = Rule(
+PLACES = rule(
     "ordinal",
-    re.compile(
-        rf"{LEFT}(?P<number>\d{{1,3}})(?= (?:(?P<male>{alternatives(_MALE)})(?P<male_end>{alternatives(_MALE_CASES)})"
-        rf"|(?:{alternatives(_FEMALE)})(?P<female_end>{alternatives(_FEMALE_CASES)}))(?!\w))"
-    ),
+    rf"{LEFT}(?P<number>\d{{1,3}})(?= (?:(?P<male>{alternatives(_MALE)})(?P<male_end>{alternatives(_MALE_CASES)})"
+    rf"|(?:{alternatives(_FEMALE)})(?P<female_end>{alternatives(_FEMALE_CASES)}))(?!\w))",
     _place,
 )

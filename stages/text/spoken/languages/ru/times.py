@@ -8,7 +8,7 @@ from stages.text.spoken.european.quantities import ended
 from stages.text.spoken.european.signs import zone_said
 from stages.text.spoken.european.tongue import Quantity
 from stages.text.spoken.languages.ru.words import HOUR, NUMBERS, SECOND, UNITS
-from stages.text.spoken.rules import Rule
+from stages.text.spoken.rules import rule
 
 
 def _clock(hour: int, minute: int, second: int | None, _: str) -> str:
@@ -35,13 +35,11 @@ def _since(match: re.Match[str]) -> str | None:
 
 
 TIMES = (
-    Rule("time", re.compile(rf"{LEFT}(?P<hour>\d\d?)\s?ч\.?\s?(?P<minute>\d\d?)\s?мин(?:\.|(?!\w))"), _hours),
-    Rule(
+    rule("time", rf"{LEFT}(?P<hour>\d\d?)\s?ч\.?\s?(?P<minute>\d\d?)\s?мин(?:\.|(?!\w))", _hours),
+    rule(
         "time",
-        re.compile(
-            r"(?<!\w)(?P<before>(?i:с|до|после|около|от)) (?P<hour>\d\d?):(?P<minute>\d\d)"
-            r"(?![\w:/%]|[.,]\d|\s?[-–—]\s?\d)"
-        ),
+        r"(?<!\w)(?P<before>(?i:с|до|после|около|от)) (?P<hour>\d\d?):(?P<minute>\d\d)"
+        r"(?![\w:/%]|[.,]\d|\s?[-–—]\s?\d)",
         _since,
     ),
     times(_clock, words="ч\\.?|час(?:ов|а)?", to="", zones=zone_said(NUMBERS)),

@@ -19,7 +19,7 @@ from stages.text.spoken.asian.patterns import (
     pairs,
 )
 from stages.text.spoken.language import Speaker
-from stages.text.spoken.rules import Rule, Rules
+from stages.text.spoken.rules import Rule, Rules, rule
 
 _MYRIAD = "(?:[百千]?[万亿]+|千|百)?"
 _TO = r"\s?[-–—~～〜至到]+\s?"
@@ -210,124 +210,106 @@ _WEB = pairs(
 )
 _RULES: tuple[Rule, ...] = (
     *links(_WEB, one_by_one, "话题"),
-    Rule(
+    rule(
         "telephone",
-        re.compile(r"(?<=[打拨叫])(?:1(?:10|14|19|20|22)|911|999|12[0-9]{3})(?![0-9]|[.,][0-9]|[个次元年人天块万])"),
+        r"(?<=[打拨叫])(?:1(?:10|14|19|20|22)|911|999|12[0-9]{3})(?![0-9]|[.,][0-9]|[个次元年人天块万])",
         lambda match: one_by_one(match[0]),
     ),
-    Rule(
+    rule(
         "telephone",
-        re.compile(rf"{ALONE}\+86[- ]?1[0-9]{{10}}(?![0-9])|{ALONE}1[3-9][0-9]{{9}}(?![0-9])"),
+        rf"{ALONE}\+86[- ]?1[0-9]{{10}}(?![0-9])|{ALONE}1[3-9][0-9]{{9}}(?![0-9])",
         _phone,
     ),
-    Rule(
+    rule(
         "telephone",
-        re.compile(
-            rf"{ALONE}(?:\+[0-9]{{1,3}}|0[0-9]{{2,3}}|[48]00|1[3-9][0-9])[- ][0-9]{{3,4}}[- ]?[0-9]{{3,4}}{END}"
-        ),
+        rf"{ALONE}(?:\+[0-9]{{1,3}}|0[0-9]{{2,3}}|[48]00|1[3-9][0-9])[- ][0-9]{{3,4}}[- ]?[0-9]{{3,4}}{END}",
         _phone,
     ),
-    Rule(
+    rule(
         "date",
-        re.compile(
-            rf"{START}(?P<year>[12][0-9]{{3}}|[0-9]{{2}}(?![-·]))(?P<sep>[-/.·])(?P<month>0?[1-9]|1[0-2])(?P=sep)(?P<day>[0-3]?[0-9]){END}(?![/%-])"
-        ),
+        rf"{START}(?P<year>[12][0-9]{{3}}|[0-9]{{2}}(?![-·]))(?P<sep>[-/.·])(?P<month>0?[1-9]|1[0-2])(?P=sep)(?P<day>[0-3]?[0-9]){END}(?![/%-])",
         _date,
     ),
-    Rule(
+    rule(
         "date",
-        re.compile(
-            r"(?<![0-9])(?P<year>[0-9]{1,4})年?(?:(?P<month>[0-9]{1,2})月)?\s?(?P<era>[Aa]\.?[Dd]\.?|[Bb]\.?[Cc]\.?)(?![A-Za-z])"
-        ),
+        r"(?<![0-9])(?P<year>[0-9]{1,4})年?(?:(?P<month>[0-9]{1,2})月)?\s?(?P<era>[Aa]\.?[Dd]\.?|[Bb]\.?[Cc]\.?)(?![A-Za-z])",
         _era_year,
     ),
-    Rule("date", re.compile(rf"(?<![0-9.])([12][0-9]{{3}}){_TO}([12][0-9]{{3}})年"), _years),
-    Rule("date", re.compile(rf"{START}(?P<year>[0-9]{{1,4}})年(?!级|級|龄|代)"), _year),
-    Rule("date", re.compile(rf"{START}(?P<year>1[0-9]{{2}}0|20[0-9]0)(?:年(?=代)|s(?![A-Za-z]))"), _decade),
-    Rule("date", re.compile(rf"{START}([0-9]{{1,2}})([月日号號])(?!线|楼|门|机|馆)"), _month_or_day),
-    Rule(
+    rule("date", rf"(?<![0-9.])([12][0-9]{{3}}){_TO}([12][0-9]{{3}})年", _years),
+    rule("date", rf"{START}(?P<year>[0-9]{{1,4}})年(?!级|級|龄|代)", _year),
+    rule("date", rf"{START}(?P<year>1[0-9]{{2}}0|20[0-9]0)(?:年(?=代)|s(?![A-Za-z]))", _decade),
+    rule("date", rf"{START}([0-9]{{1,2}})([月日号號])(?!线|楼|门|机|馆)", _month_or_day),
+    rule(
         "time",
-        re.compile(
-            rf"{START}(?P<hour>[0-9]{{1,2}})[:：](?P<minute>[0-9]{{2}})(?:[:：](?P<second>[0-9]{{2}}))?(?![:：]?[0-9])"
-        ),
+        rf"{START}(?P<hour>[0-9]{{1,2}})[:：](?P<minute>[0-9]{{2}})(?:[:：](?P<second>[0-9]{{2}}))?(?![:：]?[0-9])",
         _clock,
     ),
-    Rule("range", re.compile(r"(?<![0-9:.-])([0-9]{1,3})-([0-9]{1,3})(?![0-9:%％.-])"), _result),
-    Rule("range", re.compile(r"(?<![0-9:.])([0-9]{1,4})[:：]([0-9]{1,5})(?![0-9:]|\.[0-9])"), _score),
-    Rule(
+    rule("range", r"(?<![0-9:.-])([0-9]{1,3})-([0-9]{1,3})(?![0-9:%％.-])", _result),
+    rule("range", r"(?<![0-9:.])([0-9]{1,4})[:：]([0-9]{1,5})(?![0-9:]|\.[0-9])", _score),
+    rule(
         "percent",
-        re.compile(
-            rf"(?P<minus>{ALONE}[-−－])?{START}(?P<first>{AMOUNT})(?:[%％]?{_DASH}(?P<last>{AMOUNT}))?\s?(?P<sign>[%％‰])"
-        ),
+        rf"(?P<minus>{ALONE}[-−－])?{START}(?P<first>{AMOUNT})(?:[%％]?{_DASH}(?P<last>{AMOUNT}))?\s?(?P<sign>[%％‰])",
         _percent,
     ),
-    Rule(
+    rule(
         "fraction",
-        re.compile(
-            r"(?<![0-9/])(?<![0-9][.,])(?:(?P<whole>[0-9]+)[ 又])?"
-            r"(?P<above>[0-9]{1,4})/(?P<below>[1-9][0-9]{0,3})(?![0-9/])"
-        ),
+        r"(?<![0-9/])(?<![0-9][.,])(?:(?P<whole>[0-9]+)[ 又])?"
+        r"(?P<above>[0-9]{1,4})/(?P<below>[1-9][0-9]{0,3})(?![0-9/])",
         _fraction,
     ),
-    Rule("money", re.compile(rf"(?P<sign>{_CURRENCY})\s?(?P<amount>{AMOUNT})(?P<myriad>{_MYRIAD})(?![0-9])"), _money),
-    Rule(
+    rule("money", rf"(?P<sign>{_CURRENCY})\s?(?P<amount>{AMOUNT})(?P<myriad>{_MYRIAD})(?![0-9])", _money),
+    rule(
         "range",
-        re.compile(
-            rf"{START}(?<![0-9]-)({AMOUNT}){_DASH}"
-            rf"(?=[{SAID}]|{AMOUNT}(?:\s?(?:{_UNIT}))?(?:[{HAN}\s，。,.!?、)]|$))"
-        ),
+        rf"{START}(?<![0-9]-)({AMOUNT}){_DASH}"
+        rf"(?=[{SAID}]|{AMOUNT}(?:\s?(?:{_UNIT}))?(?:[{HAN}\s，。,.!?、)]|$))",
         _range,
     ),
-    Rule(
+    rule(
         "measure",
-        re.compile(
-            rf"{START}({AMOUNT})({_MYRIAD})\s?({_UNIT})(?:(?<=[{_SIGN_UNITS}])|(?<=[ANJTsh])(?<![a-zA-Zμµ][ANJTsh])(?![{HAN}A-Za-z0-9/²³])|(?<![ANJTsh])(?![A-Za-z0-9/²³])|(?<=[a-zA-Z/][ANJTsh])(?![A-Za-z0-9/²³]))"
-        ),
+        rf"{START}({AMOUNT})({_MYRIAD})\s?({_UNIT})(?:(?<=[{_SIGN_UNITS}])|(?<=[ANJTsh])(?<![a-zA-Zμµ][ANJTsh])(?![{HAN}A-Za-z0-9/²³])|(?<![ANJTsh])(?![A-Za-z0-9/²³])|(?<=[a-zA-Z/][ANJTsh])(?![A-Za-z0-9/²³]))",
         _measure,
     ),
-    Rule(
+    rule(
         "measure",
-        re.compile(rf"(?<=[0-9{SAID}])([元块角分人次个吨]?)/({_UNIT}|[斤公千克个人次天小年月日平米吨台件只张位份周])"),
+        rf"(?<=[0-9{SAID}])([元块角分人次个吨]?)/({_UNIT}|[斤公千克个人次天小年月日平米吨台件只张位份周])",
         _per,
     ),
-    Rule(
+    rule(
         "measure",
-        re.compile(r"(?<![0-9.])([0-9])米([0-9]{2})(?![0-9.厘分公毫])"),
+        r"(?<![0-9.])([0-9])米([0-9]{2})(?![0-9.厘分公毫])",
         lambda match: f"{_counted(match[1], '米', 0)}米{one_by_one(match[2])}",
     ),
-    Rule(
+    rule(
         "range",
-        re.compile(
-            rf"(?<=[{SAID}日月年号时点分岁人元]){_DASH}(?=[0-9{SAID}])|(?<=[{SAID}日月年号])[~～〜](?=[{HAN}])"
-            rf"|(?<=[周期拜][一二三四五六日天]){_DASH}(?=[周星礼])"
-        ),
+        rf"(?<=[{SAID}日月年号时点分岁人元]){_DASH}(?=[0-9{SAID}])|(?<=[{SAID}日月年号])[~～〜](?=[{HAN}])"
+        rf"|(?<=[周期拜][一二三四五六日天]){_DASH}(?=[周星礼])",
         lambda _: "到",
     ),
-    Rule(
+    rule(
         "serial",
-        re.compile(r"(?<![0-9.])[0-9]{3,4}(?=号?(?:房|室|教室|病房|包厢|航班|次列车|路公交|国道|省道))"),
+        r"(?<![0-9.])[0-9]{3,4}(?=号?(?:房|室|教室|病房|包厢|航班|次列车|路公交|国道|省道))",
         lambda match: one_by_one(match[0]),
     ),
-    Rule("date", re.compile(r"(?<![0-9点分:])[0-9][05](?=后(?![天面来续边]))"), lambda match: one_by_one(match[0])),
-    Rule("ordinal", re.compile(r"(?:(?<![A-Za-z])No\.?|(?<![A-Za-z])#|№|§)\s?(?=[0-9])"), lambda _: "第"),
-    Rule("symbol", re.compile(rf"(?<=[0-9{SAID}])\s?([-−])\s?(?=[0-9.]+\s?=)"), lambda match: _OPERATORS[match[1]]),
-    Rule(
+    rule("date", r"(?<![0-9点分:])[0-9][05](?=后(?![天面来续边]))", lambda match: one_by_one(match[0])),
+    rule("ordinal", r"(?:(?<![A-Za-z])No\.?|(?<![A-Za-z])#|№|§)\s?(?=[0-9])", lambda _: "第"),
+    rule("symbol", rf"(?<=[0-9{SAID}])\s?([-−])\s?(?=[0-9.]+\s?=)", lambda match: _OPERATORS[match[1]]),
+    rule(
         "symbol",
-        re.compile(rf"(?<=[0-9{SAID}])\s?([+×x*÷±])\s?(?=[-−]?[0-9√{SAID}])"),
+        rf"(?<=[0-9{SAID}])\s?([+×x*÷±])\s?(?=[-−]?[0-9√{SAID}])",
         lambda match: _OPERATORS[match[1]],
     ),
-    Rule(
+    rule(
         "symbol",
-        re.compile(rf"(?<=[0-9A-Za-z{SAID}])\s?([=<>≤≥≈≠])\s?(?=[-−]?[0-9√{SAID}])"),
+        rf"(?<=[0-9A-Za-z{SAID}])\s?([=<>≤≥≈≠])\s?(?=[-−]?[0-9√{SAID}])",
         lambda match: _OPERATORS[match[1]],
     ),
-    Rule("serial", re.compile(r"(?<=[歼轰运直强教鹰枭舟风十])-(?=[0-9]{1,3}(?![0-9.%％°℃度]))"), lambda _: ""),
-    Rule("symbol", re.compile(rf"{ALONE}([-−－+±])(?=[√0-9{SAID}])"), lambda match: _SIGNS[match[1]]),
-    Rule("symbol", re.compile("[√∞]"), lambda match: _SIGNS[match[0]]),
-    Rule("symbol", re.compile(rf"(?<=[{HAN}]) ?& ?(?=[{HAN}])"), lambda _: "和"),
-    Rule("decimal", re.compile(rf"{START}{INTEGER}\.[0-9]+(?!\.?[0-9])"), lambda match: _number(match[0])),
-    Rule("serial", re.compile(r"[0-9]+(?:\.[0-9]+){2,}"), _version),
-    Rule("cardinal", re.compile(INTEGER), _cardinal),
+    rule("serial", r"(?<=[歼轰运直强教鹰枭舟风十])-(?=[0-9]{1,3}(?![0-9.%％°℃度]))", lambda _: ""),
+    rule("symbol", rf"{ALONE}([-−－+±])(?=[√0-9{SAID}])", lambda match: _SIGNS[match[1]]),
+    rule("symbol", "[√∞]", lambda match: _SIGNS[match[0]]),
+    rule("symbol", rf"(?<=[{HAN}]) ?& ?(?=[{HAN}])", lambda _: "和"),
+    rule("decimal", rf"{START}{INTEGER}\.[0-9]+(?!\.?[0-9])", lambda match: _number(match[0])),
+    rule("serial", r"[0-9]+(?:\.[0-9]+){2,}", _version),
+    rule("cardinal", INTEGER, _cardinal),
 )
 
 
