@@ -32,7 +32,7 @@ from model.options import (
 )
 from model.sequences.tasks import TRANSFORMS, Transform
 from model.text_commands import phonemize, transcribe
-from stages.errors import ExitCode, UsageError, ValleError, run_app
+from stages.errors import ExitCode, UsageError, ValleError, run_program
 
 if TYPE_CHECKING:
     from model.inference.lists import Order
@@ -369,4 +369,4 @@ def main() -> None:
     """Runs the command line, and exits with its code."""
     from model.training.run.lock import is_first_process
 
-    sys.exit(run_app(app, alone=is_first_process(), interrupted="interrupted: run the same command again."))
+    run_program(app, alone=is_first_process(), interrupted="interrupted: run the same command again.")

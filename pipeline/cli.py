@@ -3,14 +3,13 @@
 import ast
 import gc
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from pipeline.options import Options, with_options
-from stages.errors import UsageError, run_app
+from stages.errors import UsageError, run_program
 from stages.tables import names_in
 
 if TYPE_CHECKING:
@@ -391,7 +390,7 @@ def _prepare(stage: str | None, options: Options, *, voices: str | None = None, 
 def main() -> None:
     """Runs `valle-prep`; user errors become one line and an exit code."""
     gc.set_threshold(20_000)  # imports make no garbage: to look for it after each 700 objects slows a small run
-    sys.exit(run_app(app))
+    run_program(app)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,21 @@ Each of these errors is shown as one line. Any other exception is a bug and show
 """
 
 import errno
+import gc
 import json
 import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
+from typing import NoReturn
 
 _INTERRUPTED = "interrupted: what is done is kept. Run the same command to go on."
+
+
+def run_program(app: Callable[..., object], *, alone: bool = True, interrupted: str = _INTERRUPTED) -> NoReturn:
+    """Runs a Typer application as all of a process, which ends with its exit code; the arguments are `run_app`'s."""
+    code = run_app(app, alone=alone, interrupted=interrupted)
+    gc.freeze()  # Python would look through all that was imported for garbage as it ends: 0.1 to 0.3 s
+    sys.exit(code)
 
 
 def run_app(

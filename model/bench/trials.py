@@ -31,7 +31,7 @@ from model.config import TrainConfig
 from model.training.trainer import Trainer
 from stages.artefacts.disk import write_text
 from stages.config import load_config
-from stages.errors import UsageError, run_app
+from stages.errors import UsageError, run_program
 from stages.store.reader import open_store
 
 RESULT = "trial.json"
@@ -157,4 +157,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_app(main))
+    run_program(main)

@@ -37,7 +37,7 @@ from model.evaluation.sound import Sound
 from model.evaluation.voices import Vector, similarity
 from model.evaluation.ways import DECODINGS, Way, decodings_of, spoken
 from model.inference.guards.guard import OFF
-from stages.errors import UsageError, run_app
+from stages.errors import UsageError, run_program
 from stages.ids import path_of, split_of
 from stages.listeners.resemblyzer import Resemblyzer
 from stages.records import Utterance
@@ -384,4 +384,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_app(main))
+    run_program(main)

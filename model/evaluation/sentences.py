@@ -37,7 +37,7 @@ from model.evaluation.rows import REPORT, ROWS, wave_path
 from model.evaluation.sound import Sound
 from model.evaluation.voices import Vector, similarity
 from stages.artefacts.disk import write_text
-from stages.errors import MissingInputError, UsageError, run_app
+from stages.errors import MissingInputError, UsageError, run_program
 
 SETS = "held-out", "librispeech"
 MOST = 50
@@ -374,4 +374,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_app(main))
+    run_program(main)

@@ -24,7 +24,7 @@ from stages.audio.files import read_at, resample
 from stages.codecs.embedded import WEIGHTS, EmbeddedCodec, log_mel, quantise
 from stages.codecs.frames import FLOOR, NUM_MELS, SAMPLE_RATE, Tables, mel_filters
 from stages.corpora.scan import scan
-from stages.errors import UsageError, run_app
+from stages.errors import UsageError, run_program
 from stages.ids import path_of
 from stages.machine import processor
 from stages.records import Recording, Wave
@@ -305,4 +305,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_app(main))
+    run_program(main)

@@ -22,7 +22,7 @@ from typing import Any
 from stages.artefacts.disk import write_text
 from stages.corpora.kjv import read_verses
 from stages.corpora.modern import modern_sentences
-from stages.errors import MissingInputError, UsageError, run_app
+from stages.errors import MissingInputError, UsageError, run_program
 from stages.text.ipa import phones
 from stages.text.phonemes import phonemize
 
@@ -212,4 +212,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_app(main))
+    run_program(main)
