@@ -85,7 +85,13 @@ class Experts(nn.Module):
         made_MD: Tensor = self._through(flat_MD, share_MA, chosen_MA, load_E)
         return made_MD.view_as(x)
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator] # the experts' numbers of positions differ each time
+    def leave_uncompiled(self) -> None:
+        """Keeps the experts' numbers of positions, which differ each time, out of `torch.compile`.
+
+        As a decorator that would import the compiler into every process, 1.4 s of its start.
+        """
+        self._through = torch.compiler.disable(self._through)  # type: ignore[method-assign, no-untyped-call]
+
     def _through(self, flat_MD: Tensor, share_MA: Tensor, chosen_MA: Tensor, load_E: Tensor) -> Tensor:
         order = chosen_MA.flatten().argsort(stable=True)
         own = torch.split(flat_MD[order // self.per_token], load_E.tolist())

@@ -43,7 +43,7 @@ from model.training.fit import Demand, Fit, chosen
 from model.training.memory import Taught
 from model.training.parallel.fabric import make_fabric
 from model.training.parallel.state import put, whole
-from model.training.parallel.strategy import Uncompiled, anywhere, set_up, total
+from model.training.parallel.strategy import anywhere, set_up, total, uncompiled
 from model.training.previews import Previews
 from model.training.resume import Progress, resumable
 from model.training.run.failures import is_out_of_memory, not_finite, out_of_memory
@@ -177,7 +177,7 @@ class Trainer:
         if self.config.align.weight and not alone:
             attend = following = Following(attend, batch, self.config.align.layer)
         if self.config.trainer.compile:
-            attend = Uncompiled(attend)
+            attend = uncompiled(attend)
         inputs = batch.tokens_L, batch.codes_LK, batch.positions_L, attend, batch.rows
         if alone:
             with self.fabric.autocast():

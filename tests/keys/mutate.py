@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-_PRELOADED = ("torch", "lightning.fabric", "torch.utils.tensorboard", "pandas", "peft", "faiss", "librosa", "pytest")
+_PRELOADED = ("torch", "lightning_fabric", "torch.utils.tensorboard", "pandas", "peft", "faiss", "librosa", "pytest")
 """Heavy libraries, imported once before forking: each mutant is a fork, and imports only this project."""
 
 

@@ -134,7 +134,7 @@ def _fabric_of_a_stand_in(world: World) -> Iterator[dict[str, Any]]:
         return SimpleNamespace(launch=lambda: None)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lightning.fabric.Fabric", fabric)
+        patch.setattr("lightning_fabric.Fabric", fabric)
         patch.setattr(torch.cuda, "device_count", lambda: 4)
         patch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 0))
         patch.setattr(torch, "set_num_threads", lambda threads: found.update(threads=threads))

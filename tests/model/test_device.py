@@ -29,7 +29,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
         found.update(settings)
         return SimpleNamespace(launch=lambda: None)
 
-    monkeypatch.setattr("lightning.fabric.Fabric", fabric)
+    monkeypatch.setattr("lightning_fabric.Fabric", fabric)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
     return found
@@ -104,15 +104,37 @@ PRELOADED = """
 import sys
 import torch
 before = set(sys.modules)
-import model.inference
+import model.inference.synthesizer
+import model.serving.server
 print(*sorted(set(sys.modules) - before))
 """
+
+
+TRAINING = """
+import sys
+import model.training.trainer
+from model.training.parallel.fabric import make_fabric
+from tests.model.conftest import make_config
+make_fabric(make_config())
+print(*sorted(sys.modules))
+import torchmetrics
+assert torchmetrics.Metric
+"""
+
+
+def test_to_train_loads_nothing_that_it_does_not_use() -> None:
+    """Of torchmetrics Fabric asks for the version; who imports it afterwards gets all of it."""
+    done = subprocess.run([sys.executable, "-c", TRAINING], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert "lightning_fabric" in loaded
+    unwanted = {"lightning", "pytorch_lightning", "torchmetrics", "transformers", "matplotlib", "scipy", "peft"}
+    assert not unwanted & set(loaded)
 
 
 def test_to_speak_loads_nothing_that_only_training_needs() -> None:
     """What `import torch` brings itself is torch's own: `torch.distributed`, say, but none of these."""
     done = subprocess.run([sys.executable, "-c", PRELOADED], capture_output=True, text=True, check=True)
     loaded = done.stdout.split()
-    assert "model.inference" in loaded
+    assert "model.serving.server" in loaded
     unwanted = "lightning", "torch.distributed.fsdp", "torch._dynamo", "torch._inductor", "peft", "transformers"
     assert not [name for name in loaded if name.startswith(unwanted)]

@@ -2,6 +2,12 @@
 
 import logging
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from importlib.util import find_spec
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,7 +18,7 @@ from model.training.parallel.strategy import make_strategy, under_torchrun
 from stages.errors import UsageError
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
 
 def make_fabric(config: TrainConfig) -> "Fabric":
@@ -21,10 +27,10 @@ def make_fabric(config: TrainConfig) -> "Fabric":
     Raises:
         UsageError: if the device isn't available or doesn't suit the strategy.
     """
-    from lightning.fabric import Fabric
+    with _version_alone("torchmetrics"):
+        from lightning_fabric import Fabric
 
-    for name in ("lightning.fabric", "lightning.pytorch"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     trainer = config.trainer
     device = resolve_device(trainer.device)
     if trainer.threads:
@@ -46,3 +52,21 @@ def make_fabric(config: TrainConfig) -> "Fabric":
     )
     fabric.launch()
     return fabric
+
+
+@contextmanager
+def _version_alone(package: str) -> Iterator[None]:
+    """Lets imports find a package's version and nothing else of it.
+
+    Fabric imports all of torchmetrics to compare its version, and with it transformers, SciPy and Matplotlib: more than
+    two seconds of every process of every run.
+    """
+    if package in sys.modules or find_spec(package) is None:
+        yield
+        return
+    stub = sys.modules[package] = ModuleType(package)
+    vars(stub)["__version__"] = version(package)
+    try:
+        yield
+    finally:
+        del sys.modules[package]

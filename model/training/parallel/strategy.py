@@ -15,16 +15,16 @@ from torch.utils.checkpoint import checkpoint
 from model.config import OptimizerConfig, TrainConfig
 from model.network.attention import Attend
 from model.network.decoder import Decoder
-from model.network.ssm import Scan
+from model.network.feedforward import Experts
 from model.network.transfer import to_device
 from model.training.parallel.updates import Updates, ZeroUpdates
 from model.training.step.optimizer import make_optimizers
 from stages.errors import UsageError
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
-    from lightning.fabric.strategies.strategy import Strategy as FabricStrategy
-    from lightning.fabric.wrappers import _FabricModule
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies.strategy import Strategy as FabricStrategy
+    from lightning_fabric.wrappers import _FabricModule
     from torch.distributed.device_mesh import DeviceMesh
 
 
@@ -40,8 +40,8 @@ def make_strategy(config: TrainConfig, device: torch.device, processes: int, pre
     Raises:
         UsageError: if the strategy needs other devices or a package that isn't installed.
     """
-    from lightning.fabric.strategies.deepspeed import DeepSpeedStrategy
-    from lightning.fabric.strategies.model_parallel import ModelParallelStrategy
+    from lightning_fabric.strategies.deepspeed import DeepSpeedStrategy
+    from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 
     match config.trainer.strategy:
         case "auto":
@@ -104,6 +104,9 @@ def set_up(fabric: "Fabric", network: Decoder, config: TrainConfig) -> tuple["_F
         _check_compiler()
     for block in network.blocks:
         if config.trainer.compile:
+            for part in block.modules():
+                if isinstance(part, Experts):
+                    part.leave_uncompiled()
             block.forward = torch.compile(block.forward, dynamic=True)
         if config.trainer.activation_checkpointing:
             recompute(block)
@@ -132,6 +135,13 @@ def anywhere(fabric: "Fabric", *conditions: object) -> list[bool]:
     return [count > 0 for count in total(fabric, torch.tensor([int(bool(item)) for item in conditions])).tolist()]
 
 
+def uncompiled(attend: Attend) -> Attend:
+    """Excludes attention from the compilation of the blocks that call it."""
+    from model.training.parallel.uncompiled import Uncompiled
+
+    return Uncompiled(attend)
+
+
 def recompute(block: nn.Module) -> None:
     """Switches a block to activation checkpointing: it keeps only its inputs and recomputes the rest for its gradient.
 
@@ -147,29 +157,3 @@ def _check_compiler() -> None:
             f"`trainer.compile` needs a C++ compiler on the CPU, but there is no `{compiler}`."
             " Install one (`apt install g++`), name it in CXX, or leave `trainer.compile` out."
         )
-
-
-class Uncompiled:
-    """Attention excluded from compilation, as its lists of lengths would force a recompilation for each batch.
-
-    It isn't a dataclass because Fabric looks for tensors to convert in the fields of dataclasses, and refuses frozen
-    ones.
-    """
-
-    def __init__(self, attend: Attend) -> None:
-        self.attend = attend
-
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
-    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Computes attention."""
-        return self.attend(layer, q, k, v)
-
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
-    def retain(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Computes retention."""
-        return self.attend.retain(layer, q, k, v)
-
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
-    def scan(self, layer: int, features: Tensor, steps: Tensor, ways: tuple[Scan, Scan]) -> Tensor:
-        """Computes a state space."""
-        return self.attend.scan(layer, features, steps, ways)

@@ -14,8 +14,8 @@ from torch.optim import Optimizer
 from model.training.parallel.state import put_optimizer, whole
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
-    from lightning.fabric.wrappers import _FabricModule
+    from lightning_fabric import Fabric
+    from lightning_fabric.wrappers import _FabricModule
 
 _MOMENTS = "exp_avg", "exp_avg_sq"
 """AdamW's names for the moments of each weight."""

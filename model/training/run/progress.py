@@ -27,7 +27,7 @@ from stages.records import Wave
 
 if TYPE_CHECKING:
     import numpy as np
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
 
 class RunLog:

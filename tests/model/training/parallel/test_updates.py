@@ -24,7 +24,7 @@ CUDA = torch.device("cuda")
 
 def on_cpu(settings: dict[str, object]) -> object:
     """Makes a strategy of DeepSpeed's own engine on the CPU, in one process: Lightning's takes it only on CUDA."""
-    from lightning.fabric.strategies import SingleDeviceStrategy
+    from lightning_fabric.strategies import SingleDeviceStrategy
 
     class OnCpu(SingleDeviceStrategy):
         def __init__(self, settings: dict[str, object]) -> None:
@@ -106,7 +106,7 @@ def test_what_deepspeed_skips_is_known(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_fabric_is_given_what_keeps_float32_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    import lightning.fabric.strategies.deepspeed as fabrics
+    import lightning_fabric.strategies.deepspeed as fabrics
 
     monkeypatch.setattr(strategy, "find_spec", lambda _: True)
     monkeypatch.setattr(fabrics, "DeepSpeedStrategy", lambda config: config)
