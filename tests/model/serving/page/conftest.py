@@ -29,6 +29,12 @@ _SETTLED_MS = 200
 
 
 @pytest.fixture(scope="session")
+def gradio() -> Any:
+    """The package, which only the tests that need it import."""
+    return pytest.importorskip("gradio", reason="the page needs gradio: `make setup EXTRAS=dev,serve`")
+
+
+@pytest.fixture(scope="session")
 def trained(once: Once) -> Path:
     """A folder of one run, `able`, which was taught nothing but reported as if."""
 

@@ -9,10 +9,12 @@ from model.decoding.options import Decoding, Unmasking
 from model.decoding.samplers.chain import OPTIONS, Sampling
 from stages.errors import UsageError
 
-gr = pytest.importorskip("gradio", reason="the page needs gradio: `make setup EXTRAS=dev,serve`")
+pytestmark = pytest.mark.usefixtures("gradio")
 
 
 def controls(default: Decoding = Decoding(), modes: Any = ("ar", "nar-len", "all")) -> Any:  # noqa: B008
+    import gradio as gr
+
     from model.serving.page.controls import Controls
 
     with gr.Blocks(analytics_enabled=False):

@@ -4,7 +4,7 @@ import pytest
 
 from stages.errors import UsageError
 
-pytest.importorskip("gradio", reason="the page needs gradio: `make setup EXTRAS=dev,serve`")
+pytestmark = pytest.mark.usefixtures("gradio")
 
 
 def test_seeds() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.importorskip("gradio", reason="the page needs gradio: `make setup EXTRAS=dev,serve`")
+pytestmark = pytest.mark.usefixtures("gradio")
 
 
 @pytest.mark.parametrize(
