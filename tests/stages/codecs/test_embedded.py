@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from pipeline.bench import embedded as fit_embedded
 from stages.audio.files import read_at, write_wav
-from stages.codecs.embedded import WEIGHTS, EmbeddedCodec, quantise
+from stages.codecs.embedded import WEIGHTS, EmbeddedCodec, _overlapped, quantise
 from stages.codecs.frames import HOP, NUM_MELS, SAMPLE_RATE, WINDOW, mel_filters
 from stages.codecs.table import identity_of
 from stages.corpora.scan import scan
@@ -257,3 +257,11 @@ def test_a_tenth_of_the_speakers_is_held_out(speech):
     recordings = scan(speech / "librispeech-train-clean-100").recordings
     speakers = {Recording("", "librispeech-train-clean-100", one.speaker, "") for one in recordings}
     assert 15 <= sum(map(fit_embedded.is_held_out, speakers)) <= 30
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 77])
+def test_frames_are_added_as_pytorch_adds_them(frames: int) -> None:
+    frames_TN = torch.randn(frames, WINDOW, generator=torch.Generator().manual_seed(frames))
+    length = (frames - 1) * HOP + WINDOW
+    sums = torch.nn.functional.fold(frames_TN.T[None], (1, length), (1, WINDOW), stride=(1, HOP))
+    assert torch.equal(_overlapped(frames_TN), sums.flatten())
