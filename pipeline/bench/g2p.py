@@ -22,6 +22,7 @@ from stages.text import espeak
 from stages.text.ipa import Reader
 from stages.text.languages import LANGUAGES, detect
 from stages.text.phonemes import phonemize, prepared
+from stages.text.spoken.table import speaker_of
 
 _WANTED = 6000
 _PROCESSES = 2
@@ -152,6 +153,9 @@ def _own_rate(work: Work, sentences: Sentences) -> float:
 def _ready(work: Work, one_each: Sentences, barrier: Barrier) -> None:
     """Loads a process's voices and text preparation, then waits for the other processes."""
     work(one_each)
+    for language, _ in one_each:
+        if speaker := speaker_of(language):
+            _ = [rule.pattern for rule in speaker.rules]  # compiled when it is first asked for
     barrier.wait()
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -94,6 +94,10 @@ class Rules:
         gates = dict.fromkeys(gate for shared, _ in self._groups for gate in shared)
         self._letters = tuple(gate for gate in gates if isinstance(gate, frozenset))
         self._plan = lru_cache(_PLANS)(self._planned)
+
+    def __iter__(self) -> Iterator[Rule]:
+        """Yields the rules in their order."""
+        return chain.from_iterable(rules for _, rules in self._groups)
 
     def _planned(self, missing: tuple[bool, ...]) -> "_Plan":
         """Returns the rules that are left for a text, by which of the letters that gates ask for it lacks."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from model.network.decoder import Decoder
+from model.network.feedforward import Experts
 from model.training.parallel.strategy import anywhere, recompute, set_up, total
 from model.training.trainer import Trainer
 from stages.errors import UsageError
@@ -84,8 +85,11 @@ def test_a_missing_compiler_is_told(store: MemoryStore, tmp_path, monkeypatch) -
 
 def test_cuda_compiles_without_a_compiler_of_its_own(monkeypatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
-    config = make_config(trainer__compile=True)
+    config = make_config(trainer__compile=True, model__experts=2)
     asis = {"setup_module": lambda network: network, "setup_optimizers": lambda optimizer: optimizer}
     network = Decoder(config.model, 9, 8, 64)
     wrapped, _ = set_up(SimpleNamespace(device=torch.device("cuda"), **asis), network, config)
     assert wrapped is network
+    left_out = [part._through for part in network.modules() if isinstance(part, Experts)]
+    assert len(left_out) == config.model.layers
+    assert all(call._torchdynamo_disable for call in left_out), "their numbers of positions differ each time"
