@@ -88,7 +88,7 @@ class Experts(nn.Module):
     def leave_uncompiled(self) -> None:
         """Keeps the experts' numbers of positions, which differ each time, out of `torch.compile`.
 
-        As a decorator that would import the compiler into every process, 1.4 s of its start.
+        As a decorator, `torch.compiler.disable` would import the compiler into every process: 1.4 s of its start.
         """
         self._through = torch.compiler.disable(self._through)  # type: ignore[method-assign, no-untyped-call]
 

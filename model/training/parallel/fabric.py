@@ -5,8 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -61,11 +60,15 @@ def _version_alone(package: str) -> Iterator[None]:
     Fabric imports all of torchmetrics to compare its version, and with it transformers, SciPy and Matplotlib: more than
     two seconds of every process of every run.
     """
-    if package in sys.modules or find_spec(package) is None:
+    try:
+        found = version(package)
+    except PackageNotFoundError:
+        found = None
+    if package in sys.modules or found is None:
         yield
         return
     stub = sys.modules[package] = ModuleType(package)
-    vars(stub)["__version__"] = version(package)
+    vars(stub)["__version__"] = found
     try:
         yield
     finally:
