@@ -25,7 +25,10 @@ PY
 "$folder/venv/bin/python" -W ignore "$folder/seen.py" | tee "$folder/without"
 "$folder/venv/bin/pip" install --quiet torchmetrics==1.9.0 matplotlib==3.11.2 scipy==1.17.1
 "$folder/venv/bin/python" -W ignore "$folder/seen.py" | tee "$folder/with"
-grep -q "of others \[\]$" "$folder/without"
+grep -q "of others \[\]$" "$folder/without" || {
+  echo "without torchmetrics it imports something else: has this changed?"
+  exit 1
+}
 grep -q "of others \['matplotlib', 'scipy', 'torchmetrics'\]$" "$folder/with" || {
   echo "it imports no torchmetrics: has this changed?"
   exit 1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # torch 2.13.0: `@torch.compiler.disable`, which says that a function is to be left uncompiled, imports the compiler when
-# the decorator is applied: torch._dynamo, torch._inductor and SymPy, over a thousand modules, even where nothing is ever
+# the decorator is applied: torch._dynamo, torch._inductor and SymPy, over 800 modules, even where nothing is ever
 # compiled. One such line in a module that defines a network doubles the time that a program takes to start (1.4 s of
 # processor time more).
 # What we do instead: a method is wrapped when its network is about to be compiled (model/network/feedforward.py).

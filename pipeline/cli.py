@@ -389,7 +389,7 @@ def _prepare(stage: str | None, options: Options, *, voices: str | None = None, 
 
 def main() -> None:
     """Runs `valle-prep`; user errors become one line and an exit code."""
-    gc.set_threshold(20_000)  # imports make no garbage: to look for it after each 700 objects slows a small run
+    gc.set_threshold(20_000)  # imports make no garbage, and to look for it as often as by default slows a small run
     run_program(app)
 
 

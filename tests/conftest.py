@@ -1,10 +1,11 @@
 """Fixtures that every test may use."""
 
+import atexit
 import fcntl
 import gc
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import psutil
@@ -33,18 +34,16 @@ SPEECH = Path(os.environ.get("SPEECH", Path(__file__).resolve().parents[2] / "sh
 Once = Callable[[str, Callable[[Path], object]], Path]
 
 
-gc.disable()  # a fifth of the time in which modules are imported and tests collected, which make no garbage
-
-
-def pytest_collection_finish() -> None:
-    """Keeps the garbage collector from going through all that was imported, again and again."""
-    gc.freeze()
-    gc.enable()
-
-
-def pytest_unconfigure() -> None:
-    """Lets each process end without looking for garbage in all of it."""
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keeps the garbage collector from going through all that is imported: a fifth of the time it takes to collect."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+        atexit.register(gc.freeze)  # nor as the process ends
 
 
 @pytest.fixture(scope="session")

@@ -136,9 +136,9 @@ HOMES = {
     "pysubs2": {"stages/transcripts/formats/ass.py"},
 }
 HEAVY = {
-    *("torch", "torchaudio", "lightning_fabric", "transformers", "whisperx", "faster_whisper", "encodec", "dac"),
-    *("vocos", "phonemizer", "pykakasi", "pyopenjtalk", "librosa", "soundfile", "av", "soxr", "scipy", "pandas"),
-    *("dask", "distributed", "dask_cuda", "dask_jobqueue", "pyarrow", "h5py", "fsspec"),
+    *("torch", "torchaudio", "lightning", "lightning_fabric", "transformers", "whisperx", "faster_whisper"),
+    *("encodec", "dac", "vocos", "phonemizer", "pykakasi", "pyopenjtalk", "librosa", "soundfile", "av", "soxr"),
+    *("scipy", "pandas", "dask", "distributed", "dask_cuda", "dask_jobqueue", "pyarrow", "h5py", "fsspec"),
 }
 ITEM_BOUNDARY = "pipeline/runner/shard.py"
 """The one place that may catch everything: whatever error one item causes becomes its reject."""

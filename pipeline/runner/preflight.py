@@ -196,7 +196,7 @@ _ID, _TEXT, _RATE, _WORDS = "sample/speaker/clip.wav", "sample/speaker/clip.txt"
 def _wave() -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     """Returns two seconds of a voice-like buzz with pauses, at `_RATE`."""
     time_s = np.arange(2 * _RATE) / _RATE
-    period_s = time_s[: _RATE // 40]  # in which 120 Hz and their multiples come to where they began
+    period_s = time_s[: _RATE // 40]  # three periods of 120 Hz, whole ones of its multiples
     buzz = sum(np.sin(2 * np.pi * 120 * harmonic * period_s) / harmonic for harmonic in range(1, 20))
     return np.asarray(0.1 * np.tile(buzz, 80) * (np.sin(2 * np.pi * 3 * time_s) > 0), np.float32)
 

@@ -294,15 +294,16 @@ class _Frames:
 def _overlapped(frames_TN: "Tensor") -> "Tensor":
     """Returns the sum of frames that begin HOP samples apart, `[(T - 1) * HOP + WINDOW]`.
 
-    Frames are added a hop's width at a time, several times as fast as `torch.nn.functional.fold`, in whose order.
+    Frames are added a hop's width at a time, several times as fast as `torch.nn.functional.fold`, and on the CPU in its
+    order: the sums are the same.
     """
     count = len(frames_TN)
     length = (count - 1) * HOP + WINDOW
-    sum_SH = frames_TN.new_zeros(count + (WINDOW - 1) // HOP, HOP)
+    sums = frames_TN.new_zeros(count + (WINDOW - 1) // HOP, HOP)
     for hop, start in enumerate(range(0, WINDOW, HOP)):
-        part_TH = frames_TN[:, start : start + HOP]
-        sum_SH[hop : hop + count, : part_TH.shape[1]] += part_TH
-    return sum_SH.flatten()[:length]
+        part = frames_TN[:, start : start + HOP]
+        sums[hop : hop + count, : part.shape[1]] += part
+    return sums.flatten()[:length]
 
 
 EMBEDDED = CodecRow(

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 WATCHED = {
-    *("av", "dask", "distributed", "faiss", "faster_whisper", "h5py", "jinja2", "librosa", "lightning_fabric"),
-    *("matplotlib", "nltk", "num2words", "numba", "onnxruntime", "opencc", "pandas", "phonemizer", "py3langid"),
-    *("pyannote", "pyarrow", "pykakasi", "pyloudnorm", "pypinyin", "rich", "rjieba", "scipy", "sentencex"),
-    *("sklearn", "soundfile", "soxr", "torch", "torchaudio", "transformers", "typer", "whisperx"),
+    *("av", "dask", "distributed", "faiss", "faster_whisper", "h5py", "jinja2", "librosa", "lightning"),
+    *("lightning_fabric", "matplotlib", "nltk", "num2words", "numba", "onnxruntime", "opencc", "pandas"),
+    *("phonemizer", "py3langid", "pyannote", "pyarrow", "pykakasi", "pyloudnorm", "pypinyin", "rich", "rjieba"),
+    *("scipy", "sentencex", "sklearn", "soundfile", "soxr", "torch", "torchaudio", "transformers", "typer"),
+    "whisperx",
 }
 """The outside packages that take time to import."""
 

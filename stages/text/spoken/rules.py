@@ -44,7 +44,7 @@ Gate = re.Pattern[str] | frozenset[str]
 
 
 def rule(kind: str, pattern: str, say: Callable[[re.Match[str]], str | None], *, ignore_case: bool = False) -> Rule:
-    """Returns a rule of a regular expression; the arguments are those of `Rule`."""
+    """Returns a rule of what a regular expression finds; `kind` and `say` are those of `Rule`."""
     return Rule(kind, pattern, say, flags=re.IGNORECASE if ignore_case else re.NOFLAG)
 
 

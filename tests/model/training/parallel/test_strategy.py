@@ -65,10 +65,11 @@ def test_a_recomputed_block_keeps_only_its_input() -> None:
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile on the CPU needs g++")
-def test_compiled_blocks_give_the_same_losses(store: MemoryStore, tmp_path) -> None:
+@pytest.mark.parametrize("experts", [1, 2])
+def test_compiled_blocks_give_the_same_losses(store: MemoryStore, tmp_path, experts: int) -> None:
     runs = []
     for compiled in (False, True):
-        both = {"trainer__compile": compiled, "trainer__activation_checkpointing": compiled}
+        both = {"trainer__compile": compiled, "trainer__activation_checkpointing": compiled, "model__experts": experts}
         config = make_config(trainer__out=str(tmp_path), model__layers=1, trainer__precision="bf16-mixed", **both)
         trainer = Trainer(config, store, quiet=True)
         batches = first_epoch(trainer.stream)
