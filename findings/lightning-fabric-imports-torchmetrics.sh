@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # lightning-fabric 2.6.6: to import it imports all of torchmetrics 1.9.0, where that is installed, only to compare its
 # version; a class that nobody asked for is the one user. torchmetrics imports what it finds: Matplotlib, SciPy,
-# transformers. So a program that wants a device and a strategy waits for them: 340 modules more here, and in an
+# transformers. So a program that wants a device and a strategy waits for them: 1,020 modules more here, and in an
 # environment for speech, with transformers, over two seconds of processor time in every process of every run.
 # Where torchmetrics isn't installed, nothing is missed.
 # What we do instead: while Fabric is imported, torchmetrics has its version alone (model/training/parallel/fabric.py).
