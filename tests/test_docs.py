@@ -54,6 +54,15 @@ def test_the_readme_is_short() -> None:
     assert (ROOT / "README.md").stat().st_size <= 12_000
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_said_twice_or_left_to_be_said(name: str) -> None:
+    """A page that is put together wrongly has a part twice, or the mark where one was to come."""
+    text = _without_code(TEXTS[name])
+    assert "@@" not in text
+    parts = [part for part in re.split(r"\n\s*\n", text) if len(part) > 200]
+    assert not {part[:80] for part in parts if parts.count(part) > 1}
+
+
 def test_it_counts_the_languages() -> None:
     count = len(DOCS.LANGUAGES)
     counted = f"| {count}, by espeak-ng" in TEXTS["README.md"]
