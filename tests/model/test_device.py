@@ -100,16 +100,6 @@ def test_a_model_and_its_bench_are_brought_to_what_the_device_multiplies(
         assert brought == [dtype]
 
 
-PRELOADED = """
-import sys
-import torch
-before = set(sys.modules)
-import model.inference.synthesizer
-import model.serving.server
-print(*sorted(set(sys.modules) - before))
-"""
-
-
 TRAINING = """
 import sys
 import model.training.trainer
@@ -129,6 +119,16 @@ def test_to_train_loads_nothing_that_it_does_not_use() -> None:
     assert "lightning_fabric" in loaded
     unwanted = {"lightning", "pytorch_lightning", "torchmetrics", "transformers", "matplotlib", "scipy", "peft"}
     assert not unwanted & set(loaded)
+
+
+PRELOADED = """
+import sys
+import torch
+before = set(sys.modules)
+import model.inference.synthesizer
+import model.serving.server
+print(*sorted(set(sys.modules) - before))
+"""
 
 
 def test_to_speak_loads_nothing_that_only_training_needs() -> None:
